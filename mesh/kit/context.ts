@@ -1,0 +1,46 @@
+import { type CallOptions, createContextKey, type HandlerContext } from '@connectrpc/connect';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { deadlineExceeded, internal } from './errors.ts';
+
+/** The caller, set by the identity interceptor. */
+export const principalKey = createContextKey<Principal | undefined>(undefined, { description: 'principal' });
+
+/** The caller of an rpc. Every handler runs behind the identity interceptor, so a call without one is a bug. */
+export function callerOf(context: HandlerContext): Principal {
+  const principal = context.values.get(principalKey);
+  if (principal === undefined) throw internal(new Error(`${context.method.name} ran without a principal`));
+  return principal;
+}
+
+/** Options of {@link forward}. */
+export interface ForwardOptions {
+  /** Longest time for the call, in milliseconds; the caller's remaining time caps it. */
+  timeoutMs?: number;
+  /** Ends the call beside the caller's own signal. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Call options for a call that serves the call `context`: the same identity, the caller's signal, and no more time than
+ * the caller has left. Throws DEADLINE_EXCEEDED where no time is left: work that nobody can use is not started.
+ */
+export function forward(context: HandlerContext, options: ForwardOptions = {}): CallOptions {
+  const leftMs = context.timeoutMs();
+  if (leftMs !== undefined && leftMs <= 0) throw deadlineExceeded();
+  const timeoutMs = leftMs === undefined ? options.timeoutMs : Math.min(leftMs, options.timeoutMs ?? leftMs);
+  const authorization = context.requestHeader.get('authorization');
+  return {
+    signal: options.signal === undefined ? context.signal : AbortSignal.any([context.signal, options.signal]),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(authorization === null ? {} : { headers: { authorization } }),
+  };
+}
+
+/** Call options for a call of the mesh's own, on behalf of a principal. */
+export function actAs(token: string, options: ForwardOptions = {}): CallOptions {
+  return {
+    headers: { authorization: `Bearer ${token}` },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+  };
+}

@@ -1,0 +1,100 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  Kysely,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+import type { SQLInputValue } from 'node:sqlite';
+import type { SqliteConnection, SqliteThread } from './sqlite/thread.ts';
+
+/** Durable records: Kysely over a schema. Queries run in a thread; transactions are exclusive. */
+export type Database<Schema> = Kysely<Schema>;
+
+/** Statements that make every database of ragmesh durable: what a commit acknowledged survives a kill. */
+export const durableSetup: readonly string[] = [
+  'PRAGMA journal_mode = WAL',
+  'PRAGMA synchronous = FULL',
+  'PRAGMA foreign_keys = ON',
+  'PRAGMA busy_timeout = 10000',
+];
+
+/**
+ * Opens a database and brings it to its latest schema: `migrations[i]` leads from version i to i + 1, each in a transaction
+ * (SQLite's user_version counts them). Never change a migration that was released; add one.
+ */
+export async function openDatabase<Schema>(
+  thread: SqliteThread,
+  path: string,
+  migrations: readonly string[],
+): Promise<Database<Schema>> {
+  const connection = await thread.open({ path, setup: durableSetup });
+  await migrate(connection, migrations);
+  return new Kysely<Schema>({ dialect: createDialect(connection) });
+}
+
+async function migrate(connection: SqliteConnection, migrations: readonly string[]): Promise<void> {
+  const [row] = await connection.all('PRAGMA user_version');
+  const version = Number(row?.['user_version'] ?? 0);
+  if (version > migrations.length) {
+    throw new Error(`the database is at version ${version}, newer than this program (${migrations.length}): update ragmesh`);
+  }
+  for (const [index, migration] of migrations.entries()) {
+    if (index < version) continue;
+    const statements = migration.split(/;\s*\n/).filter((sql) => sql.trim() !== '');
+    await connection.transact([
+      ...statements.map((sql) => ({ sql, params: [] })),
+      { sql: `PRAGMA user_version = ${index + 1}`, params: [] },
+    ]);
+  }
+}
+
+function createDialect(connection: SqliteConnection): Dialect {
+  let locked: Promise<void> = Promise.resolve();
+  const releases = new WeakMap<DatabaseConnection, () => void>();
+  const run = (sql: string) => connection.run({ sql, params: [] });
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createDriver: () => ({
+      init: async () => {},
+      // One connection: who holds it has the database, so a transaction is never mixed with others' statements.
+      async acquireConnection() {
+        const before = locked;
+        let release = () => {};
+        locked = new Promise((resolve) => {
+          release = resolve;
+        });
+        await before;
+        const held: DatabaseConnection = { executeQuery: (query) => execute(connection, query), streamQuery };
+        releases.set(held, release);
+        return held;
+      },
+      async releaseConnection(held) {
+        releases.get(held)?.();
+      },
+      beginTransaction: async () => void (await run('BEGIN IMMEDIATE')),
+      commitTransaction: async () => void (await run('COMMIT')),
+      rollbackTransaction: async () => void (await run('ROLLBACK')),
+      destroy: () => connection.close(),
+    }),
+  };
+}
+
+async function execute<R>(connection: SqliteConnection, query: CompiledQuery): Promise<QueryResult<R>> {
+  const result = await connection.run({ sql: query.sql, params: query.parameters as SQLInputValue[] });
+  return {
+    rows: result.rows as R[],
+    numAffectedRows: BigInt(result.changes),
+    insertId: BigInt(result.lastInsertRowid),
+  };
+}
+
+// biome-ignore lint/correctness/useYield: a page at a time is how ragmesh reads; Kysely's type asks for the method.
+async function* streamQuery(): AsyncIterableIterator<never> {
+  throw new Error('streaming queries are not supported: read by pages');
+}

@@ -1,0 +1,76 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { Client, ServiceImpl } from '@connectrpc/connect';
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { Env } from './config.ts';
+import type { Database } from './database.ts';
+import type { TokenSigner } from './identity.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Contracts that a service calls, by the name under which it gets their clients. */
+export type Needs = Record<string, DescService>;
+
+/** Typed clients of a service's needs. */
+export type Clients<N extends Needs> = { [K in keyof N]: Client<N[K]> };
+
+/** What a service is given. It takes nothing else from its surroundings: no env, clock, randomness or global. */
+export interface ServiceDeps<Settings, N extends Needs> {
+  /** Its settings, checked and frozen. */
+  config: Settings;
+  /** The whole configuration; only the edge, which serves others' settings, has a use for it. */
+  wholeConfig: Config;
+  /** Clients of its needs. */
+  clients: Clients<N>;
+  log: Logger;
+  metrics: Metrics;
+  /** Now, in milliseconds since 1970. */
+  clock: () => number;
+  /** A number from 0 up to 1. */
+  random: () => number;
+  /** Folder for its embedded state; exists. */
+  dataDir: string;
+  /** Opens a durable record store `<dataDir>/<name>.db`. Closed by the kit after the service. */
+  openDatabase<Schema>(name: string, migrations: readonly string[]): Promise<Database<Schema>>;
+  /** Makes tokens for principals; `undefined` in a process without the private key. */
+  signer: TokenSigner | undefined;
+  /** Environment variables; for adapters that look for keys. */
+  env: Env;
+}
+
+/** A service under way. */
+export interface RunningService<Desc extends DescService | undefined> {
+  /** Its rpcs. */
+  impl: Desc extends DescService ? Partial<ServiceImpl<Desc>> : undefined;
+  /** Why it can't serve now; `undefined` where it can. Asked by readiness; must be cheap. @default always ready */
+  notReady?(): string | undefined;
+  /**
+   * Lets go of work that was accepted: called once on shutdown, after new calls are refused, within the grace period.
+   */
+  drain?(signal: AbortSignal): Promise<void>;
+  /** Frees everything. Called once, last. */
+  close(): Promise<void>;
+}
+
+/** A service: data, and one function. Topology, clients and policies derive from the data. */
+export interface ServiceDefinition<
+  Desc extends DescService | undefined = DescService | undefined,
+  Settings = unknown,
+  N extends Needs = Needs,
+> {
+  /** Its folder under `services/`. */
+  name: string;
+  /** Its contract; `undefined` for the edge, which serves others'. */
+  contract: Desc;
+  /** Its settings from the configuration; throws ConfigError. */
+  config(config: Config): Settings;
+  /** Contracts that it calls. */
+  needs: N;
+  create(deps: ServiceDeps<Settings, N>): Promise<RunningService<Desc>>;
+}
+
+/** Declares a service; gives its `create` the types. */
+export function defineService<Desc extends DescService | undefined, Settings, const N extends Needs>(
+  definition: ServiceDefinition<Desc, Settings, N>,
+): ServiceDefinition<Desc, Settings, N> {
+  return definition;
+}

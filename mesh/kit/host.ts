@@ -1,0 +1,218 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import type { Interceptor, Transport } from '@connectrpc/connect';
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
+import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { Health } from '#gen/health/v1/health_pb.ts';
+import { startAdmin } from './admin.ts';
+import { createClient } from './client.ts';
+import { createGrpcTransport, type GrpcTransport } from './client-grpc.ts';
+import type { Env } from './config.ts';
+import { ConfigError } from './config-error.ts';
+import { type Database, openDatabase } from './database.ts';
+import type { Clients, Needs, RunningService, ServiceDefinition } from './define-service.ts';
+import { startGrpcServer } from './grpc-server.ts';
+import { createHealth } from './health.ts';
+import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from './identity.ts';
+import { concurrencyInterceptor } from './interceptors/concurrency.ts';
+import { identityInterceptor } from './interceptors/identity.ts';
+import { loggingInterceptor } from './interceptors/logging.ts';
+import { metricsInterceptor } from './interceptors/metrics.ts';
+import { tracingInterceptor } from './interceptors/tracing.ts';
+import { validationInterceptor } from './interceptors/validation.ts';
+import { createInvocable, type Invocable } from './invoke.ts';
+import type { Logger } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createLocalTransport } from './mount-local.ts';
+import { createReflection } from './reflection.ts';
+import { createSqliteThread } from './sqlite/thread.ts';
+
+/** What a process of the mesh runs, and with what. */
+export interface HostOptions {
+  /** Services to run here. */
+  services: readonly ServiceDefinition[];
+  /** Every service of the mesh; those not run here are reached by their address in the configuration. */
+  known: readonly ServiceDefinition[];
+  config: Config;
+  env: Env;
+  log: Logger;
+  clock?: () => number;
+  random?: () => number;
+  /** Whether spans are recorded. @default false */
+  tracing?: boolean;
+}
+
+/** A process of the mesh under way. */
+export interface Host {
+  /** Port of the gRPC face. */
+  grpcPort: number;
+  /** Port of the admin face. */
+  adminPort: number;
+  metrics: Metrics;
+  /** Calls to services of this process, without a network. */
+  local: Transport;
+  /** Makes tokens; `undefined` without the private key. */
+  signer: TokenSigner | undefined;
+  /** A service that runs here, by name; for faces beside gRPC. */
+  running(name: string): RunningService<DescService | undefined> | undefined;
+  /**
+   * Stops: new calls are refused, those under way finish within the grace period, then services close in reverse order.
+   */
+  close(): Promise<void>;
+}
+
+/** Starts a process of the mesh: services in the order of their needs, behind gRPC, with local calls among themselves. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const { config, log, clock = Date.now, random = Math.random } = options;
+  const dataDir = config.dataDir || 'data';
+  mkdirSync(dataDir, { recursive: true });
+  const metrics = createMetrics();
+  const keys = loadIdentityKeys(config.identity, dataDir);
+  const signer = keys.privateKey && createTokenSigner(keys.privateKey, clock);
+  const verifier = createTokenVerifier(keys.publicKey, clock);
+  const records = createSqliteThread();
+  const methods = new Map<DescMethod, Invocable>();
+  const networkMethods: Invocable[] = [];
+  const readiness = new Map<string, () => string | undefined>();
+  const running = new Map<string, RunningService<DescService | undefined>>();
+  const databases: Database<unknown>[] = [];
+  const remote: GrpcTransport[] = [];
+  let draining = false;
+
+  const common = (maxConcurrent: number): Interceptor[] => [
+    metricsInterceptor(metrics),
+    loggingInterceptor(log),
+    concurrencyInterceptor(maxConcurrent),
+    identityInterceptor(verifier),
+    validationInterceptor(),
+  ];
+  const mount = (contract: DescService, impl: object, interceptors: readonly Interceptor[]) => {
+    for (const method of contract.methods) {
+      const handler = (impl as Record<string, unknown>)[method.localName];
+      const bound = (handler as ((...args: unknown[]) => unknown) | undefined)?.bind(impl);
+      networkMethods.push(createInvocable(method, bound, interceptors));
+      const local = options.tracing ? [tracingInterceptor(), ...interceptors] : interceptors;
+      methods.set(method, createInvocable(method, bound, local));
+    }
+  };
+  const local = createLocalTransport(methods);
+  const transportTo = (contract: DescService): Transport => {
+    const definition = options.known.find((known) => known.contract === contract);
+    if (definition === undefined) throw new Error(`no service has the contract ${contract.typeName}`);
+    if (options.services.includes(definition)) return local;
+    const address = config.addresses[definition.name];
+    if (address === undefined) {
+      throw new ConfigError(`addresses.${definition.name}`, `is missing: "${definition.name}" does not run in this process`);
+    }
+    const transport = createGrpcTransport({
+      address,
+      methods: contract.methods,
+      ...(config.grpc?.maxMessageBytes ? { maxMessageBytes: config.grpc.maxMessageBytes } : {}),
+    });
+    remote.push(transport);
+    return transport;
+  };
+  const clientsOf = (needs: Needs): Clients<Needs> =>
+    Object.fromEntries(
+      Object.entries(needs).map(([name, contract]) => [name, createClient(contract, transportTo(contract))]),
+    ) as Clients<Needs>;
+
+  const stop = async () => {
+    for (const [, service] of [...running].reverse()) await service.close();
+    for (const database of databases) await database.destroy();
+    for (const transport of remote) transport.close();
+    await records.close();
+  };
+
+  try {
+    for (const definition of inOrderOfNeeds(options.services)) {
+      const folder = join(dataDir, definition.name);
+      mkdirSync(folder, { recursive: true });
+      const service = (await definition.create({
+        config: definition.config(config),
+        wholeConfig: config,
+        clients: clientsOf(definition.needs),
+        log: log.child({ service: definition.name }),
+        metrics,
+        clock,
+        random,
+        dataDir: folder,
+        openDatabase: async <Schema>(name: string, migrations: readonly string[]) => {
+          const database = await openDatabase<Schema>(records, join(folder, `${name}.db`), migrations);
+          databases.push(database as Database<unknown>);
+          return database;
+        },
+        signer,
+        env: options.env,
+      })) as RunningService<DescService | undefined>;
+      running.set(definition.name, service);
+      const name = definition.contract?.typeName ?? definition.name;
+      readiness.set(name, () => (draining ? 'draining' : service.notReady?.()));
+      if (definition.contract !== undefined) {
+        mount(definition.contract, service.impl as object, common(config.grpc?.maxConcurrent || 1000));
+      }
+    }
+    const contracts = options.services.flatMap(({ contract }) => (contract === undefined ? [] : [contract]));
+    const reflection = createReflection([...contracts, Health]);
+    mount(Health, createHealth(readiness), []);
+    mount(ServerReflection, reflection.v1, []);
+    mount(ServerReflectionAlpha, reflection.v1alpha, []);
+    const grpcServer = await startGrpcServer({
+      host: config.grpc?.host || '127.0.0.1',
+      port: config.grpc?.port ?? 50051,
+      methods: networkMethods,
+      maxMessageBytes: config.grpc?.maxMessageBytes || 4 << 20,
+    });
+    const adminHost = config.admin?.host || '127.0.0.1';
+    const admin = await startAdmin(adminHost, config.admin?.port ?? 9464, readiness, metrics).catch(async (error) => {
+      await grpcServer.drain(0);
+      throw error;
+    });
+    const graceMs = config.grpc?.drainMs || 15_000;
+    let closing: Promise<void> | undefined;
+    const close = async () => {
+      draining = true;
+      const signal = AbortSignal.timeout(graceMs);
+      const drains = [...running.values()].map((service) => service.drain?.(signal));
+      await Promise.allSettled([...drains, grpcServer.drain(graceMs)]);
+      await admin.close();
+      await stop();
+    };
+    return {
+      grpcPort: grpcServer.port,
+      adminPort: admin.port,
+      metrics,
+      local,
+      signer,
+      running: (name) => running.get(name),
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Services so that each comes after those that it needs. Throws where two need each other. */
+export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceDefinition[] {
+  const ordered: ServiceDefinition[] = [];
+  const visiting = new Set<ServiceDefinition>();
+  const visit = (service: ServiceDefinition) => {
+    if (ordered.includes(service)) return;
+    if (visiting.has(service)) throw new Error(`the needs of ${service.name} lead back to itself`);
+    visiting.add(service);
+    for (const contract of Object.values(service.needs)) {
+      const needed = services.find((candidate) => candidate.contract === contract);
+      if (needed !== undefined) visit(needed);
+    }
+    visiting.delete(service);
+    ordered.push(service);
+  };
+  for (const service of services) visit(service);
+  return ordered;
+}

@@ -1,0 +1,28 @@
+import { Code, type Interceptor } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '../errors.ts';
+import { policyOf } from '../rpc-policy.ts';
+import { observe } from './observe.ts';
+
+/**
+ * Refuses calls above `maxConcurrent` under way at once, at once and with RetryInfo: a queue here would only hide the
+ * overload from whoever balances the load. Methods without a policy (health, reflection) always pass.
+ */
+export function concurrencyInterceptor(maxConcurrent: number): Interceptor {
+  let running = 0;
+  return (next) => async (request) => {
+    if (policyOf(request.method).timeoutMs === 0 && policyOf(request.method).role === 0) return next(request);
+    if (running >= maxConcurrent) {
+      throw rpcError(
+        Code.ResourceExhausted,
+        ErrorReason.OVERLOADED,
+        `${maxConcurrent} calls are under way: try again shortly`,
+        { retryAfterMs: 100 },
+      );
+    }
+    running++;
+    return observe(next, request, () => {
+      running--;
+    });
+  };
+}

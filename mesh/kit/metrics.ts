@@ -1,0 +1,90 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const latencyBuckets = [1, 2, 5, 10, 15, 25, 50, 100, 250, 500, 800, 1500, 3000, 10_000, 60_000];
+
+/**
+ * The metrics of a process. The `ai_*` names are fixed: dashboards and alerts of users depend on them. Histograms are in
+ * milliseconds.
+ */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requestTotal: new Counter({
+      name: 'ai_request_total',
+      help: 'Questions asked',
+      labelNames: ['tenant', 'route', 'model'],
+      registers,
+    }),
+    requestLatencyMs: new Histogram({
+      name: 'ai_request_latency_ms',
+      help: 'Time from a question to the end of its answer',
+      labelNames: ['route'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    retrievalLatencyMs: new Histogram({
+      name: 'ai_retrieval_latency_ms',
+      help: 'Time of a search in an index: vector, keyword, or all',
+      labelNames: ['index'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    llmLatencyMs: new Histogram({
+      name: 'ai_llm_latency_ms',
+      help: 'Time of a generation, to its end',
+      labelNames: ['provider', 'model'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    cacheHitTotal: new Counter({
+      name: 'ai_cache_hit_total',
+      help: 'Answers found in a cache layer',
+      labelNames: ['layer'],
+      registers,
+    }),
+    cacheLookupTotal: new Counter({ name: 'ai_cache_lookup_total', help: 'Look-ups in the answer cache', registers }),
+    promptTokens: new Counter({
+      name: 'ai_prompt_tokens_total',
+      help: 'Prompt tokens used',
+      labelNames: ['model'],
+      registers,
+    }),
+    completionTokens: new Counter({
+      name: 'ai_completion_tokens_total',
+      help: 'Completion tokens used',
+      labelNames: ['model'],
+      registers,
+    }),
+    indexJobBacklog: new Gauge({
+      name: 'ai_index_job_backlog',
+      help: 'Indexing jobs that wait or run',
+      labelNames: ['topic'],
+      registers,
+    }),
+    degradationTotal: new Counter({
+      name: 'ragmesh_degradation_total',
+      help: 'Stages that failed or were late and were done without',
+      labelNames: ['stage'],
+      registers,
+    }),
+    rpcTotal: new Counter({
+      name: 'ragmesh_rpc_total',
+      help: 'Calls served',
+      labelNames: ['service', 'method', 'code'],
+      registers,
+    }),
+    rpcMs: new Histogram({
+      name: 'ragmesh_rpc_ms',
+      help: 'Time of a served call, to its end',
+      labelNames: ['service'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+  };
+}
+
+/** The metrics of a process. */
+export type Metrics = ReturnType<typeof createMetrics>;

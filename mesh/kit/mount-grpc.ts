@@ -1,0 +1,158 @@
+import type { EventEmitter } from 'node:events';
+import type { Message } from '@bufbuild/protobuf';
+import type {
+  handleBidiStreamingCall,
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  Server,
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { cancelled, deadlineExceeded } from './errors.ts';
+import { errorToStatus, headersToMetadata, metadataToHeaders, methodDefinition } from './grpc-wire.ts';
+import type { Invocable } from './invoke.ts';
+import { timeoutOf } from './rpc-policy.ts';
+import { ServerCall } from './server-call.ts';
+
+/** Mounts methods on a grpc-js server. */
+export function mountGrpc(server: Server, methods: Iterable<Invocable>): void {
+  for (const invocable of methods) {
+    const definition = methodDefinition(invocable.method);
+    const kind = invocable.method.methodKind;
+    server.addService(
+      { [definition.path]: definition },
+      {
+        [definition.path]:
+          kind === 'unary'
+            ? handleUnary(invocable)
+            : kind === 'server_streaming'
+              ? handleServerStream(invocable)
+              : kind === 'client_streaming'
+                ? handleClientStream(invocable)
+                : handleBidiStream(invocable),
+      },
+    );
+  }
+}
+
+function handleUnary(invocable: Invocable): handleUnaryCall<Message, Message> {
+  return (grpcCall, callback) => {
+    const call = openCall(invocable, grpcCall);
+    invocable.unary(call, grpcCall.request).then(
+      (message) => {
+        sendHeader(grpcCall, call);
+        callback(null, message, trailerOf(call));
+      },
+      (error) => callback(errorToStatus(error, call.sentTrailer)),
+    );
+  };
+}
+
+function handleClientStream(invocable: Invocable): handleClientStreamingCall<Message, Message> {
+  return async (grpcCall, callback) => {
+    const call = openCall(invocable, grpcCall);
+    try {
+      let last: Message | undefined;
+      for await (const message of invocable.stream(call, receive(grpcCall, call))) last = message;
+      sendHeader(grpcCall, call);
+      callback(null, last, trailerOf(call));
+    } catch (error) {
+      callback(errorToStatus(error, call.sentTrailer));
+      // What the client still sends is read and dropped, so that it gets to see the status.
+      grpcCall.resume();
+    }
+  };
+}
+
+function handleServerStream(invocable: Invocable): handleServerStreamingCall<Message, Message> {
+  return (grpcCall) => {
+    const call = openCall(invocable, grpcCall);
+    return send(grpcCall, call, invocable.stream(call, once(grpcCall.request)));
+  };
+}
+
+function handleBidiStream(invocable: Invocable): handleBidiStreamingCall<Message, Message> {
+  return async (grpcCall) => {
+    const call = openCall(invocable, grpcCall);
+    await send(grpcCall, call, invocable.stream(call, receive(grpcCall, call)));
+    grpcCall.resume();
+  };
+}
+
+type AnyCall =
+  | ServerUnaryCall<Message, Message>
+  | ServerReadableStream<Message, Message>
+  | ServerWritableStream<Message, Message>
+  | ServerDuplexStream<Message, Message>;
+
+function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
+  const deadline = Number(grpcCall.getDeadline());
+  const callerMs = Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined;
+  const call = new ServerCall({
+    method: invocable.method,
+    protocolName: 'grpc',
+    requestHeader: () => metadataToHeaders(grpcCall.metadata),
+    timeoutMs: timeoutOf(invocable.method, callerMs),
+  });
+  (grpcCall as EventEmitter).on('cancelled', () => call.abort(Date.now() >= deadline ? deadlineExceeded() : cancelled()));
+  return call;
+}
+
+type WritableCall = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
+
+async function send(grpcCall: WritableCall, call: ServerCall, messages: AsyncIterable<Message>): Promise<void> {
+  try {
+    let first = true;
+    for await (const message of messages) {
+      if (first) sendHeader(grpcCall, call);
+      first = false;
+      if (!grpcCall.write(message)) await drained(grpcCall);
+      if (grpcCall.cancelled) break;
+    }
+    if (first) sendHeader(grpcCall, call);
+    grpcCall.end(trailerOf(call));
+  } catch (error) {
+    grpcCall.emit('error', errorToStatus(error, call.sentTrailer));
+  }
+}
+
+// `write` said that the peer is behind. A call that is cancelled never drains, so that ends the wait as well.
+function drained(grpcCall: WritableCall): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      grpcCall.off('drain', done);
+      grpcCall.off('cancelled', done);
+      resolve();
+    };
+    grpcCall.once('drain', done);
+    grpcCall.once('cancelled', done);
+  });
+}
+
+async function* receive(
+  grpcCall: ServerReadableStream<Message, Message> | ServerDuplexStream<Message, Message>,
+  call: ServerCall,
+): AsyncIterable<Message> {
+  const iterator = grpcCall.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
+  for (;;) {
+    const result = await call.settle(iterator.next());
+    if (result.done === true) return;
+    yield result.value as Message;
+  }
+}
+
+async function* once(message: Message): AsyncIterable<Message> {
+  yield message;
+}
+
+function sendHeader(grpcCall: AnyCall, call: ServerCall): void {
+  if (call.sentHeader !== undefined) grpcCall.sendMetadata(headersToMetadata(call.sentHeader));
+}
+
+function trailerOf(call: ServerCall): Metadata | undefined {
+  return call.sentTrailer === undefined ? undefined : headersToMetadata(call.sentTrailer);
+}

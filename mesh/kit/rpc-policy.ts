@@ -1,0 +1,43 @@
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { Exposure, type Role, RoleSchema, type RpcPolicy, rpc } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { enumName } from './enums.ts';
+
+const cache = new WeakMap<DescMethod, RpcPolicy>();
+
+/** What the contract says of how `method` may be called. Methods of foreign contracts (health, reflection) have an empty policy. */
+export function policyOf(method: DescMethod): RpcPolicy {
+  let policy = cache.get(method);
+  if (policy === undefined) {
+    policy = getOption(method, rpc);
+    cache.set(method, policy);
+  }
+  return policy;
+}
+
+/** Whether the edge serves `method` to the outside. */
+export function isPublic(method: DescMethod): boolean {
+  return policyOf(method).exposure === Exposure.PUBLIC;
+}
+
+/** Whether the contract allows `method` to be tried again: it has no side effects and declares more than one attempt. */
+export function isRetryable(method: DescMethod): boolean {
+  return (
+    method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && policyOf(method).maxAttempts > 1
+  );
+}
+
+/** Lower-case name of a role, as people write it: `reader`. */
+export function roleName(role: Role): string {
+  return enumName(RoleSchema, role).toLowerCase();
+}
+
+/**
+ * Time that a call of `method` may take, in milliseconds: the caller's, capped by the contract's.
+ * `undefined` where neither sets one.
+ */
+export function timeoutOf(method: DescMethod, callerMs: number | undefined): number | undefined {
+  const cap = policyOf(method).timeoutMs;
+  if (cap === 0) return callerMs;
+  return callerMs === undefined ? cap : Math.min(callerMs, cap);
+}

@@ -1,0 +1,146 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { type ContextValues, createContextValues, type HandlerContext } from '@connectrpc/connect';
+import { deadlineExceeded } from './errors.ts';
+
+/** How a call reached the server. */
+export interface ServerCallInit {
+  method: DescMethod;
+  /** "grpc" or "local". */
+  protocolName: string;
+  /** Request headers; read once, when somebody asks. */
+  requestHeader: () => Headers;
+  /** Time left, in milliseconds; `undefined`: no deadline. */
+  timeoutMs: number | undefined;
+  values?: ContextValues;
+}
+
+/**
+ * A call as the server sees it: Connect's HandlerContext, and at the same time the request that interceptors get. One
+ * object, and the dear parts (headers, signal) are made when first asked for, since most calls never ask.
+ */
+export class ServerCall implements HandlerContext {
+  readonly method: DescMethod;
+  readonly protocolName: string;
+  readonly requestMethod = 'POST';
+  /** The input; set before interceptors run. */
+  message: unknown;
+  readonly stream: boolean;
+  readonly #readHeader: () => Headers;
+  readonly #deadline: number | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #onAbort = new Set<(reason: unknown) => void>();
+  #requestHeader: Headers | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+  #values: ContextValues | undefined;
+  #controller: AbortController | undefined;
+  #aborted = false;
+  #reason: unknown;
+
+  constructor(init: ServerCallInit) {
+    this.method = init.method;
+    this.protocolName = init.protocolName;
+    this.stream = init.method.methodKind !== 'unary';
+    this.#readHeader = init.requestHeader;
+    this.#values = init.values;
+    if (init.timeoutMs !== undefined) {
+      const timeoutMs = Math.min(init.timeoutMs, 0x7fffffff);
+      this.#deadline = performance.now() + timeoutMs;
+      this.#timer = setTimeout(() => this.abort(deadlineExceeded()), timeoutMs);
+    }
+  }
+
+  get service() {
+    return this.method.parent;
+  }
+  get url(): string {
+    return `http://${this.protocolName}/${this.method.parent.typeName}/${this.method.name}`;
+  }
+  get requestHeader(): Headers {
+    this.#requestHeader ??= this.#readHeader();
+    return this.#requestHeader;
+  }
+  get header(): Headers {
+    return this.requestHeader;
+  }
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers();
+    return this.#responseHeader;
+  }
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+  get values(): ContextValues {
+    this.#values ??= createContextValues();
+    return this.#values;
+  }
+  get contextValues(): ContextValues {
+    return this.values;
+  }
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Response headers, where any were set. */
+  get sentHeader(): Headers | undefined {
+    return this.#responseHeader;
+  }
+  /** Response trailers, where any were set. */
+  get sentTrailer(): Headers | undefined {
+    return this.#responseTrailer;
+  }
+  /** Whether the call was given up: cancelled, too late, or finished. */
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+  /** Why it was given up. */
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  readonly timeoutMs = (): number | undefined =>
+    this.#deadline === undefined ? undefined : Math.max(0, this.#deadline - performance.now());
+
+  /** Gives the call up. The first reason stays. */
+  abort(reason: unknown): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
+    clearTimeout(this.#timer);
+    this.#controller?.abort(reason);
+    for (const listener of this.#onAbort) listener(reason);
+    this.#onAbort.clear();
+  }
+
+  /** Ends the call: its timer stops, and what still waits on its signal is let go. */
+  finish(): void {
+    this.#onAbort.clear();
+    this.abort(undefined);
+  }
+
+  /** The result of `work`, or the reason of an abort that comes first. */
+  settle<T>(work: Promise<T>): Promise<T> {
+    if (this.#aborted) {
+      work.catch(() => {});
+      return Promise.reject(this.#reason);
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#onAbort.add(reject);
+      work.then(
+        (value) => {
+          this.#onAbort.delete(reject);
+          resolve(value);
+        },
+        (error) => {
+          this.#onAbort.delete(reject);
+          reject(error);
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { parentPort } from 'node:worker_threads';
+import type { Reply, Request, StatementResult } from './protocol.ts';
+
+// A thread that owns SQLite connections. Requests run one after another, in the order they came.
+
+const port = parentPort;
+if (port === null) throw new Error('sqlite/worker.ts runs as a worker thread');
+
+interface Connection {
+  db: DatabaseSync;
+  statements: Map<string, StatementSync>;
+}
+
+const connections = new Map<number, Connection>();
+
+port.on('message', (request: Request) => {
+  let reply: Reply;
+  try {
+    reply = { id: request.id, ok: true, value: handle(request) };
+  } catch (error) {
+    const { message, code, errcode } = error as Error & { code?: string; errcode?: number };
+    reply = { id: request.id, ok: false, message, code, errcode };
+  }
+  port.postMessage(reply);
+});
+
+function handle(request: Request): StatementResult[] | undefined {
+  switch (request.kind) {
+    case 'open': {
+      const db = new DatabaseSync(request.path, { allowExtension: request.extensions.length > 0, timeout: 10_000 });
+      for (const extension of request.extensions) db.loadExtension(extension);
+      for (const statement of request.setup) db.exec(statement);
+      connections.set(request.connection, { db, statements: new Map() });
+      return undefined;
+    }
+    case 'run': {
+      const connection = connectionOf(request.connection);
+      if (!request.atomic) return request.statements.map(({ sql, params }) => execute(connection, sql, params));
+      connection.db.exec('BEGIN IMMEDIATE');
+      try {
+        const results = request.statements.map(({ sql, params }) => execute(connection, sql, params));
+        connection.db.exec('COMMIT');
+        return results;
+      } catch (error) {
+        // A failed COMMIT or a full disk may have rolled back already.
+        if (connection.db.isTransaction) connection.db.exec('ROLLBACK');
+        throw error;
+      }
+    }
+    case 'close': {
+      connectionOf(request.connection).db.close();
+      connections.delete(request.connection);
+      return undefined;
+    }
+    default:
+      return request satisfies never;
+  }
+}
+
+/** Statements kept prepared by a connection. */
+const maxStatements = 200;
+
+function execute(connection: Connection, sql: string, params: readonly SQLInputValue[]): StatementResult {
+  let statement = connection.statements.get(sql);
+  if (statement === undefined) {
+    if (connection.statements.size >= maxStatements) connection.statements.clear();
+    statement = connection.db.prepare(sql);
+    connection.statements.set(sql, statement);
+  }
+  if (statement.columns().length > 0) return { rows: statement.all(...params), changes: 0, lastInsertRowid: 0 };
+  const { changes, lastInsertRowid } = statement.run(...params);
+  return { rows: [], changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
+}
+
+function connectionOf(id: number): Connection {
+  const connection = connections.get(id);
+  if (connection === undefined) throw new Error(`no connection ${id}`);
+  return connection;
+}
