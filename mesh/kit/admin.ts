@@ -14,7 +14,12 @@ export interface AdminServer {
  * Starts the admin port: `/healthz` (the process lives), `/readyz` (it can serve; else 503 with what is missing), `/metrics`
  * (Prometheus).
  */
-export async function startAdmin(host: string, port: number, readiness: Readiness, metrics: Metrics): Promise<AdminServer> {
+export async function startAdmin(
+  host: string,
+  port: number,
+  readiness: Readiness,
+  metrics: Metrics,
+): Promise<AdminServer> {
   const server = createServer(async (request, response) => {
     switch (request.url?.split('?')[0]) {
       case '/healthz':

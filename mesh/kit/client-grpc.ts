@@ -98,7 +98,14 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       const upload = pump(method, input, call);
       const messages = receive(call, signal, upload, detach);
       await firstSign(call, responseHeader);
-      return { stream: true, service: method.parent, method, message: messages as never, header: responseHeader, trailer };
+      return {
+        stream: true,
+        service: method.parent,
+        method,
+        message: messages as never,
+        header: responseHeader,
+        trailer,
+      };
     },
   };
 }
@@ -127,9 +134,15 @@ function startStream(
   deadline: Date | number,
 ): ClientDuplexStream<Message, Message> {
   // A duplex call carries every kind of streaming method; the wire is the same.
-  return client.makeBidiStreamRequest(definition.path, definition.requestSerialize, definition.responseDeserialize, metadata, {
-    deadline,
-  }) as ClientDuplexStream<Message, Message>;
+  return client.makeBidiStreamRequest(
+    definition.path,
+    definition.requestSerialize,
+    definition.responseDeserialize,
+    metadata,
+    {
+      deadline,
+    },
+  ) as ClientDuplexStream<Message, Message>;
 }
 
 async function pump(

@@ -69,11 +69,17 @@ function checkShape(schema: DescMessage, value: JsonValue, path: string): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigError(path || 'configuration', `must be a mapping with keys, not ${JSON.stringify(value)}`);
   }
-  const fields = new Map(schema.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]));
+  const fields = new Map(
+    schema.fields.flatMap((field) => [[field.name, field] as const, [field.jsonName, field] as const]),
+  );
   for (const [key, child] of Object.entries(value)) {
     const field = fields.get(key);
     if (field === undefined) {
-      throw new ConfigError(join(path, key), 'unknown key', schema.fields.map((known) => known.name));
+      throw new ConfigError(
+        join(path, key),
+        'unknown key',
+        schema.fields.map((known) => known.name),
+      );
     }
     checkField(field, child as JsonValue, join(path, key));
   }
@@ -83,11 +89,16 @@ function checkField(field: DescField, value: JsonValue, path: string): void {
   if (field.fieldKind === 'list') {
     if (!Array.isArray(value)) throw new ConfigError(path, `must be a list, not ${JSON.stringify(value)}`);
     const { message } = field;
-    if (message !== undefined) value.forEach((element, index) => checkShape(message, element, `${path}[${index}]`));
+    if (message === undefined) return;
+    for (const [index, element] of value.entries()) checkShape(message, element, `${path}[${index}]`);
   } else if (field.fieldKind === 'message') {
     checkShape(field.message, value, path);
   } else if (field.fieldKind === 'enum') {
-    checkEnum(field.enum.values.map((known) => known.name), value, path);
+    checkEnum(
+      field.enum.values.map((known) => known.name),
+      value,
+      path,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { type CallOptions, createContextKey, type HandlerContext } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { deadlineExceeded, internal } from './errors.ts';
+import type { ServerCall } from './server-call.ts';
 
 /** The caller, set by the identity interceptor. */
 export const principalKey = createContextKey<Principal | undefined>(undefined, { description: 'principal' });
@@ -28,11 +29,11 @@ export function forward(context: HandlerContext, options: ForwardOptions = {}): 
   const leftMs = context.timeoutMs();
   if (leftMs !== undefined && leftMs <= 0) throw deadlineExceeded();
   const timeoutMs = leftMs === undefined ? options.timeoutMs : Math.min(leftMs, options.timeoutMs ?? leftMs);
-  const authorization = context.requestHeader.get('authorization');
+  const { authorization } = context as ServerCall;
   return {
     signal: options.signal === undefined ? context.signal : AbortSignal.any([context.signal, options.signal]),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(authorization === null ? {} : { headers: { authorization } }),
+    ...(authorization === undefined ? {} : { headers: { authorization } }),
   };
 }
 

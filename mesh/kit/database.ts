@@ -1,3 +1,4 @@
+import type { SQLInputValue } from 'node:sqlite';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -8,7 +9,6 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import type { SQLInputValue } from 'node:sqlite';
 import type { SqliteConnection, SqliteThread } from './sqlite/thread.ts';
 
 /** Durable records: Kysely over a schema. Queries run in a thread; transactions are exclusive. */
@@ -38,9 +38,11 @@ export async function openDatabase<Schema>(
 
 async function migrate(connection: SqliteConnection, migrations: readonly string[]): Promise<void> {
   const [row] = await connection.all('PRAGMA user_version');
-  const version = Number(row?.['user_version'] ?? 0);
+  const version = Number(row?.user_version ?? 0);
   if (version > migrations.length) {
-    throw new Error(`the database is at version ${version}, newer than this program (${migrations.length}): update ragmesh`);
+    throw new Error(
+      `the database is at version ${version}, newer than this program (${migrations.length}): update ragmesh`,
+    );
   }
   for (const [index, migration] of migrations.entries()) {
     if (index < version) continue;

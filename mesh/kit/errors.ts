@@ -1,6 +1,11 @@
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { BadRequestSchema, type ErrorInfo, ErrorInfoSchema, RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
+import {
+  BadRequestSchema,
+  type ErrorInfo,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '#gen/google/rpc/error_details_pb.ts';
 import { ErrorReason, ErrorReasonSchema } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { enumName } from './enums.ts';
 
@@ -27,7 +32,11 @@ export function rpcError(code: Code, reason: ErrorReason, message: string, parts
   const details: { desc: DescMessage; value: MessageInitShape<DescMessage> }[] = [
     {
       desc: ErrorInfoSchema,
-      value: { reason: enumName(ErrorReasonSchema, reason), domain: errorDomain, metadata: parts.metadata ?? {} } as never,
+      value: {
+        reason: enumName(ErrorReasonSchema, reason),
+        domain: errorDomain,
+        metadata: parts.metadata ?? {},
+      } as never,
     },
   ];
   if (parts.retryAfterMs !== undefined) {

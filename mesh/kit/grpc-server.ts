@@ -1,5 +1,5 @@
-import type { Invocable } from './invoke.ts';
 import { grpc } from './grpc.ts';
+import type { Invocable } from './invoke.ts';
 import { mountGrpc } from './mount-grpc.ts';
 
 /** A gRPC server that listens. */
@@ -52,7 +52,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
 /** An error of listening, with what to do. `setting` is the configuration key of the port. */
 export function portError(face: string, host: string, port: number, cause: Error, setting: string): Error {
-  const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' || /EADDRINUSE|address already in use/i.test(cause.message);
+  const taken =
+    (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' || /EADDRINUSE|address already in use/i.test(cause.message);
   const advice = taken
     ? `port ${port} is taken: stop what listens there, or set ${setting} to another port`
     : `cannot listen on ${host}:${port} (${cause.message}): check ${setting}`;

@@ -1,8 +1,8 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import { create, type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@grpc/grpc-js';
-import type { DescMethod } from '@bufbuild/protobuf';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { toRpcError } from './errors.ts';
 import { grpc } from './grpc.ts';
@@ -64,7 +64,11 @@ export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject 
   const metadata = headersToMetadata(error.metadata);
   if (trailer !== undefined) metadata.merge(headersToMetadata(trailer));
   if (error.details.length > 0) {
-    const status = create(StatusSchema, { code: error.code, message: error.rawMessage, details: error.details.map(toAny) });
+    const status = create(StatusSchema, {
+      code: error.code,
+      message: error.rawMessage,
+      details: error.details.map(toAny),
+    });
     metadata.set(detailsKey, Buffer.from(toBinary(StatusSchema, status)));
   }
   return { code: error.code as number, details: error.rawMessage, metadata };

@@ -2,10 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import type { Interceptor, Transport } from '@connectrpc/connect';
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { startAdmin } from './admin.ts';
 import { createClient } from './client.ts';
 import { createGrpcTransport, type GrpcTransport } from './client-grpc.ts';
@@ -104,7 +104,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     if (options.services.includes(definition)) return local;
     const address = config.addresses[definition.name];
     if (address === undefined) {
-      throw new ConfigError(`addresses.${definition.name}`, `is missing: "${definition.name}" does not run in this process`);
+      throw new ConfigError(
+        `addresses.${definition.name}`,
+        `is missing: "${definition.name}" does not run in this process`,
+      );
     }
     const transport = createGrpcTransport({
       address,

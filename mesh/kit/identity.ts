@@ -125,10 +125,14 @@ export function toCredentialsError(error: unknown) {
       { metadata: { expired_at: expiredAt }, cause: error },
     );
   }
-  return rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the token is not valid here', { cause: error });
+  return rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the token is not valid here', {
+    cause: error,
+  });
 }
 
 /** A principal, for tests and for work that the mesh does on its own. */
-export function principalOf(init: MessageInitShape<typeof PrincipalSchema> & { tenant: string; user: string }): Principal {
+export function principalOf(
+  init: MessageInitShape<typeof PrincipalSchema> & { tenant: string; user: string },
+): Principal {
   return create(PrincipalSchema, init);
 }

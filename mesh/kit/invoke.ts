@@ -1,5 +1,5 @@
 import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
-import type { Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect';
+import type { Interceptor } from '@connectrpc/connect';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError, toRpcError } from './errors.ts';
@@ -75,7 +75,7 @@ async function* runStream(
 }
 
 function compose(method: DescMethod, impl: AnyImpl, interceptors: readonly Interceptor[]): Next {
-  const innermost = async (call: ServerCall) => reply(call, await answer(method, impl, call));
+  const innermost = async (call: ServerCall) => new Reply(call, await answer(method, impl, call));
   const composed = interceptors.reduceRight<unknown>(
     (next, interceptor) => interceptor(next as Parameters<Interceptor>[0]),
     innermost,
@@ -98,20 +98,27 @@ async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Prom
   }
 }
 
-function reply(call: ServerCall, message: unknown): UnaryResponse | StreamResponse {
-  const response = {
-    stream: call.stream,
-    service: call.service,
-    method: call.method,
-    message,
-    get header() {
-      return call.responseHeader;
-    },
-    get trailer() {
-      return call.responseTrailer;
-    },
-  };
-  return response as unknown as UnaryResponse | StreamResponse;
+class Reply {
+  readonly stream: boolean;
+  message: unknown;
+  readonly #call: ServerCall;
+  constructor(call: ServerCall, message: unknown) {
+    this.#call = call;
+    this.stream = call.stream;
+    this.message = message;
+  }
+  get method() {
+    return this.#call.method;
+  }
+  get service() {
+    return this.#call.service;
+  }
+  get header() {
+    return this.#call.responseHeader;
+  }
+  get trailer() {
+    return this.#call.responseTrailer;
+  }
 }
 
 function normalise(schema: DescMessage, message: unknown): Message {

@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { registerProcessMetrics } from './process-metrics.ts';
 
 const latencyBuckets = [1, 2, 5, 10, 15, 25, 50, 100, 250, 500, 800, 1500, 3000, 10_000, 60_000];
 
@@ -9,7 +10,7 @@ const latencyBuckets = [1, 2, 5, 10, 15, 25, 50, 100, 250, 500, 800, 1500, 3000,
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  registerProcessMetrics(registry);
   return {
     registry,
     requestTotal: new Counter({

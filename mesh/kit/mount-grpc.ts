@@ -96,9 +96,13 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
     method: invocable.method,
     protocolName: 'grpc',
     requestHeader: () => metadataToHeaders(grpcCall.metadata),
+    authorization: () => grpcCall.metadata.get('authorization')[0]?.toString(),
     timeoutMs: timeoutOf(invocable.method, callerMs),
   });
-  (grpcCall as EventEmitter).on('cancelled', () => call.abort(Date.now() >= deadline ? deadlineExceeded() : cancelled()));
+  // grpc-js says 'cancelled' at the end of every call; an error with its stack is only made for one still under way.
+  (grpcCall as EventEmitter).once('cancelled', () => {
+    if (!call.aborted) call.abort(Date.now() >= deadline ? deadlineExceeded() : cancelled());
+  });
   return call;
 }
 

@@ -30,18 +30,7 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
       const detach = follow(call, signal);
       try {
         const message = await invocable.unary(call, whole(method.input, input));
-        return {
-          stream: false,
-          service: method.parent,
-          method,
-          message: message as never,
-          get header() {
-            return call.responseHeader;
-          },
-          get trailer() {
-            return call.responseTrailer;
-          },
-        };
+        return new LocalResponse(call, false, message) as never;
       } finally {
         detach?.();
       }
@@ -51,20 +40,36 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
       const call = openCall(method, signal, timeoutMs, header);
       const detach = follow(call, signal);
       const output = invocable.stream(call, wholeAll(method.input, input));
-      return {
-        stream: true,
-        service: method.parent,
-        method,
-        message: relay(output, call, detach) as never,
-        get header() {
-          return call.responseHeader;
-        },
-        get trailer() {
-          return call.responseTrailer;
-        },
-      };
+      // As on a wire, response headers are there with the first message and not before.
+      const first = output.next();
+      await first.then(undefined, () => {});
+      return new LocalResponse(call, true, relay(first, output, call, detach)) as never;
     },
   };
+}
+
+// Headers are made when somebody asks; hardly anybody does.
+class LocalResponse {
+  readonly stream: boolean;
+  readonly message: unknown;
+  readonly #call: ServerCall;
+  constructor(call: ServerCall, stream: boolean, message: unknown) {
+    this.#call = call;
+    this.stream = stream;
+    this.message = message;
+  }
+  get method() {
+    return this.#call.method;
+  }
+  get service() {
+    return this.#call.service;
+  }
+  get header() {
+    return this.#call.responseHeader;
+  }
+  get trailer() {
+    return this.#call.responseTrailer;
+  }
 }
 
 function openCall(
@@ -78,8 +83,15 @@ function openCall(
     method,
     protocolName: 'local',
     requestHeader: () => new Headers(header),
+    authorization: () => authorizationOf(header),
     timeoutMs: timeoutOf(method, timeoutMs),
   });
+}
+
+function authorizationOf(header: HeadersInit | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const isPlain = !(header instanceof Headers) && !Array.isArray(header);
+  return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
 }
 
 function follow(call: ServerCall, signal: AbortSignal | undefined): (() => void) | undefined {
@@ -95,11 +107,15 @@ function abortError(signal: AbortSignal) {
 }
 
 async function* relay(
+  first: Promise<IteratorResult<Message>>,
   output: AsyncIterableIterator<Message>,
   call: ServerCall,
   detach: (() => void) | undefined,
 ): AsyncIterable<Message> {
   try {
+    const result = await first;
+    if (result.done === true) return;
+    yield result.value;
     yield* output;
   } finally {
     // A consumer that left early is a cancel.

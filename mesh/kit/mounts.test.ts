@@ -1,7 +1,7 @@
 import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { echo } from './echo.ts';
 import { errorInfoOf } from './errors.ts';
 import { collect } from './streams.ts';

@@ -1,8 +1,8 @@
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code, type ServiceImpl } from '@connectrpc/connect';
-import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
-import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import type { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
+import type { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 
 /**
  * gRPC server reflection for contracts, in both versions of the protocol that clients speak: v1, and v1alpha for older
@@ -19,9 +19,14 @@ export function createReflection(services: readonly DescService[]): {
 
   const describe = (file: DescFile | undefined, asked: string) => {
     if (file === undefined) {
-      return { case: 'errorResponse' as const, value: { errorCode: Code.NotFound as number, errorMessage: `${asked} is not known` } };
+      return {
+        case: 'errorResponse' as const,
+        value: { errorCode: Code.NotFound as number, errorMessage: `${asked} is not known` },
+      };
     }
-    const fileDescriptorProto = [...collectFiles([file])].map((needed) => toBinary(FileDescriptorProtoSchema, needed.proto));
+    const fileDescriptorProto = [...collectFiles([file])].map((needed) =>
+      toBinary(FileDescriptorProtoSchema, needed.proto),
+    );
     return { case: 'fileDescriptorResponse' as const, value: { fileDescriptorProto } };
   };
   const answer = (request: { case?: string | undefined; value?: unknown }) => {

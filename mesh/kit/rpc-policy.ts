@@ -22,9 +22,7 @@ export function isPublic(method: DescMethod): boolean {
 
 /** Whether the contract allows `method` to be tried again: it has no side effects and declares more than one attempt. */
 export function isRetryable(method: DescMethod): boolean {
-  return (
-    method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && policyOf(method).maxAttempts > 1
-  );
+  return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && policyOf(method).maxAttempts > 1;
 }
 
 /** Lower-case name of a role, as people write it: `reader`. */

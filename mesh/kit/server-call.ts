@@ -9,6 +9,8 @@ export interface ServerCallInit {
   protocolName: string;
   /** Request headers; read once, when somebody asks. */
   requestHeader: () => Headers;
+  /** The `authorization` header, for the one reader that every call has. */
+  authorization: () => string | undefined;
   /** Time left, in milliseconds; `undefined`: no deadline. */
   timeoutMs: number | undefined;
   values?: ContextValues;
@@ -26,9 +28,12 @@ export class ServerCall implements HandlerContext {
   message: unknown;
   readonly stream: boolean;
   readonly #readHeader: () => Headers;
+  readonly #readAuthorization: () => string | undefined;
   readonly #deadline: number | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort = new Set<(reason: unknown) => void>();
+  // Nearly every call has one waiter at a time; the set is for those with more.
+  #waiter: ((reason: unknown) => void) | undefined;
+  #moreWaiters: Set<(reason: unknown) => void> | undefined;
   #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
@@ -42,6 +47,7 @@ export class ServerCall implements HandlerContext {
     this.protocolName = init.protocolName;
     this.stream = init.method.methodKind !== 'unary';
     this.#readHeader = init.requestHeader;
+    this.#readAuthorization = init.authorization;
     this.#values = init.values;
     if (init.timeoutMs !== undefined) {
       const timeoutMs = Math.min(init.timeoutMs, 0x7fffffff);
@@ -62,6 +68,12 @@ export class ServerCall implements HandlerContext {
   }
   get header(): Headers {
     return this.requestHeader;
+  }
+  /** The `authorization` header, without making Headers for it. */
+  get authorization(): string | undefined {
+    return this.#requestHeader === undefined
+      ? this.#readAuthorization()
+      : (this.#requestHeader.get('authorization') ?? undefined);
   }
   get responseHeader(): Headers {
     this.#responseHeader ??= new Headers();
@@ -113,13 +125,16 @@ export class ServerCall implements HandlerContext {
     this.#reason = reason;
     clearTimeout(this.#timer);
     this.#controller?.abort(reason);
-    for (const listener of this.#onAbort) listener(reason);
-    this.#onAbort.clear();
+    this.#waiter?.(reason);
+    this.#waiter = undefined;
+    for (const waiter of this.#moreWaiters ?? []) waiter(reason);
+    this.#moreWaiters = undefined;
   }
 
   /** Ends the call: its timer stops, and what still waits on its signal is let go. */
   finish(): void {
-    this.#onAbort.clear();
+    this.#waiter = undefined;
+    this.#moreWaiters = undefined;
     this.abort(undefined);
   }
 
@@ -130,17 +145,31 @@ export class ServerCall implements HandlerContext {
       return Promise.reject(this.#reason);
     }
     return new Promise<T>((resolve, reject) => {
-      this.#onAbort.add(reject);
+      this.#wait(reject);
       work.then(
         (value) => {
-          this.#onAbort.delete(reject);
+          this.#letGo(reject);
           resolve(value);
         },
         (error) => {
-          this.#onAbort.delete(reject);
+          this.#letGo(reject);
           reject(error);
         },
       );
     });
+  }
+
+  #wait(waiter: (reason: unknown) => void): void {
+    if (this.#waiter === undefined) {
+      this.#waiter = waiter;
+    } else {
+      this.#moreWaiters ??= new Set();
+      this.#moreWaiters.add(waiter);
+    }
+  }
+
+  #letGo(waiter: (reason: unknown) => void): void {
+    if (this.#waiter === waiter) this.#waiter = undefined;
+    else this.#moreWaiters?.delete(waiter);
   }
 }

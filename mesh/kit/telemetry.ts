@@ -31,7 +31,8 @@ export function startTelemetry(
   exporter?: SpanExporter,
 ): Telemetry {
   const endpoint = config?.otlpEndpoint;
-  const target = exporter ?? (endpoint ? new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }) : undefined);
+  const target =
+    exporter ?? (endpoint ? new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }) : undefined);
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': serviceName, 'service.namespace': 'ragmesh' }),
     sampler: target

@@ -15,7 +15,7 @@ export function fromVector(vector: Vector | undefined): Float32Array {
   if (values.byteLength !== dimensions * 4) {
     throw invalidArgument(`a vector of ${dimensions} dimensions has ${dimensions * 4} bytes, not ${values.byteLength}`);
   }
-  // Bytes from a wire may start anywhere; float32 must start at a multiple of four.
-  const aligned = values.byteOffset % 4 === 0 ? values : values.slice();
+  // Bytes from a wire may start anywhere; float32 must start at a multiple of four. `slice` would not copy a Buffer.
+  const aligned = values.byteOffset % 4 === 0 ? values : new Uint8Array(values);
   return new Float32Array(aligned.buffer, aligned.byteOffset, dimensions);
 }

@@ -5,6 +5,7 @@ import { principalKey } from '../context.ts';
 import { rpcError } from '../errors.ts';
 import type { TokenVerifier } from '../identity.ts';
 import { policyOf, roleName } from '../rpc-policy.ts';
+import type { ServerCall } from '../server-call.ts';
 
 /**
  * Verifies the token of each call, makes its principal known to the handler, and refuses callers without the role that
@@ -14,8 +15,8 @@ export function identityInterceptor(verifier: TokenVerifier): Interceptor {
   return (next) => async (request) => {
     const { role } = policyOf(request.method);
     if (role === Role.UNSPECIFIED) return next(request);
-    const header = request.header.get('authorization');
-    if (header === null) {
+    const header = (request as unknown as ServerCall).authorization;
+    if (header === undefined) {
       throw rpcError(
         Code.Unauthenticated,
         ErrorReason.CREDENTIALS_MISSING,

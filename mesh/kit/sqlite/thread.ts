@@ -45,7 +45,10 @@ const maxPending = 100_000;
 /** Starts a thread. */
 export function createSqliteThread(): SqliteThread {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: [], name: 'sqlite' });
-  const pending = new Map<number, { resolve: (value: StatementResult[] | undefined) => void; reject: (error: Error) => void }>();
+  const pending = new Map<
+    number,
+    { resolve: (value: StatementResult[] | undefined) => void; reject: (error: Error) => void }
+  >();
   let lastId = 0;
   let lastConnection = 0;
   let failure: Error | undefined;
@@ -69,7 +72,8 @@ export function createSqliteThread(): SqliteThread {
   type Body = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never;
   const send = (body: Body): Promise<StatementResult[] | undefined> => {
     if (failure !== undefined) return Promise.reject(failure);
-    if (pending.size >= maxPending) return Promise.reject(new SqliteError('too many requests wait for SQLite', undefined));
+    if (pending.size >= maxPending)
+      return Promise.reject(new SqliteError('too many requests wait for SQLite', undefined));
     return new Promise((resolve, reject) => {
       const id = ++lastId;
       pending.set(id, { resolve, reject });

@@ -1,0 +1,134 @@
+import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { sleep } from '#kit/streams.ts';
+import {
+  addHeaders,
+  type Contract,
+  headersToWire,
+  type Payload,
+  type RequestInfo,
+  type StreamDefinition,
+  type StreamRequest,
+  type UnaryDefinition,
+  type UnaryRequest,
+  wireToError,
+} from './contract.ts';
+
+/** The suite's service: each request says how it wants to be answered. `unimplemented` is left out on purpose. */
+export function createConformanceService(contract: Contract) {
+  const infoSchema = contract.message('ConformancePayload.RequestInfo');
+
+  const infoOf = (context: HandlerContext, desc: DescMessage, requests: readonly Message[]): RequestInfo => {
+    const timeoutMs = context.timeoutMs();
+    return {
+      requestHeaders: headersToWire(context.requestHeader),
+      requests: requests.map((request) => anyPack(desc, request)),
+      ...(timeoutMs === undefined ? {} : { timeoutMs: BigInt(Math.floor(timeoutMs)) }),
+      ...(context.requestMethod === 'GET' ? { connectGetInfo: { queryParams: queryOf(context.url) } } : {}),
+    };
+  };
+  const failure = (definition: { error: Parameters<typeof wireToError>[0] }, info: RequestInfo | undefined) =>
+    wireToError(definition.error, info && { desc: infoSchema, message: create(infoSchema, info as never) });
+
+  const answer = async (
+    definition: UnaryDefinition | undefined,
+    context: HandlerContext,
+    requestInfo: RequestInfo,
+  ): Promise<{ payload: Payload }> => {
+    if (definition === undefined) return { payload: { requestInfo } };
+    addHeaders(definition.responseHeaders, context.responseHeader);
+    addHeaders(definition.responseTrailers, context.responseTrailer);
+    await sleep(definition.responseDelayMs, context.signal);
+    const { response } = definition;
+    if (response.case === 'error') throw failure({ error: response.value }, requestInfo);
+    return { payload: { requestInfo, ...(response.case === 'responseData' ? { data: response.value } : {}) } };
+  };
+
+  return {
+    unary: (request: UnaryRequest, context: HandlerContext) =>
+      answer(request.responseDefinition, context, infoOf(context, context.method.input, [request])),
+
+    idempotentUnary: (request: UnaryRequest, context: HandlerContext) =>
+      answer(request.responseDefinition, context, infoOf(context, context.method.input, [request])),
+
+    async clientStream(requests: AsyncIterable<UnaryRequest>, context: HandlerContext) {
+      const received: UnaryRequest[] = [];
+      for await (const request of requests) received.push(request);
+      return answer(received[0]?.responseDefinition, context, infoOf(context, context.method.input, received));
+    },
+
+    async *serverStream(request: StreamRequest, context: HandlerContext): AsyncIterable<{ payload: Payload }> {
+      const definition = begin(request, context);
+      if (definition === undefined) return;
+      const requestInfo = infoOf(context, context.method.input, [request]);
+      yield* stream(definition, context, requestInfo, 0);
+      if (definition.error !== undefined) {
+        throw failure({ error: definition.error }, definition.responseData.length === 0 ? requestInfo : undefined);
+      }
+    },
+
+    async *bidiStream(
+      requests: AsyncIterable<StreamRequest>,
+      context: HandlerContext,
+    ): AsyncIterable<{ payload: Payload }> {
+      let definition: StreamDefinition | undefined;
+      let fullDuplex = false;
+      let first = true;
+      let received: StreamRequest[] = [];
+      let sent = 0;
+      for await (const request of requests) {
+        received.push(request);
+        if (first) {
+          first = false;
+          fullDuplex = request.fullDuplex ?? false;
+          definition = begin(request, context);
+        }
+        if (!fullDuplex) continue;
+        const data = definition?.responseData[sent];
+        if (definition === undefined || data === undefined) break;
+        const whole = infoOf(context, context.method.input, received);
+        await sleep(definition.responseDelayMs, context.signal);
+        yield { payload: { data, requestInfo: sent === 0 ? whole : { requests: whole.requests } } };
+        sent++;
+        received = [];
+      }
+      if (definition === undefined) return;
+      const requestInfo = infoOf(context, context.method.input, received);
+      yield* stream(definition, context, requestInfo, sent);
+      if (definition.error !== undefined) {
+        throw failure({ error: definition.error }, definition.responseData.length === 0 ? requestInfo : undefined);
+      }
+    },
+  };
+}
+
+function begin(request: StreamRequest, context: HandlerContext): StreamDefinition | undefined {
+  const definition = request.responseDefinition;
+  if (definition === undefined) return undefined;
+  addHeaders(definition.responseHeaders, context.responseHeader);
+  addHeaders(definition.responseTrailers, context.responseTrailer);
+  return definition;
+}
+
+// The answers that are still due; the very first one of a call tells of the request.
+async function* stream(
+  definition: StreamDefinition,
+  context: HandlerContext,
+  requestInfo: RequestInfo,
+  sent: number,
+): AsyncIterable<{ payload: Payload }> {
+  for (const [offset, data] of definition.responseData.slice(sent).entries()) {
+    await sleep(definition.responseDelayMs, context.signal);
+    yield { payload: sent + offset === 0 ? { data, requestInfo } : { data } };
+  }
+}
+
+function queryOf(url: string) {
+  return [...new URL(url).searchParams].map(([name, value]) => ({ name, value: [value] }));
+}
+
+/** Refuses what the programs are never sent by a suite that keeps to their configuration. */
+export function unsupported(what: string): ConnectError {
+  return new ConnectError(`${what} is not supported by this program`, Code.Unimplemented);
+}

@@ -1,0 +1,178 @@
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { loadConfig } from '#kit/config.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import type { ServiceDefinition } from '#kit/define-service.ts';
+import { type Host, startHost } from '#kit/host.ts';
+import { createLogger } from '#kit/log.ts';
+import { startTelemetry } from '#kit/telemetry.ts';
+import { audit } from '../services/audit/index.ts';
+import { cache } from '../services/cache/index.ts';
+import { chat } from '../services/chat/index.ts';
+import { edge } from '../services/edge/index.ts';
+import { embedding } from '../services/embedding/index.ts';
+import { evaluation } from '../services/evaluation/index.ts';
+import { indexer } from '../services/indexer/index.ts';
+import { llmGateway } from '../services/llm-gateway/index.ts';
+import { rerank } from '../services/rerank/index.ts';
+import { retrieval } from '../services/retrieval/index.ts';
+import { ask } from './cli/ask.ts';
+import { type CommandContext, CommandError, describeError } from './cli/connect.ts';
+import { evaluate } from './cli/eval.ts';
+import { ingest } from './cli/ingest.ts';
+import { token } from './cli/token.ts';
+import { loadSample } from './sample.ts';
+
+// The composition root: the one place that knows every service, reads the environment, and owns the process.
+
+/** Every service of the mesh. */
+export const services: readonly ServiceDefinition[] = [
+  audit,
+  cache,
+  chat,
+  edge,
+  embedding,
+  evaluation,
+  indexer,
+  llmGateway,
+  rerank,
+  retrieval,
+];
+
+const commands: Record<string, (context: CommandContext) => Promise<number>> = { ask, eval: evaluate, ingest, token };
+
+const help = `npm start -- [--services a,b] [--config ragmesh.yaml]
+
+Runs every service in this process, or those named, which then find the others by \`addresses\` in the configuration.
+
+  --services <names>   ${services.map(({ name }) => name).join(', ')}
+  --config <file>      the configuration; default: ragmesh.yaml, where there is one
+`;
+
+const env = process.env;
+
+if (import.meta.main) {
+  main(process.argv.slice(2)).then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      const isPlain = error instanceof CommandError || error instanceof ConfigError || !(error instanceof Error);
+      process.stderr.write(`${describeError(error)}\n`);
+      if (!isPlain && env.RAGMESH_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
+      process.exit(1);
+    },
+  );
+}
+
+async function main(argv: string[]): Promise<number> {
+  const [first = ''] = argv;
+  const command = commands[first];
+  if (command !== undefined) {
+    const config = readConfig(undefined);
+    return command({ args: argv.slice(1), config, env, startMesh: () => startQuietMesh(config) });
+  }
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      services: { type: 'string' },
+      config: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  await serve(values.services === undefined ? services : chooseServices(values.services), readConfig(values.config));
+  return 0;
+}
+
+/** The configuration file that was named, or ragmesh.yaml where there is one, or all defaults. */
+function readConfig(path: string | undefined): Config {
+  const found = path ?? env.RAGMESH_CONFIG ?? (existsSync('ragmesh.yaml') ? 'ragmesh.yaml' : undefined);
+  const config = loadConfig(found, env);
+  if (env.RAGMESH_DATA_DIR) config.dataDir = env.RAGMESH_DATA_DIR;
+  return config;
+}
+
+function chooseServices(names: string): ServiceDefinition[] {
+  return names.split(',').map((name) => {
+    const found = services.find((service) => service.name === name.trim());
+    if (found === undefined)
+      throw new ConfigError(
+        '--services',
+        `no service "${name}"`,
+        services.map((service) => service.name),
+      );
+    return found;
+  });
+}
+
+async function serve(chosen: readonly ServiceDefinition[], config: Config): Promise<void> {
+  const startedAt = performance.now();
+  const log = createLogger(config.telemetry?.logLevel ?? 'info');
+  const isWhole = chosen.length === services.length;
+  const telemetry = startTelemetry(config.telemetry, isWhole ? 'ragmesh' : chosen.map(({ name }) => name).join('+'));
+  const host = await startHost({ services: chosen, known: services, config, env, log, tracing: telemetry.recording });
+  const stop = async (signal: string) => {
+    log.info({ signal }, 'draining');
+    await host.close();
+    await telemetry.close();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  log.info({ services: chosen.map(({ name }) => name), grpcPort: host.grpcPort, adminPort: host.adminPort }, 'serving');
+  if (isWhole) await greet(host, config, performance.now() - startedAt);
+}
+
+/** What the edge tells of itself once it runs. */
+interface RunningEdge {
+  port: number;
+  devKeys?: { dev: string; customer: string } | undefined;
+}
+
+async function greet(host: Host, config: Config, startMs: number): Promise<void> {
+  const { port, devKeys } = host.running('edge') as unknown as RunningEdge;
+  const url = `http://${config.edge?.host || '127.0.0.1'}:${port}`;
+  const lines = [
+    `ragmesh is up in ${(startMs / 1000).toFixed(1)} s`,
+    `  console and API  ${url}`,
+    `  gRPC             127.0.0.1:${host.grpcPort}`,
+    `  health, metrics  http://127.0.0.1:${host.adminPort}`,
+  ];
+  if (devKeys !== undefined) {
+    process.stderr.write('loading the sample knowledge base …\r');
+    const count = await loadSample(host);
+    if (count > 0) lines.push(`  sample           ${count} documents in corpus "shop"`);
+    lines.push(
+      `  development key  ${devKeys.dev} (staff)`,
+      `  customer key     ${devKeys.customer} (sees public documents only)`,
+    );
+  }
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** The whole mesh on free ports, for a command that found no server. */
+async function startQuietMesh(config: Config): Promise<{ edgePort: number; close(): Promise<void> }> {
+  const quiet = create(ConfigSchema, {
+    ...(config as MessageInitShape<typeof ConfigSchema>),
+    grpc: { ...config.grpc, host: '127.0.0.1', port: 0 },
+    admin: { ...config.admin, host: '127.0.0.1', port: 0 },
+    edge: { ...config.edge, host: '127.0.0.1', port: 0 },
+  } as MessageInitShape<typeof ConfigSchema>);
+  const telemetry = startTelemetry(config.telemetry, 'ragmesh');
+  const log = createLogger('warn');
+  const host = await startHost({ services, known: services, config: quiet, env, log, tracing: telemetry.recording });
+  const { port, devKeys } = host.running('edge') as unknown as RunningEdge;
+  if (devKeys !== undefined) await loadSample(host);
+  return {
+    edgePort: port,
+    async close() {
+      await host.close();
+      await telemetry.close();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { fileURLToPath } from 'node:url';
+import { create } from '@bufbuild/protobuf';
+import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createClient } from '#kit/client.ts';
+import { actAs } from '#kit/context.ts';
+import type { Host } from '#kit/host.ts';
+import { findFiles, uploadMessages } from './cli/upload.ts';
+
+const folder = fileURLToPath(new URL('../deployments/sample', import.meta.url));
+
+/** Tenant of the development keys, and so of the sample. */
+const tenant = 'demo';
+
+/**
+ * Loads the sample knowledge base (corpus "shop") where the development tenant has no corpus yet. Resolves to the number of
+ * documents loaded; 0 where there was nothing to do.
+ */
+export async function loadSample(host: Host): Promise<number> {
+  if (host.signer === undefined) return 0;
+  const roles = [Role.READER, Role.EDITOR];
+  const principal = create(PrincipalSchema, { tenant, user: 'sample', groups: ['staff', 'merchant'], roles });
+  const options = actAs(await host.signer.sign(principal));
+  const { corpora } = await createClient(RetrievalService, host.local).listCorpora({}, options);
+  if (corpora.length > 0) return 0;
+  const { files } = await findFiles([folder]);
+  const indexer = createClient(IndexerService, host.local);
+  const { jobId } = await indexer.ingestDocuments(uploadMessages('shop', files), options);
+  for await (const { job } of indexer.watchJob({ jobId }, options)) {
+    if (job?.state === JobState.SUCCEEDED) return Number(job.progress?.documentCount ?? 0);
+    if (job?.state === JobState.FAILED) throw new Error(`the sample could not be loaded: ${job.error}`);
+  }
+  return 0;
+}

@@ -1,0 +1,114 @@
+import type { Transaction } from 'kysely';
+import type { RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { Database } from '#kit/database.ts';
+import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
+import { addUsage, sumUsage } from './ledger.ts';
+import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
+
+/** A record on its way into the chain. */
+export interface Submission {
+  tenant: string;
+  user: string;
+  record: RecordRequest;
+}
+
+/**
+ * Appends records to the chains of their tenants, with everything that follows from them, in one transaction. Gives the sequence
+ * of each; for an answer that is in the chain already, the one that it has.
+ */
+export async function appendBatch(
+  db: Database<AuditSchema>,
+  batch: readonly Submission[],
+  nowMs: number,
+): Promise<number[]> {
+  return db.transaction().execute(async (trx) => {
+    const known = await findKnown(trx, batch);
+    const heads = await findHeads(trx, batch);
+    const entries: EntryRow[] = [];
+    const documents: DocumentRow[] = [];
+    const fresh: Submission[] = [];
+    const sequences = batch.map((submission) => {
+      const { tenant, user, record } = submission;
+      const key = keyOf(tenant, record.answerId);
+      const found = known.get(key);
+      if (found !== undefined) return found;
+      const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash };
+      const sequence = head.last_sequence + 1;
+      const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, record });
+      const hash = chainHash(head.last_hash, bytes);
+      const about = { tenant, sequence, answer_id: record.answerId, user, recorded_at: nowMs };
+      entries.push({ ...about, bytes, previous_hash: head.last_hash, hash });
+      documents.push(...documentsOf(tenant, sequence, record));
+      fresh.push(submission);
+      known.set(key, sequence);
+      heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash });
+      return sequence;
+    });
+    if (entries.length > 0) {
+      const changed = new Set(entries.map(({ tenant }) => tenant));
+      await insertAll(entries, (rows) => trx.insertInto('entries').values(rows).execute());
+      await insertAll(documents, (rows) => trx.insertInto('entry_documents').values(rows).execute());
+      await insertAll(
+        [...heads.values()].filter(({ tenant }) => changed.has(tenant)),
+        (rows) => saveHeads(trx, rows),
+      );
+      await insertAll(sumUsage(fresh, nowMs), (rows) => addUsage(trx, rows));
+    }
+    return sequences;
+  });
+}
+
+/** Documents that an entry was shown, each once. */
+export function documentsOf(tenant: string, sequence: number, record: RecordRequest): DocumentRow[] {
+  const ids = new Set(record.evidence.map(({ documentId }) => documentId));
+  ids.delete('');
+  return [...ids].map((document_id) => ({ tenant, document_id, sequence }));
+}
+
+const keyOf = (tenant: string, answerId: string) => JSON.stringify([tenant, answerId]);
+const tenantsOf = (batch: readonly Submission[]) => [...new Set(batch.map(({ tenant }) => tenant))];
+
+async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, number>> {
+  const answerIds = [...new Set(batch.map(({ record }) => record.answerId))];
+  // Answer ids are as good as unique over all tenants, so this reads no more rows than one pair at a time would.
+  const rows = await trx
+    .selectFrom('entries')
+    .select(['tenant', 'answer_id', 'sequence'])
+    .where('tenant', 'in', tenantsOf(batch))
+    .where('answer_id', 'in', answerIds)
+    .execute();
+  return new Map(rows.map(({ tenant, answer_id, sequence }) => [keyOf(tenant, answer_id), sequence]));
+}
+
+async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, ChainRow>> {
+  const rows = await trx.selectFrom('chains').selectAll().where('tenant', 'in', tenantsOf(batch)).execute();
+  return new Map(rows.map((row) => [row.tenant, row]));
+}
+
+async function saveHeads(trx: Transaction<AuditSchema>, rows: readonly ChainRow[]): Promise<unknown> {
+  return trx
+    .insertInto('chains')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.column('tenant').doUpdateSet((eb) => ({
+        last_sequence: eb.ref('excluded.last_sequence'),
+        last_hash: eb.ref('excluded.last_hash'),
+      })),
+    )
+    .execute();
+}
+
+/** Most rows of a statement: far below SQLite's limit on parameters, with any table here. */
+const maxRows = 256;
+
+/**
+ * Inserts rows by statements of 256, 128, …, 2, 1 rows: nine texts of SQL in all, each prepared once, where a text for every
+ * count would be prepared anew all the time.
+ */
+async function insertAll<Row>(rows: readonly Row[], insert: (rows: readonly Row[]) => Promise<unknown>): Promise<void> {
+  let size = maxRows;
+  for (let start = 0; start < rows.length; start += size) {
+    while (size > rows.length - start) size /= 2;
+    await insert(rows.slice(start, start + size));
+  }
+}

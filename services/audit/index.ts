@@ -1,0 +1,22 @@
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { defineService } from '#kit/define-service.ts';
+import { readConfig } from './config.ts';
+import { type AuditSchema, migrations } from './schema.ts';
+import { createAudit } from './service.ts';
+
+/** Who asked what, where the answer came from, and what it cost. */
+export const audit = defineService({
+  name: 'audit',
+  contract: AuditService,
+  config: readConfig,
+  needs: {},
+  async create({ config, openDatabase, clock, log }) {
+    const db = await openDatabase<AuditSchema>('audit', migrations);
+    const { impl, writer } = createAudit({ db, config, clock, log });
+    return {
+      impl,
+      drain: () => writer.idle(),
+      close: () => writer.idle(),
+    };
+  },
+});

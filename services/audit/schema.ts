@@ -1,0 +1,99 @@
+/** Tables of `audit.db`. Times are milliseconds since 1970. */
+export interface AuditSchema {
+  /** The chain itself: one row an entry. All columns but `bytes` and the hashes repeat what `bytes` says, to find it by. */
+  entries: EntryRow;
+  /** The end of each tenant's chain: without it, entries cut off at the end would not be missed. */
+  chains: ChainRow;
+  /** Which entries were shown which documents. */
+  entry_documents: DocumentRow;
+  /** Sums of the entries by day, model, user and currency. */
+  usage: UsageSumRow;
+}
+
+/** An entry. */
+export interface EntryRow {
+  tenant: string;
+  sequence: number;
+  answer_id: string;
+  user: string;
+  recorded_at: number;
+  /** Canonical bytes of the entry. */
+  bytes: Uint8Array;
+  previous_hash: Uint8Array;
+  hash: Uint8Array;
+}
+
+/** The end of a tenant's chain. */
+export interface ChainRow {
+  tenant: string;
+  last_sequence: number;
+  last_hash: Uint8Array;
+}
+
+/** A document that an entry was shown. */
+export interface DocumentRow {
+  tenant: string;
+  document_id: string;
+  sequence: number;
+}
+
+/** A sum of usage. */
+export interface UsageSumRow {
+  tenant: string;
+  /** UTC, YYYY-MM-DD. */
+  day: string;
+  model: string;
+  user: string;
+  /** ISO 4217; empty where there is no cost. */
+  currency: string;
+  answer_count: number;
+  cached_count: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cost_micros: number;
+}
+
+/** Schema changes, oldest first. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE entries (
+    tenant TEXT NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence >= 1),
+    answer_id TEXT NOT NULL,
+    user TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    previous_hash BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (tenant, sequence)
+  ) STRICT;
+  CREATE UNIQUE INDEX entries_by_answer ON entries (tenant, answer_id);
+  CREATE INDEX entries_by_time ON entries (tenant, recorded_at, sequence);
+  CREATE INDEX entries_by_user ON entries (tenant, user, sequence);
+  CREATE TABLE chains (
+    tenant TEXT NOT NULL PRIMARY KEY,
+    last_sequence INTEGER NOT NULL,
+    last_hash BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE entry_documents (
+    tenant TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (tenant, document_id, sequence)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX documents_by_entry ON entry_documents (tenant, sequence);
+  CREATE TABLE usage (
+    tenant TEXT NOT NULL,
+    day TEXT NOT NULL,
+    model TEXT NOT NULL,
+    user TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    answer_count INTEGER NOT NULL,
+    cached_count INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost_micros INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day, model, user, currency)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];

@@ -1,0 +1,70 @@
+import { toBinary } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import { type AuditService, RecordRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { callerOf } from '#kit/context.ts';
+import type { Database } from '#kit/database.ts';
+import { unavailable } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import { appendBatch, type Submission } from './append.ts';
+import type { AuditSettings } from './config.ts';
+import { createGroupCommit, type GroupCommit } from './group-commit.ts';
+import { reportUsage } from './ledger.ts';
+import { queryEntries } from './query.ts';
+import type { AuditSchema } from './schema.ts';
+import { verifyChain } from './verify.ts';
+
+/** What the service is made of. */
+export interface AuditDeps {
+  db: Database<AuditSchema>;
+  config: AuditSettings;
+  clock: () => number;
+  log: Logger;
+}
+
+/** The rpcs of the audit service, and the writer behind them. */
+export interface Audit {
+  impl: ServiceImpl<typeof AuditService>;
+  writer: GroupCommit<Submission, number>;
+}
+
+/** Creates the audit service. */
+export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
+  const writer = createGroupCommit<Submission, number>({
+    ...config,
+    commit: (batch) =>
+      appendBatch(db, batch, clock()).catch((error: unknown) => {
+        log.error({ err: error, records: batch.length }, 'audit records could not be written');
+        throw unavailable('audit database', 'the record could not be written; try again', error);
+      }),
+  });
+  return {
+    writer,
+    impl: {
+      async record(record, context) {
+        const { tenant, user } = callerOf(context);
+        const sizeBytes = toBinary(RecordRequestSchema, record).byteLength;
+        const sequence = await writer.append({ tenant, user, record }, sizeBytes);
+        return { sequence: BigInt(sequence) };
+      },
+      async *queryAudit(request, context) {
+        const { tenant } = callerOf(context);
+        for await (const entry of queryEntries(db, tenant, request, context.signal)) yield { entry };
+      },
+      async verifyChain(_, context) {
+        const { tenant } = callerOf(context);
+        const { entryCount, firstBad } = await verifyChain(db, tenant, context.signal);
+        if (firstBad !== undefined) log.error({ tenant, sequence: firstBad }, 'the audit chain is broken');
+        return {
+          entryCount: BigInt(entryCount),
+          intact: firstBad === undefined,
+          firstBadSequence: BigInt(firstBad ?? 0),
+        };
+      },
+      async getUsageReport({ from, before }, context) {
+        const { tenant } = callerOf(context);
+        return { rows: await reportUsage(db, tenant, from && timestampMs(from), before && timestampMs(before)) };
+      },
+    },
+  };
+}

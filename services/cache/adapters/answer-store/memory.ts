@@ -1,0 +1,86 @@
+import { LRUCache } from 'lru-cache';
+import { defineAdapter } from '#kit/adapters.ts';
+import {
+  type AnswerStore,
+  type AnswerStoreDeps,
+  type InvalidateTarget,
+  type StoredAnswer,
+  type StoreUsage,
+  sizeOf,
+} from '../../answer-store.ts';
+
+/** Answers in the memory of the process. */
+export const adapter = defineAdapter({
+  settings: {},
+  create: (_settings, deps: AnswerStoreDeps) => createMemoryStore(deps),
+});
+
+function createMemoryStore({ maxBytes, clock }: AnswerStoreDeps): AnswerStore {
+  // Tenants come from signed tokens, so there are only as many as the operator has.
+  const usages = new Map<string, StoreUsage>();
+  const usageOf = (tenant: string): StoreUsage => {
+    const usage = usages.get(tenant) ?? { entryCount: 0, sizeBytes: 0, evictionCount: 0 };
+    usages.set(tenant, usage);
+    return usage;
+  };
+  const answers = new LRUCache<string, StoredAnswer>({
+    maxSize: maxBytes,
+    sizeCalculation: sizeOf,
+    onInsert(answer, _key, reason) {
+      // The very same object again: it was never disposed of.
+      if (reason === 'update') return;
+      const usage = usageOf(answer.tenant);
+      usage.entryCount++;
+      usage.sizeBytes += sizeOf(answer);
+    },
+    dispose(answer, _key, reason) {
+      const usage = usageOf(answer.tenant);
+      usage.entryCount--;
+      usage.sizeBytes -= sizeOf(answer);
+      if (reason === 'evict') usage.evictionCount++;
+    },
+  });
+  return {
+    async get(tenant, key) {
+      const answer = answers.get(key);
+      if (answer === undefined || answer.tenant !== tenant) return undefined;
+      if (answer.expiresAtMs > clock()) return answer;
+      answers.delete(key);
+      return undefined;
+    },
+    async put(answer) {
+      answers.set(answer.key, answer);
+    },
+    async remove(tenant, key) {
+      if (answers.peek(key)?.tenant === tenant) answers.delete(key);
+    },
+    async invalidate(tenant, target) {
+      const keys = [...answers.entries()]
+        .filter(([, answer]) => answer.tenant === tenant && concerns(target, answer))
+        .map(([key]) => key);
+      for (const key of keys) answers.delete(key);
+      return keys;
+    },
+    async usage(tenant) {
+      return { ...(usages.get(tenant) ?? { entryCount: 0, sizeBytes: 0, evictionCount: 0 }) };
+    },
+    async close() {
+      answers.clear();
+    },
+  };
+}
+
+function concerns(target: InvalidateTarget, answer: StoredAnswer): boolean {
+  switch (target.kind) {
+    case 'document':
+      return answer.documentIds.includes(target.documentId);
+    case 'corpus':
+      return answer.corpora.includes(target.corpus);
+    case 'model':
+      return answer.model === target.model;
+    case 'all':
+      return true;
+    default:
+      return target satisfies never;
+  }
+}

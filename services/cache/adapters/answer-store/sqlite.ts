@@ -1,0 +1,268 @@
+import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { defineAdapter } from '#kit/adapters.ts';
+import {
+  type AnswerStore,
+  type AnswerStoreDeps,
+  type InvalidateTarget,
+  type StoredAnswer,
+  sizeOf,
+} from '../../answer-store.ts';
+
+/** Answers in an embedded SQLite database: they outlive the process. */
+export const adapter = defineAdapter({
+  settings: {},
+  create: (_settings, deps: AnswerStoreDeps) => createSqliteStore(deps),
+});
+
+interface Schema {
+  answer: AnswerTable;
+  answer_label: { key: string; tenant: string; kind: 'corpus' | 'document'; name: string };
+  answer_usage: { tenant: string; entry_count: number; size_bytes: number };
+}
+
+interface AnswerTable {
+  key: string;
+  tenant: string;
+  value: Uint8Array;
+  size_bytes: number;
+  stored_at: number;
+  expires_at: number;
+  /** Number of the last use: greater is later. */
+  last_use: number;
+  model: string;
+}
+
+// Triggers keep the sums exact in every transaction, so that a bound or a statistic never needs a scan.
+const migrations = [
+  `CREATE TABLE answer (
+  key TEXT PRIMARY KEY, tenant TEXT NOT NULL, value BLOB NOT NULL, size_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL, last_use INTEGER NOT NULL, model TEXT NOT NULL
+) STRICT;
+CREATE INDEX answer_by_last_use ON answer (last_use);
+CREATE INDEX answer_by_expiry ON answer (expires_at);
+CREATE INDEX answer_by_tenant ON answer (tenant, model);
+CREATE TABLE answer_label (
+  tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  key TEXT NOT NULL REFERENCES answer (key) ON DELETE CASCADE,
+  PRIMARY KEY (tenant, kind, name, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answer_label_by_key ON answer_label (key);
+CREATE TABLE answer_usage (
+  tenant TEXT PRIMARY KEY, entry_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER answer_added AFTER INSERT ON answer BEGIN INSERT INTO answer_usage VALUES (new.tenant, 1, new.size_bytes)
+  ON CONFLICT DO UPDATE SET entry_count = entry_count + 1, size_bytes = size_bytes + excluded.size_bytes; END;
+CREATE TRIGGER answer_removed AFTER DELETE ON answer BEGIN UPDATE answer_usage
+  SET entry_count = entry_count - 1, size_bytes = size_bytes - old.size_bytes WHERE tenant = old.tenant; END;
+`,
+];
+
+/** Uses that are noted in memory before they are written; a crash forgets at most these. */
+const maxUnwrittenUses = 256;
+/** Answers that one put looks at to make room, and how often it looks. */
+const roomBatch = 256;
+const maxRoomRounds = 64;
+
+async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreDeps): Promise<AnswerStore> {
+  const database = await openDatabase<Schema>('answers', migrations);
+  const known = await loadKnown(database);
+  const evictions = new Map<string, number>();
+  const uses = new Map<string, number>();
+  let lastUse = await latestUse(database);
+
+  const forget = (keys: readonly string[]) => {
+    for (const key of keys) {
+      known.delete(shortKey(key));
+      uses.delete(key);
+    }
+  };
+
+  return {
+    async get(tenant, key) {
+      if (!known.has(shortKey(key))) return undefined;
+      const row = await database
+        .selectFrom('answer')
+        .selectAll()
+        .where('key', '=', key)
+        .where('tenant', '=', tenant)
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      if (row.expires_at <= clock()) {
+        await database.deleteFrom('answer').where('key', '=', key).where('expires_at', '=', row.expires_at).execute();
+        return undefined;
+      }
+      uses.set(key, ++lastUse);
+      if (uses.size >= maxUnwrittenUses) await writeUses(database, uses);
+      const labels = await database.selectFrom('answer_label').select(['kind', 'name']).where('key', '=', key).execute();
+      return toAnswer(row, labels);
+    },
+    async put(answer) {
+      const sizeBytes = sizeOf(answer);
+      await database.transaction().execute(async (transaction) => {
+        await writeUses(transaction, uses);
+        await transaction.deleteFrom('answer').where('key', '=', answer.key).execute();
+        forget([answer.key]);
+        if (sizeBytes > maxBytes) return;
+        for (const { key, tenant, isExpired } of await makeRoom(transaction, maxBytes - sizeBytes, clock())) {
+          forget([key]);
+          if (!isExpired) evictions.set(tenant, (evictions.get(tenant) ?? 0) + 1);
+        }
+        await transaction.insertInto('answer').values(toRow(answer, sizeBytes, ++lastUse)).execute();
+        const labels = labelsOf(answer);
+        if (labels.length > 0) await transaction.insertInto('answer_label').values(labels).execute();
+        known.add(shortKey(answer.key));
+      });
+    },
+    async remove(tenant, key) {
+      await database.deleteFrom('answer').where('key', '=', key).where('tenant', '=', tenant).execute();
+      // Only now: a failed removal must leave the answer to be found, and removed, again.
+      forget([key]);
+    },
+    async invalidate(tenant, target) {
+      const rows = await concerned(database, tenant, target).returning('key').execute();
+      const keys = rows.map(({ key }) => key);
+      forget(keys);
+      return keys;
+    },
+    async usage(tenant) {
+      const row = await database.selectFrom('answer_usage').selectAll().where('tenant', '=', tenant).executeTakeFirst();
+      return {
+        entryCount: row?.entry_count ?? 0,
+        sizeBytes: row?.size_bytes ?? 0,
+        evictionCount: evictions.get(tenant) ?? 0,
+      };
+    },
+    close: () => writeUses(database, uses),
+  };
+}
+
+// Most look-ups find nothing, and this process alone writes the file. So it remembers which keys are there, and a miss
+// costs no trip to the database. 48 bits of a SHA-256: a false yes is rare and harmless, a false no cannot be.
+const shortKey = (key: string): number => Number.parseInt(key.slice(0, 12), 16);
+
+async function loadKnown(database: Kysely<Schema>): Promise<Set<number>> {
+  const known = new Set<number>();
+  for (let after = ''; ; ) {
+    const page = await database
+      .selectFrom('answer')
+      .select('key')
+      .where('key', '>', after)
+      .orderBy('key')
+      .limit(10_000)
+      .execute();
+    for (const { key } of page) known.add(shortKey(key));
+    const last = page.at(-1);
+    if (last === undefined) return known;
+    after = last.key;
+  }
+}
+
+async function latestUse(database: Kysely<Schema>): Promise<number> {
+  const row = await database
+    .selectFrom('answer')
+    .select(({ fn }) => fn.max('last_use').as('last_use'))
+    .executeTakeFirst();
+  return row?.last_use ?? 0;
+}
+
+async function writeUses(database: Kysely<Schema>, uses: Map<string, number>): Promise<void> {
+  if (uses.size === 0) return;
+  const written = JSON.stringify(Object.fromEntries(uses));
+  uses.clear();
+  await sql`UPDATE answer SET last_use = used.value FROM json_each(${written}) AS used WHERE answer.key = used.key`.execute(
+    database,
+  );
+}
+
+/** Removes expired answers, then the least recently used ones, until at most `maxBytes` are left. */
+async function makeRoom(
+  transaction: Transaction<Schema>,
+  maxBytes: number,
+  nowMs: number,
+): Promise<{ key: string; tenant: string; isExpired: boolean }[]> {
+  const removed: { key: string; tenant: string; isExpired: boolean }[] = [];
+  for (let round = 0; round < maxRoomRounds; round++) {
+    const { total } = await transaction
+      .selectFrom('answer_usage')
+      .select(({ fn }) => fn.coalesce(fn.sum<number>('size_bytes'), sql<number>`0`).as('total'))
+      .executeTakeFirstOrThrow();
+    let excessBytes = total - maxBytes;
+    if (excessBytes <= 0) break;
+    const oldest = await transaction
+      .selectFrom('answer')
+      .select(['key', 'tenant', 'size_bytes', 'expires_at'])
+      .orderBy(sql`expires_at > ${nowMs}`)
+      .orderBy('last_use')
+      .limit(roomBatch)
+      .execute();
+    const keys: string[] = [];
+    for (const { key, tenant, size_bytes, expires_at } of oldest) {
+      if (excessBytes <= 0) break;
+      excessBytes -= size_bytes;
+      keys.push(key);
+      removed.push({ key, tenant, isExpired: expires_at <= nowMs });
+    }
+    if (keys.length === 0) break;
+    await transaction.deleteFrom('answer').where('key', 'in', keys).execute();
+  }
+  return removed;
+}
+
+function concerned(database: Kysely<Schema>, tenant: string, target: InvalidateTarget) {
+  const all = database.deleteFrom('answer').where('tenant', '=', tenant);
+  const labelled = (kind: 'corpus' | 'document', name: string) =>
+    all.where('key', 'in', (select) =>
+      select
+        .selectFrom('answer_label')
+        .select('answer_label.key')
+        .where('answer_label.tenant', '=', tenant)
+        .where('kind', '=', kind)
+        .where('name', '=', name),
+    );
+  switch (target.kind) {
+    case 'document':
+      return labelled('document', target.documentId);
+    case 'corpus':
+      return labelled('corpus', target.corpus);
+    case 'model':
+      return all.where('model', '=', target.model);
+    case 'all':
+      return all;
+    default:
+      return target satisfies never;
+  }
+}
+
+function labelsOf({ key, tenant, corpora, documentIds }: StoredAnswer): Insertable<Schema['answer_label']>[] {
+  return [
+    ...[...new Set(corpora)].map((name) => ({ key, tenant, kind: 'corpus' as const, name })),
+    ...[...new Set(documentIds)].map((name) => ({ key, tenant, kind: 'document' as const, name })),
+  ];
+}
+
+function toRow(answer: StoredAnswer, sizeBytes: number, lastUse: number): Insertable<AnswerTable> {
+  return {
+    key: answer.key,
+    tenant: answer.tenant,
+    value: answer.value,
+    size_bytes: sizeBytes,
+    stored_at: answer.storedAtMs,
+    expires_at: answer.expiresAtMs,
+    last_use: lastUse,
+    model: answer.model,
+  };
+}
+
+function toAnswer(row: Selectable<AnswerTable>, labels: readonly { kind: string; name: string }[]): StoredAnswer {
+  const named = (kind: string) => labels.filter((label) => label.kind === kind).map(({ name }) => name);
+  return {
+    tenant: row.tenant,
+    key: row.key,
+    value: row.value,
+    storedAtMs: row.stored_at,
+    expiresAtMs: row.expires_at,
+    model: row.model,
+    corpora: named('corpus'),
+    documentIds: named('document'),
+  };
+}

@@ -1,0 +1,119 @@
+import { useEffect, useState } from 'react';
+import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Answer } from '../ask.ts';
+import { formatCost, formatCount, formatMs } from '../format.ts';
+import { type Messages, useMessages } from '../i18n/index.ts';
+import { Feedback } from './feedback.tsx';
+import { Icon } from './icon.tsx';
+
+interface AnswerFooterProps {
+  answer: Answer;
+  onRate: (rating: Rating, comment: string) => Promise<void>;
+  /** Asks the question again past the cache. Absent while that is not possible. */
+  onFresh?: (() => void) | undefined;
+}
+
+/** What can be done with a finished answer, and where it came from. */
+export function AnswerFooter({ answer, onRate, onFresh }: AnswerFooterProps) {
+  const texts = useMessages();
+  const cached = cachedText(answer.done?.cacheLayer ?? CacheLayer.UNSPECIFIED, texts);
+  return (
+    <footer className="answer-footer">
+      {answer.answerId !== '' && <Feedback onRate={onRate} />}
+      {answer.text !== '' && <CopyButton text={answer.text} />}
+      <span className="spacer" />
+      {cached !== undefined && (
+        <button
+          type="button"
+          className="badge"
+          title={onFresh === undefined ? cached : `${cached} · ${texts.answer.fresh}`}
+          disabled={onFresh === undefined}
+          onClick={onFresh}
+          data-testid="cached"
+        >
+          <Icon name="bolt" size={14} /> {texts.answer.cached}
+        </button>
+      )}
+      <Details answer={answer} />
+    </footer>
+  );
+}
+
+function Details({ answer }: { answer: Answer }) {
+  const texts = useMessages();
+  const rows = detailRows(answer, texts);
+  if (rows.length === 0) return null;
+  const summary = [answer.done?.model, answer.endedMs !== undefined && answer.startedMs > 0 && formatMs(answer.endedMs)];
+  return (
+    <details className="details" data-testid="details">
+      <summary>
+        {summary.filter(Boolean).join(' · ') || texts.answer.details}
+        <Icon name="down_small" size={14} />
+      </summary>
+      <dl>
+        {rows.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
+function detailRows(answer: Answer, texts: Messages): [string, string][] {
+  const { done, usage, firstTextMs, endedMs } = answer;
+  const rows: [string, string][] = [];
+  if (done?.model) rows.push([texts.answer.model, done.model]);
+  if (firstTextMs !== undefined) rows.push([texts.answer.firstText, formatMs(firstTextMs)]);
+  if (endedMs !== undefined) rows.push([texts.answer.total, formatMs(endedMs)]);
+  if (usage !== undefined) {
+    const counts = texts.answer.tokenCounts(
+      formatCount(usage.promptTokens, texts.tag),
+      formatCount(usage.completionTokens, texts.tag),
+    );
+    const estimated = usage.provenance === UsageProvenance.ESTIMATED;
+    rows.push([texts.answer.tokens, estimated ? `${counts} (${texts.answer.estimated})` : counts]);
+    if (usage.costMicros !== undefined) {
+      rows.push([texts.answer.cost, formatCost(usage.costMicros, usage.currency, texts.tag)]);
+    }
+  }
+  for (const { name, detail, latencyMs, state } of answer.stages) {
+    const parts = [latencyMs === undefined ? texts.stageStates[state] : formatMs(latencyMs), detail];
+    rows.push([texts.stages[name], parts.filter((part) => part !== '').join(' · ')]);
+  }
+  if (done?.traceId) rows.push([texts.answer.trace, done.traceId]);
+  return rows;
+}
+
+function CopyButton({ text }: { text: string }) {
+  const texts = useMessages();
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 2000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  if (!window.isSecureContext) return null; // no clipboard there
+  const label = copied ? texts.answer.copied : texts.answer.copy;
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(
+      () => setCopied(true),
+      () => setCopied(false), // the browser refused; the button stays as it was
+    );
+  return (
+    <button type="button" className="icon-button" aria-label={label} title={label} onClick={copy} data-testid="copy">
+      <Icon name={copied ? 'check' : 'copy'} size={17} />
+    </button>
+  );
+}
+
+function cachedText(layer: CacheLayer, texts: Messages): string | undefined {
+  if (layer === CacheLayer.MEMORY) return texts.answer.cachedMemory;
+  if (layer === CacheLayer.DURABLE) return texts.answer.cachedDurable;
+  if (layer === CacheLayer.SEMANTIC) return texts.answer.cachedSemantic;
+  return undefined;
+}

@@ -1,0 +1,52 @@
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type Answer, stageName } from '../ask.ts';
+import { useMessages } from '../i18n/index.ts';
+import { FailureNotice } from './failure-notice.tsx';
+import { Icon } from './icon.tsx';
+import { Notice } from './notice.tsx';
+
+/** All that keeps an answer from being whole and certain: said openly, below its text. */
+export function AnswerNotices({ answer, onAskAgain }: { answer: Answer; onAskAgain?: (() => void) | undefined }) {
+  const texts = useMessages();
+  const again = onAskAgain !== undefined && (
+    <button type="button" className="button" onClick={onAskAgain} data-testid="ask-again">
+      <Icon name="again" size={16} /> {texts.answer.askAgain}
+    </button>
+  );
+  const cutShort = answer.done && cutShortText(answer.done.outcome, texts.answer);
+  return (
+    <>
+      {answer.phase === 'failed' && answer.failure !== undefined && (
+        <FailureNotice failure={answer.failure} onRetry={onAskAgain} />
+      )}
+      {answer.phase === 'stopped' && (
+        <Notice tone="plain" testId="stopped" actions={again || undefined}>
+          <p>{answer.text === '' ? texts.answer.stoppedEmpty : texts.answer.stopped}</p>
+        </Notice>
+      )}
+      {cutShort !== undefined && (
+        <Notice tone="warning" testId="cut-short">
+          <p>{cutShort}</p>
+        </Notice>
+      )}
+      {answer.done?.degradations.map(({ stage, reason, effect }) => {
+        const name = stageName(stage);
+        return (
+          <Notice key={`${stage}-${reason}`} tone="warning" testId="degradation" title={texts.answer.degraded(texts.stages[name].toLowerCase())}>
+            <p>{[reason, effect].filter((part) => part !== '').join(' → ')}</p>
+          </Notice>
+        );
+      })}
+    </>
+  );
+}
+
+function cutShortText(
+  outcome: AnswerOutcome,
+  texts: { length: string; filtered: string; truncated: string },
+): string | undefined {
+  if (outcome === AnswerOutcome.LENGTH) return texts.length;
+  if (outcome === AnswerOutcome.FILTERED) return texts.filtered;
+  if (outcome === AnswerOutcome.TRUNCATED) return texts.truncated;
+  return undefined;
+}

@@ -1,0 +1,40 @@
+import { useEffect, useState } from 'react';
+import { canRetry, type Failure } from '../failure.ts';
+import { useMessages } from '../i18n/index.ts';
+import { Notice } from './notice.tsx';
+
+interface FailureNoticeProps {
+  failure: Failure;
+  /** Absent where trying again is not offered. */
+  onRetry?: (() => void) | undefined;
+  title?: string;
+}
+
+/** Why something failed, and what to do: with a countdown where the server said when to come back. */
+export function FailureNotice({ failure, onRetry, title }: FailureNoticeProps) {
+  const texts = useMessages();
+  const seconds = useCountdown(failure.retryAfterMs ?? 0);
+  const { title: ownTitle, text } = texts.failures[failure.kind];
+  const retry = onRetry !== undefined && canRetry(failure) && (
+    <button type="button" className="button" disabled={seconds > 0} onClick={onRetry} data-testid="retry">
+      {seconds > 0 ? texts.retryIn(seconds) : texts.retry}
+    </button>
+  );
+  return (
+    <Notice tone="error" title={title ?? ownTitle} testId="failure" actions={retry || undefined}>
+      <p>{text}</p>
+      {failure.message !== '' && failure.kind !== 'offline' && <p className="notice-detail">{failure.message}</p>}
+    </Notice>
+  );
+}
+
+/** Whole seconds that are left of a time, once a second. */
+function useCountdown(ms: number): number {
+  const [left, setLeft] = useState(Math.ceil(ms / 1000));
+  useEffect(() => {
+    if (left <= 0) return;
+    const timer = setTimeout(() => setLeft(left - 1), 1000);
+    return () => clearTimeout(timer);
+  }, [left]);
+  return left;
+}

@@ -1,0 +1,25 @@
+import type { ReactNode } from 'react';
+import { Icon } from './icon.tsx';
+
+interface NoticeProps {
+  tone: 'plain' | 'warning' | 'error';
+  title?: string;
+  children?: ReactNode;
+  /** Buttons. */
+  actions?: ReactNode;
+  testId: string;
+}
+
+/** Something that must be said beside an answer. */
+export function Notice({ tone, title, children, actions, testId }: NoticeProps) {
+  return (
+    <div className={`notice ${tone}`} role={tone === 'error' ? 'alert' : undefined} data-testid={testId}>
+      <Icon name={tone === 'plain' ? 'info' : 'warning'} size={17} />
+      <div className="notice-text">
+        {title !== undefined && <strong>{title}</strong>}
+        {children}
+      </div>
+      {actions !== undefined && <div className="notice-actions">{actions}</div>}
+    </div>
+  );
+}

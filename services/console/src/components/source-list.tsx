@@ -1,0 +1,83 @@
+import { useState } from 'react';
+import type { Evidence } from '../evidence.ts';
+import { useMessages } from '../i18n/index.ts';
+import { Icon } from './icon.tsx';
+
+interface SourceListProps {
+  evidence: readonly Evidence[];
+  cited: ReadonlySet<number>;
+  /** Whether it is known which ones the answer cites. */
+  settled: boolean;
+  openedMarker: number | undefined;
+  onOpen: (evidence: Evidence, opener: HTMLElement) => void;
+}
+
+/** The passages of an answer: those that it cites, and on demand the others that were read. */
+export function SourceList({ evidence, cited, settled, openedMarker, onOpen }: SourceListProps) {
+  const texts = useMessages();
+  const [showOthers, setShowOthers] = useState(false);
+  if (evidence.length === 0) return null;
+  if (!settled) return <p className="sources-note">{texts.sources.found(evidence.length)}</p>;
+  const main = evidence.filter(({ marker }) => cited.has(marker));
+  const others = evidence.filter(({ marker }) => !cited.has(marker));
+  const list = (members: readonly Evidence[]) => (
+    <ol className="sources">
+      {members.map((source) => (
+        <SourceCard key={source.marker} source={source} opened={source.marker === openedMarker} onOpen={onOpen} />
+      ))}
+    </ol>
+  );
+  return (
+    <section className="source-section" aria-label={texts.sources.cited} data-testid="sources">
+      {main.length > 0 && (
+        <>
+          <h3>{texts.sources.cited}</h3>
+          {list(main)}
+        </>
+      )}
+      {others.length > 0 && (
+        <>
+          <button
+            type="button"
+            className="button quiet more-sources"
+            aria-expanded={showOthers}
+            onClick={() => setShowOthers(!showOthers)}
+            data-testid="more-sources"
+          >
+            <Icon name="down_small" size={16} />
+            {main.length > 0 ? texts.sources.others(others.length) : texts.sources.found(others.length)}
+          </button>
+          {showOthers && list(others)}
+        </>
+      )}
+    </section>
+  );
+}
+
+interface SourceCardProps {
+  source: Evidence;
+  opened: boolean;
+  onOpen: (evidence: Evidence, opener: HTMLElement) => void;
+}
+
+function SourceCard({ source, opened, onOpen }: SourceCardProps) {
+  // A heading that only repeats the title tells nothing.
+  const path = (source.passage?.headingPath ?? []).filter((heading) => heading !== source.title).join(' › ');
+  return (
+    <li>
+      <button
+        type="button"
+        className="source"
+        aria-pressed={opened}
+        onClick={(event) => onOpen(source, event.currentTarget)}
+        data-testid={`source-${source.marker}`}
+      >
+        <span className="source-number">{source.marker}</span>
+        <span className="source-text">
+          <span className="source-title">{source.title || source.documentId}</span>
+          <span className="source-path">{[source.corpus, path].filter((part) => part !== '').join(' · ')}</span>
+        </span>
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,40 @@
+import type { Answer, StageName, StageProgress } from '../ask.ts';
+import { isSettled } from '../ask.ts';
+import { formatMs } from '../format.ts';
+import { useMessages } from '../i18n/index.ts';
+
+/** The stages of every question, in their order. */
+const path: readonly StageName[] = ['cache', 'rewrite', 'vector', 'keyword', 'rerank', 'prompt', 'generate'];
+
+/** The stages to show: the path, and in their places those that not every question has. */
+function stagesOf(stages: readonly StageProgress[]): StageName[] {
+  const has = (name: StageName) => stages.some((stage) => stage.name === name);
+  return path.flatMap((name): StageName[] => {
+    if (name === 'rerank' && has('web')) return ['web', name];
+    if (name === 'generate' && has('validate')) return [name, 'validate'];
+    return [name];
+  });
+}
+
+/** The way of a question through its stages, as a line with a stop for each. */
+export function StageRow({ answer }: { answer: Answer }) {
+  const texts = useMessages();
+  const settled = isSettled(answer);
+  return (
+    <ol className="stages" aria-label={texts.stages.title} data-testid="stages">
+      {stagesOf(answer.stages).map((name) => {
+        const stage = answer.stages.find((known) => known.name === name);
+        const state = stage?.state ?? (settled ? 'skipped' : 'pending');
+        const time = stage?.latencyMs !== undefined && state !== 'skipped' ? formatMs(stage.latencyMs) : '';
+        return (
+          <li key={name} data-state={state} data-testid={`stage-${name}`} title={stage?.detail || texts.stageStates[state]}>
+            <span className="stage-stop" />
+            <span className="stage-name">{texts.stages[name]}</span>
+            <span className="stage-time">{time}</span>
+            <span className="hidden">{texts.stageStates[state]}</span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

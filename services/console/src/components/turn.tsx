@@ -1,0 +1,101 @@
+import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type Answer, isSettled } from '../ask.ts';
+import { citedMarkers, type Evidence, evidenceOf } from '../evidence.ts';
+import { useMessages } from '../i18n/index.ts';
+import { Markdown } from '../markdown.tsx';
+import { AnswerFooter } from './answer-footer.tsx';
+import { AnswerNotices } from './answer-notices.tsx';
+import { Icon } from './icon.tsx';
+import { SourceList } from './source-list.tsx';
+import { StageRow } from './stage-row.tsx';
+
+/** What a reader can do with an answer. */
+export interface TurnActions {
+  onOpen: (answer: Answer, evidence: Evidence, opener: HTMLElement) => void;
+  onRate: (answer: Answer, rating: Rating, comment: string) => Promise<void>;
+  onAskAgain: (answer: Answer) => void;
+  onFresh: (answer: Answer) => void;
+}
+
+interface TurnProps extends TurnActions {
+  answer: Answer;
+  /** Whether it is the last of the conversation. */
+  last: boolean;
+  /** The marker that is open beside it. */
+  openedMarker: number | undefined;
+}
+
+/** A question and its answer. */
+export function Turn({ answer, last, openedMarker, onOpen, onRate, onAskAgain, onFresh }: TurnProps) {
+  const texts = useMessages();
+  const evidence = evidenceOf(answer);
+  const settled = isSettled(answer);
+  const refused = answer.done?.outcome === AnswerOutcome.REFUSED;
+  const rewritten = answer.standaloneQuestion !== '' && answer.standaloneQuestion !== answer.question;
+  const marker = (number: number, start: number) => {
+    const source = evidence.find((known) => known.marker === number);
+    if (source === undefined) return undefined;
+    return (
+      <button
+        key={start}
+        type="button"
+        className="marker"
+        aria-label={texts.answer.citation(number, source.title)}
+        title={source.title}
+        aria-pressed={openedMarker === number}
+        onClick={(event) => onOpen(answer, source, event.currentTarget)}
+        data-testid="marker"
+      >
+        {number}
+      </button>
+    );
+  };
+  return (
+    <article className="turn" data-testid="turn" data-phase={answer.phase} data-key={answer.key} aria-busy={!settled}>
+      <h2 className={answer.question.length > 120 ? 'question long' : 'question'} data-testid="turn-question">
+        {answer.question}
+      </h2>
+      {rewritten && <p className="searched-for">{texts.answer.searchedFor(answer.standaloneQuestion)}</p>}
+      {last && answer.startedMs > 0 && <StageRow answer={answer} />}
+      {answer.resetReason !== undefined && !settled && (
+        <p className="sources-note" data-testid="reset">
+          <Icon name="again" size={15} /> {texts.answer.restarted}
+        </p>
+      )}
+      {!settled && answer.text === '' && (
+        <p className="waiting">
+          {answer.sources.length > 0 ? texts.answer.reading(answer.sources.length) : texts.answer.searching}
+        </p>
+      )}
+      {answer.text !== '' && (
+        <div className={refused ? 'answer refused' : 'answer'} data-testid="answer" data-refused={refused || undefined}>
+          {refused && (
+            <p className="refused-title">
+              <Icon name="info" /> {texts.answer.refusedTitle}
+            </p>
+          )}
+          <div className={settled ? 'prose' : 'prose writing'}>
+            <Markdown text={answer.text} open={!settled} marker={marker} />
+          </div>
+          {refused && <p className="refused-advice">{texts.answer.refusedText}</p>}
+        </div>
+      )}
+      <AnswerNotices answer={answer} onAskAgain={last ? () => onAskAgain(answer) : undefined} />
+      <SourceList
+        evidence={evidence}
+        cited={citedMarkers(answer)}
+        settled={settled}
+        openedMarker={openedMarker}
+        onOpen={(source, opener) => onOpen(answer, source, opener)}
+      />
+      {settled && answer.phase !== 'failed' && (
+        <AnswerFooter
+          answer={answer}
+          onRate={(rating, comment) => onRate(answer, rating, comment)}
+          onFresh={last ? () => onFresh(answer) : undefined}
+        />
+      )}
+    </article>
+  );
+}

@@ -1,0 +1,67 @@
+import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Answer } from './ask.ts';
+
+/** What a marker `[n]` stands for. */
+export interface Evidence {
+  marker: number;
+  chunkId: string;
+  documentId: string;
+  corpus: string;
+  title: string;
+  url: string;
+  /** The passage with its offsets; absent for an answer of an earlier visit. */
+  passage?: Passage;
+}
+
+/** What the markers of an answer stand for, in order: its sources, or the citations that were kept. */
+export function evidenceOf(answer: Answer): Evidence[] {
+  if (answer.sources.length > 0) {
+    return answer.sources.map((passage, index) => {
+      const { chunkId, documentId, corpus, title, url } = passage;
+      return { marker: index + 1, chunkId, documentId, corpus, title, url, passage };
+    });
+  }
+  const byMarker = new Map(answer.citations.map((citation) => [citation.marker, citation]));
+  return [...byMarker.values()]
+    .sort((a, b) => a.marker - b.marker)
+    .map(({ marker, chunkId, documentId, corpus, title, url }) => ({ marker, chunkId, documentId, corpus, title, url }));
+}
+
+/** Markers that the server has resolved in the text. */
+export function citedMarkers(answer: Answer): ReadonlySet<number> {
+  return new Set(answer.citations.map(({ marker }) => marker));
+}
+
+/** A part of a text, in UTF-16 code units; `end` is exclusive. */
+export interface Range {
+  start: number;
+  end: number;
+}
+
+/**
+ * Where a passage is in its document: at its offsets, if what stands there is still the passage; else where its text is
+ * found. `undefined` where the document no longer holds it.
+ */
+export function locatePassage(text: string, passage: Pick<Passage, 'text' | 'startOffset' | 'endOffset'>): Range | undefined {
+  const { startOffset: start, endOffset: end } = passage;
+  if (start < end && end <= text.length && isAlike(text.slice(start, end), passage.text)) return { start, end };
+  const found = passage.text === '' ? -1 : text.indexOf(passage.text);
+  return found < 0 ? undefined : { start: found, end: found + passage.text.length };
+}
+
+/** Whether most pairs of letters of the one are in the other: cleaning may have changed blanks and marks in between. */
+function isAlike(there: string, passage: string): boolean {
+  const pairs = letterPairs(there);
+  if (pairs.size === 0) return passage.trim() === '';
+  const known = letterPairs(passage);
+  let sharedCount = 0;
+  for (const pair of pairs) if (known.has(pair)) sharedCount++;
+  return sharedCount / pairs.size >= 0.6;
+}
+
+function letterPairs(text: string): Set<string> {
+  const letters = text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+  const pairs = new Set<string>();
+  for (let index = 0; index + 1 < letters.length; index++) pairs.add(letters.slice(index, index + 2));
+  return pairs;
+}

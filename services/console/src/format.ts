@@ -1,0 +1,30 @@
+/** A time for people: `0.4 ms`, `18 ms`, `1.24 s`. */
+export function formatMs(ms: number): string {
+  if (ms < 0.05) return '<0.1 ms';
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 99_950) return `${(ms / 1000).toFixed(ms < 9995 ? 2 : 1)} s`;
+  return `${Math.round(ms / 60_000)} min`;
+}
+
+/** A whole number with the separators of the language. */
+export function formatCount(count: number | bigint, language: string): string {
+  return new Intl.NumberFormat(language).format(count);
+}
+
+/** Money given in millionths of its unit. */
+export function formatCost(micros: bigint, currency: string, language: string): string {
+  const amount = Number(micros) / 1_000_000;
+  const digits = { minimumFractionDigits: 2, maximumFractionDigits: amount !== 0 && Math.abs(amount) < 0.1 ? 5 : 2 };
+  if (!/^[A-Z]{3}$/.test(currency)) return `${new Intl.NumberFormat(language, digits).format(amount)} ${currency}`.trim();
+  return new Intl.NumberFormat(language, { style: 'currency', currency, ...digits }).format(amount);
+}
+
+/** When something was, as short as it can be told: a time today, a day before. */
+export function formatWhen(at: Date, now: Date, language: string): string {
+  const today = at.toDateString() === now.toDateString();
+  const options: Intl.DateTimeFormatOptions = today
+    ? { hour: '2-digit', minute: '2-digit' }
+    : { month: 'short', day: 'numeric', ...(at.getFullYear() !== now.getFullYear() && { year: 'numeric' }) };
+  return new Intl.DateTimeFormat(language, options).format(at);
+}

@@ -1,0 +1,28 @@
+import { type DependencyList, useEffect, useState } from 'react';
+import { type Failure, failureOf } from './failure.ts';
+
+/** Something that is fetched. */
+export type Loaded<Value> =
+  | { state: 'loading' }
+  | { state: 'ready'; value: Value }
+  | { state: 'failed'; failure: Failure };
+
+/** Fetches when the component appears and when a dependency changes; what is no longer wanted is aborted. */
+export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>, dependencies: DependencyList): Loaded<Value> {
+  const [loaded, setLoaded] = useState<Loaded<Value>>({ state: 'loading' });
+  useEffect(() => {
+    const controller = new AbortController();
+    setLoaded({ state: 'loading' });
+    load(controller.signal).then(
+      (value) => {
+        if (!controller.signal.aborted) setLoaded({ state: 'ready', value });
+      },
+      (thrown: unknown) => {
+        if (!controller.signal.aborted) setLoaded({ state: 'failed', failure: failureOf(thrown) });
+      },
+    );
+    return () => controller.abort();
+    // biome-ignore lint/correctness/useExhaustiveDependencies: the caller names what `load` depends on
+  }, dependencies);
+  return loaded;
+}

@@ -1,0 +1,49 @@
+import { LRUCache } from 'lru-cache';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { Bucket, Limiter, LimiterDeps } from '../../limiter.ts';
+
+interface Level {
+  tokens: number;
+  atMs: number;
+}
+
+/** Buckets in the memory of this process: each replica of the edge counts for itself. */
+export const adapter = defineAdapter({
+  settings: {
+    /** Buckets that are kept; the one that was not used for longest goes first. */
+    max_buckets: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+  },
+  create({ max_buckets }, { clock }: LimiterDeps): Limiter {
+    const levels = new LRUCache<string, Level>({ max: max_buckets });
+    const levelOf = ({ key, perSecond, burst }: Bucket, nowMs: number): Level => {
+      const level = levels.get(key);
+      if (level === undefined) {
+        const full = { tokens: burst, atMs: nowMs };
+        levels.set(key, full);
+        return full;
+      }
+      // A clock that was set back must not take tokens away.
+      const passedMs = Math.max(0, nowMs - level.atMs);
+      level.tokens = Math.min(burst, level.tokens + (passedMs * perSecond) / 1000);
+      level.atMs = nowMs;
+      return level;
+    };
+    return {
+      async take(buckets) {
+        const nowMs = clock();
+        const taken = buckets.map((bucket) => levelOf(bucket, nowMs));
+        for (const [index, level] of taken.entries()) {
+          const { key, perSecond } = buckets[index] as Bucket;
+          if (level.tokens < 1) {
+            return { admitted: false, key, retryAfterMs: Math.ceil(((1 - level.tokens) * 1000) / perSecond) };
+          }
+        }
+        for (const level of taken) level.tokens -= 1;
+        return { admitted: true };
+      },
+      async close() {
+        levels.clear();
+      },
+    };
+  },
+});

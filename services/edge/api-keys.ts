@@ -1,0 +1,49 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { rpcError } from '#kit/errors.ts';
+
+/** A key that callers may use, without the key itself. */
+export interface KeyEntry {
+  id: string;
+  /** SHA-256 of the key, 64 hex digits. */
+  sha256: string;
+  /** Whom the key stands for. */
+  principal: { tenant: string; user: string; groups: string[]; roles: Role[] };
+  /** When it ends to be valid, in milliseconds since 1970. @default never */
+  expiresAtMs?: number;
+}
+
+/** SHA-256 of a key, as 64 hex digits. */
+export function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/** Finds whom a key stands for; `undefined` where it is not known. Throws CREDENTIALS_EXPIRED where it was. */
+export function createKeyRing(entries: readonly KeyEntry[], clock: () => number): (key: string) => Principal | undefined {
+  const byHash = new Map(
+    entries.map((entry) => [
+      entry.sha256,
+      { ...entry, digest: Buffer.from(entry.sha256, 'hex'), principal: Object.freeze(create(PrincipalSchema, entry.principal)) },
+    ]),
+  );
+  return (key) => {
+    const hash = hashKey(key);
+    const entry = byHash.get(hash);
+    // What is compared are hashes of 256 bits, so timing tells nothing of a key; the last word is constant-time even so.
+    if (entry === undefined || !timingSafeEqual(entry.digest, Buffer.from(hash, 'hex'))) return undefined;
+    if (entry.expiresAtMs !== undefined && entry.expiresAtMs <= clock()) {
+      const expiredAt = new Date(entry.expiresAtMs).toISOString();
+      throw rpcError(
+        Code.Unauthenticated,
+        ErrorReason.CREDENTIALS_EXPIRED,
+        `the API key "${entry.id}" expired at ${expiredAt}: get a new one`,
+        { metadata: { expired_at: expiredAt } },
+      );
+    }
+    return entry.principal;
+  };
+}

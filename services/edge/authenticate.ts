@@ -1,0 +1,55 @@
+import { Code } from '@connectrpc/connect';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '#kit/errors.ts';
+import { createKeyRing, type KeyEntry } from './api-keys.ts';
+import { createJwtVerifier, looksLikeJwt } from './jwt.ts';
+import type { JwtSettings } from './jwt-settings.ts';
+
+/** A request header by its lower-case name. */
+export type HeaderReader = (name: string) => string | null | undefined;
+
+/** Says who calls, by the headers of a request. Throws UNAUTHENTICATED. */
+export type Authenticate = (header: HeaderReader) => Promise<Principal>;
+
+/** Credentials that are good here. */
+export interface Credentials {
+  keys: readonly KeyEntry[];
+  jwt: JwtSettings | undefined;
+}
+
+/**
+ * The one place where callers are authenticated, on every face. A key comes as `authorization: Bearer <key>` or as
+ * `x-api-key: <key>`, a token as `authorization: Bearer <token>`; `authorization` counts where both are sent.
+ */
+export function createAuthenticator(credentials: Credentials, clock: () => number): Authenticate {
+  const findKey = createKeyRing(credentials.keys, clock);
+  const verifyJwt = credentials.jwt && createJwtVerifier(credentials.jwt, clock);
+  return async (header) => {
+    const credential = readCredential(header);
+    const principal = findKey(credential);
+    if (principal !== undefined) return principal;
+    if (verifyJwt !== undefined && looksLikeJwt(credential)) return verifyJwt(credential);
+    throw rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the key or token is not known here');
+  };
+}
+
+function readCredential(header: HeaderReader): string {
+  const authorization = header('authorization');
+  if (authorization) {
+    const bearer = /^Bearer +(\S+)$/i.exec(authorization.trim())?.[1];
+    if (bearer !== undefined) return bearer;
+    throw rpcError(
+      Code.Unauthenticated,
+      ErrorReason.CREDENTIALS_INVALID,
+      'the authorization header must be "Bearer <key or token>"',
+    );
+  }
+  const key = header('x-api-key')?.trim();
+  if (key) return key;
+  throw rpcError(
+    Code.Unauthenticated,
+    ErrorReason.CREDENTIALS_MISSING,
+    'no credentials: send "authorization: Bearer <key or token>" or "x-api-key: <key>"',
+  );
+}

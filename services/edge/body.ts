@@ -1,0 +1,87 @@
+import { cancelled, deadlineExceeded, tooLarge } from '#kit/errors.ts';
+import type { EdgeLimits } from './limits.ts';
+import type { NodeRequest, NodeResponse } from './port.ts';
+
+/** How long a body may take. */
+export interface BodyTimeouts {
+  /** For the whole of it, in milliseconds; `undefined`: no limit. */
+  totalMs?: number;
+  /** Between two pieces of it, in milliseconds. */
+  silenceMs: number;
+}
+
+/**
+ * The body of a request as it comes in, no faster than it is taken. Unlike the request's own iterator, leaving it early
+ * does not cut the connection, so that a refusal can still be sent. Throws DEADLINE_EXCEEDED, or CANCELLED where the client
+ * went away.
+ */
+export async function* readBody(request: NodeRequest, { totalMs, silenceMs }: BodyTimeouts): AsyncGenerator<Uint8Array> {
+  let wake = () => {};
+  const onChange = () => wake();
+  const startedAt = performance.now();
+  for (const event of changes) request.on(event, onChange);
+  try {
+    for (;;) {
+      const chunk = request.read() as Buffer | null;
+      if (chunk !== null) {
+        yield chunk;
+      } else if (request.readableEnded) {
+        return;
+      } else if (request.destroyed || request.errored) {
+        throw cancelled(request.errored);
+      } else {
+        const leftMs = totalMs === undefined ? silenceMs : Math.min(silenceMs, totalMs - (performance.now() - startedAt));
+        let late = leftMs <= 0;
+        if (!late) {
+          late = await new Promise<boolean>((resolve) => {
+            const timer = setTimeout(resolve, leftMs, true);
+            wake = () => {
+              clearTimeout(timer);
+              resolve(false);
+            };
+          });
+        }
+        if (late) throw deadlineExceeded('the body of the request did not arrive in time');
+      }
+    }
+  } finally {
+    for (const event of changes) request.off(event, onChange);
+  }
+}
+
+const changes = ['readable', 'end', 'error', 'close'] as const;
+
+/** A body that is read whole. Throws TOO_LARGE before it is read where its length is declared, and else at the limit. */
+export async function readWholeBody(request: NodeRequest, limits: EdgeLimits): Promise<Buffer> {
+  const limit = limits.maxJsonBytes;
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge('the body', limit);
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  const timeouts = { totalMs: limits.bodyTimeoutMs, silenceMs: limits.bodyTimeoutMs };
+  for await (const chunk of readBody(request, timeouts)) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > limit) throw tooLarge('the body', limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, sizeBytes);
+}
+
+/**
+ * Deals with what is left of a body once its response has been sent. Over HTTP/1.1 a client that still sends might never
+ * look at the response, so the rest is read and dropped for a while, and then the connection is cut. Over HTTP/2 the stream
+ * is closed at once.
+ */
+export function discardRest(request: NodeRequest, response: NodeResponse, discardTimeoutMs: number): void {
+  if (request.readableEnded || request.destroyed) return;
+  if ('stream' in request) {
+    if (!request.stream.destroyed) request.stream.close();
+    return;
+  }
+  const { socket } = request;
+  const timer = setTimeout(() => socket.destroy(), discardTimeoutMs);
+  const done = () => clearTimeout(timer);
+  request.once('end', done);
+  socket.once('close', done);
+  request.once('end', () => socket.off('close', done));
+  request.resume();
+}

@@ -1,0 +1,107 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import type { ApiKey, Config, EdgeConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import type { KeyEntry } from './api-keys.ts';
+import { isLoopback } from './loopback.ts';
+import { type JwtSettings, readJwtSettings } from './jwt-settings.ts';
+
+/** Settings of the edge. */
+export interface EdgeSettings {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** Keys that callers may use. */
+  apiKeys: readonly KeyEntry[];
+  /** Tokens that callers may use; `undefined`: none. */
+  jwt: JwtSettings | undefined;
+  /** No credentials are configured: the edge makes development keys. Only on a loopback address. */
+  usesDevKeys: boolean;
+  /** Origins of browsers that may call; "*" for any. */
+  corsOrigins: readonly string[];
+  tenantLimit: RateLimit;
+  userLimit: RateLimit;
+}
+
+/** How many requests may come. */
+export interface RateLimit {
+  perSecond: number;
+  burst: number;
+}
+
+/** Settings from the configuration, checked and frozen. Throws ConfigError. */
+export function readEdgeSettings(config: Config): EdgeSettings {
+  const edge = config.edge;
+  const host = edge?.host || '127.0.0.1';
+  const apiKeys = readApiKeys(edge?.apiKeys ?? []);
+  const jwt = edge?.jwt && readJwtSettings(edge.jwt);
+  const usesDevKeys = apiKeys.length === 0 && jwt === undefined;
+  if (usesDevKeys && !isLoopback(host)) {
+    throw new ConfigError(
+      'edge.host',
+      `is "${host}", which others can reach, and no credentials are configured: set edge.api_keys or edge.jwt, or listen on 127.0.0.1`,
+    );
+  }
+  return Object.freeze({
+    host,
+    port: edge?.port ?? 8080,
+    apiKeys,
+    jwt,
+    usesDevKeys,
+    corsOrigins: readOrigins(edge?.corsOrigins ?? []),
+    tenantLimit: readLimit(edge, 'tenant', 100, 200),
+    userLimit: readLimit(edge, 'user', 20, 40),
+  });
+}
+
+function readLimit(edge: EdgeConfig | undefined, scope: 'tenant' | 'user', perSecond: number, burst: number): RateLimit {
+  return Object.freeze({
+    perSecond: edge?.[`${scope}RequestsPerSecond`] || perSecond,
+    burst: edge?.[`${scope}Burst`] || burst,
+  });
+}
+
+function readApiKeys(keys: readonly ApiKey[]): readonly KeyEntry[] {
+  const ids = new Set<string>();
+  const hashes = new Set<string>();
+  return keys.map((key, index) => {
+    const path = `edge.api_keys[${index}]`;
+    if (ids.has(key.id)) throw new ConfigError(`${path}.id`, `"${key.id}" is the id of another key`);
+    if (!/^[0-9a-f]{64}$/.test(key.sha256)) {
+      throw new ConfigError(`${path}.sha256`, 'must be the SHA-256 of the key: 64 lower-case hex digits');
+    }
+    if (hashes.has(key.sha256)) throw new ConfigError(`${path}.sha256`, 'is that of another key');
+    if (key.roles.includes(Role.SERVICE)) {
+      throw new ConfigError(`${path}.roles`, 'ROLE_SERVICE is for services of the mesh', callerRoleNames);
+    }
+    ids.add(key.id);
+    hashes.add(key.sha256);
+    return Object.freeze({
+      id: key.id,
+      sha256: key.sha256,
+      principal: {
+        tenant: key.tenant,
+        user: key.user || key.id,
+        groups: [...key.groups],
+        roles: key.roles.length === 0 ? [Role.READER] : [...key.roles],
+      },
+      ...(key.expiresAt && { expiresAtMs: timestampMs(key.expiresAt) }),
+    });
+  });
+}
+
+const callerRoleNames = ['ROLE_READER', 'ROLE_EDITOR', 'ROLE_AUDITOR', 'ROLE_OPERATOR'];
+
+function readOrigins(origins: readonly string[]): readonly string[] {
+  return origins.map((origin, index) => {
+    if (origin === '*') return origin;
+    const parsed = URL.canParse(origin) ? new URL(origin).origin : undefined;
+    if (parsed !== origin) {
+      throw new ConfigError(
+        `edge.cors_origins[${index}]`,
+        `is "${origin}"; an origin is scheme, host and port: "https://shop.example", or "*"`,
+      );
+    }
+    return origin;
+  });
+}

@@ -1,0 +1,62 @@
+import { cleanText } from './clean.ts';
+
+/** What a block is. A table row holds the header's words beside its cells, so it can be understood alone. */
+export type BlockKind = 'heading' | 'paragraph' | 'list-item' | 'table-row' | 'code';
+
+/** A piece of a document's text as a half-open range `[start, end)` of UTF-16 code units, without outer white space. */
+export interface Block {
+  kind: BlockKind;
+  start: number;
+  end: number;
+  /** Of a heading: 1 to 6, 1 the outermost. */
+  level?: number;
+  /** Of a heading: its words, without marks. */
+  heading?: string;
+}
+
+/** Builds a document's text from pieces that a format tells apart. */
+export interface TextBuilder {
+  add(kind: Exclude<BlockKind, 'heading'>, text: string): void;
+  addHeading(level: number, words: string): void;
+  finish(): { text: string; blocks: Block[] };
+}
+
+/** Creates a builder. Blocks stand apart by an empty line; items of a list and rows of a table by a line end. */
+export function createTextBuilder(): TextBuilder {
+  let text = '';
+  const blocks: Block[] = [];
+  const append = (block: Omit<Block, 'start' | 'end'>, raw: string) => {
+    const piece = cleanText(raw)
+      .replace(/^(?:[^\S\n]*\n)+/, '')
+      .trimEnd();
+    const indent = piece.length - piece.trimStart().length;
+    if (piece.trim() === '') return;
+    const before = blocks.at(-1)?.kind;
+    const isTight = before === block.kind && (before === 'list-item' || before === 'table-row');
+    if (text !== '') text += isTight ? '\n' : '\n\n';
+    // Leading spaces belong to the first line of code; a range begins at its first visible character.
+    const start = text.length + (block.kind === 'code' ? 0 : indent);
+    text += piece;
+    blocks.push({ ...block, start: block.kind === 'code' ? start + indent : start, end: text.length });
+  };
+  return {
+    add: (kind, raw) => append({ kind }, raw),
+    addHeading(level, words) {
+      const heading = cleanText(words).replace(/\s+/g, ' ').trim();
+      if (heading !== '') append({ kind: 'heading', level, heading }, `${'#'.repeat(level)} ${heading}`);
+    },
+    finish: () => ({ text, blocks }),
+  };
+}
+
+/** A row of a table as one line: each cell with its column's header. Empty where no cell has text. */
+export function renderRow(header: readonly string[], cells: readonly string[]): string {
+  const parts = cells.map((cell, index) => {
+    const value = cell.replace(/\s+/g, ' ').trim();
+    const name = (header[index] ?? '').replace(/\s+/g, ' ').trim();
+    if (value === '' || name === '' || name === value) return value;
+    return /\p{sc=Han}/u.test(name) ? `${name}：${value}` : `${name}: ${value}`;
+  });
+  const filled = parts.filter((part) => part !== '');
+  return filled.length === 0 ? '' : `| ${filled.join(' | ')} |`;
+}

@@ -1,0 +1,49 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { type SourceFile, UnreadableError } from '../parser.ts';
+import { cleanText } from './clean.ts';
+
+/** Largest file of a format that is read as a whole: Markdown, HTML, plain text. In bytes. */
+export const wholeFileBytesMax = 16 << 20;
+
+/** The clean text of a whole file. Throws UnreadableError where it is too large or not in the encoding that it claims. */
+export async function readText(file: SourceFile, bytes: AsyncIterable<Uint8Array>, charset?: string): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const part of bytes) {
+    sizeBytes += part.byteLength;
+    if (sizeBytes > wholeFileBytesMax) {
+      const message = `a file of this kind is read as one document and may have ${wholeFileBytesMax} bytes: split it`;
+      throw new UnreadableError(message, ErrorReason.TOO_LARGE);
+    }
+    parts.push(part);
+  }
+  const whole = Buffer.concat(parts);
+  const given = /charset\s*=\s*"?([\w-]+)/i.exec(file.mediaType)?.[1];
+  return cleanText(decode(whole, given ?? markOf(whole) ?? charset ?? 'utf-8'));
+}
+
+/** Bytes as text. Throws UnreadableError where they are not in that encoding. */
+export function decode(bytes: Uint8Array, charset = 'utf-8', line = 0): string {
+  const decoder = decoders.get(charset.toLowerCase()) ?? createDecoder(charset);
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new UnreadableError(`is not valid ${charset.toUpperCase()}: save it as UTF-8`, ErrorReason.DOCUMENT_CORRUPT, line);
+  }
+}
+
+const decoders = new Map([['utf-8', new TextDecoder('utf-8', { fatal: true })]]);
+
+function createDecoder(charset: string): TextDecoder {
+  try {
+    return new TextDecoder(charset, { fatal: true });
+  } catch {
+    throw new UnreadableError(`the encoding "${charset}" is not known: save the file as UTF-8`);
+  }
+}
+
+function markOf(bytes: Uint8Array): string | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
+  return undefined;
+}

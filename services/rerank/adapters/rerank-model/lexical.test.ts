@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { createLogger } from '#kit/log.ts';
+import { candidatesOf, rerankModelSuite, scoresOf } from '../../rerank-model.suite.ts';
+import { adapter } from './lexical.ts';
+
+const createModel = async () => adapter.create({}, { log: createLogger('silent') });
+rerankModelSuite('lexical', createModel);
+
+describe('a passage gains by', () => {
+  test.each([
+    ['a code of the question', 'PPR-9087 reboots', 'The PPR-9087 reboots.', 'The PPR-9086 reboots.'],
+    [
+      'words near each other',
+      'refund card fee',
+      'A card refund has a fee.',
+      `A refund. ${'x y z '.repeat(20)} Fee. Card.`,
+    ],
+    ['words in the order of the question', 'power bank return', 'power bank return', 'return bank power'],
+    ['Chinese words in their order', '积分过期时间', '积分过期时间是年底', '时间积分到年底过期'],
+  ])('%s', async (_, query, better, worse) => {
+    const [worseScore, betterScore] = await scoresOf(await createModel(), query, [{ text: worse }, { text: better }]);
+    expect(betterScore).toBeGreaterThan(worseScore ?? NaN);
+  });
+
+  test('its title, whole or one heading of it', async () => {
+    const text = 'See the table.';
+    const [none, heading, whole] = await scoresOf(await createModel(), 'warranty period', [
+      { text, title: 'Shipping' },
+      { text, title: 'Kettle › Warranty period › China' },
+      { text, title: 'Warranty period' },
+    ]);
+    expect(heading).toBeGreaterThan(none ?? NaN);
+    expect(whole).toBeGreaterThanOrEqual(heading ?? NaN);
+  });
+
+  test('its prior', async () => {
+    const [low, high] = await scoresOf(await createModel(), 'refund', [
+      { text: 'refund', prior: 0.2 },
+      { text: 'refund', prior: 0.9 },
+    ]);
+    expect(high).toBeGreaterThan(low ?? NaN);
+  });
+});
+
+test('a large request leaves turns for others, and ends when nobody waits', async () => {
+  const model = await createModel();
+  const candidates = candidatesOf(
+    Array.from({ length: 1000 }, (_, index) => ({ text: `退货 ${index} 运费 `.repeat(100) })),
+  );
+  const reason = new Error('gone');
+  const controller = new AbortController();
+  let turns = 0;
+  const turn = () => {
+    if (++turns === 3) controller.abort(reason);
+    else setImmediate(turn);
+  };
+  setImmediate(turn);
+  const scored = model.rerank('退货运费', candidates, controller.signal)[Symbol.asyncIterator]().next();
+  await expect(scored).rejects.toBe(reason);
+  expect(turns).toBe(3);
+});

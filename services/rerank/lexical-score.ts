@@ -1,0 +1,157 @@
+import { extractFacts } from '#kit/text/codes.ts';
+import { tokenize } from '#kit/text/tokenize.ts';
+
+/** What is read of a candidate's text, in UTF-16 code units. Chunks are far shorter; this bounds the work for what is not one. */
+export const readLength = 16_384;
+
+/** Joins the title and headings above a passage. */
+const titleJoiner = ' › ';
+
+/**
+ * What each sign of relevance adds to the prior (the score of the stage before, 0 to 1). Found by search on four public FAQ and
+ * support sets in Chinese and English; near weights do as well.
+ */
+const weights = { prior: 1, proximity: 0.2, span: 0.2, title: 0.4, facts: 0.3 } as const;
+const maxScore = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
+
+/** A question, ready for scoring. */
+export interface LexicalQuery {
+  /** Position of each token in the question; the last one of a token that repeats. */
+  positions: ReadonlyMap<string, number>;
+  /** Its codes, dates, addresses and quantities: facts that hold a digit and a letter or @. */
+  facts: readonly string[];
+}
+
+/** A token of the question in a text: where it stands there, counted in tokens. */
+interface Hit {
+  at: number;
+  token: string;
+}
+
+/** A candidate, ready for scoring. */
+export interface LexicalCandidate {
+  /** In the order of the text. */
+  hits: readonly Hit[];
+  /** Tokens of the question in text or title. */
+  shared: ReadonlySet<string>;
+  /** Tokens of the title as a whole, and of each heading in it. */
+  titles: readonly ReadonlySet<string>[];
+  facts: ReadonlySet<string>;
+  prior: number;
+}
+
+/** Weights of tokens by how few of the candidates hold them. */
+export interface CandidateIdf {
+  passage(token: string): number;
+  title(token: string): number;
+}
+
+/** Reads a question. */
+export function readQuery(text: string): LexicalQuery {
+  const positions = new Map(tokenize(text, { mode: 'query' }).map((token, index) => [token, index] as const));
+  return { positions, facts: extractFacts(text).filter((fact) => /\d/.test(fact) && /[a-z@]/.test(fact)) };
+}
+
+/** Reads a candidate for a question. */
+export function readCandidate(query: LexicalQuery, text: string, title: string, prior: number): LexicalCandidate {
+  const read = text.slice(0, readLength);
+  const hits: Hit[] = [];
+  for (const [at, token] of tokenize(read, { mode: 'index' }).entries()) {
+    if (query.positions.has(token)) hits.push({ at, token });
+  }
+  const headings = title.split(titleJoiner).map((heading) => new Set(tokenize(heading, { mode: 'index' })));
+  const whole = new Set(headings.flatMap((heading) => [...heading]));
+  return {
+    hits,
+    shared: new Set([...hits.map(({ token }) => token), ...[...whole].filter((token) => query.positions.has(token))]),
+    titles: headings.length > 1 ? [whole, ...headings] : [whole],
+    // Finding facts costs as much as all the rest, so only where the question has some.
+    facts: new Set(query.facts.length > 0 ? extractFacts(`${title}\n${read}`) : []),
+    prior,
+  };
+}
+
+/** Weights of the question's and titles' tokens among the candidates: BM25's idf, always above 0. */
+export function candidateIdf(candidates: readonly LexicalCandidate[]): CandidateIdf {
+  const inPassages = countHolders(candidates.map(({ shared }) => shared));
+  const inTitles = countHolders(candidates.map(({ titles }) => titles[0] as ReadonlySet<string>));
+  const idf = (holders: number) => Math.log(1 + (candidates.length - holders + 0.5) / (holders + 0.5));
+  return {
+    passage: (token) => idf(inPassages.get(token) ?? 0),
+    title: (token) => idf(inTitles.get(token) ?? 0),
+  };
+}
+
+function countHolders(sets: readonly ReadonlySet<string>[]): Map<string, number> {
+  const holders = new Map<string, number>();
+  for (const set of sets) {
+    for (const token of set) holders.set(token, (holders.get(token) ?? 0) + 1);
+  }
+  return holders;
+}
+
+/** The score of a candidate, 0 to 1. Depends on the candidate and on the set of all, never on their order. */
+export function scoreCandidate(query: LexicalQuery, candidate: LexicalCandidate, idf: CandidateIdf): number {
+  const tokens = [...query.positions.keys()];
+  const total = sum(tokens.map(idf.passage)) || 1;
+  const titles = candidate.titles.map((title) => titleMatch(tokens, title, idf));
+  const score =
+    weights.prior * candidate.prior +
+    weights.proximity * (proximity(query, candidate, idf) / total) +
+    weights.span * (longestSpan(query, candidate, idf) / total) +
+    weights.title * Math.max(...titles) +
+    weights.facts * share(query.facts, (fact) => candidate.facts.has(fact));
+  return Math.min(1, Math.max(0, score / maxScore));
+}
+
+/** Greatest weight of different question tokens in a window of the text: twice as many tokens as the question has, and 8. */
+function proximity(query: LexicalQuery, { hits }: LexicalCandidate, idf: CandidateIdf): number {
+  const width = 2 * query.positions.size + 8;
+  const inWindow = new Map<string, number>();
+  let best = 0;
+  let weight = 0;
+  let first = 0;
+  for (const { at, token } of hits) {
+    const before = inWindow.get(token) ?? 0;
+    inWindow.set(token, before + 1);
+    if (before === 0) weight += idf.passage(token);
+    for (let oldest = hits[first]; oldest !== undefined && oldest.at < at - width; oldest = hits[++first]) {
+      const left = (inWindow.get(oldest.token) as number) - 1;
+      inWindow.set(oldest.token, left);
+      if (left === 0) weight -= idf.passage(oldest.token);
+    }
+    best = Math.max(best, weight);
+  }
+  return best;
+}
+
+/** Greatest weight of a run of tokens that stand in the text as they do in the question: next to each other, in order. */
+function longestSpan(query: LexicalQuery, { hits }: LexicalCandidate, idf: CandidateIdf): number {
+  let best = 0;
+  let weight = 0;
+  let nextAt = -1;
+  let nextPosition = -1;
+  for (const { at, token } of hits) {
+    const position = query.positions.get(token) as number;
+    weight = (at === nextAt && position === nextPosition ? weight : 0) + idf.passage(token);
+    nextAt = at + 1;
+    nextPosition = position + 1;
+    best = Math.max(best, weight);
+  }
+  return best;
+}
+
+/** How much of the title is in the question, times how much of the question is in the title; 0 to 1. */
+function titleMatch(tokens: readonly string[], title: ReadonlySet<string>, idf: CandidateIdf): number {
+  const shared = sum(tokens.filter((token) => title.has(token)).map(idf.title));
+  if (shared === 0) return 0;
+  return (shared / sum([...title].map(idf.title))) * (shared / sum(tokens.map(idf.title)));
+}
+
+function share<T>(values: readonly T[], holds: (value: T) => boolean): number {
+  return values.length === 0 ? 0 : values.filter(holds).length / values.length;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

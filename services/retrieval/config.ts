@@ -1,0 +1,50 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { AdapterConfig, Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+
+/** An adapter to load. */
+export interface StoreSettings {
+  readonly adapter: string;
+  readonly settings: JsonObject | undefined;
+}
+
+/** Settings of the retrieval service. */
+export interface RetrievalSettings {
+  /** Where vectors are kept. @default the adapter `sqlite` */
+  readonly vectorStore: StoreSettings;
+  /** Where words are kept. @default the adapter `sqlite` */
+  readonly keywordStore: StoreSettings;
+  /** Weight of the vector leg in the fused score, 0 to 1; the keyword leg has the rest. @default 0.3 */
+  readonly vectorWeight: number;
+  /** Candidates that each leg gives. @default 50 */
+  readonly candidates: number;
+  /** Candidates that are reranked. @default 30 */
+  readonly rerankCandidates: number;
+  /** Time for a leg. @default 1500 */
+  readonly legTimeoutMs: number;
+  /** Time for the reranker. @default 300 */
+  readonly rerankTimeoutMs: number;
+  /** Versions kept for rollback, beside the live one. @default 2 */
+  readonly keptVersions: number;
+  /** Threads that read. @default 2 */
+  readonly readerThreads: number;
+}
+
+/** The settings from the configuration, with defaults. Ranges are the contract's. */
+export function readConfig(config: Config): RetrievalSettings {
+  const retrieval = config.retrieval;
+  return Object.freeze({
+    vectorStore: storeOf(retrieval?.vectorStore),
+    keywordStore: storeOf(retrieval?.keywordStore),
+    vectorWeight: retrieval?.vectorWeight ?? 0.3,
+    candidates: retrieval?.candidates || 50,
+    rerankCandidates: retrieval?.rerankCandidates || 30,
+    legTimeoutMs: retrieval?.legTimeoutMs || 1500,
+    rerankTimeoutMs: retrieval?.rerankTimeoutMs || 300,
+    keptVersions: retrieval?.keptVersions ?? 2,
+    readerThreads: retrieval?.readerThreads || 2,
+  });
+}
+
+function storeOf(given: AdapterConfig | undefined): StoreSettings {
+  return Object.freeze({ adapter: given?.adapter || 'sqlite', settings: given?.settings });
+}
