@@ -33,12 +33,7 @@ export function loadConfig(path: string | undefined, env: Env): Config {
 export function parseConfig(raw: unknown, env: Env): Config {
   const filled = fill(raw, env, '');
   checkShape(ConfigSchema, filled, '');
-  let config: Config;
-  try {
-    config = fromJson(ConfigSchema, filled);
-  } catch (error) {
-    throw new ConfigError('configuration', (error as Error).message);
-  }
+  const config = fromJson(ConfigSchema, filled);
   const result = createValidator().validate(ConfigSchema, config);
   if (result.kind === 'error') throw result.error;
   if (result.kind === 'invalid') {
@@ -81,29 +76,30 @@ function checkShape(schema: DescMessage, value: JsonValue, path: string): void {
         schema.fields.map((known) => known.name),
       );
     }
-    checkField(field, child as JsonValue, join(path, key));
+    checkField(schema, field, child as JsonValue, join(path, key));
   }
 }
 
-function checkField(field: DescField, value: JsonValue, path: string): void {
+function checkField(schema: DescMessage, field: DescField, value: JsonValue, path: string): void {
   if (field.fieldKind === 'list') {
     if (!Array.isArray(value)) throw new ConfigError(path, `must be a list, not ${JSON.stringify(value)}`);
     const { message } = field;
-    if (message === undefined) return;
-    for (const [index, element] of value.entries()) checkShape(message, element, `${path}[${index}]`);
+    for (const [index, element] of value.entries()) {
+      if (message !== undefined) checkShape(message, element, `${path}[${index}]`);
+    }
   } else if (field.fieldKind === 'message') {
     checkShape(field.message, value, path);
+    return;
   } else if (field.fieldKind === 'enum') {
-    checkEnum(
-      field.enum.values.map((known) => known.name),
-      value,
-      path,
-    );
+    const names = field.enum.values.map((known) => known.name);
+    if (typeof value === 'string' && !names.includes(value))
+      throw new ConfigError(path, `is "${value}"`, names.slice(1));
   }
-}
-
-function checkEnum(names: string[], value: JsonValue, path: string): void {
-  if (typeof value === 'string' && !names.includes(value)) throw new ConfigError(path, `is "${value}"`, names.slice(1));
+  try {
+    fromJson(schema, { [field.name]: value });
+  } catch (error) {
+    throw new ConfigError(path, (error as Error).message.replace(/^.* from JSON: /, ''));
+  }
 }
 
 function join(path: string, key: string): string {

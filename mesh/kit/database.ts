@@ -36,7 +36,8 @@ export async function openDatabase<Schema>(
   return new Kysely<Schema>({ dialect: createDialect(connection) });
 }
 
-async function migrate(connection: SqliteConnection, migrations: readonly string[]): Promise<void> {
+/** Brings a database to its latest schema, as {@link openDatabase} does, for those who keep connections of their own. */
+export async function migrate(connection: SqliteConnection, migrations: readonly string[]): Promise<void> {
   const [row] = await connection.all('PRAGMA user_version');
   const version = Number(row?.user_version ?? 0);
   if (version > migrations.length) {

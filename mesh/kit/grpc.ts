@@ -8,7 +8,11 @@ let loaded: typeof Grpc | undefined;
  * after tracing has started, and it never sees an ESM import. The one place that loads it.
  */
 export function grpc(): typeof Grpc {
-  loaded ??= createRequire(import.meta.url)('@grpc/grpc-js') as typeof Grpc;
+  if (loaded === undefined) {
+    loaded = createRequire(import.meta.url)('@grpc/grpc-js') as typeof Grpc;
+    // Its failures reach callers as errors; its own lines would break the structured log.
+    loaded.setLogVerbosity(loaded.logVerbosity.NONE);
+  }
   return loaded;
 }
 

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import type { Interceptor, Transport } from '@connectrpc/connect';
+import { Code, type Interceptor, type Transport } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { startAdmin } from './admin.ts';
 import { createClient } from './client.ts';
@@ -13,6 +14,8 @@ import type { Env } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type Database, openDatabase } from './database.ts';
 import type { Clients, Needs, RunningService, ServiceDefinition } from './define-service.ts';
+import { rpcError } from './errors.ts';
+import { lockFolder } from './folder-lock.ts';
 import { startGrpcServer } from './grpc-server.ts';
 import { createHealth } from './health.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from './identity.ts';
@@ -27,7 +30,8 @@ import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLocalTransport } from './mount-local.ts';
 import { createReflection } from './reflection.ts';
-import { createSqliteThread } from './sqlite/thread.ts';
+import type { ServerCall } from './server-call.ts';
+import { createSqliteThread, type SqliteConnection } from './sqlite/thread.ts';
 
 /** What a process of the mesh runs, and with what. */
 export interface HostOptions {
@@ -63,6 +67,14 @@ export interface Host {
   close(): Promise<void>;
 }
 
+/** Time after the grace period for errors to reach their clients, in milliseconds. */
+const lastWordMs = 500;
+
+function notServing() {
+  const message = 'the process is shutting down: try again, another replica will answer';
+  return rpcError(Code.Unavailable, ErrorReason.NOT_SERVING, message);
+}
+
 /** Starts a process of the mesh: services in the order of their needs, behind gRPC, with local calls among themselves. */
 export async function startHost(options: HostOptions): Promise<Host> {
   const { config, log, clock = Date.now, random = Math.random } = options;
@@ -79,12 +91,19 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const running = new Map<string, RunningService<DescService | undefined>>();
   const databases: Database<unknown>[] = [];
   const remote: GrpcTransport[] = [];
+  const locks: SqliteConnection[] = [];
   let draining = false;
+  const callsByService: Set<ServerCall>[] = [];
+  const underWay = () => {
+    const calls = new Set<ServerCall>();
+    callsByService.push(calls);
+    return calls;
+  };
 
-  const common = (maxConcurrent: number): Interceptor[] => [
+  const common = (calls: Set<ServerCall>, maxConcurrent: number): Interceptor[] => [
     metricsInterceptor(metrics),
     loggingInterceptor(log),
-    concurrencyInterceptor(maxConcurrent),
+    concurrencyInterceptor(maxConcurrent, calls),
     identityInterceptor(verifier),
     validationInterceptor(),
   ];
@@ -126,6 +145,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     for (const [, service] of [...running].reverse()) await service.close();
     for (const database of databases) await database.destroy();
     for (const transport of remote) transport.close();
+    for (const lock of locks) await lock.close();
     await records.close();
   };
 
@@ -133,6 +153,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     for (const definition of inOrderOfNeeds(options.services)) {
       const folder = join(dataDir, definition.name);
       mkdirSync(folder, { recursive: true });
+      locks.push(await lockFolder(records, folder, definition.name));
       const service = (await definition.create({
         config: definition.config(config),
         wholeConfig: config,
@@ -154,7 +175,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const name = definition.contract?.typeName ?? definition.name;
       readiness.set(name, () => (draining ? 'draining' : service.notReady?.()));
       if (definition.contract !== undefined) {
-        mount(definition.contract, service.impl as object, common(config.grpc?.maxConcurrent || 1000));
+        mount(definition.contract, service.impl as object, common(underWay(), config.grpc?.maxConcurrent || 1000));
       }
     }
     const contracts = options.services.flatMap(({ contract }) => (contract === undefined ? [] : [contract]));
@@ -178,8 +199,12 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const close = async () => {
       draining = true;
       const signal = AbortSignal.timeout(graceMs);
+      // What still runs when the grace period ends is told why, and given a moment to say so to its client.
+      signal.addEventListener('abort', () => {
+        for (const call of callsByService.flatMap((calls) => [...calls])) call.abort(notServing());
+      });
       const drains = [...running.values()].map((service) => service.drain?.(signal));
-      await Promise.allSettled([...drains, grpcServer.drain(graceMs)]);
+      await Promise.allSettled([...drains, grpcServer.drain(graceMs + lastWordMs)]);
       await admin.close();
       await stop();
     };

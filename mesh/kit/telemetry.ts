@@ -17,6 +17,8 @@ import type { TelemetryConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 export interface Telemetry {
   /** Whether spans are recorded and exported. */
   recording: boolean;
+  /** Exports what is left. */
+  flush(): Promise<void>;
   /** Exports what is left and stops. */
   close(): Promise<void>;
 }
@@ -42,7 +44,7 @@ export function startTelemetry(
   });
   provider.register();
   if (target) registerInstrumentations({ instrumentations: [new GrpcInstrumentation()], tracerProvider: provider });
-  return { recording: target !== undefined, close: () => provider.shutdown() };
+  return { recording: target !== undefined, flush: () => provider.forceFlush(), close: () => provider.shutdown() };
 }
 
 /** The trace id of the work under way, 32 hex digits; empty outside of any. */

@@ -44,6 +44,7 @@ export async function startTestMesh(
     dataDir?: string;
     clock?: () => number;
     random?: () => number;
+    tracing?: boolean;
   } = {},
 ): Promise<TestMesh> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'ragmesh-test-'));
@@ -61,6 +62,7 @@ export async function startTestMesh(
     env: {},
     log: createLogger('silent'),
     ...(options.clock && { clock: options.clock }),
+    ...(options.tracing && { tracing: true }),
     ...(options.random && { random: options.random }),
   });
   const transports: { close(): void }[] = [];

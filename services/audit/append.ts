@@ -1,6 +1,9 @@
+import type { ConnectError } from '@connectrpc/connect';
 import type { Transaction } from 'kysely';
 import type { RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Database } from '#kit/database.ts';
+import { failedPrecondition } from '#kit/errors.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
 import { addUsage, sumUsage } from './ledger.ts';
 import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
@@ -14,13 +17,14 @@ export interface Submission {
 
 /**
  * Appends records to the chains of their tenants, with everything that follows from them, in one transaction. Gives the sequence
- * of each; for an answer that is in the chain already, the one that it has.
+ * of each; for an answer that is in the chain already, the one that it has; and an error for a tenant whose chain does not end
+ * where it should: nothing is built on a broken chain.
  */
 export async function appendBatch(
   db: Database<AuditSchema>,
   batch: readonly Submission[],
   nowMs: number,
-): Promise<number[]> {
+): Promise<(number | ConnectError)[]> {
   return db.transaction().execute(async (trx) => {
     const known = await findKnown(trx, batch);
     const heads = await findHeads(trx, batch);
@@ -32,7 +36,8 @@ export async function appendBatch(
       const key = keyOf(tenant, record.answerId);
       const found = known.get(key);
       if (found !== undefined) return found;
-      const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash };
+      const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 0 };
+      if (head.is_broken) return brokenChain(head.last_sequence);
       const sequence = head.last_sequence + 1;
       const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, record });
       const hash = chainHash(head.last_hash, bytes);
@@ -41,7 +46,7 @@ export async function appendBatch(
       documents.push(...documentsOf(tenant, sequence, record));
       fresh.push(submission);
       known.set(key, sequence);
-      heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash });
+      heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash, is_broken: 0 });
       return sequence;
     });
     if (entries.length > 0) {
@@ -49,7 +54,7 @@ export async function appendBatch(
       await insertAll(entries, (rows) => trx.insertInto('entries').values(rows).execute());
       await insertAll(documents, (rows) => trx.insertInto('entry_documents').values(rows).execute());
       await insertAll(
-        [...heads.values()].filter(({ tenant }) => changed.has(tenant)),
+        [...heads.values()].filter(({ tenant }) => changed.has(tenant)).map(({ is_broken: _, ...row }) => row),
         (rows) => saveHeads(trx, rows),
       );
       await insertAll(sumUsage(fresh, nowMs), (rows) => addUsage(trx, rows));
@@ -80,9 +85,53 @@ async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submissi
   return new Map(rows.map(({ tenant, answer_id, sequence }) => [keyOf(tenant, answer_id), sequence]));
 }
 
-async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, ChainRow>> {
-  const rows = await trx.selectFrom('chains').selectAll().where('tenant', 'in', tenantsOf(batch)).execute();
-  return new Map(rows.map((row) => [row.tenant, row]));
+interface Head extends ChainRow {
+  is_broken: number;
+}
+
+/** Ends of the chains, each compared with the entries: the last one has the hash that it should, and none comes after it. */
+async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, Head>> {
+  const tenants = tenantsOf(batch);
+  const rows = await trx
+    .selectFrom('chains')
+    .leftJoin('entries as last', (join) =>
+      join.onRef('last.tenant', '=', 'chains.tenant').onRef('last.sequence', '=', 'chains.last_sequence'),
+    )
+    .leftJoin('entries as next', (join) =>
+      join
+        .onRef('next.tenant', '=', 'chains.tenant')
+        .on('next.sequence', '=', (eb) => eb('chains.last_sequence', '+', 1)),
+    )
+    .select(['chains.tenant', 'chains.last_sequence', 'chains.last_hash'])
+    .select((eb) =>
+      eb
+        .or([eb('last.hash', 'is not', eb.ref('chains.last_hash')), eb('next.sequence', 'is not', null)])
+        .$castTo<number>()
+        .as('is_broken'),
+    )
+    .where('chains.tenant', 'in', tenants)
+    .execute();
+  const heads = new Map<string, Head>(rows.map((row) => [row.tenant, row]));
+  // A chain whose end was removed.
+  const endless = tenants.filter((tenant) => !heads.has(tenant));
+  if (endless.length > 0) {
+    const begun = await trx
+      .selectFrom('entries')
+      .select('tenant')
+      .where('tenant', 'in', endless)
+      .where('sequence', '=', 1)
+      .execute();
+    for (const { tenant } of begun) {
+      heads.set(tenant, { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 1 });
+    }
+  }
+  return heads;
+}
+
+function brokenChain(lastSequence: number): ConnectError {
+  const message = 'the audit chain of this tenant is broken at its end; restore the audit database from a backup';
+  const metadata = { sequence: String(lastSequence) };
+  return failedPrecondition(ErrorReason.AUDIT_CHAIN_BROKEN, message, { metadata });
 }
 
 async function saveHeads(trx: Transaction<AuditSchema>, rows: readonly ChainRow[]): Promise<unknown> {

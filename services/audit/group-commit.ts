@@ -10,13 +10,13 @@ export interface GroupCommitOptions<In, Out> {
   maxQueuedBytes: number;
   /** Most values in a batch. */
   maxBatch: number;
-  /** Writes a batch durably, all or none; one result for each value, in order. */
-  commit(batch: readonly In[]): Promise<readonly Out[]>;
+  /** Writes a batch durably; for each value, in order, its result or the reason why it was refused. */
+  commit(batch: readonly In[]): Promise<readonly (Out | Error)[]>;
 }
 
 /** Writes that arrive together share one commit, and so one flush of the disk. */
 export interface GroupCommit<In, Out> {
-  /** Resolves when the value is durable. Rejects with RESOURCE_EXHAUSTED where too much waits, or with the commit's error. */
+  /** Resolves when the value is durable. Rejects with RESOURCE_EXHAUSTED where too much waits, or with why it was refused. */
   append(value: In, sizeBytes: number): Promise<Out>;
   /** Resolves when nothing waits any more. */
   idle(): Promise<void>;
@@ -43,7 +43,11 @@ export function createGroupCommit<In, Out>(options: GroupCommitOptions<In, Out>)
       for (const { sizeBytes } of batch) queuedBytes -= sizeBytes;
       try {
         const results = await options.commit(batch.map(({ value }) => value));
-        for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Out);
+        for (const [index, { resolve, reject }] of batch.entries()) {
+          const result = results[index] as Out | Error;
+          if (result instanceof Error) reject(result);
+          else resolve(result);
+        }
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { rpcError } from '#kit/errors.ts';
 
@@ -23,11 +23,18 @@ export function hashKey(key: string): string {
 }
 
 /** Finds whom a key stands for; `undefined` where it is not known. Throws CREDENTIALS_EXPIRED where it was. */
-export function createKeyRing(entries: readonly KeyEntry[], clock: () => number): (key: string) => Principal | undefined {
+export function createKeyRing(
+  entries: readonly KeyEntry[],
+  clock: () => number,
+): (key: string) => Principal | undefined {
   const byHash = new Map(
     entries.map((entry) => [
       entry.sha256,
-      { ...entry, digest: Buffer.from(entry.sha256, 'hex'), principal: Object.freeze(create(PrincipalSchema, entry.principal)) },
+      {
+        ...entry,
+        digest: Buffer.from(entry.sha256, 'hex'),
+        principal: Object.freeze(create(PrincipalSchema, entry.principal)),
+      },
     ]),
   );
   return (key) => {

@@ -1,6 +1,6 @@
 import { cancelled, deadlineExceeded, tooLarge } from '#kit/errors.ts';
 import type { EdgeLimits } from './limits.ts';
-import type { NodeRequest, NodeResponse } from './port.ts';
+import type { NodeRequest } from './port.ts';
 
 /** How long a body may take. */
 export interface BodyTimeouts {
@@ -15,7 +15,10 @@ export interface BodyTimeouts {
  * does not cut the connection, so that a refusal can still be sent. Throws DEADLINE_EXCEEDED, or CANCELLED where the client
  * went away.
  */
-export async function* readBody(request: NodeRequest, { totalMs, silenceMs }: BodyTimeouts): AsyncGenerator<Uint8Array> {
+export async function* readBody(
+  request: NodeRequest,
+  { totalMs, silenceMs }: BodyTimeouts,
+): AsyncGenerator<Uint8Array> {
   let wake = () => {};
   const onChange = () => wake();
   const startedAt = performance.now();
@@ -30,7 +33,8 @@ export async function* readBody(request: NodeRequest, { totalMs, silenceMs }: Bo
       } else if (request.destroyed || request.errored) {
         throw cancelled(request.errored);
       } else {
-        const leftMs = totalMs === undefined ? silenceMs : Math.min(silenceMs, totalMs - (performance.now() - startedAt));
+        const leftMs =
+          totalMs === undefined ? silenceMs : Math.min(silenceMs, totalMs - (performance.now() - startedAt));
         let late = leftMs <= 0;
         if (!late) {
           late = await new Promise<boolean>((resolve) => {
@@ -71,12 +75,9 @@ export async function readWholeBody(request: NodeRequest, limits: EdgeLimits): P
  * look at the response, so the rest is read and dropped for a while, and then the connection is cut. Over HTTP/2 the stream
  * is closed at once.
  */
-export function discardRest(request: NodeRequest, response: NodeResponse, discardTimeoutMs: number): void {
+export function discardRest(request: NodeRequest, discardTimeoutMs: number): void {
   if (request.readableEnded || request.destroyed) return;
-  if ('stream' in request) {
-    if (!request.stream.destroyed) request.stream.close();
-    return;
-  }
+  if (request.stream) return request.stream.close();
   const { socket } = request;
   const timer = setTimeout(() => socket.destroy(), discardTimeoutMs);
   const done = () => clearTimeout(timer);

@@ -3,8 +3,8 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { ApiKey, Config, EdgeConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { KeyEntry } from './api-keys.ts';
-import { isLoopback } from './loopback.ts';
 import { type JwtSettings, readJwtSettings } from './jwt-settings.ts';
+import { isLoopback } from './loopback.ts';
 
 /** Settings of the edge. */
 export interface EdgeSettings {
@@ -54,7 +54,12 @@ export function readEdgeSettings(config: Config): EdgeSettings {
   });
 }
 
-function readLimit(edge: EdgeConfig | undefined, scope: 'tenant' | 'user', perSecond: number, burst: number): RateLimit {
+function readLimit(
+  edge: EdgeConfig | undefined,
+  scope: 'tenant' | 'user',
+  perSecond: number,
+  burst: number,
+): RateLimit {
   return Object.freeze({
     perSecond: edge?.[`${scope}RequestsPerSecond`] || perSecond,
     burst: edge?.[`${scope}Burst`] || burst,

@@ -22,7 +22,8 @@ export interface JwtSettings {
 /** Settings from the configuration. Throws ConfigError. */
 export function readJwtSettings(config: JwtConfig): JwtSettings {
   for (const name of ['issuer', 'audience'] as const) {
-    if (config[name] === '') throw new ConfigError(`edge.jwt.${name}`, 'is missing: a token of anybody would do without it');
+    if (config[name] === '')
+      throw new ConfigError(`edge.jwt.${name}`, 'is missing: a token of anybody would do without it');
   }
   return Object.freeze({
     issuer: config.issuer,
@@ -44,14 +45,19 @@ function readKey(config: JwtConfig): JwtKey {
   switch (given.length === 1 ? given[0] : undefined) {
     case 'jwksUrl':
       // A set of keys never holds a shared secret: a token that is "signed" with a public key as its secret fails.
-      return { kind: 'jwks', url: readUrl(config.jwksUrl), algorithms: [...rsa, ...Object.values(ellipticByCurve), ...edwards] };
+      return {
+        kind: 'jwks',
+        url: readUrl(config.jwksUrl),
+        algorithms: [...rsa, ...Object.values(ellipticByCurve), ...edwards],
+      };
     case 'publicKey': {
       const key = readPublicKey(config.publicKey);
       return { kind: 'public', key, algorithms: algorithmsOf(key) };
     }
     case 'secret': {
       const secret = new TextEncoder().encode(config.secret);
-      if (secret.length < 32) throw new ConfigError('edge.jwt.secret', `has ${secret.length} bytes: at least 32 are needed`);
+      if (secret.length < 32)
+        throw new ConfigError('edge.jwt.secret', `has ${secret.length} bytes: at least 32 are needed`);
       return { kind: 'secret', secret, algorithms: ['HS256'] };
     }
     default:

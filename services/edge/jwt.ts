@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { createValidator } from '@bufbuild/protovalidate';
 import { Code, type ConnectError } from '@connectrpc/connect';
-import { createRemoteJWKSet, errors as joseErrors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import { createRemoteJWKSet, type JWTPayload, type JWTVerifyResult, errors as joseErrors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -12,7 +12,9 @@ import { roleName } from '#kit/rpc-policy.ts';
 import type { JwtKey, JwtSettings } from './jwt-settings.ts';
 
 /** Roles that a token may give. ROLE_SERVICE is not among them: it is for services of the mesh. */
-const rolesByName = new Map([Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR].map((role) => [roleName(role), role]));
+const rolesByName = new Map(
+  [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR].map((role) => [roleName(role), role]),
+);
 
 /** Time that the clocks of the identity provider and of the edge may differ, in seconds. */
 const clockToleranceSeconds = 5;
@@ -62,7 +64,11 @@ type VerifyOptions = Parameters<typeof jwtVerify>[2];
 function signatureCheck(key: JwtKey): (token: string, options: VerifyOptions) => Promise<JWTVerifyResult> {
   switch (key.kind) {
     case 'jwks': {
-      const keys = createRemoteJWKSet(key.url, { timeoutDuration: 5_000, cooldownDuration: 30_000, cacheMaxAge: 600_000 });
+      const keys = createRemoteJWKSet(key.url, {
+        timeoutDuration: 5_000,
+        cooldownDuration: 30_000,
+        cacheMaxAge: 600_000,
+      });
       return (token, options) => jwtVerify(token, keys, options);
     }
     case 'public':
@@ -76,7 +82,8 @@ function signatureCheck(key: JwtKey): (token: string, options: VerifyOptions) =>
 
 function toPrincipal(payload: JWTPayload, settings: JwtSettings): Principal {
   const tenant = claim(payload, settings.tenantClaim);
-  if (typeof tenant !== 'string') throw invalid(`the token has no claim "${settings.tenantClaim}" that names the tenant`);
+  if (typeof tenant !== 'string')
+    throw invalid(`the token has no claim "${settings.tenantClaim}" that names the tenant`);
   const roles = claim(payload, settings.rolesClaim);
   return create(PrincipalSchema, {
     tenant,

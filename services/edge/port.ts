@@ -1,14 +1,14 @@
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createHttp2, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
+import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { portError } from '#kit/grpc-server.ts';
 import type { EdgeLimits } from './limits.ts';
 
-/** A request, over HTTP/1.1 or HTTP/2. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
+/** A request, over HTTP/1.1 or, where it has a stream, over HTTP/2. */
+export type NodeRequest = IncomingMessage & { stream?: ServerHttp2Stream; authority?: string };
 
 /** Its response. */
-export type NodeResponse = ServerResponse | Http2ServerResponse;
+export type NodeResponse = ServerResponse & { stream?: ServerHttp2Stream };
 
 /** The edge's port under way. */
 export interface EdgePort {
@@ -70,7 +70,8 @@ export async function openPort({ host, port, limits, handle }: PortOptions): Pro
       streamResetBurst: limits.streamResetBurst,
       streamResetRate: limits.streamResetsPerSecond,
     },
-    handle,
+    // Node gives HTTP/2 the face of HTTP/1.1; what the two have in common is all that is used.
+    (request, response) => handle(request as never, response as never),
   );
   http2.on('session', (session) => {
     sessions.add(session);

@@ -22,7 +22,8 @@ export function createSender(response: NodeResponse, limits: EdgeLimits): Sender
   let gathered: Uint8Array[] = [];
   let sizeBytes = 0;
   let scheduled = false;
-  let behind = false;
+  // Set while the client is behind; resolves when it has caught up.
+  let drained: Promise<void> | undefined;
   let ended = false;
 
   const take = () => {
@@ -32,26 +33,31 @@ export function createSender(response: NodeResponse, limits: EdgeLimits): Sender
     return bytes as Uint8Array;
   };
   const flush = () => {
-    if (sizeBytes > 0 && !ended && !isGone(response)) behind = !response.write(take());
+    if (sizeBytes === 0 || ended || drained !== undefined || isGone(response)) return;
+    if (response.write(take())) return;
+    drained = untilDrained(response, limits.stallTimeoutMs).then(() => {
+      drained = undefined;
+      flush();
+    });
+    // Whoever sends next hears of it; nobody may.
+    drained.catch(() => {});
   };
   // Called from a microtask, as every step of an async function is, nextTick runs when the queue of microtasks is empty.
   const flushSoon = () => {
     scheduled = false;
-    if (!behind) flush();
+    flush();
   };
   return {
     send(bytes) {
       if (isGone(response)) return Promise.reject(cancelled());
       gathered.push(bytes);
       sizeBytes += bytes.length;
-      if (behind) {
-        return untilDrained(response, limits.stallTimeoutMs).then(() => {
-          behind = false;
-          flush();
-        });
+      if (drained !== undefined) return drained;
+      if (sizeBytes >= limits.maxGatheredBytes) {
+        flush();
+        return drained;
       }
-      if (sizeBytes >= limits.maxGatheredBytes) flush();
-      else if (!scheduled) {
+      if (!scheduled) {
         scheduled = true;
         process.nextTick(flushSoon);
       }
@@ -70,8 +76,10 @@ export function createSender(response: NodeResponse, limits: EdgeLimits): Sender
           clearTimeout(timer);
           resolve();
         };
-        response.once('finish', settle);
-        response.once('close', settle);
+        // Over HTTP/2 the response says that it is finished only when the request is read as well; its stream knows better.
+        const sink = response.stream ?? response;
+        sink.once('finish', settle);
+        sink.once('close', settle);
         if (last === undefined) response.end();
         else response.end(last);
       });
@@ -81,16 +89,14 @@ export function createSender(response: NodeResponse, limits: EdgeLimits): Sender
 
 /** Whether nothing can be sent to the client any more. */
 export function isGone(response: NodeResponse): boolean {
-  return 'stream' in response ? response.stream === undefined || response.stream.destroyed : response.destroyed;
+  return (response.stream ?? response).destroyed;
 }
 
 /** Ends a response so that the client sees it is not whole. */
 export function cut(response: NodeResponse): void {
-  if ('stream' in response) {
-    if (response.stream && !response.stream.destroyed) response.stream.close(internalErrorCode);
-  } else {
-    response.destroy();
-  }
+  if (isGone(response)) return;
+  if (response.stream) response.stream.close(internalErrorCode);
+  else response.destroy();
 }
 
 /** NGHTTP2_INTERNAL_ERROR. */

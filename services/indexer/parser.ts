@@ -54,6 +54,8 @@ export interface Parser {
   readonly mediaTypes: readonly string[];
   /** Endings of names that it reads, with the dot, lower case. */
   readonly endings: readonly string[];
+  /** Whether a file is a list of documents; otherwise it is one document, whose id is the path. */
+  readonly isList: boolean;
   parse(file: SourceFile, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Parsed>;
 }
 
@@ -81,6 +83,7 @@ export function findParser(parsers: readonly Parser[], file: SourceFile): Parser
   const path = file.path.toLowerCase();
   const byEnding = parsers.find((parser) => parser.endings.some((ending) => path.endsWith(ending)));
   // "text/plain" is what many clients send for anything they don't know: the ending knows better.
-  if (mediaType === '' || mediaType === 'text/plain' || mediaType === 'application/octet-stream') return byEnding ?? byType;
+  if (mediaType === '' || mediaType === 'text/plain' || mediaType === 'application/octet-stream')
+    return byEnding ?? byType;
   return byType;
 }

@@ -164,7 +164,9 @@ function applyStage(stages: readonly StageProgress[], update: StageUpdate): read
 }
 
 function settle(answer: Answer, atMs: number, end: Pick<Answer, 'phase' | 'done' | 'failure'>): Answer {
-  const stages = answer.stages.map((stage) => (stage.state === 'running' ? { ...stage, state: 'stopped' as const } : stage));
+  const stages = answer.stages.map((stage) =>
+    stage.state === 'running' ? { ...stage, state: 'stopped' as const } : stage,
+  );
   return { ...answer, ...end, stages, endedMs: atMs - answer.startedMs };
 }
 

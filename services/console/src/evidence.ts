@@ -24,7 +24,14 @@ export function evidenceOf(answer: Answer): Evidence[] {
   const byMarker = new Map(answer.citations.map((citation) => [citation.marker, citation]));
   return [...byMarker.values()]
     .sort((a, b) => a.marker - b.marker)
-    .map(({ marker, chunkId, documentId, corpus, title, url }) => ({ marker, chunkId, documentId, corpus, title, url }));
+    .map(({ marker, chunkId, documentId, corpus, title, url }) => ({
+      marker,
+      chunkId,
+      documentId,
+      corpus,
+      title,
+      url,
+    }));
 }
 
 /** Markers that the server has resolved in the text. */
@@ -42,7 +49,10 @@ export interface Range {
  * Where a passage is in its document: at its offsets, if what stands there is still the passage; else where its text is
  * found. `undefined` where the document no longer holds it.
  */
-export function locatePassage(text: string, passage: Pick<Passage, 'text' | 'startOffset' | 'endOffset'>): Range | undefined {
+export function locatePassage(
+  text: string,
+  passage: Pick<Passage, 'text' | 'startOffset' | 'endOffset'>,
+): Range | undefined {
   const { startOffset: start, endOffset: end } = passage;
   if (start < end && end <= text.length && isAlike(text.slice(start, end), passage.text)) return { start, end };
   const found = passage.text === '' ? -1 : text.indexOf(passage.text);

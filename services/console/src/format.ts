@@ -16,7 +16,8 @@ export function formatCount(count: number | bigint, language: string): string {
 export function formatCost(micros: bigint, currency: string, language: string): string {
   const amount = Number(micros) / 1_000_000;
   const digits = { minimumFractionDigits: 2, maximumFractionDigits: amount !== 0 && Math.abs(amount) < 0.1 ? 5 : 2 };
-  if (!/^[A-Z]{3}$/.test(currency)) return `${new Intl.NumberFormat(language, digits).format(amount)} ${currency}`.trim();
+  if (!/^[A-Z]{3}$/.test(currency))
+    return `${new Intl.NumberFormat(language, digits).format(amount)} ${currency}`.trim();
   return new Intl.NumberFormat(language, { style: 'currency', currency, ...digits }).format(amount);
 }
 

@@ -74,7 +74,10 @@ function parseBlock(lines: readonly Line[], index: number, open: boolean, depth:
   const heading = headingPattern.exec(line.text);
   if (heading !== null) {
     const content = heading[2] ?? '';
-    const children = parseLine({ text: content, start: line.start + line.text.indexOf(content, heading[1]?.length) }, open);
+    const children = parseLine(
+      { text: content, start: line.start + line.text.indexOf(content, heading[1]?.length) },
+      open,
+    );
     return [{ kind: 'heading', level: heading[1]?.length ?? 1, children, ...placeOf([line]) }, 1];
   }
   if (rulePattern.test(line.text)) return [{ kind: 'rule', ...placeOf([line]) }, 1];
@@ -91,7 +94,10 @@ function parseCode(lines: readonly Line[], index: number): [Block, number] {
   let end = index + 1;
   while (end < lines.length && !lineAt(lines, end).text.trimStart().startsWith(fence)) end++;
   const lineCount = Math.min(end + 1, lines.length) - index;
-  return [{ kind: 'code', lines: lines.slice(index + 1, end), ...placeOf(lines.slice(index, index + lineCount)) }, lineCount];
+  return [
+    { kind: 'code', lines: lines.slice(index + 1, end), ...placeOf(lines.slice(index, index + lineCount)) },
+    lineCount,
+  ];
 }
 
 function parseParagraph(lines: readonly Line[], index: number, open: boolean): [Block, number] {
@@ -276,7 +282,10 @@ function parseStarRun(text: string, index: number, start: number, open: boolean,
 function parseBracketRun(text: string, index: number, start: number, open: boolean, depth: number): Run | undefined {
   const marker = /^\[(\d{1,3})\](?!\()/.exec(text.slice(index, index + 7));
   if (marker !== null) {
-    return { inline: { kind: 'marker', marker: Number(marker[1]), start: start + index }, end: index + marker[0].length };
+    return {
+      inline: { kind: 'marker', marker: Number(marker[1]), start: start + index },
+      end: index + marker[0].length,
+    };
   }
   const link = /^\[([^[\]]{1,500})\]\(([^()\s]{1,2000})\)/.exec(text.slice(index, index + 2600));
   const href = safeHref(link?.[2]);
@@ -287,7 +296,9 @@ function parseBracketRun(text: string, index: number, start: number, open: boole
 
 function parseAddressRun(text: string, index: number, start: number): Run | undefined {
   if (/[\p{L}\p{N}]/u.test(text[index - 1] ?? '')) return undefined;
-  const address = /^https?:\/\/[\w\-.~:/?#@!$&'*+,;=%]+/.exec(text.slice(index, index + maxRun))?.[0].replace(/[.,;:!?'*]+$/, '');
+  const address = /^https?:\/\/[\w\-.~:/?#@!$&'*+,;=%]+/
+    .exec(text.slice(index, index + maxRun))?.[0]
+    .replace(/[.,;:!?'*]+$/, '');
   const href = safeHref(address);
   if (address === undefined || href === undefined) return undefined;
   const child: Inline = { kind: 'text', text: address, start: start + index };

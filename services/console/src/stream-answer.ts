@@ -37,7 +37,9 @@ export async function streamAnswer(
     }
     gathered.push({ kind: 'ended', atMs: now() });
   } catch (thrown) {
-    gathered.push(signal.aborted ? { kind: 'stopped', atMs: now() } : { kind: 'failed', failure: failureOf(thrown), atMs: now() });
+    gathered.push(
+      signal.aborted ? { kind: 'stopped', atMs: now() } : { kind: 'failed', failure: failureOf(thrown), atMs: now() },
+    );
   }
   flush();
 }

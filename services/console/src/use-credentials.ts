@@ -40,13 +40,13 @@ export interface CredentialsControl {
 /** Keeps the credentials: those of a server in development, else the key that was given in this tab. */
 export function useCredentials(): CredentialsControl {
   const [credentials, setCredentials] = useState<Credentials>({ kind: 'loading' });
-  const [attempt, setAttempt] = useState(0);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: an attempt is a reason to fetch again
+  const [attempt, setAttempt] = useState(0); // another one is a reason to fetch again
   useEffect(() => {
     const controller = new AbortController();
     fetchDevelopmentKeys(controller.signal).then(
       (keys) => {
-        if (!controller.signal.aborted) setCredentials(keys === undefined ? ownCredentials() : developmentCredentials(keys));
+        if (!controller.signal.aborted)
+          setCredentials(keys === undefined ? ownCredentials() : developmentCredentials(keys));
       },
       () => {
         if (!controller.signal.aborted) setCredentials({ kind: 'unreachable' });

@@ -7,8 +7,11 @@ export type Loaded<Value> =
   | { state: 'ready'; value: Value }
   | { state: 'failed'; failure: Failure };
 
-/** Fetches when the component appears and when a dependency changes; what is no longer wanted is aborted. */
-export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>, dependencies: DependencyList): Loaded<Value> {
+/** Fetches when the component appears and when a dependency of `load` changes; what is no longer wanted is aborted. */
+export function useLoaded<Value>(
+  load: (signal: AbortSignal) => Promise<Value>,
+  dependencies: DependencyList,
+): Loaded<Value> {
   const [loaded, setLoaded] = useState<Loaded<Value>>({ state: 'loading' });
   useEffect(() => {
     const controller = new AbortController();
@@ -22,7 +25,6 @@ export function useLoaded<Value>(load: (signal: AbortSignal) => Promise<Value>, 
       },
     );
     return () => controller.abort();
-    // biome-ignore lint/correctness/useExhaustiveDependencies: the caller names what `load` depends on
   }, dependencies);
   return loaded;
 }

@@ -26,18 +26,16 @@ export function createTextBuilder(): TextBuilder {
   let text = '';
   const blocks: Block[] = [];
   const append = (block: Omit<Block, 'start' | 'end'>, raw: string) => {
-    const piece = cleanText(raw)
-      .replace(/^(?:[^\S\n]*\n)+/, '')
-      .trimEnd();
-    const indent = piece.length - piece.trimStart().length;
+    const clean = cleanText(raw);
+    // The first line of code keeps its indent; a range begins at its first visible character all the same.
+    const piece = block.kind === 'code' ? clean.replace(/^(?:[^\S\n]*\n)+/, '').trimEnd() : clean.trim();
     if (piece.trim() === '') return;
     const before = blocks.at(-1)?.kind;
     const isTight = before === block.kind && (before === 'list-item' || before === 'table-row');
     if (text !== '') text += isTight ? '\n' : '\n\n';
-    // Leading spaces belong to the first line of code; a range begins at its first visible character.
-    const start = text.length + (block.kind === 'code' ? 0 : indent);
+    const start = text.length + piece.length - piece.trimStart().length;
     text += piece;
-    blocks.push({ ...block, start: block.kind === 'code' ? start + indent : start, end: text.length });
+    blocks.push({ ...block, start, end: text.length });
   };
   return {
     add: (kind, raw) => append({ kind }, raw),

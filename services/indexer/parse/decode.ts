@@ -28,7 +28,11 @@ export function decode(bytes: Uint8Array, charset = 'utf-8', line = 0): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new UnreadableError(`is not valid ${charset.toUpperCase()}: save it as UTF-8`, ErrorReason.DOCUMENT_CORRUPT, line);
+    throw new UnreadableError(
+      `is not valid ${charset.toUpperCase()}: save it as UTF-8`,
+      ErrorReason.DOCUMENT_CORRUPT,
+      line,
+    );
   }
 }
 

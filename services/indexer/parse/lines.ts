@@ -18,7 +18,8 @@ export async function* readLines(parts: AsyncIterable<Uint8Array>, lineBytesMax:
     else open = [];
   };
   const take = (): Line => {
-    const bytes = openBytes > lineBytesMax ? undefined : open.length === 1 ? (open[0] as Uint8Array) : Buffer.concat(open);
+    const bytes =
+      openBytes > lineBytesMax ? undefined : open.length === 1 ? (open[0] as Uint8Array) : Buffer.concat(open);
     open = [];
     openBytes = 0;
     return { number: number++, bytes };

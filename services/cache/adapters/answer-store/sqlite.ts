@@ -89,11 +89,16 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
       if (row === undefined) return undefined;
       if (row.expires_at <= clock()) {
         await database.deleteFrom('answer').where('key', '=', key).where('expires_at', '=', row.expires_at).execute();
+        forget([key]);
         return undefined;
       }
       uses.set(key, ++lastUse);
       if (uses.size >= maxUnwrittenUses) await writeUses(database, uses);
-      const labels = await database.selectFrom('answer_label').select(['kind', 'name']).where('key', '=', key).execute();
+      const labels = await database
+        .selectFrom('answer_label')
+        .select(['kind', 'name'])
+        .where('key', '=', key)
+        .execute();
       return toAnswer(row, labels);
     },
     async put(answer) {
@@ -107,16 +112,18 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
           forget([key]);
           if (!isExpired) evictions.set(tenant, (evictions.get(tenant) ?? 0) + 1);
         }
-        await transaction.insertInto('answer').values(toRow(answer, sizeBytes, ++lastUse)).execute();
+        await transaction
+          .insertInto('answer')
+          .values(toRow(answer, sizeBytes, ++lastUse))
+          .execute();
         const labels = labelsOf(answer);
         if (labels.length > 0) await transaction.insertInto('answer_label').values(labels).execute();
         known.add(shortKey(answer.key));
       });
     },
     async remove(tenant, key) {
-      await database.deleteFrom('answer').where('key', '=', key).where('tenant', '=', tenant).execute();
-      // Only now: a failed removal must leave the answer to be found, and removed, again.
-      forget([key]);
+      const removal = database.deleteFrom('answer').where('key', '=', key).where('tenant', '=', tenant);
+      forget((await removal.returning('key').execute()).map((row) => row.key));
     },
     async invalidate(tenant, target) {
       const rows = await concerned(database, tenant, target).returning('key').execute();
@@ -136,8 +143,8 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
   };
 }
 
-// Most look-ups find nothing, and this process alone writes the file. So it remembers which keys are there, and a miss
-// costs no trip to the database. 48 bits of a SHA-256: a false yes is rare and harmless, a false no cannot be.
+// Most look-ups find nothing, and this process alone writes the file. So it remembers which keys are there (48 bits of
+// each), and a miss costs no trip to the database. A wrong yes costs that trip, a wrong no a miss; neither a wrong answer.
 const shortKey = (key: string): number => Number.parseInt(key.slice(0, 12), 16);
 
 async function loadKnown(database: Kysely<Schema>): Promise<Set<number>> {
@@ -188,19 +195,16 @@ async function makeRoom(
       .executeTakeFirstOrThrow();
     let excessBytes = total - maxBytes;
     if (excessBytes <= 0) break;
-    const oldest = await transaction
-      .selectFrom('answer')
-      .select(['key', 'tenant', 'size_bytes', 'expires_at'])
-      .orderBy(sql`expires_at > ${nowMs}`)
-      .orderBy('last_use')
-      .limit(roomBatch)
-      .execute();
+    const candidates = transaction.selectFrom('answer').select(['key', 'tenant', 'size_bytes']).limit(roomBatch);
+    const expired = await candidates.where('expires_at', '<=', nowMs).orderBy('expires_at').execute();
+    const isExpired = expired.length > 0;
+    const oldest = isExpired ? expired : await candidates.orderBy('last_use').execute();
     const keys: string[] = [];
-    for (const { key, tenant, size_bytes, expires_at } of oldest) {
+    for (const { key, tenant, size_bytes } of oldest) {
       if (excessBytes <= 0) break;
       excessBytes -= size_bytes;
       keys.push(key);
-      removed.push({ key, tenant, isExpired: expires_at <= nowMs });
+      removed.push({ key, tenant, isExpired });
     }
     if (keys.length === 0) break;
     await transaction.deleteFrom('answer').where('key', 'in', keys).execute();

@@ -45,7 +45,10 @@ function Details({ answer }: { answer: Answer }) {
   const texts = useMessages();
   const rows = detailRows(answer, texts);
   if (rows.length === 0) return null;
-  const summary = [answer.done?.model, answer.endedMs !== undefined && answer.startedMs > 0 && formatMs(answer.endedMs)];
+  const summary = [
+    answer.done?.model,
+    answer.endedMs !== undefined && answer.startedMs > 0 && formatMs(answer.endedMs),
+  ];
   return (
     <details className="details" data-testid="details">
       <summary>

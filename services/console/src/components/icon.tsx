@@ -20,7 +20,8 @@ const shapes = {
   forward: 'M9.500 6l6 6-6 6',
   again: 'M19.500 12a7.500 7.500 0 1 1-2.300-5.400L19.500 9M19.500 4v5h-5',
   library: 'M5 4v16M9.500 4v16M14 4.500l4.500 15.200',
-  language: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM3.500 12h17M12 3c2.600 2.600 3.800 5.600 3.800 9s-1.200 6.400-3.800 9c-2.600-2.600-3.800-5.600-3.800-9S9.400 5.600 12 3z',
+  language:
+    'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM3.500 12h17M12 3c2.600 2.600 3.800 5.600 3.800 9s-1.200 6.400-3.800 9c-2.600-2.600-3.800-5.600-3.800-9S9.400 5.600 12 3z',
 } as const;
 
 /** A drawing; always beside or inside something that names it, so it is hidden from screen readers. */

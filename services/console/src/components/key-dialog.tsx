@@ -100,7 +100,12 @@ export function KeyDialog({ refused, canCancel, onKey, onForget, onCancel, onLan
               </button>
             </>
           )}
-          <button type="submit" className="button primary" disabled={checking || value.trim() === ''} data-testid="key-submit">
+          <button
+            type="submit"
+            className="button primary"
+            disabled={checking || value.trim() === ''}
+            data-testid="key-submit"
+          >
             {checking ? texts.key.checking : texts.key.use}
           </button>
         </div>

@@ -1,5 +1,5 @@
-import { useState } from 'react';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { useState } from 'react';
 import type { Session } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { formatWhen } from '../format.ts';
 import { type Messages, useMessages } from '../i18n/index.ts';
@@ -96,7 +96,13 @@ function SessionRow({ session, current, onOpen, onRemove }: SessionRowProps) {
   }
   return (
     <li className="session" data-testid="session">
-      <button type="button" className="session-open" aria-current={current ? 'page' : undefined} onClick={onOpen} data-testid="session-open">
+      <button
+        type="button"
+        className="session-open"
+        aria-current={current ? 'page' : undefined}
+        onClick={onOpen}
+        data-testid="session-open"
+      >
         <span className="session-title">{title}</span>
         {session.updatedAt !== undefined && (
           <time dateTime={timestampDate(session.updatedAt).toISOString()}>

@@ -27,7 +27,12 @@ export function StageRow({ answer }: { answer: Answer }) {
         const state = stage?.state ?? (settled ? 'skipped' : 'pending');
         const time = stage?.latencyMs !== undefined && state !== 'skipped' ? formatMs(stage.latencyMs) : '';
         return (
-          <li key={name} data-state={state} data-testid={`stage-${name}`} title={stage?.detail || texts.stageStates[state]}>
+          <li
+            key={name}
+            data-state={state}
+            data-testid={`stage-${name}`}
+            title={stage?.detail || texts.stageStates[state]}
+          >
             <span className="stage-stop" />
             <span className="stage-name">{texts.stages[name]}</span>
             <span className="stage-time">{time}</span>

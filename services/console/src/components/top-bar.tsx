@@ -51,11 +51,23 @@ export function TopBar(props: TopBarProps) {
         </fieldset>
       )}
       {credentials.kind === 'own' && (
-        <button type="button" className="icon-button" aria-label={texts.key.change} title={texts.key.change} onClick={onChangeKey}>
+        <button
+          type="button"
+          className="icon-button"
+          aria-label={texts.key.change}
+          title={texts.key.change}
+          onClick={onChangeKey}
+        >
           <Icon name="key" />
         </button>
       )}
-      <button type="button" className="button quiet language" title={texts.switchLanguage} onClick={onLanguage} data-testid="language">
+      <button
+        type="button"
+        className="button quiet language"
+        title={texts.switchLanguage}
+        onClick={onLanguage}
+        data-testid="language"
+      >
         <Icon name="language" size={16} />
         <span>{texts.otherLanguage}</span>
       </button>

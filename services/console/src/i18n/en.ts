@@ -180,7 +180,10 @@ export const en = {
     forbidden: { title: 'You may not do this', text: 'Your key lacks the right. Ask your administrator.' },
     rate_limited: { title: 'Too many questions at once', text: 'Wait a moment, then try again.' },
     unavailable: { title: 'A service is not available', text: 'It may be starting or overloaded. Try again.' },
-    offline: { title: 'The connection was lost', text: 'Check that the server runs and that you are online, then try again.' },
+    offline: {
+      title: 'The connection was lost',
+      text: 'Check that the server runs and that you are online, then try again.',
+    },
     deadline: { title: 'The answer took too long', text: 'Try again, or search fewer documents.' },
     invalid: { title: 'The question could not be taken', text: 'Change it as described below.' },
     not_found: { title: 'Not found', text: 'It was removed, or you may not see it.' },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createFromAdapter } from '#kit/adapters.ts';
-import type { Limiter, LimiterDeps } from '../../limiter.ts';
 import { limiterSuite } from '../../limiter.suite.ts';
+import type { Limiter, LimiterDeps } from '../../limiter.ts';
 
 const create = (deps: LimiterDeps, settings: Record<string, number> = {}) =>
   createFromAdapter<Limiter, LimiterDeps>(new URL('./', import.meta.url), 'memory', settings, deps, 'edge.limiter');

@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+// `npm run verify`: all that a tool can check, each with what to do about it.
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Check {
+  name: string;
+  run(): string | undefined;
+  advice: string;
+}
+
+const command =
+  (...[file = '', ...args]: string[]) =>
+  (): string | undefined => {
+    const bin = join(root, 'node_modules', '.bin', file);
+    const { status, stdout, stderr, error } = spawnSync(bin, args, {
+      cwd: root,
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    });
+    return status === 0 ? undefined : `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`;
+  };
+
+const checks: Check[] = [
+  { name: 'format and lint', run: command('biome', 'check', '--error-on-warnings'), advice: 'npm run format' },
+  { name: 'types', run: command('tsc', '-p', '.'), advice: 'mend the types' },
+  { name: 'contracts: lint', run: command('buf', 'lint', '--path', 'proto/ragmesh'), advice: 'mend the proto' },
+  {
+    name: 'contracts: no breaking change',
+    run: breakingChanges,
+    advice: 'add instead of changing; a baseline is renewed only with a release (CONTRIBUTING.md)',
+  },
+  { name: 'generated code is what the contracts say', run: generatedDrift, advice: 'npm run gen' },
+  { name: 'rules of the house', run: command('vitest', 'run', 'mesh/tidy.test.ts'), advice: 'do as the message says' },
+];
+
+let failedCount = 0;
+for (const { name, run, advice } of checks) {
+  const startedAt = performance.now();
+  const problem = run();
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  process.stdout.write(`${problem === undefined ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)\n`);
+  if (problem === undefined) continue;
+  failedCount++;
+  process.stdout.write(`${problem.trimEnd()}\n→ ${advice}\n`);
+}
+process.exitCode = failedCount === 0 ? 0 : 1;
+
+/** What a client of the last release could not do any more. */
+function breakingChanges(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-proto-'));
+  const image = join(folder, 'now.binpb');
+  const config = '{"version":"v2","breaking":{"use":["WIRE_JSON"]}}';
+  try {
+    return (
+      command('buf', 'build', '--path', 'proto/ragmesh', '-o', image)() ??
+      command('buf', 'breaking', image, '--against', 'proto/baseline.binpb', '--exclude-imports', '--config', config)()
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function generatedDrift(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-gen-'));
+  try {
+    const problem = command('buf', 'generate', '--output', folder)();
+    if (problem !== undefined) return problem;
+    const fresh = filesUnder(join(folder, 'gen'));
+    const committed = filesUnder(join(root, 'gen'));
+    const paths = [...new Set([...fresh.keys(), ...committed.keys()])];
+    const drifted = paths.filter((path) => fresh.get(path) !== committed.get(path));
+    return drifted.length === 0 ? undefined : `gen/ differs in ${drifted.join(', ')}`;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function filesUnder(folder: string): Map<string, string> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}

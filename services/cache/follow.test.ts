@@ -1,0 +1,157 @@
+import type { CallOptions } from '@connectrpc/connect';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CacheService, type LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { defineService } from '#kit/define-service.ts';
+import { createChannel } from '#kit/streams.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { readConfig } from './config.ts';
+import { cache } from './index.ts';
+import { answerEvents, type CacheClient, type Event, lookUp, scopeOf, toLooked } from './testing.ts';
+
+let mesh: TestMesh;
+let client: CacheClient;
+let options: CallOptions;
+const leaseTtlMs = 300;
+beforeAll(async () => {
+  const shortLease = defineService({ ...cache, config: (config) => ({ ...readConfig(config), leaseTtlMs }) });
+  mesh = await startTestMesh([shortLease]);
+  client = mesh.client(CacheService);
+  options = await mesh.as();
+});
+afterAll(() => mesh.close());
+
+/** Leads a generation step by step. */
+async function lead(question: string) {
+  const { leaseId = '' } = await lookUp(client, options, question);
+  const parts = createChannel<object>(100);
+  const controller = new AbortController();
+  const filling = client.fill(parts as never, { ...options, signal: controller.signal });
+  filling.catch(() => {});
+  await parts.send({ part: { case: 'start', value: { leaseId } } });
+  return {
+    say: (...events: Event[]) =>
+      Promise.all(events.map((event) => parts.send({ part: { case: 'answer', value: event } }))),
+    end: async (kind: 'commit' | 'abandon') => {
+      await parts.send({ part: { case: kind, value: {} } });
+      parts.close();
+      return (await filling).stored;
+    },
+    leave: () => {
+      controller.abort();
+      parts.close();
+    },
+  };
+}
+
+/** Follows step by step. */
+function follower(question: string, as = options) {
+  const iterator = client.lookup({ question, scope: scopeOf() }, as)[Symbol.asyncIterator]();
+  const messages: LookupResponse[] = [];
+  const next = async () => {
+    const result = await iterator.next();
+    if (result.done !== true) messages.push(result.value);
+    return result.done === true ? undefined : result.value.event;
+  };
+  return {
+    next,
+    async rest() {
+      while ((await next()) !== undefined);
+      return toLooked(messages);
+    },
+  };
+}
+
+test('a second asker follows the generation from its first event on, live', async () => {
+  const leader = await lead('live');
+  const events = answerEvents('abc [1]');
+  await leader.say(...events.slice(0, 2));
+  const behind = follower('live');
+  expect((await behind.next())?.case).toBe('follow');
+  expect(await behind.next()).toMatchObject({ case: 'answer', value: { event: { case: 'sources' } } });
+  expect(await behind.next()).toMatchObject({ value: { event: { value: { text: 'a' } } } });
+  const waiting = behind.next();
+  await leader.say(...events.slice(2));
+  expect(await waiting).toMatchObject({ value: { event: { value: { text: 'b' } } } });
+  expect(await leader.end('commit')).toBe(true);
+  const looked = await behind.rest();
+  expect(looked.text).toBe('abc [1]');
+  const last = looked.messages.at(-1)?.event;
+  expect(last).toMatchObject({
+    case: 'answer',
+    value: { event: { case: 'done', value: { answerId: '', sessionId: '', cacheLayer: CacheLayer.MEMORY } } },
+  });
+  expect(looked.messages.some(({ event }) => event.case === 'answer' && event.value.event.case === 'usage')).toBe(true);
+});
+
+test('an asker with other access does not follow', async () => {
+  const leader = await lead('apart');
+  for (const principal of [testPrincipal({ tenant: 'other' }), testPrincipal({ groups: ['staff'] })]) {
+    expect((await lookUp(client, await mesh.as(principal), 'apart')).kinds).toEqual(['lease']);
+  }
+  await leader.end('abandon');
+});
+
+test.each(['abandon', 'leave'] as const)(
+  'followers of a leader that ends with %s are reset and each get a lease',
+  async (how) => {
+    const leader = await lead(how);
+    await leader.say(...answerEvents('abc').slice(0, 3));
+    const followers = [follower(how), follower(how)];
+    for (const behind of followers) {
+      for (let count = 0; count < 4; count++) await behind.next();
+    }
+    const rests = followers.map((behind) => behind.rest());
+    if (how === 'leave') leader.leave();
+    else await leader.end('abandon');
+    for (const looked of await Promise.all(rests)) {
+      expect(looked.kinds).toEqual(['follow', 'sources', 'textDelta', 'textDelta', 'reset', 'lease']);
+      expect(looked.leaseId).toBeTruthy();
+    }
+  },
+);
+
+test('a follower of a leader that never begins gets a lease when the first one has expired, and no reset', async () => {
+  await lookUp(client, options, 'silent');
+  const startedAt = performance.now();
+  expect((await lookUp(client, options, 'silent')).kinds).toEqual(['follow', 'lease']);
+  expect(performance.now() - startedAt).toBeLessThan(leaseTtlMs + 1000);
+});
+
+test('followers get an answer that is not fit to be stored', async () => {
+  const leader = await lead('too long');
+  const behind = follower('too long');
+  await behind.next();
+  await leader.say(...answerEvents('part', { outcome: AnswerOutcome.LENGTH }));
+  expect(await leader.end('commit')).toBe(false);
+  expect((await behind.rest()).kinds.at(-1)).toBe('done');
+  expect((await lookUp(client, options, 'too long')).kinds).toEqual(['lease']);
+});
+
+test('a caller that breaks off at its lease gives it back at once', async () => {
+  for await (const { event } of client.lookup({ question: 'given back', scope: scopeOf() }, options)) {
+    expect(event.case).toBe('lease');
+    break;
+  }
+  expect((await lookUp(client, options, 'given back')).kinds).toEqual(['lease']);
+});
+
+test('a follower that leaves disturbs nobody', async () => {
+  const leader = await lead('leaving');
+  const controller = new AbortController();
+  const behind = follower('leaving', await mesh.as(undefined, { signal: controller.signal }));
+  await behind.next();
+  const waiting = behind.next();
+  controller.abort();
+  await expect(waiting).rejects.toThrow();
+  await leader.say(...answerEvents('x [1]'));
+  expect(await leader.end('commit')).toBe(true);
+});
+
+test('nobody follows a generation that an invalidation met', async () => {
+  const leader = await lead('met');
+  await client.invalidate({ target: { case: 'all', value: true } }, options);
+  expect((await lookUp(client, options, 'met')).kinds).toEqual(['lease']);
+  await leader.say(...answerEvents('stale [1]'));
+  expect(await leader.end('commit')).toBe(false);
+});

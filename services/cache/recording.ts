@@ -1,0 +1,134 @@
+import { crc32 } from 'node:zlib';
+import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import {
+  type AnswerEvent,
+  AnswerEventSchema,
+  AnswerOutcome,
+  type CacheLayer,
+  type Sources,
+} from '#gen/ragmesh/common/v1/answer_pb.ts';
+
+/** An answer that may be stored. */
+export interface Recording {
+  /** Sources, text in few frames, citations, usage, done; nothing in it belongs to the caller that it was made for. */
+  events: AnswerEvent[];
+  /** Whether it says that there is no evidence. */
+  isRefusal: boolean;
+  /** Documents that it was shown. */
+  documentIds: string[];
+  /** Corpora of those documents. */
+  corpora: string[];
+}
+
+/** Length of a stored text frame, in UTF-16 code units. */
+const frameLength = 32_768;
+
+/**
+ * What may be stored of a generation's events; `undefined` where they are no whole answer: no text, no end, cut short,
+ * filtered, or made without a stage that was missing or late.
+ */
+export function toRecording(events: readonly AnswerEvent[]): Recording | undefined {
+  const last = events.at(-1)?.event;
+  if (last?.case !== 'done') return undefined;
+  const { outcome, degradations } = last.value;
+  const isRefusal = outcome === AnswerOutcome.REFUSED;
+  if ((outcome !== AnswerOutcome.ANSWERED && !isRefusal) || degradations.length > 0) return undefined;
+
+  let sources: Sources | undefined;
+  let text = '';
+  let citations: AnswerEvent[] = [];
+  let usage: AnswerEvent | undefined;
+  for (const answer of events) {
+    const { event } = answer;
+    if (event.case === 'sources') sources = event.value;
+    else if (event.case === 'textDelta') text += event.value.text;
+    else if (event.case === 'citation') citations.push(answer);
+    else if (event.case === 'usage') usage = answer;
+    else if (event.case === 'reset') {
+      text = '';
+      citations = [];
+    }
+  }
+  const passages = sources?.passages ?? [];
+  const isResolved = citations.every(({ event }) => event.case === 'citation' && event.value.marker <= passages.length);
+  if (text === '' || !isResolved) return undefined;
+  return {
+    events: [
+      ...(sources === undefined ? [] : [wrap({ case: 'sources', value: sources })]),
+      ...framesOf(text),
+      ...citations,
+      ...(usage === undefined ? [] : [usage]),
+      withoutCaller(events.at(-1) as AnswerEvent),
+    ].map(asCached),
+    isRefusal,
+    documentIds: [...new Set(passages.map(({ documentId }) => documentId))],
+    corpora: [...new Set(passages.map(({ corpus }) => corpus))],
+  };
+}
+
+/** The event without what belongs to the caller that it was made for: ids and trace. */
+export function withoutCaller(answer: AnswerEvent): AnswerEvent {
+  if (answer.event.case !== 'done') return answer;
+  const { outcome, model, degradations, cacheLayer } = answer.event.value;
+  return create(AnswerEventSchema, {
+    event: { case: 'done', value: { outcome, model, degradations, cacheLayer } },
+  });
+}
+
+/** The event with its usage, if it is one, marked as that of an earlier generation. */
+export function asCached(answer: AnswerEvent): AnswerEvent {
+  if (answer.event.case !== 'usage') return answer;
+  const usage = clone(AnswerEventSchema, answer);
+  if (usage.event.case === 'usage') usage.event.value.fromCache = true;
+  return usage;
+}
+
+/** The event with the layer that it came from, if it is the end. */
+export function fromLayer(answer: AnswerEvent, layer: CacheLayer): AnswerEvent {
+  if (answer.event.case !== 'done') return answer;
+  const { outcome, model, degradations } = answer.event.value;
+  return create(AnswerEventSchema, {
+    event: { case: 'done', value: { outcome, model, degradations, cacheLayer: layer } },
+  });
+}
+
+/** Events as bytes: CRC-32 of the rest (4 bytes), then each event preceded by its length. */
+export function encodeEvents(events: readonly AnswerEvent[]): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const event of events) writer.bytes(toBinary(AnswerEventSchema, event));
+  const body = writer.finish();
+  const bytes = Buffer.allocUnsafe(4 + body.length);
+  bytes.writeUInt32BE(crc32(body));
+  bytes.set(body, 4);
+  return bytes;
+}
+
+/** The events of {@link encodeEvents}. Throws where the bytes are not what was written: a changed answer must not be shown. */
+export function decodeEvents(bytes: Uint8Array): AnswerEvent[] {
+  const body = bytes.subarray(4);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 4 || view.getUint32(0) !== crc32(body)) throw new Error('the stored bytes have changed');
+  const reader = new BinaryReader(body);
+  const events: AnswerEvent[] = [];
+  while (reader.pos < reader.len) events.push(fromBinary(AnswerEventSchema, reader.bytes()));
+  return events;
+}
+
+function framesOf(text: string): AnswerEvent[] {
+  const frames: AnswerEvent[] = [];
+  for (let start = 0; start < text.length; ) {
+    let end = Math.min(start + frameLength, text.length);
+    // A surrogate pair that is cut in two would not survive UTF-8.
+    if (end < text.length && text.charCodeAt(end - 1) >= 0xd800 && text.charCodeAt(end - 1) < 0xdc00) end--;
+    frames.push(wrap({ case: 'textDelta', value: { text: text.slice(start, end) } }));
+    start = end;
+  }
+  return frames;
+}
+
+type EventInit = NonNullable<Parameters<typeof create<typeof AnswerEventSchema>>[1]>['event'];
+
+function wrap(event: EventInit): AnswerEvent {
+  return create(AnswerEventSchema, { event });
+}

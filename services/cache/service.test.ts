@@ -1,0 +1,275 @@
+import type { CallOptions } from '@connectrpc/connect';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { errorInfoOf } from '#kit/errors.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { cache } from './index.ts';
+import { answerEvents, type CacheClient, type Event, fillWith, lookUp, scopeOf } from './testing.ts';
+
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+describe.each(['grpc', 'local'] as const)('over %s', (face) => {
+  let mesh: TestMesh;
+  let client: CacheClient;
+  let options: CallOptions;
+  let nowMs = Date.now();
+  beforeAll(async () => {
+    mesh = await startTestMesh([cache], { clock: () => nowMs, random: () => 0 });
+    client = face === 'grpc' ? mesh.grpcClient(CacheService) : mesh.client(CacheService);
+    options = await mesh.as();
+  });
+  afterAll(() => mesh.close());
+
+  const lease = async (question: string, scope = scopeOf()) => {
+    const { leaseId } = await lookUp(client, await mesh.as(), question, scope);
+    if (leaseId === undefined) throw new Error(`no lease for ${question}`);
+    return leaseId;
+  };
+  const store = async (question: string, events = answerEvents('Seven days. [1]'), scope = scopeOf()) =>
+    fillWith(client, await mesh.as(), await lease(question, scope), events);
+
+  test('an answer that was filled is replayed in few frames, without what belonged to its first caller', async () => {
+    expect(await store('How long?', answerEvents('退货期为七天。[1]'))).toBe(true);
+    const hit = await lookUp(client, options, 'How long?');
+    expect(hit.kinds).toEqual(['hit', 'sources', 'textDelta', 'citation', 'usage', 'done']);
+    expect(hit).toMatchObject({ text: '退货期为七天。[1]', layer: CacheLayer.MEMORY });
+    const events = hit.messages.flatMap(({ event }) => (event.case === 'answer' ? [event.value.event] : []));
+    expect(events.find(({ case: kind }) => kind === 'usage')?.value).toMatchObject({
+      fromCache: true,
+      costMicros: 11n,
+    });
+    expect(events.at(-1)?.value).toMatchObject({
+      outcome: AnswerOutcome.ANSWERED,
+      cacheLayer: CacheLayer.MEMORY,
+      model: 'm',
+      answerId: '',
+      sessionId: '',
+      traceId: '',
+    });
+  });
+
+  test('space, width, case and closing punctuation make no other question; names and order do', async () => {
+    await store('Is C# supported in 7 days?');
+    for (const same of ['is c# supported  in 7 days', ' ＩＳ c# supported in ７ days？！ ']) {
+      expect((await lookUp(client, options, same)).kinds[0]).toBe('hit');
+    }
+    for (const other of ['Is C supported in 7 days?', 'in 7 days is C# supported?']) {
+      expect((await lookUp(client, options, other)).kinds).toEqual(['lease']);
+    }
+  });
+
+  test.each([
+    ['revision', { corpora: [{ corpus: 'help', revision: 'r2' }] }],
+    [
+      'set of corpora',
+      {
+        corpora: [
+          { corpus: 'help', revision: 'r1' },
+          { corpus: 'shop', revision: 'r1' },
+        ],
+      },
+    ],
+    ['prompt', { promptVersion: 'p2' }],
+    ['model', { model: 'n' }],
+    ['parameter', { parameters: { temperature: '1' } }],
+    ['language', { language: 1 }],
+  ])('another %s needs another answer', async (name, difference) => {
+    await store(`scope ${name}`);
+    expect((await lookUp(client, options, `scope ${name}`, scopeOf(difference))).kinds).toEqual(['lease']);
+    expect((await lookUp(client, options, `scope ${name}`)).kinds[0]).toBe('hit');
+  });
+
+  test('neighbouring parts of an identity cannot run together', async () => {
+    const left = scopeOf({ corpora: [{ corpus: 'ab', revision: 'c' }], parameters: { a: 'bc' } });
+    const right = scopeOf({ corpora: [{ corpus: 'a', revision: 'bc' }], parameters: { ab: 'c' } });
+    await store('run together', undefined, left);
+    expect((await lookUp(client, options, 'run together', right)).kinds).toEqual(['lease']);
+  });
+
+  test('the order in which corpora and groups are named makes no difference', async () => {
+    const corpora = [
+      { corpus: 'a', revision: '1' },
+      { corpus: 'b', revision: '2' },
+    ];
+    const one = await mesh.as(testPrincipal({ groups: ['x', 'y'] }));
+    const { leaseId = '' } = await lookUp(client, one, 'order', scopeOf({ corpora }));
+    await fillWith(client, one, leaseId, answerEvents('yes [1]'));
+    const other = await mesh.as(testPrincipal({ user: 'bob', groups: ['y', 'x', 'x'] }));
+    expect((await lookUp(client, other, 'order', scopeOf({ corpora: corpora.toReversed() }))).kinds[0]).toBe('hit');
+  });
+
+  test('another tenant, or other groups, never get the answer', async () => {
+    await store('secret');
+    for (const principal of [testPrincipal({ tenant: 'other' }), testPrincipal({ groups: ['staff'] })]) {
+      expect((await lookUp(client, await mesh.as(principal), 'secret')).kinds).toEqual(['lease']);
+    }
+  });
+
+  const done = (init: object): Event => ({ event: { case: 'done', value: init } });
+  const degradations = [{ stage: Stage.RERANK, reason: 'late', effect: 'fused order' }];
+  test.each<[string, Event[]]>([
+    ['cut short', answerEvents('part', { outcome: AnswerOutcome.TRUNCATED })],
+    ['too long', answerEvents('part', { outcome: AnswerOutcome.LENGTH })],
+    ['filtered', answerEvents('part', { outcome: AnswerOutcome.FILTERED })],
+    ['degraded', [...answerEvents('all').slice(0, -1), done({ outcome: AnswerOutcome.ANSWERED, degradations })]],
+    ['empty', [done({ outcome: AnswerOutcome.ANSWERED })]],
+    [
+      'void',
+      [
+        ...answerEvents('x').slice(0, 2),
+        { event: { case: 'reset', value: {} } },
+        done({ outcome: AnswerOutcome.ANSWERED }),
+      ],
+    ],
+    [
+      'wrongly cited',
+      [
+        ...answerEvents('x').slice(0, 2),
+        { event: { case: 'citation', value: { marker: 2 } } },
+        done({ outcome: AnswerOutcome.ANSWERED }),
+      ],
+    ],
+  ])('an answer that is %s is not stored', async (name, events) => {
+    expect(await store(`unfit ${name}`, events)).toBe(false);
+    expect((await lookUp(client, options, `unfit ${name}`)).kinds).toEqual(['lease']);
+  });
+
+  test('only what follows the last reset is stored', async () => {
+    const reset: Event = { event: { case: 'reset', value: { reason: 'again' } } };
+    await store('reset', [...answerEvents('wrong').slice(0, 4), reset, ...answerEvents('right [1]').slice(1)]);
+    expect(await lookUp(client, options, 'reset')).toMatchObject({ text: 'right [1]' });
+  });
+
+  test('a fill that is abandoned, or just ends, stores nothing and frees the lease', async () => {
+    for (const last of [{ case: 'abandon', value: { reason: 'no' } } as const, { case: undefined }]) {
+      expect(await fillWith(client, options, await lease('abandoned'), answerEvents('x [1]'), last)).toBe(false);
+    }
+    expect((await lookUp(client, options, 'abandoned')).kinds).toEqual(['lease']);
+  });
+
+  test('a lease is good once, for the caller that got it', async () => {
+    const leaseId = await lease('once');
+    const others = [
+      testPrincipal({ user: 'bob' }),
+      testPrincipal({ tenant: 'other' }),
+      testPrincipal({ groups: ['g'] }),
+    ];
+    for (const principal of others) {
+      const error = await failure(fillWith(client, await mesh.as(principal), leaseId, answerEvents('x [1]')));
+      expect(errorInfoOf(error)?.reason).toBe('LEASE_LOST');
+    }
+    expect(await fillWith(client, options, leaseId, answerEvents('x [1]'))).toBe(true);
+    const again = await failure(fillWith(client, options, leaseId, answerEvents('y [1]')));
+    expect(errorInfoOf(again)?.reason).toBe('LEASE_LOST');
+  });
+
+  test('a lease that is not filled in time is lost, and the next caller gets a new one', async () => {
+    const leaseId = await lease('late');
+    nowMs += 10_000;
+    const next = await lookUp(client, await mesh.as(), 'late');
+    expect(next.kinds).toEqual(['lease']);
+    expect(errorInfoOf(await failure(fillWith(client, await mesh.as(), leaseId, answerEvents('x [1]'))))?.reason).toBe(
+      'LEASE_LOST',
+    );
+    expect(await fillWith(client, await mesh.as(), next.leaseId ?? '', answerEvents('y [1]'))).toBe(true);
+  });
+
+  test.each<[string, Parameters<typeof fillWith>[4], Event[]]>([
+    ['commit before done', undefined, answerEvents('x').slice(0, -1)],
+    ['an event after done', undefined, [...answerEvents('x'), ...answerEvents('y')]],
+    ['a second start', { case: 'start', value: { leaseId: 'x' } }, []],
+  ])('%s is refused', async (name, last, events) => {
+    const error = await failure(fillWith(client, options, await lease(`misuse ${name}`), events, last));
+    expect(errorInfoOf(error)?.reason).toBe('FIELD_INVALID');
+  });
+
+  test('an answer is kept for its time, a refusal for a shorter one', async () => {
+    options = await mesh.as();
+    await store('short', answerEvents('no', { outcome: AnswerOutcome.REFUSED }));
+    await store('long');
+    nowMs += 301_000;
+    options = await mesh.as();
+    expect((await lookUp(client, options, 'short')).kinds).toEqual(['lease']);
+    expect((await lookUp(client, options, 'long')).kinds[0]).toBe('hit');
+    nowMs += 86_400_000;
+    options = await mesh.as();
+    expect((await lookUp(client, options, 'long')).kinds).toEqual(['lease']);
+  });
+
+  test('an invalidation reaches what it names, in the tenant alone, also generations under way', async () => {
+    options = await mesh.as();
+    const other = await mesh.as(testPrincipal({ tenant: 'other' }));
+    await store('about d7', answerEvents('x [1]', { documentId: 'd7' }));
+    await store('about d8', answerEvents('x [1]', { documentId: 'd8' }));
+    const { leaseId: foreign = '' } = await lookUp(client, other, 'about d7');
+    await fillWith(client, other, foreign, answerEvents('x [1]', { documentId: 'd7' }));
+    const underWay = await lease('under way');
+    const { entryCount } = await client.invalidate({ target: { case: 'documentId', value: 'd7' } }, options);
+    expect(entryCount).toBe(1n);
+    expect((await lookUp(client, options, 'about d7')).kinds).toEqual(['lease']);
+    expect((await lookUp(client, options, 'about d8')).kinds[0]).toBe('hit');
+    expect((await lookUp(client, other, 'about d7')).kinds[0]).toBe('hit');
+    expect(await fillWith(client, options, underWay, answerEvents('x [1]', { documentId: 'd7' }))).toBe(false);
+  });
+
+  test('statistics are those of the tenant', async () => {
+    const ours = await mesh.as(testPrincipal({ tenant: 'counted' }));
+    const { leaseId = '' } = await lookUp(client, ours, 'a');
+    await fillWith(client, ours, leaseId, answerEvents('x [1]'));
+    await lookUp(client, ours, 'a');
+    await lookUp(client, ours, 'a');
+    const stats = await client.getStats({}, ours);
+    expect(stats).toMatchObject({
+      lookupCount: 3n,
+      missCount: 1n,
+      savedCompletionTokens: 14n,
+      savedCostMicros: 22n,
+      layers: [
+        { layer: CacheLayer.MEMORY, hitCount: 2n, entryCount: 1n, evictionCount: 0n },
+        { layer: CacheLayer.DURABLE, hitCount: 0n, entryCount: 1n, evictionCount: 0n },
+      ],
+    });
+    const nobody = await client.getStats({}, await mesh.as(testPrincipal({ tenant: 'nobody' })));
+    expect(nobody).toMatchObject({ lookupCount: 0n, layers: [{ entryCount: 0n }, { entryCount: 0n }] });
+  });
+
+  test('a reader cannot invalidate', async () => {
+    const reader = await mesh.as(testPrincipal({ roles: [Role.READER] }));
+    const error = await failure(client.invalidate({ target: { case: 'all', value: true } }, reader));
+    expect(errorInfoOf(error)?.reason).toBe('ROLE_MISSING');
+    const unsaid = await failure(client.invalidate({ target: { case: 'all', value: false } }, await mesh.as()));
+    expect(errorInfoOf(unsaid)?.reason).toBe('FIELD_INVALID');
+  });
+});
+
+test('answers outlive the process, and come from the durable layer first, then from memory', async () => {
+  const first = await startTestMesh([cache]);
+  const client = first.client(CacheService);
+  const { leaseId = '' } = await lookUp(client, await first.as(), 'kept');
+  await fillWith(client, await first.as(), leaseId, answerEvents('kept [1]', { documentId: 'd9' }));
+  await first.close(true);
+
+  await using second = await startTestMesh([cache], { dataDir: first.dataDir });
+  const again = second.client(CacheService);
+  expect(await lookUp(again, await second.as(), 'kept')).toMatchObject({ layer: CacheLayer.DURABLE, text: 'kept [1]' });
+  expect(await lookUp(again, await second.as(), 'kept')).toMatchObject({ layer: CacheLayer.MEMORY, text: 'kept [1]' });
+  await again.invalidate({ target: { case: 'documentId', value: 'd9' } }, await second.as());
+  expect((await lookUp(again, await second.as(), 'kept')).kinds).toEqual(['lease']);
+});
+
+test('switched off, it hands out leases and stores nothing', async () => {
+  await using mesh = await startTestMesh([cache], { config: { cache: { enabled: false } } });
+  const client = mesh.client(CacheService);
+  for (let round = 0; round < 2; round++) {
+    const { kinds, leaseId = '' } = await lookUp(client, await mesh.as(), 'off');
+    expect(kinds).toEqual(['lease']);
+    expect(await fillWith(client, await mesh.as(), leaseId, answerEvents('x [1]'))).toBe(false);
+  }
+});

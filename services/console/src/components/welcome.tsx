@@ -1,0 +1,54 @@
+import { formatCount } from '../format.ts';
+import { type PageLanguage, useMessages } from '../i18n/index.ts';
+import { chooseTitles, type Overview } from '../overview.ts';
+import type { Loaded } from '../use-loaded.ts';
+import { FailureNotice } from './failure-notice.tsx';
+
+interface WelcomeProps {
+  overview: Loaded<Overview>;
+  language: PageLanguage;
+  onAsk: (question: string) => void;
+}
+
+/** Titles that are offered to begin with. */
+const titleCount = 6;
+
+/** What stands where nothing was asked yet: what there is, and a few ways in. */
+export function Welcome({ overview, language, onAsk }: WelcomeProps) {
+  const texts = useMessages();
+  const ready = overview.state === 'ready' ? overview.value : undefined;
+  const titles = ready === undefined ? [] : chooseTitles(ready.documents, language, titleCount);
+  return (
+    <section className="welcome" data-testid="welcome">
+      <h2>{texts.empty.title}</h2>
+      {ready !== undefined && <p className="welcome-text">{describe(ready, texts.empty, texts.tag)}</p>}
+      {overview.state === 'failed' && overview.failure.kind !== 'credentials' && (
+        <FailureNotice failure={overview.failure} />
+      )}
+      {titles.length > 0 && (
+        <>
+          <h3>{texts.empty.startWith}</h3>
+          <ul className="suggestions">
+            {titles.map((title) => (
+              <li key={title}>
+                <button type="button" onClick={() => onAsk(texts.empty.aboutTitle(title))} data-testid="suggestion">
+                  {title}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}
+
+function describe({ corpora }: Overview, texts: ReturnType<typeof useMessages>['empty'], tag: string): string {
+  const full = corpora.filter(({ documentCount }) => documentCount > 0n);
+  const documentCount = full.reduce((sum, corpus) => sum + corpus.documentCount, 0n);
+  if (documentCount === 0n) return texts.noDocuments;
+  return texts.text(
+    texts.documents(formatCount(documentCount, tag), documentCount === 1n),
+    texts.corpora(formatCount(full.length, tag), full.length === 1),
+  );
+}

@@ -1,0 +1,186 @@
+import { readFile } from 'node:fs/promises';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import {
+  type AskRequest,
+  AskResponseSchema,
+  ChatService,
+  type SubmitFeedbackRequest,
+  type Turn,
+  TurnSchema,
+} from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { notFound, rpcError } from '#kit/errors.ts';
+import { type AnswerEventInit, returnsSources } from './answers.ts';
+import { documents } from './documents.ts';
+
+/** The content policy of the edge; what breaks it fails in the browser test as it would there. */
+const contentPolicy = "default-src 'self'";
+
+const mediaTypes: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** Keys that the stand-in knows. */
+export const keys = { staff: 'rm_staff', customer: 'rm_customer' } as const;
+
+/** Answers a question; may wait, and may throw. */
+export type Answerer = (
+  request: AskRequest,
+  signal: AbortSignal,
+) => AsyncIterable<AnswerEventInit> | Iterable<AnswerEventInit>;
+
+/** A small server with the faces that the page uses: it answers as it is told. */
+export interface StandIn {
+  url: string;
+  /** Questions so far. */
+  questions: AskRequest[];
+  feedback: SubmitFeedbackRequest[];
+  /** Keys of the questions, in their order. */
+  callers: string[];
+  /** How the next questions are answered. */
+  answer: Answerer;
+  /** Whether it gives its keys away, as a server in development does. */
+  development: boolean;
+  close(): Promise<void>;
+}
+
+/** Starts the stand-in on a free port; it serves the built page of `dist`. */
+export async function startStandIn(dist: string): Promise<StandIn> {
+  const sessions = new Map<string, { owner: string; title: string; turns: Turn[]; updatedAt: Date }>();
+  const standIn: StandIn = {
+    url: '',
+    questions: [],
+    feedback: [],
+    callers: [],
+    answer: () => [],
+    development: true,
+    close,
+  };
+
+  const routes = (router: ConnectRouter) => {
+    router.service(ChatService, {
+      async *ask(request, context) {
+        const owner = callerOf(context);
+        standIn.questions.push(request);
+        standIn.callers.push(owner);
+        const sessionId = request.sessionId || `s${sessions.size + 1}`;
+        const session = sessions.get(sessionId) ?? { owner, title: request.question, turns: [], updatedAt: new Date() };
+        sessions.set(sessionId, session);
+        const answerId = `a${standIn.questions.length}`;
+        const standaloneQuestion =
+          session.turns.length === 0 ? request.question : `${session.title} ${request.question}`;
+        const reply = (event: AnswerEventInit) => create(AskResponseSchema, { event });
+        yield reply({ case: 'started', value: { answerId, sessionId, standaloneQuestion } });
+        const turn = create(TurnSchema, { question: request.question, answerId, citations: [] });
+        for await (const event of standIn.answer(request, context.signal)) {
+          if (event.case === 'textDelta') turn.answer += event.value?.text ?? '';
+          if (event.case === 'citation') turn.citations.push(event.value as Citation);
+          if (event.case === 'done') session.turns.push(turn);
+          yield reply(event);
+        }
+      },
+      listSessions(_, context) {
+        const owner = callerOf(context);
+        const own = [...sessions]
+          .filter(([, session]) => session.owner === owner && session.turns.length > 0)
+          .reverse();
+        return {
+          sessions: own.map(([sessionId, { title, turns, updatedAt }]) => ({
+            sessionId,
+            title,
+            turnCount: turns.length,
+            updatedAt: timestampFromDate(updatedAt),
+          })),
+        };
+      },
+      getSession({ sessionId }, context) {
+        const session = sessions.get(sessionId);
+        if (session === undefined || session.owner !== callerOf(context)) throw notFound('session', sessionId);
+        return { session: { sessionId, title: session.title }, turns: session.turns };
+      },
+      deleteSession({ sessionId }) {
+        sessions.delete(sessionId);
+        return {};
+      },
+      submitFeedback(request) {
+        standIn.feedback.push(request);
+        return {};
+      },
+    });
+    router.service(IndexerService, {
+      getDocument({ documentId }, context) {
+        const found = visible(callerOf(context)).find(({ document }) => document.documentId === documentId);
+        if (found === undefined) throw notFound('document', documentId, ErrorReason.DOCUMENT_NOT_FOUND);
+        return { document: found.document, text: found.text };
+      },
+      listDocuments: (_, context) => ({ documents: visible(callerOf(context)).map(({ document }) => document) }),
+    });
+    router.service(RetrievalService, {
+      listCorpora: (_, context) => ({
+        corpora: [{ name: 'help', liveVersion: 3n, documentCount: BigInt(visible(callerOf(context)).length) }],
+      }),
+      getPassages: ({ chunkIds }) => ({ passages: returnsSources.filter(({ chunkId }) => chunkIds.includes(chunkId)) }),
+    });
+    router.service(LLMGatewayService, {
+      listModels: () => ({ models: [{ name: 'extractive', provider: 'extractive', generative: false }] }),
+    });
+  };
+
+  const rpcs = connectNodeAdapter({ routes });
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://stand-in').pathname;
+    if (path.startsWith('/ragmesh.')) rpcs(request, response);
+    else if (path === '/console/session') serveSession(standIn.development, response);
+    else void serveFile(dist, path, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  standIn.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return standIn;
+
+  async function close() {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+/** The key of a caller; refuses one that is not known. */
+function callerOf(context: HandlerContext): string {
+  const key = context.requestHeader.get('authorization')?.replace(/^Bearer /, '') ?? '';
+  if (key === keys.staff || key === keys.customer) return key;
+  throw rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the API key is not known');
+}
+
+function visible(caller: string) {
+  return documents.filter(({ open }) => open || caller === keys.staff);
+}
+
+function serveSession(development: boolean, response: ServerResponse) {
+  response.setHeader('content-type', 'application/json');
+  if (!development) response.writeHead(404).end('{}');
+  else response.end(JSON.stringify({ key: keys.staff, customer_key: keys.customer }));
+}
+
+async function serveFile(dist: string, path: string, response: ServerResponse) {
+  const file = join(dist, normalize(path === '/' ? '/index.html' : path));
+  try {
+    const content = await readFile(file);
+    response.setHeader('content-type', mediaTypes[extname(file)] ?? 'application/octet-stream');
+    response.setHeader('content-security-policy', contentPolicy);
+    response.end(content);
+  } catch {
+    response.writeHead(404).end(); // no such file
+  }
+}

@@ -1,0 +1,35 @@
+import type { DevKeys } from './dev-keys.ts';
+import { sendJson } from './http-error.ts';
+import { isLoopback } from './loopback.ts';
+import type { NodeRequest, NodeResponse } from './port.ts';
+
+/**
+ * `GET /console/session`: hands the development keys to the console's own page, on this machine. Returns false where they
+ * must not be handed out: the page asks for a key then.
+ *
+ * A page from elsewhere can make a browser send this request, so three things must hold: the connection is from this
+ * machine; the name that was asked for means this machine (a foreign name that was made to point here, DNS rebinding, does
+ * not); and the browser says of no other origin that it asks.
+ */
+export function serveConsoleSession(keys: DevKeys | undefined, request: NodeRequest, response: NodeResponse): boolean {
+  if (keys === undefined || request.method !== 'GET' || !isOwnPage(request)) return false;
+  sendJson(
+    response,
+    200,
+    { key: keys.dev, customer_key: keys.customer },
+    { 'cross-origin-resource-policy': 'same-origin', vary: 'origin, sec-fetch-site' },
+  );
+  return true;
+}
+
+function isOwnPage(request: NodeRequest): boolean {
+  const authority = request.authority || request.headers.host;
+  const url =
+    authority !== undefined && URL.canParse(`http://${authority}`) ? new URL(`http://${authority}`) : undefined;
+  if (url === undefined || !isLoopback(url.hostname)) return false;
+  if (!isLoopback(request.socket.remoteAddress ?? '')) return false;
+  const { origin } = request.headers;
+  if (origin !== undefined && origin !== url.origin) return false;
+  const site = request.headers['sec-fetch-site'];
+  return site === undefined || site === 'same-origin' || site === 'none';
+}

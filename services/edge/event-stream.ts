@@ -1,0 +1,55 @@
+import type { EdgeLimits } from './limits.ts';
+import type { NodeResponse } from './port.ts';
+import { createSender } from './sender.ts';
+
+/** A response of server-sent events (HTML standard, section 9.2). */
+export interface EventStream {
+  /** Whether its headers have gone, so that a failure can only be told inside the stream. */
+  opened(): boolean;
+  /** Sends an event. Wait for the promise where there is one: the client is behind. */
+  event(name: string | undefined, data: string): Promise<void> | undefined;
+  /** Ends the stream. */
+  end(): Promise<void>;
+  /** Stops the heartbeat; call it always, last. */
+  close(): void;
+}
+
+/**
+ * Creates an event stream. Its headers go with the first event, or with the first heartbeat where nothing comes for long:
+ * proxies cut connections that are silent.
+ */
+export function createEventStream(response: NodeResponse, limits: EdgeLimits): EventStream {
+  const sender = createSender(response, limits);
+  const encoder = new TextEncoder();
+  let lastSentAt = performance.now();
+  const open = () => {
+    if (response.headersSent) return;
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    });
+  };
+  const send = (chunk: string) => {
+    open();
+    lastSentAt = performance.now();
+    return sender.send(encoder.encode(chunk));
+  };
+  const heartbeat = setInterval(() => {
+    // A client that has gone, or that is behind, needs no sign of life; the stream's owner hears of it on its own.
+    if (performance.now() - lastSentAt >= limits.heartbeatMs * 0.9) send(': ping\n\n')?.catch(() => {});
+  }, limits.heartbeatMs);
+  return {
+    opened: () => response.headersSent,
+    event(name, data) {
+      // JSON has no raw line breaks, so data is always one line.
+      return send(`${name === undefined ? '' : `event: ${name}\n`}data: ${data}\n\n`);
+    },
+    end: () => {
+      open();
+      return sender.end();
+    },
+    close: () => clearInterval(heartbeat),
+  };
+}

@@ -1,0 +1,36 @@
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { invalidArgument, rpcError } from '#kit/errors.ts';
+import { readWholeBody } from './body.ts';
+import type { EdgeLimits } from './limits.ts';
+import type { NodeRequest } from './port.ts';
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The JSON body of a request. Throws INVALID_ARGUMENT where it is not JSON in UTF-8, TOO_LARGE, or DEADLINE_EXCEEDED where
+ * it does not arrive.
+ */
+export async function readJsonBody(request: NodeRequest, limits: EdgeLimits): Promise<unknown> {
+  const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (mediaType !== 'application/json') {
+    throw rpcError(
+      Code.InvalidArgument,
+      ErrorReason.MEDIA_TYPE_UNSUPPORTED,
+      'the body must be JSON: send "content-type: application/json"',
+      { metadata: { media_type: mediaType ?? '' } },
+    );
+  }
+  const bytes = await readWholeBody(request, limits);
+  let text: string;
+  try {
+    text = decoder.decode(bytes);
+  } catch (cause) {
+    throw invalidArgument('the body is not UTF-8', { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalidArgument(`the body is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}

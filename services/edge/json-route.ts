@@ -1,0 +1,42 @@
+import { Code } from '@connectrpc/connect';
+import { cancelled, toRpcError } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import type { Admit } from './admission.ts';
+import type { HeaderReader } from './authenticate.ts';
+import type { EdgeLimits } from './limits.ts';
+import type { NodeRequest, NodeResponse } from './port.ts';
+
+/** What the JSON routes share. */
+export interface JsonRouteDeps {
+  admit: Admit;
+  limits: EdgeLimits;
+  log: Logger;
+  /** Now, in milliseconds since 1970. */
+  clock: () => number;
+}
+
+/** Serves a route that is not an rpc. Never rejects. */
+export type JsonRoute = (request: NodeRequest, response: NodeResponse) => Promise<void>;
+
+/** Reads the headers of a request; repeated ones joined. */
+export function headersOf(request: NodeRequest): HeaderReader {
+  return (name) => {
+    const value = request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  };
+}
+
+/** A signal that aborts when the client goes away before the response has ended. */
+export function signalOf(response: NodeResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!(response.stream ?? response).writableFinished) controller.abort(cancelled());
+  });
+  return controller.signal;
+}
+
+/** Logs a failure that is a bug; all others are the caller's to know. */
+export function logBug(log: Logger, route: string, thrown: unknown): void {
+  const error = toRpcError(thrown);
+  if (error.code === Code.Internal) log.error({ route, err: error.cause ?? error }, 'request failed');
+}

@@ -1,0 +1,18 @@
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+
+/** Contracts whose public methods the edge serves. */
+export const edgeNeeds = {
+  chat: ChatService,
+  retrieval: RetrievalService,
+  indexer: IndexerService,
+  llm: LLMGatewayService,
+  cache: CacheService,
+  audit: AuditService,
+  evaluation: EvaluationService,
+};

@@ -1,0 +1,64 @@
+import { Code, type ConnectError } from '@connectrpc/connect';
+import { errorInfoOf, toRpcError } from '#kit/errors.ts';
+import { errorHeaders, httpStatusOf, sendJson, toErrorBody } from '../http-error.ts';
+import type { NodeResponse } from '../port.ts';
+
+/** An error in OpenAI's shape. */
+export interface OpenAiError {
+  error: { message: string; type: string; param: string | null; code: string | null };
+}
+
+/** An error in OpenAI's shape, from whatever was thrown. */
+export function toOpenAiError(thrown: unknown): OpenAiError {
+  const error = toRpcError(thrown);
+  const { message, reason, fields } = toErrorBody(error);
+  return { error: { message, type: typeOf(error.code), param: fields?.[0]?.path ?? null, code: codeOf(reason) } };
+}
+
+/** HTTP status of an error, as OpenAI's clients expect it. */
+export function openAiStatusOf(error: ConnectError): number {
+  return errorInfoOf(error)?.reason === 'MODEL_UNKNOWN' ? 404 : httpStatusOf(error);
+}
+
+/** Sends an error in OpenAI's shape. */
+export function sendOpenAiError(response: NodeResponse, thrown: unknown): void {
+  const error = toRpcError(thrown);
+  sendJson(response, openAiStatusOf(error), toOpenAiError(error), errorHeaders(error));
+}
+
+function typeOf(code: Code): string {
+  switch (code) {
+    case Code.Unauthenticated:
+      return 'authentication_error';
+    case Code.PermissionDenied:
+      return 'permission_error';
+    case Code.ResourceExhausted:
+      return 'rate_limit_error';
+    case Code.InvalidArgument:
+    case Code.NotFound:
+    case Code.FailedPrecondition:
+    case Code.OutOfRange:
+    case Code.Unimplemented:
+      return 'invalid_request_error';
+    default:
+      return 'server_error';
+  }
+}
+
+function codeOf(reason: string): string | null {
+  switch (reason) {
+    case '':
+      return null;
+    case 'CREDENTIALS_MISSING':
+    case 'CREDENTIALS_INVALID':
+    case 'CREDENTIALS_EXPIRED':
+      return 'invalid_api_key';
+    case 'MODEL_UNKNOWN':
+      return 'model_not_found';
+    case 'RATE_LIMITED':
+    case 'OVERLOADED':
+      return 'rate_limit_exceeded';
+    default:
+      return reason.toLowerCase();
+  }
+}

@@ -1,0 +1,100 @@
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
+import {
+  type CallOptions,
+  type Client,
+  Code,
+  type ConnectRouter,
+  createContextKey,
+  type HandlerContext,
+} from '@connectrpc/connect';
+import { type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { internal, rpcError, toRpcError } from '#kit/errors.ts';
+import { isPublic } from '#kit/rpc-policy.ts';
+import type { Admission } from './admission.ts';
+import { retryAfterSeconds } from './http-error.ts';
+import { joinTextDeltas } from './text-deltas.ts';
+
+/** Where the gate leaves its result for the call. */
+export const admissionKey = createContextKey<Admission | undefined>(undefined, { description: 'admission' });
+
+/**
+ * Forwards every public method of a contract to its service: the same message, the caller's signal and remaining time, and
+ * the mesh's own token. Internal methods are UNIMPLEMENTED to the outside.
+ */
+export function mountProxy<Desc extends DescService>(
+  router: ConnectRouter,
+  contract: Desc,
+  client: Client<Desc>,
+): void {
+  for (const method of contract.methods) {
+    const implementation = isPublic(method) ? forwardTo(method, client as unknown as AnyClient) : unserved(method);
+    router.rpc(method as never, implementation as never);
+  }
+}
+
+type Input = Message & AsyncIterable<Message>;
+type AnyClient = Record<string, (input: Input, options: CallOptions) => Promise<Message> & AsyncIterable<Message>>;
+type AnyImplementation = (input: Input, context: HandlerContext) => Promise<Message> | AsyncIterable<Message>;
+
+function forwardTo(method: DescMethod, client: AnyClient): AnyImplementation {
+  const call = client[method.localName] as AnyClient[string];
+  switch (method.methodKind) {
+    case 'unary':
+    case 'client_streaming':
+      return async (input, context) => {
+        try {
+          return await call(input, optionsFor(context));
+        } catch (thrown) {
+          throw outward(thrown, context);
+        }
+      };
+    case 'server_streaming':
+    case 'bidi_streaming': {
+      if (method === ChatService.method.ask) {
+        return (input, context) =>
+          joinTextDeltas(call(input, optionsFor(context)) as AsyncIterable<Message> as AsyncIterable<AskResponse>);
+      }
+      return (input, context) => call(input, optionsFor(context));
+    }
+    default:
+      throw new Error(`unknown kind of method ${(method as DescMethod).name}`);
+  }
+}
+
+function optionsFor(context: HandlerContext): CallOptions {
+  const admission = context.values.get(admissionKey);
+  if (admission === undefined) throw internal(new Error(`${context.method.name} passed the gate without credentials`));
+  const timeoutMs = context.timeoutMs();
+  return {
+    signal: context.signal,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    headers: { authorization: `Bearer ${admission.token}` },
+    onHeader: (header) => copyHeaders(header, context.responseHeader),
+    onTrailer: (trailer) => copyHeaders(trailer, context.responseTrailer),
+  };
+}
+
+// Headers of a hop stay on their hop; those of an application go on.
+function copyHeaders(from: Headers, to: Headers): void {
+  for (const [name, value] of from) {
+    if (!hopHeaders.test(name)) to.append(name, value);
+  }
+}
+
+const hopHeaders =
+  /^(grpc-|connect-|content-|access-control-|accept|te$|trailer$|transfer-encoding$|connection$|keep-alive$|date$|server$|user-agent$|authorization$|set-cookie)/;
+
+function outward(thrown: unknown, context: HandlerContext) {
+  const error = toRpcError(thrown);
+  const seconds = retryAfterSeconds(error);
+  if (seconds !== undefined) context.responseHeader.set('retry-after', String(seconds));
+  return error;
+}
+
+function unserved(method: DescMethod): AnyImplementation {
+  return () => {
+    const name = `${method.parent.typeName}/${method.name}`;
+    throw rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, `${name} is only for services of the mesh`);
+  };
+}

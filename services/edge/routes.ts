@@ -1,0 +1,111 @@
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { invalidArgument, rpcError } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import { discardRest } from './body.ts';
+import type { ConsoleAssets } from './console-assets.ts';
+import { serveConsoleSession } from './console-session.ts';
+import type { DevKeys } from './dev-keys.ts';
+import { sendError, sendJson } from './http-error.ts';
+import type { JsonRoute } from './json-route.ts';
+import type { EdgeLimits } from './limits.ts';
+import { sendOpenAiError } from './openai/error.ts';
+import type { NodeRequest, NodeResponse } from './port.ts';
+import type { RpcHandler } from './rpc-handler.ts';
+import { cut, isGone } from './sender.ts';
+import { inRequestSpan } from './trace.ts';
+
+/** What answers to which path. */
+export interface RouteParts {
+  rpc: RpcHandler;
+  cors(request: NodeRequest, response: NodeResponse): boolean;
+  assets: ConsoleAssets;
+  chatStream: JsonRoute;
+  completions: JsonRoute;
+  models(id?: string): JsonRoute;
+  devKeys: DevKeys | undefined;
+  limits: EdgeLimits;
+  log: Logger;
+}
+
+/** Sends each request of the port to what answers it. */
+export function createRequestHandler(parts: RouteParts): (request: NodeRequest, response: NodeResponse) => void {
+  const jsonRoutes = new Map([
+    ['/v1/chat/stream', { method: 'POST', serve: parts.chatStream }],
+    ['/v1/chat/completions', { method: 'POST', serve: parts.completions }],
+    ['/v1/models', { method: 'GET', serve: parts.models() }],
+  ]);
+
+  const serve = async (path: string, request: NodeRequest, response: NodeResponse): Promise<void> => {
+    if (parts.rpc.serves(path)) {
+      return inRequestSpan(path, request, response, () => parts.rpc.handle(path, request, response));
+    }
+    const route = jsonRoutes.get(path) ?? modelRoute(path, parts);
+    if (route !== undefined) {
+      if (request.method !== route.method) return refuseMethod(path, route.method, response);
+      return inRequestSpan(path, request, response, () => route.serve(request, response));
+    }
+    if (path === '/healthz') return sendJson(response, 200, { status: 'ok' });
+    if (path === '/console/session' && serveConsoleSession(parts.devKeys, request, response)) return;
+    if (await parts.assets.serve(path, request, response)) return;
+    refuseRoute(path, request, response);
+  };
+
+  return (request, response) => {
+    // A broken connection shows in the request and the response at once; whoever works on them hears of it there.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    if (parts.cors(request, response)) return discardRest(request, parts.limits.discardTimeoutMs);
+    const path = pathOf(request);
+    if (path === undefined) return sendError(response, invalidArgument('the request names no valid host and path'));
+    serve(path, request, response)
+      .catch((error) => {
+        parts.log.error({ route: path, err: error }, 'request failed');
+        if (isGone(response)) return;
+        if (response.headersSent) cut(response);
+        else sendError(response, error);
+      })
+      .finally(() => discardRest(request, parts.limits.discardTimeoutMs));
+  };
+}
+
+// Only what is a host and a path goes on: what comes later makes a URL of both.
+function pathOf(request: NodeRequest): string | undefined {
+  const authority = request.authority || request.headers.host;
+  const url = request.url ?? '';
+  if (!authority || !url.startsWith('/') || !URL.canParse(url, `http://${authority}`)) return undefined;
+  return url.split('?', 1)[0];
+}
+
+function modelRoute(path: string, { models }: RouteParts): { method: string; serve: JsonRoute } | undefined {
+  const id = /^\/v1\/models\/(.+)$/.exec(path)?.[1];
+  if (id === undefined) return undefined;
+  try {
+    return { method: 'GET', serve: models(decodeURIComponent(id)) };
+  } catch {
+    // Not the percent-encoding of any text, so not that of a model either.
+    return { method: 'GET', serve: models(id) };
+  }
+}
+
+function refuseMethod(path: string, allow: string, response: NodeResponse): void {
+  const message = `${path} takes ${allow} only`;
+  sendJson(response, 405, { code: 'unimplemented', reason: 'NOT_IMPLEMENTED', message }, { allow });
+}
+
+function refuseRoute(path: string, request: NodeRequest, response: NodeResponse): void {
+  if (String(request.headers['content-type'] ?? '').startsWith('application/grpc')) {
+    // A gRPC client looks for its status in trailers; where there is no body, these are the headers.
+    response.writeHead(200, {
+      'content-type': String(request.headers['content-type']),
+      'grpc-status': String(Code.Unimplemented),
+      'grpc-message': 'not served here',
+    });
+    response.end();
+    return;
+  }
+  const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, `nothing is served at ${path.slice(0, 200)}`);
+  if (path.startsWith('/v1/')) return sendOpenAiError(response, error);
+  // Connect's clients read "unimplemented" from an error of theirs, and 404 from the status.
+  sendError(response, error);
+}

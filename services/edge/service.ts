@@ -1,0 +1,158 @@
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
+import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { Health } from '#gen/health/v1/health_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { createFromAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import type { RunningService, ServiceDeps } from '#kit/define-service.ts';
+import { rpcError } from '#kit/errors.ts';
+import { createHealth } from '#kit/health.ts';
+import { createReflection } from '#kit/reflection.ts';
+import { policyOf } from '#kit/rpc-policy.ts';
+import { createAdmission } from './admission.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { createChatStream } from './chat-stream.ts';
+import type { EdgeSettings } from './config.ts';
+import { createConsoleAssets } from './console-assets.ts';
+import { createCors } from './cors.ts';
+import { type DevKeys, devKeyEntries, readOrMakeDevKeys } from './dev-keys.ts';
+import { errorHeaders } from './http-error.ts';
+import type { JsonRouteDeps } from './json-route.ts';
+import type { Limiter, LimiterDeps } from './limiter.ts';
+import { type EdgeLimits, edgeLimits } from './limits.ts';
+import type { edgeNeeds } from './needs.ts';
+import { createCompletions, createModels } from './openai/routes.ts';
+import { openPort } from './port.ts';
+import { admissionKey, mountProxy } from './proxy.ts';
+import { createRequestHandler } from './routes.ts';
+import { createRpcHandler } from './rpc-handler.ts';
+
+/** The edge under way. */
+export interface RunningEdge extends RunningService<undefined> {
+  /** Port that it listens on. */
+  port: number;
+  /** Keys for trying it out; `undefined` where credentials are configured. */
+  devKeys: DevKeys | undefined;
+  /** Connections that are open. */
+  connectionCount(): number;
+}
+
+/** What may be put in another's place in tests. */
+export interface EdgeOptions {
+  limits?: Partial<EdgeLimits>;
+  /** Where the built console lies. */
+  consoleFolder?: URL;
+}
+
+/** Starts the edge. Throws ConfigError where it would be open to anybody, or could not speak for its callers. */
+export async function createEdge(
+  deps: ServiceDeps<EdgeSettings, typeof edgeNeeds>,
+  needs: typeof edgeNeeds,
+  options: EdgeOptions = {},
+): Promise<RunningEdge> {
+  const { config, clients, clock, log, signer } = deps;
+  const limits = { ...edgeLimits, ...options.limits };
+  if (signer === undefined) {
+    throw new ConfigError(
+      'identity.private_key',
+      'is missing: the edge makes the tokens by which services know its callers',
+    );
+  }
+  const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
+  const limiter = await createFromAdapter<Limiter, LimiterDeps>(
+    new URL('./adapters/limiter/', import.meta.url),
+    'memory',
+    undefined,
+    { clock },
+    'edge.limiter',
+  );
+  const admit = createAdmission({
+    authenticate: createAuthenticator(
+      { keys: devKeys === undefined ? config.apiKeys : devKeyEntries(devKeys), jwt: config.jwt },
+      clock,
+    ),
+    limiter,
+    signer,
+    tenantLimit: config.tenantLimit,
+    userLimit: config.userLimit,
+  });
+  const draining = new AbortController();
+  const rpc = createRpcHandler({
+    limits,
+    log,
+    async gate(context) {
+      if (isOpen(context)) return;
+      try {
+        const admission = await admit((name) => context.requestHeader.get(name), context.signal);
+        context.values.set(admissionKey, admission);
+      } catch (error) {
+        if (error instanceof ConnectError) {
+          for (const [name, value] of Object.entries(errorHeaders(error))) context.responseHeader.set(name, value);
+        }
+        throw error;
+      }
+    },
+    routes(router) {
+      for (const [name, contract] of Object.entries(needs)) {
+        mountProxy(router, contract, clients[name as keyof typeof clients] as never);
+      }
+      mountOwn(router, Object.values(needs), draining.signal);
+    },
+  });
+  const routeDeps: JsonRouteDeps = { admit, limits, log, clock };
+  const port = await openPort({
+    host: config.host,
+    port: config.port,
+    limits,
+    handle: createRequestHandler({
+      rpc,
+      cors: createCors(config.corsOrigins),
+      assets: createConsoleAssets(options.consoleFolder),
+      chatStream: createChatStream(clients.chat, routeDeps),
+      completions: createCompletions(clients.chat, routeDeps),
+      models: createModels(clients.llm, routeDeps),
+      devKeys,
+      limits,
+      log,
+    }),
+  }).catch(async (error) => {
+    await limiter.close();
+    throw error;
+  });
+  return {
+    impl: undefined,
+    port: port.port,
+    devKeys,
+    connectionCount: port.connectionCount,
+    async drain(signal) {
+      // Watches of health never end by themselves.
+      draining.abort(rpcError(Code.Unavailable, ErrorReason.NOT_SERVING, 'the edge is shutting down'));
+      await port.drain(signal);
+    },
+    async close() {
+      draining.abort();
+      await port.close();
+      await limiter.close();
+    },
+  };
+}
+
+// Health and reflection have no policy: whoever reaches the port may ask.
+function isOpen({ method }: HandlerContext): boolean {
+  return policyOf(method).exposure === 0;
+}
+
+function mountOwn(
+  router: ConnectRouter,
+  contracts: (typeof edgeNeeds)[keyof typeof edgeNeeds][],
+  draining: AbortSignal,
+): void {
+  const notReady = () => (draining.aborted ? 'draining' : undefined);
+  const health = createHealth(new Map(contracts.map(({ typeName }) => [typeName, notReady])));
+  const reflection = createReflection([...contracts, Health]);
+  const options = { shutdownSignal: draining };
+  router.service(Health, health, options);
+  router.service(ServerReflection, reflection.v1, options);
+  router.service(ServerReflectionAlpha, reflection.v1alpha, options);
+}

@@ -1,0 +1,24 @@
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { NodeRequest, NodeResponse } from './port.ts';
+
+const tracer = trace.getTracer('ragmesh');
+
+/**
+ * Serves a request inside a span that ends with its response and goes on with the caller's trace (W3C `traceparent`), so
+ * that calls of services are below it.
+ */
+export function inRequestSpan<T>(route: string, request: NodeRequest, response: NodeResponse, serve: () => T): T {
+  const parent = propagation.extract(context.active(), request.headers);
+  const method = request.method ?? '';
+  const span = tracer.startSpan(
+    `${method} ${route}`,
+    { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': route } },
+    parent,
+  );
+  response.once('close', () => {
+    span.setAttribute('http.response.status_code', response.statusCode);
+    if (response.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end();
+  });
+  return context.with(trace.setSpan(parent, span), serve);
+}

@@ -1,0 +1,54 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import { decode } from '../../parse/decode.ts';
+import { readLines } from '../../parse/lines.ts';
+import { parseRecord } from '../../parse/record.ts';
+import { failed, type Parsed, type Parser, UnreadableError } from '../../parser.ts';
+
+/** Longest line, in bytes. */
+const lineBytesMax = 8 << 20;
+
+const parser: Parser = {
+  mediaTypes: ['application/jsonl', 'application/x-ndjson', 'application/x-jsonlines', 'application/jsonlines'],
+  endings: ['.jsonl', '.ndjson'],
+  isList: true,
+  async *parse(file, parts) {
+    for await (const { number, bytes } of readLines(parts, lineBytesMax)) {
+      if (bytes !== undefined && isBlank(bytes)) continue;
+      yield parseLine(bytes, `${file.path}#${number}`, number);
+    }
+  },
+};
+
+function parseLine(bytes: Uint8Array | undefined, place: string, number: number): Parsed {
+  try {
+    if (bytes === undefined) {
+      throw new UnreadableError(`a line may have ${lineBytesMax} bytes: split the record`, ErrorReason.TOO_LARGE);
+    }
+    return parseRecord(parseObject(decode(bytes)), place, number);
+  } catch (error) {
+    // Whether the record has an id of its own can't be told.
+    if (error instanceof UnreadableError) return failed(number, error, undefined);
+    throw error;
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UnreadableError('is not JSON: each line must be one JSON object');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UnreadableError('is not a JSON object: each line must be one, such as {"id": …, "title": …, "text": …}');
+  }
+  return value as Record<string, unknown>;
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 32 || byte === 13 || byte === 9);
+}
+
+/** JSON Lines: a document a line. */
+export const adapter = defineAdapter({ settings: {}, create: () => parser });

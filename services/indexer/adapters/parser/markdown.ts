@@ -1,0 +1,97 @@
+import type { Nodes, RootContent, Table } from 'mdast';
+import { fromMarkdown } from 'mdast-util-from-markdown';
+import { gfmTableFromMarkdown } from 'mdast-util-gfm-table';
+import { toString as wordsOf } from 'mdast-util-to-string';
+import { gfmTable } from 'micromark-extension-gfm-table';
+import { defineAdapter } from '#kit/adapters.ts';
+import { createTextBuilder, renderRow, type TextBuilder } from '../../parse/blocks.ts';
+import { readText } from '../../parse/decode.ts';
+import { stemOf } from '../../parse/file-name.ts';
+import { splitFrontMatter } from '../../parse/front-matter.ts';
+import { addHtml } from '../../parse/html-blocks.ts';
+import { readMetadata } from '../../parse/metadata.ts';
+import type { Parser } from '../../parser.ts';
+
+const parser: Parser = {
+  mediaTypes: ['text/markdown', 'text/x-markdown'],
+  endings: ['.md', '.markdown', '.mdown', '.mdx'],
+  isList: false,
+  async *parse(file, parts) {
+    const { values, body } = splitFrontMatter(await readText(file, parts));
+    const { title, url, language, groups, attributes, updatedAtMs } = readMetadata(values);
+    const tree = fromMarkdown(body, { extensions: [gfmTable()], mdastExtensions: [gfmTableFromMarkdown()] });
+    const builder = createTextBuilder();
+    for (const node of tree.children) addNode(builder, node, body);
+    const { text, blocks } = builder.finish();
+    const headings = blocks.filter(({ kind }) => kind === 'heading');
+    const firstHeading = (headings.find(({ level }) => level === 1) ?? headings[0])?.heading;
+    yield {
+      kind: 'document',
+      document: {
+        documentId: file.path,
+        isPlaced: false,
+        line: 0,
+        title: title || firstHeading || stemOf(file.path),
+        url,
+        language,
+        groups,
+        attributes,
+        updatedAtMs,
+        text,
+        blocks,
+      },
+    };
+  },
+};
+
+/** Paragraphs, lists and code stay in the words and marks of their author; tables become rows that can be understood alone. */
+function addNode(builder: TextBuilder, node: RootContent, source: string): void {
+  switch (node.type) {
+    case 'heading':
+      builder.addHeading(node.depth, wordsOf(node));
+      break;
+    case 'table':
+      addTable(builder, node, source);
+      break;
+    case 'list':
+      for (const entry of node.children) builder.add('list-item', sourceOf(entry, source));
+      break;
+    case 'code':
+      builder.add('code', sourceOf(node, source));
+      break;
+    case 'html':
+      addHtml(builder, node.value);
+      break;
+    case 'definition':
+    case 'thematicBreak':
+      break;
+    default:
+      builder.add('paragraph', sourceOf(node, source));
+  }
+}
+
+function addTable(builder: TextBuilder, table: Table, source: string): void {
+  const [head, ...rows] = table.children.map((row) => row.children.map((cell) => cellOf(cell.children, source)));
+  if (head === undefined) return;
+  if (rows.length === 0) builder.add('table-row', renderRow([], head));
+  for (const row of rows) builder.add('table-row', renderRow(head, row));
+}
+
+function cellOf(children: readonly Nodes[], source: string): string {
+  const first = children[0]?.position?.start.offset;
+  const last = children.at(-1)?.position?.end.offset;
+  return first === undefined || last === undefined
+    ? ''
+    : source
+        .slice(first, last)
+        .replaceAll('\\|', '|')
+        .replace(/<br\s*\/?>/gi, ' ');
+}
+
+function sourceOf(node: Nodes, source: string): string {
+  const { start, end } = node.position ?? {};
+  return source.slice(start?.offset ?? 0, end?.offset ?? 0);
+}
+
+/** Markdown (GFM tables) with YAML front matter: one document. */
+export const adapter = defineAdapter({ settings: {}, create: () => parser });

@@ -1,0 +1,37 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { blocksOfText } from '../../parse/blocks-of-text.ts';
+import { clip } from '../../parse/clean.ts';
+import { readText } from '../../parse/decode.ts';
+import { stemOf } from '../../parse/file-name.ts';
+import type { Parser } from '../../parser.ts';
+
+const titleLengthMax = 120;
+
+const parser: Parser = {
+  mediaTypes: ['text/plain'],
+  endings: ['.txt', '.text'],
+  isList: false,
+  async *parse(file, parts) {
+    const text = await readText(file, parts);
+    const firstLine = /\S.*/.exec(text)?.[0].trim() ?? '';
+    yield {
+      kind: 'document',
+      document: {
+        documentId: file.path,
+        isPlaced: false,
+        line: 0,
+        title: clip(firstLine.replace(/^#{1,6}\s+/, ''), titleLengthMax) || stemOf(file.path),
+        url: '',
+        language: '',
+        groups: undefined,
+        attributes: {},
+        updatedAtMs: undefined,
+        text,
+        blocks: blocksOfText(text),
+      },
+    };
+  },
+};
+
+/** Plain text: one document, its first line the title. */
+export const adapter = defineAdapter({ settings: {}, create: () => parser });

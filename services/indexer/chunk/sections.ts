@@ -1,0 +1,105 @@
+import { estimateTokens } from '#kit/text/tokens-count.ts';
+import type { Block } from '../parse/blocks.ts';
+import { clip } from '../parse/clean.ts';
+
+/** A block with its length. */
+export interface MeasuredBlock extends Block {
+  tokens: number;
+}
+
+/** Blocks that belong together: what stands under one heading, or small neighbours under one parent. */
+export interface Section {
+  /** Headings above and of it, outermost first. */
+  path: string[];
+  blocks: MeasuredBlock[];
+  tokens: number;
+}
+
+/** Below this share of the target a section joins a neighbour: alone it says too little to be found or understood by. */
+const smallShare = 0.15;
+const pathLengthMax = 16;
+const headingLengthMax = 256;
+
+/** The sections of a document in order; together they hold every block. */
+export function sectionsOf(text: string, blocks: readonly Block[], title: string, targetTokens: number): Section[] {
+  const sections = attachBareHeadings(splitAtHeadings(text, blocks, title));
+  const joined: Section[] = [];
+  for (const section of sections) {
+    const last = joined.at(-1);
+    if (last !== undefined && belongTogether(last, section, targetTokens))
+      joined[joined.length - 1] = join(last, section);
+    else joined.push(section);
+  }
+  return joined;
+}
+
+function splitAtHeadings(text: string, blocks: readonly Block[], title: string): Section[] {
+  const sections: Section[] = [];
+  const above: { level: number; heading: string }[] = [];
+  let open: Section | undefined;
+  for (const block of blocks) {
+    const measured = { ...block, tokens: estimateTokens(text.slice(block.start, block.end)) };
+    if (block.kind === 'heading') {
+      const level = block.level ?? 1;
+      while (above.length > 0 && (above.at(-1)?.level ?? 0) >= level) above.pop();
+      above.push({ level, heading: clip(block.heading ?? '', headingLengthMax) });
+      open = undefined;
+    }
+    if (open === undefined) {
+      open = { path: pathOf(above, title), blocks: [], tokens: 0 };
+      sections.push(open);
+    }
+    open.blocks.push(measured);
+    open.tokens += measured.tokens;
+  }
+  return sections;
+}
+
+function pathOf(above: readonly { heading: string }[], title: string): string[] {
+  const path = above.map(({ heading }) => heading);
+  // The title is shown beside the path wherever the path is.
+  return (path[0] === title ? path.slice(1) : path).slice(0, pathLengthMax);
+}
+
+/** A heading with nothing below it but further headings introduces them: it goes where they go. */
+function attachBareHeadings(sections: readonly Section[]): Section[] {
+  const attached: Section[] = [];
+  let bare: Section | undefined;
+  for (const section of sections) {
+    const isInside: boolean = bare !== undefined && startsWith(section.path, bare.path) && section.path !== bare.path;
+    if (bare !== undefined && !isInside) attached.push(bare);
+    const whole: Section = bare !== undefined && isInside ? { ...join(bare, section), path: section.path } : section;
+    bare = undefined;
+    if (whole.blocks.every(({ kind }) => kind === 'heading')) bare = whole;
+    else attached.push(whole);
+  }
+  if (bare !== undefined) attached.push(bare);
+  return attached;
+}
+
+function belongTogether(before: Section, after: Section, targetTokens: number): boolean {
+  const small = targetTokens * smallShare;
+  if (before.tokens >= small && after.tokens >= small) return false;
+  if (before.tokens + after.tokens > targetTokens) return false;
+  const parent = after.path.slice(0, -1);
+  // Two parts under one heading, or an introduction with the first part of what it introduces.
+  return isEqual(parent, before.path.slice(0, -1)) || isEqual(parent, before.path);
+}
+
+function join(before: Section, after: Section): Section {
+  let shared = 0;
+  while (shared < before.path.length && before.path[shared] === after.path[shared]) shared++;
+  return {
+    path: before.path.slice(0, shared),
+    blocks: [...before.blocks, ...after.blocks],
+    tokens: before.tokens + after.tokens,
+  };
+}
+
+function startsWith(path: readonly string[], start: readonly string[]): boolean {
+  return path.length >= start.length && start.every((heading, index) => path[index] === heading);
+}
+
+function isEqual(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && startsWith(one, other);
+}

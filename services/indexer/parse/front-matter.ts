@@ -1,0 +1,27 @@
+import { parseDocument } from 'yaml';
+import { UnreadableError } from '../parser.ts';
+
+const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
+
+/**
+ * The YAML front matter of a text, and what follows it. Throws UnreadableError where it is broken: it may hold the groups that
+ * may see the document, and guessing could show it to everyone.
+ */
+export function splitFrontMatter(text: string): { values: Record<string, unknown>; body: string } {
+  const match = text.startsWith('---') ? fenced.exec(text) : null;
+  if (match === null || match.index !== 0) return { values: {}, body: text };
+  const document = parseDocument(match[1] as string, { logLevel: 'silent' });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    const line = (problem.linePos?.[0].line ?? 0) + 1;
+    throw new UnreadableError(`the front matter is not YAML (${problem.code}): correct it`, undefined, line);
+  }
+  const values: unknown = document.toJS({ maxAliasCount: 100 });
+  // Between two rules there may stand a text as well.
+  if (typeof values === 'string') return { values: {}, body: text };
+  if (values === null) return { values: {}, body: text.slice(match[0].length) };
+  if (typeof values !== 'object' || Array.isArray(values)) {
+    throw new UnreadableError('the front matter must be a mapping of names to values: correct it', undefined, 1);
+  }
+  return { values: values as Record<string, unknown>, body: text.slice(match[0].length) };
+}

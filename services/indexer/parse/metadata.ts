@@ -1,0 +1,120 @@
+import { UnreadableError } from '../parser.ts';
+import { cleanLine, cleanText } from './clean.ts';
+
+/** What a document may say of itself beside its text. */
+export interface Metadata {
+  id: string;
+  title: string;
+  text: string;
+  url: string;
+  language: string;
+  groups: readonly string[] | undefined;
+  updatedAtMs: number | undefined;
+  attributes: Record<string, string>;
+}
+
+/** Names under which each is known, lower case. The first that has a value counts. */
+const names = {
+  id: ['id'],
+  title: ['title', '标题'],
+  question: ['question', '问题', '问'],
+  text: ['text', 'content', 'body', 'answer', '正文', '内容', '答案', '回答', '答'],
+  url: ['url', 'link', '网址', '链接'],
+  language: ['language', 'lang', '语言'],
+  groups: ['groups', 'group', '权限组'],
+  updated: ['updated', 'updated_at', 'date', '更新时间', '更新日期'],
+} as const;
+
+/** Names that {@link readMetadata} takes for a title or a text, for messages. */
+export const textNames = names.text;
+export const titleNames = [...names.title, ...names.question];
+
+/** Longest value that is an attribute; what is longer is text, not something to filter by. In UTF-16 code units. */
+const attributeLengthMax = 512;
+const attributesMax = 48;
+const groupsMax = 64;
+
+/**
+ * What named values say of a document; names are compared without case. Scalars that are nothing else are attributes. Throws
+ * UnreadableError where the groups are not a list of names: guessing could show the document to everyone.
+ */
+export function readMetadata(values: Readonly<Record<string, unknown>>): Metadata {
+  const left = new Map<string, { name: string; value: unknown }>();
+  for (const [name, value] of Object.entries(values)) left.set(name.trim().toLowerCase(), { name: name.trim(), value });
+  const take = (known: readonly string[]): unknown => {
+    const key = known.find((name) => isGiven(left.get(name)?.value));
+    if (key === undefined) return undefined;
+    const value = left.get(key)?.value;
+    left.delete(key);
+    return value;
+  };
+  const scalar = (known: readonly string[]): string => {
+    const value = take(known);
+    return isScalar(value) ? String(value) : '';
+  };
+  const title = cleanLine(scalar(names.title));
+  const question = cleanLine(scalar(names.question));
+  const answer = cleanText(scalar(names.text));
+  const metadata: Metadata = {
+    id: scalar(names.id).trim(),
+    title: title || question,
+    // A question beside a title of its own is text: it must be found as well.
+    text: title !== '' && question !== '' && answer.trim() !== '' ? `${question}\n${answer}` : answer,
+    url: cleanLine(scalar(names.url)),
+    language: scalar(names.language).trim(),
+    groups: readGroups(take(names.groups)),
+    updatedAtMs: undefined,
+    attributes: {},
+  };
+  const updated = scalar(names.updated).trim();
+  metadata.updatedAtMs = readTime(updated);
+  if (updated !== '' && metadata.updatedAtMs === undefined) metadata.attributes.updated = updated;
+  for (const { name, value } of left.values()) {
+    if (!isScalar(value) || name === '' || name.length > 128) continue;
+    const line = cleanLine(String(value));
+    if (line === '' || line.length > attributeLengthMax) continue;
+    if (Object.keys(metadata.attributes).length >= attributesMax) break;
+    metadata.attributes[name] = line;
+  }
+  return metadata;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}
+
+function readGroups(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const listed = typeof value === 'string' ? value.split(/[,;|，；、]/) : value;
+  if (!Array.isArray(listed) || listed.length > groupsMax) throw badGroups();
+  const groups = listed.map((group) => {
+    if (!isScalar(group)) throw badGroups();
+    return String(group).trim();
+  });
+  const given = groups.filter((group) => group !== '');
+  if (given.some((group) => group.length > 128 || group.startsWith('*'))) throw badGroups();
+  // "groups: ," names nobody; an empty list says "everyone" outright.
+  if (given.length === 0 && groups.length > 0) throw badGroups();
+  return [...new Set(given)];
+}
+
+function badGroups(): UnreadableError {
+  return new UnreadableError(
+    `"groups" must list at most ${groupsMax} names of groups, each of 1 to 128 characters and without "*" in front`,
+  );
+}
+
+/** A time in ISO 8601, or a day, or `2026/9/14`; `undefined` for anything else. */
+function readTime(value: string): number | undefined {
+  if (!/^\d{4}[-/]\d{1,2}[-/]\d{1,2}/.test(value)) return undefined;
+  const ms = Date.parse(
+    value.replace(/^(\d{4})[-/](\d{1,2})[-/](\d{1,2})/, (_, year, month, day) => {
+      return `${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+    }),
+  );
+  return Number.isNaN(ms) ? undefined : ms;
+}

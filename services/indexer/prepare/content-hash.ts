@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { chunkerVersion } from '../chunk/chunk.ts';
+import type { PreparedDocument, PrepareOptions } from './prepared.ts';
+
+/**
+ * SHA-256, in hex, of all that the index holds of a document, and of all that decides how: two equal hashes mean that writing
+ * it again would change nothing.
+ */
+export function hashDocument(document: Omit<PreparedDocument, 'contentHash'>, options: PrepareOptions): string {
+  const { documentId, title, url, language, groups, attributes, updatedAtMs, text, chunks } = document;
+  const facts = [
+    [chunkerVersion, options.targetTokens, options.overlapTokens, options.embeddingModel, options.dimensions],
+    [documentId, title, url, language, [...groups].sort(), Object.entries(attributes).sort(), updatedAtMs ?? null],
+    // The text is the longest part: it goes in as it is, its length before it.
+    [chunks.map(({ start, end, headingPath }) => [start, end, headingPath]), text.length],
+  ];
+  return createHash('sha256').update(JSON.stringify(facts)).update(text).digest('hex');
+}
+
+/** Id of a chunk, unique in the tenant, other for every content of its document. At most 512 characters. */
+export function chunkIdOf(corpus: string, documentId: string, ordinal: number, contentHash: string): string {
+  const tail = `#${ordinal}@${contentHash.slice(0, 12)}`;
+  const name = `${corpus}/${documentId}`;
+  if (name.length + tail.length <= 512) return name + tail;
+  return `${corpus}/~${createHash('sha256').update(documentId).digest('hex')}${tail}`;
+}

@@ -1,0 +1,97 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { detectLanguage, type Language } from '#kit/text/language.ts';
+import { type Chunk, chunkText } from '../chunk/chunk.ts';
+import { cleanLine, clip } from '../parse/clean.ts';
+import { type ParsedDocument, UnreadableError } from '../parser.ts';
+import { hashDocument } from './content-hash.ts';
+import type { PreparedDocument, PrepareOptions } from './prepared.ts';
+
+const documentIdLengthMax = 512;
+const titleLengthMax = 1024;
+const urlLengthMax = 2048;
+const attributesMax = 64;
+/** Most bytes of a document in one message to the index: a message may have 4 MiB. */
+const documentBytesMax = 2_500_000;
+
+/** What the upload says of a file, for documents that say nothing of their own. */
+export interface FileDefaults {
+  path: string;
+  /** Groups that may see its documents; empty: everyone in the tenant. */
+  groups: readonly string[];
+  attributes: Readonly<Record<string, string>>;
+}
+
+/**
+ * Makes a parsed document ready for the index: in one part, or in several where it is too large for one message; the first part
+ * keeps its id. Throws UnreadableError where there is nothing to index.
+ */
+export function prepareDocument(
+  parsed: ParsedDocument,
+  file: FileDefaults,
+  options: PrepareOptions,
+): PreparedDocument[] {
+  if (parsed.documentId.length > documentIdLengthMax) {
+    throw new UnreadableError(`its id has more than ${documentIdLengthMax} characters: give it a shorter one`);
+  }
+  const title = clip(cleanLine(parsed.title), titleLengthMax);
+  const chunks = chunkText(parsed.text, parsed.blocks, title, options);
+  if (chunks.length === 0) throw new UnreadableError('has no text', ErrorReason.DOCUMENT_CORRUPT);
+  const parts = partsOf(parsed.text, chunks, options.dimensions);
+  const attributes = { ...file.attributes, ...parsed.attributes };
+  return parts.map((part, index) => {
+    const isFirst = index === 0;
+    const text = parts.length === 1 ? parsed.text : parsed.text.slice(part.start, part.end);
+    const document = {
+      documentId: isFirst ? parsed.documentId : partId(parsed.documentId, index + 1),
+      placedIn: parsed.isPlaced || !isFirst ? file.path : '',
+      title: isFirst ? title : `${clip(title, titleLengthMax - 12)} (${index + 1})`,
+      url: parsed.url.length <= urlLengthMax ? parsed.url : '',
+      language: languageOf(parsed.language) ?? detectLanguage(text),
+      groups: parsed.groups ?? file.groups,
+      attributes: Object.fromEntries(Object.entries(attributes).slice(0, attributesMax)),
+      updatedAtMs: parsed.updatedAtMs,
+      text,
+      chunks: part.chunks,
+    };
+    return { ...document, contentHash: hashDocument(document, options) };
+  });
+}
+
+function partId(documentId: string, number: number): string {
+  const id = `${documentId}#part-${number}`;
+  if (id.length > documentIdLengthMax) throw new UnreadableError('its id is too long for a document of several parts');
+  return id;
+}
+
+/** Runs of chunks that fit into a message with their vectors, their offsets counted from the start of the run. */
+function partsOf(text: string, chunks: readonly Chunk[], dimensions: number) {
+  const parts: { start: number; end: number; chunks: Chunk[] }[] = [];
+  let bytes = 0;
+  for (const chunk of chunks) {
+    const chunkBytes = (chunk.end - chunk.start) * 3 + dimensions * 4 + 1024;
+    const open = parts.at(-1);
+    if (open === undefined || bytes + chunkBytes > documentBytesMax) {
+      // A part begins after the one before it, so the overlap of its first chunk is left out there.
+      const start = open === undefined ? 0 : Math.max(chunk.start, open.end);
+      parts.push({ start, end: chunk.end, chunks: [{ ...chunk, start: Math.max(chunk.start, start) }] });
+      bytes = chunkBytes;
+    } else {
+      open.chunks.push(chunk);
+      open.end = chunk.end;
+      bytes += chunkBytes;
+    }
+  }
+  const last = parts.at(-1);
+  if (last !== undefined) last.end = text.length;
+  return parts.map(({ start, end, chunks }) => ({
+    start,
+    end,
+    chunks: chunks.map((chunk) => ({ ...chunk, start: chunk.start - start, end: chunk.end - start })),
+  }));
+}
+
+function languageOf(said: string): Language | undefined {
+  const tag = said.toLowerCase();
+  if (/^(?:zh|cmn|chinese|中文)/.test(tag)) return 'zh';
+  return /^en/.test(tag) ? 'en' : undefined;
+}

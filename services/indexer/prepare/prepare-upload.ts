@@ -1,0 +1,127 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import {
+  findParser,
+  type Parsed,
+  type ParseFailure,
+  type Parser,
+  type SourceFile,
+  UnreadableError,
+} from '../parser.ts';
+import { type FileDefaults, prepareDocument } from './prepare-document.ts';
+import type { PreparedBatch, PreparedFailure, PrepareOptions } from './prepared.ts';
+
+/** A file of an upload, with its bytes. */
+export interface UploadedFile extends SourceFile, FileDefaults {
+  path: string;
+  read(): AsyncIterable<Uint8Array>;
+}
+
+/** A batch is handed on when it holds so much of anything. */
+const batchMax = { documents: 128, chunks: 320, textLength: 500_000, failures: 500 };
+
+/**
+ * Reads the files of an upload one after another into batches of documents. Whatever can't be read is a failure in the batch, and
+ * the rest goes on; only a failure to read bytes ends the whole.
+ */
+export async function* prepareUpload(
+  files: readonly UploadedFile[],
+  parsers: readonly Parser[],
+  options: PrepareOptions,
+): AsyncIterable<PreparedBatch> {
+  const seen = new Set<string>();
+  let batch = emptyBatch(0);
+  let readBytes = 0;
+  for (const [fileIndex, file] of files.entries()) {
+    let fileBytes = 0;
+    const counted = async function* () {
+      for await (const part of file.read()) {
+        fileBytes += part.byteLength;
+        yield part;
+      }
+    };
+    const fail = (failure: ParseFailure) => batch.failures.push({ fileIndex, path: file.path, ...failure });
+    const parser = findParser(parsers, file);
+    try {
+      if (parser === undefined) throw unsupported(file, parsers);
+      for await (const parsed of parser.parse(file, counted())) {
+        take(parsed, file, options, seen, batch, fail);
+        batch.readBytes = readBytes + fileBytes;
+        if (isFull(batch)) {
+          yield batch;
+          batch = emptyBatch(batch.readBytes);
+        }
+      }
+      batch.wholePaths.push(file.path);
+    } catch (error) {
+      const { reason, message, line } = toUnreadable(error);
+      fail({ line, reason, message, documentId: parser?.isList ? undefined : file.path });
+    }
+    readBytes += file.sizeBytes;
+    batch.readBytes = readBytes;
+    if (isFull(batch)) {
+      yield batch;
+      batch = emptyBatch(readBytes);
+    }
+  }
+  yield batch;
+}
+
+function take(
+  parsed: Parsed,
+  file: FileDefaults,
+  options: PrepareOptions,
+  seen: Set<string>,
+  batch: PreparedBatch,
+  fail: (failure: ParseFailure) => void,
+): void {
+  if (parsed.kind === 'failure') {
+    fail(parsed.failure);
+    return;
+  }
+  const { documentId, line } = parsed.document;
+  try {
+    if (seen.has(documentId)) {
+      throw new UnreadableError(
+        `its id "${documentId}" is in this upload twice; the first one was taken: give it another`,
+      );
+    }
+    const documents = prepareDocument(parsed.document, file, options);
+    for (const document of documents) seen.add(document.documentId);
+    batch.documents.push(...documents);
+  } catch (error) {
+    const { reason, message } = toUnreadable(error);
+    fail({ line, reason, message, documentId });
+  }
+}
+
+function unsupported(file: SourceFile, parsers: readonly Parser[]): UnreadableError {
+  const endings = parsers.flatMap((parser) => parser.endings).join(', ');
+  const what = file.mediaType || 'its name';
+  return new UnreadableError(
+    `no parser for ${what}: convert it to one of ${endings}`,
+    ErrorReason.MEDIA_TYPE_UNSUPPORTED,
+  );
+}
+
+/** A document must not take the others with it: even what a parser did not foresee is a failure of its file alone. */
+function toUnreadable(error: unknown): UnreadableError {
+  if (error instanceof UnreadableError) return error;
+  // A failure of the disk says nothing about the document.
+  if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+  return new UnreadableError(`cannot be read (${(error as Error).name}): correct it, or convert it to plain text`);
+}
+
+function isFull({ documents, failures }: PreparedBatch): boolean {
+  if (documents.length >= batchMax.documents || failures.length >= batchMax.failures) return true;
+  let chunks = 0;
+  let textLength = 0;
+  for (const document of documents) {
+    chunks += document.chunks.length;
+    textLength += document.text.length;
+  }
+  return chunks >= batchMax.chunks || textLength >= batchMax.textLength;
+}
+
+function emptyBatch(readBytes: number): PreparedBatch {
+  return { documents: [], failures: [] as PreparedFailure[], wholePaths: [], readBytes };
+}
