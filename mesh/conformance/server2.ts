@@ -18,7 +18,7 @@ import { createConformanceService } from './service.ts';
 const defaultLimitBytes = 4 << 20;
 
 /** The kit's own mount on grpc-js. */
-async function serveGrpc(contract: Contract, limitBytes: number, request0: {httpVersion:number}): Promise<number> {
+async function serveGrpc(contract: Contract, limitBytes: number): Promise<number> {
   const impl = createConformanceService(contract) as Record<string, unknown>;
   const { Server, ServerCredentials } = grpc();
   // Only what is received is limited: an answer that tells of a request is larger than the request.
@@ -32,7 +32,7 @@ async function serveGrpc(contract: Contract, limitBytes: number, request0: {http
 }
 
 /** connect-node as the edge has it: HTTP/1.1, and HTTP/2 without TLS, on one port. */
-async function serveEdge(contract: Contract, limitBytes: number, request0: {httpVersion:number}): Promise<number> {
+async function serveEdge(contract: Contract, limitBytes: number): Promise<number> {
   const impl = createConformanceService(contract) as Partial<ServiceImpl<typeof contract.service>>;
   const handler0 = connectNodeAdapter({
     routes: (router) => {
@@ -42,16 +42,14 @@ async function serveEdge(contract: Contract, limitBytes: number, request0: {http
     jsonOptions: { registry: contract.registry },
   });
   const handler = ((request: any, response: any) => {
-    if (request.httpVersionMajor === 2) {
-      if (process.env.FIX === 'resume') request.stream.once('finish', () => request.stream.resume());
-      if (process.env.FIX === 'close') request.stream.once('finish', () => setImmediate(() => request.stream.close(0)));
-    }
+    request[Symbol.asyncIterator] = async function* () {
+      try { yield* request.iterator({ destroyOnReturn: false }); } finally { request.resume(); }
+    };
     handler0(request, response);
   });
   const http1 = createHttpServer(handler);
   const http2 = createHttp2Server(handler);
-  const server = request0.httpVersion === 2 ? http2 : http1;
-  const unused = createServer((socket) => {
+  const server = createServer((socket) => {
     socket.once('readable', () => {
       const opening = socket.read() as Buffer | null;
       if (opening === null) return;
@@ -70,7 +68,7 @@ const contract = loadContract(imagePath);
 for await (const bytes of readFrames(process.stdin)) {
   const request = fromBinary(contract.message('ServerCompatRequest'), bytes) as ServerCompatRequest;
   const serve = stack === 'grpc' ? serveGrpc : serveEdge;
-  const port = await serve(contract, request.messageReceiveLimit || defaultLimitBytes, request as never);
+  const port = await serve(contract, request.messageReceiveLimit || defaultLimitBytes);
   const schema = contract.message('ServerCompatResponse');
   process.stdout.write(frame(toBinary(schema, create(schema, { host: '127.0.0.1', port } as never))));
   break;

@@ -94,6 +94,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const locks: SqliteConnection[] = [];
   let draining = false;
   const callsByService: Set<ServerCall>[] = [];
+  metrics.countCallsWith(() => callsByService.reduce((sum, calls) => sum + calls.size, 0));
   const underWay = () => {
     const calls = new Set<ServerCall>();
     callsByService.push(calls);

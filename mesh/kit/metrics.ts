@@ -11,8 +11,21 @@ export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   registerProcessMetrics(registry);
+  let countCalls = () => 0;
+  new Gauge({
+    name: 'ragmesh_calls_open',
+    help: 'Calls under way',
+    registers,
+    collect() {
+      this.set(countCalls());
+    },
+  });
   return {
     registry,
+    /** Says how calls under way are counted. */
+    countCallsWith(count: () => number) {
+      countCalls = count;
+    },
     requestTotal: new Counter({
       name: 'ai_request_total',
       help: 'Questions asked',

@@ -7,7 +7,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
 import { cache } from './index.ts';
-import { answerEvents, type CacheClient, type Event, fillWith, lookUp, scopeOf } from './testing.ts';
+import { answerEvents, type CacheClient, type Event, fillWith, lookUp, type Scope, scopeOf } from './testing.ts';
 
 const failure = (work: Promise<unknown>) =>
   work.then(
@@ -65,7 +65,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     }
   });
 
-  test.each([
+  test.each<[string, Partial<Scope>]>([
     ['revision', { corpora: [{ corpus: 'help', revision: 'r2' }] }],
     [
       'set of corpora',

@@ -74,7 +74,7 @@ export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService>
       isTaken = true;
     } finally {
       // A caller that left at the lease never knew of it, or will not use it.
-      console.log('finally', isTaken);if (!isTaken) flights.abandon(flight);
+      if (!isTaken) flights.abandon(flight);
     }
   }
 

@@ -42,7 +42,10 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     }
     const route = jsonRoutes.get(path) ?? modelRoute(path, parts);
     if (route !== undefined) {
-      if (request.method !== route.method) return refuseMethod(path, route.method, response);
+      if (request.method !== route.method) {
+        refuseMethod(path, route.method, response);
+        return;
+      }
       return inRequestSpan(path, request, response, () => route.serve(request, response));
     }
     if (path === '/healthz') return sendJson(response, 200, { status: 'ok' });
@@ -105,7 +108,6 @@ function refuseRoute(path: string, request: NodeRequest, response: NodeResponse)
     return;
   }
   const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, `nothing is served at ${path.slice(0, 200)}`);
-  if (path.startsWith('/v1/')) return sendOpenAiError(response, error);
-  // Connect's clients read "unimplemented" from an error of theirs, and 404 from the status.
-  sendError(response, error);
+  if (path.startsWith('/v1/')) sendOpenAiError(response, error);
+  else sendError(response, error);
 }

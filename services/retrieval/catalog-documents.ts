@@ -119,6 +119,10 @@ export interface DocumentCatalog {
   ): Promise<{ aclId: number; documentCount: number; chunkCount: number }[]>;
   /** Which of these keys no chunk has. */
   findUnknownKeys(tenant: string, keys: readonly number[], signal: AbortSignal): Promise<number[]>;
+  /** Keys of a version's chunks above `after`, ascending. */
+  listChunkKeys(tenant: string, corpusId: number, version: number, after: number, limit: number): Promise<number[]>;
+  /** Documents of these chunks lack rows in a store. */
+  markIncomplete(tenant: string, keys: readonly number[]): Promise<void>;
 }
 
 const notAborted = new AbortController().signal;
@@ -282,6 +286,16 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       const sql = 'SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM chunk WHERE id = value)';
       const rows = await files.read(tenant, { sql, params: [JSON.stringify(keys)] }, signal);
       return rows.map(({ value }) => value as number);
+    },
+    async listChunkKeys(tenant, corpusId, version, after, limit) {
+      const sql = `SELECT chunk.id FROM chunk CROSS JOIN document ON document.id = chunk.document
+        WHERE chunk.id > ? AND corpus_id = ? AND ${inVersion} ORDER BY chunk.id LIMIT ?`;
+      const rows = await files.read(tenant, { sql, params: [after, corpusId, version, version, limit] }, notAborted);
+      return rows.map(({ id }) => id as number);
+    },
+    async markIncomplete(tenant, keys) {
+      const sql = `UPDATE document SET complete = 0 WHERE id IN (SELECT document FROM chunk WHERE ${oneOf('id')})`;
+      await files.write(tenant, [{ sql, params: [JSON.stringify(keys)] }]);
     },
   };
 }

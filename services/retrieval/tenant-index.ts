@@ -25,8 +25,6 @@ export interface TenantIndex {
   nextKey(): number;
   /** The number of an access list, by its sorted groups; a new one where there is none. */
   aclIdOf(groups: readonly string[]): number;
-  /** Whether nothing reads or changes it. */
-  readonly isIdle: boolean;
 }
 
 /** Changes that may wait for their turn. */
@@ -48,9 +46,6 @@ export async function createTenantIndex(catalog: Catalog, tenant: string, record
     purgedKeys,
     get state() {
       return state;
-    },
-    get isIdle() {
-      return waitingCount === 0 && reads.size === 0;
     },
     async reload() {
       state = await loadTenantState(catalog, tenant, await catalog.versions.load(tenant), state);

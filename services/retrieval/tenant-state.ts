@@ -1,4 +1,5 @@
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { visibleGroups } from '#kit/access.ts';
 import type { Catalog } from './catalog.ts';
 import type { CorpusRecord, TenantRecord } from './catalog-versions.ts';
@@ -30,6 +31,15 @@ export interface TenantState {
   aclIdsOf(principal: Principal): readonly number[];
   /** Documents and chunks of the live version that the principal may see. */
   visibleCounts(corpus: CorpusState, principal: Principal): Counts;
+}
+
+/**
+ * Whether a corpus exists for the principal: a corpus that holds documents, but none that the principal may see, does not.
+ * Those who run indices see every corpus.
+ */
+export function isVisible(state: TenantState, corpus: CorpusState, principal: Principal): boolean {
+  if (principal.roles.includes(Role.SERVICE) || principal.roles.includes(Role.OPERATOR)) return true;
+  return corpus.countsByAcl.size === 0 || state.visibleCounts(corpus, principal).documentCount > 0;
 }
 
 /** A revision as callers know it. */

@@ -164,9 +164,9 @@ function applyStage(stages: readonly StageProgress[], update: StageUpdate): read
 }
 
 function settle(answer: Answer, atMs: number, end: Pick<Answer, 'phase' | 'done' | 'failure'>): Answer {
-  const stages = answer.stages.map((stage) =>
-    stage.state === 'running' ? { ...stage, state: 'stopped' as const } : stage,
-  );
+  // Whatever still ran when the answer ended has ended with it.
+  const state = end.phase === 'done' ? ('finished' as const) : ('stopped' as const);
+  const stages = answer.stages.map((stage) => (stage.state === 'running' ? { ...stage, state } : stage));
   return { ...answer, ...end, stages, endedMs: atMs - answer.startedMs };
 }
 

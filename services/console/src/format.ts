@@ -25,7 +25,7 @@ export function formatCost(micros: bigint, currency: string, language: string): 
 export function formatWhen(at: Date, now: Date, language: string): string {
   const today = at.toDateString() === now.toDateString();
   const options: Intl.DateTimeFormatOptions = today
-    ? { hour: '2-digit', minute: '2-digit' }
+    ? { hour: 'numeric', minute: '2-digit' }
     : { month: 'short', day: 'numeric', ...(at.getFullYear() !== now.getFullYear() && { year: 'numeric' }) };
   return new Intl.DateTimeFormat(language, options).format(at);
 }

@@ -101,9 +101,37 @@ function renderTable(block: Extract<Block, { kind: 'table' }>, options: Markdown
 }
 
 function renderInlines(inlines: readonly Inline[], options: MarkdownOptions): ReactNode {
-  return inlines.map((inline, index) => (
-    <Fragment key={`${index}-${inline.kind}`}>{renderInline(inline, options)}</Fragment>
-  ));
+  return joinMarks(inlines).map((run, index) => {
+    const nodes = run.map((inline, position) => (
+      <Fragment key={`${position}-${inline.kind}`}>{renderInline(inline, options)}</Fragment>
+    ));
+    const key = `${index}-${run[0]?.kind}`;
+    if (run.length === 1) return <Fragment key={key}>{nodes}</Fragment>;
+    return (
+      <span key={key} className="keep">
+        {nodes}
+      </span>
+    );
+  });
+}
+
+/** Markers with the punctuation after them, which must not begin a line; all else by itself. */
+function joinMarks(inlines: readonly Inline[]): Inline[][] {
+  const runs: Inline[][] = [];
+  for (const inline of inlines) {
+    const run = runs.at(-1);
+    const afterMarker = run?.at(-1)?.kind === 'marker';
+    const marks =
+      inline.kind === 'text' && afterMarker ? (/^[.,;:!?)。，；：！？、）」』”…]+/.exec(inline.text)?.[0] ?? '') : '';
+    if (afterMarker && inline.kind === 'marker') run?.push(inline);
+    else if (inline.kind !== 'text' || marks === '') runs.push([inline]);
+    else {
+      run?.push({ ...inline, text: marks });
+      const rest = inline.text.slice(marks.length);
+      if (rest !== '') runs.push([{ ...inline, text: rest, start: inline.start + marks.length }]);
+    }
+  }
+  return runs;
 }
 
 function renderInline(inline: Inline, options: MarkdownOptions): ReactNode {

@@ -51,7 +51,7 @@ export function KeyDialog({ refused, canCancel, onKey, onForget, onCancel, onLan
   return (
     <dialog
       ref={dialog}
-      className="key-dialog"
+      className={canCancel ? 'key-dialog' : 'key-dialog alone'}
       aria-labelledby={labelId}
       data-testid="key-dialog"
       onCancel={(event) => {

@@ -151,7 +151,7 @@ export function Workspace(props: WorkspaceProps) {
       )}
       <main className="main" inert={(opened !== undefined && panelCovers) || (narrow && railOpen)}>
         <TopBar
-          title={title}
+          title={conversation.answers.length > 1 ? title : ''} // a single question stands below anyway
           railOpen={railOpen}
           onRail={() => setRailToggled(!railToggled)}
           railButton={railButton}

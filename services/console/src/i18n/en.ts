@@ -65,7 +65,7 @@ export const en = {
   composer: {
     label: 'Your question',
     placeholder: 'Ask a question…',
-    followUp: 'Ask on…',
+    followUp: 'Ask a follow-up…',
     send: 'Ask',
     stop: 'Stop',
     keys: 'Enter to ask, Shift + Enter for a new line',

@@ -1,0 +1,134 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Client, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { createProgress } from '../cli/progress.ts';
+import { callsPerSecond, latencies, median, percentile, type Row } from './measure.ts';
+
+// The whole mesh in a process of its own, asked through its edge, beside a bare connect-node stream.
+
+/** What the process of the servers tells of itself. */
+export interface ServersReady {
+  edgeUrl: string;
+  key: string;
+  bareUrl: string;
+  documentCount: number;
+  questions: string[];
+}
+
+const callers = 64;
+const seconds = 2;
+const rounds = 5;
+
+/** Rows: cached answers against a bare stream, and the time to the first text. `data`: a folder with the help corpora. */
+export async function benchAnswers(data: string | undefined): Promise<Row[]> {
+  const corpora = data === undefined ? [] : ['alihelp-zh', 'alihelp-en'].map((name) => join(data, name));
+  for (const folder of corpora) {
+    if (!existsSync(join(folder, 'corpus.jsonl')))
+      throw new Error(`${folder} has no corpus.jsonl: --data names the folder that holds alihelp-zh and alihelp-en`);
+  }
+  const servers = fork(new URL('./answer-servers.ts', import.meta.url), corpora, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  try {
+    const ready = await firstMessage(servers);
+    const transport = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '2' });
+    const chat = createClient(ChatService, transport(ready.edgeUrl));
+    const bare = createClient(EchoService, transport(ready.bareUrl));
+    return [await cachedAnswers(chat, bare, ready), ...(await firstText(chat, ready))];
+  } finally {
+    servers.disconnect();
+  }
+}
+
+function firstMessage(servers: ChildProcess): Promise<ServersReady> {
+  return new Promise((resolve, reject) => {
+    servers.once('message', (message) => resolve(message as ServersReady));
+    servers.once('exit', (code) => reject(new Error(`the servers ended with ${code}`)));
+  });
+}
+
+async function cachedAnswers(
+  chat: Client<typeof ChatService>,
+  bare: Client<typeof EchoService>,
+  ready: ServersReady,
+): Promise<Row> {
+  const options = { headers: { authorization: `Bearer ${ready.key}` } };
+  const question = ready.questions[0] ?? '';
+  const shape = { messageCount: 0, textLength: 0 };
+  const ask = async () => {
+    let messageCount = 0;
+    let size = 0;
+    for await (const { event } of chat.ask({ question }, options)) {
+      messageCount++;
+      size += JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? Number(value) : value)).length;
+    }
+    Object.assign(shape, { messageCount, textLength: Math.round(size / messageCount) });
+  };
+  await ask();
+  await ask();
+  const request = { text: 'x'.repeat(shape.textLength), count: shape.messageCount };
+  const echo = async () => {
+    for await (const _ of bare.serverStream(request)) {
+      // Only the stream itself is measured.
+    }
+  };
+  const rates = { cached: [] as number[], bare: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    rates.bare.push(await callsPerSecond(callers, seconds, echo));
+    rates.cached.push(await callsPerSecond(callers, seconds, ask));
+  }
+  return {
+    name: 'cached answer through the edge : bare connect-node stream',
+    measured: `${Math.round(median(rates.cached))}/s and ${Math.round(median(rates.bare))}/s, ${shape.messageCount} messages of ${shape.textLength} bytes, ${callers} callers`,
+    value: median(rates.cached.map((value, index) => value / (rates.bare[index] as number))),
+    sense: '≥',
+    bar: 0.7,
+  };
+}
+
+async function firstText(chat: Client<typeof ChatService>, ready: ServersReady): Promise<Row[]> {
+  const options = { headers: { authorization: `Bearer ${ready.key}` } };
+  const ask = async (index: number): Promise<number> => {
+    const startedAt = performance.now();
+    const question = ready.questions[index % ready.questions.length] ?? '';
+    let firstMs = Number.NaN;
+    for await (const { event } of chat.ask({ question, bypassCache: true }, options)) {
+      if (event.case === 'textDelta' && Number.isNaN(firstMs)) firstMs = performance.now() - startedAt;
+    }
+    return firstMs;
+  };
+  const progress = createProgress();
+  await latencies(1, 50, ask);
+  const one = await latencies(1, 600, async (index) => {
+    progress.update(index, 1000, 'asking, 1 caller');
+    return ask(index);
+  });
+  const many = await latencies(32, 1500, async (index) => {
+    progress.update(index, 1500, 'asking, 32 callers');
+    return ask(index + 600);
+  });
+  progress.end();
+  const where = `${ready.documentCount} documents, by the extractive model, whose own time is in it`;
+  return [
+    { name: 'first text, 1 caller, p50 ms', measured: where, value: percentile(one, 0.5), sense: '≤', bar: 15 },
+    { name: 'first text, 1 caller, p99 ms', measured: where, value: percentile(one, 0.99), sense: '≤', bar: 50 },
+    {
+      name: 'first text, 32 callers, p50 ms',
+      measured: 'no bar: for comparison',
+      value: percentile(many, 0.5),
+      sense: '≤',
+      bar: Number.POSITIVE_INFINITY,
+    },
+    {
+      name: 'first text, 32 callers, p99 ms',
+      measured: 'no bar: for comparison',
+      value: percentile(many, 0.99),
+      sense: '≤',
+      bar: Number.POSITIVE_INFINITY,
+    },
+  ];
+}

@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs';
+import type { Client } from '@connectrpc/connect';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { collect } from '#kit/streams.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from './whole-mesh.ts';
+
+let mesh: WholeMesh;
+let chat: Client<typeof ChatService>;
+const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+const transportOf = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '2' });
+beforeAll(async () => {
+  mesh = await startWholeMesh();
+  chat = createClient(ChatService, transportOf(mesh.edgeUrl));
+});
+afterAll(() => mesh.close());
+
+const gold = new URL('../../deployments/sample-gold/', import.meta.url);
+const lines = (name: string) => readFileSync(new URL(name, gold), 'utf8').split('\n').filter(Boolean);
+const queries = lines('queries.jsonl').map((line) => JSON.parse(line) as { id: string; text: string });
+const relevant = Map.groupBy(
+  lines('qrels.tsv').map((line) => line.split('\t') as [string, string, string]),
+  ([query]) => query,
+);
+
+describe('a question from the sample', () => {
+  test.each([
+    ['PPR-9087 出现 E-07 自动关机', /E-07/, ['zh/ppr-9087.md', 'en/ppr-9087.md']],
+    ['去乌鲁木齐的快递满多少钱包邮', /299/, ['zh/shipping-remote.md', 'en/shipping.md']],
+    ['How long do I have to send back unwashed bedding?', /30/, ['en/returns.md', 'zh/returns.md']],
+  ])('%s', async (question, expected, documents) => {
+    const { text, citations, sources, done } = await askWhole(chat, { question }, as(mesh.devKey));
+    expect(done.outcome).toBe(AnswerOutcome.ANSWERED);
+    expect(text).toMatch(expected);
+    expect(citations.map(({ documentId }) => documentId).some((id) => documents.includes(id))).toBe(true);
+    for (const { marker, documentId } of citations) {
+      expect(text).toContain(`[${marker}]`);
+      expect(sources[marker - 1]?.documentId).toBe(documentId);
+    }
+  });
+
+  test('is answered alike over Connect, gRPC and gRPC-Web', async () => {
+    const question = 'Are fabric swatches free?';
+    const transports = [
+      transportOf(mesh.edgeUrl),
+      createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '1.1' }),
+      createGrpcTransport({ baseUrl: mesh.edgeUrl }),
+      createGrpcWebTransport({ baseUrl: mesh.edgeUrl, httpVersion: '1.1' }),
+    ];
+    const texts = new Set<string>();
+    for (const transport of transports) {
+      const answer = await askWhole(createClient(ChatService, transport), { question }, as(mesh.devKey));
+      texts.add(answer.text);
+    }
+    expect(texts.size).toBe(1);
+  });
+
+  test('goes through every stage, and the second time comes from the cache', async () => {
+    const question = 'What is the commission for sellers of lamps?';
+    const first = await askWhole(chat, { question }, as(mesh.devKey));
+    expect(first.events[0]?.event.case).toBe('started');
+    expect(first.events.at(-1)?.event.case).toBe('done');
+    expect(first.done.degradations).toEqual([]);
+    expect(first.done.traceId).toMatch(/^[0-9a-f]{32}$/);
+    const again = await askWhole(chat, { question: ` ${question.toUpperCase()} ` }, as(mesh.devKey));
+    expect(again.done.cacheLayer).toBe(CacheLayer.MEMORY);
+    expect(again.text).toBe(first.text);
+    expect(again.done.answerId).not.toBe(first.done.answerId);
+  });
+
+  test('that only staff may know is refused to a customer, also after staff asked it', async () => {
+    const question = 'What is the goodwill refund limit of an L1 agent?';
+    const staff = await askWhole(chat, { question }, as(mesh.devKey));
+    expect(staff.text).toContain('50');
+    const customer = await askWhole(chat, { question }, as(mesh.customerKey));
+    expect(customer.sources.filter(({ documentId }) => /^(staff|merchant)\//.test(documentId))).toEqual([]);
+    expect(customer.done.cacheLayer).toBe(CacheLayer.UNSPECIFIED);
+    expect(customer.text).not.toContain('L1');
+  });
+});
+
+test('questions that the documents do not answer are refused, in the language of the question', async () => {
+  const unanswerable = lines('unanswerable.jsonl').map((line) => JSON.parse(line) as { text: string });
+  let refused = 0;
+  for (const { text: question } of unanswerable) {
+    const { done, text } = await askWhole(chat, { question }, as(mesh.devKey));
+    if (done.outcome !== AnswerOutcome.REFUSED) continue;
+    refused++;
+    expect(/\p{Script=Han}/u.test(text)).toBe(/\p{Script=Han}/u.test(question));
+  }
+  expect(refused / unanswerable.length).toBeGreaterThanOrEqual(0.7);
+});
+
+test('most answers to judged questions cite a document that answers them', async () => {
+  let cited = 0;
+  let asked = 0;
+  for (const { id, text: question } of queries) {
+    const { citations } = await askWhole(chat, { question }, as(mesh.devKey));
+    const documents = new Set(relevant.get(id)?.map(([, document]) => document));
+    asked++;
+    if (citations.some(({ documentId }) => documents.has(documentId))) cited++;
+  }
+  expect(cited / asked).toBeGreaterThanOrEqual(0.75);
+});
+
+test('a follow-up is understood in its session, which its user alone can read', async () => {
+  const first = await askWhole(chat, { question: 'How long is the warranty of the LMP-2040?' }, as(mesh.devKey));
+  const { sessionId } = first.done;
+  const second = await askWhole(chat, { question: 'and the VAC-3300?', sessionId }, as(mesh.devKey));
+  const started = second.events[0]?.event;
+  expect(started?.case === 'started' && started.value.standaloneQuestion).toMatch(/warranty/i);
+  const session = await chat.getSession({ sessionId }, as(mesh.devKey));
+  expect(session.turns.map(({ question }) => question)).toEqual([
+    'How long is the warranty of the LMP-2040?',
+    'and the VAC-3300?',
+  ]);
+  await expect(chat.getSession({ sessionId }, as(mesh.customerKey))).rejects.toThrow(/no session/);
+});
+
+test('every answer is in the audit with its sources, and the chain holds', async () => {
+  const transport = transportOf(mesh.edgeUrl);
+  const audit = createClient(AuditService, transport);
+  const { done, sources } = await askWhole(chat, { question: '通话录音会保存多长时间' }, as(mesh.devKey));
+  const [entry] = await collect(audit.queryAudit({ answerId: done.answerId }, as(mesh.devKey)));
+  expect(entry?.entry?.record).toMatchObject({ question: '通话录音会保存多长时间', traceId: done.traceId });
+  expect(entry?.entry?.record?.evidence.map(({ documentId }) => documentId)).toEqual(
+    sources.map(({ documentId }) => documentId),
+  );
+  expect((await audit.verifyChain({}, as(mesh.devKey))).intact).toBe(true);
+  const denied = collect(audit.queryAudit({}, as(mesh.customerKey)));
+  await expect(denied).rejects.toThrow(/needs the role "auditor"/);
+});
+
+test('a cited passage opens in its document, and a deleted document is gone everywhere at once', async () => {
+  const transport = transportOf(mesh.edgeUrl);
+  const [indexer, retrieval] = [createClient(IndexerService, transport), createClient(RetrievalService, transport)];
+  const question = 'Are gift cards refundable?';
+  const before = await askWhole(chat, { question }, as(mesh.devKey));
+  const passage = before.sources.find(({ documentId }) => documentId === 'en/gift-cards.html');
+  if (passage === undefined)
+    throw new Error(`gift cards are not among ${before.sources.map((source) => source.documentId)}`);
+  const { corpus, documentId, chunkId } = passage;
+  const opened = await indexer.getDocument({ corpus, documentId }, as(mesh.devKey));
+  expect(opened.text.slice(passage.startOffset, passage.endOffset)).toBe(passage.text);
+  await indexer.deleteDocuments({ corpus, documentIds: [documentId] }, as(mesh.devKey));
+  await expect(indexer.getDocument({ corpus, documentId }, as(mesh.devKey))).rejects.toThrow(/no document/);
+  expect((await retrieval.getPassages({ chunkIds: [chunkId] }, as(mesh.devKey))).passages).toEqual([]);
+  const after = await askWhole(chat, { question }, as(mesh.devKey));
+  expect(after.done.cacheLayer).toBe(CacheLayer.UNSPECIFIED);
+  expect(after.sources.map((source) => source.documentId)).not.toContain(documentId);
+});

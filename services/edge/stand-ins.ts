@@ -1,0 +1,157 @@
+import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { callerOf } from '#kit/context.ts';
+import { defineService } from '#kit/define-service.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { readEdgeSettings } from './config.ts';
+import { edgeNeeds } from './needs.ts';
+import { createEdge, type EdgeOptions, type RunningEdge } from './service.ts';
+
+// The edge for tests: over real sockets, in front of small services that stand in for the real ones.
+
+/** An event of an answer, as a stand-in writes it. */
+export type AskEvent = MessageInitShape<typeof AskResponseSchema>['event'];
+
+/** What a chat stand-in does with a question. */
+export type Answer = (request: AskRequest, context: HandlerContext) => AsyncIterable<AskEvent>;
+
+/** What reached the stand-ins. */
+export interface Seen {
+  questions: AskRequest[];
+  callers: Principal[];
+  /** Time that was left when a call began, in milliseconds. */
+  timeoutsMs: (number | undefined)[];
+  /** Bytes of uploads. */
+  uploadedBytes: number;
+  /** Questions whose caller went away. */
+  abortedCount: number;
+  /** Questions under way. */
+  openCount: number;
+}
+
+/** The events of a short answer, with two text deltas. */
+export async function* shortAnswer({ question }: AskRequest): AsyncGenerator<AskEvent> {
+  yield { case: 'started', value: { answerId: 'a1', sessionId: 's1', standaloneQuestion: question } };
+  yield { case: 'stage', value: { stage: 1, status: 2, latencyUs: 100n, detail: 'hit in memory' } };
+  const passage = {
+    chunkId: 'c1',
+    documentId: 'd1',
+    corpus: 'help',
+    title: 'Returns',
+    text: 'Within 30 days.'.repeat(20),
+  };
+  yield { case: 'sources', value: { passages: [passage] } };
+  yield { case: 'textDelta', value: { text: 'Within 30 days, ' } };
+  yield { case: 'textDelta', value: { text: '退货免费 [1].' } };
+  yield { case: 'citation', value: { marker: 1, chunkId: 'c1', documentId: 'd1', title: 'Returns', corpus: 'help' } };
+  yield { case: 'usage', value: { promptTokens: 120n, completionTokens: 9n } };
+  yield {
+    case: 'done',
+    value: { outcome: AnswerOutcome.ANSWERED, answerId: 'a1', sessionId: 's1', model: 'extractive', traceId: 't1' },
+  };
+}
+
+function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>> = {}) {
+  return defineService({
+    name,
+    contract: contract as DescService,
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: impl as never, close: async () => {} }),
+  });
+}
+
+/** An edge for a test. */
+export interface EdgeMesh extends AsyncDisposable {
+  mesh: TestMesh;
+  edge: RunningEdge;
+  seen: Seen;
+  /** "http://127.0.0.1:<port>". */
+  url: string;
+  /** The headers of the development key. */
+  authorization: { authorization: string };
+}
+
+/** How a test wants its edge. */
+export interface EdgeMeshOptions extends EdgeOptions {
+  answer?: Answer;
+  config?: MessageInitShape<typeof ConfigSchema>;
+  clock?: () => number;
+}
+
+/** Starts an edge with stand-ins behind it, by default with development keys and without a limit that tests would reach. */
+export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<EdgeMesh> {
+  const seen: Seen = { questions: [], callers: [], timeoutsMs: [], uploadedBytes: 0, abortedCount: 0, openCount: 0 };
+  const answer = options.answer ?? shortAnswer;
+  const chat = standIn('chat', ChatService, {
+    async *ask(request, context) {
+      seen.questions.push(request);
+      seen.callers.push(callerOf(context));
+      seen.timeoutsMs.push(context.timeoutMs());
+      seen.openCount++;
+      const onAbort = () => seen.abortedCount++;
+      context.signal.addEventListener('abort', onAbort);
+      try {
+        for await (const event of answer(request, context)) yield create(AskResponseSchema, { event } as never);
+        context.signal.removeEventListener('abort', onAbort);
+      } finally {
+        seen.openCount--;
+      }
+    },
+    async getSession({ sessionId }, context) {
+      seen.callers.push(callerOf(context));
+      context.responseHeader.set('x-session', sessionId);
+      return { session: { sessionId, title: callerOf(context).user } };
+    },
+  });
+  const indexer = standIn('indexer', IndexerService, {
+    async ingestDocuments(parts) {
+      let sizeBytes = 0;
+      for await (const { part } of parts) {
+        if (part.case === 'data') sizeBytes += part.value.length;
+        seen.uploadedBytes = sizeBytes;
+      }
+      return { jobId: 'j1', sizeBytes: BigInt(sizeBytes) };
+    },
+  });
+  const llm = standIn('llm-gateway', LLMGatewayService, {
+    listModels: () => ({ models: [{ name: 'extractive', provider: 'extractive' }] }),
+  });
+  const edge = defineService({
+    name: 'edge',
+    contract: undefined,
+    config: readEdgeSettings,
+    needs: edgeNeeds,
+    create: (deps) => createEdge(deps, edgeNeeds, options),
+  });
+  const others = (['retrieval', 'cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
+  const unlimited = 1_000_000;
+  const mesh = await startTestMesh([chat, indexer, llm, ...others, edge], {
+    ...(options.clock && { clock: options.clock }),
+    config: {
+      ...options.config,
+      edge: {
+        tenantRequestsPerSecond: unlimited,
+        tenantBurst: unlimited,
+        userRequestsPerSecond: unlimited,
+        userBurst: unlimited,
+        ...options.config?.edge,
+      } as never,
+    },
+  });
+  const running = mesh.host.running('edge') as unknown as RunningEdge;
+  return {
+    mesh,
+    edge: running,
+    seen,
+    url: `http://127.0.0.1:${running.port}`,
+    authorization: { authorization: `Bearer ${running.devKeys?.dev}` },
+    [Symbol.asyncDispose]: () => mesh.close(),
+  };
+}

@@ -1,0 +1,84 @@
+import type { Database } from '#kit/database.ts';
+import type { DeletionTable, RecordsSchema } from '../records.ts';
+import { type CorpusScope, inParts } from './document-store.ts';
+
+/** A deletion that was asked for: durable before anything is deleted, so that it is finished whatever happens. */
+export interface Deletion extends CorpusScope {
+  /** Its id. */
+  deletion: string;
+  /** Who asked for it. */
+  user: string;
+  documentIds: readonly string[];
+  /** The last job of the corpus that was there before it: that one and its elders must not bring the documents back. */
+  afterSequence: number;
+}
+
+/** Deletions under way, and what of them jobs must still know. */
+export interface DeletionStore {
+  begin(deletion: Deletion): Promise<void>;
+  finish(deletion: string): Promise<void>;
+  /** Deletions that were begun and not finished. */
+  listOpen(): Promise<Deletion[]>;
+  /** Documents that a job must leave out: they were deleted after it had been queued. */
+  listFor(scope: CorpusScope, jobSequence: number): Promise<Set<string>>;
+  /** Forgets finished deletions that no job older than them needs: `oldestSequence` is the oldest job that may still run. */
+  prune(scope: CorpusScope, oldestSequence: number): Promise<void>;
+}
+
+/** Deletions in the records database. */
+export function createDeletionStore(db: Database<RecordsSchema>): DeletionStore {
+  return {
+    begin: ({ deletion, tenant, user, corpus, documentIds, afterSequence }) =>
+      db.transaction().execute(async (tx) => {
+        for (const part of inParts([...new Set(documentIds)])) {
+          const rows = part.map(
+            (documentId): DeletionTable => ({
+              deletion,
+              tenant,
+              user,
+              corpus,
+              document_id: documentId,
+              after_sequence: afterSequence,
+              is_done: 0,
+            }),
+          );
+          await tx.insertInto('deletions').values(rows).execute();
+        }
+      }),
+
+    async finish(deletion) {
+      await db.updateTable('deletions').set({ is_done: 1 }).where('deletion', '=', deletion).execute();
+    },
+
+    async listOpen() {
+      const rows = await db.selectFrom('deletions').selectAll().where('is_done', '=', 0).limit(50_000).execute();
+      const byId = Map.groupBy(rows, (row) => row.deletion);
+      return [...byId].map(([deletion, [first, ...others]]) => {
+        const { tenant, user, corpus, after_sequence } = first as DeletionTable;
+        const documentIds = [first as DeletionTable, ...others].map((row) => row.document_id);
+        return { deletion, tenant, user, corpus, documentIds, afterSequence: after_sequence };
+      });
+    },
+
+    async listFor({ tenant, corpus }, jobSequence) {
+      const rows = await db
+        .selectFrom('deletions')
+        .select('document_id')
+        .where('tenant', '=', tenant)
+        .where('corpus', '=', corpus)
+        .where('after_sequence', '>=', jobSequence)
+        .execute();
+      return new Set(rows.map((row) => row.document_id));
+    },
+
+    async prune({ tenant, corpus }, oldestSequence) {
+      await db
+        .deleteFrom('deletions')
+        .where('tenant', '=', tenant)
+        .where('corpus', '=', corpus)
+        .where('is_done', '=', 1)
+        .where('after_sequence', '<', oldestSequence)
+        .execute();
+    },
+  };
+}

@@ -1,0 +1,236 @@
+import type { Insertable } from 'kysely';
+import { everyone } from '#kit/access.ts';
+import type { Database } from '#kit/database.ts';
+import type { PreparedDocument } from '../prepare/prepared.ts';
+import type { DocumentTable, RecordsSchema } from '../records.ts';
+
+/** A corpus of a tenant. */
+export interface CorpusScope {
+  tenant: string;
+  corpus: string;
+}
+
+/** A content of a document, by what names it. */
+export interface ContentKey {
+  documentId: string;
+  /** Hex. */
+  contentHash: string;
+}
+
+/** A content of a document without its text. */
+export interface StoredDocument extends ContentKey {
+  title: string;
+  url: string;
+  language: string;
+  groups: string[];
+  attributes: Record<string, string>;
+  chunkCount: number;
+  length: number;
+  updatedAtMs: number | undefined;
+  indexedAtMs: number;
+}
+
+/** Texts and facts of documents, by content. Which content is live is for the index to say. */
+export interface DocumentStore {
+  /** Keeps contents for a job; they stay only if the job settles. */
+  keep(scope: CorpusScope, jobId: string, documents: readonly PreparedDocument[], nowMs: number): Promise<void>;
+  /** Those of the contents that are here. */
+  present(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Set<string>>;
+  find(scope: CorpusScope, content: ContentKey): Promise<(StoredDocument & { text: string }) | undefined>;
+  /** Facts of contents, by document id. */
+  describe(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Map<string, StoredDocument>>;
+  /** Ids, in order, of documents that have a content which one of the groups may see. */
+  listIds(
+    scope: CorpusScope,
+    groups: readonly string[],
+    after: string,
+    prefix: string,
+    limit: number,
+  ): Promise<string[]>;
+  /** Ids of documents whose id names a place in this file. */
+  listPlacedIn(scope: CorpusScope, path: string): Promise<string[]>;
+  /** Removes documents, every content of them. */
+  remove(scope: CorpusScope, documentIds: readonly string[]): Promise<void>;
+}
+
+/** Rows that one statement writes or asks for; SQLite takes 32,766 values. */
+export const rowsMax = 200;
+
+/** Documents in the records database. */
+export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore {
+  const contentsOf = (scope: CorpusScope, contents: readonly ContentKey[]) =>
+    db
+      .selectFrom('documents')
+      .where('tenant', '=', scope.tenant)
+      .where('corpus', '=', scope.corpus)
+      .where((eb) =>
+        eb(
+          eb.refTuple('document_id', 'content_hash'),
+          'in',
+          contents.map(({ documentId, contentHash }) => eb.tuple(documentId, contentHash)),
+        ),
+      );
+  return {
+    async keep(scope, jobId, documents, nowMs) {
+      if (documents.length === 0) return;
+      const rows = documents.map((document) => toRow(scope, jobId, document, nowMs));
+      const grants = documents.flatMap(({ documentId, contentHash, groups }) =>
+        (groups.length === 0 ? [everyone] : [...new Set(groups)]).map((grp) => ({
+          ...scope,
+          grp,
+          document_id: documentId,
+          content_hash: contentHash,
+        })),
+      );
+      await db.transaction().execute(async (tx) => {
+        for (const part of inParts(rows)) {
+          await tx
+            .insertInto('documents')
+            .values(part)
+            // The content is the same; what was published once stays published, and belongs to the job as well.
+            .onConflict((conflict) =>
+              conflict.columns(['tenant', 'corpus', 'document_id', 'content_hash']).doUpdateSet({ job_id: jobId }),
+            )
+            .execute();
+        }
+        for (const part of inParts(grants)) {
+          await tx
+            .insertInto('document_groups')
+            .values(part)
+            .onConflict((conflict) => conflict.doNothing())
+            .execute();
+        }
+      });
+    },
+
+    async present(scope, contents) {
+      const ids = new Set<string>();
+      for (const part of inParts(contents)) {
+        for (const row of await contentsOf(scope, part).select('document_id').execute()) ids.add(row.document_id);
+      }
+      return ids;
+    },
+
+    async find(scope, content) {
+      const row = await contentsOf(scope, [content]).selectAll().executeTakeFirst();
+      return row && { ...toStored(row), text: row.text };
+    },
+
+    async describe(scope, contents) {
+      const found = new Map<string, StoredDocument>();
+      for (const part of inParts(contents)) {
+        const rows = await contentsOf(scope, part).select(facts).execute();
+        for (const row of rows) found.set(row.document_id, toStored(row));
+      }
+      return found;
+    },
+
+    async listIds({ tenant, corpus }, groups, after, prefix, limit) {
+      let query = db
+        .selectFrom('document_groups')
+        .select('document_id')
+        .distinct()
+        .where('tenant', '=', tenant)
+        .where('corpus', '=', corpus)
+        .where('grp', 'in', [...groups])
+        .where('document_id', '>', after)
+        .orderBy('document_id')
+        .limit(limit);
+      if (prefix !== '') {
+        query = query.where('document_id', '>=', prefix).where('document_id', '<', `${prefix}\u{10ffff}`);
+      }
+      return (await query.execute()).map((row) => row.document_id);
+    },
+
+    async listPlacedIn({ tenant, corpus }, path) {
+      const rows = await db
+        .selectFrom('documents')
+        .select('document_id')
+        .distinct()
+        .where('tenant', '=', tenant)
+        .where('corpus', '=', corpus)
+        .where('placed_in', '=', path)
+        .where('placed_in', '<>', '')
+        .execute();
+      return rows.map((row) => row.document_id);
+    },
+
+    async remove({ tenant, corpus }, documentIds) {
+      await db.transaction().execute(async (tx) => {
+        for (const part of inParts(documentIds)) {
+          for (const table of ['documents', 'document_groups'] as const) {
+            await tx
+              .deleteFrom(table)
+              .where('tenant', '=', tenant)
+              .where('corpus', '=', corpus)
+              .where('document_id', 'in', [...part])
+              .execute();
+          }
+        }
+      });
+    },
+  };
+}
+
+/** Values in runs that one statement takes. */
+export function* inParts<T>(values: readonly T[], size = rowsMax): Iterable<T[]> {
+  for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
+}
+
+const facts = [
+  'document_id',
+  'content_hash',
+  'title',
+  'url',
+  'language',
+  'groups',
+  'attributes',
+  'chunk_count',
+  'length',
+  'updated_at',
+  'indexed_at',
+] as const;
+
+function toRow(
+  scope: CorpusScope,
+  jobId: string,
+  document: PreparedDocument,
+  nowMs: number,
+): Insertable<DocumentTable> {
+  return {
+    tenant: scope.tenant,
+    corpus: scope.corpus,
+    document_id: document.documentId,
+    content_hash: document.contentHash,
+    title: document.title,
+    url: document.url,
+    language: document.language,
+    groups: JSON.stringify(document.groups),
+    attributes: JSON.stringify(document.attributes),
+    chunk_count: document.chunks.length,
+    length: document.text.length,
+    updated_at: document.updatedAtMs ?? null,
+    indexed_at: nowMs,
+    placed_in: document.placedIn,
+    job_id: jobId,
+    is_published: 0,
+    retired_at: null,
+    text: document.text,
+  };
+}
+
+function toStored(row: Pick<DocumentTable, (typeof facts)[number]>): StoredDocument {
+  return {
+    documentId: row.document_id,
+    contentHash: row.content_hash,
+    title: row.title,
+    url: row.url,
+    language: row.language,
+    groups: JSON.parse(row.groups) as string[],
+    attributes: JSON.parse(row.attributes) as Record<string, string>,
+    chunkCount: row.chunk_count,
+    length: row.length,
+    updatedAtMs: row.updated_at ?? undefined,
+    indexedAtMs: row.indexed_at,
+  };
+}

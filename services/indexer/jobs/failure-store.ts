@@ -1,0 +1,63 @@
+import type { Database } from '#kit/database.ts';
+import { inParts } from '../documents/document-store.ts';
+import type { PreparedFailure } from '../prepare/prepared.ts';
+import type { FailureTable, RecordsSchema } from '../records.ts';
+
+/** Where a list of failures goes on. */
+export interface FailureCursor {
+  fileIndex: number;
+  line: number;
+}
+
+/** Failures of jobs, in the order of their uploads. */
+export interface FailureStore {
+  /** Keeps failures; those of a place that is known to have failed change nothing. */
+  add(jobId: string, failures: readonly PreparedFailure[]): Promise<void>;
+  list(jobId: string, after: FailureCursor | undefined, limit: number): Promise<FailureTable[]>;
+}
+
+/** Failures kept of a job; further ones are only counted. */
+const failuresMax = 10_000;
+
+/** Failures in the records database. */
+export function createFailureStore(db: Database<RecordsSchema>): FailureStore {
+  return {
+    async add(jobId, failures) {
+      if (failures.length === 0) return;
+      const { count } = await db
+        .selectFrom('failures')
+        .select(db.fn.countAll<number>().as('count'))
+        .where('job_id', '=', jobId)
+        .executeTakeFirstOrThrow();
+      const rows = failures.slice(0, Math.max(0, failuresMax - count)).map((failure) => ({
+        job_id: jobId,
+        file_index: failure.fileIndex,
+        line: failure.line,
+        path: failure.path,
+        reason: failure.reason,
+        message: failure.message,
+      }));
+      for (const part of inParts(rows)) {
+        await db
+          .insertInto('failures')
+          .values(part)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      }
+    },
+
+    async list(jobId, after, limit) {
+      let query = db
+        .selectFrom('failures')
+        .selectAll()
+        .where('job_id', '=', jobId)
+        .orderBy('file_index')
+        .orderBy('line')
+        .limit(limit);
+      if (after !== undefined) {
+        query = query.where((eb) => eb(eb.refTuple('file_index', 'line'), '>', eb.tuple(after.fileIndex, after.line)));
+      }
+      return query.execute();
+    },
+  };
+}

@@ -1,0 +1,141 @@
+// The indexer's own records, beside the queue: texts of documents, failures of jobs, deletions under way.
+
+/** A content of a document. Contents stay as long as an index version may hold them. */
+export interface DocumentTable {
+  tenant: string;
+  corpus: string;
+  document_id: string;
+  /** Hex. */
+  content_hash: string;
+  title: string;
+  url: string;
+  language: string;
+  groups: string;
+  attributes: string;
+  chunk_count: number;
+  length: number;
+  updated_at: number | null;
+  indexed_at: number;
+  /** File that the document's id names a place in; empty where it doesn't. */
+  placed_in: string;
+  /** Job that brings it, until that job is done; empty afterwards. */
+  job_id: string;
+  /** Whether a job that brought it was done. */
+  is_published: number;
+  /** Publish of the corpus from which on it was not live any more; null while it is. */
+  retired_at: number | null;
+  text: string;
+}
+
+/** Groups that may see a content, a row each; everyone is a group of its own. */
+export interface DocumentGroupTable {
+  tenant: string;
+  corpus: string;
+  grp: string;
+  document_id: string;
+  content_hash: string;
+}
+
+/** Versions that were published, numbered by corpus. */
+export interface PublishTable {
+  tenant: string;
+  corpus: string;
+  ordinal: number;
+  version: string;
+}
+
+/** Documents or files that a job could not take. */
+export interface FailureTable {
+  job_id: string;
+  file_index: number;
+  line: number;
+  path: string;
+  reason: number;
+  message: string;
+}
+
+/** A document that was deleted, as long as a job may be about that still knows it. */
+export interface DeletionTable {
+  deletion: string;
+  tenant: string;
+  user: string;
+  corpus: string;
+  document_id: string;
+  /** Jobs up to this one were there first, and must leave the document out. */
+  after_sequence: number;
+  /** Whether the index and the store are rid of it. */
+  is_done: number;
+}
+
+/** The tables. */
+export interface RecordsSchema {
+  documents: DocumentTable;
+  document_groups: DocumentGroupTable;
+  publishes: PublishTable;
+  failures: FailureTable;
+  deletions: DeletionTable;
+}
+
+/** How the tables came to be; see `openDatabase`. */
+export const recordsMigrations: readonly string[] = [
+  `CREATE TABLE documents (
+    tenant TEXT NOT NULL,
+    corpus TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT NOT NULL,
+    language TEXT NOT NULL,
+    groups TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    chunk_count INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    updated_at INTEGER,
+    indexed_at INTEGER NOT NULL,
+    placed_in TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    is_published INTEGER NOT NULL,
+    retired_at INTEGER,
+    text TEXT NOT NULL,
+    PRIMARY KEY (tenant, corpus, document_id, content_hash)
+  );
+  CREATE INDEX documents_by_job ON documents (job_id) WHERE job_id <> '';
+  CREATE INDEX documents_by_place ON documents (tenant, corpus, placed_in) WHERE placed_in <> '';
+  CREATE INDEX documents_retired ON documents (tenant, corpus, retired_at) WHERE retired_at IS NOT NULL;
+  CREATE TABLE document_groups (
+    tenant TEXT NOT NULL,
+    corpus TEXT NOT NULL,
+    grp TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    PRIMARY KEY (tenant, corpus, grp, document_id, content_hash)
+  ) WITHOUT ROWID;
+  CREATE TABLE publishes (
+    tenant TEXT NOT NULL,
+    corpus TEXT NOT NULL,
+    ordinal INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    PRIMARY KEY (tenant, corpus, ordinal)
+  ) WITHOUT ROWID;
+  CREATE TABLE failures (
+    job_id TEXT NOT NULL,
+    file_index INTEGER NOT NULL,
+    line INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    reason INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (job_id, file_index, line)
+  ) WITHOUT ROWID;
+  CREATE TABLE deletions (
+    deletion TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    user TEXT NOT NULL,
+    corpus TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    after_sequence INTEGER NOT NULL,
+    is_done INTEGER NOT NULL,
+    PRIMARY KEY (deletion, document_id)
+  ) WITHOUT ROWID;
+  CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
+  CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
+];

@@ -1,0 +1,51 @@
+import { create } from '@bufbuild/protobuf';
+import { type Degradation, DegradationSchema, type Stage, StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { enumName } from '#kit/enums.ts';
+import { deadlineExceeded, toRpcError } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import type { Metrics } from '#kit/metrics.ts';
+
+/** Longest reason of a degradation, in UTF-16 code units; the contract's bound. */
+const maxReason = 512;
+
+/**
+ * Runs a stage that has `timeoutMs`, and at most as long as `parent` lives. Ends when the time is over, also where the
+ * work does not listen to its signal; its late result or error is dropped.
+ */
+export async function runStage<T>(
+  timeoutMs: number,
+  parent: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  parent.throwIfAborted();
+  const controller = new AbortController();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = (reason: unknown) => {
+    controller.abort(reason);
+    reject(reason);
+  };
+  const timer = setTimeout(() => end(deadlineExceeded(`no result after ${timeoutMs} ms`)), timeoutMs);
+  const onAbort = () => end(parent.reason);
+  parent.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work(controller.signal), ended]);
+  } finally {
+    clearTimeout(timer);
+    parent.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Where degradations are made known. */
+export interface StageDeps {
+  log: Logger;
+  metrics: Metrics;
+}
+
+/** A stage that was done without: counted, logged, and in the words that the answer carries. */
+export function degrade({ log, metrics }: StageDeps, stage: Stage, thrown: unknown, effect: string): Degradation {
+  const error = toRpcError(thrown);
+  const name = enumName(StageSchema, stage).toLowerCase();
+  metrics.degradationTotal.inc({ stage: name });
+  log.warn({ stage: name, err: error.cause ?? error }, 'stage done without');
+  return create(DegradationSchema, { stage, reason: error.rawMessage.slice(0, maxReason).toWellFormed(), effect });
+}
