@@ -21,8 +21,14 @@ import { frame, readFrames } from './framing.ts';
 /** Calls under way at once. */
 const maxRunning = 16;
 
-/** `StreamType.STREAM_TYPE_FULL_DUPLEX_BIDI_STREAM`. */
-const fullDuplexType = 5;
+/** Longest time for a call whose end does not come, in milliseconds: below the suite's own patience of 20 s. */
+const giveUpMs = 10_000;
+
+/** `STREAM_TYPE_FULL_DUPLEX_BIDI_STREAM`. */
+const fullDuplex = 5;
+
+/** `COMPRESSION_GZIP`. */
+const gzip = 2;
 
 type Answer = Message & { payload?: Payload };
 type AnyCall = (input: unknown, options: CallOptions) => Promise<Answer> | AsyncIterable<Answer>;
@@ -31,6 +37,7 @@ async function run(contract: Contract, transport: GrpcTransport, request: Client
   const method = contract.method(request.method ?? '');
   const call = (createClient(contract.service, transport) as Record<string, unknown>)[method.localName] as AnyCall;
   const abort = new AbortController();
+  const giveUp = setTimeout(() => abort.abort(), giveUpMs);
   const headers = new Headers();
   addHeaders(request.requestHeaders, headers);
   let responseHeaders = new Headers();
@@ -66,6 +73,7 @@ async function run(contract: Contract, transport: GrpcTransport, request: Client
     responseTrailers = error.metadata;
   } finally {
     turns.end();
+    clearTimeout(giveUp);
   }
   return {
     payloads,
@@ -97,7 +105,7 @@ function upload(
     for (const message of messages) {
       await sleep(request.requestDelayMs);
       yield message;
-      if (request.streamType === fullDuplexType) await turns.turn();
+      if (request.streamType === fullDuplex) await turns.turn();
     }
     if (timing?.case === 'beforeCloseSend') abort.abort();
     else cancelLater();
@@ -149,13 +157,14 @@ const responseSchema = contract.message('ClientCompatResponse');
 const transports = new Map<string, GrpcTransport>();
 const running = new Set<Promise<void>>();
 
-const transportTo = ({ host, port, messageReceiveLimit }: ClientCompatRequest) => {
-  const key = `${host}:${port} ${messageReceiveLimit}`;
+const transportTo = ({ host, port, messageReceiveLimit, compression }: ClientCompatRequest) => {
+  const key = `${host}:${port} ${messageReceiveLimit} ${compression}`;
   let transport = transports.get(key);
   if (transport === undefined) {
     transport = createGrpcTransport({
       address: `${host}:${port}`,
       methods: contract.service.methods,
+      gzip: compression === gzip,
       ...(messageReceiveLimit === 0 ? {} : { maxMessageBytes: messageReceiveLimit }),
     });
     transports.set(key, transport);

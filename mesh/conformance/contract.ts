@@ -70,6 +70,7 @@ export interface ClientCompatRequest extends Message {
   host: string;
   port: number;
   messageReceiveLimit: number;
+  compression: number;
   method?: string;
   streamType: number;
   requestHeaders: Header[];

@@ -1,6 +1,6 @@
-import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
+import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { sleep } from '#kit/streams.ts';
 import {
   addHeaders,
@@ -16,7 +16,7 @@ import {
 } from './contract.ts';
 
 /** The suite's service: each request says how it wants to be answered. `unimplemented` is left out on purpose. */
-export function createConformanceService(contract: Contract) {
+export function createConformanceService(contract: Contract): Partial<ServiceImpl<DescService>> {
   const infoSchema = contract.message('ConformancePayload.RequestInfo');
 
   const infoOf = (context: HandlerContext, desc: DescMessage, requests: readonly Message[]): RequestInfo => {
@@ -45,7 +45,7 @@ export function createConformanceService(contract: Contract) {
     return { payload: { requestInfo, ...(response.case === 'responseData' ? { data: response.value } : {}) } };
   };
 
-  return {
+  const impl = {
     unary: (request: UnaryRequest, context: HandlerContext) =>
       answer(request.responseDefinition, context, infoOf(context, context.method.input, [request])),
 
@@ -101,6 +101,8 @@ export function createConformanceService(contract: Contract) {
       }
     },
   };
+  // The contract is known at run time only, so its types are not those of these functions.
+  return impl as object;
 }
 
 function begin(request: StreamRequest, context: HandlerContext): StreamDefinition | undefined {
@@ -126,9 +128,4 @@ async function* stream(
 
 function queryOf(url: string) {
   return [...new URL(url).searchParams].map(([name, value]) => ({ name, value: [value] }));
-}
-
-/** Refuses what the programs are never sent by a suite that keeps to their configuration. */
-export function unsupported(what: string): ConnectError {
-  return new ConnectError(`${what} is not supported by this program`, Code.Unimplemented);
 }

@@ -3,6 +3,7 @@ import { Code, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { cancelled } from './errors.ts';
 import { grpc } from './grpc.ts';
+import { deliverMessagesFirst } from './grpc-messages-first.ts';
 import { headersToMetadata, metadataToHeaders, methodDefinition, statusToError } from './grpc-wire.ts';
 import { isRetryable, policyOf, timeoutOf } from './rpc-policy.ts';
 
@@ -20,13 +21,16 @@ export interface GrpcTransportOptions {
   methods: readonly DescMethod[];
   /** Largest message, in bytes. @default 4 MiB */
   maxMessageBytes?: number;
+  /** Whether requests are compressed (gzip); answers that come compressed are always read. @default false */
+  gzip?: boolean;
   /** Whether this process retries; false where the mesh around it does. @default true */
   retries?: boolean;
 }
 
 /** Creates the transport. Plaintext: TLS is the mesh's part. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
-  const { Client: GrpcClient, credentials } = grpc();
+  const { Client: GrpcClient, compressionAlgorithms, credentials } = grpc();
+  deliverMessagesFirst();
   const maxMessageBytes = options.maxMessageBytes ?? 4 << 20;
   const client = new GrpcClient(options.address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': maxMessageBytes,
@@ -38,6 +42,8 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 5_000,
     'grpc.use_local_subchannel_pool': 1,
+    'grpc.default_compression_algorithm':
+      options.gzip === true ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
   });
   const definitions = new Map<DescMethod, ReturnType<typeof methodDefinition>>();
   const define = (method: DescMethod) => {
@@ -56,16 +62,17 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         const { path, requestSerialize, responseDeserialize } = define(method);
         let responseHeader: Metadata | undefined;
         let trailer: Metadata | undefined;
+        const deadline = deadlineOf(method, timeoutMs);
         const call = client.makeUnaryRequest(
           path,
           requestSerialize,
           responseDeserialize,
           whole(method.input, input),
           headersToMetadata(header),
-          { deadline: deadlineOf(method, timeoutMs) },
+          { deadline },
           (error: ServiceError | null, message?: Message) => {
             detach?.();
-            if (error !== null) return reject(signal?.aborted ? abortError(signal) : statusToError(error));
+            if (error !== null) return reject(failure(error, signal, deadline, responseHeader));
             resolve({
               stream: false,
               service: method.parent,
@@ -90,13 +97,14 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       }),
     async stream(method, signal, timeoutMs, header, input) {
       if (signal?.aborted) throw abortError(signal);
-      const call = startStream(client, define(method), headersToMetadata(header), deadlineOf(method, timeoutMs));
+      const deadline = deadlineOf(method, timeoutMs);
+      const call = startStream(client, define(method), headersToMetadata(header), deadline);
       const detach = cancelOn(signal, () => call.cancel());
       const responseHeader = new Headers();
       const trailer = new Headers();
       call.on('status', (status) => copy(metadataToHeaders(status.metadata), trailer));
       const upload = pump(method, input, call);
-      const messages = receive(call, signal, upload, detach);
+      const messages = receive(call, signal, deadline, upload, detach);
       await firstSign(call, responseHeader);
       return {
         stream: true,
@@ -131,7 +139,7 @@ function startStream(
   client: Client,
   definition: ReturnType<typeof methodDefinition>,
   metadata: Metadata,
-  deadline: Date | number,
+  deadline: number,
 ): ClientDuplexStream<Message, Message> {
   // A duplex call carries every kind of streaming method; the wire is the same.
   return client.makeBidiStreamRequest(
@@ -189,6 +197,7 @@ const receiveBuffer = 16;
 function receive(
   call: ClientDuplexStream<Message, Message>,
   signal: AbortSignal | undefined,
+  deadline: number,
   upload: Promise<unknown>,
   detach: (() => void) | undefined,
 ): AsyncIterable<Message> {
@@ -226,8 +235,9 @@ function receive(
         }
       }
       if (status.code === 0) return;
-      if (signal?.aborted) throw abortError(signal);
-      throw (await Promise.race([upload, undefined])) ?? statusToError(status);
+      throw (
+        (signal?.aborted ? undefined : await Promise.race([upload, undefined])) ?? failure(status, signal, deadline)
+      );
     } finally {
       detach?.();
       // A consumer that left early is a cancel.
@@ -252,9 +262,22 @@ function copy(from: Headers, to: Headers): void {
   for (const [key, value] of from) to.append(key, value);
 }
 
-function deadlineOf(method: DescMethod, timeoutMs: number | undefined): Date | number {
+function deadlineOf(method: DescMethod, timeoutMs: number | undefined): number {
   const ms = timeoutOf(method, timeoutMs);
   return ms === undefined ? Number.POSITIVE_INFINITY : Date.now() + ms;
+}
+
+// Why a call failed: the caller's own abort comes first. A server that watches the deadline as well may cancel the call
+// before grpc-js tells that it passed.
+function failure(
+  status: ServiceError | StatusObject,
+  signal: AbortSignal | undefined,
+  deadline: number,
+  header?: Metadata,
+): unknown {
+  if (signal?.aborted) return abortError(signal);
+  const isLate = (status.code as number) === Code.Canceled && Date.now() >= deadline;
+  return statusToError(isLate ? { ...status, code: Code.DeadlineExceeded as number } : status, header);
 }
 
 function cancelOn(signal: AbortSignal | undefined, cancel: () => void): (() => void) | undefined {

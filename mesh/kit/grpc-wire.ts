@@ -37,7 +37,7 @@ export function metadataToHeaders(metadata: Metadata): Headers {
   const headers = new Headers();
   for (const key of Object.keys(metadata.getMap())) {
     for (const value of metadata.get(key)) {
-      headers.append(key, typeof value === 'string' ? value : value.toString('base64').replace(/=+$/, ''));
+      headers.append(key, typeof value === 'string' ? value : withoutPadding(value.toString('base64')));
     }
   }
   return headers;
@@ -58,10 +58,44 @@ export function headersToMetadata(headers: HeadersInit | undefined): Metadata {
   return metadata;
 }
 
+let bareTrailer: Metadata | undefined;
+
+/** Trailers of a call that went well. */
+export function trailerToMetadata(trailer: Headers | undefined): Metadata {
+  if (trailer !== undefined) return asTrailer(headersToMetadata(trailer), true);
+  if (bareTrailer === undefined) {
+    bareTrailer = asTrailer(headersToMetadata(undefined), true);
+    // Nearly every call ends with this one.
+    bareTrailer.toHttp2Headers = () => ({ 'grpc-message': undefined });
+  }
+  return bareTrailer;
+}
+
+// grpc-js pads the base64 of binary values, and says "grpc-message: OK" of every success; gRPC wants neither.
+function asTrailer(metadata: Metadata, ok: boolean): Metadata {
+  const write = metadata.toHttp2Headers;
+  // What grpc-js sends is a clone, which would be a plain one.
+  metadata.clone = () => metadata;
+  metadata.toHttp2Headers = () => {
+    const headers = write.call(metadata);
+    for (const [key, value] of Object.entries(headers)) {
+      if (!key.endsWith('-bin')) continue;
+      headers[key] = Array.isArray(value) ? value.map(withoutPadding) : withoutPadding(String(value));
+    }
+    if (ok) headers['grpc-message'] = undefined;
+    return headers;
+  };
+  return metadata;
+}
+
+function withoutPadding(base64: string): string {
+  return base64.replace(/=+$/, '');
+}
+
 /** Whatever a handler threw, as a grpc status: details in `grpc-status-details-bin`, nothing of a bug but its code. */
 export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject {
   const error = toRpcError(thrown);
-  const metadata = headersToMetadata(error.metadata);
+  const metadata = asTrailer(headersToMetadata(error.metadata), false);
   if (trailer !== undefined) metadata.merge(headersToMetadata(trailer));
   if (error.details.length > 0) {
     const status = create(StatusSchema, {
@@ -74,10 +108,13 @@ export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject 
   return { code: error.code as number, details: error.rawMessage, metadata };
 }
 
-/** A grpc-js error as a ConnectError with its details and trailers. */
-export function statusToError(error: ServiceError | StatusObject): ConnectError {
-  const trailer = error.metadata === undefined ? new Headers() : metadataToHeaders(error.metadata);
-  const connectError = new ConnectError(error.details ?? '', (error.code as number) || Code.Unknown, trailer);
+/** A grpc-js error as a ConnectError with its details, and with response headers and trailers as its metadata. */
+export function statusToError(error: ServiceError | StatusObject, header?: Metadata): ConnectError {
+  const metadata = error.metadata === undefined ? new Headers() : metadataToHeaders(error.metadata);
+  if (header !== undefined) for (const [key, value] of metadataToHeaders(header)) metadata.append(key, value);
+  // Without a code it is grpc-js that failed: it could not make sense of what came.
+  const code = error.code === undefined ? Code.Internal : (error.code as number) || Code.Unknown;
+  const connectError = new ConnectError(error.details ?? '', code, metadata);
   const packed = error.metadata?.get(detailsKey)[0];
   if (packed instanceof Uint8Array) {
     const status = decodeStatus(packed);

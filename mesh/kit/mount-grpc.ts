@@ -5,7 +5,6 @@ import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
-  Metadata,
   Server,
   ServerDuplexStream,
   ServerReadableStream,
@@ -13,7 +12,13 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { cancelled, deadlineExceeded } from './errors.ts';
-import { errorToStatus, headersToMetadata, metadataToHeaders, methodDefinition } from './grpc-wire.ts';
+import {
+  errorToStatus,
+  headersToMetadata,
+  metadataToHeaders,
+  methodDefinition,
+  trailerToMetadata,
+} from './grpc-wire.ts';
 import type { Invocable } from './invoke.ts';
 import { timeoutOf } from './rpc-policy.ts';
 import { ServerCall } from './server-call.ts';
@@ -45,9 +50,12 @@ function handleUnary(invocable: Invocable): handleUnaryCall<Message, Message> {
     invocable.unary(call, grpcCall.request).then(
       (message) => {
         sendHeader(grpcCall, call);
-        callback(null, message, trailerOf(call));
+        callback(null, message, trailerToMetadata(call.sentTrailer));
       },
-      (error) => callback(errorToStatus(error, call.sentTrailer)),
+      (error) => {
+        sendHeader(grpcCall, call);
+        callback(errorToStatus(error, call.sentTrailer));
+      },
     );
   };
 }
@@ -59,8 +67,9 @@ function handleClientStream(invocable: Invocable): handleClientStreamingCall<Mes
       let last: Message | undefined;
       for await (const message of invocable.stream(call, receive(grpcCall, call))) last = message;
       sendHeader(grpcCall, call);
-      callback(null, last, trailerOf(call));
+      callback(null, last, trailerToMetadata(call.sentTrailer));
     } catch (error) {
+      sendHeader(grpcCall, call);
       callback(errorToStatus(error, call.sentTrailer));
       // What the client still sends is read and dropped, so that it gets to see the status.
       grpcCall.resume();
@@ -89,15 +98,21 @@ type AnyCall =
   | ServerWritableStream<Message, Message>
   | ServerDuplexStream<Message, Message>;
 
+// grpc-js itself answers a call whose deadline passes. The timer here comes a little later, for a handler that would not hear
+// of it: where the client reads nothing, the answer cannot leave.
+const deadlineGraceMs = 100;
+
 function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
   const deadline = Number(grpcCall.getDeadline());
   const callerMs = Number.isFinite(deadline) ? Math.max(0, deadline - Date.now()) : undefined;
+  const timeoutMs = timeoutOf(invocable.method, callerMs);
   const call = new ServerCall({
     method: invocable.method,
     protocolName: 'grpc',
     requestHeader: () => metadataToHeaders(grpcCall.metadata),
     authorization: () => grpcCall.metadata.get('authorization')[0]?.toString(),
-    timeoutMs: timeoutOf(invocable.method, callerMs),
+    timeoutMs,
+    graceMs: timeoutMs === callerMs ? deadlineGraceMs : 0,
   });
   // grpc-js says 'cancelled' at the end of every call; an error with its stack is only made for one still under way.
   (grpcCall as EventEmitter).once('cancelled', () => {
@@ -118,8 +133,9 @@ async function send(grpcCall: WritableCall, call: ServerCall, messages: AsyncIte
       if (grpcCall.cancelled) break;
     }
     if (first) sendHeader(grpcCall, call);
-    grpcCall.end(trailerOf(call));
+    grpcCall.end(trailerToMetadata(call.sentTrailer));
   } catch (error) {
+    sendHeader(grpcCall, call);
     grpcCall.emit('error', errorToStatus(error, call.sentTrailer));
   }
 }
@@ -153,10 +169,7 @@ async function* once(message: Message): AsyncIterable<Message> {
   yield message;
 }
 
+// Once sent, grpc-js takes no notice of a second time.
 function sendHeader(grpcCall: AnyCall, call: ServerCall): void {
   if (call.sentHeader !== undefined) grpcCall.sendMetadata(headersToMetadata(call.sentHeader));
-}
-
-function trailerOf(call: ServerCall): Metadata | undefined {
-  return call.sentTrailer === undefined ? undefined : headersToMetadata(call.sentTrailer);
 }

@@ -13,8 +13,13 @@ export interface ServerCallInit {
   authorization: () => string | undefined;
   /** Time left, in milliseconds; `undefined`: no deadline. */
   timeoutMs: number | undefined;
+  /** Time after the deadline before the call is given up, in milliseconds: for a mount that does so itself. @default 0 */
+  graceMs?: number;
   values?: ContextValues;
 }
+
+/** The longest time that a timer of Node can run, with room for a grace. */
+const longestTimerMs = 0x7fff0000;
 
 /**
  * A call as the server sees it: Connect's HandlerContext, and at the same time the request that interceptors get. One
@@ -50,9 +55,9 @@ export class ServerCall implements HandlerContext {
     this.#readAuthorization = init.authorization;
     this.#values = init.values;
     if (init.timeoutMs !== undefined) {
-      const timeoutMs = Math.min(init.timeoutMs, 0x7fffffff);
+      const timeoutMs = Math.min(init.timeoutMs, longestTimerMs);
       this.#deadline = performance.now() + timeoutMs;
-      this.#timer = setTimeout(() => this.abort(deadlineExceeded()), timeoutMs);
+      this.#timer = setTimeout(() => this.abort(deadlineExceeded()), timeoutMs + (init.graceMs ?? 0));
     }
   }
 

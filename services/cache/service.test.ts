@@ -147,6 +147,14 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect(await lookUp(client, options, 'reset')).toMatchObject({ text: 'right [1]' });
   });
 
+  test('a refresh gets a lease where there is an answer, and its answer takes the place of that one', async () => {
+    await store('fresh', answerEvents('old [1]', { documentId: 'd1' }));
+    const { kinds, leaseId = '' } = await lookUp(client, options, 'fresh', scopeOf(), true);
+    expect(kinds).toEqual(['lease']);
+    expect(await fillWith(client, options, leaseId, answerEvents('new [1]'))).toBe(true);
+    expect(await lookUp(client, options, 'fresh')).toMatchObject({ text: 'new [1]' });
+  });
+
   test('a fill that is abandoned, or just ends, stores nothing and frees the lease', async () => {
     for (const last of [{ case: 'abandon', value: { reason: 'no' } } as const, { case: undefined }]) {
       expect(await fillWith(client, options, await lease('abandoned'), answerEvents('x [1]'), last)).toBe(false);

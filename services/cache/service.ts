@@ -43,7 +43,7 @@ export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService>
   const { settings, layers, flights, clock, random, newId, metrics, log } = parts;
   const stats = createStats();
 
-  async function* lookup({ question, scope }: LookupRequest, context: HandlerContext) {
+  async function* lookup({ question, scope, refresh }: LookupRequest, context: HandlerContext) {
     const caller = callerOf(context);
     const { tenant } = caller;
     metrics.cacheLookupTotal.inc();
@@ -55,14 +55,16 @@ export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService>
     }
     const key = identityOf(caller, question, scope);
     const durableMs = Math.min(settings.durableTimeoutMs, (context.timeoutMs() ?? Number.POSITIVE_INFINITY) / 2);
-    let found = await layers.findInMemory(tenant, key);
-    if (found === undefined && flights.followable(key) === undefined) {
-      found = await layers.findDurable(tenant, key, durableMs);
-    }
-    if (found !== undefined && (yield* replay(found))) return;
+    if (!refresh) {
+      let found = await layers.findInMemory(tenant, key);
+      if (found === undefined && flights.followable(key) === undefined) {
+        found = await layers.findDurable(tenant, key, durableMs);
+      }
+      if (found !== undefined && (yield* replay(found))) return;
 
-    const leader = flights.followable(key);
-    if (leader !== undefined && (yield* follow(leader, context.signal))) return;
+      const leader = flights.followable(key);
+      if (leader !== undefined && (yield* follow(leader, context.signal))) return;
+    }
 
     // A follower that was let down once leads by itself, also beside others: it has waited long enough.
     stats.of(tenant).missCount++;

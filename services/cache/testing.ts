@@ -56,8 +56,9 @@ export async function lookUp(
   options: CallOptions,
   question: string,
   scope = scopeOf(),
+  refresh = false,
 ): Promise<Looked> {
-  return toLooked(await collect(client.lookup({ question, scope }, options)));
+  return toLooked(await collect(client.lookup({ question, scope, refresh }, options)));
 }
 
 /** Sums up the messages of a look-up. */

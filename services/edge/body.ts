@@ -71,18 +71,15 @@ export async function readWholeBody(request: NodeRequest, limits: EdgeLimits): P
 }
 
 /**
- * Deals with what is left of a body once its response has been sent. Over HTTP/1.1 a client that still sends might never
- * look at the response, so the rest is read and dropped for a while, and then the connection is cut. Over HTTP/2 the stream
- * is closed at once.
+ * Deals with what is left of a body once its response has been sent. A client that still sends might look at the response
+ * only when it is done, so over HTTP/1.1 the rest is read and dropped for a while, and then the connection is cut. Over
+ * HTTP/2 the client's window keeps the rest away; the stream is closed after the same while, when its trailers have gone.
  */
 export function discardRest(request: NodeRequest, discardTimeoutMs: number): void {
   if (request.readableEnded || request.destroyed) return;
-  if (request.stream) return request.stream.close();
-  const { socket } = request;
-  const timer = setTimeout(() => socket.destroy(), discardTimeoutMs);
-  const done = () => clearTimeout(timer);
-  request.once('end', done);
-  socket.once('close', done);
-  request.once('end', () => socket.off('close', done));
-  request.resume();
+  const { stream, socket } = request;
+  const timer = setTimeout(() => (stream ? stream.close() : socket.destroy()), discardTimeoutMs);
+  // Closes when all of it was read as well as when the connection is lost.
+  request.once('close', () => clearTimeout(timer));
+  if (!stream) request.resume();
 }

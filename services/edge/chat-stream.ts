@@ -7,10 +7,10 @@ import { actAs } from '#kit/context.ts';
 import { internal, rpcError } from '#kit/errors.ts';
 import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
-import { list, number, object, text, word } from './fields.ts';
+import { badField, list, number, object, text, word } from './fields.ts';
 import { sendError, toErrorBody } from './http-error.ts';
 import { readJsonBody } from './json-body.ts';
-import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, signalOf } from './json-route.ts';
+import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, workFor } from './json-route.ts';
 import { isGone } from './sender.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
@@ -31,12 +31,12 @@ const readQuestion = object({
 export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRouteDeps): JsonRoute {
   const { admit, limits, log } = deps;
   return async (request, response) => {
-    const signal = signalOf(response);
+    const { signal, abort } = workFor(response);
     const stream = createEventStream(response, limits);
     try {
       const { principal, token } = await admit(headersOf(request), signal);
       const question = readQuestion(await readJsonBody(request, limits), '');
-      if (question.query === undefined) throw missing('query');
+      if (question.query === undefined) throw badField('query', 'is missing');
       if (question.tenant_id !== undefined && question.tenant_id !== principal.tenant) {
         throw rpcError(
           Code.PermissionDenied,
@@ -58,6 +58,7 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
       await relay(joinTextDeltas(events), stream);
       await stream.end();
     } catch (error) {
+      abort();
       if (isGone(response)) return;
       logBug(log, '/v1/chat/stream', error);
       if (!stream.opened()) return sendError(response, error);
@@ -113,8 +114,4 @@ async function tellInside(stream: EventStream, error: unknown): Promise<void> {
   } catch {
     // The client left while it was told; there is nobody else to tell.
   }
-}
-
-function missing(path: string) {
-  return rpcError(Code.InvalidArgument, ErrorReason.FIELD_INVALID, `${path}: is missing`);
 }

@@ -26,13 +26,22 @@ export function headersOf(request: NodeRequest): HeaderReader {
   };
 }
 
-/** A signal that aborts when the client goes away before the response has ended. */
-export function signalOf(response: NodeResponse): AbortSignal {
+/** The work for a response. */
+export interface Work {
+  /** Aborts when the client goes away before the response has ended, and by `abort`. */
+  signal: AbortSignal;
+  /** Ends what was begun for the response; call it where the response fails for a reason of its own. */
+  abort(): void;
+}
+
+/** Ties work to a response. */
+export function workFor(response: NodeResponse): Work {
   const controller = new AbortController();
   response.once('close', () => {
-    if (!(response.stream ?? response).writableFinished) controller.abort(cancelled());
+    // Not "finished": a stream that its client resets is finished as well.
+    if (!response.writableEnded) controller.abort(cancelled());
   });
-  return controller.signal;
+  return { signal: controller.signal, abort: () => controller.abort(cancelled()) };
 }
 
 /** Logs a failure that is a bug; all others are the caller's to know. */

@@ -9,10 +9,12 @@ import {
 } from '@connectrpc/connect';
 import { type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { internal, rpcError, toRpcError } from '#kit/errors.ts';
+import { internal, rpcError, tooLarge, toRpcError } from '#kit/errors.ts';
 import { isPublic } from '#kit/rpc-policy.ts';
 import type { Admission } from './admission.ts';
+import { throughLane } from './fast-lane.ts';
 import { retryAfterSeconds } from './http-error.ts';
+import type { EdgeLimits } from './limits.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
 /** Where the gate leaves its result for the call. */
@@ -26,9 +28,12 @@ export function mountProxy<Desc extends DescService>(
   router: ConnectRouter,
   contract: Desc,
   client: Client<Desc>,
+  limits: EdgeLimits,
 ): void {
   for (const method of contract.methods) {
-    const implementation = isPublic(method) ? forwardTo(method, client as unknown as AnyClient) : unserved(method);
+    const implementation = isPublic(method)
+      ? forwardTo(method, client as unknown as AnyClient, limits)
+      : unserved(method);
     router.rpc(method as never, implementation as never);
   }
 }
@@ -37,8 +42,9 @@ type Input = Message & AsyncIterable<Message>;
 type AnyClient = Record<string, (input: Input, options: CallOptions) => Promise<Message> & AsyncIterable<Message>>;
 type AnyImplementation = (input: Input, context: HandlerContext) => Promise<Message> | AsyncIterable<Message>;
 
-function forwardTo(method: DescMethod, client: AnyClient): AnyImplementation {
+function forwardTo(method: DescMethod, client: AnyClient, limits: EdgeLimits): AnyImplementation {
   const call = client[method.localName] as AnyClient[string];
+  const isAsk = method === ChatService.method.ask;
   switch (method.methodKind) {
     case 'unary':
     case 'client_streaming':
@@ -46,17 +52,17 @@ function forwardTo(method: DescMethod, client: AnyClient): AnyImplementation {
         try {
           return await call(input, optionsFor(context));
         } catch (thrown) {
-          throw outward(thrown, context);
+          throw outward(thrown, context, limits.maxMessageBytes);
         }
       };
     case 'server_streaming':
-    case 'bidi_streaming': {
-      if (method === ChatService.method.ask) {
-        return (input, context) =>
-          joinTextDeltas(call(input, optionsFor(context)) as AsyncIterable<Message> as AsyncIterable<AskResponse>);
-      }
+      return (input, context) => {
+        const messages: AsyncIterable<Message> = call(input, optionsFor(context));
+        const joined = isAsk ? joinTextDeltas(messages as AsyncIterable<AskResponse>) : messages;
+        return throughLane(joined, method.output, context, limits.compressMinBytes);
+      };
+    case 'bidi_streaming':
       return (input, context) => call(input, optionsFor(context));
-    }
     default:
       throw new Error(`unknown kind of method ${(method as DescMethod).name}`);
   }
@@ -85,8 +91,11 @@ function copyHeaders(from: Headers, to: Headers): void {
 const hopHeaders =
   /^(grpc-|connect-|content-|access-control-|accept|te$|trailer$|transfer-encoding$|connection$|keep-alive$|date$|server$|user-agent$|authorization$|set-cookie)/;
 
-function outward(thrown: unknown, context: HandlerContext) {
-  const error = toRpcError(thrown);
+function outward(thrown: unknown, context: HandlerContext, maxMessageBytes: number) {
+  let error = toRpcError(thrown);
+  // Connect's own refusal of a message, met in the middle of an upload, says no reason.
+  if (error.code === Code.ResourceExhausted && error.details.length === 0)
+    error = tooLarge('a message', maxMessageBytes);
   const seconds = retryAfterSeconds(error);
   if (seconds !== undefined) context.responseHeader.set('retry-after', String(seconds));
   return error;

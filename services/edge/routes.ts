@@ -24,6 +24,8 @@ export interface RouteParts {
   completions: JsonRoute;
   models(id?: string): JsonRoute;
   devKeys: DevKeys | undefined;
+  /** Told of each request that ended. */
+  ended(route: string, status: number): void;
   limits: EdgeLimits;
   log: Logger;
 }
@@ -31,23 +33,29 @@ export interface RouteParts {
 /** Sends each request of the port to what answers it. */
 export function createRequestHandler(parts: RouteParts): (request: NodeRequest, response: NodeResponse) => void {
   const jsonRoutes = new Map([
-    ['/v1/chat/stream', { method: 'POST', serve: parts.chatStream }],
-    ['/v1/chat/completions', { method: 'POST', serve: parts.completions }],
-    ['/v1/models', { method: 'GET', serve: parts.models() }],
+    ['/v1/chat/stream', { name: '/v1/chat/stream', method: 'POST', serve: parts.chatStream }],
+    ['/v1/chat/completions', { name: '/v1/chat/completions', method: 'POST', serve: parts.completions }],
+    ['/v1/models', { name: '/v1/models', method: 'GET', serve: parts.models() }],
   ]);
 
+  const count = (route: string, response: NodeResponse) => {
+    response.once('close', () => parts.ended(route, response.statusCode));
+  };
   const serve = async (path: string, request: NodeRequest, response: NodeResponse): Promise<void> => {
     if (parts.rpc.serves(path)) {
+      count(path, response);
       return inRequestSpan(path, request, response, () => parts.rpc.handle(path, request, response));
     }
     const route = jsonRoutes.get(path) ?? modelRoute(path, parts);
     if (route !== undefined) {
+      count(route.name, response);
       if (request.method !== route.method) {
         refuseMethod(path, route.method, response);
         return;
       }
-      return inRequestSpan(path, request, response, () => route.serve(request, response));
+      return inRequestSpan(route.name, request, response, () => route.serve(request, response));
     }
+    count(path === '/' || path.startsWith('/assets/') ? 'console' : 'other', response);
     if (path === '/healthz') return sendJson(response, 200, { status: 'ok' });
     if (path === '/console/session' && serveConsoleSession(parts.devKeys, request, response)) return;
     if (await parts.assets.serve(path, request, response)) return;
@@ -80,14 +88,21 @@ function pathOf(request: NodeRequest): string | undefined {
   return url.split('?', 1)[0];
 }
 
-function modelRoute(path: string, { models }: RouteParts): { method: string; serve: JsonRoute } | undefined {
+function modelRoute(
+  path: string,
+  { models }: RouteParts,
+): { name: string; method: string; serve: JsonRoute } | undefined {
   const id = /^\/v1\/models\/(.+)$/.exec(path)?.[1];
   if (id === undefined) return undefined;
+  return { name: '/v1/models/<id>', method: 'GET', serve: models(decode(id)) };
+}
+
+// What is not the percent-encoding of any text stays as it is: it names no model either way.
+function decode(text: string): string {
   try {
-    return { method: 'GET', serve: models(decodeURIComponent(id)) };
+    return decodeURIComponent(text);
   } catch {
-    // Not the percent-encoding of any text, so not that of a model either.
-    return { method: 'GET', serve: models(id) };
+    return text;
   }
 }
 
@@ -97,13 +112,13 @@ function refuseMethod(path: string, allow: string, response: NodeResponse): void
 }
 
 function refuseRoute(path: string, request: NodeRequest, response: NodeResponse): void {
-  if (String(request.headers['content-type'] ?? '').startsWith('application/grpc')) {
-    // A gRPC client looks for its status in trailers; where there is no body, these are the headers.
-    response.writeHead(200, {
-      'content-type': String(request.headers['content-type']),
-      'grpc-status': String(Code.Unimplemented),
-      'grpc-message': 'not served here',
-    });
+  const contentType = request.headers['content-type'] ?? '';
+  if (contentType.startsWith('application/grpc')) {
+    // Clients of gRPC look for the status in trailers, those of gRPC-Web, where there is no body, in the headers.
+    const isWeb = contentType.startsWith('application/grpc-web');
+    const status = { 'grpc-status': String(Code.Unimplemented), 'grpc-message': 'not served here' };
+    response.writeHead(200, { 'content-type': contentType, ...(isWeb ? status : {}) });
+    if (!isWeb) response.addTrailers(status);
     response.end();
     return;
   }

@@ -1,12 +1,13 @@
-import { type ConnectRouter, createConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest } from '@connectrpc/connect-node';
+import { type ConnectRouter, createConnectRouter, createContextValues, type HandlerContext } from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Logger } from '#kit/log.ts';
 import { type BodyTimeouts, readBody } from './body.ts';
 import { compressions } from './compression.ts';
+import { laneKey } from './fast-lane.ts';
+import { workFor } from './json-route.ts';
 import type { EdgeLimits } from './limits.ts';
 import type { NodeRequest, NodeResponse } from './port.ts';
-import { createSender, cut, isGone } from './sender.ts';
+import { createSender, cut, isGone, type Sender } from './sender.ts';
 
 /** The rpcs of the edge. */
 export interface RpcHandler {
@@ -44,9 +45,10 @@ export function createRpcHandler({ routes, gate, limits, log }: RpcHandlerOption
     async handle(path, request, response) {
       const handler = handlers.get(path) as UniversalHandler;
       try {
-        const body = readBody(request, timeoutsOf(handler, limits));
-        const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
-        await respond(await handler({ ...universal, body }), response, limits);
+        const sender = createSender(response, limits);
+        const universal = toUniversalRequest(request, response, readBody(request, timeoutsOf(handler, limits)));
+        universal.contextValues?.set(laneKey, sender);
+        await respond(await handler(universal), response, sender);
       } catch (error) {
         // An error of the rpc itself is part of the response; this is one of the connection, or a bug.
         if (!isGone(response)) {
@@ -65,9 +67,8 @@ function timeoutsOf({ method }: UniversalHandler, limits: EdgeLimits): BodyTimeo
     : { silenceMs: limits.bodyTimeoutMs, totalMs: limits.bodyTimeoutMs };
 }
 
-async function respond(universal: UniversalServerResponse, response: NodeResponse, limits: EdgeLimits): Promise<void> {
+async function respond(universal: UniversalServerResponse, response: NodeResponse, sender: Sender): Promise<void> {
   const iterator = universal.body?.[Symbol.asyncIterator]();
-  const sender = createSender(response, limits);
   try {
     // Headers go with the first bytes: until then, the implementation may still set some.
     let chunk = await iterator?.next();
@@ -86,6 +87,28 @@ async function respond(universal: UniversalServerResponse, response: NodeRespons
   } finally {
     iterator?.return?.().catch(() => {});
   }
+}
+
+function toUniversalRequest(
+  request: NodeRequest,
+  response: NodeResponse,
+  body: AsyncIterable<Uint8Array>,
+): UniversalServerRequest {
+  const header = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value === undefined || name.startsWith(':')) continue;
+    if (Array.isArray(value)) for (const one of value) header.append(name, one);
+    else header.append(name, value);
+  }
+  return {
+    httpVersion: request.httpVersion,
+    method: request.method ?? '',
+    url: `http://${request.authority || request.headers.host}${request.url}`,
+    header,
+    body,
+    signal: workFor(response).signal,
+    contextValues: createContextValues(),
+  };
 }
 
 function nodeHeaders(headers: HeadersInit | undefined): Record<string, string> {

@@ -6,7 +6,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { RunningService, ServiceDeps } from '#kit/define-service.ts';
-import { rpcError } from '#kit/errors.ts';
+import { rpcError, tooLarge } from '#kit/errors.ts';
 import { createHealth } from '#kit/health.ts';
 import { createReflection } from '#kit/reflection.ts';
 import { policyOf } from '#kit/rpc-policy.ts';
@@ -21,6 +21,7 @@ import { errorHeaders } from './http-error.ts';
 import type { JsonRouteDeps } from './json-route.ts';
 import type { Limiter, LimiterDeps } from './limiter.ts';
 import { type EdgeLimits, edgeLimits } from './limits.ts';
+import { createEdgeMetrics } from './metrics.ts';
 import type { edgeNeeds } from './needs.ts';
 import { createCompletions, createModels } from './openai/routes.ts';
 import { openPort } from './port.ts';
@@ -84,6 +85,7 @@ export async function createEdge(
     async gate(context) {
       if (isOpen(context)) return;
       try {
+        refuseTooLarge(context, limits.maxMessageBytes);
         const admission = await admit((name) => context.requestHeader.get(name), context.signal);
         context.values.set(admissionKey, admission);
       } catch (error) {
@@ -95,12 +97,13 @@ export async function createEdge(
     },
     routes(router) {
       for (const [name, contract] of Object.entries(needs)) {
-        mountProxy(router, contract, clients[name as keyof typeof clients] as never);
+        mountProxy(router, contract, clients[name as keyof typeof clients] as never, limits);
       }
       mountOwn(router, Object.values(needs), draining.signal);
     },
   });
   const routeDeps: JsonRouteDeps = { admit, limits, log, clock };
+  const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({
     host: config.host,
     port: config.port,
@@ -113,6 +116,7 @@ export async function createEdge(
       completions: createCompletions(clients.chat, routeDeps),
       models: createModels(clients.llm, routeDeps),
       devKeys,
+      ended: (route, status) => metrics.request(route, status),
       limits,
       log,
     }),
@@ -141,6 +145,15 @@ export async function createEdge(
 // Health and reflection have no policy: whoever reaches the port may ask.
 function isOpen({ method }: HandlerContext): boolean {
   return policyOf(method).exposure === 0;
+}
+
+// Where a request is one message, its length says enough; else, and where it does not say, it is counted while it is read.
+function refuseTooLarge({ method, requestHeader }: HandlerContext, maxMessageBytes: number): void {
+  const isOneMessage = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
+  const envelopeBytes = 5;
+  if (isOneMessage && Number(requestHeader.get('content-length') ?? 0) > maxMessageBytes + envelopeBytes) {
+    throw tooLarge('the message', maxMessageBytes);
+  }
 }
 
 function mountOwn(

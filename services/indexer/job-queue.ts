@@ -18,8 +18,10 @@ export interface Progress {
 export interface Checkpoint {
   /** A version may have been begun for it, which must be published or abandoned. */
   isBuilding: boolean;
-  /** Set once all is written and only the publish is left. */
-  publish?: { version: string; expectedDocumentCount: string };
+  /** That version, once it is known. */
+  version?: string;
+  /** Set once all is written and only the publish is left: documents that the version must hold. */
+  expectedDocumentCount?: string;
 }
 
 /** A job to add. */

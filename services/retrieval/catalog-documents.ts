@@ -2,7 +2,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { Row, Statement } from '#kit/sqlite/protocol.ts';
 import { newRevision } from './catalog-versions.ts';
 import { forever, type Scope } from './index-row.ts';
-import { oneOf, scopeCondition } from './sqlite-rows.ts';
+import { oneOf, visibleCondition } from './sqlite-rows.ts';
 import type { TenantFiles } from './tenant-files.ts';
 import type { VectorSpace } from './vector-store.ts';
 
@@ -99,13 +99,18 @@ export interface DocumentCatalog {
     corpusId: number,
     documentIds: readonly string[],
   ): Promise<{ documentCount: number; keys: number[] }>;
-  /** Passages by key, as far as the scope holds them; in no order. */
-  passages(tenant: string, keys: readonly number[], scope: Scope, signal: AbortSignal): Promise<PassageRecord[]>;
+  /** Passages by key, as far as the scope holds them and the caller may see them; in no order. */
+  passages(
+    tenant: string,
+    keys: readonly number[],
+    scope: Omit<Scope, 'filter'>,
+    signal: AbortSignal,
+  ): Promise<PassageRecord[]>;
   /** Passages of live versions by chunk id, in the order of the ids. */
   livePassages(
     tenant: string,
     chunkIds: readonly string[],
-    scope: Scope,
+    scope: Omit<Scope, 'filter'>,
     signal: AbortSignal,
   ): Promise<PassageRecord[]>;
   /** A page of a version's documents in order of id. */
@@ -203,7 +208,7 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       return { documentCount: Number(documents[0]?.count ?? 0), keys: chunks.map(({ id }) => id as number) };
     },
     async passages(tenant, keys, scope, signal) {
-      const condition = scopeCondition(scope, 'document');
+      const condition = visibleCondition(scope, 'document');
       const rows = await files.read(
         tenant,
         {
@@ -216,7 +221,7 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       return rows.map(toPassage);
     },
     async livePassages(tenant, chunkIds, scope, signal) {
-      const condition = scopeCondition(scope, 'document');
+      const condition = visibleCondition(scope, 'document');
       const rows = await files.read(
         tenant,
         {

@@ -108,7 +108,9 @@ export function createVersionCatalog(files: TenantFiles, random: () => number): 
       };
     },
     async createCorpus(tenant, name) {
-      const epoch = Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0');
+      const epoch = Math.floor(random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0');
       await files.write(tenant, [
         { sql: 'INSERT INTO tenant SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM tenant)', params: [epoch] },
         { sql: 'INSERT INTO corpus (name) VALUES (?) ON CONFLICT DO NOTHING', params: [name] },

@@ -5,7 +5,16 @@ import type { ListedDocument } from './catalog-documents.ts';
 import { prepareBatch } from './prepare.ts';
 import { findOrphans } from './reconcile.ts';
 import type { TenantIndex } from './tenant-index.ts';
-import { corpusOf, type IndexParts, requireBuilding, revisionOf, versionNotFound, versionOf } from './versions.ts';
+import { isVisible } from './tenant-state.ts';
+import {
+  corpusNotFound,
+  corpusOf,
+  type IndexParts,
+  requireBuilding,
+  revisionOf,
+  versionNotFound,
+  versionOf,
+} from './versions.ts';
 
 /** Documents of a page of ListIndexedDocuments. */
 const pageSize = 1000;
@@ -40,10 +49,7 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
     for (const [corpusId, noted] of byCorpus) {
       const documentIds = noted.map(({ documentId }) => documentId);
       const change = { kind: 'purge', documentIds } as const;
-      await Promise.all([
-        vectors.apply(tenant, corpusId, undefined, change),
-        keywords.apply(tenant, corpusId, change),
-      ]);
+      await Promise.all([vectors.apply(tenant, corpusId, undefined, change), keywords.apply(tenant, corpusId, change)]);
       await records.endPurge(tenant, corpusId, documentIds);
     }
     purgedKeys.clear();
@@ -86,10 +92,7 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
       const documentCount = await records.countDocuments(tenant, corpusId, wanted, documentIds);
       // Last in the catalog: a removal that fails half-way is still to be done, and doing it again is harmless.
       const change = { kind: 'replace', version: wanted, documentIds, rows: [] } as const;
-      await Promise.all([
-        vectors.apply(tenant, corpusId, undefined, change),
-        keywords.apply(tenant, corpusId, change),
-      ]);
+      await Promise.all([vectors.apply(tenant, corpusId, undefined, change), keywords.apply(tenant, corpusId, change)]);
       await records.remove(tenant, corpusId, wanted, documentIds);
       return documentCount;
     },
@@ -118,6 +121,7 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
     ): AsyncIterable<ListedDocument[]> {
       const isService = principal.roles.includes(Role.SERVICE);
       const first = corpusOf(index.state.corpora, corpusName);
+      if (!isVisible(index.state, first, principal)) throw corpusNotFound(corpusName);
       const version = wanted || first.live;
       if (version === 0) return;
       for (let after = ''; ; ) {

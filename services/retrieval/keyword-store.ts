@@ -25,8 +25,8 @@ export interface KeywordStore {
   count(tenant: string, corpusId: number, version: number, signal: AbortSignal): Promise<number>;
   /** Keys of all rows of a corpus above `after`, ascending, at most `limit`. */
   listKeys(tenant: string, corpusId: number, after: number, limit: number, signal: AbortSignal): Promise<number[]>;
-  /** Called after a version was published: time to tidy up. Never needed for a right answer. */
-  settle(tenant: string, corpusId: number): Promise<void>;
+  /** Called after a version was published: time to tidy up, until `signal` aborts. Never needed for a right answer. */
+  settle(tenant: string, corpusId: number, signal: AbortSignal): Promise<void>;
   /** Frees everything. */
   close(): Promise<void>;
 }

@@ -116,15 +116,17 @@ export function oneOf(column: string): string {
 
 /** The condition that a row is in the scope's corpora and versions, may be seen by the caller, and passes the filter. */
 export function scopeCondition(scope: Scope, table: string): Statement {
+  const visible = visibleCondition(scope, table);
   const filter = filterCondition(scope.filter, table);
+  return { sql: `${visible.sql}${filter.sql}`, params: [...visible.params, ...filter.params] };
+}
+
+/** The condition that a row is in the scope's corpora and versions and may be seen by the caller. */
+export function visibleCondition({ corpora, aclIds }: Omit<Scope, 'filter'>, table: string): Statement {
   const version = `(${table}.corpus_id = ? AND ${table}.added_in <= ? AND ${table}.removed_in > ?)`;
   return {
-    sql: `${oneOf(`${table}.acl_id`)} AND ${anyOf(scope.corpora.map(() => version))}${filter.sql}`,
-    params: [
-      JSON.stringify(scope.aclIds),
-      ...scope.corpora.flatMap(({ corpusId, version }) => [corpusId, version, version]),
-      ...filter.params,
-    ],
+    sql: `${oneOf(`${table}.acl_id`)} AND ${anyOf(corpora.map(() => version))}`,
+    params: [JSON.stringify(aclIds), ...corpora.flatMap(({ corpusId, version: at }) => [corpusId, at, at])],
   };
 }
 

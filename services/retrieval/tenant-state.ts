@@ -115,3 +115,12 @@ async function readCounts(catalog: Catalog, tenant: string, corpus: CorpusRecord
   return new Map(counts.map(({ aclId, documentCount, chunkCount }) => [aclId, { documentCount, chunkCount }]));
 }
 
+/** The state of a tenant without any corpus. */
+export const emptyTenantState: TenantState = {
+  revision: '',
+  revisionNumber: 0,
+  epoch: '',
+  corpora: new Map(),
+  aclIdsOf: () => [],
+  visibleCounts: () => ({ documentCount: 0, chunkCount: 0 }),
+};

@@ -46,17 +46,24 @@ export interface Range {
 }
 
 /**
- * Where a passage is in its document: at its offsets, if what stands there is still the passage; else where its text is
- * found. `undefined` where the document no longer holds it.
+ * Where a passage is in its document: where its very text is, nearest to its offsets; else at its offsets, if what stands
+ * there is alike. `undefined` where the document no longer holds it.
  */
 export function locatePassage(
   text: string,
   passage: Pick<Passage, 'text' | 'startOffset' | 'endOffset'>,
 ): Range | undefined {
   const { startOffset: start, endOffset: end } = passage;
+  const found = findNearest(text, passage.text, start);
+  if (found !== undefined) return { start: found, end: found + passage.text.length };
   if (start < end && end <= text.length && isAlike(text.slice(start, end), passage.text)) return { start, end };
-  const found = passage.text === '' ? -1 : text.indexOf(passage.text);
-  return found < 0 ? undefined : { start: found, end: found + passage.text.length };
+  return undefined;
+}
+
+function findNearest(text: string, part: string, place: number): number | undefined {
+  if (part === '') return undefined;
+  const found = [text.lastIndexOf(part, place), text.indexOf(part, place)].filter((index) => index >= 0);
+  return found.sort((a, b) => Math.abs(a - place) - Math.abs(b - place))[0];
 }
 
 /** Whether most pairs of letters of the one are in the other: cleaning may have changed blanks and marks in between. */

@@ -1,6 +1,7 @@
 import { Fragment, type ReactNode, useMemo } from 'react';
 import type { Range } from './evidence.ts';
-import { type Block, type Inline, parseMarkdown } from './markdown-parse.ts';
+import type { Inline } from './markdown-inline.ts';
+import { type Block, parseMarkdown } from './markdown-parse.ts';
 
 /** How blocks are shown. */
 export interface MarkdownOptions {

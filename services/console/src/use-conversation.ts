@@ -29,6 +29,7 @@ export interface ConversationControl {
 export function useConversation(api: Api, onSettled: () => void): ConversationControl {
   const [conversation, dispatch] = useReducer(updateConversation, emptyConversation);
   const running = useRef<AbortController>(undefined);
+  const askedCount = useRef(0);
   useEffect(() => () => running.current?.abort(), []);
 
   const begin = () => {
@@ -41,7 +42,8 @@ export function useConversation(api: Api, onSettled: () => void): ConversationCo
     if (isBusy(conversation)) return;
     const signal = begin();
     const { sessionId } = conversation;
-    const answer = startAnswer(crypto.randomUUID(), question, sessionId, performance.now());
+    askedCount.current += 1;
+    const answer = startAnswer(`asked-${askedCount.current}`, question, sessionId, performance.now());
     dispatch({ kind: 'asked', answer });
     const request = { question, sessionId, corpora: [...scope.corpora], model: scope.model, bypassCache };
     void streamAnswer(api.chat, request, signal, (updates) => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
@@ -14,7 +14,7 @@ import {
   type Turn,
   TurnSchema,
 } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { CitationSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
@@ -23,8 +23,16 @@ import { notFound, rpcError } from '#kit/errors.ts';
 import { type AnswerEventInit, returnsSources } from './answers.ts';
 import { documents } from './documents.ts';
 
-/** The content policy of the edge; what breaks it fails in the browser test as it would there. */
-const contentPolicy = "default-src 'self'";
+/** The content policy of the edge: what breaks it fails in the browser test as it would there. */
+const contentPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
 
 const mediaTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
@@ -54,6 +62,8 @@ export interface StandIn {
   answer: Answerer;
   /** Whether it gives its keys away, as a server in development does. */
   development: boolean;
+  /** Keys that are no longer accepted. */
+  revoked: Set<string>;
   close(): Promise<void>;
 }
 
@@ -67,7 +77,15 @@ export async function startStandIn(dist: string): Promise<StandIn> {
     callers: [],
     answer: () => [],
     development: true,
+    revoked: new Set(),
     close,
+  };
+
+  /** The key of a caller; refuses one that is not known. */
+  const callerOf = (context: HandlerContext): string => {
+    const key = context.requestHeader.get('authorization')?.replace(/^Bearer /, '') ?? '';
+    if ((key === keys.staff || key === keys.customer) && !standIn.revoked.has(key)) return key;
+    throw rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the API key is not known');
   };
 
   const routes = (router: ConnectRouter) => {
@@ -87,7 +105,8 @@ export async function startStandIn(dist: string): Promise<StandIn> {
         const turn = create(TurnSchema, { question: request.question, answerId, citations: [] });
         for await (const event of standIn.answer(request, context.signal)) {
           if (event.case === 'textDelta') turn.answer += event.value?.text ?? '';
-          if (event.case === 'citation') turn.citations.push(event.value as Citation);
+          if (event.case === 'citation')
+            turn.citations.push(create(CitationSchema, event.value as MessageInitShape<typeof CitationSchema>));
           if (event.case === 'done') session.turns.push(turn);
           yield reply(event);
         }
@@ -154,13 +173,6 @@ export async function startStandIn(dist: string): Promise<StandIn> {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   }
-}
-
-/** The key of a caller; refuses one that is not known. */
-function callerOf(context: HandlerContext): string {
-  const key = context.requestHeader.get('authorization')?.replace(/^Bearer /, '') ?? '';
-  if (key === keys.staff || key === keys.customer) return key;
-  throw rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the API key is not known');
 }
 
 function visible(caller: string) {

@@ -7,7 +7,7 @@ import { notFound } from '#kit/errors.ts';
 import { createEventStream, type EventStream } from '../event-stream.ts';
 import { sendJson } from '../http-error.ts';
 import { readJsonBody } from '../json-body.ts';
-import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, signalOf } from '../json-route.ts';
+import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, workFor } from '../json-route.ts';
 import { isGone } from '../sender.ts';
 import { joinTextDeltas } from '../text-deltas.ts';
 import { streamCompletion, toCompletion } from './completion.ts';
@@ -18,7 +18,7 @@ import { defaultModel, readCompletionRequest } from './request.ts';
 export function createCompletions(chat: Client<typeof ChatService>, deps: JsonRouteDeps): JsonRoute {
   const { admit, limits, log, clock } = deps;
   return async (request, response) => {
-    const signal = signalOf(response);
+    const { signal, abort } = workFor(response);
     let stream: EventStream | undefined;
     try {
       const { token } = await admit(headersOf(request), signal);
@@ -33,6 +33,7 @@ export function createCompletions(chat: Client<typeof ChatService>, deps: JsonRo
         sendJson(response, 200, await toCompletion(events, completion, createdAt));
       }
     } catch (error) {
+      abort();
       if (isGone(response)) return;
       logBug(log, '/v1/chat/completions', error);
       if (stream === undefined || !stream.opened()) return sendOpenAiError(response, error);
@@ -57,7 +58,7 @@ export function createModels(llm: Client<typeof LLMGatewayService>, deps: JsonRo
   const { admit, log, clock } = deps;
   const startedAt = Math.floor(clock() / 1000);
   return (id) => async (request, response) => {
-    const signal = signalOf(response);
+    const { signal } = workFor(response);
     try {
       const { token } = await admit(headersOf(request), signal);
       const { models } = await llm.listModels({}, actAs(token, { signal }));

@@ -20,6 +20,8 @@ interface Unit extends Range {
 
 /** A section this much longer than the target stays whole: two halves would each say less. */
 const tolerance = 1.2;
+/** What moves on to what it leads in is at most this share of a chunk. */
+const leadInShare = 0.25;
 
 /** Ranges of the section that are the chunks, in order; together they hold all of it. */
 export function cutSection(text: string, section: Section, options: ChunkOptions): Range[] {
@@ -27,9 +29,7 @@ export function cutSection(text: string, section: Section, options: ChunkOptions
   const limit = targetTokens * tolerance;
   if (section.tokens <= limit) return [hull(section.blocks)];
   const units = section.blocks.flatMap((block) => unitsOf(text, block, targetTokens));
-  // Parts of like length: a last chunk of three words would never be found.
-  const aim = section.tokens / Math.ceil(section.tokens / targetTokens);
-  const parts = pack(units, aim, limit);
+  const parts = pack(units, targetTokens, limit);
   return parts.map((part, index) => {
     const before = parts[index - 1];
     const range = hull(part);
@@ -37,17 +37,24 @@ export function cutSection(text: string, section: Section, options: ChunkOptions
   });
 }
 
-function pack(units: readonly Unit[], aim: number, limit: number): Unit[][] {
+/** Units in parts of like length: a last chunk of three words would never be found. */
+function pack(units: readonly Unit[], targetTokens: number, limit: number): Unit[][] {
   const parts: Unit[][] = [];
   let part: Unit[] = [];
   let tokens = 0;
+  let leftTokens = units.reduce((sum, unit) => sum + unit.tokens, 0);
+  const aimOf = () => leftTokens / Math.ceil(leftTokens / targetTokens);
+  let aim = aimOf();
   for (const unit of units) {
-    const isFull = tokens + unit.tokens > limit || (tokens >= aim * 0.5 && tokens + unit.tokens / 2 > aim);
+    const isFull = tokens + unit.tokens > limit || tokens + unit.tokens / 2 > aim;
     if (part.length > 0 && isFull) {
-      const moved = takeLeadIn(part);
+      const moved = takeLeadIn(part, limit * leadInShare);
+      const movedTokens = moved.reduce((sum, { tokens }) => sum + tokens, 0);
       parts.push(part);
+      leftTokens -= tokens - movedTokens;
+      aim = aimOf();
       part = moved;
-      tokens = moved.reduce((sum, { tokens }) => sum + tokens, 0);
+      tokens = movedTokens;
     }
     part.push(unit);
     tokens += unit.tokens;
@@ -56,10 +63,15 @@ function pack(units: readonly Unit[], aim: number, limit: number): Unit[][] {
   return parts;
 }
 
-/** Takes the units off the end that must not be parted from what follows; never all of them. */
-function takeLeadIn(part: Unit[]): Unit[] {
+/** Takes the units off the end that must not be parted from what follows: never all, and no more than a little. */
+function takeLeadIn(part: Unit[], maxTokens: number): Unit[] {
   let kept = part.length;
-  while (kept > 1 && part[kept - 1]?.leadsIn === true) kept--;
+  let tokens = 0;
+  while (kept > 1 && part[kept - 1]?.leadsIn === true) {
+    tokens += part[kept - 1]?.tokens ?? 0;
+    if (tokens > maxTokens) break;
+    kept--;
+  }
   return part.splice(kept);
 }
 

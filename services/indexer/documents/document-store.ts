@@ -76,7 +76,8 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
       const rows = documents.map((document) => toRow(scope, jobId, document, nowMs));
       const grants = documents.flatMap(({ documentId, contentHash, groups }) =>
         (groups.length === 0 ? [everyone] : [...new Set(groups)]).map((grp) => ({
-          ...scope,
+          tenant: scope.tenant,
+          corpus: scope.corpus,
           grp,
           document_id: documentId,
           content_hash: contentHash,

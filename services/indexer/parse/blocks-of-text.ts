@@ -1,7 +1,8 @@
 import type { Block, BlockKind } from './blocks.ts';
 
 const fence = /^\s*(?:```|~~~)/;
-const atxHeading = /^(#{1,6})\s+(\S.*?)\s*#*$/;
+const atxHeading = /^(#{1,6})[ \t]+(?=\S)/;
+const atxLengthMax = 1000;
 const listItem = /^\s*(?:[-*+•·]\s+|\(?\d{1,3}[.)]\s+|\d{1,3}、|[（(][\d一二三四五六七八九十]{1,3}[)）])\S/;
 const tableRow = /^\s*\|.*\|\s*$/;
 /** `一、时间`, `第三章 退货`, `（二）范围`: how Chinese notices and rules number their parts. */
@@ -65,8 +66,11 @@ function* linesOf(text: string): Iterable<{ start: number; end: number }> {
 }
 
 function headingOf(line: string, isAfterBreak: boolean): { level: number; heading: string } | undefined {
-  const atx = atxHeading.exec(line);
-  if (atx !== null) return { level: (atx[1] as string).length, heading: atx[2] as string };
+  const atx = line.length <= atxLengthMax ? atxHeading.exec(line) : null;
+  if (atx !== null) {
+    const heading = line.slice(atx[0].length).trimEnd().replace(/#+$/, '').trimEnd();
+    if (heading !== '') return { level: (atx[1] as string).length, heading };
+  }
   const words = line.trim();
   if (!isAfterBreak || words.length > headingLengthMax || /[。；：，,.;:！？!?]$/.test(words)) return undefined;
   const numbered = numberedHeading.exec(words);

@@ -18,7 +18,7 @@ const partCredit = 0.8;
 
 /** How far a text holds a term, 0 to 1. Between them: a part of a Chinese word. */
 export function matchTerm({ text, isHan }: Term, { plain, tokens }: SearchText): number {
-  if (!isHan) return tokens.has(text) ? 1 : 0;
+  if (!isHan) return tokens.has(text) || (plainNumber.test(text) && isInRange(Number(text), plain)) ? 1 : 0;
   if (plain.includes(text)) return 1;
   const characters = [...text];
   if (characters.length < 3) return 0;
@@ -27,4 +27,15 @@ export function matchTerm({ text, isHan }: Term, { plain, tokens }: SearchText):
     if (plain.includes(`${characters[index - 1]}${characters[index]}`)) found += 1;
   }
   return (partCredit * found) / (characters.length - 1);
+}
+
+const plainNumber = /^\d{1,6}(?:\.\d{1,3})?$/;
+const range = /(?<![\d.-])(\d{1,6}(?:\.\d{1,3})?)\s?[-–—~～至到]\s?(\d{1,6}(?:\.\d{1,3})?)(?![\d.-])/g;
+
+/** Whether a text names a range that holds the number: 70–89 is about 85. */
+function isInRange(value: number, plain: string): boolean {
+  for (const [, from, to] of plain.matchAll(range)) {
+    if (Number(from) <= value && value <= Number(to)) return true;
+  }
+  return false;
 }

@@ -33,12 +33,16 @@ const words = (list: string): ReadonlySet<string> => new Set(list.trim().split(/
 const englishFrame = words(`
   mani much long often soon pleas tell want need know get got go goe let say said ask question happen mean work
   possibl allow abl mai might must shall would like help possibli name call anyth someth differ kind type use
-  us one two way thing make made take give given`);
+  us on two way thing make made take give given now ever never still yet alreadi even realli actual`);
 const chineseFrame = words(`
   什么 怎么 怎样 如何 为什么 为何 哪 哪些 哪个 哪里 哪儿 哪家 哪一 是否 可以 可 能 能否 能不能 可不可以 有没有 有 没有 多少 多久 多 几 几天
   几个 几点 几年 请问 请 一下 这个 那个 这 那 我们 你们 他们 我 你 您 吗 呢 吧 啊 么 的 了 是 在 和 与 或 要 想 会 需要 应该 应 该 得
   怎么办 怎么样 做 办 个 里 上 下 中 后 前 时 时候 就 都 也 还 又 再 才 被 把 给 对 从 到 为 以 而 但 不 让 用 使用 进行 关于 之 其 所 如果
-  算 叫 说 问 知道 帮 帮忙 谁 吧 呀 哦 一 一个 来 去 过 着 等 及 将 于 由 向 比 每`);
+  算 叫 说 问 知道 帮 帮忙 谁 哦 一 一个 来 去 过 着 等 及 将 于 由 向 比 每 内 之内 以内 之前 以前 之后 以后 之外 以外 期间 别 别的 其他
+  不要 不能 的是 做的 的话 意思 处理 一共 总共 现在 目前 已经 一直 还是 或者 以及 并且 而且 年 月 日 天 多长 什么样 何 款 家 位 项 份 次 张 件`);
+/** Words for the kind of answer: what they want also shows in it, so they weigh little. English as stems. */
+const kindWords = words(`
+  多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 period cost price fee amount monei dai week month year hour minut`);
 
 const kinds: readonly (readonly [AnswerKind, RegExp])[] = [
   ['time', /多久|多长时间|几天|几个?(?:月|周|年|小时|工作日|星期)|什么时候|何时|几点|哪天|时限|时效|期限|有效期/u],
@@ -52,7 +56,6 @@ const kinds: readonly (readonly [AnswerKind, RegExp])[] = [
 ];
 
 const segmenter = new Intl.Segmenter('zh', { granularity: 'word' });
-const han = /\p{sc=Han}/u;
 const exact = /^(?=.*\d)(?=.*[a-z])[a-z0-9.-]+$/;
 const year = /^(?:19|20)\d\d$/;
 
@@ -60,6 +63,7 @@ const year = /^(?:19|20)\d\d$/;
 export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
   const plain = normalizeText(text);
   const terms = new Map<string, Term>();
+  const names = namesIn(text);
   const add = (term: Term) => {
     if (!terms.has(term.text)) terms.set(term.text, term);
   };
@@ -67,13 +71,13 @@ export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
   for (const token of tokenize(latinOf(plain), { mode: 'query' })) {
     if (englishFrame.has(token) || (token.length === 1 && !/\d/.test(token))) continue;
     const isExact = exact.test(token) || year.test(token);
-    add({ text: token, isHan: false, isExact, weight: /^\d+(?:\.\d+)?$/.test(token) && !isExact ? 0.3 : 1 });
+    const isNumber = /^\d+(?:\.\d+)?$/.test(token) && !isExact;
+    const weight = isNumber || kindWords.has(token) ? partWeight : names.has(token) ? nameWeight : 1;
+    add({ text: token, isHan: false, isExact, weight });
   }
-  for (const { segment, isWordLike } of segmenter.segment(plain)) {
-    if (isWordLike !== true || !han.test(segment)) continue;
-    const word = segment.replace(/[^\p{sc=Han}]/gu, '');
-    if (chineseFrame.has(word) || CHINESE_STOP_CHARACTERS.has(word)) continue;
-    add({ text: word, isHan: true, isExact: false, weight: [...word].length === 1 ? 0.4 : 1 });
+  for (const word of hanWords(plain)) {
+    const weight = [...word].length === 1 || kindWords.has(word) ? partWeight : 1;
+    add({ text: word, isHan: true, isExact: false, weight });
   }
   // The parts of a code say nothing beside the code itself: 9087 and ppr of ppr9087.
   const codes = [...terms.values()].filter((term) => term.isExact).map((term) => term.text);
@@ -85,6 +89,41 @@ export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
     terms: [...terms.values()],
     wants: kinds.find(([, pattern]) => pattern.test(plain))?.[0],
   };
+}
+
+/** Weight of a term that tells little by itself: one character, a plain number, a word for the kind of answer. */
+const partWeight = 0.4;
+/** Weight of a name: an answer about another place or person is none. */
+const nameWeight = 1.4;
+
+/** Stems of the words that stand with a capital inside a sentence. */
+function namesIn(text: string): ReadonlySet<string> {
+  const capitals = text.match(/(?<=[\p{Ll}\d,;:"'’)]\s)\p{Lu}\p{Ll}+/gu) ?? [];
+  return new Set(tokenize(capitals.join(' '), { mode: 'query' }));
+}
+
+/**
+ * The Chinese words of a question. Single characters next to each other are words that the dictionary does not know, mostly of
+ * two characters: 退货质检 is 退货 and 质检.
+ */
+function hanWords(plain: string): string[] {
+  const found: string[] = [];
+  let singles = '';
+  const flush = () => {
+    for (let rest = [...singles]; rest.length > 0; ) found.push(rest.splice(0, rest.length === 3 ? 3 : 2).join(''));
+    singles = '';
+  };
+  for (const { segment } of segmenter.segment(plain)) {
+    const isFrame = chineseFrame.has(segment) || CHINESE_STOP_CHARACTERS.has(segment);
+    if (!/^\p{sc=Han}+$/u.test(segment) || isFrame) flush();
+    else if ([...segment].length === 1) singles += segment;
+    else {
+      flush();
+      found.push(segment);
+    }
+  }
+  flush();
+  return found;
 }
 
 /** The text without Han, and without the hyphens that join plain words: out-of-warranty is found by its words. */

@@ -1,4 +1,5 @@
-import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Language, type Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { detectLanguage } from '#kit/text/language.ts';
 import { matchTerm, type SearchText, toSearchText } from './match.ts';
 import { type Question, showsKind, type Term } from './question.ts';
 import { readUnits, type Unit } from './units.ts';
@@ -26,62 +27,120 @@ export interface Scored {
 }
 
 /** How much a word counts that stands not in the unit but … */
-const context = { lead: 0.85, heading: 0.8, title: 0.6, neighbour: 0.45, passage: 0.25 } as const;
+const context = { lead: 0.85, heading: 0.9, title: 0.6, neighbour: 0.45, passage: 0.1 } as const;
+
+/** Support of a unit in another language that holds every code and year of the question: what can be told without its words. */
+const foreignSupport = 0.6;
+/** Worth of an answer from a passage that lacks a code or year which the question names. */
+const otherCodeFactor = 0.6;
+
+interface ReadPassage {
+  units: readonly Unit[];
+  texts: readonly SearchText[];
+  /** By unit, by term. */
+  own: readonly (readonly number[])[];
+  /** By term: in its title, in the headings above it, and anywhere in its text. */
+  inTitle: readonly number[];
+  inPath: readonly number[];
+  anywhere: readonly number[];
+  isForeign: boolean;
+  /** Worth by the stages before, 0 to 1: by rank, which every stage has, whatever its scores mean. */
+  prior: number;
+}
 
 /** Reads and scores the evidence for a question. */
 export function scoreEvidence(question: Question, evidence: readonly Passage[]): Scored {
-  const read = evidence.map((passage) => {
-    const units = readUnits(passage.text);
-    return {
-      units,
-      texts: units.map(({ text }) => toSearchText(text)),
-      headings: memo(toSearchText),
-      title: toSearchText(passage.title),
-      path: toSearchText(passage.headingPath.join(' ')),
-    };
-  });
-  const { terms } = question;
-  const own = read.map(({ texts }) => texts.map((text) => terms.map((term) => matchTerm(term, text))));
-  const weights = weigh(terms, own.flat());
-  const total = weights.reduce((sum, weight) => sum + weight, 0) || 1;
-  const priors = priorsOf(evidence);
-  const passages = read.map(({ units, texts, headings, title, path }, passage): ScoredUnit[] => {
-    const matches = own[passage] as number[][];
-    const anywhere = terms.map((_, term) => Math.max(0, ...matches.map((match) => match[term] as number)));
-    const inTitle = terms.map((term) => matchTerm(term, title));
-    const inPath = terms.map((term) => matchTerm(term, path));
-    return units.map((unit, index) => {
-      const mine = matches[index] as number[];
-      const heading = unit.heading === '' ? undefined : headings(unit.heading);
-      const lead = unit.leadIndex === undefined ? undefined : matches[unit.leadIndex];
-      const beside = [index - 1, index + 1].filter((at) => units[at]?.block === unit.block).map((at) => matches[at]);
-      let support = 0;
-      for (const [at, term] of terms.entries()) {
-        const best = Math.max(
-          mine[at] as number,
-          context.lead * (lead?.[at] ?? 0),
-          context.heading * Math.max(inPath[at] as number, heading === undefined ? 0 : matchTerm(term, heading)),
-          context.title * (inTitle[at] as number),
-          ...beside.map((match) => context.neighbour * (match?.[at] ?? 0)),
-          context.passage * (anywhere[at] as number),
-        );
-        support += (weights[at] as number) * best;
-      }
-      support /= total;
-      const score = support * shapeFactor(question, unit, texts[index] as SearchText) * (0.85 + 0.15 * (priors[passage] ?? 0));
-      return { unit, passage, index, support, score, own: mine };
-    });
-  });
+  const read = evidence.map((passage, rank) => readPassage(question, passage, 1 - rank / evidence.length));
+  const weights = weigh(question.terms, read);
+  // Another language is a last resort: only where no passage in the question's own names the codes that it asks about.
+  const isCovered = read.some(
+    ({ isForeign, anywhere, inTitle }) =>
+      !isForeign && question.terms.every(({ isExact }, at) => !isExact || anywhere[at] === 1 || inTitle[at] === 1),
+  );
+  const passages = read.map((passage, at) =>
+    passage.units.map((unit, index): ScoredUnit => {
+      const support = supportOf(question, weights, passage, index, !isCovered);
+      const shape = shapeFactor(question, unit, passage.texts[index] as SearchText);
+      const score = support * shape * (0.35 + 0.65 * passage.prior);
+      return { unit, passage: at, index, support, score, own: passage.own[index] as readonly number[] };
+    }),
+  );
   return { passages, weights };
 }
 
+function readPassage({ terms, language }: Question, passage: Passage, prior: number): ReadPassage {
+  const title = toSearchText(passage.title);
+  const path = toSearchText(passage.headingPath.join(' '));
+  const units = readUnits(passage.text).filter(({ text }) => text !== passage.title);
+  const texts = units.map(({ text }) => toSearchText(text));
+  const own = texts.map((text) => terms.map((term) => matchTerm(term, text)));
+  const written = passage.language || (detectLanguage(passage.text) === 'zh' ? Language.ZH : Language.EN);
+  return {
+    units,
+    texts,
+    own,
+    inTitle: terms.map((term) => matchTerm(term, title)),
+    inPath: terms.map((term) => matchTerm(term, path)),
+    anywhere: terms.map((_, at) => Math.max(0, ...own.map((match) => match[at] as number))),
+    isForeign: written !== (language === 'zh' ? Language.ZH : Language.EN),
+    prior,
+  };
+}
+
+function supportOf(
+  { terms }: Question,
+  weights: readonly number[],
+  passage: ReadPassage,
+  index: number,
+  takesForeign: boolean,
+): number {
+  const { units, own, inTitle, inPath, anywhere, isForeign } = passage;
+  const unit = units[index] as Unit;
+  const mine = own[index] as readonly number[];
+  const heading = unit.heading === '' ? undefined : toSearchText(unit.heading);
+  const lead = unit.leadIndex === undefined ? undefined : own[unit.leadIndex];
+  const beside = [index - 1, index + 1].filter((at) => units[at]?.block === unit.block).map((at) => own[at]);
+  let found = 0;
+  let total = 0;
+  let exactFound = 0;
+  let exactTotal = 0;
+  let isOther = false;
+  for (const [at, term] of terms.entries()) {
+    const weight = weights[at] as number;
+    const inHeading = Math.max(inPath[at] as number, heading === undefined ? 0 : matchTerm(term, heading));
+    const near = Math.max(mine[at] as number, context.lead * (lead?.[at] ?? 0), context.heading * inHeading);
+    const best = Math.max(
+      near,
+      context.title * (inTitle[at] as number),
+      ...beside.map((match) => context.neighbour * (match?.[at] ?? 0)),
+      context.passage * (anywhere[at] as number),
+    );
+    found += weight * best;
+    total += weight;
+    if (!term.isExact) continue;
+    exactFound += weight * near;
+    exactTotal += weight;
+    if (best === 0) isOther = true;
+  }
+  const support = (found / (total || 1)) * (isOther ? otherCodeFactor : 1);
+  if (!isForeign || !takesForeign || isOther || exactTotal === 0) return support;
+  return Math.max(support, (foreignSupport * exactFound) / exactTotal);
+}
+
+/** With fewer units than this, a word that one of them holds would seem as common as a word of them all. */
+const minUnits = 200;
 /** Rare among the units: telling. A term that none holds weighs most, so that what is missing counts against an answer. */
-function weigh(terms: readonly Term[], matches: readonly (readonly number[])[]): number[] {
+function weigh(terms: readonly Term[], passages: readonly ReadPassage[]): number[] {
+  const units = passages.flatMap(({ own }) => own);
   return terms.map(({ weight }, at) => {
-    const holders = matches.reduce((sum, match) => sum + (match[at] as number), 0);
-    return weight * Math.log(1 + (matches.length - holders + 0.5) / (holders + 0.5));
+    const holders = units.reduce((sum, own) => sum + (own[at] as number), 0);
+    return weight * Math.log(1 + (Math.max(units.length, minUnits) - holders + 0.5) / (holders + 0.5));
   });
 }
+
+/** A sentence that says what the page is about, and nothing of it. */
+const aboutItself =
+  /^(?:本(?:文|章|节|页|主题|文档)[^，。]{0,8}(?:介绍|说明|描述|讲述|适用)|this (?:topic|section|article|document|page|chapter|guide) (?:describes|explains|introduces|provides|covers|shows))/i;
 
 function shapeFactor({ wants }: Question, { text, kind }: Unit, { plain }: SearchText): number {
   let factor = 1;
@@ -89,20 +148,9 @@ function shapeFactor({ wants }: Question, { text, kind }: Unit, { plain }: Searc
   if (text.length < 8) factor *= 0.8;
   if (text.length > 400) factor *= 0.85;
   if (kind === 'code') factor *= 0.7;
-  if (/[？?]$/.test(text)) factor *= 0.5;
+  if (/[？?]$/.test(text)) factor *= 0.3;
+  if (aboutItself.test(text)) factor *= 0.5;
+  // A heading that is not marked as one.
+  if (kind === 'sentence' && text.length < 30 && /[\p{L}\p{N}]$/u.test(text)) factor *= 0.8;
   return factor;
-}
-
-/** Worth of the passages by the stages before, 0 to 1, best 1: their order, which every stage has, whatever its scores mean. */
-function priorsOf(evidence: readonly Passage[]): number[] {
-  return evidence.map((_, rank) => 1 - rank / Math.max(1, evidence.length));
-}
-
-function memo<Out>(work: (input: string) => Out): (input: string) => Out {
-  const known = new Map<string, Out>();
-  return (input) => {
-    const found = known.get(input) ?? work(input);
-    known.set(input, found);
-    return found;
-  };
 }

@@ -42,8 +42,10 @@ export function readUnits(text: string): Unit[] {
   let lastEnd = 0;
 
   const push = (unit: Pick<Unit, 'kind' | 'text'> & Partial<Unit>) => {
-    if (unit.text === '' || !/[\p{L}\p{N}]/u.test(unit.text)) return;
-    units.push({ block, heading, leadIndex: lead, number: undefined, ...unit });
+    const text = unit.kind === 'code' ? unit.text : withoutPipes(unit.text);
+    // A step that is a question belongs to a table of contents.
+    if (!/[\p{L}\p{N}]/u.test(text) || (unit.kind === 'step' && questionEnd.test(text))) return;
+    units.push({ block, heading, leadIndex: lead, number: undefined, ...unit, text });
   };
   for (const { start, end } of splitSentences(source)) {
     const raw = source.slice(start, end);
@@ -92,16 +94,17 @@ export function readUnits(text: string): Unit[] {
       continue;
     }
     const last = units.at(-1);
-    if (last?.kind === 'step' && !isParagraph && last.block === block) {
+    if (last?.kind === 'step' && last.block === block && /^[^\n]*$|\n[ \t]+$/.test(between)) {
       // The step goes on: its next sentence, or a line that hangs below its marker.
-      last.text = join(last.text, plain);
+      last.text += gapAfter(last.text) + plain;
       continue;
     }
     if (isParagraph || last?.kind === 'step') {
       block += 1;
       lead = undefined;
     }
-    if (questionEnd.test(plain) && plain.length <= 80 && isParagraph) {
+    const isLine = (start === 0 || between.includes('\n')) && (end === source.length || source[end] === '\n');
+    if (questionEnd.test(plain) && isLine) {
       heading = plain;
       isQuestion = true;
       lead = undefined;
@@ -119,10 +122,9 @@ export function readUnits(text: string): Unit[] {
   return units;
 }
 
-/** Two sentences after one another, as the language writes them. */
-export function join(before: string, after: string): string {
-  const isTight = /[\p{sc=Han}。！？；：，、”）】》]$/u.test(before);
-  return before === '' || isTight ? before + after : `${before} ${after}`;
+/** What stands between a sentence and what follows it, as its language writes: nothing after Chinese, else a space. */
+export function gapAfter(text: string): '' | ' ' {
+  return text === '' || /[\p{sc=Han}。！？；：，、”）】》]$/u.test(text) ? '' : ' ';
 }
 
 function cellsOf(line: string): string[] {
@@ -139,9 +141,21 @@ function rowText(header: readonly string[], cells: readonly string[]): string {
   const [colon, semicolon] = isChinese ? ['：', '；'] : [': ', '; '];
   return cells
     .flatMap((cell, index) => {
-      if (cell === '') return [];
+      const value = cell.replace(/[。；;.]$/, '');
+      if (value === '') return [];
       const name = header[index] ?? '';
-      return [name === '' || name === cell ? cell : `${name}${colon}${cell}`];
+      return [name === '' || name === cell ? value : `${name}${colon}${value}`];
     })
     .join(semicolon);
+}
+
+/** A table that is broken over lines leaves its bars in the text. */
+function withoutPipes(text: string): string {
+  if (!/^\||\|$|\s\||\|\s|[。；]\|/.test(text)) return text;
+  const separator = /\p{sc=Han}/u.test(text) ? '；' : '; ';
+  return text
+    .split('|')
+    .map((part) => part.trim().replace(/[；;]$/, ''))
+    .filter((part) => /[\p{L}\p{N}]/u.test(part))
+    .join(separator);
 }

@@ -21,7 +21,7 @@ export function AnswerFooter({ answer, onRate, onFresh }: AnswerFooterProps) {
   const cached = cachedText(answer.done?.cacheLayer ?? CacheLayer.UNSPECIFIED, texts);
   return (
     <footer className="answer-footer">
-      {answer.answerId !== '' && <Feedback onRate={onRate} />}
+      {answer.phase === 'done' && answer.answerId !== '' && <Feedback onRate={onRate} />}
       {answer.text !== '' && <CopyButton text={answer.text} />}
       <span className="spacer" />
       {cached !== undefined && (
@@ -85,7 +85,10 @@ function detailRows(answer: Answer, texts: Messages): [string, string][] {
     }
   }
   for (const { name, detail, latencyMs, state } of answer.stages) {
-    const parts = [latencyMs === undefined ? texts.stageStates[state] : formatMs(latencyMs), detail];
+    const parts = [
+      latencyMs === undefined || state === 'skipped' ? texts.stageStates[state] : formatMs(latencyMs),
+      detail,
+    ];
     rows.push([texts.stages[name], parts.filter((part) => part !== '').join(' · ')]);
   }
   if (done?.traceId) rows.push([texts.answer.trace, done.traceId]);

@@ -32,12 +32,7 @@ export function AnswerNotices({ answer, onAskAgain }: { answer: Answer; onAskAga
       {answer.done?.degradations.map(({ stage, reason, effect }) => {
         const name = stageName(stage);
         return (
-          <Notice
-            key={`${stage}-${reason}`}
-            tone="warning"
-            testId="degradation"
-            title={texts.answer.degraded(texts.stages[name].toLowerCase())}
-          >
+          <Notice key={`${stage}-${reason}`} tone="warning" testId="degradation" title={texts.degraded[name]}>
             <p>{[reason, effect].filter((part) => part !== '').join(' → ')}</p>
           </Notice>
         );

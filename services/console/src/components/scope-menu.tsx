@@ -30,7 +30,7 @@ export function ScopeMenu({ overview, scope, onScope }: ScopeMenuProps) {
 
   const corpora = overview?.corpora ?? [];
   const models = overview?.models ?? [];
-  if (corpora.length === 0) return null;
+  if (corpora.length < 2 && models.length < 2) return null;
   const label = scope.corpora.length === 0 ? texts.composer.allCorpora : scope.corpora.join(', ');
   const toggle = (name: string) => {
     const chosen = scope.corpora.includes(name)

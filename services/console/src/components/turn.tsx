@@ -76,7 +76,7 @@ export function Turn({ answer, last, openedMarker, onOpen, onRate, onAskAgain, o
             </p>
           )}
           <div className={settled ? 'prose' : 'prose writing'}>
-            <Markdown text={answer.text} open={!settled} marker={marker} />
+            <Markdown text={answer.text} open={answer.phase !== 'done'} marker={marker} />
           </div>
           {refused && <p className="refused-advice">{texts.answer.refusedText}</p>}
         </div>

@@ -4,15 +4,15 @@ import { type Answer, isSettled } from '../ask.ts';
 import { isBusy } from '../conversation.ts';
 import { citedMarkers, type Evidence, evidenceOf } from '../evidence.ts';
 import { type PageLanguage, useMessages } from '../i18n/index.ts';
-import { fetchOverview } from '../overview.ts';
 import { type Scope, useConversation } from '../use-conversation.ts';
 import type { Credentials, Persona } from '../use-credentials.ts';
-import { useLoaded } from '../use-loaded.ts';
 import { useMedia } from '../use-media.ts';
+import { useOverview } from '../use-overview.ts';
 import { useSessions } from '../use-sessions.ts';
 import { Composer } from './composer.tsx';
 import { DocumentPanel } from './document-panel.tsx';
 import { FailureNotice } from './failure-notice.tsx';
+import { JumpButton } from './jump-button.tsx';
 import { SessionRail } from './session-rail.tsx';
 import { TopBar } from './top-bar.tsx';
 import { Turn } from './turn.tsx';
@@ -44,7 +44,7 @@ export function Workspace(props: WorkspaceProps) {
   const sessions = useSessions(api);
   const control = useConversation(api, sessions.reload);
   const { conversation } = control;
-  const overview = useLoaded((signal) => fetchOverview(api, signal), [api]);
+  const overview = useOverview(api);
   const [scope, setScope] = useState<Scope>({ corpora: [], model: '' });
   const [opened, setOpened] = useState<Opened>();
   const narrow = useMedia('(max-width: 760px)');
@@ -68,20 +68,21 @@ export function Workspace(props: WorkspaceProps) {
   ];
   const isRefused = refused.some((failure) => failure?.kind === 'credentials');
   useEffect(() => {
-    if (isRefused) onRefused();
+    if (!isRefused) return;
+    if (last?.failure?.kind === 'credentials') onDraft(last.question); // ready to be asked with another key
+    onRefused();
   }, [isRefused, onRefused]);
 
   // The session is in the address, so that a reload comes back to it.
   const { open, clear } = control;
+  const [firstSessionId] = useState(sessionInAddress);
   useEffect(() => {
-    const sessionId = sessionInAddress();
-    if (sessionId !== '') open(sessionId);
+    if (firstSessionId !== '') open(firstSessionId);
     else field.current?.focus();
-  }, [open]);
+  }, [open, firstSessionId]);
   useEffect(() => {
     if (conversation.opening || conversation.failure !== undefined) return;
-    const hash = conversation.sessionId === '' ? '' : `#session=${encodeURIComponent(conversation.sessionId)}`;
-    if (hash !== window.location.hash) window.history.replaceState(null, '', hash || window.location.pathname);
+    keepInAddress(conversation.sessionId);
   }, [conversation.sessionId, conversation.opening, conversation.failure]);
 
   // A new question goes to the top, and its answer grows below it without moving.
@@ -91,14 +92,25 @@ export function Workspace(props: WorkspaceProps) {
     turn?.scrollIntoView({ block: 'start', behavior: prefersCalm() ? 'instant' : 'smooth' });
   }, [last?.key]);
 
+  // An earlier conversation opens at its last question.
+  useEffect(() => {
+    if (conversation.opening) return;
+    scroller.current?.querySelector('.turn:last-child')?.scrollIntoView({ block: 'start', behavior: 'instant' });
+  }, [conversation.opening]);
+
   const title = conversation.answers[0]?.question ?? '';
   useEffect(() => {
     document.title = title === '' ? 'ragmesh' : `${title.slice(0, 60)} · ragmesh`;
   }, [title]);
 
+  // The button that was pressed gives way to another. On a touch screen the focus would bring up the keyboard.
+  const focusField = () => {
+    if (!window.matchMedia('(pointer: coarse)').matches) field.current?.focus();
+  };
   const ask = (question: string) => {
     control.ask(question, scope);
     onDraft('');
+    focusField();
   };
   const startNew = useCallback(() => {
     clear();
@@ -112,6 +124,7 @@ export function Workspace(props: WorkspaceProps) {
   };
   const changePersona = (persona: Persona) => {
     if (draft.trim() === '' && last !== undefined) onDraft(last.question); // ready to be asked as the other
+    keepInAddress(''); // nobody opens another's session
     onPersona(persona);
   };
 
@@ -193,6 +206,7 @@ export function Workspace(props: WorkspaceProps) {
               />
             ))}
           </div>
+          {conversation.answers.length > 0 && <JumpButton scroller={scroller} />}
         </div>
         <Composer
           draft={draft}
@@ -203,7 +217,10 @@ export function Workspace(props: WorkspaceProps) {
           scope={scope}
           onScope={setScope}
           onAsk={ask}
-          onStop={control.stop}
+          onStop={() => {
+            control.stop();
+            focusField();
+          }}
           field={field}
         />
         <p className="hidden" role="status" data-testid="status">
@@ -253,6 +270,13 @@ function statusOf(answer: Answer, texts: ReturnType<typeof useMessages>): string
 
 function sessionInAddress(): string {
   return new URLSearchParams(window.location.hash.slice(1)).get('session') ?? '';
+}
+
+function keepInAddress(sessionId: string): void {
+  if (sessionId === sessionInAddress()) return;
+  const { pathname, search } = window.location;
+  const hash = sessionId === '' ? '' : `#session=${encodeURIComponent(sessionId)}`;
+  window.history.replaceState(null, '', `${pathname}${search}${hash}`);
 }
 
 function prefersCalm(): boolean {

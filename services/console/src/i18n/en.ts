@@ -3,7 +3,6 @@ export const en = {
   tag: 'en',
   otherLanguage: '中文',
   switchLanguage: '切换到中文',
-  tagline: 'Answers from your own documents',
   loading: 'Loading…',
   retry: 'Try again',
   close: 'Close',
@@ -72,7 +71,6 @@ export const en = {
     left: (count: number) => (count < 0 ? `${-count} characters too many` : `${count} characters left`),
     corpora: 'Documents to search',
     allCorpora: 'All documents',
-    someCorpora: (count: number) => (count === 1 ? '1 corpus' : `${count} corpora`),
     corpusCount: (count: string) => `${count} documents`,
     model: 'Model',
     defaultModel: 'Default model',
@@ -117,7 +115,6 @@ export const en = {
     length: 'The answer reached its length limit and ends early.',
     filtered: 'A content filter withheld the answer or a part of it.',
     truncated: 'The model broke off; this is only a part of the answer.',
-    degraded: (stage: string) => `Answered without ${stage}`,
     cached: 'From the cache',
     cachedMemory: 'Answered from the cache in memory',
     cachedDurable: 'Answered from the durable cache',
@@ -136,6 +133,22 @@ export const en = {
     total: 'Whole answer after',
     trace: 'Trace',
     citation: (marker: number, title: string) => `Source ${marker}: ${title}`,
+  },
+
+  /** What an answer had to do without, by stage. */
+  degraded: {
+    cache: 'Answered without the cache',
+    rewrite: 'Searched for the question as it stands',
+    vector: 'Answered without vector search',
+    keyword: 'Answered without keyword search',
+    web: 'Answered without web search',
+    rerank: 'Answered without reranking',
+    prompt: 'Answered from fewer passages',
+    generate: 'Answered without the chosen model',
+    validate: 'Answered without the last checks',
+    retrieve: 'Answered from an incomplete search',
+    audit: 'Answered without a record in the audit',
+    other: 'Answered without one of the stages',
   },
 
   sources: {
@@ -159,7 +172,6 @@ export const en = {
     openOriginal: 'Open the original',
     previous: 'Previous source',
     next: 'Next source',
-    toPassage: 'Back to the passage',
     changed: 'The document has changed since this answer. This is the passage as it was read:',
     asRead: 'The passage as it was read:',
     gone: 'This document cannot be opened: it was removed, or you may no longer see it.',
@@ -191,7 +203,7 @@ export const en = {
     internal: { title: 'Something went wrong', text: 'This is a fault of the server. Its log says more.' },
   },
   retryIn: (seconds: number) => `Try again in ${seconds} s`,
-  enterKey: 'Enter a key',
+  toEnd: 'To the end',
 };
 
 /** Texts of the page. */

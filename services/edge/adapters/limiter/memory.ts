@@ -3,7 +3,8 @@ import { defineAdapter } from '#kit/adapters.ts';
 import type { Bucket, Limiter, LimiterDeps } from '../../limiter.ts';
 
 interface Level {
-  tokens: number;
+  /** Thousandths of a token, so that milliseconds times tokens a second is a whole number and nothing is ever rounded. */
+  milliTokens: number;
   atMs: number;
 }
 
@@ -18,13 +19,13 @@ export const adapter = defineAdapter({
     const levelOf = ({ key, perSecond, burst }: Bucket, nowMs: number): Level => {
       const level = levels.get(key);
       if (level === undefined) {
-        const full = { tokens: burst, atMs: nowMs };
+        const full = { milliTokens: burst * 1000, atMs: nowMs };
         levels.set(key, full);
         return full;
       }
       // A clock that was set back must not take tokens away.
       const passedMs = Math.max(0, nowMs - level.atMs);
-      level.tokens = Math.min(burst, level.tokens + (passedMs * perSecond) / 1000);
+      level.milliTokens = Math.min(burst * 1000, level.milliTokens + passedMs * perSecond);
       level.atMs = nowMs;
       return level;
     };
@@ -34,11 +35,11 @@ export const adapter = defineAdapter({
         const taken = buckets.map((bucket) => levelOf(bucket, nowMs));
         for (const [index, level] of taken.entries()) {
           const { key, perSecond } = buckets[index] as Bucket;
-          if (level.tokens < 1) {
-            return { admitted: false, key, retryAfterMs: Math.ceil(((1 - level.tokens) * 1000) / perSecond) };
+          if (level.milliTokens < 1000) {
+            return { admitted: false, key, retryAfterMs: Math.ceil((1000 - level.milliTokens) / perSecond) };
           }
         }
-        for (const level of taken) level.tokens -= 1;
+        for (const level of taken) level.milliTokens -= 1000;
         return { admitted: true };
       },
       async close() {

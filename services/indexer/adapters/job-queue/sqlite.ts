@@ -135,6 +135,7 @@ function createQueue(db: Kysely<Schema>, clock: () => number): JobQueue {
             fence: row.fence + 1,
             attempt_count: row.attempt_count + (row.attempt_open === 1 ? 0 : 1),
             attempt_open: 1,
+            error: '',
             lost_count: wasLost ? row.lost_count + 1 : row.lost_count,
             taken_at: now,
             updated_at: now,

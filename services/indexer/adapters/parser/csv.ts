@@ -16,10 +16,8 @@ const parser: Parser = {
   async *parse(file, parts) {
     let header: string[] | undefined;
     let row = 0;
-    let line = 1;
     for await (const { record, info } of readRows(parts, delimiterOf(file.path, file.mediaType))) {
-      const start = line;
-      line = info.lines + 1;
+      const start = info.lines - lineEndCount(record);
       if (header === undefined) {
         header = readHeader(record);
         continue;
@@ -41,10 +39,9 @@ type Row = { record: Buffer[]; info: Info };
 
 /** Rows as bytes, so that a row in a wrong encoding is a failure of its own. */
 async function* readRows(parts: AsyncIterable<Uint8Array>, delimiter: string): AsyncIterable<Row> {
-  const rows = Readable.from(parts).pipe(
+  const rows = Readable.from(withoutMark(parts)).pipe(
     createCsvParser({
       encoding: null,
-      bom: true,
       delimiter,
       info: true,
       relax_column_count: true,
@@ -62,6 +59,31 @@ async function* readRows(parts: AsyncIterable<Uint8Array>, delimiter: string): A
   } finally {
     rows.destroy();
   }
+}
+
+/** The bytes without a byte order mark, which the library knows only in text. */
+async function* withoutMark(parts: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let head: Uint8Array | undefined = new Uint8Array(0);
+  for await (const part of parts) {
+    if (head === undefined) yield part;
+    else {
+      head = Buffer.concat([head, part]);
+      if (head.byteLength < 3) continue;
+      yield isMark(head) ? head.subarray(3) : head;
+      head = undefined;
+    }
+  }
+  if (head !== undefined) yield head;
+}
+
+function isMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+function lineEndCount(record: readonly Buffer[]): number {
+  let count = 0;
+  for (const field of record) for (const byte of field) if (byte === 10) count++;
+  return count;
 }
 
 function readHeader(record: Buffer[]): string[] {

@@ -5,12 +5,18 @@ import { toString as wordsOf } from 'mdast-util-to-string';
 import { gfmTable } from 'micromark-extension-gfm-table';
 import { defineAdapter } from '#kit/adapters.ts';
 import { createTextBuilder, renderRow, type TextBuilder } from '../../parse/blocks.ts';
+import { blocksOfText } from '../../parse/blocks-of-text.ts';
 import { readText } from '../../parse/decode.ts';
 import { stemOf } from '../../parse/file-name.ts';
 import { splitFrontMatter } from '../../parse/front-matter.ts';
 import { addHtml } from '../../parse/html-blocks.ts';
 import { readMetadata } from '../../parse/metadata.ts';
+import { splitMarkdown } from '../../parse/split-markdown.ts';
 import type { Parser } from '../../parser.ts';
+
+/** Length of the pieces that a long file is parsed in, in UTF-16 code units. */
+const pieceLength = 100_000;
+const parsedLengthMax = 2_000_000;
 
 const parser: Parser = {
   mediaTypes: ['text/markdown', 'text/x-markdown'],
@@ -19,9 +25,8 @@ const parser: Parser = {
   async *parse(file, parts) {
     const { values, body } = splitFrontMatter(await readText(file, parts));
     const { title, url, language, groups, attributes, updatedAtMs } = readMetadata(values);
-    const tree = fromMarkdown(body, { extensions: [gfmTable()], mdastExtensions: [gfmTableFromMarkdown()] });
     const builder = createTextBuilder();
-    for (const node of tree.children) addNode(builder, node, body);
+    for (const piece of splitMarkdown(body, pieceLength)) addPiece(builder, piece);
     const { text, blocks } = builder.finish();
     const headings = blocks.filter(({ kind }) => kind === 'heading');
     const firstHeading = (headings.find(({ level }) => level === 1) ?? headings[0])?.heading;
@@ -43,6 +48,18 @@ const parser: Parser = {
     };
   },
 };
+
+function addPiece(builder: TextBuilder, piece: string): void {
+  if (piece.length > parsedLengthMax) {
+    // Megabytes without one heading or empty line are hardly Markdown, and its parser would take minutes.
+    for (const { kind, start, end } of blocksOfText(piece)) {
+      builder.add(kind === 'heading' ? 'paragraph' : kind, piece.slice(start, end));
+    }
+    return;
+  }
+  const tree = fromMarkdown(piece, { extensions: [gfmTable()], mdastExtensions: [gfmTableFromMarkdown()] });
+  for (const node of tree.children) addNode(builder, node, piece);
+}
 
 /** Paragraphs, lists and code stay in the words and marks of their author; tables become rows that can be understood alone. */
 function addNode(builder: TextBuilder, node: RootContent, source: string): void {

@@ -21,8 +21,8 @@ import type { StoreDeps } from '../../vector-store.ts';
 
 // BM25 by SQLite FTS5 over our own tokens. The table holds no text, only postings: the catalog has the text.
 
-/** Different words of a question that are looked up before the telling ones are chosen. */
-const maxLookedUp = 256;
+/** Different words of a question that are looked up before the telling ones are chosen: all, up to the contract's longest. */
+const maxLookedUp = 4096;
 
 /** Share of a tenant's rows that may change before word frequencies are read again; they only choose words. */
 const maxDrift = 0.1;
@@ -61,7 +61,6 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
     const vocabularies = new LRUCache<string, Vocabulary>({ max: 1000 });
     const frequencies = new LRUCache<string, number>({ max: 200_000 });
     let lastGeneration = 0;
-    let closed = false;
 
     const vocabularyOf = (tenant: string): Vocabulary => {
       let vocabulary = vocabularies.get(tenant);
@@ -144,10 +143,10 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
         const rows = await files.read(tenant, keysStatement(corpusId, after, limit), signal);
         return rows.map(({ id }) => id as number);
       },
-      async settle(tenant) {
+      async settle(tenant, _corpusId, signal) {
         // Fewer segments make every search faster. A negative number of pages makes the first step take them all on.
         let pages = -mergePages;
-        for (let before = -1, after = 0; after - before >= 2 && !closed; pages = mergePages) {
+        for (let before = -1, after = 0; after - before >= 2 && !signal.aborted; pages = mergePages) {
           const changes = 'SELECT total_changes() AS count';
           const results = await files.write(tenant, [
             { sql: changes, params: [] },
@@ -159,7 +158,6 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
         }
       },
       async close() {
-        closed = true;
         await Promise.all([tokenizer.close(), files.close()]);
       },
     };
@@ -168,9 +166,7 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
 
 const keywordIndex: RowIndex<TokenRow> = {
   insert: ({ key, tokens }) => [{ sql: 'INSERT INTO chunk_text(rowid, tokens) VALUES (?, ?)', params: [key, tokens] }],
-  remove: (select) => [
-    { sql: `DELETE FROM chunk_text WHERE rowid IN (${select.sql})`, params: select.params },
-  ],
+  remove: (select) => [{ sql: `DELETE FROM chunk_text WHERE rowid IN (${select.sql})`, params: select.params }],
   setRemovedIn: () => [],
 };
 

@@ -71,13 +71,12 @@ CREATE TABLE space (
     };
     const findTable = (known: VectorTable[], corpusId: number, space: VectorSpace) =>
       known.find(
-        (table) =>
-          table.corpusId === corpusId && table.model === space.model && table.dimensions === space.dimensions,
+        (table) => table.corpusId === corpusId && table.model === space.model && table.dimensions === space.dimensions,
       );
     const createTable = async (tenant: string, corpusId: number, space: VectorSpace): Promise<VectorTable> => {
       const [row] = await files.read(tenant, { sql: 'SELECT max(id) AS id FROM space', params: [] }, notAborted);
       const id = Number(row?.id ?? 0) + 1;
-      const rowsInBlock = Math.max(8, Math.floor(blockBytes / (space.dimensions * 4) / 8) * 8);
+      const rowsInBlock = Math.min(1024, Math.max(8, Math.floor(blockBytes / (space.dimensions * 4) / 8) * 8));
       await files.write(tenant, [
         {
           sql: `CREATE VIRTUAL TABLE vector_${id} USING vec0(acl_id INTEGER, added_in INTEGER, removed_in INTEGER,
@@ -134,8 +133,10 @@ CREATE TABLE space (
         const rows = await files.read(tenant, keysStatement(corpusId, after, limit), signal);
         return rows.map(({ id }) => id as number);
       },
-      async settle(tenant, corpusId) {
-        for (const table of await tablesOf(tenant)) if (table.corpusId === corpusId) await closeGaps(tenant, table);
+      async settle(tenant, corpusId, signal) {
+        for (const table of [...(await tablesOf(tenant))]) {
+          if (table.corpusId === corpusId && !signal.aborted) await closeGaps(tenant, table);
+        }
       },
       close: () => files.close(),
     };

@@ -1,0 +1,23 @@
+import { promisify } from 'node:util';
+import { grpc } from '#kit/grpc.ts';
+import { createInvocable } from '#kit/invoke.ts';
+import { mountGrpc } from '#kit/mount-grpc.ts';
+import type { Serve } from './stack.ts';
+
+/** The kit's mount on grpc-js. */
+export const serve: Serve = ({ service, impl, maxMessageBytes }) => {
+  const { Server, ServerCredentials } = grpc();
+  // Only what is received is limited: an answer that tells of a request is larger than the request.
+  const server = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': -1,
+  });
+  const handlers = impl as Record<string, unknown>;
+  mountGrpc(
+    server,
+    service.methods
+      .filter((method) => method.localName in handlers)
+      .map((method) => createInvocable(method, handlers[method.localName], [])),
+  );
+  return promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
+};

@@ -1,0 +1,104 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+// The commands of the README, run as they stand there, one block after another, save that ports and folder are the test's.
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'ragmesh-readme-'));
+const ports = { edge: 0, grpc: 0, admin: 0 };
+let server: ChildProcess;
+let said = '';
+
+const environment = () => ({
+  ...process.env,
+  RAGMESH_DATA_DIR: join(folder, 'data'),
+  RAGMESH_CONFIG: join(folder, 'ragmesh.yaml'),
+});
+
+beforeAll(async () => {
+  for (const name of ['edge', 'grpc', 'admin'] as const) ports[name] = await freePort();
+  const config = Object.entries(ports).map(([name, port]) => `${name}: { port: ${port} }`);
+  writeFileSync(join(folder, 'ragmesh.yaml'), config.join('\n'));
+  server = spawn('npm', ['start', '--silent'], { cwd: root, env: environment(), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  await new Promise<void>((resolve, reject) => {
+    const listen = (data: Buffer) => {
+      said += data;
+      if (said.includes('customer key')) resolve();
+    };
+    server.stdout?.on('data', listen);
+    server.stderr?.on('data', listen);
+    server.once('exit', (code) => reject(new Error(`npm start ended with ${code}: ${said}`)));
+  });
+}, 120_000);
+
+afterAll(async () => {
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  // npm, its shell and the server are one process group.
+  if (server.pid !== undefined) process.kill(-server.pid, 'SIGTERM');
+  await ended;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block.trim());
+/** What the test itself is, or starts. */
+const ownBlocks = /^npm (start|test)\b/;
+const isInstalled = (program: string) =>
+  (process.env.PATH ?? '').split(delimiter).some((path) => existsSync(join(path, program)));
+
+function adapt(block: string): string {
+  return block
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${ports.edge}`)
+    .replaceAll('127.0.0.1:50051', `127.0.0.1:${ports.grpc}`)
+    .replaceAll('127.0.0.1:9464', `127.0.0.1:${ports.admin}`)
+    .replaceAll('data/edge/', `${join(folder, 'data')}/edge/`);
+}
+
+test('the commands of the README do what it says', async () => {
+  const script: string[] = ['set -euo pipefail'];
+  let count = 0;
+  for (const block of blocks) {
+    if (ownBlocks.test(block)) continue;
+    const missing = ['grpcurl', 'curl'].find((program) => block.includes(program) && !isInstalled(program));
+    if (missing !== undefined) {
+      process.stderr.write(`skipped: a README block (no ${missing})\n`);
+      continue;
+    }
+    // One shell for all, since later blocks use what earlier ones set; each must say something.
+    script.push(`echo "--- ${++count}"`, adapt(block));
+  }
+  const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], { cwd: root, env: environment(), maxBuffer: 1 << 24 });
+  const outputs = stdout.split(/^--- \d+$/m).slice(1);
+  expect(outputs).toHaveLength(count);
+  expect(count).toBeGreaterThanOrEqual(6);
+  expect(stdout).toContain('[1]');
+  expect(stdout).toContain('event: done');
+  expect(stdout).toContain('"textDelta"');
+  expect(stdout).toContain('chat.completion');
+  expect(stdout).toContain('nDCG@10');
+}, 240_000);
+
+test('what npm start prints is what the README shows', () => {
+  expect(said).toMatch(/ragmesh is up in [\d.]+ s/);
+  for (const word of ['console and API', 'development key', 'customer key', 'sample']) {
+    expect(said).toContain(word);
+    expect(readme).toContain(word);
+  }
+});

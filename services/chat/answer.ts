@@ -1,0 +1,164 @@
+import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { type AskRequest, type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { enumName } from '#kit/enums.ts';
+import type { Logger } from '#kit/log.ts';
+import type { Metrics } from '#kit/metrics.ts';
+import { withSpan } from '#kit/span.ts';
+import type { ChatSettings } from './config.ts';
+import { type Course, respond } from './course.ts';
+import type { Detached } from './detached.ts';
+import { findEvidence } from './evidence.ts';
+import { generate } from './generate.ts';
+import { replay } from './lookup.ts';
+import type { Models } from './models.ts';
+import type { OpenSessions } from './open-sessions.ts';
+import { beginPreparing, type Prepared } from './prepare.ts';
+import { chooseEvidence, historyTokens, toMessages } from './prompt.ts';
+import type { Recorder } from './recorder.ts';
+import type { Sessions } from './sessions.ts';
+import { textsIn } from './texts.ts';
+
+/** What asking needs. */
+export interface AskParts {
+  settings: ChatSettings;
+  /** Names the prompt template in cache keys. */
+  promptVersion: string;
+  clients: {
+    retrieval: Client<typeof RetrievalService>;
+    cache: Client<typeof CacheService>;
+    llm: Client<typeof LLMGatewayService>;
+    audit: Client<typeof AuditService>;
+  };
+  sessions: Sessions;
+  openSessions: OpenSessions;
+  models: Models;
+  detached: Detached;
+  newId: () => string;
+  clock: () => number;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** A question under way. */
+export interface Asking {
+  parts: AskParts;
+  request: AskRequest;
+  context: HandlerContext;
+  course: Course;
+  /** Set while the answer is recorded into the cache. */
+  recorder: Recorder | undefined;
+  /** Lets go of the session. */
+  leaveSession: () => void;
+}
+
+/**
+ * The path of a question: cache ∥ rewrite, retrieval, prompt, generation, validation. Everything but the end of the answer;
+ * the course has the outcome where this ends well.
+ */
+export async function* answer(asking: Asking): AsyncGenerator<AskResponse> {
+  const { request, course } = asking;
+  const cacheBegan = course.begin(Stage.CACHE);
+  course.begin(Stage.REWRITE);
+  const preparing = beginPreparing(asking);
+  const prepared = await preparing.prepared;
+  const { answerId, sessionId, standalone } = course;
+  yield respond({ case: 'started', value: { answerId, sessionId, standaloneQuestion: standalone } });
+  const isRewritten = standalone !== request.question;
+  const [rewriteStatus, rewritten] = isRewritten ? [StageStatus.FINISHED, standalone] : [StageStatus.SKIPPED, ''];
+  yield course.end(Stage.REWRITE, rewriteStatus, rewritten);
+  yield cacheBegan;
+  const found = await preparing.found;
+  switch (found.kind) {
+    case 'answer': {
+      const layer = enumName(CacheLayerSchema, found.layer).toLowerCase();
+      const detail = found.isFollowed ? 'following a generation under way' : `hit in ${layer}`;
+      yield course.end(Stage.CACHE, StageStatus.FINISHED, detail);
+      const replayed = yield* replay(found, asking.context, course);
+      if (replayed.kind === 'whole') return;
+      if (replayed.leaseId !== undefined) preparing.record(replayed.leaseId);
+      break;
+    }
+    case 'lease':
+      if (request.bypassCache) yield course.end(Stage.CACHE, StageStatus.SKIPPED, 'bypassed');
+      else yield course.end(Stage.CACHE, StageStatus.FINISHED, 'miss');
+      preparing.record(found.leaseId);
+      break;
+    case 'none':
+      yield course.degrade(Stage.CACHE, found.reason, 'went on without the cache');
+      break;
+    default:
+      found satisfies never;
+  }
+  yield* answerFromEvidence(asking, prepared);
+}
+
+async function* answerFromEvidence(asking: Asking, prepared: Prepared): AsyncGenerator<AskResponse> {
+  const { request, context, course } = asking;
+  const { settings, clients } = asking.parts;
+  const { language, topK, maxTokens, model, models, history } = prepared;
+  const { standalone } = course;
+  course.model = model;
+  const search = {
+    query: standalone,
+    topK,
+    corpora: request.corpora,
+    ...(request.filter && { filter: request.filter }),
+  };
+  const passages = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs, course);
+
+  yield course.begin(Stage.PROMPT);
+  const { evidence, messages, plainMessages } = await withSpan('prompt.build', {}, async () => {
+    const system = settings.systemText || textsIn(language).system;
+    // With its history, the question is asked as it was; without, it must stand alone.
+    const asked = history.length > 0 ? request.question : standalone;
+    return {
+      evidence: chooseEvidence(passages ?? [], settings.promptBudgetTokens - historyTokens(history)),
+      messages: toMessages(system, history, asked),
+      plainMessages: toMessages(system, [], standalone),
+    };
+  });
+  yield respond({ case: 'sources', value: { passages: evidence.passages } });
+  const detail = `${evidence.passages.length} of ${passages?.length ?? 0} passages, ${evidence.tokens} tokens`;
+  yield course.end(Stage.PROMPT, StageStatus.FINISHED, detail);
+
+  if (evidence.passages.length === 0) {
+    const { noEvidence, searchFailed } = textsIn(language);
+    // No model writes this.
+    course.model = '';
+    course.outcome = AnswerOutcome.REFUSED;
+    yield course.end(Stage.GENERATE, StageStatus.SKIPPED, 'no evidence');
+    yield respond({ case: 'textDelta', value: { text: passages === undefined ? searchFailed : noEvidence } });
+    return;
+  }
+  const { passages: chosen } = evidence;
+  const { maxAnswerBytes } = settings;
+  const { temperature } = request;
+  const { llm } = clients;
+  const generation = {
+    llm,
+    messages,
+    plainMessages,
+    passages: chosen,
+    language,
+    maxTokens,
+    temperature,
+    models,
+    maxAnswerBytes,
+  };
+  yield* generate(generation, context, course);
+  yield validate(course);
+}
+
+/** Checks the answer against its sources. */
+function validate(course: Course): AskResponse {
+  if (course.outcome !== AnswerOutcome.ANSWERED) return course.end(Stage.VALIDATE, StageStatus.SKIPPED);
+  const count = course.citations.length;
+  if (count === 0) return course.degrade(Stage.VALIDATE, 'no marker names a source', 'answer has no citation');
+  return course.end(Stage.VALIDATE, StageStatus.FINISHED, `${count} cited`);
+}

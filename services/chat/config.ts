@@ -1,0 +1,46 @@
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+
+/** Settings of the chat service. */
+export interface ChatSettings {
+  /** Text that instructs the model; empty: the default one in the language of the answer. */
+  readonly systemText: string;
+  /** Tokens of evidence and history in a prompt. */
+  readonly promptBudgetTokens: number;
+  /** Turns of history in a prompt. */
+  readonly historyTurns: number;
+  /** Longest completion, in tokens. */
+  readonly maxCompletionTokens: number;
+  /** Passages to find where the caller does not say. */
+  readonly topK: number;
+  /** Time for retrieval, in milliseconds. */
+  readonly retrieveTimeoutMs: number;
+  /** Time for the cache to say hit or lease, in milliseconds. */
+  readonly cacheTimeoutMs: number;
+  /** Time for the lists that the cache's key needs (corpora, models), in milliseconds. */
+  readonly listTimeoutMs: number;
+  /** Time for each of the records that an answer leaves (session, audit, cache), in milliseconds. */
+  readonly recordTimeoutMs: number;
+  /** Longest answer, in bytes of UTF-8; the generation is stopped there. */
+  readonly maxAnswerBytes: number;
+  /** Time that sessions are kept after their last question, in milliseconds. */
+  readonly sessionMs: number;
+}
+
+const dayMs = 86_400_000;
+
+/** The settings from the configuration. */
+export function readConfig({ chat }: Config): ChatSettings {
+  return Object.freeze({
+    systemText: chat?.systemText ?? '',
+    promptBudgetTokens: chat?.promptBudgetTokens || 6000,
+    historyTurns: chat?.historyTurns ?? 6,
+    maxCompletionTokens: chat?.maxCompletionTokens || 1024,
+    topK: 8,
+    retrieveTimeoutMs: chat?.retrieveTimeoutMs || 3000,
+    cacheTimeoutMs: chat?.cacheTimeoutMs || 200,
+    listTimeoutMs: 500,
+    recordTimeoutMs: 3000,
+    maxAnswerBytes: 1_000_000,
+    sessionMs: (chat?.sessionDays || 30) * dayMs,
+  });
+}

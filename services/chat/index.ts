@@ -1,0 +1,43 @@
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { defineService } from '#kit/define-service.ts';
+import { readConfig } from './config.ts';
+import { createDetached } from './detached.ts';
+import { createIds } from './ids.ts';
+import { createModels } from './models.ts';
+import { createOpenSessions } from './open-sessions.ts';
+import { promptVersion } from './prompt.ts';
+import { createChat } from './service.ts';
+import { type SessionSchema, sessionMigrations } from './session-schema.ts';
+import { createSessions } from './sessions.ts';
+
+/** Questions answered from documents, streamed, with citations: the orchestrator. */
+export const chat = defineService({
+  name: 'chat',
+  contract: ChatService,
+  config: readConfig,
+  needs: { retrieval: RetrievalService, cache: CacheService, llm: LLMGatewayService, audit: AuditService },
+  async create({ config: settings, clients, clock, random, log, metrics, openDatabase }) {
+    const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
+    const sessions = createSessions({ database, clock, sessionMs: settings.sessionMs, log });
+    const detached = createDetached(log);
+    return {
+      impl: createChat({
+        ...{ settings, clients, sessions, detached, clock, metrics, log },
+        promptVersion: promptVersion(settings),
+        openSessions: createOpenSessions(),
+        models: createModels(clients.llm, clock, log),
+        newId: createIds(clock, random),
+      }),
+      drain: () => detached.idle(),
+      async close() {
+        // Also here: calls that were cut when the grace period ended have left their records behind.
+        await detached.idle();
+        await sessions.close();
+      },
+    };
+  },
+});

@@ -1,0 +1,89 @@
+import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { CacheService, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { forward } from '#kit/context.ts';
+import { deadlineExceeded } from '#kit/errors.ts';
+import { type Course, respond } from './course.ts';
+import { reasonOf, rethrowIfFinal } from './reason.ts';
+
+/** What the cache says to a question. */
+export type Found =
+  /** The answer comes, stored or from a generation under way. */
+  | { kind: 'answer'; layer: CacheLayer; isFollowed: boolean; events: AsyncIterator<LookupResponse> }
+  /** The caller generates, and may record it. */
+  | { kind: 'lease'; leaseId: string }
+  /** The cache has failed. */
+  | { kind: 'none'; reason: string };
+
+/** Looks an answer up. The cache has `timeoutMs` to say hit, follow or lease; an answer that comes may take as long as it takes. */
+export async function lookUp(
+  cache: Client<typeof CacheService>,
+  request: Pick<LookupRequest, 'question' | 'refresh'> & { scope: object },
+  context: HandlerContext,
+  timeoutMs: number,
+): Promise<Found> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(deadlineExceeded(`no word within ${timeoutMs} ms`)), timeoutMs);
+  try {
+    const responses = cache.lookup(request as never, forward(context, { signal: late.signal }));
+    const events = responses[Symbol.asyncIterator]();
+    const first = (await events.next()).value?.event;
+    switch (first?.case) {
+      case 'hit':
+        return { kind: 'answer', layer: first.value.layer, isFollowed: false, events };
+      case 'follow':
+        return { kind: 'answer', layer: CacheLayer.MEMORY, isFollowed: true, events };
+      case 'lease':
+        // To the end: a lease whose stream is broken off is taken back.
+        await events.next();
+        return { kind: 'lease', leaseId: first.value.leaseId };
+      default:
+        return { kind: 'none', reason: `the cache said ${first?.case ?? 'nothing'}` };
+    }
+  } catch (error) {
+    rethrowIfFinal(error, context);
+    return { kind: 'none', reason: reasonOf(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How a replay ended: with the whole answer; or without it, and with a lease where the cache gave one. */
+export type Replayed = { kind: 'whole' } | { kind: 'broken'; leaseId: string | undefined };
+
+/** Shows an answer from the cache. Where it breaks off, what was shown of it is made void. */
+export async function* replay(
+  { events, layer }: Found & { kind: 'answer' },
+  context: HandlerContext,
+  course: Course,
+): AsyncGenerator<AskResponse, Replayed> {
+  let leaseId: string | undefined;
+  try {
+    for (;;) {
+      const result = await events.next();
+      if (result.done === true) break;
+      const { event } = result.value;
+      if (event.case === 'lease') leaseId = event.value.leaseId;
+      if (event.case !== 'answer') continue;
+      const answer = event.value.event;
+      if (answer.case === 'done') {
+        course.outcome = answer.value.outcome;
+        course.model = answer.value.model;
+        course.cacheLayer = answer.value.cacheLayer || layer;
+        course.degradations.push(...answer.value.degradations);
+      } else if (answer.case !== undefined) {
+        yield respond(answer);
+      }
+    }
+  } catch (error) {
+    rethrowIfFinal(error, context);
+    yield course.degrade(Stage.CACHE, reasonOf(error), 'generated the answer instead');
+  } finally {
+    await events.return?.();
+  }
+  if (course.outcome !== 0) return { kind: 'whole' };
+  if (course.text !== '') yield respond({ case: 'reset', value: { reason: 'the answer from the cache broke off' } });
+  return { kind: 'broken', leaseId };
+}

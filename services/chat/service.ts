@@ -1,0 +1,32 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { callerOf } from '#kit/context.ts';
+import { notFound } from '#kit/errors.ts';
+import type { AskParts } from './answer.ts';
+import { createAsk } from './ask.ts';
+
+/** Sessions a page where the caller does not say. */
+const defaultPageSize = 50;
+
+/** The rpcs of chat. */
+export function createChat(parts: AskParts): ServiceImpl<typeof ChatService> {
+  const { sessions } = parts;
+  return {
+    ask: createAsk(parts),
+    listSessions: ({ pageSize, pageToken }, context) =>
+      sessions.list(callerOf(context), pageSize || defaultPageSize, pageToken),
+    async getSession({ sessionId }, context) {
+      const found = await sessions.get(callerOf(context), sessionId);
+      if (found === undefined) throw notFound('session', sessionId);
+      return found;
+    },
+    async deleteSession({ sessionId }, context) {
+      if (!(await sessions.remove(callerOf(context), sessionId))) throw notFound('session', sessionId);
+      return {};
+    },
+    async submitFeedback({ answerId, rating, comment }, context) {
+      if (!(await sessions.rate(callerOf(context), answerId, rating, comment))) throw notFound('answer', answerId);
+      return {};
+    },
+  };
+}

@@ -1,0 +1,390 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Code } from '@connectrpc/connect';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError, unavailable } from '#kit/errors.ts';
+import { ending, ends, refusal, retrieval, returnsAnswer, returnsText, says } from './testing/answers.ts';
+import { findChromium, launchChromium } from './testing/browser.ts';
+import { passageOf } from './testing/documents.ts';
+import { keys, type StandIn, startStandIn } from './testing/stand-in.ts';
+
+const chromium = findChromium();
+if (chromium === undefined) console.log('skipped: console browser test (no Chromium)');
+
+/** Longest wait for something on the page to come true. */
+const timeout = 10_000;
+
+describe.skipIf(chromium === undefined)('the console in a browser', () => {
+  let dist: string;
+  let browser: Browser;
+  let standIn: StandIn;
+  let firstPage: Page;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    dist = mkdtempSync(join(tmpdir(), 'ragmesh-console-'));
+    const root = fileURLToPath(new URL('.', import.meta.url));
+    vi.stubEnv('NODE_ENV', 'production'); // as `vite build` has it; a test runner's own would give a development build
+    await build({ root, logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
+    vi.unstubAllEnvs();
+    browser = await launchChromium(chromium ?? '');
+    firstPage = await newPage({});
+  });
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(dist, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    complaints = [];
+    standIn = await startStandIn(dist); // on a port of its own: nothing that a page keeps goes over to the next test
+    page = firstPage;
+    await page.goto(standIn.url);
+  });
+  afterEach(async () => {
+    if (page !== firstPage) await page.context().close();
+    await standIn.close();
+    // Above all: nothing broke the content policy.
+    expect(complaints).toEqual([]);
+  });
+
+  async function newPage(options: BrowserContextOptions): Promise<Page> {
+    const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
+    context.setDefaultTimeout(timeout);
+    const made = await context.newPage();
+    made.on('pageerror', (error) => complaints.push(String(error)));
+    made.on('console', (message) => {
+      // The browser itself tells of each reply that is an error; those are what some tests are about.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
+        complaints.push(message.text());
+      }
+    });
+    return made;
+  }
+
+  const at = (testId: string, within: Page | Locator = page) => within.getByTestId(testId);
+  const lastTurn = () => at('turn').last();
+  const ask = async (question: string) => {
+    await at('question').fill(question);
+    await at('question').press('Enter');
+  };
+  /** Waits until the last answer stands so. */
+  const phase = (name: string) => page.locator(`[data-testid=turn][data-phase=${name}]:last-child`).waitFor();
+  const poll = <Value>(read: () => Value) => expect.poll(read, { timeout });
+  const isFocused = (locator: Locator) => locator.evaluate((element) => element === document.activeElement);
+
+  /** A point at which an answer waits until it is let on. */
+  const gate = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    return { passed: promise, open: resolve };
+  };
+
+  test('a question shows its stages, then its text as it comes, then its sources', async () => {
+    const [searching, writing] = [gate(), gate()];
+    standIn.answer = async function* () {
+      yield* retrieval.slice(0, 5);
+      await searching.passed;
+      yield* retrieval.slice(5);
+      yield says(returnsText[0] ?? '');
+      await writing.passed;
+      yield* returnsText.slice(1).map(says);
+      yield* ending();
+    };
+    await ask('How long do I have?');
+    await at('stage-vector').and(page.locator('[data-state=running]')).waitFor();
+    expect(await at('stage-cache').getAttribute('data-state')).toBe('finished');
+    expect(await at('stage-rewrite').getAttribute('data-state')).toBe('skipped');
+    expect(await at('status').textContent()).toContain('Searching');
+
+    searching.open();
+    await at('answer').getByText('You can return most things').waitFor();
+    expect(await at('answer').textContent()).not.toContain('RMA');
+    expect(await at('stage-vector').textContent()).toContain('3.2 ms');
+    expect(await lastTurn().getAttribute('aria-busy')).toBe('true');
+
+    writing.open();
+    await phase('done');
+    expect(await at('answer').locator('table tr').count()).toBe(3);
+    expect(await at('answer').locator('code').textContent()).toBe('RMA-26-004512');
+    expect(await at('marker').allTextContents()).toEqual(['1', '3', '2']);
+    expect(await at('source-2').textContent()).toContain('When the money arrives');
+    expect(await at('status').textContent()).toBe('The answer is complete.');
+  });
+
+  test('a citation opens its document at the passage, and Escape leads back to the marker', async () => {
+    standIn.answer = () => returnsAnswer;
+    await ask('How long do I have?');
+    await phase('done');
+    const marker = at('marker').last();
+    await marker.focus();
+    await page.keyboard.press('Enter');
+    const mark = at('highlight').first();
+    await mark.waitFor();
+    expect(await at('highlight').allTextContents()).toEqual([
+      expect.stringMatching(/^Our warehouse inspects.*credit cards 5–10\.$/),
+    ]);
+    await poll(() =>
+      mark.evaluate((element) => {
+        const { top, bottom } = element.getBoundingClientRect();
+        return top < window.innerHeight && bottom > 0;
+      }),
+    ).toBe(true);
+    expect(await at('document-title').textContent()).toBe('Returns and refunds');
+    expect(await isFocused(at('document-title'))).toBe(true);
+    expect(await at('document-path').textContent()).toBe('When the money arrives');
+    expect(await at('document-scores').textContent()).toContain('0.744');
+
+    await at('document-previous').click();
+    await at('highlight').first().getByText('The clock starts').waitFor();
+    await page.keyboard.press('Escape');
+    await at('document-panel').waitFor({ state: 'detached' });
+    expect(await isFocused(marker)).toBe(true);
+  });
+
+  test('stop ends the answer at the server too, and marks it as a part', async () => {
+    const aborted = gate();
+    standIn.answer = async function* (_, signal) {
+      signal.addEventListener('abort', () => aborted.open());
+      yield* retrieval;
+      yield says('Only the beg');
+      await aborted.passed;
+    };
+    await ask('How long do I have?');
+    await at('answer').getByText('Only the beg').waitFor();
+    await at('stop').click();
+    await phase('stopped');
+    await aborted.passed;
+    expect(await at('stopped').textContent()).toContain('only a part');
+    expect(await at('stage-generate').getAttribute('data-state')).toBe('stopped');
+    expect(await isFocused(at('question'))).toBe(true);
+
+    standIn.answer = () => returnsAnswer;
+    await at('ask-again').click();
+    await phase('done');
+    expect(await at('turn').count()).toBe(1);
+  });
+
+  test('the next question goes on in the session, which the list, the address and a reload find again', async () => {
+    standIn.answer = () => returnsAnswer;
+    await ask('How long do I have?');
+    await phase('done');
+    await ask('And for lamps?');
+    await poll(() => at('turn').count()).toBe(2);
+    await phase('done');
+    expect(standIn.questions.map(({ sessionId }) => sessionId)).toEqual(['', 's1']);
+    expect(await lastTurn().textContent()).toContain('Searched for: How long do I have? And for lamps?');
+    expect(await at('session-open').count()).toBe(1);
+
+    await at('new-session').click();
+    await at('welcome').waitFor();
+    await at('session-open').first().click();
+    await poll(() => at('turn').count()).toBe(2);
+    await page.reload();
+    await poll(() => at('turn').count()).toBe(2);
+    // An answer of an earlier visit has no offsets of its own: they are fetched.
+    await at('marker', lastTurn()).first().click();
+    await at('highlight').first().getByText('The clock starts').waitFor();
+    await at('document-close').click();
+
+    await at('session').first().hover();
+    await at('session-delete').first().click();
+    await at('session-delete-confirm').click();
+    await at('welcome').waitFor();
+    expect(await at('session').count()).toBe(0);
+  });
+
+  test('the language switches at once, is kept, and follows the browser at first', async () => {
+    await at('language').click();
+    expect(await at('send').textContent()).toContain('提问');
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    await page.reload();
+    await at('welcome').getByText('您想了解什么？').waitFor();
+    page = await newPage({ locale: 'zh-CN' });
+    await page.goto(standIn.url);
+    await at('welcome').getByText('您想了解什么？').waitFor();
+  });
+
+  test('an answer that fails can be asked for again', async () => {
+    standIn.answer = async function* () {
+      yield* retrieval;
+      throw unavailable('llm-gateway', 'llm-gateway cannot be reached');
+    };
+    await ask('How long do I have?');
+    await phase('failed');
+    expect(await at('failure').textContent()).toContain('llm-gateway cannot be reached');
+    standIn.answer = () => returnsAnswer;
+    await at('retry').click();
+    await phase('done');
+    expect(await at('turn').count()).toBe(1);
+  });
+
+  test('a rate limit says when to come back', async () => {
+    // biome-ignore lint/correctness/useYield: it fails before its first event
+    standIn.answer = async function* () {
+      throw rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, 'too fast', { retryAfterMs: 60_000 });
+    };
+    await ask('How long do I have?');
+    await at('retry').waitFor();
+    expect(await at('retry').textContent()).toMatch(/^Try again in \d+ s$/);
+    expect(await at('retry').isDisabled()).toBe(true);
+  });
+
+  test('a refusal, a degradation and a cached answer look like what they are', async () => {
+    standIn.answer = () => refusal;
+    await ask('Opening hours on the moon?');
+    await phase('done');
+    expect(await at('answer').getAttribute('data-refused')).toBe('true');
+    expect(await at('answer').textContent()).toContain('The documents do not answer this');
+
+    standIn.answer = () => [
+      ...retrieval,
+      ends(Stage.RERANK, 120_000, 'late', StageStatus.DEGRADED),
+      says('Within 15 days [1].'),
+      {
+        case: 'done',
+        value: {
+          outcome: AnswerOutcome.ANSWERED,
+          cacheLayer: CacheLayer.MEMORY,
+          degradations: [{ stage: Stage.RERANK, reason: 'late by 20 ms', effect: 'kept the fused order' }],
+        },
+      },
+    ];
+    await ask('How long do I have?');
+    await at('cached').waitFor();
+    expect(await at('degradation').textContent()).toContain(
+      'Answered without rerankinglate by 20 ms → kept the fused order',
+    );
+    expect(await at('stage-rerank').getAttribute('data-state')).toBe('degraded');
+    await at('cached').click();
+    await poll(() => standIn.questions.at(-1)?.bypassCache).toBe(true);
+  });
+
+  test('text that was taken back goes from the page', async () => {
+    const second = gate();
+    standIn.answer = async function* () {
+      yield* retrieval;
+      yield says('A first attempt.');
+      await second.passed;
+      yield { case: 'reset', value: { reason: 'another model took over' } };
+      yield says('The second one.');
+      yield* ending([1]);
+    };
+    await ask('How long do I have?');
+    await at('answer').getByText('A first attempt.').waitFor();
+    second.open();
+    await phase('done');
+    expect((await at('answer').textContent())?.trim()).toBe('The second one.');
+  });
+
+  test('staff and customers see what their groups may read', async () => {
+    standIn.answer = () => returnsAnswer;
+    await at('welcome').getByText('Refund approval limits').waitFor();
+    await ask('What may I refund?');
+    await phase('done');
+    await at('persona-customer').click();
+    await at('welcome').getByText('2 documents').waitFor();
+    expect(await at('welcome').getByText('Refund approval limits').count()).toBe(0);
+    expect(await at('session').count()).toBe(0);
+    expect(await at('question').inputValue()).toBe('What may I refund?');
+    await at('question').press('Enter');
+    await phase('done');
+    expect(standIn.callers).toEqual([keys.staff, keys.customer]);
+  });
+
+  test('a document that may no longer be seen is not shown, only the passage that was read', async () => {
+    const passage = passageOf('refund-limits', 'Limits are per order', 'disciplinary matter.', [
+      'Who may approve what',
+    ]);
+    standIn.answer = () => [
+      { case: 'sources', value: { passages: [passage] } },
+      says('Per order [1].'),
+      { case: 'done', value: { outcome: AnswerOutcome.ANSWERED } },
+    ];
+    await at('persona-customer').click();
+    await ask('What are the limits?');
+    await phase('done');
+    await at('marker').click();
+    await at('document-gone').waitFor();
+    expect(await at('passage-as-read').textContent()).toContain('Limits are per order');
+    expect(await at('document-text').count()).toBe(0);
+  });
+
+  test('feedback is sent with its comment', async () => {
+    standIn.answer = () => returnsAnswer;
+    await ask('How long do I have?');
+    await phase('done');
+    await at('feedback-down').click();
+    await page.getByPlaceholder('What was wrong').fill('Curtains are missing');
+    await page.keyboard.press('Enter');
+    await page.getByText('Thank you.').waitFor();
+    expect(standIn.feedback.map(({ answerId, rating, comment }) => [answerId, rating, comment])).toEqual([
+      ['a1', 2, ''],
+      ['a1', 2, 'Curtains are missing'],
+    ]);
+  });
+
+  test('Enter that ends a word of an input method does not ask', async () => {
+    standIn.answer = () => returnsAnswer;
+    const field = at('question');
+    await field.fill('退货');
+    await field.evaluate((element) => {
+      const init = { key: 'Enter', bubbles: true, cancelable: true };
+      element.dispatchEvent(new KeyboardEvent('keydown', { ...init, isComposing: true }));
+      element.dispatchEvent(new KeyboardEvent('keydown', { ...init, keyCode: 229 }));
+    });
+    await field.press('Shift+Enter');
+    expect(await field.inputValue()).toBe('退货\n');
+    expect(await at('turn').count()).toBe(0);
+    await field.press('Enter');
+    await phase('done');
+    expect(standIn.questions.map(({ question }) => question)).toEqual(['退货']);
+  });
+
+  test('without development keys the page asks for one, tries it, and asks again when it is refused', async () => {
+    standIn.development = false;
+    standIn.answer = () => returnsAnswer;
+    await page.reload();
+    await at('key-dialog').waitFor();
+    await at('key-input').fill('rm_wrong');
+    await at('key-submit').click();
+    await at('key-dialog').getByText('not accepted').waitFor();
+    await at('key-input').fill(keys.customer);
+    await at('key-submit').click();
+    await ask('How long do I have?');
+    await phase('done');
+
+    standIn.revoked.add(keys.customer);
+    await ask('And now?');
+    await at('key-dialog').getByText('not accepted').waitFor();
+    await at('key-input').fill(keys.staff);
+    await at('key-submit').click();
+    await at('key-dialog').waitFor({ state: 'detached' });
+    expect(await at('question').inputValue()).toBe('And now?');
+  });
+
+  test('a phone shows the document over the answer, and the list on demand', async () => {
+    standIn.answer = () => returnsAnswer;
+    page = await newPage({ viewport: { width: 390, height: 844 } });
+    await page.goto(standIn.url);
+    expect(await at('rail').isVisible()).toBe(false);
+    await ask('How long do I have?');
+    await phase('done');
+    await at('marker').first().click();
+    await at('highlight').first().waitFor();
+    expect((await at('document-panel').boundingBox())?.width).toBe(390);
+    await at('document-close').click();
+    await at('rail-toggle').click();
+    await at('session-open').first().click();
+    await poll(() => at('rail').isVisible()).toBe(false);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+  });
+});

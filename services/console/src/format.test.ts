@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { formatCost, formatMs, formatWhen } from './format.ts';
+
+test('times are short', () => {
+  expect([0.01, 0.32, 3.21, 18.4, 999.7, 1240, 12_400, 600_000].map(formatMs)).toEqual([
+    '<0.1 ms',
+    '0.3 ms',
+    '3.2 ms',
+    '18 ms',
+    '1.00 s',
+    '1.24 s',
+    '12.4 s',
+    '10 min',
+  ]);
+});
+
+test('small amounts of money keep their digits', () => {
+  expect(formatCost(2140n, 'USD', 'en')).toBe('$0.00214');
+  expect(formatCost(1_500_000n, 'CNY', 'zh-CN')).toBe('¥1.50');
+});
+
+test('a day is told by its time today and by its date before', () => {
+  const now = new Date(2026, 10, 22, 15, 0);
+  expect(formatWhen(new Date(2026, 10, 22, 8, 5), now, 'zh-CN')).toBe('8:05');
+  expect(formatWhen(new Date(2026, 10, 2), now, 'en')).toBe('Nov 2');
+  expect(formatWhen(new Date(2025, 10, 2), now, 'en')).toBe('Nov 2, 2025');
+});

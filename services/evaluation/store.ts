@@ -1,0 +1,87 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { Generated } from 'kysely';
+import {
+  type EvaluationRun,
+  EvaluationRunSchema,
+  type JudgedQuery,
+  JudgedQuerySchema,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import type { Database } from '#kit/database.ts';
+
+/** Tables of the service. Messages are kept as their bytes, since nothing inside them is searched for. */
+export interface EvaluationTables {
+  judged_query: { tenant: string; data_set: string; query_id: string; message: Uint8Array };
+  run: { id: string; tenant: string; data_set: string; sequence: Generated<number>; message: Uint8Array };
+}
+
+/** How the tables come about. */
+export const migrations: readonly string[] = [
+  `CREATE TABLE judged_query (
+    tenant TEXT NOT NULL, data_set TEXT NOT NULL, query_id TEXT NOT NULL, message BLOB NOT NULL,
+    PRIMARY KEY (tenant, data_set, query_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE run (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
+    data_set TEXT NOT NULL, message BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX run_by_tenant ON run (tenant, sequence)`,
+];
+
+/** Rows of an insert: SQLite bounds the parameters of a statement. */
+const rowsAtOnce = 1000;
+
+/** Data sets and runs of every tenant. */
+export function createEvaluationStore(database: Database<EvaluationTables>) {
+  return {
+    /** Replaces a data set, all at once. */
+    async replaceDataSet(tenant: string, dataSet: string, queries: readonly JudgedQuery[]): Promise<void> {
+      await database.transaction().execute(async (transaction) => {
+        await transaction
+          .deleteFrom('judged_query')
+          .where('tenant', '=', tenant)
+          .where('data_set', '=', dataSet)
+          .execute();
+        for (let start = 0; start < queries.length; start += rowsAtOnce) {
+          const rows = queries.slice(start, start + rowsAtOnce).map((query) => ({
+            tenant,
+            data_set: dataSet,
+            query_id: query.queryId,
+            message: toBinary(JudgedQuerySchema, query),
+          }));
+          await transaction.insertInto('judged_query').values(rows).execute();
+        }
+      });
+    },
+    /** Questions of a data set in order of id; at most `limit`. */
+    async readDataSet(tenant: string, dataSet: string, limit: number): Promise<JudgedQuery[]> {
+      const rows = await database
+        .selectFrom('judged_query')
+        .select('message')
+        .where('tenant', '=', tenant)
+        .where('data_set', '=', dataSet)
+        .orderBy('query_id')
+        .limit(limit)
+        .execute();
+      return rows.map(({ message }) => fromBinary(JudgedQuerySchema, message));
+    },
+    async addRun(tenant: string, run: EvaluationRun): Promise<void> {
+      const message = toBinary(EvaluationRunSchema, run);
+      const row = { id: run.runId, tenant, data_set: run.dataSet, message };
+      await database.insertInto('run').values(row).execute();
+    },
+    /** Runs before `before` (a sequence), the latest first. */
+    async listRuns(tenant: string, dataSet: string, before: number, limit: number) {
+      let query = database
+        .selectFrom('run')
+        .select(['sequence', 'message'])
+        .where('tenant', '=', tenant)
+        .where('sequence', '<', before);
+      if (dataSet !== '') query = query.where('data_set', '=', dataSet);
+      const rows = await query.orderBy('sequence', 'desc').limit(limit).execute();
+      return rows.map(({ sequence, message }) => ({ sequence, run: fromBinary(EvaluationRunSchema, message) }));
+    },
+  };
+}
+
+/** The store. */
+export type EvaluationStore = ReturnType<typeof createEvaluationStore>;

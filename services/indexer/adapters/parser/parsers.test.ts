@@ -1,0 +1,249 @@
+import { describe, expect, test } from 'vitest';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { createFromAdapter } from '#kit/adapters.ts';
+import { parseAll, parserSuite } from '../../parser.suite.ts';
+import type { ParsedDocument, ParseFailure, Parser } from '../../parser.ts';
+
+const load = (name: string) =>
+  createFromAdapter<Parser, object>(new URL('./', import.meta.url), name, undefined, {}, 'indexer.parser');
+
+const cases = {
+  markdown: { path: 'a.md', fileWith: (words: string) => `# Title\n\nSome ${words} here.\n` },
+  html: { path: 'a.html', fileWith: (words: string) => `<html><body><p>Some ${words} here.</p></body></html>` },
+  csv: {
+    path: 'a.csv',
+    fileWith: (words: string) => `title,text\nTitle,"Some ${words.replaceAll('"', '""')} here."\n`,
+  },
+  jsonl: {
+    path: 'a.jsonl',
+    fileWith: (words: string) => `{"title":"Title","text":"Some ${JSON.stringify(words).slice(1, -1)} here."}\n`,
+  },
+  text: { path: 'a.txt', fileWith: (words: string) => `Title\n\nSome ${words} here.\n` },
+};
+
+for (const [name, { path, fileWith }] of Object.entries(cases)) {
+  parserSuite(name, { create: () => load(name), path, fileWith });
+}
+
+const documents = async (name: string, path: string, content: string | Uint8Array): Promise<ParsedDocument[]> =>
+  (await parseAll(await load(name), path, content)).flatMap((parsed) =>
+    parsed.kind === 'document' ? [parsed.document] : [],
+  );
+const failures = async (name: string, path: string, content: string | Uint8Array): Promise<ParseFailure[]> =>
+  (await parseAll(await load(name), path, content)).flatMap((parsed) =>
+    parsed.kind === 'failure' ? [parsed.failure] : [],
+  );
+const one = async (name: string, path: string, content: string | Uint8Array): Promise<ParsedDocument> => {
+  const [document] = await documents(name, path, content);
+  if (document === undefined) throw new Error('no document');
+  return document;
+};
+const blocksOf = ({ text, blocks }: ParsedDocument) =>
+  blocks.map(({ kind, start, end }) => [kind, text.slice(start, end)]);
+
+describe('Markdown', () => {
+  test('front matter gives title, language, groups, url and time; the rest are attributes', async () => {
+    const document = await one(
+      'markdown',
+      'staff/limits.md',
+      '---\ntitle: 退款审批权限\nlanguage: zh\ngroups: [staff, lead]\nurl: https://x/y\nupdated: 2026-09-16\nteam: care\nlevel: 2\n---\n## 额度\n正文。\n',
+    );
+    expect(document).toMatchObject({
+      documentId: 'staff/limits.md',
+      title: '退款审批权限',
+      language: 'zh',
+      groups: ['staff', 'lead'],
+      url: 'https://x/y',
+      attributes: { team: 'care', level: '2' },
+      updatedAtMs: Date.UTC(2026, 8, 16),
+    });
+    expect(document.text).toBe('## 额度\n\n正文。');
+  });
+
+  test('a row of a table holds the header of each cell, and escaped bars are bars', async () => {
+    const document = await one('markdown', 'a.md', '| 岗位 | Limit |\n|---|---|\n| L1 | 200 \\| 300 |\n| L2 | |\n');
+    expect(blocksOf(document)).toEqual([
+      ['table-row', '| 岗位：L1 | Limit: 200 | 300 |'],
+      ['table-row', '| 岗位：L2 |'],
+    ]);
+  });
+
+  test('lists go by their outer entries, code stays as it is, comments and link targets are left out', async () => {
+    const document = await one(
+      'markdown',
+      'a.md',
+      '- one\n  - inner\n- two\n\n```ts\n  const a = 1;\n\n  b();\n```\n\n<!-- note -->\n\n[x]: http://x\n\nSee [x].\n',
+    );
+    expect(blocksOf(document)).toEqual([
+      ['list-item', '- one\n  - inner'],
+      ['list-item', '- two'],
+      ['code', '```ts\n  const a = 1;\n\n  b();\n```'],
+      ['paragraph', 'See [x].'],
+    ]);
+  });
+
+  test('without front matter the first outermost heading is the title, and a rule at the top is no front matter', async () => {
+    expect((await one('markdown', 'a.md', '## Small\n\n# **Big** `one`\n\nx\n')).title).toBe('Big one');
+    expect((await one('markdown', 'dir/plain.md', '---\n\nJust text\n\n---\n\nmore\n')).title).toBe('plain');
+  });
+
+  test('broken front matter, or groups that are no list of names, fail: guessing could show it to everyone', async () => {
+    const parse = (file: string) =>
+      parseAll({} as Parser, '', '').catch(() => load('markdown').then((p) => parseAll(p, 'a.md', file)));
+    await expect(parse('---\ngroups: [staff\n---\nsecret\n')).rejects.toMatchObject({
+      reason: ErrorReason.DOCUMENT_CORRUPT,
+    });
+    await expect(parse('---\ngroups: {staff: true}\n---\nsecret\n')).rejects.toThrow('groups');
+    await expect(parse('---\ngroups: ["*"]\n---\nsecret\n')).rejects.toThrow('groups');
+    await expect(parse('---\n- a\n---\nsecret\n')).rejects.toThrow('mapping');
+    expect((await one('markdown', 'a.md', '---\ngroups: staff, lead\n---\nx\n')).groups).toEqual(['staff', 'lead']);
+    expect((await one('markdown', 'a.md', '---\ngroups: []\n---\nx\n')).groups).toEqual([]);
+  });
+});
+
+describe('HTML', () => {
+  test('keeps the article and drops what every page repeats', async () => {
+    const document = await one(
+      'html',
+      'a.html',
+      `<html lang="zh-CN"><head><title>门店 - 帮助</title><link rel="canonical" href="https://x/stores"><style>p{}</style></head>
+       <body><nav>首页</nav><article><h1>门店</h1><p>三家&nbsp;店。<br>都<b>可以</b>自提。</p><form>搜索</form><aside>广告</aside></article>
+       <div class="sidebar">推荐</div><footer>版权</footer><script>x()</script></body></html>`,
+    );
+    expect(document).toMatchObject({ title: '门店', language: 'zh-CN', url: 'https://x/stores' });
+    expect(document.text).toBe('# 门店\n\n三家 店。\n都可以自提。');
+  });
+
+  test('without a marked main part, boilerplate is known by its name; a page that is all form is still read', async () => {
+    const page = '<body><div class="top navbar">Home</div><p>Words</p><div id="footer">Imprint</div></body>';
+    expect((await one('html', 'a.html', page)).text).toBe('Words');
+    expect((await one('html', 'a.html', '<form><p>All inside</p></form>')).text).toBe('All inside');
+  });
+
+  test('tables become rows with headers, also over spans and two storeys; nested tables lay out', async () => {
+    const table = `<table><caption>Fees</caption><thead><tr><th rowspan=2>Zone<th colspan=2>Kilogram</tr>
+      <tr><th>first<th>next</tr></thead>
+      <tr><td rowspan="2">A</td><td>1<td>2</tr><tr><td>3</td><td></td></tr></table>`;
+    expect(blocksOf(await one('html', 'a.html', table))).toEqual([
+      ['paragraph', 'Fees'],
+      ['table-row', '| Zone: A | Kilogram first: 1 | Kilogram next: 2 |'],
+      ['table-row', '| Zone: A | Kilogram first: 3 |'],
+    ]);
+    const nested = '<table><tr><td><p>Left</p><td><table><tr><th>k<th>v<tr><td>a<td>b</table></table>';
+    expect(blocksOf(await one('html', 'a.html', nested))).toEqual([
+      ['paragraph', 'Left'],
+      ['table-row', '| k: a | v: b |'],
+    ]);
+  });
+
+  test('unclosed tags, lists in lists and numbers of ordered lists', async () => {
+    const list = '<ol start=3><li>three<ul><li>inner</ul><li>four</ol><p>after<p>more';
+    expect(blocksOf(await one('html', 'a.html', list))).toEqual([
+      ['list-item', '3. three'],
+      ['list-item', '- inner'],
+      ['list-item', '4. four'],
+      ['paragraph', 'after'],
+      ['paragraph', 'more'],
+    ]);
+  });
+
+  test('nesting of any depth is read', async () => {
+    const deep = `${'<div>'.repeat(50_000)}bottom${'</div>'.repeat(50_000)}`;
+    expect((await one('html', 'a.html', deep)).text).toBe('bottom');
+  });
+});
+
+describe('CSV', () => {
+  test('rows are documents by their number; quotes, commas and line ends inside fields stay', async () => {
+    const rows = await documents('csv', 'en/faq.csv', 'question,answer,Team\n"a, ""b""?","l1\nl2",care\n\n问?,答,\n');
+    expect(
+      rows.map(({ documentId, title, text, attributes, line }) => [documentId, title, text, attributes, line]),
+    ).toEqual([
+      ['en/faq.csv#1', 'a, "b"?', 'l1\nl2', { Team: 'care' }, 2],
+      ['en/faq.csv#2', '问?', '答', {}, 5],
+    ]);
+  });
+
+  test('columns may be named in Chinese or any case, and an id column gives the ids', async () => {
+    const [row] = await documents('csv', 'a.csv', 'ID,问题,答案,权限组\nx-1,几点？,八点,staff；lead\n');
+    expect(row).toMatchObject({
+      documentId: 'x-1',
+      isPlaced: false,
+      title: '几点？',
+      text: '八点',
+      groups: ['staff', 'lead'],
+    });
+  });
+
+  test('a bad row is a failure with its line, and the rest goes on', async () => {
+    const bad = Buffer.concat([
+      Buffer.from('title,text\na,x\n'),
+      Buffer.from([0x62, 0x2c, 0xff, 10]),
+      Buffer.from('c,\nd,z\n'),
+    ]);
+    expect((await documents('csv', 'a.csv', bad)).map(({ documentId }) => documentId)).toEqual(['a.csv#1', 'a.csv#4']);
+    expect(await failures('csv', 'a.csv', bad)).toMatchObject([
+      { line: 3, documentId: 'a.csv#2', reason: ErrorReason.DOCUMENT_CORRUPT },
+      { line: 4, documentId: 'a.csv#3' },
+    ]);
+  });
+
+  test('a file without a known column, or with a quote that never closes, says so', async () => {
+    await expect(documents('csv', 'a.csv', 'foo,bar\n1,2\n')).rejects.toThrow('name the columns');
+    await expect(documents('csv', 'a.csv', 'title,text\na,"x\nb,y\n')).rejects.toThrow('quotes');
+    expect((await documents('csv', 'a.tsv', 'title\ttext\na,b\tx\n'))[0]).toMatchObject({ title: 'a,b', text: 'x' });
+  });
+});
+
+describe('JSON Lines', () => {
+  test('a given id is the id; without one it is the line; other scalars are attributes', async () => {
+    const lines = await documents(
+      'jsonl',
+      'a.jsonl',
+      '{"id":"k-1","title":"T","text":"x","product":"k","lang":"zh","n":3,"deep":{"a":1}}\n\n{"content":"y"}\n',
+    );
+    expect(lines).toMatchObject([
+      { documentId: 'k-1', isPlaced: false, language: 'zh', attributes: { product: 'k', n: '3' } },
+      { documentId: 'a.jsonl#3', isPlaced: true, title: 'a.jsonl#3', text: 'y' },
+    ]);
+  });
+
+  test('each bad line is a failure of its own', async () => {
+    const file =
+      '{"text":"a"}\n{"text":\n[1]\n{"title":"t"}\n{"text":"b","groups":7.5e3}\n{"text":"c","groups":{"a":1}}\n';
+    expect((await documents('jsonl', 'a.jsonl', file)).map(({ text }) => text)).toEqual(['a']);
+    expect((await failures('jsonl', 'a.jsonl', file)).map(({ line, documentId }) => [line, documentId])).toEqual([
+      [2, undefined],
+      [3, undefined],
+      [4, 'a.jsonl#4'],
+      [5, undefined],
+      [6, undefined],
+    ]);
+  });
+
+  test('a line that is too long is a failure, in constant memory', async () => {
+    const file = `{"text":"${'x'.repeat(9 << 20)}"}\n{"text":"b"}\n`;
+    expect(await failures('jsonl', 'a.jsonl', file)).toMatchObject([{ line: 1, reason: ErrorReason.TOO_LARGE }]);
+    expect(await documents('jsonl', 'a.jsonl', file)).toMatchObject([{ text: 'b' }]);
+  });
+});
+
+describe('plain text', () => {
+  test('the first line is the title, numbered parts are headings, wrapped prose is one paragraph', async () => {
+    const document = await one(
+      'text',
+      'a.txt',
+      '活动公告\n\n一、时间\n预售：10 月。\n\nA line that an editor has wrapped because it was long, so it\ngoes on here.\n',
+    );
+    expect(document.title).toBe('活动公告');
+    expect(document.blocks.map(({ kind }) => kind)).toEqual(['paragraph', 'heading', 'paragraph', 'paragraph']);
+  });
+
+  test('UTF-16 with its mark, and an encoding that the media type names, are read', async () => {
+    const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('你好', 'utf16le')]);
+    expect((await one('text', 'a.txt', utf16)).text).toBe('你好');
+    const gbk = Buffer.from([0xc4, 0xe3, 0xba, 0xc3]);
+    const [parsed] = await parseAll(await load('text'), 'a.txt', gbk, 100, 'text/plain; charset=gbk');
+    expect(parsed?.kind === 'document' && parsed.document.text).toBe('你好');
+  });
+});

@@ -1,0 +1,91 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { ErrorReasonSchema } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import {
+  type Document,
+  DocumentSchema,
+  type Failure,
+  FailureSchema,
+  type Job,
+  JobSchema,
+} from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { enumName } from '#kit/enums.ts';
+import { invalidArgument } from '#kit/errors.ts';
+import type { StoredDocument } from './documents/document-store.ts';
+import type { JobRecord } from './job-queue.ts';
+import { toLanguage } from './jobs/index-client.ts';
+import type { FailureTable } from './records.ts';
+
+/** A job as the contract shows it. */
+export function toJob(record: JobRecord): Job {
+  const { progress } = record;
+  return create(JobSchema, {
+    jobId: record.jobId,
+    corpus: record.corpus,
+    state: record.state,
+    phase: record.phase,
+    progress: {
+      documentCount: BigInt(progress.documentCount),
+      changedCount: BigInt(progress.changedCount),
+      indexedCount: BigInt(progress.indexedCount),
+      unchangedCount: BigInt(progress.unchangedCount),
+      removedCount: BigInt(progress.removedCount),
+      failedCount: BigInt(progress.failedCount),
+      chunkCount: BigInt(progress.chunkCount),
+      readBytes: BigInt(progress.readBytes),
+      totalBytes: BigInt(progress.totalBytes),
+    },
+    attemptCount: record.attemptCount,
+    error: record.error,
+    createdAt: timestampFromMs(record.createdAtMs),
+    updatedAt: timestampFromMs(record.updatedAtMs),
+    version: record.version,
+    revision: record.revision,
+  });
+}
+
+/** A failure as the contract shows it. */
+export function toFailure({ path, line, reason, message }: FailureTable): Failure {
+  return create(FailureSchema, { path, line: BigInt(line), reason: enumName(ErrorReasonSchema, reason), message });
+}
+
+/** A document as the contract shows it. */
+export function toDocument(corpus: string, stored: StoredDocument): Document {
+  return create(DocumentSchema, {
+    documentId: stored.documentId,
+    corpus,
+    title: stored.title,
+    url: stored.url,
+    language: toLanguage(stored.language),
+    access: { groups: stored.groups },
+    attributes: stored.attributes,
+    chunkCount: stored.chunkCount,
+    length: stored.length,
+    ...(stored.updatedAtMs !== undefined && { updatedAt: timestampFromMs(stored.updatedAtMs) }),
+    indexedAt: timestampFromMs(stored.indexedAtMs),
+  });
+}
+
+/** Where a list goes on, as an opaque token. */
+export function toPageToken(cursor: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+/** What a page token says: as many values of these types. Throws INVALID_ARGUMENT for a token that no list gave. */
+export function fromPageToken<T extends ('string' | 'number')[]>(
+  token: string,
+  ...types: T
+): { [K in keyof T]: T[K] extends 'string' ? string : number } {
+  let values: unknown;
+  try {
+    values = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
+  } catch {
+    values = undefined;
+  }
+  const isSound =
+    Array.isArray(values) &&
+    values.length === types.length &&
+    types.every((type, index) => typeof values[index] === type);
+  if (!isSound) throw invalidArgument('page_token: not a token that this list gave: begin again without one');
+  return values as never;
+}

@@ -1,0 +1,134 @@
+import { type CallOptions, type Client, Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { PurgeDocumentsResponse, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { callerOf, forward } from '#kit/context.ts';
+import type { Logger } from '#kit/log.ts';
+import { sleep } from '#kit/streams.ts';
+import type { JobQueue } from '../job-queue.ts';
+import type { Caller } from '../jobs/caller.ts';
+import { createIndexClient } from '../jobs/index-client.ts';
+import type { Deletion, DeletionStore } from './deletion-store.ts';
+import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
+
+/** Deleting documents: from every version of the index, from the store, and from what jobs under way would bring back. */
+export interface DeleteDocuments {
+  /** Deletes; complete when it resolves. Where it rejects after the deletion was written down, it is completed later. */
+  run(corpus: string, documentIds: readonly string[], context: HandlerContext): Promise<Deleted>;
+  /** Completes deletions that were cut short; goes on until there are none, or the signal aborts. */
+  completeOpen(signal: AbortSignal): Promise<void>;
+  /** Forgets deletions that no job needs to know of any more. */
+  forget(scope: CorpusScope): Promise<void>;
+}
+
+/** What was deleted. */
+export interface Deleted {
+  documentCount: bigint;
+  chunkCount: bigint;
+  revision: string;
+}
+
+/** What deleting needs. */
+export interface DeleteDeps {
+  deletions: DeletionStore;
+  documents: DocumentStore;
+  queue: JobQueue;
+  retrieval: Client<typeof RetrievalService>;
+  caller: Caller;
+  newId(): string;
+  /** Aborts when the indexer closes. */
+  closing: AbortSignal;
+  log: Logger;
+}
+
+const idsMax = 1000;
+const jobsMax = 1000;
+const waitMs = { first: 500, longest: 30_000 };
+
+/** Creates it. */
+export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
+  const { deletions, documents, queue, retrieval, caller, log } = deps;
+  let isCompleting = false;
+
+  const complete = async (deletion: Deletion, call: () => Promise<CallOptions>): Promise<Deleted> => {
+    const deleted: Deleted = { documentCount: 0n, chunkCount: 0n, revision: '' };
+    for (const part of inParts(deletion.documentIds, idsMax)) {
+      const { documentCount, chunkCount, revision } = await purge(retrieval, deletion.corpus, part, await call());
+      deleted.documentCount += documentCount;
+      deleted.chunkCount += chunkCount;
+      deleted.revision = revision;
+    }
+    await documents.remove(deletion, deletion.documentIds);
+    await deletions.finish(deletion.deletion);
+    await forget(deletion);
+    return deleted;
+  };
+  const forget = async ({ tenant, corpus }: CorpusScope) => {
+    // A failed job can be tried again, so it counts as one that may still run.
+    const states = [JobState.QUEUED, JobState.RUNNING, JobState.FAILED];
+    const jobs = await queue.list({ tenant, corpus, states, limit: jobsMax });
+    if (jobs.length === jobsMax) return;
+    const oldest = jobs.at(-1)?.sequence ?? Number.MAX_SAFE_INTEGER;
+    await deletions.prune({ tenant, corpus }, oldest);
+  };
+  const completeOpen = async (signal: AbortSignal) => {
+    if (isCompleting) return;
+    isCompleting = true;
+    try {
+      for (let delayMs = waitMs.first; !signal.aborted; delayMs = Math.min(delayMs * 2, waitMs.longest)) {
+        try {
+          const open = await deletions.listOpen();
+          for (const deletion of open) await complete(deletion, () => caller.asService(deletion, signal));
+          return;
+        } catch (error) {
+          if (signal.aborted) return;
+          log.warn({ err: error }, 'a deletion could not be completed yet; trying again');
+        }
+        await sleep(delayMs, signal).catch(() => {});
+      }
+    } finally {
+      isCompleting = false;
+    }
+  };
+
+  return {
+    async run(corpus, documentIds, context) {
+      const principal = callerOf(context);
+      const { tenant, user } = principal;
+      const asked = [...new Set(documentIds)];
+      const asService = async () => ({ ...forward(context), ...(await caller.asService(principal)) });
+      const asReader = async () => ({ ...forward(context), ...(await caller.asReader(principal)) });
+      // What the caller may not see is, for them, not there: neither deleted nor counted.
+      const live = await createIndexClient(retrieval, corpus, asService).hashes(0n, asked);
+      const visible = await createIndexClient(retrieval, corpus, asReader).hashes(0n, asked);
+      const allowed = asked.filter((documentId) => !live.has(documentId) || visible.has(documentId));
+      const [latest] = await queue.list({ tenant, corpus, limit: 1 });
+      const afterSequence = latest?.sequence ?? 0;
+      const deletion = { deletion: deps.newId(), tenant, user, corpus, documentIds: allowed, afterSequence };
+      // Written down first: from here on no job brings these documents back, and no kill leaves them half deleted.
+      await deletions.begin(deletion);
+      try {
+        return await complete(deletion, asService);
+      } catch (error) {
+        void completeOpen(deps.closing);
+        throw error;
+      }
+    },
+    completeOpen,
+    forget,
+  };
+}
+
+/** Purges; a corpus that does not exist in the index holds nothing to purge. */
+async function purge(
+  retrieval: Client<typeof RetrievalService>,
+  corpus: string,
+  documentIds: string[],
+  options: CallOptions,
+): Promise<Pick<PurgeDocumentsResponse, 'documentCount' | 'chunkCount' | 'revision'>> {
+  try {
+    return await retrieval.purgeDocuments({ corpus, documentIds }, options);
+  } catch (error) {
+    if (!(error instanceof ConnectError) || error.code !== Code.NotFound) throw error;
+    return { documentCount: 0n, chunkCount: 0n, revision: '' };
+  }
+}

@@ -1,0 +1,96 @@
+import type { Client, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { canSee, visibleGroups } from '#kit/access.ts';
+import { callerOf, forward } from '#kit/context.ts';
+import { notFound } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
+import type { Caller } from '../jobs/caller.ts';
+import { createIndexClient } from '../jobs/index-client.ts';
+import type { DeleteDocuments } from './delete-documents.ts';
+import type { DocumentStore, StoredDocument } from './document-store.ts';
+
+/** What the rpcs about documents need. */
+export interface DocumentRpcDeps {
+  documents: DocumentStore;
+  retrieval: Client<typeof RetrievalService>;
+  caller: Caller;
+  deleteDocuments: DeleteDocuments;
+  log: Logger;
+}
+
+/** Ids looked at for one page, at most, as a multiple of its size: contents that are not live any more are passed over. */
+const roundsMax = 20;
+
+type Rpcs = Pick<ServiceImpl<typeof IndexerService>, 'listDocuments' | 'getDocument' | 'deleteDocuments'>;
+
+/**
+ * The rpcs about documents. Which content of a document is live, and whether the caller may see it, is asked of the index with
+ * the rights of a reader: what a search can't find, these don't show, list or count.
+ */
+export function createDocumentRpcs({ documents, retrieval, caller, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
+  const liveContents = async (corpus: string, documentIds: readonly string[], context: HandlerContext) => {
+    const principal = callerOf(context);
+    const index = createIndexClient(retrieval, corpus, async () => ({
+      ...forward(context),
+      ...(await caller.asReader(principal)),
+    }));
+    const hashes = await index.hashes(0n, documentIds);
+    return [...hashes].map(([documentId, contentHash]) => ({ documentId, contentHash }));
+  };
+  return {
+    async listDocuments({ corpus, pageSize, pageToken, idPrefix }, context) {
+      const principal = callerOf(context);
+      const scope = { tenant: principal.tenant, corpus };
+      const limit = pageSize || 50;
+      let after = pageToken === '' ? '' : fromPageToken(pageToken, 'string')[0];
+      const page: StoredDocument[] = [];
+      for (let round = 0; round < roundsMax && page.length <= limit; round++) {
+        const ids = await documents.listIds(scope, visibleGroups(principal), after, idPrefix, limit + 1);
+        const found = await documents.describe(scope, await liveContents(corpus, ids, context));
+        for (const id of ids) {
+          const document = found.get(id);
+          if (document !== undefined && canSee(principal, accessOf(document))) page.push(document);
+        }
+        after = ids.at(-1) ?? after;
+        if (ids.length <= limit) return toPage(corpus, page, limit);
+      }
+      // The end was not reached: even a page that came out empty goes on, after the last id that was looked at.
+      return page.length > limit ? toPage(corpus, page, limit) : toPage(corpus, page, limit, after);
+    },
+
+    async getDocument({ corpus, documentId }, context) {
+      const principal = callerOf(context);
+      const absent = () => notFound('document', documentId, ErrorReason.DOCUMENT_NOT_FOUND);
+      const [live] = await liveContents(corpus, [documentId], context);
+      if (live === undefined) throw absent();
+      const document = await documents.find({ tenant: principal.tenant, corpus }, live);
+      if (document === undefined) {
+        log.warn(
+          { corpus, document_id: documentId },
+          'the index holds a document whose text is not here: ingest it again',
+        );
+        throw absent();
+      }
+      if (!canSee(principal, accessOf(document))) throw absent();
+      return { document: toDocument(corpus, document), text: document.text };
+    },
+
+    deleteDocuments: ({ corpus, documentIds }, context) => deleteDocuments.run(corpus, documentIds, context),
+  };
+}
+
+function toPage(corpus: string, found: readonly StoredDocument[], limit: number, goOnAfter?: string) {
+  const page = found.slice(0, limit);
+  const after = found.length > limit ? page.at(-1)?.documentId : goOnAfter;
+  return {
+    documents: page.map((document) => toDocument(corpus, document)),
+    nextPageToken: after === undefined ? '' : toPageToken([after]),
+  };
+}
+
+function accessOf({ groups }: StoredDocument) {
+  return { $typeName: 'ragmesh.common.v1.AccessList' as const, groups };
+}

@@ -1,0 +1,53 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createFromAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import { defineService } from '#kit/define-service.ts';
+import { readConfig } from './config.ts';
+import type { JobQueue, JobQueueDeps } from './job-queue.ts';
+import { createCaller } from './jobs/caller.ts';
+import { createOwner } from './jobs/owner.ts';
+import { type RecordsSchema, recordsMigrations } from './records.ts';
+import { createIndexer } from './service.ts';
+import { openUploads } from './uploads.ts';
+
+const queueAdapters = new URL('./adapters/job-queue/', import.meta.url);
+
+/** Documents in, searchable chunks out. */
+export const indexer = defineService({
+  name: 'indexer',
+  contract: IndexerService,
+  config: readConfig,
+  needs: { retrieval: RetrievalService, embedding: EmbeddingService },
+  async create({ config, clients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
+    if (signer === undefined) {
+      throw new ConfigError(
+        'identity.private_key',
+        'is missing: the indexer goes on for callers who are gone, and signs as them',
+      );
+    }
+    const queue = await createFromAdapter<JobQueue, JobQueueDeps>(
+      queueAdapters,
+      'sqlite',
+      undefined,
+      { openDatabase, clock },
+      'indexer.queue',
+    );
+    return createIndexer({
+      ...clients,
+      queue,
+      uploads: await openUploads(join(dataDir, 'uploads')),
+      records: await openDatabase<RecordsSchema>('records', recordsMigrations),
+      owner: createOwner(hostname(), process.pid, Math.floor(random() * 2 ** 48).toString(36)),
+      caller: createCaller(signer),
+      settings: config,
+      metrics,
+      clock,
+      random,
+      log,
+    });
+  },
+});

@@ -1,0 +1,31 @@
+/** Word of changes of jobs, inside this process. */
+export interface JobChanges {
+  announce(jobId: string): void;
+  /** The next change of a job. `forget` it where nobody waits any more. */
+  next(jobId: string): { promise: Promise<void>; forget(): void };
+}
+
+/** Creates the exchange. */
+export function createJobChanges(): JobChanges {
+  const waiting = new Map<string, Set<() => void>>();
+  return {
+    announce(jobId) {
+      const wakes = waiting.get(jobId);
+      waiting.delete(jobId);
+      for (const wake of wakes ?? []) wake();
+    },
+    next(jobId) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wakes = waiting.get(jobId) ?? new Set();
+      wakes.add(resolve);
+      waiting.set(jobId, wakes);
+      return {
+        promise,
+        forget() {
+          wakes.delete(resolve);
+          if (wakes.size === 0 && waiting.get(jobId) === wakes) waiting.delete(jobId);
+        },
+      };
+    },
+  };
+}

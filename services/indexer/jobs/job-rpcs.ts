@@ -1,0 +1,118 @@
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { type IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { callerOf } from '#kit/context.ts';
+import { notFound } from '#kit/errors.ts';
+import { sleep } from '#kit/streams.ts';
+import { fromPageToken, toFailure, toJob, toPageToken } from '../convert.ts';
+import type { JobQueue, JobRecord } from '../job-queue.ts';
+import type { FailureStore } from './failure-store.ts';
+import type { JobChanges } from './job-changes.ts';
+import type { JobWorker } from './job-worker.ts';
+
+/** What the rpcs about jobs need. */
+export interface JobRpcDeps {
+  queue: JobQueue;
+  failures: FailureStore;
+  worker: JobWorker;
+  changes: JobChanges;
+  /** A job was cancelled before it ran. */
+  dropped(job: JobRecord): Promise<void>;
+}
+
+/** Longest time between two looks at a job: one that runs elsewhere gives no word of its changes. */
+const lookMs = 200;
+/** Time for a running job to stop before a cancel answers all the same. */
+const cancelWaitMs = 8000;
+const openStates: readonly JobState[] = [JobState.QUEUED, JobState.RUNNING];
+
+type Rpcs = Pick<
+  ServiceImpl<typeof IndexerService>,
+  'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures'
+>;
+
+/** The rpcs about jobs. Each sees the jobs of the caller's tenant and no others. */
+export function createJobRpcs({ queue, failures, worker, changes, dropped }: JobRpcDeps): Rpcs {
+  const find = async (jobId: string, context: HandlerContext): Promise<JobRecord> => {
+    const [job] = await queue.list({ tenant: callerOf(context).tenant, jobId, limit: 1 });
+    if (job === undefined) throw notFound('job', jobId);
+    return job;
+  };
+  /** The job whenever it has changed, until it is over or the caller is gone. */
+  const follow = async function* (
+    jobId: string,
+    context: HandlerContext,
+    signal: AbortSignal,
+  ): AsyncIterable<JobRecord> {
+    let last = '';
+    for (;;) {
+      const changed = changes.next(jobId);
+      const job = await find(jobId, context);
+      const shown = JSON.stringify([job.state, job.phase, job.progress, job.attemptCount, job.error]);
+      if (shown !== last) yield job;
+      last = shown;
+      if (!openStates.includes(job.state)) return;
+      await Promise.race([changed.promise, sleep(lookMs, signal)]).finally(changed.forget);
+    }
+  };
+  return {
+    getJob: async ({ jobId }, context) => ({ job: toJob(await find(jobId, context)) }),
+
+    async listJobs({ pageSize, pageToken, corpus }, context) {
+      const limit = pageSize || 50;
+      const beforeSequence = pageToken === '' ? undefined : fromPageToken(pageToken, 'number')[0];
+      const found = await queue.list({
+        tenant: callerOf(context).tenant,
+        ...(corpus !== '' && { corpus }),
+        ...(beforeSequence !== undefined && { beforeSequence }),
+        limit: limit + 1,
+      });
+      const jobs = found.slice(0, limit);
+      const last = jobs.at(-1);
+      const hasMore = found.length > limit && last !== undefined;
+      return { jobs: jobs.map(toJob), nextPageToken: hasMore ? toPageToken([last.sequence]) : '' };
+    },
+
+    async *watchJob({ jobId }, context) {
+      for await (const job of follow(jobId, context, context.signal)) yield { job: toJob(job) };
+    },
+
+    async cancelJob({ jobId }, context) {
+      const before = await find(jobId, context);
+      const asked = await queue.request(callerOf(context).tenant, jobId, 'cancel');
+      if (asked.state === JobState.CANCELLED && before.state !== JobState.CANCELLED) await dropped(asked);
+      worker.cancel(jobId);
+      worker.wake();
+      changes.announce(jobId);
+      let job = asked;
+      const waiting = AbortSignal.any([context.signal, AbortSignal.timeout(cancelWaitMs)]);
+      try {
+        for await (const next of follow(jobId, context, waiting)) job = next;
+      } catch (error) {
+        // What a cancel waits for can take longer than its caller: the job as it is tells that.
+        if (!waiting.aborted || context.signal.aborted) throw error;
+      }
+      return { job: toJob(job) };
+    },
+
+    async retryJob({ jobId }, context) {
+      const job = await queue.request(callerOf(context).tenant, jobId, 'retry');
+      worker.wake();
+      changes.announce(jobId);
+      return { job: toJob(job) };
+    },
+
+    async listFailures({ jobId, pageSize, pageToken }, context) {
+      await find(jobId, context);
+      const limit = pageSize || 50;
+      const [fileIndex, line] = pageToken === '' ? [-1, -1] : fromPageToken(pageToken, 'number', 'number');
+      const found = await failures.list(jobId, { fileIndex, line }, limit + 1);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const hasMore = found.length > limit && last !== undefined;
+      return {
+        failures: page.map(toFailure),
+        nextPageToken: hasMore ? toPageToken([last.file_index, last.line]) : '',
+      };
+    },
+  };
+}

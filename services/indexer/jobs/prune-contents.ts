@@ -1,0 +1,30 @@
+import type { ContentHistory } from '../documents/content-history.ts';
+import type { ContentKey, CorpusScope } from '../documents/document-store.ts';
+import type { IndexClient } from './index-client.ts';
+
+const contentsMax = 1000;
+const roundsMax = 50;
+
+/** Drops texts that no version can need any more. The index says what its versions hold: a rollback may have changed that. */
+export async function pruneContents(
+  scope: CorpusScope,
+  index: IndexClient,
+  { history, keptVersions }: { history: ContentHistory; keptVersions: number },
+): Promise<void> {
+  for (let round = 0; round < roundsMax; round++) {
+    const retired = await history.listRetired(scope, keptVersions, contentsMax);
+    if (retired.length === 0) return;
+    const ids = [...new Set(retired.map(({ documentId }) => documentId))];
+    const held = new Set<string>();
+    for (const version of [0n, ...(await history.listVersions(scope, keptVersions))]) {
+      for (const [documentId, hash] of await index.hashesIfKept(version, ids)) held.add(keyOf(documentId, hash));
+    }
+    const isHeld = ({ documentId, contentHash }: ContentKey) => held.has(keyOf(documentId, contentHash));
+    const dropped = retired.filter((content) => !isHeld(content));
+    await history.resolve(scope, dropped, retired.filter(isHeld));
+  }
+}
+
+function keyOf(documentId: string, contentHash: string): string {
+  return `${contentHash}/${documentId}`;
+}

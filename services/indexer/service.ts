@@ -1,0 +1,109 @@
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { Database } from '#kit/database.ts';
+import type { Metrics } from '#kit/metrics.ts';
+import { createContentHistory } from './documents/content-history.ts';
+import { createDeleteDocuments } from './documents/delete-documents.ts';
+import { createDeletionStore } from './documents/deletion-store.ts';
+import { createDocumentRpcs } from './documents/document-rpcs.ts';
+import { createDocumentStore } from './documents/document-store.ts';
+import { sweepUploads } from './housekeeping.ts';
+import { ingest } from './ingest.ts';
+import { createFailureStore } from './jobs/failure-store.ts';
+import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/index-job.ts';
+import { createJobChanges } from './jobs/job-changes.ts';
+import { createJobRpcs } from './jobs/job-rpcs.ts';
+import { type JobWorker, startJobWorker } from './jobs/job-worker.ts';
+import type { Owner } from './jobs/owner.ts';
+import type { RecordsSchema } from './records.ts';
+
+/** What the indexer is made of. */
+export interface IndexerDeps extends Omit<IndexJobDeps, 'documents' | 'history' | 'deletions' | 'failures'> {
+  records: Database<RecordsSchema>;
+  owner: Owner;
+  random: () => number;
+  metrics: Metrics;
+}
+
+/** The indexer under way. */
+export interface Indexer {
+  impl: ServiceImpl<typeof IndexerService>;
+  drain(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts the indexer: sweeps what a kill has left, goes on with the jobs that it interrupted, and serves. */
+export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
+  const { queue, uploads, records, settings, clock, random, log } = deps;
+  const documents = createDocumentStore(records);
+  const failures = createFailureStore(records);
+  const deletions = createDeletionStore(records);
+  const history = createContentHistory(records);
+  const changes = createJobChanges();
+  const closing = new AbortController();
+  const newId = () => createId(clock(), random);
+  const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
+  const jobDeps: IndexJobDeps = { ...deps, documents, history, deletions, failures };
+
+  const countBacklog = async () => deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await queue.countOpen());
+  const sweptCount = await sweepUploads(uploads, queue, clock());
+  if (sweptCount > 0) log.info({ swept_count: sweptCount }, 'uploads without a job were removed');
+  await countBacklog();
+
+  const worker: JobWorker = startJobWorker({
+    queue,
+    owner: deps.owner,
+    maxRunningJobs: settings.maxRunningJobs,
+    maxAttempts: settings.maxAttempts,
+    leaseMs: settings.leaseMs,
+    clock,
+    random,
+    log,
+    work: (run) => runIndexJob(run, jobDeps),
+    abandon: (job, checkpoint, signal) => abandonIndexJob(job, checkpoint, signal, jobDeps),
+    changed: changes.announce,
+    async ended(job, { kind }) {
+      if (kind === 'succeeded' || kind === 'cancelled') {
+        await uploads.remove(job.jobId);
+        await deleteDocuments.forget(job);
+      }
+      await countBacklog();
+    },
+  });
+  const completing = deleteDocuments.completeOpen(closing.signal);
+
+  return {
+    impl: {
+      async ingestDocuments(requests, context) {
+        const taken = await ingest(requests, context, { queue, uploads, settings, newJobId: newId });
+        await countBacklog();
+        worker.wake();
+        return taken;
+      },
+      ...createJobRpcs({
+        queue,
+        failures,
+        worker,
+        changes,
+        async dropped(job) {
+          await uploads.remove(job.jobId);
+          await countBacklog();
+        },
+      }),
+      ...createDocumentRpcs({ ...deps, documents, deleteDocuments }),
+    },
+    drain: (signal) => worker.drain(signal),
+    async close() {
+      closing.abort();
+      await worker.close();
+      await completing;
+    },
+  };
+}
+
+/** An id that sorts by time: 9 characters of it, and 16 by chance. */
+function createId(nowMs: number, random: () => number): string {
+  const letters = 'abcdefghijklmnopqrstuvwxyz234567';
+  const chance = Array.from({ length: 16 }, () => letters[Math.floor(random() * letters.length)]).join('');
+  return `${nowMs.toString(36).padStart(9, '0')}${chance}`;
+}

@@ -1,0 +1,41 @@
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { defineService } from '#kit/define-service.ts';
+import { toVector } from '#kit/vectors.ts';
+
+/** Embeds by length and first character, and counts what it was given. */
+export function createEmbeddingStandIn() {
+  const stand = {
+    model: 'stand-in',
+    inputs: [] as string[],
+    /** Runs before each call; throws, or waits. */
+    before: (): void | Promise<void> => {},
+    definition: defineService({
+      name: 'embedding',
+      contract: EmbeddingService,
+      config: () => ({}),
+      needs: {},
+      async create() {
+        return {
+          close: async () => {},
+          impl: {
+            listModels: () => ({ models: [{ name: stand.model, dimensions: 4 }] }),
+            async *embed({ inputs, model }) {
+              await stand.before();
+              stand.inputs.push(...inputs);
+              for (let firstIndex = 0; firstIndex < inputs.length; firstIndex += 64) {
+                const vectors = inputs
+                  .slice(firstIndex, firstIndex + 64)
+                  .map((text) => toVector(Float32Array.of(text.length, text.charCodeAt(0), 1, 0)));
+                yield { firstIndex, vectors, model };
+              }
+            },
+          },
+        };
+      },
+    }),
+  };
+  return stand;
+}
+
+/** The stand-in. */
+export type EmbeddingStandIn = ReturnType<typeof createEmbeddingStandIn>;

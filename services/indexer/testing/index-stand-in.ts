@@ -1,0 +1,246 @@
+import { Code } from '@connectrpc/connect';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { type IndexDocument, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { canSee } from '#kit/access.ts';
+import { callerOf } from '#kit/context.ts';
+import { defineService } from '#kit/define-service.ts';
+import { failedPrecondition, notFound, rpcError } from '#kit/errors.ts';
+
+interface Version {
+  version: bigint;
+  base: bigint;
+  buildId: string;
+  isPublished: boolean;
+  documents: Map<string, IndexDocument>;
+}
+
+interface Corpus {
+  live: bigint;
+  last: bigint;
+  revision: number;
+  versions: Map<bigint, Version>;
+}
+
+/** A small index with the rules of the real one, that remembers what was done to it and fails where it is told to. */
+export function createIndexStandIn() {
+  const corpora = new Map<string, Corpus>();
+  const calls: string[] = [];
+  /** Runs before each call; throws, or waits. */
+  let before: (rpc: string) => void | Promise<void> = () => {};
+
+  const at = async (rpc: string) => {
+    calls.push(rpc);
+    await before(rpc);
+  };
+  const keyOf = ({ tenant }: Principal, corpus: string) => `${tenant}/${corpus}`;
+  const find = (principal: Principal, name: string): Corpus => {
+    const corpus = corpora.get(keyOf(principal, name));
+    if (corpus === undefined) throw notFound('corpus', name, ErrorReason.CORPUS_NOT_FOUND);
+    return corpus;
+  };
+  const versionOf = (corpus: Corpus, number: bigint): Version => {
+    const version = corpus.versions.get(number);
+    if (version === undefined) throw notFound('version', String(number));
+    return version;
+  };
+  const wrongState = (version: Version, message: string) =>
+    failedPrecondition(ErrorReason.VERSION_STATE, message, {
+      metadata: { version: String(version.version), build_id: version.buildId },
+    });
+  const buildingOf = (corpus: Corpus, number: bigint): Version => {
+    const version = versionOf(corpus, number);
+    if (version.isPublished) throw wrongState(version, 'it was published');
+    return version;
+  };
+
+  const definition = defineService({
+    name: 'retrieval',
+    contract: RetrievalService,
+    config: () => ({}),
+    needs: {},
+    async create() {
+      return {
+        close: async () => {},
+        impl: {
+          async beginVersion({ corpus: name, buildId }, context) {
+            await at('begin');
+            const key = keyOf(callerOf(context), name);
+            const corpus = corpora.get(key) ?? { live: 0n, last: 0n, revision: 0, versions: new Map() };
+            corpora.set(key, corpus);
+            for (const version of corpus.versions.values()) {
+              if (version.buildId === buildId && (version.isPublished || version.base === corpus.live)) {
+                return { version: version.version, created: false };
+              }
+              if (!version.isPublished && version.buildId !== buildId)
+                throw wrongState(version, 'another is being built');
+            }
+            const version = ++corpus.last;
+            const documents = new Map(corpus.versions.get(corpus.live)?.documents);
+            corpus.versions.set(version, { version, base: corpus.live, buildId, isPublished: false, documents });
+            return { version, created: true };
+          },
+
+          async writeDocuments(requests, context) {
+            let documentCount = 0n;
+            let chunkCount = 0n;
+            for await (const { corpus, version, documents } of requests) {
+              await at('write');
+              const building = buildingOf(find(callerOf(context), corpus), version);
+              for (const document of documents) {
+                checkDocument(document);
+                building.documents.set(document.documentId, document);
+                documentCount++;
+                chunkCount += BigInt(document.chunks.length);
+              }
+            }
+            return { documentCount, chunkCount };
+          },
+
+          async removeDocuments({ corpus, version, documentIds }, context) {
+            await at('remove');
+            const { documents } = buildingOf(find(callerOf(context), corpus), version);
+            return { documentCount: BigInt(documentIds.filter((id) => documents.delete(id)).length) };
+          },
+
+          async publishVersion({ corpus: name, version: number, expectedDocumentCount }, context) {
+            await at('publish');
+            const corpus = find(callerOf(context), name);
+            const version = versionOf(corpus, number);
+            const documentCount = BigInt(version.documents.size);
+            if (number !== corpus.live) {
+              buildingOf(corpus, number);
+              if (version.base !== corpus.live) throw wrongState(version, 'its base is not live');
+              if (expectedDocumentCount !== undefined && expectedDocumentCount !== documentCount) {
+                throw wrongState(version, `it holds ${documentCount} documents, not ${expectedDocumentCount}`);
+              }
+              checkVersion(version);
+              version.isPublished = true;
+              corpus.live = number;
+              corpus.revision++;
+              const kept = [...corpus.versions.keys()].sort((a, b) => Number(b - a)).slice(0, 3);
+              for (const old of corpus.versions.keys()) if (!kept.includes(old)) corpus.versions.delete(old);
+              await at('published');
+            }
+            return { revision: String(corpus.revision), documentCount, chunkCount: 0n };
+          },
+
+          async abandonVersion({ corpus, version }, context) {
+            await at('abandon');
+            const found = find(callerOf(context), corpus);
+            buildingOf(found, version);
+            found.versions.delete(version);
+            return {};
+          },
+
+          async purgeDocuments({ corpus: name, documentIds }, context) {
+            await at('purge');
+            const corpus = find(callerOf(context), name);
+            const gone = new Set<string>();
+            for (const { documents } of corpus.versions.values()) {
+              for (const id of documentIds) if (documents.delete(id)) gone.add(id);
+            }
+            corpus.revision++;
+            await at('purged');
+            return {
+              documentCount: BigInt(gone.size),
+              chunkCount: BigInt(gone.size),
+              revision: String(corpus.revision),
+            };
+          },
+
+          async *listIndexedDocuments({ corpus: name, version: number, documentIds }, context) {
+            await at('list');
+            const principal = callerOf(context);
+            const corpus = find(principal, name);
+            if (number === 0n && corpus.live === 0n) return;
+            const { documents } = versionOf(corpus, number === 0n ? corpus.live : number);
+            const isService = principal.roles.includes(Role.SERVICE);
+            const ids = documentIds.length === 0 ? [...documents.keys()].sort() : documentIds;
+            for (const id of ids) {
+              const document = documents.get(id);
+              if (document === undefined || !(isService || canSee(principal, document.access))) continue;
+              const { documentId, contentHash, chunks } = document;
+              yield { documents: [{ documentId, contentHash, chunkCount: chunks.length }] };
+            }
+          },
+
+          async countIndex({ corpus: name }, context) {
+            await at('count');
+            const corpus = find(callerOf(context), name);
+            return { documentCount: BigInt(corpus.versions.get(corpus.live)?.documents.size ?? 0) };
+          },
+
+          async listCorpora(_request, context) {
+            const { tenant } = callerOf(context);
+            return {
+              corpora: [...corpora]
+                .filter(([key]) => key.startsWith(`${tenant}/`))
+                .map(([key, { revision }]) => ({ name: key.slice(tenant.length + 1), revision: String(revision) })),
+            };
+          },
+        },
+      };
+    },
+  });
+
+  return {
+    definition,
+    calls,
+    /** Says what happens before each call. */
+    intercept(hook: (rpc: string) => void | Promise<void>) {
+      before = hook;
+    },
+    /** Documents of the live version by id; empty where there is none. */
+    live(corpus: string, tenant = 'acme'): Map<string, IndexDocument> {
+      const found = corpora.get(`${tenant}/${corpus}`);
+      return found?.versions.get(found.live)?.documents ?? new Map();
+    },
+    /** Number of the live version. */
+    liveVersion: (corpus: string, tenant = 'acme') => corpora.get(`${tenant}/${corpus}`)?.live ?? 0n,
+    /** Versions that are being built, of all corpora. */
+    building: () =>
+      [...corpora.values()].flatMap(({ versions }) => [...versions.values()].filter((one) => !one.isPublished)),
+    /** Makes an older version live again. */
+    rollback(corpus: string, version: bigint, tenant = 'acme') {
+      const found = corpora.get(`${tenant}/${corpus}`);
+      if (found === undefined) throw new Error('no corpus');
+      found.live = version;
+    },
+    /** Begins a version that nobody will finish. */
+    beginForeign(corpus: string, buildId: string, tenant = 'acme') {
+      const found = corpora.get(`${tenant}/${corpus}`);
+      if (found === undefined) throw new Error('no corpus');
+      const version = ++found.last;
+      found.versions.set(version, { version, base: found.live, buildId, isPublished: false, documents: new Map() });
+    },
+  };
+}
+
+/** The stand-in. */
+export type IndexStandIn = ReturnType<typeof createIndexStandIn>;
+
+/** A failure that trying again may cure. */
+export const outage = () => rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, 'the index is away');
+
+function checkDocument({ documentId, contentHash, chunks }: IndexDocument): void {
+  if (contentHash.byteLength !== 32) throw new Error(`${documentId} has no SHA-256`);
+  if (chunks.length === 0) throw new Error(`${documentId} has no chunks`);
+  for (const [index, { ordinal, text, startOffset, endOffset, vector }] of chunks.entries()) {
+    if (ordinal !== index) throw new Error(`${documentId}: chunk ${index} has the ordinal ${ordinal}`);
+    if (text.length !== endOffset - startOffset)
+      throw new Error(`${documentId}: the offsets of chunk ${index} are wrong`);
+    if (vector?.kind.case !== 'dense') throw new Error(`${documentId}: chunk ${index} has no vector`);
+  }
+}
+
+function checkVersion({ documents }: Version): void {
+  const chunkIds = new Set<string>();
+  for (const { chunks } of documents.values()) {
+    for (const { chunkId } of chunks) {
+      if (chunkIds.has(chunkId)) throw new Error(`the chunk id ${chunkId} is there twice`);
+      chunkIds.add(chunkId);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { CallOptions, Client } from '@connectrpc/connect';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import {
+  type Failure,
+  IndexerService,
+  type IngestDocumentsRequestSchema,
+  type Job,
+} from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { indexer } from '../index.ts';
+import { createEmbeddingStandIn, type EmbeddingStandIn } from './embedding-stand-in.ts';
+import { createIndexStandIn, type IndexStandIn } from './index-stand-in.ts';
+
+/** A part of an upload. */
+export type Part = MessageInitShape<typeof IngestDocumentsRequestSchema>;
+
+/** Files by path; a value is the content, or the content with what its header says. */
+export type Files = Record<
+  string,
+  string | Uint8Array | { content: string; groups?: string[]; attributes?: Record<string, string>; mediaType?: string }
+>;
+
+/** What an upload says at its start. */
+export interface UploadOptions {
+  corpus?: string;
+  deleteMissing?: boolean;
+  groups?: string[];
+  principal?: Principal;
+}
+
+/** The indexer among stand-ins. */
+export interface IndexerMesh extends AsyncDisposable {
+  mesh: TestMesh;
+  client: Client<typeof IndexerService>;
+  index: IndexStandIn;
+  embedding: EmbeddingStandIn;
+  as(principal?: Principal): Promise<CallOptions>;
+  /** Uploads files; resolves to the job's id. */
+  upload(files: Files, options?: UploadOptions): Promise<string>;
+  /** Uploads files and follows their job to its end. */
+  ingest(files: Files, options?: UploadOptions): Promise<Job>;
+  /** Follows a job to its end. */
+  finish(jobId: string, principal?: Principal): Promise<Job>;
+  /** All failures of a job. */
+  failures(jobId: string): Promise<Failure[]>;
+}
+
+/** Starts it; `carry` hands on the stand-ins and the folder of an earlier one. */
+export async function startIndexerMesh(
+  options: {
+    config?: MessageInitShape<typeof ConfigSchema>['indexer'];
+    index?: IndexStandIn;
+    embedding?: EmbeddingStandIn;
+    dataDir?: string;
+  } = {},
+): Promise<IndexerMesh> {
+  const index = options.index ?? createIndexStandIn();
+  const embedding = options.embedding ?? createEmbeddingStandIn();
+  const mesh = await startTestMesh([indexer, index.definition, embedding.definition], {
+    config: { indexer: options.config ?? {} },
+    ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
+  });
+  const client = mesh.client(IndexerService);
+  const as = (principal = testPrincipal()) => mesh.as(principal);
+  const upload = async (files: Files, { principal, ...start }: UploadOptions = {}) => {
+    const { jobId } = await client.ingestDocuments(partsOf(files, start), await as(principal));
+    return jobId;
+  };
+  const finish = async (jobId: string, principal?: Principal) => {
+    let last: Job | undefined;
+    for await (const { job } of client.watchJob({ jobId }, await as(principal))) last = job;
+    if (last === undefined) throw new Error('no word of the job');
+    return last;
+  };
+  return {
+    mesh,
+    client,
+    index,
+    embedding,
+    as,
+    upload,
+    ingest: async (files, uploadOptions = {}) => finish(await upload(files, uploadOptions), uploadOptions.principal),
+    finish,
+    async failures(jobId) {
+      const all: Failure[] = [];
+      for (let pageToken = ''; ; ) {
+        const page = await client.listFailures({ jobId, pageToken, pageSize: 3 }, await as());
+        all.push(...page.failures);
+        if (page.nextPageToken === '') return all;
+        pageToken = page.nextPageToken;
+      }
+    },
+    [Symbol.asyncDispose]: () => mesh.close(),
+  };
+}
+
+/** The messages of an upload. */
+export async function* partsOf(files: Files, start: Omit<UploadOptions, 'principal'> = {}): AsyncIterable<Part> {
+  const { corpus = 'help', deleteMissing = false, groups } = start;
+  yield { part: { case: 'start', value: { corpus, deleteMissing, ...(groups && { defaultAccess: { groups } }) } } };
+  for (const [path, file] of Object.entries(files)) {
+    const header = typeof file === 'string' || file instanceof Uint8Array ? { content: file } : file;
+    const {
+      content,
+      groups: own,
+      attributes = {},
+      mediaType = '',
+    } = header as Exclude<Files[string], string | Uint8Array>;
+    const bytes = typeof content === 'string' ? Buffer.from(content) : (content as Uint8Array);
+    yield {
+      part: {
+        case: 'file',
+        value: {
+          path,
+          sizeBytes: BigInt(bytes.byteLength),
+          mediaType,
+          attributes,
+          ...(own && { access: { groups: own } }),
+        },
+      },
+    };
+    for (let offset = 0; offset < bytes.byteLength; offset += 1 << 18) {
+      yield { part: { case: 'data', value: bytes.subarray(offset, offset + (1 << 18)) } };
+    }
+  }
+}
+
+/** A file of `count` records `prefix0`, `prefix1`, …, with the text that `textOf` gives. */
+export function jsonl(
+  count: number,
+  textOf: (index: number) => string = (index) => `Text of ${index}.`,
+  prefix = 'd',
+): string {
+  return Array.from({ length: count }, (_, index) =>
+    JSON.stringify({ id: `${prefix}${index}`, title: `T${index}`, text: textOf(index) }),
+  ).join('\n');
+}

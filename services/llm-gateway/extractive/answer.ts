@@ -1,0 +1,171 @@
+import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { normalizeText } from '#kit/text/normalize.ts';
+import { type Question, readQuestion } from './question.ts';
+import { type Scored, type ScoredUnit, scoreEvidence } from './score.ts';
+import { gapAfter, type Unit } from './units.ts';
+
+/** An answer by quotation, or a refusal. */
+export interface ExtractiveAnswer {
+  isRefusal: boolean;
+  /** The answer's text, in pieces to show one after another; together the whole text. */
+  pieces: readonly string[];
+}
+
+/**
+ * Support from which on a unit answers a question. Measured on questions with and without their answer in the evidence: see
+ * the README.
+ */
+const minSupport = { zh: 0.36, en: 0.42 } as const;
+/** A further quotation is worth at least this share of the first one's score … */
+const minShare = 0.76;
+/** … or this one, for another row or step of the same table or list: those are alternatives, of which one is asked for … */
+const minSiblingShare = 0.93;
+/** … and shares no more than this of its characters' pairs with what was quoted before. */
+const maxOverlap = 0.6;
+/** Most quotations, and units in them all: a list is one quotation of many units. */
+const maxQuotations = 3;
+const maxUnits = 4;
+/** A shorter line above a list ("Rules:") tells nothing about a single item. */
+const minLeadLength = 10;
+/** Longest list that is quoted as a whole. */
+const maxSteps = 10;
+/** Longest quotation, in UTF-16 code units. */
+const maxLength = 1200;
+
+const refusals = {
+  zh: '现有资料中没有找到能回答这个问题的内容。',
+  en: 'The available documents do not answer this question.',
+} as const;
+
+/** Answers a question by quoting the evidence; each quotation ends with its marker [n], the n-th passage from 1. */
+export function answerByQuoting(
+  text: string,
+  evidence: readonly Passage[],
+  language?: 'zh' | 'en',
+): ExtractiveAnswer {
+  const question = readQuestion(text, language);
+  const scored = scoreEvidence(question, evidence);
+  const quotations = question.terms.length === 0 ? [] : chooseQuotations(question, scored);
+  if (quotations.length === 0) return { isRefusal: true, pieces: [refusals[question.language]] };
+  return { isRefusal: false, pieces: writeOut(quotations) };
+}
+
+/** Units to quote together, in the order of their passage. */
+type Quotation = readonly ScoredUnit[];
+
+function chooseQuotations(question: Question, { passages }: Scored): Quotation[] {
+  const ranked = passages.flat().sort((a, b) => b.score - a.score || a.passage - b.passage || a.index - b.index);
+  const best = ranked.find(({ support }) => support >= minSupport[question.language]);
+  if (best === undefined || best.score < minShare * (ranked[0]?.score ?? 0)) return [];
+  const quote = (unit: ScoredUnit) => withContext(question, unit, passages[unit.passage] as readonly ScoredUnit[]);
+  const chosen: Quotation[] = [quote(best)];
+  let count = chosen.flat().length;
+  for (const candidate of ranked) {
+    if (chosen.length >= maxQuotations || candidate.score < minShare * best.score) break;
+    if (!addsTo(question, best, candidate) || chosen.flat().includes(candidate)) continue;
+    const quotation = quote(candidate);
+    if (count + quotation.length > maxUnits || isRepeat(quotation, chosen)) continue;
+    chosen.push(quotation);
+    count += quotation.length;
+  }
+  return chosen;
+}
+
+/** Whether a further unit is worth quoting beside the best one. */
+function addsTo({ terms, language }: Question, best: ScoredUnit, candidate: ScoredUnit): boolean {
+  if (candidate.support < minSupport[language]) return false;
+  // Beside the row or step about E-07, the one about E-04 is noise.
+  if (terms.some(({ isExact }, at) => isExact && best.own[at] === 1 && candidate.own[at] !== 1)) return false;
+  const isSibling =
+    candidate.passage === best.passage && candidate.unit.block === best.unit.block && best.unit.kind !== 'sentence';
+  return candidate.score >= (isSibling ? minSiblingShare : minShare) * best.score;
+}
+
+/** A unit with what it cannot be understood without. */
+function withContext(question: Question, chosen: ScoredUnit, units: readonly ScoredUnit[]): Quotation {
+  const { unit, index } = chosen;
+  const list = listOf(question, chosen, units);
+  if (list !== undefined) return list;
+  const lead = unit.leadIndex === undefined ? undefined : units[unit.leadIndex];
+  if (unit.kind === 'step' && lead !== undefined && lead.unit.text.length >= minLeadLength) return [lead, chosen];
+  if (unit.kind !== 'sentence') return [chosen];
+  const before = units[index - 1];
+  const after = units[index + 1];
+  const quotation = [chosen];
+  if (before !== undefined && refersBack.test(unit.text) && isSameText(before, chosen)) quotation.unshift(before);
+  const isShort = unit.text.length < 16;
+  if (after !== undefined && (isShort || turnsBack.test(after.unit.text)) && isSameText(chosen, after)) quotation.push(after);
+  return quotation;
+}
+
+/** Sentences that speak of something in the sentence before. */
+const refersBack = /^(?:其(?!他|它|余|中)|该|此|这(?!里)|它|他们?|她们?|届时|否则|逾期|(?:it|this|these|those|they|he|she|its|their|his|her|such|otherwise|then)\b)/i;
+/** Sentences that limit what the one before says. */
+const turnsBack = /^(?:但|不过|然而|除|例外|否则|(?:but|however|except|unless|otherwise|exceptions?)\b)/i;
+
+function isSameText(a: ScoredUnit, b: ScoredUnit): boolean {
+  return a.unit.block === b.unit.block && a.unit.kind === 'sentence' && b.unit.kind === 'sentence';
+}
+
+/** The whole list, where the question asks for it: for steps, or for what the line above the list announces. */
+function listOf(question: Question, chosen: ScoredUnit, units: readonly ScoredUnit[]): Quotation | undefined {
+  const { unit, index } = chosen;
+  const isLead = units[index + 1]?.unit.leadIndex === index;
+  const leadIndex = isLead ? index : unit.leadIndex;
+  const wanted = isLead || (unit.kind === 'step' && question.wants === 'steps' && unit.number !== undefined);
+  if (!wanted) return undefined;
+  const block = isLead ? units[index + 1]?.unit.block : unit.block;
+  const items = units.filter((other) => other.unit.block === block && other.unit.kind !== 'sentence');
+  const lead = leadIndex === undefined ? undefined : units[leadIndex];
+  const list = lead === undefined ? items : [lead, ...items];
+  const length = list.reduce((sum, { unit: { text } }) => sum + text.length, 0);
+  return items.length <= maxSteps && length <= maxLength ? list : undefined;
+}
+
+function isRepeat(quotation: Quotation, chosen: readonly Quotation[]): boolean {
+  const pairs = pairsOf(quotation);
+  return chosen.some((other) => {
+    const known = pairsOf(other);
+    const shared = [...pairs].filter((pair) => known.has(pair)).length;
+    return shared > maxOverlap * Math.min(pairs.size, known.size);
+  });
+}
+
+function pairsOf(quotation: Quotation): ReadonlySet<string> {
+  const text = normalizeText(quotation.map(({ unit }) => unit.text).join(' ')).replace(/[^\p{L}\p{N}]+/gu, '');
+  const pairs = new Set<string>();
+  for (let index = 1; index < text.length; index++) pairs.add(text.slice(index - 1, index + 1));
+  return pairs;
+}
+
+function writeOut(quotations: readonly Quotation[]): string[] {
+  const pieces: string[] = [];
+  let before = '';
+  let wasItem = false;
+  for (const quotation of quotations) {
+    const isList = quotation.filter(({ unit }) => unit.kind !== 'sentence').length > 1;
+    for (const [at, { unit, passage }] of quotation.entries()) {
+      const isItem = isList && unit.kind !== 'sentence';
+      const breaks = pieces.length > 0 && (isItem || wasItem || unit.kind === 'code');
+      const gap = breaks ? '\n' : pieces.length > 0 ? gapAfter(before) : '';
+      const bullet = !isItem ? '' : unit.number === undefined ? '- ' : `${unit.number}. `;
+      const body = neutral(unit);
+      // A line that leads in what follows it is one sentence with that, and the marker comes at the end.
+      const isLead = /[：:]$/.test(body) && at + 1 < quotation.length;
+      pieces.push(isLead ? gap + body : `${gap}${bullet}${ended(body)}${gapAfter(ended(body))}[${passage + 1}]`);
+      before = body;
+      wasItem = isItem;
+    }
+  }
+  return pieces;
+}
+
+function ended(text: string): string {
+  if (/[。！？.!?…：:；;”"’）)】》]$/.test(text)) return text.replace(/[；;]$/, (mark) => (mark === '；' ? '。' : '.'));
+  return /\p{sc=Han}/u.test(text) ? `${text}。` : `${text}.`;
+}
+
+/** Text that cannot be taken for a marker of ours: [3] in a document is a footnote, or an index. */
+function neutral({ kind, text }: Unit): string {
+  return text.replace(/\[(\d{1,6})\]/g, kind === 'code' ? '[ $1 ]' : '($1)');
+}

@@ -1,0 +1,75 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import {
+  type Filter,
+  type Language,
+  type Passage,
+  PassageSchema,
+  type Scores,
+} from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  type Corpus,
+  CorpusSchema,
+  type LegHit,
+  LegHitSchema,
+  VersionState,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { PassageRecord } from './catalog-documents.ts';
+import type { VersionRecord } from './catalog-versions.ts';
+import type { Hit, RowFilter } from './index-row.ts';
+import { type CorpusState, type Counts, revisionText, type TenantState } from './tenant-state.ts';
+
+/** A filter of the contract as the stores take it. */
+export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
+  if (filter === undefined) return undefined;
+  return {
+    documentIds: filter.documentIds.map((id) => id.toWellFormed()),
+    languages: filter.languages,
+    attributes: filter.attributes,
+    updatedFromMs: filter.updatedFrom && timestampMs(filter.updatedFrom),
+    updatedBeforeMs: filter.updatedBefore && timestampMs(filter.updatedBefore),
+  };
+}
+
+/** A passage for a caller. */
+export function toPassage(record: PassageRecord, corpus: CorpusState, scores?: Omit<Scores, '$typeName'>): Passage {
+  return create(PassageSchema, {
+    chunkId: record.chunkId,
+    documentId: record.documentId,
+    corpus: corpus.name,
+    version: BigInt(corpus.live),
+    title: record.title,
+    headingPath: [...record.headingPath],
+    text: record.text,
+    url: record.url,
+    language: record.language as Language,
+    startOffset: record.startOffset,
+    endOffset: record.endOffset,
+    ordinal: record.ordinal,
+    ...(scores && { scores }),
+  });
+}
+
+/** A candidate for a caller. */
+export function toLegHit({ chunkId, documentId, score }: Hit): LegHit {
+  return create(LegHitSchema, { chunkId, documentId, score });
+}
+
+/** A corpus for a caller who sees these counts of it. */
+export function toCorpus(state: TenantState, corpus: CorpusState, visible: Counts): Corpus {
+  const publishedMs = corpus.versions.find(({ version }) => version === corpus.live)?.publishedMs;
+  return create(CorpusSchema, {
+    name: corpus.name,
+    liveVersion: BigInt(corpus.live),
+    documentCount: BigInt(visible.documentCount),
+    chunkCount: BigInt(visible.chunkCount),
+    revision: revisionText(state.epoch, corpus.revision),
+    ...(publishedMs !== undefined && { publishedAt: timestampFromMs(publishedMs) }),
+  });
+}
+
+/** What a version is to readers. */
+export function stateOf(version: VersionRecord, live: number): VersionState {
+  if (version.publishedMs === undefined) return VersionState.BUILDING;
+  return version.version === live ? VersionState.LIVE : VersionState.KEPT;
+}

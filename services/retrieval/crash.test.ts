@@ -1,0 +1,255 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { VersionState } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { unavailable } from '#kit/errors.ts';
+import { collect } from '#kit/streams.ts';
+import {
+  failureOf,
+  type RetrievalMesh,
+  retrievalWith,
+  type ShortDocument,
+  type Stores,
+  startRetrieval,
+} from './testing.ts';
+
+let dataDir: string;
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'ragmesh-crash-'));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+const documentsOf = (count: number): ShortDocument[] =>
+  Array.from({ length: count }, (_, index) => [`d${index}`, `apple ${index}`]);
+
+async function countOf(retrieval: RetrievalMesh, corpus: string, version = 0n) {
+  const counts = await retrieval.client.countIndex({ corpus, version }, await retrieval.as());
+  const { documentCount, chunkCount, vectorCount, keywordCount, orphanCount } = counts;
+  return [documentCount, chunkCount, vectorCount, keywordCount, orphanCount].map(Number);
+}
+
+test('a build that was stopped half-way goes on under the same id, in the same version', async () => {
+  const first = await startRetrieval({ dataDir });
+  await first.build('help', 'build-1', documentsOf(10));
+  const version = await first.begin('help', 'build-2');
+  await first.write('help', version, [['d3', 'pear'], ...documentsOf(30).slice(20)]);
+  await first.client.removeDocuments({ corpus: 'help', version, documentIds: ['d4'] }, await first.as());
+  await first.close(true);
+
+  const second = await startRetrieval({ dataDir });
+  expect((await second.ask('apple', { topK: 100 })).documentIds).toHaveLength(10);
+  expect(await second.begin('help', 'build-2')).toBe(version);
+  expect(await countOf(second, 'help', version)).toEqual([19, 19, 19, 19, 0]);
+  await second.write('help', version, documentsOf(40));
+  await second.publish('help', version);
+  expect(await countOf(second, 'help')).toEqual([40, 40, 40, 40, 0]);
+  await second.close(true);
+});
+
+test('a store that was lost is filled again by the next build', async () => {
+  const first = await startRetrieval({ dataDir });
+  await first.build('help', 'build-1', documentsOf(5));
+  await first.close(true);
+  rmSync(join(dataDir, 'retrieval', 'vectors'), { recursive: true });
+
+  const second = await startRetrieval({ dataDir });
+  const version = await second.begin('help', 'build-2');
+  const error = await failureOf(second.publish('help', version));
+  expect(String(error)).toContain('write them again');
+  const pages = await collect(second.client.listIndexedDocuments({ corpus: 'help', version }, await second.as()));
+  const changed = pages.flatMap(({ documents }) => documents).filter(({ contentHash }) => contentHash.length === 0);
+  expect(changed).toHaveLength(5);
+  await second.write('help', version, documentsOf(5));
+  await second.publish('help', version);
+  expect(await countOf(second, 'help')).toEqual([5, 5, 5, 5, 0]);
+  await second.close(true);
+});
+
+test('rows that no catalog knows are counted, and go with the next version', async () => {
+  let stores: Stores | undefined;
+  const service = retrievalWith((given) => {
+    stores = given;
+    return given;
+  });
+  const retrieval = await startRetrieval({ dataDir, service });
+  await retrieval.build('help', 'build-1', documentsOf(3));
+  const row = { key: 999, chunkId: 'x', documentId: 'x', aclId: 1, language: 0, updatedMs: undefined, attributes: {} };
+  const change = { kind: 'replace', version: 1, documentIds: ['x'] } as const;
+  await stores?.keywords.apply('acme', 1, { ...change, rows: [{ ...row, title: '', text: 'apple' }] });
+  expect(await countOf(retrieval, 'help')).toEqual([3, 3, 3, 4, 1]);
+  expect((await retrieval.ask('apple')).documentIds).not.toContain('x');
+  await retrieval.build('help', 'build-2', [['d9', 'apple']]);
+  expect(await countOf(retrieval, 'help')).toEqual([4, 4, 4, 4, 0]);
+  await retrieval.close(true);
+});
+
+describe('whatever fails, and wherever', () => {
+  // What each version should hold, by a model without stores or files.
+  type Held = Map<string, string>;
+  const anyStep = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({ kind: fc.constant('write' as const), ids: idList(), text: fc.integer({ max: 99 }) }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), ids: idList() }) },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('publish' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('abandon' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('rollback' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge' as const), ids: idList() }) },
+  );
+  function idList() {
+    return fc.uniqueArray(
+      fc.integer({ min: 0, max: 5 }).map((number) => `d${number}`),
+      { minLength: 1, maxLength: 3 },
+    );
+  }
+  /** The n-th call of a store fails: before its effect, or after it. */
+  const anyFault = fc.option(fc.record({ call: fc.integer({ min: 0, max: 3 }), isAfter: fc.boolean() }), {
+    nil: undefined,
+  });
+
+  test('a start over and the same step again lead where an unbroken run leads', async () => {
+    let fault: { call: number; isAfter: boolean } | undefined;
+    let callCount = 0;
+    const failing = async <T>(work: () => Promise<T>): Promise<T> => {
+      const isHit = fault?.call === callCount++;
+      if (isHit && fault?.isAfter === false) throw unavailable('store', 'crashed before');
+      const result = await work();
+      if (isHit) throw unavailable('store', 'crashed after');
+      return result;
+    };
+    const service = retrievalWith(({ vectors, keywords }) => ({
+      vectors: { ...vectors, apply: (...args) => failing(() => vectors.apply(...args)) },
+      keywords: { ...keywords, apply: (...args) => failing(() => keywords.apply(...args)) },
+    }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(anyStep, anyFault), { minLength: 3, maxLength: 14 }), async (steps) => {
+        const folder = mkdtempSync(join(dataDir, 'run-'));
+        let retrieval = await startRetrieval({ dataDir: folder, service, config: { keptVersions: 1 } });
+        const held = new Map<number, Held>([[0, new Map()]]);
+        let live = 0;
+        let building: number | undefined;
+        let buildCount = 0;
+        const corpus = 'help';
+        const options = await retrieval.as();
+        /** Runs a step that may fail; then starts over and runs it again. */
+        const twice = async <T>(breaks: typeof fault, work: () => Promise<T>): Promise<T> => {
+          fault = breaks;
+          callCount = 0;
+          try {
+            return await work();
+          } catch (error) {
+            if (!String(error).includes('crashed')) throw error;
+          } finally {
+            fault = undefined;
+          }
+          await retrieval.close(true);
+          retrieval = await startRetrieval({ dataDir: folder, service, config: { keptVersions: 1 } });
+          return work();
+        };
+        for (const [step, breaks] of steps) {
+          if (building === undefined && step.kind !== 'rollback' && step.kind !== 'purge') {
+            const buildId = `build-${++buildCount}`;
+            building = Number(await twice(breaks, () => retrieval.begin(corpus, buildId)));
+            for (const version of held.keys()) if (version > live) held.delete(version);
+            held.set(building, new Map(held.get(live)));
+          }
+          const version = BigInt(building ?? 0);
+          const current = held.get(building ?? live) as Held;
+          switch (step.kind) {
+            case 'write': {
+              const documents = step.ids.map((id): ShortDocument => [id, `apple ${step.text}`]);
+              await twice(breaks, () => retrieval.write(corpus, version, documents));
+              for (const id of step.ids) current.set(id, `apple ${step.text}`);
+              break;
+            }
+            case 'remove':
+              await twice(breaks, () =>
+                retrieval.client.removeDocuments({ corpus, version, documentIds: step.ids }, options),
+              );
+              for (const id of step.ids) current.delete(id);
+              break;
+            case 'publish':
+              await twice(breaks, () => retrieval.publish(corpus, version));
+              live = Number(version);
+              building = undefined;
+              break;
+            case 'abandon':
+              await twice(breaks, () =>
+                retrieval.client.abandonVersion({ corpus, version }, options).catch((error: unknown) => {
+                  // It was gone already when the call broke off.
+                  if (!String(error).includes('has no version')) throw error;
+                }),
+              );
+              held.delete(building as number);
+              building = undefined;
+              break;
+            case 'rollback': {
+              if (building !== undefined || live === 0) break;
+              const { versions } = await retrieval.client.listVersions({ corpus }, options);
+              const older = versions.find(({ state }) => state === VersionState.KEPT);
+              if (older === undefined) break;
+              await twice(breaks, () => retrieval.client.rollbackVersion({ corpus, version: older.version }, options));
+              live = Number(older.version);
+              break;
+            }
+            case 'purge':
+              if (live === 0 && building === undefined) break;
+              await twice(breaks, () => retrieval.client.purgeDocuments({ corpus, documentIds: step.ids }, options));
+              for (const documents of held.values()) for (const id of step.ids) documents.delete(id);
+              break;
+            default:
+              step satisfies never;
+          }
+          if (live > 0) await expectHeld(retrieval, corpus, live, held.get(live) as Held);
+          if (building !== undefined) await expectCounts(retrieval, corpus, building, held.get(building) as Held);
+        }
+        await retrieval.close();
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  async function expectCounts(retrieval: RetrievalMesh, corpus: string, version: number, held: Held) {
+    const { size } = held;
+    expect(await countOf(retrieval, corpus, BigInt(version))).toEqual([size, size, size, size, 0]);
+  }
+
+  async function expectHeld(retrieval: RetrievalMesh, corpus: string, live: number, held: Held) {
+    await expectCounts(retrieval, corpus, live, held);
+    const { passages, legs } = await retrieval.ask('apple', { corpora: [corpus], topK: 50 });
+    const inOrder = (documents: Iterable<[string, string]>) => [...documents].toSorted();
+    expect(inOrder(passages.map(({ documentId, text }) => [documentId, text]))).toEqual(inOrder(held));
+    for (const { hits } of legs) expect(hits).toHaveLength(held.size);
+  }
+});
+
+test('a process that is killed while it writes loses nothing that was acknowledged, and goes on', async () => {
+  const child = fileURLToPath(new URL('./testing-child.ts', import.meta.url));
+  const total = 20;
+  let acknowledged = 0;
+  for (let start = 0; acknowledged < total; start++) {
+    const process_ = spawn(process.execPath, [child, dataDir, String(total)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = new Promise((resolve) => process_.once('exit', resolve));
+    let ofThisRun = 0;
+    for await (const line of createInterface({ input: process_.stdout })) {
+      const { batch } = JSON.parse(line) as { batch: number };
+      acknowledged = Math.max(acknowledged, batch);
+      // Each run gets on, and all but the last are killed while the next batch is under way.
+      if (++ofThisRun === 5 && acknowledged < total) process_.kill('SIGKILL');
+    }
+    await exited;
+    expect(start).toBeLessThan(total);
+  }
+  const retrieval = await startRetrieval({ dataDir });
+  const version = await retrieval.begin('help', 'build-1');
+  expect(await countOf(retrieval, 'help', version)).toEqual([total * 10, total * 10, total * 10, total * 10, 0]);
+  await retrieval.publish('help', version);
+  expect(await countOf(retrieval, 'help')).toEqual([total * 10, total * 10, total * 10, total * 10, 0]);
+  await retrieval.close(true);
+});

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createFromAdapter } from '#kit/adapters.ts';
+import { defineService } from '#kit/define-service.ts';
+import { createCatalog } from './catalog.ts';
+import { readConfig } from './config.ts';
+import type { KeywordStore } from './keyword-store.ts';
+import { createRetrieval } from './service.ts';
+import { createSqliteThreads } from './sqlite-threads.ts';
+import type { StoreDeps, VectorStore } from './vector-store.ts';
+
+const vectorAdapters = new URL('./adapters/vector-store/', import.meta.url);
+const keywordAdapters = new URL('./adapters/keyword-store/', import.meta.url);
+
+/** Hybrid search over index versions, and the index's writes. */
+export const retrieval = defineService({
+  name: 'retrieval',
+  contract: RetrievalService,
+  config: readConfig,
+  needs: { embedding: EmbeddingService, rerank: RerankService },
+  async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {
+    const threads = createSqliteThreads(settings.readerThreads);
+    // In the order in which they close.
+    const parts: { close(): Promise<void> }[] = [threads];
+    const close = async () => {
+      for (const part of parts) await part.close();
+    };
+    try {
+      const { vectorStore, keywordStore } = settings;
+      const vectors = await createFromAdapter<VectorStore, StoreDeps>(
+        vectorAdapters,
+        vectorStore.adapter,
+        vectorStore.settings,
+        { folder: join(dataDir, 'vectors'), threads },
+        'retrieval.vector_store',
+      );
+      parts.unshift(vectors);
+      const keywords = await createFromAdapter<KeywordStore, StoreDeps>(
+        keywordAdapters,
+        keywordStore.adapter,
+        keywordStore.settings,
+        { folder: join(dataDir, 'keywords'), threads },
+        'retrieval.keyword_store',
+      );
+      parts.unshift(keywords);
+      const catalog = createCatalog(join(dataDir, 'catalog'), threads, random);
+      parts.unshift(catalog);
+      const { embedding, rerank: reranker } = clients;
+      const retrieving = createRetrieval({
+        catalog,
+        vectors,
+        keywords,
+        embedding,
+        reranker,
+        settings,
+        log,
+        metrics,
+        clock,
+      });
+      parts.unshift(retrieving);
+      return { impl: retrieving.impl, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  },
+});

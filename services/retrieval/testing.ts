@@ -1,0 +1,266 @@
+import { join } from 'node:path';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { CallOptions, Client } from '@connectrpc/connect';
+import type { Filter, Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { FilterSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import {
+  type FusedResult,
+  IndexDocumentSchema,
+  type LegResult,
+  RetrievalService,
+  type RetrieveRequestSchema,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { defineService, type ServiceDefinition } from '#kit/define-service.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { toVector } from '#kit/vectors.ts';
+import { adapter as keywordAdapter } from './adapters/keyword-store/sqlite.ts';
+import { adapter as vectorAdapter } from './adapters/vector-store/sqlite.ts';
+import { createCatalog } from './catalog.ts';
+import { readConfig } from './config.ts';
+import { retrieval } from './index.ts';
+import type { KeywordStore } from './keyword-store.ts';
+import { createRetrieval } from './service.ts';
+import { createSqliteThreads } from './sqlite-threads.ts';
+import type { VectorStore } from './vector-store.ts';
+
+// Stand-ins for the neighbours, and short ways to write and ask, for the tests of this folder.
+
+/** Dimensions of the stand-in's vectors. */
+export const dimensions = 16;
+
+/** A vector that texts share as far as they share words: each word adds to one component. */
+export function embedText(text: string): Float32Array {
+  const vector = new Float32Array(dimensions);
+  for (const word of text.toLowerCase().match(/[\p{sc=Han}]|[a-z0-9]+/gu) ?? []) {
+    let hash = 7;
+    for (const character of word) hash = (hash * 31 + (character.codePointAt(0) as number)) >>> 0;
+    vector[hash % dimensions] = (vector[hash % dimensions] as number) + 1;
+  }
+  return vector;
+}
+
+/** What the stand-ins do before they answer: nothing, until a test says otherwise. */
+export interface StandIns {
+  beforeEmbed: (signal: AbortSignal) => Promise<void>;
+  beforeRerank: (signal: AbortSignal) => Promise<void>;
+  services: ServiceDefinition[];
+}
+
+/** Creates stand-ins for embedding and rerank. The reranker's score is the share of the question's words in the text. */
+export function createStandIns(): StandIns {
+  const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, services: [] };
+  const embedding = defineService({
+    name: 'embedding',
+    contract: EmbeddingService,
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *embed({ inputs, model }, { signal }) {
+          await standIns.beforeEmbed(signal);
+          yield { firstIndex: 0, vectors: inputs.map((text) => toVector(embedText(text))), model };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  const rerank = defineService({
+    name: 'rerank',
+    contract: RerankService,
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *rerank({ query, candidates }, { signal }) {
+          await standIns.beforeRerank(signal);
+          const words = query.toLowerCase().split(/\s+/);
+          const passages = candidates.map(({ text }, index) => ({
+            index,
+            score: words.filter((word) => text.toLowerCase().includes(word)).length / words.length,
+          }));
+          yield { event: { case: 'scored' as const, value: { passages } } };
+          yield { event: { case: 'done' as const, value: { model: 'shared-words' } } };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  standIns.services = [embedding, rerank];
+  return standIns;
+}
+
+/** The stores of a service under test, so that a test can make them fail. */
+export interface Stores {
+  vectors: VectorStore;
+  keywords: KeywordStore;
+}
+
+/** The service, with `wrap` between it and its stores. */
+export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefinition {
+  return defineService({
+    name: 'retrieval',
+    contract: RetrievalService,
+    config: readConfig,
+    needs: { embedding: EmbeddingService, rerank: RerankService },
+    async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {
+      const threads = createSqliteThreads(settings.readerThreads);
+      const store = (name: string) => ({ folder: join(dataDir, name), threads });
+      const stores = {
+        vectors: await vectorAdapter.create({}, store('vectors')),
+        keywords: await keywordAdapter.create({}, store('keywords')),
+      };
+      const catalog = createCatalog(join(dataDir, 'catalog'), threads, random);
+      const { embedding, rerank: reranker } = clients;
+      const { impl, close } = createRetrieval({
+        ...wrap(stores),
+        catalog,
+        embedding,
+        reranker,
+        settings,
+        log,
+        metrics,
+        clock,
+      });
+      return {
+        impl,
+        async close() {
+          await close();
+          for (const part of [catalog, stores.keywords, stores.vectors, threads]) await part.close();
+        },
+      };
+    },
+  }) as ServiceDefinition;
+}
+
+/** A document of one chunk, in short. `init`: the rest of it. */
+export type ShortDocument = [documentId: string, text: string, init?: MessageInitShape<typeof IndexDocumentSchema>];
+
+/** A document of the contract with one chunk, named after it. */
+export function toDocument([documentId, text, init]: ShortDocument) {
+  return create(IndexDocumentSchema, {
+    documentId,
+    title: `Title of ${documentId}`,
+    contentHash: new TextEncoder().encode(text.slice(0, 32).toWellFormed()).slice(0, 32),
+    chunks: [toChunk(documentId, 0, text)],
+    ...init,
+  });
+}
+
+/** A chunk of a document. */
+export function toChunk(documentId: string, ordinal: number, text: string) {
+  return {
+    chunkId: `${documentId}#${ordinal}`,
+    ordinal,
+    text,
+    endOffset: text.length,
+    vector: toVector(embedText(text)),
+  };
+}
+
+/** A mesh with the service, in the words of tests. */
+export interface RetrievalMesh extends AsyncDisposable {
+  mesh: TestMesh;
+  client: Client<typeof RetrievalService>;
+  standIns: StandIns;
+  /** Call options of a principal of tenant "acme", with every role unless `init` says otherwise. */
+  as(
+    init?: Parameters<typeof testPrincipal>[0],
+    options?: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<CallOptions>;
+  begin(corpus: string, buildId: string, options?: CallOptions): Promise<bigint>;
+  write(corpus: string, version: bigint, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
+  publish(corpus: string, version: bigint, options?: CallOptions): Promise<string>;
+  /** Begins, writes and publishes. */
+  build(corpus: string, buildId: string, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
+  ask(query: string, rest?: AskInit, options?: CallOptions): Promise<Answer>;
+  close(keep?: boolean): Promise<void>;
+}
+
+type AskInit = Omit<MessageInitShape<typeof RetrieveRequestSchema>, 'query' | '$typeName' | '$unknown'>;
+
+/** All that a search gave. */
+export interface Answer {
+  legs: LegResult[];
+  fused: FusedResult;
+  passages: Passage[];
+  /** Documents of the passages, in order. */
+  documentIds: string[];
+}
+
+/** Starts the service with stand-ins. */
+export async function startRetrieval(
+  options: {
+    config?: Record<string, unknown>;
+    dataDir?: string;
+    service?: ServiceDefinition;
+    clock?: () => number;
+  } = {},
+): Promise<RetrievalMesh> {
+  const standIns = createStandIns();
+  const { dataDir, clock } = options;
+  const mesh = await startTestMesh([...standIns.services, options.service ?? (retrieval as ServiceDefinition)], {
+    config: { retrieval: options.config ?? {} },
+    ...(dataDir !== undefined && { dataDir }),
+    ...(clock !== undefined && { clock }),
+  });
+  const client = mesh.client(RetrievalService);
+  const as: RetrievalMesh['as'] = (init, callOptions) => mesh.as(testPrincipal(init), callOptions);
+  const everything = await as();
+  const started: RetrievalMesh = {
+    mesh,
+    client,
+    standIns,
+    as,
+    async begin(corpus, buildId, callOptions = everything) {
+      const request = { corpus, buildId, embeddingModel: 'words', dimensions };
+      return (await client.beginVersion(request, callOptions)).version;
+    },
+    async write(corpus, version, documents, callOptions = everything) {
+      async function* requests() {
+        yield { corpus, version, documents: documents.map(toDocument) };
+      }
+      return (await client.writeDocuments(requests(), callOptions)).documentCount;
+    },
+    async publish(corpus, version, callOptions = everything) {
+      return (await client.publishVersion({ corpus, version }, callOptions)).revision;
+    },
+    async build(corpus, buildId, documents, callOptions) {
+      const version = await started.begin(corpus, buildId, callOptions);
+      if (documents.length > 0) await started.write(corpus, version, documents, callOptions);
+      await started.publish(corpus, version, callOptions);
+      return version;
+    },
+    async ask(query, rest = {}, callOptions = everything) {
+      const legs: LegResult[] = [];
+      let fused: FusedResult | undefined;
+      for await (const { event } of client.retrieve({ query, ...rest }, callOptions)) {
+        if (fused !== undefined) throw new Error('the fused result was not the last event');
+        if (event.case === 'leg') legs.push(event.value);
+        if (event.case === 'fused') fused = event.value;
+      }
+      if (fused === undefined) throw new Error('no fused result came');
+      const { passages } = fused;
+      return { legs, fused, passages, documentIds: passages.map(({ documentId }) => documentId) };
+    },
+    close: (keep) => mesh.close(keep),
+    [Symbol.asyncDispose]: () => mesh.close(),
+  };
+  return started;
+}
+
+/** A filter in short. */
+export function toFilter(init: MessageInitShape<typeof FilterSchema>): Filter {
+  return create(FilterSchema, init);
+}
+
+/** The failure of a promise; throws where it succeeds. */
+export async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
+}
