@@ -120,7 +120,7 @@ async function* relay(
   } finally {
     // A consumer that left early is a cancel. After the first message nothing has delegated to `output` yet, so it is let go
     // of here; not awaited, for a handler that is stuck must not hold its caller.
-    call.abort(cancelled());
+    if (!call.aborted) call.abort(cancelled());
     output.return?.()?.then(undefined, () => {});
     detach?.();
   }

@@ -21,6 +21,9 @@ export interface ServerCallInit {
 /** The longest time that a timer of Node can run, with room for a grace. */
 const longestTimerMs = 0x7fff0000;
 
+// One for all: an abort without a reason makes a DOMException with its stack for each call.
+const over = new DOMException('the call is over', 'AbortError');
+
 /**
  * A call as the server sees it: Connect's HandlerContext, and at the same time the request that interceptors get. One
  * object, and the dear parts (headers, signal) are made when first asked for, since most calls never ask.
@@ -140,7 +143,7 @@ export class ServerCall implements HandlerContext {
   finish(): void {
     this.#waiter = undefined;
     this.#moreWaiters = undefined;
-    this.abort(undefined);
+    this.abort(over);
   }
 
   /** The result of `work`, or the reason of an abort that comes first. */

@@ -141,6 +141,16 @@ describe('an answer', () => {
     expect(chat.seen.fills.map(({ ended }) => ended)).toEqual([isPart ? 'abandon' : 'commit']);
   });
 
+  test('is counted by tenant, route and model', async () => {
+    const as = await chat.mesh.as(testPrincipal({ tenant: 'counted' }));
+    for (let count = 0; count < 3; count++) await chat.ask({ question: 'counted?' }, as);
+    const { registry } = chat.mesh.host.metrics;
+    const counts = await registry.getSingleMetricAsString('ai_request_total');
+    expect(counts).toContain('ai_request_total{tenant="counted",route="generate",model="writer"} 1');
+    expect(counts).toContain('ai_request_total{tenant="counted",route="cache",model="writer"} 2');
+    expect(await registry.getSingleMetricAsString('ai_request_latency_ms')).toMatch(/_count\{route="cache"\} [1-9]/);
+  });
+
   test('is never longer than it may be', async () => {
     const piece = 'x'.repeat(100_000);
     let saidCount = 0;

@@ -1,5 +1,6 @@
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type ChatMesh, gather, startChat } from './testing.ts';
 
@@ -28,6 +29,10 @@ function endless() {
 }
 
 describe.each(['local', 'grpc'] as const)('a caller that goes away in the middle, over %s,', (face) => {
+  let client: ChatMesh['client'];
+  beforeAll(() => {
+    client = face === 'grpc' ? chat.mesh.grpcClient(ChatService) : chat.client;
+  });
   const stop = async (request: Parameters<ChatMesh['ask']>[0]) => {
     const controller = new AbortController();
     const client =
@@ -64,7 +69,7 @@ describe.each(['local', 'grpc'] as const)('a caller that goes away in the middle
   test('asks on at once in the same session, which has what it was shown', async () => {
     const { sessionId, text } = await stop({ question: `退货的条件是什么 ${face}` });
     Object.assign(chat.script, original);
-    const asked = await chat.ask({ question: '那换货呢？', sessionId });
+    const asked = await gather(client.ask({ question: '那换货呢？', sessionId }, await chat.mesh.as()));
     expect(asked.standalone).toBe(`换货的条件是什么 ${face}`);
     const { turns, session } = await chat.client.getSession({ sessionId }, await chat.mesh.as());
     expect(turns.map(({ answer }) => answer)).toEqual([text, 'Seven days [1].']);

@@ -6,7 +6,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { rpcError, unavailable } from '#kit/errors.ts';
-import { type Asked, type ChatMesh, found, passagesOf, says, startChat } from './testing.ts';
+import { type Asked, type ChatMesh, found, type LookupEvent, passagesOf, says, startChat } from './testing.ts';
 
 // Each rung of the ladder: what is missing is declared, in a stage and at the end, and the answer goes on.
 
@@ -28,6 +28,7 @@ const until = (signal: AbortSignal) =>
 const down = () => unavailable('stand-in', 'the stand-in is down');
 
 async function* fails(): AsyncGenerator<never> {
+  yield* [];
   throw down();
 }
 
@@ -54,7 +55,7 @@ describe('the cache', () => {
   });
 
   test('that breaks off in the middle of an answer is made good for by a fresh one', async () => {
-    chat.script.lookup = async function* () {
+    chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
       yield { case: 'hit', value: { layer: CacheLayer.MEMORY } };
       yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'half an ans' } } } };
       yield* fails();
@@ -66,7 +67,7 @@ describe('the cache', () => {
   });
 
   test('that lets a follower down hands it the lease, which it fills', async () => {
-    chat.script.lookup = async function* () {
+    chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
       yield { case: 'follow', value: {} };
       yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'half' } } } };
       yield { case: 'answer', value: { event: { case: 'reset', value: { reason: 'gone' } } } };

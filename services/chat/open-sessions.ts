@@ -1,33 +1,33 @@
+import type { PastTurn } from './prompt.ts';
 import type { Owner } from './sessions.ts';
 
 /** Longest wait for an answer that was stopped to be written down, in milliseconds. */
 const maxWaitMs = 2000;
 
 /** An answer under way in a session. */
-interface OpenAsk {
+export interface OpenAsk {
   owner: Owner;
   /** Whether its caller has left. */
-  isStopped: () => boolean;
-  closed: Promise<void>;
+  isStopped(): boolean;
+  /** The question, and what was shown so far. */
+  turn(): PastTurn;
 }
 
+/** Sessions in which answers are under way. */
+export type OpenSessions = ReturnType<typeof createOpenSessions>;
+
 /**
- * Sessions in which answers are under way. A session is written with its first turn, yet its id is known from the first event on:
- * who stops an answer and asks on at once must find the session, with what was shown.
+ * Keeps the sessions in which answers are under way. A turn is written when its answer ends, yet the session's id is known from
+ * the first event on: who stops an answer, or does not wait for it, and asks on must find the session with what was shown.
  */
 export function createOpenSessions() {
-  const open = new Map<string, Set<OpenAsk>>();
-  const ownedBy = (owner: Owner, sessionId: string) =>
-    [...(open.get(sessionId) ?? [])].filter(
-      (ask) => ask.owner.tenant === owner.tenant && ask.owner.user === owner.user,
-    );
+  const open = new Map<string, Map<OpenAsk, Promise<void>>>();
   return {
-    /** An answer begins; the result says that it is written down, or will never be. */
-    enter(owner: Owner, sessionId: string, isStopped: () => boolean): () => void {
+    /** An answer begins; the result is to be called when it was written down, or will never be. */
+    enter(sessionId: string, ask: OpenAsk): () => void {
       const { promise: closed, resolve } = Promise.withResolvers<void>();
-      const ask = { owner, isStopped, closed };
-      const asks = open.get(sessionId) ?? new Set();
-      open.set(sessionId, asks.add(ask));
+      const asks = open.get(sessionId) ?? new Map<OpenAsk, Promise<void>>();
+      open.set(sessionId, asks.set(ask, closed));
       return () => {
         asks.delete(ask);
         if (asks.size === 0 && open.get(sessionId) === asks) open.delete(sessionId);
@@ -35,23 +35,27 @@ export function createOpenSessions() {
       };
     },
 
-    /** Whether the owner has answers under way in the session. Waits for those that were stopped. */
-    async isOpen(owner: Owner, sessionId: string): Promise<boolean> {
-      const asks = ownedBy(owner, sessionId);
-      if (asks.length === 0) return false;
-      const stopped = asks.filter(({ isStopped }) => isStopped()).map(({ closed }) => closed);
-      if (stopped.length > 0) {
-        let timer: NodeJS.Timeout | undefined;
-        const late = new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, maxWaitMs);
-        });
-        await Promise.race([Promise.all(stopped), late]);
-        clearTimeout(timer);
-      }
-      return true;
+    /**
+     * The owner's turns in the session that are not written yet; `undefined` where there are no answers under way. Answers that
+     * were stopped are waited for: they are about to be written.
+     */
+    async turns(owner: Owner, sessionId: string): Promise<PastTurn[] | undefined> {
+      const isOwn = (ask: OpenAsk) => ask.owner.tenant === owner.tenant && ask.owner.user === owner.user;
+      const asks = [...(open.get(sessionId) ?? [])].filter(([ask]) => isOwn(ask));
+      if (asks.length === 0) return undefined;
+      const stopped = asks.filter(([ask]) => ask.isStopped());
+      if (stopped.length > 0) await settled(stopped.map(([, closed]) => closed));
+      const left = open.get(sessionId);
+      return asks.filter(([ask]) => left?.has(ask)).map(([ask]) => ask.turn());
     },
   };
 }
 
-/** Sessions in which answers are under way. */
-export type OpenSessions = ReturnType<typeof createOpenSessions>;
+async function settled(work: Promise<void>[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, maxWaitMs);
+  });
+  await Promise.race([Promise.all(work), late]);
+  clearTimeout(timer);
+}

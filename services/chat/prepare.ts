@@ -119,7 +119,11 @@ async function loadTurns(asking: Asking): Promise<readonly PastTurn[]> {
   const owner = callerOf(context);
   const enter = (sessionId: string) => {
     course.sessionId = sessionId;
-    asking.leaveSession = openSessions.enter(owner, sessionId, () => context.signal.aborted);
+    asking.leaveSession = openSessions.enter(sessionId, {
+      owner,
+      isStopped: () => context.signal.aborted,
+      turn: () => ({ question: course.question, answer: course.text }),
+    });
   };
   if (request.history.length > 0) return request.history;
   if (request.sessionId === '') {
@@ -128,12 +132,12 @@ async function loadTurns(asking: Asking): Promise<readonly PastTurn[]> {
     return [];
   }
   try {
-    const isOpen = await openSessions.isOpen(owner, request.sessionId);
+    const unwritten = await openSessions.turns(owner, request.sessionId);
     const turns = await sessions.load(owner, request.sessionId, Math.max(settings.historyTurns, minTurns));
-    if (turns === undefined && !isOpen) throw notFound('session', request.sessionId);
+    if (turns === undefined && unwritten === undefined) throw notFound('session', request.sessionId);
     course.isNewSession = turns === undefined;
     enter(request.sessionId);
-    return turns ?? [];
+    return [...(turns ?? []), ...(unwritten ?? [])];
   } catch (error) {
     if (error instanceof ConnectError) throw error;
     throw unavailable('session-store', 'the session cannot be read: try again', error);

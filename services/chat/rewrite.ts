@@ -35,17 +35,18 @@ export interface StandaloneQuestion {
  */
 export function toStandalone(question: string, earlier: readonly string[]): StandaloneQuestion {
   let before = '';
-  for (const asked of earlier.slice(-maxQuestions)) before = rewrite(asked, before);
+  for (const asked of earlier.slice(-maxQuestions)) before = rewrite(asked, before).trim();
   const text = rewrite(question, before);
   return { text, isRewritten: text !== question };
 }
 
 function rewrite(question: string, before: string): string {
-  if (before === '') return question;
+  if (before === '' || question.trim() === '') return question;
   const isChinese = detectLanguage(question) === 'zh' || /\p{sc=Han}/u.test(question);
   const leaning = isChinese ? leaningOfChinese(question) : leaningOfEnglish(question);
   if (leaning === undefined) return question;
-  return (leaning.kind === 'shift' && swap(leaning.focus, before)) || append(question, before, leaning.kind);
+  const text = (leaning.kind === 'shift' && swap(leaning.focus, before)) || append(question, before, leaning.kind);
+  return text.length <= maxLength ? text : question;
 }
 
 /** How a question leans on the one before: to another subject, by a pronoun, or by leaving its subject out. */
@@ -98,9 +99,13 @@ function leaningOfEnglish(question: string): Leaning | undefined {
 // Whether the words before a pronoun name what it may stand for: "if my order is late, can I cancel it?".
 function namesSomething(text: string): boolean {
   if (codesOf(text).length > 0 || /\b[A-Z]{2,}\b|\s[A-Z]\w/.test(text)) return true;
-  const topics = topicsOf(text).filter((word) => !ENGLISH_ACTIONS.has(word.toLowerCase()));
-  const named = /\b(?:the|a|an|my|your|our|each|every|any|some|both)\s+(?:\p{L}+\s+)?\p{L}{2,}/iu;
-  return topics.length >= 2 || (topics.length === 1 && (named.test(text) || /[,;.?!]\s*\S/.test(text)));
+  const topics = topicsOf(text);
+  const nouns = topics.filter((word) => !ENGLISH_ACTIONS.has(word.toLowerCase()));
+  const determined = /\b(?:the|a|an|my|your|our|each|every|any|some|both)\s+(?:(\p{L}+)\s+)?(\p{L}{2,})/giu;
+  const isNamed = [...text.matchAll(determined)].some(([, ...named]) =>
+    named.some((word) => topics.includes(word ?? '')),
+  );
+  return isNamed || nouns.length >= 2 || (nouns.length === 1 && /[,;.?!]\s*\S/.test(text));
 }
 
 const wordsOf = (text: string): string[] => text.toLowerCase().match(englishWord) ?? [];
@@ -216,6 +221,5 @@ function append(question: string, before: string, kind: Leaning['kind']): string
   if (news.length === 0) return question;
   const joined = news.join(' ');
   const asked = question.trim();
-  const text = /\p{sc=Han}/u.test(question) ? `${asked}（${joined}）` : `${asked} (${joined})`;
-  return text.length > maxLength ? question : text;
+  return /\p{sc=Han}/u.test(question) ? `${asked}（${joined}）` : `${asked} (${joined})`;
 }

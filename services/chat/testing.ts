@@ -34,7 +34,8 @@ import { chat } from './index.ts';
 
 type GenerateEvent = MessageInitShape<typeof GenerateResponseSchema>['event'];
 type RetrieveEvent = MessageInitShape<typeof RetrieveResponseSchema>['event'];
-type LookupEvent = MessageInitShape<typeof LookupResponseSchema>['event'];
+/** An event of a look-up. */
+export type LookupEvent = MessageInitShape<typeof LookupResponseSchema>['event'];
 
 /** What the neighbours do; a test changes what it is about. */
 export interface Script {
@@ -174,7 +175,7 @@ export async function gather(
   return asked;
 }
 
-function standIns(script: Script, seen: Seen) {
+export function standIns(script: Script, seen: Seen) {
   return [
     standIn('retrieval', RetrievalService, {
       listCorpora: async () => ({ corpora: await script.corpora() }),

@@ -1,15 +1,15 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService } from '#kit/define-service.ts';
-import { evaluationSettings } from './config.ts';
+import { readConfig } from './config.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
 
-/** Evaluation: how good retrieval is, measured on judged questions. */
+/** How good retrieval is, measured on judged questions. */
 export const evaluation = defineService({
   name: 'evaluation',
   contract: EvaluationService,
-  config: evaluationSettings,
+  config: readConfig,
   needs: { retrieval: RetrievalService },
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);

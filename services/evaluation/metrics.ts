@@ -1,57 +1,68 @@
-/** A judged question with the ranking that it got. */
-export interface JudgedRanking {
-  /** Ids of documents, best first, none twice. */
-  ranking: readonly string[];
-  /** Grades of documents by id; a document that is not here has grade 0. */
-  grades: ReadonlyMap<string, number>;
+/** How well documents answer a question: grade by document id. One that is not here has grade 0. */
+export type Grades = ReadonlyMap<string, number>;
+
+/** A metric of one question, 0 to 1. `ranking`: ids of documents, best first, none twice. */
+export type QuestionMetric = (ranking: readonly string[], grades: Grades) => number;
+
+/** Documents in the order of their best passage, each once. */
+export function documentsOf(passages: readonly { documentId: string }[]): string[] {
+  return [...new Set(passages.map(({ documentId }) => documentId))];
 }
 
-/** A metric of one question, from 0 to 1. */
-export type QuestionMetric = (judged: JudgedRanking) => number;
+/** Whether a question can be scored: some document answers it. */
+export function isJudged(judgements: readonly { grade: number }[]): boolean {
+  return judgements.some(({ grade }) => grade > 0);
+}
 
-/** nDCG@k with graded relevance, gain 2^grade − 1 (Järvelin and Kekäläinen 2002; gain as in Burges et al. 2005). */
+/**
+ * nDCG@k (Järvelin and Kekäläinen 2002): a document counts its grade, divided by log2(rank + 1), relative to the best
+ * possible order of all judged documents. Gains are linear as in trec_eval, so figures compare with those of BEIR and MTEB.
+ */
 export function ndcgAt(k: number): QuestionMetric {
-  return ({ ranking, grades }) => {
-    const gained = ranking.slice(0, k).map((id) => grades.get(id) ?? 0);
-    const ideal = [...grades.values()].sort((a, b) => b - a).slice(0, k);
-    const best = discountedGain(ideal);
-    return best === 0 ? 0 : discountedGain(gained) / best;
+  return (ranking, grades) => {
+    const ideal = discounted([...grades.values()].sort((a, b) => b - a).slice(0, k));
+    return ideal === 0 ? 0 : discounted(ranking.slice(0, k).map((id) => grades.get(id) ?? 0)) / ideal;
   };
 }
 
-function discountedGain(grades: readonly number[]): number {
-  return grades.reduce((sum, grade, index) => sum + (2 ** grade - 1) / Math.log2(index + 2), 0);
+function discounted(gains: readonly number[]): number {
+  return gains.reduce((sum, gain, index) => sum + gain / Math.log2(index + 2), 0);
 }
 
-/** Share of the relevant documents (grade above 0) that are among the first k. */
+/** Recall@k: share of the documents with a grade above 0 that are among the first k. */
 export function recallAt(k: number): QuestionMetric {
-  return ({ ranking, grades }) => {
+  return (ranking, grades) => {
     const relevantCount = [...grades.values()].filter((grade) => grade > 0).length;
-    return relevantCount === 0 ? 0 : countRelevant(ranking.slice(0, k), grades) / relevantCount;
+    return relevantCount === 0 ? 0 : ranking.slice(0, k).filter(isRelevant(grades)).length / relevantCount;
   };
 }
 
-/** 1 over the rank of the first relevant document, 0 where none is among the first k. */
+/** MRR@k: 1 over the rank of the first document with a grade above 0; 0 where none is among the first k. */
 export function reciprocalRankAt(k: number): QuestionMetric {
-  return ({ ranking, grades }) => {
-    const index = ranking.slice(0, k).findIndex((id) => (grades.get(id) ?? 0) > 0);
+  return (ranking, grades) => {
+    const index = ranking.slice(0, k).findIndex(isRelevant(grades));
     return index === -1 ? 0 : 1 / (index + 1);
   };
 }
 
-/** 1 where a relevant document is among the first k, else 0. */
+/** Hit@k: 1 where a document with a grade above 0 is among the first k, else 0. */
 export function hitAt(k: number): QuestionMetric {
-  return ({ ranking, grades }) => (countRelevant(ranking.slice(0, k), grades) > 0 ? 1 : 0);
+  return (ranking, grades) => (ranking.slice(0, k).some(isRelevant(grades)) ? 1 : 0);
 }
 
-function countRelevant(ids: readonly string[], grades: ReadonlyMap<string, number>): number {
-  return ids.filter((id) => (grades.get(id) ?? 0) > 0).length;
+function isRelevant(grades: Grades): (id: string) => boolean {
+  return (id) => (grades.get(id) ?? 0) > 0;
 }
 
 /** What a run reports, in this order. */
-export const reportedMetrics: ReadonlyMap<string, QuestionMetric> = new Map([
-  ['nDCG@10', ndcgAt(10)],
-  ['Recall@10', recallAt(10)],
-  ['MRR@10', reciprocalRankAt(10)],
-  ['Hit@5', hitAt(5)],
-]);
+export const reportedMetrics: readonly { name: string; metric: QuestionMetric }[] = [
+  { name: 'nDCG@10', metric: ndcgAt(10) },
+  { name: 'Recall@10', metric: recallAt(10) },
+  { name: 'MRR@10', metric: reciprocalRankAt(10) },
+  { name: 'Hit@5', metric: hitAt(5) },
+];
+
+/** The value below which a share `share` (0 to 1) of `sorted` lies, by nearest rank; 0 without values. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}

@@ -1,126 +1,254 @@
-import { describe, expect, test } from 'vitest';
+import { type CallOptions, type Client, Code } from '@connectrpc/connect';
+import { expect, test } from 'vitest';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type EvaluationRun, EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { startTestMesh, testPrincipal } from '#kit/testing.ts';
-import { bootstrapMean, seededRandom } from './bootstrap.ts';
+import { errorInfoOf } from '#kit/errors.ts';
+import { sleep } from '#kit/streams.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
 import { evaluation } from './index.ts';
-import { hitAt, ndcgAt, recallAt, reciprocalRankAt } from './metrics.ts';
+import { createSearch } from './stand-ins.ts';
 
-describe('metrics, worked out by hand', () => {
-  const judged = {
-    ranking: ['x', 'b', 'a', 'y'],
-    grades: new Map([
-      ['a', 2],
-      ['b', 1],
-      ['c', 1],
-    ]),
-  };
-  test('nDCG weighs grades and ranks', () => {
-    const gained = 1 / Math.log2(3) + 3 / Math.log2(4);
-    const ideal = 3 + 1 / Math.log2(3) + 1 / Math.log2(4);
-    expect(ndcgAt(10)(judged)).toBeCloseTo(gained / ideal, 12);
-    expect(ndcgAt(1)(judged)).toBe(0);
-    expect(ndcgAt(10)({ ranking: ['a', 'b', 'c'], grades: judged.grades })).toBe(1);
-  });
-  test('recall, reciprocal rank and hit', () => {
-    expect(recallAt(10)(judged)).toBeCloseTo(2 / 3, 12);
-    expect(recallAt(2)(judged)).toBeCloseTo(1 / 3, 12);
-    expect(reciprocalRankAt(10)(judged)).toBe(0.5);
-    expect([hitAt(1)(judged), hitAt(2)(judged)]).toEqual([0, 1]);
-  });
-  test('a question without an answer in the ranking scores nothing', () => {
-    const missed = { ranking: [], grades: judged.grades };
-    for (const metric of [ndcgAt(10), recallAt(10), reciprocalRankAt(10), hitAt(5)]) expect(metric(missed)).toBe(0);
-  });
+/** A question whose answer is the document `answer`. */
+const query = (queryId: string, text: string, answer = 'a', grade = 1) => ({
+  queryId,
+  text,
+  judgements: [{ documentId: answer, grade }],
 });
+type Query = ReturnType<typeof query>;
 
-test('a bootstrap interval holds the mean, is repeatable, and narrows with more values', () => {
-  const values = (count: number) => Array.from({ length: count }, (_, index) => index % 2);
-  const few = bootstrapMean(values(20), seededRandom(1));
-  const many = bootstrapMean(values(2000), seededRandom(1));
-  expect(few).toEqual(bootstrapMean(values(20), seededRandom(1)));
-  expect(few.mean).toBe(0.5);
-  expect(few.low).toBeLessThan(0.5);
-  expect(many.high - many.low).toBeLessThan(few.high - few.low);
-});
+async function start(options: Parameters<typeof startTestMesh>[1] = {}) {
+  const { retrieval, probe } = createSearch();
+  const mesh = await startTestMesh([retrieval, evaluation], options);
+  return { mesh, probe, ...(await clientsOf(mesh)), [Symbol.asyncDispose]: () => mesh.close() };
+}
 
-/** Finds the document that a question names; fails on "broken". */
-const retrieval = defineService({
-  name: 'retrieval',
-  contract: RetrievalService,
-  config: () => ({}),
-  needs: {},
-  create: async () => ({
-    impl: {
-      async *retrieve({ query, topK }) {
-        if (query === 'broken') throw new Error('broken');
-        const passages = ['other', query, query].map((documentId) => ({
-          documentId,
-          chunkId: `${documentId}-${topK}`,
-        }));
-        yield { event: { case: 'fused' as const, value: { passages } } };
-      },
-    },
-    close: async () => {},
-  }),
-});
-
-const query = (id: string, text = id) => ({ queryId: id, text, judgements: [{ documentId: text, grade: 1 }] });
-
-test('a run asks every question, counts failures as nothing found, and is kept for its tenant', async () => {
-  await using mesh = await startTestMesh([retrieval, evaluation]);
+async function clientsOf(mesh: TestMesh) {
   const client = mesh.client(EvaluationService);
   const options = await mesh.as();
-  const messages = async function* () {
-    yield { dataSet: 'set', queries: [query('a'), query('b')] };
-    yield { dataSet: 'set', queries: [query('c', 'broken'), query('d')] };
-  };
-  expect(await client.putDataSet(messages(), options)).toMatchObject({ queryCount: 4, judgementCount: 4 });
-  let run: EvaluationRun | undefined;
-  const done: number[] = [];
-  for await (const { event } of client.runEvaluation({ dataSet: 'set', concurrency: 2 }, options)) {
-    if (event.case === 'progress') done.push(event.value.doneCount);
-    if (event.case === 'run') run = event.value;
+  return { client, options };
+}
+
+type Put = { client: Client<typeof EvaluationService>; options: CallOptions };
+
+const put = ({ client, options }: Put, dataSet: string, ...batches: Query[][]) =>
+  client.putDataSet(
+    (async function* () {
+      for (const queries of batches) yield { dataSet, queries };
+    })(),
+    options,
+  );
+
+async function run(
+  { client, options }: Put,
+  request: Parameters<Client<typeof EvaluationService>['runEvaluation']>[0],
+): Promise<{ run: EvaluationRun; progress: string[] }> {
+  const progress: string[] = [];
+  for await (const { event } of client.runEvaluation(request, options)) {
+    if (event.case === 'progress') progress.push(`${event.value.doneCount}/${event.value.totalCount}`);
+    if (event.case === 'run') return { run: event.value, progress };
   }
-  expect(done).toEqual([1, 2, 3, 4]);
-  expect(run).toMatchObject({ queryCount: 4, failedCount: 1 });
-  expect(run?.metrics.find(({ name }) => name === 'MRR@10')?.mean).toBeCloseTo((3 * 0.5) / 4, 12);
-  expect(run?.metrics.find(({ name }) => name === 'Hit@5')?.mean).toBeCloseTo(3 / 4, 12);
-  const { runs } = await client.listRuns({ dataSet: 'set' }, options);
-  expect(runs.map(({ runId }) => runId)).toEqual([run?.runId]);
-  const stranger = await mesh.as(testPrincipal({ tenant: 'other' }));
-  expect((await client.listRuns({}, stranger)).runs).toEqual([]);
-  const foreign = (async () => {
-    for await (const _ of client.runEvaluation({ dataSet: 'set' }, stranger));
-  })();
-  await expect(foreign).rejects.toThrow('no data set "set"');
+  throw new Error('no result came');
+}
+
+const means = ({ metrics }: EvaluationRun) => Object.fromEntries(metrics.map(({ name, mean }) => [name, mean]));
+
+test('a run asks every question, tells its progress, and scores documents, not passages', async () => {
+  await using mesh = await start();
+  const stored = await put(
+    mesh,
+    'set',
+    [query('1', 'a b'), query('2', 'b a')],
+    [query('3', 'b c'), query('4', 'b c a')],
+  );
+  expect(stored).toMatchObject({ queryCount: 4, judgementCount: 4 });
+  const { run: result, progress } = await run(mesh, { dataSet: 'set' });
+  expect(progress).toEqual(['1/4', '2/4', '3/4', '4/4']);
+  expect(result).toMatchObject({ dataSet: 'set', queryCount: 4, failedCount: 0 });
+  // Ranks 1, 2, none and 3; each document has two passages, which count once.
+  expect(means(result)['nDCG@10']).toBeCloseTo((1 + 1 / Math.log2(3) + 0 + 1 / Math.log2(4)) / 4, 12);
+  expect(means(result)['Recall@10']).toBeCloseTo(3 / 4, 12);
+  expect(means(result)['MRR@10']).toBeCloseTo((1 + 1 / 2 + 0 + 1 / 3) / 4, 12);
+  expect(means(result)['Hit@5']).toBeCloseTo(3 / 4, 12);
+  for (const { mean, low, high } of result.metrics) expect(low <= mean && mean <= high).toBe(true);
+  expect(Number(result.p99Us)).toBeGreaterThanOrEqual(Number(result.p50Us));
 });
 
-test('a data set replaces the one before, and runs are listed by pages', async () => {
-  await using mesh = await startTestMesh([retrieval, evaluation]);
-  const client = mesh.client(EvaluationService);
-  const options = await mesh.as();
-  const put = (...queries: ReturnType<typeof query>[]) =>
-    client.putDataSet(
-      (async function* () {
-        yield { dataSet: 'set', queries };
-      })(),
-      options,
-    );
-  await put(query('a'), query('b'));
-  await put(query('z'));
+test('the template says how to search, and enough passages for ten documents are asked for', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('1', 'a'), query('2', 'b')]);
+  const template = { query: '-', corpora: ['help'], topK: 5, rerank: false };
+  const { run: result } = await run(mesh, { dataSet: 'set', template });
+  expect(mesh.probe.requests.map(({ query }) => query).sort()).toEqual(['a', 'b']);
+  for (const request of mesh.probe.requests)
+    expect(request).toMatchObject({ corpora: ['help'], topK: 30, rerank: false });
+  expect(result.template).toMatchObject({ corpora: ['help'], topK: 30, rerank: false });
+  mesh.probe.requests.length = 0;
+  await run(mesh, { dataSet: 'set', template: { ...template, topK: 100 } });
+  expect(mesh.probe.requests[0]?.topK).toBe(100);
+});
+
+test('a question whose search fails counts as nothing found, and is counted', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('1', 'a'), query('2', 'down'), query('3', 'a'), query('4', 'down')]);
+  const { run: result } = await run(mesh, { dataSet: 'set' });
+  expect(result).toMatchObject({ queryCount: 4, failedCount: 2 });
+  expect(means(result)).toEqual({ 'nDCG@10': 0.5, 'Recall@10': 0.5, 'MRR@10': 0.5, 'Hit@5': 0.5 });
+});
+
+test('a failure that every question would share ends the run with it, and nothing is kept', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('1', 'a'), query('2', 'gone')]);
+  await expect(run(mesh, { dataSet: 'set' })).rejects.toMatchObject({ code: Code.NotFound });
+  const operator = await mesh.mesh.as(testPrincipal({ roles: [Role.OPERATOR] }));
+  await expect(run({ ...mesh, options: operator }, { dataSet: 'set' })).rejects.toMatchObject({
+    code: Code.PermissionDenied,
+    rawMessage: 'Retrieve needs the role "reader"',
+  });
+  expect((await mesh.client.listRuns({}, mesh.options)).runs).toEqual([]);
+});
+
+test('questions without an answer are left out, and the limit takes the first ones by id', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('3', 'c'), query('2', 'b'), query('0', 'zero', 'a', 0), query('1', 'a')]);
+  const { run: result } = await run(mesh, { dataSet: 'set', limit: 2, concurrency: 1 });
+  expect(result.queryCount).toBe(2);
+  expect(mesh.probe.requests.map(({ query }) => query)).toEqual(['a', 'b']);
+});
+
+test('as many questions as asked for are under way at once, and no more', async () => {
+  await using mesh = await start();
+  mesh.probe.beforeAnswer = () => sleep(2);
+  await put(
+    mesh,
+    'set',
+    Array.from({ length: 40 }, (_, index) => query(String(index), 'a')),
+  );
+  await run(mesh, { dataSet: 'set', concurrency: 7 });
+  expect(mesh.probe.mostRunningCount).toBe(7);
+  mesh.probe.mostRunningCount = 0;
+  await run(mesh, { dataSet: 'set' });
+  expect(mesh.probe.mostRunningCount).toBe(4);
+});
+
+test('a run outlasts the token that it came with', async () => {
+  let now = Date.now();
+  await using mesh = await start({ clock: () => now });
+  mesh.probe.beforeAnswer = async () => {
+    now += 60_000;
+    // The signer's cache looks at its clock once in a millisecond.
+    await sleep(2);
+  };
+  await put(
+    mesh,
+    'set',
+    Array.from({ length: 6 }, (_, index) => query(String(index), 'a')),
+  );
+  const { run: result } = await run(mesh, { dataSet: 'set', concurrency: 1 });
+  expect(result).toMatchObject({ queryCount: 6, failedCount: 0 });
+});
+
+test('a caller that goes away ends the questions under way, and nothing is kept', async () => {
+  await using mesh = await start();
+  const stopped: unknown[] = [];
+  mesh.probe.beforeAnswer = async ({ query }, signal) => {
+    if (query !== 'wait') return;
+    await sleep(60_000, signal).catch((reason) => stopped.push(reason));
+  };
+  await put(mesh, 'set', [query('1', 'a'), ...Array.from({ length: 9 }, (_, index) => query(`2-${index}`, 'wait'))]);
+  for await (const { event } of mesh.client.runEvaluation({ dataSet: 'set' }, mesh.options)) {
+    expect(event.case).toBe('progress');
+    break;
+  }
+  await expect.poll(() => mesh.probe.runningCount).toBe(0);
+  // Three were under way; a fourth may have begun when the first was answered.
+  expect(stopped.length).toBeGreaterThanOrEqual(3);
+  expect(mesh.probe.requests.length).toBeLessThanOrEqual(5);
+  expect((await mesh.client.listRuns({}, mesh.options)).runs).toEqual([]);
+});
+
+test('more runs than the service takes are refused with a time to try again', async () => {
+  await using mesh = await start();
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  mesh.probe.beforeAnswer = () => released;
+  await put(mesh, 'set', [query('1', 'a')]);
+  const running = Array.from({ length: 4 }, () => run(mesh, { dataSet: 'set' }));
+  await expect.poll(() => mesh.probe.runningCount).toBe(4);
+  const error = await run(mesh, { dataSet: 'set' }).catch((thrown) => thrown);
+  expect(error).toMatchObject({ code: Code.ResourceExhausted });
+  expect(errorInfoOf(error)?.reason).toBe('OVERLOADED');
+  release();
+  await Promise.all(running);
+  await run(mesh, { dataSet: 'set' });
+});
+
+test('data sets and runs belong to their tenant, and a run searches as its caller', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('1', 'a')]);
+  await run(mesh, { dataSet: 'set' });
+  const other = { ...mesh, options: await mesh.mesh.as(testPrincipal({ tenant: 'other' })) };
+  expect((await mesh.client.listRuns({}, other.options)).runs).toEqual([]);
+  const error = await run(other, { dataSet: 'set' }).catch((thrown) => thrown);
+  expect(errorInfoOf(error)).toMatchObject({ reason: 'RESOURCE_NOT_FOUND', metadata: { kind: 'data set', id: 'set' } });
+  expect([...mesh.probe.tenants]).toEqual(['acme']);
+  await put(other, 'set', [query('1', 'b')], [query('2', 'a')]);
+  expect((await run(other, { dataSet: 'set' })).run.queryCount).toBe(2);
+  expect((await run(mesh, { dataSet: 'set' })).run.queryCount).toBe(1);
+});
+
+test('runs are listed by pages, the latest first, of one data set or of all', async () => {
+  await using mesh = await start();
+  await put(mesh, 'one', [query('1', 'a')]);
+  await put(mesh, 'two', [query('1', 'a')]);
   const ids: string[] = [];
-  for (let index = 0; index < 3; index++) {
-    for await (const { event } of client.runEvaluation({ dataSet: 'set' }, options)) {
-      if (event.case !== 'run') continue;
-      expect(event.value.queryCount).toBe(1);
-      ids.unshift(event.value.runId);
-    }
-  }
-  const first = await client.listRuns({ pageSize: 2 }, options);
-  const second = await client.listRuns({ pageSize: 2, pageToken: first.nextPageToken }, options);
-  expect([...first.runs, ...second.runs].map(({ runId }) => runId)).toEqual(ids);
-  expect(second.nextPageToken).toBe('');
-  await expect(put(query('a'), query('a'))).rejects.toThrow('comes twice');
+  for (const dataSet of ['one', 'two', 'one', 'one']) ids.unshift((await run(mesh, { dataSet })).run.runId);
+  const listed = async (dataSet: string) => {
+    const pages: string[][] = [];
+    let pageToken = '';
+    do {
+      const page = await mesh.client.listRuns({ dataSet, pageSize: 2, pageToken }, mesh.options);
+      pages.push(page.runs.map(({ runId }) => runId));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    return pages;
+  };
+  expect(await listed('')).toEqual([ids.slice(0, 2), ids.slice(2)]);
+  expect(await listed('one')).toEqual([[ids[0], ids[1]], [ids[3]]]);
+  expect(await listed('none')).toEqual([[]]);
+  await expect(mesh.client.listRuns({ pageToken: 'x' }, mesh.options)).rejects.toMatchObject({
+    code: Code.InvalidArgument,
+  });
+});
+
+test('a data set replaces the one of its name, all at once; a bad one changes nothing', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('1', 'a'), query('2', 'a')]);
+  await put(mesh, 'set', [query('3', 'a')]);
+  expect((await run(mesh, { dataSet: 'set' })).run.queryCount).toBe(1);
+  const failing = mesh.client.putDataSet(
+    (async function* () {
+      yield { dataSet: 'set', queries: [query('4', 'a')] };
+      yield { dataSet: 'other', queries: [query('5', 'a')] };
+    })(),
+    mesh.options,
+  );
+  await expect(failing).rejects.toThrow('data_set: is "other", and was "set" before');
+  await expect(put(mesh, 'set', [query('1', 'a')], [query('1', 'b')])).rejects.toThrow('"1" comes twice');
+  await expect(put(mesh, 'set')).rejects.toThrow('no message came');
+  await expect(put(mesh, 'set', [query('1', 'a', 'a', 0)])).rejects.toThrow('nothing could be scored');
+  await run(mesh, { dataSet: 'set' });
+  expect(mesh.probe.requests.at(-1)?.query).toBe('a');
+  expect((await run(mesh, { dataSet: 'set' })).run.queryCount).toBe(1);
+});
+
+test('data sets and runs are there after a restart', async () => {
+  const first = await start();
+  await put(first, 'set', [query('1', 'a')]);
+  const { run: kept } = await run(first, { dataSet: 'set' });
+  await first.mesh.close(true);
+  await using second = await start({ dataDir: first.mesh.dataDir });
+  expect((await second.client.listRuns({}, second.options)).runs).toEqual([kept]);
+  await run(second, { dataSet: 'set' });
 });

@@ -1,140 +1,117 @@
-import { randomUUID } from 'node:crypto';
-import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { Code, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { clone, create } from '@bufbuild/protobuf';
+import { type CallOptions, Code, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import {
-  type EvaluationRun,
-  EvaluationRunSchema,
-  type EvaluationService,
-  type JudgedQuery,
-  type RunEvaluationRequest,
-  type RunEvaluationResponse,
-  RunEvaluationResponseSchema,
+import type {
+  EvaluationService,
+  RunEvaluationRequest,
+  RunEvaluationResponse,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { callerOf, forward } from '#kit/context.ts';
+import { RunEvaluationResponseSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { type RetrievalService, RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { actAs, callerOf, forward } from '#kit/context.ts';
 import type { ServiceDeps } from '#kit/define-service.ts';
 import { invalidArgument, notFound, rpcError } from '#kit/errors.ts';
-import { type Channel, createChannel } from '#kit/streams.ts';
-import { type Asked, askOne } from './ask-all.ts';
-import { bootstrapMean, seededRandom } from './bootstrap.ts';
+import { type Asked, askAll } from './ask.ts';
 import type { EvaluationSettings } from './config.ts';
-import { reportedMetrics } from './metrics.ts';
+import { readDataSet } from './data-set.ts';
+import { isJudged } from './metrics.ts';
+import { report } from './report.ts';
 import type { EvaluationStore } from './store.ts';
 
-/** Longest time for one question, in milliseconds. */
-const questionTimeoutMs = 5000;
+const defaultPageSize = 50;
+/** Progress events of a run, about. */
+const progressCount = 100;
 
-/** Seed of the intervals: the same rankings give the same interval. */
-const bootstrapSeed = 20_260_101;
+type Deps = Pick<
+  ServiceDeps<EvaluationSettings, { retrieval: typeof RetrievalService }>,
+  'config' | 'clients' | 'clock' | 'random' | 'log' | 'signer'
+>;
 
-type Deps = ServiceDeps<EvaluationSettings, { retrieval: typeof RetrievalService }>;
-
-/** Creates the service over its store. */
+/** The rpcs of the evaluation service. */
 export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceImpl<typeof EvaluationService> {
+  const { config, clients, clock, log } = deps;
+  let runningCount = 0;
+
+  async function* run(request: RunEvaluationRequest, context: HandlerContext): AsyncIterable<RunEvaluationResponse> {
+    const { tenant } = callerOf(context);
+    const startedAtMs = clock();
+    const stored = await store.readDataSet(tenant, request.dataSet);
+    if (stored.length === 0) throw notFound('data set', request.dataSet);
+    const judged = stored.filter(({ judgements }) => isJudged(judgements));
+    const queries = request.limit === 0 ? judged : judged.slice(0, request.limit);
+    const template = clone(RetrieveRequestSchema, request.template ?? create(RetrieveRequestSchema));
+    template.topK = Math.max(template.topK, config.topK);
+    const asking = {
+      retrieval: clients.retrieval,
+      template,
+      optionsOf: () => optionsOf(deps, context),
+      log,
+    };
+    const asked: Asked[] = [];
+    const step = Math.ceil(queries.length / progressCount);
+    for await (const one of askAll(asking, queries, request.concurrency || config.concurrency)) {
+      asked.push(one);
+      if (asked.length % step === 0 || asked.length === queries.length) yield progress(asked.length, queries.length);
+    }
+    const facts = { runId: newRunId(deps.random), dataSet: request.dataSet, startedAtMs, template };
+    const result = await report(facts, asked);
+    await store.addRun(tenant, result);
+    yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: result } });
+  }
+
   return {
     async putDataSet(requests, context) {
       const { tenant } = callerOf(context);
-      let name: string | undefined;
-      const queries = new Map<string, JudgedQuery>();
-      for await (const request of requests) {
-        name ??= request.dataSet;
-        if (request.dataSet !== name) throw invalidArgument(`data_set: was "${name}" in the first message`);
-        for (const query of request.queries) {
-          if (queries.has(query.queryId)) throw invalidArgument(`queries: "${query.queryId}" comes twice`);
-          queries.set(query.queryId, query);
-        }
-        if (queries.size > deps.config.maxQueries) throw tooManyQueries(deps.config.maxQueries);
-      }
-      if (name === undefined) throw invalidArgument('no message came: a data set has at least one question');
-      await store.replaceDataSet(tenant, name, [...queries.values()]);
-      const judgementCount = [...queries.values()].reduce((sum, { judgements }) => sum + judgements.length, 0);
-      return { queryCount: queries.size, judgementCount };
+      const { name, queries } = await readDataSet(requests, config);
+      await store.replaceDataSet(tenant, name, queries);
+      const judgementCount = queries.reduce((sum, { judgements }) => sum + judgements.length, 0);
+      return { queryCount: queries.length, judgementCount };
     },
     async *runEvaluation(request, context) {
-      const { tenant } = callerOf(context);
-      const startedAt = deps.clock();
-      const queries = await store.readDataSet(tenant, request.dataSet, request.limit || deps.config.maxQueries);
-      if (queries.length === 0) throw notFound('data set', request.dataSet);
-      const asked: Asked[] = [];
-      for await (const one of askAll(deps, queries, request, context)) {
-        asked.push(one);
-        yield progress(asked.length, queries.length);
+      if (runningCount >= config.maxRunning) {
+        const message = `${config.maxRunning} evaluations are under way: try again when one has finished`;
+        throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 10_000 });
       }
-      const run = report(request, asked, startedAt);
-      await store.addRun(tenant, run);
-      yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: run } });
+      runningCount++;
+      try {
+        yield* run(request, context);
+      } finally {
+        runningCount--;
+      }
     },
     async listRuns({ dataSet, pageSize, pageToken }, context) {
       const { tenant } = callerOf(context);
-      const size = pageSize || 50;
-      const before = pageToken === '' ? Number.MAX_SAFE_INTEGER : Number(pageToken);
-      if (!Number.isSafeInteger(before)) throw invalidArgument('page_token: is not one that this rpc gave');
-      const found = await store.listRuns(tenant, dataSet, before, size + 1);
+      const before = pageToken === '' ? undefined : Number(pageToken);
+      if (before !== undefined && !Number.isSafeInteger(before)) {
+        throw invalidArgument('page_token: is none that this list gave: begin again without one');
+      }
+      const size = pageSize || defaultPageSize;
+      const found = await store.listRuns(tenant, { dataSet, before, limit: size + 1 });
       const page = found.slice(0, size);
-      const nextPageToken = found.length > size ? String(page.at(-1)?.sequence) : '';
-      return { runs: page.map(({ run }) => run), nextPageToken };
+      return {
+        runs: page.map(({ run }) => run),
+        nextPageToken: found.length > size ? String(page.at(-1)?.sequence) : '',
+      };
     },
   };
 }
 
-// Asks with bounded concurrency; results come in the order in which they are finished.
-async function* askAll(
-  deps: Deps,
-  queries: readonly JudgedQuery[],
-  request: RunEvaluationRequest,
-  context: HandlerContext,
-): AsyncIterable<Asked> {
-  const concurrency = Math.min(request.concurrency || deps.config.concurrency, queries.length);
-  const results: Channel<Asked> = createChannel(concurrency);
-  let next = 0;
-  const asker = async () => {
-    for (let query = queries[next++]; query !== undefined; query = queries[next++]) {
-      const options = forward(context, { timeoutMs: questionTimeoutMs });
-      const asked = await askOne(deps.clients.retrieval, query, request.template, deps.config.passages, options);
-      if (asked.failure !== undefined)
-        deps.log.warn({ query_id: query.queryId, err: asked.failure }, 'question failed');
-      if (!(await results.send(asked))) return;
-    }
-  };
-  const askers = Promise.all(Array.from({ length: concurrency }, asker));
-  askers.then(
-    () => results.close(),
-    (error: unknown) => results.close(error),
-  );
-  yield* results;
+// A question is the caller's own: its identity, no more time than it has left. A run may outlast the token that it came with,
+// so where this process can make tokens, each question has a fresh one.
+async function optionsOf({ config, signer }: Deps, context: HandlerContext): Promise<CallOptions> {
+  const options = forward(context, { timeoutMs: config.questionTimeoutMs });
+  if (signer === undefined) return options;
+  return { ...options, ...actAs(await signer.sign(callerOf(context))) };
 }
 
 function progress(doneCount: number, totalCount: number): RunEvaluationResponse {
   return create(RunEvaluationResponseSchema, { event: { case: 'progress', value: { doneCount, totalCount } } });
 }
 
-function report(request: RunEvaluationRequest, asked: readonly Asked[], startedAt: number): EvaluationRun {
-  const times = asked.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
-  const at = (share: number) => BigInt(times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0);
-  const metrics = [...reportedMetrics].map(([name, metric]) => ({
-    name,
-    ...bootstrapMean(asked.map(metric), seededRandom(bootstrapSeed)),
-  }));
-  return create(EvaluationRunSchema, {
-    runId: randomUUID(),
-    dataSet: request.dataSet,
-    startedAt: timestampFromMs(startedAt),
-    queryCount: asked.length,
-    metrics,
-    p50Us: at(0.5),
-    p99Us: at(0.99),
-    failedCount: asked.filter(({ failure }) => failure !== undefined).length,
-    ...(request.template && { template: request.template }),
-  });
-}
-
-function tooManyQueries(limit: number) {
-  return rpcError(
-    Code.ResourceExhausted,
-    ErrorReason.TOO_LARGE,
-    `a data set holds at most ${limit} questions: split it`,
-    { metadata: { limit_queries: String(limit) } },
-  );
+function newRunId(random: () => number): string {
+  const part = () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
+  return `run-${part()}${part()}`;
 }

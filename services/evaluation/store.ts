@@ -8,27 +8,36 @@ import {
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { Database } from '#kit/database.ts';
 
-/** Tables of the service. Messages are kept as their bytes, since nothing inside them is searched for. */
+/** Tables of `evaluation.db`. Messages are kept as their bytes, since nothing inside them is searched for. */
 export interface EvaluationTables {
   judged_query: { tenant: string; data_set: string; query_id: string; message: Uint8Array };
-  run: { id: string; tenant: string; data_set: string; sequence: Generated<number>; message: Uint8Array };
+  run: { sequence: Generated<number>; tenant: string; data_set: string; message: Uint8Array };
 }
 
-/** How the tables come about. */
+/** Schema changes, oldest first. */
 export const migrations: readonly string[] = [
   `CREATE TABLE judged_query (
     tenant TEXT NOT NULL, data_set TEXT NOT NULL, query_id TEXT NOT NULL, message BLOB NOT NULL,
     PRIMARY KEY (tenant, data_set, query_id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE run (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
-    data_set TEXT NOT NULL, message BLOB NOT NULL
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, data_set TEXT NOT NULL, message BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX run_by_tenant ON run (tenant, sequence)`,
+  CREATE INDEX run_by_tenant ON run (tenant, sequence);
+  CREATE INDEX run_by_data_set ON run (tenant, data_set, sequence)`,
 ];
 
 /** Rows of an insert: SQLite bounds the parameters of a statement. */
 const rowsAtOnce = 1000;
+
+/** Which runs to list. */
+export interface RunFilter {
+  /** Empty: of every data set. */
+  dataSet: string;
+  /** Only runs before this sequence. */
+  before: number | undefined;
+  limit: number;
+}
 
 /** Data sets and runs of every tenant. */
 export function createEvaluationStore(database: Database<EvaluationTables>) {
@@ -52,31 +61,30 @@ export function createEvaluationStore(database: Database<EvaluationTables>) {
         }
       });
     },
-    /** Questions of a data set in order of id; at most `limit`. */
-    async readDataSet(tenant: string, dataSet: string, limit: number): Promise<JudgedQuery[]> {
+    /** The questions of a data set in order of id; none where there is no such set. */
+    async readDataSet(tenant: string, dataSet: string): Promise<JudgedQuery[]> {
       const rows = await database
         .selectFrom('judged_query')
         .select('message')
         .where('tenant', '=', tenant)
         .where('data_set', '=', dataSet)
         .orderBy('query_id')
-        .limit(limit)
         .execute();
       return rows.map(({ message }) => fromBinary(JudgedQuerySchema, message));
     },
+    /** Adds a run, durably. */
     async addRun(tenant: string, run: EvaluationRun): Promise<void> {
       const message = toBinary(EvaluationRunSchema, run);
-      const row = { id: run.runId, tenant, data_set: run.dataSet, message };
-      await database.insertInto('run').values(row).execute();
+      await database.insertInto('run').values({ tenant, data_set: run.dataSet, message }).execute();
     },
-    /** Runs before `before` (a sequence), the latest first. */
-    async listRuns(tenant: string, dataSet: string, before: number, limit: number) {
-      let query = database
-        .selectFrom('run')
-        .select(['sequence', 'message'])
-        .where('tenant', '=', tenant)
-        .where('sequence', '<', before);
+    /** Runs with their sequence, the latest first. */
+    async listRuns(
+      tenant: string,
+      { dataSet, before, limit }: RunFilter,
+    ): Promise<{ sequence: number; run: EvaluationRun }[]> {
+      let query = database.selectFrom('run').select(['sequence', 'message']).where('tenant', '=', tenant);
       if (dataSet !== '') query = query.where('data_set', '=', dataSet);
+      if (before !== undefined) query = query.where('sequence', '<', before);
       const rows = await query.orderBy('sequence', 'desc').limit(limit).execute();
       return rows.map(({ sequence, message }) => ({ sequence, run: fromBinary(EvaluationRunSchema, message) }));
     },

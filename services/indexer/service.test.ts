@@ -345,11 +345,7 @@ describe('lists', () => {
 describe('a document too large for one message', () => {
   test('comes in parts, and parts that are no longer needed go', async () => {
     const words = 'some words that fill a section '.repeat(12);
-    const long = (count: number) => Array.from({ length: count }, (_, index) => `## ${index}
-
-${words}`).join('
-
-');
+    const long = (count: number) => Array.from({ length: count }, (_, index) => `## ${index}\n\n${words}`).join('\n\n');
     const job = await mesh.ingest({ 'book.md': long(2000) }, { corpus: 'book' });
     expect(job.progress?.failedCount).toBe(0n);
     const ids = [...mesh.index.live('book').keys()].sort();

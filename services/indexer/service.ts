@@ -15,10 +15,12 @@ import { createJobChanges } from './jobs/job-changes.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
 import { type JobWorker, startJobWorker } from './jobs/job-worker.ts';
 import type { Owner } from './jobs/owner.ts';
+import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import type { RecordsSchema } from './records.ts';
 
 /** What the indexer is made of. */
-export interface IndexerDeps extends Omit<IndexJobDeps, 'documents' | 'history' | 'deletions' | 'failures'> {
+export interface IndexerDeps
+  extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures'> {
   records: Database<RecordsSchema>;
   owner: Owner;
   random: () => number;
@@ -41,9 +43,10 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const history = createContentHistory(records);
   const changes = createJobChanges();
   const closing = new AbortController();
+  const threads = createPrepareThreads();
   const newId = () => createId(clock(), random);
   const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
-  const jobDeps: IndexJobDeps = { ...deps, documents, history, deletions, failures };
+  const jobDeps: IndexJobDeps = { ...deps, threads, documents, history, deletions, failures };
 
   const countBacklog = async () => deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await queue.countOpen());
   const sweptCount = await sweepUploads(uploads, queue, clock());
@@ -97,6 +100,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       closing.abort();
       await worker.close();
       await completing;
+      await threads.close();
     },
   };
 }

@@ -5,87 +5,83 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/errors.ts';
 import { collect } from '#kit/streams.ts';
-import {
-  failureOf,
-  type RetrievalMesh,
-  retrievalWith,
-  type ShortDocument,
-  type Stores,
-  startRetrieval,
-} from './testing.ts';
+import { createSqliteThreads, type SqliteThreads } from './sqlite-threads.ts';
+import { failureOf, type ShortDocument, type Stores } from './testing.ts';
+import { type LocalRetrieval, openRetrieval } from './testing-local.ts';
 
+let threads: SqliteThreads;
 let dataDir: string;
+beforeAll(() => {
+  threads = createSqliteThreads(1);
+});
+afterAll(() => threads.close());
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'ragmesh-crash-'));
 });
 afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+const open = (options?: Parameters<typeof openRetrieval>[2], folder = dataDir) =>
+  openRetrieval(folder, threads, options);
 
 const documentsOf = (count: number): ShortDocument[] =>
   Array.from({ length: count }, (_, index) => [`d${index}`, `apple ${index}`]);
 
-async function countOf(retrieval: RetrievalMesh, corpus: string, version = 0n) {
-  const counts = await retrieval.client.countIndex({ corpus, version }, await retrieval.as());
-  const { documentCount, chunkCount, vectorCount, keywordCount, orphanCount } = counts;
-  return [documentCount, chunkCount, vectorCount, keywordCount, orphanCount].map(Number);
-}
-
 test('a build that was stopped half-way goes on under the same id, in the same version', async () => {
-  const first = await startRetrieval({ dataDir });
+  const first = await open();
   await first.build('help', 'build-1', documentsOf(10));
   const version = await first.begin('help', 'build-2');
   await first.write('help', version, [['d3', 'pear'], ...documentsOf(30).slice(20)]);
-  await first.client.removeDocuments({ corpus: 'help', version, documentIds: ['d4'] }, await first.as());
-  await first.close(true);
+  await first.client.removeDocuments({ corpus: 'help', version, documentIds: ['d4'] });
+  await first.close();
 
-  const second = await startRetrieval({ dataDir });
+  const second = await open();
   expect((await second.ask('apple', { topK: 100 })).documentIds).toHaveLength(10);
   expect(await second.begin('help', 'build-2')).toBe(version);
-  expect(await countOf(second, 'help', version)).toEqual([19, 19, 19, 19, 0]);
+  expect(await second.count('help', version)).toEqual([19, 19, 19, 19, 0]);
   await second.write('help', version, documentsOf(40));
   await second.publish('help', version);
-  expect(await countOf(second, 'help')).toEqual([40, 40, 40, 40, 0]);
-  await second.close(true);
+  expect(await second.count('help')).toEqual([40, 40, 40, 40, 0]);
+  await second.close();
 });
 
 test('a store that was lost is filled again by the next build', async () => {
-  const first = await startRetrieval({ dataDir });
+  const first = await open();
   await first.build('help', 'build-1', documentsOf(5));
-  await first.close(true);
-  rmSync(join(dataDir, 'retrieval', 'vectors'), { recursive: true });
+  await first.close();
+  rmSync(join(dataDir, 'vectors'), { recursive: true });
 
-  const second = await startRetrieval({ dataDir });
+  const second = await open();
   const version = await second.begin('help', 'build-2');
   const error = await failureOf(second.publish('help', version));
   expect(String(error)).toContain('write them again');
-  const pages = await collect(second.client.listIndexedDocuments({ corpus: 'help', version }, await second.as()));
+  const pages = await collect(second.client.listIndexedDocuments({ corpus: 'help', version }));
   const changed = pages.flatMap(({ documents }) => documents).filter(({ contentHash }) => contentHash.length === 0);
   expect(changed).toHaveLength(5);
   await second.write('help', version, documentsOf(5));
   await second.publish('help', version);
-  expect(await countOf(second, 'help')).toEqual([5, 5, 5, 5, 0]);
-  await second.close(true);
+  expect(await second.count('help')).toEqual([5, 5, 5, 5, 0]);
+  await second.close();
 });
 
 test('rows that no catalog knows are counted, and go with the next version', async () => {
   let stores: Stores | undefined;
-  const service = retrievalWith((given) => {
+  const wrap = (given: Stores) => {
     stores = given;
     return given;
-  });
-  const retrieval = await startRetrieval({ dataDir, service });
+  };
+  const retrieval = await open({ wrap });
   await retrieval.build('help', 'build-1', documentsOf(3));
   const row = { key: 999, chunkId: 'x', documentId: 'x', aclId: 1, language: 0, updatedMs: undefined, attributes: {} };
   const change = { kind: 'replace', version: 1, documentIds: ['x'] } as const;
   await stores?.keywords.apply('acme', 1, { ...change, rows: [{ ...row, title: '', text: 'apple' }] });
-  expect(await countOf(retrieval, 'help')).toEqual([3, 3, 3, 4, 1]);
+  expect(await retrieval.count('help')).toEqual([3, 3, 3, 4, 1]);
   expect((await retrieval.ask('apple')).documentIds).not.toContain('x');
   await retrieval.build('help', 'build-2', [['d9', 'apple']]);
-  expect(await countOf(retrieval, 'help')).toEqual([4, 4, 4, 4, 0]);
-  await retrieval.close(true);
+  expect(await retrieval.count('help')).toEqual([4, 4, 4, 4, 0]);
+  await retrieval.close();
 });
 
 describe('whatever fails, and wherever', () => {
@@ -123,20 +119,19 @@ describe('whatever fails, and wherever', () => {
       if (isHit) throw unavailable('store', 'crashed after');
       return result;
     };
-    const service = retrievalWith(({ vectors, keywords }) => ({
+    const wrap = ({ vectors, keywords }: Stores): Stores => ({
       vectors: { ...vectors, apply: (...args) => failing(() => vectors.apply(...args)) },
       keywords: { ...keywords, apply: (...args) => failing(() => keywords.apply(...args)) },
-    }));
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(anyStep, anyFault), { minLength: 3, maxLength: 14 }), async (steps) => {
         const folder = mkdtempSync(join(dataDir, 'run-'));
-        let retrieval = await startRetrieval({ dataDir: folder, service, config: { keptVersions: 1 } });
+        let retrieval = await open({ wrap, keptVersions: 1 }, folder);
         const held = new Map<number, Held>([[0, new Map()]]);
         let live = 0;
         let building: number | undefined;
         let buildCount = 0;
         const corpus = 'help';
-        const options = await retrieval.as();
         /** Runs a step that may fail; then starts over and runs it again. */
         const twice = async <T>(breaks: typeof fault, work: () => Promise<T>): Promise<T> => {
           fault = breaks;
@@ -148,8 +143,8 @@ describe('whatever fails, and wherever', () => {
           } finally {
             fault = undefined;
           }
-          await retrieval.close(true);
-          retrieval = await startRetrieval({ dataDir: folder, service, config: { keptVersions: 1 } });
+          await retrieval.close();
+          retrieval = await open({ wrap, keptVersions: 1 }, folder);
           return work();
         };
         for (const [step, breaks] of steps) {
@@ -169,9 +164,7 @@ describe('whatever fails, and wherever', () => {
               break;
             }
             case 'remove':
-              await twice(breaks, () =>
-                retrieval.client.removeDocuments({ corpus, version, documentIds: step.ids }, options),
-              );
+              await twice(breaks, () => retrieval.client.removeDocuments({ corpus, version, documentIds: step.ids }));
               for (const id of step.ids) current.delete(id);
               break;
             case 'publish':
@@ -181,7 +174,7 @@ describe('whatever fails, and wherever', () => {
               break;
             case 'abandon':
               await twice(breaks, () =>
-                retrieval.client.abandonVersion({ corpus, version }, options).catch((error: unknown) => {
+                retrieval.client.abandonVersion({ corpus, version }).catch((error: unknown) => {
                   // It was gone already when the call broke off.
                   if (!String(error).includes('has no version')) throw error;
                 }),
@@ -191,16 +184,16 @@ describe('whatever fails, and wherever', () => {
               break;
             case 'rollback': {
               if (building !== undefined || live === 0) break;
-              const { versions } = await retrieval.client.listVersions({ corpus }, options);
+              const { versions } = await retrieval.client.listVersions({ corpus });
               const older = versions.find(({ state }) => state === VersionState.KEPT);
               if (older === undefined) break;
-              await twice(breaks, () => retrieval.client.rollbackVersion({ corpus, version: older.version }, options));
+              await twice(breaks, () => retrieval.client.rollbackVersion({ corpus, version: older.version }));
               live = Number(older.version);
               break;
             }
             case 'purge':
               if (live === 0 && building === undefined) break;
-              await twice(breaks, () => retrieval.client.purgeDocuments({ corpus, documentIds: step.ids }, options));
+              await twice(breaks, () => retrieval.client.purgeDocuments({ corpus, documentIds: step.ids }));
               for (const documents of held.values()) for (const id of step.ids) documents.delete(id);
               break;
             default:
@@ -215,12 +208,12 @@ describe('whatever fails, and wherever', () => {
     );
   });
 
-  async function expectCounts(retrieval: RetrievalMesh, corpus: string, version: number, held: Held) {
+  async function expectCounts(retrieval: LocalRetrieval, corpus: string, version: number, held: Held) {
     const { size } = held;
-    expect(await countOf(retrieval, corpus, BigInt(version))).toEqual([size, size, size, size, 0]);
+    expect(await retrieval.count(corpus, BigInt(version))).toEqual([size, size, size, size, 0]);
   }
 
-  async function expectHeld(retrieval: RetrievalMesh, corpus: string, live: number, held: Held) {
+  async function expectHeld(retrieval: LocalRetrieval, corpus: string, live: number, held: Held) {
     await expectCounts(retrieval, corpus, live, held);
     const { passages, legs } = await retrieval.ask('apple', { corpora: [corpus], topK: 50 });
     const inOrder = (documents: Iterable<[string, string]>) => [...documents].toSorted();
@@ -231,7 +224,7 @@ describe('whatever fails, and wherever', () => {
 
 test('a process that is killed while it writes loses nothing that was acknowledged, and goes on', async () => {
   const child = fileURLToPath(new URL('./testing-child.ts', import.meta.url));
-  const total = 20;
+  const total = 12;
   let acknowledged = 0;
   for (let start = 0; acknowledged < total; start++) {
     const process_ = spawn(process.execPath, [child, dataDir, String(total)], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -241,15 +234,15 @@ test('a process that is killed while it writes loses nothing that was acknowledg
       const { batch } = JSON.parse(line) as { batch: number };
       acknowledged = Math.max(acknowledged, batch);
       // Each run gets on, and all but the last are killed while the next batch is under way.
-      if (++ofThisRun === 5 && acknowledged < total) process_.kill('SIGKILL');
+      if (++ofThisRun === 4 && acknowledged < total) process_.kill('SIGKILL');
     }
     await exited;
     expect(start).toBeLessThan(total);
   }
-  const retrieval = await startRetrieval({ dataDir });
+  const retrieval = await open();
   const version = await retrieval.begin('help', 'build-1');
-  expect(await countOf(retrieval, 'help', version)).toEqual([total * 10, total * 10, total * 10, total * 10, 0]);
+  expect(await retrieval.count('help', version)).toEqual([total * 10, total * 10, total * 10, total * 10, 0]);
   await retrieval.publish('help', version);
-  expect(await countOf(retrieval, 'help')).toEqual([total * 10, total * 10, total * 10, total * 10, 0]);
-  await retrieval.close(true);
+  expect(await retrieval.count('help')).toEqual([total * 10, total * 10, total * 10, total * 10, 0]);
+  await retrieval.close();
 });

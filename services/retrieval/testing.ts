@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
-import type { Filter, Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { FilterSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import {
@@ -159,23 +159,16 @@ export function toChunk(documentId: string, ordinal: number, text: string) {
   };
 }
 
-/** A mesh with the service, in the words of tests. */
-export interface RetrievalMesh extends AsyncDisposable {
-  mesh: TestMesh;
-  client: Client<typeof RetrievalService>;
-  standIns: StandIns;
-  /** Call options of a principal of tenant "acme", with every role unless `init` says otherwise. */
-  as(
-    init?: Parameters<typeof testPrincipal>[0],
-    options?: { timeoutMs?: number; signal?: AbortSignal },
-  ): Promise<CallOptions>;
+/** Short ways to write and ask. Without call options, those of a principal of tenant "acme" with every role. */
+export interface Shortcuts {
   begin(corpus: string, buildId: string, options?: CallOptions): Promise<bigint>;
   write(corpus: string, version: bigint, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
   publish(corpus: string, version: bigint, options?: CallOptions): Promise<string>;
   /** Begins, writes and publishes. */
   build(corpus: string, buildId: string, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
   ask(query: string, rest?: AskInit, options?: CallOptions): Promise<Answer>;
-  close(keep?: boolean): Promise<void>;
+  /** Counts of a version: documents, chunks, vectors, keywords, orphans. */
+  count(corpus: string, version?: bigint): Promise<number[]>;
 }
 
 type AskInit = Omit<MessageInitShape<typeof RetrieveRequestSchema>, 'query' | '$typeName' | '$unknown'>;
@@ -189,53 +182,32 @@ export interface Answer {
   documentIds: string[];
 }
 
-/** Starts the service with stand-ins. */
-export async function startRetrieval(
-  options: {
-    config?: Record<string, unknown>;
-    dataDir?: string;
-    service?: ServiceDefinition;
-    clock?: () => number;
-  } = {},
-): Promise<RetrievalMesh> {
-  const standIns = createStandIns();
-  const { dataDir, clock } = options;
-  const mesh = await startTestMesh([...standIns.services, options.service ?? (retrieval as ServiceDefinition)], {
-    config: { retrieval: options.config ?? {} },
-    ...(dataDir !== undefined && { dataDir }),
-    ...(clock !== undefined && { clock }),
-  });
-  const client = mesh.client(RetrievalService);
-  const as: RetrievalMesh['as'] = (init, callOptions) => mesh.as(testPrincipal(init), callOptions);
-  const everything = await as();
-  const started: RetrievalMesh = {
-    mesh,
-    client,
-    standIns,
-    as,
-    async begin(corpus, buildId, callOptions = everything) {
+/** Creates the short ways over a client. */
+export function createShortcuts(client: Client<typeof RetrievalService>, everything: CallOptions): Shortcuts {
+  const shortcuts: Shortcuts = {
+    async begin(corpus, buildId, options = everything) {
       const request = { corpus, buildId, embeddingModel: 'words', dimensions };
-      return (await client.beginVersion(request, callOptions)).version;
+      return (await client.beginVersion(request, options)).version;
     },
-    async write(corpus, version, documents, callOptions = everything) {
+    async write(corpus, version, documents, options = everything) {
       async function* requests() {
         yield { corpus, version, documents: documents.map(toDocument) };
       }
-      return (await client.writeDocuments(requests(), callOptions)).documentCount;
+      return (await client.writeDocuments(requests(), options)).documentCount;
     },
-    async publish(corpus, version, callOptions = everything) {
-      return (await client.publishVersion({ corpus, version }, callOptions)).revision;
+    async publish(corpus, version, options = everything) {
+      return (await client.publishVersion({ corpus, version }, options)).revision;
     },
-    async build(corpus, buildId, documents, callOptions) {
-      const version = await started.begin(corpus, buildId, callOptions);
-      if (documents.length > 0) await started.write(corpus, version, documents, callOptions);
-      await started.publish(corpus, version, callOptions);
+    async build(corpus, buildId, documents, options) {
+      const version = await shortcuts.begin(corpus, buildId, options);
+      if (documents.length > 0) await shortcuts.write(corpus, version, documents, options);
+      await shortcuts.publish(corpus, version, options);
       return version;
     },
-    async ask(query, rest = {}, callOptions = everything) {
+    async ask(query, rest = {}, options = everything) {
       const legs: LegResult[] = [];
       let fused: FusedResult | undefined;
-      for await (const { event } of client.retrieve({ query, ...rest }, callOptions)) {
+      for await (const { event } of client.retrieve({ query, ...rest }, options)) {
         if (fused !== undefined) throw new Error('the fused result was not the last event');
         if (event.case === 'leg') legs.push(event.value);
         if (event.case === 'fused') fused = event.value;
@@ -244,15 +216,53 @@ export async function startRetrieval(
       const { passages } = fused;
       return { legs, fused, passages, documentIds: passages.map(({ documentId }) => documentId) };
     },
+    async count(corpus, version = 0n) {
+      const counts = await client.countIndex({ corpus, version }, everything);
+      const { documentCount, chunkCount, vectorCount, keywordCount, orphanCount } = counts;
+      return [documentCount, chunkCount, vectorCount, keywordCount, orphanCount].map(Number);
+    },
+  };
+  return shortcuts;
+}
+
+/** A mesh with the service. */
+export interface RetrievalMesh extends Shortcuts, AsyncDisposable {
+  mesh: TestMesh;
+  client: Client<typeof RetrievalService>;
+  standIns: StandIns;
+  /** Call options of a principal: tenant "acme" and every role, unless `init` says otherwise. */
+  as(
+    init?: Parameters<typeof testPrincipal>[0],
+    options?: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<CallOptions>;
+  close(keep?: boolean): Promise<void>;
+}
+
+/** Starts the service with stand-ins. */
+export async function startRetrieval(
+  options: {
+    config?: MessageInitShape<typeof RetrievalConfigSchema>;
+    dataDir?: string;
+    service?: ServiceDefinition;
+  } = {},
+): Promise<RetrievalMesh> {
+  const standIns = createStandIns();
+  const { dataDir } = options;
+  const mesh = await startTestMesh([...standIns.services, options.service ?? (retrieval as ServiceDefinition)], {
+    config: { retrieval: options.config ?? {} },
+    ...(dataDir !== undefined && { dataDir }),
+  });
+  const client = mesh.client(RetrievalService);
+  const as: RetrievalMesh['as'] = (init, callOptions) => mesh.as(testPrincipal(init), callOptions);
+  return {
+    ...createShortcuts(client, await as()),
+    mesh,
+    client,
+    standIns,
+    as,
     close: (keep) => mesh.close(keep),
     [Symbol.asyncDispose]: () => mesh.close(),
   };
-  return started;
-}
-
-/** A filter in short. */
-export function toFilter(init: MessageInitShape<typeof FilterSchema>): Filter {
-  return create(FilterSchema, init);
 }
 
 /** The failure of a promise; throws where it succeeds. */

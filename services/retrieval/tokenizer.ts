@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
+import { tokenize } from '#kit/text/tokenize.ts';
 
-/** Words of many texts, made in a thread: a text takes some 200 ns a character, and a batch would block the event loop. */
+/** Words of many texts. A text takes some 200 ns a character, so a batch would block the event loop: it goes to a thread. */
 export interface Tokenizer {
   /** The tokens of each text, joined by spaces, in order. Batches are done one after another. */
   tokenizeAll(texts: readonly string[]): Promise<string[]>;
@@ -19,15 +20,22 @@ export interface TokenizeReply {
   tokens: string[];
 }
 
-/** Creates a tokenizer; its thread starts with the first batch. */
+/** Texts of this length together, in UTF-16 code units, are done at once: a thread would cost more than it saves. */
+const maxAtOnce = 4096;
+
+/** The words of a text, as the index holds them. */
+export function toTokens(text: string): string {
+  return tokenize(text, { mode: 'index' }).join(' ');
+}
+
+/** Creates a tokenizer; its thread starts with the first large batch. */
 export function createTokenizer(): Tokenizer {
   const pending = new Map<number, { resolve: (tokens: string[]) => void; reject: (error: Error) => void }>();
   let worker: Worker | undefined;
   let lastId = 0;
-  let failure: Error | undefined;
+  let closed = false;
   const fail = (error: Error) => {
-    failure ??= error;
-    for (const { reject } of pending.values()) reject(failure);
+    for (const { reject } of pending.values()) reject(error);
     pending.clear();
   };
   const start = (): Worker => {
@@ -38,13 +46,19 @@ export function createTokenizer(): Tokenizer {
       if (pending.size === 0) started.unref();
     });
     started.on('error', (error) => fail(error as Error));
-    started.on('exit', () => fail(new Error('the tokenizer has ended')));
+    started.on('exit', () => {
+      fail(new Error('the tokenizer has ended'));
+      // The next batch gets a thread of its own.
+      worker = undefined;
+    });
     started.unref();
     return started;
   };
   return {
-    tokenizeAll(texts) {
-      if (failure !== undefined) return Promise.reject(failure);
+    async tokenizeAll(texts) {
+      if (closed) throw new Error('the tokenizer is closed');
+      const length = texts.reduce((sum, text) => sum + text.length, 0);
+      if (length <= maxAtOnce) return texts.map(toTokens);
       worker ??= start();
       const thread = worker;
       return new Promise((resolve, reject) => {
@@ -55,7 +69,7 @@ export function createTokenizer(): Tokenizer {
       });
     },
     async close() {
-      fail(new Error('the tokenizer is closed'));
+      closed = true;
       await worker?.terminate();
     },
   };

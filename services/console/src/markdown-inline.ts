@@ -1,3 +1,5 @@
+import type { Line } from './markdown-lines.ts';
+
 /** A run inside a block. `start` is its place in the source, in UTF-16 code units. */
 export type Inline =
   | { kind: 'text'; text: string; start: number }
@@ -7,12 +9,6 @@ export type Inline =
   /** A citation marker `[n]`. */
   | { kind: 'marker'; marker: number; start: number }
   | { kind: 'newline' };
-
-/** A line of the source, without what its block takes away at its front. */
-export interface Line {
-  text: string;
-  start: number;
-}
 
 /** Runs inside runs go no deeper; what is deeper stays as it was written. */
 const maxDepth = 6;

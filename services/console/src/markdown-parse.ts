@@ -1,4 +1,6 @@
-import { type Inline, type Line, parseLine } from './markdown-inline.ts';
+import { type Inline, parseLine } from './markdown-inline.ts';
+import { cut, isBlank, type Line, leadingBlanks, lineAt, placeOf } from './markdown-lines.ts';
+import { parseNamedRows, parseTable, startsTable, type TableContent } from './markdown-table.ts';
 
 /** A block. `start` and `end` are its place in the source. */
 export type Block = { start: number; end: number } & (
@@ -6,7 +8,7 @@ export type Block = { start: number; end: number } & (
   | { kind: 'heading'; level: number; children: Inline[] }
   | { kind: 'list'; ordered: boolean; first: number; items: Block[][] }
   | { kind: 'code'; lines: Line[] }
-  | { kind: 'table'; header: Inline[][]; rows: Inline[][][] }
+  | TableContent
   | { kind: 'quote'; children: Block[] }
   | { kind: 'rule' }
 );
@@ -19,7 +21,6 @@ const headingPattern = /^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*$/;
 const rulePattern = /^ {0,3}(?:-[ -]*-[ -]*-|\*[ *]*\*[ *]*\*|_[ _]*_[ _]*_)[ ]*$/;
 const quotePattern = /^ {0,3}> ?/;
 const listPattern = /^( {0,5})(?:([-*+•])[ \t]+|(\d{1,4})(?:[.)][ \t]+|、[ \t]*))(?=\S)/;
-const tableRulePattern = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 
 /**
  * The small part of Markdown that answers and documents use: paragraphs, headings, lists, tables, quotes, code, bold,
@@ -66,6 +67,8 @@ function parseBlock(lines: readonly Line[], index: number, open: boolean, depth:
   }
   if (rulePattern.test(line.text)) return [{ kind: 'rule', ...placeOf([line]) }, 1];
   if (startsTable(lines, index)) return parseTable(lines, index, open);
+  const namedRows = parseNamedRows(lines, index, open);
+  if (namedRows !== undefined) return namedRows;
   if (depth < maxDepth) {
     if (quotePattern.test(line.text)) return parseQuote(lines, index, open, depth);
     if (listPattern.test(line.text)) return parseList(lines, index, open, depth);
@@ -141,67 +144,9 @@ function continuesList(next: Line | undefined, indent: number, ordered: boolean)
   return leadingBlanks(next.text) >= indent + 2;
 }
 
-function parseTable(lines: readonly Line[], index: number, open: boolean): [Block, number] {
-  let end = index + 2;
-  while (end < lines.length && !isBlank(lines[end]) && lineAt(lines, end).text.includes('|')) end++;
-  const own = lines.slice(index, end);
-  const cells = (line: Line) => splitCells(line).map((cell) => parseLine(cell, open));
-  const header = cells(lineAt(own, 0));
-  const rows = own.slice(2).map((line) => {
-    const row = cells(line).slice(0, header.length);
-    return row.concat(Array.from({ length: header.length - row.length }, () => []));
-  });
-  return [{ kind: 'table', header, rows, ...placeOf(own) }, own.length];
-}
-
-function splitCells(line: Line): Line[] {
-  const outer = /^[ \t]*\|?/.exec(line.text)?.[0].length ?? 0;
-  const cells: Line[] = [];
-  let start = outer;
-  const push = (end: number) => {
-    const cell = cut({ text: line.text.slice(0, end), start: line.start }, start);
-    const blanks = leadingBlanks(cell.text);
-    cells.push({ text: cell.text.trim(), start: cell.start + blanks });
-  };
-  for (let index = outer; index < line.text.length; index++) {
-    if (line.text[index] !== '|' || line.text[index - 1] === '\\') continue;
-    push(index);
-    start = index + 1;
-  }
-  if (line.text.slice(start).trim() !== '') push(line.text.length);
-  return cells;
-}
-
-function startsTable(lines: readonly Line[], index: number): boolean {
-  const rule = lines[index + 1];
-  if (rule === undefined || !lineAt(lines, index).text.includes('|') || !rule.text.includes('|')) return false;
-  return tableRulePattern.test(rule.text);
-}
-
 /** Whether a line ends the paragraph before it. */
 function startsBlock(lines: readonly Line[], index: number): boolean {
   const { text } = lineAt(lines, index);
   const known = [fencePattern, headingPattern, rulePattern, quotePattern, listPattern];
   return known.some((pattern) => pattern.test(text)) || startsTable(lines, index);
-}
-
-function cut({ text, start }: Line, count: number): Line {
-  return { text: text.slice(count), start: start + count };
-}
-
-function leadingBlanks(text: string): number {
-  return text.length - text.trimStart().length;
-}
-
-function isBlank(line: Line | undefined): boolean {
-  return line !== undefined && line.text.trim() === '';
-}
-
-function lineAt(lines: readonly Line[], index: number): Line {
-  return lines[index] ?? { text: '', start: 0 };
-}
-
-function placeOf(lines: readonly Line[]): { start: number; end: number } {
-  const last = lines.at(-1);
-  return { start: lines[0]?.start ?? 0, end: last === undefined ? 0 : last.start + last.text.length };
 }

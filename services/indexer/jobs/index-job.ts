@@ -11,7 +11,7 @@ import type { ContentHistory } from '../documents/content-history.ts';
 import type { DeletionStore } from '../documents/deletion-store.ts';
 import type { DocumentStore } from '../documents/document-store.ts';
 import type { Checkpoint, JobQueue, JobRecord, Progress } from '../job-queue.ts';
-import { prepareInThread } from '../prepare/prepare-thread.ts';
+import type { PrepareThreads } from '../prepare/prepare-threads.ts';
 import type { PrepareOptions } from '../prepare/prepared.ts';
 import type { Uploads } from '../uploads.ts';
 import { type Build, createBuild, dropBuild } from './build.ts';
@@ -31,6 +31,7 @@ export interface IndexJobDeps {
   embedding: Client<typeof EmbeddingService>;
   queue: JobQueue;
   uploads: Uploads;
+  threads: PrepareThreads;
   documents: DocumentStore;
   history: ContentHistory;
   deletions: DeletionStore;
@@ -90,8 +91,11 @@ async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps:
 
   const found = createFound();
   const context = { run, deps, index, build, options, found };
-  await forEachConcurrently(untilStopped(prepareInThread({ upload, options }, run.signal), run), batchesMax, (batch) =>
-    withSpan('indexer.batch', { 'ragmesh.documents': batch.documents.length }, () => indexBatch(batch, context)),
+  await forEachConcurrently(
+    untilStopped(deps.threads.prepare({ upload, options }, run.signal), run),
+    batchesMax,
+    (batch) =>
+      withSpan('indexer.batch', { 'ragmesh.documents': batch.documents.length }, () => indexBatch(batch, context)),
   );
   run.signal.throwIfAborted();
 

@@ -1,14 +1,17 @@
 import type { StagedUpload } from '../uploads.ts';
 import type { PreparedBatch, PrepareOptions } from './prepared.ts';
 
-/** What the thread is started with. */
+/** An upload to prepare. */
 export interface PrepareTask {
   upload: StagedUpload;
   options: PrepareOptions;
 }
 
-/** To the thread: one more batch may be sent. */
-export type PrepareRequest = { kind: 'next' };
+/** To the thread: an upload, once it is done with the one before; or leave to send one more batch. */
+export type PrepareRequest = { kind: 'task'; task: PrepareTask } | { kind: 'next' };
 
-/** From the thread. */
-export type PrepareReply = { kind: 'batch'; batch: PreparedBatch } | { kind: 'done' };
+/** From the thread: a batch, the end of the upload, or why it can't go on. */
+export type PrepareReply =
+  | { kind: 'batch'; batch: PreparedBatch }
+  | { kind: 'done' }
+  | { kind: 'failed'; error: unknown };

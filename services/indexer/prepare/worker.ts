@@ -1,42 +1,52 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { createFromAdapter, listAdapters } from '#kit/adapters.ts';
 import type { Parser } from '../parser.ts';
 import { readStagedFile } from '../uploads.ts';
 import { prepareUpload } from './prepare-upload.ts';
-import type { PrepareReply, PrepareTask } from './worker-protocol.ts';
+import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
 
-// A thread that reads an upload into prepared documents: parsing and chunking never hold up the event loop, and a file that
-// eats memory ends this thread, not the process.
+// A thread that reads uploads into prepared documents: parsing and chunking never hold up the event loop, and a file that eats
+// memory ends this thread, not the process.
 
 const port = parentPort;
 if (port === null) throw new Error('prepare/worker.ts runs as a worker thread');
+const send = (reply: PrepareReply) => port.postMessage(reply);
 
-const { upload, options } = workerData as PrepareTask;
-const parserFolder = new URL('../adapters/parser/', import.meta.url);
+const folder = new URL('../adapters/parser/', import.meta.url);
+const parsers = Promise.all(
+  listAdapters(folder).map((name) => createFromAdapter<Parser, object>(folder, name, {}, {}, 'indexer.parser')),
+);
 
 let allowedCount = 0;
 let wake = () => {};
-port.on('message', () => {
-  allowedCount++;
-  wake();
+
+port.on('message', (request: PrepareRequest) => {
+  switch (request.kind) {
+    case 'next':
+      allowedCount++;
+      wake();
+      break;
+    case 'task':
+      allowedCount = 0;
+      prepare(request.task).then(
+        () => send({ kind: 'done' }),
+        (error: unknown) => send({ kind: 'failed', error }),
+      );
+      break;
+    default:
+      request satisfies never;
+  }
 });
 
-const send = (reply: PrepareReply) => port.postMessage(reply);
-
-const parsers = await Promise.all(
-  listAdapters(parserFolder).map((name) =>
-    createFromAdapter<Parser, object>(parserFolder, name, {}, {}, 'indexer.parser'),
-  ),
-);
-const files = upload.files.map((file) => ({ ...file, read: () => readStagedFile(upload, file) }));
-for await (const batch of prepareUpload(files, parsers, options)) {
-  while (allowedCount === 0) {
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+async function prepare({ upload, options }: PrepareTask): Promise<void> {
+  const files = upload.files.map((file) => ({ ...file, read: () => readStagedFile(upload, file) }));
+  for await (const batch of prepareUpload(files, await parsers, options)) {
+    while (allowedCount === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    allowedCount--;
+    send({ kind: 'batch', batch });
   }
-  allowedCount--;
-  send({ kind: 'batch', batch });
 }
-send({ kind: 'done' });
-port.close();

@@ -38,11 +38,7 @@ const refusals = {
 } as const;
 
 /** Answers a question by quoting the evidence; each quotation ends with its marker [n], the n-th passage from 1. */
-export function answerByQuoting(
-  text: string,
-  evidence: readonly Passage[],
-  language?: 'zh' | 'en',
-): ExtractiveAnswer {
+export function answerByQuoting(text: string, evidence: readonly Passage[], language?: 'zh' | 'en'): ExtractiveAnswer {
   const question = readQuestion(text, language);
   const scored = scoreEvidence(question, evidence);
   const quotations = question.terms.length === 0 ? [] : chooseQuotations(question, scored);
@@ -94,12 +90,14 @@ function withContext(question: Question, chosen: ScoredUnit, units: readonly Sco
   const quotation = [chosen];
   if (before !== undefined && refersBack.test(unit.text) && isSameText(before, chosen)) quotation.unshift(before);
   const isShort = unit.text.length < 16;
-  if (after !== undefined && (isShort || turnsBack.test(after.unit.text)) && isSameText(chosen, after)) quotation.push(after);
+  if (after !== undefined && (isShort || turnsBack.test(after.unit.text)) && isSameText(chosen, after))
+    quotation.push(after);
   return quotation;
 }
 
 /** Sentences that speak of something in the sentence before. */
-const refersBack = /^(?:其(?!他|它|余|中)|该|此|这(?!里)|它|他们?|她们?|届时|否则|逾期|(?:it|this|these|those|they|he|she|its|their|his|her|such|otherwise|then)\b)/i;
+const refersBack =
+  /^(?:其(?!他|它|余|中)|该|此|这(?!里)|它|他们?|她们?|届时|否则|逾期|(?:it|this|these|those|they|he|she|its|their|his|her|such|otherwise|then)\b)/i;
 /** Sentences that limit what the one before says. */
 const turnsBack = /^(?:但|不过|然而|除|例外|否则|(?:but|however|except|unless|otherwise|exceptions?)\b)/i;
 

@@ -14,7 +14,7 @@ const entities: Readonly<Record<string, string>> = {
 
 /** In order. Every repeat is bounded or cannot overlap what follows it, so the time stays linear. */
 const rules: readonly (readonly [RegExp, string])[] = [
-  [/<!--[^]{0,2000}?-->/g, ''],
+  [/<!--[\s\S]{0,2000}?-->/g, ''],
   [/<br\s{0,4}\/?>/gi, ' '],
   [/<\/?[a-z][a-z0-9]{0,15}(?:\s[^<>]{0,500})?\/?>/gi, ''],
   [/!\[([^[\]]{0,300})\]\([^()\s]{0,1000}(?:\s"[^"]{0,200}")?\)/g, ''],

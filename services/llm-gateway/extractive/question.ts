@@ -46,12 +46,24 @@ const kindWords = words(`
 
 const kinds: readonly (readonly [AnswerKind, RegExp])[] = [
   ['time', /多久|多长时间|几天|几个?(?:月|周|年|小时|工作日|星期)|什么时候|何时|几点|哪天|时限|时效|期限|有效期/u],
-  ['money', /多少钱|几块|几元|多少元|价格|售价|费用|收费|运费|手续费|佣金|押金|保证金|金额|限额|额度|(?:赔|扣|抵|补|退|收)(?:偿|付)?多少/u],
+  [
+    'money',
+    /多少钱|几块|几元|多少元|价格|售价|费用|收费|运费|手续费|佣金|押金|保证金|金额|限额|额度|(?:赔|扣|抵|补|退|收)(?:偿|付)?多少/u,
+  ],
   ['number', /多少|几|多(?:大|高|厚|重|宽|深|快|远)|比例|占比/u],
   ['steps', /怎么|怎样|如何|步骤|流程/u],
-  ['time', /\bhow (?:long|soon|often|late|early)\b|\bwhen\b|\bwhat time\b|\b(?:opening|business|working) hours\b|\bhow many (?:\w+ )?(?:days|weeks|months|years|hours|minutes)\b|\bperiod\b|\bdeadline\b/],
-  ['money', /\bhow much (?:is|are|does|do|will|would|can|money)\b|\bcosts?\b|\bprices?\b|\bfees?\b|\bcharges?\b|\bdeposit\b|\bcommission\b|\bamount\b/],
-  ['number', /\bhow (?:many|much|high|tall|big|large|heavy|thick|far|fast|bright)\b|\bwhat (?:share|percentage|number)\b|\bmaximum\b|\bminimum\b|\blimit\b/],
+  [
+    'time',
+    /\bhow (?:long|soon|often|late|early)\b|\bwhen\b|\bwhat time\b|\b(?:opening|business|working) hours\b|\bhow many (?:\w+ )?(?:days|weeks|months|years|hours|minutes)\b|\bperiod\b|\bdeadline\b/,
+  ],
+  [
+    'money',
+    /\bhow much (?:is|are|does|do|will|would|can|money)\b|\bcosts?\b|\bprices?\b|\bfees?\b|\bcharges?\b|\bdeposit\b|\bcommission\b|\bamount\b/,
+  ],
+  [
+    'number',
+    /\bhow (?:many|much|high|tall|big|large|heavy|thick|far|fast|bright)\b|\bwhat (?:share|percentage|number)\b|\bmaximum\b|\bminimum\b|\blimit\b/,
+  ],
   ['steps', /\bhow (?:do|can|to|should|would|does)\b|\bsteps?\b|\bset up\b|\bturn (?:on|off)\b/],
 ];
 
@@ -133,8 +145,10 @@ function latinOf(plain: string): string {
 
 const shown: Record<AnswerKind, RegExp> = {
   time: /\d\s?(?:[-–~至到]\s?\d+\s?)?(?:个?(?:工作|自然)?(?:天|日|周|月|年|小时|分钟|秒|点)|(?:[a-z]+ )?(?:day|week|month|year|hour|minute|second|o'clock|a\.?m|p\.?m)s?\b)|\d{1,2}:\d{2}|[一二三四五六七八九十两半]个?(?:天|日|周|月|年|小时)|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve) (?:\w+ )?(?:day|week|month|year|hour|minute)s?\b|立即|即时|当天|永久|immediately|at once|same day|never/i,
-  money: /[¥$€£%]\s?\d|\d\s?(?:元|块|万|%|percent\b|yuan\b|dollars?\b|euros?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb)\b|免费|包邮|免运费|\bfree\b/i,
-  number: /\d|[一二三四五六七八九十百千两]+[个件次人条项种倍]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|half|once|twice)\b/i,
+  money:
+    /[¥$€£%]\s?\d|\d\s?(?:元|块|万|%|percent\b|yuan\b|dollars?\b|euros?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb)\b|免费|包邮|免运费|\bfree\b/i,
+  number:
+    /\d|[一二三四五六七八九十百千两]+[个件次人条项种倍]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|hundred|thousand|million|half|once|twice)\b/i,
   steps: /\p{L}/u,
 };
 

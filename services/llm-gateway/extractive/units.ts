@@ -19,11 +19,13 @@ export interface Unit {
 const fence = /^[ \t]*(?:```|~~~)/;
 const tableLine = /^[ \t]*\|.*\|[ \t]*$/;
 const tableRule = /^[ \t]*\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*$/;
+const ruleBelow = /^[ \t]*\n[ \t]*\|(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*(?:\n|$)/;
 const headingLine = /^[ \t]{0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$/;
 const boldLine = /^[ \t]*\*\*([^*]{1,80})\*\*[：:]?[ \t]*$/;
 /** 三、发货 */
 const chineseHeading = /^[一二三四五六七八九十]{1,3}、[^。，；：！？\n]{1,24}$/;
-const listMarker = /^[ \t]*(?:[-*+•·][ \t]+|\(?(\d{1,3})[.)](?=\s|\p{sc=Han})[ \t]*|(\d{1,3})、|[（(]([\d一二三四五六七八九十]{1,3})[)）])/u;
+const listMarker =
+  /^[ \t]*(?:[-*+•·][ \t]+|\(?(\d{1,3})[.)](?=\s|\p{sc=Han})[ \t]*|(\d{1,3})、|[（(]([\d一二三四五六七八九十]{1,3})[)）])/u;
 const frontMatter = /^---\n(?:[\w-]{1,40}:.*\n|[ \t-].*\n){0,40}---(?:\n|$)/;
 const leadEnd = /[：:]$/;
 const questionEnd = /[？?]$/;
@@ -63,8 +65,10 @@ export function readUnits(text: string): Unit[] {
     if (tableLine.test(raw)) {
       if (!inTable) {
         block += 1;
-        header = cellsOf(raw);
         inTable = true;
+        // Without a rule below it, the first line is a row like the others, with its header in its cells or none at all.
+        header = ruleBelow.test(source.slice(end)) ? cellsOf(raw) : undefined;
+        if (header === undefined) push({ kind: 'row', text: rowText([], cellsOf(raw)) });
       } else if (!tableRule.test(raw)) push({ kind: 'row', text: rowText(header ?? [], cellsOf(raw)) });
       continue;
     }

@@ -1,0 +1,86 @@
+import { type CallOptions, type Client, Code } from '@connectrpc/connect';
+import type { JudgedQuery } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import type { RetrievalService, RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { toRpcError, unavailable } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import { createChannel } from '#kit/streams.ts';
+import { documentsOf, reportedMetrics } from './metrics.ts';
+
+/** A question that was asked. */
+export interface Asked {
+  /** Its value in each of the reported metrics. */
+  scores: readonly number[];
+  latencyUs: number;
+  /** Whether retrieval failed; the scores are 0 then. */
+  failed: boolean;
+}
+
+/** What asking needs. */
+export interface AskDeps {
+  retrieval: Client<typeof RetrievalService>;
+  /** How to search. */
+  template: RetrieveRequest;
+  /** Options of a call, made anew for each question: identity, signal and time. */
+  optionsOf(): Promise<CallOptions>;
+  log: Logger;
+}
+
+/** Codes that every other question would get as well: the request must change, so the run ends with the error. */
+const fatal = new Set([
+  Code.InvalidArgument,
+  Code.NotFound,
+  Code.FailedPrecondition,
+  Code.PermissionDenied,
+  Code.Unauthenticated,
+  Code.Unimplemented,
+]);
+
+/** Asks a question through the Retrieve rpc, and scores the ranking. Throws what would fail every question. */
+export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQuery): Promise<Asked> {
+  const options = await deps.optionsOf();
+  const request: RetrieveRequest = { ...deps.template, query: text };
+  const startedAt = performance.now();
+  let ranking: string[] | undefined;
+  let failure: unknown;
+  try {
+    for await (const { event } of deps.retrieval.retrieve(request, options)) {
+      if (event.case === 'fused') ranking = documentsOf(event.value.passages);
+    }
+    if (ranking === undefined) throw unavailable('retrieval', 'the search ended without a result');
+  } catch (thrown) {
+    options.signal?.throwIfAborted();
+    failure = thrown;
+    if (fatal.has(toRpcError(thrown).code)) throw thrown;
+    deps.log.warn({ query_id: queryId, err: thrown }, 'a question could not be asked');
+  }
+  const latencyUs = Math.round((performance.now() - startedAt) * 1000);
+  const grades = new Map(judgements.map(({ documentId, grade }) => [documentId, grade]));
+  return {
+    scores: reportedMetrics.map(({ metric }) => metric(failure === undefined ? (ranking ?? []) : [], grades)),
+    latencyUs,
+    failed: failure !== undefined,
+  };
+}
+
+/**
+ * Asks questions, at most `concurrency` at once. Results come as they are finished; a consumer that is behind holds the
+ * questions back, and one that leaves ends them.
+ */
+export async function* askAll(
+  deps: AskDeps,
+  queries: readonly JudgedQuery[],
+  concurrency: number,
+): AsyncIterable<Asked> {
+  const results = createChannel<Asked>(concurrency);
+  let nextIndex = 0;
+  const askInTurn = async () => {
+    for (let query = queries[nextIndex++]; query !== undefined; query = queries[nextIndex++]) {
+      if (!(await results.send(await ask(deps, query)))) return;
+    }
+  };
+  Promise.all(Array.from({ length: Math.min(concurrency, queries.length) }, askInTurn)).then(
+    () => results.close(),
+    (error: unknown) => results.close(error),
+  );
+  yield* results;
+}

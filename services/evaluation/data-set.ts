@@ -1,0 +1,51 @@
+import { toBinary } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import {
+  type JudgedQuery,
+  JudgedQuerySchema,
+  type PutDataSetRequest,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { invalidArgument, rpcError, tooLarge } from '#kit/errors.ts';
+import type { EvaluationSettings } from './config.ts';
+import { isJudged } from './metrics.ts';
+
+/** A data set. */
+export interface DataSet {
+  name: string;
+  queries: JudgedQuery[];
+}
+
+/** Reads an upload to its end. Throws INVALID_ARGUMENT where its parts do not fit together, and at its bounds. */
+export async function readDataSet(
+  requests: AsyncIterable<PutDataSetRequest>,
+  { maxQueries, maxDataSetBytes }: EvaluationSettings,
+): Promise<DataSet> {
+  const queries = new Map<string, JudgedQuery>();
+  let name: string | undefined;
+  let sizeBytes = 0;
+  for await (const request of requests) {
+    name ??= request.dataSet;
+    if (request.dataSet !== name) throw invalidArgument(`data_set: is "${request.dataSet}", and was "${name}" before`);
+    for (const query of request.queries) {
+      if (queries.has(query.queryId)) throw invalidArgument(`queries: the id "${query.queryId}" comes twice`);
+      queries.set(query.queryId, query);
+      sizeBytes += toBinary(JudgedQuerySchema, query).byteLength;
+      if (queries.size > maxQueries) throw tooManyQueries(maxQueries);
+      if (sizeBytes > maxDataSetBytes) throw tooLarge('the data set', maxDataSetBytes);
+    }
+  }
+  if (name === undefined) throw invalidArgument('no message came: a data set has at least one question');
+  const dataSet = { name, queries: [...queries.values()] };
+  if (!dataSet.queries.some(({ judgements }) => isJudged(judgements))) {
+    throw invalidArgument('queries: none has a judgement with a grade above 0, so nothing could be scored');
+  }
+  return dataSet;
+}
+
+function tooManyQueries(limit: number) {
+  const message = `the data set has more than ${limit} questions: split it`;
+  return rpcError(Code.ResourceExhausted, ErrorReason.TOO_LARGE, message, {
+    metadata: { limit_queries: String(limit) },
+  });
+}

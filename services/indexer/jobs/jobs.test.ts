@@ -1,0 +1,237 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Code } from '@connectrpc/connect';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { failedPrecondition, invalidArgument } from '#kit/errors.ts';
+import { outage } from '../testing/index-stand-in.ts';
+import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
+
+const start = async (...args: Parameters<typeof startIndexerMesh>): Promise<IndexerMesh> => {
+  const mesh = await startIndexerMesh(...args);
+  onTestFinished(() => mesh.mesh.close());
+  return mesh;
+};
+const staged = (mesh: IndexerMesh) => readdirSync(join(mesh.mesh.dataDir, 'indexer', 'uploads'));
+const files = { 'a.jsonl': jsonl(900) };
+
+/** Holds the embedding back: `reached` resolves when a job has come there, `open` lets it through. */
+function holdEmbedding(mesh: IndexerMesh, afterCalls = 0) {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let calls = 0;
+  mesh.embedding.before = () => {
+    if (calls++ < afterCalls) return;
+    reached.resolve();
+    return gate.promise;
+  };
+  onTestFinished(() => gate.resolve());
+  return { reached: reached.promise, open: gate.resolve };
+}
+
+describe('an outage', () => {
+  test('of the index or the embedding is tried again, and the job says what it waits for', async () => {
+    const mesh = await start();
+    let outages = 2;
+    mesh.index.intercept((rpc) => {
+      if (rpc === 'write' && outages-- > 0) throw outage();
+    });
+    const jobId = await mesh.upload(files);
+    const seen: Job[] = [];
+    for await (const { job } of mesh.client.watchJob({ jobId }, await mesh.as())) if (job) seen.push(job);
+    expect(seen.some(({ state, error }) => state === JobState.QUEUED && error.includes('the index is away'))).toBe(
+      true,
+    );
+    expect(seen.at(-1)).toMatchObject({ state: JobState.SUCCEEDED, error: '', progress: { indexedCount: 900n } });
+    expect(seen.at(-1)?.attemptCount).toBeGreaterThan(1);
+    expect(mesh.index.live('help').size).toBe(900);
+  });
+
+  test('that lasts ends the job as a dead letter, which can be tried again', async () => {
+    const mesh = await start({ config: { maxAttempts: 1 } });
+    mesh.index.intercept((rpc) => {
+      if (rpc === 'write') throw outage();
+    });
+    const job = await mesh.ingest(files);
+    expect(job).toMatchObject({ state: JobState.FAILED, attemptCount: 1 });
+    expect(job.error).toContain('the index is away');
+    expect(mesh.index.building()).toEqual([]);
+    expect(staged(mesh)).toHaveLength(2);
+    mesh.index.intercept(() => {});
+    await mesh.client.retryJob({ jobId: job.jobId }, await mesh.as());
+    expect(await mesh.finish(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED, progress: { indexedCount: 900n } });
+    await expect.poll(() => staged(mesh)).toEqual([]);
+  });
+
+  test('that trying again cannot cure ends the job at once', async () => {
+    const mesh = await start();
+    mesh.embedding.before = () => {
+      throw invalidArgument('a text is too long for the model');
+    };
+    const job = await mesh.ingest(files);
+    expect(job).toMatchObject({ state: JobState.FAILED, attemptCount: 1 });
+    expect(job.error).toContain('too long for the model');
+    expect(mesh.index.building()).toEqual([]);
+  });
+});
+
+describe('jobs of one corpus', () => {
+  test('run one after another, while another corpus goes on beside them', async () => {
+    const mesh = await start({ config: { maxRunningJobs: 2 } });
+    const held = holdEmbedding(mesh);
+    const first = await mesh.upload({ 'a.md': 'one' });
+    const second = await mesh.upload({ 'a.md': 'two' });
+    await held.reached;
+    expect((await mesh.client.getJob({ jobId: second }, await mesh.as())).job?.state).toBe(JobState.QUEUED);
+    mesh.embedding.before = () => {};
+    expect(await mesh.ingest({ 'a.md': 'x' }, { corpus: 'shop' })).toMatchObject({ state: JobState.SUCCEEDED });
+    expect((await mesh.client.getJob({ jobId: first }, await mesh.as())).job?.state).toBe(JobState.RUNNING);
+    held.open();
+    await mesh.finish(first);
+    expect(await mesh.finish(second)).toMatchObject({ state: JobState.SUCCEEDED, version: 2n });
+    expect(mesh.index.live('help').get('a.md')?.chunks[0]?.text).toBe('two');
+  });
+
+  test('a version that nobody will ever finish does not stand in their way', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.md': 'one' });
+    mesh.index.beginForeign('help', 'lost-build');
+    expect(await mesh.ingest({ 'a.md': 'two' })).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(mesh.index.building()).toEqual([]);
+  });
+});
+
+describe('a cancel', () => {
+  test('stops a running job: its version is dropped, the live one stays, its bytes go', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.jsonl': jsonl(3) });
+    const held = holdEmbedding(mesh, 1);
+    const jobId = await mesh.upload({ 'a.jsonl': jsonl(900, (index) => `New ${index}`) });
+    await held.reached;
+    const { job } = await mesh.client.cancelJob({ jobId }, await mesh.as());
+    expect(job?.state).toBe(JobState.CANCELLED);
+    expect(mesh.index.building()).toEqual([]);
+    expect(mesh.index.live('help').size).toBe(3);
+    await expect.poll(() => staged(mesh)).toEqual([]);
+    const { text } = await mesh.client.getDocument({ corpus: 'help', documentId: 'd0' }, await mesh.as());
+    expect(text).toBe('Text of 0.');
+    expect((await mesh.client.cancelJob({ jobId }, await mesh.as())).job?.state).toBe(JobState.CANCELLED);
+    mesh.embedding.before = () => {};
+    expect(await mesh.ingest({ 'b.md': 'B' })).toMatchObject({ state: JobState.SUCCEEDED, version: 3n });
+  });
+
+  test('of a waiting job removes its bytes at once', async () => {
+    const mesh = await start();
+    const held = holdEmbedding(mesh);
+    const first = await mesh.upload({ 'a.md': 'one' });
+    await held.reached;
+    const jobId = await mesh.upload({ 'a.md': 'two' });
+    expect((await mesh.client.cancelJob({ jobId }, await mesh.as())).job?.state).toBe(JobState.CANCELLED);
+    expect(staged(mesh).filter((name) => name.startsWith(jobId))).toEqual([]);
+    held.open();
+    await mesh.finish(first);
+  });
+
+  test('that comes after the publish finds the job done', async () => {
+    const mesh = await start();
+    const reached = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    mesh.index.intercept((rpc) => {
+      if (rpc !== 'published') return;
+      reached.resolve();
+      return gate.promise;
+    });
+    const jobId = await mesh.upload({ 'a.md': 'one' });
+    await reached.promise;
+    const cancelling = mesh.client.cancelJob({ jobId }, await mesh.as());
+    mesh.index.intercept(() => {});
+    gate.resolve();
+    expect((await cancelling).job).toMatchObject({ state: JobState.SUCCEEDED, version: 1n });
+    expect(mesh.index.live('help').size).toBe(1);
+    await expect(cancelling.then(async () => mesh.client.cancelJob({ jobId }, await mesh.as()))).rejects.toMatchObject({
+      code: Code.FailedPrecondition,
+    });
+  });
+});
+
+describe('a version that does not hold what it should', () => {
+  test('is dropped and built anew', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.jsonl': jsonl(3) });
+    let isSpoilt = false;
+    mesh.index.intercept((rpc) => {
+      if (rpc !== 'publish' || isSpoilt) return;
+      isSpoilt = true;
+      mesh.index.building()[0]?.documents.delete('d1');
+    });
+    const job = await mesh.ingest({ 'b.jsonl': jsonl(5, undefined, 'x') });
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 2 });
+    expect(mesh.index.live('help').size).toBe(8);
+  });
+
+  test('is not repaired for ever', async () => {
+    const mesh = await start({ config: { maxAttempts: 2 } });
+    mesh.index.intercept((rpc) => {
+      if (rpc === 'publish') throw failedPrecondition(ErrorReason.VERSION_STATE, 'never');
+    });
+    const job = await mesh.ingest({ 'a.md': 'A' });
+    expect(job).toMatchObject({ state: JobState.FAILED, attemptCount: 2 });
+    expect(mesh.index.building()).toEqual([]);
+  });
+});
+
+describe('a stop', () => {
+  test('gives the job back where it is, and the next start goes on at once', async () => {
+    const first = await startIndexerMesh();
+    const { index, embedding } = first;
+    const { dataDir } = first.mesh;
+    let calls = 0;
+    const reached = Promise.withResolvers<void>();
+    embedding.before = () => {
+      if (++calls === 2) reached.resolve();
+    };
+    const jobId = await first.upload({ 'a.jsonl': jsonl(4000) });
+    await reached.promise;
+    await first.mesh.close(true);
+    const embeddedBefore = embedding.inputs.length;
+    expect(embeddedBefore).toBeLessThan(4000);
+    expect(index.live('help').size).toBe(0);
+
+    const second = await start({ index, embedding, dataDir });
+    const startedAt = performance.now();
+    const job = await second.finish(jobId);
+    expect(performance.now() - startedAt).toBeLessThan(8000);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1, progress: { indexedCount: 4000n } });
+    expect(index.live('help').size).toBe(4000);
+    // What had been written was not embedded again.
+    expect(embedding.inputs.length).toBe(4000);
+    expect(index.building()).toEqual([]);
+  });
+});
+
+describe('progress', () => {
+  test('is told again and again while a job runs, and never goes back', async () => {
+    const mesh = await start();
+    mesh.embedding.before = () => new Promise((resolve) => setTimeout(resolve, 60));
+    const jobId = await mesh.upload({ 'a.jsonl': jsonl(3000) });
+    const seen: Job[] = [];
+    for await (const { job } of mesh.client.watchJob({ jobId }, await mesh.as())) if (job) seen.push(job);
+    expect(seen.length).toBeGreaterThan(3);
+    const counts = seen.map(({ progress }) => Number(progress?.indexedCount ?? 0));
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(counts.at(-1)).toBe(3000);
+  });
+
+  test('a watcher that leaves, leaves nothing behind', async () => {
+    const mesh = await start();
+    const held = holdEmbedding(mesh);
+    const jobId = await mesh.upload({ 'a.md': 'x' });
+    await held.reached;
+    for await (const { job } of mesh.client.watchJob({ jobId }, await mesh.as())) {
+      if (job?.state === JobState.RUNNING) break;
+    }
+    held.open();
+    expect(await mesh.finish(jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+  });
+});

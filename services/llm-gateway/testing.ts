@@ -1,0 +1,87 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+
+/** A real HTTP server in the place of a provider, for tests. */
+export interface FakeProvider extends AsyncDisposable {
+  /** Its `base_url`. */
+  url: string;
+  /** Bodies of the requests so far. */
+  requests: unknown[];
+  /** Resolves when a client has broken off a reply. */
+  brokenOff: Promise<void>;
+}
+
+/** What a fake provider does with a request. */
+export type Reply = (response: ServerResponse, request: IncomingMessage) => unknown;
+
+/** Starts a fake provider; the n-th completion gets the n-th reply, the last one again and again. */
+export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvider> {
+  const requests: unknown[] = [];
+  const { promise: brokenOff, resolve } = Promise.withResolvers<void>();
+  const server = createServer(async (request, response) => {
+    response.on('close', () => {
+      if (!response.writableFinished) resolve();
+    });
+    let body = '';
+    for await (const part of request) body += part;
+    if (request.method === 'GET') {
+      response.end(JSON.stringify({ data: [{ id: 'bge-embed' }, { id: 'qwen3' }] }));
+      return;
+    }
+    const reply = replies[Math.min(requests.length, replies.length - 1)] as Reply;
+    requests.push(JSON.parse(body));
+    await reply(response, request);
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    requests,
+    brokenOff,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+/** A reply that streams chunks as server-sent events: objects as JSON, strings as they are; then stays open or ends. */
+export function streamed(chunks: readonly (object | string)[], staysOpen = false): Reply {
+  return (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const chunk of chunks)
+      response.write(typeof chunk === 'string' ? chunk : `data: ${JSON.stringify(chunk)}\n\n`);
+    if (!staysOpen) response.end();
+  };
+}
+
+/** A reply with an error status. */
+export function failed(status: number, error: object, headers: Record<string, string> = {}): Reply {
+  return (response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify({ error }));
+  };
+}
+
+/** A chunk with a part of the text. */
+export const content = (text: string) => ({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }] });
+/** The last chunk of a completion. */
+export const finish = (reason: string) => ({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
+/** The chunk that counts tokens. */
+export const usage = (prompt: number, completion: number, cached = 0) => ({
+  choices: [],
+  usage: {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    prompt_tokens_details: { cached_tokens: cached },
+  },
+});
+/** What servers send last. */
+export const doneMark = 'data: [DONE]\n\n';
+
+/** Passages for tests. */
+export function passagesOf(...passages: MessageInitShape<typeof PassageSchema>[]): Passage[] {
+  return passages.map((passage) => create(PassageSchema, passage));
+}
