@@ -9,8 +9,11 @@ import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { collect } from '#kit/streams.ts';
+import { startTelemetry } from '#kit/telemetry.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from './whole-mesh.ts';
 
+// As in production without a collector: nothing is recorded, and yet every answer has a trace id.
+const telemetry = startTelemetry(undefined, 'test');
 let mesh: WholeMesh;
 let chat: Client<typeof ChatService>;
 const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
@@ -19,7 +22,10 @@ beforeAll(async () => {
   mesh = await startWholeMesh();
   chat = createClient(ChatService, transportOf(mesh.edgeUrl));
 });
-afterAll(() => mesh.close());
+afterAll(async () => {
+  await mesh.close();
+  await telemetry.close();
+});
 
 const gold = new URL('../../deployments/sample-gold/', import.meta.url);
 const lines = (name: string) => readFileSync(new URL(name, gold), 'utf8').split('\n').filter(Boolean);

@@ -126,7 +126,7 @@ describe.each([
           }
         }
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
     expect(hitCount).toBeGreaterThan(5);
   });

@@ -4,8 +4,10 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { defineService } from '#kit/define-service.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { readConfig } from './config.ts';
 import { cache } from './index.ts';
 import { answerEvents, type CacheClient, type Event, fillWith, lookUp, type Scope, scopeOf } from './testing.ts';
 
@@ -257,14 +259,17 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
   });
 });
 
+/** The cache on a machine that may be busy: a durable store that takes its time is no miss. */
+const patient = defineService({ ...cache, config: (config) => ({ ...readConfig(config), durableTimeoutMs: 20_000 }) });
+
 test('answers outlive the process, and come from the durable layer first, then from memory', async () => {
-  const first = await startTestMesh([cache]);
+  const first = await startTestMesh([patient]);
   const client = first.client(CacheService);
   const { leaseId = '' } = await lookUp(client, await first.as(), 'kept');
   await fillWith(client, await first.as(), leaseId, answerEvents('kept [1]', { documentId: 'd9' }));
   await first.close(true);
 
-  await using second = await startTestMesh([cache], { dataDir: first.dataDir });
+  await using second = await startTestMesh([patient], { dataDir: first.dataDir });
   const again = second.client(CacheService);
   expect(await lookUp(again, await second.as(), 'kept')).toMatchObject({ layer: CacheLayer.DURABLE, text: 'kept [1]' });
   expect(await lookUp(again, await second.as(), 'kept')).toMatchObject({ layer: CacheLayer.MEMORY, text: 'kept [1]' });

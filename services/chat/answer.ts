@@ -18,7 +18,7 @@ import { generate } from './generate.ts';
 import { replay } from './lookup.ts';
 import type { Models } from './models.ts';
 import type { OpenSessions } from './open-sessions.ts';
-import { beginPreparing, type Prepared } from './prepare.ts';
+import { beginPreparing, type Prepared, type Preparing } from './prepare.ts';
 import { chooseEvidence, historyTokens, toMessages } from './prompt.ts';
 import type { Recorder } from './recorder.ts';
 import type { Sessions } from './sessions.ts';
@@ -62,40 +62,49 @@ export interface Asking {
  * the course has the outcome where this ends well.
  */
 export async function* answer(asking: Asking): AsyncGenerator<AskResponse> {
-  const { request, course } = asking;
+  const { course } = asking;
   const cacheBegan = course.begin(Stage.CACHE);
   course.begin(Stage.REWRITE);
   const preparing = beginPreparing(asking);
-  const prepared = await preparing.prepared;
-  const { answerId, sessionId, standalone } = course;
-  yield respond({ case: 'started', value: { answerId, sessionId, standaloneQuestion: standalone } });
-  const isRewritten = standalone !== request.question;
-  const [rewriteStatus, rewritten] = isRewritten ? [StageStatus.FINISHED, standalone] : [StageStatus.SKIPPED, ''];
-  yield course.end(Stage.REWRITE, rewriteStatus, rewritten);
-  yield cacheBegan;
+  try {
+    const prepared = await preparing.prepared;
+    const { answerId, sessionId, question, standalone } = course;
+    yield respond({ case: 'started', value: { answerId, sessionId, standaloneQuestion: standalone } });
+    const isRewritten = standalone !== question;
+    const [status, detail] = isRewritten ? [StageStatus.FINISHED, standalone] : [StageStatus.SKIPPED, ''];
+    yield course.end(Stage.REWRITE, status, detail);
+    yield cacheBegan;
+    const isAnswered = yield* answerFromCache(asking, preparing);
+    if (!isAnswered) yield* answerFromEvidence(asking, prepared);
+  } finally {
+    preparing.close();
+  }
+}
+
+// Resolves to whether the cache had the answer; if not, a recorder may be at work.
+async function* answerFromCache(asking: Asking, preparing: Preparing): AsyncGenerator<AskResponse, boolean> {
+  const { request, context, course } = asking;
   const found = await preparing.found;
   switch (found.kind) {
     case 'answer': {
       const layer = enumName(CacheLayerSchema, found.layer).toLowerCase();
       const detail = found.isFollowed ? 'following a generation under way' : `hit in ${layer}`;
       yield course.end(Stage.CACHE, StageStatus.FINISHED, detail);
-      const replayed = yield* replay(found, asking.context, course);
-      if (replayed.kind === 'whole') return;
-      if (replayed.leaseId !== undefined) preparing.record(replayed.leaseId);
-      break;
+      const replayed = yield* replay(found, context, course);
+      if (replayed.kind === 'broken' && replayed.leaseId !== undefined) preparing.record(replayed.leaseId);
+      return replayed.kind === 'whole';
     }
     case 'lease':
+      preparing.record(found.leaseId);
       if (request.bypassCache) yield course.end(Stage.CACHE, StageStatus.SKIPPED, 'bypassed');
       else yield course.end(Stage.CACHE, StageStatus.FINISHED, 'miss');
-      preparing.record(found.leaseId);
-      break;
+      return false;
     case 'none':
       yield course.degrade(Stage.CACHE, found.reason, 'went on without the cache');
-      break;
+      return false;
     default:
-      found satisfies never;
+      return found satisfies never;
   }
-  yield* answerFromEvidence(asking, prepared);
 }
 
 async function* answerFromEvidence(asking: Asking, prepared: Prepared): AsyncGenerator<AskResponse> {

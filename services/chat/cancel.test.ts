@@ -2,7 +2,7 @@ import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type ChatMesh, gather, startChat } from './testing.ts';
+import { type ChatMesh, gather, type LookupEvent, startChat } from './testing.ts';
 
 let chat: ChatMesh;
 let original: ChatMesh['script'];
@@ -15,6 +15,9 @@ beforeEach(() => {
   Object.assign(chat.script, original);
   for (const list of Object.values(chat.seen)) list.length = 0;
 });
+
+/** What was left behind comes a little after the call has ended. */
+const patiently = { timeout: 10_000, interval: 5 };
 
 /** A generation that says two words and then waits for its caller to leave. */
 function endless() {
@@ -56,14 +59,14 @@ describe.each(['local', 'grpc'] as const)('a caller that goes away in the middle
   test('cancels the generation and the recording, and leaves what it was shown in the audit', async () => {
     const { aborted, text } = await stop({ question: `stop ${face}` });
     await aborted;
-    await vi.waitFor(() => expect(chat.seen.records).toHaveLength(1));
+    await vi.waitFor(() => expect(chat.seen.records).toHaveLength(1), patiently);
     expect(chat.seen.records[0]).toMatchObject({
       outcome: AnswerOutcome.TRUNCATED,
       answer: text,
       citedMarkers: [1],
       evidence: [{ documentId: 'd1' }, { documentId: 'd2' }],
     });
-    await vi.waitFor(() => expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon']));
+    await vi.waitFor(() => expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon']), patiently);
   });
 
   test('asks on at once in the same session, which has what it was shown', async () => {
@@ -99,13 +102,42 @@ test('a caller that leaves before any text still has its session, without a turn
   expect(chat.seen.records.map(({ question }) => question)).toEqual(['again']);
 });
 
+describe('a caller that leaves at the very first stage', () => {
+  const leaveEarly = async () => {
+    for await (const { event } of chat.client.ask({ question: 'very early' }, await chat.mesh.as())) {
+      if (event.case !== 'stage') continue;
+      // The cache has spoken by now, and nobody has listened yet.
+      await vi.waitFor(() => expect(chat.seen.lookups).toHaveLength(1), patiently);
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+      break;
+    }
+  };
+  test('leaves no answer of the cache half read', async () => {
+    const closed = Promise.withResolvers<void>();
+    chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
+      try {
+        yield { case: 'follow', value: {} };
+        for (;;) yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'x' } } } };
+      } finally {
+        closed.resolve();
+      }
+    };
+    await leaveEarly();
+    await closed.promise;
+  });
+  test('leaves no lease that nobody fills', async () => {
+    await leaveEarly();
+    await vi.waitFor(() => expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon']), patiently);
+  });
+});
+
 test('a deadline that passes in the middle ends the call in time, and what was shown is recorded', async () => {
   chat.script.generate = endless().generate;
   const startedAt = performance.now();
-  const asking = chat.ask({ question: 'deadline' }, await chat.mesh.as(undefined, { timeoutMs: 150 }));
+  const asking = chat.ask({ question: 'deadline' }, await chat.mesh.as(undefined, { timeoutMs: 1000 }));
   await expect(asking).rejects.toMatchObject({ code: Code.DeadlineExceeded });
-  expect(performance.now() - startedAt).toBeLessThan(2000);
-  await vi.waitFor(() => expect(chat.seen.records[0]?.outcome).toBe(AnswerOutcome.TRUNCATED));
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  await vi.waitFor(() => expect(chat.seen.records[0]?.outcome).toBe(AnswerOutcome.TRUNCATED), patiently);
 });
 
 test('a deadline of 1 ms ends as a deadline', async () => {

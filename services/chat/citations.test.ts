@@ -115,6 +115,6 @@ test('a long text of brackets and ticks takes linear time', () => {
   for (const piece of ['[', '[1', ' ', '`', '[1]', '\\']) {
     const startedAt = performance.now();
     scan([piece.repeat(100_000)], 3);
-    expect(performance.now() - startedAt).toBeLessThan(1500);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
   }
 });

@@ -12,7 +12,7 @@ import { isGenerative } from './generate.ts';
 import { type Found, lookUp } from './lookup.ts';
 import { chooseHistory, historyVersion, type PastTurn } from './prompt.ts';
 import { reasonOf, rethrowIfFinal } from './reason.ts';
-import { createRecorder } from './recorder.ts';
+import { createRecorder, type Recorder } from './recorder.ts';
 import { toStandalone } from './rewrite.ts';
 import { toCacheScope } from './scope.ts';
 import { answerLanguage } from './texts.ts';
@@ -79,18 +79,33 @@ export function beginPreparing(asking: Asking) {
   const prepared = Promise.all([understood.promise, listed.promise]).then(([known]) => known);
   // One failure ends the call; the others have been heard as well.
   for (const work of [found, prepared]) work.catch(() => {});
+  const record = (leaseId: string): Recorder => {
+    const timeoutMs = (context.timeoutMs() ?? 110_000) + recordingGraceMs;
+    asking.recorder = createRecorder(clients.cache, leaseId, detach(context, timeoutMs));
+    return asking.recorder;
+  };
   return {
     /** What is known of the question. Rejects where the session or a corpus is not there. */
     prepared,
     /** What the cache says. */
     found,
     /** Begins to record the answer under a lease. */
-    record(leaseId: string): void {
-      const timeoutMs = (context.timeoutMs() ?? 110_000) + recordingGraceMs;
-      asking.recorder = createRecorder(clients.cache, leaseId, detach(context, timeoutMs));
+    record,
+    /** Gives back what the cache said, where nobody took it: a caller may leave at any event. */
+    close(): void {
+      const giveBack = async () => {
+        const unused = await found.catch(() => undefined);
+        if (unused?.kind === 'answer') await unused.events.return?.();
+        if (unused?.kind === 'lease' && asking.recorder === undefined)
+          record(unused.leaseId).abandon('the caller left');
+      };
+      void parts.detached.run('giving back what the cache said', giveBack);
     },
   };
 }
+
+/** What was begun for a question. */
+export type Preparing = ReturnType<typeof beginPreparing>;
 
 type ListedCorpora = { corpora: readonly Corpus[] } | { reason: string };
 

@@ -109,6 +109,6 @@ test.each(['那'.repeat(4096), 'it '.repeat(1365), 'a-1'.repeat(1365), '退货�
     const startedAt = performance.now();
     toStandalone(text, [text, text, text, text]);
     toStandalone('那换货呢？', [text]);
-    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
   },
 );

@@ -198,7 +198,7 @@ describe('the list of sessions', () => {
     expect(await reasonOf(chat.ask({ question: 'q', sessionId }, later))).toBe('RESOURCE_NOT_FOUND');
     await chat.ask({ question: 'new' }, later);
     const feedback = () => reasonOf(chat.client.submitFeedback({ answerId, rating: Rating.UP }, later));
-    await expect.poll(feedback).toBe('RESOURCE_NOT_FOUND');
+    await expect.poll(feedback, { timeout: 10_000, interval: 10 }).toBe('RESOURCE_NOT_FOUND');
   });
 });
 

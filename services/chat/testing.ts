@@ -28,6 +28,7 @@ import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';
 import { enumName } from '#kit/enums.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { type ChatSettings, readConfig } from './config.ts';
 import { chat } from './index.ts';
 
 // Chat for tests, in front of small services that stand in for its neighbours.
@@ -117,8 +118,18 @@ export interface Asked {
   kinds: string[];
 }
 
-/** Starts chat with its stand-ins. */
-export async function startChat(options: Parameters<typeof startTestMesh>[1] = {}): Promise<ChatMesh> {
+/** Time for everything in tests that are not about time: a busy machine must not look like a late neighbour. */
+const patience = { listTimeoutMs: 20_000, cacheTimeoutMs: 20_000, retrieveTimeoutMs: 20_000, recordTimeoutMs: 20_000 };
+
+/** Starts chat with its stand-ins. `settings` take the place of the configured ones. */
+export async function startChat(
+  options: Parameters<typeof startTestMesh>[1] & { settings?: Partial<ChatSettings> } = {},
+): Promise<ChatMesh> {
+  const config = (given: Parameters<typeof readConfig>[0]) => ({
+    ...readConfig(given),
+    ...patience,
+    ...options.settings,
+  });
   const script: Script = {
     corpora: async () => [{ name: 'help', liveVersion: 3n, revision: 'r1' }],
     retrieve: () => found(passagesOf('Returns are free for seven days.', 'Exchanges take two weeks.')),
@@ -131,7 +142,7 @@ export async function startChat(options: Parameters<typeof startTestMesh>[1] = {
     record: async () => {},
   };
   const seen: Seen = { retrieved: [], generated: [], lookups: [], fills: [], records: [] };
-  const mesh = await startTestMesh([chat, ...standIns(script, seen)], options);
+  const mesh = await startTestMesh([defineService({ ...chat, config }), ...standIns(script, seen)], options);
   const client = mesh.client(ChatService);
   return {
     mesh,

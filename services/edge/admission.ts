@@ -3,8 +3,8 @@ import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/errors.ts';
 import type { TokenSigner } from '#kit/identity.ts';
-import type { Authenticate, HeaderReader } from './authenticate.ts';
 import type { RateLimit } from './config.ts';
+import type { Authenticate, HeaderReader } from './credentials/authenticate.ts';
 import type { Limiter } from './limiter.ts';
 
 /** A request that may go on. */

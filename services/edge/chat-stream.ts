@@ -6,13 +6,13 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { actAs } from '#kit/context.ts';
 import { internal, rpcError } from '#kit/errors.ts';
 import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
-import { createEventStream, type EventStream } from './event-stream.ts';
-import { badField, list, number, object, text, word } from './fields.ts';
-import { sendError, toErrorBody } from './http-error.ts';
-import { readJsonBody } from './json-body.ts';
-import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, workFor } from './json-route.ts';
-import { isGone } from './sender.ts';
-import { joinTextDeltas } from './text-deltas.ts';
+import { sendError, toErrorBody } from './http/error.ts';
+import { createEventStream, type EventStream } from './http/event-stream.ts';
+import { badField, list, number, object, text, word } from './http/fields.ts';
+import { readJsonBody } from './http/json-body.ts';
+import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, workFor } from './http/json-route.ts';
+import { isGone } from './http/sender.ts';
+import { joinTextDeltas } from './rpc/text-deltas.ts';
 
 const readQuestion = object({
   query: text({ min: 1, max: 4096 }),

@@ -3,8 +3,8 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { ConfigSchema, type EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { hashKey } from './api-keys.ts';
 import { readEdgeSettings } from './config.ts';
+import { hashKey } from './credentials/api-keys.ts';
 
 const read = (edge: MessageInitShape<typeof EdgeConfigSchema> = {}) => readEdgeSettings(create(ConfigSchema, { edge }));
 const key = { id: 'k', sha256: hashKey('k'), tenant: 'acme' };

@@ -2,9 +2,9 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { ApiKey, Config, EdgeConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
-import type { KeyEntry } from './api-keys.ts';
-import { type JwtSettings, readJwtSettings } from './jwt-settings.ts';
-import { isLoopback } from './loopback.ts';
+import type { KeyEntry } from './credentials/api-keys.ts';
+import { type JwtSettings, readJwtSettings } from './credentials/jwt-settings.ts';
+import { isLoopback } from './credentials/loopback.ts';
 
 /** Settings of the edge. */
 export interface EdgeSettings {

@@ -2,18 +2,18 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { invalidArgument, rpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
-import { discardRest } from './body.ts';
-import type { ConsoleAssets } from './console-assets.ts';
-import { serveConsoleSession } from './console-session.ts';
-import type { DevKeys } from './dev-keys.ts';
-import { sendError, sendJson } from './http-error.ts';
-import type { JsonRoute } from './json-route.ts';
+import type { ConsoleAssets } from './console/assets.ts';
+import { serveConsoleSession } from './console/session.ts';
+import type { DevKeys } from './credentials/dev-keys.ts';
+import { discardRest } from './http/body.ts';
+import { sendError, sendJson } from './http/error.ts';
+import type { JsonRoute } from './http/json-route.ts';
+import type { NodeRequest, NodeResponse } from './http/port.ts';
+import { cut, isGone } from './http/sender.ts';
+import { inRequestSpan } from './http/trace.ts';
 import type { EdgeLimits } from './limits.ts';
 import { sendOpenAiError } from './openai/error.ts';
-import type { NodeRequest, NodeResponse } from './port.ts';
-import type { RpcHandler } from './rpc-handler.ts';
-import { cut, isGone } from './sender.ts';
-import { inRequestSpan } from './trace.ts';
+import type { RpcHandler } from './rpc/rpc-handler.ts';
 
 /** What answers to which path. */
 export interface RouteParts {

@@ -11,23 +11,23 @@ import { createHealth } from '#kit/health.ts';
 import { createReflection } from '#kit/reflection.ts';
 import { policyOf } from '#kit/rpc-policy.ts';
 import { createAdmission } from './admission.ts';
-import { createAuthenticator } from './authenticate.ts';
 import { createChatStream } from './chat-stream.ts';
 import type { EdgeSettings } from './config.ts';
-import { createConsoleAssets } from './console-assets.ts';
-import { createCors } from './cors.ts';
-import { type DevKeys, devKeyEntries, readOrMakeDevKeys } from './dev-keys.ts';
-import { errorHeaders } from './http-error.ts';
-import type { JsonRouteDeps } from './json-route.ts';
+import { createConsoleAssets } from './console/assets.ts';
+import { createAuthenticator } from './credentials/authenticate.ts';
+import { type DevKeys, devKeyEntries, readOrMakeDevKeys } from './credentials/dev-keys.ts';
+import { createCors } from './http/cors.ts';
+import { errorHeaders } from './http/error.ts';
+import type { JsonRouteDeps } from './http/json-route.ts';
+import { openPort } from './http/port.ts';
 import type { Limiter, LimiterDeps } from './limiter.ts';
 import { type EdgeLimits, edgeLimits } from './limits.ts';
 import { createEdgeMetrics } from './metrics.ts';
 import type { edgeNeeds } from './needs.ts';
 import { createCompletions, createModels } from './openai/routes.ts';
-import { openPort } from './port.ts';
-import { admissionKey, mountProxy } from './proxy.ts';
 import { createRequestHandler } from './routes.ts';
-import { createRpcHandler } from './rpc-handler.ts';
+import { admissionKey, mountProxy } from './rpc/proxy.ts';
+import { createRpcHandler } from './rpc/rpc-handler.ts';
 
 /** The edge under way. */
 export interface RunningEdge extends RunningService<undefined> {

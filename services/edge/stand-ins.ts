@@ -83,6 +83,8 @@ export interface EdgeMeshOptions extends EdgeOptions {
   answer?: Answer;
   config?: MessageInitShape<typeof ConfigSchema>;
   clock?: () => number;
+  /** A folder that an earlier mesh kept. */
+  dataDir?: string;
 }
 
 /** Starts an edge with stand-ins behind it, by default with development keys and without a limit that tests would reach. */
@@ -134,6 +136,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
   const unlimited = 1_000_000;
   const mesh = await startTestMesh([chat, indexer, llm, ...others, edge], {
     ...(options.clock && { clock: options.clock }),
+    ...(options.dataDir && { dataDir: options.dataDir }),
     config: {
       ...options.config,
       edge: {

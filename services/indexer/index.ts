@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
@@ -9,7 +8,6 @@ import { defineService } from '#kit/define-service.ts';
 import { readConfig } from './config.ts';
 import type { JobQueue, JobQueueDeps } from './job-queue.ts';
 import { createCaller } from './jobs/caller.ts';
-import { createOwner } from './jobs/owner.ts';
 import { type RecordsSchema, recordsMigrations } from './records.ts';
 import { createIndexer } from './service.ts';
 import { openUploads } from './uploads.ts';
@@ -41,7 +39,8 @@ export const indexer = defineService({
       queue,
       uploads: await openUploads(join(dataDir, 'uploads')),
       records: await openDatabase<RecordsSchema>('records', recordsMigrations),
-      owner: createOwner(hostname(), process.pid, Math.floor(random() * 2 ** 48).toString(36)),
+      // The folder is this process's alone, so whoever else holds a lease of a job in it is gone: no need to wait it out.
+      owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => true },
       caller: createCaller(signer),
       settings: config,
       metrics,

@@ -13,8 +13,7 @@ import { createFailureStore } from './jobs/failure-store.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/index-job.ts';
 import { createJobChanges } from './jobs/job-changes.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
-import { type JobWorker, startJobWorker } from './jobs/job-worker.ts';
-import type { Owner } from './jobs/owner.ts';
+import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import type { RecordsSchema } from './records.ts';
 

@@ -27,7 +27,8 @@ export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvid
     let body = '';
     for await (const part of request) body += part;
     if (request.method === 'GET') {
-      response.end(JSON.stringify({ data: [{ id: 'bge-embed' }, { id: 'qwen3' }] }));
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ object: 'list', data: [{ id: 'bge-embed' }, { id: 'qwen3' }] }));
       return;
     }
     const reply = replies[Math.min(requests.length, replies.length - 1)] as Reply;

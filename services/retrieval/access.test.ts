@@ -23,7 +23,7 @@ const anyQuestion = fc.record({
   query: fc.constantFrom(...words, words.join(' ')),
 });
 
-test('nothing crosses a tenant or an access list: no passage, no hit of a leg, no count, no name of a corpus', async () => {
+test('nothing crosses a tenant or an access list: no passage, no hit, no count, no name of a corpus', async () => {
   await using retrieval = await startRetrieval();
   let round = 0;
   await fc.assert(

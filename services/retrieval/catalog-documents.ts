@@ -171,7 +171,8 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       await files.write(tenant, leave(corpusId, version, documentIds));
     },
     async countDocuments(tenant, corpusId, version, documentIds) {
-      const sql = `SELECT count(*) AS count FROM document WHERE corpus_id = ? AND ${oneOf('document_id')} AND ${inVersion}`;
+      const sql = `SELECT count(*) AS count FROM document
+        WHERE corpus_id = ? AND ${oneOf('document_id')} AND ${inVersion}`;
       const params = [corpusId, JSON.stringify(documentIds), version, version];
       const [row] = await files.read(tenant, { sql, params }, notAborted);
       return Number(row?.count ?? 0);

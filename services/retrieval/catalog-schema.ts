@@ -1,10 +1,11 @@
 import { forever } from './index-row.ts';
 
 /**
- * Schema of a tenant's catalog: which versions there are, and what they hold. The catalog is the truth; the stores follow.
+ * Schema of a tenant's catalog: which versions there are, and what they hold. The catalog is the truth; the stores
+ * follow.
  *
- * `corpus.swept` is 0 while rows of versions that are gone may be left somewhere. `document.complete` is 0 from the moment
- * that the catalog has a document until both stores have it. `purge` lists documents that stores may still hold.
+ * `corpus.swept` is 0 while rows of versions that are gone may be left somewhere. `document.complete` is 0 from the
+ * moment that the catalog has a document until both stores have it. `purge` lists documents that stores may still hold.
  */
 export const catalogSchema = `
 CREATE TABLE tenant (
@@ -50,7 +51,8 @@ CREATE TABLE document (
   url TEXT NOT NULL
 );
 CREATE UNIQUE INDEX document_id ON document (corpus_id, document_id, added_in);
-CREATE INDEX document_version ON document (corpus_id, removed_in, added_in, acl_id, chunk_count, complete, dimensions, model);
+CREATE INDEX document_version ON document
+  (corpus_id, removed_in, added_in, acl_id, chunk_count, complete, dimensions, model);
 CREATE TABLE chunk (
   id INTEGER PRIMARY KEY,
   document INTEGER NOT NULL,

@@ -57,7 +57,9 @@ export interface VersionCatalog {
   rollback(tenant: string, corpusId: number, version: number): Promise<void>;
   /** Forgets versions; the corpus is not swept until {@link sweep}. */
   drop(tenant: string, corpusId: number, versions: readonly number[]): Promise<void>;
-  /** Deletes what belongs to no version from `oldest` to `newest`; the stores have done so. The corpus is swept then. */
+  /**
+   * Deletes what belongs to no version from `oldest` to `newest`; the stores have done so. The corpus is swept then.
+   */
   sweep(tenant: string, corpusId: number, oldest: number, newest: number): Promise<void>;
 }
 

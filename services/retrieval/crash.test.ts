@@ -84,6 +84,84 @@ test('rows that no catalog knows are counted, and go with the next version', asy
   await retrieval.close();
 });
 
+describe('after a failure that nobody tried again', () => {
+  let isBroken = false;
+  const broken = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (isBroken) throw unavailable('store', 'crashed');
+    return work();
+  };
+  let stores: Stores | undefined;
+  const wrap = (given: Stores): Stores => {
+    stores = given;
+    const { vectors, keywords } = given;
+    return {
+      vectors: { ...vectors, apply: (...args) => broken(() => vectors.apply(...args)) },
+      keywords: { ...keywords, apply: (...args) => broken(() => keywords.apply(...args)) },
+    };
+  };
+  /** Builds three documents, runs a change that the stores do not carry out, and starts over. */
+  const breakDuring = async (work: (retrieval: LocalRetrieval) => Promise<unknown>): Promise<LocalRetrieval> => {
+    const retrieval = await open({ wrap });
+    await retrieval.build('help', 'build-1', documentsOf(3));
+    isBroken = true;
+    expect(String(await failureOf(work(retrieval)))).toContain('crashed');
+    isBroken = false;
+    await retrieval.close();
+    return open({ wrap });
+  };
+
+  test('purged documents are gone all the same', async () => {
+    const purge = { corpus: 'help', documentIds: ['d1'] };
+    const retrieval = await breakDuring((before) => before.client.purgeDocuments(purge));
+    const { legs, documentIds } = await retrieval.ask('apple');
+    expect(documentIds.toSorted()).toEqual(['d0', 'd2']);
+    for (const { hits } of legs) expect(hits).toHaveLength(2);
+    expect(await retrieval.count('help')).toEqual([2, 2, 2, 2, 0]);
+    await retrieval.close();
+  });
+
+  test('a purge that could not reach the stores is in force at once', async () => {
+    const retrieval = await open({ wrap });
+    await retrieval.build('help', 'build-1', documentsOf(3));
+    isBroken = true;
+    await failureOf(retrieval.client.purgeDocuments({ corpus: 'help', documentIds: ['d1'] }));
+    const { legs, documentIds } = await retrieval.ask('apple');
+    expect(documentIds.toSorted()).toEqual(['d0', 'd2']);
+    expect(legs.flatMap(({ hits }) => hits.map(({ documentId }) => documentId))).not.toContain('d1');
+    isBroken = false;
+    await retrieval.close();
+  });
+
+  test('an abandoned version has left nothing', async () => {
+    const retrieval = await breakDuring(async (before) => {
+      const version = await before.begin('help', 'build-2');
+      isBroken = false;
+      await before.write('help', version, [['d1', 'pear']]);
+      isBroken = true;
+      await before.client.abandonVersion({ corpus: 'help', version });
+    });
+    expect(await retrieval.count('help')).toEqual([3, 3, 3, 3, 0]);
+    const { signal } = new AbortController();
+    expect(await stores?.vectors.listKeys('acme', 1, 0, 10, signal)).toHaveLength(3);
+    expect(await stores?.keywords.listKeys('acme', 1, 0, 10, signal)).toHaveLength(3);
+    const version = await retrieval.begin('help', 'build-3');
+    expect(await retrieval.count('help', version)).toEqual([3, 3, 3, 3, 0]);
+    await retrieval.close();
+  });
+
+  test('a version with a document that the stores do not have is not published', async () => {
+    const retrieval = await breakDuring(async (before) => {
+      await before.write('help', await before.begin('help', 'build-2'), [['d1', 'pear']]);
+    });
+    const version = await retrieval.begin('help', 'build-2');
+    expect(String(await failureOf(retrieval.publish('help', version)))).toContain('write them again');
+    await retrieval.write('help', version, [['d1', 'pear']]);
+    await retrieval.publish('help', version);
+    expect((await retrieval.ask('pear')).documentIds[0]).toBe('d1');
+    await retrieval.close();
+  });
+});
+
 describe('whatever fails, and wherever', () => {
   // What each version should hold, by a model without stores or files.
   type Held = Map<string, string>;
@@ -231,10 +309,10 @@ test('a process that is killed while it writes loses nothing that was acknowledg
     const exited = new Promise((resolve) => process_.once('exit', resolve));
     let ofThisRun = 0;
     for await (const line of createInterface({ input: process_.stdout })) {
-      const { batch } = JSON.parse(line) as { batch: number };
+      const { batch, isNew } = JSON.parse(line) as { batch: number; isNew: boolean };
       acknowledged = Math.max(acknowledged, batch);
       // Each run gets on, and all but the last are killed while the next batch is under way.
-      if (++ofThisRun === 4 && acknowledged < total) process_.kill('SIGKILL');
+      if (isNew && ++ofThisRun === 4 && acknowledged < total) process_.kill('SIGKILL');
     }
     await exited;
     expect(start).toBeLessThan(total);

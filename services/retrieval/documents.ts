@@ -112,7 +112,9 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
       return { documentCount, chunkCount: keys.length, revision: revisionOf(index.state, corpusName) };
     },
 
-    /** Documents of a version, a page at a time; without ROLE_SERVICE those of a published one that the caller may see. */
+    /**
+     * Documents of a version, a page at a time; without ROLE_SERVICE those of a published one that the caller may see.
+     */
     async *list(
       index: TenantIndex,
       principal: Principal,

@@ -12,8 +12,8 @@ export interface FusedHit {
 }
 
 /**
- * Weighted mean of the legs' scores, each leg scaled to 0..1 over its own candidates (min-max, as in Bruch, Gai & Ingber
- * 2023, §4.2); a leg that did not find a candidate gives it nothing. Best first.
+ * Weighted mean of the legs' scores, each leg scaled to 0..1 over its own candidates (min-max, as in Bruch, Gai &
+ * Ingber 2023, §4.2); a leg that did not find a candidate gives it nothing. Best first.
  */
 export function fuseNormalised(legs: readonly FusedLeg[]): FusedHit[] {
   const scores = new Map<number, number>();

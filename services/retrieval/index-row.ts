@@ -24,7 +24,9 @@ export interface IndexRow {
 /** A change of a corpus in a store. Each kind is done in one step, and doing it twice is the same as once. */
 export type Change<R extends IndexRow> =
   | {
-      /** The documents become, in `version`, what `rows` say; with no rows they leave it. Older versions keep theirs. */
+      /**
+       * The documents become, in `version`, what `rows` say; with no rows they leave it. Older versions keep theirs.
+       */
       kind: 'replace';
       version: number;
       documentIds: readonly string[];

@@ -19,8 +19,8 @@ export interface PreparedBatch {
 }
 
 /**
- * Documents as catalog and stores keep them. Throws INVALID_ARGUMENT for a vector of other dimensions or with a component
- * that is no number, and for an id that comes twice.
+ * Documents as catalog and stores keep them. Throws INVALID_ARGUMENT for a vector of other dimensions or with a
+ * component that is no number, and for an id that comes twice.
  */
 export function prepareBatch(
   documents: readonly IndexDocument[],

@@ -11,10 +11,10 @@ export interface PlanBounds {
 }
 
 /**
- * The words of a question that are worth searching: the most telling first (repeats times BM25's idf, Robertson & Zaragoza
- * 2009, §3.1), unknown ones left out, and words that nearly every row has only while they are cheap. BM25 scores every row
- * that has any of the words, so without a bound a long question reads the whole index and gains nothing by it. A word comes
- * as often as it counts.
+ * The words of a question that are worth searching: the most telling first (repeats times BM25's idf, Robertson &
+ * Zaragoza 2009, §3.1), unknown ones left out, and words that nearly every row has only while they are cheap. BM25
+ * scores every row that has any of the words, so without a bound a long question reads the whole index and gains
+ * nothing by it. A word comes as often as it counts.
  */
 export function planWords(
   words: readonly string[],

@@ -12,9 +12,9 @@ const pageSize = 5000;
 const notAborted = new AbortController().signal;
 
 /**
- * Brings the stores in line with the catalog where a version's counts differ, as after a store was lost or restored from an
- * older copy: rows that the catalog does not know are deleted, and documents that lack rows are marked incomplete, so that
- * the next build writes them again. Throws FAILED_PRECONDITION where the counts differ still.
+ * Brings the stores in line with the catalog where a version's counts differ, as after a store was lost or restored
+ * from an older copy: rows that the catalog does not know are deleted, and documents that lack rows are marked
+ * incomplete, so that the next build writes them again. Throws FAILED_PRECONDITION where the counts differ still.
  */
 export async function reconcile(
   { catalog, vectors, keywords, log }: IndexParts,
@@ -39,8 +39,9 @@ export async function reconcile(
     log.warn({ tenant, corpusId, store: name, orphanCount: orphans.length, missingCount }, 'store repaired');
     const held = await count();
     if (missingCount === 0 && held !== chunkCount) {
-      const message = `the ${name} holds ${held} of ${chunkCount} chunks of version ${version.version}: abandon it and build again`;
-      throw failedPrecondition(ErrorReason.VERSION_STATE, message, { metadata: { state: 'building' } });
+      const message = `the ${name} holds ${held} of ${chunkCount} chunks of version ${version.version}`;
+      const metadata = { state: 'building', version: String(version.version) };
+      throw failedPrecondition(ErrorReason.VERSION_STATE, `${message}: abandon it and build again`, { metadata });
     }
   }
 }

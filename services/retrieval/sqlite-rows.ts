@@ -114,7 +114,9 @@ export function oneOf(column: string): string {
   return `${column} IN (SELECT value FROM json_each(?))`;
 }
 
-/** The condition that a row is in the scope's corpora and versions, may be seen by the caller, and passes the filter. */
+/**
+ * The condition that a row is in the scope's corpora and versions, may be seen by the caller, and passes the filter.
+ */
 export function scopeCondition(scope: Scope, table: string): Statement {
   const visible = visibleCondition(scope, table);
   const filter = filterCondition(scope.filter, table);

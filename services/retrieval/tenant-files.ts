@@ -128,8 +128,8 @@ async function closeFile(file: OpenFile): Promise<void> {
 }
 
 /**
- * A file name for a tenant: never the same for two tenants, also where the file system ignores case ("Acme" → `t-_41cme`),
- * and never one that a system has reserved (`con`).
+ * A file name for a tenant: never the same for two tenants, also where the file system ignores case ("Acme" →
+ * `t-_41cme`), and never one that a system has reserved (`con`).
  */
 export function fileNameOf(tenant: string): string {
   const bytes = Buffer.from(tenant, 'utf8');

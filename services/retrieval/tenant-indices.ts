@@ -1,11 +1,13 @@
 import type { Catalog } from './catalog.ts';
 import { createTenantIndex, type TenantIndex } from './tenant-index.ts';
 
-/** The tenants' indices of this process. Each is read from the catalog when first used, and forgotten when long unused. */
+/**
+ * The tenants' indices of this process. Each is read from the catalog when first used, and forgotten when long unused.
+ */
 export interface TenantIndices {
   /**
-   * The index of a tenant that has a corpus; `undefined` where it has none. It is this tenant's only one for as long as it
-   * is not released.
+   * The index of a tenant that has a corpus; `undefined` where it has none. It is this tenant's only one for as long as
+   * it is not released.
    */
   acquire(tenant: string): Promise<HeldIndex | undefined>;
   /** Runs `work` with the index of a tenant; an empty one where there is none. */

@@ -17,8 +17,8 @@ export interface CorpusState extends CorpusRecord {
 }
 
 /**
- * A tenant's index at a moment: never changed, only replaced. Whoever reads takes one and keeps to it, so that an answer
- * never mixes versions.
+ * A tenant's index at a moment: never changed, only replaced. Whoever reads takes one and keeps to it, so that an
+ * answer never mixes versions.
  */
 export interface TenantState {
   /** Changes whenever readers may see something else. */
@@ -34,8 +34,8 @@ export interface TenantState {
 }
 
 /**
- * Whether a corpus exists for the principal: a corpus that holds documents, but none that the principal may see, does not.
- * Those who run indices see every corpus.
+ * Whether a corpus exists for the principal: a corpus that holds documents, but none that the principal may see, does
+ * not. Those who run indices see every corpus.
  */
 export function isVisible(state: TenantState, corpus: CorpusState, principal: Principal): boolean {
   if (principal.roles.includes(Role.SERVICE) || principal.roles.includes(Role.OPERATOR)) return true;

@@ -2,8 +2,8 @@ import { createSqliteThreads } from './sqlite-threads.ts';
 import type { ShortDocument } from './testing.ts';
 import { openRetrieval } from './testing-local.ts';
 
-// A process for crash.test.ts to kill: writes batches of ten documents into a build, going on where the index says that it
-// stands, and tells each one that was acknowledged.
+// A process for crash.test.ts to kill: writes batches of ten documents into a build, going on where the index says that
+// it stands, and tells each one that was acknowledged.
 
 const [dataDir, total] = process.argv.slice(2) as [string, string];
 const threads = createSqliteThreads(1);
@@ -18,9 +18,9 @@ for (let batch = 0; batch < Number(total); batch++) {
   const documents = Array.from({ length: 10 }, (_, index): ShortDocument => {
     return [`d${batch * 10 + index}`, `apple ${index} `.repeat(200)];
   });
-  if (documents.every(([documentId]) => written.has(documentId))) continue;
-  await retrieval.write('help', version, documents);
-  process.stdout.write(`${JSON.stringify({ batch: batch + 1 })}\n`);
+  const isNew = !documents.every(([documentId]) => written.has(documentId));
+  if (isNew) await retrieval.write('help', version, documents);
+  process.stdout.write(`${JSON.stringify({ batch: batch + 1, isNew })}\n`);
 }
 await retrieval.close();
 await threads.close();

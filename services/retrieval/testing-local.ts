@@ -21,7 +21,10 @@ import { createRetrieval } from './service.ts';
 import type { SqliteThreads } from './sqlite-threads.ts';
 import { createShortcuts, embedText, type Shortcuts, type Stores } from './testing.ts';
 
-/** The service without a process around it: what a test opens and closes a hundred times. Everyone is the same principal. */
+/**
+ * The service without a process around it: what a test opens and closes a hundred times. Everyone is the same
+ * principal.
+ */
 export interface LocalRetrieval extends Shortcuts {
   client: Client<typeof RetrievalService>;
   /** Lets go of the files; the threads go on. */

@@ -48,7 +48,9 @@ export interface StandIns {
   services: ServiceDefinition[];
 }
 
-/** Creates stand-ins for embedding and rerank. The reranker's score is the share of the question's words in the text. */
+/**
+ * Creates stand-ins for embedding and rerank. The reranker's score is the share of the question's words in the text.
+ */
 export function createStandIns(): StandIns {
   const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, services: [] };
   const embedding = defineService({

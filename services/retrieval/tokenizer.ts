@@ -1,7 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { tokenize } from '#kit/text/tokenize.ts';
 
-/** Words of many texts. A text takes some 200 ns a character, so a batch would block the event loop: it goes to a thread. */
+/**
+ * Words of many texts. A text takes some 200 ns a character, so a batch would block the event loop: it goes to a
+ * thread.
+ */
 export interface Tokenizer {
   /** The tokens of each text, joined by spaces, in order. Batches are done one after another. */
   tokenizeAll(texts: readonly string[]): Promise<string[]>;

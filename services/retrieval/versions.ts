@@ -1,7 +1,9 @@
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { failedPrecondition, notFound, rpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
+import { policyOf } from '#kit/rpc-policy.ts';
 import type { Catalog } from './catalog.ts';
 import type { VersionRecord } from './catalog-versions.ts';
 import type { KeywordStore } from './keyword-store.ts';
@@ -27,13 +29,13 @@ export interface Published {
   chunkCount: number;
 }
 
-/** A read is over after the longest time that Retrieve may take; then nobody can miss rows that go. */
-const longestReadMs = 5000;
+/** A search is over after the longest time that its contract gives it; then nobody can miss rows that go. */
+const longestReadMs = policyOf(RetrievalService.method.retrieve).timeoutMs;
 
 /**
- * The life of versions. A corpus is live at one version; one more may be in building, as a copy of the live one; older ones
- * are kept. Every change is first a transaction of the catalog, and then is carried out in the stores; what a crash cuts
- * off between the two is finished by {@link recover}.
+ * The life of versions. A corpus is live at one version; one more may be in building, as a copy of the live one; older
+ * ones are kept. Every change is first a transaction of the catalog, and then is carried out in the stores; what a
+ * crash cuts off between the two is finished by {@link recover}.
  */
 export function createVersions(parts: IndexParts, keptVersions: number) {
   const { catalog, vectors, keywords, clock, log } = parts;
@@ -90,7 +92,8 @@ export function createVersions(parts: IndexParts, keptVersions: number) {
       if (known !== undefined && known.base === corpus.live && isSameSpace(known, space)) {
         return { version: known.version, created: false };
       }
-      // Versions above the live one were rolled back; the same build's own is no use where its base or model has changed.
+      // Versions above the live one were rolled back; the same build's own is no use where its base or model has
+      // changed.
       const { live } = corpus;
       // Rows of a version that was dropped before must be gone too, or the new one would take them for its own.
       if (!corpus.swept) await sweep(index, corpus);
@@ -112,15 +115,15 @@ export function createVersions(parts: IndexParts, keptVersions: number) {
       if (wanted === corpus.live) return { ...(await count()), revision: revisionOf(index.state, name) };
       requireBuilding(version);
       if (version.base !== corpus.live) {
-        const message = `version ${wanted} was begun from version ${version.base}, but ${corpus.live} is live: begin again`;
-        throw versionState(version, message);
+        const message = `version ${wanted} was begun from version ${version.base}, but ${corpus.live} is live`;
+        throw versionState(version, `${message}: begin again`);
       }
       await reconcile(parts, tenant, corpus.corpusId, version);
       const counts = await count();
       const unsound = counts.incompleteCount + counts.foreignCount;
       if (unsound > 0) {
-        const message = `${unsound} documents of version ${wanted} are incomplete or embedded by another model: write them again`;
-        throw versionState(version, message);
+        const message = `${unsound} documents of version ${wanted} are incomplete or embedded by another model`;
+        throw versionState(version, `${message}: write them again`);
       }
       if (expected !== undefined && expected !== counts.documentCount) {
         const message = `version ${wanted} holds ${counts.documentCount} documents, not ${expected}`;

@@ -60,6 +60,16 @@ describe('blocks', () => {
     expect(render('a | b\nc')).toBe('<p>a | b<br/>c</p>');
   });
 
+  test('rows whose cells name their columns are a table again', () => {
+    const html = render('| Bought: lamps | Window: 15 days |\n| Window: 30 days |\n| 10:30 | **b** |');
+    expect(html).toContain('<th scope="col">Bought</th><th scope="col">Window</th>');
+    expect(html).toContain('<tr><td>lamps</td><td>15 days</td></tr><tr><td></td><td>30 days</td></tr>');
+    expect(html).toContain('<tr><td>10:30</td><td><strong>b</strong></td></tr>');
+    expect(render('| 品类：灯具 | 整机：24 个月 |')).toContain('<td>灯具</td><td>24 个月</td>');
+    expect(render('| a: b | c: d |\n| e: f | g: h |')).not.toContain('<table');
+    expect(render('| only text | here |')).not.toContain('<table');
+  });
+
   test('code keeps its characters, also where its fence is still open', () => {
     expect(render('```js\na <b>\n```\nx')).toBe('<pre><code>a &lt;b&gt;\n</code></pre><p>x</p>');
     expect(render('```\na')).toBe('<pre><code>a\n</code></pre>');
@@ -111,6 +121,8 @@ describe('places', () => {
       '1. **e',
       '| f | `g` |',
       '|---|---|',
+      '| a: b | c：d |',
+      '| c：*e* |',
       '```',
       '> h [1]',
       '',

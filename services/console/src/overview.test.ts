@@ -18,6 +18,11 @@ describe('titles to begin with', () => {
     expect(chooseTitles(documents, 'zh', 4)).toEqual(['退货与退款']);
   });
 
+  test('are questions first', () => {
+    const documents = ['Returns', 'Do you wrap gifts?', 'Shipping'].map((title) => documentOf(title, Language.EN));
+    expect(chooseTitles(documents, 'en', 2)).toEqual(['Do you wrap gifts?', 'Returns']);
+  });
+
   test('are of the other language where the page has none of its own', () => {
     expect(chooseTitles([documentOf('Returns', Language.EN)], 'zh', 4)).toEqual(['Returns']);
     expect(chooseTitles([], 'zh', 4)).toEqual([]);

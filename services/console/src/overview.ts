@@ -31,12 +31,27 @@ export async function fetchOverview(api: Api, signal: AbortSignal): Promise<Over
   return { corpora, models, documents: pages.flatMap(({ documents }) => documents) };
 }
 
-/** Titles to begin with, in the page's language if there are any, spread over the documents. */
+/**
+ * Titles to begin with, in the page's language if there are any, spread over the documents. Those that are questions come
+ * first: they say best what can be asked.
+ */
 export function chooseTitles(documents: readonly Document[], language: PageLanguage, count: number): string[] {
   const wanted = language === 'zh' ? Language.ZH : Language.EN;
   const own = documents.filter((document) => document.language === wanted);
   const short = (own.length > 0 ? own : documents).map(({ title }) => title.trim());
   const titles = [...new Set(short)].filter((title) => title.length >= 2 && title.length <= 48);
+  const questions = titles.filter(isQuestion);
+  const others = titles.filter((title) => !isQuestion(title));
+  const chosen = spread(questions, count);
+  return [...chosen, ...spread(others, count - chosen.length)];
+}
+
+/** Whether a title is a question as it stands. */
+export function isQuestion(title: string): boolean {
+  return /[?？]$/.test(title);
+}
+
+function spread(titles: readonly string[], count: number): string[] {
   const step = Math.max(1, titles.length / count);
   return Array.from({ length: Math.min(count, titles.length) }, (_, index) => titles[Math.floor(index * step)] ?? '');
 }

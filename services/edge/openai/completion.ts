@@ -5,7 +5,7 @@ import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge } from '#kit/errors.ts';
 import { citationToJson } from '../answer-json.ts';
-import type { EventStream } from '../event-stream.ts';
+import type { EventStream } from '../http/event-stream.ts';
 import type { CompletionRequest } from './request.ts';
 
 /** Longest answer that is held whole, in UTF-16 code units. */

@@ -3,7 +3,6 @@ import { sleep } from '#kit/streams.ts';
 import type { JobQueue, Lease } from '../job-queue.ts';
 import { type AttemptDeps, runAttempt } from './attempt.ts';
 import { CancelledError, StoppedError } from './job-run.ts';
-import type { Owner } from './owner.ts';
 
 /** Takes jobs from the queue and works on them until it is told to stop. */
 export interface JobWorker {
@@ -15,6 +14,14 @@ export interface JobWorker {
   drain(signal: AbortSignal): Promise<void>;
   /** Stops at once; jobs under way are given back where that is still possible. */
   close(): Promise<void>;
+}
+
+/** Who holds the leases of a worker. */
+export interface Owner {
+  /** No two workers that live at once share it. */
+  name: string;
+  /** Whether another owner is known to live no more, so that its jobs need not wait for their leases to end. */
+  isGone(owner: string): boolean;
 }
 
 /** What a worker works with. */

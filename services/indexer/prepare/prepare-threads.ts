@@ -42,7 +42,7 @@ export function createPrepareThreads(): PrepareThreads {
     const [worker, timer] = found;
     clearTimeout(timer);
     idle.delete(worker);
-    worker.removeAllListeners();
+    detach(worker);
     worker.ref();
     return worker;
   };
@@ -93,7 +93,7 @@ export function createPrepareThreads(): PrepareThreads {
       } finally {
         clearTimeout(stall);
         signal.removeEventListener('abort', onAbort);
-        worker.removeAllListeners();
+        detach(worker);
         if (isDone) release(worker);
         else await end(worker);
       }
@@ -109,4 +109,9 @@ export function createPrepareThreads(): PrepareThreads {
       await Promise.all(ending);
     },
   };
+}
+
+// By name: a worker has listeners of its own, without which it can't tell its end.
+function detach(worker: Worker): void {
+  for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);
 }

@@ -1,4 +1,4 @@
-import type { Answer, StageName, StageProgress } from '../ask.ts';
+import type { Answer, StageName, StageProgress, StageState } from '../ask.ts';
 import { isSettled } from '../ask.ts';
 import { formatMs } from '../format.ts';
 import { useMessages } from '../i18n/index.ts';
@@ -6,12 +6,13 @@ import { useMessages } from '../i18n/index.ts';
 /** The stages of every question, in their order. */
 const path: readonly StageName[] = ['cache', 'rewrite', 'vector', 'keyword', 'rerank', 'prompt', 'generate'];
 
-/** The stages to show: the path, and in their places those that not every question has. */
+/** The stages to show: the path, and in their places web search where it ran, and the last checks where they failed. */
 function stagesOf(stages: readonly StageProgress[]): StageName[] {
-  const has = (name: StageName) => stages.some((stage) => stage.name === name);
+  const has = (name: StageName, state?: StageState) =>
+    stages.some((stage) => stage.name === name && (state === undefined || stage.state === state));
   return path.flatMap((name): StageName[] => {
     if (name === 'rerank' && has('web')) return ['web', name];
-    if (name === 'generate' && has('validate')) return [name, 'validate'];
+    if (name === 'generate' && has('validate', 'degraded')) return [name, 'validate'];
     return [name];
   });
 }

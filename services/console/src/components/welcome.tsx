@@ -1,6 +1,6 @@
 import { formatCount } from '../format.ts';
 import { type PageLanguage, useMessages } from '../i18n/index.ts';
-import { chooseTitles, type Overview } from '../overview.ts';
+import { chooseTitles, isQuestion, type Overview } from '../overview.ts';
 import type { Loaded } from '../use-loaded.ts';
 import { FailureNotice } from './failure-notice.tsx';
 
@@ -31,7 +31,11 @@ export function Welcome({ overview, language, onAsk }: WelcomeProps) {
           <ul className="suggestions">
             {titles.map((title) => (
               <li key={title}>
-                <button type="button" onClick={() => onAsk(texts.empty.aboutTitle(title))} data-testid="suggestion">
+                <button
+                  type="button"
+                  onClick={() => onAsk(isQuestion(title) ? title : texts.empty.aboutTitle(title))}
+                  data-testid="suggestion"
+                >
                   {title}
                 </button>
               </li>

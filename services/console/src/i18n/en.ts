@@ -57,7 +57,7 @@ export const en = {
     documents: (count: string, one: boolean) => (one ? `${count} document` : `${count} documents`),
     corpora: (count: string, one: boolean) => (one ? `${count} corpus` : `${count} corpora`),
     noDocuments: 'There are no documents yet that you may see. Take some in with npm run ingest.',
-    startWith: 'Start from a document',
+    startWith: 'For example',
     aboutTitle: (title: string) => `What does “${title}” say?`,
   },
 

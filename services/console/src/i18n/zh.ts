@@ -59,7 +59,7 @@ export const zh: Messages = {
     documents: (count) => `${count} 篇文档`,
     corpora: (count) => `${count} 个知识库`,
     noDocuments: '目前没有您可以查看的文档。请用 npm run ingest 导入。',
-    startWith: '从一篇文档开始',
+    startWith: '例如',
     aboutTitle: (title) => `“${title}”是怎么规定的？`,
   },
 

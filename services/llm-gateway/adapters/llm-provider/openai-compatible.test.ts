@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { MessageRole, MessageSchema, Outcome, ToolSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { createLogger } from '#kit/log.ts';
@@ -31,7 +32,7 @@ const createProvider = (baseUrl: string, settings: Partial<Parameters<typeof ada
 /** Events of one completion that gets this reply. */
 const eventsOf = async (reply: Reply, request = requestOf()): Promise<ProviderEvent[]> => {
   await using server = await startFakeProvider(reply);
-  return collect((await createProvider(server.url)).generate(request, never));
+  return await collect((await createProvider(server.url)).generate(request, never));
 };
 const errorOf = async (reply: Reply): Promise<ConnectError> => {
   const thrown = await eventsOf(reply).then(undefined, (error: unknown) => error);
@@ -69,7 +70,81 @@ test('the request holds what was asked for, and nothing else', async () => {
   });
   await collect((await createProvider(server.url)).generate(request, never));
   await collect((await createProvider(server.url)).generate(requestOf(), never));
-  expect(server.requests).toMatchInlineSnapshot();
+  expect(server.requests).toMatchInlineSnapshot(`
+    [
+      {
+        "max_tokens": 500,
+        "messages": [
+          {
+            "content": "Be kind.",
+            "role": "system",
+          },
+          {
+            "content": "退货？",
+            "role": "user",
+          },
+          {
+            "content": null,
+            "role": "assistant",
+            "tool_calls": [
+              {
+                "function": {
+                  "arguments": "{"id":7}",
+                  "name": "order",
+                },
+                "id": "c1",
+                "type": "function",
+              },
+            ],
+          },
+          {
+            "content": "shipped",
+            "role": "tool",
+            "tool_call_id": "c1",
+          },
+          {
+            "content": "And now?",
+            "role": "user",
+          },
+        ],
+        "model": "gpt",
+        "stop": [
+          "END",
+        ],
+        "stream": true,
+        "stream_options": {
+          "include_usage": true,
+        },
+        "temperature": 0.7,
+        "tools": [
+          {
+            "function": {
+              "description": "finds an order",
+              "name": "order",
+              "parameters": {
+                "type": "object",
+              },
+            },
+            "type": "function",
+          },
+        ],
+        "top_p": 0.9,
+      },
+      {
+        "messages": [
+          {
+            "content": "How long does a refund to a credit card take?",
+            "role": "user",
+          },
+        ],
+        "model": "gpt",
+        "stream": true,
+        "stream_options": {
+          "include_usage": true,
+        },
+      },
+    ]
+  `);
 });
 
 test('a model that is not named is the first one that the server lists, embedding models aside', async () => {
@@ -198,7 +273,7 @@ test.each([
 
 test('a rate limit says when to try again, as the server does', async () => {
   const error = await errorOf(failed(429, { code: 'slow_down' }, { 'retry-after': '7' }));
-  expect(JSON.stringify(error.details)).toContain('"7"');
+  expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay).toMatchObject({ seconds: 7n });
 });
 
 test('a content filter before the first word is an outcome, not an error', async () => {
@@ -207,7 +282,9 @@ test('a content filter before the first word is an outcome, not an error', async
 });
 
 test('a server that is not there is unavailable, with the reason of the network', async () => {
-  const provider = await createProvider('http://127.0.0.1:1/v1');
+  const server = await startFakeProvider(streamed([]));
+  await server[Symbol.asyncDispose]();
+  const provider = await createProvider(server.url);
   await expect(collect(provider.generate(requestOf(), never))).rejects.toThrow('ECONNREFUSED');
 });
 

@@ -21,7 +21,10 @@ import type { StoreDeps } from '../../vector-store.ts';
 
 // BM25 by SQLite FTS5 over our own tokens. The table holds no text, only postings: the catalog has the text.
 
-/** Different words of a question that are looked up before the telling ones are chosen: all, up to the contract's longest. */
+/**
+ * Different words of a question that are looked up before the telling ones are chosen: all, up to the contract's
+ * longest.
+ */
 const maxLookedUp = 4096;
 
 /** Share of a tenant's rows that may change before word frequencies are read again; they only choose words. */
@@ -29,6 +32,9 @@ const maxDrift = 0.1;
 
 /** Pages that a step of tidying may write, so that other writers get their turn. */
 const mergePages = 500;
+
+/** Share of a tenant's rows that must have changed before the whole index is merged into one segment again. */
+const maxUnmerged = 0.2;
 
 /** A row with its words joined by spaces. */
 interface TokenRow extends KeywordRow {
@@ -60,6 +66,8 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
     const tokenizer = createTokenizer();
     const vocabularies = new LRUCache<string, Vocabulary>({ max: 1000 });
     const frequencies = new LRUCache<string, number>({ max: 200_000 });
+    // Rows changed since the index was last one segment, by tenant.
+    const unmerged = new LRUCache<string, number>({ max: 1000 });
     let lastGeneration = 0;
 
     const vocabularyOf = (tenant: string): Vocabulary => {
@@ -71,6 +79,7 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
       return vocabulary;
     };
     const noteChange = (tenant: string, changedCount: number) => {
+      unmerged.set(tenant, (unmerged.get(tenant) ?? 0) + changedCount);
       const vocabulary = vocabularyOf(tenant);
       vocabulary.changedCount += changedCount;
       if (vocabulary.changedCount > (vocabulary.rowCount ?? 0) * maxDrift) vocabularies.delete(tenant);
@@ -144,9 +153,13 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
         return rows.map(({ id }) => id as number);
       },
       async settle(tenant, _corpusId, signal) {
-        // Fewer segments make every search faster. A negative number of pages makes the first step take them all on.
-        let pages = -mergePages;
-        for (let before = -1, after = 0; after - before >= 2 && !signal.aborted; pages = mergePages) {
+        // Fewer segments make every search faster. A negative number of pages takes all segments on, whatever their
+        // size; a positive one only those of which there are too many.
+        const [row] = await files.read(tenant, { sql: 'SELECT count(*) AS count FROM chunk', params: [] }, signal);
+        const isWhole = (unmerged.get(tenant) ?? 0) > Number(row?.count ?? 0) * maxUnmerged;
+        if (isWhole) unmerged.set(tenant, 0);
+        let pages = isWhole ? -mergePages : mergePages;
+        for (let before = -1, after = 1; after - before >= 2 && !signal.aborted; pages = mergePages) {
           const changes = 'SELECT total_changes() AS count';
           const results = await files.write(tenant, [
             { sql: changes, params: [] },

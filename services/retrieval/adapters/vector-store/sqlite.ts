@@ -15,8 +15,9 @@ import {
 import { createTenantFiles } from '../../tenant-files.ts';
 import type { StoreDeps, VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
 
-// Exact search by sqlite-vec. vec0 cannot change a row of a table with a partition key, and keeps the place of a deleted
-// row until its whole block is free; so each corpus and space has a table of its own, and settle() closes the gaps.
+// Exact search by sqlite-vec. vec0 cannot change a row of a table with a partition key, and keeps the place of a
+// deleted row until its whole block is free; so each corpus and space has a table of its own, and settle() closes the
+// gaps.
 
 /** Bytes of vectors that vec0 keeps and reads as one block. */
 const blockBytes = 512 * 1024;
@@ -73,19 +74,23 @@ CREATE TABLE space (
       known.find(
         (table) => table.corpusId === corpusId && table.model === space.model && table.dimensions === space.dimensions,
       );
-    const createTable = async (tenant: string, corpusId: number, space: VectorSpace): Promise<VectorTable> => {
+    const createTable = async (
+      tenant: string,
+      corpusId: number,
+      { model, dimensions }: VectorSpace,
+    ): Promise<VectorTable> => {
       const [row] = await files.read(tenant, { sql: 'SELECT max(id) AS id FROM space', params: [] }, notAborted);
       const id = Number(row?.id ?? 0) + 1;
-      const rowsInBlock = Math.min(1024, Math.max(8, Math.floor(blockBytes / (space.dimensions * 4) / 8) * 8));
+      const rowsInBlock = Math.min(1024, Math.max(8, Math.floor(blockBytes / (dimensions * 4) / 8) * 8));
       await files.write(tenant, [
         {
           sql: `CREATE VIRTUAL TABLE vector_${id} USING vec0(acl_id INTEGER, added_in INTEGER, removed_in INTEGER,
-            embedding FLOAT[${space.dimensions}], chunk_size=${rowsInBlock})`,
+            embedding FLOAT[${dimensions}], chunk_size=${rowsInBlock})`,
           params: [],
         },
-        { sql: 'INSERT INTO space VALUES (?, ?, ?, ?)', params: [id, corpusId, space.model, space.dimensions] },
+        { sql: 'INSERT INTO space VALUES (?, ?, ?, ?)', params: [id, corpusId, model, dimensions] },
       ]);
-      const table = { name: `vector_${id}`, corpusId, ...space };
+      const table = { name: `vector_${id}`, corpusId, model, dimensions };
       (await tablesOf(tenant)).push(table);
       return table;
     };
@@ -155,7 +160,8 @@ CREATE TABLE space (
     }
 
     async function closeGaps(tenant: string, { name }: VectorTable): Promise<void> {
-      const sql = `SELECT (SELECT count(*) FROM ${name}_rowids) AS used, (SELECT sum(size) FROM ${name}_chunks) AS size`;
+      const used = `SELECT count(*) FROM ${name}_rowids`;
+      const sql = `SELECT (${used}) AS used, (SELECT sum(size) FROM ${name}_chunks) AS size`;
       const [row] = await files.read(tenant, { sql, params: [] }, notAborted);
       if (Number(row?.used) >= Number(row?.size) * (1 - maxFreeShare)) return;
       const columns = 'rowid, acl_id, added_in, removed_in, embedding';

@@ -11,10 +11,10 @@ import { type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge, toRpcError } from '#kit/errors.ts';
 import { isPublic } from '#kit/rpc-policy.ts';
-import type { Admission } from './admission.ts';
+import type { Admission } from '../admission.ts';
+import { retryAfterSeconds } from '../http/error.ts';
+import type { EdgeLimits } from '../limits.ts';
 import { throughLane } from './fast-lane.ts';
-import { retryAfterSeconds } from './http-error.ts';
-import type { EdgeLimits } from './limits.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
 /** Where the gate leaves its result for the call. */

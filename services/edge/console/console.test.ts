@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashKey } from './api-keys.ts';
-import { type EdgeMesh, startEdgeMesh } from './stand-ins.ts';
+import { hashKey } from '../credentials/api-keys.ts';
+import { type EdgeMesh, startEdgeMesh } from '../stand-ins.ts';
 
 let edge: EdgeMesh;
 let folder: string;
@@ -158,11 +158,8 @@ describe('the development keys', () => {
   test('are the same after a restart', async () => {
     const first = await startEdgeMesh();
     await first.mesh.close(true);
-    const { startTestMesh } = await import('#kit/testing.ts');
-    expect(typeof startTestMesh).toBe('function');
-    const { readOrMakeDevKeys } = await import('./dev-keys.ts');
-    expect(readOrMakeDevKeys(join(first.mesh.dataDir, 'edge'))).toEqual(first.edge.devKeys);
-    rmSync(first.mesh.dataDir, { recursive: true });
+    await using second = await startEdgeMesh({ dataDir: first.mesh.dataDir });
+    expect(second.edge.devKeys).toEqual(first.edge.devKeys);
   });
 });
 

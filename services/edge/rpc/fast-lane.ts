@@ -1,6 +1,16 @@
-import { type DescMessage, type Message, toBinary, toJsonString } from '@bufbuild/protobuf';
+import {
+  type DescMessage,
+  type JsonReadOptions,
+  type JsonWriteOptions,
+  type Message,
+  toBinary,
+  toJsonString,
+} from '@bufbuild/protobuf';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
-import type { Sender } from './sender.ts';
+import type { Sender } from '../http/sender.ts';
+
+/** How messages are read and written as JSON. */
+export type JsonOptions = Partial<JsonReadOptions & JsonWriteOptions>;
 
 /** Where a streamed response can be written to directly; `undefined` where it cannot. */
 export const laneKey = createContextKey<Sender | undefined>(undefined, { description: 'fast lane' });
@@ -16,6 +26,7 @@ export async function* throughLane<T extends Message>(
   schema: DescMessage,
   context: HandlerContext,
   compressMinBytes: number,
+  jsonOptions: JsonOptions = {},
 ): AsyncGenerator<T> {
   const lane = context.values.get(laneKey);
   let encode: ((message: Message) => Buffer) | undefined;
@@ -25,7 +36,7 @@ export async function* throughLane<T extends Message>(
     if (encode === undefined || lane === undefined) {
       yield message;
       const header = context.responseHeader;
-      encode = encoderFor(header.get('content-type') ?? '', schema);
+      encode = encoderFor(header.get('content-type') ?? '', schema, jsonOptions);
       isCompressed = header.has('grpc-encoding') || header.has('connect-content-encoding');
       continue;
     }
@@ -41,8 +52,9 @@ export async function* throughLane<T extends Message>(
 
 const prefixLength = 5;
 
-function encoderFor(contentType: string, schema: DescMessage): (message: Message) => Buffer {
-  if (contentType.endsWith('json')) return (message) => envelop(Buffer.from(toJsonString(schema, message)));
+function encoderFor(contentType: string, schema: DescMessage, jsonOptions: JsonOptions): (message: Message) => Buffer {
+  if (contentType.endsWith('json'))
+    return (message) => envelop(Buffer.from(toJsonString(schema, message, jsonOptions)));
   return (message) => envelop(toBinary(schema, message));
 }
 

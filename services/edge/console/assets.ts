@@ -4,10 +4,10 @@ import { extname, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { NodeRequest, NodeResponse } from './port.ts';
+import type { NodeRequest, NodeResponse } from '../http/port.ts';
 
 /** Where the console is built to. */
-export const consoleFolder = new URL('../console/dist/', import.meta.url);
+export const consoleFolder = new URL('../../console/dist/', import.meta.url);
 
 /** Serves the console. */
 export interface ConsoleAssets {

@@ -13,7 +13,7 @@ import { createClient as createKitClient } from '#kit/client.ts';
 import { createGrpcTransport as createKitTransport, type GrpcTransport } from '#kit/client-grpc.ts';
 import { errorInfoOf, rpcError } from '#kit/errors.ts';
 import { collect } from '#kit/streams.ts';
-import { type EdgeMesh, shortAnswer, startEdgeMesh } from './stand-ins.ts';
+import { type EdgeMesh, shortAnswer, startEdgeMesh } from '../stand-ins.ts';
 
 let edge: EdgeMesh;
 let kitTransport: GrpcTransport;

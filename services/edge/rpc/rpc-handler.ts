@@ -1,13 +1,13 @@
 import { type ConnectRouter, createConnectRouter, createContextValues, type HandlerContext } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Logger } from '#kit/log.ts';
-import { type BodyTimeouts, readBody } from './body.ts';
+import { type BodyTimeouts, readBody } from '../http/body.ts';
+import { workFor } from '../http/json-route.ts';
+import type { NodeRequest, NodeResponse } from '../http/port.ts';
+import { createSender, cut, isGone, type Sender } from '../http/sender.ts';
+import type { EdgeLimits } from '../limits.ts';
 import { compressions } from './compression.ts';
-import { laneKey } from './fast-lane.ts';
-import { workFor } from './json-route.ts';
-import type { EdgeLimits } from './limits.ts';
-import type { NodeRequest, NodeResponse } from './port.ts';
-import { createSender, cut, isGone, type Sender } from './sender.ts';
+import { type JsonOptions, laneKey } from './fast-lane.ts';
 
 /** The rpcs of the edge. */
 export interface RpcHandler {
@@ -23,6 +23,7 @@ export interface RpcHandlerOptions {
   gate(context: HandlerContext): Promise<void>;
   limits: EdgeLimits;
   log: Logger;
+  jsonOptions?: JsonOptions;
 }
 
 /**
@@ -31,12 +32,13 @@ export interface RpcHandlerOptions {
  * whose host is no host does not throw into the event loop, messages that are ready together leave in one write, and a
  * client that reads nothing is let go.
  */
-export function createRpcHandler({ routes, gate, limits, log }: RpcHandlerOptions): RpcHandler {
+export function createRpcHandler({ routes, gate, limits, log, jsonOptions = {} }: RpcHandlerOptions): RpcHandler {
   const router = createConnectRouter({
     acceptCompression: compressions,
     compressMinBytes: limits.compressMinBytes,
     readMaxBytes: limits.maxMessageBytes,
     requestGate: gate,
+    jsonOptions,
   });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));

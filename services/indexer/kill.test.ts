@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { create, toJsonString } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { createClient } from '#kit/client.ts';
+import { createGrpcTransport } from '#kit/client-grpc.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { createEmbeddingStandIn } from './testing/embedding-stand-in.ts';
+import { createIndexStandIn } from './testing/index-stand-in.ts';
+import { jsonl, type Part, partsOf } from './testing/indexer-mesh.ts';
+
+const childPath = fileURLToPath(new URL('./testing/kill-child.ts', import.meta.url));
+const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+const index = createIndexStandIn();
+const embedding = createEmbeddingStandIn();
+let neighbours: TestMesh;
+let folder: string;
+let dataDir: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ragmesh-kill-'));
+  dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  neighbours = await startTestMesh([index.definition, embedding.definition], { config: { identity: { privateKey } } });
+  const address = `127.0.0.1:${neighbours.host.grpcPort}`;
+  const config = create(ConfigSchema, {
+    dataDir,
+    identity: { privateKey },
+    grpc: { port: 0 },
+    admin: { port: 0 },
+    addresses: { retrieval: address, embedding: address },
+  });
+  writeFileSync(join(folder, 'config.json'), toJsonString(ConfigSchema, config));
+});
+afterAll(async () => {
+  await neighbours.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** An indexer that can be killed. */
+async function startChild() {
+  const child: ChildProcess = spawn(process.execPath, [childPath, join(folder, 'config.json')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stdout?.once('data', (line: Buffer) => resolve(Number(line)));
+    void ended.then(() => reject(new Error('the child ended before it served')));
+  });
+  const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, methods: IndexerService.methods });
+  return {
+    client: createClient(IndexerService, transport),
+    kill: () => child.kill('SIGKILL'),
+    /** Resolves when it is dead. */
+    async gone() {
+      await ended;
+      transport.close();
+    },
+  };
+}
+
+const staged = () => readdirSync(join(dataDir, 'indexer', 'uploads'));
+const rows = (query: string) => {
+  const db = new DatabaseSync(join(dataDir, 'indexer', 'records.db'), { readOnly: true });
+  try {
+    return db.prepare(query).all();
+  } finally {
+    db.close();
+  }
+};
+
+describe('killed without warning', () => {
+  test('at any step of a job, it goes on by itself and ends with exactly its documents', async () => {
+    const options = await neighbours.as();
+    let child = await startChild();
+    const first = await child.client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(50), 'b.md': 'B' }), options);
+    for await (const _ of child.client.watchJob({ jobId: first.jobId }, options));
+
+    // What the next job is to be killed at: the call of the index that it makes at that moment, and how often before.
+    const points = ['begin', 'write', 'write', 'list', 'remove', 'publish', 'published'];
+    let jobId = '';
+    const files = { 'a.jsonl': jsonl(1500, (at) => `Changed text of ${at}.`) };
+    for (const [round, point] of points.entries()) {
+      const reached = Promise.withResolvers<void>();
+      let passes = round % 2;
+      index.intercept((rpc) => {
+        if (rpc !== point || passes-- > 0) return;
+        child.kill();
+        reached.resolve();
+      });
+      if (round === 0) {
+        jobId = (await child.client.ingestDocuments(partsOf(files, { deleteMissing: true }), options)).jobId;
+      }
+      await reached.promise;
+      await child.gone();
+      if (point !== 'published') expect(index.live('help').get('d0')?.chunks[0]?.text).toBe('Text of 0.');
+      index.intercept(() => {});
+      child = await startChild();
+    }
+
+    let last: Job | undefined;
+    for await (const { job } of child.client.watchJob({ jobId }, options)) last = job;
+    expect(last).toMatchObject({ state: JobState.SUCCEEDED, version: 2n, attemptCount: 1 });
+    expect(index.live('help').size).toBe(1500);
+    expect(index.building()).toEqual([]);
+    await expect.poll(staged).toEqual([]);
+    const ids: string[] = [];
+    for (let pageToken = ''; ; ) {
+      const page = await child.client.listDocuments({ corpus: 'help', pageSize: 1000, pageToken }, options);
+      ids.push(...page.documents.map(({ documentId }) => documentId));
+      if (page.nextPageToken === '') break;
+      pageToken = page.nextPageToken;
+    }
+    expect(ids).toEqual([...index.live('help').keys()].sort());
+    expect((await child.client.getDocument({ corpus: 'help', documentId: 'd7' }, options)).text).toBe(
+      'Changed text of 7.',
+    );
+    expect(rows("SELECT * FROM documents WHERE job_id <> ''")).toEqual([]);
+    child.kill();
+    await child.gone();
+  }, 120_000);
+
+  test('in the middle of an upload, it leaves nothing of it', async () => {
+    const child = await startChild();
+    const options = await neighbours.as();
+    async function* endless(): AsyncIterable<Part> {
+      yield { part: { case: 'start', value: { corpus: 'cut' } } };
+      yield { part: { case: 'file', value: { path: 'a.txt' } } };
+      yield { part: { case: 'data', value: Buffer.from('bytes') } };
+      await new Promise(() => {});
+    }
+    const call = child.client.ingestDocuments(endless(), options);
+    call.catch(() => {});
+    await expect.poll(() => staged().length).toBe(1);
+    child.kill();
+    await child.gone();
+    const next = await startChild();
+    expect(staged()).toEqual([]);
+    expect((await next.client.listJobs({ corpus: 'cut' }, options)).jobs).toEqual([]);
+    next.kill();
+    await next.gone();
+  }, 60_000);
+
+  test('between the two halves of a deletion, it completes it at the next start', async () => {
+    let child = await startChild();
+    const options = await neighbours.as();
+    const { jobId } = await child.client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(3) }, { corpus: 'del' }), options);
+    for await (const _ of child.client.watchJob({ jobId }, options));
+    // First before the index has heard of it, then when the index has done its part.
+    for (const point of ['purge', 'purged']) {
+      const reached = Promise.withResolvers<void>();
+      index.intercept((rpc) => {
+        if (rpc !== point) return;
+        child.kill();
+        reached.resolve();
+      });
+      if (point === 'purge')
+        child.client.deleteDocuments({ corpus: 'del', documentIds: ['d1'] }, options).catch(() => {});
+      else child = await startChild();
+      await reached.promise;
+      await child.gone();
+      expect(rows('SELECT is_done FROM deletions')).toEqual([{ is_done: 0 }]);
+      expect(rows("SELECT 1 AS one FROM documents WHERE corpus = 'del' AND document_id = 'd1'")).toEqual([{ one: 1 }]);
+    }
+    index.intercept(() => {});
+    child = await startChild();
+    await expect.poll(() => rows('SELECT * FROM deletions')).toEqual([]);
+    expect(
+      rows("SELECT document_id FROM documents WHERE corpus = 'del' ORDER BY 1").map((row) => row.document_id),
+    ).toEqual(['d0', 'd2']);
+    expect([...index.live('del').keys()].sort()).toEqual(['d0', 'd2']);
+    child.kill();
+    await child.gone();
+  }, 60_000);
+});

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { fromJsonString } from '@bufbuild/protobuf';
+import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { startHost } from '#kit/host.ts';
+import { createLogger } from '#kit/log.ts';
+import { indexer } from '../index.ts';
+import { createEmbeddingStandIn } from './embedding-stand-in.ts';
+import { createIndexStandIn } from './index-stand-in.ts';
+
+// The indexer in a process of its own, to be killed. Its neighbours run in the process of the test, and outlive it.
+
+const [, , configPath = ''] = process.argv;
+const host = await startHost({
+  services: [indexer],
+  known: [indexer, createIndexStandIn().definition, createEmbeddingStandIn().definition],
+  config: fromJsonString(ConfigSchema, readFileSync(configPath, 'utf8')),
+  env: {},
+  log: createLogger('silent'),
+});
+process.stdout.write(`${host.grpcPort}\n`);

@@ -1,0 +1,217 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { ConnectError } from '@connectrpc/connect';
+import { describe, expect, test } from 'vitest';
+import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  type GenerateRequestSchema,
+  type GenerateResponse,
+  LLMGatewayService,
+  MessageRole,
+  MidStreamPolicy,
+  Outcome,
+  Task,
+} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { errorInfoOf } from '#kit/errors.ts';
+import { collect } from '#kit/streams.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { llmGateway } from './index.ts';
+import { content, doneMark, failed, finish, startFakeProvider, streamed, usage } from './testing.ts';
+
+type Request = MessageInitShape<typeof GenerateRequestSchema>;
+
+const question = { role: MessageRole.USER, text: 'How long does a refund to a credit card take?' };
+const evidence = [
+  { title: 'Stores', text: 'Our shop in Suzhou opens at ten.' },
+  { title: 'Refunds', text: 'A refund to a credit card takes 5–10 working days.' },
+];
+const asked: Request = { messages: [question], evidence };
+
+const meshWith = (...models: { name?: string; url: string; settings?: Record<string, string | number> }[]) =>
+  startTestMesh([llmGateway], {
+    config: {
+      llm: {
+        models: models.map(({ name = 'gpt', url, settings }) => ({
+          name,
+          adapter: 'openai-compatible',
+          settings: { base_url: url, model: `${name}-at-provider`, ...settings },
+        })),
+      },
+    },
+  });
+const ask = async (mesh: TestMesh, request: Request = asked, face: 'grpc' | 'local' = 'local') => {
+  const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
+  return collect(client.generate(request, await mesh.as()));
+};
+const cases = (responses: GenerateResponse[]) => responses.map(({ event }) => event.case);
+const textOf = (responses: GenerateResponse[]) =>
+  responses.map(({ event }) => (event.case === 'textDelta' ? event.value.text : '')).join('');
+const last = (responses: GenerateResponse[]) => responses.at(-1)?.event;
+const usageIn = (responses: GenerateResponse[]) =>
+  responses.flatMap(({ event }) => (event.case === 'usage' ? [event.value] : []));
+const errorOf = async (work: Promise<unknown>) => ConnectError.from(await work.then(undefined, (thrown) => thrown));
+
+describe.each(['grpc', 'local'] as const)('over %s', (face) => {
+  test('without a key or a configuration, answers quote the evidence', async () => {
+    await using mesh = await startTestMesh([llmGateway]);
+    const responses = await ask(mesh, asked, face);
+    expect(cases(responses)).toEqual(['started', 'textDelta', 'usage', 'done']);
+    expect(responses[0]?.event.value).toMatchObject({ model: 'extractive', provider: 'extractive', attempt: 1 });
+    expect(textOf(responses)).toBe('A refund to a credit card takes 5–10 working days. [2]');
+    expect(usageIn(responses)).toMatchObject([{ provenance: UsageProvenance.ESTIMATED, currency: '' }]);
+    expect(last(responses)).toMatchObject({ case: 'done', value: { outcome: Outcome.COMPLETE } });
+  });
+
+  test('a model’s deltas come as it writes them, then its usage with the cost, then the end', async () => {
+    await using server = await startFakeProvider(
+      streamed([content('Five '), content('days. [2]'), finish('stop'), usage(1000, 200, 400), doneMark]),
+    );
+    const prices = { price_prompt: 2, price_cached_prompt: 0.5, price_completion: 8, currency: 'USD' };
+    await using mesh = await meshWith({ url: server.url, settings: prices });
+    const responses = await ask(mesh, asked, face);
+    expect(cases(responses)).toEqual(['started', 'textDelta', 'textDelta', 'usage', 'done']);
+    expect(responses[0]?.event.value).toMatchObject({ model: 'gpt-at-provider', provider: 'openai-compatible' });
+    // 600 fresh tokens at 2, 400 cached at 0.5, 200 written at 8, for a million each.
+    expect(usageIn(responses)).toMatchObject([
+      {
+        promptTokens: 1000n,
+        completionTokens: 200n,
+        cachedPromptTokens: 400n,
+        costMicros: 3000n,
+        currency: 'USD',
+        provenance: UsageProvenance.REPORTED,
+      },
+    ]);
+    expect(last(responses)).toMatchObject({ value: { outcome: Outcome.COMPLETE, providerReason: 'stop' } });
+    const metrics = await mesh.host.metrics.registry.metrics();
+    expect(metrics).toContain('ai_prompt_tokens_total{model="gpt-at-provider"} 1000');
+    expect(metrics).toContain('ai_llm_latency_ms_count{provider="openai-compatible",model="gpt-at-provider"} 1');
+  });
+
+  test('a caller that goes away breaks off the connection to the provider', async () => {
+    await using server = await startFakeProvider(streamed([content('a')], true));
+    await using mesh = await meshWith({ url: server.url });
+    const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
+    for await (const { event } of client.generate(asked, await mesh.as())) {
+      if (event.case === 'textDelta') break;
+    }
+    await server.brokenOff;
+  });
+
+  test('a deadline breaks off the connection to the provider', async () => {
+    await using server = await startFakeProvider(streamed([content('a')], true));
+    await using mesh = await meshWith({ url: server.url });
+    const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
+    const options = await mesh.as(undefined, { timeoutMs: 300 });
+    const error = await errorOf(collect(client.generate(asked, options)));
+    expect(error.message).toContain('deadline');
+    await server.brokenOff;
+  });
+});
+
+describe('a stream that breaks', () => {
+  test('without a terminal event is truncated, and its usage an estimate', async () => {
+    await using server = await startFakeProvider(streamed([content('half an answ'), doneMark]));
+    await using mesh = await meshWith({ url: server.url });
+    const responses = await ask(mesh);
+    expect(textOf(responses)).toBe('half an answ');
+    expect(last(responses)).toMatchObject({ value: { outcome: Outcome.TRUNCATED } });
+    const [usageEvent] = usageIn(responses);
+    expect(usageEvent?.provenance).toBe(UsageProvenance.ESTIMATED);
+    expect(usageEvent?.completionTokens).toBeGreaterThan(0n);
+  });
+
+  test('with an error is an upstream error; what the provider had counted is a part', async () => {
+    const chunks = [{ ...content('a'), ...usage(50, 1), choices: content('a').choices }, { error: 'out of memory' }];
+    await using server = await startFakeProvider(streamed(chunks));
+    await using mesh = await meshWith({ url: server.url });
+    const responses = await ask(mesh);
+    expect(last(responses)).toMatchObject({ value: { outcome: Outcome.UPSTREAM_ERROR } });
+    expect(usageIn(responses)).toMatchObject([{ promptTokens: 50n, provenance: UsageProvenance.PARTIAL }]);
+  });
+
+  test('starts anew at the next target where the caller allows it, after a reset', async () => {
+    await using broken = await startFakeProvider(streamed([content('half'), { error: 'gone' }]));
+    await using whole = await startFakeProvider(streamed([content('whole'), finish('stop')]));
+    await using mesh = await meshWith({ url: broken.url }, { name: 'next', url: whole.url });
+    const responses = await ask(mesh, { ...asked, midStreamPolicy: MidStreamPolicy.RESTART });
+    expect(cases(responses)).toEqual(['started', 'textDelta', 'reset', 'started', 'textDelta', 'usage', 'done']);
+    expect(responses[3]?.event.value).toMatchObject({ model: 'next-at-provider', attempt: 2 });
+    const failing = await ask(mesh, asked);
+    expect(last(failing)).toMatchObject({ value: { outcome: Outcome.UPSTREAM_ERROR } });
+  });
+
+  test.each([
+    ['first token', 'first_token_timeout_ms', [], ['started', 'textDelta', 'usage', 'done'], Outcome.COMPLETE],
+    [
+      'next token',
+      'idle_timeout_ms',
+      [content('a')],
+      ['started', 'textDelta', 'usage', 'done'],
+      Outcome.UPSTREAM_ERROR,
+    ],
+  ])('by silence is given up: %s', async (_, setting, chunks, events, outcome) => {
+    await using server = await startFakeProvider(streamed(chunks, true));
+    await using mesh = await meshWith({ url: server.url, settings: { [setting]: 120 } });
+    const responses = await ask(mesh);
+    await server.brokenOff;
+    // A model that has said nothing is replaced; the first started event is void, and the second one says so.
+    expect(cases(responses).slice(-4)).toEqual(events);
+    expect(last(responses)).toMatchObject({ value: { outcome } });
+  });
+
+  test('after its end is whole: a server that never closes does not hold the answer back', async () => {
+    await using server = await startFakeProvider(streamed([content('a'), finish('stop')], true));
+    await using mesh = await meshWith({ url: server.url });
+    expect(last(await ask(mesh))).toMatchObject({ value: { outcome: Outcome.COMPLETE } });
+  });
+});
+
+describe('a model that fails before its first word', () => {
+  test.each([
+    ['is overloaded', failed(503, { message: 'busy' })],
+    ['is out of quota', failed(429, { code: 'insufficient_quota' })],
+    ['has a wrong key', failed(401, { code: 'invalid_api_key' })],
+  ])('and %s is replaced by the next one, in the end by quotation', async (_, reply) => {
+    await using server = await startFakeProvider(reply);
+    await using mesh = await meshWith({ url: server.url }, { name: 'other', url: server.url });
+    const responses = await ask(mesh);
+    expect(responses[0]?.event).toMatchObject({ case: 'started', value: { provider: 'extractive', attempt: 3 } });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test('is an error where the caller named it, or where the request is at fault', async () => {
+    await using server = await startFakeProvider(
+      failed(503, { message: 'busy' }),
+      failed(400, { code: 'context_length_exceeded' }),
+    );
+    await using mesh = await meshWith({ url: server.url });
+    expect(errorInfoOf(await errorOf(ask(mesh, { ...asked, model: 'gpt' })))?.reason).toBe('DEPENDENCY_UNAVAILABLE');
+    expect(errorInfoOf(await errorOf(ask(mesh)))?.reason).toBe('FIELD_INVALID');
+  });
+});
+
+test('models are listed, the default one first and quotation always there', async () => {
+  await using mesh = await meshWith({ url: 'http://127.0.0.1:9/v1', settings: { context_tokens: 8192 } });
+  const { models } = await mesh.client(LLMGatewayService).listModels({}, await mesh.as());
+  expect(models).toMatchObject([
+    { name: 'gpt', provider: 'openai-compatible', contextTokens: 8192, generative: true },
+    { name: 'extractive', provider: 'extractive', contextTokens: 0, generative: false },
+  ]);
+});
+
+test('an unknown model is refused with those that there are; a task that needs writing is not for one that quotes', async () => {
+  await using mesh = await startTestMesh([llmGateway]);
+  const unknown = await errorOf(ask(mesh, { ...asked, model: 'gpt' }));
+  expect(errorInfoOf(unknown)).toMatchObject({ reason: 'MODEL_UNKNOWN', metadata: { model: 'gpt' } });
+  expect(unknown.message).toContain('extractive');
+  const rewrite = await errorOf(ask(mesh, { ...asked, task: Task.REWRITE }));
+  expect(errorInfoOf(rewrite)?.reason).toBe('NOT_IMPLEMENTED');
+});
+
+test.each([
+  [{ adapter: 'openai-compatible', settings: { api_keys: 'x' } }, 'llm.models[0].settings.api_keys: unknown setting'],
+  [{ adapter: 'openai-compatible', settings: { base_url: 'example.com' } }, 'llm.models[0].settings.base_url'],
+  [{ adapter: 'gpt' }, 'no adapter "gpt"; allowed: extractive, openai-compatible'],
+])('a bad model in the configuration stops the start: %j', async (model, message) => {
+  await expect(startTestMesh([llmGateway], { config: { llm: { models: [model] } } })).rejects.toThrow(message);
+});
