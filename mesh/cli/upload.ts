@@ -50,7 +50,24 @@ export async function findFiles(paths: readonly string[]): Promise<{ files: Uplo
     throw new CommandError(`${files.length} files are more than ${maxFiles}: upload them in parts`);
   if (files.length === 0)
     throw new CommandError(`nothing to read in ${paths.join(', ')}: ${[...readable].join(' ')} are taken`);
-  return { files, skippedCount };
+  return { files: withDistinctPaths(files), skippedCount };
+}
+
+// Two paths may hold files of one name: as many folders above as it takes tell them apart.
+function withDistinctPaths(files: UploadFile[]): UploadFile[] {
+  let distinct = files;
+  for (let depth = 1; ; depth++) {
+    const counts = new Map<string, number>();
+    for (const { path } of distinct) counts.set(path, (counts.get(path) ?? 0) + 1);
+    const isTwice = (path: string) => (counts.get(path) ?? 0) > 1;
+    if (!distinct.some(({ path }) => isTwice(path))) return distinct;
+    const parents = distinct.map(({ file }) => resolve(file).split(sep));
+    if (parents.every((parts) => parts.length <= depth + 1))
+      throw new CommandError('a file is named twice: name it once');
+    distinct = distinct.map((file, index) =>
+      isTwice(file.path) ? { ...file, path: (parents[index] ?? []).slice(-depth - 1).join('/') } : file,
+    );
+  }
 }
 
 async function statOf(path: string): Promise<Stats> {

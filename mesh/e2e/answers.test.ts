@@ -38,7 +38,8 @@ const relevant = Map.groupBy(
 describe('a question from the sample', () => {
   test.each([
     ['PPR-9087 出现 E-07 自动关机', /E-07/, ['zh/ppr-9087.md', 'en/ppr-9087.md']],
-    ['去乌鲁木齐的快递满多少钱包邮', /299/, ['zh/shipping-remote.md', 'en/shipping.md']],
+    ['专票要在订单完成后多久之内申请？', /90 天/, ['zh/invoices-vat.md']],
+    ['支付报错 P-409 是什么意思', /重复提交/, ['zh/payment.md']],
     ['How long do I have to send back unwashed bedding?', /30/, ['en/returns.md', 'zh/returns.md']],
   ])('%s', async (question, expected, documents) => {
     const { text, citations, sources, done } = await askWhole(chat, { question }, as(mesh.devKey));

@@ -1,8 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,7 +25,12 @@ beforeAll(async () => {
   for (const name of ['edge', 'grpc', 'admin'] as const) ports[name] = await freePort();
   const config = Object.entries(ports).map(([name, port]) => `${name}: { port: ${port} }`);
   writeFileSync(join(folder, 'ragmesh.yaml'), config.join('\n'));
-  server = spawn('npm', ['start', '--silent'], { cwd: root, env: environment(), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  server = spawn('npm', ['start', '--silent'], {
+    cwd: root,
+    env: environment(),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   await new Promise<void>((resolve, reject) => {
     const listen = (data: Buffer) => {
       said += data;
@@ -84,7 +89,11 @@ test('the commands of the README do what it says', async () => {
     // One shell for all, since later blocks use what earlier ones set; each must say something.
     script.push(`echo "--- ${++count}"`, adapt(block));
   }
-  const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], { cwd: root, env: environment(), maxBuffer: 1 << 24 });
+  const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], {
+    cwd: root,
+    env: environment(),
+    maxBuffer: 1 << 24,
+  });
   const outputs = stdout.split(/^--- \d+$/m).slice(1);
   expect(outputs).toHaveLength(count);
   expect(count).toBeGreaterThanOrEqual(6);

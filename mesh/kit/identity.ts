@@ -65,7 +65,12 @@ function readOrCreate(path: string): string {
 /** Creates a signer. `lifetimeMs` is how long a token is valid. @default 120000 */
 export function createTokenSigner(privateKey: KeyObject, clock: () => number, lifetimeMs = 120_000): TokenSigner {
   // Signing costs far more than a look-up, and a principal's calls come in bursts: a token serves half of its life.
-  const recent = new LRUCache<string, Promise<string>>({ max: 10_000, ttl: lifetimeMs / 2, perf: { now: clock } });
+  const recent = new LRUCache<string, Promise<string>>({
+    max: 10_000,
+    ttl: lifetimeMs / 2,
+    ttlResolution: 0,
+    perf: { now: clock },
+  });
   return {
     sign(principal) {
       const claim = toJson(PrincipalSchema, principal);

@@ -64,7 +64,7 @@ export async function settle(course: Course, parts: SettleParts): Promise<AskRes
     };
     // No stage of the contract stands for sessions.
     const record = () => sessions.record(write);
-    tasks.push(keep(Stage.UNSPECIFIED, 'keeping the turn', 'the turn is not in the session', record));
+    tasks.push(keep(Stage.SESSION, 'keeping the turn', 'the turn is not in the session', record));
   }
   if (isWhole || isShown) {
     const record = () => audit.record(toRecord(course, parts.traceId), options);

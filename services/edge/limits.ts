@@ -26,6 +26,9 @@ export interface EdgeLimits {
   keepAliveTimeoutMs: number;
   /** Time that an idle HTTP/2 connection is kept, in milliseconds. */
   sessionIdleTimeoutMs: number;
+  /** Bytes that an HTTP/2 client may send ahead of being read, on a stream and on its connection. */
+  streamWindowBytes: number;
+  sessionWindowBytes: number;
   /** Streams of an HTTP/2 connection at once. */
   maxConcurrentStreams: number;
   /** Streams that a client may reset at once, and then each second, before its HTTP/2 connection is ended. */
@@ -50,6 +53,8 @@ export const edgeLimits: Readonly<EdgeLimits> = Object.freeze({
   stallTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,
   sessionIdleTimeoutMs: 300_000,
+  streamWindowBytes: 256 << 10,
+  sessionWindowBytes: 1 << 20,
   maxConcurrentStreams: 256,
   streamResetBurst: 1000,
   streamResetsPerSecond: 100,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
@@ -85,6 +86,8 @@ export interface EdgeMeshOptions extends EdgeOptions {
   clock?: () => number;
   /** A folder that an earlier mesh kept. */
   dataDir?: string;
+  /** Whether the edge is a process of its own, which reaches the others over gRPC. @default false */
+  apart?: boolean;
 }
 
 /** Starts an edge with stand-ins behind it, by default with development keys and without a limit that tests would reach. */
@@ -133,21 +136,42 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     create: (deps) => createEdge(deps, edgeNeeds, options),
   });
   const others = (['retrieval', 'cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
+  const services = [chat, indexer, llm, ...others, edge];
   const unlimited = 1_000_000;
-  const mesh = await startTestMesh([chat, indexer, llm, ...others, edge], {
-    ...(options.clock && { clock: options.clock }),
-    ...(options.dataDir && { dataDir: options.dataDir }),
-    config: {
-      ...options.config,
-      edge: {
-        tenantRequestsPerSecond: unlimited,
-        tenantBurst: unlimited,
-        userRequestsPerSecond: unlimited,
-        userBurst: unlimited,
-        ...options.config?.edge,
-      } as never,
-    },
-  });
+  const start = (chosen: typeof services, config: MessageInitShape<typeof ConfigSchema>) =>
+    startTestMesh(chosen, {
+      known: services,
+      ...(options.clock && { clock: options.clock }),
+      ...(options.dataDir && { dataDir: options.dataDir }),
+      config: {
+        ...options.config,
+        ...config,
+        edge: {
+          tenantRequestsPerSecond: unlimited,
+          tenantBurst: unlimited,
+          userRequestsPerSecond: unlimited,
+          userBurst: unlimited,
+          ...options.config?.edge,
+        },
+      } as MessageInitShape<typeof ConfigSchema>,
+    });
+  let behind: TestMesh | undefined;
+  let mesh: TestMesh;
+  if (options.apart === true) {
+    const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    const identity = { privateKey };
+    behind = await start(
+      services.filter((service) => service !== edge),
+      { identity },
+    );
+    const address = `127.0.0.1:${behind.host.grpcPort}`;
+    mesh = await start([edge], {
+      identity,
+      addresses: Object.fromEntries(services.map(({ name }) => [name, address])),
+    });
+  } else {
+    mesh = await start(services, {});
+  }
   const running = mesh.host.running('edge') as unknown as RunningEdge;
   return {
     mesh,
@@ -155,6 +179,9 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     seen,
     url: `http://127.0.0.1:${running.port}`,
     authorization: { authorization: `Bearer ${running.devKeys?.dev}` },
-    [Symbol.asyncDispose]: () => mesh.close(),
+    async [Symbol.asyncDispose]() {
+      await mesh.close();
+      await behind?.close();
+    },
   };
 }

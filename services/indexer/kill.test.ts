@@ -39,29 +39,37 @@ beforeAll(async () => {
   });
   writeFileSync(join(folder, 'config.json'), toJsonString(ConfigSchema, config));
 });
+const children: ChildProcess[] = [];
 afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
   await neighbours.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** An indexer that can be killed. */
-async function startChild() {
+/** An indexer that can be killed, from its first moment on. */
+function startChild() {
   const child: ChildProcess = spawn(process.execPath, [childPath, join(folder, 'config.json')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  children.push(child);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const port = await new Promise<number>((resolve, reject) => {
-    child.stdout?.once('data', (line: Buffer) => resolve(Number(line)));
-    void ended.then(() => reject(new Error('the child ended before it served')));
-  });
-  const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, methods: IndexerService.methods });
+  const closed: (() => void)[] = [];
   return {
-    client: createClient(IndexerService, transport),
+    /** A client, as soon as it serves. */
+    async client() {
+      const port = await new Promise<number>((resolve, reject) => {
+        child.stdout?.once('data', (line: Buffer) => resolve(Number(line)));
+        void ended.then(() => reject(new Error('the child ended before it served')));
+      });
+      const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, methods: IndexerService.methods });
+      closed.push(() => transport.close());
+      return createClient(IndexerService, transport);
+    },
     kill: () => child.kill('SIGKILL'),
     /** Resolves when it is dead. */
     async gone() {
       await ended;
-      transport.close();
+      for (const close of closed) close();
     },
   };
 }
@@ -79,56 +87,64 @@ const rows = (query: string) => {
 describe('killed without warning', () => {
   test('at any step of a job, it goes on by itself and ends with exactly its documents', async () => {
     const options = await neighbours.as();
-    let child = await startChild();
-    const first = await child.client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(50), 'b.md': 'B' }), options);
-    for await (const _ of child.client.watchJob({ jobId: first.jobId }, options));
+    let child = startChild();
+    let client = await child.client();
+    const first = await client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(50), 'b.md': 'B' }), options);
+    for await (const _ of client.watchJob({ jobId: first.jobId }, options));
 
     // What the next job is to be killed at: the call of the index that it makes at that moment, and how often before.
-    const points = ['begin', 'write', 'write', 'list', 'remove', 'publish', 'published'];
+    const points = [
+      ['begin', 0],
+      ['write', 1],
+      ['write', 0],
+      ['list', 3],
+      ['remove', 0],
+      ['publish', 0],
+      ['published', 0],
+    ] as const;
     let jobId = '';
     const files = { 'a.jsonl': jsonl(1500, (at) => `Changed text of ${at}.`) };
-    for (const [round, point] of points.entries()) {
+    for (const [point, before] of points) {
       const reached = Promise.withResolvers<void>();
-      let passes = round % 2;
+      let passes: number = before;
       index.intercept((rpc) => {
         if (rpc !== point || passes-- > 0) return;
         child.kill();
         reached.resolve();
       });
-      if (round === 0) {
-        jobId = (await child.client.ingestDocuments(partsOf(files, { deleteMissing: true }), options)).jobId;
-      }
+      if (jobId !== '') child = startChild();
+      else jobId = (await client.ingestDocuments(partsOf(files, { deleteMissing: true }), options)).jobId;
       await reached.promise;
       await child.gone();
-      if (point !== 'published') expect(index.live('help').get('d0')?.chunks[0]?.text).toBe('Text of 0.');
-      index.intercept(() => {});
-      child = await startChild();
+      if (!point.startsWith('publish')) expect(index.live('help').get('d0')?.chunks[0]?.text).toBe('Text of 0.');
     }
+    index.intercept(() => {});
+    child = startChild();
+    client = await child.client();
 
     let last: Job | undefined;
-    for await (const { job } of child.client.watchJob({ jobId }, options)) last = job;
+    for await (const { job } of client.watchJob({ jobId }, options)) last = job;
     expect(last).toMatchObject({ state: JobState.SUCCEEDED, version: 2n, attemptCount: 1 });
     expect(index.live('help').size).toBe(1500);
     expect(index.building()).toEqual([]);
     await expect.poll(staged).toEqual([]);
     const ids: string[] = [];
     for (let pageToken = ''; ; ) {
-      const page = await child.client.listDocuments({ corpus: 'help', pageSize: 1000, pageToken }, options);
+      const page = await client.listDocuments({ corpus: 'help', pageSize: 1000, pageToken }, options);
       ids.push(...page.documents.map(({ documentId }) => documentId));
       if (page.nextPageToken === '') break;
       pageToken = page.nextPageToken;
     }
     expect(ids).toEqual([...index.live('help').keys()].sort());
-    expect((await child.client.getDocument({ corpus: 'help', documentId: 'd7' }, options)).text).toBe(
-      'Changed text of 7.',
-    );
+    expect((await client.getDocument({ corpus: 'help', documentId: 'd7' }, options)).text).toBe('Changed text of 7.');
     expect(rows("SELECT * FROM documents WHERE job_id <> ''")).toEqual([]);
     child.kill();
     await child.gone();
   }, 120_000);
 
   test('in the middle of an upload, it leaves nothing of it', async () => {
-    const child = await startChild();
+    const child = startChild();
+    const client = await child.client();
     const options = await neighbours.as();
     async function* endless(): AsyncIterable<Part> {
       yield { part: { case: 'start', value: { corpus: 'cut' } } };
@@ -136,23 +152,25 @@ describe('killed without warning', () => {
       yield { part: { case: 'data', value: Buffer.from('bytes') } };
       await new Promise(() => {});
     }
-    const call = child.client.ingestDocuments(endless(), options);
+    const call = client.ingestDocuments(endless(), options);
     call.catch(() => {});
     await expect.poll(() => staged().length).toBe(1);
     child.kill();
     await child.gone();
-    const next = await startChild();
+    const next = startChild();
+    const nextClient = await next.client();
     expect(staged()).toEqual([]);
-    expect((await next.client.listJobs({ corpus: 'cut' }, options)).jobs).toEqual([]);
+    expect((await nextClient.listJobs({ corpus: 'cut' }, options)).jobs).toEqual([]);
     next.kill();
     await next.gone();
   }, 60_000);
 
   test('between the two halves of a deletion, it completes it at the next start', async () => {
-    let child = await startChild();
+    let child = startChild();
+    const client = await child.client();
     const options = await neighbours.as();
-    const { jobId } = await child.client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(3) }, { corpus: 'del' }), options);
-    for await (const _ of child.client.watchJob({ jobId }, options));
+    const { jobId } = await client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(3) }, { corpus: 'del' }), options);
+    for await (const _ of client.watchJob({ jobId }, options));
     // First before the index has heard of it, then when the index has done its part.
     for (const point of ['purge', 'purged']) {
       const reached = Promise.withResolvers<void>();
@@ -161,16 +179,15 @@ describe('killed without warning', () => {
         child.kill();
         reached.resolve();
       });
-      if (point === 'purge')
-        child.client.deleteDocuments({ corpus: 'del', documentIds: ['d1'] }, options).catch(() => {});
-      else child = await startChild();
+      if (point === 'purge') client.deleteDocuments({ corpus: 'del', documentIds: ['d1'] }, options).catch(() => {});
+      else child = startChild();
       await reached.promise;
       await child.gone();
       expect(rows('SELECT is_done FROM deletions')).toEqual([{ is_done: 0 }]);
       expect(rows("SELECT 1 AS one FROM documents WHERE corpus = 'del' AND document_id = 'd1'")).toEqual([{ one: 1 }]);
     }
     index.intercept(() => {});
-    child = await startChild();
+    child = startChild();
     await expect.poll(() => rows('SELECT * FROM deletions')).toEqual([]);
     expect(
       rows("SELECT document_id FROM documents WHERE corpus = 'del' ORDER BY 1").map((row) => row.document_id),

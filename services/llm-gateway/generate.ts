@@ -48,9 +48,16 @@ export async function* generate(
   for (const [index, target] of targets.entries()) {
     const attempts = attemptInSpan(target, toProviderRequest(target.provider, request), signal);
     let outcome: Attempt | undefined;
+    // Told with the first delta: a target that says nothing is replaced, and has not started for anybody.
+    let started: Response | undefined;
     for await (const event of attempts) {
       if (event.kind === 'finished') outcome = event.attempt;
-      else yield toResponse(event, target, index + 1);
+      else if (event.kind === 'started') started = startedResponse(event.model, target, index + 1);
+      else {
+        if (started !== undefined) yield started;
+        started = undefined;
+        yield toResponse(event);
+      }
     }
     if (outcome === undefined) throw new Error('an attempt ended without an outcome');
     const labels = { provider: target.adapter, model: outcome.model || target.name };
@@ -67,6 +74,7 @@ export async function* generate(
       continue;
     }
     if (error !== undefined && !hasDeltas) throw error;
+    if (started !== undefined) yield started;
     yield { event: { case: 'usage', value: outcome.usage } };
     yield { event: { case: 'done', value: { outcome: outcome.outcome, providerReason: reason } } };
     return;
@@ -124,21 +132,20 @@ function toProviderRequest(provider: LlmProvider, request: GenerateRequest): Pro
   };
 }
 
-function toResponse(event: Delta, { name, adapter }: Target, attempt: number): Response {
+function startedResponse(model: string, { name, adapter }: Target, attempt: number): Response {
+  return { event: { case: 'started', value: { model: model || name, provider: adapter, attempt } } };
+}
+
+function toResponse(event: Exclude<Delta, { kind: 'started' }>): Response {
   switch (event.kind) {
-    case 'started':
-      return { event: { case: 'started', value: { model: event.model || name, provider: adapter, attempt } } };
     case 'text':
       return { event: { case: 'textDelta', value: { text: event.text } } };
     case 'reasoning':
       return { event: { case: 'reasoningDelta', value: { text: event.text } } };
-    case 'tool-call':
-      return {
-        event: {
-          case: 'toolCallDelta',
-          value: { index: event.index, id: event.id, name: event.name, argumentsJson: event.argumentsJson },
-        },
-      };
+    case 'tool-call': {
+      const { index, id, name, argumentsJson } = event;
+      return { event: { case: 'toolCallDelta', value: { index, id, name, argumentsJson } } };
+    }
     default:
       return event satisfies never;
   }

@@ -27,7 +27,7 @@ export const llmGateway = defineService({
           adapters,
           adapter,
           settings,
-          { log },
+          { log, path },
           path,
         );
         const name = alias || provider.name;

@@ -79,4 +79,6 @@ export interface ProviderUsage {
 /** What an adapter is given. */
 export interface LlmProviderDeps {
   log: Logger;
+  /** Where the configuration names it, for errors. */
+  path: string;
 }

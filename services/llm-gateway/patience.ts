@@ -2,7 +2,7 @@ import { unavailable } from '#kit/errors.ts';
 import type { Patience, ProviderEvent } from './llm-provider.ts';
 
 /** After the end there may be usage to come; no provider needs longer for it, and the caller waits. */
-const afterEndMs = 2000;
+const afterEndMs = 1000;
 
 /**
  * Events of a provider, no later than they are worth waiting for: throws UNAVAILABLE where the first delta or the next one does

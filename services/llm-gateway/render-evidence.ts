@@ -41,7 +41,12 @@ export function renderEvidence(
 
 function renderPassage({ title, headingPath, text }: Passage, index: number): string {
   const source = [title, ...headingPath].filter((part) => part !== '').join(' › ');
-  return `[${index + 1}] ${source.replace(/\s+/g, ' ')}\n${text}`;
+  return `${`[${index + 1}] ${withoutMarkers(source.replace(/\s+/g, ' '))}`.trim()}\n${withoutMarkers(text)}`;
+}
+
+/** [3] in a document is a footnote; a model would copy it as a marker, and a document could begin passages of its own. */
+function withoutMarkers(text: string): string {
+  return text.replace(/\[(\d{1,6})\]/g, '($1)');
 }
 
 /** A line that the text does not hold. The same evidence gives the same fence, so providers can cache the prompt. */

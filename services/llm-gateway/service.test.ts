@@ -140,23 +140,12 @@ describe('a stream that breaks', () => {
     expect(last(failing)).toMatchObject({ value: { outcome: Outcome.UPSTREAM_ERROR } });
   });
 
-  test.each([
-    ['first token', 'first_token_timeout_ms', [], ['started', 'textDelta', 'usage', 'done'], Outcome.COMPLETE],
-    [
-      'next token',
-      'idle_timeout_ms',
-      [content('a')],
-      ['started', 'textDelta', 'usage', 'done'],
-      Outcome.UPSTREAM_ERROR,
-    ],
-  ])('by silence is given up: %s', async (_, setting, chunks, events, outcome) => {
-    await using server = await startFakeProvider(streamed(chunks, true));
-    await using mesh = await meshWith({ url: server.url, settings: { [setting]: 120 } });
+  test('by silence after its first token is given up', async () => {
+    await using server = await startFakeProvider(streamed([content('a')], true));
+    await using mesh = await meshWith({ url: server.url, settings: { idle_timeout_ms: 120 } });
     const responses = await ask(mesh);
     await server.brokenOff;
-    // A model that has said nothing is replaced; the first started event is void, and the second one says so.
-    expect(cases(responses).slice(-4)).toEqual(events);
-    expect(last(responses)).toMatchObject({ value: { outcome } });
+    expect(last(responses)).toMatchObject({ value: { outcome: Outcome.UPSTREAM_ERROR } });
   });
 
   test('after its end is whole: a server that never closes does not hold the answer back', async () => {
@@ -171,12 +160,26 @@ describe('a model that fails before its first word', () => {
     ['is overloaded', failed(503, { message: 'busy' })],
     ['is out of quota', failed(429, { code: 'insufficient_quota' })],
     ['has a wrong key', failed(401, { code: 'invalid_api_key' })],
-  ])('and %s is replaced by the next one, in the end by quotation', async (_, reply) => {
+    ['says nothing, and ends', streamed([doneMark])],
+    ['is silent', streamed([], true)],
+  ])('and %s is replaced by the next one, as if it had never been there', async (_, reply) => {
     await using server = await startFakeProvider(reply);
-    await using mesh = await meshWith({ url: server.url }, { name: 'other', url: server.url });
+    await using other = await startFakeProvider(streamed([content('a'), finish('stop')]));
+    const settings = { first_token_timeout_ms: 200 };
+    await using mesh = await meshWith({ url: server.url, settings }, { name: 'other', url: other.url });
     const responses = await ask(mesh);
-    expect(responses[0]?.event).toMatchObject({ case: 'started', value: { provider: 'extractive', attempt: 3 } });
-    expect(server.requests).toHaveLength(2);
+    expect(cases(responses)).toEqual(['started', 'textDelta', 'usage', 'done']);
+    expect(responses[0]?.event.value).toMatchObject({ model: 'other-at-provider', attempt: 2 });
+    expect([server.requests.length, other.requests.length]).toEqual([1, 1]);
+  });
+
+  test('is never replaced by quotation in silence: that is for the caller to ask for', async () => {
+    await using server = await startFakeProvider(failed(503, { message: 'busy' }));
+    await using mesh = await meshWith({ url: server.url });
+    expect(errorInfoOf(await errorOf(ask(mesh)))?.reason).toBe('DEPENDENCY_UNAVAILABLE');
+    expect(last(await ask(mesh, { ...asked, model: 'extractive' }))).toMatchObject({
+      value: { outcome: Outcome.COMPLETE },
+    });
   });
 
   test('is an error where the caller named it, or where the request is at fault', async () => {

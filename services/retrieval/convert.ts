@@ -25,7 +25,10 @@ export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
   return {
     documentIds: filter.documentIds.map((id) => id.toWellFormed()),
     languages: filter.languages,
-    attributes: filter.attributes,
+    attributes: filter.attributes.map(({ name, values }) => ({
+      name: name.toWellFormed(),
+      values: values.map((value) => value.toWellFormed()),
+    })),
     updatedFromMs: filter.updatedFrom && timestampMs(filter.updatedFrom),
     updatedBeforeMs: filter.updatedBefore && timestampMs(filter.updatedBefore),
   };

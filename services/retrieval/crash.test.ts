@@ -282,7 +282,7 @@ describe('whatever fails, and wherever', () => {
         }
         await retrieval.close();
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
   });
 
@@ -302,7 +302,7 @@ describe('whatever fails, and wherever', () => {
 
 test('a process that is killed while it writes loses nothing that was acknowledged, and goes on', async () => {
   const child = fileURLToPath(new URL('./testing-child.ts', import.meta.url));
-  const total = 12;
+  const total = 9;
   let acknowledged = 0;
   for (let start = 0; acknowledged < total; start++) {
     const process_ = spawn(process.execPath, [child, dataDir, String(total)], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -312,7 +312,7 @@ test('a process that is killed while it writes loses nothing that was acknowledg
       const { batch, isNew } = JSON.parse(line) as { batch: number; isNew: boolean };
       acknowledged = Math.max(acknowledged, batch);
       // Each run gets on, and all but the last are killed while the next batch is under way.
-      if (isNew && ++ofThisRun === 4 && acknowledged < total) process_.kill('SIGKILL');
+      if (isNew && ++ofThisRun === 3 && acknowledged < total) process_.kill('SIGKILL');
     }
     await exited;
     expect(start).toBeLessThan(total);

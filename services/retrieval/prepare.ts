@@ -46,6 +46,9 @@ export function prepareBatch(
       contentHash: document.contentHash.slice(),
       chunks: [],
     };
+    const attributes = Object.fromEntries(
+      Object.entries(document.attributes).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()]),
+    );
     const chunks = prepareChunks(document, index);
     for (const { record: chunk, source } of chunks) {
       const row = {
@@ -55,7 +58,7 @@ export function prepareBatch(
         aclId,
         language: chunk.language,
         updatedMs: document.updatedAt === undefined ? undefined : timestampMs(document.updatedAt),
-        attributes: document.attributes,
+        attributes,
       };
       batch.vectorRows.push({ ...row, vector: unitVector(source, dimensions) });
       batch.keywordRows.push({ ...row, title: [record.title, ...chunk.headingPath].join('\n'), text: chunk.text });

@@ -63,7 +63,11 @@ export async function openPort({ host, port, limits, handle }: PortOptions): Pro
 
   const http2 = createHttp2(
     {
-      settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderBytes },
+      settings: {
+        maxConcurrentStreams: limits.maxConcurrentStreams,
+        maxHeaderListSize: limits.maxHeaderBytes,
+        initialWindowSize: limits.streamWindowBytes,
+      },
       maxSessionInvalidFrames: 100,
       maxSessionRejectedStreams: 100,
       // Against floods of streams that are opened and reset (CVE-2023-44487).
@@ -75,6 +79,7 @@ export async function openPort({ host, port, limits, handle }: PortOptions): Pro
   );
   http2.on('session', (session) => {
     sessions.add(session);
+    session.setLocalWindowSize(limits.sessionWindowBytes);
     session.once('close', () => sessions.delete(session));
     let openStreams = 0;
     session.on('stream', (stream) => {

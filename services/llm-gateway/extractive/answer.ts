@@ -2,7 +2,7 @@ import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { type Question, readQuestion } from './question.ts';
 import { type Scored, type ScoredUnit, scoreEvidence } from './score.ts';
-import { gapAfter, type Unit } from './units.ts';
+import { gapAfter } from './units.ts';
 
 /** An answer by quotation, or a refusal. */
 export interface ExtractiveAnswer {
@@ -139,31 +139,46 @@ function pairsOf(quotation: Quotation): ReadonlySet<string> {
 function writeOut(quotations: readonly Quotation[]): string[] {
   const pieces: string[] = [];
   let before = '';
-  let wasItem = false;
+  let wasLine = false;
   for (const quotation of quotations) {
     const isList = quotation.filter(({ unit }) => unit.kind !== 'sentence').length > 1;
     for (const [at, { unit, passage }] of quotation.entries()) {
-      const isItem = isList && unit.kind !== 'sentence';
-      const breaks = pieces.length > 0 && (isItem || wasItem || unit.kind === 'code');
-      const gap = breaks ? '\n' : pieces.length > 0 ? gapAfter(before) : '';
-      const bullet = !isItem ? '' : unit.number === undefined ? '- ' : `${unit.number}. `;
-      const body = neutral(unit);
+      const marker = `[${passage + 1}]`;
+      const isLine = unit.kind === 'code' || (isList && unit.kind !== 'sentence');
+      const body = unit.kind === 'code' ? fenced(unit.text) : withoutMarkers(unit.text);
+      const bullet = unit.kind === 'code' || !isLine ? '' : unit.number === undefined ? '- ' : `${unit.number}. `;
+      const gap = pieces.length === 0 ? '' : isLine || wasLine ? '\n' : gapBetween(before, body);
       // A line that leads in what follows it is one sentence with that, and the marker comes at the end.
       const isLead = /[：:]$/.test(body) && at + 1 < quotation.length;
-      pieces.push(isLead ? gap + body : `${gap}${bullet}${ended(body)}${gapAfter(ended(body))}[${passage + 1}]`);
+      if (isLead) pieces.push(gap + body);
+      else if (unit.kind === 'code') pieces.push(`${gap}${body}\n${marker}`);
+      else pieces.push(`${gap}${bullet}${ended(body)}${gapAfter(ended(body))}${marker}`);
       before = body;
-      wasItem = isItem;
+      wasLine = isLine;
     }
   }
   return pieces;
 }
 
-function ended(text: string): string {
-  if (/[。！？.!?…：:；;”"’）)】》]$/.test(text)) return text.replace(/[；;]$/, (mark) => (mark === '；' ? '。' : '.'));
-  return /\p{sc=Han}/u.test(text) ? `${text}。` : `${text}.`;
+/** A marker right before a round bracket would be a link. */
+function gapBetween(before: string, after: string): '' | ' ' {
+  return after.startsWith('(') ? ' ' : gapAfter(before);
 }
 
-/** Text that cannot be taken for a marker of ours: [3] in a document is a footnote, or an index. */
-function neutral({ kind, text }: Unit): string {
-  return text.replace(/\[(\d{1,6})\]/g, kind === 'code' ? '[ $1 ]' : '($1)');
+function ended(text: string): string {
+  if (/[。！？.!?…：:”"’）)】》]$/.test(text)) return text;
+  const open = text.replace(/[；;，,、]+$/, '');
+  return /\p{sc=Han}/u.test(open) ? `${open}。` : `${open}.`;
+}
+
+/** Text in which nothing can be taken for a marker of ours, or hide one: [3] in a document is a footnote. */
+function withoutMarkers(text: string): string {
+  return text.replace(/[[【](\s*\d{1,6}(?:\s*[,，、]\s*\d{1,6})*\s*)[\]】]/g, '($1)').replaceAll('`', '');
+}
+
+/** Code in a fence that it cannot close. */
+function fenced(code: string): string {
+  const longest = Math.max(2, ...(code.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${code}\n${fence}`;
 }

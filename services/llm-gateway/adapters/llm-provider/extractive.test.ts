@@ -6,7 +6,7 @@ import { llmProviderSuite, requestOf } from '../../llm-provider.suite.ts';
 import { passagesOf } from '../../testing.ts';
 import { adapter } from './extractive.ts';
 
-const createProvider = async () => adapter.create({}, { log: createLogger('silent') });
+const createProvider = async () => adapter.create({}, { log: createLogger('silent'), path: 'llm.models[0]' });
 const never = new AbortController().signal;
 
 llmProviderSuite('extractive', createProvider);

@@ -26,7 +26,7 @@ const createProvider = (baseUrl: string, settings: Partial<Parameters<typeof ada
   const defaults = Object.fromEntries(
     Object.entries(adapter.settings).map(([name, setting]) => [name, setting.default]),
   ) as Parameters<typeof adapter.create>[0];
-  const deps = { log: createLogger('silent') };
+  const deps = { log: createLogger('silent'), path: 'llm.models[0]' };
   return adapter.create({ ...defaults, base_url: baseUrl, model: 'gpt', api_key: 'sk-test', ...settings }, deps);
 };
 /** Events of one completion that gets this reply. */

@@ -7,8 +7,9 @@ import type {
 } from 'openai/resources/chat/completions';
 import { type Message, MessageRole, Outcome, type Tool } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
 import { invalidArgument } from '#kit/errors.ts';
-import type { LlmProvider, ProviderEvent, ProviderRequest } from '../../llm-provider.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderEvent, ProviderRequest } from '../../llm-provider.ts';
 import { isFiltered, type ProviderFailure, toProviderError } from '../../provider-errors.ts';
 
 /** Any server that speaks OpenAI's chat completions: OpenAI, Ollama, vLLM, Azure's v1, Model Studio's compatible mode, … */
@@ -26,8 +27,11 @@ export const adapter = defineAdapter({
     first_token_timeout_ms: { type: 'number', default: 30_000, min: 100, max: 600_000 },
     idle_timeout_ms: { type: 'number', default: 20_000, min: 100, max: 280_000 },
   },
-  create(settings): LlmProvider {
+  create(settings, { path }: LlmProviderDeps): LlmProvider {
     const { base_url: baseURL, api_key: apiKey, currency } = settings;
+    if (!/^https?:\/\//.test(baseURL) || !URL.canParse(baseURL)) {
+      throw new ConfigError(`${path}.settings.base_url`, `is "${baseURL}": an http or https address is needed`);
+    }
     const client = new OpenAI({
       baseURL,
       // The SDK wants a key; servers without keys ignore it.

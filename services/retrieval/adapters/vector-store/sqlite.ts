@@ -20,7 +20,7 @@ import type { StoreDeps, VectorQuery, VectorRow, VectorSpace, VectorStore } from
 // gaps.
 
 /** Bytes of vectors that vec0 keeps and reads as one block. */
-const blockBytes = 512 * 1024;
+const blockBytes = 1024 * 1024;
 
 /** Blocks are closed up where more than this share of their places is free. */
 const maxFreeShare = 0.5;
