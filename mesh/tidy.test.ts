@@ -83,7 +83,12 @@ test('a service imports contracts, the kit and itself', () => {
 
 test('only the composition root imports services', () => {
   const broken = edges.filter(
-    ({ path, to }) => !path.startsWith('services/') && path !== 'mesh/run.ts' && to.startsWith('services/'),
+    ({ path, to }) =>
+      !path.startsWith('services/') &&
+      path !== 'mesh/run.ts' &&
+      to.startsWith('services/') &&
+      // What a service lends to tests.
+      !(isTest(path) && to.includes('/testing/')),
   );
   expectNone(broken.map(show), 'take `services` from mesh/run.ts, or a client');
 });

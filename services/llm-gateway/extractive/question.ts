@@ -71,11 +71,15 @@ const segmenter = new Intl.Segmenter('zh', { granularity: 'word' });
 const exact = /^(?=.*\d)(?=.*[a-z])[a-z0-9.-]+$/;
 const year = /^(?:19|20)\d\d$/;
 
+/** What is read of a question, in UTF-16 code units, and how many of its words. */
+const maxLength = 2000;
+const maxTerms = 64;
+
 /** Reads a question. `language`: that of the answer, where the caller knows it. */
 export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
-  const plain = normalizeText(text);
+  const plain = normalizeText(text.slice(0, maxLength));
   const terms = new Map<string, Term>();
-  const names = namesIn(text);
+  const names = namesIn(text.slice(0, maxLength));
   const add = (term: Term) => {
     if (!terms.has(term.text)) terms.set(term.text, term);
   };
@@ -98,7 +102,7 @@ export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
   }
   return {
     language: language ?? (detectLanguage(plain) === 'zh' ? 'zh' : 'en'),
-    terms: [...terms.values()],
+    terms: [...terms.values()].slice(0, maxTerms),
     wants: kinds.find(([, pattern]) => pattern.test(plain))?.[0],
   };
 }

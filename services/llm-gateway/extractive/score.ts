@@ -26,6 +26,10 @@ export interface Scored {
   weights: readonly number[];
 }
 
+/** What is read of a passage and of all of them, in UTF-16 code units: far more than a prompt holds, and some 15 ms of work. */
+const maxPassageLength = 8192;
+const maxEvidenceLength = 65_536;
+
 /** How much a word counts that stands not in the unit but … */
 const context = { lead: 0.85, heading: 0.9, title: 0.6, neighbour: 0.45, passage: 0.1 } as const;
 
@@ -50,7 +54,12 @@ interface ReadPassage {
 
 /** Reads and scores the evidence for a question. */
 export function scoreEvidence(question: Question, evidence: readonly Passage[]): Scored {
-  const read = evidence.map((passage, rank) => readPassage(question, passage, 1 - rank / evidence.length));
+  let left = maxEvidenceLength;
+  const read = evidence.map((passage, rank) => {
+    const text = passage.text.slice(0, Math.min(maxPassageLength, left));
+    left -= text.length;
+    return readPassage(question, { ...passage, text }, 1 - rank / evidence.length);
+  });
   const weights = weigh(question.terms, read);
   // Another language is a last resort: only where no passage in the question's own names the codes that it asks about.
   const isCovered = read.some(

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { readQuestion } from './question.ts';
+
+test.each([
+  ['退货质检要几天？', 'zh', 'time', ['退货', '质检']],
+  ['How long does a refund to a credit card take?', 'en', 'time', ['refund', 'credit', 'card']],
+  ['What does error E-07 on the PPR-9087 mean?', 'en', undefined, ['error', 'e07', 'ppr9087']],
+  ['退货少了遥控器会扣多少钱', 'zh', 'money', ['退货', '遥控']],
+  ['out-of-warranty diagnosis fee', 'en', 'money', ['warranti', 'diagnosi', 'fee']],
+  ['怎么设置手冲壶', 'zh', 'steps', ['设置', '手冲壶']],
+])('reads %j', (text, language, wants, terms) => {
+  const question = readQuestion(text);
+  expect(question).toMatchObject({ language, wants });
+  expect(question.terms.map((term) => term.text)).toEqual(expect.arrayContaining(terms));
+});
+
+test('codes and years are exact, and their parts do not count beside them', () => {
+  const terms = readQuestion('PPR-9087 的 2027 年保修').terms;
+  expect(terms.filter(({ isExact }) => isExact).map(({ text }) => text)).toEqual(['ppr9087', '2027']);
+  expect(terms.map(({ text }) => text)).not.toContain('9087');
+});
+
+test('names weigh more than words, and words for the kind of answer less', () => {
+  const weightOf = (word: string) =>
+    readQuestion('What is the price of a parcel to Norway?').terms.find(({ text }) => text === word)?.weight ?? 0;
+  expect(weightOf('norwai')).toBeGreaterThan(weightOf('parcel'));
+  expect(weightOf('parcel')).toBeGreaterThan(weightOf('price'));
+});
+
+test.each(['', '？', '你好吗', 'the of and', '怎么办'])(
+  'a question without a word of its own asks about nothing: %j',
+  (text) => {
+    expect(readQuestion(text).terms.filter(({ text: word }) => word !== '你好')).toEqual([]);
+  },
+);
+
+test('a question of any length is read in little time', () => {
+  const started = performance.now();
+  expect(readQuestion('退货运费 PPR-9087 '.repeat(100_000)).terms.length).toBeLessThanOrEqual(64);
+  expect(performance.now() - started).toBeLessThan(1000);
+});
