@@ -87,7 +87,7 @@ test('the commands of the README do what it says', async () => {
       continue;
     }
     // One shell for all, since later blocks use what earlier ones set; each must say something.
-    script.push(`echo "--- ${++count}"`, adapt(block));
+    script.push(`printf '\\n--- %s\\n' ${++count}`, adapt(block));
   }
   const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], {
     cwd: root,
@@ -96,6 +96,7 @@ test('the commands of the README do what it says', async () => {
   });
   const outputs = stdout.split(/^--- \d+$/m).slice(1);
   expect(outputs).toHaveLength(count);
+  expect(outputs.filter((output) => output.trim() === '')).toEqual([]);
   expect(count).toBeGreaterThanOrEqual(6);
   expect(stdout).toContain('[1]');
   expect(stdout).toContain('event: done');

@@ -14,6 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => mesh.mesh.close());
 
+/** For what happens soon, on a busy machine as well. */
+const patient = { timeout: 20_000, interval: 10 };
+
 const failure = async (work: Promise<unknown>): Promise<ConnectError> => {
   try {
     await work;
@@ -67,7 +70,7 @@ describe('an upload', () => {
       expect(chunk.headingPath).toEqual(['Window']);
     }
     expect(mesh.embedding.inputs).toContain('Returns\nWindow\n## Window\n\n15 days.');
-    await expect.poll(staged).toEqual([]);
+    await expect.poll(staged, patient).toEqual([]);
   });
 
   test('that breaks the order of its parts is refused, and leaves nothing', async () => {
@@ -123,10 +126,10 @@ describe('an upload', () => {
       client.ingestDocuments(endless(), await mesh.mesh.as(testPrincipal(), { signal: abort.signal })),
     );
     await sent.promise;
-    await expect.poll(() => staged().length).toBeGreaterThan(0);
+    await expect.poll(() => staged().length, patient).toBeGreaterThan(0);
     abort.abort();
     expect((await call).code).toBe(Code.Canceled);
-    await expect.poll(staged).toEqual([]);
+    await expect.poll(staged, patient).toEqual([]);
   });
 
   test('needs the role of an editor', async () => {
@@ -365,6 +368,6 @@ describe('a document too large for one message', () => {
 
 test('the backlog is on the metrics page', async () => {
   const page = () => mesh.mesh.host.metrics.registry.metrics();
-  await expect.poll(page).toContain('ai_index_job_backlog{topic="ingest"} 0');
+  await expect.poll(page, patient).toContain('ai_index_job_backlog{topic="ingest"} 0');
   expect(existsSync(join(mesh.mesh.dataDir, 'indexer', 'jobs.db'))).toBe(true);
 });

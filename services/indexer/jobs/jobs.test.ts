@@ -8,6 +8,9 @@ import { failedPrecondition, invalidArgument } from '#kit/errors.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
+/** For what happens soon, on a busy machine as well. */
+const patient = { timeout: 20_000, interval: 10 };
+
 const start = async (...args: Parameters<typeof startIndexerMesh>): Promise<IndexerMesh> => {
   const mesh = await startIndexerMesh(...args);
   onTestFinished(() => mesh.mesh.close());
@@ -61,7 +64,7 @@ describe('an outage', () => {
     mesh.index.intercept(() => {});
     await mesh.client.retryJob({ jobId: job.jobId }, await mesh.as());
     expect(await mesh.finish(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED, progress: { indexedCount: 900n } });
-    await expect.poll(() => staged(mesh)).toEqual([]);
+    await expect.poll(() => staged(mesh), patient).toEqual([]);
   });
 
   test('that trying again cannot cure ends the job at once', async () => {
@@ -113,7 +116,7 @@ describe('a cancel', () => {
     expect(job?.state).toBe(JobState.CANCELLED);
     expect(mesh.index.building()).toEqual([]);
     expect(mesh.index.live('help').size).toBe(3);
-    await expect.poll(() => staged(mesh)).toEqual([]);
+    await expect.poll(() => staged(mesh), patient).toEqual([]);
     const { text } = await mesh.client.getDocument({ corpus: 'help', documentId: 'd0' }, await mesh.as());
     expect(text).toBe('Text of 0.');
     expect((await mesh.client.cancelJob({ jobId }, await mesh.as())).job?.state).toBe(JobState.CANCELLED);

@@ -56,7 +56,7 @@ test('code stays as it is', () => {
 });
 
 test('bars of a broken table are not quoted', () => {
-  expect(textsOf('不支持资源预留。|实例大小|说明')).toEqual(['不支持资源预留。；实例大小；说明']);
+  expect(textsOf('不支持资源预留。|实例大小|说明')).toEqual(['不支持资源预留。', '实例大小；说明']);
 });
 
 test('any text gives units with something in them', () => {

@@ -30,100 +30,158 @@ const frontMatter = /^---\n(?:[\w-]{1,40}:.*\n|[ \t-].*\n){0,40}---(?:\n|$)/;
 const leadEnd = /[：:]$/;
 const questionEnd = /[？?]$/;
 
+/** A sentence, row, heading or line of code, with where it stands. */
+interface Piece {
+  raw: string;
+  /** What lies between it and the piece before. */
+  between: string;
+  /** Whether it begins a paragraph. */
+  isParagraph: boolean;
+  /** Whether it is a line by itself. */
+  isLine: boolean;
+  /** The text after it. */
+  rest: string;
+}
+
+/** What has been read so far. */
+interface Reader {
+  units: Unit[];
+  block: number;
+  heading: string;
+  /** Whether the heading is a question, which one paragraph answers. */
+  isQuestion: boolean;
+  leadIndex: number | undefined;
+  /** Lines of the code that the reader is in. */
+  code: string[] | undefined;
+  /** Names of the columns of the table that the reader is in; empty: it has none. */
+  header: string[] | undefined;
+}
+
 /** Cuts a passage's text (Markdown or plain) into units, in order. Headings, rules and front matter are never units. */
 export function readUnits(text: string): Unit[] {
-  const units: Unit[] = [];
   const source = text.replace(frontMatter, '');
-  let heading = '';
-  let isQuestion = false;
-  let block = 0;
-  let lead: number | undefined;
-  let header: string[] | undefined;
-  let code: string[] | undefined;
-  let inTable = false;
-  let lastEnd = 0;
-
-  const push = (unit: Pick<Unit, 'kind' | 'text'> & Partial<Unit>) => {
-    const text = unit.kind === 'code' ? unit.text : withoutPipes(unit.text);
-    // A step that is a question belongs to a table of contents.
-    if (!/[\p{L}\p{N}]/u.test(text) || (unit.kind === 'step' && questionEnd.test(text))) return;
-    units.push({ block, heading, leadIndex: lead, number: undefined, ...unit, text });
+  const reader: Reader = {
+    units: [],
+    block: 0,
+    heading: '',
+    isQuestion: false,
+    leadIndex: undefined,
+    code: undefined,
+    header: undefined,
   };
+  let lastEnd = 0;
   for (const { start, end } of splitSentences(source)) {
-    const raw = source.slice(start, end);
-    if (code !== undefined) {
-      if (fence.test(raw)) {
-        push({ kind: 'code', text: code.join('\n') });
-        code = undefined;
-      } else code.push(raw);
-      lastEnd = end;
-      continue;
-    }
     const between = source.slice(lastEnd, start);
-    const isParagraph = /\n[ \t]*\n/.test(between);
+    const piece: Piece = {
+      raw: source.slice(start, end),
+      between,
+      isParagraph: /\n[ \t]*\n/.test(between),
+      isLine: (start === 0 || between.includes('\n')) && (end === source.length || source[end] === '\n'),
+      rest: source.slice(end, end + 200),
+    };
     lastEnd = end;
-    if (tableLine.test(raw)) {
-      if (!inTable) {
-        block += 1;
-        inTable = true;
-        // Without a rule below it, the first line is a row like the others, with its header in its cells or none at all.
-        header = ruleBelow.test(source.slice(end)) ? cellsOf(raw) : undefined;
-        if (header === undefined) push({ kind: 'row', text: rowText([], cellsOf(raw)) });
-      } else if (!tableRule.test(raw)) push({ kind: 'row', text: rowText(header ?? [], cellsOf(raw)) });
-      continue;
+    if (
+      !readCode(reader, piece) &&
+      !readRow(reader, piece) &&
+      !readHeading(reader, piece) &&
+      !readStep(reader, piece)
+    ) {
+      readSentence(reader, piece);
     }
-    if (inTable) {
-      inTable = false;
-      block += 1;
-      lead = undefined;
-    }
-    if (fence.test(raw)) {
-      code = [];
-      block += 1;
-      continue;
-    }
-    const title = headingLine.exec(raw)?.[1] ?? boldLine.exec(raw)?.[1] ?? chineseHeading.exec(raw)?.[0];
-    if (title !== undefined) {
-      heading = toPlainText(title);
-      isQuestion = false;
-      block += 1;
-      lead = undefined;
-      continue;
-    }
-    const marker = listMarker.exec(raw);
-    const plain = toPlainText(marker === null ? raw.replace(/^[ \t]*>[ \t]?/gm, '') : raw.slice(marker[0].length));
-    if (marker !== null) {
-      const number = Number(marker[1] ?? marker[2] ?? Number.NaN);
-      push({ kind: 'step', text: plain, number: Number.isNaN(number) ? undefined : number });
-      continue;
-    }
-    const last = units.at(-1);
-    if (last?.kind === 'step' && last.block === block && /^[^\n]*$|\n[ \t]+$/.test(between)) {
-      // The step goes on: its next sentence, or a line that hangs below its marker.
-      last.text += gapAfter(last.text) + plain;
-      continue;
-    }
-    if (isParagraph || last?.kind === 'step') {
-      block += 1;
-      lead = undefined;
-    }
-    const isLine = (start === 0 || between.includes('\n')) && (end === source.length || source[end] === '\n');
-    if (questionEnd.test(plain) && isLine) {
-      heading = plain;
-      isQuestion = true;
-      lead = undefined;
-      continue;
-    }
-    // A question is answered by the paragraph below it; what comes after is about something else.
-    if (isQuestion && isParagraph && units.at(-1)?.heading === heading) {
-      heading = '';
-      isQuestion = false;
-    }
-    push({ kind: 'sentence', text: plain });
-    lead = leadEnd.test(plain) ? units.length - 1 : undefined;
   }
-  if (code !== undefined) push({ kind: 'code', text: code.join('\n') });
-  return units;
+  if (reader.code !== undefined) push(reader, { kind: 'code', text: reader.code.join('\n') });
+  return reader.units;
+}
+
+function push(reader: Reader, unit: Pick<Unit, 'kind' | 'text'> & Partial<Unit>): void {
+  const { units, block, heading, leadIndex } = reader;
+  const text = unit.kind === 'code' ? unit.text : withoutPipes(unit.text);
+  // A step that is a question belongs to a table of contents.
+  if (!/[\p{L}\p{N}]/u.test(text) || (unit.kind === 'step' && questionEnd.test(text))) return;
+  units.push({ block, heading, leadIndex, number: undefined, ...unit, text });
+}
+
+function startBlock(reader: Reader): void {
+  reader.block += 1;
+  reader.leadIndex = undefined;
+}
+
+function readCode(reader: Reader, { raw }: Piece): boolean {
+  const isFence = fence.test(raw);
+  if (reader.code === undefined) {
+    if (!isFence) return false;
+    reader.code = [];
+    reader.block += 1;
+  } else if (isFence) {
+    push(reader, { kind: 'code', text: reader.code.join('\n') });
+    reader.code = undefined;
+  } else reader.code.push(raw);
+  return true;
+}
+
+function readRow(reader: Reader, { raw, rest, isParagraph }: Piece): boolean {
+  const isRow = tableLine.test(raw);
+  if (reader.header !== undefined && (!isRow || isParagraph)) {
+    reader.header = undefined;
+    startBlock(reader);
+  }
+  if (!isRow) return false;
+  if (reader.header !== undefined) {
+    if (!tableRule.test(raw)) push(reader, { kind: 'row', text: rowText(reader.header, cellsOf(raw)) });
+    return true;
+  }
+  reader.block += 1;
+  // Without a rule below it, the first line is a row like the others, with its header in its cells or none at all.
+  const hasHeader = ruleBelow.test(rest);
+  reader.header = hasHeader ? cellsOf(raw) : [];
+  if (!hasHeader) push(reader, { kind: 'row', text: rowText([], cellsOf(raw)) });
+  return true;
+}
+
+function readHeading(reader: Reader, { raw }: Piece): boolean {
+  const title = headingLine.exec(raw)?.[1] ?? boldLine.exec(raw)?.[1] ?? chineseHeading.exec(raw)?.[0];
+  if (title === undefined) return false;
+  reader.heading = toPlainText(title);
+  reader.isQuestion = false;
+  startBlock(reader);
+  return true;
+}
+
+function readStep(reader: Reader, { raw, between }: Piece): boolean {
+  const marker = listMarker.exec(raw);
+  if (marker !== null) {
+    const number = Number(marker[1] ?? marker[2] ?? Number.NaN);
+    const text = toPlainText(raw.slice(marker[0].length));
+    push(reader, { kind: 'step', text, number: Number.isNaN(number) ? undefined : number });
+    return true;
+  }
+  const last = reader.units.at(-1);
+  if (last?.kind !== 'step' || last.block !== reader.block) return false;
+  if (/^[^\n]*$|\n[ \t]+$/.test(between)) {
+    // The step goes on: its next sentence, or a line that hangs below its marker.
+    last.text += gapAfter(last.text) + toPlainText(raw);
+    return true;
+  }
+  startBlock(reader);
+  return false;
+}
+
+function readSentence(reader: Reader, { raw, isParagraph, isLine }: Piece): void {
+  if (isParagraph) startBlock(reader);
+  const text = toPlainText(raw.replace(/^[ \t]*>[ \t]?/gm, ''));
+  if (questionEnd.test(text) && isLine) {
+    reader.heading = text;
+    reader.isQuestion = true;
+    reader.leadIndex = undefined;
+    return;
+  }
+  // A question is answered by the paragraph below it; what comes after is about something else.
+  if (reader.isQuestion && isParagraph && reader.units.at(-1)?.heading === reader.heading) {
+    reader.heading = '';
+    reader.isQuestion = false;
+  }
+  push(reader, { kind: 'sentence', text });
+  reader.leadIndex = leadEnd.test(text) ? reader.units.length - 1 : undefined;
 }
 
 /** What stands between a sentence and what follows it, as its language writes: nothing after Chinese, else a space. */
