@@ -21,8 +21,8 @@ export function findGo(): string | undefined {
 }
 
 /**
- * Installs the suite into `<root>/node_modules/.cache/conformance`, once a version. The runner is built from the Go module
- * proxy; descriptors are built from the protos in the module's source, so no schema registry is needed.
+ * Installs the suite into `<root>/node_modules/.cache/conformance`, once a version. The runner is built from its Go module,
+ * descriptors from the protos in the module's source.
  */
 export function installSuite(go: string, root: string, say: (line: string) => void): Suite {
   const folder = join(root, 'node_modules/.cache/conformance', suiteVersion);

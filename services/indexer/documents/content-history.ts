@@ -1,6 +1,17 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { Database } from '#kit/database.ts';
 import type { RecordsSchema } from '../records.ts';
 import { type ContentKey, type CorpusScope, inParts } from './document-store.ts';
+
+/** What retired contents are by the word of the index. */
+export interface Verdicts {
+  /** No version holds them: they go. */
+  dropped: readonly ContentKey[];
+  /** The live version holds them after all: others of their documents are the retired ones. */
+  live: readonly ContentKey[];
+  /** A version that can become live again holds them: they are looked at again some publishes later. */
+  kept: readonly ContentKey[];
+}
 
 /**
  * Which contents a job brought, and which are not live any more: a content is dropped once no version that can become live
@@ -17,8 +28,8 @@ export interface ContentHistory {
   listRetired(scope: CorpusScope, keptVersions: number, limit: number): Promise<ContentKey[]>;
   /** Versions that were published last, the newest first. */
   listVersions(scope: CorpusScope, limit: number): Promise<bigint[]>;
-  /** Drops contents, or puts them back among the live ones. */
-  resolve(scope: CorpusScope, dropped: readonly ContentKey[], held: readonly ContentKey[]): Promise<void>;
+  /** Takes note of what retired contents turned out to be. */
+  resolve(scope: CorpusScope, verdicts: Verdicts): Promise<void>;
 }
 
 /** The history in the records database. */
@@ -34,8 +45,6 @@ export function createContentHistory(db: Database<RecordsSchema>): ContentHistor
       .executeTakeFirst();
     return row?.ordinal ?? 0;
   };
-  const contents = <T extends ContentKey>(part: readonly T[]) =>
-    part.map(({ documentId, contentHash }) => [documentId, contentHash] as const);
 
   return {
     settle: ({ tenant, corpus }, jobId, version) =>
@@ -136,39 +145,47 @@ export function createContentHistory(db: Database<RecordsSchema>): ContentHistor
       return rows.map((row) => BigInt(row.version));
     },
 
-    resolve: ({ tenant, corpus }, dropped, held) =>
+    resolve: (scope, { dropped, live, kept }) =>
       db.transaction().execute(async (tx) => {
+        const { tenant, corpus } = scope;
+        const ordinal = await lastOrdinal(scope, tx);
+        const retire = (contents: readonly ContentKey[], retiredAt: number | null) =>
+          tx
+            .updateTable('documents')
+            .set({ retired_at: retiredAt })
+            .where('tenant', '=', tenant)
+            .where('corpus', '=', corpus)
+            .where((eb) => eb(eb.refTuple('document_id', 'content_hash'), 'in', tuples(eb, contents)))
+            .execute();
         for (const part of inParts(dropped)) {
           for (const table of ['documents', 'document_groups'] as const) {
             await tx
               .deleteFrom(table)
               .where('tenant', '=', tenant)
               .where('corpus', '=', corpus)
-              .where((eb) =>
-                eb(
-                  eb.refTuple('document_id', 'content_hash'),
-                  'in',
-                  contents(part).map(([id, hash]) => eb.tuple(id, hash)),
-                ),
-              )
+              .where((eb) => eb(eb.refTuple('document_id', 'content_hash'), 'in', tuples(eb, part)))
               .execute();
           }
         }
-        for (const part of inParts(held)) {
+        for (const part of inParts(kept)) await retire(part, ordinal);
+        for (const part of inParts(live)) {
+          const ids = part.map(({ documentId }) => documentId);
           await tx
             .updateTable('documents')
-            .set({ retired_at: null })
+            .set({ retired_at: ordinal })
             .where('tenant', '=', tenant)
             .where('corpus', '=', corpus)
-            .where((eb) =>
-              eb(
-                eb.refTuple('document_id', 'content_hash'),
-                'in',
-                contents(part).map(([id, hash]) => eb.tuple(id, hash)),
-              ),
-            )
+            .where('document_id', 'in', ids)
+            .where('retired_at', 'is', null)
             .execute();
+          await retire(part, null);
         }
       }),
   };
+}
+
+type Columns = ExpressionBuilder<RecordsSchema, 'documents' | 'document_groups'>;
+
+function tuples(eb: Pick<Columns, 'tuple'>, contents: readonly ContentKey[]) {
+  return contents.map(({ documentId, contentHash }) => eb.tuple(documentId, contentHash));
 }

@@ -4,6 +4,8 @@ import type { IndexClient } from './index-client.ts';
 
 const contentsMax = 1000;
 const roundsMax = 50;
+/** Versions that may have been rolled back and dropped between those that are kept. */
+const rolledBackMax = 8;
 
 /** Drops texts that no version can need any more. The index says what its versions hold: a rollback may have changed that. */
 export async function pruneContents(
@@ -15,13 +17,18 @@ export async function pruneContents(
     const retired = await history.listRetired(scope, keptVersions, contentsMax);
     if (retired.length === 0) return;
     const ids = [...new Set(retired.map(({ documentId }) => documentId))];
+    const liveHashes = await index.hashes(0n, ids);
     const held = new Set<string>();
-    for (const version of [0n, ...(await history.listVersions(scope, keptVersions))]) {
+    for (const version of await history.listVersions(scope, keptVersions + rolledBackMax)) {
       for (const [documentId, hash] of await index.hashesIfKept(version, ids)) held.add(keyOf(documentId, hash));
     }
+    const isLive = ({ documentId, contentHash }: ContentKey) => liveHashes.get(documentId) === contentHash;
     const isHeld = ({ documentId, contentHash }: ContentKey) => held.has(keyOf(documentId, contentHash));
-    const dropped = retired.filter((content) => !isHeld(content));
-    await history.resolve(scope, dropped, retired.filter(isHeld));
+    await history.resolve(scope, {
+      dropped: retired.filter((content) => !isLive(content) && !isHeld(content)),
+      live: retired.filter(isLive),
+      kept: retired.filter((content) => !isLive(content) && isHeld(content)),
+    });
   }
 }
 

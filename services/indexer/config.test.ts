@@ -1,0 +1,41 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import { startTestMesh } from '#kit/testing.ts';
+import { readConfig } from './config.ts';
+import { indexer } from './index.ts';
+import { createEmbeddingStandIn } from './testing/embedding-stand-in.ts';
+import { createIndexStandIn } from './testing/index-stand-in.ts';
+
+const read = (init: MessageInitShape<typeof ConfigSchema> = {}) => readConfig(create(ConfigSchema, init));
+
+test('an empty configuration gives the defaults of the contract', () => {
+  expect(read()).toEqual({
+    maxRunningJobs: 1,
+    maxFileBytes: 64 << 20,
+    maxUploadBytes: 4 * 2 ** 30,
+    chunkTokens: 320,
+    chunkOverlapTokens: 40,
+    maxAttempts: 5,
+    leaseMs: 10_000,
+    keptVersions: 3,
+  });
+  expect(read({ indexer: { chunkOverlapTokens: 0 }, retrieval: { keptVersions: 0 } })).toMatchObject({
+    chunkOverlapTokens: 0,
+    keptVersions: 1,
+  });
+});
+
+test('values that cannot work stop the start, with their path', () => {
+  expect(() => read({ indexer: { chunkTokens: 5 } })).toThrow('indexer.chunk_tokens');
+  expect(() => read({ indexer: { chunkTokens: 60, chunkOverlapTokens: 40 } })).toThrow('indexer.chunk_overlap_tokens');
+  expect(() => read({ indexer: { leaseMs: 5 } })).toThrow('indexer.lease_ms');
+});
+
+test('without the private key it refuses to start: it acts for callers who are gone', async () => {
+  const publicKey =
+    '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n';
+  const services = [indexer, createIndexStandIn().definition, createEmbeddingStandIn().definition];
+  await expect(startTestMesh(services, { config: { identity: { publicKey } } })).rejects.toThrow(ConfigError);
+});

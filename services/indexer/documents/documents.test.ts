@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Code } from '@connectrpc/connect';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { outage } from '../testing/index-stand-in.ts';
+import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
+
+/** For what happens soon, on a busy machine as well. */
+const patient = { timeout: 20_000, interval: 10 };
+
+const start = async (): Promise<IndexerMesh> => {
+  const mesh = await startIndexerMesh();
+  onTestFinished(() => mesh.mesh.close());
+  return mesh;
+};
+const sqlite = (mesh: IndexerMesh, statement: string) => {
+  const db = new DatabaseSync(join(mesh.mesh.dataDir, 'indexer', 'records.db'), { timeout: 5000 });
+  try {
+    return db.prepare(statement).all();
+  } finally {
+    db.close();
+  }
+};
+const remove = async (mesh: IndexerMesh, ...documentIds: string[]) =>
+  mesh.client.deleteDocuments({ corpus: 'help', documentIds }, await mesh.as());
+const textOf = async (mesh: IndexerMesh, documentId: string) =>
+  (await mesh.client.getDocument({ corpus: 'help', documentId }, await mesh.as())).text;
+
+describe('a deletion', () => {
+  test('is complete when it returns: in every version, in the store, and in the counts', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.jsonl': jsonl(3) });
+    await mesh.ingest({ 'a.jsonl': jsonl(3, (at) => `Newer text of ${at}.`) });
+    const deleted = await remove(mesh, 'd1', 'd2', 'd2', 'nothing');
+    expect(deleted).toMatchObject({ documentCount: 2n, revision: '3' });
+    expect([...mesh.index.live('help').keys()]).toEqual(['d0']);
+    expect(sqlite(mesh, 'SELECT DISTINCT document_id FROM documents')).toEqual([{ document_id: 'd0' }]);
+    expect(sqlite(mesh, 'SELECT DISTINCT document_id FROM document_groups')).toEqual([{ document_id: 'd0' }]);
+    expect(sqlite(mesh, 'SELECT * FROM deletions')).toEqual([]);
+    await expect(textOf(mesh, 'd1')).rejects.toMatchObject({ code: Code.NotFound });
+    expect((await mesh.client.listDocuments({ corpus: 'help' }, await mesh.as())).documents).toHaveLength(1);
+  });
+
+  test('of nothing in a corpus that does not exist deletes nothing; an empty list is refused', async () => {
+    const mesh = await start();
+    expect((await remove(mesh, 'a')).documentCount).toBe(0n);
+    await expect(remove(mesh)).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+
+  test.each([0, 1, 2])(
+    'has the last word over a job under way, wherever that is (after %i batches)',
+    async (batches) => {
+      const mesh = await start();
+      await mesh.ingest({ 'old.jsonl': jsonl(2, undefined, 'old') });
+      const reached = Promise.withResolvers<void>();
+      const gate = Promise.withResolvers<void>();
+      let calls = 0;
+      mesh.embedding.before = () => {
+        if (calls++ < batches) return;
+        reached.resolve();
+        return gate.promise;
+      };
+      const jobId = await mesh.upload({ 'a.jsonl': jsonl(600), 'old.jsonl': jsonl(2, () => 'Changed.', 'old') });
+      await reached.promise;
+      await remove(mesh, 'd0', 'd130', 'd260', 'd599', 'old1');
+      gate.resolve();
+      const job = await mesh.finish(jobId);
+      expect(job).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1 });
+      expect(mesh.index.live('help').size).toBe(600 + 2 - 5);
+      for (const documentId of ['d0', 'd130', 'd260', 'd599', 'old1']) {
+        expect(mesh.index.live('help').has(documentId)).toBe(false);
+        expect(sqlite(mesh, `SELECT * FROM documents WHERE document_id = '${documentId}'`)).toEqual([]);
+      }
+      await expect.poll(() => sqlite(mesh, 'SELECT * FROM deletions'), patient).toEqual([]);
+    },
+  );
+
+  test('does not stop a later upload from bringing the document back', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.md': 'A' });
+    await remove(mesh, 'a.md');
+    await mesh.ingest({ 'a.md': 'A' });
+    expect(await textOf(mesh, 'a.md')).toBe('A');
+  });
+
+  test('that the index could not carry out fails, and is completed as soon as it can be', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.md': 'A' });
+    mesh.index.intercept((rpc) => {
+      if (rpc === 'purge') throw outage();
+    });
+    await expect(remove(mesh, 'a.md')).rejects.toMatchObject({ code: Code.Unavailable });
+    mesh.index.intercept(() => {});
+    await expect.poll(() => mesh.index.live('help').size, patient).toBe(0);
+    await expect.poll(() => sqlite(mesh, 'SELECT * FROM documents'), patient).toEqual([]);
+  });
+});
+
+describe('texts', () => {
+  const versions = async (mesh: IndexerMesh, from: number, to: number) => {
+    for (let version = from; version <= to; version++) {
+      const job = await mesh.ingest({ 'a.md': `Text ${version}`, 'b.md': 'B' });
+      expect(job.version).toBe(BigInt(version));
+    }
+  };
+  const kept = (mesh: IndexerMesh) =>
+    sqlite(mesh, "SELECT text FROM documents WHERE document_id = 'a.md' ORDER BY text").map(({ text }) => text);
+
+  test('stay as long as a version that can become live again holds them', async () => {
+    const mesh = await start();
+    await versions(mesh, 1, 6);
+    expect(kept(mesh)).toEqual(['Text 4', 'Text 5', 'Text 6']);
+    mesh.index.rollback('help', 4n);
+    expect(await textOf(mesh, 'a.md')).toBe('Text 4');
+    const { documents } = await mesh.client.listDocuments({ corpus: 'help' }, await mesh.as());
+    expect(documents.map(({ documentId }) => documentId)).toEqual(['a.md', 'b.md']);
+  });
+
+  test('of a version that was made live again are not taken for old ones', async () => {
+    const mesh = await start();
+    await versions(mesh, 1, 3);
+    mesh.index.rollback('help', 2n);
+    for (let count = 0; count < 5; count++) {
+      await mesh.ingest({ 'b.md': `B ${count}` });
+      expect(await textOf(mesh, 'a.md')).toBe('Text 2');
+    }
+    expect(kept(mesh)).toEqual(['Text 2']);
+  });
+
+  test('of removed documents go with the last version that held them', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.md': 'A', 'b.md': 'B' });
+    await mesh.ingest({ 'b.md': 'B' }, { deleteMissing: true });
+    expect(kept(mesh)).toEqual(['A']);
+    for (let count = 0; count < 3; count++) await mesh.ingest({ 'b.md': `B ${count}` });
+    expect(kept(mesh)).toEqual([]);
+  });
+
+  test('that were lost come back with the next upload, without touching the index', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.md': 'A' });
+    sqlite(mesh, 'DELETE FROM documents');
+    await expect(textOf(mesh, 'a.md')).rejects.toMatchObject({ code: Code.NotFound });
+    const job = await mesh.ingest({ 'a.md': 'A' });
+    expect(job).toMatchObject({ version: 0n, progress: { unchangedCount: 1n } });
+    expect(await textOf(mesh, 'a.md')).toBe('A');
+  });
+});
