@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { toRpcError } from '#kit/errors.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { hasReason, toRpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import { withSpan } from '#kit/span.ts';
 import { sleep } from '#kit/streams.ts';
@@ -159,7 +160,7 @@ const finalCodes = new Set([
 ]);
 
 function mayHelp(error: unknown): boolean {
-  return !(error instanceof ConnectError && finalCodes.has(error.code));
+  return !(error instanceof ConnectError && finalCodes.has(error.code)) && !hasReason(error, ErrorReason.TOO_LARGE);
 }
 
 function messageOf(error: unknown): string {
