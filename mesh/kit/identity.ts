@@ -62,8 +62,8 @@ function readOrCreate(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Creates a signer. `lifetimeMs` is how long a token is valid. @default 120000 */
-export function createTokenSigner(privateKey: KeyObject, clock: () => number, lifetimeMs = 120_000): TokenSigner {
+/** Creates a signer. `lifetimeMs` is how long a token is valid. @default 600000: a reused token still outlives the longest rpc */
+export function createTokenSigner(privateKey: KeyObject, clock: () => number, lifetimeMs = 600_000): TokenSigner {
   // Signing costs far more than a look-up, and a principal's calls come in bursts: a token serves half of its life.
   const recent = new LRUCache<string, Promise<string>>({
     max: 10_000,

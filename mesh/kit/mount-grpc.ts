@@ -115,9 +115,13 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
     graceMs: timeoutMs === callerMs ? deadlineGraceMs : 0,
   });
   // grpc-js says 'cancelled' at the end of every call; an error with its stack is only made for one still under way.
-  (grpcCall as EventEmitter).once('cancelled', () => {
+  const onCancelled = () => {
     if (!call.aborted) call.abort(Date.now() >= deadline ? deadlineExceeded() : cancelled());
-  });
+  };
+  const events: EventEmitter = grpcCall as EventEmitter;
+  events.on('cancelled', onCancelled);
+  // grpc-js holds on to its call for a while; ours, with its messages, is let go at once.
+  call.onFinish = () => events.off('cancelled', onCancelled);
   return call;
 }
 

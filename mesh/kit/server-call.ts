@@ -32,6 +32,8 @@ export class ServerCall implements HandlerContext {
   readonly method: DescMethod;
   readonly protocolName: string;
   readonly requestMethod = 'POST';
+  /** Called once when the call is over: lets go of what holds the call. */
+  onFinish: (() => void) | undefined;
   /** The input; set before interceptors run. */
   message: unknown;
   readonly stream: boolean;
@@ -144,6 +146,8 @@ export class ServerCall implements HandlerContext {
     this.#waiter = undefined;
     this.#moreWaiters = undefined;
     this.abort(over);
+    this.onFinish?.();
+    this.onFinish = undefined;
   }
 
   /** The result of `work`, or the reason of an abort that comes first. */

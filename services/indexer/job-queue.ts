@@ -102,6 +102,8 @@ export interface Taker {
   leaseMs: number;
   /** Whether an owner is known to live no more, so that its jobs need not wait for the lease to end. */
   isGone(owner: string): boolean;
+  /** Jobs that it works on already: it never gets one twice, however late it is with its word. */
+  busy: readonly string[];
 }
 
 /** What adapters are given. */

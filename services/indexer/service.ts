@@ -91,6 +91,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
           await uploads.remove(job.jobId);
           await countBacklog();
         },
+        requeued: countBacklog,
       }),
       ...createDocumentRpcs({ ...deps, documents, deleteDocuments }),
     },

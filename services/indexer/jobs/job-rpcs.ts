@@ -17,6 +17,8 @@ export interface JobRpcDeps {
   changes: JobChanges;
   /** A job was cancelled before it ran. */
   dropped(job: JobRecord): Promise<void>;
+  /** A job waits again. */
+  requeued(): Promise<void>;
 }
 
 /** Longest time between two looks at a job: one that runs elsewhere gives no word of its changes. */
@@ -31,7 +33,7 @@ type Rpcs = Pick<
 >;
 
 /** The rpcs about jobs. Each sees the jobs of the caller's tenant and no others. */
-export function createJobRpcs({ queue, failures, worker, changes, dropped }: JobRpcDeps): Rpcs {
+export function createJobRpcs({ queue, failures, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
   const find = async (jobId: string, context: HandlerContext): Promise<JobRecord> => {
     const [job] = await queue.list({ tenant: callerOf(context).tenant, jobId, limit: 1 });
     if (job === undefined) throw notFound('job', jobId);
@@ -96,6 +98,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped }: Job
 
     async retryJob({ jobId }, context) {
       const job = await queue.request(callerOf(context).tenant, jobId, 'retry');
+      await requeued();
       worker.wake();
       changes.announce(jobId);
       return { job: toJob(job) };

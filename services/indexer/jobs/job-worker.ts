@@ -42,6 +42,7 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
   const { queue, owner, leaseMs, log } = deps;
   const stopping = new AbortController();
   const running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  const taker = { owner: owner.name, leaseMs, isGone: owner.isGone };
   let wakeUp = () => {};
   let isWoken = false;
 
@@ -70,7 +71,7 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
     while (!stopping.signal.aborted) {
       try {
         while (running.size < deps.maxRunningJobs && !stopping.signal.aborted) {
-          const lease = await queue.take({ owner: owner.name, leaseMs, isGone: owner.isGone });
+          const lease = await queue.take({ ...taker, busy: [...running.keys()] });
           if (lease === undefined) break;
           start(lease);
         }

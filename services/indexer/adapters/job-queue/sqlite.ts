@@ -110,7 +110,7 @@ function createQueue(db: Kysely<Schema>, clock: () => number): JobQueue {
         .execute();
     },
 
-    take: ({ owner, leaseMs, isGone }) =>
+    take: ({ owner, leaseMs, isGone, busy }) =>
       db.transaction().execute(async (tx) => {
         const now = clock();
         const owners = await tx
@@ -119,9 +119,9 @@ function createQueue(db: Kysely<Schema>, clock: () => number): JobQueue {
           .distinct()
           .where('state', '=', JobState.RUNNING)
           .execute();
-        const gone = owners.map((row) => row.owner).filter((name) => name !== owner && isGone(name));
+        const gone = owners.map((row) => row.owner).filter((name) => name === owner || isGone(name));
         for (;;) {
-          const row = await nextRow(tx, owner, gone, now);
+          const row = await nextRow(tx, gone, busy, now);
           if (row === undefined) return undefined;
           const wasLost = row.state === JobState.RUNNING;
           if (wasLost && row.lost_count >= lostMax) {
@@ -199,8 +199,8 @@ function createQueue(db: Kysely<Schema>, clock: () => number): JobQueue {
 /** The open job whose turn it is: the first of its corpus, of the tenant that was served longest ago. */
 async function nextRow(
   tx: Transaction<Schema>,
-  owner: string,
   gone: readonly string[],
+  busy: readonly string[],
   now: number,
 ): Promise<Row | undefined> {
   return await tx
@@ -211,12 +211,11 @@ async function nextRow(
         eb.and([eb('job.state', '=', JobState.QUEUED), eb('job.due_at', '<=', now)]),
         eb.and([
           eb('job.state', '=', JobState.RUNNING),
-          // An owner that asks for work is alive: its own jobs are not up for taking, however late it is.
-          eb('job.owner', '!=', owner),
           eb.or([eb('job.lease_until', '<=', now), ...(gone.length > 0 ? [eb('job.owner', 'in', [...gone])] : [])]),
         ]),
       ]),
     )
+    .where('job.job_id', 'not in', [...busy, ''])
     .where((eb) =>
       eb.not(
         eb.exists(
