@@ -86,13 +86,13 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       await t.add();
       await t.add({ corpus: 'shop' });
       await t.add({ tenant: 'other' });
-      const first = (await t.take()) as Lease;
-      const second = (await t.take()) as Lease;
-      const third = (await t.take()) as Lease;
+      const first = (await t.take('one')) as Lease;
+      const second = (await t.take('two')) as Lease;
+      const third = (await t.take('three')) as Lease;
       expect([first, second, third].map(({ job }) => job.jobId).sort()).toEqual(['job-1', 'job-3', 'job-4']);
-      expect(await t.take()).toBeUndefined();
+      expect(await t.take('four')).toBeUndefined();
       await t.succeed([first, second, third].find(({ job }) => job.jobId === 'job-1') as Lease);
-      expect((await t.take())?.job.jobId).toBe('job-2');
+      expect((await t.take('four'))?.job.jobId).toBe('job-2');
     });
 
     test('lets tenants take turns', async () => {

@@ -38,7 +38,7 @@ export interface AttemptDeps {
 /** How often progress is written down. */
 const reportMs = 150;
 const abandonTimeoutMs = 60_000;
-const backOffMs = { first: 1000, longest: 60_000 };
+const backOff = { firstMs: 1000, factor: 4, longestMs: 60_000 };
 
 /** Runs one attempt of a leased job to its end, and writes down how it ended. Never rejects. */
 export async function runAttempt(lease: Lease, abort: AbortController, deps: AttemptDeps): Promise<void> {
@@ -168,8 +168,8 @@ function messageOf(error: unknown): string {
   return toRpcError(error).message;
 }
 
-/** Exponential, with jitter: twice as long after each attempt. */
+/** Exponential, half of it by chance: the attempts together outlast the restart of a neighbour. */
 function waitMs(attempt: number, random: () => number): number {
-  const full = Math.min(backOffMs.longest, backOffMs.first * 2 ** Math.max(0, attempt - 1));
-  return Math.round(full * (0.5 + random() / 2));
+  const fullMs = Math.min(backOff.longestMs, backOff.firstMs * backOff.factor ** Math.max(0, attempt - 1));
+  return Math.round(fullMs * (0.5 + random() / 2));
 }

@@ -21,8 +21,8 @@ export interface JobRpcDeps {
   requeued(): Promise<void>;
 }
 
-/** Longest time between two looks at a job: one that runs elsewhere gives no word of its changes. */
-const lookMs = 200;
+/** Longest time between two looks at a job: one that runs elsewhere gives no word of its changes here. */
+const lookMs = 1000;
 /** Time for a running job to stop before a cancel answers all the same. */
 const cancelWaitMs = 8000;
 const openStates: readonly JobState[] = [JobState.QUEUED, JobState.RUNNING];

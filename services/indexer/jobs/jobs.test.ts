@@ -36,7 +36,7 @@ function holdEmbedding(mesh: IndexerMesh, afterCalls = 0) {
 describe('an outage', () => {
   test('of the index or the embedding is tried again, and the job says what it waits for', async () => {
     const mesh = await start();
-    let outages = 2;
+    let outages = 1;
     mesh.index.intercept((rpc) => {
       if (rpc === 'write' && outages-- > 0) throw outage();
     });

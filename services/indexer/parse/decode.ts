@@ -5,8 +5,15 @@ import { cleanText } from './clean.ts';
 /** Largest file of a format that is read as a whole: Markdown, HTML, plain text. In bytes. */
 export const wholeFileBytesMax = 16 << 20;
 
-/** The clean text of a whole file. Throws UnreadableError where it is too large or not in the encoding that it claims. */
-export async function readText(file: SourceFile, bytes: AsyncIterable<Uint8Array>, charset?: string): Promise<string> {
+const headBytes = 2048;
+
+/** The clean text of a whole file; `charsetOf` finds the encoding that its first bytes name, where its format has that.
+ * Throws UnreadableError where it is too large or not in the encoding that it claims. */
+export async function readText(
+  file: SourceFile,
+  bytes: AsyncIterable<Uint8Array>,
+  charsetOf: (head: string) => string | undefined = () => undefined,
+): Promise<string> {
   const parts: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const part of bytes) {
@@ -19,7 +26,8 @@ export async function readText(file: SourceFile, bytes: AsyncIterable<Uint8Array
   }
   const whole = Buffer.concat(parts);
   const given = /charset\s*=\s*"?([\w-]+)/i.exec(file.mediaType)?.[1];
-  return cleanText(decode(whole, given ?? markOf(whole) ?? charset ?? 'utf-8'));
+  const head = () => charsetOf(whole.subarray(0, headBytes).toString('latin1'));
+  return cleanText(decode(whole, given ?? markOf(whole) ?? head() ?? 'utf-8'));
 }
 
 /** Bytes as text. Throws UnreadableError where they are not in that encoding. */

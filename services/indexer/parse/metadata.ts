@@ -40,7 +40,10 @@ const groupsMax = 64;
  */
 export function readMetadata(values: Readonly<Record<string, unknown>>): Metadata {
   const left = new Map<string, { name: string; value: unknown }>();
-  for (const [name, value] of Object.entries(values)) left.set(name.trim().toLowerCase(), { name: name.trim(), value });
+  for (const [given, value] of Object.entries(values)) {
+    const name = cleanLine(given);
+    left.set(name.toLowerCase(), { name, value });
+  }
   const take = (known: readonly string[]): unknown => {
     const key = known.find((name) => isGiven(left.get(name)?.value));
     if (key === undefined) return undefined;
@@ -56,7 +59,7 @@ export function readMetadata(values: Readonly<Record<string, unknown>>): Metadat
   const question = cleanLine(scalar(names.question));
   const answer = cleanText(scalar(names.text));
   const metadata: Metadata = {
-    id: scalar(names.id).trim(),
+    id: cleanLine(scalar(names.id)),
     title: title || question,
     // A question beside a title of its own is text: it must be found as well.
     text: title !== '' && question !== '' && answer.trim() !== '' ? `${question}\n${answer}` : answer,
@@ -93,7 +96,7 @@ function readGroups(value: unknown): readonly string[] | undefined {
   if (!Array.isArray(listed) || listed.length > groupsMax) throw badGroups();
   const groups = listed.map((group) => {
     if (!isScalar(group)) throw badGroups();
-    return String(group).trim();
+    return cleanLine(String(group));
   });
   const given = groups.filter((group) => group !== '');
   if (given.some((group) => group.length > 128 || group.startsWith('*'))) throw badGroups();

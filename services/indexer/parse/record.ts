@@ -1,11 +1,13 @@
 import { type Parsed, UnreadableError } from '../parser.ts';
 import { blocksOfText } from './blocks-of-text.ts';
+import { expandTables } from './expand-tables.ts';
 import { readMetadata, textNames } from './metadata.ts';
 
 /** A record of a list of documents (a row, a line) as a document. `place` names it where it has no id of its own. */
 export function parseRecord(values: Readonly<Record<string, unknown>>, place: string, line: number): Parsed {
-  const { id, title, text, url, language, groups, updatedAtMs, attributes } = readMetadata(values);
+  const { id, title, text: written, url, language, groups, updatedAtMs, attributes } = readMetadata(values);
   const documentId = id || place;
+  const text = expandTables(written);
   if (text.trim() === '') {
     const failure = new UnreadableError(`has no text: give one of ${textNames.join(', ')}`);
     return { kind: 'failure', failure: { line, reason: failure.reason, message: failure.message, documentId } };

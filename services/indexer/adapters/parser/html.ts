@@ -14,7 +14,7 @@ const parser: Parser = {
   endings: ['.html', '.htm', '.xhtml'],
   isList: false,
   async *parse(file, parts) {
-    const document = parseDocument(await readText(file, parts));
+    const document = parseDocument(await readText(file, parts, charsetOf));
     const { text, blocks } = readBlocks(document);
     const { title, url, language, updated } = readHead(document);
     const heading = blocks.find(({ kind, level }) => kind === 'heading' && level === 1)?.heading;
@@ -37,6 +37,10 @@ const parser: Parser = {
     };
   },
 };
+
+function charsetOf(head: string): string | undefined {
+  return /<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w-]+)/i.exec(head)?.[1];
+}
 
 function readBlocks(document: Document) {
   const { part, isMarked } = mainPartOf(document);

@@ -147,6 +147,11 @@ describe('HTML', () => {
     ]);
   });
 
+  test('a page in another encoding says so in its head', async () => {
+    const page = Buffer.concat([Buffer.from('<meta charset="gbk"><p>'), Buffer.from([0xc4, 0xe3, 0xba, 0xc3])]);
+    expect((await one('html', 'a.html', page)).text).toBe('你好');
+  });
+
   test('nesting of any depth is read', async () => {
     const deep = `${'<div>'.repeat(50_000)}bottom${'</div>'.repeat(50_000)}`;
     expect((await one('html', 'a.html', deep)).text).toBe('bottom');
@@ -205,6 +210,19 @@ describe('JSON Lines', () => {
     expect(lines).toMatchObject([
       { documentId: 'k-1', isPlaced: false, language: 'zh', attributes: { product: 'k', n: '3' } },
       { documentId: 'a.jsonl#3', isPlaced: true, title: 'a.jsonl#3', text: 'y' },
+    ]);
+  });
+
+  test('a table in the text becomes rows with headers, as in Markdown', async () => {
+    const text = 'Fees:\n|Zone|Fee \\| tax|\n|:---|---|\n|A|1|\n|B||\nAfter.\n|no|header|';
+    const document = await one('jsonl', 'a.jsonl', JSON.stringify({ text }));
+    expect(document.text).toBe('Fees:\n| Zone: A | Fee | tax: 1 |\n| Zone: B |\nAfter.\n|no|header|');
+    expect(document.blocks.map(({ kind }) => kind)).toEqual([
+      'paragraph',
+      'table-row',
+      'table-row',
+      'paragraph',
+      'table-row',
     ]);
   });
 

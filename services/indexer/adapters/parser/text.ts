@@ -2,6 +2,7 @@ import { defineAdapter } from '#kit/adapters.ts';
 import { blocksOfText } from '../../parse/blocks-of-text.ts';
 import { clip } from '../../parse/clean.ts';
 import { readText } from '../../parse/decode.ts';
+import { expandTables } from '../../parse/expand-tables.ts';
 import { stemOf } from '../../parse/file-name.ts';
 import type { Parser } from '../../parser.ts';
 
@@ -12,7 +13,7 @@ const parser: Parser = {
   endings: ['.txt', '.text'],
   isList: false,
   async *parse(file, parts) {
-    const text = await readText(file, parts);
+    const text = expandTables(await readText(file, parts));
     const firstLine = /\S.*/.exec(text)?.[0].trim() ?? '';
     yield {
       kind: 'document',

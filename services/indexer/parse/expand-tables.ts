@@ -1,0 +1,45 @@
+import { renderRow } from './blocks.ts';
+
+const row = /^[ \t]*\|.*\|[ \t]*$/;
+const delimiterRow = /^[ \t|:-]+$/;
+
+/**
+ * A text with its Markdown tables made plain: each row with the header of its cells, as the Markdown parser gives them. A chunk
+ * that holds the end of a long table would otherwise hold numbers that nobody can name.
+ */
+export function expandTables(text: string): string {
+  if (!text.includes('|')) return text;
+  const lines = text.split('\n');
+  const expanded: string[] = [];
+  let header: string[] | undefined;
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index] as string;
+    if (!row.test(line)) {
+      header = undefined;
+      expanded.push(line);
+    } else if (header !== undefined) {
+      const rendered = renderRow(header, cellsOf(line));
+      if (rendered !== '') expanded.push(rendered);
+    } else if (isDelimiter(lines[index + 1])) {
+      header = cellsOf(line);
+      index++;
+      // A header without rows says what it says.
+      if (!row.test(lines[index + 1] ?? '')) expanded.push(renderRow([], header));
+    } else {
+      expanded.push(line);
+    }
+  }
+  return expanded.join('\n');
+}
+
+function isDelimiter(line: string | undefined): boolean {
+  return line?.includes('-') === true && delimiterRow.test(line) && row.test(line);
+}
+
+function cellsOf(line: string): string[] {
+  return line
+    .trim()
+    .slice(1, -1)
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.replaceAll('\\|', '|').replace(/<br\s*\/?>/gi, ' '));
+}
