@@ -113,7 +113,7 @@ function chooseServices(names: string): ServiceDefinition[] {
 
 async function serve(chosen: readonly ServiceDefinition[], config: Config): Promise<void> {
   const startedAt = performance.now();
-  const log = createLogger(config.telemetry?.logLevel ?? 'info');
+  const log = createLogger(config.telemetry?.logLevel || (process.stderr.isTTY ? 'warn' : 'info'));
   const isWhole = chosen.length === services.length;
   const telemetry = startTelemetry(config.telemetry, isWhole ? 'ragmesh' : chosen.map(({ name }) => name).join('+'));
   const host = await startHost({ services: chosen, known: services, config, env, log, tracing: telemetry.recording });
