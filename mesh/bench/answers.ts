@@ -3,10 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { AskRequestSchema, AskResponseSchema, ChatService, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { EchoService, ServerStreamRequestSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { createProgress } from '../cli/progress.ts';
 import { callsPerSecond, latencies, median, percentile, type Row } from './measure.ts';
+import { createRawClient } from './raw-client.ts';
 
 // The whole mesh in a process of its own, asked through its edge, beside a bare connect-node stream.
 
@@ -37,8 +40,7 @@ export async function benchAnswers(data: string | undefined): Promise<Row[]> {
     const ready = await firstMessage(servers);
     const transport = (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '2' });
     const chat = createClient(ChatService, transport(ready.edgeUrl));
-    const bare = createClient(EchoService, transport(ready.bareUrl));
-    return [await cachedAnswers(chat, bare, ready), ...(await firstText(chat, ready))];
+    return [await cachedAnswers(chat, ready), ...(await firstText(chat, ready))];
   } finally {
     servers.disconnect();
   }
@@ -51,39 +53,33 @@ function firstMessage(servers: ChildProcess): Promise<ServersReady> {
   });
 }
 
-async function cachedAnswers(
-  chat: Client<typeof ChatService>,
-  bare: Client<typeof EchoService>,
-  ready: ServersReady,
-): Promise<Row> {
-  const options = { headers: { authorization: `Bearer ${ready.key}` } };
+async function cachedAnswers(chat: Client<typeof ChatService>, ready: ServersReady): Promise<Row> {
   const question = ready.questions[0] ?? '';
-  const shape = { messageCount: 0, textLength: 0 };
-  const ask = async () => {
-    let messageCount = 0;
-    let size = 0;
-    for await (const { event } of chat.ask({ question }, options)) {
-      messageCount++;
-      size += JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? Number(value) : value)).length;
-    }
-    Object.assign(shape, { messageCount, textLength: Math.round(size / messageCount) });
-  };
-  await ask();
-  await ask();
-  const request = { text: 'x'.repeat(shape.textLength), count: shape.messageCount };
-  const echo = async () => {
-    for await (const _ of bare.serverStream(request)) {
-      // Only the stream itself is measured.
-    }
-  };
+  const headers = { authorization: `Bearer ${ready.key}` };
+  const sizes: number[] = [];
+  for (let turn = 0; turn < 2; turn++) {
+    sizes.length = 0;
+    for await (const response of chat.ask({ question }, { headers })) sizes.push(toBinary(AskResponseSchema, response).byteLength);
+  }
+  const textLength = Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length);
+  const echo = create(ServerStreamRequestSchema, { text: 'x'.repeat(textLength), count: sizes.length });
+  const cached = createRawClient(
+    ready.edgeUrl,
+    `/${ChatService.typeName}/Ask`,
+    toBinary(AskRequestSchema, create(AskRequestSchema, { question })),
+    ready.key,
+  );
+  const bare = createRawClient(ready.bareUrl, `/${EchoService.typeName}/ServerStream`, toBinary(ServerStreamRequestSchema, echo));
   const rates = { cached: [] as number[], bare: [] as number[] };
   for (let round = 0; round < rounds; round++) {
-    rates.bare.push(await callsPerSecond(callers, seconds, echo));
-    rates.cached.push(await callsPerSecond(callers, seconds, ask));
+    rates.bare.push(await callsPerSecond(callers, seconds, bare.call));
+    rates.cached.push(await callsPerSecond(callers, seconds, cached.call));
   }
+  cached.close();
+  bare.close();
   return {
     name: 'cached answer through the edge : bare connect-node stream',
-    measured: `${Math.round(median(rates.cached))}/s and ${Math.round(median(rates.bare))}/s, ${shape.messageCount} messages of ${shape.textLength} bytes, ${callers} callers`,
+    measured: `${Math.round(median(rates.cached))}/s and ${Math.round(median(rates.bare))}/s, ${sizes.length} messages of ${textLength} bytes, ${callers} callers`,
     value: median(rates.cached.map((value, index) => value / (rates.bare[index] as number))),
     sense: '≥',
     bar: 0.7,

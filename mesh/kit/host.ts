@@ -19,10 +19,11 @@ import { lockFolder } from './folder-lock.ts';
 import { startGrpcServer } from './grpc-server.ts';
 import { createHealth } from './health.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from './identity.ts';
-import { concurrencyInterceptor } from './interceptors/concurrency.ts';
+import { concurrencyObserver } from './interceptors/concurrency.ts';
 import { identityInterceptor } from './interceptors/identity.ts';
-import { loggingInterceptor } from './interceptors/logging.ts';
-import { metricsInterceptor } from './interceptors/metrics.ts';
+import { loggingObserver } from './interceptors/logging.ts';
+import { metricsObserver } from './interceptors/metrics.ts';
+import { observing } from './interceptors/observe.ts';
 import { tracingInterceptor } from './interceptors/tracing.ts';
 import { validationInterceptor } from './interceptors/validation.ts';
 import { createInvocable, type Invocable } from './invoke.ts';
@@ -102,9 +103,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   };
 
   const common = (calls: Set<ServerCall>, maxConcurrent: number): Interceptor[] => [
-    metricsInterceptor(metrics),
-    loggingInterceptor(log),
-    concurrencyInterceptor(maxConcurrent, calls),
+    observing([metricsObserver(metrics), loggingObserver(log), concurrencyObserver(maxConcurrent, calls)]),
     identityInterceptor(verifier),
     validationInterceptor(),
   ];

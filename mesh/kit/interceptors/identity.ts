@@ -1,4 +1,5 @@
 import { Code, type Interceptor } from '@connectrpc/connect';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { principalKey } from '../context.ts';
@@ -7,12 +8,19 @@ import type { TokenVerifier } from '../identity.ts';
 import { policyOf, roleName } from '../rpc-policy.ts';
 import type { ServerCall } from '../server-call.ts';
 
+function roleMissing(method: string, role: Role) {
+  const name = roleName(role);
+  return rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, `${method} needs the role "${name}"`, {
+    metadata: { role: name },
+  });
+}
+
 /**
  * Verifies the token of each call, makes its principal known to the handler, and refuses callers without the role that
  * the contract asks for. Methods without a policy (health, reflection) are open.
  */
 export function identityInterceptor(verifier: TokenVerifier): Interceptor {
-  return (next) => async (request) => {
+  return (next) => (request) => {
     const { role } = policyOf(request.method);
     if (role === Role.UNSPECIFIED) return next(request);
     const header = (request as unknown as ServerCall).authorization;
@@ -23,16 +31,13 @@ export function identityInterceptor(verifier: TokenVerifier): Interceptor {
         'no credentials: send "authorization: Bearer <token>"',
       );
     }
-    const principal = await verifier.verify(header.replace(/^Bearer /i, ''));
-    if (!principal.roles.includes(role)) {
-      throw rpcError(
-        Code.PermissionDenied,
-        ErrorReason.ROLE_MISSING,
-        `${request.method.name} needs the role "${roleName(role)}"`,
-        { metadata: { role: roleName(role) } },
-      );
-    }
-    request.contextValues.set(principalKey, principal);
-    return next(request);
+    const admit = (principal: Principal) => {
+      if (!principal.roles.includes(role)) throw roleMissing(request.method.name, role);
+      request.contextValues.set(principalKey, principal);
+      return next(request);
+    };
+    const token = header.replace(/^Bearer /i, '');
+    const known = verifier.known(token);
+    return known === undefined ? verifier.verify(token).then(admit) : admit(known);
   };
 }

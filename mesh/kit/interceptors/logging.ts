@@ -1,13 +1,13 @@
-import { Code, type Interceptor } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { errorInfoOf, toRpcError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { observe } from './observe.ts';
+import type { Observer } from './observe.ts';
 
 /** Logs each call as an event when it is over: bugs as errors with their cause, all else at debug. Never messages. */
-export function loggingInterceptor(log: Logger): Interceptor {
-  return (next) => async (request) => {
+export function loggingObserver(log: Logger): Observer {
+  return (request) => {
     const startedAt = performance.now();
-    return observe(next, request, (thrown) => {
+    return (thrown) => {
       const isBug = thrown !== undefined && toRpcError(thrown).code === Code.Internal;
       if (!isBug && !log.isLevelEnabled('debug')) return;
       const fields = {
@@ -19,6 +19,6 @@ export function loggingInterceptor(log: Logger): Interceptor {
       const failure = { ...fields, code: Code[error.code], reason: errorInfoOf(error)?.reason };
       if (isBug) log.error({ ...failure, err: error.cause ?? error }, 'rpc failed');
       else log.debug({ ...failure, message: error.rawMessage }, 'rpc failed');
-    });
+    };
   };
 }

@@ -1,16 +1,16 @@
-import { Code, type Interceptor } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { toRpcError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import { observe } from './observe.ts';
+import type { Observer } from './observe.ts';
 
 /** Counts each call with its code, and how long it took. */
-export function metricsInterceptor(metrics: Metrics): Interceptor {
-  return (next) => async (request) => {
+export function metricsObserver(metrics: Metrics): Observer {
+  return (request) => {
     const startedAt = performance.now();
-    return observe(next, request, (thrown) => {
+    return (thrown) => {
       const code = thrown === undefined ? 'OK' : (Code[toRpcError(thrown).code] ?? 'Unknown');
       metrics.rpcTotal.inc({ service: request.service.typeName, method: request.method.name, code });
       metrics.rpcMs.observe({ service: request.service.typeName }, performance.now() - startedAt);
-    });
+    };
   };
 }

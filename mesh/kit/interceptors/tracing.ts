@@ -1,7 +1,7 @@
 import type { Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect';
 import { type Context, context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { toRpcError } from '../errors.ts';
-import { observe } from './observe.ts';
+import { observing } from './observe.ts';
 
 const tracer = trace.getTracer('ragmesh');
 
@@ -18,16 +18,15 @@ export function tracingInterceptor(): Interceptor {
     const clientContext = trace.setSpan(context.active(), client);
     const server = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, clientContext);
     const inner = trace.setSpan(clientContext, server);
-    const response = await context.with(inner, () =>
-      observe(next, request, (thrown) => {
-        const code = thrown === undefined ? 0 : toRpcError(thrown).code;
-        for (const span of [server, client]) {
-          span.setAttribute('rpc.grpc.status_code', code);
-          if (code !== 0) span.setStatus({ code: SpanStatusCode.ERROR });
-          span.end();
-        }
-      }),
-    );
+    const ended = (thrown: unknown) => {
+      const code = thrown === undefined ? 0 : toRpcError(thrown).code;
+      for (const span of [server, client]) {
+        span.setAttribute('rpc.grpc.status_code', code);
+        if (code !== 0) span.setStatus({ code: SpanStatusCode.ERROR });
+        span.end();
+      }
+    };
+    const response = await context.with(inner, () => observing([() => ended])(next)(request));
     return inContext(response, inner);
   };
 }

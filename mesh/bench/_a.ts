@@ -1,0 +1,3 @@
+import { benchAnswers } from './answers.ts';
+import { printTable } from './measure.ts';
+printTable(await benchAnswers(undefined));
