@@ -13,7 +13,7 @@ const inlineLength = 4096;
  */
 export const adapter = defineAdapter({
   settings: {
-    dimensions: { type: 'number', default: 384, min: 64, max: 8192 },
+    dimensions: { type: 'number', default: 256, min: 64, max: 8192 },
     threads: { type: 'number', default: 2, min: 1, max: 16 },
   },
   create({ dimensions, threads }): EmbeddingModel {

@@ -1,3 +1,0 @@
-import { benchAnswers } from './answers.ts';
-import { printTable } from './measure.ts';
-printTable(await benchAnswers(undefined));
