@@ -98,7 +98,8 @@ async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Prom
   }
 }
 
-class Reply {
+/** What came of a call, for interceptors and clients. Headers are made when somebody asks; hardly anybody does. */
+export class Reply {
   readonly stream: boolean;
   message: unknown;
   readonly #call: ServerCall;

@@ -2,7 +2,7 @@ import { create, type DescMessage, type DescMethod, type Message, type MessageIn
 import { Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, rpcError } from './errors.ts';
-import type { Invocable } from './invoke.ts';
+import { type Invocable, Reply } from './invoke.ts';
 import { timeoutOf } from './rpc-policy.ts';
 import { ServerCall } from './server-call.ts';
 
@@ -30,7 +30,7 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
       const detach = follow(call, signal);
       try {
         const message = await invocable.unary(call, whole(method.input, input));
-        return new LocalResponse(call, false, message) as never;
+        return new Reply(call, message) as never;
       } finally {
         detach?.();
       }
@@ -43,33 +43,9 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
       // As on a wire, response headers are there with the first message and not before.
       const first = output.next();
       await first.then(undefined, () => {});
-      return new LocalResponse(call, true, relay(first, output, call, detach)) as never;
+      return new Reply(call, relay(first, output, call, detach)) as never;
     },
   };
-}
-
-// Headers are made when somebody asks; hardly anybody does.
-class LocalResponse {
-  readonly stream: boolean;
-  readonly message: unknown;
-  readonly #call: ServerCall;
-  constructor(call: ServerCall, stream: boolean, message: unknown) {
-    this.#call = call;
-    this.stream = stream;
-    this.message = message;
-  }
-  get method() {
-    return this.#call.method;
-  }
-  get service() {
-    return this.#call.service;
-  }
-  get header() {
-    return this.#call.responseHeader;
-  }
-  get trailer() {
-    return this.#call.responseTrailer;
-  }
 }
 
 function openCall(

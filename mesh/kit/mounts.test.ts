@@ -1,19 +1,46 @@
-import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
+import { createServer, type Http2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { type CallOptions, type Client, Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { createClient } from './client.ts';
 import { echo } from './echo.ts';
 import { errorInfoOf } from './errors.ts';
+import { createTokenVerifier, loadIdentityKeys } from './identity.ts';
+import { identityInterceptor } from './interceptors/identity.ts';
+import { validationInterceptor } from './interceptors/validation.ts';
 import { collect } from './streams.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from './testing.ts';
 
 let mesh: TestMesh;
 let options: CallOptions;
+let connected: Client<typeof EchoService>;
+let connectServer: Http2Server;
 beforeAll(async () => {
   mesh = await startTestMesh([echo]);
   options = await mesh.as();
+  connectServer = await startConnect(mesh);
+  const { port } = connectServer.address() as AddressInfo;
+  const transport = createConnectTransport({ baseUrl: `http://127.0.0.1:${port}`, httpVersion: '2' });
+  connected = createClient(EchoService, transport);
 });
-afterAll(() => mesh.close());
+afterAll(async () => {
+  connectServer.close();
+  await mesh.close();
+});
+
+/** The same implementation with the same interceptors on connect-node, as a third face. */
+async function startConnect({ dataDir }: TestMesh): Promise<Http2Server> {
+  const { impl } = await echo.create({} as never);
+  const verifier = createTokenVerifier(loadIdentityKeys(undefined, dataDir).publicKey, Date.now);
+  const interceptors = [identityInterceptor(verifier), validationInterceptor()];
+  const routes = (router: ConnectRouter) => void router.service(EchoService, impl, { interceptors });
+  const server = createServer(connectNodeAdapter({ routes }));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
 
 async function* texts(...values: string[]) {
   for (const text of values) yield { text };
@@ -29,10 +56,14 @@ const failure = async (work: Promise<unknown>): Promise<ConnectError> => {
   throw new Error('it did not fail');
 };
 
-describe.each(['grpc', 'local'] as const)('over %s', (face) => {
+describe.each(['grpc', 'local', 'connect'] as const)('over %s', (face) => {
   let client: Client<typeof EchoService>;
   beforeAll(() => {
-    client = face === 'grpc' ? mesh.grpcClient(EchoService) : mesh.client(EchoService);
+    client = {
+      grpc: () => mesh.grpcClient(EchoService),
+      local: () => mesh.client(EchoService),
+      connect: () => connected,
+    }[face]();
   });
 
   test('every kind of rpc gives its messages back', async () => {

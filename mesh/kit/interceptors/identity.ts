@@ -23,8 +23,9 @@ export function identityInterceptor(verifier: TokenVerifier): Interceptor {
   return (next) => (request) => {
     const { role } = policyOf(request.method);
     if (role === Role.UNSPECIFIED) return next(request);
-    const header = (request as unknown as ServerCall).authorization;
-    if (header === undefined) {
+    // A ServerCall gives the header without making Headers for it; a request of connect-node has only those.
+    const header = (request as unknown as ServerCall).authorization ?? request.header.get('authorization');
+    if (header === null) {
       throw rpcError(
         Code.Unauthenticated,
         ErrorReason.CREDENTIALS_MISSING,
