@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 
 /**
  * Registers what is worth knowing of the process itself, read when it is scraped. prom-client's own default set also
- * observes every garbage collection, which costs a busy server a seventh of its throughput.
+ * observes every garbage collection: work at the busiest moments, for figures that nobody here reads.
  */
 export function registerProcessMetrics(registry: Registry): void {
   const registers = [registry];
