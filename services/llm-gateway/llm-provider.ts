@@ -1,47 +1,46 @@
 import type { Language, Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { Message, Outcome, Tool } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type {
+  Message,
+  Outcome,
+  ReasoningEffort,
+  ResponseFormat,
+  Tool,
+  ToolChoice,
+} from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import type { Logger } from '#kit/log.ts';
 
-/** A provider of completions: who it is, what it can take, and one verb. */
+/** A provider of completions: what it can take, and one verb. It only translates; it never retries, waits or chooses. */
 export interface LlmProvider {
-  /** Name to call it by where the configuration gives none. */
+  /** Name of the model at the provider; the model's name for callers where the configuration gives none. */
   readonly name: string;
-  /** Longest prompt and completion together, in tokens; 0: not known. */
-  readonly contextTokens: number;
-  /** Whether it writes text of its own. One that only quotes answers questions and does no other task. */
-  readonly generative: boolean;
-  /** Whether it reads the evidence as passages. Otherwise the gateway writes it into the messages. */
-  readonly readsEvidence: boolean;
-  /** What tokens cost; undefined: no price. */
-  readonly price: Price | undefined;
-  /** How long the gateway waits for it. */
-  readonly patience: Patience;
+  /** What it can take, as far as the adapter knows; the configuration may say otherwise. */
+  readonly capabilities: LlmCapabilities;
   /**
-   * Generates one completion. `started` comes first, once the provider has taken the request; then deltas in order; then `end`,
-   * the only proof that the completion is whole; usage may come at any time, the last one counts. Throws the signal's reason
-   * where it aborts; else a ConnectError, in the middle as well as at the start. The iterator's `return` stops the provider.
+   * Generates one completion. `started` comes first, with the head of the reply; then deltas in order; then `end`, which comes from
+   * the provider's terminal event and is the only proof that the completion is over; usage may come at any time, also after the
+   * end, and the last one counts. Ends without `end` where the provider's stream did. Throws the signal's reason where it aborts;
+   * else a ProviderError, in the middle as well as at the start. The iterator's `return` and the signal stop the provider's work.
    */
   generate(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ProviderEvent>;
   /** Frees everything. */
   close(): Promise<void>;
 }
 
-/** Prices in units of the currency for a million tokens. */
-export interface Price {
-  prompt: number;
-  /** Of prompt tokens that the provider had cached. */
-  cachedPrompt: number;
-  completion: number;
-  /** ISO 4217. */
-  currency: string;
-}
-
-/** How long to wait for a provider, in milliseconds. */
-export interface Patience {
-  /** For the first delta. */
-  firstDeltaMs: number;
-  /** From one delta to the next. */
-  idleMs: number;
+/** What a provider can take. */
+export interface LlmCapabilities {
+  /** Whether it writes text of its own. One that only quotes answers questions and does no other task. */
+  readonly generative: boolean;
+  /** Whether it reads the evidence as passages. Otherwise the gateway writes it into the messages. */
+  readonly readsEvidence: boolean;
+  /** Longest prompt and completion together, in tokens; 0: not known. */
+  readonly contextTokens: number;
+  /** Longest completion, in tokens; 0: not known. */
+  readonly maxOutputTokens: number;
+  readonly tools: boolean;
+  readonly images: boolean;
+  readonly jsonSchema: boolean;
+  /** Whether it goes on from `ProviderRequest.prefix`. */
+  readonly prefill: boolean;
 }
 
 /** What a provider is asked for. */
@@ -54,31 +53,51 @@ export interface ProviderRequest {
   maxTokens: number;
   temperature: number | undefined;
   topP: number | undefined;
+  seed: bigint | undefined;
+  frequencyPenalty: number | undefined;
+  presencePenalty: number | undefined;
   stop: readonly string[];
   language: Language;
   tools: readonly Tool[];
+  toolChoice: ToolChoice | undefined;
+  parallelToolCalls: boolean | undefined;
+  responseFormat: ResponseFormat | undefined;
+  reasoningEffort: ReasoningEffort;
+  /** The beginning of the answer, which the completion goes on from without repeating it; only with `prefill`. */
+  prefix: string;
+  /** Stands for the tenant towards the provider, opaque: for cache salts and abuse reports. Never the tenant's name. */
+  tenantTag: string;
 }
 
 /** What comes from a provider. */
 export type ProviderEvent =
-  | { kind: 'started'; model: string }
+  /** `model`: as the reply names it; `warnings`: what of the request the provider cannot take and goes without. */
+  | { kind: 'started'; model: string; warnings: readonly string[] }
   | { kind: 'text'; text: string }
   | { kind: 'reasoning'; text: string }
   | { kind: 'tool-call'; index: number; id: string; name: string; argumentsJson: string }
   | { kind: 'usage'; usage: ProviderUsage }
   | { kind: 'end'; outcome: Outcome; reason: string };
 
-/** Tokens as the provider counts them: cached ones are part of the prompt, reasoning ones part of the completion. */
+/** Tokens as the provider counts them so far, cumulative. `undefined`: not told, which is not zero. */
 export interface ProviderUsage {
-  promptTokens: number;
-  completionTokens: number;
-  cachedPromptTokens: number;
-  reasoningTokens: number;
+  /** All of the prompt, with what was read from or written to a cache. */
+  promptTokens: number | undefined;
+  /** All of the completion, reasoning included. */
+  completionTokens: number | undefined;
+  /** Of the prompt: read from the provider's cache. */
+  cachedPromptTokens: number | undefined;
+  /** Of the prompt: written to the provider's cache. */
+  cacheWriteTokens: number | undefined;
+  /** Of the completion: reasoning. */
+  reasoningTokens: number | undefined;
 }
 
 /** What an adapter is given. */
 export interface LlmProviderDeps {
   log: Logger;
-  /** Where the configuration names it, for errors. */
+  /** Where the configuration names it, for errors: "llm.models[0]". */
   path: string;
+  /** Every request to the provider goes through it: it bounds the time for a connection and the number of connections. */
+  fetch: typeof globalThis.fetch;
 }

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/audit/v1/audit.proto.
  */
 export const file_ragmesh_audit_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIuQECg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSHwoNY2l0ZWRfbWFya2VycxgIIAMoDUIIukgFkgECEGQSFwoFbW9kZWwYCSABKAlCCLpIBXIDGIACEiwKBXVzYWdlGAogASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZRI+CgxkZWdyYWRhdGlvbnMYCyADKAsyHi5yYWdtZXNoLmNvbW1vbi52MS5EZWdyYWRhdGlvbkIIukgFkgECECASMgoLY2FjaGVfbGF5ZXIYDCABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DYWNoZUxheWVyEhkKCHRyYWNlX2lkGA0gASgJQge6SARyAhggEiwKCGFza2VkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1maXJzdF90ZXh0X3VzGA8gASgEEhAKCHRvdGFsX3VzGBAgASgEIoEBCgtFdmlkZW5jZVJlZhIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIPCgd2ZXJzaW9uGAQgASgEEg0KBXNjb3JlGAUgASgBIiIKDlJlY29yZFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIu4BChFRdWVyeUF1ZGl0UmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZiZWZvcmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKBHVzZXIYAyABKAlCCLpIBXIDGIABEh0KC2RvY3VtZW50X2lkGAQgASgJQgi6SAVyAxiABBIaCglhbnN3ZXJfaWQYBSABKAlCB7pIBHICGEASFwoFbGltaXQYBiABKA1CCLpIBSoDGJBOEhcKD2JlZm9yZV9zZXF1ZW5jZRgHIAEoBCJBChJRdWVyeUF1ZGl0UmVzcG9uc2USKwoFZW50cnkYASABKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLkF1ZGl0RW50cnkiwwEKCkF1ZGl0RW50cnkSEAoIc2VxdWVuY2UYASABKAQSDgoGdGVuYW50GAIgASgJEgwKBHVzZXIYAyABKAkSLwoGcmVjb3JkGAQgASgLMh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0Ei8KC3JlY29yZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1wcmV2aW91c19oYXNoGAYgASgMEgwKBGhhc2gYByABKAwiFAoSVmVyaWZ5Q2hhaW5SZXF1ZXN0IlYKE1ZlcmlmeUNoYWluUmVzcG9uc2USEwoLZW50cnlfY291bnQYASABKAQSDgoGaW50YWN0GAIgASgIEhoKEmZpcnN0X2JhZF9zZXF1ZW5jZRgDIAEoBCJtChVHZXRVc2FnZVJlcG9ydFJlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCChZHZXRVc2FnZVJlcG9ydFJlc3BvbnNlEigKBHJvd3MYASADKAsyGi5yYWdtZXNoLmF1ZGl0LnYxLlVzYWdlUm93IrkBCghVc2FnZVJvdxILCgNkYXkYASABKAkSDQoFbW9kZWwYAiABKAkSDAoEdXNlchgDIAEoCRIUCgxhbnN3ZXJfY291bnQYBCABKAQSFAoMY2FjaGVkX2NvdW50GAUgASgEEhUKDXByb21wdF90b2tlbnMYBiABKAQSGQoRY29tcGxldGlvbl90b2tlbnMYByABKAQSEwoLY29zdF9taWNyb3MYCCABKAMSEAoIY3VycmVuY3kYCSABKAkyvwMKDEF1ZGl0U2VydmljZRJaCgZSZWNvcmQSHy5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlcXVlc3QaIC5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlc3BvbnNlIg2iuxgJCIgnEAEYASABEmwKClF1ZXJ5QXVkaXQSIy5yYWdtZXNoLmF1ZGl0LnYxLlF1ZXJ5QXVkaXRSZXF1ZXN0GiQucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADMAESbQoLVmVyaWZ5Q2hhaW4SJC5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVxdWVzdBolLnJhZ21lc2guYXVkaXQudjEuVmVyaWZ5Q2hhaW5SZXNwb25zZSIRkAIBorsYCgjgpxIQARgCIAMSdgoOR2V0VXNhZ2VSZXBvcnQSJy5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVxdWVzdBooLnJhZ21lc2guYXVkaXQudjEuR2V0VXNhZ2VSZXBvcnRSZXNwb25zZSIRkAIBorsYCgiw6gEQAhgCIANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIuQECg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSHwoNY2l0ZWRfbWFya2VycxgIIAMoDUIIukgFkgECEGQSFwoFbW9kZWwYCSABKAlCCLpIBXIDGIACEiwKBXVzYWdlGAogASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZRI+CgxkZWdyYWRhdGlvbnMYCyADKAsyHi5yYWdtZXNoLmNvbW1vbi52MS5EZWdyYWRhdGlvbkIIukgFkgECECASMgoLY2FjaGVfbGF5ZXIYDCABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DYWNoZUxheWVyEhkKCHRyYWNlX2lkGA0gASgJQge6SARyAhggEiwKCGFza2VkX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1maXJzdF90ZXh0X3VzGA8gASgEEhAKCHRvdGFsX3VzGBAgASgEIoEBCgtFdmlkZW5jZVJlZhIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIPCgd2ZXJzaW9uGAQgASgEEg0KBXNjb3JlGAUgASgBIiIKDlJlY29yZFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEIroBChJSZWNvcmRVc2FnZVJlcXVlc3QSHQoKcmVxdWVzdF9pZBgBIAEoCUIJukgGcgQQARhAEjgKBnVzYWdlcxgCIAMoCzIcLnJhZ21lc2guYXVkaXQudjEuTW9kZWxVc2FnZUIKukgHkgEECAEQQBIwCgxyZXF1ZXN0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKCHRyYWNlX2lkGAQgASgJQge6SARyAhggIngKCk1vZGVsVXNhZ2USGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAISGQoIcHJvdmlkZXIYAiABKAlCB7pIBHICGEASNAoFdXNhZ2UYAyABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlQga6SAPIAQEiJwoTUmVjb3JkVXNhZ2VSZXNwb25zZRIQCghyZWNvcmRlZBgBIAEoCCLuAQoRUXVlcnlBdWRpdFJlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCgR1c2VyGAMgASgJQgi6SAVyAxiAARIdCgtkb2N1bWVudF9pZBgEIAEoCUIIukgFcgMYgAQSGgoJYW5zd2VyX2lkGAUgASgJQge6SARyAhhAEhcKBWxpbWl0GAYgASgNQgi6SAUqAxiQThIXCg9iZWZvcmVfc2VxdWVuY2UYByABKAQiQQoSUXVlcnlBdWRpdFJlc3BvbnNlEisKBWVudHJ5GAEgASgLMhwucmFnbWVzaC5hdWRpdC52MS5BdWRpdEVudHJ5IsMBCgpBdWRpdEVudHJ5EhAKCHNlcXVlbmNlGAEgASgEEg4KBnRlbmFudBgCIAEoCRIMCgR1c2VyGAMgASgJEi8KBnJlY29yZBgEIAEoCzIfLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkUmVxdWVzdBIvCgtyZWNvcmRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcHJldmlvdXNfaGFzaBgGIAEoDBIMCgRoYXNoGAcgASgMIhQKElZlcmlmeUNoYWluUmVxdWVzdCJWChNWZXJpZnlDaGFpblJlc3BvbnNlEhMKC2VudHJ5X2NvdW50GAEgASgEEg4KBmludGFjdBgCIAEoCBIaChJmaXJzdF9iYWRfc2VxdWVuY2UYAyABKAQibQoVR2V0VXNhZ2VSZXBvcnRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoWR2V0VXNhZ2VSZXBvcnRSZXNwb25zZRIoCgRyb3dzGAEgAygLMhoucmFnbWVzaC5hdWRpdC52MS5Vc2FnZVJvdyK5AQoIVXNhZ2VSb3cSCwoDZGF5GAEgASgJEg0KBW1vZGVsGAIgASgJEgwKBHVzZXIYAyABKAkSFAoMYW5zd2VyX2NvdW50GAQgASgEEhQKDGNhY2hlZF9jb3VudBgFIAEoBBIVCg1wcm9tcHRfdG9rZW5zGAYgASgEEhkKEWNvbXBsZXRpb25fdG9rZW5zGAcgASgEEhMKC2Nvc3RfbWljcm9zGAggASgDEhAKCGN1cnJlbmN5GAkgASgJMq0ECgxBdWRpdFNlcnZpY2USWgoGUmVjb3JkEh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0GiAucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXNwb25zZSINorsYCQiIJxABGAEgARJsCgtSZWNvcmRVc2FnZRIkLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkVXNhZ2VSZXF1ZXN0GiUucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRVc2FnZVJlc3BvbnNlIhCQAgKiuxgJCIgnEAMYASABEmwKClF1ZXJ5QXVkaXQSIy5yYWdtZXNoLmF1ZGl0LnYxLlF1ZXJ5QXVkaXRSZXF1ZXN0GiQucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADMAESbQoLVmVyaWZ5Q2hhaW4SJC5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVxdWVzdBolLnJhZ21lc2guYXVkaXQudjEuVmVyaWZ5Q2hhaW5SZXNwb25zZSIRkAIBorsYCgjgpxIQARgCIAMSdgoOR2V0VXNhZ2VSZXBvcnQSJy5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVxdWVzdBooLnJhZ21lc2guYXVkaXQudjEuR2V0VXNhZ2VSZXBvcnRSZXNwb25zZSIRkAIBorsYCgiw6gEQAhgCIANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * An answer to record. Tenant and user are those of the call.
@@ -219,6 +219,104 @@ export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
   messageDesc(file_ragmesh_audit_v1_audit, 2);
 
 /**
+ * What a request to a model has cost. Tenant and user are those of the call.
+ *
+ * @generated from message ragmesh.audit.v1.RecordUsageRequest
+ */
+export type RecordUsageRequest = Message<"ragmesh.audit.v1.RecordUsageRequest"> & {
+  /**
+   * Id of the request; the key in the ledger.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * What each model that took part has counted: more than one where an attempt failed or was hedged.
+   *
+   * @generated from field: repeated ragmesh.audit.v1.ModelUsage usages = 2;
+   */
+  usages: ModelUsage[];
+
+  /**
+   * When the request came.
+   *
+   * @generated from field: google.protobuf.Timestamp requested_at = 3;
+   */
+  requestedAt?: Timestamp | undefined;
+
+  /**
+   * Trace id, 32 hex digits.
+   *
+   * @generated from field: string trace_id = 4;
+   */
+  traceId: string;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.RecordUsageRequest.
+ * Use `create(RecordUsageRequestSchema)` to create a new message.
+ */
+export const RecordUsageRequestSchema: GenMessage<RecordUsageRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 3);
+
+/**
+ * What an attempt at a model has cost.
+ *
+ * @generated from message ragmesh.audit.v1.ModelUsage
+ */
+export type ModelUsage = Message<"ragmesh.audit.v1.ModelUsage"> & {
+  /**
+   * The model, by the name that the configuration gives it.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * The adapter behind it.
+   *
+   * @generated from field: string provider = 2;
+   */
+  provider: string;
+
+  /**
+   * Tokens and money.
+   *
+   * @generated from field: ragmesh.common.v1.TokenUsage usage = 3;
+   */
+  usage?: TokenUsage | undefined;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.ModelUsage.
+ * Use `create(ModelUsageSchema)` to create a new message.
+ */
+export const ModelUsageSchema: GenMessage<ModelUsage> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 4);
+
+/**
+ * The usage is durable.
+ *
+ * @generated from message ragmesh.audit.v1.RecordUsageResponse
+ */
+export type RecordUsageResponse = Message<"ragmesh.audit.v1.RecordUsageResponse"> & {
+  /**
+   * Whether it was new.
+   *
+   * @generated from field: bool recorded = 1;
+   */
+  recorded: boolean;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.RecordUsageResponse.
+ * Use `create(RecordUsageResponseSchema)` to create a new message.
+ */
+export const RecordUsageResponseSchema: GenMessage<RecordUsageResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 5);
+
+/**
  * Which entries. All conditions must hold.
  *
  * @generated from message ragmesh.audit.v1.QueryAuditRequest
@@ -279,7 +377,7 @@ export type QueryAuditRequest = Message<"ragmesh.audit.v1.QueryAuditRequest"> & 
  * Use `create(QueryAuditRequestSchema)` to create a new message.
  */
 export const QueryAuditRequestSchema: GenMessage<QueryAuditRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 3);
+  messageDesc(file_ragmesh_audit_v1_audit, 6);
 
 /**
  * An entry.
@@ -300,7 +398,7 @@ export type QueryAuditResponse = Message<"ragmesh.audit.v1.QueryAuditResponse"> 
  * Use `create(QueryAuditResponseSchema)` to create a new message.
  */
 export const QueryAuditResponseSchema: GenMessage<QueryAuditResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 4);
+  messageDesc(file_ragmesh_audit_v1_audit, 7);
 
 /**
  * An entry of the audit.
@@ -363,7 +461,7 @@ export type AuditEntry = Message<"ragmesh.audit.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 5);
+  messageDesc(file_ragmesh_audit_v1_audit, 8);
 
 /**
  * Asks for a check of the chain.
@@ -378,7 +476,7 @@ export type VerifyChainRequest = Message<"ragmesh.audit.v1.VerifyChainRequest"> 
  * Use `create(VerifyChainRequestSchema)` to create a new message.
  */
 export const VerifyChainRequestSchema: GenMessage<VerifyChainRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 6);
+  messageDesc(file_ragmesh_audit_v1_audit, 9);
 
 /**
  * The chain was checked.
@@ -413,7 +511,7 @@ export type VerifyChainResponse = Message<"ragmesh.audit.v1.VerifyChainResponse"
  * Use `create(VerifyChainResponseSchema)` to create a new message.
  */
 export const VerifyChainResponseSchema: GenMessage<VerifyChainResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 7);
+  messageDesc(file_ragmesh_audit_v1_audit, 10);
 
 /**
  * Which usage.
@@ -441,7 +539,7 @@ export type GetUsageReportRequest = Message<"ragmesh.audit.v1.GetUsageReportRequ
  * Use `create(GetUsageReportRequestSchema)` to create a new message.
  */
 export const GetUsageReportRequestSchema: GenMessage<GetUsageReportRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 8);
+  messageDesc(file_ragmesh_audit_v1_audit, 11);
 
 /**
  * Usage.
@@ -462,7 +560,7 @@ export type GetUsageReportResponse = Message<"ragmesh.audit.v1.GetUsageReportRes
  * Use `create(GetUsageReportResponseSchema)` to create a new message.
  */
 export const GetUsageReportResponseSchema: GenMessage<GetUsageReportResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 9);
+  messageDesc(file_ragmesh_audit_v1_audit, 12);
 
 /**
  * Usage of a user with a model on a day.
@@ -539,7 +637,7 @@ export type UsageRow = Message<"ragmesh.audit.v1.UsageRow"> & {
  * Use `create(UsageRowSchema)` to create a new message.
  */
 export const UsageRowSchema: GenMessage<UsageRow> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 10);
+  messageDesc(file_ragmesh_audit_v1_audit, 13);
 
 /**
  * An append-only record of every answer, each entry chained by hash to the one before it in the tenant, and the ledger
@@ -557,6 +655,16 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof RecordRequestSchema;
     output: typeof RecordResponseSchema;
+  },
+  /**
+   * Adds what a request to a model has cost to the ledger. A second one with the same request id changes nothing.
+   *
+   * @generated from rpc ragmesh.audit.v1.AuditService.RecordUsage
+   */
+  recordUsage: {
+    methodKind: "unary";
+    input: typeof RecordUsageRequestSchema;
+    output: typeof RecordUsageResponseSchema;
   },
   /**
    * Entries of the tenant, the latest first.

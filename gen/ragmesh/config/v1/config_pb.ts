@@ -4,20 +4,22 @@
 // @generated from file ragmesh/config/v1/config.proto (package ragmesh.config.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Language } from "../../common/v1/common_pb.ts";
+import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Role } from "../../common/v1/rpc_policy_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
-import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/config/v1/config.proto.
  */
 export const file_ragmesh_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIusFCgZDb25maWcSGgoIZGF0YV9kaXIYASABKAlCCLpIBXIDGIAgEisKBGdycGMYAiABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5HcnBjQ29uZmlnEi0KBWFkbWluGAMgASgLMh4ucmFnbWVzaC5jb25maWcudjEuQWRtaW5Db25maWcSKwoEZWRnZRgEIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkVkZ2VDb25maWcSMwoIaWRlbnRpdHkYBSABKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5JZGVudGl0eUNvbmZpZxI1Cgl0ZWxlbWV0cnkYBiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5UZWxlbWV0cnlDb25maWcSRQoJYWRkcmVzc2VzGAcgAygLMigucmFnbWVzaC5jb25maWcudjEuQ29uZmlnLkFkZHJlc3Nlc0VudHJ5Qgi6SAWaAQIQQBIrCgRjaGF0GAggASgLMh0ucmFnbWVzaC5jb25maWcudjEuQ2hhdENvbmZpZxI1CglyZXRyaWV2YWwYCSABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcSNQoJZW1iZWRkaW5nGAogASgLMiIucmFnbWVzaC5jb25maWcudjEuRW1iZWRkaW5nQ29uZmlnEi8KBnJlcmFuaxgLIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLlJlcmFua0NvbmZpZxIpCgNsbG0YDCABKAsyHC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Db25maWcSLQoFY2FjaGUYDSABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5DYWNoZUNvbmZpZxIxCgdpbmRleGVyGA4gASgLMiAucmFnbWVzaC5jb25maWcudjEuSW5kZXhlckNvbmZpZxowCg5BZGRyZXNzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBCgpHcnBjQ29uZmlnEhYKBGhvc3QYASABKAlCCLpIBXIDGP8BEhwKBHBvcnQYAiABKA1CCbpIBioEGP//A0gAiAEBEiUKEW1heF9tZXNzYWdlX2J5dGVzGAMgASgNQgq6SAcqBRiAgIBAEiEKDm1heF9jb25jdXJyZW50GAQgASgNQgm6SAYqBBigjQYSGwoIZHJhaW5fbXMYBSABKA1CCbpIBioEGMDPJEIHCgVfcG9ydCJMCgtBZG1pbkNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBAUIHCgVfcG9ydCLqAgoKRWRnZUNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBARI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIeCgxjb3JzX29yaWdpbnMYBSADKAlCCLpIBZIBAhBkEi0KGnRlbmFudF9yZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgNQgm6SAYqBBjAhD0SHwoMdGVuYW50X2J1cnN0GAcgASgNQgm6SAYqBBjAhD0SKwoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNQgm6SAYqBBjAhD0SHQoKdXNlcl9idXJzdBgJIAEoDUIJukgGKgQYwIQ9QgcKBV9wb3J0IpQCCgZBcGlLZXkSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBI3CgZ0ZW5hbnQYAyABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIWCgR1c2VyGAQgASgJQgi6SAVyAxiAARIZCgZncm91cHMYBSADKAlCCbpIBpIBAxCAAhIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvUBCglKd3RDb25maWcSGAoGaXNzdWVyGAEgASgJQgi6SAVyAxiAEBIaCghhdWRpZW5jZRgCIAEoCUIIukgFcgMYgAISGgoIandrc191cmwYAyABKAlCCLpIBXIDGIAQEh0KCnB1YmxpY19rZXkYBCABKAlCCbpIBnIEGICAARIYCgZzZWNyZXQYBSABKAlCCLpIBXIDGIAgEh4KDHRlbmFudF9jbGFpbRgGIAEoCUIIukgFcgMYgAESHgoMZ3JvdXBzX2NsYWltGAcgASgJQgi6SAVyAxiAARIdCgtyb2xlc19jbGFpbRgIIAEoCUIIukgFcgMYgAEiTwoOSWRlbnRpdHlDb25maWcSHgoLcHJpdmF0ZV9rZXkYASABKAlCCbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEiugEKD1RlbGVtZXRyeUNvbmZpZxJBCglsb2dfbGV2ZWwYASABKAlCLrpIK3IpMideKHx0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMgoMc2FtcGxlX3JhdGlvGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBQg8KDV9zYW1wbGVfcmF0aW8ifAoNQWRhcHRlckNvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QipAIKCkNoYXRDb25maWcSHgoLc3lzdGVtX3RleHQYASABKAlCCbpIBnIEGICAAhInChRwcm9tcHRfYnVkZ2V0X3Rva2VucxgCIAEoDUIJukgGKgQYwIQ9EiMKDWhpc3RvcnlfdHVybnMYAyABKA1CB7pIBCoCGGRIAIgBARIoChVtYXhfY29tcGxldGlvbl90b2tlbnMYBCABKA1CCbpIBioEGKCNBhImChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNQgm6SAYqBBjAzyQSIwoQY2FjaGVfdGltZW91dF9tcxgGIAEoDUIJukgGKgQYwM8kEh8KDHNlc3Npb25fZGF5cxgHIAEoDUIJukgGKgQYlJ0CQhAKDl9oaXN0b3J5X3R1cm5zIqUDCg9SZXRyaWV2YWxDb25maWcSNgoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxI3Cg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIrCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIcCgpjYW5kaWRhdGVzGAQgASgNQgi6SAUqAxjoBxIjChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDUIIukgFKgMY6AcSIQoObGVnX3RpbWVvdXRfbXMYBiABKA1CCbpIBioEGMDPJBIkChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDUIJukgGKgQYwM8kEiMKDWtlcHRfdmVyc2lvbnMYCCABKA1CB7pIBCoCGGRIAYgBARIfCg5yZWFkZXJfdGhyZWFkcxgJIAEoDUIHukgEKgIYQEIQCg5fdmVjdG9yX3dlaWdodEIQCg5fa2VwdF92ZXJzaW9ucyJNCg9FbWJlZGRpbmdDb25maWcSOgoGbW9kZWxzGAEgAygLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IIukgFkgECECAiSgoMUmVyYW5rQ29uZmlnEjoKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCCLpIBZIBAhAgIkgKCUxsbUNvbmZpZxI7CgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgm6SAaSAQMQgAEiiwEKC0NhY2hlQ29uZmlnEiIKDG1lbW9yeV9ieXRlcxgBIAEoBEIMukgJMgcYgICAgIACEhUKDWR1cmFibGVfYnl0ZXMYAiABKAQSHwoLdHRsX3NlY29uZHMYAyABKA1CCrpIByoFGIDnhA8SFAoHZW5hYmxlZBgEIAEoCEgAiAEBQgoKCF9lbmFibGVkIocCCg1JbmRleGVyQ29uZmlnEiEKEG1heF9ydW5uaW5nX2pvYnMYASABKA1CB7pIBCoCGEASFgoObWF4X2ZpbGVfYnl0ZXMYAiABKAQSGAoQbWF4X3VwbG9hZF9ieXRlcxgDIAEoBBIeCgxjaHVua190b2tlbnMYBCABKA1CCLpIBSoDGIBAEisKFGNodW5rX292ZXJsYXBfdG9rZW5zGAUgASgNQgi6SAUqAxiACEgAiAEBEh0KDG1heF9hdHRlbXB0cxgGIAEoDUIHukgEKgIYZBIcCghsZWFzZV9tcxgHIAEoDUIKukgHKgUYgN3bAUIXChVfY2h1bmtfb3ZlcmxhcF90b2tlbnNiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIusFCgZDb25maWcSGgoIZGF0YV9kaXIYASABKAlCCLpIBXIDGIAgEisKBGdycGMYAiABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5HcnBjQ29uZmlnEi0KBWFkbWluGAMgASgLMh4ucmFnbWVzaC5jb25maWcudjEuQWRtaW5Db25maWcSKwoEZWRnZRgEIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkVkZ2VDb25maWcSMwoIaWRlbnRpdHkYBSABKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5JZGVudGl0eUNvbmZpZxI1Cgl0ZWxlbWV0cnkYBiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5UZWxlbWV0cnlDb25maWcSRQoJYWRkcmVzc2VzGAcgAygLMigucmFnbWVzaC5jb25maWcudjEuQ29uZmlnLkFkZHJlc3Nlc0VudHJ5Qgi6SAWaAQIQQBIrCgRjaGF0GAggASgLMh0ucmFnbWVzaC5jb25maWcudjEuQ2hhdENvbmZpZxI1CglyZXRyaWV2YWwYCSABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcSNQoJZW1iZWRkaW5nGAogASgLMiIucmFnbWVzaC5jb25maWcudjEuRW1iZWRkaW5nQ29uZmlnEi8KBnJlcmFuaxgLIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLlJlcmFua0NvbmZpZxIpCgNsbG0YDCABKAsyHC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Db25maWcSLQoFY2FjaGUYDSABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5DYWNoZUNvbmZpZxIxCgdpbmRleGVyGA4gASgLMiAucmFnbWVzaC5jb25maWcudjEuSW5kZXhlckNvbmZpZxowCg5BZGRyZXNzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBCgpHcnBjQ29uZmlnEhYKBGhvc3QYASABKAlCCLpIBXIDGP8BEhwKBHBvcnQYAiABKA1CCbpIBioEGP//A0gAiAEBEiUKEW1heF9tZXNzYWdlX2J5dGVzGAMgASgNQgq6SAcqBRiAgIBAEiEKDm1heF9jb25jdXJyZW50GAQgASgNQgm6SAYqBBigjQYSGwoIZHJhaW5fbXMYBSABKA1CCbpIBioEGMDPJEIHCgVfcG9ydCJMCgtBZG1pbkNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBAUIHCgVfcG9ydCLqAgoKRWRnZUNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBARI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIeCgxjb3JzX29yaWdpbnMYBSADKAlCCLpIBZIBAhBkEi0KGnRlbmFudF9yZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgNQgm6SAYqBBjAhD0SHwoMdGVuYW50X2J1cnN0GAcgASgNQgm6SAYqBBjAhD0SKwoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNQgm6SAYqBBjAhD0SHQoKdXNlcl9idXJzdBgJIAEoDUIJukgGKgQYwIQ9QgcKBV9wb3J0IpQCCgZBcGlLZXkSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBI3CgZ0ZW5hbnQYAyABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIWCgR1c2VyGAQgASgJQgi6SAVyAxiAARIZCgZncm91cHMYBSADKAlCCbpIBpIBAxCAAhIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvUBCglKd3RDb25maWcSGAoGaXNzdWVyGAEgASgJQgi6SAVyAxiAEBIaCghhdWRpZW5jZRgCIAEoCUIIukgFcgMYgAISGgoIandrc191cmwYAyABKAlCCLpIBXIDGIAQEh0KCnB1YmxpY19rZXkYBCABKAlCCbpIBnIEGICAARIYCgZzZWNyZXQYBSABKAlCCLpIBXIDGIAgEh4KDHRlbmFudF9jbGFpbRgGIAEoCUIIukgFcgMYgAESHgoMZ3JvdXBzX2NsYWltGAcgASgJQgi6SAVyAxiAARIdCgtyb2xlc19jbGFpbRgIIAEoCUIIukgFcgMYgAEiTwoOSWRlbnRpdHlDb25maWcSHgoLcHJpdmF0ZV9rZXkYASABKAlCCbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEiugEKD1RlbGVtZXRyeUNvbmZpZxJBCglsb2dfbGV2ZWwYASABKAlCLrpIK3IpMideKHx0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMgoMc2FtcGxlX3JhdGlvGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBQg8KDV9zYW1wbGVfcmF0aW8ifAoNQWRhcHRlckNvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QipAIKCkNoYXRDb25maWcSHgoLc3lzdGVtX3RleHQYASABKAlCCbpIBnIEGICAAhInChRwcm9tcHRfYnVkZ2V0X3Rva2VucxgCIAEoDUIJukgGKgQYwIQ9EiMKDWhpc3RvcnlfdHVybnMYAyABKA1CB7pIBCoCGGRIAIgBARIoChVtYXhfY29tcGxldGlvbl90b2tlbnMYBCABKA1CCbpIBioEGKCNBhImChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNQgm6SAYqBBjAzyQSIwoQY2FjaGVfdGltZW91dF9tcxgGIAEoDUIJukgGKgQYwM8kEh8KDHNlc3Npb25fZGF5cxgHIAEoDUIJukgGKgQYlJ0CQhAKDl9oaXN0b3J5X3R1cm5zIqUDCg9SZXRyaWV2YWxDb25maWcSNgoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxI3Cg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIrCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIcCgpjYW5kaWRhdGVzGAQgASgNQgi6SAUqAxjoBxIjChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDUIIukgFKgMY6AcSIQoObGVnX3RpbWVvdXRfbXMYBiABKA1CCbpIBioEGMDPJBIkChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDUIJukgGKgQYwM8kEiMKDWtlcHRfdmVyc2lvbnMYCCABKA1CB7pIBCoCGGRIAYgBARIfCg5yZWFkZXJfdGhyZWFkcxgJIAEoDUIHukgEKgIYQEIQCg5fdmVjdG9yX3dlaWdodEIQCg5fa2VwdF92ZXJzaW9ucyJNCg9FbWJlZGRpbmdDb25maWcSOgoGbW9kZWxzGAEgAygLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IIukgFkgECECAiSgoMUmVyYW5rQ29uZmlnEjoKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCCLpIBZIBAhAgIsIDCglMbG1Db25maWcSPAoGbW9kZWxzGAEgAygLMiEucmFnbWVzaC5jb25maWcudjEuTGxtTW9kZWxDb25maWdCCbpIBpIBAxCAARI8CgZyb3V0ZXMYAiADKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5MbG1Sb3V0ZUNvbmZpZ0IJukgGkgEDEIABEh0KDG1heF9hdHRlbXB0cxgDIAEoDUIHukgEKgIYIBIwCgh0aW1lb3V0cxgEIAEoCzIeLnJhZ21lc2guY29uZmlnLnYxLkxsbVRpbWVvdXRzEjQKB2JyZWFrZXIYBSABKAsyIy5yYWdtZXNoLmNvbmZpZy52MS5MbG1CcmVha2VyQ29uZmlnEjQKB2hlZGdpbmcYBiABKAsyIy5yYWdtZXNoLmNvbmZpZy52MS5MbG1IZWRnaW5nQ29uZmlnEjIKBmxpbWl0cxgHIAEoCzIiLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0c0NvbmZpZxIwCgZwcmljZXMYCCABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5MbG1QcmljZVRhYmxlEhYKDnJldHJ5X2ZpbHRlcmVkGAkgASgIIvsDCg5MbG1Nb2RlbENvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSMAoIdGltZW91dHMYBCABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5MbG1UaW1lb3V0cxIYCgZ3ZWlnaHQYBSABKA1CCLpIBSoDGJBOEiIKDmNvbnRleHRfdG9rZW5zGAYgASgNQgq6SAcqBRiAwtcvEiUKEW1heF9vdXRwdXRfdG9rZW5zGAcgASgNQgq6SAcqBRiAreIEEhIKBXRvb2xzGAggASgISACIAQESEwoGaW1hZ2VzGAkgASgISAGIAQESGAoLanNvbl9zY2hlbWEYCiABKAhIAogBARIUCgdwcmVmaWxsGAsgASgISAOIAQESOAoJbGFuZ3VhZ2VzGAwgAygOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2VCCLpIBZIBAhAQEiEKDm1heF9jb25jdXJyZW50GA0gASgNQgm6SAYqBBigjQZCCAoGX3Rvb2xzQgkKB19pbWFnZXNCDgoMX2pzb25fc2NoZW1hQgoKCF9wcmVmaWxsIqgBCgtMbG1UaW1lb3V0cxIdCgpjb25uZWN0X21zGAEgASgNQgm6SAYqBBjAzyQSHQoKaGVhZGVyc19tcxgCIAEoDUIJukgGKgQYwM8kEiEKDmZpcnN0X3Rva2VuX21zGAMgASgNQgm6SAYqBBjAzyQSGgoHaWRsZV9tcxgEIAEoDUIJukgGKgQYwM8kEhwKCHRvdGFsX21zGAUgASgNQgq6SAcqBRiA3dsBIrYBCg5MbG1Sb3V0ZUNvbmZpZxIYCgRuYW1lGAEgASgJQgq6SAdyBRABGIACEhoKBm1vZGVscxgCIAMoCUIKukgHkgEECAEQIBI5CgVvcmRlchgDIAEoDjIgLnJhZ21lc2guY29uZmlnLnYxLkxsbVJvdXRlT3JkZXJCCLpIBYIBAhABEjMKBXRhc2tzGAQgAygOMhoucmFnbWVzaC5jb25maWcudjEuTGxtVGFza0IIukgFkgECEAgiSwoQTGxtQnJlYWtlckNvbmZpZxIaCghmYWlsdXJlcxgBIAEoDUIIukgFKgMY6AcSGwoHb3Blbl9tcxgCIAEoDUIKukgHKgUYgN3bASJmChBMbG1IZWRnaW5nQ29uZmlnEhsKCGRlbGF5X21zGAEgASgNQgm6SAYqBBjAzyQSJwoJbWF4X3NoYXJlGAIgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBAUIMCgpfbWF4X3NoYXJlIpcECg9MbG1MaW1pdHNDb25maWcSLwoFc3RvcmUYASABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnEjMKDmRlZmF1bHRfdGVuYW50GAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQSTAoHdGVuYW50cxgDIAMoCzIvLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0c0NvbmZpZy5UZW5hbnRzRW50cnlCCrpIB5oBBBCgjQYSMAoLZGVmYXVsdF9rZXkYBCABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdBJGCgRrZXlzGAUgAygLMiwucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXRzQ29uZmlnLktleXNFbnRyeUIKukgHmgEEEKCNBhIdCgpxdWV1ZV9zaXplGAYgASgNQgm6SAYqBBigjQYSIAoNcXVldWVfd2FpdF9tcxgHIAEoDUIJukgGKgQYwM8kGksKDFRlbmFudHNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdDoCOAEaSAoJS2V5c0VudHJ5EgsKA2tleRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0OgI4ASKWAQoITGxtTGltaXQSGwoTcmVxdWVzdHNfcGVyX21pbnV0ZRgBIAEoBBIZChF0b2tlbnNfcGVyX21pbnV0ZRgCIAEoBBIbChNjb3N0X21pY3Jvc19wZXJfZGF5GAMgASgEEh0KFWNvc3RfbWljcm9zX3Blcl9tb250aBgEIAEoBBIWCg5tYXhfY29uY3VycmVudBgFIAEoDSKJAQoNTGxtUHJpY2VUYWJsZRIYCgd2ZXJzaW9uGAEgASgJQge6SARyAhhAEiYKCGN1cnJlbmN5GAIgASgJQhS6SBFyDzINXihbQS1aXXszfSk/JBI2CgZwcmljZXMYAyADKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MbG1QcmljZUIJukgGkgEDEOgHIoUCCghMbG1QcmljZRIZCgVtb2RlbBgBIAEoCUIKukgHcgUQARiAAhInCgZwcm9tcHQYAiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEisKCmNvbXBsZXRpb24YAyABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEjMKDWNhY2hlZF9wcm9tcHQYBCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASACIAQESMQoLY2FjaGVfd3JpdGUYBSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAGIAQFCEAoOX2NhY2hlZF9wcm9tcHRCDgoMX2NhY2hlX3dyaXRlIosBCgtDYWNoZUNvbmZpZxIiCgxtZW1vcnlfYnl0ZXMYASABKARCDLpICTIHGICAgICAAhIVCg1kdXJhYmxlX2J5dGVzGAIgASgEEh8KC3R0bF9zZWNvbmRzGAMgASgNQgq6SAcqBRiA54QPEhQKB2VuYWJsZWQYBCABKAhIAIgBAUIKCghfZW5hYmxlZCKHAgoNSW5kZXhlckNvbmZpZxIhChBtYXhfcnVubmluZ19qb2JzGAEgASgNQge6SAQqAhhAEhYKDm1heF9maWxlX2J5dGVzGAIgASgEEhgKEG1heF91cGxvYWRfYnl0ZXMYAyABKAQSHgoMY2h1bmtfdG9rZW5zGAQgASgNQgi6SAUqAxiAQBIrChRjaHVua19vdmVybGFwX3Rva2VucxgFIAEoDUIIukgFKgMYgAhIAIgBARIdCgxtYXhfYXR0ZW1wdHMYBiABKA1CB7pIBCoCGGQSHAoIbGVhc2VfbXMYByABKA1CCrpIByoFGIDd2wFCFwoVX2NodW5rX292ZXJsYXBfdG9rZW5zKssBCg1MbG1Sb3V0ZU9yZGVyEh8KG0xMTV9ST1VURV9PUkRFUl9VTlNQRUNJRklFRBAAEhoKFkxMTV9ST1VURV9PUkRFUl9MSVNURUQQARIcChhMTE1fUk9VVEVfT1JERVJfV0VJR0hURUQQAhIhCh1MTE1fUk9VVEVfT1JERVJfTEVBU1RfTEFURU5DWRADEh4KGkxMTV9ST1VURV9PUkRFUl9MRUFTVF9MT0FEEAQSHAoYTExNX1JPVVRFX09SREVSX0NIRUFQRVNUEAUqYgoHTGxtVGFzaxIYChRMTE1fVEFTS19VTlNQRUNJRklFRBAAEhMKD0xMTV9UQVNLX0FOU1dFUhABEhQKEExMTV9UQVNLX1JFV1JJVEUQAhISCg5MTE1fVEFTS19ST1VURRADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * The whole file. Every field has a default: an empty file runs the embedded defaults. `${NAME}` in a string is
@@ -708,9 +710,65 @@ export type LlmConfig = Message<"ragmesh.config.v1.LlmConfig"> & {
   /**
    * The models; the first one is the default. Default: one for each key found in the environment, then extractive.
    *
-   * @generated from field: repeated ragmesh.config.v1.AdapterConfig models = 1;
+   * @generated from field: repeated ragmesh.config.v1.LlmModelConfig models = 1;
    */
-  models: AdapterConfig[];
+  models: LlmModelConfig[];
+
+  /**
+   * Names that stand for several models; a caller names a route as it names a model.
+   *
+   * @generated from field: repeated ragmesh.config.v1.LlmRouteConfig routes = 2;
+   */
+  routes: LlmRouteConfig[];
+
+  /**
+   * Attempts of a request at all its targets together, the first one included. Default 4.
+   *
+   * @generated from field: uint32 max_attempts = 3;
+   */
+  maxAttempts: number;
+
+  /**
+   * Waits for models that set none of their own.
+   *
+   * @generated from field: ragmesh.config.v1.LlmTimeouts timeouts = 4;
+   */
+  timeouts?: LlmTimeouts | undefined;
+
+  /**
+   * When a model is left alone for a while.
+   *
+   * @generated from field: ragmesh.config.v1.LlmBreakerConfig breaker = 5;
+   */
+  breaker?: LlmBreakerConfig | undefined;
+
+  /**
+   * Second attempts beside slow first ones. Default: none.
+   *
+   * @generated from field: ragmesh.config.v1.LlmHedgingConfig hedging = 6;
+   */
+  hedging?: LlmHedgingConfig | undefined;
+
+  /**
+   * Limits of tenants and keys. Default: none.
+   *
+   * @generated from field: ragmesh.config.v1.LlmLimitsConfig limits = 7;
+   */
+  limits?: LlmLimitsConfig | undefined;
+
+  /**
+   * What tokens cost. Default: nothing is priced.
+   *
+   * @generated from field: ragmesh.config.v1.LlmPriceTable prices = 8;
+   */
+  prices?: LlmPriceTable | undefined;
+
+  /**
+   * Whether a content filter's refusal moves on to the next target instead of being the result. Default false.
+   *
+   * @generated from field: bool retry_filtered = 9;
+   */
+  retryFiltered: boolean;
 };
 
 /**
@@ -719,6 +777,454 @@ export type LlmConfig = Message<"ragmesh.config.v1.LlmConfig"> & {
  */
 export const LlmConfigSchema: GenMessage<LlmConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 13);
+
+/**
+ * A model at a provider.
+ *
+ * @generated from message ragmesh.config.v1.LlmModelConfig
+ */
+export type LlmModelConfig = Message<"ragmesh.config.v1.LlmModelConfig"> & {
+  /**
+   * Name to call it by. Default: its name at the provider.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The adapter: name of its file without ".ts".
+   *
+   * @generated from field: string adapter = 2;
+   */
+  adapter: string;
+
+  /**
+   * Its settings, checked by the adapter.
+   *
+   * @generated from field: google.protobuf.Struct settings = 3;
+   */
+  settings?: JsonObject | undefined;
+
+  /**
+   * Waits. Default: those of the gateway.
+   *
+   * @generated from field: ragmesh.config.v1.LlmTimeouts timeouts = 4;
+   */
+  timeouts?: LlmTimeouts | undefined;
+
+  /**
+   * Share of the requests among equal targets. Default 1.
+   *
+   * @generated from field: uint32 weight = 5;
+   */
+  weight: number;
+
+  /**
+   * Longest prompt and completion together, in tokens. Default: what the adapter knows.
+   *
+   * @generated from field: uint32 context_tokens = 6;
+   */
+  contextTokens: number;
+
+  /**
+   * Longest completion, in tokens. Default: what the adapter knows.
+   *
+   * @generated from field: uint32 max_output_tokens = 7;
+   */
+  maxOutputTokens: number;
+
+  /**
+   * Whether it can call tools. Default: what the adapter knows.
+   *
+   * @generated from field: optional bool tools = 8;
+   */
+  tools?: boolean | undefined;
+
+  /**
+   * Whether it sees images. Default: what the adapter knows.
+   *
+   * @generated from field: optional bool images = 9;
+   */
+  images?: boolean | undefined;
+
+  /**
+   * Whether its completions can be held to a JSON Schema. Default: what the adapter knows.
+   *
+   * @generated from field: optional bool json_schema = 10;
+   */
+  jsonSchema?: boolean | undefined;
+
+  /**
+   * Whether it can go on from the beginning of an answer. Default: what the adapter knows.
+   *
+   * @generated from field: optional bool prefill = 11;
+   */
+  prefill?: boolean | undefined;
+
+  /**
+   * Languages that it writes well. Default: all.
+   *
+   * @generated from field: repeated ragmesh.common.v1.Language languages = 12;
+   */
+  languages: Language[];
+
+  /**
+   * Requests under way at once; more wait their turn. Default 256.
+   *
+   * @generated from field: uint32 max_concurrent = 13;
+   */
+  maxConcurrent: number;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmModelConfig.
+ * Use `create(LlmModelConfigSchema)` to create a new message.
+ */
+export const LlmModelConfigSchema: GenMessage<LlmModelConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 14);
+
+/**
+ * How long the gateway waits for a model, in milliseconds, all of it within the caller's deadline.
+ *
+ * @generated from message ragmesh.config.v1.LlmTimeouts
+ */
+export type LlmTimeouts = Message<"ragmesh.config.v1.LlmTimeouts"> & {
+  /**
+   * For a connection. Default 2000.
+   *
+   * @generated from field: uint32 connect_ms = 1;
+   */
+  connectMs: number;
+
+  /**
+   * For the head of the reply. Default 30000.
+   *
+   * @generated from field: uint32 headers_ms = 2;
+   */
+  headersMs: number;
+
+  /**
+   * For the first token of text, reasoning or a tool call, from the start. Default 30000.
+   *
+   * @generated from field: uint32 first_token_ms = 3;
+   */
+  firstTokenMs: number;
+
+  /**
+   * From one token to the next. Default 15000.
+   *
+   * @generated from field: uint32 idle_ms = 4;
+   */
+  idleMs: number;
+
+  /**
+   * For all of an attempt. Default 120000.
+   *
+   * @generated from field: uint32 total_ms = 5;
+   */
+  totalMs: number;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmTimeouts.
+ * Use `create(LlmTimeoutsSchema)` to create a new message.
+ */
+export const LlmTimeoutsSchema: GenMessage<LlmTimeouts> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 15);
+
+/**
+ * A name that stands for several models.
+ *
+ * @generated from message ragmesh.config.v1.LlmRouteConfig
+ */
+export type LlmRouteConfig = Message<"ragmesh.config.v1.LlmRouteConfig"> & {
+  /**
+   * The name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The models, by name.
+   *
+   * @generated from field: repeated string models = 2;
+   */
+  models: string[];
+
+  /**
+   * How a target is chosen of those that fit the request. Default: in order.
+   *
+   * @generated from field: ragmesh.config.v1.LlmRouteOrder order = 3;
+   */
+  order: LlmRouteOrder;
+
+  /**
+   * Tasks that take this route where the caller names no model.
+   *
+   * @generated from field: repeated ragmesh.config.v1.LlmTask tasks = 4;
+   */
+  tasks: LlmTask[];
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmRouteConfig.
+ * Use `create(LlmRouteConfigSchema)` to create a new message.
+ */
+export const LlmRouteConfigSchema: GenMessage<LlmRouteConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 16);
+
+/**
+ * When a model is left alone for a while.
+ *
+ * @generated from message ragmesh.config.v1.LlmBreakerConfig
+ */
+export type LlmBreakerConfig = Message<"ragmesh.config.v1.LlmBreakerConfig"> & {
+  /**
+   * Failures in a row that open the breaker. Default 5.
+   *
+   * @generated from field: uint32 failures = 1;
+   */
+  failures: number;
+
+  /**
+   * Time until one request may try again, in milliseconds. Default 10000.
+   *
+   * @generated from field: uint32 open_ms = 2;
+   */
+  openMs: number;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmBreakerConfig.
+ * Use `create(LlmBreakerConfigSchema)` to create a new message.
+ */
+export const LlmBreakerConfigSchema: GenMessage<LlmBreakerConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 17);
+
+/**
+ * Second attempts beside slow first ones, before the first token.
+ *
+ * @generated from message ragmesh.config.v1.LlmHedgingConfig
+ */
+export type LlmHedgingConfig = Message<"ragmesh.config.v1.LlmHedgingConfig"> & {
+  /**
+   * Time after which a second target is asked as well, in milliseconds. 0: never.
+   *
+   * @generated from field: uint32 delay_ms = 1;
+   */
+  delayMs: number;
+
+  /**
+   * Largest share of requests that may be hedged, 0 to 1. Default 0.05.
+   *
+   * @generated from field: optional float max_share = 2;
+   */
+  maxShare?: number | undefined;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmHedgingConfig.
+ * Use `create(LlmHedgingConfigSchema)` to create a new message.
+ */
+export const LlmHedgingConfigSchema: GenMessage<LlmHedgingConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 18);
+
+/**
+ * Limits of tenants and keys, reserved before a request and settled after it.
+ *
+ * @generated from message ragmesh.config.v1.LlmLimitsConfig
+ */
+export type LlmLimitsConfig = Message<"ragmesh.config.v1.LlmLimitsConfig"> & {
+  /**
+   * Where counters are kept: "memory" (this process) or "redis" (all replicas). Default: memory.
+   *
+   * @generated from field: ragmesh.config.v1.AdapterConfig store = 1;
+   */
+  store?: AdapterConfig | undefined;
+
+  /**
+   * Of each tenant that has none of its own.
+   *
+   * @generated from field: ragmesh.config.v1.LlmLimit default_tenant = 2;
+   */
+  defaultTenant?: LlmLimit | undefined;
+
+  /**
+   * By tenant.
+   *
+   * @generated from field: map<string, ragmesh.config.v1.LlmLimit> tenants = 3;
+   */
+  tenants: { [key: string]: LlmLimit };
+
+  /**
+   * Of each key (GenerateRequest.limit_key) that has none of its own.
+   *
+   * @generated from field: ragmesh.config.v1.LlmLimit default_key = 4;
+   */
+  defaultKey?: LlmLimit | undefined;
+
+  /**
+   * By key.
+   *
+   * @generated from field: map<string, ragmesh.config.v1.LlmLimit> keys = 5;
+   */
+  keys: { [key: string]: LlmLimit };
+
+  /**
+   * Requests that may wait for their turn, over all tenants. Default 1000.
+   *
+   * @generated from field: uint32 queue_size = 6;
+   */
+  queueSize: number;
+
+  /**
+   * Longest wait for a turn, in milliseconds. Default 5000.
+   *
+   * @generated from field: uint32 queue_wait_ms = 7;
+   */
+  queueWaitMs: number;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmLimitsConfig.
+ * Use `create(LlmLimitsConfigSchema)` to create a new message.
+ */
+export const LlmLimitsConfigSchema: GenMessage<LlmLimitsConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 19);
+
+/**
+ * A limit. 0: none of that kind.
+ *
+ * @generated from message ragmesh.config.v1.LlmLimit
+ */
+export type LlmLimit = Message<"ragmesh.config.v1.LlmLimit"> & {
+  /**
+   * Requests a minute.
+   *
+   * @generated from field: uint64 requests_per_minute = 1;
+   */
+  requestsPerMinute: bigint;
+
+  /**
+   * Tokens of prompts and completions a minute.
+   *
+   * @generated from field: uint64 tokens_per_minute = 2;
+   */
+  tokensPerMinute: bigint;
+
+  /**
+   * Money a day (UTC), in millionths of the price table's currency unit.
+   *
+   * @generated from field: uint64 cost_micros_per_day = 3;
+   */
+  costMicrosPerDay: bigint;
+
+  /**
+   * Money a calendar month (UTC), in millionths of the currency unit.
+   *
+   * @generated from field: uint64 cost_micros_per_month = 4;
+   */
+  costMicrosPerMonth: bigint;
+
+  /**
+   * Requests under way at once.
+   *
+   * @generated from field: uint32 max_concurrent = 5;
+   */
+  maxConcurrent: number;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmLimit.
+ * Use `create(LlmLimitSchema)` to create a new message.
+ */
+export const LlmLimitSchema: GenMessage<LlmLimit> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 20);
+
+/**
+ * What tokens cost.
+ *
+ * @generated from message ragmesh.config.v1.LlmPriceTable
+ */
+export type LlmPriceTable = Message<"ragmesh.config.v1.LlmPriceTable"> & {
+  /**
+   * Name of this edition, told with every cost: "2026-11-01".
+   *
+   * @generated from field: string version = 1;
+   */
+  version: string;
+
+  /**
+   * ISO 4217 code of all its prices.
+   *
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * Prices, each for one model.
+   *
+   * @generated from field: repeated ragmesh.config.v1.LlmPrice prices = 3;
+   */
+  prices: LlmPrice[];
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmPriceTable.
+ * Use `create(LlmPriceTableSchema)` to create a new message.
+ */
+export const LlmPriceTableSchema: GenMessage<LlmPriceTable> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 21);
+
+/**
+ * Prices of a model, in units of the currency for a million tokens.
+ *
+ * @generated from message ragmesh.config.v1.LlmPrice
+ */
+export type LlmPrice = Message<"ragmesh.config.v1.LlmPrice"> & {
+  /**
+   * Name of the model as configured.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Prompt tokens.
+   *
+   * @generated from field: double prompt = 2;
+   */
+  prompt: number;
+
+  /**
+   * Completion tokens, the reasoning ones included.
+   *
+   * @generated from field: double completion = 3;
+   */
+  completion: number;
+
+  /**
+   * Prompt tokens that the provider read from its cache. Default: as prompt.
+   *
+   * @generated from field: optional double cached_prompt = 4;
+   */
+  cachedPrompt?: number | undefined;
+
+  /**
+   * Prompt tokens that the provider wrote to its cache. Default: as prompt.
+   *
+   * @generated from field: optional double cache_write = 5;
+   */
+  cacheWrite?: number | undefined;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.LlmPrice.
+ * Use `create(LlmPriceSchema)` to create a new message.
+ */
+export const LlmPriceSchema: GenMessage<LlmPrice> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 22);
 
 /**
  * Cache.
@@ -760,7 +1266,7 @@ export type CacheConfig = Message<"ragmesh.config.v1.CacheConfig"> & {
  * Use `create(CacheConfigSchema)` to create a new message.
  */
 export const CacheConfigSchema: GenMessage<CacheConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 14);
+  messageDesc(file_ragmesh_config_v1_config, 23);
 
 /**
  * Indexer.
@@ -823,5 +1329,115 @@ export type IndexerConfig = Message<"ragmesh.config.v1.IndexerConfig"> & {
  * Use `create(IndexerConfigSchema)` to create a new message.
  */
 export const IndexerConfigSchema: GenMessage<IndexerConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 15);
+  messageDesc(file_ragmesh_config_v1_config, 24);
+
+/**
+ * How a route orders the targets that fit a request.
+ *
+ * @generated from enum ragmesh.config.v1.LlmRouteOrder
+ */
+export const LlmRouteOrder = {
+  /**
+   * The default: LLM_ROUTE_ORDER_LISTED.
+   *
+   * @generated from enum value: LLM_ROUTE_ORDER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * As they are listed.
+   *
+   * @generated from enum value: LLM_ROUTE_ORDER_LISTED = 1;
+   */
+  LISTED: 1,
+
+  /**
+   * By chance, each with its weight.
+   *
+   * @generated from enum value: LLM_ROUTE_ORDER_WEIGHTED = 2;
+   */
+  WEIGHTED: 2,
+
+  /**
+   * The one that gave its first token soonest of late.
+   *
+   * @generated from enum value: LLM_ROUTE_ORDER_LEAST_LATENCY = 3;
+   */
+  LEAST_LATENCY: 3,
+
+  /**
+   * The one with the fewest requests under way, by its weight.
+   *
+   * @generated from enum value: LLM_ROUTE_ORDER_LEAST_LOAD = 4;
+   */
+  LEAST_LOAD: 4,
+
+  /**
+   * The cheapest one by the price table.
+   *
+   * @generated from enum value: LLM_ROUTE_ORDER_CHEAPEST = 5;
+   */
+  CHEAPEST: 5,
+} as const;
+
+/**
+ * How a route orders the targets that fit a request.
+ *
+ * @generated from enum ragmesh.config.v1.LlmRouteOrder
+ */
+export type LlmRouteOrder = (typeof LlmRouteOrder)[keyof typeof LlmRouteOrder] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.config.v1.LlmRouteOrder.
+ */
+export const LlmRouteOrderSchema: GenEnum<LlmRouteOrder> = /*@__PURE__*/
+  enumDesc(file_ragmesh_config_v1_config, 0);
+
+/**
+ * What a completion is for, as ragmesh.llm.v1.Task.
+ *
+ * @generated from enum ragmesh.config.v1.LlmTask
+ */
+export const LlmTask = {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: LLM_TASK_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * An answer for a person.
+   *
+   * @generated from enum value: LLM_TASK_ANSWER = 1;
+   */
+  ANSWER: 1,
+
+  /**
+   * Making a question stand alone.
+   *
+   * @generated from enum value: LLM_TASK_REWRITE = 2;
+   */
+  REWRITE: 2,
+
+  /**
+   * Choosing a route.
+   *
+   * @generated from enum value: LLM_TASK_ROUTE = 3;
+   */
+  ROUTE: 3,
+} as const;
+
+/**
+ * What a completion is for, as ragmesh.llm.v1.Task.
+ *
+ * @generated from enum ragmesh.config.v1.LlmTask
+ */
+export type LlmTask = (typeof LlmTask)[keyof typeof LlmTask] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.config.v1.LlmTask.
+ */
+export const LlmTaskSchema: GenEnum<LlmTask> = /*@__PURE__*/
+  enumDesc(file_ragmesh_config_v1_config, 1);
 

@@ -16,7 +16,7 @@ import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/llm/v1/llm.proto.
  */
 export const file_ragmesh_llm_v1_llm: GenFile = /*@__PURE__*/
-  fileDesc("ChhyYWdtZXNoL2xsbS92MS9sbG0ucHJvdG8SDnJhZ21lc2gubGxtLnYxIqAECg9HZW5lcmF0ZVJlcXVlc3QSFwoFbW9kZWwYASABKAlCCLpIBXIDGIACEjYKCG1lc3NhZ2VzGAIgAygLMhcucmFnbWVzaC5sbG0udjEuTWVzc2FnZUILukgIkgEFCAEQ6AcSNgoIZXZpZGVuY2UYAyADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlQgi6SAWSAQIQZBIdCgptYXhfdG9rZW5zGAQgASgNQgm6SAYqBBjAhD0SKQoLdGVtcGVyYXR1cmUYBSABKAJCD7pIDAoKHQAAAEAtAAAAAEgAiAEBEiMKBXRvcF9wGAYgASgCQg+6SAwKCh0AAIA/LQAAAABIAYgBARIfCgRzdG9wGAcgAygJQhG6SA6SAQsQCCIHcgUQARiAAhItCghsYW5ndWFnZRgIIAEoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlEhsKCnJlcXVlc3RfaWQYCSABKAlCB7pIBHICGEASOgoRbWlkX3N0cmVhbV9wb2xpY3kYCiABKA4yHy5yYWdtZXNoLmxsbS52MS5NaWRTdHJlYW1Qb2xpY3kSLgoFdG9vbHMYCyADKAsyFC5yYWdtZXNoLmxsbS52MS5Ub29sQgm6SAaSAQMQgAESIgoEdGFzaxgMIAEoDjIULnJhZ21lc2gubGxtLnYxLlRhc2tCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcCKzAQoHTWVzc2FnZRI1CgRyb2xlGAEgASgOMhsucmFnbWVzaC5sbG0udjEuTWVzc2FnZVJvbGVCCrpIB4IBBBABIAASGAoEdGV4dBgCIAEoCUIKukgHcgUogICAAhI3Cgp0b29sX2NhbGxzGAMgAygLMhgucmFnbWVzaC5sbG0udjEuVG9vbENhbGxCCbpIBpIBAxCAARIeCgx0b29sX2NhbGxfaWQYBCABKAlCCLpIBXIDGIACImIKBFRvb2wSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhAEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxiAIBIiCg9wYXJhbWV0ZXJzX2pzb24YAyABKAlCCbpIBnIEKICABCJaCghUb29sQ2FsbBIUCgJpZBgBIAEoCUIIukgFcgMYgAISFQoEbmFtZRgCIAEoCUIHukgEcgIYQBIhCg5hcmd1bWVudHNfanNvbhgDIAEoCUIJukgGcgQogIBAIoMDChBHZW5lcmF0ZVJlc3BvbnNlEjIKB3N0YXJ0ZWQYASABKAsyHy5yYWdtZXNoLmxsbS52MS5HZW5lcmF0ZVN0YXJ0ZWRIABIvCgp0ZXh0X2RlbHRhGAIgASgLMhkucmFnbWVzaC5sbG0udjEuVGV4dERlbHRhSAASOQoPcmVhc29uaW5nX2RlbHRhGAMgASgLMh4ucmFnbWVzaC5sbG0udjEuUmVhc29uaW5nRGVsdGFIABI4Cg90b29sX2NhbGxfZGVsdGEYBCABKAsyHS5yYWdtZXNoLmxsbS52MS5Ub29sQ2FsbERlbHRhSAASLgoFcmVzZXQYBSABKAsyHS5yYWdtZXNoLmxsbS52MS5HZW5lcmF0ZVJlc2V0SAASLgoFdXNhZ2UYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlSAASLAoEZG9uZRgHIAEoCzIcLnJhZ21lc2gubGxtLnYxLkdlbmVyYXRlRG9uZUgAQgcKBWV2ZW50IkMKD0dlbmVyYXRlU3RhcnRlZBINCgVtb2RlbBgBIAEoCRIQCghwcm92aWRlchgCIAEoCRIPCgdhdHRlbXB0GAMgASgNIhkKCVRleHREZWx0YRIMCgR0ZXh0GAEgASgJIh4KDlJlYXNvbmluZ0RlbHRhEgwKBHRleHQYASABKAkiUAoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoDRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhYKDmFyZ3VtZW50c19qc29uGAQgASgJIh8KDUdlbmVyYXRlUmVzZXQSDgoGcmVhc29uGAEgASgJIlEKDEdlbmVyYXRlRG9uZRIoCgdvdXRjb21lGAEgASgOMhcucmFnbWVzaC5sbG0udjEuT3V0Y29tZRIXCg9wcm92aWRlcl9yZWFzb24YAiABKAkiEwoRTGlzdE1vZGVsc1JlcXVlc3QiOwoSTGlzdE1vZGVsc1Jlc3BvbnNlEiUKBm1vZGVscxgBIAMoCzIVLnJhZ21lc2gubGxtLnYxLk1vZGVsIlMKBU1vZGVsEgwKBG5hbWUYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSFgoOY29udGV4dF90b2tlbnMYAyABKA0SEgoKZ2VuZXJhdGl2ZRgEIAEoCCqOAQoLTWVzc2FnZVJvbGUSHAoYTUVTU0FHRV9ST0xFX1VOU1BFQ0lGSUVEEAASFwoTTUVTU0FHRV9ST0xFX1NZU1RFTRABEhUKEU1FU1NBR0VfUk9MRV9VU0VSEAISGgoWTUVTU0FHRV9ST0xFX0FTU0lTVEFOVBADEhUKEU1FU1NBR0VfUk9MRV9UT09MEAQqjwEKD01pZFN0cmVhbVBvbGljeRIhCh1NSURfU1RSRUFNX1BPTElDWV9VTlNQRUNJRklFRBAAEhoKFk1JRF9TVFJFQU1fUE9MSUNZX0ZBSUwQARIdChlNSURfU1RSRUFNX1BPTElDWV9SRVNUQVJUEAISHgoaTUlEX1NUUkVBTV9QT0xJQ1lfQ09OVElOVUUQAypPCgRUYXNrEhQKEFRBU0tfVU5TUEVDSUZJRUQQABIPCgtUQVNLX0FOU1dFUhABEhAKDFRBU0tfUkVXUklURRACEg4KClRBU0tfUk9VVEUQAyrdAQoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASFAoQT1VUQ09NRV9DT01QTEVURRABEhIKDk9VVENPTUVfTEVOR1RIEAISFAoQT1VUQ09NRV9GSUxURVJFRBADEhYKEk9VVENPTUVfVE9PTF9DQUxMUxAEEhUKEU9VVENPTUVfVFJVTkNBVEVEEAUSGgoWT1VUQ09NRV9VUFNUUkVBTV9FUlJPUhAGEhUKEU9VVENPTUVfQ0FOQ0VMTEVEEAcSFwoTT1VUQ09NRV9OT19FVklERU5DRRAIMtsBChFMTE1HYXRld2F5U2VydmljZRJfCghHZW5lcmF0ZRIfLnJhZ21lc2gubGxtLnYxLkdlbmVyYXRlUmVxdWVzdBogLnJhZ21lc2gubGxtLnYxLkdlbmVyYXRlUmVzcG9uc2UiDqK7GAoIwKkHEAEYASABMAESZQoKTGlzdE1vZGVscxIhLnJhZ21lc2gubGxtLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiIucmFnbWVzaC5sbG0udjEuTGlzdE1vZGVsc1Jlc3BvbnNlIhCQAgGiuxgJCNAPEAMYAiABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChhyYWdtZXNoL2xsbS92MS9sbG0ucHJvdG8SDnJhZ21lc2gubGxtLnYxIsQHCg9HZW5lcmF0ZVJlcXVlc3QSFwoFbW9kZWwYASABKAlCCLpIBXIDGIACEjYKCG1lc3NhZ2VzGAIgAygLMhcucmFnbWVzaC5sbG0udjEuTWVzc2FnZUILukgIkgEFCAEQ6AcSNgoIZXZpZGVuY2UYAyADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlQgi6SAWSAQIQZBIdCgptYXhfdG9rZW5zGAQgASgNQgm6SAYqBBjAhD0SKQoLdGVtcGVyYXR1cmUYBSABKAJCD7pIDAoKHQAAAEAtAAAAAEgAiAEBEiMKBXRvcF9wGAYgASgCQg+6SAwKCh0AAIA/LQAAAABIAYgBARIfCgRzdG9wGAcgAygJQhG6SA6SAQsQCCIHcgUQARiAAhItCghsYW5ndWFnZRgIIAEoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlEhsKCnJlcXVlc3RfaWQYCSABKAlCB7pIBHICGEASOgoRbWlkX3N0cmVhbV9wb2xpY3kYCiABKA4yHy5yYWdtZXNoLmxsbS52MS5NaWRTdHJlYW1Qb2xpY3kSLgoFdG9vbHMYCyADKAsyFC5yYWdtZXNoLmxsbS52MS5Ub29sQgm6SAaSAQMQgAESIgoEdGFzaxgMIAEoDjIULnJhZ21lc2gubGxtLnYxLlRhc2sSLwoLdG9vbF9jaG9pY2UYDSABKAsyGi5yYWdtZXNoLmxsbS52MS5Ub29sQ2hvaWNlEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYDiABKAhIAogBARI3Cg9yZXNwb25zZV9mb3JtYXQYDyABKAsyHi5yYWdtZXNoLmxsbS52MS5SZXNwb25zZUZvcm1hdBI5ChByZWFzb25pbmdfZWZmb3J0GBAgASgOMh8ucmFnbWVzaC5sbG0udjEuUmVhc29uaW5nRWZmb3J0EhEKBHNlZWQYESABKANIA4gBARIvChFmcmVxdWVuY3lfcGVuYWx0eRgSIAEoAkIPukgMCgodAAAAQC0AAADASASIAQESLgoQcHJlc2VuY2VfcGVuYWx0eRgTIAEoAkIPukgMCgodAAAAQC0AAADASAWIAQESGwoJbGltaXRfa2V5GBQgASgJQgi6SAVyAxiAAUIOCgxfdGVtcGVyYXR1cmVCCAoGX3RvcF9wQhYKFF9wYXJhbGxlbF90b29sX2NhbGxzQgcKBV9zZWVkQhQKEl9mcmVxdWVuY3lfcGVuYWx0eUITChFfcHJlc2VuY2VfcGVuYWx0eSLkAQoHTWVzc2FnZRI1CgRyb2xlGAEgASgOMhsucmFnbWVzaC5sbG0udjEuTWVzc2FnZVJvbGVCCrpIB4IBBBABIAASGAoEdGV4dBgCIAEoCUIKukgHcgUogICAAhI3Cgp0b29sX2NhbGxzGAMgAygLMhgucmFnbWVzaC5sbG0udjEuVG9vbENhbGxCCbpIBpIBAxCAARIeCgx0b29sX2NhbGxfaWQYBCABKAlCCLpIBXIDGIACEi8KBmltYWdlcxgFIAMoCzIVLnJhZ21lc2gubGxtLnYxLkltYWdlQgi6SAWSAQIQECKWAQoFSW1hZ2USIwoDdXJsGAEgASgJQhS6SBFyDxiAEDIKXmh0dHBzPzovL0gAEhoKBGRhdGEYAiABKAxCCrpIB3oFGICAgApIABI7CgptZWRpYV90eXBlGAMgASgJQie6SCRyIhhAMh5eKGltYWdlLyhwbmd8anBlZ3xnaWZ8d2VicCkpPyRCDwoGc291cmNlEgW6SAIIASJiCgRUb29sEhcKBG5hbWUYASABKAlCCbpIBnIEEAEYQBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMYgCASIgoPcGFyYW1ldGVyc19qc29uGAMgASgJQgm6SAZyBCiAgAQiWwoKVG9vbENob2ljZRI2CgRtb2RlGAEgASgOMh4ucmFnbWVzaC5sbG0udjEuVG9vbENob2ljZU1vZGVCCLpIBYIBAhABEhUKBG5hbWUYAiABKAlCB7pIBHICGEAikQEKDlJlc3BvbnNlRm9ybWF0EjcKC2pzb25fb2JqZWN0GAEgASgLMiAucmFnbWVzaC5sbG0udjEuSnNvbk9iamVjdEZvcm1hdEgAEjcKC2pzb25fc2NoZW1hGAIgASgLMiAucmFnbWVzaC5sbG0udjEuSnNvblNjaGVtYUZvcm1hdEgAQg0KBGZvcm0SBbpIAggBIhIKEEpzb25PYmplY3RGb3JtYXQijgEKEEpzb25TY2hlbWFGb3JtYXQSKQoEbmFtZRgBIAEoCUIbukgYchYQARhAMhBeW0EtWmEtejAtOV8tXSskEiAKC3NjaGVtYV9qc29uGAIgASgJQgu6SAhyBhACKICABBIOCgZzdHJpY3QYAyABKAgSHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGIAgIloKCFRvb2xDYWxsEhQKAmlkGAEgASgJQgi6SAVyAxiAAhIVCgRuYW1lGAIgASgJQge6SARyAhhAEiEKDmFyZ3VtZW50c19qc29uGAMgASgJQgm6SAZyBCiAgEAigwMKEEdlbmVyYXRlUmVzcG9uc2USMgoHc3RhcnRlZBgBIAEoCzIfLnJhZ21lc2gubGxtLnYxLkdlbmVyYXRlU3RhcnRlZEgAEi8KCnRleHRfZGVsdGEYAiABKAsyGS5yYWdtZXNoLmxsbS52MS5UZXh0RGVsdGFIABI5Cg9yZWFzb25pbmdfZGVsdGEYAyABKAsyHi5yYWdtZXNoLmxsbS52MS5SZWFzb25pbmdEZWx0YUgAEjgKD3Rvb2xfY2FsbF9kZWx0YRgEIAEoCzIdLnJhZ21lc2gubGxtLnYxLlRvb2xDYWxsRGVsdGFIABIuCgVyZXNldBgFIAEoCzIdLnJhZ21lc2gubGxtLnYxLkdlbmVyYXRlUmVzZXRIABIuCgV1c2FnZRgGIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VIABIsCgRkb25lGAcgASgLMhwucmFnbWVzaC5sbG0udjEuR2VuZXJhdGVEb25lSABCBwoFZXZlbnQiVQoPR2VuZXJhdGVTdGFydGVkEg0KBW1vZGVsGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg8KB2F0dGVtcHQYAyABKA0SEAoId2FybmluZ3MYBCADKAkiGQoJVGV4dERlbHRhEgwKBHRleHQYASABKAkiHgoOUmVhc29uaW5nRGVsdGESDAoEdGV4dBgBIAEoCSJQCg1Ub29sQ2FsbERlbHRhEg0KBWluZGV4GAEgASgNEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSFgoOYXJndW1lbnRzX2pzb24YBCABKAkiHwoNR2VuZXJhdGVSZXNldBIOCgZyZWFzb24YASABKAkiaAoMR2VuZXJhdGVEb25lEigKB291dGNvbWUYASABKA4yFy5yYWdtZXNoLmxsbS52MS5PdXRjb21lEhcKD3Byb3ZpZGVyX3JlYXNvbhgCIAEoCRIVCg1hdHRlbXB0X2NvdW50GAMgASgNIhMKEUxpc3RNb2RlbHNSZXF1ZXN0IjsKEkxpc3RNb2RlbHNSZXNwb25zZRIlCgZtb2RlbHMYASADKAsyFS5yYWdtZXNoLmxsbS52MS5Nb2RlbCKzAQoFTW9kZWwSDAoEbmFtZRgBIAEoCRIQCghwcm92aWRlchgCIAEoCRIWCg5jb250ZXh0X3Rva2VucxgDIAEoDRISCgpnZW5lcmF0aXZlGAQgASgIEhkKEW1heF9vdXRwdXRfdG9rZW5zGAUgASgNEg0KBXRvb2xzGAYgASgIEg4KBmltYWdlcxgHIAEoCBITCgtqc29uX3NjaGVtYRgIIAEoCBIPCgd0YXJnZXRzGAkgAygJKo4BCgtNZXNzYWdlUm9sZRIcChhNRVNTQUdFX1JPTEVfVU5TUEVDSUZJRUQQABIXChNNRVNTQUdFX1JPTEVfU1lTVEVNEAESFQoRTUVTU0FHRV9ST0xFX1VTRVIQAhIaChZNRVNTQUdFX1JPTEVfQVNTSVNUQU5UEAMSFQoRTUVTU0FHRV9ST0xFX1RPT0wQBCqjAQoOVG9vbENob2ljZU1vZGUSIAocVE9PTF9DSE9JQ0VfTU9ERV9VTlNQRUNJRklFRBAAEhkKFVRPT0xfQ0hPSUNFX01PREVfQVVUTxABEhkKFVRPT0xfQ0hPSUNFX01PREVfTk9ORRACEh0KGVRPT0xfQ0hPSUNFX01PREVfUkVRVUlSRUQQAxIaChZUT09MX0NIT0lDRV9NT0RFX05BTUVEEAQqoAEKD1JlYXNvbmluZ0VmZm9ydBIgChxSRUFTT05JTkdfRUZGT1JUX1VOU1BFQ0lGSUVEEAASGQoVUkVBU09OSU5HX0VGRk9SVF9OT05FEAESGAoUUkVBU09OSU5HX0VGRk9SVF9MT1cQAhIbChdSRUFTT05JTkdfRUZGT1JUX01FRElVTRADEhkKFVJFQVNPTklOR19FRkZPUlRfSElHSBAEKrABCg9NaWRTdHJlYW1Qb2xpY3kSIQodTUlEX1NUUkVBTV9QT0xJQ1lfVU5TUEVDSUZJRUQQABIaChZNSURfU1RSRUFNX1BPTElDWV9GQUlMEAESHQoZTUlEX1NUUkVBTV9QT0xJQ1lfUkVTVEFSVBACEh4KGk1JRF9TVFJFQU1fUE9MSUNZX0NPTlRJTlVFEAMSHwobTUlEX1NUUkVBTV9QT0xJQ1lfSE9MRF9CQUNLEAQqTwoEVGFzaxIUChBUQVNLX1VOU1BFQ0lGSUVEEAASDwoLVEFTS19BTlNXRVIQARIQCgxUQVNLX1JFV1JJVEUQAhIOCgpUQVNLX1JPVVRFEAMq3QEKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhQKEE9VVENPTUVfQ09NUExFVEUQARISCg5PVVRDT01FX0xFTkdUSBACEhQKEE9VVENPTUVfRklMVEVSRUQQAxIWChJPVVRDT01FX1RPT0xfQ0FMTFMQBBIVChFPVVRDT01FX1RSVU5DQVRFRBAFEhoKFk9VVENPTUVfVVBTVFJFQU1fRVJST1IQBhIVChFPVVRDT01FX0NBTkNFTExFRBAHEhcKE09VVENPTUVfTk9fRVZJREVOQ0UQCDLbAQoRTExNR2F0ZXdheVNlcnZpY2USXwoIR2VuZXJhdGUSHy5yYWdtZXNoLmxsbS52MS5HZW5lcmF0ZVJlcXVlc3QaIC5yYWdtZXNoLmxsbS52MS5HZW5lcmF0ZVJlc3BvbnNlIg6iuxgKCMCpBxABGAEgATABEmUKCkxpc3RNb2RlbHMSIS5yYWdtZXNoLmxsbS52MS5MaXN0TW9kZWxzUmVxdWVzdBoiLnJhZ21lc2gubGxtLnYxLkxpc3RNb2RlbHNSZXNwb25zZSIQkAIBorsYCQjQDxADGAIgAWIGcHJvdG8z", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * What to generate.
@@ -107,6 +107,62 @@ export type GenerateRequest = Message$1<"ragmesh.llm.v1.GenerateRequest"> & {
    * @generated from field: ragmesh.llm.v1.Task task = 12;
    */
   task: Task;
+
+  /**
+   * Whether and which tools the model has to call. Unset: as it likes.
+   *
+   * @generated from field: ragmesh.llm.v1.ToolChoice tool_choice = 13;
+   */
+  toolChoice?: ToolChoice | undefined;
+
+  /**
+   * Whether the model may call several tools at once. Unset: the model's default.
+   *
+   * @generated from field: optional bool parallel_tool_calls = 14;
+   */
+  parallelToolCalls?: boolean | undefined;
+
+  /**
+   * The form of the completion. Unset: free text.
+   *
+   * @generated from field: ragmesh.llm.v1.ResponseFormat response_format = 15;
+   */
+  responseFormat?: ResponseFormat | undefined;
+
+  /**
+   * How long the model may think before it writes. Unset: the model's default.
+   *
+   * @generated from field: ragmesh.llm.v1.ReasoningEffort reasoning_effort = 16;
+   */
+  reasoningEffort: ReasoningEffort;
+
+  /**
+   * Seed of the sampling, for providers that have one.
+   *
+   * @generated from field: optional int64 seed = 17;
+   */
+  seed?: bigint | undefined;
+
+  /**
+   * Penalty on tokens by how often they came. Unset: the model's default.
+   *
+   * @generated from field: optional float frequency_penalty = 18;
+   */
+  frequencyPenalty?: number | undefined;
+
+  /**
+   * Penalty on tokens that came at all. Unset: the model's default.
+   *
+   * @generated from field: optional float presence_penalty = 19;
+   */
+  presencePenalty?: number | undefined;
+
+  /**
+   * The caller's key for limits and budgets by key: the id of an API key, say, never the secret. Empty: none.
+   *
+   * @generated from field: string limit_key = 20;
+   */
+  limitKey: string;
 };
 
 /**
@@ -149,6 +205,13 @@ export type Message = Message$1<"ragmesh.llm.v1.Message"> & {
    * @generated from field: string tool_call_id = 4;
    */
   toolCallId: string;
+
+  /**
+   * Images of a user's message, behind its text.
+   *
+   * @generated from field: repeated ragmesh.llm.v1.Image images = 5;
+   */
+  images: Image[];
 };
 
 /**
@@ -157,6 +220,50 @@ export type Message = Message$1<"ragmesh.llm.v1.Message"> & {
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
   messageDesc(file_ragmesh_llm_v1_llm, 1);
+
+/**
+ * An image for models that see.
+ *
+ * @generated from message ragmesh.llm.v1.Image
+ */
+export type Image = Message$1<"ragmesh.llm.v1.Image"> & {
+  /**
+   * Where it is.
+   *
+   * @generated from oneof ragmesh.llm.v1.Image.source
+   */
+  source: {
+    /**
+     * Its address, http or https; the provider fetches it.
+     *
+     * @generated from field: string url = 1;
+     */
+    value: string;
+    case: "url";
+  } | {
+    /**
+     * Its bytes.
+     *
+     * @generated from field: bytes data = 2;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Its media type; needed with data.
+   *
+   * @generated from field: string media_type = 3;
+   */
+  mediaType: string;
+};
+
+/**
+ * Describes the message ragmesh.llm.v1.Image.
+ * Use `create(ImageSchema)` to create a new message.
+ */
+export const ImageSchema: GenMessage<Image> = /*@__PURE__*/
+  messageDesc(file_ragmesh_llm_v1_llm, 2);
 
 /**
  * A tool that a model may call.
@@ -191,7 +298,129 @@ export type Tool = Message$1<"ragmesh.llm.v1.Tool"> & {
  * Use `create(ToolSchema)` to create a new message.
  */
 export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 2);
+  messageDesc(file_ragmesh_llm_v1_llm, 3);
+
+/**
+ * Whether and which tools the model has to call.
+ *
+ * @generated from message ragmesh.llm.v1.ToolChoice
+ */
+export type ToolChoice = Message$1<"ragmesh.llm.v1.ToolChoice"> & {
+  /**
+   * How free it is.
+   *
+   * @generated from field: ragmesh.llm.v1.ToolChoiceMode mode = 1;
+   */
+  mode: ToolChoiceMode;
+
+  /**
+   * The tool, with TOOL_CHOICE_MODE_NAMED.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message ragmesh.llm.v1.ToolChoice.
+ * Use `create(ToolChoiceSchema)` to create a new message.
+ */
+export const ToolChoiceSchema: GenMessage<ToolChoice> = /*@__PURE__*/
+  messageDesc(file_ragmesh_llm_v1_llm, 4);
+
+/**
+ * The form of a completion.
+ *
+ * @generated from message ragmesh.llm.v1.ResponseFormat
+ */
+export type ResponseFormat = Message$1<"ragmesh.llm.v1.ResponseFormat"> & {
+  /**
+   * Which form.
+   *
+   * @generated from oneof ragmesh.llm.v1.ResponseFormat.form
+   */
+  form: {
+    /**
+     * A JSON object.
+     *
+     * @generated from field: ragmesh.llm.v1.JsonObjectFormat json_object = 1;
+     */
+    value: JsonObjectFormat;
+    case: "jsonObject";
+  } | {
+    /**
+     * JSON that fits a schema.
+     *
+     * @generated from field: ragmesh.llm.v1.JsonSchemaFormat json_schema = 2;
+     */
+    value: JsonSchemaFormat;
+    case: "jsonSchema";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message ragmesh.llm.v1.ResponseFormat.
+ * Use `create(ResponseFormatSchema)` to create a new message.
+ */
+export const ResponseFormatSchema: GenMessage<ResponseFormat> = /*@__PURE__*/
+  messageDesc(file_ragmesh_llm_v1_llm, 5);
+
+/**
+ * A JSON object of any shape.
+ *
+ * @generated from message ragmesh.llm.v1.JsonObjectFormat
+ */
+export type JsonObjectFormat = Message$1<"ragmesh.llm.v1.JsonObjectFormat"> & {
+};
+
+/**
+ * Describes the message ragmesh.llm.v1.JsonObjectFormat.
+ * Use `create(JsonObjectFormatSchema)` to create a new message.
+ */
+export const JsonObjectFormatSchema: GenMessage<JsonObjectFormat> = /*@__PURE__*/
+  messageDesc(file_ragmesh_llm_v1_llm, 6);
+
+/**
+ * JSON of a given shape.
+ *
+ * @generated from message ragmesh.llm.v1.JsonSchemaFormat
+ */
+export type JsonSchemaFormat = Message$1<"ragmesh.llm.v1.JsonSchemaFormat"> & {
+  /**
+   * Name of the shape.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The JSON Schema.
+   *
+   * @generated from field: string schema_json = 2;
+   */
+  schemaJson: string;
+
+  /**
+   * Whether the provider must keep to it exactly, where it can.
+   *
+   * @generated from field: bool strict = 3;
+   */
+  strict: boolean;
+
+  /**
+   * What it is for.
+   *
+   * @generated from field: string description = 4;
+   */
+  description: string;
+};
+
+/**
+ * Describes the message ragmesh.llm.v1.JsonSchemaFormat.
+ * Use `create(JsonSchemaFormatSchema)` to create a new message.
+ */
+export const JsonSchemaFormatSchema: GenMessage<JsonSchemaFormat> = /*@__PURE__*/
+  messageDesc(file_ragmesh_llm_v1_llm, 7);
 
 /**
  * A call of a tool.
@@ -226,7 +455,7 @@ export type ToolCall = Message$1<"ragmesh.llm.v1.ToolCall"> & {
  * Use `create(ToolCallSchema)` to create a new message.
  */
 export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 3);
+  messageDesc(file_ragmesh_llm_v1_llm, 8);
 
 /**
  * One event of a generation.
@@ -303,7 +532,7 @@ export type GenerateResponse = Message$1<"ragmesh.llm.v1.GenerateResponse"> & {
  * Use `create(GenerateResponseSchema)` to create a new message.
  */
 export const GenerateResponseSchema: GenMessage<GenerateResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 4);
+  messageDesc(file_ragmesh_llm_v1_llm, 9);
 
 /**
  * A target has taken the request.
@@ -331,6 +560,13 @@ export type GenerateStarted = Message$1<"ragmesh.llm.v1.GenerateStarted"> & {
    * @generated from field: uint32 attempt = 3;
    */
   attempt: number;
+
+  /**
+   * What of the request this provider cannot take and goes without: "seed: ollama has none".
+   *
+   * @generated from field: repeated string warnings = 4;
+   */
+  warnings: string[];
 };
 
 /**
@@ -338,7 +574,7 @@ export type GenerateStarted = Message$1<"ragmesh.llm.v1.GenerateStarted"> & {
  * Use `create(GenerateStartedSchema)` to create a new message.
  */
 export const GenerateStartedSchema: GenMessage<GenerateStarted> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 5);
+  messageDesc(file_ragmesh_llm_v1_llm, 10);
 
 /**
  * Text.
@@ -359,7 +595,7 @@ export type TextDelta = Message$1<"ragmesh.llm.v1.TextDelta"> & {
  * Use `create(TextDeltaSchema)` to create a new message.
  */
 export const TextDeltaSchema: GenMessage<TextDelta> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 6);
+  messageDesc(file_ragmesh_llm_v1_llm, 11);
 
 /**
  * Reasoning that the provider shows.
@@ -380,7 +616,7 @@ export type ReasoningDelta = Message$1<"ragmesh.llm.v1.ReasoningDelta"> & {
  * Use `create(ReasoningDeltaSchema)` to create a new message.
  */
 export const ReasoningDeltaSchema: GenMessage<ReasoningDelta> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 7);
+  messageDesc(file_ragmesh_llm_v1_llm, 12);
 
 /**
  * A part of a tool call.
@@ -422,7 +658,7 @@ export type ToolCallDelta = Message$1<"ragmesh.llm.v1.ToolCallDelta"> & {
  * Use `create(ToolCallDeltaSchema)` to create a new message.
  */
 export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 8);
+  messageDesc(file_ragmesh_llm_v1_llm, 13);
 
 /**
  * What came so far is void.
@@ -443,7 +679,7 @@ export type GenerateReset = Message$1<"ragmesh.llm.v1.GenerateReset"> & {
  * Use `create(GenerateResetSchema)` to create a new message.
  */
 export const GenerateResetSchema: GenMessage<GenerateReset> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 9);
+  messageDesc(file_ragmesh_llm_v1_llm, 14);
 
 /**
  * The end of a generation.
@@ -464,6 +700,13 @@ export type GenerateDone = Message$1<"ragmesh.llm.v1.GenerateDone"> & {
    * @generated from field: string provider_reason = 2;
    */
   providerReason: string;
+
+  /**
+   * Attempts that were made, at all targets.
+   *
+   * @generated from field: uint32 attempt_count = 3;
+   */
+  attemptCount: number;
 };
 
 /**
@@ -471,7 +714,7 @@ export type GenerateDone = Message$1<"ragmesh.llm.v1.GenerateDone"> & {
  * Use `create(GenerateDoneSchema)` to create a new message.
  */
 export const GenerateDoneSchema: GenMessage<GenerateDone> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 10);
+  messageDesc(file_ragmesh_llm_v1_llm, 15);
 
 /**
  * Asks for the models.
@@ -486,7 +729,7 @@ export type ListModelsRequest = Message$1<"ragmesh.llm.v1.ListModelsRequest"> & 
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 11);
+  messageDesc(file_ragmesh_llm_v1_llm, 16);
 
 /**
  * The models.
@@ -507,7 +750,7 @@ export type ListModelsResponse = Message$1<"ragmesh.llm.v1.ListModelsResponse"> 
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 12);
+  messageDesc(file_ragmesh_llm_v1_llm, 17);
 
 /**
  * A model that a caller can name.
@@ -542,6 +785,41 @@ export type Model = Message$1<"ragmesh.llm.v1.Model"> & {
    * @generated from field: bool generative = 4;
    */
   generative: boolean;
+
+  /**
+   * Longest completion, in tokens; 0: not known.
+   *
+   * @generated from field: uint32 max_output_tokens = 5;
+   */
+  maxOutputTokens: number;
+
+  /**
+   * Whether it can call tools.
+   *
+   * @generated from field: bool tools = 6;
+   */
+  tools: boolean;
+
+  /**
+   * Whether it sees images.
+   *
+   * @generated from field: bool images = 7;
+   */
+  images: boolean;
+
+  /**
+   * Whether its completions can be held to a JSON Schema.
+   *
+   * @generated from field: bool json_schema = 8;
+   */
+  jsonSchema: boolean;
+
+  /**
+   * The models behind it, where it is a route; empty for a model itself.
+   *
+   * @generated from field: repeated string targets = 9;
+   */
+  targets: string[];
 };
 
 /**
@@ -549,7 +827,7 @@ export type Model = Message$1<"ragmesh.llm.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_ragmesh_llm_v1_llm, 13);
+  messageDesc(file_ragmesh_llm_v1_llm, 18);
 
 /**
  * Who said a message.
@@ -607,6 +885,116 @@ export const MessageRoleSchema: GenEnum<MessageRole> = /*@__PURE__*/
   enumDesc(file_ragmesh_llm_v1_llm, 0);
 
 /**
+ * How free a model is to call tools.
+ *
+ * @generated from enum ragmesh.llm.v1.ToolChoiceMode
+ */
+export const ToolChoiceMode = {
+  /**
+   * The default: TOOL_CHOICE_MODE_AUTO.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * As it likes.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_AUTO = 1;
+   */
+  AUTO: 1,
+
+  /**
+   * No tool.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_NONE = 2;
+   */
+  NONE: 2,
+
+  /**
+   * At least one.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_REQUIRED = 3;
+   */
+  REQUIRED: 3,
+
+  /**
+   * The named one.
+   *
+   * @generated from enum value: TOOL_CHOICE_MODE_NAMED = 4;
+   */
+  NAMED: 4,
+} as const;
+
+/**
+ * How free a model is to call tools.
+ *
+ * @generated from enum ragmesh.llm.v1.ToolChoiceMode
+ */
+export type ToolChoiceMode = (typeof ToolChoiceMode)[keyof typeof ToolChoiceMode] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.llm.v1.ToolChoiceMode.
+ */
+export const ToolChoiceModeSchema: GenEnum<ToolChoiceMode> = /*@__PURE__*/
+  enumDesc(file_ragmesh_llm_v1_llm, 1);
+
+/**
+ * How long a model may think.
+ *
+ * @generated from enum ragmesh.llm.v1.ReasoningEffort
+ */
+export const ReasoningEffort = {
+  /**
+   * The model's default.
+   *
+   * @generated from enum value: REASONING_EFFORT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Not at all, where it can be turned off.
+   *
+   * @generated from enum value: REASONING_EFFORT_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * Little.
+   *
+   * @generated from enum value: REASONING_EFFORT_LOW = 2;
+   */
+  LOW: 2,
+
+  /**
+   * Some.
+   *
+   * @generated from enum value: REASONING_EFFORT_MEDIUM = 3;
+   */
+  MEDIUM: 3,
+
+  /**
+   * Long.
+   *
+   * @generated from enum value: REASONING_EFFORT_HIGH = 4;
+   */
+  HIGH: 4,
+} as const;
+
+/**
+ * How long a model may think.
+ *
+ * @generated from enum ragmesh.llm.v1.ReasoningEffort
+ */
+export type ReasoningEffort = (typeof ReasoningEffort)[keyof typeof ReasoningEffort] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.llm.v1.ReasoningEffort.
+ */
+export const ReasoningEffortSchema: GenEnum<ReasoningEffort> = /*@__PURE__*/
+  enumDesc(file_ragmesh_llm_v1_llm, 2);
+
+/**
  * What to do when a provider breaks off in the middle.
  *
  * @generated from enum ragmesh.llm.v1.MidStreamPolicy
@@ -634,11 +1022,19 @@ export const MidStreamPolicy = {
   RESTART: 2,
 
   /**
-   * Another target goes on from the text so far, where it can.
+   * Another target goes on from the text so far where it declares that it can; else as MID_STREAM_POLICY_RESTART.
    *
    * @generated from enum value: MID_STREAM_POLICY_CONTINUE = 3;
    */
   CONTINUE: 3,
+
+  /**
+   * Nothing is handed on before the completion is whole, so that another target can start anew without a reset: for faces
+   * that cannot carry one.
+   *
+   * @generated from enum value: MID_STREAM_POLICY_HOLD_BACK = 4;
+   */
+  HOLD_BACK: 4,
 } as const;
 
 /**
@@ -652,7 +1048,7 @@ export type MidStreamPolicy = (typeof MidStreamPolicy)[keyof typeof MidStreamPol
  * Describes the enum ragmesh.llm.v1.MidStreamPolicy.
  */
 export const MidStreamPolicySchema: GenEnum<MidStreamPolicy> = /*@__PURE__*/
-  enumDesc(file_ragmesh_llm_v1_llm, 1);
+  enumDesc(file_ragmesh_llm_v1_llm, 3);
 
 /**
  * What a completion is for.
@@ -700,7 +1096,7 @@ export type Task = (typeof Task)[keyof typeof Task] | UnknownEnum;
  * Describes the enum ragmesh.llm.v1.Task.
  */
 export const TaskSchema: GenEnum<Task> = /*@__PURE__*/
-  enumDesc(file_ragmesh_llm_v1_llm, 2);
+  enumDesc(file_ragmesh_llm_v1_llm, 4);
 
 /**
  * How a generation ended.
@@ -783,7 +1179,7 @@ export type Outcome = (typeof Outcome)[keyof typeof Outcome] | UnknownEnum;
  * Describes the enum ragmesh.llm.v1.Outcome.
  */
 export const OutcomeSchema: GenEnum<Outcome> = /*@__PURE__*/
-  enumDesc(file_ragmesh_llm_v1_llm, 3);
+  enumDesc(file_ragmesh_llm_v1_llm, 5);
 
 /**
  * One face for every provider of completions.
