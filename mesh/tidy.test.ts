@@ -32,7 +32,7 @@ interface Source {
 }
 
 const sources: Source[] = [...topLevel].flatMap((folder) => sourcesUnder(folder));
-const isTest = (path: string) => /\.(test|suite)\.tsx?$/.test(path) || path.startsWith('mesh/e2e/');
+const isTest = (path: string) => /\.(test|suite)\.tsx?$/.test(path) || /^mesh\/(e2e\/|kit\/testing-)/.test(path);
 
 function sourcesUnder(folder: string): Source[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
