@@ -9,6 +9,7 @@ import {
 } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from './errors.ts';
+import { SingleMessage } from './single-message.ts';
 
 /**
  * A typed client over a transport. Like Connect's own, with one difference that back-pressure and cancellation need:
@@ -48,7 +49,7 @@ function bind(method: DescMethod, transport: Transport): unknown {
         return response.message;
       };
     case 'server_streaming':
-      return (input: never, options?: AnyOptions) => receive(open(once(input), options), options);
+      return (input: never, options?: AnyOptions) => receive(open(new SingleMessage(input), options), options);
     case 'bidi_streaming':
       return (input: AsyncIterable<never>, options?: AnyOptions) => receive(open(input, options), options);
     case 'client_streaming':
@@ -66,15 +67,40 @@ function bind(method: DescMethod, transport: Transport): unknown {
   }
 }
 
-async function* receive(opening: Promise<StreamResponse>, options: AnyOptions | undefined): AsyncIterable<Message> {
-  const response = await opening;
-  options?.onHeader?.(response.header);
-  yield* response.message;
-  options?.onTrailer?.(response.trailer);
-}
-
-async function* once(message: never): AsyncIterable<never> {
-  yield message;
+// What comes back, message by message as the transport gives them: a generator in between would cost more than the local mount.
+function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefined): AsyncIterableIterator<Message> {
+  // Whoever takes the first message hears of it; nobody may.
+  opening.catch(() => {});
+  let iterator: AsyncIterator<Message> | undefined;
+  let isOver = false;
+  const opened = async () => {
+    const response = await opening;
+    if (iterator === undefined) {
+      options?.onHeader?.(response.header);
+      iterator = response.message[Symbol.asyncIterator]();
+    }
+    return iterator;
+  };
+  const take = async () => {
+    const result = await (await opened()).next();
+    if (result.done === true && !isOver) {
+      isOver = true;
+      options?.onTrailer?.((await opening).trailer);
+    }
+    return result;
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => (iterator === undefined || options?.onTrailer !== undefined ? take() : iterator.next()),
+    async return() {
+      isOver = true;
+      const left = async () => void (await (await opened()).return?.());
+      await left().catch(() => {});
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 function protocolError(message: string) {

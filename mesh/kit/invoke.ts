@@ -2,7 +2,7 @@ import { create, type DescMessage, type DescMethod, type Message, type MessageIn
 import type { Interceptor } from '@connectrpc/connect';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError, toRpcError } from './errors.ts';
+import { cancelled, rpcError, toRpcError } from './errors.ts';
 import type { ServerCall } from './server-call.ts';
 
 /** A method of a service, ready to run behind any mount. Input and output are whole messages, never bytes. */
@@ -10,8 +10,11 @@ export interface Invocable {
   method: DescMethod;
   /** Runs a method with one input and one output. Rejects with a ConnectError. */
   unary(call: ServerCall, input: Message): Promise<Message>;
-  /** Runs a method of any kind as streams. The iterable throws ConnectErrors; `return` stops the handler. */
-  stream(call: ServerCall, input: AsyncIterable<Message>): AsyncIterableIterator<Message>;
+  /**
+   * Runs a method of any kind; `input` is one message where the method takes one and it is there already. The iterable throws
+   * ConnectErrors; `return` stops the handler.
+   */
+  stream(call: ServerCall, input: Message | AsyncIterable<Message>): AsyncIterableIterator<Message>;
 }
 
 type Next = (call: ServerCall) => Promise<{ message: unknown }>;
@@ -27,51 +30,123 @@ export function createInvocable(method: DescMethod, impl: unknown, interceptors:
     method,
     async unary(call, input) {
       call.message = input;
+      let failure: unknown;
       try {
         const response = await call.settle(run(call));
         return response.message as Message;
       } catch (thrown) {
-        throw toRpcError(thrown);
+        failure = toRpcError(thrown);
+        throw failure;
       } finally {
-        call.finish();
+        call.finish(failure);
       }
     },
-    stream(call, input) {
-      return runStream(call, input, method, run);
-    },
+    stream: (call, input) => new ServerStream(call, input, run),
   };
 }
 
-async function* runStream(
-  call: ServerCall,
-  input: AsyncIterable<Message>,
-  method: DescMethod,
-  run: Next,
-): AsyncIterableIterator<Message> {
-  let iterator: AsyncIterator<Message> | undefined;
-  try {
-    call.message = method.methodKind === 'unary' ? await call.settle(single(input)) : input;
-    const response = await call.settle(run(call));
-    if (method.methodKind === 'unary') {
-      yield response.message as Message;
-      return;
-    }
-    iterator = (response.message as AsyncIterable<Message>)[Symbol.asyncIterator]();
-    for (;;) {
-      const result = await call.settle(iterator.next());
-      if (result.done === true) {
-        iterator = undefined;
-        return;
-      }
-      yield result.value;
-    }
-  } catch (thrown) {
-    throw toRpcError(thrown);
-  } finally {
-    call.finish();
-    // Not awaited: a handler that is stuck must not hold the transport.
-    iterator?.return?.()?.then(undefined, () => {});
+/**
+ * The output of a call as a stream. Not a generator, which costs several promises a message and level: a message here costs
+ * one. Calls of `next` may overlap; their results keep their order, as the handler gives them.
+ */
+class ServerStream implements AsyncIterableIterator<Message> {
+  readonly #call: ServerCall;
+  readonly #run: Next;
+  readonly #input: Message | AsyncIterable<Message>;
+  #opening: Promise<void> | undefined;
+  #iterator: AsyncIterator<unknown> | undefined;
+  #isOver = false;
+
+  constructor(call: ServerCall, input: Message | AsyncIterable<Message>, run: Next) {
+    this.#call = call;
+    this.#input = input;
+    this.#run = run;
   }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Message>> {
+    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    if (this.#iterator !== undefined) return this.#pull(this.#iterator);
+    this.#opening ??= this.#open();
+    return this.#opening.then(() => this.next());
+  }
+
+  async return(): Promise<IteratorResult<Message>> {
+    if (!this.#isOver) {
+      // What is asked for and not there yet will not come.
+      if (!this.#call.aborted) this.#call.abort(cancelled());
+      this.#end(undefined);
+    }
+    return { done: true, value: undefined };
+  }
+
+  async #open(): Promise<void> {
+    const call = this.#call;
+    const { method } = call;
+    try {
+      const isUnary = method.methodKind === 'unary';
+      call.message = isUnary && isStream(this.#input) ? await call.settle(single(this.#input)) : this.#input;
+      const { message } = await call.settle(this.#run(call));
+      const output = isUnary ? once(message as Message) : (message as AsyncIterable<unknown>);
+      this.#iterator = output[Symbol.asyncIterator]();
+      // The consumer has left meanwhile.
+      if (this.#isOver) this.#stopHandler();
+    } catch (thrown) {
+      throw this.#end(thrown);
+    }
+  }
+
+  #pull(iterator: AsyncIterator<unknown>): Promise<IteratorResult<Message>> {
+    const call = this.#call;
+    if (call.aborted) return Promise.reject(this.#end(call.reason));
+    return new Promise((resolve, reject) => {
+      const fail = (thrown: unknown) => reject(this.#end(thrown));
+      call.wait(fail);
+      iterator.next().then(
+        (result) => {
+          call.letGo(fail);
+          if (result.done === true) {
+            this.#iterator = undefined;
+            this.#end(undefined);
+            resolve({ done: true, value: undefined });
+            return;
+          }
+          try {
+            resolve({ done: false, value: normalise(call.method.output, result.value) });
+          } catch (thrown) {
+            fail(thrown);
+          }
+        },
+        (thrown) => {
+          call.letGo(fail);
+          fail(thrown);
+        },
+      );
+    });
+  }
+
+  // Ends the call, once. Returns the error as the caller gets to see it.
+  #end(thrown: unknown): unknown {
+    const error = thrown === undefined ? undefined : toRpcError(thrown);
+    if (this.#isOver) return error;
+    this.#isOver = true;
+    this.#call.finish(error);
+    this.#stopHandler();
+    return error;
+  }
+
+  // Not awaited: a handler that is stuck must not hold the transport.
+  #stopHandler(): void {
+    this.#iterator?.return?.()?.then(undefined, () => {});
+    this.#iterator = undefined;
+  }
+}
+
+function isStream(input: Message | AsyncIterable<Message>): input is AsyncIterable<Message> {
+  return Symbol.asyncIterator in input;
 }
 
 function compose(method: DescMethod, impl: AnyImpl, interceptors: readonly Interceptor[]): Next {
@@ -89,10 +164,12 @@ async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Prom
       return normalise(method.output, await impl(call.message, call));
     case 'client_streaming':
       return once(normalise(method.output, await impl(call.message, call)));
-    case 'server_streaming':
-      return normaliseAll(method.output, impl(await single(call.message as AsyncIterable<Message>), call));
+    case 'server_streaming': {
+      const input = call.message as Message | AsyncIterable<Message>;
+      return impl(isStream(input) ? await single(input) : input, call);
+    }
     case 'bidi_streaming':
-      return normaliseAll(method.output, impl(call.message, call));
+      return impl(call.message, call);
     default:
       throw protocolError(`unknown kind of method ${(method as DescMethod).name}`);
   }
@@ -125,10 +202,6 @@ export class Reply {
 function normalise(schema: DescMessage, message: unknown): Message {
   const whole = (message as Message | undefined)?.$typeName === schema.typeName;
   return whole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
-}
-
-async function* normaliseAll(schema: DescMessage, messages: unknown): AsyncIterable<Message> {
-  for await (const message of messages as AsyncIterable<unknown>) yield normalise(schema, message);
 }
 
 async function* once(message: Message): AsyncIterable<Message> {

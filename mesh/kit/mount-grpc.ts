@@ -80,7 +80,7 @@ function handleClientStream(invocable: Invocable): handleClientStreamingCall<Mes
 function handleServerStream(invocable: Invocable): handleServerStreamingCall<Message, Message> {
   return (grpcCall) => {
     const call = openCall(invocable, grpcCall);
-    return send(grpcCall, call, invocable.stream(call, once(grpcCall.request)));
+    return send(grpcCall, call, invocable.stream(call, grpcCall.request));
   };
 }
 
@@ -121,7 +121,7 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
   const events: EventEmitter = grpcCall as EventEmitter;
   events.on('cancelled', onCancelled);
   // grpc-js holds on to its call for a while; ours, with its messages, is let go at once.
-  call.onFinish = () => events.off('cancelled', onCancelled);
+  call.onEnd(() => events.off('cancelled', onCancelled));
   return call;
 }
 
@@ -167,10 +167,6 @@ async function* receive(
     if (result.done === true) return;
     yield result.value as Message;
   }
-}
-
-async function* once(message: Message): AsyncIterable<Message> {
-  yield message;
 }
 
 // Once sent, grpc-js takes no notice of a second time.

@@ -5,6 +5,7 @@ import { cancelled, rpcError } from './errors.ts';
 import { type Invocable, Reply } from './invoke.ts';
 import { timeoutOf } from './rpc-policy.ts';
 import { ServerCall } from './server-call.ts';
+import { SingleMessage } from './single-message.ts';
 
 /** What this process serves, by method. */
 export type InvocableIndex = ReadonlyMap<DescMethod, Invocable>;
@@ -27,23 +28,18 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
     async unary(method, signal, timeoutMs, header, input) {
       const invocable = find(method);
       const call = openCall(method, signal, timeoutMs, header);
-      const detach = follow(call, signal);
-      try {
-        const message = await invocable.unary(call, whole(method.input, input));
-        return new Reply(call, message) as never;
-      } finally {
-        detach?.();
-      }
+      const message = await invocable.unary(call, whole(method.input, input));
+      return new Reply(call, message) as never;
     },
     async stream(method, signal, timeoutMs, header, input) {
       const invocable = find(method);
       const call = openCall(method, signal, timeoutMs, header);
-      const detach = follow(call, signal);
-      const output = invocable.stream(call, wholeAll(method.input, input));
+      const given = input instanceof SingleMessage ? whole(method.input, input.message) : wholeAll(method.input, input);
+      const output = invocable.stream(call, given);
       // As on a wire, response headers are there with the first message and not before.
       const first = output.next();
       await first.then(undefined, () => {});
-      return new Reply(call, relay(first, output, call, detach)) as never;
+      return new Reply(call, relay(first, output, call)) as never;
     },
   };
 }
@@ -55,13 +51,19 @@ function openCall(
   header: HeadersInit | undefined,
 ): ServerCall {
   if (signal?.aborted) throw abortError(signal);
-  return new ServerCall({
+  const call = new ServerCall({
     method,
     protocolName: 'local',
     requestHeader: () => new Headers(header),
     authorization: () => authorizationOf(header),
     timeoutMs: timeoutOf(method, timeoutMs),
   });
+  if (signal !== undefined) {
+    const onAbort = () => call.abort(abortError(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    call.onEnd(() => signal.removeEventListener('abort', onAbort));
+  }
+  return call;
 }
 
 function authorizationOf(header: HeadersInit | undefined): string | undefined {
@@ -70,36 +72,33 @@ function authorizationOf(header: HeadersInit | undefined): string | undefined {
   return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
 }
 
-function follow(call: ServerCall, signal: AbortSignal | undefined): (() => void) | undefined {
-  if (signal === undefined) return undefined;
-  const onAbort = () => call.abort(abortError(signal));
-  signal.addEventListener('abort', onAbort, { once: true });
-  return () => signal.removeEventListener('abort', onAbort);
-}
-
 function abortError(signal: AbortSignal) {
   const reason = signal.reason as { code?: unknown } | undefined;
   return reason?.code === Code.DeadlineExceeded ? reason : cancelled(signal.reason);
 }
 
-async function* relay(
+function relay(
   first: Promise<IteratorResult<Message>>,
   output: AsyncIterableIterator<Message>,
   call: ServerCall,
-  detach: (() => void) | undefined,
-): AsyncIterable<Message> {
-  try {
-    const result = await first;
-    if (result.done === true) return;
-    yield result.value;
-    yield* output;
-  } finally {
-    // A consumer that left early is a cancel. After the first message nothing has delegated to `output` yet, so it is let go
-    // of here; not awaited, for a handler that is stuck must not hold its caller.
-    if (!call.aborted) call.abort(cancelled());
-    output.return?.()?.then(undefined, () => {});
-    detach?.();
-  }
+): AsyncIterableIterator<Message> {
+  let taken = false;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      if (taken) return output.next();
+      taken = true;
+      return first;
+    },
+    // A consumer that left early is a cancel. Not awaited, for a handler that is stuck must not hold its caller.
+    async return() {
+      if (!call.aborted) call.abort(cancelled());
+      output.return?.()?.then(undefined, () => {});
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 function whole(schema: DescMessage, message: unknown): Message {

@@ -32,8 +32,6 @@ export class ServerCall implements HandlerContext {
   readonly method: DescMethod;
   readonly protocolName: string;
   readonly requestMethod = 'POST';
-  /** Called once when the call is over: lets go of what holds the call. */
-  onFinish: (() => void) | undefined;
   /** The input; set before interceptors run. */
   message: unknown;
   readonly stream: boolean;
@@ -49,6 +47,7 @@ export class ServerCall implements HandlerContext {
   #responseTrailer: Headers | undefined;
   #values: ContextValues | undefined;
   #controller: AbortController | undefined;
+  #endings: ((error: unknown) => void)[] | undefined;
   #aborted = false;
   #reason: unknown;
 
@@ -141,13 +140,20 @@ export class ServerCall implements HandlerContext {
     this.#moreWaiters = undefined;
   }
 
-  /** Ends the call: its timer stops, and what still waits on its signal is let go. */
-  finish(): void {
+  /** Has `ending` called once when the call is over: with the error that ended it, or with nothing where it ended well. */
+  onEnd(ending: (error: unknown) => void): void {
+    this.#endings ??= [];
+    this.#endings.push(ending);
+  }
+
+  /** Ends the call: its timer stops, what still waits on its signal is let go, and who asked hears of it. */
+  finish(error?: unknown): void {
     this.#waiter = undefined;
     this.#moreWaiters = undefined;
     this.abort(over);
-    this.onFinish?.();
-    this.onFinish = undefined;
+    const endings = this.#endings;
+    this.#endings = undefined;
+    if (endings !== undefined) for (const ending of endings) ending(error);
   }
 
   /** The result of `work`, or the reason of an abort that comes first. */
@@ -157,21 +163,22 @@ export class ServerCall implements HandlerContext {
       return Promise.reject(this.#reason);
     }
     return new Promise<T>((resolve, reject) => {
-      this.#wait(reject);
+      this.wait(reject);
       work.then(
         (value) => {
-          this.#letGo(reject);
+          this.letGo(reject);
           resolve(value);
         },
         (error) => {
-          this.#letGo(reject);
+          this.letGo(reject);
           reject(error);
         },
       );
     });
   }
 
-  #wait(waiter: (reason: unknown) => void): void {
+  /** Has `waiter` called with the reason where the call is given up, until it is let go. */
+  wait(waiter: (reason: unknown) => void): void {
     if (this.#waiter === undefined) {
       this.#waiter = waiter;
     } else {
@@ -180,7 +187,8 @@ export class ServerCall implements HandlerContext {
     }
   }
 
-  #letGo(waiter: (reason: unknown) => void): void {
+  /** Takes back {@link wait}. */
+  letGo(waiter: (reason: unknown) => void): void {
     if (this.#waiter === waiter) this.#waiter = undefined;
     else this.#moreWaiters?.delete(waiter);
   }

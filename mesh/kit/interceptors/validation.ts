@@ -9,12 +9,9 @@ type Check = (schema: DescMessage, message: Message) => void;
 export function validationInterceptor(): Interceptor {
   const check = createCheck();
   return (next) => (request) => {
-    if (request.stream) {
-      const call = request as { message: AsyncIterable<Message> };
-      call.message = checkAll(request.method.input, call.message, check);
-    } else {
-      check(request.method.input, request.message);
-    }
+    const call = request as { message: Message | AsyncIterable<Message> };
+    if (Symbol.asyncIterator in call.message) call.message = checkAll(request.method.input, call.message, check);
+    else check(request.method.input, call.message);
     return next(request);
   };
 }
