@@ -6,9 +6,11 @@ import {
   type ContextValues,
   type StreamResponse,
   type Transport,
+  type UnaryResponse,
 } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from './errors.ts';
+import { Reply } from './invoke.ts';
 import { SingleMessage } from './single-message.ts';
 
 /**
@@ -44,8 +46,8 @@ function bind(method: DescMethod, transport: Transport): unknown {
           input,
           options?.contextValues,
         );
-        options?.onHeader?.(response.header);
-        options?.onTrailer?.(response.trailer);
+        tellHeader(response, options);
+        tellTrailer(response, options);
         return response.message;
       };
     case 'server_streaming':
@@ -76,7 +78,7 @@ function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefin
   const opened = async () => {
     const response = await opening;
     if (iterator === undefined) {
-      options?.onHeader?.(response.header);
+      tellHeader(response, options);
       iterator = response.message[Symbol.asyncIterator]();
     }
     return iterator;
@@ -85,7 +87,7 @@ function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefin
     const result = await (await opened()).next();
     if (result.done === true && !isOver) {
       isOver = true;
-      options?.onTrailer?.((await opening).trailer);
+      tellTrailer(await opening, options);
     }
     return result;
   };
@@ -101,6 +103,19 @@ function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefin
       return { done: true, value: undefined };
     },
   };
+}
+
+// A reply of this process makes headers only where somebody set some.
+function tellHeader(response: UnaryResponse | StreamResponse, options: AnyOptions | undefined): void {
+  if (options?.onHeader === undefined) return;
+  const header = response instanceof Reply ? response.sentHeader : response.header;
+  if (header !== undefined) options.onHeader(header);
+}
+
+function tellTrailer(response: UnaryResponse | StreamResponse, options: AnyOptions | undefined): void {
+  if (options?.onTrailer === undefined) return;
+  const trailer = response instanceof Reply ? response.sentTrailer : response.trailer;
+  if (trailer !== undefined) options.onTrailer(trailer);
 }
 
 function protocolError(message: string) {

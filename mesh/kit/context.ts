@@ -29,12 +29,29 @@ export function forward(context: HandlerContext, options: ForwardOptions = {}): 
   const leftMs = context.timeoutMs();
   if (leftMs !== undefined && leftMs <= 0) throw deadlineExceeded();
   const timeoutMs = leftMs === undefined ? options.timeoutMs : Math.min(leftMs, options.timeoutMs ?? leftMs);
-  const { authorization } = context as ServerCall;
+  const call = context as ServerCall;
+  const { authorization } = call;
   return {
-    signal: options.signal === undefined ? context.signal : AbortSignal.any([context.signal, options.signal]),
+    signal: options.signal === undefined ? call.signal : either(call, options.signal),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(authorization === undefined ? {} : { headers: { authorization } }),
   };
+}
+
+// A signal that aborts with the call's own or with another one. AbortSignal.any costs several times as much, and is made for
+// signals whose life nobody knows; here the end of the call is the end of it.
+function either(call: ServerCall, other: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of [call.signal, other]) {
+    if (signal.aborted) {
+      controller.abort(signal.reason);
+      return controller.signal;
+    }
+    const onAbort = () => controller.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal === other) call.onEnd(() => other.removeEventListener('abort', onAbort));
+  }
+  return controller.signal;
 }
 
 /** Call options for a call of the mesh's own, on behalf of a principal. */

@@ -6,6 +6,7 @@ import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@gr
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { toRpcError } from './errors.ts';
 import { grpc } from './grpc.ts';
+import { toBytes } from './shared-message.ts';
 
 // What grpc-js and Connect say in different words: methods, metadata and errors.
 
@@ -27,7 +28,7 @@ export function methodDefinition(method: DescMethod): MethodDefinition<Message, 
 
 function serializer(schema: DescMessage): (message: Message) => Buffer {
   return (message) => {
-    const bytes = toBinary(schema, message);
+    const bytes = toBytes(schema, message);
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
 }

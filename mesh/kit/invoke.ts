@@ -101,11 +101,16 @@ class ServerStream implements AsyncIterableIterator<Message> {
 
   #pull(iterator: AsyncIterator<unknown>): Promise<IteratorResult<Message>> {
     const call = this.#call;
-    if (call.aborted) return Promise.reject(this.#end(call.reason));
+    // Also where the call was given up just now: the handler gets to do what goes with its last message.
+    const pulled = iterator.next();
+    if (call.aborted) {
+      pulled.catch(() => {});
+      return Promise.reject(this.#end(call.reason));
+    }
     return new Promise((resolve, reject) => {
       const fail = (thrown: unknown) => reject(this.#end(thrown));
       call.wait(fail);
-      iterator.next().then(
+      pulled.then(
         (result) => {
           call.letGo(fail);
           if (result.done === true) {
@@ -190,6 +195,14 @@ export class Reply {
   }
   get service() {
     return this.#call.service;
+  }
+  /** Headers, where any were set. */
+  get sentHeader() {
+    return this.#call.sentHeader;
+  }
+  /** Trailers, where any were set. */
+  get sentTrailer() {
+    return this.#call.sentTrailer;
   }
   get header() {
     return this.#call.responseHeader;

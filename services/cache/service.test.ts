@@ -42,7 +42,9 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     const hit = await lookUp(client, options, 'How long?');
     expect(hit.kinds).toEqual(['hit', 'sources', 'textDelta', 'citation', 'usage', 'done']);
     expect(hit).toMatchObject({ text: '退货期为七天。[1]', layer: CacheLayer.MEMORY });
-    const events = hit.messages.flatMap(({ event }) => (event.case === 'answer' ? [event.value.event] : []));
+    const events = hit.messages.flatMap(({ event }) =>
+      event.case === 'hit' ? event.value.events.map((answer) => answer.event) : [],
+    );
     expect(events.find(({ case: kind }) => kind === 'usage')?.value).toMatchObject({
       fromCache: true,
       costMicros: 11n,

@@ -6,15 +6,17 @@ import {
   type FillRequest,
   type InvalidateRequest,
   type LookupRequest,
+  type LookupResponse,
   LookupResponseSchema,
 } from '#gen/ragmesh/cache/v1/cache_pb.ts';
-import { AnswerEventSchema, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type AnswerEvent, AnswerEventSchema, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { invalidArgument, rpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import type { Metrics } from '#kit/metrics.ts';
-import type { InvalidateTarget } from './answer-store.ts';
+import { shareMessage } from '#kit/shared-message.ts';
+import type { InvalidateTarget, StoredAnswer } from './answer-store.ts';
 import type { CacheSettings } from './config.ts';
 import type { Flight, Flights } from './flights.ts';
 import { holderOf, identityOf } from './identity.ts';
@@ -37,6 +39,29 @@ export interface CacheParts {
 
 /** Longest wait for the disk at the end of a fill, in milliseconds. */
 const keepTimeoutMs = 2000;
+
+/** Largest answer that is told in one message; the events of a larger one are told one by one. */
+const maxHitBytes = 1024 * 1024;
+
+/** A stored answer as it is told. */
+interface Recorded {
+  hit: LookupResponse;
+  events: AnswerEvent[];
+}
+
+// Of answers in memory: read once, and told again and again.
+const inMemory = new WeakMap<StoredAnswer, Recorded>();
+
+function recordedOf(answer: StoredAnswer, layer: CacheLayer): Recorded {
+  const known = layer === CacheLayer.MEMORY ? inMemory.get(answer) : undefined;
+  if (known !== undefined) return known;
+  const events = decodeEvents(answer.value).map((event) => fromLayer(event, layer));
+  const isOneMessage = answer.value.byteLength <= maxHitBytes;
+  const value = { layer, storedAt: timestampFromMs(answer.storedAtMs), events: isOneMessage ? events : [] };
+  const recorded = { hit: shareMessage(response({ case: 'hit', value })), events };
+  if (layer === CacheLayer.MEMORY) inMemory.set(answer, recorded);
+  return recorded;
+}
 
 /** The rpcs of the cache. */
 export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService> {
@@ -82,16 +107,18 @@ export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService>
 
   // Resolves to whether the answer was given.
   async function* replay({ answer, layer }: Found) {
-    let events: ReturnType<typeof decodeEvents>;
+    let recorded: Recorded;
     try {
-      events = decodeEvents(answer.value);
+      recorded = recordedOf(answer, layer);
     } catch (error) {
       await layers.drop(answer, error);
       return false;
     }
+    const { hit, events } = recorded;
     count(answer.tenant, layer, layer === CacheLayer.MEMORY ? 'memory' : 'durable', events);
-    yield response({ case: 'hit', value: { layer, storedAt: timestampFromMs(answer.storedAtMs) } });
-    for (const event of events) yield response({ case: 'answer', value: fromLayer(event, layer) });
+    yield hit;
+    if (answer.value.byteLength > maxHitBytes)
+      for (const event of events) yield response({ case: 'answer', value: event });
     return true;
   }
 

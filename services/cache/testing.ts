@@ -6,7 +6,12 @@ import type {
   FillRequestSchema,
   LookupResponse,
 } from '#gen/ragmesh/cache/v1/cache_pb.ts';
-import { type AnswerEventSchema, AnswerOutcome, type CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import {
+  type AnswerEvent,
+  type AnswerEventSchema,
+  AnswerOutcome,
+  type CacheLayer,
+} from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { collect } from '#kit/streams.ts';
 
 /** A client of the cache. */
@@ -64,15 +69,19 @@ export async function lookUp(
 /** Sums up the messages of a look-up. */
 export function toLooked(messages: LookupResponse[]): Looked {
   const looked: Looked = { kinds: [], text: '', leaseId: undefined, layer: undefined, messages };
-  for (const { event } of messages) {
-    if (event.case !== 'answer') looked.kinds.push(event.case ?? 'none');
-    if (event.case === 'lease') looked.leaseId = event.value.leaseId;
-    if (event.case === 'hit') looked.layer = event.value.layer;
-    if (event.case !== 'answer') continue;
-    const answer = event.value.event;
+  const look = ({ event: answer }: AnswerEvent) => {
     looked.kinds.push(answer.case ?? 'none');
     if (answer.case === 'textDelta') looked.text += answer.value.text;
     if (answer.case === 'reset') looked.text = '';
+  };
+  for (const { event } of messages) {
+    if (event.case !== 'answer') looked.kinds.push(event.case ?? 'none');
+    if (event.case === 'lease') looked.leaseId = event.value.leaseId;
+    if (event.case === 'hit') {
+      looked.layer = event.value.layer;
+      event.value.events.forEach(look);
+    }
+    if (event.case === 'answer') look(event.value);
   }
   return looked;
 }

@@ -59,9 +59,9 @@ export interface Asking {
 
 /**
  * The path of a question: cache ∥ rewrite, retrieval, prompt, generation, validation. Everything but the end of the answer;
- * the course has the outcome where this ends well.
+ * the course has the outcome where this ends well. Events that are ready together come as a list.
  */
-export async function* answer(asking: Asking): AsyncGenerator<AskResponse> {
+export async function* answer(asking: Asking): AsyncGenerator<AskResponse | readonly AskResponse[]> {
   const { course } = asking;
   const cacheBegan = course.begin(Stage.CACHE);
   course.begin(Stage.REWRITE);
@@ -69,11 +69,13 @@ export async function* answer(asking: Asking): AsyncGenerator<AskResponse> {
   try {
     const prepared = await preparing.prepared;
     const { answerId, sessionId, question, standalone } = course;
-    yield respond({ case: 'started', value: { answerId, sessionId, standaloneQuestion: standalone } });
     const isRewritten = standalone !== question;
     const [status, detail] = isRewritten ? [StageStatus.FINISHED, standalone] : [StageStatus.SKIPPED, ''];
-    yield course.end(Stage.REWRITE, status, detail);
-    yield cacheBegan;
+    yield [
+      respond({ case: 'started', value: { answerId, sessionId, standaloneQuestion: standalone } }),
+      course.end(Stage.REWRITE, status, detail),
+      cacheBegan,
+    ];
     const isAnswered = yield* answerFromCache(asking, preparing);
     if (!isAnswered) yield* answerFromEvidence(asking, prepared);
   } finally {
@@ -82,7 +84,10 @@ export async function* answer(asking: Asking): AsyncGenerator<AskResponse> {
 }
 
 // Resolves to whether the cache had the answer; if not, a recorder may be at work.
-async function* answerFromCache(asking: Asking, preparing: Preparing): AsyncGenerator<AskResponse, boolean> {
+async function* answerFromCache(
+  asking: Asking,
+  preparing: Preparing,
+): AsyncGenerator<AskResponse | readonly AskResponse[], boolean> {
   const { request, context, course } = asking;
   const found = await preparing.found;
   switch (found.kind) {

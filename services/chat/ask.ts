@@ -43,10 +43,12 @@ async function* ask(parts: AskParts, request: AskRequest, context: HandlerContex
   };
   const route = () => (course.cacheLayer === CacheLayer.UNSPECIFIED ? 'generate' : 'cache');
   try {
-    for await (const response of answer(asking)) {
-      course.note(response);
-      asking.recorder?.record(response);
-      yield response;
+    for await (const said of answer(asking)) {
+      for (const response of Array.isArray(said) ? (said as AskResponse[]) : [said as AskResponse]) {
+        course.note(response);
+        asking.recorder?.record(response);
+        yield response;
+      }
     }
     yield* (await record()) ?? [];
     metrics.requestLatencyMs.observe({ route: route() }, course.elapsedUs() / 1000);

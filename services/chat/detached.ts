@@ -1,5 +1,6 @@
 import type { CallOptions, HandlerContext } from '@connectrpc/connect';
 import type { Logger } from '#kit/log.ts';
+import type { ServerCall } from '#kit/server-call.ts';
 
 /** Work that outlives the call that began it, and that the service waits for before it ends. */
 export interface Detached {
@@ -30,6 +31,6 @@ export function createDetached(log: Logger): Detached {
 
 /** Call options that carry the caller of `context`, for calls that may outlive its call. */
 export function detach(context: HandlerContext, timeoutMs: number): CallOptions {
-  const authorization = context.requestHeader.get('authorization');
-  return { timeoutMs, ...(authorization === null ? {} : { headers: { authorization } }) };
+  const { authorization } = context as ServerCall;
+  return { timeoutMs, ...(authorization === undefined ? {} : { headers: { authorization } }) };
 }

@@ -1,17 +1,24 @@
 import type { Client, HandlerContext } from '@connectrpc/connect';
-import type { CacheService, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import type { CacheService, Hit, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type AnswerEvent, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { forward } from '#kit/context.ts';
 import { deadlineExceeded } from '#kit/errors.ts';
+import { shareMessage } from '#kit/shared-message.ts';
 import { type Course, respond } from './course.ts';
 import { reasonOf, rethrowIfFinal } from './reason.ts';
 
 /** What the cache says to a question. */
 export type Found =
   /** The answer comes, stored or from a generation under way. */
-  | { kind: 'answer'; layer: CacheLayer; isFollowed: boolean; events: AsyncIterator<LookupResponse> }
+  | {
+      kind: 'answer';
+      layer: CacheLayer;
+      isFollowed: boolean;
+      hit: Hit | undefined;
+      events: AsyncIterator<LookupResponse>;
+    }
   /** The caller generates, and may record it. */
   | { kind: 'lease'; leaseId: string }
   /** The cache has failed. */
@@ -32,9 +39,9 @@ export async function lookUp(
     const first = (await events.next()).value?.event;
     switch (first?.case) {
       case 'hit':
-        return { kind: 'answer', layer: first.value.layer, isFollowed: false, events };
+        return { kind: 'answer', layer: first.value.layer, isFollowed: false, hit: first.value, events };
       case 'follow':
-        return { kind: 'answer', layer: CacheLayer.MEMORY, isFollowed: true, events };
+        return { kind: 'answer', layer: CacheLayer.MEMORY, isFollowed: true, hit: undefined, events };
       case 'lease':
         // To the end: a lease whose stream is broken off is taken back.
         await events.next();
@@ -53,37 +60,61 @@ export async function lookUp(
 /** How a replay ended: with the whole answer; or without it, and with a lease where the cache gave one. */
 export type Replayed = { kind: 'whole' } | { kind: 'broken'; leaseId: string | undefined };
 
-/** Shows an answer from the cache. Where it breaks off, what was shown of it is made void. */
+/**
+ * Shows an answer from the cache, what is ready together in one piece. Where it breaks off, what was shown of it is made void.
+ */
 export async function* replay(
-  { events, layer }: Found & { kind: 'answer' },
+  { hit, events, layer }: Found & { kind: 'answer' },
   context: HandlerContext,
   course: Course,
-): AsyncGenerator<AskResponse, Replayed> {
+): AsyncGenerator<AskResponse[], Replayed> {
   let leaseId: string | undefined;
   try {
+    if (hit !== undefined && hit.events.length > 0) {
+      for (const answer of hit.events) end(answer, layer, course);
+      yield shownOf(hit);
+    }
     for (;;) {
       const result = await events.next();
       if (result.done === true) break;
       const { event } = result.value;
       if (event.case === 'lease') leaseId = event.value.leaseId;
       if (event.case !== 'answer') continue;
-      const answer = event.value.event;
-      if (answer.case === 'done') {
-        course.outcome = answer.value.outcome;
-        course.model = answer.value.model;
-        course.cacheLayer = answer.value.cacheLayer || layer;
-        course.degradations.push(...answer.value.degradations);
-      } else if (answer.case !== undefined) {
-        yield respond(answer);
-      }
+      end(event.value, layer, course);
+      const shown = toResponse(event.value);
+      if (shown !== undefined) yield [shown];
     }
   } catch (error) {
     rethrowIfFinal(error, context);
-    yield course.degrade(Stage.CACHE, reasonOf(error), 'generated the answer instead');
+    yield [course.degrade(Stage.CACHE, reasonOf(error), 'generated the answer instead')];
   } finally {
     await events.return?.();
   }
   if (course.outcome !== 0) return { kind: 'whole' };
-  if (course.text !== '') yield respond({ case: 'reset', value: { reason: 'the answer from the cache broke off' } });
+  if (course.text !== '') yield [respond({ case: 'reset', value: { reason: 'the answer from the cache broke off' } })];
   return { kind: 'broken', leaseId };
+}
+
+// Of answers that come again and again: in one process, the cache hands over the same message each time.
+const known = new WeakMap<Hit, AskResponse[]>();
+
+function shownOf(hit: Hit): AskResponse[] {
+  let shown = known.get(hit);
+  if (shown === undefined) {
+    shown = hit.events.flatMap((answer) => toResponse(answer) ?? []).map(shareMessage);
+    known.set(hit, shown);
+  }
+  return shown;
+}
+
+function toResponse({ event }: AnswerEvent): AskResponse | undefined {
+  return event.case === 'done' || event.case === undefined ? undefined : respond(event);
+}
+
+function end({ event }: AnswerEvent, layer: CacheLayer, course: Course): void {
+  if (event.case !== 'done') return;
+  course.outcome = event.value.outcome;
+  course.model = event.value.model;
+  course.cacheLayer = event.value.cacheLayer || layer;
+  course.degradations.push(...event.value.degradations);
 }

@@ -11,7 +11,6 @@ import { createLogger } from '#kit/log.ts';
 import { discardRest } from '../http/body.ts';
 import { openPort } from '../http/port.ts';
 import { edgeLimits } from '../limits.ts';
-import { throughLane } from './fast-lane.ts';
 import { createRpcHandler } from './rpc-handler.ts';
 
 /** What the conformance suite wants served. */
@@ -39,14 +38,7 @@ export async function serve({ service, impl, registry, maxMessageBytes }: StackO
         if (handler === undefined) {
           router.service({ ...service, methods: [method] } as DescService, {});
         } else if (method.methodKind === 'server_streaming') {
-          const streamed = (input: never, context: HandlerContext) =>
-            throughLane(
-              whole(method.output, handler(input, context)),
-              method.output,
-              context,
-              limits.compressMinBytes,
-              jsonOptions,
-            );
+          const streamed = (input: never, context: HandlerContext) => whole(method.output, handler(input, context));
           router.rpc(method, streamed as never);
         } else {
           router.rpc(method, handler as never);

@@ -3,10 +3,10 @@ import {
   type JsonReadOptions,
   type JsonWriteOptions,
   type Message,
-  toBinary,
   toJsonString,
 } from '@bufbuild/protobuf';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import { toBytes } from '#kit/shared-message.ts';
 import type { Sender } from '../http/sender.ts';
 
 /** How messages are read and written as JSON. */
@@ -55,7 +55,7 @@ const prefixLength = 5;
 function encoderFor(contentType: string, schema: DescMessage, jsonOptions: JsonOptions): (message: Message) => Buffer {
   if (contentType.endsWith('json'))
     return (message) => envelop(Buffer.from(toJsonString(schema, message, jsonOptions)));
-  return (message) => envelop(toBinary(schema, message));
+  return (message) => envelop(toBytes(schema, message));
 }
 
 function envelop(bytes: Uint8Array): Buffer {

@@ -14,7 +14,6 @@ import { isPublic } from '#kit/rpc-policy.ts';
 import type { Admission } from '../admission.ts';
 import { retryAfterSeconds } from '../http/error.ts';
 import type { EdgeLimits } from '../limits.ts';
-import { throughLane } from './fast-lane.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
 /** Where the gate leaves its result for the call. */
@@ -58,8 +57,7 @@ function forwardTo(method: DescMethod, client: AnyClient, limits: EdgeLimits): A
     case 'server_streaming':
       return (input, context) => {
         const messages: AsyncIterable<Message> = call(input, optionsFor(context));
-        const joined = isAsk ? joinTextDeltas(messages as AsyncIterable<AskResponse>) : messages;
-        return throughLane(joined, method.output, context, limits.compressMinBytes);
+        return isAsk ? joinTextDeltas(messages as AsyncIterable<AskResponse>) : messages;
       };
     case 'bidi_streaming':
       return (input, context) => call(input, optionsFor(context));

@@ -1,3 +1,4 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import { type ConnectRouter, createConnectRouter, createContextValues, type HandlerContext } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Logger } from '#kit/log.ts';
@@ -7,7 +8,8 @@ import type { NodeRequest, NodeResponse } from '../http/port.ts';
 import { createSender, cut, isGone, type Sender } from '../http/sender.ts';
 import type { EdgeLimits } from '../limits.ts';
 import { compressions } from './compression.ts';
-import { type JsonOptions, laneKey } from './fast-lane.ts';
+import { isPlainConnectStream, type StreamedMethod, serveConnectStream } from './connect-stream.ts';
+import { type JsonOptions, laneKey, throughLane } from './fast-lane.ts';
 
 /** The rpcs of the edge. */
 export interface RpcHandler {
@@ -40,13 +42,19 @@ export function createRpcHandler({ routes, gate, limits, log, jsonOptions = {} }
     requestGate: gate,
     jsonOptions,
   });
-  routes(router);
+  const streams = new Map<string, StreamedMethod>();
+  routes(keepingStreams(router, streams, limits, jsonOptions));
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
     serves: (path) => handlers.has(path),
     async handle(path, request, response) {
       const handler = handlers.get(path) as UniversalHandler;
+      const streamed = streams.get(path);
       try {
+        if (streamed !== undefined && isPlainConnectStream(request)) {
+          await serveConnectStream(streamed, request, response, { gate, limits, jsonOptions });
+          return;
+        }
         const sender = createSender(response, limits);
         const universal = toUniversalRequest(request, response, readBody(request, timeoutsOf(handler, limits)));
         universal.contextValues?.set(laneKey, sender);
@@ -60,6 +68,26 @@ export function createRpcHandler({ routes, gate, limits, log, jsonOptions = {} }
       }
     },
   };
+}
+
+/** The router, with its streamed methods kept in `streams` and sent on the fast lane where Connect's handlers serve them. */
+function keepingStreams(
+  router: ConnectRouter,
+  streams: Map<string, StreamedMethod>,
+  limits: EdgeLimits,
+  jsonOptions: JsonOptions,
+): ConnectRouter {
+  const rpc = (method: DescMethod, implementation: StreamedMethod['implementation'], ...rest: never[]) => {
+    if (method.methodKind !== 'server_streaming') return router.rpc(method, implementation as never, ...rest);
+    streams.set(`/${method.parent.typeName}/${method.name}`, {
+      method: method as StreamedMethod['method'],
+      implementation,
+    });
+    const onLane: StreamedMethod['implementation'] = (input, context) =>
+      throughLane(implementation(input, context), method.output, context, limits.compressMinBytes, jsonOptions);
+    return router.rpc(method, onLane as never, ...rest);
+  };
+  return { ...router, rpc: rpc as ConnectRouter['rpc'] };
 }
 
 function timeoutsOf({ method }: UniversalHandler, limits: EdgeLimits): BodyTimeouts {

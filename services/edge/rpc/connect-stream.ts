@@ -1,0 +1,183 @@
+import {
+  type DescMessage,
+  type DescMethodServerStreaming,
+  fromBinary,
+  fromJsonString,
+  type Message,
+  toJsonString,
+} from '@bufbuild/protobuf';
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { endStreamFlag, endStreamToJson } from '@connectrpc/connect/protocol-connect';
+import { cancelled, tooLarge, toRpcError } from '#kit/errors.ts';
+import { ServerCall } from '#kit/server-call.ts';
+import { toBytes } from '#kit/shared-message.ts';
+import { readBody } from '../http/body.ts';
+import type { NodeRequest, NodeResponse } from '../http/port.ts';
+import { createSender } from '../http/sender.ts';
+import type { EdgeLimits } from '../limits.ts';
+import type { JsonOptions } from './fast-lane.ts';
+
+/** A method that streams its answer, and what implements it. */
+export interface StreamedMethod {
+  method: DescMethodServerStreaming;
+  implementation(input: Message, context: HandlerContext): AsyncIterable<Message>;
+}
+
+/** What the streams are served with. */
+export interface ConnectStreamOptions {
+  /** Runs before anything of a body is read; throws to refuse. */
+  gate(context: HandlerContext): Promise<void>;
+  limits: EdgeLimits;
+  jsonOptions: JsonOptions;
+}
+
+const formats = new Map([
+  ['application/connect+proto', 'binary'],
+  ['application/connect+json', 'json'],
+] as const);
+
+/**
+ * Whether a request is a streamed call of the Connect protocol in its plain form, as browsers make it: no compression asked for or
+ * used. All else is left to Connect's own handlers.
+ */
+export function isPlainConnectStream({ method, headers }: NodeRequest): boolean {
+  return (
+    method === 'POST' &&
+    (formats as ReadonlyMap<string, string>).has(headers['content-type'] ?? '') &&
+    headers['connect-content-encoding'] === undefined &&
+    headers['connect-accept-encoding'] === undefined &&
+    /^\d{0,10}$/.test((headers['connect-timeout-ms'] as string | undefined) ?? '')
+  );
+}
+
+/**
+ * Serves one such call by the shortest way: https://connectrpc.com/docs/protocol, "Streaming RPCs". Connect's handler sends each
+ * message through six asynchronous generators, which is most of what a cached answer would cost. Rejects where the connection is
+ * lost; an error of the rpc is part of the response.
+ */
+export async function serveConnectStream(
+  { method, implementation }: StreamedMethod,
+  request: NodeRequest,
+  response: NodeResponse,
+  { gate, limits, jsonOptions }: ConnectStreamOptions,
+): Promise<void> {
+  const { headers } = request;
+  const isJson = headers['content-type'] === 'application/connect+json';
+  const sender = createSender(response, limits);
+  const timeout = headers['connect-timeout-ms'] as string | undefined;
+  const call = new ServerCall({
+    method,
+    protocolName: 'connect',
+    requestHeader: () => toHeaders(request),
+    authorization: () => headers.authorization,
+    timeoutMs: timeout ? Number(timeout) : undefined,
+  });
+  response.once('close', () => {
+    if (!response.writableEnded) call.abort(cancelled());
+  });
+  const writeHead = () => {
+    const sent = call.sentHeader === undefined ? {} : Object.fromEntries(call.sentHeader);
+    response.writeHead(200, { ...sent, 'content-type': headers['content-type'] as string });
+  };
+  let isBegun = false;
+  let failure: ConnectError | undefined;
+  let messages: AsyncIterator<Message> | undefined;
+  try {
+    await call.settle(gate(call));
+    const bytes = await call.settle(readMessage(request, limits));
+    messages = implementation(parse(method.input, bytes, isJson, jsonOptions), call)[Symbol.asyncIterator]();
+    for (;;) {
+      const result = await call.settle(messages.next());
+      if (result.done === true) {
+        messages = undefined;
+        break;
+      }
+      // Headers go with the first message: until then, the implementation may still set some.
+      if (!isBegun) writeHead();
+      isBegun = true;
+      const data = isJson
+        ? Buffer.from(toJsonString(method.output, result.value, jsonOptions))
+        : toBytes(method.output, result.value);
+      const behind = sender.send(envelop(0, data));
+      if (behind !== undefined) await behind;
+    }
+  } catch (thrown) {
+    failure = thrown instanceof ConnectError ? thrown : toRpcError(thrown);
+  } finally {
+    // Not awaited: what is stuck must not hold the connection.
+    messages?.return?.()?.then(undefined, () => {});
+    call.finish(failure);
+  }
+  if (!isBegun) writeHead();
+  const trailer = call.sentTrailer;
+  const end =
+    failure === undefined && trailer === undefined
+      ? emptyEnd
+      : Buffer.from(JSON.stringify(endStreamToJson(trailer ?? new Headers(), failure, jsonOptions)));
+  const behind = sender.send(envelop(endStreamFlag, end));
+  if (behind !== undefined) await behind;
+  await sender.end();
+}
+
+const emptyEnd = Buffer.from('{}');
+
+/** Bytes before a message: flags, and its length. */
+const prefixLength = 5;
+
+function envelop(flags: number, data: Uint8Array): Buffer {
+  const envelope = Buffer.allocUnsafe(prefixLength + data.length);
+  envelope[0] = flags;
+  envelope.writeUInt32BE(data.length, 1);
+  envelope.set(data, prefixLength);
+  return envelope;
+}
+
+// The one message of the request.
+async function readMessage(request: NodeRequest, limits: EdgeLimits): Promise<Uint8Array> {
+  const limit = limits.maxMessageBytes + prefixLength;
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of readBody(request, { totalMs: limits.bodyTimeoutMs, silenceMs: limits.bodyTimeoutMs })) {
+    chunks.push(chunk);
+    sizeBytes += chunk.length;
+    if (sizeBytes > limit) throw tooLarge('a message', limits.maxMessageBytes);
+  }
+  const body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, sizeBytes);
+  if (body.length === 0) throw new ConnectError('protocol error: there is no message', Code.Unimplemented);
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const length = body.length < prefixLength ? Number.POSITIVE_INFINITY : view.getUint32(1);
+  if (length > limits.maxMessageBytes && length !== Number.POSITIVE_INFINITY) {
+    throw tooLarge('a message', limits.maxMessageBytes);
+  }
+  if (body.length < prefixLength + length) {
+    throw new ConnectError('protocol error: the message is not whole', Code.InvalidArgument);
+  }
+  if (body[0] !== 0) throw new ConnectError(`protocol error: flags ${body[0]} without compression`, Code.Internal);
+  if (body.length > prefixLength + length) {
+    throw new ConnectError('protocol error: there is more than one message', Code.Unimplemented);
+  }
+  return body.subarray(prefixLength);
+}
+
+function parse(schema: DescMessage, bytes: Uint8Array, isJson: boolean, jsonOptions: JsonOptions): Message {
+  try {
+    return isJson
+      ? fromJsonString(schema, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(), {
+          ignoreUnknownFields: true,
+          ...jsonOptions,
+        })
+      : fromBinary(schema, bytes);
+  } catch (error) {
+    throw ConnectError.from(error, Code.InvalidArgument);
+  }
+}
+
+function toHeaders({ headers }: NodeRequest): Headers {
+  const all = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(':')) continue;
+    if (Array.isArray(value)) for (const one of value) all.append(name, one);
+    else all.append(name, value);
+  }
+  return all;
+}
