@@ -8,7 +8,7 @@ import {
 } from '@bufbuild/protobuf';
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import { endStreamFlag, endStreamToJson } from '@connectrpc/connect/protocol-connect';
-import { cancelled, tooLarge, toRpcError } from '#kit/errors.ts';
+import { cancelled, toRpcError } from '#kit/errors.ts';
 import { ServerCall } from '#kit/server-call.ts';
 import { toBytes } from '#kit/shared-message.ts';
 import { readBody } from '../http/body.ts';
@@ -140,15 +140,13 @@ async function readMessage(request: NodeRequest, limits: EdgeLimits): Promise<Ui
   for await (const chunk of readBody(request, { totalMs: limits.bodyTimeoutMs, silenceMs: limits.bodyTimeoutMs })) {
     chunks.push(chunk);
     sizeBytes += chunk.length;
-    if (sizeBytes > limit) throw tooLarge('a message', limits.maxMessageBytes);
+    if (sizeBytes > limit) throw tooLong(limits);
   }
   const body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, sizeBytes);
   if (body.length === 0) throw new ConnectError('protocol error: there is no message', Code.Unimplemented);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const length = body.length < prefixLength ? Number.POSITIVE_INFINITY : view.getUint32(1);
-  if (length > limits.maxMessageBytes && length !== Number.POSITIVE_INFINITY) {
-    throw tooLarge('a message', limits.maxMessageBytes);
-  }
+  if (length > limits.maxMessageBytes && length !== Number.POSITIVE_INFINITY) throw tooLong(limits);
   if (body.length < prefixLength + length) {
     throw new ConnectError('protocol error: the message is not whole', Code.InvalidArgument);
   }
@@ -157,6 +155,11 @@ async function readMessage(request: NodeRequest, limits: EdgeLimits): Promise<Ui
     throw new ConnectError('protocol error: there is more than one message', Code.Unimplemented);
   }
   return body.subarray(prefixLength);
+}
+
+// As Connect says it. A request whose length is declared was refused before, with a reason.
+function tooLong({ maxMessageBytes }: EdgeLimits): ConnectError {
+  return new ConnectError(`a message is larger than ${maxMessageBytes} bytes`, Code.ResourceExhausted);
 }
 
 function parse(schema: DescMessage, bytes: Uint8Array, isJson: boolean, jsonOptions: JsonOptions): Message {
