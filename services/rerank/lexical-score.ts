@@ -1,11 +1,6 @@
 import { extractFacts } from '#kit/text/codes.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-
-/** What is read of a candidate's text, in UTF-16 code units. Chunks are far shorter; this bounds the work for what is not one. */
-export const readLength = 16_384;
-
-/** Joins the title and headings above a passage. */
-const titleJoiner = ' › ';
+import type { LexicalText } from './lexical-text.ts';
 
 /**
  * What each sign of relevance adds to the prior (the score of the stage before, 0 to 1). Found by search on four public FAQ and
@@ -52,24 +47,27 @@ export function readQuery(text: string): LexicalQuery {
   return { positions, facts: extractFacts(text).filter((fact) => /\d/.test(fact) && /[a-z@]/.test(fact)) };
 }
 
-/** Reads a candidate for a question. */
-export function readCandidate(query: LexicalQuery, text: string, title: string, prior: number): LexicalCandidate {
-  const read = text.slice(0, readLength);
+/** Reads a candidate for a question. `tokenOf`: the question's tokens by their number in `text`. */
+export function readCandidate(
+  query: LexicalQuery,
+  tokenOf: ReadonlyMap<number, string>,
+  text: LexicalText,
+  prior: number,
+): LexicalCandidate {
+  const { words, titles } = text;
   const hits: Hit[] = [];
-  for (const [at, token] of tokenize(read, { mode: 'index' }).entries()) {
-    if (query.positions.has(token)) hits.push({ at, token });
+  const shared = new Set<string>();
+  for (let at = 0; at < words.length; at++) {
+    const token = tokenOf.get(words[at] as number);
+    if (token === undefined) continue;
+    hits.push({ at, token });
+    shared.add(token);
   }
-  const headings = title.split(titleJoiner).map((heading) => new Set(tokenize(heading, { mode: 'index' })));
-  const whole = new Set(headings.flatMap((heading) => [...heading]));
-  return {
-    hits,
-    shared: new Set([...hits.map(({ token }) => token), ...[...whole].filter((token) => query.positions.has(token))]),
-    titles: headings.length > 1 ? [whole, ...headings] : [whole],
-    // Finding facts costs as much as all the rest, so only where the question has some.
-    facts: new Set(query.facts.length > 0 ? extractFacts(`${title}\n${read}`) : []),
-    prior,
-  };
+  for (const token of titles[0] as ReadonlySet<string>) if (query.positions.has(token)) shared.add(token);
+  return { hits, shared, titles, facts: query.facts.length > 0 ? text.facts() : noFacts, prior };
 }
+
+const noFacts: ReadonlySet<string> = new Set();
 
 /** Weights of the question's and titles' tokens among the candidates: BM25's idf, always above 0. */
 export function candidateIdf(candidates: readonly LexicalCandidate[]): CandidateIdf {

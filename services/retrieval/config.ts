@@ -27,6 +27,8 @@ export interface RetrievalSettings {
   readonly keptVersions: number;
   /** Threads that read. @default 2 */
   readonly readerThreads: number;
+  /** Memory for copies of live versions, of each embedded store. @default 512 MiB */
+  readonly memoryBytes: number;
 }
 
 /** The settings from the configuration, with defaults. Ranges are the contract's. */
@@ -42,6 +44,7 @@ export function readConfig(config: Config): RetrievalSettings {
     rerankTimeoutMs: retrieval?.rerankTimeoutMs || 300,
     keptVersions: retrieval?.keptVersions ?? 2,
     readerThreads: retrieval?.readerThreads || 2,
+    memoryBytes: Number(retrieval?.memoryBytes ?? 512n * 1024n * 1024n),
   });
 }
 

@@ -8,6 +8,7 @@ import { createCatalog } from './catalog.ts';
 import { readConfig } from './config.ts';
 import type { KeywordStore } from './keyword-store.ts';
 import { createRetrieval } from './service.ts';
+import { createSnapshots } from './snapshots/snapshots.ts';
 import { createSqliteThreads } from './sqlite-threads.ts';
 import type { StoreDeps, VectorStore } from './vector-store.ts';
 
@@ -28,12 +29,12 @@ export const retrieval = defineService({
       for (const part of parts) await part.close();
     };
     try {
-      const { vectorStore, keywordStore } = settings;
+      const { vectorStore, keywordStore, memoryBytes } = settings;
       const vectors = await createFromAdapter<VectorStore, StoreDeps>(
         vectorAdapters,
         vectorStore.adapter,
         vectorStore.settings,
-        { folder: join(dataDir, 'vectors'), threads },
+        { folder: join(dataDir, 'vectors'), threads, snapshots: createSnapshots(memoryBytes) },
         'retrieval.vector_store',
       );
       parts.unshift(vectors);
@@ -41,7 +42,7 @@ export const retrieval = defineService({
         keywordAdapters,
         keywordStore.adapter,
         keywordStore.settings,
-        { folder: join(dataDir, 'keywords'), threads },
+        { folder: join(dataDir, 'keywords'), threads, snapshots: createSnapshots(memoryBytes) },
         'retrieval.keyword_store',
       );
       parts.unshift(keywords);

@@ -10,6 +10,8 @@ import type { SqliteThreads } from './sqlite-threads.ts';
 export interface TenantFiles {
   /** Whether the tenant has a database. */
   has(tenant: string): boolean;
+  /** Where the tenant's database is, or would be. */
+  path(tenant: string): string;
   /** Rows of a query; none where the tenant has no database. Sees every write that was acknowledged before. */
   read(tenant: string, statement: Statement, signal: AbortSignal): Promise<Row[]>;
   /** Runs statements in one durable transaction, all or none. Makes the database where there is none. */
@@ -95,6 +97,7 @@ export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
 
   return {
     has: (tenant) => open.has(tenant) || existsSync(pathOf(tenant)),
+    path: pathOf,
     async read(tenant, { sql, params }, signal) {
       if (!open.has(tenant) && !existsSync(pathOf(tenant))) return [];
       return use(tenant, (file) =>

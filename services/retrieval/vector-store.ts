@@ -1,4 +1,5 @@
 import type { Change, Hit, IndexRow, Scope } from './index-row.ts';
+import type { Snapshots } from './snapshots/snapshots.ts';
 import type { SqliteThreads } from './sqlite-threads.ts';
 
 /** The space that vectors live in. Vectors of different spaces never meet. */
@@ -44,4 +45,6 @@ export interface StoreDeps {
   folder: string;
   /** For stores that are embedded. */
   threads: SqliteThreads;
+  /** Copies of versions in memory, for stores that are embedded; the store closes them. @default none */
+  snapshots?: Snapshots;
 }

@@ -7,12 +7,17 @@ export const FTS5_TOKENIZE = `ascii tokenchars '.-%+#'`;
 
 const ONE_HAN = /^\p{sc=Han}$/u;
 
+/** Whether a word, searched alone, is searched as the beginning of words: a lone Han character, since text is indexed by bigrams. */
+export function isPrefixWord(word: string): boolean {
+  return ONE_HAN.test(word);
+}
+
 /**
  * An FTS5 MATCH expression that finds rows with any of the tokens. Quoting makes operators in user text inert. No tokens give
  * an expression that is valid and matches nothing. A lone Han character is searched as a prefix, because text is indexed by bigrams.
  */
 export function toFtsQuery(tokens: readonly string[]): string {
   const quoted = tokens.map((token) => `"${token.replaceAll('"', '""')}"`);
-  if (tokens.length === 1 && ONE_HAN.test(tokens[0] as string)) return `${quoted[0]}*`;
+  if (tokens.length === 1 && isPrefixWord(tokens[0] as string)) return `${quoted[0]}*`;
   return quoted.length === 0 ? '""' : quoted.join(' OR ');
 }

@@ -7,7 +7,7 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
-import type { TokenUsage } from "../../common/v1/common_pb.ts";
+import type { Degradation, TokenUsage } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/rerank/v1/rerank.proto.
  */
 export const file_ragmesh_rerank_v1_rerank: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL3JlcmFuay92MS9yZXJhbmsucHJvdG8SEXJhZ21lc2gucmVyYW5rLnYxIokBCg1SZXJhbmtSZXF1ZXN0EhoKBXF1ZXJ5GAEgASgJQgu6SAhyBhABGICAARJDCgpjYW5kaWRhdGVzGAIgAygLMiIucmFnbWVzaC5yZXJhbmsudjEuUmVyYW5rQ2FuZGlkYXRlQgu6SAiSAQUIARDoBxIXCgVtb2RlbBgDIAEoCUIIukgFcgMYgAIiegoPUmVyYW5rQ2FuZGlkYXRlEhcKBHRleHQYASABKAlCCbpIBnIEKICAQBIXCgV0aXRsZRgCIAEoCUIIukgFcgMYgCASKwoFcHJpb3IYAyABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQFCCAoGX3ByaW9yIn0KDlJlcmFua1Jlc3BvbnNlEjMKBnNjb3JlZBgBIAEoCzIhLnJhZ21lc2gucmVyYW5rLnYxLlNjb3JlZFBhc3NhZ2VzSAASLQoEZG9uZRgCIAEoCzIdLnJhZ21lc2gucmVyYW5rLnYxLlJlcmFua0RvbmVIAEIHCgVldmVudCJECg5TY29yZWRQYXNzYWdlcxIyCghwYXNzYWdlcxgBIAMoCzIgLnJhZ21lc2gucmVyYW5rLnYxLlNjb3JlZFBhc3NhZ2UiLQoNU2NvcmVkUGFzc2FnZRINCgVpbmRleBgBIAEoDRINCgVzY29yZRgCIAEoASJ3CgpSZXJhbmtEb25lEg0KBW1vZGVsGAEgASgJEiwKBXNjYWxlGAIgASgOMh0ucmFnbWVzaC5yZXJhbmsudjEuU2NvcmVTY2FsZRIsCgV1c2FnZRgDIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2UqVgoKU2NvcmVTY2FsZRIbChdTQ09SRV9TQ0FMRV9VTlNQRUNJRklFRBAAEhQKEFNDT1JFX1NDQUxFX1VOSVQQARIVChFTQ09SRV9TQ0FMRV9MT0dJVBACMnIKDVJlcmFua1NlcnZpY2USYQoGUmVyYW5rEiAucmFnbWVzaC5yZXJhbmsudjEuUmVyYW5rUmVxdWVzdBohLnJhZ21lc2gucmVyYW5rLnYxLlJlcmFua1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAIYASABMAFiBnByb3RvMw", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch5yYWdtZXNoL3JlcmFuay92MS9yZXJhbmsucHJvdG8SEXJhZ21lc2gucmVyYW5rLnYxIokBCg1SZXJhbmtSZXF1ZXN0EhoKBXF1ZXJ5GAEgASgJQgu6SAhyBhABGICAARJDCgpjYW5kaWRhdGVzGAIgAygLMiIucmFnbWVzaC5yZXJhbmsudjEuUmVyYW5rQ2FuZGlkYXRlQgu6SAiSAQUIARDoBxIXCgVtb2RlbBgDIAEoCUIIukgFcgMYgAIiegoPUmVyYW5rQ2FuZGlkYXRlEhcKBHRleHQYASABKAlCCbpIBnIEKICAQBIXCgV0aXRsZRgCIAEoCUIIukgFcgMYgCASKwoFcHJpb3IYAyABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQFCCAoGX3ByaW9yIn0KDlJlcmFua1Jlc3BvbnNlEjMKBnNjb3JlZBgBIAEoCzIhLnJhZ21lc2gucmVyYW5rLnYxLlNjb3JlZFBhc3NhZ2VzSAASLQoEZG9uZRgCIAEoCzIdLnJhZ21lc2gucmVyYW5rLnYxLlJlcmFua0RvbmVIAEIHCgVldmVudCJECg5TY29yZWRQYXNzYWdlcxIyCghwYXNzYWdlcxgBIAMoCzIgLnJhZ21lc2gucmVyYW5rLnYxLlNjb3JlZFBhc3NhZ2UiLQoNU2NvcmVkUGFzc2FnZRINCgVpbmRleBgBIAEoDRINCgVzY29yZRgCIAEoASLDAQoKUmVyYW5rRG9uZRINCgVtb2RlbBgBIAEoCRIsCgVzY2FsZRgCIAEoDjIdLnJhZ21lc2gucmVyYW5rLnYxLlNjb3JlU2NhbGUSLAoFdXNhZ2UYAyABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEhUKDWZhbGxiYWNrX2Zyb20YBCABKAkSMwoLZGVncmFkYXRpb24YBSABKAsyHi5yYWdtZXNoLmNvbW1vbi52MS5EZWdyYWRhdGlvbipWCgpTY29yZVNjYWxlEhsKF1NDT1JFX1NDQUxFX1VOU1BFQ0lGSUVEEAASFAoQU0NPUkVfU0NBTEVfVU5JVBABEhUKEVNDT1JFX1NDQUxFX0xPR0lUEAIycgoNUmVyYW5rU2VydmljZRJhCgZSZXJhbmsSIC5yYWdtZXNoLnJlcmFuay52MS5SZXJhbmtSZXF1ZXN0GiEucmFnbWVzaC5yZXJhbmsudjEuUmVyYW5rUmVzcG9uc2UiEJACAaK7GAkIiCcQAhgBIAEwAWIGcHJvdG8z", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A question and its candidates.
@@ -200,6 +200,21 @@ export type RerankDone = Message<"ragmesh.rerank.v1.RerankDone"> & {
    * @generated from field: ragmesh.common.v1.TokenUsage usage = 3;
    */
   usage?: TokenUsage | undefined;
+
+  /**
+   * The model that was asked and failed, where `model` scored in its stead. Empty: the model that was asked scored. A cut-off that
+   * was chosen for this model's scores does not hold for those of `model`.
+   *
+   * @generated from field: string fallback_from = 4;
+   */
+  fallbackFrom: string;
+
+  /**
+   * Why another model scored; unset where the one that was asked did.
+   *
+   * @generated from field: ragmesh.common.v1.Degradation degradation = 5;
+   */
+  degradation?: Degradation | undefined;
 };
 
 /**

@@ -1,10 +1,13 @@
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
-import { candidateIdf, type LexicalCandidate, readCandidate, readQuery, scoreCandidate } from '../../lexical-score.ts';
-import type { RerankBatch, RerankModel } from '../../rerank-model.ts';
+import { candidateIdf, readCandidate, readQuery, scoreCandidate } from '../../lexical-score.ts';
+import { createLexicalTexts, type LexicalText } from '../../lexical-text.ts';
+import type { RerankBatch, RerankModel, RerankModelDeps } from '../../rerank-model.ts';
 
 /** Longest stretch of work before other calls get a turn, in milliseconds. */
 const sliceMs = 4;
+/** Memory for texts that were read, in bytes. */
+const maxTextBytes = 64 * 1024 * 1024;
 /** Scores in a batch. */
 const batchSize = 256;
 
@@ -14,19 +17,28 @@ const batchSize = 256;
  */
 export const adapter = defineAdapter({
   settings: {},
-  create(): RerankModel {
+  create(_settings: object, _deps: RerankModelDeps): RerankModel {
+    let latest = createLexicalTexts(maxTextBytes);
     return {
       name: 'lexical',
       scale: ScoreScale.UNIT,
       maxCandidates: 1000,
       async *rerank(text, candidates, signal): AsyncIterable<RerankBatch> {
         const turn = createTurn(signal);
+        if (latest.isFull()) latest = createLexicalTexts(maxTextBytes);
+        const texts = latest;
         const query = readQuery(text);
-        const read: LexicalCandidate[] = [];
+        const lexical: LexicalText[] = [];
         for (const candidate of candidates) {
           await turn();
-          read.push(readCandidate(query, candidate.text, candidate.title, candidate.prior ?? 0));
+          lexical.push(texts.read(candidate.title, candidate.text));
         }
+        const tokenOf = new Map<number, string>();
+        for (const token of query.positions.keys()) {
+          const number = texts.numberOf(token);
+          if (number !== undefined) tokenOf.set(number, token);
+        }
+        const read = lexical.map((known, index) => readCandidate(query, tokenOf, known, candidates[index]?.prior ?? 0));
         const idf = candidateIdf(read);
         for (let first = 0; first < read.length; first += batchSize) {
           const scores: RerankBatch['scores'] = [];

@@ -2,13 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts';
+import { createSureSnapshots } from '../../snapshots/testing.ts';
 import { createSqliteThreads } from '../../sqlite-threads.ts';
 import { adapter } from './sqlite.ts';
 
-keywordStoreSuite('sqlite', async () => {
+const create = (newSnapshots: () => Snapshots) => async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-keywords-'));
   const threads = createSqliteThreads(2);
-  const store = await adapter.create({}, { folder, threads });
+  const store = await adapter.create({}, { folder, threads, snapshots: newSnapshots() });
   return {
     ...store,
     async close() {
@@ -17,4 +19,10 @@ keywordStoreSuite('sqlite', async () => {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-});
+};
+
+keywordStoreSuite(
+  'sqlite',
+  create(() => createSnapshots(0)),
+);
+keywordStoreSuite('sqlite with copies in memory', create(createSureSnapshots));

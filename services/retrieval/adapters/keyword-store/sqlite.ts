@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { defineAdapter } from '#kit/adapters.ts';
 import type { Statement } from '#kit/sqlite/protocol.ts';
-import { FTS5_TOKENIZE, toFtsQuery } from '#kit/text/fts-query.ts';
+import { FTS5_TOKENIZE, isPrefixWord, toFtsQuery } from '#kit/text/fts-query.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import type { Hit, Scope } from '../../index-row.ts';
 import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
 import { planWords } from '../../query-plan.ts';
+import { createSnapshots } from '../../snapshots/snapshots.ts';
 import {
   changeStatements,
   countStatement,
@@ -51,7 +52,7 @@ interface Vocabulary {
 
 export const adapter = defineAdapter<KeywordStore, StoreDeps, Record<string, never>>({
   settings: {},
-  create(_settings, { folder, threads }) {
+  create(_settings, { folder, threads, snapshots = createSnapshots(0) }) {
     const files = createTenantFiles({
       folder,
       name: 'keyword store',
@@ -116,7 +117,8 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
     return {
       async apply(tenant, corpusId, change) {
         if (change.kind !== 'replace') {
-          const results = await files.write(tenant, changeStatements(corpusId, change, keywordIndex));
+          const statements = changeStatements(corpusId, change, keywordIndex);
+          const results = await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
           noteChange(
             tenant,
             results.reduce((sum, { changes }) => sum + changes, 0),
@@ -125,12 +127,15 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
         }
         const tokens = await tokenizer.tokenizeAll(change.rows.map(({ title, text }) => `${title}\n${text}`));
         const rows = change.rows.map((row, index): TokenRow => ({ ...row, tokens: tokens[index] as string }));
-        await files.write(tenant, changeStatements(corpusId, { ...change, rows }, keywordIndex));
+        const statements = changeStatements(corpusId, { ...change, rows }, keywordIndex);
+        await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
         noteChange(tenant, rows.length);
       },
       async search(tenant, { text, scope, limit }, signal) {
         const words = tokenize(text, { mode: 'query' });
         if (words.length === 0 || scope.corpora.length === 0) return [];
+        const inMemory = searchInMemory(tenant, words, scope, limit, signal);
+        if (inMemory !== undefined) return inMemory;
         // A word alone may be a single Han character, which is searched as the beginning of words.
         const planned = words.length === 1 ? words : await planFor(tenant, words, signal);
         if (planned.length === 0) return [];
@@ -171,9 +176,37 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
         }
       },
       async close() {
+        await snapshots.close();
         await Promise.all([tokenizer.close(), files.close()]);
       },
     };
+
+    // A word that may be the beginning of others is looked for where words are in order.
+    function searchInMemory(
+      tenant: string,
+      words: readonly string[],
+      scope: Scope,
+      limit: number,
+      signal: AbortSignal,
+    ) {
+      if (scope.filter !== undefined || (words.length === 1 && isPrefixWord(words[0] as string))) return undefined;
+      const wanted = scope.corpora.map(({ corpusId, version }) => ({
+        tenant,
+        space: '',
+        source: { path: files.path(tenant), extensions: [], corpusId, version, vectors: undefined },
+      }));
+      if (!files.has(tenant)) return undefined;
+      return snapshots.search(
+        wanted,
+        {
+          kind: 'words',
+          words: words.slice(0, maxLookedUp),
+          aclIds: scope.aclIds,
+          limit,
+        },
+        signal,
+      );
+    }
   },
 });
 

@@ -1,14 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts';
+import { createSureSnapshots } from '../../snapshots/testing.ts';
 import { createSqliteThreads } from '../../sqlite-threads.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter } from './sqlite.ts';
 
-vectorStoreSuite('sqlite', async () => {
+const create = (newSnapshots: () => Snapshots) => async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-vectors-'));
   const threads = createSqliteThreads(2);
-  const store = await adapter.create({}, { folder, threads });
+  const store = await adapter.create({}, { folder, threads, snapshots: newSnapshots() });
   return {
     ...store,
     async close() {
@@ -17,4 +19,10 @@ vectorStoreSuite('sqlite', async () => {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-});
+};
+
+vectorStoreSuite(
+  'sqlite',
+  create(() => createSnapshots(0)),
+);
+vectorStoreSuite('sqlite with copies in memory', create(createSureSnapshots));

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { defineAdapter } from '#kit/adapters.ts';
 import type { Statement } from '#kit/sqlite/protocol.ts';
 import { type Hit, mergeHits } from '../../index-row.ts';
+import { createSnapshots } from '../../snapshots/snapshots.ts';
 import {
   changeStatements,
   countStatement,
@@ -15,7 +16,7 @@ import {
 import { createTenantFiles } from '../../tenant-files.ts';
 import type { StoreDeps, VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
 
-// Exact search by sqlite-vec. vec0 cannot change a row of a table with a partition key, and keeps the place of a
+// Exact search: of live versions in memory, of all else by sqlite-vec. vec0 cannot change a row of a table with a partition key, and keeps the place of a
 // deleted row until its whole block is free; so each corpus and space has a table of its own, and settle() closes the
 // gaps.
 
@@ -33,7 +34,10 @@ interface VectorTable extends VectorSpace {
 
 export const adapter = defineAdapter<VectorStore, StoreDeps, Record<string, never>>({
   settings: {},
-  create(_settings, { folder, threads }) {
+  create(_settings, { folder, threads, snapshots = createSnapshots(0) }) {
+    const extensions = [
+      (createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath(),
+    ];
     const files = createTenantFiles({
       folder,
       name: 'vector store',
@@ -49,7 +53,7 @@ CREATE TABLE space (
 );
 `,
       ],
-      extensions: [(createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath()],
+      extensions,
     });
     const notAborted = new AbortController().signal;
     // Which tables there are, by tenant: only this store makes them.
@@ -105,11 +109,17 @@ CREATE TABLE space (
           target = findTable(known, corpusId, space) ?? (await createTable(tenant, corpusId, space));
         }
         const inCorpus = known.filter((table) => table.corpusId === corpusId);
-        await files.write(tenant, changeStatements(corpusId, change, vectorIndex(inCorpus, target)));
+        const statements = changeStatements(corpusId, change, vectorIndex(inCorpus, target));
+        await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
         if (change.kind === 'retain' || change.kind === 'purge') await dropEmpty(tenant, inCorpus);
       },
       async search(tenant, { space, vector, scope, limit }, signal) {
         const known = await tablesOf(tenant);
+        const inMemory =
+          scope.filter === undefined
+            ? searchInMemory(known, tenant, { space, vector, scope, limit }, signal)
+            : undefined;
+        if (inMemory !== undefined) return mergeHits([await inMemory], limit);
         const embedding = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
         const lists = await Promise.all(
           scope.corpora.map(async ({ corpusId, version }) => {
@@ -143,8 +153,28 @@ CREATE TABLE space (
           if (table.corpusId === corpusId && !signal.aborted) await closeGaps(tenant, table);
         }
       },
-      close: () => files.close(),
+      async close() {
+        await snapshots.close();
+        await files.close();
+      },
     };
+
+    function searchInMemory(
+      known: VectorTable[],
+      tenant: string,
+      { space, vector, scope, limit }: VectorQuery,
+      signal: AbortSignal,
+    ) {
+      const wanted = scope.corpora.flatMap(({ corpusId, version }) => {
+        const table = findTable(known, corpusId, space);
+        if (table === undefined) return [];
+        const vectors = { table: table.name, dimensions: table.dimensions };
+        return [
+          { tenant, space: table.name, source: { path: files.path(tenant), extensions, corpusId, version, vectors } },
+        ];
+      });
+      return snapshots.search(wanted, { kind: 'near', vector, aclIds: scope.aclIds, limit }, signal);
+    }
 
     async function dropEmpty(tenant: string, candidates: readonly VectorTable[]): Promise<void> {
       for (const table of candidates) {

@@ -1,0 +1,40 @@
+// Between the service and the thread that searches snapshots.
+
+/** Where a snapshot is read from. */
+export interface SnapshotSource {
+  /** The tenant's database. */
+  path: string;
+  /** SQLite extensions that reading it takes. */
+  extensions: readonly string[];
+  corpusId: number;
+  version: number;
+  /** The table of the vectors and their dimensions; `undefined`: words are wanted. */
+  vectors: { table: string; dimensions: number } | undefined;
+}
+
+/** To the thread. */
+export type SnapshotRequest = { id: number } & (
+  | { kind: 'load'; snapshotId: number; source: SnapshotSource; maxBytes: number }
+  | { kind: 'near'; snapshotIds: readonly number[]; vector: Float32Array; aclIds: readonly number[]; limit: number }
+  | {
+      kind: 'words';
+      snapshotIds: readonly number[];
+      words: readonly string[];
+      aclIds: readonly number[];
+      limit: number;
+    }
+  | { kind: 'drop'; snapshotId: number }
+);
+
+/** A row that was found. */
+export interface SnapshotHit {
+  key: number;
+  chunkId: string;
+  documentId: string;
+  score: number;
+}
+
+/** What came of a request: the size of a snapshot in bytes (`undefined` where it does not fit), or hits. */
+export type SnapshotReply =
+  | { id: number; ok: true; sizeBytes?: number | undefined; hits?: SnapshotHit[] }
+  | { id: number; ok: false; message: string };

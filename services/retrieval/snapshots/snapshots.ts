@@ -1,0 +1,156 @@
+import { LRUCache } from 'lru-cache';
+import type { Change, Hit, IndexRow } from '../index-row.ts';
+import type { SnapshotSource } from './protocol.ts';
+import { createSnapshotThread, type SnapshotThread } from './snapshot-thread.ts';
+
+/** A version of a corpus to search, and where it is read from. `space`: tells vectors of one model from those of another. */
+export interface Wanted {
+  tenant: string;
+  space: string;
+  source: SnapshotSource;
+}
+
+/** A search in memory. */
+export type SnapshotQuery = { aclIds: readonly number[]; limit: number } & (
+  | { kind: 'near'; vector: Float32Array }
+  | { kind: 'words'; words: readonly string[] }
+);
+
+/**
+ * Index versions held in memory, where a search costs a small part of what it costs in SQLite. A published version never changes,
+ * so a copy of it stays right until a document is purged; SQLite answers while a copy is being made, and whatever has none.
+ */
+export interface Snapshots {
+  /**
+   * Hits, where every wanted version is in memory; otherwise `undefined`, and those that are not are begun to be read. Rejects with
+   * the signal's reason where it aborts.
+   */
+  search(wanted: readonly Wanted[], query: SnapshotQuery, signal: AbortSignal): Promise<Hit[]> | undefined;
+  /** Runs a write, and lets go of the copies that it makes wrong: none of them answers once this resolves. */
+  during<T>(tenant: string, corpusId: number, change: Change<IndexRow>, write: () => Promise<T>): Promise<T>;
+  /** Resolves when nothing is being read. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Held {
+  id: number;
+  wanted: Wanted;
+  state: 'loading' | 'ready' | 'too-large';
+  sizeBytes: number;
+}
+
+/** Searches that may wait for the thread; beyond, SQLite's threads take their share. */
+const maxPending = 64;
+
+/** Creates the copies, `maxBytes` of them at most; 0: none. */
+export function createSnapshots(maxBytes: number): Snapshots {
+  let thread: SnapshotThread | undefined;
+  let lastId = 0;
+  let isClosed = false;
+  const loading = new Set<Promise<void>>();
+  const held = new LRUCache<string, Held>({
+    max: 10_000,
+    maxSize: Math.max(1, maxBytes),
+    sizeCalculation: ({ sizeBytes }) => Math.max(1, sizeBytes),
+    dispose: ({ id, state }) => {
+      if (state === 'ready' && thread !== undefined) void thread.send({ kind: 'drop', snapshotId: id }).catch(() => {});
+    },
+  });
+  const keyOf = ({ tenant, space, source: { corpusId, version } }: Wanted) =>
+    JSON.stringify([tenant, corpusId, version, space]);
+  const start = () => {
+    thread ??= createSnapshotThread(() => {
+      thread = undefined;
+      held.clear();
+    });
+    return thread;
+  };
+
+  const load = async (key: string, wanted: Wanted): Promise<void> => {
+    const id = ++lastId;
+    const entry: Held = { id, wanted, state: 'loading', sizeBytes: 1 };
+    held.set(key, entry);
+    try {
+      const { sizeBytes } = await start().send({ kind: 'load', snapshotId: id, source: wanted.source, maxBytes });
+      // A write came meanwhile, or the copy does not fit.
+      const isStale = held.peek(key) !== entry;
+      if (sizeBytes !== undefined && (isStale || sizeBytes > maxBytes)) {
+        await thread?.send({ kind: 'drop', snapshotId: id });
+      }
+      if (isStale) return;
+      const isReady = sizeBytes !== undefined && sizeBytes <= maxBytes;
+      held.delete(key);
+      held.set(key, { ...entry, state: isReady ? 'ready' : 'too-large', sizeBytes: isReady ? sizeBytes : 1 });
+    } catch {
+      // SQLite answers, and says what is wrong where something is.
+      if (held.peek(key) === entry) held.delete(key);
+    }
+  };
+  const isWrong = (version: number, change: Change<IndexRow>): boolean => {
+    switch (change.kind) {
+      // What the version adds or removes is not in those before it.
+      case 'replace':
+        return version >= change.version;
+      case 'retain':
+        return version < change.oldest || version > change.newest;
+      case 'purge':
+      case 'forget':
+        return true;
+      default:
+        return change satisfies never;
+    }
+  };
+  const letGo = (tenant: string, corpusId: number, change: Change<IndexRow>) => {
+    for (const [key, { wanted }] of [...held.entries()]) {
+      const { source } = wanted;
+      if (wanted.tenant === tenant && source.corpusId === corpusId && isWrong(source.version, change)) held.delete(key);
+    }
+  };
+
+  return {
+    search(wanted, query, signal) {
+      if (maxBytes === 0 || isClosed || wanted.length === 0) return undefined;
+      const ids: number[] = [];
+      for (const one of wanted) {
+        const key = keyOf(one);
+        const entry = held.get(key);
+        if (entry?.state === 'ready') ids.push(entry.id);
+        if (entry !== undefined) continue;
+        const work = load(key, one).finally(() => loading.delete(work));
+        loading.add(work);
+      }
+      if (ids.length < wanted.length || thread === undefined || thread.pendingCount >= maxPending) return undefined;
+      return unlessAborted(
+        thread.send({ ...query, snapshotIds: ids }).then(({ hits }) => hits ?? []),
+        signal,
+      );
+    },
+    async during(tenant, corpusId, change, write) {
+      letGo(tenant, corpusId, change);
+      try {
+        return await write();
+      } finally {
+        // A copy that was begun before the write is of the time before it.
+        letGo(tenant, corpusId, change);
+      }
+    },
+    async settled() {
+      while (loading.size > 0) await Promise.all(loading);
+    },
+    async close() {
+      isClosed = true;
+      held.clear();
+      await thread?.close();
+    },
+  };
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
