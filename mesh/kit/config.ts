@@ -24,7 +24,8 @@ export function loadConfig(path: string | undefined, env: Env): Config {
   try {
     raw = parseYaml(text);
   } catch (error) {
-    throw new ConfigError(path, `is not YAML: ${(error as Error).message}`);
+    // The first line says what and where; those below it show the text, which may hold a key.
+    throw new ConfigError(path, `is not YAML: ${(error as Error).message.split('\n', 1)[0]}`);
   }
   return parseConfig(raw ?? {}, env);
 }

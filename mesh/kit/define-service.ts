@@ -13,14 +13,19 @@ export type Needs = Record<string, DescService>;
 /** Typed clients of a service's needs. */
 export type Clients<N extends Needs> = { [K in keyof N]: Client<N[K]> };
 
+/** Makers of clients of a service's optional needs. Each throws ConfigError where the mesh has no such service for this process. */
+export type OptionalClients<O extends Needs> = { [K in keyof O]: () => Client<O[K]> };
+
 /** What a service is given. It takes nothing else from its surroundings: no env, clock, randomness or global. */
-export interface ServiceDeps<Settings, N extends Needs> {
+export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs> {
   /** Its settings, checked and frozen. */
   config: Settings;
   /** The whole configuration; only the edge, which serves others' settings, has a use for it. */
   wholeConfig: Config;
   /** Clients of its needs. */
   clients: Clients<N>;
+  /** Clients of its optional needs, each made when asked for. */
+  optionalClients: OptionalClients<O>;
   log: Logger;
   metrics: Metrics;
   /** Now, in milliseconds since 1970. */
@@ -38,7 +43,7 @@ export interface ServiceDeps<Settings, N extends Needs> {
 }
 
 /** A service under way. */
-export interface RunningService<Desc extends DescService | undefined> {
+export interface RunningService<Desc extends DescService | undefined, Settings = unknown> {
   /** Its rpcs. */
   impl: Desc extends DescService ? Partial<ServiceImpl<Desc>> : undefined;
   /** Why it can't serve now; `undefined` where it can. Asked by readiness; must be cheap. @default always ready */
@@ -47,6 +52,11 @@ export interface RunningService<Desc extends DescService | undefined> {
    * Lets go of work that was accepted: called once on shutdown, after new calls are refused, within the grace period.
    */
   drain?(signal: AbortSignal): Promise<void>;
+  /**
+   * Takes new settings while it runs: from then on calls begin with them, and those under way end with the old ones. Rejects where it
+   * cannot take them, and goes on as before. @default the settings change with a restart only
+   */
+  reconfigure?(settings: Settings): Promise<void>;
   /** Frees everything. Called once, last. */
   close(): Promise<void>;
 }
@@ -56,6 +66,7 @@ export interface ServiceDefinition<
   Desc extends DescService | undefined = DescService | undefined,
   Settings = unknown,
   N extends Needs = Needs,
+  O extends Needs = Needs,
 > {
   /** Its folder under `services/`. */
   name: string;
@@ -65,12 +76,17 @@ export interface ServiceDefinition<
   config(config: Config): Settings;
   /** Contracts that it calls. */
   needs: N;
-  create(deps: ServiceDeps<Settings, N>): Promise<RunningService<Desc>>;
+  /** Contracts that it calls only where its settings ask for it; a process without an address for them starts all the same. */
+  optionalNeeds?: O;
+  create(deps: ServiceDeps<Settings, N, O>): Promise<RunningService<Desc>>;
 }
 
 /** Declares a service; gives its `create` the types. */
-export function defineService<Desc extends DescService | undefined, Settings, const N extends Needs>(
-  definition: ServiceDefinition<Desc, Settings, N>,
-): ServiceDefinition<Desc, Settings, N> {
+export function defineService<
+  Desc extends DescService | undefined,
+  Settings,
+  const N extends Needs,
+  const O extends Needs = Needs,
+>(definition: ServiceDefinition<Desc, Settings, N, O>): ServiceDefinition<Desc, Settings, N, O> {
   return definition;
 }

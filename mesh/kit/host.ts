@@ -13,7 +13,7 @@ import { createGrpcTransport, type GrpcTransport } from './client-grpc.ts';
 import type { Env } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type Database, openDatabase } from './database.ts';
-import type { Clients, Needs, RunningService, ServiceDefinition } from './define-service.ts';
+import type { Clients, Needs, OptionalClients, RunningService, ServiceDefinition } from './define-service.ts';
 import { rpcError } from './errors.ts';
 import { lockFolder } from './folder-lock.ts';
 import { startGrpcServer } from './grpc-server.ts';
@@ -30,6 +30,7 @@ import { createInvocable, type Invocable } from './invoke.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLocalTransport } from './mount-local.ts';
+import { createReconfigure } from './reconfigure.ts';
 import { createReflection } from './reflection.ts';
 import type { ServerCall } from './server-call.ts';
 import { createSqliteThread, type SqliteConnection } from './sqlite/thread.ts';
@@ -62,6 +63,11 @@ export interface Host {
   signer: TokenSigner | undefined;
   /** A service that runs here, by name; for faces beside gRPC. */
   running(name: string): RunningService<DescService | undefined> | undefined;
+  /**
+   * Hands a new configuration to the services that can take one while they run. All of them take it or none does: rejects with
+   * what is wrong, and everything goes on as before.
+   */
+  reconfigure(config: Config): Promise<void>;
   /**
    * Stops: new calls are refused, those under way finish within the grace period, then services close in reverse order.
    */
@@ -140,6 +146,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     Object.fromEntries(
       Object.entries(needs).map(([name, contract]) => [name, createClient(contract, transportTo(contract))]),
     ) as Clients<Needs>;
+  const optionalClientsOf = (needs: Needs): OptionalClients<Needs> =>
+    Object.fromEntries(
+      Object.entries(needs).map(([name, contract]) => [name, () => createClient(contract, transportTo(contract))]),
+    ) as OptionalClients<Needs>;
 
   const stop = async () => {
     for (const [, service] of [...running].reverse()) await service.close();
@@ -158,6 +168,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         config: definition.config(config),
         wholeConfig: config,
         clients: clientsOf(definition.needs),
+        optionalClients: optionalClientsOf(definition.optionalNeeds ?? {}),
         log: log.child({ service: definition.name }),
         metrics,
         clock,
@@ -215,6 +226,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       local,
       signer,
       running: (name) => running.get(name),
+      reconfigure: createReconfigure(options.services, running, config),
       close: () => {
         closing ??= close();
         return closing;
@@ -234,7 +246,7 @@ export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceD
     if (ordered.includes(service)) return;
     if (visiting.has(service)) throw new Error(`the needs of ${service.name} lead back to itself`);
     visiting.add(service);
-    for (const contract of Object.values(service.needs)) {
+    for (const contract of Object.values({ ...service.needs, ...service.optionalNeeds })) {
       const needed = services.find((candidate) => candidate.contract === contract);
       if (needed !== undefined) visit(needed);
     }

@@ -11,7 +11,7 @@ import type {
   ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
-import { cancelled, deadlineExceeded } from './errors.ts';
+import { cancelled, deadlineExceeded, internal } from './errors.ts';
 import {
   errorToStatus,
   headersToMetadata,
@@ -47,16 +47,17 @@ export function mountGrpc(server: Server, methods: Iterable<Invocable>): void {
 function handleUnary(invocable: Invocable): handleUnaryCall<Message, Message> {
   return (grpcCall, callback) => {
     const call = openCall(invocable, grpcCall);
-    invocable.unary(call, grpcCall.request).then(
-      (message) => {
+    const fail = (error: unknown) => {
+      sendHeader(grpcCall, call);
+      callback(errorToStatus(error, call.sentTrailer));
+    };
+    invocable
+      .unary(call, grpcCall.request)
+      .then((message) => {
         sendHeader(grpcCall, call);
         callback(null, message, trailerToMetadata(call.sentTrailer));
-      },
-      (error) => {
-        sendHeader(grpcCall, call);
-        callback(errorToStatus(error, call.sentTrailer));
-      },
-    );
+      })
+      .catch(fail);
   };
 }
 
@@ -169,7 +170,14 @@ async function* receive(
   }
 }
 
-// Once sent, grpc-js takes no notice of a second time.
+// Once sent, grpc-js takes no notice of a second time. Headers that metadata cannot hold are a bug of the handler: they are dropped,
+// so that the error itself can leave.
 function sendHeader(grpcCall: AnyCall, call: ServerCall): void {
-  if (call.sentHeader !== undefined) grpcCall.sendMetadata(headersToMetadata(call.sentHeader));
+  if (call.sentHeader === undefined) return;
+  try {
+    grpcCall.sendMetadata(headersToMetadata(call.sentHeader));
+  } catch (error) {
+    call.dropHeaders();
+    throw internal(error);
+  }
 }

@@ -115,6 +115,11 @@ export class ServerCall implements HandlerContext {
   get sentTrailer(): Headers | undefined {
     return this.#responseTrailer;
   }
+  /** Forgets response headers and trailers. */
+  dropHeaders(): void {
+    this.#responseHeader = undefined;
+    this.#responseTrailer = undefined;
+  }
   /** Whether the call was given up: cancelled, too late, or finished. */
   get aborted(): boolean {
     return this.#aborted;

@@ -1,5 +1,5 @@
 /**
- * A stream of one message that is there already. Transports take it as any other stream; one that knows it takes the message
+ * A stream of one message that is there already. Transports read it like every stream; one that knows it takes the message
  * itself.
  */
 export class SingleMessage<T> implements AsyncIterable<T> {

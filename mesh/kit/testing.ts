@@ -11,7 +11,7 @@ import { createGrpcTransport } from './client-grpc.ts';
 import { actAs } from './context.ts';
 import type { ServiceDefinition } from './define-service.ts';
 import { type Host, startHost } from './host.ts';
-import { createLogger } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
 
 /** Every role there is. */
 export const allRoles: Role[] = [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.SERVICE];
@@ -45,6 +45,8 @@ export async function startTestMesh(
     clock?: () => number;
     random?: () => number;
     tracing?: boolean;
+    /** @default silent */
+    log?: Logger;
   } = {},
 ): Promise<TestMesh> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'ragmesh-test-'));
@@ -60,7 +62,7 @@ export async function startTestMesh(
     known: options.known ?? services,
     config,
     env: {},
-    log: createLogger('silent'),
+    log: options.log ?? createLogger('silent'),
     ...(options.clock && { clock: options.clock }),
     ...(options.tracing && { tracing: true }),
     ...(options.random && { random: options.random }),

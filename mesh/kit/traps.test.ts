@@ -93,6 +93,25 @@ describe('errors', () => {
     });
   });
 
+  test('a header that the wire cannot carry fails its call, and nothing else', async () => {
+    const impl: Impl = {
+      unary: (_request, context) => {
+        context.responseHeader.set('x-word', 'café');
+        return {};
+      },
+      async *serverStream(_request, context) {
+        context.responseHeader.set('x-word', 'café');
+        yield { text: 'first' };
+      },
+    };
+    await using mesh = await startTestMesh([serviceOf(impl)]);
+    const client = mesh.grpcClient(EchoService);
+    for (let turn = 0; turn < 2; turn++) {
+      expect((await caught(client.unary({}, await mesh.as()))).code).toBe(Code.Internal);
+      expect((await caught(collect(client.serverStream({}, await mesh.as())))).code).toBe(Code.Internal);
+    }
+  });
+
   test('a method that is not implemented says so', async () => {
     await onBothFaces({}, async (client, mesh) => {
       expect((await caught(client.unary({}, await mesh.as()))).code).toBe(Code.Unimplemented);

@@ -33,6 +33,8 @@ export interface Generation {
   /** The models that there are, where known. */
   models: readonly Model[] | undefined;
   maxAnswerBytes: number;
+  /** Which request of the answer it is, beyond the first. */
+  attempt?: number;
 }
 
 /** The model that quotes, which needs nothing but the evidence. */
@@ -54,7 +56,7 @@ export async function* generate(
   if (!hasQuoting || course.model === quotingModel) throw noModel(failure);
   yield course.degrade(Stage.GENERATE, failure.reason, 'quoted the evidence instead');
   course.model = quotingModel;
-  const again = yield* attempt({ ...generation, messages: generation.plainMessages }, context, course);
+  const again = yield* attempt({ ...generation, messages: generation.plainMessages, attempt: 2 }, context, course);
   if (again !== undefined) throw noModel(again);
 }
 
@@ -83,7 +85,8 @@ async function* attempt(
       maxTokens,
       ...(temperature === undefined ? {} : { temperature }),
       language,
-      requestId: course.answerId,
+      // Each request of an answer is settled by itself; the ledger knows the answer by what stands before the slash.
+      requestId: generation.attempt === undefined ? course.answerId : `${course.answerId}/${generation.attempt}`,
       midStreamPolicy: MidStreamPolicy.RESTART,
       task: Task.ANSWER,
     };
