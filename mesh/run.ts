@@ -8,6 +8,7 @@ import type { ServiceDefinition } from '#kit/define-service.ts';
 import { type Host, startHost } from '#kit/host.ts';
 import { createLogger } from '#kit/log.ts';
 import { startTelemetry } from '#kit/telemetry.ts';
+import { watchConfig } from '#kit/watch-config.ts';
 import { audit } from '../services/audit/index.ts';
 import { cache } from '../services/cache/index.ts';
 import { chat } from '../services/chat/index.ts';
@@ -86,16 +87,20 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  await serve(values.services === undefined ? services : chooseServices(values.services), readConfig(values.config));
+  const chosen = values.services === undefined ? services : chooseServices(values.services);
+  await serve(chosen, readConfig(values.config), values.config);
   return 0;
 }
 
 /** The configuration file that was named, or ragmesh.yaml where there is one, or all defaults. */
 function readConfig(path: string | undefined): Config {
-  const found = path ?? env.RAGMESH_CONFIG ?? (existsSync('ragmesh.yaml') ? 'ragmesh.yaml' : undefined);
-  const config = loadConfig(found, env);
+  const config = loadConfig(findConfig(path), env);
   if (env.RAGMESH_DATA_DIR) config.dataDir = env.RAGMESH_DATA_DIR;
   return config;
+}
+
+function findConfig(path: string | undefined): string | undefined {
+  return path ?? env.RAGMESH_CONFIG ?? (existsSync('ragmesh.yaml') ? 'ragmesh.yaml' : undefined);
 }
 
 function chooseServices(names: string): ServiceDefinition[] {
@@ -111,14 +116,18 @@ function chooseServices(names: string): ServiceDefinition[] {
   });
 }
 
-async function serve(chosen: readonly ServiceDefinition[], config: Config): Promise<void> {
+async function serve(chosen: readonly ServiceDefinition[], config: Config, path: string | undefined): Promise<void> {
   const startedAt = performance.now();
   const log = createLogger(config.telemetry?.logLevel || (process.stderr.isTTY ? 'warn' : 'info'));
   const isWhole = chosen.length === services.length;
   const telemetry = startTelemetry(config.telemetry, isWhole ? 'ragmesh' : chosen.map(({ name }) => name).join('+'));
   const host = await startHost({ services: chosen, known: services, config, env, log, tracing: telemetry.recording });
+  const file = findConfig(path);
+  const apply = (next: Config) => host.reconfigure(next);
+  const unwatch = file === undefined ? () => {} : watchConfig({ path: file, load: () => readConfig(file), apply, log });
   const stop = async (signal: string) => {
     log.info({ signal }, 'draining');
+    unwatch();
     await host.close();
     await telemetry.close();
     process.exit(0);

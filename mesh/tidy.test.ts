@@ -20,6 +20,9 @@ const vendorPackages = [
   '@qdrant/js-client-rest',
   '@elastic/elasticsearch',
   'sqlite-vec',
+  '@zilliz/milvus2-sdk-node',
+  'weaviate-client',
+  '@huggingface/transformers',
 ];
 
 const longestFile = 400;

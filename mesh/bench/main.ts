@@ -1,30 +1,39 @@
 import { parseArgs } from 'node:util';
 import { benchAnswers } from './answers.ts';
+import { benchLlm } from './llm.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
 
-const help = `npm run bench -- [mounts | answers] [--data <folder>]
+const help = `npm run bench -- [mounts | answers | llm] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
   mounts    our grpc mount against bare grpc-js, the local mount against the grpc mount
   answers   cached answers through the edge against a bare stream; time to the first text
+  llm       the LLM gateway against direct calls of a provider on loopback, and against @portkey-ai/gateway (npm), which
+            is installed into the temporary folder at the first run: ten minutes
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
+  --quick   with llm: one minute or two, to see that it works; its figures are rough
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { data: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+  options: {
+    data: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 });
 
 if (values.help) {
   process.stdout.write(help);
 } else {
   const chosen = (name: string) => positionals.length === 0 || positionals.includes(name);
-  process.stderr.write('measuring; leave the machine alone for two minutes …\n');
+  process.stderr.write('measuring; leave the machine alone until the table is there …\n');
   const rows = [
     ...(chosen('mounts') ? await benchMounts() : []),
     ...(chosen('answers') ? await benchAnswers(values.data) : []),
+    ...(chosen('llm') ? await benchLlm(values.quick) : []),
   ];
   process.exitCode = printTable(rows) === 0 ? 0 : 1;
 }

@@ -66,7 +66,6 @@ export async function benchRetrieval(data: string | undefined, isQuick: boolean)
 async function measure(folders: readonly string[], chunkCount: number): Promise<RetrievalFigures> {
   const child = fork(new URL('./retrieval-process.ts', import.meta.url), [String(chunkCount), ...folders], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    ...(process.env.PROF ? { execArgv: ['--cpu-prof', '--cpu-prof-dir=/tmp/cpuprof', '--cpu-prof-interval=200'] } : {}),
   });
   try {
     return await figuresOf(child);

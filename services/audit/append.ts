@@ -2,65 +2,75 @@ import type { ConnectError } from '@connectrpc/connect';
 import type { Transaction } from 'kysely';
 import type { RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { Database } from '#kit/database.ts';
 import { failedPrecondition } from '#kit/errors.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
-import { addUsage, sumUsage } from './ledger.ts';
+import { findCovered } from './ledger.ts';
+import { insertAll, keyOf, tenantsOf } from './rows.ts';
 import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
+import { addSums, answerSum } from './usage-sums.ts';
 
 /** A record on its way into the chain. */
 export interface Submission {
   tenant: string;
   user: string;
   record: RecordRequest;
+  /** The record as its entry holds it. */
+  recordBytes: Uint8Array;
 }
 
 /**
- * Appends records to the chains of their tenants, with everything that follows from them, in one transaction. Gives the sequence
- * of each; for an answer that is in the chain already, the one that it has; and an error for a tenant whose chain does not end
- * where it should: nothing is built on a broken chain.
+ * Appends records to the chains of their tenants, with everything that follows from them. Gives the sequence of each; for an answer
+ * that is in the chain already, the one that it has; and an error for a tenant whose chain does not end where it should: nothing
+ * is built on a broken chain.
  */
-export async function appendBatch(
-  db: Database<AuditSchema>,
+export async function appendEntries(
+  trx: Transaction<AuditSchema>,
   batch: readonly Submission[],
   nowMs: number,
 ): Promise<(number | ConnectError)[]> {
-  return db.transaction().execute(async (trx) => {
-    const known = await findKnown(trx, batch);
-    const heads = await findHeads(trx, batch);
-    const entries: EntryRow[] = [];
-    const documents: DocumentRow[] = [];
-    const fresh: Submission[] = [];
-    const sequences = batch.map((submission) => {
-      const { tenant, user, record } = submission;
-      const key = keyOf(tenant, record.answerId);
-      const found = known.get(key);
-      if (found !== undefined) return found;
-      const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 0 };
-      if (head.is_broken) return brokenChain(head.last_sequence);
-      const sequence = head.last_sequence + 1;
-      const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, record });
-      const hash = chainHash(head.last_hash, bytes);
-      const about = { tenant, sequence, answer_id: record.answerId, user, recorded_at: nowMs };
-      entries.push({ ...about, bytes, previous_hash: head.last_hash, hash });
-      documents.push(...documentsOf(tenant, sequence, record));
-      fresh.push(submission);
-      known.set(key, sequence);
-      heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash, is_broken: 0 });
-      return sequence;
-    });
-    if (entries.length > 0) {
-      const changed = new Set(entries.map(({ tenant }) => tenant));
-      await insertAll(entries, (rows) => trx.insertInto('entries').values(rows).execute());
-      await insertAll(documents, (rows) => trx.insertInto('entry_documents').values(rows).execute());
-      await insertAll(
-        [...heads.values()].filter(({ tenant }) => changed.has(tenant)).map(({ is_broken: _, ...row }) => row),
-        (rows) => saveHeads(trx, rows),
-      );
-      await insertAll(sumUsage(fresh, nowMs), (rows) => addUsage(trx, rows));
-    }
-    return sequences;
+  if (batch.length === 0) return [];
+  const known = await findKnown(trx, batch);
+  const heads = await findHeads(trx, batch);
+  const entries: EntryRow[] = [];
+  const documents: DocumentRow[] = [];
+  const fresh: Submission[] = [];
+  const sequences = batch.map((submission) => {
+    const { tenant, user, record, recordBytes } = submission;
+    const key = keyOf(tenant, record.answerId);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 0 };
+    if (head.is_broken) return brokenChain(head.last_sequence);
+    const sequence = head.last_sequence + 1;
+    const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, recordBytes });
+    const hash = chainHash(head.last_hash, bytes);
+    const about = { tenant, sequence, answer_id: record.answerId, user, recorded_at: nowMs };
+    entries.push({ ...about, bytes, previous_hash: head.last_hash, hash });
+    documents.push(...documentsOf(tenant, sequence, record));
+    fresh.push(submission);
+    known.set(key, sequence);
+    heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash, is_broken: 0 });
+    return sequence;
   });
+  if (entries.length > 0) {
+    const changed = new Set(entries.map(({ tenant }) => tenant));
+    await insertAll(entries, (rows) => trx.insertInto('entries').values(rows).execute());
+    await insertAll(documents, (rows) => trx.insertInto('entry_documents').values(rows).execute());
+    await insertAll(
+      [...heads.values()].filter(({ tenant }) => changed.has(tenant)).map(({ is_broken: _, ...row }) => row),
+      (rows) => saveHeads(trx, rows),
+    );
+    const covered = await findCovered(
+      trx,
+      fresh.map(({ tenant, record }) => ({ tenant, answerId: record.answerId })),
+    );
+    const sums = fresh.map((submission) => {
+      const { tenant, record } = submission;
+      return answerSum({ ...submission, recordedAt: nowMs }, covered.has(keyOf(tenant, record.answerId)));
+    });
+    await addSums(trx, sums);
+  }
+  return sequences;
 }
 
 /** Documents that an entry was shown, each once. */
@@ -69,9 +79,6 @@ export function documentsOf(tenant: string, sequence: number, record: RecordRequ
   ids.delete('');
   return [...ids].map((document_id) => ({ tenant, document_id, sequence }));
 }
-
-const keyOf = (tenant: string, answerId: string) => JSON.stringify([tenant, answerId]);
-const tenantsOf = (batch: readonly Submission[]) => [...new Set(batch.map(({ tenant }) => tenant))];
 
 async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, number>> {
   const answerIds = [...new Set(batch.map(({ record }) => record.answerId))];
@@ -145,19 +152,4 @@ async function saveHeads(trx: Transaction<AuditSchema>, rows: readonly ChainRow[
       })),
     )
     .execute();
-}
-
-/** Most rows of a statement: far below SQLite's limit on parameters, with any table here. */
-const maxRows = 256;
-
-/**
- * Inserts rows by statements of 256, 128, …, 2, 1 rows: nine texts of SQL in all, each prepared once, where a text for every
- * count would be prepared anew all the time.
- */
-async function insertAll<Row>(rows: readonly Row[], insert: (rows: readonly Row[]) => Promise<unknown>): Promise<void> {
-  let size = maxRows;
-  for (let start = 0; start < rows.length; start += size) {
-    while (size > rows.length - start) size /= 2;
-    await insert(rows.slice(start, start + size));
-  }
 }

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type AuditEntry, AuditEntrySchema, type RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { TimestampSchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  type AuditEntry,
+  AuditEntrySchema,
+  type RecordRequest,
+  RecordRequestSchema,
+} from '#gen/ragmesh/audit/v1/audit_pb.ts';
 
 /** The hash before the first entry of a tenant. */
 export const genesisHash: Uint8Array = new Uint8Array(32);
@@ -13,7 +19,8 @@ export interface EntryContent {
   user: string;
   /** Milliseconds since 1970. */
   recordedAt: number;
-  record: RecordRequest;
+  /** As {@link toRecordBytes} gives them. */
+  recordBytes: Uint8Array;
 }
 
 /**
@@ -21,15 +28,20 @@ export interface EntryContent {
  * fields in ascending order, fields with default values left out, unknown fields left out. The contract has no map, so there is
  * one such encoding, whatever program writes it.
  */
-export function toCanonicalBytes(content: EntryContent): Uint8Array {
-  const entry = create(AuditEntrySchema, {
-    sequence: BigInt(content.sequence),
-    tenant: content.tenant,
-    user: content.user,
-    record: content.record,
-    recordedAt: timestampFromMs(content.recordedAt),
-  });
-  return toBinary(AuditEntrySchema, entry, { writeUnknownFields: false });
+export function toCanonicalBytes({ sequence, tenant, user, recordedAt, recordBytes }: EntryContent): Uint8Array {
+  const writer = new BinaryWriter();
+  const { field } = AuditEntrySchema;
+  writer.tag(field.sequence.number, WireType.Varint).uint64(sequence);
+  if (tenant !== '') writer.tag(field.tenant.number, WireType.LengthDelimited).string(tenant);
+  if (user !== '') writer.tag(field.user.number, WireType.LengthDelimited).string(user);
+  writer.tag(field.record.number, WireType.LengthDelimited).bytes(recordBytes);
+  const timestamp = toBinary(TimestampSchema, timestampFromMs(recordedAt));
+  return writer.tag(field.recordedAt.number, WireType.LengthDelimited).bytes(timestamp).finish();
+}
+
+/** The bytes of a record in its entry. They are the longest part of it by far, and made once. */
+export function toRecordBytes(record: RecordRequest): Uint8Array {
+  return toBinary(RecordRequestSchema, record, { writeUnknownFields: false });
 }
 
 /** An entry from its canonical bytes, without the hashes. Throws where they are not an entry. */

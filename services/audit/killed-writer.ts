@@ -3,7 +3,7 @@ import { startTestMesh } from '#kit/testing.ts';
 import { recordOf } from './audit.test-kit.ts';
 import { audit } from './index.ts';
 
-// Records answers as fast as it can and prints the id of each that was acknowledged, until it is killed. For a test.
+// Records answers and usage as fast as it can and prints the id of each that was acknowledged, until it is killed. For a test.
 
 const mesh = await startTestMesh([audit], { dataDir: process.argv[2] as string });
 const client = mesh.client(AuditService);
@@ -14,6 +14,9 @@ const writeOn = async (): Promise<never> => {
     const answerId = `answer-${++count}`;
     await client.record(recordOf(answerId), options);
     process.stdout.write(`${answerId}\n`);
+    const requestId = `request-${answerId}`;
+    await client.recordUsage({ requestId, usages: [{ model: 'gpt', usage: { promptTokens: 1n } }] }, options);
+    process.stdout.write(`${requestId}\n`);
   }
 };
 await Promise.all(Array.from({ length: 16 }, writeOn));

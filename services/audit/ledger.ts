@@ -1,88 +1,115 @@
-import { sql, type Transaction } from 'kysely';
-import type { RecordRequest, UsageRow } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import type { Database } from '#kit/database.ts';
-import type { AuditSchema, UsageSumRow } from './schema.ts';
+import { toBinary } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { Transaction } from 'kysely';
+import {
+  type RecordRequest,
+  type RecordUsageRequest,
+  RecordUsageRequestSchema,
+} from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { fromCanonicalBytes } from './chain.ts';
+import { insertAll, keyOf, tenantsOf } from './rows.ts';
+import type { AuditSchema, LedgerRow } from './schema.ts';
+import { addSums, type CountedAnswer, coveredSum, ledgerSums } from './usage-sums.ts';
 
-/** Most that one answer may add to a sum: a claim beyond it is nonsense, and sums stay exact far longer than ragmesh lives. */
-const maxAmount = 2 ** 40;
+/** Usage on its way into the ledger. */
+export interface UsageSubmission {
+  tenant: string;
+  user: string;
+  request: RecordUsageRequest;
+}
 
-/** What records add to the ledger, by tenant, day, model, user and currency. */
-export function sumUsage(
-  records: readonly { tenant: string; user: string; record: RecordRequest }[],
+interface AnswerKey {
+  tenant: string;
+  answerId: string;
+}
+
+/** The answer that a request was made for: requests for one answer are named after it, "a1", "a1/2", "a1/rewrite". */
+export function answerOf(requestId: string): string {
+  return requestId.split('/', 1)[0] as string;
+}
+
+/**
+ * Adds usage to the ledger, each request id of a tenant once, and to the sums. Gives for each whether it was new. Where an answer
+ * has counted by its own usage until now, that is taken back.
+ */
+export async function appendUsage(
+  trx: Transaction<AuditSchema>,
+  batch: readonly UsageSubmission[],
   nowMs: number,
-): UsageSumRow[] {
-  const sums = new Map<string, UsageSumRow>();
-  for (const { tenant, user, record } of records) {
-    const { model, usage } = record;
-    const isCached = record.cacheLayer !== CacheLayer.UNSPECIFIED || usage?.fromCache === true;
-    const spent = isCached ? undefined : usage;
-    const by = { tenant, day: dayOf(nowMs), model, user, currency: usage?.currency ?? '' };
-    const key = JSON.stringify(Object.values(by));
-    const sum = sums.get(key) ?? {
-      ...by,
-      answer_count: 0,
-      cached_count: 0,
-      prompt_tokens: 0,
-      completion_tokens: 0,
-      cost_micros: 0,
-    };
-    sum.answer_count += 1;
-    sum.cached_count += isCached ? 1 : 0;
-    sum.prompt_tokens += toAmount(spent?.promptTokens);
-    sum.completion_tokens += toAmount(spent?.completionTokens);
-    sum.cost_micros += toAmount(spent?.costMicros);
-    sums.set(key, sum);
-  }
-  return [...sums.values()];
+): Promise<boolean[]> {
+  if (batch.length === 0) return [];
+  const known = await findKnown(trx, batch);
+  const fresh: (UsageSubmission & AnswerKey & { atMs: number })[] = [];
+  const results = batch.map((submission) => {
+    const { tenant, request } = submission;
+    const key = keyOf(tenant, request.requestId);
+    if (known.has(key)) return false;
+    known.add(key);
+    const requestedAt = request.requestedAt === undefined ? nowMs : timestampMs(request.requestedAt);
+    // A clock that runs ahead writes no days of the future.
+    fresh.push({ ...submission, answerId: answerOf(request.requestId), atMs: Math.min(requestedAt, nowMs) });
+    return true;
+  });
+  const answers = await findCountedAnswers(trx, fresh);
+  await insertAll(
+    fresh.map((submission) => toRow(submission, nowMs)),
+    (rows) => trx.insertInto('ledger').values(rows).execute(),
+  );
+  const added = fresh.flatMap(({ tenant, user, atMs, request }) => ledgerSums(tenant, user, atMs, request));
+  await addSums(trx, [...added, ...answers.map(coveredSum)]);
+  return results;
 }
 
-/** Adds sums to those of the ledger. */
-export function addUsage(trx: Transaction<AuditSchema>, rows: readonly UsageSumRow[]): Promise<unknown> {
-  const amounts = ['answer_count', 'cached_count', 'prompt_tokens', 'completion_tokens', 'cost_micros'] as const;
-  return trx
-    .insertInto('usage')
-    .values(rows)
-    .onConflict((conflict) =>
-      conflict
-        .columns(['tenant', 'day', 'model', 'user', 'currency'])
-        .doUpdateSet(
-          Object.fromEntries(
-            amounts.map((name) => [name, sql<number>`usage.${sql.ref(name)} + excluded.${sql.ref(name)}`]),
-          ),
-        ),
-    )
+/** Which of the answers the ledger knows something of. */
+export async function findCovered(trx: Transaction<AuditSchema>, answers: readonly AnswerKey[]): Promise<Set<string>> {
+  if (answers.length === 0) return new Set();
+  const rows = await trx
+    .selectFrom('ledger')
+    .select(['tenant', 'answer_id'])
+    .distinct()
+    .where('tenant', 'in', tenantsOf(answers))
+    .where('answer_id', 'in', [...new Set(answers.map(({ answerId }) => answerId))])
     .execute();
+  return new Set(rows.map(({ tenant, answer_id }) => keyOf(tenant, answer_id)));
 }
 
-/** Sums of a tenant over the UTC days that have a part in [fromMs, beforeMs), by day, model and user. */
-export async function reportUsage(
-  db: Database<AuditSchema>,
-  tenant: string,
-  fromMs: number | undefined,
-  beforeMs: number | undefined,
-): Promise<Omit<UsageRow, '$typeName'>[]> {
-  let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant);
-  if (fromMs !== undefined) query = query.where('day', '>=', dayOf(fromMs));
-  if (beforeMs !== undefined) query = query.where('day', '<=', dayOf(beforeMs - 1));
-  const rows = await query.orderBy('day').orderBy('model').orderBy('user').orderBy('currency').execute();
-  return rows.map((row) => ({
-    day: row.day,
-    model: row.model,
-    user: row.user,
-    answerCount: BigInt(row.answer_count),
-    cachedCount: BigInt(row.cached_count),
-    promptTokens: BigInt(row.prompt_tokens),
-    completionTokens: BigInt(row.completion_tokens),
-    costMicros: BigInt(row.cost_micros),
-    currency: row.currency,
-  }));
+async function findKnown(trx: Transaction<AuditSchema>, batch: readonly UsageSubmission[]): Promise<Set<string>> {
+  const rows = await trx
+    .selectFrom('ledger')
+    .select(['tenant', 'request_id'])
+    .where('tenant', 'in', tenantsOf(batch))
+    .where('request_id', 'in', [...new Set(batch.map(({ request }) => request.requestId))])
+    .execute();
+  return new Set(rows.map(({ tenant, request_id }) => keyOf(tenant, request_id)));
 }
 
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
+/** Entries of answers that have counted by their own usage until now. */
+async function findCountedAnswers(
+  trx: Transaction<AuditSchema>,
+  fresh: readonly AnswerKey[],
+): Promise<CountedAnswer[]> {
+  const covered = await findCovered(trx, fresh);
+  const wanted = fresh.filter(({ tenant, answerId }) => !covered.has(keyOf(tenant, answerId)));
+  if (wanted.length === 0) return [];
+  const keys = new Set(wanted.map(({ tenant, answerId }) => keyOf(tenant, answerId)));
+  const rows = await trx
+    .selectFrom('entries')
+    .select(['tenant', 'answer_id', 'user', 'recorded_at', 'bytes'])
+    .where('tenant', 'in', tenantsOf(wanted))
+    .where('answer_id', 'in', [...new Set(wanted.map(({ answerId }) => answerId))])
+    .execute();
+  return rows
+    .filter(({ tenant, answer_id }) => keys.has(keyOf(tenant, answer_id)))
+    .map(({ tenant, user, recorded_at, bytes }) => ({
+      ...{ tenant, user, recordedAt: recorded_at },
+      record: fromCanonicalBytes(bytes).record as RecordRequest,
+    }));
 }
 
-function toAmount(value: bigint | undefined): number {
-  return Math.max(0, Math.min(Number(value ?? 0n), maxAmount));
+function toRow(submission: UsageSubmission & AnswerKey & { atMs: number }, nowMs: number): LedgerRow {
+  const { tenant, user, answerId, atMs, request } = submission;
+  return {
+    ...{ tenant, request_id: request.requestId, answer_id: answerId, user },
+    ...{ requested_at: atMs, recorded_at: nowMs, bytes: toBinary(RecordUsageRequestSchema, request) },
+  };
 }

@@ -6,7 +6,9 @@ export interface AuditSchema {
   chains: ChainRow;
   /** Which entries were shown which documents. */
   entry_documents: DocumentRow;
-  /** Sums of the entries by day, model, user and currency. */
+  /** What requests to models have cost: one row a request. */
+  ledger: LedgerRow;
+  /** Sums of the entries and the ledger by day, model, user and currency. */
   usage: UsageSumRow;
 }
 
@@ -35,6 +37,19 @@ export interface DocumentRow {
   tenant: string;
   document_id: string;
   sequence: number;
+}
+
+/** What a request has cost. */
+export interface LedgerRow {
+  tenant: string;
+  request_id: string;
+  /** The answer that the request was made for: what comes before the first "/" of its id. */
+  answer_id: string;
+  user: string;
+  requested_at: number;
+  recorded_at: number;
+  /** The `RecordUsageRequest`. */
+  bytes: Uint8Array;
 }
 
 /** A sum of usage. */
@@ -95,5 +110,18 @@ export const migrations: readonly string[] = [
     cost_micros INTEGER NOT NULL,
     PRIMARY KEY (tenant, day, model, user, currency)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE ledger (
+    tenant TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    answer_id TEXT NOT NULL,
+    user TEXT NOT NULL,
+    requested_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (tenant, request_id)
+  ) STRICT;
+  CREATE INDEX ledger_by_answer ON ledger (tenant, answer_id);
   `,
 ];

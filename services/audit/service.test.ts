@@ -201,7 +201,15 @@ test('a writer that is killed loses nothing that it acknowledged', async () => {
     }
     await using mesh = await startTestMesh([audit], { dataDir });
     const stored = new Set(await query(mesh, { limit: 10_000 }));
-    expect([...acknowledged].filter((answerId) => !stored.has(answerId))).toEqual([]);
+    const [usage, answers] = [/^request-/, /^answer-/].map((kind) => [...acknowledged].filter((id) => kind.test(id)));
+    expect(answers?.filter((answerId) => !stored.has(answerId))).toEqual([]);
+    const { rows } = await clientOf(mesh).getUsageReport({}, await mesh.as());
+    const counted = rows.find(({ model }) => model === 'gpt')?.promptTokens;
+    expect(Number(counted)).toBeGreaterThanOrEqual(usage?.length ?? 0);
+    for (const requestId of usage ?? []) {
+      const again = { requestId, usages: [{ model: 'gpt', usage: { promptTokens: 1n } }] };
+      expect(await clientOf(mesh).recordUsage(again, await mesh.as())).toMatchObject({ recorded: false });
+    }
     const check = await clientOf(mesh).verifyChain({}, await mesh.as());
     expect(check).toMatchObject({ intact: true, entryCount: BigInt(stored.size) });
     await mesh.close(round === 0);

@@ -1,18 +1,19 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import { type AuditService, RecordRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import type { Database } from '#kit/database.ts';
 import { unavailable } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
-import { appendBatch, type Submission } from './append.ts';
+import { toRecordBytes } from './chain.ts';
 import type { AuditSettings } from './config.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
-import { reportUsage } from './ledger.ts';
 import { queryEntries } from './query.ts';
 import type { AuditSchema } from './schema.ts';
+import { reportUsage } from './usage-sums.ts';
 import { verifyChain } from './verify.ts';
+import { type Write, type Written, writeBatch } from './write.ts';
 
 /** What the service is made of. */
 export interface AuditDeps {
@@ -25,15 +26,15 @@ export interface AuditDeps {
 /** The rpcs of the audit service, and the writer behind them. */
 export interface Audit {
   impl: ServiceImpl<typeof AuditService>;
-  writer: GroupCommit<Submission, number>;
+  writer: GroupCommit<Write, Written>;
 }
 
 /** Creates the audit service. */
 export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
-  const writer = createGroupCommit<Submission, number>({
+  const writer = createGroupCommit<Write, Written>({
     ...config,
     commit: (batch) =>
-      appendBatch(db, batch, clock()).catch((error: unknown) => {
+      writeBatch(db, batch, clock()).catch((error: unknown) => {
         log.error({ err: error, records: batch.length }, 'audit records could not be written');
         throw unavailable('audit database', 'the record could not be written; try again', error);
       }),
@@ -43,9 +44,16 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
     impl: {
       async record(record, context) {
         const { tenant, user } = callerOf(context);
-        const sizeBytes = toBinary(RecordRequestSchema, record).byteLength;
-        const sequence = await writer.append({ tenant, user, record }, sizeBytes);
+        const recordBytes = toRecordBytes(record);
+        const answer = { kind: 'answer', tenant, user, record, recordBytes } as const;
+        const sequence = await writer.append(answer, recordBytes.byteLength);
         return { sequence: BigInt(sequence) };
+      },
+      async recordUsage(request, context) {
+        const { tenant, user } = callerOf(context);
+        const sizeBytes = toBinary(RecordUsageRequestSchema, request).byteLength;
+        const recorded = await writer.append({ kind: 'usage', tenant, user, request }, sizeBytes);
+        return { recorded: recorded === true };
       },
       async *queryAudit(request, context) {
         const { tenant } = callerOf(context);

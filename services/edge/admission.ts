@@ -12,6 +12,8 @@ export interface Admission {
   principal: Principal;
   /** The mesh's own token for the principal; what services believe. */
   token: string;
+  /** Id of the API key that was sent; `undefined` where the caller sent a JWT. */
+  keyId?: string;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface AdmissionParts {
 /** Creates the gate that every face asks. */
 export function createAdmission({ authenticate, limiter, signer, tenantLimit, userLimit }: AdmissionParts): Admit {
   return async (header, signal) => {
-    const principal = await authenticate(header);
+    const { principal, keyId } = await authenticate(header);
     const tenant = { key: `tenant ${principal.tenant}`, ...tenantLimit };
     const user = { key: `user ${principal.tenant} ${principal.user}`, ...userLimit };
     const verdict = await limiter.take([tenant, user], signal);
@@ -46,6 +48,6 @@ export function createAdmission({ authenticate, limiter, signer, tenantLimit, us
         { retryAfterMs: verdict.retryAfterMs, metadata: { scope } },
       );
     }
-    return { principal, token: await signer.sign(principal) };
+    return { principal, token: await signer.sign(principal), ...(keyId === undefined ? {} : { keyId }) };
   };
 }

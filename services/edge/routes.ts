@@ -23,6 +23,8 @@ export interface RouteParts {
   chatStream: JsonRoute;
   completions: JsonRoute;
   models(id?: string): JsonRoute;
+  embeddings: JsonRoute;
+  rerank: JsonRoute;
   devKeys: DevKeys | undefined;
   /** Told of each request that ended. */
   ended(route: string, status: number): void;
@@ -35,6 +37,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
   const jsonRoutes = new Map([
     ['/v1/chat/stream', { name: '/v1/chat/stream', method: 'POST', serve: parts.chatStream }],
     ['/v1/chat/completions', { name: '/v1/chat/completions', method: 'POST', serve: parts.completions }],
+    ['/v1/embeddings', { name: '/v1/embeddings', method: 'POST', serve: parts.embeddings }],
+    ['/v1/rerank', { name: '/v1/rerank', method: 'POST', serve: parts.rerank }],
     ['/v1/models', { name: '/v1/models', method: 'GET', serve: parts.models() }],
   ]);
 
@@ -108,6 +112,11 @@ function decode(text: string): string {
 
 function refuseMethod(path: string, allow: string, response: NodeResponse): void {
   const message = `${path} takes ${allow} only`;
+  if (path !== '/v1/chat/stream') {
+    const error = { message, type: 'invalid_request_error', param: null, code: 'method_not_allowed' };
+    sendJson(response, 405, { error }, { allow });
+    return;
+  }
   sendJson(response, 405, { code: 'unimplemented', reason: 'NOT_IMPLEMENTED', message }, { allow });
 }
 

@@ -9,7 +9,7 @@ import type { RunningService, ServiceDeps } from '#kit/define-service.ts';
 import { rpcError, tooLarge } from '#kit/errors.ts';
 import { createHealth } from '#kit/health.ts';
 import { createReflection } from '#kit/reflection.ts';
-import { policyOf } from '#kit/rpc-policy.ts';
+import { isPublic, policyOf } from '#kit/rpc-policy.ts';
 import { createAdmission } from './admission.ts';
 import { createChatStream } from './chat-stream.ts';
 import type { EdgeSettings } from './config.ts';
@@ -24,7 +24,11 @@ import type { Limiter, LimiterDeps } from './limiter.ts';
 import { type EdgeLimits, edgeLimits } from './limits.ts';
 import { createEdgeMetrics } from './metrics.ts';
 import type { edgeNeeds } from './needs.ts';
-import { createCompletions, createModels } from './openai/routes.ts';
+import { createCompletions } from './openai/completions.ts';
+import { createIds, type OpenAiDeps } from './openai/deps.ts';
+import { createEmbeddings } from './openai/embeddings.ts';
+import { createModels } from './openai/models.ts';
+import { createRerank } from './openai/rerank.ts';
 import { createRequestHandler } from './routes.ts';
 import { admissionKey, mountProxy } from './rpc/proxy.ts';
 import { createRpcHandler } from './rpc/rpc-handler.ts';
@@ -78,6 +82,8 @@ export async function createEdge(
     tenantLimit: config.tenantLimit,
     userLimit: config.userLimit,
   });
+  // What has no public method is there for the edge's own routes.
+  const served = Object.entries(needs).filter(([, { methods }]) => methods.some(isPublic));
   const draining = new AbortController();
   const rpc = createRpcHandler({
     limits,
@@ -96,13 +102,18 @@ export async function createEdge(
       }
     },
     routes(router) {
-      for (const [name, contract] of Object.entries(needs)) {
+      for (const [name, contract] of served) {
         mountProxy(router, contract, clients[name as keyof typeof clients] as never, limits);
       }
-      mountOwn(router, Object.values(needs), draining.signal);
+      mountOwn(
+        router,
+        served.map(([, contract]) => contract),
+        draining.signal,
+      );
     },
   });
   const routeDeps: JsonRouteDeps = { admit, limits, log, clock };
+  const openAiDeps: OpenAiDeps = { ...routeDeps, newId: createIds(clock, deps.random) };
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({
     host: config.host,
@@ -113,8 +124,10 @@ export async function createEdge(
       cors: createCors(config.corsOrigins),
       assets: createConsoleAssets(options.consoleFolder),
       chatStream: createChatStream(clients.chat, routeDeps),
-      completions: createCompletions(clients.chat, routeDeps),
-      models: createModels(clients.llm, routeDeps),
+      completions: createCompletions(clients, openAiDeps),
+      models: createModels(clients.llm, openAiDeps),
+      embeddings: createEmbeddings(clients.embedding, openAiDeps),
+      rerank: createRerank(clients.rerank, openAiDeps),
       devKeys,
       ended: (route, status) => metrics.request(route, status),
       limits,

@@ -5,8 +5,10 @@ import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/ch
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
@@ -82,6 +84,9 @@ export interface EdgeMesh extends AsyncDisposable {
 /** How a test wants its edge. */
 export interface EdgeMeshOptions extends EdgeOptions {
   answer?: Answer;
+  llm?: Partial<ServiceImpl<typeof LLMGatewayService>>;
+  embedding?: Partial<ServiceImpl<typeof EmbeddingService>>;
+  rerank?: Partial<ServiceImpl<typeof RerankService>>;
   config?: MessageInitShape<typeof ConfigSchema>;
   clock?: () => number;
   /** A folder that an earlier mesh kept. */
@@ -127,6 +132,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
   });
   const llm = standIn('llm-gateway', LLMGatewayService, {
     listModels: () => ({ models: [{ name: 'extractive', provider: 'extractive' }] }),
+    ...options.llm,
   });
   const edge = defineService({
     name: 'edge',
@@ -135,8 +141,10 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     needs: edgeNeeds,
     create: (deps) => createEdge(deps, edgeNeeds, options),
   });
+  const embedding = standIn('embedding', EmbeddingService, options.embedding);
+  const rerank = standIn('rerank', RerankService, options.rerank);
   const others = (['retrieval', 'cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
-  const services = [chat, indexer, llm, ...others, edge];
+  const services = [chat, indexer, llm, embedding, rerank, ...others, edge];
   const unlimited = 1_000_000;
   const start = (chosen: typeof services, config: MessageInitShape<typeof ConfigSchema>) =>
     startTestMesh(chosen, {

@@ -1,45 +1,35 @@
+import { estimateTokens } from '#kit/text/tokens-count.ts';
+
 /** A run of inputs. */
 export interface Batch {
   firstIndex: number;
   texts: string[];
 }
 
-/** Cuts texts into batches of at most `size`, in order. */
-export function cutBatches(texts: readonly string[], size: number): Batch[] {
-  const batches: Batch[] = [];
-  for (let firstIndex = 0; firstIndex < texts.length; firstIndex += size) {
-    batches.push({ firstIndex, texts: texts.slice(firstIndex, firstIndex + size) });
-  }
-  return batches;
+/** Bounds of a batch. */
+export interface BatchBounds {
+  /** Most texts. */
+  size: number;
+  /** Most tokens together, by estimate; 0: no limit. A text that alone has more makes a batch of its own. */
+  tokens: number;
 }
 
-/**
- * Results of `work` over the inputs in their order, with at most `width` pieces of work begun and not yet handed out. Stops
- * beginning work when the consumer leaves or a piece fails, and aborts what is under way.
- */
-export async function* mapInOrder<In, Out>(
-  inputs: readonly In[],
-  width: number,
-  signal: AbortSignal,
-  work: (input: In, signal: AbortSignal) => Promise<Out>,
-): AsyncIterable<Out> {
-  const stop = new AbortController();
-  const ends = AbortSignal.any([signal, stop.signal]);
-  const pending: Promise<Out>[] = [];
-  let next = 0;
-  const begin = () => {
-    const promise = work(inputs[next++] as In, ends);
-    // It is awaited below in its turn; until then a failure is not an unhandled one.
-    promise.catch(() => {});
-    pending.push(promise);
-  };
-  try {
-    while (next < inputs.length || pending.length > 0) {
-      signal.throwIfAborted();
-      while (pending.length < width && next < inputs.length) begin();
-      yield await (pending.shift() as Promise<Out>);
+/** Cuts texts into batches, in order, each as large as the bounds allow. */
+export function cutBatches(texts: readonly string[], { size, tokens }: BatchBounds): Batch[] {
+  const batches: Batch[] = [];
+  let batch: Batch | undefined;
+  let batchTokens = 0;
+  for (const [index, text] of texts.entries()) {
+    const textTokens = tokens === 0 ? 0 : estimateTokens(text);
+    const fits =
+      batch !== undefined && batch.texts.length < size && (tokens === 0 || batchTokens + textTokens <= tokens);
+    if (batch === undefined || !fits) {
+      batch = { firstIndex: index, texts: [] };
+      batchTokens = 0;
+      batches.push(batch);
     }
-  } finally {
-    stop.abort();
+    batch.texts.push(text);
+    batchTokens += textTokens;
   }
+  return batches;
 }

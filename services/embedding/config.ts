@@ -1,30 +1,13 @@
-import type { JsonObject } from '@bufbuild/protobuf';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type NamedAdapterSettings, readNamedAdapters } from '#kit/named-adapters.ts';
 
 /** Settings of the embedding service. */
 export interface EmbeddingSettings {
   /** The models; the first one is the default. */
-  readonly models: readonly ModelSettings[];
-}
-
-/** A model to load. */
-export interface ModelSettings {
-  /** Name to call it by; empty: its own. */
-  readonly alias: string;
-  /** Its adapter. */
-  readonly adapter: string;
-  readonly settings: JsonObject | undefined;
-  /** Where the configuration names it, for errors. */
-  readonly path: string;
+  readonly models: readonly NamedAdapterSettings[];
 }
 
 /** The settings from the configuration. Default: one model, by the adapter `hashing`. */
 export function readConfig(config: Config): EmbeddingSettings {
-  const models: ModelSettings[] = (config.embedding?.models ?? []).map(({ name, adapter, settings }, index) =>
-    Object.freeze({ alias: name, adapter, settings, path: `embedding.models[${index}]` }),
-  );
-  if (models.length === 0) {
-    models.push(Object.freeze({ alias: '', adapter: 'hashing', settings: undefined, path: 'embedding.models[0]' }));
-  }
-  return Object.freeze({ models: Object.freeze(models) });
+  return Object.freeze({ models: readNamedAdapters(config.embedding?.models ?? [], 'embedding.models', 'hashing') });
 }

@@ -1,10 +1,10 @@
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
 import { defineService } from '#kit/define-service.ts';
+import { createHttpClient } from '#kit/http-json.ts';
+import { createNamedAdapters } from '#kit/named-adapters.ts';
 import { readConfig } from './config.ts';
 import type { EmbeddingModel, EmbeddingModelDeps } from './embedding-model.ts';
-import { createEmbedding, type NamedModel } from './service.ts';
+import { createEmbedding } from './service.ts';
 
 const adapters = new URL('./adapters/embedding-model/', import.meta.url);
 
@@ -14,27 +14,24 @@ export const embedding = defineService({
   contract: EmbeddingService,
   config: readConfig,
   needs: {},
-  async create({ config, log }) {
-    const models: NamedModel[] = [];
-    const close = async () => void (await Promise.all(models.map(({ model }) => model.close())));
+  async create({ config, log, clock, random }) {
+    const http = createHttpClient();
     try {
-      for (const { alias, adapter, settings, path } of config.models) {
-        const model = await createFromAdapter<EmbeddingModel, EmbeddingModelDeps>(
-          adapters,
-          adapter,
-          settings,
-          { log },
-          path,
-        );
-        const name = alias || model.name;
-        const isTaken = models.some((other) => other.name === name);
-        models.push({ name, adapter, model });
-        if (isTaken) throw new ConfigError(`${path}.name`, `"${name}" names another model already`);
-      }
+      const { models, close } = await createNamedAdapters<EmbeddingModel, EmbeddingModelDeps>(
+        adapters,
+        config.models,
+        (path) => ({ log, path, fetch: http.fetch, clock }),
+      );
+      return {
+        impl: createEmbedding(models, { random }),
+        close: async () => {
+          await close();
+          await http.close();
+        },
+      };
     } catch (error) {
-      await close();
+      await http.close();
       throw error;
     }
-    return { impl: createEmbedding(models), close };
   },
 });

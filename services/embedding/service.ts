@@ -1,41 +1,61 @@
-import { Code, type ServiceImpl } from '@connectrpc/connect';
+import { Code, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { rpcError } from '#kit/errors.ts';
+import { invalidArgument, rpcError } from '#kit/errors.ts';
+import { mapInOrder } from '#kit/map-in-order.ts';
+import type { Named } from '#kit/named-adapters.ts';
 import { toVector } from '#kit/vectors.ts';
-import { cutBatches, mapInOrder } from './batches.ts';
-import type { EmbeddingModel } from './embedding-model.ts';
-
-/** A model under the name that callers use. */
-export interface NamedModel {
-  name: string;
-  adapter: string;
-  model: EmbeddingModel;
-}
+import { type Batch, cutBatches } from './batches.ts';
+import { type EmbeddedBatch, type EmbeddingModel, TextTooLongError } from './embedding-model.ts';
+import { withRetry } from './retry.ts';
 
 /** Vectors of a message together stay below this, far from the limit of a gRPC message. */
 const maxMessageBytes = 1 << 20;
 
+/** What the service works with beside its models. */
+export interface EmbeddingDeps {
+  /** A number from 0 up to 1. */
+  random: () => number;
+}
+
 /** The rpcs of the embedding service over its models; the first one is the default. */
-export function createEmbedding(models: readonly NamedModel[]): ServiceImpl<typeof EmbeddingService> {
-  const find = (name: string): NamedModel => {
+export function createEmbedding(
+  models: readonly Named<EmbeddingModel>[],
+  { random }: EmbeddingDeps,
+): ServiceImpl<typeof EmbeddingService> {
+  const find = (name: string): Named<EmbeddingModel> => {
     const found = name === '' ? models[0] : models.find((candidate) => candidate.name === name);
     if (found !== undefined) return found;
     const known = models.map((candidate) => candidate.name).join(', ');
     const message = `no embedding model "${name}"; configured are: ${known}`;
     throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model: name } });
   };
+  const embedBatch = async (
+    { name, model }: Named<EmbeddingModel>,
+    { firstIndex, texts }: Batch,
+    purpose: Purpose,
+    context: HandlerContext,
+    signal: AbortSignal,
+  ): Promise<EmbeddedBatch & { firstIndex: number }> => {
+    const bounds = { random, leftMs: context.timeoutMs, signal };
+    try {
+      return { firstIndex, ...(await withRetry(() => model.embed(texts, purpose, signal), bounds)) };
+    } catch (error) {
+      throw error instanceof TextTooLongError ? tooLong(error, name, model, firstIndex, texts.length) : error;
+    }
+  };
   return {
-    async *embed({ model: wanted, inputs, purpose }, { signal }) {
-      const { name, model } = find(wanted);
+    async *embed({ model: wanted, inputs, purpose }, context) {
+      const found = find(wanted);
+      const { name, model } = found;
       const fitting = Math.floor(maxMessageBytes / (4 * model.dimensions));
-      const batches = cutBatches(inputs, Math.max(1, Math.min(model.maxBatch, fitting)));
+      const size = Math.max(1, Math.min(model.maxBatch, fitting));
+      const batches = cutBatches(inputs, { size, tokens: model.maxBatchTokens });
       const what = purpose === Purpose.UNSPECIFIED ? Purpose.DOCUMENT : purpose;
-      const finished = mapInOrder(batches, model.maxConcurrent, signal, async ({ firstIndex, texts }, ends) => ({
-        firstIndex,
-        ...(await model.embed(texts, what, ends)),
-      }));
+      const finished = mapInOrder(batches, model.maxConcurrent, context.signal, (batch, signal) =>
+        embedBatch(found, batch, what, context, signal),
+      );
       for await (const { firstIndex, vectors, promptTokens, reported } of finished) {
         yield {
           firstIndex,
@@ -57,4 +77,25 @@ export function createEmbedding(models: readonly NamedModel[]): ServiceImpl<type
       })),
     }),
   };
+}
+
+/** INVALID_ARGUMENT that names the input of the request. */
+function tooLong(
+  { textIndex, cause }: TextTooLongError,
+  name: string,
+  { maxInputTokens }: EmbeddingModel,
+  firstIndex: number,
+  count: number,
+) {
+  const limit = maxInputTokens === 0 ? 'than it takes' : `than the ${maxInputTokens} tokens that it takes`;
+  const which =
+    textIndex === undefined
+      ? `one of inputs[${firstIndex}] to inputs[${firstIndex + count - 1}]`
+      : `inputs[${firstIndex + textIndex}]`;
+  const field = textIndex === undefined ? 'inputs' : which;
+  return invalidArgument(`${which} is longer for ${name} ${limit}: cut it into smaller ones`, {
+    violations: [{ field, description: `longer ${limit}` }],
+    metadata: { model: name },
+    cause,
+  });
 }

@@ -1,105 +1,242 @@
-import { Code, type ConnectError } from '@connectrpc/connect';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
-import { toRpcError } from '#kit/errors.ts';
-import { estimateTokens } from '#kit/text/tokens-count.ts';
-import type { LlmProvider, ProviderEvent, ProviderRequest, ProviderUsage } from './llm-provider.ts';
-import { withPatience } from './patience.ts';
-import { estimatePrompt, provenanceOf, toTokenUsage } from './usage.ts';
+import { type Context, context } from '@opentelemetry/api';
+import { Outcome, OutcomeSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { enumName } from '#kit/enums.ts';
+import type { BreakerPass } from './breaker.ts';
+import { isContent, startInTime } from './clocks.ts';
+import { endSpan, startAttemptSpan } from './gen-ai.ts';
+import type { ProviderEvent, ProviderRequest } from './llm-provider.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { Prices } from './prices.ts';
+import { ProviderError } from './provider-error.ts';
+import type { Target } from './target.ts';
+import { createUsageMeter, toTokenUsage, type Usage } from './usage.ts';
 
-/** What an attempt at one target came to. */
-export interface Attempt {
-  /** Name of the model at the provider; empty where it did not start. */
-  model: string;
+/** Content of a completion. */
+export type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
+
+/** What an attempt came to. */
+export interface AttemptResult {
   outcome: Outcome;
   /** The provider's own word for the outcome, or what went wrong. */
   reason: string;
-  /** Whether anything was handed on that a caller shows. */
-  hasDeltas: boolean;
-  usage: ReturnType<typeof toTokenUsage>;
-  /** What was thrown; undefined where the provider ended by itself. */
-  error: ConnectError | undefined;
-  latencyMs: number;
+  /** What was thrown; `undefined` where the provider ended by itself. */
+  error: ProviderError | undefined;
+  hasContent: boolean;
+  usage: Usage;
+  /** Whether the provider did work that it will want money for, as far as one can tell. */
+  isCharged: boolean;
 }
 
-/** Events that are handed on as they come. */
-export type Delta = Extract<ProviderEvent, { kind: 'started' | 'text' | 'reasoning' | 'tool-call' }>;
+/** One request at one target. */
+export interface Attempt {
+  readonly target: Target;
+  /** Which attempt of its request, from 1. */
+  readonly number: number;
+  /** Whether it goes on from a part of an answer. */
+  readonly continues: boolean;
+  /** Name of the model as the reply gives it; empty before. */
+  readonly model: string;
+  readonly warnings: readonly string[];
+  /** The next content, or the result: then everything is freed. Throws only the caller's reason. */
+  next(): Promise<Content | AttemptResult>;
+  /** Ends it where it is: nobody wants its answer any more. Later calls change nothing. */
+  giveUp(reason: unknown): void;
+}
+
+/** A slot at a target and leave of its breaker. */
+export interface Turn {
+  target: Target;
+  number: number;
+  continues: boolean;
+  pass: BreakerPass;
+  freeSlot(): void;
+}
+
+/** What an attempt is given. */
+export interface AttemptDeps {
+  metrics: GatewayMetrics;
+  prices: Prices;
+  /** Tokens of the prompt by our own count. */
+  promptTokens: number;
+  signal: AbortSignal;
+  /** Where its span belongs. */
+  parent: Context;
+  /** Told once, when it is over for any reason. */
+  onOver(attempt: Attempt, result: AttemptResult): void;
+}
+
+/** Whether an attempt stopped short: neither a result of the model nor a refusal. */
+export function isBroken({ outcome }: Pick<AttemptResult, 'outcome'>): boolean {
+  return outcome === Outcome.TRUNCATED || outcome === Outcome.UPSTREAM_ERROR || outcome === Outcome.UNSPECIFIED;
+}
+
+/** Failures that say something of the target, not of the request or of how fast requests come. */
+const ills: ReadonlySet<ProviderError['kind']> = new Set([
+  'quota',
+  'auth',
+  'model-unknown',
+  'overloaded',
+  'timeout',
+  'broken',
+]);
+
+const nothing = {
+  promptTokens: 0,
+  completionTokens: 0,
+  cachedPromptTokens: 0,
+  cacheWriteTokens: 0,
+  reasoningTokens: 0,
+};
 
 /**
- * Runs one request at one provider: hands on its events, and returns what it came to. Throws only the caller's own abort. A stream
- * that stops without an `end` is TRUNCATED, one that fails after its first delta is UPSTREAM_ERROR: neither is ever COMPLETE.
+ * Starts a request at a target. A stream that stops without `end` is TRUNCATED, one that fails is UPSTREAM_ERROR: neither is ever
+ * COMPLETE. Slot, breaker, span, clocks and connection are let go exactly once, however it ends.
  */
-export async function* runAttempt(
-  provider: LlmProvider,
-  request: ProviderRequest,
-  signal: AbortSignal,
-): AsyncGenerator<Delta, Attempt> {
+export function startAttempt(turn: Turn, request: ProviderRequest, deps: AttemptDeps): Attempt {
+  const { target, number, continues, pass, freeSlot } = turn;
+  const { metrics, prices } = deps;
   const startedAt = performance.now();
-  const stop = new AbortController();
-  const events = provider.generate(request, AbortSignal.any([signal, stop.signal]));
+  const span = startAttemptSpan(target, request, number, deps.parent);
+  // Adapters' own spans and log lines belong to the attempt; without a recording span there is nothing to belong to.
+  const inner = span.isRecording() ? deps.parent : undefined;
+  const run = <T>(work: () => T): T => (inner === undefined ? work() : context.with(inner, work));
+  const events = run(() =>
+    startInTime((signal) => target.provider.generate(request, signal), target.clocks, deps.signal),
+  );
+  const meter = createUsageMeter(deps.promptTokens);
   let model = '';
-  let written = '';
-  let reported: ProviderUsage | undefined;
+  let warnings: readonly string[] = [];
+  let hasStarted = false;
+  let firstTokenMs: number | undefined;
   let end: { outcome: Outcome; reason: string } | undefined;
-  let error: ConnectError | undefined;
-  let hasDeltas = false;
-  try {
-    for await (const event of withPatience(events, provider.patience, stop)) {
-      switch (event.kind) {
-        case 'started':
-          model = event.model;
-          yield event;
-          break;
-        case 'text':
-        case 'reasoning':
-          if (event.text === '') break;
-          hasDeltas = true;
-          written += event.text;
-          yield event;
-          break;
-        case 'tool-call':
-          hasDeltas = true;
-          written += event.name + event.argumentsJson;
-          yield event;
-          break;
-        case 'usage':
-          reported = event.usage;
-          break;
-        case 'end':
-          end = event;
-          break;
-        default:
-          return event satisfies never;
+  let result: AttemptResult | undefined;
+
+  const noteContent = (event: Content) => {
+    meter.write(event.kind === 'tool-call' ? event.name + event.argumentsJson : event.text);
+    if (firstTokenMs !== undefined) return;
+    firstTokenMs = performance.now() - startedAt;
+    target.latency.observe(firstTokenMs);
+    metrics.firstTokenMs.observe({ provider: target.adapter, model: labelOf() }, firstTokenMs);
+    // A long answer must not keep the others from a target that is well again.
+    if (pass.isProbe) pass.succeed();
+  };
+  const labelOf = () => model || target.provider.name;
+  const tellBreaker = ({ outcome, error }: { outcome: Outcome; error: ProviderError | undefined }) => {
+    if (outcome === Outcome.CANCELLED) pass.drop();
+    else if (error !== undefined ? !ills.has(error.kind) : false) pass.drop();
+    else if (!isBroken({ outcome })) pass.succeed();
+    else if (pass.isProbe && firstTokenMs !== undefined) target.breaker.tryEnter()?.fail();
+    else pass.fail();
+  };
+  const finish = (
+    outcome: Outcome,
+    reason: string,
+    error: ProviderError | undefined,
+    cause: unknown,
+  ): AttemptResult => {
+    if (result !== undefined) return result;
+    events.stop(cause);
+    freeSlot();
+    // A provider that was given up before it answered may have begun; one that answered with an error has not.
+    const wasGivenUp = outcome === Outcome.CANCELLED || error?.kind === 'timeout';
+    const isCharged =
+      target.capabilities.generative && (hasStarted || (wasGivenUp && error?.code !== 'connect_timeout'));
+    const used = meter.total(end !== undefined && !isBroken(end));
+    const usage = toTokenUsage(target.name, hasStarted || isCharged ? used : { ...used, ...nothing }, prices);
+    result = { outcome, reason, error, hasContent: firstTokenMs !== undefined, usage, isCharged };
+    tellBreaker(result);
+    if (error?.kind === 'timeout' && firstTokenMs === undefined) target.latency.observe(performance.now() - startedAt);
+    const failure = error === undefined ? '' : error.code || error.kind;
+    const labels = { provider: target.adapter, model: labelOf() };
+    metrics.attemptTotal.inc({ ...labels, result: error?.kind ?? enumName(OutcomeSchema, outcome).toLowerCase() });
+    metrics.llmLatencyMs.observe(labels, performance.now() - startedAt);
+    if (isCharged || hasStarted) {
+      metrics.promptTokens.inc({ model: labels.model }, Number(usage.promptTokens));
+      metrics.completionTokens.inc({ model: labels.model }, Number(usage.completionTokens));
+      if (usage.costMicros !== undefined) {
+        metrics.costMicros.inc({ model: target.name, currency: usage.currency }, Number(usage.costMicros));
       }
     }
-  } catch (thrown) {
-    signal.throwIfAborted();
-    // After the end there is nothing left to lose but the usage, which is then estimated.
-    if (end === undefined) error = toRpcError(thrown);
-  }
-  const usage = reported ?? {
-    promptTokens: estimatePrompt(request),
-    completionTokens: estimateTokens(written),
-    cachedPromptTokens: 0,
-    reasoningTokens: 0,
+    endSpan(span, {
+      outcome,
+      model,
+      failure: target.redact(failure),
+      usage: hasStarted ? usage : undefined,
+      firstTokenMs,
+    });
+    deps.onOver(attempt, result);
+    return result;
   };
-  return {
-    model,
-    hasDeltas,
-    error,
-    outcome: end?.outcome ?? (error === undefined ? Outcome.TRUNCATED : Outcome.UPSTREAM_ERROR),
-    reason: end?.reason ?? error?.rawMessage ?? 'the stream ended without a terminal event',
-    usage: toTokenUsage(usage, provenanceOf(reported !== undefined, end !== undefined), provider.price),
-    latencyMs: performance.now() - startedAt,
+  const read = async (): Promise<Content | AttemptResult> => {
+    for (;;) {
+      const event = await run(events.next);
+      if (event === undefined) {
+        if (end !== undefined) return finish(end.outcome, end.reason, undefined, over);
+        return finish(Outcome.TRUNCATED, 'the stream ended without a terminal event', undefined, over);
+      }
+      switch (event.kind) {
+        case 'started':
+          hasStarted = true;
+          model = target.redact(event.model);
+          warnings = event.warnings;
+          break;
+        case 'usage':
+          meter.report(event.usage);
+          break;
+        case 'end':
+          end = { outcome: event.outcome, reason: target.redact(event.reason) };
+          break;
+        default:
+          if (!isContent(event)) break;
+          hasStarted = true;
+          noteContent(event);
+          return event;
+      }
+    }
   };
+  const attempt: Attempt = {
+    target,
+    number,
+    continues,
+    get model() {
+      return model;
+    },
+    get warnings() {
+      return warnings;
+    },
+    async next() {
+      if (result !== undefined) return result;
+      try {
+        return await read();
+      } catch (thrown) {
+        if (result !== undefined) return result;
+        if (deps.signal.aborted) {
+          finish(Outcome.CANCELLED, 'the caller went away', undefined, deps.signal.reason);
+          throw deps.signal.reason;
+        }
+        // After the end there is nothing left to lose but the usage, which is then estimated.
+        if (end !== undefined) return finish(end.outcome, end.reason, undefined, over);
+        const error = thrown instanceof ProviderError ? thrown : bugIn(target, thrown);
+        return finish(Outcome.UPSTREAM_ERROR, target.redact(error.message), error, error);
+      }
+    },
+    giveUp(reason) {
+      finish(Outcome.CANCELLED, 'given up', undefined, reason);
+    },
+  };
+  return attempt;
 }
 
-/** Whether another target may do better: not where the request itself is at fault. */
-export function mayGoElsewhere({ code }: ConnectError): boolean {
-  return (
-    code === Code.Unavailable ||
-    code === Code.ResourceExhausted ||
-    code === Code.FailedPrecondition ||
-    code === Code.DeadlineExceeded ||
-    code === Code.Internal
-  );
+const over = new DOMException('the attempt is over', 'AbortError');
+
+/** What an adapter throws beside its port is a bug of ours; its text may be the provider's. */
+function bugIn(target: Target, thrown: unknown): ProviderError {
+  const cause = thrown instanceof Error ? new Error(target.redact(`${thrown.name}: ${thrown.message}`)) : undefined;
+  const message = `the adapter ${target.adapter} failed`;
+  return new ProviderError({ remedy: 'elsewhere', kind: 'broken', code: 'adapter_failed', message, cause });
+}
+
+/** Whether a step of an attempt is its result. */
+export function isResult(step: Content | AttemptResult): step is AttemptResult {
+  return !('kind' in step);
 }

@@ -1,152 +1,207 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { Span } from '@opentelemetry/api';
-import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type GenerateRequest,
   type GenerateResponseSchema,
-  MessageRole,
   MidStreamPolicy,
   Outcome,
-  OutcomeSchema,
 } from '#gen/ragmesh/llm/v1/llm_pb.ts';
-import { enumName } from '#kit/enums.ts';
+import { tooLarge } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
-import type { Metrics } from '#kit/metrics.ts';
-import { streamInSpan } from '#kit/span.ts';
-import { detectLanguage } from '#kit/text/language.ts';
-import { type Attempt, type Delta, mayGoElsewhere, runAttempt } from './attempt.ts';
-import type { LlmProvider, ProviderRequest } from './llm-provider.ts';
-import { renderEvidence } from './render-evidence.ts';
+import { type Attempt, type AttemptResult, type Content, isBroken, isResult, type Turn } from './attempt.ts';
+import { type FirstStep, firstStepOf, type HedgeShare } from './hedge.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { Ring } from './ring.ts';
+import { sumUsages, type Usage } from './usage.ts';
 
-/** A provider under the name that callers use. */
-export interface Target {
-  name: string;
-  adapter: string;
-  provider: LlmProvider;
-}
-
-/** What generation is given. */
-export interface GenerateDeps {
+/** A request, with all that has been decided of it. */
+export interface Work {
+  request: GenerateRequest;
+  ring: Ring;
+  /** Starts a turn; `prefix` is the part of the answer to go on from. */
+  start(turn: Turn, prefix: string): Attempt;
+  /** Time before a second attempt, in milliseconds; 0: none. */
+  hedgeDelayMs: number;
+  hedgeMaxShare: number;
+  hedgeShare: HedgeShare;
+  retryFiltered: boolean;
+  metrics: GatewayMetrics;
   log: Logger;
-  metrics: Metrics;
 }
 
-type Response = MessageInitShape<typeof GenerateResponseSchema>;
+/** What a request sends. */
+export type Response = MessageInitShape<typeof GenerateResponseSchema>;
+
+/** The longest completion that is held back, in UTF-16 code units. */
+const maxHeldLength = 8 << 20;
 
 /**
- * Generates by the first target that can: where one fails before it has said anything, the next one is tried; after that, only
- * where the caller allows a restart. Throws the last target's error where none has said anything.
+ * Generates: attempt after attempt in the request's budget, until one comes to its end. Before anything was sent a failure moves on in
+ * silence; after that, the caller's mid-stream policy decides. Throws where nothing was sent and nobody is left; else the last
+ * message is `done`, and only a provider's terminal event makes it a success. Returns its outcome.
  */
-export async function* generate(
-  targets: readonly Target[],
-  request: GenerateRequest,
-  signal: AbortSignal,
-  { log, metrics }: GenerateDeps,
-): AsyncIterable<Response> {
-  const mayRestart =
-    request.midStreamPolicy === MidStreamPolicy.RESTART || request.midStreamPolicy === MidStreamPolicy.CONTINUE;
-  for (const [index, target] of targets.entries()) {
-    const attempts = attemptInSpan(target, toProviderRequest(target.provider, request), signal);
-    let outcome: Attempt | undefined;
-    // Told with the first delta: a target that says nothing is replaced, and has not started for anybody.
-    let started: Response | undefined;
-    for await (const event of attempts) {
-      if (event.kind === 'finished') outcome = event.attempt;
-      else if (event.kind === 'started') started = startedResponse(event.model, target, index + 1);
-      else {
-        if (started !== undefined) yield started;
-        started = undefined;
-        yield toResponse(event);
+export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
+  const { request, ring, metrics, log } = work;
+  const policy = request.midStreamPolicy;
+  const held: Response[] | undefined = policy === MidStreamPolicy.HOLD_BACK ? [] : undefined;
+  let heldLength = 0;
+  // Attempts whose content is the answer so far, and its text.
+  let parts: { attempt: Attempt; result: AttemptResult }[] = [];
+  let text = '';
+  let isPlain = request.responseFormat === undefined;
+  let filtered: FirstStep | undefined;
+
+  for (;;) {
+    const wantsPrefill = policy === MidStreamPolicy.CONTINUE && isPlain && text !== '';
+    const turn = await ring.pick(wantsPrefill);
+    if (turn === undefined) break;
+    const prefix = turn.continues ? text : '';
+    if (turn.number > 1)
+      metrics.fallbackTotal.inc({ model: turn.target.name, how: prefix === '' ? 'anew' : 'continue' });
+    const { attempt, step } = await firstStep(work, work.start(turn, prefix), turn.number === 1);
+    let next = step;
+    if (!isResult(next)) {
+      if (!attempt.continues) {
+        if (parts.length > 0 && held === undefined) yield resetResponse(parts);
+        parts = [];
+        text = '';
+        isPlain = request.responseFormat === undefined;
+        if (held !== undefined) held.length = heldLength = 0;
       }
+      const started = startedResponse(attempt);
+      if (held === undefined) yield started;
+      else held.push(started);
+      do {
+        if (next.kind === 'text') text += next.text;
+        else if (next.kind === 'tool-call') isPlain = false;
+        const response = contentResponse(next);
+        if (held === undefined) yield response;
+        else {
+          held.push(response);
+          heldLength += lengthOf(next);
+          if (heldLength > maxHeldLength) throw tooLarge('the completion that is held back', maxHeldLength);
+        }
+        next = await attempt.next();
+      } while (!isResult(next));
     }
-    if (outcome === undefined) throw new Error('an attempt ended without an outcome');
-    const labels = { provider: target.adapter, model: outcome.model || target.name };
-    metrics.llmLatencyMs.observe(labels, outcome.latencyMs);
-    if (outcome.model !== '') {
-      metrics.promptTokens.inc({ model: labels.model }, Number(outcome.usage.promptTokens));
-      metrics.completionTokens.inc({ model: labels.model }, Number(outcome.usage.completionTokens));
+    const result = next;
+    const isRefused = result.outcome === Outcome.FILTERED && work.retryFiltered;
+    if (!isBroken(result) && !(isRefused && mayGoOn(policy, parts, result))) {
+      if (!result.hasContent && !attempt.continues) {
+        if (parts.length > 0 && held === undefined) yield resetResponse(parts);
+        parts = [];
+        if (held !== undefined) held.length = 0;
+        yield startedResponse(attempt);
+      }
+      if (held !== undefined) yield* held;
+      yield* endResponses(result, [...parts.map((part) => part.result.usage), result.usage], ring);
+      return result.outcome;
     }
-    const { error, hasDeltas, reason } = outcome;
-    if (isBroken(outcome)) log.warn({ ...labels, code: error?.code, reason }, 'a model failed');
-    const hasNext = index + 1 < targets.length;
-    if (isBroken(outcome) && hasNext && (error === undefined || mayGoElsewhere(error)) && (!hasDeltas || mayRestart)) {
-      if (hasDeltas) yield { event: { case: 'reset', value: { reason: `${labels.model} broke off` } } };
+    if (result.hasContent) parts.push({ attempt, result });
+    if (isRefused) {
+      filtered = { attempt, step: result };
+      // What a filter stopped is not gone on from.
+      isPlain = false;
+      ring.leave(attempt.target);
       continue;
     }
-    if (error !== undefined && !hasDeltas) throw error;
-    if (started !== undefined) yield started;
-    yield { event: { case: 'usage', value: outcome.usage } };
-    yield { event: { case: 'done', value: { outcome: outcome.outcome, providerReason: reason } } };
-    return;
+    const { adapter, name } = attempt.target;
+    const code = attempt.target.redact(result.error?.code ?? '');
+    log.warn(
+      { provider: adapter, model: name, attempt: attempt.number, kind: result.error?.kind, code },
+      'a model failed',
+    );
+    ring.note(attempt.target, result, attempt.continues);
+    if (isFinal(attempt, result, ring) || !mayGoOn(policy, parts, result)) break;
+  }
+
+  const shown = held === undefined ? parts.at(-1)?.result : undefined;
+  if (shown !== undefined) {
+    const usages = parts.map(({ result }) => result.usage);
+    yield* endResponses(shown, usages, ring);
+    return shown.outcome;
+  }
+  if (filtered !== undefined && isResult(filtered.step)) {
+    yield startedResponse(filtered.attempt);
+    yield* endResponses(filtered.step, [filtered.step.usage], ring);
+    return filtered.step.outcome;
+  }
+  throw ring.failure();
+}
+
+/** The first step of the turn, with a second attempt beside it where hedging wants one. */
+async function firstStep(work: Work, attempt: Attempt, isFirst: boolean): Promise<FirstStep> {
+  const { ring, metrics, hedgeDelayMs, hedgeMaxShare, hedgeShare } = work;
+  if (hedgeDelayMs === 0 || !isFirst) return { attempt, step: await attempt.next() };
+  hedgeShare.count();
+  let second: Attempt | undefined;
+  const startSecond = () => {
+    if (!hedgeShare.tryTake(hedgeMaxShare)) {
+      metrics.hedgeTotal.inc({ result: 'share_reached' });
+      return undefined;
+    }
+    const turn = ring.tryOther(attempt.target);
+    second = turn && work.start(turn, '');
+    return second;
+  };
+  const first = await firstStepOf(attempt, hedgeDelayMs, startSecond, (failed, result) =>
+    ring.note(failed.target, result, false),
+  );
+  if (second !== undefined) metrics.hedgeTotal.inc({ result: first.attempt === second ? 'second_won' : 'first_won' });
+  return first;
+}
+
+/** Whether an answer that stopped may be finished elsewhere: nothing of it is out, or the caller said how. */
+function mayGoOn(policy: MidStreamPolicy, parts: readonly unknown[], { hasContent }: AttemptResult): boolean {
+  switch (policy) {
+    case MidStreamPolicy.RESTART:
+    case MidStreamPolicy.CONTINUE:
+    case MidStreamPolicy.HOLD_BACK:
+      return true;
+    default:
+      return parts.length === 0 && !hasContent;
   }
 }
 
-const isBroken = ({ outcome }: Attempt) => outcome === Outcome.TRUNCATED || outcome === Outcome.UPSTREAM_ERROR;
-
-type Progress = Delta | { kind: 'finished'; attempt: Attempt };
-
-function attemptInSpan(target: Target, request: ProviderRequest, signal: AbortSignal): AsyncIterable<Progress> {
-  const attributes = { 'gen_ai.operation.name': 'chat', 'gen_ai.provider.name': target.adapter };
-  return streamInSpan('llm.generate', attributes, async function* (span): AsyncIterable<Progress> {
-    const attempt = runAttempt(target.provider, request, signal);
-    let finished = false;
-    try {
-      for (;;) {
-        const next = await attempt.next();
-        if (next.done === true) {
-          finished = true;
-          describe(span, next.value);
-          yield { kind: 'finished', attempt: next.value };
-          return;
-        }
-        yield next.value;
-      }
-    } finally {
-      if (!finished) await attempt.return(undefined as never);
-    }
-  });
+/** Whether no target can do better: the request itself is at fault, and not the part of an answer that came with it. */
+function isFinal({ target, continues }: Attempt, { error, hasContent }: AttemptResult, ring: Ring): boolean {
+  if (error?.remedy !== 'fix-request') return false;
+  if (error.kind === 'too-long') return !ring.hasLonger(target);
+  return !continues || hasContent;
 }
 
-function describe(span: Span, { model, outcome, usage }: Attempt): void {
-  span.setAttributes({
-    'gen_ai.request.model': model,
-    'gen_ai.response.finish_reasons': [enumName(OutcomeSchema, outcome)],
-    'gen_ai.usage.input_tokens': Number(usage.promptTokens),
-    'gen_ai.usage.output_tokens': Number(usage.completionTokens),
-  });
+function startedResponse({ model, target, number, warnings }: Attempt): Response {
+  const { name, adapter, redact } = target;
+  const value = { model: model || name, provider: adapter, attempt: number, warnings: warnings.map(redact) };
+  return { event: { case: 'started', value } };
 }
 
-function toProviderRequest(provider: LlmProvider, request: GenerateRequest): ProviderRequest {
-  const { messages, evidence, maxTokens, temperature, topP, stop, tools } = request;
-  const question = messages.findLast(({ role }) => role === MessageRole.USER)?.text ?? '';
-  const isChinese = request.language === Language.ZH || (!request.language && detectLanguage(question) === 'zh');
-  return {
-    messages: provider.readsEvidence ? messages : renderEvidence(messages, evidence, isChinese ? 'zh' : 'en'),
-    evidence: provider.readsEvidence ? evidence : [],
-    maxTokens,
-    temperature,
-    topP,
-    stop,
-    language: isChinese ? Language.ZH : Language.EN,
-    tools,
-  };
+function resetResponse(parts: readonly { attempt: Attempt }[]): Response {
+  const names = parts.map(({ attempt }) => attempt.model || attempt.target.name);
+  return { event: { case: 'reset', value: { reason: `${names.join(', ')} broke off` } } };
 }
 
-function startedResponse(model: string, { name, adapter }: Target, attempt: number): Response {
-  return { event: { case: 'started', value: { model: model || name, provider: adapter, attempt } } };
+function* endResponses({ outcome, reason }: AttemptResult, usages: readonly Usage[], ring: Ring): Iterable<Response> {
+  const [first, ...rest] = usages;
+  if (first !== undefined) yield { event: { case: 'usage', value: sumUsages([first, ...rest]) } };
+  const value = { outcome, providerReason: reason.slice(0, 256), attemptCount: ring.attemptCount };
+  yield { event: { case: 'done', value } };
 }
 
-function toResponse(event: Exclude<Delta, { kind: 'started' }>): Response {
-  switch (event.kind) {
+function lengthOf(content: Content): number {
+  return content.kind === 'tool-call' ? content.name.length + content.argumentsJson.length : content.text.length;
+}
+
+function contentResponse(content: Content): Response {
+  switch (content.kind) {
     case 'text':
-      return { event: { case: 'textDelta', value: { text: event.text } } };
+      return { event: { case: 'textDelta', value: { text: content.text } } };
     case 'reasoning':
-      return { event: { case: 'reasoningDelta', value: { text: event.text } } };
+      return { event: { case: 'reasoningDelta', value: { text: content.text } } };
     case 'tool-call': {
-      const { index, id, name, argumentsJson } = event;
+      const { index, id, name, argumentsJson } = content;
       return { event: { case: 'toolCallDelta', value: { index, id, name, argumentsJson } } };
     }
     default:
-      return event satisfies never;
+      return content satisfies never;
   }
 }

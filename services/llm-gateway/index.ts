@@ -1,44 +1,61 @@
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
 import { defineService } from '#kit/define-service.ts';
-import { readConfig } from './config.ts';
-import { extractiveModel, modelsFromEnv } from './default-models.ts';
-import type { Target } from './generate.ts';
-import type { LlmProvider, LlmProviderDeps } from './llm-provider.ts';
+import { createCatalog } from './catalog.ts';
+import { createCatalogHolder } from './catalog-holder.ts';
+import { type LlmSettings, readConfig } from './config.ts';
+import { createHedgeShare } from './hedge.ts';
+import { createLedger } from './ledger.ts';
+import { createLimits } from './limits/create-limits.ts';
+import { createGatewayMetrics, watchLoad } from './metrics.ts';
 import { createLlmGateway } from './service.ts';
-
-const adapters = new URL('./adapters/llm-provider/', import.meta.url);
+import { createTenantTags } from './tenant-tag.ts';
 
 /** One face for every provider of completions. */
 export const llmGateway = defineService({
   name: 'llm-gateway',
   contract: LLMGatewayService,
   config: readConfig,
-  needs: {},
-  async create({ config, env, log, metrics }) {
-    const targets: Target[] = [];
-    const close = async () => void (await Promise.all(targets.map(({ provider }) => provider.close())));
-    const given = config.models.length > 0 ? config.models : modelsFromEnv(env);
-    const isGiven = given.some(({ adapter }) => adapter === extractiveModel.adapter);
-    try {
-      for (const { alias, adapter, settings, path } of isGiven ? given : [...given, extractiveModel]) {
-        const provider = await createFromAdapter<LlmProvider, LlmProviderDeps>(
-          adapters,
-          adapter,
-          settings,
-          { log, path },
-          path,
-        );
-        const name = alias || provider.name;
-        const isTaken = targets.some((other) => other.name === name);
-        targets.push({ name, adapter, provider });
-        if (isTaken) throw new ConfigError(`${path}.name`, `"${name}" names another model already`);
-      }
-    } catch (error) {
-      await close();
+  needs: { audit: AuditService },
+  async create({ config, clients, env, log, metrics: processMetrics, clock, random, dataDir, signer }) {
+    const metrics = createGatewayMetrics(processMetrics);
+    const catalogDeps = { env, log, metrics };
+    const limits = await createLimits(config.limits, { log, metrics, clock, random });
+    const first = await createCatalog(config, catalogDeps).catch(async (error) => {
+      await limits.close();
       throw error;
-    }
-    return { impl: createLlmGateway(targets, { log, metrics }), close };
+    });
+    const catalogs = createCatalogHolder(first, log);
+    const ledger = createLedger({ audit: clients.audit, log, metrics, clock, random, signer });
+    watchLoad(metrics, () => catalogs.current.targets);
+    return {
+      impl: createLlmGateway({
+        catalogs,
+        limits,
+        ledger,
+        hedgeShare: createHedgeShare(),
+        tagOf: createTenantTags(dataDir),
+        log,
+        metrics,
+        clock,
+        random,
+      }),
+      async reconfigure(next: LlmSettings) {
+        const catalog = await createCatalog(next, catalogDeps, catalogs.current);
+        try {
+          limits.reconfigure(next.limits);
+        } catch (error) {
+          await catalog.close();
+          throw error;
+        }
+        catalogs.swap(catalog);
+        log.info({ models: catalog.targets.length, prices: catalog.prices.version }, 'models are configured anew');
+      },
+      async close() {
+        await catalogs.close();
+        await ledger.close();
+        await limits.close();
+      },
+    };
   },
 });

@@ -1,92 +1,128 @@
-import { Code, type ConnectError } from '@connectrpc/connect';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { failedPrecondition, invalidArgument, rpcError } from '#kit/errors.ts';
+import { ProviderError } from './provider-error.ts';
+import { type Verdict, verdictOfCode, verdictOfMessage, verdictOfStatus } from './provider-verdicts.ts';
+import { type ReadHeader, retryAfterMs } from './retry-after.ts';
 
-/** A failure in the shape that OpenAI-compatible servers share, from an HTTP reply or from inside a stream. */
-export interface ProviderFailure {
-  /** HTTP status; undefined: no reply at all, or inside a stream. */
+/** A failure as a provider's wire shows it, in an HTTP reply or inside a stream. */
+export interface WireFailure {
+  /** HTTP status; `undefined`: no reply at all, or inside a stream. */
   status: number | undefined;
-  /** The server's word for it: "insufficient_quota". */
-  code: string;
-  /** A header of the reply. */
-  header(name: string): string | null | undefined;
+  /** The provider's words for it, the most exact one first: "insufficient_quota", "ECONNREFUSED". */
+  codes: readonly string[];
+  /** The provider's text: read for what no code tells, and never handed on. */
+  text: string;
+  header: ReadHeader;
 }
 
-/** Words of servers for money, quota and policy: trying again does not help. Compared in lower case. */
-const finalCodes = new Set([
-  'insufficient_quota',
-  'credit_balance_exhausted',
-  'billing_hard_limit_reached',
-  'billing_not_active',
-  'account_deactivated',
-  'organization_spend_limit_exceeded',
-  'project_spend_limit_exceeded',
-  'organization_usage_limit_exceeded',
-  'enforced_spend_limit_reached',
-  'quotaexceeded',
-  'setlimitexceeded',
-  'arrearage',
-  'accountoverdueerror',
-  'modelnotopen',
-]);
-const filterCode =
-  /^(?:content_filter|content_policy_violation|datainspectionfailed|data_inspection_failed|sensitive.*|riskdetection)$/;
-const tooLongCode = /context_length|string_above_max_length|tokens_limit|request_too_large/;
+const noHeader: ReadHeader = () => undefined;
+const maxTextLength = 2000;
 
-/** Whether a content filter refused the request: an outcome, not an error. */
-export function isFiltered({ code }: ProviderFailure): boolean {
-  return filterCode.test(code.toLowerCase());
+/**
+ * Reads a failure from the body of an error, in every shape that providers use: `{error: {code, type, message}}`, `{error: "text"}`,
+ * flat `{code, type, message}`, FastAPI's `{detail}`, TGI's `{error, error_type}` and `{error: {message, http_status_code}}`.
+ * `body` is JSON as parsed, or text.
+ */
+export function readFailure(body: unknown, status?: number, header: ReadHeader = noHeader): WireFailure {
+  const outer = recordOf(body);
+  const inner = recordOf(outer.error ?? body);
+  const innerError = recordOf(inner.innererror);
+  const words = [inner.code, innerError.code, inner.type, outer.code, outer.error_type, outer.type];
+  const codes = words.filter((word) => typeof word === 'string' && /\D/.test(word)) as string[];
+  const texts = [inner.message, outer.error, outer.message, outer.detail, body];
+  const text = texts.find((part) => typeof part === 'string') as string | undefined;
+  const detail = text ?? (outer.detail === undefined ? '' : JSON.stringify(outer.detail));
+  // LiteLLM has the same type for most of its errors, and the exact one at the beginning of its text.
+  const [, exact] = /^litellm\.(\w+)/.exec(text ?? '') ?? [];
+  if (exact !== undefined) codes.unshift(exact);
+  return {
+    status: status ?? statusOf(inner.http_status_code) ?? statusOf(inner.code) ?? statusOf(inner.status),
+    codes: [...new Set(codes)],
+    text: String(detail).slice(0, maxTextLength),
+    header,
+  };
 }
 
-/** The one table from a server's failure to an error of ragmesh. Its message, which may repeat a prompt or a key, goes no further than `cause`. */
-export function toProviderError(failure: ProviderFailure, cause: unknown): ConnectError {
-  const { status, header } = failure;
-  const code = failure.code.toLowerCase();
-  const word = failure.code === '' ? '' : ` (${failure.code.slice(0, 64)})`;
-  if (finalCodes.has(code)) return refused(`the provider refuses for quota or billing${word}`, cause);
-  if (tooLongCode.test(code) || status === 413)
-    return invalidArgument('the prompt is longer than the model takes', { cause });
-  switch (status) {
-    case 401:
-    case 403:
-      return refused(`the provider refuses the key or the access${word}: check api_key`, cause);
-    case 402:
-      return refused(`the provider refuses for billing${word}`, cause);
-    case 404:
-      return refused(`the provider has no such model or address${word}: check model and base_url`, cause);
-    case 429: {
-      const parts = { retryAfterMs: retryAfterMs(header) ?? 1000, cause };
-      return rpcError(
-        Code.ResourceExhausted,
-        ErrorReason.RATE_LIMITED,
-        `the provider's rate limit is reached${word}`,
-        parts,
-      );
-    }
-    case 400:
-    case 422:
-      return invalidArgument(`the provider does not accept the request${word}`, { cause });
-    default: {
-      const what = status === undefined ? 'broke the connection or failed' : `failed with status ${status}`;
-      const wait = retryAfterMs(header);
-      return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, `the provider ${what}${word}`, {
-        metadata: { dependency: 'llm provider' },
-        ...(wait === undefined ? {} : { retryAfterMs: wait }),
-        cause,
-      });
-    }
+/** Whether a content filter refused the request or its answer: an outcome, not an error. */
+export function isFiltered({ codes }: WireFailure): boolean {
+  return filterCode(codes) !== undefined;
+}
+
+/** The content filter's word; `undefined` where it was none. */
+export function filterCode(codes: readonly string[]): string | undefined {
+  return codes.find((code) => verdictOfCode(code) === 'filtered');
+}
+
+/**
+ * The one way from a provider's failure to a ProviderError. The provider's code decides before its header `x-should-retry`, that one
+ * before the status, and for a bare 400 the text is read. A refusal to be asked again here (`x-should-retry: false`) always counts.
+ */
+export function toProviderError(failure: WireFailure, cause?: unknown): ProviderError {
+  const { status, codes, text, header } = failure;
+  const verdict = verdictOf(failure);
+  const should = header('x-should-retry');
+  const isAskedAway = should === 'false' && verdict.remedy === 'retry';
+  // A code is one word; anything else is text.
+  const word = filterCode(codes) ?? codes.find((code) => /^[\w.:-]{1,64}$/.test(code)) ?? '';
+  const wait = retryAfterMs(header) ?? waitInText(text);
+  return new ProviderError({
+    remedy: isAskedAway ? 'elsewhere' : verdict.remedy,
+    kind: verdict.kind,
+    message: `${verdict.message}${word === '' ? '' : ` (${word})`}`,
+    status,
+    code: word,
+    retryAfterMs: verdict.remedy === 'retry' ? wait : undefined,
+    cause,
+  });
+}
+
+/** No reply at all, or one that broke off: by the code of the network where one is found among the causes. */
+export function connectionError(thrown: unknown): ProviderError {
+  if (thrown instanceof ProviderError) return thrown;
+  const code = networkCode(thrown);
+  return toProviderError({ status: undefined, codes: code === '' ? [] : [code], text: '', header: noHeader }, thrown);
+}
+
+/** A code that only says that something broke says less than the text. */
+function verdictOf({ status, codes, text, header }: WireFailure): Verdict {
+  const told = codes
+    .map(verdictOfCode)
+    .filter((verdict) => verdict !== undefined && verdict !== 'filtered') as Verdict[];
+  const exact = told.find(({ kind }) => kind !== 'broken');
+  if (exact !== undefined) return exact;
+  const byText = verdictOfMessage(text);
+  if (byText !== undefined) return byText;
+  const [byCode] = told;
+  if (byCode !== undefined) return byCode;
+  const byStatus = verdictOfStatus(status);
+  if (header('x-should-retry') === 'true' && byStatus.remedy !== 'retry') {
+    return { remedy: 'retry', kind: 'broken', message: byStatus.message };
   }
+  return byStatus;
 }
 
-function refused(message: string, cause: unknown): ConnectError {
-  return failedPrecondition(ErrorReason.PROVIDER_REFUSED, message, { cause });
+/** "Please try again in 1.2s" or "in 340ms": where OpenAI and Azure put the wait when they leave the header out. */
+function waitInText(text: string): number | undefined {
+  const found = /(?:try again in|retry after) (\d+(?:\.\d+)?) ?(ms|milliseconds|s|seconds?)\b/i.exec(text);
+  if (found === null) return undefined;
+  return Math.ceil(Number(found[1]) * (/^m/i.test(found[2] ?? '') ? 1 : 1000));
 }
 
-/** The longest wait that a server is believed. */
-const maxRetryAfterMs = 60_000;
+/** ECONNREFUSED and the like, which fetch hides some causes deep. */
+function networkCode(thrown: unknown): string {
+  let found = '';
+  let at: unknown = thrown;
+  for (let depth = 0; depth < 6 && at instanceof Error; depth++) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]+$/.test(code)) found = code;
+    at = at.cause;
+  }
+  return found;
+}
 
-function retryAfterMs(header: ProviderFailure['header']): number | undefined {
-  const ms = Number(header('retry-after-ms') ?? header('x-ms-retry-after-ms') ?? Number.NaN);
-  const wait = Number.isFinite(ms) ? ms : Number(header('retry-after') ?? Number.NaN) * 1000;
-  return Number.isFinite(wait) && wait >= 0 ? Math.min(wait, maxRetryAfterMs) : undefined;
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function statusOf(value: unknown): number | undefined {
+  const status = typeof value === 'string' ? Number(value) : value;
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : undefined;
 }

@@ -2,6 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { LlmConfigSchema, LlmModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import {
   type GenerateRequestSchema,
   type GenerateResponse,
@@ -16,6 +17,7 @@ import { collect } from '#kit/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
 import { llmGateway } from './index.ts';
 import { content, doneMark, failed, finish, startFakeProvider, streamed, usage } from './testing.ts';
+import { createAuditStandIn, modelAt } from './testing-gateway.ts';
 
 type Request = MessageInitShape<typeof GenerateRequestSchema>;
 
@@ -26,18 +28,10 @@ const evidence = [
 ];
 const asked: Request = { messages: [question], evidence };
 
-const meshWith = (...models: { name?: string; url: string; settings?: Record<string, string | number> }[]) =>
-  startTestMesh([llmGateway], {
-    config: {
-      llm: {
-        models: models.map(({ name = 'gpt', url, settings }) => ({
-          name,
-          adapter: 'openai-compatible',
-          settings: { base_url: url, model: `${name}-at-provider`, ...settings },
-        })),
-      },
-    },
-  });
+const startMesh = (llm: MessageInitShape<typeof LlmConfigSchema> = {}) =>
+  startTestMesh([createAuditStandIn().service, llmGateway], { config: { llm } });
+const meshWith = (...models: MessageInitShape<typeof LlmModelConfigSchema>[]) =>
+  startMesh({ models, maxAttempts: models.length });
 const ask = async (mesh: TestMesh, request: Request = asked, face: 'grpc' | 'local' = 'local') => {
   const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
   return collect(client.generate(request, await mesh.as()));
@@ -52,7 +46,7 @@ const errorOf = async (work: Promise<unknown>) => ConnectError.from(await work.t
 
 describe.each(['grpc', 'local'] as const)('over %s', (face) => {
   test('without a key or a configuration, answers quote the evidence', async () => {
-    await using mesh = await startTestMesh([llmGateway]);
+    await using mesh = await startMesh();
     const responses = await ask(mesh, asked, face);
     expect(cases(responses)).toEqual(['started', 'textDelta', 'usage', 'done']);
     expect(responses[0]?.event.value).toMatchObject({ model: 'extractive', provider: 'extractive', attempt: 1 });
@@ -65,8 +59,9 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     await using server = await startFakeProvider(
       streamed([content('Five '), content('days. [2]'), finish('stop'), usage(1000, 200, 400), doneMark]),
     );
-    const prices = { price_prompt: 2, price_cached_prompt: 0.5, price_completion: 8, currency: 'USD' };
-    await using mesh = await meshWith({ url: server.url, settings: prices });
+    const price = { model: 'gpt', prompt: 2, cachedPrompt: 0.5, completion: 8 };
+    const prices = { version: '2026-11', currency: 'USD', prices: [price] };
+    await using mesh = await startMesh({ models: [modelAt(server.url)], prices });
     const responses = await ask(mesh, asked, face);
     expect(cases(responses)).toEqual(['started', 'textDelta', 'textDelta', 'usage', 'done']);
     expect(responses[0]?.event.value).toMatchObject({ model: 'gpt-at-provider', provider: 'openai-compatible' });
@@ -78,6 +73,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
         cachedPromptTokens: 400n,
         costMicros: 3000n,
         currency: 'USD',
+        priceVersion: '2026-11',
         provenance: UsageProvenance.REPORTED,
       },
     ]);
@@ -89,7 +85,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
 
   test('a caller that goes away breaks off the connection to the provider', async () => {
     await using server = await startFakeProvider(streamed([content('a')], true));
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
     for await (const { event } of client.generate(asked, await mesh.as())) {
       if (event.case === 'textDelta') break;
@@ -99,7 +95,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
 
   test('a deadline breaks off the connection to the provider', async () => {
     await using server = await startFakeProvider(streamed([content('a')], true));
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
     const options = await mesh.as(undefined, { timeoutMs: 300 });
     const error = await errorOf(collect(client.generate(asked, options)));
@@ -111,7 +107,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
 describe('a stream that breaks', () => {
   test('without a terminal event is truncated, and its usage an estimate', async () => {
     await using server = await startFakeProvider(streamed([content('half an answ'), doneMark]));
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     const responses = await ask(mesh);
     expect(textOf(responses)).toBe('half an answ');
     expect(last(responses)).toMatchObject({ value: { outcome: Outcome.TRUNCATED } });
@@ -123,7 +119,7 @@ describe('a stream that breaks', () => {
   test('with an error is an upstream error; what the provider had counted is a part', async () => {
     const chunks = [{ ...content('a'), ...usage(50, 1), choices: content('a').choices }, { error: 'out of memory' }];
     await using server = await startFakeProvider(streamed(chunks));
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     const responses = await ask(mesh);
     expect(last(responses)).toMatchObject({ value: { outcome: Outcome.UPSTREAM_ERROR } });
     expect(usageIn(responses)).toMatchObject([{ promptTokens: 50n, provenance: UsageProvenance.PARTIAL }]);
@@ -132,7 +128,7 @@ describe('a stream that breaks', () => {
   test('starts anew at the next target where the caller allows it, after a reset', async () => {
     await using broken = await startFakeProvider(streamed([content('half'), { error: 'gone' }]));
     await using whole = await startFakeProvider(streamed([content('whole'), finish('stop')]));
-    await using mesh = await meshWith({ url: broken.url }, { name: 'next', url: whole.url });
+    await using mesh = await meshWith(modelAt(broken.url), modelAt(whole.url, 'next'));
     const responses = await ask(mesh, { ...asked, midStreamPolicy: MidStreamPolicy.RESTART });
     expect(cases(responses)).toEqual(['started', 'textDelta', 'reset', 'started', 'textDelta', 'usage', 'done']);
     expect(responses[3]?.event.value).toMatchObject({ model: 'next-at-provider', attempt: 2 });
@@ -142,7 +138,7 @@ describe('a stream that breaks', () => {
 
   test('by silence after its first token is given up', async () => {
     await using server = await startFakeProvider(streamed([content('a')], true));
-    await using mesh = await meshWith({ url: server.url, settings: { idle_timeout_ms: 120 } });
+    await using mesh = await meshWith(modelAt(server.url, 'gpt', { timeouts: { idleMs: 120 } }));
     const responses = await ask(mesh);
     await server.brokenOff;
     expect(last(responses)).toMatchObject({ value: { outcome: Outcome.UPSTREAM_ERROR } });
@@ -150,7 +146,7 @@ describe('a stream that breaks', () => {
 
   test('after its end is whole: a server that never closes does not hold the answer back', async () => {
     await using server = await startFakeProvider(streamed([content('a'), finish('stop')], true));
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     expect(last(await ask(mesh))).toMatchObject({ value: { outcome: Outcome.COMPLETE } });
   });
 });
@@ -165,8 +161,8 @@ describe('a model that fails before its first word', () => {
   ])('and %s is replaced by the next one, as if it had never been there', async (_, reply) => {
     await using server = await startFakeProvider(reply);
     await using other = await startFakeProvider(streamed([content('a'), finish('stop')]));
-    const settings = { first_token_timeout_ms: 200 };
-    await using mesh = await meshWith({ url: server.url, settings }, { name: 'other', url: other.url });
+    const timeouts = { firstTokenMs: 200 };
+    await using mesh = await meshWith(modelAt(server.url, 'gpt', { timeouts }), modelAt(other.url, 'other'));
     const responses = await ask(mesh);
     expect(cases(responses)).toEqual(['started', 'textDelta', 'usage', 'done']);
     expect(responses[0]?.event.value).toMatchObject({ model: 'other-at-provider', attempt: 2 });
@@ -175,7 +171,7 @@ describe('a model that fails before its first word', () => {
 
   test('is never replaced by quotation in silence: that is for the caller to ask for', async () => {
     await using server = await startFakeProvider(failed(503, { message: 'busy' }));
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     expect(errorInfoOf(await errorOf(ask(mesh)))?.reason).toBe('DEPENDENCY_UNAVAILABLE');
     expect(last(await ask(mesh, { ...asked, model: 'extractive' }))).toMatchObject({
       value: { outcome: Outcome.COMPLETE },
@@ -187,14 +183,14 @@ describe('a model that fails before its first word', () => {
       failed(503, { message: 'busy' }),
       failed(400, { code: 'context_length_exceeded' }),
     );
-    await using mesh = await meshWith({ url: server.url });
+    await using mesh = await meshWith(modelAt(server.url));
     expect(errorInfoOf(await errorOf(ask(mesh, { ...asked, model: 'gpt' })))?.reason).toBe('DEPENDENCY_UNAVAILABLE');
     expect(errorInfoOf(await errorOf(ask(mesh)))?.reason).toBe('FIELD_INVALID');
   });
 });
 
 test('models are listed, the default one first and quotation always there', async () => {
-  await using mesh = await meshWith({ url: 'http://127.0.0.1:9/v1', settings: { context_tokens: 8192 } });
+  await using mesh = await meshWith(modelAt('http://127.0.0.1:9/v1', 'gpt', { contextTokens: 8192 }));
   const { models } = await mesh.client(LLMGatewayService).listModels({}, await mesh.as());
   expect(models).toMatchObject([
     { name: 'gpt', provider: 'openai-compatible', contextTokens: 8192, generative: true },
@@ -203,7 +199,7 @@ test('models are listed, the default one first and quotation always there', asyn
 });
 
 test('an unknown model is refused with those that there are; a task that needs writing is not for one that quotes', async () => {
-  await using mesh = await startTestMesh([llmGateway]);
+  await using mesh = await startMesh();
   const unknown = await errorOf(ask(mesh, { ...asked, model: 'gpt' }));
   expect(errorInfoOf(unknown)).toMatchObject({ reason: 'MODEL_UNKNOWN', metadata: { model: 'gpt' } });
   expect(unknown.message).toContain('extractive');
@@ -214,7 +210,7 @@ test('an unknown model is refused with those that there are; a task that needs w
 test.each([
   [{ adapter: 'openai-compatible', settings: { api_keys: 'x' } }, 'llm.models[0].settings.api_keys: unknown setting'],
   [{ adapter: 'openai-compatible', settings: { base_url: 'example.com' } }, 'llm.models[0].settings.base_url'],
-  [{ adapter: 'gpt' }, 'no adapter "gpt"; allowed: extractive, openai-compatible'],
+  [{ adapter: 'gpt' }, 'no adapter "gpt"; allowed: '],
 ])('a bad model in the configuration stops the start: %j', async (model, message) => {
-  await expect(startTestMesh([llmGateway], { config: { llm: { models: [model] } } })).rejects.toThrow(message);
+  await expect(startMesh({ models: [model] })).rejects.toThrow(message);
 });

@@ -1,45 +1,118 @@
-import { Code, type ServiceImpl } from '@connectrpc/connect';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { type LLMGatewayService, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
-import { rpcError } from '#kit/errors.ts';
-import { type GenerateDeps, generate, type Target } from './generate.ts';
+import { randomUUID } from 'node:crypto';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { type GenerateRequest, type LLMGatewayService, Outcome, Task, TaskSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { callerOf } from '#kit/context.ts';
+import { enumName } from '#kit/enums.ts';
+import { errorInfoOf } from '#kit/errors.ts';
+import type { Logger } from '#kit/log.ts';
+import { activeTraceId } from '#kit/telemetry.ts';
+import { type Attempt, startAttempt } from './attempt.ts';
+import { modelsOf } from './catalog.ts';
+import type { CatalogHolder } from './catalog-holder.ts';
+import { type Charges, createCharges } from './charges.ts';
+import { needsOf } from './fit.ts';
+import { endSpan, startRequestSpan } from './gen-ai.ts';
+import { generate, type Response } from './generate.ts';
+import type { HedgeShare } from './hedge.ts';
+import type { Ledger } from './ledger.ts';
+import type { Limits, Reservation } from './limits.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import { mostOf } from './most.ts';
+import { toProviderRequest } from './provider-request.ts';
+import { createRing } from './ring.ts';
+import { targetsFor } from './route.ts';
 
-/**
- * The rpcs of the gateway over its targets. The first one is the default; where it fails, those after it that write take over. One
- * that only quotes does not: the caller asks for it by name, with a question that stands alone, and says so in its answer.
- */
-export function createLlmGateway(
-  targets: readonly Target[],
-  deps: GenerateDeps,
-): ServiceImpl<typeof LLMGatewayService> {
+/** What the gateway is given. */
+export interface GatewayDeps {
+  catalogs: CatalogHolder;
+  limits: Limits;
+  ledger: Pick<Ledger, 'record'>;
+  hedgeShare: HedgeShare;
+  /** An opaque name of a tenant for providers. */
+  tagOf: (tenant: string) => string;
+  log: Logger;
+  metrics: GatewayMetrics;
+  /** Now, in milliseconds since 1970. */
+  clock: () => number;
+  /** A number from 0 up to 1. */
+  random: () => number;
+}
+
+/** Time of a request whose caller sets none, in milliseconds. */
+const usualTimeoutMs = 120_000;
+
+/** The rpcs of the gateway. */
+export function createLlmGateway(deps: GatewayDeps): ServiceImpl<typeof LLMGatewayService> {
   return {
-    async *generate(request, { signal }) {
-      const named =
-        request.model === ''
-          ? targets.filter(({ provider }, index) => index === 0 || provider.generative)
-          : targets.filter(({ name }) => name === request.model);
-      if (named.length === 0) throw unknownModel(request.model, targets);
-      const isAnswer = request.task === Task.UNSPECIFIED || request.task === Task.ANSWER;
-      const able = named.filter(({ provider }) => isAnswer || provider.generative);
-      if (able.length === 0) {
-        const message = `${named.map(({ name }) => name).join(', ')} only quotes evidence: this task needs a model that writes`;
-        throw rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
-      }
-      yield* generate(able, request, signal, deps);
-    },
-    listModels: () => ({
-      models: targets.map(({ name, adapter, provider: { contextTokens, generative } }) => ({
-        name,
-        provider: adapter,
-        contextTokens,
-        generative,
-      })),
-    }),
+    generate: (request, context) => serve(request, context, deps),
+    listModels: () => ({ models: modelsOf(deps.catalogs.current) }),
   };
 }
 
-function unknownModel(model: string, targets: readonly Target[]) {
-  const known = targets.map(({ name }) => name).join(', ');
-  const message = `no model "${model}"; configured are: ${known}`;
-  return rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model } });
+/**
+ * One request, from its admission to its settlement: whatever happens in between, and wherever the caller leaves, every attempt is
+ * ended, what was used is settled and goes to the ledger once, and the catalog is let go.
+ */
+async function* serve(request: GenerateRequest, context: HandlerContext, deps: GatewayDeps): AsyncGenerator<Response> {
+  const { limits, ledger, random, metrics, log } = deps;
+  const { signal } = context;
+  const requestedAt = deps.clock();
+  const deadlineAt = performance.now() + (context.timeoutMs() ?? usualTimeoutMs);
+  const requestId = request.requestId || randomUUID();
+  const { tenant } = callerOf(context);
+  const { catalog, release } = deps.catalogs.lease();
+  const { span, inner } = startRequestSpan(request.model, enumName(TaskSchema, request.task || Task.ANSWER));
+  const charges: Charges = createCharges();
+  const running = new Set<Attempt>();
+  let reservation: Reservation | undefined;
+  let outcome: Outcome = Outcome.CANCELLED;
+  let failure = '';
+  let ring: ReturnType<typeof createRing> | undefined;
+  try {
+    const needs = needsOf(request);
+    const targets = targetsFor(request, needs, catalog, random);
+    const asked = { requestId, tenant, key: request.limitKey, model: request.model || (targets[0]?.name ?? '') };
+    reservation = await limits.admit({ ...asked, ...mostOf(targets, needs, catalog.prices) }, signal);
+    ring = createRing({ targets, maxAttempts: catalog.maxAttempts, deadlineAt, signal, random });
+    const tenantTag = deps.tagOf(tenant);
+    outcome = yield* generate({
+      request,
+      ring,
+      start(turn, prefix) {
+        const attempt = startAttempt(turn, toProviderRequest(turn.target, request, tenantTag, prefix), {
+          metrics,
+          prices: catalog.prices,
+          promptTokens: needs.promptTokens,
+          signal,
+          parent: inner,
+          onOver(over, result) {
+            running.delete(over);
+            charges.add(over.target, result);
+          },
+        });
+        running.add(attempt);
+        return attempt;
+      },
+      hedgeDelayMs: catalog.hedging.delayMs,
+      hedgeMaxShare: catalog.hedging.maxShare,
+      hedgeShare: deps.hedgeShare,
+      retryFiltered: catalog.retryFiltered,
+      metrics,
+      log,
+    });
+  } catch (error) {
+    if (!signal.aborted) outcome = Outcome.UPSTREAM_ERROR;
+    failure = errorInfoOf(error)?.reason.toLowerCase() ?? 'cancelled';
+    throw error;
+  } finally {
+    for (const attempt of [...running]) attempt.giveUp(signal.reason ?? left);
+    reservation?.settle(charges.total());
+    const { usages } = charges;
+    if (usages.length > 0) ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId() }, context);
+    const attemptCount = ring?.attemptCount ?? 0;
+    endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });
+    release();
+  }
 }
+
+const left = new DOMException('the caller has left', 'AbortError');

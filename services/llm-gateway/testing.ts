@@ -9,19 +9,29 @@ export interface FakeProvider extends AsyncDisposable {
   url: string;
   /** Bodies of the requests so far. */
   requests: unknown[];
+  /** When each of them came, by `performance.now()`. */
+  times: number[];
   /** Resolves when a client has broken off a reply. */
   brokenOff: Promise<void>;
+  /** Replies that are under way. */
+  openReplies(): number;
+  /** Connections that are open. */
+  connections(): Promise<number>;
 }
 
 /** What a fake provider does with a request. */
-export type Reply = (response: ServerResponse, request: IncomingMessage) => unknown;
+export type Reply = (response: ServerResponse, request: IncomingMessage, body: unknown) => unknown;
 
 /** Starts a fake provider; the n-th completion gets the n-th reply, the last one again and again. */
 export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvider> {
   const requests: unknown[] = [];
+  const times: number[] = [];
+  let open = 0;
   const { promise: brokenOff, resolve } = Promise.withResolvers<void>();
   const server = createServer(async (request, response) => {
+    open += 1;
     response.on('close', () => {
+      open -= 1;
       if (!response.writableFinished) resolve();
     });
     let body = '';
@@ -32,15 +42,21 @@ export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvid
       return;
     }
     const reply = replies[Math.min(requests.length, replies.length - 1)] as Reply;
-    requests.push(JSON.parse(body));
-    await reply(response, request);
+    times.push(performance.now());
+    const parsed: unknown = JSON.parse(body);
+    requests.push(parsed);
+    await reply(response, request, parsed);
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/v1`,
     requests,
+    times,
     brokenOff,
+    openReplies: () => open,
+    connections: () =>
+      new Promise((done, fail) => server.getConnections((error, n) => (error ? fail(error) : done(n)))),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
@@ -57,6 +73,26 @@ export function streamed(chunks: readonly (object | string)[], staysOpen = false
     if (!staysOpen) response.end();
   };
 }
+
+/** A reply that streams chunks and then breaks the connection. */
+export function cutAfter(chunks: readonly (object | string)[]): Reply {
+  return (response, request, body) => {
+    streamed(chunks, true)(response, request, body);
+    // The chunks leave the process first.
+    setTimeout(() => response.destroy(), 5);
+  };
+}
+
+/** A reply that sends its head only after a while. */
+export function after(ms: number, reply: Reply): Reply {
+  return (response, request, body) => {
+    const timer = setTimeout(() => reply(response, request, body), ms);
+    response.on('close', () => clearTimeout(timer));
+  };
+}
+
+/** No reply at all. */
+export const silence: Reply = () => {};
 
 /** A reply with an error status. */
 export function failed(status: number, error: object, headers: Record<string, string> = {}): Reply {

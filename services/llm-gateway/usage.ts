@@ -1,15 +1,21 @@
 import { type TokenUsage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
-import type { Price, ProviderRequest, ProviderUsage } from './llm-provider.ts';
+import type { ProviderRequest, ProviderUsage } from './llm-provider.ts';
+import type { Prices } from './prices.ts';
 
 /** Tokens that the provider adds around each message, about. */
 const messageOverheadTokens = 4;
+/** Tokens of an image, about: a large one in full detail. */
+const imageTokens = 1500;
+
+/** What of a request costs tokens. */
+export type Prompt = Pick<ProviderRequest, 'messages' | 'evidence' | 'tools'>;
 
 /** Tokens of a request by our own count: every text in it, the evidence included. */
-export function estimatePrompt({ messages, evidence, tools }: ProviderRequest): number {
+export function estimatePrompt({ messages, evidence, tools }: Prompt): number {
   let tokens = 0;
-  for (const { text, toolCalls } of messages) {
-    tokens += estimateTokens(text) + messageOverheadTokens;
+  for (const { text, toolCalls, images } of messages) {
+    tokens += estimateTokens(text) + messageOverheadTokens + images.length * imageTokens;
     for (const { name, argumentsJson } of toolCalls) tokens += estimateTokens(name) + estimateTokens(argumentsJson);
   }
   for (const { title, headingPath, text } of evidence) {
@@ -21,31 +27,108 @@ export function estimatePrompt({ messages, evidence, tools }: ProviderRequest): 
   return tokens;
 }
 
-/** Usage with its cost. */
-export function toTokenUsage(
-  usage: ProviderUsage,
-  provenance: UsageProvenance,
-  price: Price | undefined,
-): Omit<TokenUsage, '$typeName'> {
-  const { promptTokens, completionTokens, cachedPromptTokens, reasoningTokens } = usage;
-  const counts = {
-    promptTokens: BigInt(promptTokens),
-    completionTokens: BigInt(completionTokens),
-    cachedPromptTokens: BigInt(cachedPromptTokens),
-    reasoningTokens: BigInt(reasoningTokens),
+/** Tokens that were used, every count known or estimated. */
+export interface UsedTokens {
+  promptTokens: number;
+  completionTokens: number;
+  cachedPromptTokens: number;
+  cacheWriteTokens: number;
+  reasoningTokens: number;
+  provenance: UsageProvenance;
+}
+
+/** Counts what an attempt uses, from what the provider reports and from what it writes. */
+export interface UsageMeter {
+  /** A report of the provider, cumulative: each count that it tells replaces the one before. */
+  report(usage: ProviderUsage): void;
+  /** Text that the provider wrote, of any kind. */
+  write(text: string): void;
+  /** What was used. `isWhole`: the provider came to its end, and what it reported is all. */
+  total(isWhole: boolean): UsedTokens;
+}
+
+/** Creates a meter for a request whose prompt takes `promptTokens` by our own count. */
+export function createUsageMeter(promptTokens: number): UsageMeter {
+  const reported: Partial<Record<keyof ProviderUsage, number>> = {};
+  let written = '';
+  // What was written after the provider last counted its completion: in a broken stream, nobody has counted it yet.
+  let uncounted = '';
+  return {
+    report(usage) {
+      for (const [key, count] of Object.entries(usage) as [keyof ProviderUsage, number | undefined][]) {
+        if (count !== undefined && Number.isFinite(count) && count >= 0) reported[key] = count;
+      }
+      if (usage.completionTokens !== undefined) uncounted = '';
+    },
+    write(text) {
+      written += text;
+      uncounted += text;
+    },
+    total(isWhole) {
+      const { promptTokens: prompt, completionTokens: completion } = reported;
+      const isReported = prompt !== undefined && completion !== undefined;
+      return {
+        promptTokens: prompt ?? promptTokens,
+        completionTokens:
+          completion === undefined
+            ? estimateTokens(written)
+            : completion + (isWhole || uncounted === '' ? 0 : estimateTokens(uncounted)),
+        cachedPromptTokens: reported.cachedPromptTokens ?? 0,
+        cacheWriteTokens: reported.cacheWriteTokens ?? 0,
+        reasoningTokens: reported.reasoningTokens ?? 0,
+        provenance: provenanceOf(isReported, prompt !== undefined || completion !== undefined, isWhole),
+      };
+    },
+  };
+}
+
+function provenanceOf(isReported: boolean, isAnyReported: boolean, isWhole: boolean): UsageProvenance {
+  if (isReported && isWhole) return UsageProvenance.REPORTED;
+  return isAnyReported && !isWhole ? UsageProvenance.PARTIAL : UsageProvenance.ESTIMATED;
+}
+
+/** Usage of the contract. */
+export type Usage = Omit<TokenUsage, '$typeName' | '$unknown'>;
+
+/** Usage with its cost, where the model has a price. */
+export function toTokenUsage(model: string, used: UsedTokens, prices: Prices): Usage {
+  const { promptTokens, completionTokens, cachedPromptTokens, cacheWriteTokens, reasoningTokens, provenance } = used;
+  return {
+    promptTokens: BigInt(Math.ceil(promptTokens)),
+    completionTokens: BigInt(Math.ceil(completionTokens)),
+    cachedPromptTokens: BigInt(Math.ceil(cachedPromptTokens)),
+    cacheWriteTokens: BigInt(Math.ceil(cacheWriteTokens)),
+    reasoningTokens: BigInt(Math.ceil(reasoningTokens)),
     provenance,
     fromCache: false,
     currency: '',
+    priceVersion: '',
+    ...prices.cost(model, used),
   };
-  if (price === undefined) return counts;
-  const fresh = Math.max(0, promptTokens - cachedPromptTokens);
-  // Units for a million tokens are millionths of a unit for one.
-  const micros = fresh * price.prompt + cachedPromptTokens * price.cachedPrompt + completionTokens * price.completion;
-  return { ...counts, costMicros: BigInt(Math.round(micros)), currency: price.currency };
 }
 
-/** Where the numbers come from: of a stream that broke, the provider's count is a part. */
-export function provenanceOf(isReported: boolean, isWhole: boolean): UsageProvenance {
-  if (!isReported) return UsageProvenance.ESTIMATED;
-  return isWhole ? UsageProvenance.REPORTED : UsageProvenance.PARTIAL;
+/** How sure each provenance is; a sum is as sure as the least sure of its parts. */
+const sureness: readonly UsageProvenance[] = [
+  UsageProvenance.REPORTED,
+  UsageProvenance.PARTIAL,
+  UsageProvenance.ESTIMATED,
+];
+
+/** Usage of several attempts together; it has a cost only where each of them has one. */
+export function sumUsages([first, ...rest]: readonly [Usage, ...Usage[]]): Usage {
+  return rest.reduce((sum, next) => {
+    const { costMicros: before, ...counts } = sum;
+    return {
+      ...counts,
+      promptTokens: sum.promptTokens + next.promptTokens,
+      completionTokens: sum.completionTokens + next.completionTokens,
+      cachedPromptTokens: sum.cachedPromptTokens + next.cachedPromptTokens,
+      cacheWriteTokens: sum.cacheWriteTokens + next.cacheWriteTokens,
+      reasoningTokens: sum.reasoningTokens + next.reasoningTokens,
+      provenance: sureness[Math.max(sureness.indexOf(sum.provenance), sureness.indexOf(next.provenance))] ?? 0,
+      ...(before === undefined || next.costMicros === undefined
+        ? { currency: '', priceVersion: '' }
+        : { costMicros: before + next.costMicros }),
+    };
+  }, first);
 }

@@ -1,10 +1,11 @@
+import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
 import { defineService } from '#kit/define-service.ts';
+import { createHttpClient } from '#kit/http-json.ts';
+import { createNamedAdapters } from '#kit/named-adapters.ts';
 import { readConfig } from './config.ts';
 import type { RerankModel, RerankModelDeps } from './rerank-model.ts';
-import { createRerank, type NamedModel } from './service.ts';
+import { createRerank } from './service.ts';
 
 const adapters = new URL('./adapters/rerank-model/', import.meta.url);
 
@@ -14,21 +15,26 @@ export const rerank = defineService({
   contract: RerankService,
   config: readConfig,
   needs: {},
-  async create({ config, log }) {
-    const models: NamedModel[] = [];
-    const close = async () => void (await Promise.all(models.map(({ model }) => model.close())));
+  // Only a model by the adapter `llm` asks the gateway.
+  optionalNeeds: { llm: LLMGatewayService },
+  async create({ config, log, clock, optionalClients }) {
+    const http = createHttpClient();
     try {
-      for (const { alias, adapter, settings, path } of config.models) {
-        const model = await createFromAdapter<RerankModel, RerankModelDeps>(adapters, adapter, settings, { log }, path);
-        const name = alias || model.name;
-        const isTaken = models.some((other) => other.name === name);
-        models.push({ name, model });
-        if (isTaken) throw new ConfigError(`${path}.name`, `"${name}" names another model already`);
-      }
+      const { models, close } = await createNamedAdapters<RerankModel, RerankModelDeps>(
+        adapters,
+        config.models,
+        (path) => ({ log, path, fetch: http.fetch, clock, llm: optionalClients.llm }),
+      );
+      return {
+        impl: createRerank(models, { log }),
+        close: async () => {
+          await close();
+          await http.close();
+        },
+      };
     } catch (error) {
-      await close();
+      await http.close();
       throw error;
     }
-    return { impl: createRerank(models), close };
   },
 });

@@ -8,6 +8,9 @@ import type { RerankModel } from './rerank-model.ts';
 export const candidatesOf = (values: readonly MessageInitShape<typeof RerankCandidateSchema>[]) =>
   values.map((value) => create(RerankCandidateSchema, value));
 
+/** Options of a call on behalf of nobody. */
+export const noCaller = () => ({});
+
 /** Scores of a model, by the candidates' index. */
 export async function scoresOf(
   model: RerankModel,
@@ -15,7 +18,7 @@ export async function scoresOf(
   values: readonly MessageInitShape<typeof RerankCandidateSchema>[],
 ): Promise<number[]> {
   const scores: number[] = [];
-  for await (const batch of model.rerank(query, candidatesOf(values), new AbortController().signal)) {
+  for await (const batch of model.rerank(query, candidatesOf(values), new AbortController().signal, noCaller)) {
     for (const { index, score } of batch.scores) scores[index] = score;
   }
   return scores;
@@ -97,7 +100,7 @@ export function rerankModelSuite(name: string, createModel: () => Promise<Rerank
 
     test('a call that was given up throws the reason', async () => {
       const reason = new Error('gone');
-      const batches = model.rerank('a', candidatesOf([{ text: 'a' }]), AbortSignal.abort(reason));
+      const batches = model.rerank('a', candidatesOf([{ text: 'a' }]), AbortSignal.abort(reason), noCaller);
       await expect(batches[Symbol.asyncIterator]().next()).rejects.toBe(reason);
     });
   });

@@ -1,3 +1,6 @@
+import type { CallOptions, Client } from '@connectrpc/connect';
+import type { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import type { RerankCandidate, ScoredPassage, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import type { Logger } from '#kit/log.ts';
 
@@ -10,10 +13,16 @@ export interface RerankModel {
   /** Most candidates in a call. */
   readonly maxCandidates: number;
   /**
-   * Scores of 1 to `maxCandidates` candidates, as they become known; each candidate exactly once, in any order. Throws the
-   * signal's reason where it aborts first; else a ConnectError.
+   * Scores of 1 to `maxCandidates` candidates, as they become known; each candidate exactly once, in any order, all of them
+   * comparable. `forward` makes the options of a call to another service on behalf of the caller. Throws the signal's reason
+   * where it aborts first; else a ConnectError.
    */
-  rerank(query: string, candidates: readonly RerankCandidate[], signal: AbortSignal): AsyncIterable<RerankBatch>;
+  rerank(
+    query: string,
+    candidates: readonly RerankCandidate[],
+    signal: AbortSignal,
+    forward: () => CallOptions,
+  ): AsyncIterable<RerankBatch>;
   /** Frees everything. */
   close(): Promise<void>;
 }
@@ -21,11 +30,26 @@ export interface RerankModel {
 /** Scores of some candidates. */
 export interface RerankBatch {
   scores: Pick<ScoredPassage, 'index' | 'score'>[];
-  /** Tokens that the provider counted for these; undefined where it counts none. */
-  promptTokens?: number;
+  /** What the provider counted for these; undefined where it counts nothing. */
+  usage?: RerankUsage;
+}
+
+/** Tokens of a batch. */
+export interface RerankUsage {
+  promptTokens: number;
+  completionTokens: number;
+  provenance: UsageProvenance;
 }
 
 /** What an adapter is given. */
 export interface RerankModelDeps {
   log: Logger;
+  /** Where the configuration names it, for errors: "rerank.models[0]". */
+  path: string;
+  /** Every request to a provider goes through it. */
+  fetch: typeof globalThis.fetch;
+  /** Now, in milliseconds since 1970. */
+  clock: () => number;
+  /** A client of the LLM gateway; throws ConfigError where this process cannot reach one. */
+  llm: () => Client<typeof LLMGatewayService>;
 }

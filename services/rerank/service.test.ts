@@ -1,13 +1,17 @@
 import type { CallOptions } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Stage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { RerankService, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { defineService } from '#kit/define-service.ts';
-import { errorInfoOf } from '#kit/errors.ts';
+import { errorInfoOf, unavailable } from '#kit/errors.ts';
+import type { Named } from '#kit/named-adapters.ts';
 import { collect } from '#kit/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { startLoopback } from '#kit/testing-http.ts';
 import { rerank } from './index.ts';
 import type { RerankBatch, RerankModel } from './rerank-model.ts';
 import { createRerank } from './service.ts';
+import { failureOf } from './testing/vendor.ts';
 
 describe.each(['grpc', 'local'] as const)('over %s', (face) => {
   let mesh: TestMesh;
@@ -36,49 +40,163 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
   });
 });
 
-const meshOf = (batches: readonly RerankBatch[]) => {
-  const model: RerankModel = {
-    name: 'odd',
+/** A model that gives these batches, or fails. */
+const modelOf = (
+  name: string,
+  given: Partial<RerankModel> & { batches?: readonly RerankBatch[] },
+): Named<RerankModel> => ({
+  name,
+  adapter: 'stand-in',
+  model: {
+    name,
     scale: ScoreScale.LOGIT,
     maxCandidates: 2,
     async *rerank() {
-      yield* batches;
+      yield* given.batches ?? [];
     },
     close: async () => {},
-  };
+    ...given,
+  },
+});
+
+const meshOf = (...models: Named<RerankModel>[]) => {
   const service = defineService({
     name: 'rerank',
     contract: RerankService,
     config: () => ({}),
     needs: {},
-    create: async () => ({ impl: createRerank([{ name: 'odd', model }]), close: async () => {} }),
+    create: async ({ log }) => ({ impl: createRerank(models, { log }), close: async () => {} }),
   });
   return startTestMesh([service]);
 };
+
+const candidates = [{ text: 'a' }, { text: 'b' }];
+const both = [{ scores: [{ index: 1, score: -3 }] }, { scores: [{ index: 0, score: 4 }] }];
+const failing = (error: unknown): Partial<RerankModel> => ({
+  // biome-ignore lint/correctness/useYield: it fails before anything is known
+  async *rerank() {
+    throw error;
+  },
+});
 
 test.each([
   ['twice', [{ scores: [{ index: 0, score: 1 }] }, { scores: [{ index: 0, score: 2 }] }]],
   ['that it was not given', [{ scores: [{ index: 2, score: 1 }] }]],
   ['not at all', [{ scores: [{ index: 1, score: 1 }] }]],
+  ['by no number', [{ scores: [{ index: 1, score: Number.NaN }] }]],
 ])('a model that scores a candidate %s never passes for a right one', async (_, batches) => {
-  await using mesh = await meshOf(batches);
-  const messages = mesh
-    .client(RerankService)
-    .rerank({ query: 'a', candidates: [{ text: 'a' }, { text: 'b' }] }, await mesh.as());
-  await expect(collect(messages)).rejects.toThrow('internal error');
+  await using mesh = await meshOf(modelOf('odd', { batches }));
+  const error = await failureOf(
+    collect(mesh.client(RerankService).rerank({ query: 'a', candidates }, await mesh.as())),
+  );
+  expect(errorInfoOf(error)?.reason).toBe('PROVIDER_REPLY_INVALID');
 });
 
 test('more candidates than the model takes are refused; tokens that it counts are summed', async () => {
-  const batches = [
-    { scores: [{ index: 1, score: -3 }], promptTokens: 5 },
-    { scores: [{ index: 0, score: 4 }], promptTokens: 6 },
-  ];
-  await using mesh = await meshOf(batches);
+  const usage = (promptTokens: number) => ({ promptTokens, completionTokens: 1, provenance: UsageProvenance.REPORTED });
+  const batches = both.map((batch, index) => ({ ...batch, usage: usage(5 + index) }));
+  await using mesh = await meshOf(modelOf('odd', { batches }));
   const options = await mesh.as();
   const call = (count: number) => {
-    const candidates = Array.from({ length: count }, () => ({ text: 'a' }));
-    return collect(mesh.client(RerankService).rerank({ query: 'a', candidates }, options));
+    const many = Array.from({ length: count }, () => ({ text: 'a' }));
+    return collect(mesh.client(RerankService).rerank({ query: 'a', candidates: many }, options));
   };
   await expect(call(3)).rejects.toThrow('at most 2 candidates');
-  expect((await call(2)).at(-1)?.event).toMatchObject({ case: 'done', value: { usage: { promptTokens: 11n } } });
+  expect((await call(2)).at(-1)?.event).toMatchObject({
+    case: 'done',
+    value: { usage: { promptTokens: 11n, completionTokens: 2n }, fallbackFrom: '' },
+  });
+});
+
+describe('where a model fails, the next one scores, and the end says so', () => {
+  const spare = modelOf('spare', { batches: both });
+  const callTo = async (model: Named<RerankModel>, options: { timeoutMs?: number } = {}) => {
+    await using mesh = await meshOf(model, spare);
+    const call = mesh.client(RerankService).rerank({ query: 'a', candidates }, await mesh.as(undefined, options));
+    return (await collect(call)).map(({ event }) => event);
+  };
+  const isTold = {
+    case: 'done',
+    value: {
+      model: 'spare',
+      fallbackFrom: 'first',
+      degradation: { stage: Stage.RERANK, effect: 'scored by spare; cut-offs for first do not hold' },
+    },
+  };
+
+  test('also after it has scored a part, of which nothing goes out', async () => {
+    const first = modelOf('first', {
+      async *rerank() {
+        yield { scores: [{ index: 0, score: 99 }] };
+        throw unavailable('first', 'first broke off');
+      },
+    });
+    const events = await callTo(first);
+    const scores = events.flatMap((event) => (event.case === 'scored' ? event.value.passages : []));
+    expect(scores.map(({ score }) => score)).toEqual([-3, 4]);
+    expect(events.at(-1)).toMatchObject(isTold);
+    expect(events.at(-1)).toMatchObject({ value: { degradation: { reason: 'first: first broke off' } } });
+  });
+
+  test.each([
+    ['a reply that cannot be right', { batches: [{ scores: [{ index: 0, score: Number.NaN }] }] }],
+    ['too many candidates for it', { batches: both, maxCandidates: 1 }],
+    ['a bug', failing(new TypeError('text of a passage'))],
+  ])('for %s', async (_, given) => {
+    const events = await callTo(modelOf('first', given));
+    expect(events.at(-1)).toMatchObject(isTold);
+    expect(
+      JSON.stringify(events.at(-1), (_key, value) => (typeof value === 'bigint' ? String(value) : value)),
+    ).not.toContain('text of a passage');
+  });
+
+  test('in what is left of the time, where it hangs', async () => {
+    const hanging = modelOf('first', {
+      async *rerank(_query, _candidates, signal) {
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+      },
+    });
+    expect((await callTo(hanging, { timeoutMs: 500 })).at(-1)).toMatchObject(isTold);
+  });
+
+  test('and where all fail, the error is that of the model that was asked', async () => {
+    await using mesh = await meshOf(
+      modelOf('a', failing(unavailable('a', 'a is away'))),
+      modelOf('b', { maxCandidates: 1 }),
+    );
+    const call = mesh.client(RerankService).rerank({ query: 'a', candidates }, await mesh.as());
+    await expect(collect(call)).rejects.toThrow('a is away');
+  });
+
+  test('but no model before the one that was named is tried, and a caller that left ends it all', async () => {
+    const gone = modelOf('gone', failing(unavailable('gone', 'gone is away')));
+    await using mesh = await meshOf(spare, gone);
+    const options = await mesh.as();
+    const call = mesh.client(RerankService).rerank({ query: 'a', candidates, model: 'gone' }, options);
+    await expect(collect(call)).rejects.toThrow('gone is away');
+  });
+});
+
+test('a provider is asked over connections of the service, and the embedded model stands in for it', async () => {
+  await using server = await startLoopback(({ body }) => {
+    const { texts } = body as { texts: string[] };
+    return { json: texts.map((_, index) => ({ index, score: index / texts.length })) };
+  });
+  const models = [
+    { name: 'bge', adapter: 'tei', settings: { base_url: server.url, api_key: 'hf-secret' } },
+    { adapter: 'lexical' },
+  ];
+  await using mesh = await startTestMesh([rerank], { config: { rerank: { models } } });
+  const options = await mesh.as();
+  const call = async () => {
+    const messages = await collect(mesh.client(RerankService).rerank({ query: 'a', candidates }, options));
+    return messages.at(-1)?.event.value;
+  };
+  expect(await call()).toMatchObject({ model: 'bge', scale: ScoreScale.UNIT, fallbackFrom: '' });
+  server.next({ status: 429, json: { error: 'Model is overloaded', error_type: 'Overloaded' } });
+  expect(await call()).toMatchObject({
+    model: 'lexical',
+    fallbackFrom: 'bge',
+    degradation: { reason: 'bge: the rate limit of tei is reached (Overloaded)' },
+  });
 });

@@ -1,48 +1,129 @@
-import { Code, type ServiceImpl } from '@connectrpc/connect';
-import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { Stage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { internal, invalidArgument, rpcError } from '#kit/errors.ts';
-import type { RerankModel } from './rerank-model.ts';
+import type { RerankRequest, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { forward } from '#kit/context.ts';
+import { invalidArgument, rpcError, unavailable } from '#kit/errors.ts';
+import { invalidReply } from '#kit/http-failure.ts';
+import type { Logger } from '#kit/log.ts';
+import type { Named } from '#kit/named-adapters.ts';
+import type { RerankBatch, RerankModel, RerankUsage } from './rerank-model.ts';
 
-/** A model under the name that callers use. */
-export interface NamedModel {
-  name: string;
-  model: RerankModel;
+/** Share of the caller's remaining time that a model may take where another one stands behind it. */
+const shareBeforeFallback = 0.8;
+
+/** What the service works with beside its models. */
+export interface RerankDeps {
+  log: Logger;
 }
 
-/** The rpcs of the rerank service over its models; the first one is the default. */
-export function createRerank(models: readonly NamedModel[]): ServiceImpl<typeof RerankService> {
-  const find = (name: string): NamedModel => {
-    const found = name === '' ? models[0] : models.find((candidate) => candidate.name === name);
-    if (found !== undefined) return found;
+/** The rpcs of the rerank service over its models. The first one is the default; where one fails, the next is tried. */
+export function createRerank(
+  models: readonly Named<RerankModel>[],
+  { log }: RerankDeps,
+): ServiceImpl<typeof RerankService> {
+  const find = (name: string): number => {
+    const found = name === '' ? 0 : models.findIndex((candidate) => candidate.name === name);
+    if (found !== -1) return found;
     const known = models.map((candidate) => candidate.name).join(', ');
     const message = `no rerank model "${name}"; configured are: ${known}`;
     throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model: name } });
   };
   return {
-    async *rerank({ query, candidates, model: wanted }, { signal }) {
-      const { name, model } = find(wanted);
-      if (candidates.length > model.maxCandidates) {
-        throw invalidArgument(`${name} takes at most ${model.maxCandidates} candidates, not ${candidates.length}`);
-      }
-      const missing = new Set(candidates.keys());
-      let promptTokens: number | undefined;
-      for await (const { scores, promptTokens: tokens } of model.rerank(query, candidates, signal)) {
-        for (const { index } of scores) {
-          // A provider that scores a candidate twice, or one that was not asked for, would mix up passages in silence.
-          if (!missing.delete(index)) throw internal(new Error(`${name} scored candidate ${index} twice or unasked`));
+    async *rerank(request, context) {
+      const asked = models.slice(find(request.model));
+      let failure: { model: string; error: unknown } | undefined;
+      for (const [place, named] of asked.entries()) {
+        const { name, model } = named;
+        const usages: RerankUsage[] = [];
+        try {
+          const isLast = place === asked.length - 1;
+          // With another model behind it, no score goes out before all are known: scores of two models must not mix.
+          const batches = isLast
+            ? score(named, request, context, context.signal)
+            : await scoreWhole(named, request, context);
+          for await (const { scores, usage } of batches) {
+            if (usage !== undefined) usages.push(usage);
+            yield { event: { case: 'scored', value: { passages: scores } } };
+          }
+        } catch (error) {
+          context.signal.throwIfAborted();
+          failure ??= { model: name, error };
+          // The error that matters is that of the model that was asked.
+          if (place === asked.length - 1) throw failure.error;
+          log.warn({ model: name, err: error }, 'rerank model failed, the next is tried');
+          continue;
         }
-        if (tokens !== undefined) promptTokens = (promptTokens ?? 0) + tokens;
-        yield { event: { case: 'scored', value: { passages: scores } } };
+        const usage = usages.length === 0 ? undefined : sum(usages);
+        const told = failure && {
+          fallbackFrom: failure.model,
+          degradation: {
+            stage: Stage.RERANK,
+            reason: `${failure.model}: ${reasonOf(failure.error)}`.slice(0, 512),
+            effect: `scored by ${name}; cut-offs for ${failure.model} do not hold`.slice(0, 512),
+          },
+        };
+        yield { event: { case: 'done', value: { model: name, scale: model.scale, ...(usage && { usage }), ...told } } };
+        return;
       }
-      if (missing.size > 0) throw internal(new Error(`${name} left ${missing.size} candidates without a score`));
-      const usage = promptTokens === undefined ? undefined : reportedUsage(promptTokens);
-      yield { event: { case: 'done', value: { model: name, scale: model.scale, ...(usage && { usage }) } } };
     },
   };
 }
 
-function reportedUsage(promptTokens: number) {
-  return { promptTokens: BigInt(promptTokens), provenance: UsageProvenance.REPORTED };
+/** All batches of a model, within its share of the caller's time. */
+async function scoreWhole(
+  named: Named<RerankModel>,
+  request: RerankRequest,
+  context: HandlerContext,
+): Promise<RerankBatch[]> {
+  const leftMs = context.timeoutMs();
+  const shareMs = leftMs === undefined ? undefined : Math.floor(leftMs * shareBeforeFallback);
+  const late = shareMs === undefined ? undefined : AbortSignal.timeout(shareMs);
+  const signal = late === undefined ? context.signal : AbortSignal.any([context.signal, late]);
+  try {
+    const batches: RerankBatch[] = [];
+    for await (const batch of score(named, request, context, signal)) batches.push(batch);
+    return batches;
+  } catch (error) {
+    if (late?.aborted && !context.signal.aborted) {
+      throw unavailable(named.name, `${named.name} had not scored after ${shareMs} ms`, error);
+    }
+    throw error;
+  }
+}
+
+/** The batches of a model, checked: each candidate has exactly one score, and that is a number. */
+async function* score(
+  { name, model }: Named<RerankModel>,
+  { query, candidates }: RerankRequest,
+  context: HandlerContext,
+  signal: AbortSignal,
+): AsyncIterable<RerankBatch> {
+  if (candidates.length > model.maxCandidates) {
+    throw invalidArgument(`${name} takes at most ${model.maxCandidates} candidates, not ${candidates.length}`);
+  }
+  const missing = new Set(candidates.keys());
+  for await (const batch of model.rerank(query, candidates, signal, () => forward(context, { signal }))) {
+    for (const { index, score: value } of batch.scores) {
+      // A candidate scored twice, or one that was not asked for, would mix up passages in silence.
+      if (!missing.delete(index)) throw invalidReply(name, `candidate ${index} was scored twice or unasked`);
+      if (!Number.isFinite(value)) throw invalidReply(name, `the score of candidate ${index} is no finite number`);
+    }
+    yield batch;
+  }
+  if (missing.size > 0) throw invalidReply(name, `${missing.size} candidates have no score`);
+}
+
+/** Why a model failed, in one line without text of a document: our own errors hold none, and others say nothing. */
+function reasonOf(error: unknown): string {
+  return error instanceof ConnectError ? error.rawMessage : 'internal error';
+}
+
+function sum(usages: readonly RerankUsage[]) {
+  const isReported = usages.every(({ provenance }) => provenance === UsageProvenance.REPORTED);
+  return {
+    promptTokens: BigInt(usages.reduce((total, { promptTokens }) => total + promptTokens, 0)),
+    completionTokens: BigInt(usages.reduce((total, { completionTokens }) => total + completionTokens, 0)),
+    provenance: isReported ? UsageProvenance.REPORTED : UsageProvenance.ESTIMATED,
+  };
 }

@@ -22,18 +22,28 @@ export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
+/** Whom a key stands for. */
+export interface KeyHolder {
+  principal: Principal;
+  /** Id of the key. */
+  keyId: string;
+}
+
 /** Finds whom a key stands for; `undefined` where it is not known. Throws CREDENTIALS_EXPIRED where it was. */
 export function createKeyRing(
   entries: readonly KeyEntry[],
   clock: () => number,
-): (key: string) => Principal | undefined {
+): (key: string) => KeyHolder | undefined {
   const byHash = new Map(
     entries.map((entry) => [
       entry.sha256,
       {
         ...entry,
         digest: Buffer.from(entry.sha256, 'hex'),
-        principal: Object.freeze(create(PrincipalSchema, entry.principal)),
+        holder: Object.freeze({
+          principal: Object.freeze(create(PrincipalSchema, entry.principal)),
+          keyId: entry.id,
+        }),
       },
     ]),
   );
@@ -51,6 +61,6 @@ export function createKeyRing(
         { metadata: { expired_at: expiredAt } },
       );
     }
-    return entry.principal;
+    return entry.holder;
   };
 }

@@ -41,7 +41,7 @@ describe('API keys', () => {
   });
   const { apiKeys } = readEdgeSettings(config);
   const authenticate = createAuthenticator({ keys: apiKeys, jwt: undefined }, () => now);
-  const by = (headers: Record<string, string>) => authenticate((name) => headers[name]);
+  const by = async (headers: Record<string, string>) => (await authenticate((name) => headers[name])).principal;
 
   test('a key stands for its principal, in either header', async () => {
     const principal = { tenant: 'acme', user: 'shop', groups: ['staff'], roles: [Role.EDITOR] };
@@ -114,8 +114,8 @@ describe('tokens', () => {
     );
   const authenticatorOf = (config: Partial<JwtConfig>, clock = () => startedAt) =>
     createAuthenticator({ keys: [], jwt: settings(config) }, clock);
-  const use = (authenticate: Authenticate, token: string) =>
-    authenticate((name) => (name === 'authorization' ? `Bearer ${token}` : undefined));
+  const use = async (authenticate: Authenticate, token: string) =>
+    (await authenticate((name) => (name === 'authorization' ? `Bearer ${token}` : undefined))).principal;
 
   test.each(Object.keys(signings))('signed with %s stand for what their claims say', async (name) => {
     const signing = signings[name] as Signing;

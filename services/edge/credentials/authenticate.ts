@@ -9,8 +9,15 @@ import type { JwtSettings } from './jwt-settings.ts';
 /** A request header by its lower-case name. */
 export type HeaderReader = (name: string) => string | null | undefined;
 
+/** Who calls, and by what. */
+export interface Caller {
+  principal: Principal;
+  /** Id of the API key; `undefined` for a JWT. */
+  keyId?: string;
+}
+
 /** Says who calls, by the headers of a request. Throws UNAUTHENTICATED. */
-export type Authenticate = (header: HeaderReader) => Promise<Principal>;
+export type Authenticate = (header: HeaderReader) => Promise<Caller>;
 
 /** Credentials that are good here. */
 export interface Credentials {
@@ -27,9 +34,9 @@ export function createAuthenticator(credentials: Credentials, clock: () => numbe
   const verifyJwt = credentials.jwt && createJwtVerifier(credentials.jwt, clock);
   return async (header) => {
     const credential = readCredential(header);
-    const principal = findKey(credential);
-    if (principal !== undefined) return principal;
-    if (verifyJwt !== undefined && looksLikeJwt(credential)) return verifyJwt(credential);
+    const holder = findKey(credential);
+    if (holder !== undefined) return holder;
+    if (verifyJwt !== undefined && looksLikeJwt(credential)) return { principal: await verifyJwt(credential) };
     throw rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the key or token is not known here');
   };
 }

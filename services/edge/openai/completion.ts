@@ -7,6 +7,7 @@ import { internal, rpcError, tooLarge } from '#kit/errors.ts';
 import { citationToJson } from '../answer-json.ts';
 import type { EventStream } from '../http/event-stream.ts';
 import type { CompletionRequest } from './request.ts';
+import { toUsage } from './usage.ts';
 
 /** Longest answer that is held whole, in UTF-16 code units. */
 const maxAnswerLength = 4 << 20;
@@ -141,16 +142,4 @@ function takenBack(reason: string) {
     `the answer so far is void (${reason}): ask again`,
     { metadata: { dependency: 'model' } },
   );
-}
-
-function toUsage(usage: TokenUsage | undefined) {
-  const promptTokens = Number(usage?.promptTokens ?? 0n);
-  const completionTokens = Number(usage?.completionTokens ?? 0n);
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: Number(usage?.cachedPromptTokens ?? 0n) },
-    completion_tokens_details: { reasoning_tokens: Number(usage?.reasoningTokens ?? 0n) },
-  };
 }

@@ -11,8 +11,9 @@ export interface OpenAiError {
 /** An error in OpenAI's shape, from whatever was thrown. */
 export function toOpenAiError(thrown: unknown): OpenAiError {
   const error = toRpcError(thrown);
-  const { message, reason, fields } = toErrorBody(error);
-  return { error: { message, type: typeOf(error.code), param: fields?.[0]?.path ?? null, code: codeOf(reason) } };
+  const { message, reason, fields, metadata = {} } = toErrorBody(error);
+  const type = reason === 'BUDGET_EXCEEDED' ? 'insufficient_quota' : typeOf(error.code);
+  return { error: { message, type, param: paramOf(reason, fields?.[0]?.path), code: codeOf(reason, metadata) } };
 }
 
 /** HTTP status of an error, as OpenAI's clients expect it. */
@@ -45,7 +46,13 @@ function typeOf(code: Code): string {
   }
 }
 
-function codeOf(reason: string): string | null {
+function paramOf(reason: string, path: string | undefined): string | null {
+  return path ?? (reason === 'MODEL_UNKNOWN' ? 'model' : null);
+}
+
+function codeOf(reason: string, metadata: Record<string, string>): string | null {
+  // How a completion broke off says more than that it did.
+  if (metadata.outcome) return metadata.outcome.toLowerCase();
   switch (reason) {
     case '':
       return null;
@@ -58,6 +65,8 @@ function codeOf(reason: string): string | null {
     case 'RATE_LIMITED':
     case 'OVERLOADED':
       return 'rate_limit_exceeded';
+    case 'BUDGET_EXCEEDED':
+      return 'insufficient_quota';
     default:
       return reason.toLowerCase();
   }

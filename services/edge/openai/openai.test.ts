@@ -223,7 +223,7 @@ describe('a failure', () => {
   });
 
   test('a route of OpenAI that is not served says so in the same shape', async () => {
-    expect(await failure(client.embeddings.create({ model: 'x', input: 'x' }))).toMatchObject({ status: 404 });
+    expect(await failure(client.moderations.create({ input: 'x' }))).toMatchObject({ status: 404 });
   });
 });
 

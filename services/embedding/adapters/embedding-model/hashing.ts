@@ -1,8 +1,8 @@
 import { defineAdapter } from '#kit/adapters.ts';
 import type { EmbeddedBatch, EmbeddingModel } from '../../embedding-model.ts';
-import { createHashPool } from '../../hash-pool.ts';
 import { hashingVersion } from '../../hash-text.ts';
-import { type HashReply, hashBatch } from '../../hash-worker.ts';
+import { type HashJob, type HashReply, hashBatch } from '../../hash-worker.ts';
+import { createThreadPool } from '../../thread-pool.ts';
 
 /** Texts that are hashed where they are, without a thread, if together no longer than this: about a millisecond. In UTF-16 code units. */
 const inlineLength = 4096;
@@ -17,11 +17,13 @@ export const adapter = defineAdapter({
     threads: { type: 'number', default: 2, min: 1, max: 16 },
   },
   create({ dimensions, threads }): EmbeddingModel {
-    const pool = createHashPool(threads);
+    const file = new URL('../../hash-worker.ts', import.meta.url);
+    const pool = createThreadPool<HashJob, HashReply>({ file, name: 'hashing', threadCount: threads });
     return {
       name: `hashing-v${hashingVersion}-${dimensions}`,
       dimensions,
       maxBatch: 64,
+      maxBatchTokens: 0,
       maxConcurrent: threads,
       maxInputTokens: 0,
       async embed(texts, _purpose, signal) {

@@ -6,13 +6,16 @@ import { llmProviderSuite, requestOf } from '../../llm-provider.suite.ts';
 import { passagesOf } from '../../testing.ts';
 import { adapter } from './extractive.ts';
 
-const createProvider = async () => adapter.create({}, { log: createLogger('silent'), path: 'llm.models[0]' });
+const createProvider = async () => adapter.create({}, { log: createLogger('silent'), path: 'llm.models[0]', fetch });
 const never = new AbortController().signal;
 
 llmProviderSuite('extractive', createProvider);
 
 test('it says what it is', async () => {
-  expect(await createProvider()).toMatchObject({ name: 'extractive', generative: false, readsEvidence: true });
+  expect(await createProvider()).toMatchObject({
+    name: 'extractive',
+    capabilities: { generative: false, readsEvidence: true },
+  });
 });
 
 test('without support in the evidence it refuses, in one sentence and without a marker', async () => {

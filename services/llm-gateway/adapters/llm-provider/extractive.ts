@@ -5,8 +5,16 @@ import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { answerByQuoting } from '../../extractive/answer.ts';
 import type { LlmProvider, ProviderEvent } from '../../llm-provider.ts';
 
-/** It computes and never waits: the patience is never needed. */
-const patience = { firstDeltaMs: 10_000, idleMs: 10_000 };
+const capabilities = {
+  generative: false,
+  readsEvidence: true,
+  contextTokens: 0,
+  maxOutputTokens: 0,
+  tools: false,
+  images: false,
+  jsonSchema: false,
+  prefill: false,
+} as const;
 
 /**
  * The embedded default: answers by quoting the best sentences of the evidence, each with its marker, and refuses where the
@@ -17,14 +25,10 @@ export const adapter = defineAdapter({
   create(): LlmProvider {
     return {
       name: 'extractive',
-      contextTokens: 0,
-      generative: false,
-      readsEvidence: true,
-      price: undefined,
-      patience,
+      capabilities,
       async *generate({ messages, evidence, language, maxTokens }, signal): AsyncIterable<ProviderEvent> {
         signal.throwIfAborted();
-        yield { kind: 'started', model: 'extractive' };
+        yield { kind: 'started', model: 'extractive', warnings: [] };
         const question = messages.findLast(({ role }) => role === MessageRole.USER)?.text ?? '';
         const answer = answerByQuoting(question, evidence, language === Language.ZH ? 'zh' : 'en');
         let tokens = 0;

@@ -1,305 +1,309 @@
-import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
-import { MessageRole, MessageSchema, Outcome, ToolSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { createLogger } from '#kit/log.ts';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
 import { collect } from '#kit/streams.ts';
-import { llmProviderSuite, requestOf } from '../../llm-provider.suite.ts';
-import type { ProviderEvent } from '../../llm-provider.ts';
-import {
-  content,
-  doneMark,
-  type FakeProvider,
-  failed,
-  finish,
-  type Reply,
-  startFakeProvider,
-  streamed,
-  usage,
-} from '../../testing.ts';
-import { adapter } from './openai-compatible.ts';
+import { llmProviderSuite, providerErrorOf, requestOf } from '../../llm-provider.suite.ts';
+import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing-fetch.ts';
 
 const never = new AbortController().signal;
-const createProvider = (baseUrl: string, settings: Partial<Parameters<typeof adapter.create>[0]> = {}) => {
-  const defaults = Object.fromEntries(
-    Object.entries(adapter.settings).map(([name, setting]) => [name, setting.default]),
-  ) as Parameters<typeof adapter.create>[0];
-  const deps = { log: createLogger('silent'), path: 'llm.models[0]' };
-  return adapter.create({ ...defaults, base_url: baseUrl, model: 'gpt', api_key: 'sk-test', ...settings }, deps);
-};
-/** Events of one completion that gets this reply. */
-const eventsOf = async (reply: Reply, request = requestOf()): Promise<ProviderEvent[]> => {
-  await using server = await startFakeProvider(reply);
-  return await collect((await createProvider(server.url)).generate(request, never));
-};
-const errorOf = async (reply: Reply): Promise<ConnectError> => {
-  const thrown = await eventsOf(reply).then(undefined, (error: unknown) => error);
-  if (!(thrown instanceof ConnectError)) throw thrown;
-  return thrown;
-};
-
-describe('with a server that works', () => {
-  let server: FakeProvider;
-  beforeAll(async () => {
-    server = await startFakeProvider(
-      streamed([content('Five '), content('days [1]'), finish('stop'), usage(9, 4), doneMark]),
-    );
-  });
-  afterAll(() => server[Symbol.asyncDispose]());
-  llmProviderSuite('openai-compatible', async () => createProvider(server.url));
+const settings = { base_url: 'http://server/v1', api_key: 'sk-test', model: 'gpt' };
+const chunk = (delta: object, finish: string | null = null) => ({
+  choices: [{ index: 0, delta, finish_reason: finish }],
 });
+const events = [
+  chunk({ role: 'assistant', content: '' }),
+  chunk({ content: 'Five ' }),
+  chunk({ content: 'days [1]' }),
+  chunk({}, 'stop'),
+  { choices: [], usage: { prompt_tokens: 9, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 0 } } },
+  'data: [DONE]\n\n',
+];
+const answer = eventStream(events);
+const load = (fetch: typeof globalThis.fetch, more = {}) =>
+  loadAdapter('openai-compatible', { ...settings, ...more }, fetch);
+
+llmProviderSuite('openai-compatible', () => load(scriptedFetch(answer).fetch));
 
 test('the request holds what was asked for, and nothing else', async () => {
-  await using server = await startFakeProvider(streamed([finish('stop')]));
-  const message = (role: MessageRole, text: string, init = {}) => create(MessageSchema, { role, text, ...init });
-  const request = requestOf({
-    messages: [
-      message(MessageRole.SYSTEM, 'Be kind.'),
-      message(MessageRole.USER, '退货？'),
-      message(MessageRole.ASSISTANT, '', { toolCalls: [{ id: 'c1', name: 'order', argumentsJson: '{"id":7}' }] }),
-      message(MessageRole.TOOL, 'shipped', { toolCallId: 'c1' }),
-      message(MessageRole.USER, 'And now?'),
-    ],
-    maxTokens: 500,
-    temperature: Math.fround(0.7),
-    topP: Math.fround(0.9),
-    stop: ['END'],
-    tools: [create(ToolSchema, { name: 'order', description: 'finds an order', parametersJson: '{"type":"object"}' })],
-  });
-  await collect((await createProvider(server.url)).generate(request, never));
-  await collect((await createProvider(server.url)).generate(requestOf(), never));
-  expect(server.requests).toMatchInlineSnapshot(`
+  const { fetch, sent } = scriptedFetch(answer);
+  await collect((await load(fetch)).generate(richRequest(), never));
+  await collect((await load(fetch, { api_key: '' })).generate(requestOf(), never));
+  expect(sent).toMatchInlineSnapshot(`
     [
       {
-        "max_tokens": 500,
-        "messages": [
-          {
-            "content": "Be kind.",
-            "role": "system",
-          },
-          {
-            "content": "退货？",
-            "role": "user",
-          },
-          {
-            "content": null,
-            "role": "assistant",
-            "tool_calls": [
-              {
-                "function": {
-                  "arguments": "{"id":7}",
-                  "name": "order",
+        "body": {
+          "frequency_penalty": 0.1,
+          "max_tokens": 500,
+          "messages": [
+            {
+              "content": "Be kind.",
+              "role": "system",
+            },
+            {
+              "content": [
+                {
+                  "text": "退货？",
+                  "type": "text",
                 },
-                "id": "c1",
-                "type": "function",
-              },
-            ],
-          },
-          {
-            "content": "shipped",
-            "role": "tool",
-            "tool_call_id": "c1",
-          },
-          {
-            "content": "And now?",
-            "role": "user",
-          },
-        ],
-        "model": "gpt",
-        "stop": [
-          "END",
-        ],
-        "stream": true,
-        "stream_options": {
-          "include_usage": true,
-        },
-        "temperature": 0.7,
-        "tools": [
-          {
-            "function": {
-              "description": "finds an order",
-              "name": "order",
-              "parameters": {
+                {
+                  "image_url": {
+                    "url": "https://shop.example/lamp.png",
+                  },
+                  "type": "image_url",
+                },
+                {
+                  "image_url": {
+                    "url": "data:image/png;base64,iVBORw==",
+                  },
+                  "type": "image_url",
+                },
+              ],
+              "role": "user",
+            },
+            {
+              "content": null,
+              "role": "assistant",
+              "tool_calls": [
+                {
+                  "function": {
+                    "arguments": "{"id":7}",
+                    "name": "order",
+                  },
+                  "id": "c1",
+                  "type": "function",
+                },
+              ],
+            },
+            {
+              "content": "shipped",
+              "role": "tool",
+              "tool_call_id": "c1",
+            },
+            {
+              "content": "And now?",
+              "role": "user",
+            },
+          ],
+          "model": "gpt",
+          "parallel_tool_calls": false,
+          "presence_penalty": -0.2,
+          "reasoning_effort": "low",
+          "response_format": {
+            "json_schema": {
+              "name": "answer",
+              "schema": {
                 "type": "object",
               },
+              "strict": false,
+            },
+            "type": "json_schema",
+          },
+          "seed": 42,
+          "stop": [
+            "END",
+          ],
+          "stream": true,
+          "stream_options": {
+            "include_usage": true,
+          },
+          "temperature": 0.7,
+          "tool_choice": {
+            "function": {
+              "name": "order",
             },
             "type": "function",
           },
-        ],
-        "top_p": 0.9,
+          "tools": [
+            {
+              "function": {
+                "description": "finds an order",
+                "name": "order",
+                "parameters": {
+                  "type": "object",
+                },
+              },
+              "type": "function",
+            },
+          ],
+          "top_p": 0.9,
+        },
+        "headers": {
+          "accept": "application/json",
+          "authorization": "Bearer sk-test",
+          "content-type": "application/json",
+          "user-agent": "ragmesh",
+        },
+        "method": "POST",
+        "url": "http://server/v1/chat/completions",
       },
       {
-        "messages": [
-          {
-            "content": "How long does a refund to a credit card take?",
-            "role": "user",
+        "body": {
+          "messages": [
+            {
+              "content": "How long does a refund to a credit card take?",
+              "role": "user",
+            },
+          ],
+          "model": "gpt",
+          "stream": true,
+          "stream_options": {
+            "include_usage": true,
           },
-        ],
-        "model": "gpt",
-        "stream": true,
-        "stream_options": {
-          "include_usage": true,
         },
+        "headers": {
+          "accept": "application/json",
+          "content-type": "application/json",
+          "user-agent": "ragmesh",
+        },
+        "method": "POST",
+        "url": "http://server/v1/chat/completions",
       },
     ]
   `);
 });
 
-test('a model that is not named is the first one that the server lists, embedding models aside', async () => {
-  await using server = await startFakeProvider(streamed([finish('stop')]));
-  const events = await collect((await createProvider(server.url, { model: '' })).generate(requestOf(), never));
-  expect(events[0]).toEqual({ kind: 'started', model: 'qwen3' });
-  expect(server.requests).toMatchObject([{ model: 'qwen3' }]);
+test('nothing out of the environment of the SDK is sent, to whomever', async () => {
+  const { fetch, sent } = scriptedFetch(answer);
+  const names = ['OPENAI_CUSTOM_HEADERS', 'OPENAI_ORG_ID', 'OPENAI_API_KEY', 'OPENAI_BASE_URL'];
+  const before = names.map((name) => [name, process.env[name]] as const);
+  try {
+    process.env.OPENAI_CUSTOM_HEADERS = 'x-secret: leak\nauthorization: Bearer leak';
+    for (const name of names.slice(1)) process.env[name] = 'leak';
+    await collect((await load(fetch)).generate(requestOf(), never));
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+  expect(JSON.stringify(sent)).not.toContain('leak');
+  expect(sent[0]?.headers.authorization).toBe('Bearer sk-test');
 });
 
-describe('of a stream', () => {
-  test('the first chunk of Azure, without choices, is neither usage nor text', async () => {
-    const azure = { choices: [], prompt_filter_results: [{ prompt_index: 0 }], usage: null };
-    const events = await eventsOf(streamed([azure, content('a'), finish('stop'), usage(10, 1, 4), doneMark]));
-    expect(events.slice(1)).toEqual([
-      { kind: 'text', text: 'a' },
-      { kind: 'end', outcome: Outcome.COMPLETE, reason: 'stop' },
-      { kind: 'usage', usage: { promptTokens: 10, completionTokens: 1, cachedPromptTokens: 4, reasoningTokens: 0 } },
-    ]);
-  });
+test('a model that is not named is the first one that the server lists, embedding models aside', async () => {
+  const list = jsonReply(200, { object: 'list', data: [{ id: 'bge-embed' }, { id: 'qwen3' }] });
+  const { fetch, sent } = scriptedFetch(list, answer);
+  const provider = await load(fetch, { model: '' });
+  expect(provider.name).toBe('server');
+  for (const _ of [1, 2]) {
+    const [started] = await collect(provider.generate(requestOf(), never));
+    expect(started).toMatchObject({ kind: 'started', model: 'qwen3' });
+  }
+  expect(sent.map(({ method, url }) => [method, url])).toEqual([
+    ['GET', 'http://server/v1/models'],
+    ['POST', 'http://server/v1/chat/completions'],
+    ['POST', 'http://server/v1/chat/completions'],
+  ]);
+});
 
-  test('reasoning is read under both of its names, and kept apart from text', async () => {
-    const delta = (value: object) => ({ choices: [{ index: 0, delta: value }] });
-    const events = await eventsOf(
-      streamed([
-        delta({ reasoning_content: 'hm', content: null }),
-        delta({ reasoning: 'so' }),
-        content('a'),
-        finish('stop'),
-      ]),
-    );
-    expect(events.slice(1, 4)).toEqual([
-      { kind: 'reasoning', text: 'hm' },
-      { kind: 'reasoning', text: 'so' },
-      { kind: 'text', text: 'a' },
-    ]);
-  });
+test('a server without models, or without a list of them, is told as such', async () => {
+  const empty = scriptedFetch(jsonReply(200, { object: 'list', data: [] }));
+  const closed = scriptedFetch(jsonReply(401, { error: { code: 'invalid_api_key' } }));
+  const error = async (fetch: typeof globalThis.fetch) =>
+    providerErrorOf((await load(fetch, { model: '' })).generate(requestOf(), never));
+  expect(await error(empty.fetch)).toMatchObject({ remedy: 'elsewhere', kind: 'model-unknown' });
+  expect(await error(closed.fetch)).toMatchObject({ remedy: 'elsewhere', kind: 'auth', status: 401 });
+});
 
-  test('parts of tool calls keep their place', async () => {
-    const call = (value: object) => ({ choices: [{ index: 0, delta: { tool_calls: [value] } }] });
-    const events = await eventsOf(
-      streamed([
-        call({ index: 0, id: 'c1', function: { name: 'order', arguments: '' } }),
-        call({ index: 0, function: { arguments: '{"id":' } }),
-        call({ index: 0, function: { arguments: '7}' } }),
-        finish('tool_calls'),
-      ]),
-    );
-    expect(events.slice(1)).toEqual([
-      { kind: 'tool-call', index: 0, id: 'c1', name: 'order', argumentsJson: '' },
-      { kind: 'tool-call', index: 0, id: '', name: '', argumentsJson: '{"id":' },
-      { kind: 'tool-call', index: 0, id: '', name: '', argumentsJson: '7}' },
-      { kind: 'end', outcome: Outcome.TOOL_CALLS, reason: 'tool_calls' },
-    ]);
-  });
+test.each(['ftp://server', 'server:8000', ''])('an address that is none stops the start: "%s"', async (base_url) => {
+  await expect(loadAdapter('openai-compatible', { base_url })).rejects.toThrow('llm.models[0].settings.base_url');
+});
 
-  test('comments, line ends and characters cut in two are read by the standard', async () => {
-    const reply: Reply = async (response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      const bytes = Buffer.from(`: ping\r\n\r\ndata: ${JSON.stringify(content('退货'))}\r\n\r\n`);
-      for (const byte of bytes) response.write(Uint8Array.of(byte));
-      response.end(`data: ${JSON.stringify(finish('stop'))}\n\n`);
-    };
-    expect((await eventsOf(reply))[1]).toEqual({ kind: 'text', text: '退货' });
-  });
+test('an error is thrown once, without a second try, and its text is kept back', async () => {
+  const { fetch, sent } = scriptedFetch(
+    jsonReply(503, { error: { message: 'secret prompt' } }, { 'retry-after': '2' }),
+  );
+  const error = await providerErrorOf((await load(fetch)).generate(requestOf(), never));
+  expect(error).toMatchObject({ remedy: 'retry', kind: 'overloaded', status: 503, retryAfterMs: 2000 });
+  expect(error.message).not.toContain('secret prompt');
+  expect(sent).toHaveLength(1);
+});
 
-  test.each([
-    ['stop', Outcome.COMPLETE],
-    ['length', Outcome.LENGTH],
-    ['content_filter', Outcome.FILTERED],
-    ['eos_token', Outcome.COMPLETE],
-    ['abort', Outcome.TRUNCATED],
-    ['insufficient_system_resource', Outcome.UPSTREAM_ERROR],
-  ])('finish_reason %s is its outcome', async (reason, outcome) => {
-    expect((await eventsOf(streamed([content('a'), finish(reason), doneMark]))).at(-1)).toMatchObject({
-      outcome,
-      reason,
+/** A server on loopback, for what only a real connection shows. */
+async function startServer(reply: (response: ServerResponse, request: IncomingMessage) => void) {
+  const brokenOff = Promise.withResolvers<void>();
+  const sockets = new Set<unknown>();
+  const server = createServer((request, response) => {
+    sockets.add(request.socket);
+    response.on('close', () => {
+      if (!response.writableFinished) brokenOff.resolve();
     });
+    request.resume().on('end', () => reply(response, request));
   });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    brokenOff: brokenOff.promise,
+    connectionCount: () => sockets.size,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+const write = (response: ServerResponse, parts: readonly (object | string)[]) => {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  for (const part of parts) response.write(typeof part === 'string' ? part : `data: ${JSON.stringify(part)}\n\n`);
+};
 
-  test.each([
-    ['[DONE]', [content('a'), doneMark]],
-    ['nothing', [content('a')]],
-  ])('without a finish_reason there is no end, whatever else comes: %s', async (_, chunks) => {
-    expect((await eventsOf(streamed(chunks))).map(({ kind }) => kind)).toEqual(['started', 'text']);
+test('connections are used again: what follows [DONE] is read', async () => {
+  await using server = await startServer((response) => {
+    write(response, events);
+    setImmediate(() => response.end());
   });
+  const provider = await load(globalThis.fetch, { base_url: server.url });
+  for (let count = 0; count < 5; count++) await collect(provider.generate(requestOf(), never));
+  // A second one may be opened while the first is being put back.
+  expect(server.connectionCount()).toBeLessThanOrEqual(2);
+});
 
-  test.each([
-    ['an object', { error: { message: 'boom', type: 'server_error' } }],
-    ['an object with a status for a code, and [DONE] after it', { error: { message: 'boom', code: 500 } }],
-    ['a string', { error: 'CUDA out of memory' }],
-    ['an event', `event: error\ndata: {"message":"boom"}\n\n`],
-    ['broken JSON', 'data: {"choices":\n\n'],
-  ])('an error inside it is an error: %s', async (_, error) => {
-    expect(await errorOf(streamed([content('a'), error, doneMark]))).toMatchObject({ code: Code.Unavailable });
+test('a connection that breaks in the middle is an error', async () => {
+  await using server = await startServer((response) => {
+    write(response, [chunk({ content: 'a' })]);
+    setImmediate(() => response.destroy());
   });
+  const provider = await load(globalThis.fetch, { base_url: server.url });
+  expect(await providerErrorOf(provider.generate(requestOf(), never))).toMatchObject({
+    remedy: 'retry',
+    kind: 'broken',
+    status: undefined,
+  });
+});
 
-  test('a connection that breaks is an error', async () => {
-    const reply: Reply = async (response) => {
-      streamed([content('a')], true)(response, response.req);
-      setImmediate(() => response.destroy());
-    };
-    expect(await errorOf(reply)).toMatchObject({ code: Code.Unavailable });
+test('a server that is not there is an error with the reason of the network', async () => {
+  const server = await startServer(() => {});
+  await server[Symbol.asyncDispose]();
+  const provider = await load(globalThis.fetch, { base_url: server.url });
+  expect(await providerErrorOf(provider.generate(requestOf(), never))).toMatchObject({
+    remedy: 'retry',
+    kind: 'broken',
+    code: 'ECONNREFUSED',
   });
 });
 
 test.each([
-  [401, { code: 'invalid_api_key' }, Code.FailedPrecondition, 'PROVIDER_REFUSED'],
-  [402, {}, Code.FailedPrecondition, 'PROVIDER_REFUSED'],
-  [404, { code: 'model_not_found' }, Code.FailedPrecondition, 'PROVIDER_REFUSED'],
-  [429, { code: 'insufficient_quota' }, Code.FailedPrecondition, 'PROVIDER_REFUSED'],
-  [400, { code: 'Arrearage' }, Code.FailedPrecondition, 'PROVIDER_REFUSED'],
-  [429, { code: 'rate_limit_exceeded' }, Code.ResourceExhausted, 'RATE_LIMITED'],
-  [400, { code: 'context_length_exceeded' }, Code.InvalidArgument, 'FIELD_INVALID'],
-  [400, { type: 'invalid_request_error' }, Code.InvalidArgument, 'FIELD_INVALID'],
-  [500, {}, Code.Unavailable, 'DEPENDENCY_UNAVAILABLE'],
-  [503, { code: 'server_is_overloaded' }, Code.Unavailable, 'DEPENDENCY_UNAVAILABLE'],
-])('status %i with %j is a truthful error, without a second try', async (status, body, code, reason) => {
-  await using server = await startFakeProvider(failed(status, { message: 'secret prompt', ...body }));
-  const events = collect((await createProvider(server.url)).generate(requestOf(), never));
-  const error = ConnectError.from(await events.then(undefined, (thrown: unknown) => thrown));
-  expect(error).toMatchObject({ code });
-  expect(errorInfoOf(error)?.reason).toBe(reason);
-  expect(error.message).not.toContain('secret prompt');
-  expect(server.requests).toHaveLength(1);
-});
-
-test('a rate limit says when to try again, as the server does', async () => {
-  const error = await errorOf(failed(429, { code: 'slow_down' }, { 'retry-after': '7' }));
-  expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay).toMatchObject({ seconds: 7n });
-});
-
-test('a content filter before the first word is an outcome, not an error', async () => {
-  const events = await eventsOf(failed(400, { code: 'DataInspectionFailed' }));
-  expect(events).toEqual([{ kind: 'end', outcome: Outcome.FILTERED, reason: 'DataInspectionFailed' }]);
-});
-
-test('a server that is not there is unavailable, with the reason of the network', async () => {
-  const server = await startFakeProvider(streamed([]));
-  await server[Symbol.asyncDispose]();
-  const provider = await createProvider(server.url);
-  await expect(collect(provider.generate(requestOf(), never))).rejects.toThrow('ECONNREFUSED');
-});
-
-test('a cancelled call breaks off the connection', async () => {
-  await using server = await startFakeProvider(streamed([content('a')], true));
+  ['before the head', []],
+  ['in the body', [chunk({ content: 'a' })]],
+])('a call that is given up breaks off the connection: %s', async (_, parts) => {
+  const reached = Promise.withResolvers<void>();
+  await using server = await startServer((response) => {
+    if (parts.length > 0) write(response, parts);
+    reached.resolve();
+  });
   const controller = new AbortController();
   const reason = new Error('gone');
-  const seen: string[] = [];
-  const consume = async () => {
-    for await (const { kind } of (await createProvider(server.url)).generate(requestOf(), controller.signal)) {
-      seen.push(kind);
-      if (kind === 'text') controller.abort(reason);
-    }
-  };
-  await expect(consume()).rejects.toBe(reason);
+  const provider = await load(globalThis.fetch, { base_url: server.url });
+  const consumed = collect(provider.generate(requestOf(), controller.signal));
+  const rejected = expect(consumed).rejects.toBe(reason);
+  await reached.promise;
+  controller.abort(reason);
+  await rejected;
   await server.brokenOff;
-  expect(seen).toEqual(['started', 'text']);
+});
+
+test('a consumer that leaves breaks off the connection', async () => {
+  await using server = await startServer((response) => write(response, [chunk({ content: 'a' })]));
+  const provider = await load(globalThis.fetch, { base_url: server.url });
+  for await (const { kind } of provider.generate(requestOf(), never)) if (kind === 'text') break;
+  await server.brokenOff;
 });

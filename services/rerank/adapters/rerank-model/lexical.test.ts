@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { createLogger } from '#kit/log.ts';
-import { candidatesOf, rerankModelSuite, scoresOf } from '../../rerank-model.suite.ts';
+import { candidatesOf, noCaller, rerankModelSuite, scoresOf } from '../../rerank-model.suite.ts';
+import { testDeps } from '../../testing/vendor.ts';
 import { adapter } from './lexical.ts';
 
-const createModel = async () => adapter.create({}, { log: createLogger('silent') });
+const createModel = async () => adapter.create({}, testDeps);
 rerankModelSuite('lexical', createModel);
 
 describe('a passage gains by', () => {
@@ -55,7 +55,7 @@ test('a large request leaves turns for others, and ends when nobody waits', asyn
     else setImmediate(turn);
   };
   setImmediate(turn);
-  const scored = model.rerank('退货运费', candidates, controller.signal)[Symbol.asyncIterator]().next();
+  const scored = model.rerank('退货运费', candidates, controller.signal, noCaller)[Symbol.asyncIterator]().next();
   await expect(scored).rejects.toBe(reason);
   expect(turns).toBe(3);
 });

@@ -1,0 +1,105 @@
+import type { Client } from '@connectrpc/connect';
+import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { actAs } from '#kit/context.ts';
+import type { Admission } from '../admission.ts';
+import type { HeaderReader } from '../credentials/authenticate.ts';
+import { sendJson } from '../http/error.ts';
+import { createEventStream, type EventStream } from '../http/event-stream.ts';
+import { object, text } from '../http/fields.ts';
+import { readJsonBody } from '../http/json-body.ts';
+import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
+import { isGone } from '../http/sender.ts';
+import { joinTextDeltas } from '../rpc/text-deltas.ts';
+import { streamCompletion, toCompletion } from './completion.ts';
+import { forLargeBodies, type OpenAiDeps } from './deps.ts';
+import { sendOpenAiError, toOpenAiError } from './error.ts';
+import { createModelChoice } from './models.ts';
+import { streamPlainCompletion, toPlainCompletion } from './plain-completion.ts';
+import { readPlainRequest } from './plain-request.ts';
+import { readCompletionRequest } from './request.ts';
+
+/** Services behind completions. */
+export interface CompletionClients {
+  chat: Client<typeof ChatService>;
+  llm: Client<typeof LLMGatewayService>;
+}
+
+/** A completion that was asked for: whole, or as a stream. */
+interface Asked {
+  stream: boolean;
+  whole(): Promise<unknown>;
+  send(stream: EventStream): Promise<void>;
+}
+
+const readModel = object({ model: text({ max: 256 }) }, { others: 'ignore' });
+
+/** `POST /v1/chat/completions`, as OpenAI's clients call it: "ragmesh…" answers from documents, all else is a plain model. */
+export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAiDeps): JsonRoute {
+  const { admit, limits, log, clock, newId } = deps;
+  const chooseModel = createModelChoice(llm, clock);
+  const bodyLimits = forLargeBodies(limits);
+
+  const ask = async (
+    body: unknown,
+    header: HeaderReader,
+    admission: Admission,
+    signal: AbortSignal,
+  ): Promise<Asked> => {
+    const { token, keyId = '' } = admission;
+    const createdAt = Math.floor(clock() / 1000);
+    const choice = await chooseModel(readModel(body, '').model ?? '', token);
+    if (choice.kind === 'rag') {
+      const request = readCompletionRequest(body, choice.model);
+      const events = joinTextDeltas(chat.ask(request.ask, actAs(token, { signal })));
+      return {
+        stream: request.stream,
+        whole: () => toCompletion(events, request, createdAt),
+        send: (stream) => streamCompletion(events, request, createdAt, stream),
+      };
+    }
+    const requestId = newId();
+    const request = readPlainRequest(body, header, { requestId, limitKey: keyId });
+    const events = llm.generate(request.generate, actAs(token, { signal }));
+    const label = { id: `chatcmpl-${requestId}`, createdAt };
+    return {
+      stream: request.stream,
+      whole: () => toPlainCompletion(events, request, label),
+      send: (stream) => streamPlainCompletion(events, request, label, stream),
+    };
+  };
+
+  return async (request, response) => {
+    const { signal, abort } = workFor(response);
+    let stream: EventStream | undefined;
+    try {
+      const header = headersOf(request);
+      const admission = await admit(header, signal);
+      const asked = await ask(await readJsonBody(request, bodyLimits), header, admission, signal);
+      if (asked.stream) {
+        stream = createEventStream(response, limits);
+        await asked.send(stream);
+        await stream.end();
+      } else {
+        sendJson(response, 200, await asked.whole());
+      }
+    } catch (error) {
+      abort();
+      if (isGone(response)) return;
+      logBug(log, '/v1/chat/completions', error);
+      if (stream === undefined || !stream.opened()) return sendOpenAiError(response, error);
+      await tellInside(stream, error);
+    } finally {
+      stream?.close();
+    }
+  };
+}
+
+async function tellInside(stream: EventStream, error: unknown): Promise<void> {
+  try {
+    await stream.event(undefined, JSON.stringify(toOpenAiError(error)));
+    await stream.end();
+  } catch {
+    // The client left while it was told; there is nobody else to tell.
+  }
+}

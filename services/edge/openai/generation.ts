@@ -1,0 +1,88 @@
+import { Code } from '@connectrpc/connect';
+import { type TokenUsage, UsageProvenanceSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import {
+  type GenerateDone,
+  type GenerateResponse,
+  type GenerateStarted,
+  Outcome,
+  OutcomeSchema,
+} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { enumName } from '#kit/enums.ts';
+import { cancelled, internal, rpcError } from '#kit/errors.ts';
+import { toCost } from './usage.ts';
+
+/** What is known of a generation beside its words. */
+export interface Course {
+  started: GenerateStarted | undefined;
+  usage: TokenUsage | undefined;
+  done: GenerateDone | undefined;
+}
+
+/** Keeps what an event tells of the course of its generation. Whether it was such an event. */
+export function follow(course: Course, { event }: GenerateResponse): boolean {
+  switch (event.case) {
+    case 'started':
+      course.started = event.value;
+      return true;
+    case 'usage':
+      course.usage = event.value;
+      return true;
+    case 'done':
+      course.done = event.value;
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * `finish_reason` of a generation that came to an end of its own. Throws where it did not: a part of a completion must never
+ * look like a whole one.
+ */
+export function finishReasonOf({ done, started }: Course): string {
+  switch (done?.outcome) {
+    case Outcome.COMPLETE:
+    case Outcome.NO_EVIDENCE:
+      return 'stop';
+    case Outcome.LENGTH:
+      return 'length';
+    case Outcome.FILTERED:
+      return 'content_filter';
+    case Outcome.TOOL_CALLS:
+      return 'tool_calls';
+    case Outcome.TRUNCATED:
+      throw brokeOff(Outcome.TRUNCATED, 'the provider broke off in the middle of the completion: ask again', started);
+    case Outcome.UPSTREAM_ERROR:
+      throw brokeOff(Outcome.UPSTREAM_ERROR, 'the provider failed in the middle of the completion: ask again', started);
+    case Outcome.CANCELLED:
+      throw cancelled();
+    default:
+      // No end, or one of a later contract.
+      throw internal(new Error(`the generation ended without an outcome that is known: ${done?.outcome}`));
+  }
+}
+
+/** What was sent is void, on a wire that cannot take it back. */
+export function takenBack(reason: string, { started }: Course) {
+  return brokeOff(Outcome.UPSTREAM_ERROR, `the completion so far is void (${reason}): ask again`, started);
+}
+
+function brokeOff(outcome: Outcome, message: string, started: GenerateStarted | undefined) {
+  return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, {
+    metadata: { dependency: started?.provider ?? 'model', outcome: enumName(OutcomeSchema, outcome) },
+  });
+}
+
+/** What ragmesh knows of a generation and OpenAI's shape has no place for: the member `ragmesh` of its end. */
+export function toExtension({ started, usage, done }: Course) {
+  return {
+    provider: started?.provider ?? '',
+    model: started?.model ?? '',
+    attempts: done?.attemptCount || started?.attempt || 1,
+    ...toCost(usage),
+    ...(usage === undefined
+      ? {}
+      : { usage_provenance: enumName(UsageProvenanceSchema, usage.provenance).toLowerCase() }),
+  };
+}

@@ -1,0 +1,95 @@
+import type { Client } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { LLMGatewayService, Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { actAs } from '#kit/context.ts';
+import { notFound } from '#kit/errors.ts';
+import { sendJson } from '../http/error.ts';
+import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
+import { isGone } from '../http/sender.ts';
+import type { OpenAiDeps } from './deps.ts';
+import { sendOpenAiError } from './error.ts';
+
+// Two kinds of models: those of the LLM gateway by their own names, and those that answer from documents, "ragmesh" and
+// "ragmesh/<model>". A model that only quotes evidence has nothing to say without documents, so its own name means the latter.
+
+/** The name of the default model, which answers from documents. */
+export const defaultModel = 'ragmesh';
+
+const ragPrefix = `${defaultModel}/`;
+
+/** Which kind a model's name stands for. */
+export type ModelChoice =
+  | { kind: 'rag' /** The gateway's name; empty: its default. */; model: string }
+  | { kind: 'plain' };
+
+/** Tells what a model's name stands for. */
+export type ChooseModel = (name: string, token: string) => Promise<ModelChoice>;
+
+/** How long the list of the gateway's models is believed, in milliseconds. */
+const listedForMs = 5_000;
+const listTimeoutMs = 2_000;
+
+/**
+ * Creates the choice. Names that the gateway does not know count as plain: it refuses them itself, and knows a model that was
+ * just configured before its list is asked for again.
+ */
+export function createModelChoice(llm: Client<typeof LLMGatewayService>, clock: () => number): ChooseModel {
+  let quoting: Promise<ReadonlySet<string>> | undefined;
+  let listedAt = 0;
+  // Shared by all who ask meanwhile, so no single caller's leaving ends it.
+  const list = async (token: string) => {
+    const { models } = await llm.listModels({}, actAs(token, { timeoutMs: listTimeoutMs }));
+    return new Set(models.filter(isQuoting).map(({ name }) => name));
+  };
+  return async (name, token) => {
+    if (name === '' || name === defaultModel) return { kind: 'rag', model: '' };
+    if (name.startsWith(ragPrefix)) return { kind: 'rag', model: name.slice(ragPrefix.length) };
+    if (quoting === undefined || clock() - listedAt > listedForMs) {
+      listedAt = clock();
+      const asked = list(token);
+      asked.catch(() => {
+        if (quoting === asked) quoting = undefined;
+      });
+      quoting = asked;
+    }
+    return (await quoting).has(name) ? { kind: 'rag', model: name } : { kind: 'plain' };
+  };
+}
+
+function isQuoting({ generative, targets }: Model): boolean {
+  return !generative && targets.length === 0;
+}
+
+/** `GET /v1/models` and `GET /v1/models/<id>`: "ragmesh", the gateway's models, and each of them over documents. */
+export function createModels(llm: Client<typeof LLMGatewayService>, deps: OpenAiDeps): (id?: string) => JsonRoute {
+  const { admit, log, clock } = deps;
+  const startedAt = Math.floor(clock() / 1000);
+  return (id) => async (request, response) => {
+    const { signal } = workFor(response);
+    try {
+      const { token } = await admit(headersOf(request), signal);
+      const { models } = await llm.listModels({}, actAs(token, { signal }));
+      const names = new Map([
+        [defaultModel, 'ragmesh'],
+        ...models.map(({ name, provider }) => [name, provider] as const),
+      ]);
+      for (const model of models) {
+        if (!isQuoting(model)) names.set(ragPrefix + model.name, 'ragmesh');
+      }
+      const data = [...names].map(([name, owner]) => ({
+        id: name,
+        object: 'model',
+        created: startedAt,
+        owned_by: owner,
+      }));
+      if (id === undefined) return sendJson(response, 200, { object: 'list', data });
+      const model = data.find((known) => known.id === id);
+      if (model === undefined) throw notFound('model', id, ErrorReason.MODEL_UNKNOWN);
+      sendJson(response, 200, model);
+    } catch (error) {
+      if (isGone(response)) return;
+      logBug(log, '/v1/models', error);
+      sendOpenAiError(response, error);
+    }
+  };
+}

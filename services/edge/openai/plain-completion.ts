@@ -1,0 +1,161 @@
+import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { tooLarge } from '#kit/errors.ts';
+import type { EventStream } from '../http/event-stream.ts';
+import { type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';
+import type { PlainRequest } from './plain-request.ts';
+import { toUsage } from './usage.ts';
+
+/** Longest completion that is held whole, in UTF-16 code units of text, reasoning and arguments. */
+const maxCompletionLength = 4 << 20;
+
+/** What a completion is known by. */
+export interface Label {
+  id: string;
+  /** Seconds since 1970. */
+  createdAt: number;
+}
+
+/** A generation as one completion. Throws where it is not whole. */
+export async function toPlainCompletion(
+  events: AsyncIterable<GenerateResponse>,
+  request: PlainRequest,
+  { id, createdAt }: Label,
+) {
+  const course: Course = { started: undefined, usage: undefined, done: undefined };
+  let content = '';
+  let reasoning = '';
+  let calls: ToolCall[] = [];
+  let length = 0;
+  for await (const response of events) {
+    const { event } = response;
+    if (follow(course, response)) continue;
+    if (event.case === 'textDelta') {
+      content += event.value.text;
+      length += event.value.text.length;
+    } else if (event.case === 'reasoningDelta') {
+      reasoning += event.value.text;
+      length += event.value.text.length;
+    } else if (event.case === 'toolCallDelta') {
+      addToCall(calls, event.value);
+      length += event.value.argumentsJson.length;
+    } else if (event.case === 'reset') {
+      content = '';
+      reasoning = '';
+      calls = [];
+      length = 0;
+    }
+    if (length > maxCompletionLength) throw tooLarge('the completion', maxCompletionLength);
+  }
+  const finishReason = finishReasonOf(course);
+  const toolCalls = calls.filter((call) => call !== undefined);
+  return {
+    id,
+    object: 'chat.completion',
+    created: createdAt,
+    model: request.model,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: 'assistant',
+          content: content === '' && toolCalls.length > 0 ? null : content,
+          refusal: null,
+          ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+          ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls }),
+        },
+        logprobs: null,
+        finish_reason: finishReason,
+      },
+    ],
+    usage: toUsage(course.usage),
+    ragmesh: toExtension(course),
+    ...warningsOf(request, course),
+  };
+}
+
+interface ToolCall {
+  id: string;
+  type: 'function';
+  function: { name: string; arguments: string };
+}
+
+/** Calls of one message. The gateway's contract allows no more. */
+const maxCallCount = 128;
+
+function addToCall(calls: ToolCall[], { index, id, name, argumentsJson }: ToolCallDelta): void {
+  if (index >= maxCallCount) throw tooLarge('the list of tool calls', maxCallCount);
+  calls[index] ??= { id: '', type: 'function', function: { name: '', arguments: '' } };
+  const call = calls[index];
+  call.id ||= id;
+  call.function.name ||= name;
+  call.function.arguments += argumentsJson;
+}
+
+/**
+ * Streams a generation as chunks of a completion. Nothing is sent before its first word, so that what fails until then is an
+ * HTTP status. Throws where it fails or is not whole; then neither a reason to finish nor `[DONE]` was sent.
+ */
+export async function streamPlainCompletion(
+  events: AsyncIterable<GenerateResponse>,
+  request: PlainRequest,
+  { id, createdAt }: Label,
+  stream: EventStream,
+): Promise<void> {
+  const course: Course = { started: undefined, usage: undefined, done: undefined };
+  // All chunks are alike but for the delta.
+  const label = JSON.stringify({ id, object: 'chat.completion.chunk', created: createdAt, model: request.model });
+  const head = `${label.slice(0, -1)},"choices":[{"index":0,"delta":`;
+  const noUsage = request.includeUsage ? ',"usage":null' : '';
+  const tail = `,"logprobs":null,"finish_reason":null}]${noUsage}}`;
+  let opened = false;
+  const send = (delta: string) => {
+    if (!opened) {
+      opened = true;
+      stream.event(undefined, `${head}{"role":"assistant","content":"","refusal":null}${tail}`)?.catch(() => {});
+    }
+    return stream.event(undefined, head + delta + tail);
+  };
+  for await (const response of events) {
+    const { event } = response;
+    if (follow(course, response)) continue;
+    let behind: Promise<void> | undefined;
+    switch (event.case) {
+      case 'textDelta':
+        behind = send(`{"content":${JSON.stringify(event.value.text)}}`);
+        break;
+      case 'reasoningDelta':
+        behind = send(`{"reasoning_content":${JSON.stringify(event.value.text)}}`);
+        break;
+      case 'toolCallDelta':
+        behind = send(JSON.stringify({ tool_calls: [toCallDelta(event.value)] }));
+        break;
+      case 'reset':
+        if (opened) throw takenBack(event.value.reason, course);
+        break;
+    }
+    if (behind !== undefined) await behind;
+  }
+  const finishReason = finishReasonOf(course);
+  if (!opened) await send('{"content":""}');
+  const extra = JSON.stringify({ ragmesh: toExtension(course), ...warningsOf(request, course) }).slice(1);
+  await stream.event(undefined, `${head}{},"logprobs":null,"finish_reason":"${finishReason}"}]${noUsage},${extra}`);
+  if (request.includeUsage) {
+    await stream.event(
+      undefined,
+      `${label.slice(0, -1)},"choices":[],"usage":${JSON.stringify(toUsage(course.usage))}}`,
+    );
+  }
+  await stream.event(undefined, '[DONE]');
+}
+
+function toCallDelta({ index, id, name, argumentsJson }: ToolCallDelta) {
+  const isFirst = id !== '' || name !== '';
+  return isFirst
+    ? { index, id, type: 'function', function: { name, arguments: argumentsJson } }
+    : { index, function: { arguments: argumentsJson } };
+}
+
+function warningsOf(request: PlainRequest, { started }: Course) {
+  const warnings = [...request.warnings, ...(started?.warnings ?? [])];
+  return warnings.length > 0 ? { warnings } : {};
+}

@@ -1,0 +1,37 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { baseUrlOf } from '#kit/http-json.ts';
+import type { EmbeddingModelDeps } from '../../embedding-model.ts';
+import { createRemoteModel } from '../../remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
+import { createOpenAIRequest } from './openai/request.ts';
+
+/**
+ * Volcano Engine Ark: OpenAI's shape under /api/v3, with the id of a model or of an endpoint ("ep-…") as the model. It takes no base64
+ * for every model, so numbers are asked for (volcengine-python-sdk, volcenginesdkarkruntime/resources/embeddings.py).
+ */
+export const adapter = defineAdapter({
+  settings: {
+    ...remoteSettings,
+    base_url: { type: 'string', default: 'https://ark.cn-beijing.volces.com/api/v3' },
+    api_key: { type: 'string', secret: true },
+    /** Id of a model, or of an endpoint; the endpoint's dimensions must be set. */
+    model: { type: 'string' },
+    max_batch: { ...remoteSettings.max_batch, max: 256 },
+  },
+  create(settings, deps: EmbeddingModelDeps) {
+    const { model } = settings;
+    const provider = 'ark';
+    const identity = remoteIdentity(model, settings, deps.path);
+    const request = createOpenAIRequest({
+      provider,
+      fetch: deps.fetch,
+      baseURL: baseUrlOf(settings.base_url, deps.path),
+      apiKey: settings.api_key,
+      model,
+      encoding: 'float',
+      dimensions: identity.askedDimensions,
+      timeoutMs: settings.timeout_ms,
+    });
+    return createRemoteModel({ provider, model, identity, settings, indexed: true, request }, deps);
+  },
+});

@@ -1,0 +1,53 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import { baseUrlOf } from '#kit/http-json.ts';
+import type { EmbeddingModelDeps } from '../../embedding-model.ts';
+import { createRemoteModel } from '../../remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
+import { createOpenAIRequest } from './openai/request.ts';
+
+/**
+ * OpenAI's embeddings on Azure: the v1 API where no `api_version` is set, and otherwise the API by deployment
+ * (learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle).
+ */
+export const adapter = defineAdapter({
+  settings: {
+    ...remoteSettings,
+    /** "https://<resource>.openai.azure.com". */
+    base_url: { type: 'string' },
+    /** A key of the resource; or `token`. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** A token of Entra ID, which has an end; for tests and short runs. */
+    token: { type: 'string', default: '', secret: true },
+    /** Name of the deployment. */
+    deployment: { type: 'string' },
+    /** The model behind it; its dimensions are known by it. */
+    model: { type: 'string', default: 'text-embedding-3-small' },
+    /** Empty: the v1 API. */
+    api_version: { type: 'string', default: '' },
+    max_batch: { ...remoteSettings.max_batch, default: 256 },
+    max_batch_tokens: { ...remoteSettings.max_batch_tokens, default: 200_000 },
+  },
+  create(settings, deps: EmbeddingModelDeps) {
+    const { model, deployment, api_key: apiKey, token, api_version: apiVersion } = settings;
+    const provider = 'azure-openai';
+    if ((apiKey === '') === (token === '')) {
+      throw new ConfigError(`${deps.path}.settings.api_key`, 'one of api_key and token is needed');
+    }
+    const root = baseUrlOf(settings.base_url, deps.path).replace(/\/openai(\/v1)?$/, '');
+    const identity = remoteIdentity(model, settings, deps.path);
+    const request = createOpenAIRequest({
+      provider,
+      fetch: deps.fetch,
+      baseURL: apiVersion === '' ? `${root}/openai/v1` : `${root}/openai/deployments/${encodeURIComponent(deployment)}`,
+      apiKey: token || apiKey,
+      ...(token === '' ? { keyHeader: 'api-key' } : {}),
+      ...(apiVersion === '' ? {} : { query: { 'api-version': apiVersion } }),
+      model: deployment,
+      encoding: 'base64',
+      dimensions: identity.askedDimensions,
+      timeoutMs: settings.timeout_ms,
+    });
+    return createRemoteModel({ provider, model, identity, settings, indexed: true, request }, deps);
+  },
+});

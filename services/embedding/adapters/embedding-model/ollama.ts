@@ -1,0 +1,74 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
+import type { EmbeddingModelDeps } from '../../embedding-model.ts';
+import { createRemoteModel } from '../../remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
+
+/** What Ollama answers (ollama/ollama api/types.go, EmbedResponse). */
+interface OllamaReply {
+  model?: unknown;
+  embeddings?: unknown;
+  prompt_eval_count?: unknown;
+}
+
+/**
+ * Ollama's own `/api/embed`. It cuts long texts in silence unless told not to: here it is told (`truncate: false`), and refuses them.
+ */
+export const adapter = defineAdapter({
+  settings: {
+    ...remoteSettings,
+    base_url: { type: 'string', default: 'http://127.0.0.1:11434' },
+    /** For a proxy before it; Ollama itself has none. */
+    api_key: { type: 'string', default: '', secret: true },
+    model: { type: 'string', default: 'nomic-embed-text' },
+    max_batch: { ...remoteSettings.max_batch, default: 32 },
+    max_concurrent: { ...remoteSettings.max_concurrent, default: 2 },
+    timeout_ms: { ...remoteSettings.timeout_ms, default: 60_000 },
+    /** How long the model stays in memory: "5m"; empty: what the server does by itself. */
+    keep_alive: { type: 'string', default: '' },
+    /** Context of the model, in tokens. 0: what the server does by itself. */
+    num_ctx: { type: 'number', default: 0, min: 0, max: 1_000_000 },
+  },
+  create(settings, deps: EmbeddingModelDeps) {
+    const { model, keep_alive: keepAlive, num_ctx: numCtx } = settings;
+    const provider = 'ollama';
+    const url = `${baseUrlOf(settings.base_url, deps.path)}/api/embed`;
+    const identity = remoteIdentity(model, settings, deps.path);
+    return createRemoteModel(
+      {
+        provider,
+        model,
+        identity,
+        settings,
+        indexed: false,
+        async request(texts, _purpose, signal) {
+          const body = {
+            model,
+            input: texts,
+            truncate: false,
+            ...(identity.askedDimensions && { dimensions: identity.askedDimensions }),
+            ...(keepAlive !== '' && { keep_alive: keepAlive }),
+            ...(numCtx > 0 && { options: { num_ctx: numCtx } }),
+          };
+          const headers = bearer(settings.api_key);
+          const request = {
+            dependency: provider,
+            fetch: deps.fetch,
+            url,
+            headers,
+            body,
+            timeoutMs: settings.timeout_ms,
+          };
+          const reply = (await postJson(request, signal)) as OllamaReply;
+          const rows = Array.isArray(reply.embeddings) ? reply.embeddings : [];
+          return {
+            vectors: rows.map((embedding: unknown) => ({ embedding })),
+            model: reply.model,
+            promptTokens: reply.prompt_eval_count,
+          };
+        },
+      },
+      deps,
+    );
+  },
+});

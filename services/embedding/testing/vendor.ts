@@ -1,0 +1,56 @@
+import { createLogger } from '#kit/log.ts';
+import type { EmbeddingModel, EmbeddingModelDeps } from '../embedding-model.ts';
+import { hashText } from '../hash-text.ts';
+
+// Helpers for tests of adapters: a vendor's server on loopback gives the vectors of feature hashing.
+
+/** A vector of a text that has some meaning, of any length above zero. */
+export function vectorOf(text: string, dimensions: number): number[] {
+  const vector = new Float32Array(dimensions);
+  hashText(text, vector);
+  // A real model gives no zeros.
+  if (!vector.some((value) => value !== 0)) vector[0] = 1;
+  // Providers differ in whether they scale vectors: these are not scaled.
+  return [...vector].map((value) => value * 3);
+}
+
+/** A vector as base64 of little-endian float32. */
+export function base64Of(vector: readonly number[]): string {
+  return Buffer.from(new Float32Array(vector).buffer).toString('base64');
+}
+
+/** What an adapter is given, in tests. */
+export const testDeps: EmbeddingModelDeps = {
+  log: createLogger('silent'),
+  path: 'embedding.models[0]',
+  fetch: globalThis.fetch,
+  clock: Date.now,
+};
+
+/** Settings of an adapter by their defaults and `given`. */
+export function settingsOf<S>(spec: object, given: Record<string, unknown>): S {
+  const defaults = Object.entries(spec).map(([name, { default: value }]: [string, { default?: unknown }]) => [
+    name,
+    value,
+  ]);
+  return { ...Object.fromEntries(defaults), ...given } as S;
+}
+
+/** An adapter's `create`, with defaults for the settings that are not given. */
+export function createWith<S>(
+  adapter: {
+    settings: object;
+    create(settings: S, deps: EmbeddingModelDeps): EmbeddingModel | Promise<EmbeddingModel>;
+  },
+  given: Record<string, unknown>,
+  deps: EmbeddingModelDeps = testDeps,
+): Promise<EmbeddingModel> {
+  return Promise.resolve(adapter.create(settingsOf<S>(adapter.settings, given), deps));
+}
+
+/** What a promise was rejected with. */
+export const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { createFromAdapter } from '#kit/adapters.ts';
+import { createLogger } from '#kit/log.ts';
+import { createMetrics } from '#kit/metrics.ts';
+import { demandOf, limitStoreSuite, noon } from '../../limit-store.suite.ts';
+import type { LimitStore, LimitStoreDeps } from '../../limit-store.ts';
+
+const create = (clock: () => number, settings: Record<string, number> = {}) =>
+  createFromAdapter<LimitStore, LimitStoreDeps>(
+    new URL('./', import.meta.url),
+    'memory',
+    settings,
+    { clock, random: Math.random, log: createLogger('silent'), metrics: createMetrics() },
+    'llm.limits.store',
+  );
+
+limitStoreSuite('memory', (clock) => create(clock));
+
+test('keeps no more scopes than it may: the one that was not used for longest goes, never one with requests under way', async () => {
+  const store = await create(() => noon, { max_scopes: 2 });
+  const limits = { requestsPerMinute: 1 };
+  const ask = (tenant: string, id: string) => store.reserve(demandOf(id, limits, { tenant }));
+  await ask('a', 'a1');
+  await ask('b', 'b1');
+  await store.settle('b1', { tokens: 0, costMicros: 0 });
+  await ask('c', 'c1');
+  expect(await ask('a', 'a2')).toMatchObject({ admitted: false });
+  expect(await ask('b', 'b2')).toMatchObject({ admitted: true });
+  expect(await ask('a', 'a3')).toMatchObject({ admitted: false });
+});

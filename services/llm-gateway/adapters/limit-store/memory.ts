@@ -1,0 +1,12 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import type { LimitStore, LimitStoreDeps } from '../../limit-store.ts';
+import { createMemoryStore } from '../../limits/memory-store.ts';
+
+/** Counters in the memory of this process: each replica counts for itself, and a restart begins anew. */
+export const adapter = defineAdapter({
+  settings: {
+    /** Tenants and keys that are counted at a time. */
+    max_scopes: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+  },
+  create: ({ max_scopes }, deps: LimitStoreDeps): LimitStore => createMemoryStore(deps, max_scopes),
+});

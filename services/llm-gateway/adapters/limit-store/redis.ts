@@ -1,0 +1,121 @@
+import { Redis } from 'ioredis';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { Demand, LimitStore, LimitStoreDeps } from '../../limit-store.ts';
+import { createMemoryStore } from '../../limits/memory-store.ts';
+import { limitOrder, reserveScript, settleScript } from '../../limits/redis-scripts.ts';
+import { createSharedStore, type RemoteCounters } from '../../limits/shared-store.ts';
+import { createCalendar, slotMs } from '../../limits/windows.ts';
+
+/** Reservations that are renewed by one command. */
+const renewBatch = 500;
+/** Time for the first connection, in milliseconds; the gateway starts without one. */
+const connectMs = 2000;
+
+interface Scripts {
+  reserveLimits(keyCount: number, ...parts: (string | number)[]): Promise<number[]>;
+  settleLimits(keyCount: number, ...parts: (string | number)[]): Promise<number>;
+}
+
+/** Counters in Redis, or what speaks its protocol and runs Lua: all replicas count together. Replicas' clocks must agree to a second or so. */
+export const adapter = defineAdapter({
+  settings: {
+    /** "redis://user:password@host:6379/0", or "rediss://" for TLS. */
+    url: { type: 'string', secret: true },
+    /** First part of every key. */
+    key_prefix: { type: 'string', default: 'ragmesh:limits:' },
+    /** Longest wait for Redis, in milliseconds. */
+    timeout_ms: { type: 'number', default: 100, min: 1, max: 10_000 },
+    /** Time until Redis is asked again after a failure, in milliseconds. */
+    retry_ms: { type: 'number', default: 1000, min: 10, max: 60_000 },
+    /** Time after which the reservations of a process that died come back, in milliseconds. */
+    lease_ms: { type: 'number', default: 60_000, min: 300, max: 3_600_000 },
+    /** Whether requests go on by the counters of their process while Redis is away; otherwise they are refused. */
+    fail_open: { type: 'boolean', default: true },
+    /** Tenants and keys that this process counts at a time for when Redis is away. */
+    max_scopes: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+  },
+  async create(settings, deps: LimitStoreDeps): Promise<LimitStore> {
+    const redis = new Redis(settings.url, {
+      lazyConnect: true,
+      // A command that cannot be sent now fails now, and none is ever sent twice.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      enableAutoPipelining: true,
+      connectTimeout: connectMs,
+      // A connection that hangs is replaced.
+      socketTimeout: Math.max(1000, settings.timeout_ms * 5),
+      retryStrategy: (attempt) => Math.min(2000, 50 * 2 ** Math.min(attempt, 10)),
+    });
+    // Failures are told by the calls that meet them.
+    redis.on('error', (error) => deps.log.debug({ err: error }, 'redis connection'));
+    redis.defineCommand('reserveLimits', { lua: reserveScript });
+    redis.defineCommand('settleLimits', { lua: settleScript });
+    await redis.connect().catch((error: unknown) => {
+      deps.log.error({ err: error }, 'redis cannot be reached for limits: starting without');
+    });
+    const remote = createRemoteCounters(redis, settings.key_prefix, deps.clock);
+    const { timeout_ms: timeoutMs, retry_ms: retryMs, lease_ms: leaseMs, fail_open: isFailOpen } = settings;
+    const local = createMemoryStore(deps, settings.max_scopes);
+    return createSharedStore(remote, local, { timeoutMs, retryMs, leaseMs, isFailOpen }, deps);
+  },
+});
+
+function createRemoteCounters(redis: Redis, prefix: string, clock: () => number): RemoteCounters {
+  const scripts = redis as unknown as Scripts;
+  const periodsAt = createCalendar();
+  const keyOf = (tenant: string, scope: string, part: string) =>
+    `${prefix}{${encodeURIComponent(tenant)}}:${scope}:${part}`;
+  const keysOf = ({ tenant, scopes }: Demand) =>
+    scopes.flatMap(({ name }) => ['minute', 'money', 'leases', 'holds'].map((part) => keyOf(tenant, name, part)));
+  return {
+    async reserve(demand, at, leaseMs, isForced) {
+      const { id, scopes, tokens, costMicros } = demand;
+      const { day, month, dayEndsAt, monthEndsAt } = periodsAt(at);
+      const keys = keysOf(demand);
+      const [admitted, scopeIndex = 0, kind = 0, retryMs = 0] = await scripts.reserveLimits(
+        keys.length,
+        ...keys,
+        ...[id, at, Math.floor(at / slotMs), clock() + leaseMs, tokens, costMicros],
+        ...[day, month, dayEndsAt, monthEndsAt, isForced ? 1 : 0],
+        ...scopes.flatMap(({ limits }) => limitOrder.map((name) => limits[name])),
+      );
+      if (admitted === 1) return { admitted: true };
+      return {
+        admitted: false,
+        scopeIndex,
+        kind: limitOrder[kind] ?? 'maxConcurrent',
+        retryAfterMs: retryMs < 0 ? undefined : retryMs,
+      };
+    },
+    async settle(demand, used) {
+      const keys = keysOf(demand);
+      const { tokens = 0, costMicros = 0 } = used ?? {};
+      const slot = Math.floor(clock() / slotMs);
+      await scripts.settleLimits(keys.length, ...keys, demand.id, slot, used === undefined ? 0 : 1, tokens, costMicros);
+    },
+    async renew(demands, leaseMs) {
+      const idsByKey = new Map<string, string[]>();
+      for (const { id, tenant, scopes } of demands) {
+        for (const { name } of scopes) {
+          const key = keyOf(tenant, name, 'leases');
+          const ids = idsByKey.get(key) ?? [];
+          ids.push(id);
+          idsByKey.set(key, ids);
+        }
+      }
+      const until = clock() + leaseMs;
+      const commands: Promise<unknown>[] = [];
+      for (const [key, ids] of idsByKey) {
+        for (let start = 0; start < ids.length; start += renewBatch) {
+          const members = ids.slice(start, start + renewBatch).flatMap((id) => [until, id]);
+          commands.push(redis.zadd(key, 'XX', ...members));
+        }
+      }
+      await Promise.all(commands);
+    },
+    async close() {
+      redis.disconnect();
+    },
+  };
+}

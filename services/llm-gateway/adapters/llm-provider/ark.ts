@@ -1,0 +1,61 @@
+import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import type { ChatField } from '../../wires/chat-completions-dialect.ts';
+import { reasoningEffort } from '../../wires/chat-completions-request.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+
+/** Volcano Engine Ark, and BytePlus by `base_url` (volcengine.com/docs/82379/1494384). */
+export const adapter = defineAdapter({
+  settings: {
+    api_key: { type: 'string', secret: true },
+    /** Id of a model or of an endpoint ("ep-…"). */
+    model: { type: 'string' },
+    /** BytePlus: https://ark.ap-southeast.bytepluses.com/api/v3; a coding plan: …/api/coding/v3. */
+    base_url: { type: 'string', default: 'https://ark.cn-beijing.volces.com/api/v3' },
+  },
+  create({ api_key: apiKey, model, base_url: baseUrl }, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
+    return createChatCompletions({
+      name: 'ark',
+      model,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'ark',
+        lacksByModel: true,
+        lacks: lacksOf,
+        // Its max_tokens leaves thinking out, which older models do not do.
+        limitField: /seed/.test(model) ? 'max_completion_tokens' : 'max_tokens',
+        reasoning: toThinking,
+        // Cumulative counts with every chunk: a stream that breaks has been counted so far.
+        streamOptions: { chunk_include_usage: true },
+        prefill: { body: { thinking: { type: 'disabled' } } },
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: 0,
+        maxOutputTokens: 0,
+        tools: true,
+        images: /vision|seed-1[.-][568]/.test(model),
+        jsonSchema: true,
+        prefill: /^(?:doubao|deepseek)/.test(model),
+      },
+    });
+  },
+});
+
+/** By the notes of each field (volcengine.com/docs/82379/1494384): models that think take no `stop`, the newest no sampling. */
+function lacksOf(_: ProviderRequest, model: string): readonly ChatField[] {
+  const lacks: ChatField[] = ['seed'];
+  if (/seed|thinking/.test(model)) lacks.push('stop');
+  if (/seed-(?:1-8|2-0)/.test(model)) lacks.push('frequency_penalty', 'presence_penalty');
+  if (/seed-2-0/.test(model)) lacks.push('temperature', 'top_p');
+  return lacks;
+}
+
+function toThinking(effort: ReasoningEffort): object {
+  if (effort === ReasoningEffort.NONE) return { thinking: { type: 'disabled' } };
+  return { thinking: { type: 'enabled' }, ...reasoningEffort(effort) };
+}

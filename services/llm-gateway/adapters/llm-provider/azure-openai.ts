@@ -1,0 +1,64 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { openAiLacks, openAiLengths, openAiSystemRole } from './openai.ts';
+
+/**
+ * Azure OpenAI, by its v1 API or, with `api_version`, by the older one of deployments
+ * (learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle).
+ */
+export const adapter = defineAdapter({
+  settings: {
+    /** "https://RESOURCE.openai.azure.com". */
+    endpoint: { type: 'string' },
+    /** The resource's key; or `access_token`. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** A token of Microsoft Entra ID. It runs out after an hour or so: for a sidecar that renews the configuration. */
+    access_token: { type: 'string', default: '', secret: true },
+    deployment: { type: 'string' },
+    /** "2024-10-21"; empty: the v1 API, which has no versions. */
+    api_version: { type: 'string', default: '' },
+    /** The model behind the deployment, where its name does not say ("gpt-5.4-mini"). */
+    model: { type: 'string', default: '' },
+  },
+  create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const { endpoint, api_key: apiKey, access_token: token, deployment, api_version: version } = settings;
+    if ((apiKey === '') === (token === '')) {
+      throw new ConfigError(`${path}.settings.api_key`, 'one of api_key and access_token is needed');
+    }
+    const resource = endpoint.replace(/\/+$/, '').replace(/\/openai(?:\/v1)?$/, '');
+    const isV1 = version === '';
+    const client = createOpenAiClient({
+      baseUrl: isV1 ? `${resource}/openai/v1` : `${resource}/openai/deployments/${encodeURIComponent(deployment)}`,
+      headers: apiKey === '' ? bearer(token) : { 'api-key': apiKey },
+      ...(isV1 ? {} : { query: { 'api-version': version } }),
+      fetch,
+      path: `${path}.settings.endpoint`,
+    });
+    const model = settings.model || deployment;
+    return createChatCompletions({
+      name: 'azure-openai',
+      model: deployment,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'azure-openai',
+        lacksByModel: true,
+        limitField: 'max_completion_tokens',
+        systemRole: () => openAiSystemRole(model),
+        lacks: (request) => openAiLacks(request, model),
+        tenant: (tag) => (isV1 ? { user: tag, prompt_cache_key: tag } : { user: tag }),
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        ...openAiLengths(model),
+        tools: true,
+        images: true,
+        jsonSchema: true,
+        prefill: false,
+      },
+    });
+  },
+});

@@ -1,0 +1,73 @@
+import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+
+/** Addresses by region; a key belongs to one of them. */
+const baseUrls: Record<string, string> = {
+  cn: 'https://dashscope.aliyuncs.com/compatible-mode/v1',
+  intl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+  us: 'https://dashscope-us.aliyuncs.com/compatible-mode/v1',
+  hk: 'https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1',
+};
+
+/** Alibaba Model Studio by its compatible mode (alibabacloud.com/help/en/model-studio/qwen-api-reference). */
+export const adapter = defineAdapter({
+  settings: {
+    api_key: { type: 'string', secret: true },
+    /** "qwen-plus". One that only streams will do: every request streams. */
+    model: { type: 'string' },
+    /** "cn", "intl" (Singapore), "us" or "hk": where the key is from. */
+    region: { type: 'string', default: 'cn' },
+    /** The address of a workspace, in the place of the region's. */
+    base_url: { type: 'string', default: '' },
+  },
+  create({ api_key: apiKey, model, region, base_url }, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const baseUrl = base_url || baseUrls[region];
+    if (baseUrl === undefined) {
+      throw new ConfigError(`${path}.settings.region`, `is "${region}"`, Object.keys(baseUrls));
+    }
+    const client = createOpenAiClient({
+      baseUrl,
+      headers: bearer(apiKey),
+      fetch,
+      path: `${path}.settings.base_url`,
+    });
+    return createChatCompletions({
+      name: 'dashscope',
+      model,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'dashscope',
+        lacks: () => ['frequency_penalty'],
+        reasoning: toThinking,
+        // alibabacloud.com/help/en/model-studio/partial-mode
+        prefill: { message: { partial: true }, body: { enable_thinking: false } },
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: 0,
+        maxOutputTokens: 0,
+        tools: true,
+        images: /(?:^|-)vl(?:-|$)|omni/.test(model),
+        jsonSchema: true,
+        prefill: /^qwen/.test(model),
+      },
+    });
+  },
+});
+
+/** How many tokens of thinking a little and some are; long thinking has the model's own bound. */
+const thinkingBudgets: Partial<Record<ReasoningEffort, number>> = {
+  [ReasoningEffort.LOW]: 1024,
+  [ReasoningEffort.MEDIUM]: 8192,
+};
+
+function toThinking(effort: ReasoningEffort): object {
+  if (effort === ReasoningEffort.NONE) return { enable_thinking: false };
+  const budget = thinkingBudgets[effort];
+  return { enable_thinking: true, ...(budget === undefined ? {} : { thinking_budget: budget }) };
+}

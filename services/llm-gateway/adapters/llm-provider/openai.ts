@@ -1,0 +1,92 @@
+import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import type { ChatField } from '../../wires/chat-completions-dialect.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+
+/** OpenAI by chat completions (platform.openai.com/docs/api-reference/chat). */
+export const adapter = defineAdapter({
+  settings: {
+    api_key: { type: 'string', secret: true },
+    model: { type: 'string' },
+    base_url: { type: 'string', default: 'https://api.openai.com/v1' },
+    /** Who pays, where a key belongs to several. */
+    organization: { type: 'string', default: '' },
+    project: { type: 'string', default: '' },
+    /** "auto", "default", "flex" or "priority"; empty: the project's own. */
+    service_tier: { type: 'string', default: '' },
+  },
+  create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const { api_key, model, base_url, organization, project, service_tier: tier } = settings;
+    const client = createOpenAiClient({
+      baseUrl: base_url,
+      headers: {
+        ...bearer(api_key),
+        ...(organization === '' ? {} : { 'openai-organization': organization }),
+        ...(project === '' ? {} : { 'openai-project': project }),
+      },
+      fetch,
+      path: `${path}.settings.base_url`,
+    });
+    return createChatCompletions({
+      name: 'openai',
+      model,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'openai',
+        lacksByModel: true,
+        limitField: 'max_completion_tokens',
+        systemRole: openAiSystemRole,
+        lacks: openAiLacks,
+        extra: tier === '' ? {} : { service_tier: tier },
+        tenant: (tag) => ({ prompt_cache_key: tag, safety_identifier: tag }),
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        ...openAiLengths(model),
+        tools: true,
+        images: true,
+        jsonSchema: true,
+        prefill: false,
+      },
+    });
+  },
+});
+
+/** Models that think take the operator's instructions from the developer; older ones from the system. */
+export function openAiSystemRole(model: string): 'system' | 'developer' {
+  return thinks(model) ? 'developer' : 'system';
+}
+
+/**
+ * A model that thinks takes no sampling parameters (platform.openai.com/docs/guides/reasoning); those since gpt-5.1 take them where
+ * they do not think, which is also their default.
+ */
+export function openAiLacks({ reasoningEffort }: ProviderRequest, model: string): readonly ChatField[] {
+  if (!thinks(model)) return ['reasoning_effort'];
+  const isOff = reasoningEffort === ReasoningEffort.NONE || reasoningEffort === ReasoningEffort.UNSPECIFIED;
+  if (isOff && /^gpt-5\.\d/.test(model)) return [];
+  const sampling = ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty'] as const;
+  return /^o\d/.test(model) ? [...sampling, 'parallel_tool_calls'] : sampling;
+}
+
+function thinks(model: string): boolean {
+  return /^(?:o\d|gpt-[5-9])/.test(model) && !/-chat/.test(model);
+}
+
+/** Tokens by the vendor's page of each model (platform.openai.com/docs/models). */
+const lengths: readonly (readonly [RegExp, contextTokens: number, maxOutputTokens: number])[] = [
+  [/^gpt-5(?:-mini|-nano)?(?:-20|$)/, 400_000, 128_000],
+  [/^gpt-5\.(?:1|2|4-mini)(?:-20|$)/, 400_000, 128_000],
+  [/^gpt-4\.1/, 1_047_576, 32_768],
+  [/^gpt-4o/, 128_000, 16_384],
+  [/^o(?:3|4-mini)/, 200_000, 100_000],
+];
+
+/** How long prompts and completions of OpenAI's models may be; 0 for one that is not known. */
+export function openAiLengths(model: string): { contextTokens: number; maxOutputTokens: number } {
+  const [, contextTokens = 0, maxOutputTokens = 0] = lengths.find(([pattern]) => pattern.test(model)) ?? [];
+  return { contextTokens, maxOutputTokens };
+}

@@ -1,0 +1,48 @@
+import type { ResponseFormat } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import { toSchema } from '../../wires/chat-completions-request.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+
+/** Hugging Face's Text Generation Inference by its Messages API (router/src/lib.rs, router/src/server.rs). */
+export const adapter = defineAdapter({
+  settings: {
+    /** "http://tgi:8080/v1". */
+    base_url: { type: 'string' },
+    /** That of `--api-key`, or a token of Hugging Face; empty: none is sent. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** A server has one model, whatever it is called. */
+    model: { type: 'string', default: 'tgi' },
+  },
+  create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
+    return createChatCompletions({
+      name: 'tgi',
+      model,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'tgi',
+        lacks: () => ['parallel_tool_calls', 'reasoning_effort'],
+        notes: ({ tools }) => (tools.length === 0 ? [] : ['tools: tgi may leave them out and answer without']),
+        responseFormat: toGrammar,
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: 0,
+        maxOutputTokens: 0,
+        tools: true,
+        images: false,
+        jsonSchema: true,
+        prefill: false,
+      },
+    });
+  },
+});
+
+/** Its grammar of type "json" takes a schema, and needs one. */
+function toGrammar(form: ResponseFormat['form']): object | undefined {
+  if (form.case === undefined) return undefined;
+  return { type: 'json', value: form.case === 'jsonSchema' ? toSchema(form.value) : { type: 'object' } };
+}

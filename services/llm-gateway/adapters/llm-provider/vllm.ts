@@ -1,0 +1,57 @@
+import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import { reasoningEffort } from '../../wires/chat-completions-request.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+
+/** vLLM's server (docs.vllm.ai/en/latest/serving/openai_compatible_server.html; vllm/entrypoints/openai/protocol.py). */
+export const adapter = defineAdapter({
+  settings: {
+    /** "http://vllm:8000/v1". */
+    base_url: { type: 'string' },
+    /** That of `vllm serve --api-key`; empty: none is sent. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** Empty: the first model that the server lists. */
+    model: { type: 'string', default: '' },
+    /** Lower comes first; 0 is not sent, for a server without `--scheduling-policy priority` refuses any. */
+    priority: { type: 'number', default: 0, min: -1_000_000, max: 1_000_000 },
+    /** Whether the server runs with `--enable-auto-tool-choice` and a tool parser. */
+    tools: { type: 'boolean', default: true },
+  },
+  create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const { base_url: baseUrl, api_key: apiKey, model, priority, tools } = settings;
+    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
+    return createChatCompletions({
+      name: 'vllm',
+      model,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'vllm',
+        reasoning: toThinking,
+        // Cumulative counts with every chunk: a stream that breaks has been counted so far.
+        streamOptions: { continuous_usage_stats: true },
+        extra: priority === 0 ? {} : { priority },
+        // Prompts of one tenant cannot be told from the time that another's take.
+        tenant: (tag) => ({ cache_salt: tag }),
+        prefill: { body: { continue_final_message: true, add_generation_prompt: false } },
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: 0,
+        maxOutputTokens: 0,
+        tools,
+        images: /(?:^|[-_/])vl(?:[-_]|$)|vision|llava|pixtral|omni/i.test(model),
+        jsonSchema: true,
+        prefill: true,
+      },
+    });
+  },
+});
+
+/** Templates of models that think know one of two words for not thinking: Qwen's and DeepSeek's. */
+function toThinking(effort: ReasoningEffort): object {
+  if (effort !== ReasoningEffort.NONE) return reasoningEffort(effort);
+  return { chat_template_kwargs: { enable_thinking: false, thinking: false } };
+}

@@ -1,0 +1,42 @@
+import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { defineAdapter } from '#kit/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
+import { createChatCompletions } from '../../wires/chat-completions.ts';
+import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+
+/** Xinference's server (xinference/api/restful_api.py; inference.readthedocs.io). */
+export const adapter = defineAdapter({
+  settings: {
+    /** "http://xinference:9997/v1". */
+    base_url: { type: 'string' },
+    /** Needed where the server runs with `--auth-config`; empty: none is sent. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** The model's uid; empty: the first one that the server lists. */
+    model: { type: 'string', default: '' },
+  },
+  create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
+    return createChatCompletions({
+      name: 'xinference',
+      model,
+      endpoint: chatEndpoint(client),
+      dialect: {
+        vendor: 'xinference',
+        lacks: () => ['parallel_tool_calls'],
+        // It only knows whether to think; how long is up to the model.
+        reasoning: (effort) => ({ chat_template_kwargs: { enable_thinking: effort !== ReasoningEffort.NONE } }),
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: 0,
+        maxOutputTokens: 0,
+        tools: true,
+        images: /(?:^|[-_/])vl(?:[-_]|$)|vision|llava|omni/i.test(model),
+        // Depends on the engine behind it: the configuration knows.
+        jsonSchema: false,
+        prefill: false,
+      },
+    });
+  },
+});

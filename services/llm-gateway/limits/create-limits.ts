@@ -1,0 +1,132 @@
+import { Counter, Gauge } from 'prom-client';
+import type { LlmLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { createFromAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import type { Demand, LimitStore, LimitStoreDeps, Refusal, Verdict } from '../limit-store.ts';
+import type { AdmissionRequest, Limits, Reservation } from '../limits.ts';
+import { ending, limitName, refusedError, scopeKind, unpriced } from './refusal.ts';
+import { readRules, toAmount } from './rules.ts';
+import { createWaitingRoom } from './waiting-room.ts';
+
+/** What limits are given. */
+export type LimitsDeps = LimitStoreDeps;
+
+/**
+ * Creates the limits of the configuration, with the store that it names. A request under no limit passes without a look at the store.
+ * `path` is where the configuration names them. Throws ConfigError for a store that there is not, or bad settings of it.
+ */
+export async function createLimits(
+  config: LlmLimitsConfig | undefined,
+  deps: LimitsDeps,
+  path = 'llm.limits',
+): Promise<Limits> {
+  let rules = readRules(config);
+  const storeKey = JSON.stringify(rules.store);
+  const store = await createFromAdapter<LimitStore, LimitStoreDeps>(
+    new URL('../adapters/limit-store/', import.meta.url),
+    rules.store.adapter,
+    rules.store.settings,
+    deps,
+    `${path}.store`,
+  );
+  const ids = createReservationIds(deps.random);
+  let admitted = 0;
+  let isClosed = false;
+
+  const toDemand = (id: string, request: AdmissionRequest): Demand => {
+    const { tenant, key, model, costMicros } = request;
+    const scopes = rules.scopesOf(tenant, key);
+    const budget = scopes.find(({ limits }) => limits.costMicrosPerDay > 0 || limits.costMicrosPerMonth > 0);
+    if (budget !== undefined && costMicros === undefined) throw unpriced(model, budget);
+    return { id, tenant, scopes, tokens: toAmount(request.tokens), costMicros: toAmount(costMicros ?? 0n) };
+  };
+  const reserve = async (demand: Demand): Promise<Verdict> =>
+    demand.scopes.length === 0 ? { admitted: true } : store.reserve(demand);
+  const room = createWaitingRoom({
+    reserve,
+    undo: (id) => store.settle(id, undefined),
+    isShared: store.isShared,
+    random: deps.random,
+    bounds: () => rules,
+  });
+  const refused = (refusal: Refusal, demand: Demand) => {
+    const scope = demand.scopes[refusal.scopeIndex];
+    if (scope !== undefined) metrics.refused.inc({ limit: limitName(refusal.kind), scope: scopeKind(scope) });
+    return refusedError(refusal, demand);
+  };
+  const metrics = createLimitMetrics(deps, () => ({ admitted, waiting: room.size }));
+
+  const toReservation = ({ id, tenant, scopes }: Demand): Reservation => {
+    admitted += 1;
+    let isOpen = true;
+    return {
+      settle(used) {
+        if (!isOpen) return;
+        isOpen = false;
+        admitted -= 1;
+        if (scopes.length === 0) return;
+        const amounts = { tokens: toAmount(used.tokens), costMicros: toAmount(used.costMicros) };
+        void store.settle(id, amounts).then(() => room.slotFreed(tenant));
+      },
+    };
+  };
+
+  return {
+    async admit(request, signal) {
+      signal.throwIfAborted();
+      if (isClosed) throw ending();
+      const id = ids(request.requestId);
+      const demand = toDemand(id, request);
+      if (demand.scopes.length === 0) return toReservation(demand);
+      const outcome = await room.enter(() => toDemand(id, request), demand, signal);
+      if (outcome.kind === 'refused') throw refused(outcome.refusal, outcome.demand);
+      return toReservation(outcome.demand);
+    },
+    reconfigure(next) {
+      const given = readRules(next);
+      if (JSON.stringify(given.store) !== storeKey) {
+        throw new ConfigError(`${path}.store`, 'cannot change while the gateway runs: restart it');
+      }
+      rules = given;
+      room.limitsChanged();
+    },
+    get load() {
+      return { admitted, waiting: room.size };
+    },
+    async close() {
+      isClosed = true;
+      room.close(ending());
+      await store.close();
+    },
+  };
+}
+
+/** Ids that no process uses twice, that still tell the request. */
+function createReservationIds(random: () => number): (requestId: string) => string {
+  const process = Math.floor(random() * 2 ** 48).toString(36);
+  let count = 0;
+  return (requestId) => `${requestId}.${process}.${(++count).toString(36)}`;
+}
+
+function createLimitMetrics({ metrics }: LimitsDeps, load: () => Limits['load']) {
+  const registers = [metrics.registry];
+  new Gauge({
+    name: 'ragmesh_llm_requests',
+    help: 'Requests to models, by whether they are admitted or wait for their turn',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { admitted, waiting } = load();
+      this.set({ state: 'admitted' }, admitted);
+      this.set({ state: 'waiting' }, waiting);
+    },
+  });
+  return {
+    refused: new Counter({
+      name: 'ragmesh_llm_limit_refused_total',
+      help: 'Requests refused by a limit of a tenant or key',
+      labelNames: ['limit', 'scope'],
+      registers,
+    }),
+  };
+}

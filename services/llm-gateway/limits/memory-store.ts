@@ -1,0 +1,207 @@
+import type {
+  Demand,
+  LimitKind,
+  LimitStore,
+  LimitStoreDeps,
+  Refusal,
+  Scope,
+  ScopeLimits,
+  Used,
+} from '../limit-store.ts';
+import { createMinute, type Minute } from './minute.ts';
+import { createCalendar, type Periods, slotMs, soonMs } from './windows.ts';
+
+/** Counters of a scope. */
+interface Counters {
+  requests: Minute;
+  tokens: Minute;
+  day: Spent;
+  month: Spent;
+  /** Money that is reserved and not settled. */
+  heldMicros: number;
+  running: number;
+}
+
+/** Money of a period, what is reserved included. */
+interface Spent {
+  period: string;
+  micros: number;
+}
+
+/** What is reserved in a scope; what had no limit was not counted, and is not when it is settled. */
+interface Hold {
+  counted: Counters;
+  limits: ScopeLimits;
+  slot: number;
+  tokens: number;
+  costMicros: number;
+  day: string;
+  month: string;
+}
+
+/** Counters in the memory of this process. */
+export interface MemoryStore extends LimitStore {
+  /** Reserves without asking whether it fits: another store has admitted the request. */
+  mirror(demand: Demand): void;
+}
+
+/**
+ * Creates counters in memory. At most `maxScopes` are kept: where there are more, the one that was not used for longest and has
+ * nothing under way is forgotten, with the money that it had spent.
+ */
+export function createMemoryStore(
+  { clock, log }: Pick<LimitStoreDeps, 'clock' | 'log'>,
+  maxScopes: number,
+): MemoryStore {
+  const byName = new Map<string, Counters>();
+  const holds = new Map<string, Hold[]>();
+  const periodsAt = createCalendar();
+  let hasForgotten = false;
+
+  const forgetOne = () => {
+    for (const [name, { running }] of byName) {
+      if (running > 0) continue;
+      byName.delete(name);
+      if (!hasForgotten)
+        log.warn({ max_scopes: maxScopes }, 'counters of limits are forgotten: there are too many scopes');
+      hasForgotten = true;
+      return;
+    }
+  };
+  const countersOf = (tenant: string, { name }: Scope): Counters => {
+    const key = `${tenant.length}:${tenant}${name}`;
+    const found = byName.get(key) ?? {
+      requests: createMinute(),
+      tokens: createMinute(),
+      day: { period: '', micros: 0 },
+      month: { period: '', micros: 0 },
+      heldMicros: 0,
+      running: 0,
+    };
+    // The last one in a Map is the one that was used last.
+    if (!byName.delete(key) && byName.size >= maxScopes) forgetOne();
+    byName.set(key, found);
+    return found;
+  };
+  const take = ({ id, scopes, tokens, costMicros }: Demand, counters: Counters[], slot: number, periods: Periods) => {
+    const { day, month } = periods;
+    const taken = counters.map((counted, index) => {
+      const { limits } = scopes[index] as Scope;
+      if (limits.requestsPerMinute > 0) counted.requests.add(slot, 1);
+      if (limits.tokensPerMinute > 0) counted.tokens.add(slot, tokens);
+      if (limits.costMicrosPerDay > 0) spend(counted.day, day, costMicros);
+      if (limits.costMicrosPerMonth > 0) spend(counted.month, month, costMicros);
+      counted.heldMicros += costMicros;
+      counted.running += 1;
+      return { counted, limits, slot, tokens, costMicros, day, month };
+    });
+    holds.set(id, taken);
+  };
+
+  return {
+    isShared: false,
+    async reserve(demand) {
+      if (holds.has(demand.id)) return { admitted: true };
+      const nowMs = clock();
+      const slot = Math.floor(nowMs / slotMs);
+      const periods = periodsAt(nowMs);
+      const counters = demand.scopes.map((scope) => countersOf(demand.tenant, scope));
+      let refusal: Refusal | undefined;
+      for (const [scopeIndex, counted] of counters.entries()) {
+        const { limits } = demand.scopes[scopeIndex] as Scope;
+        for (const { kind, retryAfterMs } of refusals(counted, limits, demand, { nowMs, slot, periods })) {
+          refusal = worse(refusal, { admitted: false, scopeIndex, kind, retryAfterMs });
+        }
+      }
+      if (refusal !== undefined) return refusal;
+      take(demand, counters, slot, periods);
+      return { admitted: true };
+    },
+    mirror(demand) {
+      if (holds.has(demand.id)) return;
+      const nowMs = clock();
+      const counters = demand.scopes.map((scope) => countersOf(demand.tenant, scope));
+      take(demand, counters, Math.floor(nowMs / slotMs), periodsAt(nowMs));
+    },
+    async settle(id, used) {
+      const taken = holds.get(id) ?? [];
+      holds.delete(id);
+      const slot = Math.floor(clock() / slotMs);
+      for (const hold of taken) release(hold, used, slot);
+    },
+    async close() {
+      byName.clear();
+      holds.clear();
+    },
+  };
+}
+
+interface Now {
+  nowMs: number;
+  slot: number;
+  periods: Periods;
+}
+
+function* refusals(
+  { requests, tokens, day, month, heldMicros, running }: Counters,
+  limits: Scope['limits'],
+  demand: Demand,
+  { nowMs, slot, periods }: Now,
+): Generator<{ kind: LimitKind; retryAfterMs: number | undefined }> {
+  const minute = (kind: LimitKind, window: Minute, amount: number, limit: number) => {
+    if (amount > limit) return { kind, retryAfterMs: undefined };
+    return { kind, retryAfterMs: window.freeAt(slot, window.sum(slot) + amount - limit) - nowMs };
+  };
+  const money = (kind: LimitKind, spent: number, limit: number, endsAt: number) => {
+    if (demand.costMicros > limit) return { kind, retryAfterMs: undefined };
+    return { kind, retryAfterMs: spent - heldMicros + demand.costMicros <= limit ? soonMs : endsAt - nowMs };
+  };
+  const { requestsPerMinute, tokensPerMinute, costMicrosPerDay, costMicrosPerMonth, maxConcurrent } = limits;
+  if (requestsPerMinute > 0 && requests.sum(slot) + 1 > requestsPerMinute) {
+    yield minute('requestsPerMinute', requests, 1, requestsPerMinute);
+  }
+  if (tokensPerMinute > 0 && tokens.sum(slot) + demand.tokens > tokensPerMinute) {
+    yield minute('tokensPerMinute', tokens, demand.tokens, tokensPerMinute);
+  }
+  const spentToday = spentIn(day, periods.day);
+  if (costMicrosPerDay > 0 && spentToday + demand.costMicros > costMicrosPerDay) {
+    yield money('costMicrosPerDay', spentToday, costMicrosPerDay, periods.dayEndsAt);
+  }
+  const spentThisMonth = spentIn(month, periods.month);
+  if (costMicrosPerMonth > 0 && spentThisMonth + demand.costMicros > costMicrosPerMonth) {
+    yield money('costMicrosPerMonth', spentThisMonth, costMicrosPerMonth, periods.monthEndsAt);
+  }
+  if (maxConcurrent > 0 && running >= maxConcurrent) yield { kind: 'maxConcurrent', retryAfterMs: soonMs };
+}
+
+/** The refusal that stands for longer; a limit on requests under way gives way to every other. */
+export function worse(a: Refusal | undefined, b: Refusal): Refusal {
+  if (a === undefined) return b;
+  if (a.kind === 'maxConcurrent') return b;
+  if (b.kind === 'maxConcurrent') return a;
+  return (b.retryAfterMs ?? Infinity) > (a.retryAfterMs ?? Infinity) ? b : a;
+}
+
+function release({ counted, limits, ...hold }: Hold, used: Used | undefined, slot: number): void {
+  counted.running -= 1;
+  counted.heldMicros -= hold.costMicros;
+  if (used === undefined && limits.requestsPerMinute > 0) counted.requests.add(hold.slot, -1);
+  const moreTokens = (used?.tokens ?? 0) - hold.tokens;
+  // What was reserved too much comes back where it was taken; what was used beyond it is used now.
+  if (limits.tokensPerMinute > 0) counted.tokens.add(moreTokens > 0 ? slot : hold.slot, moreTokens);
+  const moreMicros = (used?.costMicros ?? 0) - hold.costMicros;
+  if (limits.costMicrosPerDay > 0) correct(counted.day, hold.day, moreMicros);
+  if (limits.costMicrosPerMonth > 0) correct(counted.month, hold.month, moreMicros);
+}
+
+/** Money is settled in the period in which it was reserved. */
+function correct(spent: Spent, period: string, micros: number): void {
+  if (spent.period === period) spent.micros = Math.max(0, spent.micros + micros);
+}
+
+const spentIn = ({ period, micros }: Spent, now: string) => (period === now ? micros : 0);
+
+function spend(spent: Spent, period: string, micros: number): void {
+  spent.micros = spentIn(spent, period) + micros;
+  spent.period = period;
+}

@@ -1,0 +1,57 @@
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { LlmLimit, LlmLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { Scope, ScopeLimits } from '../limit-store.ts';
+
+/** The configured limits, as they are asked for. */
+export interface Rules {
+  store: { adapter: string; settings: JsonObject | undefined };
+  queueSize: number;
+  queueWaitMs: number;
+  /** Whose limits a request falls under: the tenant's, the key's, both or none. */
+  scopesOf(tenant: string, key: string): Scope[];
+}
+
+/** Reads the limits; nothing is limited without. */
+export function readRules(config: LlmLimitsConfig | undefined): Rules {
+  const { tenants = {}, keys = {} } = config ?? {};
+  const forTenant = tableOf(tenants, config?.defaultTenant);
+  const forKey = tableOf(keys, config?.defaultKey);
+  return {
+    store: { adapter: config?.store?.adapter || 'memory', settings: config?.store?.settings },
+    queueSize: config?.queueSize || 1000,
+    queueWaitMs: config?.queueWaitMs || 5000,
+    scopesOf(tenant, key) {
+      const scopes: Scope[] = [];
+      const tenantLimits = forTenant(tenant);
+      if (tenantLimits !== undefined) scopes.push({ name: 'tenant', limits: tenantLimits });
+      // A key counts within its tenant: whoever sends another's key spends only its own.
+      const keyLimits = key === '' ? undefined : forKey(key);
+      if (keyLimits !== undefined) scopes.push({ name: `key:${key}`, limits: keyLimits });
+      return scopes;
+    },
+  };
+}
+
+/** Limits by name; `undefined` where there is none of any kind. */
+function tableOf(named: Record<string, LlmLimit>, otherwise: LlmLimit | undefined) {
+  const limits = new Map(Object.entries(named).map(([name, limit]) => [name, toScopeLimits(limit)]));
+  const fallback = otherwise && toScopeLimits(otherwise);
+  return (name: string): ScopeLimits | undefined => (limits.has(name) ? limits.get(name) : fallback);
+}
+
+function toScopeLimits(limit: LlmLimit): ScopeLimits | undefined {
+  const limits = {
+    requestsPerMinute: toAmount(limit.requestsPerMinute),
+    tokensPerMinute: toAmount(limit.tokensPerMinute),
+    costMicrosPerDay: toAmount(limit.costMicrosPerDay),
+    costMicrosPerMonth: toAmount(limit.costMicrosPerMonth),
+    maxConcurrent: limit.maxConcurrent,
+  };
+  return Object.values(limits).some((value) => value > 0) ? Object.freeze(limits) : undefined;
+}
+
+/** A whole number that sums stay exact with: 0 to 2^53 - 1, fractions rounded up, what is no number 0. */
+export function toAmount(value: number | bigint): number {
+  const amount = Math.ceil(Number(value));
+  return amount > 0 ? Math.min(amount, Number.MAX_SAFE_INTEGER) : 0;
+}

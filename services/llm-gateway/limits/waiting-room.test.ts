@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { demandOf } from '../limit-store.suite.ts';
+import type { Verdict } from '../limit-store.ts';
+import { createWaitingRoom } from './waiting-room.ts';
+
+const full: Verdict = { admitted: false, scopeIndex: 0, kind: 'maxConcurrent', retryAfterMs: 1000 };
+const admitted: Verdict = { admitted: true };
+const forever = new AbortController().signal;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A room over a store whose answers the test gives, one by one. */
+function open() {
+  const asked: { id: string; answer(verdict: Verdict): void }[] = [];
+  const undone: string[] = [];
+  const room = createWaitingRoom({
+    reserve: (demand) => new Promise((resolve) => asked.push({ id: demand.id, answer: resolve })),
+    undo: async (id) => void undone.push(id),
+    isShared: false,
+    random: Math.random,
+    bounds: () => ({ queueSize: 10, queueWaitMs: 5000 }),
+  });
+  const enter = (id: string, signal = forever) => {
+    const demand = demandOf(id, { maxConcurrent: 1 });
+    return room.enter(() => demand, demand, signal);
+  };
+  const answer = async (id: string, verdict: Verdict) => {
+    expect(asked.map((question) => question.id)).toEqual([id]);
+    asked.shift()?.answer(verdict);
+    await turn();
+  };
+  return { room, enter, answer, asked, undone };
+}
+
+test('a slot that comes free while the store is asked is not missed', async () => {
+  const { room, enter, answer } = open();
+  const entered = enter('a');
+  room.slotFreed('acme');
+  await answer('a', full);
+  await answer('a', admitted);
+  expect(await entered).toMatchObject({ kind: 'admitted' });
+  expect(room.size).toBe(0);
+});
+
+test('who comes while the line is called up is called as well', async () => {
+  const { room, enter, answer } = open();
+  const first = enter('a');
+  await answer('a', full);
+  room.slotFreed('acme');
+  room.slotFreed('acme');
+  const second = enter('b');
+  await answer('a', admitted);
+  await answer('b', admitted);
+  expect(await first).toMatchObject({ demand: { id: 'a' } });
+  expect(await second).toMatchObject({ demand: { id: 'b' } });
+});
+
+test('nobody overtakes those who wait for the same slot', async () => {
+  const { room, enter, answer, asked } = open();
+  const first = enter('a');
+  await answer('a', full);
+  const second = enter('b');
+  await turn();
+  expect(asked).toEqual([]);
+  room.slotFreed('acme');
+  await answer('a', admitted);
+  await first;
+  await answer('b', full);
+  room.slotFreed('acme');
+  await answer('b', admitted);
+  await second;
+});
+
+test('who leaves while the store is asked leaves nothing there, at the door as in the queue', async () => {
+  const { room, enter, answer, undone } = open();
+  const [atDoor, inQueue] = [new AbortController(), new AbortController()];
+  const first = enter('a', atDoor.signal).catch((error: unknown) => error);
+  atDoor.abort('gone');
+  await answer('a', admitted);
+  expect(await first).toBe('gone');
+  const second = enter('b', inQueue.signal).catch((error: unknown) => error);
+  await answer('b', full);
+  const third = enter('c');
+  room.slotFreed('acme');
+  inQueue.abort('gone');
+  expect(await second).toBe('gone');
+  await answer('b', admitted);
+  await answer('c', admitted);
+  expect(await third).toMatchObject({ kind: 'admitted' });
+  expect([undone, room.size]).toEqual([['a', 'b'], 0]);
+});

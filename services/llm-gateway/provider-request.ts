@@ -1,0 +1,41 @@
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { GenerateRequest } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { estimateTokens } from '#kit/text/tokens-count.ts';
+import { languageOf } from './fit.ts';
+import type { ProviderRequest } from './llm-provider.ts';
+import { renderEvidence } from './render-evidence.ts';
+import type { Target } from './target.ts';
+
+/**
+ * The request as a target's provider is asked. `prefix`: the part of the answer to go on from, which has used up its share of the
+ * longest completion.
+ */
+export function toProviderRequest(
+  { provider }: Target,
+  request: GenerateRequest,
+  tenantTag: string,
+  prefix: string,
+): ProviderRequest {
+  const { messages, evidence, maxTokens } = request;
+  const language = languageOf(request);
+  const { readsEvidence } = provider.capabilities;
+  return {
+    messages: readsEvidence ? messages : renderEvidence(messages, evidence, language === Language.ZH ? 'zh' : 'en'),
+    evidence: readsEvidence ? evidence : [],
+    maxTokens: prefix === '' || maxTokens === 0 ? maxTokens : Math.max(1, maxTokens - estimateTokens(prefix)),
+    temperature: request.temperature,
+    topP: request.topP,
+    seed: request.seed,
+    frequencyPenalty: request.frequencyPenalty,
+    presencePenalty: request.presencePenalty,
+    stop: request.stop,
+    language,
+    tools: request.tools,
+    toolChoice: request.toolChoice,
+    parallelToolCalls: request.parallelToolCalls,
+    responseFormat: request.responseFormat,
+    reasoningEffort: request.reasoningEffort,
+    prefix,
+    tenantTag,
+  };
+}

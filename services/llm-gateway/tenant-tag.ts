@@ -1,0 +1,43 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+
+/** Tags that are kept at hand. */
+const maxTags = 10_000;
+
+/**
+ * Names for tenants that providers may see: the same for a tenant as long as the data folder lives, and telling nothing of it to
+ * whoever lacks the secret in it (`tenant-tag.key`, made at the first start, readable by its owner only).
+ */
+export function createTenantTags(dataDir: string): (tenant: string) => string {
+  const secret = readOrCreate(join(dataDir, 'tenant-tag.key'));
+  const tags = new LRUCache<string, string>({ max: maxTags });
+  return (tenant) => {
+    const known = tags.get(tenant);
+    if (known !== undefined) return known;
+    const tag = createHmac('sha256', secret).update(tenant).digest('hex').slice(0, 32);
+    tags.set(tenant, tag);
+    return tag;
+  };
+}
+
+function readOrCreate(path: string): Buffer {
+  const read = () => Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  // Written aside and linked, so that nobody reads half a secret, and the first of two that start together wins.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return read();
+}
