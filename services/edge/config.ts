@@ -1,3 +1,4 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { ApiKey, Config, EdgeConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
@@ -21,6 +22,8 @@ export interface EdgeSettings {
   corsOrigins: readonly string[];
   tenantLimit: RateLimit;
   userLimit: RateLimit;
+  /** Where requests are counted. @default the adapter `memory` */
+  limiter: { adapter: string; settings: JsonObject | undefined };
 }
 
 /** How many requests may come. */
@@ -51,6 +54,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     corsOrigins: readOrigins(edge?.corsOrigins ?? []),
     tenantLimit: readLimit(edge, 'tenant', 100, 200),
     userLimit: readLimit(edge, 'user', 20, 40),
+    limiter: Object.freeze({ adapter: edge?.limiter?.adapter || 'memory', settings: edge?.limiter?.settings }),
   });
 }
 

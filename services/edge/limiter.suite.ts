@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createLogger } from '#kit/log.ts';
 import type { Limiter, LimiterDeps } from './limiter.ts';
 
 /** What every limiter does. `create` makes one that nobody else counts with. */
@@ -9,7 +10,7 @@ export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promis
 
     test('admits a burst, then at the rate, and says when to come again', async () => {
       let now = 1_000_000;
-      const limiter = await create({ clock: () => now });
+      const limiter = await create({ clock: () => now, log: createLogger('silent') });
       for (let count = 0; count < 3; count++) expect(await limiter.take([bucket])).toEqual({ admitted: true });
       expect(await limiter.take([bucket])).toEqual({ admitted: false, key: 'tenant a', retryAfterMs: 500 });
       now += 499;
@@ -21,7 +22,7 @@ export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promis
     });
 
     test('takes from all buckets or from none', async () => {
-      const limiter = await create({ clock: () => 0 });
+      const limiter = await create({ clock: () => 0, log: createLogger('silent') });
       const narrow = { key: 'user u', perSecond: 1, burst: 1 };
       expect(await limiter.take([bucket, narrow])).toEqual({ admitted: true });
       for (let count = 0; count < 10; count++) {
@@ -35,7 +36,7 @@ export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promis
 
     test('a clock that goes back takes nothing away', async () => {
       let now = 10_000;
-      const limiter = await create({ clock: () => now });
+      const limiter = await create({ clock: () => now, log: createLogger('silent') });
       await limiter.take([bucket]);
       now = 0;
       expect(await limiter.take([bucket])).toEqual({ admitted: true });
@@ -46,7 +47,7 @@ export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promis
       await fc.assert(
         fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 2_000 }), { maxLength: 60 }), async (pausesMs) => {
           let now = 0;
-          const limiter = await create({ clock: () => now });
+          const limiter = await create({ clock: () => now, log: createLogger('silent') });
           let admitted = 0;
           for (const pauseMs of pausesMs) {
             now += pauseMs;

@@ -1,3 +1,5 @@
+import type { Logger } from '#kit/log.ts';
+
 /** A token bucket: it fills with `perSecond` tokens a second up to `burst`, and a request takes one. */
 export interface Bucket {
   key: string;
@@ -19,4 +21,5 @@ export interface Limiter {
 export interface LimiterDeps {
   /** Now, in milliseconds since 1970. */
   clock: () => number;
+  log: Logger;
 }

@@ -67,9 +67,9 @@ export async function createEdge(
   const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
   const limiter = await createFromAdapter<Limiter, LimiterDeps>(
     new URL('./adapters/limiter/', import.meta.url),
-    'memory',
-    undefined,
-    { clock },
+    config.limiter.adapter,
+    config.limiter.settings,
+    { clock, log },
     'edge.limiter',
   );
   const admit = createAdmission({

@@ -4,8 +4,8 @@
 // @generated from file ragmesh/cache/v1/cache.proto (package ragmesh.cache.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,13 +14,13 @@ import { file_ragmesh_common_v1_answer } from "../../common/v1/answer_pb.ts";
 import type { Language } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/cache/v1/cache.proto.
  */
 export const file_ragmesh_cache_v1_cache: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2NhY2hlL3YxL2NhY2hlLnByb3RvEhByYWdtZXNoLmNhY2hlLnYxInMKDUxvb2t1cFJlcXVlc3QSHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgCASMwoFc2NvcGUYAiABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkNhY2hlU2NvcGVCBrpIA8gBARIPCgdyZWZyZXNoGAMgASgIIrECCgpDYWNoZVNjb3BlEjsKB2NvcnBvcmEYASADKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkNvcnB1c1JldmlzaW9uQgi6SAWSAQIQQBIfCg5wcm9tcHRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIXCgVtb2RlbBgDIAEoCUIIukgFcgMYgAISSgoKcGFyYW1ldGVycxgEIAMoCzIsLnJhZ21lc2guY2FjaGUudjEuQ2FjaGVTY29wZS5QYXJhbWV0ZXJzRW50cnlCCLpIBZoBAhBAEi0KCGxhbmd1YWdlGAUgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2UaMQoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoOQ29ycHVzUmV2aXNpb24SFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhkKCHJldmlzaW9uGAIgASgJQge6SARyAhhAIscBCg5Mb29rdXBSZXNwb25zZRIkCgNoaXQYASABKAsyFS5yYWdtZXNoLmNhY2hlLnYxLkhpdEgAEioKBmZvbGxvdxgCIAEoCzIYLnJhZ21lc2guY2FjaGUudjEuRm9sbG93SAASKAoFbGVhc2UYAyABKAsyFy5yYWdtZXNoLmNhY2hlLnYxLkxlYXNlSAASMAoGYW5zd2VyGAQgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIAEIHCgVldmVudCKSAQoDSGl0EiwKBWxheWVyGAEgASgOMh0ucmFnbWVzaC5jb21tb24udjEuQ2FjaGVMYXllchItCglzdG9yZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBmV2ZW50cxgDIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlckV2ZW50IjYKBkZvbGxvdxIsCghiZWd1bl9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoFTGVhc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgNIt4BCgtGaWxsUmVxdWVzdBIsCgVzdGFydBgBIAEoCzIbLnJhZ21lc2guY2FjaGUudjEuRmlsbFN0YXJ0SAASMAoGYW5zd2VyGAIgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIABIuCgZjb21taXQYAyABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkZpbGxDb21taXRIABIwCgdhYmFuZG9uGAQgASgLMh0ucmFnbWVzaC5jYWNoZS52MS5GaWxsQWJhbmRvbkgAQg0KBHBhcnQSBbpIAggBIigKCUZpbGxTdGFydBIbCghsZWFzZV9pZBgBIAEoCUIJukgGcgQQARhAIiEKCkZpbGxDb21taXQSEwoLdHRsX3NlY29uZHMYASABKA0iJwoLRmlsbEFiYW5kb24SGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCIeCgxGaWxsUmVzcG9uc2USDgoGc3RvcmVkGAEgASgIIpABChFJbnZhbGlkYXRlUmVxdWVzdBIhCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABEgAEhsKBmNvcnB1cxgCIAEoCUIJukgGcgQQARhASAASGwoFbW9kZWwYAyABKAlCCrpIB3IFEAEYgAJIABINCgNhbGwYBCABKAhIAEIPCgZ0YXJnZXQSBbpIAggBIikKEkludmFsaWRhdGVSZXNwb25zZRITCgtlbnRyeV9jb3VudBgBIAEoBCIRCg9HZXRTdGF0c1JlcXVlc3QipgEKEEdldFN0YXRzUmVzcG9uc2USLAoGbGF5ZXJzGAEgAygLMhwucmFnbWVzaC5jYWNoZS52MS5MYXllclN0YXRzEhQKDGxvb2t1cF9jb3VudBgCIAEoBBISCgptaXNzX2NvdW50GAMgASgEEh8KF3NhdmVkX2NvbXBsZXRpb25fdG9rZW5zGAQgASgEEhkKEXNhdmVkX2Nvc3RfbWljcm9zGAUgASgDIo4BCgpMYXllclN0YXRzEiwKBWxheWVyGAEgASgOMh0ucmFnbWVzaC5jb21tb24udjEuQ2FjaGVMYXllchIRCgloaXRfY291bnQYAiABKAQSEwoLZW50cnlfY291bnQYAyABKAQSEgoKc2l6ZV9ieXRlcxgEIAEoBBIWCg5ldmljdGlvbl9jb3VudBgFIAEoBDKTAwoMQ2FjaGVTZXJ2aWNlEl0KBkxvb2t1cBIfLnJhZ21lc2guY2FjaGUudjEuTG9va3VwUmVxdWVzdBogLnJhZ21lc2guY2FjaGUudjEuTG9va3VwUmVzcG9uc2UiDqK7GAoIwKkHEAEYASABMAESVwoERmlsbBIdLnJhZ21lc2guY2FjaGUudjEuRmlsbFJlcXVlc3QaHi5yYWdtZXNoLmNhY2hlLnYxLkZpbGxSZXNwb25zZSIOorsYCgjAqQcQARgBIAEoARJmCgpJbnZhbGlkYXRlEiMucmFnbWVzaC5jYWNoZS52MS5JbnZhbGlkYXRlUmVxdWVzdBokLnJhZ21lc2guY2FjaGUudjEuSW52YWxpZGF0ZVJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEmMKCEdldFN0YXRzEiEucmFnbWVzaC5jYWNoZS52MS5HZXRTdGF0c1JlcXVlc3QaIi5yYWdtZXNoLmNhY2hlLnYxLkdldFN0YXRzUmVzcG9uc2UiEJACAaK7GAkI0A8QAxgCIARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2NhY2hlL3YxL2NhY2hlLnByb3RvEhByYWdtZXNoLmNhY2hlLnYxInMKDUxvb2t1cFJlcXVlc3QSHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgCASMwoFc2NvcGUYAiABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkNhY2hlU2NvcGVCBrpIA8gBARIPCgdyZWZyZXNoGAMgASgIIrECCgpDYWNoZVNjb3BlEjsKB2NvcnBvcmEYASADKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkNvcnB1c1JldmlzaW9uQgi6SAWSAQIQQBIfCg5wcm9tcHRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIXCgVtb2RlbBgDIAEoCUIIukgFcgMYgAISSgoKcGFyYW1ldGVycxgEIAMoCzIsLnJhZ21lc2guY2FjaGUudjEuQ2FjaGVTY29wZS5QYXJhbWV0ZXJzRW50cnlCCLpIBZoBAhBAEi0KCGxhbmd1YWdlGAUgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2UaMQoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoOQ29ycHVzUmV2aXNpb24SFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhkKCHJldmlzaW9uGAIgASgJQge6SARyAhhAIscBCg5Mb29rdXBSZXNwb25zZRIkCgNoaXQYASABKAsyFS5yYWdtZXNoLmNhY2hlLnYxLkhpdEgAEioKBmZvbGxvdxgCIAEoCzIYLnJhZ21lc2guY2FjaGUudjEuRm9sbG93SAASKAoFbGVhc2UYAyABKAsyFy5yYWdtZXNoLmNhY2hlLnYxLkxlYXNlSAASMAoGYW5zd2VyGAQgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIAEIHCgVldmVudCKhAQoDSGl0EiwKBWxheWVyGAEgASgOMh0ucmFnbWVzaC5jb21tb24udjEuQ2FjaGVMYXllchItCglzdG9yZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBmV2ZW50cxgDIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlckV2ZW50Eg0KBXN0YWxlGAQgASgIIjYKBkZvbGxvdxIsCghiZWd1bl9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoFTGVhc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgNIt4BCgtGaWxsUmVxdWVzdBIsCgVzdGFydBgBIAEoCzIbLnJhZ21lc2guY2FjaGUudjEuRmlsbFN0YXJ0SAASMAoGYW5zd2VyGAIgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIABIuCgZjb21taXQYAyABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkZpbGxDb21taXRIABIwCgdhYmFuZG9uGAQgASgLMh0ucmFnbWVzaC5jYWNoZS52MS5GaWxsQWJhbmRvbkgAQg0KBHBhcnQSBbpIAggBIigKCUZpbGxTdGFydBIbCghsZWFzZV9pZBgBIAEoCUIJukgGcgQQARhAIiEKCkZpbGxDb21taXQSEwoLdHRsX3NlY29uZHMYASABKA0iJwoLRmlsbEFiYW5kb24SGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCIeCgxGaWxsUmVzcG9uc2USDgoGc3RvcmVkGAEgASgIIvIBChFJbnZhbGlkYXRlUmVxdWVzdBIhCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABEgAEhsKBmNvcnB1cxgCIAEoCUIJukgGcgQQARhASAASGwoFbW9kZWwYAyABKAlCCrpIB3IFEAEYgAJIABINCgNhbGwYBCABKAhIABIjCg5wcm9tcHRfdmVyc2lvbhgFIAEoCUIJukgGcgQQARhASAASOwoPY29ycHVzX3JldmlzaW9uGAYgASgLMiAucmFnbWVzaC5jYWNoZS52MS5Db3JwdXNSZXZpc2lvbkgAQg8KBnRhcmdldBIFukgCCAEiKQoSSW52YWxpZGF0ZVJlc3BvbnNlEhMKC2VudHJ5X2NvdW50GAEgASgEIlsKDkluc3BlY3RSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEisKBXNjb3BlGAIgASgLMhwucmFnbWVzaC5jYWNoZS52MS5DYWNoZVNjb3BlIqcBCg9JbnNwZWN0UmVzcG9uc2USMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdE91dGNvbWUSLwoFZW50cnkYAiABKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkluc3BlY3RlZEVudHJ5EjAKBm90aGVycxgDIAMoCzIgLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdGVkRW50cnkitwIKDkluc3BlY3RlZEVudHJ5EiwKBWxheWVyGAEgASgOMh0ucmFnbWVzaC5jb21tb24udjEuQ2FjaGVMYXllchItCglzdG9yZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCHN0YWxlX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzaXplX2J5dGVzGAUgASgEEhQKDGRvY3VtZW50X2lkcxgGIAMoCRIrCgVzY29wZRgHIAEoCzIcLnJhZ21lc2guY2FjaGUudjEuQ2FjaGVTY29wZRITCgtkaWZmZXJlbmNlcxgIIAMoCSIRCg9HZXRTdGF0c1JlcXVlc3QiuAMKEEdldFN0YXRzUmVzcG9uc2USLAoGbGF5ZXJzGAEgAygLMhwucmFnbWVzaC5jYWNoZS52MS5MYXllclN0YXRzEhQKDGxvb2t1cF9jb3VudBgCIAEoBBISCgptaXNzX2NvdW50GAMgASgEEh8KF3NhdmVkX2NvbXBsZXRpb25fdG9rZW5zGAQgASgEEhkKEXNhdmVkX2Nvc3RfbWljcm9zGAUgASgDEhsKE3NhdmVkX3Byb21wdF90b2tlbnMYBiABKAQSFAoMZm9sbG93X2NvdW50GAcgASgEEhcKD3N0YWxlX2hpdF9jb3VudBgIIAEoBBIZChFyZWZ1c2FsX2hpdF9jb3VudBgJIAEoBBIVCg1jb3JydXB0X2NvdW50GAogASgEEhsKDmZhbHNlX2hpdF9yYXRlGAsgASgBSACIAQESIQoUZmFsc2VfaGl0X3JhdGVfdXBwZXIYDCABKAFIAYgBARIUCgxzaGFkb3dfY291bnQYDSABKAQSEAoIY3VycmVuY3kYDiABKAlCEQoPX2ZhbHNlX2hpdF9yYXRlQhcKFV9mYWxzZV9oaXRfcmF0ZV91cHBlciKOAQoKTGF5ZXJTdGF0cxIsCgVsYXllchgBIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISEQoJaGl0X2NvdW50GAIgASgEEhMKC2VudHJ5X2NvdW50GAMgASgEEhIKCnNpemVfYnl0ZXMYBCABKAQSFgoOZXZpY3Rpb25fY291bnQYBSABKAQqmwEKDkluc3BlY3RPdXRjb21lEh8KG0lOU1BFQ1RfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhcKE0lOU1BFQ1RfT1VUQ09NRV9ISVQQARIZChVJTlNQRUNUX09VVENPTUVfU1RBTEUQAhIaChZJTlNQRUNUX09VVENPTUVfRk9MTE9XEAMSGAoUSU5TUEVDVF9PVVRDT01FX01JU1MQBDL1AwoMQ2FjaGVTZXJ2aWNlEl0KBkxvb2t1cBIfLnJhZ21lc2guY2FjaGUudjEuTG9va3VwUmVxdWVzdBogLnJhZ21lc2guY2FjaGUudjEuTG9va3VwUmVzcG9uc2UiDqK7GAoIwKkHEAEYASABMAESVwoERmlsbBIdLnJhZ21lc2guY2FjaGUudjEuRmlsbFJlcXVlc3QaHi5yYWdtZXNoLmNhY2hlLnYxLkZpbGxSZXNwb25zZSIOorsYCgjAqQcQARgBIAEoARJmCgpJbnZhbGlkYXRlEiMucmFnbWVzaC5jYWNoZS52MS5JbnZhbGlkYXRlUmVxdWVzdBokLnJhZ21lc2guY2FjaGUudjEuSW52YWxpZGF0ZVJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEmAKB0luc3BlY3QSIC5yYWdtZXNoLmNhY2hlLnYxLkluc3BlY3RSZXF1ZXN0GiEucmFnbWVzaC5jYWNoZS52MS5JbnNwZWN0UmVzcG9uc2UiEJACAaK7GAkIiCcQAhgCIAQSYwoIR2V0U3RhdHMSIS5yYWdtZXNoLmNhY2hlLnYxLkdldFN0YXRzUmVxdWVzdBoiLnJhZ21lc2guY2FjaGUudjEuR2V0U3RhdHNSZXNwb25zZSIQkAIBorsYCQjQDxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A question and all that an answer to it depends on, beside the principal.
@@ -213,6 +213,13 @@ export type Hit = Message<"ragmesh.cache.v1.Hit"> & {
    * @generated from field: repeated ragmesh.common.v1.AnswerEvent events = 3;
    */
   events: AnswerEvent[];
+
+  /**
+   * Whether the answer is past its time, and given while another caller makes a new one.
+   *
+   * @generated from field: bool stale = 4;
+   */
+  stale: boolean;
 };
 
 /**
@@ -451,6 +458,22 @@ export type InvalidateRequest = Message<"ragmesh.cache.v1.InvalidateRequest"> & 
      */
     value: boolean;
     case: "all";
+  } | {
+    /**
+     * Answers by this version of the prompt.
+     *
+     * @generated from field: string prompt_version = 5;
+     */
+    value: string;
+    case: "promptVersion";
+  } | {
+    /**
+     * Answers from this corpus at this revision.
+     *
+     * @generated from field: ragmesh.cache.v1.CorpusRevision corpus_revision = 6;
+     */
+    value: CorpusRevision;
+    case: "corpusRevision";
   } | { case: undefined; value?: undefined };
 };
 
@@ -483,6 +506,139 @@ export const InvalidateResponseSchema: GenMessage<InvalidateResponse> = /*@__PUR
   messageDesc(file_ragmesh_cache_v1_cache, 13);
 
 /**
+ * A question whose place in the cache is asked for. Access is that of the caller.
+ *
+ * @generated from message ragmesh.cache.v1.InspectRequest
+ */
+export type InspectRequest = Message<"ragmesh.cache.v1.InspectRequest"> & {
+  /**
+   * The question, standing alone.
+   *
+   * @generated from field: string question = 1;
+   */
+  question: string;
+
+  /**
+   * What the answer depends on. Unset: only the answers to this question are told, whatever they depend on.
+   *
+   * @generated from field: ragmesh.cache.v1.CacheScope scope = 2;
+   */
+  scope?: CacheScope | undefined;
+};
+
+/**
+ * Describes the message ragmesh.cache.v1.InspectRequest.
+ * Use `create(InspectRequestSchema)` to create a new message.
+ */
+export const InspectRequestSchema: GenMessage<InspectRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_cache_v1_cache, 14);
+
+/**
+ * What a question would hit.
+ *
+ * @generated from message ragmesh.cache.v1.InspectResponse
+ */
+export type InspectResponse = Message<"ragmesh.cache.v1.InspectResponse"> & {
+  /**
+   * What a look-up would get.
+   *
+   * @generated from field: ragmesh.cache.v1.InspectOutcome outcome = 1;
+   */
+  outcome: InspectOutcome;
+
+  /**
+   * The answer that it would get; unset where it would get none.
+   *
+   * @generated from field: ragmesh.cache.v1.InspectedEntry entry = 2;
+   */
+  entry?: InspectedEntry | undefined;
+
+  /**
+   * Answers to the same question in the memory of this replica that it would not get, and what is in the way. At most 20.
+   *
+   * @generated from field: repeated ragmesh.cache.v1.InspectedEntry others = 3;
+   */
+  others: InspectedEntry[];
+};
+
+/**
+ * Describes the message ragmesh.cache.v1.InspectResponse.
+ * Use `create(InspectResponseSchema)` to create a new message.
+ */
+export const InspectResponseSchema: GenMessage<InspectResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_cache_v1_cache, 15);
+
+/**
+ * A stored answer, without what it says.
+ *
+ * @generated from message ragmesh.cache.v1.InspectedEntry
+ */
+export type InspectedEntry = Message<"ragmesh.cache.v1.InspectedEntry"> & {
+  /**
+   * The layer that has it.
+   *
+   * @generated from field: ragmesh.common.v1.CacheLayer layer = 1;
+   */
+  layer: CacheLayer;
+
+  /**
+   * When it was stored.
+   *
+   * @generated from field: google.protobuf.Timestamp stored_at = 2;
+   */
+  storedAt?: Timestamp | undefined;
+
+  /**
+   * When it stops to be fresh.
+   *
+   * @generated from field: google.protobuf.Timestamp stale_at = 3;
+   */
+  staleAt?: Timestamp | undefined;
+
+  /**
+   * When it stops to be found.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * Its size, in bytes.
+   *
+   * @generated from field: uint64 size_bytes = 5;
+   */
+  sizeBytes: bigint;
+
+  /**
+   * Documents that it was shown.
+   *
+   * @generated from field: repeated string document_ids = 6;
+   */
+  documentIds: string[];
+
+  /**
+   * What it depends on, beside question and access.
+   *
+   * @generated from field: ragmesh.cache.v1.CacheScope scope = 7;
+   */
+  scope?: CacheScope | undefined;
+
+  /**
+   * Parts of its identity that differ from the request: "access", "corpora", "prompt_version", "model", "parameters", "language".
+   *
+   * @generated from field: repeated string differences = 8;
+   */
+  differences: string[];
+};
+
+/**
+ * Describes the message ragmesh.cache.v1.InspectedEntry.
+ * Use `create(InspectedEntrySchema)` to create a new message.
+ */
+export const InspectedEntrySchema: GenMessage<InspectedEntry> = /*@__PURE__*/
+  messageDesc(file_ragmesh_cache_v1_cache, 16);
+
+/**
  * Asks for counters.
  *
  * @generated from message ragmesh.cache.v1.GetStatsRequest
@@ -495,7 +651,7 @@ export type GetStatsRequest = Message<"ragmesh.cache.v1.GetStatsRequest"> & {
  * Use `create(GetStatsRequestSchema)` to create a new message.
  */
 export const GetStatsRequestSchema: GenMessage<GetStatsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 14);
+  messageDesc(file_ragmesh_cache_v1_cache, 17);
 
 /**
  * Counters since the process started.
@@ -537,6 +693,69 @@ export type GetStatsResponse = Message<"ragmesh.cache.v1.GetStatsResponse"> & {
    * @generated from field: int64 saved_cost_micros = 5;
    */
   savedCostMicros: bigint;
+
+  /**
+   * Prompt tokens that hits saved.
+   *
+   * @generated from field: uint64 saved_prompt_tokens = 6;
+   */
+  savedPromptTokens: bigint;
+
+  /**
+   * Look-ups that followed a generation under way.
+   *
+   * @generated from field: uint64 follow_count = 7;
+   */
+  followCount: bigint;
+
+  /**
+   * Hits that were past their time.
+   *
+   * @generated from field: uint64 stale_hit_count = 8;
+   */
+  staleHitCount: bigint;
+
+  /**
+   * Hits that said that there is no evidence.
+   *
+   * @generated from field: uint64 refusal_hit_count = 9;
+   */
+  refusalHitCount: bigint;
+
+  /**
+   * Stored answers that could not be read, and were dropped.
+   *
+   * @generated from field: uint64 corrupt_count = 10;
+   */
+  corruptCount: bigint;
+
+  /**
+   * Share of semantic hits whose answer was wrong, 0 to 1, as the shadow comparisons estimate it; unset where there were none.
+   *
+   * @generated from field: optional double false_hit_rate = 11;
+   */
+  falseHitRate?: number | undefined;
+
+  /**
+   * Upper end of the 95 % interval of that share, by Wilson.
+   *
+   * @generated from field: optional double false_hit_rate_upper = 12;
+   */
+  falseHitRateUpper?: number | undefined;
+
+  /**
+   * Semantic hits that were compared in the shadow.
+   *
+   * @generated from field: uint64 shadow_count = 13;
+   */
+  shadowCount: bigint;
+
+  /**
+   * ISO 4217 code of saved_cost_micros; empty where nothing is priced.
+   *
+   * @generated from field: string currency = 14;
+   */
+  currency: string;
 };
 
 /**
@@ -544,7 +763,7 @@ export type GetStatsResponse = Message<"ragmesh.cache.v1.GetStatsResponse"> & {
  * Use `create(GetStatsResponseSchema)` to create a new message.
  */
 export const GetStatsResponseSchema: GenMessage<GetStatsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 15);
+  messageDesc(file_ragmesh_cache_v1_cache, 18);
 
 /**
  * Counters of a layer.
@@ -593,7 +812,62 @@ export type LayerStats = Message<"ragmesh.cache.v1.LayerStats"> & {
  * Use `create(LayerStatsSchema)` to create a new message.
  */
 export const LayerStatsSchema: GenMessage<LayerStats> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 16);
+  messageDesc(file_ragmesh_cache_v1_cache, 19);
+
+/**
+ * What a look-up would get.
+ *
+ * @generated from enum ragmesh.cache.v1.InspectOutcome
+ */
+export const InspectOutcome = {
+  /**
+   * Not asked: the request has no scope.
+   *
+   * @generated from enum value: INSPECT_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A stored answer.
+   *
+   * @generated from enum value: INSPECT_OUTCOME_HIT = 1;
+   */
+  HIT: 1,
+
+  /**
+   * A stored answer that is past its time: one caller makes a new one, all others get it.
+   *
+   * @generated from enum value: INSPECT_OUTCOME_STALE = 2;
+   */
+  STALE: 2,
+
+  /**
+   * The events of a generation under way.
+   *
+   * @generated from enum value: INSPECT_OUTCOME_FOLLOW = 3;
+   */
+  FOLLOW: 3,
+
+  /**
+   * A lease.
+   *
+   * @generated from enum value: INSPECT_OUTCOME_MISS = 4;
+   */
+  MISS: 4,
+} as const;
+
+/**
+ * What a look-up would get.
+ *
+ * @generated from enum ragmesh.cache.v1.InspectOutcome
+ */
+export type InspectOutcome = (typeof InspectOutcome)[keyof typeof InspectOutcome] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.cache.v1.InspectOutcome.
+ */
+export const InspectOutcomeSchema: GenEnum<InspectOutcome> = /*@__PURE__*/
+  enumDesc(file_ragmesh_cache_v1_cache, 0);
 
 /**
  * Answers that were given before. The identity of an entry is derived here from the principal (tenant and access) and
@@ -631,6 +905,16 @@ export const CacheService: GenService<{
     methodKind: "unary";
     input: typeof InvalidateRequestSchema;
     output: typeof InvalidateResponseSchema;
+  },
+  /**
+   * What a question would hit, and why not; changes nothing.
+   *
+   * @generated from rpc ragmesh.cache.v1.CacheService.Inspect
+   */
+  inspect: {
+    methodKind: "unary";
+    input: typeof InspectRequestSchema;
+    output: typeof InspectResponseSchema;
   },
   /**
    * Counters of the caller's tenant.

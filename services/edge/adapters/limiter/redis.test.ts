@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFromAdapter } from '#kit/adapters.ts';
+import { createLogger } from '#kit/log.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
 import { skipped, type TestServer } from '#kit/testing-server.ts';
 import { limiterSuite } from '../../limiter.suite.ts';
@@ -36,7 +37,9 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
 
   test('replicas count together: of many requests at once, a burst is admitted and no more', async () => {
     const settings = { ...patient, key_prefix: 'together:' };
-    const replicas = await Promise.all([1, 2].map(() => open(server.port, { clock: () => 0 }, settings)));
+    const replicas = await Promise.all(
+      [1, 2].map(() => open(server.port, { clock: () => 0, log: createLogger('silent') }, settings)),
+    );
     const verdicts = await Promise.all(
       Array.from({ length: 60 }, (_, index) => (replicas[index % 2] as Limiter).take([{ ...bucket, burst: 20 }])),
     );
@@ -47,7 +50,9 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
   test('replicas whose clocks differ get no more out of a bucket than one', async () => {
     const settings = { ...patient, key_prefix: 'skew:' };
     const clocks = [10_000, 12_000];
-    const replicas = await Promise.all(clocks.map((now) => open(server.port, { clock: () => now }, settings)));
+    const replicas = await Promise.all(
+      clocks.map((now) => open(server.port, { clock: () => now, log: createLogger('silent') }, settings)),
+    );
     let admitted = 0;
     for (let count = 0; count < 20; count++) {
       if ((await (replicas[count % 2] as Limiter).take([bucket])).admitted) admitted++;
@@ -57,7 +62,11 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
   });
 
   test('a bucket that is full again leaves nothing behind', async () => {
-    const limiter = await open(server.port, { clock: () => 0 }, { ...patient, key_prefix: 'full:' });
+    const limiter = await open(
+      server.port,
+      { clock: () => 0, log: createLogger('silent') },
+      { ...patient, key_prefix: 'full:' },
+    );
     await limiter.take([bucket]);
     expect(await direct.pttl('full:tenant a')).toBeGreaterThan(1500);
     expect(await direct.pttl('full:tenant a')).toBeLessThanOrEqual(2000);
@@ -65,7 +74,7 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
   });
 
   test('scripts that Redis has forgotten are sent again', async () => {
-    const limiter = await open(server.port, { clock: () => 0 }, patient);
+    const limiter = await open(server.port, { clock: () => 0, log: createLogger('silent') }, patient);
     for (let count = 0; count < 3; count++) {
       expect(await limiter.take([bucket])).toEqual({ admitted: true });
       await direct.script('FLUSH');
@@ -76,7 +85,11 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
 
   test('while Redis is slow or away each replica counts for itself, and nobody waits; then together again', async () => {
     const own = await startRedis();
-    const limiter = await open(own.port, { clock: () => 0 }, { timeout_ms: 50, retry_ms: 50, key_prefix: 'away:' });
+    const limiter = await open(
+      own.port,
+      { clock: () => 0, log: createLogger('silent') },
+      { timeout_ms: 50, retry_ms: 50, key_prefix: 'away:' },
+    );
     const timed = async () => {
       const startedAt = performance.now();
       const verdict = await limiter.take([bucket]);

@@ -63,7 +63,8 @@ export const adapter = defineAdapter({
       retryStrategy: (attempt) => Math.min(2000, 50 * 2 ** Math.min(attempt, 10)),
     });
     let askAgainAt = 0;
-    const fail = () => {
+    const fail = (error?: unknown) => {
+      if (askAgainAt === 0) deps.log.error({ err: error }, 'Redis is away: this replica counts requests by itself');
       askAgainAt = performance.now() + retry_ms;
     };
     redis.on('error', fail);
@@ -80,11 +81,12 @@ export const adapter = defineAdapter({
           const rates = buckets.flatMap(({ perSecond, burst }) => [perSecond, burst]);
           const keys = buckets.map(({ key }) => prefix + key);
           const [empty, retryAfterMs = 0] = await script.takeTokens(keys.length, ...keys, deps.clock(), ...rates);
+          if (askAgainAt > 0) deps.log.info({}, 'Redis is back: all replicas count together');
           askAgainAt = 0;
           const bucket = empty === undefined ? undefined : buckets[empty];
           return bucket === undefined ? { admitted: true } : { admitted: false, key: bucket.key, retryAfterMs };
-        } catch {
-          fail();
+        } catch (error) {
+          fail(error);
           return local.take(buckets, signal);
         }
       },
