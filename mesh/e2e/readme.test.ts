@@ -6,6 +6,10 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { loadConfig } from '#kit/config.ts';
+import { startTestMesh } from '#kit/testing.ts';
+import { services } from '../run.ts';
 
 // The commands of the README, run as they stand there, one block after another, save that ports and folder are the test's.
 
@@ -110,5 +114,21 @@ test('what npm start prints is what the README shows', () => {
   for (const word of ['console and API', 'development key', 'customer key', 'sample']) {
     expect(said).toContain(word);
     expect(readme).toContain(word);
+  }
+});
+
+test('the configurations of the README start what they speak of', async () => {
+  const files = [...readme.matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(([, block = '']) => block);
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) {
+    const path = join(folder, 'shown.yaml');
+    writeFileSync(path, file.replaceAll(/<sha256[^>]*>/g, '0'.repeat(64)));
+    const { $typeName: _, ...config } = loadConfig(path, { ANTHROPIC_API_KEY: 'key' });
+    // The edge listens where others can reach it; a test does not.
+    const edge = { ...config.edge, host: '127.0.0.1' };
+    await using mesh = await startTestMesh(services, { config: { ...config, edge } as never });
+    const { models } = await mesh.client(LLMGatewayService).listModels({}, await mesh.as());
+    for (const { name } of config.llm?.models ?? []) expect(models.map((model) => model.name)).toContain(name);
+    for (const { name } of config.llm?.routes ?? []) expect(models.map((model) => model.name)).toContain(name);
   }
 });
