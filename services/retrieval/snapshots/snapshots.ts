@@ -120,7 +120,9 @@ export function createSnapshots(maxBytes: number): Snapshots {
         const work = load(key, one).finally(() => loading.delete(work));
         loading.add(work);
       }
-      if (ids.length < wanted.length || thread === undefined || thread.pendingCount >= maxPending) return undefined;
+      // The thread reads one version at a time, which may take seconds: nobody waits for another tenant's.
+      const isBusy = loading.size > 0 || (thread?.pendingCount ?? 0) >= maxPending;
+      if (ids.length < wanted.length || thread === undefined || isBusy) return undefined;
       return unlessAborted(
         thread.send({ ...query, snapshotIds: ids }).then(({ hits }) => hits ?? []),
         signal,
