@@ -225,8 +225,9 @@ function toEnd(line: OllamaLine, callCount: number, numPredict: number): { outco
 }
 
 /** Ollama has no codes: its texts are all that tells a prompt too long or a missing ability from a bad request. */
-const lacks = /does not support (?:tools|thinking|chat|generate|insert|images|vision)/i;
-const isTooLong = /prompt too long|exceeded max context length|exceeds the available context size/i;
+const lacks = /does not support (?:tools|thinking|chat|completion|generate|insert|images?|vision)/i;
+const isTooLong =
+  /prompt too long|input length exceeds|exceeds? (?:the |maximum |max )*context length|exceeds the available context size/i;
 
 /** The error of a reply or of a line. */
 export function toOllamaError(failure: ReturnType<typeof readFailure>, cause?: unknown): ProviderError {

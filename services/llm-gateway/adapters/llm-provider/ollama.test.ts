@@ -178,6 +178,7 @@ describe('of a stream', () => {
 test.each([
   [400, 'json: cannot unmarshal', 'fix-request', 'invalid'],
   [400, 'prompt too long; exceeded max context length by 512 tokens', 'fix-request', 'too-long'],
+  [400, 'the input length exceeds the context length', 'fix-request', 'too-long'],
   [400, 'registry.ollama.ai/library/gemma:latest does not support tools', 'elsewhere', 'invalid'],
   [400, '"gemma" does not support thinking', 'elsewhere', 'invalid'],
   [401, 'unauthorized', 'elsewhere', 'auth'],
