@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scope } from './index-row.ts';
 import type { KeywordRow, KeywordStore } from './keyword-store.ts';
 import { anyFilter, anyRow, passes } from './row-filter.suite.ts';
+import { rowStoreTests, type SuiteOptions } from './row-store.suite.ts';
 
 const notAborted = new AbortController().signal;
 let lastKey = 0;
@@ -24,7 +25,7 @@ function row(documentId: string, text: string, init: Partial<KeywordRow> = {}): 
 }
 
 /** What every keyword store keeps to. `create` gives a store that is empty. */
-export function keywordStoreSuite(name: string, create: () => Promise<KeywordStore>): void {
+export function keywordStoreSuite(name: string, create: () => Promise<KeywordStore>, options: SuiteOptions = {}): void {
   describe(`${name} keeps to the port of keyword stores`, () => {
     let store: KeywordStore;
     let tenantCount = 0;
@@ -52,6 +53,20 @@ export function keywordStoreSuite(name: string, create: () => Promise<KeywordSto
     };
     const find = async (...args: Parameters<typeof search>) =>
       (await search(...args)).map(({ documentId }) => documentId);
+
+    rowStoreTests(
+      () => ({
+        ...store,
+        replace(tenant, corpusId, version, ranked, documentIds) {
+          const rows = ranked.map((init) => ({ ...init, title: '', text: `apple ${'pear '.repeat(init.rank)}` }));
+          const given = documentIds ?? [...new Set(rows.map(({ documentId }) => documentId))];
+          return store.apply(tenant, corpusId, { kind: 'replace', version, documentIds: given, rows });
+        },
+        search: (tenant, scope, limit, signal) => store.search(tenant, { text: 'apple', scope, limit }, signal),
+      }),
+      newTenant,
+      options,
+    );
 
     test('rows with the rarer words of the question come first, in Chinese and English', async () => {
       const tenant = newTenant();

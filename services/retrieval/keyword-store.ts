@@ -1,3 +1,4 @@
+import type { QueryWord } from '#kit/text/query-words.ts';
 import type { Change, Hit, IndexRow, Scope } from './index-row.ts';
 
 /** A chunk with its words. */
@@ -9,8 +10,10 @@ export interface KeywordRow extends IndexRow {
 
 /** A search by words. */
 export interface KeywordQuery {
-  /** What the caller wrote: any text, never a query language. */
+  /** What the caller wrote, and other words for it: any text, never a query language. */
   text: string;
+  /** The words of `text` with their weights, for stores that can weigh words. @default those of `weighWords(text)` */
+  words?: readonly QueryWord[];
   scope: Scope;
   limit: number;
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scope } from './index-row.ts';
 import { anyFilter, anyRow, passes } from './row-filter.suite.ts';
+import { rowStoreTests, type SuiteOptions } from './row-store.suite.ts';
 import type { VectorRow, VectorSpace, VectorStore } from './vector-store.ts';
 
 const space: VectorSpace = { model: 'm', dimensions: 4 };
@@ -28,7 +29,7 @@ function row(documentId: string, angle: number, init: Partial<VectorRow> = {}): 
 }
 
 /** What every vector store keeps to. `create` gives a store that is empty. */
-export function vectorStoreSuite(name: string, create: () => Promise<VectorStore>): void {
+export function vectorStoreSuite(name: string, create: () => Promise<VectorStore>, options: SuiteOptions = {}): void {
   describe(`${name} keeps to the port of vector stores`, () => {
     let store: VectorStore;
     let tenantCount = 0;
@@ -66,6 +67,22 @@ export function vectorStoreSuite(name: string, create: () => Promise<VectorStore
       return hits.map(({ documentId }) => documentId);
     };
 
+    rowStoreTests(
+      () => ({
+        ...store,
+        replace(tenant, corpusId, version, ranked, documentIds) {
+          const rows = ranked.map((init) => ({ ...init, vector: towards(init.rank / 50) }));
+          const given = documentIds ?? [...new Set(rows.map(({ documentId }) => documentId))];
+          return store.apply(tenant, corpusId, space, { kind: 'replace', version, documentIds: given, rows });
+        },
+        apply: (tenant, corpusId, change) => store.apply(tenant, corpusId, undefined, change),
+        search: (tenant, scope, limit, signal) =>
+          store.search(tenant, { space, vector: towards(0), scope, limit }, signal),
+      }),
+      newTenant,
+      options,
+    );
+
     test('the nearest come first, with their cosine', async () => {
       const tenant = newTenant();
       await replace(tenant, 1, [row('far', 3), row('near', 0.1), row('middle', 1)]);
@@ -75,6 +92,30 @@ export function vectorStoreSuite(name: string, create: () => Promise<VectorStore
       expect(hits[0]?.score).toBeCloseTo(Math.cos(0.1), 5);
       expect(hits[1]?.score).toBeCloseTo(Math.cos(1), 5);
       expect(hits[0]?.chunkId).toMatch(/^near#/);
+    });
+
+    test('the order is exact, with every neighbour in its place', async () => {
+      const tenant = newTenant();
+      const wide = { model: 'm', dimensions: 48 };
+      const vectors = fc.sample(fc.array(fc.integer({ min: -99, max: 99 }), { minLength: 48, maxLength: 48 }), {
+        numRuns: 301,
+        seed: 11,
+      });
+      const [question, ...others] = vectors.map((components) => {
+        const length = Math.hypot(...components) || 1;
+        return Float32Array.from(components, (component) => component / length);
+      }) as [Float32Array<ArrayBuffer>, ...Float32Array<ArrayBuffer>[]];
+      const rows = others.map((vector, index) => row(`d${index}`, 0, { vector }));
+      await replace(tenant, 1, rows, 1, wide);
+      const cosine = (vector: Float32Array) =>
+        vector.reduce((sum, component, index) => sum + component * (question[index] as number), 0);
+      const wanted = rows.toSorted((a, b) => cosine(b.vector) - cosine(a.vector)).slice(0, 25);
+      const scope = { corpora: [{ corpusId: 1, version: 1 }], aclIds: [1], filter: undefined };
+      const hits = await store.search(tenant, { space: wide, vector: question, scope, limit: 25 }, notAborted);
+      expect(hits.map(({ key }) => key)).toEqual(wanted.map(({ key }) => key));
+      for (const [index, { score }] of hits.entries()) {
+        expect(score).toBeCloseTo(cosine(wanted[index]?.vector as Float32Array), 4);
+      }
     });
 
     test('a row belongs to the versions between its addition and its removal', async () => {

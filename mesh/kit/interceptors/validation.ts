@@ -2,6 +2,7 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator } from '@bufbuild/protovalidate';
 import type { Interceptor } from '@connectrpc/connect';
 import { internal, invalidArgument } from '../errors.ts';
+import { quickCheckOf } from './quick-check.ts';
 
 type Check = (schema: DescMessage, message: Message) => void;
 
@@ -20,6 +21,7 @@ export function validationInterceptor(): Interceptor {
 export function createCheck(): Check {
   const validator = createValidator();
   return (schema, message) => {
+    if (quickCheckOf(schema)(message)) return;
     const result = validator.validate(schema, message);
     if (result.kind === 'valid') return;
     if (result.kind === 'error') throw internal(result.error);

@@ -1,3 +1,5 @@
+import type { QueryWord } from '#kit/text/query-words.ts';
+
 // Between the service and the thread that searches snapshots.
 
 /** Where a snapshot is read from. */
@@ -19,7 +21,7 @@ export type SnapshotRequest = { id: number } & (
   | {
       kind: 'words';
       snapshotIds: readonly number[];
-      words: readonly string[];
+      words: readonly QueryWord[];
       aclIds: readonly number[];
       limit: number;
     }

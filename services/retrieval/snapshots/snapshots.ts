@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { QueryWord } from '#kit/text/query-words.ts';
 import type { Change, Hit, IndexRow } from '../index-row.ts';
 import type { SnapshotSource } from './protocol.ts';
 import { createSnapshotThread, type SnapshotThread } from './snapshot-thread.ts';
@@ -13,7 +14,7 @@ export interface Wanted {
 /** A search in memory. */
 export type SnapshotQuery = { aclIds: readonly number[]; limit: number } & (
   | { kind: 'near'; vector: Float32Array }
-  | { kind: 'words'; words: readonly string[] }
+  | { kind: 'words'; words: readonly QueryWord[] }
 );
 
 /**

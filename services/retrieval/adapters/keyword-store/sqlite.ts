@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { defineAdapter } from '#kit/adapters.ts';
 import type { Statement } from '#kit/sqlite/protocol.ts';
 import { FTS5_TOKENIZE, isPrefixWord, toFtsQuery } from '#kit/text/fts-query.ts';
-import { tokenize } from '#kit/text/tokenize.ts';
+import { type QueryWord, weighWords } from '#kit/text/query-words.ts';
 import type { Hit, Scope } from '../../index-row.ts';
 import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
 import { planWords } from '../../query-plan.ts';
@@ -131,13 +131,13 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
         await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
         noteChange(tenant, rows.length);
       },
-      async search(tenant, { text, scope, limit }, signal) {
-        const words = tokenize(text, { mode: 'query' });
+      async search(tenant, { text, words = weighWords(text), scope, limit }, signal) {
         if (words.length === 0 || scope.corpora.length === 0) return [];
         const inMemory = searchInMemory(tenant, words, scope, limit, signal);
         if (inMemory !== undefined) return inMemory;
         // A word alone may be a single Han character, which is searched as the beginning of words.
-        const planned = words.length === 1 ? words : await planFor(tenant, words, signal);
+        const planned =
+          words.length === 1 ? words.map(({ word }) => word) : await planFor(tenant, repeatWords(words), signal);
         if (planned.length === 0) return [];
         const rows = await files.read(tenant, searchStatement(planned, scope, limit), signal);
         return rows.map(
@@ -184,12 +184,13 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
     // A word that may be the beginning of others is looked for where words are in order.
     function searchInMemory(
       tenant: string,
-      words: readonly string[],
+      words: readonly QueryWord[],
       scope: Scope,
       limit: number,
       signal: AbortSignal,
     ) {
-      if (scope.filter !== undefined || (words.length === 1 && isPrefixWord(words[0] as string))) return undefined;
+      if (scope.filter !== undefined || (words.length === 1 && isPrefixWord((words[0] as QueryWord).word)))
+        return undefined;
       const wanted = scope.corpora.map(({ corpusId, version }) => ({
         tenant,
         space: '',
@@ -209,6 +210,11 @@ CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
     }
   },
 });
+
+/** Each word as often as it counts, at least once: FTS5 knows no other weights. */
+function repeatWords(words: readonly QueryWord[]): string[] {
+  return words.flatMap(({ word, weight }) => Array<string>(Math.max(1, Math.floor(weight))).fill(word));
+}
 
 const keywordIndex: RowIndex<TokenRow> = {
   insert: ({ key, tokens }) => [{ sql: 'INSERT INTO chunk_text(rowid, tokens) VALUES (?, ?)', params: [key, tokens] }],

@@ -1,0 +1,207 @@
+import {
+  type DescEnum,
+  type DescField,
+  type DescMessage,
+  getOption,
+  hasOption,
+  type Message,
+} from '@bufbuild/protobuf';
+import { type FieldRules, field as fieldRules, Ignore, oneof as oneofRules } from '#gen/buf/validate/validate_pb.ts';
+
+// protovalidate walks a message by reflection, which costs more than decoding it. Nearly every message is valid, and that much
+// can be told by plain comparisons. Whatever is not plainly valid is left to protovalidate, which alone says what is wrong.
+
+/** Whether a message plainly keeps to its rules; `false` where that takes a closer look. */
+export type QuickCheck = (message: Message) => boolean;
+
+type Test = (value: never) => boolean;
+type Fields = Record<string, unknown>;
+
+const checks = new WeakMap<DescMessage, QuickCheck | 'no rules'>();
+
+/** The quick check of a message's type, made once. */
+export function quickCheckOf(schema: DescMessage): QuickCheck {
+  const known = compiled(schema);
+  return known === 'no rules' ? () => true : known;
+}
+
+function compiled(schema: DescMessage): QuickCheck | 'no rules' {
+  const known = checks.get(schema);
+  if (known !== undefined) return known;
+  if (!mayHaveRules(schema, new Set())) {
+    checks.set(schema, 'no rules');
+    return 'no rules';
+  }
+  const tests: ((message: Fields) => boolean)[] = [];
+  const check: QuickCheck = (message) => {
+    for (const test of tests) if (!test(message as unknown as Fields)) return false;
+    return true;
+  };
+  // Known before its fields are looked at: a message may hold its own kind.
+  checks.set(schema, check);
+  for (const member of schema.members) {
+    if (member.kind === 'field') {
+      const test = testOf(member);
+      const name = member.localName;
+      const isRequired = rulesOf(member)?.required === true;
+      if (test === undefined && !isRequired) continue;
+      const isExplicit = member.fieldKind === 'message' || isOptional(member);
+      tests.push((message) => {
+        const value = message[name];
+        if (value === undefined) return isExplicit && !isRequired;
+        if (isRequired && !isExplicit && isZero(value)) return false;
+        return test === undefined || test(value as never);
+      });
+    } else {
+      const isRequired = hasOption(member, oneofRules) && getOption(member, oneofRules).required;
+      const name = member.localName;
+      const cases = new Map(member.fields.map((field) => [field.localName, testOf(field)]));
+      tests.push((message) => {
+        const chosen = message[name] as { case: string | undefined; value?: unknown };
+        if (chosen.case === undefined) return !isRequired;
+        const test = cases.get(chosen.case);
+        return test === undefined || test(chosen.value as never);
+      });
+    }
+  }
+  return check;
+}
+
+function mayHaveRules(schema: DescMessage, seen: Set<DescMessage>): boolean {
+  if (seen.has(schema)) return false;
+  seen.add(schema);
+  const isRuled = (field: DescField): boolean => {
+    if (hasOption(field, fieldRules)) return true;
+    const inner = messageOf(field);
+    return inner !== undefined && mayHaveRules(inner, seen);
+  };
+  return schema.oneofs.some((oneof) => hasOption(oneof, oneofRules)) || schema.fields.some(isRuled);
+}
+
+function messageOf(field: DescField): DescMessage | undefined {
+  return field.fieldKind === 'message' || field.fieldKind === 'list' || field.fieldKind === 'map'
+    ? field.message
+    : undefined;
+}
+
+function rulesOf(field: DescField): FieldRules | undefined {
+  return hasOption(field, fieldRules) ? getOption(field, fieldRules) : undefined;
+}
+
+/** google.protobuf.FeatureSet.FieldPresence.EXPLICIT */
+const explicitPresence = 1;
+const isOptional = (field: DescField) => field.presence === explicitPresence;
+
+const isZero = (value: unknown) =>
+  value === 0 || value === 0n || value === '' || value === false || (value as { length?: number }).length === 0;
+
+const never: Test = () => false;
+
+// The test of a field's value; `undefined`: every value passes.
+function testOf(field: DescField): Test | undefined {
+  const rules = rulesOf(field);
+  if (rules !== undefined) {
+    if (rules.ignore === Ignore.ALWAYS) return undefined;
+    if (rules.$unknown?.length || rules.type.value?.$unknown?.length) return never;
+  }
+  const test = valueTest(field, rules);
+  if (test === undefined || rules?.ignore !== Ignore.IF_ZERO_VALUE) return test;
+  return (value) => isZero(value) || test(value);
+}
+
+function valueTest(field: DescField, rules: FieldRules | undefined): Test | undefined {
+  switch (field.fieldKind) {
+    case 'scalar':
+    case 'enum':
+      return scalarTest(rules, field.fieldKind === 'enum' ? field.enum : undefined);
+    case 'message':
+      return messageTest(field.message);
+    case 'list': {
+      const repeated = rules?.type.case === 'repeated' ? rules.type.value : undefined;
+      const item = field.message === undefined ? scalarTest(repeated?.items, field.enum) : messageTest(field.message);
+      if (repeated === undefined && item === undefined) return undefined;
+      const { minItems = 0n, maxItems, unique } = repeated ?? {};
+      if (unique || (repeated?.items !== undefined && field.message !== undefined)) return never;
+      const [min, max] = [Number(minItems), maxItems === undefined || maxItems === 0n ? Infinity : Number(maxItems)];
+      return (values: readonly never[]) => {
+        if (values.length < min || values.length > max) return false;
+        if (item !== undefined) for (const value of values) if (!item(value)) return false;
+        return true;
+      };
+    }
+    case 'map': {
+      const map = rules?.type.case === 'map' ? rules.type.value : undefined;
+      const key = scalarTest(map?.keys, undefined);
+      const value = field.message === undefined ? scalarTest(map?.values, field.enum) : messageTest(field.message);
+      if (map === undefined && value === undefined) return undefined;
+      if (map?.values !== undefined && field.message !== undefined) return never;
+      const [min, max] = [Number(map?.minPairs ?? 0n), map?.maxPairs ? Number(map.maxPairs) : Infinity];
+      return (pairs: Record<string, never>) => {
+        const entries = Object.entries(pairs);
+        if (entries.length < min || entries.length > max) return false;
+        return entries.every(([name, one]) => (key?.(name as never) ?? true) && (value?.(one) ?? true));
+      };
+    }
+    default:
+      return field satisfies never;
+  }
+}
+
+function messageTest(schema: DescMessage): Test | undefined {
+  const check = compiled(schema);
+  return check === 'no rules' ? undefined : (check as Test);
+}
+
+function scalarTest(rules: FieldRules | undefined, of: DescEnum | undefined): Test | undefined {
+  if (rules === undefined || rules.type.case === undefined) return undefined;
+  switch (rules.type.case) {
+    case 'float':
+    case 'double':
+    case 'int32':
+    case 'uint32':
+    case 'int64':
+    case 'uint64': {
+      const bounds: { gte?: number | bigint; lte?: number | bigint; finite?: boolean } = rules.type.value;
+      const has = (name: 'gte' | 'lte') => Object.hasOwn(rules.type.value as object, name);
+      const { finite } = bounds;
+      const gte = has('gte') ? bounds.gte : undefined;
+      const lte = has('lte') ? bounds.lte : undefined;
+      return (value: number | bigint) =>
+        (gte === undefined || value >= gte) &&
+        (lte === undefined || value <= lte) &&
+        (!finite || Number.isFinite(Number(value)));
+    }
+    case 'string': {
+      const { minLen, maxLen, maxBytes, pattern } = present(rules.type.value);
+      const expression = pattern === undefined || pattern === '' ? undefined : new RegExp(pattern, 'u');
+      const [min, max, bytes] = [Number(minLen ?? 0n), toBound(maxLen), toBound(maxBytes)];
+      return (value: string) => {
+        const { length } = value;
+        // Lengths are counted in code points, of which there are at least half as many, and at most as many as units.
+        if (length > max || (length < 2 * min && !(min <= 1 && length >= min))) return false;
+        if (length * 3 > bytes && Buffer.byteLength(value) > bytes) return false;
+        return expression === undefined || expression.test(value);
+      };
+    }
+    case 'bytes': {
+      const { minLen, maxLen } = present(rules.type.value);
+      const [min, max] = [Number(minLen ?? 0n), toBound(maxLen)];
+      return (value: Uint8Array) => value.length >= min && value.length <= max;
+    }
+    case 'enum': {
+      const { definedOnly, notIn } = rules.type.value;
+      const refused = new Set(notIn);
+      const defined = new Set(of?.values.map(({ number }) => number));
+      return (value: number) => (!definedOnly || defined.has(value)) && !refused.has(value);
+    }
+    default:
+      return never;
+  }
+}
+
+// Rules are of proto2: what is not set has a default by the prototype, and does not count.
+function present<T extends object>(rules: T): Partial<T> {
+  return Object.fromEntries(Object.entries(rules)) as Partial<T>;
+}
+
+const toBound = (limit: bigint | undefined) => (limit === undefined ? Infinity : Number(limit));

@@ -1,0 +1,150 @@
+import type { estypes } from '@elastic/elasticsearch';
+import { defineAdapter } from '#kit/adapters.ts';
+import { tokenize } from '#kit/text/tokenize.ts';
+import { mergeHits } from '../../index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
+import { toTerm } from '../../remote-rows.ts';
+import { createRemoteVocabulary, ordinaryWordCount, type WeighedWord } from '../../remote-vocabulary.ts';
+import { createTokenizer } from '../../tokenizer.ts';
+import type { StoreDeps } from '../../vector-store.ts';
+import { scopeConditions, tenantRows, versionRows } from '../elasticsearch/conditions.ts';
+import { connectElasticsearch, elasticsearchSettings } from '../elasticsearch/connection.ts';
+import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../elasticsearch/rows.ts';
+
+// BM25 by Elasticsearch over our own tokens, which an analyzer splits at spaces: no plugin is needed, and Chinese,
+// English and codes are matched as by the embedded store. The server's own idf and average length would be those of all
+// tenants; so a scripted similarity leaves them out, and the question's words bring their idf in the tenant as boost.
+
+/** A row with its words joined by spaces. */
+interface TokenRow extends KeywordRow {
+  tokens: string;
+}
+
+const oneHan = /^\p{sc=Han}$/u;
+const firstHan = /^\p{sc=Han}/u;
+
+/** Settings and fields of the index, for a stock server. */
+export const keywordIndex = {
+  settings: {
+    analysis: { analyzer: { ragmesh_words: { type: 'custom', tokenizer: 'whitespace' } } },
+    similarity: {
+      ragmesh_bm25: {
+        type: 'scripted',
+        script: {
+          source: `double norm = 1.2 * (0.25 + 0.75 * doc.length / ${ordinaryWordCount}.0); return query.boost * 2.2 * doc.freq / (doc.freq + norm);`,
+        },
+      },
+    },
+  },
+  properties: {
+    words: { type: 'text', analyzer: 'ragmesh_words', similarity: 'ragmesh_bm25', index_options: 'freqs' },
+    // The first characters of Chinese words: text is indexed by pairs, and a question may be a single one.
+    beginnings: { type: 'text', analyzer: 'ragmesh_words', similarity: 'ragmesh_bm25', index_options: 'freqs' },
+  },
+} as const;
+
+export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof elasticsearchSettings>({
+  settings: elasticsearchSettings,
+  create(settings) {
+    const elasticsearch = connectElasticsearch('keyword store', settings, 'retrieval.keyword_store');
+    const index = `${settings.prefix}-keywords`;
+    const tokenizer = createTokenizer();
+    let isThere = false;
+    const vocabulary = createRemoteVocabulary(async (tenant, words, signal) => {
+      const { client, read } = elasticsearch;
+      const reply = await read(
+        (ends) =>
+          client.search<unknown, Record<string, estypes.AggregationsFilterAggregate>>(
+            {
+              index,
+              routing: toTerm(tenant),
+              ignore_unavailable: true,
+              allow_partial_search_results: false,
+              track_total_hits: true,
+              size: 0,
+              query: tenantRows(tenant),
+              aggregations: Object.fromEntries(
+                words.map((word, position) => [`w${position}`, { filter: { term: { words: { value: word } } } }]),
+              ),
+            },
+            { signal: ends },
+          ),
+        signal,
+      );
+      const total = reply.hits.total;
+      return {
+        rowCount: typeof total === 'number' ? total : (total?.value ?? 0),
+        frequencies: words.map((_word, position) => reply.aggregations?.[`w${position}`]?.doc_count ?? 0),
+      };
+    });
+
+    const shouldFor = async (
+      tenant: string,
+      words: readonly string[],
+      signal: AbortSignal,
+    ): Promise<estypes.QueryDslQueryContainer[]> => {
+      const [only] = words;
+      if (words.length === 1 && oneHan.test(only as string)) {
+        return [{ term: { beginnings: { value: only as string } } }];
+      }
+      return (await vocabulary.weigh(tenant, words, signal)).map(({ word, weight }: WeighedWord) => ({
+        term: { words: { value: word, boost: weight } },
+      }));
+    };
+
+    return {
+      async apply(tenant, corpusId, change) {
+        const indices = {
+          pattern: index,
+          async indexOf(again: boolean) {
+            if (!isThere || again) await createIndex(elasticsearch, index, settings, keywordIndex);
+            isThere = true;
+            return index;
+          },
+          sourceOf: ({ tokens }: TokenRow) => ({ words: tokens, beginnings: beginningsOf(tokens) }),
+          sizeOf: ({ tokens }: TokenRow) => 1000 + tokens.length * 4,
+        };
+        if (change.kind !== 'replace') {
+          await applyChange(elasticsearch, tenant, corpusId, change, indices);
+          vocabulary.noteChange(tenant, Number.POSITIVE_INFINITY);
+          return;
+        }
+        const tokens = await tokenizer.tokenizeAll(change.rows.map(({ title, text }) => `${title}\n${text}`));
+        const rows = change.rows.map((row, position): TokenRow => ({ ...row, tokens: tokens[position] as string }));
+        await applyChange(elasticsearch, tenant, corpusId, { ...change, rows }, indices);
+        vocabulary.noteChange(tenant, rows.length);
+      },
+      async search(tenant, { text, scope, limit }, signal) {
+        signal.throwIfAborted();
+        const words = tokenize(text, { mode: 'query' });
+        const conditions = scopeConditions(tenant, scope);
+        if (words.length === 0 || conditions.length === 0) return [];
+        const should = await shouldFor(tenant, words, signal);
+        if (should.length === 0) return [];
+        const lists = await Promise.all(
+          conditions.map((filter) => {
+            const query = { bool: { filter: [filter], should, minimum_should_match: 1 } };
+            return searchHits(elasticsearch, index, tenant, query, limit, signal);
+          }),
+        );
+        return mergeHits(lists, limit);
+      },
+      count: (tenant, corpusId, version, signal) =>
+        countRows(elasticsearch, index, tenant, versionRows(tenant, corpusId, version), signal),
+      listKeys: (tenant, corpusId, after, limit, signal) =>
+        listRowKeys(elasticsearch, index, tenant, { corpusId, after, limit }, signal),
+      // The server merges its segments by itself.
+      async settle() {},
+      async close() {
+        await Promise.all([tokenizer.close(), elasticsearch.client.close()]);
+      },
+    };
+  },
+});
+
+function beginningsOf(tokens: string): string {
+  return tokens
+    .split(' ')
+    .flatMap((token) => firstHan.exec(token)?.[0] ?? [])
+    .join(' ');
+}

@@ -1,0 +1,157 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { tokenize } from '#kit/text/tokenize.ts';
+import { mergeHits } from '../../index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
+import { chunksOf } from '../../remote-rows.ts';
+import { createRemoteVocabulary, ordinaryWordCount } from '../../remote-vocabulary.ts';
+import { questionWords, rowWords, wordNumber } from '../../sparse-words.ts';
+import { createTokenizer } from '../../tokenizer.ts';
+import type { StoreDeps } from '../../vector-store.ts';
+import { expressionOf, scopeExpression } from '../milvus/conditions.ts';
+import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../milvus/connection.ts';
+import {
+  applyChange,
+  countEntities,
+  countRows,
+  createCollection,
+  hasCollection,
+  hitFields,
+  listRowKeys,
+  toHits,
+} from '../milvus/rows.ts';
+
+// BM25 on Milvus as an inner product of sparse vectors: a row's holds the saturated frequency of each word, a question's
+// the idf of its words among the tenant's rows. The server's own BM25 would take idf and lengths from all tenants.
+
+/** A row with its words joined by spaces. */
+interface TokenRow extends KeywordRow {
+  tokens: string;
+}
+
+/** The server takes dimensions up to this one; here it stands for nothing, in rows that have no word. */
+const emptyDimension = 2 ** 32 - 2;
+
+/** Different words of a row that are counted for their idf: the most that an array of the server holds. */
+const maxRowWords = 4096;
+
+/** Words of a question that are counted, each by a call, and how many at a time. */
+const maxCounted = 64;
+const concurrentCounts = 16;
+
+export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof milvusSettings>({
+  settings: milvusSettings,
+  async create(settings) {
+    const store = await connectMilvus('keyword store', settings, 'retrieval.keyword_store');
+    const name = `${settings.prefix}_keywords`;
+    const tokenizer = createTokenizer();
+    let isThere = false;
+    const ensure = async (): Promise<string> => {
+      if (!isThere) {
+        await createCollection(
+          store,
+          name,
+          [
+            { name: 'words', data_type: 'Array', element_type: 'Int64', max_capacity: maxRowWords },
+            { name: 'weights', data_type: 'SparseFloatVector' },
+          ],
+          [{ field_name: 'weights', index_type: 'SPARSE_INVERTED_INDEX', metric_type: 'IP' }],
+        );
+      }
+      isThere = true;
+      return name;
+    };
+    const vocabulary = createRemoteVocabulary(
+      async (tenant, words, signal) => {
+        const count = (...conditions: string[]) => countEntities(store, name, expressionOf(tenant, conditions), signal);
+        const rowCount = await count();
+        const frequencies: number[] = [];
+        for (const some of chunksOf(words, concurrentCounts)) {
+          const counts = some.map((word) => count(`array_contains(words, ${dimensionOf(wordNumber(word))})`));
+          frequencies.push(...(await Promise.all(counts)));
+        }
+        return { rowCount, frequencies };
+      },
+      { maxCounted },
+    );
+
+    /** A question as the weights of dimensions. */
+    const toQuery = async (
+      tenant: string,
+      words: readonly string[],
+      signal: AbortSignal,
+    ): Promise<Record<number, number>> => {
+      const asked = questionWords(words);
+      // A single Han character is found at the beginning of words, and there is nothing to weigh it against.
+      if (words.length === 1 && asked.indices[0] !== wordNumber(words[0] as string)) {
+        return { [dimensionOf(asked.indices[0] as number)]: 1 };
+      }
+      const query: Record<number, number> = {};
+      for (const { word, weight } of await vocabulary.weigh(tenant, words, signal)) {
+        const dimension = dimensionOf(wordNumber(word));
+        query[dimension] = (query[dimension] ?? 0) + weight;
+      }
+      return query;
+    };
+
+    return {
+      async apply(tenant, corpusId, change) {
+        const entities = {
+          collections: async () => ((await hasCollection(store, name)) ? [name] : []),
+          target: ensure,
+          fieldsOf: ({ tokens }: TokenRow) => wordFields(tokens),
+          sizeOf: ({ tokens }: TokenRow) => 1000 + tokens.length * 4,
+        };
+        if (change.kind !== 'replace') {
+          await applyChange(store, tenant, corpusId, change, entities);
+          vocabulary.noteChange(tenant, Number.POSITIVE_INFINITY);
+          return;
+        }
+        const tokens = await tokenizer.tokenizeAll(change.rows.map(({ title, text }) => `${title}\n${text}`));
+        const rows = change.rows.map((row, position): TokenRow => ({ ...row, tokens: tokens[position] as string }));
+        await applyChange(store, tenant, corpusId, { ...change, rows }, entities);
+        vocabulary.noteChange(tenant, rows.length);
+      },
+      async search(tenant, { text, scope, limit }, signal) {
+        signal.throwIfAborted();
+        const words = tokenize(text, { mode: 'query' });
+        const filter = scopeExpression(tenant, scope);
+        if (words.length === 0 || filter === undefined) return [];
+        if (!(await hasCollection(store, name, signal))) return [];
+        const query = await toQuery(tenant, words, signal);
+        if (Object.keys(query).length === 0) return [];
+        const ask = async () => {
+          const reply = await store.client.search({
+            collection_name: name,
+            anns_field: 'weights',
+            data: query,
+            filter,
+            limit,
+            metric_type: 'IP',
+            output_fields: hitFields,
+          });
+          return toHits(checked(reply).results as unknown as Record<string, unknown>[]);
+        };
+        const found = store.read(() => loaded(store, name, ask), signal);
+        return mergeHits([(await orMissing([], found)).filter(({ score }) => score > 0)], limit);
+      },
+      count: (tenant, corpusId, version, signal) => countRows(store, tenant, name, { corpusId, version }, signal),
+      listKeys: (tenant, corpusId, after, limit, signal) =>
+        listRowKeys(store, tenant, name, { corpusId, after, limit }, signal),
+      // The server compacts by itself.
+      async settle() {},
+      async close() {
+        await Promise.all([tokenizer.close(), store.client.closeConnection()]);
+      },
+    };
+  },
+});
+
+const dimensionOf = (word: number) => Math.min(word, emptyDimension - 1);
+
+function wordFields(tokens: string): { words: number[]; weights: Record<number, number> } {
+  const { indices, values } = rowWords(tokens === '' ? [] : tokens.split(' '), ordinaryWordCount);
+  const weights: Record<number, number> = {};
+  for (const [position, index] of indices.entries()) weights[dimensionOf(index)] = values[position] as number;
+  if (indices.length === 0) weights[emptyDimension] = 1;
+  return { words: Object.keys(weights).slice(0, maxRowWords).map(Number), weights };
+}

@@ -1,0 +1,71 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { unavailable } from '#kit/errors.ts';
+import { tokenize } from '#kit/text/tokenize.ts';
+import type { KeywordStore } from '../../keyword-store.ts';
+import { ordinaryWordCount } from '../../remote-vocabulary.ts';
+import { questionWords, rowWords } from '../../sparse-words.ts';
+import { createTokenizer } from '../../tokenizer.ts';
+import type { StoreDeps } from '../../vector-store.ts';
+import { tenantFilter } from '../qdrant/filter.ts';
+import { openQdrant, qdrantSettings, vectorName } from '../qdrant/rows.ts';
+
+// BM25 in Qdrant over our own tokens, as sparse vectors: a row's part of a score is in its vector, and Qdrant multiplies it
+// by the word's idf. That one is counted over the tenant's rows alone, which Qdrant can do since 1.19: an older server
+// would count over all, and a tenant's scores would tell of another's words.
+
+const oldestVersion = [1, 19] as const;
+
+export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof qdrantSettings>({
+  settings: qdrantSettings,
+  create(given) {
+    const name = 'keyword store';
+    const qdrant = openQdrant(given, name);
+    const collection = `${given.prefix}_keywords`;
+    const params = { sparse_vectors: { [vectorName]: { modifier: 'idf' as const } } };
+    const tokenizer = createTokenizer();
+    let isNewEnough = false;
+
+    const checkVersion = async () => {
+      if (isNewEnough) return;
+      const version = await qdrant.version();
+      const [major = 0, minor = 0] = version.split('.').map(Number);
+      isNewEnough = major > oldestVersion[0] || (major === oldestVersion[0] && minor >= oldestVersion[1]);
+      const needed = `Qdrant ${oldestVersion.join('.')} or newer is needed for word statistics of a tenant's own`;
+      if (!isNewEnough) throw unavailable(name, `the ${name} is Qdrant ${version}: ${needed}`);
+    };
+    return {
+      async apply(tenant, corpusId, change) {
+        await checkVersion();
+        const rows = change.kind === 'replace' ? change.rows : [];
+        const tokens = await tokenizer.tokenizeAll(rows.map(({ title, text }) => `${title}\n${text}`));
+        const byKey = new Map(rows.map(({ key }, index) => [key, tokens[index] as string]));
+        await qdrant.apply(collection, tenant, corpusId, change, {
+          params,
+          toVector({ key }) {
+            const words = byKey.get(key) ?? '';
+            return words === '' ? undefined : rowWords(words.split(' '), ordinaryWordCount);
+          },
+        });
+      },
+      async search(tenant, { text, scope, limit }, signal) {
+        signal.throwIfAborted();
+        const words = tokenize(text, { mode: 'query' });
+        if (words.length === 0) return [];
+        await checkVersion();
+        const idf = { corpus: tenantFilter(tenant, []) };
+        return qdrant.search(
+          collection,
+          tenant,
+          { query: questionWords(words), scope, limit, params: { idf } },
+          signal,
+        );
+      },
+      count: (tenant, corpusId, version, signal) => qdrant.count(collection, tenant, corpusId, version, signal),
+      listKeys: (tenant, corpusId, after, limit, signal) =>
+        qdrant.listKeys(collection, tenant, corpusId, after, limit, signal),
+      // Qdrant tidies up by itself.
+      async settle() {},
+      close: () => tokenizer.close(),
+    };
+  },
+});

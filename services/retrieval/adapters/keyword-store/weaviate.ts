@@ -1,0 +1,106 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { tokenize } from '#kit/text/tokenize.ts';
+import { mergeHits } from '../../index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
+import { createTokenizer } from '../../tokenizer.ts';
+import type { StoreDeps } from '../../vector-store.ts';
+import { scopeCondition } from '../weaviate/conditions.ts';
+import { connectWeaviate, orMissing, weaviateSettings } from '../weaviate/connection.ts';
+import { applyChange, countRows, createCollection, hitProperties, listRowKeys, toHits } from '../weaviate/rows.ts';
+
+// BM25 by Weaviate over our own tokens, which it splits at spaces: Chinese, English and codes are matched as by the
+// embedded store. A tenant has an inverted index of its own, so its word statistics are its own too.
+
+/** A row with its words joined by spaces. */
+interface TokenRow extends KeywordRow {
+  tokens: string;
+}
+
+const oneHan = /^\p{sc=Han}$/u;
+const firstHan = /^\p{sc=Han}/u;
+
+/** Different words of a question that are searched. */
+const maxWords = 4096;
+
+export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof weaviateSettings>({
+  settings: weaviateSettings,
+  async create(settings) {
+    const store = await connectWeaviate('keyword store', settings, 'retrieval.keyword_store');
+    const name = `${settings.prefix}Keywords`;
+    const tokenizer = createTokenizer();
+    let isThere = false;
+    const words = (property: string) => ({
+      name: property,
+      dataType: 'text' as const,
+      tokenization: 'whitespace' as const,
+      indexFilterable: false,
+      indexSearchable: true,
+    });
+    const ensure = async (): Promise<string> => {
+      if (!isThere) {
+        // The first characters of Chinese words have a property of their own: text is indexed by pairs, and a question
+        // may be a single one.
+        await createCollection(store, name, settings, { properties: [words('words'), words('beginnings')] });
+      }
+      isThere = true;
+      return name;
+    };
+    return {
+      async apply(tenant, corpusId, change) {
+        const objects = {
+          collections: async () => [name],
+          target: ensure,
+          propertiesOf: ({ tokens }: TokenRow) => ({ words: tokens, beginnings: beginningsOf(tokens) }),
+          vectorOf: () => undefined,
+          sizeOf: ({ tokens }: TokenRow) => 1000 + tokens.length * 4,
+        };
+        if (change.kind !== 'replace') {
+          await applyChange(store, tenant, corpusId, change, objects);
+          return;
+        }
+        const tokens = await tokenizer.tokenizeAll(change.rows.map(({ title, text }) => `${title}\n${text}`));
+        const rows = change.rows.map((row, position): TokenRow => ({ ...row, tokens: tokens[position] as string }));
+        await applyChange(store, tenant, corpusId, { ...change, rows }, objects);
+      },
+      async search(tenant, { text, scope, limit }, signal) {
+        signal.throwIfAborted();
+        const asked = tokenize(text, { mode: 'query' }).slice(0, maxWords);
+        if (asked.length === 0) return [];
+        const isBeginning = asked.length === 1 && oneHan.test(asked[0] as string);
+        const found = store.read(async (ends) => {
+          const collection = await store.of(tenant, name);
+          const filters = scopeCondition(store, collection, scope);
+          if (filters === undefined) return [];
+          const { objects } = await collection.query.bm25(
+            asked.join(' '),
+            {
+              filters,
+              limit,
+              queryProperties: [isBeginning ? 'beginnings' : 'words'] as never,
+              returnMetadata: ['score'],
+              returnProperties: hitProperties as never,
+            },
+            { abortSignal: ends },
+          );
+          return toHits(objects, ({ score }) => score as number);
+        }, signal);
+        return mergeHits([await orMissing([], found)], limit);
+      },
+      count: (tenant, corpusId, version, signal) => countRows(store, tenant, name, { corpusId, version }, signal),
+      listKeys: (tenant, corpusId, after, limit, signal) =>
+        listRowKeys(store, tenant, name, { corpusId, after, limit }, signal),
+      // The server tidies up by itself.
+      async settle() {},
+      async close() {
+        await Promise.all([tokenizer.close(), store.close()]);
+      },
+    };
+  },
+});
+
+function beginningsOf(tokens: string): string {
+  return tokens
+    .split(' ')
+    .flatMap((token) => firstHan.exec(token)?.[0] ?? [])
+    .join(' ');
+}

@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { hasCommand, skipped } from '#kit/testing-server.ts';
+import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
+import { vectorStoreSuite } from '../../vector-store.suite.ts';
+import { adapter as keywordAdapter } from '../keyword-store/redisearch.ts';
+import { adapter as vectorAdapter } from '../vector-store/redisearch.ts';
+
+const command = process.env.RAGMESH_TEST_REDISEARCH ?? 'redis-stack-server';
+const advice = 'Redis with RediSearch; RAGMESH_TEST_REDISEARCH is its command, "redis-stack-server" by default';
+
+describe.skipIf(!hasCommand(command) && skipped('redisearch', 50, advice))('RediSearch', () => {
+  let server: RestartableServer;
+  beforeAll(async () => {
+    const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
+    const args = (port: number, folder: string) => ['--port', String(port), '--dir', folder, '--save', '', ...durable];
+    server = await startRestartable({ command, args });
+  });
+  afterAll(() => server.close());
+
+  const deps = { folder: '', threads: undefined as never };
+  const given = () => ({ url: `redis://127.0.0.1:${server.port}` });
+  const options = { server: () => server };
+  vectorStoreSuite('redisearch', async () => vectorAdapter.create(settingsOf(vectorAdapter, given()), deps), options);
+  keywordStoreSuite(
+    'redisearch',
+    async () => keywordAdapter.create(settingsOf(keywordAdapter, given()), deps),
+    options,
+  );
+});

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { hasCommand, skipped } from '#kit/testing-server.ts';
+import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
+import { vectorStoreSuite } from '../../vector-store.suite.ts';
+import { adapter } from './chroma.ts';
+
+const command = process.env.RAGMESH_TEST_CHROMA ?? 'chroma';
+const advice = 'npm install --global chromadb, or RAGMESH_TEST_CHROMA as its command';
+
+describe.skipIf(!hasCommand(command) && skipped('chroma', 23, advice))('Chroma', () => {
+  let server: RestartableServer;
+  beforeAll(async () => {
+    const args = (port: number, folder: string) => [
+      'run',
+      '--path',
+      folder,
+      '--host',
+      '127.0.0.1',
+      '--port',
+      String(port),
+    ];
+    const isReady = async (port: number) => (await fetch(`http://127.0.0.1:${port}/api/v2/heartbeat`)).ok;
+    server = await startRestartable({ command, args, isReady });
+  });
+  afterAll(() => server.close());
+
+  vectorStoreSuite(
+    'chroma',
+    async () => {
+      const given = settingsOf(adapter, { url: `http://127.0.0.1:${server.port}` });
+      return adapter.create(given, { folder: '', threads: undefined as never });
+    },
+    { server: () => server },
+  );
+});

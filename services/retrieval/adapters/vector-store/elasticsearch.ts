@@ -1,0 +1,145 @@
+import type { estypes } from '@elastic/elasticsearch';
+import { LRUCache } from 'lru-cache';
+import { defineAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import { type Hit, mergeHits, type Scope } from '../../index-row.ts';
+import { isSomewhere, toTerm } from '../../remote-rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
+import { scopeConditions, versionRows } from '../elasticsearch/conditions.ts';
+import { connectElasticsearch, elasticsearchSettings } from '../elasticsearch/connection.ts';
+import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../elasticsearch/rows.ts';
+
+// Vectors as `dense_vector`, an index a space. Where the scope's corpora have few rows, every vector that passes the
+// conditions is compared: exactly the nearest. Above that the server's HNSW graph is walked, with the conditions inside
+// the walk.
+
+/** Graphs that a server can build. https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector */
+const indexTypes = ['hnsw', 'int8_hnsw', 'int4_hnsw', 'bbq_hnsw'] as const;
+
+/** Candidates that each shard looks at, by hit that is wanted; the server takes at most `maxCandidates`. */
+const candidatesPerHit = 10;
+const minCandidates = 200;
+const maxCandidates = 10_000;
+
+const vectorSettings = {
+  ...elasticsearchSettings,
+  /** Rows of the asked corpora up to which a search compares every vector. */
+  exact_rows: { type: 'number', default: 20_000, min: 0, max: 10_000_000 },
+  /** The graph for larger ones. */
+  index_type: { type: 'string', default: 'int8_hnsw' },
+} as const;
+
+export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
+  settings: vectorSettings,
+  create(settings) {
+    const indexType = indexTypes.find((type) => type === settings.index_type);
+    if (indexType === undefined) {
+      throw new ConfigError(
+        'retrieval.vector_store.settings.index_type',
+        `no type "${settings.index_type}"`,
+        indexTypes,
+      );
+    }
+    const elasticsearch = connectElasticsearch('vector store', settings, 'retrieval.vector_store');
+    const pattern = `${settings.prefix}-vectors-*`;
+    const known = new Set<string>();
+    const sizes = new LRUCache<string, number>({ max: 10_000, ttl: 60_000 });
+    const indexName = ({ model, dimensions }: VectorSpace) => `${settings.prefix}-vectors-${toTerm(model, dimensions)}`;
+
+    const ensureIndex = async (space: VectorSpace | undefined, again: boolean): Promise<string> => {
+      if (space === undefined) throw new Error('rows came without the space of their vectors');
+      const index = indexName(space);
+      if (known.has(index) && !again) return index;
+      await createIndex(elasticsearch, index, settings, {
+        properties: {
+          vector: {
+            type: 'dense_vector',
+            dims: space.dimensions,
+            index: true,
+            similarity: 'cosine',
+            index_options: { type: indexType },
+          },
+        },
+      });
+      known.add(index);
+      return index;
+    };
+
+    /** Whether the caller may see few enough rows to compare every vector; counted once a minute. */
+    const isSmall = async (tenant: string, index: string, { corpora, aclIds }: Scope, signal: AbortSignal) => {
+      const key = toTerm(tenant, index, JSON.stringify([corpora, aclIds]));
+      const counted = sizes.get(key);
+      if (counted !== undefined) return counted <= settings.exact_rows;
+      const conditions = scopeConditions(tenant, { corpora, aclIds, filter: undefined });
+      const counts = await Promise.all(
+        conditions.map((condition) => countRows(elasticsearch, index, tenant, condition, signal)),
+      );
+      const count = counts.reduce((sum, more) => sum + more, 0);
+      sizes.set(key, count);
+      return count <= settings.exact_rows;
+    };
+
+    return {
+      async apply(tenant, corpusId, space, change) {
+        await applyChange(elasticsearch, tenant, corpusId, change, {
+          pattern,
+          indexOf: (again) => ensureIndex(space, again),
+          // The server refuses a vector without length: the row has none, and no search finds it.
+          sourceOf: ({ vector }: VectorRow) => (isSomewhere(vector) ? { vector: [...vector] } : {}),
+          sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 12,
+        });
+      },
+      async search(tenant, { space, vector, scope, limit }, signal) {
+        signal.throwIfAborted();
+        const conditions = scopeConditions(tenant, scope);
+        if (conditions.length === 0 || !isSomewhere(vector)) return [];
+        const index = indexName(space);
+        const isExact = await isSmall(tenant, index, scope, signal);
+        const lists = await Promise.all(
+          conditions.map(async (filter): Promise<Hit[]> => {
+            const query = isExact ? exactQuery(filter, vector) : graphQuery(filter, vector, limit);
+            const hits = await searchHits(elasticsearch, index, tenant, query, limit, signal);
+            return hits.map((hit) => ({ ...hit, score: isExact ? hit.score - 1 : hit.score * 2 - 1 }));
+          }),
+        );
+        return mergeHits(lists, limit);
+      },
+      count: (tenant, corpusId, version, signal) =>
+        countRows(elasticsearch, pattern, tenant, versionRows(tenant, corpusId, version), signal),
+      listKeys: (tenant, corpusId, after, limit, signal) =>
+        listRowKeys(elasticsearch, pattern, tenant, { corpusId, after, limit }, signal),
+      // The server merges its segments by itself.
+      async settle() {},
+      async close() {
+        await elasticsearch.client.close();
+      },
+    };
+  },
+});
+
+/** Scores are 1 + cosine: the server wants none below 0. */
+function exactQuery(filter: estypes.QueryDslQueryContainer, vector: Float32Array): estypes.QueryDslQueryContainer {
+  return {
+    script_score: {
+      query: { bool: { filter: [filter, { exists: { field: 'vector' } }] } },
+      script: { source: "cosineSimilarity(params.vector, 'vector') + 1.0", params: { vector: [...vector] } },
+    },
+  };
+}
+
+/** Scores are (1 + cosine) / 2. */
+function graphQuery(
+  filter: estypes.QueryDslQueryContainer,
+  vector: Float32Array,
+  limit: number,
+): estypes.QueryDslQueryContainer {
+  return {
+    knn: {
+      field: 'vector',
+      query_vector: [...vector],
+      k: limit,
+      num_candidates: Math.min(maxCandidates, Math.max(minCandidates, limit * candidatesPerHit)),
+      filter,
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { LRUCache } from 'lru-cache';
+import { defineAdapter } from '#kit/adapters.ts';
+import { isSomewhere, toTerm } from '../../remote-rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
+import { type CollectionParams, openQdrant, qdrantSettings, vectorName } from '../qdrant/rows.ts';
+
+// Vectors in Qdrant: a collection for each space, shared by the tenants. The graph is made within each tenant, so a
+// search never walks through another's rows.
+
+const settings = {
+  ...qdrantSettings,
+  /** A tenant with at most so many rows in a space is searched exactly; one with more by the graph. */
+  exact_rows: { type: 'number', default: 20_000, min: 0, max: 10_000_000 },
+  /** Rows that a search by the graph keeps in view: more finds more, and takes longer. */
+  hnsw_ef: { type: 'number', default: 256, min: 16, max: 4096 },
+} as const;
+
+/** How long a tenant's size is remembered: it only chooses the way of searching. */
+const sizeTtlMs = 30_000;
+
+export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
+  settings,
+  create(given) {
+    const qdrant = openQdrant(given, 'vector store');
+    const prefix = `${given.prefix}_vectors_`;
+    const nameOf = ({ model, dimensions }: VectorSpace) => `${prefix}${dimensions}_${toTerm(model, dimensions)}`;
+    const sizes = new LRUCache<string, number>({ max: 10_000, ttl: sizeTtlMs });
+
+    const isSmall = async (collection: string, tenant: string, signal: AbortSignal): Promise<boolean> => {
+      const key = `${collection} ${tenant}`;
+      const known = sizes.get(key);
+      const size = known ?? (await qdrant.estimate(collection, tenant, signal));
+      if (known === undefined) sizes.set(key, size);
+      return size <= given.exact_rows;
+    };
+    return {
+      async apply(tenant, corpusId, space, change) {
+        const hasRows = change.kind === 'replace' && change.rows.length > 0;
+        if (hasRows && space === undefined) throw new Error('vectors came without their space');
+        const target = hasRows && space !== undefined ? nameOf(space) : undefined;
+        // A document may have rows of another space, from a version that is older or was begun again.
+        for (const collection of await qdrant.collections(prefix)) {
+          if (collection === target) continue;
+          const others = change.kind === 'replace' ? { ...change, rows: [] } : change;
+          await qdrant.apply(collection, tenant, corpusId, others, undefined);
+        }
+        if (target === undefined || space === undefined) return;
+        await qdrant.apply(target, tenant, corpusId, change, { params: paramsOf(space), toVector });
+        sizes.delete(`${target} ${tenant}`);
+      },
+      async search(tenant, { space, vector, scope, limit }, signal) {
+        const collection = nameOf(space);
+        const isExact = await isSmall(collection, tenant, signal);
+        const params = isExact ? { exact: true } : { hnsw_ef: given.hnsw_ef };
+        return qdrant.search(collection, tenant, { query: [...vector], scope, limit, params }, signal);
+      },
+      async count(tenant, corpusId, version, signal) {
+        const collections = await qdrant.collections(prefix, signal);
+        const counts = collections.map((name) => qdrant.count(name, tenant, corpusId, version, signal));
+        return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+      },
+      async listKeys(tenant, corpusId, after, limit, signal) {
+        const collections = await qdrant.collections(prefix, signal);
+        const lists = collections.map((name) => qdrant.listKeys(name, tenant, corpusId, after, limit, signal));
+        return (await Promise.all(lists))
+          .flat()
+          .sort((a, b) => a - b)
+          .slice(0, limit);
+      },
+      // Qdrant tidies up by itself.
+      async settle() {},
+      async close() {},
+    };
+  },
+});
+
+const toVector = ({ vector }: VectorRow): number[] | undefined => (isSomewhere(vector) ? [...vector] : undefined);
+
+function paramsOf({ dimensions }: VectorSpace): CollectionParams {
+  return {
+    vectors: { [vectorName]: { size: dimensions, distance: 'Cosine' } },
+    // No graph over all tenants, one in each (https://qdrant.tech/documentation/guides/multitenancy/).
+    hnsw_config: { m: 0, payload_m: 16 },
+  };
+}

@@ -1,0 +1,111 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import { ConfigError } from '#kit/config-error.ts';
+import { mergeHits } from '../../index-row.ts';
+import { isSomewhere, toTerm } from '../../remote-rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
+import { scopeCondition } from '../weaviate/conditions.ts';
+import { connectWeaviate, orMissing, weaviateSettings } from '../weaviate/connection.ts';
+import { applyChange, countRows, createCollection, hitProperties, listRowKeys, toHits } from '../weaviate/rows.ts';
+
+// Vectors on Weaviate, a collection a space. The flat index compares every vector of the tenant that passes the
+// conditions: exactly the nearest. HNSW is for tenants of many hundred thousands; up to `exact_rows` rows that pass it
+// compares each of them too.
+//
+// A server of 1.38.11 that is killed within moments of a write may come back with the row and without its vector, in
+// either index: it is counted and never found. Replicas, or building the version again, make up for it; the client has
+// no way to ask for more.
+
+const indexTypes = ['flat', 'hnsw'] as const;
+
+const vectorSettings = {
+  ...weaviateSettings,
+  /** flat or hnsw; of spaces that are new. */
+  index_type: { type: 'string', default: 'flat' },
+  /** Rows that pass the conditions of a search, up to which hnsw compares every vector; of spaces that are new. */
+  exact_rows: { type: 'number', default: 40_000, min: 0, max: 10_000_000 },
+} as const;
+
+export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
+  settings: vectorSettings,
+  async create(settings) {
+    const indexType = indexTypes.find((type) => type === settings.index_type);
+    if (indexType === undefined) {
+      const path = 'retrieval.vector_store.settings.index_type';
+      throw new ConfigError(path, `no type "${settings.index_type}"`, indexTypes);
+    }
+    const store = await connectWeaviate('vector store', settings, 'retrieval.vector_store');
+    const namesBegin = `${settings.prefix}Vectors`;
+    const collectionOf = ({ model, dimensions }: VectorSpace) => `${namesBegin}${toTerm(model, dimensions)}`;
+    const known = new Set<string>();
+
+    // Another process may have made some, so they are asked for with every change; there are few.
+    const listCollections = async (signal?: AbortSignal): Promise<string[]> => {
+      const all = await store.read(async () => (await store.client()).collections.listAll(), signal);
+      return all
+        .map(({ name }) => name)
+        .filter((name) => name.startsWith(namesBegin) && name.length === namesBegin.length + 32);
+    };
+    const ensure = async (space: VectorSpace | undefined): Promise<string> => {
+      if (space === undefined) throw new Error('rows came without the space of their vectors');
+      const name = collectionOf(space);
+      if (known.has(name)) return name;
+      const { configure } = store.weaviate;
+      const { vectorIndex } = configure;
+      const vectorIndexConfig =
+        indexType === 'flat'
+          ? vectorIndex.flat({ distanceMetric: 'cosine' })
+          : vectorIndex.hnsw({ distanceMetric: 'cosine', flatSearchCutoff: settings.exact_rows });
+      await createCollection(store, name, settings, {
+        properties: [],
+        vectorizers: configure.vectors.selfProvided({ vectorIndexConfig }),
+      });
+      known.add(name);
+      return name;
+    };
+
+    return {
+      async apply(tenant, corpusId, space, change) {
+        await applyChange(store, tenant, corpusId, change, {
+          collections: () => listCollections(),
+          target: () => ensure(space),
+          propertiesOf: () => ({}),
+          // A vector without length is near nothing: the row has none, and no search finds it.
+          vectorOf: ({ vector }: VectorRow) => (isSomewhere(vector) ? [...vector] : undefined),
+          sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 4,
+        });
+      },
+      async search(tenant, { space, vector, scope, limit }, signal) {
+        signal.throwIfAborted();
+        if (!isSomewhere(vector)) return [];
+        const found = store.read(async (ends) => {
+          const collection = await store.of(tenant, collectionOf(space));
+          const filters = scopeCondition(store, collection, scope);
+          if (filters === undefined) return [];
+          const { objects } = await collection.query.nearVector(
+            [...vector],
+            { filters, limit, returnMetadata: ['distance'], returnProperties: hitProperties as never },
+            { abortSignal: ends },
+          );
+          return toHits(objects, ({ distance }) => 1 - (distance as number));
+        }, signal);
+        return mergeHits([await orMissing([], found)], limit);
+      },
+      async count(tenant, corpusId, version, signal) {
+        const names = await listCollections(signal);
+        const counts = names.map((name) => countRows(store, tenant, name, { corpusId, version }, signal));
+        return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+      },
+      async listKeys(tenant, corpusId, after, limit, signal) {
+        const names = await listCollections(signal);
+        const lists = names.map((name) => listRowKeys(store, tenant, name, { corpusId, after, limit }, signal));
+        return (await Promise.all(lists))
+          .flat()
+          .sort((a, b) => a - b)
+          .slice(0, limit);
+      },
+      // The server tidies up by itself.
+      async settle() {},
+      close: () => store.close(),
+    };
+  },
+});

@@ -1,0 +1,41 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import type { WebSearch } from '../../web-search.ts';
+import { createAskWeb, endpoint, malformed, rowsOf, textOf } from '../web/http.ts';
+
+// SearXNG, run by oneself. https://docs.searxng.org/dev/search_api.html
+// Its settings.yml must allow the format: `search: { formats: [html, json] }`; else it answers 403.
+
+const webSettings = {
+  url: { type: 'string' },
+  /** 0 none, 1 moderate, 2 strict. */
+  safe_search: { type: 'number', default: 1, min: 0, max: 2 },
+  timeout_ms: { type: 'number', default: 5000, min: 100, max: 60_000 },
+} as const;
+
+export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof webSettings>({
+  settings: webSettings,
+  create(settings) {
+    const address = endpoint(settings.url, '/search', 'retrieval.web_search.settings.url');
+    const ask = createAskWeb(settings.timeout_ms);
+    return {
+      search({ text, language }, signal) {
+        const url = new URL(address);
+        url.searchParams.set('q', text);
+        url.searchParams.set('format', 'json');
+        url.searchParams.set('categories', 'general');
+        url.searchParams.set('safesearch', String(settings.safe_search));
+        if (language !== '') url.searchParams.set('language', language);
+        const read = (json: unknown) => {
+          const rows = rowsOf((json as { results?: unknown } | null)?.results);
+          if (rows === undefined) throw malformed('results');
+          return rows.map((row) => ({
+            title: textOf(row.title),
+            url: textOf(row.url),
+            snippet: textOf(row.content),
+          }));
+        };
+        return ask(url, { headers: { accept: 'application/json' } }, read, signal);
+      },
+    };
+  },
+});

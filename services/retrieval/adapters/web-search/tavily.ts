@@ -1,0 +1,55 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import type { WebSearch } from '../../web-search.ts';
+import { createAskWeb, endpoint, malformed, rowsOf, textOf, type WebReplyError } from '../web/http.ts';
+
+// Tavily. https://docs.tavily.com/documentation/api-reference/endpoint/search
+
+const webSettings = {
+  api_key: { type: 'string', secret: true },
+  url: { type: 'string', default: 'https://api.tavily.com' },
+  timeout_ms: { type: 'number', default: 5000, min: 100, max: 60_000 },
+} as const;
+
+export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof webSettings>({
+  settings: webSettings,
+  create(settings) {
+    const address = endpoint(settings.url, '/search', 'retrieval.web_search.settings.url');
+    const ask = createAskWeb(settings.timeout_ms, statusOf);
+    return {
+      search({ text, limit }, signal) {
+        const init = {
+          method: 'POST',
+          headers: {
+            accept: 'application/json',
+            'content-type': 'application/json',
+            authorization: `Bearer ${settings.api_key}`,
+          },
+          // It finds out the language of a question by itself. No answer of its own: only what pages say.
+          body: JSON.stringify({
+            query: text,
+            search_depth: 'basic',
+            max_results: limit,
+            include_answer: false,
+            include_raw_content: false,
+            include_images: false,
+          }),
+        };
+        const read = (json: unknown) => {
+          const rows = rowsOf((json as { results?: unknown } | null)?.results);
+          if (rows === undefined) throw malformed('results');
+          return rows.map((row) => ({
+            title: textOf(row.title),
+            url: textOf(row.url),
+            snippet: textOf(row.content),
+          }));
+        };
+        return ask(address, init, read, signal);
+      },
+    };
+  },
+});
+
+// 432 and 433: the plan, or what it may cost, is used up.
+function statusOf({ status }: WebReplyError): number {
+  return status === 432 || status === 433 ? 429 : status;
+}
