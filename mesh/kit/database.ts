@@ -9,6 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import type { Statement, StatementResult } from './sqlite/protocol.ts';
 import type { SqliteConnection, SqliteThread } from './sqlite/thread.ts';
 
 /** Durable records: Kysely over a schema. Queries run in a thread; transactions are exclusive. */
@@ -59,6 +60,16 @@ function createDialect(connection: SqliteConnection): Dialect {
   let locked: Promise<void> = Promise.resolve();
   const releases = new WeakMap<DatabaseConnection, () => void>();
   const run = (sql: string) => connection.run({ sql, params: [] });
+  // A transaction that was asked for begins with its first statement: that saves it a way to the thread and back.
+  const begin: Statement = { sql: 'BEGIN IMMEDIATE', params: [] };
+  let transaction: 'none' | 'wanted' | 'begun' = 'none';
+  const execute = async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
+    const statement: Statement = { sql, params: parameters as SQLInputValue[] };
+    const isFirst = transaction === 'wanted';
+    if (isFirst) transaction = 'begun';
+    const results = await (isFirst ? connection.run(begin, statement) : connection.run(statement));
+    return toQueryResult(results.at(-1) as StatementResult);
+  };
   return {
     createAdapter: () => new SqliteAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
@@ -73,28 +84,37 @@ function createDialect(connection: SqliteConnection): Dialect {
           release = resolve;
         });
         await before;
-        const held: DatabaseConnection = { executeQuery: (query) => execute(connection, query), streamQuery };
+        const held: DatabaseConnection = { executeQuery: execute, streamQuery };
         releases.set(held, release);
         return held;
       },
       async releaseConnection(held) {
         releases.get(held)?.();
       },
-      beginTransaction: async () => void (await run('BEGIN IMMEDIATE')),
-      commitTransaction: async () => void (await run('COMMIT')),
-      rollbackTransaction: async () => void (await run('ROLLBACK')),
+      async beginTransaction() {
+        transaction = 'wanted';
+      },
+      async commitTransaction() {
+        if (transaction === 'begun') await run('COMMIT');
+        transaction = 'none';
+      },
+      async rollbackTransaction() {
+        const isBegun = transaction === 'begun';
+        transaction = 'none';
+        // Where the beginning itself failed, or SQLite has rolled back, there is nothing to undo.
+        if (isBegun) await run('ROLLBACK').catch(unlessOver);
+      },
       destroy: () => connection.close(),
     }),
   };
 }
 
-async function execute<R>(connection: SqliteConnection, query: CompiledQuery): Promise<QueryResult<R>> {
-  const result = await connection.run({ sql: query.sql, params: query.parameters as SQLInputValue[] });
-  return {
-    rows: result.rows as R[],
-    numAffectedRows: BigInt(result.changes),
-    insertId: BigInt(result.lastInsertRowid),
-  };
+function toQueryResult<R>({ rows, changes, lastInsertRowid }: StatementResult): QueryResult<R> {
+  return { rows: rows as R[], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+}
+
+function unlessOver(error: unknown): void {
+  if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error;
 }
 
 // biome-ignore lint/correctness/useYield: a page at a time is how ragmesh reads; Kysely's type asks for the method.

@@ -26,8 +26,8 @@ export interface SqliteConnection {
   all(sql: string, params?: Statement['params']): Promise<Row[]>;
   /** Runs statements in one transaction: all or none. */
   transact(statements: readonly Statement[]): Promise<StatementResult[]>;
-  /** Runs one statement as it is; BEGIN and COMMIT are the caller's. */
-  run(statement: Statement): Promise<StatementResult>;
+  /** Runs statements one after another as they are, up to the first that fails; BEGIN and COMMIT are the caller's. */
+  run(...statements: Statement[]): Promise<StatementResult[]>;
   close(): Promise<void>;
 }
 
@@ -94,10 +94,7 @@ export function createSqliteThread(): SqliteThread {
         all: async (sql, params = []) =>
           (await send({ kind: 'run', connection, statements: [{ sql, params }], atomic: false }))?.[0]?.rows ?? [],
         transact: async (statements) => (await send({ kind: 'run', connection, statements, atomic: true })) ?? [],
-        run: async (statement) => {
-          const [result] = (await send({ kind: 'run', connection, statements: [statement], atomic: false })) ?? [];
-          return result as StatementResult;
-        },
+        run: async (...statements) => (await send({ kind: 'run', connection, statements, atomic: false })) ?? [],
         close: async () => {
           await send({ kind: 'close', connection });
         },

@@ -1,4 +1,5 @@
 import { stemmer } from 'stemmer';
+import { foldTraditional } from './han-variants.ts';
 import { type FoldHan, normalizeText } from './normalize.ts';
 import { CHINESE_STOP_BIGRAMS, CHINESE_STOP_CHARACTERS, ENGLISH_STOP_WORDS } from './stop-words.ts';
 
@@ -11,7 +12,7 @@ const COMPOUND_LENGTH_MAX = 256;
 export interface TokenizeOptions {
   /** Both give every occurrence, in order: a word that a long question repeats weighs more. `query` leaves out Chinese question words. */
   mode: 'index' | 'query';
-  /** As in {@link normalizeText}. */
+  /** As in {@link normalizeText}. @default traditional characters become simplified ones */
   foldHan?: FoldHan;
 }
 
@@ -35,7 +36,7 @@ const LETTERS_ONLY = /^[a-z]+$/;
  * A whole ignores how its parts are joined (`PPR-9087`, `ppr_9087` and `PPR9087` are one token) except between digits.
  * Tokens hold letters, marks, digits and `.-%+#` only: see {@link FTS5_TOKENIZE}.
  */
-export function tokenize(text: string, { mode, foldHan }: TokenizeOptions): string[] {
+export function tokenize(text: string, { mode, foldHan = foldTraditional }: TokenizeOptions): string[] {
   const tokens: string[] = [];
   let chunkEnd = -1;
   let chunkNumber = '';
