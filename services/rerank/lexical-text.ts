@@ -33,9 +33,10 @@ const maxWords = 2_000_000;
 /** Creates the texts, `maxBytes` of them at most. */
 export function createLexicalTexts(maxBytes: number): LexicalTexts {
   const numbers = new Map<string, number>();
-  const texts = new LRUCache<string, LexicalText>({
+  // By the text alone: within a process it is the same string each time, whose hash is known. Few texts have two titles.
+  const texts = new LRUCache<string, { title: string; lexical: LexicalText }>({
     maxSize: maxBytes,
-    sizeCalculation: ({ words }, key) => words.byteLength + key.length * 2 + 1024,
+    sizeCalculation: ({ lexical }, text) => lexical.words.byteLength + text.length * 2 + 1024,
   });
   const toNumber = (word: string): number => {
     let number = numbers.get(word);
@@ -48,9 +49,8 @@ export function createLexicalTexts(maxBytes: number): LexicalTexts {
   return {
     read(title, text) {
       const read = text.slice(0, readLength);
-      const key = `${title}\0${read}`;
-      const known = texts.get(key);
-      if (known !== undefined) return known;
+      const known = texts.get(read);
+      if (known?.title === title) return known.lexical;
       const headings = title.split(titleJoiner).map((heading) => new Set(tokenize(heading, { mode: 'index' })));
       const whole = new Set(headings.flatMap((heading) => [...heading]));
       let facts: ReadonlySet<string> | undefined;
@@ -63,7 +63,7 @@ export function createLexicalTexts(maxBytes: number): LexicalTexts {
           return facts;
         },
       };
-      texts.set(key, lexical);
+      texts.set(read, { title, lexical });
       return lexical;
     },
     numberOf: (word) => numbers.get(word),

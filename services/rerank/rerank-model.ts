@@ -29,7 +29,7 @@ export interface RerankModel {
 
 /** Scores of some candidates. */
 export interface RerankBatch {
-  scores: Pick<ScoredPassage, 'index' | 'score'>[];
+  scores: (Pick<ScoredPassage, 'index' | 'score'> & Partial<Pick<ScoredPassage, 'signs'>>)[];
   /** What the provider counted for these; undefined where it counts nothing. */
   usage?: RerankUsage;
 }

@@ -2,6 +2,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { Row, Statement } from '#kit/sqlite/protocol.ts';
 import { newRevision } from './catalog-versions.ts';
 import { forever, type Scope } from './index-row.ts';
+import { createRecentPassages } from './recent-passages.ts';
 import { oneOf, visibleCondition } from './sqlite-rows.ts';
 import type { TenantFiles } from './tenant-files.ts';
 import type { VectorSpace } from './vector-store.ts';
@@ -131,10 +132,13 @@ export interface DocumentCatalog {
 }
 
 const notAborted = new AbortController().signal;
+/** Memory for passages that were read of late. */
+const maxRecentBytes = 64 * 1024 * 1024;
 const inVersion = 'added_in <= ? AND removed_in > ?';
 
 /** Documents and passages in the catalogs' files. */
 export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
+  const recent = createRecentPassages(maxRecentBytes);
   const leave = (corpusId: number, version: number, documentIds: readonly string[]): Statement[] => {
     const ids = JSON.stringify(documentIds);
     const written = `corpus_id = ? AND ${oneOf('document_id')} AND added_in = ?`;
@@ -178,6 +182,7 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       return Number(row?.count ?? 0);
     },
     async beginPurge(tenant, corpusId, documentIds) {
+      recent.forget(tenant);
       const params = [corpusId, JSON.stringify(documentIds)];
       const purged = `corpus_id = ? AND ${oneOf('document_id')}`;
       await files.write(tenant, [
@@ -210,16 +215,30 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
     },
     async passages(tenant, keys, scope, signal) {
       const condition = visibleCondition(scope, 'document');
-      const rows = await files.read(
-        tenant,
-        {
-          sql: `SELECT ${passageColumns} FROM json_each(?) AS wanted CROSS JOIN chunk ON chunk.id = wanted.value
-            CROSS JOIN document ON document.id = chunk.document WHERE ${condition.sql}`,
-          params: [JSON.stringify(keys), ...condition.params],
-        },
-        signal,
-      );
-      return rows.map(toPassage);
+      const read = (columns: string, wanted: readonly number[]) =>
+        files.read(
+          tenant,
+          {
+            sql: `SELECT ${columns} FROM json_each(?) AS wanted CROSS JOIN chunk ON chunk.id = wanted.value
+              CROSS JOIN document ON document.id = chunk.document WHERE ${condition.sql}`,
+            params: [JSON.stringify(wanted), ...condition.params],
+          },
+          signal,
+        );
+      const unknown = keys.filter((key) => recent.get(tenant, key) === undefined);
+      // Who may see what is asked of the catalog, also where the texts are here.
+      const [visible, fresh] = await Promise.all([
+        unknown.length === keys.length ? [] : read('chunk.id AS key', keys),
+        unknown.length === 0 ? [] : read(passageColumns, unknown),
+      ]);
+      const records = fresh.map(toPassage);
+      for (const record of records) recent.keep(tenant, record);
+      const isFresh = new Set(records.map(({ key }) => key));
+      for (const { key } of visible) {
+        const record = isFresh.has(key as number) ? undefined : recent.get(tenant, key as number);
+        if (record !== undefined) records.push(record);
+      }
+      return records;
     },
     async livePassages(tenant, chunkIds, scope, signal) {
       const condition = visibleCondition(scope, 'document');
@@ -359,10 +378,12 @@ function documentStatements(
   ];
 }
 
-const passageColumns = `chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
+/** Columns of {@link toPassage}. */
+export const passageColumns = `chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
   chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`;
 
-function toPassage(row: Row): PassageRecord {
+/** A passage from a row with {@link passageColumns}. */
+export function toPassage(row: Row): PassageRecord {
   return {
     key: row.id as number,
     chunkId: row.chunk_id as string,

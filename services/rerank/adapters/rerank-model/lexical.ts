@@ -39,12 +39,12 @@ export const adapter = defineAdapter({
           if (number !== undefined) tokenOf.set(number, token);
         }
         const read = lexical.map((known, index) => readCandidate(query, tokenOf, known, candidates[index]?.prior ?? 0));
-        const idf = candidateIdf(read);
+        const idf = candidateIdf(query, read);
         for (let first = 0; first < read.length; first += batchSize) {
           const scores: RerankBatch['scores'] = [];
           for (const [offset, candidate] of read.slice(first, first + batchSize).entries()) {
             await turn();
-            scores.push({ index: first + offset, score: scoreCandidate(query, candidate, idf) });
+            scores.push({ index: first + offset, ...scoreCandidate(query, candidate, idf) });
           }
           yield { scores };
         }
