@@ -1,16 +1,25 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { createClient } from '#kit/client.ts';
 import { loadConfig } from '#kit/config.ts';
 import { ConfigError } from '#kit/config-error.ts';
+import { actAs } from '#kit/context.ts';
 import type { ServiceDefinition } from '#kit/define-service.ts';
 import { type Host, startHost } from '#kit/host.ts';
 import { createLogger } from '#kit/log.ts';
 import { startTelemetry } from '#kit/telemetry.ts';
+import { fromVector } from '#kit/vectors.ts';
 import { watchConfig } from '#kit/watch-config.ts';
 import { audit } from '../services/audit/index.ts';
 import { cache } from '../services/cache/index.ts';
+import { calibrateFile } from '../services/cache/semantic/index.ts';
 import { chat } from '../services/chat/index.ts';
 import { edge } from '../services/edge/index.ts';
 import { embedding } from '../services/embedding/index.ts';
@@ -20,6 +29,7 @@ import { llmGateway } from '../services/llm-gateway/index.ts';
 import { rerank } from '../services/rerank/index.ts';
 import { retrieval } from '../services/retrieval/index.ts';
 import { ask } from './cli/ask.ts';
+import { calibrateCache, type Embedding } from './cli/cache-calibrate.ts';
 import { type CommandContext, CommandError, describeError } from './cli/connect.ts';
 import { evaluate } from './cli/eval.ts';
 import { ingest } from './cli/ingest.ts';
@@ -42,7 +52,13 @@ export const services: readonly ServiceDefinition[] = [
   retrieval,
 ];
 
-const commands: Record<string, (context: CommandContext) => Promise<number>> = { ask, eval: evaluate, ingest, token };
+const commands: Record<string, (context: CommandContext) => Promise<number>> = {
+  ask,
+  'cache:calibrate': (context) => calibrateCache(context, { startEmbedding, calibrateFile }),
+  eval: evaluate,
+  ingest,
+  token,
+};
 
 const help = `npm start -- [--services a,b] [--config ragmesh.yaml]
 
@@ -183,5 +199,44 @@ async function startQuietMesh(config: Config): Promise<{ edgePort: number; close
       await host.close();
       await telemetry.close();
     },
+  };
+}
+
+/** The embedding service alone, over a folder of its own, so that it runs beside a server. */
+async function startEmbedding({ config }: CommandContext): Promise<Embedding> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'ragmesh-embedding-'));
+  const alone = create(ConfigSchema, {
+    dataDir,
+    ...(config.embedding && { embedding: config.embedding }),
+    grpc: { host: '127.0.0.1', port: 0 },
+    admin: { host: '127.0.0.1', port: 0 },
+  } as MessageInitShape<typeof ConfigSchema>);
+  const host = await startHost({
+    services: [embedding],
+    known: services,
+    config: alone,
+    env,
+    log: createLogger('warn'),
+  });
+  const client = createClient(EmbeddingService, host.local);
+  const principal = create(PrincipalSchema, { tenant: 'local', user: 'calibration', roles: [Role.READER] });
+  const asReader = async (signal?: AbortSignal) =>
+    actAs((await host.signer?.sign(principal)) ?? '', signal === undefined ? {} : { signal });
+  const close = async () => {
+    await host.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  const { models } = await client.listModels({}, await asReader());
+  return {
+    model: models[0]?.name ?? '',
+    dimensions: models[0]?.dimensions ?? 0,
+    async embed(texts, signal) {
+      const vectors: Float32Array[] = [];
+      const request = { inputs: [...texts], purpose: Purpose.QUERY };
+      for await (const reply of client.embed(request, await asReader(signal)))
+        vectors.push(...reply.vectors.map(fromVector));
+      return vectors;
+    },
+    [Symbol.asyncDispose]: close,
   };
 }

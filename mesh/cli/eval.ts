@@ -1,31 +1,49 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { create } from '@bufbuild/protobuf';
+import { fromJson, type JsonValue, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   type EvaluationRun,
   EvaluationService,
-  type JudgedQuery,
-  JudgedQuerySchema,
+  type RunEvaluationRequestSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { type CommandContext, CommandError, connectMesh } from './connect.ts';
+import { RetrievalService, type TermTable, TermTableSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { type CommandContext, CommandError, connectMesh, type MeshConnection } from './connect.ts';
+import { type Baseline, compareWithBaseline, toBaselineSet } from './eval-baseline.ts';
+import { type EvaluationSet, readEvaluationSet, sampleFolder } from './eval-data.ts';
+import { describeAblation, describeChange, describeRun, describeTuned } from './eval-report.ts';
+import { ablationVariants, chooseWeight, weightVariants } from './eval-variants.ts';
 import { ingestFiles } from './ingest.ts';
 import { createProgress } from './progress.ts';
 import { findFiles } from './upload.ts';
 
-const help = `npm run eval -- <data set folder> [--corpus <name>] [--no-rerank] [--limit <n>]
+const help = `npm run eval -- [data set folder …] [options]
 
-Measures retrieval on judged questions: a folder with corpus.jsonl, queries.jsonl and qrels.tsv. The corpus is taken in
-(only what changed), then every question goes through Retrieve.
+Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
+documents are taken in (only what changed), then every question goes through Retrieve.
 
-  --corpus <name>   ask a corpus that is there already, instead of the folder's
-  --no-rerank       without the reranker
-  --limit <n>       only the first n questions
+  --documents <path>       files or folders of the documents, instead of the folder's corpus.jsonl; may be repeated
+  --corpus <name>          ask a corpus that is there already, instead
+  --limit <n>              only the first n questions
+  --no-rerank              without the reranker
+  --terms <file>           with these terms (JSON of a TermTable) while it runs
+  --ablation               also without each part of the whole: what it is worth
+  --tune                   find the corpus's own weight of the vector leg
+  --baseline <file>        compare with the figures there; ends with 3 where a set is significantly worse
+  --write-baseline <file>  keep the figures there
 `;
 
 /** Questions a message carries. */
 const batch = 200;
+
+interface Options {
+  documents: readonly string[];
+  corpus: string | undefined;
+  limit: number;
+  rerank: boolean;
+  mode: 'plain' | 'ablation' | 'tune';
+}
 
 /** `npm run eval`. */
 export async function evaluate(context: CommandContext): Promise<number> {
@@ -33,9 +51,15 @@ export async function evaluate(context: CommandContext): Promise<number> {
     args: context.args,
     allowPositionals: true,
     options: {
+      documents: { type: 'string', multiple: true, default: [] },
       corpus: { type: 'string' },
-      'no-rerank': { type: 'boolean', default: false },
       limit: { type: 'string', default: '0' },
+      'no-rerank': { type: 'boolean', default: false },
+      terms: { type: 'string' },
+      ablation: { type: 'boolean', default: false },
+      tune: { type: 'boolean', default: false },
+      baseline: { type: 'string' },
+      'write-baseline': { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -43,14 +67,48 @@ export async function evaluate(context: CommandContext): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const [folder] = positionals;
-  if (folder === undefined) throw new CommandError(`a data set folder is needed\n\n${help}`);
-  const queries = readQueries(folder);
-  const dataSet = basename(resolve(folder));
+  const folders = positionals.length > 0 ? positionals : [sampleFolder];
+  const sets = folders.map((folder) => readEvaluationSet(folder, values.documents));
+  const options: Options = {
+    documents: values.documents,
+    corpus: values.corpus,
+    limit: Number(values.limit),
+    rerank: !values['no-rerank'],
+    mode: values.ablation ? 'ablation' : values.tune ? 'tune' : 'plain',
+  };
+  const before = values.baseline === undefined ? undefined : readBaseline(values.baseline);
+  const kept = values['write-baseline'];
+  const after: Baseline = kept !== undefined && existsSync(kept) ? readBaseline(kept) : { sets: {} };
   await using mesh = await connectMesh(context);
-  const corpus = values.corpus ?? `eval-${dataSet}`;
-  if (values.corpus === undefined) {
-    const { files } = await findFiles([join(folder, 'corpus.jsonl')]);
+  await using _terms = await withTerms(mesh, values.terms);
+  let code = 0;
+  for (const set of sets) {
+    const { run, corpus } = await measure(mesh, set, options);
+    process.stdout.write(describeRun(run));
+    if (options.mode === 'ablation') process.stdout.write(describeAblation(run));
+    if (options.mode === 'tune') process.stdout.write(describeTuned(corpus, await chooseWeight(run)));
+    const earlier = before?.sets[set.name];
+    if (before !== undefined && earlier === undefined) process.stdout.write('  the baseline does not have this set\n');
+    if (earlier !== undefined) {
+      const change = await compareWithBaseline(run, earlier);
+      process.stdout.write(describeChange(change));
+      if (change.isSignificantDrop) code = 3;
+    }
+    after.sets[set.name] = toBaselineSet(run);
+    if (run.failedCount > 0) code ||= 2;
+  }
+  if (kept !== undefined) writeFileSync(kept, toBaselineText(after));
+  return code;
+}
+
+async function measure(
+  mesh: MeshConnection,
+  { name, documents, queries }: EvaluationSet,
+  options: Options,
+): Promise<{ run: EvaluationRun; corpus: string }> {
+  const corpus = options.corpus ?? `eval-${name}`;
+  if (options.corpus === undefined) {
+    const { files } = await findFiles([...documents]);
     const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), true);
     if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be taken in: ${job.error}`);
   }
@@ -58,17 +116,23 @@ export async function evaluate(context: CommandContext): Promise<number> {
   await evaluation.putDataSet(
     (async function* () {
       for (let index = 0; index < queries.length; index += batch) {
-        yield { dataSet, queries: queries.slice(index, index + batch) };
+        yield { dataSet: name, queries: queries.slice(index, index + batch) };
       }
     })(),
   );
+  await warmUp(mesh, corpus, queries[0]?.text ?? '-');
+  const template = { corpora: [corpus], rerank: options.rerank, query: '-' };
+  const variants =
+    options.mode === 'ablation' ? ablationVariants(template) : options.mode === 'tune' ? weightVariants(template) : [];
+  const request: MessageInitShape<typeof RunEvaluationRequestSchema> = {
+    dataSet: name,
+    limit: options.limit,
+    template,
+    variants,
+    withQuestions: true,
+  };
   const progress = createProgress();
   let run: EvaluationRun | undefined;
-  const request = {
-    dataSet,
-    limit: Number(values.limit),
-    template: { corpora: [corpus], rerank: !values['no-rerank'], query: '-' },
-  };
   for await (const { event } of evaluation.runEvaluation(request)) {
     if (event.case === 'progress')
       progress.update(event.value.doneCount, event.value.totalCount, `${event.value.doneCount} questions`);
@@ -76,41 +140,44 @@ export async function evaluate(context: CommandContext): Promise<number> {
   }
   progress.end();
   if (run === undefined) throw new CommandError('the evaluation ended without a result');
-  printRun(run);
-  return run.failedCount === 0 ? 0 : 2;
+  return { run, corpus };
 }
 
-function printRun(run: EvaluationRun): void {
-  const rows = run.metrics.map(
-    ({ name, mean, low, high }) =>
-      `  ${name.padEnd(10)} ${mean.toFixed(4)}   95 % interval ${low.toFixed(4)} to ${high.toFixed(4)}`,
-  );
-  const times = `  p50 ${(Number(run.p50Us) / 1000).toFixed(1)} ms, p99 ${(Number(run.p99Us) / 1000).toFixed(1)} ms a question`;
-  const failed = run.failedCount === 0 ? '' : `, ${run.failedCount} failed (counted as 0)`;
-  process.stdout.write(`${run.dataSet}: ${run.queryCount} questions${failed}\n${rows.join('\n')}\n${times}\n`);
-}
+/** Time that a server gets to read the corpus into memory, so that every question is searched in the same way. */
+const warmUpMs = 5000;
 
-function readQueries(folder: string): JudgedQuery[] {
-  const queries = new Map<string, JudgedQuery>();
-  for (const line of readLines(join(folder, 'queries.jsonl'))) {
-    const { id, text } = JSON.parse(line) as { id: string; text: string };
-    queries.set(id, create(JudgedQuerySchema, { queryId: id, text }));
+async function warmUp(mesh: MeshConnection, corpus: string, query: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < warmUpMs; waitedMs += warmUpMs / 5) {
+    for await (const _ of mesh.client(RetrievalService).retrieve({ query, corpora: [corpus] }));
+    await setTimeout(warmUpMs / 5);
   }
-  for (const line of readLines(join(folder, 'qrels.tsv'))) {
-    const [queryId = '', documentId = '', grade = '0'] = line.split('\t');
-    queries.get(queryId)?.judgements.push({
-      $typeName: 'ragmesh.evaluation.v1.Judgement',
-      documentId,
-      grade: Number(grade),
-    });
-  }
-  return [...queries.values()].filter(({ judgements }) => judgements.length > 0);
 }
 
-function readLines(path: string): string[] {
-  if (!existsSync(path))
-    throw new CommandError(`${path} does not exist: a data set has corpus.jsonl, queries.jsonl and qrels.tsv`);
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
+/** Sets the tenant's terms from a file until the command ends, and then those that were set before. */
+async function withTerms(mesh: MeshConnection, path: string | undefined): Promise<AsyncDisposable> {
+  if (path === undefined) return { [Symbol.asyncDispose]: async () => {} };
+  const terms = fromJson(TermTableSchema, readJson(path) as JsonValue);
+  const retrieval = mesh.client(RetrievalService);
+  const { terms: earlier } = await retrieval.getTerms({});
+  await retrieval.putTerms({ terms });
+  const none: MessageInitShape<typeof TermTableSchema> = {};
+  return {
+    async [Symbol.asyncDispose]() {
+      await retrieval.putTerms({ terms: (earlier as TermTable | undefined) ?? none });
+    },
+  };
+}
+
+const readBaseline = (path: string): Baseline => readJson(path) as Baseline;
+
+function readJson(path: string): unknown {
+  if (!existsSync(path)) throw new CommandError(`${path} does not exist`);
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/** JSON with a line a metric, and the scores of all questions in one. */
+function toBaselineText(baseline: Baseline): string {
+  const flat = (text: string) =>
+    text.replace(/\[[^\]]*\]/g, (list) => list.replace(/\s+/g, ' ').replaceAll(/(?<=\[) | (?=\])/g, ''));
+  return `${flat(JSON.stringify(baseline, undefined, 2))}\n`;
 }

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { Message } from '@bufbuild/protobuf';
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import type {
   handleBidiStreamingCall,
   handleClientStreamingCall,
@@ -12,6 +12,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { cancelled, deadlineExceeded, internal } from './errors.ts';
+import { JoinedMessages, joinMessages } from './grpc-joined-messages.ts';
 import {
   errorToStatus,
   headersToMetadata,
@@ -22,9 +23,11 @@ import {
 import type { Invocable } from './invoke.ts';
 import { timeoutOf } from './rpc-policy.ts';
 import { ServerCall } from './server-call.ts';
+import { toBytes } from './shared-message.ts';
 
 /** Mounts methods on a grpc-js server. */
 export function mountGrpc(server: Server, methods: Iterable<Invocable>): void {
+  joinMessages();
   for (const invocable of methods) {
     const definition = methodDefinition(invocable.method);
     const kind = invocable.method.methodKind;
@@ -129,20 +132,72 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
 type WritableCall = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
 
 async function send(grpcCall: WritableCall, call: ServerCall, messages: AsyncIterable<Message>): Promise<void> {
+  const writer = createWriter(grpcCall, call.method.output);
   try {
     let first = true;
     for await (const message of messages) {
       if (first) sendHeader(grpcCall, call);
       first = false;
-      if (!grpcCall.write(message)) await drained(grpcCall);
+      writer.add(message);
+      if (writer.blocked !== undefined) await writer.blocked;
       if (grpcCall.cancelled) break;
     }
     if (first) sendHeader(grpcCall, call);
+    writer.flush();
     grpcCall.end(trailerToMetadata(call.sentTrailer));
   } catch (error) {
+    writer.flush();
     sendHeader(grpcCall, call);
     grpcCall.emit('error', errorToStatus(error, call.sentTrailer));
   }
+}
+
+/** Most messages that leave in one write, and their size together: what is larger goes by itself. */
+const maxJoined = 16;
+const maxJoinedBytes = 16 * 1024;
+
+/** Writes messages in order; those that are there together, before the process turns to anything else, in one. */
+function createWriter(grpcCall: WritableCall, schema: DescMessage) {
+  let joined: Uint8Array[] = [];
+  let joinedBytes = 0;
+  let isDue = false;
+  const write = (value: unknown) => {
+    if (grpcCall.cancelled || grpcCall.write(value as Message)) return;
+    writer.blocked ??= drained(grpcCall).then(() => {
+      writer.blocked = undefined;
+    });
+  };
+  const writer = {
+    /** Settles when the peer has caught up; `undefined` while it keeps up. */
+    blocked: undefined as Promise<void> | undefined,
+    add(message: Message) {
+      const bytes = toBytes(schema, message);
+      if (bytes.length > maxJoinedBytes) {
+        writer.flush();
+        write(message);
+        return;
+      }
+      joined.push(bytes);
+      joinedBytes += bytes.length;
+      if (joined.length === maxJoined || joinedBytes > maxJoinedBytes) writer.flush();
+      else if (!isDue) {
+        isDue = true;
+        process.nextTick(onDue);
+      }
+    },
+    flush() {
+      if (joined.length === 0) return;
+      const all = joined;
+      joined = [];
+      joinedBytes = 0;
+      write(new JoinedMessages(all));
+    },
+  };
+  const onDue = () => {
+    isDue = false;
+    writer.flush();
+  };
+  return writer;
 }
 
 // `write` said that the peer is behind. A call that is cancelled never drains, so that ends the wait as well.

@@ -50,6 +50,8 @@ export interface Turn {
   continues: boolean;
   pass: BreakerPass;
   freeSlot(): void;
+  /** How long to wait for its first content, in milliseconds: its target's clock, or less where time is short. */
+  firstTokenMs: number;
 }
 
 /** What an attempt is given. */
@@ -57,7 +59,7 @@ export interface AttemptDeps {
   metrics: GatewayMetrics;
   prices: Prices;
   /** Tokens of the prompt by our own count. */
-  promptTokens: number;
+  promptTokens: () => number;
   signal: AbortSignal;
   /** Where its span belongs. */
   parent: Context;
@@ -100,9 +102,9 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
   // Adapters' own spans and log lines belong to the attempt; without a recording span there is nothing to belong to.
   const inner = span.isRecording() ? deps.parent : undefined;
   const run = <T>(work: () => T): T => (inner === undefined ? work() : context.with(inner, work));
-  const events = run(() =>
-    startInTime((signal) => target.provider.generate(request, signal), target.clocks, deps.signal),
-  );
+  const { firstTokenMs: firstMs } = turn;
+  const clocks = firstMs < target.clocks.firstTokenMs ? { ...target.clocks, firstTokenMs: firstMs } : target.clocks;
+  const events = run(() => startInTime((signal) => target.provider.generate(request, signal), clocks, deps.signal));
   const meter = createUsageMeter(deps.promptTokens);
   let model = '';
   let warnings: readonly string[] = [];
@@ -110,9 +112,10 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
   let firstTokenMs: number | undefined;
   let end: { outcome: Outcome; reason: string } | undefined;
   let result: AttemptResult | undefined;
+  // Content that came together with what was told last.
+  let waiting: Content | undefined;
 
-  const noteContent = (event: Content) => {
-    meter.write(event.kind === 'tool-call' ? event.name + event.argumentsJson : event.text);
+  const noteContent = () => {
     if (firstTokenMs !== undefined) return;
     firstTokenMs = performance.now() - startedAt;
     target.latency.observe(firstTokenMs);
@@ -167,31 +170,55 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
     deps.onOver(attempt, result);
     return result;
   };
+  /** Takes an event in; content is returned. */
+  const take = (event: ProviderEvent): Content | undefined => {
+    switch (event.kind) {
+      case 'started':
+        hasStarted = true;
+        model = target.redact(event.model);
+        warnings = event.warnings;
+        return undefined;
+      case 'usage':
+        meter.report(event.usage);
+        return undefined;
+      case 'end':
+        end = { outcome: event.outcome, reason: target.redact(event.reason) };
+        return undefined;
+      default:
+        if (!isContent(event)) return undefined;
+        meter.write(event.kind === 'tool-call' ? event.name + event.argumentsJson : event.text);
+        return event;
+    }
+  };
+  /** The content, together with what is there already and can be told in one. */
+  const joined = (content: Content): Content => {
+    hasStarted = true;
+    let whole = content;
+    for (let event = events.ready(); event !== undefined; event = events.ready()) {
+      const more = take(event);
+      if (more === undefined) continue;
+      if (more.kind === 'tool-call' || more.kind !== whole.kind) {
+        waiting = more;
+        break;
+      }
+      whole = { kind: more.kind, text: (whole as typeof more).text + more.text };
+    }
+    noteContent();
+    return whole;
+  };
   const read = async (): Promise<Content | AttemptResult> => {
     for (;;) {
-      const event = await run(events.next);
+      if (waiting !== undefined) {
+        const content = waiting;
+        waiting = undefined;
+        return joined(content);
+      }
+      const event = events.ready() ?? (await (inner === undefined ? events.next() : context.with(inner, events.next)));
       if (event === undefined) {
         if (end !== undefined) return finish(end.outcome, end.reason, undefined, over);
         return finish(Outcome.TRUNCATED, 'the stream ended without a terminal event', undefined, over);
       }
-      switch (event.kind) {
-        case 'started':
-          hasStarted = true;
-          model = target.redact(event.model);
-          warnings = event.warnings;
-          break;
-        case 'usage':
-          meter.report(event.usage);
-          break;
-        case 'end':
-          end = { outcome: event.outcome, reason: target.redact(event.reason) };
-          break;
-        default:
-          if (!isContent(event)) break;
-          hasStarted = true;
-          noteContent(event);
-          return event;
-      }
+      waiting = take(event);
     }
   };
   const attempt: Attempt = {
@@ -204,25 +231,21 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
     get warnings() {
       return warnings;
     },
-    async next() {
-      if (result !== undefined) return result;
-      try {
-        return await read();
-      } catch (thrown) {
-        if (result !== undefined) return result;
-        if (deps.signal.aborted) {
-          finish(Outcome.CANCELLED, 'the caller went away', undefined, deps.signal.reason);
-          throw deps.signal.reason;
-        }
-        // After the end there is nothing left to lose but the usage, which is then estimated.
-        if (end !== undefined) return finish(end.outcome, end.reason, undefined, over);
-        const error = thrown instanceof ProviderError ? thrown : bugIn(target, thrown);
-        return finish(Outcome.UPSTREAM_ERROR, target.redact(error.message), error, error);
-      }
-    },
+    next: () => (result === undefined ? read().catch(onThrown) : Promise.resolve(result)),
     giveUp(reason) {
       finish(Outcome.CANCELLED, 'given up', undefined, reason);
     },
+  };
+  const onThrown = (thrown: unknown): AttemptResult => {
+    if (result !== undefined) return result;
+    if (deps.signal.aborted) {
+      finish(Outcome.CANCELLED, 'the caller went away', undefined, deps.signal.reason);
+      throw deps.signal.reason;
+    }
+    // After the end there is nothing left to lose but the usage, which is then estimated.
+    if (end !== undefined) return finish(end.outcome, end.reason, undefined, over);
+    const error = thrown instanceof ProviderError ? thrown : bugIn(target, thrown);
+    return finish(Outcome.UPSTREAM_ERROR, target.redact(error.message), error, error);
   };
   return attempt;
 }

@@ -1,4 +1,5 @@
 import type { Clocks } from './config.ts';
+import type { ReadyIterator } from './event-batches.ts';
 import type { ProviderEvent } from './llm-provider.ts';
 import { ProviderError } from './provider-error.ts';
 
@@ -12,6 +13,8 @@ export interface TimedEvents {
    * ProviderError of kind "timeout" where a clock ran out, the caller's reason where it went away, and what the provider throws.
    */
   next(): Promise<ProviderEvent | undefined>;
+  /** The next event where it is there already. */
+  ready(): ProviderEvent | undefined;
   /** Stops the provider's work and frees everything. Later calls change nothing. */
   stop(reason: unknown): void;
 }
@@ -50,7 +53,7 @@ export function startInTime(
   let isFresh = false;
   let timer: NodeJS.Timeout | undefined;
   let timerAt = 0;
-  let waiter: { resolve(event: undefined): void; reject(reason: unknown): void } | undefined;
+  let waiter: { resolve(event: ProviderEvent | undefined): void; reject(reason: unknown): void } | undefined;
   let isOver = false;
 
   const onTimer = () => {
@@ -93,19 +96,40 @@ export function startInTime(
       dueAt = firstAt;
     }
   };
-  const stop = (reason: unknown) => {
-    if (isOver) return;
+  const free = () => {
     isOver = true;
     waiter = undefined;
     clearTimeout(timer);
     caller.removeEventListener('abort', onAbort);
+  };
+  const stop = (reason: unknown) => {
+    if (isOver) return;
+    free();
     work.abort(reason);
     // Not awaited: a provider that does not answer to its signal must not hold the caller.
     iterator?.return?.()?.then(undefined, () => {});
   };
 
   caller.addEventListener('abort', onAbort, { once: true });
-  const iterator = caller.aborted ? undefined : start(work.signal)[Symbol.asyncIterator]();
+  const iterator: ReadyIterator | undefined = caller.aborted ? undefined : start(work.signal)[Symbol.asyncIterator]();
+  const onResult = ({ done, value }: IteratorResult<ProviderEvent>) => {
+    if (isOver) return;
+    const waiting = waiter;
+    waiter = undefined;
+    if (done === true) {
+      free();
+      waiting?.resolve(undefined);
+    } else {
+      note(value);
+      waiting?.resolve(value);
+    }
+  };
+  const onFailure = (error: unknown) => {
+    if (isOver) return;
+    const waiting = waiter;
+    stop(over);
+    waiting?.reject(error);
+  };
   return {
     next() {
       return new Promise((resolve, reject) => {
@@ -121,24 +145,14 @@ export function startInTime(
         }
         waiter = { resolve, reject };
         arm();
-        iterator.next().then(
-          ({ done, value }) => {
-            if (isOver) return;
-            waiter = undefined;
-            if (done === true) {
-              stop(over);
-              return resolve(undefined);
-            }
-            note(value);
-            resolve(value);
-          },
-          (error) => {
-            if (isOver) return;
-            stop(over);
-            reject(error);
-          },
-        );
+        iterator.next().then(onResult, onFailure);
       });
+    },
+    ready() {
+      if (isOver) return undefined;
+      const event = iterator?.ready?.();
+      if (event !== undefined) note(event);
+      return event;
     },
     stop,
   };
@@ -151,9 +165,12 @@ function timedOut(stage: Exclude<Stage, 'ended'>, clocks: Clocks, isTotal: boole
   const [code, message] = isTotal
     ? ['total_timeout', `the model did not end within ${clocks.totalMs} ms`]
     : stage === 'head'
-      ? ['headers_timeout', `the model did not answer within ${Math.min(clocks.headersMs, clocks.firstTokenMs)} ms`]
+      ? [
+          'headers_timeout',
+          `the model did not answer within ${Math.ceil(Math.min(clocks.headersMs, clocks.firstTokenMs))} ms`,
+        ]
       : stage === 'first'
-        ? ['first_token_timeout', `the model gave no first token within ${clocks.firstTokenMs} ms`]
+        ? ['first_token_timeout', `the model gave no first token within ${Math.ceil(clocks.firstTokenMs)} ms`]
         : ['idle_timeout', `the model fell silent: no further token within ${clocks.idleMs} ms`];
   return new ProviderError({ remedy: 'retry', kind: 'timeout', code, message });
 }

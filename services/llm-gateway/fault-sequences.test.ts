@@ -12,7 +12,7 @@ import {
   streamed,
   usage,
 } from './testing.ts';
-import { doneOf, modelAt, plainQuestion, startTestGateway, textOf } from './testing-gateway.ts';
+import { doneOf, eventually, modelAt, plainQuestion, startTestGateway, textOf } from './testing-gateway.ts';
 
 // Whatever providers do, in whatever order: what is not whole is never called so, and nothing is charged twice.
 
@@ -60,6 +60,7 @@ test('random sequences of faults never give a truncated answer as complete, and 
     limits: { defaultTenant: { tokensPerMinute: 1_000_000_000n } },
   });
   let count = 0;
+  let chargedRuns = 0;
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom(...names), { maxLength: 6 }),
@@ -85,15 +86,18 @@ test('random sequences of faults never give a truncated answer as complete, and 
         }
         // The same request again, as a client does that lost the reply: the ledger has what the first one cost, once.
         const charged = script.done.filter((name) => deeds[name]?.isCharged).length;
-        const entry = gateway.entries.get(`request-${run}`);
-        expect(entry?.usages.length ?? 0).toBe(charged);
         if (charged === 0) return;
+        chargedRuns += 1;
+        await eventually(() => expect(gateway.entries.has(`request-${run}`)).toBe(true));
+        const entry = gateway.entries.get(`request-${run}`);
+        expect(entry?.usages.length).toBe(charged);
         await Promise.allSettled([gateway.ask(request)]);
         expect(gateway.entries.get(`request-${run}`)).toBe(entry);
       },
     ),
     { numRuns: 40 },
   );
+  expect(gateway.entries.size).toBe(chargedRuns);
   expect(await gateway.metric('ragmesh_llm_requests{state="admitted"}')).toBe(0);
   for (const model of ['a', 'b', 'c']) {
     expect(await gateway.metric(`ragmesh_llm_in_flight{model="${model}",state="under_way"}`)).toBe(0);

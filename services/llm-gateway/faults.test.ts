@@ -163,9 +163,14 @@ function expected({ effect, code }: Fault, policy: MidStreamPolicy, setting: Set
 }
 
 const settings: Setting[] = ['with another target', 'alone, once', 'alone, always'];
+/** Faults that the policies for the middle of an answer meet; before its first word they come to two: what is sent is held, or it is not. */
+const inTheMiddle: readonly Effect[] = ['broken', 'truncated'];
+const proves = (effect: Effect, policy: MidStreamPolicy) =>
+  inTheMiddle.includes(effect) || policy === MidStreamPolicy.FAIL || policy === MidStreamPolicy.HOLD_BACK;
 const cases = faults.flatMap((fault) =>
   policies.flatMap((policy) =>
     settings
+      .filter((setting) => setting === 'with another target' || proves(fault.effect, policy))
       // A wait of seconds is proven once for each form, and not again and again.
       .filter((setting) => setting !== 'alone, always' || (fault.floorMs ?? 0) < 500)
       .filter((setting) => setting !== 'alone, once' || (fault.floorMs ?? 0) < 500 || policy === MidStreamPolicy.FAIL)

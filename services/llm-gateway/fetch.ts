@@ -1,9 +1,14 @@
-import { Agent, fetch as undiciFetch } from 'undici';
+import { Agent, fetch as followingFetch } from 'undici';
 import type { Clocks } from './config.ts';
+import { Exchange } from './exchange.ts';
 
 /** The way of one target to its provider. */
 export interface TargetFetch {
-  /** `fetch` over connections of the target's own: bounded in number, kept alive, opened in time or not at all. */
+  /**
+   * `fetch` over connections of the target's own: bounded in number, kept alive, opened in time or not at all. It is made for requests
+   * with a body of text and replies that are read once, as a stream or whole: there is no `clone`, and nothing of WHATWG's streams,
+   * which cost several times what all the rest of a request does. What is beside that goes to undici's own fetch.
+   */
   fetch: typeof globalThis.fetch;
   /** Connections that are open; for tests and metrics. */
   openCount(): number;
@@ -26,10 +31,39 @@ export function createTargetFetch({ connectMs }: Clocks, maxConcurrent: number):
     keepAliveMaxTimeout: keepAliveMs,
   });
   // undici's types and Node's built-in ones differ in names only.
-  const send = undiciFetch as unknown as (input: unknown, init: unknown) => Promise<Response>;
+  const follow = followingFetch as unknown as (input: unknown, init: unknown) => Promise<Response>;
+  const place = createPlaces();
   return {
-    fetch: (input, init) => send(input, { ...init, dispatcher: agent }),
+    async fetch(input, init) {
+      const { method = 'GET', headers, body, signal } = init ?? {};
+      if (input instanceof Request || (body !== undefined && body !== null && typeof body !== 'string')) {
+        return follow(input, { ...init, dispatcher: agent });
+      }
+      const response = await new Promise<Response>((resolve, reject) => {
+        const exchange = new Exchange(String(input), signal ?? undefined, resolve, reject);
+        if (signal?.aborted) return;
+        const request = { ...place(String(input)), method, headers: headers ?? {}, body: body ?? null };
+        agent.dispatch(request as Parameters<typeof agent.dispatch>[0], exchange);
+      });
+      if (response.status < 300 || response.status >= 400 || !response.headers.has('location')) return response;
+      // Rare enough to be asked for once more, by one that knows which redirects may take a key along.
+      await response.body?.cancel();
+      return follow(input, { ...init, dispatcher: agent });
+    },
     openCount: () => Object.values(agent.stats).reduce((sum, { connected }) => sum + Number(connected), 0),
     close: () => agent.destroy(),
+  };
+}
+
+/** Where an address is, as undici is told. A target has one or two of them, so the last one is kept. */
+function createPlaces(): (url: string) => { origin: string; path: string } {
+  let known = '';
+  let place = { origin: '', path: '' };
+  return (url) => {
+    if (url === known) return place;
+    const { origin, pathname, search } = new URL(url);
+    place = { origin, path: pathname + search };
+    known = url;
+    return place;
   };
 }

@@ -7,7 +7,7 @@ import { estimatePrompt } from './usage.ts';
 /** What a request asks of a model. */
 export interface Needs {
   /** Tokens of the prompt by our own count, which is mostly a little high. */
-  promptTokens: number;
+  readonly promptTokens: number;
   /** Longest completion that the caller wants, in tokens; 0: the model's default. */
   maxTokens: number;
   tools: boolean;
@@ -16,7 +16,7 @@ export interface Needs {
   /** Whether it wants a model that writes: any task but an answer. */
   writing: boolean;
   /** Language of the completion: what the caller said, or that of the question. */
-  language: Language;
+  readonly language: Language;
 }
 
 /** Our count is at most this many times the real one (99th percentile, see estimateTokens). */
@@ -25,20 +25,28 @@ const overestimate = 1.4;
 /** What a request asks of a model. */
 export function needsOf(request: GenerateRequest): Needs {
   const { messages, tools, toolChoice, responseFormat, maxTokens, task } = request;
+  let promptTokens: number | undefined;
+  let language: Language | undefined;
   const usesTools = tools.length > 0 && toolChoice?.mode !== ToolChoiceMode.NONE;
   return {
-    promptTokens: estimatePrompt(request),
+    // Every text of the prompt is gone through for it, so only where somebody asks: a limit, a price, a length.
+    get promptTokens() {
+      promptTokens ??= estimatePrompt(request);
+      return promptTokens;
+    },
     maxTokens,
     tools: usesTools || messages.some(({ role, toolCalls }) => role === MessageRole.TOOL || toolCalls.length > 0),
     images: messages.some(({ images }) => images.length > 0),
     jsonSchema: responseFormat?.form.case === 'jsonSchema',
     writing: task !== Task.UNSPECIFIED && task !== Task.ANSWER,
-    language: languageOf(request),
+    get language() {
+      language ??= languageOf(request);
+      return language;
+    },
   };
 }
 
-/** Language of the completion: what the caller said, or that of the question. */
-export function languageOf({ language, messages }: GenerateRequest): Language {
+function languageOf({ language, messages }: GenerateRequest): Language {
   if (language !== Language.UNSPECIFIED) return language;
   const question = messages.findLast(({ role }) => role === MessageRole.USER)?.text ?? '';
   return detectLanguage(question) === 'zh' ? Language.ZH : Language.EN;
@@ -47,7 +55,7 @@ export function languageOf({ language, messages }: GenerateRequest): Language {
 /** What of the needs a target lacks, in the contract's words; empty: it fits. */
 export function lacksOf({ capabilities }: Target, needs: Needs): string[] {
   const { contextTokens, maxOutputTokens } = capabilities;
-  const least = Math.floor(needs.promptTokens / overestimate) + needs.maxTokens;
+  const least = contextTokens > 0 ? Math.floor(needs.promptTokens / overestimate) + needs.maxTokens : 0;
   return [
     ...(needs.tools && !capabilities.tools ? ['tools'] : []),
     ...(needs.images && !capabilities.images ? ['images'] : []),
@@ -63,8 +71,8 @@ export function lacksOf({ capabilities }: Target, needs: Needs): string[] {
  */
 export function fitting(targets: readonly Target[], needs: Needs): Target[] {
   const able = targets.filter((target) => lacksOf(target, needs).length === 0);
-  const wanted = needs.promptTokens + needs.maxTokens;
-  const holds = ({ capabilities: { contextTokens } }: Target) => contextTokens === 0 || wanted <= contextTokens;
+  const holds = ({ capabilities: { contextTokens } }: Target) =>
+    contextTokens === 0 || needs.promptTokens + needs.maxTokens <= contextTokens;
   const writesWell = ({ languages }: Target) => languages.length === 0 || languages.includes(needs.language);
   return preferred(preferred(able, holds), writesWell);
 }

@@ -1,5 +1,5 @@
 import { type Attributes, type Context, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { Outcome, OutcomeSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome, OutcomeSchema, type Task, TaskSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import type { ProviderRequest } from './llm-provider.ts';
 import type { Target } from './target.ts';
@@ -18,22 +18,28 @@ const providerNames: Readonly<Record<string, string>> = {
   anthropic: 'anthropic',
 };
 
+// What a span says is put together only where somebody will read it.
+
 /** The span of a request, around the spans of its attempts. */
-export function startRequestSpan(name: string, task: string): { span: Span; inner: Context } {
-  const attributes = {
-    'gen_ai.operation.name': 'chat',
-    ...(name === '' ? {} : { 'gen_ai.request.model': name }),
-    'ragmesh.llm.task': task,
-  };
-  const span = tracer.startSpan('llm.generate', { kind: SpanKind.INTERNAL, attributes });
+export function startRequestSpan(name: string, task: Task): { span: Span; inner: Context } {
+  const span = tracer.startSpan('llm.generate', { kind: SpanKind.INTERNAL });
+  if (span.isRecording()) {
+    span.setAttributes({
+      'gen_ai.operation.name': 'chat',
+      ...(name === '' ? {} : { 'gen_ai.request.model': name }),
+      'ragmesh.llm.task': enumName(TaskSchema, task),
+    });
+  }
   return { span, inner: trace.setSpan(context.active(), span) };
 }
 
 /** The span of an attempt at a provider. */
 export function startAttemptSpan(target: Target, request: ProviderRequest, attempt: number, parent: Context): Span {
   const model = target.provider.name;
+  const span = tracer.startSpan(`chat ${model}`, { kind: SpanKind.CLIENT }, parent);
+  if (!span.isRecording()) return span;
   const { maxTokens, temperature, topP, seed, frequencyPenalty, presencePenalty, stop } = request;
-  const attributes: Attributes = {
+  return span.setAttributes({
     'gen_ai.operation.name': 'chat',
     'gen_ai.provider.name': providerNames[target.adapter] ?? target.adapter,
     'gen_ai.request.model': model,
@@ -47,8 +53,7 @@ export function startAttemptSpan(target: Target, request: ProviderRequest, attem
     ...(frequencyPenalty === undefined ? {} : { 'gen_ai.request.frequency_penalty': frequencyPenalty }),
     ...(presencePenalty === undefined ? {} : { 'gen_ai.request.presence_penalty': presencePenalty }),
     ...(stop.length > 0 ? { 'gen_ai.request.stop_sequences': [...stop] } : {}),
-  };
-  return tracer.startSpan(`chat ${model}`, { kind: SpanKind.CLIENT, attributes }, parent);
+  });
 }
 
 /** What an attempt or a request came to, for its span. */
@@ -67,6 +72,10 @@ export interface Ending {
 
 /** Says what came of it, and ends the span. */
 export function endSpan(span: Span, { outcome, model, failure, usage, firstTokenMs, attemptCount }: Ending): void {
+  if (!span.isRecording()) {
+    span.end();
+    return;
+  }
   const isFailure = failure !== '' || outcome === Outcome.TRUNCATED || outcome === Outcome.UPSTREAM_ERROR;
   span.setAttributes({
     'gen_ai.response.finish_reasons': [enumName(OutcomeSchema, outcome).toLowerCase()],

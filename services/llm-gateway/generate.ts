@@ -4,6 +4,7 @@ import {
   type GenerateResponseSchema,
   MidStreamPolicy,
   Outcome,
+  type TextDelta,
 } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { tooLarge } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
@@ -193,8 +194,11 @@ function lengthOf(content: Content): number {
 
 function contentResponse(content: Content): Response {
   switch (content.kind) {
-    case 'text':
-      return { event: { case: 'textDelta', value: { text: content.text } } };
+    // Whole messages, for there are many of them, and the mount would have to make them of these.
+    case 'text': {
+      const value: TextDelta = { $typeName: 'ragmesh.llm.v1.TextDelta', text: content.text };
+      return { $typeName: 'ragmesh.llm.v1.GenerateResponse', event: { case: 'textDelta', value } };
+    }
     case 'reasoning':
       return { event: { case: 'reasoningDelta', value: { text: content.text } } };
     case 'tool-call': {

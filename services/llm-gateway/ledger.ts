@@ -58,8 +58,10 @@ export interface LedgerDeps {
 export interface LedgerBounds {
   /** Entries that may be pending; more are dropped. @default 10000 */
   maxPending?: number;
-  /** Entries under way at once. @default 32 */
+  /** Entries under way at once. @default 128 */
   maxSending?: number;
+  /** Entries that follow one another are gathered for so long, in milliseconds: audit writes those that come together at once. @default 50 */
+  gatherMs?: number;
   /** Time for one delivery, in milliseconds. @default 5000 */
   timeoutMs?: number;
   /** First and longest pause after a failure, in milliseconds. @default 100 and 5000 */
@@ -83,13 +85,15 @@ const finalCodes = new Set([Code.InvalidArgument, Code.Unauthenticated, Code.Per
 /** Creates the way to the ledger. */
 export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledger {
   const { audit, log, metrics, clock, random, signer } = deps;
-  const { maxPending = 10_000, maxSending = 32, timeoutMs = 5000, closeMs = 5000 } = bounds;
+  const { maxPending = 10_000, maxSending = 128, timeoutMs = 5000, gatherMs = 50, closeMs = 5000 } = bounds;
   const { backoffMs = 100, maxBackoffMs = 5000 } = bounds;
   const queue: Pending[] = [];
   const sending = new Set<Pending>();
   const over = new AbortController();
   let failures = 0;
   let pause: NodeJS.Timeout | undefined;
+  let gathering: NodeJS.Timeout | undefined;
+  let gatheredAt = Number.NEGATIVE_INFINITY;
   let isClosing = false;
   const waiting: (() => void)[] = [];
   const registers = [metrics.registry];
@@ -120,10 +124,26 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
     const fields = { err: error, request_id: request.requestId, trace_id: request.traceId, attempts, usages };
     log.error(fields, `usage is not in the ledger: ${why}`);
   };
+  // The first entry after a while goes at once; those behind it wait for each other.
+  const gather = () => {
+    if (gathering !== undefined) {
+      if (queue.length >= maxSending) gathered();
+      return;
+    }
+    const leftMs = gatheredAt + gatherMs - performance.now();
+    if (leftMs <= 0) gathered();
+    else gathering = setTimeout(gathered, leftMs);
+  };
+  const gathered = () => {
+    clearTimeout(gathering);
+    gathering = undefined;
+    gatheredAt = performance.now();
+    pump();
+  };
   const pump = () => {
     // While audit fails, one entry at a time finds out whether it is back.
     const width = failures > 0 ? 1 : maxSending;
-    while (pause === undefined && sending.size < width) {
+    while (pause === undefined && gathering === undefined && sending.size < width) {
       const next = queue.shift();
       if (next === undefined) break;
       sending.add(next);
@@ -199,7 +219,7 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
       else if (queue.length + sending.size >= maxPending) drop(entry, `${maxPending} entries wait already`);
       else {
         queue.push(entry);
-        pump();
+        gather();
       }
     },
     get pending() {
@@ -208,6 +228,7 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
     idle,
     async close() {
       isClosing = true;
+      gathered();
       if (pause !== undefined) wake();
       const late = setTimeout(() => {
         over.abort();

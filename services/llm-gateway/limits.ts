@@ -4,7 +4,7 @@ import type { LlmLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 export interface Limits {
   /**
    * Admits a request, perhaps after a wait for its turn. Throws RESOURCE_EXHAUSTED with RetryInfo where a limit or the queue is
-   * full, FAILED_PRECONDITION (MODEL_UNPRICED) where a money budget stands and `costMicros` is not known, and the signal's reason
+   * full, FAILED_PRECONDITION (MODEL_UNPRICED) where a money budget stands and the cost is not known, and the signal's reason
    * where it aborts; then nothing is reserved.
    */
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
@@ -23,9 +23,15 @@ export interface AdmissionRequest {
   key: string;
   /** Name of the model or route, for errors. */
   model: string;
-  /** Most tokens that one attempt may use: prompt and longest completion. */
+  /** The most that one attempt may use; asked for only where a limit stands. */
+  most(): Most;
+}
+
+/** The most that one attempt of a request may use. */
+export interface Most {
+  /** Tokens: prompt and longest completion. */
   tokens: number;
-  /** Most money that one attempt may cost, in millionths of the currency unit; `undefined`: a target has no price. */
+  /** Money, in millionths of the currency unit; `undefined`: a target has no price. */
   costMicros: bigint | undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { Needs } from './fit.ts';
+import type { Most } from './limits.ts';
 import { longestCompletion } from './order.ts';
 import type { Prices } from './prices.ts';
 import type { Target } from './target.ts';
@@ -8,11 +9,7 @@ import type { Target } from './target.ts';
  * else the longest that the target can write, else `usualCompletionTokens`. A target that only quotes uses nothing. Without a price
  * for one of them the cost is not known.
  */
-export function mostOf(
-  targets: readonly Target[],
-  needs: Needs,
-  prices: Prices,
-): { tokens: number; costMicros: bigint | undefined } {
+export function mostOf(targets: readonly Target[], needs: Needs, prices: Prices): Most {
   let tokens = 0;
   let costMicros: bigint | undefined = 0n;
   for (const target of targets) {

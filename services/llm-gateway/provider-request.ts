@@ -1,7 +1,7 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { GenerateRequest } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
-import { languageOf } from './fit.ts';
+import type { Needs } from './fit.ts';
 import type { ProviderRequest } from './llm-provider.ts';
 import { renderEvidence } from './render-evidence.ts';
 import type { Target } from './target.ts';
@@ -13,14 +13,17 @@ import type { Target } from './target.ts';
 export function toProviderRequest(
   { provider }: Target,
   request: GenerateRequest,
+  needs: Needs,
   tenantTag: string,
   prefix: string,
 ): ProviderRequest {
   const { messages, evidence, maxTokens } = request;
-  const language = languageOf(request);
   const { readsEvidence } = provider.capabilities;
   return {
-    messages: readsEvidence ? messages : renderEvidence(messages, evidence, language === Language.ZH ? 'zh' : 'en'),
+    messages:
+      readsEvidence || evidence.length === 0
+        ? messages
+        : renderEvidence(messages, evidence, needs.language === Language.ZH ? 'zh' : 'en'),
     evidence: readsEvidence ? evidence : [],
     maxTokens: prefix === '' || maxTokens === 0 ? maxTokens : Math.max(1, maxTokens - estimateTokens(prefix)),
     temperature: request.temperature,
@@ -29,7 +32,9 @@ export function toProviderRequest(
     frequencyPenalty: request.frequencyPenalty,
     presencePenalty: request.presencePenalty,
     stop: request.stop,
-    language,
+    get language() {
+      return needs.language;
+    },
     tools: request.tools,
     toolChoice: request.toolChoice,
     parallelToolCalls: request.parallelToolCalls,

@@ -88,7 +88,18 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
     }
     place.attempts += 1;
     attemptCount += 1;
-    return { target: place.target, number: attemptCount, continues, pass, freeSlot };
+    return { target: place.target, number: attemptCount, continues, pass, freeSlot, firstTokenMs: fairShare(place) };
+  };
+  // Where the time left is less than the clocks of all who could still be asked, the one that is asked now leaves some to them.
+  const fairShare = ({ target }: Place): number => {
+    const own = target.clocks.firstTokenMs;
+    const leftMs = deadlineAt - performance.now();
+    const others = places
+      .filter((place) => place.target !== target && !place.isLeft && place.target.breaker.waitMs() === 0)
+      .slice(0, Math.max(0, maxAttempts - attemptCount));
+    if (others.length === 0) return own;
+    const theirs = others.reduce((sum, place) => sum + place.target.clocks.firstTokenMs, 0);
+    return Math.min(own, Math.max(leftMs - theirs, leftMs / (1 + others.length)));
   };
   const fail = (place: Place, error: ProviderError) => {
     place.error = error;

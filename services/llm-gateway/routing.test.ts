@@ -5,7 +5,7 @@ import { LlmRouteOrder, LlmTask } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { LLMGatewayService, MessageRole, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { after, content, failed, finish, type Reply, startFakeProvider, streamed, usage } from './testing.ts';
-import { type Asked, modelAt, plainQuestion, startTestGateway, type TestGateway } from './testing-gateway.ts';
+import { type Asked, modelAt, plainQuestion, startTestGateway, type TestGateway, textOf } from './testing-gateway.ts';
 
 const whole = streamed([content('ok'), finish('stop'), usage(10, 2)]);
 /** Names of the models in the order in which they were asked. */
@@ -209,4 +209,18 @@ describe('a breaker', () => {
     await gateway.ask();
     expect(await gateway.metric('ragmesh_llm_breaker_state{model="gpt"}')).toBe(0);
   });
+});
+
+test('a caller with little time is answered by the second target where the first says nothing', async () => {
+  await using server = await startFakeProvider((...call) => {
+    const reply = namesOf([call[2]])[0] === 'mute' ? streamed([], true) : whole;
+    return reply(...call);
+  });
+  await using gateway = await startTestGateway({
+    models: [modelAt(server.url, 'mute'), modelAt(server.url, 'other')],
+    routes: [{ name: 'both', models: ['mute', 'other'] }],
+  });
+  const responses = await gateway.ask({ model: 'both' }, { timeoutMs: 3000 });
+  expect(textOf(responses)).toBe('ok');
+  expect(namesOf(server.requests)).toEqual(['mute', 'other']);
 });

@@ -16,7 +16,7 @@ import { errorInfoOf } from '#kit/errors.ts';
 import { collect } from '#kit/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
 import { llmGateway } from './index.ts';
-import { content, doneMark, failed, finish, startFakeProvider, streamed, usage } from './testing.ts';
+import { content, doneMark, failed, finish, slowly, startFakeProvider, streamed, usage } from './testing.ts';
 import { createAuditStandIn, modelAt } from './testing-gateway.ts';
 
 type Request = MessageInitShape<typeof GenerateRequestSchema>;
@@ -57,7 +57,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
 
   test('a model’s deltas come as it writes them, then its usage with the cost, then the end', async () => {
     await using server = await startFakeProvider(
-      streamed([content('Five '), content('days. [2]'), finish('stop'), usage(1000, 200, 400), doneMark]),
+      slowly([content('Five '), content('days. [2]'), finish('stop'), usage(1000, 200, 400), doneMark]),
     );
     const price = { model: 'gpt', prompt: 2, cachedPrompt: 0.5, completion: 8 };
     const prices = { version: '2026-11', currency: 'USD', prices: [price] };

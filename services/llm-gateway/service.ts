@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { type GenerateRequest, type LLMGatewayService, Outcome, Task, TaskSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type GenerateRequest, type LLMGatewayService, Outcome, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { callerOf } from '#kit/context.ts';
-import { enumName } from '#kit/enums.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import { activeTraceId } from '#kit/telemetry.ts';
@@ -19,7 +18,7 @@ import type { Limits, Reservation } from './limits.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { mostOf } from './most.ts';
 import { toProviderRequest } from './provider-request.ts';
-import { createRing } from './ring.ts';
+import { createRing, type Ring } from './ring.ts';
 import { targetsFor } from './route.ts';
 
 /** What the gateway is given. */
@@ -51,38 +50,52 @@ export function createLlmGateway(deps: GatewayDeps): ServiceImpl<typeof LLMGatew
 
 /**
  * One request, from its admission to its settlement: whatever happens in between, and wherever the caller leaves, every attempt is
- * ended, what was used is settled and goes to the ledger once, and the catalog is let go.
+ * ended, what was used is settled and goes to the ledger once, and the catalog is let go. Not a generator around a generator, which
+ * would take as many promises a message again.
  */
-async function* serve(request: GenerateRequest, context: HandlerContext, deps: GatewayDeps): AsyncGenerator<Response> {
-  const { limits, ledger, random, metrics, log } = deps;
+function serve(request: GenerateRequest, context: HandlerContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
   const { signal } = context;
-  const requestedAt = deps.clock();
-  const deadlineAt = performance.now() + (context.timeoutMs() ?? usualTimeoutMs);
-  const requestId = request.requestId || randomUUID();
-  const { tenant } = callerOf(context);
-  const { catalog, release } = deps.catalogs.lease();
-  const { span, inner } = startRequestSpan(request.model, enumName(TaskSchema, request.task || Task.ANSWER));
-  const charges: Charges = createCharges();
-  const running = new Set<Attempt>();
-  let reservation: Reservation | undefined;
-  let outcome: Outcome = Outcome.CANCELLED;
-  let failure = '';
-  let ring: ReturnType<typeof createRing> | undefined;
-  try {
+  let opening: Promise<void> | undefined;
+  let responses: AsyncGenerator<Response, Outcome> | undefined;
+  let settle: ((outcome: Outcome, failure: string) => void) | undefined;
+  let isOver = false;
+
+  const open = async () => {
+    const { limits, ledger, random, metrics, log } = deps;
+    const requestedAt = deps.clock();
+    const deadlineAt = performance.now() + (context.timeoutMs() ?? usualTimeoutMs);
+    const requestId = request.requestId || randomUUID();
+    const { tenant } = callerOf(context);
+    const { catalog, release } = deps.catalogs.lease();
+    const { span, inner } = startRequestSpan(request.model, request.task || Task.ANSWER);
+    const charges: Charges = createCharges();
+    const running = new Set<Attempt>();
+    let reservation: Reservation | undefined;
+    let ring: Ring | undefined;
+    settle = (outcome, failure) => {
+      settle = undefined;
+      for (const attempt of [...running]) attempt.giveUp(signal.reason ?? left);
+      reservation?.settle(charges.total());
+      const { usages } = charges;
+      if (usages.length > 0) ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId() }, context);
+      const attemptCount = ring?.attemptCount ?? 0;
+      endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });
+      release();
+    };
     const needs = needsOf(request);
     const targets = targetsFor(request, needs, catalog, random);
     const asked = { requestId, tenant, key: request.limitKey, model: request.model || (targets[0]?.name ?? '') };
-    reservation = await limits.admit({ ...asked, ...mostOf(targets, needs, catalog.prices) }, signal);
+    reservation = await limits.admit({ ...asked, most: () => mostOf(targets, needs, catalog.prices) }, signal);
     ring = createRing({ targets, maxAttempts: catalog.maxAttempts, deadlineAt, signal, random });
     const tenantTag = deps.tagOf(tenant);
-    outcome = yield* generate({
+    responses = generate({
       request,
       ring,
       start(turn, prefix) {
-        const attempt = startAttempt(turn, toProviderRequest(turn.target, request, tenantTag, prefix), {
+        const attempt = startAttempt(turn, toProviderRequest(turn.target, request, needs, tenantTag, prefix), {
           metrics,
           prices: catalog.prices,
-          promptTokens: needs.promptTokens,
+          promptTokens: () => needs.promptTokens,
           signal,
           parent: inner,
           onOver(over, result) {
@@ -100,19 +113,41 @@ async function* serve(request: GenerateRequest, context: HandlerContext, deps: G
       metrics,
       log,
     });
-  } catch (error) {
-    if (!signal.aborted) outcome = Outcome.UPSTREAM_ERROR;
-    failure = errorInfoOf(error)?.reason.toLowerCase() ?? 'cancelled';
+  };
+  const onResult = (result: IteratorResult<Response, Outcome>): IteratorResult<Response> => {
+    if (result.done !== true) return result;
+    isOver = true;
+    settle?.(result.value ?? Outcome.CANCELLED, '');
+    return over;
+  };
+  const onFailure = (error: unknown): never => {
+    isOver = true;
+    const failure = errorInfoOf(error)?.reason.toLowerCase() ?? 'cancelled';
+    settle?.(signal.aborted ? Outcome.CANCELLED : Outcome.UPSTREAM_ERROR, failure);
     throw error;
-  } finally {
-    for (const attempt of [...running]) attempt.giveUp(signal.reason ?? left);
-    reservation?.settle(charges.total());
-    const { usages } = charges;
-    if (usages.length > 0) ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId() }, context);
-    const attemptCount = ring?.attemptCount ?? 0;
-    endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });
-    release();
-  }
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      if (isOver) return Promise.resolve(over);
+      if (responses !== undefined) return responses.next().then(onResult, onFailure);
+      opening ??= open();
+      return opening.then(() => this.next(), onFailure);
+    },
+    async return() {
+      isOver = true;
+      try {
+        await opening;
+        await responses?.return(Outcome.CANCELLED);
+      } finally {
+        settle?.(Outcome.CANCELLED, '');
+      }
+      return over;
+    },
+  };
 }
 
+const over = { done: true as const, value: undefined };
 const left = new DOMException('the caller has left', 'AbortError');

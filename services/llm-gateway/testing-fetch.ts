@@ -10,6 +10,7 @@ import {
 } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { createLogger } from '#kit/log.ts';
+import { createTargetFetch } from './fetch.ts';
 import { requestOf } from './llm-provider.suite.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderRequest } from './llm-provider.ts';
 
@@ -86,11 +87,15 @@ export function jsonReply(status: number, body: unknown, headers: Record<string,
   return () => new Response(text, { status, headers: { 'content-type': 'application/json', ...headers } });
 }
 
+// The one that adapters get from the gateway.
+const clocks = { connectMs: 2000, headersMs: 30_000, firstTokenMs: 30_000, idleMs: 15_000, totalMs: 120_000 };
+const gatewayFetch = createTargetFetch(clocks, 64).fetch;
+
 /** An adapter as the gateway loads it. */
 export async function loadAdapter(
   name: string,
   settings: Parameters<typeof createFromAdapter>[2],
-  fetch: typeof globalThis.fetch = globalThis.fetch,
+  fetch: typeof globalThis.fetch = gatewayFetch,
 ): Promise<LlmProvider> {
   const folder = new URL('./adapters/llm-provider/', import.meta.url);
   const path = 'llm.models[0]';

@@ -74,6 +74,18 @@ export function streamed(chunks: readonly (object | string)[], staysOpen = false
   };
 }
 
+/** A reply that streams chunks one by one: what comes together is told in one. */
+export function slowly(chunks: readonly (object | string)[], pauseMs = 20): Reply {
+  return async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const chunk of chunks) {
+      response.write(typeof chunk === 'string' ? chunk : `data: ${JSON.stringify(chunk)}\n\n`);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+    response.end();
+  };
+}
+
 /** A reply that streams chunks and then breaks the connection. */
 export function cutAfter(chunks: readonly (object | string)[]): Reply {
   return (response, request, body) => {

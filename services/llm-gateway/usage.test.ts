@@ -15,7 +15,7 @@ const unknown = {
 
 describe('a meter', () => {
   test('takes the last of cumulative reports, and keeps what a later one does not tell', () => {
-    const meter = createUsageMeter(7);
+    const meter = createUsageMeter(() => 7);
     meter.report({ ...unknown, promptTokens: 100, completionTokens: 1, cachedPromptTokens: 40 });
     meter.write('several words that the provider wrote');
     meter.report({ ...unknown, completionTokens: 12 });
@@ -28,7 +28,7 @@ describe('a meter', () => {
   });
 
   test('keeps an explicit zero, and estimates what was not told', () => {
-    const meter = createUsageMeter(7);
+    const meter = createUsageMeter(() => 7);
     meter.report({ ...unknown, promptTokens: 0 });
     meter.write('one two three');
     const used = meter.total(true);
@@ -37,7 +37,7 @@ describe('a meter', () => {
   });
 
   test('adds to a broken stream’s last report what was written after it', () => {
-    const meter = createUsageMeter(7);
+    const meter = createUsageMeter(() => 7);
     meter.report({ ...unknown, promptTokens: 50, completionTokens: 1 });
     const before = meter.total(false);
     meter.write('four words after that');

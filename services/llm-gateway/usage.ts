@@ -47,8 +47,8 @@ export interface UsageMeter {
   total(isWhole: boolean): UsedTokens;
 }
 
-/** Creates a meter for a request whose prompt takes `promptTokens` by our own count. */
-export function createUsageMeter(promptTokens: number): UsageMeter {
+/** Creates a meter for a request whose prompt takes `promptTokens()` by our own count, which is asked for only where it is needed. */
+export function createUsageMeter(promptTokens: () => number): UsageMeter {
   const reported: Partial<Record<keyof ProviderUsage, number>> = {};
   let written = '';
   // What was written after the provider last counted its completion: in a broken stream, nobody has counted it yet.
@@ -68,7 +68,7 @@ export function createUsageMeter(promptTokens: number): UsageMeter {
       const { promptTokens: prompt, completionTokens: completion } = reported;
       const isReported = prompt !== undefined && completion !== undefined;
       return {
-        promptTokens: prompt ?? promptTokens,
+        promptTokens: prompt ?? promptTokens(),
         completionTokens:
           completion === undefined
             ? estimateTokens(written)

@@ -1,5 +1,6 @@
 import { foldTraditional } from './han-variants.ts';
 import { normalizeText } from './normalize.ts';
+import { CHINESE_STOP_CHARACTERS } from './stop-words.ts';
 import { tokenize } from './tokenize.ts';
 
 /** A word of a question. */
@@ -57,11 +58,17 @@ export function weighWords(
 }
 
 function cutIntoWords(run: string, inside: Set<string>, across: Set<string>): void {
-  let last = '';
+  let last: readonly string[] = [];
   for (const { segment } of dictionary.segment(run)) {
     const characters = [...segment];
-    if (last !== '') across.add(`${last}${characters[0]}`);
+    const bigram = `${last.at(-1) ?? ''}${characters[0]}`;
+    // Two characters that the dictionary leaves alone are often a word that it does not have: 退货.
+    const isUnknownWord = isAlone(last) && isAlone(characters);
+    if (last.length > 0) (isUnknownWord ? inside : across).add(bigram);
     for (let index = 1; index < characters.length; index++) inside.add(`${characters[index - 1]}${characters[index]}`);
-    last = characters.at(-1) as string;
+    last = characters;
   }
 }
+
+const isAlone = (characters: readonly string[]): boolean =>
+  characters.length === 1 && !CHINESE_STOP_CHARACTERS.has(characters[0] as string);

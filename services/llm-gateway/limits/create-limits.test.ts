@@ -10,7 +10,7 @@ import { createMetrics } from '#kit/metrics.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
 import { skipped } from '#kit/testing-server.ts';
 import { noon } from '../limit-store.suite.ts';
-import type { AdmissionRequest, Limits, Reservation } from '../limits.ts';
+import type { AdmissionRequest, Limits, Most, Reservation } from '../limits.ts';
 import { createLimits } from './create-limits.ts';
 
 type Config = MessageInitShape<typeof LlmLimitsConfigSchema>;
@@ -22,18 +22,13 @@ const open = async (config: Config | undefined, clock: () => number = () => noon
   onTestFinished(() => limits.close());
   return limits;
 };
-const requestOf = (parts: Partial<AdmissionRequest> = {}): AdmissionRequest => ({
-  requestId: 'r',
-  tenant: 'acme',
-  key: '',
-  model: 'm',
-  tokens: 10,
-  costMicros: 10n,
-  ...parts,
-});
+type Parts = Partial<AdmissionRequest & Most>;
+const requestOf = (parts: Parts = {}): AdmissionRequest => {
+  const { tokens, costMicros, ...named } = { tokens: 10, costMicros: 10n, ...parts };
+  return { requestId: 'r', tenant: 'acme', key: '', model: 'm', ...named, most: () => ({ tokens, costMicros }) };
+};
 const forever = new AbortController().signal;
-const admit = (limits: Limits, parts: Partial<AdmissionRequest> = {}, signal = forever) =>
-  limits.admit(requestOf(parts), signal);
+const admit = (limits: Limits, parts: Parts = {}, signal = forever) => limits.admit(requestOf(parts), signal);
 const refusal = async (admission: Promise<unknown>) => {
   const error = await admission.then(
     () => undefined,

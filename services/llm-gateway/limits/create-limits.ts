@@ -34,11 +34,13 @@ export async function createLimits(
   let isClosed = false;
 
   const toDemand = (id: string, request: AdmissionRequest): Demand => {
-    const { tenant, key, model, costMicros } = request;
+    const { tenant, key, model } = request;
     const scopes = rules.scopesOf(tenant, key);
+    if (scopes.length === 0) return { id, tenant, scopes, tokens: 0, costMicros: 0 };
+    const { tokens, costMicros } = request.most();
     const budget = scopes.find(({ limits }) => limits.costMicrosPerDay > 0 || limits.costMicrosPerMonth > 0);
     if (budget !== undefined && costMicros === undefined) throw unpriced(model, budget);
-    return { id, tenant, scopes, tokens: toAmount(request.tokens), costMicros: toAmount(costMicros ?? 0n) };
+    return { id, tenant, scopes, tokens: toAmount(tokens), costMicros: toAmount(costMicros ?? 0n) };
   };
   const reserve = async (demand: Demand): Promise<Verdict> =>
     demand.scopes.length === 0 ? { admitted: true } : store.reserve(demand);

@@ -47,8 +47,8 @@ interface ChatUsage {
   prompt_cache_hit_tokens?: number | null;
 }
 
-/** Reads the chunks of one completion, in order. */
-export type ChunkReader = (chunk: ChatChunk) => ProviderEvent[];
+/** Reads the chunks of one completion, in order; what they say is added to `events`. */
+export type ChunkReader = (chunk: ChatChunk, events: ProviderEvent[]) => void;
 
 /**
  * Makes a reader for the chunks of one completion. Chunks without a first choice (Azure's first one, usage chunks) are no text, and
@@ -59,12 +59,11 @@ export function createChunkReader(): ChunkReader {
   let isEnded = false;
   let isRefused = false;
   let hasCalls = false;
-  return ({ choices, usage }) => {
-    const events: ProviderEvent[] = [];
-    const choice = choices?.find(({ index }) => (index ?? 0) === 0);
+  return ({ choices, usage }, events) => {
+    const choice = firstOf(choices);
     const counted = usage ?? choice?.usage;
     if (counted) events.push({ kind: 'usage', usage: toUsage(counted) });
-    if (choice === undefined || isEnded) return events;
+    if (choice === undefined || isEnded) return;
     const delta = choice.delta ?? choice.message;
     const reasoning = delta?.reasoning_content || delta?.reasoning;
     if (reasoning) events.push({ kind: 'reasoning', text: reasoning });
@@ -81,8 +80,13 @@ export function createChunkReader(): ChunkReader {
       isEnded = true;
       events.push(endOf(choice.finish_reason, isRefused, hasCalls));
     }
-    return events;
   };
+}
+
+function firstOf(choices: ChatChunk['choices']): ChatChoice | undefined {
+  if (!choices) return undefined;
+  for (const choice of choices) if ((choice.index ?? 0) === 0) return choice;
+  return undefined;
 }
 
 /** Parts of tool calls by place. Id and name are told once, though some servers repeat them with every part. */

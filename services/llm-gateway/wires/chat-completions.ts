@@ -1,10 +1,11 @@
 import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { inBatches } from '../event-batches.ts';
 import type { LlmCapabilities, LlmProvider, ProviderEvent, ProviderRequest } from '../llm-provider.ts';
 import { ProviderError } from '../provider-error.ts';
 import { connectionError, filterCode, isFiltered, readFailure, toProviderError } from '../provider-errors.ts';
 import type { ChatDialect } from './chat-completions-dialect.ts';
 import { toChatBody } from './chat-completions-request.ts';
-import { type ChatChunk, createChunkReader } from './chat-completions-stream.ts';
+import { type ChatChunk, type ChunkReader, createChunkReader } from './chat-completions-stream.ts';
 import { createServerSentEventReader, type ServerSentEvent } from './sse.ts';
 
 /** Where a provider's chat completions are. */
@@ -34,31 +35,32 @@ export function createChatCompletions(options: ChatCompletionsOptions): LlmProvi
     if (model === '') model = firstWriter(await endpoint.listModels(signal));
     return model;
   };
+  async function* generate(request: ProviderRequest, signal: AbortSignal): AsyncGenerator<ProviderEvent[], void> {
+    signal.throwIfAborted();
+    try {
+      const { body, warnings } = toChatBody(request, model === '' ? await findModel(signal) : model, dialect);
+      const started: ProviderEvent = { kind: 'started', model: body.model, warnings };
+      let response: Response;
+      try {
+        response = await endpoint.send(body, signal);
+      } catch (error) {
+        const filter = error instanceof ProviderError ? filterCode([error.code]) : undefined;
+        if (filter === undefined) throw error;
+        yield [started, { kind: 'end', outcome: Outcome.FILTERED, reason: filter }];
+        return;
+      }
+      yield [started];
+      yield* readReply(response);
+      signal.throwIfAborted();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw connectionError(error);
+    }
+  }
   return {
     name: options.model || options.name,
     capabilities: options.capabilities,
-    async *generate(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ProviderEvent> {
-      signal.throwIfAborted();
-      try {
-        const { body, warnings } = toChatBody(request, await findModel(signal), dialect);
-        let response: Response;
-        try {
-          response = await endpoint.send(body, signal);
-        } catch (error) {
-          const filter = error instanceof ProviderError ? filterCode([error.code]) : undefined;
-          if (filter === undefined) throw error;
-          yield { kind: 'started', model: body.model, warnings };
-          yield { kind: 'end', outcome: Outcome.FILTERED, reason: filter };
-          return;
-        }
-        yield { kind: 'started', model: body.model, warnings };
-        yield* readReply(response);
-        signal.throwIfAborted();
-      } catch (error) {
-        signal.throwIfAborted();
-        throw connectionError(error);
-      }
-    },
+    generate: (request, signal) => inBatches(generate(request, signal)),
     close: async () => {},
   };
 }
@@ -74,12 +76,14 @@ function firstWriter(ids: readonly string[]): string {
 }
 
 /** The events of a reply, streamed or, where the server does not stream, in one piece. */
-async function* readReply(response: Response): AsyncIterable<ProviderEvent> {
+async function* readReply(response: Response): AsyncGenerator<ProviderEvent[], void> {
   const type = response.headers.get('content-type') ?? '';
   if (response.body === null) return;
   const read = createChunkReader();
   if (/^application\/(?:[\w.+-]*\+)?json/i.test(type)) {
-    yield* readPayload(await response.text(), read);
+    const events: ProviderEvent[] = [];
+    readPayload(await response.text(), read, events);
+    yield events;
     return;
   }
   if (/^text\/html/i.test(type)) {
@@ -91,43 +95,60 @@ async function* readReply(response: Response): AsyncIterable<ProviderEvent> {
       message: 'the address answers with a web page, not with a completion: check it',
     });
   }
-  const events = createServerSentEventReader();
-  const reader = response.body.getReader();
+  const pieces = createServerSentEventReader();
+  const bytes = bytesOf(response.body);
   let isOver = false;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      isOver = done;
-      for (const event of done ? events.end() : events.push(value)) {
-        if (event.data === '[DONE]') {
-          isOver = await drained(reader);
-          return;
-        }
-        yield* done ? readLastEvent(event, read) : readEvent(event, read);
-      }
-      if (done) return;
+      const { done, value } = await bytes.next();
+      isOver = done === true;
+      const events: ProviderEvent[] = [];
+      const last = readEvents(isOver ? pieces.end() : pieces.push(value as Uint8Array), isOver, read, events);
+      // What came before a failure counts.
+      if (events.length > 0) yield events;
+      if (last !== undefined && 'error' in last) throw last.error;
+      if (last !== undefined) isOver = await drained(bytes);
+      if (last !== undefined || isOver) return;
     }
   } finally {
-    if (!isOver) await reader.cancel().catch(ignoreBroken);
-    reader.releaseLock();
+    if (!isOver) await bytes.return?.().catch(ignoreBroken);
   }
 }
 
+/** The bytes of a body. `isOver`: all of them have come. */
+type Bytes = AsyncIterator<Uint8Array> & { isOver?: boolean };
+
+/** A stream of WHATWG's, which undici gives after a redirect, would let nobody leave it while it waits: only its reader can be left. */
+function bytesOf(body: NonNullable<Response['body']>): Bytes {
+  if (!('getReader' in body)) return (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const reader = body.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<Uint8Array>>,
+    async return() {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
 /** The stream is given up; that it could not even be cancelled changes nothing. */
-function ignoreBroken(): void {}
+function ignoreBroken(): undefined {}
 
 const drainMs = 100;
 
 /** Reads what follows [DONE], which is nothing but the end, so that the connection can be used again. Bounded: a server may never end. */
-async function drained(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<boolean> {
+async function drained(bytes: Bytes): Promise<boolean> {
+  if (bytes.isOver === true) return true;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<{ done: boolean }>((resolve) => {
     timer = setTimeout(() => resolve({ done: false }), drainMs);
+    timer.unref();
   });
   try {
     for (let count = 0; count < 16; count++) {
-      const next = reader.read().catch(() => ({ done: true }));
-      if ((await Promise.race([next, late])).done) return true;
+      const next = bytes.next().catch(() => ({ done: true }));
+      const { done } = await Promise.race([next, late]);
+      if (done === true) return true;
     }
     return false;
   } finally {
@@ -135,21 +156,31 @@ async function drained(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
   }
 }
 
-function* readEvent(
-  { event, data }: ServerSentEvent,
-  read: ReturnType<typeof createChunkReader>,
-): Iterable<ProviderEvent> {
-  if (data === '') return;
-  if (event === 'error') yield* readFailed(parsed(data));
-  else yield* readPayload(data, read);
+/**
+ * Reads server-sent events into `events`. What ends the stream is returned: [DONE], or a failure, so that the events before it are not
+ * lost. `isLast`: what is left at the end of the stream; an event that its blank line is missing from counts where it is whole; else the
+ * stream was cut inside it, and ends without an end.
+ */
+function readEvents(
+  pieces: readonly ServerSentEvent[],
+  isLast: boolean,
+  read: ChunkReader,
+  events: ProviderEvent[],
+): { isDone: true } | { error: unknown } | undefined {
+  try {
+    for (const { event, data } of pieces) {
+      if (data === '[DONE]') return { isDone: true };
+      if (data === '' || (isLast && parsed(data) === undefined)) continue;
+      if (event === 'error') readFailed(parsed(data), events);
+      else readPayload(data, read, events);
+    }
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
 }
 
-/** An event that its blank line is missing from counts where it is whole; else the stream was cut inside it, and ends without an end. */
-function* readLastEvent(event: ServerSentEvent, read: ReturnType<typeof createChunkReader>): Iterable<ProviderEvent> {
-  if (parsed(event.data) !== undefined) yield* readEvent(event, read);
-}
-
-function* readPayload(text: string, read: ReturnType<typeof createChunkReader>): Iterable<ProviderEvent> {
+function readPayload(text: string, read: ChunkReader, events: ProviderEvent[]): void {
   const payload = parsed(text);
   if (typeof payload !== 'object' || payload === null) {
     throw new ProviderError({
@@ -160,8 +191,8 @@ function* readPayload(text: string, read: ReturnType<typeof createChunkReader>):
   }
   const { error, choices, usage } = payload as ChatChunk & { error?: unknown };
   // A server's own failure in the place of a chunk: {"error": …}, or flat {"code": …, "message": …}.
-  if (error || (choices === undefined && usage === undefined && isFlatError(payload))) yield* readFailed(payload);
-  else yield* read(payload as ChatChunk);
+  if (error || (choices === undefined && usage === undefined && isFlatError(payload))) readFailed(payload, events);
+  else read(payload as ChatChunk, events);
 }
 
 function isFlatError(payload: object): boolean {
@@ -170,10 +201,10 @@ function isFlatError(payload: object): boolean {
 }
 
 /** A failure inside a reply: an outcome where it is a content filter's, else an error. */
-function* readFailed(payload: unknown): Iterable<ProviderEvent> {
+function readFailed(payload: unknown, events: ProviderEvent[]): void {
   const failure = readFailure(payload ?? '');
   if (!isFiltered(failure)) throw toProviderError(failure);
-  yield { kind: 'end', outcome: Outcome.FILTERED, reason: filterCode(failure.codes) ?? '' };
+  events.push({ kind: 'end', outcome: Outcome.FILTERED, reason: filterCode(failure.codes) ?? '' });
 }
 
 function parsed(text: string): unknown {

@@ -1,3 +1,5 @@
+import { StringDecoder } from 'node:string_decoder';
+
 /** One event of a server-sent stream. */
 export interface ServerSentEvent {
   /** Its `event` field; empty where it has none. */
@@ -21,50 +23,54 @@ const defaultMaxEventLength = 16 * 1024 * 1024;
  * `data` lines. `maxEventLength` bounds what is held back, in UTF-16 units.
  */
 export function createServerSentEventReader(maxEventLength = defaultMaxEventLength): ServerSentEventReader {
-  const decoder = new TextDecoder();
+  const decoder = new StringDecoder('utf8');
+  let isFirst = true;
   let rest = '';
   let endedWithCr = false;
   let event = '';
-  let data: string[] = [];
-  let dataLength = 0;
+  let data: string | undefined;
 
   const dispatch = (events: ServerSentEvent[]) => {
-    if (data.length > 0) events.push({ event, data: data.join('\n') });
+    if (data !== undefined) events.push({ event, data });
     event = '';
-    data = [];
-    dataLength = 0;
+    data = undefined;
   };
   const takeLine = (line: string, events: ServerSentEvent[]) => {
     if (line === '') return dispatch(events);
+    // Nearly every line is one of these.
+    if (line.startsWith('data: ')) return takeData(line.slice(6));
     const colon = line.indexOf(':');
     if (colon === 0) return;
     const field = colon === -1 ? line : line.slice(0, colon);
     const valueAt = colon === -1 ? line.length : colon + (line.charCodeAt(colon + 1) === space ? 2 : 1);
-    if (field === 'data') {
-      data.push(line.slice(valueAt));
-      dataLength += line.length - valueAt + 1;
-    } else if (field === 'event') event = line.slice(valueAt);
+    if (field === 'data') takeData(line.slice(valueAt));
+    else if (field === 'event') event = line.slice(valueAt);
+  };
+  const takeData = (value: string) => {
+    data = data === undefined ? value : `${data}\n${value}`;
   };
   const take = (text: string): ServerSentEvent[] => {
     const events: ServerSentEvent[] = [];
     if (text === '') return events;
-    // The line feed of a CRLF that was cut in two ends no second line.
-    let at = endedWithCr && text.charCodeAt(0) === lf ? 1 : 0;
+    // The line feed of a CRLF that was cut in two ends no second line; a byte order mark is no part of the text.
+    let at = (endedWithCr && text.charCodeAt(0) === lf) || (isFirst && text.charCodeAt(0) === byteOrderMark) ? 1 : 0;
+    isFirst = false;
     endedWithCr = text.charCodeAt(text.length - 1) === cr;
-    lineEnd.lastIndex = at;
-    for (let found = lineEnd.exec(text); found !== null; found = lineEnd.exec(text)) {
-      takeLine(rest + text.slice(at, found.index), events);
+    const endOf = text.includes('\r', at) ? lineEndOf : lineFeedOf;
+    for (let end = endOf(text, at); end !== -1; end = endOf(text, at)) {
+      takeLine(rest === '' ? text.slice(at, end) : rest + text.slice(at, end), events);
       rest = '';
-      at = lineEnd.lastIndex;
+      at = end + (text.charCodeAt(end) === cr && text.charCodeAt(end + 1) === lf ? 2 : 1);
     }
     rest += text.slice(at);
-    if (rest.length + dataLength > maxEventLength) throw new RangeError(`an event is longer than ${maxEventLength}`);
+    const length = rest.length + (data?.length ?? 0);
+    if (length > maxEventLength) throw new RangeError(`an event is longer than ${maxEventLength}`);
     return events;
   };
   return {
-    push: (bytes) => take(decoder.decode(bytes, { stream: true })),
+    push: (bytes) => take(decoder.write(bytes as Buffer)),
     end() {
-      const events = take(decoder.decode());
+      const events = take(decoder.end());
       if (rest !== '') takeLine(rest, events);
       rest = '';
       dispatch(events);
@@ -76,4 +82,12 @@ export function createServerSentEventReader(maxEventLength = defaultMaxEventLeng
 const lf = 10;
 const cr = 13;
 const space = 32;
-const lineEnd = /\r\n|\n|\r/g;
+const byteOrderMark = 0xfeff;
+
+const lineFeedOf = (text: string, from: number) => text.indexOf('\n', from);
+
+function lineEndOf(text: string, from: number): number {
+  const feed = text.indexOf('\n', from);
+  const back = text.indexOf('\r', from);
+  return feed === -1 || back === -1 ? Math.max(feed, back) : Math.min(feed, back);
+}

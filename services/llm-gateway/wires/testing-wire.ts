@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Adapter, SettingsSpec } from '#kit/adapters.ts';
 import { createLogger } from '#kit/log.ts';
 import { collect } from '#kit/streams.ts';
+import { createTargetFetch } from '../fetch.ts';
 import { requestOf } from '../llm-provider.suite.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent, ProviderRequest } from '../llm-provider.ts';
 import { ProviderError } from '../provider-error.ts';
@@ -67,11 +68,15 @@ export async function startWire(...replies: (WireReply | undefined)[]): Promise<
   };
 }
 
+// The one that adapters get from the gateway.
+const clocks = { connectMs: 2000, headersMs: 30_000, firstTokenMs: 30_000, idleMs: 15_000, totalMs: 120_000 };
+const gatewayFetch = createTargetFetch(clocks, 64).fetch;
+
 /** A provider of an adapter with its default settings but for these. */
 export function createWith<Spec extends SettingsSpec>(
   adapter: Adapter<LlmProvider, LlmProviderDeps, Spec>,
   settings: Record<string, string | number | boolean>,
-  fetch: typeof globalThis.fetch = globalThis.fetch,
+  fetch: typeof globalThis.fetch = gatewayFetch,
 ): LlmProvider {
   const defaults = Object.fromEntries(
     Object.entries(adapter.settings).map(([name, { default: value }]) => [name, value]),

@@ -4,7 +4,7 @@ import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../llm-pr
 import { createChatCompletions } from '../../wires/chat-completions.ts';
 import type { ChatField } from '../../wires/chat-completions-dialect.ts';
 import { reasoningEffort } from '../../wires/chat-completions-request.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
 
 /** Volcano Engine Ark, and BytePlus by `base_url` (volcengine.com/docs/82379/1494384). */
 export const adapter = defineAdapter({
@@ -16,11 +16,10 @@ export const adapter = defineAdapter({
     base_url: { type: 'string', default: 'https://ark.cn-beijing.volces.com/api/v3' },
   },
   create({ api_key: apiKey, model, base_url: baseUrl }, { path, fetch }: LlmProviderDeps): LlmProvider {
-    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
     return createChatCompletions({
       name: 'ark',
       model,
-      endpoint: chatEndpoint(client),
+      endpoint: createChatEndpoint({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` }),
       dialect: {
         vendor: 'ark',
         lacksByModel: true,

@@ -2,7 +2,8 @@ import { defineAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer } from '../../wires/chat-endpoint.ts';
+import { chatEndpoint, createOpenAiClient } from './clients/openai.ts';
 import { openAiLacks, openAiLengths, openAiSystemRole } from './openai.ts';
 
 /**

@@ -3,7 +3,7 @@ import { defineAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
 
 /** Addresses by region; a key belongs to one of them. */
 const baseUrls: Record<string, string> = {
@@ -29,7 +29,7 @@ export const adapter = defineAdapter({
     if (baseUrl === undefined) {
       throw new ConfigError(`${path}.settings.region`, `is "${region}"`, Object.keys(baseUrls));
     }
-    const client = createOpenAiClient({
+    const endpoint = createChatEndpoint({
       baseUrl,
       headers: bearer(apiKey),
       fetch,
@@ -38,7 +38,7 @@ export const adapter = defineAdapter({
     return createChatCompletions({
       name: 'dashscope',
       model,
-      endpoint: chatEndpoint(client),
+      endpoint,
       dialect: {
         vendor: 'dashscope',
         lacks: () => ['frequency_penalty'],

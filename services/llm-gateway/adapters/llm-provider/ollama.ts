@@ -77,6 +77,8 @@ export const adapter = defineAdapter({
           const read = createOllamaReader(warnings, request.maxTokens, () => `call_${randomUUID()}`);
           if (response.body === null) return;
           for await (const line of readNdjson(response.body, maxLineBytes)) yield* read(line);
+          // What was there already has no need of the connection, and does not hear of the abort.
+          signal.throwIfAborted();
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof NdjsonError) {

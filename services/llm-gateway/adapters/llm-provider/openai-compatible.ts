@@ -1,7 +1,7 @@
 import { defineAdapter } from '#kit/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
 
 /** Any server that speaks OpenAI's chat completions: LiteLLM, llama.cpp, LM Studio, DeepSeek, Moonshot, Groq, … */
 export const adapter = defineAdapter({
@@ -25,7 +25,7 @@ export const adapter = defineAdapter({
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseUrl, api_key: apiKey, json_schema: jsonSchema, tools, prefill } = settings;
-    const client = createOpenAiClient({
+    const endpoint = createChatEndpoint({
       baseUrl,
       headers: bearer(apiKey),
       fetch,
@@ -34,7 +34,7 @@ export const adapter = defineAdapter({
     return createChatCompletions({
       name: new URL(baseUrl).hostname,
       model: settings.model,
-      endpoint: chatEndpoint(client),
+      endpoint,
       dialect: {
         vendor: 'this server',
         lacks: () => (settings.reasoning_effort ? [] : ['reasoning_effort']),

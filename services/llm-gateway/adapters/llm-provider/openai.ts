@@ -3,7 +3,8 @@ import { defineAdapter } from '#kit/adapters.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
 import type { ChatField } from '../../wires/chat-completions-dialect.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer } from '../../wires/chat-endpoint.ts';
+import { chatEndpoint, createOpenAiClient } from './clients/openai.ts';
 
 /** OpenAI by chat completions (platform.openai.com/docs/api-reference/chat). */
 export const adapter = defineAdapter({

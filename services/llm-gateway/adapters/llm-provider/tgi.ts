@@ -3,7 +3,7 @@ import { defineAdapter } from '#kit/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
 import { toSchema } from '../../wires/chat-completions-request.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
 
 /** Hugging Face's Text Generation Inference by its Messages API (router/src/lib.rs, router/src/server.rs). */
 export const adapter = defineAdapter({
@@ -16,11 +16,10 @@ export const adapter = defineAdapter({
     model: { type: 'string', default: 'tgi' },
   },
   create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
-    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
     return createChatCompletions({
       name: 'tgi',
       model,
-      endpoint: chatEndpoint(client),
+      endpoint: createChatEndpoint({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` }),
       dialect: {
         vendor: 'tgi',
         lacks: () => ['parallel_tool_calls', 'reasoning_effort'],

@@ -3,7 +3,7 @@ import { defineAdapter } from '#kit/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
 import { reasoningEffort } from '../../wires/chat-completions-request.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
 
 /** vLLM's server (docs.vllm.ai/en/latest/serving/openai_compatible_server.html; vllm/entrypoints/openai/protocol.py). */
 export const adapter = defineAdapter({
@@ -21,11 +21,10 @@ export const adapter = defineAdapter({
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseUrl, api_key: apiKey, model, priority, tools } = settings;
-    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
     return createChatCompletions({
       name: 'vllm',
       model,
-      endpoint: chatEndpoint(client),
+      endpoint: createChatEndpoint({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` }),
       dialect: {
         vendor: 'vllm',
         reasoning: toThinking,

@@ -2,7 +2,7 @@ import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer, chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
 
 /** Xinference's server (xinference/api/restful_api.py; inference.readthedocs.io). */
 export const adapter = defineAdapter({
@@ -15,11 +15,10 @@ export const adapter = defineAdapter({
     model: { type: 'string', default: '' },
   },
   create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
-    const client = createOpenAiClient({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` });
     return createChatCompletions({
       name: 'xinference',
       model,
-      endpoint: chatEndpoint(client),
+      endpoint: createChatEndpoint({ baseUrl, headers: bearer(apiKey), fetch, path: `${path}.settings.base_url` }),
       dialect: {
         vendor: 'xinference',
         lacks: () => ['parallel_tool_calls'],

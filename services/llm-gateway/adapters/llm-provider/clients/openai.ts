@@ -1,29 +1,19 @@
 import OpenAI from 'openai';
-import { ConfigError } from '#kit/config-error.ts';
-import { connectionError, readFailure, toProviderError } from '../../../provider-errors.ts';
+import { connectionError } from '../../../provider-errors.ts';
 import type { ChatEndpoint } from '../../../wires/chat-completions.ts';
+import { type ChatEndpointOptions, checkBaseUrl, failureOf } from '../../../wires/chat-endpoint.ts';
 
 /** What a client of the `openai` package is made of. */
-export interface OpenAiClientOptions {
-  /** Where the API is: "https://api.openai.com/v1". */
-  baseUrl: string;
-  /** Every header beside those of the body. Secrets go here and nowhere else. */
-  headers: Readonly<Record<string, string>>;
+export interface OpenAiClientOptions extends ChatEndpointOptions {
   query?: Readonly<Record<string, string>>;
-  fetch: typeof globalThis.fetch;
-  /** The setting that gives the address, for errors: "llm.models[0].settings.base_url". */
-  path: string;
 }
 
 /** 24.8 days: the longest timer. Who waits, and for how long, is the gateway's business. */
 const noTimeoutMs = 2_147_483_647;
-const maxErrorBytes = 64 * 1024;
 
 /** A client that only sends: no retries, no clock, no log, and nothing out of the environment behind the configuration's back. */
 export function createOpenAiClient({ baseUrl, headers, query, fetch, path }: OpenAiClientOptions): OpenAI {
-  if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
-    throw new ConfigError(path, `is "${baseUrl}": an http or https address is needed`);
-  }
+  checkBaseUrl(baseUrl, path);
   return new OpenAI({
     baseURL: baseUrl,
     apiKey: 'in-headers',
@@ -46,8 +36,7 @@ export function createOpenAiClient({ baseUrl, headers, query, fetch, path }: Ope
       const response = await fetch(url, { ...init, headers: sent });
       if (response.ok) return response;
       // Here, because the package keeps only the `error` of an error's body, which not every server has.
-      const body = await readBounded(response);
-      throw toProviderError(readFailure(body, response.status, (name) => response.headers.get(name)));
+      throw await failureOf(response);
     },
   });
 }
@@ -69,24 +58,4 @@ export function chatEndpoint(client: OpenAI): ChatEndpoint {
 /** The package wraps what its fetch throws. */
 function rethrow(error: unknown): never {
   throw connectionError((error as { cause?: unknown }).cause ?? error);
-}
-
-/** The body of an error, as JSON where it is some; a broken one is as good as none. */
-async function readBounded(response: Response): Promise<unknown> {
-  let text = '';
-  try {
-    const decoder = new TextDecoder();
-    for await (const bytes of response.body ?? []) {
-      text += decoder.decode(bytes, { stream: true });
-      if (text.length > maxErrorBytes) break;
-    }
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-/** `authorization` with a key; no header at all without one. */
-export function bearer(apiKey: string): Record<string, string> {
-  return apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` };
 }

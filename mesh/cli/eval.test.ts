@@ -1,0 +1,80 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { compareWithBaseline, toBaselineSet } from './eval-baseline.ts';
+import { describeAblation, describeTuned } from './eval-report.ts';
+import { ablationVariants, chooseWeight, weightVariants } from './eval-variants.ts';
+
+const questions = (scoreOf: (index: number) => number) =>
+  Array.from({ length: 60 }, (_, index) => ({ queryId: `q${100 + index}`, scores: [scoreOf(index), 1] }));
+const runOf = (scoreOf: (index: number) => number) => create(EvaluationRunSchema, { questions: questions(scoreOf) });
+
+test('the same figures are no worse than the baseline', async () => {
+  const run = runOf((index) => (index % 7) / 7);
+  const { change, isSignificantDrop } = await compareWithBaseline(run, toBaselineSet(run));
+  expect(change).toEqual({ mean: 0, low: 0, high: 0 });
+  expect(isSignificantDrop).toBe(false);
+});
+
+test('a loss on many questions is a significant drop, one on a single question is not', async () => {
+  const baseline = toBaselineSet(runOf(() => 0.8));
+  expect(
+    (
+      await compareWithBaseline(
+        runOf((index) => (index % 3 === 0 ? 0.5 : 0.8)),
+        baseline,
+      )
+    ).isSignificantDrop,
+  ).toBe(true);
+  expect(
+    (
+      await compareWithBaseline(
+        runOf((index) => (index === 0 ? 0 : 0.8)),
+        baseline,
+      )
+    ).isSignificantDrop,
+  ).toBe(false);
+  expect(
+    (
+      await compareWithBaseline(
+        runOf(() => 0.9),
+        baseline,
+      )
+    ).isSignificantDrop,
+  ).toBe(false);
+});
+
+test('a baseline of other questions is refused', async () => {
+  const baseline = { ...toBaselineSet(runOf(() => 1)), hundredths: [100] };
+  await expect(
+    compareWithBaseline(
+      runOf(() => 1),
+      baseline,
+    ),
+  ).rejects.toThrow('write it anew');
+});
+
+test('the weight is chosen on half of the questions, and its gain is measured on the others', async () => {
+  const template = { corpora: ['help'] };
+  const comparisons = weightVariants(template).map(({ name }) => ({
+    name: name ?? '',
+    // .4 is best; the others lose by their distance.
+    questions: questions(() => 0.9 - Math.abs(Number(name) - 0.4)),
+  }));
+  const run = create(EvaluationRunSchema, { questions: questions(() => 0.8), comparisons });
+  const tuned = await chooseWeight(run);
+  expect(tuned.weight).toBe(0.4);
+  expect(tuned.gain.mean).toBeCloseTo(0.1, 5);
+  expect(describeTuned('help', tuned)).toContain('help: { vector_weight: 0.4 }');
+  expect(describeTuned('help', { ...tuned, gain: { mean: 0.01, low: -0.01, high: 0.03 } })).toContain(
+    'leave it as it is',
+  );
+});
+
+test('every variant of the ablation searches the same corpora', () => {
+  const variants = ablationVariants({ corpora: ['help'], query: '-' });
+  expect(new Set(variants.map(({ name }) => name)).size).toBe(variants.length);
+  for (const { template } of variants) expect(template).toMatchObject({ corpora: ['help'], query: '-' });
+  const run = create(EvaluationRunSchema, { comparisons: variants.map(({ name }) => ({ name: name ?? '' })) });
+  expect(describeAblation(run).trimEnd().split('\n')).toHaveLength(variants.length + 1);
+});

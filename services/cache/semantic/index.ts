@@ -1,0 +1,40 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SemanticStore } from '../semantic-store.ts';
+import { calibrationFile, readCalibration } from './calibration.ts';
+import { createSemanticLayer, type SemanticLayer, type SemanticLayerParts } from './layer.ts';
+import { openShadow } from './shadow.ts';
+
+export { type CalibrateFileOptions, type CalibrationReport, calibrateFile } from './calibrate-file.ts';
+export type { Considered, SemanticFound, SemanticLayer, SemanticQuery, SemanticStats } from './layer.ts';
+
+const shadowFile = 'semantic-shadow.json';
+
+/** What opening the layer takes. */
+export interface OpenSemanticLayer
+  extends Pick<SemanticLayerParts, 'embed' | 'shadowShare' | 'timeoutMs' | 'clock' | 'random' | 'log' | 'metrics'> {
+  /** Data folder of the cache; exists. */
+  folder: string;
+  /** Opens the store for vectors of the calibrated model. */
+  openStore(embedding: { model: string; dimensions: number }): Promise<SemanticStore>;
+  /** Largest share of compared hits that may be wrong. @default 0.05 */
+  shadowBudget?: number;
+}
+
+/**
+ * Opens the semantic layer with the calibration of the data folder. `off` says why there is none: not calibrated, or a calibration that cannot be
+ * used. Nothing is opened then. Throws what `openStore` throws.
+ */
+export async function openSemanticLayer(
+  options: OpenSemanticLayer,
+): Promise<{ layer: SemanticLayer; off?: undefined } | { layer?: undefined; off: string }> {
+  const { folder, openStore, shadowBudget = 0.05, ...parts } = options;
+  mkdirSync(folder, { recursive: true });
+  const calibration = readCalibration(join(folder, calibrationFile));
+  if (calibration === undefined) return { off: 'not calibrated: npm run cache:calibrate -- <pairs.tsv>' };
+  if ('refused' in calibration) return { off: calibration.refused };
+  if (calibration.threshold === null) return { off: 'the calibration found no threshold within its budget' };
+  const shadow = openShadow(join(folder, shadowFile), calibration.id, shadowBudget, parts.clock);
+  const store = await openStore(calibration.embedding);
+  return { layer: createSemanticLayer({ ...parts, store, calibration, shadow }) };
+}

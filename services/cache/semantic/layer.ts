@@ -1,0 +1,268 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from '#kit/log.ts';
+import type { Metrics } from '#kit/metrics.ts';
+import { withSpan } from '#kit/span.ts';
+import type { SemanticStore, SemanticTarget } from '../semantic-store.ts';
+import { type Calibration, mismatchOf } from './calibration.ts';
+import { featuresOf } from './features.ts';
+import { type GuardName, refusalOf } from './guards.ts';
+import { score } from './logistic.ts';
+import { type Question, readQuestion } from './question.ts';
+import { type Shadow, type ShadowAnswer, saysTheSame } from './shadow.ts';
+
+/** The vector of a question, and the model that it is by. */
+export interface EmbeddedQuestion {
+  model: string;
+  /** Of length 1. */
+  vector: Float32Array;
+}
+
+/** What the layer is made of. */
+export interface SemanticLayerParts {
+  store: SemanticStore;
+  /** Embeds a question. */
+  embed(question: string, signal: AbortSignal): Promise<EmbeddedQuestion>;
+  calibration: Calibration;
+  shadow: Shadow;
+  /** Share of hits that are generated again and compared, 0 to 1. @default 0.01 */
+  shadowShare?: number;
+  /** Time for a look-up, in milliseconds; later counts as a miss. @default 100 */
+  timeoutMs?: number;
+  clock: () => number;
+  /** A number from 0 up to 1. */
+  random: () => number;
+  log: Logger;
+  metrics: Pick<Metrics, 'cacheSemanticOff' | 'cacheSemanticRefusedTotal' | 'cacheSemanticShadowTotal'>;
+}
+
+/** Whose question it is, and what its answer depends on. */
+export interface SemanticQuery {
+  tenant: string;
+  /** Hash of all that an answer depends on but the question: tenant, access, corpora with revisions, prompt, model, parameters, language. */
+  scopeKey: string;
+  question: string;
+}
+
+/** Why a candidate is not served. */
+export interface Considered {
+  key: string;
+  similarity: number;
+  /** The verifier's score, 0 to 1; `undefined` where a guard refused first. */
+  score: number | undefined;
+  refusedBy: GuardName | 'verifier' | undefined;
+}
+
+/** What a look-up found. */
+export type SemanticFound =
+  | {
+      kind: 'hit';
+      /** Identity of the answer. The answer itself may be gone: that is a miss. */
+      key: string;
+      /** Cosine of the questions' vectors. */
+      similarity: number;
+      /** The verifier's score; the threshold or more. */
+      score: number;
+      /** Whether to generate the answer again, beside serving it, and hand both to `compare`. */
+      isSampled: boolean;
+      considered: readonly Considered[];
+    }
+  | {
+      kind: 'miss';
+      /** `off`: nothing is served now. `empty`: nothing near in this scope. `refused`: candidates, but none that may be served. */
+      reason: 'off' | 'not_covered' | 'empty' | 'refused' | 'late' | 'failed';
+      detail: string;
+      considered: readonly Considered[];
+      /** For `remember`, which then need not embed again. */
+      vector?: Float32Array;
+    };
+
+/** Counters since the process started; the shadow's outlive it. */
+export interface SemanticStats {
+  /** Why nothing is served; `undefined` where something is. */
+  off: string | undefined;
+  lookupCount: number;
+  hitCount: number;
+  comparedCount: number;
+  wrongCount: number;
+  /** Share of hits that are wrong, with its 95 % interval; `undefined` before the first comparison. */
+  falseHits: { rate: number; low: number; high: number } | undefined;
+}
+
+/** The semantic layer of the cache. */
+export interface SemanticLayer {
+  /** Finds an answer to a question of the same meaning. Rejects only with the signal's reason. */
+  find(query: SemanticQuery, signal: AbortSignal): Promise<SemanticFound>;
+  /** Keeps a question whose answer was stored under `key`. Says whether it was kept; never rejects but with the signal's reason. */
+  remember(
+    entry: SemanticQuery & {
+      key: string;
+      documentIds: readonly string[];
+      expiresAtMs: number;
+      vector?: Float32Array | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<boolean>;
+  /** Removes questions. Rejects where the store fails; answers are unreachable by their identity all the same. */
+  forget(tenant: string, target: SemanticTarget, signal: AbortSignal): Promise<void>;
+  /** Compares what was served for a sampled hit with what was generated again, and counts it. */
+  compare(served: ShadowAnswer, regenerated: ShadowAnswer): Promise<'same' | 'wrong'>;
+  stats(): SemanticStats;
+  close(): Promise<void>;
+}
+
+/** Stored questions that stay read; reading one takes some 0.1 ms. */
+const maxRead = 5000;
+
+/** Candidates that are looked at. */
+const candidateLimit = 8;
+
+/**
+ * Creates the layer. It serves only while its calibration is of the model that embeds, has a threshold, and the shadow has not turned it
+ * off. A candidate is served where no guard refuses it and its score reaches the threshold; of several, the best score wins.
+ */
+export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
+  const { store, calibration, shadow, log, metrics, random, clock } = parts;
+  const { threshold, vocabulary, verifier } = calibration;
+  const { shadowShare = 0.01, timeoutMs = 100 } = parts;
+  const read = new LRUCache<string, Question>({ max: maxRead });
+  let lookupCount = 0;
+  let hitCount = 0;
+  /** Set where the model that embeds is not the one of the calibration; looked at again with each embedding. */
+  let mismatch: string | undefined;
+
+  const off = (): string | undefined => {
+    if (threshold === null) return 'the calibration found no threshold within its budget';
+    return shadow.off() ?? mismatch;
+  };
+  const showState = () => metrics.cacheSemanticOff.set(off() === undefined ? 0 : 1);
+  showState();
+
+  /** A question's vector; `undefined` where its model is not the calibrated one. */
+  const embed = async (question: string, signal: AbortSignal): Promise<Float32Array | undefined> => {
+    const { model, vector } = await parts.embed(question, signal);
+    const before = mismatch;
+    mismatch = mismatchOf(calibration, { model, dimensions: vector.length });
+    if (mismatch !== before) {
+      showState();
+      if (mismatch !== undefined) log.warn({ mismatch }, 'semantic cache is off');
+    }
+    return mismatch === undefined ? vector : undefined;
+  };
+  const isCovered = ({ language, text, content }: Question) =>
+    content.length > 0 && text.length > 0 && calibration.languages.includes(language as 'zh' | 'en');
+
+  async function search(query: SemanticQuery, signal: AbortSignal): Promise<SemanticFound> {
+    const question = readQuestion(query.question);
+    if (!isCovered(question))
+      return miss('not_covered', `the calibration covers ${calibration.languages.join(', ') || 'no language'}`);
+    const vector = await embed(query.question, signal);
+    if (vector === undefined) return miss('off', mismatch ?? '');
+    const { tenant, scopeKey } = query;
+    const candidates = await store.search({ tenant, scopeKey, vector, limit: candidateLimit }, signal);
+    if (candidates.length === 0) return { ...miss('empty', 'nothing is near'), vector };
+    const considered = candidates.map((candidate) => consider(question, candidate));
+    let best: Considered | undefined;
+    for (const each of considered) {
+      if (each.refusedBy !== undefined) metrics.cacheSemanticRefusedTotal.inc({ guard: each.refusedBy });
+      else if (best === undefined || (each.score ?? 0) > (best.score ?? 0)) best = each;
+    }
+    if (best === undefined) {
+      return { ...miss('refused', considered[0]?.refusedBy ?? '', considered), vector };
+    }
+    hitCount++;
+    const { key, similarity } = best;
+    return { kind: 'hit', key, similarity, score: best.score as number, isSampled: random() < shadowShare, considered };
+  }
+
+  function consider(
+    question: Question,
+    { key, question: other, similarity }: { key: string; question: string; similarity: number },
+  ): Considered {
+    const asked = read.get(other) ?? readQuestion(other);
+    read.set(other, asked);
+    const refusal = refusalOf(question, asked, vocabulary);
+    if (refusal !== undefined) return { key, similarity, score: undefined, refusedBy: refusal.guard };
+    const value = score(verifier, featuresOf(question, asked, similarity, vocabulary));
+    return { key, similarity, score: value, refusedBy: value >= (threshold as number) ? undefined : 'verifier' };
+  }
+
+  return {
+    find: (query, signal) =>
+      withSpan('cache.semantic', {}, async () => {
+        signal.throwIfAborted();
+        lookupCount++;
+        // A mismatch may end: the embedding says.
+        const isOff = threshold === null ? off() : shadow.off();
+        if (isOff !== undefined) return miss('off', isOff);
+        const late = AbortSignal.timeout(timeoutMs);
+        try {
+          return await orAborted(search(query, AbortSignal.any([signal, late])), signal, late);
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          if (late.aborted) return miss('late', `nothing was found within ${timeoutMs} ms`);
+          log.warn({ err: error }, 'semantic look-up failed: a miss');
+          return miss('failed', 'the embedding or the store failed');
+        }
+      }),
+    async remember({ tenant, scopeKey, key, question, documentIds, expiresAtMs, vector: known }, signal) {
+      signal.throwIfAborted();
+      if (threshold === null || shadow.off() !== undefined || !isCovered(readQuestion(question))) return false;
+      try {
+        const vector = known ?? (await embed(question, signal));
+        if (vector === undefined) return false;
+        await store.put(
+          { tenant, scopeKey, key, question, vector, documentIds, storedAtMs: clock(), expiresAtMs },
+          signal,
+        );
+        return true;
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        log.warn({ err: error }, 'a question was not kept for the semantic cache');
+        return false;
+      }
+    },
+    forget: (tenant, target, signal) => store.remove(tenant, target, signal),
+    async compare(served, regenerated) {
+      const verdict = saysTheSame(served, regenerated) ? 'same' : 'wrong';
+      metrics.cacheSemanticShadowTotal.inc({ verdict });
+      try {
+        const turnedOff = await shadow.record(verdict === 'wrong');
+        if (turnedOff) log.error({ ...shadow.state }, 'semantic cache turns itself off: too many hits were wrong');
+      } catch (error) {
+        log.error({ err: error }, 'the comparison of a semantic hit was not written: a restart forgets it');
+      }
+      showState();
+      return verdict;
+    },
+    stats() {
+      const { comparedCount, wrongCount } = shadow.state;
+      return { off: off(), lookupCount, hitCount, comparedCount, wrongCount, falseHits: shadow.estimate() };
+    },
+    close: () => store.close(),
+  };
+}
+
+function miss(
+  reason: Extract<SemanticFound, { kind: 'miss' }>['reason'],
+  detail: string,
+  considered: readonly Considered[] = [],
+): Extract<SemanticFound, { kind: 'miss' }> {
+  return { kind: 'miss', reason, detail, considered };
+}
+
+/** What comes first: the result, or an abort. An embedding or store that does not listen holds nothing up. */
+async function orAborted<T>(work: Promise<T>, ...signals: AbortSignal[]): Promise<T> {
+  work.catch(() => {});
+  const { promise, reject } = Promise.withResolvers<never>();
+  const listeners = signals.map((signal) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    return () => signal.removeEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    for (const stop of listeners) stop();
+  }
+}

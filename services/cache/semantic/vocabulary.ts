@@ -1,0 +1,41 @@
+import type { Question } from './question.ts';
+
+/** How many questions of the calibration have an atom of content, or two neighbours. */
+export interface Vocabulary {
+  questionCount: number;
+  counts: ReadonlyMap<string, number>;
+}
+
+/** A word of fewer questions than this is rare: what it means was not seen often enough to leave it out. */
+export const rareBelow = 5;
+
+/** Terms of the largest vocabulary. */
+export const vocabularyMax = 20_000;
+
+/** Counts the terms of questions. Terms of fewer than {@link rareBelow} questions are left out. */
+export function countVocabulary(questions: readonly Question[]): Vocabulary {
+  const counts = new Map<string, number>();
+  for (const { content } of questions) {
+    for (const term of new Set(termsOf(content))) counts.set(term, (counts.get(term) ?? 0) + 1);
+  }
+  const kept = [...counts]
+    .filter(([, count]) => count >= rareBelow)
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  return { questionCount: questions.length, counts: new Map(kept.slice(0, vocabularyMax)) };
+}
+
+function termsOf(atoms: readonly string[]): string[] {
+  const words = atoms.filter((atom) => !atom.startsWith('#'));
+  return [...words, ...words.slice(1).map((word, index) => `${words[index]} ${word}`)];
+}
+
+/** Whether words that stand together have a rare one among them, or are rare together. */
+export function isRare(run: readonly string[], { counts }: Vocabulary): boolean {
+  if (run.some((atom) => (counts.get(atom) ?? 0) < rareBelow)) return true;
+  return run.slice(1).some((atom, index) => (counts.get(`${run[index]} ${atom}`) ?? 0) < rareBelow);
+}
+
+/** Weight of an atom: ln(1 + questions / those that have it); at least ln 2, and greatest for one that was never seen. */
+export function weightOf(atom: string, { questionCount, counts }: Vocabulary): number {
+  return Math.log(1 + (questionCount + 1) / ((counts.get(atom) ?? 0) + 1));
+}

@@ -1,0 +1,81 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The bytes of a reply, to be read once. Leaving the iteration closes the connection. */
+export interface ReplyBody extends AsyncIterableIterator<Uint8Array> {
+  /** Gives up what has not come yet. */
+  cancel(): Promise<void>;
+}
+
+/** What the wires and the vendors' packages use of a `Response`. */
+export class Reply {
+  readonly url: string;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: ReplyHeaders;
+  readonly body: ReplyBody | null;
+  readonly redirected = false;
+  readonly type = 'default';
+
+  /** `isDecoded`: the body is no longer encoded and long as its headers say. */
+  constructor(
+    url: string,
+    status: number,
+    statusText: string,
+    headers: IncomingHttpHeaders,
+    body: ReplyBody,
+    isDecoded: boolean,
+  ) {
+    this.url = url;
+    this.status = status;
+    this.statusText = statusText;
+    this.headers = new ReplyHeaders(isDecoded ? withoutEncoding(headers) : headers);
+    this.body = status === 204 || status === 205 || status === 304 ? null : body;
+  }
+
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  async text(): Promise<string> {
+    const parts: Uint8Array[] = [];
+    for await (const part of this.body ?? []) parts.push(part);
+    // A byte order mark is no part of the text.
+    return new TextDecoder().decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+}
+
+/** Headers of a reply, as far as they are read. Names are of any case. */
+export class ReplyHeaders implements Iterable<[string, string]> {
+  readonly #fields: IncomingHttpHeaders;
+  constructor(fields: IncomingHttpHeaders) {
+    this.#fields = fields;
+  }
+  get(name: string): string | null {
+    const value = this.#fields[name.toLowerCase()];
+    return value === undefined ? null : typeof value === 'string' ? value : value.join(', ');
+  }
+  has(name: string): boolean {
+    return this.#fields[name.toLowerCase()] !== undefined;
+  }
+  *entries(): IterableIterator<[string, string]> {
+    for (const name of Object.keys(this.#fields)) yield [name, this.get(name) ?? ''];
+  }
+  keys(): Iterable<string> {
+    return Object.keys(this.#fields);
+  }
+  forEach(visit: (value: string, name: string) => void): void {
+    for (const [name, value] of this.entries()) visit(value, name);
+  }
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries();
+  }
+}
+
+function withoutEncoding(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { 'content-encoding': _, 'content-length': __, ...rest } = headers;
+  return rest;
+}
