@@ -1,19 +1,23 @@
 import { parseArgs } from 'node:util';
 import { benchAnswers } from './answers.ts';
+import { benchCache } from './cache.ts';
 import { benchLlm } from './llm.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
+import { benchRetrieval } from './retrieval.ts';
 
-const help = `npm run bench -- [mounts | answers | llm] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | cache | retrieval | llm] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
   mounts    our grpc mount against bare grpc-js, the local mount against the grpc mount
   answers   cached answers through the edge against a bare stream; time to the first text
+  cache     look-ups that hit, layer by layer, over gRPC and in process; those in Redis against a bare GET
+  retrieval hybrid retrieval over the help corpora, and over 200,000 chunks made of them; needs --data; five minutes
   llm       the LLM gateway against direct calls of a provider on loopback, and against @portkey-ai/gateway (npm), which
             is installed into the temporary folder at the first run: ten minutes
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
-  --quick   with llm: one minute or two, to see that it works; its figures are rough
+  --quick   with llm: one minute or two, to see that it works; its figures are rough; with retrieval: not the 200,000 chunks
 `;
 
 const { values, positionals } = parseArgs({
@@ -33,6 +37,10 @@ if (values.help) {
   const rows = [
     ...(chosen('mounts') ? await benchMounts() : []),
     ...(chosen('answers') ? await benchAnswers(values.data) : []),
+    ...(chosen('cache') ? await benchCache() : []),
+    ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
+      ? await benchRetrieval(values.data, values.quick)
+      : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),
   ];
   process.exitCode = printTable(rows) === 0 ? 0 : 1;
