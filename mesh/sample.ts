@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { create } from '@bufbuild/protobuf';
+import { create, fromJsonString } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { RetrievalService, TermTableSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createClient } from '#kit/client.ts';
 import { actAs } from '#kit/context.ts';
 import type { Host } from '#kit/host.ts';
@@ -15,16 +17,19 @@ const folder = fileURLToPath(new URL('../deployments/sample', import.meta.url));
 const tenant = 'demo';
 
 /**
- * Loads the sample knowledge base (corpus "shop") where the development tenant has no corpus yet. Resolves to the number of
+ * Loads the sample knowledge base (corpus "shop") with its terms where the development tenant has no corpus yet. Resolves to the number of
  * documents loaded; 0 where there was nothing to do.
  */
 export async function loadSample(host: Host): Promise<number> {
   if (host.signer === undefined) return 0;
-  const roles = [Role.READER, Role.EDITOR];
+  const roles = [Role.READER, Role.EDITOR, Role.OPERATOR];
   const principal = create(PrincipalSchema, { tenant, user: 'sample', groups: ['staff', 'merchant'], roles });
   const options = actAs(await host.signer.sign(principal));
-  const { corpora } = await createClient(RetrievalService, host.local).listCorpora({}, options);
+  const retrieval = createClient(RetrievalService, host.local);
+  const { corpora } = await retrieval.listCorpora({}, options);
   if (corpora.length > 0) return 0;
+  const terms = fromJsonString(TermTableSchema, await readFile(join(folder, 'terms.json'), 'utf8'));
+  await retrieval.putTerms({ terms }, options);
   const { files } = await findFiles([folder]);
   const indexer = createClient(IndexerService, host.local);
   const { jobId } = await indexer.ingestDocuments(uploadMessages('shop', files), options);

@@ -13,6 +13,8 @@ export interface EvaluationSet {
   /** Files and folders of its documents. */
   documents: readonly string[];
   queries: JudgedQuery[];
+  /** File of the terms that belong to it; `undefined`: none do. */
+  terms: string | undefined;
 }
 
 /** The sample knowledge base with its questions. */
@@ -26,6 +28,7 @@ export function readEvaluationSet(folder: string, documents: readonly string[]):
     name: basename(resolve(folder)),
     documents: documents.length > 0 ? documents : [own],
     queries: readQueries(folder),
+    terms: isSample ? join(own, 'terms.json') : undefined,
   };
 }
 

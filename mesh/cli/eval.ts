@@ -27,7 +27,7 @@ documents are taken in (only what changed), then every question goes through Ret
   --corpus <name>          ask a corpus that is there already, instead
   --limit <n>              only the first n questions
   --no-rerank              without the reranker
-  --terms <file>           with these terms (JSON of a TermTable) while it runs
+  --terms <file>           with these terms (JSON of a TermTable) while it runs; else the sample has its own, other folders none
   --ablation               also without each part of the whole: what it is worth
   --tune                   find the corpus's own weight of the vector leg
   --baseline <file>        compare with the figures there; ends with 3 where a set is significantly worse
@@ -80,9 +80,11 @@ export async function evaluate(context: CommandContext): Promise<number> {
   const kept = values['write-baseline'];
   const after: Baseline = kept !== undefined && existsSync(kept) ? readBaseline(kept) : { sets: {} };
   await using mesh = await connectMesh(context);
-  await using _terms = await withTerms(mesh, values.terms);
   let code = 0;
   for (const set of sets) {
+    // A corpus that is there already is asked as its tenant asks it.
+    const keepsTerms = values.corpus !== undefined && values.terms === undefined;
+    await using _terms = keepsTerms ? undefined : await withTerms(mesh, values.terms ?? set.terms);
     const { run, corpus } = await measure(mesh, set, options);
     process.stdout.write(describeRun(run));
     if (options.mode === 'ablation') process.stdout.write(describeAblation(run));
@@ -153,10 +155,9 @@ async function warmUp(mesh: MeshConnection, corpus: string, query: string): Prom
   }
 }
 
-/** Sets the tenant's terms from a file until the command ends, and then those that were set before. */
+/** Sets the tenant's terms, those of a file or none, until it is over, and then those that were set before. */
 async function withTerms(mesh: MeshConnection, path: string | undefined): Promise<AsyncDisposable> {
-  if (path === undefined) return { [Symbol.asyncDispose]: async () => {} };
-  const terms = fromJson(TermTableSchema, readJson(path) as JsonValue);
+  const terms = fromJson(TermTableSchema, path === undefined ? {} : (readJson(path) as JsonValue));
   const retrieval = mesh.client(RetrievalService);
   const { terms: earlier } = await retrieval.getTerms({});
   await retrieval.putTerms({ terms });

@@ -1,9 +1,10 @@
+import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { CHINESE_STOP_BIGRAMS, CHINESE_STOP_CHARACTERS } from '#kit/text/stop-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
 /** Changes with anything below that changes a vector: vectors of different versions must never meet in an index. */
-export const hashingVersion = 1;
+export const hashingVersion = 2;
 
 const HAN = /\p{sc=Han}/gu;
 const LONG_STEM = /^[a-z]{4,}$/;
@@ -25,7 +26,7 @@ export function hashText(text: string, into: Float32Array): void {
     whole.set(token, (whole.get(token) ?? 0) + 1);
     if (LONG_STEM.test(token)) countGrams(token, parts);
   }
-  for (const character of normalizeText(text).match(HAN) ?? []) {
+  for (const character of normalizeText(text, foldTraditional).match(HAN) ?? []) {
     if (!CHINESE_STOP_CHARACTERS.has(character)) count(`u${character}`, parts);
   }
   into.fill(0);

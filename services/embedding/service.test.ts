@@ -42,13 +42,13 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
 
   test('the model can be named, and an unknown one is refused with those that there are', async () => {
     const { models } = await client().listModels({}, options);
-    expect(models).toMatchObject([{ name: 'hashing-v1-256', dimensions: 256, maxInputTokens: 0, adapter: 'hashing' }]);
-    const [message] = await collect(client().embed({ model: 'hashing-v1-256', inputs: ['a'] }, options));
-    expect(message?.model).toBe('hashing-v1-256');
+    expect(models).toMatchObject([{ name: 'hashing-v2-256', dimensions: 256, maxInputTokens: 0, adapter: 'hashing' }]);
+    const [message] = await collect(client().embed({ model: 'hashing-v2-256', inputs: ['a'] }, options));
+    expect(message?.model).toBe('hashing-v2-256');
     const refused = collect(client().embed({ model: 'ada', inputs: ['a'] }, options));
     const error = await refused.then(undefined, (thrown: unknown) => thrown);
     expect(errorInfoOf(error)).toMatchObject({ reason: 'MODEL_UNKNOWN', metadata: { model: 'ada' } });
-    expect(String(error)).toContain('hashing-v1-256');
+    expect(String(error)).toContain('hashing-v2-256');
   });
 });
 
@@ -199,7 +199,7 @@ test('a model has the name and dimensions of the configuration', async () => {
   const { models } = await mesh.client(EmbeddingService).listModels({}, options);
   expect(models.map(({ name, dimensions }) => [name, dimensions])).toEqual([
     ['small', 128],
-    ['hashing-v1-256', 256],
+    ['hashing-v2-256', 256],
   ]);
 });
 

@@ -8,6 +8,7 @@ import { documentsOf, reportedMetrics } from './metrics.ts';
 
 /** A question that was asked. */
 export interface Asked {
+  queryId: string;
   /** Its value in each of the reported metrics. */
   scores: readonly number[];
   latencyUs: number;
@@ -56,6 +57,7 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
   const latencyUs = Math.round((performance.now() - startedAt) * 1000);
   const grades = new Map(judgements.map(({ documentId, grade }) => [documentId, grade]));
   return {
+    queryId,
     scores: reportedMetrics.map(({ metric }) => metric(failure === undefined ? (ranking ?? []) : [], grades)),
     latencyUs,
     failed: failure !== undefined,

@@ -1,9 +1,16 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type EvaluationRun, EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import {
+  type Comparison,
+  ComparisonSchema,
+  type EvaluationRun,
+  EvaluationRunSchema,
+  type QuestionScores,
+  QuestionScoresSchema,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { bootstrapIntervals, seededRandom } from '#kit/statistics/bootstrap.ts';
 import type { Asked } from './ask.ts';
-import { bootstrapIntervals, seededRandom } from './bootstrap.ts';
 import { percentile, reportedMetrics } from './metrics.ts';
 
 /** Seed of the intervals: the same scores give the same interval. */
@@ -20,8 +27,7 @@ export interface RunFacts {
 
 /** The result of a run: means, intervals and times over all questions, those that failed included. */
 export async function report(facts: RunFacts, asked: readonly Asked[]): Promise<EvaluationRun> {
-  const columns = reportedMetrics.map((_, metric) => Float64Array.from(asked, ({ scores }) => scores[metric] ?? 0));
-  const intervals = await bootstrapIntervals(columns, seededRandom(bootstrapSeed));
+  const intervals = await bootstrapIntervals(columnsOf(inOrder(asked)), seededRandom(bootstrapSeed));
   const times = asked.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
   return create(EvaluationRunSchema, {
     runId: facts.runId,
@@ -35,3 +41,36 @@ export async function report(facts: RunFacts, asked: readonly Asked[]): Promise<
     template: facts.template,
   });
 }
+
+/**
+ * A variant beside the run that it was measured in: what the run gains over it, question by question, with the interval of that
+ * difference (paired bootstrap). `asked` and `variant` hold the same questions.
+ */
+export async function compare(name: string, asked: readonly Asked[], variant: readonly Asked[]): Promise<Comparison> {
+  const [own, other] = [inOrder(asked), inOrder(variant)];
+  const differences = own.map((one, index) => ({
+    ...one,
+    scores: one.scores.map((score, metric) => score - (other[index]?.scores[metric] ?? 0)),
+  }));
+  const [intervals, gains] = await Promise.all([
+    bootstrapIntervals(columnsOf(other), seededRandom(bootstrapSeed)),
+    bootstrapIntervals(columnsOf(differences), seededRandom(bootstrapSeed)),
+  ]);
+  return create(ComparisonSchema, {
+    name,
+    metrics: reportedMetrics.map(({ name: metric }, index) => ({ name: metric, ...intervals[index] })),
+    gains: reportedMetrics.map(({ name: metric }, index) => ({ name: metric, ...gains[index] })),
+    failedCount: variant.filter(({ failed }) => failed).length,
+  });
+}
+
+/** Scores of each question, in order of id. */
+export function toQuestionScores(asked: readonly Asked[]): QuestionScores[] {
+  return inOrder(asked).map(({ queryId, scores }) => create(QuestionScoresSchema, { queryId, scores: [...scores] }));
+}
+
+const inOrder = (asked: readonly Asked[]): Asked[] =>
+  [...asked].sort((a, b) => (a.queryId < b.queryId ? -1 : a.queryId > b.queryId ? 1 : 0));
+
+const columnsOf = (asked: readonly Pick<Asked, 'scores'>[]): Float64Array[] =>
+  reportedMetrics.map((_, metric) => Float64Array.from(asked, ({ scores }) => scores[metric] ?? 0));

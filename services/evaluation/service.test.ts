@@ -252,3 +252,27 @@ test('data sets and runs are there after a restart', async () => {
   expect((await second.client.listRuns({}, second.options)).runs).toEqual([kept]);
   await run(second, { dataSet: 'set' });
 });
+
+test('variants are asked the same questions, and compared with the run question by question', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('2', 'b a'), query('1', 'a b'), query('3', 'a')]);
+  const { run: result, progress } = await run(mesh, {
+    dataSet: 'set',
+    variants: [
+      { name: 'same', template: { corpora: ['x'], query: '-' } },
+      { name: 'one', template: { topK: 100, query: '-' } },
+    ],
+    withQuestions: true,
+  });
+  expect(progress.at(-1)).toBe('9/9');
+  expect(result.comparisons.map(({ name }) => name)).toEqual(['same', 'one']);
+  for (const { gains, metrics, questions } of result.comparisons) {
+    expect(metrics.map(({ mean }) => mean)).toEqual(result.metrics.map(({ mean }) => mean));
+    expect(gains.every(({ mean, low, high }) => mean === 0 && low === 0 && high === 0)).toBe(true);
+    expect(questions.map(({ queryId }) => queryId)).toEqual(['1', '2', '3']);
+  }
+  expect(result.questions.map(({ queryId }) => queryId)).toEqual(['1', '2', '3']);
+  const { runs } = await mesh.client.listRuns({}, mesh.options);
+  expect(runs[0]?.questions).toEqual([]);
+  expect(runs[0]?.comparisons).toHaveLength(2);
+});

@@ -7,7 +7,11 @@ import type {
   RunEvaluationResponse,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { RunEvaluationResponseSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { type RetrievalService, RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import {
+  type RetrievalService,
+  type RetrieveRequest,
+  RetrieveRequestSchema,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { actAs, callerOf, forward } from '#kit/context.ts';
 import type { ServiceDeps } from '#kit/define-service.ts';
 import { invalidArgument, notFound, rpcError } from '#kit/errors.ts';
@@ -15,10 +19,12 @@ import { type Asked, askAll } from './ask.ts';
 import type { EvaluationSettings } from './config.ts';
 import { readDataSet } from './data-set.ts';
 import { isJudged } from './metrics.ts';
-import { report } from './report.ts';
+import { compare, report, toQuestionScores } from './report.ts';
 import type { EvaluationStore } from './store.ts';
 
 const defaultPageSize = 50;
+/** Questions that one way of searching is asked before the next one has its turn. */
+const questionsInTurn = 50;
 /** Progress events of a run, about. */
 const progressCount = 100;
 
@@ -39,23 +45,43 @@ export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceImp
     if (stored.length === 0) throw notFound('data set', request.dataSet);
     const judged = stored.filter(({ judgements }) => isJudged(judgements));
     const queries = request.limit === 0 ? judged : judged.slice(0, request.limit);
-    const template = clone(RetrieveRequestSchema, request.template ?? create(RetrieveRequestSchema));
-    template.topK = Math.max(template.topK, config.topK);
-    const asking = {
-      retrieval: clients.retrieval,
-      template,
-      optionsOf: () => optionsOf(deps, context),
-      log,
+    const templateOf = (given: RetrieveRequest | undefined) => {
+      const template = clone(RetrieveRequestSchema, given ?? create(RetrieveRequestSchema));
+      template.topK = Math.max(template.topK, config.topK);
+      return template;
     };
-    const asked: Asked[] = [];
-    const step = Math.ceil(queries.length / progressCount);
-    for await (const one of askAll(asking, queries, request.concurrency || config.concurrency)) {
-      asked.push(one);
-      if (asked.length % step === 0 || asked.length === queries.length) yield progress(asked.length, queries.length);
+    const template = templateOf(request.template);
+    const ways = [template, ...request.variants.map((variant) => templateOf(variant.template))];
+    const answers: Asked[][] = ways.map(() => []);
+    const totalCount = queries.length * ways.length;
+    const step = Math.ceil(totalCount / progressCount);
+    let doneCount = 0;
+    const inTurn = ways.length === 1 ? queries.length : questionsInTurn;
+    // In turns, so that what changes meanwhile (a cold start, a busy machine) is the same for all.
+    for (let start = 0; start < queries.length; start += inTurn) {
+      const turn = queries.slice(start, start + inTurn);
+      for (const [index, way] of ways.entries()) {
+        const asking = { retrieval: clients.retrieval, template: way, optionsOf: () => optionsOf(deps, context), log };
+        for await (const one of askAll(asking, turn, request.concurrency || config.concurrency)) {
+          answers[index]?.push(one);
+          doneCount++;
+          if (doneCount % step === 0 || doneCount === totalCount) yield progress(doneCount, totalCount);
+        }
+      }
     }
+    const [asked = [], ...others] = answers;
     const facts = { runId: newRunId(deps.random), dataSet: request.dataSet, startedAtMs, template };
     const result = await report(facts, asked);
+    for (const [index, { name }] of request.variants.entries()) {
+      result.comparisons.push(await compare(name, asked, others[index] ?? []));
+    }
     await store.addRun(tenant, result);
+    if (request.withQuestions) {
+      result.questions = toQuestionScores(asked);
+      for (const [index, comparison] of result.comparisons.entries()) {
+        comparison.questions = toQuestionScores(others[index] ?? []);
+      }
+    }
     yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: result } });
   }
 

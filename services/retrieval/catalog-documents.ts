@@ -1,7 +1,8 @@
 import type { SQLInputValue } from 'node:sqlite';
-import type { Row, Statement } from '#kit/sqlite/protocol.ts';
+import type { Statement } from '#kit/sqlite/protocol.ts';
 import { newRevision } from './catalog-versions.ts';
 import { forever, type Scope } from './index-row.ts';
+import { passageColumns, toPassage } from './passage-row.ts';
 import { createRecentPassages } from './recent-passages.ts';
 import { oneOf, visibleCondition } from './sqlite-rows.ts';
 import type { TenantFiles } from './tenant-files.ts';
@@ -376,26 +377,4 @@ function documentStatements(
       ],
     })),
   ];
-}
-
-/** Columns of {@link toPassage}. */
-export const passageColumns = `chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
-  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`;
-
-/** A passage from a row with {@link passageColumns}. */
-export function toPassage(row: Row): PassageRecord {
-  return {
-    key: row.id as number,
-    chunkId: row.chunk_id as string,
-    ordinal: row.ordinal as number,
-    language: row.language as number,
-    startOffset: row.start_offset as number,
-    endOffset: row.end_offset as number,
-    headingPath: JSON.parse(row.heading_path as string) as string[],
-    text: row.text as string,
-    documentId: row.document_id as string,
-    title: row.title as string,
-    url: row.url as string,
-    corpusId: row.corpus_id as number,
-  };
 }

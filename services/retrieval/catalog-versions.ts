@@ -1,6 +1,7 @@
 import type { Row, Statement } from '#kit/sqlite/protocol.ts';
 import { forever } from './index-row.ts';
 import type { TenantFiles } from './tenant-files.ts';
+import type { TermRecord } from './terms.ts';
 import type { VectorSpace } from './vector-store.ts';
 
 /** A version of a corpus. */
@@ -43,6 +44,8 @@ export interface TenantRecord {
   purges: readonly { corpusId: number; documentId: string }[];
   /** The highest number of a document or chunk. */
   lastKey: number;
+  /** The tenant's terms; `undefined`: none were set. */
+  terms: TermRecord | undefined;
 }
 
 /** Corpora and versions of the catalog. */
@@ -72,7 +75,7 @@ export const newRevision = (corpusId: number): Statement[] => [
 ];
 
 /** Corpora and versions in the catalogs' files. */
-export function createVersionCatalog(files: TenantFiles, random: () => number): VersionCatalog {
+export function createVersionCatalog(files: TenantFiles, newEpoch: () => string): VersionCatalog {
   const dropStatements = (corpusId: number, versions: readonly number[]): Statement[] =>
     versions.length === 0
       ? []
@@ -86,13 +89,14 @@ export function createVersionCatalog(files: TenantFiles, random: () => number): 
   return {
     async load(tenant) {
       const read = (sql: string) => files.read(tenant, { sql, params: [] }, notAborted);
-      const [tenants, corpora, versions, acls, purges, keys] = await Promise.all([
+      const [tenants, corpora, versions, acls, purges, keys, terms] = await Promise.all([
         read('SELECT * FROM tenant'),
         read('SELECT * FROM corpus ORDER BY name'),
         read('SELECT * FROM version ORDER BY version'),
         read('SELECT * FROM acl'),
         read('SELECT * FROM purge'),
         read('SELECT max(ifnull((SELECT max(id) FROM document), 0), ifnull((SELECT max(id) FROM chunk), 0)) AS last'),
+        read('SELECT body FROM terms'),
       ]);
       return {
         epoch: (tenants[0]?.epoch as string | undefined) ?? '',
@@ -107,14 +111,12 @@ export function createVersionCatalog(files: TenantFiles, random: () => number): 
           documentId: row.document_id as string,
         })),
         lastKey: Number(keys[0]?.last ?? 0),
+        terms: terms[0] === undefined ? undefined : (JSON.parse(terms[0].body as string) as TermRecord),
       };
     },
     async createCorpus(tenant, name) {
-      const epoch = Math.floor(random() * 2 ** 32)
-        .toString(16)
-        .padStart(8, '0');
       await files.write(tenant, [
-        { sql: 'INSERT INTO tenant SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM tenant)', params: [epoch] },
+        { sql: 'INSERT INTO tenant SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM tenant)', params: [newEpoch()] },
         { sql: 'INSERT INTO corpus (name) VALUES (?) ON CONFLICT DO NOTHING', params: [name] },
       ]);
     },

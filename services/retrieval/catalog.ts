@@ -1,5 +1,7 @@
 import { createDocumentCatalog, type DocumentCatalog } from './catalog-documents.ts';
+import { createPathCatalog, type PathCatalog } from './catalog-paths.ts';
 import { catalogSchema } from './catalog-schema.ts';
+import { createTermCatalog, type TermCatalog, termsSchema } from './catalog-terms.ts';
 import { createVersionCatalog, type VersionCatalog } from './catalog-versions.ts';
 import type { SqliteThreads } from './sqlite-threads.ts';
 import { createTenantFiles } from './tenant-files.ts';
@@ -13,16 +15,25 @@ export interface Catalog {
   has(tenant: string): boolean;
   versions: VersionCatalog;
   documents: DocumentCatalog;
+  paths: PathCatalog;
+  terms: TermCatalog;
   close(): Promise<void>;
 }
 
 /** Opens the catalogs in a folder. `random`: from 0 up to 1. */
 export function createCatalog(folder: string, threads: SqliteThreads, random: () => number): Catalog {
-  const files = createTenantFiles({ folder, name: 'catalog', threads, migrations: [catalogSchema] });
+  const files = createTenantFiles({ folder, name: 'catalog', threads, migrations: [catalogSchema, termsSchema] });
+  // Tells this catalog from one that was here before.
+  const newEpoch = () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
   return {
     has: (tenant) => files.has(tenant),
-    versions: createVersionCatalog(files, random),
+    versions: createVersionCatalog(files, newEpoch),
     documents: createDocumentCatalog(files),
+    paths: createPathCatalog(files),
+    terms: createTermCatalog(files, newEpoch),
     close: () => files.close(),
   };
 }

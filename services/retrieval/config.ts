@@ -13,8 +13,12 @@ export interface RetrievalSettings {
   readonly vectorStore: StoreSettings;
   /** Where words are kept. @default the adapter `sqlite` */
   readonly keywordStore: StoreSettings;
-  /** Weight of the vector leg in the fused score, 0 to 1; the keyword leg has the rest. @default 0.3 */
-  readonly vectorWeight: number;
+  /** Weight of the vector leg in the fused score, 0 to 1; the keyword leg has the rest. @default by the embedding model */
+  readonly vectorWeight: number | undefined;
+  /** Weights of the vector leg by corpus. */
+  readonly corpusWeights: ReadonlyMap<string, number>;
+  /** The web search; `undefined`: none. */
+  readonly webSearch: StoreSettings | undefined;
   /** Candidates that each leg gives. @default 50 */
   readonly candidates: number;
   /** Candidates that are reranked. @default 30 */
@@ -37,7 +41,13 @@ export function readConfig(config: Config): RetrievalSettings {
   return Object.freeze({
     vectorStore: storeOf(retrieval?.vectorStore),
     keywordStore: storeOf(retrieval?.keywordStore),
-    vectorWeight: retrieval?.vectorWeight ?? 0.3,
+    vectorWeight: retrieval?.vectorWeight,
+    corpusWeights: new Map(
+      Object.entries(retrieval?.corpora ?? {}).flatMap(([name, { vectorWeight }]) =>
+        vectorWeight === undefined ? [] : [[name, vectorWeight]],
+      ),
+    ),
+    webSearch: retrieval?.webSearch === undefined ? undefined : storeOf(retrieval.webSearch),
     candidates: retrieval?.candidates || 50,
     rerankCandidates: retrieval?.rerankCandidates || 30,
     legTimeoutMs: retrieval?.legTimeoutMs || 1500,

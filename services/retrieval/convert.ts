@@ -1,23 +1,19 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import {
-  type Filter,
-  type Language,
-  type Passage,
-  PassageSchema,
-  type Scores,
-} from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Filter, type Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type Corpus,
   CorpusSchema,
   type LegHit,
   LegHitSchema,
+  type TermTable,
   VersionState,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { PassageRecord } from './catalog-documents.ts';
 import type { VersionRecord } from './catalog-versions.ts';
 import type { Hit, RowFilter } from './index-row.ts';
 import { type CorpusState, type Counts, revisionText, type TenantState } from './tenant-state.ts';
+import type { TermRecord } from './terms.ts';
 
 /** A filter of the contract as the stores take it. */
 export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
@@ -34,13 +30,18 @@ export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
   };
 }
 
-/** A passage for a caller. */
-export function toPassage(record: PassageRecord, corpus: CorpusState, scores?: Omit<Scores, '$typeName'>): Passage {
+/** A passage for a caller; without a corpus it comes from the web. */
+export function toPassage(
+  record: PassageRecord,
+  corpus: CorpusState | undefined,
+  rest?: Pick<MessageInitShape<typeof PassageSchema>, 'scores' | 'duplicateChunkIds' | 'joinedChunkIds'>,
+): Passage {
   return create(PassageSchema, {
     chunkId: record.chunkId,
     documentId: record.documentId,
-    corpus: corpus.name,
-    version: BigInt(corpus.live),
+    corpus: corpus?.name ?? '',
+    version: BigInt(corpus?.live ?? 0),
+    untrusted: corpus === undefined,
     title: record.title,
     headingPath: [...record.headingPath],
     text: record.text,
@@ -49,7 +50,7 @@ export function toPassage(record: PassageRecord, corpus: CorpusState, scores?: O
     startOffset: record.startOffset,
     endOffset: record.endOffset,
     ordinal: record.ordinal,
-    ...(scores && { scores }),
+    ...rest,
   });
 }
 
@@ -69,6 +70,15 @@ export function toCorpus(state: TenantState, corpus: CorpusState, visible: Count
     revision: revisionText(state.epoch, corpus.revision),
     ...(publishedMs !== undefined && { publishedAt: timestampFromMs(publishedMs) }),
   });
+}
+
+/** Terms of the contract as the catalog keeps them; one that comes twice in its group comes once. */
+export function toTermRecord(table: TermTable | undefined): TermRecord {
+  const cleaned = (terms: readonly string[]) => [...new Set(terms.map((term) => term.toWellFormed().trim()))];
+  return {
+    groups: (table?.groups ?? []).map(({ terms }) => cleaned(terms)),
+    protectedTerms: cleaned(table?.protectedTerms ?? []),
+  };
 }
 
 /** What a version is to readers. */

@@ -11,8 +11,10 @@ import { createRetrieval } from './service.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
 import { createSqliteThreads } from './sqlite-threads.ts';
 import type { StoreDeps, VectorStore } from './vector-store.ts';
+import type { WebSearch } from './web-search.ts';
 
 const vectorAdapters = new URL('./adapters/vector-store/', import.meta.url);
+const webAdapters = new URL('./adapters/web-search/', import.meta.url);
 const keywordAdapters = new URL('./adapters/keyword-store/', import.meta.url);
 
 /** Hybrid search over index versions, and the index's writes. */
@@ -48,6 +50,16 @@ export const retrieval = defineService({
       parts.unshift(keywords);
       const catalog = createCatalog(join(dataDir, 'catalog'), threads, random);
       parts.unshift(catalog);
+      const web =
+        settings.webSearch === undefined
+          ? undefined
+          : await createFromAdapter<WebSearch, Record<string, never>>(
+              webAdapters,
+              settings.webSearch.adapter,
+              settings.webSearch.settings,
+              {},
+              'retrieval.web_search',
+            );
       const { embedding, rerank: reranker } = clients;
       const retrieving = createRetrieval({
         catalog,
@@ -55,6 +67,7 @@ export const retrieval = defineService({
         keywords,
         embedding,
         reranker,
+        web,
         settings,
         log,
         metrics,

@@ -5,24 +5,36 @@ import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { forward } from '#kit/context.ts';
 import { unavailable } from '#kit/errors.ts';
 import { withSpan } from '#kit/span.ts';
+import type { QueryWord } from '#kit/text/query-words.ts';
 import { fromVector } from '#kit/vectors.ts';
+import type { PassageRecord } from './catalog-documents.ts';
 import { type Hit, mergeHits, type Scope } from './index-row.ts';
 import type { KeywordStore } from './keyword-store.ts';
+import { isLexicalModel } from './leg-weights.ts';
 import { normalise } from './prepare.ts';
 import { degrade, runStage, type StageDeps } from './stage.ts';
 import type { VectorSpace, VectorStore } from './vector-store.ts';
+import { searchWebPages } from './web-leg.ts';
+import type { WebSearch } from './web-search.ts';
 
 /** What the legs search with. */
 export interface LegDeps extends StageDeps {
   vectors: VectorStore;
   keywords: KeywordStore;
   embedding: Client<typeof EmbeddingService>;
+  /** @default none is configured */
+  web?: WebSearch | undefined;
 }
 
 /** A search as every leg sees it. */
 export interface LegSearch {
   tenant: string;
+  /** What the caller wrote. */
   query: string;
+  /** The same with the tenant's other words for it. */
+  fullQuery: string;
+  /** Words of the full question with their weights. */
+  words: readonly QueryWord[];
   /** Candidates wanted. */
   limit: number;
   /** Corpora at their versions, and who asks. */
@@ -38,6 +50,8 @@ export interface LegOutcome {
   leg: Leg;
   /** Best first. */
   hits: Hit[];
+  /** Passages of hits that no catalog has, by key. */
+  pages: ReadonlyMap<number, PassageRecord>;
   latencyUs: number;
   /** Set where the leg failed or was too late. */
   degradation: Degradation | undefined;
@@ -49,8 +63,11 @@ interface LegKind {
   span: string;
   /** Label of the latency metric. */
   index: string;
-  search(deps: LegDeps, search: LegSearch, context: HandlerContext, signal: AbortSignal): Promise<Hit[]>;
+  search(deps: LegDeps, search: LegSearch, context: HandlerContext, signal: AbortSignal): Promise<Found>;
 }
+
+/** What a leg finds. */
+type Found = Pick<LegOutcome, 'hits'> & Partial<Pick<LegOutcome, 'pages'>>;
 
 const kinds = new Map<Leg, LegKind>([
   [Leg.VECTOR, { stage: Stage.VECTOR_SEARCH, span: 'retrieval.vector', index: 'vector', search: searchVectors }],
@@ -60,8 +77,9 @@ const kinds = new Map<Leg, LegKind>([
       stage: Stage.KEYWORD_SEARCH,
       span: 'retrieval.keyword',
       index: 'keyword',
-      search: ({ keywords }, { tenant, query, scope, limit }, _context, signal) =>
-        keywords.search(tenant, { text: query, scope, limit }, signal),
+      search: async ({ keywords }, { tenant, fullQuery, words, scope, limit }, _context, signal) => ({
+        hits: await keywords.search(tenant, { text: fullQuery, words, scope, limit }, signal),
+      }),
     },
   ],
   [
@@ -70,9 +88,7 @@ const kinds = new Map<Leg, LegKind>([
       stage: Stage.WEB_SEARCH,
       span: 'retrieval.web',
       index: 'web',
-      search: async () => {
-        throw unavailable('web search', 'no web search is configured');
-      },
+      search: ({ web }, { query, limit }, _context, signal) => searchWebPages(web, query, limit, signal),
     },
   ],
 ]);
@@ -95,30 +111,32 @@ export async function runLeg(
 ): Promise<LegOutcome> {
   const kind = kinds.get(leg) as LegKind;
   const startedAt = performance.now();
-  const outcome = (hits: Hit[], degradation?: Degradation): LegOutcome => {
+  const outcome = ({ hits, pages = noPages }: Found, degradation?: Degradation): LegOutcome => {
     const ms = performance.now() - startedAt;
     deps.metrics.retrievalLatencyMs.observe({ index: kind.index }, ms);
-    return { leg, hits, latencyUs: Math.round(ms * 1000), degradation };
+    return { leg, hits, pages, latencyUs: Math.round(ms * 1000), degradation };
   };
   try {
-    const hits = await withSpan(kind.span, { 'retrieval.limit': search.limit }, async (span) => {
-      const found = await runStage(search.timeoutMs, signal, (ends) => kind.search(deps, search, context, ends));
-      span.setAttribute('retrieval.hits', found.length);
-      return found;
+    const found = await withSpan(kind.span, { 'retrieval.limit': search.limit }, async (span) => {
+      const result = await runStage(search.timeoutMs, signal, (ends) => kind.search(deps, search, context, ends));
+      span.setAttribute('retrieval.hits', result.hits.length);
+      return result;
     });
-    return outcome(hits);
+    return outcome(found);
   } catch (error) {
     signal.throwIfAborted();
-    return outcome([], degrade(deps, kind.stage, error, 'searched without this leg'));
+    return outcome({ hits: [] }, degrade(deps, kind.stage, error, 'searched without this leg'));
   }
 }
 
+const noPages: ReadonlyMap<number, PassageRecord> = new Map();
+
 async function searchVectors(
   { vectors, embedding }: LegDeps,
-  { tenant, query, limit, scope, spaces, timeoutMs }: LegSearch,
+  { tenant, query, fullQuery, limit, scope, spaces, timeoutMs }: LegSearch,
   context: HandlerContext,
   signal: AbortSignal,
-): Promise<Hit[]> {
+): Promise<Found> {
   const bySpace = new Map<string, { space: VectorSpace; corpora: Scope['corpora'][number][] }>();
   for (const [position, space] of spaces.entries()) {
     const key = JSON.stringify([space.model, space.dimensions]);
@@ -130,7 +148,9 @@ async function searchVectors(
     [...bySpace.values()].map(async ({ space, corpora }) => {
       const options = forward(context, { timeoutMs, signal });
       let vector: Float32Array<ArrayBuffer> | undefined;
-      const request = { model: space.model, inputs: [query], purpose: Purpose.QUERY };
+      // A model that knows meanings needs no other words, and they would draw its vector away.
+      const input = isLexicalModel(space.model) ? fullQuery : query;
+      const request = { model: space.model, inputs: [input], purpose: Purpose.QUERY };
       for await (const { vectors: embedded } of embedding.embed(request, options)) {
         const given = fromVector(embedded[0]);
         if (given.length !== space.dimensions) {
@@ -145,5 +165,5 @@ async function searchVectors(
       return vectors.search(tenant, { space, vector, scope: { ...scope, corpora }, limit }, signal);
     }),
   );
-  return mergeHits(lists, limit);
+  return { hits: mergeHits(lists, limit) };
 }

@@ -13,10 +13,16 @@ export interface RerankCandidate {
   fused: number;
 }
 
+/** A candidate's score, and what made it up where the model tells. */
+export interface CandidateScore {
+  score: number;
+  signs: Readonly<Record<string, number>>;
+}
+
 /** What the reranker made of the candidates. */
 export interface Reranked {
   /** A score a candidate, in the order in which they came. */
-  scores: number[];
+  scores: CandidateScore[];
   model: string;
 }
 
@@ -28,6 +34,7 @@ export function rerank(
   client: Client<typeof RerankService>,
   query: string,
   candidates: readonly RerankCandidate[],
+  hasTitles: boolean,
   timeoutMs: number,
   context: HandlerContext,
   caller: AbortSignal,
@@ -38,22 +45,23 @@ export function rerank(
         query,
         candidates: candidates.map(({ record, fused }) => ({
           text: record.text,
-          title: titleOf(record),
+          title: hasTitles ? titleOf(record) : '',
           prior: fused,
         })),
       };
-      const scores = new Map<number, number>();
+      const scores = new Map<number, CandidateScore>();
       let model = '';
       for await (const { event } of client.rerank(request, forward(context, { timeoutMs, signal }))) {
-        if (event.case === 'scored') for (const { index, score } of event.value.passages) scores.set(index, score);
+        if (event.case === 'scored') for (const one of event.value.passages) scores.set(one.index, one);
         if (event.case === 'done') model = event.value.model;
       }
       return {
         scores: candidates.map((_, index) => {
-          const score = scores.get(index);
-          if (score === undefined || Number.isNaN(score))
+          const scored = scores.get(index);
+          if (scored === undefined || Number.isNaN(scored.score)) {
             throw unavailable('rerank', `candidate ${index} has no score`);
-          return score;
+          }
+          return scored;
         }),
         model,
       };

@@ -8,8 +8,9 @@ import {
   type WriteDocumentsRequest,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { callerOf } from '#kit/context.ts';
-import { stateOf, toCorpus, toPassage } from './convert.ts';
+import { stateOf, toCorpus, toPassage, toTermRecord } from './convert.ts';
 import { createDocuments } from './documents.ts';
+import { explain } from './explain.ts';
 import { retrieve, type SearchDeps } from './search.ts';
 import type { TenantIndex } from './tenant-index.ts';
 import { createTenantIndices } from './tenant-indices.ts';
@@ -56,6 +57,22 @@ export function createRetrieval(deps: RetrievalDeps): Retrieval {
 
   const impl: ServiceImpl<typeof RetrievalService> = {
     retrieve: (request, context) => retrieve({ ...deps, indices }, request, context),
+
+    explain: (request, context) => explain({ ...deps, indices }, request, context),
+
+    putTerms: ({ terms }, context) =>
+      change(context, async (index) => {
+        await catalog.terms.put(index.tenant, toTermRecord(terms));
+        return { revision: (await index.reload()).revision };
+      }),
+
+    async getTerms(_request, context) {
+      const held = await indices.acquire(callerOf(context).tenant);
+      if (held === undefined) return { terms: {} };
+      const { groups, protectedTerms } = held.index.state.terms.record;
+      held.release();
+      return { terms: { groups: groups.map((terms) => ({ terms: [...terms] })), protectedTerms: [...protectedTerms] } };
+    },
 
     async getPassages({ chunkIds }, context) {
       const principal = callerOf(context);

@@ -3,6 +3,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { visibleGroups } from '#kit/access.ts';
 import type { Catalog } from './catalog.ts';
 import type { CorpusRecord, TenantRecord } from './catalog-versions.ts';
+import { createTerms, noTerms, type Terms } from './terms.ts';
 
 /** Documents and chunks. */
 export interface Counts {
@@ -27,6 +28,8 @@ export interface TenantState {
   epoch: string;
   /** By name, in order of name. */
   corpora: ReadonlyMap<string, CorpusState>;
+  /** The tenant's terms. */
+  terms: Terms;
   /** Numbers of the access lists that the principal passes. */
   aclIdsOf(principal: Principal): readonly number[];
   /** Documents and chunks of the live version that the principal may see. */
@@ -40,6 +43,12 @@ export interface TenantState {
 export function isVisible(state: TenantState, corpus: CorpusState, principal: Principal): boolean {
   if (principal.roles.includes(Role.SERVICE) || principal.roles.includes(Role.OPERATOR)) return true;
   return corpus.countsByAcl.size === 0 || state.visibleCounts(corpus, principal).documentCount > 0;
+}
+
+/** The terms, made ready once for as long as they stay the same. */
+function termsOf({ terms = noTerms }: TenantRecord, before: TenantState | undefined): Terms {
+  const isSame = before !== undefined && JSON.stringify(before.terms.record) === JSON.stringify(terms);
+  return isSame ? before.terms : createTerms(terms);
 }
 
 /** A revision as callers know it. */
@@ -91,6 +100,7 @@ export async function loadTenantState(
     revisionNumber: record.revision,
     epoch: record.epoch,
     corpora: new Map(corpora.map((corpus) => [corpus.name, corpus])),
+    terms: termsOf(record, before),
     aclIdsOf: (principal) => accessOf(principal).aclIds,
     visibleCounts(corpus, principal) {
       const { aclIds, counts } = accessOf(principal);
@@ -121,6 +131,7 @@ export const emptyTenantState: TenantState = {
   revisionNumber: 0,
   epoch: '',
   corpora: new Map(),
+  terms: createTerms(noTerms),
   aclIdsOf: () => [],
   visibleCounts: () => ({ documentCount: 0, chunkCount: 0 }),
 };

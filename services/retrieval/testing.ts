@@ -120,6 +120,7 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
         catalog,
         embedding,
         reranker,
+        web: undefined,
         settings,
         log,
         metrics,
@@ -168,6 +169,7 @@ export interface Shortcuts {
   publish(corpus: string, version: bigint, options?: CallOptions): Promise<string>;
   /** Begins, writes and publishes. */
   build(corpus: string, buildId: string, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
+  /** Searches; near-duplicates stay unless `rest` says otherwise, since many tests write the same text again and again. */
   ask(query: string, rest?: AskInit, options?: CallOptions): Promise<Answer>;
   /** Counts of a version: documents, chunks, vectors, keywords, orphans. */
   count(corpus: string, version?: bigint): Promise<number[]>;
@@ -209,7 +211,7 @@ export function createShortcuts(client: Client<typeof RetrievalService>, everyth
     async ask(query, rest = {}, options = everything) {
       const legs: LegResult[] = [];
       let fused: FusedResult | undefined;
-      for await (const { event } of client.retrieve({ query, ...rest }, options)) {
+      for await (const { event } of client.retrieve({ query, collapseDuplicates: false, ...rest }, options)) {
         if (fused !== undefined) throw new Error('the fused result was not the last event');
         if (event.case === 'leg') legs.push(event.value);
         if (event.case === 'fused') fused = event.value;

@@ -16,7 +16,8 @@ export interface TokenizeOptions {
   foldHan?: FoldHan;
 }
 
-const CJK = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}ー`;
+// Letters and digits: radicals such as ⺀ are signs.
+const CJK = String.raw`[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}ー]&&[\p{L}\p{M}\p{N}]`;
 const WORD_CHARACTER = String.raw`[[\p{L}\p{M}\p{N}]--[${CJK}]]`;
 const THOUSANDS_COMMA = String.raw`(?<=\d),(?=\d{3}(?!\d))`;
 const JOINERS = String.raw`[\-._@\/:\&+=?#~]{1,3}(?=[a-z0-9])`;

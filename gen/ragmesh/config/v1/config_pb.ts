@@ -19,7 +19,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/config/v1/config.proto.
  */
 export const file_ragmesh_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIusFCgZDb25maWcSGgoIZGF0YV9kaXIYASABKAlCCLpIBXIDGIAgEisKBGdycGMYAiABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5HcnBjQ29uZmlnEi0KBWFkbWluGAMgASgLMh4ucmFnbWVzaC5jb25maWcudjEuQWRtaW5Db25maWcSKwoEZWRnZRgEIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkVkZ2VDb25maWcSMwoIaWRlbnRpdHkYBSABKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5JZGVudGl0eUNvbmZpZxI1Cgl0ZWxlbWV0cnkYBiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5UZWxlbWV0cnlDb25maWcSRQoJYWRkcmVzc2VzGAcgAygLMigucmFnbWVzaC5jb25maWcudjEuQ29uZmlnLkFkZHJlc3Nlc0VudHJ5Qgi6SAWaAQIQQBIrCgRjaGF0GAggASgLMh0ucmFnbWVzaC5jb25maWcudjEuQ2hhdENvbmZpZxI1CglyZXRyaWV2YWwYCSABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcSNQoJZW1iZWRkaW5nGAogASgLMiIucmFnbWVzaC5jb25maWcudjEuRW1iZWRkaW5nQ29uZmlnEi8KBnJlcmFuaxgLIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLlJlcmFua0NvbmZpZxIpCgNsbG0YDCABKAsyHC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Db25maWcSLQoFY2FjaGUYDSABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5DYWNoZUNvbmZpZxIxCgdpbmRleGVyGA4gASgLMiAucmFnbWVzaC5jb25maWcudjEuSW5kZXhlckNvbmZpZxowCg5BZGRyZXNzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBCgpHcnBjQ29uZmlnEhYKBGhvc3QYASABKAlCCLpIBXIDGP8BEhwKBHBvcnQYAiABKA1CCbpIBioEGP//A0gAiAEBEiUKEW1heF9tZXNzYWdlX2J5dGVzGAMgASgNQgq6SAcqBRiAgIBAEiEKDm1heF9jb25jdXJyZW50GAQgASgNQgm6SAYqBBigjQYSGwoIZHJhaW5fbXMYBSABKA1CCbpIBioEGMDPJEIHCgVfcG9ydCJMCgtBZG1pbkNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBAUIHCgVfcG9ydCKdAwoKRWRnZUNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBARI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIeCgxjb3JzX29yaWdpbnMYBSADKAlCCLpIBZIBAhBkEi0KGnRlbmFudF9yZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgNQgm6SAYqBBjAhD0SHwoMdGVuYW50X2J1cnN0GAcgASgNQgm6SAYqBBjAhD0SKwoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNQgm6SAYqBBjAhD0SHQoKdXNlcl9idXJzdBgJIAEoDUIJukgGKgQYwIQ9EjEKB2xpbWl0ZXIYCiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgcKBV9wb3J0IpQCCgZBcGlLZXkSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBI3CgZ0ZW5hbnQYAyABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIWCgR1c2VyGAQgASgJQgi6SAVyAxiAARIZCgZncm91cHMYBSADKAlCCbpIBpIBAxCAAhIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvUBCglKd3RDb25maWcSGAoGaXNzdWVyGAEgASgJQgi6SAVyAxiAEBIaCghhdWRpZW5jZRgCIAEoCUIIukgFcgMYgAISGgoIandrc191cmwYAyABKAlCCLpIBXIDGIAQEh0KCnB1YmxpY19rZXkYBCABKAlCCbpIBnIEGICAARIYCgZzZWNyZXQYBSABKAlCCLpIBXIDGIAgEh4KDHRlbmFudF9jbGFpbRgGIAEoCUIIukgFcgMYgAESHgoMZ3JvdXBzX2NsYWltGAcgASgJQgi6SAVyAxiAARIdCgtyb2xlc19jbGFpbRgIIAEoCUIIukgFcgMYgAEiTwoOSWRlbnRpdHlDb25maWcSHgoLcHJpdmF0ZV9rZXkYASABKAlCCbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEiugEKD1RlbGVtZXRyeUNvbmZpZxJBCglsb2dfbGV2ZWwYASABKAlCLrpIK3IpMideKHx0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMgoMc2FtcGxlX3JhdGlvGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBQg8KDV9zYW1wbGVfcmF0aW8ifAoNQWRhcHRlckNvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QipAIKCkNoYXRDb25maWcSHgoLc3lzdGVtX3RleHQYASABKAlCCbpIBnIEGICAAhInChRwcm9tcHRfYnVkZ2V0X3Rva2VucxgCIAEoDUIJukgGKgQYwIQ9EiMKDWhpc3RvcnlfdHVybnMYAyABKA1CB7pIBCoCGGRIAIgBARIoChVtYXhfY29tcGxldGlvbl90b2tlbnMYBCABKA1CCbpIBioEGKCNBhImChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNQgm6SAYqBBjAzyQSIwoQY2FjaGVfdGltZW91dF9tcxgGIAEoDUIJukgGKgQYwM8kEh8KDHNlc3Npb25fZGF5cxgHIAEoDUIJukgGKgQYlJ0CQhAKDl9oaXN0b3J5X3R1cm5zIt8DCg9SZXRyaWV2YWxDb25maWcSNgoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxI3Cg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIrCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIcCgpjYW5kaWRhdGVzGAQgASgNQgi6SAUqAxjoBxIjChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDUIIukgFKgMY6AcSIQoObGVnX3RpbWVvdXRfbXMYBiABKA1CCbpIBioEGMDPJBIkChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDUIJukgGKgQYwM8kEiMKDWtlcHRfdmVyc2lvbnMYCCABKA1CB7pIBCoCGGRIAYgBARIfCg5yZWFkZXJfdGhyZWFkcxgJIAEoDUIHukgEKgIYQBInCgxtZW1vcnlfYnl0ZXMYCiABKARCDLpICTIHGICAgICAAkgCiAEBQhAKDl92ZWN0b3Jfd2VpZ2h0QhAKDl9rZXB0X3ZlcnNpb25zQg8KDV9tZW1vcnlfYnl0ZXMiTQoPRW1iZWRkaW5nQ29uZmlnEjoKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCCLpIBZIBAhAgIkoKDFJlcmFua0NvbmZpZxI6CgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgi6SAWSAQIQICLCAwoJTGxtQ29uZmlnEjwKBm1vZGVscxgBIAMoCzIhLnJhZ21lc2guY29uZmlnLnYxLkxsbU1vZGVsQ29uZmlnQgm6SAaSAQMQgAESPAoGcm91dGVzGAIgAygLMiEucmFnbWVzaC5jb25maWcudjEuTGxtUm91dGVDb25maWdCCbpIBpIBAxCAARIdCgxtYXhfYXR0ZW1wdHMYAyABKA1CB7pIBCoCGCASMAoIdGltZW91dHMYBCABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5MbG1UaW1lb3V0cxI0CgdicmVha2VyGAUgASgLMiMucmFnbWVzaC5jb25maWcudjEuTGxtQnJlYWtlckNvbmZpZxI0CgdoZWRnaW5nGAYgASgLMiMucmFnbWVzaC5jb25maWcudjEuTGxtSGVkZ2luZ0NvbmZpZxIyCgZsaW1pdHMYByABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdHNDb25maWcSMAoGcHJpY2VzGAggASgLMiAucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VUYWJsZRIWCg5yZXRyeV9maWx0ZXJlZBgJIAEoCCL7AwoOTGxtTW9kZWxDb25maWcSFgoEbmFtZRgBIAEoCUIIukgFcgMYgAISKAoHYWRhcHRlchgCIAEoCUIXukgUchIQARhAMgxeW2EtejAtOS1dKyQSKQoIc2V0dGluZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjAKCHRpbWVvdXRzGAQgASgLMh4ucmFnbWVzaC5jb25maWcudjEuTGxtVGltZW91dHMSGAoGd2VpZ2h0GAUgASgNQgi6SAUqAxiQThIiCg5jb250ZXh0X3Rva2VucxgGIAEoDUIKukgHKgUYgMLXLxIlChFtYXhfb3V0cHV0X3Rva2VucxgHIAEoDUIKukgHKgUYgK3iBBISCgV0b29scxgIIAEoCEgAiAEBEhMKBmltYWdlcxgJIAEoCEgBiAEBEhgKC2pzb25fc2NoZW1hGAogASgISAKIAQESFAoHcHJlZmlsbBgLIAEoCEgDiAEBEjgKCWxhbmd1YWdlcxgMIAMoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlQgi6SAWSAQIQEBIhCg5tYXhfY29uY3VycmVudBgNIAEoDUIJukgGKgQYoI0GQggKBl90b29sc0IJCgdfaW1hZ2VzQg4KDF9qc29uX3NjaGVtYUIKCghfcHJlZmlsbCKoAQoLTGxtVGltZW91dHMSHQoKY29ubmVjdF9tcxgBIAEoDUIJukgGKgQYwM8kEh0KCmhlYWRlcnNfbXMYAiABKA1CCbpIBioEGMDPJBIhCg5maXJzdF90b2tlbl9tcxgDIAEoDUIJukgGKgQYwM8kEhoKB2lkbGVfbXMYBCABKA1CCbpIBioEGMDPJBIcCgh0b3RhbF9tcxgFIAEoDUIKukgHKgUYgN3bASK2AQoOTGxtUm91dGVDb25maWcSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAAhIaCgZtb2RlbHMYAiADKAlCCrpIB5IBBAgBECASOQoFb3JkZXIYAyABKA4yIC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Sb3V0ZU9yZGVyQgi6SAWCAQIQARIzCgV0YXNrcxgEIAMoDjIaLnJhZ21lc2guY29uZmlnLnYxLkxsbVRhc2tCCLpIBZIBAhAIIksKEExsbUJyZWFrZXJDb25maWcSGgoIZmFpbHVyZXMYASABKA1CCLpIBSoDGOgHEhsKB29wZW5fbXMYAiABKA1CCrpIByoFGIDd2wEiZgoQTGxtSGVkZ2luZ0NvbmZpZxIbCghkZWxheV9tcxgBIAEoDUIJukgGKgQYwM8kEicKCW1heF9zaGFyZRgCIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCDAoKX21heF9zaGFyZSKXBAoPTGxtTGltaXRzQ29uZmlnEi8KBXN0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIzCg5kZWZhdWx0X3RlbmFudBgCIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0EkwKB3RlbmFudHMYAyADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdHNDb25maWcuVGVuYW50c0VudHJ5Qgq6SAeaAQQQoI0GEjAKC2RlZmF1bHRfa2V5GAQgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQSRgoEa2V5cxgFIAMoCzIsLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0c0NvbmZpZy5LZXlzRW50cnlCCrpIB5oBBBCgjQYSHQoKcXVldWVfc2l6ZRgGIAEoDUIJukgGKgQYoI0GEiAKDXF1ZXVlX3dhaXRfbXMYByABKA1CCbpIBioEGMDPJBpLCgxUZW5hbnRzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQ6AjgBGkgKCUtleXNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdDoCOAEilgEKCExsbUxpbWl0EhsKE3JlcXVlc3RzX3Blcl9taW51dGUYASABKAQSGQoRdG9rZW5zX3Blcl9taW51dGUYAiABKAQSGwoTY29zdF9taWNyb3NfcGVyX2RheRgDIAEoBBIdChVjb3N0X21pY3Jvc19wZXJfbW9udGgYBCABKAQSFgoObWF4X2NvbmN1cnJlbnQYBSABKA0iiQEKDUxsbVByaWNlVGFibGUSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIYQBImCghjdXJyZW5jeRgCIAEoCUIUukgRcg8yDV4oW0EtWl17M30pPyQSNgoGcHJpY2VzGAMgAygLMhsucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VCCbpIBpIBAxDoByKFAgoITGxtUHJpY2USGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAISJwoGcHJvbXB0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIrCgpjb21wbGV0aW9uGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIzCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEjEKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBQhAKDl9jYWNoZWRfcHJvbXB0Qg4KDF9jYWNoZV93cml0ZSLFAwoLQ2FjaGVDb25maWcSIgoMbWVtb3J5X2J5dGVzGAEgASgEQgy6SAkyBxiAgICAgAISFQoNZHVyYWJsZV9ieXRlcxgCIAEoBBIfCgt0dGxfc2Vjb25kcxgDIAEoDUIKukgHKgUYgOeEDxIUCgdlbmFibGVkGAQgASgISACIAQESNwoNZHVyYWJsZV9zdG9yZRgFIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWcSNgoMZmxpZ2h0X3N0b3JlGAYgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIkChJkdXJhYmxlX3RpbWVvdXRfbXMYByABKA1CCLpIBSoDGJBOEiYKDXN0YWxlX3NlY29uZHMYCCABKA1CCrpIByoFGIDnhA9IAYgBARInChNyZWZ1c2FsX3R0bF9zZWNvbmRzGAkgASgNQgq6SAcqBRiA54QPEikKEGRldGFjaGVkX3NlY29uZHMYCiABKA1CCrpIByoFGIDnhA9IAogBAUIKCghfZW5hYmxlZEIQCg5fc3RhbGVfc2Vjb25kc0ITChFfZGV0YWNoZWRfc2Vjb25kcyKHAgoNSW5kZXhlckNvbmZpZxIhChBtYXhfcnVubmluZ19qb2JzGAEgASgNQge6SAQqAhhAEhYKDm1heF9maWxlX2J5dGVzGAIgASgEEhgKEG1heF91cGxvYWRfYnl0ZXMYAyABKAQSHgoMY2h1bmtfdG9rZW5zGAQgASgNQgi6SAUqAxiAQBIrChRjaHVua19vdmVybGFwX3Rva2VucxgFIAEoDUIIukgFKgMYgAhIAIgBARIdCgxtYXhfYXR0ZW1wdHMYBiABKA1CB7pIBCoCGGQSHAoIbGVhc2VfbXMYByABKA1CCrpIByoFGIDd2wFCFwoVX2NodW5rX292ZXJsYXBfdG9rZW5zKssBCg1MbG1Sb3V0ZU9yZGVyEh8KG0xMTV9ST1VURV9PUkRFUl9VTlNQRUNJRklFRBAAEhoKFkxMTV9ST1VURV9PUkRFUl9MSVNURUQQARIcChhMTE1fUk9VVEVfT1JERVJfV0VJR0hURUQQAhIhCh1MTE1fUk9VVEVfT1JERVJfTEVBU1RfTEFURU5DWRADEh4KGkxMTV9ST1VURV9PUkRFUl9MRUFTVF9MT0FEEAQSHAoYTExNX1JPVVRFX09SREVSX0NIRUFQRVNUEAUqYgoHTGxtVGFzaxIYChRMTE1fVEFTS19VTlNQRUNJRklFRBAAEhMKD0xMTV9UQVNLX0FOU1dFUhABEhQKEExMTV9UQVNLX1JFV1JJVEUQAhISCg5MTE1fVEFTS19ST1VURRADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIusFCgZDb25maWcSGgoIZGF0YV9kaXIYASABKAlCCLpIBXIDGIAgEisKBGdycGMYAiABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5HcnBjQ29uZmlnEi0KBWFkbWluGAMgASgLMh4ucmFnbWVzaC5jb25maWcudjEuQWRtaW5Db25maWcSKwoEZWRnZRgEIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkVkZ2VDb25maWcSMwoIaWRlbnRpdHkYBSABKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5JZGVudGl0eUNvbmZpZxI1Cgl0ZWxlbWV0cnkYBiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5UZWxlbWV0cnlDb25maWcSRQoJYWRkcmVzc2VzGAcgAygLMigucmFnbWVzaC5jb25maWcudjEuQ29uZmlnLkFkZHJlc3Nlc0VudHJ5Qgi6SAWaAQIQQBIrCgRjaGF0GAggASgLMh0ucmFnbWVzaC5jb25maWcudjEuQ2hhdENvbmZpZxI1CglyZXRyaWV2YWwYCSABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcSNQoJZW1iZWRkaW5nGAogASgLMiIucmFnbWVzaC5jb25maWcudjEuRW1iZWRkaW5nQ29uZmlnEi8KBnJlcmFuaxgLIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLlJlcmFua0NvbmZpZxIpCgNsbG0YDCABKAsyHC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Db25maWcSLQoFY2FjaGUYDSABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5DYWNoZUNvbmZpZxIxCgdpbmRleGVyGA4gASgLMiAucmFnbWVzaC5jb25maWcudjEuSW5kZXhlckNvbmZpZxowCg5BZGRyZXNzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBCgpHcnBjQ29uZmlnEhYKBGhvc3QYASABKAlCCLpIBXIDGP8BEhwKBHBvcnQYAiABKA1CCbpIBioEGP//A0gAiAEBEiUKEW1heF9tZXNzYWdlX2J5dGVzGAMgASgNQgq6SAcqBRiAgIBAEiEKDm1heF9jb25jdXJyZW50GAQgASgNQgm6SAYqBBigjQYSGwoIZHJhaW5fbXMYBSABKA1CCbpIBioEGMDPJEIHCgVfcG9ydCJMCgtBZG1pbkNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBAUIHCgVfcG9ydCKdAwoKRWRnZUNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBARI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIeCgxjb3JzX29yaWdpbnMYBSADKAlCCLpIBZIBAhBkEi0KGnRlbmFudF9yZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgNQgm6SAYqBBjAhD0SHwoMdGVuYW50X2J1cnN0GAcgASgNQgm6SAYqBBjAhD0SKwoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNQgm6SAYqBBjAhD0SHQoKdXNlcl9idXJzdBgJIAEoDUIJukgGKgQYwIQ9EjEKB2xpbWl0ZXIYCiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgcKBV9wb3J0IpQCCgZBcGlLZXkSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBI3CgZ0ZW5hbnQYAyABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIWCgR1c2VyGAQgASgJQgi6SAVyAxiAARIZCgZncm91cHMYBSADKAlCCbpIBpIBAxCAAhIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvUBCglKd3RDb25maWcSGAoGaXNzdWVyGAEgASgJQgi6SAVyAxiAEBIaCghhdWRpZW5jZRgCIAEoCUIIukgFcgMYgAISGgoIandrc191cmwYAyABKAlCCLpIBXIDGIAQEh0KCnB1YmxpY19rZXkYBCABKAlCCbpIBnIEGICAARIYCgZzZWNyZXQYBSABKAlCCLpIBXIDGIAgEh4KDHRlbmFudF9jbGFpbRgGIAEoCUIIukgFcgMYgAESHgoMZ3JvdXBzX2NsYWltGAcgASgJQgi6SAVyAxiAARIdCgtyb2xlc19jbGFpbRgIIAEoCUIIukgFcgMYgAEiTwoOSWRlbnRpdHlDb25maWcSHgoLcHJpdmF0ZV9rZXkYASABKAlCCbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEiugEKD1RlbGVtZXRyeUNvbmZpZxJBCglsb2dfbGV2ZWwYASABKAlCLrpIK3IpMideKHx0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMgoMc2FtcGxlX3JhdGlvGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBQg8KDV9zYW1wbGVfcmF0aW8ifAoNQWRhcHRlckNvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QipAIKCkNoYXRDb25maWcSHgoLc3lzdGVtX3RleHQYASABKAlCCbpIBnIEGICAAhInChRwcm9tcHRfYnVkZ2V0X3Rva2VucxgCIAEoDUIJukgGKgQYwIQ9EiMKDWhpc3RvcnlfdHVybnMYAyABKA1CB7pIBCoCGGRIAIgBARIoChVtYXhfY29tcGxldGlvbl90b2tlbnMYBCABKA1CCbpIBioEGKCNBhImChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNQgm6SAYqBBjAzyQSIwoQY2FjaGVfdGltZW91dF9tcxgGIAEoDUIJukgGKgQYwM8kEh8KDHNlc3Npb25fZGF5cxgHIAEoDUIJukgGKgQYlJ0CQhAKDl9oaXN0b3J5X3R1cm5zIrMFCg9SZXRyaWV2YWxDb25maWcSNgoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxI3Cg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIrCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIcCgpjYW5kaWRhdGVzGAQgASgNQgi6SAUqAxjoBxIjChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDUIIukgFKgMY6AcSIQoObGVnX3RpbWVvdXRfbXMYBiABKA1CCbpIBioEGMDPJBIkChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDUIJukgGKgQYwM8kEiMKDWtlcHRfdmVyc2lvbnMYCCABKA1CB7pIBCoCGGRIAYgBARIfCg5yZWFkZXJfdGhyZWFkcxgJIAEoDUIHukgEKgIYQBInCgxtZW1vcnlfYnl0ZXMYCiABKARCDLpICTIHGICAgICAAkgCiAEBEjQKCndlYl9zZWFyY2gYCyABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnEksKB2NvcnBvcmEYDCADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcuQ29ycG9yYUVudHJ5Qgm6SAaaAQMQ6AcaTwoMQ29ycG9yYUVudHJ5EgsKA2tleRgBIAEoCRIuCgV2YWx1ZRgCIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLkNvcnB1c0NvbmZpZzoCOAFCEAoOX3ZlY3Rvcl93ZWlnaHRCEAoOX2tlcHRfdmVyc2lvbnNCDwoNX21lbW9yeV9ieXRlcyJNCgxDb3JwdXNDb25maWcSKwoNdmVjdG9yX3dlaWdodBgBIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCEAoOX3ZlY3Rvcl93ZWlnaHQiTQoPRW1iZWRkaW5nQ29uZmlnEjoKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCCLpIBZIBAhAgIkoKDFJlcmFua0NvbmZpZxI6CgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgi6SAWSAQIQICLCAwoJTGxtQ29uZmlnEjwKBm1vZGVscxgBIAMoCzIhLnJhZ21lc2guY29uZmlnLnYxLkxsbU1vZGVsQ29uZmlnQgm6SAaSAQMQgAESPAoGcm91dGVzGAIgAygLMiEucmFnbWVzaC5jb25maWcudjEuTGxtUm91dGVDb25maWdCCbpIBpIBAxCAARIdCgxtYXhfYXR0ZW1wdHMYAyABKA1CB7pIBCoCGCASMAoIdGltZW91dHMYBCABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5MbG1UaW1lb3V0cxI0CgdicmVha2VyGAUgASgLMiMucmFnbWVzaC5jb25maWcudjEuTGxtQnJlYWtlckNvbmZpZxI0CgdoZWRnaW5nGAYgASgLMiMucmFnbWVzaC5jb25maWcudjEuTGxtSGVkZ2luZ0NvbmZpZxIyCgZsaW1pdHMYByABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdHNDb25maWcSMAoGcHJpY2VzGAggASgLMiAucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VUYWJsZRIWCg5yZXRyeV9maWx0ZXJlZBgJIAEoCCL7AwoOTGxtTW9kZWxDb25maWcSFgoEbmFtZRgBIAEoCUIIukgFcgMYgAISKAoHYWRhcHRlchgCIAEoCUIXukgUchIQARhAMgxeW2EtejAtOS1dKyQSKQoIc2V0dGluZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjAKCHRpbWVvdXRzGAQgASgLMh4ucmFnbWVzaC5jb25maWcudjEuTGxtVGltZW91dHMSGAoGd2VpZ2h0GAUgASgNQgi6SAUqAxiQThIiCg5jb250ZXh0X3Rva2VucxgGIAEoDUIKukgHKgUYgMLXLxIlChFtYXhfb3V0cHV0X3Rva2VucxgHIAEoDUIKukgHKgUYgK3iBBISCgV0b29scxgIIAEoCEgAiAEBEhMKBmltYWdlcxgJIAEoCEgBiAEBEhgKC2pzb25fc2NoZW1hGAogASgISAKIAQESFAoHcHJlZmlsbBgLIAEoCEgDiAEBEjgKCWxhbmd1YWdlcxgMIAMoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlQgi6SAWSAQIQEBIhCg5tYXhfY29uY3VycmVudBgNIAEoDUIJukgGKgQYoI0GQggKBl90b29sc0IJCgdfaW1hZ2VzQg4KDF9qc29uX3NjaGVtYUIKCghfcHJlZmlsbCKoAQoLTGxtVGltZW91dHMSHQoKY29ubmVjdF9tcxgBIAEoDUIJukgGKgQYwM8kEh0KCmhlYWRlcnNfbXMYAiABKA1CCbpIBioEGMDPJBIhCg5maXJzdF90b2tlbl9tcxgDIAEoDUIJukgGKgQYwM8kEhoKB2lkbGVfbXMYBCABKA1CCbpIBioEGMDPJBIcCgh0b3RhbF9tcxgFIAEoDUIKukgHKgUYgN3bASK2AQoOTGxtUm91dGVDb25maWcSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAAhIaCgZtb2RlbHMYAiADKAlCCrpIB5IBBAgBECASOQoFb3JkZXIYAyABKA4yIC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Sb3V0ZU9yZGVyQgi6SAWCAQIQARIzCgV0YXNrcxgEIAMoDjIaLnJhZ21lc2guY29uZmlnLnYxLkxsbVRhc2tCCLpIBZIBAhAIIksKEExsbUJyZWFrZXJDb25maWcSGgoIZmFpbHVyZXMYASABKA1CCLpIBSoDGOgHEhsKB29wZW5fbXMYAiABKA1CCrpIByoFGIDd2wEiZgoQTGxtSGVkZ2luZ0NvbmZpZxIbCghkZWxheV9tcxgBIAEoDUIJukgGKgQYwM8kEicKCW1heF9zaGFyZRgCIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCDAoKX21heF9zaGFyZSKXBAoPTGxtTGltaXRzQ29uZmlnEi8KBXN0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIzCg5kZWZhdWx0X3RlbmFudBgCIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0EkwKB3RlbmFudHMYAyADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdHNDb25maWcuVGVuYW50c0VudHJ5Qgq6SAeaAQQQoI0GEjAKC2RlZmF1bHRfa2V5GAQgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQSRgoEa2V5cxgFIAMoCzIsLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0c0NvbmZpZy5LZXlzRW50cnlCCrpIB5oBBBCgjQYSHQoKcXVldWVfc2l6ZRgGIAEoDUIJukgGKgQYoI0GEiAKDXF1ZXVlX3dhaXRfbXMYByABKA1CCbpIBioEGMDPJBpLCgxUZW5hbnRzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQ6AjgBGkgKCUtleXNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdDoCOAEilgEKCExsbUxpbWl0EhsKE3JlcXVlc3RzX3Blcl9taW51dGUYASABKAQSGQoRdG9rZW5zX3Blcl9taW51dGUYAiABKAQSGwoTY29zdF9taWNyb3NfcGVyX2RheRgDIAEoBBIdChVjb3N0X21pY3Jvc19wZXJfbW9udGgYBCABKAQSFgoObWF4X2NvbmN1cnJlbnQYBSABKA0iiQEKDUxsbVByaWNlVGFibGUSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIYQBImCghjdXJyZW5jeRgCIAEoCUIUukgRcg8yDV4oW0EtWl17M30pPyQSNgoGcHJpY2VzGAMgAygLMhsucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VCCbpIBpIBAxDoByKFAgoITGxtUHJpY2USGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAISJwoGcHJvbXB0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIrCgpjb21wbGV0aW9uGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIzCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEjEKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBQhAKDl9jYWNoZWRfcHJvbXB0Qg4KDF9jYWNoZV93cml0ZSL/AwoLQ2FjaGVDb25maWcSIgoMbWVtb3J5X2J5dGVzGAEgASgEQgy6SAkyBxiAgICAgAISFQoNZHVyYWJsZV9ieXRlcxgCIAEoBBIfCgt0dGxfc2Vjb25kcxgDIAEoDUIKukgHKgUYgOeEDxIUCgdlbmFibGVkGAQgASgISACIAQESNwoNZHVyYWJsZV9zdG9yZRgFIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWcSNgoMZmxpZ2h0X3N0b3JlGAYgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIkChJkdXJhYmxlX3RpbWVvdXRfbXMYByABKA1CCLpIBSoDGJBOEiYKDXN0YWxlX3NlY29uZHMYCCABKA1CCrpIByoFGIDnhA9IAYgBARInChNyZWZ1c2FsX3R0bF9zZWNvbmRzGAkgASgNQgq6SAcqBRiA54QPEikKEGRldGFjaGVkX3NlY29uZHMYCiABKA1CCrpIByoFGIDnhA9IAogBARI4CghzZW1hbnRpYxgLIAEoCzImLnJhZ21lc2guY29uZmlnLnYxLlNlbWFudGljQ2FjaGVDb25maWdCCgoIX2VuYWJsZWRCEAoOX3N0YWxlX3NlY29uZHNCEwoRX2RldGFjaGVkX3NlY29uZHMitQIKE1NlbWFudGljQ2FjaGVDb25maWcSFAoHZW5hYmxlZBgBIAEoCEgAiAEBEi8KBXN0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIhCg9lbWJlZGRpbmdfbW9kZWwYAyABKAlCCLpIBXIDGIACEhwKCnRpbWVvdXRfbXMYBCABKA1CCLpIBSoDGJBOEjIKDHNoYWRvd19zaGFyZRgFIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAYgBARIzCg1zaGFkb3dfYnVkZ2V0GAYgASgBQhe6SBQSEhkzMzMzMzPTPyktQxzr4jYaP0gCiAEBQgoKCF9lbmFibGVkQg8KDV9zaGFkb3dfc2hhcmVCEAoOX3NoYWRvd19idWRnZXQihwIKDUluZGV4ZXJDb25maWcSIQoQbWF4X3J1bm5pbmdfam9icxgBIAEoDUIHukgEKgIYQBIWCg5tYXhfZmlsZV9ieXRlcxgCIAEoBBIYChBtYXhfdXBsb2FkX2J5dGVzGAMgASgEEh4KDGNodW5rX3Rva2VucxgEIAEoDUIIukgFKgMYgEASKwoUY2h1bmtfb3ZlcmxhcF90b2tlbnMYBSABKA1CCLpIBSoDGIAISACIAQESHQoMbWF4X2F0dGVtcHRzGAYgASgNQge6SAQqAhhkEhwKCGxlYXNlX21zGAcgASgNQgq6SAcqBRiA3dsBQhcKFV9jaHVua19vdmVybGFwX3Rva2VucyrLAQoNTGxtUm91dGVPcmRlchIfChtMTE1fUk9VVEVfT1JERVJfVU5TUEVDSUZJRUQQABIaChZMTE1fUk9VVEVfT1JERVJfTElTVEVEEAESHAoYTExNX1JPVVRFX09SREVSX1dFSUdIVEVEEAISIQodTExNX1JPVVRFX09SREVSX0xFQVNUX0xBVEVOQ1kQAxIeChpMTE1fUk9VVEVfT1JERVJfTEVBU1RfTE9BRBAEEhwKGExMTV9ST1VURV9PUkRFUl9DSEVBUEVTVBAFKmIKB0xsbVRhc2sSGAoUTExNX1RBU0tfVU5TUEVDSUZJRUQQABITCg9MTE1fVEFTS19BTlNXRVIQARIUChBMTE1fVEFTS19SRVdSSVRFEAISEgoOTExNX1RBU0tfUk9VVEUQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * The whole file. Every field has a default: an empty file runs the embedded defaults. `${NAME}` in a string is
@@ -610,7 +610,7 @@ export type RetrievalConfig = Message<"ragmesh.config.v1.RetrievalConfig"> & {
   keywordStore?: AdapterConfig | undefined;
 
   /**
-   * Weight of the vector leg, 0 to 1.
+   * Weight of the vector leg, 0 to 1. Default: .2 where the embedding model knows words only (hashing), else .5.
    *
    * @generated from field: optional float vector_weight = 3;
    */
@@ -665,6 +665,20 @@ export type RetrievalConfig = Message<"ragmesh.config.v1.RetrievalConfig"> & {
    * @generated from field: optional uint64 memory_bytes = 10;
    */
   memoryBytes?: bigint | undefined;
+
+  /**
+   * The web search. Default: none.
+   *
+   * @generated from field: ragmesh.config.v1.AdapterConfig web_search = 11;
+   */
+  webSearch?: AdapterConfig | undefined;
+
+  /**
+   * Settings of corpora, by name, in every tenant. `npm run eval -- <folder> --tune` finds them.
+   *
+   * @generated from field: map<string, ragmesh.config.v1.CorpusConfig> corpora = 12;
+   */
+  corpora: { [key: string]: CorpusConfig };
 };
 
 /**
@@ -673,6 +687,27 @@ export type RetrievalConfig = Message<"ragmesh.config.v1.RetrievalConfig"> & {
  */
 export const RetrievalConfigSchema: GenMessage<RetrievalConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 10);
+
+/**
+ * Settings of a corpus.
+ *
+ * @generated from message ragmesh.config.v1.CorpusConfig
+ */
+export type CorpusConfig = Message<"ragmesh.config.v1.CorpusConfig"> & {
+  /**
+   * Weight of the vector leg, 0 to 1. Unset: that of all corpora.
+   *
+   * @generated from field: optional float vector_weight = 1;
+   */
+  vectorWeight?: number | undefined;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.CorpusConfig.
+ * Use `create(CorpusConfigSchema)` to create a new message.
+ */
+export const CorpusConfigSchema: GenMessage<CorpusConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 11);
 
 /**
  * Embedding.
@@ -693,7 +728,7 @@ export type EmbeddingConfig = Message<"ragmesh.config.v1.EmbeddingConfig"> & {
  * Use `create(EmbeddingConfigSchema)` to create a new message.
  */
 export const EmbeddingConfigSchema: GenMessage<EmbeddingConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 11);
+  messageDesc(file_ragmesh_config_v1_config, 12);
 
 /**
  * Rerank.
@@ -714,7 +749,7 @@ export type RerankConfig = Message<"ragmesh.config.v1.RerankConfig"> & {
  * Use `create(RerankConfigSchema)` to create a new message.
  */
 export const RerankConfigSchema: GenMessage<RerankConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 12);
+  messageDesc(file_ragmesh_config_v1_config, 13);
 
 /**
  * LLM gateway.
@@ -791,7 +826,7 @@ export type LlmConfig = Message<"ragmesh.config.v1.LlmConfig"> & {
  * Use `create(LlmConfigSchema)` to create a new message.
  */
 export const LlmConfigSchema: GenMessage<LlmConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 13);
+  messageDesc(file_ragmesh_config_v1_config, 14);
 
 /**
  * A model at a provider.
@@ -896,7 +931,7 @@ export type LlmModelConfig = Message<"ragmesh.config.v1.LlmModelConfig"> & {
  * Use `create(LlmModelConfigSchema)` to create a new message.
  */
 export const LlmModelConfigSchema: GenMessage<LlmModelConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 14);
+  messageDesc(file_ragmesh_config_v1_config, 15);
 
 /**
  * How long the gateway waits for a model, in milliseconds, all of it within the caller's deadline.
@@ -945,7 +980,7 @@ export type LlmTimeouts = Message<"ragmesh.config.v1.LlmTimeouts"> & {
  * Use `create(LlmTimeoutsSchema)` to create a new message.
  */
 export const LlmTimeoutsSchema: GenMessage<LlmTimeouts> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 15);
+  messageDesc(file_ragmesh_config_v1_config, 16);
 
 /**
  * A name that stands for several models.
@@ -987,7 +1022,7 @@ export type LlmRouteConfig = Message<"ragmesh.config.v1.LlmRouteConfig"> & {
  * Use `create(LlmRouteConfigSchema)` to create a new message.
  */
 export const LlmRouteConfigSchema: GenMessage<LlmRouteConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 16);
+  messageDesc(file_ragmesh_config_v1_config, 17);
 
 /**
  * When a model is left alone for a while.
@@ -1015,7 +1050,7 @@ export type LlmBreakerConfig = Message<"ragmesh.config.v1.LlmBreakerConfig"> & {
  * Use `create(LlmBreakerConfigSchema)` to create a new message.
  */
 export const LlmBreakerConfigSchema: GenMessage<LlmBreakerConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 17);
+  messageDesc(file_ragmesh_config_v1_config, 18);
 
 /**
  * Second attempts beside slow first ones, before the first token.
@@ -1043,7 +1078,7 @@ export type LlmHedgingConfig = Message<"ragmesh.config.v1.LlmHedgingConfig"> & {
  * Use `create(LlmHedgingConfigSchema)` to create a new message.
  */
 export const LlmHedgingConfigSchema: GenMessage<LlmHedgingConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 18);
+  messageDesc(file_ragmesh_config_v1_config, 19);
 
 /**
  * Limits of tenants and keys, reserved before a request and settled after it.
@@ -1106,7 +1141,7 @@ export type LlmLimitsConfig = Message<"ragmesh.config.v1.LlmLimitsConfig"> & {
  * Use `create(LlmLimitsConfigSchema)` to create a new message.
  */
 export const LlmLimitsConfigSchema: GenMessage<LlmLimitsConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 19);
+  messageDesc(file_ragmesh_config_v1_config, 20);
 
 /**
  * A limit. 0: none of that kind.
@@ -1155,7 +1190,7 @@ export type LlmLimit = Message<"ragmesh.config.v1.LlmLimit"> & {
  * Use `create(LlmLimitSchema)` to create a new message.
  */
 export const LlmLimitSchema: GenMessage<LlmLimit> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 20);
+  messageDesc(file_ragmesh_config_v1_config, 21);
 
 /**
  * What tokens cost.
@@ -1190,7 +1225,7 @@ export type LlmPriceTable = Message<"ragmesh.config.v1.LlmPriceTable"> & {
  * Use `create(LlmPriceTableSchema)` to create a new message.
  */
 export const LlmPriceTableSchema: GenMessage<LlmPriceTable> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 21);
+  messageDesc(file_ragmesh_config_v1_config, 22);
 
 /**
  * Prices of a model, in units of the currency for a million tokens.
@@ -1239,7 +1274,7 @@ export type LlmPrice = Message<"ragmesh.config.v1.LlmPrice"> & {
  * Use `create(LlmPriceSchema)` to create a new message.
  */
 export const LlmPriceSchema: GenMessage<LlmPrice> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 22);
+  messageDesc(file_ragmesh_config_v1_config, 23);
 
 /**
  * Cache.
@@ -1317,6 +1352,13 @@ export type CacheConfig = Message<"ragmesh.config.v1.CacheConfig"> & {
    * @generated from field: optional uint32 detached_seconds = 10;
    */
   detachedSeconds?: number | undefined;
+
+  /**
+   * Answers to questions of the same meaning. Off until `npm run cache:calibrate` has been run for the embedding model in use.
+   *
+   * @generated from field: ragmesh.config.v1.SemanticCacheConfig semantic = 11;
+   */
+  semantic?: SemanticCacheConfig | undefined;
 };
 
 /**
@@ -1324,7 +1366,64 @@ export type CacheConfig = Message<"ragmesh.config.v1.CacheConfig"> & {
  * Use `create(CacheConfigSchema)` to create a new message.
  */
 export const CacheConfigSchema: GenMessage<CacheConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 23);
+  messageDesc(file_ragmesh_config_v1_config, 24);
+
+/**
+ * Answers to questions of the same meaning.
+ *
+ * @generated from message ragmesh.config.v1.SemanticCacheConfig
+ */
+export type SemanticCacheConfig = Message<"ragmesh.config.v1.SemanticCacheConfig"> & {
+  /**
+   * Whether the layer runs where it is calibrated. Default true.
+   *
+   * @generated from field: optional bool enabled = 1;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * Where questions are kept: "sqlite", "redis" or "qdrant". Default: redis with the settings of durable_store where that is redis,
+   * otherwise sqlite.
+   *
+   * @generated from field: ragmesh.config.v1.AdapterConfig store = 2;
+   */
+  store?: AdapterConfig | undefined;
+
+  /**
+   * The embedding model, which must be the calibrated one. Default: the first one.
+   *
+   * @generated from field: string embedding_model = 3;
+   */
+  embeddingModel: string;
+
+  /**
+   * Time for a look-up, in milliseconds. Default 100.
+   *
+   * @generated from field: uint32 timeout_ms = 4;
+   */
+  timeoutMs: number;
+
+  /**
+   * Share of hits that are generated all the same, to compare the answers, 0 to 1. Default 0.01.
+   *
+   * @generated from field: optional double shadow_share = 5;
+   */
+  shadowShare?: number | undefined;
+
+  /**
+   * Largest share of compared hits that may be wrong; past it the layer turns itself off. Default 0.05.
+   *
+   * @generated from field: optional double shadow_budget = 6;
+   */
+  shadowBudget?: number | undefined;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.SemanticCacheConfig.
+ * Use `create(SemanticCacheConfigSchema)` to create a new message.
+ */
+export const SemanticCacheConfigSchema: GenMessage<SemanticCacheConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 25);
 
 /**
  * Indexer.
@@ -1387,7 +1486,7 @@ export type IndexerConfig = Message<"ragmesh.config.v1.IndexerConfig"> & {
  * Use `create(IndexerConfigSchema)` to create a new message.
  */
 export const IndexerConfigSchema: GenMessage<IndexerConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 24);
+  messageDesc(file_ragmesh_config_v1_config, 26);
 
 /**
  * How a route orders the targets that fit a request.

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/evaluation/v1/evaluation.proto.
  */
 export const file_ragmesh_evaluation_v1_evaluation: GenFile = /*@__PURE__*/
-  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIpEBChFQdXREYXRhU2V0UmVxdWVzdBI6CghkYXRhX3NldBgBIAEoCUIoukglciMQARiAATIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBJACgdxdWVyaWVzGAIgAygLMiIucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlZFF1ZXJ5Qgu6SAiSAQUIARDoByKHAQoLSnVkZ2VkUXVlcnkSHAoIcXVlcnlfaWQYASABKAlCCrpIB3IFEAEYgAESGQoEdGV4dBgCIAEoCUILukgIcgYQARiAgAESPwoKanVkZ2VtZW50cxgDIAMoCzIgLnJhZ21lc2guZXZhbHVhdGlvbi52MS5KdWRnZW1lbnRCCbpIBpIBAxDoByJECglKdWRnZW1lbnQSHwoLZG9jdW1lbnRfaWQYASABKAlCCrpIB3IFEAEYgAQSFgoFZ3JhZGUYAiABKA1CB7pIBCoCGAoiQgoSUHV0RGF0YVNldFJlc3BvbnNlEhMKC3F1ZXJ5X2NvdW50GAEgASgNEhcKD2p1ZGdlbWVudF9jb3VudBgCIAEoDSKaAQoUUnVuRXZhbHVhdGlvblJlcXVlc3QSHAoIZGF0YV9zZXQYASABKAlCCrpIB3IFEAEYgAESNwoIdGVtcGxhdGUYAiABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSHAoLY29uY3VycmVuY3kYAyABKA1CB7pIBCoCGEASDQoFbGltaXQYBCABKA0ilAEKFVJ1bkV2YWx1YXRpb25SZXNwb25zZRI9Cghwcm9ncmVzcxgBIAEoCzIpLnJhZ21lc2guZXZhbHVhdGlvbi52MS5FdmFsdWF0aW9uUHJvZ3Jlc3NIABIzCgNydW4YAiABKAsyJC5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblJ1bkgAQgcKBWV2ZW50Ij0KEkV2YWx1YXRpb25Qcm9ncmVzcxISCgpkb25lX2NvdW50GAEgASgNEhMKC3RvdGFsX2NvdW50GAIgASgNIpUCCg1FdmFsdWF0aW9uUnVuEg4KBnJ1bl9pZBgBIAEoCRIQCghkYXRhX3NldBgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtxdWVyeV9jb3VudBgEIAEoDRIuCgdtZXRyaWNzGAUgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIOCgZwNTBfdXMYBiABKAQSDgoGcDk5X3VzGAcgASgEEhQKDGZhaWxlZF9jb3VudBgIIAEoDRI3Cgh0ZW1wbGF0ZRgJIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdCI/CgZNZXRyaWMSDAoEbmFtZRgBIAEoCRIMCgRtZWFuGAIgASgBEgsKA2xvdxgDIAEoARIMCgRoaWdoGAQgASgBImgKD0xpc3RSdW5zUmVxdWVzdBIaCghkYXRhX3NldBgBIAEoCUIIukgFcgMYgAESGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJfChBMaXN0UnVuc1Jlc3BvbnNlEjIKBHJ1bnMYASADKAsyJC5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky9gIKEUV2YWx1YXRpb25TZXJ2aWNlEnMKClB1dERhdGFTZXQSKC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlcXVlc3QaKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlc3BvbnNlIg6iuxgKCOCnEhABGAIgBCgBEn0KDVJ1bkV2YWx1YXRpb24SKy5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlcXVlc3QaLC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlc3BvbnNlIg+iuxgLCIDd2wEQARgCIAQwARJtCghMaXN0UnVucxImLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0UnVuc1JlcXVlc3QaJy5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdFJ1bnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
+  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIpEBChFQdXREYXRhU2V0UmVxdWVzdBI6CghkYXRhX3NldBgBIAEoCUIoukglciMQARiAATIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBJACgdxdWVyaWVzGAIgAygLMiIucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlZFF1ZXJ5Qgu6SAiSAQUIARDoByKHAQoLSnVkZ2VkUXVlcnkSHAoIcXVlcnlfaWQYASABKAlCCrpIB3IFEAEYgAESGQoEdGV4dBgCIAEoCUILukgIcgYQARiAgAESPwoKanVkZ2VtZW50cxgDIAMoCzIgLnJhZ21lc2guZXZhbHVhdGlvbi52MS5KdWRnZW1lbnRCCbpIBpIBAxDoByJECglKdWRnZW1lbnQSHwoLZG9jdW1lbnRfaWQYASABKAlCCrpIB3IFEAEYgAQSFgoFZ3JhZGUYAiABKA1CB7pIBCoCGAoiQgoSUHV0RGF0YVNldFJlc3BvbnNlEhMKC3F1ZXJ5X2NvdW50GAEgASgNEhcKD2p1ZGdlbWVudF9jb3VudBgCIAEoDSLuAQoUUnVuRXZhbHVhdGlvblJlcXVlc3QSHAoIZGF0YV9zZXQYASABKAlCCrpIB3IFEAEYgAESNwoIdGVtcGxhdGUYAiABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSHAoLY29uY3VycmVuY3kYAyABKA1CB7pIBCoCGEASDQoFbGltaXQYBCABKA0SOgoIdmFyaWFudHMYBSADKAsyHi5yYWdtZXNoLmV2YWx1YXRpb24udjEuVmFyaWFudEIIukgFkgECECASFgoOd2l0aF9xdWVzdGlvbnMYBiABKAgiZAoHVmFyaWFudBIYCgRuYW1lGAEgASgJQgq6SAdyBRABGIABEj8KCHRlbXBsYXRlGAIgASgLMiUucmFnbWVzaC5yZXRyaWV2YWwudjEuUmV0cmlldmVSZXF1ZXN0Qga6SAPIAQEilAEKFVJ1bkV2YWx1YXRpb25SZXNwb25zZRI9Cghwcm9ncmVzcxgBIAEoCzIpLnJhZ21lc2guZXZhbHVhdGlvbi52MS5FdmFsdWF0aW9uUHJvZ3Jlc3NIABIzCgNydW4YAiABKAsyJC5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblJ1bkgAQgcKBWV2ZW50Ij0KEkV2YWx1YXRpb25Qcm9ncmVzcxISCgpkb25lX2NvdW50GAEgASgNEhMKC3RvdGFsX2NvdW50GAIgASgNIocDCg1FdmFsdWF0aW9uUnVuEg4KBnJ1bl9pZBgBIAEoCRIQCghkYXRhX3NldBgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtxdWVyeV9jb3VudBgEIAEoDRIuCgdtZXRyaWNzGAUgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIOCgZwNTBfdXMYBiABKAQSDgoGcDk5X3VzGAcgASgEEhQKDGZhaWxlZF9jb3VudBgIIAEoDRI3Cgh0ZW1wbGF0ZRgJIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBI2Cgtjb21wYXJpc29ucxgKIAMoCzIhLnJhZ21lc2guZXZhbHVhdGlvbi52MS5Db21wYXJpc29uEjgKCXF1ZXN0aW9ucxgLIAMoCzIlLnJhZ21lc2guZXZhbHVhdGlvbi52MS5RdWVzdGlvblNjb3JlcyLIAQoKQ29tcGFyaXNvbhIMCgRuYW1lGAEgASgJEi4KB21ldHJpY3MYAiADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEiwKBWdhaW5zGAMgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIUCgxmYWlsZWRfY291bnQYBCABKA0SOAoJcXVlc3Rpb25zGAUgAygLMiUucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlF1ZXN0aW9uU2NvcmVzIjIKDlF1ZXN0aW9uU2NvcmVzEhAKCHF1ZXJ5X2lkGAEgASgJEg4KBnNjb3JlcxgCIAMoAiI/CgZNZXRyaWMSDAoEbmFtZRgBIAEoCRIMCgRtZWFuGAIgASgBEgsKA2xvdxgDIAEoARIMCgRoaWdoGAQgASgBImgKD0xpc3RSdW5zUmVxdWVzdBIaCghkYXRhX3NldBgBIAEoCUIIukgFcgMYgAESGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJfChBMaXN0UnVuc1Jlc3BvbnNlEjIKBHJ1bnMYASADKAsyJC5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAky9gIKEUV2YWx1YXRpb25TZXJ2aWNlEnMKClB1dERhdGFTZXQSKC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlcXVlc3QaKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlc3BvbnNlIg6iuxgKCOCnEhABGAIgBCgBEn0KDVJ1bkV2YWx1YXRpb24SKy5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlcXVlc3QaLC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlc3BvbnNlIg+iuxgLCIDd2wEQARgCIAQwARJtCghMaXN0UnVucxImLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0UnVuc1JlcXVlc3QaJy5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdFJ1bnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
 
 /**
  * A part of a data set.
@@ -172,6 +172,20 @@ export type RunEvaluationRequest = Message<"ragmesh.evaluation.v1.RunEvaluationR
    * @generated from field: uint32 limit = 4;
    */
   limit: number;
+
+  /**
+   * Other ways to search, each measured on the same questions and compared with `template`, question by question.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Variant variants = 5;
+   */
+  variants: Variant[];
+
+  /**
+   * Whether the result has the scores of each question.
+   *
+   * @generated from field: bool with_questions = 6;
+   */
+  withQuestions: boolean;
 };
 
 /**
@@ -180,6 +194,34 @@ export type RunEvaluationRequest = Message<"ragmesh.evaluation.v1.RunEvaluationR
  */
 export const RunEvaluationRequestSchema: GenMessage<RunEvaluationRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_evaluation_v1_evaluation, 4);
+
+/**
+ * Another way to search.
+ *
+ * @generated from message ragmesh.evaluation.v1.Variant
+ */
+export type Variant = Message<"ragmesh.evaluation.v1.Variant"> & {
+  /**
+   * Its name: "no rerank".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How to search.
+   *
+   * @generated from field: ragmesh.retrieval.v1.RetrieveRequest template = 2;
+   */
+  template?: RetrieveRequest | undefined;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.Variant.
+ * Use `create(VariantSchema)` to create a new message.
+ */
+export const VariantSchema: GenMessage<Variant> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 5);
 
 /**
  * One event of a run.
@@ -216,7 +258,7 @@ export type RunEvaluationResponse = Message<"ragmesh.evaluation.v1.RunEvaluation
  * Use `create(RunEvaluationResponseSchema)` to create a new message.
  */
 export const RunEvaluationResponseSchema: GenMessage<RunEvaluationResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 5);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 6);
 
 /**
  * How far a run is.
@@ -244,7 +286,7 @@ export type EvaluationProgress = Message<"ragmesh.evaluation.v1.EvaluationProgre
  * Use `create(EvaluationProgressSchema)` to create a new message.
  */
 export const EvaluationProgressSchema: GenMessage<EvaluationProgress> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 6);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 7);
 
 /**
  * A run with its result.
@@ -314,6 +356,20 @@ export type EvaluationRun = Message<"ragmesh.evaluation.v1.EvaluationRun"> & {
    * @generated from field: ragmesh.retrieval.v1.RetrieveRequest template = 9;
    */
   template?: RetrieveRequest | undefined;
+
+  /**
+   * The variants, in the order of the request.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Comparison comparisons = 10;
+   */
+  comparisons: Comparison[];
+
+  /**
+   * Scores of each question in order of id, where the request asked for them. Not kept with the run.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.QuestionScores questions = 11;
+   */
+  questions: QuestionScores[];
 };
 
 /**
@@ -321,7 +377,85 @@ export type EvaluationRun = Message<"ragmesh.evaluation.v1.EvaluationRun"> & {
  * Use `create(EvaluationRunSchema)` to create a new message.
  */
 export const EvaluationRunSchema: GenMessage<EvaluationRun> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 7);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 8);
+
+/**
+ * A variant beside the run that it was measured in.
+ *
+ * @generated from message ragmesh.evaluation.v1.Comparison
+ */
+export type Comparison = Message<"ragmesh.evaluation.v1.Comparison"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its metrics.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Metric metrics = 2;
+   */
+  metrics: Metric[];
+
+  /**
+   * What the run's own way of searching gains over the variant, in order of the metrics: mean of the questions' differences,
+   * with its 95 % paired bootstrap interval.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Metric gains = 3;
+   */
+  gains: Metric[];
+
+  /**
+   * Questions whose retrieval failed.
+   *
+   * @generated from field: uint32 failed_count = 4;
+   */
+  failedCount: number;
+
+  /**
+   * Scores of each question in order of id, where the request asked for them.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.QuestionScores questions = 5;
+   */
+  questions: QuestionScores[];
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.Comparison.
+ * Use `create(ComparisonSchema)` to create a new message.
+ */
+export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 9);
+
+/**
+ * Scores of a question.
+ *
+ * @generated from message ragmesh.evaluation.v1.QuestionScores
+ */
+export type QuestionScores = Message<"ragmesh.evaluation.v1.QuestionScores"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string query_id = 1;
+   */
+  queryId: string;
+
+  /**
+   * Its value in each metric, in order of the metrics.
+   *
+   * @generated from field: repeated float scores = 2;
+   */
+  scores: number[];
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.QuestionScores.
+ * Use `create(QuestionScoresSchema)` to create a new message.
+ */
+export const QuestionScoresSchema: GenMessage<QuestionScores> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 10);
 
 /**
  * A metric over all questions.
@@ -363,7 +497,7 @@ export type Metric = Message<"ragmesh.evaluation.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 8);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 11);
 
 /**
  * Which runs.
@@ -398,7 +532,7 @@ export type ListRunsRequest = Message<"ragmesh.evaluation.v1.ListRunsRequest"> &
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 9);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 12);
 
 /**
  * Runs.
@@ -426,7 +560,7 @@ export type ListRunsResponse = Message<"ragmesh.evaluation.v1.ListRunsResponse">
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 10);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 13);
 
 /**
  * Measures retrieval on data sets of judged questions.

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/retrieval/v1/retrieval.proto.
  */
 export const file_ragmesh_retrieval_v1_retrieval: GenFile = /*@__PURE__*/
-  fileDesc("CiRyYWdtZXNoL3JldHJpZXZhbC92MS9yZXRyaWV2YWwucHJvdG8SFHJhZ21lc2gucmV0cmlldmFsLnYxIpADCg9SZXRyaWV2ZVJlcXVlc3QSGgoFcXVlcnkYASABKAlCC7pICHIGEAEYgIABEhYKBXRvcF9rGAIgASgNQge6SAQqAhhkEiEKB2NvcnBvcmEYAyADKAlCELpIDZIBChAgIgZyBBABGEASKQoGZmlsdGVyGAQgASgLMhkucmFnbWVzaC5jb21tb24udjEuRmlsdGVyEjEKBGxlZ3MYBSADKA4yGS5yYWdtZXNoLnJldHJpZXZhbC52MS5MZWdCCLpIBZIBAhADEiwKBmZ1c2lvbhgGIAEoDjIcLnJhZ21lc2gucmV0cmlldmFsLnYxLkZ1c2lvbhITCgZyZXJhbmsYByABKAhIAIgBARIcCgpjYW5kaWRhdGVzGAggASgNQgi6SAUqAxjoBxIrCg12ZWN0b3Jfd2VpZ2h0GAkgASgCQg+6SAwKCh0AAIA/LQAAAABIAYgBARIdCgxtaW5fcmV2aXNpb24YCiABKAlCB7pIBHICGEBCCQoHX3JlcmFua0IQCg5fdmVjdG9yX3dlaWdodCJ/ChBSZXRyaWV2ZVJlc3BvbnNlEi4KA2xlZxgBIAEoCzIfLnJhZ21lc2gucmV0cmlldmFsLnYxLkxlZ1Jlc3VsdEgAEjIKBWZ1c2VkGAIgASgLMiEucmFnbWVzaC5yZXRyaWV2YWwudjEuRnVzZWRSZXN1bHRIAEIHCgVldmVudCKoAQoJTGVnUmVzdWx0EiYKA2xlZxgBIAEoDjIZLnJhZ21lc2gucmV0cmlldmFsLnYxLkxlZxIqCgRoaXRzGAIgAygLMhwucmFnbWVzaC5yZXRyaWV2YWwudjEuTGVnSGl0EhIKCmxhdGVuY3lfdXMYAyABKAQSMwoLZGVncmFkYXRpb24YBCABKAsyHi5yYWdtZXNoLmNvbW1vbi52MS5EZWdyYWRhdGlvbiI+CgZMZWdIaXQSEAoIY2h1bmtfaWQYASABKAkSEwoLZG9jdW1lbnRfaWQYAiABKAkSDQoFc2NvcmUYAyABKAEi1AEKC0Z1c2VkUmVzdWx0EiwKCHBhc3NhZ2VzGAEgAygLMhoucmFnbWVzaC5jb21tb24udjEuUGFzc2FnZRIyCgh2ZXJzaW9ucxgCIAMoCzIgLnJhZ21lc2guY29tbW9uLnYxLkNvcnB1c1ZlcnNpb24SNAoMZGVncmFkYXRpb25zGAMgAygLMh4ucmFnbWVzaC5jb21tb24udjEuRGVncmFkYXRpb24SFwoPZW1iZWRkaW5nX21vZGVsGAQgASgJEhQKDHJlcmFua19tb2RlbBgFIAEoCSI8ChJHZXRQYXNzYWdlc1JlcXVlc3QSJgoJY2h1bmtfaWRzGAEgAygJQhO6SBCSAQ0IARBkIgdyBRABGIAEIkMKE0dldFBhc3NhZ2VzUmVzcG9uc2USLAoIcGFzc2FnZXMYASADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlIhQKEkxpc3RDb3Jwb3JhUmVxdWVzdCJEChNMaXN0Q29ycG9yYVJlc3BvbnNlEi0KB2NvcnBvcmEYASADKAsyHC5yYWdtZXNoLnJldHJpZXZhbC52MS5Db3JwdXMinQEKBkNvcnB1cxIMCgRuYW1lGAEgASgJEhQKDGxpdmVfdmVyc2lvbhgCIAEoBBIWCg5kb2N1bWVudF9jb3VudBgDIAEoBBITCgtjaHVua19jb3VudBgEIAEoBBIwCgxwdWJsaXNoZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJldmlzaW9uGAYgASgJIrABChNCZWdpblZlcnNpb25SZXF1ZXN0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEhsKCGJ1aWxkX2lkGAIgASgJQgm6SAZyBBABGEASIwoPZW1iZWRkaW5nX21vZGVsGAMgASgJQgq6SAdyBRABGIACEh4KCmRpbWVuc2lvbnMYBCABKA1CCrpIByoFGIBAKAEiOAoUQmVnaW5WZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIPCgdjcmVhdGVkGAIgASgIIpEBChVXcml0ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASGAoHdmVyc2lvbhgCIAEoBEIHukgEMgIoARJDCglkb2N1bWVudHMYAyADKAsyIy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50Qgu6SAiSAQUIARDoByKiAwoNSW5kZXhEb2N1bWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIXCgV0aXRsZRgCIAEoCUIIukgFcgMYgAgSFQoDdXJsGAMgASgJQgi6SAVyAxiAEBItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0ElEKCmF0dHJpYnV0ZXMYBSADKAsyMy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50LkF0dHJpYnV0ZXNFbnRyeUIIukgFmgECEEASLgoKdXBkYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoMY29udGVudF9oYXNoGAcgASgMQge6SAR6AhggEjwKBmNodW5rcxgIIAMoCzIgLnJhZ21lc2gucmV0cmlldmFsLnYxLkluZGV4Q2h1bmtCCrpIB5IBBBCgnAEaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEigAIKCkluZGV4Q2h1bmsSHAoIY2h1bmtfaWQYASABKAlCCrpIB3IFEAEYgAQSDwoHb3JkaW5hbBgCIAEoDRIXCgR0ZXh0GAMgASgJQgm6SAZyBCiAgEASHgoMaGVhZGluZ19wYXRoGAQgAygJQgi6SAWSAQIQEBItCghsYW5ndWFnZRgFIAEoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlEhQKDHN0YXJ0X29mZnNldBgGIAEoDRISCgplbmRfb2Zmc2V0GAcgASgNEjEKBnZlY3RvchgIIAEoCzIZLnJhZ21lc2guY29tbW9uLnYxLlZlY3RvckIGukgDyAEBIkUKFldyaXRlRG9jdW1lbnRzUmVzcG9uc2USFgoOZG9jdW1lbnRfY291bnQYASABKAQSEwoLY2h1bmtfY291bnQYAiABKAQicAoWUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIYCgd2ZXJzaW9uGAIgASgEQge6SAQyAigBEiEKDGRvY3VtZW50X2lkcxgDIAMoCUILukgIkgEFCAEQkE4iMQoXUmVtb3ZlRG9jdW1lbnRzUmVzcG9uc2USFgoOZG9jdW1lbnRfY291bnQYASABKAQijgEKFVB1Ymxpc2hWZXJzaW9uUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIYCgd2ZXJzaW9uGAIgASgEQge6SAQyAigBEiQKF2V4cGVjdGVkX2RvY3VtZW50X2NvdW50GAMgASgESACIAQFCGgoYX2V4cGVjdGVkX2RvY3VtZW50X2NvdW50IlcKFlB1Ymxpc2hWZXJzaW9uUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSFgoOZG9jdW1lbnRfY291bnQYAiABKAQSEwoLY2h1bmtfY291bnQYAyABKAQiTAoVQWJhbmRvblZlcnNpb25SZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKARCB7pIBDICKAEiGAoWQWJhbmRvblZlcnNpb25SZXNwb25zZSJNChZSb2xsYmFja1ZlcnNpb25SZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKARCB7pIBDICKAEiKwoXUm9sbGJhY2tWZXJzaW9uUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkiMAoTTGlzdFZlcnNpb25zUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQCJMChRMaXN0VmVyc2lvbnNSZXNwb25zZRI0Cgh2ZXJzaW9ucxgBIAMoCzIiLnJhZ21lc2gucmV0cmlldmFsLnYxLkluZGV4VmVyc2lvbiKMAgoMSW5kZXhWZXJzaW9uEg8KB3ZlcnNpb24YASABKAQSMQoFc3RhdGUYAiABKA4yIi5yYWdtZXNoLnJldHJpZXZhbC52MS5WZXJzaW9uU3RhdGUSFgoOZG9jdW1lbnRfY291bnQYAyABKAQSEwoLY2h1bmtfY291bnQYBCABKAQSFwoPZW1iZWRkaW5nX21vZGVsGAUgASgJEhIKCmRpbWVuc2lvbnMYBiABKA0SLAoIYmVndW5fYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHB1Ymxpc2hlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVQoVUHVyZ2VEb2N1bWVudHNSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEiEKDGRvY3VtZW50X2lkcxgCIAMoCUILukgIkgEFCAEQkE4iVwoWUHVyZ2VEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBBITCgtjaHVua19jb3VudBgCIAEoBBIQCghyZXZpc2lvbhgDIAEoCSJqChtMaXN0SW5kZXhlZERvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASDwoHdmVyc2lvbhgCIAEoBBIfCgxkb2N1bWVudF9pZHMYAyADKAlCCbpIBpIBAxCQTiJYChxMaXN0SW5kZXhlZERvY3VtZW50c1Jlc3BvbnNlEjgKCWRvY3VtZW50cxgBIAMoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLkluZGV4ZWREb2N1bWVudCJRCg9JbmRleGVkRG9jdW1lbnQSEwoLZG9jdW1lbnRfaWQYASABKAkSFAoMY29udGVudF9oYXNoGAIgASgMEhMKC2NodW5rX2NvdW50GAMgASgNIj8KEUNvdW50SW5kZXhSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEg8KB3ZlcnNpb24YAiABKAQilQEKEkNvdW50SW5kZXhSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgEEhYKDmRvY3VtZW50X2NvdW50GAIgASgEEhMKC2NodW5rX2NvdW50GAMgASgEEhQKDHZlY3Rvcl9jb3VudBgEIAEoBBIVCg1rZXl3b3JkX2NvdW50GAUgASgEEhQKDG9ycGhhbl9jb3VudBgGIAEoBCpICgNMZWcSEwoPTEVHX1VOU1BFQ0lGSUVEEAASDgoKTEVHX1ZFQ1RPUhABEg8KC0xFR19LRVlXT1JEEAISCwoHTEVHX1dFQhADKlMKBkZ1c2lvbhIWChJGVVNJT05fVU5TUEVDSUZJRUQQABIVChFGVVNJT05fTk9STUFMSVNFRBABEhoKFkZVU0lPTl9SRUNJUFJPQ0FMX1JBTksQAip5CgxWZXJzaW9uU3RhdGUSHQoZVkVSU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlZFUlNJT05fU1RBVEVfQlVJTERJTkcQARIWChJWRVJTSU9OX1NUQVRFX0xJVkUQAhIWChJWRVJTSU9OX1NUQVRFX0tFUFQQAzLaDAoQUmV0cmlldmFsU2VydmljZRJtCghSZXRyaWV2ZRIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBomLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAEwARJ0CgtHZXRQYXNzYWdlcxIoLnJhZ21lc2gucmV0cmlldmFsLnYxLkdldFBhc3NhZ2VzUmVxdWVzdBopLnJhZ21lc2gucmV0cmlldmFsLnYxLkdldFBhc3NhZ2VzUmVzcG9uc2UiEJACAaK7GAkI0A8QAxgCIAESdAoLTGlzdENvcnBvcmESKC5yYWdtZXNoLnJldHJpZXZhbC52MS5MaXN0Q29ycG9yYVJlcXVlc3QaKS5yYWdtZXNoLnJldHJpZXZhbC52MS5MaXN0Q29ycG9yYVJlc3BvbnNlIhCQAgGiuxgJCNAPEAMYAiABEnQKDEJlZ2luVmVyc2lvbhIpLnJhZ21lc2gucmV0cmlldmFsLnYxLkJlZ2luVmVyc2lvblJlcXVlc3QaKi5yYWdtZXNoLnJldHJpZXZhbC52MS5CZWdpblZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAEgBRJ9Cg5Xcml0ZURvY3VtZW50cxIrLnJhZ21lc2gucmV0cmlldmFsLnYxLldyaXRlRG9jdW1lbnRzUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLldyaXRlRG9jdW1lbnRzUmVzcG9uc2UiDqK7GAoIwKkHEAEYASAFKAESfgoPUmVtb3ZlRG9jdW1lbnRzEiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBotLnJhZ21lc2gucmV0cmlldmFsLnYxLlJlbW92ZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJ7Cg5QdWJsaXNoVmVyc2lvbhIrLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEnsKDkFiYW5kb25WZXJzaW9uEisucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXNwb25zZSIOorsYCgjg1AMQARgBIAUSfQoPUm9sbGJhY2tWZXJzaW9uEiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUm9sbGJhY2tWZXJzaW9uUmVxdWVzdBotLnJhZ21lc2gucmV0cmlldmFsLnYxLlJvbGxiYWNrVmVyc2lvblJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEncKDExpc3RWZXJzaW9ucxIpLnJhZ21lc2gucmV0cmlldmFsLnYxLkxpc3RWZXJzaW9uc1JlcXVlc3QaKi5yYWdtZXNoLnJldHJpZXZhbC52MS5MaXN0VmVyc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ7Cg5QdXJnZURvY3VtZW50cxIrLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1cmdlRG9jdW1lbnRzUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1cmdlRG9jdW1lbnRzUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEpIBChRMaXN0SW5kZXhlZERvY3VtZW50cxIxLnJhZ21lc2gucmV0cmlldmFsLnYxLkxpc3RJbmRleGVkRG9jdW1lbnRzUmVxdWVzdBoyLnJhZ21lc2gucmV0cmlldmFsLnYxLkxpc3RJbmRleGVkRG9jdW1lbnRzUmVzcG9uc2UiEZACAaK7GAoIwKkHEAIYASABMAEScgoKQ291bnRJbmRleBInLnJhZ21lc2gucmV0cmlldmFsLnYxLkNvdW50SW5kZXhSZXF1ZXN0GigucmFnbWVzaC5yZXRyaWV2YWwudjEuQ291bnRJbmRleFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAEgBWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiRyYWdtZXNoL3JldHJpZXZhbC92MS9yZXRyaWV2YWwucHJvdG8SFHJhZ21lc2gucmV0cmlldmFsLnYxIt0ECg9SZXRyaWV2ZVJlcXVlc3QSGgoFcXVlcnkYASABKAlCC7pICHIGEAEYgIABEhYKBXRvcF9rGAIgASgNQge6SAQqAhhkEiEKB2NvcnBvcmEYAyADKAlCELpIDZIBChAgIgZyBBABGEASKQoGZmlsdGVyGAQgASgLMhkucmFnbWVzaC5jb21tb24udjEuRmlsdGVyEjEKBGxlZ3MYBSADKA4yGS5yYWdtZXNoLnJldHJpZXZhbC52MS5MZWdCCLpIBZIBAhADEiwKBmZ1c2lvbhgGIAEoDjIcLnJhZ21lc2gucmV0cmlldmFsLnYxLkZ1c2lvbhITCgZyZXJhbmsYByABKAhIAIgBARIcCgpjYW5kaWRhdGVzGAggASgNQgi6SAUqAxjoBxIrCg12ZWN0b3Jfd2VpZ2h0GAkgASgCQg+6SAwKCh0AAIA/LQAAAABIAYgBARIdCgxtaW5fcmV2aXNpb24YCiABKAlCB7pIBHICGEASIAoTY29sbGFwc2VfZHVwbGljYXRlcxgLIAEoCEgCiAEBEhsKCm5laWdoYm91cnMYDCABKA1CB7pIBCoCGAMSIgoJZGl2ZXJzaXR5GA0gASgCQg+6SAwKCh0AAIA/LQAAAAASDwoHdXNlX3dlYhgOIAEoCBI/Cgd3aXRob3V0GA8gAygOMh0ucmFnbWVzaC5yZXRyaWV2YWwudjEuRmVhdHVyZUIPukgMkgEJEAgiBYIBAhABQgkKB19yZXJhbmtCEAoOX3ZlY3Rvcl93ZWlnaHRCFgoUX2NvbGxhcHNlX2R1cGxpY2F0ZXMifwoQUmV0cmlldmVSZXNwb25zZRIuCgNsZWcYASABKAsyHy5yYWdtZXNoLnJldHJpZXZhbC52MS5MZWdSZXN1bHRIABIyCgVmdXNlZBgCIAEoCzIhLnJhZ21lc2gucmV0cmlldmFsLnYxLkZ1c2VkUmVzdWx0SABCBwoFZXZlbnQiqAEKCUxlZ1Jlc3VsdBImCgNsZWcYASABKA4yGS5yYWdtZXNoLnJldHJpZXZhbC52MS5MZWcSKgoEaGl0cxgCIAMoCzIcLnJhZ21lc2gucmV0cmlldmFsLnYxLkxlZ0hpdBISCgpsYXRlbmN5X3VzGAMgASgEEjMKC2RlZ3JhZGF0aW9uGAQgASgLMh4ucmFnbWVzaC5jb21tb24udjEuRGVncmFkYXRpb24iPgoGTGVnSGl0EhAKCGNodW5rX2lkGAEgASgJEhMKC2RvY3VtZW50X2lkGAIgASgJEg0KBXNjb3JlGAMgASgBItQBCgtGdXNlZFJlc3VsdBIsCghwYXNzYWdlcxgBIAMoCzIaLnJhZ21lc2guY29tbW9uLnYxLlBhc3NhZ2USMgoIdmVyc2lvbnMYAiADKAsyIC5yYWdtZXNoLmNvbW1vbi52MS5Db3JwdXNWZXJzaW9uEjQKDGRlZ3JhZGF0aW9ucxgDIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uEhcKD2VtYmVkZGluZ19tb2RlbBgEIAEoCRIUCgxyZXJhbmtfbW9kZWwYBSABKAkiiwEKDkV4cGxhaW5SZXF1ZXN0Ej0KBnNlYXJjaBgBIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdEIGukgDyAEBEhkKBmNvcnB1cxgCIAEoCUIJukgGcgQQARhAEh8KC2RvY3VtZW50X2lkGAMgASgJQgq6SAdyBRABGIAEIuMCCg9FeHBsYWluUmVzcG9uc2USLgoHdmVyZGljdBgBIAEoDjIdLnJhZ21lc2gucmV0cmlldmFsLnYxLlZlcmRpY3QSDwoHc3VtbWFyeRgCIAEoCRIvCgZjaHVua3MYAyADKAsyHy5yYWdtZXNoLnJldHJpZXZhbC52MS5DaHVua1BhdGgSDwoHdmVyc2lvbhgEIAEoBBIVCg1oZWxkX3ZlcnNpb25zGAUgAygEEi0KBmFjY2VzcxgGIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLkFjY2Vzc0xpc3QSDQoFdG9wX2sYByABKA0SFwoPY2FuZGlkYXRlX2xpbWl0GAggASgNEhQKDHJlcmFua19saW1pdBgJIAEoDRI0CgxkZWdyYWRhdGlvbnMYCiADKAsyHi5yYWdtZXNoLmNvbW1vbi52MS5EZWdyYWRhdGlvbhITCgthZGRlZF90ZXJtcxgLIAMoCSKtAwoJQ2h1bmtQYXRoEhAKCGNodW5rX2lkGAEgASgJEg8KB29yZGluYWwYAiABKA0SLgoHdmVyZGljdBgDIAEoDjIdLnJhZ21lc2gucmV0cmlldmFsLnYxLlZlcmRpY3QSKwoEbGVncxgEIAMoCzIdLnJhZ21lc2gucmV0cmlldmFsLnYxLkxlZ1BhdGgSEgoKZnVzZWRfcmFuaxgFIAEoDRITCgtmdXNlZF9zY29yZRgGIAEoARIUCgxkdXBsaWNhdGVfb2YYByABKAkSEwoLcmVyYW5rX3JhbmsYCCABKA0SFAoMcmVyYW5rX3Njb3JlGAkgASgBEkYKDHJlcmFua19zaWducxgKIAMoCzIwLnJhZ21lc2gucmV0cmlldmFsLnYxLkNodW5rUGF0aC5SZXJhbmtTaWduc0VudHJ5EgwKBHJhbmsYCyABKA0SFQoNbWF0Y2hlZF93b3JkcxgMIAMoCRIVCg1taXNzaW5nX3dvcmRzGA0gAygJGjIKEFJlcmFua1NpZ25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJzCgdMZWdQYXRoEiYKA2xlZxgBIAEoDjIZLnJhZ21lc2gucmV0cmlldmFsLnYxLkxlZxIMCgRyYW5rGAIgASgNEg0KBXNjb3JlGAMgASgBEg0KBWRlcHRoGAQgASgNEhQKDG5lZWRlZF9zY29yZRgFIAEoASJJCg9QdXRUZXJtc1JlcXVlc3QSNgoFdGVybXMYASABKAsyHy5yYWdtZXNoLnJldHJpZXZhbC52MS5UZXJtVGFibGVCBrpIA8gBASIkChBQdXRUZXJtc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgJIhEKD0dldFRlcm1zUmVxdWVzdCJCChBHZXRUZXJtc1Jlc3BvbnNlEi4KBXRlcm1zGAEgASgLMh8ucmFnbWVzaC5yZXRyaWV2YWwudjEuVGVybVRhYmxlInQKCVRlcm1UYWJsZRI6CgZncm91cHMYASADKAsyHy5yYWdtZXNoLnJldHJpZXZhbC52MS5UZXJtR3JvdXBCCbpIBpIBAxCIJxIrCg9wcm90ZWN0ZWRfdGVybXMYAiADKAlCErpID5IBDBCIJyIHcgUQARiAASIvCglUZXJtR3JvdXASIgoFdGVybXMYASADKAlCE7pIEJIBDQgCEBAiB3IFEAEYgAEiPAoSR2V0UGFzc2FnZXNSZXF1ZXN0EiYKCWNodW5rX2lkcxgBIAMoCUITukgQkgENCAEQZCIHcgUQARiABCJDChNHZXRQYXNzYWdlc1Jlc3BvbnNlEiwKCHBhc3NhZ2VzGAEgAygLMhoucmFnbWVzaC5jb21tb24udjEuUGFzc2FnZSIUChJMaXN0Q29ycG9yYVJlcXVlc3QiRAoTTGlzdENvcnBvcmFSZXNwb25zZRItCgdjb3Jwb3JhGAEgAygLMhwucmFnbWVzaC5yZXRyaWV2YWwudjEuQ29ycHVzIp0BCgZDb3JwdXMSDAoEbmFtZRgBIAEoCRIUCgxsaXZlX3ZlcnNpb24YAiABKAQSFgoOZG9jdW1lbnRfY291bnQYAyABKAQSEwoLY2h1bmtfY291bnQYBCABKAQSMAoMcHVibGlzaGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgGIAEoCSKwAQoTQmVnaW5WZXJzaW9uUmVxdWVzdBI3CgZjb3JwdXMYASABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIbCghidWlsZF9pZBgCIAEoCUIJukgGcgQQARhAEiMKD2VtYmVkZGluZ19tb2RlbBgDIAEoCUIKukgHcgUQARiAAhIeCgpkaW1lbnNpb25zGAQgASgNQgq6SAcqBRiAQCgBIjgKFEJlZ2luVmVyc2lvblJlc3BvbnNlEg8KB3ZlcnNpb24YASABKAQSDwoHY3JlYXRlZBgCIAEoCCKRAQoVV3JpdGVEb2N1bWVudHNSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEhgKB3ZlcnNpb24YAiABKARCB7pIBDICKAESQwoJZG9jdW1lbnRzGAMgAygLMiMucmFnbWVzaC5yZXRyaWV2YWwudjEuSW5kZXhEb2N1bWVudEILukgIkgEFCAEQ6AciogMKDUluZGV4RG9jdW1lbnQSHwoLZG9jdW1lbnRfaWQYASABKAlCCrpIB3IFEAEYgAQSFwoFdGl0bGUYAiABKAlCCLpIBXIDGIAIEhUKA3VybBgDIAEoCUIIukgFcgMYgBASLQoGYWNjZXNzGAQgASgLMh0ucmFnbWVzaC5jb21tb24udjEuQWNjZXNzTGlzdBJRCgphdHRyaWJ1dGVzGAUgAygLMjMucmFnbWVzaC5yZXRyaWV2YWwudjEuSW5kZXhEb2N1bWVudC5BdHRyaWJ1dGVzRW50cnlCCLpIBZoBAhBAEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KDGNvbnRlbnRfaGFzaBgHIAEoDEIHukgEegIYIBI8CgZjaHVua3MYCCADKAsyIC5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleENodW5rQgq6SAeSAQQQoJwBGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoACCgpJbmRleENodW5rEhwKCGNodW5rX2lkGAEgASgJQgq6SAdyBRABGIAEEg8KB29yZGluYWwYAiABKA0SFwoEdGV4dBgDIAEoCUIJukgGcgQogIBAEh4KDGhlYWRpbmdfcGF0aBgEIAMoCUIIukgFkgECEBASLQoIbGFuZ3VhZ2UYBSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIUCgxzdGFydF9vZmZzZXQYBiABKA0SEgoKZW5kX29mZnNldBgHIAEoDRIxCgZ2ZWN0b3IYCCABKAsyGS5yYWdtZXNoLmNvbW1vbi52MS5WZWN0b3JCBrpIA8gBASJFChZXcml0ZURvY3VtZW50c1Jlc3BvbnNlEhYKDmRvY3VtZW50X2NvdW50GAEgASgEEhMKC2NodW5rX2NvdW50GAIgASgEInAKFlJlbW92ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASGAoHdmVyc2lvbhgCIAEoBEIHukgEMgIoARIhCgxkb2N1bWVudF9pZHMYAyADKAlCC7pICJIBBQgBEJBOIjEKF1JlbW92ZURvY3VtZW50c1Jlc3BvbnNlEhYKDmRvY3VtZW50X2NvdW50GAEgASgEIo4BChVQdWJsaXNoVmVyc2lvblJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASGAoHdmVyc2lvbhgCIAEoBEIHukgEMgIoARIkChdleHBlY3RlZF9kb2N1bWVudF9jb3VudBgDIAEoBEgAiAEBQhoKGF9leHBlY3RlZF9kb2N1bWVudF9jb3VudCJXChZQdWJsaXNoVmVyc2lvblJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgJEhYKDmRvY3VtZW50X2NvdW50GAIgASgEEhMKC2NodW5rX2NvdW50GAMgASgEIkwKFUFiYW5kb25WZXJzaW9uUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIYCgd2ZXJzaW9uGAIgASgEQge6SAQyAigBIhgKFkFiYW5kb25WZXJzaW9uUmVzcG9uc2UiTQoWUm9sbGJhY2tWZXJzaW9uUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIYCgd2ZXJzaW9uGAIgASgEQge6SAQyAigBIisKF1JvbGxiYWNrVmVyc2lvblJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgJIjAKE0xpc3RWZXJzaW9uc1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEAiTAoUTGlzdFZlcnNpb25zUmVzcG9uc2USNAoIdmVyc2lvbnMYASADKAsyIi5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleFZlcnNpb24ijAIKDEluZGV4VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgEEjEKBXN0YXRlGAIgASgOMiIucmFnbWVzaC5yZXRyaWV2YWwudjEuVmVyc2lvblN0YXRlEhYKDmRvY3VtZW50X2NvdW50GAMgASgEEhMKC2NodW5rX2NvdW50GAQgASgEEhcKD2VtYmVkZGluZ19tb2RlbBgFIAEoCRISCgpkaW1lbnNpb25zGAYgASgNEiwKCGJlZ3VuX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxwdWJsaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlUKFVB1cmdlRG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIhCgxkb2N1bWVudF9pZHMYAiADKAlCC7pICJIBBQgBEJBOIlcKFlB1cmdlRG9jdW1lbnRzUmVzcG9uc2USFgoOZG9jdW1lbnRfY291bnQYASABKAQSEwoLY2h1bmtfY291bnQYAiABKAQSEAoIcmV2aXNpb24YAyABKAkiagobTGlzdEluZGV4ZWREb2N1bWVudHNSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEg8KB3ZlcnNpb24YAiABKAQSHwoMZG9jdW1lbnRfaWRzGAMgAygJQgm6SAaSAQMQkE4iWAocTGlzdEluZGV4ZWREb2N1bWVudHNSZXNwb25zZRI4Cglkb2N1bWVudHMYASADKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleGVkRG9jdW1lbnQiUQoPSW5kZXhlZERvY3VtZW50EhMKC2RvY3VtZW50X2lkGAEgASgJEhQKDGNvbnRlbnRfaGFzaBgCIAEoDBITCgtjaHVua19jb3VudBgDIAEoDSI/ChFDb3VudEluZGV4UmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIPCgd2ZXJzaW9uGAIgASgEIpUBChJDb3VudEluZGV4UmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBITCgtjaHVua19jb3VudBgDIAEoBBIUCgx2ZWN0b3JfY291bnQYBCABKAQSFQoNa2V5d29yZF9jb3VudBgFIAEoBBIUCgxvcnBoYW5fY291bnQYBiABKAQqYwoHRmVhdHVyZRIXChNGRUFUVVJFX1VOU1BFQ0lGSUVEEAASGAoURkVBVFVSRV9XT1JEX0JPUkRFUlMQARIRCg1GRUFUVVJFX1RFUk1TEAISEgoORkVBVFVSRV9USVRMRVMQAypICgNMZWcSEwoPTEVHX1VOU1BFQ0lGSUVEEAASDgoKTEVHX1ZFQ1RPUhABEg8KC0xFR19LRVlXT1JEEAISCwoHTEVHX1dFQhADKlMKBkZ1c2lvbhIWChJGVVNJT05fVU5TUEVDSUZJRUQQABIVChFGVVNJT05fTk9STUFMSVNFRBABEhoKFkZVU0lPTl9SRUNJUFJPQ0FMX1JBTksQAiqpAgoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEgoOVkVSRElDVF9BQlNFTlQQARIVChFWRVJESUNUX05PX0FDQ0VTUxACEhMKD1ZFUkRJQ1RfREVMRVRFRBADEhkKFVZFUkRJQ1RfT1RIRVJfVkVSU0lPThAEEhgKFFZFUkRJQ1RfT1RIRVJfQ09SUFVTEAUSFAoQVkVSRElDVF9GSUxURVJFRBAGEhUKEVZFUkRJQ1RfTk9UX0ZPVU5EEAcSHAoYVkVSRElDVF9CRUxPV19DQU5ESURBVEVTEAgSFQoRVkVSRElDVF9EVVBMSUNBVEUQCRIXChNWRVJESUNUX0JFTE9XX1RPUF9LEAoSFQoRVkVSRElDVF9JTl9SRVNVTFQQCyp5CgxWZXJzaW9uU3RhdGUSHQoZVkVSU0lPTl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFlZFUlNJT05fU1RBVEVfQlVJTERJTkcQARIWChJWRVJTSU9OX1NUQVRFX0xJVkUQAhIWChJWRVJTSU9OX1NUQVRFX0tFUFQQAzKbDwoQUmV0cmlldmFsU2VydmljZRJtCghSZXRyaWV2ZRIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBomLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAEwARJoCgdFeHBsYWluEiQucmFnbWVzaC5yZXRyaWV2YWwudjEuRXhwbGFpblJlcXVlc3QaJS5yYWdtZXNoLnJldHJpZXZhbC52MS5FeHBsYWluUmVzcG9uc2UiEJACAaK7GAkIkE4QAhgCIAESaAoIUHV0VGVybXMSJS5yYWdtZXNoLnJldHJpZXZhbC52MS5QdXRUZXJtc1JlcXVlc3QaJi5yYWdtZXNoLnJldHJpZXZhbC52MS5QdXRUZXJtc1Jlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEmsKCEdldFRlcm1zEiUucmFnbWVzaC5yZXRyaWV2YWwudjEuR2V0VGVybXNSZXF1ZXN0GiYucmFnbWVzaC5yZXRyaWV2YWwudjEuR2V0VGVybXNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ0CgtHZXRQYXNzYWdlcxIoLnJhZ21lc2gucmV0cmlldmFsLnYxLkdldFBhc3NhZ2VzUmVxdWVzdBopLnJhZ21lc2gucmV0cmlldmFsLnYxLkdldFBhc3NhZ2VzUmVzcG9uc2UiEJACAaK7GAkI0A8QAxgCIAESdAoLTGlzdENvcnBvcmESKC5yYWdtZXNoLnJldHJpZXZhbC52MS5MaXN0Q29ycG9yYVJlcXVlc3QaKS5yYWdtZXNoLnJldHJpZXZhbC52MS5MaXN0Q29ycG9yYVJlc3BvbnNlIhCQAgGiuxgJCNAPEAMYAiABEnQKDEJlZ2luVmVyc2lvbhIpLnJhZ21lc2gucmV0cmlldmFsLnYxLkJlZ2luVmVyc2lvblJlcXVlc3QaKi5yYWdtZXNoLnJldHJpZXZhbC52MS5CZWdpblZlcnNpb25SZXNwb25zZSINorsYCQiQThABGAEgBRJ9Cg5Xcml0ZURvY3VtZW50cxIrLnJhZ21lc2gucmV0cmlldmFsLnYxLldyaXRlRG9jdW1lbnRzUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLldyaXRlRG9jdW1lbnRzUmVzcG9uc2UiDqK7GAoIwKkHEAEYASAFKAESfgoPUmVtb3ZlRG9jdW1lbnRzEiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUmVtb3ZlRG9jdW1lbnRzUmVxdWVzdBotLnJhZ21lc2gucmV0cmlldmFsLnYxLlJlbW92ZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJ7Cg5QdWJsaXNoVmVyc2lvbhIrLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1Ymxpc2hWZXJzaW9uUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEnsKDkFiYW5kb25WZXJzaW9uEisucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuQWJhbmRvblZlcnNpb25SZXNwb25zZSIOorsYCgjg1AMQARgBIAUSfQoPUm9sbGJhY2tWZXJzaW9uEiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUm9sbGJhY2tWZXJzaW9uUmVxdWVzdBotLnJhZ21lc2gucmV0cmlldmFsLnYxLlJvbGxiYWNrVmVyc2lvblJlc3BvbnNlIg2iuxgJCJBOEAEYAiAEEncKDExpc3RWZXJzaW9ucxIpLnJhZ21lc2gucmV0cmlldmFsLnYxLkxpc3RWZXJzaW9uc1JlcXVlc3QaKi5yYWdtZXNoLnJldHJpZXZhbC52MS5MaXN0VmVyc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ7Cg5QdXJnZURvY3VtZW50cxIrLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1cmdlRG9jdW1lbnRzUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLlB1cmdlRG9jdW1lbnRzUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEpIBChRMaXN0SW5kZXhlZERvY3VtZW50cxIxLnJhZ21lc2gucmV0cmlldmFsLnYxLkxpc3RJbmRleGVkRG9jdW1lbnRzUmVxdWVzdBoyLnJhZ21lc2gucmV0cmlldmFsLnYxLkxpc3RJbmRleGVkRG9jdW1lbnRzUmVzcG9uc2UiEZACAaK7GAoIwKkHEAIYASABMAEScgoKQ291bnRJbmRleBInLnJhZ21lc2gucmV0cmlldmFsLnYxLkNvdW50SW5kZXhSZXF1ZXN0GigucmFnbWVzaC5yZXRyaWV2YWwudjEuQ291bnRJbmRleFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAEgBWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A search.
@@ -95,6 +95,42 @@ export type RetrieveRequest = Message<"ragmesh.retrieval.v1.RetrieveRequest"> & 
    * @generated from field: string min_revision = 10;
    */
   minRevision: string;
+
+  /**
+   * Whether passages that say nearly the same become one: the best of them, with the ids of the others. Default true.
+   *
+   * @generated from field: optional bool collapse_duplicates = 11;
+   */
+  collapseDuplicates?: boolean | undefined;
+
+  /**
+   * Chunks before and after each passage, of its document, that are joined to it. Default 0.
+   *
+   * @generated from field: uint32 neighbours = 12;
+   */
+  neighbours: number;
+
+  /**
+   * How much a passage loses by being like one before it (maximal marginal relevance): 0 nothing, the default; 1 its rank is
+   * decided by that alone.
+   *
+   * @generated from field: float diversity = 13;
+   */
+  diversity: number;
+
+  /**
+   * Whether the web leg runs beside `legs`. What it finds is marked as untrusted.
+   *
+   * @generated from field: bool use_web = 14;
+   */
+  useWeb: boolean;
+
+  /**
+   * What to do without, for measuring what each is worth.
+   *
+   * @generated from field: repeated ragmesh.retrieval.v1.Feature without = 15;
+   */
+  without: Feature[];
 };
 
 /**
@@ -268,6 +304,413 @@ export const FusedResultSchema: GenMessage<FusedResult> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 4);
 
 /**
+ * A search, and the document to look for on its way.
+ *
+ * @generated from message ragmesh.retrieval.v1.ExplainRequest
+ */
+export type ExplainRequest = Message<"ragmesh.retrieval.v1.ExplainRequest"> & {
+  /**
+   * The search, as it was or would be asked.
+   *
+   * @generated from field: ragmesh.retrieval.v1.RetrieveRequest search = 1;
+   */
+  search?: RetrieveRequest | undefined;
+
+  /**
+   * The document's corpus.
+   *
+   * @generated from field: string corpus = 2;
+   */
+  corpus: string;
+
+  /**
+   * The document. Its best chunks are followed.
+   *
+   * @generated from field: string document_id = 3;
+   */
+  documentId: string;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 5);
+
+/**
+ * What became of the document.
+ *
+ * @generated from message ragmesh.retrieval.v1.ExplainResponse
+ */
+export type ExplainResponse = Message<"ragmesh.retrieval.v1.ExplainResponse"> & {
+  /**
+   * How far its best chunk came.
+   *
+   * @generated from field: ragmesh.retrieval.v1.Verdict verdict = 1;
+   */
+  verdict: Verdict;
+
+  /**
+   * The same in a sentence.
+   *
+   * @generated from field: string summary = 2;
+   */
+  summary: string;
+
+  /**
+   * Its chunks, the one that came furthest first; at most 10.
+   *
+   * @generated from field: repeated ragmesh.retrieval.v1.ChunkPath chunks = 3;
+   */
+  chunks: ChunkPath[];
+
+  /**
+   * The version of the corpus that was searched; 0 where none is live.
+   *
+   * @generated from field: uint64 version = 4;
+   */
+  version: bigint;
+
+  /**
+   * Versions of the corpus that hold the document, newest first. Only for ROLE_OPERATOR.
+   *
+   * @generated from field: repeated uint64 held_versions = 5;
+   */
+  heldVersions: bigint[];
+
+  /**
+   * Groups that may see the document; empty: everyone in the tenant. Only for ROLE_OPERATOR.
+   *
+   * @generated from field: ragmesh.common.v1.AccessList access = 6;
+   */
+  access?: AccessList | undefined;
+
+  /**
+   * Passages that the search gives.
+   *
+   * @generated from field: uint32 top_k = 7;
+   */
+  topK: number;
+
+  /**
+   * Candidates that each leg gives.
+   *
+   * @generated from field: uint32 candidate_limit = 8;
+   */
+  candidateLimit: number;
+
+  /**
+   * Candidates that are reranked.
+   *
+   * @generated from field: uint32 rerank_limit = 9;
+   */
+  rerankLimit: number;
+
+  /**
+   * Stages that were missing or late; what they would have done is not known.
+   *
+   * @generated from field: repeated ragmesh.common.v1.Degradation degradations = 10;
+   */
+  degradations: Degradation[];
+
+  /**
+   * Terms of the tenant that were searched as well.
+   *
+   * @generated from field: repeated string added_terms = 11;
+   */
+  addedTerms: string[];
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 6);
+
+/**
+ * The way of a chunk through a search. Ranks are from 1; 0: not there.
+ *
+ * @generated from message ragmesh.retrieval.v1.ChunkPath
+ */
+export type ChunkPath = Message<"ragmesh.retrieval.v1.ChunkPath"> & {
+  /**
+   * The chunk.
+   *
+   * @generated from field: string chunk_id = 1;
+   */
+  chunkId: string;
+
+  /**
+   * Its position in the document, from 0.
+   *
+   * @generated from field: uint32 ordinal = 2;
+   */
+  ordinal: number;
+
+  /**
+   * How far it came.
+   *
+   * @generated from field: ragmesh.retrieval.v1.Verdict verdict = 3;
+   */
+  verdict: Verdict;
+
+  /**
+   * Its place in each leg that ran, also below the candidates.
+   *
+   * @generated from field: repeated ragmesh.retrieval.v1.LegPath legs = 4;
+   */
+  legs: LegPath[];
+
+  /**
+   * Rank after fusion.
+   *
+   * @generated from field: uint32 fused_rank = 5;
+   */
+  fusedRank: number;
+
+  /**
+   * Score after fusion, 0 to 1.
+   *
+   * @generated from field: double fused_score = 6;
+   */
+  fusedScore: number;
+
+  /**
+   * The chunk that stands for it; empty: it is no near-duplicate of a better one.
+   *
+   * @generated from field: string duplicate_of = 7;
+   */
+  duplicateOf: string;
+
+  /**
+   * Rank after the reranker, before duplicates and diversity; 0 where it was not reranked.
+   *
+   * @generated from field: uint32 rerank_rank = 8;
+   */
+  rerankRank: number;
+
+  /**
+   * The reranker's score.
+   *
+   * @generated from field: double rerank_score = 9;
+   */
+  rerankScore: number;
+
+  /**
+   * What made up the reranker's score, where it tells: "lead", "proximity", "title", …
+   *
+   * @generated from field: map<string, double> rerank_signs = 10;
+   */
+  rerankSigns: { [key: string]: number };
+
+  /**
+   * Rank in the result.
+   *
+   * @generated from field: uint32 rank = 11;
+   */
+  rank: number;
+
+  /**
+   * Words of the question that it has.
+   *
+   * @generated from field: repeated string matched_words = 12;
+   */
+  matchedWords: string[];
+
+  /**
+   * Words of the question that it has not.
+   *
+   * @generated from field: repeated string missing_words = 13;
+   */
+  missingWords: string[];
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.ChunkPath.
+ * Use `create(ChunkPathSchema)` to create a new message.
+ */
+export const ChunkPathSchema: GenMessage<ChunkPath> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 7);
+
+/**
+ * The place of a chunk in a leg.
+ *
+ * @generated from message ragmesh.retrieval.v1.LegPath
+ */
+export type LegPath = Message<"ragmesh.retrieval.v1.LegPath"> & {
+  /**
+   * The leg.
+   *
+   * @generated from field: ragmesh.retrieval.v1.Leg leg = 1;
+   */
+  leg: Leg;
+
+  /**
+   * Its rank; 0: not among the `depth` best.
+   *
+   * @generated from field: uint32 rank = 2;
+   */
+  rank: number;
+
+  /**
+   * The leg's score; 0 where the leg does not find it.
+   *
+   * @generated from field: double score = 3;
+   */
+  score: number;
+
+  /**
+   * Ranks that were looked at.
+   *
+   * @generated from field: uint32 depth = 4;
+   */
+  depth: number;
+
+  /**
+   * Score of the last candidate that the leg gives: what the chunk would have needed.
+   *
+   * @generated from field: double needed_score = 5;
+   */
+  neededScore: number;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.LegPath.
+ * Use `create(LegPathSchema)` to create a new message.
+ */
+export const LegPathSchema: GenMessage<LegPath> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 8);
+
+/**
+ * The terms to set.
+ *
+ * @generated from message ragmesh.retrieval.v1.PutTermsRequest
+ */
+export type PutTermsRequest = Message<"ragmesh.retrieval.v1.PutTermsRequest"> & {
+  /**
+   * The terms.
+   *
+   * @generated from field: ragmesh.retrieval.v1.TermTable terms = 1;
+   */
+  terms?: TermTable | undefined;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.PutTermsRequest.
+ * Use `create(PutTermsRequestSchema)` to create a new message.
+ */
+export const PutTermsRequestSchema: GenMessage<PutTermsRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 9);
+
+/**
+ * They are set.
+ *
+ * @generated from message ragmesh.retrieval.v1.PutTermsResponse
+ */
+export type PutTermsResponse = Message<"ragmesh.retrieval.v1.PutTermsResponse"> & {
+  /**
+   * The tenant's new revision.
+   *
+   * @generated from field: string revision = 1;
+   */
+  revision: string;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.PutTermsResponse.
+ * Use `create(PutTermsResponseSchema)` to create a new message.
+ */
+export const PutTermsResponseSchema: GenMessage<PutTermsResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 10);
+
+/**
+ * Asks for the tenant's terms.
+ *
+ * @generated from message ragmesh.retrieval.v1.GetTermsRequest
+ */
+export type GetTermsRequest = Message<"ragmesh.retrieval.v1.GetTermsRequest"> & {
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.GetTermsRequest.
+ * Use `create(GetTermsRequestSchema)` to create a new message.
+ */
+export const GetTermsRequestSchema: GenMessage<GetTermsRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 11);
+
+/**
+ * The terms.
+ *
+ * @generated from message ragmesh.retrieval.v1.GetTermsResponse
+ */
+export type GetTermsResponse = Message<"ragmesh.retrieval.v1.GetTermsResponse"> & {
+  /**
+   * As they were set; empty where none were.
+   *
+   * @generated from field: ragmesh.retrieval.v1.TermTable terms = 1;
+   */
+  terms?: TermTable | undefined;
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.GetTermsResponse.
+ * Use `create(GetTermsResponseSchema)` to create a new message.
+ */
+export const GetTermsResponseSchema: GenMessage<GetTermsResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 12);
+
+/**
+ * A tenant's own words. They work on questions; documents need not be written again.
+ *
+ * @generated from message ragmesh.retrieval.v1.TermTable
+ */
+export type TermTable = Message<"ragmesh.retrieval.v1.TermTable"> & {
+  /**
+   * Words that mean the same. A question with one of them is searched for the others as well.
+   *
+   * @generated from field: repeated ragmesh.retrieval.v1.TermGroup groups = 1;
+   */
+  groups: TermGroup[];
+
+  /**
+   * Names that are one word, whatever a dictionary says: they are not taken apart, and count double.
+   *
+   * @generated from field: repeated string protected_terms = 2;
+   */
+  protectedTerms: string[];
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.TermTable.
+ * Use `create(TermTableSchema)` to create a new message.
+ */
+export const TermTableSchema: GenMessage<TermTable> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 13);
+
+/**
+ * Words that mean the same, in any languages: "退款", "refund", "money back".
+ *
+ * @generated from message ragmesh.retrieval.v1.TermGroup
+ */
+export type TermGroup = Message<"ragmesh.retrieval.v1.TermGroup"> & {
+  /**
+   * The words.
+   *
+   * @generated from field: repeated string terms = 1;
+   */
+  terms: string[];
+};
+
+/**
+ * Describes the message ragmesh.retrieval.v1.TermGroup.
+ * Use `create(TermGroupSchema)` to create a new message.
+ */
+export const TermGroupSchema: GenMessage<TermGroup> = /*@__PURE__*/
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 14);
+
+/**
  * Which passages to fetch.
  *
  * @generated from message ragmesh.retrieval.v1.GetPassagesRequest
@@ -286,7 +729,7 @@ export type GetPassagesRequest = Message<"ragmesh.retrieval.v1.GetPassagesReques
  * Use `create(GetPassagesRequestSchema)` to create a new message.
  */
 export const GetPassagesRequestSchema: GenMessage<GetPassagesRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 5);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 15);
 
 /**
  * The passages.
@@ -307,7 +750,7 @@ export type GetPassagesResponse = Message<"ragmesh.retrieval.v1.GetPassagesRespo
  * Use `create(GetPassagesResponseSchema)` to create a new message.
  */
 export const GetPassagesResponseSchema: GenMessage<GetPassagesResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 6);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 16);
 
 /**
  * Asks for the corpora of the tenant.
@@ -322,7 +765,7 @@ export type ListCorporaRequest = Message<"ragmesh.retrieval.v1.ListCorporaReques
  * Use `create(ListCorporaRequestSchema)` to create a new message.
  */
 export const ListCorporaRequestSchema: GenMessage<ListCorporaRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 7);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 17);
 
 /**
  * The corpora.
@@ -343,7 +786,7 @@ export type ListCorporaResponse = Message<"ragmesh.retrieval.v1.ListCorporaRespo
  * Use `create(ListCorporaResponseSchema)` to create a new message.
  */
 export const ListCorporaResponseSchema: GenMessage<ListCorporaResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 8);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 18);
 
 /**
  * A corpus.
@@ -399,7 +842,7 @@ export type Corpus = Message<"ragmesh.retrieval.v1.Corpus"> & {
  * Use `create(CorpusSchema)` to create a new message.
  */
 export const CorpusSchema: GenMessage<Corpus> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 9);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 19);
 
 /**
  * Begins a version.
@@ -441,7 +884,7 @@ export type BeginVersionRequest = Message<"ragmesh.retrieval.v1.BeginVersionRequ
  * Use `create(BeginVersionRequestSchema)` to create a new message.
  */
 export const BeginVersionRequestSchema: GenMessage<BeginVersionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 10);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 20);
 
 /**
  * The version.
@@ -469,7 +912,7 @@ export type BeginVersionResponse = Message<"ragmesh.retrieval.v1.BeginVersionRes
  * Use `create(BeginVersionResponseSchema)` to create a new message.
  */
 export const BeginVersionResponseSchema: GenMessage<BeginVersionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 11);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 21);
 
 /**
  * Documents to write, in batches. Every message names its version.
@@ -504,7 +947,7 @@ export type WriteDocumentsRequest = Message<"ragmesh.retrieval.v1.WriteDocuments
  * Use `create(WriteDocumentsRequestSchema)` to create a new message.
  */
 export const WriteDocumentsRequestSchema: GenMessage<WriteDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 12);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 22);
 
 /**
  * A document with its chunks, as the index holds it.
@@ -574,7 +1017,7 @@ export type IndexDocument = Message<"ragmesh.retrieval.v1.IndexDocument"> & {
  * Use `create(IndexDocumentSchema)` to create a new message.
  */
 export const IndexDocumentSchema: GenMessage<IndexDocument> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 13);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 23);
 
 /**
  * A chunk, as the index holds it.
@@ -644,7 +1087,7 @@ export type IndexChunk = Message<"ragmesh.retrieval.v1.IndexChunk"> & {
  * Use `create(IndexChunkSchema)` to create a new message.
  */
 export const IndexChunkSchema: GenMessage<IndexChunk> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 14);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 24);
 
 /**
  * What was written.
@@ -672,7 +1115,7 @@ export type WriteDocumentsResponse = Message<"ragmesh.retrieval.v1.WriteDocument
  * Use `create(WriteDocumentsResponseSchema)` to create a new message.
  */
 export const WriteDocumentsResponseSchema: GenMessage<WriteDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 15);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 25);
 
 /**
  * Documents to leave out.
@@ -707,7 +1150,7 @@ export type RemoveDocumentsRequest = Message<"ragmesh.retrieval.v1.RemoveDocumen
  * Use `create(RemoveDocumentsRequestSchema)` to create a new message.
  */
 export const RemoveDocumentsRequestSchema: GenMessage<RemoveDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 16);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 26);
 
 /**
  * What was left out.
@@ -728,7 +1171,7 @@ export type RemoveDocumentsResponse = Message<"ragmesh.retrieval.v1.RemoveDocume
  * Use `create(RemoveDocumentsResponseSchema)` to create a new message.
  */
 export const RemoveDocumentsResponseSchema: GenMessage<RemoveDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 17);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 27);
 
 /**
  * Publishes a version.
@@ -763,7 +1206,7 @@ export type PublishVersionRequest = Message<"ragmesh.retrieval.v1.PublishVersion
  * Use `create(PublishVersionRequestSchema)` to create a new message.
  */
 export const PublishVersionRequestSchema: GenMessage<PublishVersionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 18);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 28);
 
 /**
  * The published version.
@@ -798,7 +1241,7 @@ export type PublishVersionResponse = Message<"ragmesh.retrieval.v1.PublishVersio
  * Use `create(PublishVersionResponseSchema)` to create a new message.
  */
 export const PublishVersionResponseSchema: GenMessage<PublishVersionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 19);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 29);
 
 /**
  * Abandons a version.
@@ -826,7 +1269,7 @@ export type AbandonVersionRequest = Message<"ragmesh.retrieval.v1.AbandonVersion
  * Use `create(AbandonVersionRequestSchema)` to create a new message.
  */
 export const AbandonVersionRequestSchema: GenMessage<AbandonVersionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 20);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 30);
 
 /**
  * The version is gone.
@@ -841,7 +1284,7 @@ export type AbandonVersionResponse = Message<"ragmesh.retrieval.v1.AbandonVersio
  * Use `create(AbandonVersionResponseSchema)` to create a new message.
  */
 export const AbandonVersionResponseSchema: GenMessage<AbandonVersionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 21);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 31);
 
 /**
  * Rolls back.
@@ -869,7 +1312,7 @@ export type RollbackVersionRequest = Message<"ragmesh.retrieval.v1.RollbackVersi
  * Use `create(RollbackVersionRequestSchema)` to create a new message.
  */
 export const RollbackVersionRequestSchema: GenMessage<RollbackVersionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 22);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 32);
 
 /**
  * Rolled back.
@@ -890,7 +1333,7 @@ export type RollbackVersionResponse = Message<"ragmesh.retrieval.v1.RollbackVers
  * Use `create(RollbackVersionResponseSchema)` to create a new message.
  */
 export const RollbackVersionResponseSchema: GenMessage<RollbackVersionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 23);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 33);
 
 /**
  * Which versions.
@@ -911,7 +1354,7 @@ export type ListVersionsRequest = Message<"ragmesh.retrieval.v1.ListVersionsRequ
  * Use `create(ListVersionsRequestSchema)` to create a new message.
  */
 export const ListVersionsRequestSchema: GenMessage<ListVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 24);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 34);
 
 /**
  * The versions.
@@ -932,7 +1375,7 @@ export type ListVersionsResponse = Message<"ragmesh.retrieval.v1.ListVersionsRes
  * Use `create(ListVersionsResponseSchema)` to create a new message.
  */
 export const ListVersionsResponseSchema: GenMessage<ListVersionsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 25);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 35);
 
 /**
  * An index version.
@@ -1002,7 +1445,7 @@ export type IndexVersion = Message<"ragmesh.retrieval.v1.IndexVersion"> & {
  * Use `create(IndexVersionSchema)` to create a new message.
  */
 export const IndexVersionSchema: GenMessage<IndexVersion> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 26);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 36);
 
 /**
  * Documents to delete everywhere.
@@ -1030,7 +1473,7 @@ export type PurgeDocumentsRequest = Message<"ragmesh.retrieval.v1.PurgeDocuments
  * Use `create(PurgeDocumentsRequestSchema)` to create a new message.
  */
 export const PurgeDocumentsRequestSchema: GenMessage<PurgeDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 27);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 37);
 
 /**
  * What was deleted.
@@ -1065,7 +1508,7 @@ export type PurgeDocumentsResponse = Message<"ragmesh.retrieval.v1.PurgeDocument
  * Use `create(PurgeDocumentsResponseSchema)` to create a new message.
  */
 export const PurgeDocumentsResponseSchema: GenMessage<PurgeDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 28);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 38);
 
 /**
  * Which documents.
@@ -1100,7 +1543,7 @@ export type ListIndexedDocumentsRequest = Message<"ragmesh.retrieval.v1.ListInde
  * Use `create(ListIndexedDocumentsRequestSchema)` to create a new message.
  */
 export const ListIndexedDocumentsRequestSchema: GenMessage<ListIndexedDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 29);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 39);
 
 /**
  * A page of documents. Without ROLE_SERVICE, only those that the principal may see.
@@ -1121,7 +1564,7 @@ export type ListIndexedDocumentsResponse = Message<"ragmesh.retrieval.v1.ListInd
  * Use `create(ListIndexedDocumentsResponseSchema)` to create a new message.
  */
 export const ListIndexedDocumentsResponseSchema: GenMessage<ListIndexedDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 30);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 40);
 
 /**
  * What a version holds of a document.
@@ -1156,7 +1599,7 @@ export type IndexedDocument = Message<"ragmesh.retrieval.v1.IndexedDocument"> & 
  * Use `create(IndexedDocumentSchema)` to create a new message.
  */
 export const IndexedDocumentSchema: GenMessage<IndexedDocument> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 31);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 41);
 
 /**
  * Which version to count.
@@ -1184,7 +1627,7 @@ export type CountIndexRequest = Message<"ragmesh.retrieval.v1.CountIndexRequest"
  * Use `create(CountIndexRequestSchema)` to create a new message.
  */
 export const CountIndexRequestSchema: GenMessage<CountIndexRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 32);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 42);
 
 /**
  * Counts; in a sound index all chunk counts agree and orphan_count is 0.
@@ -1240,7 +1683,55 @@ export type CountIndexResponse = Message<"ragmesh.retrieval.v1.CountIndexRespons
  * Use `create(CountIndexResponseSchema)` to create a new message.
  */
 export const CountIndexResponseSchema: GenMessage<CountIndexResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_retrieval_v1_retrieval, 33);
+  messageDesc(file_ragmesh_retrieval_v1_retrieval, 43);
+
+/**
+ * A part of the analysis that a search can do without.
+ *
+ * @generated from enum ragmesh.retrieval.v1.Feature
+ */
+export const Feature = {
+  /**
+   * None.
+   *
+   * @generated from enum value: FEATURE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Chinese bigrams weigh less where they stand across the border of two words.
+   *
+   * @generated from enum value: FEATURE_WORD_BORDERS = 1;
+   */
+  WORD_BORDERS: 1,
+
+  /**
+   * The tenant's terms.
+   *
+   * @generated from enum value: FEATURE_TERMS = 2;
+   */
+  TERMS: 2,
+
+  /**
+   * The reranker sees titles and headings.
+   *
+   * @generated from enum value: FEATURE_TITLES = 3;
+   */
+  TITLES: 3,
+} as const;
+
+/**
+ * A part of the analysis that a search can do without.
+ *
+ * @generated from enum ragmesh.retrieval.v1.Feature
+ */
+export type Feature = (typeof Feature)[keyof typeof Feature] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.retrieval.v1.Feature.
+ */
+export const FeatureSchema: GenEnum<Feature> = /*@__PURE__*/
+  enumDesc(file_ragmesh_retrieval_v1_retrieval, 0);
 
 /**
  * A leg of a search.
@@ -1288,7 +1779,7 @@ export type Leg = (typeof Leg)[keyof typeof Leg] | UnknownEnum;
  * Describes the enum ragmesh.retrieval.v1.Leg.
  */
 export const LegSchema: GenEnum<Leg> = /*@__PURE__*/
-  enumDesc(file_ragmesh_retrieval_v1_retrieval, 0);
+  enumDesc(file_ragmesh_retrieval_v1_retrieval, 1);
 
 /**
  * How legs are joined.
@@ -1329,7 +1820,111 @@ export type Fusion = (typeof Fusion)[keyof typeof Fusion] | UnknownEnum;
  * Describes the enum ragmesh.retrieval.v1.Fusion.
  */
 export const FusionSchema: GenEnum<Fusion> = /*@__PURE__*/
-  enumDesc(file_ragmesh_retrieval_v1_retrieval, 1);
+  enumDesc(file_ragmesh_retrieval_v1_retrieval, 2);
+
+/**
+ * How far a document or chunk came in a search, from nowhere to the result.
+ *
+ * @generated from enum ragmesh.retrieval.v1.Verdict
+ */
+export const Verdict = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is not in the corpus's live version; or the caller may not see it, which looks the same.
+   *
+   * @generated from enum value: VERDICT_ABSENT = 1;
+   */
+  ABSENT: 1,
+
+  /**
+   * The caller may not see it. Only for ROLE_OPERATOR.
+   *
+   * @generated from enum value: VERDICT_NO_ACCESS = 2;
+   */
+  NO_ACCESS: 2,
+
+  /**
+   * It was deleted, and what is left of it is being removed. Only for ROLE_OPERATOR.
+   *
+   * @generated from enum value: VERDICT_DELETED = 3;
+   */
+  DELETED: 3,
+
+  /**
+   * Only versions that are not live hold it. Only for ROLE_OPERATOR.
+   *
+   * @generated from enum value: VERDICT_OTHER_VERSION = 4;
+   */
+  OTHER_VERSION: 4,
+
+  /**
+   * The search's corpora do not include its own.
+   *
+   * @generated from enum value: VERDICT_OTHER_CORPUS = 5;
+   */
+  OTHER_CORPUS: 5,
+
+  /**
+   * It does not meet the search's filter.
+   *
+   * @generated from enum value: VERDICT_FILTERED = 6;
+   */
+  FILTERED: 6,
+
+  /**
+   * No leg finds it: no word in common, nothing near.
+   *
+   * @generated from enum value: VERDICT_NOT_FOUND = 7;
+   */
+  NOT_FOUND: 7,
+
+  /**
+   * A leg finds it, below the candidates that it gives.
+   *
+   * @generated from enum value: VERDICT_BELOW_CANDIDATES = 8;
+   */
+  BELOW_CANDIDATES: 8,
+
+  /**
+   * It says nearly the same as a better candidate, which stands for it.
+   *
+   * @generated from enum value: VERDICT_DUPLICATE = 9;
+   */
+  DUPLICATE: 9,
+
+  /**
+   * It was a candidate, and others were better.
+   *
+   * @generated from enum value: VERDICT_BELOW_TOP_K = 10;
+   */
+  BELOW_TOP_K: 10,
+
+  /**
+   * It is in the result.
+   *
+   * @generated from enum value: VERDICT_IN_RESULT = 11;
+   */
+  IN_RESULT: 11,
+} as const;
+
+/**
+ * How far a document or chunk came in a search, from nowhere to the result.
+ *
+ * @generated from enum ragmesh.retrieval.v1.Verdict
+ */
+export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.retrieval.v1.Verdict.
+ */
+export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
+  enumDesc(file_ragmesh_retrieval_v1_retrieval, 3);
 
 /**
  * State of an index version.
@@ -1377,7 +1972,7 @@ export type VersionState = (typeof VersionState)[keyof typeof VersionState] | Un
  * Describes the enum ragmesh.retrieval.v1.VersionState.
  */
 export const VersionStateSchema: GenEnum<VersionState> = /*@__PURE__*/
-  enumDesc(file_ragmesh_retrieval_v1_retrieval, 2);
+  enumDesc(file_ragmesh_retrieval_v1_retrieval, 4);
 
 /**
  * Hybrid search over immutable index versions. Access (tenant, groups) applies inside the store query, before ranking.
@@ -1397,6 +1992,37 @@ export const RetrievalService: GenService<{
     methodKind: "server_streaming";
     input: typeof RetrieveRequestSchema;
     output: typeof RetrieveResponseSchema;
+  },
+  /**
+   * Where a document was lost on the way to a search's result, or how it came there.
+   *
+   * @generated from rpc ragmesh.retrieval.v1.RetrievalService.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
+  },
+  /**
+   * Sets the tenant's terms: words that mean the same, also across languages, and words that must not be taken apart. Replaces
+   * those that were set before; searches use them at once, and every corpus has a new revision.
+   *
+   * @generated from rpc ragmesh.retrieval.v1.RetrievalService.PutTerms
+   */
+  putTerms: {
+    methodKind: "unary";
+    input: typeof PutTermsRequestSchema;
+    output: typeof PutTermsResponseSchema;
+  },
+  /**
+   * The tenant's terms.
+   *
+   * @generated from rpc ragmesh.retrieval.v1.RetrievalService.GetTerms
+   */
+  getTerms: {
+    methodKind: "unary";
+    input: typeof GetTermsRequestSchema;
+    output: typeof GetTermsResponseSchema;
   },
   /**
    * The passages of chunk ids that the principal may see; the others are left out.

@@ -17,6 +17,13 @@ describe('a passage gains by', () => {
     ],
     ['words in the order of the question', 'power bank return', 'power bank return', 'return bank power'],
     ['Chinese words in their order', '积分过期时间', '积分过期时间是年底', '时间积分到年底过期'],
+    [
+      'words of the question at its beginning',
+      'refund fee',
+      `The refund has a fee. ${'Other words follow here. '.repeat(20)}`,
+      `${'Other words come before. '.repeat(20)} The refund has a fee.`,
+    ],
+    ['Chinese words more than pairs across their borders', '首次登录', '首次使用', '一次登山'],
   ])('%s', async (_, query, better, worse) => {
     const [worseScore, betterScore] = await scoresOf(await createModel(), query, [{ text: worse }, { text: better }]);
     expect(betterScore).toBeGreaterThan(worseScore ?? NaN);
@@ -58,4 +65,13 @@ test('a large request leaves turns for others, and ends when nobody waits', asyn
   const scored = model.rerank('退货运费', candidates, controller.signal, noCaller)[Symbol.asyncIterator]().next();
   await expect(scored).rejects.toBe(reason);
   expect(turns).toBe(3);
+});
+
+test('the signs say what made up a score', async () => {
+  const model = await createModel();
+  const candidates = candidatesOf([{ text: 'A refund of the fee.', title: 'Refund', prior: 0.5 }]);
+  for await (const { scores } of model.rerank('refund fee', candidates, new AbortController().signal, noCaller)) {
+    expect(scores[0]?.signs).toMatchObject({ prior: 0.5, lead: 1, proximity: 1, heading: 1 });
+    expect(scores[0]?.signs?.facts).toBe(0);
+  }
 });
