@@ -57,10 +57,10 @@ const { version } = await client.beginVersion(
   options,
 );
 
-async function* batches() {
+async function* batches(from: number, to: number) {
   const size = 200;
-  for (let start = 0; start < total; start += size) {
-    const texts = Array.from({ length: Math.min(size, total - start) }, (_, offset) => {
+  for (let start = from; start < to; start += size) {
+    const texts = Array.from({ length: Math.min(size, to - start) }, (_, offset) => {
       const index = start + offset;
       return vary(documents[index % documents.length] as Text, Math.floor(index / documents.length));
     });
@@ -78,7 +78,11 @@ async function* batches() {
   }
 }
 
-await client.writeDocuments(batches(), options);
+// A call has two minutes.
+const perCall = 10_000;
+for (let from = 0; from < total; from += perCall) {
+  await client.writeDocuments(batches(from, Math.min(total, from + perCall)), options);
+}
 await client.publishVersion({ corpus, version }, options);
 progress.end();
 
