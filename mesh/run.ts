@@ -30,6 +30,7 @@ import { rerank } from '../services/rerank/index.ts';
 import { retrieval } from '../services/retrieval/index.ts';
 import { ask } from './cli/ask.ts';
 import { calibrateCache, type Embedding } from './cli/cache-calibrate.ts';
+import { warmCache } from './cli/cache-warm.ts';
 import { type CommandContext, CommandError, describeError } from './cli/connect.ts';
 import { evaluate } from './cli/eval.ts';
 import { ingest } from './cli/ingest.ts';
@@ -55,6 +56,7 @@ export const services: readonly ServiceDefinition[] = [
 const commands: Record<string, (context: CommandContext) => Promise<number>> = {
   ask,
   'cache:calibrate': (context) => calibrateCache(context, { startEmbedding, calibrateFile }),
+  'cache:warm': warmCache,
   eval: evaluate,
   ingest,
   token,

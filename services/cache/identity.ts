@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { CacheScope } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { accessKey } from '#kit/access.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 
 /** Part of every identity: entries of another layout of the identity or of the stored events are never found. */
-const layout = 'ragmesh.answer.1';
+const layout = 'ragmesh.answer.2';
 
 /**
  * The identity of an answer, 64 hex digits: SHA-256 over the tenant, what the principal may see, and all that the answer
@@ -13,26 +13,40 @@ const layout = 'ragmesh.answer.1';
  */
 export function identityOf(principal: Principal, question: string, scope: CacheScope): string {
   const hash = createHash('sha256');
-  const part = (text: string) => {
-    const bytes = Buffer.from(text, 'utf8');
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    hash.update(length).update(bytes);
-  };
-  const list = (rows: readonly (readonly string[])[]) => {
-    part(String(rows.length));
-    for (const row of rows) for (const text of row) part(text);
-  };
-  part(layout);
-  part(principal.tenant);
-  part(accessKey(principal));
-  list(scope.corpora.map(({ corpus, revision }) => [corpus, revision]).sort(byTexts));
-  part(scope.promptVersion);
-  part(scope.model);
-  list(Object.entries(scope.parameters).sort(byTexts));
-  part(String(scope.language));
-  part(normalizeQuestion(question));
+  addScope(hash, 'answer', principal, scope);
+  addPart(hash, normalizeQuestion(question));
   return hash.digest('hex');
+}
+
+/** The same for all but the question: questions of one scope may have one answer. */
+export function scopeKeyOf(principal: Principal, scope: CacheScope): string {
+  const hash = createHash('sha256');
+  addScope(hash, 'scope', principal, scope);
+  return hash.digest('hex');
+}
+
+function addScope(hash: Hash, kind: string, principal: Principal, scope: CacheScope): void {
+  addPart(hash, layout);
+  addPart(hash, kind);
+  addPart(hash, principal.tenant);
+  addPart(hash, accessKey(principal));
+  addList(hash, scope.corpora.map(({ corpus, revision }) => [corpus, revision]).sort(byTexts));
+  addPart(hash, scope.promptVersion);
+  addPart(hash, scope.model);
+  addList(hash, Object.entries(scope.parameters).sort(byTexts));
+  addPart(hash, String(scope.language));
+}
+
+function addPart(hash: Hash, text: string): void {
+  const bytes = Buffer.from(text, 'utf8');
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  hash.update(length).update(bytes);
+}
+
+function addList(hash: Hash, rows: readonly (readonly string[])[]): void {
+  addPart(hash, String(rows.length));
+  for (const row of rows) for (const text of row) addPart(hash, text);
 }
 
 /** Who may fill a lease, as a text: the caller that got it, with the same access. */

@@ -1,13 +1,25 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { defineService } from '#kit/define-service.ts';
-import type { AnswerStore, AnswerStoreDeps } from './answer-store.ts';
+import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answer-store.ts';
+import { type ByMeaning, createByMeaning, createEmbed } from './by-meaning.ts';
 import { readConfig } from './config.ts';
-import { createFlights } from './flights.ts';
+import { type FlightStore, type FlightStoreDeps, leaseIdOf } from './flight-store.ts';
+import { createGuard } from './guard.ts';
 import { createLayers } from './layers.ts';
+import { openSemanticLayer } from './semantic/index.ts';
+import type { SemanticStore, SemanticStoreDeps } from './semantic-store.ts';
 import { createCache } from './service.ts';
+import { createStats } from './stats.ts';
 
-const adapters = new URL('./adapters/answer-store/', import.meta.url);
+const answerStores = new URL('./adapters/answer-store/', import.meta.url);
+const semanticStores = new URL('./adapters/semantic-store/', import.meta.url);
+const flightStores = new URL('./adapters/flight-store/', import.meta.url);
+
+/** What no other replica shares tells nothing. */
+const deaf: StoreListener = { epoch() {}, invalidated() {}, attached() {} };
 
 /** Answers that were given before. */
 export const cache = defineService({
@@ -15,31 +27,101 @@ export const cache = defineService({
   contract: CacheService,
   config: readConfig,
   needs: {},
-  async create({ config: settings, clock, random, metrics, log, openDatabase }) {
-    const open = (name: string, maxBytes: number, path: string) =>
-      createFromAdapter<AnswerStore, AnswerStoreDeps>(
-        adapters,
-        name,
-        undefined,
-        { maxBytes, clock, openDatabase },
-        path,
-      );
-    const memory = await open('memory', settings.memoryBytes, 'cache.memory');
-    const durable = await open('sqlite', settings.durableBytes, 'cache.durable');
-    const layers = createLayers({ memory, durable, log });
+  optionalNeeds: { embedding: EmbeddingService },
+  async create({ config: settings, clock, random, metrics, log, openDatabase, dataDir, optionalClients }) {
+    const { durableStore, flightStore } = settings;
+    const open = (
+      name: string,
+      given: JsonObject | undefined,
+      deps: Pick<AnswerStoreDeps, 'maxBytes' | 'listener'>,
+      path: string,
+    ) => {
+      const all = { ...deps, clock, random, log, openDatabase };
+      return createFromAdapter<AnswerStore, AnswerStoreDeps>(answerStores, name, given, all, path);
+    };
     let idCount = 0;
-    const newId = () => `${clock().toString(36)}-${(++idCount).toString(36)}-${random().toString(36).slice(2)}`;
-    const flights = createFlights({
+    const start = random().toString(36).slice(2, 10);
+    const newId = (key: string) => leaseIdOf(key, `${start}${(++idCount).toString(36)}`);
+    const flights = await createFromAdapter<FlightStore, FlightStoreDeps>(
+      flightStores,
+      flightStore.adapter,
+      flightStore.settings,
+      {
+        clock,
+        newId,
+        leaseTtlMs: settings.leaseTtlMs,
+        maxFlights: settings.maxFlights,
+        maxAnswerBytes: settings.maxAnswerBytes,
+        timeoutMs: settings.durableTimeoutMs,
+        log,
+      },
+      flightStore.path,
+    );
+    const stats = createStats();
+    const memory = await open('memory', undefined, { maxBytes: settings.memoryBytes, listener: deaf }, 'cache.memory');
+    const layers = await createLayers({
+      memory,
+      openDurable: (listener) => {
+        const deps = { maxBytes: settings.durableBytes, listener };
+        return open(durableStore.adapter, durableStore.settings, deps, durableStore.path);
+      },
+      guard: createGuard('answer-store', (state) => {
+        metrics.cacheStoreState.set(state);
+        log.warn({ state }, 'breaker of the durable answer store: 0 closed, 1 half open, 2 open');
+      }),
       clock,
-      newId,
-      leaseTtlMs: settings.leaseTtlMs,
-      maxFlights: settings.maxFlights,
-      maxAnswerBytes: settings.maxAnswerBytes,
+      detachedMs: settings.detachedMs,
+      onInvalidated: (tenant: string, target: InvalidateTarget) => flights.taint(tenant, target),
+      onCorrupt(tenant) {
+        metrics.cacheCorruptTotal.inc();
+        stats.of(tenant).corruptCount++;
+      },
+      log,
     });
+    const openMeaning = async (): Promise<ByMeaning | undefined> => {
+      const { semantic } = settings;
+      if (!settings.enabled || !semantic.enabled) return undefined;
+      // Asked for where the layer has something to do.
+      let embed: ReturnType<typeof createEmbed> | undefined;
+      const { layer, off } = await openSemanticLayer({
+        folder: dataDir,
+        openStore({ model, dimensions }) {
+          embed = createEmbed(optionalClients.embedding(), semantic.embeddingModel);
+          const { maxPerScope, maxPerTenant } = semantic;
+          const all = {
+            folder: dataDir,
+            clock,
+            random,
+            log,
+            maxPerScope,
+            maxPerTenant,
+            dimensions,
+            embeddingModel: model,
+          };
+          const { adapter, settings: given } = semantic.store;
+          return createFromAdapter<SemanticStore, SemanticStoreDeps>(
+            semanticStores,
+            adapter,
+            given,
+            all,
+            semantic.store.path,
+          );
+        },
+        embed: (question, signal) => (embed as ReturnType<typeof createEmbed>)(question, signal),
+        shadowShare: semantic.shadowShare,
+        shadowBudget: semantic.shadowBudget,
+        timeoutMs: semantic.timeoutMs,
+        ...{ clock, random, log, metrics },
+      });
+      if (layer === undefined) log.info({ off }, 'semantic cache is off');
+      return layer && createByMeaning({ semantic: layer, layers, clock, log });
+    };
+    const meaning = await openMeaning();
     return {
-      impl: createCache({ settings, layers, flights, clock, random, newId, metrics, log }),
+      impl: createCache({ settings, layers, flights, stats, meaning, clock, random, newId, metrics, log }),
       async close() {
-        flights.close();
+        await meaning?.close();
+        await flights.close();
         await layers.close();
       },
     };

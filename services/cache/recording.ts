@@ -8,6 +8,8 @@ import {
   type CacheLayer,
   type Sources,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { ChangedBytesError } from './answer-store.ts';
+import { labelsOfPassages } from './labels.ts';
 
 /** An answer that may be stored. */
 export interface Recording {
@@ -15,10 +17,8 @@ export interface Recording {
   events: AnswerEvent[];
   /** Whether it says that there is no evidence. */
   isRefusal: boolean;
-  /** Documents that it was shown. */
-  documentIds: string[];
-  /** Corpora of those documents. */
-  corpora: string[];
+  /** What its passages let it be named by. */
+  labels: string[];
 }
 
 /** Length of a stored text frame, in UTF-16 code units. */
@@ -62,8 +62,7 @@ export function toRecording(events: readonly AnswerEvent[]): Recording | undefin
       withoutCaller(events.at(-1) as AnswerEvent),
     ].map(asCached),
     isRefusal,
-    documentIds: [...new Set(passages.map(({ documentId }) => documentId))],
-    corpora: [...new Set(passages.map(({ corpus }) => corpus))],
+    labels: labelsOfPassages(passages),
   };
 }
 
@@ -108,11 +107,51 @@ export function encodeEvents(events: readonly AnswerEvent[]): Uint8Array {
 export function decodeEvents(bytes: Uint8Array): AnswerEvent[] {
   const body = bytes.subarray(4);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 4 || view.getUint32(0) !== crc32(body)) throw new Error('the stored bytes have changed');
+  if (bytes.length < 4 || view.getUint32(0) !== crc32(body))
+    throw new ChangedBytesError('the stored bytes have changed');
   const reader = new BinaryReader(body);
   const events: AnswerEvent[] = [];
   while (reader.pos < reader.len) events.push(fromBinary(AnswerEventSchema, reader.bytes()));
   return events;
+}
+
+/** Events as they are handed from replica to replica: each preceded by its length, text that follows text in one. */
+export function encodeBatch(events: readonly AnswerEvent[]): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const event of coalesce(events)) writer.bytes(toBinary(AnswerEventSchema, event));
+  return writer.finish();
+}
+
+/** The events of {@link encodeBatch}, with their sizes. */
+export function decodeBatch(bytes: Uint8Array): { event: AnswerEvent; sizeBytes: number }[] {
+  const reader = new BinaryReader(bytes);
+  const events: { event: AnswerEvent; sizeBytes: number }[] = [];
+  while (reader.pos < reader.len) {
+    const encoded = reader.bytes();
+    events.push({ event: fromBinary(AnswerEventSchema, encoded), sizeBytes: encoded.byteLength });
+  }
+  return events;
+}
+
+/** The events, text that follows text in one, up to the length of a frame. */
+export function coalesce(events: readonly AnswerEvent[]): AnswerEvent[] {
+  const fewer: AnswerEvent[] = [];
+  let text = '';
+  const flush = () => {
+    if (text !== '') fewer.push(wrap({ case: 'textDelta', value: { text } }));
+    text = '';
+  };
+  for (const event of events) {
+    if (event.event.case === 'textDelta' && text.length < frameLength) {
+      text += event.event.value.text;
+      continue;
+    }
+    flush();
+    if (event.event.case === 'textDelta') text = event.event.value.text;
+    else fewer.push(event);
+  }
+  flush();
+  return fewer;
 }
 
 function framesOf(text: string): AnswerEvent[] {

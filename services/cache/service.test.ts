@@ -1,6 +1,6 @@
 import type { CallOptions } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { CacheService, InspectOutcome, type InvalidateRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
@@ -215,6 +215,85 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect((await lookUp(client, options, 'long')).kinds).toEqual(['lease']);
   });
 
+  test('past its time, an answer is still given to all but the one caller that makes it anew', async () => {
+    options = await mesh.as();
+    await store('aged', answerEvents('old [1]'));
+    nowMs += 86_400_000;
+    options = await mesh.as();
+    const leader = await lookUp(client, options, 'aged');
+    expect(leader.kinds).toEqual(['lease']);
+    for (let count = 0; count < 3; count++) {
+      const hit = await lookUp(client, options, 'aged');
+      expect(hit).toMatchObject({ text: 'old [1]', layer: CacheLayer.MEMORY });
+      expect(hit.messages[0]?.event).toMatchObject({ case: 'hit', value: { stale: true } });
+    }
+    expect((await client.getStats({}, options)).staleHitCount).toBeGreaterThanOrEqual(3n);
+    await fillWith(client, options, leader.leaseId ?? '', answerEvents('new [1]'));
+    const fresh = await lookUp(client, options, 'aged');
+    expect(fresh.text).toBe('new [1]');
+    expect(fresh.messages[0]?.event).toMatchObject({ case: 'hit', value: { stale: false } });
+    // Where nobody asks in that time, it is gone.
+    nowMs += 86_400_000 + 600_000;
+    options = await mesh.as();
+    expect((await lookUp(client, options, 'aged')).kinds).toEqual(['lease']);
+  });
+
+  test('an inspection tells what a look-up would get, what else there is, and what is in the way', async () => {
+    options = await mesh.as();
+    const inspect = async (question: string, scope: Scope | undefined, as = options) =>
+      client.inspect({ question, ...(scope && { scope }) }, as);
+    await store('why?', answerEvents('x [1]', { documentId: 'd4' }));
+    const hit = await inspect('Why', scopeOf());
+    expect(hit).toMatchObject({
+      outcome: InspectOutcome.HIT,
+      entry: { layer: CacheLayer.MEMORY, documentIds: ['d4'], scope: { model: 'm', promptVersion: 'p1' } },
+      others: [],
+    });
+    expect(hit.entry?.staleAt?.seconds).toBeGreaterThan(hit.entry?.storedAt?.seconds ?? 0n);
+    const other = scopeOf({ corpora: [{ corpus: 'help', revision: 'r2' }], model: 'n' });
+    expect(await inspect('why', other)).toMatchObject({
+      outcome: InspectOutcome.MISS,
+      others: [{ differences: ['corpora', 'model'] }],
+    });
+    const staff = await mesh.as(testPrincipal({ groups: ['staff'] }));
+    expect(await inspect('why', scopeOf(), staff)).toMatchObject({ others: [{ differences: ['access'] }] });
+    const foreign = await mesh.as(testPrincipal({ tenant: 'other' }));
+    expect(await inspect('why', scopeOf(), foreign)).toMatchObject({ outcome: InspectOutcome.MISS, others: [] });
+    expect(await inspect('why', undefined)).toMatchObject({
+      outcome: InspectOutcome.UNSPECIFIED,
+      others: [{ differences: [] }],
+    });
+    await lookUp(client, options, 'under way');
+    expect((await inspect('under way', scopeOf())).outcome).toBe(InspectOutcome.FOLLOW);
+    // It has begun nothing.
+    expect((await lookUp(client, options, 'why', other)).kinds).toEqual(['lease']);
+    const reader = await mesh.as(testPrincipal({ roles: [Role.READER] }));
+    expect(errorInfoOf(await failure(client.inspect({ question: 'why' }, reader)))?.reason).toBe('ROLE_MISSING');
+  });
+
+  test.each<[string, InvalidateRequest['target'], boolean]>([
+    ['its prompt version', { case: 'promptVersion', value: 'p1' }, true],
+    ['another prompt version', { case: 'promptVersion', value: 'p2' }, false],
+    [
+      'its corpus at its revision',
+      { case: 'corpusRevision', value: { corpus: 'help', revision: 'r1' } as never },
+      true,
+    ],
+    [
+      'its corpus at another one',
+      { case: 'corpusRevision', value: { corpus: 'help', revision: 'r0' } as never },
+      false,
+    ],
+    ['its model', { case: 'model', value: 'm' }, true],
+    ['another model', { case: 'model', value: 'n' }, false],
+    ['the corpus of its passages', { case: 'corpus', value: 'shelf' }, true],
+  ])('an invalidation by %s', async (name, target, isGone) => {
+    options = await mesh.as();
+    await store(`by ${name}`, answerEvents('x [1]', { corpus: 'shelf' }));
+    await client.invalidate({ target }, options);
+    expect((await lookUp(client, options, `by ${name}`)).kinds[0]).toBe(isGone ? 'lease' : 'hit');
+  });
+
   test('an invalidation reaches what it names, in the tenant alone, also generations under way', async () => {
     options = await mesh.as();
     const other = await mesh.as(testPrincipal({ tenant: 'other' }));
@@ -241,8 +320,12 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect(stats).toMatchObject({
       lookupCount: 3n,
       missCount: 1n,
+      savedPromptTokens: 200n,
       savedCompletionTokens: 14n,
       savedCostMicros: 22n,
+      currency: 'USD',
+      refusalHitCount: 0n,
+      corruptCount: 0n,
       layers: [
         { layer: CacheLayer.MEMORY, hitCount: 2n, entryCount: 1n, evictionCount: 0n },
         { layer: CacheLayer.DURABLE, hitCount: 0n, entryCount: 1n, evictionCount: 0n },

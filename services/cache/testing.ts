@@ -12,7 +12,9 @@ import {
   AnswerOutcome,
   type CacheLayer,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { createLogger } from '#kit/log.ts';
 import { collect } from '#kit/streams.ts';
+import type { AnswerStoreDeps } from './answer-store.ts';
 
 /** A client of the cache. */
 export type CacheClient = Client<typeof CacheService>;
@@ -100,4 +102,17 @@ export async function fillWith(
     if (last?.case !== undefined) yield { part: last };
   }
   return (await client.fill(parts() as never, options)).stored;
+}
+
+/** What an answer store is given in tests: no database, a silent log, nobody who listens; `init` changes that. */
+export function storeDeps(init: Partial<AnswerStoreDeps> = {}): AnswerStoreDeps {
+  return {
+    maxBytes: 1_000_000,
+    clock: () => 0,
+    random: Math.random,
+    log: createLogger('silent'),
+    listener: { epoch() {}, invalidated() {}, attached() {} },
+    openDatabase: () => Promise.reject(new Error('no database here')),
+    ...init,
+  };
 }

@@ -6,6 +6,7 @@ import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_p
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { CatchUp } from '#kit/catch-up.ts';
 import { enumName } from '#kit/enums.ts';
 import type { Logger } from '#kit/log.ts';
 import type { Metrics } from '#kit/metrics.ts';
@@ -15,7 +16,7 @@ import { type Course, respond } from './course.ts';
 import type { Detached } from './detached.ts';
 import { findEvidence } from './evidence.ts';
 import { generate } from './generate.ts';
-import { replay } from './lookup.ts';
+import { replay, startAnew } from './lookup.ts';
 import type { Models } from './models.ts';
 import type { OpenSessions } from './open-sessions.ts';
 import { beginPreparing, type Prepared, type Preparing } from './prepare.ts';
@@ -53,6 +54,8 @@ export interface Asking {
   course: Course;
   /** Set while the answer is recorded into the cache. */
   recorder: Recorder | undefined;
+  /** Set where an answer broke off after a part of it was shown, and another one is made. */
+  catchUp: CatchUp | undefined;
   /** Lets go of the session. */
   leaveSession: () => void;
 }
@@ -96,8 +99,10 @@ async function* answerFromCache(
       const detail = found.isFollowed ? 'following a generation under way' : `hit in ${layer}`;
       yield course.end(Stage.CACHE, StageStatus.FINISHED, detail);
       const replayed = yield* replay(found, context, course);
-      if (replayed.kind === 'broken' && replayed.leaseId !== undefined) preparing.record(replayed.leaseId);
-      return replayed.kind === 'whole';
+      if (replayed.kind === 'whole') return true;
+      asking.catchUp = startAnew(course);
+      if (replayed.leaseId !== undefined) preparing.record(replayed.leaseId);
+      return false;
     }
     case 'lease':
       preparing.record(found.leaseId);

@@ -227,7 +227,13 @@ describe('an answer from the cache', () => {
       model: 'writer',
       language: Language.EN,
     });
-    expect(Object.keys(scope?.parameters ?? {}).sort()).toEqual(['filter', 'max_tokens', 'temperature', 'top_k']);
+    expect(Object.keys(scope?.parameters ?? {}).sort()).toEqual([
+      'filter',
+      'max_tokens',
+      'route',
+      'temperature',
+      'top_k',
+    ]);
   });
 
   test('is recorded as it is streamed', async () => {

@@ -8,6 +8,7 @@ import { activeTraceId } from '#kit/telemetry.ts';
 import { type Asking, type AskParts, answer } from './answer.ts';
 import { createCourse, respond } from './course.ts';
 import { detach } from './detached.ts';
+import { shownWhile } from './lookup.ts';
 import { settle, toDone } from './settle.ts';
 
 /** Creates the rpc Ask: a question from its arrival to its records. */
@@ -23,7 +24,15 @@ async function* ask(parts: AskParts, request: AskRequest, context: HandlerContex
     throw invalidArgument('history is for callers that keep it themselves: leave out session_id, or history');
   }
   const course = createCourse({ answerId: newId(), question: request.question, askedAtMs: clock() }, metrics);
-  const asking: Asking = { parts, request, context, course, recorder: undefined, leaveSession: () => {} };
+  const asking: Asking = {
+    parts,
+    request,
+    context,
+    course,
+    recorder: undefined,
+    catchUp: undefined,
+    leaveSession: () => {},
+  };
   const traceId = activeTraceId();
   let recording: Promise<AskResponse[] | undefined> | undefined;
   // Records outlive the call: a caller that leaves does not undo them.
@@ -47,12 +56,15 @@ async function* ask(parts: AskParts, request: AskRequest, context: HandlerContex
       for (const response of Array.isArray(said) ? (said as AskResponse[]) : [said as AskResponse]) {
         course.note(response);
         asking.recorder?.record(response);
-        yield response;
+        if (asking.catchUp === undefined) yield response;
+        else yield* shownWhile(asking.catchUp, response);
       }
     }
     yield* (await record()) ?? [];
     metrics.requestLatencyMs.observe({ route: route() }, course.elapsedUs() / 1000);
-    yield respond({ case: 'done', value: toDone(course, traceId) });
+    const done = respond({ case: 'done', value: toDone(course, traceId) });
+    if (asking.catchUp === undefined) yield done;
+    else yield* shownWhile(asking.catchUp, done);
   } finally {
     metrics.requestTotal.inc({ tenant: owner.tenant, route: route(), model: course.model });
     // Before `started` nobody knows of the answer or its session.

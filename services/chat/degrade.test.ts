@@ -71,6 +71,24 @@ describe('the cache', () => {
     expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['commit']);
   });
 
+  test('that lets a follower down leaves what was shown, where the fresh text goes on with the same words', async () => {
+    chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
+      yield { case: 'follow', value: {} };
+      const passages = passagesOf('Returns are free for seven days.', 'Exchanges take two weeks.');
+      yield { case: 'answer', value: { event: { case: 'sources', value: { passages } } } };
+      yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'Seven da' } } } };
+      yield { case: 'lease', value: { leaseId: 'mine', ttlMs: 1000 } };
+    };
+    const asked = await chat.ask({ question: 'let down, and goes on' });
+    expect(asked).toMatchObject({ text: 'Seven days [1].', done: { degradations: [] } });
+    expect(asked.kinds).not.toContain('reset');
+    expect(asked.kinds.filter((kind) => kind === 'sources')).toHaveLength(1);
+    const [fill] = chat.seen.fills;
+    const recorded = fill?.events.map(({ event }) => (event.case === 'textDelta' ? event.value.text : '')).join('');
+    expect(recorded).toBe('Seven days [1].');
+    expect(chat.seen.records[0]?.answer).toBe('Seven days [1].');
+  });
+
   test('is not asked where the revisions of the corpora are not known', async () => {
     chat.script.corpora = async () => {
       throw down();

@@ -1,8 +1,10 @@
+import { create } from '@bufbuild/protobuf';
 import type { Client, HandlerContext } from '@connectrpc/connect';
 import type { CacheService, Hit, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { type AnswerEvent, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type AnswerEvent, AnswerEventSchema, CacheLayer, SourcesSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type CatchUp, createCatchUp } from '#kit/catch-up.ts';
 import { forward } from '#kit/context.ts';
 import { deadlineExceeded } from '#kit/errors.ts';
 import { shareMessage } from '#kit/shared-message.ts';
@@ -60,9 +62,7 @@ export async function lookUp(
 /** How a replay ended: with the whole answer; or without it, and with a lease where the cache gave one. */
 export type Replayed = { kind: 'whole' } | { kind: 'broken'; leaseId: string | undefined };
 
-/**
- * Shows an answer from the cache, what is ready together in one piece. Where it breaks off, what was shown of it is made void.
- */
+/** Shows an answer from the cache, what is ready together in one piece. Where it breaks off, see {@link startAnew}. */
 export async function* replay(
   { hit, events, layer }: Found & { kind: 'answer' },
   context: HandlerContext,
@@ -91,8 +91,38 @@ export async function* replay(
     await events.return?.();
   }
   if (course.outcome !== 0) return { kind: 'whole' };
-  if (course.text !== '') yield [respond({ case: 'reset', value: { reason: 'the answer from the cache broke off' } })];
   return { kind: 'broken', leaseId };
+}
+
+/**
+ * Begins the answer anew after a part of it was shown: the course forgets that part, and what this gives back leads the caller from it to
+ * the new text, which may go on with the same words. `undefined` where nothing was shown.
+ */
+export function startAnew(course: Course): CatchUp | undefined {
+  const { text, citations, passages } = course;
+  if (text === '' && passages.length === 0) return undefined;
+  const markers = new Set(citations.map(({ marker }) => marker));
+  const sources = passages.length === 0 ? undefined : create(SourcesSchema, { passages: [...passages] });
+  course.text = '';
+  course.citations = [];
+  course.passages = [];
+  return createCatchUp({ text, markers, sources }, 'the answer from the cache broke off');
+}
+
+/** What to show of an event while the caller is led to a new text. */
+export function shownWhile(catchUp: CatchUp, response: AskResponse): AskResponse[] {
+  const { event } = response;
+  switch (event.case) {
+    case 'sources':
+    case 'textDelta':
+    case 'reset':
+    case 'citation':
+    case 'usage':
+    case 'done':
+      return catchUp.take(create(AnswerEventSchema, { event })).map((answer) => respond(answer.event));
+    default:
+      return [response];
+  }
 }
 
 // Of answers that come again and again: in one process, the cache hands over the same message each time.

@@ -49,11 +49,11 @@ export function beginPreparing(asking: Asking) {
 
   const found = withSpan('cache.get', {}, async (): Promise<Found> => {
     listCorpora(asking).then(listed.resolve, listed.reject);
-    const [corpora, { model, history }] = await Promise.all([listed.promise, understood.promise]);
+    const [corpora, { model, models, history }] = await Promise.all([listed.promise, understood.promise]);
     if (!('corpora' in corpora)) return { kind: 'none', reason: `the corpora cannot be listed: ${corpora.reason}` };
     if (model === '') return { kind: 'none', reason: 'the default model is not known' };
     const scope = toCacheScope({
-      ...{ request, corpora: corpora.corpora, model, language, topK, maxTokens, promptVersion },
+      ...{ request, corpora: corpora.corpora, model, models, language, topK, maxTokens, promptVersion },
       historyVersion: historyVersion(history),
     });
     const lookup = { question: course.standalone, scope, refresh: request.bypassCache };

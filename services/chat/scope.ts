@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { toJsonString } from '@bufbuild/protobuf';
 import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { FilterSchema, type Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import type { Corpus } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 
 /** Corpora that the contract of the cache takes; more are folded into one name. */
@@ -14,6 +15,8 @@ export function toCacheScope(parts: {
   promptVersion: string;
   historyVersion: string;
   model: string;
+  /** The models that there are, where known. */
+  models: readonly Model[] | undefined;
   language: Language;
   topK: number;
   maxTokens: number;
@@ -23,6 +26,9 @@ export function toCacheScope(parts: {
   if (request.temperature !== undefined) parameters.temperature = String(request.temperature);
   if (request.filter !== undefined) parameters.filter = hash(toJsonString(FilterSchema, request.filter));
   if (historyVersion !== '') parameters.history = historyVersion;
+  // What an alias stands for may change, and with it the answers.
+  const named = parts.models?.find(({ name }) => name === model);
+  if (named !== undefined) parameters.route = JSON.stringify([named.provider, ...named.targets]);
   return { corpora: foldCorpora(parts.corpora), promptVersion, model, parameters, language };
 }
 

@@ -1326,7 +1326,8 @@ export type CacheConfig = Message<"ragmesh.config.v1.CacheConfig"> & {
   flightStore?: AdapterConfig | undefined;
 
   /**
-   * Time that a look-up waits for the durable store, and for word of other replicas' generations, in milliseconds. Default 100.
+   * Time that a look-up waits for the durable store, and then for word of other replicas' generations, in milliseconds. Default 100; 50
+   * where durable_store is redis.
    *
    * @generated from field: uint32 durable_timeout_ms = 7;
    */

@@ -1,10 +1,10 @@
 import { answerStoreSuite } from '../../answer-store.suite.ts';
+import { storeDeps } from '../../testing.ts';
 import { adapter } from './memory.ts';
 
 answerStoreSuite('memory', async (maxBytes) => {
   let nowMs = 1_000_000;
-  const openDatabase = () => Promise.reject(new Error('memory opens no database'));
-  const store = await adapter.create({}, { maxBytes, clock: () => nowMs, openDatabase });
+  const store = await adapter.create({}, storeDeps({ maxBytes, clock: () => nowMs }));
   return {
     store,
     advance: (ms) => {

@@ -3,7 +3,7 @@ import { defineAdapter } from '#kit/adapters.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
-  type InvalidateTarget,
+  concerns,
   type StoredAnswer,
   type StoreUsage,
   sizeOf,
@@ -51,15 +51,24 @@ function createMemoryStore({ maxBytes, clock }: AnswerStoreDeps): AnswerStore {
     async put(answer) {
       answers.set(answer.key, answer);
     },
-    async remove(tenant, key) {
-      if (answers.peek(key)?.tenant === tenant) answers.delete(key);
-    },
     async invalidate(tenant, target) {
-      const keys = [...answers.entries()]
-        .filter(([, answer]) => answer.tenant === tenant && concerns(target, answer))
-        .map(([key]) => key);
+      const isOne = target.kind === 'entry';
+      const candidates = isOne ? [answers.peek(target.key)] : [...answers.values()];
+      const keys: string[] = [];
+      for (const answer of candidates) {
+        if (answer?.tenant === tenant && concerns(target, answer)) keys.push(answer.key);
+      }
       for (const key of keys) answers.delete(key);
       return keys;
+    },
+    async find(tenant, label, limit) {
+      const found: StoredAnswer[] = [];
+      for (const answer of answers.values()) {
+        if (found.length >= limit) break;
+        if (answer.tenant === tenant && answer.labels.includes(label) && answer.expiresAtMs > clock())
+          found.push(answer);
+      }
+      return found;
     },
     async usage(tenant) {
       return { ...(usages.get(tenant) ?? { entryCount: 0, sizeBytes: 0, evictionCount: 0 }) };
@@ -68,19 +77,4 @@ function createMemoryStore({ maxBytes, clock }: AnswerStoreDeps): AnswerStore {
       answers.clear();
     },
   };
-}
-
-function concerns(target: InvalidateTarget, answer: StoredAnswer): boolean {
-  switch (target.kind) {
-    case 'document':
-      return answer.documentIds.includes(target.documentId);
-    case 'corpus':
-      return answer.corpora.includes(target.corpus);
-    case 'model':
-      return answer.model === target.model;
-    case 'all':
-      return true;
-    default:
-      return target satisfies never;
-  }
 }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '#kit/database.ts';
 import { createSqliteThread, type SqliteThread } from '#kit/sqlite/thread.ts';
 import { answerOf, answerStoreSuite, keyOf } from '../../answer-store.suite.ts';
+import { storeDeps } from '../../testing.ts';
 import { adapter } from './sqlite.ts';
 
 let folder: string;
@@ -24,7 +25,7 @@ async function open(path: string, maxBytes: number) {
   const opened: Database<unknown>[] = [];
   const store = await adapter.create(
     {},
-    {
+    storeDeps({
       maxBytes,
       clock: () => nowMs,
       async openDatabase<Schema>(_name: string, migrations: readonly string[]) {
@@ -32,7 +33,7 @@ async function open(path: string, maxBytes: number) {
         opened.push(database as Database<unknown>);
         return database;
       },
-    },
+    }),
   );
   return {
     store,

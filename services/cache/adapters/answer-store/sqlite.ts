@@ -1,4 +1,4 @@
-import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { defineAdapter } from '#kit/adapters.ts';
 import {
   type AnswerStore,
@@ -16,7 +16,7 @@ export const adapter = defineAdapter({
 
 interface Schema {
   answer: AnswerTable;
-  answer_label: { key: string; tenant: string; kind: 'corpus' | 'document'; name: string };
+  answer_label: { tenant: string; label: string; key: string };
   answer_usage: { tenant: string; entry_count: number; size_bytes: number };
 }
 
@@ -24,27 +24,27 @@ interface AnswerTable {
   key: string;
   tenant: string;
   value: Uint8Array;
+  scope: Uint8Array;
   size_bytes: number;
   stored_at: number;
+  stale_at: number;
   expires_at: number;
   /** Number of the last use: greater is later. */
   last_use: number;
-  model: string;
 }
 
 // Triggers keep the sums exact in every transaction, so that a bound or a statistic never needs a scan.
-const migrations = [
-  `CREATE TABLE answer (
-  key TEXT PRIMARY KEY, tenant TEXT NOT NULL, value BLOB NOT NULL, size_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL, last_use INTEGER NOT NULL, model TEXT NOT NULL
+const tables = `CREATE TABLE answer (
+  key TEXT PRIMARY KEY, tenant TEXT NOT NULL, value BLOB NOT NULL, scope BLOB NOT NULL, size_bytes INTEGER NOT NULL,
+  stored_at INTEGER NOT NULL, stale_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, last_use INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX answer_by_last_use ON answer (last_use);
 CREATE INDEX answer_by_expiry ON answer (expires_at);
-CREATE INDEX answer_by_tenant ON answer (tenant, model);
+CREATE INDEX answer_by_tenant ON answer (tenant);
 CREATE TABLE answer_label (
-  tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  tenant TEXT NOT NULL, label TEXT NOT NULL,
   key TEXT NOT NULL REFERENCES answer (key) ON DELETE CASCADE,
-  PRIMARY KEY (tenant, kind, name, key)
+  PRIMARY KEY (tenant, label, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answer_label_by_key ON answer_label (key);
 CREATE TABLE answer_usage (
@@ -54,8 +54,12 @@ CREATE TRIGGER answer_added AFTER INSERT ON answer BEGIN INSERT INTO answer_usag
   ON CONFLICT DO UPDATE SET entry_count = entry_count + 1, size_bytes = size_bytes + excluded.size_bytes; END;
 CREATE TRIGGER answer_removed AFTER DELETE ON answer BEGIN UPDATE answer_usage
   SET entry_count = entry_count - 1, size_bytes = size_bytes - old.size_bytes WHERE tenant = old.tenant; END;
-`,
-];
+`;
+
+// Version 1 was another layout. What it kept is not worth its conversion: it is made again when it is asked for.
+const dropped = ['answer_label', 'answer_usage', 'answer'].map((table) => `DROP TABLE IF EXISTS ${table};`).join('\n');
+
+const migrations = ['SELECT 1;', `${dropped}\n${tables}`];
 
 /** Uses that are noted in memory before they are written; a crash forgets at most these. */
 const maxUnwrittenUses = 256;
@@ -94,12 +98,7 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
       }
       uses.set(key, ++lastUse);
       if (uses.size >= maxUnwrittenUses) await writeUses(database, uses);
-      const labels = await database
-        .selectFrom('answer_label')
-        .select(['kind', 'name'])
-        .where('key', '=', key)
-        .execute();
-      return toAnswer(row, labels);
+      return toAnswer(row, await labelsOf(database, key));
     },
     async put(answer) {
       const sizeBytes = sizeOf(answer);
@@ -116,20 +115,27 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
           .insertInto('answer')
           .values(toRow(answer, sizeBytes, ++lastUse))
           .execute();
-        const labels = labelsOf(answer);
+        const { tenant, key } = answer;
+        const labels = answer.labels.map((label) => ({ tenant, label, key }));
         if (labels.length > 0) await transaction.insertInto('answer_label').values(labels).execute();
         known.add(shortKey(answer.key));
       });
-    },
-    async remove(tenant, key) {
-      const removal = database.deleteFrom('answer').where('key', '=', key).where('tenant', '=', tenant);
-      forget((await removal.returning('key').execute()).map((row) => row.key));
     },
     async invalidate(tenant, target) {
       const rows = await concerned(database, tenant, target).returning('key').execute();
       const keys = rows.map(({ key }) => key);
       forget(keys);
       return keys;
+    },
+    async find(tenant, label, limit) {
+      const rows = await database
+        .selectFrom('answer')
+        .selectAll()
+        .where('expires_at', '>', clock())
+        .where('key', 'in', (select) => labelled(select, tenant, label))
+        .limit(limit)
+        .execute();
+      return Promise.all(rows.map(async (row) => toAnswer(row, await labelsOf(database, row.key))));
     },
     async usage(tenant) {
       const row = await database.selectFrom('answer_usage').selectAll().where('tenant', '=', tenant).executeTakeFirst();
@@ -212,36 +218,31 @@ async function makeRoom(
   return removed;
 }
 
+function labelled(select: ExpressionBuilder<Schema, 'answer'>, tenant: string, label: string) {
+  return select
+    .selectFrom('answer_label')
+    .select('answer_label.key')
+    .where('answer_label.tenant', '=', tenant)
+    .where('label', '=', label);
+}
+
 function concerned(database: Kysely<Schema>, tenant: string, target: InvalidateTarget) {
   const all = database.deleteFrom('answer').where('tenant', '=', tenant);
-  const labelled = (kind: 'corpus' | 'document', name: string) =>
-    all.where('key', 'in', (select) =>
-      select
-        .selectFrom('answer_label')
-        .select('answer_label.key')
-        .where('answer_label.tenant', '=', tenant)
-        .where('kind', '=', kind)
-        .where('name', '=', name),
-    );
   switch (target.kind) {
-    case 'document':
-      return labelled('document', target.documentId);
-    case 'corpus':
-      return labelled('corpus', target.corpus);
-    case 'model':
-      return all.where('model', '=', target.model);
     case 'all':
       return all;
+    case 'label':
+      return all.where('key', 'in', (select) => labelled(select, tenant, target.label));
+    case 'entry':
+      return all.where('key', '=', target.key);
     default:
       return target satisfies never;
   }
 }
 
-function labelsOf({ key, tenant, corpora, documentIds }: StoredAnswer): Insertable<Schema['answer_label']>[] {
-  return [
-    ...[...new Set(corpora)].map((name) => ({ key, tenant, kind: 'corpus' as const, name })),
-    ...[...new Set(documentIds)].map((name) => ({ key, tenant, kind: 'document' as const, name })),
-  ];
+async function labelsOf(database: Kysely<Schema>, key: string): Promise<string[]> {
+  const rows = await database.selectFrom('answer_label').select('label').where('key', '=', key).execute();
+  return rows.map(({ label }) => label);
 }
 
 function toRow(answer: StoredAnswer, sizeBytes: number, lastUse: number): Insertable<AnswerTable> {
@@ -249,24 +250,24 @@ function toRow(answer: StoredAnswer, sizeBytes: number, lastUse: number): Insert
     key: answer.key,
     tenant: answer.tenant,
     value: answer.value,
+    scope: answer.scope,
     size_bytes: sizeBytes,
     stored_at: answer.storedAtMs,
+    stale_at: answer.staleAtMs,
     expires_at: answer.expiresAtMs,
     last_use: lastUse,
-    model: answer.model,
   };
 }
 
-function toAnswer(row: Selectable<AnswerTable>, labels: readonly { kind: string; name: string }[]): StoredAnswer {
-  const named = (kind: string) => labels.filter((label) => label.kind === kind).map(({ name }) => name);
+function toAnswer(row: Selectable<AnswerTable>, labels: string[]): StoredAnswer {
   return {
     tenant: row.tenant,
     key: row.key,
     value: row.value,
+    scope: row.scope,
     storedAtMs: row.stored_at,
+    staleAtMs: row.stale_at,
     expiresAtMs: row.expires_at,
-    model: row.model,
-    corpora: named('corpus'),
-    documentIds: named('document'),
+    labels,
   };
 }

@@ -1,0 +1,184 @@
+import { defineAdapter } from '#kit/adapters.ts';
+import {
+  type AnswerStore,
+  type AnswerStoreDeps,
+  ChangedBytesError,
+  type PutOptions,
+  type StoredAnswer,
+  sizeOf,
+} from '../../answer-store.ts';
+import { decodeStored, encodeStored } from '../../stored-bytes.ts';
+import {
+  dropScript,
+  invalidateScript,
+  putScript,
+  reclaimScript,
+  stateScript,
+  usageScript,
+} from '../redis/answer-scripts.ts';
+import { joinBus } from '../redis/bus.ts';
+import { openListener, openRedis, type RedisSettings, redisSettings, tenantPrefix } from '../redis/connection.ts';
+import { createInvalidations, type TenantState } from '../redis/invalidations.ts';
+
+/** Labels of invalidations that are remembered one by one; past that, all older answers of the tenant go. */
+const mostLabels = 10_000;
+/** Answers that one step removes: a script must not hold the server up. */
+const reclaimBatch = 500;
+const mostReclaims = 20_000;
+
+/**
+ * Answers in Redis, or what speaks its protocol and runs Lua: all replicas share them, and hear of each other's invalidations. The server
+ * bounds them (`maxmemory`): under any policy of eviction nothing that was invalidated comes back.
+ */
+export const adapter = defineAdapter({
+  settings: redisSettings,
+  create: (settings, deps: AnswerStoreDeps) => createRedisStore(settings, deps),
+});
+
+/** The scripts as ioredis gives them. */
+interface Scripts {
+  answersState(keyCount: 1, prefix: string, era: string): Promise<[state: string, counts: string[]]>;
+  answersPut(keyCount: 1, prefix: string, ...args: (string | number | Buffer)[]): Promise<number>;
+  answersDrop(keyCount: 1, prefix: string, key: string): Promise<number>;
+  answersInvalidate(keyCount: 1, prefix: string, ...args: (string | number)[]): Promise<[state: string, told: number]>;
+  answersReclaim(keyCount: 1, prefix: string, label: string, most: number): Promise<[more: number, keys: string[]]>;
+  answersUsage(keyCount: 1, prefix: string, now: number): Promise<[entries: number, bytes: number]>;
+}
+
+async function createRedisStore(
+  settings: RedisSettings,
+  { clock, random, log, listener }: AnswerStoreDeps,
+): Promise<AnswerStore> {
+  const redis = await openRedis(settings, log);
+  for (const [name, lua] of Object.entries({
+    answersState: stateScript,
+    answersPut: putScript,
+    answersDrop: dropScript,
+    answersInvalidate: invalidateScript,
+    answersReclaim: reclaimScript,
+    answersUsage: usageScript,
+  })) {
+    redis.defineCommand(name, { lua });
+  }
+  const scripts = redis as unknown as Scripts;
+  const prefixes = new Map<string, string>();
+  const prefixOf = (tenant: string): string => {
+    let prefix = prefixes.get(tenant);
+    if (prefix === undefined) {
+      prefix = tenantPrefix(settings.key_prefix, tenant);
+      prefixes.set(tenant, prefix);
+    }
+    return prefix;
+  };
+  const newEra = () => random().toString(36).slice(2) + clock().toString(36);
+  const invalidations = createInvalidations(listener, (tenant) => scripts.answersState(1, prefixOf(tenant), newEra()));
+
+  let isClosed = false;
+  const onAttached = async (isAttached: boolean) => {
+    if (isClosed) return;
+    // What was said meanwhile was not heard.
+    if (isAttached) await invalidations.refreshAll().catch((error: unknown) => log.debug({ err: error }, 'redis'));
+    listener.attached(isAttached);
+  };
+  const hearing = await openListener(settings, log, (isAttached) => void onAttached(isAttached));
+  const bus = await joinBus(hearing, {
+    keyPrefix: settings.key_prefix,
+    origin: newEra(),
+    publish: (channel, message) => redis.publish(channel, message),
+    onTold: ({ tenant, target }) => listener.invalidated(tenant, target),
+    log,
+  });
+
+  const removeOne = async (tenant: string, key: string) => (await scripts.answersDrop(1, prefixOf(tenant), key)) === 1;
+
+  /** The answer, where it is valid; what is not is removed beside. */
+  const valid = (tenant: string, key: string, bytes: Buffer, state: TenantState): StoredAnswer | undefined => {
+    const { answer, epoch } = decodeStored(tenant, key, bytes);
+    if (answer.expiresAtMs > clock() && !invalidations.concern(state, epoch, answer.labels)) return answer;
+    removeOne(tenant, key).catch((error: unknown) => log.debug({ err: error }, 'redis'));
+    return undefined;
+  };
+
+  return {
+    async get(tenant, key) {
+      const prefix = prefixOf(tenant);
+      // One command for both: an answer is never looked at without the state of its tenant's invalidations.
+      const [bytes, state] = await redis.mgetBuffer(`${prefix}:a:${key}`, `${prefix}:v`);
+      const known = invalidations.known(tenant, state) ?? (await invalidations.refresh(tenant));
+      return bytes ? valid(tenant, key, bytes, known) : undefined;
+    },
+    async put(answer: StoredAnswer, { epoch, replaces = false }: PutOptions = {}) {
+      const { tenant, key, labels, expiresAtMs } = answer;
+      const begunIn = epoch ?? (await invalidations.refresh(tenant)).epoch;
+      const leftMs = expiresAtMs - clock();
+      // Begun while Redis was away: nobody knows what was invalidated since.
+      if (begunIn === '' || leftMs <= 0) return;
+      const { bytes, savedBytes } = encodeStored(answer, begunIn);
+      const times = [Math.ceil(leftMs), expiresAtMs, clock(), sizeOf(answer) - savedBytes];
+      const kept = await scripts.answersPut(1, prefixOf(tenant), key, bytes, ...times, JSON.stringify(labels), begunIn);
+      if (!replaces || kept === 0) return;
+      await bus.tell(tenant, { kind: 'entry', key }, (message) => redis.publish(bus.channel, message));
+    },
+    async invalidate(tenant, target) {
+      if (target.kind === 'entry') return (await removeOne(tenant, target.key)) ? [target.key] : [];
+      const label = target.kind === 'all' ? '*' : target.label;
+      await bus.tell(tenant, target, async (message) => {
+        try {
+          const args = [label, newEra(), mostLabels, bus.channel, message];
+          const [, toldCount] = await scripts.answersInvalidate(1, prefixOf(tenant), ...args);
+          return toldCount;
+        } catch (error) {
+          if (!isFull(error)) throw error;
+          // A server that is full still forgets: without its state, no answer of the tenant is valid.
+          await redis.del(`${prefixOf(tenant)}:v`);
+          return redis.publish(bus.channel, message);
+        }
+      });
+      await invalidations.refresh(tenant).catch((error: unknown) => log.debug({ err: error }, 'redis'));
+      // From here on none of them is found. Now for their space.
+      const removed: string[] = [];
+      for (let round = 0; round < mostReclaims; round++) {
+        const [more, keys] = await scripts.answersReclaim(1, prefixOf(tenant), label, reclaimBatch);
+        removed.push(...keys);
+        if (more === 0) break;
+      }
+      return removed;
+    },
+    async find(tenant, label, limit) {
+      const prefix = prefixOf(tenant);
+      const keys = await redis.srandmember(`${prefix}:l:${label}`, limit * 10);
+      if (keys.length === 0) return [];
+      const [state, ...values] = await redis.mgetBuffer(`${prefix}:v`, ...keys.map((key) => `${prefix}:a:${key}`));
+      const known = invalidations.known(tenant, state) ?? (await invalidations.refresh(tenant));
+      const found: StoredAnswer[] = [];
+      for (const [index, bytes] of values.entries()) {
+        const answer = bytes && readable(() => valid(tenant, keys[index] as string, bytes, known));
+        if (answer && found.length < limit) found.push(answer);
+      }
+      return found;
+    },
+    async usage(tenant) {
+      const [entryCount, sizeBytes] = await scripts.answersUsage(1, prefixOf(tenant), clock());
+      return { entryCount, sizeBytes, evictionCount: 0 };
+    },
+    async close() {
+      isClosed = true;
+      hearing.close();
+      redis.disconnect();
+    },
+  };
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ChangedBytesError) return undefined;
+    throw error;
+  }
+}
+
+// https://redis.io/docs/latest/develop/reference/eviction/: under "noeviction", commands that need memory are refused.
+function isFull(error: unknown): boolean {
+  return error instanceof Error && /\bOOM\b/.test(error.message);
+}

@@ -1,0 +1,113 @@
+// The index of a tenant's answers in Redis, kept by scripts so that it is never seen half done. All keys begin with the tenant's prefix:
+//   :v  "era.count" of invalidations        :i  label → count of the last invalidation by it; "*": of all
+//   :x  answers by the time they expire      :s  answer → its size and labels; "": bytes of all
+//   :l:<label>  answers with a label         :a:<key>  the answer
+// What was invalidated is told by :v and :i alone. They never expire, and where the server has thrown them out nevertheless, a new era
+// begins, in which no older answer is found. :x, :s and :l only count, and reclaim space: what the server does to them makes nothing wrong.
+
+const helpers = `
+local prefix = KEYS[1]
+local function at(name) return prefix .. name end
+local function drop(key)
+  local known = redis.call('HGET', at(':s'), key)
+  if known then
+    local size, labels = unpack(cjson.decode(known))
+    for _, label in ipairs(labels) do redis.call('SREM', at(':l:' .. label), key) end
+    redis.call('HDEL', at(':s'), key)
+    redis.call('HINCRBY', at(':s'), '', -size)
+  end
+  redis.call('ZREM', at(':x'), key)
+  return redis.call('UNLINK', at(':a:' .. key))
+end
+local function purge(now, limit)
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', at(':x'), '-inf', now, 'LIMIT', 0, limit)) do drop(key) end
+end
+local function keepFor(key, ms)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
+end
+local function state(era)
+  local known = redis.call('GET', at(':v'))
+  local count = redis.call('HGET', at(':i'), '#')
+  if known and (count or '0') == string.match(known, '%d+$') then return known end
+  redis.call('DEL', at(':i'))
+  redis.call('SET', at(':v'), era .. '.0')
+  return era .. '.0'
+end
+`;
+
+/** ARGV: an era, for where none has begun. Gives the state, then labels and counts of :i. */
+export const stateScript = `${helpers}
+local known = state(ARGV[1])
+return {known, redis.call('HGETALL', at(':i'))}
+`;
+
+/**
+ * ARGV: key, bytes, ms to live, expires at, now, size, labels as JSON, epoch. Gives 1; 0 where an invalidation since the epoch concerns
+ * the answer.
+ */
+export const putScript = `${helpers}
+local key, bytes, ttl, expiresAt, now, size, labels, epoch = unpack(ARGV)
+local known = redis.call('GET', at(':v')) or ''
+if known ~= epoch then
+  if string.match(known, '^(.*)%.') ~= string.match(epoch, '^(.*)%.') then return 0 end
+  local since = tonumber(string.match(epoch, '%d+$'))
+  if tonumber(redis.call('HGET', at(':i'), '*') or 0) > since then return 0 end
+  for _, label in ipairs(cjson.decode(labels)) do
+    if tonumber(redis.call('HGET', at(':i'), label) or 0) > since then return 0 end
+  end
+end
+drop(key)
+redis.call('SET', at(':a:' .. key), bytes, 'PX', ttl)
+purge(now, 20)
+redis.call('ZADD', at(':x'), expiresAt, key)
+redis.call('HSET', at(':s'), key, '[' .. size .. ',' .. labels .. ']')
+redis.call('HINCRBY', at(':s'), '', size)
+local indexTtl = tonumber(ttl) + 3600000
+keepFor(at(':x'), indexTtl)
+keepFor(at(':s'), indexTtl)
+for _, label in ipairs(cjson.decode(labels)) do
+  redis.call('SADD', at(':l:' .. label), key)
+  keepFor(at(':l:' .. label), indexTtl)
+end
+return 1
+`;
+
+/** ARGV: key. Gives 1 where it was there. */
+export const dropScript = `${helpers}
+return drop(ARGV[1])
+`;
+
+/**
+ * ARGV: label or "*", an era, most labels to remember, channel, message. Counts an invalidation and tells the replicas. Gives the state
+ * after it, and how many were told.
+ */
+export const invalidateScript = `${helpers}
+local label, era, mostLabels, channel, message = unpack(ARGV)
+local current, count = string.match(state(era), '^(.*)%.(%d+)$')
+count = string.format('%.0f', tonumber(count) + 1)
+local known = current .. '.' .. count
+redis.call('SET', at(':v'), known)
+-- Too many to remember, each for itself: everything that is older goes.
+if redis.call('HLEN', at(':i')) >= tonumber(mostLabels) then redis.call('DEL', at(':i')) label = '*' end
+redis.call('HSET', at(':i'), '#', count, label, count)
+return {known, redis.call('PUBLISH', channel, message)}
+`;
+
+/** ARGV: label or "*", most answers. Removes answers, each for what it is called by; gives their keys, and whether more are left. */
+export const reclaimScript = `${helpers}
+local label, most = ARGV[1], tonumber(ARGV[2])
+local keys
+if label == '*' then keys = redis.call('ZRANGE', at(':x'), 0, most - 1)
+else keys = redis.call('SPOP', at(':l:' .. label), most) end
+local removed = {}
+for _, key in ipairs(keys) do
+  if drop(key) == 1 then removed[#removed + 1] = key end
+end
+return {#keys == most and 1 or 0, removed}
+`;
+
+/** ARGV: now. Gives answers and bytes. */
+export const usageScript = `${helpers}
+purge(ARGV[1], 1000)
+return {redis.call('ZCARD', at(':x')), tonumber(redis.call('HGET', at(':s'), '') or 0)}
+`;
