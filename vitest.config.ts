@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // `npm test` needs nothing but the clone; `npm run test:live` (mode "live") runs against the real servers that it finds.
@@ -8,6 +9,8 @@ export default defineConfig(({ mode }) => ({
         ? ['mesh/**/*.live.test.ts', 'services/**/*.live.test.ts']
         : ['mesh/**/*.test.ts', 'services/**/*.test.ts', 'services/**/*.test.tsx'],
     exclude: ['**/node_modules/**', ...(mode === 'live' ? [] : ['**/*.live.test.ts'])],
+    // Many tests wait, for a clock or a server: one worker more than a small machine has cores, so that nobody waits for them.
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 30_000,
     hookTimeout: mode === 'live' ? 300_000 : 60_000,
   },
