@@ -103,6 +103,10 @@ export async function serveConnectStream(
     }
   } catch (thrown) {
     failure = thrown instanceof ConnectError ? thrown : toRpcError(thrown);
+    // The deadline that the client set itself is told as Connect's own handlers tell it.
+    if (failure === call.reason && failure.code === Code.DeadlineExceeded) {
+      failure = new ConnectError(failure.rawMessage, failure.code);
+    }
   } finally {
     // Not awaited: what is stuck must not hold the connection.
     messages?.return?.()?.then(undefined, () => {});
