@@ -9,8 +9,8 @@ export default defineConfig(({ mode }) => ({
         ? ['mesh/**/*.live.test.ts', 'services/**/*.live.test.ts']
         : ['mesh/**/*.test.ts', 'services/**/*.test.ts', 'services/**/*.test.tsx'],
     exclude: ['**/node_modules/**', ...(mode === 'live' ? [] : ['**/*.live.test.ts'])],
-    // Many tests wait, for a clock or a server: one worker more than a small machine has cores, so that nobody waits for them.
-    maxWorkers: Math.max(3, availableParallelism()),
+    // Many tests wait, for a clock or a server: two at once also on a small machine, where the default is one.
+    maxWorkers: Math.max(2, availableParallelism()),
     testTimeout: 30_000,
     hookTimeout: mode === 'live' ? 300_000 : 60_000,
   },

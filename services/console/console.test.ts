@@ -20,7 +20,7 @@ const chromium = findChromium();
 if (chromium === undefined) console.log('skipped: console browser test (no Chromium)');
 
 /** Longest wait for something on the page to come true. */
-const timeout = 10_000;
+const timeout = 20_000;
 
 describe.skipIf(chromium === undefined)('the console in a browser', () => {
   let dist: string;
@@ -187,6 +187,8 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     await at('welcome').waitFor();
     await at('session-open').first().click();
     await poll(() => at('turn').count()).toBe(2);
+    // The address is what a reload goes by, and it is written after the turns are shown.
+    await poll(() => page.url()).toContain('session=');
     await page.reload();
     await poll(() => at('turn').count()).toBe(2);
     // An answer of an earlier visit has no offsets of its own: they are fetched.
