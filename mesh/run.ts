@@ -135,7 +135,6 @@ function chooseServices(names: string): ServiceDefinition[] {
 }
 
 async function serve(chosen: readonly ServiceDefinition[], config: Config, path: string | undefined): Promise<void> {
-  const startedAt = performance.now();
   const log = createLogger(config.telemetry?.logLevel || (process.stderr.isTTY ? 'warn' : 'info'));
   const isWhole = chosen.length === services.length;
   const telemetry = startTelemetry(config.telemetry, isWhole ? 'ragmesh' : chosen.map(({ name }) => name).join('+'));
@@ -152,7 +151,7 @@ async function serve(chosen: readonly ServiceDefinition[], config: Config, path:
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   log.info({ services: chosen.map(({ name }) => name), grpcPort: host.grpcPort, adminPort: host.adminPort }, 'serving');
-  if (isWhole) await greet(host, config, performance.now() - startedAt);
+  if (isWhole) await greet(host, config, performance.now());
 }
 
 /** What the edge tells of itself once it runs. */

@@ -83,7 +83,7 @@ export const cache = defineService({
       if (!settings.enabled || !semantic.enabled) return undefined;
       // Asked for where the layer has something to do.
       let embed: ReturnType<typeof createEmbed> | undefined;
-      const { layer, off } = await openSemanticLayer({
+      const { layer, off, isCalibrated } = await openSemanticLayer({
         folder: dataDir,
         openStore({ model, dimensions }) {
           embed = createEmbed(optionalClients.embedding(), semantic.embeddingModel);
@@ -113,7 +113,8 @@ export const cache = defineService({
         timeoutMs: semantic.timeoutMs,
         ...{ clock, random, log, metrics },
       });
-      if (layer === undefined) log.info({ off }, 'semantic cache is off');
+      // Where nobody has calibrated it, it is not meant to be on.
+      if (layer === undefined) log[isCalibrated ? 'warn' : 'debug']({ off }, 'semantic cache is off');
       return layer && createByMeaning({ semantic: layer, layers, clock, log });
     };
     const meaning = await openMeaning();

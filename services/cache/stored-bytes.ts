@@ -75,6 +75,7 @@ export function decodeStored(tenant: string, key: string, bytes: Buffer): { answ
     else if (field === 7) answer.value = reader.bytes();
     else if (field === 8) packed = reader.bytes();
     else if (field === 9) sizeBytes = reader.uint32();
+    // A field of a newer release, which shares the store.
     else reader.skip(wireType);
   }
   if (packed !== undefined) answer.value = unpack(packed, sizeBytes);

@@ -73,10 +73,8 @@ const meshOf = (...models: Named<RerankModel>[]) => {
 const candidates = [{ text: 'a' }, { text: 'b' }];
 const both = [{ scores: [{ index: 1, score: -3 }] }, { scores: [{ index: 0, score: 4 }] }];
 const failing = (error: unknown): Partial<RerankModel> => ({
-  // biome-ignore lint/correctness/useYield: it fails before anything is known
-  async *rerank() {
-    throw error;
-  },
+  // It fails before anything is known.
+  rerank: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) }),
 });
 
 test.each([

@@ -183,7 +183,6 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       return Number(row?.count ?? 0);
     },
     async beginPurge(tenant, corpusId, documentIds) {
-      recent.forget(tenant);
       const params = [corpusId, JSON.stringify(documentIds)];
       const purged = `corpus_id = ? AND ${oneOf('document_id')}`;
       await files.write(tenant, [
@@ -192,6 +191,7 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
         { sql: `DELETE FROM document WHERE ${purged}`, params },
         ...newRevision(corpusId),
       ]);
+      recent.forget(tenant);
     },
     async endPurge(tenant, corpusId, documentIds) {
       const sql = `DELETE FROM purge WHERE corpus_id = ? AND ${oneOf('document_id')}`;

@@ -36,7 +36,7 @@ export const retrieval = defineService({
         vectorAdapters,
         vectorStore.adapter,
         vectorStore.settings,
-        { folder: join(dataDir, 'vectors'), threads, snapshots: createSnapshots(memoryBytes) },
+        { folder: join(dataDir, 'vectors'), threads, snapshots: createSnapshots(memoryBytes, log) },
         'retrieval.vector_store',
       );
       parts.unshift(vectors);
@@ -44,7 +44,7 @@ export const retrieval = defineService({
         keywordAdapters,
         keywordStore.adapter,
         keywordStore.settings,
-        { folder: join(dataDir, 'keywords'), threads, snapshots: createSnapshots(memoryBytes) },
+        { folder: join(dataDir, 'keywords'), threads, snapshots: createSnapshots(memoryBytes, log) },
         'retrieval.keyword_store',
       );
       parts.unshift(keywords);

@@ -21,20 +21,31 @@ export interface OpenSemanticLayer
   shadowBudget?: number;
 }
 
+/** Why there is no layer, and whether somebody calibrated one. */
+interface SemanticOff {
+  layer?: undefined;
+  off: string;
+  isCalibrated: boolean;
+}
+
 /**
  * Opens the semantic layer with the calibration of the data folder. `off` says why there is none: not calibrated, or a calibration that cannot be
  * used. Nothing is opened then. Throws what `openStore` throws.
  */
 export async function openSemanticLayer(
   options: OpenSemanticLayer,
-): Promise<{ layer: SemanticLayer; off?: undefined } | { layer?: undefined; off: string }> {
+): Promise<{ layer: SemanticLayer; off?: undefined; isCalibrated: true } | SemanticOff> {
   const { folder, openStore, shadowBudget = 0.05, ...parts } = options;
   mkdirSync(folder, { recursive: true });
   const calibration = readCalibration(join(folder, calibrationFile));
-  if (calibration === undefined) return { off: 'not calibrated: npm run cache:calibrate -- <pairs.tsv>' };
-  if ('refused' in calibration) return { off: calibration.refused };
-  if (calibration.threshold === null) return { off: 'the calibration found no threshold within its budget' };
+  if (calibration === undefined) {
+    return { off: 'not calibrated: npm run cache:calibrate -- <pairs.tsv>', isCalibrated: false };
+  }
+  if ('refused' in calibration) return { off: calibration.refused, isCalibrated: true };
+  if (calibration.threshold === null) {
+    return { off: 'the calibration found no threshold within its budget', isCalibrated: true };
+  }
   const shadow = openShadow(join(folder, shadowFile), calibration.id, shadowBudget, parts.clock);
   const store = await openStore(calibration.embedding);
-  return { layer: createSemanticLayer({ ...parts, store, calibration, shadow }) };
+  return { layer: createSemanticLayer({ ...parts, store, calibration, shadow }), isCalibrated: true };
 }

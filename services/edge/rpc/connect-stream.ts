@@ -15,7 +15,9 @@ import { readBody } from '../http/body.ts';
 import type { NodeRequest, NodeResponse } from '../http/port.ts';
 import { createSender } from '../http/sender.ts';
 import type { EdgeLimits } from '../limits.ts';
+import { envelop, prefixLength } from './envelope.ts';
 import type { JsonOptions } from './fast-lane.ts';
+import { toHeaders } from './headers.ts';
 
 /** A method that streams its answer, and what implements it. */
 export interface StreamedMethod {
@@ -125,17 +127,6 @@ export async function serveConnectStream(
 
 const emptyEnd = Buffer.from('{}');
 
-/** Bytes before a message: flags, and its length. */
-const prefixLength = 5;
-
-function envelop(flags: number, data: Uint8Array): Buffer {
-  const envelope = Buffer.allocUnsafe(prefixLength + data.length);
-  envelope[0] = flags;
-  envelope.writeUInt32BE(data.length, 1);
-  envelope.set(data, prefixLength);
-  return envelope;
-}
-
 // The one message of the request.
 async function readMessage(request: NodeRequest, limits: EdgeLimits): Promise<Uint8Array> {
   const limit = limits.maxMessageBytes + prefixLength;
@@ -177,14 +168,4 @@ function parse(schema: DescMessage, bytes: Uint8Array, isJson: boolean, jsonOpti
   } catch (error) {
     throw ConnectError.from(error, Code.InvalidArgument);
   }
-}
-
-function toHeaders({ headers }: NodeRequest): Headers {
-  const all = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name.startsWith(':')) continue;
-    if (Array.isArray(value)) for (const one of value) all.append(name, one);
-    else all.append(name, value);
-  }
-  return all;
 }

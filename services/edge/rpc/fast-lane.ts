@@ -8,6 +8,7 @@ import {
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { toBytes } from '#kit/shared-message.ts';
 import type { Sender } from '../http/sender.ts';
+import { envelop, prefixLength } from './envelope.ts';
 
 /** How messages are read and written as JSON. */
 export type JsonOptions = Partial<JsonReadOptions & JsonWriteOptions>;
@@ -50,18 +51,8 @@ export async function* throughLane<T extends Message>(
   }
 }
 
-const prefixLength = 5;
-
 function encoderFor(contentType: string, schema: DescMessage, jsonOptions: JsonOptions): (message: Message) => Buffer {
   if (contentType.endsWith('json'))
-    return (message) => envelop(Buffer.from(toJsonString(schema, message, jsonOptions)));
-  return (message) => envelop(toBytes(schema, message));
-}
-
-function envelop(bytes: Uint8Array): Buffer {
-  const envelope = Buffer.allocUnsafe(prefixLength + bytes.length);
-  envelope[0] = 0;
-  envelope.writeUInt32BE(bytes.length, 1);
-  envelope.set(bytes, prefixLength);
-  return envelope;
+    return (message) => envelop(0, Buffer.from(toJsonString(schema, message, jsonOptions)));
+  return (message) => envelop(0, toBytes(schema, message));
 }

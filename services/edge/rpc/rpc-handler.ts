@@ -10,6 +10,7 @@ import type { EdgeLimits } from '../limits.ts';
 import { compressions } from './compression.ts';
 import { isPlainConnectStream, type StreamedMethod, serveConnectStream } from './connect-stream.ts';
 import { type JsonOptions, laneKey, throughLane } from './fast-lane.ts';
+import { toHeaders } from './headers.ts';
 
 /** The rpcs of the edge. */
 export interface RpcHandler {
@@ -124,17 +125,11 @@ function toUniversalRequest(
   response: NodeResponse,
   body: AsyncIterable<Uint8Array>,
 ): UniversalServerRequest {
-  const header = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value === undefined || name.startsWith(':')) continue;
-    if (Array.isArray(value)) for (const one of value) header.append(name, one);
-    else header.append(name, value);
-  }
   return {
     httpVersion: request.httpVersion,
     method: request.method ?? '',
     url: `http://${request.authority || request.headers.host}${request.url}`,
-    header,
+    header: toHeaders(request),
     body,
     signal: workFor(response).signal,
     contextValues: createContextValues(),

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Logger } from '#kit/log.ts';
 import type { QueryWord } from '#kit/text/query-words.ts';
 import type { Change, Hit, IndexRow } from '../index-row.ts';
 import type { SnapshotSource } from './protocol.ts';
@@ -37,15 +38,17 @@ export interface Snapshots {
 interface Held {
   id: number;
   wanted: Wanted;
-  state: 'loading' | 'ready' | 'too-large';
+  state: 'loading' | 'ready' | 'too-large' | 'failed';
   sizeBytes: number;
+  /** A write has made it wrong, or it had to make way. */
+  isLetGo: boolean;
 }
 
 /** Searches that may wait for the thread; beyond, SQLite's threads take their share. */
 const maxPending = 64;
 
-/** Creates the copies, `maxBytes` of them at most; 0: none. */
-export function createSnapshots(maxBytes: number): Snapshots {
+/** Creates the copies, `maxBytes` of them at most; 0: none. `log` hears of a version that could not be read. */
+export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
   let thread: SnapshotThread | undefined;
   let lastId = 0;
   let isClosed = false;
@@ -54,7 +57,9 @@ export function createSnapshots(maxBytes: number): Snapshots {
     max: 10_000,
     maxSize: Math.max(1, maxBytes),
     sizeCalculation: ({ sizeBytes }) => Math.max(1, sizeBytes),
-    dispose: ({ id, state }) => {
+    dispose(entry) {
+      entry.isLetGo = true;
+      const { id, state } = entry;
       if (state === 'ready' && thread !== undefined) void thread.send({ kind: 'drop', snapshotId: id }).catch(() => {});
     },
   });
@@ -63,29 +68,31 @@ export function createSnapshots(maxBytes: number): Snapshots {
   const start = () => {
     thread ??= createSnapshotThread(() => {
       thread = undefined;
-      held.clear();
+      // Those that it was reading fail by themselves.
+      for (const [key, { state }] of [...held.entries()]) if (state === 'ready') held.delete(key);
     });
     return thread;
   };
 
   const load = async (key: string, wanted: Wanted): Promise<void> => {
-    const id = ++lastId;
-    const entry: Held = { id, wanted, state: 'loading', sizeBytes: 1 };
+    const entry: Held = { id: ++lastId, wanted, state: 'loading', sizeBytes: 1, isLetGo: false };
     held.set(key, entry);
+    const becomes = (state: Held['state'], sizeBytes: number) => {
+      if (!entry.isLetGo) held.set(key, { ...entry, state, sizeBytes });
+    };
+    const { id } = entry;
     try {
       const { sizeBytes } = await start().send({ kind: 'load', snapshotId: id, source: wanted.source, maxBytes });
-      // A write came meanwhile, or the copy does not fit.
-      const isStale = held.peek(key) !== entry;
-      if (sizeBytes !== undefined && (isStale || sizeBytes > maxBytes)) {
-        await thread?.send({ kind: 'drop', snapshotId: id });
-      }
-      if (isStale) return;
-      const isReady = sizeBytes !== undefined && sizeBytes <= maxBytes;
-      held.delete(key);
-      held.set(key, { ...entry, state: isReady ? 'ready' : 'too-large', sizeBytes: isReady ? sizeBytes : 1 });
-    } catch {
-      // SQLite answers, and says what is wrong where something is.
-      if (held.peek(key) === entry) held.delete(key);
+      const fits = sizeBytes !== undefined && sizeBytes <= maxBytes;
+      if (sizeBytes !== undefined && (!fits || entry.isLetGo)) await thread?.send({ kind: 'drop', snapshotId: id });
+      if (fits) becomes('ready', sizeBytes);
+      else becomes('too-large', 1);
+    } catch (error) {
+      // SQLite answers. Not begun again before the version changes: what has failed once, or has ended the thread, would again.
+      if (isClosed) return;
+      const { corpusId, version } = wanted.source;
+      log?.warn({ corpusId, version, err: error }, 'an index version is not held in memory: it could not be read');
+      becomes('failed', 1);
     }
   };
   const isWrong = (version: number, change: Change<IndexRow>): boolean => {

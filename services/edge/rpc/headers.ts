@@ -1,0 +1,12 @@
+import type { NodeRequest } from '../http/port.ts';
+
+/** The headers of a request as Connect's handlers take them, without HTTP/2's own, whose names begin with a colon. */
+export function toHeaders({ headers }: NodeRequest): Headers {
+  const all = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(':')) continue;
+    if (Array.isArray(value)) for (const one of value) all.append(name, one);
+    else all.append(name, value);
+  }
+  return all;
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import type { Logger } from '#kit/log.ts';
+import { createSnapshots, type Wanted } from './snapshots.ts';
+
+test('a version that cannot be read is told once, and tried again when it has changed', async () => {
+  const told: unknown[] = [];
+  const snapshots = createSnapshots(1024 * 1024, { warn: (said: unknown) => told.push(said) } as unknown as Logger);
+  const wanted: Wanted[] = [
+    {
+      tenant: 'acme',
+      space: '',
+      source: { path: '/nowhere/index.db', extensions: [], corpusId: 1, version: 3, vectors: undefined },
+    },
+  ];
+  const search = () =>
+    snapshots.search(wanted, { kind: 'words', words: [], aclIds: [], limit: 1 }, new AbortController().signal);
+  try {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      expect(search()).toBeUndefined();
+      await snapshots.settled();
+    }
+    expect(told).toEqual([{ corpusId: 1, version: 3, err: expect.any(Error) }]);
+    await snapshots.during('acme', 1, { kind: 'purge', documentIds: [] }, async () => {});
+    expect(search()).toBeUndefined();
+    await snapshots.settled();
+    expect(told).toHaveLength(2);
+  } finally {
+    await snapshots.close();
+  }
+});
