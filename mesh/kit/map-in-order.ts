@@ -1,3 +1,5 @@
+const isOver = new DOMException('nobody waits for the result any more', 'AbortError');
+
 /**
  * Results of `work` over the inputs in their order, with at most `width` pieces of work begun and not yet handed out. Stops
  * beginning work when the consumer leaves or a piece fails, and aborts what is under way.
@@ -25,6 +27,7 @@ export async function* mapInOrder<In, Out>(
       yield await (pending.shift() as Promise<Out>);
     }
   } finally {
-    stop.abort();
+    // A reason of its own costs an error with its stack, each time.
+    stop.abort(isOver);
   }
 }

@@ -3,6 +3,7 @@ import { type Degradation, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { Fusion, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/errors.ts';
+import { ownTurn } from '#kit/own-turn.ts';
 import type { Catalog } from './catalog.ts';
 import type { PassageRecord } from './catalog-documents.ts';
 import type { RetrievalSettings } from './config.ts';
@@ -70,6 +71,7 @@ export async function arrange(
   const best = fused.slice(0, Math.max(topK + spareCount, rerankCount));
   const candidates = await readCandidates(deps, plan, best, outcomes, context.signal);
   const { ranked, rerankModel, degradation } = await rerankBest(deps, plan, candidates, context);
+  await ownTurn();
   const collapses = request.collapseDuplicates ?? true;
   // Diversity chooses among all of them, else only the first are looked at.
   const wanted = request.diversity > 0 ? ranked.length : topK;

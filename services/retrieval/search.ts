@@ -8,6 +8,7 @@ import {
   RetrieveResponseSchema,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { callerOf } from '#kit/context.ts';
+import { ownTurn } from '#kit/own-turn.ts';
 import { type ArrangeDeps, arrange, type Chosen } from './arrange.ts';
 import { toLegHit, toPassage } from './convert.ts';
 import { type LegDeps, type LegOutcome, runLeg } from './legs.ts';
@@ -32,6 +33,7 @@ export async function* retrieve(
   // The whole search keeps to one state, so that no answer mixes versions.
   const read = held?.index.beginRead();
   try {
+    await ownTurn();
     const plan = planSearch(deps.settings, read?.state ?? emptyTenantState, principal, request, context);
     const outcomes: LegOutcome[] = [];
     const legs = plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal));
@@ -42,6 +44,7 @@ export async function* retrieve(
       outcomes.push(outcome);
       yield legMessage(outcome);
     }
+    await ownTurn();
     const result = await arrange(deps, plan, request, outcomes, context);
     deps.metrics.retrievalLatencyMs.observe({ index: 'all' }, performance.now() - startedAt);
     const usedVectors = outcomes.some(({ leg, degradation }) => leg === Leg.VECTOR && degradation === undefined);

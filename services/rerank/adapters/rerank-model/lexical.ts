@@ -1,11 +1,12 @@
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
+import { ownTurn } from '#kit/own-turn.ts';
 import { candidateIdf, readCandidate, readQuery, scoreCandidate } from '../../lexical-score.ts';
 import { createLexicalTexts, type LexicalText } from '../../lexical-text.ts';
 import type { RerankBatch, RerankModel, RerankModelDeps } from '../../rerank-model.ts';
 
 /** Longest stretch of work before other calls get a turn, in milliseconds. */
-const sliceMs = 4;
+const sliceMs = 2;
 /** Memory for texts that were read, in bytes. */
 const maxTextBytes = 64 * 1024 * 1024;
 /** Scores in a batch. */
@@ -24,6 +25,7 @@ export const adapter = defineAdapter({
       scale: ScoreScale.UNIT,
       maxCandidates: 1000,
       async *rerank(text, candidates, signal): AsyncIterable<RerankBatch> {
+        await ownTurn();
         const turn = createTurn(signal);
         if (latest.isFull()) latest = createLexicalTexts(maxTextBytes);
         const texts = latest;
@@ -60,11 +62,8 @@ function createTurn(signal: AbortSignal): () => Promise<void> | undefined {
   return () => {
     signal.throwIfAborted();
     if (performance.now() < sliceEnd) return undefined;
-    return new Promise((resolve) => {
-      setImmediate(() => {
-        sliceEnd = performance.now() + sliceMs;
-        resolve();
-      });
+    return ownTurn().then(() => {
+      sliceEnd = performance.now() + sliceMs;
     });
   };
 }
