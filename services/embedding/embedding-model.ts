@@ -13,7 +13,7 @@ export interface EmbeddingModel {
   readonly maxBatchTokens: number;
   /** Calls that are worth having under way at once. */
   readonly maxConcurrent: number;
-  /** Longest text, in tokens; 0: no limit, or not known. A longer one is refused, never cut. */
+  /** Longest text, in tokens; 0: no limit, or not known. A longer one is refused, never cut in silence. */
   readonly maxInputTokens: number;
   /**
    * Vectors of 1 to `maxBatch` texts, in their order, each `Float32Array[dimensions]` of length 1 (all zeros for a text

@@ -240,3 +240,20 @@ test('providers are asked over connections of the service, and a key is in no er
     expect(inspect(error, { depth: 6 })).not.toContain('sk-secret');
   }
 });
+
+test('with truncate, a text that is too long is cut at its end and counted, and the others are left whole', async () => {
+  const taken: string[] = [];
+  const embed: Embed = async (texts) => {
+    const textIndex = texts.findIndex(({ length }) => length > 40);
+    if (textIndex >= 0) throw new TextTooLongError(textIndex);
+    taken.push(...texts);
+    return batchOf(texts);
+  };
+  await using mesh = await meshOf(embed, { maxInputTokens: 8 });
+  const request = { inputs: ['short', 'a long text '.repeat(30)], truncate: true };
+  const [batch] = await collect(mesh.client(EmbeddingService).embed(request, await mesh.as()));
+  expect(batch).toMatchObject({ truncatedCount: 1 });
+  expect(taken[0]).toBe('short');
+  expect(request.inputs[1]?.startsWith(taken[1] as string)).toBe(true);
+  expect(taken[1]?.length).toBeGreaterThan(10);
+});

@@ -9,6 +9,7 @@ import { toVector } from '#kit/vectors.ts';
 import { type Batch, cutBatches } from './batches.ts';
 import { type EmbeddedBatch, type EmbeddingModel, TextTooLongError } from './embedding-model.ts';
 import { withRetry } from './retry.ts';
+import { embedTruncated } from './truncate.ts';
 
 /** Vectors of a message together stay below this, far from the limit of a gRPC message. */
 const maxMessageBytes = 1 << 20;
@@ -34,19 +35,21 @@ export function createEmbedding(
   const embedBatch = async (
     { name, model }: Named<EmbeddingModel>,
     { firstIndex, texts }: Batch,
-    purpose: Purpose,
+    { purpose, truncate }: { purpose: Purpose; truncate: boolean },
     context: HandlerContext,
     signal: AbortSignal,
-  ): Promise<EmbeddedBatch & { firstIndex: number }> => {
+  ): Promise<EmbeddedBatch & { firstIndex: number; truncatedCount: number }> => {
     const bounds = { random, leftMs: context.timeoutMs, signal };
+    const embed = (some: readonly string[]) => withRetry(() => model.embed(some, purpose, signal), bounds);
     try {
-      return { firstIndex, ...(await withRetry(() => model.embed(texts, purpose, signal), bounds)) };
+      if (truncate) return { firstIndex, ...(await embedTruncated(texts, model.maxInputTokens, embed)) };
+      return { firstIndex, ...(await embed(texts)), truncatedCount: 0 };
     } catch (error) {
       throw error instanceof TextTooLongError ? tooLong(error, name, model, firstIndex, texts.length) : error;
     }
   };
   return {
-    async *embed({ model: wanted, inputs, purpose }, context) {
+    async *embed({ model: wanted, inputs, purpose, truncate }, context) {
       const found = find(wanted);
       const { name, model } = found;
       const fitting = Math.floor(maxMessageBytes / (4 * model.dimensions));
@@ -54,13 +57,14 @@ export function createEmbedding(
       const batches = cutBatches(inputs, { size, tokens: model.maxBatchTokens });
       const what = purpose === Purpose.UNSPECIFIED ? Purpose.DOCUMENT : purpose;
       const finished = mapInOrder(batches, model.maxConcurrent, context.signal, (batch, signal) =>
-        embedBatch(found, batch, what, context, signal),
+        embedBatch(found, batch, { purpose: what, truncate }, context, signal),
       );
-      for await (const { firstIndex, vectors, promptTokens, reported } of finished) {
+      for await (const { firstIndex, vectors, promptTokens, reported, truncatedCount } of finished) {
         yield {
           firstIndex,
           vectors: vectors.map(toVector),
           model: name,
+          truncatedCount,
           usage: {
             promptTokens: BigInt(promptTokens),
             provenance: reported ? UsageProvenance.REPORTED : UsageProvenance.ESTIMATED,

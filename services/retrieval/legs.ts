@@ -150,7 +150,7 @@ async function searchVectors(
       let vector: Float32Array<ArrayBuffer> | undefined;
       // A model that knows meanings needs no other words, and they would draw its vector away.
       const input = isLexicalModel(space.model) ? fullQuery : query;
-      const request = { model: space.model, inputs: [input], purpose: Purpose.QUERY };
+      const request = { model: space.model, inputs: [input], purpose: Purpose.QUERY, truncate: true };
       for await (const { vectors: embedded } of embedding.embed(request, options)) {
         const given = fromVector(embedded[0]);
         if (given.length !== space.dimensions) {

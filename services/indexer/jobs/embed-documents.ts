@@ -20,7 +20,7 @@ export async function embedDocuments(
   const vectors: Vector[] = [];
   for (const part of parts(inputs, Math.min(inputsMax, Math.max(1, Math.floor(replyBytesMax / (dimensions * 4)))))) {
     const options = await call();
-    const request = { model: embeddingModel, inputs: part, purpose: Purpose.DOCUMENT };
+    const request = { model: embeddingModel, inputs: part, purpose: Purpose.DOCUMENT, truncate: true };
     const before = vectors.length;
     for await (const reply of embedding.embed(request, options)) vectors.push(...reply.vectors);
     if (vectors.length - before !== part.length) {

@@ -134,13 +134,22 @@ async function settleDeletions(
   return (await index.countLive()) + BigInt(createdCount) - BigInt(removedFromLive.size);
 }
 
+/** Share of what the model takes that a chunk is to be. */
+const fittingShare = 0.55;
+/** Shortest chunk that is aimed at, in estimated tokens. */
+const minChunkTokens = 16;
+
 async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDeps): Promise<PrepareOptions> {
   const { models } = await deps.embedding.listModels({}, await deps.caller.asService(job, signal));
   const [model] = models;
   if (model === undefined) throw failedPrecondition(ErrorReason.MODEL_UNKNOWN, 'no embedding model is configured');
+  // A chunk may be half as long again as what is aimed at, and its title and headings go before it.
+  const fitting =
+    model.maxInputTokens === 0 ? Number.POSITIVE_INFINITY : Math.floor(model.maxInputTokens * fittingShare);
+  const targetTokens = Math.max(minChunkTokens, Math.min(deps.settings.chunkTokens, fitting));
   return {
-    targetTokens: deps.settings.chunkTokens,
-    overlapTokens: deps.settings.chunkOverlapTokens,
+    targetTokens,
+    overlapTokens: Math.min(deps.settings.chunkOverlapTokens, Math.floor(targetTokens / 2)),
     embeddingModel: model.name,
     dimensions: model.dimensions,
   };

@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { failedPrecondition, invalidArgument } from '#kit/errors.ts';
+import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
@@ -237,4 +238,18 @@ describe('progress', () => {
     held.open();
     expect(await mesh.finish(jobId)).toMatchObject({ state: JobState.SUCCEEDED });
   });
+});
+
+test('chunks are as short as the embedding model needs them', async () => {
+  const mesh = await start();
+  const sentence = 'A parcel that is lost on its way is sent again, or its price is paid back within nine days. ';
+  const text = sentence.repeat(200);
+  const longest = async (maxInputTokens: number, corpus: string) => {
+    mesh.embedding.maxInputTokens = maxInputTokens;
+    mesh.embedding.inputs.length = 0;
+    expect(await mesh.ingest({ 'a.md': text }, { corpus })).toMatchObject({ state: JobState.SUCCEEDED });
+    return Math.max(...mesh.embedding.inputs.map(estimateTokens));
+  };
+  expect(await longest(0, 'free')).toBeGreaterThan(200);
+  expect(await longest(128, 'short')).toBeLessThanOrEqual(128);
 });

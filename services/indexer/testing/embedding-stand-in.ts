@@ -6,6 +6,8 @@ import { toVector } from '#kit/vectors.ts';
 export function createEmbeddingStandIn() {
   const stand = {
     model: 'stand-in',
+    /** Longest text that it takes, in tokens; 0: no limit. */
+    maxInputTokens: 0,
     inputs: [] as string[],
     /** Runs before each call; throws, or waits. */
     before: (): void | Promise<void> => {},
@@ -18,7 +20,9 @@ export function createEmbeddingStandIn() {
         return {
           close: async () => {},
           impl: {
-            listModels: () => ({ models: [{ name: stand.model, dimensions: 4 }] }),
+            listModels: () => ({
+              models: [{ name: stand.model, dimensions: 4, maxInputTokens: stand.maxInputTokens }],
+            }),
             async *embed({ inputs, model }) {
               await stand.before();
               stand.inputs.push(...inputs);

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/embedding/v1/embedding.proto.
  */
 export const file_ragmesh_embedding_v1_embedding: GenFile = /*@__PURE__*/
-  fileDesc("CiRyYWdtZXNoL2VtYmVkZGluZy92MS9lbWJlZGRpbmcucHJvdG8SFHJhZ21lc2guZW1iZWRkaW5nLnYxInwKDEVtYmVkUmVxdWVzdBIXCgVtb2RlbBgBIAEoCUIIukgFcgMYgAISIwoGaW5wdXRzGAIgAygJQhO6SBCSAQ0IARCAICIGcgQogIBAEi4KB3B1cnBvc2UYAyABKA4yHS5yYWdtZXNoLmVtYmVkZGluZy52MS5QdXJwb3NlIo0BCg1FbWJlZFJlc3BvbnNlEhMKC2ZpcnN0X2luZGV4GAEgASgNEioKB3ZlY3RvcnMYAiADKAsyGS5yYWdtZXNoLmNvbW1vbi52MS5WZWN0b3ISDQoFbW9kZWwYAyABKAkSLAoFdXNhZ2UYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlIhMKEUxpc3RNb2RlbHNSZXF1ZXN0IkoKEkxpc3RNb2RlbHNSZXNwb25zZRI0CgZtb2RlbHMYASADKAsyJC5yYWdtZXNoLmVtYmVkZGluZy52MS5FbWJlZGRpbmdNb2RlbCJdCg5FbWJlZGRpbmdNb2RlbBIMCgRuYW1lGAEgASgJEhIKCmRpbWVuc2lvbnMYAiABKA0SGAoQbWF4X2lucHV0X3Rva2VucxgDIAEoDRIPCgdhZGFwdGVyGAQgASgJKksKB1B1cnBvc2USFwoTUFVSUE9TRV9VTlNQRUNJRklFRBAAEhEKDVBVUlBPU0VfUVVFUlkQARIUChBQVVJQT1NFX0RPQ1VNRU5UEAIy7AEKEEVtYmVkZGluZ1NlcnZpY2USZQoFRW1iZWQSIi5yYWdtZXNoLmVtYmVkZGluZy52MS5FbWJlZFJlcXVlc3QaIy5yYWdtZXNoLmVtYmVkZGluZy52MS5FbWJlZFJlc3BvbnNlIhGQAgGiuxgKCODUAxADGAEgATABEnEKCkxpc3RNb2RlbHMSJy5yYWdtZXNoLmVtYmVkZGluZy52MS5MaXN0TW9kZWxzUmVxdWVzdBooLnJhZ21lc2guZW1iZWRkaW5nLnYxLkxpc3RNb2RlbHNSZXNwb25zZSIQkAIBorsYCQjQDxADGAEgAWIGcHJvdG8z", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiRyYWdtZXNoL2VtYmVkZGluZy92MS9lbWJlZGRpbmcucHJvdG8SFHJhZ21lc2guZW1iZWRkaW5nLnYxIo4BCgxFbWJlZFJlcXVlc3QSFwoFbW9kZWwYASABKAlCCLpIBXIDGIACEiMKBmlucHV0cxgCIAMoCUITukgQkgENCAEQgCAiBnIEKICAQBIuCgdwdXJwb3NlGAMgASgOMh0ucmFnbWVzaC5lbWJlZGRpbmcudjEuUHVycG9zZRIQCgh0cnVuY2F0ZRgEIAEoCCKmAQoNRW1iZWRSZXNwb25zZRITCgtmaXJzdF9pbmRleBgBIAEoDRIqCgd2ZWN0b3JzGAIgAygLMhkucmFnbWVzaC5jb21tb24udjEuVmVjdG9yEg0KBW1vZGVsGAMgASgJEiwKBXVzYWdlGAQgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZRIXCg90cnVuY2F0ZWRfY291bnQYBSABKA0iEwoRTGlzdE1vZGVsc1JlcXVlc3QiSgoSTGlzdE1vZGVsc1Jlc3BvbnNlEjQKBm1vZGVscxgBIAMoCzIkLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkZGluZ01vZGVsIl0KDkVtYmVkZGluZ01vZGVsEgwKBG5hbWUYASABKAkSEgoKZGltZW5zaW9ucxgCIAEoDRIYChBtYXhfaW5wdXRfdG9rZW5zGAMgASgNEg8KB2FkYXB0ZXIYBCABKAkqSwoHUHVycG9zZRIXChNQVVJQT1NFX1VOU1BFQ0lGSUVEEAASEQoNUFVSUE9TRV9RVUVSWRABEhQKEFBVUlBPU0VfRE9DVU1FTlQQAjLsAQoQRW1iZWRkaW5nU2VydmljZRJlCgVFbWJlZBIiLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkUmVxdWVzdBojLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkUmVzcG9uc2UiEZACAaK7GAoI4NQDEAMYASABMAEScQoKTGlzdE1vZGVscxInLnJhZ21lc2guZW1iZWRkaW5nLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GigucmFnbWVzaC5lbWJlZGRpbmcudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIhCQAgGiuxgJCNAPEAMYASABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Texts to embed.
@@ -44,6 +44,13 @@ export type EmbedRequest = Message<"ragmesh.embedding.v1.EmbedRequest"> & {
    * @generated from field: ragmesh.embedding.v1.Purpose purpose = 3;
    */
   purpose: Purpose;
+
+  /**
+   * Cuts an input that is longer than the model takes at its end, rather than refuse it. A vector then says nothing of what was cut.
+   *
+   * @generated from field: bool truncate = 4;
+   */
+  truncate: boolean;
 };
 
 /**
@@ -86,6 +93,13 @@ export type EmbedResponse = Message<"ragmesh.embedding.v1.EmbedResponse"> & {
    * @generated from field: ragmesh.common.v1.TokenUsage usage = 4;
    */
   usage?: TokenUsage | undefined;
+
+  /**
+   * Inputs of the batch that were cut.
+   *
+   * @generated from field: uint32 truncated_count = 5;
+   */
+  truncatedCount: number;
 };
 
 /**
