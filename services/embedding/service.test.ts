@@ -251,8 +251,8 @@ test('with truncate, a text that is too long is cut at its end and counted, and 
   };
   await using mesh = await meshOf(embed, { maxInputTokens: 8 });
   const request = { inputs: ['short', 'a long text '.repeat(30)], truncate: true };
-  const [batch] = await collect(mesh.client(EmbeddingService).embed(request, await mesh.as()));
-  expect(batch).toMatchObject({ truncatedCount: 1 });
+  const batches = await collect(mesh.client(EmbeddingService).embed(request, await mesh.as()));
+  expect(batches.reduce((sum, { truncatedCount }) => sum + truncatedCount, 0)).toBe(1);
   expect(taken[0]).toBe('short');
   expect(request.inputs[1]?.startsWith(taken[1] as string)).toBe(true);
   expect(taken[1]?.length).toBeGreaterThan(10);
