@@ -257,3 +257,14 @@ test('with truncate, a text that is too long is cut at its end and counted, and 
   expect(request.inputs[1]?.startsWith(taken[1] as string)).toBe(true);
   expect(taken[1]?.length).toBeGreaterThan(10);
 });
+
+test('vectors that somebody keeps are asked for by their space: another model under the same name is not found by it', async () => {
+  const embed: Embed = async (texts) => batchOf(texts);
+  await using before = await meshOf(embed, { name: 'small-v1-1' });
+  const [model] = (await before.client(EmbeddingService).listModels({}, await before.as())).models;
+  const request = { model: model?.space ?? '', inputs: ['a'] };
+  expect(await collect(before.client(EmbeddingService).embed(request, await before.as()))).toHaveLength(1);
+  await using after = await meshOf(embed, { name: 'small-v2-1' });
+  const error = await failureOf(collect(after.client(EmbeddingService).embed(request, await after.as())));
+  expect(errorInfoOf(error)).toMatchObject({ reason: 'MODEL_UNKNOWN' });
+});

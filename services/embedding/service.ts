@@ -26,7 +26,8 @@ export function createEmbedding(
   { random }: EmbeddingDeps,
 ): ServiceImpl<typeof EmbeddingService> {
   const find = (name: string): Named<EmbeddingModel> => {
-    const found = name === '' ? models[0] : models.find((candidate) => candidate.name === name);
+    const found =
+      name === '' ? models[0] : models.find((candidate) => candidate.name === name || candidate.model.name === name);
     if (found !== undefined) return found;
     const known = models.map((candidate) => candidate.name).join(', ');
     const message = `no embedding model "${name}"; configured are: ${known}`;
@@ -73,11 +74,12 @@ export function createEmbedding(
       }
     },
     listModels: () => ({
-      models: models.map(({ name, adapter, model: { dimensions, maxInputTokens } }) => ({
+      models: models.map(({ name, adapter, model: { name: space, dimensions, maxInputTokens } }) => ({
         name,
         dimensions,
         maxInputTokens,
         adapter,
+        space,
       })),
     }),
   };

@@ -135,7 +135,7 @@ async function rerankBest(
   const timeoutMs = shareOf(context, rerankShare, deps.settings.rerankTimeoutMs);
   try {
     const question = search.fullQuery;
-    const { scores, model } = await rerank(
+    const { scores, model, degradation } = await rerank(
       deps.reranker,
       question,
       head,
@@ -147,7 +147,7 @@ async function rerankBest(
     const scored = head.map((candidate, index) => ({ ...candidate, reranked: scores[index] as CandidateScore }));
     // Sorting is stable: equals stay in the fused order.
     scored.sort((a, b) => b.reranked.score - a.reranked.score);
-    return { ranked: [...scored, ...candidates.slice(rerankCount)], rerankModel: model, degradation: undefined };
+    return { ranked: [...scored, ...candidates.slice(rerankCount)], rerankModel: model, degradation };
   } catch (error) {
     context.signal.throwIfAborted();
     const degradation = degrade(deps, Stage.RERANK, error, 'kept the fused order');

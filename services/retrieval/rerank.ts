@@ -1,4 +1,5 @@
 import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Degradation } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { forward } from '#kit/context.ts';
 import { unavailable } from '#kit/errors.ts';
@@ -24,6 +25,8 @@ export interface Reranked {
   /** A score a candidate, in the order in which they came. */
   scores: CandidateScore[];
   model: string;
+  /** Set where another model than the one that was asked has scored. */
+  degradation: Degradation | undefined;
 }
 
 /** Longest title that a reranker takes, in UTF-16 code units. */
@@ -51,9 +54,10 @@ export function rerank(
       };
       const scores = new Map<number, CandidateScore>();
       let model = '';
+      let degradation: Degradation | undefined;
       for await (const { event } of client.rerank(request, forward(context, { timeoutMs, signal }))) {
         if (event.case === 'scored') for (const one of event.value.passages) scores.set(one.index, one);
-        if (event.case === 'done') model = event.value.model;
+        if (event.case === 'done') ({ model, degradation } = event.value);
       }
       return {
         scores: candidates.map((_, index) => {
@@ -64,6 +68,7 @@ export function rerank(
           return scored;
         }),
         model,
+        degradation,
       };
     }),
   );

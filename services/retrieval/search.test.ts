@@ -53,6 +53,7 @@ afterAll(() => retrieval.close());
 afterEach(() => {
   retrieval.standIns.beforeEmbed = async () => {};
   retrieval.standIns.beforeRerank = async () => {};
+  retrieval.standIns.reranked = {};
   before.vector = async () => {};
   before.keyword = async () => {};
 });
@@ -268,6 +269,13 @@ describe('a stage that fails', () => {
     expect(fused.rerankModel).toBe('');
     const scores = passages.map(({ scores }) => scores?.fused as number);
     expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+  });
+
+  test('a rerank by another model than the one that was asked is named, and its order holds', async () => {
+    const degradation = { stage: Stage.RERANK, reason: 'big failed', effect: 'scored by shared-words' };
+    retrieval.standIns.reranked = { fallbackFrom: 'big', degradation };
+    const { fused } = await retrieval.ask('apple returns', { corpora: ['help'] });
+    expect(fused).toMatchObject({ degradations: [degradation], rerankModel: 'shared-words' });
   });
 
   test("has no more than its share of the caller's time, so that an answer still comes", async () => {

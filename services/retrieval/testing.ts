@@ -4,7 +4,7 @@ import type { CallOptions, Client } from '@connectrpc/connect';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { type RerankDoneSchema, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import {
   type FusedResult,
   IndexDocumentSchema,
@@ -45,6 +45,8 @@ export function embedText(text: string): Float32Array {
 export interface StandIns {
   beforeEmbed: (signal: AbortSignal) => Promise<void>;
   beforeRerank: (signal: AbortSignal) => Promise<void>;
+  /** More of the end of a rerank. */
+  reranked: MessageInitShape<typeof RerankDoneSchema>;
   services: ServiceDefinition[];
 }
 
@@ -52,7 +54,7 @@ export interface StandIns {
  * Creates stand-ins for embedding and rerank. The reranker's score is the share of the question's words in the text.
  */
 export function createStandIns(): StandIns {
-  const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, services: [] };
+  const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, reranked: {}, services: [] };
   const embedding = defineService({
     name: 'embedding',
     contract: EmbeddingService,
@@ -83,7 +85,7 @@ export function createStandIns(): StandIns {
             score: words.filter((word) => text.toLowerCase().includes(word)).length / words.length,
           }));
           yield { event: { case: 'scored' as const, value: { passages } } };
-          yield { event: { case: 'done' as const, value: { model: 'shared-words' } } };
+          yield { event: { case: 'done' as const, value: { model: 'shared-words', ...standIns.reranked } } };
         },
       },
       close: async () => {},

@@ -150,7 +150,8 @@ async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDe
   return {
     targetTokens,
     overlapTokens: Math.min(deps.settings.chunkOverlapTokens, Math.floor(targetTokens / 2)),
-    embeddingModel: model.name,
+    // By its space: another model under the same name must never be asked for vectors of this one.
+    embeddingModel: model.space || model.name,
     dimensions: model.dimensions,
   };
 }

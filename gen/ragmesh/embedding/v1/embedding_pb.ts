@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/embedding/v1/embedding.proto.
  */
 export const file_ragmesh_embedding_v1_embedding: GenFile = /*@__PURE__*/
-  fileDesc("CiRyYWdtZXNoL2VtYmVkZGluZy92MS9lbWJlZGRpbmcucHJvdG8SFHJhZ21lc2guZW1iZWRkaW5nLnYxIo4BCgxFbWJlZFJlcXVlc3QSFwoFbW9kZWwYASABKAlCCLpIBXIDGIACEiMKBmlucHV0cxgCIAMoCUITukgQkgENCAEQgCAiBnIEKICAQBIuCgdwdXJwb3NlGAMgASgOMh0ucmFnbWVzaC5lbWJlZGRpbmcudjEuUHVycG9zZRIQCgh0cnVuY2F0ZRgEIAEoCCKmAQoNRW1iZWRSZXNwb25zZRITCgtmaXJzdF9pbmRleBgBIAEoDRIqCgd2ZWN0b3JzGAIgAygLMhkucmFnbWVzaC5jb21tb24udjEuVmVjdG9yEg0KBW1vZGVsGAMgASgJEiwKBXVzYWdlGAQgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZRIXCg90cnVuY2F0ZWRfY291bnQYBSABKA0iEwoRTGlzdE1vZGVsc1JlcXVlc3QiSgoSTGlzdE1vZGVsc1Jlc3BvbnNlEjQKBm1vZGVscxgBIAMoCzIkLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkZGluZ01vZGVsIl0KDkVtYmVkZGluZ01vZGVsEgwKBG5hbWUYASABKAkSEgoKZGltZW5zaW9ucxgCIAEoDRIYChBtYXhfaW5wdXRfdG9rZW5zGAMgASgNEg8KB2FkYXB0ZXIYBCABKAkqSwoHUHVycG9zZRIXChNQVVJQT1NFX1VOU1BFQ0lGSUVEEAASEQoNUFVSUE9TRV9RVUVSWRABEhQKEFBVUlBPU0VfRE9DVU1FTlQQAjLsAQoQRW1iZWRkaW5nU2VydmljZRJlCgVFbWJlZBIiLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkUmVxdWVzdBojLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkUmVzcG9uc2UiEZACAaK7GAoI4NQDEAMYASABMAEScQoKTGlzdE1vZGVscxInLnJhZ21lc2guZW1iZWRkaW5nLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GigucmFnbWVzaC5lbWJlZGRpbmcudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIhCQAgGiuxgJCNAPEAMYASABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiRyYWdtZXNoL2VtYmVkZGluZy92MS9lbWJlZGRpbmcucHJvdG8SFHJhZ21lc2guZW1iZWRkaW5nLnYxIo4BCgxFbWJlZFJlcXVlc3QSFwoFbW9kZWwYASABKAlCCLpIBXIDGIACEiMKBmlucHV0cxgCIAMoCUITukgQkgENCAEQgCAiBnIEKICAQBIuCgdwdXJwb3NlGAMgASgOMh0ucmFnbWVzaC5lbWJlZGRpbmcudjEuUHVycG9zZRIQCgh0cnVuY2F0ZRgEIAEoCCKmAQoNRW1iZWRSZXNwb25zZRITCgtmaXJzdF9pbmRleBgBIAEoDRIqCgd2ZWN0b3JzGAIgAygLMhkucmFnbWVzaC5jb21tb24udjEuVmVjdG9yEg0KBW1vZGVsGAMgASgJEiwKBXVzYWdlGAQgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZRIXCg90cnVuY2F0ZWRfY291bnQYBSABKA0iEwoRTGlzdE1vZGVsc1JlcXVlc3QiSgoSTGlzdE1vZGVsc1Jlc3BvbnNlEjQKBm1vZGVscxgBIAMoCzIkLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkZGluZ01vZGVsImwKDkVtYmVkZGluZ01vZGVsEgwKBG5hbWUYASABKAkSEgoKZGltZW5zaW9ucxgCIAEoDRIYChBtYXhfaW5wdXRfdG9rZW5zGAMgASgNEg8KB2FkYXB0ZXIYBCABKAkSDQoFc3BhY2UYBSABKAkqSwoHUHVycG9zZRIXChNQVVJQT1NFX1VOU1BFQ0lGSUVEEAASEQoNUFVSUE9TRV9RVUVSWRABEhQKEFBVUlBPU0VfRE9DVU1FTlQQAjLsAQoQRW1iZWRkaW5nU2VydmljZRJlCgVFbWJlZBIiLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkUmVxdWVzdBojLnJhZ21lc2guZW1iZWRkaW5nLnYxLkVtYmVkUmVzcG9uc2UiEZACAaK7GAoI4NQDEAMYASABMAEScQoKTGlzdE1vZGVscxInLnJhZ21lc2guZW1iZWRkaW5nLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GigucmFnbWVzaC5lbWJlZGRpbmcudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIhCQAgGiuxgJCNAPEAMYASABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Texts to embed.
@@ -25,7 +25,7 @@ export const file_ragmesh_embedding_v1_embedding: GenFile = /*@__PURE__*/
  */
 export type EmbedRequest = Message<"ragmesh.embedding.v1.EmbedRequest"> & {
   /**
-   * The model. Empty: the default one.
+   * The model, or its space. Empty: the default one.
    *
    * @generated from field: string model = 1;
    */
@@ -178,6 +178,14 @@ export type EmbeddingModel = Message<"ragmesh.embedding.v1.EmbeddingModel"> & {
    * @generated from field: string adapter = 4;
    */
   adapter: string;
+
+  /**
+   * Name of its vectors' space: the model and all that decides what its vectors are. Vectors of different spaces are never comparable.
+   * EmbedRequest.model takes it as well, so that whoever keeps vectors can never mix them: a model that was changed is not found by it.
+   *
+   * @generated from field: string space = 5;
+   */
+  space: string;
 };
 
 /**
