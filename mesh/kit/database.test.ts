@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openDatabase } from './database.ts';
+import { type Database, openDatabase } from './database.ts';
+import { createInsert } from './insert-rows.ts';
 import { createSqliteThread, type SqliteThread } from './sqlite/thread.ts';
 
 interface Schema {
@@ -63,5 +64,32 @@ test('an error of SQLite comes back with its code', async () => {
   await db.insertInto('note').values({ id: 1, text: 'a' }).execute();
   const twice = db.insertInto('note').values({ id: 1, text: 'b' }).execute();
   await expect(twice).rejects.toMatchObject({ name: 'SqliteError', errcode: 1555 });
+  await db.destroy();
+});
+
+test('rows of one shape are inserted in their order, whatever their number, and each gives what it returns', async () => {
+  const db = await open();
+  const insert = createInsert((on: Database<Schema>, row: Schema['note']) =>
+    on
+      .insertInto('note')
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id'),
+  );
+  expect(await insert(db, [])).toEqual([]);
+  expect(await insert(db, [{ id: 1, text: 'one' }])).toEqual([{ id: 1 }]);
+  const rows = Array.from({ length: 500 }, (_, id) => (id % 2 === 0 ? { id, text: `${id}` } : { text: `${id}`, id }));
+  expect(await insert(db, rows)).toEqual(rows.filter(({ id }) => id !== 1).map(({ id }) => ({ id })));
+  const kept = await db.selectFrom('note').selectAll().orderBy('id').execute();
+  expect(kept).toEqual(rows.map(({ id }) => ({ id, text: id === 1 ? 'one' : `${id}` })));
+  await db.destroy();
+});
+
+test('where one of the rows is refused, none of a transaction is kept', async () => {
+  const db = await open();
+  const insert = createInsert((on: Database<Schema>, row: Schema['note']) => on.insertInto('note').values(row));
+  const rows = [1, 2, 1].map((id) => ({ id, text: 'x' }));
+  await expect(db.transaction().execute((tx) => insert(tx, rows))).rejects.toThrow('UNIQUE');
+  expect(await db.selectFrom('note').selectAll().execute()).toEqual([]);
   await db.destroy();
 });

@@ -9,6 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import type { RowsQuery } from './insert-rows.ts';
 import type { Statement, StatementResult } from './sqlite/protocol.ts';
 import type { SqliteConnection, SqliteThread } from './sqlite/thread.ts';
 
@@ -63,8 +64,9 @@ function createDialect(connection: SqliteConnection): Dialect {
   // A transaction that was asked for begins with its first statement: that saves it a way to the thread and back.
   const begin: Statement = { sql: 'BEGIN IMMEDIATE', params: [] };
   let transaction: 'none' | 'wanted' | 'begun' = 'none';
-  const execute = async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
-    const statement: Statement = { sql, params: parameters as SQLInputValue[] };
+  const execute = async <R>(query: CompiledQuery): Promise<QueryResult<R>> => {
+    const { sql, parameters, rowCount } = query as CompiledQuery & Partial<RowsQuery<R>>;
+    const statement: Statement = { sql, params: parameters as SQLInputValue[], rowCount };
     const isFirst = transaction === 'wanted';
     if (isFirst) transaction = 'begun';
     const results = await (isFirst ? connection.run(begin, statement) : connection.run(statement));

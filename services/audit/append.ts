@@ -2,10 +2,12 @@ import type { ConnectError } from '@connectrpc/connect';
 import type { Transaction } from 'kysely';
 import type { RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { Database } from '#kit/database.ts';
 import { failedPrecondition } from '#kit/errors.ts';
+import { createInsert } from '#kit/insert-rows.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
 import { findCovered } from './ledger.ts';
-import { insertAll, keyOf, tenantsOf } from './rows.ts';
+import { keyOf, tenantsOf } from './rows.ts';
 import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
 import { addSums, answerSum } from './usage-sums.ts';
 
@@ -54,11 +56,12 @@ export async function appendEntries(
   });
   if (entries.length > 0) {
     const changed = new Set(entries.map(({ tenant }) => tenant));
-    await insertAll(entries, (rows) => trx.insertInto('entries').values(rows).execute());
-    await insertAll(documents, (rows) => trx.insertInto('entry_documents').values(rows).execute());
-    await insertAll(
-      [...heads.values()].filter(({ tenant }) => changed.has(tenant)).map(({ is_broken: _, ...row }) => row),
-      (rows) => saveHeads(trx, rows),
+    await insertEntries(trx, entries);
+    await insertDocuments(trx, documents);
+    const moved = [...heads.values()].filter(({ tenant }) => changed.has(tenant));
+    await saveHeads(
+      trx,
+      moved.map(({ tenant, last_sequence, last_hash }) => ({ tenant, last_sequence, last_hash })),
     );
     const covered = await findCovered(
       trx,
@@ -141,15 +144,20 @@ function brokenChain(lastSequence: number): ConnectError {
   return failedPrecondition(ErrorReason.AUDIT_CHAIN_BROKEN, message, { metadata });
 }
 
-async function saveHeads(trx: Transaction<AuditSchema>, rows: readonly ChainRow[]): Promise<unknown> {
-  return trx
+const insertEntries = createInsert((db: Database<AuditSchema>, row: EntryRow) => db.insertInto('entries').values(row));
+
+const insertDocuments = createInsert((db: Database<AuditSchema>, row: DocumentRow) =>
+  db.insertInto('entry_documents').values(row),
+);
+
+const saveHeads = createInsert((db: Database<AuditSchema>, row: ChainRow) =>
+  db
     .insertInto('chains')
-    .values(rows)
+    .values(row)
     .onConflict((conflict) =>
       conflict.column('tenant').doUpdateSet((eb) => ({
         last_sequence: eb.ref('excluded.last_sequence'),
         last_hash: eb.ref('excluded.last_hash'),
       })),
-    )
-    .execute();
-}
+    ),
+);

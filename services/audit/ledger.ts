@@ -6,8 +6,10 @@ import {
   type RecordUsageRequest,
   RecordUsageRequestSchema,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { Database } from '#kit/database.ts';
+import { createInsert } from '#kit/insert-rows.ts';
 import { fromCanonicalBytes } from './chain.ts';
-import { insertAll, keyOf, tenantsOf } from './rows.ts';
+import { keyOf, tenantsOf } from './rows.ts';
 import type { AuditSchema, LedgerRow } from './schema.ts';
 import { addSums, type CountedAnswer, coveredSum, ledgerSums } from './usage-sums.ts';
 
@@ -51,9 +53,9 @@ export async function appendUsage(
     return true;
   });
   const answers = await findCountedAnswers(trx, fresh);
-  await insertAll(
+  await insertLedger(
+    trx,
     fresh.map((submission) => toRow(submission, nowMs)),
-    (rows) => trx.insertInto('ledger').values(rows).execute(),
   );
   const added = fresh.flatMap(({ tenant, user, atMs, request }) => ledgerSums(tenant, user, atMs, request));
   await addSums(trx, [...added, ...answers.map(coveredSum)]);
@@ -105,6 +107,8 @@ async function findCountedAnswers(
       record: fromCanonicalBytes(bytes).record as RecordRequest,
     }));
 }
+
+const insertLedger = createInsert((db: Database<AuditSchema>, row: LedgerRow) => db.insertInto('ledger').values(row));
 
 function toRow(submission: UsageSubmission & AnswerKey & { atMs: number }, nowMs: number): LedgerRow {
   const { tenant, user, answerId, atMs, request } = submission;

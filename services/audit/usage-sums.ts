@@ -3,7 +3,7 @@ import type { RecordRequest, RecordUsageRequest, UsageRow } from '#gen/ragmesh/a
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Database } from '#kit/database.ts';
-import { insertAll } from './rows.ts';
+import { createInsert } from '#kit/insert-rows.ts';
 import type { AuditSchema, UsageSumRow } from './schema.ts';
 
 // Sums of usage, as the report shows them: answers are counted by their entries, tokens and money by the ledger. An answer of which
@@ -53,33 +53,35 @@ export function ledgerSums(tenant: string, user: string, atMs: number, request: 
   }));
 }
 
+const amounts = ['answer_count', 'cached_count', 'prompt_tokens', 'completion_tokens', 'cost_micros'] as const;
+
 /** Adds to the sums. */
 export async function addSums(trx: Transaction<AuditSchema>, changes: readonly UsageSumRow[]): Promise<void> {
-  const amounts = ['answer_count', 'cached_count', 'prompt_tokens', 'completion_tokens', 'cost_micros'] as const;
   const rows = new Map<string, UsageSumRow>();
   for (const change of changes) {
     const { tenant, day, model, user, currency } = change;
     const key = JSON.stringify([tenant, day, model, user, currency]);
-    const sum = rows.get(key) ?? { ...change, ...nothing };
+    const sum = rows.get(key) ?? { ...{ tenant, day, model, user, currency }, ...nothing };
     for (const name of amounts) sum[name] += change[name];
     rows.set(key, sum);
   }
-  await insertAll([...rows.values()], (some) =>
-    trx
-      .insertInto('usage')
-      .values(some)
-      .onConflict((conflict) =>
-        conflict
-          .columns(['tenant', 'day', 'model', 'user', 'currency'])
-          .doUpdateSet(
-            Object.fromEntries(
-              amounts.map((name) => [name, sql<number>`usage.${sql.ref(name)} + excluded.${sql.ref(name)}`]),
-            ),
-          ),
-      )
-      .execute(),
-  );
+  await insertSums(trx, [...rows.values()]);
 }
+
+const insertSums = createInsert((db: Database<AuditSchema>, row: UsageSumRow) =>
+  db
+    .insertInto('usage')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['tenant', 'day', 'model', 'user', 'currency'])
+        .doUpdateSet(
+          Object.fromEntries(
+            amounts.map((name) => [name, sql<number>`usage.${sql.ref(name)} + excluded.${sql.ref(name)}`]),
+          ),
+        ),
+    ),
+);
 
 /** Sums of a tenant over the UTC days that have a part in [fromMs, beforeMs), by day, model and user. */
 export async function reportUsage(

@@ -1,11 +1,12 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import type { Transaction } from 'kysely';
+import type { Insertable, Transaction } from 'kysely';
 import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Database } from '#kit/database.ts';
 import { rpcError } from '#kit/errors.ts';
+import { createInsert } from '#kit/insert-rows.ts';
 import type { SessionSchema } from './session-schema.ts';
 
 /** Something to write about a session. */
@@ -83,11 +84,7 @@ async function writeAll(transaction: Transaction<SessionSchema>, writes: readonl
       ...{ id, tenant, user, title: toTitle(question) },
       ...{ created_at: askedAtMs, updated_at: askedAtMs, turn_count: 0 },
     }));
-    const created = transaction
-      .insertInto('session')
-      .values(rows)
-      .onConflict((conflict) => conflict.doNothing());
-    for (const row of await created.returning(['id', 'tenant', 'user']).execute()) alive.add(nameOf(row));
+    for (const row of await insertSessions(transaction, rows)) alive.add(nameOf(row));
   }
   const unsure = writes.filter(
     (write) => write.sessionId !== '' && !alive.has(nameOf({ id: write.sessionId, ...write })),
@@ -112,13 +109,23 @@ async function writeAll(transaction: Transaction<SessionSchema>, writes: readonl
     };
     return [row];
   });
-  if (answers.length === 0) return;
-  await transaction
-    .insertInto('answer')
-    .values(answers)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  await insertAnswers(transaction, answers);
 }
+
+const insertSessions = createInsert((db: Database<SessionSchema>, row: SessionSchema['session']) =>
+  db
+    .insertInto('session')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(['id', 'tenant', 'user']),
+);
+
+const insertAnswers = createInsert((db: Database<SessionSchema>, row: Insertable<SessionSchema['answer']>) =>
+  db
+    .insertInto('answer')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing()),
+);
 
 /** A session with its owner: a turn is only ever written into a session of its own owner. */
 function nameOf({ id, tenant, user }: { id: string; tenant: string; user: string }): string {

@@ -4,6 +4,8 @@ import type { SQLInputValue } from 'node:sqlite';
 export interface Statement {
   sql: string;
   params: readonly SQLInputValue[];
+  /** Runs it so many times, each time with the next equal share of the parameters. @default 1 */
+  rowCount?: number | undefined;
 }
 
 /** A row by column name. */

@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
-import type { Reply, Request, StatementResult } from './protocol.ts';
+import type { Reply, Request, Statement, StatementResult } from './protocol.ts';
 
 // A thread that owns SQLite connections. Requests run one after another, in the order they came.
 
@@ -36,10 +36,10 @@ function handle(request: Request): StatementResult[] | undefined {
     }
     case 'run': {
       const connection = connectionOf(request.connection);
-      if (!request.atomic) return request.statements.map(({ sql, params }) => execute(connection, sql, params));
+      if (!request.atomic) return request.statements.map((statement) => execute(connection, statement));
       connection.db.exec('BEGIN IMMEDIATE');
       try {
-        const results = request.statements.map(({ sql, params }) => execute(connection, sql, params));
+        const results = request.statements.map((statement) => execute(connection, statement));
         connection.db.exec('COMMIT');
         return results;
       } catch (error) {
@@ -61,13 +61,26 @@ function handle(request: Request): StatementResult[] | undefined {
 /** Statements kept prepared by a connection. */
 const maxStatements = 200;
 
-function execute(connection: Connection, sql: string, params: readonly SQLInputValue[]): StatementResult {
+function execute(connection: Connection, { sql, params, rowCount = 1 }: Statement): StatementResult {
   let statement = connection.statements.get(sql);
   if (statement === undefined) {
     if (connection.statements.size >= maxStatements) connection.statements.clear();
     statement = connection.db.prepare(sql);
     connection.statements.set(sql, statement);
   }
+  if (rowCount === 1) return runOnce(statement, params);
+  const width = params.length / rowCount;
+  const sum: StatementResult = { rows: [], changes: 0, lastInsertRowid: 0 };
+  for (let start = 0; start < params.length; start += width) {
+    const { rows, changes, lastInsertRowid } = runOnce(statement, params.slice(start, start + width));
+    sum.rows.push(...rows);
+    sum.changes += changes;
+    sum.lastInsertRowid = lastInsertRowid;
+  }
+  return sum;
+}
+
+function runOnce(statement: StatementSync, params: readonly SQLInputValue[]): StatementResult {
   if (statement.columns().length > 0) return { rows: statement.all(...params), changes: 0, lastInsertRowid: 0 };
   const { changes, lastInsertRowid } = statement.run(...params);
   return { rows: [], changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };

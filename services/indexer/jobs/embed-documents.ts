@@ -1,7 +1,7 @@
-import type { CallOptions, Client } from '@connectrpc/connect';
+import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { internal } from '#kit/errors.ts';
+import { internal, toRpcError } from '#kit/errors.ts';
 import type { PreparedDocument, PrepareOptions } from '../prepare/prepared.ts';
 import type { EmbeddedDocument } from './index-client.ts';
 
@@ -19,13 +19,7 @@ export async function embedDocuments(
   const inputs = documents.flatMap(inputsOf);
   const vectors: Vector[] = [];
   for (const part of parts(inputs, Math.min(inputsMax, Math.max(1, Math.floor(replyBytesMax / (dimensions * 4)))))) {
-    const options = await call();
-    const request = { model: embeddingModel, inputs: part, purpose: Purpose.DOCUMENT, truncate: true };
-    const before = vectors.length;
-    for await (const reply of embedding.embed(request, options)) vectors.push(...reply.vectors);
-    if (vectors.length - before !== part.length) {
-      throw internal(new Error(`${vectors.length - before} vectors came for ${part.length} texts`));
-    }
+    vectors.push(...(await embedAll(embedding, { model: embeddingModel, inputs: part }, call)));
   }
   let first = 0;
   return documents.map((document) => {
@@ -33,6 +27,27 @@ export async function embedDocuments(
     first += document.chunks.length;
     return { document, vectors: own };
   });
+}
+
+/** Vectors of some texts. A model so slow that a call ends before all are done is asked again for the rest. */
+async function embedAll(
+  embedding: Client<typeof EmbeddingService>,
+  { model, inputs }: { model: string; inputs: readonly string[] },
+  call: () => Promise<CallOptions>,
+): Promise<Vector[]> {
+  const vectors: Vector[] = [];
+  for (;;) {
+    const before = vectors.length;
+    const request = { model, inputs: inputs.slice(before), purpose: Purpose.DOCUMENT, truncate: true };
+    try {
+      for await (const reply of embedding.embed(request, await call())) vectors.push(...reply.vectors);
+    } catch (error) {
+      if (toRpcError(error).code === Code.DeadlineExceeded && vectors.length > before) continue;
+      throw error;
+    }
+    if (vectors.length === inputs.length) return vectors;
+    throw internal(new Error(`${vectors.length} vectors came for ${inputs.length} texts`));
+  }
 }
 
 function inputsOf({ title, text, chunks }: PreparedDocument): string[] {

@@ -4,7 +4,7 @@ import { Code } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { failedPrecondition, invalidArgument } from '#kit/errors.ts';
+import { deadlineExceeded, failedPrecondition, invalidArgument } from '#kit/errors.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
@@ -238,6 +238,19 @@ describe('progress', () => {
     held.open();
     expect(await mesh.finish(jobId)).toMatchObject({ state: JobState.SUCCEEDED });
   });
+});
+
+test('an embedding model that is slower than its deadline is asked again for what is left', async () => {
+  const mesh = await start();
+  let calls = 0;
+  // Two batches of 64 a call, then its time is over.
+  mesh.embedding.beforeBatch = (index) => {
+    if (index === 0) calls++;
+    if (index === 2) throw deadlineExceeded('too slow');
+  };
+  expect(await mesh.ingest({ 'a.jsonl': jsonl(300) })).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1 });
+  expect(calls).toBeGreaterThan(2);
+  expect(new Set(mesh.index.live('help').keys()).size).toBe(300);
 });
 
 test('chunks are as short as the embedding model needs them', async () => {

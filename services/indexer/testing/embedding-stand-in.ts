@@ -11,6 +11,8 @@ export function createEmbeddingStandIn() {
     inputs: [] as string[],
     /** Runs before each call; throws, or waits. */
     before: (): void | Promise<void> => {},
+    /** Runs before each batch of a call; throws. */
+    beforeBatch: (_index: number): void => {},
     definition: defineService({
       name: 'embedding',
       contract: EmbeddingService,
@@ -27,6 +29,7 @@ export function createEmbeddingStandIn() {
               await stand.before();
               stand.inputs.push(...inputs);
               for (let firstIndex = 0; firstIndex < inputs.length; firstIndex += 64) {
+                stand.beforeBatch(firstIndex / 64);
                 const vectors = inputs
                   .slice(firstIndex, firstIndex + 64)
                   .map((text) => toVector(Float32Array.of(text.length, text.charCodeAt(0), 1, 0)));
