@@ -1,11 +1,6 @@
-import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Transaction } from 'kysely';
-import {
-  type RecordRequest,
-  type RecordUsageRequest,
-  RecordUsageRequestSchema,
-} from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { RecordRequest, RecordUsageRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Database } from '#kit/database.ts';
 import { createInsert } from '#kit/insert-rows.ts';
 import { fromCanonicalBytes } from './chain.ts';
@@ -18,6 +13,8 @@ export interface UsageSubmission {
   tenant: string;
   user: string;
   request: RecordUsageRequest;
+  /** The request as the ledger holds it. */
+  bytes: Uint8Array;
 }
 
 interface AnswerKey {
@@ -111,9 +108,9 @@ async function findCountedAnswers(
 const insertLedger = createInsert((db: Database<AuditSchema>, row: LedgerRow) => db.insertInto('ledger').values(row));
 
 function toRow(submission: UsageSubmission & AnswerKey & { atMs: number }, nowMs: number): LedgerRow {
-  const { tenant, user, answerId, atMs, request } = submission;
+  const { tenant, user, answerId, atMs, request, bytes } = submission;
   return {
     ...{ tenant, request_id: request.requestId, answer_id: answerId, user },
-    ...{ requested_at: atMs, recorded_at: nowMs, bytes: toBinary(RecordUsageRequestSchema, request) },
+    ...{ requested_at: atMs, recorded_at: nowMs, bytes },
   };
 }

@@ -51,8 +51,8 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
       },
       async recordUsage(request, context) {
         const { tenant, user } = callerOf(context);
-        const sizeBytes = toBinary(RecordUsageRequestSchema, request).byteLength;
-        const recorded = await writer.append({ kind: 'usage', tenant, user, request }, sizeBytes);
+        const bytes = toBinary(RecordUsageRequestSchema, request);
+        const recorded = await writer.append({ kind: 'usage', tenant, user, request, bytes }, bytes.byteLength);
         return { recorded: recorded === true };
       },
       async *queryAudit(request, context) {

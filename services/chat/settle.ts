@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { CallOptions, Client } from '@connectrpc/connect';
-import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { type AuditService, type EvidenceRef, EvidenceRefSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { type AnswerDone, AnswerDoneSchema, AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -108,8 +108,17 @@ function toRecord(course: Course, traceId: string) {
   };
 }
 
-function toEvidenceRef({ chunkId, documentId, corpus, version, scores }: Passage) {
-  return { chunkId, documentId, corpus, version, score: scores?.rerank ?? scores?.fused ?? 0 };
+// Passages of a cached answer are the same objects each time.
+const refs = new WeakMap<Passage, EvidenceRef>();
+
+function toEvidenceRef(passage: Passage): EvidenceRef {
+  const known = refs.get(passage);
+  if (known !== undefined) return known;
+  const { chunkId, documentId, corpus, version, scores } = passage;
+  const score = scores?.rerank ?? scores?.fused ?? 0;
+  const ref = create(EvidenceRefSchema, { chunkId, documentId, corpus, version, score });
+  refs.set(passage, ref);
+  return ref;
 }
 
 async function within<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {

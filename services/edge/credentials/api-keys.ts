@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -19,7 +19,7 @@ export interface KeyEntry {
 
 /** SHA-256 of a key, as 64 hex digits. */
 export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key);
 }
 
 /** Whom a key stands for. */
@@ -48,10 +48,10 @@ export function createKeyRing(
     ]),
   );
   return (key) => {
-    const hash = hashKey(key);
-    const entry = byHash.get(hash);
+    const hashed = hashKey(key);
+    const entry = byHash.get(hashed);
     // What is compared are hashes of 256 bits, so timing tells nothing of a key; the last word is constant-time even so.
-    if (entry === undefined || !timingSafeEqual(entry.digest, Buffer.from(hash, 'hex'))) return undefined;
+    if (entry === undefined || !timingSafeEqual(entry.digest, Buffer.from(hashed, 'hex'))) return undefined;
     if (entry.expiresAtMs !== undefined && entry.expiresAtMs <= clock()) {
       const expiredAt = new Date(entry.expiresAtMs).toISOString();
       throw rpcError(
