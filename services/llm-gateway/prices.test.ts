@@ -32,6 +32,32 @@ test('cached and written tokens are parts of the prompt with prices of their own
   expect(prices.cost('sonnet', tokensOf({}))?.costMicros).toBe(0n);
 });
 
+// As OpenAI has it for gpt-5.4: "prompts with >272K input tokens are priced at 2x input and 1.5x output for the full session"
+// (developers.openai.com/api/docs/models/gpt-5.4-pro).
+const longContext = {
+  model: 'gpt-5.4',
+  prompt: 2.5,
+  completion: 15,
+  cachedPrompt: 0.25,
+  tiers: [{ abovePromptTokens: 272_000n, prompt: 5, completion: 22.5, cachedPrompt: 0.5 }],
+};
+
+test('a prompt above the bound of a tier has its prices for all tokens, and the cached ones count', () => {
+  const prices = createPrices(tableOf({ version: '1', currency: 'USD', prices: [longContext] }));
+  const cost = (init: Partial<PricedTokens>) => prices.cost('gpt-5.4', tokensOf(init))?.costMicros;
+  expect(cost({ promptTokens: 272_000, completionTokens: 1000 })).toBe(695_000n);
+  expect(cost({ promptTokens: 272_001, completionTokens: 1000 })).toBe(1_382_505n);
+  expect(cost({ promptTokens: 300_000, cachedPromptTokens: 290_000 })).toBe(195_000n);
+});
+
+test('the most that an attempt may cost is that of the dearest tier that its prompt may turn out to reach', () => {
+  const prices = createPrices(tableOf({ version: '1', currency: 'USD', prices: [longContext] }));
+  // By a provider's count it may be a quarter longer than by ours.
+  expect(prices.most('gpt-5.4', 217_600, 1000)).toBe(559_000n);
+  expect(prices.most('gpt-5.4', 217_601, 1000)).toBe(1_110_505n);
+  expect(prices.most('gpt-5.4', 300_000, 1000)).toBe(1_522_500n);
+});
+
 test('a model without a price costs what nobody knows', () => {
   for (const prices of [createPrices(undefined), createPrices(tableOf({ version: '1', currency: 'EUR' }))]) {
     expect(prices.cost('x', tokensOf({ promptTokens: 1 }))).toBeUndefined();
@@ -96,6 +122,32 @@ test('a cost is the exact sum of tokens times prices, rounded once, half up; and
   );
 });
 
+test('whatever the tiers are, an attempt costs what the tier of its prompt says, and never more than was foretold', () => {
+  const amount = fc.integer({ min: 0, max: 1000 });
+  const tier = fc.record({ prompt: amount, completion: amount, cachedPrompt: amount, cacheWrite: amount });
+  const bounds = fc.uniqueArray(fc.integer({ min: 1, max: 500 }), { maxLength: 4 });
+  const few = fc.integer({ min: 0, max: 400 });
+  fc.assert(
+    fc.property(fc.array(tier, { minLength: 5, maxLength: 5 }), bounds, few, few, few, (given, unsorted, ...counts) => {
+      const [fresh, cached, written] = counts;
+      const above = unsorted.toSorted((a, b) => a - b);
+      const [base, ...others] = given;
+      const tiers = above.map((bound, index) => ({ ...others[index], abovePromptTokens: BigInt(bound) }));
+      const prices = createPrices(tableOf({ version: '1', currency: 'USD', prices: [{ model: 'm', ...base, tiers }] }));
+      const promptTokens = fresh + cached + written;
+      const completionTokens = 7;
+      const own = given[above.filter((bound) => promptTokens > bound).length] as (typeof given)[number];
+      const tokens = { promptTokens, completionTokens, cachedPromptTokens: cached, cacheWriteTokens: written };
+      const cost = prices.cost('m', tokens)?.costMicros as bigint;
+      const exact =
+        fresh * own.prompt + cached * own.cachedPrompt + written * own.cacheWrite + completionTokens * own.completion;
+      expect(cost).toBe(BigInt(exact));
+      // Also where what was foretold was a longer prompt.
+      expect(cost <= (prices.most('m', promptTokens + counts[0], completionTokens) as bigint)).toBe(true);
+    }),
+  );
+});
+
 test('counts that make no sense cost no more than the tokens that there are', () => {
   const prices = createPrices(
     tableOf({ version: '1', currency: 'USD', prices: [{ model: 'm', prompt: 1, completion: 2, cachedPrompt: 0.5 }] }),
@@ -124,6 +176,25 @@ test.each([
     'a price that is none',
     { version: '1', currency: 'USD', prices: [{ model: 'm', cacheWrite: NaN }] },
     /cache_write.*NaN/,
+  ],
+  [
+    'a tier for every prompt',
+    { version: '1', currency: 'USD', prices: [{ model: 'm', tiers: [{}] }] },
+    /prices\[0\]\.tiers\[0\]\.above_prompt_tokens.*more than 0/,
+  ],
+  [
+    'tiers that do not ascend',
+    {
+      version: '1',
+      currency: 'USD',
+      prices: [{ model: 'm', tiers: [{ abovePromptTokens: 9n }, { abovePromptTokens: 9n }] }],
+    },
+    /tiers\[1\]\.above_prompt_tokens.*is 9.*more than 9/,
+  ],
+  [
+    'a tier with a negative price',
+    { version: '1', currency: 'USD', prices: [{ model: 'm', tiers: [{ abovePromptTokens: 9n, completion: -1 }] }] },
+    /tiers\[0\]\.completion.*-1/,
   ],
   [
     'too fine a price',

@@ -1,4 +1,4 @@
-import type { LlmPriceTable } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LlmPrice, LlmPriceTable, LlmPriceTier } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
 
 /** Tokens that an attempt has used; the cached and the written ones are parts of the prompt. */
@@ -29,8 +29,9 @@ export interface Prices {
    */
   cost(model: string, tokens: PricedTokens): Cost | undefined;
   /**
-   * The most that one attempt may cost, rounded up: every prompt token at the dearest of its prices. Never less than `cost` of what
-   * stays within these tokens. `undefined` for a model without a price.
+   * The most that one attempt may cost, rounded up: every token at the dearest price that it can have, of the dearest tier that a prompt
+   * which is a quarter longer than this can reach. Never less than `cost` of what stays within these tokens. `undefined` for a model
+   * without a price.
    */
   most(model: string, promptTokens: number | bigint, completionTokens: number | bigint): bigint | undefined;
   /** Takes a new table. Throws ConfigError where it is bad, and keeps the one before. */
@@ -41,13 +42,21 @@ export interface Prices {
   readonly currency: string;
 }
 
-/** Prices of a model: micro-units for a token, in steps of 10^-12, which is what the table says exactly. */
-interface ModelPrice {
+/** Prices of a model's tokens: micro-units for a token, in steps of 10^-12, which is what the table says exactly. */
+interface TokenPrices {
   prompt: bigint;
   completion: bigint;
   cachedPrompt: bigint;
   cacheWrite: bigint;
 }
+
+/** Prices for prompts of more than `above` tokens, up to the next tier. */
+interface Tier extends TokenPrices {
+  above: bigint;
+}
+
+/** All tiers of a model; the first one is for every prompt. */
+type ModelPrice = readonly [Tier, ...Tier[]];
 
 interface Table {
   version: string;
@@ -57,20 +66,27 @@ interface Table {
 
 const decimals = 12;
 const scale = 10n ** BigInt(decimals);
+/**
+ * A provider's count of a prompt may be above ours by as much, which is a quotient: `estimateTokens` is a fifth below the real count in
+ * the worst of the documents that it was measured on. At the bound of a tier, one token more changes the price of all.
+ */
+const countMargin = [5n, 4n] as const;
 
 /**
  * Creates the prices of a table; without one, nothing has a price. Throws ConfigError (`path` names the table) for prices without
- * version or currency, a model that is priced twice, and a price that is negative, infinite or finer than 10^-12.
+ * version or currency, a model that is priced twice, tiers whose bounds do not ascend, and a price that is negative, infinite or finer
+ * than 10^-12.
  */
 export function createPrices(first: LlmPriceTable | undefined, path = 'llm.prices'): Prices {
   let table = readTable(first, path);
   return {
     cost(model, tokens) {
-      const price = table.models.get(model);
-      if (price === undefined) return undefined;
+      const tiers = table.models.get(model);
+      if (tiers === undefined) return undefined;
       const prompt = toCount(tokens.promptTokens);
       const cached = smaller(toCount(tokens.cachedPromptTokens), prompt);
       const written = smaller(toCount(tokens.cacheWriteTokens), prompt - cached);
+      const price = tiers.findLast(({ above }) => prompt > above) ?? tiers[0];
       const exact =
         (prompt - cached - written) * price.prompt +
         cached * price.cachedPrompt +
@@ -80,10 +96,16 @@ export function createPrices(first: LlmPriceTable | undefined, path = 'llm.price
       return { costMicros: (exact + scale / 2n) / scale, currency, priceVersion: version };
     },
     most(model, promptTokens, completionTokens) {
-      const price = table.models.get(model);
-      if (price === undefined) return undefined;
-      const dearest = larger(price.prompt, larger(price.cachedPrompt, price.cacheWrite));
-      const exact = toCount(promptTokens) * dearest + toCount(completionTokens) * price.completion;
+      const tiers = table.models.get(model);
+      if (tiers === undefined) return undefined;
+      const [prompt, completion] = [toCount(promptTokens), toCount(completionTokens)];
+      const longest = (prompt * countMargin[0]) / countMargin[1];
+      let exact = 0n;
+      for (const price of tiers) {
+        if (price.above > 0n && price.above >= longest) break;
+        const dearest = larger(price.prompt, larger(price.cachedPrompt, price.cacheWrite));
+        exact = larger(exact, prompt * dearest + completion * price.completion);
+      }
       return (exact + scale - 1n) / scale;
     },
     reconfigure(next) {
@@ -106,19 +128,39 @@ function readTable(table: LlmPriceTable | undefined, path: string): Table {
   if (prices.length > 0 && !/^[A-Z]{3}$/.test(currency)) {
     throw new ConfigError(`${path}.currency`, `is "${currency}": prices need an ISO 4217 code such as USD or CNY`);
   }
-  for (const [index, { model, ...price }] of prices.entries()) {
+  for (const [index, price] of prices.entries()) {
+    const { model } = price;
     const at = `${path}.prices[${index}]`;
     if (model === '') throw new ConfigError(`${at}.model`, 'is missing');
     if (models.has(model)) throw new ConfigError(`${at}.model`, `"${model}" has a price already`);
-    const prompt = toSteps(price.prompt, `${at}.prompt`);
-    models.set(model, {
-      prompt,
-      completion: toSteps(price.completion, `${at}.completion`),
-      cachedPrompt: price.cachedPrompt === undefined ? prompt : toSteps(price.cachedPrompt, `${at}.cached_prompt`),
-      cacheWrite: price.cacheWrite === undefined ? prompt : toSteps(price.cacheWrite, `${at}.cache_write`),
-    });
+    models.set(model, readTiers(price, at));
   }
   return { version, currency, models };
+}
+
+function readTiers(price: LlmPrice, path: string): ModelPrice {
+  const tiers: [Tier, ...Tier[]] = [{ above: 0n, ...readPrices(price, path) }];
+  let highest = 0n;
+  for (const [index, tier] of price.tiers.entries()) {
+    const at = `${path}.tiers[${index}]`;
+    const above = tier.abovePromptTokens;
+    if (above <= highest) {
+      throw new ConfigError(`${at}.above_prompt_tokens`, `is ${above}: it has to be more than ${highest}`);
+    }
+    tiers.push({ above, ...readPrices(tier, at) });
+    highest = above;
+  }
+  return tiers;
+}
+
+function readPrices(price: LlmPrice | LlmPriceTier, path: string): TokenPrices {
+  const prompt = toSteps(price.prompt, `${path}.prompt`);
+  return {
+    prompt,
+    completion: toSteps(price.completion, `${path}.completion`),
+    cachedPrompt: price.cachedPrompt === undefined ? prompt : toSteps(price.cachedPrompt, `${path}.cached_prompt`),
+    cacheWrite: price.cacheWrite === undefined ? prompt : toSteps(price.cacheWrite, `${path}.cache_write`),
+  };
 }
 
 /**

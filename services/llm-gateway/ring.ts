@@ -170,6 +170,8 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
       const { remedy, retryAfterMs, kind } = error;
       if (continues && !hasContent && kind === 'invalid') {
         place.rejectsPrefix = true;
+        // It says nothing of the target, which may well begin anew, and sooner than one that has failed.
+        place.attempts -= 1;
         return;
       }
       fail(place, error);

@@ -1,8 +1,9 @@
+import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { MidStreamPolicy } from '#gen/ragmesh/llm/v1/llm_pb.ts';
 import { content, cutAfter, doneMark, failed, finish, startFakeProvider, streamed, usage } from './testing.ts';
-import { modelAt, startTestGateway, usagesOf } from './testing-gateway.ts';
+import { eventually, modelAt, plainQuestion, startTestGateway, usagesOf } from './testing-gateway.ts';
 import { createUsageMeter } from './usage.ts';
 
 const unknown = {
@@ -116,5 +117,23 @@ describe('limits', () => {
     await expect(gateway.ask({ model: 'b' })).rejects.toThrow('price');
     await expect(gateway.ask({})).rejects.toThrow('price');
     expect(server.requests).toHaveLength(1);
+  });
+
+  test('reserve what a long prompt may cost, and charge by the tier that the provider’s count is in', async () => {
+    await using server = await startFakeProvider(streamed([content('ok'), finish('stop'), usage(1500, 2), doneMark]));
+    const tiers = [{ abovePromptTokens: 1000n, prompt: 100, completion: 200 }];
+    await using gateway = await startTestGateway({
+      models: [modelAt(server.url, 'a')],
+      prices: { version: '1', currency: 'USD', prices: [{ model: 'a', prompt: 1, completion: 10, tiers }] },
+      limits: { defaultTenant: { costMicrosPerDay: 160_000n } },
+    });
+    const ask = (words: number) => {
+      const messages = [{ ...plainQuestion, text: 'word '.repeat(words) }];
+      return gateway.ask({ requestId: `words-${words}`, messages, maxTokens: 10 });
+    };
+    // Some 1,600 tokens by our count.
+    await expect(ask(1400)).rejects.toMatchObject({ code: Code.ResourceExhausted });
+    expect(usagesOf(await ask(100))[0]?.costMicros).toBe(150_400n);
+    await eventually(() => expect(gateway.entries.get('words-100')?.usages[0]?.usage?.costMicros).toBe(150_400n));
   });
 });
