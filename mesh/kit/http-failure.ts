@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { failedPrecondition, invalidArgument, rpcError, unavailable } from './errors.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 /**
  * A server's refusal: an HTTP status, and what its body says. The server's text may repeat a document or a key, so it stays in here: it
@@ -31,7 +32,10 @@ export class HttpFailure extends Error {
 
   /** How long the server wants to be left alone, in milliseconds; `now` in milliseconds since 1970, for a date. */
   retryAfterMs(now: number): number | undefined {
-    return retryAfterMs((name) => this.#headers.get(name), now);
+    return retryAfterMs(
+      (name) => this.#headers.get(name),
+      () => now,
+    );
   }
 }
 
@@ -49,21 +53,6 @@ const asObject = (value: unknown): Record<string, unknown> =>
 
 /** A code is a short word, not a sentence that might quote something. */
 const isWord = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z][\w.-]{0,63}$/.test(value);
-
-/** The longest wait that a server is believed, in milliseconds. */
-const longestWaitMs = 600_000;
-
-/** The wait that headers ask for: `retry-after-ms`, or `retry-after` in seconds or as an HTTP date. */
-export function retryAfterMs(header: (name: string) => string | null, now: number): number | undefined {
-  const inMs = header('retry-after-ms') ?? header('x-ms-retry-after-ms');
-  const value = header('retry-after');
-  let wait = Number.NaN;
-  if (inMs !== null && /^\s*\d+(\.\d+)?\s*$/.test(inMs)) wait = Number(inMs);
-  else if (value !== null && /^\s*\d+(\.\d+)?\s*$/.test(value)) wait = Number(value) * 1000;
-  // A date begins with its weekday; Date.parse would make one of nearly anything.
-  else if (value !== null && /^\s*[A-Za-z]{3}/.test(value)) wait = Date.parse(value) - now;
-  return Number.isNaN(wait) ? undefined : Math.min(Math.max(0, wait), longestWaitMs);
-}
 
 /** Words for money, quota and policy: trying again does not help. Compared in lower case. */
 const finalCodes = new Set([

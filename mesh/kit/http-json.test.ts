@@ -1,6 +1,6 @@
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { HttpFailure, isTooLong, retryAfterMs, toProviderError } from './http-failure.ts';
+import { HttpFailure, isTooLong, toProviderError } from './http-failure.ts';
 import { createHttpClient, postJson } from './http-json.ts';
 import { type Loopback, startLoopback } from './testing-http.ts';
 import { freePort } from './testing-server.ts';
@@ -84,21 +84,4 @@ describe('the words of a failure', () => {
   ])('%i "%s": too long is %s', (status, message, expected) => {
     expect(isTooLong(failure(status, { error: { message } }))).toBe(expected);
   });
-});
-
-test.each([
-  [{ 'retry-after': '5' }, 5000],
-  [{ 'retry-after': '0.5' }, 500],
-  [{ 'retry-after-ms': '120' }, 120],
-  [{ 'x-ms-retry-after-ms': '130' }, 130],
-  [{ 'retry-after': 'Wed, 21 Oct 2026 07:28:10 GMT' }, 10_000],
-  [{ 'retry-after': 'Wed, 21 Oct 2026 07:27:00 GMT' }, 0],
-  [{ 'retry-after': '1e9' }, undefined],
-  [{ 'retry-after': '999999' }, 600_000],
-  [{ 'retry-after': '-5' }, undefined],
-  [{ 'retry-after': '' }, undefined],
-  [{}, undefined],
-])('a wait of %j', (headers, expected) => {
-  const given = new Headers(headers as Record<string, string>);
-  expect(retryAfterMs((name) => given.get(name), Date.parse('2026-10-21T07:28:00Z'))).toBe(expected);
 });

@@ -1,6 +1,6 @@
+import { type ReadHeader, retryAfterMs } from '#kit/retry-after.ts';
 import { ProviderError } from './provider-error.ts';
 import { type Verdict, verdictOfCode, verdictOfMessage, verdictOfStatus } from './provider-verdicts.ts';
-import { type ReadHeader, retryAfterMs } from './retry-after.ts';
 
 /** A failure as a provider's wire shows it, in an HTTP reply or inside a stream. */
 export interface WireFailure {

@@ -26,6 +26,8 @@ test.each([
   ['nothing', {}, undefined],
   ['less than nothing', { 'retry-after': '-1' }, undefined],
   ['nonsense', { 'retry-after': 'soon' }, undefined],
+  ['a number as no server writes it', { 'retry-after': '1e9' }, undefined],
+  ['an empty header', { 'retry-after': '' }, undefined],
   [
     'a limit that has nothing left, as OpenAI says it',
     { 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '6m0s', 'x-ratelimit-remaining-requests': '9' },
