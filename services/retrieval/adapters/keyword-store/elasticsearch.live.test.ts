@@ -1,6 +1,7 @@
 import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { keywordLeakSuite } from '../../leak.suite.ts';
 import {
   hasOpensearch,
   opensearchAdvice,
@@ -13,34 +14,32 @@ import { adapter } from './elasticsearch.ts';
 // A server that is killed takes its time to return.
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.skipIf(!hasOpensearch && skipped('opensearch', 30, opensearchAdvice))('on a real OpenSearch', () => {
+describe.skipIf(!hasOpensearch && skipped('opensearch', 28, opensearchAdvice))('on a real OpenSearch', () => {
   let server: TestOpensearch;
-  keywordStoreSuite(
-    'elasticsearch',
-    async () => {
-      server = await startOpensearch();
-      const threads = createSqliteThreads(1);
-      const settings = {
-        url: server.url,
-        api_key: '',
-        username: '',
-        password: '',
-        prefix: 'ragmesh',
-        shards: 2,
-        replicas: 0,
-        timeout_ms: 10_000,
-        write_timeout_ms: 60_000,
-      };
-      const store = await adapter.create(settings, { folder: '', threads });
-      return {
-        ...store,
-        async close() {
-          await store.close();
-          await threads.close();
-          await server[Symbol.asyncDispose]();
-        },
-      };
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    server = await startOpensearch();
+    const threads = createSqliteThreads(1);
+    const settings = {
+      url: server.url,
+      api_key: '',
+      username: '',
+      password: '',
+      prefix: 'ragmesh',
+      shards: 2,
+      replicas: 0,
+      timeout_ms: 10_000,
+      write_timeout_ms: 60_000,
+    };
+    const store = await adapter.create(settings, { folder: '', threads });
+    return {
+      ...store,
+      async close() {
+        await store.close();
+        await threads.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
+  keywordStoreSuite('elasticsearch', open, { server: () => server });
+  keywordLeakSuite('elasticsearch', open);
 });

@@ -1,6 +1,7 @@
 import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { keywordLeakSuite } from '../../leak.suite.ts';
 import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../milvus-server.suite.ts';
 import { createSqliteThreads } from '../../sqlite-threads.ts';
 import { adapter } from './milvus.ts';
@@ -8,33 +9,31 @@ import { adapter } from './milvus.ts';
 // A server that is killed takes its time to return.
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.skipIf(!hasMilvus && skipped('milvus', 25, milvusAdvice))('on a real Milvus', () => {
+describe.skipIf(!hasMilvus && skipped('milvus', 28, milvusAdvice))('on a real Milvus', () => {
   let server: TestMilvus;
-  keywordStoreSuite(
-    'milvus',
-    async () => {
-      server = await startMilvus();
-      const threads = createSqliteThreads(1);
-      const settings = {
-        url: server.url,
-        token: '',
-        database: '',
-        prefix: 'ragmesh',
-        partitions: 4,
-        replicas: 1,
-        timeout_ms: 10_000,
-        write_timeout_ms: 60_000,
-      };
-      const store = await adapter.create(settings, { folder: '', threads });
-      return {
-        ...store,
-        async close() {
-          await store.close();
-          await threads.close();
-          await server[Symbol.asyncDispose]();
-        },
-      };
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    server = await startMilvus();
+    const threads = createSqliteThreads(1);
+    const settings = {
+      url: server.url,
+      token: '',
+      database: '',
+      prefix: 'ragmesh',
+      partitions: 4,
+      replicas: 1,
+      timeout_ms: 10_000,
+      write_timeout_ms: 60_000,
+    };
+    const store = await adapter.create(settings, { folder: '', threads });
+    return {
+      ...store,
+      async close() {
+        await store.close();
+        await threads.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
+  keywordStoreSuite('milvus', open, { server: () => server });
+  keywordLeakSuite('milvus', open);
 });

@@ -1,6 +1,7 @@
 import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { keywordLeakSuite } from '../../leak.suite.ts';
 import { createSqliteThreads } from '../../sqlite-threads.ts';
 import { hasWeaviate, startWeaviate, type TestWeaviate, weaviateAdvice } from '../../weaviate-server.suite.ts';
 import { adapter } from './weaviate.ts';
@@ -8,32 +9,30 @@ import { adapter } from './weaviate.ts';
 // A server that is killed takes its time to return.
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.skipIf(!hasWeaviate && skipped('weaviate', 25, weaviateAdvice))('on a real Weaviate', () => {
+describe.skipIf(!hasWeaviate && skipped('weaviate', 28, weaviateAdvice))('on a real Weaviate', () => {
   let server: TestWeaviate;
-  keywordStoreSuite(
-    'weaviate',
-    async () => {
-      server = await startWeaviate();
-      const threads = createSqliteThreads(1);
-      const settings = {
-        url: server.url,
-        grpc_url: server.grpcUrl,
-        api_key: '',
-        prefix: 'Ragmesh',
-        replicas: 1,
-        timeout_ms: 10_000,
-        write_timeout_ms: 60_000,
-      };
-      const store = await adapter.create(settings, { folder: '', threads });
-      return {
-        ...store,
-        async close() {
-          await store.close();
-          await threads.close();
-          await server[Symbol.asyncDispose]();
-        },
-      };
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    server = await startWeaviate();
+    const threads = createSqliteThreads(1);
+    const settings = {
+      url: server.url,
+      grpc_url: server.grpcUrl,
+      api_key: '',
+      prefix: 'Ragmesh',
+      replicas: 1,
+      timeout_ms: 10_000,
+      write_timeout_ms: 60_000,
+    };
+    const store = await adapter.create(settings, { folder: '', threads });
+    return {
+      ...store,
+      async close() {
+        await store.close();
+        await threads.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
+  keywordStoreSuite('weaviate', open, { server: () => server });
+  keywordLeakSuite('weaviate', open);
 });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasCommand, skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { keywordLeakSuite, vectorLeakSuite } from '../../leak.suite.ts';
 import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter as keywordAdapter } from '../keyword-store/qdrant.ts';
@@ -19,7 +20,7 @@ const advice =
   'pip install qdrant-client, its python in RAGMESH_TEST_QDRANT_PYTHON, the folder of qdrant-openapi.json in RAGMESH_TEST_SCHEMAS';
 const isHere = existsSync(openapiFile) && hasCommand(python);
 
-describe.skipIf(!isHere && skipped('qdrant', 51, advice))('Qdrant', () => {
+describe.skipIf(!isHere && skipped('qdrant', 53, advice))('Qdrant', () => {
   let server: RestartableServer;
   let checked: CheckedServer;
   beforeAll(async () => {
@@ -34,8 +35,12 @@ describe.skipIf(!isHere && skipped('qdrant', 51, advice))('Qdrant', () => {
   const deps = { folder: '', threads: undefined as never };
   const given = () => ({ url: checked.url, timeout_ms: 120_000 });
   const options = { server: () => server };
-  vectorStoreSuite('qdrant', async () => vectorAdapter.create(settingsOf(vectorAdapter, given()), deps), options);
-  keywordStoreSuite('qdrant', async () => keywordAdapter.create(settingsOf(keywordAdapter, given()), deps), options);
+  const openVectors = async () => vectorAdapter.create(settingsOf(vectorAdapter, given()), deps);
+  const openKeywords = async () => keywordAdapter.create(settingsOf(keywordAdapter, given()), deps);
+  vectorStoreSuite('qdrant', openVectors, options);
+  keywordStoreSuite('qdrant', openKeywords, options);
+  vectorLeakSuite('qdrant', openVectors);
+  keywordLeakSuite('qdrant', openKeywords);
 
   test('every request and reply keeps to the OpenAPI file', () => {
     expect([...new Set(checked.violations)].slice(0, 20)).toEqual([]);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { hasCommand, skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
+import { keywordLeakSuite, vectorLeakSuite } from '../../leak.suite.ts';
 import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter as keywordAdapter } from '../keyword-store/redisearch.ts';
@@ -9,7 +10,7 @@ import { adapter as vectorAdapter } from '../vector-store/redisearch.ts';
 const command = process.env.RAGMESH_TEST_REDISEARCH ?? 'redis-stack-server';
 const advice = 'Redis with RediSearch; RAGMESH_TEST_REDISEARCH is its command, "redis-stack-server" by default';
 
-describe.skipIf(!hasCommand(command) && skipped('redisearch', 50, advice))('RediSearch', () => {
+describe.skipIf(!hasCommand(command) && skipped('redisearch', 52, advice))('RediSearch', () => {
   let server: RestartableServer;
   beforeAll(async () => {
     const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
@@ -21,10 +22,10 @@ describe.skipIf(!hasCommand(command) && skipped('redisearch', 50, advice))('Redi
   const deps = { folder: '', threads: undefined as never };
   const given = () => ({ url: `redis://127.0.0.1:${server.port}` });
   const options = { server: () => server };
-  vectorStoreSuite('redisearch', async () => vectorAdapter.create(settingsOf(vectorAdapter, given()), deps), options);
-  keywordStoreSuite(
-    'redisearch',
-    async () => keywordAdapter.create(settingsOf(keywordAdapter, given()), deps),
-    options,
-  );
+  const openVectors = async () => vectorAdapter.create(settingsOf(vectorAdapter, given()), deps);
+  const openKeywords = async () => keywordAdapter.create(settingsOf(keywordAdapter, given()), deps);
+  vectorStoreSuite('redisearch', openVectors, options);
+  keywordStoreSuite('redisearch', openKeywords, options);
+  vectorLeakSuite('redisearch', openVectors);
+  keywordLeakSuite('redisearch', openKeywords);
 });

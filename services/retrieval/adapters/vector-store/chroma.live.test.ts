@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { hasCommand, skipped } from '#kit/testing-server.ts';
+import { vectorLeakSuite } from '../../leak.suite.ts';
 import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter } from './chroma.ts';
@@ -7,7 +8,7 @@ import { adapter } from './chroma.ts';
 const command = process.env.RAGMESH_TEST_CHROMA ?? 'chroma';
 const advice = 'npm install --global chromadb, or RAGMESH_TEST_CHROMA as its command';
 
-describe.skipIf(!hasCommand(command) && skipped('chroma', 23, advice))('Chroma', () => {
+describe.skipIf(!hasCommand(command) && skipped('chroma', 24, advice))('Chroma', () => {
   let server: RestartableServer;
   beforeAll(async () => {
     const args = (port: number, folder: string) => [
@@ -24,12 +25,10 @@ describe.skipIf(!hasCommand(command) && skipped('chroma', 23, advice))('Chroma',
   });
   afterAll(() => server.close());
 
-  vectorStoreSuite(
-    'chroma',
-    async () => {
-      const given = settingsOf(adapter, { url: `http://127.0.0.1:${server.port}` });
-      return adapter.create(given, { folder: '', threads: undefined as never });
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    const given = settingsOf(adapter, { url: `http://127.0.0.1:${server.port}` });
+    return adapter.create(given, { folder: '', threads: undefined as never });
+  };
+  vectorStoreSuite('chroma', open, { server: () => server });
+  vectorLeakSuite('chroma', open);
 });

@@ -1,5 +1,6 @@
 import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
+import { vectorLeakSuite } from '../../leak.suite.ts';
 import {
   hasOpensearch,
   opensearchAdvice,
@@ -13,36 +14,34 @@ import { adapter } from './elasticsearch.ts';
 // A server that is killed takes its time to return.
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.skipIf(!hasOpensearch && skipped('opensearch', 30, opensearchAdvice))('on a real OpenSearch', () => {
+describe.skipIf(!hasOpensearch && skipped('opensearch', 24, opensearchAdvice))('on a real OpenSearch', () => {
   let server: TestOpensearch;
-  vectorStoreSuite(
-    'elasticsearch',
-    async () => {
-      server = await startOpensearch();
-      const threads = createSqliteThreads(1);
-      const settings = {
-        url: server.url,
-        api_key: '',
-        username: '',
-        password: '',
-        prefix: 'ragmesh',
-        shards: 2,
-        replicas: 0,
-        timeout_ms: 10_000,
-        write_timeout_ms: 60_000,
-        exact_rows: 1_000_000,
-        index_type: 'hnsw',
-      };
-      const store = await adapter.create(settings, { folder: '', threads });
-      return {
-        ...store,
-        async close() {
-          await store.close();
-          await threads.close();
-          await server[Symbol.asyncDispose]();
-        },
-      };
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    server = await startOpensearch();
+    const threads = createSqliteThreads(1);
+    const settings = {
+      url: server.url,
+      api_key: '',
+      username: '',
+      password: '',
+      prefix: 'ragmesh',
+      shards: 2,
+      replicas: 0,
+      timeout_ms: 10_000,
+      write_timeout_ms: 60_000,
+      exact_rows: 1_000_000,
+      index_type: 'hnsw',
+    };
+    const store = await adapter.create(settings, { folder: '', threads });
+    return {
+      ...store,
+      async close() {
+        await store.close();
+        await threads.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
+  vectorStoreSuite('elasticsearch', open, { server: () => server });
+  vectorLeakSuite('elasticsearch', open);
 });

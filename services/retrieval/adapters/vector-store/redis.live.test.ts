@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { hasCommand, skipped } from '#kit/testing-server.ts';
+import { vectorLeakSuite } from '../../leak.suite.ts';
 import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter } from './redis.ts';
@@ -10,7 +11,7 @@ const advice = 'Redis 8, as redis-server or as what RAGMESH_TEST_REDIS8 names';
 const isHere =
   hasCommand(command) && /v=([89]|\d\d)\./.test(execFileSync(command, ['--version'], { encoding: 'utf8' }));
 
-describe.skipIf(!isHere && skipped('redis8', 23, advice))('Redis', () => {
+describe.skipIf(!isHere && skipped('redis8', 24, advice))('Redis', () => {
   let server: RestartableServer;
   beforeAll(async () => {
     const args = (port: number, folder: string) => ['--port', String(port), '--dir', folder, '--save', ''];
@@ -19,12 +20,10 @@ describe.skipIf(!isHere && skipped('redis8', 23, advice))('Redis', () => {
   });
   afterAll(() => server.close());
 
-  vectorStoreSuite(
-    'redis',
-    async () => {
-      const given = settingsOf(adapter, { url: `redis://127.0.0.1:${server.port}` });
-      return adapter.create(given, { folder: '', threads: undefined as never });
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    const given = settingsOf(adapter, { url: `redis://127.0.0.1:${server.port}` });
+    return adapter.create(given, { folder: '', threads: undefined as never });
+  };
+  vectorStoreSuite('redis', open, { server: () => server });
+  vectorLeakSuite('redis', open);
 });

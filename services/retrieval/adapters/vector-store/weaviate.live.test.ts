@@ -1,5 +1,6 @@
 import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
+import { vectorLeakSuite } from '../../leak.suite.ts';
 import { createSqliteThreads } from '../../sqlite-threads.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { hasWeaviate, startWeaviate, type TestWeaviate, weaviateAdvice } from '../../weaviate-server.suite.ts';
@@ -8,34 +9,32 @@ import { adapter } from './weaviate.ts';
 // A server that is killed takes its time to return.
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.skipIf(!hasWeaviate && skipped('weaviate', 25, weaviateAdvice))('on a real Weaviate', () => {
+describe.skipIf(!hasWeaviate && skipped('weaviate', 24, weaviateAdvice))('on a real Weaviate', () => {
   let server: TestWeaviate;
-  vectorStoreSuite(
-    'weaviate',
-    async () => {
-      server = await startWeaviate();
-      const threads = createSqliteThreads(1);
-      const settings = {
-        url: server.url,
-        grpc_url: server.grpcUrl,
-        api_key: '',
-        prefix: 'Ragmesh',
-        replicas: 1,
-        timeout_ms: 10_000,
-        write_timeout_ms: 60_000,
-        index_type: 'flat',
-        exact_rows: 40_000,
-      };
-      const store = await adapter.create(settings, { folder: '', threads });
-      return {
-        ...store,
-        async close() {
-          await store.close();
-          await threads.close();
-          await server[Symbol.asyncDispose]();
-        },
-      };
-    },
-    { server: () => server },
-  );
+  const open = async () => {
+    server = await startWeaviate();
+    const threads = createSqliteThreads(1);
+    const settings = {
+      url: server.url,
+      grpc_url: server.grpcUrl,
+      api_key: '',
+      prefix: 'Ragmesh',
+      replicas: 1,
+      timeout_ms: 10_000,
+      write_timeout_ms: 60_000,
+      index_type: 'flat',
+      exact_rows: 40_000,
+    };
+    const store = await adapter.create(settings, { folder: '', threads });
+    return {
+      ...store,
+      async close() {
+        await store.close();
+        await threads.close();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  };
+  vectorStoreSuite('weaviate', open, { server: () => server });
+  vectorLeakSuite('weaviate', open);
 });
