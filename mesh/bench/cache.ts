@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { createClient } from '#kit/client.ts';
 import { createGrpcTransport } from '#kit/client-grpc.ts';
 import { actAs } from '#kit/context.ts';
@@ -35,15 +36,18 @@ export async function benchCache(): Promise<Row[]> {
 
 async function memoryRows(): Promise<Row[]> {
   await using remote = await startCache({ memoryBytes: ample });
+  await using bare = await startEcho();
   await using mesh = await startMesh(ample);
   const local = { client: mesh.client(CacheService), options: await mesh.as() };
   for (const face of [remote, local]) {
     await fillCache(face);
     await latencies(4, warmUpCalls, () => timed(() => hit(face, CacheLayer.MEMORY)));
   }
-  const times = { grpc: [] as number[], local: [] as number[] };
+  await latencies(4, warmUpCalls, () => timed(bare.call));
+  const times = { grpc: [] as number[], local: [] as number[], bare: [] as number[] };
   const rates = { grpc: [] as number[], local: [] as number[] };
   for (let round = 0; round < rounds; round++) {
+    times.bare.push(await p50(bare.call));
     times.grpc.push(await p50(() => hit(remote, CacheLayer.MEMORY)));
     times.local.push(await p50(() => hit(local, CacheLayer.MEMORY)));
     rates.grpc.push(await callsPerSecond(callers, seconds, () => hit(remote, CacheLayer.MEMORY)));
@@ -52,7 +56,7 @@ async function memoryRows(): Promise<Row[]> {
   return [
     {
       name: 'cache hit in memory, over gRPC, p50 ms',
-      measured: `1 caller; ${Math.round(median(rates.grpc))}/s at ${callers} callers`,
+      measured: `1 caller; a bare grpc-js echo of as many bytes takes ${median(times.bare).toFixed(2)} ms; ${Math.round(median(rates.grpc))}/s at ${callers} callers`,
       value: median(times.grpc),
       sense: '≤',
       bar: 0.3,
@@ -154,6 +158,27 @@ async function startCache(order: CacheOrder): Promise<Face & AsyncDisposable> {
   return {
     client: createClient(CacheService, transport),
     options: actAs(token),
+    async [Symbol.asyncDispose]() {
+      transport.close();
+      child.disconnect();
+    },
+  };
+}
+
+/** Bytes of the answer that {@link fillCache} stores, about. */
+const answerBytes = 6500;
+
+/** A bare grpc-js server in a process of its own, which says a text of an answer's length. */
+async function startEcho(): Promise<{ call(): Promise<unknown> } & AsyncDisposable> {
+  const child = fork(new URL('./echo-servers.ts', import.meta.url), [], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const { bare } = await firstMessage<{ bare: number }>(child);
+  const transport = createGrpcTransport({ address: `127.0.0.1:${bare}`, methods: EchoService.methods });
+  const client = createClient(EchoService, transport);
+  const text = 'x'.repeat(answerBytes);
+  return {
+    call: () => client.unary({ text }),
     async [Symbol.asyncDispose]() {
       transport.close();
       child.disconnect();
