@@ -26,7 +26,7 @@ export interface Figures {
   heapBytes?: number;
 }
 
-/** How much is measured. */
+/** How much is measured. As many calls as are timed go before them: a server that has just begun is compiling itself. */
 interface Extent {
   latencyCalls: number;
   rateRounds: number;
@@ -189,7 +189,7 @@ async function measureLatency(contenders: readonly Contender[], extent: Extent, 
       times: [] as number[],
     })),
   );
-  const warmUpCalls = turnCalls * 4;
+  const warmUpCalls = extent.latencyCalls;
   for (let done = -warmUpCalls; done < extent.latencyCalls; done += turnCalls) {
     progress.update(Math.max(0, done), extent.latencyCalls, 'time of a call, 1 caller');
     for (const { client, times } of lanes) {
