@@ -114,9 +114,12 @@ function countOf(bytes: Buffer, mark: string): number {
   return count;
 }
 
+// With the line end before it: a header may end in a zero as well.
+const lastChunk = '\r\n0\r\n\r\n';
+
 // By its last chunk, or by its length.
 function isWhole(received: Buffer): boolean {
-  if (received.subarray(-5).toString('latin1') === '0\r\n\r\n') return true;
+  if (received.subarray(-lastChunk.length).toString('latin1') === lastChunk) return true;
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return false;
   const length = /content-length: *(\d+)/i.exec(received.toString('latin1', 0, headEnd))?.[1];
