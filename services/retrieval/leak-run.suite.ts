@@ -37,7 +37,7 @@ export function askVectors({ search, count }: VectorStore): AskedStore {
   };
 }
 
-/** A keyword store as it is asked: what has any of the words, with some score. */
+/** A keyword store as it is asked: what shares a word with the question. Engines score by rules of their own, so every number passes. */
 export function askKeywords({ search, count }: KeywordStore): AskedStore {
   return {
     count,

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, type ServerCommand, startTestServer, type TestServer } from '#kit/testing-server.ts';
 import type { StoreServer } from './row-store.suite.ts';
+import { createSqliteThreads } from './sqlite-threads.ts';
+import type { StoreDeps } from './vector-store.ts';
 
 /** A real server that a test may kill and start again: same port, same folder. */
 export interface RestartableServer extends StoreServer {
@@ -26,6 +28,24 @@ export async function startRestartable(command: ServerCommand): Promise<Restarta
     async close() {
       await server[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Opens an adapter's store on a server of its own; closing it stops the server as well. */
+export async function openOn<S, T extends { close(): Promise<void> }>(
+  server: AsyncDisposable,
+  adapter: { create(settings: S, deps: StoreDeps): T | Promise<T> },
+  settings: S,
+): Promise<T> {
+  const threads = createSqliteThreads(1);
+  const store = await adapter.create(settings, { folder: '', threads });
+  return {
+    ...store,
+    async close() {
+      await store.close();
+      await threads.close();
+      await server[Symbol.asyncDispose]();
     },
   };
 }

@@ -8,7 +8,7 @@ import {
   startOpensearch,
   type TestOpensearch,
 } from '../../opensearch-server.suite.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { openOn } from '../../store-server.suite.ts';
 import { adapter } from './elasticsearch.ts';
 
 // A server that is killed takes its time to return.
@@ -18,7 +18,6 @@ describe.skipIf(!hasOpensearch && skipped('opensearch', 28, opensearchAdvice))('
   let server: TestOpensearch;
   const open = async () => {
     server = await startOpensearch();
-    const threads = createSqliteThreads(1);
     const settings = {
       url: server.url,
       api_key: '',
@@ -30,15 +29,7 @@ describe.skipIf(!hasOpensearch && skipped('opensearch', 28, opensearchAdvice))('
       timeout_ms: 10_000,
       write_timeout_ms: 60_000,
     };
-    const store = await adapter.create(settings, { folder: '', threads });
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        await threads.close();
-        await server[Symbol.asyncDispose]();
-      },
-    };
+    return openOn(server, adapter, settings);
   };
   keywordStoreSuite('elasticsearch', open, { server: () => server });
   keywordLeakSuite('elasticsearch', open);

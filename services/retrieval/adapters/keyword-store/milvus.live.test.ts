@@ -3,7 +3,7 @@ import { skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
 import { keywordLeakSuite } from '../../leak.suite.ts';
 import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../milvus-server.suite.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { openOn } from '../../store-server.suite.ts';
 import { adapter } from './milvus.ts';
 
 // A server that is killed takes its time to return.
@@ -13,7 +13,6 @@ describe.skipIf(!hasMilvus && skipped('milvus', 28, milvusAdvice))('on a real Mi
   let server: TestMilvus;
   const open = async () => {
     server = await startMilvus();
-    const threads = createSqliteThreads(1);
     const settings = {
       url: server.url,
       token: '',
@@ -24,15 +23,7 @@ describe.skipIf(!hasMilvus && skipped('milvus', 28, milvusAdvice))('on a real Mi
       timeout_ms: 10_000,
       write_timeout_ms: 60_000,
     };
-    const store = await adapter.create(settings, { folder: '', threads });
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        await threads.close();
-        await server[Symbol.asyncDispose]();
-      },
-    };
+    return openOn(server, adapter, settings);
   };
   keywordStoreSuite('milvus', open, { server: () => server });
   keywordLeakSuite('milvus', open);

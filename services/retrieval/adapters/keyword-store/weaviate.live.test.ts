@@ -2,7 +2,7 @@ import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
 import { keywordStoreSuite } from '../../keyword-store.suite.ts';
 import { keywordLeakSuite } from '../../leak.suite.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { openOn } from '../../store-server.suite.ts';
 import { hasWeaviate, startWeaviate, type TestWeaviate, weaviateAdvice } from '../../weaviate-server.suite.ts';
 import { adapter } from './weaviate.ts';
 
@@ -13,7 +13,6 @@ describe.skipIf(!hasWeaviate && skipped('weaviate', 28, weaviateAdvice))('on a r
   let server: TestWeaviate;
   const open = async () => {
     server = await startWeaviate();
-    const threads = createSqliteThreads(1);
     const settings = {
       url: server.url,
       grpc_url: server.grpcUrl,
@@ -23,15 +22,7 @@ describe.skipIf(!hasWeaviate && skipped('weaviate', 28, weaviateAdvice))('on a r
       timeout_ms: 10_000,
       write_timeout_ms: 60_000,
     };
-    const store = await adapter.create(settings, { folder: '', threads });
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        await threads.close();
-        await server[Symbol.asyncDispose]();
-      },
-    };
+    return openOn(server, adapter, settings);
   };
   keywordStoreSuite('weaviate', open, { server: () => server });
   keywordLeakSuite('weaviate', open);

@@ -7,7 +7,7 @@ import {
   startOpensearch,
   type TestOpensearch,
 } from '../../opensearch-server.suite.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { openOn } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter } from './elasticsearch.ts';
 
@@ -18,7 +18,6 @@ describe.skipIf(!hasOpensearch && skipped('opensearch', 24, opensearchAdvice))('
   let server: TestOpensearch;
   const open = async () => {
     server = await startOpensearch();
-    const threads = createSqliteThreads(1);
     const settings = {
       url: server.url,
       api_key: '',
@@ -32,15 +31,7 @@ describe.skipIf(!hasOpensearch && skipped('opensearch', 24, opensearchAdvice))('
       exact_rows: 1_000_000,
       index_type: 'hnsw',
     };
-    const store = await adapter.create(settings, { folder: '', threads });
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        await threads.close();
-        await server[Symbol.asyncDispose]();
-      },
-    };
+    return openOn(server, adapter, settings);
   };
   vectorStoreSuite('elasticsearch', open, { server: () => server });
   vectorLeakSuite('elasticsearch', open);

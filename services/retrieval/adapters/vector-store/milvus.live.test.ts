@@ -2,7 +2,7 @@ import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
 import { vectorLeakSuite } from '../../leak.suite.ts';
 import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../milvus-server.suite.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { openOn } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { adapter } from './milvus.ts';
 
@@ -13,7 +13,6 @@ describe.skipIf(!hasMilvus && skipped('milvus', 24, milvusAdvice))('on a real Mi
   let server: TestMilvus;
   const open = async () => {
     server = await startMilvus();
-    const threads = createSqliteThreads(1);
     const settings = {
       url: server.url,
       token: '',
@@ -25,15 +24,7 @@ describe.skipIf(!hasMilvus && skipped('milvus', 24, milvusAdvice))('on a real Mi
       write_timeout_ms: 60_000,
       index_type: 'FLAT',
     };
-    const store = await adapter.create(settings, { folder: '', threads });
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        await threads.close();
-        await server[Symbol.asyncDispose]();
-      },
-    };
+    return openOn(server, adapter, settings);
   };
   vectorStoreSuite('milvus', open, { server: () => server });
   vectorLeakSuite('milvus', open);

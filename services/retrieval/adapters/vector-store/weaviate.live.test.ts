@@ -1,7 +1,7 @@
 import { describe, vi } from 'vitest';
 import { skipped } from '#kit/testing-server.ts';
 import { vectorLeakSuite } from '../../leak.suite.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { openOn } from '../../store-server.suite.ts';
 import { vectorStoreSuite } from '../../vector-store.suite.ts';
 import { hasWeaviate, startWeaviate, type TestWeaviate, weaviateAdvice } from '../../weaviate-server.suite.ts';
 import { adapter } from './weaviate.ts';
@@ -13,7 +13,6 @@ describe.skipIf(!hasWeaviate && skipped('weaviate', 24, weaviateAdvice))('on a r
   let server: TestWeaviate;
   const open = async () => {
     server = await startWeaviate();
-    const threads = createSqliteThreads(1);
     const settings = {
       url: server.url,
       grpc_url: server.grpcUrl,
@@ -25,15 +24,7 @@ describe.skipIf(!hasWeaviate && skipped('weaviate', 24, weaviateAdvice))('on a r
       index_type: 'flat',
       exact_rows: 40_000,
     };
-    const store = await adapter.create(settings, { folder: '', threads });
-    return {
-      ...store,
-      async close() {
-        await store.close();
-        await threads.close();
-        await server[Symbol.asyncDispose]();
-      },
-    };
+    return openOn(server, adapter, settings);
   };
   vectorStoreSuite('weaviate', open, { server: () => server });
   vectorLeakSuite('weaviate', open);
