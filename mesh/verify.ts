@@ -55,7 +55,7 @@ process.exitCode = failedCount === 0 ? 0 : 1;
 function breakingChanges(): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-proto-'));
   const image = join(folder, 'now.binpb');
-  const config = '{"version":"v2","breaking":{"use":["WIRE_JSON"]}}';
+  const config = '{"version":"v2","breaking":{"use":["FILE"]}}';
   try {
     return (
       command('buf', 'build', '--path', 'proto/ragmesh', '-o', image)() ??

@@ -7,7 +7,7 @@ import {
   LLMGatewayService,
   MessageRole,
   Outcome,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 
 // Clients that decode next to nothing, so that on two cores the servers are what a rate shows, and not the load.
 

@@ -31,7 +31,7 @@ const mesh = await startTestMesh(role === 'edge' ? services : withNeeds(['llm-ga
   known: services,
   config: {
     grpc: { maxConcurrent: many },
-    llm: { models: [model('short'), model('paced')], limits: { queueSize: many } },
+    llmGateway: { models: [model('short'), model('paced')], limits: { queueSize: many } },
     edge: {
       apiKeys: [
         { id: 'bench', sha256: createHash('sha256').update(key).digest('hex'), tenant: 'bench', roles: [Role.READER] },

@@ -22,7 +22,7 @@ test.each([
 ] as const)('a call that breaks off (%s) is whole in the end, or an error', async (end, code) => {
   await using provider = await startBreakingCaller(end);
   const models = [{ name: 'm', adapter: 'openai-compatible', settings: { base_url: provider.url, model: 'm' } }];
-  await using mesh = await startWholeMesh({ sample: false, random: () => 0, config: { llm: { models } } });
+  await using mesh = await startWholeMesh({ sample: false, random: () => 0, config: { llmGateway: { models } } });
   for (const mode of modes) {
     for (const policy of policies) {
       const response = await fetch(`${mesh.edgeUrl}/v1/chat/completions`, {

@@ -39,7 +39,7 @@ async function flapForAMinute(fault: string) {
   });
   const models = [model('a'), model(otherSuffix)];
   const routes = [{ name: 'pair', models: models.map(({ name }) => name) }];
-  await using mesh = await startWholeMesh({ sample: false, config: { llm: { models, routes } } });
+  await using mesh = await startWholeMesh({ sample: false, config: { llmGateway: { models, routes } } });
   const completions = completionsAt(mesh.edgeUrl);
   const met: Met[] = [];
   vi.useFakeTimers({ toFake: ['Date', 'performance'] });

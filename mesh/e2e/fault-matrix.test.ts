@@ -154,7 +154,7 @@ beforeAll(async () => {
           return { id, sha256, tenant: 'demo', user: id, roles: [Role.READER] };
         }),
       },
-      llm: {
+      llmGateway: {
         models: [
           ...[...faulty].map(([name, fault]) => ({
             ...{ name, adapter, settings: { base_url: provider.urlOf(fault), model: name } },

@@ -14,7 +14,7 @@ beforeAll(async () => {
   model = await startScriptedModel();
   mesh = await startWholeMesh({
     config: {
-      llm: {
+      llmGateway: {
         models: [
           { adapter: 'extractive' },
           { name: 'gpt-scripted', adapter: 'openai-compatible', settings: { base_url: model.url, model: 'scripted' } },

@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { loadConfig } from '#kit/config.ts';
 import { startTestMesh } from '#kit/testing.ts';
 import { services } from '../run.ts';
@@ -128,7 +128,7 @@ test('the configurations of the README start what they speak of', async () => {
     const edge = { ...config.edge, host: '127.0.0.1' };
     await using mesh = await startTestMesh(services, { config: { ...config, edge } as never });
     const { models } = await mesh.client(LLMGatewayService).listModels({}, await mesh.as());
-    for (const { name } of config.llm?.models ?? []) expect(models.map((model) => model.name)).toContain(name);
-    for (const { name } of config.llm?.routes ?? []) expect(models.map((model) => model.name)).toContain(name);
+    for (const { name } of config.llmGateway?.models ?? []) expect(models.map((model) => model.name)).toContain(name);
+    for (const { name } of config.llmGateway?.routes ?? []) expect(models.map((model) => model.name)).toContain(name);
   }
 });

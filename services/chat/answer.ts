@@ -4,7 +4,7 @@ import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AskRequest, type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { CatchUp } from '#kit/catch-up.ts';
 import { enumName } from '#kit/enums.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { MessageRole, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { testPrincipal } from '#kit/testing.ts';
 import { type ChatMesh, found, says, startChat } from './testing.ts';

@@ -10,7 +10,7 @@ import {
   Outcome,
   OutcomeSchema,
   Task,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { forward } from '#kit/context.ts';
 import { enumName } from '#kit/enums.ts';
 import { unavailable } from '#kit/errors.ts';

@@ -1,7 +1,7 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService } from '#kit/define-service.ts';
 import { readConfig } from './config.ts';

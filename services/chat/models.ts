@@ -1,6 +1,6 @@
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { LRUCache } from 'lru-cache';
-import type { LLMGatewayService, Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Logger } from '#kit/log.ts';
 
 /** The models that a tenant can name. */

@@ -1,7 +1,7 @@
 import { ConnectError } from '@connectrpc/connect';
 import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Corpus } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { callerOf, forward } from '#kit/context.ts';
 import { notFound, unavailable } from '#kit/errors.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { clone, create } from '@bufbuild/protobuf';
 import { Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import type { ChatSettings } from './config.ts';

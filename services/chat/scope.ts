@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { toJsonString } from '@bufbuild/protobuf';
 import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { FilterSchema, type Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Corpus } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 
 /** Corpora that the contract of the cache takes; more are folded into one name. */

@@ -1,7 +1,7 @@
 import type { CallOptions } from '@connectrpc/connect';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { MessageRole } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { testPrincipal } from '#kit/testing.ts';
 import { type ChatMesh, says, startChat } from './testing.ts';

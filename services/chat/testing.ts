@@ -16,7 +16,7 @@ import {
   LLMGatewayService,
   type ModelSchema,
   Outcome,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import {
   type CorpusSchema,
   Leg,

@@ -7,7 +7,7 @@ import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';

@@ -1,5 +1,5 @@
 import { type Context, context } from '@opentelemetry/api';
-import { Outcome, OutcomeSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome, OutcomeSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import type { BreakerPass } from './breaker.ts';
 import { isContent, startInTime } from './clocks.ts';

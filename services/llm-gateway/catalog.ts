@@ -1,5 +1,5 @@
-import type { LlmRouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type Model, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type Model, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Env } from '#kit/config.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { Logger } from '#kit/log.ts';
@@ -13,7 +13,7 @@ import { createTarget, fingerprintOf, type Target } from './target.ts';
 export interface Route {
   readonly name: string;
   readonly targets: readonly Target[];
-  readonly order: LlmRouteOrder;
+  readonly order: RouteOrder;
   readonly tasks: readonly Task[];
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { startInTime } from './clocks.ts';
 import type { Clocks } from './config.ts';
 import type { ProviderEvent } from './llm-provider.ts';

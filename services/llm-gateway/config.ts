@@ -1,14 +1,13 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import {
   type Config,
-  type LlmLimitsConfig,
-  type LlmModelConfig,
-  type LlmPriceTable,
-  LlmRouteOrder,
-  LlmTask,
-  type LlmTimeouts,
+  type LLMLimitsConfig,
+  type LLMModelConfig,
+  type LLMPriceTable,
+  type LLMTimeouts,
+  RouteOrder,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
 
 /** Settings of the gateway. */
@@ -22,8 +21,8 @@ export interface LlmSettings {
   readonly clocks: Clocks;
   readonly breaker: BreakerSettings;
   readonly hedging: HedgingSettings;
-  readonly limits: LlmLimitsConfig | undefined;
-  readonly prices: LlmPriceTable | undefined;
+  readonly limits: LLMLimitsConfig | undefined;
+  readonly prices: LLMPriceTable | undefined;
   /** Whether a content filter's refusal moves on to the next target. */
   readonly retryFiltered: boolean;
 }
@@ -38,14 +37,14 @@ export interface ModelSettings {
   /** Where the configuration names it, for errors. */
   readonly path: string;
   /** What the configuration says beside its settings; `undefined`: nothing. */
-  readonly config?: LlmModelConfig | undefined;
+  readonly config?: LLMModelConfig | undefined;
 }
 
 /** A name that stands for several models. */
 export interface RouteSettings {
   readonly name: string;
   readonly models: readonly string[];
-  readonly order: LlmRouteOrder;
+  readonly order: RouteOrder;
   /** Tasks that take it where the caller names no model. */
   readonly tasks: readonly Task[];
   readonly path: string;
@@ -89,20 +88,14 @@ const defaultClocks: Clocks = Object.freeze({
   totalMs: 120_000,
 });
 
-const tasks = new Map<LlmTask, Task>([
-  [LlmTask.ANSWER, Task.ANSWER],
-  [LlmTask.REWRITE, Task.REWRITE],
-  [LlmTask.ROUTE, Task.ROUTE],
-]);
-
 /** The settings from the configuration. Throws ConfigError where names clash or a route names a model that is not there. */
-export function readConfig({ llm }: Config): LlmSettings {
+export function readConfig({ llmGateway: llm }: Config): LlmSettings {
   const models = (llm?.models ?? []).map((config, index) =>
     Object.freeze({
       alias: config.name,
       adapter: config.adapter,
       settings: config.settings,
-      path: `llm.models[${index}]`,
+      path: `llm_gateway.models[${index}]`,
       config,
     }),
   );
@@ -110,9 +103,9 @@ export function readConfig({ llm }: Config): LlmSettings {
     Object.freeze({
       name: route.name,
       models: Object.freeze([...route.models]),
-      order: route.order || LlmRouteOrder.LISTED,
-      tasks: Object.freeze(route.tasks.flatMap((task) => tasks.get(task) ?? [])),
-      path: `llm.routes[${index}]`,
+      order: route.order || RouteOrder.LISTED,
+      tasks: Object.freeze([...route.tasks]),
+      path: `llm_gateway.routes[${index}]`,
     }),
   );
   checkRoutes(routes);
@@ -130,7 +123,7 @@ export function readConfig({ llm }: Config): LlmSettings {
 }
 
 /** Waits with those that are not set taken from `base`. */
-export function readClocks(timeouts: LlmTimeouts | undefined, base: Clocks): Clocks {
+export function readClocks(timeouts: LLMTimeouts | undefined, base: Clocks): Clocks {
   return Object.freeze({
     connectMs: timeouts?.connectMs || base.connectMs,
     headersMs: timeouts?.headersMs || base.headersMs,

@@ -10,7 +10,7 @@ export const extractiveModel: ModelSettings = {
   alias: '',
   adapter: 'extractive',
   settings: undefined,
-  path: 'llm.models',
+  path: 'llm_gateway.models',
 };
 
 /** Models of a process without any in its configuration: one for each key or address in the environment, the first one the default. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MidStreamPolicy, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MidStreamPolicy, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import {
   content,
   cutAfter,

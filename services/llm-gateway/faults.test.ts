@@ -1,7 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { beforeAll, expect, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
-import { type GenerateResponse, MidStreamPolicy, MidStreamPolicySchema, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import {
+  type GenerateResponse,
+  MidStreamPolicy,
+  MidStreamPolicySchema,
+  Outcome,
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import { type Effect, faults, half, maxAttempts, patience, wholeText } from './testing/faults.ts';
 import {

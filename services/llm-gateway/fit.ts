@@ -1,5 +1,5 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type GenerateRequest, MessageRole, Task, ToolChoiceMode } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type GenerateRequest, MessageRole, Task, ToolChoiceMode } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import type { Target } from './target.ts';
 import { estimatePrompt } from './usage.ts';

@@ -1,5 +1,5 @@
 import { type Attributes, type Context, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { Outcome, OutcomeSchema, type Task, TaskSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome, OutcomeSchema, type Task, TaskSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import type { ProviderRequest } from './llm-provider.ts';
 import type { Target } from './target.ts';

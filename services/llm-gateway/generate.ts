@@ -5,7 +5,7 @@ import {
   MidStreamPolicy,
   Outcome,
   type TextDelta,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import { type Attempt, type AttemptResult, type Content, isBroken, isResult, type Turn } from './attempt.ts';
@@ -196,8 +196,8 @@ function contentResponse(content: Content): Response {
   switch (content.kind) {
     // Whole messages, for there are many of them, and the mount would have to make them of these.
     case 'text': {
-      const value: TextDelta = { $typeName: 'ragmesh.llm.v1.TextDelta', text: content.text };
-      return { $typeName: 'ragmesh.llm.v1.GenerateResponse', event: { case: 'textDelta', value } };
+      const value: TextDelta = { $typeName: 'ragmesh.llm_gateway.v1.TextDelta', text: content.text };
+      return { $typeName: 'ragmesh.llm_gateway.v1.GenerateResponse', event: { case: 'textDelta', value } };
     }
     case 'reasoning':
       return { event: { case: 'reasoningDelta', value: { text: content.text } } };

@@ -1,5 +1,5 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/define-service.ts';
 import { createCatalog } from './catalog.ts';
 import { createCatalogHolder } from './catalog-holder.ts';

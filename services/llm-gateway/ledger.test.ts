@@ -2,7 +2,7 @@ import { Code } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { AuditService, type RecordUsageRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { LLMGatewayService, MessageRole } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService, MessageRole } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';
 import { invalidArgument, rpcError, unavailable } from '#kit/errors.ts';

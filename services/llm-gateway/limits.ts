@@ -1,4 +1,4 @@
-import type { LlmLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 
 /** Limits of tenants and keys: what a request may use is reserved before it starts, and settled by what it has used. */
 export interface Limits {
@@ -9,7 +9,7 @@ export interface Limits {
    */
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
   /** Takes new limits; what is reserved stays. */
-  reconfigure(limits: LlmLimitsConfig | undefined): void;
+  reconfigure(limits: LLMLimitsConfig | undefined): void;
   /** Requests that are admitted and not settled yet, and those that wait; for tests and metrics. */
   readonly load: { admitted: number; waiting: number };
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { MessageRole, MessageSchema, Outcome, ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole, MessageSchema, Outcome, ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { collect } from '#kit/streams.ts';
 import type { LlmProvider, ProviderEvent, ProviderRequest } from './llm-provider.ts';
 import { ProviderError } from './provider-error.ts';

@@ -6,7 +6,7 @@ import type {
   ResponseFormat,
   Tool,
   ToolChoice,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Logger } from '#kit/log.ts';
 
 /** A provider of completions: what it can take, and one verb. It only translates; it never retries, waits or chooses. */
@@ -96,7 +96,7 @@ export interface ProviderUsage {
 /** What an adapter is given. */
 export interface LlmProviderDeps {
   log: Logger;
-  /** Where the configuration names it, for errors: "llm.models[0]". */
+  /** Where the configuration names it, for errors: "llm_gateway.models[0]". */
   path: string;
   /** Every request to the provider goes through it: it bounds the time for a connection and the number of connections. */
   fetch: typeof globalThis.fetch;

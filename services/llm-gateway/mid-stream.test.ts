@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
-import { MidStreamPolicy, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MidStreamPolicy, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { freePort } from '#kit/testing-server.ts';
 import {
   content,

@@ -1,4 +1,4 @@
-import { LlmRouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Needs } from './fit.ts';
 import type { Prices } from './prices.ts';
 import type { Target } from './target.ts';
@@ -20,16 +20,16 @@ export function longestCompletion({ capabilities }: Target, needs: Needs): numbe
 }
 
 /** Targets in the order in which a request tries them. Equal ones stay as they are listed. */
-export function inOrder(targets: readonly Target[], order: LlmRouteOrder, basis: OrderBasis): Target[] {
+export function inOrder(targets: readonly Target[], order: RouteOrder, basis: OrderBasis): Target[] {
   switch (order) {
-    case LlmRouteOrder.WEIGHTED:
+    case RouteOrder.WEIGHTED:
       return byChance(targets, basis.random);
-    case LlmRouteOrder.LEAST_LATENCY:
+    case RouteOrder.LEAST_LATENCY:
       // One without a measurement comes first, and so gets one.
       return sortedBy(targets, ({ latency }) => latency.ms);
-    case LlmRouteOrder.LEAST_LOAD:
+    case RouteOrder.LEAST_LOAD:
       return sortedBy(targets, ({ slots, weight }) => (slots.inUse + slots.waiting) / weight);
-    case LlmRouteOrder.CHEAPEST:
+    case RouteOrder.CHEAPEST:
       return sortedBy(targets, (target) => priceOf(target, basis));
     default:
       return [...targets];

@@ -1,10 +1,10 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { LlmPriceTableSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { LLMPriceTableSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createPrices, type PricedTokens } from './prices.ts';
 
-const tableOf = (init: MessageInitShape<typeof LlmPriceTableSchema>) => create(LlmPriceTableSchema, init);
+const tableOf = (init: MessageInitShape<typeof LLMPriceTableSchema>) => create(LLMPriceTableSchema, init);
 const tokensOf = (init: Partial<PricedTokens>): PricedTokens => ({
   promptTokens: 0,
   completionTokens: 0,

@@ -1,4 +1,4 @@
-import type { LlmPrice, LlmPriceTable, LlmPriceTier } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMPrice, LLMPriceTable, LLMPriceTier } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
 
 /** Tokens that an attempt has used; the cached and the written ones are parts of the prompt. */
@@ -35,7 +35,7 @@ export interface Prices {
    */
   most(model: string, promptTokens: number | bigint, completionTokens: number | bigint): bigint | undefined;
   /** Takes a new table. Throws ConfigError where it is bad, and keeps the one before. */
-  reconfigure(table: LlmPriceTable | undefined): void;
+  reconfigure(table: LLMPriceTable | undefined): void;
   /** Edition in use; empty without a table. */
   readonly version: string;
   /** ISO 4217; empty without a table. */
@@ -77,7 +77,7 @@ const countMargin = [5n, 4n] as const;
  * version or currency, a model that is priced twice, tiers whose bounds do not ascend, and a price that is negative, infinite or finer
  * than 10^-12.
  */
-export function createPrices(first: LlmPriceTable | undefined, path = 'llm.prices'): Prices {
+export function createPrices(first: LLMPriceTable | undefined, path = 'llm_gateway.prices'): Prices {
   let table = readTable(first, path);
   return {
     cost(model, tokens) {
@@ -120,7 +120,7 @@ export function createPrices(first: LlmPriceTable | undefined, path = 'llm.price
   };
 }
 
-function readTable(table: LlmPriceTable | undefined, path: string): Table {
+function readTable(table: LLMPriceTable | undefined, path: string): Table {
   const models = new Map<string, ModelPrice>();
   const { version = '', currency = '', prices = [] } = table ?? {};
   if (prices.length > 0 && version === '')
@@ -138,7 +138,7 @@ function readTable(table: LlmPriceTable | undefined, path: string): Table {
   return { version, currency, models };
 }
 
-function readTiers(price: LlmPrice, path: string): ModelPrice {
+function readTiers(price: LLMPrice, path: string): ModelPrice {
   const tiers: [Tier, ...Tier[]] = [{ above: 0n, ...readPrices(price, path) }];
   let highest = 0n;
   for (const [index, tier] of price.tiers.entries()) {
@@ -153,7 +153,7 @@ function readTiers(price: LlmPrice, path: string): ModelPrice {
   return tiers;
 }
 
-function readPrices(price: LlmPrice | LlmPriceTier, path: string): TokenPrices {
+function readPrices(price: LLMPrice | LLMPriceTier, path: string): TokenPrices {
   const prompt = toSteps(price.prompt, `${path}.prompt`);
   return {
     prompt,

@@ -1,5 +1,5 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { GenerateRequest } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { GenerateRequest } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import type { Needs } from './fit.ts';
 import type { ProviderRequest } from './llm-provider.ts';

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { ConfigSchema, type LlmConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { ConfigSchema, type LLMGatewayConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { content, finish, type Reply, startFakeProvider, streamed, usage } from './testing.ts';
 import {
   doneOf,
@@ -14,8 +14,8 @@ import {
 } from './testing-gateway.ts';
 
 const says = (text: string) => streamed([content(text), finish('stop'), usage(1_000_000, 0)]);
-const configure = (gateway: TestGateway, llm: MessageInitShape<typeof LlmConfigSchema>) =>
-  gateway.mesh.host.reconfigure(create(ConfigSchema, { llm }));
+const configure = (gateway: TestGateway, llm: MessageInitShape<typeof LLMGatewayConfigSchema>) =>
+  gateway.mesh.host.reconfigure(create(ConfigSchema, { llmGateway: llm }));
 const namesIn = async (gateway: TestGateway) => {
   const { models } = await gateway.mesh.client(LLMGatewayService).listModels({}, await gateway.mesh.as());
   return models.map(({ name }) => name);
@@ -69,7 +69,7 @@ test('a target that is configured as before goes on with its connections', async
   expect(await server.connections()).toBe(1);
 });
 
-test.each<[string, MessageInitShape<typeof LlmConfigSchema>, string]>([
+test.each<[string, MessageInitShape<typeof LLMGatewayConfigSchema>, string]>([
   ['adapter', { models: [{ name: 'x', adapter: 'nobody' }] }, 'no adapter "nobody"'],
   ['setting', { models: [{ name: 'x', adapter: 'openai-compatible', settings: { nonsense: 1 } }] }, 'unknown setting'],
   ['route', { routes: [{ name: 'r', models: ['x'] }] }, 'no model "x"'],

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MessageRole, MessageSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { renderEvidence } from './render-evidence.ts';
 import { passagesOf } from './testing.ts';
 

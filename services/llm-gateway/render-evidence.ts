@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 
 /** What a model is told about evidence, in the language of the answer. */
 const instructions = {

@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { LlmRouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type GenerateRequest, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type GenerateRequest, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { rpcError } from '#kit/errors.ts';
 import type { Catalog } from './catalog.ts';
 import { fitting, lacksOf, type Needs } from './fit.ts';
@@ -28,7 +28,7 @@ export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Cata
   if (able.length === 0) throw needsWriting(named);
   const fit = fitting(able, needs);
   if (fit.length === 0) throw nothingFits(able, needs);
-  return inOrder(fit, route?.order ?? LlmRouteOrder.LISTED, { needs, prices, random });
+  return inOrder(fit, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
 }
 
 function unknownModel(model: string, { targets, routes }: Catalog): ConnectError {

@@ -1,8 +1,8 @@
 import { ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { LlmRouteOrder, LlmTask } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { LLMGatewayService, MessageRole, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { LLMGatewayService, MessageRole, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { after, content, failed, finish, type Reply, startFakeProvider, streamed, usage } from './testing.ts';
 import { type Asked, modelAt, plainQuestion, startTestGateway, type TestGateway, textOf } from './testing-gateway.ts';
@@ -49,10 +49,7 @@ describe('a request goes to a model that can take it', () => {
 });
 
 describe('a route orders what fits', () => {
-  const routed = async (
-    order: LlmRouteOrder,
-    extra: { random?: () => number; replies?: Record<string, Reply> } = {},
-  ) => {
+  const routed = async (order: RouteOrder, extra: { random?: () => number; replies?: Record<string, Reply> } = {}) => {
     const server = await startFakeProvider((response, request, body) => {
       const [name = ''] = namesOf([body]);
       return (extra.replies?.[name] ?? whole)(response, request, body);
@@ -83,10 +80,10 @@ describe('a route orders what fits', () => {
   };
 
   test('as listed, and to the cheapest by the price table', async () => {
-    await using listed = await routed(LlmRouteOrder.LISTED);
+    await using listed = await routed(RouteOrder.LISTED);
     await listed.gateway.ask({ model: 'both' });
     expect(namesOf(listed.server.requests)).toEqual(['a']);
-    await using cheapest = await routed(LlmRouteOrder.CHEAPEST);
+    await using cheapest = await routed(RouteOrder.CHEAPEST);
     await cheapest.gateway.ask({ model: 'both' });
     expect(namesOf(cheapest.server.requests)).toEqual(['b']);
   });
@@ -96,7 +93,7 @@ describe('a route orders what fits', () => {
     let count = 0;
     // The ids of reservations draw as well, at the start.
     let isOn = false;
-    await using weighted = await routed(LlmRouteOrder.WEIGHTED, {
+    await using weighted = await routed(RouteOrder.WEIGHTED, {
       random: () => (isOn ? (draws[count++ % draws.length] as number) : 0),
     });
     isOn = true;
@@ -105,13 +102,13 @@ describe('a route orders what fits', () => {
   });
 
   test('to the one whose first tokens came soonest, once each has been measured', async () => {
-    await using fastest = await routed(LlmRouteOrder.LEAST_LATENCY, { replies: { a: after(80, whole) } });
+    await using fastest = await routed(RouteOrder.LEAST_LATENCY, { replies: { a: after(80, whole) } });
     for (let asked = 0; asked < 4; asked++) await fastest.gateway.ask({ model: 'both' });
     expect(namesOf(fastest.server.requests)).toEqual(['a', 'b', 'b', 'b']);
   });
 
   test('to the one with the least under way, by its weight', async () => {
-    await using balanced = await routed(LlmRouteOrder.LEAST_LOAD, {
+    await using balanced = await routed(RouteOrder.LEAST_LOAD, {
       replies: { a: after(150, whole), b: after(150, whole) },
     });
     await Promise.all(Array.from({ length: 8 }, () => balanced.gateway.ask({ model: 'both' })));
@@ -125,7 +122,7 @@ test('a task takes its route where the caller names no model', async () => {
   await using server = await startFakeProvider(whole);
   await using gateway = await startTestGateway({
     models: [modelAt(server.url, 'large'), modelAt(server.url, 'small')],
-    routes: [{ name: 'quick', models: ['small', 'large'], tasks: [LlmTask.REWRITE, LlmTask.ROUTE] }],
+    routes: [{ name: 'quick', models: ['small', 'large'], tasks: [Task.REWRITE, Task.ROUTE] }],
   });
   for (const task of [Task.REWRITE, Task.ROUTE, Task.ANSWER]) await gateway.ask({ task });
   await gateway.ask({ task: Task.REWRITE, model: 'large' });
@@ -140,8 +137,8 @@ test('routes are listed with what they take, the default one first', async () =>
       modelAt(server.url, 'b', { contextTokens: 200, tools: false, images: false }),
     ],
     routes: [
-      { name: 'quick', models: ['b'], tasks: [LlmTask.REWRITE] },
-      { name: 'main', models: ['a', 'b'], tasks: [LlmTask.ANSWER] },
+      { name: 'quick', models: ['b'], tasks: [Task.REWRITE] },
+      { name: 'main', models: ['a', 'b'], tasks: [Task.ANSWER] },
     ],
   });
   expect(await list(gateway)).toMatchObject([
@@ -155,21 +152,21 @@ test('routes are listed with what they take, the default one first', async () =>
 
 describe('a bad route stops the start', () => {
   test.each([
-    [[{ name: 'x', models: ['nobody'] }], 'llm.routes[0].models: no model "nobody"'],
-    [[{ name: 'a', models: ['a'] }], 'llm.routes[0].name: "a" names a model already'],
+    [[{ name: 'x', models: ['nobody'] }], 'llm_gateway.routes[0].models: no model "nobody"'],
+    [[{ name: 'a', models: ['a'] }], 'llm_gateway.routes[0].name: "a" names a model already'],
     [
       [
         { name: 'x', models: ['a'] },
         { name: 'x', models: ['a'] },
       ],
-      'llm.routes[0].name',
+      'llm_gateway.routes[0].name',
     ],
     [
       [
-        { name: 'x', models: ['a'], tasks: [LlmTask.ANSWER] },
-        { name: 'y', models: ['a'], tasks: [LlmTask.ANSWER] },
+        { name: 'x', models: ['a'], tasks: [Task.ANSWER] },
+        { name: 'y', models: ['a'], tasks: [Task.ANSWER] },
       ],
-      'llm.routes[1].tasks',
+      'llm_gateway.routes[1].tasks',
     ],
   ])('%j', async (routes, message) => {
     const models = [modelAt('http://127.0.0.1:9/v1', 'a')];

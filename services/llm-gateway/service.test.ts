@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { LlmConfigSchema, LlmModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMGatewayConfigSchema, LLMModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import {
   type GenerateRequestSchema,
   type GenerateResponse,
@@ -11,7 +11,7 @@ import {
   MidStreamPolicy,
   Outcome,
   Task,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { collect } from '#kit/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
@@ -28,9 +28,9 @@ const evidence = [
 ];
 const asked: Request = { messages: [question], evidence };
 
-const startMesh = (llm: MessageInitShape<typeof LlmConfigSchema> = {}) =>
-  startTestMesh([createAuditStandIn().service, llmGateway], { config: { llm } });
-const meshWith = (...models: MessageInitShape<typeof LlmModelConfigSchema>[]) =>
+const startMesh = (llm: MessageInitShape<typeof LLMGatewayConfigSchema> = {}) =>
+  startTestMesh([createAuditStandIn().service, llmGateway], { config: { llmGateway: llm } });
+const meshWith = (...models: MessageInitShape<typeof LLMModelConfigSchema>[]) =>
   startMesh({ models, maxAttempts: models.length });
 const ask = async (mesh: TestMesh, request: Request = asked, face: 'grpc' | 'local' = 'local') => {
   const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
@@ -208,8 +208,11 @@ test('an unknown model is refused with those that there are; a task that needs w
 });
 
 test.each([
-  [{ adapter: 'openai-compatible', settings: { api_keys: 'x' } }, 'llm.models[0].settings.api_keys: unknown setting'],
-  [{ adapter: 'openai-compatible', settings: { base_url: 'example.com' } }, 'llm.models[0].settings.base_url'],
+  [
+    { adapter: 'openai-compatible', settings: { api_keys: 'x' } },
+    'llm_gateway.models[0].settings.api_keys: unknown setting',
+  ],
+  [{ adapter: 'openai-compatible', settings: { base_url: 'example.com' } }, 'llm_gateway.models[0].settings.base_url'],
   [{ adapter: 'gpt' }, 'no adapter "gpt"; allowed: '],
 ])('a bad model in the configuration stops the start: %j', async (model, message) => {
   await expect(startMesh({ models: [model] })).rejects.toThrow(message);

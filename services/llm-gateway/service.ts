@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { type GenerateRequest, type LLMGatewayService, Outcome, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import {
+  type GenerateRequest,
+  type LLMGatewayService,
+  Outcome,
+  Task,
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';

@@ -7,7 +7,7 @@ import {
   ToolChoiceMode,
   ToolChoiceSchema,
   ToolSchema,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { createLogger } from '#kit/log.ts';
 import { createTargetFetch } from './fetch.ts';
@@ -98,7 +98,7 @@ export async function loadAdapter(
   fetch: typeof globalThis.fetch = gatewayFetch,
 ): Promise<LlmProvider> {
   const folder = new URL('./adapters/llm-provider/', import.meta.url);
-  const path = 'llm.models[0]';
+  const path = 'llm_gateway.models[0]';
   const deps: LlmProviderDeps = { log: createLogger('silent'), path, fetch };
   return await createFromAdapter<LlmProvider, LlmProviderDeps>(folder, name, settings, deps, path);
 }

@@ -3,14 +3,14 @@ import type { CallOptions } from '@connectrpc/connect';
 import { vi } from 'vitest';
 import { AuditService, type RecordUsageRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { LlmConfigSchema, LlmModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMGatewayConfigSchema, LLMModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import {
   type GenerateDone,
   type GenerateRequestSchema,
   type GenerateResponse,
   LLMGatewayService,
   MessageRole,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/define-service.ts';
 import { collect } from '#kit/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
@@ -62,11 +62,15 @@ export const plainQuestion = { role: MessageRole.USER, text: 'How long does a re
 
 /** Starts a gateway. */
 export async function startTestGateway(
-  llm: MessageInitShape<typeof LlmConfigSchema>,
+  llm: MessageInitShape<typeof LLMGatewayConfigSchema>,
   options: Omit<NonNullable<Parameters<typeof startTestMesh>[1]>, 'config'> = {},
 ): Promise<TestGateway> {
   const audit = createAuditStandIn();
-  const mesh = await startTestMesh([audit.service, llmGateway], { random: () => 0, ...options, config: { llm } });
+  const mesh = await startTestMesh([audit.service, llmGateway], {
+    random: () => 0,
+    ...options,
+    config: { llmGateway: llm },
+  });
   const client = mesh.client(LLMGatewayService);
   const stream = (request: Asked, callOptions: CallOptions) =>
     client.generate({ messages: [plainQuestion], ...request }, callOptions);
@@ -87,8 +91,8 @@ export async function startTestGateway(
 export function modelAt(
   url: string,
   name = 'gpt',
-  init: MessageInitShape<typeof LlmModelConfigSchema> = {},
-): MessageInitShape<typeof LlmModelConfigSchema> {
+  init: MessageInitShape<typeof LLMModelConfigSchema> = {},
+): MessageInitShape<typeof LLMModelConfigSchema> {
   return {
     name,
     adapter: 'openai-compatible',

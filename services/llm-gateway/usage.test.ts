@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { MidStreamPolicy } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MidStreamPolicy } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { content, cutAfter, doneMark, failed, finish, startFakeProvider, streamed, usage } from './testing.ts';
 import { eventually, modelAt, plainQuestion, startTestGateway, usagesOf } from './testing-gateway.ts';
 import { createUsageMeter } from './usage.ts';

@@ -1,4 +1,4 @@
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { defineService } from '#kit/define-service.ts';
 import { createHttpClient } from '#kit/http-json.ts';

@@ -1,4 +1,4 @@
-import { MessageRole } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { RerankCandidate } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { isPermutation } from './sliding-windows.ts';
 

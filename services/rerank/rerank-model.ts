@@ -1,6 +1,6 @@
 import type { CallOptions, Client } from '@connectrpc/connect';
 import type { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { RerankCandidate, ScoredPassage, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import type { Logger } from '#kit/log.ts';
 

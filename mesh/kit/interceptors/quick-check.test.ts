@@ -6,7 +6,7 @@ import { RecordRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { FillRequestSchema, LookupRequestSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AskRequestSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { GenerateRequestSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { GenerateRequestSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrieveRequestSchema, WriteDocumentsRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { quickCheckOf } from './quick-check.ts';
 

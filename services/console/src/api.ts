@@ -2,7 +2,7 @@ import { type Client, createClient, type Interceptor } from '@connectrpc/connect
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 
 /** The contracts that the page uses, at the origin that served it. */

@@ -1,6 +1,6 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Document } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Corpus } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { Api } from './api.ts';
 import type { PageLanguage } from './i18n/index.ts';

@@ -17,7 +17,7 @@ import {
 import { CitationSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { notFound, rpcError } from '#kit/errors.ts';
 import { type AnswerEventInit, returnsSources } from './answers.ts';

@@ -1,6 +1,6 @@
 import type { Client } from '@connectrpc/connect';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import type { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { actAs } from '#kit/context.ts';
 import type { Admission } from '../admission.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';

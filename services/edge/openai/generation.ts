@@ -7,7 +7,7 @@ import {
   type GenerateStarted,
   Outcome,
   OutcomeSchema,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import { cancelled, internal, rpcError } from '#kit/errors.ts';
 import { toCost } from './usage.ts';

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type ImageSchema, MessageRole, type MessageSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type ImageSchema, MessageRole, type MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { anything, badField, list, object, type Reader, text, word } from '../http/fields.ts';
 
 /** A message for the gateway. */

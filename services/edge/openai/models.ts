@@ -1,6 +1,6 @@
 import type { Client } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { LLMGatewayService, Model } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { actAs } from '#kit/context.ts';
 import { notFound } from '#kit/errors.ts';
 import { sendJson } from '../http/error.ts';

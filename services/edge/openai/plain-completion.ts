@@ -1,4 +1,4 @@
-import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/errors.ts';
 import type { EventStream } from '../http/event-stream.ts';
 import { type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';

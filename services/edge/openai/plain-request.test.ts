@@ -1,6 +1,11 @@
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MessageRole, MidStreamPolicy, ReasoningEffort, ToolChoiceMode } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import {
+  MessageRole,
+  MidStreamPolicy,
+  ReasoningEffort,
+  ToolChoiceMode,
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { type EdgeMesh, startEdgeMesh } from '../stand-ins.ts';
 import { createScriptedGateway } from './scripted-gateway.ts';
 

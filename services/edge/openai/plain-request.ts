@@ -1,5 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type GenerateRequestSchema, MidStreamPolicy, ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import {
+  type GenerateRequestSchema,
+  MidStreamPolicy,
+  ReasoningEffort,
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { languagesByWord } from '../answer-json.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
 import { anything, badField, flag, list, number, object, type Reader, text, word } from '../http/fields.ts';

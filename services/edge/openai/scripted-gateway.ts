@@ -6,7 +6,7 @@ import {
   GenerateResponseSchema,
   type LLMGatewayService,
   Outcome,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { rpcError } from '#kit/errors.ts';
 
 // A gateway for tests, in the place of the real one. What it does is what the last message asks for.

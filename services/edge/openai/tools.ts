@@ -4,7 +4,7 @@ import {
   ToolChoiceMode,
   type ToolChoiceSchema,
   type ToolSchema,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { anything, badField, flag, list, object, type Reader, text, word } from '../http/fields.ts';
 
 const maxSchemaBytes = 65_536;

@@ -7,7 +7,7 @@ import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { LLMGatewayService } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { createClient as createKitClient } from '#kit/client.ts';
 import { createGrpcTransport as createKitTransport, type GrpcTransport } from '#kit/client-grpc.ts';

@@ -3,7 +3,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
-import { LlmLimitsConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { LLMLimitsConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { createLogger } from '#kit/log.ts';
 import { createMetrics } from '#kit/metrics.ts';
@@ -13,9 +13,9 @@ import { noon } from '../limit-store.suite.ts';
 import type { AdmissionRequest, Limits, Most, Reservation } from '../limits.ts';
 import { createLimits } from './create-limits.ts';
 
-type Config = MessageInitShape<typeof LlmLimitsConfigSchema>;
+type Config = MessageInitShape<typeof LLMLimitsConfigSchema>;
 
-const configOf = (config: Config) => create(LlmLimitsConfigSchema, config);
+const configOf = (config: Config) => create(LLMLimitsConfigSchema, config);
 const open = async (config: Config | undefined, clock: () => number = () => noon): Promise<Limits> => {
   const deps = { clock, random: Math.random, log: createLogger('silent'), metrics: createMetrics() };
   const limits = await createLimits(config && configOf(config), deps);
@@ -182,7 +182,7 @@ test('new limits hold at once, also for those who wait; what is reserved stays',
   await admit(limits, { tokens: 1_000_000 });
   expect(limits.load).toEqual({ admitted: 3, waiting: 0 });
   const other = configOf({ store: { adapter: 'redis', settings: { url: 'redis://localhost' } } });
-  expect(() => limits.reconfigure(other)).toThrow('llm.limits.store: cannot change while the gateway runs');
+  expect(() => limits.reconfigure(other)).toThrow('llm_gateway.limits.store: cannot change while the gateway runs');
 });
 
 test('a store that there is not, or bad settings of it, stop the start', async () => {

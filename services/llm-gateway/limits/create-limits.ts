@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import type { LlmLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { Demand, LimitStore, LimitStoreDeps, Refusal, Verdict } from '../limit-store.ts';
@@ -16,9 +16,9 @@ export type LimitsDeps = LimitStoreDeps;
  * `path` is where the configuration names them. Throws ConfigError for a store that there is not, or bad settings of it.
  */
 export async function createLimits(
-  config: LlmLimitsConfig | undefined,
+  config: LLMLimitsConfig | undefined,
   deps: LimitsDeps,
-  path = 'llm.limits',
+  path = 'llm_gateway.limits',
 ): Promise<Limits> {
   let rules = readRules(config);
   const storeKey = JSON.stringify(rules.store);

@@ -50,7 +50,7 @@ export function noTurn(demand: Demand, scopeIndex: number, why: string): Connect
 
 /** A budget of money cannot be kept by a model that nobody knows the price of. */
 export function unpriced(model: string, scope: Scope): ConnectError {
-  const message = `this ${scopeKind(scope)} has a budget of money, and "${model}" has no price: add one to llm.prices, or name another model`;
+  const message = `this ${scopeKind(scope)} has a budget of money, and "${model}" has no price: add one to llm_gateway.prices, or name another model`;
   return failedPrecondition(ErrorReason.MODEL_UNPRICED, message, { metadata: { model, scope: scopeKind(scope) } });
 }
 

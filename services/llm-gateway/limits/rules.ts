@@ -1,5 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { LlmLimit, LlmLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LLMLimit, LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Scope, ScopeLimits } from '../limit-store.ts';
 
 /** The configured limits, as they are asked for. */
@@ -12,7 +12,7 @@ export interface Rules {
 }
 
 /** Reads the limits; nothing is limited without. */
-export function readRules(config: LlmLimitsConfig | undefined): Rules {
+export function readRules(config: LLMLimitsConfig | undefined): Rules {
   const { tenants = {}, keys = {} } = config ?? {};
   const forTenant = tableOf(tenants, config?.defaultTenant);
   const forKey = tableOf(keys, config?.defaultKey);
@@ -33,13 +33,13 @@ export function readRules(config: LlmLimitsConfig | undefined): Rules {
 }
 
 /** Limits by name; `undefined` where there is none of any kind. */
-function tableOf(named: Record<string, LlmLimit>, otherwise: LlmLimit | undefined) {
+function tableOf(named: Record<string, LLMLimit>, otherwise: LLMLimit | undefined) {
   const limits = new Map(Object.entries(named).map(([name, limit]) => [name, toScopeLimits(limit)]));
   const fallback = otherwise && toScopeLimits(otherwise);
   return (name: string): ScopeLimits | undefined => (limits.has(name) ? limits.get(name) : fallback);
 }
 
-function toScopeLimits(limit: LlmLimit): ScopeLimits | undefined {
+function toScopeLimits(limit: LLMLimit): ScopeLimits | undefined {
   const limits = {
     requestsPerMinute: toAmount(limit.requestsPerMinute),
     tokensPerMinute: toAmount(limit.tokensPerMinute),

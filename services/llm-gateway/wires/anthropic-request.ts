@@ -5,7 +5,7 @@ import {
   type Tool,
   type ToolChoice,
   ToolChoiceMode,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderRequest } from '../llm-provider.ts';
 import { ProviderError } from '../provider-error.ts';
 import { type CacheControl, markCachePoints } from './anthropic-cache.ts';

@@ -1,4 +1,4 @@
-import type { ReasoningEffort, ResponseFormat } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { ReasoningEffort, ResponseFormat } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderRequest } from '../llm-provider.ts';
 
 /** Fields of the request that a provider of chat completions may lack. */

@@ -9,7 +9,7 @@ import {
   ToolChoiceMode,
   ToolChoiceSchema,
   ToolSchema,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { collect } from '#kit/streams.ts';
 import { providerErrorOf, requestOf } from '../llm-provider.suite.ts';
 import type { ProviderEvent, ProviderRequest } from '../llm-provider.ts';

@@ -1,4 +1,4 @@
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { inBatches } from '../event-batches.ts';
 import type { LlmCapabilities, LlmProvider, ProviderEvent, ProviderRequest } from '../llm-provider.ts';
 import { ProviderError } from '../provider-error.ts';

@@ -9,7 +9,7 @@ export interface ChatEndpointOptions {
   /** Every header beside those of the body. Secrets go here and nowhere else. */
   headers: Readonly<Record<string, string>>;
   fetch: typeof globalThis.fetch;
-  /** The setting that gives the address, for errors: "llm.models[0].settings.base_url". */
+  /** The setting that gives the address, for errors: "llm_gateway.models[0].settings.base_url". */
   path: string;
 }
 

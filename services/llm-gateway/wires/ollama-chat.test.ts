@@ -9,7 +9,7 @@ import {
   ToolChoiceMode,
   ToolChoiceSchema,
   ToolSchema,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { adapter } from '../adapters/llm-provider/ollama.ts';
 import type { ProviderRequest } from '../llm-provider.ts';
 import { createWith, eventsOf, failureOf, requestLines, startWire } from './testing-wire.ts';

@@ -5,7 +5,7 @@ import {
   ReasoningEffort,
   type ResponseFormat,
   ToolChoiceMode,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderEvent, ProviderRequest } from '../llm-provider.ts';
 import { ProviderError } from '../provider-error.ts';
 import { readFailure, toProviderError } from '../provider-errors.ts';

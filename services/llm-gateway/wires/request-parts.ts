@@ -1,4 +1,4 @@
-import type { Image } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { Image } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ProviderError } from '../provider-error.ts';
 
 /** A float32 of the contract as a person wrote it: 0.7, not 0.699999988079071. */

@@ -1,4 +1,4 @@
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderEvent, ProviderUsage } from '../llm-provider.ts';
 import { isFiltered, readFailure, toProviderError } from '../provider-errors.ts';
 

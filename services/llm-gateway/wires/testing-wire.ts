@@ -82,7 +82,7 @@ export function createWith<Spec extends SettingsSpec>(
     Object.entries(adapter.settings).map(([name, { default: value }]) => [name, value]),
   );
   const values = { ...defaults, ...settings } as Parameters<typeof adapter.create>[0];
-  return adapter.create(values, { log: createLogger('silent'), path: 'llm.models[0]', fetch }) as LlmProvider;
+  return adapter.create(values, { log: createLogger('silent'), path: 'llm_gateway.models[0]', fetch }) as LlmProvider;
 }
 
 const never = new AbortController().signal;

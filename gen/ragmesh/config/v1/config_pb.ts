@@ -13,13 +13,15 @@ import type { Language } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Role } from "../../common/v1/rpc_policy_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
+import type { Task } from "../../llm_gateway/v1/llm_gateway_pb.ts";
+import { file_ragmesh_llm_gateway_v1_llm_gateway } from "../../llm_gateway/v1/llm_gateway_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/config/v1/config.proto.
  */
 export const file_ragmesh_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIusFCgZDb25maWcSGgoIZGF0YV9kaXIYASABKAlCCLpIBXIDGIAgEisKBGdycGMYAiABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5HcnBjQ29uZmlnEi0KBWFkbWluGAMgASgLMh4ucmFnbWVzaC5jb25maWcudjEuQWRtaW5Db25maWcSKwoEZWRnZRgEIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkVkZ2VDb25maWcSMwoIaWRlbnRpdHkYBSABKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5JZGVudGl0eUNvbmZpZxI1Cgl0ZWxlbWV0cnkYBiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5UZWxlbWV0cnlDb25maWcSRQoJYWRkcmVzc2VzGAcgAygLMigucmFnbWVzaC5jb25maWcudjEuQ29uZmlnLkFkZHJlc3Nlc0VudHJ5Qgi6SAWaAQIQQBIrCgRjaGF0GAggASgLMh0ucmFnbWVzaC5jb25maWcudjEuQ2hhdENvbmZpZxI1CglyZXRyaWV2YWwYCSABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcSNQoJZW1iZWRkaW5nGAogASgLMiIucmFnbWVzaC5jb25maWcudjEuRW1iZWRkaW5nQ29uZmlnEi8KBnJlcmFuaxgLIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLlJlcmFua0NvbmZpZxIpCgNsbG0YDCABKAsyHC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Db25maWcSLQoFY2FjaGUYDSABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5DYWNoZUNvbmZpZxIxCgdpbmRleGVyGA4gASgLMiAucmFnbWVzaC5jb25maWcudjEuSW5kZXhlckNvbmZpZxowCg5BZGRyZXNzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBCgpHcnBjQ29uZmlnEhYKBGhvc3QYASABKAlCCLpIBXIDGP8BEhwKBHBvcnQYAiABKA1CCbpIBioEGP//A0gAiAEBEiUKEW1heF9tZXNzYWdlX2J5dGVzGAMgASgNQgq6SAcqBRiAgIBAEiEKDm1heF9jb25jdXJyZW50GAQgASgNQgm6SAYqBBigjQYSGwoIZHJhaW5fbXMYBSABKA1CCbpIBioEGMDPJEIHCgVfcG9ydCJMCgtBZG1pbkNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBAUIHCgVfcG9ydCKdAwoKRWRnZUNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBARI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIeCgxjb3JzX29yaWdpbnMYBSADKAlCCLpIBZIBAhBkEi0KGnRlbmFudF9yZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgNQgm6SAYqBBjAhD0SHwoMdGVuYW50X2J1cnN0GAcgASgNQgm6SAYqBBjAhD0SKwoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNQgm6SAYqBBjAhD0SHQoKdXNlcl9idXJzdBgJIAEoDUIJukgGKgQYwIQ9EjEKB2xpbWl0ZXIYCiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgcKBV9wb3J0IpQCCgZBcGlLZXkSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBI3CgZ0ZW5hbnQYAyABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIWCgR1c2VyGAQgASgJQgi6SAVyAxiAARIZCgZncm91cHMYBSADKAlCCbpIBpIBAxCAAhIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvUBCglKd3RDb25maWcSGAoGaXNzdWVyGAEgASgJQgi6SAVyAxiAEBIaCghhdWRpZW5jZRgCIAEoCUIIukgFcgMYgAISGgoIandrc191cmwYAyABKAlCCLpIBXIDGIAQEh0KCnB1YmxpY19rZXkYBCABKAlCCbpIBnIEGICAARIYCgZzZWNyZXQYBSABKAlCCLpIBXIDGIAgEh4KDHRlbmFudF9jbGFpbRgGIAEoCUIIukgFcgMYgAESHgoMZ3JvdXBzX2NsYWltGAcgASgJQgi6SAVyAxiAARIdCgtyb2xlc19jbGFpbRgIIAEoCUIIukgFcgMYgAEiTwoOSWRlbnRpdHlDb25maWcSHgoLcHJpdmF0ZV9rZXkYASABKAlCCbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEiugEKD1RlbGVtZXRyeUNvbmZpZxJBCglsb2dfbGV2ZWwYASABKAlCLrpIK3IpMideKHx0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMgoMc2FtcGxlX3JhdGlvGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBQg8KDV9zYW1wbGVfcmF0aW8ifAoNQWRhcHRlckNvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QipAIKCkNoYXRDb25maWcSHgoLc3lzdGVtX3RleHQYASABKAlCCbpIBnIEGICAAhInChRwcm9tcHRfYnVkZ2V0X3Rva2VucxgCIAEoDUIJukgGKgQYwIQ9EiMKDWhpc3RvcnlfdHVybnMYAyABKA1CB7pIBCoCGGRIAIgBARIoChVtYXhfY29tcGxldGlvbl90b2tlbnMYBCABKA1CCbpIBioEGKCNBhImChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNQgm6SAYqBBjAzyQSIwoQY2FjaGVfdGltZW91dF9tcxgGIAEoDUIJukgGKgQYwM8kEh8KDHNlc3Npb25fZGF5cxgHIAEoDUIJukgGKgQYlJ0CQhAKDl9oaXN0b3J5X3R1cm5zIrMFCg9SZXRyaWV2YWxDb25maWcSNgoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxI3Cg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIrCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIcCgpjYW5kaWRhdGVzGAQgASgNQgi6SAUqAxjoBxIjChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDUIIukgFKgMY6AcSIQoObGVnX3RpbWVvdXRfbXMYBiABKA1CCbpIBioEGMDPJBIkChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDUIJukgGKgQYwM8kEiMKDWtlcHRfdmVyc2lvbnMYCCABKA1CB7pIBCoCGGRIAYgBARIfCg5yZWFkZXJfdGhyZWFkcxgJIAEoDUIHukgEKgIYQBInCgxtZW1vcnlfYnl0ZXMYCiABKARCDLpICTIHGICAgICAAkgCiAEBEjQKCndlYl9zZWFyY2gYCyABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnEksKB2NvcnBvcmEYDCADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcuQ29ycG9yYUVudHJ5Qgm6SAaaAQMQ6AcaTwoMQ29ycG9yYUVudHJ5EgsKA2tleRgBIAEoCRIuCgV2YWx1ZRgCIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLkNvcnB1c0NvbmZpZzoCOAFCEAoOX3ZlY3Rvcl93ZWlnaHRCEAoOX2tlcHRfdmVyc2lvbnNCDwoNX21lbW9yeV9ieXRlcyJNCgxDb3JwdXNDb25maWcSKwoNdmVjdG9yX3dlaWdodBgBIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCEAoOX3ZlY3Rvcl93ZWlnaHQiTQoPRW1iZWRkaW5nQ29uZmlnEjoKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCCLpIBZIBAhAgIkoKDFJlcmFua0NvbmZpZxI6CgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgi6SAWSAQIQICLCAwoJTGxtQ29uZmlnEjwKBm1vZGVscxgBIAMoCzIhLnJhZ21lc2guY29uZmlnLnYxLkxsbU1vZGVsQ29uZmlnQgm6SAaSAQMQgAESPAoGcm91dGVzGAIgAygLMiEucmFnbWVzaC5jb25maWcudjEuTGxtUm91dGVDb25maWdCCbpIBpIBAxCAARIdCgxtYXhfYXR0ZW1wdHMYAyABKA1CB7pIBCoCGCASMAoIdGltZW91dHMYBCABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5MbG1UaW1lb3V0cxI0CgdicmVha2VyGAUgASgLMiMucmFnbWVzaC5jb25maWcudjEuTGxtQnJlYWtlckNvbmZpZxI0CgdoZWRnaW5nGAYgASgLMiMucmFnbWVzaC5jb25maWcudjEuTGxtSGVkZ2luZ0NvbmZpZxIyCgZsaW1pdHMYByABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdHNDb25maWcSMAoGcHJpY2VzGAggASgLMiAucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VUYWJsZRIWCg5yZXRyeV9maWx0ZXJlZBgJIAEoCCL7AwoOTGxtTW9kZWxDb25maWcSFgoEbmFtZRgBIAEoCUIIukgFcgMYgAISKAoHYWRhcHRlchgCIAEoCUIXukgUchIQARhAMgxeW2EtejAtOS1dKyQSKQoIc2V0dGluZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjAKCHRpbWVvdXRzGAQgASgLMh4ucmFnbWVzaC5jb25maWcudjEuTGxtVGltZW91dHMSGAoGd2VpZ2h0GAUgASgNQgi6SAUqAxiQThIiCg5jb250ZXh0X3Rva2VucxgGIAEoDUIKukgHKgUYgMLXLxIlChFtYXhfb3V0cHV0X3Rva2VucxgHIAEoDUIKukgHKgUYgK3iBBISCgV0b29scxgIIAEoCEgAiAEBEhMKBmltYWdlcxgJIAEoCEgBiAEBEhgKC2pzb25fc2NoZW1hGAogASgISAKIAQESFAoHcHJlZmlsbBgLIAEoCEgDiAEBEjgKCWxhbmd1YWdlcxgMIAMoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlQgi6SAWSAQIQEBIhCg5tYXhfY29uY3VycmVudBgNIAEoDUIJukgGKgQYoI0GQggKBl90b29sc0IJCgdfaW1hZ2VzQg4KDF9qc29uX3NjaGVtYUIKCghfcHJlZmlsbCKoAQoLTGxtVGltZW91dHMSHQoKY29ubmVjdF9tcxgBIAEoDUIJukgGKgQYwM8kEh0KCmhlYWRlcnNfbXMYAiABKA1CCbpIBioEGMDPJBIhCg5maXJzdF90b2tlbl9tcxgDIAEoDUIJukgGKgQYwM8kEhoKB2lkbGVfbXMYBCABKA1CCbpIBioEGMDPJBIcCgh0b3RhbF9tcxgFIAEoDUIKukgHKgUYgN3bASK2AQoOTGxtUm91dGVDb25maWcSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAAhIaCgZtb2RlbHMYAiADKAlCCrpIB5IBBAgBECASOQoFb3JkZXIYAyABKA4yIC5yYWdtZXNoLmNvbmZpZy52MS5MbG1Sb3V0ZU9yZGVyQgi6SAWCAQIQARIzCgV0YXNrcxgEIAMoDjIaLnJhZ21lc2guY29uZmlnLnYxLkxsbVRhc2tCCLpIBZIBAhAIIksKEExsbUJyZWFrZXJDb25maWcSGgoIZmFpbHVyZXMYASABKA1CCLpIBSoDGOgHEhsKB29wZW5fbXMYAiABKA1CCrpIByoFGIDd2wEiZgoQTGxtSGVkZ2luZ0NvbmZpZxIbCghkZWxheV9tcxgBIAEoDUIJukgGKgQYwM8kEicKCW1heF9zaGFyZRgCIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCDAoKX21heF9zaGFyZSKXBAoPTGxtTGltaXRzQ29uZmlnEi8KBXN0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIzCg5kZWZhdWx0X3RlbmFudBgCIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0EkwKB3RlbmFudHMYAyADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdHNDb25maWcuVGVuYW50c0VudHJ5Qgq6SAeaAQQQoI0GEjAKC2RlZmF1bHRfa2V5GAQgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQSRgoEa2V5cxgFIAMoCzIsLnJhZ21lc2guY29uZmlnLnYxLkxsbUxpbWl0c0NvbmZpZy5LZXlzRW50cnlCCrpIB5oBBBCgjQYSHQoKcXVldWVfc2l6ZRgGIAEoDUIJukgGKgQYoI0GEiAKDXF1ZXVlX3dhaXRfbXMYByABKA1CCbpIBioEGMDPJBpLCgxUZW5hbnRzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTGxtTGltaXQ6AjgBGkgKCUtleXNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MbG1MaW1pdDoCOAEilgEKCExsbUxpbWl0EhsKE3JlcXVlc3RzX3Blcl9taW51dGUYASABKAQSGQoRdG9rZW5zX3Blcl9taW51dGUYAiABKAQSGwoTY29zdF9taWNyb3NfcGVyX2RheRgDIAEoBBIdChVjb3N0X21pY3Jvc19wZXJfbW9udGgYBCABKAQSFgoObWF4X2NvbmN1cnJlbnQYBSABKA0iiQEKDUxsbVByaWNlVGFibGUSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIYQBImCghjdXJyZW5jeRgCIAEoCUIUukgRcg8yDV4oW0EtWl17M30pPyQSNgoGcHJpY2VzGAMgAygLMhsucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VCCbpIBpIBAxDoByK/AgoITGxtUHJpY2USGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAISJwoGcHJvbXB0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIrCgpjb21wbGV0aW9uGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIzCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEjEKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBEjgKBXRpZXJzGAYgAygLMh8ucmFnbWVzaC5jb25maWcudjEuTGxtUHJpY2VUaWVyQgi6SAWSAQIQEEIQCg5fY2FjaGVkX3Byb21wdEIOCgxfY2FjaGVfd3JpdGUimQIKDExsbVByaWNlVGllchIpChNhYm92ZV9wcm9tcHRfdG9rZW5zGAEgASgEQgy6SAkyBxiAwtcvKAESJwoGcHJvbXB0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIrCgpjb21wbGV0aW9uGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIzCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEjEKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBQhAKDl9jYWNoZWRfcHJvbXB0Qg4KDF9jYWNoZV93cml0ZSL/AwoLQ2FjaGVDb25maWcSIgoMbWVtb3J5X2J5dGVzGAEgASgEQgy6SAkyBxiAgICAgAISFQoNZHVyYWJsZV9ieXRlcxgCIAEoBBIfCgt0dGxfc2Vjb25kcxgDIAEoDUIKukgHKgUYgOeEDxIUCgdlbmFibGVkGAQgASgISACIAQESNwoNZHVyYWJsZV9zdG9yZRgFIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWcSNgoMZmxpZ2h0X3N0b3JlGAYgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIkChJkdXJhYmxlX3RpbWVvdXRfbXMYByABKA1CCLpIBSoDGJBOEiYKDXN0YWxlX3NlY29uZHMYCCABKA1CCrpIByoFGIDnhA9IAYgBARInChNyZWZ1c2FsX3R0bF9zZWNvbmRzGAkgASgNQgq6SAcqBRiA54QPEikKEGRldGFjaGVkX3NlY29uZHMYCiABKA1CCrpIByoFGIDnhA9IAogBARI4CghzZW1hbnRpYxgLIAEoCzImLnJhZ21lc2guY29uZmlnLnYxLlNlbWFudGljQ2FjaGVDb25maWdCCgoIX2VuYWJsZWRCEAoOX3N0YWxlX3NlY29uZHNCEwoRX2RldGFjaGVkX3NlY29uZHMitQIKE1NlbWFudGljQ2FjaGVDb25maWcSFAoHZW5hYmxlZBgBIAEoCEgAiAEBEi8KBXN0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIhCg9lbWJlZGRpbmdfbW9kZWwYAyABKAlCCLpIBXIDGIACEhwKCnRpbWVvdXRfbXMYBCABKA1CCLpIBSoDGJBOEjIKDHNoYWRvd19zaGFyZRgFIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAYgBARIzCg1zaGFkb3dfYnVkZ2V0GAYgASgBQhe6SBQSEhkzMzMzMzPTPyktQxzr4jYaP0gCiAEBQgoKCF9lbmFibGVkQg8KDV9zaGFkb3dfc2hhcmVCEAoOX3NoYWRvd19idWRnZXQihwIKDUluZGV4ZXJDb25maWcSIQoQbWF4X3J1bm5pbmdfam9icxgBIAEoDUIHukgEKgIYQBIWCg5tYXhfZmlsZV9ieXRlcxgCIAEoBBIYChBtYXhfdXBsb2FkX2J5dGVzGAMgASgEEh4KDGNodW5rX3Rva2VucxgEIAEoDUIIukgFKgMYgEASKwoUY2h1bmtfb3ZlcmxhcF90b2tlbnMYBSABKA1CCLpIBSoDGIAISACIAQESHQoMbWF4X2F0dGVtcHRzGAYgASgNQge6SAQqAhhkEhwKCGxlYXNlX21zGAcgASgNQgq6SAcqBRiA3dsBQhcKFV9jaHVua19vdmVybGFwX3Rva2VucyrLAQoNTGxtUm91dGVPcmRlchIfChtMTE1fUk9VVEVfT1JERVJfVU5TUEVDSUZJRUQQABIaChZMTE1fUk9VVEVfT1JERVJfTElTVEVEEAESHAoYTExNX1JPVVRFX09SREVSX1dFSUdIVEVEEAISIQodTExNX1JPVVRFX09SREVSX0xFQVNUX0xBVEVOQ1kQAxIeChpMTE1fUk9VVEVfT1JERVJfTEVBU1RfTE9BRBAEEhwKGExMTV9ST1VURV9PUkRFUl9DSEVBUEVTVBAFKmIKB0xsbVRhc2sSGAoUTExNX1RBU0tfVU5TUEVDSUZJRUQQABITCg9MTE1fVEFTS19BTlNXRVIQARIUChBMTE1fVEFTS19SRVdSSVRFEAISEgoOTExNX1RBU0tfUk9VVEUQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIvoFCgZDb25maWcSGgoIZGF0YV9kaXIYASABKAlCCLpIBXIDGIAgEisKBGdycGMYAiABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5HcnBjQ29uZmlnEi0KBWFkbWluGAMgASgLMh4ucmFnbWVzaC5jb25maWcudjEuQWRtaW5Db25maWcSKwoEZWRnZRgEIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkVkZ2VDb25maWcSMwoIaWRlbnRpdHkYBSABKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5JZGVudGl0eUNvbmZpZxI1Cgl0ZWxlbWV0cnkYBiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5UZWxlbWV0cnlDb25maWcSRQoJYWRkcmVzc2VzGAcgAygLMigucmFnbWVzaC5jb25maWcudjEuQ29uZmlnLkFkZHJlc3Nlc0VudHJ5Qgi6SAWaAQIQQBIrCgRjaGF0GAggASgLMh0ucmFnbWVzaC5jb25maWcudjEuQ2hhdENvbmZpZxI1CglyZXRyaWV2YWwYCSABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcSNQoJZW1iZWRkaW5nGAogASgLMiIucmFnbWVzaC5jb25maWcudjEuRW1iZWRkaW5nQ29uZmlnEi8KBnJlcmFuaxgLIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLlJlcmFua0NvbmZpZxI4CgtsbG1fZ2F0ZXdheRgMIAEoCzIjLnJhZ21lc2guY29uZmlnLnYxLkxMTUdhdGV3YXlDb25maWcSLQoFY2FjaGUYDSABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5DYWNoZUNvbmZpZxIxCgdpbmRleGVyGA4gASgLMiAucmFnbWVzaC5jb25maWcudjEuSW5kZXhlckNvbmZpZxowCg5BZGRyZXNzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBCgpHcnBjQ29uZmlnEhYKBGhvc3QYASABKAlCCLpIBXIDGP8BEhwKBHBvcnQYAiABKA1CCbpIBioEGP//A0gAiAEBEiUKEW1heF9tZXNzYWdlX2J5dGVzGAMgASgNQgq6SAcqBRiAgIBAEiEKDm1heF9jb25jdXJyZW50GAQgASgNQgm6SAYqBBigjQYSGwoIZHJhaW5fbXMYBSABKA1CCbpIBioEGMDPJEIHCgVfcG9ydCJMCgtBZG1pbkNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBAUIHCgVfcG9ydCKdAwoKRWRnZUNvbmZpZxIWCgRob3N0GAEgASgJQgi6SAVyAxj/ARIcCgRwb3J0GAIgASgNQgm6SAYqBBj//wNIAIgBARI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIeCgxjb3JzX29yaWdpbnMYBSADKAlCCLpIBZIBAhBkEi0KGnRlbmFudF9yZXF1ZXN0c19wZXJfc2Vjb25kGAYgASgNQgm6SAYqBBjAhD0SHwoMdGVuYW50X2J1cnN0GAcgASgNQgm6SAYqBBjAhD0SKwoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNQgm6SAYqBBjAhD0SHQoKdXNlcl9idXJzdBgJIAEoDUIJukgGKgQYwIQ9EjEKB2xpbWl0ZXIYCiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgcKBV9wb3J0IpQCCgZBcGlLZXkSFQoCaWQYASABKAlCCbpIBnIEEAEYQBIlCgZzaGEyNTYYAiABKAlCFbpIEnIQMg5eWzAtOWEtZl17NjR9JBI3CgZ0ZW5hbnQYAyABKAlCJ7pIJHIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIWCgR1c2VyGAQgASgJQgi6SAVyAxiAARIZCgZncm91cHMYBSADKAlCCbpIBpIBAxCAAhIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvUBCglKd3RDb25maWcSGAoGaXNzdWVyGAEgASgJQgi6SAVyAxiAEBIaCghhdWRpZW5jZRgCIAEoCUIIukgFcgMYgAISGgoIandrc191cmwYAyABKAlCCLpIBXIDGIAQEh0KCnB1YmxpY19rZXkYBCABKAlCCbpIBnIEGICAARIYCgZzZWNyZXQYBSABKAlCCLpIBXIDGIAgEh4KDHRlbmFudF9jbGFpbRgGIAEoCUIIukgFcgMYgAESHgoMZ3JvdXBzX2NsYWltGAcgASgJQgi6SAVyAxiAARIdCgtyb2xlc19jbGFpbRgIIAEoCUIIukgFcgMYgAEiTwoOSWRlbnRpdHlDb25maWcSHgoLcHJpdmF0ZV9rZXkYASABKAlCCbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEiugEKD1RlbGVtZXRyeUNvbmZpZxJBCglsb2dfbGV2ZWwYASABKAlCLrpIK3IpMideKHx0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMgoMc2FtcGxlX3JhdGlvGAMgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBQg8KDV9zYW1wbGVfcmF0aW8ifAoNQWRhcHRlckNvbmZpZxIWCgRuYW1lGAEgASgJQgi6SAVyAxiAAhIoCgdhZGFwdGVyGAIgASgJQhe6SBRyEhABGEAyDF5bYS16MC05LV0rJBIpCghzZXR0aW5ncxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QipAIKCkNoYXRDb25maWcSHgoLc3lzdGVtX3RleHQYASABKAlCCbpIBnIEGICAAhInChRwcm9tcHRfYnVkZ2V0X3Rva2VucxgCIAEoDUIJukgGKgQYwIQ9EiMKDWhpc3RvcnlfdHVybnMYAyABKA1CB7pIBCoCGGRIAIgBARIoChVtYXhfY29tcGxldGlvbl90b2tlbnMYBCABKA1CCbpIBioEGKCNBhImChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNQgm6SAYqBBjAzyQSIwoQY2FjaGVfdGltZW91dF9tcxgGIAEoDUIJukgGKgQYwM8kEh8KDHNlc3Npb25fZGF5cxgHIAEoDUIJukgGKgQYlJ0CQhAKDl9oaXN0b3J5X3R1cm5zIrMFCg9SZXRyaWV2YWxDb25maWcSNgoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxI3Cg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIrCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIcCgpjYW5kaWRhdGVzGAQgASgNQgi6SAUqAxjoBxIjChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDUIIukgFKgMY6AcSIQoObGVnX3RpbWVvdXRfbXMYBiABKA1CCbpIBioEGMDPJBIkChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDUIJukgGKgQYwM8kEiMKDWtlcHRfdmVyc2lvbnMYCCABKA1CB7pIBCoCGGRIAYgBARIfCg5yZWFkZXJfdGhyZWFkcxgJIAEoDUIHukgEKgIYQBInCgxtZW1vcnlfYnl0ZXMYCiABKARCDLpICTIHGICAgICAAkgCiAEBEjQKCndlYl9zZWFyY2gYCyABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnEksKB2NvcnBvcmEYDCADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcuQ29ycG9yYUVudHJ5Qgm6SAaaAQMQ6AcaTwoMQ29ycG9yYUVudHJ5EgsKA2tleRgBIAEoCRIuCgV2YWx1ZRgCIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLkNvcnB1c0NvbmZpZzoCOAFCEAoOX3ZlY3Rvcl93ZWlnaHRCEAoOX2tlcHRfdmVyc2lvbnNCDwoNX21lbW9yeV9ieXRlcyJNCgxDb3JwdXNDb25maWcSKwoNdmVjdG9yX3dlaWdodBgBIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCEAoOX3ZlY3Rvcl93ZWlnaHQiTQoPRW1iZWRkaW5nQ29uZmlnEjoKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCCLpIBZIBAhAgIkoKDFJlcmFua0NvbmZpZxI6CgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQgi6SAWSAQIQICLJAwoQTExNR2F0ZXdheUNvbmZpZxI8CgZtb2RlbHMYASADKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5MTE1Nb2RlbENvbmZpZ0IJukgGkgEDEIABEjwKBnJvdXRlcxgCIAMoCzIhLnJhZ21lc2guY29uZmlnLnYxLkxMTVJvdXRlQ29uZmlnQgm6SAaSAQMQgAESHQoMbWF4X2F0dGVtcHRzGAMgASgNQge6SAQqAhggEjAKCHRpbWVvdXRzGAQgASgLMh4ucmFnbWVzaC5jb25maWcudjEuTExNVGltZW91dHMSNAoHYnJlYWtlchgFIAEoCzIjLnJhZ21lc2guY29uZmlnLnYxLkxMTUJyZWFrZXJDb25maWcSNAoHaGVkZ2luZxgGIAEoCzIjLnJhZ21lc2guY29uZmlnLnYxLkxMTUhlZGdpbmdDb25maWcSMgoGbGltaXRzGAcgASgLMiIucmFnbWVzaC5jb25maWcudjEuTExNTGltaXRzQ29uZmlnEjAKBnByaWNlcxgIIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkxMTVByaWNlVGFibGUSFgoOcmV0cnlfZmlsdGVyZWQYCSABKAgi+wMKDkxMTU1vZGVsQ29uZmlnEhYKBG5hbWUYASABKAlCCLpIBXIDGIACEigKB2FkYXB0ZXIYAiABKAlCF7pIFHISEAEYQDIMXlthLXowLTktXSskEikKCHNldHRpbmdzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIwCgh0aW1lb3V0cxgEIAEoCzIeLnJhZ21lc2guY29uZmlnLnYxLkxMTVRpbWVvdXRzEhgKBndlaWdodBgFIAEoDUIIukgFKgMYkE4SIgoOY29udGV4dF90b2tlbnMYBiABKA1CCrpIByoFGIDC1y8SJQoRbWF4X291dHB1dF90b2tlbnMYByABKA1CCrpIByoFGICt4gQSEgoFdG9vbHMYCCABKAhIAIgBARITCgZpbWFnZXMYCSABKAhIAYgBARIYCgtqc29uX3NjaGVtYRgKIAEoCEgCiAEBEhQKB3ByZWZpbGwYCyABKAhIA4gBARI4CglsYW5ndWFnZXMYDCADKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZUIIukgFkgECEBASIQoObWF4X2NvbmN1cnJlbnQYDSABKA1CCbpIBioEGKCNBkIICgZfdG9vbHNCCQoHX2ltYWdlc0IOCgxfanNvbl9zY2hlbWFCCgoIX3ByZWZpbGwiqAEKC0xMTVRpbWVvdXRzEh0KCmNvbm5lY3RfbXMYASABKA1CCbpIBioEGMDPJBIdCgpoZWFkZXJzX21zGAIgASgNQgm6SAYqBBjAzyQSIQoOZmlyc3RfdG9rZW5fbXMYAyABKA1CCbpIBioEGMDPJBIaCgdpZGxlX21zGAQgASgNQgm6SAYqBBjAzyQSHAoIdG90YWxfbXMYBSABKA1CCrpIByoFGIDd2wEivgEKDkxMTVJvdXRlQ29uZmlnEhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAISGgoGbW9kZWxzGAIgAygJQgq6SAeSAQQIARAgEjYKBW9yZGVyGAMgASgOMh0ucmFnbWVzaC5jb25maWcudjEuUm91dGVPcmRlckIIukgFggECEAESPgoFdGFza3MYBCADKA4yHC5yYWdtZXNoLmxsbV9nYXRld2F5LnYxLlRhc2tCEbpIDpIBCxAIIgeCAQQQASAAIksKEExMTUJyZWFrZXJDb25maWcSGgoIZmFpbHVyZXMYASABKA1CCLpIBSoDGOgHEhsKB29wZW5fbXMYAiABKA1CCrpIByoFGIDd2wEiZgoQTExNSGVkZ2luZ0NvbmZpZxIbCghkZWxheV9tcxgBIAEoDUIJukgGKgQYwM8kEicKCW1heF9zaGFyZRgCIAEoAkIPukgMCgodAACAPy0AAAAASACIAQFCDAoKX21heF9zaGFyZSKXBAoPTExNTGltaXRzQ29uZmlnEi8KBXN0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIzCg5kZWZhdWx0X3RlbmFudBgCIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxMTUxpbWl0EkwKB3RlbmFudHMYAyADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdHNDb25maWcuVGVuYW50c0VudHJ5Qgq6SAeaAQQQoI0GEjAKC2RlZmF1bHRfa2V5GAQgASgLMhsucmFnbWVzaC5jb25maWcudjEuTExNTGltaXQSRgoEa2V5cxgFIAMoCzIsLnJhZ21lc2guY29uZmlnLnYxLkxMTUxpbWl0c0NvbmZpZy5LZXlzRW50cnlCCrpIB5oBBBCgjQYSHQoKcXVldWVfc2l6ZRgGIAEoDUIJukgGKgQYoI0GEiAKDXF1ZXVlX3dhaXRfbXMYByABKA1CCbpIBioEGMDPJBpLCgxUZW5hbnRzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTExNTGltaXQ6AjgBGkgKCUtleXNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdDoCOAEilgEKCExMTUxpbWl0EhsKE3JlcXVlc3RzX3Blcl9taW51dGUYASABKAQSGQoRdG9rZW5zX3Blcl9taW51dGUYAiABKAQSGwoTY29zdF9taWNyb3NfcGVyX2RheRgDIAEoBBIdChVjb3N0X21pY3Jvc19wZXJfbW9udGgYBCABKAQSFgoObWF4X2NvbmN1cnJlbnQYBSABKA0iiQEKDUxMTVByaWNlVGFibGUSGAoHdmVyc2lvbhgBIAEoCUIHukgEcgIYQBImCghjdXJyZW5jeRgCIAEoCUIUukgRcg8yDV4oW0EtWl17M30pPyQSNgoGcHJpY2VzGAMgAygLMhsucmFnbWVzaC5jb25maWcudjEuTExNUHJpY2VCCbpIBpIBAxDoByK/AgoITExNUHJpY2USGQoFbW9kZWwYASABKAlCCrpIB3IFEAEYgAISJwoGcHJvbXB0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIrCgpjb21wbGV0aW9uGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIzCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEjEKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBEjgKBXRpZXJzGAYgAygLMh8ucmFnbWVzaC5jb25maWcudjEuTExNUHJpY2VUaWVyQgi6SAWSAQIQEEIQCg5fY2FjaGVkX3Byb21wdEIOCgxfY2FjaGVfd3JpdGUimQIKDExMTVByaWNlVGllchIpChNhYm92ZV9wcm9tcHRfdG9rZW5zGAEgASgEQgy6SAkyBxiAwtcvKAESJwoGcHJvbXB0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIrCgpjb21wbGV0aW9uGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIzCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEjEKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBQhAKDl9jYWNoZWRfcHJvbXB0Qg4KDF9jYWNoZV93cml0ZSL/AwoLQ2FjaGVDb25maWcSIgoMbWVtb3J5X2J5dGVzGAEgASgEQgy6SAkyBxiAgICAgAISFQoNZHVyYWJsZV9ieXRlcxgCIAEoBBIfCgt0dGxfc2Vjb25kcxgDIAEoDUIKukgHKgUYgOeEDxIUCgdlbmFibGVkGAQgASgISACIAQESNwoNZHVyYWJsZV9zdG9yZRgFIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWcSNgoMZmxpZ2h0X3N0b3JlGAYgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIkChJkdXJhYmxlX3RpbWVvdXRfbXMYByABKA1CCLpIBSoDGJBOEiYKDXN0YWxlX3NlY29uZHMYCCABKA1CCrpIByoFGIDnhA9IAYgBARInChNyZWZ1c2FsX3R0bF9zZWNvbmRzGAkgASgNQgq6SAcqBRiA54QPEikKEGRldGFjaGVkX3NlY29uZHMYCiABKA1CCrpIByoFGIDnhA9IAogBARI4CghzZW1hbnRpYxgLIAEoCzImLnJhZ21lc2guY29uZmlnLnYxLlNlbWFudGljQ2FjaGVDb25maWdCCgoIX2VuYWJsZWRCEAoOX3N0YWxlX3NlY29uZHNCEwoRX2RldGFjaGVkX3NlY29uZHMitQIKE1NlbWFudGljQ2FjaGVDb25maWcSFAoHZW5hYmxlZBgBIAEoCEgAiAEBEi8KBXN0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZxIhCg9lbWJlZGRpbmdfbW9kZWwYAyABKAlCCLpIBXIDGIACEhwKCnRpbWVvdXRfbXMYBCABKA1CCLpIBSoDGJBOEjIKDHNoYWRvd19zaGFyZRgFIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAYgBARIzCg1zaGFkb3dfYnVkZ2V0GAYgASgBQhe6SBQSEhkzMzMzMzPTPyktQxzr4jYaP0gCiAEBQgoKCF9lbmFibGVkQg8KDV9zaGFkb3dfc2hhcmVCEAoOX3NoYWRvd19idWRnZXQihwIKDUluZGV4ZXJDb25maWcSIQoQbWF4X3J1bm5pbmdfam9icxgBIAEoDUIHukgEKgIYQBIWCg5tYXhfZmlsZV9ieXRlcxgCIAEoBBIYChBtYXhfdXBsb2FkX2J5dGVzGAMgASgEEh4KDGNodW5rX3Rva2VucxgEIAEoDUIIukgFKgMYgEASKwoUY2h1bmtfb3ZlcmxhcF90b2tlbnMYBSABKA1CCLpIBSoDGIAISACIAQESHQoMbWF4X2F0dGVtcHRzGAYgASgNQge6SAQqAhhkEhwKCGxlYXNlX21zGAcgASgNQgq6SAcqBRiA3dsBQhcKFV9jaHVua19vdmVybGFwX3Rva2VucyqwAQoKUm91dGVPcmRlchIbChdST1VURV9PUkRFUl9VTlNQRUNJRklFRBAAEhYKElJPVVRFX09SREVSX0xJU1RFRBABEhgKFFJPVVRFX09SREVSX1dFSUdIVEVEEAISHQoZUk9VVEVfT1JERVJfTEVBU1RfTEFURU5DWRADEhoKFlJPVVRFX09SREVSX0xFQVNUX0xPQUQQBBIYChRST1VURV9PUkRFUl9DSEVBUEVTVBAFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_llm_gateway_v1_llm_gateway]);
 
 /**
  * The whole file. Every field has a default: an empty file runs the embedded defaults. `${NAME}` in a string is
@@ -108,9 +110,9 @@ export type Config = Message<"ragmesh.config.v1.Config"> & {
   /**
    * LLM gateway.
    *
-   * @generated from field: ragmesh.config.v1.LlmConfig llm = 12;
+   * @generated from field: ragmesh.config.v1.LLMGatewayConfig llm_gateway = 12;
    */
-  llm?: LlmConfig | undefined;
+  llmGateway?: LLMGatewayConfig | undefined;
 
   /**
    * Cache.
@@ -754,22 +756,22 @@ export const RerankConfigSchema: GenMessage<RerankConfig> = /*@__PURE__*/
 /**
  * LLM gateway.
  *
- * @generated from message ragmesh.config.v1.LlmConfig
+ * @generated from message ragmesh.config.v1.LLMGatewayConfig
  */
-export type LlmConfig = Message<"ragmesh.config.v1.LlmConfig"> & {
+export type LLMGatewayConfig = Message<"ragmesh.config.v1.LLMGatewayConfig"> & {
   /**
    * The models; the first one is the default. Default: one for each key found in the environment, then extractive.
    *
-   * @generated from field: repeated ragmesh.config.v1.LlmModelConfig models = 1;
+   * @generated from field: repeated ragmesh.config.v1.LLMModelConfig models = 1;
    */
-  models: LlmModelConfig[];
+  models: LLMModelConfig[];
 
   /**
    * Names that stand for several models; a caller names a route as it names a model.
    *
-   * @generated from field: repeated ragmesh.config.v1.LlmRouteConfig routes = 2;
+   * @generated from field: repeated ragmesh.config.v1.LLMRouteConfig routes = 2;
    */
-  routes: LlmRouteConfig[];
+  routes: LLMRouteConfig[];
 
   /**
    * Attempts of a request at all its targets together, the first one included. Default 4.
@@ -781,37 +783,37 @@ export type LlmConfig = Message<"ragmesh.config.v1.LlmConfig"> & {
   /**
    * Waits for models that set none of their own.
    *
-   * @generated from field: ragmesh.config.v1.LlmTimeouts timeouts = 4;
+   * @generated from field: ragmesh.config.v1.LLMTimeouts timeouts = 4;
    */
-  timeouts?: LlmTimeouts | undefined;
+  timeouts?: LLMTimeouts | undefined;
 
   /**
    * When a model is left alone for a while.
    *
-   * @generated from field: ragmesh.config.v1.LlmBreakerConfig breaker = 5;
+   * @generated from field: ragmesh.config.v1.LLMBreakerConfig breaker = 5;
    */
-  breaker?: LlmBreakerConfig | undefined;
+  breaker?: LLMBreakerConfig | undefined;
 
   /**
    * Second attempts beside slow first ones. Default: none.
    *
-   * @generated from field: ragmesh.config.v1.LlmHedgingConfig hedging = 6;
+   * @generated from field: ragmesh.config.v1.LLMHedgingConfig hedging = 6;
    */
-  hedging?: LlmHedgingConfig | undefined;
+  hedging?: LLMHedgingConfig | undefined;
 
   /**
    * Limits of tenants and keys. Default: none.
    *
-   * @generated from field: ragmesh.config.v1.LlmLimitsConfig limits = 7;
+   * @generated from field: ragmesh.config.v1.LLMLimitsConfig limits = 7;
    */
-  limits?: LlmLimitsConfig | undefined;
+  limits?: LLMLimitsConfig | undefined;
 
   /**
    * What tokens cost. Default: nothing is priced.
    *
-   * @generated from field: ragmesh.config.v1.LlmPriceTable prices = 8;
+   * @generated from field: ragmesh.config.v1.LLMPriceTable prices = 8;
    */
-  prices?: LlmPriceTable | undefined;
+  prices?: LLMPriceTable | undefined;
 
   /**
    * Whether a content filter's refusal moves on to the next target instead of being the result. Default false.
@@ -822,18 +824,18 @@ export type LlmConfig = Message<"ragmesh.config.v1.LlmConfig"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmConfig.
- * Use `create(LlmConfigSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMGatewayConfig.
+ * Use `create(LLMGatewayConfigSchema)` to create a new message.
  */
-export const LlmConfigSchema: GenMessage<LlmConfig> = /*@__PURE__*/
+export const LLMGatewayConfigSchema: GenMessage<LLMGatewayConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 14);
 
 /**
  * A model at a provider.
  *
- * @generated from message ragmesh.config.v1.LlmModelConfig
+ * @generated from message ragmesh.config.v1.LLMModelConfig
  */
-export type LlmModelConfig = Message<"ragmesh.config.v1.LlmModelConfig"> & {
+export type LLMModelConfig = Message<"ragmesh.config.v1.LLMModelConfig"> & {
   /**
    * Name to call it by. Default: its name at the provider.
    *
@@ -858,9 +860,9 @@ export type LlmModelConfig = Message<"ragmesh.config.v1.LlmModelConfig"> & {
   /**
    * Waits. Default: those of the gateway.
    *
-   * @generated from field: ragmesh.config.v1.LlmTimeouts timeouts = 4;
+   * @generated from field: ragmesh.config.v1.LLMTimeouts timeouts = 4;
    */
-  timeouts?: LlmTimeouts | undefined;
+  timeouts?: LLMTimeouts | undefined;
 
   /**
    * Share of the requests among equal targets. Default 1.
@@ -927,18 +929,18 @@ export type LlmModelConfig = Message<"ragmesh.config.v1.LlmModelConfig"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmModelConfig.
- * Use `create(LlmModelConfigSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMModelConfig.
+ * Use `create(LLMModelConfigSchema)` to create a new message.
  */
-export const LlmModelConfigSchema: GenMessage<LlmModelConfig> = /*@__PURE__*/
+export const LLMModelConfigSchema: GenMessage<LLMModelConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 15);
 
 /**
  * How long the gateway waits for a model, in milliseconds, all of it within the caller's deadline.
  *
- * @generated from message ragmesh.config.v1.LlmTimeouts
+ * @generated from message ragmesh.config.v1.LLMTimeouts
  */
-export type LlmTimeouts = Message<"ragmesh.config.v1.LlmTimeouts"> & {
+export type LLMTimeouts = Message<"ragmesh.config.v1.LLMTimeouts"> & {
   /**
    * For a connection. Default 2000.
    *
@@ -976,18 +978,18 @@ export type LlmTimeouts = Message<"ragmesh.config.v1.LlmTimeouts"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmTimeouts.
- * Use `create(LlmTimeoutsSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMTimeouts.
+ * Use `create(LLMTimeoutsSchema)` to create a new message.
  */
-export const LlmTimeoutsSchema: GenMessage<LlmTimeouts> = /*@__PURE__*/
+export const LLMTimeoutsSchema: GenMessage<LLMTimeouts> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 16);
 
 /**
  * A name that stands for several models.
  *
- * @generated from message ragmesh.config.v1.LlmRouteConfig
+ * @generated from message ragmesh.config.v1.LLMRouteConfig
  */
-export type LlmRouteConfig = Message<"ragmesh.config.v1.LlmRouteConfig"> & {
+export type LLMRouteConfig = Message<"ragmesh.config.v1.LLMRouteConfig"> & {
   /**
    * The name.
    *
@@ -1005,31 +1007,31 @@ export type LlmRouteConfig = Message<"ragmesh.config.v1.LlmRouteConfig"> & {
   /**
    * How a target is chosen of those that fit the request. Default: in order.
    *
-   * @generated from field: ragmesh.config.v1.LlmRouteOrder order = 3;
+   * @generated from field: ragmesh.config.v1.RouteOrder order = 3;
    */
-  order: LlmRouteOrder;
+  order: RouteOrder;
 
   /**
    * Tasks that take this route where the caller names no model.
    *
-   * @generated from field: repeated ragmesh.config.v1.LlmTask tasks = 4;
+   * @generated from field: repeated ragmesh.llm_gateway.v1.Task tasks = 4;
    */
-  tasks: LlmTask[];
+  tasks: Task[];
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmRouteConfig.
- * Use `create(LlmRouteConfigSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMRouteConfig.
+ * Use `create(LLMRouteConfigSchema)` to create a new message.
  */
-export const LlmRouteConfigSchema: GenMessage<LlmRouteConfig> = /*@__PURE__*/
+export const LLMRouteConfigSchema: GenMessage<LLMRouteConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 17);
 
 /**
  * When a model is left alone for a while.
  *
- * @generated from message ragmesh.config.v1.LlmBreakerConfig
+ * @generated from message ragmesh.config.v1.LLMBreakerConfig
  */
-export type LlmBreakerConfig = Message<"ragmesh.config.v1.LlmBreakerConfig"> & {
+export type LLMBreakerConfig = Message<"ragmesh.config.v1.LLMBreakerConfig"> & {
   /**
    * Failures in a row that open the breaker. Default 5.
    *
@@ -1046,18 +1048,18 @@ export type LlmBreakerConfig = Message<"ragmesh.config.v1.LlmBreakerConfig"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmBreakerConfig.
- * Use `create(LlmBreakerConfigSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMBreakerConfig.
+ * Use `create(LLMBreakerConfigSchema)` to create a new message.
  */
-export const LlmBreakerConfigSchema: GenMessage<LlmBreakerConfig> = /*@__PURE__*/
+export const LLMBreakerConfigSchema: GenMessage<LLMBreakerConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 18);
 
 /**
  * Second attempts beside slow first ones, before the first token.
  *
- * @generated from message ragmesh.config.v1.LlmHedgingConfig
+ * @generated from message ragmesh.config.v1.LLMHedgingConfig
  */
-export type LlmHedgingConfig = Message<"ragmesh.config.v1.LlmHedgingConfig"> & {
+export type LLMHedgingConfig = Message<"ragmesh.config.v1.LLMHedgingConfig"> & {
   /**
    * Time after which a second target is asked as well, in milliseconds. 0: never.
    *
@@ -1074,18 +1076,18 @@ export type LlmHedgingConfig = Message<"ragmesh.config.v1.LlmHedgingConfig"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmHedgingConfig.
- * Use `create(LlmHedgingConfigSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMHedgingConfig.
+ * Use `create(LLMHedgingConfigSchema)` to create a new message.
  */
-export const LlmHedgingConfigSchema: GenMessage<LlmHedgingConfig> = /*@__PURE__*/
+export const LLMHedgingConfigSchema: GenMessage<LLMHedgingConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 19);
 
 /**
  * Limits of tenants and keys, reserved before a request and settled after it.
  *
- * @generated from message ragmesh.config.v1.LlmLimitsConfig
+ * @generated from message ragmesh.config.v1.LLMLimitsConfig
  */
-export type LlmLimitsConfig = Message<"ragmesh.config.v1.LlmLimitsConfig"> & {
+export type LLMLimitsConfig = Message<"ragmesh.config.v1.LLMLimitsConfig"> & {
   /**
    * Where counters are kept: "memory" (this process) or "redis" (all replicas). Default: memory.
    *
@@ -1096,30 +1098,30 @@ export type LlmLimitsConfig = Message<"ragmesh.config.v1.LlmLimitsConfig"> & {
   /**
    * Of each tenant that has none of its own.
    *
-   * @generated from field: ragmesh.config.v1.LlmLimit default_tenant = 2;
+   * @generated from field: ragmesh.config.v1.LLMLimit default_tenant = 2;
    */
-  defaultTenant?: LlmLimit | undefined;
+  defaultTenant?: LLMLimit | undefined;
 
   /**
    * By tenant.
    *
-   * @generated from field: map<string, ragmesh.config.v1.LlmLimit> tenants = 3;
+   * @generated from field: map<string, ragmesh.config.v1.LLMLimit> tenants = 3;
    */
-  tenants: { [key: string]: LlmLimit };
+  tenants: { [key: string]: LLMLimit };
 
   /**
    * Of each key (GenerateRequest.limit_key) that has none of its own.
    *
-   * @generated from field: ragmesh.config.v1.LlmLimit default_key = 4;
+   * @generated from field: ragmesh.config.v1.LLMLimit default_key = 4;
    */
-  defaultKey?: LlmLimit | undefined;
+  defaultKey?: LLMLimit | undefined;
 
   /**
    * By key.
    *
-   * @generated from field: map<string, ragmesh.config.v1.LlmLimit> keys = 5;
+   * @generated from field: map<string, ragmesh.config.v1.LLMLimit> keys = 5;
    */
-  keys: { [key: string]: LlmLimit };
+  keys: { [key: string]: LLMLimit };
 
   /**
    * Requests that may wait for their turn, over all tenants. Default 1000.
@@ -1137,18 +1139,18 @@ export type LlmLimitsConfig = Message<"ragmesh.config.v1.LlmLimitsConfig"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmLimitsConfig.
- * Use `create(LlmLimitsConfigSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMLimitsConfig.
+ * Use `create(LLMLimitsConfigSchema)` to create a new message.
  */
-export const LlmLimitsConfigSchema: GenMessage<LlmLimitsConfig> = /*@__PURE__*/
+export const LLMLimitsConfigSchema: GenMessage<LLMLimitsConfig> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 20);
 
 /**
  * A limit. 0: none of that kind.
  *
- * @generated from message ragmesh.config.v1.LlmLimit
+ * @generated from message ragmesh.config.v1.LLMLimit
  */
-export type LlmLimit = Message<"ragmesh.config.v1.LlmLimit"> & {
+export type LLMLimit = Message<"ragmesh.config.v1.LLMLimit"> & {
   /**
    * Requests a minute.
    *
@@ -1186,18 +1188,18 @@ export type LlmLimit = Message<"ragmesh.config.v1.LlmLimit"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmLimit.
- * Use `create(LlmLimitSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMLimit.
+ * Use `create(LLMLimitSchema)` to create a new message.
  */
-export const LlmLimitSchema: GenMessage<LlmLimit> = /*@__PURE__*/
+export const LLMLimitSchema: GenMessage<LLMLimit> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 21);
 
 /**
  * What tokens cost.
  *
- * @generated from message ragmesh.config.v1.LlmPriceTable
+ * @generated from message ragmesh.config.v1.LLMPriceTable
  */
-export type LlmPriceTable = Message<"ragmesh.config.v1.LlmPriceTable"> & {
+export type LLMPriceTable = Message<"ragmesh.config.v1.LLMPriceTable"> & {
   /**
    * Name of this edition, told with every cost: "2026-11-01".
    *
@@ -1215,24 +1217,24 @@ export type LlmPriceTable = Message<"ragmesh.config.v1.LlmPriceTable"> & {
   /**
    * Prices, each for one model.
    *
-   * @generated from field: repeated ragmesh.config.v1.LlmPrice prices = 3;
+   * @generated from field: repeated ragmesh.config.v1.LLMPrice prices = 3;
    */
-  prices: LlmPrice[];
+  prices: LLMPrice[];
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmPriceTable.
- * Use `create(LlmPriceTableSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMPriceTable.
+ * Use `create(LLMPriceTableSchema)` to create a new message.
  */
-export const LlmPriceTableSchema: GenMessage<LlmPriceTable> = /*@__PURE__*/
+export const LLMPriceTableSchema: GenMessage<LLMPriceTable> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 22);
 
 /**
  * Prices of a model, in units of the currency for a million tokens.
  *
- * @generated from message ragmesh.config.v1.LlmPrice
+ * @generated from message ragmesh.config.v1.LLMPrice
  */
-export type LlmPrice = Message<"ragmesh.config.v1.LlmPrice"> & {
+export type LLMPrice = Message<"ragmesh.config.v1.LLMPrice"> & {
   /**
    * Name of the model as configured.
    *
@@ -1271,25 +1273,25 @@ export type LlmPrice = Message<"ragmesh.config.v1.LlmPrice"> & {
   /**
    * Other prices for longer prompts, the shortest bound first. Default: none.
    *
-   * @generated from field: repeated ragmesh.config.v1.LlmPriceTier tiers = 6;
+   * @generated from field: repeated ragmesh.config.v1.LLMPriceTier tiers = 6;
    */
-  tiers: LlmPriceTier[];
+  tiers: LLMPriceTier[];
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmPrice.
- * Use `create(LlmPriceSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMPrice.
+ * Use `create(LLMPriceSchema)` to create a new message.
  */
-export const LlmPriceSchema: GenMessage<LlmPrice> = /*@__PURE__*/
+export const LLMPriceSchema: GenMessage<LLMPrice> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 23);
 
 /**
  * Prices of a model for a prompt that is longer than a bound, in units of the currency for a million tokens. They hold for all tokens
  * of such an attempt, not only for those beyond the bound.
  *
- * @generated from message ragmesh.config.v1.LlmPriceTier
+ * @generated from message ragmesh.config.v1.LLMPriceTier
  */
-export type LlmPriceTier = Message<"ragmesh.config.v1.LlmPriceTier"> & {
+export type LLMPriceTier = Message<"ragmesh.config.v1.LLMPriceTier"> & {
   /**
    * Prompts of more tokens than this, the cached ones included. Larger than that of the tier before.
    *
@@ -1327,10 +1329,10 @@ export type LlmPriceTier = Message<"ragmesh.config.v1.LlmPriceTier"> & {
 };
 
 /**
- * Describes the message ragmesh.config.v1.LlmPriceTier.
- * Use `create(LlmPriceTierSchema)` to create a new message.
+ * Describes the message ragmesh.config.v1.LLMPriceTier.
+ * Use `create(LLMPriceTierSchema)` to create a new message.
  */
-export const LlmPriceTierSchema: GenMessage<LlmPriceTier> = /*@__PURE__*/
+export const LLMPriceTierSchema: GenMessage<LLMPriceTier> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 24);
 
 /**
@@ -1549,48 +1551,48 @@ export const IndexerConfigSchema: GenMessage<IndexerConfig> = /*@__PURE__*/
 /**
  * How a route orders the targets that fit a request.
  *
- * @generated from enum ragmesh.config.v1.LlmRouteOrder
+ * @generated from enum ragmesh.config.v1.RouteOrder
  */
-export const LlmRouteOrder = {
+export const RouteOrder = {
   /**
-   * The default: LLM_ROUTE_ORDER_LISTED.
+   * The default: ROUTE_ORDER_LISTED.
    *
-   * @generated from enum value: LLM_ROUTE_ORDER_UNSPECIFIED = 0;
+   * @generated from enum value: ROUTE_ORDER_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
    * As they are listed.
    *
-   * @generated from enum value: LLM_ROUTE_ORDER_LISTED = 1;
+   * @generated from enum value: ROUTE_ORDER_LISTED = 1;
    */
   LISTED: 1,
 
   /**
    * By chance, each with its weight.
    *
-   * @generated from enum value: LLM_ROUTE_ORDER_WEIGHTED = 2;
+   * @generated from enum value: ROUTE_ORDER_WEIGHTED = 2;
    */
   WEIGHTED: 2,
 
   /**
    * The one that gave its first token soonest of late.
    *
-   * @generated from enum value: LLM_ROUTE_ORDER_LEAST_LATENCY = 3;
+   * @generated from enum value: ROUTE_ORDER_LEAST_LATENCY = 3;
    */
   LEAST_LATENCY: 3,
 
   /**
    * The one with the fewest requests under way, by its weight.
    *
-   * @generated from enum value: LLM_ROUTE_ORDER_LEAST_LOAD = 4;
+   * @generated from enum value: ROUTE_ORDER_LEAST_LOAD = 4;
    */
   LEAST_LOAD: 4,
 
   /**
    * The cheapest one by the price table.
    *
-   * @generated from enum value: LLM_ROUTE_ORDER_CHEAPEST = 5;
+   * @generated from enum value: ROUTE_ORDER_CHEAPEST = 5;
    */
   CHEAPEST: 5,
 } as const;
@@ -1598,61 +1600,13 @@ export const LlmRouteOrder = {
 /**
  * How a route orders the targets that fit a request.
  *
- * @generated from enum ragmesh.config.v1.LlmRouteOrder
+ * @generated from enum ragmesh.config.v1.RouteOrder
  */
-export type LlmRouteOrder = (typeof LlmRouteOrder)[keyof typeof LlmRouteOrder] | UnknownEnum;
+export type RouteOrder = (typeof RouteOrder)[keyof typeof RouteOrder] | UnknownEnum;
 
 /**
- * Describes the enum ragmesh.config.v1.LlmRouteOrder.
+ * Describes the enum ragmesh.config.v1.RouteOrder.
  */
-export const LlmRouteOrderSchema: GenEnum<LlmRouteOrder> = /*@__PURE__*/
+export const RouteOrderSchema: GenEnum<RouteOrder> = /*@__PURE__*/
   enumDesc(file_ragmesh_config_v1_config, 0);
-
-/**
- * What a completion is for, as ragmesh.llm.v1.Task.
- *
- * @generated from enum ragmesh.config.v1.LlmTask
- */
-export const LlmTask = {
-  /**
-   * Not said.
-   *
-   * @generated from enum value: LLM_TASK_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * An answer for a person.
-   *
-   * @generated from enum value: LLM_TASK_ANSWER = 1;
-   */
-  ANSWER: 1,
-
-  /**
-   * Making a question stand alone.
-   *
-   * @generated from enum value: LLM_TASK_REWRITE = 2;
-   */
-  REWRITE: 2,
-
-  /**
-   * Choosing a route.
-   *
-   * @generated from enum value: LLM_TASK_ROUTE = 3;
-   */
-  ROUTE: 3,
-} as const;
-
-/**
- * What a completion is for, as ragmesh.llm.v1.Task.
- *
- * @generated from enum ragmesh.config.v1.LlmTask
- */
-export type LlmTask = (typeof LlmTask)[keyof typeof LlmTask] | UnknownEnum;
-
-/**
- * Describes the enum ragmesh.config.v1.LlmTask.
- */
-export const LlmTaskSchema: GenEnum<LlmTask> = /*@__PURE__*/
-  enumDesc(file_ragmesh_config_v1_config, 1);
 

@@ -11,7 +11,7 @@ const create = (clock: () => number, settings: Record<string, number> = {}) =>
     'memory',
     settings,
     { clock, random: Math.random, log: createLogger('silent'), metrics: createMetrics() },
-    'llm.limits.store',
+    'llm_gateway.limits.store',
   );
 
 limitStoreSuite('memory', (clock) => create(clock));

@@ -20,7 +20,7 @@ const open = async (port: number, settings: object = {}, clock: () => number = (
     'redis',
     { url: `redis://127.0.0.1:${port}`, key_prefix: `test${++prefixes}:`, ...settings },
     { clock, random: Math.random, log: createLogger('silent'), metrics },
-    'llm.limits.store',
+    'llm_gateway.limits.store',
   );
   onTestFinished(() => store.close());
   return store;
@@ -74,7 +74,7 @@ describe.skipIf(!hasRedis && skipped('redis', 18, redisAdvice))('a real Redis', 
           'memory',
           {},
           { clock: () => time.now, random: Math.random, log: createLogger('silent'), metrics: createMetrics() },
-          'llm.limits.store',
+          'llm_gateway.limits.store',
         );
         const running: string[] = [];
         for (const [index, each] of steps.entries()) {

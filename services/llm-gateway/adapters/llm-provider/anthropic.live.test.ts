@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MessageRole, MessageSchema, Outcome, ToolSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole, MessageSchema, Outcome, ToolSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { hasCommand, skipped, startTestServer, type TestServer } from '#kit/testing-server.ts';
 import { requestOf } from '../../llm-provider.suite.ts';
 import { lacksLlama, startLlama } from '../../wires/testing-llama.ts';

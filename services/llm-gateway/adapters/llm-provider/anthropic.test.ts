@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Outcome, ResponseFormatSchema } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome, ResponseFormatSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { llmProviderSuite } from '../../llm-provider.suite.ts';
 import type { ProviderRequest } from '../../llm-provider.ts';
 import { givingUpSuite } from '../../wires/giving-up.suite.ts';
@@ -315,7 +315,7 @@ test.each([
   ['effort', 'max'],
 ])('a bad setting stops the start: %s', (name, value) => {
   expect(() => createWith(adapter, { api_key: 'k', model: 'm', [name]: value })).toThrow(
-    `llm.models[0].settings.${name}`,
+    `llm_gateway.models[0].settings.${name}`,
   );
 });
 

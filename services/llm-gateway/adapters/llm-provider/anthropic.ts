@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { transformJSONSchema } from '@anthropic-ai/sdk/lib/transform-json-schema';
 import type { MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/messages';
-import { ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../llm-provider.ts';

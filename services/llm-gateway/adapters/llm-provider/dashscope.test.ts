@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Outcome, ReasoningEffort } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome, ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { collect } from '#kit/streams.ts';
 import { llmProviderSuite, providerErrorOf, requestOf } from '../../llm-provider.suite.ts';
 import {

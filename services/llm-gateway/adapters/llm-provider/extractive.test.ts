@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { createLogger } from '#kit/log.ts';
 import { collect } from '#kit/streams.ts';
 import { llmProviderSuite, requestOf } from '../../llm-provider.suite.ts';
 import { passagesOf } from '../../testing.ts';
 import { adapter } from './extractive.ts';
 
-const createProvider = async () => adapter.create({}, { log: createLogger('silent'), path: 'llm.models[0]', fetch });
+const createProvider = async () =>
+  adapter.create({}, { log: createLogger('silent'), path: 'llm_gateway.models[0]', fetch });
 const never = new AbortController().signal;
 
 llmProviderSuite('extractive', createProvider);

@@ -1,5 +1,5 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { MessageRole, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { MessageRole, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { answerByQuoting } from '../../extractive/answer.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { llmProviderSuite } from '../../llm-provider.suite.ts';
 import { givingUpSuite } from '../../wires/giving-up.suite.ts';
 import {
@@ -231,7 +231,7 @@ test.each([
   ['base_url', 'ollama:11434'],
   ['keep_alive', 'for ever'],
 ])('a bad setting stops the start: %s', (name, value) => {
-  expect(() => createWith(adapter, { [name]: value })).toThrow(`llm.models[0].settings.${name}`);
+  expect(() => createWith(adapter, { [name]: value })).toThrow(`llm_gateway.models[0].settings.${name}`);
 });
 
 test('its room for tokens is what the settings ask the server for', () => {

@@ -206,7 +206,9 @@ test('a server without models, or without a list of them, is told as such', asyn
 });
 
 test.each(['ftp://server', 'server:8000', ''])('an address that is none stops the start: "%s"', async (base_url) => {
-  await expect(loadAdapter('openai-compatible', { base_url })).rejects.toThrow('llm.models[0].settings.base_url');
+  await expect(loadAdapter('openai-compatible', { base_url })).rejects.toThrow(
+    'llm_gateway.models[0].settings.base_url',
+  );
 });
 
 test('an error is thrown once, without a second try, and its text is kept back', async () => {

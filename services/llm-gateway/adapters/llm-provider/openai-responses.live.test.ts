@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { TestServer } from '#kit/testing-server.ts';
 import { requestOf } from '../../llm-provider.suite.ts';
 import { lacksLlama, startLlama } from '../../wires/testing-llama.ts';

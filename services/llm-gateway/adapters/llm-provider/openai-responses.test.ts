@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { llmProviderSuite } from '../../llm-provider.suite.ts';
 import { givingUpSuite } from '../../wires/giving-up.suite.ts';
 import {
@@ -271,6 +271,6 @@ test.each([
   ['reasoning_summary', 'long'],
 ])('a bad setting stops the start: %s', (name, value) => {
   expect(() => createWith(adapter, { api_key: 'k', model: 'm', [name]: value })).toThrow(
-    `llm.models[0].settings.${name}`,
+    `llm_gateway.models[0].settings.${name}`,
   );
 });

@@ -1,5 +1,5 @@
 import OpenAI from 'openai';
-import { Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../llm-provider.ts';

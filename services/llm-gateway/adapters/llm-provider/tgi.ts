@@ -1,4 +1,4 @@
-import type { ResponseFormat } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import type { ResponseFormat } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
 import { createChatCompletions } from '../../wires/chat-completions.ts';

@@ -8,7 +8,7 @@ import {
   type GenerateResponse,
   LLMGatewayService,
   Outcome,
-} from '#gen/ragmesh/llm/v1/llm_pb.ts';
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';

@@ -1,6 +1,6 @@
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { type TokenUsage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type LLMGatewayService, Outcome, ReasoningEffort, Task } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type LLMGatewayService, Outcome, ReasoningEffort, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { type RerankCandidate, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { defineAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
