@@ -5,11 +5,11 @@ import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { Exposure, Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { policyOf } from '#kit/rpc-policy.ts';
-import { services } from './run.ts';
+import { services } from '../run.ts';
 
 // The rules of the house. Each failure says what to do instead.
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const topLevel = new Set(['proto', 'gen', 'services', 'mesh', 'deployments']);
 
 /** Vendors' SDKs: each belongs into that vendor's adapter file. */
