@@ -7,7 +7,7 @@ import { Exposure, Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { policyOf } from '#kit/rpc-policy.ts';
 import { services } from '../run.ts';
 
-// The rules of the house. Each failure says what to do instead.
+// The project rules. Each failure says what to do instead.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const topLevel = new Set(['proto', 'gen', 'services', 'mesh', 'deployments']);
