@@ -2,10 +2,16 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { clone, create, type MessageInitShape } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import {
+  AdminConfigSchema,
+  type Config,
+  ConfigSchema,
+  EdgeConfigSchema,
+  GrpcConfigSchema,
+} from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { createClient } from '#kit/client.ts';
 import { loadConfig } from '#kit/config.ts';
@@ -162,7 +168,7 @@ interface RunningEdge {
 
 async function greet(host: Host, config: Config, startMs: number): Promise<void> {
   const { port, devKeys } = host.running('edge') as unknown as RunningEdge;
-  const url = `http://${config.edge?.host || '127.0.0.1'}:${port}`;
+  const url = `http://${(config.edge ?? create(EdgeConfigSchema)).host}:${port}`;
   const lines = [
     `ragmesh is up in ${(startMs / 1000).toFixed(1)} s`,
     `  console and API  ${url}`,
@@ -183,12 +189,11 @@ async function greet(host: Host, config: Config, startMs: number): Promise<void>
 
 /** The whole mesh on free ports, for a command that found no server. */
 async function startQuietMesh(config: Config): Promise<{ edgePort: number; close(): Promise<void> }> {
-  const quiet = create(ConfigSchema, {
-    ...(config as MessageInitShape<typeof ConfigSchema>),
-    grpc: { ...config.grpc, host: '127.0.0.1', port: 0 },
-    admin: { ...config.admin, host: '127.0.0.1', port: 0 },
-    edge: { ...config.edge, host: '127.0.0.1', port: 0 },
-  } as MessageInitShape<typeof ConfigSchema>);
+  const quiet = clone(ConfigSchema, config);
+  quiet.grpc ??= create(GrpcConfigSchema);
+  quiet.admin ??= create(AdminConfigSchema);
+  quiet.edge ??= create(EdgeConfigSchema);
+  for (const server of [quiet.grpc, quiet.admin, quiet.edge]) Object.assign(server, { host: '127.0.0.1', port: 0 });
   const telemetry = startTelemetry(config.telemetry, 'ragmesh');
   const log = createLogger('warn');
   const host = await startHost({ services, known: services, config: quiet, env, log, tracing: telemetry.recording });

@@ -68,7 +68,7 @@ export async function calibrateCache(context: CommandContext, tools: CalibrateTo
   const { lines, written, holds } = await tools.calibrateFile(
     {
       pairsFile,
-      folder: join(context.config.dataDir || 'data', 'cache'),
+      folder: join(context.config.dataDir, 'cache'),
       isDryRun: values['dry-run'],
       budget,
       wrongShare,

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DescService } from '@bufbuild/protobuf';
+import { create, type DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type Config, EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Env } from '#kit/config.ts';
 
 /** What a command gets. */
@@ -32,7 +32,7 @@ export class CommandError extends Error {
  */
 export async function connectMesh(context: CommandContext): Promise<MeshConnection> {
   const { config, env } = context;
-  const configured = env.RAGMESH_URL ?? `http://127.0.0.1:${config.edge?.port ?? 8080}`;
+  const configured = env.RAGMESH_URL ?? `http://127.0.0.1:${(config.edge ?? create(EdgeConfigSchema)).port}`;
   let url = configured;
   let close = async () => {};
   if (!(await answers(url))) {
@@ -42,7 +42,7 @@ export async function connectMesh(context: CommandContext): Promise<MeshConnecti
     url = `http://127.0.0.1:${mesh.edgePort}`;
     close = mesh.close;
   }
-  const key = env.RAGMESH_API_KEY ?? developmentKey(config.dataDir || 'data');
+  const key = env.RAGMESH_API_KEY ?? developmentKey(config.dataDir);
   if (key === undefined) {
     await close();
     throw new CommandError('no key: set RAGMESH_API_KEY to one of the keys of edge.api_keys');

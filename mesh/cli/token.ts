@@ -30,7 +30,7 @@ export async function token(context: CommandContext): Promise<number> {
   }
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new CommandError('--minutes must be from 1 to 1440');
-  const { privateKey } = loadIdentityKeys(context.config.identity, context.config.dataDir || 'data');
+  const { privateKey } = loadIdentityKeys(context.config.identity, context.config.dataDir);
   if (privateKey === undefined)
     throw new CommandError(
       'this configuration has only a public key (identity.public_key): tokens are made where the private one is',

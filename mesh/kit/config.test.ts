@@ -26,7 +26,10 @@ test('without a file every default stands', () => {
 test('a YAML file is read, in either spelling of a key, and its variables are filled in', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-config-'));
   const path = join(folder, 'ragmesh.yaml');
-  writeFileSync(path, 'edge:\n  port: 9000\n  tenantBurst: 7\n  jwt: { issuer: me, secret: "x-$' + '{SECRET}" }\n');
+  writeFileSync(
+    path,
+    'edge:\n  port: 9000\n  tenantBurst: 7\n  jwt: { issuer: me, audience: us, secret: "x-$' + '{SECRET}" }\n',
+  );
   const config = loadConfig(path, { SECRET: 'hush' });
   expect(config.edge).toMatchObject({ port: 9000, tenantBurst: 7, jwt: { secret: 'x-hush' } });
   rmSync(folder, { recursive: true });

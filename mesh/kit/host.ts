@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { create, type DescMethod, type DescService } from '@bufbuild/protobuf';
 import { Code, type Interceptor, type Transport } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { AdminConfigSchema, type Config, GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { startAdmin } from './admin.ts';
 import { createClient } from './client.ts';
 import { createGrpcTransport, type GrpcTransport } from './client-grpc.ts';
@@ -85,7 +85,9 @@ function notServing() {
 /** Starts a process of the mesh: services in the order of their needs, behind gRPC, with local calls among themselves. */
 export async function startHost(options: HostOptions): Promise<Host> {
   const { config, log, clock = Date.now, random = Math.random } = options;
-  const dataDir = config.dataDir || 'data';
+  const { dataDir } = config;
+  const grpc = config.grpc ?? create(GrpcConfigSchema);
+  const adminConfig = config.admin ?? create(AdminConfigSchema);
   mkdirSync(dataDir, { recursive: true });
   const metrics = createMetrics();
   const keys = loadIdentityKeys(config.identity, dataDir);
@@ -137,7 +139,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const transport = createGrpcTransport({
       address,
       methods: contract.methods,
-      ...(config.grpc?.maxMessageBytes ? { maxMessageBytes: config.grpc.maxMessageBytes } : {}),
+      maxMessageBytes: grpc.maxMessageBytes,
     });
     remote.push(transport);
     return transport;
@@ -186,7 +188,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       const name = definition.contract?.typeName ?? definition.name;
       readiness.set(name, () => (draining ? 'draining' : service.notReady?.()));
       if (definition.contract !== undefined) {
-        mount(definition.contract, service.impl as object, common(underWay(), config.grpc?.maxConcurrent || 1000));
+        mount(definition.contract, service.impl as object, common(underWay(), grpc.maxConcurrent));
       }
     }
     const contracts = options.services.flatMap(({ contract }) => (contract === undefined ? [] : [contract]));
@@ -195,17 +197,16 @@ export async function startHost(options: HostOptions): Promise<Host> {
     mount(ServerReflection, reflection.v1, []);
     mount(ServerReflectionAlpha, reflection.v1alpha, []);
     const grpcServer = await startGrpcServer({
-      host: config.grpc?.host || '127.0.0.1',
-      port: config.grpc?.port ?? 50051,
+      host: grpc.host,
+      port: grpc.port,
       methods: networkMethods,
-      maxMessageBytes: config.grpc?.maxMessageBytes || 4 << 20,
+      maxMessageBytes: grpc.maxMessageBytes,
     });
-    const adminHost = config.admin?.host || '127.0.0.1';
-    const admin = await startAdmin(adminHost, config.admin?.port ?? 9464, readiness, metrics).catch(async (error) => {
+    const admin = await startAdmin(adminConfig.host, adminConfig.port, readiness, metrics).catch(async (error) => {
       await grpcServer.drain(0);
       throw error;
     });
-    const graceMs = config.grpc?.drainMs || 15_000;
+    const graceMs = grpc.drainMs;
     let closing: Promise<void> | undefined;
     const close = async () => {
       draining = true;

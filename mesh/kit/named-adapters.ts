@@ -1,7 +1,8 @@
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { DescField, JsonObject } from '@bufbuild/protobuf';
 import type { AdapterConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createFromAdapter } from './adapters.ts';
 import { ConfigError } from './config-error.ts';
+import { defaultAdapterOf } from './settings.ts';
 
 /** An adapter of a list in the configuration. */
 export interface NamedAdapterSettings {
@@ -14,13 +15,13 @@ export interface NamedAdapterSettings {
   readonly path: string;
 }
 
-/** The list at `path` of the configuration; one by the adapter `fallback` where it is empty. */
+/** Returns the list at `path` of the configuration; if it is empty, one entry by the default adapter of its field. */
 export function readNamedAdapters(
+  field: DescField,
   configs: readonly AdapterConfig[],
   path: string,
-  fallback: string,
 ): readonly NamedAdapterSettings[] {
-  const given = configs.length > 0 ? configs : [{ name: '', adapter: fallback, settings: undefined }];
+  const given = configs.length > 0 ? configs : [{ name: '', adapter: defaultAdapterOf(field), settings: undefined }];
   return Object.freeze(
     given.map(({ name, adapter, settings }, index) =>
       Object.freeze({ alias: name, adapter, settings, path: `${path}[${index}]` }),

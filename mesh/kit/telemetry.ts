@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf';
 import { trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
@@ -11,7 +12,7 @@ import {
   type SpanExporter,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-node';
-import type { TelemetryConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type TelemetryConfig, TelemetryConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 
 /** Tracing of a process. */
 export interface Telemetry {
@@ -28,17 +29,18 @@ export interface Telemetry {
  * trace id for logs, answers and the audit.
  */
 export function startTelemetry(
-  config: TelemetryConfig | undefined,
+  given: TelemetryConfig | undefined,
   serviceName: string,
   exporter?: SpanExporter,
 ): Telemetry {
-  const endpoint = config?.otlpEndpoint;
+  const config = given ?? create(TelemetryConfigSchema);
+  const endpoint = config.otlpEndpoint;
   const target =
     exporter ?? (endpoint ? new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }) : undefined);
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': serviceName, 'service.namespace': 'ragmesh' }),
     sampler: target
-      ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config?.sampleRatio ?? 1) })
+      ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config.sampleRatio) })
       : new AlwaysOffSampler(),
     spanProcessors: target ? [new BatchSpanProcessor(target)] : [],
   });

@@ -1,14 +1,11 @@
-import type { JsonObject } from '@bufbuild/protobuf';
-import type { AdapterConfig, Config } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { ConfigError } from '#kit/config-error.ts';
-
-/** An adapter in use. */
-export interface ChosenAdapter {
-  readonly adapter: string;
-  readonly settings: JsonObject | undefined;
-  /** Where the configuration names it. */
-  readonly path: string;
-}
+import { create } from '@bufbuild/protobuf';
+import {
+  CacheConfigSchema,
+  type Config,
+  type SemanticCacheConfig,
+  SemanticCacheConfigSchema,
+} from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/settings.ts';
 
 /** Settings of the semantic layer. */
 export interface SemanticSettings {
@@ -63,53 +60,47 @@ export interface CacheSettings {
 
 const mebibyte = 1024 * 1024;
 
-/** The settings from the configuration. */
-export function readConfig({ cache }: Config): CacheSettings {
-  const ttlMs = (cache?.ttlSeconds || 86_400) * 1000;
-  const durableStore = toAdapter(cache?.durableStore, 'sqlite', 'cache.durable_store');
+/** Returns the settings from the configuration. */
+export function readConfig(config: Config): CacheSettings {
+  const cache = config.cache ?? create(CacheConfigSchema);
+  const ttlMs = cache.ttlSeconds * 1000;
+  const durableStore = chosenAdapter(CacheConfigSchema.field.durableStore, cache.durableStore, 'cache.durable_store');
   const sharedStore = durableStore.adapter === 'redis' ? durableStore : undefined;
-  const semantic = cache?.semantic;
   return Object.freeze({
-    enabled: cache?.enabled ?? true,
-    memoryBytes: toBytes(cache?.memoryBytes, 64 * mebibyte, 'cache.memory_bytes'),
-    durableBytes: toBytes(cache?.durableBytes, 1024 * mebibyte, 'cache.durable_bytes'),
+    enabled: cache.enabled,
+    memoryBytes: Number(cache.memoryBytes),
+    durableBytes: Number(cache.durableBytes),
     durableStore,
     // Replicas that share their answers share their generations too.
-    flightStore: toAdapter(cache?.flightStore, 'memory', 'cache.flight_store', sharedStore),
+    flightStore: cache.flightStore
+      ? chosenAdapter(CacheConfigSchema.field.flightStore, cache.flightStore, 'cache.flight_store')
+      : (sharedStore ?? embedded('memory', 'cache.flight_store')),
     ttlMs,
-    staleMs: (cache?.staleSeconds ?? 600) * 1000,
-    refusalTtlMs: Math.min(ttlMs, (cache?.refusalTtlSeconds || 300) * 1000),
+    staleMs: cache.staleSeconds * 1000,
+    refusalTtlMs: Math.min(ttlMs, cache.refusalTtlSeconds * 1000),
     leaseTtlMs: 10_000,
-    // A look-up may wait twice, and chat waits 200 ms for the cache.
-    durableTimeoutMs: cache?.durableTimeoutMs || (sharedStore === undefined ? 100 : 50),
-    detachedMs: (cache?.detachedSeconds ?? 60) * 1000,
-    semantic: Object.freeze({
-      enabled: semantic?.enabled ?? true,
-      store: toAdapter(semantic?.store, 'sqlite', 'cache.semantic.store', sharedStore),
-      embeddingModel: semantic?.embeddingModel ?? '',
-      timeoutMs: semantic?.timeoutMs || 100,
-      shadowShare: semantic?.shadowShare ?? 0.01,
-      shadowBudget: semantic?.shadowBudget ?? 0.05,
-      maxPerScope: 5000,
-      maxPerTenant: 100_000,
-    }),
+    // A lookup may wait twice, and chat waits 200 ms for the cache.
+    durableTimeoutMs: ifSet(cache, 'durableTimeoutMs') ?? (sharedStore === undefined ? 100 : 50),
+    detachedMs: cache.detachedSeconds * 1000,
+    semantic: readSemantic(cache.semantic ?? create(SemanticCacheConfigSchema), sharedStore),
     maxFlights: 10_000,
     maxAnswerBytes: 3 * mebibyte,
   });
 }
 
-function toAdapter(
-  given: AdapterConfig | undefined,
-  fallback: string,
-  path: string,
-  otherwise?: ChosenAdapter,
-): ChosenAdapter {
-  if (given === undefined && otherwise !== undefined) return otherwise;
-  return { adapter: given?.adapter || fallback, settings: given?.settings, path };
+function readSemantic(semantic: SemanticCacheConfig, sharedStore: ChosenAdapter | undefined): SemanticSettings {
+  return Object.freeze({
+    enabled: semantic.enabled,
+    store: semantic.store
+      ? chosenAdapter(SemanticCacheConfigSchema.field.store, semantic.store, 'cache.semantic.store')
+      : (sharedStore ?? embedded('sqlite', 'cache.semantic.store')),
+    embeddingModel: semantic.embeddingModel,
+    timeoutMs: semantic.timeoutMs,
+    shadowShare: semantic.shadowShare,
+    shadowBudget: semantic.shadowBudget,
+    maxPerScope: 5000,
+    maxPerTenant: 100_000,
+  });
 }
 
-function toBytes(value: bigint | undefined, fallback: number, path: string): number {
-  const bytes = Number(value ?? 0n) || fallback;
-  if (bytes > Number.MAX_SAFE_INTEGER) throw new ConfigError(path, `is ${value}: allowed are 1 to ${2 ** 53 - 1}`);
-  return bytes;
-}
+const embedded = (adapter: string, path: string): ChosenAdapter => ({ adapter, settings: undefined, path });

@@ -60,6 +60,7 @@ export function createFill({ settings, layers, flights, meaning, clock, random }
     const { isRefusal, events, labels } = recording;
     const longestMs = isRefusal ? settings.refusalTtlMs : settings.ttlMs;
     const askedMs = ttlSeconds === 0 ? longestMs : Math.min(longestMs, ttlSeconds * 1000);
+    if (askedMs === 0) return false;
     const storedAtMs = clock();
     // Answers that were stored together must not grow old together.
     const staleAtMs = storedAtMs + Math.ceil(askedMs * (1 - 0.1 * random()));

@@ -9,6 +9,7 @@ import { operation, runOperations } from './operations.suite.ts';
 describe.each([
   ['memory', {}],
   ['the disk, where memory holds next to nothing', { memoryBytes: 2000n }],
+  ['the disk alone', { memoryBytes: 0n }],
   ['both, where neither holds much', { memoryBytes: 2000n, durableBytes: 6000n }],
 ])('answered from %s', (_name, config) => {
   let mesh: TestMesh;

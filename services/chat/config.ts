@@ -1,4 +1,5 @@
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import { ChatConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 
 /** Settings of the chat service. */
 export interface ChatSettings {
@@ -28,19 +29,20 @@ export interface ChatSettings {
 
 const dayMs = 86_400_000;
 
-/** The settings from the configuration. */
-export function readConfig({ chat }: Config): ChatSettings {
+/** Returns the settings from the configuration. */
+export function readConfig(config: Config): ChatSettings {
+  const chat = config.chat ?? create(ChatConfigSchema);
   return Object.freeze({
-    systemText: chat?.systemText ?? '',
-    promptBudgetTokens: chat?.promptBudgetTokens || 6000,
-    historyTurns: chat?.historyTurns ?? 6,
-    maxCompletionTokens: chat?.maxCompletionTokens || 1024,
+    systemText: chat.systemText,
+    promptBudgetTokens: chat.promptBudgetTokens,
+    historyTurns: chat.historyTurns,
+    maxCompletionTokens: chat.maxCompletionTokens,
     topK: 8,
-    retrieveTimeoutMs: chat?.retrieveTimeoutMs || 3000,
-    cacheTimeoutMs: chat?.cacheTimeoutMs || 200,
+    retrieveTimeoutMs: chat.retrieveTimeoutMs,
+    cacheTimeoutMs: chat.cacheTimeoutMs,
     listTimeoutMs: 500,
     recordTimeoutMs: 3000,
     maxAnswerBytes: 1_000_000,
-    sessionMs: (chat?.sessionDays || 30) * dayMs,
+    sessionMs: chat.sessionDays * dayMs,
   });
 }

@@ -1,8 +1,9 @@
-import type { JsonObject } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import type { ApiKey, Config, EdgeConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type ApiKey, type Config, EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
+import { type ChosenAdapter, chosenAdapter } from '#kit/settings.ts';
 import type { KeyEntry } from './credentials/api-keys.ts';
 import { type JwtSettings, readJwtSettings } from './credentials/jwt-settings.ts';
 import { isLoopback } from './credentials/loopback.ts';
@@ -22,8 +23,8 @@ export interface EdgeSettings {
   corsOrigins: readonly string[];
   tenantLimit: RateLimit;
   userLimit: RateLimit;
-  /** Where requests are counted. @default the adapter `memory` */
-  limiter: { adapter: string; settings: JsonObject | undefined };
+  /** Counters of requests. */
+  limiter: ChosenAdapter;
 }
 
 /** How many requests may come. */
@@ -32,12 +33,12 @@ export interface RateLimit {
   burst: number;
 }
 
-/** Settings from the configuration, checked and frozen. Throws ConfigError. */
+/** Returns the settings from the configuration, checked and frozen. Throws ConfigError. */
 export function readEdgeSettings(config: Config): EdgeSettings {
-  const edge = config.edge;
-  const host = edge?.host || '127.0.0.1';
-  const apiKeys = readApiKeys(edge?.apiKeys ?? []);
-  const jwt = edge?.jwt && readJwtSettings(edge.jwt);
+  const edge = config.edge ?? create(EdgeConfigSchema);
+  const { host } = edge;
+  const apiKeys = readApiKeys(edge.apiKeys);
+  const jwt = edge.jwt && readJwtSettings(edge.jwt);
   const usesDevKeys = apiKeys.length === 0 && jwt === undefined;
   if (usesDevKeys && !isLoopback(host)) {
     throw new ConfigError(
@@ -47,26 +48,14 @@ export function readEdgeSettings(config: Config): EdgeSettings {
   }
   return Object.freeze({
     host,
-    port: edge?.port ?? 8080,
+    port: edge.port,
     apiKeys,
     jwt,
     usesDevKeys,
-    corsOrigins: readOrigins(edge?.corsOrigins ?? []),
-    tenantLimit: readLimit(edge, 'tenant', 100, 200),
-    userLimit: readLimit(edge, 'user', 20, 40),
-    limiter: Object.freeze({ adapter: edge?.limiter?.adapter || 'memory', settings: edge?.limiter?.settings }),
-  });
-}
-
-function readLimit(
-  edge: EdgeConfig | undefined,
-  scope: 'tenant' | 'user',
-  perSecond: number,
-  burst: number,
-): RateLimit {
-  return Object.freeze({
-    perSecond: edge?.[`${scope}RequestsPerSecond`] || perSecond,
-    burst: edge?.[`${scope}Burst`] || burst,
+    corsOrigins: readOrigins(edge.corsOrigins),
+    tenantLimit: Object.freeze({ perSecond: edge.tenantRequestsPerSecond, burst: edge.tenantBurst }),
+    userLimit: Object.freeze({ perSecond: edge.userRequestsPerSecond, burst: edge.userBurst }),
+    limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });
 }
 

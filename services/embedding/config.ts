@@ -1,4 +1,4 @@
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type Config, EmbeddingConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type NamedAdapterSettings, readNamedAdapters } from '#kit/named-adapters.ts';
 
 /** Settings of the embedding service. */
@@ -7,7 +7,9 @@ export interface EmbeddingSettings {
   readonly models: readonly NamedAdapterSettings[];
 }
 
-/** The settings from the configuration. Default: one model, by the adapter `hashing`. */
+/** Returns the settings from the configuration. */
 export function readConfig(config: Config): EmbeddingSettings {
-  return Object.freeze({ models: readNamedAdapters(config.embedding?.models ?? [], 'embedding.models', 'hashing') });
+  return Object.freeze({
+    models: readNamedAdapters(EmbeddingConfigSchema.field.models, config.embedding?.models ?? [], 'embedding.models'),
+  });
 }

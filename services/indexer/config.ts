@@ -1,4 +1,5 @@
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import { type Config, IndexerConfigSchema, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
 
 /** Settings of the indexer. */
@@ -21,28 +22,25 @@ export interface IndexerSettings {
   readonly keptVersions: number;
 }
 
-/** The settings from the configuration. Throws ConfigError. */
+/** Returns the settings from the configuration. Throws ConfigError. */
 export function readConfig(config: Config): IndexerSettings {
-  const given = config.indexer;
+  const given = config.indexer ?? create(IndexerConfigSchema);
+  const { keptVersions } = config.retrieval ?? create(RetrievalConfigSchema);
   const settings: IndexerSettings = {
-    maxRunningJobs: given?.maxRunningJobs || 1,
-    maxFileBytes: Number(given?.maxFileBytes || 64n << 20n),
-    maxUploadBytes: Number(given?.maxUploadBytes || 4n << 30n),
-    chunkTokens: given?.chunkTokens || 320,
-    chunkOverlapTokens: given?.chunkOverlapTokens ?? 40,
-    maxAttempts: given?.maxAttempts || 5,
-    leaseMs: given?.leaseMs || 10_000,
-    keptVersions: 1 + (config.retrieval?.keptVersions ?? 2),
+    maxRunningJobs: given.maxRunningJobs,
+    maxFileBytes: Number(given.maxFileBytes),
+    maxUploadBytes: Number(given.maxUploadBytes),
+    chunkTokens: given.chunkTokens,
+    chunkOverlapTokens: given.chunkOverlapTokens,
+    maxAttempts: given.maxAttempts,
+    leaseMs: given.leaseMs,
+    keptVersions: 1 + keptVersions,
   };
-  if (settings.chunkTokens < 16) {
-    throw new ConfigError('indexer.chunk_tokens', `is ${settings.chunkTokens}`, ['16 to 8192']);
-  }
   const overlapMax = Math.floor(settings.chunkTokens / 2);
   if (settings.chunkOverlapTokens > overlapMax) {
     throw new ConfigError('indexer.chunk_overlap_tokens', `is ${settings.chunkOverlapTokens}, more than half a chunk`, [
       `0 to ${overlapMax}`,
     ]);
   }
-  if (settings.leaseMs < 1000) throw new ConfigError('indexer.lease_ms', `is ${settings.leaseMs}`, ['1000 to 3600000']);
   return Object.freeze(settings);
 }

@@ -1,14 +1,20 @@
-import type { JsonObject } from '@bufbuild/protobuf';
+import { create, type JsonObject } from '@bufbuild/protobuf';
 import {
   type Config,
+  LLMBreakerConfigSchema,
+  LLMGatewayConfigSchema,
+  type LLMHedgingConfig,
+  LLMHedgingConfigSchema,
   type LLMLimitsConfig,
   type LLMModelConfig,
   type LLMPriceTable,
   type LLMTimeouts,
-  RouteOrder,
+  LLMTimeoutsSchema,
+  type RouteOrder,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
+import { ifSet } from '#kit/settings.ts';
 
 /** Settings of the gateway. */
 export interface LlmSettings {
@@ -74,62 +80,60 @@ export interface BreakerSettings {
 
 /** Second attempts beside slow first ones. */
 export interface HedgingSettings {
-  /** Time after which a second target is asked as well, in milliseconds; 0: never. */
-  readonly delayMs: number;
+  /** Time after which a second target gets the request as well, in milliseconds; `undefined`: never. */
+  readonly delayMs: number | undefined;
   /** Largest share of the requests that may be hedged, 0 to 1. */
   readonly maxShare: number;
 }
 
-const defaultClocks: Clocks = Object.freeze({
-  connectMs: 2000,
-  headersMs: 30_000,
-  firstTokenMs: 30_000,
-  idleMs: 15_000,
-  totalMs: 120_000,
-});
-
-/** The settings from the configuration. Throws ConfigError where names clash or a route names a model that is not there. */
-export function readConfig({ llmGateway: llm }: Config): LlmSettings {
-  const models = (llm?.models ?? []).map((config, index) =>
+/** Returns the settings from the configuration. Throws ConfigError if names clash or a route names an unknown model. */
+export function readConfig(config: Config): LlmSettings {
+  const llm = config.llmGateway ?? create(LLMGatewayConfigSchema);
+  const models = llm.models.map((model, index) =>
     Object.freeze({
-      alias: config.name,
-      adapter: config.adapter,
-      settings: config.settings,
+      alias: model.name,
+      adapter: model.adapter,
+      settings: model.settings,
       path: `llm_gateway.models[${index}]`,
-      config,
+      config: model,
     }),
   );
-  const routes = (llm?.routes ?? []).map((route, index) =>
+  const routes = llm.routes.map((route, index) =>
     Object.freeze({
       name: route.name,
       models: Object.freeze([...route.models]),
-      order: route.order || RouteOrder.LISTED,
+      order: route.order,
       tasks: Object.freeze([...route.tasks]),
       path: `llm_gateway.routes[${index}]`,
     }),
   );
   checkRoutes(routes);
+  const breaker = llm.breaker ?? create(LLMBreakerConfigSchema);
   return Object.freeze({
     models: Object.freeze(models),
     routes: Object.freeze(routes),
-    maxAttempts: llm?.maxAttempts || 4,
-    clocks: readClocks(llm?.timeouts, defaultClocks),
-    breaker: Object.freeze({ failures: llm?.breaker?.failures || 5, openMs: llm?.breaker?.openMs || 10_000 }),
-    hedging: Object.freeze({ delayMs: llm?.hedging?.delayMs ?? 0, maxShare: llm?.hedging?.maxShare ?? 0.05 }),
-    limits: llm?.limits,
-    prices: llm?.prices,
-    retryFiltered: llm?.retryFiltered ?? false,
+    maxAttempts: llm.maxAttempts,
+    clocks: readClocks(llm.timeouts, create(LLMTimeoutsSchema)),
+    breaker: Object.freeze({ failures: breaker.failures, openMs: breaker.openMs }),
+    hedging: readHedging(llm.hedging ?? create(LLMHedgingConfigSchema)),
+    limits: llm.limits,
+    prices: llm.prices,
+    retryFiltered: llm.retryFiltered,
   });
 }
 
-/** Waits with those that are not set taken from `base`. */
+function readHedging(hedging: LLMHedgingConfig): HedgingSettings {
+  return Object.freeze({ delayMs: ifSet(hedging, 'delayMs'), maxShare: hedging.maxShare });
+}
+
+/** Returns the timeouts, those that are not set taken from `base`. */
 export function readClocks(timeouts: LLMTimeouts | undefined, base: Clocks): Clocks {
   return Object.freeze({
-    connectMs: timeouts?.connectMs || base.connectMs,
-    headersMs: timeouts?.headersMs || base.headersMs,
-    firstTokenMs: timeouts?.firstTokenMs || base.firstTokenMs,
-    idleMs: timeouts?.idleMs || base.idleMs,
-    totalMs: timeouts?.totalMs || base.totalMs,
+    connectMs: ifSet(timeouts, 'connectMs') ?? base.connectMs,
+    headersMs: ifSet(timeouts, 'headersMs') ?? base.headersMs,
+    firstTokenMs: ifSet(timeouts, 'firstTokenMs') ?? base.firstTokenMs,
+    idleMs: ifSet(timeouts, 'idleMs') ?? base.idleMs,
+    totalMs: ifSet(timeouts, 'totalMs') ?? base.totalMs,
   });
 }
 

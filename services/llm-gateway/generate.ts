@@ -21,7 +21,7 @@ export interface Work {
   /** Starts a turn; `prefix` is the part of the answer to go on from. */
   start(turn: Turn, prefix: string): Attempt;
   /** Time before a second attempt, in milliseconds; 0: none. */
-  hedgeDelayMs: number;
+  hedgeDelayMs: number | undefined;
   hedgeMaxShare: number;
   hedgeShare: HedgeShare;
   retryFiltered: boolean;
@@ -132,7 +132,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
 /** The first step of the turn, with a second attempt beside it where hedging wants one. */
 async function firstStep(work: Work, attempt: Attempt, isFirst: boolean): Promise<FirstStep> {
   const { ring, metrics, hedgeDelayMs, hedgeMaxShare, hedgeShare } = work;
-  if (hedgeDelayMs === 0 || !isFirst) return { attempt, step: await attempt.next() };
+  if (hedgeDelayMs === undefined || !isFirst) return { attempt, step: await attempt.next() };
   hedgeShare.count();
   let second: Attempt | undefined;
   const startSecond = () => {

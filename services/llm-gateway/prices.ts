@@ -1,5 +1,6 @@
 import type { LLMPrice, LLMPriceTable, LLMPriceTier } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/config-error.ts';
+import { ifSet } from '#kit/settings.ts';
 
 /** Tokens that an attempt has used; the cached and the written ones are parts of the prompt. */
 export interface PricedTokens {
@@ -155,11 +156,13 @@ function readTiers(price: LLMPrice, path: string): ModelPrice {
 
 function readPrices(price: LLMPrice | LLMPriceTier, path: string): TokenPrices {
   const prompt = toSteps(price.prompt, `${path}.prompt`);
+  const cachedPrompt = ifSet(price, 'cachedPrompt');
+  const cacheWrite = ifSet(price, 'cacheWrite');
   return {
     prompt,
     completion: toSteps(price.completion, `${path}.completion`),
-    cachedPrompt: price.cachedPrompt === undefined ? prompt : toSteps(price.cachedPrompt, `${path}.cached_prompt`),
-    cacheWrite: price.cacheWrite === undefined ? prompt : toSteps(price.cacheWrite, `${path}.cache_write`),
+    cachedPrompt: cachedPrompt === undefined ? prompt : toSteps(cachedPrompt, `${path}.cached_prompt`),
+    cacheWrite: cacheWrite === undefined ? prompt : toSteps(cacheWrite, `${path}.cache_write`),
   };
 }
 

@@ -1,7 +1,10 @@
+import { create } from '@bufbuild/protobuf';
 import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type LLMModelConfig, LLMModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { Logger } from '#kit/log.ts';
+import { ifSet } from '#kit/settings.ts';
 import { type Breaker, createBreaker } from './breaker.ts';
 import { type BreakerSettings, type Clocks, type ModelSettings, readClocks } from './config.ts';
 import { createTargetFetch } from './fetch.ts';
@@ -66,9 +69,9 @@ export function fingerprintOf(
 
 /** Loads the adapter and makes the target. Throws ConfigError for a bad setting. */
 export async function createTarget(model: ModelSettings, deps: TargetDeps): Promise<Target> {
-  const { alias, adapter, settings, path, config } = model;
-  const clocks = readClocks(config?.timeouts, deps.clocks);
-  const maxConcurrent = config?.maxConcurrent || 256;
+  const { alias, adapter, settings, path, config = create(LLMModelConfigSchema) } = model;
+  const clocks = readClocks(config.timeouts, deps.clocks);
+  const { maxConcurrent } = config;
   const connections = createTargetFetch(clocks, maxConcurrent);
   let provider: LlmProvider;
   try {
@@ -92,8 +95,8 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     provider,
     capabilities: capabilitiesOf(provider, config),
     clocks,
-    weight: config?.weight || 1,
-    languages: config?.languages ?? [],
+    weight: config.weight,
+    languages: config.languages,
     breaker: createBreaker(deps.breaker, (state) => {
       deps.metrics.breakerState.set({ model: name }, state);
       deps.log.warn(
@@ -122,14 +125,14 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
   };
 }
 
-function capabilitiesOf({ capabilities: known }: LlmProvider, config: ModelSettings['config']): LlmCapabilities {
+function capabilitiesOf({ capabilities: known }: LlmProvider, config: LLMModelConfig): LlmCapabilities {
   return Object.freeze({
     ...known,
-    contextTokens: config?.contextTokens || known.contextTokens,
-    maxOutputTokens: config?.maxOutputTokens || known.maxOutputTokens,
-    tools: config?.tools ?? known.tools,
-    images: config?.images ?? known.images,
-    jsonSchema: config?.jsonSchema ?? known.jsonSchema,
-    prefill: config?.prefill ?? known.prefill,
+    contextTokens: ifSet(config, 'contextTokens') ?? known.contextTokens,
+    maxOutputTokens: ifSet(config, 'maxOutputTokens') ?? known.maxOutputTokens,
+    tools: ifSet(config, 'tools') ?? known.tools,
+    images: ifSet(config, 'images') ?? known.images,
+    jsonSchema: ifSet(config, 'jsonSchema') ?? known.jsonSchema,
+    prefill: ifSet(config, 'prefill') ?? known.prefill,
   });
 }

@@ -1,13 +1,15 @@
-import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type Config, RerankConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type NamedAdapterSettings, readNamedAdapters } from '#kit/named-adapters.ts';
 
 /** Settings of the rerank service. */
 export interface RerankSettings {
-  /** The models; the first one is the default. Where one fails, the next is tried. */
+  /** The models; the first one is the default. If one fails, the next is tried. */
   readonly models: readonly NamedAdapterSettings[];
 }
 
-/** The settings from the configuration. Default: one model, by the adapter `lexical`. */
+/** Returns the settings from the configuration. */
 export function readConfig(config: Config): RerankSettings {
-  return Object.freeze({ models: readNamedAdapters(config.rerank?.models ?? [], 'rerank.models', 'lexical') });
+  return Object.freeze({
+    models: readNamedAdapters(RerankConfigSchema.field.models, config.rerank?.models ?? [], 'rerank.models'),
+  });
 }

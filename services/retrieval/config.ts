@@ -1,63 +1,56 @@
-import type { JsonObject } from '@bufbuild/protobuf';
-import type { AdapterConfig, Config } from '#gen/ragmesh/config/v1/config_pb.ts';
-
-/** An adapter to load. */
-export interface StoreSettings {
-  readonly adapter: string;
-  readonly settings: JsonObject | undefined;
-}
+import { create } from '@bufbuild/protobuf';
+import { type Config, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/settings.ts';
 
 /** Settings of the retrieval service. */
 export interface RetrievalSettings {
-  /** Where vectors are kept. @default the adapter `sqlite` */
-  readonly vectorStore: StoreSettings;
-  /** Where words are kept. @default the adapter `sqlite` */
-  readonly keywordStore: StoreSettings;
+  /** Where vectors are kept. */
+  readonly vectorStore: ChosenAdapter;
+  /** Where words are kept. */
+  readonly keywordStore: ChosenAdapter;
   /** Weight of the vector leg in the fused score, 0 to 1; the keyword leg has the rest. @default by the embedding model */
   readonly vectorWeight: number | undefined;
   /** Weights of the vector leg by corpus. */
   readonly corpusWeights: ReadonlyMap<string, number>;
   /** The web search; `undefined`: none. */
-  readonly webSearch: StoreSettings | undefined;
-  /** Candidates that each leg gives. @default 50 */
+  readonly webSearch: ChosenAdapter | undefined;
+  /** Candidates that each leg gives. */
   readonly candidates: number;
-  /** Candidates that are reranked. @default 30 */
+  /** Candidates that are reranked. */
   readonly rerankCandidates: number;
-  /** Time for a leg. @default 1500 */
+  /** Time for a leg. */
   readonly legTimeoutMs: number;
-  /** Time for the reranker. @default 300 */
+  /** Time for the reranker.0 */
   readonly rerankTimeoutMs: number;
-  /** Versions kept for rollback, beside the live one. @default 2 */
+  /** Versions kept for rollback, beside the live one. */
   readonly keptVersions: number;
-  /** Threads that read. @default 2 */
+  /** Threads that read. */
   readonly readerThreads: number;
-  /** Memory for copies of live versions, of each embedded store. @default 512 MiB */
+  /** Memory for copies of live versions, of each embedded store. */
   readonly memoryBytes: number;
 }
 
-/** The settings from the configuration, with defaults. Ranges are the contract's. */
+/** Returns the settings from the configuration. */
 export function readConfig(config: Config): RetrievalSettings {
-  const retrieval = config.retrieval;
+  const retrieval = config.retrieval ?? create(RetrievalConfigSchema);
+  const { field } = RetrievalConfigSchema;
   return Object.freeze({
-    vectorStore: storeOf(retrieval?.vectorStore),
-    keywordStore: storeOf(retrieval?.keywordStore),
-    vectorWeight: retrieval?.vectorWeight,
+    vectorStore: chosenAdapter(field.vectorStore, retrieval.vectorStore, 'retrieval.vector_store'),
+    keywordStore: chosenAdapter(field.keywordStore, retrieval.keywordStore, 'retrieval.keyword_store'),
+    vectorWeight: ifSet(retrieval, 'vectorWeight'),
     corpusWeights: new Map(
-      Object.entries(retrieval?.corpora ?? {}).flatMap(([name, { vectorWeight }]) =>
-        vectorWeight === undefined ? [] : [[name, vectorWeight]],
-      ),
+      Object.entries(retrieval.corpora).flatMap(([name, corpus]) => {
+        const vectorWeight = ifSet(corpus, 'vectorWeight');
+        return vectorWeight === undefined ? [] : [[name, vectorWeight]];
+      }),
     ),
-    webSearch: retrieval?.webSearch === undefined ? undefined : storeOf(retrieval.webSearch),
-    candidates: retrieval?.candidates || 50,
-    rerankCandidates: retrieval?.rerankCandidates || 30,
-    legTimeoutMs: retrieval?.legTimeoutMs || 1500,
-    rerankTimeoutMs: retrieval?.rerankTimeoutMs || 300,
-    keptVersions: retrieval?.keptVersions ?? 2,
-    readerThreads: retrieval?.readerThreads || 2,
-    memoryBytes: Number(retrieval?.memoryBytes ?? 512n * 1024n * 1024n),
+    webSearch: retrieval.webSearch && chosenAdapter(field.webSearch, retrieval.webSearch, 'retrieval.web_search'),
+    candidates: retrieval.candidates,
+    rerankCandidates: retrieval.rerankCandidates,
+    legTimeoutMs: retrieval.legTimeoutMs,
+    rerankTimeoutMs: retrieval.rerankTimeoutMs,
+    keptVersions: retrieval.keptVersions,
+    readerThreads: retrieval.readerThreads,
+    memoryBytes: Number(retrieval.memoryBytes),
   });
-}
-
-function storeOf(given: AdapterConfig | undefined): StoreSettings {
-  return Object.freeze({ adapter: given?.adapter || 'sqlite', settings: given?.settings });
 }

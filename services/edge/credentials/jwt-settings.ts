@@ -29,9 +29,9 @@ export function readJwtSettings(config: JwtConfig): JwtSettings {
     issuer: config.issuer,
     audience: config.audience,
     key: readKey(config),
-    tenantClaim: config.tenantClaim || 'tenant',
-    groupsClaim: config.groupsClaim || 'groups',
-    rolesClaim: config.rolesClaim || 'roles',
+    tenantClaim: config.tenantClaim,
+    groupsClaim: config.groupsClaim,
+    rolesClaim: config.rolesClaim,
   });
 }
 

@@ -20,14 +20,14 @@ export async function createLimits(
   deps: LimitsDeps,
   path = 'llm_gateway.limits',
 ): Promise<Limits> {
-  let rules = readRules(config);
+  let rules = readRules(config, path);
   const storeKey = JSON.stringify(rules.store);
   const store = await createFromAdapter<LimitStore, LimitStoreDeps>(
     new URL('../adapters/limit-store/', import.meta.url),
     rules.store.adapter,
     rules.store.settings,
     deps,
-    `${path}.store`,
+    rules.store.path,
   );
   const ids = createReservationIds(deps.random);
   let admitted = 0;
@@ -85,7 +85,7 @@ export async function createLimits(
       return toReservation(outcome.demand);
     },
     reconfigure(next) {
-      const given = readRules(next);
+      const given = readRules(next, path);
       if (JSON.stringify(given.store) !== storeKey) {
         throw new ConfigError(`${path}.store`, 'cannot change while the gateway runs: restart it');
       }

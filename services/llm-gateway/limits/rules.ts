@@ -1,25 +1,26 @@
-import type { JsonObject } from '@bufbuild/protobuf';
-import type { LLMLimit, LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import { type LLMLimit, type LLMLimitsConfig, LLMLimitsConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type ChosenAdapter, chosenAdapter } from '#kit/settings.ts';
 import type { Scope, ScopeLimits } from '../limit-store.ts';
 
 /** The configured limits, as they are asked for. */
 export interface Rules {
-  store: { adapter: string; settings: JsonObject | undefined };
+  store: ChosenAdapter;
   queueSize: number;
   queueWaitMs: number;
   /** Whose limits a request falls under: the tenant's, the key's, both or none. */
   scopesOf(tenant: string, key: string): Scope[];
 }
 
-/** Reads the limits; nothing is limited without. */
-export function readRules(config: LLMLimitsConfig | undefined): Rules {
-  const { tenants = {}, keys = {} } = config ?? {};
-  const forTenant = tableOf(tenants, config?.defaultTenant);
-  const forKey = tableOf(keys, config?.defaultKey);
+/** Returns the rules of the limits at `path` of the configuration; without them nothing is limited. */
+export function readRules(given: LLMLimitsConfig | undefined, path: string): Rules {
+  const config = given ?? create(LLMLimitsConfigSchema);
+  const forTenant = tableOf(config.tenants, config.defaultTenant);
+  const forKey = tableOf(config.keys, config.defaultKey);
   return {
-    store: { adapter: config?.store?.adapter || 'memory', settings: config?.store?.settings },
-    queueSize: config?.queueSize || 1000,
-    queueWaitMs: config?.queueWaitMs || 5000,
+    store: chosenAdapter(LLMLimitsConfigSchema.field.store, config.store, `${path}.store`),
+    queueSize: config.queueSize,
+    queueWaitMs: config.queueWaitMs,
     scopesOf(tenant, key) {
       const scopes: Scope[] = [];
       const tenantLimits = forTenant(tenant);

@@ -24,7 +24,8 @@ function createMemoryStore({ maxBytes, clock }: AnswerStoreDeps): AnswerStore {
     return usage;
   };
   const answers = new LRUCache<string, StoredAnswer>({
-    maxSize: maxBytes,
+    // The cache takes no bound of 0; no answer is as small as one byte.
+    maxSize: Math.max(1, maxBytes),
     sizeCalculation: sizeOf,
     onInsert(answer, _key, reason) {
       // The very same object again: it was never disposed of.
