@@ -10,6 +10,7 @@ import type { Prices } from './prices.ts';
 import { ProviderError } from './provider-error.ts';
 import type { Target } from './target.ts';
 import { createUsageMeter, toTokenUsage, type Usage } from './usage.ts';
+import { createWholeContent } from './whole-content.ts';
 
 /** Content of a completion. */
 export type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
@@ -60,6 +61,8 @@ export interface AttemptDeps {
   prices: Prices;
   /** Tokens of the prompt by our own count. */
   promptTokens: () => number;
+  /** Makes an id for a tool call to which the provider gives none. */
+  newCallId: () => string;
   signal: AbortSignal;
   /** Where its span belongs. */
   parent: Context;
@@ -105,15 +108,18 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
   const { firstTokenMs: firstMs } = turn;
   const clocks = firstMs < target.clocks.firstTokenMs ? { ...target.clocks, firstTokenMs: firstMs } : target.clocks;
   const events = run(() => startInTime((signal) => target.provider.generate(request, signal), clocks, deps.signal));
-  const meter = createUsageMeter(deps.promptTokens);
+  const meter = createUsageMeter(deps.promptTokens, target.capabilities.contextTokens);
+  const whole = createWholeContent(deps.newCallId);
   let model = '';
   let warnings: readonly string[] = [];
   let hasStarted = false;
   let firstTokenMs: number | undefined;
   let end: { outcome: Outcome; reason: string } | undefined;
   let result: AttemptResult | undefined;
-  // Content that came together with what was told last.
+  // Content that came together with what was handed on last.
   let waiting: Content | undefined;
+  // What was held back until the end.
+  let tail: Content[] = [];
 
   const noteContent = () => {
     if (firstTokenMs !== undefined) return;
@@ -175,19 +181,22 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
     switch (event.kind) {
       case 'started':
         hasStarted = true;
-        model = target.redact(event.model);
+        model = target.redact(event.model).toWellFormed();
         warnings = event.warnings;
         return undefined;
       case 'usage':
         meter.report(event.usage);
         return undefined;
       case 'end':
-        end = { outcome: event.outcome, reason: target.redact(event.reason) };
-        return undefined;
-      default:
+        end = { outcome: event.outcome, reason: target.redact(event.reason).toWellFormed() };
+        tail = whole.end();
+        return tail.shift();
+      default: {
         if (!isContent(event)) return undefined;
-        meter.write(event.kind === 'tool-call' ? event.name + event.argumentsJson : event.text);
-        return event;
+        const content = whole.take(event);
+        if (content !== undefined) meter.write(writtenIn(content));
+        return content;
+      }
     }
   };
   /** The content, together with what is there already and can be told in one. */
@@ -208,8 +217,8 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
   };
   const read = async (): Promise<Content | AttemptResult> => {
     for (;;) {
-      if (waiting !== undefined) {
-        const content = waiting;
+      const content = waiting ?? tail.shift();
+      if (content !== undefined) {
         waiting = undefined;
         return joined(content);
       }
@@ -248,6 +257,10 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
     return finish(Outcome.UPSTREAM_ERROR, target.redact(error.message), error, error);
   };
   return attempt;
+}
+
+function writtenIn(content: Content): string {
+  return content.kind === 'tool-call' ? content.name + content.argumentsJson : content.text;
 }
 
 const over = new DOMException('the attempt is over', 'AbortError');

@@ -184,7 +184,7 @@ function resetResponse(parts: readonly { attempt: Attempt }[]): Response {
 function* endResponses({ outcome, reason }: AttemptResult, usages: readonly Usage[], ring: Ring): Iterable<Response> {
   const [first, ...rest] = usages;
   if (first !== undefined) yield { event: { case: 'usage', value: sumUsages([first, ...rest]) } };
-  const value = { outcome, providerReason: reason.slice(0, 256), attemptCount: ring.attemptCount };
+  const value = { outcome, providerReason: reason.slice(0, 256).toWellFormed(), attemptCount: ring.attemptCount };
   yield { event: { case: 'done', value } };
 }
 

@@ -79,7 +79,10 @@ export type ProviderEvent =
   | { kind: 'usage'; usage: ProviderUsage }
   | { kind: 'end'; outcome: Outcome; reason: string };
 
-/** Tokens as the provider counts them so far, cumulative. `undefined`: not told, which is not zero. */
+/**
+ * Tokens as the provider counts them so far, cumulative. `undefined`: not reported, which is not zero. Adapters pass on what the provider
+ * reports, NaN for what is not a number: the gateway takes only what can be a count, and estimates the rest.
+ */
 export interface ProviderUsage {
   /** All of the prompt, with what was read from or written to a cache. */
   promptTokens: number | undefined;

@@ -101,6 +101,7 @@ function serve(request: GenerateRequest, context: HandlerContext, deps: GatewayD
           metrics,
           prices: catalog.prices,
           promptTokens: () => needs.promptTokens,
+          newCallId: () => `call_${randomUUID()}`,
           signal,
           parent: inner,
           onOver(over, result) {

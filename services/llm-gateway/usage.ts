@@ -2,6 +2,7 @@ import { type TokenUsage, UsageProvenance } from '#gen/ragmesh/common/v1/common_
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import type { ProviderRequest, ProviderUsage } from './llm-provider.ts';
 import type { Prices } from './prices.ts';
+import { isTokenCount, maxTokenCount } from './token-count.ts';
 
 /** Tokens that the provider adds around each message, about. */
 const messageOverheadTokens = 4;
@@ -39,7 +40,10 @@ export interface UsedTokens {
 
 /** Counts what an attempt uses, from what the provider reports and from what it writes. */
 export interface UsageMeter {
-  /** A report of the provider, cumulative: each count that it tells replaces the one before. */
+  /**
+   * Takes a report of the provider, cumulative: each count in it replaces the one before. What is no count of tokens (negative, a
+   * fraction, NaN, more than the model's context) is not taken, and neither is what was counted before it: the tokens are estimated.
+   */
   report(usage: ProviderUsage): void;
   /** Text that the provider wrote, of any kind. */
   write(text: string): void;
@@ -47,8 +51,12 @@ export interface UsageMeter {
   total(isWhole: boolean): UsedTokens;
 }
 
-/** Creates a meter for a request whose prompt takes `promptTokens()` by our own count, which is asked for only where it is needed. */
-export function createUsageMeter(promptTokens: () => number): UsageMeter {
+/**
+ * Creates a meter for a request whose prompt takes `promptTokens()` by our own count, which is computed only if it is needed.
+ * `maxCount`: the most tokens that one count can be, the model's context; 0: not known.
+ */
+export function createUsageMeter(promptTokens: () => number, maxCount = 0): UsageMeter {
+  const longest = maxCount > 0 ? Math.min(maxCount, maxTokenCount) : maxTokenCount;
   const reported: Partial<Record<keyof ProviderUsage, number>> = {};
   let written = '';
   // What was written after the provider last counted its completion: in a broken stream, nobody has counted it yet.
@@ -56,9 +64,11 @@ export function createUsageMeter(promptTokens: () => number): UsageMeter {
   return {
     report(usage) {
       for (const [key, count] of Object.entries(usage) as [keyof ProviderUsage, number | undefined][]) {
-        if (count !== undefined && Number.isFinite(count) && count >= 0) reported[key] = count;
+        if (count === undefined) continue;
+        if (isTokenCount(count, longest)) reported[key] = count;
+        else delete reported[key];
       }
-      if (usage.completionTokens !== undefined) uncounted = '';
+      if (reported.completionTokens !== undefined && usage.completionTokens !== undefined) uncounted = '';
     },
     write(text) {
       written += text;
@@ -67,15 +77,19 @@ export function createUsageMeter(promptTokens: () => number): UsageMeter {
     total(isWhole) {
       const { promptTokens: prompt, completionTokens: completion } = reported;
       const isReported = prompt !== undefined && completion !== undefined;
+      const usedPrompt = prompt ?? promptTokens();
+      const usedCompletion =
+        completion === undefined
+          ? estimateTokens(written)
+          : completion + (isWhole || uncounted === '' ? 0 : estimateTokens(uncounted));
+      // Parts are never more than their whole; what was read from a cache was not written to it.
+      const cachedPromptTokens = Math.min(reported.cachedPromptTokens ?? 0, usedPrompt);
       return {
-        promptTokens: prompt ?? promptTokens(),
-        completionTokens:
-          completion === undefined
-            ? estimateTokens(written)
-            : completion + (isWhole || uncounted === '' ? 0 : estimateTokens(uncounted)),
-        cachedPromptTokens: reported.cachedPromptTokens ?? 0,
-        cacheWriteTokens: reported.cacheWriteTokens ?? 0,
-        reasoningTokens: reported.reasoningTokens ?? 0,
+        promptTokens: usedPrompt,
+        completionTokens: usedCompletion,
+        cachedPromptTokens,
+        cacheWriteTokens: Math.min(reported.cacheWriteTokens ?? 0, usedPrompt - cachedPromptTokens),
+        reasoningTokens: Math.min(reported.reasoningTokens ?? 0, usedCompletion),
         provenance: provenanceOf(isReported, prompt !== undefined || completion !== undefined, isWhole),
       };
     },

@@ -1,6 +1,8 @@
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderEvent, ProviderUsage } from '../llm-provider.ts';
 import { readFailure, toProviderError } from '../provider-errors.ts';
+import { isTokenCount, toReportedCount } from '../token-count.ts';
+import { unreadable } from './chat-content.ts';
 
 /** Events of a Messages stream, as far as they are read here; all others are passed over. */
 export interface AnthropicEvent {
@@ -63,8 +65,10 @@ export function createAnthropicReader(
   const counted = createCounter();
   const calls = createCalls();
   const withoutCutSpace = createSpaceFilter(cutSpace);
-  function* text(value: string | undefined): Iterable<ProviderEvent> {
-    const rest = withoutCutSpace(value ?? '');
+  function* text(value: unknown): Iterable<ProviderEvent> {
+    if (value === undefined || value === null) return;
+    if (typeof value !== 'string') throw unreadable(typeof value);
+    const rest = withoutCutSpace(value);
     if (rest !== '') yield { kind: 'text', text: rest };
   }
   return function* (event) {
@@ -132,8 +136,12 @@ function createCounter(): (usage: AnthropicUsage | null | undefined) => Iterable
   let read: number | undefined;
   let written: number | undefined;
   let thinking: number | undefined;
-  const grown = (before: number | undefined, now: number | null | undefined) =>
-    typeof now === 'number' ? Math.max(before ?? 0, now) : before;
+  // NaN, for what is no count, wins over any count: the meter then estimates.
+  const grown = (before: number | undefined, now: unknown) => {
+    const count = toReportedCount(now);
+    if (count === undefined) return before;
+    return isTokenCount(count) ? Math.max(before ?? 0, count) : Number.NaN;
+  };
   return function* (usage) {
     if (!usage) return;
     input = grown(input, usage.input_tokens);

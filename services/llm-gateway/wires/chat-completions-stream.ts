@@ -1,5 +1,8 @@
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderEvent, ProviderUsage } from '../llm-provider.ts';
+import { isTokenCount, toReportedCount } from '../token-count.ts';
+import { pushContent } from './chat-content.ts';
+import { type ChatFunctionCall, type ChatToolCall, createToolCallReader } from './tool-call-parts.ts';
 
 /** A chunk of a stream of chat completions, or a whole completion, with what servers add; nothing of it is sure to be there. */
 export interface ChatChunk {
@@ -18,19 +21,16 @@ interface ChatChoice {
 }
 
 interface ChatDelta {
-  content?: string | null;
-  refusal?: string | null;
-  /** DeepSeek's, Model Studio's and Ark's name for reasoning, and older vLLM's. */
-  reasoning_content?: string | null;
-  /** Newer vLLM's and Ollama's. */
-  reasoning?: string | null;
+  /** A string, or a list of parts. */
+  content?: unknown;
+  refusal?: unknown;
+  /** The name of reasoning at DeepSeek, Model Studio and Ark, and in older vLLM. */
+  reasoning_content?: unknown;
+  /** The name of reasoning in newer vLLM and Ollama. */
+  reasoning?: unknown;
   tool_calls?: readonly ChatToolCall[] | null;
-}
-
-interface ChatToolCall {
-  index?: number | null;
-  id?: string | null;
-  function?: { name?: string | null; arguments?: string | Record<string, unknown> | null } | null;
+  /** The old form of a single call. */
+  function_call?: ChatFunctionCall | null;
 }
 
 interface ChatUsage {
@@ -65,22 +65,30 @@ export function createChunkReader(): ChunkReader {
     if (counted) events.push({ kind: 'usage', usage: toUsage(counted) });
     if (choice === undefined || isEnded) return;
     const delta = choice.delta ?? choice.message;
-    const reasoning = delta?.reasoning_content || delta?.reasoning;
-    if (reasoning) events.push({ kind: 'reasoning', text: reasoning });
-    if (delta?.content) events.push({ kind: 'text', text: delta.content });
-    if (delta?.refusal) {
-      isRefused = true;
-      events.push({ kind: 'text', text: delta.refusal });
+    if (delta) {
+      pushContent(delta.reasoning_content || delta.reasoning, 'reasoning', events);
+      if (pushContent(delta.content, 'text', events)) isRefused = true;
+      if (pushContent(delta.refusal, 'refusal', events)) isRefused = true;
+      const calls = callsOf(delta);
+      if (calls.length > 0) {
+        hasCalls = true;
+        events.push(...readCalls(calls, !choice.delta));
+      }
     }
-    if (delta?.tool_calls?.length) {
-      hasCalls = true;
-      events.push(...readCalls(delta.tool_calls));
-    }
-    if (choice.finish_reason) {
+    const reason = choice.finish_reason;
+    if (reason && !noReasons.has(reason)) {
       isEnded = true;
-      events.push(endOf(choice.finish_reason, isRefused, hasCalls));
+      events.push(endOf(reason, isRefused, hasCalls));
     }
   };
+}
+
+/** Words for "not finished yet", from servers that print the null of their language. */
+const noReasons: ReadonlySet<string> = new Set(['null', 'None', 'nil', 'undefined']);
+
+function callsOf({ tool_calls: calls, function_call: call }: ChatDelta): readonly ChatToolCall[] {
+  if (calls?.length) return calls;
+  return call ? [{ function: call }] : [];
 }
 
 function firstOf(choices: ChatChunk['choices']): ChatChoice | undefined {
@@ -89,60 +97,24 @@ function firstOf(choices: ChatChunk['choices']): ChatChoice | undefined {
   return undefined;
 }
 
-/** Parts of tool calls by place. Id and name are told once, though some servers repeat them with every part. */
-function createToolCallReader(): (calls: readonly ChatToolCall[]) => ProviderEvent[] {
-  const places = new Map<number, { place: number; id: string; name: string }>();
-  let count = 0;
-  return (calls) =>
-    calls.map((call, at): ProviderEvent => {
-      const key = call.index ?? at;
-      const id = call.id ?? '';
-      let known = places.get(key);
-      // A server that counts every call as the first one tells them apart by their ids.
-      const isNew = known === undefined || (id !== '' && known.id !== '' && known.id !== id);
-      if (isNew) {
-        known = { place: count++, id: '', name: '' };
-        places.set(key, known);
-      }
-      const entry = known as { place: number; id: string; name: string };
-      const name = call.function?.name ?? '';
-      const parts = call.function?.arguments ?? '';
-      const event: ProviderEvent = {
-        kind: 'tool-call',
-        index: entry.place,
-        id: entry.id === '' ? id : '',
-        name: entry.name === '' ? name : '',
-        argumentsJson: typeof parts === 'string' ? parts : JSON.stringify(parts),
-      };
-      entry.id ||= id;
-      entry.name ||= name;
-      return event;
-    });
-}
-
 function toUsage(usage: ChatUsage): ProviderUsage {
   const { prompt_tokens_details: prompt, completion_tokens_details: completion } = usage;
-  const reasoning = tokens(completion?.reasoning_tokens);
+  const reasoning = toReportedCount(completion?.reasoning_tokens);
   return {
-    promptTokens: tokens(usage.prompt_tokens),
+    promptTokens: toReportedCount(usage.prompt_tokens),
     completionTokens: withReasoning(usage, reasoning),
-    cachedPromptTokens: tokens(prompt?.cached_tokens ?? usage.prompt_cache_hit_tokens),
-    cacheWriteTokens: tokens(prompt?.cache_write_tokens ?? prompt?.cache_creation_input_tokens),
+    cachedPromptTokens: toReportedCount(prompt?.cached_tokens ?? usage.prompt_cache_hit_tokens),
+    cacheWriteTokens: toReportedCount(prompt?.cache_write_tokens ?? prompt?.cache_creation_input_tokens),
     reasoningTokens: reasoning,
   };
 }
 
 /** Reasoning is part of the completion, except where a server's total shows that it counted it beside (xAI). */
 function withReasoning(usage: ChatUsage, reasoning: number | undefined): number | undefined {
-  const prompt = tokens(usage.prompt_tokens);
-  const completion = tokens(usage.completion_tokens);
-  if (prompt === undefined || completion === undefined || !reasoning) return completion;
+  const prompt = toReportedCount(usage.prompt_tokens);
+  const completion = toReportedCount(usage.completion_tokens);
+  if (!isTokenCount(prompt) || !isTokenCount(completion) || !isTokenCount(reasoning)) return completion;
   return usage.total_tokens === prompt + completion + reasoning ? completion + reasoning : completion;
-}
-
-/** A count, or `undefined` where the server says none: an explicit zero is a count. */
-function tokens(count: number | null | undefined): number | undefined {
-  return typeof count === 'number' && Number.isFinite(count) && count >= 0 ? count : undefined;
 }
 
 const outcomes: Record<string, Outcome> = {
@@ -164,9 +136,15 @@ const outcomes: Record<string, Outcome> = {
   cancelled: Outcome.TRUNCATED,
 };
 
-/** A word that is not known is no proof of a whole completion. A forced call ends with "stop" at OpenAI, and is one all the same. */
+/**
+ * Returns the end that a reason means. A word that is not known is no proof of a whole completion, and neither is a word for calls
+ * without a call. A forced call ends with "stop" at OpenAI, and is a call all the same.
+ */
 function endOf(reason: string, isRefused: boolean, hasCalls: boolean): ProviderEvent {
   const outcome = outcomes[reason] ?? Outcome.UPSTREAM_ERROR;
+  if (outcome === Outcome.TOOL_CALLS && !hasCalls) {
+    return { kind: 'end', outcome: Outcome.UPSTREAM_ERROR, reason: `${reason} without a call` };
+  }
   if (outcome !== Outcome.COMPLETE) return { kind: 'end', outcome, reason };
   if (isRefused) return { kind: 'end', outcome: Outcome.FILTERED, reason: 'refusal' };
   return { kind: 'end', outcome: hasCalls ? Outcome.TOOL_CALLS : outcome, reason };

@@ -9,6 +9,7 @@ import {
 import type { ProviderEvent, ProviderRequest } from '../llm-provider.ts';
 import { ProviderError } from '../provider-error.ts';
 import { readFailure, toProviderError } from '../provider-errors.ts';
+import { isTokenCount, toReportedCount } from '../token-count.ts';
 import { base64, jsonObject, rounded } from './request-parts.ts';
 
 // Ollama's own chat, POST /api/chat: github.com/ollama/ollama, docs/api.md, docs/api/errors.mdx and api/types.go.
@@ -148,8 +149,8 @@ interface OllamaLine {
   message?: { content?: string; thinking?: string; tool_calls?: OllamaToolCall[] | null };
   done?: boolean;
   done_reason?: string;
-  prompt_eval_count?: number;
-  eval_count?: number;
+  prompt_eval_count?: number | null;
+  eval_count?: number | null;
   error?: unknown;
 }
 
@@ -201,8 +202,8 @@ export function createOllamaReader(
  */
 function toUsage({ prompt_eval_count: prompt, eval_count: completion }: OllamaLine, hasWritten: boolean) {
   return {
-    promptTokens: prompt || undefined,
-    completionTokens: completion || (hasWritten ? undefined : 0),
+    promptTokens: toReportedCount(prompt || undefined),
+    completionTokens: completion ? toReportedCount(completion) : hasWritten ? undefined : 0,
     cachedPromptTokens: undefined,
     cacheWriteTokens: undefined,
     reasoningTokens: undefined,
@@ -211,7 +212,7 @@ function toUsage({ prompt_eval_count: prompt, eval_count: completion }: OllamaLi
 
 function toEnd(line: OllamaLine, callCount: number, numPredict: number): { outcome: Outcome; reason: string } {
   // Servers before 0.3 give no reason.
-  const isFull = numPredict > 0 && (line.eval_count ?? 0) >= numPredict;
+  const isFull = numPredict > 0 && isTokenCount(line.eval_count) && line.eval_count >= numPredict;
   const reason = line.done_reason ?? (isFull ? 'length' : 'stop');
   switch (reason) {
     case 'stop':

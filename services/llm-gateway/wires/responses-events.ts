@@ -1,6 +1,8 @@
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderEvent, ProviderUsage } from '../llm-provider.ts';
 import { isFiltered, readFailure, toProviderError } from '../provider-errors.ts';
+import { isTokenCount, toReportedCount } from '../token-count.ts';
+import { unreadable } from './chat-content.ts';
 
 /** Events of a Responses stream, as far as they are read here; all others are passed over. */
 export interface ResponsesEvent {
@@ -76,11 +78,11 @@ export function createResponsesReader(
     }
     switch (type) {
       case 'response.output_text.delta':
-        if (event.delta) yield { kind: 'text', text: String(event.delta) };
+        if (event.delta) yield { kind: 'text', text: textOf(event.delta) };
         break;
       case 'response.refusal.delta':
         hasRefused = true;
-        if (event.delta) yield { kind: 'text', text: String(event.delta) };
+        if (event.delta) yield { kind: 'text', text: textOf(event.delta) };
         break;
       case 'response.reasoning_summary_part.added':
         // Parts of a summary are paragraphs.
@@ -88,7 +90,7 @@ export function createResponsesReader(
         break;
       case 'response.reasoning_summary_text.delta':
       case 'response.reasoning_text.delta':
-        if (event.delta) yield { kind: 'reasoning', text: String(event.delta) };
+        if (event.delta) yield { kind: 'reasoning', text: textOf(event.delta) };
         break;
       case 'response.output_item.added':
       case 'response.output_item.done':
@@ -98,7 +100,7 @@ export function createResponsesReader(
         if (event.item.arguments) yield* calls.whole(event, event.item.arguments);
         break;
       case 'response.function_call_arguments.delta':
-        yield* calls.part(event, String(event.delta ?? ''));
+        yield* calls.part(event, textOf(event.delta ?? ''));
         break;
       case 'response.function_call_arguments.done':
         yield* calls.whole(event, event.arguments ?? '');
@@ -117,6 +119,12 @@ export function createResponsesReader(
       }
     }
   };
+}
+
+/** Returns the text of a delta; throws a ProviderError if it is not one. */
+function textOf(delta: unknown): string {
+  if (typeof delta === 'string') return delta;
+  throw unreadable(typeof delta);
 }
 
 /** Calls by the place of their item in the output, or by its id where a server gives no place, counted from 0 among themselves. */
@@ -161,7 +169,8 @@ interface Seen {
 function toEnd(type: string, response: ResponsesReply | undefined, { hasRefused, callCount, maxOutputTokens }: Seen) {
   if (type === 'response.completed') {
     // llama.cpp calls an answer completed that its limit has cut.
-    const isFull = maxOutputTokens > 0 && (response?.usage?.output_tokens ?? 0) >= maxOutputTokens;
+    const outputTokens = response?.usage?.output_tokens;
+    const isFull = maxOutputTokens > 0 && isTokenCount(outputTokens) && outputTokens >= maxOutputTokens;
     if (isFull) return { outcome: Outcome.LENGTH, reason: 'completed at max_output_tokens' };
     if (hasRefused) return { outcome: Outcome.FILTERED, reason: 'refusal' };
     return { outcome: callCount > 0 ? Outcome.TOOL_CALLS : Outcome.COMPLETE, reason: 'completed' };
@@ -184,11 +193,11 @@ function* usageOf(response: ResponsesReply | undefined): Iterable<ProviderEvent>
   const counted = response?.usage;
   if (!counted) return;
   const usage: ProviderUsage = {
-    promptTokens: counted.input_tokens ?? undefined,
-    completionTokens: counted.output_tokens ?? undefined,
-    cachedPromptTokens: counted.input_tokens_details?.cached_tokens ?? undefined,
-    cacheWriteTokens: counted.input_tokens_details?.cache_write_tokens ?? undefined,
-    reasoningTokens: counted.output_tokens_details?.reasoning_tokens ?? undefined,
+    promptTokens: toReportedCount(counted.input_tokens),
+    completionTokens: toReportedCount(counted.output_tokens),
+    cachedPromptTokens: toReportedCount(counted.input_tokens_details?.cached_tokens),
+    cacheWriteTokens: toReportedCount(counted.input_tokens_details?.cache_write_tokens),
+    reasoningTokens: toReportedCount(counted.output_tokens_details?.reasoning_tokens),
   };
   yield { kind: 'usage', usage };
 }
