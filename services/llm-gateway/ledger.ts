@@ -1,21 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type Client, Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import type { Client, HandlerContext } from '@connectrpc/connect';
 import { Counter, Gauge } from 'prom-client';
-import {
-  type AuditService,
-  type ModelUsageSchema,
-  type RecordUsageRequest,
-  RecordUsageRequestSchema,
-} from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { type AuditService, type ModelUsageSchema, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { callerOf } from '#kit/context.ts';
-import { hasReason } from '#kit/errors.ts';
 import type { TokenSigner } from '#kit/identity.ts';
 import type { Logger } from '#kit/log.ts';
 import type { Metrics } from '#kit/metrics.ts';
 import type { ServerCall } from '#kit/server-call.ts';
+import { failureOf, fieldsOf, type Pending } from './ledger-entry.ts';
 
 /** What a request has cost, on its way to the ledger of audit. */
 export interface LedgerEntry {
@@ -67,27 +60,22 @@ export interface LedgerBounds {
   /** First and longest pause after a failure, in milliseconds. @default 100 and 5000 */
   backoffMs?: number;
   maxBackoffMs?: number;
+  /** Attempts at an entry that fails while audit takes others; then it is dropped. @default 16 */
+  maxAttempts?: number;
   /** Time to deliver what is pending at the end, in milliseconds. @default 5000 */
   closeMs?: number;
 }
-
-interface Pending {
-  request: RecordUsageRequest;
-  principal: Principal;
-  authorization: string | undefined;
-  isResigned: boolean;
-  attempts: number;
-}
-
-/** Failures that another attempt would meet again: the entry or the caller's token is at fault. */
-const finalCodes = new Set([Code.InvalidArgument, Code.Unauthenticated, Code.PermissionDenied]);
 
 /** Creates the way to the ledger. */
 export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledger {
   const { audit, log, metrics, clock, random, signer } = deps;
   const { maxPending = 10_000, maxSending = 128, timeoutMs = 5000, gatherMs = 50, closeMs = 5000 } = bounds;
-  const { backoffMs = 100, maxBackoffMs = 5000 } = bounds;
+  const { backoffMs = 100, maxBackoffMs = 5000, maxAttempts = 16 } = bounds;
   const queue: Pending[] = [];
+  // Entries that failed by themselves. They are tried one at a time, beside the others, which do not wait for them.
+  const suspects: Pending[] = [];
+  let suspectTimer: NodeJS.Timeout | undefined;
+  let delivered = 0;
   const sending = new Set<Pending>();
   const over = new AbortController();
   let failures = 0;
@@ -108,20 +96,14 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
     help: 'Entries that wait for the usage ledger',
     registers,
     collect() {
-      this.set(queue.length + sending.size);
+      this.set(pending());
     },
   });
 
-  const drop = ({ request, attempts }: Pending, why: string, error?: unknown) => {
+  const pending = () => queue.length + suspects.length + sending.size;
+  const drop = (entry: Pending, why: string, error?: unknown) => {
     count.inc({ outcome: 'dropped' });
-    const usages = request.usages.map(({ model, usage }) => ({
-      model,
-      prompt_tokens: String(usage?.promptTokens ?? 0n),
-      completion_tokens: String(usage?.completionTokens ?? 0n),
-      cost_micros: String(usage?.costMicros ?? 0n),
-      currency: usage?.currency ?? '',
-    }));
-    const fields = { err: error, request_id: request.requestId, trace_id: request.traceId, attempts, usages };
+    const fields = { err: error, ...fieldsOf(entry) };
     log.error(fields, `usage is not in the ledger: ${why}`);
   };
   // The first entry after a while goes at once; those behind it wait for each other.
@@ -149,7 +131,7 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
       sending.add(next);
       void send(next);
     }
-    if (queue.length > 0 || sending.size > 0) return;
+    if (pending() > 0) return;
     for (const resolve of waiting.splice(0)) resolve();
   };
   const send = async (entry: Pending) => {
@@ -161,38 +143,70 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
         ...(entry.authorization === undefined ? {} : { headers: { authorization: entry.authorization } }),
       });
       failures = 0;
+      delivered += 1;
       count.inc({ outcome: 'delivered' });
+      // Audit takes what it did not take before: it was at fault, and not the entries.
+      if (entry.deliveredBefore !== undefined) queue.push(...suspects.splice(0));
     } catch (error) {
-      const { code } = ConnectError.from(error);
-      if (over.signal.aborted) drop(entry, 'the process ended', error);
-      else if (signer !== undefined && hasReason(error, ErrorReason.CREDENTIALS_EXPIRED) && !entry.isResigned) {
-        // Audit was away for longer than the caller's token lives.
-        entry.isResigned = true;
-        entry.authorization = `Bearer ${await signer.sign(entry.principal)}`;
-        retry(entry);
-      } else if (finalCodes.has(code)) drop(entry, 'audit refused it', error);
-      else {
-        retry(entry);
-        rest(error);
-      }
+      await onFailed(entry, error).catch((failure) => drop(entry, 'no token for the caller can be signed', failure));
     } finally {
       sending.delete(entry);
       pump();
     }
   };
-  // Behind the others: an entry that audit cannot take holds nobody up.
-  const retry = (entry: Pending) => {
+  const onFailed = async (entry: Pending, error: unknown) => {
+    if (over.signal.aborted) return drop(entry, 'the process ended', error);
+    const failure = failureOf(error, entry);
+    switch (failure) {
+      case 'expired':
+        if (signer === undefined) return drop(entry, 'the token of the caller has expired', error);
+        // Audit was away for longer than the caller's token lives.
+        entry.isResigned = true;
+        entry.authorization = `Bearer ${await signer.sign(entry.principal)}`;
+        return retry(entry, queue);
+      case 'refused':
+        return drop(entry, 'audit refused it', error);
+      case 'unencodable':
+        return drop(entry, 'it cannot be encoded', error);
+      case 'failed':
+        entry.deliveredBefore ??= delivered;
+        if (entry.attempts >= maxAttempts && delivered > entry.deliveredBefore) {
+          return drop(entry, 'audit fails on it, but takes others', error);
+        }
+        return retry(entry, suspects);
+      case 'away':
+        retry(entry, queue);
+        return rest(error);
+      default:
+        return failure satisfies never;
+    }
+  };
+  const retry = (entry: Pending, to: Pending[]) => {
     count.inc({ outcome: 'retried' });
-    queue.push(entry);
+    to.push(entry);
+    if (to !== suspects || suspectTimer !== undefined) return;
+    log.warn({ ...fieldsOf(entry), event: 'ledger_entry_failed' }, 'audit fails on an entry');
+    suspectTimer = setTimeout(trySuspect, pauseAfter(entry.attempts));
+  };
+  const trySuspect = () => {
+    suspectTimer = undefined;
+    const next = suspects.shift();
+    if (next === undefined) return;
+    queue.push(next);
+    pump();
+    const [following] = suspects;
+    if (following !== undefined) suspectTimer = setTimeout(trySuspect, pauseAfter(following.attempts));
+  };
+  const pauseAfter = (failureCount: number) => {
+    const longest = isClosing ? backoffMs : maxBackoffMs;
+    return Math.min(longest, backoffMs * 2 ** Math.min(failureCount - 1, 20)) * (0.5 + random() / 2);
   };
   const rest = (error: unknown) => {
     // Those that were sent together and failed together are one failure.
     if (pause !== undefined) return;
-    if (failures === 0) log.warn({ err: error, pending: queue.length + sending.size }, 'the ledger does not answer');
+    if (failures === 0) log.warn({ err: error, pending: pending() }, 'the ledger does not answer');
     failures += 1;
-    const longest = isClosing ? backoffMs : maxBackoffMs;
-    const pauseMs = Math.min(longest, backoffMs * 2 ** Math.min(failures - 1, 20)) * (0.5 + random() / 2);
-    pause = setTimeout(wake, pauseMs);
+    pause = setTimeout(wake, pauseAfter(failures));
   };
   const wake = () => {
     clearTimeout(pause);
@@ -200,7 +214,7 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
     pump();
   };
   const idle = () => {
-    if (queue.length === 0 && sending.size === 0) return Promise.resolve();
+    if (pending() === 0) return Promise.resolve();
     return new Promise<void>((resolve) => waiting.push(resolve));
   };
 
@@ -214,26 +228,31 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
         traceId,
       });
       const { authorization } = context as ServerCall;
-      const entry = { request, principal: callerOf(context), authorization, isResigned: false, attempts: 0 };
+      const principal = callerOf(context);
+      const entry = { request, principal, authorization, isResigned: false, attempts: 0, deliveredBefore: undefined };
       if (isClosing) drop(entry, 'the process is ending');
-      else if (queue.length + sending.size >= maxPending) drop(entry, `${maxPending} entries wait already`);
+      else if (pending() >= maxPending) drop(entry, `${maxPending} entries wait already`);
       else {
         queue.push(entry);
         gather();
       }
     },
     get pending() {
-      return queue.length + sending.size;
+      return pending();
     },
     idle,
     async close() {
       isClosing = true;
+      clearTimeout(suspectTimer);
+      suspectTimer = undefined;
+      queue.push(...suspects.splice(0));
       gathered();
       if (pause !== undefined) wake();
       const late = setTimeout(() => {
         over.abort();
         clearTimeout(pause);
-        for (const entry of queue.splice(0)) drop(entry, 'the process ended');
+        clearTimeout(suspectTimer);
+        for (const entry of [...queue.splice(0), ...suspects.splice(0)]) drop(entry, 'the process ended');
         pump();
       }, closeMs);
       await idle();
