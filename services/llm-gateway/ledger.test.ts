@@ -1,4 +1,4 @@
-import { Code } from '@connectrpc/connect';
+import { type Client, Code } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { AuditService, type RecordUsageRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -14,8 +14,8 @@ import { createLedger, type Ledger, type LedgerBounds } from './ledger.ts';
 /** What audit does with the n-th call, from 1. */
 type Script = (call: number, request: RecordUsageRequest, signal: AbortSignal) => unknown;
 
-/** A gateway that only records, in front of an audit that follows a script. */
-const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => number = Date.now) => {
+/** A gateway that only records, in front of an audit that follows a script. `isApart`: audit is called over gRPC, in bytes. */
+const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => number = Date.now, isApart = false) => {
   const received: string[] = [];
   const errors: object[] = [];
   let calls = 0;
@@ -45,13 +45,18 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
     async create(deps) {
       const log = createLogger('silent');
       log.error = ((fields: object) => errors.push(fields)) as never;
-      const parts = { audit: deps.clients.audit, log, metrics: deps.metrics, random: deps.random };
+      const overGrpc: typeof deps.clients.audit.recordUsage = (request, options) =>
+        grpcAudit().recordUsage(request, options);
+      const audit = isApart ? { recordUsage: overGrpc } : deps.clients.audit;
+      const parts = { audit, log, metrics: deps.metrics, random: deps.random };
       const made = createLedger({ ...parts, clock: deps.clock, signer: deps.signer }, { backoffMs: 5, ...bounds });
       ledger = made;
       return {
         impl: {
           async *generate({ requestId }, context) {
-            const usage = { promptTokens: 12n, completionTokens: 3n, costMicros: 45n, currency: 'USD' };
+            // More than 64 bits.
+            const promptTokens = requestId.startsWith('absurd') ? 2n ** 70n : 12n;
+            const usage = { promptTokens, completionTokens: 3n, costMicros: 45n, currency: 'USD' };
             const usages = requestId === 'none' ? [] : [{ model: 'gpt', provider: 'openai', usage }];
             made.record({ requestId, usages, requestedAt: 1_700_000_000_000, traceId: 'ab' }, context);
             yield { event: { case: 'textDelta', value: { text: requestId } } };
@@ -62,6 +67,11 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
     },
   });
   const mesh = await startTestMesh([audit, gateway], { clock });
+  let client: Client<typeof AuditService> | undefined;
+  const grpcAudit = () => {
+    client ??= mesh.grpcClient(AuditService);
+    return client;
+  };
   const ask = async (requestId: string, user = 'ann') => {
     const options = await mesh.as(testPrincipal({ user }));
     const messages = [{ role: MessageRole.USER, text: 'x' }];
@@ -128,6 +138,63 @@ test('an entry that audit cannot take does not hold up the others', async () => 
   await expect.poll(() => at.received.length).toBe(10);
   await at.mesh.close();
   expect(at.errors).toMatchObject([{ request_id: 'poison' }]);
+});
+
+test('an entry that cannot be encoded is dropped at its first attempt, logged with its cost, and delays no other', async () => {
+  // A pause that no test waits for: the others arrive only if there is none.
+  const at = await start(() => {}, { backoffMs: 600_000, maxBackoffMs: 600_000 }, Date.now, true);
+  for (let count = 0; count < 5; count++) {
+    await at.ask(`absurd${count}`);
+    for (let other = 0; other < 8; other++) await at.ask(`r${count}.${other}`);
+  }
+  await at.ledger.idle();
+  expect(at.received).toHaveLength(40);
+  expect(await at.counts()).toEqual({ delivered: 40, dropped: 5 });
+  const usages = [{ model: 'gpt', prompt_tokens: String(2n ** 70n), cost_micros: '45' }];
+  expect(at.errors).toHaveLength(5);
+  expect(at.errors).toContainEqual(expect.objectContaining({ request_id: 'absurd0', attempts: 1 }));
+  expect(at.errors[0]).toMatchObject({ usages });
+  await at.mesh.close();
+});
+
+test('entries on which audit fails delay no other, and are dropped once audit has taken others meanwhile', async () => {
+  const at = await start(
+    (_, { requestId }) => {
+      if (requestId.startsWith('poison')) throw rpcError(Code.Internal, ErrorReason.INTERNAL, 'bug');
+    },
+    { backoffMs: 1, maxBackoffMs: 1, maxAttempts: 3, gatherMs: 0 },
+  );
+  await at.ask('poison0');
+  await at.ask('poison1');
+  await expect.poll(() => at.calls()).toBeGreaterThan(8);
+  // Audit has taken nothing else: it may be at fault.
+  expect(at.ledger.pending).toBe(2);
+  for (let count = 0; count < 20; count++) await at.ask(`r${count}`);
+  await at.ledger.idle();
+  expect(at.received).toHaveLength(20);
+  expect(at.errors.map((fields) => (fields as { request_id: string }).request_id).sort()).toEqual([
+    'poison0',
+    'poison1',
+  ]);
+  expect(await at.counts()).toMatchObject({ delivered: 20, dropped: 2 });
+  await at.mesh.close();
+});
+
+test('an audit that fails on everything for a while gets everything in the end', async () => {
+  let isBroken = true;
+  const at = await start(
+    () => {
+      if (isBroken) throw rpcError(Code.Internal, ErrorReason.INTERNAL, 'disk');
+    },
+    { backoffMs: 1, maxBackoffMs: 2, maxAttempts: 2 },
+  );
+  for (let count = 0; count < 10; count++) await at.ask(`r${count}`);
+  await expect.poll(() => at.calls()).toBeGreaterThan(40);
+  isBroken = false;
+  await at.ledger.idle();
+  expect(new Set(at.received).size).toBe(10);
+  expect(at.errors).toEqual([]);
+  await at.mesh.close();
 });
 
 test('what audit refuses for good is dropped at once, and told with all that it cost', async () => {
