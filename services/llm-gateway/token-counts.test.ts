@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { GenerateResponseSchema, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { GenerateResponseSchema, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { content, doneMark, finish, startFakeProvider, streamed } from './testing.ts';
 import { doneOf, eventually, modelAt, startTestGateway, usagesOf } from './testing-gateway.ts';
 import { createUsageMeter } from './usage.ts';

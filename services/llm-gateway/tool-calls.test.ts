@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type GenerateResponse, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type GenerateResponse, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { content, doneMark, finish, startFakeProvider, streamed } from './testing.ts';
 import { doneOf, modelAt, startTestGateway } from './testing-gateway.ts';
 

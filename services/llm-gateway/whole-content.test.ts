@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type GenerateResponse, Outcome } from '#gen/ragmesh/llm/v1/llm_pb.ts';
+import { type GenerateResponse, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { content, doneMark, finish, slowly, startFakeProvider, streamed } from './testing.ts';
 import { casesOf, doneOf, modelAt, startTestGateway, textOf } from './testing-gateway.ts';
 import { createWholeContent } from './whole-content.ts';
