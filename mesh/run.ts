@@ -180,8 +180,8 @@ async function greet(host: Host, config: Config, startMs: number): Promise<void>
     const count = await loadSample(host);
     if (count > 0) lines.push(`  sample           ${count} documents in corpus "shop"`);
     lines.push(
-      `  development key  ${devKeys.dev} (staff)`,
-      `  customer key     ${devKeys.customer} (sees public documents only)`,
+      `  development key  ${devKeys.dev} (staff, may call models)`,
+      `  customer key     ${devKeys.customer} (asks public documents only)`,
     );
   }
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -30,6 +30,7 @@ const mesh = await startTestMesh(services, {
       tenantBurst: unlimited,
       userRequestsPerSecond: unlimited,
       userBurst: unlimited,
+      userMaxConcurrent: 100_000,
     },
   },
 });

@@ -34,12 +34,18 @@ const mesh = await startTestMesh(role === 'edge' ? services : withNeeds(['llm-ga
     llmGateway: { models: [model('short'), model('paced')], limits: { queueSize: many } },
     edge: {
       apiKeys: [
-        { id: 'bench', sha256: createHash('sha256').update(key).digest('hex'), tenant: 'bench', roles: [Role.READER] },
+        {
+          id: 'bench',
+          sha256: createHash('sha256').update(key).digest('hex'),
+          tenant: 'bench',
+          roles: [Role.READER, Role.MODEL_USER],
+        },
       ],
       tenantRequestsPerSecond: unlimited,
       tenantBurst: unlimited,
       userRequestsPerSecond: unlimited,
       userBurst: unlimited,
+      userMaxConcurrent: 100_000,
     },
   },
 });

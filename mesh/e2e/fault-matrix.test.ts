@@ -151,7 +151,7 @@ beforeAll(async () => {
       edge: {
         apiKeys: cases.map(({ id }) => {
           const sha256 = createHash('sha256').update(keyOf(id)).digest('hex');
-          return { id, sha256, tenant: 'demo', user: id, roles: [Role.READER] };
+          return { id, sha256, tenant: 'demo', user: id, roles: [Role.READER, Role.MODEL_USER] };
         }),
       },
       llmGateway: {

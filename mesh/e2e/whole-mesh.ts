@@ -20,6 +20,7 @@ const roomyLimits = {
   tenantBurst: 100_000,
   userRequestsPerSecond: 100_000,
   userBurst: 100_000,
+  userMaxConcurrent: 100_000,
 };
 
 /** Starts every service with the embedded defaults; `sample` loads the sample knowledge base for tenant "demo". */

@@ -14,7 +14,7 @@ import { type Host, startHost } from './host.ts';
 import { createLogger, type Logger } from './log.ts';
 
 /** Every role there is. */
-export const allRoles: Role[] = [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.SERVICE];
+export const allRoles: Role[] = [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.SERVICE, Role.MODEL_USER];
 
 /** A principal for tests: tenant "acme", user "ann", every role; `init` changes that. */
 export function testPrincipal(init: MessageInitShape<typeof PrincipalSchema> = {}): Principal {

@@ -1,19 +1,15 @@
 import { Code } from '@connectrpc/connect';
-import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/errors.ts';
 import type { TokenSigner } from '#kit/identity.ts';
 import type { RateLimit } from './config.ts';
-import type { Authenticate, HeaderReader } from './credentials/authenticate.ts';
+import type { Authenticate, Caller, HeaderReader } from './credentials/authenticate.ts';
 import type { Limiter } from './limiter.ts';
 
 /** A request that may go on. */
-export interface Admission {
-  principal: Principal;
+export interface Admission extends Caller {
   /** The mesh's own token for the principal; what services believe. */
   token: string;
-  /** Id of the API key that was sent; `undefined` where the caller sent a JWT. */
-  keyId?: string;
 }
 
 /**
@@ -34,7 +30,8 @@ export interface AdmissionParts {
 /** Creates the gate that every face asks. */
 export function createAdmission({ authenticate, limiter, signer, tenantLimit, userLimit }: AdmissionParts): Admit {
   return async (header, signal) => {
-    const { principal, keyId } = await authenticate(header);
+    const caller = await authenticate(header);
+    const { principal } = caller;
     const tenant = { key: `tenant ${principal.tenant}`, ...tenantLimit };
     const user = { key: `user ${principal.tenant} ${principal.user}`, ...userLimit };
     const verdict = await limiter.take([tenant, user], signal);
@@ -48,6 +45,6 @@ export function createAdmission({ authenticate, limiter, signer, tenantLimit, us
         { retryAfterMs: verdict.retryAfterMs, metadata: { scope } },
       );
     }
-    return { principal, token: await signer.sign(principal), ...(keyId === undefined ? {} : { keyId }) };
+    return { ...caller, token: await signer.sign(principal) };
   };
 }

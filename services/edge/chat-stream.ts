@@ -29,12 +29,14 @@ const readQuestion = object({
  * `reset` {reason}, `done`. A failure before the first event is an HTTP status with JSON; after it, an `error` event.
  */
 export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRouteDeps): JsonRoute {
-  const { admit, limits, log } = deps;
+  const { admit, running, limits, log } = deps;
   return async (request, response) => {
     const { signal, abort } = workFor(response);
     const stream = createEventStream(response, limits);
+    let release: (() => void) | undefined;
     try {
       const { principal, token } = await admit(headersOf(request), signal);
+      release = running.begin(principal);
       const question = readQuestion(await readJsonBody(request, limits), '');
       if (question.query === undefined) throw badField('query', 'is missing');
       if (question.tenant_id !== undefined && question.tenant_id !== principal.tenant) {
@@ -64,6 +66,7 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
       if (!stream.opened()) return sendError(response, error);
       await tellInside(stream, error);
     } finally {
+      release?.();
       stream.close();
     }
   };

@@ -17,6 +17,7 @@ test('without configuration the edge listens on this machine only, with developm
     usesDevKeys: true,
     tenantLimit: { perSecond: 100, burst: 200 },
     userLimit: { perSecond: 20, burst: 40 },
+    userMaxConcurrent: 8,
   });
   for (const host of ['localhost', '::1', '127.0.0.2']) expect(read({ host }).usesDevKeys).toBe(true);
 });
@@ -38,6 +39,7 @@ test('a bad value names its path', () => {
     [{ apiKeys: [key, { ...key, id: 'l' }] }, /edge\.api_keys\[1\]\.sha256/],
     [{ apiKeys: [{ ...key, sha256: 'k' }] }, /edge\.api_keys\[0\]\.sha256.*SHA-256/],
     [{ apiKeys: [{ ...key, roles: [Role.SERVICE] }] }, /edge\.api_keys\[0\]\.roles.*ROLE_READER/],
+    [{ apiKeys: [{ ...key, models: ['gpt-5'] }] }, /edge\.api_keys\[0\]\.models.*ROLE_MODEL_USER/],
     [{ jwt: { ...jwt, issuer: '' } }, /edge\.jwt\.issuer/],
     [{ jwt: { ...jwt, audience: '' } }, /edge\.jwt\.audience/],
     [{ jwt: { ...jwt, secret: 'short' } }, /edge\.jwt\.secret.*32/],

@@ -23,6 +23,8 @@ export interface EdgeSettings {
   corsOrigins: readonly string[];
   tenantLimit: RateLimit;
   userLimit: RateLimit;
+  /** Answers and model calls of one user that may run concurrently in this process. */
+  userMaxConcurrent: number;
   /** Counters of requests. */
   limiter: ChosenAdapter;
 }
@@ -55,6 +57,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     corsOrigins: readOrigins(edge.corsOrigins),
     tenantLimit: Object.freeze({ perSecond: edge.tenantRequestsPerSecond, burst: edge.tenantBurst }),
     userLimit: Object.freeze({ perSecond: edge.userRequestsPerSecond, burst: edge.userBurst }),
+    userMaxConcurrent: edge.userMaxConcurrent,
     limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });
 }
@@ -72,6 +75,12 @@ function readApiKeys(keys: readonly ApiKey[]): readonly KeyEntry[] {
     if (key.roles.includes(Role.SERVICE)) {
       throw new ConfigError(`${path}.roles`, 'ROLE_SERVICE is for services of the mesh', callerRoleNames);
     }
+    if (key.models.length > 0 && !key.roles.includes(Role.MODEL_USER)) {
+      throw new ConfigError(
+        `${path}.models`,
+        'has no effect without ROLE_MODEL_USER: add it to the roles of the key, or remove the models',
+      );
+    }
     ids.add(key.id);
     hashes.add(key.sha256);
     return Object.freeze({
@@ -83,12 +92,13 @@ function readApiKeys(keys: readonly ApiKey[]): readonly KeyEntry[] {
         groups: [...key.groups],
         roles: key.roles.length === 0 ? [Role.READER] : [...key.roles],
       },
+      ...(key.models.length > 0 && { models: Object.freeze([...key.models]) }),
       ...(key.expiresAt && { expiresAtMs: timestampMs(key.expiresAt) }),
     });
   });
 }
 
-const callerRoleNames = ['ROLE_READER', 'ROLE_EDITOR', 'ROLE_AUDITOR', 'ROLE_OPERATOR'];
+const callerRoleNames = ['ROLE_READER', 'ROLE_EDITOR', 'ROLE_AUDITOR', 'ROLE_OPERATOR', 'ROLE_MODEL_USER'];
 
 function readOrigins(origins: readonly string[]): readonly string[] {
   return origins.map((origin, index) => {

@@ -23,6 +23,7 @@ import { openPort } from './http/port.ts';
 import type { Limiter, LimiterDeps } from './limiter.ts';
 import { type EdgeLimits, edgeLimits } from './limits.ts';
 import { createEdgeMetrics } from './metrics.ts';
+import { requireEdgeRole } from './model-access.ts';
 import type { edgeNeeds } from './needs.ts';
 import { createCompletions } from './openai/completions.ts';
 import { createIds, type OpenAiDeps } from './openai/deps.ts';
@@ -32,6 +33,7 @@ import { createRerank } from './openai/rerank.ts';
 import { createRequestHandler } from './routes.ts';
 import { admissionKey, mountProxy } from './rpc/proxy.ts';
 import { createRpcHandler } from './rpc/rpc-handler.ts';
+import { createRunningCalls } from './running-calls.ts';
 
 /** The edge under way. */
 export interface RunningEdge extends RunningService<undefined> {
@@ -82,6 +84,7 @@ export async function createEdge(
     tenantLimit: config.tenantLimit,
     userLimit: config.userLimit,
   });
+  const running = createRunningCalls(config.userMaxConcurrent);
   // What has no public method is there for the edge's own routes.
   const served = Object.entries(needs).filter(([, { methods }]) => methods.some(isPublic));
   const draining = new AbortController();
@@ -93,6 +96,7 @@ export async function createEdge(
       try {
         refuseTooLarge(context, limits.maxMessageBytes);
         const admission = await admit((name) => context.requestHeader.get(name), context.signal);
+        if (isPublic(context.method)) requireEdgeRole(admission.principal, context.method);
         context.values.set(admissionKey, admission);
       } catch (error) {
         if (error instanceof ConnectError) {
@@ -103,7 +107,7 @@ export async function createEdge(
     },
     routes(router) {
       for (const [name, contract] of served) {
-        mountProxy(router, contract, clients[name as keyof typeof clients] as never, limits);
+        mountProxy(router, contract, clients[name as keyof typeof clients] as never, { limits, running });
       }
       mountOwn(
         router,
@@ -112,7 +116,7 @@ export async function createEdge(
       );
     },
   });
-  const routeDeps: JsonRouteDeps = { admit, limits, log, clock };
+  const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock };
   const openAiDeps: OpenAiDeps = { ...routeDeps, newId: createIds(clock, deps.random) };
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({

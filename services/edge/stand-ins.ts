@@ -159,6 +159,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
           tenantBurst: unlimited,
           userRequestsPerSecond: unlimited,
           userBurst: unlimited,
+          userMaxConcurrent: 100_000,
           ...options.config?.edge,
         },
       } as MessageInitShape<typeof ConfigSchema>,

@@ -40,7 +40,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect(Number(messages[0]?.usage?.promptTokens)).toBeGreaterThan(64 * 100);
   });
 
-  test('the model can be named, and an unknown one is refused with those that there are', async () => {
+  test('the model can be named, and an unknown one is refused without a list of those that there are', async () => {
     const { models } = await client().listModels({}, options);
     expect(models).toMatchObject([{ name: 'hashing-v2-256', dimensions: 256, maxInputTokens: 0, adapter: 'hashing' }]);
     const [message] = await collect(client().embed({ model: 'hashing-v2-256', inputs: ['a'] }, options));
@@ -48,7 +48,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     const refused = collect(client().embed({ model: 'ada', inputs: ['a'] }, options));
     const error = await refused.then(undefined, (thrown: unknown) => thrown);
     expect(errorInfoOf(error)).toMatchObject({ reason: 'MODEL_UNKNOWN', metadata: { model: 'ada' } });
-    expect(String(error)).toContain('hashing-v2-256');
+    expect(String(error)).not.toContain('hashing-v2-256');
   });
 });
 

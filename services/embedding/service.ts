@@ -29,8 +29,8 @@ export function createEmbedding(
     const found =
       name === '' ? models[0] : models.find((candidate) => candidate.name === name || candidate.model.name === name);
     if (found !== undefined) return found;
-    const known = models.map((candidate) => candidate.name).join(', ');
-    const message = `no embedding model "${name}"; configured are: ${known}`;
+    // Does not list the models: the caller may be one who may not see them.
+    const message = `no embedding model "${name}": name one of embedding.models, or leave the model out for the default one`;
     throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model: name } });
   };
   const embedBatch = async (

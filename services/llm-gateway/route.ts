@@ -23,7 +23,7 @@ export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Cata
     (request.model === ''
       ? targets.filter(({ capabilities }, index) => index === 0 || capabilities.generative)
       : targets.filter(({ name }) => name === request.model));
-  if (named.length === 0) throw unknownModel(request.model, catalog);
+  if (named.length === 0) throw unknownModel(request.model);
   const able = named.filter(({ capabilities }) => !needs.writing || capabilities.generative);
   if (able.length === 0) throw needsWriting(named);
   const fit = fitting(able, needs);
@@ -31,9 +31,9 @@ export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Cata
   return inOrder(fit, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
 }
 
-function unknownModel(model: string, { targets, routes }: Catalog): ConnectError {
-  const known = [...routes, ...targets].map(({ name }) => name).join(', ');
-  const message = `no model "${model}"; configured are: ${known}`;
+// Does not list the models: the caller may be one who may not see them.
+function unknownModel(model: string): ConnectError {
+  const message = `no model or route "${model}": ListModels lists those that there are`;
   return rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model } });
 }
 

@@ -25,8 +25,8 @@ export function createRerank(
   const find = (name: string): number => {
     const found = name === '' ? 0 : models.findIndex((candidate) => candidate.name === name);
     if (found !== -1) return found;
-    const known = models.map((candidate) => candidate.name).join(', ');
-    const message = `no rerank model "${name}"; configured are: ${known}`;
+    // Does not list the models: the caller may be one who may not see them.
+    const message = `no rerank model "${name}": name one of rerank.models, or leave the model out for the default one`;
     throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model: name } });
   };
   return {

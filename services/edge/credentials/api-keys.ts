@@ -13,6 +13,8 @@ export interface KeyEntry {
   sha256: string;
   /** Whom the key stands for. */
   principal: { tenant: string; user: string; groups: string[]; roles: Role[] };
+  /** Models and routes that it may name. @default all */
+  models?: readonly string[];
   /** When it ends to be valid, in milliseconds since 1970. @default never */
   expiresAtMs?: number;
 }
@@ -27,6 +29,8 @@ export interface KeyHolder {
   principal: Principal;
   /** Id of the key. */
   keyId: string;
+  /** Models and routes that the key may name; `undefined`: all. */
+  models?: readonly string[];
 }
 
 /** Finds whom a key stands for; `undefined` where it is not known. Throws CREDENTIALS_EXPIRED where it was. */
@@ -43,6 +47,7 @@ export function createKeyRing(
         holder: Object.freeze({
           principal: Object.freeze(create(PrincipalSchema, entry.principal)),
           keyId: entry.id,
+          ...(entry.models && { models: entry.models }),
         }),
       },
     ]),

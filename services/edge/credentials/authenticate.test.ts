@@ -78,7 +78,12 @@ describe('API keys', () => {
 });
 
 describe('tokens', () => {
-  const claims = { tenant: 'acme', sub: 'ann', groups: ['staff'], roles: ['reader', 'editor', 'service', 'their-own'] };
+  const claims = {
+    tenant: 'acme',
+    sub: 'ann',
+    groups: ['staff'],
+    roles: ['reader', 'editor', 'model_user', 'service', 'their-own'],
+  };
   interface Signing {
     alg: string;
     key: KeyObject | Uint8Array;
@@ -122,7 +127,7 @@ describe('tokens', () => {
     const principal = await use(authenticatorOf(signing.config), await sign(signing));
     expect(principal).toMatchObject({ tenant: 'acme', user: 'ann', groups: ['staff'] });
     // Roles of other applications, and the mesh's own, are not given.
-    expect(principal.roles).toEqual([Role.READER, Role.EDITOR]);
+    expect(principal.roles).toEqual([Role.READER, Role.EDITOR, Role.MODEL_USER]);
   });
 
   test('of others, for others, without an end or with a wrong signature are refused', async () => {

@@ -14,6 +14,8 @@ export interface Caller {
   principal: Principal;
   /** Id of the API key; `undefined` for a JWT. */
   keyId?: string;
+  /** Models and routes that the API key may name; `undefined`: all. */
+  models?: readonly string[];
 }
 
 /** Says who calls, by the headers of a request. Throws UNAUTHENTICATED. */

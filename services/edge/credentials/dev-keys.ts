@@ -77,7 +77,7 @@ export function devKeyEntries(keys: DevKeys): KeyEntry[] {
         tenant,
         user: 'dev',
         groups: ['staff', 'merchant'],
-        roles: [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR],
+        roles: [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.MODEL_USER],
       },
     },
     {

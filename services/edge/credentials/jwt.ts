@@ -13,7 +13,7 @@ import type { JwtKey, JwtSettings } from './jwt-settings.ts';
 
 /** Roles that a token may give. ROLE_SERVICE is not among them: it is for services of the mesh. */
 const rolesByName = new Map(
-  [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR].map((role) => [roleName(role), role]),
+  [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.MODEL_USER].map((role) => [roleName(role), role]),
 );
 
 /** Time that the clocks of the identity provider and of the edge may differ, in seconds. */

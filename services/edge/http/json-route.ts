@@ -4,11 +4,13 @@ import type { Logger } from '#kit/log.ts';
 import type { Admit } from '../admission.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
 import type { EdgeLimits } from '../limits.ts';
+import type { RunningCalls } from '../running-calls.ts';
 import type { NodeRequest, NodeResponse } from './port.ts';
 
 /** What the JSON routes share. */
 export interface JsonRouteDeps {
   admit: Admit;
+  running: RunningCalls;
   limits: EdgeLimits;
   log: Logger;
   /** Now, in milliseconds since 1970. */

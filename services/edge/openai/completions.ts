@@ -10,11 +10,12 @@ import { object, text } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
+import { requireModel } from '../model-access.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
 import { streamCompletion, toCompletion } from './completion.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError, toOpenAiError } from './error.ts';
-import { createModelChoice } from './models.ts';
+import { createModelChoice, modelNamedBy } from './models.ts';
 import { streamPlainCompletion, toPlainCompletion } from './plain-completion.ts';
 import { readPlainRequest } from './plain-request.ts';
 import { readCompletionRequest } from './request.ts';
@@ -36,7 +37,7 @@ const readModel = object({ model: text({ max: 256 }) }, { others: 'ignore' });
 
 /** `POST /v1/chat/completions`, as OpenAI's clients call it: "ragmesh…" answers from documents, all else is a plain model. */
 export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAiDeps): JsonRoute {
-  const { admit, limits, log, clock, newId } = deps;
+  const { admit, running, limits, log, clock, newId } = deps;
   const chooseModel = createModelChoice(llm, clock);
   const bodyLimits = forLargeBodies(limits);
 
@@ -48,7 +49,9 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
   ): Promise<Asked> => {
     const { token, keyId = '' } = admission;
     const createdAt = Math.floor(clock() / 1000);
-    const choice = await chooseModel(readModel(body, '').model ?? '', token);
+    const name = readModel(body, '').model ?? '';
+    requireModel(admission, modelNamedBy(name));
+    const choice = await chooseModel(name, token);
     if (choice.kind === 'rag') {
       const request = readCompletionRequest(body, choice.model);
       const events = joinTextDeltas(chat.ask(request.ask, actAs(token, { signal })));
@@ -72,9 +75,11 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
   return async (request, response) => {
     const { signal, abort } = workFor(response);
     let stream: EventStream | undefined;
+    let release: (() => void) | undefined;
     try {
       const header = headersOf(request);
       const admission = await admit(header, signal);
+      release = running.begin(admission.principal);
       const asked = await ask(await readJsonBody(request, bodyLimits), header, admission, signal);
       if (asked.stream) {
         stream = createEventStream(response, limits);
@@ -90,6 +95,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
       if (stream === undefined || !stream.opened()) return sendOpenAiError(response, error);
       await tellInside(stream, error);
     } finally {
+      release?.();
       stream?.close();
     }
   };

@@ -1,11 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import { type TokenUsage, TokenUsageSchema, type Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { internal } from '#kit/errors.ts';
 import { fromVector } from '#kit/vectors.ts';
 import { anything, badField, list, number, object, type Reader, text, word } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
+import { requireOwnModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { type CallOptions, createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
@@ -43,10 +44,11 @@ const readBody = object({
 
 /** `POST /v1/embeddings`. */
 export function createEmbeddings(embedding: Client<typeof EmbeddingService>, deps: OpenAiDeps): JsonRoute {
-  return createJsonCall('/v1/embeddings', deps, async (value, options) => {
+  return createJsonCall('/v1/embeddings', EmbeddingService.method.embed, deps, async (value, options, admission) => {
     const body = readBody(value, '');
     if (body.input === undefined) throw badField('input', 'is missing');
     const model = body.model === defaultModel ? '' : (body.model ?? '');
+    requireOwnModel(admission, model);
     if (body.dimensions !== undefined) await checkDimensions(embedding, model, body.dimensions, options);
     const vectors: (Vector | undefined)[] = new Array(body.input.length).fill(undefined);
     const usage = create(TokenUsageSchema);

@@ -1,33 +1,42 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import { actAs } from '#kit/context.ts';
+import type { Admission } from '../admission.ts';
 import { sendJson } from '../http/error.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
+import { requireEdgeRole } from '../model-access.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 
 /** Options for the calls that serve a request: the caller's identity, and an end where the client goes away. */
 export type CallOptions = ReturnType<typeof actAs>;
 
-/** A route that takes a JSON body and gives one. */
+/** A route that serves `method` by a JSON body and a JSON reply. `admission` says which models the caller may name. */
 export function createJsonCall(
   name: string,
+  method: DescMethod,
   deps: OpenAiDeps,
-  answer: (body: unknown, options: CallOptions) => Promise<unknown>,
+  answer: (body: unknown, options: CallOptions, admission: Admission) => Promise<unknown>,
 ): JsonRoute {
-  const { admit, limits, log } = deps;
+  const { admit, running, limits, log } = deps;
   const bodyLimits = forLargeBodies(limits);
   return async (request, response) => {
     const { signal, abort } = workFor(response);
+    let release: (() => void) | undefined;
     try {
-      const { token } = await admit(headersOf(request), signal);
+      const admission = await admit(headersOf(request), signal);
+      requireEdgeRole(admission.principal, method);
+      release = running.begin(admission.principal);
       const body = await readJsonBody(request, bodyLimits);
-      sendJson(response, 200, await answer(body, actAs(token, { signal })));
+      sendJson(response, 200, await answer(body, actAs(admission.token, { signal }), admission));
     } catch (error) {
       abort();
       if (isGone(response)) return;
       logBug(log, name, error);
       sendOpenAiError(response, error);
+    } finally {
+      release?.();
     }
   };
 }

@@ -1,11 +1,10 @@
 import type { Client } from '@connectrpc/connect';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { actAs } from '#kit/context.ts';
-import { notFound } from '#kit/errors.ts';
 import { sendJson } from '../http/error.ts';
 import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
+import { mayUseModel, unknownModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 
@@ -25,6 +24,12 @@ export type ModelChoice =
 /** Tells what a model's name stands for. */
 export type ChooseModel = (name: string, token: string) => Promise<ModelChoice>;
 
+/** The gateway's model that a model's name stands for; empty: its default. */
+export function modelNamedBy(name: string): string {
+  if (name === defaultModel) return '';
+  return name.startsWith(ragPrefix) ? name.slice(ragPrefix.length) : name;
+}
+
 /** How long the list of the gateway's models is believed, in milliseconds. */
 const listedForMs = 5_000;
 const listTimeoutMs = 2_000;
@@ -42,8 +47,8 @@ export function createModelChoice(llm: Client<typeof LLMGatewayService>, clock: 
     return new Set(models.filter(isQuoting).map(({ name }) => name));
   };
   return async (name, token) => {
-    if (name === '' || name === defaultModel) return { kind: 'rag', model: '' };
-    if (name.startsWith(ragPrefix)) return { kind: 'rag', model: name.slice(ragPrefix.length) };
+    const named = modelNamedBy(name);
+    if (named === '' || named !== name) return { kind: 'rag', model: named };
     if (quoting === undefined || clock() - listedAt > listedForMs) {
       listedAt = clock();
       const asked = list(token);
@@ -60,15 +65,19 @@ function isQuoting({ generative, targets }: Model): boolean {
   return !generative && targets.length === 0;
 }
 
-/** `GET /v1/models` and `GET /v1/models/<id>`: "ragmesh", the gateway's models, and each of them over documents. */
+/**
+ * `GET /v1/models` and `GET /v1/models/<id>`: "ragmesh", the gateway's models, and each of them over documents, as far as the
+ * caller may use them.
+ */
 export function createModels(llm: Client<typeof LLMGatewayService>, deps: OpenAiDeps): (id?: string) => JsonRoute {
   const { admit, log, clock } = deps;
   const startedAt = Math.floor(clock() / 1000);
   return (id) => async (request, response) => {
     const { signal } = workFor(response);
     try {
-      const { token } = await admit(headersOf(request), signal);
-      const { models } = await llm.listModels({}, actAs(token, { signal }));
+      const admission = await admit(headersOf(request), signal);
+      const listed = await llm.listModels({}, actAs(admission.token, { signal }));
+      const models = listed.models.filter(({ name }) => mayUseModel(admission, name));
       const names = new Map([
         [defaultModel, 'ragmesh'],
         ...models.map(({ name, provider }) => [name, provider] as const),
@@ -84,7 +93,7 @@ export function createModels(llm: Client<typeof LLMGatewayService>, deps: OpenAi
       }));
       if (id === undefined) return sendJson(response, 200, { object: 'list', data });
       const model = data.find((known) => known.id === id);
-      if (model === undefined) throw notFound('model', id, ErrorReason.MODEL_UNKNOWN);
+      if (model === undefined) throw unknownModel(id);
       sendJson(response, 200, model);
     } catch (error) {
       if (isGone(response)) return;

@@ -1,9 +1,10 @@
 import type { Client } from '@connectrpc/connect';
-import { type RerankDone, type RerankService, ScoreScaleSchema } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { type RerankDone, RerankService, ScoreScaleSchema } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import { internal } from '#kit/errors.ts';
 import { anything, badField, flag, list, number, object, type Reader, text } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
+import { requireOwnModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
@@ -41,11 +42,12 @@ const readBody = object({
 
 /** `POST /v1/rerank`, in the shape that Cohere's and Jina's have in common. */
 export function createRerank(rerank: Client<typeof RerankService>, deps: OpenAiDeps): JsonRoute {
-  return createJsonCall('/v1/rerank', deps, async (value, options) => {
+  return createJsonCall('/v1/rerank', RerankService.method.rerank, deps, async (value, options, admission) => {
     const { documents, query, ...body } = readBody(value, '');
     if (query === undefined) throw badField('query', 'is missing');
     if (documents === undefined) throw badField('documents', 'is missing');
     const model = body.model === defaultModel ? '' : (body.model ?? '');
+    requireOwnModel(admission, model);
     const scores = new Map<number, number>();
     let done: RerankDone | undefined;
     for await (const { event } of rerank.rerank({ model, query, candidates: documents }, options)) {

@@ -7,17 +7,26 @@ import {
   createContextKey,
   type HandlerContext,
 } from '@connectrpc/connect';
-import { type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { type AskRequest, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { type ListModelsRequest, LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { internal, rpcError, tooLarge, toRpcError } from '#kit/errors.ts';
 import { isPublic } from '#kit/rpc-policy.ts';
 import type { Admission } from '../admission.ts';
 import { retryAfterSeconds } from '../http/error.ts';
 import type { EdgeLimits } from '../limits.ts';
+import { mayUseModel, requireModel } from '../model-access.ts';
+import type { RunningCalls } from '../running-calls.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
 /** Where the gate leaves its result for the call. */
 export const admissionKey = createContextKey<Admission | undefined>(undefined, { description: 'admission' });
+
+/** What calls are forwarded with. */
+export interface ProxyParts {
+  limits: EdgeLimits;
+  running: RunningCalls;
+}
 
 /**
  * Forwards every public method of a contract to its service: the same message, the caller's signal and remaining time, and
@@ -27,11 +36,11 @@ export function mountProxy<Desc extends DescService>(
   router: ConnectRouter,
   contract: Desc,
   client: Client<Desc>,
-  limits: EdgeLimits,
+  parts: ProxyParts,
 ): void {
   for (const method of contract.methods) {
     const implementation = isPublic(method)
-      ? forwardTo(method, client as unknown as AnyClient, limits)
+      ? forwardTo(method, client as unknown as AnyClient, parts)
       : unserved(method);
     router.rpc(method as never, implementation as never);
   }
@@ -41,9 +50,13 @@ type Input = Message & AsyncIterable<Message>;
 type AnyClient = Record<string, (input: Input, options: CallOptions) => Promise<Message> & AsyncIterable<Message>>;
 type AnyImplementation = (input: Input, context: HandlerContext) => Promise<Message> | AsyncIterable<Message>;
 
-function forwardTo(method: DescMethod, client: AnyClient, limits: EdgeLimits): AnyImplementation {
+function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): AnyImplementation {
+  const { limits } = parts;
   const call = client[method.localName] as AnyClient[string];
-  const isAsk = method === ChatService.method.ask;
+  if (method === ChatService.method.ask) return forwardAsk(client as unknown as Client<typeof ChatService>, parts);
+  if (method === LLMGatewayService.method.listModels) {
+    return forwardListModels(client as unknown as Client<typeof LLMGatewayService>, parts);
+  }
   switch (method.methodKind) {
     case 'unary':
     case 'client_streaming':
@@ -55,10 +68,6 @@ function forwardTo(method: DescMethod, client: AnyClient, limits: EdgeLimits): A
         }
       };
     case 'server_streaming':
-      return (input, context) => {
-        const messages: AsyncIterable<Message> = call(input, optionsFor(context));
-        return isAsk ? joinTextDeltas(messages as AsyncIterable<AskResponse>) : messages;
-      };
     case 'bidi_streaming':
       return (input, context) => call(input, optionsFor(context));
     default:
@@ -66,9 +75,44 @@ function forwardTo(method: DescMethod, client: AnyClient, limits: EdgeLimits): A
   }
 }
 
-function optionsFor(context: HandlerContext): CallOptions {
+function forwardAsk({ ask }: Client<typeof ChatService>, { running }: ProxyParts): AnyImplementation {
+  // A generator, so that nothing is counted or called before the answer is read.
+  return async function* (input, context) {
+    const request = input as Message as AskRequest;
+    const admission = admissionOf(context);
+    requireModel(admission, request.model);
+    const end = running.begin(admission.principal);
+    try {
+      yield* joinTextDeltas(ask(request, optionsFor(context)));
+    } finally {
+      end();
+    }
+  };
+}
+
+function forwardListModels(
+  { listModels }: Client<typeof LLMGatewayService>,
+  { limits }: ProxyParts,
+): AnyImplementation {
+  return async (input, context) => {
+    try {
+      const response = await listModels(input as Message as ListModelsRequest, optionsFor(context));
+      const models = response.models.filter(({ name }) => mayUseModel(admissionOf(context), name));
+      return { ...response, models };
+    } catch (thrown) {
+      throw outward(thrown, context, limits.maxMessageBytes);
+    }
+  };
+}
+
+function admissionOf(context: HandlerContext): Admission {
   const admission = context.values.get(admissionKey);
   if (admission === undefined) throw internal(new Error(`${context.method.name} passed the gate without credentials`));
+  return admission;
+}
+
+function optionsFor(context: HandlerContext): CallOptions {
+  const admission = admissionOf(context);
   const timeoutMs = context.timeoutMs();
   return {
     signal: context.signal,

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/rpc_policy.proto.
  */
 export const file_ragmesh_common_v1_rpc_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSKLAQoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUqUAoIRXhwb3N1cmUSGAoURVhQT1NVUkVfVU5TUEVDSUZJRUQQABIVChFFWFBPU1VSRV9JTlRFUk5BTBABEhMKD0VYUE9TVVJFX1BVQkxJQxACKnUKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9FRElUT1IQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQSEAoMUk9MRV9TRVJWSUNFEAU6UAoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYtIcDIAEoCzIcLnJhZ21lc2guY29tbW9uLnYxLlJwY1BvbGljeVIDcnBjYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSK3AQoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZSpQCghFeHBvc3VyZRIYChRFWFBPU1VSRV9VTlNQRUNJRklFRBAAEhUKEUVYUE9TVVJFX0lOVEVSTkFMEAESEwoPRVhQT1NVUkVfUFVCTElDEAIqigEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9FRElUT1IQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQSEAoMUk9MRV9TRVJWSUNFEAUSEwoPUk9MRV9NT0RFTF9VU0VSEAY6UAoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYtIcDIAEoCzIcLnJhZ21lc2guY29tbW9uLnYxLlJwY1BvbGljeVIDcnBjYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * How an rpc may be called.
@@ -50,6 +50,14 @@ export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
    * @generated from field: ragmesh.common.v1.Role role = 4;
    */
   role: Role;
+
+  /**
+   * The role that a caller from outside needs, checked by the edge on every face. Unset: `role`. It is stricter than `role` for
+   * rpcs that services of the mesh call on behalf of callers who may not call them themselves.
+   *
+   * @generated from field: ragmesh.common.v1.Role edge_role = 5;
+   */
+  edgeRole: Role;
 };
 
 /**
@@ -114,7 +122,7 @@ export const Role = {
   UNSPECIFIED: 0,
 
   /**
-   * Ask questions, search, open passages that the principal's groups may see.
+   * Ask questions about documents, search, open passages that the principal's groups may see. Does not call models directly.
    *
    * @generated from enum value: ROLE_READER = 1;
    */
@@ -147,6 +155,13 @@ export const Role = {
    * @generated from enum value: ROLE_SERVICE = 5;
    */
   SERVICE: 5,
+
+  /**
+   * Call models directly: completions without documents, embeddings, rerank scores; name the model of an answer.
+   *
+   * @generated from enum value: ROLE_MODEL_USER = 6;
+   */
+  MODEL_USER: 6,
 } as const;
 
 /**
