@@ -1,5 +1,6 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { deadlineExceeded, unavailable } from '#kit/errors.ts';
+import { within } from '#kit/within.ts';
 import { ChangedBytesError } from './answer-store.ts';
 
 /** Keeps a store that is slow or away from slowing look-ups: each call has a deadline, and after failures in a row none is made for a while. */
@@ -37,29 +38,15 @@ export function createGuard(name: string, onChange: (state: number) => void): Gu
       // One call finds out whether the store is back; cockatiel would let the others wait for what it finds.
       const isLeftAlone =
         state === CircuitState.HalfOpen || (state === CircuitState.Open && performance.now() < openedAt + openMs);
-      return isLeftAlone ? Promise.reject(leftAlone) : policy.execute(() => within(work(), timeoutMs));
+      return isLeftAlone
+        ? Promise.reject(leftAlone)
+        : policy.execute(() => within(work, { timeoutMs, toTimeoutError: noAnswer }));
     },
   };
 }
 
+const noAnswer = (timeoutMs: number) => deadlineExceeded(`no answer within ${timeoutMs} ms`);
+
 function stateOf(state: CircuitState): number {
   return state === CircuitState.Closed ? 0 : state === CircuitState.HalfOpen ? 1 : 2;
-}
-
-/** The result of `work`, or DEADLINE_EXCEEDED after `timeoutMs`; what comes later is dropped. */
-export function within<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(deadlineExceeded(`no answer within ${timeoutMs} ms`));
-    const timer = setTimeout(late, timeoutMs);
-    work.then(
-      (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      },
-      (error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
 }

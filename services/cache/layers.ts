@@ -1,6 +1,7 @@
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { unavailable } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
+import { within } from '#kit/within.ts';
 import {
   type AnswerStore,
   ChangedBytesError,
@@ -8,7 +9,7 @@ import {
   type StoredAnswer,
   type StoreListener,
 } from './answer-store.ts';
-import { type Guard, within } from './guard.ts';
+import type { Guard } from './guard.ts';
 
 /** An answer, and where it was. */
 export interface Found {
@@ -98,9 +99,11 @@ export async function createLayers(parts: LayersParts) {
     log.error({ err: error, key }, 'a stored answer cannot be read and was dropped');
     parts.onCorrupt(tenant);
     await memory.invalidate(tenant, { kind: 'entry', key });
-    await within(durable.invalidate(tenant, { kind: 'entry', key }), dropTimeoutMs).catch((failure: unknown) => {
-      log.warn({ err: failure }, 'the durable answer store failed to drop an answer');
-    });
+    await within(() => durable.invalidate(tenant, { kind: 'entry', key }), { timeoutMs: dropTimeoutMs }).catch(
+      (failure: unknown) => {
+        log.warn({ err: failure }, 'the durable answer store failed to drop an answer');
+      },
+    );
   };
 
   return {
@@ -154,7 +157,8 @@ export async function createLayers(parts: LayersParts) {
     async invalidate(tenant: string, target: InvalidateTarget): Promise<number> {
       const keys = new Set(await forgetInMemory(tenant, target));
       try {
-        for (const key of await within(durable.invalidate(tenant, target), invalidateTimeoutMs)) keys.add(key);
+        for (const key of await within(() => durable.invalidate(tenant, target), { timeoutMs: invalidateTimeoutMs }))
+          keys.add(key);
       } catch (error) {
         throw unavailable('answer-store', 'the durable answer store did not take the invalidation: call again', error);
       } finally {

@@ -1,8 +1,9 @@
+import { within } from '#kit/within.ts';
 import type { Flight, FlightInit } from './flight.ts';
 import type { FlightStore, FlightStoreDeps } from './flight-store.ts';
 import { keyOfLease } from './flight-store.ts';
 import { createFlights } from './flights.ts';
-import { createGuard, within } from './guard.ts';
+import { createGuard } from './guard.ts';
 import { decodeBatch, encodeBatch } from './recording.ts';
 
 /** A lease that replicas can see, by name. */
@@ -127,7 +128,7 @@ export function createSharedFlights(deps: FlightStoreDeps, link: FlightLink, { l
         const batch = flight.events.slice(sharing.sentCount);
         if (batch.length > 0) {
           sharing.sentCount += batch.length;
-          const isHeld = await within(link.append(sharing.ref, encodeBatch(batch)), patientMs);
+          const isHeld = await within(() => link.append(sharing.ref, encodeBatch(batch)), { timeoutMs: patientMs });
           if (!isHeld) unshare(flight, false);
         } else if (flight.isOver) {
           const state = flight.state === 'finished' ? 'finished' : 'abandoned';
@@ -147,14 +148,14 @@ export function createSharedFlights(deps: FlightStoreDeps, link: FlightLink, { l
   async function renew(flight: Flight): Promise<void> {
     const sharing = shared.get(flight);
     if (sharing === undefined || flight.isOver) return;
-    const status = await within(link.renew(sharing.ref), patientMs);
+    const status = await within(() => link.renew(sharing.ref), { timeoutMs: patientMs });
     if (!shared.has(flight) || flight.isOver) return;
     if (status === 'moved' && flight.state === 'leased') {
       unshare(flight, false);
       startRelay(flight, flight.leaseId, flight.begunAtMs);
     } else if (status === 'gone') {
       // Held up for too long, and nobody has taken over: still ours.
-      const { leaseId } = await within(link.acquire(toLease(flight)), patientMs);
+      const { leaseId } = await within(() => link.acquire(toLease(flight)), { timeoutMs: patientMs });
       if (leaseId !== flight.leaseId) unshare(flight, false);
     } else if (status !== 'held') unshare(flight, false);
   }
@@ -191,16 +192,18 @@ export function createSharedFlights(deps: FlightStoreDeps, link: FlightLink, { l
     const run = async () => {
       // Without it, the next poll brings the news.
       const watching = link.watch(ref, onNews);
-      await within(watching, timeoutMs).catch(() => {});
+      await within(() => watching, { timeoutMs }).catch(() => {});
       let position = '0';
       let heardAt = performance.now();
       try {
         while (!isStopped) {
           hasNews = false;
-          const said = await within(link.read(ref, position), patientMs).catch((error: unknown) => {
-            log.debug({ err: error }, 'relaying a flight');
-            return undefined;
-          });
+          const said = await within(() => link.read(ref, position), { timeoutMs: patientMs }).catch(
+            (error: unknown) => {
+              log.debug({ err: error }, 'relaying a flight');
+              return undefined;
+            },
+          );
           if (isStopped) return;
           if (said !== undefined) {
             heardAt = performance.now();

@@ -1,3 +1,4 @@
+import { within } from '#kit/within.ts';
 import type { PastTurn } from './prompt.ts';
 import type { Owner } from './sessions.ts';
 
@@ -44,18 +45,10 @@ export function createOpenSessions() {
       const asks = [...(open.get(sessionId) ?? [])].filter(([ask]) => isOwn(ask));
       if (asks.length === 0) return undefined;
       const stopped = asks.filter(([ask]) => ask.isStopped());
-      if (stopped.length > 0) await settled(stopped.map(([, closed]) => closed));
+      if (stopped.length > 0)
+        await within(() => Promise.all(stopped.map(([, closed]) => closed)), { timeoutMs: maxWaitMs }).catch(() => {});
       const left = open.get(sessionId);
       return asks.filter(([ask]) => left?.has(ask)).map(([ask]) => ask.turn());
     },
   };
-}
-
-async function settled(work: Promise<void>[]): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, maxWaitMs);
-  });
-  await Promise.race([Promise.all(work), late]);
-  clearTimeout(timer);
 }

@@ -8,6 +8,7 @@ import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { deadlineExceeded } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import { withSpan } from '#kit/span.ts';
+import { within } from '#kit/within.ts';
 import type { Course } from './course.ts';
 import { reasonOf } from './reason.ts';
 import type { Recorder } from './recorder.ts';
@@ -40,7 +41,8 @@ export async function settle(course: Course, parts: SettleParts): Promise<AskRes
   const updates: AskResponse[] = [];
   const keep = async (stage: Stage, what: string, effect: string, work: () => Promise<unknown>) => {
     try {
-      await within(work(), timeoutMs, what);
+      const toTimeoutError = () => deadlineExceeded(`${what} took more than ${timeoutMs} ms`);
+      await within(work, { timeoutMs, toTimeoutError });
     } catch (error) {
       log.error({ err: error, answer_id: course.answerId }, `${what} failed`);
       updates.push(course.degrade(stage, reasonOf(error), effect));
@@ -119,17 +121,4 @@ function toEvidenceRef(passage: Passage): EvidenceRef {
   const ref = create(EvidenceRefSchema, { chunkId, documentId, corpus, version, score });
   refs.set(passage, ref);
   return ref;
-}
-
-async function within<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  work.catch(() => {});
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(deadlineExceeded(`${what} took more than ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,6 +1,7 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, unavailable } from '#kit/errors.ts';
+import { within } from '#kit/within.ts';
 
 /** Runs a call to a server. */
 export type RemoteCalls = <T>(call: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal) => Promise<T>;
@@ -16,32 +17,22 @@ export interface RemoteOptions {
 }
 
 /**
- * Gives each call at most `timeoutMs`, and ends it with its caller's signal. A call whose caller leaves rejects with the
- * signal's reason at once, also where the client goes on; one that is late is UNAVAILABLE.
+ * Bounds each call by `timeoutMs` and by its caller's signal. A call whose caller leaves rejects immediately with the signal's
+ * reason, even if the client continues; a late one is UNAVAILABLE.
  */
 export function createRemoteCalls({ name, timeoutMs, toError }: RemoteOptions): RemoteCalls {
-  return async (call, signal) => {
-    signal?.throwIfAborted();
-    const controller = new AbortController();
-    const { promise: ended, reject } = Promise.withResolvers<never>();
-    const end = (reason: unknown) => {
-      reject(reason);
-      controller.abort(reason);
-    };
-    const onAbort = () => end(signal?.reason);
-    const late = () => end(unavailable(name, `the ${name} did not answer within ${timeoutMs} ms`));
-    const timer = setTimeout(late, timeoutMs);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([call(controller.signal), ended]);
-    } catch (error) {
-      if (controller.signal.aborted) throw controller.signal.reason;
-      throw toError(error);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    }
-  };
+  const toTimeoutError = () => unavailable(name, `the ${name} did not answer within ${timeoutMs} ms`);
+  return (call, signal) =>
+    within(
+      async (running) => {
+        try {
+          return await call(running);
+        } catch (error) {
+          throw toError(error);
+        }
+      },
+      { timeoutMs, signals: [signal], toTimeoutError },
+    );
 }
 
 /**

@@ -4,35 +4,22 @@ import { enumName } from '#kit/enums.ts';
 import { deadlineExceeded, toRpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import type { Metrics } from '#kit/metrics.ts';
+import { within } from '#kit/within.ts';
 
 /** Longest reason of a degradation, in UTF-16 code units; the contract's bound. */
 const maxReason = 512;
 
 /**
- * Runs a stage that has `timeoutMs`, and at most as long as `parent` lives. Ends when the time is over, also where the
- * work does not listen to its signal; its late result or error is dropped.
+ * Runs a stage for at most `timeoutMs` and at most until `parent` aborts. Ends on time even if the work ignores its signal;
+ * a late result or error is dropped.
  */
-export async function runStage<T>(
+export function runStage<T>(
   timeoutMs: number,
   parent: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  parent.throwIfAborted();
-  const controller = new AbortController();
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const end = (reason: unknown) => {
-    controller.abort(reason);
-    reject(reason);
-  };
-  const timer = setTimeout(() => end(deadlineExceeded(`no result after ${timeoutMs} ms`)), timeoutMs);
-  const onAbort = () => end(parent.reason);
-  parent.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work(controller.signal), ended]);
-  } finally {
-    clearTimeout(timer);
-    parent.removeEventListener('abort', onAbort);
-  }
+  const toTimeoutError = () => deadlineExceeded(`no result after ${timeoutMs} ms`);
+  return within(work, { timeoutMs, signals: [parent], toTimeoutError });
 }
 
 /** Where degradations are made known. */

@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/errors.ts';
-import { sleep } from '#kit/streams.ts';
+import { within } from '#kit/within.ts';
 import type { Catalog } from './catalog.ts';
 import type { TenantRecord } from './catalog-versions.ts';
 import { loadTenantState, type TenantState } from './tenant-state.ts';
@@ -78,11 +78,7 @@ export async function createTenantIndex(catalog: Catalog, tenant: string, record
       };
     },
     async readsEnded(timeoutMs) {
-      if (reads.size === 0) return;
-      const timer = new AbortController();
-      const late = sleep(timeoutMs, timer.signal).catch(() => {});
-      await Promise.race([Promise.all(reads), late]);
-      timer.abort();
+      if (reads.size > 0) await within(() => Promise.all(reads), { timeoutMs }).catch(() => {});
     },
     nextKey: () => ++lastKey,
     aclIdOf(groups) {

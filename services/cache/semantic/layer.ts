@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from '#kit/log.ts';
 import type { Metrics } from '#kit/metrics.ts';
 import { withSpan } from '#kit/span.ts';
+import { within } from '#kit/within.ts';
 import type { SemanticStore, SemanticTarget } from '../semantic-store.ts';
 import { type Calibration, mismatchOf } from './calibration.ts';
 import { featuresOf } from './features.ts';
@@ -194,12 +195,15 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
         // A mismatch may end: the embedding says.
         const isOff = threshold === null ? off() : shadow.off();
         if (isOff !== undefined) return miss('off', isOff);
-        const late = AbortSignal.timeout(timeoutMs);
         try {
-          return await orAborted(search(query, AbortSignal.any([signal, late])), signal, late);
+          return await within((running) => search(query, running), {
+            timeoutMs,
+            signals: [signal],
+            toTimeoutError: () => late,
+          });
         } catch (error) {
           if (signal.aborted) throw signal.reason;
-          if (late.aborted) return miss('late', `nothing was found within ${timeoutMs} ms`);
+          if (error === late) return miss('late', `nothing was found within ${timeoutMs} ms`);
           log.warn({ err: error }, 'semantic look-up failed: a miss');
           return miss('failed', 'the embedding or the store failed');
         }
@@ -242,27 +246,12 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
   };
 }
 
+const late = Symbol('late');
+
 function miss(
   reason: Extract<SemanticFound, { kind: 'miss' }>['reason'],
   detail: string,
   considered: readonly Considered[] = [],
 ): Extract<SemanticFound, { kind: 'miss' }> {
   return { kind: 'miss', reason, detail, considered };
-}
-
-/** What comes first: the result, or an abort. An embedding or store that does not listen holds nothing up. */
-async function orAborted<T>(work: Promise<T>, ...signals: AbortSignal[]): Promise<T> {
-  work.catch(() => {});
-  const { promise, reject } = Promise.withResolvers<never>();
-  const listeners = signals.map((signal) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    return () => signal.removeEventListener('abort', onAbort);
-  });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    for (const stop of listeners) stop();
-  }
 }

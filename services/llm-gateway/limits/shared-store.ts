@@ -1,5 +1,6 @@
 import { Counter } from 'prom-client';
 import { unavailable } from '#kit/errors.ts';
+import { within } from '#kit/within.ts';
 import type { Demand, LimitStore, LimitStoreDeps, Used, Verdict } from '../limit-store.ts';
 import type { MemoryStore } from './memory-store.ts';
 
@@ -93,7 +94,7 @@ export function createSharedStore(
   };
   const ask = async <T>(call: () => Promise<T>, ifLate: (result: T) => void = () => {}): Promise<T> => {
     try {
-      const result = await within(call(), timeoutMs, ifLate);
+      const result = await within(call, { timeoutMs, onLate: ifLate, toTimeoutError: noAnswer });
       answered();
       return result;
     } catch (error) {
@@ -213,29 +214,4 @@ export function createSharedStore(
 const away = (cause: unknown) =>
   unavailable('limit store', 'the counters of limits cannot be reached: try again', cause);
 
-/**
- * The result of a call, or an error after `timeoutMs`; a result that comes later goes to `ifLate`. A reply that has arrived while this
- * process was busy is in time.
- */
-function within<T>(call: Promise<T>, timeoutMs: number, ifLate: (result: T) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let isLate = false;
-    const timer = setTimeout(() => {
-      setImmediate(() => {
-        isLate = true;
-        reject(new Error(`no answer within ${timeoutMs} ms`));
-      });
-    }, timeoutMs);
-    call.then(
-      (result) => {
-        clearTimeout(timer);
-        if (isLate) ifLate(result);
-        else resolve(result);
-      },
-      (error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
-}
+const noAnswer = (timeoutMs: number) => new Error(`no answer within ${timeoutMs} ms`);

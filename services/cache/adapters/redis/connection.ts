@@ -2,7 +2,7 @@ import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
 import type { Settings, SettingsSpec } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { Logger } from '#kit/log.ts';
-import { within } from '../../guard.ts';
+import { within } from '#kit/within.ts';
 
 // Connections to Redis for the stores of the cache: one server, one behind Sentinel, or a cluster. Commands fail at once while it is
 // away, and work again when it is back; none is ever sent twice.
@@ -49,7 +49,7 @@ export async function openRedis(settings: RedisSettings, log: Logger): Promise<R
   const redis = create(settings, { socketTimeout: socketTimeoutMs });
   // Failures are told by the calls that meet them; without a listener the process would end.
   redis.on('error', (error) => log.debug({ err: error }, 'redis connection'));
-  await within(redis.connect(), startMs).catch((error: unknown) => {
+  await within(() => redis.connect(), { timeoutMs: startMs }).catch((error: unknown) => {
     log.error({ err: error }, 'redis cannot be reached for the cache: starting without');
   });
   return redis;
@@ -88,11 +88,13 @@ export async function openListener(
   redis.on('message', (channel: string, message: string) => {
     for (const handler of handlers.get(channel) ?? []) handler(message);
   });
-  await within(redis.connect(), startMs).catch((error: unknown) => log.debug({ err: error }, 'redis listener'));
+  await within(() => redis.connect(), { timeoutMs: startMs }).catch((error: unknown) =>
+    log.debug({ err: error }, 'redis listener'),
+  );
   // A connection that is dead without a word would hear nothing for ever. A cluster sees to its own.
   const pings = setInterval(() => {
     if (redis instanceof Cluster || redis.status !== 'ready') return;
-    within(redis.ping(), silenceMs).catch(() => redis.disconnect(true));
+    within(() => redis.ping(), { timeoutMs: silenceMs }).catch(() => redis.disconnect(true));
   }, pingEveryMs).unref();
   return {
     async subscribe(channel, onMessage) {
@@ -100,7 +102,7 @@ export async function openListener(
       const group = known ?? new Set();
       group.add(onMessage);
       handlers.set(channel, group);
-      if (known === undefined) await within(redis.subscribe(channel), silenceMs).catch(() => {});
+      if (known === undefined) await within(() => redis.subscribe(channel), { timeoutMs: silenceMs }).catch(() => {});
       return () => {
         group.delete(onMessage);
         if (group.size > 0 || handlers.get(channel) !== group) return;

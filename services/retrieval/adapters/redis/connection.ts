@@ -1,7 +1,7 @@
 import { type ChainableCommander, Redis } from 'ioredis';
 import type { Settings, SettingsSpec } from '#kit/adapters.ts';
 import { internal, unavailable } from '#kit/errors.ts';
-import { sleep } from '#kit/streams.ts';
+import { within } from '#kit/within.ts';
 import { createRemoteCalls } from '../../remote-calls.ts';
 import { toTerm } from '../../remote-rows.ts';
 
@@ -102,10 +102,7 @@ async function connect(url: string, timeoutMs: number): Promise<Redis> {
   // Failures are told by the calls that meet them; without a listener the process would end.
   redis.on('error', () => {});
   // A server that takes the connection and says nothing holds up a start no longer than one that is away.
-  const timer = new AbortController();
-  const late = sleep(Math.min(connectMs, timeoutMs), timer.signal).catch(() => {});
-  await Promise.race([redis.connect().catch(() => {}), late]);
-  timer.abort();
+  await within(() => redis.connect(), { timeoutMs: Math.min(connectMs, timeoutMs) }).catch(() => {});
   return redis;
 }
 
