@@ -159,8 +159,8 @@ test('counts that make no sense cost no more than the tokens that there are', ()
 });
 
 test.each([
-  ['no version', { currency: 'USD', prices: [{ model: 'm' }] }, /llm\.prices\.version/],
-  ['no currency', { version: '1', prices: [{ model: 'm' }] }, /llm\.prices\.currency/],
+  ['no version', { currency: 'USD', prices: [{ model: 'm' }] }, /llm_gateway\.prices\.version/],
+  ['no currency', { version: '1', prices: [{ model: 'm' }] }, /llm_gateway\.prices\.currency/],
   [
     'a model twice',
     { version: '1', currency: 'USD', prices: [{ model: 'm' }, { model: 'm' }] },

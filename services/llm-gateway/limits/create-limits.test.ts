@@ -186,7 +186,9 @@ test('new limits hold at once, also for those who wait; what is reserved stays',
 });
 
 test('a store that there is not, or bad settings of it, stop the start', async () => {
-  await expect(open({ store: { adapter: 'etcd' } })).rejects.toThrow(/llm_gateway\.limits\.store\.adapter.*memory, redis/);
+  await expect(open({ store: { adapter: 'etcd' } })).rejects.toThrow(
+    /llm_gateway\.limits\.store\.adapter.*memory, redis/,
+  );
   await expect(open({ store: { adapter: 'redis' } })).rejects.toThrow(/llm_gateway\.limits\.store\.settings\.url/);
 });
 
