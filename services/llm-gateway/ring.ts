@@ -22,7 +22,7 @@ export interface Ring {
   note(target: Target, result: AttemptResult, continues: boolean): void;
   /** No more of this target in this request. */
   leave(target: Target): void;
-  /** Whether a target that is not left takes longer prompts than this one. */
+  /** Whether a target that is not left takes longer prompts than this one, or may. */
   hasLonger(target: Target): boolean;
   /** Why nobody is left, for the caller. */
   failure(): ConnectError;
@@ -186,8 +186,13 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
     leave(target) {
       placeOf(target).isLeft = true;
     },
-    hasLonger({ capabilities: { contextTokens } }) {
-      return places.some(({ target, isLeft }) => !isLeft && target.capabilities.contextTokens > contextTokens);
+    hasLonger(target) {
+      const { contextTokens: own } = target.capabilities;
+      return places.some(({ target: other, isLeft }) => {
+        const { contextTokens } = other.capabilities;
+        // A context that is not known may be longer.
+        return !isLeft && other !== target && (contextTokens === 0 || contextTokens > own);
+      });
     },
     failure() {
       const now = performance.now();
@@ -197,7 +202,10 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
       const retryAfterMs = waits.length === 0 ? undefined : Math.max(0, Math.min(...waits));
       if (told !== undefined) {
         const { target, error } = told;
-        return toCallerError(error, target, error.remedy === 'retry' ? retryAfterMs : undefined);
+        if (error.remedy !== 'retry') return toCallerError(error, target, undefined, 0);
+        // A single attempt multiplies nothing: then a caller may well try again.
+        const attemptsLeft = attemptCount > 1 ? Math.max(0, maxAttempts - attemptCount) : undefined;
+        return toCallerError(error, target, retryAfterMs, attemptsLeft);
       }
       const names = targets.map(({ name }) => name).join(', ');
       const metadata = { dependency: 'llm provider', model: names };

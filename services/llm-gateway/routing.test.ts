@@ -1,4 +1,4 @@
-import { ConnectError } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
@@ -46,6 +46,44 @@ describe('a request goes to a model that can take it', () => {
     const error = await errorOf(gateway.ask({ model: 'any', tools: [tool], responseFormat: schema }));
     expect(errorInfoOf(error)).toMatchObject({ reason: 'NO_MODEL_FITS', metadata: { needs: 'tools, json_schema' } });
   });
+});
+
+describe('a prompt that is too long for one model', () => {
+  const tooLong = failed(400, { message: 'too long', code: 'context_length_exceeded' });
+  const ask = async (first: number, second: number) => {
+    await using a = await startFakeProvider(tooLong);
+    await using b = await startFakeProvider(whole);
+    const models = [modelAt(a.url, 'a', { contextTokens: first }), modelAt(b.url, 'b', { contextTokens: second })];
+    await using gateway = await startTestGateway({ models, routes: [{ name: 'both', models: ['a', 'b'] }] });
+    const text = await gateway.ask({ model: 'both' }).then(textOf, (thrown) => ConnectError.from(thrown).code);
+    return { text, counts: [a.requests.length, b.requests.length] };
+  };
+
+  test.each([
+    ['of which neither context is known', 0, 0],
+    ['of which the other’s is not known', 4096, 0],
+    ['of which only the other’s is known', 0, 4096],
+    ['that is the shorter one', 4096, 8192],
+  ])('goes to another, %s', async (_, first, second) => {
+    expect(await ask(first, second)).toEqual({ text: 'ok', counts: [1, 1] });
+  });
+
+  test('does not go to one that is known not to be longer', async () => {
+    expect(await ask(8192, 8192)).toEqual({ text: Code.InvalidArgument, counts: [1, 0] });
+  });
+});
+
+test('an error says how many attempts of the request are left, if the gateway has made more than one', async () => {
+  await using down = await startFakeProvider(failed(503, {}, { 'retry-after': '0' }));
+  await using gateway = await startTestGateway({ models: [modelAt(down.url)], maxAttempts: 2 });
+  const spent = await errorOf(gateway.ask());
+  expect(down.requests).toHaveLength(2);
+  expect(errorInfoOf(spent)?.metadata).toMatchObject({ attempts_left: '0' });
+  await using refusing = await startFakeProvider(failed(401, {}));
+  await using other = await startTestGateway({ models: [modelAt(refusing.url)] });
+  expect(errorInfoOf(await errorOf(other.ask()))?.metadata).toMatchObject({ attempts_left: '0' });
+  await using once = await startTestGateway({ models: [modelAt(down.url)], maxAttempts: 1 });
+  expect(errorInfoOf(await errorOf(once.ask()))?.metadata).not.toHaveProperty('attempts_left');
 });
 
 describe('a route orders what fits', () => {

@@ -8,13 +8,23 @@ import type { Target } from './target.ts';
 const usualRetryAfterMs = 1000;
 
 /**
- * A provider's failure as callers are told of it. `retryAfterMs`: when another try can help; `undefined`: not known. The message is
- * ours; the provider's text stays in `cause`, which nobody is sent and only bugs log.
+ * Returns a provider's failure as an error for callers. `retryAfterMs`: when another try can help; `undefined`: not known.
+ * `attemptsLeft`: attempts that the request could still have had; 0: callers that try again multiply those of the gateway. The message
+ * is ours; the provider's text stays in `cause`, which is sent to no caller and which only bugs log.
  */
-export function toCallerError(error: ProviderError, target: Target, retryAfterMs: number | undefined): ConnectError {
+export function toCallerError(
+  error: ProviderError,
+  target: Target,
+  retryAfterMs: number | undefined,
+  attemptsLeft?: number,
+): ConnectError {
   const model = target.name;
   const message = `${model}: ${target.redact(error.message)}`;
-  const metadata = { dependency: 'llm provider', model };
+  const metadata = {
+    dependency: 'llm provider',
+    model,
+    ...(attemptsLeft === undefined ? {} : { attempts_left: String(attemptsLeft) }),
+  };
   const parts: ErrorParts = { metadata, cause: error };
   const later = { ...parts, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   switch (error.kind) {

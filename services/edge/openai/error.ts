@@ -12,7 +12,7 @@ export interface OpenAiError {
 export function toOpenAiError(thrown: unknown): OpenAiError {
   const error = toRpcError(thrown);
   const { message, reason, fields, metadata = {} } = toErrorBody(error);
-  const type = reason === 'BUDGET_EXCEEDED' ? 'insufficient_quota' : typeOf(error.code);
+  const type = typeOf(reason, error.code);
   return { error: { message, type, param: paramOf(reason, fields?.[0]?.path), code: codeOf(reason, metadata) } };
 }
 
@@ -24,10 +24,19 @@ export function openAiStatusOf(error: ConnectError): number {
 /** Sends an error in OpenAI's shape. */
 export function sendOpenAiError(response: NodeResponse, thrown: unknown): void {
   const error = toRpcError(thrown);
-  sendJson(response, openAiStatusOf(error), toOpenAiError(error), errorHeaders(error));
+  const headers = { ...errorHeaders(error), ...(isRetriedEnough(error) ? { 'x-should-retry': 'false' } : {}) };
+  sendJson(response, openAiStatusOf(error), toOpenAiError(error), headers);
 }
 
-function typeOf(code: Code): string {
+/** Whether the gateway has used all attempts of the request: the clients' own retries would multiply them. */
+function isRetriedEnough(error: ConnectError): boolean {
+  return errorInfoOf(error)?.metadata.attempts_left === '0';
+}
+
+function typeOf(reason: string, code: Code): string {
+  if (reason === 'BUDGET_EXCEEDED') return 'insufficient_quota';
+  // Too many bytes are no matter of rate: waiting does not help.
+  if (reason === 'TOO_LARGE') return 'invalid_request_error';
   switch (code) {
     case Code.Unauthenticated:
       return 'authentication_error';

@@ -23,7 +23,7 @@ const maxTextLength = 4 << 20;
 
 const readCall = object(
   {
-    id: text({ min: 1, max: 256 }),
+    id: text({ max: 256 }),
     type: word({ function: 'function' }),
     function: object({ name: text({ min: 1, max: 64 }), arguments: text({ max: 1 << 20 }) }, { others: 'ignore' }),
   },
@@ -36,7 +36,7 @@ const readMessage = object(
     role: word<MessageRole>(roles),
     content: anything,
     tool_calls: list(readCall, { max: 128 }),
-    tool_call_id: text({ min: 1, max: 256 }),
+    tool_call_id: text({ max: 256 }),
     function_call: refuse('is the old form: send tool_calls'),
   },
   { others: 'ignore' },
@@ -47,20 +47,33 @@ const readMessages = list(readMessage, { min: 1, max: 1000 });
 /** Reads `messages` for a model of the gateway: texts, images, calls of tools and their results. */
 export function readConversation(value: unknown, path: string): Conversation {
   const warnings = new Set<string>();
+  // Ids made for calls whose own is empty, as some servers send them; their results, with empty ids too, come in the same order.
+  const madeIds: string[] = [];
   const messages = readMessages(value, path).map((message, index) => {
     const at = `${path}[${index}]`;
     if (message.role === undefined) throw badField(`${at}.role`, 'is missing');
     const content = readContent(message.content, `${at}.content`, message.role, warnings);
-    const toolCalls = (message.tool_calls ?? []).map((call, callIndex) =>
-      toCall(call, `${at}.tool_calls[${callIndex}]`),
-    );
+    const toolCalls = (message.tool_calls ?? []).map((call, callIndex) => {
+      const read = toCall(call, `${at}.tool_calls[${callIndex}]`);
+      if (read.id !== '') return read;
+      const id = `call_${index}_${callIndex}`;
+      madeIds.push(id);
+      return { ...read, id };
+    });
     if (toolCalls.length > 0 && message.role !== MessageRole.ASSISTANT) {
       throw badField(`${at}.tool_calls`, 'only an assistant calls tools');
     }
     if (message.role === MessageRole.TOOL && message.tool_call_id === undefined) {
       throw badField(`${at}.tool_call_id`, 'is missing: it names the call that this message answers');
     }
-    return { role: message.role, ...content, toolCalls, toolCallId: message.tool_call_id ?? '' };
+    const toolCallId = message.tool_call_id === '' ? madeIds.shift() : (message.tool_call_id ?? '');
+    if (toolCallId === undefined) {
+      throw badField(
+        `${at}.tool_call_id`,
+        'is empty, and so is the id of no call before it: name the call that it answers',
+      );
+    }
+    return { role: message.role, ...content, toolCalls, toolCallId };
   });
   return { messages, warnings: [...warnings] };
 }

@@ -178,6 +178,7 @@ describe('a request', () => {
       [{ messages: [{ content: 'x' }] }, 'messages[0].role'],
       [{ messages: [{ role: 'user' }] }, 'messages[0].content'],
       [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages[0].tool_call_id'],
+      [{ messages: [{ role: 'tool', content: 'x', tool_call_id: '' }] }, 'messages[0].tool_call_id'],
       [
         { messages: [{ role: 'user', content: 'x', tool_calls: [{ id: 'c', function: { name: 'f' } }] }] },
         'messages[0].tool_calls',
@@ -197,6 +198,33 @@ describe('a request', () => {
       expect(error, param).toMatchObject({ status: 400, type: 'invalid_request_error', param });
     }
     expect(asked.length).toBe(askedCount);
+  });
+
+  test('may have calls with empty ids, whose results come in the same order', async () => {
+    const call = (name: string, id: string) => ({ id, type: 'function', function: { name, arguments: '{}' } });
+    const result = (content: string, id: string) => ({ role: 'tool', tool_call_id: id, content });
+    const messages = [
+      { role: 'user', content: 'x' },
+      { role: 'assistant', content: null, tool_calls: [call('a', ''), call('b', 'own'), call('c', '')] },
+      result('of a', ''),
+      result('of b', 'own'),
+      result('of c', ''),
+      { role: 'assistant', content: null, tool_calls: [call('a', '')] },
+      result('of a again', ''),
+    ];
+    expect((await post({ messages })).status).toBe(200);
+    const read = asked.at(-1)?.messages ?? [];
+    const calls = read.flatMap(({ toolCalls }) => toolCalls);
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(4);
+    expect(calls.every(({ id }) => id !== '')).toBe(true);
+    const nameById = new Map(calls.map(({ id, name }) => [id, name]));
+    const results = read.filter(({ toolCallId }) => toolCallId !== '');
+    expect(results.map(({ text, toolCallId }) => [text, nameById.get(toolCallId)])).toEqual([
+      ['of a', 'a'],
+      ['of b', 'b'],
+      ['of c', 'c'],
+      ['of a again', 'a'],
+    ]);
   });
 
   test('may be as large as an image', async () => {

@@ -199,6 +199,24 @@ describe('a failure', () => {
     expect(await failure(ask('no end'))).toMatchObject({ status: 500, type: 'server_error' });
   });
 
+  test('of a completion that is too large is no matter of rate', async () => {
+    expect(await failure(ask('large'))).toMatchObject({
+      status: 413,
+      type: 'invalid_request_error',
+      code: 'too_large',
+    });
+  });
+
+  test('for which the gateway has no attempts left is not tried again by the client', async () => {
+    const retrying = new OpenAI({ apiKey: edge.edge.devKeys?.dev ?? '', baseURL: `${edge.url}/v1`, maxRetries: 2 });
+    const askedCount = asked.length;
+    const messages = user('spent');
+    const error = await failure(retrying.chat.completions.create({ model: 'gpt-5', messages }));
+    expect(error.headers?.get('x-should-retry')).toBe('false');
+    expect(asked.length).toBe(askedCount + 1);
+    expect((await failure(ask('late'))).headers?.get('x-should-retry')).toBeNull();
+  });
+
   test('before the first word is an HTTP status in a stream as well', async () => {
     expect(await failure(chunksOf('late'))).toMatchObject({ status: 503, code: 'dependency_unavailable' });
     expect(await failure(chunksOf('limit'))).toMatchObject({ status: 429 });

@@ -7,7 +7,7 @@ import {
   type LLMGatewayService,
   Outcome,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { rpcError } from '#kit/errors.ts';
+import { rpcError, tooLarge } from '#kit/errors.ts';
 
 // A gateway for tests, in the place of the real one. What it does is what the last message asks for.
 
@@ -117,6 +117,11 @@ export function createScriptedGateway(): ScriptedGateway {
 function refuse(said: string, model: string): void {
   if (said === 'limit')
     throw rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, 'too often', { retryAfterMs: 1500 });
+  if (said === 'spent') {
+    const metadata = { attempts_left: '0' };
+    throw rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, 'four attempts failed', { metadata });
+  }
+  if (said === 'large') throw tooLarge('the completion that is held back', 8 << 20);
   if (said === 'budget') throw rpcError(Code.ResourceExhausted, ErrorReason.BUDGET_EXCEEDED, 'spent');
   if (model !== 'gpt-5') throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, 'no such model');
 }
