@@ -54,8 +54,8 @@ export function createThreadPool<Job, Reply>(options: ThreadPoolOptions): Thread
     if (silent) for (const stream of [worker.stdout, worker.stderr]) stream.resume();
     worker.on('message', (reply: Reply) => {
       const task = settle(worker);
-      // An idle thread must not keep the process alive.
-      worker.unref();
+      // An idle thread must not keep the process alive; one that is closing must, because `close` waits for its end.
+      if (!closed) worker.unref();
       idle.push(worker);
       task?.resolve(reply);
       dispatch();

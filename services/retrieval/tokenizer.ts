@@ -46,7 +46,8 @@ export function createTokenizer(): Tokenizer {
     started.on('message', ({ id, tokens }: TokenizeReply) => {
       pending.get(id)?.resolve(tokens);
       pending.delete(id);
-      if (pending.size === 0) started.unref();
+      // A reply that comes while the thread is closing must not release the process: `close` waits for the thread's end.
+      if (pending.size === 0 && !closed) started.unref();
     });
     started.on('error', (error) => fail(error as Error));
     started.on('exit', () => {

@@ -61,7 +61,8 @@ export function createSqliteThread(): SqliteThread {
   worker.on('message', (reply: Reply) => {
     const waiter = pending.get(reply.id);
     pending.delete(reply.id);
-    if (pending.size === 0) worker.unref();
+    // A reply that comes while the thread is closing must not release the process: `close` waits for the thread's end.
+    if (pending.size === 0 && failure === undefined) worker.unref();
     if (reply.ok) waiter?.resolve(reply.value);
     else waiter?.reject(new SqliteError(reply.message, reply.errcode));
   });

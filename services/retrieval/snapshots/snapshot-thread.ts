@@ -29,7 +29,8 @@ export function createSnapshotThread(onEnd: (error: Error) => void): SnapshotThr
   worker.on('message', (reply: SnapshotReply) => {
     const waiter = pending.get(reply.id);
     pending.delete(reply.id);
-    if (pending.size === 0) worker.unref();
+    // A reply that comes while the thread is closing must not release the process: `close` waits for the thread's end.
+    if (pending.size === 0 && !isOver) worker.unref();
     if (reply.ok) waiter?.resolve(reply);
     else waiter?.reject(new Error(reply.message));
   });
