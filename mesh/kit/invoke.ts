@@ -32,6 +32,8 @@ export function createInvocable(method: DescMethod, impl: unknown, interceptors:
       call.message = input;
       let failure: unknown;
       try {
+        // A call that has expired on arrival is not begun.
+        if (call.aborted) throw call.reason;
         const response = await call.settle(run(call));
         return response.message as Message;
       } catch (thrown) {
@@ -87,6 +89,7 @@ class ServerStream implements AsyncIterableIterator<Message> {
     const call = this.#call;
     const { method } = call;
     try {
+      if (call.aborted) throw call.reason;
       const isUnary = method.methodKind === 'unary';
       call.message = isUnary && isStream(this.#input) ? await call.settle(single(this.#input)) : this.#input;
       const { message } = await call.settle(this.#run(call));

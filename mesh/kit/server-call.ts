@@ -11,7 +11,7 @@ export interface ServerCallInit {
   requestHeader: () => Headers;
   /** The `authorization` header, for the one reader that every call has. */
   authorization: () => string | undefined;
-  /** Time left, in milliseconds; `undefined`: no deadline. */
+  /** Time left, in milliseconds; `undefined`: no deadline; 0 or less: the call is aborted from the start. */
   timeoutMs: number | undefined;
   /** Time after the deadline before the call is given up, in milliseconds: for a mount that does so itself. @default 0 */
   graceMs?: number;
@@ -61,7 +61,10 @@ export class ServerCall implements HandlerContext {
     if (init.timeoutMs !== undefined) {
       const timeoutMs = Math.min(init.timeoutMs, longestTimerMs);
       this.#deadline = performance.now() + timeoutMs;
-      this.#timer = setTimeout(() => this.abort(deadlineExceeded()), timeoutMs + (init.graceMs ?? 0));
+      if (timeoutMs > 0)
+        this.#timer = setTimeout(() => this.abort(deadlineExceeded()), timeoutMs + (init.graceMs ?? 0));
+      // Expired on arrival: whatever runs calls must not begin this one.
+      else this.abort(deadlineExceeded());
     }
   }
 

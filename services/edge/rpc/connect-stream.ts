@@ -85,6 +85,7 @@ export async function serveConnectStream(
   let failure: ConnectError | undefined;
   let messages: AsyncIterator<Message> | undefined;
   try {
+    if (call.aborted) throw call.reason;
     await call.settle(gate(call));
     const bytes = await call.settle(readMessage(request, limits));
     messages = implementation(parse(method.input, bytes, isJson, jsonOptions), call)[Symbol.asyncIterator]();
