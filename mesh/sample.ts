@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { create, fromJsonString } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService, TermTableSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createClient } from '#kit/client.ts';
 import { actAs } from '#kit/context.ts';
@@ -33,9 +33,8 @@ export async function loadSample(host: Host): Promise<number> {
   const { files } = await findFiles([folder]);
   const indexer = createClient(IndexerService, host.local);
   const { jobId } = await indexer.ingestDocuments(uploadMessages('shop', files), options);
-  for await (const { job } of indexer.watchJob({ jobId }, options)) {
-    if (job?.state === JobState.SUCCEEDED) return Number(job.progress?.documentCount ?? 0);
-    if (job?.state === JobState.FAILED) throw new Error(`the sample could not be loaded: ${job.error}`);
-  }
-  return 0;
+  let last: Job | undefined;
+  for await (const { job } of indexer.watchJob({ jobId }, options)) last = job;
+  if (last?.state === JobState.FAILED) throw new Error(`the sample could not be loaded: ${last.error}`);
+  return last?.state === JobState.SUCCEEDED ? Number(last.progress?.documentCount ?? 0) : 0;
 }

@@ -1,9 +1,9 @@
 import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
-import { cancelled } from './errors.ts';
+import { cancelled, deadlineExceeded } from './errors.ts';
 import { grpc } from './grpc.ts';
-import { deliverMessagesFirst } from './grpc-messages-first.ts';
+import { patchGrpc } from './grpc-patches.ts';
 import { headersToMetadata, metadataToHeaders, methodDefinition, statusToError } from './grpc-wire.ts';
 import { isRetryable, policyOf, timeoutOf } from './rpc-policy.ts';
 
@@ -30,7 +30,7 @@ export interface GrpcTransportOptions {
 /** Creates the transport. Plaintext: TLS is the mesh's part. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
   const { Client: GrpcClient, compressionAlgorithms, credentials } = grpc();
-  deliverMessagesFirst();
+  patchGrpc();
   const maxMessageBytes = options.maxMessageBytes ?? 4 << 20;
   const client = new GrpcClient(options.address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': maxMessageBytes,
@@ -63,6 +63,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         let responseHeader: Metadata | undefined;
         let trailer: Metadata | undefined;
         const deadline = deadlineOf(method, timeoutMs);
+        if (deadline <= Date.now()) return reject(deadlineExceeded());
         const call = client.makeUnaryRequest(
           path,
           requestSerialize,
@@ -98,6 +99,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     async stream(method, signal, timeoutMs, header, input) {
       if (signal?.aborted) throw abortError(signal);
       const deadline = deadlineOf(method, timeoutMs);
+      if (deadline <= Date.now()) throw deadlineExceeded();
       const call = startStream(client, define(method), headersToMetadata(header), deadline);
       const detach = cancelOn(signal, () => call.cancel());
       const responseHeader = new Headers();
@@ -192,6 +194,14 @@ function writable(call: ClientDuplexStream<Message, Message>): Promise<void> {
 /** Messages that wait for a slow consumer before grpc-js is asked to stop reading. */
 const receiveBuffer = 16;
 
+/** Time that a stream gets to end after its last message when the consumer has left, in milliseconds. */
+const endMs = 1_000;
+
+/** Returns whether `message` is the last of its stream: by the contracts' convention, the member `done` of a oneof `event`. */
+function isLast(message: Message | undefined): boolean {
+  return (message as { event?: { case?: unknown } } | undefined)?.event?.case === 'done';
+}
+
 // grpc-js reports a failure by an event beside the stream's end, so messages, end and status are joined here: every
 // message that came is delivered before the error is thrown.
 function receive(
@@ -202,10 +212,13 @@ function receive(
   detach: (() => void) | undefined,
 ): AsyncIterable<Message> {
   const queue: Message[] = [];
+  let last: Message | undefined;
+  let hasLeft = false;
   let ended = false;
   let status: StatusObject | undefined;
   let wake = () => {};
   call.on('data', (message: Message) => {
+    if (hasLeft) return;
     queue.push(message);
     if (queue.length >= receiveBuffer) call.pause();
     wake();
@@ -225,6 +238,7 @@ function receive(
         const message = queue.shift();
         if (message !== undefined) {
           if (call.isPaused() && queue.length < receiveBuffer / 2) call.resume();
+          last = message;
           yield message;
         } else if (ended && status !== undefined) {
           break;
@@ -239,12 +253,32 @@ function receive(
         (signal?.aborted ? undefined : await Promise.race([upload, undefined])) ?? failure(status, signal, deadline)
       );
     } finally {
-      detach?.();
-      // A consumer that left early is a cancel.
-      if (status === undefined) call.cancel();
+      hasLeft = true;
+      if (status !== undefined) {
+        detach?.();
+      } else if (isLast(last) && signal?.aborted !== true) {
+        endOf(call).then(detach);
+      } else {
+        // A consumer that left early is a cancel.
+        detach?.();
+        call.cancel();
+      }
     }
   }
   return messages();
+}
+
+// Reads a stream to its end after the consumer has left at the last message. A cancel here would reset a stream that is over, and an
+// HTTP/2 server closes a connection, with every call on it, after too many resets.
+function endOf(call: ClientDuplexStream<Message, Message>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => call.cancel(), endMs);
+    call.once('status', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    call.resume();
+  });
 }
 
 // Waits for the response headers, or for the end of a call that has none.

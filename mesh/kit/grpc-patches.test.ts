@@ -2,7 +2,9 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { defineService } from './define-service.ts';
-import { sleep } from './streams.ts';
+import { echo } from './echo.ts';
+import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './grpc-patches.ts';
+import { collect, sleep } from './streams.ts';
 import { startTestMesh } from './testing.ts';
 
 const failing = defineService({
@@ -45,4 +47,33 @@ test('a consumer that is too slow for its deadline is told so, though an error w
     for await (const _ of client.serverStream({ text: 'a', count: 1_000 }, options)) await sleep(5);
   };
   await expect(late()).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+});
+
+test('messages that leave together stay within the largest message of the server', async () => {
+  await using mesh = await startTestMesh([echo], { config: { grpc: { maxMessageBytes: 8192 } } });
+  const client = mesh.grpcClient(EchoService);
+  for (const [length, count] of [
+    [1024, 16],
+    [1021, 64],
+    [8187, 4],
+    [1, 100],
+    [4090, 9],
+  ] as const) {
+    const messages = await collect(client.serverStream({ text: 'a'.repeat(length), count }, await mesh.as()));
+    expect(messages.map(({ text }) => text.length)).toEqual(new Array(count).fill(length));
+  }
+});
+
+test('the patches fit the grpc-js that is installed, and are applied', () => {
+  expect(misfitOf(readGrpcInternals())).toBeUndefined();
+  expect(patchGrpc()).toBe(true);
+});
+
+test('another version or another shape of grpc-js is not patched', () => {
+  const installed = readGrpcInternals();
+  expect(misfitOf({ ...installed, version: '1.99.0' })).toContain('1.99.0');
+  const serverCall = { serializeMessage: (_value: unknown, _options: unknown) => Buffer.alloc(0) };
+  expect(misfitOf({ ...installed, serverCall: serverCall as never })).toContain('serializeMessage');
+  const clientCall = { ...installed.clientCall, outputStatus: undefined } as unknown as GrpcInternals['clientCall'];
+  expect(misfitOf({ ...installed, clientCall })).toContain('outputStatus');
 });

@@ -1,4 +1,5 @@
 import { grpc } from './grpc.ts';
+import { allowResets } from './grpc-patches.ts';
 import type { Invocable } from './invoke.ts';
 import { mountGrpc } from './mount-grpc.ts';
 
@@ -30,7 +31,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     'grpc.keepalive_timeout_ms': 20_000,
     'grpc.so_reuseport': 0,
   });
-  mountGrpc(server, options.methods);
+  allowResets(server);
+  mountGrpc(server, options.methods, options.maxMessageBytes);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
       if (error) reject(portError('gRPC', options.host, options.port, error, 'grpc.port'));

@@ -6,6 +6,7 @@ import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@gr
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { toRpcError } from './errors.ts';
 import { grpc } from './grpc.ts';
+import { asTrailer, patchGrpc, withoutPadding } from './grpc-patches.ts';
 import { toBytes } from './shared-message.ts';
 
 // What grpc-js and Connect say in different words: methods, metadata and errors.
@@ -67,30 +68,9 @@ export function trailerToMetadata(trailer: Headers | undefined): Metadata {
   if (bareTrailer === undefined) {
     bareTrailer = asTrailer(headersToMetadata(undefined), true);
     // Nearly every call ends with this one.
-    bareTrailer.toHttp2Headers = () => ({ 'grpc-message': undefined });
+    if (patchGrpc()) bareTrailer.toHttp2Headers = () => ({ 'grpc-message': undefined });
   }
   return bareTrailer;
-}
-
-// grpc-js pads the base64 of binary values, and says "grpc-message: OK" of every success; gRPC wants neither.
-function asTrailer(metadata: Metadata, ok: boolean): Metadata {
-  const write = metadata.toHttp2Headers;
-  // What grpc-js sends is a clone, which would be a plain one.
-  metadata.clone = () => metadata;
-  metadata.toHttp2Headers = () => {
-    const headers = write.call(metadata);
-    for (const [key, value] of Object.entries(headers)) {
-      if (!key.endsWith('-bin')) continue;
-      headers[key] = Array.isArray(value) ? value.map(withoutPadding) : withoutPadding(String(value));
-    }
-    if (ok) headers['grpc-message'] = undefined;
-    return headers;
-  };
-  return metadata;
-}
-
-function withoutPadding(base64: string): string {
-  return base64.replace(/=+$/, '');
 }
 
 /** Whatever a handler threw, as a grpc status: details in `grpc-status-details-bin`, nothing of a bug but its code. */

@@ -16,6 +16,7 @@ import { type Database, openDatabase } from './database.ts';
 import type { Clients, Needs, OptionalClients, RunningService, ServiceDefinition } from './define-service.ts';
 import { rpcError } from './errors.ts';
 import { lockFolder } from './folder-lock.ts';
+import { patchGrpc } from './grpc-patches.ts';
 import { startGrpcServer } from './grpc-server.ts';
 import { createHealth } from './health.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from './identity.ts';
@@ -89,6 +90,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const grpc = config.grpc ?? create(GrpcConfigSchema);
   const adminConfig = config.admin ?? create(AdminConfigSchema);
   mkdirSync(dataDir, { recursive: true });
+  patchGrpc({ enabled: grpc.patches, log });
   const metrics = createMetrics();
   const keys = loadIdentityKeys(config.identity, dataDir);
   const signer = keys.privateKey && createTokenSigner(keys.privateKey, clock);

@@ -12,7 +12,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { cancelled, deadlineExceeded, internal } from './errors.ts';
-import { JoinedMessages, joinMessages } from './grpc-joined-messages.ts';
+import { JoinedMessages, messageHeadBytes, patchGrpc } from './grpc-patches.ts';
 import {
   errorToStatus,
   headersToMetadata,
@@ -25,9 +25,12 @@ import { timeoutOf } from './rpc-policy.ts';
 import { ServerCall } from './server-call.ts';
 import { toBytes } from './shared-message.ts';
 
-/** Mounts methods on a grpc-js server. */
-export function mountGrpc(server: Server, methods: Iterable<Invocable>): void {
-  joinMessages();
+/**
+ * Mounts methods on a grpc-js server. `maxMessageBytes` is the server's own limit for a message that it sends; messages that leave in
+ * one write stay within it together, because grpc-js takes them for one.
+ */
+export function mountGrpc(server: Server, methods: Iterable<Invocable>, maxMessageBytes: number): void {
+  const joinedBytes = patchGrpc() ? Math.min(maxJoinedBytes, maxMessageBytes) : 0;
   for (const invocable of methods) {
     const definition = methodDefinition(invocable.method);
     const kind = invocable.method.methodKind;
@@ -38,10 +41,10 @@ export function mountGrpc(server: Server, methods: Iterable<Invocable>): void {
           kind === 'unary'
             ? handleUnary(invocable)
             : kind === 'server_streaming'
-              ? handleServerStream(invocable)
+              ? handleServerStream(invocable, joinedBytes)
               : kind === 'client_streaming'
                 ? handleClientStream(invocable)
-                : handleBidiStream(invocable),
+                : handleBidiStream(invocable, joinedBytes),
       },
     );
   }
@@ -81,17 +84,17 @@ function handleClientStream(invocable: Invocable): handleClientStreamingCall<Mes
   };
 }
 
-function handleServerStream(invocable: Invocable): handleServerStreamingCall<Message, Message> {
+function handleServerStream(invocable: Invocable, joinedBytes: number): handleServerStreamingCall<Message, Message> {
   return (grpcCall) => {
     const call = openCall(invocable, grpcCall);
-    return send(grpcCall, call, invocable.stream(call, grpcCall.request));
+    return send(grpcCall, call, invocable.stream(call, grpcCall.request), joinedBytes);
   };
 }
 
-function handleBidiStream(invocable: Invocable): handleBidiStreamingCall<Message, Message> {
+function handleBidiStream(invocable: Invocable, joinedBytes: number): handleBidiStreamingCall<Message, Message> {
   return async (grpcCall) => {
     const call = openCall(invocable, grpcCall);
-    await send(grpcCall, call, invocable.stream(call, receive(grpcCall, call)));
+    await send(grpcCall, call, invocable.stream(call, receive(grpcCall, call)), joinedBytes);
     grpcCall.resume();
   };
 }
@@ -131,8 +134,13 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
 
 type WritableCall = ServerWritableStream<Message, Message> | ServerDuplexStream<Message, Message>;
 
-async function send(grpcCall: WritableCall, call: ServerCall, messages: AsyncIterable<Message>): Promise<void> {
-  const writer = createWriter(grpcCall, call.method.output);
+async function send(
+  grpcCall: WritableCall,
+  call: ServerCall,
+  messages: AsyncIterable<Message>,
+  joinedBytes: number,
+): Promise<void> {
+  const writer = createWriter(grpcCall, call.method.output, joinedBytes);
   try {
     let first = true;
     for await (const message of messages) {
@@ -152,12 +160,15 @@ async function send(grpcCall: WritableCall, call: ServerCall, messages: AsyncIte
   }
 }
 
-/** Most messages that leave in one write, and their size together: what is larger goes by itself. */
+/** Most messages that leave in one write, and their size together; a larger message leaves alone. */
 const maxJoined = 16;
 const maxJoinedBytes = 16 * 1024;
 
-/** Writes messages in order; those that are there together, before the process turns to anything else, in one. */
-function createWriter(grpcCall: WritableCall, schema: DescMessage) {
+/**
+ * Creates a writer that keeps the order of messages. Messages that are ready together leave in one write of at most `limitBytes`,
+ * without the head of the first; 0: each message in its own.
+ */
+function createWriter(grpcCall: WritableCall, schema: DescMessage, limitBytes: number) {
   let joined: Uint8Array[] = [];
   let joinedBytes = 0;
   let isDue = false;
@@ -171,15 +182,13 @@ function createWriter(grpcCall: WritableCall, schema: DescMessage) {
     /** Settles when the peer has caught up; `undefined` while it keeps up. */
     blocked: undefined as Promise<void> | undefined,
     add(message: Message) {
+      if (limitBytes === 0) return write(message);
       const bytes = toBytes(schema, message);
-      if (bytes.length > maxJoinedBytes) {
-        writer.flush();
-        write(message);
-        return;
-      }
+      if (joinedBytes + bytes.length > limitBytes) writer.flush();
+      if (bytes.length > limitBytes) return write(message);
       joined.push(bytes);
-      joinedBytes += bytes.length;
-      if (joined.length === maxJoined || joinedBytes > maxJoinedBytes) writer.flush();
+      joinedBytes += bytes.length + messageHeadBytes;
+      if (joined.length === maxJoined) writer.flush();
       else if (!isDue) {
         isDue = true;
         process.nextTick(onDue);

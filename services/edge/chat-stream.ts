@@ -97,6 +97,7 @@ async function relay(events: AsyncIterable<AskResponse>, stream: EventStream): P
         break;
       case 'done':
         await stream.event('done', JSON.stringify(doneToJson(event.value, citations, usage)));
+        // The client has its answer now, whatever comes after; the kit's client reads the stream to its end.
         return;
       case 'started':
       case 'stage':

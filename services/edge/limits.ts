@@ -56,7 +56,8 @@ export const edgeLimits: Readonly<EdgeLimits> = Object.freeze({
   streamWindowBytes: 256 << 10,
   sessionWindowBytes: 1 << 20,
   maxConcurrentStreams: 256,
-  streamResetBurst: 1000,
-  streamResetsPerSecond: 100,
+  // A proxy in front of the edge carries many users on one connection, and each that leaves resets a stream. A flood is thousands a second.
+  streamResetBurst: 5000,
+  streamResetsPerSecond: 500,
   heartbeatMs: 15_000,
 });

@@ -93,6 +93,8 @@ export interface EdgeMeshOptions extends EdgeOptions {
   dataDir?: string;
   /** Whether the edge is a process of its own, which reaches the others over gRPC. @default false */
   apart?: boolean;
+  /** With `apart`: the port by which the edge reaches the others, given theirs. */
+  through?(port: number): Promise<number>;
 }
 
 /** Starts an edge with stand-ins behind it, by default with development keys and without a limit that tests would reach. */
@@ -173,7 +175,8 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
       services.filter((service) => service !== edge),
       { identity },
     );
-    const address = `127.0.0.1:${behind.host.grpcPort}`;
+    const port = behind.host.grpcPort;
+    const address = `127.0.0.1:${(await options.through?.(port)) ?? port}`;
     mesh = await start([edge], {
       identity,
       addresses: Object.fromEntries(services.map(({ name }) => [name, address])),

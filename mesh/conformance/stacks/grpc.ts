@@ -18,6 +18,7 @@ export const serve: Serve = ({ service, impl, maxMessageBytes }) => {
     service.methods
       .filter((method) => method.localName in handlers)
       .map((method) => createInvocable(method, handlers[method.localName], [])),
+    Number.POSITIVE_INFINITY,
   );
   return promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
 };

@@ -1,0 +1,3 @@
+import { describeMounts } from './mounts.suite.ts';
+
+describeMounts('grpc-js as ragmesh runs it');
