@@ -214,7 +214,7 @@ async function fillCache({ client, options }: Face): Promise<void> {
     { case: 'textDelta', value: { text: `${textOf(120)} [1]` } },
     { case: 'citation', value: { marker: 1, chunkId, documentId } },
     { case: 'usage', value: { promptTokens: 900n, completionTokens: 150n } },
-    { case: 'done', value: { outcome: AnswerOutcome.ANSWERED, model: 'm' } },
+    { case: 'done', value: { outcome: AnswerOutcome.ANSWERED, model: 'm', verified: true } },
   ];
   async function* parts() {
     yield { part: { case: 'start', value: { leaseId } } };

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ChatService, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerOutcome, type Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerOutcome, type Citation, ClaimFaultSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/enums.ts';
 import { type CommandContext, CommandError, connectMesh } from './connect.ts';
@@ -34,6 +34,7 @@ export async function ask(context: CommandContext): Promise<number> {
   if (question === '') throw new CommandError(`a question is needed\n\n${help}`);
   await using mesh = await connectMesh(context);
   const citations: Citation[] = [];
+  let text = '';
   let outcome: AnswerOutcome = AnswerOutcome.UNSPECIFIED;
   const events = mesh.client(ChatService).ask({ question, sessionId: values.session, corpora: values.corpus });
   for await (const { event } of events) {
@@ -47,9 +48,11 @@ export async function ask(context: CommandContext): Promise<number> {
         }
         break;
       case 'textDelta':
+        text += event.value.text;
         process.stdout.write(event.value.text);
         break;
       case 'reset':
+        text = '';
         process.stdout.write(`\n[starting anew: ${event.value.reason}]\n`);
         break;
       case 'citation':
@@ -63,6 +66,10 @@ export async function ask(context: CommandContext): Promise<number> {
         }
         for (const { stage, reason, effect } of event.value.degradations) {
           process.stderr.write(`  degraded: ${enumName(StageSchema, stage).toLowerCase()} (${reason}): ${effect}\n`);
+        }
+        for (const { start, end, fault } of event.value.unsupportedClaims) {
+          const name = enumName(ClaimFaultSchema, fault).toLowerCase();
+          process.stderr.write(`  not supported by its source (${name}): ${text.slice(start, end)}\n`);
         }
         process.stderr.write(`session ${event.value.sessionId}\n`);
         break;

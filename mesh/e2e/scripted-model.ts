@@ -17,6 +17,8 @@ export interface ScriptedModel extends AsyncDisposable {
   requests: Asked[];
   /** Requests under way. */
   openCount(): number;
+  /** Sets what it answers from now on, whatever it is asked; `undefined`: as by default. */
+  answerWith(text: string | undefined): void;
 }
 
 /** Deltas of an answer, and why it ends; `undefined`: it stays open. */
@@ -34,6 +36,7 @@ const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 };
 export async function startScriptedModel(): Promise<ScriptedModel> {
   const requests: Asked[] = [];
   let openCount = 0;
+  let answer: string | undefined;
   const server = createServer(async (request, response) => {
     let text = '';
     for await (const part of request) text += part;
@@ -43,7 +46,8 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     openCount++;
     response.once('close', () => openCount--);
     const label = { id: 'chatcmpl-1', created: 1_767_225_600, model: 'scripted-2026' };
-    const { deltas, reason } = scriptFor(asked);
+    const { deltas, reason } =
+      answer === undefined ? scriptFor(asked) : { deltas: [{ content: answer }], reason: 'stop' };
     const said = textOf(asked);
     if (asked.stream !== true) {
       const message = Object.assign({ role: 'assistant', content: null }, ...deltas.map(whole));
@@ -66,6 +70,9 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     requests,
     openCount: () => openCount,
+    answerWith(text) {
+      answer = text;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));

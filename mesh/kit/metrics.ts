@@ -117,6 +117,12 @@ export function createMetrics() {
       labelNames: ['topic'],
       registers,
     }),
+    unsupportedClaimTotal: new Counter({
+      name: 'ragmesh_unsupported_claim_total',
+      help: 'Sentences of answers that the cited passages do not support: fact, negation, or language',
+      labelNames: ['fault'],
+      registers,
+    }),
     degradationTotal: new Counter({
       name: 'ragmesh_degradation_total',
       help: 'Stages that failed or were late and were done without',

@@ -1,7 +1,7 @@
 import type { CallOptions } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CacheService, type LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
-import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { defineService } from '#kit/define-service.ts';
 import { createChannel } from '#kit/streams.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
@@ -89,6 +89,22 @@ test('a second asker follows the generation from its first event on, live', asyn
     value: { event: { case: 'done', value: { answerId: '', sessionId: '', cacheLayer: CacheLayer.MEMORY } } },
   });
   expect(looked.messages.some(({ event }) => event.case === 'answer' && event.value.event.case === 'usage')).toBe(true);
+});
+
+test('a follower gets the verdict on the claims, and nothing is stored', async () => {
+  const leader = await lead('unsupported');
+  const behind = follower('unsupported');
+  expect((await behind.next())?.case).toBe('follow');
+  const claim = { start: 0, end: 11, fault: ClaimFault.FACT, markers: [1] };
+  const done: Event = {
+    event: { case: 'done', value: { outcome: AnswerOutcome.ANSWERED, unsupportedClaims: [claim] } },
+  };
+  await leader.say(...answerEvents('97 days [1]').slice(0, -1), done);
+  expect(await leader.end('commit')).toBe(false);
+  expect((await behind.rest()).messages.at(-1)?.event).toMatchObject({
+    value: { event: { case: 'done', value: { verified: false, unsupportedClaims: [claim] } } },
+  });
+  expect((await lookUp(client, options, 'unsupported')).kinds).toEqual(['lease']);
 });
 
 test('an asker with other access does not follow', async () => {

@@ -26,14 +26,15 @@ const frameLength = 32_768;
 
 /**
  * What may be stored of a generation's events; `undefined` where they are no whole answer: no text, no end, cut short,
- * filtered, or made without a stage that was missing or late.
+ * filtered, made without a stage that was missing or late, or not verified against its passages. A refusal claims nothing.
  */
 export function toRecording(events: readonly AnswerEvent[]): Recording | undefined {
   const last = events.at(-1)?.event;
   if (last?.case !== 'done') return undefined;
-  const { outcome, degradations } = last.value;
+  const { outcome, degradations, verified, unsupportedClaims } = last.value;
   const isRefusal = outcome === AnswerOutcome.REFUSED;
   if ((outcome !== AnswerOutcome.ANSWERED && !isRefusal) || degradations.length > 0) return undefined;
+  if ((!isRefusal && !verified) || unsupportedClaims.length > 0) return undefined;
 
   let sources: Sources | undefined;
   let text = '';
@@ -69,9 +70,9 @@ export function toRecording(events: readonly AnswerEvent[]): Recording | undefin
 /** The event without what belongs to the caller that it was made for: ids and trace. */
 export function withoutCaller(answer: AnswerEvent): AnswerEvent {
   if (answer.event.case !== 'done') return answer;
-  const { outcome, model, degradations, cacheLayer } = answer.event.value;
+  const { outcome, model, degradations, cacheLayer, unsupportedClaims, verified } = answer.event.value;
   return create(AnswerEventSchema, {
-    event: { case: 'done', value: { outcome, model, degradations, cacheLayer } },
+    event: { case: 'done', value: { outcome, model, degradations, cacheLayer, unsupportedClaims, verified } },
   });
 }
 
@@ -86,9 +87,12 @@ export function asCached(answer: AnswerEvent): AnswerEvent {
 /** The event with the layer that it came from, if it is the end. */
 export function fromLayer(answer: AnswerEvent, layer: CacheLayer): AnswerEvent {
   if (answer.event.case !== 'done') return answer;
-  const { outcome, model, degradations } = answer.event.value;
+  const { outcome, model, degradations, unsupportedClaims, verified } = answer.event.value;
   return create(AnswerEventSchema, {
-    event: { case: 'done', value: { outcome, model, degradations, cacheLayer: layer } },
+    event: {
+      case: 'done',
+      value: { outcome, model, degradations, cacheLayer: layer, unsupportedClaims, verified },
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 import type { CallOptions } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CacheService, InspectOutcome, type InvalidateRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
-import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { defineService } from '#kit/define-service.ts';
@@ -122,14 +122,29 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     ['cut short', answerEvents('part', { outcome: AnswerOutcome.TRUNCATED })],
     ['too long', answerEvents('part', { outcome: AnswerOutcome.LENGTH })],
     ['filtered', answerEvents('part', { outcome: AnswerOutcome.FILTERED })],
-    ['degraded', [...answerEvents('all').slice(0, -1), done({ outcome: AnswerOutcome.ANSWERED, degradations })]],
-    ['empty', [done({ outcome: AnswerOutcome.ANSWERED })]],
+    [
+      'degraded',
+      [...answerEvents('all').slice(0, -1), done({ outcome: AnswerOutcome.ANSWERED, verified: true, degradations })],
+    ],
+    ['not verified', answerEvents('97 days [1]', { verified: false })],
+    [
+      'marked as not supported',
+      [
+        ...answerEvents('97 days [1]').slice(0, -1),
+        done({
+          outcome: AnswerOutcome.ANSWERED,
+          verified: true,
+          unsupportedClaims: [{ start: 0, end: 11, fault: ClaimFault.FACT }],
+        }),
+      ],
+    ],
+    ['empty', [done({ outcome: AnswerOutcome.ANSWERED, verified: true })]],
     [
       'void',
       [
         ...answerEvents('x').slice(0, 2),
         { event: { case: 'reset', value: {} } },
-        done({ outcome: AnswerOutcome.ANSWERED }),
+        done({ outcome: AnswerOutcome.ANSWERED, verified: true }),
       ],
     ],
     [
@@ -137,7 +152,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
       [
         ...answerEvents('x').slice(0, 2),
         { event: { case: 'citation', value: { marker: 2 } } },
-        done({ outcome: AnswerOutcome.ANSWERED }),
+        done({ outcome: AnswerOutcome.ANSWERED, verified: true }),
       ],
     ],
   ])('an answer that is %s is not stored', async (name, events) => {

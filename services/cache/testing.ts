@@ -39,9 +39,9 @@ export interface Looked {
 /** Events of a whole answer that says `text` about document `documentId`. */
 export function answerEvents(
   text: string,
-  init: { documentId?: string; corpus?: string; outcome?: AnswerOutcome } = {},
+  init: { documentId?: string; corpus?: string; outcome?: AnswerOutcome; verified?: boolean } = {},
 ): Event[] {
-  const { documentId = 'd1', corpus = 'help', outcome = AnswerOutcome.ANSWERED } = init;
+  const { documentId = 'd1', corpus = 'help', outcome = AnswerOutcome.ANSWERED, verified = true } = init;
   const cited = { chunkId: `${documentId}#0`, documentId, corpus };
   return [
     { event: { case: 'sources', value: { passages: [{ ...cited, text: 'evidence' }] } } },
@@ -51,7 +51,10 @@ export function answerEvents(
     {
       event: {
         case: 'done',
-        value: { outcome, answerId: 'leader-answer', sessionId: 'leader-session', traceId: 'f'.repeat(32), model: 'm' },
+        value: {
+          ...{ outcome, verified, answerId: 'leader-answer', sessionId: 'leader-session', traceId: 'f'.repeat(32) },
+          model: 'm',
+        },
       },
     },
   ];

@@ -15,7 +15,7 @@ import type { ChatSettings } from './config.ts';
 import { type Course, respond } from './course.ts';
 import type { Detached } from './detached.ts';
 import { findEvidence } from './evidence.ts';
-import { generate } from './generate.ts';
+import { generate, isGenerative } from './generate.ts';
 import { replay, startAnew } from './lookup.ts';
 import type { Models } from './models.ts';
 import type { OpenSessions } from './open-sessions.ts';
@@ -24,6 +24,7 @@ import { chooseEvidence, historyTokens, toMessages } from './prompt.ts';
 import type { Recorder } from './recorder.ts';
 import type { Sessions } from './sessions.ts';
 import { textsIn } from './texts.ts';
+import { validate } from './validate.ts';
 
 /** What asking needs. */
 export interface AskParts {
@@ -171,13 +172,6 @@ async function* answerFromEvidence(asking: Asking, prepared: Prepared): AsyncGen
     maxAnswerBytes,
   };
   yield* generate(generation, context, course);
-  yield validate(course);
-}
-
-/** Checks the answer against its sources. */
-function validate(course: Course): AskResponse {
-  if (course.outcome !== AnswerOutcome.ANSWERED) return course.end(Stage.VALIDATE, StageStatus.SKIPPED);
-  const count = course.citations.length;
-  if (count === 0) return course.degrade(Stage.VALIDATE, 'no marker names a source', 'answer has no citation');
-  return course.end(Stage.VALIDATE, StageStatus.FINISHED, `${count} cited`);
+  const written = { language, isGenerative: isGenerative(course.model, models) };
+  yield validate(course, written, asking.parts.metrics);
 }

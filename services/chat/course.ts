@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type AskResponse, AskResponseSchema, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerOutcome, CacheLayer, type Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerOutcome, CacheLayer, type Citation, type UnsupportedClaim } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import {
   type Degradation,
   type Passage,
@@ -34,6 +34,10 @@ export interface Course {
   model: string;
   cacheLayer: CacheLayer;
   readonly degradations: Degradation[];
+  /** Sentences that their passages do not support. */
+  unsupportedClaims: UnsupportedClaim[];
+  /** Whether every sentence was compared with its passages, and none failed. */
+  isVerified: boolean;
   /** 0 until there is text. */
   firstTextUs: number;
   /** Microseconds since the question came. */
@@ -87,6 +91,8 @@ export function createCourse(
     model: '',
     cacheLayer: CacheLayer.UNSPECIFIED,
     degradations: [],
+    unsupportedClaims: [],
+    isVerified: false,
     firstTextUs: 0,
     elapsedUs: () => since(startedAt),
     note({ event }) {

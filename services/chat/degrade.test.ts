@@ -107,7 +107,7 @@ describe('retrieval', () => {
     chat.script.retrieve = async function* () {
       yield { case: 'leg', value: { leg: Leg.VECTOR, degradation: vector } };
       yield { case: 'leg', value: { leg: Leg.KEYWORD, latencyUs: 7n } };
-      yield { case: 'fused', value: { passages: passagesOf('Free.'), degradations: [vector, rerank] } };
+      yield { case: 'fused', value: { passages: passagesOf('Free for seven days.'), degradations: [vector, rerank] } };
     };
     const asked = await chat.ask({ question: 'legs' });
     expect(asked.done?.outcome).toBe(AnswerOutcome.ANSWERED);

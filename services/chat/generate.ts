@@ -14,7 +14,7 @@ import {
 import { forward } from '#kit/context.ts';
 import { enumName } from '#kit/enums.ts';
 import { unavailable } from '#kit/errors.ts';
-import { type CitationScanner, createCitationScanner } from './citations.ts';
+import { createCitationScanner, type Scanned } from './citations.ts';
 import { type Course, respond } from './course.ts';
 import { reasonOf, rethrowIfFinal } from './reason.ts';
 import { textsIn } from './texts.ts';
@@ -73,10 +73,22 @@ async function* attempt(
 ): AsyncGenerator<AskResponse, Failure | undefined> {
   const { llm, passages, language, maxTokens, temperature, models, maxAnswerBytes } = generation;
   let scanner = createCitationScanner(passages.length);
+  // Blanks and markers before the first word. They are shown with it: an answer of nothing else is no answer.
+  let lead: Scanned | undefined = { text: '', markers: [] };
   let outcome: Outcome = Outcome.TRUNCATED;
   let cause: unknown;
   let usage: TokenUsage | undefined;
   let answerBytes = 0;
+  const show = function* (scanned: Scanned) {
+    let shown = scanned;
+    if (lead !== undefined) {
+      lead = { text: lead.text + scanned.text, markers: [...lead.markers, ...scanned.markers] };
+      if (isBlank(lead.text)) return;
+      shown = lead;
+      lead = undefined;
+    }
+    yield* toResponses(shown, passages);
+  };
   try {
     const request = {
       model: course.model,
@@ -97,10 +109,11 @@ async function* attempt(
           break;
         case 'textDelta':
           answerBytes += Buffer.byteLength(event.value.text);
-          yield* show(scanner.push(event.value.text), passages);
+          yield* show(scanner.push(event.value.text));
           break;
         case 'reset':
           scanner = createCitationScanner(passages.length);
+          lead = { text: '', markers: [] };
           answerBytes = 0;
           if (course.text !== '') yield respond({ case: 'reset', value: { reason: event.value.reason.slice(0, 512) } });
           break;
@@ -122,7 +135,7 @@ async function* attempt(
     outcome = Outcome.UPSTREAM_ERROR;
     cause = error;
   }
-  yield* show(scanner.end(), passages);
+  yield* show(scanner.end());
   if (course.text === '' && isFailureWithoutText(outcome)) {
     const name = enumName(OutcomeSchema, outcome).toLowerCase();
     return { reason: cause === undefined ? `no text, outcome ${name}` : reasonOf(cause), cause };
@@ -140,7 +153,7 @@ async function* attempt(
   return undefined;
 }
 
-function* show({ text, markers }: ReturnType<CitationScanner['push']>, passages: readonly Passage[]) {
+function* toResponses({ text, markers }: Scanned, passages: readonly Passage[]) {
   if (text !== '') yield respond({ case: 'textDelta', value: { text } });
   for (const marker of markers) {
     const passage = passages[marker - 1];
@@ -148,6 +161,11 @@ function* show({ text, markers }: ReturnType<CitationScanner['push']>, passages:
     const { chunkId, documentId, title, url, corpus } = passage;
     yield respond({ case: 'citation', value: { marker, chunkId, documentId, title, url, corpus } });
   }
+}
+
+/** Whether a text has no word, number or picture beside its markers. */
+function isBlank(text: string): boolean {
+  return !/[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text.replaceAll(/\[\d{1,3}\]/g, ''));
 }
 
 /** Whether a model writes text of its own; one that is not listed is taken to. */

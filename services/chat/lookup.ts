@@ -147,4 +147,6 @@ function end({ event }: AnswerEvent, layer: CacheLayer, course: Course): void {
   course.model = event.value.model;
   course.cacheLayer = event.value.cacheLayer || layer;
   course.degradations.push(...event.value.degradations);
+  course.unsupportedClaims = event.value.unsupportedClaims;
+  course.isVerified = event.value.verified;
 }

@@ -93,7 +93,7 @@ export function toMessages(systemText: string, history: readonly PastTurn[], que
 /** Names all that prompts are made by, beside what goes into them: another version, another answer. */
 export function promptVersion(settings: ChatSettings): string {
   const system = settings.systemText || textsIn(Language.ZH).system + textsIn(Language.EN).system;
-  const parts = JSON.stringify(['1', system, settings.promptBudgetTokens, settings.historyTurns, historyShare]);
+  const parts = JSON.stringify(['2', system, settings.promptBudgetTokens, settings.historyTurns, historyShare]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }
 

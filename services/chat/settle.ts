@@ -86,6 +86,8 @@ export function toDone(course: Course, traceId: string): AnswerDone {
     degradations: [...course.degradations],
     traceId,
     cacheLayer: course.cacheLayer,
+    unsupportedClaims: course.unsupportedClaims,
+    verified: course.isVerified,
   });
 }
 
@@ -107,6 +109,7 @@ function toRecord(course: Course, traceId: string) {
     askedAt: timestampFromMs(course.askedAtMs),
     firstTextUs: BigInt(course.firstTextUs),
     totalUs: BigInt(course.elapsedUs()),
+    unsupportedClaims: course.unsupportedClaims,
   };
 }
 

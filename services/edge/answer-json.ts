@@ -7,8 +7,10 @@ import {
   CacheLayerSchema,
   type Citation,
   CitationSchema,
+  ClaimFaultSchema,
   type Sources,
   SourcesSchema,
+  type UnsupportedClaim,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, StageSchema, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/enums.ts';
@@ -53,9 +55,16 @@ export function doneToJson(done: AnswerDone, citations: readonly Citation[], usa
       reason,
       effect,
     })),
+    verified: done.verified,
+    unsupported_claims: done.unsupportedClaims.map(unsupportedClaimToJson),
     ...(done.cacheLayer === CacheLayer.UNSPECIFIED
       ? {}
       : { cache_layer: enumName(CacheLayerSchema, done.cacheLayer).toLowerCase() }),
     trace_id: done.traceId,
   };
+}
+
+/** A sentence that its passages do not support: {start, end, fault, markers}; positions are in UTF-16 code units of the text. */
+export function unsupportedClaimToJson({ start, end, fault, markers }: UnsupportedClaim) {
+  return { start, end, fault: enumName(ClaimFaultSchema, fault).toLowerCase(), markers };
 }

@@ -1,4 +1,4 @@
-import { SCALES, UNITS } from './fact-units.ts';
+import { SCALES, UNITS } from './facts/units.ts';
 import { normalizeText } from './normalize.ts';
 
 /** More facts than this in one text are not checked one by one; the first ones are kept. */

@@ -1,8 +1,8 @@
+import { type Facts, factMark, factOf, readFacts } from '#kit/text/facts/read-facts.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { contentOf, orderedContentOf } from './guards/content.ts';
-import { type Facts, factMark, factOf, readFacts } from './guards/facts.ts';
 
 import { latinWordsOf, namesOf } from './guards/names.ts';
 import { negationsOf, sidesOf } from './guards/polarity.ts';

@@ -4,7 +4,7 @@ import { type AnswerDone, AnswerOutcome, type Citation } from '#gen/ragmesh/comm
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge } from '#kit/errors.ts';
-import { citationToJson } from '../answer-json.ts';
+import { citationToJson, unsupportedClaimToJson } from '../answer-json.ts';
 import type { EventStream } from '../http/event-stream.ts';
 import type { CompletionRequest } from './request.ts';
 import { toUsage } from './usage.ts';
@@ -43,6 +43,7 @@ export async function toCompletion(events: AsyncIterable<AskResponse>, request: 
       },
     ],
     usage: toUsage(usage),
+    ...verdictOf(done),
     ...(request.warnings.length > 0 ? { warnings: request.warnings } : {}),
   };
 }
@@ -108,10 +109,18 @@ export async function streamCompletion(
   }
   await send(choice({}, finishReason(done)), {
     citations: citations.map(citationToJson),
+    ...verdictOf(done),
     ...(request.warnings.length > 0 ? { warnings: request.warnings } : {}),
   });
   if (request.includeUsage) await send([], { usage: toUsage(usage) });
   await stream.event(undefined, '[DONE]');
+}
+
+// Clients that know the plain wire only read past these fields.
+function verdictOf(done: AnswerDone | undefined): object {
+  if (done === undefined) return {};
+  const claims = done.unsupportedClaims.map(unsupportedClaimToJson);
+  return { verified: done.verified, ...(claims.length > 0 ? { unsupported_claims: claims } : {}) };
 }
 
 function finishReason(done: AnswerDone | undefined): string {

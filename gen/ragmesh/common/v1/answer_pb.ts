@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/answer.proto.
  */
 export const file_ragmesh_common_v1_answer: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9hbnN3ZXIucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIrsCCgtBbnN3ZXJFdmVudBItCgdzb3VyY2VzGAEgASgLMhoucmFnbWVzaC5jb21tb24udjEuU291cmNlc0gAEjIKCnRleHRfZGVsdGEYAiABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5UZXh0RGVsdGFIABIpCgVyZXNldBgDIAEoCzIYLnJhZ21lc2guY29tbW9uLnYxLlJlc2V0SAASLwoIY2l0YXRpb24YBCABKAsyGy5yYWdtZXNoLmNvbW1vbi52MS5DaXRhdGlvbkgAEi4KBXVzYWdlGAUgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUgAEi0KBGRvbmUYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJEb25lSABCDgoFZXZlbnQSBbpIAggBIkEKB1NvdXJjZXMSNgoIcGFzc2FnZXMYASADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlQgi6SAWSAQIQZCImCglUZXh0RGVsdGESGQoEdGV4dBgBIAEoCUILukgIcgYQASiAgEAiIQoFUmVzZXQSGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCKpAQoIQ2l0YXRpb24SGQoGbWFya2VyGAEgASgNQgm6SAYqBBhkKAESGgoIY2h1bmtfaWQYAiABKAlCCLpIBXIDGIAEEh0KC2RvY3VtZW50X2lkGAMgASgJQgi6SAVyAxiABBIXCgV0aXRsZRgEIAEoCUIIukgFcgMYgAgSFQoDdXJsGAUgASgJQgi6SAVyAxiAEBIXCgZjb3JwdXMYBiABKAlCB7pIBHICGEAioAIKCkFuc3dlckRvbmUSMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlck91dGNvbWUSGgoJYW5zd2VyX2lkGAIgASgJQge6SARyAhhAEhsKCnNlc3Npb25faWQYAyABKAlCB7pIBHICGEASFwoFbW9kZWwYBCABKAlCCLpIBXIDGIACEj4KDGRlZ3JhZGF0aW9ucxgFIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIZCgh0cmFjZV9pZBgGIAEoCUIHukgEcgIYIBIyCgtjYWNoZV9sYXllchgHIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXIqvgEKDUFuc3dlck91dGNvbWUSHgoaQU5TV0VSX09VVENPTUVfVU5TUEVDSUZJRUQQABIbChdBTlNXRVJfT1VUQ09NRV9BTlNXRVJFRBABEhoKFkFOU1dFUl9PVVRDT01FX1JFRlVTRUQQAhIZChVBTlNXRVJfT1VUQ09NRV9MRU5HVEgQAxIbChdBTlNXRVJfT1VUQ09NRV9GSUxURVJFRBAEEhwKGEFOU1dFUl9PVVRDT01FX1RSVU5DQVRFRBAFKnQKCkNhY2hlTGF5ZXISGwoXQ0FDSEVfTEFZRVJfVU5TUEVDSUZJRUQQABIWChJDQUNIRV9MQVlFUl9NRU1PUlkQARIXChNDQUNIRV9MQVlFUl9EVVJBQkxFEAISGAoUQ0FDSEVfTEFZRVJfU0VNQU5USUMQA2IGcHJvdG8z", [file_buf_validate_validate, file_ragmesh_common_v1_common]);
+  fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9hbnN3ZXIucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIrsCCgtBbnN3ZXJFdmVudBItCgdzb3VyY2VzGAEgASgLMhoucmFnbWVzaC5jb21tb24udjEuU291cmNlc0gAEjIKCnRleHRfZGVsdGEYAiABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5UZXh0RGVsdGFIABIpCgVyZXNldBgDIAEoCzIYLnJhZ21lc2guY29tbW9uLnYxLlJlc2V0SAASLwoIY2l0YXRpb24YBCABKAsyGy5yYWdtZXNoLmNvbW1vbi52MS5DaXRhdGlvbkgAEi4KBXVzYWdlGAUgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUgAEi0KBGRvbmUYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJEb25lSABCDgoFZXZlbnQSBbpIAggBIkEKB1NvdXJjZXMSNgoIcGFzc2FnZXMYASADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlQgi6SAWSAQIQZCImCglUZXh0RGVsdGESGQoEdGV4dBgBIAEoCUILukgIcgYQASiAgEAiIQoFUmVzZXQSGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCKpAQoIQ2l0YXRpb24SGQoGbWFya2VyGAEgASgNQgm6SAYqBBhkKAESGgoIY2h1bmtfaWQYAiABKAlCCLpIBXIDGIAEEh0KC2RvY3VtZW50X2lkGAMgASgJQgi6SAVyAxiABBIXCgV0aXRsZRgEIAEoCUIIukgFcgMYgAgSFQoDdXJsGAUgASgJQgi6SAVyAxiAEBIXCgZjb3JwdXMYBiABKAlCB7pIBHICGEAi/QIKCkFuc3dlckRvbmUSMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlck91dGNvbWUSGgoJYW5zd2VyX2lkGAIgASgJQge6SARyAhhAEhsKCnNlc3Npb25faWQYAyABKAlCB7pIBHICGEASFwoFbW9kZWwYBCABKAlCCLpIBXIDGIACEj4KDGRlZ3JhZGF0aW9ucxgFIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIZCgh0cmFjZV9pZBgGIAEoCUIHukgEcgIYIBIyCgtjYWNoZV9sYXllchgHIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISSQoSdW5zdXBwb3J0ZWRfY2xhaW1zGAggAygLMiMucmFnbWVzaC5jb21tb24udjEuVW5zdXBwb3J0ZWRDbGFpbUIIukgFkgECEEASEAoIdmVyaWZpZWQYCSABKAgidwoQVW5zdXBwb3J0ZWRDbGFpbRINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0SLAoFZmF1bHQYAyABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DbGFpbUZhdWx0EhkKB21hcmtlcnMYBCADKA1CCLpIBZIBAhBkKnMKCkNsYWltRmF1bHQSGwoXQ0xBSU1fRkFVTFRfVU5TUEVDSUZJRUQQABIUChBDTEFJTV9GQVVMVF9GQUNUEAESGAoUQ0xBSU1fRkFVTFRfTkVHQVRJT04QAhIYChRDTEFJTV9GQVVMVF9MQU5HVUFHRRADKr4BCg1BbnN3ZXJPdXRjb21lEh4KGkFOU1dFUl9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXQU5TV0VSX09VVENPTUVfQU5TV0VSRUQQARIaChZBTlNXRVJfT1VUQ09NRV9SRUZVU0VEEAISGQoVQU5TV0VSX09VVENPTUVfTEVOR1RIEAMSGwoXQU5TV0VSX09VVENPTUVfRklMVEVSRUQQBBIcChhBTlNXRVJfT1VUQ09NRV9UUlVOQ0FURUQQBSp0CgpDYWNoZUxheWVyEhsKF0NBQ0hFX0xBWUVSX1VOU1BFQ0lGSUVEEAASFgoSQ0FDSEVfTEFZRVJfTUVNT1JZEAESFwoTQ0FDSEVfTEFZRVJfRFVSQUJMRRACEhgKFENBQ0hFX0xBWUVSX1NFTUFOVElDEANiBnByb3RvMw", [file_buf_validate_validate, file_ragmesh_common_v1_common]);
 
 /**
  * One event of an answer that can be recorded and replayed.
@@ -259,6 +259,21 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
    * @generated from field: ragmesh.common.v1.CacheLayer cache_layer = 7;
    */
   cacheLayer: CacheLayer;
+
+  /**
+   * Sentences that the passages they cite do not support; in order, without overlap. Such an answer is never cached.
+   *
+   * @generated from field: repeated ragmesh.common.v1.UnsupportedClaim unsupported_claims = 8;
+   */
+  unsupportedClaims: UnsupportedClaim[];
+
+  /**
+   * Whether every sentence was compared with the passages that it cites, and none of them failed. The cache stores no
+   * answer without it.
+   *
+   * @generated from field: bool verified = 9;
+   */
+  verified: boolean;
 };
 
 /**
@@ -267,6 +282,96 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
  */
 export const AnswerDoneSchema: GenMessage<AnswerDone> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_answer, 5);
+
+/**
+ * A sentence of an answer that the passages it cites do not support.
+ *
+ * @generated from message ragmesh.common.v1.UnsupportedClaim
+ */
+export type UnsupportedClaim = Message<"ragmesh.common.v1.UnsupportedClaim"> & {
+  /**
+   * Index of its first character in the text of the answer, in UTF-16 code units.
+   *
+   * @generated from field: uint32 start = 1;
+   */
+  start: number;
+
+  /**
+   * Index after its last character, in UTF-16 code units.
+   *
+   * @generated from field: uint32 end = 2;
+   */
+  end: number;
+
+  /**
+   * What is wrong.
+   *
+   * @generated from field: ragmesh.common.v1.ClaimFault fault = 3;
+   */
+  fault: ClaimFault;
+
+  /**
+   * Markers of the passages that it cites; empty if it cites none.
+   *
+   * @generated from field: repeated uint32 markers = 4;
+   */
+  markers: number[];
+};
+
+/**
+ * Describes the message ragmesh.common.v1.UnsupportedClaim.
+ * Use `create(UnsupportedClaimSchema)` to create a new message.
+ */
+export const UnsupportedClaimSchema: GenMessage<UnsupportedClaim> = /*@__PURE__*/
+  messageDesc(file_ragmesh_common_v1_answer, 6);
+
+/**
+ * Why a sentence is not supported.
+ *
+ * @generated from enum ragmesh.common.v1.ClaimFault
+ */
+export const ClaimFault = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: CLAIM_FAULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A number, amount, date, time, address or code is not in the cited passages, or not with that unit.
+   *
+   * @generated from enum value: CLAIM_FAULT_FACT = 1;
+   */
+  FACT: 1,
+
+  /**
+   * It denies what the cited passages state, or states what they deny.
+   *
+   * @generated from enum value: CLAIM_FAULT_NEGATION = 2;
+   */
+  NEGATION: 2,
+
+  /**
+   * It is in another language than the answer was asked for.
+   *
+   * @generated from enum value: CLAIM_FAULT_LANGUAGE = 3;
+   */
+  LANGUAGE: 3,
+} as const;
+
+/**
+ * Why a sentence is not supported.
+ *
+ * @generated from enum ragmesh.common.v1.ClaimFault
+ */
+export type ClaimFault = (typeof ClaimFault)[keyof typeof ClaimFault] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.common.v1.ClaimFault.
+ */
+export const ClaimFaultSchema: GenEnum<ClaimFault> = /*@__PURE__*/
+  enumDesc(file_ragmesh_common_v1_answer, 0);
 
 /**
  * How an answer ended.
@@ -328,7 +433,7 @@ export type AnswerOutcome = (typeof AnswerOutcome)[keyof typeof AnswerOutcome] |
  * Describes the enum ragmesh.common.v1.AnswerOutcome.
  */
 export const AnswerOutcomeSchema: GenEnum<AnswerOutcome> = /*@__PURE__*/
-  enumDesc(file_ragmesh_common_v1_answer, 0);
+  enumDesc(file_ragmesh_common_v1_answer, 1);
 
 /**
  * A layer of the answer cache.
@@ -376,5 +481,5 @@ export type CacheLayer = (typeof CacheLayer)[keyof typeof CacheLayer] | UnknownE
  * Describes the enum ragmesh.common.v1.CacheLayer.
  */
 export const CacheLayerSchema: GenEnum<CacheLayer> = /*@__PURE__*/
-  enumDesc(file_ragmesh_common_v1_answer, 1);
+  enumDesc(file_ragmesh_common_v1_answer, 2);
 

@@ -1,5 +1,5 @@
+import { factMark } from '#kit/text/facts/read-facts.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { factMark } from './facts.ts';
 
 /** Phrases that carry no subject: greetings, politeness, who asks, modal words. Longer ones first. */
 const hanFillers = new RegExp(

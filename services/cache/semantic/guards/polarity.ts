@@ -1,43 +1,13 @@
+import { findNegatives } from '#kit/text/facts/negation.ts';
 import { contentOf } from './content.ts';
 
 // What a question denies, and which side of a pair of opposites it is on.
 
-/** Asking forms and words that hold a negative sign and deny nothing, and what they come down to. */
-const harmless: readonly (readonly [pattern: RegExp, by: string])[] = [
-  // 能不能, 是不是, 有没有, 可不可以, 还没还
-  [/(\p{sc=Han})[不没](?=\1)/gu, ''],
-  [/(\p{sc=Han}{2})[不没]\1/gu, '$1'],
-  // 收到没有, 还了没, 可以退不
-  [/(?<=\p{sc=Han})(?:没有?|不|未)(?=[\s?？。!！~,，]*$)/gu, ''],
-  [
-    /不好意思|不过|不仅|不但|差不多|不错|不客气|不管|不论|无论|不止|不断|不久|要不要|不然|不如|不妨|只不过|没关系|没事/g,
-    '',
-  ],
-  [/别人|别的|特别|区别|级别|识别|性别|分别|类别|个别|鉴别|辨别|告别|差别/g, ''],
-  [/未来|无线|无忧|无印|非常|除非|是非|非凡|莫非|非得|无限/g, ''],
-];
-const hanNegative =
-  /(?:不|没|无|未|别|勿|非|莫|禁止|拒绝|难以)(?:法|有|能够?|可以|会|了|办法|到|给|让|被|再|想|用|得)*/g;
-
-const englishNegative =
-  /(?<![a-z])(?:not|never|cannot|without|none|nobody|nothing|neither|nor|unable|no(?!\.? ?\d)(?! longer than)|(?:can|could|do|does|did|is|are|was|were|has|have|had|wo|would|should|must|need|ai)(?:n'?t)|can't|non)(?![a-z])/g;
-
 /** What a question denies: after each negative, up to three characters or one word of content. */
 export function negationsOf(text: string): string[] {
-  let plain = text.replaceAll('’', "'").replace(/not only/g, '');
-  for (const [pattern, by] of harmless) plain = plain.replace(pattern, by);
-  const denied: string[] = [];
-  for (const match of plain.matchAll(hanNegative)) {
-    denied.push(
-      [...contentOf(plain.slice(match.index + match[0].length, match.index + match[0].length + 12))]
-        .slice(0, 3)
-        .join(' '),
-    );
-  }
-  for (const match of plain.matchAll(englishNegative)) {
-    denied.push(contentOf(plain.slice(match.index + match[0].length, match.index + match[0].length + 40))[0] ?? '');
-  }
-  return denied;
+  const { plain, han, english } = findNegatives(text);
+  const after = (end: number, length: number) => contentOf(plain.slice(end, end + length));
+  return [...han.map((end) => after(end, 12).slice(0, 3).join(' ')), ...english.map((end) => after(end, 40)[0] ?? '')];
 }
 
 /** Opposites: words of one side, words of the other. Chinese as it stands in the text, English as words with their endings. */

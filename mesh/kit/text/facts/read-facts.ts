@@ -1,5 +1,5 @@
-import { UNITS } from '#kit/text/fact-units.ts';
 import { numbersToDigits } from './number-words.ts';
+import { UNITS } from './units.ts';
 
 /** The exact things of a question, each in one form whatever the notation. */
 export interface Facts {
