@@ -75,6 +75,15 @@ describe('a count that cannot be one', () => {
     expect(large).toMatchObject({ promptTokens: 5000n, provenance: UsageProvenance.REPORTED });
   });
 
+  test('of a part is not taken either, and the usage is marked', () => {
+    const meter = createUsageMeter(() => 7);
+    const report = { promptTokens: 10, completionTokens: 3, cacheWriteTokens: undefined, reasoningTokens: undefined };
+    meter.report({ ...report, cachedPromptTokens: -1 });
+    expect(meter.total(true)).toMatchObject({ cachedPromptTokens: 0, provenance: UsageProvenance.ESTIMATED });
+    meter.report({ ...report, cachedPromptTokens: 4 });
+    expect(meter.total(true)).toMatchObject({ cachedPromptTokens: 4, provenance: UsageProvenance.REPORTED });
+  });
+
   test('of a part is cut to its whole', () => {
     const meter = createUsageMeter(() => 7);
     meter.report({

@@ -145,6 +145,29 @@ describe('calls that a server does not count', () => {
   });
 });
 
+test('items of a Responses stream that share one place are calls of their own', async () => {
+  const item = (type: string, name: string, args: string) =>
+    `data: ${JSON.stringify({ type: `response.output_item.${type}`, item: { type: 'function_call', name, arguments: args } })}\n\n`;
+  const end = 'data: {"type":"response.completed","response":{"status":"completed"}}\n\n';
+  const replies = [
+    [
+      item('added', 'get_a', ''),
+      item('done', 'get_a', '{"x":1}'),
+      item('added', 'get_b', ''),
+      item('done', 'get_b', '{"y":2}'),
+    ],
+    [item('done', 'get_a', '{"x":1}'), item('done', 'get_a', '{"x":2}')],
+  ];
+  for (const [at, wanted] of [both, twice].entries()) {
+    await using server = await startFakeProvider(streamed([...(replies[at] ?? []), end]));
+    const settings = { base_url: server.url, model: 'm', api_key: 'k' };
+    await using gateway = await startTestGateway({ models: [{ name: 'm', adapter: 'openai-responses', settings }] });
+    const calls = callsOf(await gateway.ask());
+    expect(calls.map(({ name, args }) => [name, args])).toEqual(wanted);
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(2);
+  }
+});
+
 describe('the id of a call', () => {
   test.each([
     ['none', undefined],

@@ -58,6 +58,8 @@ export interface UsageMeter {
 export function createUsageMeter(promptTokens: () => number, maxCount = 0): UsageMeter {
   const longest = maxCount > 0 ? Math.min(maxCount, maxTokenCount) : maxTokenCount;
   const reported: Partial<Record<keyof ProviderUsage, number>> = {};
+  // What was reported last as something that is no count.
+  const doubtful = new Set<keyof ProviderUsage>();
   let written = '';
   // What was written after the provider last counted its completion: in a broken stream, nobody has counted it yet.
   let uncounted = '';
@@ -65,8 +67,13 @@ export function createUsageMeter(promptTokens: () => number, maxCount = 0): Usag
     report(usage) {
       for (const [key, count] of Object.entries(usage) as [keyof ProviderUsage, number | undefined][]) {
         if (count === undefined) continue;
-        if (isTokenCount(count, longest)) reported[key] = count;
-        else delete reported[key];
+        if (isTokenCount(count, longest)) {
+          reported[key] = count;
+          doubtful.delete(key);
+        } else {
+          delete reported[key];
+          doubtful.add(key);
+        }
       }
       if (reported.completionTokens !== undefined && usage.completionTokens !== undefined) uncounted = '';
     },
@@ -76,7 +83,7 @@ export function createUsageMeter(promptTokens: () => number, maxCount = 0): Usag
     },
     total(isWhole) {
       const { promptTokens: prompt, completionTokens: completion } = reported;
-      const isReported = prompt !== undefined && completion !== undefined;
+      const isReported = prompt !== undefined && completion !== undefined && doubtful.size === 0;
       const usedPrompt = prompt ?? promptTokens();
       const usedCompletion =
         completion === undefined

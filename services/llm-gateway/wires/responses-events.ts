@@ -127,18 +127,30 @@ function textOf(delta: unknown): string {
   throw unreadable(typeof delta);
 }
 
-/** Calls by the place of their item in the output, or by its id where a server gives no place, counted from 0 among themselves. */
+/** A call of a function, as far as it has come. */
+interface OpenCall {
+  index: number;
+  hasArguments: boolean;
+  id: string;
+  name: string;
+  /** Types of the item's events so far. */
+  seen: Set<string>;
+}
+
+/**
+ * Calls by the place of their item in the output, or by its id where a server gives no place, counted from 0 among themselves. A server
+ * may give all items one place: another id, another name or the same event once more is then another call.
+ */
 function createCalls() {
-  const open = new Map<number | string, { index: number; hasArguments: boolean }>();
+  const open = new Map<number | string, OpenCall>();
+  let count = 0;
   const placeOf = ({ output_index, item_id, item }: ResponsesEvent) => output_index ?? item_id ?? item?.id ?? 0;
-  const callOf = (event: ResponsesEvent) => {
-    const place = placeOf(event);
-    const known = open.get(place);
-    if (known !== undefined) return known;
-    const call = { index: open.size, hasArguments: false };
-    open.set(place, call);
+  const openAt = (event: ResponsesEvent): OpenCall => {
+    const call = { index: count++, hasArguments: false, id: '', name: '', seen: new Set<string>() };
+    open.set(placeOf(event), call);
     return call;
   };
+  const callOf = (event: ResponsesEvent) => open.get(placeOf(event)) ?? openAt(event);
   function* part(event: ResponsesEvent, argumentsJson: string): Iterable<ProviderEvent> {
     const call = callOf(event);
     if (argumentsJson === '') return;
@@ -146,18 +158,29 @@ function createCalls() {
     yield { kind: 'tool-call', index: call.index, id: '', name: '', argumentsJson };
   }
   return {
-    count: () => open.size,
+    count: () => count,
     part,
     *open(event: ResponsesEvent): Iterable<ProviderEvent> {
-      if (open.has(placeOf(event))) return;
-      const { index } = callOf(event);
       const { call_id: id = '', name = '' } = event.item ?? {};
-      yield { kind: 'tool-call', index, id, name, argumentsJson: '' };
+      const known = open.get(placeOf(event));
+      if (known !== undefined && !isAnother(known, event.type, id, name)) {
+        known.seen.add(event.type);
+        return;
+      }
+      const call = openAt(event);
+      Object.assign(call, { id, name });
+      call.seen.add(event.type);
+      yield { kind: 'tool-call', index: call.index, id, name, argumentsJson: '' };
     },
     *whole(event: ResponsesEvent, argumentsJson: string): Iterable<ProviderEvent> {
       if (!callOf(event).hasArguments) yield* part(event, argumentsJson);
     },
   };
+}
+
+function isAnother(call: OpenCall, type: string, id: string, name: string): boolean {
+  const isOther = (before: string, now: string) => before !== '' && now !== '' && before !== now;
+  return isOther(call.id, id) || isOther(call.name, name) || call.seen.has(type);
 }
 
 interface Seen {
