@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type AccessList, AccessListSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReasonSchema } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import {
   type Document,
@@ -50,14 +51,14 @@ export function toFailure({ path, line, reason, message }: FailureTable): Failur
 }
 
 /** A document as the contract shows it. */
-export function toDocument(corpus: string, stored: StoredDocument): Document {
+export function toDocument(corpus: string, stored: StoredDocument, access: AccessList | undefined): Document {
   return create(DocumentSchema, {
     documentId: stored.documentId,
     corpus,
     title: stored.title,
     url: stored.url,
     language: toLanguage(stored.language),
-    access: { groups: stored.groups },
+    access,
     attributes: stored.attributes,
     chunkCount: stored.chunkCount,
     length: stored.length,
@@ -88,4 +89,9 @@ export function fromPageToken<T extends ('string' | 'number')[]>(
     types.every((type, index) => typeof values[index] === type);
   if (!isSound) throw invalidArgument('page_token: not a token that this list gave: begin again without one');
   return values as never;
+}
+
+/** Groups as an access list; none: everyone in the tenant. */
+export function accessListOf(groups: readonly string[]): AccessList {
+  return create(AccessListSchema, { groups: [...groups] });
 }

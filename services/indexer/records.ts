@@ -59,6 +59,8 @@ export interface DeletionTable {
   deletion: string;
   tenant: string;
   user: string;
+  /** Groups of that user, as JSON; null in rows of earlier releases. */
+  groups: string | null;
   corpus: string;
   document_id: string;
   /** Jobs up to this one were there first, and must leave the document out. */
@@ -138,4 +140,5 @@ export const recordsMigrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
   CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
+  'ALTER TABLE deletions ADD COLUMN groups TEXT',
 ];

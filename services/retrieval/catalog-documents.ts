@@ -59,12 +59,16 @@ export interface ListedDocument {
   chunkCount: number;
   /** Whether both stores have it, in the version's space. */
   isSound: boolean;
+  /** Groups of its access list. */
+  groups: readonly string[];
 }
 
 /** Which page of a version's documents. */
 export interface DocumentPage {
   corpusId: number;
   version: number;
+  /** Whether documents of versions before it are listed too, each as the newest of these versions holds it. */
+  withOlder: boolean;
   space: VectorSpace;
   /** Only documents with an id above this one. */
   after: string;
@@ -136,6 +140,8 @@ const notAborted = new AbortController().signal;
 /** Memory for passages that were read of late. */
 const maxRecentBytes = 64 * 1024 * 1024;
 const inVersion = 'added_in <= ? AND removed_in > ?';
+const newestUpTo = `added_in = (SELECT max(added_in) FROM document AS other WHERE other.corpus_id = document.corpus_id
+  AND other.document_id = document.document_id AND other.added_in <= ?)`;
 
 /** Documents and passages in the catalogs' files. */
 export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
@@ -189,6 +195,7 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
         { sql: 'INSERT OR IGNORE INTO purge SELECT ?, value FROM json_each(?)', params },
         { sql: `DELETE FROM chunk WHERE document IN (SELECT id FROM document WHERE ${purged})`, params },
         { sql: `DELETE FROM document WHERE ${purged}`, params },
+        { sql: `DELETE FROM access_change WHERE ${purged}`, params },
         ...newRevision(corpusId),
       ]);
       recent.forget(tenant);
@@ -254,9 +261,10 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       );
       return rows.map(toPassage);
     },
-    async list(tenant, { corpusId, version, space, after, documentIds, aclIds, limit }, signal) {
-      const conditions = [`corpus_id = ? AND document_id > ? AND ${inVersion}`];
-      const params: SQLInputValue[] = [space.model, space.dimensions, corpusId, after, version, version];
+    async list(tenant, { corpusId, version, withOlder, space, after, documentIds, aclIds, limit }, signal) {
+      const conditions = [`corpus_id = ? AND document_id > ? AND ${withOlder ? newestUpTo : inVersion}`];
+      const versions = withOlder ? [version] : [version, version];
+      const params: SQLInputValue[] = [space.model, space.dimensions, corpusId, after, ...versions];
       if (documentIds !== undefined) {
         conditions.push(oneOf('document_id'));
         params.push(JSON.stringify(documentIds));
@@ -268,8 +276,8 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
       const rows = await files.read(
         tenant,
         {
-          sql: `SELECT document_id, content_hash, chunk_count, complete AND model = ? AND dimensions = ? AS sound
-            FROM document INDEXED BY document_id WHERE ${conditions.join(' AND ')} ORDER BY document_id LIMIT ?`,
+          sql: `SELECT document_id, content_hash, chunk_count, complete AND model = ? AND dimensions = ? AS sound, acl.groups
+            FROM document INDEXED BY document_id CROSS JOIN acl ON acl.id = document.acl_id WHERE ${conditions.join(' AND ')} ORDER BY document_id LIMIT ?`,
           params: [...params, limit],
         },
         signal,
@@ -279,6 +287,7 @@ export function createDocumentCatalog(files: TenantFiles): DocumentCatalog {
         contentHash: row.content_hash as Uint8Array,
         chunkCount: row.chunk_count as number,
         isSound: row.sound === 1,
+        groups: JSON.parse(row.groups as string) as string[],
       }));
     },
     async count(tenant, corpusId, version, space) {

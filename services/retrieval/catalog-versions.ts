@@ -1,4 +1,5 @@
 import type { Row, Statement } from '#kit/sqlite/protocol.ts';
+import { spreadAccess } from './catalog-access.ts';
 import { forever } from './index-row.ts';
 import type { TenantFiles } from './tenant-files.ts';
 import type { TermRecord } from './terms.ts';
@@ -54,7 +55,10 @@ export interface VersionCatalog {
   /** Makes a corpus that does not exist. */
   createCorpus(tenant: string, name: string): Promise<void>;
   begin(tenant: string, corpusId: number, version: Omit<VersionRecord, 'publishedMs'>): Promise<void>;
-  /** Makes a version live, and forgets `dropped` ones. */
+  /**
+   * Makes a version live, and forgets `dropped` ones. Access lists that it changes hold in older versions too; the stores
+   * must follow.
+   */
   publish(tenant: string, corpusId: number, version: number, nowMs: number, dropped: readonly number[]): Promise<void>;
   /** Makes a published version live. */
   rollback(tenant: string, corpusId: number, version: number): Promise<void>;
@@ -136,6 +140,7 @@ export function createVersionCatalog(files: TenantFiles, newEpoch: () => string)
           params: [nowMs, corpusId, version],
         },
         { sql: 'UPDATE corpus SET live = ? WHERE id = ?', params: [version, corpusId] },
+        ...spreadAccess(corpusId, version),
         ...newRevision(corpusId),
         ...dropStatements(corpusId, dropped),
       ]);

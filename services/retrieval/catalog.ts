@@ -1,3 +1,4 @@
+import { type AccessCatalog, accessSchema, createAccessCatalog } from './catalog-access.ts';
 import { createDocumentCatalog, type DocumentCatalog } from './catalog-documents.ts';
 import { createPathCatalog, type PathCatalog } from './catalog-paths.ts';
 import { catalogSchema } from './catalog-schema.ts';
@@ -17,12 +18,14 @@ export interface Catalog {
   documents: DocumentCatalog;
   paths: PathCatalog;
   terms: TermCatalog;
+  access: AccessCatalog;
   close(): Promise<void>;
 }
 
 /** Opens the catalogs in a folder. `random`: from 0 up to 1. */
 export function createCatalog(folder: string, threads: SqliteThreads, random: () => number): Catalog {
-  const files = createTenantFiles({ folder, name: 'catalog', threads, migrations: [catalogSchema, termsSchema] });
+  const migrations = [catalogSchema, termsSchema, accessSchema];
+  const files = createTenantFiles({ folder, name: 'catalog', threads, migrations });
   // Tells this catalog from one that was here before.
   const newEpoch = () =>
     Math.floor(random() * 2 ** 32)
@@ -34,6 +37,7 @@ export function createCatalog(folder: string, threads: SqliteThreads, random: ()
     documents: createDocumentCatalog(files),
     paths: createPathCatalog(files),
     terms: createTermCatalog(files, newEpoch),
+    access: createAccessCatalog(files),
     close: () => files.close(),
   };
 }

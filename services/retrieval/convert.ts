@@ -1,6 +1,13 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import { type Filter, type Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  type AccessList,
+  AccessListSchema,
+  type Filter,
+  type Language,
+  type Passage,
+  PassageSchema,
+} from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type Corpus,
   CorpusSchema,
@@ -9,6 +16,7 @@ import {
   type TermTable,
   VersionState,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { everyone } from '#kit/access.ts';
 import type { PassageRecord } from './catalog-documents.ts';
 import type { VersionRecord } from './catalog-versions.ts';
 import type { Hit, RowFilter } from './index-row.ts';
@@ -28,6 +36,11 @@ export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
     updatedFromMs: filter.updatedFrom && timestampMs(filter.updatedFrom),
     updatedBeforeMs: filter.updatedBefore && timestampMs(filter.updatedBefore),
   };
+}
+
+/** Returns an access list of the catalog in the words of the contract: empty for everyone in the tenant. */
+export function accessOf(groups: readonly string[]): AccessList {
+  return create(AccessListSchema, { groups: groups.includes(everyone) ? [] : [...groups] });
 }
 
 /** A passage for a caller; without a corpus it comes from the web. */

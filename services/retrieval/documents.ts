@@ -5,7 +5,7 @@ import type { ListedDocument } from './catalog-documents.ts';
 import { prepareBatch } from './prepare.ts';
 import { findOrphans } from './reconcile.ts';
 import type { TenantIndex } from './tenant-index.ts';
-import { isVisible } from './tenant-state.ts';
+import { type CorpusState, isVisible } from './tenant-state.ts';
 import {
   corpusNotFound,
   corpusOf,
@@ -31,6 +31,8 @@ export interface Listing {
   corpus: string;
   /** 0: the live one. */
   version: number;
+  /** Whether documents that only other published versions hold are listed too. */
+  anyVersion: boolean;
   /** Only these; empty: all. */
   documentIds: readonly string[];
 }
@@ -118,13 +120,13 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
     async *list(
       index: TenantIndex,
       principal: Principal,
-      { corpus: corpusName, version: wanted, documentIds }: Listing,
+      { corpus: corpusName, version: wanted, anyVersion, documentIds }: Listing,
       signal: AbortSignal,
     ): AsyncIterable<ListedDocument[]> {
       const isService = principal.roles.includes(Role.SERVICE);
       const first = corpusOf(index.state.corpora, corpusName);
       if (!isVisible(index.state, first, principal)) throw corpusNotFound(corpusName);
-      const version = wanted || first.live;
+      const version = anyVersion ? newestPublished(first) : wanted || first.live;
       if (version === 0) return;
       for (let after = ''; ; ) {
         // A version that was dropped meanwhile ends the list with an error, never as if it had no more.
@@ -136,6 +138,7 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
           {
             corpusId: corpus.corpusId,
             version,
+            withOlder: anyVersion,
             space,
             after,
             documentIds: documentIds.length === 0 ? undefined : wellFormed(documentIds),
@@ -183,5 +186,8 @@ export function createDocuments({ catalog, vectors, keywords }: IndexParts) {
 
 /** Documents of versions. */
 export type Documents = ReturnType<typeof createDocuments>;
+
+const newestPublished = ({ versions }: CorpusState) =>
+  versions.findLast(({ publishedMs }) => publishedMs !== undefined)?.version ?? 0;
 
 const wellFormed = (ids: readonly string[]) => [...new Set(ids.map((id) => id.toWellFormed()))];

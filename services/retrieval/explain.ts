@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
-import { AccessListSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import {
   type ExplainRequest,
@@ -13,6 +12,7 @@ import { callerOf } from '#kit/context.ts';
 import { invalidArgument } from '#kit/errors.ts';
 import { arrange } from './arrange.ts';
 import type { TracedChunk } from './catalog-paths.ts';
+import { accessOf } from './convert.ts';
 import { furthestOf, pathOf, summaryOf } from './explain-path.ts';
 import type { Hit, Scope } from './index-row.ts';
 import { type LegOutcome, type LegSearch, runLeg } from './legs.ts';
@@ -106,7 +106,7 @@ function tellOperator(
     .reverse();
   const [first] = live.length > 0 ? live : chunks;
   if (first !== undefined) {
-    answer.access = create(AccessListSchema, { groups: [...first.groups] });
+    answer.access = accessOf(first.groups);
   }
 }
 

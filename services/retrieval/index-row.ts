@@ -44,6 +44,16 @@ export type Change<R extends IndexRow> =
       documentIds: readonly string[];
     }
   | {
+      /**
+       * The documents get this access list in every version up to `version`, so that an older version that becomes live
+       * again has the newest list. Rows of later versions keep theirs.
+       */
+      kind: 'access';
+      version: number;
+      documentIds: readonly string[];
+      aclId: number;
+    }
+  | {
       /** These rows go from every version. */
       kind: 'forget';
       keys: readonly number[];

@@ -6,6 +6,7 @@ import { attributeTerm, byVersion, changeSteps, chunksOf, type RowCondition, toT
 /** A row of a store that carries steps out one by one. */
 interface Stored {
   key: number;
+  aclId: number;
   documentId: string;
   addedIn: number;
   removedIn: number;
@@ -21,14 +22,15 @@ const rowOf = (key: number, documentId: string): IndexRow => ({
   attributes: {},
 });
 
-function isTouched(row: Stored, { documentIds, keys, addedIn, removedIn }: RowCondition): boolean {
+function isTouched(row: Stored, { documentIds, keys, addedIn, removedIn, aclIdNot }: RowCondition): boolean {
   const within = (version: number, range: readonly [number, number] | undefined) =>
     range === undefined || (version >= range[0] && version <= range[1]);
   return (
     (documentIds === undefined || documentIds.includes(row.documentId)) &&
     (keys === undefined || keys.includes(row.key)) &&
     within(row.addedIn, addedIn) &&
-    within(row.removedIn, removedIn)
+    within(row.removedIn, removedIn) &&
+    row.aclId !== aclIdNot
   );
 }
 
@@ -38,8 +40,9 @@ function carryOut(rows: Stored[], change: Change<IndexRow>, count = Number.POSIT
   for (const [index, step] of changeSteps(1, change).entries()) {
     if (index >= count) break;
     if (step.kind === 'insert') {
-      const added = step.rows.map(({ key, documentId }) => ({
+      const added = step.rows.map(({ key, aclId, documentId }) => ({
         key,
+        aclId,
         documentId,
         addedIn: step.version,
         removedIn: forever,
@@ -48,7 +51,7 @@ function carryOut(rows: Stored[], change: Change<IndexRow>, count = Number.POSIT
     } else if (step.kind === 'delete') {
       stored = stored.filter((row) => !isTouched(row, step.where));
     } else {
-      stored = stored.map((row) => (isTouched(row, step.where) ? { ...row, removedIn: step.removedIn } : row));
+      stored = stored.map((row) => (isTouched(row, step.where) ? { ...row, ...step.field } : row));
     }
   }
   return stored;
@@ -98,18 +101,38 @@ test('steps leave what each version holds, cut off anywhere and begun again too'
   );
 });
 
+test('an access list goes to every version up to its own, and a changed row no longer meets the condition', () => {
+  const documentIds = ['a'];
+  let rows: Stored[] = [];
+  for (const [index, documentId] of ['a', 'b', 'a', 'a'].entries()) {
+    const version = index + 1;
+    rows = carryOut(rows, { kind: 'replace', version, documentIds: [documentId], rows: [rowOf(version, documentId)] });
+  }
+  const change = { kind: 'access', version: 3, documentIds, aclId: 9 } as const;
+  const changed = carryOut(rows, change);
+  expect(changed.map(({ aclId }) => aclId)).toEqual([9, 1, 9, 1]);
+  expect([1, 2, 3, 4].map((version) => heldBy(changed, version))).toEqual(
+    [1, 2, 3, 4].map((version) => heldBy(rows, version)),
+  );
+  const [step] = changeSteps(1, change);
+  expect(step?.kind).toBe('set');
+  if (step?.kind === 'set') expect(changed.some((row) => isTouched(row, step.where))).toBe(false);
+});
+
 test('an empty list gives no step, and every step names more than its corpus', () => {
   expect(changeSteps(1, { kind: 'purge', documentIds: [] })).toEqual([]);
   expect(changeSteps(1, { kind: 'forget', keys: [] })).toEqual([]);
+  expect(changeSteps(1, { kind: 'access', version: 1, documentIds: [], aclId: 1 })).toEqual([]);
   expect(changeSteps(1, { kind: 'replace', version: 1, documentIds: [], rows: [] })).toEqual([]);
   const changes: Change<IndexRow>[] = [
     { kind: 'replace', version: 3, documentIds: Array.from({ length: 1201 }, (_, index) => `d${index}`), rows: [] },
     { kind: 'retain', oldest: 0, newest: 0 },
     { kind: 'purge', documentIds: ['a'] },
     { kind: 'forget', keys: [1] },
+    { kind: 'access', version: 2, documentIds: ['a'], aclId: 5 },
   ];
   const steps = changes.flatMap((change) => changeSteps(7, change));
-  expect(steps).toHaveLength(3 + 3 + 3 + 1 + 1);
+  expect(steps).toHaveLength(3 + 3 + 3 + 1 + 1 + 1);
   for (const step of steps) {
     if (step.kind === 'insert') continue;
     const { corpusId, documentIds, keys, addedIn, removedIn } = step.where;

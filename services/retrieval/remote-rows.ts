@@ -11,12 +11,18 @@ export interface RowCondition {
   keys?: readonly number[];
   addedIn?: readonly [from: number, to: number];
   removedIn?: readonly [from: number, to: number];
+  /** Rows that have another access list than this one. */
+  aclIdNot?: number;
 }
+
+/** A field of a row that a step changes. */
+export type ChangedField = { removedIn: number } | { aclId: number };
 
 /** A step of a change. Each is harmless when done again. */
 export type ChangeStep<R extends IndexRow> =
   | { kind: 'delete'; where: RowCondition }
-  | { kind: 'setRemovedIn'; removedIn: number; where: RowCondition }
+  /** Sets a field. `where` no longer holds for a row that has been changed. */
+  | { kind: 'set'; field: ChangedField; where: RowCondition }
   | { kind: 'insert'; version: number; rows: readonly R[] };
 
 /** Documents or keys that one condition names. */
@@ -47,6 +53,14 @@ export function changeSteps<R extends IndexRow>(corpusId: number, change: Change
     }
     case 'purge':
       return chunksOf(change.documentIds, maxNamed).map((documentIds) => remove({ corpusId, documentIds }));
+    case 'access': {
+      const { version, aclId } = change;
+      return chunksOf(change.documentIds, maxNamed).map((documentIds) => ({
+        kind: 'set',
+        field: { aclId },
+        where: { corpusId, documentIds, addedIn: [0, version], aclIdNot: aclId },
+      }));
+    }
     case 'forget':
       return chunksOf(change.keys, maxNamed).map((keys) => remove({ corpusId, keys }));
     default:
@@ -55,7 +69,19 @@ export function changeSteps<R extends IndexRow>(corpusId: number, change: Change
 }
 
 const remove = (where: RowCondition) => ({ kind: 'delete', where }) as const;
-const setRemovedIn = (removedIn: number, where: RowCondition) => ({ kind: 'setRemovedIn', removedIn, where }) as const;
+const setRemovedIn = (removedIn: number, where: RowCondition) =>
+  ({ kind: 'set', field: { removedIn }, where }) as const;
+
+/** Returns the changed field under a store's own names for the two fields. */
+export function changedColumn(
+  field: ChangedField,
+  names: { removedIn: string; aclId: string },
+): [name: string, value: number] {
+  return 'aclId' in field ? [names.aclId, field.aclId] : [names.removedIn, field.removedIn];
+}
+
+/** The names of the two fields in the stores that use those of the schema. */
+export const columnNames = { removedIn: 'removed_in', aclId: 'acl_id' };
 
 /** A list in parts of at most `maxCount`, and of at most `maxSize` together where `sizeOf` says how large each is. */
 export function chunksOf<T>(

@@ -133,6 +133,34 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
     slowMs,
   );
 
+  test('an access list goes to the rows of versions up to its own, and to no other document or corpus', async () => {
+    const tenant = newTenant();
+    const names = Array.from({ length: 30 }, (_, index) => `d${index}`);
+    const rows = () => names.map((name) => rankedRow(name));
+    await write(tenant, 1, rows());
+    await write(tenant, 1, rows(), 2);
+    await write(tenant, 2, rows());
+    await write(tenant, 3, rows());
+    const closed = names.slice(0, 20);
+    const change = { kind: 'access', version: 2, documentIds: closed, aclId: 7 } as const;
+    // A search first, so that a store which keeps versions in memory has them.
+    expect(await find(tenant, at(1))).toEqual(names.toSorted());
+    await store.apply(tenant, 1, change);
+    await store.apply(tenant, 1, change);
+    const open = names.slice(20).toSorted();
+    const seven = (version: number) => ({ ...at(version), aclIds: [7] });
+    for (const version of [1, 2]) {
+      expect(await find(tenant, at(version))).toEqual(open);
+      expect(await find(tenant, seven(version))).toEqual(closed.toSorted());
+      expect(await store.count(tenant, 1, version, notAborted)).toBe(30);
+    }
+    expect(await find(tenant, at(3))).toEqual(names.toSorted());
+    expect(await find(tenant, seven(3))).toEqual([]);
+    expect(await find(tenant, at(1, 2))).toEqual(names.toSorted());
+    await store.apply(tenant, 1, { ...change, documentIds: [] });
+    expect(await find(tenant, at(2))).toEqual(open);
+  });
+
   test('an empty list deletes nothing', async () => {
     const tenant = newTenant();
     await write(tenant, 1, [rankedRow('a'), rankedRow('b')]);

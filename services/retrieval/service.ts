@@ -8,7 +8,8 @@ import {
   type WriteDocumentsRequest,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { callerOf } from '#kit/context.ts';
-import { stateOf, toCorpus, toPassage, toTermRecord } from './convert.ts';
+import { carryOutAccessChanges } from './access-changes.ts';
+import { accessOf, stateOf, toCorpus, toPassage, toTermRecord } from './convert.ts';
 import { createDocuments } from './documents.ts';
 import { explain } from './explain.ts';
 import { retrieve, type SearchDeps } from './search.ts';
@@ -35,6 +36,7 @@ export function createRetrieval(deps: RetrievalDeps): Retrieval {
   const indices = createTenantIndices(catalog, async (index) => {
     await documents.finishPurges(index);
     await versions.recover(index);
+    await carryOutAccessChanges(deps, index.tenant);
   });
   const closing = new AbortController();
   const background = new Set<Promise<void>>();
@@ -177,19 +179,20 @@ export function createRetrieval(deps: RetrievalDeps): Retrieval {
         };
       }),
 
-    async *listIndexedDocuments({ corpus, version, documentIds }, context) {
+    async *listIndexedDocuments({ corpus, version, anyVersion, documentIds }, context) {
       const principal = callerOf(context);
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
-        const listing = { corpus, version: Number(version), documentIds };
+        const listing = { corpus, version: Number(version), anyVersion, documentIds };
         for await (const page of documents.list(held.index, principal, listing, context.signal)) {
           yield {
-            documents: page.map(({ documentId, contentHash, chunkCount, isSound }) => ({
+            documents: page.map(({ documentId, contentHash, chunkCount, isSound, groups }) => ({
               documentId,
               // Without a hash a document counts as changed, and the next build writes it again.
               contentHash: isSound ? contentHash : new Uint8Array(),
               chunkCount,
+              access: accessOf(groups),
             })),
           };
         }

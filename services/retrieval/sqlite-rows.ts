@@ -35,6 +35,7 @@ export interface RowIndex<R extends IndexRow> {
   insert(row: R, version: number): Statement[];
   remove(select: Statement): Statement[];
   setRemovedIn(select: Statement, version: number): Statement[];
+  setAclId(select: Statement, aclId: number): Statement[];
 }
 
 /** The statements of a change, for one transaction. */
@@ -83,6 +84,14 @@ export function changeStatements<R extends IndexRow>(
       ];
     case 'purge':
       return remove(`corpus_id = ? AND ${oneOf('document_id')}`, corpusId, JSON.stringify(change.documentIds));
+    case 'access': {
+      const where = `corpus_id = ? AND ${oneOf('document_id')} AND added_in <= ? AND acl_id <> ?`;
+      const params = [corpusId, JSON.stringify(change.documentIds), change.version, change.aclId];
+      return [
+        ...index.setAclId(selectIds(where, params), change.aclId),
+        { sql: `UPDATE chunk SET acl_id = ? WHERE ${where}`, params: [change.aclId, ...params] },
+      ];
+    }
     case 'forget':
       return remove(`corpus_id = ? AND ${oneOf('id')}`, corpusId, JSON.stringify(change.keys));
     default:

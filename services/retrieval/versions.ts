@@ -4,6 +4,7 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { failedPrecondition, notFound, rpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import { policyOf } from '#kit/rpc-policy.ts';
+import { carryOutAccessChanges } from './access-changes.ts';
 import type { Catalog } from './catalog.ts';
 import type { VersionRecord } from './catalog-versions.ts';
 import type { KeywordStore } from './keyword-store.ts';
@@ -135,6 +136,12 @@ export function createVersions(parts: IndexParts, keptVersions: number) {
         .slice(0, Math.max(0, corpus.versions.length - 1 - keptVersions));
       await catalog.versions.publish(tenant, corpus.corpusId, wanted, clock(), dropped);
       const state = await index.reload();
+      try {
+        await carryOutAccessChanges(parts, tenant);
+      } catch (error) {
+        // The version is live and right. A rollback carries the lists out first, or fails.
+        log.error({ event: 'access_change_pending', tenant, corpus: name, err: error }, 'access change not in stores');
+      }
       if (dropped.length > 0) {
         await index.readsEnded(longestReadMs);
         try {
@@ -155,7 +162,7 @@ export function createVersions(parts: IndexParts, keptVersions: number) {
       await drop(index, corpus, [wanted]);
     },
 
-    /** Makes a kept version live again. */
+    /** Makes a kept version live again, with the access lists that its documents have now. */
     async rollback(index: TenantIndex, name: string, wanted: number): Promise<string> {
       const corpus = corpusOf(index.state.corpora, name);
       const version = versionOf(corpus, wanted);
@@ -163,6 +170,8 @@ export function createVersions(parts: IndexParts, keptVersions: number) {
         throw versionState(version, `version ${wanted} was never published`);
       }
       if (wanted === corpus.live) return revisionOf(index.state, name);
+      // The lists that its documents have now hold in the older version too; in the stores before it is searched.
+      await carryOutAccessChanges(parts, index.tenant);
       await catalog.versions.rollback(index.tenant, corpus.corpusId, wanted);
       return revisionOf(await index.reload(), name);
     },

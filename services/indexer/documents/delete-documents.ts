@@ -7,6 +7,7 @@ import { sleep } from '#kit/streams.ts';
 import type { JobQueue } from '../job-queue.ts';
 import type { Caller } from '../jobs/caller.ts';
 import { createIndexClient } from '../jobs/index-client.ts';
+import { findHidden } from '../jobs/rights.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
 
@@ -93,17 +94,16 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
   return {
     async run(corpus, documentIds, context) {
       const principal = callerOf(context);
-      const { tenant, user } = principal;
-      const asked = [...new Set(documentIds)];
+      const { tenant, user, groups } = principal;
+      const asked = [...new Set(documentIds.map((documentId) => documentId.toWellFormed()))];
       const asService = async () => ({ ...forward(context), ...(await caller.asService(principal)) });
-      const asReader = async () => ({ ...forward(context), ...(await caller.asReader(principal)) });
       // What the caller may not see is, for them, not there: neither deleted nor counted.
-      const live = await createIndexClient(retrieval, corpus, asService).hashes(0n, asked);
-      const visible = await createIndexClient(retrieval, corpus, asReader).hashes(0n, asked);
-      const allowed = asked.filter((documentId) => !live.has(documentId) || visible.has(documentId));
+      // Of any version: one that is not live can become live again.
+      const hidden = await findHidden(createIndexClient(retrieval, corpus, asService), principal, asked);
+      const allowed = asked.filter((documentId) => !hidden.has(documentId));
       const [latest] = await queue.list({ tenant, corpus, limit: 1 });
       const afterSequence = latest?.sequence ?? 0;
-      const deletion = { deletion: deps.newId(), tenant, user, corpus, documentIds: allowed, afterSequence };
+      const deletion = { deletion: deps.newId(), tenant, user, groups, corpus, documentIds: allowed, afterSequence };
       // Written down first: from here on no job brings these documents back, and no kill leaves them half deleted.
       await deletions.begin(deletion);
       try {

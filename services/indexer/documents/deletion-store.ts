@@ -1,4 +1,6 @@
 import type { Database } from '#kit/database.ts';
+import { accessListOf } from '../convert.ts';
+import { maySee } from '../jobs/rights.ts';
 import type { DeletionTable, RecordsSchema } from '../records.ts';
 import { type CorpusScope, inParts } from './document-store.ts';
 
@@ -8,6 +10,8 @@ export interface Deletion extends CorpusScope {
   deletion: string;
   /** Who asked for it. */
   user: string;
+  /** Groups of the caller; `undefined`: not known, since an earlier release wrote it down. */
+  groups: readonly string[] | undefined;
   documentIds: readonly string[];
   /** The last job of the corpus that was there before it: that one and its elders must not bring the documents back. */
   afterSequence: number;
@@ -19,16 +23,32 @@ export interface DeletionStore {
   finish(deletion: string): Promise<void>;
   /** Deletions that were begun and not finished. */
   listOpen(): Promise<Deletion[]>;
-  /** Documents that a job must leave out: they were deleted after it had been queued. */
-  listFor(scope: CorpusScope, jobSequence: number): Promise<Set<string>>;
+  /** Documents that were deleted after a job had been queued. */
+  listFor(scope: CorpusScope, jobSequence: number): Promise<Deleted>;
   /** Forgets finished deletions that no job older than them needs: `oldestSequence` is the oldest job that may still run. */
   prune(scope: CorpusScope, oldestSequence: number): Promise<void>;
 }
 
+/** Callers who have deleted a document, by its id. */
+export type Deleted = ReadonlyMap<string, readonly Pick<Deletion, 'tenant' | 'user' | 'groups'>[]>;
+
+/**
+ * Whether a job must leave a document with these groups out. A deletion by a caller who may not see the document does not
+ * reach it: else an id that is not yet in the index could be blocked by anyone who guesses it.
+ */
+export function isDeleted(deleted: Deleted, documentId: string, groups: readonly string[]): boolean {
+  const callers = deleted.get(documentId) ?? [];
+  return callers.some(({ groups: own, ...caller }) =>
+    own === undefined ? true : maySee({ ...caller, groups: own }, accessListOf(groups)),
+  );
+}
+
+const toGroups = (text: string | null) => (text === null ? undefined : (JSON.parse(text) as string[]));
+
 /** Deletions in the records database. */
 export function createDeletionStore(db: Database<RecordsSchema>): DeletionStore {
   return {
-    begin: ({ deletion, tenant, user, corpus, documentIds, afterSequence }) =>
+    begin: ({ deletion, tenant, user, groups, corpus, documentIds, afterSequence }) =>
       db.transaction().execute(async (tx) => {
         for (const part of inParts([...new Set(documentIds)])) {
           const rows = part.map(
@@ -36,6 +56,7 @@ export function createDeletionStore(db: Database<RecordsSchema>): DeletionStore 
               deletion,
               tenant,
               user,
+              groups: groups === undefined ? null : JSON.stringify(groups),
               corpus,
               document_id: documentId,
               after_sequence: afterSequence,
@@ -54,21 +75,27 @@ export function createDeletionStore(db: Database<RecordsSchema>): DeletionStore 
       const rows = await db.selectFrom('deletions').selectAll().where('is_done', '=', 0).limit(50_000).execute();
       const byId = Map.groupBy(rows, (row) => row.deletion);
       return [...byId].map(([deletion, [first, ...others]]) => {
-        const { tenant, user, corpus, after_sequence } = first as DeletionTable;
+        const { tenant, user, groups, corpus, after_sequence } = first as DeletionTable;
         const documentIds = [first as DeletionTable, ...others].map((row) => row.document_id);
-        return { deletion, tenant, user, corpus, documentIds, afterSequence: after_sequence };
+        return { deletion, tenant, user, groups: toGroups(groups), corpus, documentIds, afterSequence: after_sequence };
       });
     },
 
     async listFor({ tenant, corpus }, jobSequence) {
       const rows = await db
         .selectFrom('deletions')
-        .select('document_id')
+        .select(['document_id', 'tenant', 'user', 'groups'])
         .where('tenant', '=', tenant)
         .where('corpus', '=', corpus)
         .where('after_sequence', '>=', jobSequence)
         .execute();
-      return new Set(rows.map((row) => row.document_id));
+      const byId = Map.groupBy(rows, (row) => row.document_id);
+      return new Map(
+        [...byId].map(([documentId, found]) => [
+          documentId,
+          found.map(({ tenant, user, groups }) => ({ tenant, user, groups: toGroups(groups) })),
+        ]),
+      );
     },
 
     async prune({ tenant, corpus }, oldestSequence) {

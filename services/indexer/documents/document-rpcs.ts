@@ -1,4 +1,5 @@
 import type { Client, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -37,8 +38,8 @@ export function createDocumentRpcs({ documents, retrieval, caller, deleteDocumen
       ...forward(context),
       ...(await caller.asReader(principal)),
     }));
-    const hashes = await index.hashes(0n, documentIds);
-    return [...hashes].map(([documentId, contentHash]) => ({ documentId, contentHash }));
+    const entries = await index.entries(0n, documentIds);
+    return [...entries].map(([documentId, entry]) => ({ documentId, ...entry }));
   };
   return {
     async listDocuments({ corpus, pageSize, pageToken, idPrefix }, context) {
@@ -46,13 +47,16 @@ export function createDocumentRpcs({ documents, retrieval, caller, deleteDocumen
       const scope = { tenant: principal.tenant, corpus };
       const limit = pageSize || 50;
       let after = pageToken === '' ? '' : fromPageToken(pageToken, 'string')[0];
-      const page: StoredDocument[] = [];
+      const page: Listed[] = [];
       for (let round = 0; round < roundsMax && page.length <= limit; round++) {
         const ids = await documents.listIds(scope, visibleGroups(principal), after, idPrefix, limit + 1);
-        const found = await documents.describe(scope, await liveContents(corpus, ids, context));
-        for (const id of ids) {
-          const document = found.get(id);
-          if (document !== undefined && canSee(principal, accessOf(document))) page.push(document);
+        const live = await liveContents(corpus, ids, context);
+        const found = await documents.describe(scope, live);
+        const accessById = new Map(live.map(({ documentId, access }) => [documentId, access]));
+        for (const documentId of ids) {
+          const access = accessById.get(documentId);
+          const document = found.get(documentId);
+          if (document !== undefined && canSee(principal, access)) page.push({ document, access });
         }
         after = ids.at(-1) ?? after;
         if (ids.length <= limit) return toPage(corpus, page, limit);
@@ -74,23 +78,25 @@ export function createDocumentRpcs({ documents, retrieval, caller, deleteDocumen
         );
         throw absent();
       }
-      if (!canSee(principal, accessOf(document))) throw absent();
-      return { document: toDocument(corpus, document), text: document.text };
+      if (!canSee(principal, live.access)) throw absent();
+      return { document: toDocument(corpus, document, live.access), text: document.text };
     },
 
     deleteDocuments: ({ corpus, documentIds }, context) => deleteDocuments.run(corpus, documentIds, context),
   };
 }
 
-function toPage(corpus: string, found: readonly StoredDocument[], limit: number, goOnAfter?: string) {
-  const page = found.slice(0, limit);
-  const after = found.length > limit ? page.at(-1)?.documentId : goOnAfter;
-  return {
-    documents: page.map((document) => toDocument(corpus, document)),
-    nextPageToken: after === undefined ? '' : toPageToken([after]),
-  };
+/** A document with the access list that it has in the index: a rollback brings back an older text, not an older list. */
+interface Listed {
+  document: StoredDocument;
+  access: AccessList | undefined;
 }
 
-function accessOf({ groups }: StoredDocument) {
-  return { $typeName: 'ragmesh.common.v1.AccessList' as const, groups };
+function toPage(corpus: string, found: readonly Listed[], limit: number, goOnAfter?: string) {
+  const page = found.slice(0, limit);
+  const after = found.length > limit ? page.at(-1)?.document.documentId : goOnAfter;
+  return {
+    documents: page.map(({ document, access }) => toDocument(corpus, document, access)),
+    nextPageToken: after === undefined ? '' : toPageToken([after]),
+  };
 }

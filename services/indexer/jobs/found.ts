@@ -2,8 +2,8 @@ import type { PreparedBatch } from '../prepare/prepared.ts';
 
 /** What an upload was found to hold. */
 export interface Found {
-  /** Documents of the upload. */
-  seen: Set<string>;
+  /** Documents of the upload, with the groups that may see them. */
+  seen: Map<string, readonly string[]>;
   /** Documents that could not be read: they are not missing. */
   unreadable: Set<string>;
   /** Something could not be read of which not even the id is known. */
@@ -16,12 +16,12 @@ export interface Found {
 
 /** Nothing found yet. */
 export function createFound(): Found {
-  return { seen: new Set(), unreadable: new Set(), hasUnknown: false, created: new Set(), wholePaths: [] };
+  return { seen: new Map(), unreadable: new Set(), hasUnknown: false, created: new Set(), wholePaths: [] };
 }
 
 /** Takes note of a batch. */
 export function noteFound(found: Found, batch: PreparedBatch): void {
-  for (const { documentId } of batch.documents) found.seen.add(documentId);
+  for (const { documentId, groups } of batch.documents) found.seen.set(documentId, groups);
   for (const { documentId } of batch.failures) {
     if (documentId === undefined) found.hasUnknown = true;
     else found.unreadable.add(documentId);

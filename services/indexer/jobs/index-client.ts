@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
-import { Language, type Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type AccessList, Language, type Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import {
   type IndexDocument,
@@ -31,14 +31,26 @@ export interface Obstacle {
 /** A version to write into, or what is in its way. */
 export type Begun = { kind: 'begun'; version: bigint; created: boolean } | { kind: 'blocked'; by: Obstacle };
 
+/** What the index holds of a document. */
+export interface IndexEntry {
+  /** Hex; empty for a document that must be written again. */
+  contentHash: string;
+  /** Who may see it now. */
+  access: AccessList | undefined;
+}
+
 /** What a job asks of the index, on behalf of one tenant about one corpus. */
 export interface IndexClient {
   /** Content hashes, in hex, by id, of those of the documents that the version holds; 0 is the live one. */
   hashes(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
+  /** The same with access lists. */
+  entries(version: bigint, documentIds: readonly string[]): Promise<Map<string, IndexEntry>>;
+  /** Those of the documents that some published version holds, as the newest of them holds each. */
+  entriesOfAnyVersion(documentIds: readonly string[]): Promise<Map<string, IndexEntry>>;
   /** The same of a version that may be gone: then it holds none. */
   hashesIfKept(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
-  /** Ids of all documents of the live version. */
-  liveIds(): AsyncIterable<string>;
+  /** All documents of the live version. */
+  liveEntries(): AsyncIterable<{ documentId: string; access?: AccessList | undefined }>;
   /** Documents of the live version. */
   countLive(): Promise<bigint>;
   begin(buildId: string, model: string, dimensions: number): Promise<Begun>;
@@ -61,31 +73,41 @@ export function createIndexClient(
   corpus: string,
   call: () => Promise<CallOptions>,
 ): IndexClient {
-  const hashesOf = async (version: bigint, documentIds: readonly string[]) => {
-    const hashes = new Map<string, string>();
+  const list = async (of: { version: bigint } | { anyVersion: true }, documentIds: readonly string[]) => {
+    const entries = new Map<string, IndexEntry>();
     for (const part of inParts(documentIds, idsMax)) {
-      const pages = retrieval.listIndexedDocuments({ corpus, version, documentIds: part }, await call());
+      const pages = retrieval.listIndexedDocuments({ corpus, ...of, documentIds: part }, await call());
       for await (const { documents } of pages) {
-        for (const { documentId, contentHash } of documents)
-          hashes.set(documentId, Buffer.from(contentHash).toString('hex'));
+        for (const { documentId, contentHash, access } of documents)
+          entries.set(documentId, { contentHash: Buffer.from(contentHash).toString('hex'), access });
       }
     }
-    return hashes;
+    return entries;
   };
+  const entriesOf = (version: bigint, documentIds: readonly string[]): Promise<Map<string, IndexEntry>> =>
+    version === 0n
+      ? unless([Code.NotFound], () => list({ version }, documentIds), new Map())
+      : building(() => list({ version }, documentIds));
   return {
     // Nothing is live in a corpus that does not exist yet; a version under construction must exist.
-    hashes: (version, documentIds) =>
-      version === 0n
-        ? unless([Code.NotFound], () => hashesOf(version, documentIds), new Map())
-        : building(() => hashesOf(version, documentIds)),
+    entries: entriesOf,
+
+    hashes: async (version, documentIds) => hashesOf(await entriesOf(version, documentIds)),
+
+    entriesOfAnyVersion: (documentIds) =>
+      unless([Code.NotFound], () => list({ anyVersion: true }, documentIds), new Map()),
 
     hashesIfKept: (version, documentIds) =>
-      unless([Code.NotFound, Code.FailedPrecondition], () => hashesOf(version, documentIds), new Map()),
+      unless(
+        [Code.NotFound, Code.FailedPrecondition],
+        async () => hashesOf(await list({ version }, documentIds)),
+        new Map(),
+      ),
 
-    async *liveIds() {
+    async *liveEntries() {
       const pages = retrieval.listIndexedDocuments({ corpus }, await call());
       try {
-        for await (const { documents } of pages) for (const { documentId } of documents) yield documentId;
+        for await (const { documents } of pages) yield* documents;
       } catch (error) {
         if (!isCode(error, Code.NotFound)) throw error;
       }
@@ -138,6 +160,9 @@ export function createIndexClient(
     },
   };
 }
+
+const hashesOf = (entries: ReadonlyMap<string, IndexEntry>) =>
+  new Map([...entries].map(([documentId, { contentHash }]) => [documentId, contentHash]));
 
 /** A version that vanished or is in another state can't be saved by trying the same again. */
 async function building<T>(work: () => Promise<T>): Promise<T> {

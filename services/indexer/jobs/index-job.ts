@@ -8,7 +8,7 @@ import type { Logger } from '#kit/log.ts';
 import { withSpan } from '#kit/span.ts';
 import type { IndexerSettings } from '../config.ts';
 import type { ContentHistory } from '../documents/content-history.ts';
-import type { DeletionStore } from '../documents/deletion-store.ts';
+import { type DeletionStore, isDeleted } from '../documents/deletion-store.ts';
 import type { DocumentStore } from '../documents/document-store.ts';
 import type { Checkpoint, JobQueue, JobRecord, Progress } from '../job-queue.ts';
 import type { PrepareThreads } from '../prepare/prepare-threads.ts';
@@ -124,13 +124,17 @@ async function settleDeletions(
   deps: IndexJobDeps,
 ): Promise<bigint> {
   const deleted = await deps.deletions.listFor(job, job.sequence);
-  const brought = [...deleted].filter((documentId) => found.seen.has(documentId));
+  const brought = [...found.seen]
+    .filter(([documentId, groups]) => isDeleted(deleted, documentId, groups))
+    .map(([documentId]) => documentId);
   if (brought.length > 0) {
     await index.remove(version, brought);
     await deps.documents.remove(job, brought);
   }
   const removedFromLive = await index.hashes(0n, removals);
-  const createdCount = [...found.created].filter((documentId) => !deleted.has(documentId)).length;
+  const createdCount = [...found.created].filter(
+    (documentId) => !isDeleted(deleted, documentId, found.seen.get(documentId) ?? []),
+  ).length;
   return (await index.countLive()) + BigInt(createdCount) - BigInt(removedFromLive.size);
 }
 

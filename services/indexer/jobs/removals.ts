@@ -4,10 +4,12 @@ import type { JobRecord } from '../job-queue.ts';
 import type { FailureStore } from './failure-store.ts';
 import type { Found } from './found.ts';
 import type { IndexClient } from './index-client.ts';
+import { maySee } from './rights.ts';
 
 /**
  * Documents that the new version leaves out: places (rows, lines, parts) that a file of the upload had and has no more, and,
- * where the job removes what is missing, every document that the upload does not hold. What could not be read is not missing.
+ * where the job removes what is missing, every document that the upload does not hold. What could not be read is not missing,
+ * and a document that the caller may not see stays.
  */
 export async function findRemovals(
   job: JobRecord,
@@ -18,7 +20,9 @@ export async function findRemovals(
   const isGone = (documentId: string) => !found.seen.has(documentId) && !found.unreadable.has(documentId);
   if (job.deleteMissing && !found.hasUnknown) {
     const missing: string[] = [];
-    for await (const documentId of index.liveIds()) if (isGone(documentId)) missing.push(documentId);
+    for await (const { documentId, access } of index.liveEntries()) {
+      if (isGone(documentId) && maySee(job, access)) missing.push(documentId);
+    }
     return missing;
   }
   if (job.deleteMissing) await stores.failures.add(job.jobId, [keptBack]);
@@ -26,7 +30,8 @@ export async function findRemovals(
   for (const path of found.wholePaths) {
     placed.push(...(await stores.documents.listPlacedIn(job, path)).filter(isGone));
   }
-  return [...(await index.hashes(0n, placed)).keys()];
+  const live = await index.entries(0n, placed);
+  return [...live].filter(([, { access }]) => maySee(job, access)).map(([documentId]) => documentId);
 }
 
 /** Deleting on doubt can't be undone by repairing the file; keeping can. */

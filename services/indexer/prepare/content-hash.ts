@@ -6,7 +6,10 @@ import type { PreparedDocument, PrepareOptions } from './prepared.ts';
  * SHA-256, in hex, of all that the index holds of a document, and of all that decides how: two equal hashes mean that writing
  * it again would change nothing.
  */
-export function hashDocument(document: Omit<PreparedDocument, 'contentHash'>, options: PrepareOptions): string {
+export function hashDocument(
+  document: Omit<PreparedDocument, 'contentHash' | 'origin'>,
+  options: PrepareOptions,
+): string {
   const { documentId, title, url, language, groups, attributes, updatedAtMs, text, chunks } = document;
   const facts = [
     [chunkerVersion, options.targetTokens, options.overlapTokens, options.embeddingModel, options.dimensions],

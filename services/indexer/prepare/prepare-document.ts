@@ -16,6 +16,8 @@ const documentBytesMax = 2_500_000;
 /** What the upload says of a file, for documents that say nothing of their own. */
 export interface FileDefaults {
   path: string;
+  /** Position in the upload, from 0. */
+  fileIndex: number;
   /** Groups that may see its documents; empty: everyone in the tenant. */
   groups: readonly string[];
   attributes: Readonly<Record<string, string>>;
@@ -43,6 +45,7 @@ export function prepareDocument(
     const text = parts.length === 1 ? parsed.text : parsed.text.slice(part.start, part.end);
     const document = {
       documentId: isFirst ? parsed.documentId : partId(parsed.documentId, index + 1),
+      origin: { fileIndex: file.fileIndex, path: file.path, line: parsed.line },
       placedIn: parsed.isPlaced || !isFirst ? file.path : '',
       title: isFirst ? title : `${clip(title, titleLengthMax - 12)} (${index + 1})`,
       url: parsed.url.length <= urlLengthMax ? parsed.url : '',

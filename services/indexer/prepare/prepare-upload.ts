@@ -11,7 +11,7 @@ import { type FileDefaults, prepareDocument } from './prepare-document.ts';
 import type { PreparedBatch, PreparedFailure, PrepareOptions } from './prepared.ts';
 
 /** A file of an upload, with its bytes. */
-export interface UploadedFile extends SourceFile, FileDefaults {
+export interface UploadedFile extends SourceFile, Omit<FileDefaults, 'fileIndex'> {
   path: string;
   read(): AsyncIterable<Uint8Array>;
 }
@@ -44,7 +44,7 @@ export async function* prepareUpload(
     try {
       if (parser === undefined) throw unsupported(file, parsers);
       for await (const parsed of parser.parse(file, counted())) {
-        take(parsed, file, options, seen, batch, fail);
+        take(parsed, { ...file, fileIndex }, options, seen, batch, fail);
         batch.readBytes = readBytes + fileBytes;
         if (isFull(batch)) {
           yield batch;
@@ -78,14 +78,16 @@ function take(
     fail(parsed.failure);
     return;
   }
-  const { documentId, line } = parsed.document;
+  // As the index keeps it: an id with half a surrogate pair must not pass for another document than the one it becomes.
+  const documentId = parsed.document.documentId.toWellFormed();
+  const { line } = parsed.document;
   try {
     if (seen.has(documentId)) {
       throw new UnreadableError(
         `its id "${documentId}" is in this upload twice; the first one was taken: give it another`,
       );
     }
-    const documents = prepareDocument(parsed.document, file, options);
+    const documents = prepareDocument({ ...parsed.document, documentId }, file, options);
     for (const document of documents) seen.add(document.documentId);
     batch.documents.push(...documents);
   } catch (error) {

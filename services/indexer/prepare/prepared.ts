@@ -7,6 +7,8 @@ import type { Chunk, ChunkOptions } from '../chunk/chunk.ts';
 /** A document, ready to be compared with what the index holds, and to be embedded where it differs. */
 export interface PreparedDocument {
   documentId: string;
+  /** The place that it was read from. */
+  origin: Pick<PreparedFailure, 'fileIndex' | 'path' | 'line'>;
   /** Path of its file, where its id names a place in that file; empty otherwise. */
   placedIn: string;
   title: string;

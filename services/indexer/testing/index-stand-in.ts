@@ -21,6 +21,8 @@ interface Corpus {
   last: bigint;
   revision: number;
   versions: Map<bigint, Version>;
+  /** The newest published access list of each document. */
+  access: Map<string, IndexDocument['access']>;
 }
 
 /** A small index with the rules of the real one, that remembers what was done to it and fails where it is told to. */
@@ -67,7 +69,13 @@ export function createIndexStandIn() {
           async beginVersion({ corpus: name, buildId }, context) {
             await at('begin');
             const key = keyOf(callerOf(context), name);
-            const corpus = corpora.get(key) ?? { live: 0n, last: 0n, revision: 0, versions: new Map() };
+            const corpus = corpora.get(key) ?? {
+              live: 0n,
+              last: 0n,
+              revision: 0,
+              versions: new Map(),
+              access: new Map(),
+            };
             corpora.set(key, corpus);
             for (const version of corpus.versions.values()) {
               if (version.buildId === buildId && (version.isPublished || version.base === corpus.live)) {
@@ -117,6 +125,10 @@ export function createIndexStandIn() {
               }
               checkVersion(version);
               version.isPublished = true;
+              const base = corpus.versions.get(version.base)?.documents;
+              for (const [id, document] of version.documents) {
+                if (base?.get(id) !== document) corpus.access.set(id, document.access);
+              }
               corpus.live = number;
               corpus.revision++;
               const kept = [...corpus.versions.keys()].sort((a, b) => Number(b - a)).slice(0, 3);
@@ -150,19 +162,22 @@ export function createIndexStandIn() {
             };
           },
 
-          async *listIndexedDocuments({ corpus: name, version: number, documentIds }, context) {
+          async *listIndexedDocuments({ corpus: name, version: number, anyVersion, documentIds }, context) {
             await at('list');
             const principal = callerOf(context);
             const corpus = find(principal, name);
             if (number === 0n && corpus.live === 0n) return;
-            const { documents } = versionOf(corpus, number === 0n ? corpus.live : number);
+            const version = versionOf(corpus, number === 0n ? corpus.live : number);
+            const published = [...corpus.versions.values()].filter(({ isPublished }) => isPublished);
+            const documents = anyVersion ? new Map(published.flatMap((one) => [...one.documents])) : version.documents;
             const isService = principal.roles.includes(Role.SERVICE);
             const ids = documentIds.length === 0 ? [...documents.keys()].sort() : documentIds;
             for (const id of ids) {
               const document = documents.get(id);
-              if (document === undefined || !(isService || canSee(principal, document.access))) continue;
+              const access = version.isPublished ? corpus.access.get(id) : document?.access;
+              if (document === undefined || !(isService || canSee(principal, access))) continue;
               const { documentId, contentHash, chunks } = document;
-              yield { documents: [{ documentId, contentHash, chunkCount: chunks.length }] };
+              yield { documents: [{ documentId, contentHash, chunkCount: chunks.length, access }] };
             }
           },
 

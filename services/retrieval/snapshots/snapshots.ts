@@ -20,7 +20,7 @@ export type SnapshotQuery = { aclIds: readonly number[]; limit: number } & (
 
 /**
  * Index versions held in memory, where a search costs a small part of what it costs in SQLite. A published version never changes,
- * so a copy of it stays right until a document is purged; SQLite answers while a copy is being made, and whatever has none.
+ * so a copy of it stays right until a document is purged or gets another access list; SQLite answers while a copy is being made, and whatever has none.
  */
 export interface Snapshots {
   /**
@@ -102,6 +102,8 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
         return version >= change.version;
       case 'retain':
         return version < change.oldest || version > change.newest;
+      // An older version may be in memory with the list that its documents had.
+      case 'access':
       case 'purge':
       case 'forget':
         return true;

@@ -30,6 +30,7 @@ export function rowCondition(tenant: string, where: RowCondition): estypes.Query
     ...(where.keys === undefined ? [] : [terms('key', where.keys)]),
     ...between('added_in', where.addedIn),
     ...between('removed_in', where.removedIn),
+    ...(where.aclIdNot === undefined ? [] : [{ bool: { must_not: [{ term: { acl_id: where.aclIdNot } }] } }]),
   ]);
 }
 

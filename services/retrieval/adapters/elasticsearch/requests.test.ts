@@ -97,6 +97,7 @@ describe('the requests to Elasticsearch', () => {
     const change = { kind: 'replace', version: 3, documentIds: ['d'], rows: [row] } as const;
     await store.apply('acme', 1, space, change);
     await store.apply('acme', 1, space, change);
+    await store.apply('acme', 1, undefined, { kind: 'access', version: 3, documentIds: ['d'], aclId: 9 });
     await store.apply('acme', 1, undefined, { kind: 'retain', oldest: 2, newest: 3 });
     await store.close();
     expect(sent).toMatchSnapshot();

@@ -2,7 +2,15 @@ import type { estypes } from '@elastic/elasticsearch';
 import { unavailable } from '#kit/errors.ts';
 import { type Change, forever, type Hit, type IndexRow } from '../../index-row.ts';
 import { httpError } from '../../remote-calls.ts';
-import { attributeTerms, type ChangeStep, changeSteps, chunksOf, toTerm } from '../../remote-rows.ts';
+import {
+  attributeTerms,
+  type ChangeStep,
+  changedColumn,
+  changeSteps,
+  chunksOf,
+  columnNames,
+  toTerm,
+} from '../../remote-rows.ts';
 import { conditionsOf, rowCondition } from './conditions.ts';
 import type { Elasticsearch, ElasticsearchSettings } from './connection.ts';
 
@@ -104,6 +112,7 @@ async function changeByQuery(
     refresh: true,
     query: rowCondition(tenant, step.where),
   };
+  const [field, value] = step.kind === 'set' ? changedColumn(step.field, columnNames) : [];
   const reply = await write((signal) =>
     step.kind === 'delete'
       ? client.deleteByQuery(request, { signal })
@@ -111,9 +120,9 @@ async function changeByQuery(
           {
             ...request,
             script: {
-              source: 'ctx._source.removed_in = params.removed_in',
+              source: 'ctx._source[params.field] = params.value',
               lang: 'painless',
-              params: { removed_in: step.removedIn },
+              params: { field, value },
             },
           },
           { signal },

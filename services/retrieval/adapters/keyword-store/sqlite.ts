@@ -219,7 +219,9 @@ function repeatWords(words: readonly QueryWord[]): string[] {
 const keywordIndex: RowIndex<TokenRow> = {
   insert: ({ key, tokens }) => [{ sql: 'INSERT INTO chunk_text(rowid, tokens) VALUES (?, ?)', params: [key, tokens] }],
   remove: (select) => [{ sql: `DELETE FROM chunk_text WHERE rowid IN (${select.sql})`, params: select.params }],
+  // Versions and access lists are columns of the rows alone.
   setRemovedIn: () => [],
+  setAclId: () => [],
 };
 
 function searchStatement(words: readonly string[], scope: Scope, limit: number): Statement {

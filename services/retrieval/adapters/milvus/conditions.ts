@@ -27,6 +27,7 @@ export function rowExpression(tenant: string, where: RowCondition): string {
     ...(where.keys === undefined ? [] : [`key in ${list(where.keys)}`]),
     ...between('added_in', where.addedIn),
     ...between('removed_in', where.removedIn),
+    ...(where.aclIdNot === undefined ? [] : [`acl_id != ${where.aclIdNot}`]),
   ]);
 }
 

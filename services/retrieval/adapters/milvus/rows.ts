@@ -1,7 +1,7 @@
 import type { FieldType, RowData } from '@zilliz/milvus2-sdk-node';
 import { unavailable } from '#kit/errors.ts';
 import { type Change, forever, type Hit, type IndexRow } from '../../index-row.ts';
-import { attributeTerms, changeSteps, chunksOf, toTerm } from '../../remote-rows.ts';
+import { attributeTerms, changedColumn, changeSteps, chunksOf, columnNames, toTerm } from '../../remote-rows.ts';
 import { documentTerm, expressionOf, noTime, rowExpression } from './conditions.ts';
 import { checked, checkStatus, loaded, type MilvusStore, orMissing } from './connection.ts';
 
@@ -122,14 +122,19 @@ export async function applyChange<R extends IndexRow>(
                 checked(await store.client.delete({ collection_name, filter }));
               }),
             )
-          : setRemovedIn(store, collection_name, filter, step.removedIn);
+          : setField(store, collection_name, filter, changedColumn(step.field, columnNames));
       await orMissing(undefined, done);
     }
   }
 }
 
 // A server changes an entity only as a whole, so those that a condition names are read and written again.
-async function setRemovedIn(store: MilvusStore, name: string, filter: string, removedIn: number): Promise<void> {
+async function setField(
+  store: MilvusStore,
+  name: string,
+  filter: string,
+  [field, value]: [string, number],
+): Promise<void> {
   for (let before = ''; ; ) {
     const asked = { collection_name: name, filter, output_fields: ['*'], limit: maxBatchRows };
     const { data } = await store.write(() =>
@@ -143,7 +148,7 @@ async function setRemovedIn(store: MilvusStore, name: string, filter: string, re
     await upsert(
       store,
       name,
-      data.map((row) => ({ ...row, removed_in: removedIn }) as unknown as RowData),
+      data.map((row) => ({ ...row, [field]: value }) as unknown as RowData),
       () => 0,
     );
   }

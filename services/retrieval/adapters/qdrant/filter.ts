@@ -8,6 +8,7 @@ export type Condition =
   | { key: string; match: { value: string | number } | { any: string[] } | { any: number[] } }
   | { key: string; range: { gte?: number; gt?: number; lte?: number; lt?: number } }
   | { must: Condition[] }
+  | { must_not: Condition[] }
   | { should: Condition[] };
 
 /** What holds for a tenant's points alone. */
@@ -22,12 +23,16 @@ export function corpusFilter(tenant: string, corpusId: number, of: { version: nu
 }
 
 /** Points that a step of a change touches. */
-export function stepFilter(tenant: string, { corpusId, documentIds, keys, addedIn, removedIn }: RowCondition) {
+export function stepFilter(
+  tenant: string,
+  { corpusId, documentIds, keys, addedIn, removedIn, aclIdNot }: RowCondition,
+) {
   const conditions: Condition[] = [is('corpus_id', corpusId)];
   if (documentIds !== undefined) conditions.push(oneOfTexts('document_id', documentIds));
   if (keys !== undefined) conditions.push(oneOf('key', keys));
   if (addedIn !== undefined) conditions.push({ key: 'added_in', range: { gte: addedIn[0], lte: addedIn[1] } });
   if (removedIn !== undefined) conditions.push({ key: 'removed_in', range: { gte: removedIn[0], lte: removedIn[1] } });
+  if (aclIdNot !== undefined) conditions.push({ must_not: [is('acl_id', aclIdNot)] });
   return tenantFilter(tenant, conditions);
 }
 

@@ -3,7 +3,7 @@ import type { Settings, SettingsSpec } from '#kit/adapters.ts';
 import { unavailable } from '#kit/errors.ts';
 import { type Change, forever, type Hit, type IndexRow, mergeHits, type Scope } from '../../index-row.ts';
 import { createRemoteCalls, httpError } from '../../remote-calls.ts';
-import { attributeTerms, changeSteps, chunksOf, toTerm } from '../../remote-rows.ts';
+import { attributeTerms, changedColumn, changeSteps, chunksOf, columnNames, toTerm } from '../../remote-rows.ts';
 import { type Condition, corpusFilter, scopeFilter, stepFilter, tenantFilter } from './filter.ts';
 
 // Rows in Qdrant: what the vector and the keyword adapter share. Tenants share a collection, as Qdrant advises; their
@@ -153,9 +153,9 @@ export function openQdrant(settings: Settings<typeof qdrantSettings>, name: stri
           await orAbsent(undefined, async (signal) => {
             await api.deletePoints({ collection_name, wait: true, ordering, filter }, { signal });
           });
-        } else if (step.kind === 'setRemovedIn') {
+        } else if (step.kind === 'set') {
           const filter = stepFilter(tenant, step.where);
-          const payload = { removed_in: step.removedIn };
+          const payload = Object.fromEntries([changedColumn(step.field, columnNames)]);
           await orAbsent(undefined, async (signal) => {
             await api.setPayload({ collection_name, wait: true, ordering, payload, filter }, { signal });
           });

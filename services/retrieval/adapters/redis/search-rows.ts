@@ -4,6 +4,7 @@ import {
   attributeTerms,
   byVersion,
   type ChangeStep,
+  changedColumn,
   chunksOf,
   type RowCondition,
   toTerm,
@@ -109,7 +110,9 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
         last = keys.join();
         for (const part of chunksOf(keys, maxRows)) {
           const change = (key: string): Command =>
-            step.kind === 'delete' ? ['DEL', key] : ['HSET', key, 'removed', step.removedIn];
+            step.kind === 'delete'
+              ? ['DEL', key]
+              : ['HSET', key, ...changedColumn(step.field, { removedIn: 'removed', aclId: 'acl' })];
           await redis.write(part.map(change));
         }
       }
@@ -193,7 +196,10 @@ const atVersion = (version: number) => `@added:[-inf ${version}] @removed:[(${ve
 const tenantQuery = (tenant: string) => oneOf('tenant', [toTerm(tenant)]);
 const corpusQuery = (tenant: string, corpusId: number) => `${tenantQuery(tenant)} ${oneOf('corpus', [corpusId])}`;
 
-function stepQuery(tenant: string, { corpusId, documentIds, keys, addedIn, removedIn }: RowCondition): string {
+function stepQuery(
+  tenant: string,
+  { corpusId, documentIds, keys, addedIn, removedIn, aclIdNot }: RowCondition,
+): string {
   return [
     corpusQuery(tenant, corpusId),
     ...(documentIds === undefined
@@ -207,6 +213,7 @@ function stepQuery(tenant: string, { corpusId, documentIds, keys, addedIn, remov
     ...(keys === undefined ? [] : [`(${keys.map((key) => within('key', [key, key])).join('|')})`]),
     ...(addedIn === undefined ? [] : [within('added', addedIn)]),
     ...(removedIn === undefined ? [] : [within('removed', removedIn)]),
+    ...(aclIdNot === undefined ? [] : [`-${oneOf('acl', [aclIdNot])}`]),
   ].join(' ');
 }
 

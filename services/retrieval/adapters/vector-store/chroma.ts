@@ -1,6 +1,14 @@
 import { defineAdapter } from '#kit/adapters.ts';
 import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../index-row.ts';
-import { byVersion, changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../remote-rows.ts';
+import {
+  byVersion,
+  changedColumn,
+  changeSteps,
+  chunksOf,
+  isSomewhere,
+  type RowCondition,
+  toTerm,
+} from '../../remote-rows.ts';
 import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
 import { chromaSettings, type Metadata, openChroma, type Where } from '../chroma/client.ts';
 
@@ -82,13 +90,17 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
             }
             continue;
           }
+          const changed =
+            step.kind === 'set'
+              ? Object.fromEntries([changedColumn(step.field, { removedIn: 'removed', aclId: 'acl' })])
+              : {};
           for (const collection of collections) {
             // All ids first: a change moves the pages that follow.
             const found: string[] = [];
             for await (const ids of pages(database, collection, stepWhere(step.where))) found.push(...ids);
             for (const ids of chunksOf(found, maxRows)) {
               if (step.kind === 'delete') await chroma.remove(database, collection, ids);
-              else await chroma.update(database, collection, ids, { removed: step.removedIn });
+              else await chroma.update(database, collection, ids, changed);
             }
           }
         }
@@ -197,13 +209,14 @@ function cosine(stored: readonly number[], question: Float32Array): number {
 const atVersion = (version: number): Where[] => [{ added: { $lte: version } }, { removed: { $gt: version } }];
 
 /** Rows that a step of a change touches. A condition of Chroma's joins two at least. */
-function stepWhere({ corpusId, documentIds, keys, addedIn, removedIn }: RowCondition): Where {
+function stepWhere({ corpusId, documentIds, keys, addedIn, removedIn, aclIdNot }: RowCondition): Where {
   const conditions: Where[] = [{ corpus: corpusId }];
   if (documentIds !== undefined) conditions.push({ document: { $in: documentIds } });
   if (keys !== undefined) conditions.push({ key: { $in: keys } });
   if (addedIn !== undefined) conditions.push({ added: { $gte: addedIn[0] } }, { added: { $lte: addedIn[1] } });
   if (removedIn !== undefined)
     conditions.push({ removed: { $gte: removedIn[0] } }, { removed: { $lte: removedIn[1] } });
+  if (aclIdNot !== undefined) conditions.push({ acl: { $ne: aclIdNot } });
   return { $and: conditions };
 }
 

@@ -67,7 +67,9 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
               rows.flatMap((row) =>
                 step.kind === 'delete'
                   ? deleteRow(prefix, corpusId, row)
-                  : setRemovedIn(prefix, corpusId, row, step.removedIn),
+                  : 'aclId' in step.field
+                    ? setAclId(prefix, row, step.field.aclId)
+                    : setRemovedIn(prefix, corpusId, row, step.field.removedIn),
               ),
             );
           }
@@ -133,13 +135,16 @@ const rowKey = (prefix: string, key: number | string) => `${prefix}:row:${key}`;
 /** Keys of the rows that a step touches. */
 async function findKeys(redis: RedisServer, prefix: string, where: RowCondition): Promise<string[]> {
   const corpus = `${prefix}:${where.corpusId}`;
-  const { documentIds, keys, addedIn, removedIn } = where;
+  const { documentIds, keys, addedIn, removedIn, aclIdNot } = where;
   if (keys !== undefined) return amongKeys(redis, corpus, keys.map(String));
   if (documentIds !== undefined) {
     const sets = await redis.read(documentIds.map((id) => ['SMEMBERS', `${corpus}:doc:${toTerm(id)}`]));
     const found = (sets as string[][]).flat();
     const rows = addedIn === undefined && removedIn === undefined ? [] : await readRows(redis, prefix, found);
-    if (addedIn !== undefined) return keysWhere(rows, ({ addedIn: version }) => isWithin(version, addedIn));
+    if (addedIn !== undefined) {
+      const others = aclIdNot === undefined ? rows : rows.filter(({ conditions }) => aclIdOf(conditions) !== aclIdNot);
+      return keysWhere(others, ({ addedIn: version }) => isWithin(version, addedIn));
+    }
     if (removedIn !== undefined) return keysWhere(rows, ({ removedIn: version }) => isWithin(version, removedIn));
     return found;
   }
@@ -223,6 +228,16 @@ function setRemovedIn(prefix: string, corpusId: number, row: StoredRow, removedI
     ['HSET', rowKey(prefix, key), 'removed_in', removedIn],
   ];
 }
+
+function setAclId(prefix: string, { key, set, conditions, addedIn, removedIn }: StoredRow, aclId: number): Command[] {
+  const changed = JSON.stringify({ ...JSON.parse(conditions), acl: aclId });
+  return [
+    ...(set === '' ? [] : [['VSETATTR', set, key, withVersions(changed, addedIn, removedIn)] as const]),
+    ['HSET', rowKey(prefix, key), 'conditions', changed],
+  ];
+}
+
+const aclIdOf = (conditions: string) => (JSON.parse(conditions) as { acl: number }).acl;
 
 function conditionsOf({ aclId, language, updatedMs, documentId, attributes }: VectorRow): string {
   const named = Object.entries(attributes).map(([name, value]) => [attributeField(name), toTerm(value)]);

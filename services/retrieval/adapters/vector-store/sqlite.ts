@@ -235,6 +235,11 @@ function vectorIndex(tables: readonly VectorTable[], target: VectorTable | undef
         sql: `UPDATE ${name} SET removed_in = ? WHERE rowid IN (${select.sql})`,
         params: [BigInt(version), ...select.params],
       })),
+    setAclId: (select, aclId) =>
+      tables.map(({ name }) => ({
+        sql: `UPDATE ${name} SET acl_id = ? WHERE rowid IN (${select.sql})`,
+        params: [BigInt(aclId), ...select.params],
+      })),
   };
 }
 

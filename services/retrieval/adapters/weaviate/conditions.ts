@@ -45,6 +45,7 @@ export function rowCondition({ Filters }: WeaviateStore, { filter }: Collection,
     ...(where.removedIn?.[0] === forever
       ? [Filters.not(filter.byProperty('removed_in').lessThan(forever as never))]
       : between('removed_in', where.removedIn)),
+    ...(where.aclIdNot === undefined ? [] : [filter.byProperty('acl_id').notEqual(where.aclIdNot as never)]),
   );
 }
 

@@ -1,7 +1,15 @@
 import type { CollectionConfigCreate, PropertyConfigCreate, WeaviateField } from 'weaviate-client';
 import { unavailable } from '#kit/errors.ts';
 import type { Change, Hit, IndexRow } from '../../index-row.ts';
-import { attributeTerms, type ChangeStep, changeSteps, chunksOf, toTerm } from '../../remote-rows.ts';
+import {
+  attributeTerms,
+  type ChangeStep,
+  changedColumn,
+  changeSteps,
+  chunksOf,
+  columnNames,
+  toTerm,
+} from '../../remote-rows.ts';
 import { documentTerm, rowCondition, versionCondition } from './conditions.ts';
 import { orMissing, type WeaviateSettings, type WeaviateStore } from './connection.ts';
 
@@ -125,9 +133,10 @@ async function remove(store: WeaviateStore, tenant: string, name: string, { wher
   }
 }
 
-async function update(store: WeaviateStore, tenant: string, name: string, step: Step<'setRemovedIn'>): Promise<void> {
+async function update(store: WeaviateStore, tenant: string, name: string, step: Step<'set'>): Promise<void> {
   const collection = await store.of(tenant, name);
   const filters = rowCondition(store, collection, step.where);
+  const properties = Object.fromEntries([changedColumn(step.field, columnNames)]);
   for (let changed = new Set<string>(); ; ) {
     const { objects } = await store.write((signal) =>
       collection.query.fetchObjects({ filters, limit: pageSize, returnProperties: [] }, { abortSignal: signal }),
@@ -140,7 +149,7 @@ async function update(store: WeaviateStore, tenant: string, name: string, step: 
     for (const some of chunksOf(objects, concurrentUpdates)) {
       await Promise.all(
         some.map(({ uuid }) =>
-          store.write(() => collection.data.update({ id: uuid, properties: { removed_in: step.removedIn } as never })),
+          store.write(() => collection.data.update({ id: uuid, properties: properties as never })),
         ),
       );
     }

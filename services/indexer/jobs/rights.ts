@@ -1,0 +1,47 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { canSee } from '#kit/access.ts';
+import { principalOf } from '#kit/identity.ts';
+import type { PreparedBatch, PreparedDocument, PreparedFailure } from '../prepare/prepared.ts';
+import type { OnBehalfOf } from './caller.ts';
+import type { IndexClient, IndexEntry } from './index-client.ts';
+
+// What a caller may write and remove: documents that the index does not hold, and those that the caller may see. A job
+// decides with the groups that the caller had when the upload was taken, whoever starts it again.
+
+/** Whether the caller may see a document with this access list. */
+export function maySee(caller: OnBehalfOf, access: Pick<IndexEntry, 'access'>['access']): boolean {
+  const { tenant, user, groups = [] } = caller;
+  return canSee(principalOf({ tenant, user, groups: [...groups], roles: [] }), access);
+}
+
+/**
+ * Returns those of the documents that some version of the index holds and that the caller may not see. A version that is
+ * not live counts, because it can become live again. `index`: with the rights of a service.
+ */
+export async function findHidden(
+  index: IndexClient,
+  caller: OnBehalfOf,
+  documentIds: readonly string[],
+): Promise<Set<string>> {
+  const held = await index.entriesOfAnyVersion(documentIds);
+  return new Set([...held].filter(([, { access }]) => !maySee(caller, access)).map(([documentId]) => documentId));
+}
+
+/** Returns the batch with its hidden documents as failures: neither written, nor compared with what the index holds. */
+export function refuseHidden(batch: PreparedBatch, hidden: ReadonlySet<string>): PreparedBatch {
+  if (hidden.size === 0) return batch;
+  const [refused, documents] = [true, false].map((isHidden) =>
+    batch.documents.filter(({ documentId }) => hidden.has(documentId) === isHidden),
+  ) as [PreparedDocument[], PreparedDocument[]];
+  return { ...batch, documents, failures: [...batch.failures, ...refused.map(toRefusal)] };
+}
+
+// The words say what the caller can do, and nothing of the document: not its title, its groups, or whether it is live.
+function toRefusal({ documentId, origin }: PreparedDocument): PreparedFailure {
+  return {
+    ...origin,
+    reason: ErrorReason.DOCUMENT_PERMISSION,
+    message: `"${documentId}" cannot be written with your groups: use another path or id`,
+    documentId,
+  };
+}
