@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Code } from '@connectrpc/connect';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Verdict } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/errors.ts';
@@ -58,8 +58,7 @@ const allOf = (...ids: string[]) => ({
 
 describe('after a rollback', () => {
   let retrieval: RetrievalMesh;
-  let corpusCount = 0;
-  const newCorpus = () => `corpus-${++corpusCount}`;
+  const corpus = 'help';
   const build = (corpus: string, version: number, documents: ShortDocument[]) =>
     retrieval.build(corpus, `build-${version}`, documents);
   const rollback = async (corpus: string, version: bigint, groups: string[] = []) => {
@@ -67,13 +66,12 @@ describe('after a rollback', () => {
     await retrieval.client.rollbackVersion({ corpus, version }, options);
   };
   const chunks = ['plan#0', 'open#0', 'other#0'];
-  beforeAll(async () => {
+  beforeEach(async () => {
     retrieval = await startRetrieval();
   });
-  afterAll(() => retrieval.close());
+  afterEach(() => retrieval.close());
 
   test('a document that was closed since stays closed, and those who may see it have its older text', async () => {
-    const corpus = newCorpus();
     await build(corpus, 1, [
       ['plan', 'apple plan'],
       ['open', 'apple open'],
@@ -98,7 +96,6 @@ describe('after a rollback', () => {
   });
 
   test('and forward again the newest list holds too, and a document that was opened since is open', async () => {
-    const corpus = newCorpus();
     await build(corpus, 1, [['plan', 'apple plan', staff]]);
     await build(corpus, 2, [['plan', 'apple newer plan']]);
     await build(corpus, 3, [['plan', 'apple newest plan', groupsOf('finance')]]);
@@ -115,7 +112,6 @@ describe('after a rollback', () => {
   });
 
   test('the list of a version that was dropped holds in those before it', async () => {
-    const corpus = newCorpus();
     await build(corpus, 1, [
       ['plan', 'apple plan'],
       ['open', 'apple open'],
@@ -134,7 +130,6 @@ describe('after a rollback', () => {
   });
 
   test('a list that was never published changes nothing', async () => {
-    const corpus = newCorpus();
     await build(corpus, 1, [['plan', 'apple plan']]);
     const version = await retrieval.begin(corpus, 'build-2');
     await retrieval.write(corpus, version, [['plan', 'apple plan', staff]]);
@@ -146,7 +141,6 @@ describe('after a rollback', () => {
   });
 
   test('documents of any version are listed with the list that they have now', async () => {
-    const corpus = newCorpus();
     await build(corpus, 1, [
       ['plan', 'apple plan'],
       ['open', 'apple open'],
