@@ -162,6 +162,12 @@ test('an occupied port, an occupied folder and a missing address each say what t
   await expect(start([lonely], { known: [echo, lonely] })).rejects.toThrow('addresses.echo: is missing');
 });
 
+test('a name in addresses that is not a service stops the start, with the nearest one', async () => {
+  await expect(start([echo], { config: { addresses: { ecoh: 'there:1', nowhere: 'there:1' } } })).rejects.toThrow(
+    'configuration: 2 errors:\n  addresses.ecoh: unknown service: did you mean "echo"?; allowed: echo\n  addresses.nowhere: unknown service; allowed: echo',
+  );
+});
+
 test('a service finds another one by its address', async () => {
   const mesh = await start([echo]);
   let heard = '';

@@ -8,10 +8,11 @@ import { Health } from '#gen/health/v1/health_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { AdminConfigSchema, type Config, GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { startAdmin } from './admin.ts';
+import { checkServices } from './check-config.ts';
 import { createClient } from './client.ts';
 import { createGrpcTransport, type GrpcTransport } from './client-grpc.ts';
 import type { Env } from './config.ts';
-import { ConfigError } from './config-error.ts';
+import { ConfigError, throwProblems } from './config-error.ts';
 import { type Database, openDatabase } from './database.ts';
 import type { Clients, Needs, OptionalClients, RunningService, ServiceDefinition } from './define-service.ts';
 import { rpcError } from './errors.ts';
@@ -86,6 +87,7 @@ function notServing() {
 /** Starts a process of the mesh: services in the order of their needs, behind gRPC, with local calls among themselves. */
 export async function startHost(options: HostOptions): Promise<Host> {
   const { config, log, clock = Date.now, random = Math.random } = options;
+  throwProblems(checkServices(config, options.services, options.known));
   const { dataDir } = config;
   const grpc = config.grpc ?? create(GrpcConfigSchema);
   const adminConfig = config.admin ?? create(AdminConfigSchema);

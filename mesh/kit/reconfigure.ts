@@ -1,5 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { problemsOf, throwProblems } from './config-error.ts';
 import type { RunningService, ServiceDefinition } from './define-service.ts';
 
 type Running = ReadonlyMap<string, RunningService<DescService | undefined>>;
@@ -20,8 +21,8 @@ export function createReconfigure(
       const service = running.get(definition.name);
       return service?.reconfigure === undefined ? [] : [{ definition, service }];
     });
-    // Every section is read before any service hears of it; services without `reconfigure` have theirs checked as at the start.
-    for (const definition of services) definition.config(config);
+    // Every section is read before any service gets it; services without `reconfigure` have theirs checked as at the start.
+    throwProblems(services.flatMap((definition) => problemsOf(() => definition.config(config))));
     const taken: typeof able = [];
     try {
       for (const one of able) {
