@@ -198,11 +198,11 @@ test('models are listed, the default one first and quotation always there', asyn
   ]);
 });
 
-test('an unknown model is refused with those that there are; a task that needs writing is not for one that quotes', async () => {
+test('an unknown model is refused, with the rpc that lists those there are; a task that needs writing is not for one that quotes', async () => {
   await using mesh = await startMesh();
   const unknown = await errorOf(ask(mesh, { ...asked, model: 'gpt' }));
   expect(errorInfoOf(unknown)).toMatchObject({ reason: 'MODEL_UNKNOWN', metadata: { model: 'gpt' } });
-  expect(unknown.message).toContain('extractive');
+  expect(unknown.message).toContain('ListModels');
   const rewrite = await errorOf(ask(mesh, { ...asked, task: Task.REWRITE }));
   expect(errorInfoOf(rewrite)?.reason).toBe('NOT_IMPLEMENTED');
 });
