@@ -36,7 +36,7 @@ export interface Checked {
 
 /** Longest answer that is checked, in UTF-16 code units; what follows is not read, and the answer does not pass. */
 const maxCheckedLength = 32_768;
-const maxSentences = 500;
+const maxSentences = 200;
 /** The contract's limit. */
 const maxUnsupported = 64;
 

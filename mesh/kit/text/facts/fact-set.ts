@@ -48,7 +48,7 @@ const GLUED = /^(\d+(?:\.\d+)?)([a-z]{1,5})$/;
 /** Reads the facts of a claim: every number, amount, date, time, code and address that a passage must hold. */
 export function readClaimFacts(text: string): Fact[] {
   const normal = unifyNotation(text).replace(LISTED, ' ');
-  const { numbers, times, codes } = readFacts(normal);
+  const { numbers, times, codes } = readFacts(normal, { timeWords: false });
   const facts: Fact[] = [];
   for (const number of numbers) {
     if (number.startsWith('in ')) {
@@ -68,7 +68,7 @@ export function readClaimFacts(text: string): Fact[] {
 /** Indexes the facts of a passage. */
 export function toFactSet(text: string): FactSet {
   const normal = unifyNotation(text);
-  const { numbers, times, codes } = readFacts(normal);
+  const { numbers, times, codes } = readFacts(normal, { timeWords: false });
   const amounts = new Set<string>();
   const currencies = new Set<string>();
   for (const number of numbers) {
@@ -142,8 +142,6 @@ function holdsAmount({ amounts, times, codes }: FactSet, { value, dimension, wri
 }
 
 function addTime(time: string, into: Set<string>, amounts: Set<string>): void {
-  if (time === 'weekend') into.add('weekday 6').add('weekday 7');
-  if (time === 'workday') into.add('weekday 1').add('weekday 5');
   if (!COMPARED_TIME.test(time)) return;
   into.add(time);
   if (time.startsWith('day ')) amounts.add(keyOf('time', Number(time.slice(4)) * 86_400)).add(`any ${time.slice(4)}`);
