@@ -311,6 +311,21 @@ const cases: Case[] = [
     honest: '任何一方都能解绑 [1]。',
     changed: ['任何一方都不可以解绑 [1]。'],
   },
+  {
+    sources: ['zh/membership.md#企业账户'],
+    honest: 'Companies that buy for 100,000 yuan a year can sign a framework contract [1].',
+    changed: ['Companies that buy for 10,000 yuan a year can sign a framework contract [1].'],
+  },
+  {
+    sources: ['zh/payment.md#付款时限'],
+    honest: '普通订单要在半小时内付款 [1]。',
+    changed: ['普通订单要在半天内付款 [1]。'],
+  },
+  {
+    sources: ['zh/membership.md#积分怎么得'],
+    honest: 'A review of thirty characters earns 20 points [1].',
+    changed: ['A review of thirty characters earns 25 points [1].'],
+  },
 ];
 
 const check = (text: string, { sources, question = '' }: Case) =>

@@ -1,11 +1,12 @@
 import { ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, type Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type Fact, type FactSet, holdsFact, readClaimFacts, toFactSet } from '#kit/text/facts/fact-set.ts';
+import { hasNegative } from '#kit/text/facts/negation.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
-import { contradicts } from './denials.ts';
+import { contradicts, type StatedPassage } from './denials.ts';
 
 /** An answer to check. */
 export interface Claims {
@@ -92,9 +93,8 @@ function faultOf(
     const isHeld = cited.length > 0 ? isHeldByAll(facts, sets) : sets.some((set) => isHeldByAll(facts, [set]));
     if (!isHeld) return ClaimFault.FACT;
   }
-  const texts = cited.map((passage) => readPassage(passage).sentences());
   const standalone = normalizeText(questions.at(-1) ?? '', foldTraditional);
-  return cited.length > 0 && contradicts(normal, texts, standalone) ? ClaimFault.NEGATION : undefined;
+  return cited.length > 0 && contradicts(normal, cited.map(readPassage), standalone) ? ClaimFault.NEGATION : undefined;
 }
 
 /** Whether each fact is in one of the sets. */
@@ -137,11 +137,7 @@ function isOtherLanguage(text: string, language: Language, questions: readonly s
 
 const wordCount = (text: string) => text.match(/\p{sc=Latin}{2,}/gu)?.length ?? 0;
 
-interface ReadPassage {
-  /** In normal form, with its title and headings. */
-  text(): string;
-  /** Its sentences in normal form. */
-  sentences(): string[];
+interface ReadPassage extends StatedPassage {
   facts(): FactSet;
 }
 
@@ -158,7 +154,10 @@ function readPassage(passage: Passage): ReadPassage {
     text: lazy(() => normalizeText(raw(), foldTraditional)),
     // Sentences end before a capital, so they are found first.
     sentences: lazy(() =>
-      splitSentences(raw()).map(({ start, end }) => normalizeText(raw().slice(start, end), foldTraditional)),
+      splitSentences(raw()).map(({ start, end }) => {
+        const text = normalizeText(raw().slice(start, end), foldTraditional);
+        return { text, isDenied: lazy(() => hasNegative(text)), language: lazy(() => detectLanguage(text)) };
+      }),
     ),
     facts: lazy(() => toFactSet(raw())),
   };

@@ -1,5 +1,5 @@
 import { hasNegative, withoutNegatives } from '#kit/text/facts/negation.ts';
-import { detectLanguage } from '#kit/text/language.ts';
+import { detectLanguage, type Language } from '#kit/text/language.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
 /** Share of the claim's words that a sentence of a passage must have before the two are compared. */
@@ -18,11 +18,24 @@ const modals = /可以|能够|允许|[可能会也都是的了]|(?<![a-z])(?:can
 const bareWords =
   /(?<![a-z])(?:yes|no|never|sorry|you|it|can|cannot|is|are|not|do|does|that|we|at all)(?![a-z])|[可以能行会的吗呢吧啊您是抱歉对]|[\p{P}\s]/gu;
 
+/** A passage in normal form, with its title and headings as Markdown headings. */
+export interface StatedPassage {
+  text(): string;
+  sentences(): readonly StatedSentence[];
+}
+
+/** A sentence of a passage, read once for every claim. */
+export interface StatedSentence {
+  text: string;
+  isDenied(): boolean;
+  language(): Language;
+}
+
 /**
- * Whether a claim denies what the passages state, or states what they deny. All texts are in normal form, passages as their sentences. Judges only what is plain: the
+ * Whether a claim denies what the passages state, or states what they deny. All texts are in normal form. Judges only what is plain: the
  * same language, and a sentence of a passage with nearly all words of the claim. A bare "no" is read with the words of the question.
  */
-export function contradicts(claim: string, passages: readonly (readonly string[])[], question: string): boolean {
+export function contradicts(claim: string, passages: readonly StatedPassage[], question: string): boolean {
   if (limits.test(claim)) return false;
   const isDenied = hasNegative(claim);
   const rest = withoutNegatives(claim);
@@ -42,19 +55,24 @@ interface Stated {
   overlap: number;
 }
 
-function isContradicted({ words, isDenied, like, overlap }: Stated, passages: readonly (readonly string[])[]): boolean {
+function isContradicted({ words, isDenied, like, overlap }: Stated, passages: readonly StatedPassage[]): boolean {
   if (words.length < minWords) return false;
   const language = detectLanguage(like);
   let isFound = false;
   for (const passage of passages) {
-    const headings = passage.filter((line) => line.startsWith('#')).join('\n');
-    for (const sentence of passage) {
-      const isLead = /[:：]$/.test(sentence) || sentence.startsWith('#');
+    // Most passages lack the words as a whole, and need not be split.
+    if (shareOf(words, passage.text()) < overlap) continue;
+    const sentences = passage.sentences();
+    const headings = sentences.map(({ text }) => text).filter((text) => text.startsWith('#'));
+    const context = headings.join('\n');
+    for (const sentence of sentences) {
+      const { text } = sentence;
+      const isLead = /[:：]$/.test(text) || text.startsWith('#');
       // "Not covered:" denies the items below it.
-      if (isLead && isDenied && hasNegative(sentence)) return false;
-      if (shareOf(words, sentence) < minOwnShare || shareOf(words, headings + sentence) < overlap) continue;
-      if (hasNegative(sentence) === isDenied || limits.test(sentence)) return false;
-      isFound ||= detectLanguage(sentence) === language;
+      if (isLead && isDenied && sentence.isDenied()) return false;
+      if (shareOf(words, text) < minOwnShare || shareOf(words, context + text) < overlap) continue;
+      if (sentence.isDenied() === isDenied || limits.test(text)) return false;
+      isFound ||= sentence.language() === language;
     }
   }
   return isFound;
