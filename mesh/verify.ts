@@ -1,12 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { generateInto, root, runTool } from './tools.ts';
 
 // `npm run verify`: all that a tool can check, each with what to do about it.
-
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 interface Check {
   name: string;
@@ -15,16 +12,9 @@ interface Check {
 }
 
 const command =
-  (...[file = '', ...args]: string[]) =>
-  (): string | undefined => {
-    const bin = join(root, 'node_modules', '.bin', file);
-    const { status, stdout, stderr, error } = spawnSync(bin, args, {
-      cwd: root,
-      encoding: 'utf8',
-      shell: process.platform === 'win32',
-    });
-    return status === 0 ? undefined : `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`;
-  };
+  (...[tool, ...args]: Parameters<typeof runTool>) =>
+  () =>
+    runTool(tool, ...args);
 
 const checks: Check[] = [
   { name: 'format and lint', run: command('biome', 'check', '--error-on-warnings'), advice: 'npm run format' },
@@ -58,8 +48,8 @@ function breakingChanges(): string | undefined {
   const config = '{"version":"v2","breaking":{"use":["FILE"]}}';
   try {
     return (
-      command('buf', 'build', '--path', 'proto/ragmesh', '-o', image)() ??
-      command('buf', 'breaking', image, '--against', 'proto/baseline.binpb', '--exclude-imports', '--config', config)()
+      runTool('buf', 'build', '--path', 'proto/ragmesh', '-o', image) ??
+      runTool('buf', 'breaking', image, '--against', 'proto/baseline.binpb', '--exclude-imports', '--config', config)
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -69,7 +59,7 @@ function breakingChanges(): string | undefined {
 function generatedDrift(): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-gen-'));
   try {
-    const problem = command('buf', 'generate', '--output', folder)();
+    const problem = generateInto(folder);
     if (problem !== undefined) return problem;
     const fresh = filesUnder(join(folder, 'gen'));
     const committed = filesUnder(join(root, 'gen'));

@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { expect, test } from 'vitest';
 import { type FrameCounter, startFrameCounter } from '#kit/testing-frames.ts';
 import { startEdgeMesh } from './stand-ins.ts';
@@ -6,20 +7,33 @@ test('5,000 answers between split processes reset no stream, and none fails', as
   let counter: FrameCounter | undefined;
   const edge = await startEdgeMesh({
     apart: true,
+    async *answer() {
+      yield { case: 'textDelta', value: { text: 'Within 30 days.' } };
+      yield { case: 'done', value: { answerId: 'a1' } };
+    },
     async through(port) {
       counter = await startFrameCounter(port);
       return counter.port;
     },
   });
-  const ask = async () => {
-    const response = await fetch(`${edge.url}/v1/chat/stream`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...edge.authorization },
-      body: '{"query":"when?"}',
+  const agent = new Agent({ keepAlive: true });
+  const headers = { 'content-type': 'application/json', ...edge.authorization };
+  const ask = () =>
+    new Promise<string>((resolve, reject) => {
+      const sent = request(`${edge.url}/v1/chat/stream`, { method: 'POST', agent, headers }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => {
+          text += chunk;
+        });
+        response.on('end', () => {
+          const isWhole = response.statusCode === 200 && text.includes('event: done');
+          resolve(isWhole ? 'whole' : `${response.statusCode} ${text}`);
+        });
+      });
+      sent.on('error', reject);
+      sent.end('{"query":"when?"}');
     });
-    const text = await response.text();
-    return response.status === 200 && text.includes('event: done') ? 'whole' : `${response.status} ${text}`;
-  };
   try {
     const answers = new Map<string, number>();
     let left = 5_000;
@@ -33,6 +47,7 @@ test('5,000 answers between split processes reset no stream, and none fails', as
     expect([...answers]).toEqual([['whole', 5_000]]);
     expect(counter?.resetCount()).toBe(0);
   } finally {
+    agent.destroy();
     await edge[Symbol.asyncDispose]();
     await counter?.[Symbol.asyncDispose]();
   }
