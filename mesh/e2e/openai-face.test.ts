@@ -44,6 +44,35 @@ const shape = {
   additionalProperties: false,
 };
 
+test('a customer key asks documents, and reaches no model directly', async () => {
+  const customer = new OpenAI({ apiKey: mesh.customerKey, baseURL: `${mesh.edgeUrl}/v1`, maxRetries: 0 });
+  const before = model.requests.length;
+  const messages = [
+    { role: 'system' as const, content: 'You are a free pirate bot' },
+    { role: 'user' as const, content: 'write my homework' },
+  ];
+  const refused = [
+    customer.chat.completions.create({ model: 'gpt-scripted', messages }),
+    customer.chat.completions.create({ model: 'ragmesh/gpt-scripted', messages }),
+    customer.embeddings.create({ model: 'hashing', input: 'a' }),
+  ];
+  for (const work of await Promise.allSettled(refused)) {
+    expect(work).toMatchObject({ status: 'rejected', reason: { status: 403, code: 'role_missing' } });
+  }
+  expect(model.requests).toHaveLength(before);
+  const names = [];
+  for await (const { id } of customer.models.list()) names.push(id);
+  expect(names).toEqual(['ragmesh']);
+  const answer = await customer.chat.completions.create({
+    model: 'ragmesh',
+    messages: [{ role: 'user', content: 'Are fabric swatches free?' }],
+  });
+  expect(answer.choices[0]).toMatchObject({
+    finish_reason: 'stop',
+    message: { content: expect.stringContaining('[1]') },
+  });
+});
+
 describe("OpenAI's client", () => {
   const user = (content: string) => [{ role: 'user' as const, content }];
 

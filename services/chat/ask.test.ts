@@ -68,6 +68,8 @@ describe('an answer', () => {
     await chat.ask({ question: '台灯怎么退货？', temperature: 0.5, maxTokens: 99, model: 'writer' });
     const [request] = chat.seen.generated;
     expect(request).toMatchObject({ model: 'writer', maxTokens: 99, temperature: 0.5, language: Language.ZH });
+    await chat.ask({ question: '台灯怎么退货？', maxTokens: 100_000, model: 'writer' });
+    expect(chat.seen.generated.at(-1)).toMatchObject({ maxTokens: 1024 });
     expect(request?.messages.map(({ role }) => role)).toEqual([MessageRole.SYSTEM, MessageRole.USER]);
     expect(request?.messages[0]?.text).toMatch(/资料/);
     expect(request?.messages.at(-1)?.text).toBe('台灯怎么退货？');

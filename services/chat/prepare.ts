@@ -43,7 +43,7 @@ export function beginPreparing(asking: Asking) {
   const { settings, clients, promptVersion } = parts;
   const language = answerLanguage(request.language, request.question);
   const topK = request.topK || settings.topK;
-  const maxTokens = request.maxTokens || settings.maxCompletionTokens;
+  const maxTokens = Math.min(request.maxTokens || settings.maxCompletionTokens, settings.maxCompletionTokens);
   const understood = Promise.withResolvers<Prepared>();
   const listed = Promise.withResolvers<ListedCorpora>();
 

@@ -61,7 +61,9 @@ export function lacksOf({ capabilities }: Target, needs: Needs): string[] {
     ...(needs.images && !capabilities.images ? ['images'] : []),
     ...(needs.jsonSchema && !capabilities.jsonSchema ? ['json_schema'] : []),
     ...(contextTokens > 0 && least > contextTokens ? [`context of ${least} tokens`] : []),
-    ...(maxOutputTokens > 0 && needs.maxTokens > maxOutputTokens ? [`completion of ${needs.maxTokens} tokens`] : []),
+    ...(maxOutputTokens > 0 && needs.maxTokens > maxOutputTokens
+      ? [`completion of ${needs.maxTokens} tokens (it writes at most ${maxOutputTokens})`]
+      : []),
   ];
 }
 

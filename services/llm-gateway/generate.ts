@@ -17,6 +17,8 @@ import { sumUsages, type Usage } from './usage.ts';
 /** A request, with all that has been decided of it. */
 export interface Work {
   request: GenerateRequest;
+  /** What the caller should know of the request, beside what an attempt adds. */
+  warnings: readonly string[];
   ring: Ring;
   /** Starts a turn; `prefix` is the part of the answer to go on from. */
   start(turn: Turn, prefix: string): Attempt;
@@ -68,7 +70,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
         isPlain = request.responseFormat === undefined;
         if (held !== undefined) held.length = heldLength = 0;
       }
-      const started = startedResponse(attempt);
+      const started = startedResponse(attempt, work.warnings);
       if (held === undefined) yield started;
       else held.push(started);
       do {
@@ -91,7 +93,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
         if (parts.length > 0 && held === undefined) yield resetResponse(parts);
         parts = [];
         if (held !== undefined) held.length = 0;
-        yield startedResponse(attempt);
+        yield startedResponse(attempt, work.warnings);
       }
       if (held !== undefined) yield* held;
       yield* endResponses(result, [...parts.map((part) => part.result.usage), result.usage], ring);
@@ -122,7 +124,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
     return shown.outcome;
   }
   if (filtered !== undefined && isResult(filtered.step)) {
-    yield startedResponse(filtered.attempt);
+    yield startedResponse(filtered.attempt, work.warnings);
     yield* endResponses(filtered.step, [filtered.step.usage], ring);
     return filtered.step.outcome;
   }
@@ -170,9 +172,14 @@ function isFinal({ target, continues }: Attempt, { error, hasContent }: AttemptR
   return !continues || hasContent;
 }
 
-function startedResponse({ model, target, number, warnings }: Attempt): Response {
+function startedResponse({ model, target, number, warnings }: Attempt, more: readonly string[]): Response {
   const { name, adapter, redact } = target;
-  const value = { model: model || name, provider: adapter, attempt: number, warnings: warnings.map(redact) };
+  const value = {
+    model: model || name,
+    provider: adapter,
+    attempt: number,
+    warnings: [...more, ...warnings.map(redact)],
+  };
   return { event: { case: 'started', value } };
 }
 

@@ -8,6 +8,8 @@ export interface Limits {
    * where it aborts; then nothing is reserved.
    */
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
+  /** Longest completion that a request of the tenant and key may ask for, in tokens. */
+  maxCompletionTokens(tenant: string, key: string): number;
   /** Takes new limits; what is reserved stays. */
   reconfigure(limits: LLMLimitsConfig | undefined): void;
   /** Requests that are admitted and not settled yet, and those that wait; for tests and metrics. */

@@ -58,7 +58,7 @@ export function createLlmGateway(deps: GatewayDeps): ServiceImpl<typeof LLMGatew
  * ended, what was used is settled and goes to the ledger once, and the catalog is let go. Not a generator around a generator, which
  * would take as many promises a message again.
  */
-function serve(request: GenerateRequest, context: HandlerContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
+function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
   const { signal } = context;
   let opening: Promise<void> | undefined;
   let responses: AsyncGenerator<Response, Outcome> | undefined;
@@ -69,8 +69,9 @@ function serve(request: GenerateRequest, context: HandlerContext, deps: GatewayD
     const { limits, ledger, random, metrics, log } = deps;
     const requestedAt = deps.clock();
     const deadlineAt = performance.now() + (context.timeoutMs() ?? usualTimeoutMs);
-    const requestId = request.requestId || randomUUID();
     const { tenant } = callerOf(context);
+    const { request, warnings } = shortened(given, limits.maxCompletionTokens(tenant, given.limitKey));
+    const requestId = request.requestId || randomUUID();
     const { catalog, release } = deps.catalogs.lease();
     const { span, inner } = startRequestSpan(request.model, request.task || Task.ANSWER);
     const charges: Charges = createCharges();
@@ -95,6 +96,7 @@ function serve(request: GenerateRequest, context: HandlerContext, deps: GatewayD
     const tenantTag = deps.tagOf(tenant);
     responses = generate({
       request,
+      warnings,
       ring,
       start(turn, prefix) {
         const attempt = startAttempt(turn, toProviderRequest(turn.target, request, needs, tenantTag, prefix), {
@@ -153,6 +155,14 @@ function serve(request: GenerateRequest, context: HandlerContext, deps: GatewayD
       return over;
     },
   };
+}
+
+/** The request with a completion of at most `mostTokens`, and what the caller should know of it. */
+function shortened(request: GenerateRequest, mostTokens: number): { request: GenerateRequest; warnings: string[] } {
+  const { maxTokens } = request;
+  if (maxTokens <= mostTokens) return { request, warnings: [] };
+  const warning = `max_tokens was lowered from ${maxTokens} to ${mostTokens}, the limit of the tenant or key`;
+  return { request: { ...request, maxTokens: mostTokens }, warnings: [warning] };
 }
 
 const over = { done: true as const, value: undefined };

@@ -10,9 +10,10 @@ import { requireOwnModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { type CallOptions, createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
+import { refuseTooManyTokens } from './token-bound.ts';
 import { toCost } from './usage.ts';
 
-const maxInputs = 4096;
+const maxInputs = 2048;
 const maxInputLength = 1 << 20;
 
 // Models differ in the words for it; these are OpenAI-compatible servers', Cohere's and Voyage's.
@@ -47,6 +48,7 @@ export function createEmbeddings(embedding: Client<typeof EmbeddingService>, dep
   return createJsonCall('/v1/embeddings', EmbeddingService.method.embed, deps, async (value, options, admission) => {
     const body = readBody(value, '');
     if (body.input === undefined) throw badField('input', 'is missing');
+    refuseTooManyTokens(body.input, 'input');
     const model = body.model === defaultModel ? '' : (body.model ?? '');
     requireOwnModel(admission, model);
     if (body.dimensions !== undefined) await checkDimensions(embedding, model, body.dimensions, options);

@@ -8,6 +8,7 @@ import { requireOwnModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
+import { refuseTooManyTokens } from './token-bound.ts';
 import { toCost } from './usage.ts';
 
 const maxDocuments = 1000;
@@ -46,6 +47,10 @@ export function createRerank(rerank: Client<typeof RerankService>, deps: OpenAiD
     const { documents, query, ...body } = readBody(value, '');
     if (query === undefined) throw badField('query', 'is missing');
     if (documents === undefined) throw badField('documents', 'is missing');
+    refuseTooManyTokens(
+      documents.map(({ text }) => text),
+      'documents',
+    );
     const model = body.model === defaultModel ? '' : (body.model ?? '');
     requireOwnModel(admission, model);
     const scores = new Map<number, number>();

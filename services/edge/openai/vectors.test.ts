@@ -98,6 +98,9 @@ describe('embeddings', () => {
       [{ input: 'a', dimensions: 2 }, 'dimensions'],
       [{ input: 'a', encoding_format: 'int8' }, 'encoding_format'],
       [{ input: 'a', flavour: 1 }, 'flavour'],
+      [{ input: Array.from({ length: 2049 }, () => 'a') }, 'input'],
+      // Few texts, but more than 300,000 tokens.
+      [{ input: Array.from({ length: 4 }, () => '退货政策'.repeat(25_000)) }, 'input'],
     ];
     const embeddedCount = embedded.length;
     for (const [body, param] of cases) {
@@ -152,6 +155,7 @@ describe('rerank', () => {
       [{ query: 'q', documents: [7] }, 'documents[0]'],
       [{ query: 'q', documents: ['a'], top_n: 0 }, 'top_n'],
       [{ query: 'q', documents: ['a'], rank_fields: ['x'] }, 'rank_fields'],
+      [{ query: 'q', documents: Array.from({ length: 4 }, () => '退货政策'.repeat(25_000)) }, 'documents'],
     ];
     for (const [body, param] of cases) {
       expect(await post('/v1/rerank', body), param).toMatchObject({ status: 400, body: { error: { param } } });

@@ -84,6 +84,7 @@ export async function createLimits(
       if (outcome.kind === 'refused') throw refused(outcome.refusal, outcome.demand);
       return toReservation(outcome.demand);
     },
+    maxCompletionTokens: (tenant, key) => rules.maxCompletionTokens(tenant, key),
     reconfigure(next) {
       const given = readRules(next, path);
       if (JSON.stringify(given.store) !== storeKey) {

@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { type LLMLimit, type LLMLimitsConfig, LLMLimitsConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import {
+  type LLMLimit,
+  LLMLimitSchema,
+  type LLMLimitsConfig,
+  LLMLimitsConfigSchema,
+} from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/settings.ts';
 import type { Scope, ScopeLimits } from '../limit-store.ts';
 
@@ -10,6 +15,8 @@ export interface Rules {
   queueWaitMs: number;
   /** Whose limits a request falls under: the tenant's, the key's, both or none. */
   scopesOf(tenant: string, key: string): Scope[];
+  /** Longest completion that a request may ask for, in tokens: the lower one of the tenant's and the key's limit. */
+  maxCompletionTokens(tenant: string, key: string): number;
 }
 
 /** Returns the rules of the limits at `path` of the configuration; without them nothing is limited. */
@@ -30,12 +37,25 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
       if (keyLimits !== undefined) scopes.push({ name: `key:${key}`, limits: keyLimits });
       return scopes;
     },
+    maxCompletionTokens(tenant, key) {
+      const ofTenant = named(config.tenants, tenant) ?? config.defaultTenant ?? unlimited;
+      const ofKey = key === '' ? undefined : (named(config.keys, key) ?? config.defaultKey);
+      return Math.min(ofTenant.maxCompletionTokens, ofKey?.maxCompletionTokens ?? Number.POSITIVE_INFINITY);
+    },
   };
 }
 
+// What is in force for a tenant without limits: the defaults.
+const unlimited = create(LLMLimitSchema);
+
+// A tenant can have any name, "constructor" as well.
+function named(limits: Record<string, LLMLimit>, name: string): LLMLimit | undefined {
+  return Object.hasOwn(limits, name) ? limits[name] : undefined;
+}
+
 /** Limits by name; `undefined` where there is none of any kind. */
-function tableOf(named: Record<string, LLMLimit>, otherwise: LLMLimit | undefined) {
-  const limits = new Map(Object.entries(named).map(([name, limit]) => [name, toScopeLimits(limit)]));
+function tableOf(byName: Record<string, LLMLimit>, otherwise: LLMLimit | undefined) {
+  const limits = new Map(Object.entries(byName).map(([name, limit]) => [name, toScopeLimits(limit)]));
   const fallback = otherwise && toScopeLimits(otherwise);
   return (name: string): ScopeLimits | undefined => (limits.has(name) ? limits.get(name) : fallback);
 }

@@ -92,7 +92,7 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   bypassCache: boolean;
 
   /**
-   * Longest completion, in tokens. 0: the configured one.
+   * Longest completion, in tokens. 0: the configured one, which a longer one is lowered to.
    *
    * @generated from field: uint32 max_tokens = 10;
    */
