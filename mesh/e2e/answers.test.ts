@@ -109,7 +109,10 @@ test('most answers to judged questions cite a document that answers them', async
   let cited = 0;
   let asked = 0;
   for (const { id, text: question } of queries) {
-    const { citations } = await askWhole(chat, { question }, as(mesh.devKey));
+    const { citations, done } = await askWhole(chat, { question }, as(mesh.devKey));
+    // Quotations support themselves.
+    expect(done.unsupportedClaims).toEqual([]);
+    expect(done.verified).toBe(done.outcome === AnswerOutcome.ANSWERED);
     const documents = new Set(relevant.get(id)?.map(([, document]) => document));
     asked++;
     if (citations.some(({ documentId }) => documents.has(documentId))) cited++;

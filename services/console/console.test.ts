@@ -7,7 +7,7 @@ import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-c
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError, unavailable } from '#kit/errors.ts';
@@ -256,6 +256,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
           outcome: AnswerOutcome.ANSWERED,
           cacheLayer: CacheLayer.MEMORY,
           degradations: [{ stage: Stage.RERANK, reason: 'late by 20 ms', effect: 'kept the fused order' }],
+          unsupportedClaims: [{ start: 0, end: 19, fault: ClaimFault.FACT, markers: [1] }],
         },
       },
     ];
@@ -264,6 +265,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('degradation').textContent()).toContain(
       'Answered without rerankinglate by 20 ms → kept the fused order',
     );
+    expect(await at('unsupported').textContent()).toBe('Not supported by the cited documentsWithin 15 days [1].');
     expect(await at('stage-rerank').getAttribute('data-state')).toBe('degraded');
     await at('cached').click();
     await poll(() => standIn.questions.at(-1)?.bypassCache).toBe(true);

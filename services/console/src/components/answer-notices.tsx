@@ -29,6 +29,13 @@ export function AnswerNotices({ answer, onAskAgain }: { answer: Answer; onAskAga
           <p>{cutShort}</p>
         </Notice>
       )}
+      {answer.done !== undefined && answer.done.unsupportedClaims.length > 0 && (
+        <Notice tone="warning" testId="unsupported" title={texts.answer.unsupported}>
+          {answer.done.unsupportedClaims.map(({ start, end }) => (
+            <p key={start}>{answer.text.slice(start, end)}</p>
+          ))}
+        </Notice>
+      )}
       {answer.done?.degradations.map(({ stage, reason, effect }) => {
         const name = stageName(stage);
         return (
