@@ -5,7 +5,8 @@ import { create, fromJsonString } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { RetrievalService, TermTableSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { IndexAdminService, TermTableSchema } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createClient } from '#kit/client.ts';
 import { actAs } from '#kit/context.ts';
 import type { Host } from '#kit/host.ts';
@@ -29,7 +30,7 @@ export async function loadSample(host: Host): Promise<number> {
   const { corpora } = await retrieval.listCorpora({}, options);
   if (corpora.length > 0) return 0;
   const terms = fromJsonString(TermTableSchema, await readFile(join(folder, 'terms.json'), 'utf8'));
-  await retrieval.putTerms({ terms }, options);
+  await createClient(IndexAdminService, host.local).putTerms({ terms }, options);
   const { files } = await findFiles([folder]);
   const indexer = createClient(IndexerService, host.local);
   const { jobId } = await indexer.ingestDocuments(uploadMessages('shop', files), options);

@@ -17,7 +17,7 @@ const durableStore = order.redisUrl && {
   durableStore: { adapter: 'redis', settings: { url: order.redisUrl } },
 };
 const mesh = await startTestMesh(
-  services.filter(({ contract }) => contract === CacheService),
+  services.filter(({ contracts }) => contracts.includes(CacheService)),
   { config: { cache: { memoryBytes: BigInt(order.memoryBytes), durableTimeoutMs: 10_000, ...durableStore } } },
 );
 const token = await mesh.host.signer?.sign(testPrincipal());

@@ -144,7 +144,7 @@ interface Face {
 function startMesh(memoryBytes: number, redisUrl?: string) {
   const durableStore = redisUrl && { durableStore: { adapter: 'redis', settings: { url: redisUrl } } };
   return startTestMesh(
-    services.filter(({ contract }) => contract === CacheService),
+    services.filter(({ contracts }) => contracts.includes(CacheService)),
     { config: { cache: { memoryBytes: BigInt(memoryBytes), durableTimeoutMs: 10_000, ...durableStore } } },
   );
 }

@@ -15,8 +15,8 @@ const many = 100_000;
 
 function withNeeds(names: readonly string[]): ServiceDefinition[] {
   const chosen = services.filter(({ name }) => names.includes(name));
-  const needed = chosen.flatMap(({ needs }) => Object.values(needs as Needs).map(({ typeName }) => typeName));
-  const more = services.filter(({ contract }) => contract !== undefined && needed.includes(contract.typeName));
+  const needed = chosen.flatMap(({ needs }) => Object.values(needs as Needs));
+  const more = services.filter(({ contracts }) => contracts.some((contract) => needed.includes(contract)));
   const all = [...new Set([...names, ...more.map(({ name }) => name)])];
   return all.length === names.length ? chosen : withNeeds(all);
 }

@@ -5,7 +5,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { create } from '@bufbuild/protobuf';
 import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { RetrievalService, WriteDocumentsRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { IndexWriterService, WriteDocumentsRequestSchema } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createSqliteThread } from '#kit/sqlite/thread.ts';
 import { startTestMesh } from '#kit/testing.ts';
 import { toFtsQuery } from '#kit/text/fts-query.ts';
@@ -23,6 +24,7 @@ const [wanted = '0', ...folders] = process.argv.slice(2);
 const names = new Set(['retrieval', 'embedding', 'rerank']);
 const mesh = await startTestMesh(services.filter(({ name }) => names.has(name)));
 const client = mesh.client(RetrievalService);
+const writer = mesh.client(IndexWriterService);
 const embedding = mesh.client(EmbeddingService);
 const options = await mesh.as(undefined, { timeoutMs: 600_000 });
 
@@ -52,7 +54,7 @@ const corpus = 'help';
 const { models } = await embedding.listModels({}, options);
 const model = models[0];
 if (model === undefined) throw new Error('no embedding model');
-const { version } = await client.beginVersion(
+const { version } = await writer.beginVersion(
   { corpus, buildId: 'bench', embeddingModel: model.name, dimensions: model.dimensions },
   options,
 );
@@ -81,9 +83,9 @@ async function* batches(from: number, to: number) {
 // A call has two minutes.
 const perCall = 10_000;
 for (let from = 0; from < total; from += perCall) {
-  await client.writeDocuments(batches(from, Math.min(total, from + perCall)), options);
+  await writer.writeDocuments(batches(from, Math.min(total, from + perCall)), options);
 }
-await client.publishVersion({ corpus, version }, options);
+await writer.publishVersion({ corpus, version }, options);
 progress.end();
 
 const texts = linesOf<{ text: string }>('queries.jsonl').map(({ text }) => text);

@@ -8,7 +8,8 @@ import {
   type RunEvaluationRequestSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { RetrievalService, type TermTable, TermTableSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { IndexAdminService, type TermTable, TermTableSchema } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { type CommandContext, CommandError, connectMesh, type MeshConnection } from './connect.ts';
 import { type Baseline, compareWithBaseline, toBaselineSet } from './eval-baseline.ts';
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './eval-data.ts';
@@ -158,13 +159,13 @@ async function warmUp(mesh: MeshConnection, corpus: string, query: string): Prom
 /** Sets the tenant's terms, those of a file or none, until it is over, and then those that were set before. */
 async function withTerms(mesh: MeshConnection, path: string | undefined): Promise<AsyncDisposable> {
   const terms = fromJson(TermTableSchema, path === undefined ? {} : (readJson(path) as JsonValue));
-  const retrieval = mesh.client(RetrievalService);
-  const { terms: earlier } = await retrieval.getTerms({});
-  await retrieval.putTerms({ terms });
+  const admin = mesh.client(IndexAdminService);
+  const { terms: earlier } = await admin.getTerms({});
+  await admin.putTerms({ terms });
   const none: MessageInitShape<typeof TermTableSchema> = {};
   return {
     async [Symbol.asyncDispose]() {
-      await retrieval.putTerms({ terms: (earlier as TermTable | undefined) ?? none });
+      await admin.putTerms({ terms: (earlier as TermTable | undefined) ?? none });
     },
   };
 }

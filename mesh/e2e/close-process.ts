@@ -1,4 +1,5 @@
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { collect, sleep } from '#kit/streams.ts';
 import { startTestMesh } from '#kit/testing.ts';
@@ -15,7 +16,8 @@ const [embedded] = await collect(embedding.embed({ inputs: ['returns'], purpose:
 const [vector] = embedded?.vectors ?? [];
 if (embedded === undefined || vector === undefined) throw new Error('no vector came');
 const retrieval = mesh.client(RetrievalService);
-const { version } = await retrieval.beginVersion(
+const writer = mesh.client(IndexWriterService);
+const { version } = await writer.beginVersion(
   { corpus: 'help', buildId: 'b1', embeddingModel: embedded.model, dimensions: fromVector(vector).length },
   options,
 );
@@ -24,8 +26,8 @@ async function* documents() {
   const document = { documentId: 'd1', title: 'Returns', contentHash: new Uint8Array(32), chunks: [chunk] };
   yield { corpus: 'help', version, documents: [document] };
 }
-await retrieval.writeDocuments(documents(), options);
-await retrieval.publishVersion({ corpus: 'help', version }, options);
+await writer.writeDocuments(documents(), options);
+await writer.publishVersion({ corpus: 'help', version }, options);
 // Enough searches, far enough apart, for the version to be held in memory by a thread of its own.
 for (let count = 0; count < 5; count++) {
   await collect(retrieval.retrieve({ query: 'returns' }, options));

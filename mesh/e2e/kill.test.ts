@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { sleep } from '#kit/streams.ts';
 import { testPrincipal } from '#kit/testing.ts';
 import { startWholeMesh } from './whole-mesh.ts';
@@ -71,7 +71,7 @@ test('killed again and again, an ingest ends with exactly its documents: none lo
   } while (pageToken !== '');
   expect(ids).toHaveLength(documentCount);
   expect(new Set(ids).size).toBe(documentCount);
-  const counts = await mesh.client(RetrievalService).countIndex({ corpus: 'rules' }, options);
+  const counts = await mesh.client(IndexWriterService).countIndex({ corpus: 'rules' }, options);
   expect(Number(counts.documentCount)).toBe(documentCount);
   expect(counts.orphanCount).toBe(0n);
   expect(counts.vectorCount).toBe(counts.chunkCount);

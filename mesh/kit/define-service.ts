@@ -42,10 +42,18 @@ export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs>
   env: Env;
 }
 
-/** A service under way. */
-export interface RunningService<Desc extends DescService | undefined, Settings = unknown> {
+/** Contracts that a service serves, each for one kind of caller. */
+export type Contracts = readonly DescService[];
+
+type Take<Desc> = Desc extends DescService ? (impl: ServiceImpl<Desc>) => void : never;
+
+/** The rpcs of all contracts of a service, in one object. Two contracts of one service have no rpc of the same name. */
+export type Rpcs<C extends Contracts> = Take<C[number]> extends (impl: infer Impl) => void ? Partial<Impl> : never;
+
+/** A running service. */
+export interface RunningService<C extends Contracts = Contracts, Settings = unknown> {
   /** Its rpcs. */
-  impl: Desc extends DescService ? Partial<ServiceImpl<Desc>> : undefined;
+  impl: Rpcs<C>;
   /** Why it can't serve now; `undefined` where it can. Asked by readiness; must be cheap. @default always ready */
   notReady?(): string | undefined;
   /**
@@ -63,30 +71,30 @@ export interface RunningService<Desc extends DescService | undefined, Settings =
 
 /** A service: data, and one function. Topology, clients and policies derive from the data. */
 export interface ServiceDefinition<
-  Desc extends DescService | undefined = DescService | undefined,
+  C extends Contracts = Contracts,
   Settings = unknown,
   N extends Needs = Needs,
   O extends Needs = Needs,
 > {
   /** Its folder under `services/`. */
   name: string;
-  /** Its contract; `undefined` for the edge, which serves others'. */
-  contract: Desc;
+  /** Its contracts; none for the edge, which serves those of other services. */
+  contracts: C;
   /** Its settings from the configuration; throws ConfigError. */
   config(config: Config): Settings;
   /** Contracts that it calls. */
   needs: N;
   /** Contracts that it calls only where its settings ask for it; a process without an address for them starts all the same. */
   optionalNeeds?: O;
-  create(deps: ServiceDeps<Settings, N, O>): Promise<RunningService<Desc>>;
+  create(deps: ServiceDeps<Settings, N, O>): Promise<RunningService<C>>;
 }
 
 /** Declares a service; gives its `create` the types. */
 export function defineService<
-  Desc extends DescService | undefined,
+  const C extends Contracts,
   Settings,
   const N extends Needs,
   const O extends Needs = Needs,
->(definition: ServiceDefinition<Desc, Settings, N, O>): ServiceDefinition<Desc, Settings, N, O> {
+>(definition: ServiceDefinition<C, Settings, N, O>): ServiceDefinition<C, Settings, N, O> {
   return definition;
 }

@@ -4,7 +4,7 @@ import { defineService } from './define-service.ts';
 /** The smallest service, for tests and benchmarks of the kit. */
 export const echo = defineService({
   name: 'echo',
-  contract: EchoService,
+  contracts: [EchoService],
   config: () => ({}),
   needs: {},
   async create() {

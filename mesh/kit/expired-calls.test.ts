@@ -10,7 +10,7 @@ let begunCount = 0;
 
 const counting = defineService({
   name: 'echo',
-  contract: EchoService,
+  contracts: [EchoService],
   config: () => ({}),
   needs: {},
   create: async () => ({

@@ -9,7 +9,7 @@ import { startTestMesh } from './testing.ts';
 
 const failing = defineService({
   name: 'echo',
-  contract: EchoService,
+  contracts: [EchoService],
   config: () => ({}),
   needs: {},
   create: async () => ({

@@ -1,12 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { Code, createClient as createConnectClient } from '@connectrpc/connect';
 import { createGrpcTransport as createConnectGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, test } from 'vitest';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health/v1/health_pb.ts';
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { forward } from './context.ts';
 import { defineService, type ServiceDefinition } from './define-service.ts';
 import { echo } from './echo.ts';
 import { inOrderOfNeeds, startHost } from './host.ts';
@@ -32,7 +37,7 @@ const slowEcho = () => {
   });
   const service = defineService({
     name: 'echo',
-    contract: EchoService,
+    contracts: [EchoService],
     config: () => ({}),
     needs: {},
     create: async () => ({
@@ -53,7 +58,7 @@ test('health says what serves, and follows readiness', async () => {
   let reason: string | undefined;
   const service: ServiceDefinition = defineService({
     name: 'echo',
-    contract: EchoService,
+    contracts: [EchoService],
     config: () => ({}),
     needs: {},
     create: async () => ({ impl: {}, notReady: () => reason, close: async () => {} }),
@@ -154,10 +159,10 @@ test('an occupied port, an occupied folder and a missing address each say what t
   await expect(start([echo], { dataDir: mesh.dataDir })).rejects.toThrow(/another process runs "echo" over .*data_dir/);
   const lonely = defineService({
     name: 'lonely',
-    contract: undefined,
+    contracts: [],
     config: () => ({}),
     needs: { echo: EchoService },
-    create: async () => ({ impl: undefined, close: async () => {} }),
+    create: async () => ({ impl: {}, close: async () => {} }),
   });
   await expect(start([lonely], { known: [echo, lonely] })).rejects.toThrow('addresses.echo: is missing');
 });
@@ -173,7 +178,7 @@ test('a service finds another one by its address', async () => {
   let heard = '';
   const caller: ServiceDefinition = defineService({
     name: 'caller',
-    contract: ChatService,
+    contracts: [ChatService],
     config: () => ({}),
     needs: { echo: EchoService },
     create: async ({ clients }) => {
@@ -200,9 +205,58 @@ test('a service finds another one by its address', async () => {
   await host.close();
 });
 
+test('a service may serve several contracts: each has its health, and a process needs only one of them', async () => {
+  const both = defineService({
+    name: 'both',
+    contracts: [EchoService, CacheService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: { unary: ({ text }) => ({ text }), invalidate: () => ({ entryCount: 3n }) },
+      close: async () => {},
+    }),
+  });
+  const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const identity = { privateKey };
+  const mesh = await start([both], { config: { identity } });
+  const { statuses } = await mesh.grpcClient(Health).list({});
+  expect(Object.keys(statuses).sort()).toEqual(['', CacheService.typeName, EchoService.typeName]);
+  expect(await mesh.grpcClient(EchoService).unary({ text: 'one' }, await mesh.as())).toMatchObject({ text: 'one' });
+  const caller = defineService({
+    name: 'caller',
+    contracts: [ChatService],
+    config: () => ({}),
+    needs: { echo: EchoService },
+    create: async ({ clients }) => ({
+      impl: {
+        async getSession(_request, context) {
+          const { text } = await clients.echo.unary({ text: 'over the wire' }, forward(context));
+          return { session: { title: text } };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  const addresses = { both: `127.0.0.1:${mesh.host.grpcPort}` };
+  const other = await start([caller], { known: [both, caller], config: { identity, addresses } });
+  const { session } = await other.client(ChatService).getSession({ sessionId: 's' }, await mesh.as());
+  expect(session?.title).toBe('over the wire');
+});
+
+test('two contracts of a service cannot have an rpc of the same name', async () => {
+  const clash = defineService({
+    name: 'clash',
+    contracts: [EmbeddingService, LLMGatewayService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: {}, close: async () => {} }),
+  });
+  await expect(start([clash])).rejects.toThrow('two contracts of clash have an rpc ListModels');
+});
+
 test('services start after those that they need, and a circle is refused', () => {
   const service = (name: string, contract: typeof EchoService | typeof ChatService | typeof Health, needs: object) =>
-    ({ name, contract, needs }) as unknown as ServiceDefinition;
+    ({ name, contracts: [contract], needs }) as unknown as ServiceDefinition;
   const a = service('a', EchoService, { b: ChatService });
   const b = service('b', ChatService, { c: Health });
   const c = service('c', Health, {});

@@ -64,7 +64,7 @@ export interface Host {
   /** Makes tokens; `undefined` without the private key. */
   signer: TokenSigner | undefined;
   /** A service that runs here, by name; for faces beside gRPC. */
-  running(name: string): RunningService<DescService | undefined> | undefined;
+  running(name: string): RunningService | undefined;
   /**
    * Hands a new configuration to the services that can take one while they run. All of them take it or none does: rejects with
    * what is wrong, and everything goes on as before.
@@ -101,7 +101,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const methods = new Map<DescMethod, Invocable>();
   const networkMethods: Invocable[] = [];
   const readiness = new Map<string, () => string | undefined>();
-  const running = new Map<string, RunningService<DescService | undefined>>();
+  const running = new Map<string, RunningService>();
   const databases: Database<unknown>[] = [];
   const remote: GrpcTransport[] = [];
   const locks: SqliteConnection[] = [];
@@ -130,7 +130,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   };
   const local = createLocalTransport(methods);
   const transportTo = (contract: DescService): Transport => {
-    const definition = options.known.find((known) => known.contract === contract);
+    const definition = options.known.find((known) => known.contracts.includes(contract));
     if (definition === undefined) throw new Error(`no service has the contract ${contract.typeName}`);
     if (options.services.includes(definition)) return local;
     const address = config.addresses[definition.name];
@@ -167,6 +167,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
   try {
     for (const definition of inOrderOfNeeds(options.services)) {
+      checkRpcNames(definition);
       const folder = join(dataDir, definition.name);
       mkdirSync(folder, { recursive: true });
       locks.push(await lockFolder(records, folder, definition.name));
@@ -187,15 +188,16 @@ export async function startHost(options: HostOptions): Promise<Host> {
         },
         signer,
         env: options.env,
-      })) as RunningService<DescService | undefined>;
+      })) as RunningService;
       running.set(definition.name, service);
-      const name = definition.contract?.typeName ?? definition.name;
-      readiness.set(name, () => (draining ? 'draining' : service.notReady?.()));
-      if (definition.contract !== undefined) {
-        mount(definition.contract, service.impl as object, common(underWay(), grpc.maxConcurrent));
+      const names = definition.contracts.map(({ typeName }) => typeName);
+      for (const name of names.length === 0 ? [definition.name] : names) {
+        readiness.set(name, () => (draining ? 'draining' : service.notReady?.()));
       }
+      const interceptors = common(underWay(), grpc.maxConcurrent);
+      for (const contract of definition.contracts) mount(contract, service.impl, interceptors);
     }
-    const contracts = options.services.flatMap(({ contract }) => (contract === undefined ? [] : [contract]));
+    const contracts = options.services.flatMap((service) => service.contracts);
     const reflection = createReflection([...contracts, Health]);
     mount(Health, createHealth(readiness), []);
     mount(ServerReflection, reflection.v1, []);
@@ -243,6 +245,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 }
 
+// All contracts of a service share one implementation object.
+function checkRpcNames({ name, contracts }: ServiceDefinition): void {
+  const seen = new Set<string>();
+  for (const method of contracts.flatMap(({ methods }) => methods)) {
+    if (seen.has(method.localName)) throw new Error(`two contracts of ${name} have an rpc ${method.name}: rename one`);
+    seen.add(method.localName);
+  }
+}
+
 /** Services so that each comes after those that it needs. Throws where two need each other. */
 export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceDefinition[] {
   const ordered: ServiceDefinition[] = [];
@@ -252,7 +263,7 @@ export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceD
     if (visiting.has(service)) throw new Error(`the needs of ${service.name} lead back to itself`);
     visiting.add(service);
     for (const contract of Object.values({ ...service.needs, ...service.optionalNeeds })) {
-      const needed = services.find((candidate) => candidate.contract === contract);
+      const needed = services.find((candidate) => candidate.contracts.includes(contract));
       if (needed !== undefined) visit(needed);
     }
     visiting.delete(service);

@@ -20,7 +20,7 @@ function createTaker(name: string, refuses: (days: number) => boolean = () => fa
   const taken: number[] = [];
   const service = defineService({
     name,
-    contract: name === 'echo' ? EchoService : undefined,
+    contracts: name === 'echo' ? [EchoService] : [],
     config: (config: Config) => {
       const days = config.chat?.sessionDays ?? 0;
       if (days > 1000) throw new ConfigError('chat.session_days', 'is too many');
@@ -30,7 +30,7 @@ function createTaker(name: string, refuses: (days: number) => boolean = () => fa
     create: async ({ config }) => {
       taken.push(config.days);
       return {
-        impl: undefined as never,
+        impl: {},
         async reconfigure({ days }: { days: number }) {
           if (refuses(days)) throw new ConfigError(name, 'refused');
           taken.push(days);

@@ -1,9 +1,8 @@
-import type { DescService } from '@bufbuild/protobuf';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { problemsOf, throwProblems } from './config-error.ts';
 import type { RunningService, ServiceDefinition } from './define-service.ts';
 
-type Running = ReadonlyMap<string, RunningService<DescService | undefined>>;
+type Running = ReadonlyMap<string, RunningService>;
 
 /**
  * Creates what hands new configurations to running services, one at a time: all that can take one take it, or none does. `first`:

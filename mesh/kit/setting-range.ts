@@ -14,8 +14,9 @@ export function rangeOf(field: DescField): string | undefined {
     case 'double':
     case 'uint32':
     case 'uint64': {
-      const from = ifSet(rules.value, 'gte') ?? 0;
-      const to = ifSet(rules.value, 'lte');
+      const { greaterThan, lessThan } = rules.value;
+      const from = greaterThan.case === 'gte' ? greaterThan.value : 0;
+      const to = lessThan.case === 'lte' ? lessThan.value : undefined;
       return to === undefined ? `${from} or more` : `${from} to ${to}`;
     }
     case 'string': {

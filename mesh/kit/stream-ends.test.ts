@@ -18,7 +18,7 @@ let abortedCount = 0;
 /** Answers with text, and `done` if the question is not "on and on"; the question "stuck" keeps its stream open after `done`. */
 const chat = defineService({
   name: 'chat',
-  contract: ChatService,
+  contracts: [ChatService],
   config: () => ({}),
   needs: {},
   create: async () => ({

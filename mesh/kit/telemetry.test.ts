@@ -15,7 +15,7 @@ const telemetry = startTelemetry(undefined, 'test', exporter);
 
 const echo = defineService({
   name: 'echo',
-  contract: EchoService,
+  contracts: [EchoService],
   config: () => ({}),
   needs: {},
   create: async () => ({

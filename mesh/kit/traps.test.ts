@@ -5,25 +5,19 @@ import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { forward } from './context.ts';
-import { defineService } from './define-service.ts';
+import { defineService, type Rpcs } from './define-service.ts';
 import { errorInfoOf, rpcError } from './errors.ts';
 import { collect, sleep } from './streams.ts';
 import { startTestMesh, type TestMesh } from './testing.ts';
 
 // What a mount gets wrong when nobody looks, on both faces.
 
-type Impl = Parameters<typeof defineService<typeof EchoService, object, Record<string, never>>>[0]['create'] extends (
-  deps: never,
-) => Promise<infer Running>
-  ? Running extends { impl: infer I }
-    ? I
-    : never
-  : never;
+type Impl = Rpcs<readonly [typeof EchoService]>;
 
 const serviceOf = (impl: Impl) =>
   defineService({
     name: 'echo',
-    contract: EchoService,
+    contracts: [EchoService],
     config: () => ({}),
     needs: {},
     create: async () => ({ impl, close: async () => {} }),

@@ -145,19 +145,18 @@ test('every service folder has the same files', () => {
 });
 
 test('every rpc says how it may be called', () => {
-  const broken = services.flatMap(({ contract }) =>
-    (contract?.methods ?? []).flatMap((method) => {
-      const policy = policyOf(method);
-      const name = `${contract?.typeName}/${method.name}`;
-      const isRead = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
-      return [
-        ...(policy.exposure === Exposure.UNSPECIFIED ? [`${name} has no exposure`] : []),
-        ...(policy.role === Role.UNSPECIFIED ? [`${name} has no role`] : []),
-        ...(policy.maxAttempts === 0 ? [`${name} has no max_attempts`] : []),
-        ...(policy.maxAttempts > 1 && !isRead ? [`${name} is retried but has side effects`] : []),
-      ];
-    }),
-  );
+  const methods = services.flatMap(({ contracts }) => contracts).flatMap((contract) => contract.methods);
+  const broken = methods.flatMap((method) => {
+    const policy = policyOf(method);
+    const name = `${method.parent.typeName}/${method.name}`;
+    const isRead = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+    return [
+      ...(policy.exposure === Exposure.UNSPECIFIED ? [`${name} has no exposure`] : []),
+      ...(policy.role === Role.UNSPECIFIED ? [`${name} has no role`] : []),
+      ...(policy.maxAttempts === 0 ? [`${name} has no max_attempts`] : []),
+      ...(policy.maxAttempts > 1 && !isRead ? [`${name} is retried but has side effects`] : []),
+    ];
+  });
   expectNone(broken, 'set (ragmesh.common.v1.rpc) in the proto; only reads (NO_SIDE_EFFECTS) may be retried');
 });
 

@@ -7,7 +7,7 @@ import { createAudit } from './service.ts';
 /** Who asked what, where the answer came from, and what it cost. */
 export const audit = defineService({
   name: 'audit',
-  contract: AuditService,
+  contracts: [AuditService],
   config: readConfig,
   needs: {},
   async create({ config, openDatabase, clock, log }) {

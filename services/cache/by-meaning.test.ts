@@ -33,7 +33,7 @@ async function startCalibrated(semantic: object = {}) {
   const embedding = { callCount: 0, isDown: false };
   const standIn = defineService({
     name: 'embedding',
-    contract: EmbeddingService,
+    contracts: [EmbeddingService],
     config: () => ({}),
     needs: {},
     create: async () => ({

@@ -24,7 +24,7 @@ const deaf: StoreListener = { epoch() {}, invalidated() {}, attached() {} };
 /** Answers that were given before. */
 export const cache = defineService({
   name: 'cache',
-  contract: CacheService,
+  contracts: [CacheService],
   config: readConfig,
   needs: {},
   optionalNeeds: { embedding: EmbeddingService },

@@ -17,7 +17,7 @@ import { createSessions } from './sessions.ts';
 /** Questions answered from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
-  contract: ChatService,
+  contracts: [ChatService],
   config: readConfig,
   needs: { retrieval: RetrievalService, cache: CacheService, llm: LLMGatewayService, audit: AuditService },
   async create({ config: settings, clients, clock, random, log, metrics, openDatabase }) {

@@ -216,7 +216,7 @@ export function standIns(script: Script, seen: Seen) {
 function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>>) {
   return defineService({
     name,
-    contract: contract as DescService,
+    contracts: [contract as DescService],
     config: () => ({}),
     needs: {},
     create: async () => ({ impl: impl as never, close: async () => {} }),

@@ -6,7 +6,7 @@ import { createEdge } from './service.ts';
 /** The door to the outside: Connect, gRPC-Web, gRPC, server-sent events and OpenAI's wire on one port. */
 export const edge = defineService({
   name: 'edge',
-  contract: undefined,
+  contracts: [],
   config: readEdgeSettings,
   needs: edgeNeeds,
   create: (deps) => createEdge(deps, edgeNeeds),

@@ -36,7 +36,7 @@ import { createRpcHandler } from './rpc/rpc-handler.ts';
 import { createRunningCalls } from './running-calls.ts';
 
 /** The edge under way. */
-export interface RunningEdge extends RunningService<undefined> {
+export interface RunningEdge extends RunningService<readonly []> {
   /** Port that it listens on. */
   port: number;
   /** Keys for trying it out; `undefined` where credentials are configured. */
@@ -142,7 +142,7 @@ export async function createEdge(
     throw error;
   });
   return {
-    impl: undefined,
+    impl: {},
     port: port.port,
     devKeys,
     connectionCount: port.connectionCount,

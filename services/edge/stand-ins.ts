@@ -61,9 +61,13 @@ export async function* shortAnswer({ question }: AskRequest): AsyncGenerator<Ask
 }
 
 function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>> = {}) {
+  return standInFor(name, [contract], impl);
+}
+
+function standInFor(name: string, contracts: readonly DescService[], impl: object = {}) {
   return defineService({
     name,
-    contract: contract as DescService,
+    contracts,
     config: () => ({}),
     needs: {},
     create: async () => ({ impl: impl as never, close: async () => {} }),
@@ -138,15 +142,16 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
   });
   const edge = defineService({
     name: 'edge',
-    contract: undefined,
+    contracts: [],
     config: readEdgeSettings,
     needs: edgeNeeds,
     create: (deps) => createEdge(deps, edgeNeeds, options),
   });
   const embedding = standIn('embedding', EmbeddingService, options.embedding);
   const rerank = standIn('rerank', RerankService, options.rerank);
-  const others = (['retrieval', 'cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
-  const services = [chat, indexer, llm, embedding, rerank, ...others, edge];
+  const others = (['cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
+  const retrieval = standInFor('retrieval', [edgeNeeds.retrieval, edgeNeeds.indexAdmin]);
+  const services = [chat, indexer, llm, embedding, rerank, retrieval, ...others, edge];
   const unlimited = 1_000_000;
   const start = (chosen: typeof services, config: MessageInitShape<typeof ConfigSchema>) =>
     startTestMesh(chosen, {

@@ -11,7 +11,7 @@ const adapters = new URL('./adapters/embedding-model/', import.meta.url);
 /** Texts to vectors. */
 export const embedding = defineService({
   name: 'embedding',
-  contract: EmbeddingService,
+  contracts: [EmbeddingService],
   config: readConfig,
   needs: {},
   async create({ config, log, clock, random }) {

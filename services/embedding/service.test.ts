@@ -69,7 +69,7 @@ const meshOf = (embed: Embed, given: Partial<EmbeddingModel> = {}) => {
   };
   const service = defineService({
     name: 'embedding',
-    contract: EmbeddingService,
+    contracts: [EmbeddingService],
     config: () => ({}),
     needs: {},
     create: async ({ random }) => ({

@@ -8,7 +8,7 @@ import { createEvaluationStore, type EvaluationTables, migrations } from './stor
 /** How good retrieval is, measured on judged questions. */
 export const evaluation = defineService({
   name: 'evaluation',
-  contract: EvaluationService,
+  contracts: [EvaluationService],
   config: readConfig,
   needs: { retrieval: RetrievalService },
   async create(deps) {

@@ -32,7 +32,7 @@ export function createSearch() {
   };
   const retrieval = defineService({
     name: 'retrieval',
-    contract: RetrievalService,
+    contracts: [RetrievalService],
     config: () => ({}),
     needs: {},
     create: async () => ({

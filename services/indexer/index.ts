@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
@@ -17,9 +18,9 @@ const queueAdapters = new URL('./adapters/job-queue/', import.meta.url);
 /** Documents in, searchable chunks out. */
 export const indexer = defineService({
   name: 'indexer',
-  contract: IndexerService,
+  contracts: [IndexerService],
   config: readConfig,
-  needs: { retrieval: RetrievalService, embedding: EmbeddingService },
+  needs: { indexWriter: IndexWriterService, retrieval: RetrievalService, embedding: EmbeddingService },
   async create({ config, clients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
     if (signer === undefined) {
       throw new ConfigError(

@@ -14,7 +14,7 @@ import { createTenantTags } from './tenant-tag.ts';
 /** One face for every provider of completions. */
 export const llmGateway = defineService({
   name: 'llm-gateway',
-  contract: LLMGatewayService,
+  contracts: [LLMGatewayService],
   config: readConfig,
   needs: { audit: AuditService },
   async create({ config, clients, env, log, metrics: processMetrics, clock, random, dataDir, signer }) {

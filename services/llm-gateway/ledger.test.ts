@@ -21,7 +21,7 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
   let calls = 0;
   const audit = defineService({
     name: 'audit',
-    contract: AuditService,
+    contracts: [AuditService],
     config: () => ({}),
     needs: {},
     create: async () => ({
@@ -39,7 +39,7 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
   let ledger: Ledger | undefined;
   const gateway = defineService({
     name: 'llm-gateway',
-    contract: LLMGatewayService,
+    contracts: [LLMGatewayService],
     config: () => ({}),
     needs: { audit: AuditService },
     async create(deps) {

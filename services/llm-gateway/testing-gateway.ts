@@ -24,7 +24,7 @@ export function createAuditStandIn() {
   const entries = new Map<string, RecordUsageRequest>();
   const service = defineService({
     name: 'audit',
-    contract: AuditService,
+    contracts: [AuditService],
     config: () => ({}),
     needs: {},
     create: async () => ({

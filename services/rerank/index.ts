@@ -12,7 +12,7 @@ const adapters = new URL('./adapters/rerank-model/', import.meta.url);
 /** Candidates in the order of their worth for a question. */
 export const rerank = defineService({
   name: 'rerank',
-  contract: RerankService,
+  contracts: [RerankService],
   config: readConfig,
   needs: {},
   // Only a model by the adapter `llm` asks the gateway.

@@ -62,7 +62,7 @@ const modelOf = (
 const meshOf = (...models: Named<RerankModel>[]) => {
   const service = defineService({
     name: 'rerank',
-    contract: RerankService,
+    contracts: [RerankService],
     config: () => ({}),
     needs: {},
     create: async ({ log }) => ({ impl: createRerank(models, { log }), close: async () => {} }),

@@ -8,14 +8,8 @@ import {
   type Passage,
   PassageSchema,
 } from '#gen/ragmesh/common/v1/common_pb.ts';
-import {
-  type Corpus,
-  CorpusSchema,
-  type LegHit,
-  LegHitSchema,
-  type TermTable,
-  VersionState,
-} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { type TermTable, VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { type Corpus, CorpusSchema, type LegHit, LegHitSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { everyone } from '#kit/access.ts';
 import type { PassageRecord } from './catalog-documents.ts';
 import type { VersionRecord } from './catalog-versions.ts';

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { VersionState } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { unavailable } from '#kit/errors.ts';
 import { collect } from '#kit/streams.ts';
 import { createSqliteThreads, type SqliteThreads } from './sqlite-threads.ts';

@@ -1,6 +1,6 @@
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import type { CountIndexResponse, IndexDocument } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { CountIndexResponse, IndexDocument } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { ListedDocument } from './catalog-documents.ts';
 import { prepareBatch } from './prepare.ts';
 import { findOrphans } from './reconcile.ts';

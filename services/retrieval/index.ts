@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { defineService } from '#kit/define-service.ts';
@@ -20,7 +22,7 @@ const keywordAdapters = new URL('./adapters/keyword-store/', import.meta.url);
 /** Hybrid search over index versions, and the index's writes. */
 export const retrieval = defineService({
   name: 'retrieval',
-  contract: RetrievalService,
+  contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
   async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type IndexDocument, IndexDocumentSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { type IndexDocument, IndexDocumentSchema } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { createLogger } from '#kit/log.ts';
 import { toVector } from '#kit/vectors.ts';
 import type { Catalog } from './catalog.ts';

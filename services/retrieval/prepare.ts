@@ -1,6 +1,6 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { IndexChunk, IndexDocument } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { IndexChunk, IndexDocument } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { grantedGroups } from '#kit/access.ts';
 import { invalidArgument } from '#kit/errors.ts';
 import { detectLanguage } from '#kit/text/language.ts';

@@ -2,11 +2,12 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import {
+  type IndexAdminService,
   type IndexVersion,
   IndexVersionSchema,
-  type RetrievalService,
-  type WriteDocumentsRequest,
-} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+} from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import type { IndexWriterService, WriteDocumentsRequest } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { carryOutAccessChanges } from './access-changes.ts';
 import { accessOf, stateOf, toCorpus, toPassage, toTermRecord } from './convert.ts';
@@ -21,9 +22,14 @@ import { corpusNotFound, corpusOf, createVersions, type IndexParts } from './ver
 /** What the service is made of. */
 export interface RetrievalDeps extends IndexParts, Omit<SearchDeps, keyof IndexParts | 'indices'> {}
 
+/** The rpcs of all contracts of the service. */
+export type RetrievalRpcs = ServiceImpl<typeof RetrievalService> &
+  ServiceImpl<typeof IndexAdminService> &
+  ServiceImpl<typeof IndexWriterService>;
+
 /** The rpcs, and the end of what runs behind them. */
 export interface Retrieval {
-  impl: ServiceImpl<typeof RetrievalService>;
+  impl: RetrievalRpcs;
   /** Resolves when every accepted change is done and nothing runs in the background. */
   close(): Promise<void>;
 }
@@ -57,7 +63,7 @@ export function createRetrieval(deps: RetrievalDeps): Retrieval {
     background.add(work);
   };
 
-  const impl: ServiceImpl<typeof RetrievalService> = {
+  const impl: RetrievalRpcs = {
     retrieve: (request, context) => retrieve({ ...deps, indices }, request, context),
 
     explain: (request, context) => explain({ ...deps, indices }, request, context),

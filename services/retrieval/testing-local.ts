@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { create, type DescMethod, type DescService } from '@bufbuild/protobuf';
-import type { Client, Interceptor } from '@connectrpc/connect';
+import type { Interceptor } from '@connectrpc/connect';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createClient } from '#kit/client.ts';
 import { principalKey } from '#kit/context.ts';
@@ -19,14 +21,21 @@ import { createCatalog } from './catalog.ts';
 import { readConfig } from './config.ts';
 import { createRetrieval } from './service.ts';
 import type { SqliteThreads } from './sqlite-threads.ts';
-import { createShortcuts, embedText, type Shortcuts, type Stores } from './testing.ts';
+import {
+  createRetrievalClient,
+  createShortcuts,
+  embedText,
+  type RetrievalClient,
+  type Shortcuts,
+  type Stores,
+} from './testing.ts';
 
 /**
  * The service without a process around it: what a test opens and closes a hundred times. Everyone is the same
  * principal.
  */
 export interface LocalRetrieval extends Shortcuts {
-  client: Client<typeof RetrievalService>;
+  client: RetrievalClient;
   /** Lets go of the files; the threads go on. */
   close(): Promise<void>;
 }
@@ -64,7 +73,7 @@ export async function openRetrieval(
       methods.set(method, createInvocable(method, handler, [asEverybody]));
     }
   };
-  mount(RetrievalService, retrieving.impl);
+  for (const contract of [RetrievalService, IndexAdminService, IndexWriterService]) mount(contract, retrieving.impl);
   mount(EmbeddingService, {
     async *embed({ inputs }: { inputs: string[] }) {
       yield { vectors: inputs.map((text) => toVector(embedText(text))) };
@@ -76,7 +85,7 @@ export async function openRetrieval(
       yield { event: { case: 'scored', value: { passages } } };
     },
   });
-  const client = createClient(RetrievalService, transport);
+  const client = createRetrievalClient((contract) => createClient(contract, transport));
   return {
     ...createShortcuts(client, {}),
     client,

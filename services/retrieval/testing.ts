@@ -1,13 +1,14 @@
 import { join } from 'node:path';
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { type RerankDoneSchema, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { IndexDocumentSchema, IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import {
   type FusedResult,
-  IndexDocumentSchema,
   type LegResult,
   RetrievalService,
   type RetrieveRequestSchema,
@@ -57,7 +58,7 @@ export function createStandIns(): StandIns {
   const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, reranked: {}, services: [] };
   const embedding = defineService({
     name: 'embedding',
-    contract: EmbeddingService,
+    contracts: [EmbeddingService],
     config: () => ({}),
     needs: {},
     create: async () => ({
@@ -72,7 +73,7 @@ export function createStandIns(): StandIns {
   });
   const rerank = defineService({
     name: 'rerank',
-    contract: RerankService,
+    contracts: [RerankService],
     config: () => ({}),
     needs: {},
     create: async () => ({
@@ -105,7 +106,7 @@ export interface Stores {
 export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefinition {
   return defineService({
     name: 'retrieval',
-    contract: RetrievalService,
+    contracts: [RetrievalService, IndexAdminService, IndexWriterService],
     config: readConfig,
     needs: { embedding: EmbeddingService, rerank: RerankService },
     async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {
@@ -164,6 +165,18 @@ export function toChunk(documentId: string, ordinal: number, text: string) {
   };
 }
 
+/** The rpcs of all contracts of the service. */
+export type RetrievalClient = Client<typeof RetrievalService> &
+  Client<typeof IndexAdminService> &
+  Client<typeof IndexWriterService>;
+
+/** Makes one client of all contracts. `clientOf`: makes the client of one contract. */
+export function createRetrievalClient(
+  clientOf: <Desc extends DescService>(contract: Desc) => Client<Desc>,
+): RetrievalClient {
+  return { ...clientOf(RetrievalService), ...clientOf(IndexAdminService), ...clientOf(IndexWriterService) };
+}
+
 /** Short ways to write and ask. Without call options, those of a principal of tenant "acme" with every role. */
 export interface Shortcuts {
   begin(corpus: string, buildId: string, options?: CallOptions): Promise<bigint>;
@@ -189,7 +202,7 @@ export interface Answer {
 }
 
 /** Creates the short ways over a client. */
-export function createShortcuts(client: Client<typeof RetrievalService>, everything: CallOptions): Shortcuts {
+export function createShortcuts(client: RetrievalClient, everything: CallOptions): Shortcuts {
   const shortcuts: Shortcuts = {
     async begin(corpus, buildId, options = everything) {
       const request = { corpus, buildId, embeddingModel: 'words', dimensions };
@@ -234,7 +247,7 @@ export function createShortcuts(client: Client<typeof RetrievalService>, everyth
 /** A mesh with the service. */
 export interface RetrievalMesh extends Shortcuts, AsyncDisposable {
   mesh: TestMesh;
-  client: Client<typeof RetrievalService>;
+  client: RetrievalClient;
   standIns: StandIns;
   /** Call options of a principal: tenant "acme" and every role, unless `init` says otherwise. */
   as(
@@ -258,7 +271,7 @@ export async function startRetrieval(
     config: { retrieval: options.config ?? {} },
     ...(dataDir !== undefined && { dataDir }),
   });
-  const client = mesh.client(RetrievalService);
+  const client = createRetrievalClient(mesh.client);
   const as: RetrievalMesh['as'] = (init, callOptions) => mesh.as(testPrincipal(init), callOptions);
   return {
     ...createShortcuts(client, await as()),

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { VersionState } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { errorInfoOf } from '#kit/errors.ts';
 import { collect } from '#kit/streams.ts';
 import { failureOf, type RetrievalMesh, type ShortDocument, startRetrieval, toChunk } from './testing.ts';

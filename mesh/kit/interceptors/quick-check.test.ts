@@ -1,13 +1,25 @@
-import { create, type DescField, type DescMessage, type Message, ScalarType } from '@bufbuild/protobuf';
+import {
+  create,
+  createFileRegistry,
+  type DescField,
+  type DescMessage,
+  type Message,
+  type MessageInitShape,
+  ScalarType,
+  setExtension,
+} from '@bufbuild/protobuf';
+import { FieldOptionsSchema, FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { createValidator } from '@bufbuild/protovalidate';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FieldRulesSchema, field as fieldRules } from '#gen/buf/validate/validate_pb.ts';
 import { RecordRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { FillRequestSchema, LookupRequestSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AskRequestSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { GenerateRequestSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { RetrieveRequestSchema, WriteDocumentsRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { WriteDocumentsRequestSchema } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import { RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { quickCheckOf } from './quick-check.ts';
 
 const validator = createValidator();
@@ -99,6 +111,29 @@ describe.each([
       { numRuns: 150 },
     );
   });
+});
+
+test.each<[string, MessageInitShape<typeof FieldRulesSchema>, ScalarType]>([
+  ['a prefix', { type: { case: 'string', value: { prefix: 'x' } } }, ScalarType.STRING],
+  ['a format', { type: { case: 'string', value: { wellKnown: { case: 'uuid', value: true } } } }, ScalarType.STRING],
+  [
+    'an exclusive bound',
+    { type: { case: 'uint32', value: { greaterThan: { case: 'gt', value: 0 } } } },
+    ScalarType.UINT32,
+  ],
+  ['a list of values', { type: { case: 'uint32', value: { in: [1] } } }, ScalarType.UINT32],
+  ['an expression', { cel: [{ id: 'x', expression: 'this > 1' }] }, ScalarType.UINT32],
+])('%s is left to protovalidate', (_, rules, type) => {
+  const options = create(FieldOptionsSchema);
+  setExtension(options, fieldRules, create(FieldRulesSchema, rules));
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'rules.proto',
+    syntax: 'proto3',
+    messageType: [{ name: 'Ruled', field: [{ name: 'value', number: 1, type: type as number, label: 1, options }] }],
+  });
+  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] }));
+  const schema = registry.getMessage('Ruled') as DescMessage;
+  expect(quickCheckOf(schema)(create(schema))).toBe(false);
 });
 
 test('what is plainly valid needs no closer look', () => {

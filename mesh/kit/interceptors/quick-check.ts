@@ -6,7 +6,15 @@ import {
   hasOption,
   type Message,
 } from '@bufbuild/protobuf';
-import { type FieldRules, field as fieldRules, Ignore, oneof as oneofRules } from '#gen/buf/validate/validate_pb.ts';
+import { reflect } from '@bufbuild/protobuf/reflect';
+import {
+  type FieldRules,
+  FieldRulesSchema,
+  field as fieldRules,
+  Ignore,
+  message as messageRules,
+  oneof as oneofRules,
+} from '#gen/buf/validate/validate_pb.ts';
 
 // protovalidate walks a message by reflection, which costs more than decoding it. Nearly every message is valid, and that much
 // can be told by plain comparisons. Whatever is not plainly valid is left to protovalidate, which alone says what is wrong.
@@ -32,7 +40,7 @@ function compiled(schema: DescMessage): QuickCheck | 'no rules' {
     checks.set(schema, 'no rules');
     return 'no rules';
   }
-  const tests: ((message: Fields) => boolean)[] = [];
+  const tests: ((message: Fields) => boolean)[] = hasOption(schema, messageRules) ? [() => false] : [];
   const check: QuickCheck = (message) => {
     for (const test of tests) if (!test(message as unknown as Fields)) return false;
     return true;
@@ -75,6 +83,7 @@ function mayHaveRules(schema: DescMessage, seen: Set<DescMessage>): boolean {
     const inner = messageOf(field);
     return inner !== undefined && mayHaveRules(inner, seen);
   };
+  if (hasOption(schema, messageRules)) return true;
   return schema.oneofs.some((oneof) => hasOption(oneof, oneofRules)) || schema.fields.some(isRuled);
 }
 
@@ -97,12 +106,43 @@ const isZero = (value: unknown) =>
 
 const never: Test = () => false;
 
+const bounds = ['gte', 'lte', 'finite'];
+/** Rules that the quick tests know, by type. `example` is documentation. */
+const knownRules: Readonly<Record<string, readonly string[]>> = {
+  float: bounds,
+  double: bounds,
+  int32: bounds,
+  int64: bounds,
+  uint32: bounds,
+  uint64: bounds,
+  string: ['minLen', 'maxLen', 'maxBytes', 'pattern', 'example'],
+  bytes: ['minLen', 'maxLen', 'example'],
+  enum: ['definedOnly', 'notIn', 'example'],
+  repeated: ['minItems', 'maxItems', 'unique', 'items'],
+  map: ['minPairs', 'maxPairs', 'keys', 'values'],
+};
+
+// Whether the quick tests know all rules that are set.
+function isKnown(rules: FieldRules): boolean {
+  const { type } = rules;
+  if (!onlySets(FieldRulesSchema, rules, ['required', 'ignore', type.case ?? ''])) return false;
+  if (type.case === undefined) return true;
+  const schema = FieldRulesSchema.fields.find(({ localName }) => localName === type.case)?.message;
+  return schema !== undefined && onlySets(schema, type.value, knownRules[type.case] ?? []);
+}
+
+function onlySets(schema: DescMessage, rules: Message, names: readonly string[]): boolean {
+  const reflected = reflect(schema, rules);
+  const isSetUnknown = schema.fields.some((field) => reflected.isSet(field) && !names.includes(field.localName));
+  return !isSetUnknown && !rules.$unknown?.length;
+}
+
 // The test of a field's value; `undefined`: every value passes.
 function testOf(field: DescField): Test | undefined {
   const rules = rulesOf(field);
   if (rules !== undefined) {
     if (rules.ignore === Ignore.ALWAYS) return undefined;
-    if (rules.$unknown?.length || rules.type.value?.$unknown?.length) return never;
+    if (!isKnown(rules)) return never;
   }
   const test = valueTest(field, rules);
   if (test === undefined || rules?.ignore !== Ignore.IF_ZERO_VALUE) return test;
@@ -153,7 +193,9 @@ function messageTest(schema: DescMessage): Test | undefined {
 }
 
 function scalarTest(rules: FieldRules | undefined, of: DescEnum | undefined): Test | undefined {
-  if (rules === undefined || rules.type.case === undefined) return undefined;
+  if (rules === undefined) return undefined;
+  if (!isKnown(rules)) return never;
+  if (rules.type.case === undefined) return undefined;
   switch (rules.type.case) {
     case 'float':
     case 'double':
@@ -161,11 +203,10 @@ function scalarTest(rules: FieldRules | undefined, of: DescEnum | undefined): Te
     case 'uint32':
     case 'int64':
     case 'uint64': {
-      const bounds: { gte?: number | bigint; lte?: number | bigint; finite?: boolean } = rules.type.value;
-      const has = (name: 'gte' | 'lte') => Object.hasOwn(rules.type.value as object, name);
-      const { finite } = bounds;
-      const gte = has('gte') ? bounds.gte : undefined;
-      const lte = has('lte') ? bounds.lte : undefined;
+      const { greaterThan, lessThan } = rules.type.value;
+      const finite = 'finite' in rules.type.value && rules.type.value.finite;
+      const gte = greaterThan.case === 'gte' ? greaterThan.value : undefined;
+      const lte = lessThan.case === 'lte' ? lessThan.value : undefined;
       return (value: number | bigint) =>
         (gte === undefined || value >= gte) &&
         (lte === undefined || value <= lte) &&

@@ -1,6 +1,6 @@
 import { type CallOptions, type Client, Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { PurgeDocumentsResponse, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { IndexWriterService, PurgeDocumentsResponse } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { callerOf, forward } from '#kit/context.ts';
 import type { Logger } from '#kit/log.ts';
 import { sleep } from '#kit/streams.ts';
@@ -33,7 +33,7 @@ export interface DeleteDeps {
   deletions: DeletionStore;
   documents: DocumentStore;
   queue: JobQueue;
-  retrieval: Client<typeof RetrievalService>;
+  indexWriter: Client<typeof IndexWriterService>;
   caller: Caller;
   newId(): string;
   /** Aborts when the indexer closes. */
@@ -47,13 +47,13 @@ const waitMs = { first: 500, longest: 30_000 };
 
 /** Creates it. */
 export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
-  const { deletions, documents, queue, retrieval, caller, log } = deps;
+  const { deletions, documents, queue, indexWriter, caller, log } = deps;
   let isCompleting = false;
 
   const complete = async (deletion: Deletion, call: () => Promise<CallOptions>): Promise<Deleted> => {
     const deleted: Deleted = { documentCount: 0n, chunkCount: 0n, revision: '' };
     for (const part of inParts(deletion.documentIds, idsMax)) {
-      const { documentCount, chunkCount, revision } = await purge(retrieval, deletion.corpus, part, await call());
+      const { documentCount, chunkCount, revision } = await purge(indexWriter, deletion.corpus, part, await call());
       deleted.documentCount += documentCount;
       deleted.chunkCount += chunkCount;
       deleted.revision = revision;
@@ -99,7 +99,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
       const asService = async () => ({ ...forward(context), ...(await caller.asService(principal)) });
       // What the caller may not see is, for them, not there: neither deleted nor counted.
       // Of any version: one that is not live can become live again.
-      const hidden = await findHidden(createIndexClient(retrieval, corpus, asService), principal, asked);
+      const hidden = await findHidden(createIndexClient(indexWriter, corpus, asService), principal, asked);
       const allowed = asked.filter((documentId) => !hidden.has(documentId));
       const [latest] = await queue.list({ tenant, corpus, limit: 1 });
       const afterSequence = latest?.sequence ?? 0;
@@ -120,13 +120,13 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
 
 /** Purges; a corpus that does not exist in the index holds nothing to purge. */
 async function purge(
-  retrieval: Client<typeof RetrievalService>,
+  indexWriter: Client<typeof IndexWriterService>,
   corpus: string,
   documentIds: string[],
   options: CallOptions,
 ): Promise<Pick<PurgeDocumentsResponse, 'documentCount' | 'chunkCount' | 'revision'>> {
   try {
-    return await retrieval.purgeDocuments({ corpus, documentIds }, options);
+    return await indexWriter.purgeDocuments({ corpus, documentIds }, options);
   } catch (error) {
     if (!(error instanceof ConnectError) || error.code !== Code.NotFound) throw error;
     return { documentCount: 0n, chunkCount: 0n, revision: '' };

@@ -2,7 +2,7 @@ import type { Client, HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { canSee, visibleGroups } from '#kit/access.ts';
 import { callerOf, forward } from '#kit/context.ts';
 import { notFound } from '#kit/errors.ts';
@@ -16,7 +16,7 @@ import type { DocumentStore, StoredDocument } from './document-store.ts';
 /** What the rpcs about documents need. */
 export interface DocumentRpcDeps {
   documents: DocumentStore;
-  retrieval: Client<typeof RetrievalService>;
+  indexWriter: Client<typeof IndexWriterService>;
   caller: Caller;
   deleteDocuments: DeleteDocuments;
   log: Logger;
@@ -31,10 +31,10 @@ type Rpcs = Pick<ServiceImpl<typeof IndexerService>, 'listDocuments' | 'getDocum
  * The rpcs about documents. Which content of a document is live, and whether the caller may see it, is asked of the index with
  * the rights of a reader: what a search can't find, these don't show, list or count.
  */
-export function createDocumentRpcs({ documents, retrieval, caller, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
+export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
   const liveContents = async (corpus: string, documentIds: readonly string[], context: HandlerContext) => {
     const principal = callerOf(context);
-    const index = createIndexClient(retrieval, corpus, async () => ({
+    const index = createIndexClient(indexWriter, corpus, async () => ({
       ...forward(context),
       ...(await caller.asReader(principal)),
     }));

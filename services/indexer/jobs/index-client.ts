@@ -6,10 +6,11 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import {
   type IndexDocument,
   IndexDocumentSchema,
-  type RetrievalService,
+  type IndexWriterService,
   type WriteDocumentsRequest,
   WriteDocumentsRequestSchema,
-} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+} from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { errorInfoOf, hasReason } from '#kit/errors.ts';
 import { inParts } from '../documents/document-store.ts';
 import { chunkIdOf } from '../prepare/content-hash.ts';
@@ -59,8 +60,6 @@ export interface IndexClient {
   publish(version: bigint, expectedDocumentCount: bigint): Promise<string>;
   /** Drops a version; `false` where it can't be dropped, because it was published. */
   abandon(version: bigint): Promise<boolean>;
-  /** The corpus's revision; empty where it has none. */
-  revision(): Promise<string>;
 }
 
 /** Ids in a request: with 512 characters each they stay far below the largest message. */
@@ -69,14 +68,14 @@ const messageBytesMax = 2 << 20;
 
 /** Creates the client; `call` gives fresh call options for each call. */
 export function createIndexClient(
-  retrieval: Client<typeof RetrievalService>,
+  writer: Client<typeof IndexWriterService>,
   corpus: string,
   call: () => Promise<CallOptions>,
 ): IndexClient {
   const list = async (of: { version: bigint } | { anyVersion: true }, documentIds: readonly string[]) => {
     const entries = new Map<string, IndexEntry>();
     for (const part of inParts(documentIds, idsMax)) {
-      const pages = retrieval.listIndexedDocuments({ corpus, ...of, documentIds: part }, await call());
+      const pages = writer.listIndexedDocuments({ corpus, ...of, documentIds: part }, await call());
       for await (const { documents } of pages) {
         for (const { documentId, contentHash, access } of documents)
           entries.set(documentId, { contentHash: Buffer.from(contentHash).toString('hex'), access });
@@ -105,7 +104,7 @@ export function createIndexClient(
       ),
 
     async *liveEntries() {
-      const pages = retrieval.listIndexedDocuments({ corpus }, await call());
+      const pages = writer.listIndexedDocuments({ corpus }, await call());
       try {
         for await (const { documents } of pages) yield* documents;
       } catch (error) {
@@ -114,11 +113,11 @@ export function createIndexClient(
     },
 
     countLive: () =>
-      unless([Code.NotFound], async () => (await retrieval.countIndex({ corpus }, await call())).documentCount, 0n),
+      unless([Code.NotFound], async () => (await writer.countIndex({ corpus }, await call())).documentCount, 0n),
 
     async begin(buildId, embeddingModel, dimensions) {
       try {
-        const begun = await retrieval.beginVersion({ corpus, buildId, embeddingModel, dimensions }, await call());
+        const begun = await writer.beginVersion({ corpus, buildId, embeddingModel, dimensions }, await call());
         return { kind: 'begun', version: begun.version, created: begun.created };
       } catch (error) {
         const { version, build_id: other } = errorInfoOf(error)?.metadata ?? {};
@@ -128,24 +127,24 @@ export function createIndexClient(
     },
 
     write: (version, documents) =>
-      building(async () => void (await retrieval.writeDocuments(messagesOf(corpus, version, documents), await call()))),
+      building(async () => void (await writer.writeDocuments(messagesOf(corpus, version, documents), await call()))),
 
     remove: (version, documentIds) =>
       building(async () => {
         for (const part of inParts(documentIds, idsMax)) {
-          await retrieval.removeDocuments({ corpus, version, documentIds: part }, await call());
+          await writer.removeDocuments({ corpus, version, documentIds: part }, await call());
         }
       }),
 
     publish: (version, expectedDocumentCount) =>
       building(async () => {
-        const { revision } = await retrieval.publishVersion({ corpus, version, expectedDocumentCount }, await call());
+        const { revision } = await writer.publishVersion({ corpus, version, expectedDocumentCount }, await call());
         return revision;
       }),
 
     async abandon(version) {
       try {
-        await retrieval.abandonVersion({ corpus, version }, await call());
+        await writer.abandonVersion({ corpus, version }, await call());
         return true;
       } catch (error) {
         if (isCode(error, Code.NotFound)) return true;
@@ -153,16 +152,21 @@ export function createIndexClient(
         throw error;
       }
     },
-
-    async revision() {
-      const { corpora } = await retrieval.listCorpora({}, await call());
-      return corpora.find(({ name }) => name === corpus)?.revision ?? '';
-    },
   };
 }
 
 const hashesOf = (entries: ReadonlyMap<string, IndexEntry>) =>
   new Map([...entries].map(([documentId, { contentHash }]) => [documentId, contentHash]));
+
+/** The corpus's revision; empty if the caller sees no such corpus. */
+export async function revisionOf(
+  retrieval: Client<typeof RetrievalService>,
+  corpus: string,
+  options: CallOptions,
+): Promise<string> {
+  const { corpora } = await retrieval.listCorpora({}, options);
+  return corpora.find(({ name }) => name === corpus)?.revision ?? '';
+}
 
 /** A version that vanished or is in another state can't be saved by trying the same again. */
 async function building<T>(work: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@ import type { Client } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { failedPrecondition, unavailable } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
@@ -20,13 +21,14 @@ import type { FailureStore } from './failure-store.ts';
 import { forEachConcurrently } from './for-each.ts';
 import { createFound, type Found } from './found.ts';
 import { indexBatch } from './index-batch.ts';
-import { createIndexClient, type IndexClient, type Obstacle } from './index-client.ts';
+import { createIndexClient, type IndexClient, type Obstacle, revisionOf } from './index-client.ts';
 import { type JobResult, type JobRun, StoppedError } from './job-run.ts';
 import { pruneContents } from './prune-contents.ts';
 import { findRemovals } from './removals.ts';
 
 /** What jobs work with. */
 export interface IndexJobDeps {
+  indexWriter: Client<typeof IndexWriterService>;
   retrieval: Client<typeof RetrievalService>;
   embedding: Client<typeof EmbeddingService>;
   queue: JobQueue;
@@ -52,7 +54,7 @@ const batchesMax = 2;
  */
 export async function runIndexJob(run: JobRun, deps: IndexJobDeps): Promise<JobResult> {
   const { job } = run;
-  const index = createIndexClient(deps.retrieval, job.corpus, () => deps.caller.asService(job, run.signal));
+  const index = createIndexClient(deps.indexWriter, job.corpus, () => deps.caller.asService(job, run.signal));
   const build = createBuild(run, index, (obstacle) => clearWay(run, obstacle, index, deps));
   const result = (await build.publishPrepared()) ?? (await buildVersion(run, index, build, deps));
   await deps.history.settle(job, job.jobId, result.version === 0n ? undefined : result.version);
@@ -67,7 +69,7 @@ export async function abandonIndexJob(
   signal: AbortSignal,
   deps: IndexJobDeps,
 ): Promise<JobResult | undefined> {
-  const index = createIndexClient(deps.retrieval, job.corpus, () => deps.caller.asService(job, signal));
+  const index = createIndexClient(deps.indexWriter, job.corpus, () => deps.caller.asService(job, signal));
   const result = await dropBuild(checkpoint, index, async () => {
     const { embeddingModel, dimensions } = await readOptions(job, signal, deps);
     const begun = await index.begin(job.jobId, embeddingModel, dimensions);
@@ -105,7 +107,10 @@ async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps:
     await deps.history.retire(job, removals);
     progress.removedCount = removals.length;
   }
-  if (!build.isBegun()) return { version: 0n, revision: await index.revision() };
+  if (!build.isBegun()) {
+    const callOptions = await deps.caller.asService(job, run.signal);
+    return { version: 0n, revision: await revisionOf(deps.retrieval, job.corpus, callOptions) };
+  }
   const version = await build.begin(options);
   const expected = await settleDeletions(run, version, found, removals, index, deps);
   return withSpan('indexer.publish', {}, () => build.publish(expected));

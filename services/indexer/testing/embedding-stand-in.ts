@@ -15,7 +15,7 @@ export function createEmbeddingStandIn() {
     beforeBatch: (_index: number): void => {},
     definition: defineService({
       name: 'embedding',
-      contract: EmbeddingService,
+      contracts: [EmbeddingService],
       config: () => ({}),
       needs: {},
       async create() {

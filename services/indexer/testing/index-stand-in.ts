@@ -2,7 +2,8 @@ import { Code } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { type IndexDocument, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { type IndexDocument, IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { canSee } from '#kit/access.ts';
 import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';
@@ -59,7 +60,7 @@ export function createIndexStandIn() {
 
   const definition = defineService({
     name: 'retrieval',
-    contract: RetrievalService,
+    contracts: [IndexWriterService, RetrievalService],
     config: () => ({}),
     needs: {},
     async create() {

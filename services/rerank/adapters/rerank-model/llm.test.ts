@@ -159,7 +159,7 @@ test('a step that leaves gaps stops the start', async () => {
 const gateway = (answer: Answer, callers: string[] = []) =>
   defineService({
     name: 'llm-gateway',
-    contract: LLMGatewayService,
+    contracts: [LLMGatewayService],
     config: () => ({}),
     needs: {},
     create: async () => ({
