@@ -48,18 +48,27 @@ export function misfitOf({ version, serverCall, clientCall, metadata }: GrpcInte
 
 let isPatched: boolean | undefined;
 
+/** How {@link patchGrpc} decides. */
+export interface PatchOptions {
+  /** @default true */
+  enabled?: boolean;
+  log?: Pick<Logger, 'warn'>;
+  /** @default readGrpcInternals */
+  read?(): GrpcInternals;
+}
+
 /**
  * Patches grpc-js unless `enabled` is false. The first call decides for the life of the process, because the patches replace methods
  * that all servers and clients share. Returns whether the patches are applied. If they do not fit the installed version, logs one
  * warning and leaves grpc-js as it is.
  */
-export function patchGrpc({ enabled = true, log }: { enabled?: boolean; log?: Logger } = {}): boolean {
+export function patchGrpc({ enabled = true, log, read = readGrpcInternals }: PatchOptions = {}): boolean {
   if (isPatched !== undefined) return isPatched;
   if (!enabled) {
     isPatched = false;
     return isPatched;
   }
-  const internals = readGrpcInternals();
+  const internals = read();
   const misfit = misfitOf(internals);
   isPatched = misfit === undefined;
   if (isPatched) {
