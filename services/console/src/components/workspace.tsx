@@ -125,6 +125,8 @@ export function Workspace(props: WorkspaceProps) {
   const changePersona = (persona: Persona) => {
     if (draft.trim() === '' && last !== undefined) onDraft(last.question); // ready to be asked as the other
     keepInAddress(''); // nobody opens another's session
+    // A model that one persona may name is refused to another.
+    setScope({ corpora: [], model: '' });
     onPersona(persona);
   };
 
