@@ -179,6 +179,18 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
   const publish = async (corpus: ModelCorpus, version: number) => {
     await versions.publish(index, corpus.name, version, corpus.versions.get(version)?.size);
     corpus.live = version;
+    // The access lists that were published last hold in every version.
+    for (const [documentId, [newest]] of corpus.versions.get(version) ?? []) {
+      const groups = newest?.groups ?? [];
+      for (const model of corpus.versions.values()) {
+        const chunks = model.get(documentId);
+        if (chunks !== undefined)
+          model.set(
+            documentId,
+            chunks.map((chunk) => ({ ...chunk, groups })),
+          );
+      }
+    }
   };
   const build = async (corpus: ModelCorpus, writes: string[], removes: string[] = []) => {
     const version = await begin(corpus);
