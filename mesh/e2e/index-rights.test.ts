@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, type Job } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { testPrincipal } from '#kit/testing.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from './whole-mesh.ts';
@@ -19,10 +20,12 @@ const ids = ['a.md', 'b.md', 'c.md'];
 let mesh: WholeMesh;
 let indexer: Client<typeof IndexerService>;
 let retrieval: Client<typeof RetrievalService>;
+let admin: Client<typeof IndexAdminService>;
 beforeAll(async () => {
   mesh = await startWholeMesh({ sample: false, config: { retrieval: { keptVersions: 10 } } });
   indexer = mesh.client(IndexerService);
   retrieval = mesh.client(RetrievalService);
+  admin = mesh.client(IndexAdminService);
 });
 afterAll(() => mesh.close());
 
@@ -142,7 +145,7 @@ async function take(corpus: string, model: Model, taken: Step, text: string): Pr
       const versions = model.versions();
       const version = versions[taken.at % Math.max(1, versions.length)];
       if (version === undefined) return;
-      await retrieval.rollbackVersion({ corpus, version }, await as([]));
+      await admin.rollbackVersion({ corpus, version }, await as([]));
       model.rollback(version);
       return;
     }
@@ -213,7 +216,7 @@ test('an answer from the cache or from the index keeps to a document that was cl
   expect(await ask([])).toContain('FEATHER9');
   await ingest(corpus, staff, { path: 'promo.md', text, access: staff }, false);
   expect(await ask([])).not.toContain('FEATHER9');
-  await retrieval.rollbackVersion({ corpus, version: first.version }, await as([]));
+  await admin.rollbackVersion({ corpus, version: first.version }, await as([]));
   for (let again = 0; again < 2; again++) expect(await ask([])).not.toContain('FEATHER9');
   expect(await ask(staff)).toContain('FEATHER9');
 }, 120_000);
