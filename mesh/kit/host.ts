@@ -233,7 +233,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       local,
       signer,
       running: (name) => running.get(name),
-      reconfigure: createReconfigure(options.services, running, config),
+      reconfigure: createReconfigure(options.services, running, config, log),
       close: () => {
         closing ??= close();
         return closing;

@@ -21,6 +21,7 @@ import {
   trailerToMetadata,
 } from './grpc-wire.ts';
 import type { Invocable } from './invoke.ts';
+import { requestReader, unwrap } from './received-message.ts';
 import { timeoutOf } from './rpc-policy.ts';
 import { ServerCall } from './server-call.ts';
 import { toBytes } from './shared-message.ts';
@@ -32,7 +33,10 @@ import { toBytes } from './shared-message.ts';
 export function mountGrpc(server: Server, methods: Iterable<Invocable>, maxMessageBytes: number): void {
   const joinedBytes = patchGrpc() ? Math.min(maxJoinedBytes, maxMessageBytes) : 0;
   for (const invocable of methods) {
-    const definition = methodDefinition(invocable.method);
+    const definition = {
+      ...methodDefinition(invocable.method),
+      requestDeserialize: requestReader(invocable.method),
+    };
     const kind = invocable.method.methodKind;
     server.addService(
       { [definition.path]: definition },
@@ -57,6 +61,12 @@ function handleUnary(invocable: Invocable): handleUnaryCall<Message, Message> {
       sendHeader(grpcCall, call);
       callback(errorToStatus(error, call.sentTrailer));
     };
+    try {
+      unwrap(grpcCall.request);
+    } catch (error) {
+      call.finish(error);
+      return fail(error);
+    }
     invocable
       .unary(call, grpcCall.request)
       .then((message) => {
@@ -87,7 +97,7 @@ function handleClientStream(invocable: Invocable): handleClientStreamingCall<Mes
 function handleServerStream(invocable: Invocable, joinedBytes: number): handleServerStreamingCall<Message, Message> {
   return (grpcCall) => {
     const call = openCall(invocable, grpcCall);
-    return send(grpcCall, call, invocable.stream(call, grpcCall.request), joinedBytes);
+    return send(grpcCall, call, invocable.stream(call, received(grpcCall.request)), joinedBytes);
   };
 }
 
@@ -230,8 +240,22 @@ async function* receive(
   for (;;) {
     const result = await call.settle(iterator.next());
     if (result.done === true) return;
-    yield result.value as Message;
+    yield unwrap(result.value as Message);
   }
+}
+
+// One message that is there. A refused one fails the call when it is taken, inside the call's interceptors.
+function received(request: Message): Message | AsyncIterable<Message> {
+  try {
+    return unwrap(request);
+  } catch (error) {
+    return failing(error);
+  }
+}
+
+// biome-ignore lint/correctness/useYield: a stream that only fails
+async function* failing(error: unknown): AsyncGenerator<Message> {
+  throw error;
 }
 
 // Once sent, grpc-js takes no notice of a second time. Headers that metadata cannot hold are a bug of the handler: they are dropped,

@@ -25,6 +25,36 @@ export function isRetryable(method: DescMethod): boolean {
   return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && policyOf(method).maxAttempts > 1;
 }
 
+/** Largest request message of a public method that declares none, in bytes. */
+const publicRequestBytes = 64 << 10;
+/** Largest request message of foreign contracts (health, reflection), in bytes. */
+const foreignRequestBytes = 4 << 10;
+
+/** Most values of a request message of a method that declares none. */
+const requestValues = 10_000;
+
+/** Bounds of a request message, to hold before it is parsed. */
+export interface RequestBounds {
+  maxBytes: number;
+  /** Fields and list elements, unknown ones too. */
+  maxValues: number;
+}
+
+/** Returns the bounds of a request message of `method`; its size is never more than `mostBytes`, the limit of the server. */
+export function requestBoundsOf(method: DescMethod, mostBytes: number): RequestBounds {
+  const { maxRequestBytes, maxRequestValues, exposure } = policyOf(method);
+  const defaultBytes =
+    exposure === Exposure.UNSPECIFIED
+      ? foreignRequestBytes
+      : exposure === Exposure.PUBLIC
+        ? publicRequestBytes
+        : mostBytes;
+  return {
+    maxBytes: Math.min(maxRequestBytes || defaultBytes, mostBytes),
+    maxValues: maxRequestValues || requestValues,
+  };
+}
+
 /** Lower-case name of a role, as people write it: `reader`. */
 export function roleName(role: Role): string {
   return enumName(RoleSchema, role).toLowerCase();

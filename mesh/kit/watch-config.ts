@@ -38,7 +38,7 @@ export function watchConfig({ path, load, apply, log, intervalMs = 1000 }: Confi
     isBusy = true;
     try {
       await apply(load());
-      log.info({ path }, 'the configuration is read anew');
+      log.info({ event: 'config_reloaded', path }, 'configuration reloaded');
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       log.error({ path, problem }, 'the new configuration is refused: the old one stays in force');

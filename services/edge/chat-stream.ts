@@ -10,7 +10,7 @@ import { sendError, toErrorBody } from './http/error.ts';
 import { createEventStream, type EventStream } from './http/event-stream.ts';
 import { badField, list, number, object, text, word } from './http/fields.ts';
 import { readJsonBody } from './http/json-body.ts';
-import { headersOf, type JsonRoute, type JsonRouteDeps, logBug, workFor } from './http/json-route.ts';
+import { type JsonRoute, type JsonRouteDeps, logBug, workFor } from './http/json-route.ts';
 import { isGone } from './http/sender.ts';
 import { joinTextDeltas } from './rpc/text-deltas.ts';
 
@@ -35,7 +35,7 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
     const stream = createEventStream(response, limits);
     let release: (() => void) | undefined;
     try {
-      const { principal, token } = await admit(headersOf(request), signal);
+      const { principal, token } = await admit(request, signal);
       release = running.begin(principal);
       const question = readQuestion(await readJsonBody(request, limits), '');
       if (question.query === undefined) throw badField('query', 'is missing');

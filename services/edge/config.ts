@@ -23,6 +23,8 @@ export interface EdgeSettings {
   corsOrigins: readonly string[];
   tenantLimit: RateLimit;
   userLimit: RateLimit;
+  /** For each address, requests without valid credentials. */
+  anonymousLimit: RateLimit;
   /** Answers and model calls of one user that may run concurrently in this process. */
   userMaxConcurrent: number;
   /** Counters of requests. */
@@ -57,6 +59,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     corsOrigins: readOrigins(edge.corsOrigins),
     tenantLimit: Object.freeze({ perSecond: edge.tenantRequestsPerSecond, burst: edge.tenantBurst }),
     userLimit: Object.freeze({ perSecond: edge.userRequestsPerSecond, burst: edge.userBurst }),
+    anonymousLimit: Object.freeze({ perSecond: edge.anonymousRequestsPerSecond, burst: edge.anonymousBurst }),
     userMaxConcurrent: edge.userMaxConcurrent,
     limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });

@@ -14,6 +14,8 @@ export interface EdgeLimits {
   discardTimeoutMs: number;
   /** Largest body of a JSON route, in bytes. */
   maxJsonBytes: number;
+  /** Most values in the body of a JSON route: fields and list elements. */
+  maxJsonValues: number;
   /** Largest message of an rpc, in bytes. */
   maxMessageBytes: number;
   /** Messages that are smaller than this are sent without compression, in bytes. */
@@ -46,7 +48,8 @@ export const edgeLimits: Readonly<EdgeLimits> = Object.freeze({
   bodyTimeoutMs: 30_000,
   uploadIdleTimeoutMs: 60_000,
   discardTimeoutMs: 5_000,
-  maxJsonBytes: 1 << 20,
+  maxJsonBytes: 64 << 10,
+  maxJsonValues: 20_000,
   maxMessageBytes: 4 << 20,
   compressMinBytes: 8 << 10,
   maxGatheredBytes: 64 << 10,

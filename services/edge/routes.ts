@@ -25,7 +25,8 @@ export interface RouteParts {
   models(id?: string): JsonRoute;
   embeddings: JsonRoute;
   rerank: JsonRoute;
-  devKeys: DevKeys | undefined;
+  /** Development keys that are valid now. */
+  devKeys(): DevKeys | undefined;
   /** Told of each request that ended. */
   ended(route: string, status: number): void;
   limits: EdgeLimits;
@@ -61,7 +62,7 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     }
     count(path === '/' || path.startsWith('/assets/') ? 'console' : 'other', response);
     if (path === '/healthz') return sendJson(response, 200, { status: 'ok' });
-    if (path === '/console/session' && serveConsoleSession(parts.devKeys, request, response)) return;
+    if (path === '/console/session' && serveConsoleSession(parts.devKeys(), request, response)) return;
     if (await parts.assets.serve(path, request, response)) return;
     refuseRoute(path, request, response);
   };

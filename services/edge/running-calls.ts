@@ -15,12 +15,13 @@ export interface RunningCalls {
   begin(principal: Principal): () => void;
 }
 
-/** Creates the count. `maxPerUser`: calls of one user of a tenant that may run concurrently. */
-export function createRunningCalls(maxPerUser: number): RunningCalls {
+/** Creates the count. `maxPerUserNow` returns the calls of one user of a tenant that may run concurrently. */
+export function createRunningCalls(maxPerUserNow: () => number): RunningCalls {
   // Holds only users with a running call, so the calls themselves bound it.
   const counts = new Map<string, number>();
   return {
     begin({ tenant, user }) {
+      const maxPerUser = maxPerUserNow();
       const key = `${tenant} ${user}`;
       const count = counts.get(key) ?? 0;
       if (count >= maxPerUser) {

@@ -1,27 +1,31 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { Exposure } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { createFromAdapter } from '#kit/adapters.ts';
 import { ConfigError } from '#kit/config-error.ts';
 import type { RunningService, ServiceDeps } from '#kit/define-service.ts';
-import { rpcError, tooLarge } from '#kit/errors.ts';
+import { internal, rpcError, tooLarge } from '#kit/errors.ts';
 import { createHealth } from '#kit/health.ts';
+import { requireRole } from '#kit/interceptors/identity.ts';
 import { createReflection } from '#kit/reflection.ts';
-import { isPublic, policyOf } from '#kit/rpc-policy.ts';
-import { createAdmission } from './admission.ts';
+import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc-policy.ts';
+import type { Gate } from './admission.ts';
 import { createChatStream } from './chat-stream.ts';
 import type { EdgeSettings } from './config.ts';
 import { createConsoleAssets } from './console/assets.ts';
-import { createAuthenticator } from './credentials/authenticate.ts';
-import { type DevKeys, devKeyEntries, readOrMakeDevKeys } from './credentials/dev-keys.ts';
+import { type DevKeys, readOrMakeDevKeys } from './credentials/dev-keys.ts';
 import { createCors } from './http/cors.ts';
 import { errorHeaders } from './http/error.ts';
 import type { JsonRouteDeps } from './http/json-route.ts';
-import { openPort } from './http/port.ts';
+import { type NodeRequest, openPort } from './http/port.ts';
 import type { Limiter, LimiterDeps } from './limiter.ts';
 import { type EdgeLimits, edgeLimits } from './limits.ts';
+import { createLiveGate } from './live-gate.ts';
 import { createEdgeMetrics } from './metrics.ts';
 import { requireEdgeRole } from './model-access.ts';
 import type { edgeNeeds } from './needs.ts';
@@ -31,8 +35,9 @@ import { createEmbeddings } from './openai/embeddings.ts';
 import { createModels } from './openai/models.ts';
 import { createRerank } from './openai/rerank.ts';
 import { createRequestHandler } from './routes.ts';
+import { prefixLength } from './rpc/envelope.ts';
 import { admissionKey, mountProxy } from './rpc/proxy.ts';
-import { createRpcHandler } from './rpc/rpc-handler.ts';
+import { createRpcHandler, requestKey } from './rpc/rpc-handler.ts';
 import { createRunningCalls } from './running-calls.ts';
 
 /** The edge under way. */
@@ -74,30 +79,20 @@ export async function createEdge(
     { clock, log },
     'edge.limiter',
   );
-  const admit = createAdmission({
-    authenticate: createAuthenticator(
-      { keys: devKeys === undefined ? config.apiKeys : devKeyEntries(devKeys), jwt: config.jwt },
-      clock,
-    ),
-    limiter,
-    signer,
-    tenantLimit: config.tenantLimit,
-    userLimit: config.userLimit,
-  });
-  const running = createRunningCalls(config.userMaxConcurrent);
+  const gate = createLiveGate(config, { clock, log, devKeys, limiter, signer });
+  let { userMaxConcurrent } = config;
+  const running = createRunningCalls(() => userMaxConcurrent);
   // What has no public method is there for the edge's own routes.
   const served = Object.entries(needs).filter(([, { methods }]) => methods.some(isPublic));
   const draining = new AbortController();
+  const boundsOf = (method: DescMethod) => requestBoundsOf(method, limits.maxMessageBytes);
   const rpc = createRpcHandler({
     limits,
+    boundsOf,
     log,
     async gate(context) {
-      if (isOpen(context)) return;
       try {
-        refuseTooLarge(context, limits.maxMessageBytes);
-        const admission = await admit((name) => context.requestHeader.get(name), context.signal);
-        if (isPublic(context.method)) requireEdgeRole(admission.principal, context.method);
-        context.values.set(admissionKey, admission);
+        await admitCall(context, gate, boundsOf(context.method).maxBytes);
       } catch (error) {
         if (error instanceof ConnectError) {
           for (const [name, value] of Object.entries(errorHeaders(error))) context.responseHeader.set(name, value);
@@ -116,8 +111,9 @@ export async function createEdge(
       );
     },
   });
-  const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock };
+  const routeDeps: JsonRouteDeps = { admit: gate.admit, running, limits, log, clock };
   const openAiDeps: OpenAiDeps = { ...routeDeps, newId: createIds(clock, deps.random) };
+  let cors = createCors(config.corsOrigins);
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({
     host: config.host,
@@ -125,14 +121,14 @@ export async function createEdge(
     limits,
     handle: createRequestHandler({
       rpc,
-      cors: createCors(config.corsOrigins),
+      cors: (request, response) => cors(request, response),
       assets: createConsoleAssets(options.consoleFolder),
       chatStream: createChatStream(clients.chat, routeDeps),
       completions: createCompletions(clients, openAiDeps),
       models: createModels(clients.llm, openAiDeps),
       embeddings: createEmbeddings(clients.embedding, openAiDeps),
       rerank: createRerank(clients.rerank, openAiDeps),
-      devKeys,
+      devKeys: gate.devKeys,
       ended: (route, status) => metrics.request(route, status),
       limits,
       log,
@@ -146,6 +142,17 @@ export async function createEdge(
     port: port.port,
     devKeys,
     connectionCount: port.connectionCount,
+    async reconfigure(next: EdgeSettings) {
+      gate.reconfigure(next);
+      cors = createCors(next.corsOrigins);
+      userMaxConcurrent = next.userMaxConcurrent;
+      const needRestart = restartSettings.filter((name) => !isDeepStrictEqual(next[name], config[name]));
+      if (next.usesDevKeys && devKeys === undefined) needRestart.push('usesDevKeys');
+      if (needRestart.length > 0) {
+        const settings = needRestart.map((name) => (name === 'usesDevKeys' ? 'edge.api_keys' : `edge.${name}`));
+        log.warn({ event: 'config_needs_restart', settings }, 'changed settings need a restart');
+      }
+    },
     async drain(signal) {
       // Watches of health never end by themselves.
       draining.abort(rpcError(Code.Unavailable, ErrorReason.NOT_SERVING, 'the edge is shutting down'));
@@ -159,17 +166,30 @@ export async function createEdge(
   };
 }
 
-// Health and reflection have no policy: whoever reaches the port may ask.
-function isOpen({ method }: HandlerContext): boolean {
-  return policyOf(method).exposure === 0;
+/** Settings that a running edge cannot change. */
+const restartSettings: (keyof EdgeSettings)[] = ['host', 'port', 'limiter'];
+
+/** Admits a call by its headers alone: who calls, how often, in which role. Throws to refuse it. */
+async function admitCall(context: HandlerContext, gate: Gate, maxBytes: number): Promise<void> {
+  const { method, values, signal } = context;
+  const request = values.get(requestKey);
+  if (request === undefined) throw internal(new Error(`${method.name} reached the gate without its request`));
+  refuseTooLarge(method, request, maxBytes);
+  // Health and reflection have no policy: they are open to everybody, at a limited rate.
+  if (policyOf(method).exposure === Exposure.UNSPECIFIED) return gate.admitAnonymous(request, signal);
+  const admission = await gate.admit(request, signal);
+  if (isPublic(method)) {
+    requireRole(method, admission.principal);
+    requireEdgeRole(admission.principal, method);
+  }
+  values.set(admissionKey, admission);
 }
 
-// Where a request is one message, its length says enough; else, and where it does not say, it is counted while it is read.
-function refuseTooLarge({ method, requestHeader }: HandlerContext, maxMessageBytes: number): void {
-  const isOneMessage = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
-  const envelopeBytes = 5;
-  if (isOneMessage && Number(requestHeader.get('content-length') ?? 0) > maxMessageBytes + envelopeBytes) {
-    throw tooLarge('the message', maxMessageBytes);
+// The declared length of a request is enough when the request is one message. All else is counted while it is read.
+function refuseTooLarge({ methodKind }: DescMethod, { headers }: NodeRequest, maxBytes: number): void {
+  const isOneMessage = methodKind === 'unary' || methodKind === 'server_streaming';
+  if (isOneMessage && Number(headers['content-length'] ?? 0) > maxBytes + prefixLength) {
+    throw tooLarge('the message', maxBytes);
   }
 }
 

@@ -11,6 +11,7 @@ import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { callerOf } from '#kit/context.ts';
 import { defineService } from '#kit/define-service.ts';
+import type { Logger } from '#kit/log.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing.ts';
 import { readEdgeSettings } from './config.ts';
 import { edgeNeeds } from './needs.ts';
@@ -93,6 +94,8 @@ export interface EdgeMeshOptions extends EdgeOptions {
   rerank?: Partial<ServiceImpl<typeof RerankService>>;
   config?: MessageInitShape<typeof ConfigSchema>;
   clock?: () => number;
+  /** @default silent */
+  log?: Logger;
   /** A folder that an earlier mesh kept. */
   dataDir?: string;
   /** Whether the edge is a process of its own, which reaches the others over gRPC. @default false */
@@ -157,6 +160,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     startTestMesh(chosen, {
       known: services,
       ...(options.clock && { clock: options.clock }),
+      ...(options.log && { log: options.log }),
       ...(options.dataDir && { dataDir: options.dataDir }),
       config: {
         ...options.config,
@@ -167,6 +171,8 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
           userRequestsPerSecond: unlimited,
           userBurst: unlimited,
           userMaxConcurrent: 100_000,
+          anonymousRequestsPerSecond: unlimited,
+          anonymousBurst: unlimited,
           ...options.config?.edge,
         },
       } as MessageInitShape<typeof ConfigSchema>,

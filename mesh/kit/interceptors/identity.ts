@@ -1,3 +1,4 @@
+import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, type Interceptor } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -8,9 +9,12 @@ import type { TokenVerifier } from '../identity.ts';
 import { policyOf, roleName } from '../rpc-policy.ts';
 import type { ServerCall } from '../server-call.ts';
 
-function roleMissing(method: string, role: Role) {
+/** Refuses a caller without the role that the contract of `method` asks for. Throws PERMISSION_DENIED. */
+export function requireRole(method: DescMethod, principal: Principal): void {
+  const { role } = policyOf(method);
+  if (role === Role.UNSPECIFIED || principal.roles.includes(role)) return;
   const name = roleName(role);
-  return rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, `${method} needs the role "${name}"`, {
+  throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, `${method.name} needs the role "${name}"`, {
     metadata: { role: name },
   });
 }
@@ -33,7 +37,7 @@ export function identityInterceptor(verifier: TokenVerifier): Interceptor {
       );
     }
     const admit = (principal: Principal) => {
-      if (!principal.roles.includes(role)) throw roleMissing(request.method.name, role);
+      requireRole(request.method, principal);
       request.contextValues.set(principalKey, principal);
       return next(request);
     };

@@ -12,6 +12,7 @@ import { errorInfoOf } from '#kit/errors.ts';
 import { readEdgeSettings } from '../config.ts';
 import { hashKey } from './api-keys.ts';
 import { type Authenticate, createAuthenticator } from './authenticate.ts';
+import { createJwtVerifier } from './jwt.ts';
 import { readJwtSettings } from './jwt-settings.ts';
 
 const startedAt = Date.UTC(2026, 0, 1);
@@ -40,7 +41,7 @@ describe('API keys', () => {
     },
   });
   const { apiKeys } = readEdgeSettings(config);
-  const authenticate = createAuthenticator({ keys: apiKeys, jwt: undefined }, () => now);
+  const authenticate = createAuthenticator({ keys: apiKeys, verifyJwt: undefined }, () => now);
   const by = async (headers: Record<string, string>) => (await authenticate((name) => headers[name])).principal;
 
   test('a key stands for its principal, in either header', async () => {
@@ -118,7 +119,7 @@ describe('tokens', () => {
       create(JwtConfigSchema, { issuer: 'https://id.example', audience: 'ragmesh', ...config } as JwtConfig),
     );
   const authenticatorOf = (config: Partial<JwtConfig>, clock = () => startedAt) =>
-    createAuthenticator({ keys: [], jwt: settings(config) }, clock);
+    createAuthenticator({ keys: [], verifyJwt: createJwtVerifier(settings(config), clock) }, clock);
   const use = async (authenticate: Authenticate, token: string) =>
     (await authenticate((name) => (name === 'authorization' ? `Bearer ${token}` : undefined))).principal;
 

@@ -3,8 +3,7 @@ import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/errors.ts';
 import { createKeyRing, type KeyEntry } from './api-keys.ts';
-import { createJwtVerifier, looksLikeJwt } from './jwt.ts';
-import type { JwtSettings } from './jwt-settings.ts';
+import { looksLikeJwt } from './jwt.ts';
 
 /** A request header by its lower-case name. */
 export type HeaderReader = (name: string) => string | null | undefined;
@@ -24,7 +23,8 @@ export type Authenticate = (header: HeaderReader) => Promise<Caller>;
 /** Credentials that are good here. */
 export interface Credentials {
   keys: readonly KeyEntry[];
-  jwt: JwtSettings | undefined;
+  /** Checks a token of the identity provider; `undefined`: no tokens. */
+  verifyJwt: ((token: string) => Promise<Principal>) | undefined;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface Credentials {
  */
 export function createAuthenticator(credentials: Credentials, clock: () => number): Authenticate {
   const findKey = createKeyRing(credentials.keys, clock);
-  const verifyJwt = credentials.jwt && createJwtVerifier(credentials.jwt, clock);
+  const { verifyJwt } = credentials;
   return async (header) => {
     const credential = readCredential(header);
     const holder = findKey(credential);

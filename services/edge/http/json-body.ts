@@ -3,13 +3,14 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { invalidArgument, rpcError } from '#kit/errors.ts';
 import type { EdgeLimits } from '../limits.ts';
 import { readWholeBody } from './body.ts';
+import { checkJson } from './json-bounds.ts';
 import type { NodeRequest } from './port.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * The JSON body of a request. Throws INVALID_ARGUMENT where it is not JSON in UTF-8, TOO_LARGE, or DEADLINE_EXCEEDED where
- * it does not arrive.
+ * Reads the JSON body of a request. Throws INVALID_ARGUMENT when it is not JSON in UTF-8, nests too deep or holds too many
+ * values, TOO_LARGE, or DEADLINE_EXCEEDED when it does not arrive.
  */
 export async function readJsonBody(request: NodeRequest, limits: EdgeLimits): Promise<unknown> {
   const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
@@ -22,6 +23,7 @@ export async function readJsonBody(request: NodeRequest, limits: EdgeLimits): Pr
     );
   }
   const bytes = await readWholeBody(request, limits);
+  checkJson(bytes, limits.maxJsonValues);
   let text: string;
   try {
     text = decoder.decode(bytes);

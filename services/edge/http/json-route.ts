@@ -2,7 +2,6 @@ import { Code } from '@connectrpc/connect';
 import { cancelled, toRpcError } from '#kit/errors.ts';
 import type { Logger } from '#kit/log.ts';
 import type { Admit } from '../admission.ts';
-import type { HeaderReader } from '../credentials/authenticate.ts';
 import type { EdgeLimits } from '../limits.ts';
 import type { RunningCalls } from '../running-calls.ts';
 import type { NodeRequest, NodeResponse } from './port.ts';
@@ -19,14 +18,6 @@ export interface JsonRouteDeps {
 
 /** Serves a route that is not an rpc. Never rejects. */
 export type JsonRoute = (request: NodeRequest, response: NodeResponse) => Promise<void>;
-
-/** Reads the headers of a request; repeated ones joined. */
-export function headersOf(request: NodeRequest): HeaderReader {
-  return (name) => {
-    const value = request.headers[name];
-    return Array.isArray(value) ? value.join(', ') : value;
-  };
-}
 
 /** The work for a response. */
 export interface Work {

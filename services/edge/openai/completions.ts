@@ -8,7 +8,8 @@ import { sendJson } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
 import { object, text } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
+import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
+import { headersOf } from '../http/request.ts';
 import { isGone } from '../http/sender.ts';
 import { requireModel } from '../model-access.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
@@ -78,7 +79,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
     let release: (() => void) | undefined;
     try {
       const header = headersOf(request);
-      const admission = await admit(header, signal);
+      const admission = await admit(request, signal);
       release = running.begin(admission.principal);
       const asked = await ask(await readJsonBody(request, bodyLimits), header, admission, signal);
       if (asked.stream) {

@@ -3,7 +3,7 @@ import { actAs } from '#kit/context.ts';
 import type { Admission } from '../admission.ts';
 import { sendJson } from '../http/error.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
+import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
 import { requireEdgeRole } from '../model-access.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
@@ -25,7 +25,7 @@ export function createJsonCall(
     const { signal, abort } = workFor(response);
     let release: (() => void) | undefined;
     try {
-      const admission = await admit(headersOf(request), signal);
+      const admission = await admit(request, signal);
       requireEdgeRole(admission.principal, method);
       release = running.begin(admission.principal);
       const body = await readJsonBody(request, bodyLimits);

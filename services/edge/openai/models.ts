@@ -2,7 +2,7 @@ import type { Client } from '@connectrpc/connect';
 import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { actAs } from '#kit/context.ts';
 import { sendJson } from '../http/error.ts';
-import { headersOf, type JsonRoute, logBug, workFor } from '../http/json-route.ts';
+import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
 import { mayUseModel, unknownModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
@@ -75,7 +75,7 @@ export function createModels(llm: Client<typeof LLMGatewayService>, deps: OpenAi
   return (id) => async (request, response) => {
     const { signal } = workFor(response);
     try {
-      const admission = await admit(headersOf(request), signal);
+      const admission = await admit(request, signal);
       const listed = await llm.listModels({}, actAs(admission.token, { signal }));
       const models = listed.models.filter(({ name }) => mayUseModel(admission, name));
       const names = new Map([

@@ -1,19 +1,68 @@
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { invalidArgument, rpcError } from '#kit/errors.ts';
 
 const gzipAsync = promisify(gzip);
 const brotliAsync = promisify(brotliCompress);
 
+/** Times that a message may grow when its compression is undone; texts grow three to ten times. */
+const maxRatio = 100;
+/** Size that any compressed message may grow to, in bytes. */
+const alwaysBytes = 4 << 10;
+
 /**
  * Compressions of rpc messages, for clients that ask for one. Levels are low: Node's defaults (6, and for Brotli 11) cost
- * many times the processor for a few percent. Decompression is bounded by the largest message.
+ * many times the processor for a few percent. Decompression is bounded by the largest message and by a ratio.
  */
 export const compressions = [
-  { ...compressionGzip, compress: async (bytes: Uint8Array) => new Uint8Array(await gzipAsync(bytes, { level: 3 })) },
+  {
+    ...compressionGzip,
+    compress: async (bytes: Uint8Array) => new Uint8Array(await gzipAsync(bytes, { level: 3 })),
+    decompress: (bytes: Uint8Array, maxBytes: number) => inflateWith(compressionGzip, bytes, maxBytes),
+  },
   {
     ...compressionBrotli,
     compress: async (bytes: Uint8Array) =>
       new Uint8Array(await brotliAsync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })),
+    decompress: (bytes: Uint8Array, maxBytes: number) => inflateWith(compressionBrotli, bytes, maxBytes),
   },
 ];
+
+const byName = new Map(compressions.map((compression) => [compression.name, compression]));
+
+/** Whether a name is that of a compression which the edge knows. */
+export function isCompression(name: string | null): name is string {
+  return name !== null && byName.has(name);
+}
+
+/**
+ * Undoes a compression by its name. Throws TOO_LARGE when the message is larger than `maxBytes` or grows more than 100 times,
+ * INVALID_ARGUMENT when it is damaged.
+ */
+export async function inflate(name: string, bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  const compression = byName.get(name);
+  if (compression === undefined) throw new Error(`unknown compression ${name}`);
+  return compression.decompress(bytes, maxBytes);
+}
+
+async function inflateWith(compression: typeof compressionGzip, bytes: Uint8Array, maxBytes: number) {
+  const boundBytes = Math.min(maxBytes, Math.max(alwaysBytes, bytes.length * maxRatio));
+  try {
+    return await compression.decompress(bytes, boundBytes);
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error;
+    if (error.code !== Code.ResourceExhausted) {
+      throw invalidArgument('the compressed message is damaged: send it again', { cause: error });
+    }
+    const advice = boundBytes < maxBytes ? ', or send the message without compression' : '';
+    throw rpcError(
+      Code.ResourceExhausted,
+      ErrorReason.TOO_LARGE,
+      `the message is larger than ${boundBytes} bytes when its compression is undone: send a smaller one${advice}`,
+      { metadata: { limit_bytes: String(boundBytes) }, cause: error },
+    );
+  }
+}

@@ -30,6 +30,7 @@ export async function serve({ service, impl, registry, maxMessageBytes }: StackO
   const rpc = createRpcHandler({
     limits,
     jsonOptions,
+    boundsOf: () => ({ maxBytes: maxMessageBytes, maxValues: 10_000 }),
     log: createLogger('silent'),
     gate: async () => {},
     routes(router) {

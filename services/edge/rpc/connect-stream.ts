@@ -6,9 +6,10 @@ import {
   type Message,
   toJsonString,
 } from '@bufbuild/protobuf';
-import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError, type ContextValues, type HandlerContext } from '@connectrpc/connect';
 import { endStreamFlag, endStreamToJson } from '@connectrpc/connect/protocol-connect';
-import { cancelled, toRpcError } from '#kit/errors.ts';
+import { cancelled, tooLarge, toRpcError } from '#kit/errors.ts';
+import type { RequestBounds } from '#kit/rpc-policy.ts';
 import { ServerCall } from '#kit/server-call.ts';
 import { toBytes } from '#kit/shared-message.ts';
 import { readBody } from '../http/body.ts';
@@ -17,6 +18,7 @@ import { createSender } from '../http/sender.ts';
 import type { EdgeLimits } from '../limits.ts';
 import { envelop, prefixLength } from './envelope.ts';
 import type { JsonOptions } from './fast-lane.ts';
+import { checkMessage } from './guarded-body.ts';
 import { toHeaders } from './headers.ts';
 
 /** A method that streams its answer, and what implements it. */
@@ -30,6 +32,10 @@ export interface ConnectStreamOptions {
   /** Runs before anything of a body is read; throws to refuse. */
   gate(context: HandlerContext): Promise<void>;
   limits: EdgeLimits;
+  /** Bounds of the request message. */
+  bounds: RequestBounds;
+  /** What the gate is given with the call. */
+  contextValues: ContextValues;
   jsonOptions: JsonOptions;
 }
 
@@ -61,7 +67,7 @@ export async function serveConnectStream(
   { method, implementation }: StreamedMethod,
   request: NodeRequest,
   response: NodeResponse,
-  { gate, limits, jsonOptions }: ConnectStreamOptions,
+  { gate, limits, bounds, contextValues, jsonOptions }: ConnectStreamOptions,
 ): Promise<void> {
   const { headers } = request;
   const isJson = headers['content-type'] === 'application/connect+json';
@@ -73,6 +79,7 @@ export async function serveConnectStream(
     requestHeader: () => toHeaders(request),
     authorization: () => headers.authorization,
     timeoutMs: timeout ? Number(timeout) : undefined,
+    values: contextValues,
   });
   response.once('close', () => {
     if (!response.writableEnded) call.abort(cancelled());
@@ -87,7 +94,8 @@ export async function serveConnectStream(
   try {
     if (call.aborted) throw call.reason;
     await call.settle(gate(call));
-    const bytes = await call.settle(readMessage(request, limits));
+    const bytes = await call.settle(readMessage(request, limits, bounds));
+    checkMessage(method.input, bytes, isJson, bounds);
     messages = implementation(parse(method.input, bytes, isJson, jsonOptions), call)[Symbol.asyncIterator]();
     for (;;) {
       const result = await call.settle(messages.next());
@@ -129,20 +137,20 @@ export async function serveConnectStream(
 const emptyEnd = Buffer.from('{}');
 
 // The one message of the request.
-async function readMessage(request: NodeRequest, limits: EdgeLimits): Promise<Uint8Array> {
-  const limit = limits.maxMessageBytes + prefixLength;
+async function readMessage(request: NodeRequest, limits: EdgeLimits, { maxBytes }: RequestBounds): Promise<Uint8Array> {
+  const limit = maxBytes + prefixLength;
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of readBody(request, { totalMs: limits.bodyTimeoutMs, silenceMs: limits.bodyTimeoutMs })) {
     chunks.push(chunk);
     sizeBytes += chunk.length;
-    if (sizeBytes > limit) throw tooLong(limits);
+    if (sizeBytes > limit) throw tooLarge('the message', maxBytes);
   }
   const body = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, sizeBytes);
   if (body.length === 0) throw new ConnectError('protocol error: there is no message', Code.Unimplemented);
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const length = body.length < prefixLength ? Number.POSITIVE_INFINITY : view.getUint32(1);
-  if (length > limits.maxMessageBytes && length !== Number.POSITIVE_INFINITY) throw tooLong(limits);
+  if (length > maxBytes && length !== Number.POSITIVE_INFINITY) throw tooLarge('the message', maxBytes);
   if (body.length < prefixLength + length) {
     throw new ConnectError('protocol error: the message is not whole', Code.InvalidArgument);
   }
@@ -151,11 +159,6 @@ async function readMessage(request: NodeRequest, limits: EdgeLimits): Promise<Ui
     throw new ConnectError('protocol error: there is more than one message', Code.Unimplemented);
   }
   return body.subarray(prefixLength);
-}
-
-// As Connect says it. A request whose length is declared was refused before, with a reason.
-function tooLong({ maxMessageBytes }: EdgeLimits): ConnectError {
-  return new ConnectError(`a message is larger than ${maxMessageBytes} bytes`, Code.ResourceExhausted);
 }
 
 function parse(schema: DescMessage, bytes: Uint8Array, isJson: boolean, jsonOptions: JsonOptions): Message {

@@ -11,7 +11,7 @@ import { type AskRequest, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type ListModelsRequest, LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { internal, rpcError, tooLarge, toRpcError } from '#kit/errors.ts';
-import { isPublic } from '#kit/rpc-policy.ts';
+import { isPublic, requestBoundsOf } from '#kit/rpc-policy.ts';
 import type { Admission } from '../admission.ts';
 import { retryAfterSeconds } from '../http/error.ts';
 import type { EdgeLimits } from '../limits.ts';
@@ -64,7 +64,7 @@ function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): An
         try {
           return await call(input, optionsFor(context));
         } catch (thrown) {
-          throw outward(thrown, context, limits.maxMessageBytes);
+          throw outward(thrown, context, requestBoundsOf(method, limits.maxMessageBytes).maxBytes);
         }
       };
     case 'server_streaming':

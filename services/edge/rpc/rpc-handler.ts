@@ -1,7 +1,14 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { type ConnectRouter, createConnectRouter, createContextValues, type HandlerContext } from '@connectrpc/connect';
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Logger } from '#kit/log.ts';
+import type { RequestBounds } from '#kit/rpc-policy.ts';
 import { type BodyTimeouts, readBody } from '../http/body.ts';
 import { workFor } from '../http/json-route.ts';
 import type { NodeRequest, NodeResponse } from '../http/port.ts';
@@ -10,7 +17,11 @@ import type { EdgeLimits } from '../limits.ts';
 import { compressions } from './compression.ts';
 import { isPlainConnectStream, type StreamedMethod, serveConnectStream } from './connect-stream.ts';
 import { type JsonOptions, laneKey, throughLane } from './fast-lane.ts';
+import { guardBody } from './guarded-body.ts';
 import { toHeaders } from './headers.ts';
+
+/** The request as Node has it, for the gate. */
+export const requestKey = createContextKey<NodeRequest | undefined>(undefined, { description: 'request' });
 
 /** The rpcs of the edge. */
 export interface RpcHandler {
@@ -25,6 +36,8 @@ export interface RpcHandlerOptions {
   /** Runs before anything of a body is read; throws to refuse. */
   gate(context: HandlerContext): Promise<void>;
   limits: EdgeLimits;
+  /** Bounds of a request message. */
+  boundsOf(method: DescMethod): RequestBounds;
   log: Logger;
   jsonOptions?: JsonOptions;
 }
@@ -35,7 +48,14 @@ export interface RpcHandlerOptions {
  * whose host is no host does not throw into the event loop, messages that are ready together leave in one write, and a
  * client that reads nothing is let go.
  */
-export function createRpcHandler({ routes, gate, limits, log, jsonOptions = {} }: RpcHandlerOptions): RpcHandler {
+export function createRpcHandler({
+  routes,
+  gate,
+  limits,
+  boundsOf,
+  log,
+  jsonOptions = {},
+}: RpcHandlerOptions): RpcHandler {
   const router = createConnectRouter({
     acceptCompression: compressions,
     compressMinBytes: limits.compressMinBytes,
@@ -53,12 +73,21 @@ export function createRpcHandler({ routes, gate, limits, log, jsonOptions = {} }
       const streamed = streams.get(path);
       try {
         if (streamed !== undefined && isPlainConnectStream(request)) {
-          await serveConnectStream(streamed, request, response, { gate, limits, jsonOptions });
+          const bounds = boundsOf(streamed.method);
+          const contextValues = createContextValues().set(requestKey, request);
+          await serveConnectStream(streamed, request, response, { gate, limits, bounds, contextValues, jsonOptions });
           return;
         }
         const sender = createSender(response, limits);
-        const universal = toUniversalRequest(request, response, readBody(request, timeoutsOf(handler, limits)));
-        universal.contextValues?.set(laneKey, sender);
+        const header = toHeaders(request);
+        const body = readBody(request, timeoutsOf(handler, limits));
+        const universal = toUniversalRequest(
+          request,
+          response,
+          header,
+          guardBody(handler.method, header, body, boundsOf(handler.method)),
+        );
+        universal.contextValues?.set(requestKey, request).set(laneKey, sender);
         await respond(await handler(universal), response, sender);
       } catch (error) {
         // An error of the rpc itself is part of the response; this is one of the connection, or a bug.
@@ -123,13 +152,14 @@ async function respond(universal: UniversalServerResponse, response: NodeRespons
 function toUniversalRequest(
   request: NodeRequest,
   response: NodeResponse,
+  header: Headers,
   body: AsyncIterable<Uint8Array>,
 ): UniversalServerRequest {
   return {
     httpVersion: request.httpVersion,
     method: request.method ?? '',
     url: `http://${request.authority || request.headers.host}${request.url}`,
-    header: toHeaders(request),
+    header,
     body,
     signal: workFor(response).signal,
     contextValues: createContextValues(),

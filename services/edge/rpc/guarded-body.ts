@@ -1,0 +1,112 @@
+import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
+import { tooLarge } from '#kit/errors.ts';
+import type { RequestBounds } from '#kit/rpc-policy.ts';
+import { checkJson } from '../http/json-bounds.ts';
+import { inflate, isCompression } from './compression.ts';
+import { envelop, prefixLength } from './envelope.ts';
+import { checkWire } from './wire-bounds.ts';
+
+/** Bit of an envelope's flags that says its message is compressed. */
+const compressedFlag = 1;
+
+/** Refuses a message that is too large, or that would be expensive to parse. Throws RESOURCE_EXHAUSTED or INVALID_ARGUMENT. */
+export function checkMessage(schema: DescMessage, bytes: Uint8Array, isJson: boolean, bounds: RequestBounds): void {
+  const { maxBytes, maxValues } = bounds;
+  if (bytes.length > maxBytes) throw tooLarge('the message', maxBytes);
+  if (isJson) checkJson(bytes, maxValues);
+  else checkWire(schema, bytes, maxValues);
+}
+
+/**
+ * Puts bounds on the messages of a request before Connect's handlers parse them: size, ratio of compression, depth, number of
+ * values. Compressed messages leave it without their compression, so that it is undone once. Removes the headers that
+ * described the compression of a body that is one message. What breaks the protocol passes: Connect has the answers to that.
+ */
+export function guardBody(
+  { input }: DescMethod,
+  header: Headers,
+  body: AsyncIterable<Uint8Array>,
+  bounds: RequestBounds,
+): AsyncIterable<Uint8Array> {
+  const contentType = header.get('content-type') ?? '';
+  const isJson = contentType.includes('json');
+  const check = (bytes: Uint8Array) => checkMessage(input, bytes, isJson, bounds);
+  const { maxBytes } = bounds;
+  if (/^application\/(grpc|connect\+)/.test(contentType)) {
+    return guardEnvelopes(body, header.get('grpc-encoding') ?? header.get('connect-content-encoding'), maxBytes, check);
+  }
+  const encoding = header.get('content-encoding');
+  if (isCompression(encoding)) {
+    header.delete('content-encoding');
+    header.delete('content-length');
+  }
+  return guardWhole(body, encoding, maxBytes, check);
+}
+
+type Check = (message: Uint8Array) => void;
+
+async function* guardWhole(
+  body: AsyncIterable<Uint8Array>,
+  encoding: string | null,
+  maxBytes: number,
+  check: Check,
+): AsyncGenerator<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxBytes) throw tooLarge('the message', maxBytes);
+    chunks.push(chunk);
+  }
+  const raw = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, sizeBytes);
+  const message = isCompression(encoding) ? await inflate(encoding, raw, maxBytes) : raw;
+  check(message);
+  yield message;
+}
+
+async function* guardEnvelopes(
+  body: AsyncIterable<Uint8Array>,
+  encoding: string | null,
+  maxBytes: number,
+  check: Check,
+): AsyncGenerator<Uint8Array> {
+  let chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  let neededBytes = prefixLength;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    sizeBytes += chunk.length;
+    while (sizeBytes >= neededBytes) {
+      const joined = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, sizeBytes);
+      const length = new DataView(joined.buffer, joined.byteOffset, joined.byteLength).getUint32(1);
+      if (length > maxBytes) throw tooLarge('the message', maxBytes);
+      chunks = [joined];
+      neededBytes = prefixLength + length;
+      if (sizeBytes < neededBytes) break;
+      yield await guardEnvelope(joined.subarray(0, neededBytes), encoding, maxBytes, check);
+      const rest = joined.subarray(neededBytes);
+      chunks = rest.length === 0 ? [] : [rest];
+      sizeBytes = rest.length;
+      neededBytes = prefixLength;
+    }
+  }
+  yield* chunks;
+}
+
+async function guardEnvelope(
+  envelope: Uint8Array,
+  encoding: string | null,
+  maxBytes: number,
+  check: Check,
+): Promise<Uint8Array> {
+  const flags = envelope[0] as number;
+  const data = envelope.subarray(prefixLength);
+  if (flags === 0) {
+    check(data);
+    return envelope;
+  }
+  if (flags !== compressedFlag || !isCompression(encoding)) return envelope;
+  const message = await inflate(encoding, data, maxBytes);
+  check(message);
+  return envelop(0, message);
+}
