@@ -13,16 +13,16 @@ import {
   GrpcConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { createClient } from '#kit/client.ts';
-import { loadConfig } from '#kit/config.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { actAs } from '#kit/context.ts';
-import type { ServiceDefinition } from '#kit/define-service.ts';
-import { type Host, startHost } from '#kit/host.ts';
-import { createLogger } from '#kit/log.ts';
-import { startTelemetry } from '#kit/telemetry.ts';
-import { fromVector } from '#kit/vectors.ts';
-import { watchConfig } from '#kit/watch-config.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { fromVector } from '#kit/base/vectors.ts';
+import { loadConfig } from '#kit/host/config/config.ts';
+import { watchConfig } from '#kit/host/config/watch-config.ts';
+import type { ServiceDefinition } from '#kit/host/define-service.ts';
+import { type Host, startHost } from '#kit/host/host.ts';
+import { startTelemetry } from '#kit/host/telemetry.ts';
+import { createClient } from '#kit/rpc/client.ts';
+import { actAs } from '#kit/rpc/context.ts';
 import { audit } from '../services/audit/index.ts';
 import { cache } from '../services/cache/index.ts';
 import { calibrateFile } from '../services/cache/semantic/index.ts';

@@ -7,9 +7,9 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { IndexAdminService, TermTableSchema } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { createClient } from '#kit/client.ts';
-import { actAs } from '#kit/context.ts';
-import type { Host } from '#kit/host.ts';
+import type { Host } from '#kit/host/host.ts';
+import { createClient } from '#kit/rpc/client.ts';
+import { actAs } from '#kit/rpc/context.ts';
 import { findFiles, uploadMessages } from './cli/upload.ts';
 
 const folder = fileURLToPath(new URL('../deployments/sample', import.meta.url));

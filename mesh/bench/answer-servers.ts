@@ -9,7 +9,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { startTestMesh, testPrincipal } from '#kit/testing.ts';
+import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { ingestFiles } from '../cli/ingest.ts';
 import { createProgress } from '../cli/progress.ts';
 import { findFiles, type UploadFile } from '../cli/upload.ts';

@@ -1,5 +1,5 @@
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
-import { startTestMesh, testPrincipal } from '#kit/testing.ts';
+import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
 
 // The answer cache in a process of its own, so that what is measured over gRPC is the server and not its load.

@@ -3,11 +3,11 @@ import type { CallOptions, Client } from '@connectrpc/connect';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
-import { createClient } from '#kit/client.ts';
-import { createGrpcTransport } from '#kit/client-grpc.ts';
-import { actAs } from '#kit/context.ts';
-import { startTestMesh } from '#kit/testing.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
+import { createClient } from '#kit/rpc/client.ts';
+import { actAs } from '#kit/rpc/context.ts';
+import { createGrpcTransport } from '#kit/rpc/grpc/client.ts';
+import { startTestMesh } from '#kit/testing/mesh.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { services } from '../run.ts';
 import type { CacheOrder } from './cache-process.ts';
 import { callsPerSecond, latencies, median, percentile, type Row } from './measure.ts';
@@ -113,7 +113,7 @@ function compared(name: string, value: number): Row {
 }
 
 async function measureLayer(redisUrl: string): Promise<LayerFigures> {
-  const child = fork(new URL('../../services/cache/adapters/redis/bench.ts', import.meta.url), [redisUrl]);
+  const child = fork(new URL('../../services/cache/testing/redis-bench.ts', import.meta.url), [redisUrl]);
   try {
     return await firstMessage<LayerFigures>(child);
   } finally {

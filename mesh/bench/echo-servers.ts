@@ -6,9 +6,9 @@ import {
   type UnaryResponse,
   UnaryResponseSchema,
 } from '#gen/ragmesh/echo/v1/echo_pb.ts';
-import { echo } from '#kit/echo.ts';
-import { grpc } from '#kit/grpc.ts';
-import { startTestMesh } from '#kit/testing.ts';
+import { grpc } from '#kit/rpc/grpc/grpc-js.ts';
+import { echo } from '#kit/testing/echo.ts';
+import { startTestMesh } from '#kit/testing/mesh.ts';
 
 // Two servers for the benchmark, in a process of their own: grpc-js bare, with the same messages, and ours with every
 // interceptor (token, role, validation, metrics, limits, deadline). They never serve at the same time.

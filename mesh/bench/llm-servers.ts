@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import type { Needs, ServiceDefinition } from '#kit/define-service.ts';
-import { startTestMesh, testPrincipal } from '#kit/testing.ts';
+import type { Needs, ServiceDefinition } from '#kit/host/define-service.ts';
+import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
 import type { Figures, GatewayReady } from './llm.ts';
 

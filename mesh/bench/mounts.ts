@@ -7,9 +7,9 @@ import {
   UnaryRequestSchema,
   UnaryResponseSchema,
 } from '#gen/ragmesh/echo/v1/echo_pb.ts';
-import { echo } from '#kit/echo.ts';
-import { grpc } from '#kit/grpc.ts';
-import { startTestMesh } from '#kit/testing.ts';
+import { grpc } from '#kit/rpc/grpc/grpc-js.ts';
+import { echo } from '#kit/testing/echo.ts';
+import { startTestMesh } from '#kit/testing/mesh.ts';
 import { callsPerSecond, median, type Row } from './measure.ts';
 
 // Our mounts against the bare library, in one run: rounds alternate, so that a noisy machine hits all alike.

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { ChatService, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, type Citation, ClaimFaultSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { enumName } from '#kit/enums.ts';
+import { enumName } from '#kit/base/enums.ts';
 import { type CommandContext, CommandError, connectMesh } from './connect.ts';
 
 const help = `npm run ask -- "question" [--corpus <name>] [--session <id>] [--stages]

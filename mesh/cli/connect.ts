@@ -4,7 +4,7 @@ import { create, type DescService } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { type Config, EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import type { Env } from '#kit/config.ts';
+import type { Env } from '#kit/host/config/config.ts';
 
 /** What a command gets. */
 export interface CommandContext {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { create } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { createTokenSigner, loadIdentityKeys } from '#kit/identity.ts';
+import { createTokenSigner, loadIdentityKeys } from '#kit/rpc/identity.ts';
 import { type CommandContext, CommandError } from './connect.ts';
 
 const help = `npm run token -- [--tenant demo] [--user me] [--group g]… [--role reader]… [--minutes 10]

@@ -1,9 +1,9 @@
 import { create, type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { type CallOptions, ConnectError } from '@connectrpc/connect';
-import { createClient } from '#kit/client.ts';
-import { createGrpcTransport, type GrpcTransport } from '#kit/client-grpc.ts';
-import { sleep } from '#kit/streams.ts';
+import { sleep } from '#kit/base/streams.ts';
+import { createClient } from '#kit/rpc/client.ts';
+import { createGrpcTransport, type GrpcTransport } from '#kit/rpc/grpc/client.ts';
 import {
   addHeaders,
   type ClientCompatRequest,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { collect } from '#kit/streams.ts';
+import { collect } from '#kit/base/streams.ts';
 import { frame, readFrames } from './framing.ts';
 
 test('messages come back as they were sent, however the bytes are cut', async () => {

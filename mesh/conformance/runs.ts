@@ -20,7 +20,7 @@ export const runs: readonly Run[] = [
     name: 'edge-server',
     title: 'edge: Connect, gRPC-Web, gRPC',
     mode: 'server',
-    stack: 'services/edge/rpc/conformance-stack.ts',
+    stack: 'services/edge/testing/conformance-stack.ts',
   },
 ];
 

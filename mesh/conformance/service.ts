@@ -1,7 +1,7 @@
 import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { sleep } from '#kit/streams.ts';
+import { sleep } from '#kit/base/streams.ts';
 import {
   addHeaders,
   type Contract,

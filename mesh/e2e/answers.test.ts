@@ -8,9 +8,9 @@ import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { startTelemetry } from '#kit/telemetry.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from './whole-mesh.ts';
+import { collect } from '#kit/base/streams.ts';
+import { startTelemetry } from '#kit/host/telemetry.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // As in production without a collector: nothing is recorded, and yet every answer has a trace id.
 const telemetry = startTelemetry(undefined, 'test');

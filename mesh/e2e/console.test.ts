@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findChromium, launchChromium } from '../../services/console/testing/browser.ts';
-import { startWholeMesh, type WholeMesh } from './whole-mesh.ts';
+import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // The page as a person sees it: a real browser, the real edge, the sample knowledge base.
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { AuditService, type UsageRow } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { testPrincipal } from '#kit/testing.ts';
+import { testPrincipal } from '#kit/testing/mesh.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import {
   faults,
@@ -29,8 +29,14 @@ import {
   startFaultyProvider,
   waitFits,
 } from '../../services/llm-gateway/testing/faulty-provider.ts';
-import { type Completion, completionsAt, type Mode, type Policy, readCompletion } from './fault-matrix-client.ts';
-import { startWholeMesh } from './whole-mesh.ts';
+import {
+  type Completion,
+  completionsAt,
+  type Mode,
+  type Policy,
+  readCompletion,
+} from './testing/fault-matrix-client.ts';
+import { startWholeMesh } from './testing/whole-mesh.ts';
 
 // Every fault of a provider × (stream, unary) × each policy that a caller of OpenAI's wire can choose × a target alone or with another
 // one behind it: through edge, gateway and ledger, against a real HTTP server.

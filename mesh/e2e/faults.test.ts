@@ -10,9 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { sleep } from '#kit/streams.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from './whole-mesh.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { sleep } from '#kit/base/streams.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 let mesh: WholeMesh;
 let chat: Client<typeof ChatService>;

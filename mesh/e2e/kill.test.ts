@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
-import { sleep } from '#kit/streams.ts';
-import { testPrincipal } from '#kit/testing.ts';
-import { startWholeMesh } from './whole-mesh.ts';
+import { sleep } from '#kit/base/streams.ts';
+import { testPrincipal } from '#kit/testing/mesh.ts';
+import { startWholeMesh } from './testing/whole-mesh.ts';
 
 // An ingest in a process of its own, killed without warning wherever it is.
 

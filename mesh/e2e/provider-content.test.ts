@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startWholeMesh, type WholeMesh } from './whole-mesh.ts';
+import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // What providers send beside the usual, as OpenAI's client gets it from the whole mesh.
 

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { loadConfig } from '#kit/config.ts';
-import { startTestMesh } from '#kit/testing.ts';
+import { loadConfig } from '#kit/host/config/config.ts';
+import { startTestMesh } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
 
 // The commands of the README, run as they stand there, one block after another, save that ports and folder are the test's.

@@ -6,10 +6,10 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { afterAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { startTelemetry } from '#kit/telemetry.ts';
-import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { startTelemetry } from '#kit/host/telemetry.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
-import { askWhole, startWholeMesh } from './whole-mesh.ts';
+import { askWhole, startWholeMesh } from './testing/whole-mesh.ts';
 
 // The same services in one process and split over several hosts that talk over gRPC: same answer, same trace.
 

@@ -5,9 +5,9 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { type ScriptedModel, startScriptedModel } from './scripted-model.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from './whole-mesh.ts';
+import { collect } from '#kit/base/streams.ts';
+import { type ScriptedModel, startScriptedModel } from './testing/scripted-model.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // What a model writes reaches a caller and the cache only with a verdict on its facts.
 

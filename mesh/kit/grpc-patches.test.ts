@@ -1,11 +1,11 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
-import { defineService } from './define-service.ts';
-import { echo } from './echo.ts';
-import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './grpc-patches.ts';
-import { collect, sleep } from './streams.ts';
-import { startTestMesh } from './testing.ts';
+import { collect, sleep } from './base/streams.ts';
+import { defineService } from './host/define-service.ts';
+import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './rpc/grpc/patches.ts';
+import { echo } from './testing/echo.ts';
+import { startTestMesh } from './testing/mesh.ts';
 
 const failing = defineService({
   name: 'echo',

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { Exposure, Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { policyOf } from '#kit/rpc-policy.ts';
+import { policyOf } from '#kit/rpc/policy.ts';
 import { services } from '../run.ts';
 
 // The project rules. Each failure says what to do instead.
@@ -35,7 +35,7 @@ interface Source {
 }
 
 const sources: Source[] = [...topLevel].flatMap((folder) => sourcesUnder(folder));
-const isTest = (path: string) => /\.(test|suite)\.tsx?$/.test(path) || /^mesh\/(e2e\/|kit\/testing-)/.test(path);
+const isTest = (path: string) => /\.(test|suite)\.tsx?$|\/(testing|suites)\//.test(path) || /^mesh\/e2e\//.test(path);
 
 function sourcesUnder(folder: string): Source[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -105,11 +105,11 @@ test("a vendor's SDK stays in that vendor's adapter file", () => {
 
 test('grpc-js is loaded in one place', () => {
   const broken = sources.filter(
-    ({ path, text }) => path !== 'mesh/kit/grpc.ts' && /^import (?!type)[^;]*'@grpc\/grpc-js'/m.test(text),
+    ({ path, text }) => path !== 'mesh/kit/rpc/grpc/grpc-js.ts' && /^import (?!type)[^;]*'@grpc\/grpc-js'/m.test(text),
   );
   expectNone(
     broken.map(({ path }) => path),
-    'use grpc() of #kit/grpc.ts, or the tracing of calls is lost',
+    'use grpc() of #kit/rpc/grpc/grpc-js.ts, or the tracing of calls is lost',
   );
 });
 

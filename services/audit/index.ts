@@ -1,7 +1,7 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { defineService } from '#kit/define-service.ts';
+import { defineService } from '#kit/host/define-service.ts';
 import { readConfig } from './config.ts';
-import { type AuditSchema, migrations } from './schema.ts';
+import { type AuditSchema, migrations } from './records/schema.ts';
 import { createAudit } from './service.ts';
 
 /** Who asked what, where the answer came from, and what it cost. */

@@ -10,10 +10,10 @@ import { describe, expect, test } from 'vitest';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
-import { recordOf } from './audit.test-kit.ts';
+import { collect } from '#kit/base/streams.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { audit } from './index.ts';
+import { recordOf } from './testing/audit.ts';
 
 const query = async (
   mesh: TestMesh,
@@ -192,9 +192,13 @@ test('a writer that is killed loses nothing that it acknowledged', async () => {
   const acknowledged = new Set<string>();
   for (let round = 0; round < 2; round++) {
     const wanted = acknowledged.size + 40;
-    const child = spawn(process.execPath, [fileURLToPath(new URL('./killed-writer.ts', import.meta.url)), dataDir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('./testing/killed-writer.ts', import.meta.url)), dataDir],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     for await (const answerId of createInterface({ input: child.stdout })) {
       acknowledged.add(answerId);
       if (acknowledged.size === wanted) child.kill('SIGKILL');

@@ -2,18 +2,18 @@ import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { callerOf } from '#kit/context.ts';
-import type { Database } from '#kit/database.ts';
-import { unavailable } from '#kit/errors.ts';
-import type { Logger } from '#kit/log.ts';
-import { toRecordBytes } from './chain.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import type { Database } from '#kit/storage/database.ts';
 import type { AuditSettings } from './config.ts';
-import { createGroupCommit, type GroupCommit } from './group-commit.ts';
-import { queryEntries } from './query.ts';
-import type { AuditSchema } from './schema.ts';
-import { reportUsage } from './usage-sums.ts';
-import { verifyChain } from './verify.ts';
-import { type Write, type Written, writeBatch } from './write.ts';
+import { toRecordBytes } from './records/chain.ts';
+import { createGroupCommit, type GroupCommit } from './records/group-commit.ts';
+import { queryEntries } from './records/query.ts';
+import type { AuditSchema } from './records/schema.ts';
+import { verifyChain } from './records/verify.ts';
+import { type Write, type Written, writeBatch } from './records/write.ts';
+import { reportUsage } from './usage/usage-sums.ts';
 
 /** What the service is made of. */
 export interface AuditDeps {

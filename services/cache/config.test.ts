@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { type CacheConfigSchema, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { startTestMesh } from '#kit/testing.ts';
+import { startTestMesh } from '#kit/testing/mesh.ts';
 import { readConfig } from './config.ts';
 import { cache } from './index.ts';
 

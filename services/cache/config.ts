@@ -5,7 +5,7 @@ import {
   type SemanticCacheConfig,
   SemanticCacheConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/settings.ts';
+import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/host/config/settings.ts';
 
 /** Settings of the semantic layer. */
 export interface SemanticSettings {

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
-import { startTestMesh, type TestMesh } from '#kit/testing.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
-import { skipped, type TestServer } from '#kit/testing-server.ts';
-import { ask } from './asking.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped, type TestServer } from '#kit/testing/server.ts';
 import { cache } from './index.ts';
-import { lookUp } from './testing.ts';
+import { ask } from './testing/asking.ts';
+import { lookUp } from './testing/cache.ts';
 
 // What becomes of look-ups while Redis fails in one way or another: each is answered in time, and rightly.
 

@@ -1,18 +1,18 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { defineService } from '#kit/define-service.ts';
-import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answer-store.ts';
-import { type ByMeaning, createByMeaning, createEmbed } from './by-meaning.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answers/answer-store.ts';
+import { createLayers } from './answers/layers.ts';
+import { createGuard } from './answers/store-guard.ts';
 import { readConfig } from './config.ts';
-import { type FlightStore, type FlightStoreDeps, leaseIdOf } from './flight-store.ts';
-import { createGuard } from './guard.ts';
-import { createLayers } from './layers.ts';
+import { type FlightStore, type FlightStoreDeps, leaseIdOf } from './flights/flight-store.ts';
+import { createStats } from './rpcs/stats.ts';
+import { type ByMeaning, createByMeaning, createEmbed } from './semantic/by-meaning.ts';
 import { openSemanticLayer } from './semantic/index.ts';
-import type { SemanticStore, SemanticStoreDeps } from './semantic-store.ts';
+import type { SemanticStore, SemanticStoreDeps } from './semantic/semantic-store.ts';
 import { createCache } from './service.ts';
-import { createStats } from './stats.ts';
 
 const answerStores = new URL('./adapters/answer-store/', import.meta.url);
 const semanticStores = new URL('./adapters/semantic-store/', import.meta.url);

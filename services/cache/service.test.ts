@@ -4,12 +4,12 @@ import { CacheService, InspectOutcome, type InvalidateRequest } from '#gen/ragme
 import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { readConfig } from './config.ts';
 import { cache } from './index.ts';
-import { answerEvents, type CacheClient, type Event, fillWith, lookUp, type Scope, scopeOf } from './testing.ts';
+import { answerEvents, type CacheClient, type Event, fillWith, lookUp, type Scope, scopeOf } from './testing/cache.ts';
 
 const failure = (work: Promise<unknown>) =>
   work.then(

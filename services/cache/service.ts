@@ -1,20 +1,20 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { CacheService, InvalidateRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { callerOf } from '#kit/context.ts';
-import { invalidArgument } from '#kit/errors.ts';
-import type { Logger } from '#kit/log.ts';
-import type { Metrics } from '#kit/metrics.ts';
-import type { InvalidateTarget } from './answer-store.ts';
-import type { ByMeaning } from './by-meaning.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { Metrics } from '#kit/base/metrics.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import type { InvalidateTarget } from './answers/answer-store.ts';
+import { corpusLabel, documentLabel, modelLabel, promptLabel, revisionLabel } from './answers/labels.ts';
+import type { Layers } from './answers/layers.ts';
 import type { CacheSettings } from './config.ts';
-import { createFill } from './fill.ts';
-import type { FlightStore } from './flight-store.ts';
-import { createInspect } from './inspect.ts';
-import { corpusLabel, documentLabel, modelLabel, promptLabel, revisionLabel } from './labels.ts';
-import type { Layers } from './layers.ts';
-import { createLookup } from './lookup.ts';
-import type { Stats } from './stats.ts';
+import type { FlightStore } from './flights/flight-store.ts';
+import { createFill } from './rpcs/fill.ts';
+import { createInspect } from './rpcs/inspect.ts';
+import { createLookup } from './rpcs/lookup.ts';
+import type { Stats } from './rpcs/stats.ts';
+import type { ByMeaning } from './semantic/by-meaning.ts';
 
 /** What the service is made of. */
 export interface CacheParts {

@@ -3,16 +3,16 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { defineService } from '#kit/define-service.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { createDetached } from './answer/detached.ts';
+import { createIds } from './answer/ids.ts';
+import { createModels } from './answer/models.ts';
 import { readConfig } from './config.ts';
-import { createDetached } from './detached.ts';
-import { createIds } from './ids.ts';
-import { createModels } from './models.ts';
-import { createOpenSessions } from './open-sessions.ts';
-import { promptVersion } from './prompt.ts';
+import { promptVersion } from './prompt/prompt.ts';
 import { createChat } from './service.ts';
-import { type SessionSchema, sessionMigrations } from './session-schema.ts';
-import { createSessions } from './sessions.ts';
+import { createOpenSessions } from './sessions/open-sessions.ts';
+import { type SessionSchema, sessionMigrations } from './sessions/schema.ts';
+import { createSessions } from './sessions/sessions.ts';
 
 /** Questions answered from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({

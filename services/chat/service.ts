@@ -1,9 +1,9 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { callerOf } from '#kit/context.ts';
-import { notFound } from '#kit/errors.ts';
-import type { AskParts } from './answer.ts';
-import { createAsk } from './ask.ts';
+import { notFound } from '#kit/base/errors.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import type { AskParts } from './answer/answer.ts';
+import { createAsk } from './answer/ask.ts';
 
 /** Sessions a page where the caller does not say. */
 const defaultPageSize = 50;

@@ -10,7 +10,7 @@ import { StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError, unavailable } from '#kit/errors.ts';
+import { rpcError, unavailable } from '#kit/base/errors.ts';
 import { ending, ends, refusal, retrieval, returnsAnswer, returnsText, says } from './testing/answers.ts';
 import { findChromium, launchChromium } from './testing/browser.ts';
 import { passageOf } from './testing/documents.ts';

@@ -1,4 +1,4 @@
-import { defineService } from '#kit/define-service.ts';
+import { defineService } from '#kit/host/define-service.ts';
 import { readEdgeSettings } from './config.ts';
 import { edgeNeeds } from './needs.ts';
 import { createEdge } from './service.ts';

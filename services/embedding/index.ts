@@ -1,9 +1,9 @@
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { createHttpClient } from '#kit/http-json.ts';
-import { createNamedAdapters } from '#kit/named-adapters.ts';
+import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { createHttpClient } from '#kit/http/json.ts';
 import { readConfig } from './config.ts';
-import type { EmbeddingModel, EmbeddingModelDeps } from './embedding-model.ts';
+import type { EmbeddingModel, EmbeddingModelDeps } from './models/embedding-model.ts';
 import { createEmbedding } from './service.ts';
 
 const adapters = new URL('./adapters/embedding-model/', import.meta.url);

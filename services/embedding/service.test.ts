@@ -5,14 +5,14 @@ import { BadRequestSchema, RetryInfoSchema } from '#gen/google/rpc/error_details
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { errorInfoOf, failedPrecondition, rpcError, unavailable } from '#kit/errors.ts';
-import { collect } from '#kit/streams.ts';
-import { startTestMesh, type TestMesh } from '#kit/testing.ts';
-import { startLoopback } from '#kit/testing-http.ts';
-import { fromVector } from '#kit/vectors.ts';
-import { type EmbeddingModel, TextTooLongError } from './embedding-model.ts';
+import { errorInfoOf, failedPrecondition, rpcError, unavailable } from '#kit/base/errors.ts';
+import { collect } from '#kit/base/streams.ts';
+import { fromVector } from '#kit/base/vectors.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { startLoopback } from '#kit/testing/http.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { embedding } from './index.ts';
+import { type EmbeddingModel, TextTooLongError } from './models/embedding-model.ts';
 import { createEmbedding } from './service.ts';
 import { failureOf, vectorOf } from './testing/vendor.ts';
 

@@ -2,14 +2,14 @@ import { Code, type HandlerContext, type ServiceImpl } from '@connectrpc/connect
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { invalidArgument, rpcError } from '#kit/errors.ts';
-import { mapInOrder } from '#kit/map-in-order.ts';
-import type { Named } from '#kit/named-adapters.ts';
-import { toVector } from '#kit/vectors.ts';
-import { type Batch, cutBatches } from './batches.ts';
-import { type EmbeddedBatch, type EmbeddingModel, TextTooLongError } from './embedding-model.ts';
-import { withRetry } from './retry.ts';
-import { embedTruncated } from './truncate.ts';
+import { invalidArgument, rpcError } from '#kit/base/errors.ts';
+import { mapInOrder } from '#kit/base/map-in-order.ts';
+import { toVector } from '#kit/base/vectors.ts';
+import type { Named } from '#kit/host/config/named-adapters.ts';
+import { type Batch, cutBatches } from './batches/batches.ts';
+import { withRetry } from './batches/retry.ts';
+import { embedTruncated } from './batches/truncate.ts';
+import { type EmbeddedBatch, type EmbeddingModel, TextTooLongError } from './models/embedding-model.ts';
 
 /** Vectors of a message together stay below this, far from the limit of a gRPC message. */
 const maxMessageBytes = 1 << 20;

@@ -1,9 +1,9 @@
 import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import type { JudgedQuery } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { RetrievalService, RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { toRpcError, unavailable } from '#kit/errors.ts';
-import type { Logger } from '#kit/log.ts';
-import { createChannel } from '#kit/streams.ts';
+import { toRpcError, unavailable } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { createChannel } from '#kit/base/streams.ts';
 import { documentsOf, reportedMetrics } from './metrics.ts';
 
 /** A question that was asked. */

@@ -6,7 +6,7 @@ import {
   JudgedQuerySchema,
   type PutDataSetRequest,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { invalidArgument, rpcError, tooLarge } from '#kit/errors.ts';
+import { invalidArgument, rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { EvaluationSettings } from './config.ts';
 import { isJudged } from './metrics.ts';
 

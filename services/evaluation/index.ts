@@ -1,6 +1,6 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { defineService } from '#kit/define-service.ts';
+import { defineService } from '#kit/host/define-service.ts';
 import { readConfig } from './config.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';

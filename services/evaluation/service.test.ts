@@ -2,11 +2,11 @@ import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type EvaluationRun, EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { sleep } from '#kit/streams.ts';
-import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { sleep } from '#kit/base/streams.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { evaluation } from './index.ts';
-import { createSearch } from './stand-ins.ts';
+import { createSearch } from './testing/stand-ins.ts';
 
 /** A question whose answer is the document `answer`. */
 const query = (queryId: string, text: string, answer = 'a', grade = 1) => ({

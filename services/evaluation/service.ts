@@ -12,9 +12,9 @@ import {
   type RetrieveRequest,
   RetrieveRequestSchema,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { actAs, callerOf, forward } from '#kit/context.ts';
-import type { ServiceDeps } from '#kit/define-service.ts';
-import { invalidArgument, notFound, rpcError } from '#kit/errors.ts';
+import { invalidArgument, notFound, rpcError } from '#kit/base/errors.ts';
+import type { ServiceDeps } from '#kit/host/define-service.ts';
+import { actAs, callerOf, forward } from '#kit/rpc/context.ts';
 import { type Asked, askAll } from './ask.ts';
 import type { EvaluationSettings } from './config.ts';
 import { readDataSet } from './data-set.ts';

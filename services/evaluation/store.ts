@@ -6,7 +6,7 @@ import {
   type JudgedQuery,
   JudgedQuerySchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import type { Database } from '#kit/database.ts';
+import type { Database } from '#kit/storage/database.ts';
 
 /** Tables of `evaluation.db`. Messages are kept as their bytes, since nothing inside them is searched for. */
 export interface EvaluationTables {

@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { startTestMesh } from '#kit/testing.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { startTestMesh } from '#kit/testing/mesh.ts';
 import { readConfig } from './config.ts';
 import { indexer } from './index.ts';
 import { createEmbeddingStandIn } from './testing/embedding-stand-in.ts';

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Config, IndexerConfigSchema, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { ConfigError } from '#kit/config-error.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
 
 /** Settings of the indexer. */
 export interface IndexerSettings {

@@ -10,12 +10,12 @@ import {
   type Job,
   JobSchema,
 } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { enumName } from '#kit/enums.ts';
-import { invalidArgument } from '#kit/errors.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
 import type { StoredDocument } from './documents/document-store.ts';
-import type { JobRecord } from './job-queue.ts';
-import { toLanguage } from './jobs/index-client.ts';
-import type { FailureTable } from './records.ts';
+import type { JobRecord } from './jobs/job-queue.ts';
+import { toLanguage } from './jobs/run/index-client.ts';
+import type { FailureTable } from './uploads/records.ts';
 
 /** A job as the contract shows it. */
 export function toJob(record: JobRecord): Job {

@@ -3,15 +3,15 @@ import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { defineService } from '#kit/define-service.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { defineService } from '#kit/host/define-service.ts';
 import { readConfig } from './config.ts';
-import type { JobQueue, JobQueueDeps } from './job-queue.ts';
-import { createCaller } from './jobs/caller.ts';
-import { type RecordsSchema, recordsMigrations } from './records.ts';
+import type { JobQueue, JobQueueDeps } from './jobs/job-queue.ts';
+import { createCaller } from './jobs/run/caller.ts';
 import { createIndexer } from './service.ts';
-import { openUploads } from './uploads.ts';
+import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';
+import { openUploads } from './uploads/uploads.ts';
 
 const queueAdapters = new URL('./adapters/job-queue/', import.meta.url);
 

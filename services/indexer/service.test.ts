@@ -4,8 +4,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { testPrincipal } from '#kit/testing.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { testPrincipal } from '#kit/testing/mesh.ts';
 import { type IndexerMesh, jsonl, type Part, partsOf, startIndexerMesh } from './testing/indexer-mesh.ts';
 
 let mesh: IndexerMesh;

@@ -1,21 +1,21 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { Database } from '#kit/database.ts';
-import type { Metrics } from '#kit/metrics.ts';
+import type { Metrics } from '#kit/base/metrics.ts';
+import type { Database } from '#kit/storage/database.ts';
 import { createContentHistory } from './documents/content-history.ts';
 import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
 import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
-import { sweepUploads } from './housekeeping.ts';
-import { ingest } from './ingest.ts';
 import { createFailureStore } from './jobs/failure-store.ts';
-import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/index-job.ts';
 import { createJobChanges } from './jobs/job-changes.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
 import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts';
+import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
-import type { RecordsSchema } from './records.ts';
+import { sweepUploads } from './uploads/housekeeping.ts';
+import { ingest } from './uploads/ingest.ts';
+import type { RecordsSchema } from './uploads/records.ts';
 
 /** What the indexer is made of. */
 export interface IndexerDeps

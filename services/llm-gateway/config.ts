@@ -13,8 +13,8 @@ import {
   type RouteOrder,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { ifSet } from '#kit/settings.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { ifSet } from '#kit/host/config/settings.ts';
 
 /** Settings of the gateway. */
 export interface LlmSettings {

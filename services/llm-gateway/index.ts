@@ -1,15 +1,15 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { createCatalog } from './catalog.ts';
-import { createCatalogHolder } from './catalog-holder.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { createLedger } from './accounting/ledger.ts';
+import { createHedgeShare } from './attempts/hedge.ts';
 import { type LlmSettings, readConfig } from './config.ts';
-import { createHedgeShare } from './hedge.ts';
-import { createLedger } from './ledger.ts';
 import { createLimits } from './limits/create-limits.ts';
 import { createGatewayMetrics, watchLoad } from './metrics.ts';
 import { createLlmGateway } from './service.ts';
-import { createTenantTags } from './tenant-tag.ts';
+import { createCatalog } from './targets/catalog.ts';
+import { createCatalogHolder } from './targets/catalog-holder.ts';
+import { createTenantTags } from './targets/tenant-tag.ts';
 
 /** One face for every provider of completions. */
 export const llmGateway = defineService({

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Metrics } from '#kit/metrics.ts';
-import type { Target } from './target.ts';
+import type { Metrics } from '#kit/base/metrics.ts';
+import type { Target } from './targets/target.ts';
 
 const firstTokenBuckets = [10, 25, 50, 100, 200, 400, 800, 1500, 3000, 6000, 15_000, 30_000];
 

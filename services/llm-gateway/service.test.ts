@@ -12,12 +12,21 @@ import {
   Outcome,
   Task,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { collect } from '#kit/streams.ts';
-import { startTestMesh, type TestMesh } from '#kit/testing.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { collect } from '#kit/base/streams.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { llmGateway } from './index.ts';
-import { content, doneMark, failed, finish, slowly, startFakeProvider, streamed, usage } from './testing.ts';
-import { createAuditStandIn, modelAt } from './testing-gateway.ts';
+import { createAuditStandIn, modelAt } from './testing/gateway.ts';
+import {
+  content,
+  doneMark,
+  failed,
+  finish,
+  slowly,
+  startFakeProvider,
+  streamed,
+  usage,
+} from './testing/provider-server.ts';
 
 type Request = MessageInitShape<typeof GenerateRequestSchema>;
 

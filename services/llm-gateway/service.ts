@@ -6,25 +6,25 @@ import {
   Outcome,
   Task,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { callerOf } from '#kit/context.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import type { Logger } from '#kit/log.ts';
-import { activeTraceId } from '#kit/telemetry.ts';
-import { type Attempt, startAttempt } from './attempt.ts';
-import { modelsOf } from './catalog.ts';
-import type { CatalogHolder } from './catalog-holder.ts';
-import { type Charges, createCharges } from './charges.ts';
-import { needsOf } from './fit.ts';
-import { endSpan, startRequestSpan } from './gen-ai.ts';
-import { generate, type Response } from './generate.ts';
-import type { HedgeShare } from './hedge.ts';
-import type { Ledger } from './ledger.ts';
-import type { Limits, Reservation } from './limits.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { activeTraceId } from '#kit/host/telemetry.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import { type Charges, createCharges } from './accounting/charges.ts';
+import type { Ledger } from './accounting/ledger.ts';
+import { mostOf } from './accounting/reservation.ts';
+import { type Attempt, startAttempt } from './attempts/attempt.ts';
+import { createRing, type Ring } from './attempts/failover.ts';
+import { endSpan, startRequestSpan } from './attempts/gen-ai-attributes.ts';
+import { generate, type Response } from './attempts/generate.ts';
+import type { HedgeShare } from './attempts/hedge.ts';
+import type { Limits, Reservation } from './limits/limits.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { mostOf } from './most.ts';
-import { toProviderRequest } from './provider-request.ts';
-import { createRing, type Ring } from './ring.ts';
-import { targetsFor } from './route.ts';
+import { toProviderRequest } from './providers/request.ts';
+import { needsOf } from './routing/filter.ts';
+import { targetsFor } from './routing/route.ts';
+import { modelsOf } from './targets/catalog.ts';
+import type { CatalogHolder } from './targets/catalog-holder.ts';
 
 /** What the gateway is given. */
 export interface GatewayDeps {

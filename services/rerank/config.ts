@@ -1,5 +1,5 @@
 import { type Config, RerankConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type NamedAdapterSettings, readNamedAdapters } from '#kit/named-adapters.ts';
+import { type NamedAdapterSettings, readNamedAdapters } from '#kit/host/config/named-adapters.ts';
 
 /** Settings of the rerank service. */
 export interface RerankSettings {

@@ -1,10 +1,10 @@
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { createHttpClient } from '#kit/http-json.ts';
-import { createNamedAdapters } from '#kit/named-adapters.ts';
+import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { createHttpClient } from '#kit/http/json.ts';
 import { readConfig } from './config.ts';
-import type { RerankModel, RerankModelDeps } from './rerank-model.ts';
+import type { RerankModel, RerankModelDeps } from './models/rerank-model.ts';
 import { createRerank } from './service.ts';
 
 const adapters = new URL('./adapters/rerank-model/', import.meta.url);

@@ -2,12 +2,12 @@ import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@conn
 import { Stage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { RerankRequest, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { forward } from '#kit/context.ts';
-import { invalidArgument, rpcError, unavailable } from '#kit/errors.ts';
-import { invalidReply } from '#kit/http-failure.ts';
-import type { Logger } from '#kit/log.ts';
-import type { Named } from '#kit/named-adapters.ts';
-import type { RerankBatch, RerankModel, RerankUsage } from './rerank-model.ts';
+import { invalidArgument, rpcError, unavailable } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { Named } from '#kit/host/config/named-adapters.ts';
+import { invalidReply } from '#kit/http/failure.ts';
+import { forward } from '#kit/rpc/context.ts';
+import type { RerankBatch, RerankModel, RerankUsage } from './models/rerank-model.ts';
 
 /** Share of the caller's remaining time that a model may take where another one stands behind it. */
 const shareBeforeFallback = 0.8;

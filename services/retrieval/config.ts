@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Config, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/settings.ts';
+import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/host/config/settings.ts';
 
 /** Settings of the retrieval service. */
 export interface RetrievalSettings {

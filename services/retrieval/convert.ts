@@ -10,12 +10,12 @@ import {
 } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type TermTable, VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { type Corpus, CorpusSchema, type LegHit, LegHitSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { everyone } from '#kit/access.ts';
-import type { PassageRecord } from './catalog-documents.ts';
-import type { VersionRecord } from './catalog-versions.ts';
-import type { Hit, RowFilter } from './index-row.ts';
-import { type CorpusState, type Counts, revisionText, type TenantState } from './tenant-state.ts';
-import type { TermRecord } from './terms.ts';
+import { everyone } from '#kit/rpc/access.ts';
+import type { PassageRecord } from './catalog/documents.ts';
+import type { VersionRecord } from './catalog/versions.ts';
+import { type CorpusState, type Counts, revisionText, type TenantState } from './index/tenant-state.ts';
+import type { TermRecord } from './index/terms.ts';
+import type { Hit, RowFilter } from './stores/index-row.ts';
 
 /** A filter of the contract as the stores take it. */
 export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {

@@ -8,16 +8,16 @@ import {
 } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { IndexWriterService, WriteDocumentsRequest } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { callerOf } from '#kit/context.ts';
-import { carryOutAccessChanges } from './access-changes.ts';
+import { callerOf } from '#kit/rpc/context.ts';
 import { accessOf, stateOf, toCorpus, toPassage, toTermRecord } from './convert.ts';
-import { createDocuments } from './documents.ts';
-import { explain } from './explain.ts';
-import { retrieve, type SearchDeps } from './search.ts';
-import type { TenantIndex } from './tenant-index.ts';
-import { createTenantIndices } from './tenant-indices.ts';
-import { type CorpusState, isVisible } from './tenant-state.ts';
-import { corpusNotFound, corpusOf, createVersions, type IndexParts } from './versions.ts';
+import { carryOutAccessChanges } from './index/access-changes.ts';
+import { createDocuments } from './index/documents.ts';
+import type { TenantIndex } from './index/tenant-index.ts';
+import { createTenantIndices } from './index/tenant-indices.ts';
+import { type CorpusState, isVisible } from './index/tenant-state.ts';
+import { corpusNotFound, corpusOf, createVersions, type IndexParts } from './index/versions.ts';
+import { explain } from './search/explain/explain.ts';
+import { retrieve, type SearchDeps } from './search/search.ts';
 
 /** What the service is made of. */
 export interface RetrievalDeps extends IndexParts, Omit<SearchDeps, keyof IndexParts | 'indices'> {}

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
-import { grpc } from '#kit/grpc.ts';
-import { createInvocable } from '#kit/invoke.ts';
-import { mountGrpc } from '#kit/mount-grpc.ts';
+import { grpc } from '#kit/rpc/grpc/grpc-js.ts';
+import { mountGrpc } from '#kit/rpc/grpc/mount.ts';
+import { createInvocable } from '#kit/rpc/invoke.ts';
 import type { Serve } from './stack.ts';
 
 /** The kit's mount on grpc-js. */

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SemanticStore } from '../semantic-store.ts';
-import { calibrationFile, readCalibration } from './calibration.ts';
+import { calibrationFile, readCalibration } from './calibration/calibration.ts';
 import { createSemanticLayer, type SemanticLayer, type SemanticLayerParts } from './layer.ts';
+import type { SemanticStore } from './semantic-store.ts';
 import { openShadow } from './shadow.ts';
 
-export { type CalibrateFileOptions, type CalibrationReport, calibrateFile } from './calibrate-file.ts';
+export { type CalibrateFileOptions, type CalibrationReport, calibrateFile } from './calibration/calibrate-file.ts';
 export type { Considered, SemanticFound, SemanticLayer, SemanticQuery, SemanticStats } from './layer.ts';
 
 const shadowFile = 'semantic-shadow.json';

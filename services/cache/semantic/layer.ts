@@ -1,14 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import type { Logger } from '#kit/log.ts';
-import type { Metrics } from '#kit/metrics.ts';
-import { withSpan } from '#kit/span.ts';
-import { within } from '#kit/within.ts';
-import type { SemanticStore, SemanticTarget } from '../semantic-store.ts';
-import { type Calibration, mismatchOf } from './calibration.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { Metrics } from '#kit/base/metrics.ts';
+import { withSpan } from '#kit/base/span.ts';
+import { within } from '#kit/base/within.ts';
+import { type Calibration, mismatchOf } from './calibration/calibration.ts';
+import { score } from './calibration/logistic.ts';
 import { featuresOf } from './features.ts';
-import { type GuardName, refusalOf } from './guards.ts';
-import { score } from './logistic.ts';
+import { type GuardName, refusalOf } from './guards/guards.ts';
 import { type Question, readQuestion } from './question.ts';
+import type { SemanticStore, SemanticTarget } from './semantic-store.ts';
 import { type Shadow, type ShadowAnswer, saysTheSame } from './shadow.ts';
 
 /** The vector of a question, and the model that it is by. */

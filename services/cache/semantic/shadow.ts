@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { extractFacts } from '#kit/text/codes.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { wilson } from './bounds.ts';
+import { wilson } from './calibration/bounds.ts';
 
 // A share of semantic hits is generated again beside what was served, and compared. What is counted here outlives the process: a layer that
 // turned itself off stays off until it is calibrated again.

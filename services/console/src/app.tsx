@@ -3,8 +3,8 @@ import { createApi } from './api.ts';
 import { KeyDialog } from './components/key-dialog.tsx';
 import { Unreachable } from './components/unreachable.tsx';
 import { Workspace } from './components/workspace.tsx';
+import { keyOf, useCredentials } from './hooks/use-credentials.ts';
 import { initialLanguage, keepLanguage, MessagesContext, messages } from './i18n/index.ts';
-import { keyOf, useCredentials } from './use-credentials.ts';
 
 /** The page: credentials and language first, then the workspace of whoever asks. */
 export function App() {

@@ -19,7 +19,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { notFound, rpcError } from '#kit/errors.ts';
+import { notFound, rpcError } from '#kit/base/errors.ts';
 import { type AnswerEventInit, returnsSources } from './answers.ts';
 import { documents } from './documents.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashKey } from '../credentials/api-keys.ts';
-import { type EdgeMesh, startEdgeMesh } from '../stand-ins.ts';
+import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
 
 let edge: EdgeMesh;
 let folder: string;

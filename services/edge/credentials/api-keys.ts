@@ -4,7 +4,7 @@ import { Code } from '@connectrpc/connect';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { rpcError } from '#kit/errors.ts';
+import { rpcError } from '#kit/base/errors.ts';
 
 /** A key that callers may use, without the key itself. */
 export interface KeyEntry {

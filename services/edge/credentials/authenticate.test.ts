@@ -8,7 +8,7 @@ import { exportJWK, type JWTPayload, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { ConfigSchema, type JwtConfig, JwtConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
 import { readEdgeSettings } from '../config.ts';
 import { hashKey } from './api-keys.ts';
 import { type Authenticate, createAuthenticator } from './authenticate.ts';

@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError } from '#kit/errors.ts';
+import { rpcError } from '#kit/base/errors.ts';
 import { createKeyRing, type KeyEntry } from './api-keys.ts';
 import { looksLikeJwt } from './jwt.ts';
 

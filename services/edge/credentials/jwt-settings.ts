@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { JwtConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { ConfigError } from '#kit/config-error.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
 import { isLoopback } from './loopback.ts';
 
 /** What checks the signature of a token. */

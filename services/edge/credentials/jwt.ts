@@ -6,9 +6,9 @@ import { LRUCache } from 'lru-cache';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { rpcError, unavailable } from '#kit/errors.ts';
-import { toCredentialsError } from '#kit/identity.ts';
-import { roleName } from '#kit/rpc-policy.ts';
+import { rpcError, unavailable } from '#kit/base/errors.ts';
+import { toCredentialsError } from '#kit/rpc/identity.ts';
+import { roleName } from '#kit/rpc/policy.ts';
 import type { JwtKey, JwtSettings } from './jwt-settings.ts';
 
 /** Roles that a token may give. ROLE_SERVICE is not among them: it is for services of the mesh. */

@@ -1,5 +1,5 @@
-import { cancelled, deadlineExceeded, tooLarge } from '#kit/errors.ts';
-import type { EdgeLimits } from '../limits.ts';
+import { cancelled, deadlineExceeded, tooLarge } from '#kit/base/errors.ts';
+import type { EdgeLimits } from './limits.ts';
 import type { NodeRequest } from './port.ts';
 
 /** How long a body may take. */

@@ -6,7 +6,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { expect, test } from 'vitest';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { shortAnswer, startEdgeMesh } from '../stand-ins.ts';
+import { shortAnswer, startEdgeMesh } from '../testing/stand-ins.ts';
 
 const openResources = () => {
   const kinds = process.getActiveResourcesInfo().filter((kind) => /TCP|Timeout|Immediate/.test(kind));

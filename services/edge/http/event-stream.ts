@@ -1,4 +1,4 @@
-import type { EdgeLimits } from '../limits.ts';
+import type { EdgeLimits } from './limits.ts';
 import type { NodeResponse } from './port.ts';
 import { createSender } from './sender.ts';
 

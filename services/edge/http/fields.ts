@@ -1,4 +1,4 @@
-import { invalidArgument } from '#kit/errors.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
 
 // Reads plain JSON values against a shape. A value that does not fit throws INVALID_ARGUMENT with its path.
 

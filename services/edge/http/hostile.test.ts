@@ -7,8 +7,8 @@ import { compressionGzip, createConnectTransport } from '@connectrpc/connect-nod
 import { afterEach, describe, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { type AskEvent, type EdgeMesh, type EdgeMeshOptions, startEdgeMesh } from '../stand-ins.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { type AskEvent, type EdgeMesh, type EdgeMeshOptions, startEdgeMesh } from '../testing/stand-ins.ts';
 
 // Clients that break rules, by malice or by accident.
 

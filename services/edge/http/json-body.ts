@@ -1,9 +1,9 @@
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { invalidArgument, rpcError } from '#kit/errors.ts';
-import type { EdgeLimits } from '../limits.ts';
+import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import { readWholeBody } from './body.ts';
 import { checkJson } from './json-bounds.ts';
+import type { EdgeLimits } from './limits.ts';
 import type { NodeRequest } from './port.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -1,9 +1,9 @@
 import { Code } from '@connectrpc/connect';
-import { cancelled, toRpcError } from '#kit/errors.ts';
-import type { Logger } from '#kit/log.ts';
-import type { Admit } from '../admission.ts';
-import type { EdgeLimits } from '../limits.ts';
-import type { RunningCalls } from '../running-calls.ts';
+import { cancelled, toRpcError } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { Admit } from '../admission/admission.ts';
+import type { RunningCalls } from '../admission/running-calls.ts';
+import type { EdgeLimits } from './limits.ts';
 import type { NodeRequest, NodeResponse } from './port.ts';
 
 /** What the JSON routes share. */

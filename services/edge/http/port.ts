@@ -1,8 +1,8 @@
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { portError } from '#kit/grpc-server.ts';
-import type { EdgeLimits } from '../limits.ts';
+import { portError } from '#kit/rpc/grpc/server.ts';
+import type { EdgeLimits } from './limits.ts';
 
 /** A request, over HTTP/1.1 or, where it has a stream, over HTTP/2. */
 export type NodeRequest = IncomingMessage & { stream?: ServerHttp2Stream; authority?: string };

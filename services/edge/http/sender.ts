@@ -1,5 +1,5 @@
-import { cancelled, deadlineExceeded } from '#kit/errors.ts';
-import type { EdgeLimits } from '../limits.ts';
+import { cancelled, deadlineExceeded } from '#kit/base/errors.ts';
+import type { EdgeLimits } from './limits.ts';
 import type { NodeResponse } from './port.ts';
 
 /** Writes the body of a response. */

@@ -3,9 +3,9 @@ import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { type AnswerDone, AnswerOutcome, type Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { internal, rpcError, tooLarge } from '#kit/errors.ts';
-import { citationToJson, unsupportedClaimToJson } from '../answer-json.ts';
+import { internal, rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { EventStream } from '../http/event-stream.ts';
+import { citationToJson, unsupportedClaimToJson } from '../sse/answer-json.ts';
 import type { CompletionRequest } from './request.ts';
 import { toUsage } from './usage.ts';
 

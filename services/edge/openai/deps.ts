@@ -1,5 +1,5 @@
 import type { JsonRouteDeps } from '../http/json-route.ts';
-import type { EdgeLimits } from '../limits.ts';
+import type { EdgeLimits } from '../http/limits.ts';
 
 /** What OpenAI's routes share. */
 export interface OpenAiDeps extends JsonRouteDeps {

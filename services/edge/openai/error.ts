@@ -1,5 +1,5 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
-import { errorInfoOf, toRpcError } from '#kit/errors.ts';
+import { errorInfoOf, toRpcError } from '#kit/base/errors.ts';
 import { errorHeaders, httpStatusOf, sendJson, toErrorBody } from '../http/error.ts';
 import type { NodeResponse } from '../http/port.ts';
 

@@ -8,8 +8,8 @@ import {
   Outcome,
   OutcomeSchema,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { enumName } from '#kit/enums.ts';
-import { cancelled, internal, rpcError } from '#kit/errors.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { cancelled, internal, rpcError } from '#kit/base/errors.ts';
 import { toCost } from './usage.ts';
 
 /** What is known of a generation beside its words. */

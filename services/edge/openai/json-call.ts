@@ -1,11 +1,11 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { actAs } from '#kit/context.ts';
-import type { Admission } from '../admission.ts';
+import { actAs } from '#kit/rpc/context.ts';
+import type { Admission } from '../admission/admission.ts';
+import { requireEdgeRole } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
-import { requireEdgeRole } from '../model-access.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 

@@ -1,10 +1,10 @@
 import type { Client } from '@connectrpc/connect';
 import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { actAs } from '#kit/context.ts';
+import { actAs } from '#kit/rpc/context.ts';
+import { mayUseModel, unknownModel } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
 import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
 import { isGone } from '../http/sender.ts';
-import { mayUseModel, unknownModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 

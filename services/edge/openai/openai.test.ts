@@ -3,8 +3,8 @@ import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError } from '#kit/errors.ts';
-import { type AskEvent, type EdgeMesh, shortAnswer, startEdgeMesh } from '../stand-ins.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import { type AskEvent, type EdgeMesh, shortAnswer, startEdgeMesh } from '../testing/stand-ins.ts';
 
 let edge: EdgeMesh;
 let client: OpenAI;

@@ -1,5 +1,5 @@
 import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { tooLarge } from '#kit/errors.ts';
+import { tooLarge } from '#kit/base/errors.ts';
 import type { EventStream } from '../http/event-stream.ts';
 import { type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';
 import type { PlainRequest } from './plain-request.ts';

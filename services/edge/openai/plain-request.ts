@@ -4,9 +4,9 @@ import {
   MidStreamPolicy,
   ReasoningEffort,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { languagesByWord } from '../answer-json.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
 import { anything, badField, flag, list, number, object, type Reader, text, word } from '../http/fields.ts';
+import { languagesByWord } from '../sse/answer-json.ts';
 import { type Conversation, readConversation } from './messages.ts';
 import { readResponseFormat, readToolChoice, readTools } from './tools.ts';
 

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AskRequestSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { languagesByWord } from '../answer-json.ts';
 import { anything, badField, flag, list, number, object, type Reader, text, word } from '../http/fields.ts';
+import { languagesByWord } from '../sse/answer-json.ts';
 import { defaultModel } from './models.ts';
 
 /** A request for a completion, as ragmesh understands it. */

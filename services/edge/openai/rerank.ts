@@ -1,10 +1,10 @@
 import type { Client } from '@connectrpc/connect';
 import { type RerankDone, RerankService, ScoreScaleSchema } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { enumName } from '#kit/enums.ts';
-import { internal } from '#kit/errors.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { internal } from '#kit/base/errors.ts';
+import { requireOwnModel } from '../admission/model-access.ts';
 import { anything, badField, flag, list, number, object, type Reader, text } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
-import { requireOwnModel } from '../model-access.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type EmbedRequest, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { type RerankRequest, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { rpcError } from '#kit/errors.ts';
-import { toVector } from '#kit/vectors.ts';
-import { type EdgeMesh, startEdgeMesh } from '../stand-ins.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import { toVector } from '#kit/base/vectors.ts';
+import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
 
 // The routes that give numbers: embeddings and rerank.
 

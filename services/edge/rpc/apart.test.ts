@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { createClient } from '#kit/client.ts';
-import { errorInfoOf, rpcError } from '#kit/errors.ts';
-import { collect } from '#kit/streams.ts';
-import { type EdgeMesh, shortAnswer, startEdgeMesh } from '../stand-ins.ts';
+import { errorInfoOf, rpcError } from '#kit/base/errors.ts';
+import { collect } from '#kit/base/streams.ts';
+import { createClient } from '#kit/rpc/client.ts';
+import { type EdgeMesh, shortAnswer, startEdgeMesh } from '../testing/stand-ins.ts';
 
 // An edge whose services are other processes: what its callers see is the same.
 

@@ -4,8 +4,8 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { type EdgeMesh, startEdgeMesh } from '../stand-ins.ts';
+import { collect } from '#kit/base/streams.ts';
+import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
 import { envelop } from './envelope.ts';
 
 // What a request may cost before anything is known about it.

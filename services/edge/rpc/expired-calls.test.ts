@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type EdgeMesh, startEdgeMesh } from '../stand-ins.ts';
+import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
 import { envelop } from './envelope.ts';
 
 let edge: EdgeMesh;

@@ -9,11 +9,11 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { createClient as createKitClient } from '#kit/client.ts';
-import { createGrpcTransport as createKitTransport, type GrpcTransport } from '#kit/client-grpc.ts';
-import { errorInfoOf, rpcError } from '#kit/errors.ts';
-import { collect } from '#kit/streams.ts';
-import { type EdgeMesh, shortAnswer, startEdgeMesh } from '../stand-ins.ts';
+import { errorInfoOf, rpcError } from '#kit/base/errors.ts';
+import { collect } from '#kit/base/streams.ts';
+import { createClient as createKitClient } from '#kit/rpc/client.ts';
+import { createGrpcTransport as createKitTransport, type GrpcTransport } from '#kit/rpc/grpc/client.ts';
+import { type EdgeMesh, shortAnswer, startEdgeMesh } from '../testing/stand-ins.ts';
 
 let edge: EdgeMesh;
 let kitTransport: GrpcTransport;

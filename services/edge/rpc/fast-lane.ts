@@ -6,7 +6,7 @@ import {
   toJsonString,
 } from '@bufbuild/protobuf';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
-import { toBytes } from '#kit/shared-message.ts';
+import { toBytes } from '#kit/rpc/shared-message.ts';
 import type { Sender } from '../http/sender.ts';
 import { envelop, prefixLength } from './envelope.ts';
 

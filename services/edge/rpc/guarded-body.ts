@@ -1,6 +1,6 @@
 import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
-import { tooLarge } from '#kit/errors.ts';
-import type { RequestBounds } from '#kit/rpc-policy.ts';
+import { tooLarge } from '#kit/base/errors.ts';
+import type { RequestBounds } from '#kit/rpc/policy.ts';
 import { checkJson } from '../http/json-bounds.ts';
 import { inflate, isCompression } from './compression.ts';
 import { envelop, prefixLength } from './envelope.ts';

@@ -10,13 +10,13 @@ import {
 import { type AskRequest, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type ListModelsRequest, LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { internal, rpcError, tooLarge, toRpcError } from '#kit/errors.ts';
-import { isPublic, requestBoundsOf } from '#kit/rpc-policy.ts';
-import type { Admission } from '../admission.ts';
+import { internal, rpcError, tooLarge, toRpcError } from '#kit/base/errors.ts';
+import { isPublic, requestBoundsOf } from '#kit/rpc/policy.ts';
+import type { Admission } from '../admission/admission.ts';
+import { mayUseModel, requireModel } from '../admission/model-access.ts';
+import type { RunningCalls } from '../admission/running-calls.ts';
 import { retryAfterSeconds } from '../http/error.ts';
-import type { EdgeLimits } from '../limits.ts';
-import { mayUseModel, requireModel } from '../model-access.ts';
-import type { RunningCalls } from '../running-calls.ts';
+import type { EdgeLimits } from '../http/limits.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
 /** Where the gate leaves its result for the call. */

@@ -7,13 +7,13 @@ import {
   type HandlerContext,
 } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
-import type { Logger } from '#kit/log.ts';
-import type { RequestBounds } from '#kit/rpc-policy.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { RequestBounds } from '#kit/rpc/policy.ts';
 import { type BodyTimeouts, readBody } from '../http/body.ts';
 import { workFor } from '../http/json-route.ts';
+import type { EdgeLimits } from '../http/limits.ts';
 import type { NodeRequest, NodeResponse } from '../http/port.ts';
 import { createSender, cut, isGone, type Sender } from '../http/sender.ts';
-import type { EdgeLimits } from '../limits.ts';
 import { compressions } from './compression.ts';
 import { isPlainConnectStream, type StreamedMethod, serveConnectStream } from './connect-stream.ts';
 import { type JsonOptions, laneKey, throughLane } from './fast-lane.ts';

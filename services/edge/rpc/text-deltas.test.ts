@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type AskResponse, AskResponseSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { collect } from '#kit/streams.ts';
+import { collect } from '#kit/base/streams.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
 const delta = (text: string) => create(AskResponseSchema, { event: { case: 'textDelta', value: { text } } });

@@ -1,6 +1,6 @@
-import { createLogger } from '#kit/log.ts';
-import type { EmbeddingModel, EmbeddingModelDeps } from '../embedding-model.ts';
-import { hashText } from '../hash-text.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { hashText } from '../adapters/embedding-model/hashing/hash-text.ts';
+import type { EmbeddingModel, EmbeddingModelDeps } from '../models/embedding-model.ts';
 
 // Helpers for tests of adapters: a vendor's server on loopback gives the vectors of feature hashing.
 

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder } from 'kysely';
-import type { Database } from '#kit/database.ts';
-import type { RecordsSchema } from '../records.ts';
+import type { Database } from '#kit/storage/database.ts';
+import type { RecordsSchema } from '../uploads/records.ts';
 import { type ContentKey, type CorpusScope, inParts } from './document-store.ts';
 
 /** What retired contents are by the word of the index. */

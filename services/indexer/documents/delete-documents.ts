@@ -1,13 +1,13 @@
 import { type CallOptions, type Client, Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { IndexWriterService, PurgeDocumentsResponse } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
-import { callerOf, forward } from '#kit/context.ts';
-import type { Logger } from '#kit/log.ts';
-import { sleep } from '#kit/streams.ts';
-import type { JobQueue } from '../job-queue.ts';
-import type { Caller } from '../jobs/caller.ts';
-import { createIndexClient } from '../jobs/index-client.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { sleep } from '#kit/base/streams.ts';
+import { callerOf, forward } from '#kit/rpc/context.ts';
+import type { JobQueue } from '../jobs/job-queue.ts';
 import { findHidden } from '../jobs/rights.ts';
+import type { Caller } from '../jobs/run/caller.ts';
+import { createIndexClient } from '../jobs/run/index-client.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
 

@@ -1,7 +1,7 @@
-import type { Database } from '#kit/database.ts';
+import type { Database } from '#kit/storage/database.ts';
 import { accessListOf } from '../convert.ts';
 import { maySee } from '../jobs/rights.ts';
-import type { DeletionTable, RecordsSchema } from '../records.ts';
+import type { DeletionTable, RecordsSchema } from '../uploads/records.ts';
 import { type CorpusScope, inParts } from './document-store.ts';
 
 /** A deletion that was asked for: durable before anything is deleted, so that it is finished whatever happens. */

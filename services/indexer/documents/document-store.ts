@@ -1,8 +1,8 @@
 import type { Insertable } from 'kysely';
-import { everyone } from '#kit/access.ts';
-import type { Database } from '#kit/database.ts';
+import { everyone } from '#kit/rpc/access.ts';
+import type { Database } from '#kit/storage/database.ts';
 import type { PreparedDocument } from '../prepare/prepared.ts';
-import type { DocumentTable, RecordsSchema } from '../records.ts';
+import type { DocumentTable, RecordsSchema } from '../uploads/records.ts';
 
 /** A corpus of a tenant. */
 export interface CorpusScope {

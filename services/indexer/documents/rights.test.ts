@@ -2,7 +2,7 @@ import { Code } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { testPrincipal } from '#kit/testing.ts';
+import { testPrincipal } from '#kit/testing/mesh.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, startIndexerMesh, type UploadOptions } from '../testing/indexer-mesh.ts';
 

@@ -1,7 +1,7 @@
-import type { Database } from '#kit/database.ts';
+import type { Database } from '#kit/storage/database.ts';
 import { inParts } from '../documents/document-store.ts';
 import type { PreparedFailure } from '../prepare/prepared.ts';
-import type { FailureTable, RecordsSchema } from '../records.ts';
+import type { FailureTable, RecordsSchema } from '../uploads/records.ts';
 
 /** Where a list of failures goes on. */
 export interface FailureCursor {

@@ -1,12 +1,12 @@
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { type IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { callerOf } from '#kit/context.ts';
-import { notFound } from '#kit/errors.ts';
-import { sleep } from '#kit/streams.ts';
+import { notFound } from '#kit/base/errors.ts';
+import { sleep } from '#kit/base/streams.ts';
+import { callerOf } from '#kit/rpc/context.ts';
 import { fromPageToken, toFailure, toJob, toPageToken } from '../convert.ts';
-import type { JobQueue, JobRecord } from '../job-queue.ts';
 import type { FailureStore } from './failure-store.ts';
 import type { JobChanges } from './job-changes.ts';
+import type { JobQueue, JobRecord } from './job-queue.ts';
 import type { JobWorker } from './job-worker.ts';
 
 /** What the rpcs about jobs need. */

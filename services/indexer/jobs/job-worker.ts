@@ -1,8 +1,8 @@
-import type { Logger } from '#kit/log.ts';
-import { sleep } from '#kit/streams.ts';
-import type { JobQueue, Lease } from '../job-queue.ts';
-import { type AttemptDeps, runAttempt } from './attempt.ts';
-import { CancelledError, StoppedError } from './job-run.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { sleep } from '#kit/base/streams.ts';
+import type { JobQueue, Lease } from './job-queue.ts';
+import { type AttemptDeps, runAttempt } from './run/attempt.ts';
+import { CancelledError, StoppedError } from './run/job-run.ts';
 
 /** Takes jobs from the queue and works on them until it is told to stop. */
 export interface JobWorker {

@@ -4,7 +4,7 @@ import { Code } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { deadlineExceeded, failedPrecondition, invalidArgument } from '#kit/errors.ts';
+import { deadlineExceeded, failedPrecondition, invalidArgument } from '#kit/base/errors.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';

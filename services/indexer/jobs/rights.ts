@@ -1,9 +1,9 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { canSee } from '#kit/access.ts';
-import { principalOf } from '#kit/identity.ts';
+import { canSee } from '#kit/rpc/access.ts';
+import { principalOf } from '#kit/rpc/identity.ts';
 import type { PreparedBatch, PreparedDocument, PreparedFailure } from '../prepare/prepared.ts';
-import type { OnBehalfOf } from './caller.ts';
-import type { IndexClient, IndexEntry } from './index-client.ts';
+import type { OnBehalfOf } from './run/caller.ts';
+import type { IndexClient, IndexEntry } from './run/index-client.ts';
 
 // What a caller may write and remove: documents that the index does not hold, and those that the caller may see. A job
 // decides with the groups that the caller had when the upload was taken, whoever starts it again.

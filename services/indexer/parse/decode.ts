@@ -1,6 +1,6 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { type SourceFile, UnreadableError } from '../parser.ts';
 import { cleanText } from './clean.ts';
+import { type SourceFile, UnreadableError } from './parser.ts';
 
 /** Largest file of a format that is read as a whole: Markdown, HTML, plain text. In bytes. */
 export const wholeFileBytesMax = 16 << 20;

@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml';
-import { UnreadableError } from '../parser.ts';
+import { UnreadableError } from './parser.ts';
 
 const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
 

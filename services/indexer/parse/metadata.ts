@@ -1,5 +1,5 @@
-import { UnreadableError } from '../parser.ts';
 import { cleanLine, cleanText } from './clean.ts';
+import { UnreadableError } from './parser.ts';
 
 /** What a document may say of itself beside its text. */
 export interface Metadata {

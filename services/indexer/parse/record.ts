@@ -1,7 +1,7 @@
-import { type Parsed, UnreadableError } from '../parser.ts';
 import { blocksOfText } from './blocks-of-text.ts';
 import { expandTables } from './expand-tables.ts';
 import { readMetadata, textNames } from './metadata.ts';
+import { type Parsed, UnreadableError } from './parser.ts';
 
 /** A record of a list of documents (a row, a line) as a document. `place` names it where it has no id of its own. */
 export function parseRecord(values: Readonly<Record<string, unknown>>, place: string, line: number): Parsed {

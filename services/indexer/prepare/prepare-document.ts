@@ -2,7 +2,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { detectLanguage, type Language } from '#kit/text/language.ts';
 import { type Chunk, chunkText } from '../chunk/chunk.ts';
 import { cleanLine, clip } from '../parse/clean.ts';
-import { type ParsedDocument, UnreadableError } from '../parser.ts';
+import { type ParsedDocument, UnreadableError } from '../parse/parser.ts';
 import { hashDocument } from './content-hash.ts';
 import type { PreparedDocument, PrepareOptions } from './prepared.ts';
 

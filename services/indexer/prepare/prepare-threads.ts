@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { createChannel } from '#kit/streams.ts';
+import { createChannel } from '#kit/base/streams.ts';
 import type { PreparedBatch } from './prepared.ts';
 import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
 

@@ -6,7 +6,7 @@ import {
   type Parser,
   type SourceFile,
   UnreadableError,
-} from '../parser.ts';
+} from '../parse/parser.ts';
 import { type FileDefaults, prepareDocument } from './prepare-document.ts';
 import type { PreparedBatch, PreparedFailure, PrepareOptions } from './prepared.ts';
 

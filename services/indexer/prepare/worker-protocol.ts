@@ -1,4 +1,4 @@
-import type { StagedUpload } from '../uploads.ts';
+import type { StagedUpload } from '../uploads/uploads.ts';
 import type { PreparedBatch, PrepareOptions } from './prepared.ts';
 
 /** An upload to prepare. */

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
-import { createFromAdapter, listAdapters } from '#kit/adapters.ts';
-import type { Parser } from '../parser.ts';
-import { readStagedFile } from '../uploads.ts';
+import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
+import type { Parser } from '../parse/parser.ts';
+import { readStagedFile } from '../uploads/uploads.ts';
 import { prepareUpload } from './prepare-upload.ts';
 import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
 

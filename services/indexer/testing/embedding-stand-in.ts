@@ -1,6 +1,6 @@
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { defineService } from '#kit/define-service.ts';
-import { toVector } from '#kit/vectors.ts';
+import { toVector } from '#kit/base/vectors.ts';
+import { defineService } from '#kit/host/define-service.ts';
 
 /** Embeds by length and first character, and counts what it was given. */
 export function createEmbeddingStandIn() {

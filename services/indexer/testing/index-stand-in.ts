@@ -4,10 +4,10 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type IndexDocument, IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { canSee } from '#kit/access.ts';
-import { callerOf } from '#kit/context.ts';
-import { defineService } from '#kit/define-service.ts';
-import { failedPrecondition, notFound, rpcError } from '#kit/errors.ts';
+import { failedPrecondition, notFound, rpcError } from '#kit/base/errors.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { canSee } from '#kit/rpc/access.ts';
+import { callerOf } from '#kit/rpc/context.ts';
 
 interface Version {
   version: bigint;

@@ -8,7 +8,7 @@ import {
   type IngestDocumentsRequestSchema,
   type Job,
 } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { indexer } from '../index.ts';
 import { createEmbeddingStandIn, type EmbeddingStandIn } from './embedding-stand-in.ts';
 import { createIndexStandIn, type IndexStandIn } from './index-stand-in.ts';

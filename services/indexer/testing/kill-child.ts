@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fromJsonString } from '@bufbuild/protobuf';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { startHost } from '#kit/host.ts';
-import { createLogger } from '#kit/log.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { startHost } from '#kit/host/host.ts';
 import { indexer } from '../index.ts';
 import { createEmbeddingStandIn } from './embedding-stand-in.ts';
 import { createIndexStandIn } from './index-stand-in.ts';

@@ -4,14 +4,14 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { LLMLimitsConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { createLogger } from '#kit/log.ts';
-import { createMetrics } from '#kit/metrics.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
-import { skipped } from '#kit/testing-server.ts';
-import { noon } from '../limit-store.suite.ts';
-import type { AdmissionRequest, Limits, Most, Reservation } from '../limits.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { createMetrics } from '#kit/base/metrics.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { noon } from '../suites/limit-store.suite.ts';
 import { createLimits } from './create-limits.ts';
+import type { AdmissionRequest, Limits, Most, Reservation } from './limits.ts';
 
 type Config = MessageInitShape<typeof LLMLimitsConfigSchema>;
 

@@ -1,9 +1,9 @@
 import { Counter, Gauge } from 'prom-client';
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import type { Demand, LimitStore, LimitStoreDeps, Refusal, Verdict } from '../limit-store.ts';
-import type { AdmissionRequest, Limits, Reservation } from '../limits.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import type { Demand, LimitStore, LimitStoreDeps, Refusal, Verdict } from './limit-store.ts';
+import type { AdmissionRequest, Limits, Reservation } from './limits.ts';
 import { ending, limitName, refusedError, scopeKind, unpriced } from './refusal.ts';
 import { readRules, toAmount } from './rules.ts';
 import { createWaitingRoom } from './waiting-room.ts';

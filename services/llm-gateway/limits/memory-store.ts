@@ -7,7 +7,7 @@ import type {
   Scope,
   ScopeLimits,
   Used,
-} from '../limit-store.ts';
+} from './limit-store.ts';
 import { createMinute, type Minute } from './minute.ts';
 import { createCalendar, type Periods, slotMs, soonMs } from './windows.ts';
 

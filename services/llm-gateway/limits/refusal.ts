@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { failedPrecondition, rpcError, unavailable } from '#kit/errors.ts';
-import type { Demand, LimitKind, Refusal, Scope } from '../limit-store.ts';
+import { failedPrecondition, rpcError, unavailable } from '#kit/base/errors.ts';
+import type { Demand, LimitKind, Refusal, Scope } from './limit-store.ts';
 import { soonMs } from './windows.ts';
 
 /** Names and units of limits, as the configuration has them. */

@@ -5,8 +5,8 @@ import {
   type LLMLimitsConfig,
   LLMLimitsConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type ChosenAdapter, chosenAdapter } from '#kit/settings.ts';
-import type { Scope, ScopeLimits } from '../limit-store.ts';
+import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
+import type { Scope, ScopeLimits } from './limit-store.ts';
 
 /** The configured limits, as they are asked for. */
 export interface Rules {

@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
-import { unavailable } from '#kit/errors.ts';
-import { within } from '#kit/within.ts';
-import type { Demand, LimitStore, LimitStoreDeps, Used, Verdict } from '../limit-store.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { within } from '#kit/base/within.ts';
+import type { Demand, LimitStore, LimitStoreDeps, Used, Verdict } from './limit-store.ts';
 import type { MemoryStore } from './memory-store.ts';
 
 /** Counters on a server that several processes share. Every call may fail or hang. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { demandOf } from '../limit-store.suite.ts';
-import type { Verdict } from '../limit-store.ts';
+import { demandOf } from '../suites/limit-store.suite.ts';
+import type { Verdict } from './limit-store.ts';
 import { createWaitingRoom } from './waiting-room.ts';
 
 const full: Verdict = { admitted: false, scopeIndex: 0, kind: 'maxConcurrent', retryAfterMs: 1000 };

@@ -1,6 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
-import type { Demand, Refusal, Verdict } from '../limit-store.ts';
 import { createFairQueue } from './fair-queue.ts';
+import type { Demand, Refusal, Verdict } from './limit-store.ts';
 import { noTurn } from './refusal.ts';
 
 /** Time from one look to the next at slots that other processes may free, in milliseconds. */

@@ -1,5 +1,5 @@
 import { Code } from '@connectrpc/connect';
-import { after, content, cutAfter, doneMark, failed, finish, type Reply, streamed, usage } from '../testing.ts';
+import { after, content, cutAfter, doneMark, failed, finish, type Reply, streamed, usage } from './provider-server.ts';
 
 // What can go wrong at a provider, for the matrices of faults: at the gateway's rpc, and at the face of the edge.
 

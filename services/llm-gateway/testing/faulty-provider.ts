@@ -1,6 +1,6 @@
-import { freePort } from '#kit/testing-server.ts';
-import { cutAfter, doneMark, finish, startFakeProvider, streamed } from '../testing.ts';
+import { freePort } from '#kit/testing/server.ts';
 import { type Fault, faults, whole } from './faults.ts';
+import { cutAfter, doneMark, finish, startFakeProvider, streamed } from './provider-server.ts';
 
 // The faults of `faults.ts` as cases of a matrix, and the provider that has them.
 

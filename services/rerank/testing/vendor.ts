@@ -1,5 +1,5 @@
-import { createLogger } from '#kit/log.ts';
-import type { RerankModel, RerankModelDeps } from '../rerank-model.ts';
+import { createLogger } from '#kit/base/log.ts';
+import type { RerankModel, RerankModelDeps } from '../models/rerank-model.ts';
 
 // Helpers for tests of adapters.
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { QueryWord } from '#kit/text/query-words.ts';
+import type { QueryWord } from '#kit/text/query/query-words.ts';
 import { createKeywordBlock, searchKeywordBlocks } from './keyword-block.ts';
 
 /** A block of texts, a word a letter group; row 1 of every text is seen by access list 1. */

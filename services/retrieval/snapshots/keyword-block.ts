@@ -1,4 +1,4 @@
-import type { QueryWord } from '#kit/text/query-words.ts';
+import type { QueryWord } from '#kit/text/query/query-words.ts';
 import { type TopHits, topHits } from './top-hits.ts';
 import { aclTest } from './vector-block.ts';
 

@@ -1,4 +1,4 @@
-import type { QueryWord } from '#kit/text/query-words.ts';
+import type { QueryWord } from '#kit/text/query/query-words.ts';
 
 // Between the service and the thread that searches snapshots.
 

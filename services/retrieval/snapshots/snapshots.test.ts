@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Logger } from '#kit/log.ts';
+import type { Logger } from '#kit/base/log.ts';
 import { createSnapshots, type Wanted } from './snapshots.ts';
 
 test('a version that cannot be read is told once, and tried again when it has changed', async () => {

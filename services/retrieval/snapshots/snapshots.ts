@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import type { Logger } from '#kit/log.ts';
-import type { QueryWord } from '#kit/text/query-words.ts';
-import type { Change, Hit, IndexRow } from '../index-row.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { QueryWord } from '#kit/text/query/query-words.ts';
+import type { Change, Hit, IndexRow } from '../stores/index-row.ts';
 import type { SnapshotSource } from './protocol.ts';
 import { createSnapshotThread, type SnapshotThread } from './snapshot-thread.ts';
 

@@ -1,5 +1,5 @@
-import { answerStoreSuite } from '../../answer-store.suite.ts';
-import { storeDeps } from '../../testing.ts';
+import { answerStoreSuite } from '../../suites/answer-store.suite.ts';
+import { storeDeps } from '../../testing/cache.ts';
 import { adapter } from './memory.ts';
 
 answerStoreSuite('memory', async (maxBytes) => {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
@@ -7,7 +7,7 @@ import {
   type StoredAnswer,
   type StoreUsage,
   sizeOf,
-} from '../../answer-store.ts';
+} from '../../answers/answer-store.ts';
 
 /** Answers in the memory of the process. */
 export const adapter = defineAdapter({

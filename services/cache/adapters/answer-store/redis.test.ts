@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
-import { skipped, type TestServer } from '#kit/testing-server.ts';
-import { answerOf, answerStoreSuite, keyOf } from '../../answer-store.suite.ts';
-import type { AnswerStore, AnswerStoreDeps, InvalidateTarget } from '../../answer-store.ts';
-import { storeDeps } from '../../testing.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped, type TestServer } from '#kit/testing/server.ts';
+import type { AnswerStore, AnswerStoreDeps, InvalidateTarget } from '../../answers/answer-store.ts';
+import { answerOf, answerStoreSuite, keyOf } from '../../suites/answer-store.suite.ts';
+import { storeDeps } from '../../testing/cache.ts';
 
 let prefixes = 0;
 

@@ -1,4 +1,4 @@
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
@@ -6,8 +6,8 @@ import {
   type PutOptions,
   type StoredAnswer,
   sizeOf,
-} from '../../answer-store.ts';
-import { decodeStored, encodeStored } from '../../stored-bytes.ts';
+} from '../../answers/answer-store.ts';
+import { decodeStored, encodeStored } from '../../answers/stored-bytes.ts';
 import {
   dropScript,
   invalidateScript,
@@ -15,10 +15,16 @@ import {
   reclaimScript,
   stateScript,
   usageScript,
-} from '../redis/answer-scripts.ts';
-import { joinBus } from '../redis/bus.ts';
-import { openListener, openRedis, type RedisSettings, redisSettings, tenantPrefix } from '../redis/connection.ts';
-import { createInvalidations, type TenantState } from '../redis/invalidations.ts';
+} from '../vendors/redis/answer-scripts.ts';
+import { joinBus } from '../vendors/redis/bus.ts';
+import {
+  openListener,
+  openRedis,
+  type RedisSettings,
+  redisSettings,
+  tenantPrefix,
+} from '../vendors/redis/connection.ts';
+import { createInvalidations, type TenantState } from '../vendors/redis/invalidations.ts';
 
 /** Labels of invalidations that are remembered one by one; past that, all older answers of the tenant go. */
 const mostLabels = 10_000;

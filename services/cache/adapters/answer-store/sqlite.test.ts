@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Database, openDatabase } from '#kit/database.ts';
-import { createSqliteThread, type SqliteThread } from '#kit/sqlite/thread.ts';
-import { answerOf, answerStoreSuite, keyOf } from '../../answer-store.suite.ts';
-import { storeDeps } from '../../testing.ts';
+import { type Database, openDatabase } from '#kit/storage/database.ts';
+import { createSqliteThread, type SqliteThread } from '#kit/storage/sqlite/thread.ts';
+import { answerOf, answerStoreSuite, keyOf } from '../../suites/answer-store.suite.ts';
+import { storeDeps } from '../../testing/cache.ts';
 import { adapter } from './sqlite.ts';
 
 let folder: string;

@@ -1,12 +1,12 @@
 import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
   type InvalidateTarget,
   type StoredAnswer,
   sizeOf,
-} from '../../answer-store.ts';
+} from '../../answers/answer-store.ts';
 
 /** Answers in an embedded SQLite database: they outlive the process. */
 export const adapter = defineAdapter({

@@ -1,4 +1,4 @@
-import { flightStoreSuite } from '../../flight-store.suite.ts';
+import { flightStoreSuite } from '../../suites/flight-store.suite.ts';
 import { adapter } from './memory.ts';
 
 flightStoreSuite('memory', async (deps) => {

@@ -1,6 +1,6 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import type { FlightStore, FlightStoreDeps } from '../../flight-store.ts';
-import { createFlights } from '../../flights.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
+import { createFlights } from '../../flights/flights.ts';
 
 /** The generations of this process alone. */
 export const adapter = defineAdapter({

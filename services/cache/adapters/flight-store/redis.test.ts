@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
-import { skipped, type TestServer } from '#kit/testing-server.ts';
-import type { Flight } from '../../flight.ts';
-import { flightDeps, flightOf, flightStoreSuite, said, textOf } from '../../flight-store.suite.ts';
-import type { FlightStore, FlightStoreDeps } from '../../flight-store.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped, type TestServer } from '#kit/testing/server.ts';
+import type { Flight } from '../../flights/flight.ts';
+import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
+import { flightDeps, flightOf, flightStoreSuite, said, textOf } from '../../suites/flight-store.suite.ts';
 
 let prefixes = 0;
 

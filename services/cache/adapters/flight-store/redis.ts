@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { FlightStore, FlightStoreDeps } from '../../flight-store.ts';
-import { createSharedFlights, type FlightLink, type LeaseRef } from '../../shared-flights.ts';
-import { openListener, openRedis, type RedisSettings, redisSettings, tenantPrefix } from '../redis/connection.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
+import { createSharedFlights, type FlightLink, type LeaseRef } from '../../flights/shared-flights.ts';
+import {
+  openListener,
+  openRedis,
+  type RedisSettings,
+  redisSettings,
+  tenantPrefix,
+} from '../vendors/redis/connection.ts';
 import {
   acquireScript,
   appendScript,
@@ -10,7 +16,7 @@ import {
   releaseScript,
   renewScript,
   takeScript,
-} from '../redis/flight-scripts.ts';
+} from '../vendors/redis/flight-scripts.ts';
 
 /** Time that the events of a flight stay without a sign of life, and after its end, in milliseconds. */
 const eventsMs = 60_000;

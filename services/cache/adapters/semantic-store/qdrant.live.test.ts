@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { hasCommand, skipped, startTestServer, type TestServer } from '#kit/testing-server.ts';
-import { semanticStoreSuite } from '../../semantic-store.suite.ts';
-import type { SemanticStore, SemanticStoreDeps } from '../../semantic-store.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { hasCommand, skipped, startTestServer, type TestServer } from '#kit/testing/server.ts';
+import type { SemanticStore, SemanticStoreDeps } from '../../semantic/semantic-store.ts';
+import { semanticStoreSuite } from '../../suites/semantic-store.suite.ts';
 
 // A Qdrant that runs, at RAGMESH_TEST_QDRANT_URL, or the vendor's own local engine, started by the python of RAGMESH_TEST_QDRANT_PYTHON.
 
 const url = process.env.RAGMESH_TEST_QDRANT_URL ?? '';
 const python = process.env.RAGMESH_TEST_QDRANT_PYTHON ?? '';
-const engine = fileURLToPath(new URL('../../../retrieval/adapters/qdrant/local-engine.py', import.meta.url));
+const engine = fileURLToPath(new URL('../../../retrieval/testing/qdrant-local-engine.py', import.meta.url));
 const isHere = url !== '' || (python !== '' && hasCommand(python));
 const advice = 'its URL in RAGMESH_TEST_QDRANT_URL, or a python that has qdrant-client in RAGMESH_TEST_QDRANT_PYTHON';
 

@@ -1,10 +1,10 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { createLogger } from '#kit/log.ts';
-import { type LoopbackReply, startLoopback } from '#kit/testing-http.ts';
-import { keyOf, vectorAt } from '../../semantic-store.suite.ts';
-import type { SemanticStore, SemanticStoreDeps } from '../../semantic-store.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { type LoopbackReply, startLoopback } from '#kit/testing/http.ts';
+import type { SemanticStore, SemanticStoreDeps } from '../../semantic/semantic-store.ts';
+import { keyOf, vectorAt } from '../../suites/semantic-store.suite.ts';
 
 const open = (url: string, given: object = {}) =>
   createFromAdapter<SemanticStore, SemanticStoreDeps>(

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { Code } from '@connectrpc/connect';
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { defineAdapter, type Settings, type SettingsSpec } from '#kit/adapters.ts';
-import { internal, rpcError, unavailable } from '#kit/errors.ts';
-import type { SemanticStore, SemanticStoreDeps, SemanticTarget } from '../../semantic-store.ts';
+import { internal, rpcError, unavailable } from '#kit/base/errors.ts';
+import { defineAdapter, type Settings, type SettingsSpec } from '#kit/host/config/adapters.ts';
+import type { SemanticStore, SemanticStoreDeps, SemanticTarget } from '../../semantic/semantic-store.ts';
 
 const settings = {
   url: { type: 'string', default: 'http://127.0.0.1:6333' },

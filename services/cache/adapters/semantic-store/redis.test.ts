@@ -1,12 +1,12 @@
 import { Code } from '@connectrpc/connect';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { createLogger } from '#kit/log.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
-import { skipped, type TestServer } from '#kit/testing-server.ts';
-import { keyOf, type SemanticStoreTestDeps, semanticStoreSuite, vectorAt } from '../../semantic-store.suite.ts';
-import type { SemanticStore, SemanticStoreDeps } from '../../semantic-store.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped, type TestServer } from '#kit/testing/server.ts';
+import type { SemanticStore, SemanticStoreDeps } from '../../semantic/semantic-store.ts';
+import { keyOf, type SemanticStoreTestDeps, semanticStoreSuite, vectorAt } from '../../suites/semantic-store.suite.ts';
 
 describe.skipIf(!hasRedis && skipped('redis', 12, redisAdvice))('a real Redis', () => {
   let server: TestServer;

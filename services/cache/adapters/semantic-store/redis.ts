@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
-import { unavailable } from '#kit/errors.ts';
-import type { SemanticEntry, SemanticStore, SemanticStoreDeps } from '../../semantic-store.ts';
-import { openRedis, type RedisSettings, redisSettings, tenantPrefix } from '../redis/connection.ts';
-import { putScript, removeScript } from '../redis/semantic-scripts.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { SemanticEntry, SemanticStore, SemanticStoreDeps } from '../../semantic/semantic-store.ts';
+import { openRedis, type RedisSettings, redisSettings, tenantPrefix } from '../vendors/redis/connection.ts';
+import { putScript, removeScript } from '../vendors/redis/semantic-scripts.ts';
 
 /**
  * Questions in any Redis that runs Lua: no vector index is needed. The questions of a scope are a bounded hash, which a replica reads when it

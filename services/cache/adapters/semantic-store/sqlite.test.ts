@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLogger } from '#kit/log.ts';
-import { keyOf, type SemanticStoreTestDeps, semanticStoreSuite, vectorAt } from '../../semantic-store.suite.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { keyOf, type SemanticStoreTestDeps, semanticStoreSuite, vectorAt } from '../../suites/semantic-store.suite.ts';
 import { adapter } from './sqlite.ts';
 
 let root: string;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { getLoadablePath } from 'sqlite-vec';
-import { defineAdapter } from '#kit/adapters.ts';
-import { durableSetup, migrate } from '#kit/database.ts';
-import { unavailable } from '#kit/errors.ts';
-import { createSqliteThread, SqliteError } from '#kit/sqlite/thread.ts';
-import type { SemanticStore, SemanticStoreDeps, SemanticTarget } from '../../semantic-store.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { durableSetup, migrate } from '#kit/storage/database.ts';
+import { createSqliteThread, SqliteError } from '#kit/storage/sqlite/thread.ts';
+import type { SemanticStore, SemanticStoreDeps, SemanticTarget } from '../../semantic/semantic-store.ts';
 
 /**
  * Questions in an embedded SQLite database, in a thread of its own. A search reads the vectors of its scope one by one: exact, and some

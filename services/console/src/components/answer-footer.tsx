@@ -2,9 +2,9 @@ import { useEffect, useState } from 'react';
 import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { Answer } from '../ask.ts';
 import { formatCost, formatCount, formatMs } from '../format.ts';
 import { type Messages, useMessages } from '../i18n/index.ts';
+import type { Answer } from '../state/ask.ts';
 import { Feedback } from './feedback.tsx';
 import { Icon } from './icon.tsx';
 

@@ -1,6 +1,6 @@
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type Answer, stageName } from '../ask.ts';
 import { useMessages } from '../i18n/index.ts';
+import { type Answer, stageName } from '../state/ask.ts';
 import { FailureNotice } from './failure-notice.tsx';
 import { Icon } from './icon.tsx';
 import { Notice } from './notice.tsx';

@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type RefObject, useId, useLayoutEffect } from 'react';
+import type { Scope } from '../hooks/use-conversation.ts';
 import { useMessages } from '../i18n/index.ts';
-import type { Overview } from '../overview.ts';
-import type { Scope } from '../use-conversation.ts';
+import type { Overview } from '../state/overview.ts';
 import { Icon } from './icon.tsx';
 import { ScopeMenu } from './scope-menu.tsx';
 

@@ -1,12 +1,12 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Passage, Scores } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Api } from '../api.ts';
-import { type Evidence, locatePassage, type Range } from '../evidence.ts';
+import { useLoaded } from '../hooks/use-loaded.ts';
 import { useMessages } from '../i18n/index.ts';
-import { Markdown, MarkdownBlocks } from '../markdown.tsx';
-import { safeHref } from '../markdown-inline.ts';
-import { parseMarkdown } from '../markdown-parse.ts';
-import { useLoaded } from '../use-loaded.ts';
+import { safeHref } from '../markdown/inline.ts';
+import { Markdown, MarkdownBlocks } from '../markdown/markdown.tsx';
+import { parseMarkdown } from '../markdown/parse.ts';
+import { type Evidence, locatePassage, type Range } from '../state/evidence.ts';
 import { FailureNotice } from './failure-notice.tsx';
 import { Icon } from './icon.tsx';
 import { Notice } from './notice.tsx';

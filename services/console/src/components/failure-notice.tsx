@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
-import { canRetry, type Failure } from '../failure.ts';
 import { useMessages } from '../i18n/index.ts';
+import { canRetry, type Failure } from '../state/failure.ts';
 import { Notice } from './notice.tsx';
 
 interface FailureNoticeProps {

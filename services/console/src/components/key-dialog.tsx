@@ -1,7 +1,7 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react';
 import { createApi } from '../api.ts';
-import { failureOf } from '../failure.ts';
 import { useMessages } from '../i18n/index.ts';
+import { failureOf } from '../state/failure.ts';
 import { Icon, Mark } from './icon.tsx';
 
 interface KeyDialogProps {

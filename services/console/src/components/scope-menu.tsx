@@ -1,8 +1,8 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import { formatCount } from '../format.ts';
+import type { Scope } from '../hooks/use-conversation.ts';
 import { useMessages } from '../i18n/index.ts';
-import type { Overview } from '../overview.ts';
-import type { Scope } from '../use-conversation.ts';
+import type { Overview } from '../state/overview.ts';
 import { Icon } from './icon.tsx';
 
 interface ScopeMenuProps {

@@ -2,8 +2,8 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { useState } from 'react';
 import type { Session } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { formatWhen } from '../format.ts';
+import type { SessionsControl } from '../hooks/use-sessions.ts';
 import { type Messages, useMessages } from '../i18n/index.ts';
-import type { SessionsControl } from '../use-sessions.ts';
 import { Icon, Mark } from './icon.tsx';
 
 interface SessionRailProps {

@@ -1,6 +1,6 @@
 import { useState } from 'react';
-import type { Evidence } from '../evidence.ts';
 import { useMessages } from '../i18n/index.ts';
+import type { Evidence } from '../state/evidence.ts';
 import { Icon } from './icon.tsx';
 
 interface SourceListProps {

@@ -1,7 +1,7 @@
-import type { Answer, StageName, StageProgress, StageState } from '../ask.ts';
-import { isSettled } from '../ask.ts';
 import { formatMs } from '../format.ts';
 import { useMessages } from '../i18n/index.ts';
+import type { Answer, StageName, StageProgress, StageState } from '../state/ask.ts';
+import { isSettled } from '../state/ask.ts';
 
 /** The stages of every question, in their order. */
 const path: readonly StageName[] = ['cache', 'rewrite', 'vector', 'keyword', 'rerank', 'prompt', 'generate'];

@@ -1,6 +1,6 @@
 import type { RefObject } from 'react';
+import type { Credentials, Persona } from '../hooks/use-credentials.ts';
 import { useMessages } from '../i18n/index.ts';
-import type { Credentials, Persona } from '../use-credentials.ts';
 import { Icon } from './icon.tsx';
 
 interface TopBarProps {

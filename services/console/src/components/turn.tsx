@@ -1,9 +1,9 @@
 import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type Answer, isSettled } from '../ask.ts';
-import { citedMarkers, type Evidence, evidenceOf } from '../evidence.ts';
 import { useMessages } from '../i18n/index.ts';
-import { Markdown } from '../markdown.tsx';
+import { Markdown } from '../markdown/markdown.tsx';
+import { type Answer, isSettled } from '../state/ask.ts';
+import { citedMarkers, type Evidence, evidenceOf } from '../state/evidence.ts';
 import { AnswerFooter } from './answer-footer.tsx';
 import { AnswerNotices } from './answer-notices.tsx';
 import { Icon } from './icon.tsx';

@@ -1,7 +1,7 @@
 import { formatCount } from '../format.ts';
+import type { Loaded } from '../hooks/use-loaded.ts';
 import { type PageLanguage, useMessages } from '../i18n/index.ts';
-import { chooseTitles, isQuestion, type Overview } from '../overview.ts';
-import type { Loaded } from '../use-loaded.ts';
+import { chooseTitles, isQuestion, type Overview } from '../state/overview.ts';
 import { FailureNotice } from './failure-notice.tsx';
 
 interface WelcomeProps {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { createLogger } from '#kit/log.ts';
-import { limiterSuite } from '../../limiter.suite.ts';
-import type { Limiter, LimiterDeps } from '../../limiter.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import type { Limiter, LimiterDeps } from '../../admission/limiter.ts';
+import { limiterSuite } from '../../suites/limiter.suite.ts';
 
 const create = (deps: LimiterDeps, settings: Record<string, number> = {}) =>
   createFromAdapter<Limiter, LimiterDeps>(new URL('./', import.meta.url), 'memory', settings, deps, 'edge.limiter');

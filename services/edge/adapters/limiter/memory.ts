@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { Bucket, Limiter, LimiterDeps } from '../../limiter.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { Bucket, Limiter, LimiterDeps } from '../../admission/limiter.ts';
 
 interface Level {
   /** Thousandths of a token, so that milliseconds times tokens a second is a whole number and nothing is ever rounded. */

@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { createLogger } from '#kit/log.ts';
-import { hasRedis, redisAdvice, startRedis } from '#kit/testing-redis.ts';
-import { skipped, type TestServer } from '#kit/testing-server.ts';
-import { limiterSuite } from '../../limiter.suite.ts';
-import type { Limiter, LimiterDeps } from '../../limiter.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped, type TestServer } from '#kit/testing/server.ts';
+import type { Limiter, LimiterDeps } from '../../admission/limiter.ts';
+import { limiterSuite } from '../../suites/limiter.suite.ts';
 
 const bucket = { key: 'tenant a', perSecond: 1, burst: 3 };
 let prefixes = 0;

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { Limiter, LimiterDeps, Verdict } from '../../limiter.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { Limiter, LimiterDeps, Verdict } from '../../admission/limiter.ts';
 import { adapter as memory } from './memory.ts';
 
 /** Time for the first connection, in milliseconds; the edge starts without one. */

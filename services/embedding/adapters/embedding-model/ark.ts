@@ -1,9 +1,9 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf } from '#kit/http-json.ts';
-import type { EmbeddingModelDeps } from '../../embedding-model.ts';
-import { createRemoteModel } from '../../remote-model.ts';
-import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
-import { createOpenAIRequest } from './openai/request.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf } from '#kit/http/json.ts';
+import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
+import { createRemoteModel } from '../../models/remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts';
+import { createOpenAIRequest } from '../vendors/openai/request.ts';
 
 /**
  * Volcano Engine Ark: OpenAI's shape under /api/v3, with the id of a model or of an endpoint ("ep-…") as the model. It takes no base64

@@ -1,8 +1,8 @@
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { type Loopback, type LoopbackRequest, shown, startLoopback } from '#kit/testing-http.ts';
-import { embeddingModelSuite } from '../../embedding-model.suite.ts';
+import { type Loopback, type LoopbackRequest, shown, startLoopback } from '#kit/testing/http.ts';
+import { embeddingModelSuite } from '../../suites/embedding-model.suite.ts';
 import { base64Of, createWith, failureOf, vectorOf } from '../../testing/vendor.ts';
 import { adapter } from './azure-openai.ts';
 

@@ -1,10 +1,10 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { baseUrlOf } from '#kit/http-json.ts';
-import type { EmbeddingModelDeps } from '../../embedding-model.ts';
-import { createRemoteModel } from '../../remote-model.ts';
-import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
-import { createOpenAIRequest } from './openai/request.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf } from '#kit/http/json.ts';
+import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
+import { createRemoteModel } from '../../models/remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts';
+import { createOpenAIRequest } from '../vendors/openai/request.ts';
 
 /**
  * OpenAI's embeddings on Azure: the v1 API where no `api_version` is set, and otherwise the API by deployment

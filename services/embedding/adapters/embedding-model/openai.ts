@@ -1,9 +1,9 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf } from '#kit/http-json.ts';
-import type { EmbeddingModelDeps } from '../../embedding-model.ts';
-import { createRemoteModel } from '../../remote-model.ts';
-import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
-import { createOpenAIRequest } from './openai/request.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf } from '#kit/http/json.ts';
+import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
+import { createRemoteModel } from '../../models/remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts';
+import { createOpenAIRequest } from '../vendors/openai/request.ts';
 
 /**
  * OpenAI's own embeddings. A request takes up to 2048 texts, of 8192 tokens each and 300,000 together

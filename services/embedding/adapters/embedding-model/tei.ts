@@ -1,9 +1,9 @@
 import { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
-import type { EmbeddingModelDeps } from '../../embedding-model.ts';
-import { createRemoteModel } from '../../remote-model.ts';
-import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
+import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
+import { createRemoteModel } from '../../models/remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts';
 
 /**
  * Hugging Face's Text Embeddings Inference, `/embed`. It runs one model, answers bare vectors without usage, takes

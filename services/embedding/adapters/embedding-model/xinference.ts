@@ -1,8 +1,8 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
-import type { EmbeddingModelDeps } from '../../embedding-model.ts';
-import { createRemoteModel } from '../../remote-model.ts';
-import { remoteIdentity, remoteSettings } from '../../remote-settings.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
+import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
+import { createRemoteModel } from '../../models/remote-model.ts';
+import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts';
 
 /** What it answers (xorbitsai/inference xinference/types.py, Embedding). */
 interface XinferenceReply {

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { type Database, openDatabase } from '#kit/database.ts';
-import { createSqliteThread } from '#kit/sqlite/thread.ts';
-import { jobQueueSuite } from '../../job-queue.suite.ts';
-import type { JobQueue, JobQueueDeps } from '../../job-queue.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { type Database, openDatabase } from '#kit/storage/database.ts';
+import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
+import type { JobQueue, JobQueueDeps } from '../../jobs/job-queue.ts';
+import { jobQueueSuite } from '../../suites/job-queue.suite.ts';
 
 jobQueueSuite('sqlite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-queue-'));

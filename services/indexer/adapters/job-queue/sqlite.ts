@@ -1,9 +1,9 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { JobPhase, JobState, JobStateSchema } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import { enumName } from '#kit/enums.ts';
-import { failedPrecondition, notFound } from '#kit/errors.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { failedPrecondition, notFound } from '#kit/base/errors.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import {
   type Checkpoint,
   type JobQueue,
@@ -12,7 +12,7 @@ import {
   type JobUpdate,
   LeaseLostError,
   type Progress,
-} from '../../job-queue.ts';
+} from '../../jobs/job-queue.ts';
 
 interface JobTable {
   sequence: number;

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { CsvError, parse as createCsvParser, type Info } from 'csv-parse';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { decode } from '../../parse/decode.ts';
 import { textNames, titleNames } from '../../parse/metadata.ts';
+import { failed, type Parser, UnreadableError } from '../../parse/parser.ts';
 import { parseRecord } from '../../parse/record.ts';
-import { failed, type Parser, UnreadableError } from '../../parser.ts';
 
 /** Longest row, in bytes. */
 const rowBytesMax = 8 << 20;

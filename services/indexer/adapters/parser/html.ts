@@ -1,13 +1,13 @@
 import type { Document } from 'domhandler';
 import { parseDocument } from 'htmlparser2';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { createTextBuilder } from '../../parse/blocks.ts';
 import { readText } from '../../parse/decode.ts';
 import { stemOf } from '../../parse/file-name.ts';
-import { addBlocks } from '../../parse/html-blocks.ts';
-import { elementsOf, mainPartOf, wordsOf } from '../../parse/html-page.ts';
+import { addBlocks } from '../../parse/html/blocks.ts';
+import { elementsOf, mainPartOf, wordsOf } from '../../parse/html/page.ts';
 import { readMetadata } from '../../parse/metadata.ts';
-import type { Parser } from '../../parser.ts';
+import type { Parser } from '../../parse/parser.ts';
 
 const parser: Parser = {
   mediaTypes: ['text/html', 'application/xhtml+xml'],

@@ -1,9 +1,9 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { decode } from '../../parse/decode.ts';
 import { readLines } from '../../parse/lines.ts';
+import { failed, type Parsed, type Parser, UnreadableError } from '../../parse/parser.ts';
 import { parseRecord } from '../../parse/record.ts';
-import { failed, type Parsed, type Parser, UnreadableError } from '../../parser.ts';
 
 /** Longest line, in bytes. */
 const lineBytesMax = 8 << 20;

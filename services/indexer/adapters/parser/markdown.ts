@@ -3,16 +3,16 @@ import { fromMarkdown } from 'mdast-util-from-markdown';
 import { gfmTableFromMarkdown } from 'mdast-util-gfm-table';
 import { toString as wordsOf } from 'mdast-util-to-string';
 import { gfmTable } from 'micromark-extension-gfm-table';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { createTextBuilder, renderRow, type TextBuilder } from '../../parse/blocks.ts';
 import { blocksOfText } from '../../parse/blocks-of-text.ts';
 import { readText } from '../../parse/decode.ts';
 import { stemOf } from '../../parse/file-name.ts';
 import { splitFrontMatter } from '../../parse/front-matter.ts';
-import { addHtml } from '../../parse/html-blocks.ts';
+import { addHtml } from '../../parse/html/blocks.ts';
 import { readMetadata } from '../../parse/metadata.ts';
+import type { Parser } from '../../parse/parser.ts';
 import { splitMarkdown } from '../../parse/split-markdown.ts';
-import type { Parser } from '../../parser.ts';
 
 /** Length of the pieces that a long file is parsed in, in UTF-16 code units. */
 const pieceLength = 100_000;

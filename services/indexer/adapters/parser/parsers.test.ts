@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { parseAll, parserSuite } from '../../parser.suite.ts';
-import type { ParsedDocument, ParseFailure, Parser } from '../../parser.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import type { ParsedDocument, ParseFailure, Parser } from '../../parse/parser.ts';
+import { parseAll, parserSuite } from '../../suites/parser.suite.ts';
 
 const load = (name: string) =>
   createFromAdapter<Parser, object>(new URL('./', import.meta.url), name, undefined, {}, 'indexer.parser');

@@ -1,10 +1,10 @@
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { blocksOfText } from '../../parse/blocks-of-text.ts';
 import { clip } from '../../parse/clean.ts';
 import { readText } from '../../parse/decode.ts';
 import { expandTables } from '../../parse/expand-tables.ts';
 import { stemOf } from '../../parse/file-name.ts';
-import type { Parser } from '../../parser.ts';
+import type { Parser } from '../../parse/parser.ts';
 
 const titleLengthMax = 120;
 

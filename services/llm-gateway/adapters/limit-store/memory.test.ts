@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { createFromAdapter } from '#kit/adapters.ts';
-import { createLogger } from '#kit/log.ts';
-import { createMetrics } from '#kit/metrics.ts';
-import { demandOf, limitStoreSuite, noon } from '../../limit-store.suite.ts';
-import type { LimitStore, LimitStoreDeps } from '../../limit-store.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { createMetrics } from '#kit/base/metrics.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import type { LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
+import { demandOf, limitStoreSuite, noon } from '../../suites/limit-store.suite.ts';
 
 const create = (clock: () => number, settings: Record<string, number> = {}) =>
   createFromAdapter<LimitStore, LimitStoreDeps>(

@@ -1,5 +1,5 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import type { LimitStore, LimitStoreDeps } from '../../limit-store.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { createMemoryStore } from '../../limits/memory-store.ts';
 
 /** Counters in the memory of this process: each replica counts for itself, and a restart begins anew. */

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { Demand, LimitStore, LimitStoreDeps } from '../../limit-store.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { Demand, LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { createMemoryStore } from '../../limits/memory-store.ts';
 import { limitOrder, reserveScript, settleScript } from '../../limits/redis-scripts.ts';
 import { createSharedStore, type RemoteCounters } from '../../limits/shared-store.ts';

@@ -1,10 +1,10 @@
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import type { ChatField } from '../../wires/chat-completions-dialect.ts';
-import { reasoningEffort } from '../../wires/chat-completions-request.ts';
-import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import type { ChatField } from '../../providers/wires/chat-completions-dialect.ts';
+import { reasoningEffort } from '../../providers/wires/chat-completions-request.ts';
+import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
 /** Volcano Engine Ark, and BytePlus by `base_url` (volcengine.com/docs/82379/1494384). */
 export const adapter = defineAdapter({

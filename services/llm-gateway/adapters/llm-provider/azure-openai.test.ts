@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { llmProviderSuite, providerErrorOf, requestOf } from '../../llm-provider.suite.ts';
-import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing-fetch.ts';
+import { collect } from '#kit/base/streams.ts';
+import { llmProviderSuite, providerErrorOf, requestOf } from '../../suites/llm-provider.suite.ts';
+import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing/fetch.ts';
 
 const never = new AbortController().signal;
 const settings = { endpoint: 'https://shop.openai.azure.com/', api_key: 'azure-key', deployment: 'gpt-4.1' };

@@ -1,9 +1,9 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer } from '../../wires/chat-endpoint.ts';
-import { chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import { bearer } from '../../providers/wires/chat-endpoint.ts';
+import { chatEndpoint, createOpenAiClient } from '../vendors/openai/client.ts';
 import { openAiLacks, openAiLengths, openAiSystemRole } from './openai.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
 /** Addresses by region; a key belongs to one of them. */
 const baseUrls: Record<string, string> = {

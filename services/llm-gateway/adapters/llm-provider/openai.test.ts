@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { MessageRole, MessageSchema, Outcome, ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { llmProviderSuite, providerErrorOf, requestOf } from '../../llm-provider.suite.ts';
-import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing-fetch.ts';
+import { collect } from '#kit/base/streams.ts';
+import { llmProviderSuite, providerErrorOf, requestOf } from '../../suites/llm-provider.suite.ts';
+import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing/fetch.ts';
 
 const never = new AbortController().signal;
 const settings = { api_key: 'sk-test', model: 'gpt-4.1-mini' };

@@ -1,10 +1,10 @@
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import type { ChatField } from '../../wires/chat-completions-dialect.ts';
-import { bearer } from '../../wires/chat-endpoint.ts';
-import { chatEndpoint, createOpenAiClient } from './clients/openai.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import type { ChatField } from '../../providers/wires/chat-completions-dialect.ts';
+import { bearer } from '../../providers/wires/chat-endpoint.ts';
+import { chatEndpoint, createOpenAiClient } from '../vendors/openai/client.ts';
 
 /** OpenAI by chat completions (platform.openai.com/docs/api-reference/chat). */
 export const adapter = defineAdapter({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { collect } from '#kit/streams.ts';
-import { llmProviderSuite, providerErrorOf, requestOf } from '../../llm-provider.suite.ts';
-import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing-fetch.ts';
+import { collect } from '#kit/base/streams.ts';
+import { llmProviderSuite, providerErrorOf, requestOf } from '../../suites/llm-provider.suite.ts';
+import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from '../../testing/fetch.ts';
 
 const never = new AbortController().signal;
 const settings = { base_url: 'http://tgi:8080/v1' };

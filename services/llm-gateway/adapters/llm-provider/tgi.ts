@@ -1,9 +1,9 @@
 import type { ResponseFormat } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { toSchema } from '../../wires/chat-completions-request.ts';
-import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import { toSchema } from '../../providers/wires/chat-completions-request.ts';
+import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
 /** Hugging Face's Text Generation Inference by its Messages API (router/src/lib.rs, router/src/server.rs). */
 export const adapter = defineAdapter({

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Outcome, ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { collect } from '#kit/streams.ts';
-import { llmProviderSuite, providerErrorOf, requestOf } from '../../llm-provider.suite.ts';
+import { collect } from '#kit/base/streams.ts';
+import { llmProviderSuite, providerErrorOf, requestOf } from '../../suites/llm-provider.suite.ts';
 import {
   eventStream,
   jsonReply,
@@ -9,7 +9,7 @@ import {
   richRequest,
   type SentRequest,
   scriptedFetch,
-} from '../../testing-fetch.ts';
+} from '../../testing/fetch.ts';
 
 const never = new AbortController().signal;
 const settings = { base_url: 'http://vllm:8000/v1', model: 'Qwen/Qwen3-8B' };

@@ -1,9 +1,9 @@
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { reasoningEffort } from '../../wires/chat-completions-request.ts';
-import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import { reasoningEffort } from '../../providers/wires/chat-completions-request.ts';
+import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
 /** vLLM's server (docs.vllm.ai/en/latest/serving/openai_compatible_server.html; vllm/entrypoints/openai/protocol.py). */
 export const adapter = defineAdapter({

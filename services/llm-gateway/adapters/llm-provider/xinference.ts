@@ -1,8 +1,8 @@
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { LlmProvider, LlmProviderDeps } from '../../llm-provider.ts';
-import { createChatCompletions } from '../../wires/chat-completions.ts';
-import { bearer, createChatEndpoint } from '../../wires/chat-endpoint.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
+import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
 /** Xinference's server (xinference/api/restful_api.py; inference.readthedocs.io). */
 export const adapter = defineAdapter({

@@ -1,9 +1,9 @@
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
-import { createRemoteReranker, remoteSettings } from '../../remote-reranker.ts';
-import type { RerankModelDeps } from '../../rerank-model.ts';
-import { relevanceRows } from './shared/rows.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
+import { createRemoteReranker, remoteSettings } from '../../models/remote-reranker.ts';
+import type { RerankModelDeps } from '../../models/rerank-model.ts';
+import { relevanceRows } from '../../models/result-rows.ts';
 
 /** What it answers (docs.cohere.com/reference/rerank). */
 interface CohereReply {

@@ -1,10 +1,10 @@
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
-import { createRemoteReranker, remoteSettings } from '../../remote-reranker.ts';
-import type { RerankModelDeps } from '../../rerank-model.ts';
-import { relevanceRows } from './shared/rows.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
+import { createRemoteReranker, remoteSettings } from '../../models/remote-reranker.ts';
+import type { RerankModelDeps } from '../../models/rerank-model.ts';
+import { relevanceRows } from '../../models/result-rows.ts';
 
 /** What it answers (help.aliyun.com/model-studio/text-rerank-api): the compatible API without `output`. */
 interface DashScopeReply {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { hasCommand, skipped, startTestServer, type TestServer } from '#kit/testing-server.ts';
-import { scoresOf } from '../../rerank-model.suite.ts';
+import { hasCommand, skipped, startTestServer, type TestServer } from '#kit/testing/server.ts';
+import { scoresOf } from '../../suites/rerank-model.suite.ts';
 import { createWith, failureOf } from '../../testing/vendor.ts';
 import { adapter } from './jina.ts';
 

@@ -1,9 +1,9 @@
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { errorInfoOf } from '#kit/errors.ts';
-import { type Loopback, type LoopbackRequest, shown, startLoopback } from '#kit/testing-http.ts';
-import { rerankModelSuite, scoresOf } from '../../rerank-model.suite.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { type Loopback, type LoopbackRequest, shown, startLoopback } from '#kit/testing/http.ts';
+import { rerankModelSuite, scoresOf } from '../../suites/rerank-model.suite.ts';
 import { createWith, failureOf, overlap } from '../../testing/vendor.ts';
 import { adapter } from './jina.ts';
 

@@ -1,8 +1,8 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
-import { createRemoteReranker, remoteSettings, scaleOf } from '../../remote-reranker.ts';
-import type { RerankModelDeps } from '../../rerank-model.ts';
-import { relevanceRows } from './shared/rows.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
+import { createRemoteReranker, remoteSettings, scaleOf } from '../../models/remote-reranker.ts';
+import type { RerankModelDeps } from '../../models/rerank-model.ts';
+import { relevanceRows } from '../../models/result-rows.ts';
 
 /** What it answers (api.jina.ai/redoc, "rerank"). */
 interface JinaReply {

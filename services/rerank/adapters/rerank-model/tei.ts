@@ -1,8 +1,8 @@
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { defineAdapter } from '#kit/adapters.ts';
-import { baseUrlOf, bearer, postJson } from '#kit/http-json.ts';
-import { createRemoteReranker, remoteSettings } from '../../remote-reranker.ts';
-import type { RerankModelDeps } from '../../rerank-model.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
+import { createRemoteReranker, remoteSettings } from '../../models/remote-reranker.ts';
+import type { RerankModelDeps } from '../../models/rerank-model.ts';
 
 /**
  * Hugging Face's Text Embeddings Inference, `/rerank`. It runs one model, takes `--max-client-batch-size` texts (32 by default), and gives

@@ -1,14 +1,14 @@
 import { describe, vi } from 'vitest';
-import { skipped } from '#kit/testing-server.ts';
-import { keywordStoreSuite } from '../../keyword-store.suite.ts';
-import { keywordLeakSuite } from '../../leak.suite.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { keywordStoreSuite } from '../../suites/keyword-store.suite.ts';
+import { keywordLeakSuite } from '../../suites/leak.suite.ts';
 import {
   hasOpensearch,
   opensearchAdvice,
   startOpensearch,
   type TestOpensearch,
-} from '../../opensearch-server.suite.ts';
-import { openOn } from '../../store-server.suite.ts';
+} from '../../suites/opensearch-server.suite.ts';
+import { openOn } from '../../suites/store-server.suite.ts';
 import { adapter } from './elasticsearch.ts';
 
 // A server that is killed takes its time to return.

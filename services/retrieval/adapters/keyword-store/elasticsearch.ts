@@ -1,15 +1,15 @@
 import type { estypes } from '@elastic/elasticsearch';
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { mergeHits } from '../../index-row.ts';
-import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
-import { toTerm } from '../../remote-rows.ts';
-import { createRemoteVocabulary, ordinaryWordCount, type WeighedWord } from '../../remote-vocabulary.ts';
-import { createTokenizer } from '../../tokenizer.ts';
-import type { StoreDeps } from '../../vector-store.ts';
-import { scopeConditions, tenantRows, versionRows } from '../elasticsearch/conditions.ts';
-import { connectElasticsearch, elasticsearchSettings } from '../elasticsearch/connection.ts';
-import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../elasticsearch/rows.ts';
+import { mergeHits } from '../../stores/index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
+import { toTerm } from '../../stores/remote/rows.ts';
+import { createRemoteVocabulary, ordinaryWordCount, type WeighedWord } from '../../stores/remote/vocabulary.ts';
+import { createTokenizer } from '../../stores/tokenizer.ts';
+import type { StoreDeps } from '../../stores/vector-store.ts';
+import { scopeConditions, tenantRows, versionRows } from '../vendors/elasticsearch/conditions.ts';
+import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
+import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../vendors/elasticsearch/rows.ts';
 
 // BM25 by Elasticsearch over our own tokens, which an analyzer splits at spaces: no plugin is needed, and Chinese,
 // English and codes are matched as by the embedded store. The server's own idf and average length would be those of all

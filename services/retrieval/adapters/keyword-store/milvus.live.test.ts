@@ -1,9 +1,9 @@
 import { describe, vi } from 'vitest';
-import { skipped } from '#kit/testing-server.ts';
-import { keywordStoreSuite } from '../../keyword-store.suite.ts';
-import { keywordLeakSuite } from '../../leak.suite.ts';
-import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../milvus-server.suite.ts';
-import { openOn } from '../../store-server.suite.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { keywordStoreSuite } from '../../suites/keyword-store.suite.ts';
+import { keywordLeakSuite } from '../../suites/leak.suite.ts';
+import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../suites/milvus-server.suite.ts';
+import { openOn } from '../../suites/store-server.suite.ts';
 import { adapter } from './milvus.ts';
 
 // A server that is killed takes its time to return.

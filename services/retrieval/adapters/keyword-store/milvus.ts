@@ -1,14 +1,14 @@
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { mergeHits } from '../../index-row.ts';
-import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
-import { chunksOf } from '../../remote-rows.ts';
-import { createRemoteVocabulary, ordinaryWordCount } from '../../remote-vocabulary.ts';
-import { questionWords, rowWords, wordNumber } from '../../sparse-words.ts';
-import { createTokenizer } from '../../tokenizer.ts';
-import type { StoreDeps } from '../../vector-store.ts';
-import { expressionOf, scopeExpression } from '../milvus/conditions.ts';
-import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../milvus/connection.ts';
+import { mergeHits } from '../../stores/index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
+import { chunksOf } from '../../stores/remote/rows.ts';
+import { questionWords, rowWords, wordNumber } from '../../stores/remote/sparse-words.ts';
+import { createRemoteVocabulary, ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
+import { createTokenizer } from '../../stores/tokenizer.ts';
+import type { StoreDeps } from '../../stores/vector-store.ts';
+import { expressionOf, scopeExpression } from '../vendors/milvus/conditions.ts';
+import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../vendors/milvus/connection.ts';
 import {
   applyChange,
   countEntities,
@@ -18,7 +18,7 @@ import {
   hitFields,
   listRowKeys,
   toHits,
-} from '../milvus/rows.ts';
+} from '../vendors/milvus/rows.ts';
 
 // BM25 on Milvus as an inner product of sparse vectors: a row's holds the saturated frequency of each word, a question's
 // the idf of its words among the tenant's rows. The server's own BM25 would take idf and lengths from all tenants.

@@ -1,13 +1,13 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { unavailable } from '#kit/errors.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import type { KeywordStore } from '../../keyword-store.ts';
-import { ordinaryWordCount } from '../../remote-vocabulary.ts';
-import { questionWords, rowWords } from '../../sparse-words.ts';
-import { createTokenizer } from '../../tokenizer.ts';
-import type { StoreDeps } from '../../vector-store.ts';
-import { tenantFilter } from '../qdrant/filter.ts';
-import { openQdrant, qdrantSettings, vectorName } from '../qdrant/rows.ts';
+import type { KeywordStore } from '../../stores/keyword-store.ts';
+import { questionWords, rowWords } from '../../stores/remote/sparse-words.ts';
+import { ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
+import { createTokenizer } from '../../stores/tokenizer.ts';
+import type { StoreDeps } from '../../stores/vector-store.ts';
+import { tenantFilter } from '../vendors/qdrant/filter.ts';
+import { openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.ts';
 
 // BM25 in Qdrant over our own tokens, as sparse vectors: a row's part of a score is in its vector, and Qdrant multiplies it
 // by the word's idf. That one is counted over the tenant's rows alone, which Qdrant can do since 1.19: an older server

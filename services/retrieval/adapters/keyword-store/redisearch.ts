@@ -1,13 +1,13 @@
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import type { KeywordStore } from '../../keyword-store.ts';
-import { changeSteps, toTerm } from '../../remote-rows.ts';
-import { createRemoteVocabulary, ordinaryWordCount } from '../../remote-vocabulary.ts';
-import { rowWords, searchedTerms, wordNumber } from '../../sparse-words.ts';
-import { createTokenizer } from '../../tokenizer.ts';
-import type { StoreDeps } from '../../vector-store.ts';
-import { openRedis, redisSettings } from '../redis/connection.ts';
-import { openSearchRows } from '../redis/search-rows.ts';
+import type { KeywordStore } from '../../stores/keyword-store.ts';
+import { changeSteps, toTerm } from '../../stores/remote/rows.ts';
+import { rowWords, searchedTerms, wordNumber } from '../../stores/remote/sparse-words.ts';
+import { createRemoteVocabulary, ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
+import { createTokenizer } from '../../stores/tokenizer.ts';
+import type { StoreDeps } from '../../stores/vector-store.ts';
+import { openRedis, redisSettings } from '../vendors/redis/connection.ts';
+import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
 // BM25 in RediSearch over our own tokens. Its own BM25 counts words over all tenants, and deleted rows too until they are
 // collected, which moves scores for minutes. So a row's part of a score goes into the index as a level of the word, and a

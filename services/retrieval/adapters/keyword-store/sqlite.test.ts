@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { keywordStoreSuite } from '../../keyword-store.suite.ts';
 import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts';
-import { createSureSnapshots } from '../../snapshots/testing.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
+import { createSqliteThreads } from '../../sqlite/threads.ts';
+import { keywordStoreSuite } from '../../suites/keyword-store.suite.ts';
+import { createSureSnapshots } from '../../testing/snapshots.ts';
 import { adapter } from './sqlite.ts';
 
 const create = (newSnapshots: () => Snapshots) => async () => {

@@ -1,11 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { Statement } from '#kit/sqlite/protocol.ts';
-import { FTS5_TOKENIZE, isPrefixWord, toFtsQuery } from '#kit/text/fts-query.ts';
-import { type QueryWord, weighWords } from '#kit/text/query-words.ts';
-import type { Hit, Scope } from '../../index-row.ts';
-import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
-import { planWords } from '../../query-plan.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { Statement } from '#kit/storage/sqlite/protocol.ts';
+import { FTS5_TOKENIZE, isPrefixWord, toFtsQuery } from '#kit/text/query/fts-query.ts';
+import { type QueryWord, weighWords } from '#kit/text/query/query-words.ts';
 import { createSnapshots } from '../../snapshots/snapshots.ts';
 import {
   changeStatements,
@@ -15,10 +12,13 @@ import {
   type RowIndex,
   rowSchema,
   scopeCondition,
-} from '../../sqlite-rows.ts';
-import { createTenantFiles } from '../../tenant-files.ts';
-import { createTokenizer } from '../../tokenizer.ts';
-import type { StoreDeps } from '../../vector-store.ts';
+} from '../../sqlite/rows.ts';
+import { createTenantFiles } from '../../sqlite/tenant-files.ts';
+import type { Hit, Scope } from '../../stores/index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
+import { planWords } from '../../stores/remote/query-plan.ts';
+import { createTokenizer } from '../../stores/tokenizer.ts';
+import type { StoreDeps } from '../../stores/vector-store.ts';
 
 // BM25 by SQLite FTS5 over our own tokens. The table holds no text, only postings: the catalog has the text.
 

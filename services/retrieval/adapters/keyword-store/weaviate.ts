@@ -1,12 +1,19 @@
-import { defineAdapter } from '#kit/adapters.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { mergeHits } from '../../index-row.ts';
-import type { KeywordRow, KeywordStore } from '../../keyword-store.ts';
-import { createTokenizer } from '../../tokenizer.ts';
-import type { StoreDeps } from '../../vector-store.ts';
-import { scopeCondition } from '../weaviate/conditions.ts';
-import { connectWeaviate, orMissing, weaviateSettings } from '../weaviate/connection.ts';
-import { applyChange, countRows, createCollection, hitProperties, listRowKeys, toHits } from '../weaviate/rows.ts';
+import { mergeHits } from '../../stores/index-row.ts';
+import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
+import { createTokenizer } from '../../stores/tokenizer.ts';
+import type { StoreDeps } from '../../stores/vector-store.ts';
+import { scopeCondition } from '../vendors/weaviate/conditions.ts';
+import { connectWeaviate, orMissing, weaviateSettings } from '../vendors/weaviate/connection.ts';
+import {
+  applyChange,
+  countRows,
+  createCollection,
+  hitProperties,
+  listRowKeys,
+  toHits,
+} from '../vendors/weaviate/rows.ts';
 
 // BM25 by Weaviate over our own tokens, which it splits at spaces: Chinese, English and codes are matched as by the
 // embedded store. A tenant has an inverted index of its own, so its word statistics are its own too.

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { hasCommand, skipped } from '#kit/testing-server.ts';
-import { vectorLeakSuite } from '../../leak.suite.ts';
-import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
-import { vectorStoreSuite } from '../../vector-store.suite.ts';
+import { hasCommand, skipped } from '#kit/testing/server.ts';
+import { vectorLeakSuite } from '../../suites/leak.suite.ts';
+import { type RestartableServer, settingsOf, startRestartable } from '../../suites/store-server.suite.ts';
+import { vectorStoreSuite } from '../../suites/vector-store.suite.ts';
 import { adapter } from './chroma.ts';
 
 const command = process.env.RAGMESH_TEST_CHROMA ?? 'chroma';

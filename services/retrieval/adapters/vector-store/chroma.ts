@@ -1,5 +1,5 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../index-row.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../stores/index-row.ts';
 import {
   byVersion,
   changedColumn,
@@ -8,9 +8,9 @@ import {
   isSomewhere,
   type RowCondition,
   toTerm,
-} from '../../remote-rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { chromaSettings, type Metadata, openChroma, type Where } from '../chroma/client.ts';
+} from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { chromaSettings, type Metadata, openChroma, type Where } from '../vendors/chroma/client.ts';
 
 // Vectors in Chroma: a database for each tenant, so that a request's path names whose rows it can reach, and in it a
 // collection for each space.

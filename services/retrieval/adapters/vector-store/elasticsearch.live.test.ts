@@ -1,14 +1,14 @@
 import { describe, vi } from 'vitest';
-import { skipped } from '#kit/testing-server.ts';
-import { vectorLeakSuite } from '../../leak.suite.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { vectorLeakSuite } from '../../suites/leak.suite.ts';
 import {
   hasOpensearch,
   opensearchAdvice,
   startOpensearch,
   type TestOpensearch,
-} from '../../opensearch-server.suite.ts';
-import { openOn } from '../../store-server.suite.ts';
-import { vectorStoreSuite } from '../../vector-store.suite.ts';
+} from '../../suites/opensearch-server.suite.ts';
+import { openOn } from '../../suites/store-server.suite.ts';
+import { vectorStoreSuite } from '../../suites/vector-store.suite.ts';
 import { adapter } from './elasticsearch.ts';
 
 // A server that is killed takes its time to return.

@@ -1,13 +1,13 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { type Hit, mergeHits, type Scope } from '../../index-row.ts';
-import { isSomewhere, toTerm } from '../../remote-rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { scopeConditions, versionRows } from '../elasticsearch/conditions.ts';
-import { connectElasticsearch, elasticsearchSettings } from '../elasticsearch/connection.ts';
-import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../elasticsearch/rows.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { type Hit, mergeHits, type Scope } from '../../stores/index-row.ts';
+import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { scopeConditions, versionRows } from '../vendors/elasticsearch/conditions.ts';
+import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
+import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../vendors/elasticsearch/rows.ts';
 
 // Vectors as `dense_vector`, an index a space. Where the scope's corpora have few rows, every vector that passes the
 // conditions is compared: exactly the nearest. Above that the server's HNSW graph is walked, with the conditions inside

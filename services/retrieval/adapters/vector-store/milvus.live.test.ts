@@ -1,9 +1,9 @@
 import { describe, vi } from 'vitest';
-import { skipped } from '#kit/testing-server.ts';
-import { vectorLeakSuite } from '../../leak.suite.ts';
-import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../milvus-server.suite.ts';
-import { openOn } from '../../store-server.suite.ts';
-import { vectorStoreSuite } from '../../vector-store.suite.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { vectorLeakSuite } from '../../suites/leak.suite.ts';
+import { hasMilvus, milvusAdvice, startMilvus, type TestMilvus } from '../../suites/milvus-server.suite.ts';
+import { openOn } from '../../suites/store-server.suite.ts';
+import { vectorStoreSuite } from '../../suites/vector-store.suite.ts';
 import { adapter } from './milvus.ts';
 
 // A server that is killed takes its time to return.

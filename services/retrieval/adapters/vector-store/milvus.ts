@@ -1,10 +1,10 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { mergeHits } from '../../index-row.ts';
-import { isSomewhere, toTerm } from '../../remote-rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { scopeExpression } from '../milvus/conditions.ts';
-import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../milvus/connection.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { mergeHits } from '../../stores/index-row.ts';
+import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { scopeExpression } from '../vendors/milvus/conditions.ts';
+import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../vendors/milvus/connection.ts';
 import {
   applyChange,
   countRows,
@@ -13,7 +13,7 @@ import {
   hitFields,
   listRowKeys,
   toHits,
-} from '../milvus/rows.ts';
+} from '../vendors/milvus/rows.ts';
 
 // Vectors on Milvus, a collection a space. FLAT compares every vector that passes the conditions: exactly the nearest;
 // HNSW is for tenants of millions.

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
-import { isSomewhere, toTerm } from '../../remote-rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { type CollectionParams, openQdrant, qdrantSettings, vectorName } from '../qdrant/rows.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { type CollectionParams, openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.ts';
 
 // Vectors in Qdrant: a collection for each space, shared by the tenants. The graph is made within each tenant, so a
 // search never walks through another's rows.

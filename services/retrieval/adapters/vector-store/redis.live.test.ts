@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { hasCommand, skipped } from '#kit/testing-server.ts';
-import { vectorLeakSuite } from '../../leak.suite.ts';
-import { type RestartableServer, settingsOf, startRestartable } from '../../store-server.suite.ts';
-import { vectorStoreSuite } from '../../vector-store.suite.ts';
+import { hasCommand, skipped } from '#kit/testing/server.ts';
+import { vectorLeakSuite } from '../../suites/leak.suite.ts';
+import { type RestartableServer, settingsOf, startRestartable } from '../../suites/store-server.suite.ts';
+import { vectorStoreSuite } from '../../suites/vector-store.suite.ts';
 import { adapter } from './redis.ts';
 
 const command = process.env.RAGMESH_TEST_REDIS8 ?? 'redis-server';

@@ -1,8 +1,8 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../index-row.ts';
-import { changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../remote-rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { type Command, openRedis, type RedisServer, redisSettings, tenantPrefix } from '../redis/connection.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../stores/index-row.ts';
+import { changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { type Command, openRedis, type RedisServer, redisSettings, tenantPrefix } from '../vendors/redis/connection.ts';
 
 // Vectors in Redis 8's vector sets: one for each tenant, corpus and space, with what conditions look at as JSON beside
 // each vector. A vector set finds nothing by document or version, so sets and sorted sets beside it do:

@@ -1,8 +1,8 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { changeSteps, isSomewhere, toTerm } from '../../remote-rows.ts';
-import type { StoreDeps, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { openRedis, redisSettings } from '../redis/connection.ts';
-import { openSearchRows } from '../redis/search-rows.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { changeSteps, isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { openRedis, redisSettings } from '../vendors/redis/connection.ts';
+import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
 // Vectors in RediSearch: a field of the index for each space. A search takes the rows that pass its conditions and
 // compares each with the question, so it is exact, and costs what they are.

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts';
-import { createSureSnapshots } from '../../snapshots/testing.ts';
-import { createSqliteThreads } from '../../sqlite-threads.ts';
-import { vectorStoreSuite } from '../../vector-store.suite.ts';
+import { createSqliteThreads } from '../../sqlite/threads.ts';
+import { vectorStoreSuite } from '../../suites/vector-store.suite.ts';
+import { createSureSnapshots } from '../../testing/snapshots.ts';
 import { adapter } from './sqlite.ts';
 
 const create = (newSnapshots: () => Snapshots) => async () => {

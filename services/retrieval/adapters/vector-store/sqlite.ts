@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module';
 import { LRUCache } from 'lru-cache';
-import { defineAdapter } from '#kit/adapters.ts';
-import type { Statement } from '#kit/sqlite/protocol.ts';
-import { type Hit, mergeHits } from '../../index-row.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { Statement } from '#kit/storage/sqlite/protocol.ts';
 import { createSnapshots } from '../../snapshots/snapshots.ts';
 import {
   changeStatements,
@@ -12,9 +11,10 @@ import {
   oneOf,
   type RowIndex,
   rowSchema,
-} from '../../sqlite-rows.ts';
-import { createTenantFiles } from '../../tenant-files.ts';
-import type { StoreDeps, VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
+} from '../../sqlite/rows.ts';
+import { createTenantFiles } from '../../sqlite/tenant-files.ts';
+import { type Hit, mergeHits } from '../../stores/index-row.ts';
+import type { StoreDeps, VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 
 // Exact search: of live versions in memory, of all else by sqlite-vec. vec0 cannot change a row of a table with a partition key, and keeps the place of a
 // deleted row until its whole block is free; so each corpus and space has a table of its own, and settle() closes the

@@ -1,11 +1,18 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import { ConfigError } from '#kit/config-error.ts';
-import { mergeHits } from '../../index-row.ts';
-import { isSomewhere, toTerm } from '../../remote-rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../vector-store.ts';
-import { scopeCondition } from '../weaviate/conditions.ts';
-import { connectWeaviate, orMissing, weaviateSettings } from '../weaviate/connection.ts';
-import { applyChange, countRows, createCollection, hitProperties, listRowKeys, toHits } from '../weaviate/rows.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { mergeHits } from '../../stores/index-row.ts';
+import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { scopeCondition } from '../vendors/weaviate/conditions.ts';
+import { connectWeaviate, orMissing, weaviateSettings } from '../vendors/weaviate/connection.ts';
+import {
+  applyChange,
+  countRows,
+  createCollection,
+  hitProperties,
+  listRowKeys,
+  toHits,
+} from '../vendors/weaviate/rows.ts';
 
 // Vectors on Weaviate, a collection a space. The flat index compares every vector of the tenant that passes the
 // conditions: exactly the nearest. HNSW is for tenants of many hundred thousands; up to `exact_rows` rows that pass it

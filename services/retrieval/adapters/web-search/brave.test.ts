@@ -1,5 +1,5 @@
-import { webSearchSuite } from '../../web-search.suite.ts';
-import type { WebSearch } from '../../web-search.ts';
+import type { WebSearch } from '../../stores/web-search.ts';
+import { webSearchSuite } from '../../suites/web-search.suite.ts';
 import { adapter } from './brave.ts';
 
 // The shape: https://api-dashboard.search.brave.com/app/documentation/web-search/responses and, for errors, its API

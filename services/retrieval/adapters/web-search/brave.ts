@@ -1,6 +1,6 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import type { WebSearch } from '../../web-search.ts';
-import { createAskWeb, endpoint, malformed, rowsOf, textOf, type WebReplyError } from '../web/http.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { WebSearch } from '../../stores/web-search.ts';
+import { createAskWeb, endpoint, malformed, rowsOf, textOf, type WebReplyError } from '../vendors/web/http.ts';
 
 // Brave Search. https://api-dashboard.search.brave.com/app/documentation/web-search/query
 

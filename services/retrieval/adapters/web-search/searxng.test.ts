@@ -1,5 +1,5 @@
-import { webSearchSuite } from '../../web-search.suite.ts';
-import type { WebSearch } from '../../web-search.ts';
+import type { WebSearch } from '../../stores/web-search.ts';
+import { webSearchSuite } from '../../suites/web-search.suite.ts';
 import { adapter } from './searxng.ts';
 
 // The shape: https://docs.searxng.org/dev/search_api.html and searx/webutils.py get_json_response() of searxng/searxng.

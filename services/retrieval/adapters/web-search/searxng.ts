@@ -1,6 +1,6 @@
-import { defineAdapter } from '#kit/adapters.ts';
-import type { WebSearch } from '../../web-search.ts';
-import { createAskWeb, endpoint, malformed, rowsOf, textOf } from '../web/http.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { WebSearch } from '../../stores/web-search.ts';
+import { createAskWeb, endpoint, malformed, rowsOf, textOf } from '../vendors/web/http.ts';
 
 // SearXNG, run by oneself. https://docs.searxng.org/dev/search_api.html
 // Its settings.yml must allow the format: `search: { formats: [html, json] }`; else it answers 403.

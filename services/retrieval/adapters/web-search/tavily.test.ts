@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { webSearchSuite } from '../../web-search.suite.ts';
-import type { WebSearch } from '../../web-search.ts';
+import type { WebSearch } from '../../stores/web-search.ts';
+import { webSearchSuite } from '../../suites/web-search.suite.ts';
 import { adapter } from './tavily.ts';
 
 const create = (url: string, timeout_ms: number) =>

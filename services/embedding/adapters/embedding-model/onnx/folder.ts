@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { ConfigError } from '#kit/config-error.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
 import { type Pooling, poolings } from './pool-tokens.ts';
 
 /** What a model folder says of itself. */

@@ -1,0 +1,265 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
+import { Code, createClient as createConnectClient } from '@connectrpc/connect';
+import { createGrpcTransport as createConnectGrpcTransport } from '@connectrpc/connect-node';
+import { afterEach, expect, test } from 'vitest';
+import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health/v1/health_pb.ts';
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { createLogger } from '../base/log.ts';
+import { collect, sleep } from '../base/streams.ts';
+import { forward } from '../rpc/context.ts';
+import { echo } from '../testing/echo.ts';
+import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
+import { defineService, type ServiceDefinition } from './define-service.ts';
+import { inOrderOfNeeds, startHost } from './host.ts';
+
+const open: TestMesh[] = [];
+const start = async (...args: Parameters<typeof startTestMesh>) => {
+  const mesh = await startTestMesh(...args);
+  open.push(mesh);
+  return mesh;
+};
+afterEach(async () => {
+  for (const mesh of open.splice(0)) await mesh.close();
+});
+
+/** An echo whose stream ends when `release` is called. */
+const slowEcho = () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const service = defineService({
+    name: 'echo',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *serverStream() {
+          yield create(ServerStreamResponseSchema, { text: 'first' });
+          await released;
+          yield create(ServerStreamResponseSchema, { text: 'last' });
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  return { service, release };
+};
+
+test('health says what serves, and follows readiness', async () => {
+  let reason: string | undefined;
+  const service: ServiceDefinition = defineService({
+    name: 'echo',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: {}, notReady: () => reason, close: async () => {} }),
+  });
+  const mesh = await start([service]);
+  const health = mesh.grpcClient(Health);
+  expect((await health.check({ service: EchoService.typeName })).status).toBe(Status.SERVING);
+  await expect(health.check({ service: 'nobody' })).rejects.toMatchObject({ code: Code.NotFound });
+  const seen: Status[] = [];
+  const watching = (async () => {
+    for await (const { status } of health.watch({ service: '' })) {
+      seen.push(status);
+      if (seen.length === 2) return;
+      reason = 'loading';
+    }
+  })();
+  await watching;
+  expect(seen).toEqual([Status.SERVING, Status.NOT_SERVING]);
+  const ready = await fetch(`http://127.0.0.1:${mesh.host.adminPort}/readyz`);
+  expect([ready.status, await ready.text()]).toEqual([503, `${EchoService.typeName}: loading\n`]);
+  expect((await fetch(`http://127.0.0.1:${mesh.host.adminPort}/healthz`)).status).toBe(200);
+});
+
+test('metrics are scraped with the fixed names, and count calls', async () => {
+  const mesh = await start([echo]);
+  await mesh.client(EchoService).unary({ text: 'a' }, await mesh.as());
+  const text = await (await fetch(`http://127.0.0.1:${mesh.host.adminPort}/metrics`)).text();
+  for (const name of [
+    'ai_request_total',
+    'ai_retrieval_latency_ms',
+    'ai_llm_latency_ms',
+    'ai_cache_hit_total',
+    'ai_index_job_backlog',
+  ]) {
+    expect(text).toContain(`# TYPE ${name} `);
+  }
+  expect(text).toContain('ragmesh_rpc_total{service="ragmesh.echo.v1.EchoService",method="Unary",code="OK"} 1');
+});
+
+test('reflection describes a service to a client that knows nothing of it', async () => {
+  const mesh = await start([echo]);
+  const transport = createConnectGrpcTransport({ baseUrl: `http://127.0.0.1:${mesh.host.grpcPort}` });
+  const client = createConnectClient(ServerReflection, transport);
+  const answers = await collect(
+    client.serverReflectionInfo(
+      (async function* () {
+        yield { messageRequest: { case: 'listServices' as const, value: '' } };
+        yield { messageRequest: { case: 'fileContainingSymbol' as const, value: 'ragmesh.echo.v1.EchoService' } };
+        yield { messageRequest: { case: 'fileByFilename' as const, value: 'no/such.proto' } };
+      })(),
+    ),
+  );
+  const [list, file, missing] = answers.map(({ messageResponse }) => messageResponse);
+  if (list?.case !== 'listServicesResponse') throw new Error(`no list but ${list?.case}`);
+  expect(list.value.service.map(({ name }) => name)).toContain('ragmesh.echo.v1.EchoService');
+  if (file?.case !== 'fileDescriptorResponse') throw new Error(`no file but ${file?.case}`);
+  expect(file.value.fileDescriptorProto.length).toBeGreaterThan(2);
+  expect(missing?.case).toBe('errorResponse');
+});
+
+test.each(['grpc', 'local'] as const)(
+  'a stream that was accepted over %s ends well while the process drains',
+  async (face) => {
+    const { service, release } = slowEcho();
+    const mesh = await start([service]);
+    const client = face === 'grpc' ? mesh.grpcClient(EchoService) : mesh.client(EchoService);
+    const texts: string[] = [];
+    const options = await mesh.as();
+    const reading = (async () => {
+      for await (const { text } of client.serverStream({}, options)) texts.push(text);
+    })();
+    while (texts.length === 0) await sleep(5);
+    const closing = mesh.host.close();
+    await sleep(50);
+    release();
+    await reading;
+    await closing;
+    expect(texts).toEqual(['first', 'last']);
+  },
+);
+
+test('the grace period ends: what hangs is cut', async () => {
+  const { service } = slowEcho();
+  const mesh = await start([service], { config: { grpc: { drainMs: 100 } } });
+  const reading = collect(mesh.grpcClient(EchoService).serverStream({}, await mesh.as()));
+  const failed = expect(reading).rejects.toMatchObject({ code: Code.Unavailable });
+  await sleep(50);
+  await mesh.host.close();
+  await failed;
+});
+
+test('an occupied port, an occupied folder and a missing address each say what to do', async () => {
+  const mesh = await start([echo]);
+  const samePort = start([echo], { config: { grpc: { port: mesh.host.grpcPort } } });
+  await expect(samePort).rejects.toThrow(/gRPC: port \d+ is taken: .*grpc\.port/);
+  const adminPort = start([echo], { config: { admin: { port: mesh.host.adminPort } } });
+  await expect(adminPort).rejects.toThrow(/admin: port \d+ is taken: .*admin\.port/);
+  await expect(start([echo], { dataDir: mesh.dataDir })).rejects.toThrow(/another process runs "echo" over .*data_dir/);
+  const lonely = defineService({
+    name: 'lonely',
+    contracts: [],
+    config: () => ({}),
+    needs: { echo: EchoService },
+    create: async () => ({ impl: {}, close: async () => {} }),
+  });
+  await expect(start([lonely], { known: [echo, lonely] })).rejects.toThrow('addresses.echo: is missing');
+});
+
+test('a name in addresses that is not a service stops the start, with the nearest one', async () => {
+  await expect(start([echo], { config: { addresses: { ecoh: 'there:1', nowhere: 'there:1' } } })).rejects.toThrow(
+    'configuration: 2 errors:\n  addresses.ecoh: unknown service: did you mean "echo"?; allowed: echo\n  addresses.nowhere: unknown service; allowed: echo',
+  );
+});
+
+test('a service finds another one by its address', async () => {
+  const mesh = await start([echo]);
+  let heard = '';
+  const caller: ServiceDefinition = defineService({
+    name: 'caller',
+    contracts: [ChatService],
+    config: () => ({}),
+    needs: { echo: EchoService },
+    create: async ({ clients }) => {
+      const options = await mesh.as();
+      heard = (await clients.echo.unary({ text: 'over the wire' }, options)).text;
+      return { impl: {}, close: async () => {} };
+    },
+  });
+  const addresses = { echo: `127.0.0.1:${mesh.host.grpcPort}` };
+  const config = create(ConfigSchema, {
+    dataDir: `${mesh.dataDir}/other`,
+    addresses,
+    grpc: { port: 0 },
+    admin: { port: 0 },
+  });
+  const host = await startHost({
+    services: [caller],
+    known: [echo, caller],
+    config,
+    env: {},
+    log: createLogger('silent'),
+  });
+  expect(heard).toBe('over the wire');
+  await host.close();
+});
+
+test('a service may serve several contracts: each has its health, and a process needs only one of them', async () => {
+  const both = defineService({
+    name: 'both',
+    contracts: [EchoService, CacheService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: { unary: ({ text }) => ({ text }), invalidate: () => ({ entryCount: 3n }) },
+      close: async () => {},
+    }),
+  });
+  const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const identity = { privateKey };
+  const mesh = await start([both], { config: { identity } });
+  const { statuses } = await mesh.grpcClient(Health).list({});
+  expect(Object.keys(statuses).sort()).toEqual(['', CacheService.typeName, EchoService.typeName]);
+  expect(await mesh.grpcClient(EchoService).unary({ text: 'one' }, await mesh.as())).toMatchObject({ text: 'one' });
+  const caller = defineService({
+    name: 'caller',
+    contracts: [ChatService],
+    config: () => ({}),
+    needs: { echo: EchoService },
+    create: async ({ clients }) => ({
+      impl: {
+        async getSession(_request, context) {
+          const { text } = await clients.echo.unary({ text: 'over the wire' }, forward(context));
+          return { session: { title: text } };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  const addresses = { both: `127.0.0.1:${mesh.host.grpcPort}` };
+  const other = await start([caller], { known: [both, caller], config: { identity, addresses } });
+  const { session } = await other.client(ChatService).getSession({ sessionId: 's' }, await mesh.as());
+  expect(session?.title).toBe('over the wire');
+});
+
+test('two contracts of a service cannot have an rpc of the same name', async () => {
+  const clash = defineService({
+    name: 'clash',
+    contracts: [EmbeddingService, LLMGatewayService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: {}, close: async () => {} }),
+  });
+  await expect(start([clash])).rejects.toThrow('two contracts of clash have an rpc ListModels');
+});
+
+test('services start after those that they need, and a circle is refused', () => {
+  const service = (name: string, contract: typeof EchoService | typeof ChatService | typeof Health, needs: object) =>
+    ({ name, contracts: [contract], needs }) as unknown as ServiceDefinition;
+  const a = service('a', EchoService, { b: ChatService });
+  const b = service('b', ChatService, { c: Health });
+  const c = service('c', Health, {});
+  expect(inOrderOfNeeds([a, b, c]).map(({ name }) => name)).toEqual(['c', 'b', 'a']);
+  expect(() => inOrderOfNeeds([a, service('b', ChatService, { a: EchoService })])).toThrow('lead back to itself');
+});

@@ -1,0 +1,331 @@
+import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import { Code, type Transport } from '@connectrpc/connect';
+import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
+import { cancelled, deadlineExceeded } from '../../base/errors.ts';
+import { isRetryable, policyOf, timeoutOf } from '../policy.ts';
+import { grpc } from './grpc-js.ts';
+import { patchGrpc } from './patches.ts';
+import { headersToMetadata, metadataToHeaders, methodDefinition, statusToError } from './wire.ts';
+
+/** A Connect transport over grpc-js to one address, with the contract's deadlines and retries. */
+export interface GrpcTransport extends Transport {
+  /** Ends the connection; calls under way fail. */
+  close(): void;
+}
+
+/** Where and how to connect. */
+export interface GrpcTransportOptions {
+  /** "host:port", or any grpc-js target: "dns:///retrieval:50051". */
+  address: string;
+  /** Methods that may be called, for their retry policies. */
+  methods: readonly DescMethod[];
+  /** Largest message, in bytes. @default 4 MiB */
+  maxMessageBytes?: number;
+  /** Whether requests are compressed (gzip); answers that come compressed are always read. @default false */
+  gzip?: boolean;
+  /** Whether this process retries; false where the mesh around it does. @default true */
+  retries?: boolean;
+}
+
+/** Creates the transport. Plaintext: TLS is the mesh's part. */
+export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
+  const { Client: GrpcClient, compressionAlgorithms, credentials } = grpc();
+  patchGrpc();
+  const maxMessageBytes = options.maxMessageBytes ?? 4 << 20;
+  const client = new GrpcClient(options.address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.service_config': JSON.stringify(serviceConfig(options.retries === false ? [] : options.methods)),
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 5_000,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.default_compression_algorithm':
+      options.gzip === true ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
+  });
+  const definitions = new Map<DescMethod, ReturnType<typeof methodDefinition>>();
+  const define = (method: DescMethod) => {
+    let definition = definitions.get(method);
+    if (definition === undefined) {
+      definition = methodDefinition(method);
+      definitions.set(method, definition);
+    }
+    return definition;
+  };
+  return {
+    close: () => client.close(),
+    unary: (method, signal, timeoutMs, header, input) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(abortError(signal));
+        const { path, requestSerialize, responseDeserialize } = define(method);
+        let responseHeader: Metadata | undefined;
+        let trailer: Metadata | undefined;
+        const deadline = deadlineOf(method, timeoutMs);
+        if (deadline <= Date.now()) return reject(deadlineExceeded());
+        const call = client.makeUnaryRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          whole(method.input, input),
+          headersToMetadata(header),
+          { deadline },
+          (error: ServiceError | null, message?: Message) => {
+            detach?.();
+            if (error !== null) return reject(failure(error, signal, deadline, responseHeader));
+            resolve({
+              stream: false,
+              service: method.parent,
+              method,
+              message: message as never,
+              get header() {
+                return responseHeader === undefined ? new Headers() : metadataToHeaders(responseHeader);
+              },
+              get trailer() {
+                return trailer === undefined ? new Headers() : metadataToHeaders(trailer);
+              },
+            });
+          },
+        );
+        call.on('metadata', (metadata) => {
+          responseHeader = metadata;
+        });
+        call.on('status', (status) => {
+          trailer = status.metadata;
+        });
+        const detach = cancelOn(signal, () => call.cancel());
+      }),
+    async stream(method, signal, timeoutMs, header, input) {
+      if (signal?.aborted) throw abortError(signal);
+      const deadline = deadlineOf(method, timeoutMs);
+      if (deadline <= Date.now()) throw deadlineExceeded();
+      const call = startStream(client, define(method), headersToMetadata(header), deadline);
+      const detach = cancelOn(signal, () => call.cancel());
+      const responseHeader = new Headers();
+      const trailer = new Headers();
+      call.on('status', (status) => copy(metadataToHeaders(status.metadata), trailer));
+      const upload = pump(method, input, call);
+      const messages = receive(call, signal, deadline, upload, detach);
+      await firstSign(call, responseHeader);
+      return {
+        stream: true,
+        service: method.parent,
+        method,
+        message: messages as never,
+        header: responseHeader,
+        trailer,
+      };
+    },
+  };
+}
+
+/** The grpc service config that a contract asks for: which methods are retried, and on what. */
+export function serviceConfig(methods: readonly DescMethod[]): object {
+  return {
+    loadBalancingConfig: [{ round_robin: {} }],
+    methodConfig: methods.filter(isRetryable).map((method) => ({
+      name: [{ service: method.parent.typeName, method: method.name }],
+      retryPolicy: {
+        maxAttempts: policyOf(method).maxAttempts,
+        initialBackoff: '0.05s',
+        maxBackoff: '1s',
+        backoffMultiplier: 2,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    })),
+  };
+}
+
+function startStream(
+  client: Client,
+  definition: ReturnType<typeof methodDefinition>,
+  metadata: Metadata,
+  deadline: number,
+): ClientDuplexStream<Message, Message> {
+  // A duplex call carries every kind of streaming method; the wire is the same.
+  return client.makeBidiStreamRequest(
+    definition.path,
+    definition.requestSerialize,
+    definition.responseDeserialize,
+    metadata,
+    {
+      deadline,
+    },
+  ) as ClientDuplexStream<Message, Message>;
+}
+
+async function pump(
+  method: DescMethod,
+  input: AsyncIterable<unknown>,
+  call: ClientDuplexStream<Message, Message>,
+): Promise<unknown> {
+  let ended = false;
+  call.once('status', () => {
+    ended = true;
+  });
+  try {
+    for await (const message of input) {
+      if (ended) return undefined;
+      if (!call.write(whole(method.input, message))) await writable(call);
+      if (ended) return undefined;
+    }
+    call.end();
+    return undefined;
+  } catch (error) {
+    // The source of the upload failed: the call must not look complete to the server.
+    call.cancel();
+    return error;
+  }
+}
+
+function writable(call: ClientDuplexStream<Message, Message>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      call.off('drain', done);
+      call.off('status', done);
+      resolve();
+    };
+    call.once('drain', done);
+    call.once('status', done);
+  });
+}
+
+/** Messages that wait for a slow consumer before grpc-js is asked to stop reading. */
+const receiveBuffer = 16;
+
+/** Time that a stream gets to end after its last message when the consumer has left, in milliseconds. */
+const endMs = 1_000;
+
+/** Returns whether `message` is the last of its stream: by the contracts' convention, the member `done` of a oneof `event`. */
+function isLast(message: Message | undefined): boolean {
+  return (message as { event?: { case?: unknown } } | undefined)?.event?.case === 'done';
+}
+
+// grpc-js reports a failure by an event beside the stream's end, so messages, end and status are joined here: every
+// message that came is delivered before the error is thrown.
+function receive(
+  call: ClientDuplexStream<Message, Message>,
+  signal: AbortSignal | undefined,
+  deadline: number,
+  upload: Promise<unknown>,
+  detach: (() => void) | undefined,
+): AsyncIterable<Message> {
+  const queue: Message[] = [];
+  let last: Message | undefined;
+  let hasLeft = false;
+  let ended = false;
+  let status: StatusObject | undefined;
+  let wake = () => {};
+  call.on('data', (message: Message) => {
+    if (hasLeft) return;
+    queue.push(message);
+    if (queue.length >= receiveBuffer) call.pause();
+    wake();
+  });
+  call.on('end', () => {
+    ended = true;
+    wake();
+  });
+  call.on('status', (received) => {
+    status = received;
+    wake();
+  });
+  call.on('error', () => {});
+  async function* messages(): AsyncIterable<Message> {
+    try {
+      for (;;) {
+        const message = queue.shift();
+        if (message !== undefined) {
+          if (call.isPaused() && queue.length < receiveBuffer / 2) call.resume();
+          last = message;
+          yield message;
+        } else if (ended && status !== undefined) {
+          break;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+      if (status.code === 0) return;
+      throw (
+        (signal?.aborted ? undefined : await Promise.race([upload, undefined])) ?? failure(status, signal, deadline)
+      );
+    } finally {
+      hasLeft = true;
+      if (status !== undefined) {
+        detach?.();
+      } else if (isLast(last) && signal?.aborted !== true) {
+        endOf(call).then(detach);
+      } else {
+        // A consumer that left early is a cancel.
+        detach?.();
+        call.cancel();
+      }
+    }
+  }
+  return messages();
+}
+
+// Reads a stream to its end after the consumer has left at the last message. A cancel here would reset a stream that is over, and an
+// HTTP/2 server closes a connection, with every call on it, after too many resets.
+function endOf(call: ClientDuplexStream<Message, Message>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => call.cancel(), endMs);
+    call.once('status', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    call.resume();
+  });
+}
+
+// Waits for the response headers, or for the end of a call that has none.
+function firstSign(call: ClientDuplexStream<Message, Message>, responseHeader: Headers): Promise<void> {
+  return new Promise((resolve) => {
+    call.once('metadata', (metadata) => {
+      copy(metadataToHeaders(metadata), responseHeader);
+      resolve();
+    });
+    call.once('status', () => resolve());
+  });
+}
+
+function copy(from: Headers, to: Headers): void {
+  for (const [key, value] of from) to.append(key, value);
+}
+
+function deadlineOf(method: DescMethod, timeoutMs: number | undefined): number {
+  const ms = timeoutOf(method, timeoutMs);
+  return ms === undefined ? Number.POSITIVE_INFINITY : Date.now() + ms;
+}
+
+// Why a call failed: the caller's own abort comes first. A server that watches the deadline as well may cancel the call
+// before grpc-js tells that it passed.
+function failure(
+  status: ServiceError | StatusObject,
+  signal: AbortSignal | undefined,
+  deadline: number,
+  header?: Metadata,
+): unknown {
+  if (signal?.aborted) return abortError(signal);
+  const isLate = (status.code as number) === Code.Canceled && Date.now() >= deadline;
+  return statusToError(isLate ? { ...status, code: Code.DeadlineExceeded as number } : status, header);
+}
+
+function cancelOn(signal: AbortSignal | undefined, cancel: () => void): (() => void) | undefined {
+  if (signal === undefined) return undefined;
+  signal.addEventListener('abort', cancel, { once: true });
+  return () => signal.removeEventListener('abort', cancel);
+}
+
+function abortError(signal: AbortSignal) {
+  const reason = signal.reason as { code?: unknown } | undefined;
+  return reason?.code === Code.DeadlineExceeded ? reason : cancelled(signal.reason);
+}
+
+function whole(schema: DescMessage, message: unknown): Message {
+  const isWhole = (message as Message | undefined)?.$typeName === schema.typeName;
+  return isWhole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
+}

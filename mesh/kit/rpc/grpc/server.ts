@@ -1,0 +1,63 @@
+import type { Invocable } from '../invoke.ts';
+import { grpc } from './grpc-js.ts';
+import { mountGrpc } from './mount.ts';
+import { allowResets } from './patches.ts';
+
+/** A gRPC server that listens. */
+export interface GrpcServer {
+  /** Port that it listens on. */
+  port: number;
+  /** Takes no new calls, and lets those under way finish for at most `graceMs`; then it cuts them. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Where to listen, and what to serve. */
+export interface GrpcServerOptions {
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  methods: Iterable<Invocable>;
+  /** Largest message, in bytes. */
+  maxMessageBytes: number;
+}
+
+/** Starts a server. Throws an error that says what to do where the port is taken. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const { Server, ServerCredentials } = grpc();
+  const server = new Server({
+    'grpc.max_receive_message_length': options.maxMessageBytes,
+    'grpc.max_send_message_length': options.maxMessageBytes,
+    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.so_reuseport': 0,
+  });
+  allowResets(server);
+  mountGrpc(server, options.methods, options.maxMessageBytes);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error) reject(portError('gRPC', options.host, options.port, error, 'grpc.port'));
+      else resolve(bound);
+    });
+  });
+  return {
+    port,
+    drain: (graceMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.forceShutdown(), graceMs);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
+
+/** An error of listening, with what to do. `setting` is the configuration key of the port. */
+export function portError(face: string, host: string, port: number, cause: Error, setting: string): Error {
+  const taken =
+    (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' || /EADDRINUSE|address already in use/i.test(cause.message);
+  const advice = taken
+    ? `port ${port} is taken: stop what listens there, or set ${setting} to another port`
+    : `cannot listen on ${host}:${port} (${cause.message}): check ${setting}`;
+  return new Error(`${face}: ${advice}`, { cause });
+}

@@ -1,0 +1,122 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { create, type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@grpc/grpc-js';
+import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
+import { toRpcError } from '../../base/errors.ts';
+import { toBytes } from '../shared-message.ts';
+import { grpc } from './grpc-js.ts';
+import { asTrailer, patchGrpc, withoutPadding } from './patches.ts';
+
+// What grpc-js and Connect say in different words: methods, metadata and errors.
+
+const detailsKey = 'grpc-status-details-bin';
+
+/** The grpc-js definition of a method, with protobuf-es as its codec. */
+export function methodDefinition(method: DescMethod): MethodDefinition<Message, Message> {
+  return {
+    path: `/${method.parent.typeName}/${method.name}`,
+    originalName: method.localName,
+    requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
+    responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
+    requestSerialize: serializer(method.input),
+    requestDeserialize: (bytes) => fromBinary(method.input, bytes),
+    responseSerialize: serializer(method.output),
+    responseDeserialize: (bytes) => fromBinary(method.output, bytes),
+  };
+}
+
+function serializer(schema: DescMessage): (message: Message) => Buffer {
+  return (message) => {
+    const bytes = toBytes(schema, message);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  };
+}
+
+/** grpc-js metadata as headers; binary values in base64, as on the wire. */
+export function metadataToHeaders(metadata: Metadata): Headers {
+  const headers = new Headers();
+  for (const key of Object.keys(metadata.getMap())) {
+    for (const value of metadata.get(key)) {
+      headers.append(key, typeof value === 'string' ? value : withoutPadding(value.toString('base64')));
+    }
+  }
+  return headers;
+}
+
+/** Headers as grpc-js metadata. */
+export function headersToMetadata(headers: HeadersInit | undefined): Metadata {
+  const metadata = new (grpc().Metadata)();
+  if (headers === undefined) return metadata;
+  const entries = headers instanceof Headers ? headers.entries() : new Headers(headers).entries();
+  for (const [key, value] of entries) {
+    if (key.endsWith('-bin')) {
+      for (const part of value.split(',')) metadata.add(key, Buffer.from(part.trim(), 'base64'));
+    } else {
+      metadata.add(key, value);
+    }
+  }
+  return metadata;
+}
+
+let bareTrailer: Metadata | undefined;
+
+/** Trailers of a call that went well. */
+export function trailerToMetadata(trailer: Headers | undefined): Metadata {
+  if (trailer !== undefined) return asTrailer(headersToMetadata(trailer), true);
+  if (bareTrailer === undefined) {
+    bareTrailer = asTrailer(headersToMetadata(undefined), true);
+    // Nearly every call ends with this one.
+    if (patchGrpc()) bareTrailer.toHttp2Headers = () => ({ 'grpc-message': undefined });
+  }
+  return bareTrailer;
+}
+
+/** Whatever a handler threw, as a grpc status: details in `grpc-status-details-bin`, nothing of a bug but its code. */
+export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject {
+  const error = toRpcError(thrown);
+  const metadata = asTrailer(headersToMetadata(error.metadata), false);
+  if (trailer !== undefined) metadata.merge(headersToMetadata(trailer));
+  if (error.details.length > 0) {
+    const status = create(StatusSchema, {
+      code: error.code,
+      message: error.rawMessage,
+      details: error.details.map(toAny),
+    });
+    metadata.set(detailsKey, Buffer.from(toBinary(StatusSchema, status)));
+  }
+  return { code: error.code as number, details: error.rawMessage, metadata };
+}
+
+/** A grpc-js error as a ConnectError with its details, and with response headers and trailers as its metadata. */
+export function statusToError(error: ServiceError | StatusObject, header?: Metadata): ConnectError {
+  const metadata = error.metadata === undefined ? new Headers() : metadataToHeaders(error.metadata);
+  if (header !== undefined) for (const [key, value] of metadataToHeaders(header)) metadata.append(key, value);
+  // Without a code it is grpc-js that failed: it could not make sense of what came.
+  const code = error.code === undefined ? Code.Internal : (error.code as number) || Code.Unknown;
+  const connectError = new ConnectError(error.details ?? '', code, metadata);
+  const packed = error.metadata?.get(detailsKey)[0];
+  if (packed instanceof Uint8Array) {
+    const status = decodeStatus(packed);
+    connectError.details = status.map((any) => ({ type: any.typeUrl.split('/').at(-1) ?? '', value: any.value }));
+  }
+  return connectError;
+}
+
+function decodeStatus(bytes: Uint8Array): Any[] {
+  try {
+    return fromBinary(StatusSchema, bytes).details;
+  } catch {
+    // Details of a foreign server may be anything; the code and the message still count.
+    return [];
+  }
+}
+
+function toAny(detail: ConnectError['details'][number]): { typeUrl: string; value: Uint8Array } {
+  if ('desc' in detail) {
+    const message = create(detail.desc, detail.value);
+    return { typeUrl: `type.googleapis.com/${detail.desc.typeName}`, value: toBinary(detail.desc, message) };
+  }
+  return { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value };
+}

@@ -1,0 +1,150 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { create, fromJson, type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { IdentityConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { rpcError } from '../base/errors.ts';
+
+const issuer = 'ragmesh';
+const audience = 'ragmesh-mesh';
+const algorithm = 'EdDSA';
+
+/** Makes tokens that say who acts; kept where callers are authenticated (edge) and where work goes on without them (indexer). */
+export interface TokenSigner {
+  /** A token for the principal, valid for at least half of the signer's lifetime. */
+  sign(principal: Principal): Promise<string>;
+}
+
+/** Checks tokens. */
+export interface TokenVerifier {
+  /** The principal of a token that was found genuine before and has not expired; else `undefined`: verify it. */
+  known(token: string): Principal | undefined;
+  /** The principal of a token. Throws UNAUTHENTICATED where the token is not genuine, or has expired. */
+  verify(token: string): Promise<Principal>;
+}
+
+/** Keys of the mesh: Ed25519. The private one is only there where tokens are made. */
+export interface IdentityKeys {
+  privateKey?: KeyObject;
+  publicKey: KeyObject;
+}
+
+/**
+ * The keys that are configured, or those in `<dataDir>/identity.pem`, which is made at the first start and readable by its
+ * owner only: processes that share a data folder share their identity.
+ */
+export function loadIdentityKeys(config: IdentityConfig | undefined, dataDir: string): IdentityKeys {
+  if (config?.privateKey) {
+    const privateKey = createPrivateKey(config.privateKey);
+    return { privateKey, publicKey: createPublicKey(privateKey) };
+  }
+  if (config?.publicKey) return { publicKey: createPublicKey(config.publicKey) };
+  const privateKey = createPrivateKey(readOrCreate(join(dataDir, 'identity.pem')));
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+}
+
+function readOrCreate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  mkdirSync(dirname(path), { recursive: true });
+  // Written aside and renamed, so that a second process never reads half a key.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, pem, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  renameSync(draft, path);
+  return readFileSync(path, 'utf8');
+}
+
+/** Creates a signer. `lifetimeMs` is how long a token is valid. @default 600000: a reused token still outlives the longest rpc */
+export function createTokenSigner(privateKey: KeyObject, clock: () => number, lifetimeMs = 600_000): TokenSigner {
+  // Signing costs far more than a look-up, and a principal's calls come in bursts: a token serves half of its life.
+  const recent = new LRUCache<string, Promise<string>>({
+    max: 10_000,
+    ttl: lifetimeMs / 2,
+    ttlResolution: 0,
+    perf: { now: clock },
+  });
+  return {
+    sign(principal) {
+      const claim = toJson(PrincipalSchema, principal);
+      const key = JSON.stringify(claim);
+      let token = recent.get(key);
+      if (token === undefined) {
+        const now = clock();
+        token = new SignJWT({ principal: claim })
+          .setProtectedHeader({ alg: algorithm })
+          .setIssuer(issuer)
+          .setAudience(audience)
+          .setIssuedAt(Math.floor(now / 1000))
+          .setExpirationTime(Math.ceil((now + lifetimeMs) / 1000))
+          .sign(privateKey);
+        token.catch(() => recent.delete(key));
+        recent.set(key, token);
+      }
+      return token;
+    },
+  };
+}
+
+/** Creates a verifier. Tokens that were found genuine are remembered until they expire. */
+export function createTokenVerifier(publicKey: KeyObject, clock: () => number): TokenVerifier {
+  const genuine = new LRUCache<string, { principal: Principal; expiresAt: number }>({ max: 10_000 });
+  const known = (token: string) => {
+    const found = genuine.get(token);
+    return found !== undefined && found.expiresAt > clock() ? found.principal : undefined;
+  };
+  return {
+    known,
+    async verify(token) {
+      const found = known(token);
+      if (found !== undefined) return found;
+      const now = clock();
+      try {
+        const { payload } = await jwtVerify<{ principal: JsonValue }>(token, publicKey, {
+          issuer,
+          audience,
+          algorithms: [algorithm],
+          currentDate: new Date(now),
+          requiredClaims: ['exp', 'principal'],
+        });
+        const principal = Object.freeze(fromJson(PrincipalSchema, payload.principal));
+        genuine.set(token, { principal, expiresAt: (payload.exp ?? 0) * 1000 });
+        return principal;
+      } catch (error) {
+        throw toCredentialsError(error);
+      }
+    },
+  };
+}
+
+/** An error of jose as UNAUTHENTICATED, with what to do. */
+export function toCredentialsError(error: unknown) {
+  if (error instanceof joseErrors.JWTExpired) {
+    const expiredAt = new Date((error.payload.exp ?? 0) * 1000).toISOString();
+    return rpcError(
+      Code.Unauthenticated,
+      ErrorReason.CREDENTIALS_EXPIRED,
+      `the token expired at ${expiredAt}: get a new one`,
+      { metadata: { expired_at: expiredAt }, cause: error },
+    );
+  }
+  return rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the token is not valid here', {
+    cause: error,
+  });
+}
+
+/** A principal, for tests and for work that the mesh does on its own. */
+export function principalOf(
+  init: MessageInitShape<typeof PrincipalSchema> & { tenant: string; user: string },
+): Principal {
+  return create(PrincipalSchema, init);
+}

@@ -1,0 +1,28 @@
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { rpcError } from '../../base/errors.ts';
+import { policyOf } from '../policy.ts';
+import type { ServerCall } from '../server-call.ts';
+import type { Observer } from './observe.ts';
+
+/**
+ * Keeps the calls under way in `running`, and refuses those above `maxConcurrent`, at once and with RetryInfo: a queue here
+ * would only hide the overload from whoever balances the load. Methods without a policy (health, reflection) always pass.
+ */
+export function concurrencyObserver(maxConcurrent: number, running: Set<ServerCall>): Observer {
+  return (request) => {
+    if (policyOf(request.method).role === Role.UNSPECIFIED) return () => {};
+    if (running.size >= maxConcurrent) {
+      throw rpcError(
+        Code.ResourceExhausted,
+        ErrorReason.OVERLOADED,
+        `${maxConcurrent} calls are under way: try again shortly`,
+        { retryAfterMs: 100 },
+      );
+    }
+    const call = request as unknown as ServerCall;
+    running.add(call);
+    return () => running.delete(call);
+  };
+}

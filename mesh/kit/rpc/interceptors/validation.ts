@@ -1,0 +1,42 @@
+import type { DescMessage, Message } from '@bufbuild/protobuf';
+import { createValidator } from '@bufbuild/protovalidate';
+import type { Interceptor } from '@connectrpc/connect';
+import { internal, invalidArgument } from '../../base/errors.ts';
+import { quickCheckOf } from './quick-check.ts';
+
+type Check = (schema: DescMessage, message: Message) => void;
+
+/** Holds every request message to the rules of its contract; INVALID_ARGUMENT names each field that breaks one. */
+export function validationInterceptor(): Interceptor {
+  const check = createCheck();
+  return (next) => (request) => {
+    const call = request as { message: Message | AsyncIterable<Message> };
+    if (Symbol.asyncIterator in call.message) call.message = checkAll(request.method.input, call.message, check);
+    else check(request.method.input, call.message);
+    return next(request);
+  };
+}
+
+/** A function that throws INVALID_ARGUMENT where a message breaks the rules of its contract. */
+export function createCheck(): Check {
+  const validator = createValidator();
+  return (schema, message) => {
+    if (quickCheckOf(schema)(message)) return;
+    const result = validator.validate(schema, message);
+    if (result.kind === 'valid') return;
+    if (result.kind === 'error') throw internal(result.error);
+    const violations = result.violations.map((violation) => ({
+      field: violation.toString().split(': ')[0] ?? '',
+      description: violation.message,
+    }));
+    const text = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
+    throw invalidArgument(text, { violations });
+  };
+}
+
+async function* checkAll(schema: DescMessage, messages: AsyncIterable<Message>, check: Check): AsyncIterable<Message> {
+  for await (const message of messages) {
+    check(schema, message);
+    yield message;
+  }
+}

@@ -1,0 +1,245 @@
+import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import type { Interceptor } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { cancelled, rpcError, toRpcError } from '../base/errors.ts';
+import type { ServerCall } from './server-call.ts';
+
+/** A method of a service, ready to run behind any mount. Input and output are whole messages, never bytes. */
+export interface Invocable {
+  method: DescMethod;
+  /** Runs a method with one input and one output. Rejects with a ConnectError. */
+  unary(call: ServerCall, input: Message): Promise<Message>;
+  /**
+   * Runs a method of any kind; `input` is one message where the method takes one and it is there already. The iterable throws
+   * ConnectErrors; `return` stops the handler.
+   */
+  stream(call: ServerCall, input: Message | AsyncIterable<Message>): AsyncIterableIterator<Message>;
+}
+
+type Next = (call: ServerCall) => Promise<{ message: unknown }>;
+type AnyImpl = (input: unknown, call: ServerCall) => unknown;
+
+/**
+ * Binds an implementation to its method, with Connect interceptors around it (the first one outermost). Composed once,
+ * run for each call. Deadline and cancellation end the call at once, even where the handler does not listen.
+ */
+export function createInvocable(method: DescMethod, impl: unknown, interceptors: readonly Interceptor[]): Invocable {
+  const run = compose(method, (impl ?? unimplemented(method)) as AnyImpl, interceptors);
+  return {
+    method,
+    async unary(call, input) {
+      call.message = input;
+      let failure: unknown;
+      try {
+        // A call that has expired on arrival is not begun.
+        if (call.aborted) throw call.reason;
+        const response = await call.settle(run(call));
+        return response.message as Message;
+      } catch (thrown) {
+        failure = toRpcError(thrown);
+        throw failure;
+      } finally {
+        call.finish(failure);
+      }
+    },
+    stream: (call, input) => new ServerStream(call, input, run),
+  };
+}
+
+/**
+ * The output of a call as a stream. Not a generator, which costs several promises a message and level: a message here costs
+ * one. Calls of `next` may overlap; their results keep their order, as the handler gives them.
+ */
+class ServerStream implements AsyncIterableIterator<Message> {
+  readonly #call: ServerCall;
+  readonly #run: Next;
+  readonly #input: Message | AsyncIterable<Message>;
+  #opening: Promise<void> | undefined;
+  #iterator: AsyncIterator<unknown> | undefined;
+  #isOver = false;
+
+  constructor(call: ServerCall, input: Message | AsyncIterable<Message>, run: Next) {
+    this.#call = call;
+    this.#input = input;
+    this.#run = run;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Message>> {
+    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    if (this.#iterator !== undefined) return this.#pull(this.#iterator);
+    this.#opening ??= this.#open();
+    return this.#opening.then(() => this.next());
+  }
+
+  async return(): Promise<IteratorResult<Message>> {
+    if (!this.#isOver) {
+      // What is asked for and not there yet will not come.
+      if (!this.#call.aborted) this.#call.abort(cancelled());
+      this.#end(undefined);
+    }
+    return { done: true, value: undefined };
+  }
+
+  async #open(): Promise<void> {
+    const call = this.#call;
+    const { method } = call;
+    try {
+      if (call.aborted) throw call.reason;
+      const isUnary = method.methodKind === 'unary';
+      call.message = isUnary && isStream(this.#input) ? await call.settle(single(this.#input)) : this.#input;
+      const { message } = await call.settle(this.#run(call));
+      const output = isUnary ? once(message as Message) : (message as AsyncIterable<unknown>);
+      this.#iterator = output[Symbol.asyncIterator]();
+      // The consumer has left meanwhile.
+      if (this.#isOver) this.#stopHandler();
+    } catch (thrown) {
+      throw this.#end(thrown);
+    }
+  }
+
+  #pull(iterator: AsyncIterator<unknown>): Promise<IteratorResult<Message>> {
+    const call = this.#call;
+    // Also where the call was given up just now: the handler gets to do what goes with its last message.
+    const pulled = iterator.next();
+    if (call.aborted) {
+      pulled.catch(() => {});
+      return Promise.reject(this.#end(call.reason));
+    }
+    return new Promise((resolve, reject) => {
+      const fail = (thrown: unknown) => reject(this.#end(thrown));
+      call.wait(fail);
+      pulled.then(
+        (result) => {
+          call.letGo(fail);
+          if (result.done === true) {
+            this.#iterator = undefined;
+            this.#end(undefined);
+            resolve({ done: true, value: undefined });
+            return;
+          }
+          try {
+            resolve({ done: false, value: normalise(call.method.output, result.value) });
+          } catch (thrown) {
+            fail(thrown);
+          }
+        },
+        (thrown) => {
+          call.letGo(fail);
+          fail(thrown);
+        },
+      );
+    });
+  }
+
+  // Ends the call, once. Returns the error as the caller gets to see it.
+  #end(thrown: unknown): unknown {
+    const error = thrown === undefined ? undefined : toRpcError(thrown);
+    if (this.#isOver) return error;
+    this.#isOver = true;
+    this.#call.finish(error);
+    this.#stopHandler();
+    return error;
+  }
+
+  // Not awaited: a handler that is stuck must not hold the transport.
+  #stopHandler(): void {
+    this.#iterator?.return?.()?.then(undefined, () => {});
+    this.#iterator = undefined;
+  }
+}
+
+function isStream(input: Message | AsyncIterable<Message>): input is AsyncIterable<Message> {
+  return Symbol.asyncIterator in input;
+}
+
+function compose(method: DescMethod, impl: AnyImpl, interceptors: readonly Interceptor[]): Next {
+  const innermost = async (call: ServerCall) => new Reply(call, await answer(method, impl, call));
+  const composed = interceptors.reduceRight<unknown>(
+    (next, interceptor) => interceptor(next as Parameters<Interceptor>[0]),
+    innermost,
+  );
+  return composed as Next;
+}
+
+async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Promise<unknown> {
+  switch (method.methodKind) {
+    case 'unary':
+      return normalise(method.output, await impl(call.message, call));
+    case 'client_streaming':
+      return once(normalise(method.output, await impl(call.message, call)));
+    case 'server_streaming': {
+      const input = call.message as Message | AsyncIterable<Message>;
+      return impl(isStream(input) ? await single(input) : input, call);
+    }
+    case 'bidi_streaming':
+      return impl(call.message, call);
+    default:
+      throw protocolError(`unknown kind of method ${(method as DescMethod).name}`);
+  }
+}
+
+/** What came of a call, for interceptors and clients. Headers are made when somebody asks; hardly anybody does. */
+export class Reply {
+  readonly stream: boolean;
+  message: unknown;
+  readonly #call: ServerCall;
+  constructor(call: ServerCall, message: unknown) {
+    this.#call = call;
+    this.stream = call.stream;
+    this.message = message;
+  }
+  get method() {
+    return this.#call.method;
+  }
+  get service() {
+    return this.#call.service;
+  }
+  /** Headers, where any were set. */
+  get sentHeader() {
+    return this.#call.sentHeader;
+  }
+  /** Trailers, where any were set. */
+  get sentTrailer() {
+    return this.#call.sentTrailer;
+  }
+  get header() {
+    return this.#call.responseHeader;
+  }
+  get trailer() {
+    return this.#call.responseTrailer;
+  }
+}
+
+function normalise(schema: DescMessage, message: unknown): Message {
+  const whole = (message as Message | undefined)?.$typeName === schema.typeName;
+  return whole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
+}
+
+async function* once(message: Message): AsyncIterable<Message> {
+  yield message;
+}
+
+async function single(input: AsyncIterable<Message>): Promise<Message> {
+  let first: Message | undefined;
+  for await (const message of input) {
+    if (first !== undefined) throw protocolError('more than one message came for a method that takes one');
+    first = message;
+  }
+  if (first === undefined) throw protocolError('no message came for a method that takes one');
+  return first;
+}
+
+function protocolError(message: string) {
+  return rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
+}
+
+function unimplemented(method: DescMethod): AnyImpl {
+  return () => {
+    throw protocolError(`${method.parent.typeName}/${method.name} is not served here`);
+  };
+}

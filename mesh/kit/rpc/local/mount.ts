@@ -1,0 +1,111 @@
+import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import { Code, type Transport } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { cancelled, rpcError } from '../../base/errors.ts';
+import { type Invocable, Reply } from '../invoke.ts';
+import { timeoutOf } from '../policy.ts';
+import { ServerCall } from '../server-call.ts';
+import { SingleMessage } from '../single-message.ts';
+
+/** What this process serves, by method. */
+export type InvocableIndex = ReadonlyMap<DescMethod, Invocable>;
+
+/**
+ * A Connect transport to services of the same process. Messages are handed over by reference: whoever sends one must
+ * not change it afterwards. Codes, details, deadlines and cancellation are those of the grpc mount.
+ */
+export function createLocalTransport(methods: InvocableIndex): Transport {
+  const find = (method: DescMethod): Invocable => {
+    const found = methods.get(method);
+    if (found === undefined) {
+      const name = `${method.parent.typeName}/${method.name}`;
+      throw rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, `${name} is not served by this process`);
+    }
+    return found;
+  };
+  return {
+    // Context values stay on the client's side, as they do on a wire.
+    async unary(method, signal, timeoutMs, header, input) {
+      const invocable = find(method);
+      const call = openCall(method, signal, timeoutMs, header);
+      const message = await invocable.unary(call, whole(method.input, input));
+      return new Reply(call, message) as never;
+    },
+    async stream(method, signal, timeoutMs, header, input) {
+      const invocable = find(method);
+      const call = openCall(method, signal, timeoutMs, header);
+      const given = input instanceof SingleMessage ? whole(method.input, input.message) : wholeAll(method.input, input);
+      const output = invocable.stream(call, given);
+      // As on a wire, response headers are there with the first message and not before.
+      const first = output.next();
+      await first.then(undefined, () => {});
+      return new Reply(call, relay(first, output, call)) as never;
+    },
+  };
+}
+
+function openCall(
+  method: DescMethod,
+  signal: AbortSignal | undefined,
+  timeoutMs: number | undefined,
+  header: HeadersInit | undefined,
+): ServerCall {
+  if (signal?.aborted) throw abortError(signal);
+  const call = new ServerCall({
+    method,
+    protocolName: 'local',
+    requestHeader: () => new Headers(header),
+    authorization: () => authorizationOf(header),
+    timeoutMs: timeoutOf(method, timeoutMs),
+  });
+  if (signal !== undefined) {
+    const onAbort = () => call.abort(abortError(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    call.onEnd(() => signal.removeEventListener('abort', onAbort));
+  }
+  return call;
+}
+
+function authorizationOf(header: HeadersInit | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const isPlain = !(header instanceof Headers) && !Array.isArray(header);
+  return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
+}
+
+function abortError(signal: AbortSignal) {
+  const reason = signal.reason as { code?: unknown } | undefined;
+  return reason?.code === Code.DeadlineExceeded ? reason : cancelled(signal.reason);
+}
+
+function relay(
+  first: Promise<IteratorResult<Message>>,
+  output: AsyncIterableIterator<Message>,
+  call: ServerCall,
+): AsyncIterableIterator<Message> {
+  let taken = false;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      if (taken) return output.next();
+      taken = true;
+      return first;
+    },
+    // A consumer that left early is a cancel. Not awaited, for a handler that is stuck must not hold its caller.
+    async return() {
+      if (!call.aborted) call.abort(cancelled());
+      output.return?.()?.then(undefined, () => {});
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function whole(schema: DescMessage, message: unknown): Message {
+  const isWhole = (message as Message | undefined)?.$typeName === schema.typeName;
+  return isWhole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
+}
+
+async function* wholeAll(schema: DescMessage, messages: AsyncIterable<unknown>): AsyncIterable<Message> {
+  for await (const message of messages) yield whole(schema, message);
+}

@@ -1,0 +1,29 @@
+import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { defineService } from '../host/define-service.ts';
+
+/** The smallest service, for tests and benchmarks of the kit. */
+export const echo = defineService({
+  name: 'echo',
+  contracts: [EchoService],
+  config: () => ({}),
+  needs: {},
+  async create() {
+    return {
+      impl: {
+        unary: ({ text }) => ({ text }),
+        async *serverStream({ text, count }) {
+          for (let index = 0; index < count; index++) yield { text };
+        },
+        async clientStream(requests) {
+          const texts: string[] = [];
+          for await (const { text } of requests) texts.push(text);
+          return { text: texts.join(''), count: texts.length };
+        },
+        async *bidiStream(requests) {
+          for await (const { text } of requests) yield { text };
+        },
+      },
+      close: async () => {},
+    };
+  },
+});

@@ -1,0 +1,163 @@
+import type { ConnectError } from '@connectrpc/connect';
+import type { Transaction } from 'kysely';
+import type { RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { failedPrecondition } from '#kit/base/errors.ts';
+import type { Database } from '#kit/storage/database.ts';
+import { createInsert } from '#kit/storage/insert-rows.ts';
+import { findCovered } from '../usage/ledger.ts';
+import { addSums, answerSum } from '../usage/usage-sums.ts';
+import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
+import { keyOf, tenantsOf } from './rows.ts';
+import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
+
+/** A record on its way into the chain. */
+export interface Submission {
+  tenant: string;
+  user: string;
+  record: RecordRequest;
+  /** The record as its entry holds it. */
+  recordBytes: Uint8Array;
+}
+
+/**
+ * Appends records to the chains of their tenants, with everything that follows from them. Gives the sequence of each; for an answer
+ * that is in the chain already, the one that it has; and an error for a tenant whose chain does not end where it should: nothing
+ * is built on a broken chain.
+ */
+export async function appendEntries(
+  trx: Transaction<AuditSchema>,
+  batch: readonly Submission[],
+  nowMs: number,
+): Promise<(number | ConnectError)[]> {
+  if (batch.length === 0) return [];
+  const known = await findKnown(trx, batch);
+  const heads = await findHeads(trx, batch);
+  const entries: EntryRow[] = [];
+  const documents: DocumentRow[] = [];
+  const fresh: Submission[] = [];
+  const sequences = batch.map((submission) => {
+    const { tenant, user, record, recordBytes } = submission;
+    const key = keyOf(tenant, record.answerId);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 0 };
+    if (head.is_broken) return brokenChain(head.last_sequence);
+    const sequence = head.last_sequence + 1;
+    const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, recordBytes });
+    const hash = chainHash(head.last_hash, bytes);
+    const about = { tenant, sequence, answer_id: record.answerId, user, recorded_at: nowMs };
+    entries.push({ ...about, bytes, previous_hash: head.last_hash, hash });
+    documents.push(...documentsOf(tenant, sequence, record));
+    fresh.push(submission);
+    known.set(key, sequence);
+    heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash, is_broken: 0 });
+    return sequence;
+  });
+  if (entries.length > 0) {
+    const changed = new Set(entries.map(({ tenant }) => tenant));
+    await insertEntries(trx, entries);
+    await insertDocuments(trx, documents);
+    const moved = [...heads.values()].filter(({ tenant }) => changed.has(tenant));
+    await saveHeads(
+      trx,
+      moved.map(({ tenant, last_sequence, last_hash }) => ({ tenant, last_sequence, last_hash })),
+    );
+    const covered = await findCovered(
+      trx,
+      fresh.map(({ tenant, record }) => ({ tenant, answerId: record.answerId })),
+    );
+    const sums = fresh.map((submission) => {
+      const { tenant, record } = submission;
+      return answerSum({ ...submission, recordedAt: nowMs }, covered.has(keyOf(tenant, record.answerId)));
+    });
+    await addSums(trx, sums);
+  }
+  return sequences;
+}
+
+/** Documents that an entry was shown, each once. */
+export function documentsOf(tenant: string, sequence: number, record: RecordRequest): DocumentRow[] {
+  const ids = new Set(record.evidence.map(({ documentId }) => documentId));
+  ids.delete('');
+  return [...ids].map((document_id) => ({ tenant, document_id, sequence }));
+}
+
+async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, number>> {
+  const answerIds = [...new Set(batch.map(({ record }) => record.answerId))];
+  // Answer ids are as good as unique over all tenants, so this reads no more rows than one pair at a time would.
+  const rows = await trx
+    .selectFrom('entries')
+    .select(['tenant', 'answer_id', 'sequence'])
+    .where('tenant', 'in', tenantsOf(batch))
+    .where('answer_id', 'in', answerIds)
+    .execute();
+  return new Map(rows.map(({ tenant, answer_id, sequence }) => [keyOf(tenant, answer_id), sequence]));
+}
+
+interface Head extends ChainRow {
+  is_broken: number;
+}
+
+/** Ends of the chains, each compared with the entries: the last one has the hash that it should, and none comes after it. */
+async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, Head>> {
+  const tenants = tenantsOf(batch);
+  const rows = await trx
+    .selectFrom('chains')
+    .leftJoin('entries as last', (join) =>
+      join.onRef('last.tenant', '=', 'chains.tenant').onRef('last.sequence', '=', 'chains.last_sequence'),
+    )
+    .leftJoin('entries as next', (join) =>
+      join
+        .onRef('next.tenant', '=', 'chains.tenant')
+        .on('next.sequence', '=', (eb) => eb('chains.last_sequence', '+', 1)),
+    )
+    .select(['chains.tenant', 'chains.last_sequence', 'chains.last_hash'])
+    .select((eb) =>
+      eb
+        .or([eb('last.hash', 'is not', eb.ref('chains.last_hash')), eb('next.sequence', 'is not', null)])
+        .$castTo<number>()
+        .as('is_broken'),
+    )
+    .where('chains.tenant', 'in', tenants)
+    .execute();
+  const heads = new Map<string, Head>(rows.map((row) => [row.tenant, row]));
+  // A chain whose end was removed.
+  const endless = tenants.filter((tenant) => !heads.has(tenant));
+  if (endless.length > 0) {
+    const begun = await trx
+      .selectFrom('entries')
+      .select('tenant')
+      .where('tenant', 'in', endless)
+      .where('sequence', '=', 1)
+      .execute();
+    for (const { tenant } of begun) {
+      heads.set(tenant, { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 1 });
+    }
+  }
+  return heads;
+}
+
+function brokenChain(lastSequence: number): ConnectError {
+  const message = 'the audit chain of this tenant is broken at its end; restore the audit database from a backup';
+  const metadata = { sequence: String(lastSequence) };
+  return failedPrecondition(ErrorReason.AUDIT_CHAIN_BROKEN, message, { metadata });
+}
+
+const insertEntries = createInsert((db: Database<AuditSchema>, row: EntryRow) => db.insertInto('entries').values(row));
+
+const insertDocuments = createInsert((db: Database<AuditSchema>, row: DocumentRow) =>
+  db.insertInto('entry_documents').values(row),
+);
+
+const saveHeads = createInsert((db: Database<AuditSchema>, row: ChainRow) =>
+  db
+    .insertInto('chains')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.column('tenant').doUpdateSet((eb) => ({
+        last_sequence: eb.ref('excluded.last_sequence'),
+        last_hash: eb.ref('excluded.last_hash'),
+      })),
+    ),
+);

@@ -1,0 +1,170 @@
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
+import { audit } from '../index.ts';
+import { recordOf } from '../testing/audit.ts';
+
+// Somebody with write access to the file, against the chain. Ten entries of the tenant, and as many of another one.
+
+const entryCount = 10;
+const tables = ['entries', 'chains', 'entry_documents'] as const;
+type Rows = Record<string, SQLInputValue>[];
+let mesh: TestMesh;
+let file: DatabaseSync;
+let original: Record<(typeof tables)[number], Rows>;
+
+beforeAll(async () => {
+  mesh = await startTestMesh([audit]);
+  for (const tenant of ['acme', 'bolt']) {
+    const options = await mesh.as(testPrincipal({ tenant }));
+    for (let index = 1; index <= entryCount; index++) {
+      const evidence = [{ documentId: `doc-${index}` }, { documentId: 'all' }];
+      await mesh.client(AuditService).record(recordOf(`a${index}`, { evidence }), options);
+    }
+  }
+  file = new DatabaseSync(join(mesh.dataDir, 'audit', 'audit.db'));
+  const read = (table: string) => file.prepare(`SELECT * FROM ${table}`).all() as Rows;
+  original = { entries: read('entries'), chains: read('chains'), entry_documents: read('entry_documents') };
+});
+afterAll(async () => {
+  file.close();
+  await mesh.close();
+});
+
+const restore = () => {
+  file.exec('BEGIN');
+  for (const table of tables) {
+    file.exec(`DELETE FROM ${table}`);
+    for (const row of original[table]) {
+      const names = Object.keys(row);
+      file.prepare(`INSERT INTO ${table} (${names}) VALUES (${names.map(() => '?')})`).run(...Object.values(row));
+    }
+  }
+  file.exec('COMMIT');
+};
+const verify = async (tenant = 'acme') =>
+  mesh.client(AuditService).verifyChain({}, await mesh.as(testPrincipal({ tenant })));
+const run = (sql: string, ...params: SQLInputValue[]) => {
+  expect(file.prepare(sql).run(...params).changes).toBeGreaterThan(0);
+};
+
+const sequence = fc.integer({ min: 1, max: entryCount });
+const flipped = (value: Uint8Array, at: number) => {
+  const bytes = Uint8Array.from(value);
+  const index = at % bytes.length;
+  bytes[index] = (bytes[index] as number) ^ 1;
+  return bytes;
+};
+const bytesOf = (column: string, at: number) =>
+  original.entries.find((row) => row.tenant === 'acme' && row.sequence === at)?.[column] as Uint8Array;
+
+/** Each does something to the rows of acme and gives the first sequence that is then wrong. */
+const attacks: Record<string, fc.Arbitrary<() => number>> = {
+  'flips a bit of an entry or a hash': fc
+    .tuple(sequence, fc.constantFrom('bytes', 'hash', 'previous_hash'), fc.nat())
+    .map(([at, column, bit]) => () => {
+      run(
+        `UPDATE entries SET ${column} = ? WHERE tenant = 'acme' AND sequence = ?`,
+        flipped(bytesOf(column, at), bit),
+        at,
+      );
+      return at;
+    }),
+  'changes a column that entries are found by': fc
+    .tuple(sequence, fc.constantFrom("user = 'eve'", "answer_id = 'other'", 'recorded_at = recorded_at + 1'))
+    .map(([at, change]) => () => {
+      run(`UPDATE entries SET ${change} WHERE tenant = 'acme' AND sequence = ?`, at);
+      return at;
+    }),
+  'removes an entry': sequence.map((at) => () => {
+    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
+    return at;
+  }),
+  'removes all entries from one on': sequence.map((at) => () => {
+    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence >= ?`, at);
+    return at;
+  }),
+  'swaps two entries': fc
+    .tuple(sequence, sequence)
+    .filter(([a, b]) => a !== b)
+    .map(([a, b]) => () => {
+      for (const [from, to] of [
+        [a, 100],
+        [b, a],
+        [100, b],
+      ] as const) {
+        run(`UPDATE entries SET sequence = ? WHERE tenant = 'acme' AND sequence = ?`, to, from);
+      }
+      return Math.min(a, b);
+    }),
+  'removes an entry and closes the gap': fc.integer({ min: 1, max: entryCount - 1 }).map((at) => () => {
+    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
+    for (let next = at + 1; next <= entryCount; next++) {
+      run(`UPDATE entries SET sequence = ? WHERE tenant = 'acme' AND sequence = ?`, next - 1, next);
+    }
+    return at;
+  }),
+  'puts in an entry of another tenant': sequence.map((at) => () => {
+    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
+    run(`UPDATE entries SET tenant = 'acme' WHERE tenant = 'bolt' AND sequence = ?`, at);
+    return at;
+  }),
+  'adds an entry at the end': fc.constant(() => {
+    run(
+      `INSERT INTO entries SELECT tenant, 11, 'new', user, recorded_at, bytes, hash, hash FROM entries WHERE tenant = 'acme' AND sequence = 10`,
+    );
+    return 11;
+  }),
+  'hides which document an entry was shown': sequence.map((at) => () => {
+    run(`DELETE FROM entry_documents WHERE tenant = 'acme' AND sequence = ? AND document_id = 'all'`, at);
+    return at;
+  }),
+  'claims a document that an entry was not shown': sequence.map((at) => () => {
+    run(`INSERT INTO entry_documents VALUES ('acme', 'forged', ?)`, at);
+    return at;
+  }),
+  'removes the end of the chain': fc.constant(() => {
+    run(`DELETE FROM chains WHERE tenant = 'acme'`);
+    return 1;
+  }),
+  'changes the hash at the end': fc.constant(() => {
+    run(`UPDATE chains SET last_hash = zeroblob(32) WHERE tenant = 'acme'`);
+    return entryCount;
+  }),
+};
+
+test.each(Object.entries(attacks))('a check finds who %s', async (_, attack) => {
+  await fc.assert(
+    fc
+      .asyncProperty(attack, async (perform) => {
+        const firstBad = perform();
+        expect(await verify()).toMatchObject({ intact: false, firstBadSequence: BigInt(firstBad) });
+      })
+      .afterEach(restore),
+    { numRuns: 25 },
+  );
+  expect(await verify()).toMatchObject({ intact: true, entryCount: BigInt(entryCount), firstBadSequence: 0n });
+  expect(await verify('bolt')).toMatchObject({ intact: true });
+});
+
+test.each([
+  'removes all entries from one on',
+  'removes the end of the chain',
+  'changes the hash at the end',
+  'adds an entry at the end',
+])('nothing is appended after somebody %s, and other tenants go on', async (name) => {
+  (fc.sample(attacks[name] as fc.Arbitrary<() => number>, 1)[0] as () => number)();
+  const { record } = mesh.client(AuditService);
+  const [bad, good] = await Promise.allSettled([
+    record(recordOf('later'), await mesh.as()),
+    record(recordOf('later'), await mesh.as(testPrincipal({ tenant: 'bolt' }))),
+  ]);
+  expect(bad).toMatchObject({ status: 'rejected' });
+  expect(errorInfoOf((bad as PromiseRejectedResult).reason)?.reason).toBe('AUDIT_CHAIN_BROKEN');
+  expect(good).toMatchObject({ status: 'fulfilled', value: { sequence: 11n } });
+  restore();
+});

@@ -1,0 +1,110 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { AuditEntry } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { Database } from '#kit/storage/database.ts';
+import { documentsOf } from './append.ts';
+import { chainHash, fromCanonicalBytes, genesisHash } from './chain.ts';
+import type { AuditSchema, EntryRow } from './schema.ts';
+
+/** Entries checked at a time; between pages, other calls run. */
+const pageSize = 200;
+
+/** What a check found. */
+export interface ChainCheck {
+  /** Entries found right. */
+  entryCount: number;
+  /** The first entry that is changed, missing or out of place; undefined where there is none. */
+  firstBad: number | undefined;
+}
+
+/**
+ * Recomputes a tenant's chain from its first entry, up to the end that it had when the check began. Finds any change, removal,
+ * insertion or reordering of entries, of the columns and document rows that they are found by, and of the end itself.
+ */
+export async function verifyChain(db: Database<AuditSchema>, tenant: string, signal: AbortSignal): Promise<ChainCheck> {
+  const head = await db.selectFrom('chains').selectAll().where('tenant', '=', tenant).executeTakeFirst();
+  const last = head?.last_sequence ?? 0;
+  let previousHash = genesisHash;
+  let checked = 0;
+  while (checked < last) {
+    signal.throwIfAborted();
+    const through = Math.min(checked + pageSize, last);
+    const rows = await db
+      .selectFrom('entries')
+      .selectAll()
+      .where('tenant', '=', tenant)
+      .where('sequence', '>', checked)
+      .where('sequence', '<=', through)
+      .orderBy('sequence')
+      .execute();
+    const documents = await documentsBetween(db, tenant, checked, through);
+    for (const row of rows) {
+      if (!isRight(row, checked + 1, previousHash, documents.get(row.sequence) ?? new Set())) break;
+      previousHash = row.hash;
+      checked += 1;
+    }
+    if (checked < through) return { entryCount: checked, firstBad: checked + 1 };
+  }
+  if (head !== undefined && !isEqual(previousHash, head.last_hash)) return { entryCount: checked, firstBad: last };
+  return { entryCount: checked, firstBad: await beyondTheEnd(db, tenant) };
+}
+
+function isRight(row: EntryRow, sequence: number, previousHash: Uint8Array, documents: ReadonlySet<string>): boolean {
+  if (row.sequence !== sequence || !isEqual(row.previous_hash, previousHash)) return false;
+  if (!isEqual(row.hash, chainHash(previousHash, row.bytes))) return false;
+  // The hash is right, so the bytes are those that were written, and can be read.
+  const entry = fromCanonicalBytes(row.bytes);
+  const shown = documentsOf(row.tenant, sequence, entry.record as NonNullable<AuditEntry['record']>);
+  return (
+    entry.sequence === BigInt(row.sequence) &&
+    entry.tenant === row.tenant &&
+    entry.user === row.user &&
+    entry.record?.answerId === row.answer_id &&
+    entry.recordedAt !== undefined &&
+    timestampMs(entry.recordedAt) === row.recorded_at &&
+    shown.length === documents.size &&
+    shown.every(({ document_id }) => documents.has(document_id))
+  );
+}
+
+async function documentsBetween(
+  db: Database<AuditSchema>,
+  tenant: string,
+  after: number,
+  through: number,
+): Promise<Map<number, Set<string>>> {
+  const rows = await db
+    .selectFrom('entry_documents')
+    .select(['sequence', 'document_id'])
+    .where('tenant', '=', tenant)
+    .where('sequence', '>', after)
+    .where('sequence', '<=', through)
+    .execute();
+  const documents = new Map<number, Set<string>>();
+  for (const { sequence, document_id } of rows) {
+    const shown = documents.get(sequence) ?? new Set();
+    documents.set(sequence, shown.add(document_id));
+  }
+  return documents;
+}
+
+/** The first entry after the end of the chain; undefined where there is none. One statement, so that no append comes between. */
+async function beyondTheEnd(db: Database<AuditSchema>, tenant: string): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('entries')
+    .leftJoin('chains', 'chains.tenant', 'entries.tenant')
+    .select((eb) => eb.fn.min('entries.sequence').as('first'))
+    .where('entries.tenant', '=', tenant)
+    .where((eb) =>
+      eb.or([
+        eb('chains.last_sequence', 'is', null),
+        eb('entries.sequence', '>', eb.ref('chains.last_sequence')),
+        eb('entries.sequence', '<', 1),
+      ]),
+    )
+    .executeTakeFirst();
+  return row?.first ?? undefined;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

@@ -1,0 +1,26 @@
+import type { Database } from '#kit/storage/database.ts';
+import { appendUsage, type UsageSubmission } from '../usage/ledger.ts';
+import { appendEntries, type Submission } from './append.ts';
+import type { AuditSchema } from './schema.ts';
+
+/** Something to write: an answer for the chain, or usage for the ledger. */
+export type Write = ({ kind: 'answer' } & Submission) | ({ kind: 'usage' } & UsageSubmission);
+
+/** What came of it: the answer's sequence, or whether the usage was new. */
+export type Written = number | boolean;
+
+/** Writes a batch in one transaction; for each, in order, what came of it or why it was refused. */
+export function writeBatch(
+  db: Database<AuditSchema>,
+  batch: readonly Write[],
+  nowMs: number,
+): Promise<(Written | Error)[]> {
+  const answers = batch.filter((write) => write.kind === 'answer');
+  const usages = batch.filter((write) => write.kind === 'usage');
+  return db.transaction().execute(async (trx) => {
+    const sequences = await appendEntries(trx, answers, nowMs);
+    const recorded = await appendUsage(trx, usages, nowMs);
+    const results = { answer: sequences.values(), usage: recorded.values() };
+    return batch.map(({ kind }) => results[kind].next().value as Written | Error);
+  });
+}

@@ -1,0 +1,129 @@
+import { sql, type Transaction } from 'kysely';
+import type { RecordRequest, RecordUsageRequest, UsageRow } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Database } from '#kit/storage/database.ts';
+import { createInsert } from '#kit/storage/insert-rows.ts';
+import type { AuditSchema, UsageSumRow } from '../records/schema.ts';
+
+// Sums of usage, as the report shows them: answers are counted by their entries, tokens and money by the ledger. An answer of which
+// the ledger has nothing counts by its own usage, until the ledger has something: so nothing is counted twice, in whatever order
+// the two arrive, and what the ledger does not know is not lost.
+
+/** Most that one answer may add to a sum: a claim beyond it is nonsense, and sums stay exact far longer than ragmesh lives. */
+const maxAmount = 2 ** 40;
+
+const nothing = { answer_count: 0, cached_count: 0, prompt_tokens: 0, completion_tokens: 0, cost_micros: 0 };
+
+/** An entry, as sums see it. */
+export interface CountedAnswer {
+  tenant: string;
+  user: string;
+  record: RecordRequest;
+  recordedAt: number;
+}
+
+/** What an answer adds; `isCovered`: the ledger has its tokens and money. */
+export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, isCovered: boolean): UsageSumRow {
+  const { model, usage } = record;
+  const isCached = isFromCache(record);
+  return {
+    ...{ tenant, day: dayOf(recordedAt), model, user, currency: usage?.currency ?? '' },
+    ...(isCached || isCovered ? nothing : amountsOf(usage)),
+    answer_count: 1,
+    cached_count: isCached ? 1 : 0,
+  };
+}
+
+/** Takes back what an answer has added by its own usage: the ledger has it now. */
+export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer): UsageSumRow {
+  const { model, usage } = record;
+  const { prompt_tokens, completion_tokens, cost_micros } = isFromCache(record) ? nothing : amountsOf(usage);
+  return {
+    ...{ tenant, day: dayOf(recordedAt), model, user, currency: usage?.currency ?? '' },
+    ...{ ...nothing, prompt_tokens: -prompt_tokens, completion_tokens: -completion_tokens, cost_micros: -cost_micros },
+  };
+}
+
+/** What an entry of the ledger adds: nothing to the answers. */
+export function ledgerSums(tenant: string, user: string, atMs: number, request: RecordUsageRequest): UsageSumRow[] {
+  return request.usages.map(({ model, usage }) => ({
+    ...{ tenant, day: dayOf(atMs), model, user, currency: usage?.currency ?? '' },
+    ...(usage?.fromCache ? nothing : amountsOf(usage)),
+  }));
+}
+
+const amounts = ['answer_count', 'cached_count', 'prompt_tokens', 'completion_tokens', 'cost_micros'] as const;
+
+/** Adds to the sums. */
+export async function addSums(trx: Transaction<AuditSchema>, changes: readonly UsageSumRow[]): Promise<void> {
+  const rows = new Map<string, UsageSumRow>();
+  for (const change of changes) {
+    const { tenant, day, model, user, currency } = change;
+    const key = JSON.stringify([tenant, day, model, user, currency]);
+    const sum = rows.get(key) ?? { ...{ tenant, day, model, user, currency }, ...nothing };
+    for (const name of amounts) sum[name] += change[name];
+    rows.set(key, sum);
+  }
+  await insertSums(trx, [...rows.values()]);
+}
+
+const insertSums = createInsert((db: Database<AuditSchema>, row: UsageSumRow) =>
+  db
+    .insertInto('usage')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['tenant', 'day', 'model', 'user', 'currency'])
+        .doUpdateSet(
+          Object.fromEntries(
+            amounts.map((name) => [name, sql<number>`usage.${sql.ref(name)} + excluded.${sql.ref(name)}`]),
+          ),
+        ),
+    ),
+);
+
+/** Sums of a tenant over the UTC days that have a part in [fromMs, beforeMs), by day, model and user. */
+export async function reportUsage(
+  db: Database<AuditSchema>,
+  tenant: string,
+  fromMs: number | undefined,
+  beforeMs: number | undefined,
+): Promise<Omit<UsageRow, '$typeName'>[]> {
+  let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant);
+  if (fromMs !== undefined) query = query.where('day', '>=', dayOf(fromMs));
+  if (beforeMs !== undefined) query = query.where('day', '<=', dayOf(beforeMs - 1));
+  const rows = await query.orderBy('day').orderBy('model').orderBy('user').orderBy('currency').execute();
+  return rows.map((row) => ({
+    day: row.day,
+    model: row.model,
+    user: row.user,
+    answerCount: BigInt(row.answer_count),
+    cachedCount: BigInt(row.cached_count),
+    promptTokens: BigInt(row.prompt_tokens),
+    completionTokens: BigInt(row.completion_tokens),
+    costMicros: BigInt(row.cost_micros),
+    currency: row.currency,
+  }));
+}
+
+function isFromCache({ cacheLayer, usage }: RecordRequest): boolean {
+  return cacheLayer !== CacheLayer.UNSPECIFIED || usage?.fromCache === true;
+}
+
+function amountsOf(usage: TokenUsage | undefined) {
+  return {
+    ...nothing,
+    prompt_tokens: toAmount(usage?.promptTokens),
+    completion_tokens: toAmount(usage?.completionTokens),
+    cost_micros: toAmount(usage?.costMicros),
+  };
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+function toAmount(value: bigint | undefined): number {
+  return Math.max(0, Math.min(Number(value ?? 0n), maxAmount));
+}

@@ -1,0 +1,68 @@
+import { hash } from 'node:crypto';
+import type { CacheScope } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { accessKey } from '#kit/rpc/access.ts';
+import { normalizeText } from '#kit/text/normalize.ts';
+
+/** Part of every identity: entries of another layout of the identity or of the stored events are never found. */
+const layout = 'ragmesh.answer.3';
+
+/**
+ * The identity of an answer, 64 hex digits: SHA-256 over the tenant, what the principal may see, and all that the answer
+ * depends on. Every part is preceded by its length and every list by its count, so that no two scopes can run together.
+ */
+export function identityOf(principal: Principal, question: string, scope: CacheScope): string {
+  return hash('sha256', scopeText('answer', principal, scope) + part(normalizeQuestion(question)));
+}
+
+/** The same for all but the question: questions of one scope may have one answer. */
+export function scopeKeyOf(principal: Principal, scope: CacheScope): string {
+  return hash('sha256', scopeText('scope', principal, scope));
+}
+
+function scopeText(kind: string, principal: Principal, scope: CacheScope): string {
+  const corpora = list(scope.corpora.map(({ corpus, revision }) => [corpus, revision]).sort(byTexts));
+  const parameters = list(Object.entries(scope.parameters).sort(byTexts));
+  return (
+    part(layout) +
+    part(kind) +
+    part(principal.tenant) +
+    part(accessKey(principal)) +
+    corpora +
+    part(scope.promptVersion) +
+    part(scope.model) +
+    parameters +
+    part(String(scope.language))
+  );
+}
+
+// In one text and one call of the hash: it is asked for at every question.
+function part(text: string): string {
+  return `${Buffer.byteLength(text)}:${text}`;
+}
+
+function list(rows: readonly (readonly string[])[]): string {
+  return part(String(rows.length)) + rows.flat().map(part).join('');
+}
+
+/** Who may fill a lease, as a text: the caller that got it, with the same access. */
+export function holderOf(principal: Principal): string {
+  return JSON.stringify([principal.user, accessKey(principal)]);
+}
+
+/**
+ * The one form of questions that are the same but for case, width, space and closing punctuation. Signs that belong to a
+ * name stay: "C++", "C#" and "C" are three questions.
+ */
+export function normalizeQuestion(question: string): string {
+  const plain = normalizeText(question).replaceAll(/\s+/g, ' ').trim();
+  return plain.replace(/[\s.。!?,、;:~]+$/u, '') || plain;
+}
+
+function byTexts(a: readonly string[], b: readonly string[]): number {
+  for (const [index, text] of a.entries()) {
+    const other = b[index] ?? '';
+    if (text !== other) return text < other ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,213 @@
+import { createHash } from 'node:crypto';
+import { featureNames, featuresOf } from '../features.ts';
+import { refusalOf } from '../guards/guards.ts';
+import { type Question, readQuestion } from '../question.ts';
+import { countVocabulary } from '../vocabulary.ts';
+import { clopperPearsonHigh } from './bounds.ts';
+import type { Calibration, Outcome } from './calibration.ts';
+import { fitLogistic, type LogisticModel, score } from './logistic.ts';
+
+/** Two questions, and whether they mean the same. */
+export interface LabelledPair {
+  first: string;
+  second: string;
+  isSame: boolean;
+}
+
+/** What calibration needs. */
+export interface CalibrateOptions {
+  pairs: readonly LabelledPair[];
+  /** Name of the pairs, for the file. */
+  source: string;
+  /** The vectors of texts, each of length 1, in their order. */
+  embed(texts: readonly string[], signal: AbortSignal): Promise<readonly Float32Array[]>;
+  /** The model that `embed` asks. */
+  embedding: { model: string; dimensions: number };
+  /** @default 0.01 */
+  budget?: number;
+  /** @default 0.1 */
+  wrongShare?: number;
+  nowMs: number;
+  onProgress?(doneCount: number, totalCount: number): void;
+}
+
+/** Texts that are embedded at once. */
+const embedBatch = 256;
+/** Pairs that a threshold must serve before their share of wrong ones says anything. */
+const leastServed = 20;
+/** Models that score what they have not seen. */
+const foldCount = 5;
+
+interface Row {
+  isSame: boolean;
+  isCalibrating: boolean;
+  fold: number;
+  language: 'zh' | 'en' | 'und';
+  isPassing: boolean;
+  features: number[];
+  /** By a model that did not see the pair. */
+  score: number;
+}
+
+/**
+ * Fits the verifier and chooses its threshold on one half of the pairs, and measures it on the other. Which half a pair falls into
+ * depends on its text alone. The threshold goes down from the highest score as long as the exact upper bound of the false-hit rate keeps to
+ * the budget, and stops where it first does not ("fixed sequence testing": Angelopoulos et al. 2021, "Learn then Test", so that the
+ * bound holds in spite of the choice).
+ */
+export async function calibrate(options: CalibrateOptions, signal: AbortSignal): Promise<Calibration> {
+  const { pairs, embedding, budget = 0.01, wrongShare = 0.1 } = options;
+  const vectors = await embedAll(options, signal);
+  const questions = new Map<string, Question>();
+  for (const text of vectors.keys()) questions.set(text, readQuestion(text));
+  const hashes = pairs.map(({ first, second }) => hashOf([first, second].sort().join('\n')));
+  const calibrating = new Set(
+    pairs.flatMap(({ first, second }, index) => ((hashes[index] as number) % 2 === 0 ? [first, second] : [])),
+  );
+  const vocabulary = countVocabulary([...calibrating].map((text) => questions.get(text) as Question));
+
+  const rows = pairs.map(({ first, second, isSame }, index): Row => {
+    const hash = hashes[index] as number;
+    const a = questions.get(first) as Question;
+    const b = questions.get(second) as Question;
+    const similarity = cosineOf(vectors.get(first) as Float32Array, vectors.get(second) as Float32Array);
+    return {
+      isSame,
+      isCalibrating: hash % 2 === 0,
+      fold: (hash >>> 1) % foldCount,
+      language: a.language,
+      isPassing: refusalOf(a, b, vocabulary) === undefined,
+      features: featuresOf(a, b, similarity, vocabulary),
+      score: 0,
+    };
+  });
+  const half = rows.filter(({ isCalibrating }) => isCalibrating);
+  const other = rows.filter(({ isCalibrating }) => !isCalibrating);
+  for (let fold = 0; fold < foldCount; fold++) {
+    signal.throwIfAborted();
+    const model = fit(half.filter((row) => row.fold !== fold));
+    for (const row of half) if (row.fold === fold) row.score = score(model, row.features);
+  }
+  const verifier = fit(half);
+  for (const row of other) row.score = score(verifier, row.features);
+
+  const different = half.filter(({ isSame }) => !isSame);
+  const enough = (['zh', 'en'] as const).filter((language) => {
+    const count = different.filter((row) => row.language === language).length;
+    return clopperPearsonHigh(0, count) <= budget;
+  });
+  const served = (set: readonly Row[], covered: readonly Row['language'][]) =>
+    set.filter(({ isPassing, language }) => isPassing && covered.includes(language));
+  const threshold = chooseThreshold(served(half, enough), different.length, budget, wrongShare);
+  // The budget holds for each language, not only for all of them together.
+  const languages = enough.filter((language) => {
+    const own = different.filter((row) => row.language === language);
+    const wrong = own.filter(({ isPassing, score: value }) => isPassing && threshold !== null && value >= threshold);
+    return clopperPearsonHigh(wrong.length, own.length) <= budget;
+  });
+  const outcome = (set: readonly Row[]) => outcomeOf(set, served(set, languages), threshold);
+  const calibration = {
+    format: 'ragmesh-semantic-cache' as const,
+    version: 1 as const,
+    embedding,
+    madeAtMs: options.nowMs,
+    source: options.source,
+    budget,
+    wrongShare,
+    languages,
+    threshold,
+    calibrated: outcome(half),
+    heldOut: outcome(other),
+    features: [...featureNames],
+    verifier,
+    vocabulary,
+  };
+  const id = createHash('sha256')
+    .update(JSON.stringify([calibration, [...vocabulary.counts]]))
+    .digest('hex')
+    .slice(0, 32);
+  return { ...calibration, id };
+}
+
+/** The pairs of a text: a line each, two questions and 1 (same meaning) or 0, apart by tabs. Throws with the line that is none. */
+export function parsePairs(text: string): LabelledPair[] {
+  const pairs: LabelledPair[] = [];
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === '') continue;
+    const [first = '', second = '', label = '', ...more] = line.split('\t').map((part) => part.trim());
+    // A first line may name the columns.
+    if (index === 0 && !/^[01]$/.test(label)) continue;
+    if (first === '' || second === '' || !/^[01]$/.test(label) || more.length > 0)
+      throw new Error(`line ${index + 1} is not: question, tab, question, tab, 1 or 0`);
+    pairs.push({ first, second, isSame: label === '1' });
+  }
+  return pairs;
+}
+
+/** The cosine of two vectors of length 1. */
+export function cosineOf(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += (a[index] as number) * (b[index] as number);
+  return sum;
+}
+
+async function embedAll(
+  { pairs, embed, onProgress }: CalibrateOptions,
+  signal: AbortSignal,
+): Promise<Map<string, Float32Array>> {
+  const texts = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+  const vectors = new Map<string, Float32Array>();
+  for (let start = 0; start < texts.length; start += embedBatch) {
+    const batch = texts.slice(start, start + embedBatch);
+    for (const [index, vector] of (await embed(batch, signal)).entries()) vectors.set(batch[index] as string, vector);
+    onProgress?.(vectors.size, texts.length);
+  }
+  return vectors;
+}
+
+const fit = (rows: readonly Row[]): LogisticModel =>
+  fitLogistic(
+    rows.map(({ features }) => features),
+    rows.map(({ isSame }) => isSame),
+  );
+
+function chooseThreshold(
+  passing: readonly Row[],
+  differentCount: number,
+  budget: number,
+  wrongShare: number,
+): number | null {
+  const sorted = [...passing].sort((a, b) => b.score - a.score);
+  let threshold: number | null = null;
+  let wrongCount = 0;
+  for (const [index, row] of sorted.entries()) {
+    if (!row.isSame) wrongCount++;
+    const next = sorted[index + 1];
+    // A score that several pairs share is taken for all of them or none.
+    if (next !== undefined && next.score === row.score) continue;
+    if (clopperPearsonHigh(wrongCount, differentCount) > budget) break;
+    if (index + 1 >= leastServed && wrongCount <= wrongShare * (index + 1)) threshold = row.score;
+  }
+  return threshold;
+}
+
+function outcomeOf(all: readonly Row[], passing: readonly Row[], threshold: number | null): Outcome {
+  const served = passing.filter((row) => threshold !== null && row.score >= threshold);
+  const sameCount = all.filter(({ isSame }) => isSame).length;
+  const servedSameCount = served.filter(({ isSame }) => isSame).length;
+  return {
+    sameCount,
+    servedSameCount,
+    differentCount: all.length - sameCount,
+    servedDifferentCount: served.length - servedSameCount,
+  };
+}
+
+/** FNV-1a over UTF-16 code units, with murmur3's finaliser. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

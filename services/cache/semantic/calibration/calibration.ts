@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { featureNames } from '../features.ts';
+import type { Vocabulary } from '../vocabulary.ts';
+import type { LogisticModel } from './logistic.ts';
+
+/** What a threshold does on pairs that it was not fitted to. */
+export interface Outcome {
+  /** Pairs of the same meaning, and how many of them would be served. */
+  sameCount: number;
+  servedSameCount: number;
+  /** Pairs of different meaning, and how many of them would be served: false hits. */
+  differentCount: number;
+  servedDifferentCount: number;
+}
+
+/** What calibration found for one embedding model: the verifier, its threshold, and what that buys. */
+export interface Calibration {
+  format: 'ragmesh-semantic-cache';
+  version: 1;
+  /** Changes with everything; the shadow's count is of one calibration. */
+  id: string;
+  /** The model whose vectors the pairs were compared by. */
+  embedding: { model: string; dimensions: number };
+  madeAtMs: number;
+  /** Name of the file of pairs. */
+  source: string;
+  /** Largest share of pairs of different meaning that may be served, as an upper bound. */
+  budget: number;
+  /** Largest share of what is served that may be of different meaning, as seen on the pairs. */
+  wrongShare: number;
+  /** Languages with enough pairs to say anything of. */
+  languages: readonly ('zh' | 'en')[];
+  /** Lowest score that is served; `null`: nothing is. */
+  threshold: number | null;
+  /** On the half that chose the threshold, each pair scored by a model that had not seen it. */
+  calibrated: Outcome;
+  /** On the other half. */
+  heldOut: Outcome;
+  /** Names of the features, in the order of the weights. */
+  features: readonly string[];
+  verifier: LogisticModel;
+  vocabulary: Vocabulary;
+}
+
+/** A calibration that cannot be used, and why; never a reason to stop the service. */
+export interface Refused {
+  refused: string;
+}
+
+/** The calibration in the data folder of the cache; `npm run cache:calibrate` writes it, and a start reads it. */
+export const calibrationFile = 'semantic-calibration.json';
+
+/** Largest file that is read, in bytes. */
+const maxBytes = 16 << 20;
+
+/** Writes a calibration in one step: a reader sees the old file or the new one. */
+export async function writeCalibration(path: string, calibration: Calibration): Promise<void> {
+  const { vocabulary } = calibration;
+  const counts = Object.fromEntries(vocabulary.counts);
+  const text = JSON.stringify({ ...calibration, vocabulary: { ...vocabulary, counts } });
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
+/** Reads a calibration; `undefined` where there is no file. */
+export function readCalibration(path: string): Calibration | Refused | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    return { refused: `${path} cannot be read: ${(error as Error).message}` };
+  }
+  if (text.length > maxBytes) return { refused: `${path} has more than ${maxBytes} bytes` };
+  return parseCalibration(text);
+}
+
+/** A calibration from its text. */
+export function parseCalibration(text: string): Calibration | Refused {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    return { refused: `the calibration is no JSON: ${(error as Error).message}` };
+  }
+  if (value?.format !== 'ragmesh-semantic-cache' || value.version !== 1)
+    return { refused: 'it is no calibration of this version: run `npm run cache:calibrate` again' };
+  const features = value.features as unknown[];
+  const verifier = value.verifier as LogisticModel;
+  const isComplete =
+    Array.isArray(features) &&
+    features.join() === featureNames.join() &&
+    [verifier?.means, verifier?.scales, verifier?.weights].every(
+      (numbers) => Array.isArray(numbers) && numbers.length === featureNames.length && numbers.every(Number.isFinite),
+    ) &&
+    Number.isFinite(verifier.bias) &&
+    (value.threshold === null || (Number.isFinite(value.threshold) && (value.threshold as number) > 0)) &&
+    typeof (value.embedding as { model?: unknown })?.model === 'string' &&
+    Array.isArray(value.languages) &&
+    typeof (value.vocabulary as { counts?: unknown })?.counts === 'object';
+  if (!isComplete)
+    return { refused: 'the calibration is of another version of the verifier: run `npm run cache:calibrate` again' };
+  const { questionCount, counts } = value.vocabulary as { questionCount: number; counts: Record<string, number> };
+  return {
+    ...(value as unknown as Calibration),
+    vocabulary: { questionCount, counts: new Map(Object.entries(counts)) },
+  };
+}
+
+/** Why a calibration cannot be used with an embedding model; `undefined` where it can. */
+export function mismatchOf(
+  calibration: Calibration,
+  embedding: { model: string; dimensions: number },
+): string | undefined {
+  const { model, dimensions } = calibration.embedding;
+  if (model === embedding.model && dimensions === embedding.dimensions) return undefined;
+  return `it was calibrated for ${model} (${dimensions} dimensions), and the model in use is ${embedding.model} (${embedding.dimensions})`;
+}

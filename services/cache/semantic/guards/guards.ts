@@ -1,0 +1,165 @@
+import { type Question, questionLengthMax } from '../question.ts';
+import { isRare, type Vocabulary } from '../vocabulary.ts';
+import { type Difference, differenceOf } from './difference.ts';
+import { hasChangedSides } from './order.ts';
+
+/** A guard, by what it looks at. */
+export type GuardName =
+  | 'language'
+  | 'length'
+  | 'negation'
+  | 'opposite'
+  | 'number'
+  | 'time'
+  | 'code'
+  | 'name'
+  | 'question_type'
+  | 'direction'
+  | 'rare_word'
+  | 'substitution';
+
+/** Why a guard refuses a pair. Words of questions are never told: they would end in logs. */
+export interface Refusal {
+  guard: GuardName;
+  reason: string;
+}
+
+interface Guard {
+  name: GuardName;
+  reason: string;
+  refuses(first: Question, second: Question, difference: Difference, vocabulary: Vocabulary): boolean;
+}
+
+/** Cheap ones first. Each alone refuses a pair, whatever the verifier would say. */
+const guards: readonly Guard[] = [
+  {
+    name: 'language',
+    reason: 'the languages differ, or are not known',
+    refuses: (a, b) => a.language !== b.language || a.language === 'und',
+  },
+  {
+    name: 'length',
+    reason: `a question has more than ${questionLengthMax} characters, or nothing but filling`,
+    refuses: (a, b) => [a, b].some(({ text, content }) => text.length > questionLengthMax || content.length === 0),
+  },
+  {
+    name: 'substitution',
+    reason: 'they share no content',
+    refuses: (_a, _b, { shared }) => shared.length === 0,
+  },
+  {
+    name: 'number',
+    reason: 'numbers, amounts or their units differ',
+    refuses: (a, b) => !sameNumbers(a.facts.numbers, b.facts.numbers),
+  },
+  { name: 'time', reason: 'dates or times differ', refuses: (a, b) => !pairUp(a.facts.times, b.facts.times) },
+  { name: 'code', reason: 'codes or addresses differ', refuses: (a, b) => !pairUp(a.facts.codes, b.facts.codes) },
+  {
+    name: 'negation',
+    reason: 'one denies what the other does not',
+    refuses: (a, b) => !sameNegations(a.negations, b.negations),
+  },
+  {
+    name: 'opposite',
+    reason: 'they are on two sides of opposites',
+    refuses: (a, b) =>
+      a.sides.some(
+        (side, index) =>
+          (side | (b.sides[index] as number)) === 3 && side !== b.sides[index] && side !== 3 && b.sides[index] !== 3,
+      ),
+  },
+  {
+    name: 'question_type',
+    reason: 'they ask for different things (how, why, when, …)',
+    refuses: (a, b) => !sameTypes(a, b),
+  },
+  { name: 'name', reason: 'a name or quoted word of one is not in the other', refuses: (a, b) => !sameNames(a, b) },
+  {
+    name: 'direction',
+    reason: 'what stands on two sides has changed places',
+    refuses: (a, b) => hasChangedSides(a.order, b.order),
+  },
+  {
+    name: 'rare_word',
+    reason: 'one has a word that is rare and that the other lacks',
+    refuses: (_a, _b, { onlyFirst, onlySecond }, vocabulary) =>
+      [...onlyFirst, ...onlySecond].some((run) => isRare(run, vocabulary)),
+  },
+  {
+    name: 'substitution',
+    reason: 'a word stands in the place of another, and they are not known to mean the same',
+    refuses: (a, b, difference) => isSubstitution(a, b, difference),
+  },
+];
+
+/** Every reason not to let one question's answer stand for another; empty where there is none. */
+export function refusalsOf(first: Question, second: Question, vocabulary: Vocabulary): Refusal[] {
+  const difference = differenceOf(first, second);
+  return guards
+    .filter((guard) => guard.refuses(first, second, difference, vocabulary))
+    .map(({ name, reason }) => ({ guard: name, reason }));
+}
+
+/** The first reason, or `undefined`; as {@link refusalsOf}, and stops there. */
+export function refusalOf(first: Question, second: Question, vocabulary: Vocabulary): Refusal | undefined {
+  const difference = differenceOf(first, second);
+  const guard = guards.find((each) => each.refuses(first, second, difference, vocabulary));
+  return guard && { guard: guard.name, reason: guard.reason };
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.every((value) => b.includes(value)) && b.every((value) => a.includes(value));
+}
+
+/** Whether each of the one has a partner of its own among the other: 今天…今天 and 昨天…今天 differ. */
+function pairUp(
+  a: readonly string[],
+  b: readonly string[],
+  fits = (one: string, other: string) => one === other,
+): boolean {
+  if (a.length !== b.length) return false;
+  const left = [...b];
+  return a.every((value) => {
+    const found = left.findIndex((other) => fits(value, other));
+    if (found >= 0) left.splice(found, 1);
+    return found >= 0;
+  });
+}
+
+/** A number without a unit may stand for the same with one: 借3000, 借3000元. */
+function sameNumbers(a: readonly string[], b: readonly string[]): boolean {
+  // Those that are equal find each other first, whatever their order.
+  const [first, second] = [[...a].sort(), [...b].sort()];
+  return pairUp(first, second, (value, other) => other === value || isPart(value, other) || isPart(other, value));
+}
+
+const isPart = (bare: string, full: string) => !bare.includes(' ') && full === `${bare} cny`;
+
+/** As many denials, and each of something that the other denies too. */
+const sameNegations = (a: readonly string[], b: readonly string[]) => pairUp(a, b, overlaps);
+
+/** Whether two denials are of one thing: each begins with a word that is among the first two of the other. */
+function overlaps(a: string, b: string): boolean {
+  if (a === '' || b === '') return a === b;
+  const [first, second] = [a.split(' ').slice(0, 2), b.split(' ').slice(0, 2)];
+  return second.includes(first[0] as string) && first.includes(second[0] as string);
+}
+
+/** "When" and "how long" ask for one fact; a bare subject (更改手机号) asks how. */
+function sameTypes(a: Question, b: Question): boolean {
+  const plain = ({ types }: Question) =>
+    types.length === 0 ? ['how'] : types.map((type) => (type === 'when' ? 'how long' : type));
+  return sameSet(plain(a), plain(b));
+}
+
+function sameNames(a: Question, b: Question): boolean {
+  if (a.language === 'zh' || b.language === 'zh') {
+    if (!sameSet(a.latin, b.latin)) return false;
+  }
+  return a.names.every((name) => b.text.includes(name)) && b.names.every((name) => a.text.includes(name));
+}
+
+function isSubstitution(a: Question, b: Question, { shared, onlyFirst, onlySecond }: Difference): boolean {
+  if (onlyFirst.length === 0 || onlySecond.length === 0) return false;
+  return shared.length * 3 >= Math.min(a.content.length, b.content.length);
+}

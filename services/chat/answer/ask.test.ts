@@ -1,0 +1,269 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Language, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { MessageRole, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { testPrincipal } from '#kit/testing/mesh.ts';
+import { type ChatMesh, found, says, startChat } from '../testing/chat.ts';
+
+let chat: ChatMesh;
+let original: ChatMesh['script'];
+beforeAll(async () => {
+  chat = await startChat();
+  original = { ...chat.script };
+});
+afterAll(() => chat.mesh.close());
+beforeEach(() => {
+  Object.assign(chat.script, original);
+  for (const list of Object.values(chat.seen)) list.length = 0;
+});
+
+describe('an answer', () => {
+  test('comes as stages, sources, text, citations, usage and done, in that order', async () => {
+    const asked = await chat.ask({ question: 'How long can I return a lamp?' });
+    expect(asked.text).toBe('Seven days [1].');
+    expect(asked.citations).toMatchObject([
+      {
+        marker: 1,
+        chunkId: 'd1#0',
+        documentId: 'd1',
+        title: 'Document 1',
+        corpus: 'help',
+        url: 'https://shop.example/d1',
+      },
+    ]);
+    expect(asked.kinds[0]).toBe('started');
+    expect(asked.kinds.filter((kind) => kind !== 'stage')).toEqual([
+      ...['started', 'sources', 'textDelta', 'textDelta', 'citation', 'usage', 'done'],
+    ]);
+    expect(asked.stages).toEqual([
+      'REWRITE SKIPPED',
+      'CACHE STARTED',
+      'CACHE FINISHED miss',
+      'RETRIEVE STARTED',
+      'VECTOR_SEARCH STARTED',
+      'KEYWORD_SEARCH STARTED',
+      'VECTOR_SEARCH FINISHED 2 candidates',
+      'KEYWORD_SEARCH FINISHED 2 candidates',
+      'RERANK STARTED',
+      'RERANK FINISHED lexical',
+      'RETRIEVE FINISHED 2 passages',
+      'PROMPT STARTED',
+      expect.stringMatching(/^PROMPT FINISHED 2 of 2 passages, \d+ tokens$/),
+      'GENERATE STARTED',
+      'GENERATE FINISHED writer',
+      'VALIDATE FINISHED 1 cited',
+    ]);
+    expect(asked.done).toMatchObject({
+      outcome: AnswerOutcome.ANSWERED,
+      model: 'writer',
+      degradations: [],
+      cacheLayer: CacheLayer.UNSPECIFIED,
+      answerId: asked.answerId,
+      sessionId: asked.sessionId,
+    });
+  });
+
+  test('is asked of the model with instructions, evidence and language', async () => {
+    await chat.ask({ question: '台灯怎么退货？', temperature: 0.5, maxTokens: 99, model: 'writer' });
+    const [request] = chat.seen.generated;
+    expect(request).toMatchObject({ model: 'writer', maxTokens: 99, temperature: 0.5, language: Language.ZH });
+    await chat.ask({ question: '台灯怎么退货？', maxTokens: 100_000, model: 'writer' });
+    expect(chat.seen.generated.at(-1)).toMatchObject({ maxTokens: 1024 });
+    expect(request?.messages.map(({ role }) => role)).toEqual([MessageRole.SYSTEM, MessageRole.USER]);
+    expect(request?.messages[0]?.text).toMatch(/资料/);
+    expect(request?.messages.at(-1)?.text).toBe('台灯怎么退货？');
+    expect(request?.evidence.map(({ chunkId }) => chunkId)).toEqual(['d1#0', 'd2#0']);
+  });
+
+  test('is searched for as the caller says', async () => {
+    chat.script.corpora = async () => [{ name: 'a' }, { name: 'b' }];
+    await chat.ask({ question: 'where', topK: 3, corpora: ['b'], filter: { documentIds: ['d7'] } });
+    expect(chat.seen.retrieved).toMatchObject([{ topK: 3, corpora: ['b'], filter: { documentIds: ['d7'] } }]);
+    expect(chat.seen.lookups[0]?.scope?.corpora).toMatchObject([{ corpus: 'b' }]);
+  });
+
+  test('is in the audit before it ends, with question, evidence, markers and usage', async () => {
+    const asked = await chat.ask({ question: 'What about the audit of returns?' });
+    expect(chat.seen.records).toHaveLength(1);
+    const [record] = chat.seen.records;
+    expect(record).toMatchObject({
+      answerId: asked.answerId,
+      sessionId: asked.sessionId,
+      question: 'What about the audit of returns?',
+      answer: 'Seven days [1].',
+      outcome: AnswerOutcome.ANSWERED,
+      citedMarkers: [1],
+      model: 'writer',
+      usage: { promptTokens: 50n, completionTokens: 5n },
+      evidence: [
+        { chunkId: 'd1#0', documentId: 'd1', corpus: 'help', version: 3n, score: 0.9 },
+        { chunkId: 'd2#0', documentId: 'd2', corpus: 'help', version: 3n, score: 0.8 },
+      ],
+    });
+    expect(record?.firstTextUs).toBeGreaterThan(0n);
+    expect(record?.totalUs).toBeGreaterThanOrEqual(record?.firstTextUs ?? 0n);
+  });
+
+  test('holds markers that are resolved, however the model wrote and cut them', async () => {
+    chat.script.generate = () => says('Both 【', '2】 and [1', ', 2, 7]. See `a[1]` and [', '9].');
+    const asked = await chat.ask({ question: 'markers' });
+    expect(asked.text).toBe('Both [2] and [1][2]. See `a[1]` and.');
+    expect(asked.citations.map(({ marker }) => marker)).toEqual([2, 1]);
+  });
+
+  test('starts anew after a reset of the model', async () => {
+    chat.script.generate = async function* () {
+      yield { case: 'textDelta', value: { text: 'wrong [2]' } };
+      yield { case: 'reset', value: { reason: 'another target' } };
+      yield* says('right [1]');
+    };
+    const asked = await chat.ask({ question: 'reset' });
+    expect(asked.kinds).toContain('reset');
+    expect(asked).toMatchObject({ text: 'right [1]', citations: [{ marker: 1 }] });
+    expect(chat.seen.records[0]).toMatchObject({ answer: 'right [1]', citedMarkers: [1] });
+  });
+
+  test.each([
+    [Outcome.NO_EVIDENCE, AnswerOutcome.REFUSED],
+    [Outcome.LENGTH, AnswerOutcome.LENGTH],
+    [Outcome.FILTERED, AnswerOutcome.FILTERED],
+    [Outcome.TRUNCATED, AnswerOutcome.TRUNCATED],
+    [Outcome.UPSTREAM_ERROR, AnswerOutcome.TRUNCATED],
+    [Outcome.CANCELLED, AnswerOutcome.TRUNCATED],
+  ])('of outcome %i at the gateway has outcome %i', async (outcome, expected) => {
+    chat.script.generate = async function* () {
+      yield { case: 'textDelta', value: { text: 'some text [1]' } };
+      yield { case: 'done', value: { outcome } };
+    };
+    const asked = await chat.ask({ question: `outcome ${outcome}` });
+    expect(asked).toMatchObject({ text: 'some text [1]', done: { outcome: expected } });
+    const isPart = expected === AnswerOutcome.TRUNCATED;
+    expect(asked.done?.degradations.map(({ stage }) => stage)).toEqual(isPart ? [Stage.GENERATE] : []);
+    expect(chat.seen.fills.map(({ ended }) => ended)).toEqual([isPart ? 'abandon' : 'commit']);
+  });
+
+  test('is counted by tenant, route and model', async () => {
+    const as = await chat.mesh.as(testPrincipal({ tenant: 'counted' }));
+    for (let count = 0; count < 3; count++) await chat.ask({ question: 'counted?' }, as);
+    const { registry } = chat.mesh.host.metrics;
+    const counts = await registry.getSingleMetricAsString('ai_request_total');
+    expect(counts).toContain('ai_request_total{tenant="counted",route="generate",model="writer"} 1');
+    expect(counts).toContain('ai_request_total{tenant="counted",route="cache",model="writer"} 2');
+    expect(await registry.getSingleMetricAsString('ai_request_latency_ms')).toMatch(/_count\{route="cache"\} [1-9]/);
+  });
+
+  test('is never longer than it may be', async () => {
+    const piece = 'x'.repeat(100_000);
+    let saidCount = 0;
+    chat.script.generate = async function* () {
+      for (; saidCount < 100; saidCount++) yield { case: 'textDelta', value: { text: piece } };
+    };
+    const asked = await chat.ask({ question: 'endless' });
+    expect(asked.done?.outcome).toBe(AnswerOutcome.LENGTH);
+    expect(asked.text.length).toBeLessThanOrEqual(1_100_000);
+    expect(saidCount).toBeLessThan(20);
+  });
+});
+
+describe('a refusal', () => {
+  test.each([
+    ['Where is the moon?', /no answer/],
+    ['月亮在哪里？', /没有找到/],
+  ])('says in the language of %j that nothing was found, without asking a model', async (question, expected) => {
+    chat.script.retrieve = () => found([]);
+    const asked = await chat.ask({ question });
+    expect(asked.text).toMatch(expected);
+    expect(asked.done).toMatchObject({ outcome: AnswerOutcome.REFUSED, model: '', degradations: [] });
+    expect(asked.kinds).toContain('sources');
+    expect(chat.seen.generated).toEqual([]);
+    expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['commit']);
+  });
+
+  test('of the model without words gets some', async () => {
+    chat.script.generate = async function* () {
+      yield { case: 'done', value: { outcome: Outcome.NO_EVIDENCE } };
+    };
+    expect(await chat.ask({ question: '没有证据的问题' })).toMatchObject({ text: expect.stringMatching(/没有找到/) });
+    chat.script.generate = async function* () {
+      yield { case: 'done', value: { outcome: Outcome.FILTERED } };
+    };
+    const filtered = await chat.ask({ question: 'filtered' });
+    expect(filtered).toMatchObject({ text: /filter/, done: { outcome: AnswerOutcome.FILTERED } });
+  });
+});
+
+describe('an answer from the cache', () => {
+  test('is replayed with its own ids, and costs no search and no model', async () => {
+    const first = await chat.ask({ question: 'cached?' });
+    const again = await chat.ask({ question: 'cached?' }, await chat.mesh.as(testPrincipal({ user: 'bob' })));
+    expect(again).toMatchObject({ text: first.text, citations: first.citations, passages: first.passages });
+    expect(again.done).toMatchObject({
+      outcome: AnswerOutcome.ANSWERED,
+      cacheLayer: CacheLayer.MEMORY,
+      answerId: again.answerId,
+      sessionId: again.sessionId,
+    });
+    expect(again.answerId).not.toBe(first.answerId);
+    expect(again.stages).toEqual(['REWRITE SKIPPED', 'CACHE STARTED', 'CACHE FINISHED hit in memory']);
+    expect([chat.seen.retrieved.length, chat.seen.generated.length, chat.seen.records.length]).toEqual([1, 1, 2]);
+    expect(chat.seen.records[1]).toMatchObject({
+      cacheLayer: CacheLayer.MEMORY,
+      evidence: chat.seen.records[0]?.evidence,
+    });
+  });
+
+  test('is not read where the caller bypasses it, and a fresh one takes its place', async () => {
+    await chat.ask({ question: 'bypassed' });
+    chat.script.generate = () => says('Fresh [1].');
+    expect(await chat.ask({ question: 'bypassed', bypassCache: true })).toMatchObject({ text: 'Fresh [1].' });
+    expect(await chat.ask({ question: 'bypassed' })).toMatchObject({ text: 'Fresh [1].', done: { cacheLayer: 1 } });
+  });
+
+  test('is keyed by all that it depends on', async () => {
+    chat.script.corpora = async () => [{ name: 'help', revision: 'r2' }];
+    await chat.ask({ question: 'key', temperature: 1, topK: 5, filter: { documentIds: ['d'] }, language: Language.EN });
+    const scope = chat.seen.lookups[0]?.scope;
+    expect(scope).toMatchObject({
+      corpora: [{ corpus: 'help', revision: 'r2' }],
+      model: 'writer',
+      language: Language.EN,
+    });
+    expect(Object.keys(scope?.parameters ?? {}).sort()).toEqual([
+      'filter',
+      'max_tokens',
+      'route',
+      'temperature',
+      'top_k',
+    ]);
+  });
+
+  test('is recorded as it is streamed', async () => {
+    await chat.ask({ question: 'recorded' });
+    const kinds = chat.seen.fills[0]?.events.map(({ event }) => event.case);
+    expect([kinds?.[0], kinds?.[1], ...(kinds?.slice(-3) ?? [])]).toEqual([
+      ...['sources', 'textDelta', 'citation', 'usage', 'done'],
+    ]);
+  });
+});
+
+describe('a request', () => {
+  const refused = async (request: Parameters<ChatMesh['ask']>[0]) =>
+    chat.ask(request).then(
+      () => undefined,
+      (error: unknown) => errorInfoOf(error),
+    );
+  test('for an unknown corpus is refused', async () => {
+    expect(await refused({ question: 'q', corpora: ['nope'] })).toMatchObject({
+      reason: 'CORPUS_NOT_FOUND',
+      metadata: { id: 'nope' },
+    });
+  });
+  test('with both a session and a history is refused', async () => {
+    const history = [{ question: 'a', answer: 'b' }];
+    expect(await refused({ question: 'q', sessionId: 's', history })).toMatchObject({ reason: 'FIELD_INVALID' });
+  });
+  test('for an unknown session is refused', async () => {
+    expect(await refused({ question: 'q', sessionId: 'nope' })).toMatchObject({ reason: 'RESOURCE_NOT_FOUND' });
+  });
+});

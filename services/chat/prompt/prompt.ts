@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { clone, create } from '@bufbuild/protobuf';
+import { Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { splitSentences } from '#kit/text/sentences.ts';
+import { estimateTokens } from '#kit/text/tokens-count.ts';
+import { textsIn } from '../answer/texts.ts';
+import type { ChatSettings } from '../config.ts';
+
+/** A question and its answer, as a prompt uses them. */
+export interface PastTurn {
+  question: string;
+  answer: string;
+}
+
+/** Evidence that fits a prompt. */
+export interface ChosenEvidence {
+  /** Best first; marker [n] names the n-th, from 1. */
+  passages: Passage[];
+  tokens: number;
+}
+
+/** Share of the budget that history may take. */
+const historyShare = 0.25;
+/** Tokens that a passage costs beside its text: number, brackets, line ends. */
+const passageOverheadTokens = 12;
+/** Passages that a prompt may hold; the contract's limit. */
+const maxPassages = 100;
+
+/**
+ * The latest turns that fit into a quarter of the budget, oldest first. Markers of their answers are left out: they name
+ * sources that this prompt does not have.
+ */
+export function chooseHistory(
+  turns: readonly PastTurn[],
+  { historyTurns, promptBudgetTokens }: Pick<ChatSettings, 'historyTurns' | 'promptBudgetTokens'>,
+): PastTurn[] {
+  let leftTokens = Math.floor(promptBudgetTokens * historyShare);
+  const chosen: PastTurn[] = [];
+  for (const turn of turns.toReversed()) {
+    if (chosen.length >= historyTurns) break;
+    // Stopped before its first word: there is nothing to go on from.
+    if (turn.answer === '') continue;
+    const answer = turn.answer.replaceAll(/ ?\[\d{1,3}\]/g, '');
+    leftTokens -= estimateTokens(turn.question) + estimateTokens(answer);
+    if (leftTokens < 0) break;
+    chosen.push({ question: turn.question, answer });
+  }
+  return chosen.reverse();
+}
+
+/**
+ * The best passages that fit into `budgetTokens`, in their order; one that does not fit makes way for a smaller one after it.
+ * The best passage of all is always there: where it alone is too long, it is cut after a sentence.
+ */
+export function chooseEvidence(passages: readonly Passage[], budgetTokens: number): ChosenEvidence {
+  const chosen: Passage[] = [];
+  let tokens = 0;
+  for (const passage of passages) {
+    if (chosen.length >= maxPassages) break;
+    const cost = passageTokens(passage);
+    if (tokens + cost <= budgetTokens) {
+      chosen.push(passage);
+      tokens += cost;
+    } else if (chosen.length === 0) {
+      const cut = cutPassage(passage, budgetTokens);
+      chosen.push(cut);
+      tokens = passageTokens(cut);
+      break;
+    }
+  }
+  return { passages: chosen, tokens };
+}
+
+/** Tokens of history, for what is left to evidence. */
+export function historyTokens(turns: readonly PastTurn[]): number {
+  return turns.reduce((sum, { question, answer }) => sum + estimateTokens(question) + estimateTokens(answer), 0);
+}
+
+/** The conversation for the model: instructions, history, and the question last. */
+export function toMessages(systemText: string, history: readonly PastTurn[], question: string): Message[] {
+  const message = (role: MessageRole, text: string) => create(MessageSchema, { role, text });
+  return [
+    message(MessageRole.SYSTEM, systemText),
+    ...history.flatMap((turn) => [
+      message(MessageRole.USER, turn.question),
+      message(MessageRole.ASSISTANT, turn.answer),
+    ]),
+    message(MessageRole.USER, question),
+  ];
+}
+
+/** Names all that prompts are made by, beside what goes into them: another version, another answer. */
+export function promptVersion(settings: ChatSettings): string {
+  const system = settings.systemText || textsIn(Language.ZH).system + textsIn(Language.EN).system;
+  const parts = JSON.stringify(['2', system, settings.promptBudgetTokens, settings.historyTurns, historyShare]);
+  return createHash('sha256').update(parts).digest('hex').slice(0, 16);
+}
+
+/** Names a history that goes into a prompt; empty where there is none. */
+export function historyVersion(turns: readonly PastTurn[]): string {
+  if (turns.length === 0) return '';
+  const texts = turns.map(({ question, answer }) => [question, answer]);
+  return createHash('sha256').update(JSON.stringify(texts)).digest('hex');
+}
+
+function passageTokens({ title, headingPath, text }: Passage): number {
+  const head = estimateTokens(title) + headingPath.reduce((sum, heading) => sum + estimateTokens(heading), 0);
+  return head + estimateTokens(text) + passageOverheadTokens;
+}
+
+function cutPassage(passage: Passage, budgetTokens: number): Passage {
+  const { text, startOffset, endOffset } = passage;
+  // No token is longer than a few characters, so what is far beyond the budget need not be counted.
+  const head = text.slice(0, budgetTokens * 8);
+  let end = 0;
+  let tokens = passageTokens({ ...passage, text: '' });
+  for (const sentence of splitSentences(head)) {
+    tokens += estimateTokens(head.slice(end, sentence.end));
+    if (tokens > budgetTokens) break;
+    end = sentence.end;
+  }
+  if (end === 0) end = Math.min(head.length, Math.max(1, budgetTokens));
+  // Never between the halves of a surrogate pair.
+  const code = text.charCodeAt(end - 1);
+  if (code >= 0xd800 && code < 0xdc00) end = Math.max(end - 1, 0);
+  const cut = clone(PassageSchema, passage);
+  cut.text = text.slice(0, end);
+  // Offsets name the passage in its document, so they shrink with it wherever they named this text.
+  if (endOffset - startOffset === text.length) cut.endOffset = startOffset + end;
+  return cut;
+}

@@ -1,0 +1,225 @@
+import { detectLanguage } from '#kit/text/language.ts';
+import { ENGLISH_STOP_WORDS } from '#kit/text/stop-words.ts';
+import {
+  CHINESE_ACTIONS,
+  CHINESE_ASPECTS,
+  CHINESE_FILLERS,
+  CHINESE_HEADS,
+  CHINESE_TAILS,
+  ENGLISH_ACTIONS,
+  ENGLISH_ASPECTS,
+  ENGLISH_FILLERS,
+} from './words.ts';
+
+/** Longest question that is sent on, in UTF-16 code units; the contract's. */
+const maxLength = 4096;
+/** Earlier questions that are read. */
+const maxQuestions = 4;
+/** A question longer than this brings its own subject, whatever pronouns it has: English in words, Chinese in characters. */
+const maxLeaningWords = 14;
+const maxLeaningCharacters = 30;
+/** Words that a question takes over from the one before it. */
+const maxWords = 12;
+
+/** A question as it can be searched for. */
+export interface StandaloneQuestion {
+  text: string;
+  /** Whether it differs from what was asked. */
+  isRewritten: boolean;
+}
+
+/**
+ * Makes a follow-up stand alone, by the words of the questions before it (oldest first), without a model: "那换货呢？" after
+ * "退货的条件是什么？" becomes "换货的条件是什么？", "How long does it take?" after "Can I get a refund?" becomes "How long does it
+ * take? (refund)". A question that stands alone comes back untouched, to the letter.
+ */
+export function toStandalone(question: string, earlier: readonly string[]): StandaloneQuestion {
+  let before = '';
+  for (const asked of earlier.slice(-maxQuestions)) before = rewrite(asked, before).trim();
+  const text = rewrite(question, before);
+  return { text, isRewritten: text !== question };
+}
+
+function rewrite(question: string, before: string): string {
+  if (before === '' || question.trim() === '') return question;
+  const isChinese = detectLanguage(question) === 'zh' || /\p{sc=Han}/u.test(question);
+  const leaning = isChinese ? leaningOfChinese(question) : leaningOfEnglish(question);
+  if (leaning === undefined) return question;
+  const text = (leaning.kind === 'shift' && swap(leaning.focus, before)) || append(question, before, leaning.kind);
+  return text.length <= maxLength ? text : question;
+}
+
+/** How a question leans on the one before: to another subject, by a pronoun, or by leaving its subject out. */
+type Leaning = { kind: 'shift'; focus: string } | { kind: 'reference' } | { kind: 'ellipsis' };
+
+// English
+
+const englishWord = /[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu;
+const englishOpener =
+  /^(?:(?:and|but|so|then|or|ok|okay|well)\b[\s,]*)*(?:(?:what|how) (?:about|if)\b|same (?:for|with)\b)/i;
+const englishJoiner = /^(?:and|but|or|then|so)\b[\s,]*(?:then\b)?/i;
+/** Pronouns that stand for something said before. */
+const englishPronoun = new RegExp(
+  [
+    /\b(?:it|its|they|them|their|theirs|he|she|him|her)\b/,
+    /\bthe (?:former|latter)\b|\bthe same(?=\s*(?:[?.!,]|$|appl|for|thing|true|rule|way))/,
+    // "this lamp", but not "this week"; "is this free", but not "is this a week".
+    /(?<!only |all |some )\b(?:this|these|those)\b(?! (?:week|month|year|time|morning|evening|weekend|site|website|page|shop|store|app|company|service|document)\b)/,
+    // "about that", but not "the lamp that is broken".
+    /(?:\b(?:about|for|of|with|like|after|before|do|does|is|was|did|than) |^)that\b(?! \w+ (?:is|are|have|has)\b)/,
+    /\b(?:above|previous|last|your) (?:answer|reply|question)\b/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
+/** "Is it possible to …", "how long does it take to …": the pronoun stands for what follows. */
+const englishExpletive = new RegExp(
+  [
+    /\b(?:is|was|would|will) it (?:\w+ ){1,3}(?:to|that|if|when|for)\b/,
+    /\bit(?:'s| is| was| would be| will be)? (?:\w+ )?(?:possible|ok|okay|allowed|safe|legal|necessary|required|better|worth|easy|hard|take|takes|cost|costs|mean) .*(?:to|that|if|when|for)\b/,
+    /\bmake it (?:so|possible|easier)\b|\bwhen it comes to\b/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
+
+function leaningOfEnglish(question: string): Leaning | undefined {
+  const plain = question.trim();
+  const opener = englishOpener.exec(plain) ?? (wordsOf(plain).length <= 8 ? englishJoiner.exec(plain) : null);
+  if (opener !== null) return { kind: 'shift', focus: plain.slice(opener[0].length) };
+  const pronoun = wordsOf(plain).length > maxLeaningWords ? null : englishPronoun.exec(plain);
+  if (pronoun !== null && !englishExpletive.test(plain) && !namesSomething(plain.slice(0, pronoun.index))) {
+    return { kind: 'reference' };
+  }
+  return topicsOf(plain).length === 0 ? { kind: 'ellipsis' } : undefined;
+}
+
+// Whether the words before a pronoun name what it may stand for: "if my order is late, can I cancel it?".
+function namesSomething(text: string): boolean {
+  if (codesOf(text).length > 0 || /\b[A-Z]{2,}\b|\s[A-Z]\w/.test(text)) return true;
+  const topics = topicsOf(text);
+  const nouns = topics.filter((word) => !ENGLISH_ACTIONS.has(word.toLowerCase()));
+  const determined = /\b(?:the|a|an|my|your|our|each|every|any|some|both)\s+(?:(\p{L}+)\s+)?(\p{L}{2,})/giu;
+  const isNamed = [...text.matchAll(determined)].some(([, ...named]) =>
+    named.some((word) => topics.includes(word ?? '')),
+  );
+  return isNamed || nouns.length >= 2 || (nouns.length === 1 && /[,;.?!]\s*\S/.test(text));
+}
+
+const wordsOf = (text: string): string[] => text.toLowerCase().match(englishWord) ?? [];
+
+// Chinese
+
+const chineseOpener = /^(?:那么?(?!曲|不勒斯|坡|拉提|英|些|里|边)|还有|要是|如果是?(?=.{1,12}呢))[，,\s]*/u;
+const chineseQuestionWord =
+  /怎么|如何|怎样|什么|多久|多长|多少|几|哪|谁|[吗嘛]|是否|能否|可否|有没有|是不是|能不能|咋/u;
+const chineseClosing = /(?:呢|(?<=^.{1,4})怎么样|也一样吗?|也是吗?|也行吗?|也可以吗?|也能吗?|也支持吗?)[\s?？!！。]*$/u;
+const chinesePronoun =
+  /(?<![其吉])(?:它们?|[他她]们|[他她](?![人行国乡日]))|(?:这|那)(?:个|些|种|款|样|项|件|家)(?!月|星期|季|周|年|小时|地方|方面|原因|时候)|该(?:商品|产品|型号|订单|活动|服务|套餐|功能)|上述|前者|后者|(?:上面|刚才|刚刚|之前)(?:说|提|讲|的)|^[这那](?=要|能|可|会|是|算|有|怎|多|还)/u;
+
+function leaningOfChinese(question: string): Leaning | undefined {
+  const plain = question.trim();
+  const opener = chineseOpener.exec(plain)?.[0] ?? '';
+  const rest = plain.slice(opener.length);
+  const closing = chineseClosing.exec(rest);
+  const named = closing === null ? '' : rest.slice(0, closing.index);
+  const isNamedOnly = named !== '' && named.length <= 12 && !chineseQuestionWord.test(named);
+  if (isNamedOnly && !chinesePronoun.test(plain)) return { kind: 'shift', focus: named };
+  if (opener.startsWith('那') || opener === '要是') return { kind: 'reference' };
+  const pronoun = plain.length > maxLeaningCharacters ? null : chinesePronoun.exec(plain);
+  if (pronoun !== null && !namesBefore(plain.slice(0, pronoun.index))) return { kind: 'reference' };
+  return topicsOf(plain).length === 0 ? { kind: 'ellipsis' } : undefined;
+}
+
+// Whether the words before a pronoun name what it may stand for: "我买的台灯坏了，它能保修吗".
+function namesBefore(text: string): boolean {
+  const topics = topicsOf(text.replace(chineseActs, ' ')).join('');
+  return /[，,。；;？?]/u.test(text) ? topics.length >= 2 : topics.length >= 4;
+}
+
+// Both
+
+/** Letters and digits in one piece, as the names of models and errors are. */
+const code =
+  /(?<![\p{L}\p{N}])(?=[a-z0-9_-]*\d)(?=[a-z0-9_-]*[a-z])[a-z0-9]+(?:[-_][a-z0-9]+)*(?![\p{Script=Latin}\p{N}])/giu;
+const codesOf = (text: string): string[] => text.match(code) ?? [];
+
+const chineseSaysNothing = longestFirst([...CHINESE_ASPECTS, ...CHINESE_FILLERS]);
+const chineseFills = longestFirst(CHINESE_FILLERS);
+const chineseActs = longestFirst(CHINESE_ACTIONS);
+const chineseHead = Object.entries(CHINESE_HEADS)
+  .map(([character, begun]) => (begun === '' ? character : `${character}(?![${begun}])`))
+  .join('|');
+const chineseEdges = new RegExp(`^(?:${chineseHead})+|[${CHINESE_TAILS}]+$`, 'gu');
+
+function longestFirst(list: readonly string[]): RegExp {
+  return new RegExp([...list].sort((a, b) => b.length - a.length).join('|'), 'gu');
+}
+
+/** Words of a question that say what it is about, in order; Chinese in runs between words that say nothing. */
+function topicsOf(text: string): string[] {
+  return contentOf(text, chineseSaysNothing, (word) => ENGLISH_ASPECTS.has(word));
+}
+
+/** As {@link topicsOf}, with the words that say what is asked about it: "how long", "运费". */
+function topicsAndAspectsOf(text: string): string[] {
+  return contentOf(text, chineseFills, () => false);
+}
+
+function contentOf(text: string, empty: RegExp, isEmpty: (word: string) => boolean): string[] {
+  const content: string[] = [];
+  for (const [run, han] of text.matchAll(/(\p{sc=Han}+)|[\p{sc=Latin}\p{N}][\p{sc=Latin}\p{N}'’_-]*/gu)) {
+    if (han !== undefined) {
+      const runs = han.replace(empty, ' ').split(' ');
+      content.push(...runs.map((piece) => piece.replace(chineseEdges, '')).filter(Boolean));
+      continue;
+    }
+    const word = run.toLowerCase();
+    const isStop = ENGLISH_STOP_WORDS.has(word) || ENGLISH_FILLERS.has(word) || isEmpty(word);
+    if (!isStop && (word.length > 1 || /\d/.test(word))) content.push(run);
+  }
+  return content;
+}
+
+/** The question before with its subject changed for `focus`, where it is plain which words those are; otherwise ''. */
+function swap(focus: string, before: string): string {
+  const codes = codesOf(focus);
+  const others = topicsOf(focus).filter((word) => !codes.includes(word));
+  const replaced = codesOf(before).at(-1);
+  const [onlyCode] = codes;
+  if (onlyCode !== undefined && codes.length === 1 && others.length === 0 && replaced !== undefined) {
+    return replaced.toLowerCase() === onlyCode.toLowerCase() ? '' : before.replace(replaced, onlyCode);
+  }
+  const [subject] = others;
+  if (subject === undefined || others.length > 1 || codes.length > 0 || !/^\p{sc=Han}+$/u.test(subject)) return '';
+  for (const run of topicsOf(before)) {
+    const found = run.length === subject.length && run !== subject ? run : withSuffixOf(subject, run);
+    if (found !== undefined && found.at(-1) === subject.at(-1)) return before.replace(found, subject);
+  }
+  return '';
+}
+
+// The beginning of `run` that ends as `subject` does, in at least two characters: "会员" of "会员退货运费" for "非会员".
+function withSuffixOf(subject: string, run: string): string | undefined {
+  if (run.includes(subject)) return undefined;
+  for (let length = Math.min(subject.length, run.length); length >= 2; length--) {
+    const end = run.indexOf(subject.slice(-length)) + length;
+    if (end >= length && end <= subject.length) return run.slice(0, end);
+  }
+  return undefined;
+}
+
+/** The question with the words that it leans on, in brackets. */
+function append(question: string, before: string, kind: Leaning['kind']): string {
+  const topics = topicsOf(before);
+  // A new subject needs to know what was asked; a question that asks by itself needs to know about what.
+  const taken = kind === 'shift' || topics.length === 0 ? topicsAndAspectsOf(before) : topics;
+  const said = question.toLowerCase();
+  const news = [...new Set(taken)].filter((word) => !said.includes(word.toLowerCase())).slice(0, maxWords);
+  if (news.length === 0) return question;
+  const joined = news.join(' ');
+  const asked = question.trim();
+  return /\p{sc=Han}/u.test(question) ? `${asked}（${joined}）` : `${asked} (${joined})`;
+}

@@ -1,0 +1,138 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import type { Insertable, Transaction } from 'kysely';
+import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import type { Database } from '#kit/storage/database.ts';
+import { createInsert } from '#kit/storage/insert-rows.ts';
+import type { SessionSchema } from './schema.ts';
+
+/** Something to write about a session. */
+export interface TurnWrite {
+  tenant: string;
+  user: string;
+  /** Empty: the answer belongs to no session, and only whose it is is kept. */
+  sessionId: string;
+  /** Whether the session may be made; otherwise a session that was deleted meanwhile stays deleted. */
+  mayCreate: boolean;
+  question: string;
+  askedAtMs: number;
+  /** The answer; `undefined`: only the session is to exist. */
+  turn: { answerId: string; answer: string; citations: readonly Citation[] } | undefined;
+}
+
+/** Writes that may wait, and that share a transaction. */
+const maxQueued = 10_000;
+const maxBatch = 256;
+/** Length of a title, in characters. */
+const titleLength = 80;
+
+/**
+ * Writes turns durably. Those that come while a transaction runs share the next one, and so one flush of the disk: nobody waits
+ * for company. A second write of the same answer changes nothing.
+ */
+export function createTurnWriter(database: Database<SessionSchema>) {
+  interface Waiter extends PromiseWithResolvers<void> {
+    write: TurnWrite;
+  }
+  let queue: Waiter[] = [];
+  let running: Promise<void> | undefined;
+
+  const run = async () => {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, maxBatch);
+      queue = queue.slice(maxBatch);
+      try {
+        await database.transaction().execute((transaction) =>
+          writeAll(
+            transaction,
+            batch.map(({ write }) => write),
+          ),
+        );
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    running = undefined;
+  };
+
+  return {
+    /** Resolves when it is durable. */
+    append(write: TurnWrite): Promise<void> {
+      if (queue.length >= maxQueued) {
+        const message = `${maxQueued} turns wait to be written: try again`;
+        throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 500 });
+      }
+      const waiter = { ...Promise.withResolvers<void>(), write };
+      queue.push(waiter);
+      running ??= run();
+      return waiter.promise;
+    },
+    /** Resolves when nothing waits. */
+    idle: (): Promise<void> => running ?? Promise.resolve(),
+  };
+}
+
+async function writeAll(transaction: Transaction<SessionSchema>, writes: readonly TurnWrite[]): Promise<void> {
+  const begun = writes.filter(({ sessionId, mayCreate }) => sessionId !== '' && mayCreate);
+  const alive = new Set<string>();
+  if (begun.length > 0) {
+    const rows = begun.map(({ sessionId: id, tenant, user, question, askedAtMs }) => ({
+      ...{ id, tenant, user, title: toTitle(question) },
+      ...{ created_at: askedAtMs, updated_at: askedAtMs, turn_count: 0 },
+    }));
+    for (const row of await insertSessions(transaction, rows)) alive.add(nameOf(row));
+  }
+  const unsure = writes.filter(
+    (write) => write.sessionId !== '' && !alive.has(nameOf({ id: write.sessionId, ...write })),
+  );
+  if (unsure.length > 0) {
+    const ids = unsure.map(({ sessionId }) => sessionId);
+    const there = transaction.selectFrom('session').select(['id', 'tenant', 'user']).where('id', 'in', ids);
+    for (const row of await there.execute()) alive.add(nameOf(row));
+  }
+  const answers = writes.flatMap(({ sessionId, tenant, user, question, askedAtMs, turn }) => {
+    if (turn === undefined || (sessionId !== '' && !alive.has(nameOf({ id: sessionId, tenant, user })))) return [];
+    const isKept = sessionId !== '';
+    const row = {
+      answer_id: turn.answerId,
+      session_id: isKept ? sessionId : null,
+      tenant,
+      user,
+      question: isKept ? question : '',
+      answer: isKept ? turn.answer : '',
+      asked_at: askedAtMs,
+      citations: toBinary(TurnSchema, create(TurnSchema, { citations: isKept ? [...turn.citations] : [] })),
+    };
+    return [row];
+  });
+  await insertAnswers(transaction, answers);
+}
+
+const insertSessions = createInsert((db: Database<SessionSchema>, row: SessionSchema['session']) =>
+  db
+    .insertInto('session')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing())
+    .returning(['id', 'tenant', 'user']),
+);
+
+const insertAnswers = createInsert((db: Database<SessionSchema>, row: Insertable<SessionSchema['answer']>) =>
+  db
+    .insertInto('answer')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+/** A session with its owner: a turn is only ever written into a session of its own owner. */
+function nameOf({ id, tenant, user }: { id: string; tenant: string; user: string }): string {
+  return JSON.stringify([id, tenant, user]);
+}
+
+function toTitle(question: string): string {
+  const characters = [...question.replaceAll(/\s+/g, ' ').trim()];
+  return characters.length <= titleLength ? characters.join('') : `${characters.slice(0, titleLength - 1).join('')}…`;
+}

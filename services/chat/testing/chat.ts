@@ -1,0 +1,262 @@
+import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import type { CallOptions, Client, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { AuditService, type RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { CacheService, type LookupRequest, type LookupResponseSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import {
+  type AskRequestSchema,
+  type AskResponse,
+  ChatService,
+  StageStatusSchema,
+} from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { type AnswerDone, type AnswerEvent, CacheLayer, type Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type Passage, PassageSchema, StageSchema, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  type GenerateRequest,
+  type GenerateResponseSchema,
+  LLMGatewayService,
+  type ModelSchema,
+  Outcome,
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import {
+  type CorpusSchema,
+  Leg,
+  RetrievalService,
+  type RetrieveRequest,
+  type RetrieveResponseSchema,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
+import { type ChatSettings, readConfig } from '../config.ts';
+import { chat } from '../index.ts';
+
+// Chat for tests, in front of small services that stand in for its neighbours.
+
+type GenerateEvent = MessageInitShape<typeof GenerateResponseSchema>['event'];
+type RetrieveEvent = MessageInitShape<typeof RetrieveResponseSchema>['event'];
+/** An event of a look-up. */
+export type LookupEvent = MessageInitShape<typeof LookupResponseSchema>['event'];
+
+/** What the neighbours do; a test changes what it is about. */
+export interface Script {
+  corpora: () => Promise<MessageInitShape<typeof CorpusSchema>[]>;
+  retrieve: (request: RetrieveRequest, context: HandlerContext) => AsyncIterable<RetrieveEvent>;
+  models: MessageInitShape<typeof ModelSchema>[];
+  generate: (request: GenerateRequest, context: HandlerContext) => AsyncIterable<GenerateEvent>;
+  /** `undefined`: the small cache of the stand-in. */
+  lookup: ((request: LookupRequest, context: HandlerContext) => AsyncIterable<LookupEvent>) | undefined;
+  record: (record: RecordRequest, context: HandlerContext) => Promise<void>;
+}
+
+/** What the neighbours saw. */
+export interface Seen {
+  retrieved: RetrieveRequest[];
+  generated: GenerateRequest[];
+  lookups: LookupRequest[];
+  /** Fills by how they ended. */
+  fills: { ended: 'commit' | 'abandon' | 'broken'; events: AnswerEvent[] }[];
+  records: RecordRequest[];
+}
+
+/** Passages for tests: `text` of each, from documents d1, d2, …. */
+export function passagesOf(...texts: string[]): Passage[] {
+  return texts.map((text, index) =>
+    create(PassageSchema, {
+      chunkId: `d${index + 1}#0`,
+      documentId: `d${index + 1}`,
+      corpus: 'help',
+      version: 3n,
+      title: `Document ${index + 1}`,
+      url: `https://shop.example/d${index + 1}`,
+      text,
+      endOffset: text.length,
+      scores: { fused: 1 - index / 10, rerank: 0.9 - index / 10 },
+    }),
+  );
+}
+
+/** A search that finds `passages` in both legs. */
+export async function* found(passages: Passage[]): AsyncGenerator<RetrieveEvent> {
+  const hits = passages.map(({ chunkId, documentId }) => ({ chunkId, documentId, score: 1 }));
+  yield { case: 'leg', value: { leg: Leg.VECTOR, hits, latencyUs: 1000n } };
+  yield { case: 'leg', value: { leg: Leg.KEYWORD, hits, latencyUs: 500n } };
+  yield { case: 'fused', value: { passages, rerankModel: 'lexical', embeddingModel: 'hashing' } };
+}
+
+/** A generation that says `texts`, and ends well. */
+export async function* says(...texts: string[]): AsyncGenerator<GenerateEvent> {
+  yield { case: 'started', value: { model: 'provider-model', provider: 'stand-in', attempt: 1 } };
+  for (const text of texts) yield { case: 'textDelta', value: { text } };
+  yield { case: 'usage', value: { promptTokens: 50n, completionTokens: 5n } };
+  yield { case: 'done', value: { outcome: Outcome.COMPLETE } };
+}
+
+/** Chat under test. */
+export interface ChatMesh extends AsyncDisposable {
+  mesh: TestMesh;
+  client: Client<typeof ChatService>;
+  script: Script;
+  seen: Seen;
+  /** Asks, and gathers the stream to its end. */
+  ask(request: MessageInitShape<typeof AskRequestSchema>, options?: CallOptions): Promise<Asked>;
+}
+
+/** An answer, gathered. */
+export interface Asked {
+  text: string;
+  passages: Passage[];
+  citations: Citation[];
+  usage: TokenUsage | undefined;
+  done: AnswerDone | undefined;
+  sessionId: string;
+  answerId: string;
+  standalone: string;
+  /** "CACHE FINISHED miss", in order. */
+  stages: string[];
+  /** Kinds of events in order. */
+  kinds: string[];
+}
+
+/** Time for everything in tests that are not about time: a busy machine must not look like a late neighbour. */
+const patience = { listTimeoutMs: 20_000, cacheTimeoutMs: 20_000, retrieveTimeoutMs: 20_000, recordTimeoutMs: 20_000 };
+
+/** Starts chat with its stand-ins. `settings` take the place of the configured ones. */
+export async function startChat(
+  options: Parameters<typeof startTestMesh>[1] & { settings?: Partial<ChatSettings> } = {},
+): Promise<ChatMesh> {
+  const config = (given: Parameters<typeof readConfig>[0]) => ({
+    ...readConfig(given),
+    ...patience,
+    ...options.settings,
+  });
+  const script: Script = {
+    corpora: async () => [{ name: 'help', liveVersion: 3n, revision: 'r1' }],
+    retrieve: () => found(passagesOf('Returns are free for seven days.', 'Exchanges take two weeks.')),
+    models: [
+      { name: 'writer', provider: 'stand-in', generative: true },
+      { name: 'extractive', provider: 'extractive', generative: false },
+    ],
+    generate: () => says('Seven days ', '[1].'),
+    lookup: undefined,
+    record: async () => {},
+  };
+  const seen: Seen = { retrieved: [], generated: [], lookups: [], fills: [], records: [] };
+  const mesh = await startTestMesh([defineService({ ...chat, config }), ...standIns(script, seen)], options);
+  const client = mesh.client(ChatService);
+  return {
+    mesh,
+    client,
+    script,
+    seen,
+    ask: async (request, callOptions) => gather(client.ask(request, callOptions ?? (await mesh.as()))),
+    [Symbol.asyncDispose]: () => mesh.close(),
+  };
+}
+
+/** Gathers an answer to its end; `each` sees every event as it comes. */
+export async function gather(
+  responses: AsyncIterable<AskResponse>,
+  each: (response: AskResponse, asked: Asked) => void = () => {},
+): Promise<Asked> {
+  const asked: Asked = {
+    ...{ text: '', passages: [], citations: [], usage: undefined, done: undefined },
+    ...{ sessionId: '', answerId: '', standalone: '', stages: [], kinds: [] },
+  };
+  for await (const response of responses) {
+    const { event } = response;
+    asked.kinds.push(event.case ?? 'none');
+    if (event.case === 'started') {
+      asked.sessionId = event.value.sessionId;
+      asked.answerId = event.value.answerId;
+      asked.standalone = event.value.standaloneQuestion;
+    } else if (event.case === 'stage') {
+      const { stage, status, detail } = event.value;
+      asked.stages.push(`${enumName(StageSchema, stage)} ${enumName(StageStatusSchema, status)} ${detail}`.trim());
+    } else if (event.case === 'sources') asked.passages = event.value.passages;
+    else if (event.case === 'textDelta') asked.text += event.value.text;
+    else if (event.case === 'reset') {
+      asked.text = '';
+      asked.citations = [];
+    } else if (event.case === 'citation') asked.citations.push(event.value);
+    else if (event.case === 'usage') asked.usage = event.value;
+    else if (event.case === 'done') asked.done = event.value;
+    each(response, asked);
+  }
+  return asked;
+}
+
+export function standIns(script: Script, seen: Seen) {
+  return [
+    standIn('retrieval', RetrievalService, {
+      listCorpora: async () => ({ corpora: await script.corpora() }),
+      async *retrieve(request, context) {
+        seen.retrieved.push(request);
+        for await (const event of script.retrieve(request, context)) yield { event };
+      },
+    }),
+    standIn('llm-gateway', LLMGatewayService, {
+      listModels: async () => ({ models: script.models }),
+      async *generate(request, context) {
+        seen.generated.push(request);
+        for await (const event of script.generate(request, context)) yield { event };
+      },
+    }),
+    standIn('audit', AuditService, {
+      async record(record, context) {
+        await script.record(record, context);
+        seen.records.push(record);
+        return { sequence: BigInt(seen.records.length) };
+      },
+    }),
+    standIn('cache', CacheService, smallCache(script, seen)),
+  ];
+}
+
+function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>>) {
+  return defineService({
+    name,
+    contracts: [contract as DescService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: impl as never, close: async () => {} }),
+  });
+}
+
+// A cache that keeps what is committed, for ever.
+function smallCache(script: Script, seen: Seen): Partial<ServiceImpl<typeof CacheService>> {
+  const answers = new Map<string, AnswerEvent[]>();
+  const leases = new Map<string, string>();
+  return {
+    async *lookup(request, context) {
+      seen.lookups.push(request);
+      if (script.lookup !== undefined) {
+        for await (const event of script.lookup(request, context)) yield { event };
+        return;
+      }
+      const { tenant, groups } = callerOf(context);
+      const key = JSON.stringify([tenant, groups, request.question, request.scope], (_, value) => value);
+      const events = request.refresh ? undefined : answers.get(key);
+      if (events === undefined) {
+        const leaseId = `lease-${leases.size}`;
+        leases.set(leaseId, key);
+        yield { event: { case: 'lease', value: { leaseId, ttlMs: 1000 } } };
+        return;
+      }
+      yield { event: { case: 'hit', value: { layer: CacheLayer.MEMORY } } };
+      for (const value of events) yield { event: { case: 'answer', value } };
+    },
+    async fill(requests) {
+      const fill: Seen['fills'][number] = { ended: 'broken', events: [] };
+      seen.fills.push(fill);
+      let key = '';
+      for await (const { part } of requests) {
+        if (part.case === 'start') key = leases.get(part.value.leaseId) ?? '';
+        else if (part.case === 'answer') fill.events.push(part.value);
+        else if (part.case !== undefined) fill.ended = part.case;
+      }
+      if (fill.ended === 'commit') answers.set(key, fill.events);
+      return { stored: fill.ended === 'commit' };
+    },
+  };
+}

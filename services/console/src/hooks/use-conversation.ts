@@ -1,0 +1,89 @@
+import { useCallback, useEffect, useReducer, useRef } from 'react';
+import type { Api } from '../api.ts';
+import { type Answer, answerFromTurn, startAnswer } from '../state/ask.ts';
+import { type Conversation, emptyConversation, isBusy, updateConversation } from '../state/conversation.ts';
+import { failureOf } from '../state/failure.ts';
+import { streamAnswer } from '../state/stream-answer.ts';
+
+/** Where and how to look for an answer. */
+export interface Scope {
+  /** Empty: all. */
+  corpora: readonly string[];
+  /** Empty: the default one. */
+  model: string;
+}
+
+/** A conversation and what can be done with it. */
+export interface ConversationControl {
+  conversation: Conversation;
+  /** Asks in the session. Ignored while an answer is under way. */
+  ask(question: string, scope: Scope, options?: { bypassCache?: boolean }): void;
+  /** Asks a question again whose answer failed or was stopped; that answer is taken away. */
+  askAgain(answer: Answer, scope: Scope): void;
+  stop(): void;
+  open(sessionId: string): void;
+  clear(): void;
+}
+
+/** Keeps a conversation. `onSettled` is called after each answer. */
+export function useConversation(api: Api, onSettled: () => void): ConversationControl {
+  const [conversation, dispatch] = useReducer(updateConversation, emptyConversation);
+  const running = useRef<AbortController>(undefined);
+  const askedCount = useRef(0);
+  useEffect(() => () => running.current?.abort(), []);
+
+  const begin = () => {
+    running.current?.abort();
+    running.current = new AbortController();
+    return running.current.signal;
+  };
+
+  const ask = (question: string, scope: Scope, { bypassCache = false } = {}) => {
+    if (isBusy(conversation)) return;
+    const signal = begin();
+    const { sessionId } = conversation;
+    askedCount.current += 1;
+    const answer = startAnswer(`asked-${askedCount.current}`, question, sessionId, performance.now());
+    dispatch({ kind: 'asked', answer });
+    const request = { question, sessionId, corpora: [...scope.corpora], model: scope.model, bypassCache };
+    void streamAnswer(api.chat, request, signal, (updates) => {
+      dispatch({ kind: 'updated', key: answer.key, updates });
+      if (updates.at(-1)?.kind !== 'response') onSettled();
+    });
+  };
+
+  const open = useCallback(
+    (sessionId: string) => {
+      running.current?.abort();
+      running.current = new AbortController();
+      const { signal } = running.current;
+      dispatch({ kind: 'opening', sessionId });
+      api.chat.getSession({ sessionId }, { signal }).then(
+        ({ turns }) => {
+          if (signal.aborted) return;
+          dispatch({ kind: 'opened', sessionId, answers: turns.map((turn) => answerFromTurn(turn, sessionId)) });
+        },
+        (thrown: unknown) => {
+          if (!signal.aborted) dispatch({ kind: 'notOpened', failure: failureOf(thrown) });
+        },
+      );
+    },
+    [api],
+  );
+
+  return {
+    conversation,
+    ask,
+    askAgain(answer, scope) {
+      if (isBusy(conversation)) return;
+      dispatch({ kind: 'dropped', key: answer.key });
+      ask(answer.question, scope);
+    },
+    stop: () => running.current?.abort(),
+    open,
+    clear() {
+      running.current?.abort();
+      dispatch({ kind: 'cleared' });
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import type { TokenSigner } from '#kit/rpc/identity.ts';
+import type { RateLimit } from '../config.ts';
+import type { Authenticate, Caller } from '../credentials/authenticate.ts';
+import type { NodeRequest } from '../http/port.ts';
+import { headersOf, networkOf } from '../http/request.ts';
+import type { Limiter } from './limiter.ts';
+
+/** A request that was admitted. */
+export interface Admission extends Caller {
+  /** The mesh's own token for the principal; what services believe. */
+  token: string;
+}
+
+/**
+ * Admits a request before any of its body is read. Throws UNAUTHENTICATED, or RESOURCE_EXHAUSTED with RetryInfo when the
+ * tenant or the user sends too many requests, or an address too many that fail to authenticate.
+ */
+export type Admit = (request: NodeRequest, signal?: AbortSignal) => Promise<Admission>;
+
+/** The gate that every face calls before it reads a body. */
+export interface Gate {
+  admit: Admit;
+  /** Admits a request to what is open to everybody. Throws RESOURCE_EXHAUSTED when its address sends too many. */
+  admitAnonymous(request: NodeRequest, signal?: AbortSignal): Promise<void>;
+}
+
+/** What the gate needs. */
+export interface GateParts {
+  authenticate: Authenticate;
+  limiter: Limiter;
+  signer: TokenSigner;
+  tenantLimit: RateLimit;
+  userLimit: RateLimit;
+  /** For each address, requests without valid credentials. */
+  anonymousLimit: RateLimit;
+}
+
+/** Creates the gate. */
+export function createGate({ authenticate, limiter, signer, tenantLimit, userLimit, anonymousLimit }: GateParts): Gate {
+  const admitAnonymous = async (request: NodeRequest, signal?: AbortSignal) => {
+    const bucket = { key: `address ${networkOf(request)}`, ...anonymousLimit };
+    const verdict = await limiter.take([bucket], signal);
+    if (!verdict.admitted) throw rateLimited('address', anonymousLimit, verdict.retryAfterMs);
+  };
+  return {
+    admitAnonymous,
+    async admit(request, signal) {
+      const caller = await authenticate(headersOf(request)).catch(async (error: unknown) => {
+        if (error instanceof ConnectError && error.code === Code.Unauthenticated) await admitAnonymous(request, signal);
+        throw error;
+      });
+      const { principal } = caller;
+      const tenant = { key: `tenant ${principal.tenant}`, ...tenantLimit };
+      const user = { key: `user ${principal.tenant} ${principal.user}`, ...userLimit };
+      const verdict = await limiter.take([tenant, user], signal);
+      if (!verdict.admitted) {
+        const isTenant = verdict.key === tenant.key;
+        throw rateLimited(isTenant ? 'tenant' : 'user', isTenant ? tenantLimit : userLimit, verdict.retryAfterMs);
+      }
+      return { ...caller, token: await signer.sign(principal) };
+    },
+  };
+}
+
+function rateLimited(scope: 'tenant' | 'user' | 'address', { perSecond }: RateLimit, retryAfterMs: number) {
+  return rpcError(
+    Code.ResourceExhausted,
+    ErrorReason.RATE_LIMITED,
+    `the ${scope} asks too often: ${perSecond} requests a second are allowed, try again in ${retryAfterMs} ms`,
+    { retryAfterMs, metadata: { scope } },
+  );
+}

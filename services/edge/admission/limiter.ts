@@ -1,0 +1,25 @@
+import type { Logger } from '#kit/base/log.ts';
+
+/** A token bucket: it fills with `perSecond` tokens a second up to `burst`, and a request takes one. */
+export interface Bucket {
+  key: string;
+  perSecond: number;
+  burst: number;
+}
+
+/** Whether a request may go on; where not, which bucket is empty and when it holds a token again. */
+export type Verdict = { admitted: true } | { admitted: false; key: string; retryAfterMs: number };
+
+/** Counts requests against buckets. Memory is bounded: buckets that nobody used for long are forgotten, which fills them. */
+export interface Limiter {
+  /** Takes one token from each bucket, or from none where one of them is empty. */
+  take(buckets: readonly Bucket[], signal?: AbortSignal): Promise<Verdict>;
+  close(): Promise<void>;
+}
+
+/** What an adapter of the limiter is given. */
+export interface LimiterDeps {
+  /** Now, in milliseconds since 1970. */
+  clock: () => number;
+  log: Logger;
+}

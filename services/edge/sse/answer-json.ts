@@ -1,0 +1,70 @@
+import type { JsonValue } from '@bufbuild/protobuf';
+import { toJson } from '@bufbuild/protobuf';
+import {
+  type AnswerDone,
+  AnswerOutcomeSchema,
+  CacheLayer,
+  CacheLayerSchema,
+  type Citation,
+  CitationSchema,
+  ClaimFaultSchema,
+  type Sources,
+  SourcesSchema,
+  type UnsupportedClaim,
+} from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Language, StageSchema, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
+
+// Parts of an answer as plain JSON, for the routes that are not rpcs: snake_case, and enums as lower-case words.
+
+/** Languages by the words that JSON routes take. */
+export const languagesByWord = { zh: Language.ZH, en: Language.EN } as const;
+
+/** The passages that an answer may cite, as protobuf's JSON mapping has them. */
+export function sourcesToJson(sources: Sources): JsonValue {
+  return toJson(SourcesSchema, sources, { useProtoFieldName: true });
+}
+
+/** A citation: {marker, chunk_id, document_id, title, url, corpus}. */
+export function citationToJson(citation: Citation): JsonValue {
+  return toJson(CitationSchema, citation, { useProtoFieldName: true, alwaysEmitImplicit: true });
+}
+
+/** Tokens and money. */
+export function usageToJson(usage: TokenUsage) {
+  return {
+    prompt_tokens: Number(usage.promptTokens),
+    completion_tokens: Number(usage.completionTokens),
+    total_tokens: Number(usage.promptTokens + usage.completionTokens),
+    from_cache: usage.fromCache,
+    ...(usage.costMicros === undefined ? {} : { cost_micros: Number(usage.costMicros), currency: usage.currency }),
+  };
+}
+
+/** How an answer ended. */
+export function doneToJson(done: AnswerDone, citations: readonly Citation[], usage: TokenUsage | undefined) {
+  return {
+    answer_id: done.answerId,
+    session_id: done.sessionId,
+    outcome: enumName(AnswerOutcomeSchema, done.outcome).toLowerCase(),
+    model: done.model,
+    citations: citations.map(citationToJson),
+    usage: usage === undefined ? null : usageToJson(usage),
+    degradations: done.degradations.map(({ stage, reason, effect }) => ({
+      stage: enumName(StageSchema, stage).toLowerCase(),
+      reason,
+      effect,
+    })),
+    verified: done.verified,
+    unsupported_claims: done.unsupportedClaims.map(unsupportedClaimToJson),
+    ...(done.cacheLayer === CacheLayer.UNSPECIFIED
+      ? {}
+      : { cache_layer: enumName(CacheLayerSchema, done.cacheLayer).toLowerCase() }),
+    trace_id: done.traceId,
+  };
+}
+
+/** A sentence that its passages do not support: {start, end, fault, markers}; positions are in UTF-16 code units of the text. */
+export function unsupportedClaimToJson({ start, end, fault, markers }: UnsupportedClaim) {
+  return { start, end, fault: enumName(ClaimFaultSchema, fault).toLowerCase(), markers };
+}

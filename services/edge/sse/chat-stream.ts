@@ -1,0 +1,121 @@
+import { type Client, Code } from '@connectrpc/connect';
+import type { AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { internal, rpcError } from '#kit/base/errors.ts';
+import { actAs } from '#kit/rpc/context.ts';
+import { sendError, toErrorBody } from '../http/error.ts';
+import { createEventStream, type EventStream } from '../http/event-stream.ts';
+import { badField, list, number, object, text, word } from '../http/fields.ts';
+import { readJsonBody } from '../http/json-body.ts';
+import { type JsonRoute, type JsonRouteDeps, logBug, workFor } from '../http/json-route.ts';
+import { isGone } from '../http/sender.ts';
+import { joinTextDeltas } from '../rpc/text-deltas.ts';
+import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
+
+const readQuestion = object({
+  query: text({ min: 1, max: 4096 }),
+  session_id: text({ max: 64 }),
+  top_k: number({ min: 1, max: 50, whole: true }),
+  temperature: number({ min: 0, max: 2 }),
+  tenant_id: text({ max: 64 }),
+  corpora: list(text({ min: 1, max: 64 }), { max: 32 }),
+  language: word(languagesByWord),
+});
+
+/**
+ * `POST /v1/chat/stream`: a question as JSON, its answer as server-sent events: `sources`, `message` {content}, `citation`,
+ * `reset` {reason}, `done`. A failure before the first event is an HTTP status with JSON; after it, an `error` event.
+ */
+export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRouteDeps): JsonRoute {
+  const { admit, running, limits, log } = deps;
+  return async (request, response) => {
+    const { signal, abort } = workFor(response);
+    const stream = createEventStream(response, limits);
+    let release: (() => void) | undefined;
+    try {
+      const { principal, token } = await admit(request, signal);
+      release = running.begin(principal);
+      const question = readQuestion(await readJsonBody(request, limits), '');
+      if (question.query === undefined) throw badField('query', 'is missing');
+      if (question.tenant_id !== undefined && question.tenant_id !== principal.tenant) {
+        throw rpcError(
+          Code.PermissionDenied,
+          ErrorReason.TENANT_MISMATCH,
+          'tenant_id is not the tenant of your credentials: leave it out, or use credentials of that tenant',
+        );
+      }
+      const events = chat.ask(
+        {
+          question: question.query,
+          sessionId: question.session_id ?? '',
+          topK: question.top_k ?? 0,
+          corpora: question.corpora ?? [],
+          ...(question.temperature === undefined ? {} : { temperature: question.temperature }),
+          ...(question.language === undefined ? {} : { language: question.language }),
+        },
+        actAs(token, { signal }),
+      );
+      await relay(joinTextDeltas(events), stream);
+      await stream.end();
+    } catch (error) {
+      abort();
+      if (isGone(response)) return;
+      logBug(log, '/v1/chat/stream', error);
+      if (!stream.opened()) return sendError(response, error);
+      await tellInside(stream, error);
+    } finally {
+      release?.();
+      stream.close();
+    }
+  };
+}
+
+async function relay(events: AsyncIterable<AskResponse>, stream: EventStream): Promise<void> {
+  const citations: Citation[] = [];
+  let usage: TokenUsage | undefined;
+  for await (const { event } of events) {
+    let behind: Promise<void> | undefined;
+    switch (event.case) {
+      case 'sources':
+        behind = stream.event('sources', JSON.stringify(sourcesToJson(event.value)));
+        break;
+      case 'textDelta':
+        behind = stream.event('message', JSON.stringify({ content: event.value.text }));
+        break;
+      case 'reset':
+        citations.length = 0;
+        behind = stream.event('reset', JSON.stringify({ reason: event.value.reason }));
+        break;
+      case 'citation':
+        citations.push(event.value);
+        behind = stream.event('citation', JSON.stringify(citationToJson(event.value)));
+        break;
+      case 'usage':
+        usage = event.value;
+        break;
+      case 'done':
+        await stream.event('done', JSON.stringify(doneToJson(event.value, citations, usage)));
+        // The client has its answer now, whatever comes after; the kit's client reads the stream to its end.
+        return;
+      case 'started':
+      case 'stage':
+      case undefined:
+        break;
+      default:
+        event satisfies never;
+    }
+    if (behind !== undefined) await behind;
+  }
+  throw internal(new Error('the answer ended without its last event'));
+}
+
+async function tellInside(stream: EventStream, error: unknown): Promise<void> {
+  try {
+    await stream.event('error', JSON.stringify(toErrorBody(error)));
+    await stream.end();
+  } catch {
+    // The client left while it was told; there is nobody else to tell.
+  }
+}

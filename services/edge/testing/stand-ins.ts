@@ -1,0 +1,210 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
+import { readEdgeSettings } from '../config.ts';
+import { edgeNeeds } from '../needs.ts';
+import { createEdge, type EdgeOptions, type RunningEdge } from '../service.ts';
+
+// The edge for tests: over real sockets, in front of small services that stand in for the real ones.
+
+/** An event of an answer, as a stand-in writes it. */
+export type AskEvent = MessageInitShape<typeof AskResponseSchema>['event'];
+
+/** What a chat stand-in does with a question. */
+export type Answer = (request: AskRequest, context: HandlerContext) => AsyncIterable<AskEvent>;
+
+/** What reached the stand-ins. */
+export interface Seen {
+  questions: AskRequest[];
+  callers: Principal[];
+  /** Time that was left when a call began, in milliseconds. */
+  timeoutsMs: (number | undefined)[];
+  /** Bytes of uploads. */
+  uploadedBytes: number;
+  /** Questions whose caller went away. */
+  abortedCount: number;
+  /** Questions under way. */
+  openCount: number;
+}
+
+/** The events of a short answer, with two text deltas. */
+export async function* shortAnswer({ question }: AskRequest): AsyncGenerator<AskEvent> {
+  yield { case: 'started', value: { answerId: 'a1', sessionId: 's1', standaloneQuestion: question } };
+  yield { case: 'stage', value: { stage: 1, status: 2, latencyUs: 100n, detail: 'hit in memory' } };
+  const passage = {
+    chunkId: 'c1',
+    documentId: 'd1',
+    corpus: 'help',
+    title: 'Returns',
+    text: 'Within 30 days.'.repeat(20),
+  };
+  yield { case: 'sources', value: { passages: [passage] } };
+  yield { case: 'textDelta', value: { text: 'Within 30 days, ' } };
+  yield { case: 'textDelta', value: { text: '退货免费 [1].' } };
+  yield { case: 'citation', value: { marker: 1, chunkId: 'c1', documentId: 'd1', title: 'Returns', corpus: 'help' } };
+  yield { case: 'usage', value: { promptTokens: 120n, completionTokens: 9n } };
+  yield {
+    case: 'done',
+    value: { outcome: AnswerOutcome.ANSWERED, answerId: 'a1', sessionId: 's1', model: 'extractive', traceId: 't1' },
+  };
+}
+
+function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>> = {}) {
+  return standInFor(name, [contract], impl);
+}
+
+function standInFor(name: string, contracts: readonly DescService[], impl: object = {}) {
+  return defineService({
+    name,
+    contracts,
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: impl as never, close: async () => {} }),
+  });
+}
+
+/** An edge for a test. */
+export interface EdgeMesh extends AsyncDisposable {
+  mesh: TestMesh;
+  edge: RunningEdge;
+  seen: Seen;
+  /** "http://127.0.0.1:<port>". */
+  url: string;
+  /** The headers of the development key. */
+  authorization: { authorization: string };
+}
+
+/** How a test wants its edge. */
+export interface EdgeMeshOptions extends EdgeOptions {
+  answer?: Answer;
+  llm?: Partial<ServiceImpl<typeof LLMGatewayService>>;
+  embedding?: Partial<ServiceImpl<typeof EmbeddingService>>;
+  rerank?: Partial<ServiceImpl<typeof RerankService>>;
+  config?: MessageInitShape<typeof ConfigSchema>;
+  clock?: () => number;
+  /** @default silent */
+  log?: Logger;
+  /** A folder that an earlier mesh kept. */
+  dataDir?: string;
+  /** Whether the edge is a process of its own, which reaches the others over gRPC. @default false */
+  apart?: boolean;
+  /** With `apart`: the port by which the edge reaches the others, given theirs. */
+  through?(port: number): Promise<number>;
+}
+
+/** Starts an edge with stand-ins behind it, by default with development keys and without a limit that tests would reach. */
+export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<EdgeMesh> {
+  const seen: Seen = { questions: [], callers: [], timeoutsMs: [], uploadedBytes: 0, abortedCount: 0, openCount: 0 };
+  const answer = options.answer ?? shortAnswer;
+  const chat = standIn('chat', ChatService, {
+    async *ask(request, context) {
+      seen.questions.push(request);
+      seen.callers.push(callerOf(context));
+      seen.timeoutsMs.push(context.timeoutMs());
+      seen.openCount++;
+      const onAbort = () => seen.abortedCount++;
+      context.signal.addEventListener('abort', onAbort);
+      try {
+        for await (const event of answer(request, context)) yield create(AskResponseSchema, { event } as never);
+        context.signal.removeEventListener('abort', onAbort);
+      } finally {
+        seen.openCount--;
+      }
+    },
+    async getSession({ sessionId }, context) {
+      seen.callers.push(callerOf(context));
+      context.responseHeader.set('x-session', sessionId);
+      return { session: { sessionId, title: callerOf(context).user } };
+    },
+  });
+  const indexer = standIn('indexer', IndexerService, {
+    async ingestDocuments(parts) {
+      let sizeBytes = 0;
+      for await (const { part } of parts) {
+        if (part.case === 'data') sizeBytes += part.value.length;
+        seen.uploadedBytes = sizeBytes;
+      }
+      return { jobId: 'j1', sizeBytes: BigInt(sizeBytes) };
+    },
+  });
+  const llm = standIn('llm-gateway', LLMGatewayService, {
+    listModels: () => ({ models: [{ name: 'extractive', provider: 'extractive' }] }),
+    ...options.llm,
+  });
+  const edge = defineService({
+    name: 'edge',
+    contracts: [],
+    config: readEdgeSettings,
+    needs: edgeNeeds,
+    create: (deps) => createEdge(deps, edgeNeeds, options),
+  });
+  const embedding = standIn('embedding', EmbeddingService, options.embedding);
+  const rerank = standIn('rerank', RerankService, options.rerank);
+  const others = (['cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
+  const retrieval = standInFor('retrieval', [edgeNeeds.retrieval, edgeNeeds.indexAdmin]);
+  const services = [chat, indexer, llm, embedding, rerank, retrieval, ...others, edge];
+  const unlimited = 1_000_000;
+  const start = (chosen: typeof services, config: MessageInitShape<typeof ConfigSchema>) =>
+    startTestMesh(chosen, {
+      known: services,
+      ...(options.clock && { clock: options.clock }),
+      ...(options.log && { log: options.log }),
+      ...(options.dataDir && { dataDir: options.dataDir }),
+      config: {
+        ...options.config,
+        ...config,
+        edge: {
+          tenantRequestsPerSecond: unlimited,
+          tenantBurst: unlimited,
+          userRequestsPerSecond: unlimited,
+          userBurst: unlimited,
+          userMaxConcurrent: 100_000,
+          anonymousRequestsPerSecond: unlimited,
+          anonymousBurst: unlimited,
+          ...options.config?.edge,
+        },
+      } as MessageInitShape<typeof ConfigSchema>,
+    });
+  let behind: TestMesh | undefined;
+  let mesh: TestMesh;
+  if (options.apart === true) {
+    const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    const identity = { privateKey };
+    behind = await start(
+      services.filter((service) => service !== edge),
+      { identity },
+    );
+    const port = behind.host.grpcPort;
+    const address = `127.0.0.1:${(await options.through?.(port)) ?? port}`;
+    mesh = await start([edge], {
+      identity,
+      addresses: Object.fromEntries(services.map(({ name }) => [name, address])),
+    });
+  } else {
+    mesh = await start(services, {});
+  }
+  const running = mesh.host.running('edge') as unknown as RunningEdge;
+  return {
+    mesh,
+    edge: running,
+    seen,
+    url: `http://127.0.0.1:${running.port}`,
+    authorization: { authorization: `Bearer ${running.devKeys?.dev}` },
+    async [Symbol.asyncDispose]() {
+      await mesh.close();
+      await behind?.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { EmbeddedBatch, EmbeddingModel } from '../../../models/embedding-model.ts';
+import { createThreadPool } from '../../../models/thread-pool.ts';
+import { hashingVersion } from './hash-text.ts';
+import { type HashJob, type HashReply, hashBatch } from './hash-worker.ts';
+
+/** Texts that are hashed where they are, without a thread, if together no longer than this: about a millisecond. In UTF-16 code units. */
+const inlineLength = 4096;
+
+/**
+ * The embedded default: feature hashing of Chinese and English words and their parts. No model file, key or network; it finds
+ * shared words and near forms of them, not synonyms.
+ */
+export const adapter = defineAdapter({
+  settings: {
+    dimensions: { type: 'number', default: 256, min: 64, max: 8192 },
+    threads: { type: 'number', default: 2, min: 1, max: 16 },
+  },
+  create({ dimensions, threads }): EmbeddingModel {
+    const file = new URL('./hash-worker.ts', import.meta.url);
+    const pool = createThreadPool<HashJob, HashReply>({ file, name: 'hashing', threadCount: threads });
+    return {
+      name: `hashing-v${hashingVersion}-${dimensions}`,
+      dimensions,
+      maxBatch: 64,
+      maxBatchTokens: 0,
+      maxConcurrent: threads,
+      maxInputTokens: 0,
+      async embed(texts, _purpose, signal) {
+        signal.throwIfAborted();
+        const length = texts.reduce((sum, text) => sum + text.length, 0);
+        const job = { texts, dimensions };
+        return toBatch(length <= inlineLength ? hashBatch(job) : await pool.run(job, signal), dimensions);
+      },
+      close: () => pool.close(),
+    };
+  },
+});
+
+function toBatch({ values, tokens }: HashReply, dimensions: number): EmbeddedBatch {
+  const vectors = Array.from({ length: values.length / dimensions }, (_, index) =>
+    values.subarray(index * dimensions, (index + 1) * dimensions),
+  );
+  return { vectors, promptTokens: tokens, reported: false };
+}

@@ -1,0 +1,66 @@
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { RetrievalService, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { rpcError, unavailable } from '#kit/base/errors.ts';
+import { defineService } from '#kit/host/define-service.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+
+/** What a test sees and sets of the search. */
+export interface SearchProbe {
+  /** Requests, in the order in which they came. */
+  requests: RetrieveRequest[];
+  /** Tenants that searched. */
+  tenants: Set<string>;
+  /** Searches under way, and the most there ever were. */
+  runningCount: number;
+  mostRunningCount: number;
+  /** Runs before each search is answered. */
+  beforeAnswer: (request: RetrieveRequest, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * A search for tests: the words of a question are the documents found, each by two passages. "down" fails for now, "gone"
+ * would fail for every question.
+ */
+export function createSearch() {
+  const probe: SearchProbe = {
+    requests: [],
+    tenants: new Set(),
+    runningCount: 0,
+    mostRunningCount: 0,
+    beforeAnswer: async () => {},
+  };
+  const retrieval = defineService({
+    name: 'retrieval',
+    contracts: [RetrievalService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *retrieve(request, context) {
+          probe.requests.push(request);
+          probe.tenants.add(callerOf(context).tenant);
+          probe.runningCount++;
+          probe.mostRunningCount = Math.max(probe.mostRunningCount, probe.runningCount);
+          try {
+            await probe.beforeAnswer(request, context.signal);
+            if (request.query === 'down') throw unavailable('index', 'the index cannot be reached');
+            if (request.query === 'gone') {
+              throw rpcError(Code.NotFound, ErrorReason.CORPUS_NOT_FOUND, 'no corpus "gone"');
+            }
+            const words = request.query.split(' ');
+            const passages = words.flatMap((documentId) => [
+              { documentId, chunkId: `${documentId}-1` },
+              { documentId, chunkId: `${documentId}-2` },
+            ]);
+            yield { event: { case: 'fused' as const, value: { passages } } };
+          } finally {
+            probe.runningCount--;
+          }
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  return { retrieval, probe };
+}

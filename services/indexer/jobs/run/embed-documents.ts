@@ -1,0 +1,72 @@
+import { type CallOptions, type Client, Code } from '@connectrpc/connect';
+import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { internal, toRpcError } from '#kit/base/errors.ts';
+import type { PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
+import type { EmbeddedDocument } from './index-client.ts';
+
+const inputsMax = 256;
+const inputLengthMax = 300_000;
+const replyBytesMax = 2 << 20;
+
+/** Embeds the chunks of documents, each with its title and headings: a paragraph alone often does not say what it is about. */
+export async function embedDocuments(
+  embedding: Client<typeof EmbeddingService>,
+  documents: readonly PreparedDocument[],
+  { embeddingModel, dimensions }: PrepareOptions,
+  call: () => Promise<CallOptions>,
+): Promise<EmbeddedDocument[]> {
+  const inputs = documents.flatMap(inputsOf);
+  const vectors: Vector[] = [];
+  for (const part of parts(inputs, Math.min(inputsMax, Math.max(1, Math.floor(replyBytesMax / (dimensions * 4)))))) {
+    vectors.push(...(await embedAll(embedding, { model: embeddingModel, inputs: part }, call)));
+  }
+  let first = 0;
+  return documents.map((document) => {
+    const own = vectors.slice(first, first + document.chunks.length);
+    first += document.chunks.length;
+    return { document, vectors: own };
+  });
+}
+
+/** Vectors of some texts. A model so slow that a call ends before all are done is asked again for the rest. */
+async function embedAll(
+  embedding: Client<typeof EmbeddingService>,
+  { model, inputs }: { model: string; inputs: readonly string[] },
+  call: () => Promise<CallOptions>,
+): Promise<Vector[]> {
+  const vectors: Vector[] = [];
+  for (;;) {
+    const before = vectors.length;
+    const request = { model, inputs: inputs.slice(before), purpose: Purpose.DOCUMENT, truncate: true };
+    try {
+      for await (const reply of embedding.embed(request, await call())) vectors.push(...reply.vectors);
+    } catch (error) {
+      if (toRpcError(error).code === Code.DeadlineExceeded && vectors.length > before) continue;
+      throw error;
+    }
+    if (vectors.length === inputs.length) return vectors;
+    throw internal(new Error(`${vectors.length} vectors came for ${inputs.length} texts`));
+  }
+}
+
+function inputsOf({ title, text, chunks }: PreparedDocument): string[] {
+  return chunks.map(({ start, end, headingPath }) =>
+    [title, headingPath.join(' > '), text.slice(start, end)].filter((line) => line !== '').join('\n'),
+  );
+}
+
+function* parts(inputs: readonly string[], countMax: number): Iterable<string[]> {
+  let open: string[] = [];
+  let length = 0;
+  for (const input of inputs) {
+    if (open.length > 0 && (open.length >= countMax || length + input.length > inputLengthMax)) {
+      yield open;
+      open = [];
+      length = 0;
+    }
+    open.push(input);
+    length += input.length;
+  }
+  if (open.length > 0) yield open;
+}

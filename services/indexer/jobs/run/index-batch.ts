@@ -1,0 +1,68 @@
+import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { grantedGroups } from '#kit/rpc/access.ts';
+import { accessListOf } from '../../convert.ts';
+import { isDeleted } from '../../documents/deletion-store.ts';
+import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
+import { findHidden, refuseHidden } from '../rights.ts';
+import type { Build } from './build.ts';
+import { embedDocuments } from './embed-documents.ts';
+import { type Found, noteFound } from './found.ts';
+import type { IndexClient, IndexEntry } from './index-client.ts';
+import type { IndexJobDeps } from './index-job.ts';
+import type { JobRun } from './job-run.ts';
+
+/** What the batches of a job share. */
+export interface BatchContext {
+  run: JobRun;
+  deps: IndexJobDeps;
+  index: IndexClient;
+  build: Build;
+  options: PrepareOptions;
+  found: Found;
+}
+
+/** Brings a batch of documents into the index: only those that differ from the live version, and of them only the unwritten. */
+export async function indexBatch(given: PreparedBatch, context: BatchContext): Promise<void> {
+  const { run, deps, index, build, options, found } = context;
+  const { job, progress } = run;
+  const givenIds = given.documents.map(({ documentId }) => documentId);
+  const batch = refuseHidden(given, await findHidden(index, job, givenIds));
+  await deps.failures.add(job.jobId, batch.failures);
+  progress.failedCount += batch.failures.length;
+  noteFound(found, batch);
+
+  const deleted = await deps.deletions.listFor(job, job.sequence);
+  const documents = batch.documents.filter(({ documentId, groups }) => !isDeleted(deleted, documentId, groups));
+  const ids = documents.map(({ documentId }) => documentId);
+  const live = await index.entries(0n, ids);
+  // A version starts as a copy of the live one: only what an earlier run has written tells them apart.
+  const built = build.isResumed() ? await index.entries(await build.begin(options), ids) : live;
+  const changed = documents.filter((document) => !isSame(document, live.get(document.documentId)));
+  const unwritten = documents.filter((document) => !isSame(document, built.get(document.documentId)));
+  for (const { documentId } of changed) if (!live.has(documentId)) found.created.add(documentId);
+  progress.documentCount += batch.documents.length;
+  progress.unchangedCount += documents.length - changed.length;
+  progress.changedCount += changed.length;
+
+  // A text that is missing here heals, whether or not the index has to be touched for it.
+  const present = await deps.documents.present(job, documents);
+  const unkept = new Set(unwritten);
+  for (const document of documents) if (!present.has(document.documentId)) unkept.add(document);
+  await deps.documents.keep(job, job.jobId, [...unkept], deps.clock());
+
+  if (unwritten.length > 0) {
+    if (progress.indexedCount === 0) await run.save({ phase: JobPhase.INDEX });
+    const version = await build.begin(options);
+    const call = () => deps.caller.asService(job, run.signal);
+    await index.write(version, await embedDocuments(deps.embedding, unwritten, options, call));
+  }
+  progress.indexedCount += changed.length;
+  for (const { chunks } of changed) progress.chunkCount += chunks.length;
+  progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
+}
+
+// After a rollback a document can have its older content and a newer access list: the hash alone does not show that.
+function isSame({ contentHash, groups }: PreparedDocument, entry: IndexEntry | undefined): boolean {
+  if (entry === undefined || entry.contentHash !== contentHash) return false;
+  return String(grantedGroups(entry.access)) === String(grantedGroups(accessListOf(groups)));
+}

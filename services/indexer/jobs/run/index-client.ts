@@ -1,0 +1,251 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
+import { type AccessList, Language, type Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import {
+  type IndexDocument,
+  IndexDocumentSchema,
+  type IndexWriterService,
+  type WriteDocumentsRequest,
+  WriteDocumentsRequestSchema,
+} from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { errorInfoOf, hasReason } from '#kit/base/errors.ts';
+import { inParts } from '../../documents/document-store.ts';
+import { chunkIdOf } from '../../prepare/content-hash.ts';
+import type { PreparedDocument } from '../../prepare/prepared.ts';
+import { StaleBuildError } from './job-run.ts';
+
+/** A document with the vectors of its chunks, in their order. */
+export interface EmbeddedDocument {
+  document: PreparedDocument;
+  vectors: readonly Vector[];
+}
+
+/** A version that another build has begun and not finished. */
+export interface Obstacle {
+  version: bigint;
+  buildId: string;
+}
+
+/** A version to write into, or what is in its way. */
+export type Begun = { kind: 'begun'; version: bigint; created: boolean } | { kind: 'blocked'; by: Obstacle };
+
+/** What the index holds of a document. */
+export interface IndexEntry {
+  /** Hex; empty for a document that must be written again. */
+  contentHash: string;
+  /** Who may see it now. */
+  access: AccessList | undefined;
+}
+
+/** What a job asks of the index, on behalf of one tenant about one corpus. */
+export interface IndexClient {
+  /** Content hashes, in hex, by id, of those of the documents that the version holds; 0 is the live one. */
+  hashes(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
+  /** The same with access lists. */
+  entries(version: bigint, documentIds: readonly string[]): Promise<Map<string, IndexEntry>>;
+  /** Those of the documents that some published version holds, as the newest of them holds each. */
+  entriesOfAnyVersion(documentIds: readonly string[]): Promise<Map<string, IndexEntry>>;
+  /** The same of a version that may be gone: then it holds none. */
+  hashesIfKept(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
+  /** All documents of the live version. */
+  liveEntries(): AsyncIterable<{ documentId: string; access?: AccessList | undefined }>;
+  /** Documents of the live version. */
+  countLive(): Promise<bigint>;
+  begin(buildId: string, model: string, dimensions: number): Promise<Begun>;
+  write(version: bigint, documents: readonly EmbeddedDocument[]): Promise<void>;
+  remove(version: bigint, documentIds: readonly string[]): Promise<void>;
+  publish(version: bigint, expectedDocumentCount: bigint): Promise<string>;
+  /** Drops a version; `false` where it can't be dropped, because it was published. */
+  abandon(version: bigint): Promise<boolean>;
+}
+
+/** Ids in a request: with 512 characters each they stay far below the largest message. */
+const idsMax = 1000;
+const messageBytesMax = 2 << 20;
+
+/** Creates the client; `call` gives fresh call options for each call. */
+export function createIndexClient(
+  writer: Client<typeof IndexWriterService>,
+  corpus: string,
+  call: () => Promise<CallOptions>,
+): IndexClient {
+  const list = async (of: { version: bigint } | { anyVersion: true }, documentIds: readonly string[]) => {
+    const entries = new Map<string, IndexEntry>();
+    for (const part of inParts(documentIds, idsMax)) {
+      const pages = writer.listIndexedDocuments({ corpus, ...of, documentIds: part }, await call());
+      for await (const { documents } of pages) {
+        for (const { documentId, contentHash, access } of documents)
+          entries.set(documentId, { contentHash: Buffer.from(contentHash).toString('hex'), access });
+      }
+    }
+    return entries;
+  };
+  const entriesOf = (version: bigint, documentIds: readonly string[]): Promise<Map<string, IndexEntry>> =>
+    version === 0n
+      ? unless([Code.NotFound], () => list({ version }, documentIds), new Map())
+      : building(() => list({ version }, documentIds));
+  return {
+    // Nothing is live in a corpus that does not exist yet; a version under construction must exist.
+    entries: entriesOf,
+
+    hashes: async (version, documentIds) => hashesOf(await entriesOf(version, documentIds)),
+
+    entriesOfAnyVersion: (documentIds) =>
+      unless([Code.NotFound], () => list({ anyVersion: true }, documentIds), new Map()),
+
+    hashesIfKept: (version, documentIds) =>
+      unless(
+        [Code.NotFound, Code.FailedPrecondition],
+        async () => hashesOf(await list({ version }, documentIds)),
+        new Map(),
+      ),
+
+    async *liveEntries() {
+      const pages = writer.listIndexedDocuments({ corpus }, await call());
+      try {
+        for await (const { documents } of pages) yield* documents;
+      } catch (error) {
+        if (!isCode(error, Code.NotFound)) throw error;
+      }
+    },
+
+    countLive: () =>
+      unless([Code.NotFound], async () => (await writer.countIndex({ corpus }, await call())).documentCount, 0n),
+
+    async begin(buildId, embeddingModel, dimensions) {
+      try {
+        const begun = await writer.beginVersion({ corpus, buildId, embeddingModel, dimensions }, await call());
+        return { kind: 'begun', version: begun.version, created: begun.created };
+      } catch (error) {
+        const { version, build_id: other } = errorInfoOf(error)?.metadata ?? {};
+        if (!hasReason(error, ErrorReason.VERSION_STATE) || !version || !other || other === buildId) throw error;
+        return { kind: 'blocked', by: { version: BigInt(version), buildId: other } };
+      }
+    },
+
+    write: (version, documents) =>
+      building(async () => void (await writer.writeDocuments(messagesOf(corpus, version, documents), await call()))),
+
+    remove: (version, documentIds) =>
+      building(async () => {
+        for (const part of inParts(documentIds, idsMax)) {
+          await writer.removeDocuments({ corpus, version, documentIds: part }, await call());
+        }
+      }),
+
+    publish: (version, expectedDocumentCount) =>
+      building(async () => {
+        const { revision } = await writer.publishVersion({ corpus, version, expectedDocumentCount }, await call());
+        return revision;
+      }),
+
+    async abandon(version) {
+      try {
+        await writer.abandonVersion({ corpus, version }, await call());
+        return true;
+      } catch (error) {
+        if (isCode(error, Code.NotFound)) return true;
+        if (isCode(error, Code.FailedPrecondition)) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+const hashesOf = (entries: ReadonlyMap<string, IndexEntry>) =>
+  new Map([...entries].map(([documentId, { contentHash }]) => [documentId, contentHash]));
+
+/** The corpus's revision; empty if the caller sees no such corpus. */
+export async function revisionOf(
+  retrieval: Client<typeof RetrievalService>,
+  corpus: string,
+  options: CallOptions,
+): Promise<string> {
+  const { corpora } = await retrieval.listCorpora({}, options);
+  return corpora.find(({ name }) => name === corpus)?.revision ?? '';
+}
+
+/** A version that vanished or is in another state can't be saved by trying the same again. */
+async function building<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isCode(error, Code.FailedPrecondition) && !isCode(error, Code.NotFound)) throw error;
+    throw new StaleBuildError(`the version must be built anew: ${(error as ConnectError).rawMessage}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What `work` gives, or `otherwise` where it fails with one of the codes. */
+async function unless<T>(codes: readonly Code[], work: () => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (codes.some((code) => isCode(error, code))) return otherwise;
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: Code): boolean {
+  return error instanceof ConnectError && error.code === code;
+}
+
+async function* messagesOf(
+  corpus: string,
+  version: bigint,
+  documents: readonly EmbeddedDocument[],
+): AsyncIterable<WriteDocumentsRequest> {
+  let open: IndexDocument[] = [];
+  let openBytes = 0;
+  const take = () => {
+    const message = create(WriteDocumentsRequestSchema, { corpus, version, documents: open });
+    open = [];
+    openBytes = 0;
+    return message;
+  };
+  for (const embedded of documents) {
+    const sizeBytes = sizeOf(embedded);
+    if (open.length > 0 && (openBytes + sizeBytes > messageBytesMax || open.length >= 1000)) yield take();
+    open.push(toIndexDocument(corpus, embedded));
+    openBytes += sizeBytes;
+  }
+  if (open.length > 0) yield take();
+}
+
+function sizeOf({ document, vectors }: EmbeddedDocument): number {
+  const vectorBytes = vectors.reduce((sum, { kind }) => sum + (kind.value?.values.byteLength ?? 0), 0);
+  const textLength = document.chunks.reduce((sum, { start, end }) => sum + end - start, 0);
+  return 4096 + textLength * 3 + vectorBytes + document.chunks.length * 512;
+}
+
+function toIndexDocument(corpus: string, { document, vectors }: EmbeddedDocument): IndexDocument {
+  const { documentId, title, url, groups, attributes, updatedAtMs, contentHash, text, chunks } = document;
+  return create(IndexDocumentSchema, {
+    documentId,
+    title,
+    url,
+    access: { groups: [...groups] },
+    attributes: { ...attributes },
+    ...(updatedAtMs !== undefined && { updatedAt: timestampFromMs(updatedAtMs) }),
+    contentHash: Buffer.from(contentHash, 'hex'),
+    chunks: chunks.map(({ start, end, headingPath, language }, ordinal) => ({
+      chunkId: chunkIdOf(corpus, documentId, ordinal, contentHash),
+      ordinal,
+      text: text.slice(start, end),
+      headingPath,
+      language: toLanguage(language === 'und' ? document.language : language),
+      startOffset: start,
+      endOffset: end,
+      vector: vectors[ordinal] as Vector,
+    })),
+  });
+}
+
+/** The contract's word for a language. */
+export function toLanguage(language: string): Language {
+  return language === 'zh' ? Language.ZH : language === 'en' ? Language.EN : Language.UNSPECIFIED;
+}

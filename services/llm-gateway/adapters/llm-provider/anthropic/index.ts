@@ -1,0 +1,140 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { transformJSONSchema } from '@anthropic-ai/sdk/lib/transform-json-schema';
+import type { MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/messages';
+import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { ProviderError } from '../../../providers/error.ts';
+import { connectionError, toProviderError, type WireFailure } from '../../../providers/error-from-wire.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../providers/llm-provider.ts';
+import { isWhole, noSdkTimeoutMs, sdkFailure } from '../../../providers/wires/sdk-failure.ts';
+import { type AnthropicEvent, type AnthropicReply, createAnthropicReader, eventsOfReply } from './events.ts';
+import { type Thinking, thinkingOf, thinkingWords } from './model.ts';
+import { toAnthropicBody } from './request.ts';
+
+const cacheWords = ['off', '5m', '1h'];
+const efforts: Record<string, ReasoningEffort> = {
+  '': ReasoningEffort.UNSPECIFIED,
+  none: ReasoningEffort.NONE,
+  low: ReasoningEffort.LOW,
+  medium: ReasoningEffort.MEDIUM,
+  high: ReasoningEffort.HIGH,
+};
+const keyHeaders = ['authorization', 'x-api-key'];
+
+/** Claude by Anthropic's Messages API, and servers that speak it: LiteLLM, Model Studio, … */
+export const adapter = defineAdapter({
+  settings: {
+    base_url: { type: 'string', default: 'https://api.anthropic.com' },
+    api_key: { type: 'string', default: '', secret: true },
+    /** Where the key goes: "authorization" as a bearer, or "x-api-key", for compatible servers that look there alone. */
+    key_header: { type: 'string', default: 'authorization' },
+    model: { type: 'string' },
+    /** Longest completion, in tokens, where the caller gives none: this API wants a limit. */
+    max_tokens: { type: 'number', default: 4096, min: 1, max: 10_000_000 },
+    /** How the model thinks: "none", "budget", "adaptive", "between-tools" or "always"; empty: what is known of its name. */
+    thinking: { type: 'string', default: '' },
+    /** How long it thinks where the caller does not say: "none", "low", "medium" or "high"; empty: its own default. */
+    effort: { type: 'string', default: '' },
+    /** Whether the model takes temperature and top_p: Claude up to 4.6, by the API of 2023-06-01. Later ones take none. */
+    sampling: { type: 'boolean', default: false },
+    /** Whether the model goes on from the beginning of an answer: Claude up to 4.5. */
+    prefill: { type: 'boolean', default: false },
+    /** How long the provider caches what is the same in every prompt: "off", "5m" or "1h". Writing costs more than reading saves once. */
+    prompt_cache: { type: 'string', default: 'off' },
+    /** Prompt and completion together, in tokens. */
+    context_tokens: { type: 'number', default: 0, min: 0, max: 100_000_000 },
+  },
+  create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const { base_url: baseURL, api_key: apiKey, key_header: keyHeader, model, sampling } = settings;
+    const { thinking, effort, prompt_cache: cache } = settings;
+    if (!/^https?:\/\//.test(baseURL) || !URL.canParse(baseURL)) {
+      throw new ConfigError(`${path}.settings.base_url`, `is "${baseURL}": an http or https address is needed`);
+    }
+    const checkWord = (name: string, value: string, words: readonly string[]) => {
+      if (!words.includes(value)) throw new ConfigError(`${path}.settings.${name}`, `is "${value}"`, words);
+    };
+    if (thinking !== '') checkWord('thinking', thinking, thinkingWords);
+    checkWord('effort', effort, Object.keys(efforts));
+    checkWord('prompt_cache', cache, cacheWords);
+    checkWord('key_header', keyHeader, keyHeaders);
+    const client = new Anthropic({
+      baseURL: baseURL.replace(/\/+(?:v1\/?)?$/, ''),
+      // Without a key, the SDK would look for credentials in the environment and in files; servers without keys ignore it.
+      apiKey: apiKey || 'none',
+      authToken: null,
+      webhookKey: null,
+      defaultHeaders: {
+        ...(keyHeader === 'x-api-key' ? { authorization: null, 'x-api-key': apiKey || 'none' } : {}),
+        // Sampling is part of the older API alone.
+        ...(sampling ? { 'anthropic-version': '2023-06-01' } : {}),
+      },
+      fetch,
+      // Who retries, and how long to wait, is the gateway's business, and so are spans. Prompts never reach a log.
+      maxRetries: 0,
+      timeout: noSdkTimeoutMs,
+      openTelemetry: false,
+      logLevel: 'off',
+    });
+    const defaults = {
+      model,
+      maxTokens: settings.max_tokens,
+      thinking: (thinking as Thinking | '') || thinkingOf(model),
+      effort: efforts[effort] ?? ReasoningEffort.UNSPECIFIED,
+      sampling,
+      cache: cache === 'off' ? undefined : ({ type: 'ephemeral', ttl: cache as '5m' | '1h' } as const),
+      toStrictSchema: transformJSONSchema,
+    };
+    return {
+      name: model,
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: settings.context_tokens,
+        maxOutputTokens: 0,
+        tools: true,
+        images: true,
+        jsonSchema: true,
+        prefill: settings.prefill,
+      },
+      async *generate(request, signal): AsyncIterable<ProviderEvent> {
+        try {
+          signal.throwIfAborted();
+          const { body, warnings } = toAnthropicBody(request, defaults);
+          const params: MessageCreateParamsStreaming = body;
+          // Not by messages.create, which writes a line to the console for every request to a model that is to be retired.
+          const { data: events, response } = await client
+            .post<AsyncIterable<AnthropicEvent>>('/v1/messages', { body: params, signal, stream: true })
+            .withResponse();
+          const cutSpace = request.prefix.slice(request.prefix.trimEnd().length);
+          const read = createAnthropicReader(model, warnings, cutSpace);
+          if (isWhole(response)) {
+            for (const event of eventsOfReply((await response.json()) as AnthropicReply)) yield* read(event);
+          } else {
+            for await (const event of events) yield* read(event);
+          }
+          // The SDK ends an aborted stream as if it were over.
+          signal.throwIfAborted();
+        } catch (error) {
+          signal.throwIfAborted();
+          if (error instanceof ProviderError) throw error;
+          const failure = sdkFailure(error);
+          throw failure === undefined ? connectionError(error) : toProviderError(withErrorCode(failure, error), error);
+        }
+      },
+      close: async () => {},
+    };
+  },
+});
+
+/**
+ * The code of an error is in its details, and more exact than its type: a spend limit has the type of a rate limit, say. Codes for
+ * money are many and grow: SDK, resources/shared, `…_spend_limit_reached`, `…_billing_unavailable`, `organization_on_hold`.
+ */
+function withErrorCode(failure: WireFailure, error: unknown): WireFailure {
+  const { errorCode } = error as { errorCode?: unknown };
+  const types = failure.codes.filter((code) => code !== 'error');
+  if (typeof errorCode !== 'string') return { ...failure, codes: types };
+  const isForMoney = /spend_limit|billing|not_billable|organization_on_hold/.test(errorCode);
+  return { ...failure, codes: [errorCode, ...(isForMoney ? ['billing_error'] : []), ...types] };
+}

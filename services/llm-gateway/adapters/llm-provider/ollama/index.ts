@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { ProviderError } from '../../../providers/error.ts';
+import { connectionError, readFailure } from '../../../providers/error-from-wire.ts';
+import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../providers/llm-provider.ts';
+import { createOllamaReader, toOllamaBody, toOllamaError } from './chat.ts';
+import { NdjsonError, readNdjson } from './ndjson.ts';
+
+/** A line holds at most a whole tool call. */
+const maxLineBytes = 4 * 1024 * 1024;
+const maxErrorBytes = 64 * 1024;
+
+/** Ollama by its own chat, which knows more than its OpenAI-compatible one: context length, thinking, schemas, how long to stay loaded. */
+export const adapter = defineAdapter({
+  settings: {
+    base_url: { type: 'string', default: 'http://127.0.0.1:11434' },
+    /** For Ollama's cloud, or a proxy in front; empty: none. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** Empty: the first model that the server has, embedding models aside. */
+    model: { type: 'string', default: '' },
+    /** Prompt and completion together, in tokens, that the server makes room for; 0: the server's default. */
+    num_ctx: { type: 'number', default: 0, min: 0, max: 100_000_000 },
+    /** How long the model stays loaded afterwards: "10m", "24h", "-1" for ever; empty: the server's default. */
+    keep_alive: { type: 'string', default: '' },
+  },
+  create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const { base_url: baseUrl, api_key: apiKey, num_ctx: contextTokens, keep_alive: keepAlive } = settings;
+    if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
+      throw new ConfigError(`${path}.settings.base_url`, `is "${baseUrl}": an http or https address is needed`);
+    }
+    if (!/^(?:-?\d+(?:\.\d+)?(?:ms|s|m|h)?)?$/.test(keepAlive)) {
+      throw new ConfigError(`${path}.settings.keep_alive`, `is "${keepAlive}": "10m", "24h", "0" or "-1" is needed`);
+    }
+    const root = baseUrl.replace(/\/+(?:v1\/?|api\/?)?$/, '');
+    const headers = {
+      'content-type': 'application/json',
+      ...(apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` }),
+    };
+    /** Sends a request; a reply with an error status is thrown. */
+    const send = async (route: string, init: RequestInit): Promise<Response> => {
+      const response = await fetch(`${root}${route}`, { ...init, headers });
+      if (response.ok) return response;
+      const text = await readText(response, maxErrorBytes);
+      throw toOllamaError(readFailure(parsedOr(text), response.status, (name) => response.headers.get(name)));
+    };
+    let found = settings.model;
+    const findModel = async (signal: AbortSignal): Promise<string> => {
+      if (found !== '') return found;
+      const tags = (await (await send('/api/tags', { signal })).json()) as { models?: { name?: string }[] };
+      found =
+        tags.models?.map(({ name }) => name ?? '').find((name) => !/embed|rerank|bge|minilm|^$/i.test(name)) ?? '';
+      if (found !== '') return found;
+      throw toOllamaError({ status: 404, codes: ['no_model_listed'], text: '', header: () => undefined });
+    };
+    return {
+      name: settings.model || new URL(baseUrl).hostname,
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens,
+        maxOutputTokens: 0,
+        tools: true,
+        images: true,
+        jsonSchema: true,
+        // Whether the end of the prompt is left open is a matter of the model's template: the configuration may say so.
+        prefill: false,
+      },
+      async *generate(request, signal): AsyncIterable<ProviderEvent> {
+        const stop = new AbortController();
+        const either = AbortSignal.any([signal, stop.signal]);
+        try {
+          signal.throwIfAborted();
+          const model = await findModel(either);
+          const { body, warnings } = toOllamaBody(request, { model, contextTokens, keepAlive });
+          const response = await send('/api/chat', { method: 'POST', body: JSON.stringify(body), signal: either });
+          const read = createOllamaReader(warnings, request.maxTokens, () => `call_${randomUUID()}`);
+          if (response.body === null) return;
+          for await (const line of readNdjson(response.body, maxLineBytes)) yield* read(line);
+          // What was there already has no need of the connection, and does not hear of the abort.
+          signal.throwIfAborted();
+        } catch (error) {
+          signal.throwIfAborted();
+          if (error instanceof NdjsonError) {
+            throw new ProviderError({
+              remedy: 'retry',
+              message: `the provider's stream is broken: ${error.message}`,
+              cause: error,
+            });
+          }
+          throw connectionError(error);
+        } finally {
+          stop.abort();
+        }
+      },
+      close: async () => {},
+    };
+  },
+});
+
+/** The beginning of a reply's text. */
+async function readText(response: Response, maxBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    parts.push(part);
+    size += part.length;
+    if (size >= maxBytes) break;
+  }
+  return Buffer.concat(parts).subarray(0, maxBytes).toString('utf8');
+}
+
+function parsedOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,56 @@
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import type { LlmProvider, LlmProviderDeps } from '../../../providers/llm-provider.ts';
+import { createChatCompletions } from '../../../providers/wires/chat-completions.ts';
+import { bearer, createChatEndpoint } from '../../../providers/wires/chat-endpoint.ts';
+
+/** Any server that speaks OpenAI's chat completions: LiteLLM, llama.cpp, LM Studio, DeepSeek, Moonshot, Groq, … */
+export const adapter = defineAdapter({
+  settings: {
+    base_url: { type: 'string' },
+    /** Empty: none is sent. */
+    api_key: { type: 'string', default: '', secret: true },
+    /** Empty: the first model that the server lists. */
+    model: { type: 'string', default: '' },
+    context_tokens: { type: 'number', default: 0, min: 0, max: 100_000_000 },
+    max_output_tokens: { type: 'number', default: 0, min: 0, max: 10_000_000 },
+    tools: { type: 'boolean', default: true },
+    images: { type: 'boolean', default: false },
+    json_schema: { type: 'boolean', default: true },
+    /** Whether it goes on from an assistant's message at the end of the conversation. */
+    prefill: { type: 'boolean', default: false },
+    /** Whether it names the longest completion as newer models of OpenAI do. */
+    max_completion_tokens: { type: 'boolean', default: false },
+    /** Whether it has `reasoning_effort`. */
+    reasoning_effort: { type: 'boolean', default: true },
+  },
+  create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
+    const { base_url: baseUrl, api_key: apiKey, json_schema: jsonSchema, tools, prefill } = settings;
+    const endpoint = createChatEndpoint({
+      baseUrl,
+      headers: bearer(apiKey),
+      fetch,
+      path: `${path}.settings.base_url`,
+    });
+    return createChatCompletions({
+      name: new URL(baseUrl).hostname,
+      model: settings.model,
+      endpoint,
+      dialect: {
+        vendor: 'this server',
+        lacks: () => (settings.reasoning_effort ? [] : ['reasoning_effort']),
+        limitField: settings.max_completion_tokens ? 'max_completion_tokens' : 'max_tokens',
+        prefill: {},
+      },
+      capabilities: {
+        generative: true,
+        readsEvidence: false,
+        contextTokens: settings.context_tokens,
+        maxOutputTokens: settings.max_output_tokens,
+        tools,
+        images: settings.images,
+        jsonSchema,
+        prefill,
+      },
+    });
+  },
+});

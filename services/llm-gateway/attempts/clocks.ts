@@ -1,0 +1,176 @@
+import type { Clocks } from '../config.ts';
+import { ProviderError } from '../providers/error.ts';
+import type { ReadyIterator } from '../providers/event-batches.ts';
+import type { ProviderEvent } from '../providers/llm-provider.ts';
+
+/** After the end there may be usage to come; no provider needs longer for it, and the caller waits. */
+const afterEndMs = 1000;
+
+/** Events of a provider, no later than they are worth waiting for. */
+export interface TimedEvents {
+  /**
+   * The next event; `undefined` at the end of the stream, and where nothing comes after the provider's `end`. Throws a
+   * ProviderError of kind "timeout" where a clock ran out, the caller's reason where it went away, and what the provider throws.
+   */
+  next(): Promise<ProviderEvent | undefined>;
+  /** The next event where it is there already. */
+  ready(): ProviderEvent | undefined;
+  /** Stops the provider's work and frees everything. Later calls change nothing. */
+  stop(reason: unknown): void;
+}
+
+type Stage = 'head' | 'first' | 'idle' | 'ended';
+
+/** Whether an event is content: what a person or a program reads. */
+export function isContent(event: ProviderEvent): boolean {
+  switch (event.kind) {
+    case 'text':
+    case 'reasoning':
+      return event.text !== '';
+    case 'tool-call':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Starts a provider's work under the clocks. Only content is a token: the head, usage, and pings that an adapter drops do not stop
+ * the clock of the first one. The clock between tokens runs only while somebody waits: a slow consumer is not the provider's fault.
+ */
+export function startInTime(
+  start: (signal: AbortSignal) => AsyncIterable<ProviderEvent>,
+  clocks: Clocks,
+  caller: AbortSignal,
+): TimedEvents {
+  const work = new AbortController();
+  const startedAt = performance.now();
+  const totalAt = startedAt + clocks.totalMs;
+  const firstAt = Math.min(startedAt + clocks.firstTokenMs, totalAt);
+  let stage: Stage = 'head';
+  let dueAt = Math.min(startedAt + clocks.headersMs, firstAt);
+  // Whether the next wait begins a new stretch of the clock between tokens.
+  let isFresh = false;
+  let timer: NodeJS.Timeout | undefined;
+  let timerAt = 0;
+  let waiter: { resolve(event: ProviderEvent | undefined): void; reject(reason: unknown): void } | undefined;
+  let isOver = false;
+
+  const onTimer = () => {
+    timer = undefined;
+    if (waiter === undefined || isOver) return;
+    if (performance.now() < dueAt - 1) return arm();
+    const waiting = waiter;
+    if (stage === 'ended') {
+      stop(over);
+      waiting.resolve(undefined);
+    } else {
+      const error = timedOut(stage, clocks, dueAt === totalAt);
+      stop(error);
+      waiting.reject(error);
+    }
+  };
+  // One timer that moves rarely: a token moves the deadline, and the timer finds that out when it fires.
+  const arm = () => {
+    if (timer !== undefined && timerAt <= dueAt) return;
+    clearTimeout(timer);
+    timerAt = dueAt;
+    timer = setTimeout(onTimer, Math.max(0, dueAt - performance.now()));
+  };
+  const onAbort = () => {
+    const waiting = waiter;
+    stop(caller.reason);
+    waiting?.reject(caller.reason);
+  };
+  const note = (event: ProviderEvent) => {
+    if (event.kind === 'end') {
+      stage = 'ended';
+      isFresh = true;
+    } else if (stage === 'ended') {
+      isFresh ||= isContent(event);
+    } else if (isContent(event)) {
+      stage = 'idle';
+      isFresh = true;
+    } else if (stage === 'head') {
+      stage = 'first';
+      dueAt = firstAt;
+    }
+  };
+  const free = () => {
+    isOver = true;
+    waiter = undefined;
+    clearTimeout(timer);
+    caller.removeEventListener('abort', onAbort);
+  };
+  const stop = (reason: unknown) => {
+    if (isOver) return;
+    free();
+    work.abort(reason);
+    // Not awaited: a provider that does not answer to its signal must not hold the caller.
+    iterator?.return?.()?.then(undefined, () => {});
+  };
+
+  caller.addEventListener('abort', onAbort, { once: true });
+  const iterator: ReadyIterator | undefined = caller.aborted ? undefined : start(work.signal)[Symbol.asyncIterator]();
+  const onResult = ({ done, value }: IteratorResult<ProviderEvent>) => {
+    if (isOver) return;
+    const waiting = waiter;
+    waiter = undefined;
+    if (done === true) {
+      free();
+      waiting?.resolve(undefined);
+    } else {
+      note(value);
+      waiting?.resolve(value);
+    }
+  };
+  const onFailure = (error: unknown) => {
+    if (isOver) return;
+    const waiting = waiter;
+    stop(over);
+    waiting?.reject(error);
+  };
+  return {
+    next() {
+      return new Promise((resolve, reject) => {
+        if (caller.aborted) {
+          stop(caller.reason);
+          return reject(caller.reason);
+        }
+        if (isOver || iterator === undefined) return resolve(undefined);
+        if (isFresh) {
+          isFresh = false;
+          const waitMs = stage === 'ended' ? Math.min(afterEndMs, clocks.idleMs) : clocks.idleMs;
+          dueAt = Math.min(performance.now() + waitMs, totalAt);
+        }
+        waiter = { resolve, reject };
+        arm();
+        iterator.next().then(onResult, onFailure);
+      });
+    },
+    ready() {
+      if (isOver) return undefined;
+      const event = iterator?.ready?.();
+      if (event !== undefined) note(event);
+      return event;
+    },
+    stop,
+  };
+}
+
+// One for all: an abort without a reason makes a DOMException with its stack for each attempt.
+const over = new DOMException('the attempt is over', 'AbortError');
+
+function timedOut(stage: Exclude<Stage, 'ended'>, clocks: Clocks, isTotal: boolean): ProviderError {
+  const [code, message] = isTotal
+    ? ['total_timeout', `the model did not end within ${clocks.totalMs} ms`]
+    : stage === 'head'
+      ? [
+          'headers_timeout',
+          `the model did not answer within ${Math.ceil(Math.min(clocks.headersMs, clocks.firstTokenMs))} ms`,
+        ]
+      : stage === 'first'
+        ? ['first_token_timeout', `the model gave no first token within ${Math.ceil(clocks.firstTokenMs)} ms`]
+        : ['idle_timeout', `the model fell silent: no further token within ${clocks.idleMs} ms`];
+  return new ProviderError({ remedy: 'retry', kind: 'timeout', code, message });
+}

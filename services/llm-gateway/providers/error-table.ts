@@ -1,0 +1,297 @@
+import type { ProviderFailure } from './error.ts';
+
+/** What a failure is, and what helps. */
+export interface Verdict {
+  remedy: ProviderFailure['remedy'];
+  kind: NonNullable<ProviderFailure['kind']>;
+  /** In our words. */
+  message: string;
+}
+
+const verdicts = {
+  quota: { remedy: 'elsewhere', kind: 'quota', message: 'the provider refuses for quota or billing' },
+  auth: { remedy: 'elsewhere', kind: 'auth', message: 'the provider refuses the key or the access: check the key' },
+  model: {
+    remedy: 'elsewhere',
+    kind: 'model-unknown',
+    message: 'the provider has no such model: check the name and address',
+  },
+  lacks: { remedy: 'elsewhere', kind: 'invalid', message: 'the provider lacks something that the request asks for' },
+  rate: { remedy: 'retry', kind: 'rate-limited', message: "the provider's rate limit is reached" },
+  overloaded: { remedy: 'retry', kind: 'overloaded', message: 'the provider is overloaded' },
+  timeout: { remedy: 'retry', kind: 'timeout', message: 'the provider took too long' },
+  broken: { remedy: 'retry', kind: 'broken', message: 'the provider failed' },
+  unreachable: { remedy: 'retry', kind: 'broken', message: 'the connection to the provider broke or was refused' },
+  tls: { remedy: 'elsewhere', kind: 'auth', message: "the provider's certificate is not trusted: check the address" },
+  long: { remedy: 'fix-request', kind: 'too-long', message: 'the request is longer than the model takes' },
+  invalid: { remedy: 'fix-request', kind: 'invalid', message: 'the provider does not accept the request' },
+} as const satisfies Record<string, Verdict>;
+
+type VerdictName = keyof typeof verdicts;
+
+// Codes in lower case, by what they mean. Sources: OpenAI, platform.openai.com/docs/guides/error-codes; Azure OpenAI,
+// learn.microsoft.com/azure/ai-services/openai; Anthropic, docs.claude.com/en/api/errors; Alibaba Model Studio,
+// alibabacloud.com/help/en/model-studio/error-code; Volcano Engine Ark, volcengine.com/docs/82379/1299023; vLLM, Xinference, TGI,
+// Ollama and llama.cpp, their source; the network, Node.js and undici.
+const codes: Record<VerdictName | 'filtered', readonly string[]> = {
+  filtered: [
+    'contentpolicyviolationerror',
+    'content_filter',
+    'content_policy_violation',
+    'responsibleaipolicyviolation',
+    'datainspectionfailed',
+    'data_inspection_failed',
+    'riskdetection',
+  ],
+  quota: [
+    'budget_exceeded',
+    'budgetexceedederror',
+    'insufficient_quota',
+    'credit_balance_exhausted',
+    'billing_hard_limit_reached',
+    'billing_not_active',
+    'billing_error',
+    'account_deactivated',
+    'organization_spend_limit_exceeded',
+    'project_spend_limit_exceeded',
+    'organization_usage_limit_exceeded',
+    'enforced_spend_limit_reached',
+    'quotaexceeded',
+    'setlimitexceeded',
+    'arrearage',
+    'accountoverdueerror',
+    'allocationquota.freetieronly',
+    'prepaidbilloverdue',
+    'postpaidbilloverdue',
+    'commoditynotpurchased',
+    'invalidsubscription',
+    'inferencelimitexceeded',
+  ],
+  auth: [
+    // LiteLLM without a database does not know the key.
+    'no_db_connection',
+    'token_not_found_in_db',
+    'auth_error',
+    'invalid_api_key',
+    'invalidapikey',
+    'incorrect_api_key',
+    'authentication_error',
+    'authenticationerror',
+    'permission_error',
+    'permissiondenied',
+    'permissiondeniederror',
+    'accessdenied',
+    'access_denied',
+    'accessdenied.unpurchased',
+    'model.accessdenied',
+    'workspace.accessdenied',
+    'invalid_organization',
+    'unsupported_country_region_territory',
+    'operationdenied',
+  ],
+  model: [
+    'model_not_found',
+    'modelnotfound',
+    'model_not_supported',
+    'modelnotopen',
+    'deploymentnotfound',
+    'invalidendpointormodel.notfound',
+    'invalidendpointormodel.modelidaccessdisabled',
+    'invalidendpoint.notfound',
+    'invalidendpoint.closedendpoint',
+    'unsupportedmodel',
+    'notfounderror',
+    'not_found_error',
+  ],
+  lacks: [
+    'unsupported_parameter',
+    'unsupported_value',
+    'operationnotsupported',
+    'not_supported_error',
+    'unsupported_feature',
+  ],
+  rate: [
+    'ratelimiterror',
+    'throttling_error',
+    'rate_limit_exceeded',
+    'rate_limit_error',
+    'ratelimitreached',
+    'slow_down',
+    'too_many_requests',
+    'toomanyrequests',
+    'limit_requests',
+    'limit_burst_rate',
+    'throttling',
+    'throttling.ratequota',
+    'throttling.burstrate',
+    'throttling.allocationquota',
+    'limit_tokens',
+    'ratelimitexceeded.endpointrpmexceeded',
+    'ratelimitexceeded.endpointtpmexceeded',
+    'modelaccountrpmratelimitexceeded',
+    'modelaccounttpmratelimitexceeded',
+    'modelaccountipmratelimitexceeded',
+    'accountratelimitexceeded',
+    'apiaccountrpmratelimitexceeded',
+    'requestbursttoofast',
+    'inflightbatchsizeexceeded',
+  ],
+  overloaded: [
+    'serviceunavailableerror',
+    'server_is_overloaded',
+    'overloaded_error',
+    'overloaded',
+    'serveroverloaded',
+    'engine_overloaded',
+    'modelservingerror',
+    'model_unavailable',
+    'modelunavailable',
+    'modelloadingerror',
+    'serviceunavailable',
+    'service_unavailable',
+    'unavailable_error',
+    'nocapacity',
+  ],
+  timeout: [
+    'timeout',
+    'timeout_error',
+    'request_timeout',
+    'requesttimeout',
+    'responsetimeout',
+    'internalerror.timeout',
+    'etimedout',
+    'und_err_connect_timeout',
+    'und_err_headers_timeout',
+    'und_err_body_timeout',
+  ],
+  broken: [
+    'server_error',
+    'api_error',
+    'internal_error',
+    'internalerror',
+    'internalservererror',
+    'internal_server_error',
+    'internalserviceerror',
+    'internalerror.algo',
+    'generation',
+    'incomplete_generation',
+  ],
+  unreachable: [
+    'econnrefused',
+    'econnreset',
+    'epipe',
+    'enotfound',
+    'eai_again',
+    'enetunreach',
+    'ehostunreach',
+    'und_err_socket',
+    'hpe_invalid_constant',
+  ],
+  tls: [
+    'self_signed_cert_in_chain',
+    'depth_zero_self_signed_cert',
+    'unable_to_verify_leaf_signature',
+    'unable_to_get_issuer_cert_locally',
+    'cert_has_expired',
+    'err_tls_cert_altname_invalid',
+  ],
+  long: [
+    'contextwindowexceedederror',
+    'context_length_exceeded',
+    'context_window_exceeded',
+    'string_above_max_length',
+    'tokens_limit_reached',
+    'request_too_large',
+    'exceed_context_size_error',
+    'contextlengthexceeded',
+    'inputlengthexceeded',
+    'oversizeinput',
+  ],
+  invalid: [],
+};
+
+const byCode = new Map<string, Verdict | 'filtered'>(
+  Object.entries(codes).flatMap(([name, words]) =>
+    words.map((word) => [word, name === 'filtered' ? name : verdicts[name as VerdictName]] as const),
+  ),
+);
+
+/** Families of codes, where a vendor makes many of one root. */
+const byPattern: readonly (readonly [RegExp, VerdictName | 'filtered'])[] = [
+  [/^(?:input|output)?(?:text|image|video|audio)?(?:sensitivecontentdetected|riskdetection)(?:\.|$)/, 'filtered'],
+  [/^(?:sensitivecontent|risk)detect/, 'filtered'],
+  [/^throttling\./, 'rate'],
+  [/^ratelimitexceeded\./, 'rate'],
+  [/ratelimitexceeded$/, 'rate'],
+  [/^invalidendpointormodel\./, 'model'],
+  [/context_length|context_window|max_length_exceeded/, 'long'],
+];
+
+/** What a provider's own word means; `undefined` where it says no more than the status ("invalid_request_error"). */
+export function verdictOfCode(code: string): Verdict | 'filtered' | undefined {
+  const word = code.toLowerCase();
+  const known = byCode.get(word);
+  if (known !== undefined) return known;
+  const name = byPattern.find(([pattern]) => pattern.test(word))?.[1];
+  return name === undefined || name === 'filtered' ? name : verdicts[name];
+}
+
+/** Texts of providers that have one code for many things. */
+const byText: readonly (readonly [RegExp, VerdictName])[] = [
+  // vLLM, llama.cpp, Anthropic, DashScope, TGI, Xinference.
+  [
+    /maximum context length|context length exceeded|exceeds? the (?:available|maximum) context|prompt is too long|range of input length|`?inputs?`? tokens? \+ `?max_new_tokens|exceed context window/i,
+    'long',
+  ],
+  // Anthropic answers both with invalid_request_error.
+  [/credit balance is too low|reached your specified (?:api|workspace api) usage limits/i, 'quota'],
+  [/api key not valid|incorrect api key/i, 'auth'],
+  // llama.cpp answers 500.
+  [/image input is not supported/i, 'lacks'],
+  // Xinference and LiteLLM answer 400.
+  [/model not found in the model list|invalid model name passed/i, 'model'],
+];
+
+/** What a provider's text tells of a failure that has no word of its own. */
+export function verdictOfMessage(text: string): Verdict | undefined {
+  const name = byText.find(([pattern]) => pattern.test(text))?.[1];
+  return name === undefined ? undefined : verdicts[name];
+}
+
+/** What is left to say by the status. 529 is Anthropic's overload, 499 a server that gave up. */
+export function verdictOfStatus(status: number | undefined): Verdict {
+  switch (status) {
+    case undefined:
+      return verdicts.broken;
+    case 401:
+    case 403:
+    case 407:
+      return verdicts.auth;
+    case 402:
+      return verdicts.quota;
+    case 404:
+    case 410:
+      return verdicts.model;
+    case 405:
+    case 415:
+    case 501:
+      return verdicts.lacks;
+    case 408:
+    case 504:
+      return verdicts.timeout;
+    case 413:
+      return verdicts.long;
+    case 429:
+      return verdicts.rate;
+    case 503:
+    case 529:
+      return verdicts.overloaded;
+    case 409:
+    case 424:
+    case 425:
+    case 499:
+      return verdicts.broken;
+    default:
+      return status >= 400 && status < 500 ? verdicts.invalid : verdicts.broken;
+  }
+}

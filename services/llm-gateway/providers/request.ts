@@ -1,0 +1,46 @@
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { GenerateRequest } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { estimateTokens } from '#kit/text/tokens-count.ts';
+import type { Needs } from '../routing/filter.ts';
+import type { Target } from '../targets/target.ts';
+import type { ProviderRequest } from './llm-provider.ts';
+import { renderEvidence } from './render-evidence.ts';
+
+/**
+ * The request as a target's provider is asked. `prefix`: the part of the answer to go on from, which has used up its share of the
+ * longest completion.
+ */
+export function toProviderRequest(
+  { provider }: Target,
+  request: GenerateRequest,
+  needs: Needs,
+  tenantTag: string,
+  prefix: string,
+): ProviderRequest {
+  const { messages, evidence, maxTokens } = request;
+  const { readsEvidence } = provider.capabilities;
+  return {
+    messages:
+      readsEvidence || evidence.length === 0
+        ? messages
+        : renderEvidence(messages, evidence, needs.language === Language.ZH ? 'zh' : 'en'),
+    evidence: readsEvidence ? evidence : [],
+    maxTokens: prefix === '' || maxTokens === 0 ? maxTokens : Math.max(1, maxTokens - estimateTokens(prefix)),
+    temperature: request.temperature,
+    topP: request.topP,
+    seed: request.seed,
+    frequencyPenalty: request.frequencyPenalty,
+    presencePenalty: request.presencePenalty,
+    stop: request.stop,
+    get language() {
+      return needs.language;
+    },
+    tools: request.tools,
+    toolChoice: request.toolChoice,
+    parallelToolCalls: request.parallelToolCalls,
+    responseFormat: request.responseFormat,
+    reasoningEffort: request.reasoningEffort,
+    prefix,
+    tenantTag,
+  };
+}

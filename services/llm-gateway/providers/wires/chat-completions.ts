@@ -1,0 +1,216 @@
+import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { ProviderError } from '../error.ts';
+import { connectionError, filterCode, isFiltered, readFailure, toProviderError } from '../error-from-wire.ts';
+import { inBatches } from '../event-batches.ts';
+import type { LlmCapabilities, LlmProvider, ProviderEvent, ProviderRequest } from '../llm-provider.ts';
+import type { ChatDialect } from './chat-completions-dialect.ts';
+import { toChatBody } from './chat-completions-request.ts';
+import { type ChatChunk, type ChunkReader, createChunkReader } from './chat-completions-stream.ts';
+import { createServerSentEventReader, type ServerSentEvent } from './sse.ts';
+
+/** Where a provider's chat completions are. */
+export interface ChatEndpoint {
+  /** Asks for a completion; the reply, whose status is a success. Throws a ProviderError, or whatever the network threw. */
+  send(body: { model: string }, signal: AbortSignal): Promise<Response>;
+  /** Ids of the models that the server has. Throws as `send` does. */
+  listModels(signal: AbortSignal): Promise<string[]>;
+}
+
+/** What makes a provider of chat completions. */
+export interface ChatCompletionsOptions {
+  /** Name where `model` is empty. */
+  name: string;
+  /** The model at the provider; empty: the first one that writes of those that the server lists. */
+  model: string;
+  endpoint: ChatEndpoint;
+  dialect: ChatDialect;
+  capabilities: LlmCapabilities;
+}
+
+/** A provider that speaks OpenAI's chat completions, in some dialect. */
+export function createChatCompletions(options: ChatCompletionsOptions): LlmProvider {
+  const { endpoint, dialect } = options;
+  let model = options.model;
+  const findModel = async (signal: AbortSignal): Promise<string> => {
+    if (model === '') model = firstWriter(await endpoint.listModels(signal));
+    return model;
+  };
+  async function* generate(request: ProviderRequest, signal: AbortSignal): AsyncGenerator<ProviderEvent[], void> {
+    signal.throwIfAborted();
+    try {
+      const { body, warnings } = toChatBody(request, model === '' ? await findModel(signal) : model, dialect);
+      const started: ProviderEvent = { kind: 'started', model: body.model, warnings };
+      let response: Response;
+      try {
+        response = await endpoint.send(body, signal);
+      } catch (error) {
+        const filter = error instanceof ProviderError ? filterCode([error.code]) : undefined;
+        if (filter === undefined) throw error;
+        yield [started, { kind: 'end', outcome: Outcome.FILTERED, reason: filter }];
+        return;
+      }
+      yield [started];
+      yield* readReply(response);
+      signal.throwIfAborted();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw connectionError(error);
+    }
+  }
+  return {
+    name: options.model || options.name,
+    capabilities: options.capabilities,
+    generate: (request, signal) => inBatches(generate(request, signal)),
+    close: async () => {},
+  };
+}
+
+function firstWriter(ids: readonly string[]): string {
+  const found = ids.find((id) => !/embed|rerank|bge|whisper/i.test(id));
+  if (found !== undefined) return found;
+  throw new ProviderError({
+    remedy: 'elsewhere',
+    kind: 'model-unknown',
+    message: 'the server lists no model: set one',
+  });
+}
+
+/** The events of a reply, streamed or, where the server does not stream, in one piece. */
+async function* readReply(response: Response): AsyncGenerator<ProviderEvent[], void> {
+  const type = response.headers.get('content-type') ?? '';
+  if (response.body === null) return;
+  const read = createChunkReader();
+  if (/^application\/(?:[\w.+-]*\+)?json/i.test(type)) {
+    const events: ProviderEvent[] = [];
+    readPayload(await response.text(), read, events);
+    yield events;
+    return;
+  }
+  if (/^text\/html/i.test(type)) {
+    await response.body.cancel();
+    throw new ProviderError({
+      remedy: 'elsewhere',
+      kind: 'broken',
+      status: response.status,
+      message: 'the address answers with a web page, not with a completion: check it',
+    });
+  }
+  const pieces = createServerSentEventReader();
+  const bytes = bytesOf(response.body);
+  let isOver = false;
+  try {
+    for (;;) {
+      const { done, value } = await bytes.next();
+      isOver = done === true;
+      const events: ProviderEvent[] = [];
+      const last = readEvents(isOver ? pieces.end() : pieces.push(value as Uint8Array), isOver, read, events);
+      // What came before a failure counts.
+      if (events.length > 0) yield events;
+      if (last !== undefined && 'error' in last) throw last.error;
+      if (last !== undefined) isOver = await drained(bytes);
+      if (last !== undefined || isOver) return;
+    }
+  } finally {
+    if (!isOver) await bytes.return?.().catch(ignoreBroken);
+  }
+}
+
+/** The bytes of a body. `isOver`: all of them have come. */
+type Bytes = AsyncIterator<Uint8Array> & { isOver?: boolean };
+
+/** A stream of WHATWG's, which undici gives after a redirect, would let nobody leave it while it waits: only its reader can be left. */
+function bytesOf(body: NonNullable<Response['body']>): Bytes {
+  if (!('getReader' in body)) return (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const reader = body.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<Uint8Array>>,
+    async return() {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** The stream is given up; that it could not even be cancelled changes nothing. */
+function ignoreBroken(): undefined {}
+
+const drainMs = 100;
+
+/** Reads what follows [DONE], which is nothing but the end, so that the connection can be used again. Bounded: a server may never end. */
+async function drained(bytes: Bytes): Promise<boolean> {
+  if (bytes.isOver === true) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<{ done: boolean }>((resolve) => {
+    timer = setTimeout(() => resolve({ done: false }), drainMs);
+    timer.unref();
+  });
+  try {
+    for (let count = 0; count < 16; count++) {
+      const next = bytes.next().catch(() => ({ done: true }));
+      const { done } = await Promise.race([next, late]);
+      if (done === true) return true;
+    }
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Reads server-sent events into `events`. What ends the stream is returned: [DONE], or a failure, so that the events before it are not
+ * lost. `isLast`: what is left at the end of the stream; an event that its blank line is missing from counts where it is whole; else the
+ * stream was cut inside it, and ends without an end.
+ */
+function readEvents(
+  pieces: readonly ServerSentEvent[],
+  isLast: boolean,
+  read: ChunkReader,
+  events: ProviderEvent[],
+): { isDone: true } | { error: unknown } | undefined {
+  try {
+    for (const { event, data } of pieces) {
+      if (data === '[DONE]') return { isDone: true };
+      if (data === '' || (isLast && parsed(data) === undefined)) continue;
+      if (event === 'error') readFailed(parsed(data), events);
+      else readPayload(data, read, events);
+    }
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
+}
+
+function readPayload(text: string, read: ChunkReader, events: ProviderEvent[]): void {
+  const payload = parsed(text);
+  if (typeof payload !== 'object' || payload === null) {
+    throw new ProviderError({
+      remedy: 'retry',
+      kind: 'broken',
+      message: 'the provider sent something that is no JSON object',
+    });
+  }
+  const { error, choices, usage } = payload as ChatChunk & { error?: unknown };
+  // A server's own failure in the place of a chunk: {"error": …}, or flat {"code": …, "message": …}.
+  if (error || (choices === undefined && usage === undefined && isFlatError(payload))) readFailed(payload, events);
+  else read(payload as ChatChunk, events);
+}
+
+function isFlatError(payload: object): boolean {
+  const { message, detail } = payload as { message?: unknown; detail?: unknown };
+  return typeof message === 'string' || detail !== undefined;
+}
+
+/** A failure inside a reply: an outcome where it is a content filter's, else an error. */
+function readFailed(payload: unknown, events: ProviderEvent[]): void {
+  const failure = readFailure(payload ?? '');
+  if (!isFiltered(failure)) throw toProviderError(failure);
+  events.push({ kind: 'end', outcome: Outcome.FILTERED, reason: filterCode(failure.codes) ?? '' });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

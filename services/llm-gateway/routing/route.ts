@@ -1,0 +1,51 @@
+import { Code, type ConnectError } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type GenerateRequest, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import type { Catalog } from '../targets/catalog.ts';
+import type { Target } from '../targets/target.ts';
+import { fitting, lacksOf, type Needs } from './filter.ts';
+import { inOrder } from './order.ts';
+
+/**
+ * The targets that a request may be sent to, in the order to try them; at least one. A name is a model or a route. Without one, the
+ * route of the task, or else the first model and those after it that write: one that only quotes never takes over in silence.
+ */
+export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Catalog, random: () => number): Target[] {
+  const { targets, routes, prices } = catalog;
+  const task = request.task || Task.ANSWER;
+  const route = routes.find(({ name, tasks }) =>
+    request.model === '' ? tasks.includes(task) : name === request.model,
+  );
+  const named =
+    route?.targets ??
+    (request.model === ''
+      ? targets.filter(({ capabilities }, index) => index === 0 || capabilities.generative)
+      : targets.filter(({ name }) => name === request.model));
+  if (named.length === 0) throw unknownModel(request.model);
+  const able = named.filter(({ capabilities }) => !needs.writing || capabilities.generative);
+  if (able.length === 0) throw needsWriting(named);
+  const fit = fitting(able, needs);
+  if (fit.length === 0) throw nothingFits(able, needs);
+  return inOrder(fit, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
+}
+
+// Does not list the models: the caller may be one who may not see them.
+function unknownModel(model: string): ConnectError {
+  const message = `no model or route "${model}": ListModels lists those that there are`;
+  return rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model } });
+}
+
+function needsWriting(targets: readonly Target[]): ConnectError {
+  const names = targets.map(({ name }) => name).join(', ');
+  const message = `${names} only quotes evidence: this task needs a model that writes`;
+  return rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
+}
+
+function nothingFits(targets: readonly Target[], needs: Needs): ConnectError {
+  const lacks = targets.map((target) => `${target.name} lacks ${lacksOf(target, needs).join(', ')}`);
+  const first = targets[0] === undefined ? [] : lacksOf(targets[0], needs);
+  const message = `no configured model can take the request: ${lacks.join('; ')}`;
+  return rpcError(Code.InvalidArgument, ErrorReason.NO_MODEL_FITS, message, { metadata: { needs: first.join(', ') } });
+}

@@ -1,0 +1,115 @@
+import type { RouteOrder } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type Model, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { Env } from '#kit/host/config/config.ts';
+import { createPrices, type Prices } from '../accounting/prices.ts';
+import type { HedgingSettings, LlmSettings } from '../config.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import { extractiveModel, modelsFromEnv } from './default-models.ts';
+import { createTarget, fingerprintOf, type Target } from './target.ts';
+
+/** A name that stands for several targets. */
+export interface Route {
+  readonly name: string;
+  readonly targets: readonly Target[];
+  readonly order: RouteOrder;
+  readonly tasks: readonly Task[];
+}
+
+/** All that one edition of the configuration makes: a request keeps to the edition that it began with. */
+export interface Catalog {
+  readonly targets: readonly Target[];
+  readonly routes: readonly Route[];
+  readonly prices: Prices;
+  readonly maxAttempts: number;
+  readonly hedging: HedgingSettings;
+  readonly retryFiltered: boolean;
+  /** Frees its targets; those that a newer catalog took over go on. */
+  close(): Promise<void>;
+}
+
+/** What a catalog is made with. */
+export interface CatalogDeps {
+  env: Env;
+  log: Logger;
+  metrics: GatewayMetrics;
+}
+
+/**
+ * Makes the catalog of a configuration; targets of `before` that are configured alike go on, with their connections and what is
+ * known of them. Throws ConfigError, and leaves nothing behind.
+ */
+export async function createCatalog(settings: LlmSettings, deps: CatalogDeps, before?: Catalog): Promise<Catalog> {
+  const { env, log, metrics } = deps;
+  const prices = createPrices(settings.prices);
+  const targets: Target[] = [];
+  const close = async () => void (await Promise.all(targets.map((target) => target.release())));
+  const given = settings.models.length > 0 ? settings.models : modelsFromEnv(env);
+  const isGiven = given.some(({ adapter }) => adapter === extractiveModel.adapter);
+  const targetDeps = { log, metrics, clocks: settings.clocks, breaker: settings.breaker };
+  try {
+    for (const model of isGiven ? given : [...given, extractiveModel]) {
+      const fingerprint = fingerprintOf(model, targetDeps);
+      const old = before?.targets.find((target) => target.fingerprint === fingerprint);
+      old?.retain();
+      const target = old ?? (await createTarget(model, targetDeps));
+      const isTaken = targets.some(({ name }) => name === target.name);
+      targets.push(target);
+      if (isTaken) throw new ConfigError(`${model.path}.name`, `"${target.name}" names another model already`);
+    }
+    const routes = settings.routes.map(({ name, models, order, tasks, path }): Route => {
+      if (targets.some((target) => target.name === name)) {
+        throw new ConfigError(`${path}.name`, `"${name}" names a model already`);
+      }
+      return { name, order, tasks, targets: models.map((model) => targetNamed(model, targets, path)) };
+    });
+    const { maxAttempts, hedging, retryFiltered } = settings;
+    return Object.freeze({ targets, routes, prices, maxAttempts, hedging, retryFiltered, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function targetNamed(model: string, targets: readonly Target[], path: string): Target {
+  const target = targets.find(({ name }) => name === model);
+  if (target !== undefined) return target;
+  const names = targets.map(({ name }) => name);
+  throw new ConfigError(`${path}.models`, `no model "${model}" is configured`, names);
+}
+
+/** The names that a caller can use, the default one first. */
+export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' | '$unknown'>[] {
+  const models = targets.map((target) => ({
+    ...takes([target]),
+    name: target.name,
+    provider: target.adapter,
+    targets: [],
+  }));
+  const named = routes.map(({ name, targets: members, tasks }) => ({
+    isDefault: tasks.includes(Task.ANSWER),
+    model: {
+      ...takes(members),
+      name,
+      provider: [...new Set(members.map(({ adapter }) => adapter))].join(', '),
+      targets: members.map((member) => member.name),
+    },
+  }));
+  const routed = (isDefault: boolean) => named.flatMap((entry) => (entry.isDefault === isDefault ? [entry.model] : []));
+  return [...routed(true), ...models, ...routed(false)];
+}
+
+/** What some target of several takes; 0 where the length of one is not known. */
+function takes(targets: readonly Target[]) {
+  const all = targets.map(({ capabilities }) => capabilities);
+  const most = (counts: number[]) => (counts.includes(0) ? 0 : Math.max(...counts));
+  return {
+    contextTokens: most(all.map(({ contextTokens }) => contextTokens)),
+    maxOutputTokens: most(all.map(({ maxOutputTokens }) => maxOutputTokens)),
+    generative: all.some(({ generative }) => generative),
+    tools: all.some(({ tools }) => tools),
+    images: all.some(({ images }) => images),
+    jsonSchema: all.some(({ jsonSchema }) => jsonSchema),
+  };
+}

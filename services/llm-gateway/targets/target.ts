@@ -1,0 +1,138 @@
+import { create } from '@bufbuild/protobuf';
+import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type LLMModelConfig, LLMModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { ifSet } from '#kit/host/config/settings.ts';
+import { type BreakerSettings, type Clocks, type ModelSettings, readClocks } from '../config.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { LlmCapabilities, LlmProvider, LlmProviderDeps } from '../providers/llm-provider.ts';
+import { createTargetFetch } from '../transport/fetch.ts';
+import { type Breaker, createBreaker } from './breaker.ts';
+import { createLatency, type Latency } from './latency.ts';
+import { createRedact, type Redact } from './redact.ts';
+import { createSlots, type Slots } from './slots.ts';
+
+const adapters = new URL('../adapters/llm-provider/', import.meta.url);
+
+/** Requests that may wait for a slot of one target. */
+const maxWaiting = 1000;
+/** The longest pause that a provider may ask for on behalf of every request; a single request keeps to more. In milliseconds. */
+const maxCoolMs = 60_000;
+
+/** A model at a provider under the name that callers use, with all that the gateway knows of how it fares. */
+export interface Target {
+  readonly name: string;
+  readonly adapter: string;
+  readonly provider: LlmProvider;
+  /** What it can take: what the adapter knows, unless the configuration says otherwise. */
+  readonly capabilities: LlmCapabilities;
+  readonly clocks: Clocks;
+  readonly weight: number;
+  /** Languages that it writes well; empty: all. */
+  readonly languages: readonly Language[];
+  readonly breaker: Breaker;
+  readonly slots: Slots;
+  readonly latency: Latency;
+  readonly redact: Redact;
+  /** Time for which the provider asked to be left alone, still to come, in milliseconds; 0: none. */
+  coolMs(): number;
+  /** Leaves it alone for a while, as its provider asked. */
+  cool(ms: number): void;
+  /** What it was made from: an equal one can go on serving. */
+  readonly fingerprint: string;
+  /** Connections that are open; for tests and metrics. */
+  connectionCount(): number;
+  /** One more catalog holds it. */
+  retain(): void;
+  /** A catalog lets go of it; the last one closes it. */
+  release(): Promise<void>;
+}
+
+/** What a target is made with. */
+export interface TargetDeps {
+  log: Logger;
+  metrics: GatewayMetrics;
+  clocks: Clocks;
+  breaker: BreakerSettings;
+}
+
+/** What tells one target from another: everything that it is made from. */
+export function fingerprintOf(
+  model: ModelSettings,
+  { clocks, breaker }: Pick<TargetDeps, 'clocks' | 'breaker'>,
+): string {
+  const { alias, adapter, settings, config } = model;
+  return JSON.stringify([alias, adapter, settings, config === undefined ? null : { ...config }, clocks, breaker]);
+}
+
+/** Loads the adapter and makes the target. Throws ConfigError for a bad setting. */
+export async function createTarget(model: ModelSettings, deps: TargetDeps): Promise<Target> {
+  const { alias, adapter, settings, path, config = create(LLMModelConfigSchema) } = model;
+  const clocks = readClocks(config.timeouts, deps.clocks);
+  const { maxConcurrent } = config;
+  const connections = createTargetFetch(clocks, maxConcurrent);
+  let provider: LlmProvider;
+  try {
+    const given: LlmProviderDeps = { log: deps.log, path, fetch: connections.fetch };
+    provider = await createFromAdapter<LlmProvider, LlmProviderDeps>(adapters, adapter, settings, given, path);
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
+  const name = alias || provider.name;
+  if (name.length > 256) {
+    await provider.close();
+    await connections.close();
+    throw new ConfigError(`${path}.name`, 'is longer than 256 characters');
+  }
+  let coolUntil = 0;
+  let holderCount = 1;
+  return {
+    name,
+    adapter,
+    provider,
+    capabilities: capabilitiesOf(provider, config),
+    clocks,
+    weight: config.weight,
+    languages: config.languages,
+    breaker: createBreaker(deps.breaker, (state) => {
+      deps.metrics.breakerState.set({ model: name }, state);
+      deps.log.warn(
+        { model: name, state: ['closed', 'half open', 'open'][state] },
+        'the breaker of a model has changed',
+      );
+    }),
+    slots: createSlots(maxConcurrent, maxWaiting),
+    latency: createLatency(() => performance.now()),
+    redact: createRedact(settings),
+    coolMs: () => Math.max(0, coolUntil - performance.now()),
+    cool(ms) {
+      coolUntil = Math.max(coolUntil, performance.now() + Math.min(ms, maxCoolMs));
+    },
+    fingerprint: fingerprintOf(model, deps),
+    connectionCount: connections.openCount,
+    retain() {
+      holderCount += 1;
+    },
+    async release() {
+      holderCount -= 1;
+      if (holderCount > 0) return;
+      await provider.close();
+      await connections.close();
+    },
+  };
+}
+
+function capabilitiesOf({ capabilities: known }: LlmProvider, config: LLMModelConfig): LlmCapabilities {
+  return Object.freeze({
+    ...known,
+    contextTokens: ifSet(config, 'contextTokens') ?? known.contextTokens,
+    maxOutputTokens: ifSet(config, 'maxOutputTokens') ?? known.maxOutputTokens,
+    tools: ifSet(config, 'tools') ?? known.tools,
+    images: ifSet(config, 'images') ?? known.images,
+    jsonSchema: ifSet(config, 'jsonSchema') ?? known.jsonSchema,
+    prefill: ifSet(config, 'prefill') ?? known.prefill,
+  });
+}

@@ -1,0 +1,112 @@
+import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { mapInOrder } from '#kit/base/map-in-order.ts';
+import { withSpan } from '#kit/base/span.ts';
+import { toProviderError } from '#kit/http/failure.ts';
+import { cutCandidates, type Run } from './cut-candidates.ts';
+import { type RawScore, readScores } from './read-scores.ts';
+import type { RerankBatch, RerankModel, RerankModelDeps } from './rerank-model.ts';
+
+/** Settings that every adapter to a provider has. An adapter spreads them and changes the defaults that differ. */
+export const remoteSettings = {
+  /** Most candidates in a request; more are asked for in several. */
+  max_batch: { type: 'number', default: 256, min: 1, max: 1000 },
+  /** Most tokens in a request, by estimate, the question counted for each candidate. 0: no limit. */
+  max_batch_tokens: { type: 'number', default: 0, min: 0, max: 10_000_000 },
+  /** Requests under way at once, for one call. */
+  max_concurrent: { type: 'number', default: 4, min: 1, max: 64 },
+  /** Longest wait for a reply, in milliseconds. */
+  timeout_ms: { type: 'number', default: 5000, min: 50, max: 600_000 },
+  /** Whether a candidate's title and headings are put above its text. */
+  include_title: { type: 'boolean', default: true },
+} as const;
+
+/** Values of {@link remoteSettings}. */
+export interface RemoteSettings {
+  max_batch: number;
+  max_batch_tokens: number;
+  max_concurrent: number;
+  timeout_ms: number;
+  include_title: boolean;
+}
+
+/** A provider's reply, not yet believed. */
+export interface RawReply {
+  scores: readonly RawScore[] | unknown;
+  /** Tokens as the provider counts them. */
+  promptTokens?: unknown;
+}
+
+/** What an adapter to a provider is made of. */
+export interface RemoteReranker {
+  /** Who is asked, for errors and spans: "cohere". */
+  provider: string;
+  /** The model's name at the provider. */
+  model: string;
+  scale: ScoreScale;
+  settings: RemoteSettings;
+  /** One request. Rejects with the signal's reason, with HttpFailure, or with a ConnectError. */
+  request(query: string, texts: readonly string[], signal: AbortSignal): Promise<RawReply>;
+}
+
+/**
+ * A rerank model at a provider. It scores each candidate by itself, so that the scores of several requests are comparable; a model that
+ * weighs candidates against each other needs a `max_batch` that holds them all.
+ */
+export function createRemoteReranker(remote: RemoteReranker, { clock }: RerankModelDeps): RerankModel {
+  const { provider, model, scale, settings } = remote;
+  const ask = (query: string, { firstIndex, texts }: Run, signal: AbortSignal): Promise<RerankBatch> => {
+    const attributes = {
+      'gen_ai.operation.name': 'rerank',
+      'gen_ai.provider.name': provider,
+      'gen_ai.request.model': model,
+      'ragmesh.candidate_count': texts.length,
+    };
+    return withSpan(`rerank ${model}`, attributes, async (span) => {
+      try {
+        const reply = await remote.request(query, texts, signal);
+        const scores = readScores(reply.scores, texts.length, scale, provider);
+        const batch: RerankBatch = { scores: scores.map((score, place) => ({ index: firstIndex + place, score })) };
+        const counted = reply.promptTokens;
+        if (!Number.isSafeInteger(counted) || (counted as number) < 0) return batch;
+        const promptTokens = counted as number;
+        span.setAttribute('gen_ai.usage.input_tokens', promptTokens);
+        return { ...batch, usage: { promptTokens, completionTokens: 0, provenance: UsageProvenance.REPORTED } };
+      } catch (error) {
+        signal.throwIfAborted();
+        throw toProviderError(provider, error, clock());
+      }
+    });
+  };
+  return {
+    name: model,
+    scale,
+    maxCandidates: 1000,
+    async *rerank(query, candidates, signal) {
+      signal.throwIfAborted();
+      // Some providers refuse a text without words; a space is one that they take.
+      const texts = candidates.map(({ title, text }) => {
+        const whole = settings.include_title && title !== '' ? `${title}\n${text}` : text;
+        return whole === '' ? ' ' : whole;
+      });
+      const bounds = { size: settings.max_batch, tokens: settings.max_batch_tokens };
+      const runs = cutCandidates(query, texts, bounds);
+      yield* mapInOrder(runs, settings.max_concurrent, signal, (run, ends) => ask(query, run, ends));
+    },
+    close: async () => {},
+  };
+}
+
+const scales: Record<string, ScoreScale> = {
+  unit: ScoreScale.UNIT,
+  logit: ScoreScale.LOGIT,
+  unknown: ScoreScale.UNSPECIFIED,
+};
+
+/** A scale from a setting: "unit", "logit" or "unknown". */
+export function scaleOf(name: string, path: string): ScoreScale {
+  const scale = scales[name];
+  if (scale === undefined) throw new ConfigError(`${path}.settings.scale`, `is "${name}"`, Object.keys(scales));
+  return scale;
+}

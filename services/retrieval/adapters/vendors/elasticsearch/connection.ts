@@ -1,0 +1,77 @@
+import { Client, type ClientOptions, errors } from '@elastic/elasticsearch';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
+
+// The connection to Elasticsearch, and its errors.
+
+/** Settings that both stores have. */
+export const elasticsearchSettings = {
+  url: { type: 'string' },
+  api_key: { type: 'string', default: '', secret: true },
+  username: { type: 'string', default: '' },
+  password: { type: 'string', default: '', secret: true },
+  prefix: { type: 'string', default: 'ragmesh' },
+  shards: { type: 'number', default: 1, min: 1, max: 1024 },
+  replicas: { type: 'number', default: 1, min: 0, max: 10 },
+  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
+  write_timeout_ms: { type: 'number', default: 120_000, min: 100, max: 3_600_000 },
+} as const;
+
+/** Values of the settings that both stores have. */
+export type ElasticsearchSettings = {
+  [K in keyof typeof elasticsearchSettings]: (typeof elasticsearchSettings)[K]['type'] extends 'number'
+    ? number
+    : string;
+};
+
+/** The connection of a store. */
+export interface Elasticsearch {
+  client: Client;
+  /** Name of the store for errors. */
+  name: string;
+  read: RemoteCalls;
+  write: RemoteCalls;
+}
+
+/** Connects; nothing is sent before the first call. */
+export function connectElasticsearch(name: string, settings: ElasticsearchSettings, path: string): Elasticsearch {
+  if (!URL.canParse(settings.url)) throw new ConfigError(`${path}.settings.url`, 'is no URL');
+  if (!/^[a-z][a-z0-9_]{0,63}$/.test(settings.prefix)) {
+    throw new ConfigError(`${path}.settings.prefix`, 'must be lower-case letters, digits and _, a letter first');
+  }
+  const auth: ClientOptions['auth'] | undefined =
+    settings.api_key !== ''
+      ? { apiKey: settings.api_key }
+      : settings.username !== ''
+        ? { username: settings.username, password: settings.password }
+        : undefined;
+  const client = new Client({
+    node: settings.url,
+    // Who calls retries, and the deadline of a call is the signal that it carries.
+    maxRetries: 0,
+    requestTimeout: Math.max(settings.timeout_ms, settings.write_timeout_ms) + 1000,
+    enableMetaHeader: false,
+    ...(auth === undefined ? {} : { auth }),
+  });
+  const toError = (thrown: unknown) => toStoreError(name, thrown);
+  return {
+    client,
+    name,
+    read: createRemoteCalls({ name, timeoutMs: settings.timeout_ms, toError }),
+    write: createRemoteCalls({ name, timeoutMs: settings.write_timeout_ms, toError }),
+  };
+}
+
+function toStoreError(name: string, thrown: unknown): unknown {
+  if (thrown instanceof errors.ResponseError) {
+    // Somebody else changed a row meanwhile: every step may be done again.
+    if (thrown.statusCode === 409) return unavailable(name, `the ${name} was changed meanwhile`, thrown);
+    return httpError(name, thrown.statusCode, thrown);
+  }
+  if (thrown instanceof errors.ProductNotSupportedError) {
+    return unavailable(name, `what answers for the ${name} is no Elasticsearch`, thrown);
+  }
+  if (thrown instanceof errors.ElasticsearchClientError) return httpError(name, undefined, thrown);
+  return thrown;
+}

@@ -1,0 +1,154 @@
+import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { LRUCache } from 'lru-cache';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
+
+// The connection to Milvus, and its errors.
+
+/** Settings that both stores have. */
+export const milvusSettings = {
+  /** `host:port` of the gRPC port, or `https://host:port`. */
+  url: { type: 'string' },
+  token: { type: 'string', default: '', secret: true },
+  database: { type: 'string', default: '' },
+  prefix: { type: 'string', default: 'ragmesh' },
+  partitions: { type: 'number', default: 64, min: 1, max: 1024 },
+  replicas: { type: 'number', default: 1, min: 1, max: 10 },
+  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
+  write_timeout_ms: { type: 'number', default: 120_000, min: 100, max: 3_600_000 },
+} as const;
+
+/** Values of the settings that both stores have. */
+export type MilvusSettings = {
+  [K in keyof typeof milvusSettings]: (typeof milvusSettings)[K]['type'] extends 'number' ? number : string;
+};
+
+/** The connection of a store. */
+export interface MilvusStore {
+  /** Name of the store for errors. */
+  name: string;
+  client: MilvusClient;
+  settings: MilvusSettings;
+  /** Collections that were there a moment ago. */
+  there: LRUCache<string, true>;
+  read: RemoteCalls;
+  write: RemoteCalls;
+}
+
+/** Loads the package and prepares a connection; nothing is sent before the first call. */
+export async function connectMilvus(name: string, settings: MilvusSettings, path: string): Promise<MilvusStore> {
+  if (!/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(settings.prefix)) {
+    throw new ConfigError(`${path}.settings.prefix`, 'must be letters, digits and _, a letter first');
+  }
+  const { MilvusClient: Client } = await import('@zilliz/milvus2-sdk-node').catch((error: unknown) => {
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const advice = 'npm install @zilliz/milvus2-sdk-node';
+    throw new ConfigError(`${path}.adapter`, `needs the package "@zilliz/milvus2-sdk-node": ${advice}`);
+  });
+  const client = new Client({
+    address: settings.url,
+    timeout: Math.max(settings.timeout_ms, settings.write_timeout_ms) + 1000,
+    // Who calls retries.
+    maxRetries: 0,
+    logLevel: 'error',
+    telemetry: { enabled: false },
+    // Else a server that is down at the start is a rejection that nobody can catch.
+    __SKIP_CONNECT__: true,
+    ...(settings.token === '' ? {} : { token: settings.token }),
+    ...(settings.database === '' ? {} : { database: settings.database }),
+  });
+  const toError = (thrown: unknown) => toStoreError(name, thrown);
+  return {
+    name,
+    client,
+    settings,
+    there: new LRUCache({ max: 1000, ttl: 60_000 }),
+    read: createRemoteCalls({ name, timeoutMs: settings.timeout_ms, toError }),
+    write: createRemoteCalls({ name, timeoutMs: settings.write_timeout_ms, toError }),
+  };
+}
+
+/** A status that is no success. https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go */
+class MilvusStatusError extends Error {
+  override readonly name = 'MilvusStatusError';
+  readonly status: number;
+  constructor(status: number, reason: string) {
+    super(reason);
+    this.status = status;
+  }
+}
+
+/** Throws where a reply says that it failed. */
+export function checked<T extends { status: { error_code: string | number; code?: number; reason: string } }>(
+  reply: T,
+): T {
+  checkStatus(reply.status);
+  return reply;
+}
+
+export function checkStatus(status: { error_code: string | number; code?: number; reason: string }): void {
+  const code = status.code ?? 0;
+  if (code === 0 && (status.error_code === 'Success' || status.error_code === 0)) return;
+  throw new MilvusStatusError(code, status.reason);
+}
+
+/**
+ * A call that needs its collection in memory: where an operator, or the restart of Milvus Lite, has put it out, it is
+ * loaded again.
+ */
+export async function loaded<T>({ client, settings }: MilvusStore, name: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const isOut = error instanceof MilvusStatusError && (error.status === 101 || /'released'/.test(error.message));
+    if (!isOut) throw error;
+    await client.loadCollectionSync({ collection_name: name, replica_number: settings.replicas });
+    return call();
+  }
+}
+
+/** Vendor's codes as the HTTP status that means the same. */
+const httpStatusOf = (code: number): number => {
+  // Memory limit, request limit, disk limit, rate limit.
+  if ([3, 4, 7, 8].includes(code)) return 429;
+  if (code < 100) return 503;
+  if (code === 101 || code === 106) return 503;
+  if (code >= 1400 && code < 1500) return 401;
+  return 400;
+};
+
+/** gRPC codes of the transport as HTTP statuses; `undefined`: no reply. */
+const httpStatusOfGrpc = new Map<number, number | undefined>([
+  [1, undefined],
+  [4, 408],
+  [7, 403],
+  [8, 429],
+  [14, undefined],
+  [16, 401],
+]);
+
+function toStoreError(name: string, thrown: unknown): unknown {
+  if (thrown instanceof MilvusStatusError) return httpError(name, httpStatusOf(thrown.status), thrown);
+  if (!(thrown instanceof Error)) return thrown;
+  const { code } = thrown as { code?: unknown };
+  if (typeof code === 'number') {
+    return httpError(name, httpStatusOfGrpc.has(code) ? httpStatusOfGrpc.get(code) : 500, thrown);
+  }
+  return thrown;
+}
+
+/** What a read gives where the collection has never been written. */
+export async function orMissing<T>(missing: T, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+      if (
+        /collection .{0,300}(not found|not exist)|can't find collection|not exist.{0,20}collection/i.test(cause.message)
+      ) {
+        return missing;
+      }
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+import type { RowFilter, Scope } from '../../../stores/index-row.ts';
+import { attributeTerm, byVersion, type RowCondition } from '../../../stores/remote/rows.ts';
+
+// Conditions in Qdrant's terms. Each begins with the tenant: `tenantFilter` is the only place where a filter is made.
+
+/** A condition of a filter. */
+export type Condition =
+  | { key: string; match: { value: string | number } | { any: string[] } | { any: number[] } }
+  | { key: string; range: { gte?: number; gt?: number; lte?: number; lt?: number } }
+  | { must: Condition[] }
+  | { must_not: Condition[] }
+  | { should: Condition[] };
+
+/** What holds for a tenant's points alone. */
+export function tenantFilter(tenant: string, conditions: readonly Condition[]): { must: Condition[] } {
+  return { must: [is('tenant', tenant), ...conditions] };
+}
+
+/** Points of a corpus: of a version, or with keys above `after`. */
+export function corpusFilter(tenant: string, corpusId: number, of: { version: number } | { after: number }) {
+  const conditions = 'version' in of ? atVersion(of.version) : [{ key: 'key', range: { gt: of.after } }];
+  return tenantFilter(tenant, [is('corpus_id', corpusId), ...conditions]);
+}
+
+/** Points that a step of a change touches. */
+export function stepFilter(
+  tenant: string,
+  { corpusId, documentIds, keys, addedIn, removedIn, aclIdNot }: RowCondition,
+) {
+  const conditions: Condition[] = [is('corpus_id', corpusId)];
+  if (documentIds !== undefined) conditions.push(oneOfTexts('document_id', documentIds));
+  if (keys !== undefined) conditions.push(oneOf('key', keys));
+  if (addedIn !== undefined) conditions.push({ key: 'added_in', range: { gte: addedIn[0], lte: addedIn[1] } });
+  if (removedIn !== undefined) conditions.push({ key: 'removed_in', range: { gte: removedIn[0], lte: removedIn[1] } });
+  if (aclIdNot !== undefined) conditions.push({ must_not: [is('acl_id', aclIdNot)] });
+  return tenantFilter(tenant, conditions);
+}
+
+/** Points that a query may see. */
+export function scopeFilter(tenant: string, { corpora, aclIds, filter }: Scope) {
+  const versions = byVersion(corpora).map(({ version, corpusIds }) => ({
+    must: [oneOf('corpus_id', corpusIds), ...atVersion(version)],
+  }));
+  const among: Condition[] = versions.length === 1 ? (versions[0]?.must ?? []) : [{ should: versions }];
+  return tenantFilter(tenant, [oneOf('acl_id', aclIds), ...among, ...callerConditions(filter)]);
+}
+
+function callerConditions(filter: RowFilter | undefined): Condition[] {
+  if (filter === undefined) return [];
+  const conditions: Condition[] = [];
+  const { documentIds, languages, attributes, updatedFromMs, updatedBeforeMs } = filter;
+  if (documentIds.length > 0) conditions.push(oneOfTexts('document_id', documentIds));
+  if (languages.length > 0) conditions.push(oneOf('language', languages));
+  for (const { name, values } of attributes) {
+    conditions.push(
+      oneOfTexts(
+        'attributes',
+        values.map((value) => attributeTerm(name, value)),
+      ),
+    );
+  }
+  if (updatedFromMs !== undefined) conditions.push({ key: 'updated_ms', range: { gte: updatedFromMs } });
+  if (updatedBeforeMs !== undefined) conditions.push({ key: 'updated_ms', range: { lt: updatedBeforeMs } });
+  return conditions;
+}
+
+const is = (key: string, value: string | number): Condition => ({ key, match: { value } });
+const oneOf = (key: string, values: readonly number[]): Condition => ({ key, match: { any: [...values] } });
+const oneOfTexts = (key: string, values: readonly string[]): Condition => ({ key, match: { any: [...values] } });
+
+const atVersion = (version: number): Condition[] => [
+  { key: 'added_in', range: { lte: version } },
+  { key: 'removed_in', range: { gt: version } },
+];

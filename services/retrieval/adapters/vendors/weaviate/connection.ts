@@ -1,0 +1,138 @@
+import type { Collection, WeaviateClient } from 'weaviate-client';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
+import { toTerm } from '../../../stores/remote/rows.ts';
+
+// The connection to Weaviate, and its errors. Each tenant is a tenant of the server, with files of its own; a collection is
+// only ever used through `of(tenant)`, so no call can be without one.
+
+/** Settings that both stores have. */
+export const weaviateSettings = {
+  url: { type: 'string' },
+  /** Of the gRPC port. Empty: port 50051 of the same host. */
+  grpc_url: { type: 'string', default: '' },
+  api_key: { type: 'string', default: '', secret: true },
+  prefix: { type: 'string', default: 'Ragmesh' },
+  replicas: { type: 'number', default: 1, min: 1, max: 10 },
+  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
+  write_timeout_ms: { type: 'number', default: 120_000, min: 100, max: 3_600_000 },
+} as const;
+
+/** Values of the settings that both stores have. */
+export type WeaviateSettings = {
+  [K in keyof typeof weaviateSettings]: (typeof weaviateSettings)[K]['type'] extends 'number' ? number : string;
+};
+
+/** The package, as it is loaded. */
+export type Weaviate = typeof import('weaviate-client')['default'];
+
+/** The connection of a store. */
+export interface WeaviateStore {
+  /** Name of the store for errors. */
+  name: string;
+  weaviate: Weaviate;
+  Filters: typeof import('weaviate-client')['Filters'];
+  read: RemoteCalls;
+  write: RemoteCalls;
+  /** The client; made with the first call, so that a server may come later. */
+  client(): Promise<WeaviateClient>;
+  /** The rows of a tenant in a collection. */
+  of(tenant: string, collection: string): Promise<Collection>;
+  close(): Promise<void>;
+}
+
+/** Loads the package and prepares a connection; nothing is sent before the first call. */
+export async function connectWeaviate(name: string, settings: WeaviateSettings, path: string): Promise<WeaviateStore> {
+  const http = parseUrl(settings.url, `${path}.settings.url`);
+  const grpc =
+    settings.grpc_url === '' ? { ...http, port: 50051 } : parseUrl(settings.grpc_url, `${path}.settings.grpc_url`);
+  if (!/^[A-Z][A-Za-z0-9]{0,63}$/.test(settings.prefix)) {
+    throw new ConfigError(`${path}.settings.prefix`, 'must be letters and digits, a capital first');
+  }
+  const { default: weaviate, Filters } = await import('weaviate-client').catch((error: unknown) => {
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new ConfigError(`${path}.adapter`, 'needs the package "weaviate-client": npm install weaviate-client');
+  });
+  let connecting: Promise<WeaviateClient> | undefined;
+  const client = () => {
+    connecting ??= weaviate
+      .connectToCustom({
+        httpHost: http.host,
+        httpPort: http.port,
+        httpSecure: http.secure,
+        grpcHost: grpc.host,
+        grpcPort: grpc.port,
+        grpcSecure: grpc.secure,
+        skipInitChecks: true,
+        timeout: { init: 10, query: settings.timeout_ms / 1000 + 1, insert: settings.write_timeout_ms / 1000 + 1 },
+        ...(settings.api_key === '' ? {} : { authCredentials: new weaviate.ApiKey(settings.api_key) }),
+      })
+      .catch((error: unknown) => {
+        connecting = undefined;
+        throw error;
+      });
+    return connecting;
+  };
+  const toError = (thrown: unknown) => toStoreError(name, thrown);
+  return {
+    name,
+    weaviate,
+    Filters,
+    client,
+    read: createRemoteCalls({ name, timeoutMs: settings.timeout_ms, toError }),
+    write: createRemoteCalls({ name, timeoutMs: settings.write_timeout_ms, toError }),
+    async of(tenant, collection) {
+      return (await client()).collections.use(collection).withTenant(toTerm(tenant)) as unknown as Collection;
+    },
+    async close() {
+      await (await connecting?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+function parseUrl(text: string, path: string): { host: string; port: number; secure: boolean } {
+  if (!URL.canParse(text)) throw new ConfigError(path, 'is no URL');
+  const { hostname, port, protocol } = new URL(text);
+  const secure = protocol === 'https:' || protocol === 'grpcs:';
+  return { host: hostname, port: port === '' ? (secure ? 443 : 80) : Number(port), secure };
+}
+
+/** HTTP statuses that mean the same as what the gRPC side says in the text of its errors. */
+const statusOfCode: readonly [RegExp, number | undefined][] = [
+  [/\bUNAUTHENTICATED\b/, 401],
+  [/\bPERMISSION_DENIED\b/, 403],
+  [/\bRESOURCE_EXHAUSTED\b|too many requests/i, 429],
+  [/\bDEADLINE_EXCEEDED\b|timed out/i, 408],
+  [/\bUNAVAILABLE\b|fetch failed|ECONNREFUSED|ECONNRESET|socket hang up|leader not found/, undefined],
+  [/\bINTERNAL\b|\bUNKNOWN\b/, 500],
+];
+
+// The client's errors are known by their names and, where the gRPC side failed, by their text.
+function toStoreError(name: string, thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const { code } = thrown as { code?: unknown };
+  if (typeof code === 'number' && code >= 400 && code < 600) return httpError(name, code, thrown);
+  if (/^Weaviate(GRPCUnavailable|StartUp)/.test(thrown.constructor.name)) return httpError(name, undefined, thrown);
+  const text = `${thrown.message} ${thrown.cause instanceof Error ? thrown.cause.message : ''}`;
+  const known = statusOfCode.find(([pattern]) => pattern.test(text));
+  if (known !== undefined) return httpError(name, known[1], thrown);
+  return thrown.constructor.name.startsWith('Weaviate') ? httpError(name, 400, thrown) : thrown;
+}
+
+/** What a read gives where the tenant or the collection has never been written. */
+export async function orMissing<T>(missing: T, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isMissing(error)) return missing;
+    throw error;
+  }
+}
+
+function isMissing(thrown: unknown): boolean {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (/tenant not found|could not find class|class not found|class .{1,200} not found/i.test(error.message))
+      return true;
+  }
+  return false;
+}

@@ -1,0 +1,24 @@
+import type { Row } from '#kit/storage/sqlite/protocol.ts';
+import type { PassageRecord } from './documents.ts';
+
+/** Columns of {@link toPassage}. */
+export const passageColumns = `chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
+  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`;
+
+/** A passage from a row with {@link passageColumns}. */
+export function toPassage(row: Row): PassageRecord {
+  return {
+    key: row.id as number,
+    chunkId: row.chunk_id as string,
+    ordinal: row.ordinal as number,
+    language: row.language as number,
+    startOffset: row.start_offset as number,
+    endOffset: row.end_offset as number,
+    headingPath: JSON.parse(row.heading_path as string) as string[],
+    text: row.text as string,
+    documentId: row.document_id as string,
+    title: row.title as string,
+    url: row.url as string,
+    corpusId: row.corpus_id as number,
+  };
+}

@@ -1,0 +1,197 @@
+import type { Client, HandlerContext } from '@connectrpc/connect';
+import { type Degradation, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { Fusion, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { ownTurn } from '#kit/base/own-turn.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { PassageRecord } from '../../catalog/documents.ts';
+import type { RetrievalSettings } from '../../config.ts';
+import { type FusedHit, fuseNormalised, fuseReciprocalRank } from '../fuse.ts';
+import { legWeights } from '../leg-weights.ts';
+import type { LegOutcome } from '../legs.ts';
+import { type SearchPlan, shareOf } from '../plan.ts';
+import { type CandidateScore, rerank } from '../rerank.ts';
+import { degrade, type StageDeps } from '../stage.ts';
+import { diversify } from './diversify.ts';
+import { isNearDuplicate, type Sketch, sketchOf } from './near-duplicates.ts';
+import { joinNeighbours } from './neighbours.ts';
+
+/** What arranging works with. */
+export interface ArrangeDeps extends StageDeps {
+  catalog: Catalog;
+  reranker: Client<typeof RerankService>;
+  settings: RetrievalSettings;
+}
+
+/** A candidate with its scores. */
+export interface Candidate {
+  record: PassageRecord;
+  /** Fused score, 0 to 1. */
+  fused: number;
+  reranked: CandidateScore | undefined;
+}
+
+/** A passage of the result. */
+export interface Chosen extends Candidate {
+  /** Chunks that it stands for. */
+  duplicateIds: string[];
+  /** Chunks that were joined to it. */
+  joinedIds: string[];
+}
+
+/** What became of the candidates, stage by stage. */
+export interface Arranged {
+  fused: readonly FusedHit[];
+  /** The best candidates, in the reranker's order where it ran. */
+  ranked: readonly Candidate[];
+  /** Of each candidate that was left out for another: the id of that one, by key. */
+  duplicates: ReadonlyMap<number, string>;
+  chosen: Chosen[];
+  rerankModel: string;
+  degradation: Degradation | undefined;
+}
+
+/** Share of the then remaining time that the reranker may take. */
+const rerankShare = 0.7;
+
+/** Candidates beyond those asked for, so that others can take the place of near-duplicates and of what is too alike. */
+const spareCount = 10;
+
+/** From what the legs found to the passages of the result: fusion, rerank, near-duplicates, diversity, neighbours. */
+export async function arrange(
+  deps: ArrangeDeps,
+  plan: SearchPlan,
+  request: RetrieveRequest,
+  outcomes: readonly LegOutcome[],
+  context: HandlerContext,
+): Promise<Arranged> {
+  const { search, topK, rerankCount } = plan;
+  const fused = fuse(plan, request, outcomes);
+  const best = fused.slice(0, Math.max(topK + spareCount, rerankCount));
+  const candidates = await readCandidates(deps, plan, best, outcomes, context.signal);
+  const { ranked, rerankModel, degradation } = await rerankBest(deps, plan, candidates, context);
+  await ownTurn();
+  const collapses = request.collapseDuplicates ?? true;
+  // Diversity chooses among all of them, else only the first are looked at.
+  const wanted = request.diversity > 0 ? ranked.length : topK;
+  const { kept, duplicates } = collapses ? collapse(ranked, wanted) : { kept: ranked, duplicates: noDuplicates };
+  const top = diversify(kept, ({ record }) => record.text, request.diversity, topK);
+  const idsOf = Map.groupBy(duplicates, ([, id]) => id);
+  const byKey = new Map(ranked.map(({ record }) => [record.key, record.chunkId]));
+  const chosen = top.map((candidate): Chosen => {
+    const others = idsOf.get(candidate.record.chunkId) ?? [];
+    return { ...candidate, duplicateIds: others.map(([key]) => byKey.get(key) as string), joinedIds: [] };
+  });
+  if (request.neighbours > 0) await join(deps, search.tenant, plan, chosen, request.neighbours, context.signal);
+  return { fused, ranked, duplicates, chosen, rerankModel, degradation };
+}
+
+const noDuplicates: ReadonlyMap<number, string> = new Map();
+
+function fuse(plan: SearchPlan, request: RetrieveRequest, outcomes: readonly LegOutcome[]): FusedHit[] {
+  const done = outcomes.filter(({ degradation }) => degradation === undefined);
+  // The web alone does not make up for an index that cannot be read.
+  const isOwn = ({ leg }: { leg: Leg }) => leg !== Leg.WEB;
+  if (done.length === 0 || (outcomes.some(isOwn) && !done.some(isOwn))) {
+    const reasons = outcomes.map(({ degradation }) => degradation?.reason).filter((reason) => reason !== undefined);
+    throw unavailable('index', `no search came to an end: ${reasons.join('; ')}`);
+  }
+  const weights = legWeights(
+    done.map(({ leg }) => leg),
+    plan.vectorWeight,
+  );
+  const legs = done.map(({ leg, hits }) => ({ weight: weights.get(leg) ?? 0, hits }));
+  return request.fusion === Fusion.RECIPROCAL_RANK ? fuseReciprocalRank(legs) : fuseNormalised(legs);
+}
+
+async function readCandidates(
+  { catalog }: ArrangeDeps,
+  { search }: SearchPlan,
+  best: readonly FusedHit[],
+  outcomes: readonly LegOutcome[],
+  signal: AbortSignal,
+): Promise<Candidate[]> {
+  const records = new Map(outcomes.flatMap(({ pages }) => [...pages]));
+  const keys = best.flatMap(({ key }) => (records.has(key) ? [] : [key]));
+  if (keys.length > 0) {
+    const found = await catalog.documents.passages(search.tenant, keys, search.scope, signal);
+    for (const record of found) records.set(record.key, record);
+  }
+  return best.flatMap(({ key, score }): Candidate[] => {
+    const record = records.get(key);
+    return record === undefined ? [] : [{ record, fused: score, reranked: undefined }];
+  });
+}
+
+async function rerankBest(
+  deps: ArrangeDeps,
+  { search, rerankCount, hasTitles }: SearchPlan,
+  candidates: Candidate[],
+  context: HandlerContext,
+): Promise<Pick<Arranged, 'ranked' | 'rerankModel' | 'degradation'>> {
+  const head = candidates.slice(0, rerankCount);
+  if (head.length === 0) return { ranked: candidates, rerankModel: '', degradation: undefined };
+  const timeoutMs = shareOf(context, rerankShare, deps.settings.rerankTimeoutMs);
+  try {
+    const question = search.fullQuery;
+    const { scores, model, degradation } = await rerank(
+      deps.reranker,
+      question,
+      head,
+      hasTitles,
+      timeoutMs,
+      context,
+      context.signal,
+    );
+    const scored = head.map((candidate, index) => ({ ...candidate, reranked: scores[index] as CandidateScore }));
+    // Sorting is stable: equals stay in the fused order.
+    scored.sort((a, b) => b.reranked.score - a.reranked.score);
+    return { ranked: [...scored, ...candidates.slice(rerankCount)], rerankModel: model, degradation };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const degradation = degrade(deps, Stage.RERANK, error, 'kept the fused order');
+    return { ranked: candidates, rerankModel: '', degradation };
+  }
+}
+
+/** The first `wanted` that are no near-duplicates of a better one. A stranger's page never stands for a document, nor the reverse. */
+function collapse(
+  ranked: readonly Candidate[],
+  wanted: number,
+): { kept: Candidate[]; duplicates: Map<number, string> } {
+  const kept: { candidate: Candidate; text: string; sketch: Sketch }[] = [];
+  const duplicates = new Map<number, string>();
+  for (const candidate of ranked) {
+    if (kept.length >= wanted) break;
+    const { text, corpusId, key } = candidate.record;
+    const one = { candidate, text, sketch: sketchOf(text) };
+    const same = kept.find((other) => other.candidate.record.corpusId === corpusId && isNearDuplicate(other, one));
+    if (same === undefined) kept.push(one);
+    else duplicates.set(key, same.candidate.record.chunkId);
+  }
+  return { kept: kept.map(({ candidate }) => candidate), duplicates };
+}
+
+/** Joins to each passage the neighbours that are no passages of the result themselves. */
+async function join(
+  { catalog }: ArrangeDeps,
+  tenant: string,
+  { search }: SearchPlan,
+  chosen: Chosen[],
+  distance: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const keys = chosen.flatMap(({ record }) => (record.key > 0 ? [record.key] : []));
+  if (keys.length === 0) return;
+  const found = await catalog.paths.neighbours(tenant, keys, distance, search.scope, signal);
+  const taken = new Set(keys);
+  const free = found.filter(({ neighbour }) => !taken.has(neighbour.key));
+  const byKey = Map.groupBy(free, ({ key }) => key);
+  for (const one of chosen) {
+    const neighbours = (byKey.get(one.record.key) ?? []).map(({ neighbour }) => neighbour);
+    const { record, joinedIds } = joinNeighbours(one.record, neighbours);
+    one.record = record;
+    one.joinedIds = joinedIds;
+  }
+}

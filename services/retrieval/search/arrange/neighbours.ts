@@ -1,0 +1,39 @@
+import type { PassageRecord } from '../../catalog/documents.ts';
+
+/** A passage with its neighbours in it. */
+export interface JoinedPassage {
+  record: PassageRecord;
+  /** Ids of the chunks that were joined, in order of the document. */
+  joinedIds: string[];
+}
+
+/**
+ * Joins chunks to the one between them, by their place in the document: what two chunks share comes once, and where the document has
+ * something between them that neither holds, a line break. `neighbours` in order of ordinal; only those that follow each other
+ * without a gap in the ordinals are joined.
+ */
+export function joinNeighbours(record: PassageRecord, neighbours: readonly PassageRecord[]): JoinedPassage {
+  const before = neighbours.filter(({ ordinal }) => ordinal < record.ordinal).reverse();
+  const after = neighbours.filter(({ ordinal }) => ordinal > record.ordinal);
+  let { text, startOffset, endOffset } = record;
+  const earlier: string[] = [];
+  const later: string[] = [];
+  for (const [index, one] of before.entries()) {
+    if (one.ordinal !== record.ordinal - 1 - index) break;
+    text = one.text.slice(0, Math.max(0, startOffset - one.startOffset)) + gap(one.endOffset, startOffset) + text;
+    startOffset = one.startOffset;
+    earlier.unshift(one.chunkId);
+  }
+  for (const [index, one] of after.entries()) {
+    if (one.ordinal !== record.ordinal + 1 + index) break;
+    text += gap(endOffset, one.startOffset) + one.text.slice(Math.max(0, endOffset - one.startOffset));
+    endOffset = Math.max(endOffset, one.endOffset);
+    later.push(one.chunkId);
+  }
+  return {
+    record: { ...record, text: text.toWellFormed(), startOffset, endOffset },
+    joinedIds: [...earlier, ...later],
+  };
+}
+
+const gap = (end: number, start: number): string => (start > end ? '\n' : '');

@@ -1,0 +1,196 @@
+import { create } from '@bufbuild/protobuf';
+import type { HandlerContext } from '@connectrpc/connect';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import {
+  type ExplainRequest,
+  type ExplainResponse,
+  ExplainResponseSchema,
+  type RetrieveRequest,
+  Verdict,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import type { TracedChunk } from '../../catalog/paths.ts';
+import { accessOf } from '../../convert.ts';
+import { type CorpusState, emptyTenantState, isVisible } from '../../index/tenant-state.ts';
+import type { Hit, Scope } from '../../stores/index-row.ts';
+import { arrange } from '../arrange/arrange.ts';
+import { type LegOutcome, type LegSearch, runLeg } from '../legs.ts';
+import { planSearch, type SearchPlan } from '../plan.ts';
+import type { SearchDeps } from '../search.ts';
+import { furthestOf, pathOf, summaryOf } from './path.ts';
+
+/** Ranks of a leg that are looked at; sqlite-vec gives 4096 at most. */
+const legDepth = 4000;
+
+/** Chunks of a document that are followed. */
+const maxChunks = 10;
+
+/** Rows of a document, over all versions, that are read. */
+const maxTraced = 2000;
+
+/**
+ * Follows a document through a search, as the caller would search. What the caller may not see is absent, and costs and says the
+ * same as what is not there; only an operator learns the difference.
+ */
+export async function explain(
+  deps: SearchDeps,
+  { search: request, corpus: corpusName, documentId }: ExplainRequest,
+  context: HandlerContext,
+): Promise<ExplainResponse> {
+  if (request === undefined) throw invalidArgument('search: is missing');
+  const principal = callerOf(context);
+  const isOperator = principal.roles.includes(Role.OPERATOR);
+  const held = await deps.indices.acquire(principal.tenant);
+  const read = held?.index.beginRead();
+  try {
+    const state = read?.state ?? emptyTenantState;
+    const plan = planSearch(deps.settings, state, principal, request, context);
+    const known = state.corpora.get(corpusName);
+    const corpus = known !== undefined && isVisible(state, known, principal) ? known : undefined;
+    const chunks = corpus === undefined ? [] : await readTrace(deps, plan, corpus, documentId, context.signal);
+    const answer = create(ExplainResponseSchema, {
+      version: BigInt(corpus?.live ?? 0),
+      topK: plan.topK,
+      candidateLimit: plan.search.limit,
+      rerankLimit: plan.rerankCount,
+      addedTerms: [...plan.terms.added],
+    });
+    const aclIds = new Set(plan.search.scope.aclIds);
+    const live = chunks.filter(({ addedIn, removedIn }) => isIn(corpus?.live ?? 0, addedIn, removedIn));
+    const visible = live.filter(({ aclId }) => aclIds.has(aclId));
+    if (isOperator && corpus !== undefined) tellOperator(answer, corpus, chunks, live);
+    if (corpus === undefined || visible.length === 0) {
+      answer.verdict = Verdict.ABSENT;
+      if (isOperator && corpus !== undefined) {
+        const isPurged = await isBeingPurged(deps, plan.search.tenant, corpus, documentId);
+        answer.verdict = operatorVerdict(isPurged, chunks, live);
+      }
+    } else if (!plan.corpora.some(({ corpusId }) => corpusId === corpus.corpusId)) {
+      answer.verdict = Verdict.OTHER_CORPUS;
+    } else if (!(await passesFilter(deps, plan, corpus, visible, context))) {
+      answer.verdict = Verdict.FILTERED;
+    } else {
+      await follow(deps, plan, request, visible, answer, context);
+    }
+    answer.summary = summaryOf(answer);
+    return answer;
+  } finally {
+    read?.end();
+    held?.release();
+  }
+}
+
+const isIn = (version: number, addedIn: number, removedIn: number) => addedIn <= version && version < removedIn;
+
+// Whether or not the caller may see it, so that the time tells nothing.
+const readTrace = (
+  { catalog }: SearchDeps,
+  { search }: SearchPlan,
+  { corpusId }: CorpusState,
+  documentId: string,
+  signal: AbortSignal,
+) => catalog.paths.trace(search.tenant, corpusId, documentId.toWellFormed(), maxTraced, signal);
+
+function tellOperator(
+  answer: ExplainResponse,
+  { versions }: CorpusState,
+  chunks: readonly TracedChunk[],
+  live: readonly TracedChunk[],
+): void {
+  const holds = ({ version }: { version: number }) =>
+    chunks.some(({ addedIn, removedIn }) => isIn(version, addedIn, removedIn));
+  answer.heldVersions = versions
+    .filter(holds)
+    .map(({ version }) => BigInt(version))
+    .reverse();
+  const [first] = live.length > 0 ? live : chunks;
+  if (first !== undefined) {
+    answer.access = accessOf(first.groups);
+  }
+}
+
+function operatorVerdict(isPurged: boolean, chunks: readonly TracedChunk[], live: readonly TracedChunk[]): Verdict {
+  if (isPurged) return Verdict.DELETED;
+  if (live.length > 0) return Verdict.NO_ACCESS;
+  return chunks.length > 0 ? Verdict.OTHER_VERSION : Verdict.ABSENT;
+}
+
+async function isBeingPurged(
+  { catalog }: SearchDeps,
+  tenant: string,
+  { corpusId }: CorpusState,
+  documentId: string,
+): Promise<boolean> {
+  const { purges } = await catalog.versions.load(tenant);
+  return purges.some((purge) => purge.corpusId === corpusId && purge.documentId === documentId);
+}
+
+/** A scope in which only one document is. */
+function onlyDocument(scope: Scope, corpusId: number, documentId: string, keepsFilter: boolean): Scope {
+  const filter = scope.filter;
+  const none = {
+    documentIds: [documentId],
+    languages: [],
+    attributes: [],
+    updatedFromMs: undefined,
+    updatedBeforeMs: undefined,
+  };
+  return {
+    ...scope,
+    corpora: scope.corpora.filter((corpus) => corpus.corpusId === corpusId),
+    filter: keepsFilter && filter !== undefined ? { ...filter, documentIds: [documentId] } : none,
+  };
+}
+
+// Attributes and times are in the stores alone, so a store is asked for the document with the conditions: by its own words, and by
+// any vector, to which something is always nearest.
+async function passesFilter(
+  { vectors, keywords }: SearchDeps,
+  { search }: SearchPlan,
+  { corpusId }: CorpusState,
+  chunks: readonly TracedChunk[],
+  { signal }: HandlerContext,
+): Promise<boolean> {
+  const { filter } = search.scope;
+  const [first] = chunks;
+  if (filter === undefined || first === undefined) return true;
+  if (filter.documentIds.length > 0 && !filter.documentIds.includes(first.documentId)) return false;
+  const scope = onlyDocument(search.scope, corpusId, first.documentId, true);
+  const text = chunks
+    .slice(0, maxChunks)
+    .map((chunk) => `${chunk.title}\n${chunk.text.slice(0, 500)}`)
+    .join('\n');
+  if ((await keywords.search(search.tenant, { text, scope, limit: 1 }, signal)).length > 0) return true;
+  const space = search.spaces[search.scope.corpora.findIndex((corpus) => corpus.corpusId === corpusId)];
+  if (space === undefined) return false;
+  const vector = new Float32Array(space.dimensions);
+  vector[0] = 1;
+  return (await vectors.search(search.tenant, { space, vector, scope, limit: 1 }, signal)).length > 0;
+}
+
+async function follow(
+  deps: SearchDeps,
+  plan: SearchPlan,
+  request: RetrieveRequest,
+  chunks: readonly TracedChunk[],
+  answer: ExplainResponse,
+  context: HandlerContext,
+): Promise<void> {
+  const [{ corpusId, documentId }] = chunks as [TracedChunk];
+  const run = (search: LegSearch) =>
+    Promise.all(plan.legs.map((leg) => runLeg(deps, leg, search, context, context.signal)));
+  const alone = { ...plan.search, scope: onlyDocument(plan.search.scope, corpusId, documentId, false), limit: 1000 };
+  // Of the document alone, for its scores below the depth.
+  const [deep, own] = await Promise.all([run({ ...plan.search, limit: legDepth }), run(alone)]);
+  const cut = deep.map((outcome): LegOutcome => ({ ...outcome, hits: outcome.hits.slice(0, plan.search.limit) }));
+  const arranged = await arrange(deps, plan, { ...request, neighbours: 0 } as RetrieveRequest, cut, context);
+  const ownScores = own.map(({ leg, hits }) => ({ leg, hits: new Map(hits.map((hit: Hit) => [hit.key, hit.score])) }));
+  const paths = chunks.map((chunk) => pathOf(chunk, { plan, deep, own: ownScores, arranged, depth: legDepth }));
+  answer.chunks = furthestOf(paths).slice(0, maxChunks);
+  answer.verdict = answer.chunks[0]?.verdict ?? Verdict.NOT_FOUND;
+  answer.degradations = [
+    ...deep.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
+    ...(arranged.degradation === undefined ? [] : [arranged.degradation]),
+  ];
+}

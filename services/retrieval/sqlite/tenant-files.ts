@@ -1,0 +1,145 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { durableSetup, migrate } from '#kit/storage/database.ts';
+import type { Row, Statement, StatementResult } from '#kit/storage/sqlite/protocol.ts';
+import type { SqliteConnection, SqliteThread } from '#kit/storage/sqlite/thread.ts';
+import { toStoreError } from './errors.ts';
+import type { SqliteThreads } from './threads.ts';
+
+/** A database a tenant, so that nothing, word statistics included, can cross from one tenant to another. */
+export interface TenantFiles {
+  /** Whether the tenant has a database. */
+  has(tenant: string): boolean;
+  /** Where the tenant's database is, or would be. */
+  path(tenant: string): string;
+  /** Rows of a query; none where the tenant has no database. Sees every write that was acknowledged before. */
+  read(tenant: string, statement: Statement, signal: AbortSignal): Promise<Row[]>;
+  /** Runs statements in one durable transaction, all or none. Makes the database where there is none. */
+  write(tenant: string, statements: readonly Statement[]): Promise<StatementResult[]>;
+  close(): Promise<void>;
+}
+
+/** How {@link createTenantFiles} keeps its databases. */
+export interface TenantFilesOptions {
+  /** Folder of the files. */
+  folder: string;
+  /** What is kept here, for errors: "vector store". */
+  name: string;
+  threads: SqliteThreads;
+  /** See openDatabase of #kit/storage/database.ts. */
+  migrations: readonly string[];
+  /** Paths of SQLite extensions. */
+  extensions?: readonly string[];
+  /** Tenants whose connections are kept open. @default 32 */
+  maxOpen?: number;
+}
+
+interface OpenFile {
+  path: string;
+  writer: Promise<SqliteConnection>;
+  readers: (Promise<SqliteConnection> | undefined)[];
+  useCount: number;
+}
+
+// Reads come through the memory map, where connections share one copy; a large page cache each would only repeat it.
+const pagePragmas = ['PRAGMA cache_size = -8192', 'PRAGMA mmap_size = 268435456'];
+
+/** Creates the databases of one kind. Connections open when first used and close when others need their place. */
+export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
+  const { folder, name, threads, migrations, extensions = [], maxOpen = 32 } = options;
+  mkdirSync(folder, { recursive: true });
+  // In order of last use.
+  const open = new Map<string, OpenFile>();
+  const closing = new Set<Promise<void>>();
+  const pathOf = (tenant: string) => join(folder, `${fileNameOf(tenant)}.db`);
+
+  const openWriter = async (path: string) => {
+    const setup = [...durableSetup, ...pagePragmas];
+    const connection = await threads.writer.open({ path, extensions, setup });
+    await migrate(connection, migrations);
+    return connection;
+  };
+  const openReader = async (file: OpenFile, reader: SqliteThread) => {
+    // The writer has made and migrated the file by then.
+    await file.writer;
+    const setup = ['PRAGMA query_only = ON', 'PRAGMA busy_timeout = 10000', ...pagePragmas];
+    return reader.open({ path: file.path, extensions, setup });
+  };
+  const use = async <T>(tenant: string, work: (file: OpenFile) => Promise<T>): Promise<T> => {
+    let file = open.get(tenant);
+    if (file === undefined) {
+      const path = pathOf(tenant);
+      file = { path, writer: openWriter(path), readers: [], useCount: 0 };
+    }
+    open.delete(tenant);
+    open.set(tenant, file);
+    file.useCount++;
+    closeIdle();
+    try {
+      return await work(file);
+    } catch (error) {
+      // What could not be opened may be opened the next time.
+      await file.writer.catch(() => open.get(tenant) === file && open.delete(tenant));
+      throw toStoreError(error, name);
+    } finally {
+      file.useCount--;
+    }
+  };
+  const closeIdle = () => {
+    for (const [tenant, file] of open) {
+      if (open.size <= maxOpen) return;
+      if (file.useCount > 0) continue;
+      open.delete(tenant);
+      const closed = closeFile(file).finally(() => closing.delete(closed));
+      closing.add(closed);
+    }
+  };
+
+  return {
+    has: (tenant) => open.has(tenant) || existsSync(pathOf(tenant)),
+    path: pathOf,
+    async read(tenant, { sql, params }, signal) {
+      if (!open.has(tenant) && !existsSync(pathOf(tenant))) return [];
+      return use(tenant, (file) =>
+        threads.read(signal, async (reader, readerIndex) => {
+          file.readers[readerIndex] ??= openReader(file, reader).catch((error) => {
+            file.readers[readerIndex] = undefined;
+            throw error;
+          });
+          const connection = await (file.readers[readerIndex] as Promise<SqliteConnection>);
+          return connection.all(sql, params);
+        }),
+      );
+    },
+    write: (tenant, statements) =>
+      use(tenant, async (file) => {
+        const connection = await file.writer;
+        return connection.transact(statements);
+      }),
+    async close() {
+      for (const file of open.values()) closing.add(closeFile(file));
+      open.clear();
+      await Promise.all(closing);
+    },
+  };
+}
+
+async function closeFile(file: OpenFile): Promise<void> {
+  // A connection that never opened has nothing to close, and whoever wanted it has had the error.
+  const connections = await Promise.allSettled([...file.readers, file.writer]);
+  for (const result of connections) if (result.status === 'fulfilled') await result.value?.close();
+}
+
+/**
+ * A file name for a tenant: never the same for two tenants, also where the file system ignores case ("Acme" →
+ * `t-_41cme`), and never one that a system has reserved (`con`).
+ */
+export function fileNameOf(tenant: string): string {
+  const bytes = Buffer.from(tenant, 'utf8');
+  let name = 't-';
+  for (const byte of bytes) {
+    const character = String.fromCharCode(byte);
+    name += /[a-z0-9-]/.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`;
+  }
+  return name;
+}

@@ -1,0 +1,86 @@
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import { createSqliteThread, type SqliteThread } from '#kit/storage/sqlite/thread.ts';
+
+/** Threads of the embedded stores: one that writes, so that writers never wait for locks, and some that read. */
+export interface SqliteThreads {
+  readonly writer: SqliteThread;
+  readonly readerCount: number;
+  /**
+   * Runs a query in the least busy reader. A query waits here while every reader has enough to do, and is never begun
+   * once `signal` aborts. Throws RESOURCE_EXHAUSTED where too many wait.
+   */
+  read<T>(signal: AbortSignal, work: (reader: SqliteThread, readerIndex: number) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Queries that a reader holds: one that runs and one that follows without a gap. The others can still be given up. */
+const heldByReader = 2;
+
+/** Queries that may wait for a reader. */
+const maxWaiting = 10_000;
+
+interface Waiter {
+  take(readerIndex: number): void;
+}
+
+/** Starts the threads. */
+export function createSqliteThreads(readerCount: number): SqliteThreads {
+  const writer = createSqliteThread();
+  const readers = Array.from({ length: readerCount }, createSqliteThread);
+  const held = readers.map(() => 0);
+  const waiting = new Set<Waiter>();
+
+  const acquire = (signal: AbortSignal): number | Promise<number> => {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const least = held.indexOf(Math.min(...held));
+    if ((held[least] as number) < heldByReader) {
+      held[least] = (held[least] as number) + 1;
+      return least;
+    }
+    if (waiting.size >= maxWaiting) {
+      const message = `${maxWaiting} queries wait for a thread: try again shortly`;
+      throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 200 });
+    }
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        waiting.delete(waiter);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        take(readerIndex) {
+          signal.removeEventListener('abort', onAbort);
+          resolve(readerIndex);
+        },
+      };
+      waiting.add(waiter);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  };
+  const release = (readerIndex: number) => {
+    const [next] = waiting;
+    if (next === undefined) {
+      held[readerIndex] = (held[readerIndex] as number) - 1;
+      return;
+    }
+    waiting.delete(next);
+    next.take(readerIndex);
+  };
+
+  return {
+    writer,
+    readerCount,
+    async read(signal, work) {
+      const readerIndex = await acquire(signal);
+      try {
+        return await work(readers[readerIndex] as SqliteThread, readerIndex);
+      } finally {
+        release(readerIndex);
+      }
+    },
+    async close() {
+      await Promise.all([writer, ...readers].map((thread) => thread.close()));
+    },
+  };
+}

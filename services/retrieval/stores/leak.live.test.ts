@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite.ts';
+import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite.ts';
+import { createSnapshots, type Snapshots } from '../snapshots/snapshots.ts';
+import { createSqliteThreads } from '../sqlite/threads.ts';
+import { keywordLeakSuite, vectorLeakSuite } from '../suites/leak.suite.ts';
+import { createSureSnapshots } from '../testing/snapshots.ts';
+import type { StoreDeps } from './vector-store.ts';
+
+// The embedded stores, by SQLite and by copies in memory. They need no server; the questions take too long for `npm test`.
+
+const opening =
+  <S extends { close(): Promise<void> }>(create: (deps: StoreDeps) => S | Promise<S>, newSnapshots: () => Snapshots) =>
+  async (): Promise<S> => {
+    const folder = mkdtempSync(join(tmpdir(), 'ragmesh-leaks-'));
+    const threads = createSqliteThreads(2);
+    const store = await create({ folder, threads, snapshots: newSnapshots() });
+    return {
+      ...store,
+      async close() {
+        await store.close();
+        await threads.close();
+        rmSync(folder, { recursive: true, force: true });
+      },
+    };
+  };
+const inFiles = () => createSnapshots(0);
+
+vectorLeakSuite(
+  'sqlite',
+  opening((deps) => vectorAdapter.create({}, deps), inFiles),
+);
+vectorLeakSuite(
+  'sqlite in memory',
+  opening((deps) => vectorAdapter.create({}, deps), createSureSnapshots),
+);
+keywordLeakSuite(
+  'sqlite',
+  opening((deps) => keywordAdapter.create({}, deps), inFiles),
+);
+keywordLeakSuite(
+  'sqlite in memory',
+  opening((deps) => keywordAdapter.create({}, deps), createSureSnapshots),
+);

@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, type ServerCommand, startTestServer, type TestServer } from '#kit/testing/server.ts';
+import { createSqliteThreads } from '../sqlite/threads.ts';
+import type { StoreDeps } from '../stores/vector-store.ts';
+import type { StoreServer } from './row-store.suite.ts';
+
+/** A real server that a test may kill and start again: same port, same folder. */
+export interface RestartableServer extends StoreServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** Starts it. `args` gets the folder that its restarts share. */
+export async function startRestartable(command: ServerCommand): Promise<RestartableServer> {
+  const port = command.port ?? (await freePort());
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-store-'));
+  const open = () => startTestServer({ ...command, port, args: (at) => command.args(at, folder) });
+  let server: TestServer = await open();
+  return {
+    port,
+    kill: () => server.kill(),
+    async start() {
+      await server[Symbol.asyncDispose]();
+      server = await open();
+    },
+    async close() {
+      await server[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Opens an adapter's store on a server of its own; closing it stops the server as well. */
+export async function openOn<S, T extends { close(): Promise<void> }>(
+  server: AsyncDisposable,
+  adapter: { create(settings: S, deps: StoreDeps): T | Promise<T> },
+  settings: S,
+): Promise<T> {
+  const threads = createSqliteThreads(1);
+  const store = await adapter.create(settings, { folder: '', threads });
+  return {
+    ...store,
+    async close() {
+      await store.close();
+      await threads.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The settings of an adapter: its defaults, and what a test gives. */
+export function settingsOf<S>(
+  adapter: { settings: object; create(settings: S, deps: never): unknown },
+  given: Partial<S>,
+): S {
+  const defaults = Object.entries(adapter.settings).map(([name, spec]) => [
+    name,
+    (spec as { default?: unknown }).default,
+  ]);
+  return { ...Object.fromEntries(defaults), ...given } as S;
+}

@@ -1,0 +1,295 @@
+import { join } from 'node:path';
+import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import type { CallOptions, Client } from '@connectrpc/connect';
+import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { type RerankDoneSchema, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { IndexDocumentSchema, IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import {
+  type FusedResult,
+  type LegResult,
+  RetrievalService,
+  type RetrieveRequestSchema,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { toVector } from '#kit/base/vectors.ts';
+import { defineService, type ServiceDefinition } from '#kit/host/define-service.ts';
+import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
+import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite.ts';
+import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite.ts';
+import { createCatalog } from '../catalog/catalog.ts';
+import { readConfig } from '../config.ts';
+import { retrieval } from '../index.ts';
+import { createRetrieval } from '../service.ts';
+import { createSqliteThreads } from '../sqlite/threads.ts';
+import type { KeywordStore } from '../stores/keyword-store.ts';
+import type { VectorStore } from '../stores/vector-store.ts';
+
+// Stand-ins for the neighbours, and short ways to write and ask, for the tests of this folder.
+
+/** Dimensions of the stand-in's vectors. */
+export const dimensions = 16;
+
+/** A vector that texts share as far as they share words: each word adds to one component. */
+export function embedText(text: string): Float32Array {
+  const vector = new Float32Array(dimensions);
+  for (const word of text.toLowerCase().match(/[\p{sc=Han}]|[a-z0-9]+/gu) ?? []) {
+    let hash = 7;
+    for (const character of word) hash = (hash * 31 + (character.codePointAt(0) as number)) >>> 0;
+    vector[hash % dimensions] = (vector[hash % dimensions] as number) + 1;
+  }
+  return vector;
+}
+
+/** What the stand-ins do before they answer: nothing, until a test says otherwise. */
+export interface StandIns {
+  beforeEmbed: (signal: AbortSignal) => Promise<void>;
+  beforeRerank: (signal: AbortSignal) => Promise<void>;
+  /** More of the end of a rerank. */
+  reranked: MessageInitShape<typeof RerankDoneSchema>;
+  services: ServiceDefinition[];
+}
+
+/**
+ * Creates stand-ins for embedding and rerank. The reranker's score is the share of the question's words in the text.
+ */
+export function createStandIns(): StandIns {
+  const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, reranked: {}, services: [] };
+  const embedding = defineService({
+    name: 'embedding',
+    contracts: [EmbeddingService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *embed({ inputs, model }, { signal }) {
+          await standIns.beforeEmbed(signal);
+          yield { firstIndex: 0, vectors: inputs.map((text) => toVector(embedText(text))), model };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  const rerank = defineService({
+    name: 'rerank',
+    contracts: [RerankService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *rerank({ query, candidates }, { signal }) {
+          await standIns.beforeRerank(signal);
+          const words = query.toLowerCase().split(/\s+/);
+          const passages = candidates.map(({ text }, index) => ({
+            index,
+            score: words.filter((word) => text.toLowerCase().includes(word)).length / words.length,
+          }));
+          yield { event: { case: 'scored' as const, value: { passages } } };
+          yield { event: { case: 'done' as const, value: { model: 'shared-words', ...standIns.reranked } } };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  standIns.services = [embedding, rerank];
+  return standIns;
+}
+
+/** The stores of a service under test, so that a test can make them fail. */
+export interface Stores {
+  vectors: VectorStore;
+  keywords: KeywordStore;
+}
+
+/** The service, with `wrap` between it and its stores. */
+export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefinition {
+  return defineService({
+    name: 'retrieval',
+    contracts: [RetrievalService, IndexAdminService, IndexWriterService],
+    config: readConfig,
+    needs: { embedding: EmbeddingService, rerank: RerankService },
+    async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {
+      const threads = createSqliteThreads(settings.readerThreads);
+      const store = (name: string) => ({ folder: join(dataDir, name), threads });
+      const stores = {
+        vectors: await vectorAdapter.create({}, store('vectors')),
+        keywords: await keywordAdapter.create({}, store('keywords')),
+      };
+      const catalog = createCatalog(join(dataDir, 'catalog'), threads, random);
+      const { embedding, rerank: reranker } = clients;
+      const { impl, close } = createRetrieval({
+        ...wrap(stores),
+        catalog,
+        embedding,
+        reranker,
+        web: undefined,
+        settings,
+        log,
+        metrics,
+        clock,
+      });
+      return {
+        impl,
+        async close() {
+          await close();
+          for (const part of [catalog, stores.keywords, stores.vectors, threads]) await part.close();
+        },
+      };
+    },
+  }) as ServiceDefinition;
+}
+
+/** A document of one chunk, in short. `init`: the rest of it. */
+export type ShortDocument = [documentId: string, text: string, init?: MessageInitShape<typeof IndexDocumentSchema>];
+
+/** A document of the contract with one chunk, named after it. */
+export function toDocument([documentId, text, init]: ShortDocument) {
+  return create(IndexDocumentSchema, {
+    documentId,
+    title: `Title of ${documentId}`,
+    contentHash: new TextEncoder().encode(text.slice(0, 32).toWellFormed()).slice(0, 32),
+    chunks: [toChunk(documentId, 0, text)],
+    ...init,
+  });
+}
+
+/** A chunk of a document. */
+export function toChunk(documentId: string, ordinal: number, text: string) {
+  return {
+    chunkId: `${documentId}#${ordinal}`,
+    ordinal,
+    text,
+    endOffset: text.length,
+    vector: toVector(embedText(text)),
+  };
+}
+
+/** The rpcs of all contracts of the service. */
+export type RetrievalClient = Client<typeof RetrievalService> &
+  Client<typeof IndexAdminService> &
+  Client<typeof IndexWriterService>;
+
+/** Makes one client of all contracts. `clientOf`: makes the client of one contract. */
+export function createRetrievalClient(
+  clientOf: <Desc extends DescService>(contract: Desc) => Client<Desc>,
+): RetrievalClient {
+  return { ...clientOf(RetrievalService), ...clientOf(IndexAdminService), ...clientOf(IndexWriterService) };
+}
+
+/** Short ways to write and ask. Without call options, those of a principal of tenant "acme" with every role. */
+export interface Shortcuts {
+  begin(corpus: string, buildId: string, options?: CallOptions): Promise<bigint>;
+  write(corpus: string, version: bigint, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
+  publish(corpus: string, version: bigint, options?: CallOptions): Promise<string>;
+  /** Begins, writes and publishes. */
+  build(corpus: string, buildId: string, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
+  /** Searches; near-duplicates stay unless `rest` says otherwise, since many tests write the same text again and again. */
+  ask(query: string, rest?: AskInit, options?: CallOptions): Promise<Answer>;
+  /** Counts of a version: documents, chunks, vectors, keywords, orphans. */
+  count(corpus: string, version?: bigint): Promise<number[]>;
+}
+
+type AskInit = Omit<MessageInitShape<typeof RetrieveRequestSchema>, 'query' | '$typeName' | '$unknown'>;
+
+/** All that a search gave. */
+export interface Answer {
+  legs: LegResult[];
+  fused: FusedResult;
+  passages: Passage[];
+  /** Documents of the passages, in order. */
+  documentIds: string[];
+}
+
+/** Creates the short ways over a client. */
+export function createShortcuts(client: RetrievalClient, everything: CallOptions): Shortcuts {
+  const shortcuts: Shortcuts = {
+    async begin(corpus, buildId, options = everything) {
+      const request = { corpus, buildId, embeddingModel: 'words', dimensions };
+      return (await client.beginVersion(request, options)).version;
+    },
+    async write(corpus, version, documents, options = everything) {
+      async function* requests() {
+        yield { corpus, version, documents: documents.map(toDocument) };
+      }
+      return (await client.writeDocuments(requests(), options)).documentCount;
+    },
+    async publish(corpus, version, options = everything) {
+      return (await client.publishVersion({ corpus, version }, options)).revision;
+    },
+    async build(corpus, buildId, documents, options) {
+      const version = await shortcuts.begin(corpus, buildId, options);
+      if (documents.length > 0) await shortcuts.write(corpus, version, documents, options);
+      await shortcuts.publish(corpus, version, options);
+      return version;
+    },
+    async ask(query, rest = {}, options = everything) {
+      const legs: LegResult[] = [];
+      let fused: FusedResult | undefined;
+      for await (const { event } of client.retrieve({ query, collapseDuplicates: false, ...rest }, options)) {
+        if (fused !== undefined) throw new Error('the fused result was not the last event');
+        if (event.case === 'leg') legs.push(event.value);
+        if (event.case === 'fused') fused = event.value;
+      }
+      if (fused === undefined) throw new Error('no fused result came');
+      const { passages } = fused;
+      return { legs, fused, passages, documentIds: passages.map(({ documentId }) => documentId) };
+    },
+    async count(corpus, version = 0n) {
+      const counts = await client.countIndex({ corpus, version }, everything);
+      const { documentCount, chunkCount, vectorCount, keywordCount, orphanCount } = counts;
+      return [documentCount, chunkCount, vectorCount, keywordCount, orphanCount].map(Number);
+    },
+  };
+  return shortcuts;
+}
+
+/** A mesh with the service. */
+export interface RetrievalMesh extends Shortcuts, AsyncDisposable {
+  mesh: TestMesh;
+  client: RetrievalClient;
+  standIns: StandIns;
+  /** Call options of a principal: tenant "acme" and every role, unless `init` says otherwise. */
+  as(
+    init?: Parameters<typeof testPrincipal>[0],
+    options?: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<CallOptions>;
+  close(keep?: boolean): Promise<void>;
+}
+
+/** Starts the service with stand-ins. */
+export async function startRetrieval(
+  options: {
+    config?: MessageInitShape<typeof RetrievalConfigSchema>;
+    dataDir?: string;
+    service?: ServiceDefinition;
+  } = {},
+): Promise<RetrievalMesh> {
+  const standIns = createStandIns();
+  const { dataDir } = options;
+  const mesh = await startTestMesh([...standIns.services, options.service ?? (retrieval as ServiceDefinition)], {
+    config: { retrieval: options.config ?? {} },
+    ...(dataDir !== undefined && { dataDir }),
+  });
+  const client = createRetrievalClient(mesh.client);
+  const as: RetrievalMesh['as'] = (init, callOptions) => mesh.as(testPrincipal(init), callOptions);
+  return {
+    ...createShortcuts(client, await as()),
+    mesh,
+    client,
+    standIns,
+    as,
+    close: (keep) => mesh.close(keep),
+    [Symbol.asyncDispose]: () => mesh.close(),
+  };
+}
+
+/** The failure of a promise; throws where it succeeds. */
+export async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('it did not fail');
+}

@@ -1,0 +1,21 @@
+import { createSnapshots, type Snapshots } from '../snapshots/snapshots.ts';
+
+/** Copies that a search waits for, so that a test is answered by them and by nothing else. */
+export function createSureSnapshots(maxBytes = 64 * 1024 * 1024): Snapshots {
+  const snapshots = createSnapshots(maxBytes);
+  return {
+    ...snapshots,
+    search(wanted, query, signal) {
+      if (wanted.length === 0) return undefined;
+      const waitFor = async () => {
+        for (let attempt = 0; attempt < 100; attempt++) {
+          const found = snapshots.search(wanted, query, signal);
+          if (found !== undefined) return found;
+          await snapshots.settled();
+        }
+        throw new Error('the version was never there');
+      };
+      return waitFor();
+    },
+  };
+}
