@@ -71,7 +71,8 @@ export function readMetadata(values: Readonly<Record<string, unknown>>): Metadat
   };
   const updated = scalar(names.updated).trim();
   metadata.updatedAtMs = readTime(updated);
-  if (updated !== '' && metadata.updatedAtMs === undefined) metadata.attributes.updated = updated;
+  const isAttribute = updated !== '' && updated.length <= attributeLengthMax;
+  if (isAttribute && metadata.updatedAtMs === undefined) metadata.attributes.updated = updated;
   for (const { name, value } of left.values()) {
     if (!isScalar(value) || name === '' || name.length > 128) continue;
     const line = cleanLine(String(value));
