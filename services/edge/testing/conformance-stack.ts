@@ -54,7 +54,7 @@ export async function serve({ service, impl, registry, maxMessageBytes }: StackO
     handle(request, response) {
       const path = request.url?.split('?', 1)[0] ?? '';
       if (rpc.serves(path)) {
-        rpc.handle(path, request, response).finally(() => discardRest(request, limits.discardTimeoutMs));
+        void rpc.handle(path, request, response).finally(() => discardRest(request, limits.discardTimeoutMs));
       } else response.writeHead(404).end();
     },
   });

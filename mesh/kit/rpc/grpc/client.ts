@@ -257,7 +257,7 @@ function receive(
       if (status !== undefined) {
         detach?.();
       } else if (isLast(last) && signal?.aborted !== true) {
-        endOf(call).then(detach);
+        void endOf(call).then(detach);
       } else {
         // A consumer that left early is a cancel.
         detach?.();
