@@ -1,28 +1,35 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { knownModel } from './known-models.ts';
 
 /** Settings that every adapter to a provider has. An adapter spreads them and changes the defaults that differ. */
 export const remoteSettings = {
-  /** Length of the vectors. 0: what is known of the model. */
-  dimensions: { type: 'number', default: 0, min: 0, max: 8192 },
-  /** Whether the request names the dimensions, for a model that can shorten its vectors; it always does where they are not those known of the model. */
-  send_dimensions: { type: 'boolean', default: false },
-  /** Longest text, in tokens. 0: what is known of the model. */
-  max_input_tokens: { type: 'number', default: 0, min: 0, max: 1_000_000 },
-  /** Most texts in a request. */
-  max_batch: { type: 'number', default: 64, min: 1, max: 2048 },
-  /** Most tokens in a request, by estimate. 0: no limit. */
-  max_batch_tokens: { type: 'number', default: 0, min: 0, max: 10_000_000 },
-  /** Requests under way at once, for one call. */
-  max_concurrent: { type: 'number', default: 4, min: 1, max: 64 },
-  /** Longest wait for a reply, in milliseconds. */
-  timeout_ms: { type: 'number', default: 30_000, min: 100, max: 600_000 },
-  /** Text before every question. */
-  query_prefix: { type: 'string', default: '' },
-  /** Text before every document. */
-  document_prefix: { type: 'string', default: '' },
-} as const;
+  dimensions: z.int().min(0).max(8192).describe('Length of the vectors. 0: what is known of the model').default(0),
+  send_dimensions: z
+    .boolean()
+    .describe(
+      'Whether the request names the dimensions, for a model that can shorten its vectors; it always does where they are not those known of the model',
+    )
+    .default(false),
+  max_input_tokens: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .describe('Longest text, in tokens. 0: what is known of the model')
+    .default(0),
+  max_batch: z.int().min(1).max(2048).describe('Most texts in a request').default(64),
+  max_batch_tokens: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .describe('Most tokens in a request, by estimate. 0: no limit')
+    .default(0),
+  max_concurrent: z.int().min(1).max(64).describe('Requests under way at once, for one call').default(4),
+  timeout_ms: z.int().min(100).max(600_000).describe('Longest wait for a reply, in milliseconds').default(30_000),
+  query_prefix: z.string().describe('Text before every question').default(''),
+  document_prefix: z.string().describe('Text before every document').default(''),
+};
 
 /** Values of {@link remoteSettings}. */
 export interface RemoteSettings {

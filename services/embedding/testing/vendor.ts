@@ -1,4 +1,7 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { createLogger } from '#kit/base/log.ts';
+import { readSettings, type Settings, type SettingsShape } from '#kit/host/config/adapter-settings.ts';
+import type { Adapter } from '#kit/host/config/adapters.ts';
 import { hashText } from '../adapters/embedding-model/hashing/hash-text.ts';
 import type { EmbeddingModel, EmbeddingModelDeps } from '../models/embedding-model.ts';
 
@@ -27,25 +30,18 @@ export const testDeps: EmbeddingModelDeps = {
   clock: Date.now,
 };
 
-/** Settings of an adapter by their defaults and `given`. */
-export function settingsOf<S>(spec: object, given: Record<string, unknown>): S {
-  const defaults = Object.entries(spec).map(([name, { default: value }]: [string, { default?: unknown }]) => [
-    name,
-    value,
-  ]);
-  return { ...Object.fromEntries(defaults), ...given } as S;
+/** Returns the settings of an adapter: `given`, and defaults. */
+export function settingsOf<Shape extends SettingsShape>(shape: Shape, given: JsonObject): Settings<Shape> {
+  return readSettings(shape, given, `${testDeps.path}.settings`);
 }
 
-/** An adapter's `create`, with defaults for the settings that are not given. */
-export function createWith<S>(
-  adapter: {
-    settings: object;
-    create(settings: S, deps: EmbeddingModelDeps): EmbeddingModel | Promise<EmbeddingModel>;
-  },
-  given: Record<string, unknown>,
+/** Creates the model of an adapter, with defaults for the settings that are not given. */
+export async function createWith<Shape extends SettingsShape>(
+  adapter: Adapter<EmbeddingModel, EmbeddingModelDeps, Shape>,
+  given: JsonObject,
   deps: EmbeddingModelDeps = testDeps,
 ): Promise<EmbeddingModel> {
-  return Promise.resolve(adapter.create(settingsOf<S>(adapter.settings, given), deps));
+  return adapter.create(settingsOf(adapter.settings, given), deps);
 }
 
 /** What a promise was rejected with. */

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { createLogger } from '#kit/base/log.ts';
 import { collect } from '#kit/base/streams.ts';
-import type { Adapter, SettingsSpec } from '#kit/host/config/adapters.ts';
+import { readSettings, type SettingsShape } from '#kit/host/config/adapter-settings.ts';
+import type { Adapter } from '#kit/host/config/adapters.ts';
 import { ProviderError } from '../providers/error.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent, ProviderRequest } from '../providers/llm-provider.ts';
 import { requestOf } from '../suites/llm-provider.suite.ts';
@@ -73,15 +74,12 @@ const clocks = { connectMs: 2000, headersMs: 30_000, firstTokenMs: 30_000, idleM
 const gatewayFetch = createTargetFetch(clocks, 64).fetch;
 
 /** A provider of an adapter with its default settings but for these. */
-export function createWith<Spec extends SettingsSpec>(
-  adapter: Adapter<LlmProvider, LlmProviderDeps, Spec>,
+export function createWith<Shape extends SettingsShape>(
+  adapter: Adapter<LlmProvider, LlmProviderDeps, Shape>,
   settings: Record<string, string | number | boolean>,
   fetch: typeof globalThis.fetch = gatewayFetch,
 ): LlmProvider {
-  const defaults = Object.fromEntries(
-    Object.entries(adapter.settings).map(([name, { default: value }]) => [name, value]),
-  );
-  const values = { ...defaults, ...settings } as Parameters<typeof adapter.create>[0];
+  const values = readSettings(adapter.settings, settings, 'llm_gateway.models[0].settings');
   return adapter.create(values, { log: createLogger('silent'), path: 'llm_gateway.models[0]', fetch }) as LlmProvider;
 }
 

@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { ConfigError } from '#kit/base/config-error.ts';
 import { mapInOrder } from '#kit/base/map-in-order.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { toProviderError } from '#kit/http/failure.ts';
@@ -10,17 +10,22 @@ import type { RerankBatch, RerankModel, RerankModelDeps } from './rerank-model.t
 
 /** Settings that every adapter to a provider has. An adapter spreads them and changes the defaults that differ. */
 export const remoteSettings = {
-  /** Most candidates in a request; more are asked for in several. */
-  max_batch: { type: 'number', default: 256, min: 1, max: 1000 },
-  /** Most tokens in a request, by estimate, the question counted for each candidate. 0: no limit. */
-  max_batch_tokens: { type: 'number', default: 0, min: 0, max: 10_000_000 },
-  /** Requests under way at once, for one call. */
-  max_concurrent: { type: 'number', default: 4, min: 1, max: 64 },
-  /** Longest wait for a reply, in milliseconds. */
-  timeout_ms: { type: 'number', default: 5000, min: 50, max: 600_000 },
-  /** Whether a candidate's title and headings are put above its text. */
-  include_title: { type: 'boolean', default: true },
-} as const;
+  max_batch: z
+    .int()
+    .min(1)
+    .max(1000)
+    .describe('Most candidates in a request; more are asked for in several')
+    .default(256),
+  max_batch_tokens: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .describe('Most tokens in a request, by estimate, the question counted for each candidate. 0: no limit')
+    .default(0),
+  max_concurrent: z.int().min(1).max(64).describe('Requests under way at once, for one call').default(4),
+  timeout_ms: z.int().min(50).max(600_000).describe('Longest wait for a reply, in milliseconds').default(5000),
+  include_title: z.boolean().describe(`Whether a candidate's title and headings are put above its text`).default(true),
+};
 
 /** Values of {@link remoteSettings}. */
 export interface RemoteSettings {
@@ -98,15 +103,9 @@ export function createRemoteReranker(remote: RemoteReranker, { clock }: RerankMo
   };
 }
 
-const scales: Record<string, ScoreScale> = {
+/** Scales by the word of a setting. */
+export const scales = {
   unit: ScoreScale.UNIT,
   logit: ScoreScale.LOGIT,
   unknown: ScoreScale.UNSPECIFIED,
 };
-
-/** A scale from a setting: "unit", "logit" or "unknown". */
-export function scaleOf(name: string, path: string): ScoreScale {
-  const scale = scales[name];
-  if (scale === undefined) throw new ConfigError(`${path}.settings.scale`, `is "${name}"`, Object.keys(scales));
-  return scale;
-}

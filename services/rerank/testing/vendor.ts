@@ -1,4 +1,7 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { createLogger } from '#kit/base/log.ts';
+import { readSettings, type SettingsShape } from '#kit/host/config/adapter-settings.ts';
+import type { Adapter } from '#kit/host/config/adapters.ts';
 import type { RerankModel, RerankModelDeps } from '../models/rerank-model.ts';
 
 // Helpers for tests of adapters.
@@ -21,17 +24,13 @@ export const testDeps: RerankModelDeps = {
   },
 };
 
-/** An adapter's `create`, with defaults for the settings that are not given. */
-export async function createWith<S>(
-  adapter: { settings: object; create(settings: S, deps: RerankModelDeps): RerankModel | Promise<RerankModel> },
-  given: Record<string, unknown>,
+/** Creates the model of an adapter, with defaults for the settings that are not given. */
+export async function createWith<Shape extends SettingsShape>(
+  adapter: Adapter<RerankModel, RerankModelDeps, Shape>,
+  given: JsonObject,
   deps: RerankModelDeps = testDeps,
 ): Promise<RerankModel> {
-  const defaults = Object.entries(adapter.settings).map(([name, spec]) => [
-    name,
-    (spec as { default?: unknown }).default,
-  ]);
-  return adapter.create({ ...Object.fromEntries(defaults), ...given } as S, deps);
+  return adapter.create(readSettings(adapter.settings, given, `${testDeps.path}.settings`), deps);
 }
 
 /** What a promise was rejected with. */

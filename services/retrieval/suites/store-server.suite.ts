@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { readSettings, type Settings, type SettingsShape } from '#kit/host/config/adapter-settings.ts';
 import { freePort, type ServerCommand, startTestServer, type TestServer } from '#kit/testing/server.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
 import type { StoreDeps } from '../stores/vector-store.ts';
@@ -50,14 +52,10 @@ export async function openOn<S, T extends { close(): Promise<void> }>(
   };
 }
 
-/** The settings of an adapter: its defaults, and what a test gives. */
-export function settingsOf<S>(
-  adapter: { settings: object; create(settings: S, deps: never): unknown },
-  given: Partial<S>,
-): S {
-  const defaults = Object.entries(adapter.settings).map(([name, spec]) => [
-    name,
-    (spec as { default?: unknown }).default,
-  ]);
-  return { ...Object.fromEntries(defaults), ...given } as S;
+/** Returns the settings of an adapter: its defaults, and what a test gives. */
+export function settingsOf<Shape extends SettingsShape>(
+  adapter: { settings: Shape },
+  given: JsonObject,
+): Settings<Shape> {
+  return readSettings(adapter.settings, given, 'retrieval.settings');
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
 import { createSharedFlights, type FlightLink, type LeaseRef } from '../../flights/shared-flights.ts';
@@ -31,8 +32,12 @@ const readBatch = 200;
 export const adapter = defineAdapter({
   settings: {
     ...redisSettings,
-    /** Time without a sign of life after which a lease is lost, in milliseconds. */
-    lease_ms: { type: 'number', default: 700, min: 100, max: 60_000 },
+    lease_ms: z
+      .int()
+      .min(100)
+      .max(60_000)
+      .describe('Time without a sign of life after which a lease is lost, in milliseconds')
+      .default(700),
   },
   async create(settings, deps: FlightStoreDeps): Promise<FlightStore> {
     const link = await createRedisLink(settings, settings.lease_ms, deps);

@@ -1,21 +1,20 @@
 import { createHash } from 'node:crypto';
 import { Code } from '@connectrpc/connect';
 import { QdrantClient } from '@qdrant/js-client-rest';
+import { z } from 'zod';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, unavailable } from '#kit/base/errors.ts';
-import { defineAdapter, type Settings, type SettingsSpec } from '#kit/host/config/adapters.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { SemanticStore, SemanticStoreDeps, SemanticTarget } from '../../semantic/semantic-store.ts';
 
 const settings = {
-  url: { type: 'string', default: 'http://127.0.0.1:6333' },
-  api_key: { type: 'string', default: '', secret: true },
-  /** Begins the name of the collection. */
-  prefix: { type: 'string', default: 'ragmesh' },
-  /** Longest time of a request, in milliseconds. */
-  timeout_ms: { type: 'number', default: 2000, min: 10, max: 600_000 },
-  /** Copies of each shard, for a cluster. */
-  replicas: { type: 'number', default: 1, min: 1, max: 16 },
-} as const satisfies SettingsSpec;
+  url: z.string().default('http://127.0.0.1:6333'),
+  api_key: secret().default(''),
+  prefix: z.string().describe('Begins the name of the collection').default('ragmesh'),
+  timeout_ms: z.int().min(10).max(600_000).describe('Longest time of a request, in milliseconds').default(2000),
+  replicas: z.int().min(1).max(16).describe('Copies of each shard, for a cluster').default(1),
+};
 
 /**
  * Questions in Qdrant: a collection a space of vectors, where every request names tenant and scope. A scope is small, so it is searched

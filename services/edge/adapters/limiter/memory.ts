@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { Bucket, Limiter, LimiterDeps } from '../../admission/limiter.ts';
 
@@ -11,8 +12,12 @@ interface Level {
 /** Buckets in the memory of this process: each replica of the edge counts for itself. */
 export const adapter = defineAdapter({
   settings: {
-    /** Buckets that are kept; the one that was not used for longest goes first. */
-    max_buckets: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+    max_buckets: z
+      .int()
+      .min(2)
+      .max(10_000_000)
+      .describe('Buckets that are kept; the one that was not used for longest goes first')
+      .default(100_000),
   },
   create({ max_buckets }, { clock }: LimiterDeps): Limiter {
     const levels = new LRUCache<string, Level>({ max: max_buckets });

@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { Limiter, LimiterDeps, Verdict } from '../../admission/limiter.ts';
 import { adapter as memory } from './memory.ts';
@@ -38,16 +40,21 @@ return {}
  */
 export const adapter = defineAdapter({
   settings: {
-    /** "redis://user:password@host:6379/0", or "rediss://" for TLS. */
-    url: { type: 'string', secret: true },
-    /** First part of every key. */
-    key_prefix: { type: 'string', default: 'ragmesh:edge:' },
-    /** Longest wait for Redis, in milliseconds. */
-    timeout_ms: { type: 'number', default: 50, min: 1, max: 10_000 },
-    /** Time until Redis is asked again after a failure, in milliseconds. */
-    retry_ms: { type: 'number', default: 1000, min: 10, max: 60_000 },
-    /** Buckets that this process keeps for when Redis is away. */
-    max_buckets: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+    url: secret().describe('"redis://user:password@host:6379/0", or "rediss://" for TLS'),
+    key_prefix: z.string().describe('First part of every key').default('ragmesh:edge:'),
+    timeout_ms: z.int().min(1).max(10_000).describe('Longest wait for Redis, in milliseconds').default(50),
+    retry_ms: z
+      .int()
+      .min(10)
+      .max(60_000)
+      .describe('Time until Redis is asked again after a failure, in milliseconds')
+      .default(1000),
+    max_buckets: z
+      .int()
+      .min(2)
+      .max(10_000_000)
+      .describe('Buckets that this process keeps for when Redis is away')
+      .default(100_000),
   },
   async create({ url, key_prefix: prefix, timeout_ms, retry_ms, max_buckets }, deps: LimiterDeps): Promise<Limiter> {
     const redis = new Redis(url, {

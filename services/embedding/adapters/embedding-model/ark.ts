@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -12,11 +14,10 @@ import { createOpenAIRequest } from '../vendors/openai/request.ts';
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'https://ark.cn-beijing.volces.com/api/v3' },
-    api_key: { type: 'string', secret: true },
-    /** Id of a model, or of an endpoint; the endpoint's dimensions must be set. */
-    model: { type: 'string' },
-    max_batch: { ...remoteSettings.max_batch, max: 256 },
+    base_url: z.string().default('https://ark.cn-beijing.volces.com/api/v3'),
+    api_key: secret(),
+    model: z.string().describe(`Id of a model, or of an endpoint; the endpoint's dimensions must be set`),
+    max_batch: remoteSettings.max_batch.unwrap().max(256).default(64),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model } = settings;

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -13,20 +15,14 @@ import { createOpenAIRequest } from '../vendors/openai/request.ts';
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    /** "https://<resource>.openai.azure.com". */
-    base_url: { type: 'string' },
-    /** A key of the resource; or `token`. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** A token of Entra ID, which has an end; for tests and short runs. */
-    token: { type: 'string', default: '', secret: true },
-    /** Name of the deployment. */
-    deployment: { type: 'string' },
-    /** The model behind it; its dimensions are known by it. */
-    model: { type: 'string', default: 'text-embedding-3-small' },
-    /** Empty: the v1 API. */
-    api_version: { type: 'string', default: '' },
-    max_batch: { ...remoteSettings.max_batch, default: 256 },
-    max_batch_tokens: { ...remoteSettings.max_batch_tokens, default: 200_000 },
+    base_url: z.string().describe('"https://<resource>.openai.azure.com"'),
+    api_key: secret().describe('A key of the resource; or `token`').default(''),
+    token: secret().describe('A token of Entra ID, which has an end; for tests and short runs').default(''),
+    deployment: z.string().describe('Name of the deployment'),
+    model: z.string().describe('The model behind it; its dimensions are known by it').default('text-embedding-3-small'),
+    api_version: z.string().describe('Empty: the v1 API').default(''),
+    max_batch: remoteSettings.max_batch.default(256),
+    max_batch_tokens: remoteSettings.max_batch_tokens.default(200_000),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model, deployment, api_key: apiKey, token, api_version: apiVersion } = settings;

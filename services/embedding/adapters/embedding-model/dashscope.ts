@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -20,14 +22,17 @@ const path = '/api/v1/services/embeddings/text-embedding/text-embedding';
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    /** International: "https://dashscope-intl.aliyuncs.com"; a key works in its own region alone. */
-    base_url: { type: 'string', default: 'https://dashscope.aliyuncs.com' },
-    api_key: { type: 'string', secret: true },
-    model: { type: 'string', default: 'text-embedding-v4' },
-    /** 0: by the model. */
-    max_batch: { type: 'number', default: 0, min: 0, max: 25 },
-    /** What questions are asked for, in English, for models that take it (v4); empty: nothing. */
-    instruct: { type: 'string', default: '' },
+    base_url: z
+      .string()
+      .describe('International: "https://dashscope-intl.aliyuncs.com"; a key works in its own region alone')
+      .default('https://dashscope.aliyuncs.com'),
+    api_key: secret(),
+    model: z.string().default('text-embedding-v4'),
+    max_batch: z.int().min(0).max(25).describe('0: by the model').default(0),
+    instruct: z
+      .string()
+      .describe('What questions are asked for, in English, for models that take it (v4); empty: nothing')
+      .default(''),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model, instruct } = settings;

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -17,17 +19,22 @@ interface OllamaReply {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'http://127.0.0.1:11434' },
-    /** For a proxy before it; Ollama itself has none. */
-    api_key: { type: 'string', default: '', secret: true },
-    model: { type: 'string', default: 'nomic-embed-text' },
-    max_batch: { ...remoteSettings.max_batch, default: 32 },
-    max_concurrent: { ...remoteSettings.max_concurrent, default: 2 },
-    timeout_ms: { ...remoteSettings.timeout_ms, default: 60_000 },
-    /** How long the model stays in memory: "5m"; empty: what the server does by itself. */
-    keep_alive: { type: 'string', default: '' },
-    /** Context of the model, in tokens. 0: what the server does by itself. */
-    num_ctx: { type: 'number', default: 0, min: 0, max: 1_000_000 },
+    base_url: z.string().default('http://127.0.0.1:11434'),
+    api_key: secret().describe('For a proxy before it; Ollama itself has none').default(''),
+    model: z.string().default('nomic-embed-text'),
+    max_batch: remoteSettings.max_batch.default(32),
+    max_concurrent: remoteSettings.max_concurrent.default(2),
+    timeout_ms: remoteSettings.timeout_ms.default(60_000),
+    keep_alive: z
+      .string()
+      .describe('How long the model stays in memory: "5m"; empty: what the server does by itself')
+      .default(''),
+    num_ctx: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .describe('Context of the model, in tokens. 0: what the server does by itself')
+      .default(0),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model, keep_alive: keepAlive, num_ctx: numCtx } = settings;

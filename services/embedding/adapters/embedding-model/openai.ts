@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -12,12 +14,12 @@ import { createOpenAIRequest } from '../vendors/openai/request.ts';
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'https://api.openai.com/v1' },
-    api_key: { type: 'string', secret: true },
-    model: { type: 'string', default: 'text-embedding-3-small' },
-    max_batch: { ...remoteSettings.max_batch, default: 256 },
+    base_url: z.string().default('https://api.openai.com/v1'),
+    api_key: secret(),
+    model: z.string().default('text-embedding-3-small'),
+    max_batch: remoteSettings.max_batch.default(256),
     // The estimate may be a fifth too low.
-    max_batch_tokens: { ...remoteSettings.max_batch_tokens, default: 200_000 },
+    max_batch_tokens: remoteSettings.max_batch_tokens.default(200_000),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model } = settings;

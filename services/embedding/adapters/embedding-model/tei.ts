@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -12,15 +14,15 @@ import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts'
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'http://127.0.0.1:8080' },
-    api_key: { type: 'string', default: '', secret: true },
-    /** The model that the server runs; names the vectors. */
-    model: { type: 'string' },
-    max_batch: { ...remoteSettings.max_batch, default: 32 },
-    /** Name of the prompt for questions, of the model's config_sentence_transformers.json; empty: none. */
-    query_prompt: { type: 'string', default: '' },
-    /** Name of the prompt for documents; empty: none. */
-    document_prompt: { type: 'string', default: '' },
+    base_url: z.string().default('http://127.0.0.1:8080'),
+    api_key: secret().default(''),
+    model: z.string().describe('The model that the server runs; names the vectors'),
+    max_batch: remoteSettings.max_batch.default(32),
+    query_prompt: z
+      .string()
+      .describe(`Name of the prompt for questions, of the model's config_sentence_transformers.json; empty: none`)
+      .default(''),
+    document_prompt: z.string().describe('Name of the prompt for documents; empty: none').default(''),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model } = settings;

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../models/embedding-model.ts';
@@ -18,12 +20,11 @@ interface XinferenceReply {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'http://127.0.0.1:9997/v1' },
-    api_key: { type: 'string', default: '', secret: true },
-    /** The model's uid. */
-    model: { type: 'string' },
-    max_concurrent: { ...remoteSettings.max_concurrent, default: 2 },
-    timeout_ms: { ...remoteSettings.timeout_ms, default: 60_000 },
+    base_url: z.string().default('http://127.0.0.1:9997/v1'),
+    api_key: secret().default(''),
+    model: z.string().describe(`The model's uid`),
+    max_concurrent: remoteSettings.max_concurrent.default(2),
+    timeout_ms: remoteSettings.timeout_ms.default(60_000),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model } = settings;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { createMemoryStore } from '../../limits/memory-store.ts';
@@ -5,8 +6,7 @@ import { createMemoryStore } from '../../limits/memory-store.ts';
 /** Counters in the memory of this process: each replica counts for itself, and a restart begins anew. */
 export const adapter = defineAdapter({
   settings: {
-    /** Tenants and keys that are counted at a time. */
-    max_scopes: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+    max_scopes: z.int().min(2).max(10_000_000).describe('Tenants and keys that are counted at a time').default(100_000),
   },
   create: ({ max_scopes }, deps: LimitStoreDeps): LimitStore => createMemoryStore(deps, max_scopes),
 });

@@ -1,4 +1,6 @@
 import { Redis } from 'ioredis';
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { Demand, LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { createMemoryStore } from '../../limits/memory-store.ts';
@@ -19,20 +21,33 @@ interface Scripts {
 /** Counters in Redis, or what speaks its protocol and runs Lua: all replicas count together. Replicas' clocks must agree to a second or so. */
 export const adapter = defineAdapter({
   settings: {
-    /** "redis://user:password@host:6379/0", or "rediss://" for TLS. */
-    url: { type: 'string', secret: true },
-    /** First part of every key. */
-    key_prefix: { type: 'string', default: 'ragmesh:limits:' },
-    /** Longest wait for Redis, in milliseconds. */
-    timeout_ms: { type: 'number', default: 100, min: 1, max: 10_000 },
-    /** Time until Redis is asked again after a failure, in milliseconds. */
-    retry_ms: { type: 'number', default: 1000, min: 10, max: 60_000 },
-    /** Time after which the reservations of a process that died come back, in milliseconds. */
-    lease_ms: { type: 'number', default: 60_000, min: 300, max: 3_600_000 },
-    /** Whether requests go on by the counters of their process while Redis is away; otherwise they are refused. */
-    fail_open: { type: 'boolean', default: true },
-    /** Tenants and keys that this process counts at a time for when Redis is away. */
-    max_scopes: { type: 'number', default: 100_000, min: 2, max: 10_000_000 },
+    url: secret().describe('"redis://user:password@host:6379/0", or "rediss://" for TLS'),
+    key_prefix: z.string().describe('First part of every key').default('ragmesh:limits:'),
+    timeout_ms: z.int().min(1).max(10_000).describe('Longest wait for Redis, in milliseconds').default(100),
+    retry_ms: z
+      .int()
+      .min(10)
+      .max(60_000)
+      .describe('Time until Redis is asked again after a failure, in milliseconds')
+      .default(1000),
+    lease_ms: z
+      .int()
+      .min(300)
+      .max(3_600_000)
+      .describe('Time after which the reservations of a process that died come back, in milliseconds')
+      .default(60_000),
+    fail_open: z
+      .boolean()
+      .describe(
+        'Whether requests go on by the counters of their process while Redis is away; otherwise they are refused',
+      )
+      .default(true),
+    max_scopes: z
+      .int()
+      .min(2)
+      .max(10_000_000)
+      .describe('Tenants and keys that this process counts at a time for when Redis is away')
+      .default(100_000),
   },
   async create(settings, deps: LimitStoreDeps): Promise<LimitStore> {
     const redis = new Redis(settings.url, {

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
@@ -9,11 +11,12 @@ import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.
 /** Volcano Engine Ark, and BytePlus by `base_url` (volcengine.com/docs/82379/1494384). */
 export const adapter = defineAdapter({
   settings: {
-    api_key: { type: 'string', secret: true },
-    /** Id of a model or of an endpoint ("ep-…"). */
-    model: { type: 'string' },
-    /** BytePlus: https://ark.ap-southeast.bytepluses.com/api/v3; a coding plan: …/api/coding/v3. */
-    base_url: { type: 'string', default: 'https://ark.cn-beijing.volces.com/api/v3' },
+    api_key: secret(),
+    model: z.string().describe('Id of a model or of an endpoint ("ep-…")'),
+    base_url: z
+      .string()
+      .describe('BytePlus: https://ark.ap-southeast.bytepluses.com/api/v3; a coding plan: …/api/coding/v3')
+      .default('https://ark.cn-beijing.volces.com/api/v3'),
   },
   create({ api_key: apiKey, model, base_url: baseUrl }, { path, fetch }: LlmProviderDeps): LlmProvider {
     return createChatCompletions({

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
@@ -12,17 +14,19 @@ import { openAiLacks, openAiLengths, openAiSystemRole } from './openai.ts';
  */
 export const adapter = defineAdapter({
   settings: {
-    /** "https://RESOURCE.openai.azure.com". */
-    endpoint: { type: 'string' },
-    /** The resource's key; or `access_token`. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** A token of Microsoft Entra ID. It runs out after an hour or so: for a sidecar that renews the configuration. */
-    access_token: { type: 'string', default: '', secret: true },
-    deployment: { type: 'string' },
-    /** "2024-10-21"; empty: the v1 API, which has no versions. */
-    api_version: { type: 'string', default: '' },
-    /** The model behind the deployment, where its name does not say ("gpt-5.4-mini"). */
-    model: { type: 'string', default: '' },
+    endpoint: z.string().describe('"https://RESOURCE.openai.azure.com"'),
+    api_key: secret().describe("The resource's key; or `access_token`").default(''),
+    access_token: secret()
+      .describe(
+        'A token of Microsoft Entra ID. It runs out after an hour or so: for a sidecar that renews the configuration',
+      )
+      .default(''),
+    deployment: z.string(),
+    api_version: z.string().describe('"2024-10-21"; empty: the v1 API, which has no versions').default(''),
+    model: z
+      .string()
+      .describe('The model behind the deployment, where its name does not say ("gpt-5.4-mini")')
+      .default(''),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { endpoint, api_key: apiKey, access_token: token, deployment, api_version: version } = settings;

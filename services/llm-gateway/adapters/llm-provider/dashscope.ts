@@ -1,12 +1,13 @@
+import { z } from 'zod';
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
 import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
 /** Addresses by region; a key belongs to one of them. */
-const baseUrls: Record<string, string> = {
+const baseUrls = {
   cn: 'https://dashscope.aliyuncs.com/compatible-mode/v1',
   intl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
   us: 'https://dashscope-us.aliyuncs.com/compatible-mode/v1',
@@ -16,19 +17,13 @@ const baseUrls: Record<string, string> = {
 /** Alibaba Model Studio by its compatible mode (alibabacloud.com/help/en/model-studio/qwen-api-reference). */
 export const adapter = defineAdapter({
   settings: {
-    api_key: { type: 'string', secret: true },
-    /** "qwen-plus". One that only streams will do: every request streams. */
-    model: { type: 'string' },
-    /** "cn", "intl" (Singapore), "us" or "hk": where the key is from. */
-    region: { type: 'string', default: 'cn' },
-    /** The address of a workspace, in the place of the region's. */
-    base_url: { type: 'string', default: '' },
+    api_key: secret(),
+    model: z.string().describe('"qwen-plus". One that only streams will do: every request streams'),
+    region: z.enum(['cn', 'intl', 'us', 'hk']).describe('Region that the key is from; intl is Singapore').default('cn'),
+    base_url: z.string().describe(`The address of a workspace, in the place of the region's`).default(''),
   },
   create({ api_key: apiKey, model, region, base_url }, { path, fetch }: LlmProviderDeps): LlmProvider {
     const baseUrl = base_url || baseUrls[region];
-    if (baseUrl === undefined) {
-      throw new ConfigError(`${path}.settings.region`, `is "${region}"`, Object.keys(baseUrls));
-    }
     const endpoint = createChatEndpoint({
       baseUrl,
       headers: bearer(apiKey),

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderRequest } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
@@ -9,14 +11,15 @@ import { chatEndpoint, createOpenAiClient } from '../vendors/openai/client.ts';
 /** OpenAI by chat completions (platform.openai.com/docs/api-reference/chat). */
 export const adapter = defineAdapter({
   settings: {
-    api_key: { type: 'string', secret: true },
-    model: { type: 'string' },
-    base_url: { type: 'string', default: 'https://api.openai.com/v1' },
-    /** Who pays, where a key belongs to several. */
-    organization: { type: 'string', default: '' },
-    project: { type: 'string', default: '' },
-    /** "auto", "default", "flex" or "priority"; empty: the project's own. */
-    service_tier: { type: 'string', default: '' },
+    api_key: secret(),
+    model: z.string(),
+    base_url: z.string().default('https://api.openai.com/v1'),
+    organization: z.string().describe('Who pays, where a key belongs to several').default(''),
+    project: z.string().default(''),
+    service_tier: z
+      .enum(['', 'auto', 'default', 'flex', 'priority'])
+      .describe(`Tier of the service. Empty: the project's own`)
+      .default(''),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { api_key, model, base_url, organization, project, service_tier: tier } = settings;

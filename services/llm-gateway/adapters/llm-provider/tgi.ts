@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import type { ResponseFormat } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
@@ -8,12 +10,9 @@ import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.
 /** Hugging Face's Text Generation Inference by its Messages API (router/src/lib.rs, router/src/server.rs). */
 export const adapter = defineAdapter({
   settings: {
-    /** "http://tgi:8080/v1". */
-    base_url: { type: 'string' },
-    /** That of `--api-key`, or a token of Hugging Face; empty: none is sent. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** A server has one model, whatever it is called. */
-    model: { type: 'string', default: 'tgi' },
+    base_url: z.string().describe('"http://tgi:8080/v1"'),
+    api_key: secret().describe('That of `--api-key`, or a token of Hugging Face; empty: none is sent').default(''),
+    model: z.string().describe('A server has one model, whatever it is called').default('tgi'),
   },
   create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
     return createChatCompletions({

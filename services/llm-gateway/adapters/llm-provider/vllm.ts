@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
@@ -8,16 +10,19 @@ import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.
 /** vLLM's server (docs.vllm.ai/en/latest/serving/openai_compatible_server.html; vllm/entrypoints/openai/protocol.py). */
 export const adapter = defineAdapter({
   settings: {
-    /** "http://vllm:8000/v1". */
-    base_url: { type: 'string' },
-    /** That of `vllm serve --api-key`; empty: none is sent. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** Empty: the first model that the server lists. */
-    model: { type: 'string', default: '' },
-    /** Lower comes first; 0 is not sent, for a server without `--scheduling-policy priority` refuses any. */
-    priority: { type: 'number', default: 0, min: -1_000_000, max: 1_000_000 },
-    /** Whether the server runs with `--enable-auto-tool-choice` and a tool parser. */
-    tools: { type: 'boolean', default: true },
+    base_url: z.string().describe('"http://vllm:8000/v1"'),
+    api_key: secret().describe('That of `vllm serve --api-key`; empty: none is sent').default(''),
+    model: z.string().describe('Empty: the first model that the server lists').default(''),
+    priority: z
+      .int()
+      .min(-1_000_000)
+      .max(1_000_000)
+      .describe('Lower comes first; 0 is not sent, for a server without `--scheduling-policy priority` refuses any')
+      .default(0),
+    tools: z
+      .boolean()
+      .describe('Whether the server runs with `--enable-auto-tool-choice` and a tool parser')
+      .default(true),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseUrl, api_key: apiKey, model, priority, tools } = settings;

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../providers/wires/chat-completions.ts';
@@ -7,12 +9,9 @@ import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.
 /** Xinference's server (xinference/api/restful_api.py; inference.readthedocs.io). */
 export const adapter = defineAdapter({
   settings: {
-    /** "http://xinference:9997/v1". */
-    base_url: { type: 'string' },
-    /** Needed where the server runs with `--auth-config`; empty: none is sent. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** The model's uid; empty: the first one that the server lists. */
-    model: { type: 'string', default: '' },
+    base_url: z.string().describe('"http://xinference:9997/v1"'),
+    api_key: secret().describe('Needed where the server runs with `--auth-config`; empty: none is sent').default(''),
+    model: z.string().describe(`The model's uid; empty: the first one that the server lists`).default(''),
   },
   create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
     return createChatCompletions({

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import { createRemoteReranker, remoteSettings } from '../../models/remote-reranker.ts';
@@ -15,12 +17,11 @@ interface CohereReply {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'https://api.cohere.com' },
-    api_key: { type: 'string', secret: true },
-    model: { type: 'string', default: 'rerank-v3.5' },
-    max_batch: { ...remoteSettings.max_batch, default: 1000 },
-    /** Longest passage that is read, in tokens. */
-    max_tokens_per_doc: { type: 'number', default: 4096, min: 1, max: 1_000_000 },
+    base_url: z.string().default('https://api.cohere.com'),
+    api_key: secret(),
+    model: z.string().default('rerank-v3.5'),
+    max_batch: remoteSettings.max_batch.default(1000),
+    max_tokens_per_doc: z.int().min(1).max(1_000_000).describe('Longest passage that is read, in tokens').default(4096),
   },
   create(settings, deps: RerankModelDeps) {
     const { model, max_tokens_per_doc, timeout_ms: timeoutMs } = settings;

@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
-import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import { createRemoteReranker, remoteSettings } from '../../models/remote-reranker.ts';
@@ -25,23 +26,25 @@ const paths = {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    /** International: "https://dashscope-intl.aliyuncs.com"; a key works in its own region alone. */
-    base_url: { type: 'string', default: 'https://dashscope.aliyuncs.com' },
-    api_key: { type: 'string', secret: true },
-    model: { type: 'string', default: 'qwen3-rerank' },
-    /** "native" or "compatible". */
-    api: { type: 'string', default: 'native' },
-    max_batch: { ...remoteSettings.max_batch, default: 500, max: 500 },
+    base_url: z
+      .string()
+      .describe('International: "https://dashscope-intl.aliyuncs.com"; a key works in its own region alone')
+      .default('https://dashscope.aliyuncs.com'),
+    api_key: secret(),
+    model: z.string().default('qwen3-rerank'),
+    api: z.enum(['native', 'compatible']).describe('The API of Model Studio to call').default('native'),
+    max_batch: remoteSettings.max_batch.unwrap().max(500).default(500),
     // The estimate may be a fifth too low.
-    max_batch_tokens: { ...remoteSettings.max_batch_tokens, default: 24_000 },
-    /** What passages are wanted, in English, for models that take it (qwen3-rerank); empty: what answers the question. */
-    instruct: { type: 'string', default: '' },
+    max_batch_tokens: remoteSettings.max_batch_tokens.default(24_000),
+    instruct: z
+      .string()
+      .describe(
+        'What passages are wanted, in English, for models that take it (qwen3-rerank); empty: what answers the question',
+      )
+      .default(''),
   },
   create(settings, deps: RerankModelDeps) {
     const { model, api, instruct, timeout_ms: timeoutMs } = settings;
-    if (api !== 'native' && api !== 'compatible') {
-      throw new ConfigError(`${deps.path}.settings.api`, `is "${api}"`, Object.keys(paths));
-    }
     const provider = 'dashscope';
     const url = `${baseUrlOf(settings.base_url, deps.path)}${paths[api]}`;
     const headers = bearer(settings.api_key);

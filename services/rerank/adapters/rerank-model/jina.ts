@@ -1,6 +1,8 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
-import { createRemoteReranker, remoteSettings, scaleOf } from '../../models/remote-reranker.ts';
+import { createRemoteReranker, remoteSettings, scales } from '../../models/remote-reranker.ts';
 import type { RerankModelDeps } from '../../models/rerank-model.ts';
 import { relevanceRows } from '../../models/result-rows.ts';
 
@@ -17,12 +19,14 @@ interface JinaReply {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'https://api.jina.ai/v1' },
-    api_key: { type: 'string', default: '', secret: true },
-    model: { type: 'string', default: 'jina-reranker-v2-base-multilingual' },
-    max_batch: { ...remoteSettings.max_batch, default: 1000 },
-    /** "unit", "logit" or "unknown". Empty: "unknown" for jina-reranker-v3, else "unit". */
-    scale: { type: 'string', default: '' },
+    base_url: z.string().default('https://api.jina.ai/v1'),
+    api_key: secret().default(''),
+    model: z.string().default('jina-reranker-v2-base-multilingual'),
+    max_batch: remoteSettings.max_batch.default(1000),
+    scale: z
+      .enum(['', 'unit', 'logit', 'unknown'])
+      .describe('Scale of the scores. Empty: unknown for jina-reranker-v3, else unit')
+      .default(''),
   },
   create(settings, deps: RerankModelDeps) {
     const { model, timeout_ms: timeoutMs } = settings;
@@ -33,7 +37,7 @@ export const adapter = defineAdapter({
       {
         provider,
         model,
-        scale: scaleOf(settings.scale || (model.includes('-v3') ? 'unknown' : 'unit'), deps.path),
+        scale: scales[settings.scale || (model.includes('-v3') ? 'unknown' : 'unit')],
         settings,
         async request(query, documents, signal) {
           const body = { model, query, documents, top_n: documents.length, return_documents: false };

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
 import { createRemoteReranker, remoteSettings } from '../../models/remote-reranker.ts';
@@ -11,15 +13,15 @@ import type { RerankModelDeps } from '../../models/rerank-model.ts';
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'http://127.0.0.1:8080' },
-    api_key: { type: 'string', default: '', secret: true },
-    /** The model that the server runs; its name alone. */
-    model: { type: 'string', default: 'tei' },
-    max_batch: { ...remoteSettings.max_batch, default: 32 },
-    /** Whether scores are logits. */
-    raw_scores: { type: 'boolean', default: false },
-    /** Whether a passage that is longer than the model takes is cut; else it is an error. */
-    truncate: { type: 'boolean', default: true },
+    base_url: z.string().default('http://127.0.0.1:8080'),
+    api_key: secret().default(''),
+    model: z.string().describe('The model that the server runs; its name alone').default('tei'),
+    max_batch: remoteSettings.max_batch.default(32),
+    raw_scores: z.boolean().describe('Whether scores are logits').default(false),
+    truncate: z
+      .boolean()
+      .describe('Whether a passage that is longer than the model takes is cut; else it is an error')
+      .default(true),
   },
   create(settings, deps: RerankModelDeps) {
     const { raw_scores, truncate, timeout_ms: timeoutMs } = settings;

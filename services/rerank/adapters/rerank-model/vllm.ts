@@ -1,6 +1,8 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
-import { createRemoteReranker, remoteSettings, scaleOf } from '../../models/remote-reranker.ts';
+import { createRemoteReranker, remoteSettings, scales } from '../../models/remote-reranker.ts';
 import type { RerankModelDeps } from '../../models/rerank-model.ts';
 import { relevanceRows } from '../../models/result-rows.ts';
 
@@ -14,13 +16,18 @@ interface VllmReply {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'http://127.0.0.1:8000/v1' },
-    api_key: { type: 'string', default: '', secret: true },
-    model: { type: 'string' },
-    /** "unit", "logit" or "unknown". */
-    scale: { type: 'string', default: 'unit' },
-    /** Tokens at which question and passage together are cut. 0: none are cut, and one that is too long is an error. */
-    truncate_prompt_tokens: { type: 'number', default: 0, min: 0, max: 1_000_000 },
+    base_url: z.string().default('http://127.0.0.1:8000/v1'),
+    api_key: secret().default(''),
+    model: z.string(),
+    scale: z.enum(['unit', 'logit', 'unknown']).describe('Scale of the scores').default('unit'),
+    truncate_prompt_tokens: z
+      .int()
+      .min(0)
+      .max(1_000_000)
+      .describe(
+        'Tokens at which question and passage together are cut. 0: none are cut, and one that is too long is an error',
+      )
+      .default(0),
   },
   create(settings, deps: RerankModelDeps) {
     const { model, truncate_prompt_tokens, timeout_ms: timeoutMs } = settings;
@@ -31,7 +38,7 @@ export const adapter = defineAdapter({
       {
         provider,
         model,
-        scale: scaleOf(settings.scale, deps.path),
+        scale: scales[settings.scale],
         settings,
         async request(query, documents, signal) {
           // top_n 0: all of them.

@@ -1,6 +1,8 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf, bearer, postJson } from '#kit/http/json.ts';
-import { createRemoteReranker, remoteSettings, scaleOf } from '../../models/remote-reranker.ts';
+import { createRemoteReranker, remoteSettings, scales } from '../../models/remote-reranker.ts';
 import type { RerankModelDeps } from '../../models/rerank-model.ts';
 import { relevanceRows } from '../../models/result-rows.ts';
 
@@ -14,13 +16,11 @@ interface XinferenceReply {
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string', default: 'http://127.0.0.1:9997/v1' },
-    api_key: { type: 'string', default: '', secret: true },
-    /** The model's uid. */
-    model: { type: 'string' },
-    max_concurrent: { ...remoteSettings.max_concurrent, default: 2 },
-    /** "unit", "logit" or "unknown". */
-    scale: { type: 'string', default: 'unit' },
+    base_url: z.string().default('http://127.0.0.1:9997/v1'),
+    api_key: secret().default(''),
+    model: z.string().describe(`The model's uid`),
+    max_concurrent: remoteSettings.max_concurrent.default(2),
+    scale: z.enum(['unit', 'logit', 'unknown']).describe('Scale of the scores').default('unit'),
   },
   create(settings, deps: RerankModelDeps) {
     const { model, timeout_ms: timeoutMs } = settings;
@@ -31,7 +31,7 @@ export const adapter = defineAdapter({
       {
         provider,
         model,
-        scale: scaleOf(settings.scale, deps.path),
+        scale: scales[settings.scale],
         settings,
         async request(query, documents, signal) {
           const flags = { top_n: documents.length, return_documents: false, return_len: true };

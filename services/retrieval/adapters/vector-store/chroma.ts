@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../stores/index-row.ts';
 import {
@@ -17,9 +18,15 @@ import { chromaSettings, type Metadata, openChroma, type Where } from '../vendor
 
 const settings = {
   ...chromaSettings,
-  /** A search whose conditions leave at most so many rows compares them here, since Chroma's graph would miss some. */
-  exact_rows: { type: 'number', default: 100, min: 0, max: 100_000 },
-} as const;
+  exact_rows: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .describe(
+      `A search whose conditions leave at most so many rows compares them here, since Chroma's graph would miss some`,
+    )
+    .default(100),
+};
 
 /** Rows that a request writes or reads. */
 const maxRows = 200;

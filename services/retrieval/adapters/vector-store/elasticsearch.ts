@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { LRUCache } from 'lru-cache';
-import { ConfigError } from '#kit/base/config-error.ts';
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { type Hit, mergeHits, type Scope } from '../../stores/index-row.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
@@ -23,23 +23,19 @@ const maxCandidates = 10_000;
 
 const vectorSettings = {
   ...elasticsearchSettings,
-  /** Rows of the asked corpora up to which a search compares every vector. */
-  exact_rows: { type: 'number', default: 20_000, min: 0, max: 10_000_000 },
-  /** The graph for larger ones. */
-  index_type: { type: 'string', default: 'int8_hnsw' },
-} as const;
+  exact_rows: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .describe('Rows of the asked corpora up to which a search compares every vector')
+    .default(20_000),
+  index_type: z.enum(indexTypes).describe('The graph of tenants with more rows than exact_rows').default('int8_hnsw'),
+};
 
 export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
   settings: vectorSettings,
   create(settings) {
-    const indexType = indexTypes.find((type) => type === settings.index_type);
-    if (indexType === undefined) {
-      throw new ConfigError(
-        'retrieval.vector_store.settings.index_type',
-        `no type "${settings.index_type}"`,
-        indexTypes,
-      );
-    }
+    const indexType = settings.index_type;
     const elasticsearch = connectElasticsearch('vector store', settings, 'retrieval.vector_store');
     const pattern = `${settings.prefix}-vectors-*`;
     const known = new Set<string>();

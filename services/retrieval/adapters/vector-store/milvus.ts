@@ -1,4 +1,4 @@
-import { ConfigError } from '#kit/base/config-error.ts';
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { mergeHits } from '../../stores/index-row.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
@@ -26,18 +26,13 @@ const minCandidates = 200;
 
 const vectorSettings = {
   ...milvusSettings,
-  /** FLAT or HNSW; of spaces that are new. */
-  index_type: { type: 'string', default: 'FLAT' },
-} as const;
+  index_type: z.enum(indexTypes).describe('Index of new spaces').default('FLAT'),
+};
 
 export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
   settings: vectorSettings,
   async create(settings) {
-    const indexType = indexTypes.find((type) => type === settings.index_type);
-    if (indexType === undefined) {
-      const path = 'retrieval.vector_store.settings.index_type';
-      throw new ConfigError(path, `no type "${settings.index_type}"`, indexTypes);
-    }
+    const indexType = settings.index_type;
     const store = await connectMilvus('vector store', settings, 'retrieval.vector_store');
     const namesBegin = `${settings.prefix}_vectors_`;
     const collectionOf = ({ model, dimensions }: VectorSpace) => `${namesBegin}${toTerm(model, dimensions)}`;

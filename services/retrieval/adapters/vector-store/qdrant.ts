@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
 import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
@@ -9,11 +10,19 @@ import { type CollectionParams, openQdrant, qdrantSettings, vectorName } from '.
 
 const settings = {
   ...qdrantSettings,
-  /** A tenant with at most so many rows in a space is searched exactly; one with more by the graph. */
-  exact_rows: { type: 'number', default: 20_000, min: 0, max: 10_000_000 },
-  /** Rows that a search by the graph keeps in view: more finds more, and takes longer. */
-  hnsw_ef: { type: 'number', default: 256, min: 16, max: 4096 },
-} as const;
+  exact_rows: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .describe('A tenant with at most so many rows in a space is searched exactly; one with more by the graph')
+    .default(20_000),
+  hnsw_ef: z
+    .int()
+    .min(16)
+    .max(4096)
+    .describe('Rows that a search by the graph keeps in view: more finds more, and takes longer')
+    .default(256),
+};
 
 /** How long a tenant's size is remembered: it only chooses the way of searching. */
 const sizeTtlMs = 30_000;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../stores/index-row.ts';
 import { changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../stores/remote/rows.ts';
@@ -15,13 +16,25 @@ import { type Command, openRedis, type RedisServer, redisSettings, tenantPrefix 
 
 const settings = {
   ...redisSettings,
-  /** A corpus with at most so many vectors in a space is searched exactly; one with more by the graph. */
-  exact_rows: { type: 'number', default: 20_000, min: 0, max: 10_000_000 },
-  /** Rows that a search by the graph keeps in view: more finds more, and takes longer. */
-  ef: { type: 'number', default: 400, min: 10, max: 100_000 },
-  /** Rows that a search by the graph compares with the conditions at most. */
-  filter_ef: { type: 'number', default: 50_000, min: 100, max: 10_000_000 },
-} as const;
+  exact_rows: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .describe('A corpus with at most so many vectors in a space is searched exactly; one with more by the graph')
+    .default(20_000),
+  ef: z
+    .int()
+    .min(10)
+    .max(100_000)
+    .describe('Rows that a search by the graph keeps in view: more finds more, and takes longer')
+    .default(400),
+  filter_ef: z
+    .int()
+    .min(100)
+    .max(10_000_000)
+    .describe('Rows that a search by the graph compares with the conditions at most')
+    .default(50_000),
+};
 
 /** Rows that one step writes: each vector takes its server up to a millisecond, and nobody else has a turn. */
 const maxRows = 50;

@@ -1,4 +1,4 @@
-import { ConfigError } from '#kit/base/config-error.ts';
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { mergeHits } from '../../stores/index-row.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
@@ -26,20 +26,21 @@ const indexTypes = ['flat', 'hnsw'] as const;
 
 const vectorSettings = {
   ...weaviateSettings,
-  /** flat or hnsw; of spaces that are new. */
-  index_type: { type: 'string', default: 'flat' },
-  /** Rows that pass the conditions of a search, up to which hnsw compares every vector; of spaces that are new. */
-  exact_rows: { type: 'number', default: 40_000, min: 0, max: 10_000_000 },
-} as const;
+  index_type: z.enum(indexTypes).describe('Index of new spaces').default('flat'),
+  exact_rows: z
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .describe(
+      'Rows that pass the conditions of a search, up to which hnsw compares every vector; of spaces that are new',
+    )
+    .default(40_000),
+};
 
 export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
   settings: vectorSettings,
   async create(settings) {
-    const indexType = indexTypes.find((type) => type === settings.index_type);
-    if (indexType === undefined) {
-      const path = 'retrieval.vector_store.settings.index_type';
-      throw new ConfigError(path, `no type "${settings.index_type}"`, indexTypes);
-    }
+    const indexType = settings.index_type;
     const store = await connectWeaviate('vector store', settings, 'retrieval.vector_store');
     const namesBegin = `${settings.prefix}Vectors`;
     const collectionOf = ({ model, dimensions }: VectorSpace) => `${namesBegin}${toTerm(model, dimensions)}`;

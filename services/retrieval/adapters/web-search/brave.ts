@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { WebSearch } from '../../stores/web-search.ts';
 import { createAskWeb, endpoint, malformed, rowsOf, textOf, type WebReplyError } from '../vendors/web/http.ts';
@@ -8,10 +10,10 @@ import { createAskWeb, endpoint, malformed, rowsOf, textOf, type WebReplyError }
 const maxWords = 50;
 
 const webSettings = {
-  api_key: { type: 'string', secret: true },
-  url: { type: 'string', default: 'https://api.search.brave.com' },
-  timeout_ms: { type: 'number', default: 5000, min: 100, max: 60_000 },
-} as const;
+  api_key: secret(),
+  url: z.string().default('https://api.search.brave.com'),
+  timeout_ms: z.int().min(100).max(60_000).default(5000),
+};
 
 export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof webSettings>({
   settings: webSettings,

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { WebSearch } from '../../stores/web-search.ts';
 import { createAskWeb, endpoint, malformed, rowsOf, textOf } from '../vendors/web/http.ts';
@@ -6,11 +7,10 @@ import { createAskWeb, endpoint, malformed, rowsOf, textOf } from '../vendors/we
 // Its settings.yml must allow the format: `search: { formats: [html, json] }`; else it answers 403.
 
 const webSettings = {
-  url: { type: 'string' },
-  /** 0 none, 1 moderate, 2 strict. */
-  safe_search: { type: 'number', default: 1, min: 0, max: 2 },
-  timeout_ms: { type: 'number', default: 5000, min: 100, max: 60_000 },
-} as const;
+  url: z.string(),
+  safe_search: z.int().min(0).max(2).describe('0 none, 1 moderate, 2 strict').default(1),
+  timeout_ms: z.int().min(100).max(60_000).default(5000),
+};
 
 export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof webSettings>({
   settings: webSettings,

@@ -1,27 +1,32 @@
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { within } from '#kit/base/within.ts';
-import type { Settings, SettingsSpec } from '#kit/host/config/adapters.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 
 // Connections to Redis for the stores of the cache: one server, one behind Sentinel, or a cluster. Commands fail at once while it is
 // away, and work again when it is back; none is ever sent twice.
 
 /** Settings of every adapter over Redis. */
 export const redisSettings = {
-  /** "redis://user:password@host:6379/0", or "rediss://" for TLS. Of Sentinel and a cluster: the same for each node, host and port aside. */
-  url: { type: 'string', default: 'redis://127.0.0.1:6379', secret: true },
-  /** Sentinels that know the master: "host:26379,host:26379". Empty: none. */
-  sentinels: { type: 'string', default: '' },
-  /** Name of the master that the Sentinels know. */
-  sentinel_master: { type: 'string', default: 'mymaster' },
-  /** Password of the Sentinels themselves. */
-  sentinel_password: { type: 'string', default: '', secret: true },
-  /** Nodes of a cluster to begin with: "host:6379,host:6379". Empty: no cluster. */
-  cluster_nodes: { type: 'string', default: '' },
-  /** Begins every key. Stores that work together need the same. */
-  key_prefix: { type: 'string', default: 'ragmesh:cache:' },
-} as const satisfies SettingsSpec;
+  url: secret()
+    .describe(
+      '"redis://user:password@host:6379/0", or "rediss://" for TLS. Of Sentinel and a cluster: the same for each node, host and port aside',
+    )
+    .default('redis://127.0.0.1:6379'),
+  sentinels: z.string().describe('Sentinels that know the master: "host:26379,host:26379". Empty: none').default(''),
+  sentinel_master: z.string().describe('Name of the master that the Sentinels know').default('mymaster'),
+  sentinel_password: secret().describe('Password of the Sentinels themselves').default(''),
+  cluster_nodes: z
+    .string()
+    .describe('Nodes of a cluster to begin with: "host:6379,host:6379". Empty: no cluster')
+    .default(''),
+  key_prefix: z
+    .string()
+    .describe('Begins every key. Stores that work together need the same')
+    .default('ragmesh:cache:'),
+};
 
 /** Values of {@link redisSettings}. */
 export type RedisSettings = Settings<typeof redisSettings>;

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { EmbeddedBatch, EmbeddingModel } from '../../../models/embedding-model.ts';
 import { createThreadPool } from '../../../models/thread-pool.ts';
@@ -13,8 +14,8 @@ const inlineLength = 4096;
  */
 export const adapter = defineAdapter({
   settings: {
-    dimensions: { type: 'number', default: 256, min: 64, max: 8192 },
-    threads: { type: 'number', default: 2, min: 1, max: 16 },
+    dimensions: z.int().min(64).max(8192).default(256),
+    threads: z.int().min(1).max(16).default(2),
   },
   create({ dimensions, threads }): EmbeddingModel {
     const file = new URL('./hash-worker.ts', import.meta.url);

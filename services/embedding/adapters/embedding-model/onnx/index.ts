@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { internal } from '#kit/base/errors.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
@@ -20,25 +21,35 @@ const startTimeoutMs = 120_000;
  */
 export const adapter = defineAdapter({
   settings: {
-    /** Folder of the model, in Hugging Face's layout: config.json, tokenizer.json, onnx/model.onnx. */
-    model_dir: { type: 'string' },
-    /** Folder whose node_modules holds the package. Empty: where ragmesh is. */
-    package_dir: { type: 'string', default: '' },
-    /** "fp32", "fp16", "q8", "int8", "uint8" or "q4". Empty: the most exact that the folder has. */
-    dtype: { type: 'string', default: '' },
-    /** "mean", "cls", "last" or "max". Empty: what 1_Pooling/config.json says, else mean. */
-    pooling: { type: 'string', default: '' },
+    model_dir: z
+      .string()
+      .describe(`Folder of the model, in Hugging Face's layout: config.json, tokenizer.json, onnx/model.onnx`),
+    package_dir: z
+      .string()
+      .describe('Folder whose node_modules holds the package. Empty: where ragmesh is')
+      .default(''),
+    dtype: z
+      .enum(['', 'fp32', 'fp16', 'q8', 'int8', 'uint8', 'q4'])
+      .describe('Precision of the weights. Empty: the most exact that the folder has')
+      .default(''),
+    pooling: z
+      .enum(['', 'mean', 'cls', 'last', 'max'])
+      .describe('Pooling of token vectors. Empty: what 1_Pooling/config.json says, else mean')
+      .default(''),
     /** 0: what the folder says (sentence_bert_config.json, tokenizer_config.json). */
     max_input_tokens: remoteSettings.max_input_tokens,
     /** Empty: the prompt of config_sentence_transformers.json. */
     query_prefix: remoteSettings.query_prefix,
     /** Empty: the prompt of config_sentence_transformers.json. */
     document_prefix: remoteSettings.document_prefix,
-    max_batch: { ...remoteSettings.max_batch, default: 32 },
-    /** Copies of the model, each in a thread. */
-    threads: { type: 'number', default: 1, min: 1, max: 16 },
-    /** Threads that a copy reckons with. 0: as many as there are cores. */
-    compute_threads: { type: 'number', default: 0, min: 0, max: 256 },
+    max_batch: remoteSettings.max_batch.default(32),
+    threads: z.int().min(1).max(16).describe('Copies of the model, each in a thread').default(1),
+    compute_threads: z
+      .int()
+      .min(0)
+      .max(256)
+      .describe('Threads that a copy reckons with. 0: as many as there are cores')
+      .default(0),
   },
   async create(settings, deps: EmbeddingModelDeps) {
     const { path } = deps;

@@ -1,4 +1,5 @@
-import { ConfigError } from '#kit/base/config-error.ts';
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
 import type { EmbeddingModelDeps } from '../../../models/embedding-model.ts';
@@ -10,21 +11,15 @@ import { createOpenAIRequest } from '../../vendors/openai/request.ts';
 export const adapter = defineAdapter({
   settings: {
     ...remoteSettings,
-    base_url: { type: 'string' },
-    /** Empty: none is sent. */
-    api_key: { type: 'string', default: '', secret: true },
-    model: { type: 'string' },
-    /** "base64" or "float". */
-    encoding: { type: 'string', default: 'base64' },
-    /** Id that replies must have. Empty: that of the first reply. */
-    reply_model: { type: 'string', default: '' },
+    base_url: z.string(),
+    api_key: secret().describe('Empty: none is sent').default(''),
+    model: z.string(),
+    encoding: z.enum(['base64', 'float']).describe('Encoding of vectors in replies').default('base64'),
+    reply_model: z.string().describe('Id that replies must have. Empty: that of the first reply').default(''),
   },
   create(settings, deps: EmbeddingModelDeps) {
     const { model, encoding, reply_model: replyModel } = settings;
     const provider = 'openai-compatible';
-    if (encoding !== 'base64' && encoding !== 'float') {
-      throw new ConfigError(`${deps.path}.settings.encoding`, `is "${encoding}"`, ['base64', 'float']);
-    }
     const identity = remoteIdentity(model, settings, deps.path);
     const request = createOpenAIRequest({
       provider,

@@ -1,18 +1,19 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { transformJSONSchema } from '@anthropic-ai/sdk/lib/transform-json-schema';
 import type { MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/messages';
+import { z } from 'zod';
 import { ReasoningEffort } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { ProviderError } from '../../../providers/error.ts';
 import { connectionError, toProviderError, type WireFailure } from '../../../providers/error-from-wire.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../providers/llm-provider.ts';
 import { isWhole, noSdkTimeoutMs, sdkFailure } from '../../../providers/wires/sdk-failure.ts';
 import { type AnthropicEvent, type AnthropicReply, createAnthropicReader, eventsOfReply } from './events.ts';
-import { type Thinking, thinkingOf, thinkingWords } from './model.ts';
+import { thinkingOf, thinkingWords } from './model.ts';
 import { toAnthropicBody } from './request.ts';
 
-const cacheWords = ['off', '5m', '1h'];
 const efforts: Record<string, ReasoningEffort> = {
   '': ReasoningEffort.UNSPECIFIED,
   none: ReasoningEffort.NONE,
@@ -20,30 +21,48 @@ const efforts: Record<string, ReasoningEffort> = {
   medium: ReasoningEffort.MEDIUM,
   high: ReasoningEffort.HIGH,
 };
-const keyHeaders = ['authorization', 'x-api-key'];
 
 /** Claude by Anthropic's Messages API, and servers that speak it: LiteLLM, Model Studio, … */
 export const adapter = defineAdapter({
   settings: {
-    base_url: { type: 'string', default: 'https://api.anthropic.com' },
-    api_key: { type: 'string', default: '', secret: true },
-    /** Where the key goes: "authorization" as a bearer, or "x-api-key", for compatible servers that look there alone. */
-    key_header: { type: 'string', default: 'authorization' },
-    model: { type: 'string' },
-    /** Longest completion, in tokens, where the caller gives none: this API wants a limit. */
-    max_tokens: { type: 'number', default: 4096, min: 1, max: 10_000_000 },
-    /** How the model thinks: "none", "budget", "adaptive", "between-tools" or "always"; empty: what is known of its name. */
-    thinking: { type: 'string', default: '' },
-    /** How long it thinks where the caller does not say: "none", "low", "medium" or "high"; empty: its own default. */
-    effort: { type: 'string', default: '' },
-    /** Whether the model takes temperature and top_p: Claude up to 4.6, by the API of 2023-06-01. Later ones take none. */
-    sampling: { type: 'boolean', default: false },
-    /** Whether the model goes on from the beginning of an answer: Claude up to 4.5. */
-    prefill: { type: 'boolean', default: false },
-    /** How long the provider caches what is the same in every prompt: "off", "5m" or "1h". Writing costs more than reading saves once. */
-    prompt_cache: { type: 'string', default: 'off' },
-    /** Prompt and completion together, in tokens. */
-    context_tokens: { type: 'number', default: 0, min: 0, max: 100_000_000 },
+    base_url: z.string().default('https://api.anthropic.com'),
+    api_key: secret().default(''),
+    key_header: z
+      .enum(['authorization', 'x-api-key'])
+      .describe('Header of the key: a bearer token, or x-api-key for compatible servers that read only that')
+      .default('authorization'),
+    model: z.string(),
+    max_tokens: z
+      .int()
+      .min(1)
+      .max(10_000_000)
+      .describe('Longest completion, in tokens, where the caller gives none: this API wants a limit')
+      .default(4096),
+    thinking: z
+      .enum(['', ...thinkingWords])
+      .describe('How the model thinks. Empty: what is known of its name')
+      .default(''),
+    effort: z
+      .enum(['', 'none', 'low', 'medium', 'high'])
+      .describe('How long it thinks if the caller does not say. Empty: its own default')
+      .default(''),
+    sampling: z
+      .boolean()
+      .describe(
+        'Whether the model takes temperature and top_p: Claude up to 4.6, by the API of 2023-06-01. Later ones take none',
+      )
+      .default(false),
+    prefill: z
+      .boolean()
+      .describe('Whether the model goes on from the beginning of an answer: Claude up to 4.5')
+      .default(false),
+    prompt_cache: z
+      .enum(['off', '5m', '1h'])
+      .describe(
+        'How long the provider caches what is the same in every prompt. Writing costs more than reading saves once',
+      )
+      .default('off'),
+    context_tokens: z.int().min(0).max(100_000_000).describe('Prompt and completion together, in tokens').default(0),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseURL, api_key: apiKey, key_header: keyHeader, model, sampling } = settings;
@@ -51,13 +70,6 @@ export const adapter = defineAdapter({
     if (!/^https?:\/\//.test(baseURL) || !URL.canParse(baseURL)) {
       throw new ConfigError(`${path}.settings.base_url`, `is "${baseURL}": an http or https address is needed`);
     }
-    const checkWord = (name: string, value: string, words: readonly string[]) => {
-      if (!words.includes(value)) throw new ConfigError(`${path}.settings.${name}`, `is "${value}"`, words);
-    };
-    if (thinking !== '') checkWord('thinking', thinking, thinkingWords);
-    checkWord('effort', effort, Object.keys(efforts));
-    checkWord('prompt_cache', cache, cacheWords);
-    checkWord('key_header', keyHeader, keyHeaders);
     const client = new Anthropic({
       baseURL: baseURL.replace(/\/+(?:v1\/?)?$/, ''),
       // Without a key, the SDK would look for credentials in the environment and in files; servers without keys ignore it.
@@ -79,7 +91,7 @@ export const adapter = defineAdapter({
     const defaults = {
       model,
       maxTokens: settings.max_tokens,
-      thinking: (thinking as Thinking | '') || thinkingOf(model),
+      thinking: thinking || thinkingOf(model),
       effort: efforts[effort] ?? ReasoningEffort.UNSPECIFIED,
       sampling,
       cache: cache === 'off' ? undefined : ({ type: 'ephemeral', ttl: cache as '5m' | '1h' } as const),

@@ -6,9 +6,9 @@
  * - `between-tools`: as adaptive; off means no thinking before the first word;
  * - `always`: as adaptive, never off.
  */
-export type Thinking = 'none' | 'budget' | 'adaptive' | 'between-tools' | 'always';
+export type Thinking = (typeof thinkingWords)[number];
 
-export const thinkingWords: readonly Thinking[] = ['none', 'budget', 'adaptive', 'between-tools', 'always'];
+export const thinkingWords = ['none', 'budget', 'adaptive', 'between-tools', 'always'] as const;
 
 /**
  * How a model thinks, by its name, where the configuration does not say. Source: platform.claude.com/docs/en/build-with-claude/thinking

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { ProviderError } from '../../../providers/error.ts';
 import { connectionError, readFailure } from '../../../providers/error-from-wire.ts';
@@ -14,15 +16,19 @@ const maxErrorBytes = 64 * 1024;
 /** Ollama by its own chat, which knows more than its OpenAI-compatible one: context length, thinking, schemas, how long to stay loaded. */
 export const adapter = defineAdapter({
   settings: {
-    base_url: { type: 'string', default: 'http://127.0.0.1:11434' },
-    /** For Ollama's cloud, or a proxy in front; empty: none. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** Empty: the first model that the server has, embedding models aside. */
-    model: { type: 'string', default: '' },
-    /** Prompt and completion together, in tokens, that the server makes room for; 0: the server's default. */
-    num_ctx: { type: 'number', default: 0, min: 0, max: 100_000_000 },
-    /** How long the model stays loaded afterwards: "10m", "24h", "-1" for ever; empty: the server's default. */
-    keep_alive: { type: 'string', default: '' },
+    base_url: z.string().default('http://127.0.0.1:11434'),
+    api_key: secret().describe(`For Ollama's cloud, or a proxy in front; empty: none`).default(''),
+    model: z.string().describe('Empty: the first model that the server has, embedding models aside').default(''),
+    num_ctx: z
+      .int()
+      .min(0)
+      .max(100_000_000)
+      .describe(`Prompt and completion together, in tokens, that the server makes room for; 0: the server's default`)
+      .default(0),
+    keep_alive: z
+      .string()
+      .describe(`How long the model stays loaded afterwards: "10m", "24h", "-1" for ever; empty: the server's default`)
+      .default(''),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseUrl, api_key: apiKey, num_ctx: contextTokens, keep_alive: keepAlive } = settings;

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { LlmProvider, LlmProviderDeps } from '../../../providers/llm-provider.ts';
 import { createChatCompletions } from '../../../providers/wires/chat-completions.ts';
@@ -6,22 +8,23 @@ import { bearer, createChatEndpoint } from '../../../providers/wires/chat-endpoi
 /** Any server that speaks OpenAI's chat completions: LiteLLM, llama.cpp, LM Studio, DeepSeek, Moonshot, Groq, … */
 export const adapter = defineAdapter({
   settings: {
-    base_url: { type: 'string' },
-    /** Empty: none is sent. */
-    api_key: { type: 'string', default: '', secret: true },
-    /** Empty: the first model that the server lists. */
-    model: { type: 'string', default: '' },
-    context_tokens: { type: 'number', default: 0, min: 0, max: 100_000_000 },
-    max_output_tokens: { type: 'number', default: 0, min: 0, max: 10_000_000 },
-    tools: { type: 'boolean', default: true },
-    images: { type: 'boolean', default: false },
-    json_schema: { type: 'boolean', default: true },
-    /** Whether it goes on from an assistant's message at the end of the conversation. */
-    prefill: { type: 'boolean', default: false },
-    /** Whether it names the longest completion as newer models of OpenAI do. */
-    max_completion_tokens: { type: 'boolean', default: false },
-    /** Whether it has `reasoning_effort`. */
-    reasoning_effort: { type: 'boolean', default: true },
+    base_url: z.string(),
+    api_key: secret().describe('Empty: none is sent').default(''),
+    model: z.string().describe('Empty: the first model that the server lists').default(''),
+    context_tokens: z.int().min(0).max(100_000_000).default(0),
+    max_output_tokens: z.int().min(0).max(10_000_000).default(0),
+    tools: z.boolean().default(true),
+    images: z.boolean().default(false),
+    json_schema: z.boolean().default(true),
+    prefill: z
+      .boolean()
+      .describe(`Whether it goes on from an assistant's message at the end of the conversation`)
+      .default(false),
+    max_completion_tokens: z
+      .boolean()
+      .describe('Whether it names the longest completion as newer models of OpenAI do')
+      .default(false),
+    reasoning_effort: z.boolean().describe('Whether it has `reasoning_effort`').default(true),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseUrl, api_key: apiKey, json_schema: jsonSchema, tools, prefill } = settings;

@@ -1,36 +1,36 @@
 import OpenAI from 'openai';
+import { z } from 'zod';
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { ProviderError } from '../../../providers/error.ts';
 import { filterCode } from '../../../providers/error-from-wire.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../providers/llm-provider.ts';
 import { isWhole, noSdkTimeoutMs, sdkError, sdkFailure } from '../../../providers/wires/sdk-failure.ts';
 import { createResponsesReader, eventsOfReply, type ResponsesEvent, type ResponsesReply } from './events.ts';
-import { type ResponsesDefaults, toResponsesBody } from './request.ts';
-
-const summaries: readonly string[] = ['', 'auto', 'concise', 'detailed'];
+import { toResponsesBody } from './request.ts';
 
 /** OpenAI by its Responses API: reasoning with summaries, nothing stored. Azure's v1 takes it under the same paths. */
 export const adapter = defineAdapter({
   settings: {
-    base_url: { type: 'string', default: 'https://api.openai.com/v1' },
-    api_key: { type: 'string', secret: true },
-    model: { type: 'string' },
-    /** Whether the model takes temperature and top_p when it does not think. */
-    sampling: { type: 'boolean', default: true },
-    /** "auto", "concise" or "detailed": what it thinks comes as reasoning, from models that think; empty: none is asked for. */
-    reasoning_summary: { type: 'string', default: '' },
+    base_url: z.string().default('https://api.openai.com/v1'),
+    api_key: secret(),
+    model: z.string(),
+    sampling: z
+      .boolean()
+      .describe('Whether the model takes temperature and top_p when it does not think')
+      .default(true),
+    reasoning_summary: z
+      .enum(['', 'auto', 'concise', 'detailed'])
+      .describe('Summary of the reasoning of models that think. Empty: none')
+      .default(''),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { base_url: baseURL, api_key: apiKey, model, sampling, reasoning_summary: summary } = settings;
     if (!/^https?:\/\//.test(baseURL) || !URL.canParse(baseURL)) {
       throw new ConfigError(`${path}.settings.base_url`, `is "${baseURL}": an http or https address is needed`);
     }
-    if (!summaries.includes(summary)) {
-      throw new ConfigError(`${path}.settings.reasoning_summary`, `is "${summary}"`, summaries.filter(Boolean));
-    }
-    const reasoningSummary = summary as ResponsesDefaults['reasoningSummary'];
     const client = new OpenAI({
       baseURL,
       // The SDK wants a key; servers without keys ignore it.
@@ -61,7 +61,7 @@ export const adapter = defineAdapter({
       async *generate(request, signal): AsyncIterable<ProviderEvent> {
         try {
           signal.throwIfAborted();
-          const { body, warnings } = toResponsesBody(request, { model, sampling, reasoningSummary });
+          const { body, warnings } = toResponsesBody(request, { model, sampling, reasoningSummary: summary });
           const { data: events, response } = await client.responses.create(body, { signal }).withResponse();
           const read = createResponsesReader(model, warnings, body.max_output_tokens ?? 0);
           if (isWhole(response)) {

@@ -1,4 +1,5 @@
 import type { CallOptions, Client } from '@connectrpc/connect';
+import { z } from 'zod';
 import { type TokenUsage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type LLMGatewayService, Outcome, ReasoningEffort, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { type RerankCandidate, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
@@ -19,19 +20,23 @@ const maxAnswerLength = 65_536;
  */
 export const adapter = defineAdapter({
   settings: {
-    /** Name of the model at the gateway. Empty: its choice for routing tasks. */
-    model: { type: 'string', default: '' },
-    /** Candidates that are asked about at once. */
-    window: { type: 'number', default: 20, min: 2, max: 100 },
-    /** Candidates by which one window is before the last one; less than `window`. */
-    step: { type: 'number', default: 10, min: 1, max: 99 },
-    max_candidates: { type: 'number', default: 100, min: 2, max: 1000 },
-    /** Characters of a passage that are read. */
-    max_passage_length: { type: 'number', default: 2000, min: 100, max: 100_000 },
-    /** Times that a window is asked for; an answer that is no order counts as one. */
-    attempts: { type: 'number', default: 2, min: 1, max: 5 },
-    /** Whether the model may think first. */
-    reasoning: { type: 'boolean', default: false },
+    model: z.string().describe('Name of the model at the gateway. Empty: its choice for routing tasks').default(''),
+    window: z.int().min(2).max(100).describe('Candidates that are asked about at once').default(20),
+    step: z
+      .int()
+      .min(1)
+      .max(99)
+      .describe('Candidates by which one window is before the last one; less than `window`')
+      .default(10),
+    max_candidates: z.int().min(2).max(1000).default(100),
+    max_passage_length: z.int().min(100).max(100_000).describe('Characters of a passage that are read').default(2000),
+    attempts: z
+      .int()
+      .min(1)
+      .max(5)
+      .describe('Times that a window is asked for; an answer that is no order counts as one')
+      .default(2),
+    reasoning: z.boolean().describe('Whether the model may think first').default(false),
   },
   create(settings, { path, llm }: RerankModelDeps) {
     const { window, step, attempts, max_passage_length: maxLength } = settings;

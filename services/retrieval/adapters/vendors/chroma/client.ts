@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Settings, SettingsSpec } from '#kit/host/config/adapters.ts';
+import { z } from 'zod';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls, httpError } from '../../../stores/remote/calls.ts';
 
 // Chroma's REST interface v2, as far as a store needs it: the vendor's own client carries a server's binary. A server
@@ -7,18 +8,18 @@ import { createRemoteCalls, httpError } from '../../../stores/remote/calls.ts';
 
 /** Settings of a server. */
 export const chromaSettings = {
-  url: { type: 'string', default: 'http://127.0.0.1:8000' },
-  /** Sent as `x-chroma-token`. */
-  api_key: { type: 'string', default: '', secret: true },
-  /** Chroma's tenant, in which the databases are. */
-  chroma_tenant: { type: 'string', default: 'default_tenant' },
-  /** Begins the names of databases. */
-  prefix: { type: 'string', default: 'ragmesh' },
-  /** Longest time of a request, in milliseconds. */
-  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
-  /** Rows that a search keeps in view: more finds more, and takes longer. Holds for new collections. */
-  ef_search: { type: 'number', default: 500, min: 10, max: 100_000 },
-} as const satisfies SettingsSpec;
+  url: z.string().default('http://127.0.0.1:8000'),
+  api_key: secret().describe('Sent as `x-chroma-token`').default(''),
+  chroma_tenant: z.string().describe(`Chroma's tenant, in which the databases are`).default('default_tenant'),
+  prefix: z.string().describe('Begins the names of databases').default('ragmesh'),
+  timeout_ms: z.int().min(100).max(600_000).describe('Longest time of a request, in milliseconds').default(10_000),
+  ef_search: z
+    .int()
+    .min(10)
+    .max(100_000)
+    .describe('Rows that a search keeps in view: more finds more, and takes longer. Holds for new collections')
+    .default(500),
+};
 
 /** A condition: https://docs.trychroma.com/docs/querying-collections/metadata-filtering. */
 export type Where = Record<string, unknown>;

@@ -1,29 +1,27 @@
 import { Client, type ClientOptions, errors } from '@elastic/elasticsearch';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { unavailable } from '#kit/base/errors.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
 
 // The connection to Elasticsearch, and its errors.
 
 /** Settings that both stores have. */
 export const elasticsearchSettings = {
-  url: { type: 'string' },
-  api_key: { type: 'string', default: '', secret: true },
-  username: { type: 'string', default: '' },
-  password: { type: 'string', default: '', secret: true },
-  prefix: { type: 'string', default: 'ragmesh' },
-  shards: { type: 'number', default: 1, min: 1, max: 1024 },
-  replicas: { type: 'number', default: 1, min: 0, max: 10 },
-  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
-  write_timeout_ms: { type: 'number', default: 120_000, min: 100, max: 3_600_000 },
-} as const;
+  url: z.string(),
+  api_key: secret().default(''),
+  username: z.string().default(''),
+  password: secret().default(''),
+  prefix: z.string().default('ragmesh'),
+  shards: z.int().min(1).max(1024).default(1),
+  replicas: z.int().min(0).max(10).default(1),
+  timeout_ms: z.int().min(100).max(600_000).default(10_000),
+  write_timeout_ms: z.int().min(100).max(3_600_000).default(120_000),
+};
 
 /** Values of the settings that both stores have. */
-export type ElasticsearchSettings = {
-  [K in keyof typeof elasticsearchSettings]: (typeof elasticsearchSettings)[K]['type'] extends 'number'
-    ? number
-    : string;
-};
+export type ElasticsearchSettings = Settings<typeof elasticsearchSettings>;
 
 /** The connection of a store. */
 export interface Elasticsearch {

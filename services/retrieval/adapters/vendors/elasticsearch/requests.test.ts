@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { Code, type ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -223,10 +224,10 @@ describe('the requests to Elasticsearch', () => {
   });
 
   test('a bad setting stops the start with its path', () => {
-    const create = (given: object) => () =>
-      vectorAdapter.create({ ...settingsOf(vectorAdapter, { url }), ...given }, deps);
+    const create = (given: JsonObject) => () =>
+      vectorAdapter.create(settingsOf(vectorAdapter, { url, ...given }), deps);
     expect(create({ url: 'nowhere' })).toThrow('retrieval.vector_store.settings.url: is no URL');
     expect(create({ prefix: 'a-b' })).toThrow('retrieval.vector_store.settings.prefix');
-    expect(create({ index_type: 'flat' })).toThrow('retrieval.vector_store.settings.index_type: no type "flat"');
+    expect(create({ index_type: 'flat' })).toThrow('index_type: is "flat"; allowed: hnsw, int8_hnsw');
   });
 });

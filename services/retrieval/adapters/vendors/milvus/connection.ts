@@ -1,27 +1,26 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
 
 // The connection to Milvus, and its errors.
 
 /** Settings that both stores have. */
 export const milvusSettings = {
-  /** `host:port` of the gRPC port, or `https://host:port`. */
-  url: { type: 'string' },
-  token: { type: 'string', default: '', secret: true },
-  database: { type: 'string', default: '' },
-  prefix: { type: 'string', default: 'ragmesh' },
-  partitions: { type: 'number', default: 64, min: 1, max: 1024 },
-  replicas: { type: 'number', default: 1, min: 1, max: 10 },
-  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
-  write_timeout_ms: { type: 'number', default: 120_000, min: 100, max: 3_600_000 },
-} as const;
+  url: z.string().describe('`host:port` of the gRPC port, or `https://host:port`'),
+  token: secret().default(''),
+  database: z.string().default(''),
+  prefix: z.string().default('ragmesh'),
+  partitions: z.int().min(1).max(1024).default(64),
+  replicas: z.int().min(1).max(10).default(1),
+  timeout_ms: z.int().min(100).max(600_000).default(10_000),
+  write_timeout_ms: z.int().min(100).max(3_600_000).default(120_000),
+};
 
 /** Values of the settings that both stores have. */
-export type MilvusSettings = {
-  [K in keyof typeof milvusSettings]: (typeof milvusSettings)[K]['type'] extends 'number' ? number : string;
-};
+export type MilvusSettings = Settings<typeof milvusSettings>;
 
 /** The connection of a store. */
 export interface MilvusStore {

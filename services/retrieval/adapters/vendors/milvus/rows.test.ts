@@ -1,3 +1,4 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ConfigError } from '#kit/base/config-error.ts';
@@ -40,9 +41,9 @@ test('nothing is searched where nothing may be seen', () => {
 });
 
 test('a bad setting stops the start with its path', async () => {
-  const create = async (given: object) => {
-    const settings = settingsOf(adapter, { url: '127.0.0.1:1' });
-    return adapter.create({ ...settings, ...given }, { folder: '', threads: undefined as never });
+  const create = async (given: JsonObject) => {
+    const settings = settingsOf(adapter, { url: '127.0.0.1:1', ...given });
+    return adapter.create(settings, { folder: '', threads: undefined as never });
   };
   await expect(create({ prefix: '1' })).rejects.toThrow(ConfigError);
   await expect(create({ index_type: 'IVF' })).rejects.toThrow('allowed: FLAT, HNSW');

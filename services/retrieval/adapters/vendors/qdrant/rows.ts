@@ -1,6 +1,7 @@
 import { QdrantClient } from '@qdrant/js-client-rest';
+import { z } from 'zod';
 import { unavailable } from '#kit/base/errors.ts';
-import type { Settings, SettingsSpec } from '#kit/host/config/adapters.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { type Change, forever, type Hit, type IndexRow, mergeHits, type Scope } from '../../../stores/index-row.ts';
 import { createRemoteCalls, httpError } from '../../../stores/remote/calls.ts';
 import {
@@ -18,15 +19,12 @@ import { type Condition, corpusFilter, scopeFilter, stepFilter, tenantFilter } f
 
 /** Settings of both adapters. */
 export const qdrantSettings = {
-  url: { type: 'string', default: 'http://127.0.0.1:6333' },
-  api_key: { type: 'string', default: '', secret: true },
-  /** Begins the names of collections. */
-  prefix: { type: 'string', default: 'ragmesh' },
-  /** Longest time of a request. */
-  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
-  /** Copies of each shard, for a cluster. */
-  replicas: { type: 'number', default: 1, min: 1, max: 16 },
-} as const satisfies SettingsSpec;
+  url: z.string().default('http://127.0.0.1:6333'),
+  api_key: secret().default(''),
+  prefix: z.string().describe('Begins the names of collections').default('ragmesh'),
+  timeout_ms: z.int().min(100).max(600_000).describe('Longest time of a request').default(10_000),
+  replicas: z.int().min(1).max(16).describe('Copies of each shard, for a cluster').default(1),
+};
 
 type Api = ReturnType<QdrantClient['api']>;
 

@@ -1,7 +1,8 @@
 import { type ChainableCommander, Redis } from 'ioredis';
+import { z } from 'zod';
 import { internal, unavailable } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
-import type { Settings, SettingsSpec } from '#kit/host/config/adapters.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls } from '../../../stores/remote/calls.ts';
 import { toTerm } from '../../../stores/remote/rows.ts';
 
@@ -10,15 +11,18 @@ import { toTerm } from '../../../stores/remote/rows.ts';
 
 /** Settings of every adapter over Redis. */
 export const redisSettings = {
-  /** "redis://user:password@host:6379/0", or "rediss://" for TLS. */
-  url: { type: 'string', default: 'redis://127.0.0.1:6379', secret: true },
-  /** Begins every key. */
-  prefix: { type: 'string', default: 'ragmesh' },
-  /** Longest time of a step, in milliseconds. */
-  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
-  /** Waits for the server's append-only file with each change; without, a server that dies may lose what was written. */
-  durable: { type: 'boolean', default: true },
-} as const satisfies SettingsSpec;
+  url: secret()
+    .describe('"redis://user:password@host:6379/0", or "rediss://" for TLS')
+    .default('redis://127.0.0.1:6379'),
+  prefix: z.string().describe('Begins every key').default('ragmesh'),
+  timeout_ms: z.int().min(100).max(600_000).describe('Longest time of a step, in milliseconds').default(10_000),
+  durable: z
+    .boolean()
+    .describe(
+      `Waits for the server's append-only file with each change; without, a server that dies may lose what was written`,
+    )
+    .default(true),
+};
 
 /** A command with its arguments. */
 export type Command = readonly [name: string, ...args: (string | number | Buffer)[]];

@@ -1,5 +1,7 @@
 import type { Collection, WeaviateClient } from 'weaviate-client';
+import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
 import { toTerm } from '../../../stores/remote/rows.ts';
 
@@ -8,20 +10,17 @@ import { toTerm } from '../../../stores/remote/rows.ts';
 
 /** Settings that both stores have. */
 export const weaviateSettings = {
-  url: { type: 'string' },
-  /** Of the gRPC port. Empty: port 50051 of the same host. */
-  grpc_url: { type: 'string', default: '' },
-  api_key: { type: 'string', default: '', secret: true },
-  prefix: { type: 'string', default: 'Ragmesh' },
-  replicas: { type: 'number', default: 1, min: 1, max: 10 },
-  timeout_ms: { type: 'number', default: 10_000, min: 100, max: 600_000 },
-  write_timeout_ms: { type: 'number', default: 120_000, min: 100, max: 3_600_000 },
-} as const;
+  url: z.string(),
+  grpc_url: z.string().describe('Of the gRPC port. Empty: port 50051 of the same host').default(''),
+  api_key: secret().default(''),
+  prefix: z.string().default('Ragmesh'),
+  replicas: z.int().min(1).max(10).default(1),
+  timeout_ms: z.int().min(100).max(600_000).default(10_000),
+  write_timeout_ms: z.int().min(100).max(3_600_000).default(120_000),
+};
 
 /** Values of the settings that both stores have. */
-export type WeaviateSettings = {
-  [K in keyof typeof weaviateSettings]: (typeof weaviateSettings)[K]['type'] extends 'number' ? number : string;
-};
+export type WeaviateSettings = Settings<typeof weaviateSettings>;
 
 /** The package, as it is loaded. */
 export type Weaviate = typeof import('weaviate-client')['default'];
