@@ -36,7 +36,7 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   question: string;
 
   /**
-   * The session to go on in. Empty: a new one.
+   * The session to continue. Empty: a new one.
    *
    * @generated from field: string session_id = 2;
    */
@@ -50,7 +50,7 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   corpora: string[];
 
   /**
-   * Passages to find. Default 8.
+   * Passages to find. 0: 8.
    *
    * @generated from field: uint32 top_k = 4;
    */
@@ -85,14 +85,14 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   filter?: Filter | undefined;
 
   /**
-   * Do not read answers from the cache; a fresh one may still be stored.
+   * Whether the cache is not read; the new answer may still be stored.
    *
    * @generated from field: bool bypass_cache = 9;
    */
   bypassCache: boolean;
 
   /**
-   * Longest completion, in tokens. 0: the configured one, which a longer one is lowered to.
+   * Longest completion, in tokens; at most the configured one. 0: the configured one.
    *
    * @generated from field: uint32 max_tokens = 10;
    */
@@ -114,7 +114,7 @@ export const AskRequestSchema: GenMessage<AskRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_chat_v1_chat, 0);
 
 /**
- * One event of an answer. Text that is shown is sources, text_delta and reset only; the others are about it.
+ * One event of an answer. The text to show comes from sources, text_delta and reset only.
  *
  * @generated from message ragmesh.chat.v1.AskResponse
  */
@@ -126,7 +126,7 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
    */
   event: {
     /**
-     * The question was taken; the first event.
+     * The question is accepted; the first event.
      *
      * @generated from field: ragmesh.chat.v1.AskStarted started = 1;
      */
@@ -142,7 +142,7 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
     case: "stage";
   } | {
     /**
-     * The passages that the answer may cite; before any text.
+     * The passages that the answer may cite; sent before any text.
      *
      * @generated from field: ragmesh.common.v1.Sources sources = 3;
      */
@@ -150,7 +150,7 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
     case: "sources";
   } | {
     /**
-     * Text that follows what came before.
+     * Text to append.
      *
      * @generated from field: ragmesh.common.v1.TextDelta text_delta = 4;
      */
@@ -158,7 +158,7 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
     case: "textDelta";
   } | {
     /**
-     * What was shown so far is void.
+     * All text so far is invalid; text starts again.
      *
      * @generated from field: ragmesh.common.v1.Reset reset = 5;
      */
@@ -182,7 +182,7 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
     case: "usage";
   } | {
     /**
-     * The end; the last event. A stream without it is not a whole answer.
+     * The end; the last event. Without it the answer is incomplete.
      *
      * @generated from field: ragmesh.common.v1.AnswerDone done = 8;
      */
@@ -199,13 +199,13 @@ export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
   messageDesc(file_ragmesh_chat_v1_chat, 1);
 
 /**
- * The question was taken.
+ * The question is accepted.
  *
  * @generated from message ragmesh.chat.v1.AskStarted
  */
 export type AskStarted = Message<"ragmesh.chat.v1.AskStarted"> & {
   /**
-   * Id of the answer to come.
+   * Id of the answer.
    *
    * @generated from field: string answer_id = 1;
    */
@@ -219,7 +219,7 @@ export type AskStarted = Message<"ragmesh.chat.v1.AskStarted"> & {
   sessionId: string;
 
   /**
-   * The question as it is searched for, standing alone.
+   * The standalone question, as retrieval searches for it.
    *
    * @generated from field: string standalone_question = 3;
    */
@@ -247,21 +247,21 @@ export type StageUpdate = Message<"ragmesh.chat.v1.StageUpdate"> & {
   stage: Stage;
 
   /**
-   * What happened.
+   * What happened to it.
    *
    * @generated from field: ragmesh.chat.v1.StageStatus status = 2;
    */
   status: StageStatus;
 
   /**
-   * Time since the stage began, in microseconds; 0 where it begins.
+   * Time since the stage began, in microseconds; 0 in the first event of the stage.
    *
    * @generated from field: uint64 latency_us = 3;
    */
   latencyUs: bigint;
 
   /**
-   * What is worth showing, without document text: "12 passages", "hit in memory".
+   * A short text to show, without document text: "12 passages", "hit in memory".
    *
    * @generated from field: string detail = 4;
    */
@@ -303,7 +303,7 @@ export type Turn = Message<"ragmesh.chat.v1.Turn"> & {
   answerId: string;
 
   /**
-   * When it was asked.
+   * Time of the question.
    *
    * @generated from field: google.protobuf.Timestamp asked_at = 4;
    */
@@ -325,7 +325,7 @@ export const TurnSchema: GenMessage<Turn> = /*@__PURE__*/
   messageDesc(file_ragmesh_chat_v1_chat, 4);
 
 /**
- * Which sessions.
+ * Selects sessions.
  *
  * @generated from message ragmesh.chat.v1.ListSessionsRequest
  */
@@ -338,7 +338,7 @@ export type ListSessionsRequest = Message<"ragmesh.chat.v1.ListSessionsRequest">
   pageSize: number;
 
   /**
-   * Where to go on.
+   * The `next_page_token` of the page before. Empty: the first page.
    *
    * @generated from field: string page_token = 2;
    */
@@ -366,7 +366,7 @@ export type ListSessionsResponse = Message<"ragmesh.chat.v1.ListSessionsResponse
   sessions: Session[];
 
   /**
-   * Set where there are more.
+   * Token of the next page; empty on the last one.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -394,28 +394,28 @@ export type Session = Message<"ragmesh.chat.v1.Session"> & {
   sessionId: string;
 
   /**
-   * The first question, cut short.
+   * The first question, shortened.
    *
    * @generated from field: string title = 2;
    */
   title: string;
 
   /**
-   * When it began.
+   * Time of the first question.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 3;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When the last question was asked.
+   * Time of the last question.
    *
    * @generated from field: google.protobuf.Timestamp updated_at = 4;
    */
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Turns.
+   * Number of turns.
    *
    * @generated from field: uint32 turn_count = 5;
    */
@@ -430,7 +430,7 @@ export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
   messageDesc(file_ragmesh_chat_v1_chat, 7);
 
 /**
- * Which session.
+ * Names a session.
  *
  * @generated from message ragmesh.chat.v1.GetSessionRequest
  */
@@ -479,7 +479,7 @@ export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PUR
   messageDesc(file_ragmesh_chat_v1_chat, 9);
 
 /**
- * Which session.
+ * Names a session.
  *
  * @generated from message ragmesh.chat.v1.DeleteSessionRequest
  */
@@ -500,7 +500,7 @@ export const DeleteSessionRequestSchema: GenMessage<DeleteSessionRequest> = /*@_
   messageDesc(file_ragmesh_chat_v1_chat, 10);
 
 /**
- * The session is gone.
+ * The session is deleted.
  *
  * @generated from message ragmesh.chat.v1.DeleteSessionResponse
  */
@@ -515,7 +515,7 @@ export const DeleteSessionResponseSchema: GenMessage<DeleteSessionResponse> = /*
   messageDesc(file_ragmesh_chat_v1_chat, 11);
 
 /**
- * What an answer was worth.
+ * A rating of an answer.
  *
  * @generated from message ragmesh.chat.v1.SubmitFeedbackRequest
  */
@@ -528,14 +528,14 @@ export type SubmitFeedbackRequest = Message<"ragmesh.chat.v1.SubmitFeedbackReque
   answerId: string;
 
   /**
-   * Its worth.
+   * The rating.
    *
    * @generated from field: ragmesh.chat.v1.Rating rating = 2;
    */
   rating: Rating;
 
   /**
-   * In the user's words.
+   * A comment by the user.
    *
    * @generated from field: string comment = 3;
    */
@@ -550,7 +550,7 @@ export const SubmitFeedbackRequestSchema: GenMessage<SubmitFeedbackRequest> = /*
   messageDesc(file_ragmesh_chat_v1_chat, 12);
 
 /**
- * Taken.
+ * The feedback is stored.
  *
  * @generated from message ragmesh.chat.v1.SubmitFeedbackResponse
  */
@@ -585,14 +585,14 @@ export const StageStatus = {
   STARTED: 1,
 
   /**
-   * It ended well.
+   * It finished.
    *
    * @generated from enum value: STAGE_STATUS_FINISHED = 2;
    */
   FINISHED: 2,
 
   /**
-   * It failed or was late, and was done without.
+   * It failed or was late, and the answer continued without it.
    *
    * @generated from enum value: STAGE_STATUS_DEGRADED = 3;
    */
@@ -620,27 +620,27 @@ export const StageStatusSchema: GenEnum<StageStatus> = /*@__PURE__*/
   enumDesc(file_ragmesh_chat_v1_chat, 0);
 
 /**
- * Worth of an answer.
+ * Rating of an answer.
  *
  * @generated from enum ragmesh.chat.v1.Rating
  */
 export const Rating = {
   /**
-   * Not said; refused.
+   * Not set; refused.
    *
    * @generated from enum value: RATING_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * It helped.
+   * The answer helped.
    *
    * @generated from enum value: RATING_UP = 1;
    */
   UP: 1,
 
   /**
-   * It did not.
+   * The answer did not help.
    *
    * @generated from enum value: RATING_DOWN = 2;
    */
@@ -648,7 +648,7 @@ export const Rating = {
 } as const;
 
 /**
- * Worth of an answer.
+ * Rating of an answer.
  *
  * @generated from enum ragmesh.chat.v1.Rating
  */
@@ -661,13 +661,13 @@ export const RatingSchema: GenEnum<Rating> = /*@__PURE__*/
   enumDesc(file_ragmesh_chat_v1_chat, 1);
 
 /**
- * Questions answered from the tenant's documents. Sessions belong to a user: nobody else can read them.
+ * Answers questions from the tenant's documents. Sessions belong to a user; no other user can read them.
  *
  * @generated from service ragmesh.chat.v1.ChatService
  */
 export const ChatService: GenService<{
   /**
-   * Asks. Stages as they run, sources, text, citations, usage, done.
+   * Answers a question. Streams stages as they run, then sources, text, citations, usage and done.
    *
    * @generated from rpc ragmesh.chat.v1.ChatService.Ask
    */
@@ -677,7 +677,7 @@ export const ChatService: GenService<{
     output: typeof AskResponseSchema;
   },
   /**
-   * Sessions of the user, the latest first.
+   * Returns sessions of the user, the latest first.
    *
    * @generated from rpc ragmesh.chat.v1.ChatService.ListSessions
    */
@@ -687,7 +687,7 @@ export const ChatService: GenService<{
     output: typeof ListSessionsResponseSchema;
   },
   /**
-   * A session with its turns.
+   * Returns a session with its turns.
    *
    * @generated from rpc ragmesh.chat.v1.ChatService.GetSession
    */
@@ -707,7 +707,7 @@ export const ChatService: GenService<{
     output: typeof DeleteSessionResponseSchema;
   },
   /**
-   * Says what an answer was worth; a later call for the same answer replaces it.
+   * Rates an answer. A later call for the same answer replaces the rating.
    *
    * @generated from rpc ragmesh.chat.v1.ChatService.SubmitFeedback
    */

@@ -30,7 +30,7 @@ export type AnswerEvent = Message<"ragmesh.common.v1.AnswerEvent"> & {
    */
   event: {
     /**
-     * The passages that the answer may cite; comes before any text.
+     * The passages that the answer may cite; sent before any text.
      *
      * @generated from field: ragmesh.common.v1.Sources sources = 1;
      */
@@ -38,7 +38,7 @@ export type AnswerEvent = Message<"ragmesh.common.v1.AnswerEvent"> & {
     case: "sources";
   } | {
     /**
-     * Text that follows what came before.
+     * Text to append.
      *
      * @generated from field: ragmesh.common.v1.TextDelta text_delta = 2;
      */
@@ -46,7 +46,7 @@ export type AnswerEvent = Message<"ragmesh.common.v1.AnswerEvent"> & {
     case: "textDelta";
   } | {
     /**
-     * What was shown so far is void; text starts anew.
+     * All text so far is invalid; text starts again.
      *
      * @generated from field: ragmesh.common.v1.Reset reset = 3;
      */
@@ -54,7 +54,7 @@ export type AnswerEvent = Message<"ragmesh.common.v1.AnswerEvent"> & {
     case: "reset";
   } | {
     /**
-     * A marker in the text was resolved to a source.
+     * A marker in the text, resolved to a source.
      *
      * @generated from field: ragmesh.common.v1.Citation citation = 4;
      */
@@ -70,7 +70,7 @@ export type AnswerEvent = Message<"ragmesh.common.v1.AnswerEvent"> & {
     case: "usage";
   } | {
     /**
-     * The answer is whole.
+     * The answer is complete.
      *
      * @generated from field: ragmesh.common.v1.AnswerDone done = 6;
      */
@@ -108,7 +108,7 @@ export const SourcesSchema: GenMessage<Sources> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_answer, 1);
 
 /**
- * Text that follows what came before.
+ * Text to append.
  *
  * @generated from message ragmesh.common.v1.TextDelta
  */
@@ -129,7 +129,7 @@ export const TextDeltaSchema: GenMessage<TextDelta> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_answer, 2);
 
 /**
- * What was shown so far is void; text starts anew.
+ * All text so far is invalid; text starts again.
  *
  * @generated from message ragmesh.common.v1.Reset
  */
@@ -184,7 +184,7 @@ export type Citation = Message<"ragmesh.common.v1.Citation"> & {
   title: string;
 
   /**
-   * Where a person can read it; empty where unknown.
+   * Address at which a person can read it; empty if unknown.
    *
    * @generated from field: string url = 5;
    */
@@ -240,7 +240,7 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
   model: string;
 
   /**
-   * Stages that were missing or late.
+   * Stages that failed or were late.
    *
    * @generated from field: repeated ragmesh.common.v1.Degradation degradations = 5;
    */
@@ -254,7 +254,7 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
   traceId: string;
 
   /**
-   * Layer of the cache that the answer came from; CACHE_LAYER_UNSPECIFIED where it was generated.
+   * Layer of the cache that the answer came from; CACHE_LAYER_UNSPECIFIED if it was generated.
    *
    * @generated from field: ragmesh.common.v1.CacheLayer cache_layer = 7;
    */
@@ -268,8 +268,7 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
   unsupportedClaims: UnsupportedClaim[];
 
   /**
-   * Whether every sentence was compared with the passages that it cites, and none of them failed. The cache stores no
-   * answer without it.
+   * Whether every sentence was compared with the passages that it cites, and all passed. The cache stores only such answers.
    *
    * @generated from field: bool verified = 9;
    */
@@ -353,7 +352,7 @@ export const ClaimFault = {
   NEGATION: 2,
 
   /**
-   * It is in another language than the answer was asked for.
+   * It is not in the requested language.
    *
    * @generated from enum value: CLAIM_FAULT_LANGUAGE = 3;
    */
@@ -394,7 +393,7 @@ export const AnswerOutcome = {
   ANSWERED: 1,
 
   /**
-   * No evidence was found, and the answer says so.
+   * No evidence was found; the answer says so.
    *
    * @generated from enum value: ANSWER_OUTCOME_REFUSED = 2;
    */
@@ -415,7 +414,7 @@ export const AnswerOutcome = {
   FILTERED: 4,
 
   /**
-   * The stream broke before the model ended; the text is a part.
+   * The stream ended before the model finished; the text is incomplete.
    *
    * @generated from enum value: ANSWER_OUTCOME_TRUNCATED = 5;
    */
@@ -463,7 +462,7 @@ export const CacheLayer = {
   DURABLE: 2,
 
   /**
-   * By meaning.
+   * Store of questions with the same meaning.
    *
    * @generated from enum value: CACHE_LAYER_SEMANTIC = 3;
    */

@@ -20,7 +20,7 @@ export const file_ragmesh_common_v1_common: GenFile = /*@__PURE__*/
   fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIrQBCglQcmluY2lwYWwSNwoGdGVuYW50GAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSGAoEdXNlchgCIAEoCUIKukgHcgUQARiAARIiCgZncm91cHMYAyADKAlCErpID5IBDBCAAiIHcgUQARiAARIwCgVyb2xlcxgEIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQIjEKCkFjY2Vzc0xpc3QSIwoGZ3JvdXBzGAEgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIABInsKBlZlY3RvchIvCgVkZW5zZRgBIAEoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlbnNlVmVjdG9ySAASMQoGc3BhcnNlGAIgASgLMh8ucmFnbWVzaC5jb21tb24udjEuU3BhcnNlVmVjdG9ySABCDQoEa2luZBIFukgCCAEiSgoLRGVuc2VWZWN0b3ISHgoKZGltZW5zaW9ucxgBIAEoDUIKukgHKgUYgEAoARIbCgZ2YWx1ZXMYAiABKAxCC7pICHoGEAQYgIACIlAKDFNwYXJzZVZlY3RvchIlCgdpbmRpY2VzGAEgAygNQhS6SBGSAQ4QgIAEIggqBhj/////DxIZCgZ2YWx1ZXMYAiABKAxCCbpIBnoEGICAECKWBAoHUGFzc2FnZRIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIfCgd2ZXJzaW9uGAQgASgEQg66SAsyCRj/////////DxIXCgV0aXRsZRgFIAEoCUIIukgFcgMYgAgSJQoMaGVhZGluZ19wYXRoGAYgAygJQg+6SAySAQkQECIFcgMYgAgSFwoEdGV4dBgHIAEoCUIJukgGcgQYgIBAEhUKA3VybBgIIAEoCUIIukgFcgMYgBASLQoIbGFuZ3VhZ2UYCSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIhCgxzdGFydF9vZmZzZXQYCiABKA1CC7pICCoGGICAgIAEEh8KCmVuZF9vZmZzZXQYCyABKA1CC7pICCoGGICAgIAEEhoKB29yZGluYWwYDCABKA1CCbpIBioEGMCEPRIpCgZzY29yZXMYDSABKAsyGS5yYWdtZXNoLmNvbW1vbi52MS5TY29yZXMSLQoTZHVwbGljYXRlX2NodW5rX2lkcxgOIAMoCUIQukgNkgEKEOgHIgVyAxiABBIqChBqb2luZWRfY2h1bmtfaWRzGA8gAygJQhC6SA2SAQoQ6AciBXIDGIAEEhEKCXVudHJ1c3RlZBgQIAEoCCKfAgoGU2NvcmVzEiwKBnZlY3RvchgBIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcFIAIgBARItCgdrZXl3b3JkGAIgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwUgBiAEBEisKBWZ1c2VkGAMgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwUgCiAEBEiwKBnJlcmFuaxgEIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcFIA4gBARIpCgN3ZWIYBSABKAFCF7pIFBISGQAAAABlzc1BKQAAAABlzc3BSASIAQFCCQoHX3ZlY3RvckIKCghfa2V5d29yZEIICgZfZnVzZWRCCQoHX3JlcmFua0IGCgRfd2ViIpICCgZGaWx0ZXISJgoMZG9jdW1lbnRfaWRzGAEgAygJQhC6SA2SAQoQ6AciBXIDGIAEEjgKCWxhbmd1YWdlcxgCIAMoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlQgi6SAWSAQIQCBJACgphdHRyaWJ1dGVzGAMgAygLMiIucmFnbWVzaC5jb21tb24udjEuQXR0cmlidXRlRmlsdGVyQgi6SAWSAQIQEBIwCgx1cGRhdGVkX2Zyb20YBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDnVwZGF0ZWRfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJPCg9BdHRyaWJ1dGVGaWx0ZXISGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARIiCgZ2YWx1ZXMYAiADKAlCErpID5IBDAgBEIACIgVyAxiACCI5Cg1Db3JwdXNWZXJzaW9uEhcKBmNvcnB1cxgBIAEoCUIHukgEcgIYQBIPCgd2ZXJzaW9uGAIgASgEIpYDCgpUb2tlblVzYWdlEiIKDXByb21wdF90b2tlbnMYASABKARCC7pICDIGGICU69wDEiYKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgEQgu6SAgyBhiAlOvcAxIpChRjYWNoZWRfcHJvbXB0X3Rva2VucxgDIAEoBEILukgIMgYYgJTr3AMSJQoQcmVhc29uaW5nX3Rva2VucxgEIAEoBEILukgIMgYYgJTr3AMSKgoLY29zdF9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAIgBARIZCghjdXJyZW5jeRgGIAEoCUIHukgEcgIYAxI2Cgpwcm92ZW5hbmNlGAcgASgOMiIucmFnbWVzaC5jb21tb24udjEuVXNhZ2VQcm92ZW5hbmNlEhIKCmZyb21fY2FjaGUYCCABKAgSJwoSY2FjaGVfd3JpdGVfdG9rZW5zGAkgASgEQgu6SAgyBhiAlOvcAxIeCg1wcmljZV92ZXJzaW9uGAogASgJQge6SARyAhhAQg4KDF9jb3N0X21pY3JvcyJqCgtEZWdyYWRhdGlvbhInCgVzdGFnZRgBIAEoDjIYLnJhZ21lc2guY29tbW9uLnYxLlN0YWdlEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgAQSGAoGZWZmZWN0GAMgASgJQgi6SAVyAxiABCpGCghMYW5ndWFnZRIYChRMQU5HVUFHRV9VTlNQRUNJRklFRBAAEg8KC0xBTkdVQUdFX1pIEAESDwoLTEFOR1VBR0VfRU4QAiqQAQoPVXNhZ2VQcm92ZW5hbmNlEiAKHFVTQUdFX1BST1ZFTkFOQ0VfVU5TUEVDSUZJRUQQABIdChlVU0FHRV9QUk9WRU5BTkNFX1JFUE9SVEVEEAESHgoaVVNBR0VfUFJPVkVOQU5DRV9FU1RJTUFURUQQAhIcChhVU0FHRV9QUk9WRU5BTkNFX1BBUlRJQUwQAyqPAgoFU3RhZ2USFQoRU1RBR0VfVU5TUEVDSUZJRUQQABIPCgtTVEFHRV9DQUNIRRABEhEKDVNUQUdFX1JFV1JJVEUQAhIXChNTVEFHRV9WRUNUT1JfU0VBUkNIEAMSGAoUU1RBR0VfS0VZV09SRF9TRUFSQ0gQBBIUChBTVEFHRV9XRUJfU0VBUkNIEAUSEAoMU1RBR0VfUkVSQU5LEAYSEAoMU1RBR0VfUFJPTVBUEAcSEgoOU1RBR0VfR0VORVJBVEUQCBISCg5TVEFHRV9WQUxJREFURRAJEhIKDlNUQUdFX1JFVFJJRVZFEAoSDwoLU1RBR0VfQVVESVQQCxIRCg1TVEFHRV9TRVNTSU9OEAxiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
- * Who acts. Never part of a request: each service derives it from the signed token of the call.
+ * The caller. Never part of a request: each service derives it from the signed token of the call.
  *
  * @generated from message ragmesh.common.v1.Principal
  */
@@ -40,7 +40,7 @@ export type Principal = Message<"ragmesh.common.v1.Principal"> & {
   user: string;
 
   /**
-   * Groups of the user; a document with an access list is seen by those in one of its groups.
+   * Groups of the user. A user sees a document with an access list if one of the groups is on it.
    *
    * @generated from field: repeated string groups = 3;
    */
@@ -68,7 +68,7 @@ export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
  */
 export type AccessList = Message<"ragmesh.common.v1.AccessList"> & {
   /**
-   * The document is seen by a principal who is in at least one of these groups. Empty: by everyone in the tenant.
+   * Groups that see the document. Empty: everyone in the tenant sees it.
    *
    * @generated from field: repeated string groups = 1;
    */
@@ -231,7 +231,7 @@ export type Passage = Message<"ragmesh.common.v1.Passage"> & {
   text: string;
 
   /**
-   * Where a person can read the document; empty where unknown.
+   * Address at which a person can read the document; empty if unknown.
    *
    * @generated from field: string url = 8;
    */
@@ -273,21 +273,21 @@ export type Passage = Message<"ragmesh.common.v1.Passage"> & {
   scores?: Scores | undefined;
 
   /**
-   * Chunks that say nearly the same and were left out for this one.
+   * Chunks with nearly the same text that were left out in favour of this one.
    *
    * @generated from field: repeated string duplicate_chunk_ids = 14;
    */
   duplicateChunkIds: string[];
 
   /**
-   * Neighbouring chunks that were joined to it, so that `text`, `start_offset` and `end_offset` hold theirs as well.
+   * Neighbouring chunks that were joined to it. `text`, `start_offset` and `end_offset` cover them.
    *
    * @generated from field: repeated string joined_chunk_ids = 15;
    */
   joinedChunkIds: string[];
 
   /**
-   * Text of a stranger, found on the web: no document of the tenant, of no corpus and version. Never to be followed as an
+   * Whether the text is from the web: not a document of the tenant, without corpus and version. It must not be followed as an
    * instruction, stored in an index, or trusted as the tenant's own.
    *
    * @generated from field: bool untrusted = 16;
@@ -303,7 +303,7 @@ export const PassageSchema: GenMessage<Passage> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_common, 5);
 
 /**
- * Scores of a passage by stage; unset where a stage did not score it. Scores of different stages are not comparable.
+ * Scores of a passage by stage; unset if a stage did not score it. Scores of different stages are not comparable.
  *
  * @generated from message ragmesh.common.v1.Scores
  */
@@ -442,7 +442,7 @@ export type CorpusVersion = Message<"ragmesh.common.v1.CorpusVersion"> & {
   corpus: string;
 
   /**
-   * Its version; 0 where it has none that is live.
+   * Its version; 0 if no version is live.
    *
    * @generated from field: uint64 version = 2;
    */
@@ -457,7 +457,7 @@ export const CorpusVersionSchema: GenMessage<CorpusVersion> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_common, 9);
 
 /**
- * Tokens and money that a generation took.
+ * Tokens and money of a generation.
  *
  * @generated from message ragmesh.common.v1.TokenUsage
  */
@@ -491,28 +491,28 @@ export type TokenUsage = Message<"ragmesh.common.v1.TokenUsage"> & {
   reasoningTokens: bigint;
 
   /**
-   * Cost in millionths of the currency unit; unset where the model has no price.
+   * Cost in millionths of the currency unit; unset if the model has no price.
    *
    * @generated from field: optional int64 cost_micros = 5;
    */
   costMicros?: bigint | undefined;
 
   /**
-   * ISO 4217 code; empty where there is no cost.
+   * ISO 4217 code; empty if there is no cost.
    *
    * @generated from field: string currency = 6;
    */
   currency: string;
 
   /**
-   * Where the numbers come from.
+   * Source of the numbers.
    *
    * @generated from field: ragmesh.common.v1.UsageProvenance provenance = 7;
    */
   provenance: UsageProvenance;
 
   /**
-   * The answer came from ragmesh's own cache: the numbers are those of the generation that was stored.
+   * Whether the answer came from ragmesh's own cache. The numbers are then those of the stored generation.
    *
    * @generated from field: bool from_cache = 8;
    */
@@ -526,7 +526,7 @@ export type TokenUsage = Message<"ragmesh.common.v1.TokenUsage"> & {
   cacheWriteTokens: bigint;
 
   /**
-   * Edition of the price table that the cost was reckoned by; empty where there is no cost.
+   * Edition of the price table that was used; empty if there is no cost.
    *
    * @generated from field: string price_version = 10;
    */
@@ -541,7 +541,7 @@ export const TokenUsageSchema: GenMessage<TokenUsage> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_common, 10);
 
 /**
- * A stage that failed or ran late, and what was done without it.
+ * A stage that failed or was late, and the effect on the result.
  *
  * @generated from message ragmesh.common.v1.Degradation
  */
@@ -554,14 +554,14 @@ export type Degradation = Message<"ragmesh.common.v1.Degradation"> & {
   stage: Stage;
 
   /**
-   * Why, in one line without document text: "deadline exceeded after 120 ms".
+   * The reason in one line, without document text: "deadline exceeded after 120 ms".
    *
    * @generated from field: string reason = 2;
    */
   reason: string;
 
   /**
-   * What was done instead: "kept the fused order".
+   * The effect on the result: "kept the fused order".
    *
    * @generated from field: string effect = 3;
    */
@@ -617,7 +617,7 @@ export const LanguageSchema: GenEnum<Language> = /*@__PURE__*/
   enumDesc(file_ragmesh_common_v1_common, 0);
 
 /**
- * Where usage numbers come from.
+ * Source of usage numbers.
  *
  * @generated from enum ragmesh.common.v1.UsageProvenance
  */
@@ -644,7 +644,7 @@ export const UsageProvenance = {
   ESTIMATED: 2,
 
   /**
-   * The provider reported a part before the stream broke.
+   * The provider reported a part before the stream was interrupted.
    *
    * @generated from enum value: USAGE_PROVENANCE_PARTIAL = 3;
    */
@@ -652,7 +652,7 @@ export const UsageProvenance = {
 } as const;
 
 /**
- * Where usage numbers come from.
+ * Source of usage numbers.
  *
  * @generated from enum ragmesh.common.v1.UsageProvenance
  */
@@ -665,7 +665,7 @@ export const UsageProvenanceSchema: GenEnum<UsageProvenance> = /*@__PURE__*/
   enumDesc(file_ragmesh_common_v1_common, 1);
 
 /**
- * A stage of a question's path.
+ * A stage of answering a question.
  *
  * @generated from enum ragmesh.common.v1.Stage
  */
@@ -685,7 +685,7 @@ export const Stage = {
   CACHE: 1,
 
   /**
-   * Making the question stand alone.
+   * Rewriting the question so that it is understandable without the history.
    *
    * @generated from enum value: STAGE_REWRITE = 2;
    */
@@ -748,14 +748,14 @@ export const Stage = {
   RETRIEVE: 10,
 
   /**
-   * The record of the answer in the audit.
+   * Recording the answer in the audit.
    *
    * @generated from enum value: STAGE_AUDIT = 11;
    */
   AUDIT: 11,
 
   /**
-   * Keeping the turn in its session.
+   * Storing the turn in its session.
    *
    * @generated from enum value: STAGE_SESSION = 12;
    */
@@ -763,7 +763,7 @@ export const Stage = {
 } as const;
 
 /**
- * A stage of a question's path.
+ * A stage of answering a question.
  *
  * @generated from enum ragmesh.common.v1.Stage
  */

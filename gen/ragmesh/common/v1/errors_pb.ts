@@ -112,7 +112,7 @@ export const ErrorReason = {
   RATE_LIMITED: 12,
 
   /**
-   * RESOURCE_EXHAUSTED: the service has as many calls under way as it takes; google.rpc.RetryInfo.
+   * RESOURCE_EXHAUSTED: the service has reached its limit of calls in flight; google.rpc.RetryInfo says when to try again.
    *
    * @generated from enum value: ERROR_REASON_OVERLOADED = 13;
    */
@@ -140,7 +140,7 @@ export const ErrorReason = {
   MEDIA_TYPE_UNSUPPORTED: 16,
 
   /**
-   * DEADLINE_EXCEEDED: the deadline passed; metadata `stage` where known.
+   * DEADLINE_EXCEEDED: the deadline passed; metadata `stage` if known.
    *
    * @generated from enum value: ERROR_REASON_DEADLINE = 17;
    */
@@ -189,7 +189,7 @@ export const ErrorReason = {
   LEASE_LOST: 23,
 
   /**
-   * ABORTED: the read asked for a revision that this replica has not seen yet.
+   * ABORTED: the read requires a revision that this replica has not seen yet.
    *
    * @generated from enum value: ERROR_REASON_REVISION_NOT_REACHED = 24;
    */
@@ -210,21 +210,22 @@ export const ErrorReason = {
   AUDIT_CHAIN_BROKEN: 26,
 
   /**
-   * CANCELLED: the caller went away.
+   * CANCELLED: the caller cancelled the call or disconnected.
    *
    * @generated from enum value: ERROR_REASON_CANCELLED = 27;
    */
   CANCELLED: 27,
 
   /**
-   * RESOURCE_EXHAUSTED: the tenant's or the key's budget does not allow the request; metadata `limit`. RetryInfo where waiting helps.
+   * RESOURCE_EXHAUSTED: the tenant's or the key's budget does not allow the request; metadata `limit`. RetryInfo if waiting
+   * helps.
    *
    * @generated from enum value: ERROR_REASON_BUDGET_EXCEEDED = 28;
    */
   BUDGET_EXCEEDED: 28,
 
   /**
-   * FAILED_PRECONDITION: a budget of money stands and the model has no price; metadata `model`.
+   * FAILED_PRECONDITION: a budget of money applies and the model has no price; metadata `model`.
    *
    * @generated from enum value: ERROR_REASON_MODEL_UNPRICED = 29;
    */
@@ -238,8 +239,8 @@ export const ErrorReason = {
   NO_MODEL_FITS: 30,
 
   /**
-   * INTERNAL: a provider's reply breaks the provider's own contract, and is not believed; metadata `dependency`. Example: a vector
-   * of another length than the model's, or a score for a candidate that was not sent.
+   * INTERNAL: a provider's reply breaks the provider's own contract and is not used; metadata `dependency`. Example: a vector
+   * with another length than the model's, or a score for a candidate that was not sent.
    *
    * @generated from enum value: ERROR_REASON_PROVIDER_REPLY_INVALID = 31;
    */

@@ -23,22 +23,22 @@ export const file_ragmesh_common_v1_rpc_policy: GenFile = /*@__PURE__*/
  */
 export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
   /**
-   * Longest time the rpc may take, in milliseconds. It is the deadline where the caller sets none, and caps the
-   * caller's. 0: no cap (only for streams that follow long work).
+   * Longest time that the rpc may take, in milliseconds. It is the deadline if the caller sets none, and an upper bound of the
+   * caller's deadline. 0: no bound (only for streams that follow long work).
    *
    * @generated from field: uint32 timeout_ms = 1;
    */
   timeoutMs: number;
 
   /**
-   * Attempts in all, the first one included. Above 1 only for rpcs without side effects; retried on UNAVAILABLE.
+   * Number of attempts, the first one included. Above 1 only for rpcs without side effects; retried on UNAVAILABLE.
    *
    * @generated from field: uint32 max_attempts = 2;
    */
   maxAttempts: number;
 
   /**
-   * Where the rpc can be reached from.
+   * Who can reach the rpc.
    *
    * @generated from field: ragmesh.common.v1.Exposure exposure = 3;
    */
@@ -84,7 +84,7 @@ export const RpcPolicySchema: GenMessage<RpcPolicy> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_rpc_policy, 0);
 
 /**
- * Where an rpc can be reached from.
+ * Who can reach an rpc.
  *
  * @generated from enum ragmesh.common.v1.Exposure
  */
@@ -104,7 +104,7 @@ export const Exposure = {
   INTERNAL: 1,
 
   /**
-   * Inside the mesh, and by the edge from outside.
+   * Inside the mesh, and from outside through the edge.
    *
    * @generated from enum value: EXPOSURE_PUBLIC = 2;
    */
@@ -112,7 +112,7 @@ export const Exposure = {
 } as const;
 
 /**
- * Where an rpc can be reached from.
+ * Who can reach an rpc.
  *
  * @generated from enum ragmesh.common.v1.Exposure
  */

@@ -1576,7 +1576,7 @@ export type IndexerConfig = Message<"ragmesh.config.v1.IndexerConfig"> & {
   chunkOverlapTokens: number;
 
   /**
-   * Attempts of a job until it fails for good.
+   * Attempts of a job before it fails.
    *
    * @generated from field: uint32 max_attempts = 6 [default = 5];
    */

@@ -17,7 +17,7 @@ export const file_ragmesh_echo_v1_echo: GenFile = /*@__PURE__*/
   fileDesc("ChpyYWdtZXNoL2VjaG8vdjEvZWNoby5wcm90bxIPcmFnbWVzaC5lY2hvLnYxIicKDFVuYXJ5UmVxdWVzdBIXCgR0ZXh0GAEgASgJQgm6SAZyBBiAgAQiHQoNVW5hcnlSZXNwb25zZRIMCgR0ZXh0GAEgASgJIkgKE1NlcnZlclN0cmVhbVJlcXVlc3QSFwoEdGV4dBgBIAEoCUIJukgGcgQYgIAEEhgKBWNvdW50GAIgASgNQgm6SAYqBBjAhD0iJAoUU2VydmVyU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIuChNDbGllbnRTdHJlYW1SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICABCIzChRDbGllbnRTdHJlYW1SZXNwb25zZRIMCgR0ZXh0GAEgASgJEg0KBWNvdW50GAIgASgNIiwKEUJpZGlTdHJlYW1SZXF1ZXN0EhcKBHRleHQYASABKAlCCbpIBnIEGICABCIiChJCaWRpU3RyZWFtUmVzcG9uc2USDAoEdGV4dBgBIAEoCTLEAwoLRWNob1NlcnZpY2USXQoFVW5hcnkSHS5yYWdtZXNoLmVjaG8udjEuVW5hcnlSZXF1ZXN0Gh4ucmFnbWVzaC5lY2hvLnYxLlVuYXJ5UmVzcG9uc2UiFZACAaK7GA4IkE4QAxgCIAEwgICAAhJ0CgxTZXJ2ZXJTdHJlYW0SJC5yYWdtZXNoLmVjaG8udjEuU2VydmVyU3RyZWFtUmVxdWVzdBolLnJhZ21lc2guZWNoby52MS5TZXJ2ZXJTdHJlYW1SZXNwb25zZSIVkAIBorsYDgiQThABGAIgATCAgIACMAEScQoMQ2xpZW50U3RyZWFtEiQucmFnbWVzaC5lY2hvLnYxLkNsaWVudFN0cmVhbVJlcXVlc3QaJS5yYWdtZXNoLmVjaG8udjEuQ2xpZW50U3RyZWFtUmVzcG9uc2UiEqK7GA4IkE4QARgCIAEwgICAAigBEm0KCkJpZGlTdHJlYW0SIi5yYWdtZXNoLmVjaG8udjEuQmlkaVN0cmVhbVJlcXVlc3QaIy5yYWdtZXNoLmVjaG8udjEuQmlkaVN0cmVhbVJlc3BvbnNlIhKiuxgOCJBOEAEYAiABMICAgAIoATABYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_rpc_policy]);
 
 /**
- * What to say.
+ * A text to return.
  *
  * @generated from message ragmesh.echo.v1.UnaryRequest
  */
@@ -38,7 +38,7 @@ export const UnaryRequestSchema: GenMessage<UnaryRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_echo_v1_echo, 0);
 
 /**
- * What was heard.
+ * The text of the request.
  *
  * @generated from message ragmesh.echo.v1.UnaryResponse
  */
@@ -59,7 +59,7 @@ export const UnaryResponseSchema: GenMessage<UnaryResponse> = /*@__PURE__*/
   messageDesc(file_ragmesh_echo_v1_echo, 1);
 
 /**
- * What to say, and how often.
+ * A text to return, and how often.
  *
  * @generated from message ragmesh.echo.v1.ServerStreamRequest
  */
@@ -72,7 +72,7 @@ export type ServerStreamRequest = Message<"ragmesh.echo.v1.ServerStreamRequest">
   text: string;
 
   /**
-   * Messages wanted.
+   * Number of messages to return.
    *
    * @generated from field: uint32 count = 2;
    */
@@ -87,7 +87,7 @@ export const ServerStreamRequestSchema: GenMessage<ServerStreamRequest> = /*@__P
   messageDesc(file_ragmesh_echo_v1_echo, 2);
 
 /**
- * What was heard.
+ * The text of the request.
  *
  * @generated from message ragmesh.echo.v1.ServerStreamResponse
  */
@@ -108,7 +108,7 @@ export const ServerStreamResponseSchema: GenMessage<ServerStreamResponse> = /*@_
   messageDesc(file_ragmesh_echo_v1_echo, 3);
 
 /**
- * What to say.
+ * A text to return.
  *
  * @generated from message ragmesh.echo.v1.ClientStreamRequest
  */
@@ -129,7 +129,7 @@ export const ClientStreamRequestSchema: GenMessage<ClientStreamRequest> = /*@__P
   messageDesc(file_ragmesh_echo_v1_echo, 4);
 
 /**
- * All that was heard.
+ * The texts of all requests.
  *
  * @generated from message ragmesh.echo.v1.ClientStreamResponse
  */
@@ -142,7 +142,7 @@ export type ClientStreamResponse = Message<"ragmesh.echo.v1.ClientStreamResponse
   text: string;
 
   /**
-   * How many they were.
+   * Number of texts.
    *
    * @generated from field: uint32 count = 2;
    */
@@ -157,7 +157,7 @@ export const ClientStreamResponseSchema: GenMessage<ClientStreamResponse> = /*@_
   messageDesc(file_ragmesh_echo_v1_echo, 5);
 
 /**
- * What to say.
+ * A text to return.
  *
  * @generated from message ragmesh.echo.v1.BidiStreamRequest
  */
@@ -178,7 +178,7 @@ export const BidiStreamRequestSchema: GenMessage<BidiStreamRequest> = /*@__PURE_
   messageDesc(file_ragmesh_echo_v1_echo, 6);
 
 /**
- * What was heard.
+ * The text of the request.
  *
  * @generated from message ragmesh.echo.v1.BidiStreamResponse
  */
@@ -199,13 +199,13 @@ export const BidiStreamResponseSchema: GenMessage<BidiStreamResponse> = /*@__PUR
   messageDesc(file_ragmesh_echo_v1_echo, 7);
 
 /**
- * Says back what it hears. Runs in tests and benchmarks only.
+ * Returns the text of its requests. Runs in tests and benchmarks only.
  *
  * @generated from service ragmesh.echo.v1.EchoService
  */
 export const EchoService: GenService<{
   /**
-   * One for one.
+   * Returns one message for one message.
    *
    * @generated from rpc ragmesh.echo.v1.EchoService.Unary
    */
@@ -215,7 +215,7 @@ export const EchoService: GenService<{
     output: typeof UnaryResponseSchema;
   },
   /**
-   * One for many.
+   * Returns many messages for one message.
    *
    * @generated from rpc ragmesh.echo.v1.EchoService.ServerStream
    */
@@ -225,7 +225,7 @@ export const EchoService: GenService<{
     output: typeof ServerStreamResponseSchema;
   },
   /**
-   * Many for one.
+   * Returns one message for many messages.
    *
    * @generated from rpc ragmesh.echo.v1.EchoService.ClientStream
    */
@@ -235,7 +235,7 @@ export const EchoService: GenService<{
     output: typeof ClientStreamResponseSchema;
   },
   /**
-   * Many for many.
+   * Returns one message for each message.
    *
    * @generated from rpc ragmesh.echo.v1.EchoService.BidiStream
    */

@@ -40,20 +40,20 @@ export const PutTermsRequestSchema: GenMessage<PutTermsRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 0);
 
 /**
- * A tenant's own words. They work on questions; documents need not be written again.
+ * A tenant's own words. They apply to questions; no document has to be indexed again.
  *
  * @generated from message ragmesh.retrieval.v1.TermTable
  */
 export type TermTable = Message<"ragmesh.retrieval.v1.TermTable"> & {
   /**
-   * Words that mean the same. A question with one of them is searched for the others as well.
+   * Groups of synonyms. A question with one word of a group is also searched with the others.
    *
    * @generated from field: repeated ragmesh.retrieval.v1.TermGroup groups = 1;
    */
   groups: TermGroup[];
 
   /**
-   * Names that are one word, whatever a dictionary says: they are not taken apart, and count double.
+   * Names that are one word, even if a dictionary disagrees. They are not split, and have double weight.
    *
    * @generated from field: repeated string protected_terms = 2;
    */
@@ -68,7 +68,7 @@ export const TermTableSchema: GenMessage<TermTable> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 1);
 
 /**
- * Words that mean the same, in any languages: "退款", "refund", "money back".
+ * Synonyms, in any languages: "退款", "refund", "money back".
  *
  * @generated from message ragmesh.retrieval.v1.TermGroup
  */
@@ -89,7 +89,7 @@ export const TermGroupSchema: GenMessage<TermGroup> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 2);
 
 /**
- * They are set.
+ * The terms are set.
  *
  * @generated from message ragmesh.retrieval.v1.PutTermsResponse
  */
@@ -110,7 +110,7 @@ export const PutTermsResponseSchema: GenMessage<PutTermsResponse> = /*@__PURE__*
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 3);
 
 /**
- * Asks for the tenant's terms.
+ * Requests the tenant's terms.
  *
  * @generated from message ragmesh.retrieval.v1.GetTermsRequest
  */
@@ -131,7 +131,7 @@ export const GetTermsRequestSchema: GenMessage<GetTermsRequest> = /*@__PURE__*/
  */
 export type GetTermsResponse = Message<"ragmesh.retrieval.v1.GetTermsResponse"> & {
   /**
-   * As they were set; empty where none were.
+   * The terms; empty if none are set.
    *
    * @generated from field: ragmesh.retrieval.v1.TermTable terms = 1;
    */
@@ -146,7 +146,7 @@ export const GetTermsResponseSchema: GenMessage<GetTermsResponse> = /*@__PURE__*
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 5);
 
 /**
- * Which versions.
+ * Names a corpus.
  *
  * @generated from message ragmesh.retrieval.v1.ListVersionsRequest
  */
@@ -208,14 +208,14 @@ export type IndexVersion = Message<"ragmesh.retrieval.v1.IndexVersion"> & {
   state: VersionState;
 
   /**
-   * Documents.
+   * Number of documents.
    *
    * @generated from field: uint64 document_count = 3;
    */
   documentCount: bigint;
 
   /**
-   * Chunks.
+   * Number of chunks.
    *
    * @generated from field: uint64 chunk_count = 4;
    */
@@ -236,14 +236,14 @@ export type IndexVersion = Message<"ragmesh.retrieval.v1.IndexVersion"> & {
   dimensions: number;
 
   /**
-   * When it was begun.
+   * Time when it was begun.
    *
    * @generated from field: google.protobuf.Timestamp begun_at = 7;
    */
   begunAt?: Timestamp | undefined;
 
   /**
-   * When it was published; unset before.
+   * Time when it was published; unset before that.
    *
    * @generated from field: google.protobuf.Timestamp published_at = 8;
    */
@@ -258,7 +258,7 @@ export const IndexVersionSchema: GenMessage<IndexVersion> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 8);
 
 /**
- * Rolls back.
+ * Names the version to make live.
  *
  * @generated from message ragmesh.retrieval.v1.RollbackVersionRequest
  */
@@ -271,7 +271,7 @@ export type RollbackVersionRequest = Message<"ragmesh.retrieval.v1.RollbackVersi
   corpus: string;
 
   /**
-   * The version to make live: one that was published and is kept.
+   * The version: published before, and kept.
    *
    * @generated from field: uint64 version = 2;
    */
@@ -286,7 +286,7 @@ export const RollbackVersionRequestSchema: GenMessage<RollbackVersionRequest> = 
   messageDesc(file_ragmesh_retrieval_v1_index_admin, 9);
 
 /**
- * Rolled back.
+ * The rollback is done.
  *
  * @generated from message ragmesh.retrieval.v1.RollbackVersionResponse
  */
@@ -327,7 +327,7 @@ export const VersionState = {
   BUILDING: 1,
 
   /**
-   * What readers see.
+   * The version that readers see.
    *
    * @generated from enum value: VERSION_STATE_LIVE = 2;
    */
@@ -361,8 +361,8 @@ export const VersionStateSchema: GenEnum<VersionState> = /*@__PURE__*/
  */
 export const IndexAdminService: GenService<{
   /**
-   * Sets the tenant's terms: words that mean the same, also across languages, and words that must not be taken apart. Replaces
-   * those that were set before; searches use them at once, and every corpus has a new revision.
+   * Sets the tenant's terms: synonyms, also across languages, and names that must not be split. Replaces the earlier terms.
+   * Searches use the new terms immediately, and every corpus gets a new revision.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexAdminService.PutTerms
    */
@@ -372,7 +372,7 @@ export const IndexAdminService: GenService<{
     output: typeof PutTermsResponseSchema;
   },
   /**
-   * The tenant's terms.
+   * Returns the tenant's terms.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexAdminService.GetTerms
    */
@@ -382,7 +382,7 @@ export const IndexAdminService: GenService<{
     output: typeof GetTermsResponseSchema;
   },
   /**
-   * Versions of a corpus, newest first.
+   * Returns the versions of a corpus, newest first.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexAdminService.ListVersions
    */

@@ -21,34 +21,34 @@ export const file_ragmesh_retrieval_v1_index_writer: GenFile = /*@__PURE__*/
   fileDesc("CidyYWdtZXNoL3JldHJpZXZhbC92MS9pbmRleF93cml0ZXIucHJvdG8SFHJhZ21lc2gucmV0cmlldmFsLnYxIrABChNCZWdpblZlcnNpb25SZXF1ZXN0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEhsKCGJ1aWxkX2lkGAIgASgJQgm6SAZyBBABGEASIwoPZW1iZWRkaW5nX21vZGVsGAMgASgJQgq6SAdyBRABGIACEh4KCmRpbWVuc2lvbnMYBCABKA1CCrpIByoFGIBAKAEiOAoUQmVnaW5WZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIPCgdjcmVhdGVkGAIgASgIIpoBChVXcml0ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oARJDCglkb2N1bWVudHMYAyADKAsyIy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50Qgu6SAiSAQUIARDoByKyAwoNSW5kZXhEb2N1bWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIXCgV0aXRsZRgCIAEoCUIIukgFcgMYgAgSFQoDdXJsGAMgASgJQgi6SAVyAxiAEBItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0EmEKCmF0dHJpYnV0ZXMYBSADKAsyMy5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleERvY3VtZW50LkF0dHJpYnV0ZXNFbnRyeUIYukgVmgESEEAiB3IFEAEYgAEqBXIDGIAIEi4KCnVwZGF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KDGNvbnRlbnRfaGFzaBgHIAEoDEIHukgEegIYIBI8CgZjaHVua3MYCCADKAsyIC5yYWdtZXNoLnJldHJpZXZhbC52MS5JbmRleENodW5rQgq6SAeSAQQQoJwBGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqwCCgpJbmRleENodW5rEhwKCGNodW5rX2lkGAEgASgJQgq6SAdyBRABGIAEEhoKB29yZGluYWwYAiABKA1CCbpIBioEGMCEPRIXCgR0ZXh0GAMgASgJQgm6SAZyBCiAgEASJQoMaGVhZGluZ19wYXRoGAQgAygJQg+6SAySAQkQECIFcgMYgAgSLQoIbGFuZ3VhZ2UYBSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIhCgxzdGFydF9vZmZzZXQYBiABKA1CC7pICCoGGICAgIAEEh8KCmVuZF9vZmZzZXQYByABKA1CC7pICCoGGICAgIAEEjEKBnZlY3RvchgIIAEoCzIZLnJhZ21lc2guY29tbW9uLnYxLlZlY3RvckIGukgDyAEBIkUKFldyaXRlRG9jdW1lbnRzUmVzcG9uc2USFgoOZG9jdW1lbnRfY291bnQYASABKAQSEwoLY2h1bmtfY291bnQYAiABKAQigAEKFlJlbW92ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASIQoHdmVyc2lvbhgCIAEoBEIQukgNMgsY/////////w8oARIoCgxkb2N1bWVudF9pZHMYAyADKAlCErpID5IBDAgBEJBOIgVyAxiABCIxChdSZW1vdmVEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBCKnAQoVUHVibGlzaFZlcnNpb25SZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEiEKB3ZlcnNpb24YAiABKARCELpIDTILGP////////8PKAESNAoXZXhwZWN0ZWRfZG9jdW1lbnRfY291bnQYAyABKARCDrpICzIJGP////////8PSACIAQFCGgoYX2V4cGVjdGVkX2RvY3VtZW50X2NvdW50IlcKFlB1Ymxpc2hWZXJzaW9uUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAkSFgoOZG9jdW1lbnRfY291bnQYAiABKAQSEwoLY2h1bmtfY291bnQYAyABKAQiVQoVQWJhbmRvblZlcnNpb25SZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEiEKB3ZlcnNpb24YAiABKARCELpIDTILGP////////8PKAEiGAoWQWJhbmRvblZlcnNpb25SZXNwb25zZSJcChVQdXJnZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASKAoMZG9jdW1lbnRfaWRzGAIgAygJQhK6SA+SAQwIARCQTiIFcgMYgAQiVwoWUHVyZ2VEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBBITCgtjaHVua19jb3VudBgCIAEoBBIQCghyZXZpc2lvbhgDIAEoCSKWAQobTGlzdEluZGV4ZWREb2N1bWVudHNSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEh8KB3ZlcnNpb24YAiABKARCDrpICzIJGP////////8PEiYKDGRvY3VtZW50X2lkcxgDIAMoCUIQukgNkgEKEJBOIgVyAxiABBITCgthbnlfdmVyc2lvbhgEIAEoCCJYChxMaXN0SW5kZXhlZERvY3VtZW50c1Jlc3BvbnNlEjgKCWRvY3VtZW50cxgBIAMoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLkluZGV4ZWREb2N1bWVudCKAAQoPSW5kZXhlZERvY3VtZW50EhMKC2RvY3VtZW50X2lkGAEgASgJEhQKDGNvbnRlbnRfaGFzaBgCIAEoDBITCgtjaHVua19jb3VudBgDIAEoDRItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0Ik8KEUNvdW50SW5kZXhSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEh8KB3ZlcnNpb24YAiABKARCDrpICzIJGP////////8PIpUBChJDb3VudEluZGV4UmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoBBIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBITCgtjaHVua19jb3VudBgDIAEoBBIUCgx2ZWN0b3JfY291bnQYBCABKAQSFQoNa2V5d29yZF9jb3VudBgFIAEoBBIUCgxvcnBoYW5fY291bnQYBiABKAQyiQgKEkluZGV4V3JpdGVyU2VydmljZRJ0CgxCZWdpblZlcnNpb24SKS5yYWdtZXNoLnJldHJpZXZhbC52MS5CZWdpblZlcnNpb25SZXF1ZXN0GioucmFnbWVzaC5yZXRyaWV2YWwudjEuQmVnaW5WZXJzaW9uUmVzcG9uc2UiDaK7GAkIkE4QARgBIAUSfQoOV3JpdGVEb2N1bWVudHMSKy5yYWdtZXNoLnJldHJpZXZhbC52MS5Xcml0ZURvY3VtZW50c1JlcXVlc3QaLC5yYWdtZXNoLnJldHJpZXZhbC52MS5Xcml0ZURvY3VtZW50c1Jlc3BvbnNlIg6iuxgKCMCpBxABGAEgBSgBEn4KD1JlbW92ZURvY3VtZW50cxIsLnJhZ21lc2gucmV0cmlldmFsLnYxLlJlbW92ZURvY3VtZW50c1JlcXVlc3QaLS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZW1vdmVEb2N1bWVudHNSZXNwb25zZSIOorsYCgjg1AMQARgBIAUSewoOUHVibGlzaFZlcnNpb24SKy5yYWdtZXNoLnJldHJpZXZhbC52MS5QdWJsaXNoVmVyc2lvblJlcXVlc3QaLC5yYWdtZXNoLnJldHJpZXZhbC52MS5QdWJsaXNoVmVyc2lvblJlc3BvbnNlIg6iuxgKCODUAxABGAEgBRJ7Cg5BYmFuZG9uVmVyc2lvbhIrLnJhZ21lc2gucmV0cmlldmFsLnYxLkFiYW5kb25WZXJzaW9uUmVxdWVzdBosLnJhZ21lc2gucmV0cmlldmFsLnYxLkFiYW5kb25WZXJzaW9uUmVzcG9uc2UiDqK7GAoI4NQDEAEYASAFEnsKDlB1cmdlRG9jdW1lbnRzEisucmFnbWVzaC5yZXRyaWV2YWwudjEuUHVyZ2VEb2N1bWVudHNSZXF1ZXN0GiwucmFnbWVzaC5yZXRyaWV2YWwudjEuUHVyZ2VEb2N1bWVudHNSZXNwb25zZSIOorsYCgjg1AMQARgBIAUSkgEKFExpc3RJbmRleGVkRG9jdW1lbnRzEjEucmFnbWVzaC5yZXRyaWV2YWwudjEuTGlzdEluZGV4ZWREb2N1bWVudHNSZXF1ZXN0GjIucmFnbWVzaC5yZXRyaWV2YWwudjEuTGlzdEluZGV4ZWREb2N1bWVudHNSZXNwb25zZSIRkAIBorsYCgjAqQcQAhgBIAEwARJyCgpDb3VudEluZGV4EicucmFnbWVzaC5yZXRyaWV2YWwudjEuQ291bnRJbmRleFJlcXVlc3QaKC5yYWdtZXNoLnJldHJpZXZhbC52MS5Db3VudEluZGV4UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYASAFYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
- * Begins a version.
+ * A version to begin.
  *
  * @generated from message ragmesh.retrieval.v1.BeginVersionRequest
  */
 export type BeginVersionRequest = Message<"ragmesh.retrieval.v1.BeginVersionRequest"> & {
   /**
-   * The corpus; made where it does not exist.
+   * The corpus; created if it does not exist.
    *
    * @generated from field: string corpus = 1;
    */
   corpus: string;
 
   /**
-   * Who builds: the same id gets the same version again.
+   * Id of the build. The same id gets the same version again.
    *
    * @generated from field: string build_id = 2;
    */
   buildId: string;
 
   /**
-   * Embedding model of the vectors to come.
+   * Embedding model of the version's vectors.
    *
    * @generated from field: string embedding_model = 3;
    */
   embeddingModel: string;
 
   /**
-   * Dimensions of the vectors to come.
+   * Dimensions of the version's vectors.
    *
    * @generated from field: uint32 dimensions = 4;
    */
@@ -126,7 +126,7 @@ export const WriteDocumentsRequestSchema: GenMessage<WriteDocumentsRequest> = /*
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 2);
 
 /**
- * A document with its chunks, as the index holds it.
+ * A document with its chunks, as the index stores it.
  *
  * @generated from message ragmesh.retrieval.v1.IndexDocument
  */
@@ -146,7 +146,7 @@ export type IndexDocument = Message<"ragmesh.retrieval.v1.IndexDocument"> & {
   title: string;
 
   /**
-   * Where a person can read it.
+   * Address at which a person can read it.
    *
    * @generated from field: string url = 3;
    */
@@ -167,14 +167,14 @@ export type IndexDocument = Message<"ragmesh.retrieval.v1.IndexDocument"> & {
   attributes: { [key: string]: string };
 
   /**
-   * When the document was changed at its source.
+   * Time of the document's last change at the source.
    *
    * @generated from field: google.protobuf.Timestamp updated_at = 6;
    */
   updatedAt?: Timestamp | undefined;
 
   /**
-   * SHA-256 of all that the index holds of the document.
+   * SHA-256 of everything that the index stores of the document.
    *
    * @generated from field: bytes content_hash = 7;
    */
@@ -196,7 +196,7 @@ export const IndexDocumentSchema: GenMessage<IndexDocument> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 3);
 
 /**
- * A chunk, as the index holds it.
+ * A chunk, as the index stores it.
  *
  * @generated from message ragmesh.retrieval.v1.IndexChunk
  */
@@ -266,20 +266,20 @@ export const IndexChunkSchema: GenMessage<IndexChunk> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 4);
 
 /**
- * What was written.
+ * The result.
  *
  * @generated from message ragmesh.retrieval.v1.WriteDocumentsResponse
  */
 export type WriteDocumentsResponse = Message<"ragmesh.retrieval.v1.WriteDocumentsResponse"> & {
   /**
-   * Documents written, durably.
+   * Number of documents written durably.
    *
    * @generated from field: uint64 document_count = 1;
    */
   documentCount: bigint;
 
   /**
-   * Chunks written, durably.
+   * Number of chunks written durably.
    *
    * @generated from field: uint64 chunk_count = 2;
    */
@@ -294,7 +294,7 @@ export const WriteDocumentsResponseSchema: GenMessage<WriteDocumentsResponse> = 
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 5);
 
 /**
- * Documents to leave out.
+ * Documents to remove.
  *
  * @generated from message ragmesh.retrieval.v1.RemoveDocumentsRequest
  */
@@ -329,13 +329,13 @@ export const RemoveDocumentsRequestSchema: GenMessage<RemoveDocumentsRequest> = 
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 6);
 
 /**
- * What was left out.
+ * The result.
  *
  * @generated from message ragmesh.retrieval.v1.RemoveDocumentsResponse
  */
 export type RemoveDocumentsResponse = Message<"ragmesh.retrieval.v1.RemoveDocumentsResponse"> & {
   /**
-   * Documents that the version held and holds no more.
+   * Removed documents.
    *
    * @generated from field: uint64 document_count = 1;
    */
@@ -350,7 +350,7 @@ export const RemoveDocumentsResponseSchema: GenMessage<RemoveDocumentsResponse> 
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 7);
 
 /**
- * Publishes a version.
+ * A version to publish.
  *
  * @generated from message ragmesh.retrieval.v1.PublishVersionRequest
  */
@@ -370,7 +370,7 @@ export type PublishVersionRequest = Message<"ragmesh.retrieval.v1.PublishVersion
   version: bigint;
 
   /**
-   * The publish fails where the version does not hold exactly this many documents. Unset: not checked.
+   * Number of documents that the version must hold, or the publish fails. Unset: not checked.
    *
    * @generated from field: optional uint64 expected_document_count = 3;
    */
@@ -398,14 +398,14 @@ export type PublishVersionResponse = Message<"ragmesh.retrieval.v1.PublishVersio
   revision: string;
 
   /**
-   * Documents of the version.
+   * Number of documents in the version.
    *
    * @generated from field: uint64 document_count = 2;
    */
   documentCount: bigint;
 
   /**
-   * Chunks of the version.
+   * Number of chunks in the version.
    *
    * @generated from field: uint64 chunk_count = 3;
    */
@@ -420,7 +420,7 @@ export const PublishVersionResponseSchema: GenMessage<PublishVersionResponse> = 
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 9);
 
 /**
- * Abandons a version.
+ * A version to abandon.
  *
  * @generated from message ragmesh.retrieval.v1.AbandonVersionRequest
  */
@@ -448,7 +448,7 @@ export const AbandonVersionRequestSchema: GenMessage<AbandonVersionRequest> = /*
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 10);
 
 /**
- * The version is gone.
+ * The version is dropped.
  *
  * @generated from message ragmesh.retrieval.v1.AbandonVersionResponse
  */
@@ -463,7 +463,7 @@ export const AbandonVersionResponseSchema: GenMessage<AbandonVersionResponse> = 
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 11);
 
 /**
- * Documents to delete everywhere.
+ * Documents to delete from every version.
  *
  * @generated from message ragmesh.retrieval.v1.PurgeDocumentsRequest
  */
@@ -476,7 +476,7 @@ export type PurgeDocumentsRequest = Message<"ragmesh.retrieval.v1.PurgeDocuments
   corpus: string;
 
   /**
-   * The documents. An empty list is refused: it never means all.
+   * The documents. An empty list is refused.
    *
    * @generated from field: repeated string document_ids = 2;
    */
@@ -491,20 +491,20 @@ export const PurgeDocumentsRequestSchema: GenMessage<PurgeDocumentsRequest> = /*
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 12);
 
 /**
- * What was deleted.
+ * The result.
  *
  * @generated from message ragmesh.retrieval.v1.PurgeDocumentsResponse
  */
 export type PurgeDocumentsResponse = Message<"ragmesh.retrieval.v1.PurgeDocumentsResponse"> & {
   /**
-   * Documents that were there in some version.
+   * Deleted documents.
    *
    * @generated from field: uint64 document_count = 1;
    */
   documentCount: bigint;
 
   /**
-   * Chunks that were there in some version.
+   * Deleted chunks.
    *
    * @generated from field: uint64 chunk_count = 2;
    */
@@ -526,7 +526,7 @@ export const PurgeDocumentsResponseSchema: GenMessage<PurgeDocumentsResponse> = 
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 13);
 
 /**
- * Which documents.
+ * Selects documents.
  *
  * @generated from message ragmesh.retrieval.v1.ListIndexedDocumentsRequest
  */
@@ -589,7 +589,7 @@ export const ListIndexedDocumentsResponseSchema: GenMessage<ListIndexedDocuments
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 15);
 
 /**
- * What a version holds of a document.
+ * A document of a version.
  *
  * @generated from message ragmesh.retrieval.v1.IndexedDocument
  */
@@ -602,14 +602,14 @@ export type IndexedDocument = Message<"ragmesh.retrieval.v1.IndexedDocument"> & 
   documentId: string;
 
   /**
-   * Hash of all that the index holds of it, as it was written.
+   * Its `content_hash`, as written.
    *
    * @generated from field: bytes content_hash = 2;
    */
   contentHash: Uint8Array;
 
   /**
-   * Its chunks.
+   * Number of its chunks.
    *
    * @generated from field: uint32 chunk_count = 3;
    */
@@ -631,7 +631,7 @@ export const IndexedDocumentSchema: GenMessage<IndexedDocument> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 16);
 
 /**
- * Which version to count.
+ * Names the version to count.
  *
  * @generated from message ragmesh.retrieval.v1.CountIndexRequest
  */
@@ -659,7 +659,7 @@ export const CountIndexRequestSchema: GenMessage<CountIndexRequest> = /*@__PURE_
   messageDesc(file_ragmesh_retrieval_v1_index_writer, 17);
 
 /**
- * Counts; in a sound index all chunk counts agree and orphan_count is 0.
+ * Counts. In a consistent index all chunk counts are equal and orphan_count is 0.
  *
  * @generated from message ragmesh.retrieval.v1.CountIndexResponse
  */
@@ -672,7 +672,7 @@ export type CountIndexResponse = Message<"ragmesh.retrieval.v1.CountIndexRespons
   version: bigint;
 
   /**
-   * Documents.
+   * Number of documents.
    *
    * @generated from field: uint64 document_count = 2;
    */
@@ -723,7 +723,7 @@ export const CountIndexResponseSchema: GenMessage<CountIndexResponse> = /*@__PUR
  */
 export const IndexWriterService: GenService<{
   /**
-   * Begins a version, or returns the one that the same build has begun already.
+   * Begins a version, or returns the version that the same build has already begun.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.BeginVersion
    */
@@ -733,7 +733,7 @@ export const IndexWriterService: GenService<{
     output: typeof BeginVersionResponseSchema;
   },
   /**
-   * Writes documents into a version that is being built; a document replaces what the version held under its id.
+   * Writes documents into a version that is being built. A document replaces the one with the same id.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.WriteDocuments
    */
@@ -743,7 +743,7 @@ export const IndexWriterService: GenService<{
     output: typeof WriteDocumentsResponseSchema;
   },
   /**
-   * Leaves documents out of a version that is being built.
+   * Removes documents from a version that is being built.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.RemoveDocuments
    */
@@ -763,7 +763,7 @@ export const IndexWriterService: GenService<{
     output: typeof PublishVersionResponseSchema;
   },
   /**
-   * Drops a version that is being built, with all that was written into it.
+   * Drops a version that is being built, with everything that was written into it.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.AbandonVersion
    */
@@ -773,7 +773,7 @@ export const IndexWriterService: GenService<{
     output: typeof AbandonVersionResponseSchema;
   },
   /**
-   * Deletes documents from every version at once: no query finds them after this returns.
+   * Deletes documents from every version. No query finds them after this returns.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.PurgeDocuments
    */
@@ -783,7 +783,7 @@ export const IndexWriterService: GenService<{
     output: typeof PurgeDocumentsResponseSchema;
   },
   /**
-   * What a version holds, in order of document id: for finding out what changed. A message a page.
+   * Streams the documents of a version in order of id, one message per page. The indexer finds changes with it.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.ListIndexedDocuments
    */
@@ -793,7 +793,7 @@ export const IndexWriterService: GenService<{
     output: typeof ListIndexedDocumentsResponseSchema;
   },
   /**
-   * Counts of an index version, for reconciling.
+   * Returns counts of an index version, to reconcile the stores.
    *
    * @generated from rpc ragmesh.retrieval.v1.IndexWriterService.CountIndex
    */

@@ -27,14 +27,14 @@ export const file_ragmesh_retrieval_v1_retrieval: GenFile = /*@__PURE__*/
  */
 export type RetrieveRequest = Message<"ragmesh.retrieval.v1.RetrieveRequest"> & {
   /**
-   * What to look for.
+   * The question.
    *
    * @generated from field: string query = 1;
    */
   query: string;
 
   /**
-   * Passages wanted. Default 8.
+   * Number of passages. 0: 8.
    *
    * @generated from field: uint32 top_k = 2;
    */
@@ -76,7 +76,7 @@ export type RetrieveRequest = Message<"ragmesh.retrieval.v1.RetrieveRequest"> & 
   rerank?: boolean | undefined;
 
   /**
-   * Candidates that each leg gives. Default 50.
+   * Candidates of each leg. 0: 50.
    *
    * @generated from field: uint32 candidates = 8;
    */
@@ -90,43 +90,43 @@ export type RetrieveRequest = Message<"ragmesh.retrieval.v1.RetrieveRequest"> & 
   vectorWeight?: number | undefined;
 
   /**
-   * Read at least this revision, as returned by a write; ABORTED where it cannot be had.
+   * Read at least this revision, as returned by a write. ABORTED if this replica has not reached it.
    *
    * @generated from field: string min_revision = 10;
    */
   minRevision: string;
 
   /**
-   * Whether passages that say nearly the same become one: the best of them, with the ids of the others. Default true.
+   * Whether near-duplicate passages are collapsed into the best one, with the ids of the others. Default true.
    *
    * @generated from field: optional bool collapse_duplicates = 11;
    */
   collapseDuplicates?: boolean | undefined;
 
   /**
-   * Chunks before and after each passage, of its document, that are joined to it. Default 0.
+   * Chunks before and after each passage, of the same document, that are joined to it.
    *
    * @generated from field: uint32 neighbours = 12;
    */
   neighbours: number;
 
   /**
-   * How much a passage loses by being like one before it (maximal marginal relevance): 0 nothing, the default; 1 its rank is
-   * decided by that alone.
+   * Weight of diversity (maximal marginal relevance), 0 to 1. 0, the default: rank by relevance alone. 1: rank by dissimilarity
+   * to the passages before alone.
    *
    * @generated from field: float diversity = 13;
    */
   diversity: number;
 
   /**
-   * Whether the web leg runs beside `legs`. What it finds is marked as untrusted.
+   * Whether the web leg runs in addition to `legs`. Its passages are marked as untrusted.
    *
    * @generated from field: bool use_web = 14;
    */
   useWeb: boolean;
 
   /**
-   * What to do without, for measuring what each is worth.
+   * Features to switch off, to measure their effect.
    *
    * @generated from field: repeated ragmesh.retrieval.v1.Feature without = 15;
    */
@@ -178,7 +178,7 @@ export const RetrieveResponseSchema: GenMessage<RetrieveResponse> = /*@__PURE__*
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 1);
 
 /**
- * What a leg found.
+ * The result of a leg.
  *
  * @generated from message ragmesh.retrieval.v1.LegResult
  */
@@ -198,14 +198,14 @@ export type LegResult = Message<"ragmesh.retrieval.v1.LegResult"> & {
   hits: LegHit[];
 
   /**
-   * Time that it took, in microseconds.
+   * Duration, in microseconds.
    *
    * @generated from field: uint64 latency_us = 3;
    */
   latencyUs: bigint;
 
   /**
-   * Set where the leg failed or was too late.
+   * Set if the leg failed or was too late.
    *
    * @generated from field: ragmesh.common.v1.Degradation degradation = 4;
    */
@@ -275,7 +275,7 @@ export type FusedResult = Message<"ragmesh.retrieval.v1.FusedResult"> & {
   versions: CorpusVersion[];
 
   /**
-   * Stages that were missing or late.
+   * Stages that failed or were late.
    *
    * @generated from field: repeated ragmesh.common.v1.Degradation degradations = 3;
    */
@@ -289,7 +289,7 @@ export type FusedResult = Message<"ragmesh.retrieval.v1.FusedResult"> & {
   embeddingModel: string;
 
   /**
-   * Model of the reranker; empty where it did not run.
+   * Model of the reranker; empty if it did not run.
    *
    * @generated from field: string rerank_model = 5;
    */
@@ -304,13 +304,13 @@ export const FusedResultSchema: GenMessage<FusedResult> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 4);
 
 /**
- * A search, and the document to look for on its way.
+ * A search, and the document to explain.
  *
  * @generated from message ragmesh.retrieval.v1.ExplainRequest
  */
 export type ExplainRequest = Message<"ragmesh.retrieval.v1.ExplainRequest"> & {
   /**
-   * The search, as it was or would be asked.
+   * The search.
    *
    * @generated from field: ragmesh.retrieval.v1.RetrieveRequest search = 1;
    */
@@ -324,7 +324,7 @@ export type ExplainRequest = Message<"ragmesh.retrieval.v1.ExplainRequest"> & {
   corpus: string;
 
   /**
-   * The document. Its best chunks are followed.
+   * The document. Its best chunks are explained.
    *
    * @generated from field: string document_id = 3;
    */
@@ -339,34 +339,34 @@ export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 5);
 
 /**
- * What became of the document.
+ * The explanation.
  *
  * @generated from message ragmesh.retrieval.v1.ExplainResponse
  */
 export type ExplainResponse = Message<"ragmesh.retrieval.v1.ExplainResponse"> & {
   /**
-   * How far its best chunk came.
+   * How far its best chunk got.
    *
    * @generated from field: ragmesh.retrieval.v1.Verdict verdict = 1;
    */
   verdict: Verdict;
 
   /**
-   * The same in a sentence.
+   * The verdict in a sentence.
    *
    * @generated from field: string summary = 2;
    */
   summary: string;
 
   /**
-   * Its chunks, the one that came furthest first; at most 10.
+   * Its chunks, the one that got furthest first; at most 10.
    *
    * @generated from field: repeated ragmesh.retrieval.v1.ChunkPath chunks = 3;
    */
   chunks: ChunkPath[];
 
   /**
-   * The version of the corpus that was searched; 0 where none is live.
+   * The searched version of the corpus; 0 if none is live.
    *
    * @generated from field: uint64 version = 4;
    */
@@ -387,14 +387,14 @@ export type ExplainResponse = Message<"ragmesh.retrieval.v1.ExplainResponse"> & 
   access?: AccessList | undefined;
 
   /**
-   * Passages that the search gives.
+   * Number of passages in the result.
    *
    * @generated from field: uint32 top_k = 7;
    */
   topK: number;
 
   /**
-   * Candidates that each leg gives.
+   * Candidates of each leg.
    *
    * @generated from field: uint32 candidate_limit = 8;
    */
@@ -408,14 +408,14 @@ export type ExplainResponse = Message<"ragmesh.retrieval.v1.ExplainResponse"> & 
   rerankLimit: number;
 
   /**
-   * Stages that were missing or late; what they would have done is not known.
+   * Stages that failed or were late; their effect is unknown.
    *
    * @generated from field: repeated ragmesh.common.v1.Degradation degradations = 10;
    */
   degradations: Degradation[];
 
   /**
-   * Terms of the tenant that were searched as well.
+   * Terms of the tenant that were added to the search.
    *
    * @generated from field: repeated string added_terms = 11;
    */
@@ -430,7 +430,7 @@ export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 6);
 
 /**
- * The way of a chunk through a search. Ranks are from 1; 0: not there.
+ * The path of a chunk through a search. Ranks are from 1; 0: not ranked.
  *
  * @generated from message ragmesh.retrieval.v1.ChunkPath
  */
@@ -450,14 +450,14 @@ export type ChunkPath = Message<"ragmesh.retrieval.v1.ChunkPath"> & {
   ordinal: number;
 
   /**
-   * How far it came.
+   * How far it got.
    *
    * @generated from field: ragmesh.retrieval.v1.Verdict verdict = 3;
    */
   verdict: Verdict;
 
   /**
-   * Its place in each leg that ran, also below the candidates.
+   * Its rank in each leg that ran, also below the candidates.
    *
    * @generated from field: repeated ragmesh.retrieval.v1.LegPath legs = 4;
    */
@@ -478,14 +478,14 @@ export type ChunkPath = Message<"ragmesh.retrieval.v1.ChunkPath"> & {
   fusedScore: number;
 
   /**
-   * The chunk that stands for it; empty: it is no near-duplicate of a better one.
+   * The chunk that represents it; empty if it is not a near-duplicate of a better one.
    *
    * @generated from field: string duplicate_of = 7;
    */
   duplicateOf: string;
 
   /**
-   * Rank after the reranker, before duplicates and diversity; 0 where it was not reranked.
+   * Rank after the reranker, before duplicates and diversity; 0 if it was not reranked.
    *
    * @generated from field: uint32 rerank_rank = 8;
    */
@@ -499,7 +499,7 @@ export type ChunkPath = Message<"ragmesh.retrieval.v1.ChunkPath"> & {
   rerankScore: number;
 
   /**
-   * What made up the reranker's score, where it tells: "lead", "proximity", "title", …
+   * Components of the reranker's score, if it reports them: "lead", "proximity", "title", …
    *
    * @generated from field: map<string, double> rerank_signs = 10;
    */
@@ -513,14 +513,14 @@ export type ChunkPath = Message<"ragmesh.retrieval.v1.ChunkPath"> & {
   rank: number;
 
   /**
-   * Words of the question that it has.
+   * Words of the question that it contains.
    *
    * @generated from field: repeated string matched_words = 12;
    */
   matchedWords: string[];
 
   /**
-   * Words of the question that it has not.
+   * Words of the question that it does not contain.
    *
    * @generated from field: repeated string missing_words = 13;
    */
@@ -535,7 +535,7 @@ export const ChunkPathSchema: GenMessage<ChunkPath> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 7);
 
 /**
- * The place of a chunk in a leg.
+ * The rank of a chunk in a leg.
  *
  * @generated from message ragmesh.retrieval.v1.LegPath
  */
@@ -555,21 +555,21 @@ export type LegPath = Message<"ragmesh.retrieval.v1.LegPath"> & {
   rank: number;
 
   /**
-   * The leg's score; 0 where the leg does not find it.
+   * The leg's score; 0 if the leg does not find it.
    *
    * @generated from field: double score = 3;
    */
   score: number;
 
   /**
-   * Ranks that were looked at.
+   * Number of ranks that were checked.
    *
    * @generated from field: uint32 depth = 4;
    */
   depth: number;
 
   /**
-   * Score of the last candidate that the leg gives: what the chunk would have needed.
+   * Score of the leg's last candidate: the chunk needs more than this.
    *
    * @generated from field: double needed_score = 5;
    */
@@ -584,7 +584,7 @@ export const LegPathSchema: GenMessage<LegPath> = /*@__PURE__*/
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 8);
 
 /**
- * Which passages to fetch.
+ * Selects passages.
  *
  * @generated from message ragmesh.retrieval.v1.GetPassagesRequest
  */
@@ -611,7 +611,7 @@ export const GetPassagesRequestSchema: GenMessage<GetPassagesRequest> = /*@__PUR
  */
 export type GetPassagesResponse = Message<"ragmesh.retrieval.v1.GetPassagesResponse"> & {
   /**
-   * In the order asked for; those not found or not to be seen are left out.
+   * The passages in the order of the request. Those that do not exist or that the caller may not see are left out.
    *
    * @generated from field: repeated ragmesh.common.v1.Passage passages = 1;
    */
@@ -626,7 +626,7 @@ export const GetPassagesResponseSchema: GenMessage<GetPassagesResponse> = /*@__P
   messageDesc(file_ragmesh_retrieval_v1_retrieval, 10);
 
 /**
- * Asks for the corpora of the tenant.
+ * Requests the corpora of the tenant.
  *
  * @generated from message ragmesh.retrieval.v1.ListCorporaRequest
  */
@@ -675,7 +675,7 @@ export type Corpus = Message<"ragmesh.retrieval.v1.Corpus"> & {
   name: string;
 
   /**
-   * The live version; 0 where none was published yet.
+   * The live version; 0 if none is published.
    *
    * @generated from field: uint64 live_version = 2;
    */
@@ -696,7 +696,7 @@ export type Corpus = Message<"ragmesh.retrieval.v1.Corpus"> & {
   chunkCount: bigint;
 
   /**
-   * When the live version was published.
+   * Time when the live version was published.
    *
    * @generated from field: google.protobuf.Timestamp published_at = 5;
    */
@@ -807,7 +807,7 @@ export const FusionSchema: GenEnum<Fusion> = /*@__PURE__*/
   enumDesc(file_ragmesh_retrieval_v1_retrieval, 1);
 
 /**
- * A part of the analysis that a search can do without.
+ * A feature of the analysis that a search can switch off.
  *
  * @generated from enum ragmesh.retrieval.v1.Feature
  */
@@ -820,7 +820,7 @@ export const Feature = {
   UNSPECIFIED: 0,
 
   /**
-   * Chinese bigrams weigh less where they stand across the border of two words.
+   * Chinese bigrams across the boundary of two words weigh less.
    *
    * @generated from enum value: FEATURE_WORD_BORDERS = 1;
    */
@@ -842,7 +842,7 @@ export const Feature = {
 } as const;
 
 /**
- * A part of the analysis that a search can do without.
+ * A feature of the analysis that a search can switch off.
  *
  * @generated from enum ragmesh.retrieval.v1.Feature
  */
@@ -855,7 +855,7 @@ export const FeatureSchema: GenEnum<Feature> = /*@__PURE__*/
   enumDesc(file_ragmesh_retrieval_v1_retrieval, 2);
 
 /**
- * How far a document or chunk came in a search, from nowhere to the result.
+ * How far a document or chunk got in a search, in ascending order.
  *
  * @generated from enum ragmesh.retrieval.v1.Verdict
  */
@@ -868,7 +868,7 @@ export const Verdict = {
   UNSPECIFIED: 0,
 
   /**
-   * It is not in the corpus's live version; or the caller may not see it, which looks the same.
+   * It is not in the live version of the corpus, or the caller may not see it.
    *
    * @generated from enum value: VERDICT_ABSENT = 1;
    */
@@ -882,7 +882,7 @@ export const Verdict = {
   NO_ACCESS: 2,
 
   /**
-   * It was deleted, and what is left of it is being removed. Only for ROLE_OPERATOR.
+   * It was deleted, and its remaining data is being removed. Only for ROLE_OPERATOR.
    *
    * @generated from enum value: VERDICT_DELETED = 3;
    */
@@ -910,28 +910,28 @@ export const Verdict = {
   FILTERED: 6,
 
   /**
-   * No leg finds it: no word in common, nothing near.
+   * No leg finds it: it has no word in common with the question, and its vector is not near.
    *
    * @generated from enum value: VERDICT_NOT_FOUND = 7;
    */
   NOT_FOUND: 7,
 
   /**
-   * A leg finds it, below the candidates that it gives.
+   * A leg finds it, but ranks it below its candidates.
    *
    * @generated from enum value: VERDICT_BELOW_CANDIDATES = 8;
    */
   BELOW_CANDIDATES: 8,
 
   /**
-   * It says nearly the same as a better candidate, which stands for it.
+   * It is a near-duplicate of a better candidate, which represents it.
    *
    * @generated from enum value: VERDICT_DUPLICATE = 9;
    */
   DUPLICATE: 9,
 
   /**
-   * It was a candidate, and others were better.
+   * It was a candidate, but others ranked higher.
    *
    * @generated from enum value: VERDICT_BELOW_TOP_K = 10;
    */
@@ -946,7 +946,7 @@ export const Verdict = {
 } as const;
 
 /**
- * How far a document or chunk came in a search, from nowhere to the result.
+ * How far a document or chunk got in a search, in ascending order.
  *
  * @generated from enum ragmesh.retrieval.v1.Verdict
  */
@@ -965,7 +965,7 @@ export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
  */
 export const RetrievalService: GenService<{
   /**
-   * Search. A message a leg as it finishes, then the fused result.
+   * Searches. Streams the result of each leg as it finishes, then the fused result.
    *
    * @generated from rpc ragmesh.retrieval.v1.RetrievalService.Retrieve
    */
@@ -975,7 +975,7 @@ export const RetrievalService: GenService<{
     output: typeof RetrieveResponseSchema;
   },
   /**
-   * Where a document was lost on the way to a search's result, or how it came there.
+   * Explains why a document is or is not in the result of a search.
    *
    * @generated from rpc ragmesh.retrieval.v1.RetrievalService.Explain
    */
@@ -985,7 +985,7 @@ export const RetrievalService: GenService<{
     output: typeof ExplainResponseSchema;
   },
   /**
-   * The passages of chunk ids that the principal may see; the others are left out.
+   * Returns passages by chunk id. Passages that the principal may not see are left out.
    *
    * @generated from rpc ragmesh.retrieval.v1.RetrievalService.GetPassages
    */
@@ -995,7 +995,7 @@ export const RetrievalService: GenService<{
     output: typeof GetPassagesResponseSchema;
   },
   /**
-   * Corpora of the tenant with their live versions, for cache keys and pickers.
+   * Returns the corpora of the tenant with their live versions, for cache keys and pickers.
    *
    * @generated from rpc ragmesh.retrieval.v1.RetrievalService.ListCorpora
    */
