@@ -37,6 +37,7 @@ import { retrieval } from '../services/retrieval/index.ts';
 import { ask } from './cli/ask.ts';
 import { calibrateCache, type Embedding } from './cli/cache-calibrate.ts';
 import { warmCache } from './cli/cache-warm.ts';
+import { check, print } from './cli/check.ts';
 import { type CommandContext, CommandError, describeError } from './cli/connect.ts';
 import { evaluate } from './cli/eval.ts';
 import { ingest } from './cli/ingest.ts';
@@ -68,12 +69,14 @@ const commands: Record<string, (context: CommandContext) => Promise<number>> = {
   token,
 };
 
-const help = `npm start -- [--services a,b] [--config ragmesh.yaml]
+const help = `npm start -- [--services a,b] [--config ragmesh.yaml] [--check | --print-config]
 
 Runs every service in this process, or those named, which then find the others by \`addresses\` in the configuration.
 
   --services <names>   ${services.map(({ name }) => name).join(', ')}
-  --config <file>      the configuration; default: ragmesh.yaml, where there is one
+  --config <file>      the configuration; default: ragmesh.yaml if there is one
+  --check              checks the configuration, prints every error, and ends
+  --print-config       prints the configuration with all defaults, secrets masked, and ends
 `;
 
 const env = process.env;
@@ -104,6 +107,8 @@ async function main(argv: string[]): Promise<number> {
     options: {
       services: { type: 'string' },
       config: { type: 'string' },
+      check: { type: 'boolean', default: false },
+      'print-config': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -112,6 +117,9 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const chosen = values.services === undefined ? services : chooseServices(values.services);
+  const file = { path: findConfig(values.config), env, chosen, known: services };
+  if (values.check) return check(file);
+  if (values['print-config']) return print(file);
   await serve(chosen, readConfig(values.config), values.config);
   return 0;
 }

@@ -50,6 +50,12 @@ export function readSettings<Shape extends SettingsShape>(
   throw result.error;
 }
 
+/** Returns what {@link readSettings} would throw, each problem by itself. */
+export function checkSettings(shape: SettingsShape, given: JsonObject, path: string): ConfigError[] {
+  const { error } = z.strictObject(shape).safeParse(given);
+  return (error?.issues ?? []).flatMap((issue) => problemsOfIssue(issue, shape, given, path));
+}
+
 function problemsOfIssue(
   issue: z.core.$ZodIssue,
   shape: SettingsShape,
