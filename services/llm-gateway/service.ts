@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import {
   type GenerateRequest,
@@ -8,6 +7,7 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
+import { randomId } from '#kit/base/random-id.ts';
 import { activeTraceId } from '#kit/host/telemetry.ts';
 import { callerOf } from '#kit/rpc/context.ts';
 import { type Charges, createCharges } from './accounting/charges.ts';
@@ -71,11 +71,12 @@ function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDep
     const deadlineAt = performance.now() + (context.timeoutMs() ?? usualTimeoutMs);
     const { tenant } = callerOf(context);
     const { request, warnings } = shortened(given, limits.maxCompletionTokens(tenant, given.limitKey));
-    const requestId = request.requestId || randomUUID();
+    const requestId = request.requestId || randomId(random);
     const { catalog, release } = deps.catalogs.lease();
     const { span, inner } = startRequestSpan(request.model, request.task || Task.ANSWER);
     const charges: Charges = createCharges();
     const running = new Set<Attempt>();
+    let callCount = 0;
     let reservation: Reservation | undefined;
     let ring: Ring | undefined;
     settle = (outcome, failure) => {
@@ -103,7 +104,7 @@ function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDep
           metrics,
           prices: catalog.prices,
           promptTokens: () => needs.promptTokens,
-          newCallId: () => `call_${randomUUID()}`,
+          newCallId: () => `call_${randomId(random)}${(callCount++).toString(32)}`,
           signal,
           parent: inner,
           onOver(over, result) {

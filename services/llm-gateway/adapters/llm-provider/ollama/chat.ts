@@ -163,7 +163,6 @@ interface OllamaToolCall {
 export function createOllamaReader(
   warnings: readonly string[],
   numPredict: number,
-  newCallId: () => string,
 ): (line: unknown) => Iterable<ProviderEvent> {
   let hasStarted = false;
   let hasContent = false;
@@ -185,7 +184,7 @@ export function createOllamaReader(
       yield {
         kind: 'tool-call',
         index: callCount++,
-        id: call.id || newCallId(),
+        id: call.id ?? '',
         name: call.function?.name ?? '',
         argumentsJson: JSON.stringify(call.function?.arguments ?? {}),
       };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { secret } from '#kit/host/config/adapter-settings.ts';
@@ -80,7 +79,7 @@ export const adapter = defineAdapter({
           const model = await findModel(either);
           const { body, warnings } = toOllamaBody(request, { model, contextTokens, keepAlive });
           const response = await send('/api/chat', { method: 'POST', body: JSON.stringify(body), signal: either });
-          const read = createOllamaReader(warnings, request.maxTokens, () => `call_${randomUUID()}`);
+          const read = createOllamaReader(warnings, request.maxTokens);
           if (response.body === null) return;
           for await (const line of readNdjson(response.body, maxLineBytes)) yield* read(line);
           // What was there already has no need of the connection, and does not hear of the abort.
