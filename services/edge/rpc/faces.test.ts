@@ -9,6 +9,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { errorInfoOf, rpcError } from '#kit/base/errors.ts';
 import { collect } from '#kit/base/streams.ts';
 import { createClient as createKitClient } from '#kit/rpc/client.ts';
@@ -187,6 +188,9 @@ describe.each(Object.keys(faces))('%s', (face) => {
     const rerank = createClient(RerankService, transport);
     const foreign = await failure(collect(rerank.rerank({ query: 'x' }, as())));
     expect(foreign.code).toBe(Code.Unimplemented);
+    const writer = createClient(IndexWriterService, transport);
+    const write = await failure(writer.purgeDocuments({ corpus: 'help', documentIds: ['d'] }, as()));
+    expect(write.code).toBe(Code.Unimplemented);
   });
 
   test('an upload is passed on message by message', async () => {
