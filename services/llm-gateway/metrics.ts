@@ -1,23 +1,22 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Metrics } from '#kit/base/metrics.ts';
-import type { Target } from './targets/target.ts';
 
 const firstTokenBuckets = [10, 25, 50, 100, 200, 400, 800, 1500, 3000, 6000, 15_000, 30_000];
 
-/** What is counted of the gateway's inside, beside the `ai_*` metrics of the process. */
+/** Registers the metrics of the gateway and returns them together with the `ai_*` metrics of the process. */
 export function createGatewayMetrics(metrics: Metrics) {
   const registers = [metrics.registry];
   return {
     ...metrics,
     attemptTotal: new Counter({
       name: 'ragmesh_llm_attempt_total',
-      help: 'Attempts at models, by what came of them: an outcome, or the kind of the failure',
+      help: 'Attempts at models, by result: an outcome, or the kind of the failure',
       labelNames: ['provider', 'model', 'result'],
       registers,
     }),
     fallbackTotal: new Counter({
       name: 'ragmesh_llm_fallback_total',
-      help: 'Further attempts of a request: at the same model, at another one, or going on from a part of an answer',
+      help: 'Attempts of a request after its first one: a new answer, or the continuation of a partial answer',
       labelNames: ['model', 'how'],
       registers,
     }),
@@ -30,7 +29,7 @@ export function createGatewayMetrics(metrics: Metrics) {
     }),
     hedgeTotal: new Counter({
       name: 'ragmesh_llm_hedge_total',
-      help: 'Second attempts beside slow first ones, by who spoke first, and those that were not made for their share',
+      help: 'Hedged requests by the attempt that won, and hedges that the configured share did not allow',
       labelNames: ['result'],
       registers,
     }),
@@ -42,7 +41,7 @@ export function createGatewayMetrics(metrics: Metrics) {
     }),
     costMicros: new Counter({
       name: 'ragmesh_llm_cost_micros_total',
-      help: 'Money spent, in millionths of the currency unit',
+      help: 'Cost of charged attempts, in millionths of the currency unit',
       labelNames: ['model', 'currency'],
       registers,
     }),
@@ -52,12 +51,20 @@ export function createGatewayMetrics(metrics: Metrics) {
 /** Metrics of the gateway. */
 export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>;
 
-/** Gauges of what is going on, read when somebody asks. */
-export function watchLoad(metrics: Metrics, targets: () => readonly Target[]): void {
+/** The load of a target, as the gauges read it. */
+export interface TargetLoad {
+  readonly name: string;
+  readonly slots: { readonly inUse: number; readonly waiting: number };
+  /** Returns the number of open connections. */
+  connectionCount(): number;
+}
+
+/** Registers the gauges of the load, which read `targets` at each scrape. */
+export function watchLoad(metrics: Metrics, targets: () => readonly TargetLoad[]): void {
   const registers = [metrics.registry];
   new Gauge({
     name: 'ragmesh_llm_in_flight',
-    help: 'Attempts under way at a model, and those that wait for their turn there',
+    help: 'Attempts in flight at a model, and attempts that wait for a slot there',
     labelNames: ['model', 'state'],
     registers,
     collect() {
@@ -70,7 +77,7 @@ export function watchLoad(metrics: Metrics, targets: () => readonly Target[]): v
   });
   new Gauge({
     name: 'ragmesh_llm_connections',
-    help: 'Connections that are open to the provider of a model',
+    help: 'Open connections to the provider of a model',
     labelNames: ['model'],
     registers,
     collect() {

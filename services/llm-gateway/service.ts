@@ -12,12 +12,12 @@ import { activeTraceId } from '#kit/host/telemetry.ts';
 import { callerOf } from '#kit/rpc/context.ts';
 import { type Charges, createCharges } from './accounting/charges.ts';
 import type { Ledger } from './accounting/ledger.ts';
-import { mostOf } from './accounting/reservation.ts';
+import { reservationAmountOf } from './accounting/reservation.ts';
 import { type Attempt, startAttempt } from './attempts/attempt.ts';
-import { createRing, type Ring } from './attempts/failover.ts';
 import { endSpan, startRequestSpan } from './attempts/gen-ai-attributes.ts';
 import { generate, type Response } from './attempts/generate.ts';
 import type { HedgeShare } from './attempts/hedge.ts';
+import { createFailover, type Failover } from './failover/failover.ts';
 import type { Limits, Reservation } from './limits/limits.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { toProviderRequest } from './providers/request.ts';
@@ -43,7 +43,7 @@ export interface GatewayDeps {
 }
 
 /** Time of a request whose caller sets none, in milliseconds. */
-const usualTimeoutMs = 120_000;
+const defaultTimeoutMs = 120_000;
 
 /** The rpcs of the gateway. */
 export function createLlmGateway(deps: GatewayDeps): ServiceImpl<typeof LLMGatewayService> {
@@ -68,7 +68,7 @@ function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDep
   const open = async () => {
     const { limits, ledger, random, metrics, log } = deps;
     const requestedAt = deps.clock();
-    const deadlineAt = performance.now() + (context.timeoutMs() ?? usualTimeoutMs);
+    const deadlineAt = performance.now() + (context.timeoutMs() ?? defaultTimeoutMs);
     const { tenant } = callerOf(context);
     const { request, warnings } = shortened(given, limits.maxCompletionTokens(tenant, given.limitKey));
     const requestId = request.requestId || randomId(random);
@@ -78,27 +78,30 @@ function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDep
     const running = new Set<Attempt>();
     let callCount = 0;
     let reservation: Reservation | undefined;
-    let ring: Ring | undefined;
+    let failover: Failover | undefined;
     settle = (outcome, failure) => {
       settle = undefined;
-      for (const attempt of [...running]) attempt.giveUp(signal.reason ?? left);
+      for (const attempt of [...running]) attempt.cancel(signal.reason ?? left);
       reservation?.settle(charges.total());
       const { usages } = charges;
       if (usages.length > 0) ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId() }, context);
-      const attemptCount = ring?.attemptCount ?? 0;
+      const attemptCount = failover?.attemptCount ?? 0;
       endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });
       release();
     };
     const needs = needsOf(request);
     const targets = targetsFor(request, needs, catalog, random);
     const asked = { requestId, tenant, key: request.limitKey, model: request.model || (targets[0]?.name ?? '') };
-    reservation = await limits.admit({ ...asked, most: () => mostOf(targets, needs, catalog.prices) }, signal);
-    ring = createRing({ targets, maxAttempts: catalog.maxAttempts, deadlineAt, signal, random });
+    reservation = await limits.admit(
+      { ...asked, amount: () => reservationAmountOf(targets, needs, catalog.prices) },
+      signal,
+    );
+    failover = createFailover({ targets, maxAttempts: catalog.maxAttempts, deadlineAt, signal, random });
     const tenantTag = deps.tagOf(tenant);
     responses = generate({
       request,
       warnings,
-      ring,
+      failover,
       start(turn, prefix) {
         const attempt = startAttempt(turn, toProviderRequest(turn.target, request, needs, tenantTag, prefix), {
           metrics,

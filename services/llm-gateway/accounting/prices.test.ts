@@ -28,7 +28,7 @@ test('cached and written tokens are parts of the prompt with prices of their own
   // 2000 × 3 + 6000 × 0.3 + 2000 × 3.75 + 500 × 15
   expect(prices.cost('sonnet', tokens)).toEqual({ costMicros: 22_800n, currency: 'USD', priceVersion: '2026-11-01' });
   expect(prices.cost('plain', tokens)?.costMicros).toBe(37_500n);
-  expect(prices.most('sonnet', 10_000, 500)).toBe(45_000n);
+  expect(prices.maxCost('sonnet', 10_000, 500)).toBe(45_000n);
   expect(prices.cost('sonnet', tokensOf({}))?.costMicros).toBe(0n);
 });
 
@@ -53,15 +53,15 @@ test('a prompt above the bound of a tier has its prices for all tokens, and the 
 test('the most that an attempt may cost is that of the dearest tier that its prompt may turn out to reach', () => {
   const prices = createPrices(tableOf({ version: '1', currency: 'USD', prices: [longContext] }));
   // By a provider's count it may be a quarter longer than by ours.
-  expect(prices.most('gpt-5.4', 217_600, 1000)).toBe(559_000n);
-  expect(prices.most('gpt-5.4', 217_601, 1000)).toBe(1_110_505n);
-  expect(prices.most('gpt-5.4', 300_000, 1000)).toBe(1_522_500n);
+  expect(prices.maxCost('gpt-5.4', 217_600, 1000)).toBe(559_000n);
+  expect(prices.maxCost('gpt-5.4', 217_601, 1000)).toBe(1_110_505n);
+  expect(prices.maxCost('gpt-5.4', 300_000, 1000)).toBe(1_522_500n);
 });
 
 test('a model without a price costs what nobody knows', () => {
   for (const prices of [createPrices(undefined), createPrices(tableOf({ version: '1', currency: 'EUR' }))]) {
     expect(prices.cost('x', tokensOf({ promptTokens: 1 }))).toBeUndefined();
-    expect(prices.most('x', 1, 1)).toBeUndefined();
+    expect(prices.maxCost('x', 1, 1)).toBeUndefined();
   }
 });
 
@@ -116,7 +116,7 @@ test('a cost is the exact sum of tokens times prices, rounded once, half up; and
         expect(2n * (cost * 1_000_000n - exact) <= 1_000_000n && 2n * (exact - cost * 1_000_000n) < 1_000_000n).toBe(
           true,
         );
-        expect(cost <= (prices.most('m', promptTokens, completionTokens) as bigint)).toBe(true);
+        expect(cost <= (prices.maxCost('m', promptTokens, completionTokens) as bigint)).toBe(true);
       },
     ),
   );
@@ -143,7 +143,7 @@ test('whatever the tiers are, an attempt costs what the tier of its prompt says,
         fresh * own.prompt + cached * own.cachedPrompt + written * own.cacheWrite + completionTokens * own.completion;
       expect(cost).toBe(BigInt(exact));
       // Also where what was foretold was a longer prompt.
-      expect(cost <= (prices.most('m', promptTokens + counts[0], completionTokens) as bigint)).toBe(true);
+      expect(cost <= (prices.maxCost('m', promptTokens + counts[0], completionTokens) as bigint)).toBe(true);
     }),
   );
 });
@@ -205,7 +205,7 @@ test.each([
   const prices = createPrices(tableOf({ version: 'good', currency: 'USD', prices: [{ model: 'm', prompt: 1e-12 }] }));
   expect(() => prices.reconfigure(tableOf(bad))).toThrow(message);
   expect(prices.version).toBe('good');
-  expect(prices.most('m', 1, 0)).toBe(1n);
+  expect(prices.maxCost('m', 1, 0)).toBe(1n);
   expect(() => createPrices(tableOf(bad))).toThrow(message);
 });
 

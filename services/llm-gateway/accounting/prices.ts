@@ -34,7 +34,7 @@ export interface Prices {
    * which is a quarter longer than this can reach. Never less than `cost` of what stays within these tokens. `undefined` for a model
    * without a price.
    */
-  most(model: string, promptTokens: number | bigint, completionTokens: number | bigint): bigint | undefined;
+  maxCost(model: string, promptTokens: number | bigint, completionTokens: number | bigint): bigint | undefined;
   /** Takes a new table. Throws ConfigError where it is bad, and keeps the one before. */
   reconfigure(table: LLMPriceTable | undefined): void;
   /** Edition in use; empty without a table. */
@@ -96,7 +96,7 @@ export function createPrices(first: LLMPriceTable | undefined, path = 'llm_gatew
       const { currency, version } = table;
       return { costMicros: (exact + scale / 2n) / scale, currency, priceVersion: version };
     },
-    most(model, promptTokens, completionTokens) {
+    maxCost(model, promptTokens, completionTokens) {
       const tiers = table.models.get(model);
       if (tiers === undefined) return undefined;
       const [prompt, completion] = [toCount(promptTokens), toCount(completionTokens)];

@@ -1,21 +1,21 @@
-import type { Most } from '../limits/limits.ts';
+import type { ReservationAmount } from '../limits/limits.ts';
 import type { Needs } from '../routing/filter.ts';
-import { longestCompletion } from '../routing/order.ts';
+import { maxCompletionTokensOf } from '../routing/order.ts';
 import type { Target } from '../targets/target.ts';
 import type { Prices } from './prices.ts';
 
 /**
  * The most that one attempt at any of the targets may use, for the reservation: the prompt, and the completion that the caller allows,
- * else the longest that the target can write, else `usualCompletionTokens`. A target that only quotes uses nothing. Without a price
+ * else the longest that the target can write, else `defaultCompletionTokens`. A target that only quotes uses nothing. Without a price
  * for one of them the cost is not known.
  */
-export function mostOf(targets: readonly Target[], needs: Needs, prices: Prices): Most {
+export function reservationAmountOf(targets: readonly Target[], needs: Needs, prices: Prices): ReservationAmount {
   let tokens = 0;
   let costMicros: bigint | undefined = 0n;
   for (const target of targets) {
     if (!target.capabilities.generative) continue;
-    const completion = longestCompletion(target, needs);
-    const micros = prices.most(target.name, needs.promptTokens, completion);
+    const completion = maxCompletionTokensOf(target, needs);
+    const micros = prices.maxCost(target.name, needs.promptTokens, completion);
     tokens = Math.max(tokens, needs.promptTokens + completion);
     if (micros === undefined || costMicros === undefined) costMicros = undefined;
     else if (micros > costMicros) costMicros = micros;

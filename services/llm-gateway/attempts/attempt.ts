@@ -6,11 +6,11 @@ import { createUsageMeter, toTokenUsage, type Usage } from '../accounting/usage.
 import type { GatewayMetrics } from '../metrics.ts';
 import { ProviderError } from '../providers/error.ts';
 import type { ProviderEvent, ProviderRequest } from '../providers/llm-provider.ts';
-import type { BreakerPass } from '../targets/breaker.ts';
+import type { BreakerPermit } from '../targets/breaker.ts';
 import type { Target } from '../targets/target.ts';
-import { isContent, startInTime } from './clocks.ts';
+import { isContent, startTimed } from './clocks.ts';
+import { createContentNormalizer } from './content-normalizer.ts';
 import { endSpan, startAttemptSpan } from './gen-ai-attributes.ts';
-import { createWholeContent } from './whole-content.ts';
 
 /** Content of a completion. */
 export type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
@@ -41,7 +41,7 @@ export interface Attempt {
   /** The next content, or the result: then everything is freed. Throws only the caller's reason. */
   next(): Promise<Content | AttemptResult>;
   /** Ends it where it is: nobody wants its answer any more. Later calls change nothing. */
-  giveUp(reason: unknown): void;
+  cancel(reason: unknown): void;
 }
 
 /** A slot at a target and leave of its breaker. */
@@ -49,7 +49,7 @@ export interface Turn {
   target: Target;
   number: number;
   continues: boolean;
-  pass: BreakerPass;
+  pass: BreakerPermit;
   freeSlot(): void;
   /** How long to wait for its first content, in milliseconds: its target's clock, or less where time is short. */
   firstTokenMs: number;
@@ -107,9 +107,9 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
   const run = <T>(work: () => T): T => (inner === undefined ? work() : context.with(inner, work));
   const { firstTokenMs: firstMs } = turn;
   const clocks = firstMs < target.clocks.firstTokenMs ? { ...target.clocks, firstTokenMs: firstMs } : target.clocks;
-  const events = run(() => startInTime((signal) => target.provider.generate(request, signal), clocks, deps.signal));
+  const events = run(() => startTimed((signal) => target.provider.generate(request, signal), clocks, deps.signal));
   const meter = createUsageMeter(deps.promptTokens, target.capabilities.contextTokens);
-  const whole = createWholeContent(deps.newCallId);
+  const whole = createContentNormalizer(deps.newCallId);
   let model = '';
   let warnings: readonly string[] = [];
   let hasStarted = false;
@@ -134,7 +134,7 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
     if (outcome === Outcome.CANCELLED) pass.drop();
     else if (error !== undefined ? !ills.has(error.kind) : false) pass.drop();
     else if (!isBroken({ outcome })) pass.succeed();
-    else if (pass.isProbe && firstTokenMs !== undefined) target.breaker.tryEnter()?.fail();
+    else if (pass.isProbe && firstTokenMs !== undefined) target.breaker.tryAcquire()?.fail();
     else pass.fail();
   };
   const finish = (
@@ -147,9 +147,9 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
     events.stop(cause);
     freeSlot();
     // A provider that was given up before it answered may have begun; one that answered with an error has not.
-    const wasGivenUp = outcome === Outcome.CANCELLED || error?.kind === 'timeout';
+    const wasCancelled = outcome === Outcome.CANCELLED || error?.kind === 'timeout';
     const isCharged =
-      target.capabilities.generative && (hasStarted || (wasGivenUp && error?.code !== 'connect_timeout'));
+      target.capabilities.generative && (hasStarted || (wasCancelled && error?.code !== 'connect_timeout'));
     const used = meter.total(end !== undefined && !isBroken(end));
     const usage = toTokenUsage(target.name, hasStarted || isCharged ? used : { ...used, ...nothing }, prices);
     result = { outcome, reason, error, hasContent: firstTokenMs !== undefined, usage, isCharged };
@@ -241,7 +241,7 @@ export function startAttempt(turn: Turn, request: ProviderRequest, deps: Attempt
       return warnings;
     },
     next: () => (result === undefined ? read().catch(onThrown) : Promise.resolve(result)),
-    giveUp(reason) {
+    cancel(reason) {
       finish(Outcome.CANCELLED, 'given up', undefined, reason);
     },
   };

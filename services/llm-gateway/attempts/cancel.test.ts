@@ -6,7 +6,7 @@ import {
   content,
   failed,
   finish,
-  type Reply,
+  type Responder,
   silence,
   startFakeProvider,
   streamed,
@@ -37,7 +37,7 @@ async function leave(gateway: TestGateway, ready: () => Promise<unknown>): Promi
 }
 
 describe('a caller that goes away', () => {
-  test.each<[string, Reply]>([
+  test.each<[string, Responder]>([
     ['before the head', silence],
     ['before the first token', streamed([], true)],
     ['in the body', streamed([content('a')], true)],
@@ -98,7 +98,7 @@ test('requests that are cancelled at random points leave no slot, reservation, c
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
   };
-  const slowly: Reply = async (response) => {
+  const slowly: Responder = async (response) => {
     await later(random() * 4);
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (let count = 0; count < 4 && !response.destroyed; count++) {

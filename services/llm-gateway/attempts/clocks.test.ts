@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Clocks } from '../config.ts';
 import type { ProviderEvent } from '../providers/llm-provider.ts';
-import { startInTime } from './clocks.ts';
+import { startTimed } from './clocks.ts';
 
 const started: ProviderEvent = { kind: 'started', model: 'm', warnings: [] };
 const text: ProviderEvent = { kind: 'text', text: 'a' };
@@ -24,7 +24,7 @@ const clocks: Clocks = { connectMs: 50, headersMs: 60, firstTokenMs: 90, idleMs:
 /** Events, and then silence until the work is stopped. */
 function silentAfter(given: ProviderEvent[], settings: Clocks = clocks, caller: AbortSignal = never) {
   let work: AbortSignal | undefined;
-  const events = startInTime(
+  const events = startTimed(
     async function* (signal) {
       work = signal;
       yield* given;
@@ -35,7 +35,7 @@ function silentAfter(given: ProviderEvent[], settings: Clocks = clocks, caller: 
   );
   return { events, isStopped: () => work?.aborted };
 }
-async function drain(events: ReturnType<typeof startInTime>): Promise<ProviderEvent[]> {
+async function drain(events: ReturnType<typeof startTimed>): Promise<ProviderEvent[]> {
   const seen: ProviderEvent[] = [];
   for (let next = await events.next(); next !== undefined; next = await events.next()) seen.push(next);
   return seen;
@@ -61,7 +61,7 @@ test('after the end, silence is the end', async () => {
 });
 
 test('a consumer that takes its time is not the provider’s fault', async () => {
-  const events = startInTime(
+  const events = startTimed(
     async function* () {
       yield* [started, text, text, end];
     },
@@ -78,7 +78,7 @@ test('a consumer that takes its time is not the provider’s fault', async () =>
 
 test('a caller that goes away stops the work at once, also where the provider does not listen', async () => {
   const caller = new AbortController();
-  const events = startInTime(
+  const events = startTimed(
     async function* (): AsyncIterable<ProviderEvent> {
       await new Promise(() => {});
     },

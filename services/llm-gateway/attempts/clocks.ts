@@ -38,7 +38,7 @@ export function isContent(event: ProviderEvent): boolean {
  * Starts a provider's work under the clocks. Only content is a token: the head, usage, and pings that an adapter drops do not stop
  * the clock of the first one. The clock between tokens runs only while somebody waits: a slow consumer is not the provider's fault.
  */
-export function startInTime(
+export function startTimed(
   start: (signal: AbortSignal) => AsyncIterable<ProviderEvent>,
   clocks: Clocks,
   caller: AbortSignal,

@@ -8,7 +8,7 @@ import {
   doneMark,
   failed,
   finish,
-  type Reply,
+  type Responder,
   startFakeProvider,
   streamed,
   usage,
@@ -21,7 +21,7 @@ const words = ['A refund ', 'takes ', 'five days.'].map(content);
 const half = words.slice(0, 2);
 
 /** What a provider may do, and whether it wants money for it. */
-const deeds: Record<string, { reply: Reply; isWhole?: boolean; isCharged: boolean }> = {
+const deeds: Record<string, { reply: Responder; isWhole?: boolean; isCharged: boolean }> = {
   whole: { reply: streamed([...words, finish('stop'), usage(10, 5), doneMark]), isWhole: true, isCharged: true },
   wholeWithoutUsage: { reply: streamed([...words, finish('stop'), doneMark]), isWhole: true, isCharged: true },
   length: { reply: streamed([...half, finish('length'), usage(10, 5), doneMark]), isCharged: true },

@@ -9,9 +9,9 @@ import {
 import { tooLarge } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { sumUsages, type Usage } from '../accounting/usage.ts';
+import type { Failover } from '../failover/failover.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { type Attempt, type AttemptResult, type Content, isBroken, isResult, type Turn } from './attempt.ts';
-import type { Ring } from './failover.ts';
 import { type FirstStep, firstStepOf, type HedgeShare } from './hedge.ts';
 
 /** A request, with all that has been decided of it. */
@@ -19,7 +19,7 @@ export interface Work {
   request: GenerateRequest;
   /** What the caller should know of the request, beside what an attempt adds. */
   warnings: readonly string[];
-  ring: Ring;
+  failover: Failover;
   /** Starts a turn; `prefix` is the part of the answer to go on from. */
   start(turn: Turn, prefix: string): Attempt;
   /** Time before a second attempt, in milliseconds; 0: none. */
@@ -43,7 +43,7 @@ const maxHeldLength = 8 << 20;
  * message is `done`, and only a provider's terminal event makes it a success. Returns its outcome.
  */
 export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
-  const { request, ring, metrics, log } = work;
+  const { request, failover, metrics, log } = work;
   const policy = request.midStreamPolicy;
   const held: Response[] | undefined = policy === MidStreamPolicy.HOLD_BACK ? [] : undefined;
   let heldLength = 0;
@@ -55,7 +55,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
 
   for (;;) {
     const wantsPrefill = policy === MidStreamPolicy.CONTINUE && isPlain && text !== '';
-    const turn = await ring.pick(wantsPrefill);
+    const turn = await failover.pick(wantsPrefill);
     if (turn === undefined) break;
     const prefix = turn.continues ? text : '';
     if (turn.number > 1)
@@ -96,7 +96,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
         yield startedResponse(attempt, work.warnings);
       }
       if (held !== undefined) yield* held;
-      yield* endResponses(result, [...parts.map((part) => part.result.usage), result.usage], ring);
+      yield* endResponses(result, [...parts.map((part) => part.result.usage), result.usage], failover);
       return result.outcome;
     }
     if (result.hasContent) parts.push({ attempt, result });
@@ -104,7 +104,7 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
       filtered = { attempt, step: result };
       // What a filter stopped is not gone on from.
       isPlain = false;
-      ring.leave(attempt.target);
+      failover.leave(attempt.target);
       continue;
     }
     const { adapter, name } = attempt.target;
@@ -113,41 +113,41 @@ export async function* generate(work: Work): AsyncGenerator<Response, Outcome> {
       { provider: adapter, model: name, attempt: attempt.number, kind: result.error?.kind, code },
       'a model failed',
     );
-    ring.note(attempt.target, result, attempt.continues);
-    if (isFinal(attempt, result, ring) || !mayGoOn(policy, parts, result)) break;
+    failover.note(attempt.target, result, attempt.continues);
+    if (isFinal(attempt, result, failover) || !mayGoOn(policy, parts, result)) break;
   }
 
   const shown = held === undefined ? parts.at(-1)?.result : undefined;
   if (shown !== undefined) {
     const usages = parts.map(({ result }) => result.usage);
-    yield* endResponses(shown, usages, ring);
+    yield* endResponses(shown, usages, failover);
     return shown.outcome;
   }
   if (filtered !== undefined && isResult(filtered.step)) {
     yield startedResponse(filtered.attempt, work.warnings);
-    yield* endResponses(filtered.step, [filtered.step.usage], ring);
+    yield* endResponses(filtered.step, [filtered.step.usage], failover);
     return filtered.step.outcome;
   }
-  throw ring.failure();
+  throw failover.failure();
 }
 
 /** The first step of the turn, with a second attempt beside it where hedging wants one. */
 async function firstStep(work: Work, attempt: Attempt, isFirst: boolean): Promise<FirstStep> {
-  const { ring, metrics, hedgeDelayMs, hedgeMaxShare, hedgeShare } = work;
+  const { failover, metrics, hedgeDelayMs, hedgeMaxShare, hedgeShare } = work;
   if (hedgeDelayMs === undefined || !isFirst) return { attempt, step: await attempt.next() };
   hedgeShare.count();
   let second: Attempt | undefined;
   const startSecond = () => {
-    if (!hedgeShare.tryTake(hedgeMaxShare)) {
+    if (!hedgeShare.tryAcquire(hedgeMaxShare)) {
       metrics.hedgeTotal.inc({ result: 'share_reached' });
       return undefined;
     }
-    const turn = ring.tryOther(attempt.target);
+    const turn = failover.tryOther(attempt.target);
     second = turn && work.start(turn, '');
     return second;
   };
   const first = await firstStepOf(attempt, hedgeDelayMs, startSecond, (failed, result) =>
-    ring.note(failed.target, result, false),
+    failover.note(failed.target, result, false),
   );
   if (second !== undefined) metrics.hedgeTotal.inc({ result: first.attempt === second ? 'second_won' : 'first_won' });
   return first;
@@ -166,9 +166,9 @@ function mayGoOn(policy: MidStreamPolicy, parts: readonly unknown[], { hasConten
 }
 
 /** Whether no target can do better: the request itself is at fault, and not the part of an answer that came with it. */
-function isFinal({ target, continues }: Attempt, { error, hasContent }: AttemptResult, ring: Ring): boolean {
+function isFinal({ target, continues }: Attempt, { error, hasContent }: AttemptResult, failover: Failover): boolean {
   if (error?.remedy !== 'fix-request') return false;
-  if (error.kind === 'too-long') return !ring.hasLonger(target);
+  if (error.kind === 'too-long') return !failover.hasLonger(target);
   return !continues || hasContent;
 }
 
@@ -188,10 +188,14 @@ function resetResponse(parts: readonly { attempt: Attempt }[]): Response {
   return { event: { case: 'reset', value: { reason: `${names.join(', ')} broke off` } } };
 }
 
-function* endResponses({ outcome, reason }: AttemptResult, usages: readonly Usage[], ring: Ring): Iterable<Response> {
+function* endResponses(
+  { outcome, reason }: AttemptResult,
+  usages: readonly Usage[],
+  failover: Failover,
+): Iterable<Response> {
   const [first, ...rest] = usages;
   if (first !== undefined) yield { event: { case: 'usage', value: sumUsages([first, ...rest]) } };
-  const value = { outcome, providerReason: reason.slice(0, 256).toWellFormed(), attemptCount: ring.attemptCount };
+  const value = { outcome, providerReason: reason.slice(0, 256).toWellFormed(), attemptCount: failover.attemptCount };
   yield { event: { case: 'done', value } };
 }
 

@@ -11,7 +11,7 @@ export interface HedgeShare {
   /** One more request that may be hedged. */
   count(): void;
   /** Whether one more second attempt keeps to the share; then it counts. */
-  tryTake(maxShare: number): boolean;
+  tryAcquire(maxShare: number): boolean;
 }
 
 /** Requests over which the share is reckoned; older ones fade. */
@@ -28,7 +28,7 @@ export function createHedgeShare(): HedgeShare {
       requests /= 2;
       hedged /= 2;
     },
-    tryTake(maxShare) {
+    tryAcquire(maxShare) {
       if (hedged + 1 > requests * maxShare) return false;
       hedged += 1;
       return true;
@@ -66,7 +66,7 @@ export async function firstStepOf(
   const sooner = await Promise.race(both);
   const other = sooner.attempt === first ? both[1] : both[0];
   if (!isResult(sooner.step) || !isBroken(sooner.step)) {
-    (sooner.attempt === first ? second : first).giveUp(lost);
+    (sooner.attempt === first ? second : first).cancel(lost);
     return sooner;
   }
   onFailed(sooner.attempt, sooner.step);

@@ -5,7 +5,7 @@ import {
   content,
   failed,
   finish,
-  type Reply,
+  type Responder,
   startFakeProvider,
   streamed,
   usage,
@@ -13,8 +13,8 @@ import {
 
 const says = (text: string, ...chunks: object[]) => streamed([content(text), ...chunks, finish('stop'), usage(10, 2)]);
 const start = async (
-  first: Reply,
-  second: Reply,
+  first: Responder,
+  second: Responder,
   hedging: { delayMs?: number; maxShare: number } = { delayMs: 40, maxShare: 1 },
 ) => {
   const a = await startFakeProvider(first);

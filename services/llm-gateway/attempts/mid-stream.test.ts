@@ -10,7 +10,7 @@ import {
   doneMark,
   failed,
   finish,
-  type Reply,
+  type Responder,
   startFakeProvider,
   streamed,
   usage,
@@ -44,7 +44,7 @@ test('a wait that does not fit the caller’s time is not begun', async () => {
 });
 
 test('a target that rejects the part of an answer starts anew, after a reset', async () => {
-  const rejects: Reply = (response, request, body) => {
+  const rejects: Responder = (response, request, body) => {
     const last = (body as { messages: { role: string }[] }).messages.at(-1);
     return (last?.role === 'assistant' ? failed(400, { message: 'no prefill' }) : whole)(response, request, body);
   };
@@ -123,7 +123,7 @@ test('a filter’s refusal moves on where the configuration says so, and is the 
 });
 
 test('an answer in one piece is an answer, and a part of one is none', async () => {
-  const piece = (message: object, reason?: string): Reply => {
+  const piece = (message: object, reason?: string): Responder => {
     const choice = { index: 0, message, ...(reason === undefined ? {} : { finish_reason: reason }) };
     return (response) => {
       response.writeHead(200, { 'content-type': 'application/json' });

@@ -11,7 +11,7 @@ import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';
 import { noon } from '../suites/limit-store.suite.ts';
 import { createLimits } from './create-limits.ts';
-import type { AdmissionRequest, Limits, Most, Reservation } from './limits.ts';
+import type { AdmissionRequest, Limits, Reservation, ReservationAmount } from './limits.ts';
 
 type Config = MessageInitShape<typeof LLMLimitsConfigSchema>;
 
@@ -22,10 +22,10 @@ const open = async (config: Config | undefined, clock: () => number = () => noon
   onTestFinished(() => limits.close());
   return limits;
 };
-type Parts = Partial<AdmissionRequest & Most>;
+type Parts = Partial<AdmissionRequest & ReservationAmount>;
 const requestOf = (parts: Parts = {}): AdmissionRequest => {
   const { tokens, costMicros, ...named } = { tokens: 10, costMicros: 10n, ...parts };
-  return { requestId: 'r', tenant: 'acme', key: '', model: 'm', ...named, most: () => ({ tokens, costMicros }) };
+  return { requestId: 'r', tenant: 'acme', key: '', model: 'm', ...named, amount: () => ({ tokens, costMicros }) };
 };
 const forever = new AbortController().signal;
 const admit = (limits: Limits, parts: Parts = {}, signal = forever) => limits.admit(requestOf(parts), signal);

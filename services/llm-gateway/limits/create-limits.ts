@@ -2,7 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
-import type { Demand, LimitStore, LimitStoreDeps, Refusal, Verdict } from './limit-store.ts';
+import type { Decision, Demand, LimitStore, LimitStoreDeps, Refusal } from './limit-store.ts';
 import type { AdmissionRequest, Limits, Reservation } from './limits.ts';
 import { ending, limitName, refusedError, scopeKind, unpriced } from './refusal.ts';
 import { readRules, toAmount } from './rules.ts';
@@ -37,12 +37,12 @@ export async function createLimits(
     const { tenant, key, model } = request;
     const scopes = rules.scopesOf(tenant, key);
     if (scopes.length === 0) return { id, tenant, scopes, tokens: 0, costMicros: 0 };
-    const { tokens, costMicros } = request.most();
+    const { tokens, costMicros } = request.amount();
     const budget = scopes.find(({ limits }) => limits.costMicrosPerDay > 0 || limits.costMicrosPerMonth > 0);
     if (budget !== undefined && costMicros === undefined) throw unpriced(model, budget);
     return { id, tenant, scopes, tokens: toAmount(tokens), costMicros: toAmount(costMicros ?? 0n) };
   };
-  const reserve = async (demand: Demand): Promise<Verdict> =>
+  const reserve = async (demand: Demand): Promise<Decision> =>
     demand.scopes.length === 0 ? { admitted: true } : store.reserve(demand);
   const room = createWaitingRoom({
     reserve,

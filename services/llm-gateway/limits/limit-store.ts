@@ -12,7 +12,7 @@ export interface LimitStore {
   /** Whether other processes share the counters, so that a slot may come free without a word here. */
   readonly isShared: boolean;
   /** Reserves in all scopes, or in none. Again with the same id: changes nothing. */
-  reserve(demand: Demand): Promise<Verdict>;
+  reserve(demand: Demand): Promise<Decision>;
   /**
    * Replaces what was reserved by what was used, and frees the slots; `undefined`: the request was never made, and does not even
    * count as one. The first call of an id counts. Never rejects.
@@ -59,7 +59,7 @@ export interface Used {
 }
 
 /** Whether a request may go on. */
-export type Verdict = { admitted: true } | Refusal;
+export type Decision = { admitted: true } | Refusal;
 
 /**
  * What stands against a request: of several limits the one that does so for longest, but `maxConcurrent` only where it is the only

@@ -26,11 +26,11 @@ export interface AdmissionRequest {
   /** Name of the model or route, for errors. */
   model: string;
   /** The most that one attempt may use; asked for only where a limit stands. */
-  most(): Most;
+  amount(): ReservationAmount;
 }
 
 /** The most that one attempt of a request may use. */
-export interface Most {
+export interface ReservationAmount {
   /** Tokens: prompt and longest completion. */
   tokens: number;
   /** Money, in millionths of the currency unit; `undefined`: a target has no price. */

@@ -110,7 +110,7 @@ export function createMemoryStore(
       for (const [scopeIndex, counted] of counters.entries()) {
         const { limits } = demand.scopes[scopeIndex] as Scope;
         for (const { kind, retryAfterMs } of refusals(counted, limits, demand, { nowMs, slot, periods })) {
-          refusal = worse(refusal, { admitted: false, scopeIndex, kind, retryAfterMs });
+          refusal = longerRefusal(refusal, { admitted: false, scopeIndex, kind, retryAfterMs });
         }
       }
       if (refusal !== undefined) return refusal;
@@ -175,7 +175,7 @@ function* refusals(
 }
 
 /** The refusal that stands for longer; a limit on requests under way gives way to every other. */
-export function worse(a: Refusal | undefined, b: Refusal): Refusal {
+export function longerRefusal(a: Refusal | undefined, b: Refusal): Refusal {
   if (a === undefined) return b;
   if (a.kind === 'maxConcurrent') return b;
   if (b.kind === 'maxConcurrent') return a;

@@ -35,8 +35,8 @@ export function refusedError({ kind, scopeIndex, retryAfterMs }: Refusal, demand
   const of = `the limit of this ${scopeKind(scope)} is ${limit} ${unit}`;
   const metadata = { limit: name, scope: scopeKind(scope), value: String(limit) };
   if (retryAfterMs === undefined) {
-    const most = reason === ErrorReason.BUDGET_EXCEEDED ? demand.costMicros : demand.tokens;
-    const message = `${of}, and the request alone may use ${most}: ask for a shorter completion (max_tokens)`;
+    const amount = reason === ErrorReason.BUDGET_EXCEEDED ? demand.costMicros : demand.tokens;
+    const message = `${of}, and the request alone may use ${amount}: ask for a shorter completion (max_tokens)`;
     return rpcError(Code.ResourceExhausted, reason, message, { metadata });
   }
   const message = `${of}${why}: try again in ${Math.ceil(retryAfterMs / 1000)} s`;

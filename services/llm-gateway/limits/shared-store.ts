@@ -1,13 +1,13 @@
 import { Counter } from 'prom-client';
 import { unavailable } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
-import type { Demand, LimitStore, LimitStoreDeps, Used, Verdict } from './limit-store.ts';
+import type { Decision, Demand, LimitStore, LimitStoreDeps, Used } from './limit-store.ts';
 import type { MemoryStore } from './memory-store.ts';
 
 /** Counters on a server that several processes share. Every call may fail or hang. */
 export interface RemoteCounters {
   /** `isForced`: reserves without asking whether it fits. `at`: when the request came, in milliseconds since 1970. */
-  reserve(demand: Demand, at: number, leaseMs: number, isForced: boolean): Promise<Verdict>;
+  reserve(demand: Demand, at: number, leaseMs: number, isForced: boolean): Promise<Decision>;
   settle(demand: Demand, used: Used | undefined): Promise<void>;
   /** Lets reservations last for another `leaseMs`. */
   renew(demands: readonly Demand[], leaseMs: number): Promise<void>;
@@ -155,18 +155,18 @@ export function createSharedStore(
   const timer = setInterval(tick, leaseMs / 3);
   timer.unref();
 
-  const reserveRemotely = async (demand: Demand): Promise<Verdict> => {
+  const reserveRemotely = async (demand: Demand): Promise<Decision> => {
     const at = clock();
-    const tooLate = (verdict: Verdict) => {
+    const tooLate = (decision: Decision) => {
       // A request that goes on by the counters here, or has done so, takes it over when the server is back. Else nobody counts on it.
       const isWanted = held.has(demand.id) || owed.has(demand.id);
-      if (verdict.admitted && !isWanted) owe(demand.id, { demand, at, isRemote: true, used: undefined });
+      if (decision.admitted && !isWanted) owe(demand.id, { demand, at, isRemote: true, used: undefined });
     };
-    const verdict = await ask(() => remote.reserve(demand, at, leaseMs, false), tooLate);
-    if (!verdict.admitted) return verdict;
+    const decision = await ask(() => remote.reserve(demand, at, leaseMs, false), tooLate);
+    if (!decision.admitted) return decision;
     held.set(demand.id, { demand, at, isRemote: true });
     local.mirror(demand);
-    return verdict;
+    return decision;
   };
 
   return {
@@ -182,9 +182,9 @@ export function createSharedStore(
       }
       fallbacks.inc();
       if (!isFailOpen) throw away(undefined);
-      const verdict = await local.reserve(demand);
-      if (verdict.admitted) held.set(demand.id, { demand, at: clock(), isRemote: false });
-      return verdict;
+      const decision = await local.reserve(demand);
+      if (decision.admitted) held.set(demand.id, { demand, at: clock(), isRemote: false });
+      return decision;
     },
     async settle(id, used) {
       const found = held.get(id);

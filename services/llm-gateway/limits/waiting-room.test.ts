@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { demandOf } from '../suites/limit-store.suite.ts';
-import type { Verdict } from './limit-store.ts';
+import type { Decision } from './limit-store.ts';
 import { createWaitingRoom } from './waiting-room.ts';
 
-const full: Verdict = { admitted: false, scopeIndex: 0, kind: 'maxConcurrent', retryAfterMs: 1000 };
-const admitted: Verdict = { admitted: true };
+const full: Decision = { admitted: false, scopeIndex: 0, kind: 'maxConcurrent', retryAfterMs: 1000 };
+const admitted: Decision = { admitted: true };
 const forever = new AbortController().signal;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A room over a store whose answers the test gives, one by one. */
 function open() {
-  const asked: { id: string; answer(verdict: Verdict): void }[] = [];
+  const asked: { id: string; answer(decision: Decision): void }[] = [];
   const undone: string[] = [];
   const room = createWaitingRoom({
     reserve: (demand) => new Promise((resolve) => asked.push({ id: demand.id, answer: resolve })),
@@ -23,9 +23,9 @@ function open() {
     const demand = demandOf(id, { maxConcurrent: 1 });
     return room.enter(() => demand, demand, signal);
   };
-  const answer = async (id: string, verdict: Verdict) => {
+  const answer = async (id: string, decision: Decision) => {
     expect(asked.map((question) => question.id)).toEqual([id]);
-    asked.shift()?.answer(verdict);
+    asked.shift()?.answer(decision);
     await turn();
   };
   return { room, enter, answer, asked, undone };

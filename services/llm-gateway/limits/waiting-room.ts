@@ -1,6 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { createFairQueue } from './fair-queue.ts';
-import type { Demand, Refusal, Verdict } from './limit-store.ts';
+import type { Decision, Demand, Refusal } from './limit-store.ts';
 import { noTurn } from './refusal.ts';
 
 /** Time from one look to the next at slots that other processes may free, in milliseconds. */
@@ -8,7 +8,7 @@ const pollMs = 100;
 
 /** What a waiting room needs. */
 export interface WaitingRoomParts {
-  reserve(demand: Demand): Promise<Verdict>;
+  reserve(demand: Demand): Promise<Decision>;
   /** Takes a reservation back whose request has gone. */
   undo(id: string): Promise<void>;
   /** Whether slots come free without a call of `slotFreed`. */
@@ -88,13 +88,13 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
     try {
       waiter.demand = waiter.toDemand();
       const { demand } = waiter;
-      const verdict = await reserve(demand);
+      const decision = await reserve(demand);
       if (waiter.isOver) {
-        if (verdict.admitted) await undo(demand.id);
-      } else if (verdict.admitted) waiter.resolve({ kind: 'admitted', demand });
-      else if (verdict.kind !== 'maxConcurrent') waiter.resolve({ kind: 'refused', refusal: verdict, demand });
+        if (decision.admitted) await undo(demand.id);
+      } else if (decision.admitted) waiter.resolve({ kind: 'admitted', demand });
+      else if (decision.kind !== 'maxConcurrent') waiter.resolve({ kind: 'refused', refusal: decision, demand });
       else {
-        waiter.blockedBy = scopeAt(demand, verdict.scopeIndex);
+        waiter.blockedBy = scopeAt(demand, decision.scopeIndex);
         full.add(waiter.blockedBy);
       }
     } catch (error) {
@@ -145,18 +145,18 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
         .line(tenant)
         .find((waiter) => first.scopes.some(({ name }) => name === waiter.blockedBy))?.blockedBy;
       if (blockedBy === undefined) {
-        const verdict = await reserve(first);
+        const decision = await reserve(first);
         if (signal.aborted) {
-          if (verdict.admitted) {
+          if (decision.admitted) {
             await undo(first.id);
             freedCount += 1;
             callUp(tenant);
           }
           throw signal.reason;
         }
-        if (verdict.admitted) return { kind: 'admitted', demand: first };
-        if (verdict.kind !== 'maxConcurrent') return { kind: 'refused', refusal: verdict, demand: first };
-        blockedBy = scopeAt(first, verdict.scopeIndex);
+        if (decision.admitted) return { kind: 'admitted', demand: first };
+        if (decision.kind !== 'maxConcurrent') return { kind: 'refused', refusal: decision, demand: first };
+        blockedBy = scopeAt(first, decision.scopeIndex);
       }
       const entered = wait(toDemand, first, blockedBy, signal);
       // A slot that came free between the look and the queue would wait for the next one; and the line may be being called.

@@ -1,6 +1,6 @@
 import { type ReadHeader, retryAfterMs } from '#kit/http/retry-after.ts';
 import { ProviderError } from './error.ts';
-import { type Verdict, verdictOfCode, verdictOfMessage, verdictOfStatus } from './error-table.ts';
+import { classOfCode, classOfMessage, classOfStatus, type FailureClass } from './error-table.ts';
 
 /** A failure as a provider's wire shows it, in an HTTP reply or inside a stream. */
 export interface WireFailure {
@@ -48,7 +48,7 @@ export function isFiltered({ codes }: WireFailure): boolean {
 
 /** The content filter's word; `undefined` where it was none. */
 export function filterCode(codes: readonly string[]): string | undefined {
-  return codes.find((code) => verdictOfCode(code) === 'filtered');
+  return codes.find((code) => classOfCode(code) === 'filtered');
 }
 
 /**
@@ -57,19 +57,19 @@ export function filterCode(codes: readonly string[]): string | undefined {
  */
 export function toProviderError(failure: WireFailure, cause?: unknown): ProviderError {
   const { status, codes, text, header } = failure;
-  const verdict = verdictOf(failure);
+  const failureClass = classOf(failure);
   const should = header('x-should-retry');
-  const isAskedAway = should === 'false' && verdict.remedy === 'retry';
+  const isAskedAway = should === 'false' && failureClass.remedy === 'retry';
   // A code is one word; anything else is text.
   const word = filterCode(codes) ?? codes.find((code) => /^[\w.:-]{1,64}$/.test(code)) ?? '';
   const wait = retryAfterMs(header) ?? waitInText(text);
   return new ProviderError({
-    remedy: isAskedAway ? 'elsewhere' : verdict.remedy,
-    kind: verdict.kind,
-    message: `${verdict.message}${word === '' ? '' : ` (${word})`}`,
+    remedy: isAskedAway ? 'elsewhere' : failureClass.remedy,
+    kind: failureClass.kind,
+    message: `${failureClass.message}${word === '' ? '' : ` (${word})`}`,
     status,
     code: word,
-    retryAfterMs: verdict.remedy === 'retry' ? wait : undefined,
+    retryAfterMs: failureClass.remedy === 'retry' ? wait : undefined,
     cause,
   });
 }
@@ -82,17 +82,17 @@ export function connectionError(thrown: unknown): ProviderError {
 }
 
 /** A code that only says that something broke says less than the text. */
-function verdictOf({ status, codes, text, header }: WireFailure): Verdict {
+function classOf({ status, codes, text, header }: WireFailure): FailureClass {
   const told = codes
-    .map(verdictOfCode)
-    .filter((verdict) => verdict !== undefined && verdict !== 'filtered') as Verdict[];
+    .map(classOfCode)
+    .filter((failureClass) => failureClass !== undefined && failureClass !== 'filtered') as FailureClass[];
   const exact = told.find(({ kind }) => kind !== 'broken');
   if (exact !== undefined) return exact;
-  const byText = verdictOfMessage(text);
+  const byText = classOfMessage(text);
   if (byText !== undefined) return byText;
   const [byCode] = told;
   if (byCode !== undefined) return byCode;
-  const byStatus = verdictOfStatus(status);
+  const byStatus = classOfStatus(status);
   if (header('x-should-retry') === 'true' && byStatus.remedy !== 'retry') {
     return { remedy: 'retry', kind: 'broken', message: byStatus.message };
   }

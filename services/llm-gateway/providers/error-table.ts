@@ -1,14 +1,14 @@
 import type { ProviderFailure } from './error.ts';
 
 /** What a failure is, and what helps. */
-export interface Verdict {
+export interface FailureClass {
   remedy: ProviderFailure['remedy'];
   kind: NonNullable<ProviderFailure['kind']>;
   /** In our words. */
   message: string;
 }
 
-const verdicts = {
+const failureClasses = {
   quota: { remedy: 'elsewhere', kind: 'quota', message: 'the provider refuses for quota or billing' },
   auth: { remedy: 'elsewhere', kind: 'auth', message: 'the provider refuses the key or the access: check the key' },
   model: {
@@ -25,15 +25,15 @@ const verdicts = {
   tls: { remedy: 'elsewhere', kind: 'auth', message: "the provider's certificate is not trusted: check the address" },
   long: { remedy: 'fix-request', kind: 'too-long', message: 'the request is longer than the model takes' },
   invalid: { remedy: 'fix-request', kind: 'invalid', message: 'the provider does not accept the request' },
-} as const satisfies Record<string, Verdict>;
+} as const satisfies Record<string, FailureClass>;
 
-type VerdictName = keyof typeof verdicts;
+type FailureClassName = keyof typeof failureClasses;
 
 // Codes in lower case, by what they mean. Sources: OpenAI, platform.openai.com/docs/guides/error-codes; Azure OpenAI,
 // learn.microsoft.com/azure/ai-services/openai; Anthropic, docs.claude.com/en/api/errors; Alibaba Model Studio,
 // alibabacloud.com/help/en/model-studio/error-code; Volcano Engine Ark, volcengine.com/docs/82379/1299023; vLLM, Xinference, TGI,
 // Ollama and llama.cpp, their source; the network, Node.js and undici.
-const codes: Record<VerdictName | 'filtered', readonly string[]> = {
+const codes: Record<FailureClassName | 'filtered', readonly string[]> = {
   filtered: [
     'contentpolicyviolationerror',
     'content_filter',
@@ -210,14 +210,14 @@ const codes: Record<VerdictName | 'filtered', readonly string[]> = {
   invalid: [],
 };
 
-const byCode = new Map<string, Verdict | 'filtered'>(
+const byCode = new Map<string, FailureClass | 'filtered'>(
   Object.entries(codes).flatMap(([name, words]) =>
-    words.map((word) => [word, name === 'filtered' ? name : verdicts[name as VerdictName]] as const),
+    words.map((word) => [word, name === 'filtered' ? name : failureClasses[name as FailureClassName]] as const),
   ),
 );
 
 /** Families of codes, where a vendor makes many of one root. */
-const byPattern: readonly (readonly [RegExp, VerdictName | 'filtered'])[] = [
+const byPattern: readonly (readonly [RegExp, FailureClassName | 'filtered'])[] = [
   [/^(?:input|output)?(?:text|image|video|audio)?(?:sensitivecontentdetected|riskdetection)(?:\.|$)/, 'filtered'],
   [/^(?:sensitivecontent|risk)detect/, 'filtered'],
   [/^throttling\./, 'rate'],
@@ -228,16 +228,16 @@ const byPattern: readonly (readonly [RegExp, VerdictName | 'filtered'])[] = [
 ];
 
 /** What a provider's own word means; `undefined` where it says no more than the status ("invalid_request_error"). */
-export function verdictOfCode(code: string): Verdict | 'filtered' | undefined {
+export function classOfCode(code: string): FailureClass | 'filtered' | undefined {
   const word = code.toLowerCase();
   const known = byCode.get(word);
   if (known !== undefined) return known;
   const name = byPattern.find(([pattern]) => pattern.test(word))?.[1];
-  return name === undefined || name === 'filtered' ? name : verdicts[name];
+  return name === undefined || name === 'filtered' ? name : failureClasses[name];
 }
 
 /** Texts of providers that have one code for many things. */
-const byText: readonly (readonly [RegExp, VerdictName])[] = [
+const byText: readonly (readonly [RegExp, FailureClassName])[] = [
   // vLLM, llama.cpp, Anthropic, DashScope, TGI, Xinference.
   [
     /maximum context length|context length exceeded|exceeds? the (?:available|maximum) context|prompt is too long|range of input length|`?inputs?`? tokens? \+ `?max_new_tokens|exceed context window/i,
@@ -253,45 +253,45 @@ const byText: readonly (readonly [RegExp, VerdictName])[] = [
 ];
 
 /** What a provider's text tells of a failure that has no word of its own. */
-export function verdictOfMessage(text: string): Verdict | undefined {
+export function classOfMessage(text: string): FailureClass | undefined {
   const name = byText.find(([pattern]) => pattern.test(text))?.[1];
-  return name === undefined ? undefined : verdicts[name];
+  return name === undefined ? undefined : failureClasses[name];
 }
 
 /** What is left to say by the status. 529 is Anthropic's overload, 499 a server that gave up. */
-export function verdictOfStatus(status: number | undefined): Verdict {
+export function classOfStatus(status: number | undefined): FailureClass {
   switch (status) {
     case undefined:
-      return verdicts.broken;
+      return failureClasses.broken;
     case 401:
     case 403:
     case 407:
-      return verdicts.auth;
+      return failureClasses.auth;
     case 402:
-      return verdicts.quota;
+      return failureClasses.quota;
     case 404:
     case 410:
-      return verdicts.model;
+      return failureClasses.model;
     case 405:
     case 415:
     case 501:
-      return verdicts.lacks;
+      return failureClasses.lacks;
     case 408:
     case 504:
-      return verdicts.timeout;
+      return failureClasses.timeout;
     case 413:
-      return verdicts.long;
+      return failureClasses.long;
     case 429:
-      return verdicts.rate;
+      return failureClasses.rate;
     case 503:
     case 529:
-      return verdicts.overloaded;
+      return failureClasses.overloaded;
     case 409:
     case 424:
     case 425:
     case 499:
-      return verdicts.broken;
+      return failureClasses.broken;
     default:
-      return status >= 400 && status < 500 ? verdicts.invalid : verdicts.broken;
+      return status >= 400 && status < 500 ? failureClasses.invalid : failureClasses.broken;
   }
 }

@@ -53,7 +53,7 @@ function languageOf({ language, messages }: GenerateRequest): Language {
 }
 
 /** What of the needs a target lacks, in the contract's words; empty: it fits. */
-export function lacksOf({ capabilities }: Target, needs: Needs): string[] {
+export function missingOf({ capabilities }: Target, needs: Needs): string[] {
   const { contextTokens, maxOutputTokens } = capabilities;
   const least = contextTokens > 0 ? Math.floor(needs.promptTokens / overestimate) + needs.maxTokens : 0;
   return [
@@ -71,8 +71,8 @@ export function lacksOf({ capabilities }: Target, needs: Needs): string[] {
  * The targets that can take the request, best-suited ones alone where there are any: those that surely hold it before those that
  * may, and those that write the language well before those that do not claim to.
  */
-export function fitting(targets: readonly Target[], needs: Needs): Target[] {
-  const able = targets.filter((target) => lacksOf(target, needs).length === 0);
+export function filterTargets(targets: readonly Target[], needs: Needs): Target[] {
+  const able = targets.filter((target) => missingOf(target, needs).length === 0);
   const holds = ({ capabilities: { contextTokens } }: Target) =>
     contextTokens === 0 || needs.promptTokens + needs.maxTokens <= contextTokens;
   const writesWell = ({ languages }: Target) => languages.length === 0 || languages.includes(needs.language);

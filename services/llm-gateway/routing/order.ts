@@ -12,15 +12,15 @@ export interface OrderBasis {
 }
 
 /** Completion that a request is taken to get where nobody limits it, in tokens: for prices and reservations. */
-export const usualCompletionTokens = 1024;
+export const defaultCompletionTokens = 1024;
 
 /** The longest completion that a target may write for a request, in tokens. */
-export function longestCompletion({ capabilities }: Target, needs: Needs): number {
-  return needs.maxTokens || capabilities.maxOutputTokens || usualCompletionTokens;
+export function maxCompletionTokensOf({ capabilities }: Target, needs: Needs): number {
+  return needs.maxTokens || capabilities.maxOutputTokens || defaultCompletionTokens;
 }
 
 /** Targets in the order in which a request tries them. Equal ones stay as they are listed. */
-export function inOrder(targets: readonly Target[], order: RouteOrder, basis: OrderBasis): Target[] {
+export function orderTargets(targets: readonly Target[], order: RouteOrder, basis: OrderBasis): Target[] {
   switch (order) {
     case RouteOrder.WEIGHTED:
       return byChance(targets, basis.random);
@@ -37,7 +37,7 @@ export function inOrder(targets: readonly Target[], order: RouteOrder, basis: Or
 }
 
 function priceOf(target: Target, { needs, prices }: OrderBasis): number {
-  const micros = prices.most(target.name, needs.promptTokens, needs.maxTokens || usualCompletionTokens);
+  const micros = prices.maxCost(target.name, needs.promptTokens, needs.maxTokens || defaultCompletionTokens);
   return micros === undefined ? Number.POSITIVE_INFINITY : Number(micros);
 }
 

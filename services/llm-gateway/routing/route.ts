@@ -5,8 +5,8 @@ import { type GenerateRequest, Task } from '#gen/ragmesh/llm_gateway/v1/llm_gate
 import { rpcError } from '#kit/base/errors.ts';
 import type { Catalog } from '../targets/catalog.ts';
 import type { Target } from '../targets/target.ts';
-import { fitting, lacksOf, type Needs } from './filter.ts';
-import { inOrder } from './order.ts';
+import { filterTargets, missingOf, type Needs } from './filter.ts';
+import { orderTargets } from './order.ts';
 
 /**
  * The targets that a request may be sent to, in the order to try them; at least one. A name is a model or a route. Without one, the
@@ -26,9 +26,9 @@ export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Cata
   if (named.length === 0) throw unknownModel(request.model);
   const able = named.filter(({ capabilities }) => !needs.writing || capabilities.generative);
   if (able.length === 0) throw needsWriting(named);
-  const fit = fitting(able, needs);
-  if (fit.length === 0) throw nothingFits(able, needs);
-  return inOrder(fit, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
+  const fit = filterTargets(able, needs);
+  if (fit.length === 0) throw noModelFits(able, needs);
+  return orderTargets(fit, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
 }
 
 // Does not list the models: the caller may be one who may not see them.
@@ -43,9 +43,9 @@ function needsWriting(targets: readonly Target[]): ConnectError {
   return rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
 }
 
-function nothingFits(targets: readonly Target[], needs: Needs): ConnectError {
-  const lacks = targets.map((target) => `${target.name} lacks ${lacksOf(target, needs).join(', ')}`);
-  const first = targets[0] === undefined ? [] : lacksOf(targets[0], needs);
+function noModelFits(targets: readonly Target[], needs: Needs): ConnectError {
+  const lacks = targets.map((target) => `${target.name} lacks ${missingOf(target, needs).join(', ')}`);
+  const first = targets[0] === undefined ? [] : missingOf(targets[0], needs);
   const message = `no configured model can take the request: ${lacks.join('; ')}`;
   return rpcError(Code.InvalidArgument, ErrorReason.NO_MODEL_FITS, message, { metadata: { needs: first.join(', ') } });
 }

@@ -10,7 +10,7 @@ import {
   content,
   failed,
   finish,
-  type Reply,
+  type Responder,
   startFakeProvider,
   streamed,
   usage,
@@ -96,7 +96,10 @@ test('an error says how many attempts of the request are left, if the gateway ha
 });
 
 describe('a route orders what fits', () => {
-  const routed = async (order: RouteOrder, extra: { random?: () => number; replies?: Record<string, Reply> } = {}) => {
+  const routed = async (
+    order: RouteOrder,
+    extra: { random?: () => number; replies?: Record<string, Responder> } = {},
+  ) => {
     const server = await startFakeProvider((response, request, body) => {
       const [name = ''] = namesOf([body]);
       return (extra.replies?.[name] ?? whole)(response, request, body);

@@ -64,15 +64,15 @@ export function limitStoreSuite(
           const admissions: { at: number; tokens: number }[] = [];
           for (const [index, { pauseMs, tokens }] of steps.entries()) {
             time.now += pauseMs;
-            let verdict = await store.reserve(demandOf(`${index}`, limits, { tokens }));
-            if (!verdict.admitted && index % 3 === 0) {
-              time.now += (verdict.retryAfterMs as number) - 1;
+            let decision = await store.reserve(demandOf(`${index}`, limits, { tokens }));
+            if (!decision.admitted && index % 3 === 0) {
+              time.now += (decision.retryAfterMs as number) - 1;
               expect(await store.reserve(demandOf(`${index}`, limits, { tokens }))).toMatchObject({ retryAfterMs: 1 });
               time.now += 1;
-              verdict = await store.reserve(demandOf(`${index}`, limits, { tokens }));
-              expect(verdict).toEqual(admitted);
+              decision = await store.reserve(demandOf(`${index}`, limits, { tokens }));
+              expect(decision).toEqual(admitted);
             }
-            if (!verdict.admitted) continue;
+            if (!decision.admitted) continue;
             admissions.push({ at: time.now, tokens });
             const recent = admissions.filter(({ at }) => at > time.now - 60_000);
             expect(recent.length).toBeLessThanOrEqual(5);
@@ -129,9 +129,9 @@ export function limitStoreSuite(
       const { time, store } = await start();
       const limits = { costMicrosPerDay: 100, costMicrosPerMonth: 150 };
       const spend = async (id: string, costMicros: number) => {
-        const verdict = await store.reserve(demandOf(id, limits, { costMicros }));
-        if (verdict.admitted) await store.settle(id, { tokens: 0, costMicros });
-        return verdict;
+        const decision = await store.reserve(demandOf(id, limits, { costMicros }));
+        if (decision.admitted) await store.settle(id, { tokens: 0, costMicros });
+        return decision;
       };
       expect(await spend('a', 100)).toEqual(admitted);
       expect(await spend('b', 1)).toMatchObject({ kind: 'costMicrosPerDay', retryAfterMs: dayMs / 2 });
@@ -162,8 +162,8 @@ export function limitStoreSuite(
       ];
       expect(await store.reserve(demandOf('a', {}, { scopes, costMicros: 10 }))).toEqual(admitted);
       for (let count = 0; count < 200; count++) {
-        const verdict = await store.reserve(demandOf(`b${count}`, {}, { scopes, costMicros: 1 }));
-        expect(verdict).toMatchObject({ admitted: false, scopeIndex: 1, kind: 'requestsPerMinute' });
+        const decision = await store.reserve(demandOf(`b${count}`, {}, { scopes, costMicros: 1 }));
+        expect(decision).toMatchObject({ admitted: false, scopeIndex: 1, kind: 'requestsPerMinute' });
       }
       expect(await store.reserve(demandOf('c', {}, { scopes: scopes.slice(0, 1) }))).toEqual(admitted);
     });
@@ -200,8 +200,8 @@ export function limitStoreSuite(
     test('amounts stay exact up to 2^53 - 1', async () => {
       const { store } = await start();
       const limits = { costMicrosPerMonth: Number.MAX_SAFE_INTEGER };
-      const most = { costMicros: Number.MAX_SAFE_INTEGER - 1 };
-      expect(await store.reserve(demandOf('a', limits, most))).toEqual(admitted);
+      const amount = { costMicros: Number.MAX_SAFE_INTEGER - 1 };
+      expect(await store.reserve(demandOf('a', limits, amount))).toEqual(admitted);
       expect(await store.reserve(demandOf('b', limits, { costMicros: 2 }))).toMatchObject({ admitted: false });
       expect(await store.reserve(demandOf('c', limits, { costMicros: 1 }))).toEqual(admitted);
     });

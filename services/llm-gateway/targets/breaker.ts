@@ -8,11 +8,11 @@ export interface Breaker {
   /** Time until a request may try, in milliseconds; 0: now. While one is trying for all others: what was waited before it. */
   waitMs(): number;
   /** Leave to make an attempt; `undefined` where the target is left alone, or another request is trying it out. */
-  tryEnter(): BreakerPass | undefined;
+  tryAcquire(): BreakerPermit | undefined;
 }
 
 /** Leave to make one attempt. The first call counts, later ones change nothing. */
-export interface BreakerPass {
+export interface BreakerPermit {
   /** Whether this attempt decides if the target is well. */
   readonly isProbe: boolean;
   succeed(): void;
@@ -22,7 +22,7 @@ export interface BreakerPass {
 }
 
 class TargetFailure extends Error {}
-class Untold extends Error {}
+class Inconclusive extends Error {}
 
 /** Creates the breaker of a target. `onChange` is told of each new state. */
 export function createBreaker({ failures, openMs }: BreakerSettings, onChange: (state: number) => void): Breaker {
@@ -57,7 +57,7 @@ export function createBreaker({ failures, openMs }: BreakerSettings, onChange: (
           return 0;
       }
     },
-    tryEnter() {
+    tryAcquire() {
       const entered = policy;
       const { state } = entered;
       // cockatiel would let a second request wait for the result of the one that tries; here it goes elsewhere.
@@ -86,7 +86,7 @@ export function createBreaker({ failures, openMs }: BreakerSettings, onChange: (
             policy = createPolicy(entered.toJSON());
             onChange(stateOf(policy.state));
           }
-          reject(new Untold('the attempt told nothing'));
+          reject(new Inconclusive('the attempt told nothing'));
         }),
       };
     },

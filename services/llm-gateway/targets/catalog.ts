@@ -103,10 +103,10 @@ export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' 
 /** What some target of several takes; 0 where the length of one is not known. */
 function takes(targets: readonly Target[]) {
   const all = targets.map(({ capabilities }) => capabilities);
-  const most = (counts: number[]) => (counts.includes(0) ? 0 : Math.max(...counts));
+  const longest = (counts: number[]) => (counts.includes(0) ? 0 : Math.max(...counts));
   return {
-    contextTokens: most(all.map(({ contextTokens }) => contextTokens)),
-    maxOutputTokens: most(all.map(({ maxOutputTokens }) => maxOutputTokens)),
+    contextTokens: longest(all.map(({ contextTokens }) => contextTokens)),
+    maxOutputTokens: longest(all.map(({ maxOutputTokens }) => maxOutputTokens)),
     generative: all.some(({ generative }) => generative),
     tools: all.some(({ tools }) => tools),
     images: all.some(({ images }) => images),

@@ -11,7 +11,7 @@ import {
   textOf,
   usagesOf,
 } from '../testing/gateway.ts';
-import { content, finish, type Reply, startFakeProvider, streamed, usage } from '../testing/provider-server.ts';
+import { content, finish, type Responder, startFakeProvider, streamed, usage } from '../testing/provider-server.ts';
 
 const says = (text: string) => streamed([content(text), finish('stop'), usage(1_000_000, 0)]);
 const configure = (gateway: TestGateway, llm: MessageInitShape<typeof LLMGatewayConfigSchema>) =>
@@ -28,7 +28,7 @@ const priced = (version: string, prompt: number) => ({
 
 test('models, routes and prices change while it runs; a request under way ends as it began', async () => {
   let finishOld = () => {};
-  const slow: Reply = (response) => {
+  const slow: Responder = (response) => {
     streamed([content('old ')], true)(response, response.req, undefined);
     finishOld = () => {
       for (const chunk of [content('end'), finish('stop'), usage(1_000_000, 0)]) {

@@ -10,7 +10,7 @@ import {
   cutAfter,
   failed,
   finish,
-  type Reply,
+  type Responder,
   startFakeProvider,
   streamed,
   usage,
@@ -23,7 +23,7 @@ afterAll(() => telemetry.close());
 const key = 'sk-a1b2c3d4e5f6a7b8';
 const echo = { message: `Incorrect API key provided: ${key}`, code: key, type: key };
 
-test.each<[string, Reply]>([
+test.each<[string, Responder]>([
   ['its error', failed(401, echo)],
   ['its overload', failed(503, echo, { 'x-request-id': key })],
   ['its stream', streamed([content('a'), { error: echo }])],

@@ -6,7 +6,7 @@ export interface Slots {
   readonly waiting: number;
   readonly size: number;
   /** A slot, where one is free now; call what it returns to free it, once or more often. */
-  tryTake(): (() => void) | undefined;
+  tryAcquire(): (() => void) | undefined;
   /** A slot, after a wait of at most `waitMs`. Throws the signal's reason, or a ProviderError where none came free. */
   take(signal: AbortSignal, waitMs: number): Promise<() => void>;
 }
@@ -27,7 +27,7 @@ export function createSlots(size: number, maxWaiting: number): Slots {
       first?.();
     };
   };
-  const tryTake = () => (inUse < size && queue.size === 0 ? hold() : undefined);
+  const tryAcquire = () => (inUse < size && queue.size === 0 ? hold() : undefined);
 
   return {
     get inUse() {
@@ -37,11 +37,11 @@ export function createSlots(size: number, maxWaiting: number): Slots {
       return queue.size;
     },
     size,
-    tryTake,
+    tryAcquire,
     take(signal, waitMs) {
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);
-        const free = tryTake();
+        const free = tryAcquire();
         if (free !== undefined) return resolve(free);
         if (queue.size >= maxWaiting) return reject(busy());
         const leave = () => {

@@ -37,9 +37,9 @@ export interface Target {
   readonly latency: Latency;
   readonly redact: Redact;
   /** Time for which the provider asked to be left alone, still to come, in milliseconds; 0: none. */
-  coolMs(): number;
+  coolDownMs(): number;
   /** Leaves it alone for a while, as its provider asked. */
-  cool(ms: number): void;
+  coolDown(ms: number): void;
   /** What it was made from: an equal one can go on serving. */
   readonly fingerprint: string;
   /** Connections that are open; for tests and metrics. */
@@ -107,8 +107,8 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     slots: createSlots(maxConcurrent, maxWaiting),
     latency: createLatency(() => performance.now()),
     redact: createRedact(settings),
-    coolMs: () => Math.max(0, coolUntil - performance.now()),
-    cool(ms) {
+    coolDownMs: () => Math.max(0, coolUntil - performance.now()),
+    coolDown(ms) {
       coolUntil = Math.max(coolUntil, performance.now() + Math.min(ms, maxCoolMs));
     },
     fingerprint: fingerprintOf(model, deps),

@@ -1,5 +1,15 @@
 import { Code } from '@connectrpc/connect';
-import { after, content, cutAfter, doneMark, failed, finish, type Reply, streamed, usage } from './provider-server.ts';
+import {
+  after,
+  content,
+  cutAfter,
+  doneMark,
+  failed,
+  finish,
+  type Responder,
+  streamed,
+  usage,
+} from './provider-server.ts';
 
 // What can go wrong at a provider, for the matrices of faults: at the gateway's rpc, and at the face of the edge.
 
@@ -27,7 +37,7 @@ export type Charge = 'nothing' | 'prompt' | 'part';
 export interface Fault {
   name: string;
   /** What the provider does; `undefined`: nobody is at its address. */
-  reply: Reply | undefined;
+  reply: Responder | undefined;
   effect: Effect;
   charge: Charge;
   /** What a caller is told where nothing was sent and nobody is left. */
@@ -37,7 +47,7 @@ export interface Fault {
   /** The clock of the target that has to run out, in milliseconds; the others have time. */
   clockMs?: number;
   /** What the other target does, where it is not to answer. */
-  other?: Reply;
+  other?: Responder;
 }
 
 /** The part of an answer that comes before a fault. */
@@ -52,7 +62,7 @@ export const maxAttempts = 3;
 export const patience = { headersMs: 1000, firstTokenMs: 1200, idleMs: 1000 };
 const head = [content(half)];
 /** A provider that is well. */
-export const whole: Reply = streamed([
+export const whole: Responder = streamed([
   content(wholeText),
   finish('stop'),
   usage(wholeUsage.promptTokens, wholeUsage.completionTokens),
@@ -63,11 +73,11 @@ const rateLimited = (headers: Record<string, string>, message?: string) =>
 const atDate = rateLimited({ date: 'Tue, 01 Dec 2026 12:00:00 GMT', 'retry-after': 'Tue, 01 Dec 2026 12:00:01 GMT' });
 const atReset = rateLimited({ 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '1s' });
 const quota = { effect: 'refused', charge: 'nothing', code: Code.FailedPrecondition } as const;
-const rejectsPrefill: Reply = (response, request, body) => {
+const rejectsPrefill: Responder = (response, request, body) => {
   const last = (body as { messages: { role: string }[] }).messages.at(-1);
   return (last?.role === 'assistant' ? failed(400, { message: 'no prefill' }) : whole)(response, request, body);
 };
-const inOnePiece = (body: object): Reply => {
+const inOnePiece = (body: object): Responder => {
   return (response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify(body));

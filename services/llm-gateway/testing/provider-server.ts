@@ -20,10 +20,10 @@ export interface FakeProvider extends AsyncDisposable {
 }
 
 /** What a fake provider does with a request. */
-export type Reply = (response: ServerResponse, request: IncomingMessage, body: unknown) => unknown;
+export type Responder = (response: ServerResponse, request: IncomingMessage, body: unknown) => unknown;
 
 /** Starts a fake provider; the n-th completion gets the n-th reply, the last one again and again. */
-export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvider> {
+export async function startFakeProvider(...replies: Responder[]): Promise<FakeProvider> {
   const requests: unknown[] = [];
   const times: number[] = [];
   let open = 0;
@@ -41,7 +41,7 @@ export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvid
       response.end(JSON.stringify({ object: 'list', data: [{ id: 'bge-embed' }, { id: 'qwen3' }] }));
       return;
     }
-    const reply = replies[Math.min(requests.length, replies.length - 1)] as Reply;
+    const reply = replies[Math.min(requests.length, replies.length - 1)] as Responder;
     times.push(performance.now());
     const parsed: unknown = JSON.parse(body);
     requests.push(parsed);
@@ -65,7 +65,7 @@ export async function startFakeProvider(...replies: Reply[]): Promise<FakeProvid
 }
 
 /** A reply that streams chunks as server-sent events: objects as JSON, strings as they are; then stays open or ends. */
-export function streamed(chunks: readonly (object | string)[], staysOpen = false): Reply {
+export function streamed(chunks: readonly (object | string)[], staysOpen = false): Responder {
   return (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const chunk of chunks)
@@ -75,7 +75,7 @@ export function streamed(chunks: readonly (object | string)[], staysOpen = false
 }
 
 /** A reply that streams chunks one by one: what comes together is told in one. */
-export function slowly(chunks: readonly (object | string)[], pauseMs = 20): Reply {
+export function slowly(chunks: readonly (object | string)[], pauseMs = 20): Responder {
   return async (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const chunk of chunks) {
@@ -87,7 +87,7 @@ export function slowly(chunks: readonly (object | string)[], pauseMs = 20): Repl
 }
 
 /** A reply that streams chunks and then breaks the connection. */
-export function cutAfter(chunks: readonly (object | string)[]): Reply {
+export function cutAfter(chunks: readonly (object | string)[]): Responder {
   return (response, request, body) => {
     streamed(chunks, true)(response, request, body);
     // The chunks leave the process first.
@@ -96,7 +96,7 @@ export function cutAfter(chunks: readonly (object | string)[]): Reply {
 }
 
 /** A reply that sends its head only after a while. */
-export function after(ms: number, reply: Reply): Reply {
+export function after(ms: number, reply: Responder): Responder {
   return (response, request, body) => {
     const timer = setTimeout(() => reply(response, request, body), ms);
     response.on('close', () => clearTimeout(timer));
@@ -104,10 +104,10 @@ export function after(ms: number, reply: Reply): Reply {
 }
 
 /** No reply at all. */
-export const silence: Reply = () => {};
+export const silence: Responder = () => {};
 
 /** A reply with an error status. */
-export function failed(status: number, error: object, headers: Record<string, string> = {}): Reply {
+export function failed(status: number, error: object, headers: Record<string, string> = {}): Responder {
   return (response) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(JSON.stringify({ error }));

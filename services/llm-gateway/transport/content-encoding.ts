@@ -1,15 +1,15 @@
 import { Readable, type Transform } from 'node:stream';
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
-import type { ReplyBody } from './response-body.ts';
+import type { ResponseBody } from './http-response.ts';
 
 /**
  * The body of a reply, decoded where it came encoded. None is asked for (a compressed stream of events comes late), so hardly any is;
  * some servers and proxies compress all the same.
  */
 export function decoded(
-  body: ReplyBody,
+  body: ResponseBody,
   encoding: string | string[] | undefined,
-): { body: ReplyBody; isDecoded: boolean } {
+): { body: ResponseBody; isDecoded: boolean } {
   const decoder = encoding === undefined ? undefined : decoderOf(String(encoding).trim().toLowerCase());
   if (decoder === undefined) return { body, isDecoded: false };
   // A failure of the source reaches the reader through the decoder.

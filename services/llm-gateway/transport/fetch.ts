@@ -1,6 +1,6 @@
 import { Agent, fetch as followingFetch } from 'undici';
 import type { Clocks } from '../config.ts';
-import { Exchange } from './http-exchange.ts';
+import { HttpExchange } from './http-exchange.ts';
 
 /** The way of one target to its provider. */
 export interface TargetFetch {
@@ -40,7 +40,7 @@ export function createTargetFetch({ connectMs }: Clocks, maxConcurrent: number):
         return follow(input, { ...init, dispatcher: agent });
       }
       const response = await new Promise<Response>((resolve, reject) => {
-        const exchange = new Exchange(String(input), signal ?? undefined, resolve, reject);
+        const exchange = new HttpExchange(String(input), signal ?? undefined, resolve, reject);
         if (signal?.aborted) return;
         const request = { ...place(String(input)), method, headers: headers ?? {}, body: body ?? null };
         agent.dispatch(request as Parameters<typeof agent.dispatch>[0], exchange);

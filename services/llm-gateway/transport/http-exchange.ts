@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { decoded } from './content-encoding.ts';
-import { Reply, type ReplyBody } from './response-body.ts';
+import { HttpResponse, type ResponseBody } from './http-response.ts';
 
 type Controller = Dispatcher.DispatchController;
 
@@ -9,7 +9,7 @@ type Controller = Dispatcher.DispatchController;
 const maxWaitingBytes = 256 * 1024;
 
 /** One request and its reply, as undici's dispatcher tells of them. An abort of the signal, or a reader that leaves, closes the connection. */
-export class Exchange implements Dispatcher.DispatchHandler, ReplyBody {
+export class HttpExchange implements Dispatcher.DispatchHandler, ResponseBody {
   readonly #url: string;
   readonly #signal: AbortSignal | undefined;
   readonly #resolve: (response: Response) => void;
@@ -49,7 +49,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ReplyBody {
   onResponseStart(_: Controller, status: number, headers: IncomingHttpHeaders, statusText = ''): void {
     if (status < 200) return;
     const { body, isDecoded } = decoded(this, headers['content-encoding']);
-    this.#resolve(new Reply(this.#url, status, statusText, headers, body, isDecoded) as unknown as Response);
+    this.#resolve(new HttpResponse(this.#url, status, statusText, headers, body, isDecoded) as unknown as Response);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {

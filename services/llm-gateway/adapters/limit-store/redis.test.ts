@@ -82,9 +82,9 @@ describe.skipIf(!hasRedis && skipped('redis', 18, redisAdvice))('a real Redis', 
             // Leases are no part of the memory.
             time.now += running.length > 0 ? Math.min(each.pauseMs, 60_000) : each.pauseMs;
             const demand = demandOf(`${index}`, limits, { tokens: each.tokens, costMicros: each.costMicros });
-            const verdict = await redis.reserve(demand);
-            expect(verdict).toEqual(await memory.reserve(demand));
-            if (verdict.admitted) running.push(demand.id);
+            const decision = await redis.reserve(demand);
+            expect(decision).toEqual(await memory.reserve(demand));
+            if (decision.admitted) running.push(demand.id);
           } else if (running.length > 0) {
             const [id] = running.splice(each.which % running.length, 1);
             await Promise.all([redis.settle(id as string, each.used), memory.settle(id as string, each.used)]);
@@ -101,12 +101,12 @@ describe.skipIf(!hasRedis && skipped('redis', 18, redisAdvice))('a real Redis', 
       const settings = { ...patient, key_prefix: `together${round}:` };
       const stores = [await open(server.port, settings), await open(server.port, settings)];
       const limits = { requestsPerMinute: 25, maxConcurrent: 40 };
-      const verdicts = await Promise.all(
+      const decisions = await Promise.all(
         Array.from({ length: 100 }, (_, index) =>
           (stores[index % 2] as LimitStore).reserve(demandOf(`${index}`, limits)),
         ),
       );
-      expect(verdicts.filter(({ admitted }) => admitted)).toHaveLength(25);
+      expect(decisions.filter(({ admitted }) => admitted)).toHaveLength(25);
     }
   });
 
@@ -227,10 +227,10 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     const store = await open(server.port, settings);
     const direct = new Redis(server.port, '127.0.0.1');
     const busy = direct.call('DEBUG', 'SLEEP', '0.9').catch(() => undefined);
-    const verdicts = await Promise.all(
+    const decisions = await Promise.all(
       Array.from({ length: 50 }, (_, index) => timed(() => store.reserve(demandOf(`${index}`, limits)))),
     );
-    expect(verdicts.filter(({ admitted }) => admitted)).toHaveLength(3);
+    expect(decisions.filter(({ admitted }) => admitted)).toHaveLength(3);
     await busy;
     direct.disconnect();
   });

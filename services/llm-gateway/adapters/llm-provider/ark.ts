@@ -26,7 +26,7 @@ export const adapter = defineAdapter({
       dialect: {
         vendor: 'ark',
         lacksByModel: true,
-        lacks: lacksOf,
+        lacks: missingOf,
         // Its max_tokens leaves thinking out, which older models do not do.
         limitField: /seed/.test(model) ? 'max_completion_tokens' : 'max_tokens',
         reasoning: toThinking,
@@ -49,7 +49,7 @@ export const adapter = defineAdapter({
 });
 
 /** By the notes of each field (volcengine.com/docs/82379/1494384): models that think take no `stop`, the newest no sampling. */
-function lacksOf(_: ProviderRequest, model: string): readonly ChatField[] {
+function missingOf(_: ProviderRequest, model: string): readonly ChatField[] {
   const lacks: ChatField[] = ['seed'];
   if (/seed|thinking/.test(model)) lacks.push('stop');
   if (/seed-(?:1-8|2-0)/.test(model)) lacks.push('frequency_penalty', 'presence_penalty');

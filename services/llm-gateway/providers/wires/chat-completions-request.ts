@@ -13,15 +13,15 @@ import { ProviderError } from '../error.ts';
 import type { ProviderRequest } from '../llm-provider.ts';
 import type { ChatDialect, ChatField } from './chat-completions-dialect.ts';
 
-/** A request of chat completions as JSON, and what of ours it goes without. */
+/** A request of chat completions as JSON, and a warning for each field that the provider does not support. */
 export interface ChatBody {
   body: { model: string; [field: string]: unknown };
   warnings: string[];
 }
 
 /**
- * Translates a request. What the dialect lacks is left out and named in a warning; what cannot be left out without changing what was
- * asked (a tool that must be called, a schema that must be kept to, a beginning to go on from) throws a ProviderError.
+ * Translates a request. A field that the dialect lacks is omitted and named in a warning. Throws a ProviderError if the omission would
+ * change the request: a tool that must be called, a schema that the output must match, a partial answer to continue.
  */
 export function toChatBody(request: ProviderRequest, model: string, dialect: ChatDialect): ChatBody {
   const warnings: string[] = [...(dialect.notes?.(request) ?? [])];
@@ -32,12 +32,12 @@ export function toChatBody(request: ProviderRequest, model: string, dialect: Cha
     warnings.push(`${field}: ${dialect.vendor} has none${about}`);
     return false;
   };
-  const { maxTokens, temperature, topP, seed, frequencyPenalty, presencePenalty, stop, tools, tenantTag } = request;
+  const { maxTokens, tools, tenantTag } = request;
   const { limitField = 'max_tokens', prefill } = dialect;
   const systemRole = dialect.systemRole?.(model) ?? 'system';
   const messages = request.messages.map((message) => toMessage(message, systemRole));
   if (request.prefix !== '') {
-    if (prefill === undefined) throw lacking('a beginning to go on from');
+    if (prefill === undefined) throw lacking('the continuation of a partial answer');
     messages.push({ role: 'assistant', content: request.prefix, ...prefill.message });
   }
   const body: ChatBody['body'] = {
@@ -49,12 +49,7 @@ export function toChatBody(request: ProviderRequest, model: string, dialect: Cha
   };
   if (request.prefix !== '') Object.assign(body, prefill?.body);
   if (maxTokens > 0) body[limitField] = maxTokens;
-  if (temperature !== undefined && has('temperature')) body.temperature = rounded(temperature);
-  if (topP !== undefined && has('top_p')) body.top_p = rounded(topP);
-  if (seed !== undefined && has('seed')) body.seed = exactNumber(seed);
-  if (frequencyPenalty !== undefined && has('frequency_penalty')) body.frequency_penalty = rounded(frequencyPenalty);
-  if (presencePenalty !== undefined && has('presence_penalty')) body.presence_penalty = rounded(presencePenalty);
-  if (stop.length > 0 && has('stop')) body.stop = [...stop];
+  addSampling(body, request, has);
   if (tools.length > 0) addTools(body, tools, request, has);
   if (request.responseFormat !== undefined) {
     const format = formatOf(request.responseFormat, dialect, has);
@@ -70,7 +65,20 @@ export function toChatBody(request: ProviderRequest, model: string, dialect: Cha
   return { body, warnings };
 }
 
-/** OpenAI's word for how long a model thinks. */
+function addSampling(
+  body: ChatBody['body'],
+  { temperature, topP, seed, frequencyPenalty, presencePenalty, stop }: ProviderRequest,
+  has: (field: ChatField) => boolean,
+): void {
+  if (temperature !== undefined && has('temperature')) body.temperature = rounded(temperature);
+  if (topP !== undefined && has('top_p')) body.top_p = rounded(topP);
+  if (seed !== undefined && has('seed')) body.seed = exactNumber(seed);
+  if (frequencyPenalty !== undefined && has('frequency_penalty')) body.frequency_penalty = rounded(frequencyPenalty);
+  if (presencePenalty !== undefined && has('presence_penalty')) body.presence_penalty = rounded(presencePenalty);
+  if (stop.length > 0 && has('stop')) body.stop = [...stop];
+}
+
+/** Returns OpenAI's field for the reasoning effort. */
 export function reasoningEffort(effort: ReasoningEffort): { reasoning_effort: string } {
   switch (effort) {
     case ReasoningEffort.NONE:
@@ -100,13 +108,13 @@ function addTools(
   if (mode !== ToolChoiceMode.UNSPECIFIED) {
     if (has('tool_choice')) body.tool_choice = toToolChoice(toolChoice as ToolChoice);
     else if (isForced) throw lacking('a choice of tools');
-    // A model that may call no tool is not shown any.
+    // A model that may not call a tool gets no tools.
     else if (mode === ToolChoiceMode.NONE) delete body.tools;
   }
   if (parallelToolCalls !== undefined && has('parallel_tool_calls')) body.parallel_tool_calls = parallelToolCalls;
 }
 
-/** OpenAI's form of a `response_format`. */
+/** Returns OpenAI's form of a `response_format`. */
 export function toResponseFormat(form: ResponseFormat['form']): object | undefined {
   switch (form.case) {
     case undefined:
@@ -123,12 +131,12 @@ export function toResponseFormat(form: ResponseFormat['form']): object | undefin
   }
 }
 
-/** The schema of a form, parsed. */
+/** Returns the parsed schema of a format. Throws a ProviderError if it is not JSON. */
 export function toSchema({ name, schemaJson }: JsonSchemaFormat): unknown {
   return parseJson(schemaJson, `schema_json of "${name}"`);
 }
 
-/** A schema that need not be kept to strictly becomes a wish for some JSON object where the provider has no schemas. */
+/** Returns the format; if the provider has no schemas, a schema that is not strict becomes a request for a JSON object. */
 function formatOf(
   { form }: ResponseFormat,
   { responseFormat = toResponseFormat }: ChatDialect,

@@ -50,7 +50,7 @@ export function createChatCompletions(options: ChatCompletionsOptions): LlmProvi
         return;
       }
       yield [started];
-      yield* readReply(response);
+      yield* readResponse(response);
       signal.throwIfAborted();
     } catch (error) {
       signal.throwIfAborted();
@@ -76,7 +76,7 @@ function firstWriter(ids: readonly string[]): string {
 }
 
 /** The events of a reply, streamed or, where the server does not stream, in one piece. */
-async function* readReply(response: Response): AsyncGenerator<ProviderEvent[], void> {
+async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[], void> {
   const type = response.headers.get('content-type') ?? '';
   if (response.body === null) return;
   const read = createChunkReader();

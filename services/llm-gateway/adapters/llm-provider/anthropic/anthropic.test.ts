@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Outcome, ResponseFormatSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { ProviderRequest } from '../../../providers/llm-provider.ts';
-import { givingUpSuite } from '../../../suites/giving-up.suite.ts';
+import { cancellationSuite } from '../../../suites/cancellation.suite.ts';
 import { llmProviderSuite } from '../../../suites/llm-provider.suite.ts';
 import {
   eventStream,
@@ -301,7 +301,7 @@ describe('of an error', () => {
   });
 });
 
-givingUpSuite(
+cancellationSuite(
   'anthropic',
   (url) => createWith(adapter, { base_url: url, model: 'claude-haiku-5-5' }),
   streamed(named(...hello.slice(0, 5))),

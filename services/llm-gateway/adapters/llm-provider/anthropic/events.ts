@@ -4,7 +4,7 @@ import { readFailure, toProviderError } from '../../../providers/error-from-wire
 import type { ProviderEvent, ProviderUsage } from '../../../providers/llm-provider.ts';
 import { unreadable } from '../../../providers/wires/chat-content.ts';
 
-/** Events of a Messages stream, as far as they are read here; all others are passed over. */
+/** Fields of the events of a Messages stream that the reader uses. It ignores all other events. */
 export interface AnthropicEvent {
   type: string;
   index?: number;
@@ -21,8 +21,8 @@ export interface AnthropicEvent {
   usage?: AnthropicUsage | null;
 }
 
-/** A reply in one piece. */
-export interface AnthropicReply {
+/** A response without streaming. */
+export interface AnthropicMessage {
   type?: string;
   model?: string;
   content?: NonNullable<AnthropicEvent['content_block']>[] | null;
@@ -31,8 +31,8 @@ export interface AnthropicReply {
   usage?: AnthropicUsage | null;
 }
 
-/** The events of a reply that came in one piece, from a server that does not stream. */
-export function* eventsOfReply(message: AnthropicReply): Iterable<AnthropicEvent> {
+/** Yields the events of a response from a server that does not stream. Throws a ProviderError for an error. */
+export function* eventsOfMessage(message: AnthropicMessage): Iterable<AnthropicEvent> {
   if (message.type === 'error') throw toProviderError(readFailure(message));
   yield { type: 'message_start', message };
   for (const [index, block] of (message.content ?? []).entries()) {
@@ -52,8 +52,8 @@ interface AnthropicUsage {
 }
 
 /**
- * Reads the events of one reply, in order. Only message_stop ends it, with the reason that message_delta gave. `cutSpace` is the
- * white space that was cut from the end of the answer's beginning: where the answer goes on with it, it is not given twice.
+ * Creates a reader of the events of one response, in order. Only message_stop ends it, with the reason from message_delta. `cutSpace` is
+ * the white space that the request removed from the end of the partial answer: if the answer continues with it, it is not sent twice.
  */
 export function createAnthropicReader(
   model: string,
@@ -71,23 +71,29 @@ export function createAnthropicReader(
     const rest = withoutCutSpace(value);
     if (rest !== '') yield { kind: 'text', text: rest };
   }
+  function* contentOfBlock(index: number, block: AnthropicEvent['content_block']): Iterable<ProviderEvent> {
+    if (block?.type === 'tool_use') yield* calls.open(index, block);
+    if (block?.type === 'text') yield* text(block.text);
+    if (block?.type === 'thinking' && block.thinking) yield { kind: 'reasoning', text: block.thinking };
+  }
+  // Signatures and citations are useless without the blocks that they belong to.
+  function* contentOfDelta(index: number, delta: AnthropicEvent['delta']): Iterable<ProviderEvent> {
+    if (delta?.type === 'text_delta') yield* text(delta.text);
+    if (delta?.type === 'thinking_delta' && delta.thinking) yield { kind: 'reasoning', text: delta.thinking };
+    if (delta?.type === 'input_json_delta') yield* calls.part(index, delta.partial_json ?? '');
+  }
   return function* (event) {
-    const { type, index = 0, delta, content_block: block } = event;
+    const { type, index = 0, delta } = event;
     switch (type) {
       case 'message_start':
         yield { kind: 'started', model: event.message?.model || model, warnings };
         yield* counted(event.message?.usage);
         break;
       case 'content_block_start':
-        if (block?.type === 'tool_use') yield* calls.open(index, block);
-        if (block?.type === 'text') yield* text(block.text);
-        if (block?.type === 'thinking' && block.thinking) yield { kind: 'reasoning', text: block.thinking };
+        yield* contentOfBlock(index, event.content_block);
         break;
       case 'content_block_delta':
-        // Signatures and citations are of no use without the blocks that they belong to.
-        if (delta?.type === 'text_delta') yield* text(delta.text);
-        if (delta?.type === 'thinking_delta' && delta.thinking) yield { kind: 'reasoning', text: delta.thinking };
-        if (delta?.type === 'input_json_delta') yield* calls.part(index, delta.partial_json ?? '');
+        yield* contentOfDelta(index, delta);
         break;
       case 'content_block_stop':
         yield* calls.close(index);
@@ -107,7 +113,7 @@ export function createAnthropicReader(
   };
 }
 
-/** What a stop_reason means; nothing unknown is ever a success. */
+/** Returns the outcome of a stop_reason; an unknown reason is never a success. */
 function toOutcome(stopReason: string): Outcome {
   switch (stopReason) {
     case 'end_turn':
@@ -120,15 +126,15 @@ function toOutcome(stopReason: string): Outcome {
       return Outcome.TOOL_CALLS;
     case 'refusal':
       return Outcome.FILTERED;
-    // "pause_turn": a tool of the server's own took too long, and the turn is to be taken up again. None is ever asked for here.
+    // "pause_turn": a server-side tool took too long, and the client must resume the turn. The gateway requests no such tools.
     default:
       return Outcome.TRUNCATED;
   }
 }
 
 /**
- * Counts are cumulative: the last of each stands, and as they only grow, a compatible server's zero at the end does not undo what it
- * counted at the start. Tokens read from and written to the cache are outside of the input.
+ * Creates a counter of usage. Counts are cumulative and only grow, so a compatible server's zero at the end does not undo its count at
+ * the start. Tokens read from and written to the cache are outside of the input.
  */
 function createCounter(): (usage: AnthropicUsage | null | undefined) => Iterable<ProviderEvent> {
   let input: number | undefined;
@@ -136,7 +142,7 @@ function createCounter(): (usage: AnthropicUsage | null | undefined) => Iterable
   let read: number | undefined;
   let written: number | undefined;
   let thinking: number | undefined;
-  // NaN, for what is no count, wins over any count: the meter then estimates.
+  // NaN, for a value that is not a count, replaces any count: the meter then estimates.
   const grown = (before: number | undefined, now: unknown) => {
     const count = toReportedCount(now);
     if (count === undefined) return before;
@@ -160,7 +166,7 @@ function createCounter(): (usage: AnthropicUsage | null | undefined) => Iterable
   };
 }
 
-/** Calls by their block, counted from 0 without the blocks between them. */
+/** Tracks tool calls by their block, and numbers them from 0 without the blocks between them. */
 function createCalls() {
   const open = new Map<number, { index: number; input: unknown; hasArguments: boolean }>();
   let count = 0;
@@ -179,7 +185,7 @@ function createCalls() {
       call.hasArguments = true;
       yield { kind: 'tool-call', index: call.index, id: '', name: '', argumentsJson };
     },
-    /** A call without arguments has no part that says so, and compatible servers give them all at the start. */
+    /** Emits the arguments of a call without parts: it has no arguments, or a compatible server sent all of them at the start. */
     *close(block: number): Iterable<ProviderEvent> {
       const call = open.get(block);
       open.delete(block);
@@ -190,7 +196,7 @@ function createCalls() {
   };
 }
 
-/** Takes `space` from the beginning of a text that comes in parts, as far as the text begins like it. */
+/** Removes `space` from the beginning of a text that arrives in parts, as far as the text begins with it. */
 function createSpaceFilter(space: string): (part: string) => string {
   let left = space;
   return (part) => {

@@ -10,7 +10,7 @@ import { ProviderError } from '../../../providers/error.ts';
 import { connectionError, toProviderError, type WireFailure } from '../../../providers/error-from-wire.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../providers/llm-provider.ts';
 import { isWhole, noSdkTimeoutMs, sdkFailure } from '../../../providers/wires/sdk-failure.ts';
-import { type AnthropicEvent, type AnthropicReply, createAnthropicReader, eventsOfReply } from './events.ts';
+import { type AnthropicEvent, type AnthropicMessage, createAnthropicReader, eventsOfMessage } from './events.ts';
 import { thinkingOf, thinkingWords } from './model.ts';
 import { toAnthropicBody } from './request.ts';
 
@@ -121,7 +121,7 @@ export const adapter = defineAdapter({
           const cutSpace = request.prefix.slice(request.prefix.trimEnd().length);
           const read = createAnthropicReader(model, warnings, cutSpace);
           if (isWhole(response)) {
-            for (const event of eventsOfReply((await response.json()) as AnthropicReply)) yield* read(event);
+            for (const event of eventsOfMessage((await response.json()) as AnthropicMessage)) yield* read(event);
           } else {
             for await (const event of events) yield* read(event);
           }

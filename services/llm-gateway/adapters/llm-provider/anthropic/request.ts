@@ -9,8 +9,8 @@ import {
 import { ProviderError } from '../../../providers/error.ts';
 import type { ProviderRequest } from '../../../providers/llm-provider.ts';
 import { base64, jsonObject, rounded } from '../../../providers/wires/request-parts.ts';
-import { type CacheControl, markCachePoints } from './cache.ts';
 import type { Thinking } from './model.ts';
+import { type CacheControl, markCachePoints } from './prompt-cache.ts';
 
 // Anthropic's Messages: platform.claude.com/docs/en/api/messages, POST /v1/messages, and the types of @anthropic-ai/sdk 1.12.
 
@@ -92,7 +92,10 @@ export function toAnthropicBody(request: ProviderRequest, defaults: AnthropicDef
     without('response_format', true, 'json_object is asked for in words, as this API holds a model to a schema only');
     system.push({ type: 'text', text: 'Answer with one JSON object, and with nothing before or after it.' });
   }
-  if (defaults.cache !== undefined) markCachePoints(defaults.cache, tools, system, turns);
+  if (defaults.cache !== undefined) {
+    const historyEnd = turns.at(-1)?.role === 'user' ? turns.at(-2)?.content.at(-1) : undefined;
+    markCachePoints(defaults.cache, { tools, system, historyEnd });
+  }
   const output = { ...(effort === undefined ? {} : { effort }), ...(format === undefined ? {} : { format }) };
   const body = {
     model: defaults.model,

@@ -4,28 +4,28 @@ import { type Question, readQuestion } from './question.ts';
 import { type Scored, type ScoredUnit, scoreEvidence } from './score.ts';
 import { gapAfter } from './units.ts';
 
-/** An answer by quotation, or a refusal. */
+/** An answer that quotes the evidence, or a refusal. */
 export interface ExtractiveAnswer {
   isRefusal: boolean;
-  /** The answer's text, in pieces to show one after another; together the whole text. */
+  /** The text of the answer, in pieces to send one after another. */
   pieces: readonly string[];
 }
 
 /**
- * Support from which on a unit answers a question. Measured on questions with and without their answer in the evidence: see
- * the README.
+ * Least support of a unit that answers a question. Measured on questions with and without their answer in the evidence: see the
+ * README.
  */
 const minSupport = { zh: 0.36, en: 0.42 } as const;
-/** A further quotation is worth at least this share of the first one's score … */
+/** Another quotation needs at least this share of the score of the first one … */
 const minShare = 0.76;
-/** … or this one, for another row or step of the same table or list: those are alternatives, of which one is asked for … */
+/** … or this share, for another row or step of the same table or list, because the question asks for one of them … */
 const minSiblingShare = 0.93;
-/** … and shares no more than this of its characters' pairs with what was quoted before. */
+/** … and shares at most this part of its character pairs with an earlier quotation. */
 const maxOverlap = 0.6;
-/** Most quotations, and units in them all: a list is one quotation of many units. */
+/** Largest number of quotations, and of units in all of them: a list is one quotation of many units. */
 const maxQuotations = 3;
 const maxUnits = 4;
-/** A shorter line above a list ("Rules:") tells nothing about a single item. */
+/** A shorter line above a list ("Rules:") says nothing about a single item. */
 const minLeadLength = 10;
 /** Longest list that is quoted as a whole. */
 const maxSteps = 10;
@@ -37,7 +37,7 @@ const refusals = {
   en: 'The available documents do not answer this question.',
 } as const;
 
-/** Answers a question by quoting the evidence; each quotation ends with its marker [n], the n-th passage from 1. */
+/** Answers a question with quotations of the evidence. Each ends with its marker [n], the n-th passage from 1. */
 export function answerByQuoting(text: string, evidence: readonly Passage[], language?: 'zh' | 'en'): ExtractiveAnswer {
   const question = readQuestion(text, language);
   const scored = scoreEvidence(question, evidence);
@@ -67,7 +67,7 @@ function chooseQuotations(question: Question, { passages }: Scored): Quotation[]
   return chosen;
 }
 
-/** Whether a further unit is worth quoting beside the best one. */
+/** Returns whether another unit is worth quoting beside the best one. */
 function addsTo({ terms, language }: Question, best: ScoredUnit, candidate: ScoredUnit): boolean {
   if (candidate.support < minSupport[language]) return false;
   // Beside the row or step about E-07, the one about E-04 is noise.
@@ -77,7 +77,7 @@ function addsTo({ terms, language }: Question, best: ScoredUnit, candidate: Scor
   return candidate.score >= (isSibling ? minSiblingShare : minShare) * best.score;
 }
 
-/** A unit with what it cannot be understood without. */
+/** Returns a unit with the context that it needs to be understood. */
 function withContext(question: Question, chosen: ScoredUnit, units: readonly ScoredUnit[]): Quotation {
   const { unit, index } = chosen;
   const list = listOf(question, chosen, units);
@@ -95,17 +95,17 @@ function withContext(question: Question, chosen: ScoredUnit, units: readonly Sco
   return quotation;
 }
 
-/** Sentences that speak of something in the sentence before. */
+/** Sentences that refer to the sentence before. */
 const refersBack =
   /^(?:其(?!他|它|余|中)|该|此|这(?!里)|它|他们?|她们?|届时|否则|逾期|(?:it|this|these|those|they|he|she|its|their|his|her|such|otherwise|then)\b)/i;
-/** Sentences that limit what the one before says. */
+/** Sentences that limit the sentence before. */
 const turnsBack = /^(?:但|不过|然而|除|例外|否则|(?:but|however|except|unless|otherwise|exceptions?)\b)/i;
 
 function isSameText(a: ScoredUnit, b: ScoredUnit): boolean {
   return a.unit.block === b.unit.block && a.unit.kind === 'sentence' && b.unit.kind === 'sentence';
 }
 
-/** The whole list, where the question asks for it: for steps, or for what the line above the list announces. */
+/** Returns the whole list if the question asks for it: for steps, or for what the line above the list announces. */
 function listOf(question: Question, chosen: ScoredUnit, units: readonly ScoredUnit[]): Quotation | undefined {
   const { unit, index } = chosen;
   const isLead = units[index + 1]?.unit.leadIndex === index;
@@ -142,17 +142,14 @@ function writeOut(quotations: readonly Quotation[]): string[] {
   let wasLine = false;
   for (const quotation of quotations) {
     const isList = quotation.filter(({ unit }) => unit.kind !== 'sentence').length > 1;
-    for (const [at, { unit, passage }] of quotation.entries()) {
-      const marker = `[${passage + 1}]`;
-      const isLine = unit.kind === 'code' || (isList && unit.kind !== 'sentence');
-      const body = unit.kind === 'code' ? fenced(unit.text) : withoutMarkers(unit.text);
-      const bullet = unit.kind === 'code' || !isLine ? '' : unit.number === undefined ? '- ' : `${unit.number}. `;
+    for (const [at, scored] of quotation.entries()) {
+      const { kind, text } = scored.unit;
+      const isLine = kind === 'code' || (isList && kind !== 'sentence');
+      const body = kind === 'code' ? fenced(text) : withoutMarkers(text);
       const gap = pieces.length === 0 ? '' : isLine || wasLine ? '\n' : gapBetween(before, body);
-      // A line that leads in what follows it is one sentence with that, and the marker comes at the end.
+      // A line that introduces the next one is one sentence with it, and the marker is at the end.
       const isLead = /[：:]$/.test(body) && at + 1 < quotation.length;
-      if (isLead) pieces.push(gap + body);
-      else if (unit.kind === 'code') pieces.push(`${gap}${body}\n${marker}`);
-      else pieces.push(`${gap}${bullet}${ended(body)}${gapAfter(ended(body))}${marker}`);
+      pieces.push(gap + (isLead ? body : withMarker(scored, body, isLine)));
       before = body;
       wasLine = isLine;
     }
@@ -160,7 +157,15 @@ function writeOut(quotations: readonly Quotation[]): string[] {
   return pieces;
 }
 
-/** A marker right before a round bracket would be a link. */
+/** Returns a quoted text with its bullet or number, if it is a line of a list, and with its marker. */
+function withMarker({ unit, passage }: ScoredUnit, body: string, isLine: boolean): string {
+  const marker = `[${passage + 1}]`;
+  if (unit.kind === 'code') return `${body}\n${marker}`;
+  const bullet = !isLine ? '' : unit.number === undefined ? '- ' : `${unit.number}. `;
+  return `${bullet}${ended(body)}${gapAfter(ended(body))}${marker}`;
+}
+
+/** Returns the separator of two texts. A marker directly before a round bracket would be a link. */
 function gapBetween(before: string, after: string): '' | ' ' {
   return after.startsWith('(') ? ' ' : gapAfter(before);
 }
@@ -171,12 +176,12 @@ function ended(text: string): string {
   return /\p{sc=Han}/u.test(open) ? `${open}。` : `${open}.`;
 }
 
-/** Text in which nothing can be taken for a marker of ours, or hide one: [3] in a document is a footnote. */
+/** Returns the text without anything that looks like a marker, or hides one: [3] in a document is a footnote. */
 function withoutMarkers(text: string): string {
   return text.replace(/[[【](\s*\d{1,6}(?:\s*[,，、]\s*\d{1,6})*\s*)[\]】]/g, '($1)').replaceAll('`', '');
 }
 
-/** Code in a fence that it cannot close. */
+/** Returns code in a fence that the code cannot close. */
 function fenced(code: string): string {
   const longest = Math.max(2, ...(code.match(/`+/g) ?? []).map((run) => run.length));
   const fence = '`'.repeat(longest + 1);

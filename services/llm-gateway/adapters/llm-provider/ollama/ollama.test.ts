@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { givingUpSuite } from '../../../suites/giving-up.suite.ts';
+import { cancellationSuite } from '../../../suites/cancellation.suite.ts';
 import { llmProviderSuite } from '../../../suites/llm-provider.suite.ts';
 import {
   createWith,
@@ -221,7 +221,7 @@ test('a server without models has none to give', async () => {
   expect(error).toMatchObject({ remedy: 'elsewhere', kind: 'model-unknown' });
 });
 
-givingUpSuite(
+cancellationSuite(
   'ollama',
   (url) => createWith(adapter, { base_url: url, model: 'llama3.2' }),
   streamed(lines(...hello.slice(0, 1))),

@@ -4,7 +4,7 @@ import { isFiltered, readFailure, toProviderError } from '../../../providers/err
 import type { ProviderEvent, ProviderUsage } from '../../../providers/llm-provider.ts';
 import { unreadable } from '../../../providers/wires/chat-content.ts';
 
-/** Events of a Responses stream, as far as they are read here; all others are passed over. */
+/** Fields of the events of a Responses stream that the reader uses. It ignores all other events. */
 export interface ResponsesEvent {
   type: string;
   output_index?: number;
@@ -13,7 +13,7 @@ export interface ResponsesEvent {
   delta?: unknown;
   arguments?: string;
   item?: ResponsesItem;
-  response?: ResponsesReply;
+  response?: ResponsesObject;
 }
 
 interface ResponsesItem {
@@ -26,8 +26,8 @@ interface ResponsesItem {
   summary?: { text?: string }[] | null;
 }
 
-/** A reply in one piece, and what the events of one hold of it. */
-export interface ResponsesReply {
+/** A response object: the whole of it without streaming, or its part in an event. */
+export interface ResponsesObject {
   model?: string;
   status?: string;
   output?: ResponsesItem[] | null;
@@ -43,11 +43,11 @@ interface ResponsesUsage {
   output_tokens_details?: { reasoning_tokens?: number | null } | null;
 }
 
-/** Refusals that come as the error of a failed response. */
+/** Refusals that arrive as the error of a failed response. */
 const policyCodes = new Set(['bio_policy', 'misalignment_policy_violation', 'image_content_policy_violation']);
 
-/** The events of a reply that came in one piece, from a server that does not stream. */
-export function* eventsOfReply(response: ResponsesReply): Iterable<ResponsesEvent> {
+/** Yields the events of a response from a server that does not stream. */
+export function* eventsOfResponse(response: ResponsesObject): Iterable<ResponsesEvent> {
   yield { type: 'response.created', response };
   for (const [place, item] of (response.output ?? []).entries()) {
     for (const { text } of item.summary ?? []) yield { type: 'response.reasoning_summary_text.delta', delta: text };
@@ -60,7 +60,10 @@ export function* eventsOfReply(response: ResponsesReply): Iterable<ResponsesEven
   yield { type: `response.${response.error ? 'failed' : response.status}`, response };
 }
 
-/** Reads the events of one reply, in order. Only completed, incomplete and failed end it. `maxOutputTokens`: 0, or the limit. */
+/**
+ * Creates a reader of the events of one response, in order. Only completed, incomplete and failed end it. `maxOutputTokens`: the limit of
+ * the request, 0 for none.
+ */
 export function createResponsesReader(
   model: string,
   warnings: readonly string[],
@@ -69,19 +72,13 @@ export function createResponsesReader(
   let hasStarted = false;
   let hasRefused = false;
   const calls = createCalls();
-  return function* (event) {
-    const { type, response } = event;
-    if (type === 'error') throw toProviderError(readFailure(event));
-    if (!hasStarted) {
-      hasStarted = true;
-      yield { kind: 'started', model: response?.model || model, warnings };
-    }
-    switch (type) {
-      case 'response.output_text.delta':
-        if (event.delta) yield { kind: 'text', text: textOf(event.delta) };
-        break;
+  function* contentOf(event: ResponsesEvent): Iterable<ProviderEvent> {
+    switch (event.type) {
       case 'response.refusal.delta':
         hasRefused = true;
+        if (event.delta) yield { kind: 'text', text: textOf(event.delta) };
+        break;
+      case 'response.output_text.delta':
         if (event.delta) yield { kind: 'text', text: textOf(event.delta) };
         break;
       case 'response.reasoning_summary_part.added':
@@ -91,12 +88,21 @@ export function createResponsesReader(
       case 'response.reasoning_summary_text.delta':
       case 'response.reasoning_text.delta':
         if (event.delta) yield { kind: 'reasoning', text: textOf(event.delta) };
-        break;
+    }
+  }
+  return function* (event) {
+    const { type, response } = event;
+    if (type === 'error') throw toProviderError(readFailure(event));
+    if (!hasStarted) {
+      hasStarted = true;
+      yield { kind: 'started', model: response?.model || model, warnings };
+    }
+    switch (type) {
       case 'response.output_item.added':
       case 'response.output_item.done':
         if (event.item?.type !== 'function_call') break;
         yield* calls.open(event);
-        // A server that does not stream arguments gives them with the item.
+        // A server that does not stream arguments sends them with the item.
         if (event.item.arguments) yield* calls.whole(event, event.item.arguments);
         break;
       case 'response.function_call_arguments.delta':
@@ -116,7 +122,10 @@ export function createResponsesReader(
         const code = response?.error?.code ?? '';
         if (!policyCodes.has(code) && !isFiltered(failure)) throw toProviderError(failure);
         yield { kind: 'end', outcome: Outcome.FILTERED, reason: code };
+        break;
       }
+      default:
+        yield* contentOf(event);
     }
   };
 }
@@ -127,19 +136,19 @@ function textOf(delta: unknown): string {
   throw unreadable(typeof delta);
 }
 
-/** A call of a function, as far as it has come. */
+/** The state of one function call. */
 interface OpenCall {
   index: number;
   hasArguments: boolean;
   id: string;
   name: string;
-  /** Types of the item's events so far. */
+  /** Types of the item's events that have arrived. */
   seen: Set<string>;
 }
 
 /**
- * Calls by the place of their item in the output, or by its id where a server gives no place, counted from 0 among themselves. A server
- * may give all items one place: another id, another name or the same event once more is then another call.
+ * Tracks calls by the index of their item in the output, or by its id if the server sends no index, and numbers them from 0. A server may
+ * send one index for all items: another id, another name or the same event again then begins another call.
  */
 function createCalls() {
   const open = new Map<number | string, OpenCall>();
@@ -189,9 +198,9 @@ interface Seen {
   maxOutputTokens: number;
 }
 
-function toEnd(type: string, response: ResponsesReply | undefined, { hasRefused, callCount, maxOutputTokens }: Seen) {
+function toEnd(type: string, response: ResponsesObject | undefined, { hasRefused, callCount, maxOutputTokens }: Seen) {
   if (type === 'response.completed') {
-    // llama.cpp calls an answer completed that its limit has cut.
+    // llama.cpp reports an answer as completed that its limit has cut.
     const outputTokens = response?.usage?.output_tokens;
     const isFull = maxOutputTokens > 0 && isTokenCount(outputTokens) && outputTokens >= maxOutputTokens;
     if (isFull) return { outcome: Outcome.LENGTH, reason: 'completed at max_output_tokens' };
@@ -201,7 +210,7 @@ function toEnd(type: string, response: ResponsesReply | undefined, { hasRefused,
   const reason = response?.incomplete_details?.reason ?? 'incomplete';
   switch (reason) {
     case 'max_output_tokens':
-    // So in the vendor's own example of the event.
+    // The word in the vendor's example of the event.
     case 'max_tokens':
       return { outcome: Outcome.LENGTH, reason };
     case 'content_filter':
@@ -211,8 +220,8 @@ function toEnd(type: string, response: ResponsesReply | undefined, { hasRefused,
   }
 }
 
-/** Cached tokens are inside the input, reasoning inside the output. */
-function* usageOf(response: ResponsesReply | undefined): Iterable<ProviderEvent> {
+/** Yields the usage. The input includes cached tokens, the output includes reasoning. */
+function* usageOf(response: ResponsesObject | undefined): Iterable<ProviderEvent> {
   const counted = response?.usage;
   if (!counted) return;
   const usage: ProviderUsage = {

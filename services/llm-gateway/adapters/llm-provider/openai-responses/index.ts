@@ -8,7 +8,7 @@ import { ProviderError } from '../../../providers/error.ts';
 import { filterCode } from '../../../providers/error-from-wire.ts';
 import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../providers/llm-provider.ts';
 import { isWhole, noSdkTimeoutMs, sdkError, sdkFailure } from '../../../providers/wires/sdk-failure.ts';
-import { createResponsesReader, eventsOfReply, type ResponsesEvent, type ResponsesReply } from './events.ts';
+import { createResponsesReader, eventsOfResponse, type ResponsesEvent, type ResponsesObject } from './events.ts';
 import { toResponsesBody } from './request.ts';
 
 /** OpenAI by its Responses API: reasoning with summaries, nothing stored. Azure's v1 takes it under the same paths. */
@@ -65,7 +65,7 @@ export const adapter = defineAdapter({
           const { data: events, response } = await client.responses.create(body, { signal }).withResponse();
           const read = createResponsesReader(model, warnings, body.max_output_tokens ?? 0);
           if (isWhole(response)) {
-            for (const event of eventsOfReply((await response.json()) as ResponsesReply)) yield* read(event);
+            for (const event of eventsOfResponse((await response.json()) as ResponsesObject)) yield* read(event);
           } else {
             for await (const event of events) yield* read(event as ResponsesEvent);
           }

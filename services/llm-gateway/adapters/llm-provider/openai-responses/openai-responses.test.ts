@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { givingUpSuite } from '../../../suites/giving-up.suite.ts';
+import { cancellationSuite } from '../../../suites/cancellation.suite.ts';
 import { llmProviderSuite } from '../../../suites/llm-provider.suite.ts';
 import {
   completed,
@@ -260,7 +260,7 @@ describe('of an error', () => {
   });
 });
 
-givingUpSuite(
+cancellationSuite(
   'openai-responses',
   (url) => createWith(adapter, { base_url: `${url}/v1`, api_key: 'k', model: 'gpt-5.4-mini' }),
   streamed(named(created, textDelta('a'))),

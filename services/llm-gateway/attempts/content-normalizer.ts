@@ -7,7 +7,7 @@ type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call'
 const maxCallIdLength = 256;
 
 /** Makes the content of one attempt whole, whatever its provider and its wire. */
-export interface WholeContent {
+export interface ContentNormalizer {
   /** Returns the content to hand on; `undefined`: none yet. Throws a ProviderError for content that is not text. */
   take(content: Content): Content | undefined;
   /** Returns what is held back, at the end of the stream: half characters, each as U+FFFD. */
@@ -19,7 +19,7 @@ export interface WholeContent {
  * the second one comes, for text, reasoning and each call's arguments separately. A lone unit becomes U+FFFD, on every topology. Each
  * tool call has one id, in its first part: the provider's own if it is short enough and not taken, else one of `newId`.
  */
-export function createWholeContent(newId: () => string): WholeContent {
+export function createContentNormalizer(newId: () => string): ContentNormalizer {
   const held = new Map<string, Content>();
   const idsByIndex = new Map<number, string>();
   const ids = new Set<string>();

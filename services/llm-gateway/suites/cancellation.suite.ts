@@ -4,7 +4,7 @@ import { startWire, type WireReply } from '../testing/wire.ts';
 import { requestOf } from './llm-provider.suite.ts';
 
 /** That a caller who gives up closes the connection to the provider, at every stage. `beginning`: a part of a reply, with text. */
-export function givingUpSuite(name: string, create: (url: string) => LlmProvider, beginning: WireReply): void {
+export function cancellationSuite(name: string, create: (url: string) => LlmProvider, beginning: WireReply): void {
   describe(`giving up on ${name}`, () => {
     const never = new AbortController().signal;
     const reason = new Error('gone');

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type GenerateResponse, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { casesOf, doneOf, modelAt, startTestGateway, textOf } from '../testing/gateway.ts';
 import { content, doneMark, finish, slowly, startFakeProvider, streamed } from '../testing/provider-server.ts';
-import { createWholeContent } from './whole-content.ts';
+import { createContentNormalizer } from './content-normalizer.ts';
 
 const chunk = (delta: object) => ({ choices: [{ index: 0, delta, finish_reason: null }] });
 const whole = (message: object, reason = 'stop') => ({ choices: [{ index: 0, message, finish_reason: reason }] });
@@ -197,7 +197,7 @@ describe('a character that is cut between two deltas', () => {
       fc.property(fc.array(unit, { maxLength: 20 }), fc.array(fc.nat(40), { maxLength: 10 }), (units, cuts) => {
         const text = units.join('');
         const at = [0, ...cuts.map((cut) => cut % (text.length + 1)), text.length].sort((a, b) => a - b);
-        const content = createWholeContent(() => 'id');
+        const content = createContentNormalizer(() => 'id');
         const parts = at.slice(1).map((end, index) => content.take({ kind: 'text', text: text.slice(at[index], end) }));
         const texts = [...parts, ...content.end()].flatMap((part) => (part?.kind === 'text' ? [part.text] : []));
         expect(texts.join('')).toBe(text.toWellFormed());

@@ -1,18 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** The bytes of a reply, to be read once. Leaving the iteration closes the connection. */
-export interface ReplyBody extends AsyncIterableIterator<Uint8Array> {
+export interface ResponseBody extends AsyncIterableIterator<Uint8Array> {
   /** Gives up what has not come yet. */
   cancel(): Promise<void>;
 }
 
 /** What the wires and the vendors' packages use of a `Response`. */
-export class Reply {
+export class HttpResponse {
   readonly url: string;
   readonly status: number;
   readonly statusText: string;
-  readonly headers: ReplyHeaders;
-  readonly body: ReplyBody | null;
+  readonly headers: ResponseHeaders;
+  readonly body: ResponseBody | null;
   readonly redirected = false;
   readonly type = 'default';
 
@@ -22,13 +22,13 @@ export class Reply {
     status: number,
     statusText: string,
     headers: IncomingHttpHeaders,
-    body: ReplyBody,
+    body: ResponseBody,
     isDecoded: boolean,
   ) {
     this.url = url;
     this.status = status;
     this.statusText = statusText;
-    this.headers = new ReplyHeaders(isDecoded ? withoutEncoding(headers) : headers);
+    this.headers = new ResponseHeaders(isDecoded ? withoutEncoding(headers) : headers);
     this.body = status === 204 || status === 205 || status === 304 ? null : body;
   }
 
@@ -49,7 +49,7 @@ export class Reply {
 }
 
 /** Headers of a reply, as far as they are read. Names are of any case. */
-export class ReplyHeaders implements Iterable<[string, string]> {
+export class ResponseHeaders implements Iterable<[string, string]> {
   readonly #fields: IncomingHttpHeaders;
   constructor(fields: IncomingHttpHeaders) {
     this.#fields = fields;

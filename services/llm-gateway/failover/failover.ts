@@ -2,13 +2,13 @@ import { Code, type ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import { sleep } from '#kit/base/streams.ts';
+import type { AttemptResult, Turn } from '../attempts/attempt.ts';
 import { ProviderError } from '../providers/error.ts';
 import type { Target } from '../targets/target.ts';
-import type { AttemptResult, Turn } from './attempt.ts';
 import { toCallerError } from './to-rpc-error.ts';
 
 /** The targets of one request, and its one budget of attempts and time, whether it retries or moves on. */
-export interface Ring {
+export interface Failover {
   /** Attempts so far. */
   readonly attemptCount: number;
   /**
@@ -29,7 +29,7 @@ export interface Ring {
 }
 
 /** What a ring goes by. */
-export interface RingOptions {
+export interface FailoverOptions {
   /** In the order to try them; at least one. */
   targets: readonly Target[];
   maxAttempts: number;
@@ -59,7 +59,7 @@ const slotWaitMs = 5000;
 const prefillWaitMs = 2000;
 
 /** Creates the ring of a request. */
-export function createRing({ targets, maxAttempts, deadlineAt, signal, random }: RingOptions): Ring {
+export function createFailover({ targets, maxAttempts, deadlineAt, signal, random }: FailoverOptions): Failover {
   const places = targets.map(
     (target): Place => ({ target, attempts: 0, readyAt: 0, isLeft: false, rejectsPrefix: false, error: undefined }),
   );
@@ -69,8 +69,8 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
   let told: { target: Target; error: ProviderError } | undefined;
 
   const readyAtOf = ({ target, readyAt }: Place, now: number) => {
-    const coolMs = target.coolMs();
-    return coolMs > 0 ? Math.max(readyAt, now + coolMs) : readyAt;
+    const coolDownMs = target.coolDownMs();
+    return coolDownMs > 0 ? Math.max(readyAt, now + coolDownMs) : readyAt;
   };
   const canContinue = ({ target, rejectsPrefix }: Place) => target.capabilities.prefill && !rejectsPrefix;
   const candidates = (now: number) =>
@@ -79,7 +79,7 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
       .map((place, index) => ({ place, index, waitMs: Math.max(0, readyAtOf(place, now) - now) }))
       .sort((a, b) => a.waitMs - b.waitMs || a.place.attempts - b.place.attempts || a.index - b.index);
   const enter = (place: Place, freeSlot: () => void, continues: boolean): Turn | undefined => {
-    const pass = place.target.breaker.tryEnter();
+    const pass = place.target.breaker.tryAcquire();
     if (pass === undefined) {
       freeSlot();
       // Another request is trying it out, or will be in a moment.
@@ -134,7 +134,7 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
         let turn: Turn | undefined;
         let isBusy = true;
         for (const { place } of ready) {
-          const freeSlot = place.target.slots.tryTake();
+          const freeSlot = place.target.slots.tryAcquire();
           if (freeSlot === undefined) continue;
           isBusy = false;
           turn = enter(place, freeSlot, continues);
@@ -157,7 +157,7 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
       if (attemptCount >= maxAttempts) return undefined;
       for (const { place, waitMs } of candidates(performance.now())) {
         if (place.target === target || waitMs > 0) continue;
-        const freeSlot = place.target.slots.tryTake();
+        const freeSlot = place.target.slots.tryAcquire();
         const turn = freeSlot && enter(place, freeSlot, false);
         if (turn !== undefined) return turn;
       }
@@ -181,7 +181,8 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
       }
       // What the provider asks for is a floor: the jitter comes on top, so that those who wait do not all come back at once.
       place.readyAt = performance.now() + (retryAfterMs ?? 0) + pauseAfter(place.attempts);
-      if (retryAfterMs !== undefined && (kind === 'rate-limited' || kind === 'overloaded')) target.cool(retryAfterMs);
+      if (retryAfterMs !== undefined && (kind === 'rate-limited' || kind === 'overloaded'))
+        target.coolDown(retryAfterMs);
     },
     leave(target) {
       placeOf(target).isLeft = true;
@@ -210,7 +211,7 @@ export function createRing({ targets, maxAttempts, deadlineAt, signal, random }:
       const names = targets.map(({ name }) => name).join(', ');
       const metadata = { dependency: 'llm provider', model: names };
       const parts = { metadata, retryAfterMs: retryAfterMs ?? 1000 };
-      if (targets.every((target) => target.coolMs() > 0)) {
+      if (targets.every((target) => target.coolDownMs() > 0)) {
         const message = `the provider's rate limit is reached at ${names}`;
         return rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, message, parts);
       }
