@@ -4,15 +4,15 @@ import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
-import { createDetached } from './answer/detached.ts';
-import { createIds } from './answer/ids.ts';
-import { createModels } from './answer/models.ts';
+import { createBackgroundTasks } from './answer/background.ts';
+import { createIds } from './ask/ids.ts';
 import { readConfig } from './config.ts';
 import { promptVersion } from './prompt/prompt.ts';
 import { createChat } from './service.ts';
 import { createOpenSessions } from './sessions/open-sessions.ts';
 import { type SessionSchema, sessionMigrations } from './sessions/schema.ts';
 import { createSessions } from './sessions/sessions.ts';
+import { createModels } from './understand/models.ts';
 
 /** Questions answered from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
@@ -23,19 +23,19 @@ export const chat = defineService({
   async create({ config: settings, clients, clock, random, log, metrics, openDatabase }) {
     const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
     const sessions = createSessions({ database, clock, sessionMs: settings.sessionMs, log });
-    const detached = createDetached(log);
+    const background = createBackgroundTasks(log);
     return {
       impl: createChat({
-        ...{ settings, clients, sessions, detached, clock, metrics, log },
+        ...{ settings, clients, sessions, background, clock, metrics, log },
         promptVersion: promptVersion(settings),
         openSessions: createOpenSessions(),
         models: createModels(clients.llm, clock, log),
         newId: createIds(clock, random),
       }),
-      drain: () => detached.idle(),
+      drain: () => background.idle(),
       async close() {
         // Also here: calls that were cut when the grace period ended have left their records behind.
-        await detached.idle();
+        await background.idle();
         await sessions.close();
       },
     };

@@ -2,17 +2,16 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import { callerOf } from '#kit/rpc/context.ts';
-import type { AskParts } from './answer/answer.ts';
-import { createAsk } from './answer/ask.ts';
+import { type AskDeps, createAsk } from './ask/ask.ts';
 
 /** Sessions a page where the caller does not say. */
 const defaultPageSize = 50;
 
 /** The rpcs of chat. */
-export function createChat(parts: AskParts): ServiceImpl<typeof ChatService> {
-  const { sessions } = parts;
+export function createChat(deps: AskDeps): ServiceImpl<typeof ChatService> {
+  const { sessions } = deps;
   return {
-    ask: createAsk(parts),
+    ask: createAsk(deps),
     listSessions: ({ pageSize, pageToken }, context) =>
       sessions.list(callerOf(context), pageSize || defaultPageSize, pageToken),
     async getSession({ sessionId }, context) {

@@ -4,7 +4,7 @@ import { Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/co
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
-import { textsIn } from '../answer/texts.ts';
+import { localizedText } from '../answer/localized-text.ts';
 import type { ChatSettings } from '../config.ts';
 
 /** A question and its answer, as a prompt uses them. */
@@ -20,12 +20,37 @@ export interface ChosenEvidence {
   tokens: number;
 }
 
+/** A prompt with its evidence. */
+export interface Prompt extends ChosenEvidence {
+  /** The conversation for a model that writes. */
+  messages: Message[];
+  /** The conversation for a model that only quotes: it reads the last message alone, so that one must stand alone. */
+  plainMessages: Message[];
+}
+
 /** Share of the budget that history may take. */
 const historyShare = 0.25;
 /** Tokens that a passage costs beside its text: number, brackets, line ends. */
 const passageOverheadTokens = 12;
 /** Passages that a prompt may hold; the contract's limit. */
 const maxPassages = 100;
+
+/** Returns the prompt for a question: the passages that fit beside the history, and the conversation for either kind of model. */
+export function buildPrompt(
+  found: readonly Passage[],
+  question: string,
+  asked: { standalone: string; language: Language; history: readonly PastTurn[] },
+  settings: Pick<ChatSettings, 'systemText' | 'promptBudgetTokens'>,
+): Prompt {
+  const { standalone, language, history } = asked;
+  const system = settings.systemText || localizedText(language).system;
+  return {
+    ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history)),
+    // With its history, the question is asked as it was; without, it must stand alone.
+    messages: toMessages(system, history, history.length > 0 ? question : standalone),
+    plainMessages: toMessages(system, [], standalone),
+  };
+}
 
 /**
  * The latest turns that fit into a quarter of the budget, oldest first. Markers of their answers are left out: they name
@@ -92,7 +117,7 @@ export function toMessages(systemText: string, history: readonly PastTurn[], que
 
 /** Names all that prompts are made by, beside what goes into them: another version, another answer. */
 export function promptVersion(settings: ChatSettings): string {
-  const system = settings.systemText || textsIn(Language.ZH).system + textsIn(Language.EN).system;
+  const system = settings.systemText || localizedText(Language.ZH).system + localizedText(Language.EN).system;
   const parts = JSON.stringify(['2', system, settings.promptBudgetTokens, settings.historyTurns, historyShare]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }

@@ -3,7 +3,7 @@ import { detectLanguage } from '#kit/text/language.ts';
 
 // Every text that chat itself says, in the languages that it speaks.
 
-interface Texts {
+interface LocalizedText {
   /** Instructs the model. */
   system: string;
   /** Nothing was found. */
@@ -14,7 +14,7 @@ interface Texts {
   filtered: string;
 }
 
-const chinese: Texts = {
+const chinese: LocalizedText = {
   system: `你是企业知识库的问答助手。只依据给出的编号资料回答，不要使用资料以外的知识，也不要猜测。
 - 每句来自资料的话后面标注出处，例如 [1] 或 [1][3]，编号就是资料的编号。
 - 数字、日期、型号和条件要与资料完全一致。
@@ -26,7 +26,7 @@ const chinese: Texts = {
   filtered: '抱歉，内容过滤器没有放行这个回答。',
 };
 
-const english: Texts = {
+const english: LocalizedText = {
   system: `You answer questions from a company's knowledge base. Use only the numbered passages you are given: no other knowledge, no guesses.
 - After each statement taken from a passage, cite it by its number, like [1] or [1][3].
 - Numbers, dates, model names and conditions must be exactly those of the passages.
@@ -41,7 +41,7 @@ const english: Texts = {
 };
 
 /** The texts in a language; English where it is neither Chinese nor known. */
-export function textsIn(language: Language): Texts {
+export function localizedText(language: Language): LocalizedText {
   return language === Language.ZH ? chinese : english;
 }
 

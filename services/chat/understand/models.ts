@@ -5,16 +5,16 @@ import type { Logger } from '#kit/base/log.ts';
 
 /** The models that a tenant can name. */
 export interface Models {
-  /** The list, the default one first; `undefined` where it cannot be had in time. `options` carries the caller. */
+  /** Returns the list, the default model first; `undefined` if it cannot be read. `options` carries the caller's identity. */
   list(tenant: string, options: CallOptions): Promise<readonly Model[] | undefined>;
 }
 
-/** How long a list serves before it is asked for again; meanwhile the old one goes on serving. */
+/** Age from which a list is read again, in milliseconds; meanwhile the old list is used. */
 const freshMs = 60_000;
 /** Tenants whose lists are kept. */
 const maxTenants = 1000;
 
-/** Creates the list. Models change with the gateway's configuration only, so no question waits for them but the first one. */
+/** Creates the list. Models change only with the gateway's configuration, so only the first question waits for them. */
 export function createModels(llm: Client<typeof LLMGatewayService>, clock: () => number, log: Logger): Models {
   const lists = new LRUCache<string, { models: readonly Model[]; readAtMs: number }>({ max: maxTenants });
   const reading = new Map<string, Promise<readonly Model[] | undefined>>();
@@ -25,7 +25,7 @@ export function createModels(llm: Client<typeof LLMGatewayService>, clock: () =>
       lists.set(tenant, { models, readAtMs: clock() });
       return models;
     } catch (error) {
-      log.warn({ err: error }, 'the list of models cannot be read');
+      log.warn({ err: error, event: 'list_models_failed', tenant }, 'list models failed');
       return undefined;
     } finally {
       reading.delete(tenant);
@@ -36,12 +36,17 @@ export function createModels(llm: Client<typeof LLMGatewayService>, clock: () =>
     async list(tenant, options) {
       const known = lists.get(tenant);
       if (known !== undefined && clock() - known.readAtMs < freshMs) return known.models;
-      let under = reading.get(tenant);
-      if (under === undefined) {
-        under = read(tenant, options);
-        reading.set(tenant, under);
+      let running = reading.get(tenant);
+      if (running === undefined) {
+        running = read(tenant, options);
+        reading.set(tenant, running);
       }
-      return known?.models ?? under;
+      return known?.models ?? running;
     },
   };
+}
+
+/** Returns whether a model writes text of its own; a model that is not listed is assumed to. */
+export function isGenerative(name: string, models: readonly Model[] | undefined): boolean {
+  return models?.find((model) => model.name === name)?.generative ?? true;
 }

@@ -2,21 +2,21 @@ import type { CallOptions, HandlerContext } from '@connectrpc/connect';
 import type { Logger } from '#kit/base/log.ts';
 import type { ServerCall } from '#kit/rpc/server-call.ts';
 
-/** Work that outlives the call that began it, and that the service waits for before it ends. */
-export interface Detached {
-  /** Runs `work`, which bounds its own time; a failure is logged. Resolves with its result, or `undefined` where it failed. */
+/** Work that continues after the call that began it has ended; the service waits for it before it stops. */
+export interface BackgroundTasks {
+  /** Runs `work`, which bounds its own time. Resolves to its result, or to `undefined` if it failed, which is logged. */
   run<T>(name: string, work: () => Promise<T>): Promise<T | undefined>;
   /** Resolves when nothing runs. */
   idle(): Promise<void>;
 }
 
-/** Creates the list of such work. */
-export function createDetached(log: Logger): Detached {
+/** Creates the list of running tasks. */
+export function createBackgroundTasks(log: Logger): BackgroundTasks {
   const running = new Set<Promise<unknown>>();
   return {
     run(name, work) {
       const started = work().catch((error: unknown) => {
-        log.error({ err: error, work: name }, 'detached work failed');
+        log.error({ err: error, event: 'background_task_failed', task: name }, 'background task failed');
         return undefined;
       });
       running.add(started);
@@ -29,8 +29,8 @@ export function createDetached(log: Logger): Detached {
   };
 }
 
-/** Call options that carry the caller of `context`, for calls that may outlive its call. */
-export function detach(context: HandlerContext, timeoutMs: number): CallOptions {
+/** Returns options for a call with the caller's identity that may outlive the caller's call: no signal, and its own time. */
+export function backgroundCall(context: HandlerContext, timeoutMs: number): CallOptions {
   const { authorization } = context as ServerCall;
   return { timeoutMs, ...(authorization === undefined ? {} : { headers: { authorization } }) };
 }

@@ -41,7 +41,7 @@ describe('the cache', () => {
     chat.script.lookup = lookup;
     const asked = await chat.ask({ question: `cache ${name}` });
     expect(asked).toMatchObject({ text: 'Seven days [1].', done: { outcome: AnswerOutcome.ANSWERED } });
-    expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'went on without the cache']]);
+    expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'continued without the cache']]);
     expect(asked.stages.some((stage) => stage.startsWith('CACHE DEGRADED'))).toBe(true);
     expect(chat.seen.fills).toEqual([]);
   });
@@ -67,7 +67,7 @@ describe('the cache', () => {
     };
     const asked = await chat.ask({ question: 'let down' });
     expect(asked).toMatchObject({ text: 'Seven days [1].', done: { degradations: [] } });
-    expect(asked.stages).toContain('CACHE FINISHED following a generation under way');
+    expect(asked.stages).toContain('CACHE FINISHED following a generation in flight');
     expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['commit']);
   });
 
@@ -95,7 +95,7 @@ describe('the cache', () => {
     };
     const asked = await chat.ask({ question: 'no revisions' });
     expect(asked.text).toBe('Seven days [1].');
-    expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'went on without the cache']]);
+    expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'continued without the cache']]);
     expect(chat.seen.lookups).toEqual([]);
   });
 });
@@ -193,7 +193,7 @@ describe('the model', () => {
     other.script.models = [];
     const asked = await other.ask({ question: 'unlisted' });
     expect(asked.text).toBe('Seven days [1].');
-    expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'went on without the cache']]);
+    expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'continued without the cache']]);
     expect(asked.done?.model).toBe('provider-model');
   });
 });

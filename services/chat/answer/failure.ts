@@ -1,14 +1,14 @@
 import { Code, type HandlerContext } from '@connectrpc/connect';
 import { toRpcError } from '#kit/base/errors.ts';
 
-/** Why a call failed, in one line for a degradation. */
-export function reasonOf(error: unknown): string {
+/** Returns why a call failed in one line, for a degradation. */
+export function describeFailure(error: unknown): string {
   const { code, rawMessage } = toRpcError(error);
   const name = (Code[code] ?? 'Unknown').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
   return rawMessage === '' || rawMessage.toLowerCase() === name ? name : `${name}: ${rawMessage}`;
 }
 
-/** Throws the error where nothing can be done without: the caller has left or its time is up, or it must change its request. */
+/** Throws the error if no fallback helps: the caller has left or its time is up, or it must change its request. */
 export function rethrowIfFinal(error: unknown, context: HandlerContext): void {
   if (context.signal.aborted || context.timeoutMs() === 0) throw error;
   const { code } = toRpcError(error);

@@ -1,0 +1,223 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { type AskResponse, AskResponseSchema, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import {
+  type AnswerDone,
+  AnswerDoneSchema,
+  AnswerOutcome,
+  CacheLayer,
+  type Citation,
+  type UnsupportedClaim,
+} from '#gen/ragmesh/common/v1/answer_pb.ts';
+import {
+  type Degradation,
+  DegradationSchema,
+  type Passage,
+  Stage,
+  type TokenUsage,
+} from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { AskEvent, DegradedStage, StageChange } from './events.ts';
+
+/** All that is known of one question, from its arrival to the end of its answer. Only {@link next} makes a new one. */
+export interface AnswerState {
+  readonly answerId: string;
+  readonly question: string;
+  readonly askedAtMs: number;
+  readonly traceId: string;
+  /** Whether the client has the ids. */
+  readonly isStarted: boolean;
+  /** Empty until the question is understood, and for an answer that belongs to no session. */
+  readonly sessionId: string;
+  /** Whether the session is not in the store yet. */
+  readonly isNewSession: boolean;
+  /** The question as it is searched for. */
+  readonly standalone: string;
+  /** When each stage began, in microseconds since the question arrived. */
+  readonly stageStartsUs: ReadonlyMap<Stage, number>;
+  /** Alias of the model that writes; empty if none does. */
+  readonly model: string;
+  /** The passages that the answer may cite; marker [n] names the n-th, from 1. */
+  readonly passages: readonly Passage[];
+  readonly text: string;
+  readonly citations: readonly Citation[];
+  /** When the first text was shown, in microseconds since the question arrived; 0 before that. */
+  readonly firstTextUs: number;
+  readonly usage: TokenUsage | undefined;
+  /** UNSPECIFIED until the text is complete. */
+  readonly outcome: AnswerOutcome;
+  /** The layer of the cache that the answer came from; UNSPECIFIED if it was generated. */
+  readonly cacheLayer: CacheLayer;
+  /** Stages that the answer did without. */
+  readonly degradations: readonly Degradation[];
+  /** Sentences that their passages do not support. */
+  readonly unsupportedClaims: readonly UnsupportedClaim[];
+  /** Whether every sentence was compared with its passages, and none failed. */
+  readonly isVerified: boolean;
+  readonly isDone: boolean;
+}
+
+/** The contract's limits: degradations of an answer, and characters of a reason or effect. */
+const maxDegradations = 32;
+const maxReasonLength = 512;
+
+/** Returns the state of a question that has just arrived. */
+export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | 'askedAtMs' | 'traceId'>): AnswerState {
+  return {
+    ...init,
+    isStarted: false,
+    sessionId: '',
+    isNewSession: false,
+    standalone: init.question,
+    // Both begin with the question, before the client can see a stage.
+    stageStartsUs: new Map([
+      [Stage.REWRITE, 0],
+      [Stage.CACHE, 0],
+    ]),
+    model: '',
+    passages: [],
+    text: '',
+    citations: [],
+    firstTextUs: 0,
+    usage: undefined,
+    outcome: AnswerOutcome.UNSPECIFIED,
+    cacheLayer: CacheLayer.UNSPECIFIED,
+    degradations: [],
+    unsupportedClaims: [],
+    isVerified: false,
+    isDone: false,
+  };
+}
+
+/** The state after an event, and what the client sees of the event. */
+export interface Step {
+  readonly state: AnswerState;
+  readonly response: AskResponse | undefined;
+}
+
+/**
+ * Returns what an event changes and shows; the only place in which the state of an answer changes. `atUs` is the time of the event
+ * in microseconds since the question arrived. Nothing follows `done`, and a citation of a passage that was not given is dropped.
+ */
+export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
+  if (state.isDone) return { state, response: undefined };
+  switch (event.case) {
+    case 'started': {
+      const { answerId } = state;
+      const { sessionId, standalone: standaloneQuestion } = event.value;
+      const started = { answerId, sessionId, standaloneQuestion };
+      return {
+        state: { ...state, ...event.value, isStarted: true },
+        response: respond({ case: 'started', value: started }),
+      };
+    }
+    case 'stage':
+      return { state: withStageStart(state, event.value, atUs), response: toStageUpdate(state, event.value, atUs) };
+    case 'degraded': {
+      const { stage } = event.value;
+      const degradation = toDegradation(event.value);
+      const detail = `${degradation.reason}: ${degradation.effect}`;
+      return {
+        state: { ...state, degradations: added(state.degradations, [degradation]) },
+        response: toStageUpdate(state, { stage, status: StageStatus.DEGRADED, detail }, atUs),
+      };
+    }
+    case 'model':
+      return { state: { ...state, model: event.value }, response: undefined };
+    case 'sources': {
+      const { passages } = event.value;
+      const citations = state.citations.filter(({ marker }) => marker <= passages.length);
+      return { state: { ...state, passages, citations }, response: event.response ?? respond(event) };
+    }
+    case 'textDelta':
+      return {
+        state: { ...state, text: state.text + event.value.text, firstTextUs: state.firstTextUs || atUs },
+        response: event.response ?? respond(event),
+      };
+    case 'citation': {
+      const { marker } = event.value;
+      if (marker < 1 || marker > state.passages.length) return { state, response: undefined };
+      return {
+        state: { ...state, citations: [...state.citations, event.value] },
+        response: event.response ?? respond(event),
+      };
+    }
+    case 'reset':
+      return { state: withoutText(state), response: event.response ?? respond(event) };
+    case 'restarted':
+      return { state: { ...withoutText(state), passages: [] }, response: undefined };
+    case 'usage':
+      return { state: { ...state, usage: event.value }, response: event.response ?? respond(event) };
+    case 'replayed': {
+      const { done, layer } = event.value;
+      const { outcome, model, unsupportedClaims, verified: isVerified } = done;
+      const cacheLayer = done.cacheLayer || layer;
+      const degradations = added(state.degradations, done.degradations);
+      return {
+        state: { ...state, outcome, model, cacheLayer, degradations, unsupportedClaims, isVerified },
+        response: undefined,
+      };
+    }
+    case 'outcome':
+      return { state: { ...state, outcome: event.value }, response: undefined };
+    case 'verdict':
+      return { state: { ...state, ...event.value }, response: undefined };
+    case 'lease':
+      return { state, response: undefined };
+    case 'done':
+      return { state: { ...state, isDone: true }, response: respond({ case: 'done', value: toDone(state) }) };
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Returns the end of an answer, as clients and the cache receive it. */
+export function toDone(state: AnswerState): AnswerDone {
+  return create(AnswerDoneSchema, {
+    outcome: state.outcome,
+    answerId: state.answerId,
+    sessionId: state.sessionId,
+    model: state.model,
+    degradations: [...state.degradations],
+    traceId: state.traceId,
+    cacheLayer: state.cacheLayer,
+    unsupportedClaims: [...state.unsupportedClaims],
+    verified: state.isVerified,
+  });
+}
+
+type ResponseInit = NonNullable<MessageInitShape<typeof AskResponseSchema>['event']>;
+
+/** Returns the message that carries an event to the client. */
+export function respond(event: ResponseInit): AskResponse {
+  return create(AskResponseSchema, { event });
+}
+
+// The text, and all that was said about it.
+function withoutText(state: AnswerState): AnswerState {
+  const outcome = AnswerOutcome.UNSPECIFIED;
+  return { ...state, text: '', citations: [], unsupportedClaims: [], isVerified: false, outcome };
+}
+
+function withStageStart(state: AnswerState, { stage, status }: StageChange, atUs: number): AnswerState {
+  if (status !== StageStatus.STARTED || state.stageStartsUs.has(stage)) return state;
+  return { ...state, stageStartsUs: new Map(state.stageStartsUs).set(stage, atUs) };
+}
+
+function toStageUpdate(state: AnswerState, { stage, status, detail, latencyUs }: StageChange, atUs: number) {
+  const sinceStartUs = () => BigInt(atUs - (state.stageStartsUs.get(stage) ?? atUs));
+  return respond({ case: 'stage', value: { stage, status, detail, latencyUs: latencyUs ?? sinceStartUs() } });
+}
+
+function toDegradation({ stage, reason, effect }: DegradedStage): Degradation {
+  const cut = { reason: reason.slice(0, maxReasonLength), effect: effect.slice(0, maxReasonLength) };
+  return create(DegradationSchema, { stage, ...cut });
+}
+
+// The degradations with those that are not among them, by stage and effect, up to the limit.
+function added(known: readonly Degradation[], more: readonly Degradation[]): readonly Degradation[] {
+  const list = [...known];
+  for (const degradation of more) {
+    const isKnown = list.some(({ stage, effect }) => stage === degradation.stage && effect === degradation.effect);
+    if (!isKnown && list.length < maxDegradations) list.push(degradation);
+  }
+  return list;
+}

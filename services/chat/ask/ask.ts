@@ -1,0 +1,157 @@
+import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
+import { streamInSpan, withSpan } from '#kit/base/span.ts';
+import {
+  type AskEvents,
+  sources,
+  stageDegraded,
+  stageFinished,
+  stageSkipped,
+  stageStarted,
+  textDelta,
+} from '../answer/events.ts';
+import { localizedText } from '../answer/localized-text.ts';
+import type { AnswerState } from '../answer/state.ts';
+import { beginLookup, type Found, type LookupDeps } from '../cache/lookup.ts';
+import { replay } from '../cache/replay.ts';
+import { checkAnswer } from '../claims/check-answer.ts';
+import { findEvidence } from '../evidence/evidence.ts';
+import { generate } from '../generate/generate.ts';
+import { buildPrompt } from '../prompt/prompt.ts';
+import { isGenerative } from '../understand/models.ts';
+import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
+import { createDriver, type DriverDeps } from './driver.ts';
+
+/** What answering a question needs. */
+export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, 'clients'>, UnderstandDeps {
+  clients: DriverDeps['clients'] & LookupDeps['clients'] & { llm: Client<typeof LLMGatewayService> };
+}
+
+/** Creates the rpc Ask. */
+export function createAsk(deps: AskDeps) {
+  return (request: AskRequest, context: HandlerContext): AsyncIterable<AskResponse> =>
+    streamInSpan('chat.request', {}, () => ask(deps, request, context));
+}
+
+// Answers a question: applies each event of the answer to its state, and sends what the client sees of it.
+async function* ask(deps: AskDeps, request: AskRequest, context: HandlerContext): AsyncGenerator<AskResponse> {
+  if (request.sessionId !== '' && request.history.length > 0) {
+    throw invalidArgument('history is for callers that keep it themselves: leave out session_id, or history');
+  }
+  const driver = createDriver(deps, request, context);
+  try {
+    for await (const ready of answer(deps, request, context, driver.state)) {
+      const events = 'case' in ready ? [ready] : ready;
+      for (const event of events) for (const response of driver.apply(event)) yield response;
+    }
+    for (const response of await driver.end()) yield response;
+  } finally {
+    driver.close();
+  }
+}
+
+/**
+ * The walk of a question, step by step: understand, look up in the cache, find evidence, build the prompt, generate, check. Each step
+ * yields events; `state` returns the result of all events so far.
+ */
+async function* answer(
+  deps: AskDeps,
+  request: AskRequest,
+  context: HandlerContext,
+  state: () => AnswerState,
+): AsyncGenerator<AskEvents> {
+  const understanding = Promise.withResolvers<Understood>();
+  // The look-up begins first: its span includes the work for its key.
+  const lookup = beginLookup(deps, request, context, understanding.promise);
+  understand(deps, request, context).then(understanding.resolve, understanding.reject);
+  try {
+    const [understood] = await Promise.all([understanding.promise, lookup.corporaListed]);
+    const { sessionId, isNewSession, standalone } = understood;
+    yield [
+      { case: 'started', value: { sessionId, isNewSession, standalone } },
+      standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
+      stageStarted(Stage.CACHE),
+    ];
+    const isAnswered = yield* answerFromCache(await lookup.take(), request, context);
+    if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
+  } finally {
+    lookup.close();
+  }
+}
+
+// Returns whether the cache had the whole answer.
+async function* answerFromCache(
+  found: Found,
+  { bypassCache }: AskRequest,
+  context: HandlerContext,
+): AsyncGenerator<AskEvents, boolean> {
+  switch (found.kind) {
+    case 'answer': {
+      const layer = enumName(CacheLayerSchema, found.layer).toLowerCase();
+      const detail = found.isFollowed ? 'following a generation in flight' : `hit in ${layer}`;
+      yield stageFinished(Stage.CACHE, detail);
+      const replayed = yield* replay(found, context);
+      if (replayed.kind === 'whole') return true;
+      yield { case: 'restarted', value: 'the answer from the cache was interrupted' };
+      if (replayed.leaseId !== undefined) yield { case: 'lease', value: replayed.leaseId };
+      return false;
+    }
+    case 'lease':
+      yield { case: 'lease', value: found.leaseId };
+      yield bypassCache ? stageSkipped(Stage.CACHE, 'bypassed') : stageFinished(Stage.CACHE, 'miss');
+      return false;
+    case 'none':
+      yield stageDegraded(Stage.CACHE, found.reason, 'continued without the cache');
+      return false;
+    default:
+      return found satisfies never;
+  }
+}
+
+async function* answerFromEvidence(
+  { settings, clients }: AskDeps,
+  request: AskRequest,
+  context: HandlerContext,
+  understood: Understood,
+  state: () => AnswerState,
+): AsyncGenerator<AskEvents> {
+  const { standalone, language, topK, maxTokens, model, models } = understood;
+  yield { case: 'model', value: model };
+  const { corpora, filter, temperature } = request;
+  const search = { query: standalone, topK, corpora, ...(filter && { filter }) };
+  const found = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
+
+  yield stageStarted(Stage.PROMPT);
+  const prompt = await withSpan('prompt.build', {}, async () =>
+    buildPrompt(found ?? [], request.question, understood, settings),
+  );
+  const { passages, tokens, messages, plainMessages } = prompt;
+  yield sources(passages);
+  yield stageFinished(Stage.PROMPT, `${passages.length} of ${found?.length ?? 0} passages, ${tokens} tokens`);
+
+  if (passages.length === 0) {
+    const { noEvidence, searchFailed } = localizedText(language);
+    // No model writes this.
+    yield { case: 'model', value: '' };
+    yield { case: 'outcome', value: AnswerOutcome.REFUSED };
+    yield stageSkipped(Stage.GENERATE, 'no evidence');
+    yield textDelta(found === undefined ? searchFailed : noEvidence);
+    return;
+  }
+  const { llm } = clients;
+  const { answerId } = state();
+  const { maxAnswerBytes } = settings;
+  yield* generate(
+    {
+      ...{ llm, answerId, messages, plainMessages, passages, language },
+      ...{ maxTokens, temperature, model, models, maxAnswerBytes },
+    },
+    context,
+  );
+  yield checkAnswer(state(), { language, isGenerative: isGenerative(state().model, models) });
+}

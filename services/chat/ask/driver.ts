@@ -1,0 +1,164 @@
+import { create } from '@bufbuild/protobuf';
+import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerEventSchema, CacheLayer, ClaimFaultSchema, SourcesSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type CatchUp, createCatchUp } from '#kit/base/catch-up.ts';
+import { enumName } from '#kit/base/enums.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { Metrics } from '#kit/base/metrics.ts';
+import { activeTraceId } from '#kit/host/telemetry.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
+import type { AskEvent } from '../answer/events.ts';
+import { type AnswerState, initialState, next, respond } from '../answer/state.ts';
+import { type CacheFill, openFill } from '../cache/fill.ts';
+import type { ChatSettings } from '../config.ts';
+import { recordAnswer } from '../records/record.ts';
+import type { OpenSessions } from '../sessions/open-sessions.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+
+/** What the driver needs. */
+export interface DriverDeps {
+  settings: ChatSettings;
+  clients: { cache: Client<typeof CacheService>; audit: Client<typeof AuditService> };
+  sessions: Sessions;
+  openSessions: OpenSessions;
+  background: BackgroundTasks;
+  newId: () => string;
+  clock: () => number;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** Drives the state of one question; the only holder of it. */
+export type Driver = ReturnType<typeof createDriver>;
+
+/** Time that the recording in the cache may continue beyond the call, in milliseconds. */
+const fillGraceMs = 10_000;
+/** Time of a call without a deadline, in milliseconds. */
+const defaultTimeoutMs = 110_000;
+const nothing: readonly AskResponse[] = [];
+
+/** Creates the driver of a question that has just arrived. */
+export function createDriver(deps: DriverDeps, { question }: AskRequest, context: HandlerContext) {
+  const { settings, clients, sessions, openSessions, background, metrics, log } = deps;
+  const owner = callerOf(context);
+  const startedAt = performance.now();
+  const elapsedUs = () => Math.round((performance.now() - startedAt) * 1000);
+  const route = () => (state.cacheLayer === CacheLayer.UNSPECIFIED ? 'generate' : 'cache');
+  let state: AnswerState = initialState({
+    answerId: deps.newId(),
+    question,
+    askedAtMs: deps.clock(),
+    traceId: activeTraceId(),
+  });
+  let fill: CacheFill | undefined;
+  let catchUp: CatchUp | undefined;
+  let leaveSession = () => {};
+  let recording: Promise<readonly AskResponse[]> | undefined;
+
+  function apply(event: AskEvent): readonly AskResponse[] {
+    const before = state;
+    const { state: after, response } = next(before, event, elapsedUs());
+    state = after;
+    react(event, before);
+    if (response === undefined) return nothing;
+    fill?.add(response);
+    return catchUp === undefined ? [response] : caughtUp(catchUp, response);
+  }
+
+  // What an event causes outside the state.
+  function react(event: AskEvent, before: AnswerState): void {
+    switch (event.case) {
+      case 'started': {
+        const { sessionId } = event.value;
+        if (sessionId === '') break;
+        const turn = () => ({ question: state.question, answer: state.text });
+        leaveSession = openSessions.enter(sessionId, { owner, isStopped: () => context.signal.aborted, turn });
+        break;
+      }
+      case 'lease': {
+        const timeoutMs = (context.timeoutMs() ?? defaultTimeoutMs) + fillGraceMs;
+        fill = openFill(clients.cache, event.value, backgroundCall(context, timeoutMs));
+        break;
+      }
+      case 'restarted':
+        catchUp = catchUpFrom(before, event.value);
+        break;
+      case 'degraded': {
+        const isNew = state.degradations.length > before.degradations.length;
+        const { stage, isCounted } = event.value;
+        if (isNew && !isCounted) metrics.degradationTotal.inc({ stage: enumName(StageSchema, stage) });
+        break;
+      }
+      case 'verdict':
+        for (const { fault } of event.value.unsupportedClaims) {
+          metrics.unsupportedClaimTotal.inc({ fault: enumName(ClaimFaultSchema, fault).toLowerCase() });
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  // Writes the records once. They outlive the call: a caller that leaves does not cancel them.
+  function record(): Promise<readonly AskResponse[]> {
+    const write = async () => {
+      const { recordTimeoutMs: timeoutMs } = settings;
+      const options = backgroundCall(context, timeoutMs);
+      const { audit } = clients;
+      try {
+        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, totalUs: elapsedUs() };
+        return (await recordAnswer(state, parts)).flatMap(apply);
+      } finally {
+        leaveSession();
+      }
+    };
+    recording ??= background.run('recording an answer', write).then((responses) => responses ?? nothing);
+    return recording;
+  }
+
+  return {
+    /** Returns the state now. */
+    state: (): AnswerState => state,
+    /** Applies an event; returns what the client sees of it. */
+    apply,
+    /** Records the answer and ends it; returns what the client sees of both. */
+    async end(): Promise<readonly AskResponse[]> {
+      const recorded = await record();
+      metrics.requestLatencyMs.observe({ route: route() }, elapsedUs() / 1000);
+      return [...recorded, ...apply({ case: 'done' })];
+    },
+    /** Releases what the question holds; an answer that was interrupted after `started` is recorded in the background. */
+    close(): void {
+      metrics.requestTotal.inc({ tenant: owner.tenant, route: route(), model: state.model });
+      if (state.isStarted) void record();
+    },
+  };
+}
+
+// Hides from the client what it has already seen of the answer before; `undefined` if it has seen nothing.
+function catchUpFrom({ text, citations, passages }: AnswerState, reason: string): CatchUp | undefined {
+  if (text === '' && passages.length === 0) return undefined;
+  const markers = new Set(citations.map(({ marker }) => marker));
+  const sources = passages.length === 0 ? undefined : create(SourcesSchema, { passages: [...passages] });
+  return createCatchUp({ text, markers, sources }, reason);
+}
+
+function caughtUp(catchUp: CatchUp, response: AskResponse): readonly AskResponse[] {
+  const { event } = response;
+  switch (event.case) {
+    case 'sources':
+    case 'textDelta':
+    case 'reset':
+    case 'citation':
+    case 'usage':
+    case 'done':
+      return catchUp.take(create(AnswerEventSchema, { event })).map((answer) => respond(answer.event as never));
+    default:
+      return [response];
+  }
+}

@@ -1,0 +1,231 @@
+import type { Client, HandlerContext } from '@connectrpc/connect';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type Language, type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  type LLMGatewayService,
+  type Message,
+  MidStreamPolicy,
+  type Model,
+  Outcome,
+  OutcomeSchema,
+  Task,
+} from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import { forward } from '#kit/rpc/context.ts';
+import {
+  type AskEvent,
+  citation,
+  reset,
+  stageDegraded,
+  stageFinished,
+  stageStarted,
+  textDelta,
+} from '../answer/events.ts';
+import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
+import { localizedText } from '../answer/localized-text.ts';
+import { isGenerative } from '../understand/models.ts';
+import { createCitationScanner, type Scanned } from './citations.ts';
+
+/** What to generate an answer from. */
+export interface Generation {
+  llm: Client<typeof LLMGatewayService>;
+  /** Names the answer in the ledger. */
+  answerId: string;
+  /** The conversation for a model that writes. */
+  messages: Message[];
+  /** The conversation for a model that only quotes: it reads the last message alone, so that one must stand alone. */
+  plainMessages: Message[];
+  passages: readonly Passage[];
+  language: Language;
+  maxTokens: number;
+  temperature: number | undefined;
+  /** Alias of the model to ask; empty for the gateway's default. */
+  model: string;
+  /** The models that exist; `undefined` if they are not known. */
+  models: readonly Model[] | undefined;
+  /** Longest answer in bytes of UTF-8. */
+  maxAnswerBytes: number;
+}
+
+/** The model that quotes, which needs nothing but the evidence. */
+const quotingModel = 'extractive';
+
+/**
+ * Streams an answer with its markers resolved. If a model fails before its first word, the model that quotes is the fallback; if it
+ * fails later, the text stays and the answer says that it is a part. Throws UNAVAILABLE if no model answers.
+ */
+export async function* generate(generation: Generation, context: HandlerContext): AsyncGenerator<AskEvent> {
+  const { answerId, model, models, messages, plainMessages } = generation;
+  yield stageStarted(Stage.GENERATE);
+  const chosen = isGenerative(model, models) ? messages : plainMessages;
+  const first = yield* attempt(generation, { model, messages: chosen, requestId: answerId }, context);
+  if (first.failure === undefined) return;
+  const hasQuoting = models?.some(({ name }) => name === quotingModel) ?? false;
+  if (!hasQuoting || first.model === quotingModel) throw noModel(first.failure);
+  yield stageDegraded(Stage.GENERATE, first.failure.reason, 'quoted the evidence instead');
+  yield { case: 'model', value: quotingModel };
+  // The ledger settles each request by itself, and finds the answer by the part before the slash.
+  const again = { model: quotingModel, messages: plainMessages, requestId: `${answerId}/2` };
+  const second = yield* attempt(generation, again, context);
+  if (second.failure !== undefined) throw noModel(second.failure);
+}
+
+interface Attempt {
+  model: string;
+  messages: Message[];
+  requestId: string;
+}
+
+interface Failure {
+  reason: string;
+  cause: unknown;
+}
+
+interface Attempted {
+  /** The model that was asked, as far as it is known. */
+  model: string;
+  /** Why it failed before its first word. */
+  failure?: Failure;
+}
+
+// Asks one model. Without a failure, the outcome of the answer is among the events.
+async function* attempt(
+  { llm, passages, language, maxTokens, temperature, maxAnswerBytes }: Generation,
+  { model: asked, messages, requestId }: Attempt,
+  context: HandlerContext,
+): AsyncGenerator<AskEvent, Attempted> {
+  let model = asked;
+  let text = createAnswerText(passages);
+  let outcome: Outcome = Outcome.TRUNCATED;
+  let cause: unknown;
+  let usage: TokenUsage | undefined;
+  try {
+    const request = {
+      model,
+      messages,
+      evidence: [...passages],
+      maxTokens,
+      ...(temperature === undefined ? {} : { temperature }),
+      language,
+      requestId,
+      midStreamPolicy: MidStreamPolicy.RESTART,
+      task: Task.ANSWER,
+    };
+    for await (const { event } of llm.generate(request, forward(context))) {
+      switch (event.case) {
+        case 'started':
+          model ||= event.value.model;
+          yield { case: 'model', value: model };
+          break;
+        case 'textDelta':
+          yield* text.push(event.value.text);
+          break;
+        case 'reset':
+          if (text.isShown()) yield reset(event.value.reason);
+          text = createAnswerText(passages);
+          break;
+        case 'usage':
+          usage = event.value;
+          break;
+        case 'done':
+          outcome = event.value.outcome;
+          break;
+        default:
+          break;
+      }
+      if (text.sizeBytes() <= maxAnswerBytes) continue;
+      outcome = Outcome.LENGTH;
+      break;
+    }
+  } catch (error) {
+    rethrowIfFinal(error, context);
+    outcome = Outcome.UPSTREAM_ERROR;
+    cause = error;
+  }
+  yield* text.end();
+  const outcomeName = enumName(OutcomeSchema, outcome).toLowerCase();
+  if (!text.isShown() && isFailureWithoutText(outcome)) {
+    const reason = cause === undefined ? `no text, outcome ${outcomeName}` : describeFailure(cause);
+    return { model, failure: { reason, cause } };
+  }
+  if (!text.isShown())
+    yield textDelta(localizedText(language)[outcome === Outcome.FILTERED ? 'filtered' : 'noEvidence']);
+  yield { case: 'outcome', value: toAnswerOutcome(outcome) };
+  if (usage !== undefined) yield { case: 'usage', value: usage };
+  yield stageEnd(outcome, model, cause === undefined ? `outcome ${outcomeName}` : describeFailure(cause));
+  return { model };
+}
+
+function stageEnd(outcome: Outcome, model: string, reason: string): AskEvent {
+  return toAnswerOutcome(outcome) === AnswerOutcome.TRUNCATED
+    ? stageDegraded(Stage.GENERATE, reason, 'the answer is a part')
+    : stageFinished(Stage.GENERATE, model);
+}
+
+/** Turns the deltas of one generation into text and citations. */
+function createAnswerText(passages: readonly Passage[]) {
+  const scanner = createCitationScanner(passages.length);
+  // Blanks and markers before the first word are shown with it: without a word, a text is no answer.
+  let lead: Scanned | undefined = { text: '', markers: [] };
+  let isShown = false;
+  let sizeBytes = 0;
+
+  function* show(scanned: Scanned): Generator<AskEvent> {
+    let shown = scanned;
+    if (lead !== undefined) {
+      lead = { text: lead.text + scanned.text, markers: [...lead.markers, ...scanned.markers] };
+      if (isBlank(lead.text)) return;
+      shown = lead;
+      lead = undefined;
+    }
+    if (shown.text !== '') {
+      isShown = true;
+      yield textDelta(shown.text);
+    }
+    for (const marker of shown.markers) {
+      const passage = passages[marker - 1];
+      if (passage === undefined) continue;
+      const { chunkId, documentId, title, url, corpus } = passage;
+      yield citation({ marker, chunkId, documentId, title, url, corpus });
+    }
+  }
+
+  return {
+    push(delta: string) {
+      sizeBytes += Buffer.byteLength(delta);
+      return show(scanner.push(delta));
+    },
+    end: () => show(scanner.end()),
+    isShown: () => isShown,
+    sizeBytes: () => sizeBytes,
+  };
+}
+
+/** Whether a text has no word, number or pictogram beside its markers. */
+function isBlank(text: string): boolean {
+  return !/[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text.replaceAll(/\[\d{1,3}\]/g, ''));
+}
+
+function isFailureWithoutText(outcome: Outcome): boolean {
+  return outcome !== Outcome.NO_EVIDENCE && outcome !== Outcome.FILTERED;
+}
+
+function toAnswerOutcome(outcome: Outcome): AnswerOutcome {
+  switch (outcome) {
+    case Outcome.COMPLETE:
+      return AnswerOutcome.ANSWERED;
+    case Outcome.NO_EVIDENCE:
+      return AnswerOutcome.REFUSED;
+    case Outcome.LENGTH:
+      return AnswerOutcome.LENGTH;
+    case Outcome.FILTERED:
+      return AnswerOutcome.FILTERED;
+    default:
+      return AnswerOutcome.TRUNCATED;
+  }
+}
+
+function noModel({ reason, cause }: Failure) {
+  return unavailable('llm-gateway', `no model has answered (${reason}): try again`, cause);
+}

@@ -1,0 +1,122 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { CallOptions, Client } from '@connectrpc/connect';
+import {
+  type AuditService,
+  type EvidenceRef,
+  EvidenceRefSchema,
+  type RecordRequestSchema,
+} from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { deadlineExceeded } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
+import { withSpan } from '#kit/base/span.ts';
+import { within } from '#kit/base/within.ts';
+import { type AskEvent, stageDegraded } from '../answer/events.ts';
+import { describeFailure } from '../answer/failure.ts';
+import { type AnswerState, toDone } from '../answer/state.ts';
+import type { CacheFill } from '../cache/fill.ts';
+import type { Owner, Sessions } from '../sessions/sessions.ts';
+
+/** What the records of an answer need. */
+export interface RecordDeps {
+  audit: Client<typeof AuditService>;
+  sessions: Sessions;
+  log: Logger;
+  owner: Owner;
+  /** Options of a call that carries the caller's identity and may outlive its call. */
+  options: CallOptions;
+  /** Time for each record, in milliseconds. */
+  timeoutMs: number;
+  /** The recording in the cache, if the answer has a lease. */
+  fill: CacheFill | undefined;
+  /** Time since the question arrived, in microseconds. */
+  totalUs: number;
+}
+
+/**
+ * Writes the records of an answer concurrently: its turn in the session, its entry in the audit, and its place in the cache. Returns a
+ * degradation for each record that fails. An answer without an outcome was interrupted: what was shown of it is recorded as TRUNCATED.
+ */
+export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promise<AskEvent[]> {
+  const { fill, sessions, audit, owner, options, timeoutMs, totalUs, log } = deps;
+  const isWhole = state.outcome !== AnswerOutcome.UNSPECIFIED;
+  const isShown = state.text !== '' || state.passages.length > 0;
+  const outcome = isWhole ? state.outcome : AnswerOutcome.TRUNCATED;
+  const failures: AskEvent[] = [];
+  const write = async (stage: Stage, what: string, effect: string, work: () => Promise<unknown>) => {
+    try {
+      const toTimeoutError = () => deadlineExceeded(`${what} took more than ${timeoutMs} ms`);
+      await within(work, { timeoutMs, toTimeoutError });
+    } catch (error) {
+      log.error({ err: error, event: 'record_failed', record: what, answer_id: state.answerId }, 'record failed');
+      failures.push(stageDegraded(stage, describeFailure(error), effect));
+    }
+  };
+  const writes: Promise<void>[] = [];
+  if (fill !== undefined) {
+    // A part of an answer is of no use to other callers.
+    if (outcome === AnswerOutcome.TRUNCATED) fill.abandon('the answer was interrupted');
+    else {
+      const done = { ...toDone(state), traceId: '' };
+      const commit = () => withSpan('cache.set', {}, () => fill.commit(done));
+      writes.push(write(Stage.CACHE, 'storing the answer', 'the answer is not in the cache', commit));
+    }
+  }
+  if (isWhole || state.isStarted) {
+    const record = () => sessions.record(toTurnWrite(state, owner, isWhole));
+    writes.push(write(Stage.SESSION, 'keeping the turn', 'the turn is not in the session', record));
+  }
+  if (isWhole || isShown) {
+    const record = () => audit.record(toAuditRecord(state, outcome, totalUs), options);
+    writes.push(write(Stage.AUDIT, 'recording the answer', 'the answer is not in the audit', record));
+  }
+  await Promise.all(writes);
+  return failures;
+}
+
+function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean) {
+  const { sessionId, isNewSession, question, askedAtMs, answerId, text, citations } = state;
+  const turn = isWhole || text !== '' ? { answerId, answer: text, citations } : undefined;
+  return { tenant, user, sessionId, mayCreate: isNewSession, question, askedAtMs, turn };
+}
+
+function toAuditRecord(
+  state: AnswerState,
+  outcome: AnswerOutcome,
+  totalUs: number,
+): MessageInitShape<typeof RecordRequestSchema> {
+  return {
+    answerId: state.answerId,
+    sessionId: state.sessionId,
+    question: state.question,
+    standaloneQuestion: state.standalone,
+    answer: state.text,
+    outcome,
+    evidence: state.passages.map(toEvidenceRef),
+    citedMarkers: state.citations.map(({ marker }) => marker),
+    model: state.model,
+    ...(state.usage && { usage: state.usage }),
+    degradations: [...state.degradations],
+    cacheLayer: state.cacheLayer,
+    traceId: state.traceId,
+    askedAt: timestampFromMs(state.askedAtMs),
+    firstTextUs: BigInt(state.firstTextUs),
+    totalUs: BigInt(totalUs),
+    unsupportedClaims: [...state.unsupportedClaims],
+  };
+}
+
+// Passages of a cached answer are the same objects each time.
+const refs = new WeakMap<Passage, EvidenceRef>();
+
+function toEvidenceRef(passage: Passage): EvidenceRef {
+  const known = refs.get(passage);
+  if (known !== undefined) return known;
+  const { chunkId, documentId, corpus, version, scores } = passage;
+  const score = scores?.rerank ?? scores?.fused ?? 0;
+  const ref = create(EvidenceRefSchema, { chunkId, documentId, corpus, version, score });
+  refs.set(passage, ref);
+  return ref;
+}

@@ -1,0 +1,107 @@
+import { ConnectError, type HandlerContext } from '@connectrpc/connect';
+import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { notFound, unavailable } from '#kit/base/errors.ts';
+import { withSpan } from '#kit/base/span.ts';
+import { callerOf } from '#kit/rpc/context.ts';
+import { backgroundCall } from '../answer/background.ts';
+import { answerLanguage } from '../answer/localized-text.ts';
+import type { ChatSettings } from '../config.ts';
+import { chooseHistory, type PastTurn } from '../prompt/prompt.ts';
+import type { OpenSessions } from '../sessions/open-sessions.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { isGenerative, type Models } from './models.ts';
+import { toStandalone } from './rewrite.ts';
+
+/** What is known of a question before it is searched for. */
+export interface Understood {
+  /** Empty if the answer belongs to no session. */
+  sessionId: string;
+  /** Whether the session is not in the store yet. */
+  isNewSession: boolean;
+  /** The question, understandable without the turns before it. */
+  standalone: string;
+  language: Language;
+  /** Passages to find. */
+  topK: number;
+  /** Longest completion, in tokens. */
+  maxTokens: number;
+  /** Alias of the model to ask; empty if the default one is not known. */
+  model: string;
+  /** The models that exist; `undefined` if they are not known. */
+  models: readonly Model[] | undefined;
+  /** Turns that go into the prompt, oldest first. */
+  history: readonly PastTurn[];
+}
+
+/** What understanding a question needs. */
+export interface UnderstandDeps {
+  settings: ChatSettings;
+  sessions: Sessions;
+  openSessions: OpenSessions;
+  models: Models;
+  newId: () => string;
+}
+
+/** Turns that are read for the rewrite, even if the prompt takes fewer. */
+const minTurns = 4;
+
+/**
+ * Reads the session and the list of models concurrently, and makes the question stand alone. Throws NOT_FOUND if the caller has no
+ * such session, and UNAVAILABLE if the session cannot be read.
+ */
+export async function understand(
+  deps: UnderstandDeps,
+  request: AskRequest,
+  context: HandlerContext,
+): Promise<Understood> {
+  const { settings } = deps;
+  const rewriting = withSpan('rag.rewrite', {}, async () => {
+    const session = await readSession(deps, request, context);
+    const questions = session.turns.map(({ question }) => question);
+    return { session, standalone: toStandalone(request.question, questions).text };
+  });
+  const listing = deps.models.list(callerOf(context).tenant, backgroundCall(context, settings.listTimeoutMs));
+  const [{ session, standalone }, models] = await Promise.all([rewriting, listing]);
+  const model = request.model || models?.[0]?.name || '';
+  return {
+    sessionId: session.sessionId,
+    isNewSession: session.isNew,
+    standalone,
+    language: answerLanguage(request.language, request.question),
+    topK: request.topK || settings.topK,
+    maxTokens: Math.min(request.maxTokens || settings.maxCompletionTokens, settings.maxCompletionTokens),
+    model,
+    models,
+    // A model that only quotes reads the question alone.
+    history: isGenerative(model, models) ? chooseHistory(session.turns, settings) : [],
+  };
+}
+
+interface ReadSession {
+  sessionId: string;
+  isNew: boolean;
+  /** Turns before this question, oldest first. */
+  turns: readonly PastTurn[];
+}
+
+async function readSession(
+  { sessions, openSessions, settings, newId }: UnderstandDeps,
+  request: AskRequest,
+  context: HandlerContext,
+): Promise<ReadSession> {
+  const { sessionId, history } = request;
+  if (history.length > 0) return { sessionId: '', isNew: false, turns: history };
+  if (sessionId === '') return { sessionId: newId(), isNew: true, turns: [] };
+  const owner = callerOf(context);
+  try {
+    const unwritten = await openSessions.turns(owner, sessionId);
+    const turns = await sessions.load(owner, sessionId, Math.max(settings.historyTurns, minTurns));
+    if (turns === undefined && unwritten === undefined) throw notFound('session', sessionId);
+    return { sessionId, isNew: turns === undefined, turns: [...(turns ?? []), ...(unwritten ?? [])] };
+  } catch (error) {
+    if (error instanceof ConnectError) throw error;
+    throw unavailable('session-store', 'the session cannot be read: try again', error);
+  }
+}
