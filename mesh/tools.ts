@@ -21,7 +21,12 @@ export type Tool = keyof typeof packages;
 
 /** Runs a tool in the folder of the repository. Returns its output if it fails, otherwise `undefined`. */
 export function runTool(tool: Tool, ...args: string[]): string | undefined {
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, [scriptOf(tool), ...args], {
+  return runScript(scriptOf(tool), ...args);
+}
+
+/** Runs a script in the folder of the repository. Returns its output if it fails, otherwise `undefined`. */
+export function runScript(script: string, ...args: string[]): string | undefined {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [script, ...args], {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 64 << 20,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generateInto, root, runTool } from './tools.ts';
+import { generateInto, root, runScript, runTool } from './tools.ts';
 
 // `npm run verify`: all that a tool can check, each with what to do about it.
 
@@ -26,6 +26,11 @@ const checks: Check[] = [
     advice: 'add instead of changing; a baseline is renewed only with a release (CONTRIBUTING.md)',
   },
   { name: 'generated code is what the contracts say', run: generatedDrift, advice: 'npm run gen' },
+  {
+    name: 'reference pages',
+    run: () => runScript('mesh/reference/render.ts', '--check'),
+    advice: 'npm run reference:render',
+  },
   { name: 'project rules', run: command('vitest', 'run', 'mesh/tidy'), advice: 'do as the message says' },
 ];
 
