@@ -4,20 +4,24 @@ import {
   type AccessList,
   AccessListSchema,
   type Filter,
-  type Language,
+  Language,
   type Passage,
   PassageSchema,
 } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type TermTable, VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { type Corpus, CorpusSchema, type LegHit, LegHitSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { everyone } from '#kit/rpc/access.ts';
-import type { PassageRecord } from './catalog/documents.ts';
+import { detectLanguage } from '#kit/text/language.ts';
+import type { Counts } from './access/visibility.ts';
+import type { PassageRecord } from './catalog/passage-record.ts';
+import type { TermRecord } from './catalog/terms.ts';
 import type { VersionRecord } from './catalog/versions.ts';
-import { type CorpusState, type Counts, revisionText, type TenantState } from './index/tenant-state.ts';
-import type { TermRecord } from './index/terms.ts';
+import { type CorpusView, type IndexView, revisionText } from './index/index-view.ts';
 import type { Hit, RowFilter } from './stores/index-row.ts';
 
-/** A filter of the contract as the stores take it. */
+// Conversions between messages of the contract and the records of the catalog and the stores.
+
+/** Returns a filter in the form of the stores. */
 export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
   if (filter === undefined) return undefined;
   return {
@@ -32,15 +36,15 @@ export function toRowFilter(filter: Filter | undefined): RowFilter | undefined {
   };
 }
 
-/** Returns an access list of the catalog in the words of the contract: empty for everyone in the tenant. */
+/** Returns an access list in the form of the contract: an empty list for everyone in the tenant. */
 export function accessOf(groups: readonly string[]): AccessList {
   return create(AccessListSchema, { groups: groups.includes(everyone) ? [] : [...groups] });
 }
 
-/** A passage for a caller; without a corpus it comes from the web. */
+/** Returns a passage in the form of the contract; one without a corpus is from the web. */
 export function toPassage(
   record: PassageRecord,
-  corpus: CorpusState | undefined,
+  corpus: CorpusView | undefined,
   rest?: Pick<MessageInitShape<typeof PassageSchema>, 'scores' | 'duplicateChunkIds' | 'joinedChunkIds'>,
 ): Passage {
   return create(PassageSchema, {
@@ -61,25 +65,25 @@ export function toPassage(
   });
 }
 
-/** A candidate for a caller. */
+/** Returns a candidate in the form of the contract. */
 export function toLegHit({ chunkId, documentId, score }: Hit): LegHit {
   return create(LegHitSchema, { chunkId, documentId, score });
 }
 
-/** A corpus for a caller who sees these counts of it. */
-export function toCorpus(state: TenantState, corpus: CorpusState, visible: Counts): Corpus {
+/** Returns a corpus in the form of the contract, with the counts that the caller may see. */
+export function toCorpus(view: IndexView, corpus: CorpusView, visible: Counts): Corpus {
   const publishedMs = corpus.versions.find(({ version }) => version === corpus.live)?.publishedMs;
   return create(CorpusSchema, {
     name: corpus.name,
     liveVersion: BigInt(corpus.live),
     documentCount: BigInt(visible.documentCount),
     chunkCount: BigInt(visible.chunkCount),
-    revision: revisionText(state.epoch, corpus.revision),
+    revision: revisionText(view.epoch, corpus.revision),
     ...(publishedMs !== undefined && { publishedAt: timestampFromMs(publishedMs) }),
   });
 }
 
-/** Terms of the contract as the catalog keeps them; one that comes twice in its group comes once. */
+/** Returns terms in the form of the catalog, each once in its group. */
 export function toTermRecord(table: TermTable | undefined): TermRecord {
   const cleaned = (terms: readonly string[]) => [...new Set(terms.map((term) => term.toWellFormed().trim()))];
   return {
@@ -88,8 +92,20 @@ export function toTermRecord(table: TermTable | undefined): TermRecord {
   };
 }
 
-/** What a version is to readers. */
-export function stateOf(version: VersionRecord, live: number): VersionState {
+/** Returns the state of a version in the form of the contract. */
+export function versionStateOf(version: VersionRecord, live: number): VersionState {
   if (version.publishedMs === undefined) return VersionState.BUILDING;
   return version.version === live ? VersionState.LIVE : VersionState.KEPT;
+}
+
+/** Returns the language of a text in the form of the contract; UNSPECIFIED if it is neither Chinese nor English. */
+export function detectedLanguage(text: string): Language {
+  switch (detectLanguage(text)) {
+    case 'zh':
+      return Language.ZH;
+    case 'en':
+      return Language.EN;
+    default:
+      return Language.UNSPECIFIED;
+  }
 }

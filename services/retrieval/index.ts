@@ -10,9 +10,10 @@ import { createCatalog } from './catalog/catalog.ts';
 import { readConfig } from './config.ts';
 import { createRetrieval } from './service.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
+import type { EmbeddedStoreDeps } from './sqlite/embedded-store.ts';
 import { createSqliteThreads } from './sqlite/threads.ts';
 import type { KeywordStore } from './stores/keyword-store.ts';
-import type { StoreDeps, VectorStore } from './stores/vector-store.ts';
+import type { VectorStore } from './stores/vector-store.ts';
 import type { WebSearch } from './stores/web-search.ts';
 
 const vectorAdapters = new URL('./adapters/vector-store/', import.meta.url);
@@ -34,7 +35,7 @@ export const retrieval = defineService({
     };
     try {
       const { vectorStore, keywordStore, memoryBytes } = settings;
-      const vectors = await createFromAdapter<VectorStore, StoreDeps>(
+      const vectors = await createFromAdapter<VectorStore, EmbeddedStoreDeps>(
         vectorAdapters,
         vectorStore.adapter,
         vectorStore.settings,
@@ -42,7 +43,7 @@ export const retrieval = defineService({
         'retrieval.vector_store',
       );
       parts.unshift(vectors);
-      const keywords = await createFromAdapter<KeywordStore, StoreDeps>(
+      const keywords = await createFromAdapter<KeywordStore, EmbeddedStoreDeps>(
         keywordAdapters,
         keywordStore.adapter,
         keywordStore.settings,

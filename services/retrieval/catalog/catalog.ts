@@ -1,32 +1,39 @@
 import { createTenantFiles } from '../sqlite/tenant-files.ts';
 import type { SqliteThreads } from '../sqlite/threads.ts';
-import { type AccessCatalog, accessSchema, createAccessCatalog } from './access.ts';
+import { type AccessChangeCatalog, accessChangeSchema, createAccessChangeCatalog } from './access-changes.ts';
 import { createDocumentCatalog, type DocumentCatalog } from './documents.ts';
-import { createPathCatalog, type PathCatalog } from './paths.ts';
+import { createPassageCatalog, type PassageCatalog } from './passages.ts';
+import { createRecentPassages } from './recent-passages.ts';
 import { catalogSchema } from './schema.ts';
 import { createTermCatalog, type TermCatalog, termsSchema } from './terms.ts';
+import { createVersionContents, type VersionContents } from './version-contents.ts';
 import { createVersionCatalog, type VersionCatalog } from './versions.ts';
 
 /**
- * What an index holds, by tenant: corpora and their versions, documents with access lists, and the text of passages. A
- * durable record, and the truth where a store differs. Every change is one transaction.
+ * The durable record of each tenant's index: corpora and their versions, documents with access lists, and the text of passages.
+ * If a store differs from the catalog, the catalog is right. Every change is one transaction.
  */
 export interface Catalog {
-  /** Whether the tenant has ever had a corpus. */
+  /** Returns whether the tenant has ever had a corpus. */
   has(tenant: string): boolean;
   versions: VersionCatalog;
+  contents: VersionContents;
   documents: DocumentCatalog;
-  paths: PathCatalog;
+  passages: PassageCatalog;
   terms: TermCatalog;
-  access: AccessCatalog;
+  accessChanges: AccessChangeCatalog;
   close(): Promise<void>;
 }
 
-/** Opens the catalogs in a folder. `random`: from 0 up to 1. */
+/** Memory for texts of passages that were read recently, of all tenants together. */
+const maxRecentBytes = 64 * 1024 * 1024;
+
+/** Opens the catalogs in a folder. `random` returns a number from 0 up to 1. */
 export function createCatalog(folder: string, threads: SqliteThreads, random: () => number): Catalog {
-  const migrations = [catalogSchema, termsSchema, accessSchema];
+  const migrations = [catalogSchema, termsSchema, accessChangeSchema];
   const files = createTenantFiles({ folder, name: 'catalog', threads, migrations });
-  // Tells this catalog from one that was here before.
+  const recent = createRecentPassages(maxRecentBytes);
+  // Distinguishes this catalog from an earlier one of the same tenant.
   const newEpoch = () =>
     Math.floor(random() * 2 ** 32)
       .toString(16)
@@ -34,10 +41,11 @@ export function createCatalog(folder: string, threads: SqliteThreads, random: ()
   return {
     has: (tenant) => files.has(tenant),
     versions: createVersionCatalog(files, newEpoch),
-    documents: createDocumentCatalog(files),
-    paths: createPathCatalog(files),
+    contents: createVersionContents(files),
+    documents: createDocumentCatalog(files, recent),
+    passages: createPassageCatalog(files, recent),
     terms: createTermCatalog(files, newEpoch),
-    access: createAccessCatalog(files),
+    accessChanges: createAccessChangeCatalog(files),
     close: () => files.close(),
   };
 }

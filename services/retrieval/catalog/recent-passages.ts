@@ -1,21 +1,21 @@
 import { LRUCache } from 'lru-cache';
-import type { PassageRecord } from './documents.ts';
+import type { PassageRecord } from './passage-record.ts';
 
 /**
- * Passages that were read of late. What a key names never changes, so a copy of it stays right; who may see it is asked of the catalog
- * each time, and not here.
+ * Texts of passages that were read recently. The passage of a key never changes, so a copy stays valid. The cache does not check
+ * access: the catalog does, for each read.
  */
 export interface RecentPassages {
   get(tenant: string, key: number): PassageRecord | undefined;
   keep(tenant: string, record: PassageRecord): void;
-  /** Lets go of all that the tenant has: some of it was purged. */
+  /** Removes all passages of the tenant, because some of them were purged. */
   forget(tenant: string): void;
 }
 
-/** Bytes of an entry beside its text, about. */
+/** Approximate bytes of an entry beside its text. */
 const overheadBytes = 1024;
 
-/** Creates the copies, `maxBytes` of them at most. */
+/** Creates the cache. It holds at most `maxBytes`. */
 export function createRecentPassages(maxBytes: number): RecentPassages {
   const passages = new LRUCache<string, PassageRecord>({
     maxSize: maxBytes,

@@ -1,11 +1,10 @@
 import { forever } from '../stores/index-row.ts';
 
 /**
- * Schema of a tenant's catalog: which versions there are, and what they hold. The catalog is the truth; the stores
- * follow.
+ * The schema of a tenant's catalog: corpora, versions and their contents.
  *
- * `corpus.swept` is 0 while rows of versions that are gone may be left somewhere. `document.complete` is 0 from the
- * moment that the catalog has a document until both stores have it. `purge` lists documents that stores may still hold.
+ * `corpus.swept` is 0 while the catalog or a store may still have rows of dropped versions. `document.complete` is 0 from the
+ * moment that the catalog has a document until both stores have it. `purge` lists documents that the stores may still hold.
  */
 export const catalogSchema = `
 CREATE TABLE tenant (

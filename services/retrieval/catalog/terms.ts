@@ -1,16 +1,23 @@
-import type { TermRecord } from '../index/terms.ts';
 import type { TenantFiles } from '../sqlite/tenant-files.ts';
 
-/** Schema of a tenant's terms: one row, or none. */
+/** A tenant's terms, as PutTerms sets them. */
+export interface TermRecord {
+  /** Groups of words with the same meaning. */
+  groups: readonly (readonly string[])[];
+  /** Names that count as one word. */
+  protectedTerms: readonly string[];
+}
+
+/** The schema of a tenant's terms: one row, or none. */
 export const termsSchema = 'CREATE TABLE terms (only INTEGER PRIMARY KEY CHECK (only = 1), body TEXT NOT NULL);';
 
-/** Terms of the catalog. */
+/** The tenants' terms. */
 export interface TermCatalog {
-  /** Sets the tenant's terms, and makes a new revision of every corpus: the same question may have another answer. */
+  /** Sets the tenant's terms and makes a new revision of every corpus, because the same question may have another answer. */
   put(tenant: string, terms: TermRecord): Promise<void>;
 }
 
-/** Terms in the catalogs' files. */
+/** Creates the catalog of terms over the tenants' files. `newEpoch` returns the epoch of a new catalog. */
 export function createTermCatalog(files: TenantFiles, newEpoch: () => string): TermCatalog {
   return {
     async put(tenant, { groups, protectedTerms }) {

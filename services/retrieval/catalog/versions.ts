@@ -1,9 +1,9 @@
 import type { Row, Statement } from '#kit/storage/sqlite/protocol.ts';
-import type { TermRecord } from '../index/terms.ts';
 import type { TenantFiles } from '../sqlite/tenant-files.ts';
 import { forever } from '../stores/index-row.ts';
 import type { VectorSpace } from '../stores/vector-store.ts';
-import { spreadAccess } from './access.ts';
+import { spreadAccess } from './access-changes.ts';
+import type { TermRecord } from './terms.ts';
 
 /** A version of a corpus. */
 export interface VersionRecord extends VectorSpace {
@@ -22,63 +22,65 @@ export interface CorpusRecord {
   name: string;
   /** The version that readers see; 0: none yet. */
   live: number;
-  /** The highest number that was ever given to a version; numbers are not given twice. */
+  /** The highest version number that was ever used; a number is never used twice. */
   lastVersion: number;
   /** The tenant's revision at the last change that readers of this corpus could see. */
   revision: number;
-  /** Whether no row of a version that is gone is left. */
+  /** Whether all rows of dropped versions are deleted. */
   swept: boolean;
   /** In order of number. */
   versions: readonly VersionRecord[];
 }
 
-/** All that a tenant's catalog holds above its documents. */
+/** A tenant's catalog without its documents. */
 export interface TenantRecord {
-  /** Tells this catalog from one that was here before: part of every revision. */
+  /** Distinguishes this catalog from an earlier one of the same tenant; part of every revision. */
   epoch: string;
   /** Counts changes that readers can see. */
   revision: number;
   /** In order of name. */
   corpora: readonly CorpusRecord[];
   acls: readonly { aclId: number; groups: readonly string[] }[];
-  /** Documents whose purge has not been finished. */
+  /** Documents whose purge is not finished. */
   purges: readonly { corpusId: number; documentId: string }[];
-  /** The highest number of a document or chunk. */
+  /** The highest key of a document or chunk. */
   lastKey: number;
   /** The tenant's terms; `undefined`: none were set. */
   terms: TermRecord | undefined;
 }
 
-/** Corpora and versions of the catalog. */
+/** The corpora and versions of the catalog. */
 export interface VersionCatalog {
+  /** Returns the tenant's record; an empty one if the tenant has no catalog. */
   load(tenant: string): Promise<TenantRecord>;
-  /** Makes a corpus that does not exist. */
+  /** Creates a corpus if it does not exist. */
   createCorpus(tenant: string, name: string): Promise<void>;
   begin(tenant: string, corpusId: number, version: Omit<VersionRecord, 'publishedMs'>): Promise<void>;
   /**
-   * Makes a version live, and forgets `dropped` ones. Access lists that it changes hold in older versions too; the stores
-   * must follow.
+   * Makes a version live and removes the versions `dropped`. The access lists of its documents then apply to older versions too:
+   * the stores must follow.
    */
   publish(tenant: string, corpusId: number, version: number, nowMs: number, dropped: readonly number[]): Promise<void>;
   /** Makes a published version live. */
   rollback(tenant: string, corpusId: number, version: number): Promise<void>;
-  /** Forgets versions; the corpus is not swept until {@link sweep}. */
+  /** Removes versions; the corpus is not swept until {@link sweep}. */
   drop(tenant: string, corpusId: number, versions: readonly number[]): Promise<void>;
-  /**
-   * Deletes what belongs to no version from `oldest` to `newest`; the stores have done so. The corpus is swept then.
-   */
+  /** Deletes what belongs to no version from `oldest` to `newest`, after the stores have. Marks the corpus as swept. */
   sweep(tenant: string, corpusId: number, oldest: number, newest: number): Promise<void>;
 }
 
 const notAborted = new AbortController().signal;
 
-/** The statements by which readers see a change: a new revision of the tenant and the corpus. */
+/** The condition that a document is in a version; takes the version as two parameters. */
+export const inVersion = 'added_in <= ? AND removed_in > ?';
+
+/** Returns the statements that make a new revision of the tenant and the corpus, so that readers see a change. */
 export const newRevision = (corpusId: number): Statement[] => [
   { sql: 'UPDATE tenant SET revision = revision + 1', params: [] },
   { sql: 'UPDATE corpus SET revision = (SELECT revision FROM tenant) WHERE id = ?', params: [corpusId] },
 ];
 
-/** Corpora and versions in the catalogs' files. */
+/** Creates the catalog of versions over the tenants' files. `newEpoch` returns the epoch of a new catalog. */
 export function createVersionCatalog(files: TenantFiles, newEpoch: () => string): VersionCatalog {
   const dropStatements = (corpusId: number, versions: readonly number[]): Statement[] =>
     versions.length === 0

@@ -1,28 +1,36 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { failedPrecondition } from '#kit/base/errors.ts';
+import type { Logger } from '#kit/base/log.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { VersionRecord } from '../catalog/versions.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
-import type { IndexParts } from './versions.ts';
 
-/** Keys compared at once. */
+/** What {@link reconcile} needs. */
+export interface ReconcileDeps {
+  catalog: Catalog;
+  vectors: VectorStore;
+  keywords: KeywordStore;
+  log: Logger;
+}
+
+/** Keys of one comparison. */
 const pageSize = 5000;
 
 const notAborted = new AbortController().signal;
 
 /**
- * Brings the stores in line with the catalog where a version's counts differ, as after a store was lost or restored
- * from an older copy: rows that the catalog does not know are deleted, and documents that lack rows are marked
- * incomplete, so that the next build writes them again. Throws FAILED_PRECONDITION where the counts differ still.
+ * Repairs the stores if their counts of a version differ from the catalog's, for example after a store was lost or restored from an
+ * older copy. Deletes rows that the catalog does not know, and marks documents that lack rows as incomplete, so that the next build
+ * writes them again. Throws FAILED_PRECONDITION if the counts still differ.
  */
 export async function reconcile(
-  { catalog, vectors, keywords, log }: IndexParts,
+  { catalog, vectors, keywords, log }: ReconcileDeps,
   tenant: string,
   corpusId: number,
   version: VersionRecord,
 ): Promise<void> {
-  const { chunkCount } = await catalog.documents.count(tenant, corpusId, version.version, version);
+  const { chunkCount } = await catalog.contents.count(tenant, corpusId, version.version, version);
   for (const [name, store] of [
     ['vector store', vectors],
     ['keyword store', keywords],
@@ -36,7 +44,10 @@ export async function reconcile(
       else await keywords.apply(tenant, corpusId, forget);
     }
     const missingCount = await markMissing(catalog, store, tenant, corpusId, version.version);
-    log.warn({ tenant, corpusId, store: name, orphanCount: orphans.length, missingCount }, 'store repaired');
+    log.warn(
+      { event: 'store_repaired', tenant, corpusId, store: name, orphanCount: orphans.length, missingCount },
+      'store repaired',
+    );
     const held = await count();
     if (missingCount === 0 && held !== chunkCount) {
       const message = `the ${name} holds ${held} of ${chunkCount} chunks of version ${version.version}`;
@@ -46,7 +57,7 @@ export async function reconcile(
   }
 }
 
-/** Keys of a store's rows that no chunk of the catalog has. */
+/** Returns the keys of a store's rows that no chunk of the catalog has. */
 export async function findOrphans(
   catalog: Catalog,
   store: VectorStore | KeywordStore,
@@ -56,11 +67,12 @@ export async function findOrphans(
 ): Promise<number[]> {
   const orphans: number[] = [];
   for await (const keys of keysOf(store, tenant, corpusId, signal)) {
-    orphans.push(...(await catalog.documents.findUnknownKeys(tenant, keys, signal)));
+    orphans.push(...(await catalog.contents.findUnknownKeys(tenant, keys, signal)));
   }
   return orphans;
 }
 
+// Marks the documents that lack rows in a store. Returns how many chunks are missing.
 async function markMissing(
   catalog: Catalog,
   store: VectorStore | KeywordStore,
@@ -72,9 +84,9 @@ async function markMissing(
   for await (const keys of keysOf(store, tenant, corpusId, notAborted)) for (const key of keys) held.add(key);
   let missingCount = 0;
   for (let after = 0; ; ) {
-    const keys = await catalog.documents.listChunkKeys(tenant, corpusId, version, after, pageSize);
+    const keys = await catalog.contents.listChunkKeys(tenant, corpusId, version, after, pageSize);
     const missing = keys.filter((key) => !held.has(key));
-    if (missing.length > 0) await catalog.documents.markIncomplete(tenant, missing);
+    if (missing.length > 0) await catalog.contents.markIncomplete(tenant, missing);
     missingCount += missing.length;
     if (keys.length < pageSize) return missingCount;
     after = keys.at(-1) as number;

@@ -4,35 +4,38 @@ import { rpcError } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { TenantRecord } from '../catalog/versions.ts';
-import { loadTenantState, type TenantState } from './tenant-state.ts';
+import { type IndexView, loadIndexView } from './index-view.ts';
 
-/** A tenant's index in this process: what readers see, and the one queue of its changes. */
+/** A tenant's index in this process: its current view, and the queue of its changes. */
 export interface TenantIndex {
   readonly tenant: string;
-  /** What readers see now. */
-  readonly state: TenantState;
-  /** Keys of chunks that are being purged: catalogued no more, but a store may still find them. */
+  /** The current view of readers. */
+  readonly view: IndexView;
+  /** Keys of chunks that are being purged: the catalog no longer has them, but a store may still find them. */
   readonly purgedKeys: Set<number>;
-  /** Reads the state again after the catalog has changed. */
-  reload(): Promise<TenantState>;
-  /** Runs a change; changes of a tenant run one after another. A change whose caller has left is not begun. */
+  /** Loads the view again after a change of the catalog, and returns it. */
+  reload(): Promise<IndexView>;
+  /**
+   * Runs a change. Changes of a tenant run one after another. A change does not start once `signal` aborts. Throws
+   * RESOURCE_EXHAUSTED if too many changes wait.
+   */
   exclusive<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
-  /** Begins a read of the present state. Call the function that comes with it when the read is over. */
-  beginRead(): { state: TenantState; end: () => void };
-  /** Resolves when every read that has begun by now is over, or after `timeoutMs`. */
+  /** Begins a read of the current view. The caller must call `end` after the read. */
+  beginRead(): { view: IndexView; end: () => void };
+  /** Resolves when every read that has begun by now has ended, or after `timeoutMs`. */
   readsEnded(timeoutMs: number): Promise<void>;
-  /** A number for a document or chunk that none has had. */
+  /** Returns a key that no document and no chunk has had. */
   nextKey(): number;
-  /** The number of an access list, by its sorted groups; a new one where there is none. */
+  /** Returns the number of an access list by its sorted groups; a new number for a new list. */
   aclIdOf(groups: readonly string[]): number;
 }
 
-/** Changes that may wait for their turn. */
+/** Changes of a tenant that may wait. */
 const maxWaiting = 1000;
 
 /** Creates the index from the catalog's record. */
 export async function createTenantIndex(catalog: Catalog, tenant: string, record: TenantRecord): Promise<TenantIndex> {
-  let state = await loadTenantState(catalog, tenant, record, undefined);
+  let view = await loadIndexView(catalog, tenant, record, undefined);
   let { lastKey } = record;
   const aclIds = new Map(record.acls.map(({ aclId, groups }) => [JSON.stringify(groups), aclId]));
   let lastAclId = Math.max(0, ...aclIds.values());
@@ -44,12 +47,12 @@ export async function createTenantIndex(catalog: Catalog, tenant: string, record
   return {
     tenant,
     purgedKeys,
-    get state() {
-      return state;
+    get view() {
+      return view;
     },
     async reload() {
-      state = await loadTenantState(catalog, tenant, await catalog.versions.load(tenant), state);
-      return state;
+      view = await loadIndexView(catalog, tenant, await catalog.versions.load(tenant), view);
+      return view;
     },
     async exclusive(signal, work) {
       if (waitingCount >= maxWaiting) {
@@ -62,7 +65,7 @@ export async function createTenantIndex(catalog: Catalog, tenant: string, record
         return work();
       };
       const result = tail.then(run).finally(() => waitingCount--);
-      // Whoever waits for the result has its error; the next change begins all the same.
+      // The caller gets the error of a failed change; the next change starts anyway.
       tail = result.catch(() => {});
       return result;
     },
@@ -70,7 +73,7 @@ export async function createTenantIndex(catalog: Catalog, tenant: string, record
       const { promise, resolve } = Promise.withResolvers<void>();
       reads.add(promise);
       return {
-        state,
+        view,
         end: () => {
           reads.delete(promise);
           resolve();

@@ -2,50 +2,43 @@ import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { type QueryWord, type QueryWordOptions, weighWords } from '#kit/text/query/query-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
+import type { TermRecord } from '../catalog/terms.ts';
 
-/** A tenant's terms, as they were set. */
-export interface TermRecord {
-  /** Words that mean the same. */
-  groups: readonly (readonly string[])[];
-  /** Names that are one word. */
-  protectedTerms: readonly string[];
-}
-
-/** A tenant's terms, ready to be found in questions. */
+/** A tenant's terms, indexed so that a question can be searched for them. */
 export interface Terms {
   readonly record: TermRecord;
-  /** What the terms make of a question. */
+  /** Returns the terms that the question contains, and the words to add to it. */
   apply(question: string): AppliedTerms;
 }
 
-/** Terms that a question holds, and what follows from them. */
+/** The terms of a question. */
 export interface AppliedTerms {
-  /** Other words for the question's, not among them already. */
+  /** Words with the same meaning as the question's terms, without those that the question has. */
   added: readonly string[];
-  /** Protected terms in the question. */
+  /** Protected terms that the question contains. */
   protectedTerms: readonly string[];
 }
 
-/** No terms at all. */
+/** A record without terms. */
 export const noTerms: TermRecord = { groups: [], protectedTerms: [] };
 
-/** Other words that a question gets, so that a long one does not drown in them. */
+/** Words that a question gets at most, so that they do not outweigh its own. */
 const maxAdded = 24;
 
-/** Weight of a word that was added, beside 1 of one that was asked. */
+/** Weight of an added word; a word of the question has at most 1. */
 const addedWeight = 0.5;
 
-/** Characters of a question in which terms are looked for. */
+/** Characters of a question that are searched for terms. */
 const readLength = 4096;
 
 interface Entry {
   tokens: readonly string[];
   term: string;
-  /** Number of its group; `undefined`: it is protected. */
+  /** Index of its group; `undefined`: it is a protected term. */
   group: number | undefined;
 }
 
-/** Makes terms ready. They are found by their tokens, so also in other forms: "Refunds" is "refund", 退貨 is 退货. */
+/** Indexes terms by their tokens, so that other forms match too: "Refunds" is "refund", 退貨 is 退货. */
 export function createTerms(record: TermRecord): Terms {
   const byFirst = new Map<string, Entry[]>();
   const add = (term: string, group: number | undefined) => {
@@ -85,7 +78,7 @@ function* entriesIn(tokens: readonly string[], byFirst: ReadonlyMap<string, read
   }
 }
 
-/** The words to search for a question, with those of its added terms. */
+/** Returns the words to search for a question, including those of its added terms. */
 export function wordsOf(
   question: string,
   { added, protectedTerms }: AppliedTerms,
@@ -104,10 +97,10 @@ export function wordsOf(
   return words;
 }
 
-/** Longest question that other services take, in UTF-16 code units. */
+/** Longest question that other services accept, in UTF-16 code units. */
 const maxQuestion = 16_384;
 
-/** A question with its added terms, for what reads text: a lexical embedding, a reranker. */
+/** Returns a question with its added terms, for consumers of text: a lexical embedding, a reranker. */
 export function withTerms(question: string, { added }: AppliedTerms): string {
   if (added.length === 0) return question;
   const longer = `${question}\n${added.join(' ')}`;

@@ -283,11 +283,11 @@ describe('writing', () => {
   test.each([
     ['a vector of other dimensions', { chunks: [{ ...toChunk('a', 0, 'x'), vector: vectorOf(8, 1) }] }, '8 dimensions'],
     [
-      'a vector that is no number',
+      'a vector with a component that is not finite',
       { chunks: [{ ...toChunk('a', 0, 'x'), vector: vectorOf(16, Number.NaN) }] },
-      'no number',
+      'not finite',
     ],
-    ['a chunk id that comes twice', { chunks: [toChunk('a', 0, 'x'), toChunk('a', 0, 'y')] }, 'comes twice'],
+    ['a chunk id that occurs twice', { chunks: [toChunk('a', 0, 'x'), toChunk('a', 0, 'y')] }, 'occurs twice'],
   ])('%s is refused, and nothing is written', async (_, init, message) => {
     const corpus = newCorpus();
     const version = await retrieval.begin(corpus, 'build-1');

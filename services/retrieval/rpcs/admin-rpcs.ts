@@ -7,21 +7,23 @@ import {
   IndexVersionSchema,
 } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { callerOf } from '#kit/rpc/context.ts';
-import type { Catalog } from '../catalog/catalog.ts';
-import { stateOf, toTermRecord } from '../convert.ts';
-import type { TenantIndices } from '../index/tenant-indices.ts';
-import { corpusNotFound, corpusOf, type Versions } from '../index/versions.ts';
+import type { AccessChangeDeps } from '../access/apply-changes.ts';
+import type { VersionCounts } from '../catalog/version-contents.ts';
+import type { VersionRecord } from '../catalog/versions.ts';
+import { toTermRecord, versionStateOf } from '../convert.ts';
+import type { IndexRegistry } from '../index/index-registry.ts';
+import { corpusNotFound, requireCorpus } from '../index/require.ts';
+import { rollbackVersion } from '../index/versions.ts';
 import { changeIndex } from './change-index.ts';
 
-/** Parts of the service that the rpcs for operators use. */
-export interface AdminRpcDeps {
-  catalog: Catalog;
-  indices: TenantIndices;
-  versions: Versions;
+/** What the rpcs need. */
+export interface AdminRpcDeps extends AccessChangeDeps {
+  indices: IndexRegistry;
 }
 
-/** Returns the rpcs for operators: terms and versions. */
-export function createAdminRpcs({ catalog, indices, versions }: AdminRpcDeps): ServiceImpl<typeof IndexAdminService> {
+/** Returns the rpcs for operators: IndexAdminService. */
+export function createAdminRpcs(deps: AdminRpcDeps): ServiceImpl<typeof IndexAdminService> {
+  const { catalog, indices } = deps;
   return {
     putTerms: ({ terms }, context) =>
       changeIndex(indices, context, async (index) => {
@@ -32,7 +34,7 @@ export function createAdminRpcs({ catalog, indices, versions }: AdminRpcDeps): S
     async getTerms(_request, context) {
       const held = await indices.acquire(callerOf(context).tenant);
       if (held === undefined) return { terms: {} };
-      const { groups, protectedTerms } = held.index.state.terms.record;
+      const { groups, protectedTerms } = held.index.view.terms.record;
       held.release();
       return { terms: { groups: groups.map((terms) => ({ terms: [...terms] })), protectedTerms: [...protectedTerms] } };
     },
@@ -42,20 +44,10 @@ export function createAdminRpcs({ catalog, indices, versions }: AdminRpcDeps): S
       const held = await indices.acquire(tenant);
       if (held === undefined) throw corpusNotFound(name);
       try {
-        const corpus = corpusOf(held.index.state.corpora, name);
-        const listed = corpus.versions.map(async (version): Promise<IndexVersion> => {
-          const counts = await catalog.documents.count(tenant, corpus.corpusId, version.version, version);
-          return create(IndexVersionSchema, {
-            version: BigInt(version.version),
-            state: stateOf(version, corpus.live),
-            documentCount: BigInt(counts.documentCount),
-            chunkCount: BigInt(counts.chunkCount),
-            embeddingModel: version.model,
-            dimensions: version.dimensions,
-            begunAt: timestampFromMs(version.begunMs),
-            ...(version.publishedMs !== undefined && { publishedAt: timestampFromMs(version.publishedMs) }),
-          });
-        });
+        const { corpusId, live, versions } = requireCorpus(held.index.view, name);
+        const listed = versions.map(async (version) =>
+          toIndexVersion(version, live, await catalog.contents.count(tenant, corpusId, version.version, version)),
+        );
         return { versions: (await Promise.all(listed)).reverse() };
       } finally {
         held.release();
@@ -64,7 +56,20 @@ export function createAdminRpcs({ catalog, indices, versions }: AdminRpcDeps): S
 
     rollbackVersion: ({ corpus, version }, context) =>
       changeIndex(indices, context, async (index) => ({
-        revision: await versions.rollback(index, corpus, Number(version)),
+        revision: await rollbackVersion(deps, index, corpus, Number(version)),
       })),
   };
+}
+
+function toIndexVersion(version: VersionRecord, live: number, counts: VersionCounts): IndexVersion {
+  return create(IndexVersionSchema, {
+    version: BigInt(version.version),
+    state: versionStateOf(version, live),
+    documentCount: BigInt(counts.documentCount),
+    chunkCount: BigInt(counts.chunkCount),
+    embeddingModel: version.model,
+    dimensions: version.dimensions,
+    begunAt: timestampFromMs(version.begunMs),
+    ...(version.publishedMs !== undefined && { publishedAt: timestampFromMs(version.publishedMs) }),
+  });
 }

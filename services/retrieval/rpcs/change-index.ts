@@ -1,11 +1,11 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import { callerOf } from '#kit/rpc/context.ts';
+import type { IndexRegistry } from '../index/index-registry.ts';
 import type { TenantIndex } from '../index/tenant-index.ts';
-import type { TenantIndices } from '../index/tenant-indices.ts';
 
-/** Runs a change of the caller's index. Changes of one index run one after the other. Returns what `work` returns. */
+/** Runs a change of the caller's index when the changes before it have ended, and returns its result. */
 export function changeIndex<T>(
-  indices: TenantIndices,
+  indices: IndexRegistry,
   context: HandlerContext,
   work: (index: TenantIndex) => Promise<T>,
 ): Promise<T> {

@@ -2,11 +2,11 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { callerOf } from '#kit/rpc/context.ts';
 import { toCorpus, toPassage } from '../convert.ts';
-import { type CorpusState, isVisible } from '../index/tenant-state.ts';
+import type { CorpusView } from '../index/index-view.ts';
 import { explain } from '../search/explain/explain.ts';
 import { retrieve, type SearchDeps } from '../search/search.ts';
 
-/** Returns the rpcs for readers. */
+/** Returns the rpcs for readers: RetrievalService. */
 export function createReaderRpcs(deps: SearchDeps): ServiceImpl<typeof RetrievalService> {
   const { catalog, indices } = deps;
   return {
@@ -18,19 +18,15 @@ export function createReaderRpcs(deps: SearchDeps): ServiceImpl<typeof Retrieval
       const principal = callerOf(context);
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) return { passages: [] };
-      const { state, end } = held.index.beginRead();
+      const { view, end } = held.index.beginRead();
       try {
-        const corpora = new Map([...state.corpora.values()].map((corpus) => [corpus.corpusId, corpus]));
-        const scope = {
-          corpora: [...corpora.values()].map(({ corpusId, live }) => ({ corpusId, version: live })),
-          aclIds: state.aclIdsOf(principal),
-          filter: undefined,
-        };
+        const corpora = new Map([...view.corpora.values()].map((corpus) => [corpus.corpusId, corpus]));
+        const scope = view.visibility.scopeOf([...corpora.values()], principal);
         const wanted = chunkIds.map((id) => id.toWellFormed());
-        const records = await catalog.documents.livePassages(principal.tenant, wanted, scope, context.signal);
-        // The first of each id: a second one would break the order that the caller counts on.
+        const records = await catalog.passages.readByChunkId(principal.tenant, wanted, scope, context.signal);
+        // The first of each id: a second one would break the order that the contract promises.
         const first = records.filter(({ chunkId }, position) => records[position - 1]?.chunkId !== chunkId);
-        return { passages: first.map((record) => toPassage(record, corpora.get(record.corpusId) as CorpusState)) };
+        return { passages: first.map((record) => toPassage(record, corpora.get(record.corpusId) as CorpusView)) };
       } finally {
         end();
         held.release();
@@ -41,10 +37,10 @@ export function createReaderRpcs(deps: SearchDeps): ServiceImpl<typeof Retrieval
       const principal = callerOf(context);
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) return { corpora: [] };
-      const { state } = held.index;
+      const { view } = held.index;
       held.release();
-      const visible = [...state.corpora.values()].filter((corpus) => isVisible(state, corpus, principal));
-      return { corpora: visible.map((corpus) => toCorpus(state, corpus, state.visibleCounts(corpus, principal))) };
+      const visible = [...view.corpora.values()].filter((corpus) => view.visibility.isVisible(corpus, principal));
+      return { corpora: visible.map((corpus) => toCorpus(view, corpus, view.visibility.countsOf(corpus, principal))) };
     },
   };
 }

@@ -1,66 +1,62 @@
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { IndexWriterService, WriteDocumentsRequest } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { callerOf } from '#kit/rpc/context.ts';
+import type { ListedDocument } from '../catalog/documents.ts';
 import { accessOf } from '../convert.ts';
-import type { Documents } from '../index/documents.ts';
+import { type DocumentDeps, purgeDocuments, removeDocuments, writeDocuments } from '../index/documents.ts';
+import type { IndexRegistry } from '../index/index-registry.ts';
+import { countIndex, listDocuments } from '../index/list-documents.ts';
+import { type PublishDeps, publishVersion } from '../index/publish.ts';
+import { corpusNotFound, requireCorpus } from '../index/require.ts';
 import type { TenantIndex } from '../index/tenant-index.ts';
-import type { TenantIndices } from '../index/tenant-indices.ts';
-import { corpusNotFound, corpusOf, type Versions } from '../index/versions.ts';
+import { abandonVersion, beginVersion } from '../index/versions.ts';
 import { changeIndex } from './change-index.ts';
 
-/** Parts of the service that the rpcs for the indexer use. */
-export interface WriterRpcDeps {
-  indices: TenantIndices;
-  versions: Versions;
-  documents: Documents;
-  /** Starts the stores' work after a publish, in the background. */
-  settle(tenant: string, corpusId: number): void;
+/** What the rpcs need. */
+export interface WriterRpcDeps extends PublishDeps, DocumentDeps {
+  indices: IndexRegistry;
+  /** Starts the stores' maintenance of a corpus in the background. */
+  startMaintenance(tenant: string, corpusId: number): void;
 }
 
-/** Returns the rpcs for the indexer. */
+/** Returns the rpcs for the indexer: IndexWriterService. */
 export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexWriterService> {
-  const { indices, versions, documents, settle } = deps;
+  const { catalog, indices } = deps;
   return {
     beginVersion: ({ corpus, buildId, embeddingModel, dimensions }, context) =>
       changeIndex(indices, context, async (index) => {
-        const begun = await versions.begin(index, corpus, buildId, { model: embeddingModel, dimensions });
-        return { ...begun, version: BigInt(begun.version) };
+        const space = { model: embeddingModel, dimensions };
+        const { version, created } = await beginVersion(deps, index, corpus, buildId, space);
+        return { version: BigInt(version), created };
       }),
 
     writeDocuments: (requests, context) =>
-      indices.use(callerOf(context).tenant, (index) => writeAll(documents, index, requests, context)),
+      indices.use(callerOf(context).tenant, (index) => writeBatches(deps, index, requests, context)),
 
     removeDocuments: ({ corpus, version, documentIds }, context) =>
       changeIndex(indices, context, async (index) => ({
-        documentCount: BigInt(await documents.remove(index, corpus, Number(version), documentIds)),
+        documentCount: BigInt(await removeDocuments(deps, index, corpus, Number(version), documentIds)),
       })),
 
     publishVersion: ({ corpus, version, expectedDocumentCount }, context) =>
       changeIndex(indices, context, async (index) => {
         const expected = expectedDocumentCount === undefined ? undefined : Number(expectedDocumentCount);
-        const published = await versions.publish(index, corpus, Number(version), expected);
-        settle(index.tenant, corpusOf(index.state.corpora, corpus).corpusId);
-        return {
-          revision: published.revision,
-          documentCount: BigInt(published.documentCount),
-          chunkCount: BigInt(published.chunkCount),
-        };
+        const request = { corpus, version: Number(version), expectedDocumentCount: expected };
+        const { revision, documentCount, chunkCount } = await publishVersion(deps, index, request);
+        deps.startMaintenance(index.tenant, requireCorpus(index.view, corpus).corpusId);
+        return { revision, documentCount: BigInt(documentCount), chunkCount: BigInt(chunkCount) };
       }),
 
     abandonVersion: ({ corpus, version }, context) =>
       changeIndex(indices, context, async (index) => {
-        await versions.abandon(index, corpus, Number(version));
+        await abandonVersion(deps, index, corpus, Number(version));
         return {};
       }),
 
     purgeDocuments: ({ corpus, documentIds }, context) =>
       changeIndex(indices, context, async (index) => {
-        const purged = await documents.purge(index, corpus, documentIds);
-        return {
-          documentCount: BigInt(purged.documentCount),
-          chunkCount: BigInt(purged.chunkCount),
-          revision: purged.revision,
-        };
+        const { revision, documentCount, chunkCount } = await purgeDocuments(deps, index, corpus, documentIds);
+        return { revision, documentCount: BigInt(documentCount), chunkCount: BigInt(chunkCount) };
       }),
 
     async *listIndexedDocuments({ corpus, version, anyVersion, documentIds }, context) {
@@ -68,17 +64,9 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexW
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
-        const listing = { corpus, version: Number(version), anyVersion, documentIds };
-        for await (const page of documents.list(held.index, principal, listing, context.signal)) {
-          yield {
-            documents: page.map(({ documentId, contentHash, chunkCount, isSound, groups }) => ({
-              documentId,
-              // Without a hash a document counts as changed, and the next build writes it again.
-              contentHash: isSound ? contentHash : new Uint8Array(),
-              chunkCount,
-              access: accessOf(groups),
-            })),
-          };
+        const selection = { corpus, version: Number(version), anyVersion, documentIds };
+        for await (const page of listDocuments(catalog, held.index, principal, selection, context.signal)) {
+          yield { documents: page.map(toIndexedDocument) };
         }
       } finally {
         held.release();
@@ -89,7 +77,7 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexW
       const held = await indices.acquire(callerOf(context).tenant);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
-        return await documents.count(held.index, corpus, Number(version), context.signal);
+        return await countIndex(deps, held.index, corpus, Number(version), context.signal);
       } finally {
         held.release();
       }
@@ -97,9 +85,9 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexW
   };
 }
 
-/** Writes batches in order. Reads the next batch while one is being written. */
-async function writeAll(
-  documents: Documents,
+// Writes batches in order. The next batch is received while one is being written.
+async function writeBatches(
+  deps: DocumentDeps,
   index: TenantIndex,
   requests: AsyncIterable<WriteDocumentsRequest>,
   context: HandlerContext,
@@ -107,8 +95,10 @@ async function writeAll(
   let documentCount = 0;
   let chunkCount = 0;
   let writing: Promise<void> = Promise.resolve();
-  const write = async ({ corpus, version, documents: batch }: WriteDocumentsRequest) => {
-    const written = await index.exclusive(context.signal, () => documents.write(index, corpus, Number(version), batch));
+  const write = async ({ corpus, version, documents }: WriteDocumentsRequest) => {
+    const written = await index.exclusive(context.signal, () =>
+      writeDocuments(deps, index, corpus, Number(version), documents),
+    );
     documentCount += written.documentCount;
     chunkCount += written.chunkCount;
   };
@@ -116,11 +106,21 @@ async function writeAll(
     for await (const request of requests) {
       await writing;
       writing = write(request);
-      // The next round awaits it; without this, a failure before that counts as unhandled.
+      // The failure is handled by the next `await`; this only prevents an unhandled rejection until then.
       writing.catch(() => {});
     }
   } finally {
     await writing;
   }
   return { documentCount: BigInt(documentCount), chunkCount: BigInt(chunkCount) };
+}
+
+function toIndexedDocument({ documentId, contentHash, chunkCount, isComplete, groups }: ListedDocument) {
+  return {
+    documentId,
+    // A document without a hash counts as changed, so the next build writes it again.
+    contentHash: isComplete ? contentHash : new Uint8Array(),
+    chunkCount,
+    access: accessOf(groups),
+  };
 }

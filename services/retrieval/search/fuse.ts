@@ -1,6 +1,6 @@
-/** What a leg found, best first. */
+/** The hits of one leg, best first. */
 export interface FusedLeg {
-  /** Weight of the leg, 0 to 1; the weights of all legs make 1. */
+  /** Weight of the leg, 0 to 1; the weights of all legs add up to 1. */
   weight: number;
   hits: readonly { key: number; score: number }[];
 }
@@ -12,8 +12,8 @@ export interface FusedHit {
 }
 
 /**
- * Weighted mean of the legs' scores, each leg scaled to 0..1 over its own candidates (min-max, as in Bruch, Gai &
- * Ingber 2023, §4.2); a leg that did not find a candidate gives it nothing. Best first.
+ * Returns the candidates by the weighted mean of their scores, best first. Each leg's scores are scaled to 0..1 over its own candidates
+ * (min-max, as in Bruch, Gai & Ingber 2023, §4.2); a leg that did not find a candidate adds nothing to it.
  */
 export function fuseNormalised(legs: readonly FusedLeg[]): FusedHit[] {
   const scores = new Map<number, number>();
@@ -37,8 +37,8 @@ export function fuseNormalised(legs: readonly FusedLeg[]): FusedHit[] {
 const rankConstant = 60;
 
 /**
- * Reciprocal rank fusion (Cormack, Clarke & Büttcher 2009): the sum of 1 / (60 + rank) over the legs, whatever their
- * weights, scaled so that a candidate that is first everywhere has 1. Best first.
+ * Returns the candidates by reciprocal rank fusion (Cormack, Clarke & Büttcher 2009), best first: the sum of 1 / (60 + rank) over the
+ * legs, without their weights, scaled so that a candidate that is first in every leg has 1.
  */
 export function fuseReciprocalRank(legs: readonly FusedLeg[]): FusedHit[] {
   const scores = new Map<number, number>();
@@ -50,7 +50,7 @@ export function fuseReciprocalRank(legs: readonly FusedLeg[]): FusedHit[] {
   return inOrder(scores);
 }
 
-// The lower key first where scores are equal, so that the same search always gives the same order.
+// Of equal scores the lower key is first, so that the same search always gives the same order.
 function inOrder(scores: ReadonlyMap<number, number>): FusedHit[] {
   return [...scores]
     .map(([key, score]) => ({ key, score: Math.min(1, Math.max(0, score)) }))

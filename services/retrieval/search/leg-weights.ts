@@ -1,23 +1,23 @@
 import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { RetrievalSettings } from '../config.ts';
 
-/** Models whose vectors are made of words, as the keyword leg is: beside it they add little, and weigh little. */
+/** Models whose vectors represent words, not meanings. They add little to the keyword leg, so their weight is low. */
 const lexicalModel = /^hashing-/;
 const lexicalWeight = 0.2;
-/** A model that knows meanings finds what the words do not. */
+/** Semantic models find what the keyword leg cannot. */
 const semanticWeight = 0.5;
 
 /** Weight of the web leg beside the tenant's own documents. */
 const webWeight = 0.2;
 
-/** Whether a model's vectors are made of words alone. */
+/** Returns whether a model's vectors represent only words. */
 export function isLexicalModel(model: string): boolean {
   return lexicalModel.test(model);
 }
 
 /**
- * Weight of the vector leg for a search in these corpora, 0 to 1: the mean of theirs. A corpus has its own from the configuration,
- * else that of all corpora, else one by its embedding model.
+ * Returns the weight of the vector leg for a search in these corpora, 0 to 1: the mean of the corpora's weights. The weight of a corpus
+ * is configured for it, or for all corpora, or follows from its embedding model.
  */
 export function vectorWeightOf(
   settings: Pick<RetrievalSettings, 'vectorWeight' | 'corpusWeights'>,
@@ -32,7 +32,7 @@ export function vectorWeightOf(
   return weights.length === 0 ? lexicalWeight : weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
 }
 
-/** Weights of the legs that came to an end, which make 1: what remains has all the weight. */
+/** Returns the weights of the legs that succeeded. They add up to 1: legs that failed leave their weight to the others. */
 export function legWeights(legs: readonly Leg[], vectorWeight: number): Map<Leg, number> {
   const own = legs.some((leg) => leg !== Leg.WEB) ? (legs.includes(Leg.WEB) ? 1 - webWeight : 1) : 0;
   const isAlone = !legs.includes(Leg.VECTOR) || !legs.includes(Leg.KEYWORD);

@@ -4,35 +4,35 @@ import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { forward } from '#kit/rpc/context.ts';
-import type { PassageRecord } from '../catalog/documents.ts';
-import { runStage } from './stage.ts';
+import type { PassageRecord } from '../catalog/passage-record.ts';
+import { runStage } from './degradation.ts';
 
-/** A passage on its way to the reranker. */
+/** A passage to be reranked. */
 export interface RerankCandidate {
   record: PassageRecord;
   /** Fused score, 0 to 1. */
   fused: number;
 }
 
-/** A candidate's score, and what made it up where the model tells. */
+/** A candidate's score, and its parts if the model reports them. */
 export interface CandidateScore {
   score: number;
   signs: Readonly<Record<string, number>>;
 }
 
-/** What the reranker made of the candidates. */
+/** The outcome of a rerank. */
 export interface Reranked {
-  /** A score a candidate, in the order in which they came. */
+  /** The score of each candidate, in the order of the request. */
   scores: CandidateScore[];
   model: string;
-  /** Set where another model than the one that was asked has scored. */
+  /** Set if another model than the requested one has scored. */
   degradation: Degradation | undefined;
 }
 
-/** Longest title that a reranker takes, in UTF-16 code units. */
+/** Longest title that a reranker accepts, in UTF-16 code units. */
 const maxTitle = 4096;
 
-/** Scores candidates for a question. Rejects unless every candidate has its score in time. */
+/** Scores candidates for a question. Rejects unless every candidate has a score in time. */
 export function rerank(
   client: Client<typeof RerankService>,
   query: string,

@@ -10,18 +10,18 @@ import {
 import { ownTurn } from '#kit/base/own-turn.ts';
 import { callerOf } from '#kit/rpc/context.ts';
 import { toLegHit, toPassage } from '../convert.ts';
-import type { TenantIndices } from '../index/tenant-indices.ts';
-import { type CorpusState, emptyTenantState } from '../index/tenant-state.ts';
-import { type ArrangeDeps, arrange, type Chosen } from './arrange/arrange.ts';
+import type { IndexRegistry } from '../index/index-registry.ts';
+import { type CorpusView, emptyIndexView } from '../index/index-view.ts';
 import { type LegDeps, type LegOutcome, runLeg } from './legs.ts';
 import { planSearch } from './plan.ts';
+import { type SelectDeps, type SelectedPassage, selectPassages } from './select/select.ts';
 
-/** What a search works with. */
-export interface SearchDeps extends LegDeps, ArrangeDeps {
-  indices: TenantIndices;
+/** What a search needs. */
+export interface SearchDeps extends LegDeps, SelectDeps {
+  indices: IndexRegistry;
 }
 
-/** Searches: a message a leg as it finishes, then the fused result. */
+/** Runs a search. Yields one message for each leg as it ends, then the fused result. */
 export async function* retrieve(
   deps: SearchDeps,
   request: RetrieveRequest,
@@ -30,14 +30,14 @@ export async function* retrieve(
   const startedAt = performance.now();
   const principal = callerOf(context);
   const held = await deps.indices.acquire(principal.tenant);
-  // The whole search keeps to one state, so that no answer mixes versions.
+  // The whole search uses one view, so that no answer mixes versions.
   const read = held?.index.beginRead();
   try {
     await ownTurn();
-    const plan = planSearch(deps.settings, read?.state ?? emptyTenantState, principal, request, context);
+    const plan = planSearch(deps.settings, read?.view ?? emptyIndexView, principal, request, context);
     const outcomes: LegOutcome[] = [];
     const legs = plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal));
-    for await (const outcome of inOrderOfFinish(legs)) {
+    for await (const outcome of inOrderOfCompletion(legs)) {
       if (held !== undefined && held.index.purgedKeys.size > 0) {
         outcome.hits = outcome.hits.filter(({ key }) => !held.index.purgedKeys.has(key));
       }
@@ -45,7 +45,7 @@ export async function* retrieve(
       yield legMessage(outcome);
     }
     await ownTurn();
-    const result = await arrange(deps, plan, request, outcomes, context);
+    const result = await selectPassages(deps, plan, request, outcomes, context);
     deps.metrics.retrievalLatencyMs.observe({ index: 'all' }, performance.now() - startedAt);
     const usedVectors = outcomes.some(({ leg, degradation }) => leg === Leg.VECTOR && degradation === undefined);
     const { spaces } = plan.search;
@@ -54,7 +54,7 @@ export async function* retrieve(
       event: {
         case: 'fused',
         value: {
-          passages: result.chosen.map((chosen) => chosenPassage(chosen, byId, outcomes)),
+          passages: result.passages.map((selected) => toSelectedPassage(selected, byId, outcomes)),
           versions: plan.corpora.map(({ name, live }) => ({ corpus: name, version: BigInt(live) })),
           degradations: [
             ...outcomes.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
@@ -76,9 +76,9 @@ function legMessage({ leg, hits, latencyUs, degradation }: LegOutcome): Retrieve
   return create(RetrieveResponseSchema, { event: { case: 'leg', value } });
 }
 
-function chosenPassage(
-  { record, fused, reranked, duplicateIds, joinedIds }: Chosen,
-  corpora: ReadonlyMap<number, CorpusState>,
+function toSelectedPassage(
+  { record, fused, reranked, duplicateIds, joinedIds }: SelectedPassage,
+  corpora: ReadonlyMap<number, CorpusView>,
   outcomes: readonly LegOutcome[],
 ): Passage {
   const scoreOf = (leg: Leg) =>
@@ -99,7 +99,7 @@ function chosenPassage(
   });
 }
 
-async function* inOrderOfFinish<T>(work: readonly Promise<T>[]): AsyncIterable<T> {
+async function* inOrderOfCompletion<T>(work: readonly Promise<T>[]): AsyncIterable<T> {
   const pending = new Map(work.map((promise, index) => [index, promise.then((value) => ({ index, value }))]));
   while (pending.size > 0) {
     const { index, value } = await Promise.race(pending.values());

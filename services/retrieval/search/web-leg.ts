@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto';
-import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { detectLanguage } from '#kit/text/language.ts';
-import type { PassageRecord } from '../catalog/documents.ts';
+import type { PassageRecord } from '../catalog/passage-record.ts';
+import { detectedLanguage } from '../convert.ts';
 import type { Hit } from '../stores/index-row.ts';
 import { searchWeb, type WebSearch } from '../stores/web-search.ts';
 
-/** What the web leg found: hits, and the passages behind them, since no catalog has them. */
+/** The result of the web leg: hits, and their passages, because the catalog does not have them. */
 export interface WebHits {
   hits: Hit[];
   pages: Map<number, PassageRecord>;
 }
 
-/** Pages that are asked for. */
+/** Most pages of a search. */
 const maxPages = 10;
 
-/** A number that no corpus has. */
+/** The corpus id of pages from the web; no corpus has it. */
 export const webCorpusId = -1;
 
 /**
- * Searches the web. A page has a key below 0, where no chunk of an index is, and an id that begins with `web:`. Only the question
- * leaves the house, never a document, a tenant or a user.
+ * Searches the web. A page has a key below 0, which no chunk has, and an id that begins with `web:`. Only the question is sent to the
+ * engine, never a document, a tenant or a user.
  */
 export async function searchWebPages(
   engine: WebSearch | undefined,
@@ -42,7 +42,7 @@ export async function searchWebPages(
       chunkId: id,
       documentId: id,
       ordinal: 0,
-      language: languageOf(text),
+      language: detectedLanguage(text),
       startOffset: 0,
       endOffset: text.length,
       headingPath: [],
@@ -53,15 +53,4 @@ export async function searchWebPages(
     });
   }
   return { hits, pages };
-}
-
-function languageOf(text: string): Language {
-  switch (detectLanguage(text)) {
-    case 'zh':
-      return Language.ZH;
-    case 'en':
-      return Language.EN;
-    default:
-      return Language.UNSPECIFIED;
-  }
 }

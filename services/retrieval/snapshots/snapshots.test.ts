@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Logger } from '#kit/base/log.ts';
-import { createSnapshots, type Wanted } from './snapshots.ts';
+import { createSnapshots, type SnapshotTarget } from './snapshots.ts';
 
 test('a version that cannot be read is told once, and tried again when it has changed', async () => {
   const told: unknown[] = [];
   const snapshots = createSnapshots(1024 * 1024, { warn: (said: unknown) => told.push(said) } as unknown as Logger);
-  const wanted: Wanted[] = [
+  const wanted: SnapshotTarget[] = [
     {
       tenant: 'acme',
       space: '',
@@ -17,12 +17,12 @@ test('a version that cannot be read is told once, and tried again when it has ch
   try {
     for (let attempt = 0; attempt < 3; attempt++) {
       expect(search()).toBeUndefined();
-      await snapshots.settled();
+      await snapshots.idle();
     }
     expect(told).toEqual([{ corpusId: 1, version: 3, err: expect.any(Error) }]);
     await snapshots.during('acme', 1, { kind: 'purge', documentIds: [] }, async () => {});
     expect(search()).toBeUndefined();
-    await snapshots.settled();
+    await snapshots.idle();
     expect(told).toHaveLength(2);
   } finally {
     await snapshots.close();

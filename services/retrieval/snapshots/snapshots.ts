@@ -6,7 +6,7 @@ import type { SnapshotSource } from './protocol.ts';
 import { createSnapshotThread, type SnapshotThread } from './snapshot-thread.ts';
 
 /** A version of a corpus to search, and where it is read from. `space`: tells vectors of one model from those of another. */
-export interface Wanted {
+export interface SnapshotTarget {
   tenant: string;
   space: string;
   source: SnapshotSource;
@@ -27,17 +27,17 @@ export interface Snapshots {
    * Hits, where every wanted version is in memory; otherwise `undefined`, and those that are not are begun to be read. Rejects with
    * the signal's reason where it aborts.
    */
-  search(wanted: readonly Wanted[], query: SnapshotQuery, signal: AbortSignal): Promise<Hit[]> | undefined;
+  search(wanted: readonly SnapshotTarget[], query: SnapshotQuery, signal: AbortSignal): Promise<Hit[]> | undefined;
   /** Runs a write, and lets go of the copies that it makes wrong: none of them answers once this resolves. */
   during<T>(tenant: string, corpusId: number, change: Change<IndexRow>, write: () => Promise<T>): Promise<T>;
   /** Resolves when nothing is being read. */
-  settled(): Promise<void>;
+  idle(): Promise<void>;
   close(): Promise<void>;
 }
 
 interface Held {
   id: number;
-  wanted: Wanted;
+  wanted: SnapshotTarget;
   state: 'loading' | 'ready' | 'too-large' | 'failed';
   sizeBytes: number;
   /** A write has made it wrong, or it had to make way. */
@@ -63,7 +63,7 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
       if (state === 'ready' && thread !== undefined) void thread.send({ kind: 'drop', snapshotId: id }).catch(() => {});
     },
   });
-  const keyOf = ({ tenant, space, source: { corpusId, version } }: Wanted) =>
+  const keyOf = ({ tenant, space, source: { corpusId, version } }: SnapshotTarget) =>
     JSON.stringify([tenant, corpusId, version, space]);
   const start = () => {
     thread ??= createSnapshotThread(() => {
@@ -74,7 +74,7 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
     return thread;
   };
 
-  const load = async (key: string, wanted: Wanted): Promise<void> => {
+  const load = async (key: string, wanted: SnapshotTarget): Promise<void> => {
     const entry: Held = { id: ++lastId, wanted, state: 'loading', sizeBytes: 1, isLetGo: false };
     held.set(key, entry);
     const becomes = (state: Held['state'], sizeBytes: number) => {
@@ -147,7 +147,7 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
         letGo(tenant, corpusId, change);
       }
     },
-    async settled() {
+    async idle() {
       while (loading.size > 0) await Promise.all(loading);
     },
     async close() {

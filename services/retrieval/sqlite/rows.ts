@@ -1,6 +1,13 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Statement } from '#kit/storage/sqlite/protocol.ts';
-import { type Change, forever, type IndexRow, type RowFilter, type Scope } from '../stores/index-row.ts';
+import {
+  type AccessScope,
+  type Change,
+  forever,
+  type IndexRow,
+  type RowFilter,
+  type SearchScope,
+} from '../stores/index-row.ts';
 
 // The rows of an embedded store in SQL: the table that both stores keep beside their own index, its changes, and the
 // conditions of a query. All values are bound; no text of a caller becomes SQL.
@@ -126,14 +133,14 @@ export function oneOf(column: string): string {
 /**
  * The condition that a row is in the scope's corpora and versions, may be seen by the caller, and passes the filter.
  */
-export function scopeCondition(scope: Scope, table: string): Statement {
+export function scopeCondition(scope: SearchScope, table: string): Statement {
   const visible = visibleCondition(scope, table);
   const filter = filterCondition(scope.filter, table);
   return { sql: `${visible.sql}${filter.sql}`, params: [...visible.params, ...filter.params] };
 }
 
 /** The condition that a row is in the scope's corpora and versions and may be seen by the caller. */
-export function visibleCondition({ corpora, aclIds }: Omit<Scope, 'filter'>, table: string): Statement {
+export function visibleCondition({ corpora, aclIds }: AccessScope, table: string): Statement {
   const version = `(${table}.corpus_id = ? AND ${table}.added_in <= ? AND ${table}.removed_in > ?)`;
   return {
     sql: `${oneOf(`${table}.acl_id`)} AND ${anyOf(corpora.map(() => version))}`,

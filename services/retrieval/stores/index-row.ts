@@ -1,18 +1,18 @@
-// The words that both store ports share: rows, the change of an index, and what a query may see.
+// The types that both store ports share: rows, changes of an index, and scopes of a search.
 
 /** `removedIn` of a row that no version has removed. */
 export const forever = Number.MAX_SAFE_INTEGER;
 
 /**
- * A chunk as a store holds it, for search and for conditions. Versions are intervals: a row belongs to version v where
- * `addedIn <= v < removedIn`. So a new version costs only what changed, and the live one never moves under its readers.
+ * A chunk as a store holds it. Versions are intervals: a row belongs to version v if `addedIn <= v < removedIn`. So a new version
+ * costs only what changed, and the live version never changes while it is read.
  */
 export interface IndexRow {
-  /** Number of the row, unique in the tenant; given by the catalog. */
+  /** The key of the chunk, unique in the tenant; the catalog assigns it. */
   key: number;
   chunkId: string;
   documentId: string;
-  /** Number of the document's access list; given by the catalog. */
+  /** The number of the document's access list; the catalog assigns it. */
   aclId: number;
   /** A Language of the contract. */
   language: number;
@@ -21,32 +21,30 @@ export interface IndexRow {
   attributes: Readonly<Record<string, string>>;
 }
 
-/** A change of a corpus in a store. Each kind is done in one step, and doing it twice is the same as once. */
+/** A change of a corpus in a store. Each kind is atomic and idempotent. */
 export type Change<R extends IndexRow> =
   | {
-      /**
-       * The documents become, in `version`, what `rows` say; with no rows they leave it. Older versions keep theirs.
-       */
+      /** Replaces the documents in `version` by `rows`, or removes them if there are no rows. Older versions keep theirs. */
       kind: 'replace';
       version: number;
       documentIds: readonly string[];
       rows: readonly R[];
     }
   | {
-      /** Only versions `oldest` to `newest` stay: rows of none of them go, and what later ones removed comes back. */
+      /** Keeps only the versions `oldest` to `newest`: deletes rows of none of them, and restores rows that later ones removed. */
       kind: 'retain';
       oldest: number;
       newest: number;
     }
   | {
-      /** The documents go from every version. */
+      /** Deletes the documents from every version. */
       kind: 'purge';
       documentIds: readonly string[];
     }
   | {
       /**
-       * The documents get this access list in every version up to `version`, so that an older version that becomes live
-       * again has the newest list. Rows of later versions keep theirs.
+       * Sets the access list of the documents in every version up to `version`, so that a version that becomes live again has the
+       * newest list. Rows of later versions keep theirs.
        */
       kind: 'access';
       version: number;
@@ -54,22 +52,29 @@ export type Change<R extends IndexRow> =
       aclId: number;
     }
   | {
-      /** These rows go from every version. */
+      /** Deletes these rows from every version. */
       kind: 'forget';
       keys: readonly number[];
     };
 
-/** What a query may see. The conditions hold inside the search, before the best are chosen. */
-export interface Scope {
-  /** Corpora, each at a version. */
+/**
+ * The rows that a principal may read: corpora at their versions, and access lists. `access/visibility.ts` makes it. Every store applies
+ * it inside the search, before the best rows are chosen.
+ */
+export interface AccessScope {
+  /** Corpora, each at one version. */
   corpora: readonly { corpusId: number; version: number }[];
-  /** Access lists that the caller passes; only rows with one of them are found. */
+  /** Access lists that include the principal; a row with another list is never found. */
   aclIds: readonly number[];
-  /** The caller's own conditions. */
+}
+
+/** The rows that a search may find. */
+export interface SearchScope extends AccessScope {
+  /** The caller's own conditions; `undefined`: none. */
   filter: RowFilter | undefined;
 }
 
-/** Conditions of a caller; all must hold, and an empty list is no condition. */
+/** Conditions of a caller. All must hold; an empty list is no condition. */
 export interface RowFilter {
   documentIds: readonly string[];
   languages: readonly number[];
@@ -89,7 +94,7 @@ export interface Hit {
   score: number;
 }
 
-/** Hits of several searches as one list, best first, at most `limit`; the lower key first where scores are equal. */
+/** Returns the best `limit` hits of several searches, best first; of equal scores the lower key first. */
 export function mergeHits(lists: readonly (readonly Hit[])[], limit: number): Hit[] {
   const merged = lists.length === 1 ? [...(lists[0] as readonly Hit[])] : lists.flat();
   return merged.sort((a, b) => b.score - a.score || a.key - b.key).slice(0, limit);

@@ -1,5 +1,5 @@
 import type { QueryWord } from '#kit/text/query/query-words.ts';
-import type { Change, Hit, IndexRow, Scope } from './index-row.ts';
+import type { Change, Hit, IndexRow, SearchScope } from './index-row.ts';
 
 /** A chunk with its words. */
 export interface KeywordRow extends IndexRow {
@@ -10,26 +10,26 @@ export interface KeywordRow extends IndexRow {
 
 /** A search by words. */
 export interface KeywordQuery {
-  /** What the caller wrote, and other words for it: any text, never a query language. */
+  /** The caller's text with its added terms. It is plain text, never a query language. */
   text: string;
   /** The words of `text` with their weights, for stores that can weigh words. @default those of `weighWords(text)` */
   words?: readonly QueryWord[];
-  scope: Scope;
+  scope: SearchScope;
   limit: number;
 }
 
-/** Where words are kept and searched. The tenants' rows are apart in such a way that no call can reach across. */
+/** A store of words. The rows of tenants are separate: no call can reach the rows of another tenant. */
 export interface KeywordStore {
-  /** Changes a corpus, durably: when this resolves, searches see it. */
+  /** Changes a corpus. When this resolves, the change is durable and searches see it. */
   apply(tenant: string, corpusId: number, change: Change<KeywordRow>): Promise<void>;
-  /** The rows of the scope that say most of the words, best first, with their BM25 score (0 and up). */
+  /** Returns the rows of the scope with the highest BM25 scores (0 and up), best first. */
   search(tenant: string, query: KeywordQuery, signal: AbortSignal): Promise<Hit[]>;
-  /** Rows of a version. */
+  /** Returns the number of rows of a version. */
   count(tenant: string, corpusId: number, version: number, signal: AbortSignal): Promise<number>;
-  /** Keys of all rows of a corpus above `after`, ascending, at most `limit`. */
+  /** Returns the keys above `after` of a corpus's rows in all versions, ascending, at most `limit`. */
   listKeys(tenant: string, corpusId: number, after: number, limit: number, signal: AbortSignal): Promise<number[]>;
-  /** Called after a version was published: time to tidy up, until `signal` aborts. Never needed for a right answer. */
-  settle(tenant: string, corpusId: number, signal: AbortSignal): Promise<void>;
-  /** Frees everything. */
+  /** Compacts the corpus's rows after a publish, until `signal` aborts. Answers are correct without it. */
+  maintain(tenant: string, corpusId: number, signal: AbortSignal): Promise<void>;
+  /** Releases all resources. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Scope } from '../stores/index-row.ts';
+import type { SearchScope } from '../stores/index-row.ts';
 import type { KeywordRow, KeywordStore } from '../stores/keyword-store.ts';
 import { anyFilter, anyRow, passes } from './row-filter.suite.ts';
 import { rowStoreTests, type SuiteOptions } from './row-store.suite.ts';
@@ -42,7 +42,12 @@ export function keywordStoreSuite(name: string, create: () => Promise<KeywordSto
         documentIds: [...new Set(rows.map(({ documentId }) => documentId))],
         rows,
       });
-    const search = (tenant: string, text: string, version = 1, rest: Partial<Scope> & { limit?: number } = {}) => {
+    const search = (
+      tenant: string,
+      text: string,
+      version = 1,
+      rest: Partial<SearchScope> & { limit?: number } = {},
+    ) => {
       const { limit = 10, ...scope } = rest;
       const query = {
         text,
@@ -243,7 +248,7 @@ export function keywordStoreSuite(name: string, create: () => Promise<KeywordSto
         );
       }
       await store.apply(tenant, 1, { kind: 'retain', oldest: 5, newest: 5 });
-      await store.settle(tenant, 1, notAborted);
+      await store.maintain(tenant, 1, notAborted);
       expect(await find(tenant, 'xxxxxxx epsilon', 5, { limit: 1 })).toEqual(['d7']);
       expect(await find(tenant, 'delta', 5)).toEqual([]);
     });

@@ -1,6 +1,6 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import type { Hit, RowFilter, Scope } from '../stores/index-row.ts';
+import type { Hit, RowFilter, SearchScope } from '../stores/index-row.ts';
 import {
   anyVector,
   commonWord,
@@ -17,37 +17,38 @@ import {
 } from './leak-world.suite.ts';
 import { passes } from './row-filter.suite.ts';
 
-// Questions at random, and what may be found by each: by the plain model, which knows groups and no numbers of access lists.
+// Random questions, and the plain model's answer to each: which chunks may be found. The model knows groups, not numbers of access
+// lists.
 
-/** A question of somebody. */
+/** A question of a random person. */
 export interface LeakQuestion {
-  /** Where the asker is; `undefined`: in a tenant that has nothing. */
+  /** The person's tenant; `undefined`: a tenant that has no index. */
   tenant: ModelTenant | undefined;
-  /** Groups that the asker was put into. */
+  /** Groups of which the person is a direct member. */
   memberOf: readonly string[];
-  /** Corpora at their versions, as the model has them. */
+  /** The model's corpora, each at one version. */
   parts: readonly { corpus: ModelCorpus; version: number }[];
-  scope: Scope;
+  scope: SearchScope;
   vector: Float32Array<ArrayBuffer>;
   words: readonly string[];
   limit: number;
-  /** Whether the rows are counted as well. They are the same for everybody, so that not everybody has to. */
+  /** Whether the rows are counted too. The counts are equal for all persons, so only some questions count. */
   counts: boolean;
 }
 
-/** A store as it is asked here. */
-export interface AskedStore {
+/** A store under test. */
+export interface StoreUnderTest {
   search(tenant: string, question: LeakQuestion, signal: AbortSignal): Promise<Hit[]>;
   count(tenant: string, corpusId: number, version: number, signal: AbortSignal): Promise<number>;
-  /** The score that the model gives a chunk; `undefined`: the question does not find it. NaN: a score above 0. */
+  /** Returns the model's score of a chunk; `undefined`: the question does not find it; NaN: any score above 0. */
   scoreOf(question: LeakQuestion, chunk: ModelChunk): number | undefined;
 }
 
-/** What an answer has that it should not have, or lacks. */
-export interface Verdict {
-  /** What crossed a boundary. */
+/** The errors of an answer. */
+export interface Judgement {
+  /** Chunks and counts that crossed a boundary. */
   leaks: string[];
-  /** What should have been found or counted, and was not, or not so. */
+  /** Chunks and counts that are missing or wrong. */
   faults: string[];
   hits: Hit[];
 }
@@ -55,10 +56,10 @@ export interface Verdict {
 const notAborted = new AbortController().signal;
 /** A tenant that has no index. */
 const stranger = 'nobody';
-/** Claims that no directory makes, and that must give nothing. */
+/** Claims that no directory makes. They must give no access. */
 const falseGroups = ['*', '*staff', 'Staff', 'staff/', 'support', 'night', 'board', ''];
 
-/** Groups of a principal as a directory tells them: with a group every one around it. */
+/** Returns the groups of a principal as a directory reports them: each group with all that contain it. */
 function withOuterGroups(memberOf: readonly string[]): string[] {
   const groups = new Set<string>();
   for (const group of memberOf) {
@@ -67,29 +68,29 @@ function withOuterGroups(memberOf: readonly string[]): string[] {
   return [...groups];
 }
 
-/** Whether who was put into `memberOf` may see what was granted to `granted`. */
+/** Returns whether a direct member of `memberOf` may see a document that is granted to `granted`. */
 function maySee(memberOf: readonly string[], granted: readonly string[]): boolean {
   const isIn = (group: string | undefined, wanted: string): boolean =>
     group !== undefined && (group === wanted || isIn(outerGroups.get(group), wanted));
   return granted.length === 0 || granted.some((wanted) => memberOf.some((group) => isIn(group, wanted)));
 }
 
-/** A question at random. The access lists in its scope are those that the service finds for the principal. */
+/** Returns a random question. Its scope has the access lists that the service returns for the principal. */
 export function anyQuestion(tenants: readonly ModelTenant[], random: Random): LeakQuestion {
   const tenant = random() < 0.02 ? undefined : pick(tenants, random);
   const share = pick([0, 0.1, 0.3, 0.6, 1], random);
   const memberOf = [...outerGroups.keys(), ...falseGroups].filter(
     (group) => random() < (outerGroups.has(group) ? share : 0.1),
   );
-  // Who is a stranger asks with the numbers of another tenant.
-  const asked = tenant ?? pick(tenants, random);
+  // A person of a tenant without an index asks with the numbers of another tenant.
+  const target = tenant ?? pick(tenants, random);
   const groups = withOuterGroups(memberOf);
-  const { state } = asked.index;
-  const aclIds = state.aclIdsOf(testPrincipal({ tenant: asked.name, groups }));
-  const parts = asked.corpora
+  const { visibility } = target.index.view;
+  const aclIds = visibility.aclIdsOf(testPrincipal({ tenant: target.name, groups }));
+  const parts = target.corpora
     .filter(() => random() < 0.8)
     .map((corpus) => ({ corpus, version: random() < 0.6 ? corpus.live : pick([...corpus.versions.keys()], random) }));
-  const tenantIndex = tenantNames.indexOf(asked.name);
+  const tenantIndex = tenantNames.indexOf(target.name);
   const otherWords = [
     commonWord,
     ownWord(tenantIndex),
@@ -132,8 +133,8 @@ function anyFilter(random: Random): RowFilter {
   };
 }
 
-/** Asks a store, and judges its answer by the model. */
-export async function judge(store: AskedStore, question: LeakQuestion): Promise<Verdict> {
+/** Asks a store and compares its answer with the model's. */
+export async function judge(store: StoreUnderTest, question: LeakQuestion): Promise<Judgement> {
   const { tenant, memberOf, parts, scope, limit } = question;
   const name = tenant?.name ?? stranger;
   const counted = (question.counts ? parts : []).map(({ corpus, version }) =>
@@ -176,24 +177,25 @@ export async function judge(store: AskedStore, question: LeakQuestion): Promise<
   }
   if (hits.length > limit) faults.push(`${hits.length} hits, not ${limit}`);
   const about = `${name}, member of [${memberOf}], words [${question.words}], scope ${JSON.stringify(scope)}, limit ${limit}`;
-  const told = (problems: string[]) => problems.map((problem) => `${problem} (${about})`);
-  return { leaks: told(leaks), faults: told(faults), hits };
+  const describe = (problems: string[]) => problems.map((problem) => `${problem} (${about})`);
+  return { leaks: describe(leaks), faults: describe(faults), hits };
 }
 
-// The counts that a caller is told: of the live version, by access list.
+// Compares the counts that a caller gets: those of the live version, by access list.
 function compareVisible(tenant: ModelTenant, memberOf: readonly string[], leaks: string[], faults: string[]): void {
   const { name, index } = tenant;
   const principal = testPrincipal({ tenant: name, groups: withOuterGroups(memberOf) });
   for (const { name: corpusName, live, versions } of tenant.corpora) {
-    const corpus = index.state.corpora.get(corpusName);
+    const corpus = index.view.corpora.get(corpusName);
     if (corpus === undefined) throw new Error(`the index has no corpus ${corpusName}`);
-    const told = index.state.visibleCounts(corpus, principal);
+    const visible = index.view.visibility.countsOf(corpus, principal);
     const seen = [...(versions.get(live)?.values() ?? [])].filter(([chunk]) => maySee(memberOf, chunk?.groups ?? []));
     for (const [count, wanted] of [
-      [told.documentCount, seen.length],
-      [told.chunkCount, seen.flat().length],
+      [visible.documentCount, seen.length],
+      [visible.chunkCount, seen.flat().length],
     ] as const) {
-      if (count !== wanted) (count > wanted ? leaks : faults).push(`${corpusName} is told as ${count}, not ${wanted}`);
+      if (count !== wanted)
+        (count > wanted ? leaks : faults).push(`${corpusName} has the count ${count}, not ${wanted}`);
     }
   }
 }

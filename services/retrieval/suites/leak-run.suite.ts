@@ -2,33 +2,33 @@ import { seededRandom } from '#kit/base/statistics/bootstrap.ts';
 import type { Hit } from '../stores/index-row.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
-import { type AskedStore, anyQuestion, judge, type LeakQuestion } from './leak-questions.suite.ts';
+import { anyQuestion, judge, type LeakQuestion, type StoreUnderTest } from './leak-questions.suite.ts';
 import { type LeakParts, type ModelTenant, type Random, space, writeTenant } from './leak-world.suite.ts';
 
-/** Questions under way at once. */
-const askerCount = 16;
-/** Tenants that are written at once. */
-const writerCount = 4;
-/** Tenants that are asked before any other has written, and again after all have. */
+/** Questions in flight at the same time. */
+const concurrentQuestions = 16;
+/** Tenants that are written at the same time. */
+const concurrentWrites = 4;
+/** Tenants that are asked before the others are written, and again afterwards. */
 const firstCount = 3;
 const firstQuestionCount = 200;
-/** Problems after which no more is asked. */
+/** Problems after which the run stops. */
 const enoughProblems = 10;
 
-/** What came of many questions. */
+/** The outcome of many questions. */
 export interface LeakReport {
   askedCount: number;
-  /** What crossed a boundary. */
+  /** Chunks and counts that crossed a boundary. */
   leaks: string[];
-  /** What was not found, or not as it should be. */
+  /** Chunks and counts that are missing or wrong. */
   faults: string[];
   /** Questions that found something. */
   foundCount: number;
   hitCount: number;
 }
 
-/** A vector store as it is asked: exactly the nearest, with their cosine. */
-export function askVectors({ search, count }: VectorStore): AskedStore {
+/** Returns a vector store under test. It must find exactly the nearest rows, with their cosine. */
+export function askVectors({ search, count }: VectorStore): StoreUnderTest {
   return {
     count,
     search: (tenant, { vector, scope, limit }, signal) => search(tenant, { space, vector, scope, limit }, signal),
@@ -37,8 +37,11 @@ export function askVectors({ search, count }: VectorStore): AskedStore {
   };
 }
 
-/** A keyword store as it is asked: what shares a word with the question. Engines score by rules of their own, so every number passes. */
-export function askKeywords({ search, count }: KeywordStore): AskedStore {
+/**
+ * Returns a keyword store under test. It must find the rows that share a word with the question. Engines score by rules of their own, so
+ * any score passes.
+ */
+export function askKeywords({ search, count }: KeywordStore): StoreUnderTest {
   return {
     count,
     search: (tenant, { words, scope, limit }, signal) =>
@@ -47,46 +50,50 @@ export function askKeywords({ search, count }: KeywordStore): AskedStore {
   };
 }
 
-/** How much is asked. */
+/** The size of a run. */
 export interface LeakRun {
   questionCount: number;
   seed: number;
-  /** Is told how far it is. @default nobody */
+  /** Reports progress. @default not reported */
   say?(text: string): void;
 }
 
-/** Asks about tenants that are written. Stops after some problems. */
+/** Asks questions about tenants that are written. Stops after some problems. */
 export async function askTenants(
-  asked: AskedStore,
+  store: StoreUnderTest,
   tenants: readonly ModelTenant[],
   { questionCount, seed, say = () => {} }: LeakRun,
 ): Promise<LeakReport> {
   const report: LeakReport = { askedCount: 0, leaks: [], faults: [], foundCount: 0, hitCount: 0 };
-  await inTurns(anyQuestions(tenants, questionCount, seededRandom(seed - 2)), askerCount, async (question) => {
-    const { hits, leaks, faults } = await judge(asked, question);
-    report.askedCount++;
-    report.hitCount += hits.length;
-    if (hits.length > 0) report.foundCount++;
-    report.leaks.push(...leaks);
-    report.faults.push(...faults);
-    if (report.askedCount % 2500 === 0 || report.askedCount === questionCount) {
-      const { askedCount, foundCount, hitCount } = report;
-      const problems = `${report.leaks.length} leaks, ${report.faults.length} faults`;
-      const found = `${Math.round((100 * foundCount) / askedCount)} % found something, ${hitCount} hits`;
-      say(`${askedCount} of ${questionCount} questions, ${problems}, ${found}`);
-    }
-    return report.leaks.length + report.faults.length < enoughProblems;
-  });
+  await runConcurrently(
+    anyQuestions(tenants, questionCount, seededRandom(seed - 2)),
+    concurrentQuestions,
+    async (question) => {
+      const { hits, leaks, faults } = await judge(store, question);
+      report.askedCount++;
+      report.hitCount += hits.length;
+      if (hits.length > 0) report.foundCount++;
+      report.leaks.push(...leaks);
+      report.faults.push(...faults);
+      if (report.askedCount % 2500 === 0 || report.askedCount === questionCount) {
+        const { askedCount, foundCount, hitCount } = report;
+        const problems = `${report.leaks.length} leaks, ${report.faults.length} faults`;
+        const found = `${Math.round((100 * foundCount) / askedCount)} % found something, ${hitCount} hits`;
+        say(`${askedCount} of ${questionCount} questions, ${problems}, ${found}`);
+      }
+      return report.leaks.length + report.faults.length < enoughProblems;
+    },
+  );
   return report;
 }
 
 /**
- * Writes the tenants of `tenantNames`, the first `tenantCount` of them. Some are asked before the others are written, and
- * again after: `moved` says where an answer has another score then, which it can only have from the others' documents.
+ * Writes the first `tenantCount` tenants of `tenantNames`. Asks some of them before the others are written, and again afterwards.
+ * `moved` has the answers whose scores changed: only the documents of the other tenants can have changed them.
  */
 export async function writeTenants(
   parts: LeakParts,
-  asked: AskedStore,
+  store: StoreUnderTest,
   { tenantCount, seed }: { tenantCount: number; seed: number },
 ): Promise<{ tenants: ModelTenant[]; moved: string[] }> {
   const tenants: ModelTenant[] = [];
@@ -95,18 +102,18 @@ export async function writeTenants(
     return true;
   };
   const all = Array.from({ length: tenantCount }, (_, index) => index);
-  await inTurns(all.slice(0, firstCount), 1, write);
+  await runConcurrently(all.slice(0, firstCount), 1, write);
   const early = anyQuestions(tenants, firstQuestionCount, seededRandom(seed - 1));
   const scores = new Map<LeakQuestion, string>();
-  await inTurns(early, askerCount, async (question) => {
-    scores.set(question, scoresOf((await judge(asked, question)).hits));
+  await runConcurrently(early, concurrentQuestions, async (question) => {
+    scores.set(question, scoresOf((await judge(store, question)).hits));
     return true;
   });
-  await inTurns(all.slice(firstCount), writerCount, write);
+  await runConcurrently(all.slice(firstCount), concurrentWrites, write);
   const moved: string[] = [];
-  await inTurns(early, askerCount, async (question) => {
-    const [now, before] = [scoresOf((await judge(asked, question)).hits), scores.get(question)];
-    if (now !== before) moved.push(`others' documents made ${now} of ${before}`);
+  await runConcurrently(early, concurrentQuestions, async (question) => {
+    const [now, before] = [scoresOf((await judge(store, question)).hits), scores.get(question)];
+    if (now !== before) moved.push(`documents of other tenants changed ${before} to ${now}`);
     return moved.length < enoughProblems;
   });
   return { tenants, moved };
@@ -115,11 +122,11 @@ export async function writeTenants(
 const anyQuestions = (tenants: readonly ModelTenant[], count: number, random: Random) =>
   Array.from({ length: count }, () => anyQuestion(tenants, random));
 
-/** Scores by rank; which of those that score the same comes first is nobody's secret. */
+/** Returns the scores by rank. The order of equal scores reveals nothing. */
 const scoresOf = (hits: readonly Hit[]) => hits.map(({ score }) => score.toPrecision(5)).join(' ');
 
-/** Does `work` for all, some at once, until it says that it is enough. */
-async function inTurns<T>(all: readonly T[], width: number, work: (one: T) => Promise<boolean>): Promise<void> {
+/** Runs `work` for all, `width` at a time, until one returns false. */
+async function runConcurrently<T>(all: readonly T[], width: number, work: (one: T) => Promise<boolean>): Promise<void> {
   let next = 0;
   let isOver = false;
   const worker = async () => {

@@ -5,15 +5,16 @@ import { type IndexDocument, IndexDocumentSchema } from '#gen/ragmesh/retrieval/
 import { createLogger } from '#kit/base/log.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { createDocuments } from '../index/documents.ts';
+import { purgeDocuments, removeDocuments, writeDocuments } from '../index/documents.ts';
+import { publishVersion } from '../index/publish.ts';
 import { createTenantIndex, type TenantIndex } from '../index/tenant-index.ts';
-import { createVersions } from '../index/versions.ts';
+import { abandonVersion, beginVersion, rollbackVersion } from '../index/versions.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
 
-// Tenants that are as like as can be: the same corpora, documents, groups, words and numbers, but each chunk has an id of its
-// own, so that one found across a boundary is known. They are written by the code that the service writes with; beside it
-// stands a plain model of what each version holds.
+// Tenants that are as similar as possible: the same corpora, documents, groups, words and numbers. Only the chunk ids differ, so that a
+// chunk found across a boundary is recognised. The code of the service writes the tenants, and a plain model records what each version
+// holds.
 
 /** Numbers from 0 up to 1. */
 export type Random = () => number;
@@ -51,7 +52,7 @@ export interface ModelTenant {
 const dimensions = 16;
 export const space = { model: 'leaks', dimensions };
 
-/** Names that differ by little: in case, in a sign that some engines read as their own, as a beginning of another. */
+/** Names that differ little: in case, in a character that some engines interpret, or as the prefix of another. */
 export const tenantNames = [
   ...[
     'acme',
@@ -87,7 +88,7 @@ export const tenantNames = [
   ...['rules', 'staff', 'north', 'north.east', 'north-east', 'x'.repeat(64), `${'x'.repeat(63)}y`],
 ];
 
-/** Groups and the group that each is in: who is in the inner one is in the outer one as well. */
+/** Groups and the group that contains each: a member of the inner group is also a member of the outer one. */
 export const outerGroups = new Map<string, string | undefined>([
   ['staff', undefined],
   ['staff/support', 'staff'],
@@ -96,7 +97,7 @@ export const outerGroups = new Map<string, string | undefined>([
   ['staff/finance/audit', 'staff/finance'],
   ['partners', undefined],
   ['partners/north', 'partners'],
-  // Begins as another does, and has nothing to do with it.
+  // Has another group's name as a prefix, and no relation to it.
   ['staffing', undefined],
   ['acme', undefined],
 ]);
@@ -115,7 +116,7 @@ export const ownWord = (tenantIndex: number) =>
 
 export const pick = <T>(values: readonly T[], random: Random): T => values[Math.floor(random() * values.length)] as T;
 
-/** A direction at random, every one as likely. */
+/** Returns a random direction; all directions are equally likely. */
 export function anyVector(random: Random): Float32Array<ArrayBuffer> {
   const components = Array.from(
     { length: dimensions },
@@ -125,7 +126,7 @@ export function anyVector(random: Random): Float32Array<ArrayBuffer> {
   return Float32Array.from(components, (component) => component / length);
 }
 
-/** What documents are written into. */
+/** The catalog and the stores that the tenants are written into. */
 export interface LeakParts {
   catalog: Catalog;
   vectors: VectorStore;
@@ -136,9 +137,7 @@ export interface LeakParts {
 export async function writeTenant(parts: LeakParts, tenantIndex: number, random: Random): Promise<ModelTenant> {
   const name = tenantNames[tenantIndex] as string;
   const index = await createTenantIndex(parts.catalog, name, await parts.catalog.versions.load(name));
-  const everything = { ...parts, log: createLogger('silent'), clock: () => 1_700_000_000_000 };
-  const versions = createVersions(everything, 5);
-  const documents = createDocuments(everything);
+  const deps = { ...parts, log: createLogger('silent'), clock: () => 1_700_000_000_000, keptVersions: 5 };
   const corpora: ModelCorpus[] = [];
   let written = 0;
 
@@ -162,24 +161,25 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     }));
   };
   const begin = async (corpus: ModelCorpus) => {
-    const { version } = await versions.begin(index, corpus.name, `build ${written}`, space);
+    const { version } = await beginVersion(deps, index, corpus.name, `build ${written}`, space);
     for (const known of corpus.versions.keys()) if (known > corpus.live) corpus.versions.delete(known);
     corpus.versions.set(version, new Map(corpus.versions.get(corpus.live)));
-    corpus.corpusId = index.state.corpora.get(corpus.name)?.corpusId as number;
+    corpus.corpusId = index.view.corpora.get(corpus.name)?.corpusId as number;
     return version;
   };
   const change = async (corpus: ModelCorpus, version: number, writes: string[], removes: string[] = []) => {
     const model = corpus.versions.get(version) as Map<string, ModelChunk[]>;
     for (const documentId of writes) model.set(documentId, anyChunks(documentId));
     const batch = writes.map((documentId) => toIndexDocument(model.get(documentId) as ModelChunk[]));
-    await documents.write(index, corpus.name, version, batch);
+    await writeDocuments(deps, index, corpus.name, version, batch);
     for (const documentId of removes) model.delete(documentId);
-    if (removes.length > 0) await documents.remove(index, corpus.name, version, removes);
+    if (removes.length > 0) await removeDocuments(deps, index, corpus.name, version, removes);
   };
   const publish = async (corpus: ModelCorpus, version: number) => {
-    await versions.publish(index, corpus.name, version, corpus.versions.get(version)?.size);
+    const expectedDocumentCount = corpus.versions.get(version)?.size;
+    await publishVersion(deps, index, { corpus: corpus.name, version, expectedDocumentCount });
     corpus.live = version;
-    // The access lists that were published last hold in every version.
+    // The newest published access lists apply to every version.
     for (const [documentId, [newest]] of corpus.versions.get(version) ?? []) {
       const groups = newest?.groups ?? [];
       for (const model of corpus.versions.values()) {
@@ -198,11 +198,11 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     await publish(corpus, version);
   };
   const purge = async (corpus: ModelCorpus, documentIds: string[]) => {
-    await documents.purge(index, corpus.name, documentIds);
+    await purgeDocuments(deps, index, corpus.name, documentIds);
     for (const model of corpus.versions.values()) for (const id of documentIds) model.delete(id);
   };
   const rollBack = async (corpus: ModelCorpus, version: number) => {
-    await versions.rollback(index, corpus.name, version);
+    await rollbackVersion(deps, index, corpus.name, version);
     corpus.live = version;
   };
   const newCorpus = (corpusName: string): ModelCorpus => {
@@ -225,7 +225,7 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     await build(rules, ['d8', 'd32']);
     const abandoned = await begin(rules);
     await change(rules, abandoned, ['d10', 'd33']);
-    await versions.abandon(index, rules.name, abandoned);
+    await abandonVersion(deps, index, rules.name, abandoned);
     rules.versions.delete(abandoned);
   }
   const notes = newCorpus('notes');

@@ -3,44 +3,45 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '#kit/base/statistics/bootstrap.ts';
-import { adapter as embeddedKeywords } from '../adapters/keyword-store/sqlite.ts';
-import { adapter as embeddedVectors } from '../adapters/vector-store/sqlite.ts';
+import { adapter as embeddedKeywords } from '../adapters/keyword-store/sqlite/index.ts';
+import { adapter as embeddedVectors } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
+import type { EmbeddedStoreDeps } from '../sqlite/embedded-store.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
-import type { StoreDeps, VectorStore } from '../stores/vector-store.ts';
-import type { AskedStore } from './leak-questions.suite.ts';
+import type { VectorStore } from '../stores/vector-store.ts';
+import type { StoreUnderTest } from './leak-questions.suite.ts';
 import { askKeywords, askTenants, askVectors, writeTenants } from './leak-run.suite.ts';
 import { type LeakParts, tenantNames } from './leak-world.suite.ts';
 
-/** Questions that every store is asked. */
+/** Questions for each store. */
 export const questionCount = 10_000;
 
-/** Servers made of Python answer five questions a second on a small machine that has more to do. */
+/** Servers in Python answer five questions per second on a small busy machine. */
 const timeoutMs = 60 * 60_000;
 
-/** What is written into, beside the catalog, and what is asked. */
-type Target = Pick<LeakParts, 'vectors' | 'keywords'> & { asked: AskedStore };
+/** The stores that are written, and the one that is tested. */
+type Target = Pick<LeakParts, 'vectors' | 'keywords'> & { tested: StoreUnderTest };
 
-/** That nothing in a vector store crosses a boundary. `create` gives one that is empty and searches exactly. */
+/** Tests that nothing in a vector store crosses a boundary. `create` returns an empty store that searches exactly. */
 export function vectorLeakSuite(name: string, create: () => Promise<VectorStore>): void {
   leakSuite(`${name} vectors`, async (deps) => {
     const vectors = await create();
-    return { vectors, keywords: await embeddedKeywords.create({}, deps), asked: askVectors(vectors) };
+    return { vectors, keywords: await embeddedKeywords.create({}, deps), tested: askVectors(vectors) };
   });
 }
 
-/** That nothing in a keyword store crosses a boundary. `create` gives one that is empty. */
+/** Tests that nothing in a keyword store crosses a boundary. `create` returns an empty store. */
 export function keywordLeakSuite(name: string, create: () => Promise<KeywordStore>): void {
   leakSuite(`${name} keywords`, async (deps) => {
     const keywords = await create();
-    return { keywords, vectors: await embeddedVectors.create({}, deps), asked: askKeywords(keywords) };
+    return { keywords, vectors: await embeddedVectors.create({}, deps), tested: askKeywords(keywords) };
   });
 }
 
-// The service writes into both kinds of store at once; the one that is not asked is embedded.
-function leakSuite(name: string, open: (deps: StoreDeps) => Promise<Target>): void {
-  describe(`${name} keep apart what is apart`, () => {
+// The service always writes into both kinds of store; the one that is not tested is embedded.
+function leakSuite(name: string, open: (deps: EmbeddedStoreDeps) => Promise<Target>): void {
+  describe(`${name} keep tenants and access lists separate`, () => {
     const closing: (() => Promise<void> | void)[] = [];
     let parts: LeakParts;
     let target: Target;
@@ -69,15 +70,15 @@ function leakSuite(name: string, open: (deps: StoreDeps) => Promise<Target>): vo
           const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
           process.stderr.write(`leaks: ${name}: ${text}, ${seconds} s\n`);
         };
-        const { asked } = target;
-        const { tenants, moved } = await writeTenants(parts, asked, { tenantCount: tenantNames.length, seed });
+        const { tested } = target;
+        const { tenants, moved } = await writeTenants(parts, tested, { tenantCount: tenantNames.length, seed });
         say(`${tenants.length} tenants are written`);
-        const report = await askTenants(asked, tenants, { questionCount, seed, say });
+        const report = await askTenants(tested, tenants, { questionCount, seed, say });
         const { leaks, faults, askedCount, foundCount } = report;
         const message = `RAGMESH_TEST_SEED=${seed} asks the same`;
         expect({ leaks, moved, faults }, message).toEqual({ leaks: [], moved: [], faults: [] });
         expect(askedCount).toBe(questionCount);
-        // Where nothing is found, nothing leaks either.
+        // A store that finds nothing would also leak nothing.
         expect(foundCount / questionCount).toBeGreaterThan(0.5);
       },
       timeoutMs,

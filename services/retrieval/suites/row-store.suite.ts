@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import type { Change, Hit, IndexRow, RowFilter, Scope } from '../stores/index-row.ts';
+import type { Change, Hit, IndexRow, RowFilter, SearchScope } from '../stores/index-row.ts';
 import { anyFilter, anyRow, passes } from './row-filter.suite.ts';
 
 // What vector and keyword stores have in common: rows, their changes, and what a query may see of them. Each row is made
@@ -13,7 +13,7 @@ export interface RowStore {
   replace(tenant: string, corpusId: number, version: number, rows: RankedRow[], documentIds?: string[]): Promise<void>;
   apply(tenant: string, corpusId: number, change: Exclude<Change<IndexRow>, { kind: 'replace' }>): Promise<void>;
   /** Searches for what every row has. */
-  search(tenant: string, scope: Scope, limit: number, signal: AbortSignal): Promise<Hit[]>;
+  search(tenant: string, scope: SearchScope, limit: number, signal: AbortSignal): Promise<Hit[]>;
   count(tenant: string, corpusId: number, version: number, signal: AbortSignal): Promise<number>;
   listKeys(tenant: string, corpusId: number, after: number, limit: number, signal: AbortSignal): Promise<number[]>;
 }
@@ -85,8 +85,8 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
   beforeAll(() => {
     store = open();
   });
-  const at = (version: number, corpusId = 1): Scope => ({ corpora: [{ corpusId, version }], ...all });
-  const find = async (tenant: string, scope: Scope, limit = 100) =>
+  const at = (version: number, corpusId = 1): SearchScope => ({ corpora: [{ corpusId, version }], ...all });
+  const find = async (tenant: string, scope: SearchScope, limit = 100) =>
     (await store.search(tenant, scope, limit, notAborted)).map(({ documentId }) => documentId).toSorted();
   const write = (tenant: string, version: number, rows: RankedRow[], corpusId = 1) =>
     store.replace(tenant, corpusId, version, rows);

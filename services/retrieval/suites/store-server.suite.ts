@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { readSettings, type Settings, type SettingsShape } from '#kit/host/config/adapter-settings.ts';
 import { freePort, type ServerCommand, startTestServer, type TestServer } from '#kit/testing/server.ts';
+import type { EmbeddedStoreDeps } from '../sqlite/embedded-store.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
-import type { StoreDeps } from '../stores/vector-store.ts';
 import type { StoreServer } from './row-store.suite.ts';
 
 /** A real server that a test may kill and start again: same port, same folder. */
@@ -37,7 +37,7 @@ export async function startRestartable(command: ServerCommand): Promise<Restarta
 /** Opens an adapter's store on a server of its own; closing it stops the server as well. */
 export async function openOn<S, T extends { close(): Promise<void> }>(
   server: AsyncDisposable,
-  adapter: { create(settings: S, deps: StoreDeps): T | Promise<T> },
+  adapter: { create(settings: S, deps: EmbeddedStoreDeps): T | Promise<T> },
   settings: S,
 ): Promise<T> {
   const threads = createSqliteThreads(1);

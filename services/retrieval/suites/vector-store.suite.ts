@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Scope } from '../stores/index-row.ts';
+import type { SearchScope } from '../stores/index-row.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../stores/vector-store.ts';
 import { anyFilter, anyRow, passes } from './row-filter.suite.ts';
 import { rowStoreTests, type SuiteOptions } from './row-store.suite.ts';
@@ -51,7 +51,7 @@ export function vectorStoreSuite(name: string, create: () => Promise<VectorStore
     const find = async (
       tenant: string,
       version: number,
-      rest: Partial<Scope> & { limit?: number; angle?: number } = {},
+      rest: Partial<SearchScope> & { limit?: number; angle?: number } = {},
     ) => {
       const { limit = 10, angle = 0, ...scope } = rest;
       const hits = await store.search(
@@ -227,7 +227,7 @@ export function vectorStoreSuite(name: string, create: () => Promise<VectorStore
         kind: 'purge',
         documentIds: rows.slice(10).map(({ documentId }) => documentId),
       });
-      await store.settle(tenant, 1, notAborted);
+      await store.maintain(tenant, 1, notAborted);
       expect(await find(tenant, 1)).toEqual(rows.slice(0, 10).map(({ documentId }) => documentId));
       await replace(tenant, 2, [row('new', 0.005)]);
       expect((await find(tenant, 2)).slice(0, 2)).toEqual(['d0', 'new']);

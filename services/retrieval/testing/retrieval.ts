@@ -16,8 +16,8 @@ import {
 import { toVector } from '#kit/base/vectors.ts';
 import { defineService, type ServiceDefinition } from '#kit/host/define-service.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
-import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite.ts';
-import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite.ts';
+import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
+import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { readConfig } from '../config.ts';
 import { retrieval } from '../index.ts';

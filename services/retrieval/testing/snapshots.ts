@@ -11,7 +11,7 @@ export function createSureSnapshots(maxBytes = 64 * 1024 * 1024): Snapshots {
         for (let attempt = 0; attempt < 100; attempt++) {
           const found = snapshots.search(wanted, query, signal);
           if (found !== undefined) return found;
-          await snapshots.settled();
+          await snapshots.idle();
         }
         throw new Error('the version was never there');
       };

@@ -6,7 +6,6 @@ import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
 import { toTerm } from '../../stores/remote/rows.ts';
 import { createRemoteVocabulary, ordinaryWordCount, type WeighedWord } from '../../stores/remote/vocabulary.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
-import type { StoreDeps } from '../../stores/vector-store.ts';
 import { scopeConditions, tenantRows, versionRows } from '../vendors/elasticsearch/conditions.ts';
 import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
 import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../vendors/elasticsearch/rows.ts';
@@ -43,7 +42,7 @@ export const keywordIndex = {
   },
 } as const;
 
-export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof elasticsearchSettings>({
+export const adapter = defineAdapter<KeywordStore, object, typeof elasticsearchSettings>({
   settings: elasticsearchSettings,
   create(settings) {
     const elasticsearch = connectElasticsearch('keyword store', settings, 'retrieval.keyword_store');
@@ -134,7 +133,7 @@ export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof elasticsear
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(elasticsearch, index, tenant, { corpusId, after, limit }, signal),
       // The server merges its segments by itself.
-      async settle() {},
+      async maintain() {},
       async close() {
         await Promise.all([tokenizer.close(), elasticsearch.client.close()]);
       },

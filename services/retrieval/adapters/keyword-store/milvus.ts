@@ -6,7 +6,6 @@ import { chunksOf } from '../../stores/remote/rows.ts';
 import { questionWords, rowWords, wordNumber } from '../../stores/remote/sparse-words.ts';
 import { createRemoteVocabulary, ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
-import type { StoreDeps } from '../../stores/vector-store.ts';
 import { expressionOf, scopeExpression } from '../vendors/milvus/conditions.ts';
 import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../vendors/milvus/connection.ts';
 import {
@@ -38,7 +37,7 @@ const maxRowWords = 4096;
 const maxCounted = 64;
 const concurrentCounts = 16;
 
-export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof milvusSettings>({
+export const adapter = defineAdapter<KeywordStore, object, typeof milvusSettings>({
   settings: milvusSettings,
   async create(settings) {
     const store = await connectMilvus('keyword store', settings, 'retrieval.keyword_store');
@@ -138,7 +137,7 @@ export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof milvusSetti
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(store, tenant, name, { corpusId, after, limit }, signal),
       // The server compacts by itself.
-      async settle() {},
+      async maintain() {},
       async close() {
         await Promise.all([tokenizer.close(), store.client.closeConnection()]);
       },

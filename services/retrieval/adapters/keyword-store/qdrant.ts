@@ -5,8 +5,7 @@ import type { KeywordStore } from '../../stores/keyword-store.ts';
 import { questionWords, rowWords } from '../../stores/remote/sparse-words.ts';
 import { ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
-import type { StoreDeps } from '../../stores/vector-store.ts';
-import { tenantFilter } from '../vendors/qdrant/filter.ts';
+import { tenantFilter } from '../vendors/qdrant/conditions.ts';
 import { openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.ts';
 
 // BM25 in Qdrant over our own tokens, as sparse vectors: a row's part of a score is in its vector, and Qdrant multiplies it
@@ -15,7 +14,7 @@ import { openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.t
 
 const oldestVersion = [1, 19] as const;
 
-export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof qdrantSettings>({
+export const adapter = defineAdapter<KeywordStore, object, typeof qdrantSettings>({
   settings: qdrantSettings,
   create(given) {
     const name = 'keyword store';
@@ -64,7 +63,7 @@ export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof qdrantSetti
       listKeys: (tenant, corpusId, after, limit, signal) =>
         qdrant.listKeys(collection, tenant, corpusId, after, limit, signal),
       // Qdrant tidies up by itself.
-      async settle() {},
+      async maintain() {},
       close: () => tokenizer.close(),
     };
   },

@@ -5,7 +5,6 @@ import { changeSteps, toTerm } from '../../stores/remote/rows.ts';
 import { rowWords, searchedTerms, wordNumber } from '../../stores/remote/sparse-words.ts';
 import { createRemoteVocabulary, ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
-import type { StoreDeps } from '../../stores/vector-store.ts';
 import { openRedis, redisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
@@ -21,7 +20,7 @@ const levelStep = 0.25;
 /** Words of a question that are searched. */
 const maxWords = 32;
 
-export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof redisSettings>({
+export const adapter = defineAdapter<KeywordStore, object, typeof redisSettings>({
   settings: redisSettings,
   async create(given) {
     const redis = await openRedis(given, 'keyword store');
@@ -75,7 +74,7 @@ export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof redisSettin
       count: (tenant, corpusId, version, signal) => rows.count(tenant, corpusId, version, signal),
       listKeys: (tenant, corpusId, after, limit, signal) => rows.listKeys(tenant, corpusId, after, limit, signal),
       // RediSearch tidies up by itself.
-      async settle() {},
+      async maintain() {},
       async close() {
         await Promise.all([redis.close(), tokenizer.close()]);
       },

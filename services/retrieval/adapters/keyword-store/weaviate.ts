@@ -3,7 +3,6 @@ import { tokenize } from '#kit/text/tokenize.ts';
 import { mergeHits } from '../../stores/index-row.ts';
 import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
-import type { StoreDeps } from '../../stores/vector-store.ts';
 import { scopeCondition } from '../vendors/weaviate/conditions.ts';
 import { connectWeaviate, orMissing, weaviateSettings } from '../vendors/weaviate/connection.ts';
 import {
@@ -29,7 +28,7 @@ const firstHan = /^\p{sc=Han}/u;
 /** Different words of a question that are searched. */
 const maxWords = 4096;
 
-export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof weaviateSettings>({
+export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettings>({
   settings: weaviateSettings,
   async create(settings) {
     const store = await connectWeaviate('keyword store', settings, 'retrieval.keyword_store');
@@ -97,7 +96,7 @@ export const adapter = defineAdapter<KeywordStore, StoreDeps, typeof weaviateSet
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(store, tenant, name, { corpusId, after, limit }, signal),
       // The server tidies up by itself.
-      async settle() {},
+      async maintain() {},
       async close() {
         await Promise.all([tokenizer.close(), store.close()]);
       },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../stores/index-row.ts';
+import { forever, type Hit, mergeHits, type RowFilter, type SearchScope } from '../../stores/index-row.ts';
 import {
   byVersion,
   changedColumn,
@@ -10,8 +10,8 @@ import {
   type RowCondition,
   toTerm,
 } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
-import { chromaSettings, type Metadata, openChroma, type Where } from '../vendors/chroma/client.ts';
+import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import { chromaSettings, type Metadata, openChroma, type Where } from '../vendors/chroma/connection.ts';
 
 // Vectors in Chroma: a database for each tenant, so that a request's path names whose rows it can reach, and in it a
 // collection for each space.
@@ -38,7 +38,7 @@ const maxNamed = 4000;
 /** Keys that a window of a listing gives, as a multiple of what is wanted; and how fast windows grow and shrink. */
 const maxWindow = 4;
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
+export const adapter = defineAdapter<VectorStore, object, typeof settings>({
   settings,
   create(given) {
     const chroma = openChroma(given, 'vector store');
@@ -141,7 +141,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
         return keys.sort((a, b) => a - b).slice(0, limit);
       },
       // Chroma tidies up by itself.
-      async settle() {},
+      async maintain() {},
       async close() {},
     };
 
@@ -228,7 +228,7 @@ function stepWhere({ corpusId, documentIds, keys, addedIn, removedIn, aclIdNot }
 }
 
 /** Rows that a query may see. */
-function scopeWhere({ corpora, aclIds, filter }: Scope): Where {
+function scopeWhere({ corpora, aclIds, filter }: SearchScope): Where {
   const versions = byVersion(corpora).map(({ version, corpusIds }) => ({
     $and: [{ corpus: { $in: corpusIds } }, ...atVersion(version)],
   }));

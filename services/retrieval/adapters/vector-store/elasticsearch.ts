@@ -2,9 +2,9 @@ import type { estypes } from '@elastic/elasticsearch';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { type Hit, mergeHits, type Scope } from '../../stores/index-row.ts';
+import { type Hit, mergeHits, type SearchScope } from '../../stores/index-row.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { scopeConditions, versionRows } from '../vendors/elasticsearch/conditions.ts';
 import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
 import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../vendors/elasticsearch/rows.ts';
@@ -32,7 +32,7 @@ const vectorSettings = {
   index_type: z.enum(indexTypes).describe('The graph of tenants with more rows than exact_rows').default('int8_hnsw'),
 };
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
+export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>({
   settings: vectorSettings,
   create(settings) {
     const indexType = settings.index_type;
@@ -62,7 +62,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettin
     };
 
     /** Whether the caller may see few enough rows to compare every vector; counted once a minute. */
-    const isSmall = async (tenant: string, index: string, { corpora, aclIds }: Scope, signal: AbortSignal) => {
+    const isSmall = async (tenant: string, index: string, { corpora, aclIds }: SearchScope, signal: AbortSignal) => {
       const key = toTerm(tenant, index, JSON.stringify([corpora, aclIds]));
       const counted = sizes.get(key);
       if (counted !== undefined) return counted <= settings.exact_rows;
@@ -105,7 +105,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettin
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(elasticsearch, pattern, tenant, { corpusId, after, limit }, signal),
       // The server merges its segments by itself.
-      async settle() {},
+      async maintain() {},
       async close() {
         await elasticsearch.client.close();
       },

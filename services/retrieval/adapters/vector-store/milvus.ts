@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { mergeHits } from '../../stores/index-row.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { scopeExpression } from '../vendors/milvus/conditions.ts';
 import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../vendors/milvus/connection.ts';
 import {
@@ -29,7 +29,7 @@ const vectorSettings = {
   index_type: z.enum(indexTypes).describe('Index of new spaces').default('FLAT'),
 };
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
+export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>({
   settings: vectorSettings,
   async create(settings) {
     const indexType = settings.index_type;
@@ -119,7 +119,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettin
           .slice(0, limit);
       },
       // The server compacts by itself.
-      async settle() {},
+      async maintain() {},
       async close() {
         await store.client.closeConnection();
       },

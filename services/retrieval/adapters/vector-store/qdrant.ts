@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { type CollectionParams, openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.ts';
 
 // Vectors in Qdrant: a collection for each space, shared by the tenants. The graph is made within each tenant, so a
@@ -27,7 +27,7 @@ const settings = {
 /** How long a tenant's size is remembered: it only chooses the way of searching. */
 const sizeTtlMs = 30_000;
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
+export const adapter = defineAdapter<VectorStore, object, typeof settings>({
   settings,
   create(given) {
     const qdrant = openQdrant(given, 'vector store');
@@ -77,7 +77,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
           .slice(0, limit);
       },
       // Qdrant tidies up by itself.
-      async settle() {},
+      async maintain() {},
       async close() {},
     };
   },

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { forever, type Hit, mergeHits, type RowFilter, type Scope } from '../../stores/index-row.ts';
+import { forever, type Hit, mergeHits, type RowFilter, type SearchScope } from '../../stores/index-row.ts';
 import { changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { type Command, openRedis, type RedisServer, redisSettings, tenantPrefix } from '../vendors/redis/connection.ts';
 
 // Vectors in Redis 8's vector sets: one for each tenant, corpus and space, with what conditions look at as JSON beside
@@ -54,7 +54,7 @@ interface StoredRow {
   removedIn: number;
 }
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
+export const adapter = defineAdapter<VectorStore, object, typeof settings>({
   settings,
   async create(given) {
     const redis = await openRedis(given, 'vector store');
@@ -137,7 +137,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof settings>({
         return (keys as string[]).map(Number);
       },
       // Redis tidies up by itself.
-      async settle() {},
+      async maintain() {},
       close: () => redis.close(),
     };
   },
@@ -267,7 +267,7 @@ const attributeField = (name: string) => `a_${toTerm(name)}`;
  * The conditions as an expression of vector sets. It holds numbers and terms alone, so no text of a caller is read as
  * one. What a row lacks fails its condition.
  */
-function filterOf({ aclIds, filter }: Scope, version: number): string {
+function filterOf({ aclIds, filter }: SearchScope, version: number): string {
   const isIn = (field: string, values: readonly (number | string)[]) => `.${field} in ${JSON.stringify(values)}`;
   const conditions = [isIn('acl', aclIds), `.added <= ${version}`, `.removed > ${version}`];
   return [...conditions, ...(filter === undefined ? [] : callerConditions(filter, isIn))].join(' and ');

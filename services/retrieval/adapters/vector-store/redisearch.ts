@@ -1,13 +1,13 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { changeSteps, isSomewhere, toTerm } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import type { VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { openRedis, redisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
 // Vectors in RediSearch: a field of the index for each space. A search takes the rows that pass its conditions and
 // compares each with the question, so it is exact, and costs what they are.
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof redisSettings>({
+export const adapter = defineAdapter<VectorStore, object, typeof redisSettings>({
   settings: redisSettings,
   async create(given) {
     const redis = await openRedis(given, 'vector store');
@@ -64,7 +64,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof redisSetting
       count: (tenant, corpusId, version, signal) => rows.count(tenant, corpusId, version, signal),
       listKeys: (tenant, corpusId, after, limit, signal) => rows.listKeys(tenant, corpusId, after, limit, signal),
       // RediSearch tidies up by itself.
-      async settle() {},
+      async maintain() {},
       close: () => redis.close(),
     };
   },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { mergeHits } from '../../stores/index-row.ts';
 import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
-import type { StoreDeps, VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
+import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { scopeCondition } from '../vendors/weaviate/conditions.ts';
 import { connectWeaviate, orMissing, weaviateSettings } from '../vendors/weaviate/connection.ts';
 import {
@@ -37,7 +37,7 @@ const vectorSettings = {
     .default(40_000),
 };
 
-export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettings>({
+export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>({
   settings: vectorSettings,
   async create(settings) {
     const indexType = settings.index_type;
@@ -112,7 +112,7 @@ export const adapter = defineAdapter<VectorStore, StoreDeps, typeof vectorSettin
           .slice(0, limit);
       },
       // The server tidies up by itself.
-      async settle() {},
+      async maintain() {},
       close: () => store.close(),
     };
   },

@@ -66,7 +66,7 @@ describe('a document that was lost', () => {
     });
     expect(verdict).toBe(Verdict.BELOW_TOP_K);
     expect(chunks[0]?.fusedRank).toBeGreaterThan(1);
-    expect(summary).toContain('below the 1 that were asked for');
+    expect(summary).toContain('below the 1 requested passages');
   });
 
   test('below the candidates of every leg is told with its ranks there', async () => {

@@ -10,28 +10,28 @@ import {
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import { callerOf } from '#kit/rpc/context.ts';
-import type { TracedChunk } from '../../catalog/paths.ts';
+import type { TracedChunk } from '../../catalog/passages.ts';
 import { accessOf } from '../../convert.ts';
-import { type CorpusState, emptyTenantState, isVisible } from '../../index/tenant-state.ts';
-import type { Hit, Scope } from '../../stores/index-row.ts';
-import { arrange } from '../arrange/arrange.ts';
+import { type CorpusView, emptyIndexView } from '../../index/index-view.ts';
+import type { Hit, SearchScope } from '../../stores/index-row.ts';
 import { type LegOutcome, type LegSearch, runLeg } from '../legs.ts';
 import { planSearch, type SearchPlan } from '../plan.ts';
 import type { SearchDeps } from '../search.ts';
-import { furthestOf, pathOf, summaryOf } from './path.ts';
+import { selectPassages } from '../select/select.ts';
+import { byFurthest, pathOf, summaryOf } from './path.ts';
 
-/** Ranks of a leg that are looked at; sqlite-vec gives 4096 at most. */
+/** Ranks of a leg that are read; sqlite-vec returns 4096 at most. */
 const legDepth = 4000;
 
 /** Chunks of a document that are followed. */
 const maxChunks = 10;
 
-/** Rows of a document, over all versions, that are read. */
+/** Chunks of a document, over all versions, that are read. */
 const maxTraced = 2000;
 
 /**
- * Follows a document through a search, as the caller would search. What the caller may not see is absent, and costs and says the
- * same as what is not there; only an operator learns the difference.
+ * Follows a document through a search of the caller, and returns its outcome at each stage. A document that the caller may not see is
+ * reported as absent, with the same fields and at the same cost as one that does not exist; only an operator learns the difference.
  */
 export async function explain(
   deps: SearchDeps,
@@ -44,10 +44,10 @@ export async function explain(
   const held = await deps.indices.acquire(principal.tenant);
   const read = held?.index.beginRead();
   try {
-    const state = read?.state ?? emptyTenantState;
-    const plan = planSearch(deps.settings, state, principal, request, context);
-    const known = state.corpora.get(corpusName);
-    const corpus = known !== undefined && isVisible(state, known, principal) ? known : undefined;
+    const view = read?.view ?? emptyIndexView;
+    const plan = planSearch(deps.settings, view, principal, request, context);
+    const known = view.corpora.get(corpusName);
+    const corpus = known !== undefined && view.visibility.isVisible(known, principal) ? known : undefined;
     const chunks = corpus === undefined ? [] : await readTrace(deps, plan, corpus, documentId, context.signal);
     const answer = create(ExplainResponseSchema, {
       version: BigInt(corpus?.live ?? 0),
@@ -59,7 +59,7 @@ export async function explain(
     const aclIds = new Set(plan.search.scope.aclIds);
     const live = chunks.filter(({ addedIn, removedIn }) => isIn(corpus?.live ?? 0, addedIn, removedIn));
     const visible = live.filter(({ aclId }) => aclIds.has(aclId));
-    if (isOperator && corpus !== undefined) tellOperator(answer, corpus, chunks, live);
+    if (isOperator && corpus !== undefined) addOperatorFields(answer, corpus, chunks, live);
     if (corpus === undefined || visible.length === 0) {
       answer.verdict = Verdict.ABSENT;
       if (isOperator && corpus !== undefined) {
@@ -83,18 +83,18 @@ export async function explain(
 
 const isIn = (version: number, addedIn: number, removedIn: number) => addedIn <= version && version < removedIn;
 
-// Whether or not the caller may see it, so that the time tells nothing.
+// Reads the document whether the caller may see it or not, so that the time does not reveal it.
 const readTrace = (
   { catalog }: SearchDeps,
   { search }: SearchPlan,
-  { corpusId }: CorpusState,
+  { corpusId }: CorpusView,
   documentId: string,
   signal: AbortSignal,
-) => catalog.paths.trace(search.tenant, corpusId, documentId.toWellFormed(), maxTraced, signal);
+) => catalog.passages.trace(search.tenant, corpusId, documentId.toWellFormed(), maxTraced, signal);
 
-function tellOperator(
+function addOperatorFields(
   answer: ExplainResponse,
-  { versions }: CorpusState,
+  { versions }: CorpusView,
   chunks: readonly TracedChunk[],
   live: readonly TracedChunk[],
 ): void {
@@ -119,15 +119,15 @@ function operatorVerdict(isPurged: boolean, chunks: readonly TracedChunk[], live
 async function isBeingPurged(
   { catalog }: SearchDeps,
   tenant: string,
-  { corpusId }: CorpusState,
+  { corpusId }: CorpusView,
   documentId: string,
 ): Promise<boolean> {
   const { purges } = await catalog.versions.load(tenant);
   return purges.some((purge) => purge.corpusId === corpusId && purge.documentId === documentId);
 }
 
-/** A scope in which only one document is. */
-function onlyDocument(scope: Scope, corpusId: number, documentId: string, keepsFilter: boolean): Scope {
+/** Returns a scope with only one document. */
+function onlyDocument(scope: SearchScope, corpusId: number, documentId: string, keepsFilter: boolean): SearchScope {
   const filter = scope.filter;
   const none = {
     documentIds: [documentId],
@@ -143,12 +143,12 @@ function onlyDocument(scope: Scope, corpusId: number, documentId: string, keepsF
   };
 }
 
-// Attributes and times are in the stores alone, so a store is asked for the document with the conditions: by its own words, and by
-// any vector, to which something is always nearest.
+// Only the stores have attributes and times, so this searches a store for the document under the filter: by the document's own words,
+// then by any vector, because a vector search always has a nearest row.
 async function passesFilter(
   { vectors, keywords }: SearchDeps,
   { search }: SearchPlan,
-  { corpusId }: CorpusState,
+  { corpusId }: CorpusView,
   chunks: readonly TracedChunk[],
   { signal }: HandlerContext,
 ): Promise<boolean> {
@@ -181,16 +181,16 @@ async function follow(
   const run = (search: LegSearch) =>
     Promise.all(plan.legs.map((leg) => runLeg(deps, leg, search, context, context.signal)));
   const alone = { ...plan.search, scope: onlyDocument(plan.search.scope, corpusId, documentId, false), limit: 1000 };
-  // Of the document alone, for its scores below the depth.
+  // The second search is for the document alone: it gives the scores below the depth.
   const [deep, own] = await Promise.all([run({ ...plan.search, limit: legDepth }), run(alone)]);
   const cut = deep.map((outcome): LegOutcome => ({ ...outcome, hits: outcome.hits.slice(0, plan.search.limit) }));
-  const arranged = await arrange(deps, plan, { ...request, neighbours: 0 } as RetrieveRequest, cut, context);
+  const selection = await selectPassages(deps, plan, { ...request, neighbours: 0 } as RetrieveRequest, cut, context);
   const ownScores = own.map(({ leg, hits }) => ({ leg, hits: new Map(hits.map((hit: Hit) => [hit.key, hit.score])) }));
-  const paths = chunks.map((chunk) => pathOf(chunk, { plan, deep, own: ownScores, arranged, depth: legDepth }));
-  answer.chunks = furthestOf(paths).slice(0, maxChunks);
+  const paths = chunks.map((chunk) => pathOf(chunk, { plan, deep, own: ownScores, selection, depth: legDepth }));
+  answer.chunks = byFurthest(paths).slice(0, maxChunks);
   answer.verdict = answer.chunks[0]?.verdict ?? Verdict.NOT_FOUND;
   answer.degradations = [
     ...deep.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
-    ...(arranged.degradation === undefined ? [] : [arranged.degradation]),
+    ...(selection.degradation === undefined ? [] : [selection.degradation]),
   ];
 }

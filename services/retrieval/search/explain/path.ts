@@ -9,24 +9,24 @@ import {
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import type { TracedChunk } from '../../catalog/paths.ts';
-import type { Arranged } from '../arrange/arrange.ts';
+import type { TracedChunk } from '../../catalog/passages.ts';
 import type { LegOutcome } from '../legs.ts';
 import type { SearchPlan } from '../plan.ts';
+import type { Selection } from '../select/select.ts';
 
-/** A search whose every stage was kept. */
+/** A search with the outcome of every stage. */
 export interface SearchTrace {
   plan: SearchPlan;
-  /** What the legs found, to `depth` ranks. */
+  /** The hits of the legs, down to rank `depth`. */
   deep: readonly LegOutcome[];
-  /** Scores that the legs give the document's chunks, by key, whatever their rank. */
+  /** The legs' scores of the document's chunks by key, at any rank. */
   own: readonly { leg: Leg; hits: ReadonlyMap<number, number> }[];
-  arranged: Arranged;
+  selection: Selection;
   depth: number;
 }
 
-/** The way of a chunk through a search. */
-export function pathOf(chunk: TracedChunk, { plan, deep, own, arranged, depth }: SearchTrace): ChunkPath {
+/** Returns the outcome of each stage of a search for a chunk. */
+export function pathOf(chunk: TracedChunk, { plan, deep, own, selection, depth }: SearchTrace): ChunkPath {
   const { key } = chunk;
   const { limit } = plan.search;
   const legs = deep
@@ -36,20 +36,20 @@ export function pathOf(chunk: TracedChunk, { plan, deep, own, arranged, depth }:
       const score = hits[index]?.score ?? own.find((one) => one.leg === leg)?.hits.get(key) ?? 0;
       return { leg, rank: index + 1, score, depth, neededScore: hits.slice(0, limit).at(-1)?.score ?? 0 };
     });
-  const fusedIndex = arranged.fused.findIndex((hit) => hit.key === key);
-  const rankedIndex = arranged.ranked.findIndex(({ record }) => record.key === key);
-  const reranked = arranged.ranked[rankedIndex]?.reranked;
-  const rank = arranged.chosen.findIndex(({ record }) => record.key === key) + 1;
-  const duplicateOf = arranged.duplicates.get(key) ?? '';
+  const fusedIndex = selection.fused.findIndex((hit) => hit.key === key);
+  const rankedIndex = selection.ranked.findIndex(({ record }) => record.key === key);
+  const reranked = selection.ranked[rankedIndex]?.reranked;
+  const rank = selection.passages.findIndex(({ record }) => record.key === key) + 1;
+  const duplicateOf = selection.duplicates.get(key) ?? '';
   const words = new Set(tokenize([chunk.title, ...chunk.headingPath, chunk.text].join('\n'), { mode: 'index' }));
-  const asked = plan.search.words.map(({ word }) => word);
+  const searched = plan.search.words.map(({ word }) => word);
   return create(ChunkPathSchema, {
     chunkId: chunk.chunkId,
     ordinal: chunk.ordinal,
     verdict: verdictOf(rank, duplicateOf, fusedIndex, legs),
     legs,
     fusedRank: fusedIndex + 1,
-    fusedScore: arranged.fused[fusedIndex]?.score ?? 0,
+    fusedScore: selection.fused[fusedIndex]?.score ?? 0,
     duplicateOf,
     ...(reranked !== undefined && {
       rerankRank: rankedIndex + 1,
@@ -57,8 +57,8 @@ export function pathOf(chunk: TracedChunk, { plan, deep, own, arranged, depth }:
       rerankSigns: reranked.signs,
     }),
     rank,
-    matchedWords: asked.filter((word) => words.has(word)).slice(0, maxWords),
-    missingWords: asked.filter((word) => !words.has(word)).slice(0, maxWords),
+    matchedWords: searched.filter((word) => words.has(word)).slice(0, maxWords),
+    missingWords: searched.filter((word) => !words.has(word)).slice(0, maxWords),
   });
 }
 
@@ -76,8 +76,8 @@ function verdictOf(
   return legs.some((leg) => leg.rank > 0 || leg.score > 0) ? Verdict.BELOW_CANDIDATES : Verdict.NOT_FOUND;
 }
 
-/** Paths in order of how far they came. */
-export function furthestOf(paths: readonly ChunkPath[]): ChunkPath[] {
+/** Returns the paths ordered by the last stage that they reached, the furthest first. */
+export function byFurthest(paths: readonly ChunkPath[]): ChunkPath[] {
   const last = Number.MAX_SAFE_INTEGER;
   const bestRank = (path: ChunkPath) => Math.min(last, ...path.legs.map(({ rank }) => rank || last));
   return [...paths].sort(
@@ -91,45 +91,45 @@ export function furthestOf(paths: readonly ChunkPath[]): ChunkPath[] {
   );
 }
 
-/** The verdict in a sentence. */
+/** Returns the verdict as a sentence. */
 export function summaryOf({ verdict, chunks, topK, candidateLimit, version }: ExplainResponse): string {
   const [best] = chunks;
   switch (verdict) {
     case Verdict.NO_ACCESS:
-      return 'Its access list lets the caller not see it.';
+      return 'Its access list does not include the caller.';
     case Verdict.DELETED:
-      return 'It was deleted, and its last traces are being removed.';
+      return 'It was deleted; the stores are still removing it.';
     case Verdict.OTHER_VERSION:
-      return `Version ${version}, which is live, does not hold it; others do.`;
+      return `The live version ${version} does not hold it, but other versions do.`;
     case Verdict.OTHER_CORPUS:
       return 'The search does not include its corpus.';
     case Verdict.FILTERED:
-      return "It does not meet the search's filter.";
+      return "It does not match the search's filter.";
     case Verdict.NOT_FOUND:
-      return 'No leg finds it: it shares no word with the question and is near to it by no vector.';
+      return 'No leg finds it: it has no word of the question, and its vector is not near.';
     case Verdict.BELOW_CANDIDATES:
-      return `Each leg gives its ${candidateLimit} best, and it is not among them: ${legsOf(best)}.`;
+      return `It is not among the best ${candidateLimit} candidates of a leg: ${legsOf(best)}.`;
     case Verdict.DUPLICATE:
-      return `It says nearly the same as "${best?.duplicateOf}", which is better placed and stands for it.`;
+      return `It is a near-duplicate of "${best?.duplicateOf}", which ranks higher and represents it.`;
     case Verdict.BELOW_TOP_K:
-      return `It was a candidate (${placesOf(best)}), below the ${topK} that were asked for.`;
+      return `It was a candidate (${ranksOf(best)}), below the ${topK} requested passages.`;
     case Verdict.IN_RESULT:
-      return `It is number ${best?.rank} of the result (${placesOf(best)}).`;
+      return `It is number ${best?.rank} of the result (${ranksOf(best)}).`;
     default:
       return 'The live version does not hold it.';
   }
 }
 
 function legsOf(path: ChunkPath | undefined): string {
-  const places = (path?.legs ?? []).map(({ leg, rank, depth, score }) => {
+  const ranks = (path?.legs ?? []).map(({ leg, rank, depth, score }) => {
     const name = enumName(LegSchema, leg).toLowerCase();
     if (rank > 0) return `rank ${rank} of ${name}`;
     return score > 0 ? `below rank ${depth} of ${name}` : `not found by ${name}`;
   });
-  return places.join(', ');
+  return ranks.join(', ');
 }
 
-function placesOf(path: ChunkPath | undefined): string {
+function ranksOf(path: ChunkPath | undefined): string {
   if (path === undefined) return '';
   const fused = path.fusedRank > 0 ? [`${path.fusedRank} after fusion`] : [];
   const reranked = path.rerankRank > 0 ? [`${path.rerankRank} after rerank`] : [];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Change, forever, type IndexRow, type Scope } from '../index-row.ts';
+import { type Change, forever, type IndexRow, type SearchScope } from '../index-row.ts';
 
 // What the stores that are servers share: a change of a corpus as plain steps that every engine can carry out, a
 // scope's corpora as few conditions, and names for anything a caller may call its things.
@@ -107,7 +107,7 @@ export function chunksOf<T>(
 }
 
 /** A scope's corpora by the version at which they are read: most stand at few. */
-export function byVersion(corpora: Scope['corpora']): { version: number; corpusIds: number[] }[] {
+export function byVersion(corpora: SearchScope['corpora']): { version: number; corpusIds: number[] }[] {
   const groups = Map.groupBy(corpora, ({ version }) => version);
   return [...groups].map(([version, group]) => ({ version, corpusIds: group.map(({ corpusId }) => corpusId) }));
 }

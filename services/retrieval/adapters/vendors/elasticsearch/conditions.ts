@@ -1,5 +1,5 @@
 import type { estypes } from '@elastic/elasticsearch';
-import type { Scope } from '../../../stores/index-row.ts';
+import type { SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, chunksOf, type RowCondition, toTerm } from '../../../stores/remote/rows.ts';
 
 // Conditions of requests to Elasticsearch. Tenants share an index; `conditionsOf` puts the tenant into every condition that
@@ -35,7 +35,10 @@ export function rowCondition(tenant: string, where: RowCondition): estypes.Query
 }
 
 /** The conditions of a search: one for some hundred versions, so almost always one. None where nothing can be found. */
-export function scopeConditions(tenant: string, { corpora, aclIds, filter }: Scope): estypes.QueryDslQueryContainer[] {
+export function scopeConditions(
+  tenant: string,
+  { corpora, aclIds, filter }: SearchScope,
+): estypes.QueryDslQueryContainer[] {
   if (aclIds.length === 0) return [];
   const own: estypes.QueryDslQueryContainer[] = [terms('acl_id', aclIds)];
   if (filter !== undefined) {

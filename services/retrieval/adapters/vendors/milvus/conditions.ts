@@ -1,4 +1,4 @@
-import { forever, type Scope } from '../../../stores/index-row.ts';
+import { forever, type SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, type RowCondition, toTerm } from '../../../stores/remote/rows.ts';
 
 // Expressions for Milvus. Tenants share a collection, split by tenant (its partition key); `expressionOf` puts the tenant
@@ -32,7 +32,7 @@ export function rowExpression(tenant: string, where: RowCondition): string {
 }
 
 /** The expression of a search; none where nothing can be found. */
-export function scopeExpression(tenant: string, { corpora, aclIds, filter }: Scope): string | undefined {
+export function scopeExpression(tenant: string, { corpora, aclIds, filter }: SearchScope): string | undefined {
   if (corpora.length === 0 || aclIds.length === 0) return undefined;
   const versions = byVersion(corpora).map(
     ({ version, corpusIds }) =>

@@ -2,7 +2,14 @@ import { QdrantClient } from '@qdrant/js-client-rest';
 import { z } from 'zod';
 import { unavailable } from '#kit/base/errors.ts';
 import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
-import { type Change, forever, type Hit, type IndexRow, mergeHits, type Scope } from '../../../stores/index-row.ts';
+import {
+  type Change,
+  forever,
+  type Hit,
+  type IndexRow,
+  mergeHits,
+  type SearchScope,
+} from '../../../stores/index-row.ts';
 import { createRemoteCalls, httpError } from '../../../stores/remote/calls.ts';
 import {
   attributeTerms,
@@ -12,7 +19,7 @@ import {
   columnNames,
   toTerm,
 } from '../../../stores/remote/rows.ts';
-import { type Condition, corpusFilter, scopeFilter, stepFilter, tenantFilter } from './filter.ts';
+import { type Condition, corpusFilter, scopeFilter, stepFilter, tenantFilter } from './conditions.ts';
 
 // Rows in Qdrant: what the vector and the keyword adapter share. Tenants share a collection, as Qdrant advises; their
 // rows are apart by a payload field that every request of this file names, and by ids that are made from the tenant.
@@ -37,7 +44,7 @@ export type PointVector = number[] | { indices: number[]; values: number[] } | u
 /** How a collection is searched. */
 export interface PointQuery {
   query: Exclude<PointVector, undefined>;
-  scope: Scope;
+  scope: SearchScope;
   limit: number;
   params: NonNullable<Parameters<Api['queryPoints']>[0]['params']>;
 }

@@ -1,4 +1,11 @@
-import { forever, type Hit, type IndexRow, mergeHits, type RowFilter, type Scope } from '../../../stores/index-row.ts';
+import {
+  forever,
+  type Hit,
+  type IndexRow,
+  mergeHits,
+  type RowFilter,
+  type SearchScope,
+} from '../../../stores/index-row.ts';
 import {
   attributeTerm,
   attributeTerms,
@@ -37,7 +44,7 @@ export interface RankedQuery {
   toQuery(conditions: string): string;
   /** Arguments of FT.SEARCH after the query. */
   args: readonly (string | number | Buffer)[];
-  scope: Scope;
+  scope: SearchScope;
   limit: number;
   /** The score of a row, from the score and the field `ranked` that FT.SEARCH gives. */
   toScore(score: number, ranked: number): number;
@@ -218,7 +225,7 @@ function stepQuery(
 }
 
 /** The conditions of a query on rows. */
-function scopeQuery(tenant: string, { corpora, aclIds, filter }: Scope): string {
+function scopeQuery(tenant: string, { corpora, aclIds, filter }: SearchScope): string {
   const versions = byVersion(corpora).map(
     ({ version, corpusIds }) => `(${oneOf('corpus', corpusIds)} ${atVersion(version)})`,
   );

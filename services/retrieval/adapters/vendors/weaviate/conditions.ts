@@ -1,5 +1,5 @@
 import type { Collection, FilterValue } from 'weaviate-client';
-import { forever, type Scope } from '../../../stores/index-row.ts';
+import { forever, type SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, type RowCondition, toTerm } from '../../../stores/remote/rows.ts';
 import type { WeaviateStore } from './connection.ts';
 
@@ -50,7 +50,11 @@ export function rowCondition({ Filters }: WeaviateStore, { filter }: Collection,
 }
 
 /** The condition of a search; none where nothing can be found. */
-export function scopeCondition(store: WeaviateStore, collection: Collection, scope: Scope): FilterValue | undefined {
+export function scopeCondition(
+  store: WeaviateStore,
+  collection: Collection,
+  scope: SearchScope,
+): FilterValue | undefined {
   const { Filters } = store;
   const { filter } = collection;
   if (scope.aclIds.length === 0 || scope.corpora.length === 0) return undefined;

@@ -3,14 +3,14 @@ import { oneOf } from '../sqlite/rows.ts';
 import type { TenantFiles } from '../sqlite/tenant-files.ts';
 import { forever } from '../stores/index-row.ts';
 
-// Who may see a document is a fact about the document, not about one of its versions. The newest published access list
-// holds for every version of it, so a version that becomes live again cannot open what was closed since.
+// An access list belongs to a document, not to one of its versions. The newest published list applies to every version of the
+// document, so a rollback cannot open a document that was closed since.
 
 /**
- * Schema: documents whose access list has changed in the catalog, and whose rows in the stores still have the old one.
+ * The schema of the documents whose access list has changed in the catalog while their rows in the stores still have the old one.
  * The statements after the table bring catalogs of earlier releases to the same state.
  */
-export const accessSchema = `
+export const accessChangeSchema = `
 CREATE TABLE access_change (
   corpus_id INTEGER NOT NULL,
   document_id TEXT NOT NULL,
@@ -41,7 +41,7 @@ UPDATE tenant SET revision = revision + 1 WHERE EXISTS (SELECT 1 FROM access_cha
 UPDATE corpus SET revision = (SELECT revision FROM tenant) WHERE id IN (SELECT corpus_id FROM access_change);
 `;
 
-/** An access list that the stores must still give to rows of versions up to `version`. */
+/** A change that the stores must still apply: documents get the access list `aclId` in all versions up to `version`. */
 export interface AccessChange {
   corpusId: number;
   version: number;
@@ -49,22 +49,22 @@ export interface AccessChange {
   documentIds: readonly string[];
 }
 
-/** Access lists that have changed. */
-export interface AccessCatalog {
-  /** Some of the changes that the stores have not carried out; none: all are. */
-  listChanges(tenant: string): Promise<AccessChange[]>;
-  /** The stores have carried out the change. */
-  endChange(tenant: string, change: AccessChange): Promise<void>;
+/** The access lists that have changed in the catalog and not yet in the stores. */
+export interface AccessChangeCatalog {
+  /** Returns some of the changes that the stores have not applied; an empty list if they have applied all. */
+  list(tenant: string): Promise<AccessChange[]>;
+  /** Records that the stores have applied the change. */
+  end(tenant: string, change: AccessChange): Promise<void>;
 }
 
-/** Changed documents in one list. */
+/** Most documents in one list of changes. */
 const maxListed = 5000;
 
 const notAborted = new AbortController().signal;
 
 /**
- * Returns the statements that give the access lists of a version's own documents to older versions of them, and note
- * what the stores must do.
+ * Returns the statements that give the access lists of a version's own documents to older versions of them, and record
+ * what the stores must apply.
  */
 export function spreadAccess(corpusId: number, version: number): Statement[] {
   return [
@@ -89,10 +89,10 @@ export function spreadAccess(corpusId: number, version: number): Statement[] {
   ];
 }
 
-/** Access lists in the catalogs' files. */
-export function createAccessCatalog(files: TenantFiles): AccessCatalog {
+/** Creates the catalog of access changes over the tenants' files. */
+export function createAccessChangeCatalog(files: TenantFiles): AccessChangeCatalog {
   return {
-    async listChanges(tenant) {
+    async list(tenant) {
       const sql = `SELECT corpus_id, version, acl_id, json_group_array(document_id) AS ids
         FROM (SELECT * FROM access_change LIMIT ?) GROUP BY corpus_id, version, acl_id`;
       const rows = await files.read(tenant, { sql, params: [maxListed] }, notAborted);
@@ -103,7 +103,7 @@ export function createAccessCatalog(files: TenantFiles): AccessCatalog {
         documentIds: JSON.parse(row.ids as string) as string[],
       }));
     },
-    async endChange(tenant, { corpusId, version, aclId, documentIds }) {
+    async end(tenant, { corpusId, version, aclId, documentIds }) {
       const sql = `DELETE FROM access_change
         WHERE corpus_id = ? AND version = ? AND acl_id = ? AND ${oneOf('document_id')}`;
       await files.write(tenant, [{ sql, params: [corpusId, version, aclId, JSON.stringify(documentIds)] }]);

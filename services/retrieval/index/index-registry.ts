@@ -1,28 +1,26 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { createTenantIndex, type TenantIndex } from './tenant-index.ts';
 
-/**
- * The tenants' indices of this process. Each is read from the catalog when first used, and forgotten when long unused.
- */
-export interface TenantIndices {
+/** The tenants' indices in this process. An index is loaded from the catalog at its first use, and dropped after long disuse. */
+export interface IndexRegistry {
   /**
-   * The index of a tenant that has a corpus; `undefined` where it has none. It is this tenant's only one for as long as
-   * it is not released.
+   * Returns the index of a tenant; `undefined` if the tenant has no corpus. Until it is released, the process has no other index of
+   * the tenant.
    */
-  acquire(tenant: string): Promise<HeldIndex | undefined>;
-  /** Runs `work` with the index of a tenant; an empty one where there is none. */
+  acquire(tenant: string): Promise<IndexHandle | undefined>;
+  /** Runs `work` with the index of a tenant; an empty index if the tenant has no corpus. */
   use<T>(tenant: string, work: (index: TenantIndex) => Promise<T>): Promise<T>;
-  /** Resolves when no change is under way. */
-  settled(): Promise<void>;
+  /** Resolves when no change is running. */
+  idle(): Promise<void>;
 }
 
 /** An index in use. */
-export interface HeldIndex {
+export interface IndexHandle {
   index: TenantIndex;
   release(): void;
 }
 
-/** Tenants whose state is kept in memory. */
+/** Tenants whose index stays in memory. */
 const maxTenants = 1000;
 
 interface Entry {
@@ -30,8 +28,8 @@ interface Entry {
   userCount: number;
 }
 
-/** Creates the indices. `recover` finishes, before anyone sees an index, what a crash has cut off. */
-export function createTenantIndices(catalog: Catalog, recover: (index: TenantIndex) => Promise<void>): TenantIndices {
+/** Creates the registry. `recover` finishes what a crash has interrupted, before the first use of an index. */
+export function createIndexRegistry(catalog: Catalog, recover: (index: TenantIndex) => Promise<void>): IndexRegistry {
   // In order of last use.
   const entries = new Map<string, Entry>();
 
@@ -40,21 +38,21 @@ export function createTenantIndices(catalog: Catalog, recover: (index: TenantInd
     await recover(index);
     return index;
   };
-  const hold = async (tenant: string): Promise<HeldIndex> => {
+  const hold = async (tenant: string): Promise<IndexHandle> => {
     const entry = entries.get(tenant) ?? { opening: open(tenant), userCount: 0 };
     entries.delete(tenant);
     entries.set(tenant, entry);
     entry.userCount++;
-    forgetIdle();
+    dropIdle();
     try {
       return { index: await entry.opening, release: () => void entry.userCount-- };
     } catch (error) {
-      // What could not be read may be read the next time.
+      // The next use tries again.
       if (entries.get(tenant) === entry) entries.delete(tenant);
       throw error;
     }
   };
-  const forgetIdle = () => {
+  const dropIdle = () => {
     for (const [tenant, { userCount }] of entries) {
       if (entries.size <= maxTenants) return;
       if (userCount === 0) entries.delete(tenant);
@@ -70,7 +68,7 @@ export function createTenantIndices(catalog: Catalog, recover: (index: TenantInd
         release();
       }
     },
-    async settled() {
+    async idle() {
       const notAborted = new AbortController().signal;
       const openings = await Promise.allSettled([...entries.values()].map(({ opening }) => opening));
       const opened = openings.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

@@ -1,4 +1,4 @@
-import type { RowFilter, Scope } from '../../../stores/index-row.ts';
+import type { RowFilter, SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, type RowCondition } from '../../../stores/remote/rows.ts';
 
 // Conditions in Qdrant's terms. Each begins with the tenant: `tenantFilter` is the only place where a filter is made.
@@ -37,7 +37,7 @@ export function stepFilter(
 }
 
 /** Points that a query may see. */
-export function scopeFilter(tenant: string, { corpora, aclIds, filter }: Scope) {
+export function scopeFilter(tenant: string, { corpora, aclIds, filter }: SearchScope) {
   const versions = byVersion(corpora).map(({ version, corpusIds }) => ({
     must: [oneOf('corpus_id', corpusIds), ...atVersion(version)],
   }));

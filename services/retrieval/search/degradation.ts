@@ -10,8 +10,8 @@ import { within } from '#kit/base/within.ts';
 const maxReason = 512;
 
 /**
- * Runs a stage for at most `timeoutMs` and at most until `parent` aborts. Ends on time even if the work ignores its signal;
- * a late result or error is dropped.
+ * Runs a stage for at most `timeoutMs`, and until `parent` aborts. Ends on time even if the work ignores its signal; a late result or
+ * error is dropped.
  */
 export function runStage<T>(
   timeoutMs: number,
@@ -22,17 +22,22 @@ export function runStage<T>(
   return within(work, { timeoutMs, signals: [parent], toTimeoutError });
 }
 
-/** Where degradations are made known. */
-export interface StageDeps {
+/** What {@link reportDegradation} needs. */
+export interface DegradationDeps {
   log: Logger;
   metrics: Metrics;
 }
 
-/** A stage that was done without: counted, logged, and in the words that the answer carries. */
-export function degrade({ log, metrics }: StageDeps, stage: Stage, thrown: unknown, effect: string): Degradation {
+/** Counts and logs a stage that failed or was late, and returns the degradation for the answer. `effect` says what was done instead. */
+export function reportDegradation(
+  { log, metrics }: DegradationDeps,
+  stage: Stage,
+  thrown: unknown,
+  effect: string,
+): Degradation {
   const error = toRpcError(thrown);
   const name = enumName(StageSchema, stage).toLowerCase();
   metrics.degradationTotal.inc({ stage: name });
-  log.warn({ stage: name, err: error.cause ?? error }, 'stage done without');
+  log.warn({ event: 'stage_degraded', stage: name, err: error.cause ?? error }, 'stage degraded');
   return create(DegradationSchema, { stage, reason: error.rawMessage.slice(0, maxReason).toWellFormed(), effect });
 }

@@ -1,18 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite.ts';
-import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite.ts';
+import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
+import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createSnapshots, type Snapshots } from '../snapshots/snapshots.ts';
+import type { EmbeddedStoreDeps } from '../sqlite/embedded-store.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
 import { keywordLeakSuite, vectorLeakSuite } from '../suites/leak.suite.ts';
 import { createSureSnapshots } from '../testing/snapshots.ts';
-import type { StoreDeps } from './vector-store.ts';
 
 // The embedded stores, by SQLite and by copies in memory. They need no server; the questions take too long for `npm test`.
 
 const opening =
-  <S extends { close(): Promise<void> }>(create: (deps: StoreDeps) => S | Promise<S>, newSnapshots: () => Snapshots) =>
+  <S extends { close(): Promise<void> }>(
+    create: (deps: EmbeddedStoreDeps) => S | Promise<S>,
+    newSnapshots: () => Snapshots,
+  ) =>
   async (): Promise<S> => {
     const folder = mkdtempSync(join(tmpdir(), 'ragmesh-leaks-'));
     const threads = createSqliteThreads(2);

@@ -1,9 +1,9 @@
-// Passages that say nearly the same: copies of a page, boilerplate, the same answer in two products' help.
+// Finds passages with nearly the same text: copies of a page, boilerplate, the same answer in the help of two products.
 
-/** What a text is compared by: in each slot the least hash of the shingles that fall into it. */
+/** A text's sketch, by which texts are compared: each slot has the lowest hash of the shingles in it. */
 export type Sketch = Uint32Array;
 
-/** Slots: the share of equal ones tells the overlap of two texts to about ±.04. */
+/** Slots of a sketch. The share of equal slots estimates the overlap of two texts to about ±.04. */
 const slotBits = 6;
 const slotCount = 1 << slotBits;
 const emptySlot = 0xffffffff;
@@ -11,18 +11,18 @@ const emptySlot = 0xffffffff;
 /** Letters of a shingle. */
 const shingleLength = 6;
 const base = 0x01000193;
-/** What a letter weighs once it leaves the shingle. */
+/** The factor by which a letter that leaves the shingle is subtracted. */
 const leaving = powerOf(base, shingleLength);
 
-/** What is read of a text, in UTF-16 code units; more only costs. */
+/** UTF-16 code units of a text that are read; more would only cost time. */
 const readLength = 8192;
 
-/** Overlap from which two texts are nearly the same. */
+/** Overlap from which two texts are near-duplicates. */
 export const nearlySame = 0.85;
 
 /**
- * One permutation hashing (Li, Owen & Zhang 2012) over the shingles of a text's letters and digits, whatever their case, spaces and
- * punctuation. Some 5 µs for an ordinary passage, so nothing has to be kept.
+ * Returns the sketch of a text by one permutation hashing (Li, Owen & Zhang 2012) over the shingles of its letters and digits, without
+ * case, spaces and punctuation. Takes about 5 µs for an ordinary passage, so sketches are not stored.
  */
 export function sketchOf(text: string): Sketch {
   const slots = new Uint32Array(slotCount).fill(emptySlot);
@@ -42,7 +42,7 @@ export function sketchOf(text: string): Sketch {
     count++;
     if (count >= shingleLength) add(slots, hash);
   }
-  // A text shorter than a shingle is one.
+  // A text that is shorter than a shingle is one shingle.
   if (count > 0 && count < shingleLength) add(slots, hash);
   return slots;
 }
@@ -55,7 +55,7 @@ function add(slots: Uint32Array, hash: number): void {
   if (mixed < (slots[slot] as number)) slots[slot] = mixed;
 }
 
-/** How much two texts overlap, 0 to 1: about the shingles they share over all they have (Jaccard). */
+/** Returns the overlap of two texts, 0 to 1: an estimate of the share of their shingles that both have (Jaccard). */
 export function overlapOf(a: Sketch, b: Sketch): number {
   let filled = 0;
   let equal = 0;
@@ -67,19 +67,19 @@ export function overlapOf(a: Sketch, b: Sketch): number {
   return filled === 0 ? 0 : equal / filled;
 }
 
-/** Where a difference of a few letters makes another fact: digits, and words that turn a sentence round. */
-const telling = /\d+|[不没無无非未勿免]|\b(?:no|not|never|without|cannot|except)\b|n['’]t\b/giu;
+/** The parts of a text in which a few letters change the fact: digits and negations. */
+const decisive = /\d+|[不没無无非未勿免]|\b(?:no|not|never|without|cannot|except)\b|n['’]t\b/giu;
 
 /**
- * Whether one passage can stand for the other: they overlap nearly wholly, and state the same numbers and negations in the same
- * order, since "E-07" and "E-08", or "can" and "cannot", differ by a letter or two.
+ * Returns whether one passage can represent the other: they overlap nearly completely, and have the same numbers and negations in the
+ * same order, because "E-07" and "E-08", or "can" and "cannot", differ by a letter or two.
  */
 export function isNearDuplicate(a: { text: string; sketch: Sketch }, b: { text: string; sketch: Sketch }): boolean {
   if (overlapOf(a.sketch, b.sketch) < nearlySame) return false;
-  return tellingOf(a.text) === tellingOf(b.text);
+  return decisiveParts(a.text) === decisiveParts(b.text);
 }
 
-const tellingOf = (text: string): string => (text.match(telling) ?? []).join(' ').toLowerCase();
+const decisiveParts = (text: string): string => (text.match(decisive) ?? []).join(' ').toLowerCase();
 
 function powerOf(factor: number, exponent: number): number {
   let power = 1;

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSnapshots, type Snapshots } from '../../snapshots/snapshots.ts';
-import { createSqliteThreads } from '../../sqlite/threads.ts';
-import { vectorStoreSuite } from '../../suites/vector-store.suite.ts';
-import { createSureSnapshots } from '../../testing/snapshots.ts';
-import { adapter } from './sqlite.ts';
+import { createSnapshots, type Snapshots } from '../../../snapshots/snapshots.ts';
+import { createSqliteThreads } from '../../../sqlite/threads.ts';
+import { vectorStoreSuite } from '../../../suites/vector-store.suite.ts';
+import { createSureSnapshots } from '../../../testing/snapshots.ts';
+import { adapter } from './index.ts';
 
 const create = (newSnapshots: () => Snapshots) => async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-vectors-'));

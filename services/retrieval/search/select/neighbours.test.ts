@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PassageRecord } from '../../catalog/documents.ts';
+import type { PassageRecord } from '../../catalog/passage-record.ts';
 import { joinNeighbours } from './neighbours.ts';
 
 const document = 'One sentence. Two sentences. Three sentences.\n\nFour sentences.';

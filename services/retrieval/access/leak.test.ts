@@ -3,24 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '#kit/base/statistics/bootstrap.ts';
-import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite.ts';
-import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite.ts';
+import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
+import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { createSqliteThreads, type SqliteThreads } from '../sqlite/threads.ts';
-import type { AskedStore } from '../suites/leak-questions.suite.ts';
+import type { StoreUnderTest } from '../suites/leak-questions.suite.ts';
 import { askKeywords, askTenants, askVectors, writeTenants } from '../suites/leak-run.suite.ts';
 import type { LeakParts, ModelTenant } from '../suites/leak-world.suite.ts';
 
-// What the live tests ask 10,000 times of every store (leak.suite.ts), less often and over few tenants; and that it catches
-// what it is for.
+// The questions that the live tests ask of every store 10,000 times (leak.suite.ts), here fewer of them and over fewer tenants; and
+// tests that the suite catches a store that leaks.
 
 const tenantCount = 4;
 const seed = 7;
 let folder: string;
 let threads: SqliteThreads;
 const opened: LeakParts[] = [];
-let vectors: AskedStore;
-let keywords: AskedStore;
+let vectors: StoreUnderTest;
+let keywords: StoreUnderTest;
 let tenants: ModelTenant[];
 let moved: string[];
 
@@ -49,7 +49,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const ask = (store: AskedStore) => askTenants(store, tenants, { questionCount: 500, seed });
+const ask = (store: StoreUnderTest) => askTenants(store, tenants, { questionCount: 500, seed });
 
 test('no question to the embedded stores is answered across a boundary', async () => {
   expect(moved).toEqual([]);
@@ -60,16 +60,16 @@ test('no question to the embedded stores is answered across a boundary', async (
   }
 });
 
-const leaking: [what: string, spoil: (store: AskedStore) => Partial<AskedStore>][] = [
+const leaking: [what: string, spoil: (store: StoreUnderTest) => Partial<StoreUnderTest>][] = [
   [
-    'finds by access lists that the asker does not pass',
+    'finds rows with access lists that do not include the caller',
     ({ search }) => ({
       search: (tenant, question, signal) =>
         search(tenant, { ...question, scope: { ...question.scope, aclIds: [1, 2, 3, 4, 5, 6, 7, 8] } }, signal),
     }),
   ],
   [
-    'takes every version for the newest',
+    'treats every version as the newest',
     ({ search }) => ({
       search(tenant, question, signal) {
         const corpora = question.scope.corpora.map(({ corpusId }) => ({ corpusId, version: 1000 }));
@@ -85,7 +85,7 @@ const leaking: [what: string, spoil: (store: AskedStore) => Partial<AskedStore>]
     }),
   ],
   [
-    'takes two tenants for one',
+    'treats two tenants as one',
     ({ search }) => ({ search: (tenant, ...rest) => search(tenant.toLowerCase(), ...rest) }),
   ],
   [
@@ -112,16 +112,16 @@ test('a store that scores by what others have written is caught', async () => {
     },
   };
   const asked = askKeywords(parts.keywords);
-  const search: AskedStore['search'] = async (...args) =>
+  const search: StoreUnderTest['search'] = async (...args) =>
     (await asked.search(...args)).map((hit) => ({ ...hit, score: hit.score / writeCount }));
   const report = await writeTenants({ ...parts, keywords: counting }, { ...asked, search }, { tenantCount, seed });
   expect(report.moved).not.toEqual([]);
 });
 
 test('a store that loses a hit or gives a wrong score is caught', async () => {
-  const losing: AskedStore = { ...keywords, search: async (...args) => (await keywords.search(...args)).slice(1) };
+  const losing: StoreUnderTest = { ...keywords, search: async (...args) => (await keywords.search(...args)).slice(1) };
   expect((await ask(losing)).faults).not.toEqual([]);
-  const search: AskedStore['search'] = async (...args) =>
+  const search: StoreUnderTest['search'] = async (...args) =>
     (await vectors.search(...args)).map((hit) => ({ ...hit, score: hit.score - 0.01 }));
   expect((await ask({ ...vectors, search })).faults).not.toEqual([]);
 });

@@ -1,16 +1,16 @@
-import type { PassageRecord } from '../../catalog/documents.ts';
+import type { PassageRecord } from '../../catalog/passage-record.ts';
 
-/** A passage with its neighbours in it. */
+/** A passage with the text of its neighbours. */
 export interface JoinedPassage {
   record: PassageRecord;
-  /** Ids of the chunks that were joined, in order of the document. */
+  /** Ids of the joined chunks, in order of the document. */
   joinedIds: string[];
 }
 
 /**
- * Joins chunks to the one between them, by their place in the document: what two chunks share comes once, and where the document has
- * something between them that neither holds, a line break. `neighbours` in order of ordinal; only those that follow each other
- * without a gap in the ordinals are joined.
+ * Joins neighbours to the chunk between them, by their offsets in the document. Text that two chunks share is included once; a gap
+ * between two chunks becomes a line break. `neighbours` must be in order of ordinal; only those without a gap in the ordinals are
+ * joined.
  */
 export function joinNeighbours(record: PassageRecord, neighbours: readonly PassageRecord[]): JoinedPassage {
   const before = neighbours.filter(({ ordinal }) => ordinal < record.ordinal).reverse();

@@ -5,20 +5,20 @@ import { Fusion, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/ret
 import { unavailable } from '#kit/base/errors.ts';
 import { ownTurn } from '#kit/base/own-turn.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
-import type { PassageRecord } from '../../catalog/documents.ts';
+import type { PassageRecord } from '../../catalog/passage-record.ts';
 import type { RetrievalSettings } from '../../config.ts';
+import { type DegradationDeps, reportDegradation } from '../degradation.ts';
 import { type FusedHit, fuseNormalised, fuseReciprocalRank } from '../fuse.ts';
 import { legWeights } from '../leg-weights.ts';
 import type { LegOutcome } from '../legs.ts';
 import { type SearchPlan, shareOf } from '../plan.ts';
 import { type CandidateScore, rerank } from '../rerank.ts';
-import { degrade, type StageDeps } from '../stage.ts';
 import { diversify } from './diversify.ts';
 import { isNearDuplicate, type Sketch, sketchOf } from './near-duplicates.ts';
 import { joinNeighbours } from './neighbours.ts';
 
-/** What arranging works with. */
-export interface ArrangeDeps extends StageDeps {
+/** What {@link selectPassages} needs. */
+export interface SelectDeps extends DegradationDeps {
   catalog: Catalog;
   reranker: Client<typeof RerankService>;
   settings: RetrievalSettings;
@@ -33,39 +33,39 @@ export interface Candidate {
 }
 
 /** A passage of the result. */
-export interface Chosen extends Candidate {
-  /** Chunks that it stands for. */
+export interface SelectedPassage extends Candidate {
+  /** Near-duplicates that it represents. */
   duplicateIds: string[];
-  /** Chunks that were joined to it. */
+  /** Neighbours that were joined to it. */
   joinedIds: string[];
 }
 
-/** What became of the candidates, stage by stage. */
-export interface Arranged {
+/** The outcome of each stage of the selection. */
+export interface Selection {
   fused: readonly FusedHit[];
-  /** The best candidates, in the reranker's order where it ran. */
+  /** The best candidates, in the reranker's order if it ran. */
   ranked: readonly Candidate[];
-  /** Of each candidate that was left out for another: the id of that one, by key. */
+  /** By key of a near-duplicate: the chunk id of the candidate that represents it. */
   duplicates: ReadonlyMap<number, string>;
-  chosen: Chosen[];
+  passages: SelectedPassage[];
   rerankModel: string;
   degradation: Degradation | undefined;
 }
 
-/** Share of the then remaining time that the reranker may take. */
+/** Share of the remaining time that the reranker may use. */
 const rerankShare = 0.7;
 
-/** Candidates beyond those asked for, so that others can take the place of near-duplicates and of what is too alike. */
+/** Candidates beyond `top_k`, to replace near-duplicates and passages that are too similar. */
 const spareCount = 10;
 
-/** From what the legs found to the passages of the result: fusion, rerank, near-duplicates, diversity, neighbours. */
-export async function arrange(
-  deps: ArrangeDeps,
+/** Selects the passages of the result from the hits of the legs: fusion, rerank, near-duplicates, diversity, neighbours. */
+export async function selectPassages(
+  deps: SelectDeps,
   plan: SearchPlan,
   request: RetrieveRequest,
   outcomes: readonly LegOutcome[],
   context: HandlerContext,
-): Promise<Arranged> {
+): Promise<Selection> {
   const { search, topK, rerankCount } = plan;
   const fused = fuse(plan, request, outcomes);
   const best = fused.slice(0, Math.max(topK + spareCount, rerankCount));
@@ -73,29 +73,29 @@ export async function arrange(
   const { ranked, rerankModel, degradation } = await rerankBest(deps, plan, candidates, context);
   await ownTurn();
   const collapses = request.collapseDuplicates ?? true;
-  // Diversity chooses among all of them, else only the first are looked at.
+  // Diversity chooses among all candidates; otherwise only the first are needed.
   const wanted = request.diversity > 0 ? ranked.length : topK;
   const { kept, duplicates } = collapses ? collapse(ranked, wanted) : { kept: ranked, duplicates: noDuplicates };
   const top = diversify(kept, ({ record }) => record.text, request.diversity, topK);
   const idsOf = Map.groupBy(duplicates, ([, id]) => id);
   const byKey = new Map(ranked.map(({ record }) => [record.key, record.chunkId]));
-  const chosen = top.map((candidate): Chosen => {
+  const passages = top.map((candidate): SelectedPassage => {
     const others = idsOf.get(candidate.record.chunkId) ?? [];
     return { ...candidate, duplicateIds: others.map(([key]) => byKey.get(key) as string), joinedIds: [] };
   });
-  if (request.neighbours > 0) await join(deps, search.tenant, plan, chosen, request.neighbours, context.signal);
-  return { fused, ranked, duplicates, chosen, rerankModel, degradation };
+  if (request.neighbours > 0) await join(deps, search.tenant, plan, passages, request.neighbours, context.signal);
+  return { fused, ranked, duplicates, passages, rerankModel, degradation };
 }
 
 const noDuplicates: ReadonlyMap<number, string> = new Map();
 
 function fuse(plan: SearchPlan, request: RetrieveRequest, outcomes: readonly LegOutcome[]): FusedHit[] {
   const done = outcomes.filter(({ degradation }) => degradation === undefined);
-  // The web alone does not make up for an index that cannot be read.
+  // Results from the web alone do not replace an index that cannot be read.
   const isOwn = ({ leg }: { leg: Leg }) => leg !== Leg.WEB;
   if (done.length === 0 || (outcomes.some(isOwn) && !done.some(isOwn))) {
     const reasons = outcomes.map(({ degradation }) => degradation?.reason).filter((reason) => reason !== undefined);
-    throw unavailable('index', `no search came to an end: ${reasons.join('; ')}`);
+    throw unavailable('index', `no search leg succeeded: ${reasons.join('; ')}`);
   }
   const weights = legWeights(
     done.map(({ leg }) => leg),
@@ -106,7 +106,7 @@ function fuse(plan: SearchPlan, request: RetrieveRequest, outcomes: readonly Leg
 }
 
 async function readCandidates(
-  { catalog }: ArrangeDeps,
+  { catalog }: SelectDeps,
   { search }: SearchPlan,
   best: readonly FusedHit[],
   outcomes: readonly LegOutcome[],
@@ -115,7 +115,7 @@ async function readCandidates(
   const records = new Map(outcomes.flatMap(({ pages }) => [...pages]));
   const keys = best.flatMap(({ key }) => (records.has(key) ? [] : [key]));
   if (keys.length > 0) {
-    const found = await catalog.documents.passages(search.tenant, keys, search.scope, signal);
+    const found = await catalog.passages.read(search.tenant, keys, search.scope, signal);
     for (const record of found) records.set(record.key, record);
   }
   return best.flatMap(({ key, score }): Candidate[] => {
@@ -125,11 +125,11 @@ async function readCandidates(
 }
 
 async function rerankBest(
-  deps: ArrangeDeps,
+  deps: SelectDeps,
   { search, rerankCount, hasTitles }: SearchPlan,
   candidates: Candidate[],
   context: HandlerContext,
-): Promise<Pick<Arranged, 'ranked' | 'rerankModel' | 'degradation'>> {
+): Promise<Pick<Selection, 'ranked' | 'rerankModel' | 'degradation'>> {
   const head = candidates.slice(0, rerankCount);
   if (head.length === 0) return { ranked: candidates, rerankModel: '', degradation: undefined };
   const timeoutMs = shareOf(context, rerankShare, deps.settings.rerankTimeoutMs);
@@ -145,17 +145,20 @@ async function rerankBest(
       context.signal,
     );
     const scored = head.map((candidate, index) => ({ ...candidate, reranked: scores[index] as CandidateScore }));
-    // Sorting is stable: equals stay in the fused order.
+    // Sorting is stable: equal scores stay in the fused order.
     scored.sort((a, b) => b.reranked.score - a.reranked.score);
     return { ranked: [...scored, ...candidates.slice(rerankCount)], rerankModel: model, degradation };
   } catch (error) {
     context.signal.throwIfAborted();
-    const degradation = degrade(deps, Stage.RERANK, error, 'kept the fused order');
+    const degradation = reportDegradation(deps, Stage.RERANK, error, 'kept the fused order');
     return { ranked: candidates, rerankModel: '', degradation };
   }
 }
 
-/** The first `wanted` that are no near-duplicates of a better one. A stranger's page never stands for a document, nor the reverse. */
+/**
+ * Returns the first `wanted` candidates that are not near-duplicates of a better one. A web page never represents a document, nor a
+ * document a page.
+ */
 function collapse(
   ranked: readonly Candidate[],
   wanted: number,
@@ -173,22 +176,22 @@ function collapse(
   return { kept: kept.map(({ candidate }) => candidate), duplicates };
 }
 
-/** Joins to each passage the neighbours that are no passages of the result themselves. */
+/** Joins to each passage the neighbours that are not passages of the result. */
 async function join(
-  { catalog }: ArrangeDeps,
+  { catalog }: SelectDeps,
   tenant: string,
   { search }: SearchPlan,
-  chosen: Chosen[],
+  passages: SelectedPassage[],
   distance: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const keys = chosen.flatMap(({ record }) => (record.key > 0 ? [record.key] : []));
+  const keys = passages.flatMap(({ record }) => (record.key > 0 ? [record.key] : []));
   if (keys.length === 0) return;
-  const found = await catalog.paths.neighbours(tenant, keys, distance, search.scope, signal);
+  const found = await catalog.passages.readNeighbours(tenant, keys, distance, search.scope, signal);
   const taken = new Set(keys);
   const free = found.filter(({ neighbour }) => !taken.has(neighbour.key));
   const byKey = Map.groupBy(free, ({ key }) => key);
-  for (const one of chosen) {
+  for (const one of passages) {
     const neighbours = (byKey.get(one.record.key) ?? []).map(({ neighbour }) => neighbour);
     const { record, joinedIds } = joinNeighbours(one.record, neighbours);
     one.record = record;

@@ -1,11 +1,31 @@
 import type { Row } from '#kit/storage/sqlite/protocol.ts';
-import type { PassageRecord } from './documents.ts';
 
-/** Columns of {@link toPassage}. */
+/** A chunk without its vector. */
+export interface ChunkRecord {
+  key: number;
+  chunkId: string;
+  ordinal: number;
+  /** A Language of the contract. */
+  language: number;
+  startOffset: number;
+  endOffset: number;
+  headingPath: readonly string[];
+  text: string;
+}
+
+/** A passage as the catalog returns it: a chunk with its document's id, title and URL. */
+export interface PassageRecord extends ChunkRecord {
+  documentId: string;
+  title: string;
+  url: string;
+  corpusId: number;
+}
+
+/** The columns that {@link toPassage} reads. */
 export const passageColumns = `chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
   chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`;
 
-/** A passage from a row with {@link passageColumns}. */
+/** Returns the passage in a row with {@link passageColumns}. */
 export function toPassage(row: Row): PassageRecord {
   return {
     key: row.id as number,
