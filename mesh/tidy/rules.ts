@@ -55,7 +55,6 @@ const floorOf = (path: string) => {
 const vendors: Readonly<Record<string, RegExp>> = {
   openai: /openai/,
   '@anthropic-ai/sdk': /anthropic/,
-  ioredis: /redis/,
   '@qdrant/js-client-rest': /qdrant/,
   '@elastic/elasticsearch': /elasticsearch/,
   'sqlite-vec': /sqlite/,
@@ -63,8 +62,8 @@ const vendors: Readonly<Record<string, RegExp>> = {
   'weaviate-client': /weaviate/,
   '@huggingface/transformers': /onnx/,
 };
-/** The kit's one connection policy for Redis. */
-const kitRedis = /^mesh\/kit\/storage\/redis(-\w+)?\.ts$/;
+/** The one policy for connections to Redis, which four services use. */
+const redisPolicy = 'mesh/kit/storage/redis.ts';
 
 /** The only files that make secrets, and so need randomness that no one can repeat. */
 const secretMakers = new Set(['services/edge/credentials/dev-keys.ts', 'services/llm-gateway/targets/tenant-tag.ts']);
@@ -125,10 +124,12 @@ export const rules: readonly Rule[] = [
   ),
   importRule(
     "a vendor's SDK stays in that vendor's room",
-    'move the call behind the port, into adapters/<port>/<vendor>.ts or adapters/vendors/<vendor>/',
+    'move the call behind the port, into adapters/<port>/<vendor>.ts or adapters/vendors/<vendor>/; open Redis by #kit/storage/redis.ts',
     ({ path, to }) => {
+      if (isTestCode(path)) return false;
+      if (to === 'ioredis' || to.startsWith('ioredis/')) return path !== redisPolicy;
       const vendor = Object.keys(vendors).find((name) => to === name || to.startsWith(`${name}/`));
-      if (vendor === undefined || isTestCode(path) || (vendor === 'ioredis' && kitRedis.test(path))) return false;
+      if (vendor === undefined) return false;
       const room = /\/adapters\/(?:vendors\/([^/]+)\/|[^/]+\/([^/]+?)(?:\.ts$|\/))/.exec(path);
       return !vendors[vendor]?.test(room?.[1] ?? room?.[2] ?? '');
     },

@@ -12,7 +12,10 @@ export type Verdict = { admitted: true } | { admitted: false; key: string; retry
 
 /** Counts requests against buckets. Memory is bounded: buckets that nobody used for long are forgotten, which fills them. */
 export interface Limiter {
-  /** Takes one token from each bucket, or from none where one of them is empty. */
+  /**
+   * Takes one token from each bucket, or from none if one of them is empty. Replicas that share the buckets keep those of one call together
+   * by the first one, so a bucket must always be taken with the same first bucket.
+   */
   take(buckets: readonly Bucket[], signal?: AbortSignal): Promise<Verdict>;
   close(): Promise<void>;
 }

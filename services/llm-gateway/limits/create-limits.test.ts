@@ -189,7 +189,9 @@ test('a store that there is not, or bad settings of it, stop the start', async (
   await expect(open({ store: { adapter: 'etcd' } })).rejects.toThrow(
     /llm_gateway\.limits\.store\.adapter.*memory, redis/,
   );
-  await expect(open({ store: { adapter: 'redis' } })).rejects.toThrow(/llm_gateway\.limits\.store\.settings\.url/);
+  await expect(open({ store: { adapter: 'redis', settings: { url: 'http://here' } } })).rejects.toThrow(
+    /llm_gateway\.limits\.store\.settings\.url/,
+  );
 });
 
 test('at the end, those who wait are told, and nobody is let in', async () => {

@@ -77,6 +77,7 @@ function problemsOfIssue(
     return [new ConfigError(at, `must be a ${issue.expected === 'int' ? 'whole number' : issue.expected}`, allowed)];
   }
   // A text may be a secret that was put in the wrong place; the words of an enumeration are not.
-  const isShown = typeof value !== 'string' || (facts.enum !== undefined && value.length <= 64);
+  const isShown =
+    facts.writeOnly !== true && (typeof value !== 'string' || (facts.enum !== undefined && value.length <= 64));
   return [new ConfigError(at, isShown ? `is ${JSON.stringify(value)}` : 'is not allowed', allowed ?? [issue.message])];
 }

@@ -191,7 +191,7 @@ describe.skipIf(!hasRedis && skipped('redis', 20, redisAdvice))('a real Redis', 
 
   test.each([
     ['url', { url: 'http://here' }],
-    ['exclude', { sentinels: 'a:1', cluster_nodes: 'b:2' }],
+    ['exclude', { urls: ['a:1'], sentinel: 'shop', cluster: true }],
   ])('wrong settings stop the start: %s', async (named, settings) => {
     await expect(open(server.port, settings)).rejects.toThrow(named);
   });

@@ -1,4 +1,6 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { openRedis, openRedisListener, tenantPrefix } from '#kit/storage/redis.ts';
+import type { RedisSettings } from '#kit/storage/redis-settings.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
@@ -17,14 +19,8 @@ import {
   usageScript,
 } from '../vendors/redis/answer-scripts.ts';
 import { joinBus } from '../vendors/redis/bus.ts';
-import {
-  openListener,
-  openRedis,
-  type RedisSettings,
-  redisSettings,
-  tenantPrefix,
-} from '../vendors/redis/connection.ts';
 import { createInvalidations, type TenantState } from '../vendors/redis/invalidations.ts';
+import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
 /** Labels of invalidations that are remembered one by one; past that, all older answers of the tenant go. */
 const mostLabels = 10_000;
@@ -37,7 +33,7 @@ const mostReclaims = 20_000;
  * bounds them (`maxmemory`): under any policy of eviction nothing that was invalidated comes back.
  */
 export const adapter = defineAdapter({
-  settings: redisSettings,
+  settings: cacheRedisSettings,
   create: (settings, deps: AnswerStoreDeps) => createRedisStore(settings, deps),
 });
 
@@ -55,7 +51,7 @@ async function createRedisStore(
   settings: RedisSettings,
   { clock, random, log, listener }: AnswerStoreDeps,
 ): Promise<AnswerStore> {
-  const redis = await openRedis(settings, log);
+  const redis = await openRedis(settings, { name: 'answer store', timeoutMs: commandTimeoutMs, log });
   for (const [name, lua] of Object.entries({
     answersState: stateScript,
     answersPut: putScript,
@@ -86,7 +82,11 @@ async function createRedisStore(
     if (isAttached) await invalidations.refreshAll().catch((error: unknown) => log.debug({ err: error }, 'redis'));
     listener.attached(isAttached);
   };
-  const hearing = await openListener(settings, log, (isAttached) => void onAttached(isAttached));
+  const hearing = await openRedisListener(
+    settings,
+    { name: 'answer store', log },
+    (isAttached) => void onAttached(isAttached),
+  );
   const bus = await joinBus(hearing, {
     keyPrefix: settings.key_prefix,
     origin: newEra(),

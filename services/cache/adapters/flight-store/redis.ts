@@ -1,15 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { openRedis, openRedisListener, tenantPrefix } from '#kit/storage/redis.ts';
+import type { RedisSettings } from '#kit/storage/redis-settings.ts';
 import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
 import { createSharedFlights, type FlightLink, type LeaseRef } from '../../flights/shared-flights.ts';
-import {
-  openListener,
-  openRedis,
-  type RedisSettings,
-  redisSettings,
-  tenantPrefix,
-} from '../vendors/redis/connection.ts';
 import {
   acquireScript,
   appendScript,
@@ -18,6 +13,7 @@ import {
   renewScript,
   takeScript,
 } from '../vendors/redis/flight-scripts.ts';
+import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
 /** Time that the events of a flight stay without a sign of life, and after its end, in milliseconds. */
 const eventsMs = 60_000;
@@ -31,7 +27,7 @@ const readBatch = 200;
  */
 export const adapter = defineAdapter({
   settings: {
-    ...redisSettings,
+    ...cacheRedisSettings,
     lease_ms: z
       .int()
       .min(100)
@@ -75,7 +71,10 @@ interface Scripts {
 
 async function createRedisLink(settings: RedisSettings, leaseMs: number, deps: FlightStoreDeps): Promise<FlightLink> {
   const { log, newId } = deps;
-  const [redis, listener] = await Promise.all([openRedis(settings, log), openListener(settings, log, () => {})]);
+  const [redis, listener] = await Promise.all([
+    openRedis(settings, { name: 'flight store', timeoutMs: commandTimeoutMs, log }),
+    openRedisListener(settings, { name: 'flight store', log }, () => {}),
+  ]);
   for (const [name, lua] of Object.entries({
     flightsAcquire: acquireScript,
     flightsTake: takeScript,

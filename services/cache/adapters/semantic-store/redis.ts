@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { unavailable } from '#kit/base/errors.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { openRedis, tenantPrefix } from '#kit/storage/redis.ts';
+import { redisError } from '#kit/storage/redis-errors.ts';
+import type { RedisSettings } from '#kit/storage/redis-settings.ts';
 import type { SemanticEntry, SemanticStore, SemanticStoreDeps } from '../../semantic/semantic-store.ts';
-import { openRedis, type RedisSettings, redisSettings, tenantPrefix } from '../vendors/redis/connection.ts';
 import { putScript, removeScript } from '../vendors/redis/semantic-scripts.ts';
+import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
 /**
  * Questions in any Redis that runs Lua: no vector index is needed. The questions of a scope are a bounded hash, which a replica reads when it
  * has changed, keeps decoded, and searches exactly; a search where nothing has changed is one small round trip.
  */
 export const adapter = defineAdapter({
-  settings: redisSettings,
+  settings: cacheRedisSettings,
   create: (settings, deps: SemanticStoreDeps) => createRedisStore(settings, deps),
 });
 
@@ -40,7 +42,7 @@ const removeBatch = 500;
 
 async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps): Promise<SemanticStore> {
   const { clock, random, log, maxPerScope, maxPerTenant, embeddingModel, dimensions } = deps;
-  const redis = await openRedis(settings, log);
+  const redis = await openRedis(settings, { name: 'semantic store', timeoutMs: commandTimeoutMs, log });
   for (const [name, lua] of Object.entries({ semanticPut: putScript, semanticRemove: removeScript })) {
     redis.defineCommand(name, { lua });
   }
@@ -57,7 +59,7 @@ async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps
     try {
       return await work();
     } catch (error) {
-      throw unavailable('semantic store', 'the semantic store in Redis fails or cannot be reached', error);
+      throw redisError('semantic store', error);
     }
   };
 

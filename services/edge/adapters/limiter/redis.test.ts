@@ -68,8 +68,8 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
       { ...patient, key_prefix: 'full:' },
     );
     await limiter.take([bucket]);
-    expect(await direct.pttl('full:tenant a')).toBeGreaterThan(1500);
-    expect(await direct.pttl('full:tenant a')).toBeLessThanOrEqual(2000);
+    expect(await direct.pttl('full:{tenant%20a}:tenant a')).toBeGreaterThan(1500);
+    expect(await direct.pttl('full:{tenant%20a}:tenant a')).toBeLessThanOrEqual(2000);
     await limiter.close();
   });
 
@@ -105,7 +105,9 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
     expect(await timed()).toBe(false);
     await using again = await startRedis(own.port);
     const other = new Redis(again.port, '127.0.0.1');
-    await expect.poll(async () => (await timed()) && other.exists('away:tenant a'), { timeout: 5000 }).toBe(1);
+    await expect
+      .poll(async () => (await timed()) && other.exists('away:{tenant%20a}:tenant a'), { timeout: 5000 })
+      .toBe(1);
     other.disconnect();
     await limiter.close();
     await own[Symbol.asyncDispose]();

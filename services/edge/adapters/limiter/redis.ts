@@ -1,12 +1,10 @@
-import { Redis } from 'ioredis';
 import { z } from 'zod';
-import { secret } from '#kit/host/config/adapter-settings.ts';
+import { within } from '#kit/base/within.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import type { Limiter, LimiterDeps, Verdict } from '../../admission/limiter.ts';
+import { openRedis } from '#kit/storage/redis.ts';
+import { redisSettings } from '#kit/storage/redis-settings.ts';
+import type { Bucket, Limiter, LimiterDeps, Verdict } from '../../admission/limiter.ts';
 import { adapter as memory } from './memory.ts';
-
-/** Time for the first connection, in milliseconds; the edge starts without one. */
-const connectMs = 2000;
 
 /**
  * KEYS: the buckets. ARGV: now in ms; then of each bucket tokens a second and burst. A bucket is "thousandths of a token|time in ms";
@@ -40,8 +38,7 @@ return {}
  */
 export const adapter = defineAdapter({
   settings: {
-    url: secret().describe('"redis://user:password@host:6379/0", or "rediss://" for TLS'),
-    key_prefix: z.string().describe('First part of every key').default('ragmesh:edge:'),
+    ...redisSettings('ragmesh:edge:'),
     timeout_ms: z.int().min(1).max(10_000).describe('Longest wait for Redis, in milliseconds').default(50),
     retry_ms: z
       .int()
@@ -56,27 +53,16 @@ export const adapter = defineAdapter({
       .describe('Buckets that this process keeps for when Redis is away')
       .default(100_000),
   },
-  async create({ url, key_prefix: prefix, timeout_ms, retry_ms, max_buckets }, deps: LimiterDeps): Promise<Limiter> {
-    const redis = new Redis(url, {
-      lazyConnect: true,
-      // A command that cannot be sent now fails now, and none is ever sent twice.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: connectMs,
-      commandTimeout: timeout_ms,
-      // A connection that hangs is replaced.
-      socketTimeout: Math.max(1000, timeout_ms * 5),
-      retryStrategy: (attempt) => Math.min(2000, 50 * 2 ** Math.min(attempt, 10)),
-    });
+  async create(settings, deps: LimiterDeps): Promise<Limiter> {
+    const { key_prefix: prefix, timeout_ms: timeoutMs, retry_ms: retryMs, max_buckets } = settings;
+    const redis = await openRedis(settings, { name: 'limiter', timeoutMs, log: deps.log });
     let askAgainAt = 0;
     const fail = (error?: unknown) => {
       if (askAgainAt === 0) deps.log.error({ err: error }, 'Redis is away: this replica counts requests by itself');
-      askAgainAt = performance.now() + retry_ms;
+      askAgainAt = performance.now() + retryMs;
     };
     redis.on('error', fail);
     redis.defineCommand('takeTokens', { lua: takeScript });
-    await redis.connect().catch(fail);
     const script = redis as unknown as { takeTokens(keys: number, ...parts: (string | number)[]): Promise<number[]> };
     const local = await memory.create({ max_buckets }, deps);
     return {
@@ -86,8 +72,11 @@ export const adapter = defineAdapter({
         if (askAgainAt > 0) fail();
         try {
           const rates = buckets.flatMap(({ perSecond, burst }) => [perSecond, burst]);
-          const keys = buckets.map(({ key }) => prefix + key);
-          const [empty, retryAfterMs = 0] = await script.takeTokens(keys.length, ...keys, deps.clock(), ...rates);
+          const keys = keysOf(prefix, buckets);
+          const [empty, retryAfterMs = 0] = await within(
+            () => script.takeTokens(keys.length, ...keys, deps.clock(), ...rates),
+            { timeoutMs },
+          );
           if (askAgainAt > 0) deps.log.info({}, 'Redis is back: all replicas count together');
           askAgainAt = 0;
           const bucket = empty === undefined ? undefined : buckets[empty];
@@ -104,3 +93,9 @@ export const adapter = defineAdapter({
     };
   },
 });
+
+/** The keys of buckets. The braces keep those of one group in one slot of a cluster, in which one script can use them all. */
+function keysOf(prefix: string, buckets: readonly Bucket[]): string[] {
+  const group = `${prefix}{${encodeURIComponent(buckets[0]?.key ?? '')}}`;
+  return buckets.map(({ key }) => `${group}:${key}`);
+}

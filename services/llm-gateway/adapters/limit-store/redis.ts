@@ -1,7 +1,7 @@
-import { Redis } from 'ioredis';
 import { z } from 'zod';
-import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { openRedis, type RedisConnection, tenantPrefix } from '#kit/storage/redis.ts';
+import { redisSettings } from '#kit/storage/redis-settings.ts';
 import type { Demand, LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { createMemoryStore } from '../../limits/memory-store.ts';
 import { limitOrder, reserveScript, settleScript } from '../../limits/redis-scripts.ts';
@@ -10,8 +10,6 @@ import { createCalendar, slotMs } from '../../limits/windows.ts';
 
 /** Reservations that are renewed by one command. */
 const renewBatch = 500;
-/** Time for the first connection, in milliseconds; the gateway starts without one. */
-const connectMs = 2000;
 
 interface Scripts {
   reserveLimits(keyCount: number, ...parts: (string | number)[]): Promise<number[]>;
@@ -21,8 +19,7 @@ interface Scripts {
 /** Counters in Redis, or what speaks its protocol and runs Lua: all replicas count together. Replicas' clocks must agree to a second or so. */
 export const adapter = defineAdapter({
   settings: {
-    url: secret().describe('"redis://user:password@host:6379/0", or "rediss://" for TLS'),
-    key_prefix: z.string().describe('First part of every key').default('ragmesh:limits:'),
+    ...redisSettings('ragmesh:limits:'),
     timeout_ms: z.int().min(1).max(10_000).describe('Longest wait for Redis, in milliseconds').default(100),
     retry_ms: z
       .int()
@@ -50,37 +47,20 @@ export const adapter = defineAdapter({
       .default(100_000),
   },
   async create(settings, deps: LimitStoreDeps): Promise<LimitStore> {
-    const redis = new Redis(settings.url, {
-      lazyConnect: true,
-      // A command that cannot be sent now fails now, and none is ever sent twice.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      enableAutoPipelining: true,
-      connectTimeout: connectMs,
-      // A connection that hangs is replaced.
-      socketTimeout: Math.max(1000, settings.timeout_ms * 5),
-      retryStrategy: (attempt) => Math.min(2000, 50 * 2 ** Math.min(attempt, 10)),
-    });
-    // Failures are told by the calls that meet them.
-    redis.on('error', (error) => deps.log.debug({ err: error }, 'redis connection'));
+    const { timeout_ms: timeoutMs, retry_ms: retryMs, lease_ms: leaseMs, fail_open: isFailOpen } = settings;
+    const redis = await openRedis(settings, { name: 'limit store', timeoutMs, autoPipelining: true, log: deps.log });
     redis.defineCommand('reserveLimits', { lua: reserveScript });
     redis.defineCommand('settleLimits', { lua: settleScript });
-    await redis.connect().catch((error: unknown) => {
-      deps.log.error({ err: error }, 'redis cannot be reached for limits: starting without');
-    });
     const remote = createRemoteCounters(redis, settings.key_prefix, deps.clock);
-    const { timeout_ms: timeoutMs, retry_ms: retryMs, lease_ms: leaseMs, fail_open: isFailOpen } = settings;
     const local = createMemoryStore(deps, settings.max_scopes);
     return createSharedStore(remote, local, { timeoutMs, retryMs, leaseMs, isFailOpen }, deps);
   },
 });
 
-function createRemoteCounters(redis: Redis, prefix: string, clock: () => number): RemoteCounters {
+function createRemoteCounters(redis: RedisConnection, prefix: string, clock: () => number): RemoteCounters {
   const scripts = redis as unknown as Scripts;
   const periodsAt = createCalendar();
-  const keyOf = (tenant: string, scope: string, part: string) =>
-    `${prefix}{${encodeURIComponent(tenant)}}:${scope}:${part}`;
+  const keyOf = (tenant: string, scope: string, part: string) => `${tenantPrefix(prefix, tenant)}:${scope}:${part}`;
   const keysOf = ({ tenant, scopes }: Demand) =>
     scopes.flatMap(({ name }) => ['minute', 'money', 'leases', 'holds'].map((part) => keyOf(tenant, name, part)));
   return {

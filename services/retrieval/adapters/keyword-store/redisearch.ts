@@ -5,7 +5,7 @@ import { changeSteps, toTerm } from '../../stores/remote/rows.ts';
 import { rowWords, searchedTerms, wordNumber } from '../../stores/remote/sparse-words.ts';
 import { createRemoteVocabulary, ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
-import { openRedis, redisSettings } from '../vendors/redis/connection.ts';
+import { openStoreRedis, searchRedisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
 // BM25 in RediSearch over our own tokens. Its own BM25 counts words over all tenants, and deleted rows too until they are
@@ -20,11 +20,11 @@ const levelStep = 0.25;
 /** Words of a question that are searched. */
 const maxWords = 32;
 
-export const adapter = defineAdapter<KeywordStore, object, typeof redisSettings>({
-  settings: redisSettings,
+export const adapter = defineAdapter<KeywordStore, object, typeof searchRedisSettings>({
+  settings: searchRedisSettings,
   async create(given) {
-    const redis = await openRedis(given, 'keyword store');
-    const prefix = `${given.prefix}:ft-keywords`;
+    const redis = await openStoreRedis(given, 'keyword store');
+    const prefix = `${given.key_prefix}ft-keywords`;
     const rows = openSearchRows(redis, prefix, ['words', 'TEXT', 'NOSTEM'], given.timeout_ms);
     const tokenizer = createTokenizer();
     const vocabulary = createRemoteVocabulary(async (tenant, words, signal) => {

@@ -3,7 +3,13 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { forever, type Hit, mergeHits, type RowFilter, type SearchScope } from '../../stores/index-row.ts';
 import { changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../stores/remote/rows.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
-import { type Command, openRedis, type RedisServer, redisSettings, tenantPrefix } from '../vendors/redis/connection.ts';
+import {
+  type Command,
+  openStoreRedis,
+  type RedisServer,
+  storeRedisSettings,
+  tenantPrefix,
+} from '../vendors/redis/connection.ts';
 
 // Vectors in Redis 8's vector sets: one for each tenant, corpus and space, with what conditions look at as JSON beside
 // each vector. A vector set finds nothing by document or version, so sets and sorted sets beside it do:
@@ -15,7 +21,7 @@ import { type Command, openRedis, type RedisServer, redisSettings, tenantPrefix 
 //   …:<corpus>:vec:…     the vector set
 
 const settings = {
-  ...redisSettings,
+  ...storeRedisSettings,
   exact_rows: z
     .int()
     .min(0)
@@ -57,8 +63,8 @@ interface StoredRow {
 export const adapter = defineAdapter<VectorStore, object, typeof settings>({
   settings,
   async create(given) {
-    const redis = await openRedis(given, 'vector store');
-    const prefixOf = (tenant: string) => tenantPrefix(`${given.prefix}:vectors`, tenant);
+    const redis = await openStoreRedis(given, 'vector store');
+    const prefixOf = (tenant: string) => tenantPrefix(`${given.key_prefix}vectors`, tenant);
     const setOf = (tenant: string, corpusId: number, { model, dimensions }: VectorSpace) =>
       `${prefixOf(tenant)}:${corpusId}:vec:${toTerm(model, dimensions)}`;
 

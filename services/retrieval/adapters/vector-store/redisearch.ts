@@ -1,17 +1,17 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { changeSteps, isSomewhere, toTerm } from '../../stores/remote/rows.ts';
 import type { VectorSpace, VectorStore } from '../../stores/vector-store.ts';
-import { openRedis, redisSettings } from '../vendors/redis/connection.ts';
+import { openStoreRedis, searchRedisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
 // Vectors in RediSearch: a field of the index for each space. A search takes the rows that pass its conditions and
 // compares each with the question, so it is exact, and costs what they are.
 
-export const adapter = defineAdapter<VectorStore, object, typeof redisSettings>({
-  settings: redisSettings,
+export const adapter = defineAdapter<VectorStore, object, typeof searchRedisSettings>({
+  settings: searchRedisSettings,
   async create(given) {
-    const redis = await openRedis(given, 'vector store');
-    const prefix = `${given.prefix}:ft-vectors`;
+    const redis = await openStoreRedis(given, 'vector store');
+    const prefix = `${given.key_prefix}ft-vectors`;
     const rows = openSearchRows(redis, prefix, [], given.timeout_ms);
     const fieldOf = ({ model, dimensions }: VectorSpace) => `vector_${toTerm(model, dimensions)}`;
     const spacesKey = `${prefix}:spaces`;

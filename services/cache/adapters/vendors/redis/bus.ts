@@ -1,6 +1,6 @@
 import type { Logger } from '#kit/base/log.ts';
+import type { RedisListener } from '#kit/storage/redis.ts';
 import type { InvalidateTarget } from '../../../answers/answer-store.ts';
-import type { RedisListener } from './connection.ts';
 
 /** What a replica tells the others. */
 export interface Told {

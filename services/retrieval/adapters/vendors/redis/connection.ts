@@ -1,27 +1,30 @@
-import { type ChainableCommander, Redis } from 'ioredis';
 import { z } from 'zod';
-import { internal, unavailable } from '#kit/base/errors.ts';
-import { within } from '#kit/base/within.ts';
-import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import type { Settings } from '#kit/host/config/adapter-settings.ts';
+import { mastersOf, openRedis, type RedisConnection } from '#kit/storage/redis.ts';
+import { redisError, replyText } from '#kit/storage/redis-errors.ts';
+import { redisSettings } from '#kit/storage/redis-settings.ts';
 import { createRemoteCalls } from '../../../stores/remote/calls.ts';
 import { toTerm } from '../../../stores/remote/rows.ts';
 
-// A connection to Redis for the stores: commands that fail at once while the server is away and work again when it is
-// back, writes that are on the server's disk when they resolve, and errors that may cross a service.
+// Redis for the stores: groups of commands, writes that are on the server's disk when they resolve, and errors that may cross a service.
 
 /** Settings of every adapter over Redis. */
-export const redisSettings = {
-  url: secret()
-    .describe('"redis://user:password@host:6379/0", or "rediss://" for TLS')
-    .default('redis://127.0.0.1:6379'),
-  prefix: z.string().describe('Begins every key').default('ragmesh'),
+export const storeRedisSettings = {
+  ...redisSettings('ragmesh:'),
   timeout_ms: z.int().min(100).max(600_000).describe('Longest time of a step, in milliseconds').default(10_000),
   durable: z
     .boolean()
     .describe(
-      `Waits for the server's append-only file with each change; without, a server that dies may lose what was written`,
+      "Waits for the server's append-only file with each change. Without it, a server that dies may lose what was written",
     )
     .default(true),
+};
+
+/** Settings of the adapters over RediSearch. Their index covers the rows of all tenants, which a cluster spreads over its nodes. */
+export const searchRedisSettings = {
+  ...storeRedisSettings,
+  cluster: z.literal(false).describe('RediSearch is used without a cluster').default(false),
 };
 
 /** A command with its arguments. */
@@ -42,24 +45,24 @@ export interface RedisServer {
   close(): Promise<void>;
 }
 
-/** First part of a tenant's keys. The braces keep them in one slot of a cluster; the term has no sign of Redis's own. */
+/** Returns the first part of a tenant's keys, in one slot of a cluster. The term has no character that Redis gives a meaning. */
 export function tenantPrefix(prefix: string, tenant: string): string {
   return `${prefix}:{${toTerm(tenant)}}`;
 }
 
-/** Longest time for the first connection; the service starts without one. */
-const connectMs = 2000;
-
 /** Opens a server. `name`: of the store, for errors. */
-export async function openRedis(
-  { url, timeout_ms: timeoutMs, durable }: Settings<typeof redisSettings>,
+export async function openStoreRedis(
+  settings: Settings<typeof storeRedisSettings>,
   name: string,
 ): Promise<RedisServer> {
+  const { timeout_ms: timeoutMs, durable } = settings;
   const call = createRemoteCalls({ name, timeoutMs, toError: (thrown) => toError(name, thrown) });
-  // Writes have a connection of their own, since waiting for the disk holds one up.
-  const [reading, writing] = await Promise.all([connect(url, timeoutMs), connect(url, timeoutMs)]);
+  // Writes have a connection of their own, because waiting for the disk blocks it.
+  const [reading, writing] = await Promise.all(
+    [1, 2].map(() => openRedis(settings, { name, timeoutMs })) as [Promise<RedisConnection>, Promise<RedisConnection>],
+  );
 
-  const send = (chain: ChainableCommander, commands: readonly Command[]) => {
+  const send = (chain: ReturnType<RedisConnection['pipeline']>, commands: readonly Command[]) => {
     for (const [command, ...args] of commands) chain.call(command, ...args);
     return chain.exec();
   };
@@ -78,8 +81,11 @@ export async function openRedis(
     },
     async flush() {
       if (!durable) return;
-      const reply = await call(() => writing.call('WAITAOF', 1, 0, timeoutMs));
-      if (Number((reply as unknown[])[0]) < 1) {
+      // Each master of a cluster has written a part of it.
+      const replies = await call(() =>
+        Promise.all(mastersOf(writing).map((master) => master.call('WAITAOF', 1, 0, timeoutMs))),
+      );
+      if (replies.some((reply) => Number((reply as unknown[])[0]) < 1)) {
         throw unavailable(name, `the ${name} did not write to its disk within ${timeoutMs} ms`);
       }
     },
@@ -91,25 +97,6 @@ export async function openRedis(
   };
 }
 
-async function connect(url: string, timeoutMs: number): Promise<Redis> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    // A command that cannot be sent now fails now, and none is ever sent twice.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: connectMs,
-    // A connection that hangs is replaced.
-    socketTimeout: timeoutMs * 2,
-    retryStrategy: (attempt) => Math.min(2000, 50 * 2 ** Math.min(attempt, 10)),
-  });
-  // Failures are told by the calls that meet them; without a listener the process would end.
-  redis.on('error', () => {});
-  // A server that takes the connection and says nothing holds up a start no longer than one that is away.
-  await within(() => redis.connect(), { timeoutMs: Math.min(connectMs, timeoutMs) }).catch(() => {});
-  return redis;
-}
-
 /** The replies, or the first error among them. */
 function repliesOf(results: [error: Error | null, reply: unknown][] | null): unknown[] {
   if (results === null) throw new Error('the transaction was given up');
@@ -119,35 +106,15 @@ function repliesOf(results: [error: Error | null, reply: unknown][] | null): unk
   });
 }
 
-/** What Redis says with the first word of an error (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
-const causes = new Map([
-  ['LOADING', 'is starting'],
-  ['BUSY', 'runs a script that takes long'],
-  ['MASTERDOWN', 'has lost its master'],
-  ['READONLY', 'is a replica, which takes no writes'],
-  ['NOREPLICAS', 'has too few replicas'],
-  ['MISCONF', 'cannot write to its disk'],
-  ['OOM', 'is full'],
-  ['NOAUTH', 'refuses its password: check the settings'],
-  ['WRONGPASS', 'refuses its password: check the settings'],
-  ['NOPERM', 'does not permit a command: check the rights of its user'],
-]);
-
 function toError(name: string, thrown: unknown): unknown {
-  if (!(thrown instanceof Error)) return thrown;
-  // A transaction that was refused has the reason in its parts.
-  const [previous] = (thrown as { previousErrors?: Error[] }).previousErrors ?? [];
-  const { message } = previous ?? thrown;
-  if (thrown.name !== 'ReplyError') return unavailable(name, `the ${name} cannot be reached`, thrown);
-  const cause = causes.get(message.split(' ', 1)[0] ?? '');
-  if (cause !== undefined) return unavailable(name, `the ${name} ${cause}`, thrown);
-  if (/unknown command/i.test(message)) {
-    const needed = 'vector sets come with Redis 8, FT commands with RediSearch';
+  const text = thrown instanceof Error && thrown.name === 'ReplyError' ? replyText(thrown) : '';
+  if (/unknown command/i.test(text)) {
+    const needed = 'vector sets need Redis 8, FT commands need RediSearch';
     return unavailable(name, `the ${name} lacks a command: ${needed}`, thrown);
   }
-  if (/appendonly is disabled/i.test(message)) {
+  if (/appendonly is disabled/i.test(text)) {
     const advice = 'set "appendonly yes" there, or "durable: false" here';
     return unavailable(name, `the ${name} keeps nothing on disk: ${advice}`, thrown);
   }
-  return internal(thrown);
+  return redisError(name, thrown);
 }
