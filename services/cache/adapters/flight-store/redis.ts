@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { openRedis, openRedisListener, tenantPrefix } from '#kit/storage/redis.ts';
 import type { RedisSettings } from '#kit/storage/redis-settings.ts';
+import type { FlightLink, LeaseRef } from '../../flights/flight-link.ts';
 import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
-import { createSharedFlights, type FlightLink, type LeaseRef } from '../../flights/shared-flights.ts';
+import { createSharedFlights } from '../../flights/shared-flights.ts';
 import {
   acquireScript,
   appendScript,
