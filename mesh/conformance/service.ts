@@ -1,7 +1,7 @@
-import { create, type DescMessage, type DescService, type Message } from '@bufbuild/protobuf';
+import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { sleep } from '#kit/base/streams.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import {
   addHeaders,
   type Contract,
@@ -15,17 +15,24 @@ import {
   wireToError,
 } from './contract.ts';
 
-/** The suite's service: each request says how it wants to be answered. `unimplemented` is left out on purpose. */
-export function createConformanceService(contract: Contract): Partial<ServiceImpl<DescService>> {
+/**
+ * Returns the handlers of the suite's service: each request says how it wants to be answered. `unimplemented` is left out on
+ * purpose. `urls` holds the URLs of calls that came by GET.
+ */
+export function createConformanceService(
+  contract: Contract,
+  urls: WeakMap<CallContext, string>,
+): Readonly<Record<string, unknown>> {
   const infoSchema = contract.message('ConformancePayload.RequestInfo');
 
-  const infoOf = (context: HandlerContext, desc: DescMessage, requests: readonly Message[]): RequestInfo => {
+  const infoOf = (context: CallContext, desc: DescMessage, requests: readonly Message[]): RequestInfo => {
     const timeoutMs = context.timeoutMs();
+    const url = urls.get(context);
     return {
       requestHeaders: headersToWire(context.requestHeader),
       requests: requests.map((request) => anyPack(desc, request)),
       ...(timeoutMs === undefined ? {} : { timeoutMs: BigInt(Math.floor(timeoutMs)) }),
-      ...(context.requestMethod === 'GET' ? { connectGetInfo: { queryParams: queryOf(context.url) } } : {}),
+      ...(url === undefined ? {} : { connectGetInfo: { queryParams: queryOf(url) } }),
     };
   };
   const failure = (definition: { error: Parameters<typeof wireToError>[0] }, info: RequestInfo | undefined) =>
@@ -33,7 +40,7 @@ export function createConformanceService(contract: Contract): Partial<ServiceImp
 
   const answer = async (
     definition: UnaryDefinition | undefined,
-    context: HandlerContext,
+    context: CallContext,
     requestInfo: RequestInfo,
   ): Promise<{ payload: Payload }> => {
     if (definition === undefined) return { payload: { requestInfo } };
@@ -45,20 +52,20 @@ export function createConformanceService(contract: Contract): Partial<ServiceImp
     return { payload: { requestInfo, ...(response.case === 'responseData' ? { data: response.value } : {}) } };
   };
 
-  const impl = {
-    unary: (request: UnaryRequest, context: HandlerContext) =>
+  return {
+    unary: (request: UnaryRequest, context: CallContext) =>
       answer(request.responseDefinition, context, infoOf(context, context.method.input, [request])),
 
-    idempotentUnary: (request: UnaryRequest, context: HandlerContext) =>
+    idempotentUnary: (request: UnaryRequest, context: CallContext) =>
       answer(request.responseDefinition, context, infoOf(context, context.method.input, [request])),
 
-    async clientStream(requests: AsyncIterable<UnaryRequest>, context: HandlerContext) {
+    async clientStream(requests: AsyncIterable<UnaryRequest>, context: CallContext) {
       const received: UnaryRequest[] = [];
       for await (const request of requests) received.push(request);
       return answer(received[0]?.responseDefinition, context, infoOf(context, context.method.input, received));
     },
 
-    async *serverStream(request: StreamRequest, context: HandlerContext): AsyncIterable<{ payload: Payload }> {
+    async *serverStream(request: StreamRequest, context: CallContext): AsyncIterable<{ payload: Payload }> {
       const definition = begin(request, context);
       if (definition === undefined) return;
       const requestInfo = infoOf(context, context.method.input, [request]);
@@ -70,7 +77,7 @@ export function createConformanceService(contract: Contract): Partial<ServiceImp
 
     async *bidiStream(
       requests: AsyncIterable<StreamRequest>,
-      context: HandlerContext,
+      context: CallContext,
     ): AsyncIterable<{ payload: Payload }> {
       let definition: StreamDefinition | undefined;
       let fullDuplex = false;
@@ -101,11 +108,9 @@ export function createConformanceService(contract: Contract): Partial<ServiceImp
       }
     },
   };
-  // The contract is known at run time only, so its types are not those of these functions.
-  return impl as object;
 }
 
-function begin(request: StreamRequest, context: HandlerContext): StreamDefinition | undefined {
+function begin(request: StreamRequest, context: CallContext): StreamDefinition | undefined {
   const definition = request.responseDefinition;
   if (definition === undefined) return undefined;
   addHeaders(definition.responseHeaders, context.responseHeader);
@@ -116,7 +121,7 @@ function begin(request: StreamRequest, context: HandlerContext): StreamDefinitio
 // The answers that are still due; the very first one of a call tells of the request.
 async function* stream(
   definition: StreamDefinition,
-  context: HandlerContext,
+  context: CallContext,
   requestInfo: RequestInfo,
   sent: number,
 ): AsyncIterable<{ payload: Payload }> {
@@ -127,5 +132,5 @@ async function* stream(
 }
 
 function queryOf(url: string) {
-  return [...new URL(url).searchParams].map(([name, value]) => ({ name, value: [value] }));
+  return [...new URL(url, 'http://localhost').searchParams].map(([name, value]) => ({ name, value: [value] }));
 }

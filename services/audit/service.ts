@@ -1,10 +1,9 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import type { ServiceImpl } from '@connectrpc/connect';
 import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSettings } from './config.ts';
 import { toRecordBytes } from './records/chain.ts';
@@ -25,7 +24,7 @@ export interface AuditDeps {
 
 /** The rpcs of the audit service, and the writer behind them. */
 export interface Audit {
-  impl: ServiceImpl<typeof AuditService>;
+  impl: ServiceHandlers<typeof AuditService>;
   writer: GroupCommit<Write, Written>;
 }
 
@@ -43,24 +42,24 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
     writer,
     impl: {
       async record(record, context) {
-        const { tenant, user } = callerOf(context);
+        const { tenant, user } = context.principal;
         const recordBytes = toRecordBytes(record);
         const answer = { kind: 'answer', tenant, user, record, recordBytes } as const;
         const sequence = await writer.append(answer, recordBytes.byteLength);
         return { sequence: BigInt(sequence) };
       },
       async recordUsage(request, context) {
-        const { tenant, user } = callerOf(context);
+        const { tenant, user } = context.principal;
         const bytes = toBinary(RecordUsageRequestSchema, request);
         const recorded = await writer.append({ kind: 'usage', tenant, user, request, bytes }, bytes.byteLength);
         return { recorded: recorded === true };
       },
       async *queryAudit(request, context) {
-        const { tenant } = callerOf(context);
+        const { tenant } = context.principal;
         for await (const entry of queryEntries(db, tenant, request, context.signal)) yield { entry };
       },
       async verifyChain(_, context) {
-        const { tenant } = callerOf(context);
+        const { tenant } = context.principal;
         const { entryCount, firstBad } = await verifyChain(db, tenant, context.signal);
         if (firstBad !== undefined) log.error({ tenant, sequence: firstBad }, 'the audit chain is broken');
         return {
@@ -70,7 +69,7 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
         };
       },
       async getUsageReport({ from, before }, context) {
-        const { tenant } = callerOf(context);
+        const { tenant } = context.principal;
         return { rows: await reportUsage(db, tenant, from && timestampMs(from), before && timestampMs(before)) };
       },
     },

@@ -1,10 +1,9 @@
-import type { ServiceImpl } from '@connectrpc/connect';
 import type { CacheService, InvalidateRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Metrics } from '#kit/base/metrics.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { InvalidateTarget } from './answers/answer-store.ts';
 import { corpusLabel, documentLabel, modelLabel, promptLabel, revisionLabel } from './answers/labels.ts';
 import type { Layers } from './answers/layers.ts';
@@ -34,14 +33,14 @@ export interface CacheParts {
 }
 
 /** The rpcs of the cache. */
-export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService> {
+export function createCache(parts: CacheParts): ServiceHandlers<typeof CacheService> {
   const { layers, stats, meaning, log } = parts;
   return {
     lookup: createLookup(parts),
     fill: createFill(parts),
     inspect: createInspect(parts),
     async invalidate(request, context) {
-      const { tenant } = callerOf(context);
+      const { tenant } = context.principal;
       const target = targetOf(request);
       const entryCount = await layers.invalidate(tenant, target);
       await meaning?.forget(tenant, target);
@@ -49,7 +48,7 @@ export function createCache(parts: CacheParts): ServiceImpl<typeof CacheService>
       return { entryCount: BigInt(entryCount) };
     },
     async getStats(_request, context) {
-      const { tenant } = callerOf(context);
+      const { tenant } = context.principal;
       const own = stats.of(tenant);
       const semantic = meaning?.stats();
       const usages = await layers.usage(tenant);

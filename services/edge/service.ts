@@ -1,20 +1,26 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DescMethod } from '@bufbuild/protobuf';
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Exposure } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
-import { internal, rpcError, tooLarge } from '#kit/base/errors.ts';
+import { rpcError, tooLarge } from '#kit/base/errors.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { RunningService, ServiceDeps } from '#kit/host/define-service.ts';
 import { createHealth } from '#kit/host/health.ts';
 import { createReflection } from '#kit/host/reflection.ts';
+import { type NodeRequest, openPort } from '#kit/http/server/port.ts';
+import { mountConnect } from '#kit/rpc/connect/mount.ts';
+import { prefixLength } from '#kit/rpc/connect/wire.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { requireRole } from '#kit/rpc/interceptors/identity.ts';
+import { createInvocables, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
 import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
-import type { Gate } from './admission/admission.ts';
+import type { ServerCall } from '#kit/rpc/server-call.ts';
+import type { Admission, Gate } from './admission/admission.ts';
 import type { Limiter, LimiterDeps } from './admission/limiter.ts';
 import { createLiveGate } from './admission/live-gate.ts';
 import { requireEdgeRole } from './admission/model-access.ts';
@@ -26,7 +32,6 @@ import { createCors } from './http/cors.ts';
 import { errorHeaders } from './http/error.ts';
 import type { JsonRouteDeps } from './http/json-route.ts';
 import { type EdgeLimits, edgeLimits } from './http/limits.ts';
-import { type NodeRequest, openPort } from './http/port.ts';
 import { createRequestHandler } from './http/routes.ts';
 import { createEdgeMetrics } from './metrics.ts';
 import type { edgeNeeds } from './needs.ts';
@@ -35,9 +40,7 @@ import { createIds, type OpenAiDeps } from './openai/deps.ts';
 import { createEmbeddings } from './openai/embeddings.ts';
 import { createModels } from './openai/models.ts';
 import { createRerank } from './openai/rerank.ts';
-import { prefixLength } from './rpc/envelope.ts';
-import { admissionKey, mountProxy } from './rpc/proxy.ts';
-import { createRpcHandler, requestKey } from './rpc/rpc-handler.ts';
+import { proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
 
 /** The edge under way. */
@@ -86,29 +89,30 @@ export async function createEdge(
   const served = Object.entries(needs).filter(([, { methods }]) => methods.some(isPublic));
   const draining = new AbortController();
   const boundsOf = (method: DescMethod) => requestBoundsOf(method, limits.maxMessageBytes);
-  const rpc = createRpcHandler({
+  const admissions = new WeakMap<CallContext, Admission>();
+  const rpc = mountConnect({
+    methods: [
+      ...served.flatMap(([name, contract]) =>
+        proxyMethods(contract, clients[name as keyof typeof clients] as never, { limits, running, admissions }),
+      ),
+      ...ownMethods(
+        served.map(([, contract]) => contract),
+        draining.signal,
+      ),
+    ],
     limits,
     boundsOf,
     log,
-    async gate(context) {
+    async gate(call, request) {
       try {
-        await admitCall(context, gate, boundsOf(context.method).maxBytes);
+        const admission = await admitCall(call, request, gate, boundsOf(call.method).maxBytes);
+        if (admission !== undefined) admissions.set(call, admission);
       } catch (error) {
         if (error instanceof ConnectError) {
-          for (const [name, value] of Object.entries(errorHeaders(error))) context.responseHeader.set(name, value);
+          for (const [name, value] of Object.entries(errorHeaders(error))) call.responseHeader.set(name, value);
         }
         throw error;
       }
-    },
-    routes(router) {
-      for (const [name, contract] of served) {
-        mountProxy(router, contract, clients[name as keyof typeof clients] as never, { limits, running });
-      }
-      mountOwn(
-        router,
-        served.map(([, contract]) => contract),
-        draining.signal,
-      );
     },
   });
   const routeDeps: JsonRouteDeps = { admit: gate.admit, running, limits, log, clock };
@@ -116,6 +120,8 @@ export async function createEdge(
   let cors = createCors(config.corsOrigins);
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({
+    name: 'edge',
+    setting: 'edge.port',
     host: config.host,
     port: config.port,
     limits,
@@ -169,20 +175,31 @@ export async function createEdge(
 /** Settings that a running edge cannot change. */
 const restartSettings: (keyof EdgeSettings)[] = ['host', 'port', 'limiter'];
 
-/** Admits a call by its headers alone: who calls, how often, in which role. Throws to refuse it. */
-async function admitCall(context: HandlerContext, gate: Gate, maxBytes: number): Promise<void> {
-  const { method, values, signal } = context;
-  const request = values.get(requestKey);
-  if (request === undefined) throw internal(new Error(`${method.name} reached the gate without its request`));
+/**
+ * Admits a call by its headers alone: who calls, how often, in which role. Returns `undefined` for what is open to everybody.
+ * Throws to refuse the call.
+ */
+async function admitCall(
+  call: ServerCall,
+  request: NodeRequest,
+  gate: Gate,
+  maxBytes: number,
+): Promise<Admission | undefined> {
+  const { method, signal } = call;
   refuseTooLarge(method, request, maxBytes);
   // Health and reflection have no policy: they are open to everybody, at a limited rate.
-  if (policyOf(method).exposure === Exposure.UNSPECIFIED) return gate.admitAnonymous(request, signal);
-  const admission = await gate.admit(request, signal);
-  if (isPublic(method)) {
-    requireRole(method, admission.principal);
-    requireEdgeRole(admission.principal, method);
+  if (policyOf(method).exposure === Exposure.UNSPECIFIED) {
+    await gate.admitAnonymous(request, signal);
+    return undefined;
   }
-  values.set(admissionKey, admission);
+  const admission = await gate.admit(request, signal);
+  const { principal, token } = admission;
+  if (isPublic(method)) {
+    requireRole(method, principal);
+    requireEdgeRole(principal, method);
+  }
+  call.identify(principal, `Bearer ${token}`);
+  return admission;
 }
 
 // The declared length of a request is enough when the request is one message. All else is counted while it is read.
@@ -193,16 +210,26 @@ function refuseTooLarge({ methodKind }: DescMethod, { headers }: NodeRequest, ma
   }
 }
 
-function mountOwn(
-  router: ConnectRouter,
-  contracts: (typeof edgeNeeds)[keyof typeof edgeNeeds][],
-  draining: AbortSignal,
-): void {
+// Health and reflection, over what the edge serves.
+function ownMethods(contracts: (typeof edgeNeeds)[keyof typeof edgeNeeds][], draining: AbortSignal): Invocable[] {
   const notReady = () => (draining.aborted ? 'draining' : undefined);
   const health = createHealth(new Map(contracts.map(({ typeName }) => [typeName, notReady])));
   const reflection = createReflection([...contracts, Health]);
-  const options = { shutdownSignal: draining };
-  router.service(Health, health, options);
-  router.service(ServerReflection, reflection.v1, options);
-  router.service(ServerReflectionAlpha, reflection.v1alpha, options);
+  const interceptors = [endingWith(draining)];
+  return [
+    ...createInvocables(Health, health, interceptors),
+    ...createInvocables(ServerReflection, reflection.v1, interceptors),
+    ...createInvocables(ServerReflectionAlpha, reflection.v1alpha, interceptors),
+  ];
+}
+
+/** Aborts calls when `signal` aborts, for its reason. */
+function endingWith(signal: AbortSignal): Interceptor {
+  return (next) => (call) => {
+    const onAbort = () => call.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    call.onEnd(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
+    return next(call);
+  };
 }

@@ -1,4 +1,4 @@
-import { Code, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
@@ -6,6 +6,8 @@ import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import { mapInOrder } from '#kit/base/map-in-order.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import type { Named } from '#kit/host/config/named-adapters.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Batch, cutBatches } from './batches/batches.ts';
 import { withRetry } from './batches/retry.ts';
 import { embedTruncated } from './batches/truncate.ts';
@@ -24,7 +26,7 @@ export interface EmbeddingDeps {
 export function createEmbedding(
   models: readonly Named<EmbeddingModel>[],
   { random }: EmbeddingDeps,
-): ServiceImpl<typeof EmbeddingService> {
+): ServiceHandlers<typeof EmbeddingService> {
   const find = (name: string): Named<EmbeddingModel> => {
     const found =
       name === '' ? models[0] : models.find((candidate) => candidate.name === name || candidate.model.name === name);
@@ -37,7 +39,7 @@ export function createEmbedding(
     { name, model }: Named<EmbeddingModel>,
     { firstIndex, texts }: Batch,
     { purpose, truncate }: { purpose: Purpose; truncate: boolean },
-    context: HandlerContext,
+    context: CallContext,
     signal: AbortSignal,
   ): Promise<EmbeddedBatch & { firstIndex: number; truncatedCount: number }> => {
     const bounds = { random, leftMs: context.timeoutMs, signal };

@@ -1,5 +1,5 @@
 import { clone, create } from '@bufbuild/protobuf';
-import { type CallOptions, Code, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { type CallOptions, Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type {
   EvaluationService,
@@ -14,7 +14,9 @@ import {
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, notFound, rpcError } from '#kit/base/errors.ts';
 import type { ServiceDeps } from '#kit/host/define-service.ts';
-import { actAs, callerOf, forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import { actAs } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Asked, askAll } from './ask.ts';
 import type { EvaluationSettings } from './config.ts';
 import { readDataSet } from './data-set.ts';
@@ -34,12 +36,12 @@ type Deps = Pick<
 >;
 
 /** The rpcs of the evaluation service. */
-export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceImpl<typeof EvaluationService> {
+export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceHandlers<typeof EvaluationService> {
   const { config, clients, clock, log } = deps;
   let runningCount = 0;
 
-  async function* run(request: RunEvaluationRequest, context: HandlerContext): AsyncIterable<RunEvaluationResponse> {
-    const { tenant } = callerOf(context);
+  async function* run(request: RunEvaluationRequest, context: CallContext): AsyncIterable<RunEvaluationResponse> {
+    const { tenant } = context.principal;
     const startedAtMs = clock();
     const stored = await store.readDataSet(tenant, request.dataSet);
     if (stored.length === 0) throw notFound('data set', request.dataSet);
@@ -87,7 +89,7 @@ export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceImp
 
   return {
     async putDataSet(requests, context) {
-      const { tenant } = callerOf(context);
+      const { tenant } = context.principal;
       const { name, queries } = await readDataSet(requests, config);
       await store.replaceDataSet(tenant, name, queries);
       const judgementCount = queries.reduce((sum, { judgements }) => sum + judgements.length, 0);
@@ -106,7 +108,7 @@ export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceImp
       }
     },
     async listRuns({ dataSet, pageSize, pageToken }, context) {
-      const { tenant } = callerOf(context);
+      const { tenant } = context.principal;
       const before = pageToken === '' ? undefined : Number(pageToken);
       if (before !== undefined && !Number.isSafeInteger(before)) {
         throw invalidArgument('page_token: is none that this list gave: begin again without one');
@@ -124,10 +126,10 @@ export function createEvaluation(deps: Deps, store: EvaluationStore): ServiceImp
 
 // A question is the caller's own: its identity, no more time than it has left. A run may outlast the token that it came with,
 // so where this process can make tokens, each question has a fresh one.
-async function optionsOf({ config, signer }: Deps, context: HandlerContext): Promise<CallOptions> {
-  const options = forward(context, { timeoutMs: config.questionTimeoutMs });
+async function optionsOf({ config, signer }: Deps, context: CallContext): Promise<CallOptions> {
+  const options = context.forward({ timeoutMs: config.questionTimeoutMs });
   if (signer === undefined) return options;
-  return { ...options, ...actAs(await signer.sign(callerOf(context))) };
+  return { ...options, ...actAs(await signer.sign(context.principal)) };
 }
 
 function progress(doneCount: number, totalCount: number): RunEvaluationResponse {

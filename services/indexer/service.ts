@@ -1,6 +1,6 @@
-import type { ServiceImpl } from '@connectrpc/connect';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Metrics } from '#kit/base/metrics.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { createContentHistory } from './documents/content-history.ts';
 import { createDeleteDocuments } from './documents/delete-documents.ts';
@@ -28,7 +28,7 @@ export interface IndexerDeps
 
 /** The indexer under way. */
 export interface Indexer {
-  impl: ServiceImpl<typeof IndexerService>;
+  impl: ServiceHandlers<typeof IndexerService>;
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

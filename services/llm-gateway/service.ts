@@ -1,4 +1,3 @@
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import {
   type GenerateRequest,
   type LLMGatewayService,
@@ -9,7 +8,8 @@ import { errorInfoOf } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { randomId } from '#kit/base/random-id.ts';
 import { activeTraceId } from '#kit/host/telemetry.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Charges, createCharges } from './accounting/charges.ts';
 import type { Ledger } from './accounting/ledger.ts';
 import { reservationAmountOf } from './accounting/reservation.ts';
@@ -46,7 +46,7 @@ export interface GatewayDeps {
 const defaultTimeoutMs = 120_000;
 
 /** The rpcs of the gateway. */
-export function createLlmGateway(deps: GatewayDeps): ServiceImpl<typeof LLMGatewayService> {
+export function createLlmGateway(deps: GatewayDeps): ServiceHandlers<typeof LLMGatewayService> {
   return {
     generate: (request, context) => serve(request, context, deps),
     listModels: () => ({ models: modelsOf(deps.catalogs.current) }),
@@ -58,7 +58,7 @@ export function createLlmGateway(deps: GatewayDeps): ServiceImpl<typeof LLMGatew
  * ended, what was used is settled and goes to the ledger once, and the catalog is let go. Not a generator around a generator, which
  * would take as many promises a message again.
  */
-function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
+function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
   const { signal } = context;
   let opening: Promise<void> | undefined;
   let responses: AsyncGenerator<Response, Outcome> | undefined;
@@ -69,7 +69,7 @@ function serve(given: GenerateRequest, context: HandlerContext, deps: GatewayDep
     const { limits, ledger, random, metrics, log } = deps;
     const requestedAt = deps.clock();
     const deadlineAt = performance.now() + (context.timeoutMs() ?? defaultTimeoutMs);
-    const { tenant } = callerOf(context);
+    const { tenant } = context.principal;
     const { request, warnings } = shortened(given, limits.maxCompletionTokens(tenant, given.limitKey));
     const requestId = request.requestId || randomId(random);
     const { catalog, release } = deps.catalogs.lease();

@@ -1,4 +1,4 @@
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { Stage, UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { RerankRequest, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
@@ -6,7 +6,8 @@ import { invalidArgument, rpcError, unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Named } from '#kit/host/config/named-adapters.ts';
 import { invalidReply } from '#kit/http/failure.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { RerankBatch, RerankModel, RerankUsage } from './models/rerank-model.ts';
 
 /** Share of the caller's remaining time that a model may take where another one stands behind it. */
@@ -21,7 +22,7 @@ export interface RerankDeps {
 export function createRerank(
   models: readonly Named<RerankModel>[],
   { log }: RerankDeps,
-): ServiceImpl<typeof RerankService> {
+): ServiceHandlers<typeof RerankService> {
   const find = (name: string): number => {
     const found = name === '' ? 0 : models.findIndex((candidate) => candidate.name === name);
     if (found !== -1) return found;
@@ -74,7 +75,7 @@ export function createRerank(
 async function scoreWhole(
   named: Named<RerankModel>,
   request: RerankRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<RerankBatch[]> {
   const leftMs = context.timeoutMs();
   const shareMs = leftMs === undefined ? undefined : Math.floor(leftMs * shareBeforeFallback);
@@ -96,14 +97,14 @@ async function scoreWhole(
 async function* score(
   { name, model }: Named<RerankModel>,
   { query, candidates }: RerankRequest,
-  context: HandlerContext,
+  context: CallContext,
   signal: AbortSignal,
 ): AsyncIterable<RerankBatch> {
   if (candidates.length > model.maxCandidates) {
     throw invalidArgument(`${name} takes at most ${model.maxCandidates} candidates, not ${candidates.length}`);
   }
   const missing = new Set(candidates.keys());
-  for await (const batch of model.rerank(query, candidates, signal, () => forward(context, { signal }))) {
+  for await (const batch of model.rerank(query, candidates, signal, () => context.forward({ signal }))) {
     for (const { index, score: value } of batch.scores) {
       // A candidate scored twice, or one that was not asked for, would mix up passages in silence.
       if (!missing.delete(index)) throw invalidReply(name, `candidate ${index} was scored twice or unasked`);

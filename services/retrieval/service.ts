@@ -1,7 +1,7 @@
-import type { ServiceImpl } from '@connectrpc/connect';
 import type { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { applyAccessChanges } from './access/apply-changes.ts';
 import { finishPurges } from './index/documents.ts';
 import { createIndexRegistry } from './index/index-registry.ts';
@@ -18,9 +18,9 @@ export interface RetrievalDeps
     Omit<WriterRpcDeps, 'indices' | 'startMaintenance' | 'keptVersions'> {}
 
 /** The rpcs of all contracts of the service. */
-export type RetrievalRpcs = ServiceImpl<typeof RetrievalService> &
-  ServiceImpl<typeof IndexAdminService> &
-  ServiceImpl<typeof IndexWriterService>;
+export type RetrievalRpcs = ServiceHandlers<typeof RetrievalService> &
+  ServiceHandlers<typeof IndexAdminService> &
+  ServiceHandlers<typeof IndexWriterService>;
 
 /** A running service. */
 export interface Retrieval {

@@ -5,14 +5,13 @@ import { createInvocable } from '#kit/rpc/invoke.ts';
 import type { Serve } from './stack.ts';
 
 /** The kit's mount on grpc-js. */
-export const serve: Serve = ({ service, impl, maxMessageBytes }) => {
+export const serve: Serve = ({ service, handlers, maxMessageBytes }) => {
   const { Server, ServerCredentials } = grpc();
   // Only what is received is limited: an answer that tells of a request is larger than the request.
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,
   });
-  const handlers = impl as Record<string, unknown>;
   mountGrpc(
     server,
     service.methods

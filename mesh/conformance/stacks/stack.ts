@@ -1,11 +1,13 @@
 import type { DescService, Registry } from '@bufbuild/protobuf';
-import type { ServiceImpl } from '@connectrpc/connect';
+import type { CallContext } from '#kit/rpc/context.ts';
 
 /** What a stack serves. */
 export interface StackOptions {
   service: DescService;
-  /** The service's rpcs; one that is missing is not served. */
-  impl: Partial<ServiceImpl<DescService>>;
+  /** The handlers of the service, by the name of the method; one that is missing is not served. */
+  handlers: Readonly<Record<string, unknown>>;
+  /** Records the URL of a call that came by GET; the suite checks what its query held. */
+  urls: WeakMap<CallContext, string>;
   /** Types that a `google.protobuf.Any` may hold, for JSON. */
   registry: Registry;
   /** Largest message that is taken, in bytes. */

@@ -1,8 +1,9 @@
 import type { DescService } from '@bufbuild/protobuf';
-import type { Client, ServiceImpl } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
 import type { Database } from '../storage/database.ts';
 import type { Env } from './config/config.ts';
@@ -45,7 +46,7 @@ export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs>
 /** Contracts that a service serves, each for one kind of caller. */
 export type Contracts = readonly DescService[];
 
-type Take<Desc> = Desc extends DescService ? (impl: ServiceImpl<Desc>) => void : never;
+type Take<Desc> = Desc extends DescService ? (impl: ServiceHandlers<Desc>) => void : never;
 
 /** The rpcs of all contracts of a service, in one object. Two contracts of one service have no rpc of the same name. */
 export type Rpcs<C extends Contracts> = Take<C[number]> extends (impl: infer Impl) => void ? Partial<Impl> : never;

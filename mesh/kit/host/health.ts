@@ -1,7 +1,7 @@
-import type { ServiceImpl } from '@connectrpc/connect';
 import { type Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health/v1/health_pb.ts';
 import { notFound } from '../base/errors.ts';
 import { sleep } from '../base/streams.ts';
+import type { ServiceHandlers } from '../rpc/handlers.ts';
 
 /** What can be asked for health: a name, and why it can't serve now (`undefined`: it can). */
 export type Readiness = ReadonlyMap<string, () => string | undefined>;
@@ -13,7 +13,7 @@ const watchMs = 500;
  * `grpc.health.v1`: a status by contract name ("ragmesh.chat.v1.ChatService"), and "" for the process as a whole. It speaks
  * of readiness; that the process lives shows in its answering at all.
  */
-export function createHealth(readiness: Readiness): ServiceImpl<typeof Health> {
+export function createHealth(readiness: Readiness): ServiceHandlers<typeof Health> {
   const statusOf = (service: string): Status => {
     if (service === '') {
       const allReady = [...readiness.values()].every((notReady) => notReady() === undefined);

@@ -13,7 +13,6 @@ import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { createLogger } from '../base/log.ts';
 import { collect, sleep } from '../base/streams.ts';
-import { forward } from '../rpc/context.ts';
 import { echo } from '../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { defineService, type ServiceDefinition } from './define-service.ts';
@@ -230,7 +229,7 @@ test('a service may serve several contracts: each has its health, and a process 
     create: async ({ clients }) => ({
       impl: {
         async getSession(_request, context) {
-          const { text } = await clients.echo.unary({ text: 'over the wire' }, forward(context));
+          const { text } = await clients.echo.unary({ text: 'over the wire' }, context.forward());
           return { session: { title: text } };
         },
       },

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, type DescMethod, type DescService } from '@bufbuild/protobuf';
-import { Code, type Interceptor, type Transport } from '@connectrpc/connect';
+import { Code, type Transport } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
@@ -23,7 +23,7 @@ import { metricsObserver } from '../rpc/interceptors/metrics.ts';
 import { observing } from '../rpc/interceptors/observe.ts';
 import { tracingInterceptor } from '../rpc/interceptors/tracing.ts';
 import { validationInterceptor } from '../rpc/interceptors/validation.ts';
-import { createInvocable, type Invocable } from '../rpc/invoke.ts';
+import { createInvocable, type Interceptor, type Invocable } from '../rpc/invoke.ts';
 import { createLocalTransport } from '../rpc/local/mount.ts';
 import type { ServerCall } from '../rpc/server-call.ts';
 import { type Database, openDatabase } from '../storage/database.ts';
@@ -61,6 +61,8 @@ export interface Host {
   metrics: Metrics;
   /** Calls to services of this process, without a network. */
   local: Transport;
+  /** What this process serves on the network, for a second mount. */
+  methods: readonly Invocable[];
   /** Makes tokens; `undefined` without the private key. */
   signer: TokenSigner | undefined;
   /** A service that runs here, by name; for faces beside gRPC. */
@@ -231,6 +233,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       adminPort: admin.port,
       metrics,
       local,
+      methods: networkMethods,
       signer,
       running: (name) => running.get(name),
       reconfigure: createReconfigure(options.services, running, config, log),

@@ -1,16 +1,17 @@
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { Code, type ServiceImpl } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import type { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import type { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import type { ServiceHandlers } from '../rpc/handlers.ts';
 
 /**
  * gRPC server reflection for contracts, in both versions of the protocol that clients speak: v1, and v1alpha for older
  * ones. Both have the same messages.
  */
 export function createReflection(services: readonly DescService[]): {
-  v1: ServiceImpl<typeof ServerReflection>;
-  v1alpha: ServiceImpl<typeof ServerReflectionAlpha>;
+  v1: ServiceHandlers<typeof ServerReflection>;
+  v1alpha: ServiceHandlers<typeof ServerReflectionAlpha>;
 } {
   const files = collectFiles(services.map((service) => service.file));
   const names = services.map((service) => service.typeName).sort();

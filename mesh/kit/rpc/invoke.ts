@@ -1,8 +1,15 @@
-import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
-import type { Interceptor } from '@connectrpc/connect';
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type Message,
+  type MessageInitShape,
+} from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, rpcError, toRpcError } from '../base/errors.ts';
+import type { ServiceHandlers } from './handlers.ts';
 import type { ServerCall } from './server-call.ts';
 
 /** A method of a service, ready to run behind any mount. Input and output are whole messages, never bytes. */
@@ -17,11 +24,16 @@ export interface Invocable {
   stream(call: ServerCall, input: Message | AsyncIterable<Message>): AsyncIterableIterator<Message>;
 }
 
-type Next = (call: ServerCall) => Promise<{ message: unknown }>;
+/** Runs a call, and resolves when its response begins. */
+export type Handle = (call: ServerCall) => Promise<Reply>;
+
+/** Wraps the handling of calls. It may refuse a call by a throw, change its message, or wrap the messages of its reply. */
+export type Interceptor = (next: Handle) => Handle;
+
 type AnyImpl = (input: unknown, call: ServerCall) => unknown;
 
 /**
- * Binds an implementation to its method, with Connect interceptors around it (the first one outermost). Composed once,
+ * Binds an implementation to its method, with interceptors around it (the first one outermost). Composed once,
  * run for each call. Deadline and cancellation end the call at once, even where the handler does not listen.
  */
 export function createInvocable(method: DescMethod, impl: unknown, interceptors: readonly Interceptor[]): Invocable {
@@ -47,19 +59,29 @@ export function createInvocable(method: DescMethod, impl: unknown, interceptors:
   };
 }
 
+/** Returns the methods of a contract, bound to their handlers; one without a handler is UNIMPLEMENTED. */
+export function createInvocables<Desc extends DescService>(
+  contract: Desc,
+  handlers: Partial<ServiceHandlers<Desc>>,
+  interceptors: readonly Interceptor[],
+): Invocable[] {
+  const byName = new Map<string, unknown>(Object.entries(handlers));
+  return contract.methods.map((method) => createInvocable(method, byName.get(method.localName), interceptors));
+}
+
 /**
  * The output of a call as a stream. Not a generator, which costs several promises a message and level: a message here costs
  * one. Calls of `next` may overlap; their results keep their order, as the handler gives them.
  */
 class ServerStream implements AsyncIterableIterator<Message> {
   readonly #call: ServerCall;
-  readonly #run: Next;
+  readonly #run: Handle;
   readonly #input: Message | AsyncIterable<Message>;
   #opening: Promise<void> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
   #isOver = false;
 
-  constructor(call: ServerCall, input: Message | AsyncIterable<Message>, run: Next) {
+  constructor(call: ServerCall, input: Message | AsyncIterable<Message>, run: Handle) {
     this.#call = call;
     this.#input = input;
     this.#run = run;
@@ -157,27 +179,23 @@ function isStream(input: Message | AsyncIterable<Message>): input is AsyncIterab
   return Symbol.asyncIterator in input;
 }
 
-function compose(method: DescMethod, impl: AnyImpl, interceptors: readonly Interceptor[]): Next {
-  const innermost = async (call: ServerCall) => new Reply(call, await answer(method, impl, call));
-  const composed = interceptors.reduceRight<unknown>(
-    (next, interceptor) => interceptor(next as Parameters<Interceptor>[0]),
-    innermost,
-  );
-  return composed as Next;
+function compose(method: DescMethod, impl: AnyImpl, interceptors: readonly Interceptor[]): Handle {
+  const innermost: Handle = async (call) => new Reply(call, await answer(method, impl, call));
+  return interceptors.reduceRight((next, interceptor) => interceptor(next), innermost);
 }
 
-async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Promise<unknown> {
+async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Promise<Message | AsyncIterable<unknown>> {
   switch (method.methodKind) {
     case 'unary':
       return normalise(method.output, await impl(call.message, call));
     case 'client_streaming':
       return once(normalise(method.output, await impl(call.message, call)));
     case 'server_streaming': {
-      const input = call.message as Message | AsyncIterable<Message>;
-      return impl(isStream(input) ? await single(input) : input, call);
+      const input = call.message;
+      return impl(isStream(input) ? await single(input) : input, call) as AsyncIterable<unknown>;
     }
     case 'bidi_streaming':
-      return impl(call.message, call);
+      return impl(call.message, call) as AsyncIterable<unknown>;
     default:
       throw protocolError(`unknown kind of method ${(method as DescMethod).name}`);
   }
@@ -186,18 +204,18 @@ async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Prom
 /** What came of a call, for interceptors and clients. Headers are made when somebody asks; hardly anybody does. */
 export class Reply {
   readonly stream: boolean;
-  message: unknown;
+  message: Message | AsyncIterable<unknown>;
   readonly #call: ServerCall;
-  constructor(call: ServerCall, message: unknown) {
+  constructor(call: ServerCall, message: Message | AsyncIterable<unknown>) {
     this.#call = call;
-    this.stream = call.stream;
+    this.stream = call.method.methodKind !== 'unary';
     this.message = message;
   }
   get method() {
     return this.#call.method;
   }
   get service() {
-    return this.#call.service;
+    return this.#call.method.parent;
   }
   /** Headers, where any were set. */
   get sentHeader() {

@@ -1,21 +1,20 @@
-import type { DescMethod } from '@bufbuild/protobuf';
-import { type ContextValues, createContextValues, type HandlerContext } from '@connectrpc/connect';
-import { deadlineExceeded } from '../base/errors.ts';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { CallOptions } from '@connectrpc/connect';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { deadlineExceeded, internal } from '../base/errors.ts';
+import type { CallContext, ForwardOptions } from './context.ts';
 
 /** How a call reached the server. */
 export interface ServerCallInit {
   method: DescMethod;
-  /** "grpc" or "local". */
-  protocolName: string;
-  /** Request headers; read once, when somebody asks. */
+  /** Reads the request headers; called at most once, and only when they are needed. */
   requestHeader: () => Headers;
-  /** The `authorization` header, for the one reader that every call has. */
-  authorization: () => string | undefined;
+  /** Reads the `authorization` header without making Headers. */
+  credentials: () => string | undefined;
   /** Time left, in milliseconds; `undefined`: no deadline; 0 or less: the call is aborted from the start. */
   timeoutMs: number | undefined;
   /** Time after the deadline before the call is given up, in milliseconds: for a mount that does so itself. @default 0 */
   graceMs?: number;
-  values?: ContextValues;
 }
 
 /** The longest time that a timer of Node can run, with room for a grace. */
@@ -24,19 +23,23 @@ const longestTimerMs = 0x7fff0000;
 // One for all: an abort without a reason makes a DOMException with its stack for each call.
 const over = new DOMException('the call is over', 'AbortError');
 
+/** Who makes a call, and the header that proves it to other services. */
+interface Caller {
+  principal: Principal;
+  authorization: string;
+}
+
 /**
- * A call as the server sees it: Connect's HandlerContext, and at the same time the request that interceptors get. One
- * object, and the dear parts (headers, signal) are made when first asked for, since most calls never ask.
+ * A call as the server sees it: the context of its handler, and what interceptors get. One object, whose expensive parts
+ * (headers, signal) are made when they are first used, since most calls never use them.
  */
-export class ServerCall implements HandlerContext {
+export class ServerCall implements CallContext {
   readonly method: DescMethod;
-  readonly protocolName: string;
-  readonly requestMethod = 'POST';
   /** The input; set before interceptors run. */
-  message: unknown;
-  readonly stream: boolean;
+  message!: Message | AsyncIterable<Message>;
   readonly #readHeader: () => Headers;
-  readonly #readAuthorization: () => string | undefined;
+  readonly #readCredentials: () => string | undefined;
+  #caller: Caller | undefined;
   readonly #deadline: number | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   // Nearly every call has one waiter at a time; the set is for those with more.
@@ -45,7 +48,6 @@ export class ServerCall implements HandlerContext {
   #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
-  #values: ContextValues | undefined;
   #controller: AbortController | undefined;
   #endings: ((error: unknown) => void)[] | undefined;
   #aborted = false;
@@ -53,11 +55,8 @@ export class ServerCall implements HandlerContext {
 
   constructor(init: ServerCallInit) {
     this.method = init.method;
-    this.protocolName = init.protocolName;
-    this.stream = init.method.methodKind !== 'unary';
     this.#readHeader = init.requestHeader;
-    this.#readAuthorization = init.authorization;
-    this.#values = init.values;
+    this.#readCredentials = init.credentials;
     if (init.timeoutMs !== undefined) {
       const timeoutMs = Math.min(init.timeoutMs, longestTimerMs);
       this.#deadline = performance.now() + timeoutMs;
@@ -68,24 +67,29 @@ export class ServerCall implements HandlerContext {
     }
   }
 
-  get service() {
-    return this.method.parent;
-  }
-  get url(): string {
-    return `http://${this.protocolName}/${this.method.parent.typeName}/${this.method.name}`;
-  }
   get requestHeader(): Headers {
     this.#requestHeader ??= this.#readHeader();
     return this.#requestHeader;
   }
-  get header(): Headers {
-    return this.requestHeader;
-  }
-  /** The `authorization` header, without making Headers for it. */
-  get authorization(): string | undefined {
+  /** The `authorization` header of the request, without making Headers for it. */
+  get credentials(): string | undefined {
     return this.#requestHeader === undefined
-      ? this.#readAuthorization()
+      ? this.#readCredentials()
       : (this.#requestHeader.get('authorization') ?? undefined);
+  }
+  /** Sets the caller, whom a mount or an interceptor has identified, and the header that proves it to other services. */
+  identify(principal: Principal, authorization: string): void {
+    this.#caller = { principal, authorization };
+  }
+  get principal(): Principal {
+    return this.#identified().principal;
+  }
+  get authorization(): string {
+    return this.#identified().authorization;
+  }
+  #identified(): Caller {
+    if (this.#caller === undefined) throw internal(new Error(`nothing identified the caller of ${this.method.name}`));
+    return this.#caller;
   }
   get responseHeader(): Headers {
     this.#responseHeader ??= new Headers();
@@ -94,13 +98,6 @@ export class ServerCall implements HandlerContext {
   get responseTrailer(): Headers {
     this.#responseTrailer ??= new Headers();
     return this.#responseTrailer;
-  }
-  get values(): ContextValues {
-    this.#values ??= createContextValues();
-    return this.#values;
-  }
-  get contextValues(): ContextValues {
-    return this.values;
   }
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -132,8 +129,37 @@ export class ServerCall implements HandlerContext {
     return this.#reason;
   }
 
-  readonly timeoutMs = (): number | undefined =>
-    this.#deadline === undefined ? undefined : Math.max(0, this.#deadline - performance.now());
+  timeoutMs(): number | undefined {
+    return this.#deadline === undefined ? undefined : Math.max(0, this.#deadline - performance.now());
+  }
+
+  forward(options: ForwardOptions = {}): CallOptions {
+    const { authorization } = this;
+    const leftMs = this.timeoutMs();
+    if (leftMs !== undefined && leftMs <= 0) throw deadlineExceeded();
+    const timeoutMs = leftMs === undefined ? options.timeoutMs : Math.min(leftMs, options.timeoutMs ?? leftMs);
+    return {
+      headers: { authorization },
+      signal: options.signal === undefined ? this.signal : this.#either(options.signal),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
+  }
+
+  // A signal that aborts with the call's own or with another one. AbortSignal.any costs several times as much, because it supports
+  // signals of unknown lifetime; this one ends with the call.
+  #either(other: AbortSignal): AbortSignal {
+    const controller = new AbortController();
+    for (const signal of [this.signal, other]) {
+      if (signal.aborted) {
+        controller.abort(signal.reason);
+        return controller.signal;
+      }
+      const onAbort = () => controller.abort(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal === other) this.onEnd(() => other.removeEventListener('abort', onAbort));
+    }
+    return controller.signal;
+  }
 
   /** Gives the call up. The first reason stays. */
   abort(reason: unknown): void {

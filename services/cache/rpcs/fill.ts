@@ -1,10 +1,10 @@
 import { toBinary } from '@bufbuild/protobuf';
-import { Code, type HandlerContext } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import type { FillRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AnswerEventSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { holderOf } from '../answers/key.ts';
 import { unique } from '../answers/labels.ts';
 import { encodeEvents, toRecording, withoutCaller } from '../answers/recording.ts';
@@ -16,8 +16,8 @@ const keepTimeoutMs = 2000;
 
 /** Creates the rpc Fill. */
 export function createFill({ settings, layers, flights, meaning, clock, random }: CacheParts) {
-  async function fill(requests: AsyncIterable<FillRequest>, context: HandlerContext) {
-    const caller = callerOf(context);
+  async function fill(requests: AsyncIterable<FillRequest>, context: CallContext) {
+    const caller = context.principal;
     let flight: Flight | undefined;
     try {
       for await (const { part } of requests) {
@@ -49,7 +49,7 @@ export function createFill({ settings, layers, flights, meaning, clock, random }
     }
   }
 
-  async function commit(flight: Flight, ttlSeconds: number, context: HandlerContext): Promise<boolean> {
+  async function commit(flight: Flight, ttlSeconds: number, context: CallContext): Promise<boolean> {
     if (flight.state !== 'filling') throw leaseLost();
     if (flight.events.at(-1)?.event.case !== 'done') throw invalidArgument('commit came before done');
     const recording = flight.isTainted ? undefined : toRecording(flight.events);
@@ -79,7 +79,7 @@ export function createFill({ settings, layers, flights, meaning, clock, random }
     // What has no evidence for one wording may have some for another.
     if (meaning !== undefined && !isRefusal) {
       await meaning.compare(flight, recording);
-      await meaning.remember(flight, callerOf(context), answer, context);
+      await meaning.remember(flight, context.principal, answer, context);
     }
     return true;
   }

@@ -1,6 +1,5 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { HandlerContext } from '@connectrpc/connect';
 import {
   type CacheScope,
   CacheScopeSchema,
@@ -10,7 +9,7 @@ import {
   type InspectRequest,
 } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { sizeOf } from '../answers/answer-store.ts';
 import { identityOf } from '../answers/key.ts';
 import { accessLabel, documentsOf, questionLabel } from '../answers/labels.ts';
@@ -22,8 +21,8 @@ const maxOthers = 20;
 
 /** Creates the rpc Inspect. It reads what a look-up would read, but begins nothing. */
 export function createInspect({ settings, layers, flights, meaning, clock }: CacheParts) {
-  return async ({ question, scope }: InspectRequest, context: HandlerContext) => {
-    const caller = callerOf(context);
+  return async ({ question, scope }: InspectRequest, context: CallContext) => {
+    const caller = context.principal;
     const { tenant } = caller;
     const key = scope && identityOf(caller, question, scope);
     let found: Found | undefined;

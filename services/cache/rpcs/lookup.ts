@@ -1,9 +1,8 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { HandlerContext } from '@connectrpc/connect';
 import { CacheScopeSchema, type LookupRequest, type LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AnswerEvent, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { holderOf, identityOf } from '../answers/key.ts';
 import { labelsOfScope } from '../answers/labels.ts';
 import type { Found } from '../answers/layers.ts';
@@ -35,9 +34,9 @@ export function createLookup({ settings, layers, flights, meaning, clock, newId,
     return responseOf({ case: 'lease', value: { leaseId, ttlMs: settings.leaseTtlMs } });
   };
 
-  async function* lookup({ question, scope, refresh }: LookupRequest, context: HandlerContext) {
+  async function* lookup({ question, scope, refresh }: LookupRequest, context: CallContext) {
     const startedAt = performance.now();
-    const caller = callerOf(context);
+    const caller = context.principal;
     const { tenant } = caller;
     metrics.cacheLookupTotal.inc();
     stats.of(tenant).lookupCount++;

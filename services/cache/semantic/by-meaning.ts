@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { fromBinary } from '@bufbuild/protobuf';
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import { type CacheScope, CacheScopeSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AnswerEvent, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -8,7 +8,7 @@ import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedd
 import { unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { fromVector } from '#kit/base/vectors.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { InvalidateTarget, StoredAnswer } from '../answers/answer-store.ts';
 import { scopeKeyOf } from '../answers/key.ts';
 import { documentsOf } from '../answers/labels.ts';
@@ -25,7 +25,7 @@ const keepTimeoutMs = 500;
 const forgetTimeoutMs = 2000;
 
 // Whose call an embedding is made for: the layer below knows of no calls.
-const calls = new AsyncLocalStorage<HandlerContext>();
+const calls = new AsyncLocalStorage<CallContext>();
 
 /** Embeds questions for the calls that ask by meaning. `model`: empty for the default one. */
 export function createEmbed(embedding: Client<typeof EmbeddingService>, model: string) {
@@ -33,7 +33,7 @@ export function createEmbed(embedding: Client<typeof EmbeddingService>, model: s
     const context = calls.getStore();
     if (context === undefined) throw new Error('an embedding belongs to a call');
     const request = { model, inputs: [question], purpose: Purpose.QUERY };
-    for await (const { vectors, model: used } of embedding.embed(request, forward(context, { signal }))) {
+    for await (const { vectors, model: used } of embedding.embed(request, context.forward({ signal }))) {
       return { model: used, vector: fromVector(vectors[0]) };
     }
     throw unavailable('embedding', 'the embedding service gave no vector');
@@ -51,7 +51,7 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
      * An answer to a question of the same meaning in the same scope. Of a sample of hits it gives none: they are generated all the same, and
      * compared when the flight is filled.
      */
-    async find(flight: Flight, caller: Principal, scope: CacheScope, context: HandlerContext, timeoutMs: number) {
+    async find(flight: Flight, caller: Principal, scope: CacheScope, context: CallContext, timeoutMs: number) {
       const { tenant, question } = flight;
       const query = { tenant, question, scopeKey: scopeKeyOf(caller, scope) };
       const found = await calls.run(context, () => semantic.find(query, context.signal));
@@ -73,7 +73,7 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
     },
 
     /** What would be found, for a person. */
-    inspect(caller: Principal, question: string, scope: CacheScope, context: HandlerContext): Promise<SemanticFound> {
+    inspect(caller: Principal, question: string, scope: CacheScope, context: CallContext): Promise<SemanticFound> {
       const query = { tenant: caller.tenant, question, scopeKey: scopeKeyOf(caller, scope) };
       return calls.run(context, () => semantic.find(query, context.signal));
     },
@@ -91,7 +91,7 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
     },
 
     /** Keeps the question of an answer that was stored. */
-    async remember(flight: Flight, caller: Principal, answer: StoredAnswer, context: HandlerContext): Promise<void> {
+    async remember(flight: Flight, caller: Principal, answer: StoredAnswer, context: CallContext): Promise<void> {
       const { tenant, key, question } = flight;
       const scopeKey = scopeKeyOf(caller, fromBinary(CacheScopeSchema, flight.scope));
       const vector = vectors.get(flight);

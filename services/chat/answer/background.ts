@@ -1,6 +1,6 @@
-import type { CallOptions, HandlerContext } from '@connectrpc/connect';
+import type { CallOptions } from '@connectrpc/connect';
 import type { Logger } from '#kit/base/log.ts';
-import type { ServerCall } from '#kit/rpc/server-call.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 
 /** Work that continues after the call that began it has ended; the service waits for it before it stops. */
 export interface BackgroundTasks {
@@ -30,7 +30,6 @@ export function createBackgroundTasks(log: Logger): BackgroundTasks {
 }
 
 /** Returns options for a call with the caller's identity that may outlive the caller's call: no signal, and its own time. */
-export function backgroundCall(context: HandlerContext, timeoutMs: number): CallOptions {
-  const { authorization } = context as ServerCall;
-  return { timeoutMs, ...(authorization === undefined ? {} : { headers: { authorization } }) };
+export function backgroundCall(context: CallContext, timeoutMs: number): CallOptions {
+  return { timeoutMs, headers: { authorization: context.authorization } };
 }

@@ -1,4 +1,4 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -6,6 +6,7 @@ import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import { streamInSpan, withSpan } from '#kit/base/span.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import {
   type AskEvents,
   sources,
@@ -34,12 +35,12 @@ export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, '
 
 /** Creates the rpc Ask. */
 export function createAsk(deps: AskDeps) {
-  return (request: AskRequest, context: HandlerContext): AsyncIterable<AskResponse> =>
+  return (request: AskRequest, context: CallContext): AsyncIterable<AskResponse> =>
     streamInSpan('chat.request', {}, () => ask(deps, request, context));
 }
 
 // Answers a question: applies each event of the answer to its state, and sends what the client sees of it.
-async function* ask(deps: AskDeps, request: AskRequest, context: HandlerContext): AsyncGenerator<AskResponse> {
+async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): AsyncGenerator<AskResponse> {
   if (request.sessionId !== '' && request.history.length > 0) {
     throw invalidArgument('history is for callers that keep it themselves: leave out session_id, or history');
   }
@@ -62,7 +63,7 @@ async function* ask(deps: AskDeps, request: AskRequest, context: HandlerContext)
 async function* answer(
   deps: AskDeps,
   request: AskRequest,
-  context: HandlerContext,
+  context: CallContext,
   state: () => AnswerState,
 ): AsyncGenerator<AskEvents> {
   const understanding = Promise.withResolvers<Understood>();
@@ -88,7 +89,7 @@ async function* answer(
 async function* answerFromCache(
   found: Found,
   { bypassCache }: AskRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): AsyncGenerator<AskEvents, boolean> {
   switch (found.kind) {
     case 'answer': {
@@ -116,7 +117,7 @@ async function* answerFromCache(
 async function* answerFromEvidence(
   { settings, clients }: AskDeps,
   request: AskRequest,
-  context: HandlerContext,
+  context: CallContext,
   understood: Understood,
   state: () => AnswerState,
 ): AsyncGenerator<AskEvents> {

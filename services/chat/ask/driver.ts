@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
@@ -10,7 +10,7 @@ import { enumName } from '#kit/base/enums.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Metrics } from '#kit/base/metrics.ts';
 import { activeTraceId } from '#kit/host/telemetry.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import type { AskEvent } from '../answer/events.ts';
 import { type AnswerState, initialState, next, respond } from '../answer/state.ts';
@@ -43,9 +43,9 @@ const defaultTimeoutMs = 110_000;
 const nothing: readonly AskResponse[] = [];
 
 /** Creates the driver of a question that has just arrived. */
-export function createDriver(deps: DriverDeps, { question }: AskRequest, context: HandlerContext) {
+export function createDriver(deps: DriverDeps, { question }: AskRequest, context: CallContext) {
   const { settings, clients, sessions, openSessions, background, metrics, log } = deps;
-  const owner = callerOf(context);
+  const owner = context.principal;
   const startedAt = performance.now();
   const elapsedUs = () => Math.round((performance.now() - startedAt) * 1000);
   const route = () => (state.cacheLayer === CacheLayer.UNSPECIFIED ? 'generate' : 'cache');

@@ -1,4 +1,4 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { CacheService, Hit, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
@@ -6,7 +6,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Corpus, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { deadlineExceeded, notFound } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
 import type { ChatSettings } from '../config.ts';
@@ -55,7 +55,7 @@ export interface Lookup {
 export function beginLookup(
   deps: LookupDeps,
   request: AskRequest,
-  context: HandlerContext,
+  context: CallContext,
   understanding: Promise<Understood>,
 ): Lookup {
   const { settings, promptVersion, clients, background } = deps;
@@ -97,13 +97,13 @@ export function beginLookup(
 async function lookUp(
   cache: Client<typeof CacheService>,
   request: Pick<LookupRequest, 'question' | 'refresh'> & { scope: object },
-  context: HandlerContext,
+  context: CallContext,
   timeoutMs: number,
 ): Promise<Found> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(deadlineExceeded(`no result within ${timeoutMs} ms`)), timeoutMs);
   try {
-    const responses = cache.lookup(request as never, forward(context, { signal: late.signal }));
+    const responses = cache.lookup(request as never, context.forward({ signal: late.signal }));
     const events = responses[Symbol.asyncIterator]();
     const first = (await events.next()).value?.event;
     switch (first?.case) {
@@ -132,11 +132,11 @@ type ListedCorpora = { corpora: readonly Corpus[] } | { reason: string };
 async function listCorpora(
   retrieval: Client<typeof RetrievalService>,
   request: AskRequest,
-  context: HandlerContext,
+  context: CallContext,
   timeoutMs: number,
 ): Promise<ListedCorpora> {
   try {
-    const { corpora } = await retrieval.listCorpora({}, forward(context, { timeoutMs }));
+    const { corpora } = await retrieval.listCorpora({}, context.forward({ timeoutMs }));
     if (request.corpora.length === 0) return { corpora };
     const named = [...new Set(request.corpora)].map((name) => {
       const corpus = corpora.find((candidate) => candidate.name === name);

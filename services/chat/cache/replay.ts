@@ -1,7 +1,7 @@
-import type { HandlerContext } from '@connectrpc/connect';
 import type { Hit } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AnswerEvent, AnswerOutcome, type CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { shareMessage } from '#kit/rpc/shared-message.ts';
 import { type AskEvent, stageDegraded } from '../answer/events.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
@@ -14,7 +14,7 @@ export type Replayed = { kind: 'whole' } | { kind: 'interrupted'; leaseId: strin
 /** Replays an answer from the cache; events that are ready together come as one list. */
 export async function* replay(
   { hit, events, layer }: Found & { kind: 'answer' },
-  context: HandlerContext,
+  context: CallContext,
 ): AsyncGenerator<readonly AskEvent[], Replayed> {
   let leaseId: string | undefined;
   let isWhole = false;

@@ -1,4 +1,4 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type FusedResult,
@@ -7,7 +7,7 @@ import {
   type RetrievalService,
   type RetrieveRequest,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { type AskEvent, stageDegraded, stageFinished, stageSkipped, stageStarted } from '../answer/events.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
 
@@ -22,14 +22,14 @@ const effectOfFailure = 'said that search is unavailable';
 export async function* findEvidence(
   retrieval: Client<typeof RetrievalService>,
   request: Pick<RetrieveRequest, 'query' | 'topK' | 'corpora'> & Partial<Pick<RetrieveRequest, 'filter'>>,
-  context: HandlerContext,
+  context: CallContext,
   timeoutMs: number,
 ): AsyncGenerator<AskEvent, Passage[] | undefined> {
   let fused: FusedResult | undefined;
   let endedLegs = 0;
   const degraded = new Set<Stage>();
   // The search begins before the client sees its first stage.
-  const events = retrieval.retrieve(request as never, forward(context, { timeoutMs }))[Symbol.asyncIterator]();
+  const events = retrieval.retrieve(request as never, context.forward({ timeoutMs }))[Symbol.asyncIterator]();
   let next = events.next();
   next.catch(() => {});
   try {

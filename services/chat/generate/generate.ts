@@ -1,4 +1,4 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Language, type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { unavailable } from '#kit/base/errors.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import {
   type AskEvent,
   citation,
@@ -55,7 +55,7 @@ const quotingModel = 'extractive';
  * Streams an answer with its markers resolved. If a model fails before its first word, the model that quotes is the fallback; if it
  * fails later, the text stays and the answer says that it is a part. Throws UNAVAILABLE if no model answers.
  */
-export async function* generate(generation: Generation, context: HandlerContext): AsyncGenerator<AskEvent> {
+export async function* generate(generation: Generation, context: CallContext): AsyncGenerator<AskEvent> {
   const { answerId, model, models, messages, plainMessages } = generation;
   yield stageStarted(Stage.GENERATE);
   const chosen = isGenerative(model, models) ? messages : plainMessages;
@@ -93,7 +93,7 @@ interface Attempted {
 async function* attempt(
   { llm, passages, language, maxTokens, temperature, maxAnswerBytes }: Generation,
   { model: asked, messages, requestId }: Attempt,
-  context: HandlerContext,
+  context: CallContext,
 ): AsyncGenerator<AskEvent, Attempted> {
   let model = asked;
   let text = createAnswerText(passages);
@@ -112,7 +112,7 @@ async function* attempt(
       midStreamPolicy: MidStreamPolicy.RESTART,
       task: Task.ANSWER,
     };
-    for await (const { event } of llm.generate(request, forward(context))) {
+    for await (const { event } of llm.generate(request, context.forward())) {
       switch (event.case) {
         case 'started':
           model ||= event.value.model;

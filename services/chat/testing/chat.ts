@@ -1,5 +1,5 @@
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
-import type { CallOptions, Client, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { CallOptions, Client } from '@connectrpc/connect';
 import { AuditService, type RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService, type LookupRequest, type LookupResponseSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import {
@@ -26,7 +26,8 @@ import {
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { defineService } from '#kit/host/define-service.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { type ChatSettings, readConfig } from '../config.ts';
 import { chat } from '../index.ts';
@@ -41,12 +42,12 @@ export type LookupEvent = MessageInitShape<typeof LookupResponseSchema>['event']
 /** What the neighbours do; a test changes what it is about. */
 export interface Script {
   corpora: () => Promise<MessageInitShape<typeof CorpusSchema>[]>;
-  retrieve: (request: RetrieveRequest, context: HandlerContext) => AsyncIterable<RetrieveEvent>;
+  retrieve: (request: RetrieveRequest, context: CallContext) => AsyncIterable<RetrieveEvent>;
   models: MessageInitShape<typeof ModelSchema>[];
-  generate: (request: GenerateRequest, context: HandlerContext) => AsyncIterable<GenerateEvent>;
+  generate: (request: GenerateRequest, context: CallContext) => AsyncIterable<GenerateEvent>;
   /** `undefined`: the small cache of the stand-in. */
-  lookup: ((request: LookupRequest, context: HandlerContext) => AsyncIterable<LookupEvent>) | undefined;
-  record: (record: RecordRequest, context: HandlerContext) => Promise<void>;
+  lookup: ((request: LookupRequest, context: CallContext) => AsyncIterable<LookupEvent>) | undefined;
+  record: (record: RecordRequest, context: CallContext) => Promise<void>;
 }
 
 /** What the neighbours saw. */
@@ -213,7 +214,7 @@ export function standIns(script: Script, seen: Seen) {
   ];
 }
 
-function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>>) {
+function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceHandlers<Desc>>) {
   return defineService({
     name,
     contracts: [contract as DescService],
@@ -224,7 +225,7 @@ function standIn<Desc extends DescService>(name: string, contract: Desc, impl: P
 }
 
 // A cache that keeps what is committed, for ever.
-function smallCache(script: Script, seen: Seen): Partial<ServiceImpl<typeof CacheService>> {
+function smallCache(script: Script, seen: Seen): Partial<ServiceHandlers<typeof CacheService>> {
   const answers = new Map<string, AnswerEvent[]>();
   const leases = new Map<string, string>();
   return {
@@ -234,7 +235,7 @@ function smallCache(script: Script, seen: Seen): Partial<ServiceImpl<typeof Cach
         for await (const event of script.lookup(request, context)) yield { event };
         return;
       }
-      const { tenant, groups } = callerOf(context);
+      const { tenant, groups } = context.principal;
       const key = JSON.stringify([tenant, groups, request.question, request.scope], (_, value) => value);
       const events = request.refresh ? undefined : answers.get(key);
       if (events === undefined) {

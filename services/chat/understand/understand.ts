@@ -1,10 +1,10 @@
-import { ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { ConnectError } from '@connectrpc/connect';
 import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { notFound, unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { backgroundCall } from '../answer/background.ts';
 import { answerLanguage } from '../answer/localized-text.ts';
 import type { ChatSettings } from '../config.ts';
@@ -51,18 +51,14 @@ const minTurns = 4;
  * Reads the session and the list of models concurrently, and makes the question stand alone. Throws NOT_FOUND if the caller has no
  * such session, and UNAVAILABLE if the session cannot be read.
  */
-export async function understand(
-  deps: UnderstandDeps,
-  request: AskRequest,
-  context: HandlerContext,
-): Promise<Understood> {
+export async function understand(deps: UnderstandDeps, request: AskRequest, context: CallContext): Promise<Understood> {
   const { settings } = deps;
   const rewriting = withSpan('rag.rewrite', {}, async () => {
     const session = await readSession(deps, request, context);
     const questions = session.turns.map(({ question }) => question);
     return { session, standalone: toStandalone(request.question, questions).text };
   });
-  const listing = deps.models.list(callerOf(context).tenant, backgroundCall(context, settings.listTimeoutMs));
+  const listing = deps.models.list(context.principal.tenant, backgroundCall(context, settings.listTimeoutMs));
   const [{ session, standalone }, models] = await Promise.all([rewriting, listing]);
   const model = request.model || models?.[0]?.name || '';
   return {
@@ -89,12 +85,12 @@ interface ReadSession {
 async function readSession(
   { sessions, openSessions, settings, newId }: UnderstandDeps,
   request: AskRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<ReadSession> {
   const { sessionId, history } = request;
   if (history.length > 0) return { sessionId: '', isNew: false, turns: history };
   if (sessionId === '') return { sessionId: newId(), isNew: true, turns: [] };
-  const owner = callerOf(context);
+  const owner = context.principal;
   try {
     const unwritten = await openSessions.turns(owner, sessionId);
     const turns = await sessions.load(owner, sessionId, Math.max(settings.historyTurns, minTurns));

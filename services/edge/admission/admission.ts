@@ -1,10 +1,10 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
+import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
 import type { RateLimit } from '../config.ts';
 import type { Authenticate, Caller } from '../credentials/authenticate.ts';
-import type { NodeRequest } from '../http/port.ts';
 import { headersOf, networkOf } from '../http/request.ts';
 import type { Limiter } from './limiter.ts';
 

@@ -4,7 +4,7 @@ import { extname, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { NodeRequest, NodeResponse } from '../http/port.ts';
+import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 
 /** Where the console is built to. */
 export const consoleFolder = new URL('../../console/dist/', import.meta.url);

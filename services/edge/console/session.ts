@@ -1,7 +1,7 @@
+import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 import type { DevKeys } from '../credentials/dev-keys.ts';
 import { isLoopback } from '../credentials/loopback.ts';
 import { sendJson } from '../http/error.ts';
-import type { NodeRequest, NodeResponse } from '../http/port.ts';
 
 /**
  * `GET /console/session`: hands the development keys to the console's own page, on this machine. Returns false where they

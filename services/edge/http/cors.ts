@@ -1,5 +1,5 @@
 import { cors } from '@connectrpc/connect';
-import type { NodeRequest, NodeResponse } from './port.ts';
+import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 
 const allowMethods = [...cors.allowedMethods, 'OPTIONS'].join(', ');
 // The star stands for all other headers, but never for `authorization` (Fetch standard, section 4.9).

@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { errorInfoOf, toRpcError } from '#kit/base/errors.ts';
-import type { NodeResponse } from './port.ts';
+import type { NodeResponse } from '#kit/http/server/port.ts';
 
 /** An error as the JSON routes send it. */
 export interface ErrorBody {

@@ -1,6 +1,6 @@
+import type { NodeResponse } from '#kit/http/server/port.ts';
+import { createSender } from '#kit/http/server/sender.ts';
 import type { EdgeLimits } from './limits.ts';
-import type { NodeResponse } from './port.ts';
-import { createSender } from './sender.ts';
 
 /** A response of server-sent events (HTML standard, section 9.2). */
 export interface EventStream {

@@ -1,10 +1,10 @@
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { invalidArgument, rpcError } from '#kit/base/errors.ts';
-import { readWholeBody } from './body.ts';
-import { checkJson } from './json-bounds.ts';
+import { invalidArgument, rpcError, tooLarge } from '#kit/base/errors.ts';
+import { readBody } from '#kit/http/server/body.ts';
+import { checkJson } from '#kit/http/server/json-bounds.ts';
+import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { EdgeLimits } from './limits.ts';
-import type { NodeRequest } from './port.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -35,4 +35,17 @@ export async function readJsonBody(request: NodeRequest, limits: EdgeLimits): Pr
   } catch (cause) {
     throw invalidArgument(`the body is not JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+// The declared length is enough to refuse a body before it is read.
+async function readWholeBody(request: NodeRequest, { maxJsonBytes, bodyTimeoutMs }: EdgeLimits): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge('the body', maxJsonBytes);
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of readBody(request, { totalMs: bodyTimeoutMs, silenceMs: bodyTimeoutMs })) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxJsonBytes) throw tooLarge('the body', maxJsonBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, sizeBytes);
 }

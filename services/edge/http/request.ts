@@ -1,5 +1,5 @@
+import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
-import type { NodeRequest } from './port.ts';
 
 /** Reads the headers of a request; repeated ones joined. */
 export function headersOf(request: NodeRequest): HeaderReader {

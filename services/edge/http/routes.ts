@@ -2,22 +2,22 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
+import { discardRest } from '#kit/http/server/body.ts';
+import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
+import { cut, isGone } from '#kit/http/server/sender.ts';
+import type { ConnectMount } from '#kit/rpc/connect/mount.ts';
 import type { ConsoleAssets } from '../console/assets.ts';
 import { serveConsoleSession } from '../console/session.ts';
 import type { DevKeys } from '../credentials/dev-keys.ts';
 import { sendOpenAiError } from '../openai/error.ts';
-import type { RpcHandler } from '../rpc/rpc-handler.ts';
-import { discardRest } from './body.ts';
 import { sendError, sendJson } from './error.ts';
 import type { JsonRoute } from './json-route.ts';
 import type { EdgeLimits } from './limits.ts';
-import type { NodeRequest, NodeResponse } from './port.ts';
-import { cut, isGone } from './sender.ts';
 import { inRequestSpan } from './trace.ts';
 
 /** What answers to which path. */
 export interface RouteParts {
-  rpc: RpcHandler;
+  rpc: ConnectMount;
   cors(request: NodeRequest, response: NodeResponse): boolean;
   assets: ConsoleAssets;
   chatStream: JsonRoute;

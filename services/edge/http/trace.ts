@@ -1,5 +1,5 @@
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { NodeRequest, NodeResponse } from './port.ts';
+import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 
 const tracer = trace.getTracer('ragmesh');
 

@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { errorInfoOf, toRpcError } from '#kit/base/errors.ts';
+import type { NodeResponse } from '#kit/http/server/port.ts';
 import { errorHeaders, httpStatusOf, sendJson, toErrorBody } from '../http/error.ts';
-import type { NodeResponse } from '../http/port.ts';
 
 /** An error in OpenAI's shape. */
 export interface OpenAiError {

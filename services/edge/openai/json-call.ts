@@ -1,11 +1,12 @@
 import type { DescMethod } from '@bufbuild/protobuf';
+import { isGone } from '#kit/http/server/sender.ts';
+import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import type { Admission } from '../admission/admission.ts';
 import { requireEdgeRole } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
-import { isGone } from '../http/sender.ts';
+import { type JsonRoute, logBug } from '../http/json-route.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 

@@ -1,10 +1,11 @@
 import type { Client } from '@connectrpc/connect';
 import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { isGone } from '#kit/http/server/sender.ts';
+import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { mayUseModel, unknownModel } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
-import { type JsonRoute, logBug, workFor } from '../http/json-route.ts';
-import { isGone } from '../http/sender.ts';
+import { type JsonRoute, logBug } from '../http/json-route.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 

@@ -5,8 +5,8 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { collect } from '#kit/base/streams.ts';
+import { envelop } from '#kit/rpc/connect/wire.ts';
 import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
-import { envelop } from './envelope.ts';
 
 // What a request may cost before anything is known about it.
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { envelop } from '#kit/rpc/connect/wire.ts';
 import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
-import { envelop } from './envelope.ts';
 
 let edge: EdgeMesh;
 beforeAll(async () => {

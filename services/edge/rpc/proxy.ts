@@ -1,16 +1,11 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
-import {
-  type CallOptions,
-  type Client,
-  Code,
-  type ConnectRouter,
-  createContextKey,
-  type HandlerContext,
-} from '@connectrpc/connect';
+import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import { type AskRequest, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type ListModelsRequest, LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { internal, rpcError, tooLarge, toRpcError } from '#kit/base/errors.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import { createInvocable, type Invocable } from '#kit/rpc/invoke.ts';
 import { isPublic, requestBoundsOf } from '#kit/rpc/policy.ts';
 import type { Admission } from '../admission/admission.ts';
 import { mayUseModel, requireModel } from '../admission/model-access.ts';
@@ -19,38 +14,34 @@ import { retryAfterSeconds } from '../http/error.ts';
 import type { EdgeLimits } from '../http/limits.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
-/** Where the gate leaves its result for the call. */
-export const admissionKey = createContextKey<Admission | undefined>(undefined, { description: 'admission' });
-
 /** What calls are forwarded with. */
 export interface ProxyParts {
   limits: EdgeLimits;
   running: RunningCalls;
+  /** What the gate found out about each call. */
+  admissions: WeakMap<CallContext, Admission>;
 }
 
 /**
- * Forwards every public method of a contract to its service: the same message, the caller's signal and remaining time, and
- * the mesh's own token. Internal methods are UNIMPLEMENTED to the outside.
+ * Returns methods that forward the public ones of a contract to its service: the same message, the caller's signal and remaining
+ * time, and the mesh's own token. Internal methods are UNIMPLEMENTED to the outside.
  */
-export function mountProxy<Desc extends DescService>(
-  router: ConnectRouter,
+export function proxyMethods<Desc extends DescService>(
   contract: Desc,
   client: Client<Desc>,
   parts: ProxyParts,
-): void {
-  for (const method of contract.methods) {
-    const implementation = isPublic(method)
-      ? forwardTo(method, client as unknown as AnyClient, parts)
-      : unserved(method);
-    router.rpc(method as never, implementation as never);
-  }
+): Invocable[] {
+  return contract.methods.map((method) => {
+    const handler = isPublic(method) ? forwardTo(method, client as unknown as AnyClient, parts) : unserved(method);
+    return createInvocable(method, handler, []);
+  });
 }
 
 type Input = Message & AsyncIterable<Message>;
 type AnyClient = Record<string, (input: Input, options: CallOptions) => Promise<Message> & AsyncIterable<Message>>;
-type AnyImplementation = (input: Input, context: HandlerContext) => Promise<Message> | AsyncIterable<Message>;
+type AnyHandler = (input: Input, context: CallContext) => Promise<Message> | AsyncIterable<Message>;
 
-function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): AnyImplementation {
+function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): AnyHandler {
   const { limits } = parts;
   const call = client[method.localName] as AnyClient[string];
   if (method === ChatService.method.ask) return forwardAsk(client as unknown as Client<typeof ChatService>, parts);
@@ -75,11 +66,11 @@ function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): An
   }
 }
 
-function forwardAsk({ ask }: Client<typeof ChatService>, { running }: ProxyParts): AnyImplementation {
+function forwardAsk({ ask }: Client<typeof ChatService>, { running, admissions }: ProxyParts): AnyHandler {
   // A generator, so that nothing is counted or called before the answer is read.
   return async function* (input, context) {
     const request = input as Message as AskRequest;
-    const admission = admissionOf(context);
+    const admission = admissionOf(context, admissions);
     requireModel(admission, request.model);
     const end = running.begin(admission.principal);
     try {
@@ -92,12 +83,13 @@ function forwardAsk({ ask }: Client<typeof ChatService>, { running }: ProxyParts
 
 function forwardListModels(
   { listModels }: Client<typeof LLMGatewayService>,
-  { limits }: ProxyParts,
-): AnyImplementation {
+  { limits, admissions }: ProxyParts,
+): AnyHandler {
   return async (input, context) => {
     try {
       const response = await listModels(input as Message as ListModelsRequest, optionsFor(context));
-      const models = response.models.filter(({ name }) => mayUseModel(admissionOf(context), name));
+      const admission = admissionOf(context, admissions);
+      const models = response.models.filter(({ name }) => mayUseModel(admission, name));
       return { ...response, models };
     } catch (thrown) {
       throw outward(thrown, context, limits.maxMessageBytes);
@@ -105,26 +97,22 @@ function forwardListModels(
   };
 }
 
-function admissionOf(context: HandlerContext): Admission {
-  const admission = context.values.get(admissionKey);
+function admissionOf(context: CallContext, admissions: WeakMap<CallContext, Admission>): Admission {
+  const admission = admissions.get(context);
   if (admission === undefined) throw internal(new Error(`${context.method.name} passed the gate without credentials`));
   return admission;
 }
 
-function optionsFor(context: HandlerContext): CallOptions {
-  const admission = admissionOf(context);
-  const timeoutMs = context.timeoutMs();
+function optionsFor(context: CallContext): CallOptions {
   return {
-    signal: context.signal,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    headers: { authorization: `Bearer ${admission.token}` },
-    onHeader: (header) => copyHeaders(header, context.responseHeader),
-    onTrailer: (trailer) => copyHeaders(trailer, context.responseTrailer),
+    ...context.forward(),
+    onHeader: (header) => passHeaders(header, context.responseHeader),
+    onTrailer: (trailer) => passHeaders(trailer, context.responseTrailer),
   };
 }
 
-// Headers of a hop stay on their hop; those of an application go on.
-function copyHeaders(from: Headers, to: Headers): void {
+// Headers of a hop stay on their hop; those of an application pass.
+function passHeaders(from: Headers, to: Headers): void {
   for (const [name, value] of from) {
     if (!hopHeaders.test(name)) to.append(name, value);
   }
@@ -133,7 +121,7 @@ function copyHeaders(from: Headers, to: Headers): void {
 const hopHeaders =
   /^(grpc-|connect-|content-|access-control-|accept|te$|trailer$|transfer-encoding$|connection$|keep-alive$|date$|server$|user-agent$|authorization$|set-cookie)/;
 
-function outward(thrown: unknown, context: HandlerContext, maxMessageBytes: number) {
+function outward(thrown: unknown, context: CallContext, maxMessageBytes: number) {
   let error = toRpcError(thrown);
   // Connect's own refusal of a message, met in the middle of an upload, says no reason.
   if (error.code === Code.ResourceExhausted && error.details.length === 0)
@@ -143,7 +131,7 @@ function outward(thrown: unknown, context: HandlerContext, maxMessageBytes: numb
   return error;
 }
 
-function unserved(method: DescMethod): AnyImplementation {
+function unserved(method: DescMethod): AnyHandler {
   return () => {
     const name = `${method.parent.typeName}/${method.name}`;
     throw rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, `${name} is only for services of the mesh`);

@@ -4,13 +4,14 @@ import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError } from '#kit/base/errors.ts';
+import { isGone } from '#kit/http/server/sender.ts';
+import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { sendError, toErrorBody } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
 import { badField, list, number, object, text, word } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { type JsonRoute, type JsonRouteDeps, logBug, workFor } from '../http/json-route.ts';
-import { isGone } from '../http/sender.ts';
+import { type JsonRoute, type JsonRouteDeps, logBug } from '../http/json-route.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
 import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
 

@@ -1,53 +1,41 @@
-import {
-  create,
-  type DescMessage,
-  type DescService,
-  type Message,
-  type MessageInitShape,
-  type Registry,
-} from '@bufbuild/protobuf';
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { DescService, Registry } from '@bufbuild/protobuf';
 import { createLogger } from '#kit/base/log.ts';
-import { discardRest } from '../http/body.ts';
+import { discardRest } from '#kit/http/server/body.ts';
+import { openPort } from '#kit/http/server/port.ts';
+import { mountConnect } from '#kit/rpc/connect/mount.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import { createInvocable } from '#kit/rpc/invoke.ts';
 import { edgeLimits } from '../http/limits.ts';
-import { openPort } from '../http/port.ts';
-import { createRpcHandler } from '../rpc/rpc-handler.ts';
 
 /** What the conformance suite wants served. */
 export interface StackOptions {
   service: DescService;
-  impl: Partial<ServiceImpl<DescService>>;
+  /** The handlers of the service, by the name of the method. */
+  handlers: Readonly<Record<string, unknown>>;
+  /** Records the URL of a call that came by GET. */
+  urls: WeakMap<CallContext, string>;
   /** Types that a `google.protobuf.Any` may hold, for JSON. */
   registry: Registry;
   /** Largest message that is taken, in bytes. */
   maxMessageBytes: number;
 }
 
-/** Serves the suite's service on the edge's own port and rpc handler; resolves to the port. Runs until the process ends. */
-export async function serve({ service, impl, registry, maxMessageBytes }: StackOptions): Promise<number> {
+/** Serves the suite's service on the edge's own port and mount; resolves to the port. Runs until the process ends. */
+export async function serve({ service, handlers, urls, registry, maxMessageBytes }: StackOptions): Promise<number> {
   const limits = { ...edgeLimits, maxMessageBytes };
-  const jsonOptions = { registry };
-  const rpc = createRpcHandler({
+  const rpc = mountConnect({
+    methods: service.methods.map((method) => createInvocable(method, handlers[method.localName], [])),
     limits,
-    jsonOptions,
+    jsonOptions: { registry },
     boundsOf: () => ({ maxBytes: maxMessageBytes, maxValues: 10_000 }),
     log: createLogger('silent'),
-    gate: async () => {},
-    routes(router) {
-      for (const method of service.methods) {
-        const handler = impl[method.localName] as ((input: never, context: HandlerContext) => never) | undefined;
-        if (handler === undefined) {
-          router.service({ ...service, methods: [method] } as DescService, {});
-        } else if (method.methodKind === 'server_streaming') {
-          const streamed = (input: never, context: HandlerContext) => whole(method.output, handler(input, context));
-          router.rpc(method, streamed as never);
-        } else {
-          router.rpc(method, handler as never);
-        }
-      }
+    gate: async (call, { method, url }) => {
+      if (method === 'GET' && url !== undefined) urls.set(call, url);
     },
   });
   const port = await openPort({
+    name: 'conformance',
+    setting: 'port',
     host: '127.0.0.1',
     port: 0,
     limits,
@@ -59,11 +47,4 @@ export async function serve({ service, impl, registry, maxMessageBytes }: StackO
     },
   });
   return port.port;
-}
-
-async function* whole(
-  schema: DescMessage,
-  messages: AsyncIterable<MessageInitShape<DescMessage>>,
-): AsyncGenerator<Message> {
-  for await (const message of messages) yield create(schema, message);
 }

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Code, type ServiceImpl } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import {
   type GenerateRequest,
@@ -8,6 +8,7 @@ import {
   Outcome,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { rpcError, tooLarge } from '#kit/base/errors.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 
 // A gateway for tests, in the place of the real one. What it does is what the last message asks for.
 
@@ -72,7 +73,7 @@ const scripts: Record<string, Event[]> = {
 
 /** A gateway that follows a script. */
 export interface ScriptedGateway {
-  impl: Partial<ServiceImpl<typeof LLMGatewayService>>;
+  impl: Partial<ServiceHandlers<typeof LLMGatewayService>>;
   /** Requests so far. */
   asked: GenerateRequest[];
   /** Generations under way. */

@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -11,7 +10,8 @@ import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { defineService } from '#kit/host/define-service.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { readEdgeSettings } from '../config.ts';
 import { edgeNeeds } from '../needs.ts';
@@ -23,7 +23,7 @@ import { createEdge, type EdgeOptions, type RunningEdge } from '../service.ts';
 export type AskEvent = MessageInitShape<typeof AskResponseSchema>['event'];
 
 /** What a chat stand-in does with a question. */
-export type Answer = (request: AskRequest, context: HandlerContext) => AsyncIterable<AskEvent>;
+export type Answer = (request: AskRequest, context: CallContext) => AsyncIterable<AskEvent>;
 
 /** What reached the stand-ins. */
 export interface Seen {
@@ -61,7 +61,7 @@ export async function* shortAnswer({ question }: AskRequest): AsyncGenerator<Ask
   };
 }
 
-function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceImpl<Desc>> = {}) {
+function standIn<Desc extends DescService>(name: string, contract: Desc, impl: Partial<ServiceHandlers<Desc>> = {}) {
   return standInFor(name, [contract], impl);
 }
 
@@ -89,9 +89,9 @@ export interface EdgeMesh extends AsyncDisposable {
 /** How a test wants its edge. */
 export interface EdgeMeshOptions extends EdgeOptions {
   answer?: Answer;
-  llm?: Partial<ServiceImpl<typeof LLMGatewayService>>;
-  embedding?: Partial<ServiceImpl<typeof EmbeddingService>>;
-  rerank?: Partial<ServiceImpl<typeof RerankService>>;
+  llm?: Partial<ServiceHandlers<typeof LLMGatewayService>>;
+  embedding?: Partial<ServiceHandlers<typeof EmbeddingService>>;
+  rerank?: Partial<ServiceHandlers<typeof RerankService>>;
   config?: MessageInitShape<typeof ConfigSchema>;
   clock?: () => number;
   /** @default silent */
@@ -111,7 +111,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
   const chat = standIn('chat', ChatService, {
     async *ask(request, context) {
       seen.questions.push(request);
-      seen.callers.push(callerOf(context));
+      seen.callers.push(context.principal);
       seen.timeoutsMs.push(context.timeoutMs());
       seen.openCount++;
       const onAbort = () => seen.abortedCount++;
@@ -124,9 +124,9 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
       }
     },
     async getSession({ sessionId }, context) {
-      seen.callers.push(callerOf(context));
+      seen.callers.push(context.principal);
       context.responseHeader.set('x-session', sessionId);
-      return { session: { sessionId, title: callerOf(context).user } };
+      return { session: { sessionId, title: context.principal.user } };
     },
   });
   const indexer = standIn('indexer', IndexerService, {

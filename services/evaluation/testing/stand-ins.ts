@@ -3,7 +3,6 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { RetrievalService, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
 import { defineService } from '#kit/host/define-service.ts';
-import { callerOf } from '#kit/rpc/context.ts';
 
 /** What a test sees and sets of the search. */
 export interface SearchProbe {
@@ -39,7 +38,7 @@ export function createSearch() {
       impl: {
         async *retrieve(request, context) {
           probe.requests.push(request);
-          probe.tenants.add(callerOf(context).tenant);
+          probe.tenants.add(context.principal.tenant);
           probe.runningCount++;
           probe.mostRunningCount = Math.max(probe.mostRunningCount, probe.runningCount);
           try {

@@ -1,9 +1,9 @@
-import { type CallOptions, type Client, Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { IndexWriterService, PurgeDocumentsResponse } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
-import { callerOf, forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import { findHidden } from '../jobs/rights.ts';
 import type { Caller } from '../jobs/run/caller.ts';
@@ -14,7 +14,7 @@ import { type CorpusScope, type DocumentStore, inParts } from './document-store.
 /** Deleting documents: from every version of the index, from the store, and from what jobs under way would bring back. */
 export interface DeleteDocuments {
   /** Deletes; complete when it resolves. Where it rejects after the deletion was written down, it is completed later. */
-  run(corpus: string, documentIds: readonly string[], context: HandlerContext): Promise<Deleted>;
+  run(corpus: string, documentIds: readonly string[], context: CallContext): Promise<Deleted>;
   /** Completes deletions that were cut short; goes on until there are none, or the signal aborts. */
   completeOpen(signal: AbortSignal): Promise<void>;
   /** Forgets deletions that no job needs to know of any more. */
@@ -93,10 +93,10 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
 
   return {
     async run(corpus, documentIds, context) {
-      const principal = callerOf(context);
+      const principal = context.principal;
       const { tenant, user, groups } = principal;
       const asked = [...new Set(documentIds.map((documentId) => documentId.toWellFormed()))];
-      const asService = async () => ({ ...forward(context), ...(await caller.asService(principal)) });
+      const asService = async () => ({ ...context.forward(), ...(await caller.asService(principal)) });
       // What the caller may not see is, for them, not there: neither deleted nor counted.
       // Of any version: one that is not live can become live again.
       const hidden = await findHidden(createIndexClient(indexWriter, corpus, asService), principal, asked);

@@ -1,4 +1,4 @@
-import type { Client, HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
@@ -6,7 +6,8 @@ import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_
 import { notFound } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { canSee, visibleGroups } from '#kit/rpc/access.ts';
-import { callerOf, forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
 import type { Caller } from '../jobs/run/caller.ts';
 import { createIndexClient } from '../jobs/run/index-client.ts';
@@ -25,17 +26,17 @@ export interface DocumentRpcDeps {
 /** Ids looked at for one page, at most, as a multiple of its size: contents that are not live any more are passed over. */
 const roundsMax = 20;
 
-type Rpcs = Pick<ServiceImpl<typeof IndexerService>, 'listDocuments' | 'getDocument' | 'deleteDocuments'>;
+type Rpcs = Pick<ServiceHandlers<typeof IndexerService>, 'listDocuments' | 'getDocument' | 'deleteDocuments'>;
 
 /**
  * The rpcs about documents. Which content of a document is live, and whether the caller may see it, is asked of the index with
  * the rights of a reader: what a search can't find, these don't show, list or count.
  */
 export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
-  const liveContents = async (corpus: string, documentIds: readonly string[], context: HandlerContext) => {
-    const principal = callerOf(context);
+  const liveContents = async (corpus: string, documentIds: readonly string[], context: CallContext) => {
+    const principal = context.principal;
     const index = createIndexClient(indexWriter, corpus, async () => ({
-      ...forward(context),
+      ...context.forward(),
       ...(await caller.asReader(principal)),
     }));
     const entries = await index.entries(0n, documentIds);
@@ -43,7 +44,7 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
   };
   return {
     async listDocuments({ corpus, pageSize, pageToken, idPrefix }, context) {
-      const principal = callerOf(context);
+      const principal = context.principal;
       const scope = { tenant: principal.tenant, corpus };
       const limit = pageSize || 50;
       let after = pageToken === '' ? '' : fromPageToken(pageToken, 'string')[0];
@@ -66,7 +67,7 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
     },
 
     async getDocument({ corpus, documentId }, context) {
-      const principal = callerOf(context);
+      const principal = context.principal;
       const absent = () => notFound('document', documentId, ErrorReason.DOCUMENT_NOT_FOUND);
       const [live] = await liveContents(corpus, [documentId], context);
       if (live === undefined) throw absent();

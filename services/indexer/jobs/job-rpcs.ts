@@ -1,8 +1,8 @@
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { type IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import { sleep } from '#kit/base/streams.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toFailure, toJob, toPageToken } from '../convert.ts';
 import type { FailureStore } from './failure-store.ts';
 import type { JobChanges } from './job-changes.ts';
@@ -28,23 +28,19 @@ const cancelWaitMs = 8000;
 const openStates: readonly JobState[] = [JobState.QUEUED, JobState.RUNNING];
 
 type Rpcs = Pick<
-  ServiceImpl<typeof IndexerService>,
+  ServiceHandlers<typeof IndexerService>,
   'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures'
 >;
 
 /** The rpcs about jobs. Each sees the jobs of the caller's tenant and no others. */
 export function createJobRpcs({ queue, failures, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
-  const find = async (jobId: string, context: HandlerContext): Promise<JobRecord> => {
-    const [job] = await queue.list({ tenant: callerOf(context).tenant, jobId, limit: 1 });
+  const find = async (jobId: string, context: CallContext): Promise<JobRecord> => {
+    const [job] = await queue.list({ tenant: context.principal.tenant, jobId, limit: 1 });
     if (job === undefined) throw notFound('job', jobId);
     return job;
   };
   /** The job whenever it has changed, until it is over or the caller is gone. */
-  const follow = async function* (
-    jobId: string,
-    context: HandlerContext,
-    signal: AbortSignal,
-  ): AsyncIterable<JobRecord> {
+  const follow = async function* (jobId: string, context: CallContext, signal: AbortSignal): AsyncIterable<JobRecord> {
     let last = '';
     for (;;) {
       const changed = changes.next(jobId);
@@ -63,7 +59,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
       const limit = pageSize || 50;
       const beforeSequence = pageToken === '' ? undefined : fromPageToken(pageToken, 'number')[0];
       const found = await queue.list({
-        tenant: callerOf(context).tenant,
+        tenant: context.principal.tenant,
         ...(corpus !== '' && { corpus }),
         ...(beforeSequence !== undefined && { beforeSequence }),
         limit: limit + 1,
@@ -80,7 +76,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
 
     async cancelJob({ jobId }, context) {
       const before = await find(jobId, context);
-      const asked = await queue.request(callerOf(context).tenant, jobId, 'cancel');
+      const asked = await queue.request(context.principal.tenant, jobId, 'cancel');
       if (asked.state === JobState.CANCELLED && before.state !== JobState.CANCELLED) await dropped(asked);
       worker.cancel(jobId);
       worker.wake();
@@ -97,7 +93,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
     },
 
     async retryJob({ jobId }, context) {
-      const job = await queue.request(callerOf(context).tenant, jobId, 'retry');
+      const job = await queue.request(context.principal.tenant, jobId, 'retry');
       await requeued();
       worker.wake();
       changes.announce(jobId);

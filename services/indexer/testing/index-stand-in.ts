@@ -7,7 +7,6 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { failedPrecondition, notFound, rpcError } from '#kit/base/errors.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { canSee } from '#kit/rpc/access.ts';
-import { callerOf } from '#kit/rpc/context.ts';
 
 interface Version {
   version: bigint;
@@ -69,7 +68,7 @@ export function createIndexStandIn() {
         impl: {
           async beginVersion({ corpus: name, buildId }, context) {
             await at('begin');
-            const key = keyOf(callerOf(context), name);
+            const key = keyOf(context.principal, name);
             const corpus = corpora.get(key) ?? {
               live: 0n,
               last: 0n,
@@ -96,7 +95,7 @@ export function createIndexStandIn() {
             let chunkCount = 0n;
             for await (const { corpus, version, documents } of requests) {
               await at('write');
-              const building = buildingOf(find(callerOf(context), corpus), version);
+              const building = buildingOf(find(context.principal, corpus), version);
               for (const document of documents) {
                 checkDocument(document);
                 building.documents.set(document.documentId, document);
@@ -109,13 +108,13 @@ export function createIndexStandIn() {
 
           async removeDocuments({ corpus, version, documentIds }, context) {
             await at('remove');
-            const { documents } = buildingOf(find(callerOf(context), corpus), version);
+            const { documents } = buildingOf(find(context.principal, corpus), version);
             return { documentCount: BigInt(documentIds.filter((id) => documents.delete(id)).length) };
           },
 
           async publishVersion({ corpus: name, version: number, expectedDocumentCount }, context) {
             await at('publish');
-            const corpus = find(callerOf(context), name);
+            const corpus = find(context.principal, name);
             const version = versionOf(corpus, number);
             const documentCount = BigInt(version.documents.size);
             if (number !== corpus.live) {
@@ -141,7 +140,7 @@ export function createIndexStandIn() {
 
           async abandonVersion({ corpus, version }, context) {
             await at('abandon');
-            const found = find(callerOf(context), corpus);
+            const found = find(context.principal, corpus);
             buildingOf(found, version);
             found.versions.delete(version);
             return {};
@@ -149,7 +148,7 @@ export function createIndexStandIn() {
 
           async purgeDocuments({ corpus: name, documentIds }, context) {
             await at('purge');
-            const corpus = find(callerOf(context), name);
+            const corpus = find(context.principal, name);
             const gone = new Set<string>();
             for (const { documents } of corpus.versions.values()) {
               for (const id of documentIds) if (documents.delete(id)) gone.add(id);
@@ -165,7 +164,7 @@ export function createIndexStandIn() {
 
           async *listIndexedDocuments({ corpus: name, version: number, anyVersion, documentIds }, context) {
             await at('list');
-            const principal = callerOf(context);
+            const principal = context.principal;
             const corpus = find(principal, name);
             if (number === 0n && corpus.live === 0n) return;
             const version = versionOf(corpus, number === 0n ? corpus.live : number);
@@ -184,12 +183,12 @@ export function createIndexStandIn() {
 
           async countIndex({ corpus: name }, context) {
             await at('count');
-            const corpus = find(callerOf(context), name);
+            const corpus = find(context.principal, name);
             return { documentCount: BigInt(corpus.versions.get(corpus.live)?.documents.size ?? 0) };
           },
 
           async listCorpora(_request, context) {
-            const { tenant } = callerOf(context);
+            const { tenant } = context.principal;
             return {
               corpora: [...corpora]
                 .filter(([key]) => key.startsWith(`${tenant}/`))

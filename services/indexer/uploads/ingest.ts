@@ -1,10 +1,9 @@
-import type { HandlerContext } from '@connectrpc/connect';
 import { Code } from '@connectrpc/connect';
 import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { FileHeader, IngestDocumentsRequest, IngestStart } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { invalidArgument, rpcError, tooLarge, unavailable } from '#kit/base/errors.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { IndexerSettings } from '../config.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { StagedFile, Uploads, UploadWriter } from './uploads.ts';
@@ -27,10 +26,10 @@ const openJobsMax = 1000;
  */
 export async function ingest(
   requests: AsyncIterable<IngestDocumentsRequest>,
-  context: HandlerContext,
+  context: CallContext,
   { queue, uploads, settings, newJobId }: IngestDeps,
 ): Promise<{ jobId: string; fileCount: number; sizeBytes: bigint }> {
-  const { tenant, user, groups } = callerOf(context);
+  const { tenant, user, groups } = context.principal;
   if ((await queue.countOpen(tenant)) >= openJobsMax) {
     const message = `${openJobsMax} jobs are waiting already: try again when some are done`;
     throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 60_000 });

@@ -9,7 +9,7 @@ import { hasReason } from '#kit/base/errors.ts';
 export interface Pending {
   readonly request: RecordUsageRequest;
   readonly principal: Principal;
-  authorization: string | undefined;
+  authorization: string;
   isResigned: boolean;
   attempts: number;
   /** Entries that audit had taken when this one failed by itself for the first time. */

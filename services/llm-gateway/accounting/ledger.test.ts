@@ -7,7 +7,6 @@ import { invalidArgument, rpcError, unavailable } from '#kit/base/errors.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { collect } from '#kit/base/streams.ts';
 import { defineService } from '#kit/host/define-service.ts';
-import { callerOf } from '#kit/rpc/context.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { createLedger, type Ledger, type LedgerBounds } from './ledger.ts';
 
@@ -28,7 +27,7 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
       impl: {
         async recordUsage(request, context) {
           await script(++calls, request, context.signal);
-          const { tenant, user } = callerOf(context);
+          const { tenant, user } = context.principal;
           received.push(`${tenant}/${user}/${request.requestId}`);
           return { recorded: true };
         },

@@ -1,13 +1,12 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import { Counter, Gauge } from 'prom-client';
 import { type AuditService, type ModelUsageSchema, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Metrics } from '#kit/base/metrics.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
-import type { ServerCall } from '#kit/rpc/server-call.ts';
 import { failureOf, fieldsOf, type Pending } from './ledger-entry.ts';
 
 /** What a request has cost, on its way to the ledger of audit. */
@@ -25,7 +24,7 @@ export interface LedgerEntry {
 /** Hands usage to the ledger of audit, at least once, and never makes a request wait for it. */
 export interface Ledger {
   /** Takes an entry and returns at once. It is delivered as the caller of `context`, whose call may be over by then. */
-  record(entry: LedgerEntry, context: HandlerContext): void;
+  record(entry: LedgerEntry, context: CallContext): void;
   /** Entries that wait or are under way. */
   readonly pending: number;
   /** Resolves when nothing is pending. */
@@ -140,7 +139,7 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
       await audit.recordUsage(entry.request, {
         timeoutMs,
         signal: over.signal,
-        ...(entry.authorization === undefined ? {} : { headers: { authorization: entry.authorization } }),
+        headers: { authorization: entry.authorization },
       });
       failures = 0;
       delivered += 1;
@@ -227,8 +226,7 @@ export function createLedger(deps: LedgerDeps, bounds: LedgerBounds = {}): Ledge
         requestedAt: timestampFromMs(requestedAt || clock()),
         traceId,
       });
-      const { authorization } = context as ServerCall;
-      const principal = callerOf(context);
+      const { authorization, principal } = context;
       const entry = { request, principal, authorization, isResigned: false, attempts: 0, deliveredBefore: undefined };
       if (isClosing) drop(entry, 'the process is ending');
       else if (pending() >= maxPending) drop(entry, `${maxPending} entries wait already`);

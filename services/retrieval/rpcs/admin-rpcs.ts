@@ -1,12 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { ServiceImpl } from '@connectrpc/connect';
 import {
   type IndexAdminService,
   type IndexVersion,
   IndexVersionSchema,
 } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { AccessChangeDeps } from '../access/apply-changes.ts';
 import type { VersionCounts } from '../catalog/version-contents.ts';
 import type { VersionRecord } from '../catalog/versions.ts';
@@ -22,7 +21,7 @@ export interface AdminRpcDeps extends AccessChangeDeps {
 }
 
 /** Returns the rpcs for operators: IndexAdminService. */
-export function createAdminRpcs(deps: AdminRpcDeps): ServiceImpl<typeof IndexAdminService> {
+export function createAdminRpcs(deps: AdminRpcDeps): ServiceHandlers<typeof IndexAdminService> {
   const { catalog, indices } = deps;
   return {
     putTerms: ({ terms }, context) =>
@@ -32,7 +31,7 @@ export function createAdminRpcs(deps: AdminRpcDeps): ServiceImpl<typeof IndexAdm
       }),
 
     async getTerms(_request, context) {
-      const held = await indices.acquire(callerOf(context).tenant);
+      const held = await indices.acquire(context.principal.tenant);
       if (held === undefined) return { terms: {} };
       const { groups, protectedTerms } = held.index.view.terms.record;
       held.release();
@@ -40,7 +39,7 @@ export function createAdminRpcs(deps: AdminRpcDeps): ServiceImpl<typeof IndexAdm
     },
 
     async listVersions({ corpus: name }, context) {
-      const { tenant } = callerOf(context);
+      const { tenant } = context.principal;
       const held = await indices.acquire(tenant);
       if (held === undefined) throw corpusNotFound(name);
       try {

@@ -1,13 +1,12 @@
-import type { ServiceImpl } from '@connectrpc/connect';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { toCorpus, toPassage } from '../convert.ts';
 import type { CorpusView } from '../index/index-view.ts';
 import { explain } from '../search/explain/explain.ts';
 import { retrieve, type SearchDeps } from '../search/search.ts';
 
 /** Returns the rpcs for readers: RetrievalService. */
-export function createReaderRpcs(deps: SearchDeps): ServiceImpl<typeof RetrievalService> {
+export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof RetrievalService> {
   const { catalog, indices } = deps;
   return {
     retrieve: (request, context) => retrieve(deps, request, context),
@@ -15,7 +14,7 @@ export function createReaderRpcs(deps: SearchDeps): ServiceImpl<typeof Retrieval
     explain: (request, context) => explain(deps, request, context),
 
     async getPassages({ chunkIds }, context) {
-      const principal = callerOf(context);
+      const principal = context.principal;
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) return { passages: [] };
       const { view, end } = held.index.beginRead();
@@ -34,7 +33,7 @@ export function createReaderRpcs(deps: SearchDeps): ServiceImpl<typeof Retrieval
     },
 
     async listCorpora(_request, context) {
-      const principal = callerOf(context);
+      const principal = context.principal;
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) return { corpora: [] };
       const { view } = held.index;

@@ -1,6 +1,6 @@
-import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { IndexWriterService, WriteDocumentsRequest } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
+import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { ListedDocument } from '../catalog/documents.ts';
 import { accessOf } from '../convert.ts';
 import { type DocumentDeps, purgeDocuments, removeDocuments, writeDocuments } from '../index/documents.ts';
@@ -20,7 +20,7 @@ export interface WriterRpcDeps extends PublishDeps, DocumentDeps {
 }
 
 /** Returns the rpcs for the indexer: IndexWriterService. */
-export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexWriterService> {
+export function createWriterRpcs(deps: WriterRpcDeps): ServiceHandlers<typeof IndexWriterService> {
   const { catalog, indices } = deps;
   return {
     beginVersion: ({ corpus, buildId, embeddingModel, dimensions }, context) =>
@@ -31,7 +31,7 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexW
       }),
 
     writeDocuments: (requests, context) =>
-      indices.use(callerOf(context).tenant, (index) => writeBatches(deps, index, requests, context)),
+      indices.use(context.principal.tenant, (index) => writeBatches(deps, index, requests, context)),
 
     removeDocuments: ({ corpus, version, documentIds }, context) =>
       changeIndex(indices, context, async (index) => ({
@@ -60,7 +60,7 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexW
       }),
 
     async *listIndexedDocuments({ corpus, version, anyVersion, documentIds }, context) {
-      const principal = callerOf(context);
+      const principal = context.principal;
       const held = await indices.acquire(principal.tenant);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
@@ -74,7 +74,7 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceImpl<typeof IndexW
     },
 
     async countIndex({ corpus, version }, context) {
-      const held = await indices.acquire(callerOf(context).tenant);
+      const held = await indices.acquire(context.principal.tenant);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
         return await countIndex(deps, held.index, corpus, Number(version), context.signal);
@@ -90,7 +90,7 @@ async function writeBatches(
   deps: DocumentDeps,
   index: TenantIndex,
   requests: AsyncIterable<WriteDocumentsRequest>,
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<{ documentCount: bigint; chunkCount: bigint }> {
   let documentCount = 0;
   let chunkCount = 0;

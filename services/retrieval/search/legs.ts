@@ -1,11 +1,11 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import { type Degradation, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { fromVector } from '#kit/base/vectors.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { QueryWord } from '#kit/text/query/query-words.ts';
 import type { PassageRecord } from '../catalog/passage-record.ts';
 import { type Hit, mergeHits, type SearchScope } from '../stores/index-row.ts';
@@ -63,7 +63,7 @@ interface LegKind {
   span: string;
   /** Label of the latency metric. */
   index: string;
-  search(deps: LegDeps, search: LegSearch, context: HandlerContext, signal: AbortSignal): Promise<LegResult>;
+  search(deps: LegDeps, search: LegSearch, context: CallContext, signal: AbortSignal): Promise<LegResult>;
 }
 
 /** The result of a leg. */
@@ -106,7 +106,7 @@ export async function runLeg(
   deps: LegDeps,
   leg: Leg,
   search: LegSearch,
-  context: HandlerContext,
+  context: CallContext,
   signal: AbortSignal,
 ): Promise<LegOutcome> {
   const kind = kinds.get(leg) as LegKind;
@@ -134,7 +134,7 @@ const noPages: ReadonlyMap<number, PassageRecord> = new Map();
 async function searchVectors(
   deps: LegDeps,
   search: LegSearch,
-  context: HandlerContext,
+  context: CallContext,
   signal: AbortSignal,
 ): Promise<LegResult> {
   const { tenant, limit, scope, spaces } = search;
@@ -161,14 +161,14 @@ async function embedQuestion(
   { embedding }: LegDeps,
   { query, fullQuery, timeoutMs }: LegSearch,
   space: VectorSpace,
-  context: HandlerContext,
+  context: CallContext,
   signal: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
   let vector: Float32Array<ArrayBuffer> | undefined;
   // A semantic model needs no added terms: they would move its vector away from the question.
   const input = isLexicalModel(space.model) ? fullQuery : query;
   const request = { model: space.model, inputs: [input], purpose: Purpose.QUERY, truncate: true };
-  for await (const { vectors } of embedding.embed(request, forward(context, { timeoutMs, signal }))) {
+  for await (const { vectors } of embedding.embed(request, context.forward({ timeoutMs, signal }))) {
     const given = fromVector(vectors[0]);
     if (given.length !== space.dimensions) {
       const message = `model "${space.model}" gives ${given.length} dimensions, the index has ${space.dimensions}`;

@@ -1,8 +1,9 @@
-import { Code, type HandlerContext } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Feature, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { RetrievalSettings } from '../config.ts';
 import { toRowFilter } from '../convert.ts';
 import type { CorpusView, IndexView } from '../index/index-view.ts';
@@ -41,7 +42,7 @@ export function planSearch(
   view: IndexView,
   principal: Principal,
   request: RetrieveRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): SearchPlan {
   checkRevision(view, request.minRevision);
   const corpora = chooseCorpora(view, principal, request.corpora);
@@ -75,7 +76,7 @@ export function planSearch(
 const noneApplied: AppliedTerms = { added: [], protectedTerms: [] };
 
 /** Returns a share of the caller's remaining time in milliseconds, at most `longestMs`. */
-export function shareOf(context: HandlerContext, share: number, longestMs: number): number {
+export function shareOf(context: CallContext, share: number, longestMs: number): number {
   const leftMs = context.timeoutMs();
   return leftMs === undefined ? longestMs : Math.min(longestMs, Math.ceil(leftMs * share));
 }

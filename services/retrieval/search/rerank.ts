@@ -1,9 +1,9 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { Degradation } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
-import { forward } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { PassageRecord } from '../catalog/passage-record.ts';
 import { runStage } from './degradation.ts';
 
@@ -39,7 +39,7 @@ export function rerank(
   candidates: readonly RerankCandidate[],
   hasTitles: boolean,
   timeoutMs: number,
-  context: HandlerContext,
+  context: CallContext,
   caller: AbortSignal,
 ): Promise<Reranked> {
   return withSpan('retrieval.rerank', { 'retrieval.candidates': candidates.length }, () =>
@@ -55,7 +55,7 @@ export function rerank(
       const scores = new Map<number, CandidateScore>();
       let model = '';
       let degradation: Degradation | undefined;
-      for await (const { event } of client.rerank(request, forward(context, { timeoutMs, signal }))) {
+      for await (const { event } of client.rerank(request, context.forward({ timeoutMs, signal }))) {
         if (event.case === 'scored') for (const one of event.value.passages) scores.set(one.index, one);
         if (event.case === 'done') ({ model, degradation } = event.value);
       }

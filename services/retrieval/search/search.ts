@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import type { HandlerContext } from '@connectrpc/connect';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   Leg,
@@ -8,7 +7,7 @@ import {
   RetrieveResponseSchema,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ownTurn } from '#kit/base/own-turn.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { toLegHit, toPassage } from '../convert.ts';
 import type { IndexRegistry } from '../index/index-registry.ts';
 import { type CorpusView, emptyIndexView } from '../index/index-view.ts';
@@ -25,10 +24,10 @@ export interface SearchDeps extends LegDeps, SelectDeps {
 export async function* retrieve(
   deps: SearchDeps,
   request: RetrieveRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): AsyncIterable<RetrieveResponse> {
   const startedAt = performance.now();
-  const principal = callerOf(context);
+  const principal = context.principal;
   const held = await deps.indices.acquire(principal.tenant);
   // The whole search uses one view, so that no answer mixes versions.
   const read = held?.index.beginRead();

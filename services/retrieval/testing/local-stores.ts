@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { create, type DescMethod, type DescService } from '@bufbuild/protobuf';
-import type { Interceptor } from '@connectrpc/connect';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
@@ -11,8 +10,7 @@ import { createLogger } from '#kit/base/log.ts';
 import { createMetrics } from '#kit/base/metrics.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import { createClient } from '#kit/rpc/client.ts';
-import { principalKey } from '#kit/rpc/context.ts';
-import { createInvocable, type Invocable } from '#kit/rpc/invoke.ts';
+import { createInvocable, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
 import { createLocalTransport } from '#kit/rpc/local/mount.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
@@ -96,7 +94,7 @@ export async function openRetrieval(
   };
 }
 
-const asEverybody: Interceptor = (next) => (request) => {
-  request.contextValues.set(principalKey, testPrincipal());
-  return next(request);
+const asEverybody: Interceptor = (next) => (call) => {
+  call.identify(testPrincipal(), 'Bearer test');
+  return next(call);
 };

@@ -119,9 +119,8 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
   const timeoutMs = timeoutOf(invocable.method, callerMs);
   const call = new ServerCall({
     method: invocable.method,
-    protocolName: 'grpc',
     requestHeader: () => metadataToHeaders(grpcCall.metadata),
-    authorization: () => grpcCall.metadata.get('authorization')[0]?.toString(),
+    credentials: () => grpcCall.metadata.get('authorization')[0]?.toString(),
     timeoutMs,
     graceMs: timeoutMs === callerMs ? deadlineGraceMs : 0,
   });

@@ -1,3 +1,4 @@
+import { portError } from '../../base/port-error.ts';
 import type { Invocable } from '../invoke.ts';
 import { grpc } from './grpc-js.ts';
 import { mountGrpc } from './mount.ts';
@@ -50,14 +51,4 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
         });
       }),
   };
-}
-
-/** An error of listening, with what to do. `setting` is the configuration key of the port. */
-export function portError(face: string, host: string, port: number, cause: Error, setting: string): Error {
-  const taken =
-    (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' || /EADDRINUSE|address already in use/i.test(cause.message);
-  const advice = taken
-    ? `port ${port} is taken: stop what listens there, or set ${setting} to another port`
-    : `cannot listen on ${host}:${port} (${cause.message}): check ${setting}`;
-  return new Error(`${face}: ${advice}`, { cause });
 }

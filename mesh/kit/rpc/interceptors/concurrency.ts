@@ -11,8 +11,8 @@ import type { Observer } from './observe.ts';
  * would only hide the overload from whoever balances the load. Methods without a policy (health, reflection) always pass.
  */
 export function concurrencyObserver(maxConcurrent: number, running: Set<ServerCall>): Observer {
-  return (request) => {
-    if (policyOf(request.method).role === Role.UNSPECIFIED) return () => {};
+  return (call) => {
+    if (policyOf(call.method).role === Role.UNSPECIFIED) return () => {};
     if (running.size >= maxConcurrent) {
       throw rpcError(
         Code.ResourceExhausted,
@@ -21,7 +21,6 @@ export function concurrencyObserver(maxConcurrent: number, running: Set<ServerCa
         { retryAfterMs: 100 },
       );
     }
-    const call = request as unknown as ServerCall;
     running.add(call);
     return () => running.delete(call);
   };

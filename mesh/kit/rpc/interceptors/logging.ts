@@ -5,13 +5,13 @@ import type { Observer } from './observe.ts';
 
 /** Logs each call as an event when it is over: bugs as errors with their cause, all else at debug. Never messages. */
 export function loggingObserver(log: Logger): Observer {
-  return (request) => {
+  return ({ method }) => {
     const startedAt = performance.now();
     return (thrown) => {
       const isBug = thrown !== undefined && toRpcError(thrown).code === Code.Internal;
       if (!isBug && !log.isLevelEnabled('debug')) return;
       const fields = {
-        rpc: `${request.service.typeName}/${request.method.name}`,
+        rpc: `${method.parent.typeName}/${method.name}`,
         ms: Math.round((performance.now() - startedAt) * 100) / 100,
       };
       if (thrown === undefined) return log.debug(fields, 'rpc finished');

@@ -5,12 +5,12 @@ import type { Observer } from './observe.ts';
 
 /** Counts each call with its code, and how long it took. */
 export function metricsObserver(metrics: Metrics): Observer {
-  return (request) => {
+  return ({ method }) => {
     const startedAt = performance.now();
     return (thrown) => {
       const code = thrown === undefined ? 'OK' : (Code[toRpcError(thrown).code] ?? 'Unknown');
-      metrics.rpcTotal.inc({ service: request.service.typeName, method: request.method.name, code });
-      metrics.rpcMs.observe({ service: request.service.typeName }, performance.now() - startedAt);
+      metrics.rpcTotal.inc({ service: method.parent.typeName, method: method.name, code });
+      metrics.rpcMs.observe({ service: method.parent.typeName }, performance.now() - startedAt);
     };
   };
 }

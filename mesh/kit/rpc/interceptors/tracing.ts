@@ -1,6 +1,6 @@
-import type { Interceptor, StreamResponse, UnaryResponse } from '@connectrpc/connect';
 import { type Context, context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { toRpcError } from '../../base/errors.ts';
+import type { Interceptor, Reply } from '../invoke.ts';
 import { observing } from './observe.ts';
 
 const tracer = trace.getTracer('ragmesh');
@@ -10,10 +10,10 @@ const tracer = trace.getTracer('ragmesh');
  * `@opentelemetry/instrumentation-grpc` does on the network face, so that a trace reads the same in both topologies.
  */
 export function tracingInterceptor(): Interceptor {
-  return (next) => async (request) => {
-    const { typeName } = request.service;
-    const name = `grpc.${typeName}/${request.method.name}`;
-    const attributes = { 'rpc.system': 'grpc', 'rpc.service': typeName, 'rpc.method': request.method.name };
+  return (next) => async (call) => {
+    const { typeName } = call.method.parent;
+    const name = `grpc.${typeName}/${call.method.name}`;
+    const attributes = { 'rpc.system': 'grpc', 'rpc.service': typeName, 'rpc.method': call.method.name };
     const client = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes });
     const clientContext = trace.setSpan(context.active(), client);
     const server = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, clientContext);
@@ -26,17 +26,16 @@ export function tracingInterceptor(): Interceptor {
         span.end();
       }
     };
-    const response = await context.with(inner, () => observing([() => ended])(next)(request));
-    return inContext(response, inner);
+    const reply = await context.with(inner, () => observing([() => ended])(next)(call));
+    return inContext(reply, inner);
   };
 }
 
-// A generator runs in the context of whoever asks for its next value, so each step is put back into the span's.
-function inContext<R extends UnaryResponse | StreamResponse>(response: R, inner: Context): R {
-  if (!response.stream) return response;
-  const streamed = response as unknown as { message: AsyncIterable<unknown> };
-  const messages = streamed.message;
-  streamed.message = {
+// A generator runs in the context of the code that asks for its next value; each step runs in the span's context instead.
+function inContext(reply: Reply, inner: Context): Reply {
+  const messages = reply.message;
+  if (!(Symbol.asyncIterator in messages)) return reply;
+  reply.message = {
     [Symbol.asyncIterator]() {
       const iterator = messages[Symbol.asyncIterator]();
       return {
@@ -46,5 +45,5 @@ function inContext<R extends UnaryResponse | StreamResponse>(response: R, inner:
       };
     },
   };
-  return response;
+  return reply;
 }

@@ -1,7 +1,7 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator } from '@bufbuild/protovalidate';
-import type { Interceptor } from '@connectrpc/connect';
 import { internal, invalidArgument } from '../../base/errors.ts';
+import type { Interceptor } from '../invoke.ts';
 import { quickCheckOf } from './quick-check.ts';
 
 type Check = (schema: DescMessage, message: Message) => void;
@@ -9,11 +9,10 @@ type Check = (schema: DescMessage, message: Message) => void;
 /** Holds every request message to the rules of its contract; INVALID_ARGUMENT names each field that breaks one. */
 export function validationInterceptor(): Interceptor {
   const check = createCheck();
-  return (next) => (request) => {
-    const call = request as { message: Message | AsyncIterable<Message> };
-    if (Symbol.asyncIterator in call.message) call.message = checkAll(request.method.input, call.message, check);
-    else check(request.method.input, call.message);
-    return next(request);
+  return (next) => (call) => {
+    if (Symbol.asyncIterator in call.message) call.message = checkAll(call.method.input, call.message, check);
+    else check(call.method.input, call.message);
+    return next(call);
   };
 }
 

@@ -53,9 +53,8 @@ function openCall(
   if (signal?.aborted) throw abortError(signal);
   const call = new ServerCall({
     method,
-    protocolName: 'local',
     requestHeader: () => new Headers(header),
-    authorization: () => authorizationOf(header),
+    credentials: () => authorizationOf(header),
     timeoutMs: timeoutOf(method, timeoutMs),
   });
   if (signal !== undefined) {

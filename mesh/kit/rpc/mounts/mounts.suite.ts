@@ -1,8 +1,5 @@
-import { createServer, type Http2Server } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type CallOptions, type Client, Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
-import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
+import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
@@ -10,22 +7,8 @@ import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { errorInfoOf } from '../../base/errors.ts';
 import { collect } from '../../base/streams.ts';
 import { echo } from '../../testing/echo.ts';
+import { type FaceClients, faces, mountEveryFace } from '../../testing/faces.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '../../testing/mesh.ts';
-import { createClient } from '../client.ts';
-import { createTokenVerifier, loadIdentityKeys } from '../identity.ts';
-import { identityInterceptor } from '../interceptors/identity.ts';
-import { validationInterceptor } from '../interceptors/validation.ts';
-
-/** The same implementation with the same interceptors on connect-node, as a third face. */
-async function startConnect({ dataDir }: TestMesh): Promise<Http2Server> {
-  const { impl } = await echo.create({} as never);
-  const verifier = createTokenVerifier(loadIdentityKeys(undefined, dataDir).publicKey, Date.now);
-  const interceptors = [identityInterceptor(verifier), validationInterceptor()];
-  const routes = (router: ConnectRouter) => void router.service(EchoService, impl, { interceptors });
-  const server = createServer(connectNodeAdapter({ routes }));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-}
 
 async function* texts(...values: string[]) {
   for (const text of values) yield { text };
@@ -46,29 +29,21 @@ export function describeMounts(name: string, grpc: MessageInitShape<typeof GrpcC
   describe(name, () => {
     let mesh: TestMesh;
     let options: CallOptions;
-    let connected: Client<typeof EchoService>;
-    let connectServer: Http2Server;
+    let clients: FaceClients;
     beforeAll(async () => {
       mesh = await startTestMesh([echo], { config: { grpc } });
       options = await mesh.as();
-      connectServer = await startConnect(mesh);
-      const { port } = connectServer.address() as AddressInfo;
-      const transport = createConnectTransport({ baseUrl: `http://127.0.0.1:${port}`, httpVersion: '2' });
-      connected = createClient(EchoService, transport);
+      clients = await mountEveryFace(mesh);
     });
     afterAll(async () => {
-      connectServer.close();
+      await clients[Symbol.asyncDispose]();
       await mesh.close();
     });
 
-    describe.each(['grpc', 'local', 'connect'] as const)('over %s', (face) => {
+    describe.each(faces)('over %s', (face) => {
       let client: Client<typeof EchoService>;
       beforeAll(() => {
-        client = {
-          grpc: () => mesh.grpcClient(EchoService),
-          local: () => mesh.client(EchoService),
-          connect: () => connected,
-        }[face]();
+        client = clients.client(EchoService, face);
       });
 
       test('every kind of rpc gives its messages back', async () => {

@@ -8,7 +8,6 @@ import { errorInfoOf, rpcError } from '../../base/errors.ts';
 import { collect, sleep } from '../../base/streams.ts';
 import { defineService, type Rpcs } from '../../host/define-service.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
-import { forward } from '../context.ts';
 
 // What a mount gets wrong when nobody looks, on both faces.
 
@@ -178,9 +177,9 @@ describe('deadlines and cancellation', () => {
     const budgets: (number | undefined)[] = [];
     const impl: Impl = {
       unary: async (_request, context) => {
-        budgets.push(forward(context, { timeoutMs: 60_000 }).timeoutMs);
+        budgets.push(context.forward({ timeoutMs: 60_000 }).timeoutMs);
         await sleep(80);
-        expect(() => forward(context)).toThrow(ConnectError);
+        expect(() => context.forward()).toThrow(ConnectError);
         return {};
       },
     };

@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import type { HandlerContext } from '@connectrpc/connect';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import {
   type ExplainRequest,
@@ -9,7 +8,7 @@ import {
   Verdict,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
-import { callerOf } from '#kit/rpc/context.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { TracedChunk } from '../../catalog/passages.ts';
 import { accessOf } from '../../convert.ts';
 import { type CorpusView, emptyIndexView } from '../../index/index-view.ts';
@@ -36,10 +35,10 @@ const maxTraced = 2000;
 export async function explain(
   deps: SearchDeps,
   { search: request, corpus: corpusName, documentId }: ExplainRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<ExplainResponse> {
   if (request === undefined) throw invalidArgument('search: is missing');
-  const principal = callerOf(context);
+  const principal = context.principal;
   const isOperator = principal.roles.includes(Role.OPERATOR);
   const held = await deps.indices.acquire(principal.tenant);
   const read = held?.index.beginRead();
@@ -150,7 +149,7 @@ async function passesFilter(
   { search }: SearchPlan,
   { corpusId }: CorpusView,
   chunks: readonly TracedChunk[],
-  { signal }: HandlerContext,
+  { signal }: CallContext,
 ): Promise<boolean> {
   const { filter } = search.scope;
   const [first] = chunks;
@@ -175,7 +174,7 @@ async function follow(
   request: RetrieveRequest,
   chunks: readonly TracedChunk[],
   answer: ExplainResponse,
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<void> {
   const [{ corpusId, documentId }] = chunks as [TracedChunk];
   const run = (search: LegSearch) =>

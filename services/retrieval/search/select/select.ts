@@ -1,9 +1,10 @@
-import type { Client, HandlerContext } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import { type Degradation, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { Fusion, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { ownTurn } from '#kit/base/own-turn.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { PassageRecord } from '../../catalog/passage-record.ts';
 import type { RetrievalSettings } from '../../config.ts';
@@ -64,7 +65,7 @@ export async function selectPassages(
   plan: SearchPlan,
   request: RetrieveRequest,
   outcomes: readonly LegOutcome[],
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<Selection> {
   const { search, topK, rerankCount } = plan;
   const fused = fuse(plan, request, outcomes);
@@ -128,7 +129,7 @@ async function rerankBest(
   deps: SelectDeps,
   { search, rerankCount, hasTitles }: SearchPlan,
   candidates: Candidate[],
-  context: HandlerContext,
+  context: CallContext,
 ): Promise<Pick<Selection, 'ranked' | 'rerankModel' | 'degradation'>> {
   const head = candidates.slice(0, rerankCount);
   if (head.length === 0) return { ranked: candidates, rerankModel: '', degradation: undefined };

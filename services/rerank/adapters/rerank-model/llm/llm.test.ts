@@ -13,7 +13,6 @@ import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { collect } from '#kit/base/streams.ts';
 import { defineService } from '#kit/host/define-service.ts';
-import { callerOf } from '#kit/rpc/context.ts';
 import { startTestMesh } from '#kit/testing/mesh.ts';
 import { rerank } from '../../../index.ts';
 import type { RerankModelDeps } from '../../../models/rerank-model.ts';
@@ -165,7 +164,7 @@ const gateway = (answer: Answer, callers: string[] = []) =>
     create: async () => ({
       impl: {
         async *generate(request, context) {
-          callers.push(callerOf(context).tenant);
+          callers.push(context.principal.tenant);
           for (const event of answer(request)) yield { event };
         },
       },

@@ -1,8 +1,8 @@
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { portError } from '#kit/rpc/grpc/server.ts';
-import type { EdgeLimits } from './limits.ts';
+import { portError } from '../../base/port-error.ts';
+import type { HttpLimits } from './limits.ts';
 
 /** A request, over HTTP/1.1 or, where it has a stream, over HTTP/2. */
 export type NodeRequest = IncomingMessage & { stream?: ServerHttp2Stream; authority?: string };
@@ -10,8 +10,8 @@ export type NodeRequest = IncomingMessage & { stream?: ServerHttp2Stream; author
 /** Its response. */
 export type NodeResponse = ServerResponse & { stream?: ServerHttp2Stream };
 
-/** The edge's port under way. */
-export interface EdgePort {
+/** An open port. */
+export interface HttpPort {
   port: number;
   /** Connections that are open. */
   connectionCount(): number;
@@ -24,12 +24,16 @@ export interface EdgePort {
   close(): Promise<void>;
 }
 
-/** Where to listen, and who answers. */
+/** Where to listen, and the handler of requests. */
 export interface PortOptions {
+  /** Name of the server, for errors. */
+  name: string;
+  /** Configuration key of the port, for errors. */
+  setting: string;
   host: string;
   /** 0: any free one. */
   port: number;
-  limits: EdgeLimits;
+  limits: HttpLimits;
   handle(request: NodeRequest, response: NodeResponse): void;
 }
 
@@ -37,7 +41,7 @@ export interface PortOptions {
  * Listens for HTTP/1.1 and cleartext HTTP/2 on one port. The first bytes of a connection tell which it speaks: HTTP/2
  * begins with a fixed preface (RFC 9113, section 3.4).
  */
-export async function openPort({ host, port, limits, handle }: PortOptions): Promise<EdgePort> {
+export async function openPort({ name, setting, host, port, limits, handle }: PortOptions): Promise<HttpPort> {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
   const undecided = new Set<Socket>();
@@ -110,7 +114,7 @@ export async function openPort({ host, port, limits, handle }: PortOptions): Pro
     });
   });
   await new Promise<void>((resolve, reject) => {
-    http1.once('error', (error) => reject(portError('edge', host, port, error, 'edge.port')));
+    http1.once('error', (error) => reject(portError(name, host, port, error, setting)));
     http1.listen(port, host, resolve);
   });
 

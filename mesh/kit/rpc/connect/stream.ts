@@ -1,41 +1,27 @@
-import {
-  type DescMessage,
-  type DescMethodServerStreaming,
-  fromBinary,
-  fromJsonString,
-  type Message,
-  toJsonString,
-} from '@bufbuild/protobuf';
-import { Code, ConnectError, type ContextValues, type HandlerContext } from '@connectrpc/connect';
+import { type DescMessage, fromBinary, fromJsonString, type Message, toJsonString } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { endStreamFlag, endStreamToJson } from '@connectrpc/connect/protocol-connect';
-import { cancelled, tooLarge, toRpcError } from '#kit/base/errors.ts';
-import type { RequestBounds } from '#kit/rpc/policy.ts';
-import { ServerCall } from '#kit/rpc/server-call.ts';
-import { toBytes } from '#kit/rpc/shared-message.ts';
-import { readBody } from '../http/body.ts';
-import type { EdgeLimits } from '../http/limits.ts';
-import type { NodeRequest, NodeResponse } from '../http/port.ts';
-import { createSender } from '../http/sender.ts';
-import { envelop, prefixLength } from './envelope.ts';
+import { cancelled, tooLarge, toRpcError } from '../../base/errors.ts';
+import { readBody } from '../../http/server/body.ts';
+import { toHeaders } from '../../http/server/headers.ts';
+import type { NodeRequest, NodeResponse } from '../../http/server/port.ts';
+import { createSender } from '../../http/server/sender.ts';
+import type { Invocable } from '../invoke.ts';
+import { type RequestBounds, timeoutOf } from '../policy.ts';
+import { ServerCall } from '../server-call.ts';
+import { toBytes } from '../shared-message.ts';
 import type { JsonOptions } from './fast-lane.ts';
 import { checkMessage } from './guarded-body.ts';
-import { toHeaders } from './headers.ts';
-
-/** A method that streams its answer, and what implements it. */
-export interface StreamedMethod {
-  method: DescMethodServerStreaming;
-  implementation(input: Message, context: HandlerContext): AsyncIterable<Message>;
-}
+import type { ConnectLimits } from './limits.ts';
+import { envelop, prefixLength } from './wire.ts';
 
 /** What the streams are served with. */
 export interface ConnectStreamOptions {
-  /** Runs before anything of a body is read; throws to refuse. */
-  gate(context: HandlerContext): Promise<void>;
-  limits: EdgeLimits;
+  /** Runs before a body is read, and may identify the caller. Throws to refuse the call. */
+  gate(call: ServerCall, request: NodeRequest): Promise<void>;
+  limits: ConnectLimits;
   /** Bounds of the request message. */
   bounds: RequestBounds;
-  /** What the gate is given with the call. */
-  contextValues: ContextValues;
   jsonOptions: JsonOptions;
 }
 
@@ -64,22 +50,21 @@ export function isPlainConnectStream({ method, headers }: NodeRequest): boolean 
  * lost; an error of the rpc is part of the response.
  */
 export async function serveConnectStream(
-  { method, implementation }: StreamedMethod,
+  invocable: Invocable,
   request: NodeRequest,
   response: NodeResponse,
-  { gate, limits, bounds, contextValues, jsonOptions }: ConnectStreamOptions,
+  { gate, limits, bounds, jsonOptions }: ConnectStreamOptions,
 ): Promise<void> {
   const { headers } = request;
+  const { method } = invocable;
   const isJson = headers['content-type'] === 'application/connect+json';
   const sender = createSender(response, limits);
   const timeout = headers['connect-timeout-ms'] as string | undefined;
   const call = new ServerCall({
     method,
-    protocolName: 'connect',
     requestHeader: () => toHeaders(request),
-    authorization: () => headers.authorization,
-    timeoutMs: timeout ? Number(timeout) : undefined,
-    values: contextValues,
+    credentials: () => headers.authorization,
+    timeoutMs: timeoutOf(method, timeout ? Number(timeout) : undefined),
   });
   response.once('close', () => {
     if (!response.writableEnded) call.abort(cancelled());
@@ -93,12 +78,12 @@ export async function serveConnectStream(
   let messages: AsyncIterator<Message> | undefined;
   try {
     if (call.aborted) throw call.reason;
-    await call.settle(gate(call));
+    await call.settle(gate(call, request));
     const bytes = await call.settle(readMessage(request, limits, bounds));
     checkMessage(method.input, bytes, isJson, bounds);
-    messages = implementation(parse(method.input, bytes, isJson, jsonOptions), call)[Symbol.asyncIterator]();
+    messages = invocable.stream(call, parse(method.input, bytes, isJson, jsonOptions));
     for (;;) {
-      const result = await call.settle(messages.next());
+      const result = await messages.next();
       if (result.done === true) {
         messages = undefined;
         break;
@@ -137,7 +122,11 @@ export async function serveConnectStream(
 const emptyEnd = Buffer.from('{}');
 
 // The one message of the request.
-async function readMessage(request: NodeRequest, limits: EdgeLimits, { maxBytes }: RequestBounds): Promise<Uint8Array> {
+async function readMessage(
+  request: NodeRequest,
+  limits: ConnectLimits,
+  { maxBytes }: RequestBounds,
+): Promise<Uint8Array> {
   const limit = maxBytes + prefixLength;
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;

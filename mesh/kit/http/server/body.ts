@@ -1,5 +1,4 @@
-import { cancelled, deadlineExceeded, tooLarge } from '#kit/base/errors.ts';
-import type { EdgeLimits } from './limits.ts';
+import { cancelled, deadlineExceeded } from '../../base/errors.ts';
 import type { NodeRequest } from './port.ts';
 
 /** How long a body may take. */
@@ -54,21 +53,6 @@ export async function* readBody(
 }
 
 const changes = ['readable', 'end', 'error', 'close'] as const;
-
-/** A body that is read whole. Throws TOO_LARGE before it is read where its length is declared, and else at the limit. */
-export async function readWholeBody(request: NodeRequest, limits: EdgeLimits): Promise<Buffer> {
-  const limit = limits.maxJsonBytes;
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge('the body', limit);
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  const timeouts = { totalMs: limits.bodyTimeoutMs, silenceMs: limits.bodyTimeoutMs };
-  for await (const chunk of readBody(request, timeouts)) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > limit) throw tooLarge('the body', limit);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, sizeBytes);
-}
 
 /**
  * Deals with what is left of a body once its response has been sent. A client that still sends might look at the response

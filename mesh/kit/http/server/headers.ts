@@ -1,6 +1,6 @@
-import type { NodeRequest } from '../http/port.ts';
+import type { NodeRequest } from './port.ts';
 
-/** The headers of a request as Connect's handlers take them, without HTTP/2's own, whose names begin with a colon. */
+/** Returns the headers of a request without HTTP/2's pseudo-headers, whose names begin with a colon. */
 export function toHeaders({ headers }: NodeRequest): Headers {
   const all = new Headers();
   for (const [name, value] of Object.entries(headers)) {

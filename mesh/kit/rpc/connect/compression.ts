@@ -3,7 +3,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { invalidArgument, rpcError } from '#kit/base/errors.ts';
+import { invalidArgument, rpcError } from '../../base/errors.ts';
 
 const gzipAsync = promisify(gzip);
 const brotliAsync = promisify(brotliCompress);

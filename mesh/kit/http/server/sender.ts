@@ -1,5 +1,5 @@
-import { cancelled, deadlineExceeded } from '#kit/base/errors.ts';
-import type { EdgeLimits } from './limits.ts';
+import { cancelled, deadlineExceeded } from '../../base/errors.ts';
+import type { HttpLimits } from './limits.ts';
 import type { NodeResponse } from './port.ts';
 
 /** Writes the body of a response. */
@@ -18,7 +18,7 @@ export interface Sender {
  * without waiting for the outside, so several messages of a stream leave in one write, and none waits for a timer. What is
  * gathered is bounded by `maxGatheredBytes` and one more piece.
  */
-export function createSender(response: NodeResponse, limits: EdgeLimits): Sender {
+export function createSender(response: NodeResponse, limits: HttpLimits): Sender {
   let gathered: Uint8Array[] = [];
   let sizeBytes = 0;
   let scheduled = false;

@@ -1,4 +1,4 @@
-import { invalidArgument } from '#kit/base/errors.ts';
+import { invalidArgument } from '../../base/errors.ts';
 
 /** Levels that a message or a JSON text may nest. Protobuf allows 100; no contract of ragmesh needs a fifth of it. */
 export const maxDepth = 64;

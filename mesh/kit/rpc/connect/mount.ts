@@ -1,0 +1,258 @@
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { internal } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { type BodyTimeouts, readBody } from '../../http/server/body.ts';
+import { toHeaders } from '../../http/server/headers.ts';
+import type { NodeRequest, NodeResponse } from '../../http/server/port.ts';
+import { createSender, cut, isGone, type Sender } from '../../http/server/sender.ts';
+import { workFor } from '../../http/server/work.ts';
+import type { Invocable } from '../invoke.ts';
+import { type RequestBounds, timeoutOf } from '../policy.ts';
+import { ServerCall } from '../server-call.ts';
+import { compressions } from './compression.ts';
+import { type JsonOptions, throughLane } from './fast-lane.ts';
+import { guardBody } from './guarded-body.ts';
+import type { ConnectLimits } from './limits.ts';
+import { type ConnectStreamOptions, isPlainConnectStream, serveConnectStream } from './stream.ts';
+import { copyHeaders } from './wire.ts';
+
+/** Rpcs over HTTP. */
+export interface ConnectMount {
+  /** Whether a path is that of an rpc. */
+  serves(path: string): boolean;
+  /** Serves a request to such a path. Never rejects. */
+  handle(path: string, request: NodeRequest, response: NodeResponse): Promise<void>;
+}
+
+/** What is served, and within which bounds. */
+export interface ConnectMountOptions {
+  methods: Iterable<Invocable>;
+  /** Runs before a body is read, and may identify the caller. Throws to refuse the call. */
+  gate(call: ServerCall, request: NodeRequest): Promise<void>;
+  limits: ConnectLimits;
+  /** Returns the bounds of a request message. */
+  boundsOf(method: DescMethod): RequestBounds;
+  log: Logger;
+  jsonOptions?: JsonOptions;
+}
+
+/** What one request brings to Connect's handlers. */
+interface Exchange {
+  request: NodeRequest;
+  sender: Sender;
+  /** Set by the gate. */
+  call?: ServerCall;
+}
+
+const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' });
+
+/**
+ * Mounts methods on HTTP: Connect, gRPC-Web and gRPC, with Connect's own protocol handlers. The code between them and Node replaces
+ * `connectNodeAdapter`: a refused body does not cut the connection before the refusal is sent, a request with an invalid host does
+ * not throw into the event loop, messages that are ready together leave in one write, and the connection of a client that reads
+ * nothing is cut.
+ */
+export function mountConnect(options: ConnectMountOptions): ConnectMount {
+  const { gate, limits, boundsOf, log, jsonOptions = {} } = options;
+  const router = createConnectRouter({
+    acceptCompression: compressions,
+    compressMinBytes: limits.compressMinBytes,
+    readMaxBytes: limits.maxMessageBytes,
+    requestGate: (context) => admit(context, gate),
+    jsonOptions,
+  });
+  const streams = new Map<string, Invocable>();
+  for (const invocable of options.methods) {
+    const { method } = invocable;
+    if (method.methodKind === 'server_streaming') streams.set(`/${method.parent.typeName}/${method.name}`, invocable);
+    addRoute(router, invocable, limits, jsonOptions);
+  }
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    serves: (path) => handlers.has(path),
+    async handle(path, request, response) {
+      const streamed = streams.get(path);
+      try {
+        if (streamed !== undefined && isPlainConnectStream(request)) {
+          const streamOptions: ConnectStreamOptions = { gate, limits, bounds: boundsOf(streamed.method), jsonOptions };
+          await serveConnectStream(streamed, request, response, streamOptions);
+          return;
+        }
+        const handler = handlers.get(path);
+        if (handler === undefined) throw new Error(`${path} is not the path of an rpc`);
+        const sender = createSender(response, limits);
+        const header = toHeaders(request);
+        const body = guardBody(
+          handler.method,
+          header,
+          readBody(request, timeoutsOf(handler, limits)),
+          boundsOf(handler.method),
+        );
+        const universal = toUniversalRequest(request, response, header, body, { request, sender });
+        await respond(await handler(universal), response, sender);
+      } catch (error) {
+        // An error of the rpc itself is part of the response; this is one of the connection, or a bug.
+        if (!isGone(response)) {
+          log.warn({ event: 'response_failed', rpc: path, err: error }, 'response failed');
+          cut(response);
+        }
+      }
+    },
+  };
+}
+
+// Connect's handlers run the gate first, so this is where the call begins.
+async function admit(context: HandlerContext, gate: ConnectMountOptions['gate']): Promise<void> {
+  const exchange = exchangeOf(context);
+  const call = openCall(context);
+  exchange.call = call;
+  try {
+    if (call.aborted) throw call.reason;
+    await call.settle(gate(call, exchange.request));
+  } catch (error) {
+    copyHeaders(call.sentHeader, context.responseHeader);
+    call.finish(error);
+    throw error;
+  }
+}
+
+/** Time after the caller's deadline before the call is aborted here, in milliseconds: Connect's own timer comes first. */
+const deadlineGraceMs = 100;
+
+function openCall(context: HandlerContext): ServerCall {
+  const { method, signal, requestHeader } = context;
+  const callerMs = context.timeoutMs();
+  const timeoutMs = timeoutOf(method, callerMs);
+  const call = new ServerCall({
+    method,
+    requestHeader: () => requestHeader,
+    credentials: () => requestHeader.get('authorization') ?? undefined,
+    timeoutMs,
+    graceMs: timeoutMs === callerMs ? deadlineGraceMs : 0,
+  });
+  // Connect aborts its signal at the end of every call.
+  const onAbort = () => call.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return call;
+}
+
+function exchangeOf(context: HandlerContext): Exchange {
+  const exchange = context.values.get(exchangeKey);
+  if (exchange === undefined) throw internal(new Error(`${context.method.name} was called without its request`));
+  return exchange;
+}
+
+function callOf(context: HandlerContext): ServerCall {
+  const { call } = exchangeOf(context);
+  if (call === undefined) throw internal(new Error(`${context.method.name} was called before its gate`));
+  return call;
+}
+
+type ConnectHandler = (input: never, context: HandlerContext) => Promise<Message> | AsyncIterable<Message>;
+
+function addRoute(router: ConnectRouter, invocable: Invocable, limits: ConnectLimits, jsonOptions: JsonOptions): void {
+  const { method } = invocable;
+  const lane = { schema: method.output, compressMinBytes: limits.compressMinBytes, jsonOptions };
+  // Connect's types of a method that is known at run time only admit no handler.
+  const add = (handler: ConnectHandler) => router.rpc(method as never, handler as never);
+  switch (method.methodKind) {
+    case 'unary':
+      add((input, context) => answer(context, (call) => invocable.unary(call, input)));
+      return;
+    case 'client_streaming':
+      add((input, context) => answer(context, (call) => lastOf(invocable.stream(call, input))));
+      return;
+    case 'server_streaming':
+      add((input, context) => {
+        const { sender } = exchangeOf(context);
+        const call = callOf(context);
+        return throughLane(invocable.stream(call, input), call, context, { ...lane, sender });
+      });
+      return;
+    case 'bidi_streaming':
+      add((input, context) => {
+        const call = callOf(context);
+        return throughLane(invocable.stream(call, input), call, context, { ...lane, sender: undefined });
+      });
+      return;
+    default:
+      throw new Error(`unknown kind of method ${(method as DescMethod).name}`);
+  }
+}
+
+async function answer(context: HandlerContext, run: (call: ServerCall) => Promise<Message>): Promise<Message> {
+  const call = callOf(context);
+  try {
+    return await run(call);
+  } finally {
+    copyHeaders(call.sentHeader, context.responseHeader);
+    copyHeaders(call.sentTrailer, context.responseTrailer);
+  }
+}
+
+async function lastOf(messages: AsyncIterable<Message>): Promise<Message> {
+  let last: Message | undefined;
+  for await (const message of messages) last = message;
+  if (last === undefined) throw internal(new Error('a handler returned no message'));
+  return last;
+}
+
+function timeoutsOf({ method }: UniversalHandler, limits: ConnectLimits): BodyTimeouts {
+  const isUpload = method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
+  return isUpload
+    ? { silenceMs: limits.uploadIdleTimeoutMs }
+    : { silenceMs: limits.bodyTimeoutMs, totalMs: limits.bodyTimeoutMs };
+}
+
+async function respond(universal: UniversalServerResponse, response: NodeResponse, sender: Sender): Promise<void> {
+  const iterator = universal.body?.[Symbol.asyncIterator]();
+  try {
+    // Headers leave with the first bytes: until then, the handler may still set some.
+    let chunk = await iterator?.next();
+    response.writeHead(universal.status, nodeHeaders(universal.header));
+    while (iterator !== undefined && chunk?.done === false) {
+      const behind = sender.send(chunk.value);
+      if (behind !== undefined) await behind;
+      chunk = await iterator.next();
+    }
+    if (universal.trailer !== undefined) response.addTrailers(nodeHeaders(universal.trailer));
+    await sender.end();
+  } catch (error) {
+    // Passes the reason to Connect's handler, which ends the call.
+    iterator?.throw?.(error).catch(() => {});
+    throw error;
+  } finally {
+    iterator?.return?.().catch(() => {});
+  }
+}
+
+function toUniversalRequest(
+  request: NodeRequest,
+  response: NodeResponse,
+  header: Headers,
+  body: AsyncIterable<Uint8Array>,
+  exchange: Exchange,
+): UniversalServerRequest {
+  return {
+    httpVersion: request.httpVersion,
+    method: request.method ?? '',
+    url: `http://${request.authority || request.headers.host}${request.url}`,
+    header,
+    body,
+    signal: workFor(response).signal,
+    contextValues: createContextValues().set(exchangeKey, exchange),
+  };
+}
+
+function nodeHeaders(headers: HeadersInit | undefined): Record<string, string> {
+  return headers === undefined ? {} : Object.fromEntries(headers instanceof Headers ? headers : new Headers(headers));
+}
