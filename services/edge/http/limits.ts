@@ -1,6 +1,6 @@
 import { type ConnectLimits, connectLimits } from '#kit/rpc/connect/limits.ts';
 
-/** Bounds of the edge that nobody has a reason to configure. Tests make them small. */
+/** Bounds of the edge that need no configuration. Tests make them small. */
 export interface EdgeLimits extends ConnectLimits {
   /** Largest body of a JSON route, in bytes. */
   maxJsonBytes: number;

@@ -10,9 +10,9 @@ export interface BodyTimeouts {
 }
 
 /**
- * The body of a request as it comes in, no faster than it is taken. Unlike the request's own iterator, leaving it early
- * does not cut the connection, so that a refusal can still be sent. Throws DEADLINE_EXCEEDED, or CANCELLED where the client
- * went away.
+ * Returns the body of a request as it arrives, no faster than it is read. Unlike the request's own iterator, leaving it early
+ * does not cut the connection, so that a refusal can still be sent. Throws DEADLINE_EXCEEDED, or CANCELLED if the client
+ * has left.
  */
 export async function* readBody(
   request: NodeRequest,
@@ -55,9 +55,9 @@ export async function* readBody(
 const changes = ['readable', 'end', 'error', 'close'] as const;
 
 /**
- * Deals with what is left of a body once its response has been sent. A client that still sends might look at the response
- * only when it is done, so over HTTP/1.1 the rest is read and dropped for a while, and then the connection is cut. Over
- * HTTP/2 the client's window keeps the rest away; the stream is closed after the same while, when its trailers have gone.
+ * Discards the rest of a body after its response has been sent. A client may read the response only after it has sent its whole
+ * body, so over HTTP/1.1 the rest is read and dropped for `discardTimeoutMs`, and then the connection is cut. Over HTTP/2 the
+ * client's window holds the rest back; the stream is closed after the same time, when its trailers have left.
  */
 export function discardRest(request: NodeRequest, discardTimeoutMs: number): void {
   if (request.readableEnded || request.destroyed) return;

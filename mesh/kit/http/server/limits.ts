@@ -1,4 +1,4 @@
-/** Bounds of an HTTP server that nobody has a reason to configure. Tests make them small. */
+/** Bounds of an HTTP server that need no configuration. Tests make them small. */
 export interface HttpLimits {
   /** Open connections; more are closed when they arrive. */
   maxConnections: number;

@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { portError } from '../../base/port-error.ts';
 import type { HttpLimits } from './limits.ts';
 
-/** A request, over HTTP/1.1 or, where it has a stream, over HTTP/2. */
+/** A request: over HTTP/2 if it has a stream, else over HTTP/1.1. */
 export type NodeRequest = IncomingMessage & { stream?: ServerHttp2Stream; authority?: string };
 
 /** Its response. */
@@ -15,30 +15,27 @@ export interface HttpPort {
   port: number;
   /** Connections that are open. */
   connectionCount(): number;
-  /**
-   * Takes no new connections or requests, and resolves when those under way have finished, or are cut because `signal`
-   * aborts.
-   */
+  /** Accepts no new connections or requests. Resolves when those in flight have finished, or `signal` has aborted and cut them. */
   drain(signal: AbortSignal): Promise<void>;
-  /** Cuts what is left. */
+  /** Cuts the remaining connections. */
   close(): Promise<void>;
 }
 
-/** Where to listen, and the handler of requests. */
+/** The address to listen on, and the handler of requests. */
 export interface PortOptions {
   /** Name of the server, for errors. */
   name: string;
   /** Configuration key of the port, for errors. */
   setting: string;
   host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   port: number;
   limits: HttpLimits;
   handle(request: NodeRequest, response: NodeResponse): void;
 }
 
 /**
- * Listens for HTTP/1.1 and cleartext HTTP/2 on one port. The first bytes of a connection tell which it speaks: HTTP/2
+ * Listens for HTTP/1.1 and cleartext HTTP/2 on one port. The first bytes of a connection determine its protocol: HTTP/2
  * begins with a fixed preface (RFC 9113, section 3.4).
  */
 export async function openPort({ name, setting, host, port, limits, handle }: PortOptions): Promise<HttpPort> {
@@ -78,7 +75,7 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
       streamResetBurst: limits.streamResetBurst,
       streamResetRate: limits.streamResetsPerSecond,
     },
-    // Node gives HTTP/2 the face of HTTP/1.1; what the two have in common is all that is used.
+    // Node's HTTP/2 requests have the interface of HTTP/1.1; only what both have in common is used.
     (request, response) => handle(request as never, response as never),
   );
   http2.on('session', (session) => {
@@ -92,10 +89,10 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
     });
     session.setTimeout(limits.sessionIdleTimeoutMs, () => openStreams === 0 && session.close());
   });
-  // Broken connections are the client's affair: Node ends the session, and each of its streams hears of it.
+  // A broken connection ends the session and each of its streams; they report it.
   http2.on('sessionError', () => {});
 
-  // The HTTP/1.1 server does the listening, so that its own watch over slow headers and idle connections runs.
+  // The HTTP/1.1 server listens, so that its own timeouts of slow headers and idle connections run.
   const [toHttp1] = http1.listeners('connection') as ((socket: Socket) => void)[];
   http1.removeAllListeners('connection');
   http1.on('connection', (socket: Socket) => {
@@ -105,10 +102,10 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
       sockets.delete(socket);
       undecided.delete(socket);
     });
-    tellProtocol(socket, limits.headersTimeoutMs, (protocol) => {
+    detectProtocol(socket, limits.headersTimeoutMs, (protocol) => {
       undecided.delete(socket);
       if (protocol === 'http1') return toHttp1?.call(http1, socket);
-      // An HTTP/1.1 server lets clients close their half; an HTTP/2 session would never hear that its client has left.
+      // An HTTP/1.1 server lets clients close their half; an HTTP/2 session would never be notified that its client has left.
       socket.allowHalfOpen = false;
       http2.emit('connection', socket);
     });
@@ -135,7 +132,7 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
     async drain(signal) {
       const emptied = stopListening();
       for (const socket of undecided) socket.destroy();
-      // Tells the client by GOAWAY, and closes when the last stream has ended.
+      // Sends GOAWAY to the client, and closes when the last stream has ended.
       for (const session of sessions) session.close();
       signal.addEventListener('abort', cut, { once: true });
       if (signal.aborted) cut();
@@ -153,14 +150,14 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
 
 const preface = Buffer.from('PRI * HTTP/2.0');
 
-/** Which protocol a connection speaks, by its first bytes; `undefined` where they are too few to tell. */
+/** Returns the protocol of a connection by its first bytes; `undefined`: they are too few. */
 export function protocolOf(head: Uint8Array): 'http1' | 'http2' | undefined {
   const count = Math.min(head.length, preface.length);
   if (preface.compare(head, 0, count, 0, count) !== 0) return 'http1';
   return count === preface.length ? 'http2' : undefined;
 }
 
-function tellProtocol(socket: Socket, timeoutMs: number, tell: (protocol: 'http1' | 'http2') => void): void {
+function detectProtocol(socket: Socket, timeoutMs: number, onDetected: (protocol: 'http1' | 'http2') => void): void {
   const giveUp = () => socket.destroy();
   let head: Buffer = Buffer.alloc(0);
   const look = () => {
@@ -174,9 +171,9 @@ function tellProtocol(socket: Socket, timeoutMs: number, tell: (protocol: 'http1
     socket.off('error', giveUp);
     socket.setTimeout(0);
     socket.off('timeout', giveUp);
-    // The bytes go back where the server's parser will find them.
+    // The bytes return to the socket, for the server's parser.
     socket.unshift(head);
-    tell(protocol);
+    onDetected(protocol);
   };
   socket.setTimeout(timeoutMs, giveUp);
   socket.on('readable', look);

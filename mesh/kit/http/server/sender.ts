@@ -5,8 +5,8 @@ import type { NodeResponse } from './port.ts';
 /** Writes the body of a response. */
 export interface Sender {
   /**
-   * Adds bytes. Returns a promise where the client is behind: wait for it before the next bytes. It rejects where the client
-   * went away, or took nothing for too long; the connection is cut then.
+   * Adds bytes. Returns a promise if the client is behind: wait for it before the next bytes. It rejects if the client
+   * has left, or has read nothing for too long; the connection is cut then.
    */
   send(bytes: Uint8Array): Promise<void> | undefined;
   /** Ends the body. Resolves when its last bytes have been handed to the connection. */
@@ -39,7 +39,7 @@ export function createSender(response: NodeResponse, limits: HttpLimits): Sender
       drained = undefined;
       flush();
     });
-    // Whoever sends next hears of it; nobody may.
+    // The next send reports a failure; there may be none.
     drained.catch(() => {});
   };
   // Called from a microtask, as every step of an async function is, nextTick runs when the queue of microtasks is empty.
@@ -70,13 +70,13 @@ export function createSender(response: NodeResponse, limits: HttpLimits): Sender
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(() => {
           cut(response);
-          reject(deadlineExceeded('the client took nothing for too long'));
+          reject(deadlineExceeded('the client read nothing for too long'));
         }, limits.stallTimeoutMs);
         const settle = () => {
           clearTimeout(timer);
           resolve();
         };
-        // Over HTTP/2 the response says that it is finished only when the request is read as well; its stream knows better.
+        // Over HTTP/2 the response finishes only after the request is read as well; its stream does not wait for that.
         const sink = response.stream ?? response;
         sink.once('finish', settle);
         sink.once('close', settle);
@@ -87,7 +87,7 @@ export function createSender(response: NodeResponse, limits: HttpLimits): Sender
   };
 }
 
-/** Whether nothing can be sent to the client any more. */
+/** Reports whether nothing can be sent to the client any more. */
 export function isGone(response: NodeResponse): boolean {
   return (response.stream ?? response).destroyed;
 }
@@ -115,7 +115,7 @@ function untilDrained(response: NodeResponse, stallTimeoutMs: number): Promise<v
     const onClose = () => settle(cancelled());
     const timer = setTimeout(() => {
       cut(response);
-      settle(deadlineExceeded('the client took nothing for too long'));
+      settle(deadlineExceeded('the client read nothing for too long'));
     }, stallTimeoutMs);
     response.on('drain', onDrain);
     response.on('close', onClose);

@@ -8,14 +8,14 @@ import { invalidArgument, rpcError } from '../../base/errors.ts';
 const gzipAsync = promisify(gzip);
 const brotliAsync = promisify(brotliCompress);
 
-/** Times that a message may grow when its compression is undone; texts grow three to ten times. */
+/** Largest ratio by which a message may grow when it is decompressed; texts grow three to ten times. */
 const maxRatio = 100;
-/** Size that any compressed message may grow to, in bytes. */
+/** Size to which any compressed message may grow, in bytes. */
 const alwaysBytes = 4 << 10;
 
 /**
- * Compressions of rpc messages, for clients that ask for one. Levels are low: Node's defaults (6, and for Brotli 11) cost
- * many times the processor for a few percent. Decompression is bounded by the largest message and by a ratio.
+ * Compressions of rpc messages, for clients that accept one. Levels are low: Node's defaults (6, and for Brotli 11) cost
+ * many times the CPU for a few percent. Decompression is bounded by the largest message and by a ratio.
  */
 export const compressions = [
   {
@@ -33,13 +33,13 @@ export const compressions = [
 
 const byName = new Map(compressions.map((compression) => [compression.name, compression]));
 
-/** Whether a name is that of a compression which the edge knows. */
+/** Reports whether a name is that of a supported compression. */
 export function isCompression(name: string | null): name is string {
   return name !== null && byName.has(name);
 }
 
 /**
- * Undoes a compression by its name. Throws TOO_LARGE when the message is larger than `maxBytes` or grows more than 100 times,
+ * Decompresses a message by the name of its compression. Throws TOO_LARGE when the message is larger than `maxBytes` or grows more than 100 times,
  * INVALID_ARGUMENT when it is damaged.
  */
 export async function inflate(name: string, bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
@@ -61,7 +61,7 @@ async function inflateWith(compression: typeof compressionGzip, bytes: Uint8Arra
     throw rpcError(
       Code.ResourceExhausted,
       ErrorReason.TOO_LARGE,
-      `the message is larger than ${boundBytes} bytes when its compression is undone: send a smaller one${advice}`,
+      `the message is larger than ${boundBytes} bytes when it is decompressed: send a smaller one${advice}`,
       { metadata: { limit_bytes: String(boundBytes) }, cause: error },
     );
   }

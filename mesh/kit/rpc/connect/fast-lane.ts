@@ -24,10 +24,10 @@ export interface Lane {
 }
 
 /**
- * Streams messages out on a shorter way. The first message, messages that are to be compressed, errors and the end go through
- * Connect's handler, which decides on headers, status and trailers. The messages between look the same in all three
- * protocols (a flag, a length, the message), and each would pass a chain of six asynchronous generators there: they are
- * written straight to the response, in their order.
+ * Streams messages by a shorter path. The first message, messages to compress, errors and the end go through Connect's handler,
+ * which sets headers, status and trailers. The messages between have the same form in all three protocols (a flag, a length, the
+ * message), and each would pass a chain of six asynchronous generators there: they are written directly to the response, in
+ * order.
  */
 export async function* throughLane(
   messages: AsyncIterable<Message>,

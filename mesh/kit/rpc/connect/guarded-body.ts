@@ -19,8 +19,8 @@ export function checkMessage(schema: DescMessage, bytes: Uint8Array, isJson: boo
 
 /**
  * Puts bounds on the messages of a request before Connect's handlers parse them: size, ratio of compression, depth, number of
- * values. Compressed messages leave it without their compression, so that it is undone once. Removes the headers that
- * described the compression of a body that is one message. What breaks the protocol passes: Connect has the answers to that.
+ * values. Compressed messages leave it decompressed, so that they are decompressed once. Removes the headers that described the
+ * compression of a body that is one message. Protocol errors pass: Connect's handlers report them.
  */
 export function guardBody(
   { input }: DescMethod,

@@ -1,6 +1,6 @@
 import { type HttpLimits, httpLimits } from '../../http/server/limits.ts';
 
-/** Bounds of rpcs over HTTP that nobody has a reason to configure. Tests make them small. */
+/** Bounds of rpcs over HTTP that need no configuration. Tests make them small. */
 export interface ConnectLimits extends HttpLimits {
   /** Longest silence within an upload, in milliseconds. */
   uploadIdleTimeoutMs: number;

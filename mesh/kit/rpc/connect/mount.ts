@@ -26,7 +26,7 @@ import { copyHeaders } from './wire.ts';
 
 /** Rpcs over HTTP. */
 export interface ConnectMount {
-  /** Whether a path is that of an rpc. */
+  /** Reports whether a path is that of an rpc. */
   serves(path: string): boolean;
   /** Serves a request to such a path. Never rejects. */
   handle(path: string, request: NodeRequest, response: NodeResponse): Promise<void>;

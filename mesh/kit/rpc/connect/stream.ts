@@ -15,7 +15,7 @@ import { checkMessage } from './guarded-body.ts';
 import type { ConnectLimits } from './limits.ts';
 import { envelop, prefixLength } from './wire.ts';
 
-/** What the streams are served with. */
+/** How the streams are served. */
 export interface ConnectStreamOptions {
   /** Runs before a body is read, and may identify the caller. Throws to refuse the call. */
   gate(call: ServerCall, request: NodeRequest): Promise<void>;
@@ -31,8 +31,8 @@ const formats = new Map([
 ] as const);
 
 /**
- * Whether a request is a streamed call of the Connect protocol in its plain form, as browsers make it: no compression asked for or
- * used. All else is left to Connect's own handlers.
+ * Reports whether a request is a streamed call of the Connect protocol without compression, as browsers make it. Connect's own
+ * handlers serve all other requests.
  */
 export function isPlainConnectStream({ method, headers }: NodeRequest): boolean {
   return (
@@ -45,9 +45,9 @@ export function isPlainConnectStream({ method, headers }: NodeRequest): boolean 
 }
 
 /**
- * Serves one such call by the shortest way: https://connectrpc.com/docs/protocol, "Streaming RPCs". Connect's handler sends each
- * message through six asynchronous generators, which is most of what a cached answer would cost. Rejects where the connection is
- * lost; an error of the rpc is part of the response.
+ * Serves one such call directly: https://connectrpc.com/docs/protocol, "Streaming RPCs". Connect's handler passes each message
+ * through six asynchronous generators, which would be most of the cost of a cached answer. Rejects if the connection is lost; an
+ * error of the rpc is part of the response.
  */
 export async function serveConnectStream(
   invocable: Invocable,
@@ -88,7 +88,7 @@ export async function serveConnectStream(
         messages = undefined;
         break;
       }
-      // Headers go with the first message: until then, the implementation may still set some.
+      // Headers leave with the first message: until then, the handler may still set some.
       if (!isBegun) writeHead();
       isBegun = true;
       const data = isJson
@@ -99,12 +99,12 @@ export async function serveConnectStream(
     }
   } catch (thrown) {
     failure = thrown instanceof ConnectError ? thrown : toRpcError(thrown);
-    // The deadline that the client set itself is told as Connect's own handlers tell it.
+    // Without details, as Connect's own handlers report the deadline that the client set.
     if (failure === call.reason && failure.code === Code.DeadlineExceeded) {
       failure = new ConnectError(failure.rawMessage, failure.code);
     }
   } finally {
-    // Not awaited: what is stuck must not hold the connection.
+    // Not awaited: a handler that is stuck must not hold the connection.
     messages?.return?.()?.then(undefined, () => {});
     call.finish(failure);
   }
