@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '../base/metrics.ts';
-import { portError } from '../base/port-error.ts';
+import { portError } from '../http/server/port-error.ts';
 import type { Readiness } from './health.ts';
 
 /** The admin server. */

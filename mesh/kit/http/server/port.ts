@@ -1,8 +1,8 @@
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { portError } from '../../base/port-error.ts';
 import type { HttpLimits } from './limits.ts';
+import { portError } from './port-error.ts';
 
 /** A request: over HTTP/2 if it has a stream, else over HTTP/1.1. */
 export type NodeRequest = IncomingMessage & { stream?: ServerHttp2Stream; authority?: string };

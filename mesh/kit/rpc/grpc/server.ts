@@ -1,4 +1,4 @@
-import { portError } from '../../base/port-error.ts';
+import { portError } from '../../http/server/port-error.ts';
 import type { Invocable } from '../invoke.ts';
 import { grpc } from './grpc-js.ts';
 import { mountGrpc } from './mount.ts';
