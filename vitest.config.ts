@@ -1,17 +1,20 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-// `npm test` needs nothing but the clone; `npm run test:live` (mode "live") runs against the real servers that it finds.
+const folders = ['mesh', 'services'];
+const named = (...endings: string[]) => folders.flatMap((folder) => endings.map((ending) => `${folder}/**/*${ending}`));
+/** Tests against real servers that may be absent, and tests that take minutes. */
+const special = named('.live.test.ts', '.slow.test.ts');
+
+// `npm test` needs nothing but the clone. `npm run test:all` adds what takes minutes or real servers, of those that it finds;
+// `npm run test:live` runs the latter alone.
 export default defineConfig(({ mode }) => ({
   test: {
-    include:
-      mode === 'live'
-        ? ['mesh/**/*.live.test.ts', 'services/**/*.live.test.ts']
-        : ['mesh/**/*.test.ts', 'services/**/*.test.ts', 'services/**/*.test.tsx'],
-    exclude: ['**/node_modules/**', ...(mode === 'live' ? [] : ['**/*.live.test.ts'])],
-    // Many tests wait, for a clock or a server: two at once also on a small machine, where the default is one.
+    include: { live: named('.live.test.ts'), all: special }[mode] ?? named('.test.ts', '.test.tsx'),
+    exclude: ['**/node_modules/**', ...(mode === 'live' || mode === 'all' ? [] : special)],
+    // Many tests wait, for a clock or a server: two workers also on a small machine, for which the default is one.
     maxWorkers: Math.max(2, availableParallelism()),
-    testTimeout: 30_000,
-    hookTimeout: mode === 'live' ? 300_000 : 60_000,
+    testTimeout: 60_000,
+    hookTimeout: mode === 'live' || mode === 'all' ? 300_000 : 120_000,
   },
 }));

@@ -4,6 +4,7 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped, type TestServer } from '#kit/testing/server.ts';
+import { stretched } from '#kit/testing/time.ts';
 import { cache } from './index.ts';
 import { ask } from './testing/asking.ts';
 import { lookUp } from './testing/cache.ts';
@@ -49,7 +50,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis that fai
           ...{ answer, pauseMs: 0, onBegin },
         });
         expect({ text, isWhole }).toEqual({ text: answer, isWhole: true });
-        expect(performance.now() - startedAt).toBeLessThan(limitMs);
+        expect(performance.now() - startedAt).toBeLessThan(stretched(limitMs));
       }),
     );
     startedCount += generatedCount;
@@ -60,7 +61,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis that fai
 
   test('stopped: look-ups go on from memory, and without; restarted: it is used again', async () => {
     expect(await askMany(first(), 20)).toBe(20);
-    expect(await askMany(second(), 20)).toBe(0);
+    await eventually(() => askMany(second(), 20)).toBe(0);
     await server.kill();
     expect(await askMany(first(), 20)).toBe(0);
     for (let round = 0; round < 3; round++) expect(await askMany(first(), 20, 2000, `away ${round}`)).toBe(20);
@@ -100,7 +101,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis that fai
   test('full: what is there is found, what is new is kept in memory, and an invalidation still takes effect', async () => {
     expect(await askMany(first(), 5)).toBe(5);
     await direct.config('SET', 'maxmemory', '1mb', 'maxmemory-policy', 'noeviction');
-    expect(await askMany(second(), 5)).toBe(0);
+    await eventually(() => askMany(second(), 5)).toBe(0);
     expect(await askMany(first(), 20, 2000, 'full')).toBe(20);
     expect(await askMany(first(), 20, 2000, 'full')).toBe(0);
     const client = first().client(CacheService);

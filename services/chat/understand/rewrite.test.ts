@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { threadCpuMs } from '#kit/testing/time.ts';
 import { toStandalone } from './rewrite.ts';
 
 const rewritten = (question: string, ...earlier: string[]) => toStandalone(question, earlier).text;
@@ -106,9 +107,9 @@ test('whatever is asked, what comes out is what was asked or contains the words 
 test.each(['那'.repeat(4096), 'it '.repeat(1365), 'a-1'.repeat(1365), '退货的'.repeat(1365)])(
   'a hostile question takes linear time',
   (text) => {
-    const startedAt = performance.now();
+    const startedAt = threadCpuMs();
     toStandalone(text, [text, text, text, text]);
     toStandalone('那换货呢？', [text]);
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(threadCpuMs() - startedAt).toBeLessThan(3000);
   },
 );

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, test } from 'vitest';
+import { threadCpuMs } from '#kit/testing/time.ts';
 import { documents, passageOf } from '../../testing/documents.ts';
 import type { Inline } from './inline.ts';
 import { Markdown } from './markdown.tsx';
@@ -153,8 +154,8 @@ describe('places', () => {
   });
 
   test('a long line of stars is read in time', () => {
-    const startedMs = performance.now();
+    const startedMs = threadCpuMs();
     parseMarkdown(`${'*'.repeat(20_000)}\n${'[1'.repeat(20_000)}\n${'`'.repeat(20_001)}`);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(threadCpuMs() - startedMs).toBeLessThan(2000);
   });
 });

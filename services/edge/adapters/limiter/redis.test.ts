@@ -4,6 +4,7 @@ import { createLogger } from '#kit/base/log.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped, type TestServer } from '#kit/testing/server.ts';
+import { stretched } from '#kit/testing/time.ts';
 import type { Limiter, LimiterDeps } from '../../admission/limiter.ts';
 import { limiterSuite } from '../../suites/limiter.suite.ts';
 
@@ -93,7 +94,7 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
     const timed = async () => {
       const startedAt = performance.now();
       const verdict = await limiter.take([bucket]);
-      expect(performance.now() - startedAt).toBeLessThan(700);
+      expect(performance.now() - startedAt).toBeLessThan(stretched(700));
       return verdict.admitted;
     };
     expect(await timed()).toBe(true);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { threadCpuMs } from '#kit/testing/time.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { passagesOf } from '../../../testing/provider-server.ts';
 import { answerByQuoting } from './answer.ts';
@@ -123,7 +124,7 @@ test('evidence of any size takes little time', () => {
   const evidence = passagesOf(
     ...Array.from({ length: 100 }, () => ({ title: 'x', text: '退货运费由买家承担。'.repeat(10_000) })),
   );
-  const started = performance.now();
+  const started = threadCpuMs();
   answerTo('退货运费由谁承担', evidence);
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(threadCpuMs() - started).toBeLessThan(1000);
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { threadCpuMs } from '#kit/testing/time.ts';
 import { readQuestion } from './question.ts';
 
 test.each([
@@ -35,7 +36,7 @@ test.each(['', '？', '你好吗', 'the of and', '怎么办'])(
 );
 
 test('a question of any length is read in little time', () => {
-  const started = performance.now();
+  const started = threadCpuMs();
   expect(readQuestion('退货运费 PPR-9087 '.repeat(100_000)).terms.length).toBeLessThanOrEqual(64);
-  expect(performance.now() - started).toBeLessThan(1000);
+  expect(threadCpuMs() - started).toBeLessThan(1000);
 });
