@@ -31,6 +31,11 @@ const checks: Check[] = [
     run: () => runScript('mesh/reference/render.ts', '--check'),
     advice: 'npm run reference:render',
   },
+  {
+    name: 'settings are documented as they are',
+    run: () => runScript('mesh/settings/render.ts', '--check'),
+    advice: 'npm run settings:render',
+  },
   { name: 'project rules', run: command('vitest', 'run', 'mesh/tidy'), advice: 'do as the message says' },
 ];
 

@@ -9,7 +9,7 @@ export const remoteSettings = {
   send_dimensions: z
     .boolean()
     .describe(
-      'Whether the request names the dimensions, for a model that can shorten its vectors; it always does where they are not those known of the model',
+      'Whether the request names the dimensions, for a model that can shorten its vectors; it always does if they are not those known of the model',
     )
     .default(false),
   max_input_tokens: z
@@ -25,7 +25,7 @@ export const remoteSettings = {
     .max(10_000_000)
     .describe('Most tokens in a request, by estimate. 0: no limit')
     .default(0),
-  max_concurrent: z.int().min(1).max(64).describe('Requests under way at once, for one call').default(4),
+  max_concurrent: z.int().min(1).max(64).describe('Requests in flight, for one call').default(4),
   timeout_ms: z.int().min(100).max(600_000).describe('Longest wait for a reply, in milliseconds').default(30_000),
   query_prefix: z.string().describe('Text before every question').default(''),
   document_prefix: z.string().describe('Text before every document').default(''),

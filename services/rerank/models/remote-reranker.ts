@@ -22,7 +22,7 @@ export const remoteSettings = {
     .max(10_000_000)
     .describe('Most tokens in a request, by estimate, the question counted for each candidate. 0: no limit')
     .default(0),
-  max_concurrent: z.int().min(1).max(64).describe('Requests under way at once, for one call').default(4),
+  max_concurrent: z.int().min(1).max(64).describe('Requests in flight, for one call').default(4),
   timeout_ms: z.int().min(50).max(600_000).describe('Longest wait for a reply, in milliseconds').default(5000),
   include_title: z.boolean().describe(`Whether a candidate's title and headings are put above its text`).default(true),
 };

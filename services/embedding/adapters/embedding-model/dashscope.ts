@@ -31,7 +31,7 @@ export const adapter = defineAdapter({
     max_batch: z.int().min(0).max(25).describe('0: by the model').default(0),
     instruct: z
       .string()
-      .describe('What questions are asked for, in English, for models that take it (v4); empty: nothing')
+      .describe('What questions look for, in English, for models that take it (v4); empty: nothing')
       .default(''),
   },
   create(settings, deps: EmbeddingModelDeps) {

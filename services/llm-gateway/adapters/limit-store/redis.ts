@@ -36,7 +36,7 @@ export const adapter = defineAdapter({
     fail_open: z
       .boolean()
       .describe(
-        'Whether requests go on by the counters of their process while Redis is away; otherwise they are refused',
+        'Whether requests continue by the counters of their process while Redis is away; otherwise they are refused',
       )
       .default(true),
     max_scopes: z

@@ -25,7 +25,7 @@ export const adapter = defineAdapter({
     api_version: z.string().describe('"2024-10-21"; empty: the v1 API, which has no versions').default(''),
     model: z
       .string()
-      .describe('The model behind the deployment, where its name does not say ("gpt-5.4-mini")')
+      .describe('The model behind the deployment, if its name does not say ("gpt-5.4-mini")')
       .default(''),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {

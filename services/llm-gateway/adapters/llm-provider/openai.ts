@@ -14,7 +14,7 @@ export const adapter = defineAdapter({
     api_key: secret(),
     model: z.string(),
     base_url: z.string().default('https://api.openai.com/v1'),
-    organization: z.string().describe('Who pays, where a key belongs to several').default(''),
+    organization: z.string().describe('The organization that pays, if a key belongs to several').default(''),
     project: z.string().default(''),
     service_tier: z
       .enum(['', 'auto', 'default', 'flex', 'priority'])

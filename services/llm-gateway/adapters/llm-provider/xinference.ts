@@ -10,7 +10,7 @@ import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.
 export const adapter = defineAdapter({
   settings: {
     base_url: z.string().describe('"http://xinference:9997/v1"'),
-    api_key: secret().describe('Needed where the server runs with `--auth-config`; empty: none is sent').default(''),
+    api_key: secret().describe('Needed if the server runs with `--auth-config`; empty: none is sent').default(''),
     model: z.string().describe(`The model's uid; empty: the first one that the server lists`).default(''),
   },
   create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {

@@ -26,7 +26,7 @@ export const adapter = defineAdapter({
       .describe(`Folder of the model, in Hugging Face's layout: config.json, tokenizer.json, onnx/model.onnx`),
     package_dir: z
       .string()
-      .describe('Folder whose node_modules holds the package. Empty: where ragmesh is')
+      .describe('Folder whose node_modules holds the package. Empty: the folder of ragmesh')
       .default(''),
     dtype: z
       .enum(['', 'fp32', 'fp16', 'q8', 'int8', 'uint8', 'q4'])

@@ -36,7 +36,7 @@ export const adapter = defineAdapter({
       .int()
       .min(1)
       .max(10_000_000)
-      .describe('Longest completion, in tokens, where the caller gives none: this API wants a limit')
+      .describe('Longest completion, in tokens, if the caller gives none: this API wants a limit')
       .default(4096),
     thinking: z
       .enum(['', ...thinkingWords])
@@ -54,7 +54,7 @@ export const adapter = defineAdapter({
       .default(false),
     prefill: z
       .boolean()
-      .describe('Whether the model goes on from the beginning of an answer: Claude up to 4.5')
+      .describe('Whether the model continues from the beginning of an answer: Claude up to 4.5')
       .default(false),
     prompt_cache: z
       .enum(['off', '5m', '1h'])

@@ -18,7 +18,7 @@ export const adapter = defineAdapter({
     json_schema: z.boolean().default(true),
     prefill: z
       .boolean()
-      .describe(`Whether it goes on from an assistant's message at the end of the conversation`)
+      .describe(`Whether it continues from an assistant's message at the end of the conversation`)
       .default(false),
     max_completion_tokens: z
       .boolean()

@@ -21,7 +21,7 @@ const maxAnswerLength = 65_536;
 export const adapter = defineAdapter({
   settings: {
     model: z.string().describe('Name of the model at the gateway. Empty: its choice for routing tasks').default(''),
-    window: z.int().min(2).max(100).describe('Candidates that are asked about at once').default(20),
+    window: z.int().min(2).max(100).describe('Candidates in one request').default(20),
     step: z
       .int()
       .min(1)
