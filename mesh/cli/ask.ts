@@ -36,7 +36,12 @@ export async function ask(context: CommandContext): Promise<number> {
   const citations: Citation[] = [];
   let text = '';
   let outcome: AnswerOutcome = AnswerOutcome.UNSPECIFIED;
-  const events = mesh.client(ChatService).ask({ question, sessionId: values.session, corpora: values.corpus });
+  const events = mesh.client(ChatService).ask({
+    question,
+    sessionId: values.session,
+    createSession: true,
+    corpora: values.corpus,
+  });
   for await (const { event } of events) {
     switch (event.case) {
       case 'stage':

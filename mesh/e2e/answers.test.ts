@@ -121,7 +121,8 @@ test('most answers to judged questions cite a document that answers them', async
 });
 
 test('a follow-up is understood in its session, which its user alone can read', async () => {
-  const first = await askWhole(chat, { question: 'How long is the warranty of the LMP-2040?' }, as(mesh.devKey));
+  const question = 'How long is the warranty of the LMP-2040?';
+  const first = await askWhole(chat, { question, createSession: true }, as(mesh.devKey));
   const { sessionId } = first.done;
   const second = await askWhole(chat, { question: 'and the VAC-3300?', sessionId }, as(mesh.devKey));
   const started = second.events[0]?.event;
@@ -132,6 +133,29 @@ test('a follow-up is understood in its session, which its user alone can read', 
     'and the VAC-3300?',
   ]);
   await expect(chat.getSession({ sessionId }, as(mesh.customerKey))).rejects.toThrow(/no session/);
+});
+
+test('calls without a session do not fill the history of a person, over any protocol', async () => {
+  const sessionsOf = async () => {
+    const { sessions } = await chat.listSessions({ pageSize: 200 }, as(mesh.devKey));
+    return sessions.map(({ sessionId }) => sessionId);
+  };
+  const post = (path: string, body: unknown) =>
+    fetch(`${mesh.edgeUrl}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${mesh.devKey}` },
+      body: JSON.stringify(body),
+    }).then((response) => response.text());
+  const before = await sessionsOf();
+  const messages = [{ role: 'user', content: 'Are fabric swatches free?' }];
+  expect(await post('/v1/chat/completions', { model: 'ragmesh', messages })).toContain('"finish_reason":"stop"');
+  expect(await post('/v1/chat/completions', { model: 'ragmesh', messages, stream: true })).toContain('[DONE]');
+  expect(await post('/v1/chat/stream', { query: 'Are fabric swatches free?' })).toContain('event: done');
+  await askWhole(chat, { question: 'Are fabric swatches free?' }, as(mesh.devKey));
+  expect(await sessionsOf()).toEqual(before);
+  const kept = await post('/v1/chat/stream', { query: 'Are fabric swatches free?', create_session: true });
+  const [, sessionId = ''] = /"session_id":"([^"]+)"/.exec(kept) ?? [];
+  expect(await sessionsOf()).toEqual([sessionId, ...before]);
 });
 
 test('every answer is in the audit with its sources, and the chain holds', async () => {

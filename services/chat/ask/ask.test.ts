@@ -20,7 +20,7 @@ beforeEach(() => {
 
 describe('an answer', () => {
   test('comes as stages, sources, text, citations, usage and done, in that order', async () => {
-    const asked = await chat.ask({ question: 'How long can I return a lamp?' });
+    const asked = await chat.ask({ question: 'How long can I return a lamp?', createSession: true });
     expect(asked.text).toBe('Seven days [1].');
     expect(asked.citations).toMatchObject([
       {
@@ -62,6 +62,7 @@ describe('an answer', () => {
       answerId: asked.answerId,
       sessionId: asked.sessionId,
     });
+    expect(asked.sessionId).not.toBe('');
   });
 
   test('is asked of the model with instructions, evidence and language', async () => {
@@ -84,7 +85,7 @@ describe('an answer', () => {
   });
 
   test('is in the audit before it ends, with question, evidence, markers and usage', async () => {
-    const asked = await chat.ask({ question: 'What about the audit of returns?' });
+    const asked = await chat.ask({ question: 'What about the audit of returns?', createSession: true });
     expect(chat.seen.records).toHaveLength(1);
     const [record] = chat.seen.records;
     expect(record).toMatchObject({
@@ -262,6 +263,7 @@ describe('a request', () => {
   test('with both a session and a history is refused', async () => {
     const history = [{ question: 'a', answer: 'b' }];
     expect(await refused({ question: 'q', sessionId: 's', history })).toMatchObject({ reason: 'FIELD_INVALID' });
+    expect(await refused({ question: 'q', createSession: true, history })).toMatchObject({ reason: 'FIELD_INVALID' });
   });
   test('for an unknown session is refused', async () => {
     expect(await refused({ question: 'q', sessionId: 'nope' })).toMatchObject({ reason: 'RESOURCE_NOT_FOUND' });

@@ -41,8 +41,10 @@ export function createAsk(deps: AskDeps) {
 
 // Answers a question: applies each event of the answer to its state, and sends what the client sees of it.
 async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): AsyncGenerator<AskResponse> {
-  if (request.sessionId !== '' && request.history.length > 0) {
-    throw invalidArgument('history is for callers that keep it themselves: leave out session_id, or history');
+  if (request.history.length > 0 && (request.sessionId !== '' || request.createSession)) {
+    throw invalidArgument(
+      'history is for callers without a session: leave out session_id and create_session, or history',
+    );
   }
   const driver = createDriver(deps, request, context);
   try {

@@ -71,7 +71,7 @@ describe.each(['local', 'grpc'] as const)('a caller that goes away in the middle
   });
 
   test('asks on at once in the same session, which has what it was shown', async () => {
-    const { sessionId, text } = await stop({ question: `退货的条件是什么 ${face}` });
+    const { sessionId, text } = await stop({ question: `退货的条件是什么 ${face}`, createSession: true });
     Object.assign(chat.script, original);
     const asked = await gather(client.ask({ question: '那换货呢？', sessionId }, await chat.mesh.as()));
     expect(asked.standalone).toBe(`换货的条件是什么 ${face}`);
@@ -90,7 +90,10 @@ test('a caller that leaves before any text still has its session, without a turn
   };
   let sessionId = '';
   const asking = gather(
-    chat.client.ask({ question: 'too early' }, await chat.mesh.as(undefined, { signal: controller.signal })),
+    chat.client.ask(
+      { question: 'too early', createSession: true },
+      await chat.mesh.as(undefined, { signal: controller.signal }),
+    ),
     (_response, asked) => {
       sessionId = asked.sessionId;
     },

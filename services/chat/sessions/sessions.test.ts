@@ -28,7 +28,10 @@ const reasonOf = (work: Promise<unknown>) =>
 describe('a session', () => {
   test('keeps its turns with their citations, and names itself by its first question', async () => {
     const ann = await newUser();
-    const { sessionId, answerId } = await chat.ask({ question: `How long ${'very '.repeat(40)}long?` }, ann);
+    const { sessionId, answerId } = await chat.ask(
+      { question: `How long ${'very '.repeat(40)}long?`, createSession: true },
+      ann,
+    );
     nowMs += 5000;
     await chat.ask({ question: 'Second question about returns?', sessionId }, ann);
     const { session, turns } = await chat.client.getSession({ sessionId }, ann);
@@ -43,7 +46,7 @@ describe('a session', () => {
 
   test('lends its words to a follow-up, and its turns to the prompt', async () => {
     const ann = await newUser();
-    const { sessionId } = await chat.ask({ question: '退货的条件是什么？' }, ann);
+    const { sessionId } = await chat.ask({ question: '退货的条件是什么？', createSession: true }, ann);
     const asked = await chat.ask({ question: '那换货呢？', sessionId }, ann);
     expect(asked.standalone).toBe('换货的条件是什么？');
     expect(chat.seen.retrieved.at(-1)?.query).toBe('换货的条件是什么？');
@@ -63,7 +66,10 @@ describe('a session', () => {
 
   test('lends no turns to a model that only quotes: it is asked what stands alone', async () => {
     const ann = await newUser();
-    const { sessionId } = await chat.ask({ question: '退货的条件是什么？', model: 'extractive' }, ann);
+    const { sessionId } = await chat.ask(
+      { question: '退货的条件是什么？', createSession: true, model: 'extractive' },
+      ann,
+    );
     await chat.ask({ question: '那换货呢？', sessionId, model: 'extractive' }, ann);
     expect(
       chat.seen.generated
@@ -84,10 +90,22 @@ describe('a session', () => {
     await chat.client.submitFeedback({ answerId: asked.answerId, rating: Rating.UP }, ann);
   });
 
+  test('is only created on request: other answers are not among the sessions, and can still be rated', async () => {
+    const ann = await newUser();
+    const asked = await chat.ask({ question: 'Is this kept?' }, ann);
+    expect(asked).toMatchObject({ sessionId: '', done: { sessionId: '', answerId: asked.answerId } });
+    await chat.ask({ question: 'Is this kept?' }, ann);
+    expect((await chat.client.listSessions({}, ann)).sessions).toEqual([]);
+    await chat.client.submitFeedback({ answerId: asked.answerId, rating: Rating.DOWN }, ann);
+    const { sessionId } = await chat.ask({ question: 'Is this kept?', createSession: true }, ann);
+    const { sessions } = await chat.client.listSessions({}, ann);
+    expect(sessions.map((session) => session.sessionId)).toEqual([sessionId]);
+  });
+
   test("is nobody else's: not to read, to go on in, to delete, nor to rate", async () => {
     const ann = await newUser();
     const name = `user-${userCount}`;
-    const { sessionId, answerId } = await chat.ask({ question: 'private' }, ann);
+    const { sessionId, answerId } = await chat.ask({ question: 'private', createSession: true }, ann);
     const others = [testPrincipal({ user: 'mallory' }), testPrincipal({ tenant: 'other', user: name })];
     for (const other of others) {
       const options = await chat.mesh.as(other);
@@ -114,7 +132,7 @@ describe('a session', () => {
     let sessionId = '';
     const begun = Promise.withResolvers<void>();
     const asking = (async () => {
-      for await (const { event } of chat.client.ask({ question: '退货的条件是什么？' }, ann)) {
+      for await (const { event } of chat.client.ask({ question: '退货的条件是什么？', createSession: true }, ann)) {
         if (event.case === 'started') sessionId = event.value.sessionId;
         if (event.case === 'textDelta') begun.resolve();
       }
@@ -133,7 +151,7 @@ describe('a session', () => {
 
   test('that is deleted is gone with its turns, and stays gone when an answer in it ends', async () => {
     const ann = await newUser();
-    const { sessionId, answerId } = await chat.ask({ question: 'first' }, ann);
+    const { sessionId, answerId } = await chat.ask({ question: 'first', createSession: true }, ann);
     const { generate } = chat.script;
     chat.script.generate = async function* () {
       await chat.client.deleteSession({ sessionId }, ann);
@@ -148,7 +166,7 @@ describe('a session', () => {
 
   test('outlives the process', async () => {
     const first = await startChat();
-    const { sessionId } = await first.ask({ question: 'kept?' });
+    const { sessionId } = await first.ask({ question: 'kept?', createSession: true });
     await first.mesh.close(true);
     await using second = await startChat({ dataDir: first.mesh.dataDir });
     expect((await second.client.getSession({ sessionId }, await second.mesh.as())).turns).toHaveLength(1);
@@ -170,7 +188,7 @@ describe('the list of sessions', () => {
   test('comes in pages, the latest first, each session once, also where their times are equal', async () => {
     const ann = await newUser();
     for (let number = 0; number < 7; number++) {
-      await chat.ask({ question: `question ${number}` }, ann);
+      await chat.ask({ question: `question ${number}`, createSession: true }, ann);
       if (number % 3 === 2) nowMs += 10;
     }
     const pages = await walk(ann, 3);
@@ -190,13 +208,13 @@ describe('the list of sessions', () => {
 
   test('ends where sessions have grown old, and those are purged with all that was in them', async () => {
     const ann = await newUser();
-    const { sessionId, answerId } = await chat.ask({ question: 'old' }, ann);
+    const { sessionId, answerId } = await chat.ask({ question: 'old', createSession: true }, ann);
     nowMs += 31 * 86_400_000;
     const later = await chat.mesh.as(testPrincipal({ user: `user-${userCount}` }));
     expect((await chat.client.listSessions({}, later)).sessions).toEqual([]);
     expect(await reasonOf(chat.client.getSession({ sessionId }, later))).toBe('RESOURCE_NOT_FOUND');
     expect(await reasonOf(chat.ask({ question: 'q', sessionId }, later))).toBe('RESOURCE_NOT_FOUND');
-    await chat.ask({ question: 'new' }, later);
+    await chat.ask({ question: 'new', createSession: true }, later);
     const feedback = () => reasonOf(chat.client.submitFeedback({ answerId, rating: Rating.UP }, later));
     await expect.poll(feedback, { timeout: 10_000, interval: 10 }).toBe('RESOURCE_NOT_FOUND');
   });
@@ -204,7 +222,7 @@ describe('the list of sessions', () => {
 
 test('feedback is taken, and a later one takes its place', async () => {
   const ann = await newUser();
-  const { answerId } = await chat.ask({ question: 'rated' }, ann);
+  const { answerId } = await chat.ask({ question: 'rated', createSession: true }, ann);
   for (const rating of [Rating.UP, Rating.DOWN]) {
     expect(await chat.client.submitFeedback({ answerId, rating, comment: '不错' }, ann)).toBeDefined();
   }
@@ -215,7 +233,7 @@ test('feedback is taken, and a later one takes its place', async () => {
 
 test('many answers at once are each written once', async () => {
   const ann = await newUser();
-  const { sessionId } = await chat.ask({ question: 'begin' }, ann);
+  const { sessionId } = await chat.ask({ question: 'begin', createSession: true }, ann);
   await Promise.all(
     Array.from({ length: 40 }, (_, index) => chat.ask({ question: `parallel ${index}`, sessionId }, ann)),
   );

@@ -87,9 +87,12 @@ async function readSession(
   request: AskRequest,
   context: CallContext,
 ): Promise<ReadSession> {
-  const { sessionId, history } = request;
-  if (history.length > 0) return { sessionId: '', isNew: false, turns: history };
-  if (sessionId === '') return { sessionId: newId(), isNew: true, turns: [] };
+  const { sessionId, createSession, history } = request;
+  if (sessionId === '') {
+    return createSession
+      ? { sessionId: newId(), isNew: true, turns: [] }
+      : { sessionId: '', isNew: false, turns: history };
+  }
   const owner = context.principal;
   try {
     const unwritten = await openSessions.turns(owner, sessionId);

@@ -94,6 +94,8 @@ export async function startStandIn(dist: string): Promise<StandIn> {
         const owner = callerOf(context);
         standIn.questions.push(request);
         standIn.callers.push(owner);
+        if (!request.createSession)
+          throw rpcError(Code.InvalidArgument, ErrorReason.FIELD_INVALID, 'no session is asked for');
         const sessionId = request.sessionId || `s${sessions.size + 1}`;
         const session = sessions.get(sessionId) ?? { owner, title: request.question, turns: [], updatedAt: new Date() };
         sessions.set(sessionId, session);

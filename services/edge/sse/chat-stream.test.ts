@@ -84,6 +84,7 @@ test('an answer is a stream of events that ends with done', async () => {
   const response = await ask({
     query: '退货?',
     session_id: 's1',
+    create_session: true,
     top_k: 4,
     temperature: 0.5,
     corpora: ['help'],
@@ -108,6 +109,7 @@ test('an answer is a stream of events that ends with done', async () => {
   expect(edge.seen.questions.at(-1)).toMatchObject({
     question: '退货?',
     sessionId: 's1',
+    createSession: true,
     topK: 4,
     temperature: 0.5,
     corpora: ['help'],

@@ -9,7 +9,7 @@ import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { sendError, toErrorBody } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
-import { badField, list, number, object, text, word } from '../http/fields.ts';
+import { badField, flag, list, number, object, text, word } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, type JsonRouteDeps, logBug } from '../http/json-route.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
@@ -18,6 +18,7 @@ import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './an
 const readQuestion = object({
   query: text({ min: 1, max: 4096 }),
   session_id: text({ max: 64 }),
+  create_session: flag,
   top_k: number({ min: 1, max: 50, whole: true }),
   temperature: number({ min: 0, max: 2 }),
   tenant_id: text({ max: 64 }),
@@ -51,6 +52,7 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
         {
           question: question.query,
           sessionId: question.session_id ?? '',
+          createSession: question.create_session ?? false,
           topK: question.top_k ?? 0,
           corpora: question.corpora ?? [],
           ...(question.temperature === undefined ? {} : { temperature: question.temperature }),

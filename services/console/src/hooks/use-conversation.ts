@@ -45,7 +45,14 @@ export function useConversation(api: Api, onSettled: () => void): ConversationCo
     askedCount.current += 1;
     const answer = startAnswer(`asked-${askedCount.current}`, question, sessionId, performance.now());
     dispatch({ kind: 'asked', answer });
-    const request = { question, sessionId, corpora: [...scope.corpora], model: scope.model, bypassCache };
+    const request = {
+      question,
+      sessionId,
+      createSession: true,
+      corpora: [...scope.corpora],
+      model: scope.model,
+      bypassCache,
+    };
     void streamAnswer(api.chat, request, signal, (updates) => {
       dispatch({ kind: 'updated', key: answer.key, updates });
       if (updates.at(-1)?.kind !== 'response') onSettled();
