@@ -1,20 +1,20 @@
 /** Bounds of the evaluation service. */
 export interface EvaluationSettings {
-  /** Questions that a data set may hold. */
+  /** Most questions of a data set. */
   readonly maxQueries: number;
-  /** Size of a data set, in bytes; a run holds it in memory. */
+  /** Largest data set in bytes; a run holds it in memory. */
   readonly maxDataSetBytes: number;
-  /** Questions under way at once where the request does not say. */
+  /** Questions in flight at the same time if the request names no number. */
   readonly concurrency: number;
-  /** Passages asked for at least, so that ten documents are among them where several passages share one. */
+  /** Fewest passages to ask for, so that ten documents are among them although passages share documents. */
   readonly topK: number;
   /** Longest time for a question, in milliseconds. */
   readonly questionTimeoutMs: number;
-  /** Runs under way at once; more are refused. */
+  /** Most concurrent runs; more are refused. */
   readonly maxRunning: number;
 }
 
-/** The settings; none of them is in the configuration yet. */
+/** Returns the settings; none of them is in the configuration. */
 export function readConfig(): EvaluationSettings {
   return Object.freeze({
     maxQueries: 50_000,

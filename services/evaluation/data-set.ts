@@ -8,7 +8,7 @@ import {
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { invalidArgument, rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { EvaluationSettings } from './config.ts';
-import { isJudged } from './metrics.ts';
+import { isJudged } from './runs/metrics.ts';
 
 /** A data set. */
 export interface DataSet {
@@ -16,7 +16,10 @@ export interface DataSet {
   queries: JudgedQuery[];
 }
 
-/** Reads an upload to its end. Throws INVALID_ARGUMENT where its parts do not fit together, and at its bounds. */
+/**
+ * Reads an upload to its end. Throws INVALID_ARGUMENT if its messages contradict each other or nothing can be scored, and
+ * RESOURCE_EXHAUSTED at its bounds.
+ */
 export async function readDataSet(
   requests: AsyncIterable<PutDataSetRequest>,
   { maxQueries, maxDataSetBytes }: EvaluationSettings,
@@ -28,17 +31,17 @@ export async function readDataSet(
     name ??= request.dataSet;
     if (request.dataSet !== name) throw invalidArgument(`data_set: is "${request.dataSet}", and was "${name}" before`);
     for (const query of request.queries) {
-      if (queries.has(query.queryId)) throw invalidArgument(`queries: the id "${query.queryId}" comes twice`);
+      if (queries.has(query.queryId)) throw invalidArgument(`queries: the id "${query.queryId}" is not unique`);
       queries.set(query.queryId, query);
       sizeBytes += toBinary(JudgedQuerySchema, query).byteLength;
       if (queries.size > maxQueries) throw tooManyQueries(maxQueries);
       if (sizeBytes > maxDataSetBytes) throw tooLarge('the data set', maxDataSetBytes);
     }
   }
-  if (name === undefined) throw invalidArgument('no message came: a data set has at least one question');
+  if (name === undefined) throw invalidArgument('the upload is empty: a data set has at least one question');
   const dataSet = { name, queries: [...queries.values()] };
   if (!dataSet.queries.some(({ judgements }) => isJudged(judgements))) {
-    throw invalidArgument('queries: none has a judgement with a grade above 0, so nothing could be scored');
+    throw invalidArgument('queries: none has a judgement with a grade above 0, so nothing can be scored');
   }
   return dataSet;
 }

@@ -5,7 +5,7 @@ import { readConfig } from './config.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
 
-/** How good retrieval is, measured on judged questions. */
+/** Measures retrieval on judged questions. */
 export const evaluation = defineService({
   name: 'evaluation',
   contracts: [EvaluationService],

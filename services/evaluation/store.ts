@@ -8,7 +8,7 @@ import {
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 
-/** Tables of `evaluation.db`. Messages are kept as their bytes, since nothing inside them is searched for. */
+/** Tables of `evaluation.db`. Messages are stored as their bytes, since no query reads inside them. */
 export interface EvaluationTables {
   judged_query: { tenant: string; data_set: string; query_id: string; message: Uint8Array };
   run: { sequence: Generated<number>; tenant: string; data_set: string; message: Uint8Array };
@@ -27,22 +27,22 @@ export const migrations: readonly string[] = [
   CREATE INDEX run_by_data_set ON run (tenant, data_set, sequence)`,
 ];
 
-/** Rows of an insert: SQLite bounds the parameters of a statement. */
+/** Rows of one insert: SQLite bounds the parameters of a statement. */
 const rowsAtOnce = 1000;
 
 /** Which runs to list. */
 export interface RunFilter {
-  /** Empty: of every data set. */
+  /** Empty: every data set. */
   dataSet: string;
   /** Only runs before this sequence. */
   before: number | undefined;
   limit: number;
 }
 
-/** Data sets and runs of every tenant. */
+/** Creates the store of data sets and runs of every tenant. */
 export function createEvaluationStore(database: Database<EvaluationTables>) {
   return {
-    /** Replaces a data set, all at once. */
+    /** Replaces a data set atomically. */
     async replaceDataSet(tenant: string, dataSet: string, queries: readonly JudgedQuery[]): Promise<void> {
       await database.transaction().execute(async (transaction) => {
         await transaction
@@ -61,7 +61,7 @@ export function createEvaluationStore(database: Database<EvaluationTables>) {
         }
       });
     },
-    /** The questions of a data set in order of id; none where there is no such set. */
+    /** Returns the questions of a data set in order of id; none if there is no such set. */
     async readDataSet(tenant: string, dataSet: string): Promise<JudgedQuery[]> {
       const rows = await database
         .selectFrom('judged_query')
@@ -72,12 +72,12 @@ export function createEvaluationStore(database: Database<EvaluationTables>) {
         .execute();
       return rows.map(({ message }) => fromBinary(JudgedQuerySchema, message));
     },
-    /** Adds a run, durably. */
+    /** Stores a run; resolves when it is durable. */
     async addRun(tenant: string, run: EvaluationRun): Promise<void> {
       const message = toBinary(EvaluationRunSchema, run);
       await database.insertInto('run').values({ tenant, data_set: run.dataSet, message }).execute();
     },
-    /** Runs with their sequence, the latest first. */
+    /** Returns runs with their sequence, the latest first. */
     async listRuns(
       tenant: string,
       { dataSet, before, limit }: RunFilter,

@@ -5,13 +5,8 @@ import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gatew
 import { splitSentences } from '#kit/text/sentences.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { localizedText } from '../answer/localized-text.ts';
+import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
-
-/** A question and its answer, as a prompt uses them. */
-export interface PastTurn {
-  question: string;
-  answer: string;
-}
 
 /** Evidence that fits a prompt. */
 export interface ChosenEvidence {

@@ -17,7 +17,8 @@ import { type AskEvent, stageDegraded } from '../answer/events.ts';
 import { describeFailure } from '../answer/failure.ts';
 import { type AnswerState, toDone } from '../answer/state.ts';
 import type { CacheFill } from '../cache/fill.ts';
-import type { Owner, Sessions } from '../sessions/sessions.ts';
+import type { Owner } from '../sessions/owner.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 
 /** What the records of an answer need. */
 export interface RecordDeps {

@@ -1,11 +1,11 @@
 import { within } from '#kit/base/within.ts';
-import type { PastTurn } from '../prompt/prompt.ts';
-import type { Owner } from './sessions.ts';
+import type { PastTurn } from '../answer/turn.ts';
+import type { Owner } from './owner.ts';
 
-/** Longest wait for an answer that was stopped to be written down, in milliseconds. */
+/** Longest wait for an answer that was stopped to be written, in milliseconds. */
 const maxWaitMs = 2000;
 
-/** An answer under way in a session. */
+/** An answer in flight in a session. */
 export interface OpenAsk {
   owner: Owner;
   /** Whether its caller has left. */
@@ -14,17 +14,17 @@ export interface OpenAsk {
   turn(): PastTurn;
 }
 
-/** Sessions in which answers are under way. */
+/** Sessions with answers in flight. */
 export type OpenSessions = ReturnType<typeof createOpenSessions>;
 
 /**
- * Keeps the sessions in which answers are under way. A turn is written when its answer ends, yet the session's id is known from
- * the first event on: who stops an answer, or does not wait for it, and asks on must find the session with what was shown.
+ * Creates the list of sessions with answers in flight. A turn is written when its answer ends, but the client has the session's id from
+ * the first event on: if it stops an answer, or does not wait for it, and asks again, it must find the session with what was shown.
  */
 export function createOpenSessions() {
   const open = new Map<string, Map<OpenAsk, Promise<void>>>();
   return {
-    /** An answer begins; the result is to be called when it was written down, or will never be. */
+    /** Adds an answer; returns the function to call when the answer was written, or will never be. */
     enter(sessionId: string, ask: OpenAsk): () => void {
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const asks = open.get(sessionId) ?? new Map<OpenAsk, Promise<void>>();
@@ -37,8 +37,8 @@ export function createOpenSessions() {
     },
 
     /**
-     * The owner's turns in the session that are not written yet; `undefined` where there are no answers under way. Answers that
-     * were stopped are waited for: they are about to be written.
+     * Returns the owner's turns in the session that are not written yet; `undefined` if it has no answer in flight. Waits for answers
+     * that were stopped, which are about to be written.
      */
     async turns(owner: Owner, sessionId: string): Promise<PastTurn[] | undefined> {
       const isOwn = (ask: OpenAsk) => ask.owner.tenant === owner.tenant && ask.owner.user === owner.user;

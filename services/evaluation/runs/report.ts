@@ -10,13 +10,13 @@ import {
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { bootstrapIntervals, seededRandom } from '#kit/base/statistics/bootstrap.ts';
-import type { Asked } from './ask.ts';
+import type { AskedQuery } from './ask.ts';
 import { percentile, reportedMetrics } from './metrics.ts';
 
 /** Seed of the intervals: the same scores give the same interval. */
 const bootstrapSeed = 1;
 
-/** What a run was. */
+/** The facts of a run. */
 export interface RunFacts {
   runId: string;
   dataSet: string;
@@ -25,8 +25,8 @@ export interface RunFacts {
   template: RetrieveRequest;
 }
 
-/** The result of a run: means, intervals and times over all questions, those that failed included. */
-export async function report(facts: RunFacts, asked: readonly Asked[]): Promise<EvaluationRun> {
+/** Returns the result of a run: means, intervals and times over all questions, those that failed included. */
+export async function report(facts: RunFacts, asked: readonly AskedQuery[]): Promise<EvaluationRun> {
   const intervals = await bootstrapIntervals(columnsOf(inOrder(asked)), seededRandom(bootstrapSeed));
   const times = asked.map(({ latencyUs }) => latencyUs).sort((a, b) => a - b);
   return create(EvaluationRunSchema, {
@@ -43,10 +43,14 @@ export async function report(facts: RunFacts, asked: readonly Asked[]): Promise<
 }
 
 /**
- * A variant beside the run that it was measured in: what the run gains over it, question by question, with the interval of that
+ * Compares a run with a variant: returns the gain of the run over the variant, question by question, with the interval of that
  * difference (paired bootstrap). `asked` and `variant` hold the same questions.
  */
-export async function compare(name: string, asked: readonly Asked[], variant: readonly Asked[]): Promise<Comparison> {
+export async function compare(
+  name: string,
+  asked: readonly AskedQuery[],
+  variant: readonly AskedQuery[],
+): Promise<Comparison> {
   const [own, other] = [inOrder(asked), inOrder(variant)];
   const differences = own.map((one, index) => ({
     ...one,
@@ -64,13 +68,13 @@ export async function compare(name: string, asked: readonly Asked[], variant: re
   });
 }
 
-/** Scores of each question, in order of id. */
-export function toQuestionScores(asked: readonly Asked[]): QuestionScores[] {
+/** Returns the scores of each question, in order of id. */
+export function toQuestionScores(asked: readonly AskedQuery[]): QuestionScores[] {
   return inOrder(asked).map(({ queryId, scores }) => create(QuestionScoresSchema, { queryId, scores: [...scores] }));
 }
 
-const inOrder = (asked: readonly Asked[]): Asked[] =>
+const inOrder = (asked: readonly AskedQuery[]): AskedQuery[] =>
   [...asked].sort((a, b) => (a.queryId < b.queryId ? -1 : a.queryId > b.queryId ? 1 : 0));
 
-const columnsOf = (asked: readonly Pick<Asked, 'scores'>[]): Float64Array[] =>
+const columnsOf = (asked: readonly Pick<AskedQuery, 'scores'>[]): Float64Array[] =>
   reportedMetrics.map((_, metric) => Float64Array.from(asked, ({ scores }) => scores[metric] ?? 0));

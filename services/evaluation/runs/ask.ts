@@ -6,13 +6,13 @@ import type { Logger } from '#kit/base/log.ts';
 import { createChannel } from '#kit/base/streams.ts';
 import { documentsOf, reportedMetrics } from './metrics.ts';
 
-/** A question that was asked. */
-export interface Asked {
+/** The scores of a question that was asked. */
+export interface AskedQuery {
   queryId: string;
   /** Its value in each of the reported metrics. */
   scores: readonly number[];
   latencyUs: number;
-  /** Whether retrieval failed; the scores are 0 then. */
+  /** Whether retrieval failed; the scores are then 0. */
   failed: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface AskDeps {
   retrieval: Client<typeof RetrievalService>;
   /** How to search. */
   template: RetrieveRequest;
-  /** Options of a call, made anew for each question: identity, signal and time. */
+  /** Returns the options of one call: identity, signal and time. */
   optionsOf(): Promise<CallOptions>;
   log: Logger;
 }
@@ -36,8 +36,8 @@ const fatal = new Set([
   Code.Unimplemented,
 ]);
 
-/** Asks a question through the Retrieve rpc, and scores the ranking. Throws what would fail every question. */
-export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQuery): Promise<Asked> {
+/** Sends a question to the rpc Retrieve, and scores the ranking. Throws errors that every question would get. */
+export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQuery): Promise<AskedQuery> {
   const options = await deps.optionsOf();
   const request: RetrieveRequest = { ...deps.template, query: text };
   const startedAt = performance.now();
@@ -52,7 +52,7 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
     options.signal?.throwIfAborted();
     failure = thrown;
     if (fatal.has(toRpcError(thrown).code)) throw thrown;
-    deps.log.warn({ query_id: queryId, err: thrown }, 'a question could not be asked');
+    deps.log.warn({ err: thrown, event: 'evaluation_query_failed', query_id: queryId }, 'evaluation query failed');
   }
   const latencyUs = Math.round((performance.now() - startedAt) * 1000);
   const grades = new Map(judgements.map(({ documentId, grade }) => [documentId, grade]));
@@ -65,22 +65,22 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
 }
 
 /**
- * Asks questions, at most `concurrency` at once. Results come as they are finished; a consumer that is behind holds the
- * questions back, and one that leaves ends them.
+ * Asks questions, at most `concurrency` at the same time. Results are yielded as they arrive; a slow consumer holds the questions back,
+ * and one that leaves ends them.
  */
 export async function* askAll(
   deps: AskDeps,
   queries: readonly JudgedQuery[],
   concurrency: number,
-): AsyncIterable<Asked> {
-  const results = createChannel<Asked>(concurrency);
+): AsyncIterable<AskedQuery> {
+  const results = createChannel<AskedQuery>(concurrency);
   let nextIndex = 0;
-  const askInTurn = async () => {
+  const askNext = async () => {
     for (let query = queries[nextIndex++]; query !== undefined; query = queries[nextIndex++]) {
       if (!(await results.send(await ask(deps, query)))) return;
     }
   };
-  Promise.all(Array.from({ length: Math.min(concurrency, queries.length) }, askInTurn)).then(
+  Promise.all(Array.from({ length: Math.min(concurrency, queries.length) }, askNext)).then(
     () => results.close(),
     (error: unknown) => results.close(error),
   );

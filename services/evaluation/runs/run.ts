@@ -1,0 +1,144 @@
+import { clone, create } from '@bufbuild/protobuf';
+import type { CallOptions } from '@connectrpc/connect';
+import {
+  type EvaluationRun,
+  type JudgedQuery,
+  type RunEvaluationRequest,
+  type RunEvaluationResponse,
+  RunEvaluationResponseSchema,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import {
+  type RetrievalService,
+  type RetrieveRequest,
+  RetrieveRequestSchema,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { notFound } from '#kit/base/errors.ts';
+import type { ServiceDeps } from '#kit/host/define-service.ts';
+import { actAs, type CallContext } from '#kit/rpc/context.ts';
+import type { EvaluationSettings } from '../config.ts';
+import type { EvaluationStore } from '../store.ts';
+import { type AskedQuery, askAll } from './ask.ts';
+import { isJudged } from './metrics.ts';
+import { compare, report, toQuestionScores } from './report.ts';
+
+/** Questions that one way of searching is asked before the next way has its turn. */
+const queriesPerTurn = 50;
+/** Approximate number of progress events of a run. */
+const progressCount = 100;
+
+/** What a run needs. */
+export type RunDeps = Pick<
+  ServiceDeps<EvaluationSettings, { retrieval: typeof RetrievalService }>,
+  'config' | 'clients' | 'clock' | 'random' | 'log' | 'signer'
+>;
+
+/**
+ * Asks every judged question in every way of searching, yields the progress, then the result, which is stored. Throws NOT_FOUND if
+ * there is no such data set.
+ */
+export async function* runEvaluation(
+  deps: RunDeps,
+  store: EvaluationStore,
+  request: RunEvaluationRequest,
+  context: CallContext,
+): AsyncGenerator<RunEvaluationResponse> {
+  const { tenant } = context.principal;
+  const startedAtMs = deps.clock();
+  const queries = await readQueries(store, tenant, request);
+  const ways = waysOf(request, deps.config.topK);
+  const answers: AskedQuery[][] = ways.map(() => []);
+  const totalCount = queries.length * ways.length;
+  const step = Math.ceil(totalCount / progressCount);
+  let doneCount = 0;
+  for await (const { way, asked } of askInTurns(deps, queries, ways, request, context)) {
+    answers[way]?.push(asked);
+    doneCount++;
+    if (doneCount % step === 0 || doneCount === totalCount) yield progress(doneCount, totalCount);
+  }
+  const facts = { runId: newRunId(deps.random), dataSet: request.dataSet, startedAtMs, template: ways[0] };
+  const run = await toRun(facts, answers, request);
+  await store.addRun(tenant, run);
+  if (request.withQuestions) addQuestionScores(run, answers);
+  yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: run } });
+}
+
+async function readQueries(
+  store: EvaluationStore,
+  tenant: string,
+  { dataSet, limit }: RunEvaluationRequest,
+): Promise<JudgedQuery[]> {
+  const stored = await store.readDataSet(tenant, dataSet);
+  if (stored.length === 0) throw notFound('data set', dataSet);
+  const judged = stored.filter(({ judgements }) => isJudged(judgements));
+  return limit === 0 ? judged : judged.slice(0, limit);
+}
+
+/** Returns the run's own way of searching, then the variants. */
+function waysOf(request: RunEvaluationRequest, minTopK: number): [RetrieveRequest, ...RetrieveRequest[]] {
+  const wayOf = (given: RetrieveRequest | undefined) => {
+    const template = clone(RetrieveRequestSchema, given ?? create(RetrieveRequestSchema));
+    template.topK = Math.max(template.topK, minTopK);
+    return template;
+  };
+  return [wayOf(request.template), ...request.variants.map(({ template }) => wayOf(template))];
+}
+
+// The ways take turns, so that a cold start or a busy machine affects all of them alike.
+async function* askInTurns(
+  deps: RunDeps,
+  queries: readonly JudgedQuery[],
+  ways: readonly RetrieveRequest[],
+  request: RunEvaluationRequest,
+  context: CallContext,
+): AsyncGenerator<{ way: number; asked: AskedQuery }> {
+  const { clients, config, log } = deps;
+  const { retrieval } = clients;
+  const queriesAtOnce = ways.length === 1 ? queries.length : queriesPerTurn;
+  const concurrency = request.concurrency || config.concurrency;
+  for (let start = 0; start < queries.length; start += queriesAtOnce) {
+    const turn = queries.slice(start, start + queriesAtOnce);
+    for (const [way, template] of ways.entries()) {
+      const asking = { retrieval, template, optionsOf: () => optionsOf(deps, context), log };
+      for await (const asked of askAll(asking, turn, concurrency)) yield { way, asked };
+    }
+  }
+}
+
+async function toRun(
+  facts: Parameters<typeof report>[0],
+  [own = [], ...others]: readonly AskedQuery[][],
+  { variants }: RunEvaluationRequest,
+): Promise<EvaluationRun> {
+  const run = await report(facts, own);
+  for (const [index, { name }] of variants.entries()) {
+    run.comparisons.push(await compare(name, own, others[index] ?? []));
+  }
+  return run;
+}
+
+function addQuestionScores(run: EvaluationRun, [own = [], ...others]: readonly AskedQuery[][]): void {
+  run.questions = toQuestionScores(own);
+  for (const [index, comparison] of run.comparisons.entries()) {
+    comparison.questions = toQuestionScores(others[index] ?? []);
+  }
+}
+
+// A question has the caller's identity and at most its remaining time. A run may last longer than the token that it began with, so
+// if this process can sign tokens, each question has a new one.
+async function optionsOf({ config, signer }: RunDeps, context: CallContext): Promise<CallOptions> {
+  const options = context.forward({ timeoutMs: config.questionTimeoutMs });
+  if (signer === undefined) return options;
+  return { ...options, ...actAs(await signer.sign(context.principal)) };
+}
+
+function progress(doneCount: number, totalCount: number): RunEvaluationResponse {
+  return create(RunEvaluationResponseSchema, { event: { case: 'progress', value: { doneCount, totalCount } } });
+}
+
+function newRunId(random: () => number): string {
+  const part = () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
+  return `run-${part()}${part()}`;
+}
