@@ -235,7 +235,7 @@ test('a data set replaces the one of its name, all at once; a bad one changes no
     mesh.options,
   );
   await expect(failing).rejects.toThrow('data_set: is "other", and was "set" before');
-  await expect(put(mesh, 'set', [query('1', 'a')], [query('1', 'b')])).rejects.toThrow('"1" comes twice');
+  await expect(put(mesh, 'set', [query('1', 'a')], [query('1', 'b')])).rejects.toThrow('"1" is not unique');
   await expect(put(mesh, 'set')).rejects.toThrow('no message came');
   await expect(put(mesh, 'set', [query('1', 'a', 'a', 0)])).rejects.toThrow('nothing could be scored');
   await run(mesh, { dataSet: 'set' });
