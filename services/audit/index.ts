@@ -4,7 +4,7 @@ import { readConfig } from './config.ts';
 import { type AuditSchema, migrations } from './records/schema.ts';
 import { createAudit } from './service.ts';
 
-/** Who asked what, where the answer came from, and what it cost. */
+/** Records who asked what, the sources of the answer, and its cost. */
 export const audit = defineService({
   name: 'audit',
   contracts: [AuditService],

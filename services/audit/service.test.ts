@@ -126,7 +126,7 @@ describe('entries are found', async () => {
     expect(await query(mesh, request)).toEqual(expected);
   });
 
-  test('a hundred at a time where no limit is named, and page by page to the first', async () => {
+  test('a hundred at a time if no limit is named, and page by page to the first', async () => {
     expect(await query(mesh, {})).toHaveLength(100);
     const seen: unknown[] = [];
     let beforeSequence = 0n;

@@ -14,7 +14,7 @@ import { verifyChain } from './records/verify.ts';
 import { type Write, type Written, writeBatch } from './records/write.ts';
 import { reportUsage } from './usage/usage-sums.ts';
 
-/** What the service is made of. */
+/** What the service needs. */
 export interface AuditDeps {
   db: Database<AuditSchema>;
   config: AuditSettings;
@@ -34,8 +34,8 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
     ...config,
     commit: (batch) =>
       writeBatch(db, batch, clock()).catch((error: unknown) => {
-        log.error({ err: error, records: batch.length }, 'audit records could not be written');
-        throw unavailable('audit database', 'the record could not be written; try again', error);
+        log.error({ err: error, event: 'audit_write_failed', record_count: batch.length }, 'audit write failed');
+        throw unavailable('audit database', 'the record cannot be written: try again', error);
       }),
   });
   return {
@@ -61,7 +61,8 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
       async verifyChain(_, context) {
         const { tenant } = context.principal;
         const { entryCount, firstBad } = await verifyChain(db, tenant, context.signal);
-        if (firstBad !== undefined) log.error({ tenant, sequence: firstBad }, 'the audit chain is broken');
+        if (firstBad !== undefined)
+          log.error({ event: 'audit_chain_broken', tenant, sequence: firstBad }, 'audit chain broken');
         return {
           entryCount: BigInt(entryCount),
           intact: firstBad === undefined,

@@ -11,19 +11,19 @@ export interface ChatSettings {
   readonly historyTurns: number;
   /** Longest completion, in tokens. */
   readonly maxCompletionTokens: number;
-  /** Passages to find where the caller does not say. */
+  /** Passages to find if the request names no number. */
   readonly topK: number;
   /** Time for retrieval, in milliseconds. */
   readonly retrieveTimeoutMs: number;
-  /** Time for the cache to say hit or lease, in milliseconds. */
+  /** Time for the cache to answer hit, follow or lease, in milliseconds. */
   readonly cacheTimeoutMs: number;
   /** Time for the lists that the cache's key needs (corpora, models), in milliseconds. */
   readonly listTimeoutMs: number;
-  /** Time for each of the records that an answer leaves (session, audit, cache), in milliseconds. */
+  /** Time for each record of an answer (session, audit, cache), in milliseconds. */
   readonly recordTimeoutMs: number;
-  /** Longest answer, in bytes of UTF-8; the generation is stopped there. */
+  /** Longest answer, in bytes of UTF-8; the generation stops there. */
   readonly maxAnswerBytes: number;
-  /** Time that sessions are kept after their last question, in milliseconds. */
+  /** Time that a session is kept after its last question, in milliseconds. */
   readonly sessionMs: number;
 }
 

@@ -14,7 +14,7 @@ import { type SessionSchema, sessionMigrations } from './sessions/schema.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { createModels } from './understand/models.ts';
 
-/** Questions answered from documents, streamed, with citations: the orchestrator. */
+/** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
   contracts: [ChatService],
@@ -34,7 +34,7 @@ export const chat = defineService({
       }),
       drain: () => background.idle(),
       async close() {
-        // Also here: calls that were cut when the grace period ended have left their records behind.
+        // Also here: calls that were cancelled at the end of the grace period have begun their records since.
         await background.idle();
         await sessions.close();
       },

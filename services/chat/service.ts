@@ -3,10 +3,10 @@ import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
 
-/** Sessions a page where the caller does not say. */
+/** Sessions of a page if the request names no number. */
 const defaultPageSize = 50;
 
-/** The rpcs of chat. */
+/** Creates the rpcs of chat. */
 export function createChat(deps: AskDeps): ServiceHandlers<typeof ChatService> {
   const { sessions } = deps;
   return {

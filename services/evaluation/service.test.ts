@@ -52,7 +52,7 @@ async function run(
 
 const means = ({ metrics }: EvaluationRun) => Object.fromEntries(metrics.map(({ name, mean }) => [name, mean]));
 
-test('a run asks every question, tells its progress, and scores documents, not passages', async () => {
+test('a run asks every question, reports its progress, and scores documents, not passages', async () => {
   await using mesh = await start();
   const stored = await put(
     mesh,
@@ -115,7 +115,7 @@ test('questions without an answer are left out, and the limit takes the first on
   expect(mesh.probe.requests.map(({ query }) => query)).toEqual(['a', 'b']);
 });
 
-test('as many questions as asked for are under way at once, and no more', async () => {
+test('as many questions as requested are in flight at the same time, and no more', async () => {
   await using mesh = await start();
   mesh.probe.beforeAnswer = () => sleep(2);
   await put(
@@ -130,12 +130,12 @@ test('as many questions as asked for are under way at once, and no more', async 
   expect(mesh.probe.mostRunningCount).toBe(4);
 });
 
-test('a run outlasts the token that it came with', async () => {
+test('a run outlasts the token that it began with', async () => {
   let now = Date.now();
   await using mesh = await start({ clock: () => now });
   mesh.probe.beforeAnswer = async () => {
     now += 60_000;
-    // The signer's cache looks at its clock once in a millisecond.
+    // The signer's cache reads its clock once in a millisecond.
     await sleep(2);
   };
   await put(
@@ -147,7 +147,7 @@ test('a run outlasts the token that it came with', async () => {
   expect(result).toMatchObject({ queryCount: 6, failedCount: 0 });
 });
 
-test('a caller that goes away ends the questions under way, and nothing is kept', async () => {
+test('a caller that leaves cancels the questions in flight, and nothing is stored', async () => {
   await using mesh = await start();
   const stopped: unknown[] = [];
   mesh.probe.beforeAnswer = async ({ query }, signal) => {
@@ -160,13 +160,13 @@ test('a caller that goes away ends the questions under way, and nothing is kept'
     break;
   }
   await expect.poll(() => mesh.probe.runningCount).toBe(0);
-  // Three were under way; a fourth may have begun when the first was answered.
+  // Three were in flight; a fourth may have begun when the first was answered.
   expect(stopped.length).toBeGreaterThanOrEqual(3);
   expect(mesh.probe.requests.length).toBeLessThanOrEqual(5);
   expect((await mesh.client.listRuns({}, mesh.options)).runs).toEqual([]);
 });
 
-test('more runs than the service takes are refused with a time to try again', async () => {
+test('more runs than the service accepts are refused with a time to try again', async () => {
   await using mesh = await start();
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -222,7 +222,7 @@ test('runs are listed by pages, the latest first, of one data set or of all', as
   });
 });
 
-test('a data set replaces the one of its name, all at once; a bad one changes nothing', async () => {
+test('a data set atomically replaces the one of its name; a bad one changes nothing', async () => {
   await using mesh = await start();
   await put(mesh, 'set', [query('1', 'a'), query('2', 'a')]);
   await put(mesh, 'set', [query('3', 'a')]);
@@ -236,14 +236,14 @@ test('a data set replaces the one of its name, all at once; a bad one changes no
   );
   await expect(failing).rejects.toThrow('data_set: is "other", and was "set" before');
   await expect(put(mesh, 'set', [query('1', 'a')], [query('1', 'b')])).rejects.toThrow('"1" is not unique');
-  await expect(put(mesh, 'set')).rejects.toThrow('no message came');
-  await expect(put(mesh, 'set', [query('1', 'a', 'a', 0)])).rejects.toThrow('nothing could be scored');
+  await expect(put(mesh, 'set')).rejects.toThrow('the upload is empty');
+  await expect(put(mesh, 'set', [query('1', 'a', 'a', 0)])).rejects.toThrow('nothing can be scored');
   await run(mesh, { dataSet: 'set' });
   expect(mesh.probe.requests.at(-1)?.query).toBe('a');
   expect((await run(mesh, { dataSet: 'set' })).run.queryCount).toBe(1);
 });
 
-test('data sets and runs are there after a restart', async () => {
+test('data sets and runs survive a restart', async () => {
   const first = await start();
   await put(first, 'set', [query('1', 'a')]);
   const { run: kept } = await run(first, { dataSet: 'set' });

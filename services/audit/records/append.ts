@@ -21,9 +21,9 @@ export interface Submission {
 }
 
 /**
- * Appends records to the chains of their tenants, with everything that follows from them. Gives the sequence of each; for an answer
- * that is in the chain already, the one that it has; and an error for a tenant whose chain does not end where it should: nothing
- * is built on a broken chain.
+ * Appends records to the chains of their tenants, with their documents and sums. Returns the sequence of each record; for an answer that
+ * is already in the chain, its sequence there; and an error for a tenant whose chain does not have the recorded end: a broken chain is
+ * not continued.
  */
 export async function appendEntries(
   trx: Transaction<AuditSchema>,
@@ -76,7 +76,7 @@ export async function appendEntries(
   return sequences;
 }
 
-/** Documents that an entry was shown, each once. */
+/** Returns the documents of an entry, each once. */
 export function documentsOf(tenant: string, sequence: number, record: RecordRequest): DocumentRow[] {
   const ids = new Set(record.evidence.map(({ documentId }) => documentId));
   ids.delete('');
@@ -85,7 +85,7 @@ export function documentsOf(tenant: string, sequence: number, record: RecordRequ
 
 async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, number>> {
   const answerIds = [...new Set(batch.map(({ record }) => record.answerId))];
-  // Answer ids are as good as unique over all tenants, so this reads no more rows than one pair at a time would.
+  // Answer ids are practically unique over all tenants, so this reads no more rows than a query by pairs.
   const rows = await trx
     .selectFrom('entries')
     .select(['tenant', 'answer_id', 'sequence'])
@@ -99,7 +99,7 @@ interface Head extends ChainRow {
   is_broken: number;
 }
 
-/** Ends of the chains, each compared with the entries: the last one has the hash that it should, and none comes after it. */
+/** Returns the ends of the chains, each compared with the entries: the last one has the recorded hash, and none is after it. */
 async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, Head>> {
   const tenants = tenantsOf(batch);
   const rows = await trx
@@ -139,7 +139,7 @@ async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submissi
 }
 
 function brokenChain(lastSequence: number): ConnectError {
-  const message = 'the audit chain of this tenant is broken at its end; restore the audit database from a backup';
+  const message = 'the audit chain of this tenant is broken at its end: restore the audit database from a backup';
   const metadata = { sequence: String(lastSequence) };
   return failedPrecondition(ErrorReason.AUDIT_CHAIN_BROKEN, message, { metadata });
 }

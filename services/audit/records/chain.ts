@@ -12,19 +12,19 @@ import {
 /** The hash before the first entry of a tenant. */
 export const genesisHash: Uint8Array = new Uint8Array(32);
 
-/** What an entry says. */
+/** The content of an entry. */
 export interface EntryContent {
   sequence: number;
   tenant: string;
   user: string;
   /** Milliseconds since 1970. */
   recordedAt: number;
-  /** As {@link toRecordBytes} gives them. */
+  /** As {@link toRecordBytes} returns them. */
   recordBytes: Uint8Array;
 }
 
 /**
- * The canonical bytes of an entry: the protobuf encoding of `AuditEntry` with fields 1 to 5 (its content, without the hashes),
+ * Returns the canonical bytes of an entry: the protobuf encoding of `AuditEntry` with fields 1 to 5 (its content, without the hashes),
  * fields in ascending order, fields with default values left out, unknown fields left out. The contract has no map, so there is
  * one such encoding, whatever program writes it.
  */
@@ -39,17 +39,17 @@ export function toCanonicalBytes({ sequence, tenant, user, recordedAt, recordByt
   return writer.tag(field.recordedAt.number, WireType.LengthDelimited).bytes(timestamp).finish();
 }
 
-/** The bytes of a record in its entry. They are the longest part of it by far, and made once. */
+/** Returns the bytes of a record in its entry. They are the longest part of it, and made once. */
 export function toRecordBytes(record: RecordRequest): Uint8Array {
   return toBinary(RecordRequestSchema, record, { writeUnknownFields: false });
 }
 
-/** An entry from its canonical bytes, without the hashes. Throws where they are not an entry. */
+/** Returns an entry from its canonical bytes, without the hashes. Throws if they are not an entry. */
 export function fromCanonicalBytes(bytes: Uint8Array): AuditEntry {
   return fromBinary(AuditEntrySchema, bytes);
 }
 
-/** SHA-256 of the hash before, followed by the canonical bytes of the entry. */
+/** Returns the SHA-256 of the hash before, followed by the canonical bytes of the entry. */
 export function chainHash(previousHash: Uint8Array, bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(previousHash).update(bytes).digest();
 }

@@ -4,25 +4,25 @@ import { rpcError } from '#kit/base/errors.ts';
 
 /** Options of {@link createGroupCommit}. */
 export interface GroupCommitOptions<In, Out> {
-  /** Values that may wait. */
+  /** Most values that wait. */
   maxQueued: number;
-  /** Bytes of values that may wait. */
+  /** Most bytes of values that wait. */
   maxQueuedBytes: number;
   /** Most values in a batch. */
   maxBatch: number;
-  /** Writes a batch durably; for each value, in order, its result or the reason why it was refused. */
+  /** Writes a batch durably; returns for each value, in order, its result or the reason of the refusal. */
   commit(batch: readonly In[]): Promise<readonly (Out | Error)[]>;
 }
 
 /** Writes that arrive together share one commit, and so one flush of the disk. */
 export interface GroupCommit<In, Out> {
-  /** Resolves when the value is durable. Rejects with RESOURCE_EXHAUSTED where too much waits, or with why it was refused. */
+  /** Resolves when the value is durable. Rejects with RESOURCE_EXHAUSTED if too much waits, or with the reason of the refusal. */
   append(value: In, sizeBytes: number): Promise<Out>;
-  /** Resolves when nothing waits any more. */
+  /** Resolves when nothing waits. */
   idle(): Promise<void>;
 }
 
-/** Creates a group commit. A batch is whatever has come while the one before was written: nobody waits for company. */
+/** Creates a group commit. A batch is what arrived while the batch before was written; no value waits for others. */
 export function createGroupCommit<In, Out>(options: GroupCommitOptions<In, Out>): GroupCommit<In, Out> {
   interface Waiter {
     value: In;
@@ -35,7 +35,7 @@ export function createGroupCommit<In, Out>(options: GroupCommitOptions<In, Out>)
   let running: Promise<void> | undefined;
 
   const run = async () => {
-    // Lets everything of this turn of the event loop into the first batch.
+    // The first batch has everything of this turn of the event loop.
     await new Promise(setImmediate);
     while (queue.length > 0) {
       const batch = queue.slice(0, options.maxBatch);
@@ -59,7 +59,7 @@ export function createGroupCommit<In, Out>(options: GroupCommitOptions<In, Out>)
     append: (value, sizeBytes) =>
       new Promise((resolve, reject) => {
         if (queue.length >= options.maxQueued || queuedBytes + sizeBytes > options.maxQueuedBytes) {
-          const message = `${queue.length} records wait to be written; try again`;
+          const message = `${queue.length} records wait to be written: try again`;
           reject(rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 500 }));
           return;
         }

@@ -8,7 +8,7 @@ const defaultLimit = 100;
 /** Entries read at a time; an entry can be as large as an answer. */
 const pageSize = 50;
 
-/** Entries of a tenant that a request asks for, the latest first. */
+/** Returns the entries of a tenant that match a request, the latest first. */
 export async function* queryEntries(
   db: Database<AuditSchema>,
   tenant: string,

@@ -1,7 +1,7 @@
-/** Names something of a tenant, in maps. */
+/** Returns the key of an id of a tenant, for maps. */
 export const keyOf = (tenant: string, id: string): string => JSON.stringify([tenant, id]);
 
-/** Tenants of a batch, each once. */
+/** Returns the tenants of a batch, each once. */
 export const tenantsOf = (batch: readonly { tenant: string }[]): string[] => [
   ...new Set(batch.map(({ tenant }) => tenant)),
 ];

@@ -1,12 +1,12 @@
 /** Tables of `audit.db`. Times are milliseconds since 1970. */
 export interface AuditSchema {
-  /** The chain itself: one row an entry. All columns but `bytes` and the hashes repeat what `bytes` says, to find it by. */
+  /** The chain itself: one row for each entry. The columns besides `bytes` and the hashes repeat parts of `bytes` for queries. */
   entries: EntryRow;
-  /** The end of each tenant's chain: without it, entries cut off at the end would not be missed. */
+  /** The end of each tenant's chain: without it, a removal at the end would not be found. */
   chains: ChainRow;
-  /** Which entries were shown which documents. */
+  /** The documents of each entry. */
   entry_documents: DocumentRow;
-  /** What requests to models have cost: one row a request. */
+  /** The cost of requests to models: one row for each request. */
   ledger: LedgerRow;
   /** Sums of the entries and the ledger by day, model, user and currency. */
   usage: UsageSumRow;
@@ -32,14 +32,14 @@ export interface ChainRow {
   last_hash: Uint8Array;
 }
 
-/** A document that an entry was shown. */
+/** A document of an entry. */
 export interface DocumentRow {
   tenant: string;
   document_id: string;
   sequence: number;
 }
 
-/** What a request has cost. */
+/** The cost of a request. */
 export interface LedgerRow {
   tenant: string;
   request_id: string;
@@ -59,7 +59,7 @@ export interface UsageSumRow {
   day: string;
   model: string;
   user: string;
-  /** ISO 4217; empty where there is no cost. */
+  /** ISO 4217; empty without a cost. */
   currency: string;
   answer_count: number;
   cached_count: number;

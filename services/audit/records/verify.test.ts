@@ -8,7 +8,7 @@ import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.t
 import { audit } from '../index.ts';
 import { recordOf } from '../testing/audit.ts';
 
-// Somebody with write access to the file, against the chain. Ten entries of the tenant, and as many of another one.
+// Changes by someone with write access to the file. Ten entries of the tenant, and ten of another one.
 
 const entryCount = 10;
 const tables = ['entries', 'chains', 'entry_documents'] as const;
@@ -62,7 +62,7 @@ const flipped = (value: Uint8Array, at: number) => {
 const bytesOf = (column: string, at: number) =>
   original.entries.find((row) => row.tenant === 'acme' && row.sequence === at)?.[column] as Uint8Array;
 
-/** Each does something to the rows of acme and gives the first sequence that is then wrong. */
+/** Each changes the rows of acme and returns the first sequence that is then wrong. */
 const attacks: Record<string, fc.Arbitrary<() => number>> = {
   'flips a bit of an entry or a hash': fc
     .tuple(sequence, fc.constantFrom('bytes', 'hash', 'previous_hash'), fc.nat())

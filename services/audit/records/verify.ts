@@ -8,17 +8,17 @@ import type { AuditSchema, EntryRow } from './schema.ts';
 /** Entries checked at a time; between pages, other calls run. */
 const pageSize = 200;
 
-/** What a check found. */
+/** The result of a check. */
 export interface ChainCheck {
-  /** Entries found right. */
+  /** Entries that are correct. */
   entryCount: number;
-  /** The first entry that is changed, missing or out of place; undefined where there is none. */
+  /** The first entry that is changed, missing or out of place; undefined if there is none. */
   firstBad: number | undefined;
 }
 
 /**
  * Recomputes a tenant's chain from its first entry, up to the end that it had when the check began. Finds any change, removal,
- * insertion or reordering of entries, of the columns and document rows that they are found by, and of the end itself.
+ * insertion or reordering of entries, of the columns and document rows that queries use, and of the end itself.
  */
 export async function verifyChain(db: Database<AuditSchema>, tenant: string, signal: AbortSignal): Promise<ChainCheck> {
   const head = await db.selectFrom('chains').selectAll().where('tenant', '=', tenant).executeTakeFirst();
@@ -51,7 +51,7 @@ export async function verifyChain(db: Database<AuditSchema>, tenant: string, sig
 function isRight(row: EntryRow, sequence: number, previousHash: Uint8Array, documents: ReadonlySet<string>): boolean {
   if (row.sequence !== sequence || !isEqual(row.previous_hash, previousHash)) return false;
   if (!isEqual(row.hash, chainHash(previousHash, row.bytes))) return false;
-  // The hash is right, so the bytes are those that were written, and can be read.
+  // The hash is correct, so the bytes are those that were written, and can be read.
   const entry = fromCanonicalBytes(row.bytes);
   const shown = documentsOf(row.tenant, sequence, entry.record as NonNullable<AuditEntry['record']>);
   return (
@@ -87,7 +87,7 @@ async function documentsBetween(
   return documents;
 }
 
-/** The first entry after the end of the chain; undefined where there is none. One statement, so that no append comes between. */
+/** Returns the first entry after the end of the chain; undefined if there is none. One statement, so that no append is between. */
 async function beyondTheEnd(db: Database<AuditSchema>, tenant: string): Promise<number | undefined> {
   const row = await db
     .selectFrom('entries')

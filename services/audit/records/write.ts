@@ -6,10 +6,10 @@ import type { AuditSchema } from './schema.ts';
 /** Something to write: an answer for the chain, or usage for the ledger. */
 export type Write = ({ kind: 'answer' } & Submission) | ({ kind: 'usage' } & UsageSubmission);
 
-/** What came of it: the answer's sequence, or whether the usage was new. */
+/** The result of a write: the answer's sequence, or whether the usage was new. */
 export type Written = number | boolean;
 
-/** Writes a batch in one transaction; for each, in order, what came of it or why it was refused. */
+/** Writes a batch in one transaction; returns for each, in order, the result or the reason of the refusal. */
 export function writeBatch(
   db: Database<AuditSchema>,
   batch: readonly Write[],

@@ -39,7 +39,7 @@ const report = async (mesh: TestMesh, tenant = 'acme') => {
 };
 const day = Date.parse('2026-11-20T23:59:00Z');
 
-test('a request counts once in its tenant, however often it is told, at once or later, also after a restart', async () => {
+test('a request counts once in its tenant, however often it is recorded, concurrently or later, also after a restart', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'ragmesh-ledger-'));
   const first = await startTestMesh([audit], { dataDir, clock: () => day });
   const options = await first.as();
@@ -55,7 +55,7 @@ test('a request counts once in its tenant, however often it is told, at once or 
   expect(await report(mesh, 'bolt')).toEqual(['2026-11-20 gpt bob 0 0 100 7 USD']);
 });
 
-test('each model that took part counts, on the day on which the request came, and none of a day to come', async () => {
+test('each model that took part counts, on the day of the request, and never on a future day', async () => {
   await using mesh = await startTestMesh([audit], { clock: () => day + 120_000 });
   const record = async (requestId: string, requestedAtMs: number) => {
     const usages = [
@@ -95,7 +95,7 @@ test.each([
   expect(await report(mesh)).toEqual(['2026-11-20 gpt ann 1 0 90 6 USD']);
 });
 
-test('an answer of which the ledger knows nothing counts by its own usage', async () => {
+test('an answer that the ledger does not have counts by its own usage', async () => {
   await using mesh = await startTestMesh([audit], { clock: () => day });
   await clientOf(mesh).record(recordOf('a1', answer), await mesh.as());
   await clientOf(mesh).recordUsage(requestOf('a2', 90, 6), await mesh.as());
@@ -145,7 +145,7 @@ test('usage without a request id or without a model is refused', async () => {
   expect(await report(mesh)).toEqual([]);
 });
 
-test('whatever comes in whatever order, at once and again, nothing counts twice and nothing is lost', async () => {
+test('in whatever order records arrive, concurrently and repeated, nothing counts twice and nothing is lost', async () => {
   const step = fc.record({
     answerId: fc.integer({ min: 0, max: 5 }),
     kind: fc.constantFrom('answer', 'generation', 'rewrite'),

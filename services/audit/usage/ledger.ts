@@ -8,7 +8,7 @@ import { keyOf, tenantsOf } from '../records/rows.ts';
 import type { AuditSchema, LedgerRow } from '../records/schema.ts';
 import { addSums, type CountedAnswer, coveredSum, ledgerSums } from './usage-sums.ts';
 
-/** Usage on its way into the ledger. */
+/** Usage to add to the ledger. */
 export interface UsageSubmission {
   tenant: string;
   user: string;
@@ -22,14 +22,14 @@ interface AnswerKey {
   answerId: string;
 }
 
-/** The answer that a request was made for: requests for one answer are named after it, "a1", "a1/2", "a1/rewrite". */
+/** Returns the answer that a request was made for: requests for one answer are named after it, "a1", "a1/2", "a1/rewrite". */
 export function answerOf(requestId: string): string {
   return requestId.split('/', 1)[0] as string;
 }
 
 /**
- * Adds usage to the ledger, each request id of a tenant once, and to the sums. Gives for each whether it was new. Where an answer
- * has counted by its own usage until now, that is taken back.
+ * Adds usage to the ledger, each request id of a tenant once, and to the sums. Returns for each whether it was new. If an
+ * answer has counted by its own usage until now, that usage is subtracted.
  */
 export async function appendUsage(
   trx: Transaction<AuditSchema>,
@@ -45,7 +45,7 @@ export async function appendUsage(
     if (known.has(key)) return false;
     known.add(key);
     const requestedAt = request.requestedAt === undefined ? nowMs : timestampMs(request.requestedAt);
-    // A clock that runs ahead writes no days of the future.
+    // A clock that is ahead must not write future days.
     fresh.push({ ...submission, answerId: answerOf(request.requestId), atMs: Math.min(requestedAt, nowMs) });
     return true;
   });
@@ -59,7 +59,7 @@ export async function appendUsage(
   return results;
 }
 
-/** Which of the answers the ledger knows something of. */
+/** Returns the answers that have an entry in the ledger. */
 export async function findCovered(trx: Transaction<AuditSchema>, answers: readonly AnswerKey[]): Promise<Set<string>> {
   if (answers.length === 0) return new Set();
   const rows = await trx
@@ -82,7 +82,7 @@ async function findKnown(trx: Transaction<AuditSchema>, batch: readonly UsageSub
   return new Set(rows.map(({ tenant, request_id }) => keyOf(tenant, request_id)));
 }
 
-/** Entries of answers that have counted by their own usage until now. */
+/** Returns the entries of answers that have counted by their own usage until now. */
 async function findCountedAnswers(
   trx: Transaction<AuditSchema>,
   fresh: readonly AnswerKey[],

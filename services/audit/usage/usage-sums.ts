@@ -7,15 +7,15 @@ import { createInsert } from '#kit/storage/insert-rows.ts';
 import type { AuditSchema, UsageSumRow } from '../records/schema.ts';
 
 // Sums of usage, as the report shows them: answers are counted by their entries, tokens and money by the ledger. An answer of which
-// the ledger has nothing counts by its own usage, until the ledger has something: so nothing is counted twice, in whatever order
-// the two arrive, and what the ledger does not know is not lost.
+// the ledger has nothing counts by its own usage until the ledger has something. So nothing is counted twice, in whatever order the
+// two arrive, and usage that never reaches the ledger is not lost.
 
-/** Most that one answer may add to a sum: a claim beyond it is nonsense, and sums stay exact far longer than ragmesh lives. */
+/** Most that one answer adds to a sum: a larger amount is an error, and below it sums stay exact. */
 const maxAmount = 2 ** 40;
 
 const nothing = { answer_count: 0, cached_count: 0, prompt_tokens: 0, completion_tokens: 0, cost_micros: 0 };
 
-/** An entry, as sums see it. */
+/** An entry, as sums count it. */
 export interface CountedAnswer {
   tenant: string;
   user: string;
@@ -23,7 +23,7 @@ export interface CountedAnswer {
   recordedAt: number;
 }
 
-/** What an answer adds; `isCovered`: the ledger has its tokens and money. */
+/** Returns what an answer adds; `isCovered`: the ledger has its tokens and money. */
 export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, isCovered: boolean): UsageSumRow {
   const { model, usage } = record;
   const isCached = isFromCache(record);
@@ -35,7 +35,7 @@ export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, i
   };
 }
 
-/** Takes back what an answer has added by its own usage: the ledger has it now. */
+/** Returns the sum that removes what an answer has added by its own usage: the ledger has it now. */
 export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer): UsageSumRow {
   const { model, usage } = record;
   const { prompt_tokens, completion_tokens, cost_micros } = isFromCache(record) ? nothing : amountsOf(usage);
@@ -45,7 +45,7 @@ export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer):
   };
 }
 
-/** What an entry of the ledger adds: nothing to the answers. */
+/** Returns what an entry of the ledger adds: tokens and money, but no answer. */
 export function ledgerSums(tenant: string, user: string, atMs: number, request: RecordUsageRequest): UsageSumRow[] {
   return request.usages.map(({ model, usage }) => ({
     ...{ tenant, day: dayOf(atMs), model, user, currency: usage?.currency ?? '' },
@@ -83,7 +83,7 @@ const insertSums = createInsert((db: Database<AuditSchema>, row: UsageSumRow) =>
     ),
 );
 
-/** Sums of a tenant over the UTC days that have a part in [fromMs, beforeMs), by day, model and user. */
+/** Returns the sums of a tenant over the UTC days that overlap [fromMs, beforeMs), by day, model and user. */
 export async function reportUsage(
   db: Database<AuditSchema>,
   tenant: string,

@@ -113,7 +113,7 @@ describe('an answer', () => {
     expect(asked.citations.map(({ marker }) => marker)).toEqual([2, 1]);
   });
 
-  test('starts anew after a reset of the model', async () => {
+  test('starts again after a reset of the model', async () => {
     chat.script.generate = async function* () {
       yield { case: 'textDelta', value: { text: 'wrong [2]' } };
       yield { case: 'reset', value: { reason: 'another target' } };
@@ -214,7 +214,7 @@ describe('an answer from the cache', () => {
     });
   });
 
-  test('is not read where the caller bypasses it, and a fresh one takes its place', async () => {
+  test('is not read if the caller bypasses it, and the new one replaces it', async () => {
     await chat.ask({ question: 'bypassed' });
     chat.script.generate = () => says('Fresh [1].');
     expect(await chat.ask({ question: 'bypassed', bypassCache: true })).toMatchObject({ text: 'Fresh [1].' });

@@ -17,7 +17,7 @@ beforeEach(() => {
   for (const list of Object.values(chat.seen)) list.length = 0;
 });
 
-/** What was left behind comes a little after the call has ended. */
+/** Records are written a little after the call has ended. */
 const patiently = { timeout: 10_000, interval: 5 };
 
 /** A generation that says two words and then waits for its caller to leave. */
@@ -70,7 +70,7 @@ describe.each(['local', 'grpc'] as const)('a caller that goes away in the middle
     await vi.waitFor(() => expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon']), patiently);
   });
 
-  test('asks on at once in the same session, which has what it was shown', async () => {
+  test('can immediately ask again in the same session, which has what was shown', async () => {
     const { sessionId, text } = await stop({ question: `退货的条件是什么 ${face}`, createSession: true });
     Object.assign(chat.script, original);
     const asked = await gather(client.ask({ question: '那换货呢？', sessionId }, await chat.mesh.as()));
@@ -110,13 +110,13 @@ describe('a caller that leaves at the very first stage', () => {
   const leaveEarly = async () => {
     for await (const { event } of chat.client.ask({ question: 'very early' }, await chat.mesh.as())) {
       if (event.case !== 'stage') continue;
-      // The cache has spoken by now, and nobody has listened yet.
+      // The cache has answered by now, and no one has read the result.
       await vi.waitFor(() => expect(chat.seen.lookups).toHaveLength(1), patiently);
       for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
       break;
     }
   };
-  test('leaves no answer of the cache half read', async () => {
+  test('leaves no stream of the cache open', async () => {
     const closed = Promise.withResolvers<void>();
     chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
       try {
@@ -129,7 +129,7 @@ describe('a caller that leaves at the very first stage', () => {
     await leaveEarly();
     await closed.promise;
   });
-  test('leaves no lease that nobody fills', async () => {
+  test('leaves no lease without a fill', async () => {
     await leaveEarly();
     await vi.waitFor(() => expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon']), patiently);
   });

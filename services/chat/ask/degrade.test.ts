@@ -9,7 +9,7 @@ import { rpcError, unavailable } from '#kit/base/errors.ts';
 import type { ChatSettings } from '../config.ts';
 import { type Asked, type ChatMesh, found, type LookupEvent, passagesOf, says, startChat } from '../testing/chat.ts';
 
-// Each rung of the ladder: what is missing is declared, in a stage and at the end, and the answer goes on.
+// Each degradation is declared, in a stage and at the end, and the answer continues.
 
 let chat: ChatMesh;
 let original: ChatMesh['script'];
@@ -37,7 +37,7 @@ describe('the cache', () => {
   test.each<[string, NonNullable<ChatMesh['script']['lookup']>]>([
     ['fails', fails],
     ['says nothing', async function* () {}],
-  ])('that %s is done without', async (name, lookup) => {
+  ])('that %s is not used, and the answer says so', async (name, lookup) => {
     chat.script.lookup = lookup;
     const asked = await chat.ask({ question: `cache ${name}` });
     expect(asked).toMatchObject({ text: 'Seven days [1].', done: { outcome: AnswerOutcome.ANSWERED } });
@@ -46,7 +46,7 @@ describe('the cache', () => {
     expect(chat.seen.fills).toEqual([]);
   });
 
-  test('that breaks off in the middle of an answer is made good for by a fresh one', async () => {
+  test('that fails in the middle of an answer is replaced by a generation', async () => {
     chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
       yield { case: 'hit', value: { layer: CacheLayer.MEMORY } };
       yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'half an ans' } } } };
@@ -58,7 +58,7 @@ describe('the cache', () => {
     expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'generated the answer instead']]);
   });
 
-  test('that lets a follower down hands it the lease, which it fills', async () => {
+  test('that loses a followed generation grants the follower a lease, which it fills', async () => {
     chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
       yield { case: 'follow', value: {} };
       yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'half' } } } };
@@ -71,7 +71,7 @@ describe('the cache', () => {
     expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['commit']);
   });
 
-  test('that lets a follower down leaves what was shown, where the fresh text goes on with the same words', async () => {
+  test('that loses a followed generation keeps what was shown if the new text begins with the same words', async () => {
     chat.script.lookup = async function* (): AsyncGenerator<LookupEvent> {
       yield { case: 'follow', value: {} };
       const passages = passagesOf('Returns are free for seven days.', 'Exchanges take two weeks.');
@@ -89,7 +89,7 @@ describe('the cache', () => {
     expect(chat.seen.records[0]?.answer).toBe('Seven days [1].');
   });
 
-  test('is not asked where the revisions of the corpora are not known', async () => {
+  test('is not asked if the revisions of the corpora are not known', async () => {
     chat.script.corpora = async () => {
       throw down();
     };
@@ -152,7 +152,7 @@ describe('the model', () => {
     expect(chat.seen.generated.map(({ model }) => model)).toEqual(['writer', 'extractive']);
   });
 
-  test('that fails with nobody to replace it is an error that says to try again', async () => {
+  test('that fails without a fallback is an error that says to try again', async () => {
     chat.script.generate = fails;
     await expect(chat.ask({ question: 'both fail' })).rejects.toMatchObject({ code: Code.Unavailable });
     await expect(chat.ask({ question: 'it fails', model: 'extractive' })).rejects.toMatchObject({
@@ -161,7 +161,7 @@ describe('the model', () => {
     expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon', 'abandon']);
   });
 
-  test("that the caller named wrongly is the caller's to change", async () => {
+  test('that does not exist is an error of the caller', async () => {
     chat.script.generate = async function* () {
       yield* [];
       throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, 'no model "x"');
@@ -169,7 +169,7 @@ describe('the model', () => {
     await expect(chat.ask({ question: 'which', model: 'x' })).rejects.toMatchObject({ code: Code.InvalidArgument });
   });
 
-  test('that breaks off after its first word leaves a part that says so', async () => {
+  test('that fails after its first word leaves a part that says so', async () => {
     chat.script.generate = async function* () {
       yield { case: 'textDelta', value: { text: 'Seven days [1] and ' } };
       yield* fails();
@@ -181,14 +181,14 @@ describe('the model', () => {
     expect(chat.seen.fills.map(({ ended }) => ended)).toEqual(['abandon']);
   });
 
-  test('that cites nothing is told on', async () => {
+  test('that cites nothing is reported', async () => {
     chat.script.generate = () => says('Trust me [9].');
     const asked = await chat.ask({ question: 'uncited' });
     expect(asked).toMatchObject({ text: 'Trust me.', done: { outcome: AnswerOutcome.ANSWERED } });
     expect(stagesOf(asked)).toEqual([[Stage.VALIDATE, 'answer has no citation']]);
   });
 
-  test('that is silent about its list is still asked, and quotes where it must', async () => {
+  test('that is not listed is still asked', async () => {
     await using other = await startChat();
     other.script.models = [];
     const asked = await other.ask({ question: 'unlisted' });
@@ -198,7 +198,7 @@ describe('the model', () => {
   });
 });
 
-describe('a neighbour that does not answer in its time', () => {
+describe('a dependency that does not answer in time', () => {
   const never = async (signal: AbortSignal): Promise<never> => {
     await until(signal);
     throw down();
@@ -234,9 +234,9 @@ describe('a neighbour that does not answer in its time', () => {
       AnswerOutcome.REFUSED,
     ],
     ['audit', { recordTimeoutMs: 700 }, { record: () => new Promise(() => {}) }, Stage.AUDIT, AnswerOutcome.ANSWERED],
-  ])('is done without: %s', async (_name, settings, script, stage, outcome) => {
+  ])('is degraded: %s', async (_name, settings, script, stage, outcome) => {
     await using impatient = await startChat({ settings });
-    // The first answer fetches what is kept.
+    // The first answer fills the list of models.
     await impatient.ask({ question: 'first' });
     Object.assign(impatient.script, script);
     const asked = await impatient.ask({ question: 'late' });

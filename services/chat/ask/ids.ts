@@ -1,4 +1,4 @@
-/** Makes ids that sort by time and never repeat in a process, nor, in practice, among several. */
+/** Creates a maker of ids that sort by time, and are unique in a process and, in practice, among processes. */
 export function createIds(clock: () => number, random: () => number): () => string {
   let count = 0;
   const digits = () =>

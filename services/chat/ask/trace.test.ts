@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { startTelemetry } from '#kit/host/telemetry.ts';
 import { startChat } from '../testing/chat.ts';
 
-test('an answer names its trace, which tells its stages in their order', async () => {
+test('an answer names its trace, which has its stages in order', async () => {
   const exporter = new InMemorySpanExporter();
   const telemetry = startTelemetry(undefined, 'test', exporter);
   await using chat = await startChat();
@@ -12,7 +12,7 @@ test('an answer names its trace, which tells its stages in their order', async (
   const spans = exporter.getFinishedSpans().filter((span) => span.spanContext().traceId === done?.traceId);
   const stages = ['chat.request', 'cache.get', 'rag.rewrite', 'prompt.build', 'cache.set'];
   expect(spans.map(({ name }) => name).sort()).toEqual([...stages].sort());
-  // Starts are told in whole milliseconds, so two stages may share one: none may start before the stage ahead of it.
+  // Starts are in whole milliseconds, so two stages may share one: none may start before the stage ahead of it.
   const starts = stages.map((stage) => startOf(spans.find(({ name }) => name === stage)));
   expect(starts).toEqual([...starts].sort((a, b) => a - b));
   expect(done?.traceId).toMatch(/^[0-9a-f]{32}$/);

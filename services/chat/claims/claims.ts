@@ -11,11 +11,11 @@ import { contradicts, type StatedPassage } from './denials.ts';
 /** An answer to check. */
 export interface Claims {
   text: string;
-  /** What was given to the model; marker [n] names the n-th, from 1. */
+  /** The passages that the model had; marker [n] names the n-th, from 1. */
   passages: readonly Passage[];
-  /** The question, as asked and standing alone: its facts may be repeated. */
+  /** The question as it was asked, and the standalone question: the answer may repeat their facts. */
   questions: readonly string[];
-  /** The language that was asked for; UNSPECIFIED: any. */
+  /** The requested language; UNSPECIFIED: any. */
   language: Language;
 }
 
@@ -27,15 +27,15 @@ export interface Unsupported {
   markers: number[];
 }
 
-/** What a check found. */
+/** The result of a check. */
 export interface Checked {
   /** At most {@link maxUnsupported}. */
   unsupported: Unsupported[];
-  /** Whether all of the answer was read. */
+  /** Whether the whole answer was read. */
   isWhole: boolean;
 }
 
-/** Longest answer that is checked, in UTF-16 code units; what follows is not read, and the answer does not pass. */
+/** Longest answer that is checked, in UTF-16 code units; the rest is not read, and the answer does not pass. */
 const maxCheckedLength = 32_768;
 const maxSentences = 200;
 /** The contract's limit. */
@@ -56,7 +56,7 @@ interface Sentence {
 
 /**
  * Compares every sentence of an answer with the passages that it cites: numbers with their units, amounts, dates, times, codes and
- * addresses must be in them (or in the question); a sentence must not deny what they state; and the answer must be in the language asked for.
+ * addresses must be in them (or in the question); a sentence must not deny what they state; and the answer must be in the requested language.
  * A sentence that cites nothing must have all of its facts in one passage.
  */
 export function checkClaims({ text, passages, questions, language }: Claims): Checked {
@@ -97,12 +97,12 @@ function faultOf(
   return cited.length > 0 && contradicts(normal, cited.map(readPassage), standalone) ? ClaimFault.NEGATION : undefined;
 }
 
-/** Whether each fact is in one of the sets. */
+/** Returns whether each fact is in one of the sets. */
 function isHeldByAll(facts: readonly Fact[], sets: readonly (() => FactSet)[]): boolean {
   return facts.every((fact) => sets.some((set) => holdsFact(set(), fact)));
 }
 
-/** Sentences with the markers that follow them; a marker after the full stop belongs to the sentence before it. */
+/** Returns the sentences with the markers that follow them; a marker after the full stop belongs to the sentence before it. */
 function citedSentences(text: string, sourceCount: number): Sentence[] {
   const sentences: Sentence[] = [];
   for (let { start, end } of splitSentences(text)) {
@@ -165,12 +165,12 @@ function readPassage(passage: Passage): ReadPassage {
   return read;
 }
 
-/** Whether a passage holds a claim word for word. */
+/** Returns whether a passage has a claim word for word. */
 function quotes(passage: Passage, claim: string): boolean {
   const text = readPassage(passage).text();
   const wanted = claim.replace(/[。.!！?？]+$/, '');
   const at = wanted.length < 4 ? -1 : text.indexOf(wanted);
-  // "5 days" is no quotation of "15 days".
+  // "5 days" does not quote "15 days".
   return at >= 0 && !isWordBorderCrossed(text, at) && !isWordBorderCrossed(text, at + wanted.length);
 }
 

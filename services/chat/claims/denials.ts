@@ -10,11 +10,11 @@ const minQuestionOverlap = 0.6;
 const minOwnShare = 0.6;
 /** Fewer words than this can be about anything. */
 const minWords = 3;
-/** Words that deny without a negative, or half: 免息, "only", "unless". What has one is not judged. */
+/** Words that deny without a negative, or in part: 免息, "only", "unless". A sentence with one is not judged. */
 const limits = /免|仅|只|除|停|禁|失效|拒|(?<![a-z])(?:unless|only|except|free|avoid|refus|exclud|lack|expire|void)/;
-/** Words of permission, which stand on both sides of a denial. */
+/** Words of permission, which are on both sides of a denial. */
 const modals = /可以|能够|允许|[可能会也都是的了]|(?<![a-z])(?:can|may|might|could|possible|allowed|able)(?![a-z])/g;
-/** What is left of an answer of yes or no. */
+/** Words of an answer that is only yes or no. */
 const bareWords =
   /(?<![a-z])(?:yes|no|never|sorry|you|it|can|cannot|is|are|not|do|does|that|we|at all)(?![a-z])|[可以能行会的吗呢吧啊您是抱歉对]|[\p{P}\s]/gu;
 
@@ -32,8 +32,8 @@ export interface StatedSentence {
 }
 
 /**
- * Whether a claim denies what the passages state, or states what they deny. All texts are in normal form. Judges only what is plain: the
- * same language, and a sentence of a passage with nearly all words of the claim. A bare "no" is read with the words of the question.
+ * Returns whether a claim denies what the passages state, or states what they deny. All texts are in normal form. Judges only clear
+ * cases: the same language, and a sentence of a passage with nearly all words of the claim. A bare "no" is read with the words of the question.
  */
 export function contradicts(claim: string, passages: readonly StatedPassage[], question: string): boolean {
   if (limits.test(claim)) return false;
@@ -42,7 +42,7 @@ export function contradicts(claim: string, passages: readonly StatedPassage[], q
   if (!isDenied || rest.replace(bareWords, '') !== '') {
     return isContradicted({ words: wordsOf(rest), isDenied, like: claim, overlap: minOverlap }, passages);
   }
-  // A question that denies turns the meaning of its answer.
+  // A negative in the question reverses the meaning of its answer.
   if (hasNegative(question)) return false;
   return isContradicted({ words: wordsOf(question), isDenied, like: question, overlap: minQuestionOverlap }, passages);
 }
@@ -60,7 +60,7 @@ function isContradicted({ words, isDenied, like, overlap }: Stated, passages: re
   const language = detectLanguage(like);
   let isFound = false;
   for (const passage of passages) {
-    // Most passages lack the words as a whole, and need not be split.
+    // Most passages do not have the words at all, and need no split.
     if (shareOf(words, passage.text()) < overlap) continue;
     const sentences = passage.sentences();
     const headings = sentences.map(({ text }) => text).filter((text) => text.startsWith('#'));

@@ -34,7 +34,7 @@ export interface Generation {
   answerId: string;
   /** The conversation for a model that writes. */
   messages: Message[];
-  /** The conversation for a model that only quotes: it reads the last message alone, so that one must stand alone. */
+  /** The conversation for a model that only quotes: it reads the last message alone, which has the standalone question. */
   plainMessages: Message[];
   passages: readonly Passage[];
   language: Language;

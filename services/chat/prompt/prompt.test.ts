@@ -12,12 +12,12 @@ const passage = (text: string, startOffset = 100) =>
 const limits = { historyTurns: 6, promptBudgetTokens: 1000 };
 
 describe('evidence', () => {
-  test('is all there where it fits, in its order', () => {
+  test('is complete and in order if it fits', () => {
     const passages = [passage('first'), passage('second')];
     expect(chooseEvidence(passages, 1000).passages).toEqual(passages);
   });
 
-  test('that does not fit makes way for what does', () => {
+  test('that does not fit is skipped for evidence that does', () => {
     const [small, large] = [passage('small'), passage('退货'.repeat(400))];
     expect(chooseEvidence([small, large, small], 100).passages).toEqual([small, small]);
   });
@@ -31,7 +31,7 @@ describe('evidence', () => {
     expect(estimateTokens(cut?.text ?? '')).toBeLessThanOrEqual(200);
   });
 
-  test('never exceeds its budget, nor is it nothing where there is something', () => {
+  test('never exceeds its budget, and is never empty if there is a passage', () => {
     const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 });
     fc.assert(
       fc.property(fc.array(text, { minLength: 1, maxLength: 8 }), fc.integer({ min: 1, max: 600 }), (texts, budget) => {

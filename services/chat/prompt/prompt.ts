@@ -19,13 +19,13 @@ export interface ChosenEvidence {
 export interface Prompt extends ChosenEvidence {
   /** The conversation for a model that writes. */
   messages: Message[];
-  /** The conversation for a model that only quotes: it reads the last message alone, so that one must stand alone. */
+  /** The conversation for a model that only quotes: it reads the last message alone, which has the standalone question. */
   plainMessages: Message[];
 }
 
 /** Share of the budget that history may take. */
 const historyShare = 0.25;
-/** Tokens that a passage costs beside its text: number, brackets, line ends. */
+/** Tokens of a passage besides its text: number, brackets, line ends. */
 const passageOverheadTokens = 12;
 /** Passages that a prompt may hold; the contract's limit. */
 const maxPassages = 100;
@@ -41,14 +41,14 @@ export function buildPrompt(
   const system = settings.systemText || localizedText(language).system;
   return {
     ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history)),
-    // With its history, the question is asked as it was; without, it must stand alone.
+    // After its history, the question is asked as it was; without history, the standalone question is asked.
     messages: toMessages(system, history, history.length > 0 ? question : standalone),
     plainMessages: toMessages(system, [], standalone),
   };
 }
 
 /**
- * The latest turns that fit into a quarter of the budget, oldest first. Markers of their answers are left out: they name
+ * Returns the latest turns that fit into a quarter of the budget, oldest first. Markers of their answers are left out: they name
  * sources that this prompt does not have.
  */
 export function chooseHistory(
@@ -59,7 +59,7 @@ export function chooseHistory(
   const chosen: PastTurn[] = [];
   for (const turn of turns.toReversed()) {
     if (chosen.length >= historyTurns) break;
-    // Stopped before its first word: there is nothing to go on from.
+    // Stopped before its first word: it has nothing for a later question.
     if (turn.answer === '') continue;
     const answer = turn.answer.replaceAll(/ ?\[\d{1,3}\]/g, '');
     leftTokens -= estimateTokens(turn.question) + estimateTokens(answer);
@@ -70,8 +70,8 @@ export function chooseHistory(
 }
 
 /**
- * The best passages that fit into `budgetTokens`, in their order; one that does not fit makes way for a smaller one after it.
- * The best passage of all is always there: where it alone is too long, it is cut after a sentence.
+ * Returns the best passages that fit into `budgetTokens`, in their order; a passage that does not fit is skipped for a smaller one after
+ * it. The best passage of all is always there: if it alone is too long, it is cut after a sentence.
  */
 export function chooseEvidence(passages: readonly Passage[], budgetTokens: number): ChosenEvidence {
   const chosen: Passage[] = [];
@@ -92,12 +92,12 @@ export function chooseEvidence(passages: readonly Passage[], budgetTokens: numbe
   return { passages: chosen, tokens };
 }
 
-/** Tokens of history, for what is left to evidence. */
+/** Returns the tokens of the history, which are not available to the evidence. */
 export function historyTokens(turns: readonly PastTurn[]): number {
   return turns.reduce((sum, { question, answer }) => sum + estimateTokens(question) + estimateTokens(answer), 0);
 }
 
-/** The conversation for the model: instructions, history, and the question last. */
+/** Returns the conversation for the model: instructions, history, and the question last. */
 export function toMessages(systemText: string, history: readonly PastTurn[], question: string): Message[] {
   const message = (role: MessageRole, text: string) => create(MessageSchema, { role, text });
   return [
@@ -110,14 +110,14 @@ export function toMessages(systemText: string, history: readonly PastTurn[], que
   ];
 }
 
-/** Names all that prompts are made by, beside what goes into them: another version, another answer. */
+/** Returns the version of the prompt template: everything that shapes a prompt besides its question, history and evidence. */
 export function promptVersion(settings: ChatSettings): string {
   const system = settings.systemText || localizedText(Language.ZH).system + localizedText(Language.EN).system;
   const parts = JSON.stringify(['2', system, settings.promptBudgetTokens, settings.historyTurns, historyShare]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }
 
-/** Names a history that goes into a prompt; empty where there is none. */
+/** Returns the version of a history that goes into a prompt; empty without a history. */
 export function historyVersion(turns: readonly PastTurn[]): string {
   if (turns.length === 0) return '';
   const texts = turns.map(({ question, answer }) => [question, answer]);
@@ -131,7 +131,7 @@ function passageTokens({ title, headingPath, text }: Passage): number {
 
 function cutPassage(passage: Passage, budgetTokens: number): Passage {
   const { text, startOffset, endOffset } = passage;
-  // No token is longer than a few characters, so what is far beyond the budget need not be counted.
+  // No token is longer than a few characters, so text far beyond the budget need not be counted.
   const head = text.slice(0, budgetTokens * 8);
   let end = 0;
   let tokens = passageTokens({ ...passage, text: '' });
@@ -146,7 +146,7 @@ function cutPassage(passage: Passage, budgetTokens: number): Passage {
   if (code >= 0xd800 && code < 0xdc00) end = Math.max(end - 1, 0);
   const cut = clone(PassageSchema, passage);
   cut.text = text.slice(0, end);
-  // Offsets name the passage in its document, so they shrink with it wherever they named this text.
+  // Offsets locate the passage in its document, so they shrink with it if they located exactly this text.
   if (endOffset - startOffset === text.length) cut.endOffset = startOffset + end;
   return cut;
 }

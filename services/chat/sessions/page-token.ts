@@ -11,7 +11,7 @@ export function toPageToken({ updatedAtMs, id }: PagePosition): string {
   return Buffer.from(JSON.stringify([updatedAtMs, id])).toString('base64url');
 }
 
-/** Returns where a page begins; `undefined` for the first page. Throws INVALID_ARGUMENT for a token that ListSessions did not make. */
+/** Returns the position after which a page begins; `undefined` for the first page. Throws INVALID_ARGUMENT for a token that ListSessions did not make. */
 export function parsePageToken(token: string): PagePosition | undefined {
   if (token === '') return undefined;
   try {

@@ -11,7 +11,7 @@ export interface SessionSchema {
     updated_at: number;
     turn_count: number;
   };
-  /** Every answer that was given: a turn of its session, or, without one, only whose it is. */
+  /** Every answer: a turn of its session, or, without a session, only its owner. */
   answer: {
     seq: Generated<number>;
     answer_id: string;
@@ -21,13 +21,13 @@ export interface SessionSchema {
     question: string;
     answer: string;
     asked_at: number;
-    /** `ragmesh.chat.v1.Turn` with nothing but citations. */
+    /** A `ragmesh.chat.v1.Turn` with citations only. */
     citations: Uint8Array;
   };
   feedback: { answer_id: string; rating: number; comment: string; submitted_at: number };
 }
 
-/** Milliseconds since 1970 everywhere. A trigger counts turns, so that a turn and its count are written together. */
+/** Schema changes, oldest first. Times are milliseconds since 1970. A trigger counts turns, so that a turn and its count are written together. */
 export const sessionMigrations: readonly string[] = [
   `CREATE TABLE session (
   id TEXT PRIMARY KEY, tenant TEXT NOT NULL, user TEXT NOT NULL, title TEXT NOT NULL, created_at INTEGER NOT NULL,

@@ -44,7 +44,7 @@ describe('a session', () => {
     ]);
   });
 
-  test('lends its words to a follow-up, and its turns to the prompt', async () => {
+  test('gives its words to a follow-up, and its turns to the prompt', async () => {
     const ann = await newUser();
     const { sessionId } = await chat.ask({ question: '退货的条件是什么？', createSession: true }, ann);
     const asked = await chat.ask({ question: '那换货呢？', sessionId }, ann);
@@ -64,7 +64,7 @@ describe('a session', () => {
     expect(chat.seen.lookups.at(-1)?.scope?.parameters.history).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test('lends no turns to a model that only quotes: it is asked what stands alone', async () => {
+  test('gives no turns to a model that only quotes: it is asked the standalone question', async () => {
     const ann = await newUser();
     const { sessionId } = await chat.ask(
       { question: '退货的条件是什么？', createSession: true, model: 'extractive' },
@@ -80,7 +80,7 @@ describe('a session', () => {
     expect(chat.seen.lookups.at(-1)?.scope?.parameters).not.toHaveProperty('history');
   });
 
-  test('of a caller that keeps the history itself leaves nothing behind but the right to feedback', async () => {
+  test('is not created for a caller that keeps the history itself, which can still rate the answer', async () => {
     const ann = await newUser();
     const history = [{ question: 'Can I return a lamp?', answer: 'Yes.' }];
     const asked = await chat.ask({ question: 'How long does it take?', history }, ann);
@@ -102,7 +102,7 @@ describe('a session', () => {
     expect(sessions.map((session) => session.sessionId)).toEqual([sessionId]);
   });
 
-  test("is nobody else's: not to read, to go on in, to delete, nor to rate", async () => {
+  test('cannot be read, continued, deleted or rated by another user', async () => {
     const ann = await newUser();
     const name = `user-${userCount}`;
     const { sessionId, answerId } = await chat.ask({ question: 'private', createSession: true }, ann);
@@ -120,7 +120,7 @@ describe('a session', () => {
     expect((await chat.client.getSession({ sessionId }, ann)).turns).toHaveLength(1);
   });
 
-  test("is nobody else's while its first answer is under way", async () => {
+  test('cannot be used by another user while its first answer is in flight', async () => {
     const ann = await newUser();
     const held = Promise.withResolvers<void>();
     const { generate } = chat.script;
@@ -185,7 +185,7 @@ describe('the list of sessions', () => {
     return pages;
   };
 
-  test('comes in pages, the latest first, each session once, also where their times are equal', async () => {
+  test('comes in pages, the latest first, each session once, even if their times are equal', async () => {
     const ann = await newUser();
     for (let number = 0; number < 7; number++) {
       await chat.ask({ question: `question ${number}`, createSession: true }, ann);
@@ -206,7 +206,7 @@ describe('the list of sessions', () => {
     }
   });
 
-  test('ends where sessions have grown old, and those are purged with all that was in them', async () => {
+  test('ends before sessions that are too old, which are purged with their turns', async () => {
     const ann = await newUser();
     const { sessionId, answerId } = await chat.ask({ question: 'old', createSession: true }, ann);
     nowMs += 31 * 86_400_000;
@@ -220,7 +220,7 @@ describe('the list of sessions', () => {
   });
 });
 
-test('feedback is taken, and a later one takes its place', async () => {
+test('feedback is stored, and a later one replaces it', async () => {
   const ann = await newUser();
   const { answerId } = await chat.ask({ question: 'rated', createSession: true }, ann);
   for (const rating of [Rating.UP, Rating.DOWN]) {
@@ -231,7 +231,7 @@ test('feedback is taken, and a later one takes its place', async () => {
   );
 });
 
-test('many answers at once are each written once', async () => {
+test('many concurrent answers are each written once', async () => {
   const ann = await newUser();
   const { sessionId } = await chat.ask({ question: 'begin', createSession: true }, ann);
   await Promise.all(

@@ -13,13 +13,13 @@ import type { SessionSchema } from './schema.ts';
 export interface TurnWrite {
   tenant: string;
   user: string;
-  /** Empty: the answer belongs to no session, and only whose it is is kept. */
+  /** Empty: the answer belongs to no session, and only its owner is stored. */
   sessionId: string;
-  /** Whether the session may be made; otherwise a session that was deleted meanwhile stays deleted. */
+  /** Whether the session may be created; otherwise a session that was deleted meanwhile stays deleted. */
   mayCreate: boolean;
   question: string;
   askedAtMs: number;
-  /** The answer; `undefined`: only the session is to exist. */
+  /** The answer; `undefined`: only the session is created. */
   turn: { answerId: string; answer: string; citations: readonly Citation[] } | undefined;
 }
 
@@ -30,8 +30,8 @@ const maxBatch = 256;
 const titleLength = 80;
 
 /**
- * Writes turns durably. Those that come while a transaction runs share the next one, and so one flush of the disk: nobody waits
- * for company. A second write of the same answer changes nothing.
+ * Creates a writer that stores turns durably. Turns that arrive while a transaction runs share the next one, and so one flush of the
+ * disk; none waits for others. A second write of the same answer changes nothing.
  */
 export function createTurnWriter(database: Database<SessionSchema>) {
   interface Waiter extends PromiseWithResolvers<void> {
@@ -127,7 +127,7 @@ const insertAnswers = createInsert((db: Database<SessionSchema>, row: Insertable
     .onConflict((conflict) => conflict.doNothing()),
 );
 
-/** A session with its owner: a turn is only ever written into a session of its own owner. */
+/** Returns the name of a session with its owner: a turn is written only into a session of its own owner. */
 function nameOf({ id, tenant, user }: { id: string; tenant: string; user: string }): string {
   return JSON.stringify([id, tenant, user]);
 }

@@ -32,30 +32,30 @@ import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { type ChatSettings, readConfig } from '../config.ts';
 import { chat } from '../index.ts';
 
-// Chat for tests, in front of small services that stand in for its neighbours.
+// Chat for tests, behind scripted dependencies.
 
 type GenerateEvent = MessageInitShape<typeof GenerateResponseSchema>['event'];
 type RetrieveEvent = MessageInitShape<typeof RetrieveResponseSchema>['event'];
 /** An event of a look-up. */
 export type LookupEvent = MessageInitShape<typeof LookupResponseSchema>['event'];
 
-/** What the neighbours do; a test changes what it is about. */
+/** What the dependencies do; a test changes the part that it is about. */
 export interface Script {
   corpora: () => Promise<MessageInitShape<typeof CorpusSchema>[]>;
   retrieve: (request: RetrieveRequest, context: CallContext) => AsyncIterable<RetrieveEvent>;
   models: MessageInitShape<typeof ModelSchema>[];
   generate: (request: GenerateRequest, context: CallContext) => AsyncIterable<GenerateEvent>;
-  /** `undefined`: the small cache of the stand-in. */
+  /** `undefined`: a small cache that works. */
   lookup: ((request: LookupRequest, context: CallContext) => AsyncIterable<LookupEvent>) | undefined;
   record: (record: RecordRequest, context: CallContext) => Promise<void>;
 }
 
-/** What the neighbours saw. */
+/** What the dependencies received. */
 export interface Seen {
   retrieved: RetrieveRequest[];
   generated: GenerateRequest[];
   lookups: LookupRequest[];
-  /** Fills by how they ended. */
+  /** Fills, with how they ended. */
   fills: { ended: 'commit' | 'abandon' | 'broken'; events: AnswerEvent[] }[];
   records: RecordRequest[];
 }
@@ -85,7 +85,7 @@ export async function* found(passages: Passage[]): AsyncGenerator<RetrieveEvent>
   yield { case: 'fused', value: { passages, rerankModel: 'lexical', embeddingModel: 'hashing' } };
 }
 
-/** A generation that says `texts`, and ends well. */
+/** A generation that writes `texts`, and ends well. */
 export async function* says(...texts: string[]): AsyncGenerator<GenerateEvent> {
   yield { case: 'started', value: { model: 'provider-model', provider: 'stand-in', attempt: 1 } };
   for (const text of texts) yield { case: 'textDelta', value: { text } };
@@ -119,10 +119,10 @@ export interface Asked {
   kinds: string[];
 }
 
-/** Time for everything in tests that are not about time: a busy machine must not look like a late neighbour. */
+/** Time for everything in tests that are not about time: a busy machine must not look like a late dependency. */
 const patience = { listTimeoutMs: 20_000, cacheTimeoutMs: 20_000, retrieveTimeoutMs: 20_000, recordTimeoutMs: 20_000 };
 
-/** Starts chat with its stand-ins. `settings` take the place of the configured ones. */
+/** Starts chat with its dependencies. `settings` replace the configured ones. */
 export async function startChat(
   options: Parameters<typeof startTestMesh>[1] & { settings?: Partial<ChatSettings> } = {},
 ): Promise<ChatMesh> {
@@ -155,7 +155,7 @@ export async function startChat(
   };
 }
 
-/** Gathers an answer to its end; `each` sees every event as it comes. */
+/** Gathers an answer to its end; `each` sees every event as it arrives. */
 export async function gather(
   responses: AsyncIterable<AskResponse>,
   each: (response: AskResponse, asked: Asked) => void = () => {},
@@ -224,7 +224,7 @@ function standIn<Desc extends DescService>(name: string, contract: Desc, impl: P
   });
 }
 
-// A cache that keeps what is committed, for ever.
+// A cache that keeps what is committed, without a limit.
 function smallCache(script: Script, seen: Seen): Partial<ServiceHandlers<typeof CacheService>> {
   const answers = new Map<string, AnswerEvent[]>();
   const leases = new Map<string, string>();

@@ -5,9 +5,9 @@ import { toStandalone } from './rewrite.ts';
 
 const rewritten = (question: string, ...earlier: string[]) => toStandalone(question, earlier).text;
 
-describe('a follow-up stands alone', () => {
+describe('a follow-up is made standalone', () => {
   test.each([
-    // Another subject, where it is plain which word it stands for.
+    // Another subject, if it is clear which word it replaces.
     ['退货的条件是什么？', '那换货呢？', '换货的条件是什么？'],
     ['退货要付运费吗', '换货也是吗', '换货要付运费吗'],
     ['国内订单多久发货？', '海外订单呢？', '海外订单多久发货？'],
@@ -50,7 +50,7 @@ describe('a follow-up stands alone', () => {
   });
 });
 
-describe('a question that stands alone is left to the letter', () => {
+describe('a standalone question is not changed', () => {
   test.each([
     '退货的条件是什么？',
     '运费谁出？',
@@ -81,7 +81,7 @@ describe('a question that stands alone is left to the letter', () => {
     expect(toStandalone(question, [])).toEqual({ text: question, isRewritten: false });
   });
 
-  test('and so is any question without one before it, or after one that says nothing', () => {
+  test('nor is any question without one before it, or after one without a subject', () => {
     expect(rewritten('那换货呢？')).toBe('那换货呢？');
     expect(rewritten('多久？', '为什么？')).toBe('多久？');
     expect(rewritten('why?', '???')).toBe('why?');

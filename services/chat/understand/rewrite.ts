@@ -11,14 +11,14 @@ import {
   ENGLISH_FILLERS,
 } from './words.ts';
 
-/** Longest question that is sent on, in UTF-16 code units; the contract's. */
+/** Longest question in UTF-16 code units; the limit of the contract. */
 const maxLength = 4096;
 /** Earlier questions that are read. */
 const maxQuestions = 4;
-/** A question longer than this brings its own subject, whatever pronouns it has: English in words, Chinese in characters. */
+/** A question longer than this has its own subject, whatever its pronouns: English in words, Chinese in characters. */
 const maxLeaningWords = 14;
 const maxLeaningCharacters = 30;
-/** Words that a question takes over from the one before it. */
+/** Most words that a question takes from the one before it. */
 const maxWords = 12;
 
 /** A question as it can be searched for. */
@@ -29,9 +29,9 @@ export interface StandaloneQuestion {
 }
 
 /**
- * Makes a follow-up stand alone, by the words of the questions before it (oldest first), without a model: "那换货呢？" after
+ * Makes a follow-up standalone with the words of the questions before it (oldest first), without a model: "那换货呢？" after
  * "退货的条件是什么？" becomes "换货的条件是什么？", "How long does it take?" after "Can I get a refund?" becomes "How long does it
- * take? (refund)". A question that stands alone comes back untouched, to the letter.
+ * take? (refund)". A standalone question is returned unchanged.
  */
 export function toStandalone(question: string, earlier: readonly string[]): StandaloneQuestion {
   let before = '';
@@ -58,7 +58,7 @@ const englishWord = /[\p{L}\p{N}][\p{L}\p{N}'’-]*/gu;
 const englishOpener =
   /^(?:(?:and|but|so|then|or|ok|okay|well)\b[\s,]*)*(?:(?:what|how) (?:about|if)\b|same (?:for|with)\b)/i;
 const englishJoiner = /^(?:and|but|or|then|so)\b[\s,]*(?:then\b)?/i;
-/** Pronouns that stand for something said before. */
+/** Pronouns that refer to something said before. */
 const englishPronoun = new RegExp(
   [
     /\b(?:it|its|they|them|their|theirs|he|she|him|her)\b/,
@@ -73,7 +73,7 @@ const englishPronoun = new RegExp(
     .join('|'),
   'i',
 );
-/** "Is it possible to …", "how long does it take to …": the pronoun stands for what follows. */
+/** "Is it possible to …", "how long does it take to …": the pronoun refers to what follows. */
 const englishExpletive = new RegExp(
   [
     /\b(?:is|was|would|will) it (?:\w+ ){1,3}(?:to|that|if|when|for)\b/,
@@ -96,7 +96,7 @@ function leaningOfEnglish(question: string): Leaning | undefined {
   return topicsOf(plain).length === 0 ? { kind: 'ellipsis' } : undefined;
 }
 
-// Whether the words before a pronoun name what it may stand for: "if my order is late, can I cancel it?".
+// Returns whether the words before a pronoun name what it may refer to: "if my order is late, can I cancel it?".
 function namesSomething(text: string): boolean {
   if (codesOf(text).length > 0 || /\b[A-Z]{2,}\b|\s[A-Z]\w/.test(text)) return true;
   const topics = topicsOf(text);
@@ -133,15 +133,15 @@ function leaningOfChinese(question: string): Leaning | undefined {
   return topicsOf(plain).length === 0 ? { kind: 'ellipsis' } : undefined;
 }
 
-// Whether the words before a pronoun name what it may stand for: "我买的台灯坏了，它能保修吗".
+// Returns whether the words before a pronoun name what it may refer to: "我买的台灯坏了，它能保修吗".
 function namesBefore(text: string): boolean {
   const topics = topicsOf(text.replace(chineseActs, ' ')).join('');
   return /[，,。；;？?]/u.test(text) ? topics.length >= 2 : topics.length >= 4;
 }
 
-// Both
+// Both languages
 
-/** Letters and digits in one piece, as the names of models and errors are. */
+/** Letters and digits in one word, as in the names of models and errors. */
 const code =
   /(?<![\p{L}\p{N}])(?=[a-z0-9_-]*\d)(?=[a-z0-9_-]*[a-z])[a-z0-9]+(?:[-_][a-z0-9]+)*(?![\p{Script=Latin}\p{N}])/giu;
 const codesOf = (text: string): string[] => text.match(code) ?? [];
@@ -158,12 +158,12 @@ function longestFirst(list: readonly string[]): RegExp {
   return new RegExp([...list].sort((a, b) => b.length - a.length).join('|'), 'gu');
 }
 
-/** Words of a question that say what it is about, in order; Chinese in runs between words that say nothing. */
+/** Returns the words that say what a question is about, in order; Chinese in runs between words without meaning of their own. */
 function topicsOf(text: string): string[] {
   return contentOf(text, chineseSaysNothing, (word) => ENGLISH_ASPECTS.has(word));
 }
 
-/** As {@link topicsOf}, with the words that say what is asked about it: "how long", "运费". */
+/** Returns the words of {@link topicsOf}, and the words that say what is asked about it: "how long", "运费". */
 function topicsAndAspectsOf(text: string): string[] {
   return contentOf(text, chineseFills, () => false);
 }
@@ -183,7 +183,7 @@ function contentOf(text: string, empty: RegExp, isEmpty: (word: string) => boole
   return content;
 }
 
-/** The question before with its subject changed for `focus`, where it is plain which words those are; otherwise ''. */
+/** Returns the question before with its subject replaced by `focus`, if it is clear which words those are; otherwise ''. */
 function swap(focus: string, before: string): string {
   const codes = codesOf(focus);
   const others = topicsOf(focus).filter((word) => !codes.includes(word));
@@ -201,7 +201,7 @@ function swap(focus: string, before: string): string {
   return '';
 }
 
-// The beginning of `run` that ends as `subject` does, in at least two characters: "会员" of "会员退货运费" for "非会员".
+// Returns the beginning of `run` that ends as `subject` does, in at least two characters: "会员" of "会员退货运费" for "非会员".
 function withSuffixOf(subject: string, run: string): string | undefined {
   if (run.includes(subject)) return undefined;
   for (let length = Math.min(subject.length, run.length); length >= 2; length--) {
@@ -211,10 +211,10 @@ function withSuffixOf(subject: string, run: string): string | undefined {
   return undefined;
 }
 
-/** The question with the words that it leans on, in brackets. */
+/** Returns the question with the words that it depends on, in brackets. */
 function append(question: string, before: string, kind: Leaning['kind']): string {
   const topics = topicsOf(before);
-  // A new subject needs to know what was asked; a question that asks by itself needs to know about what.
+  // A new subject lacks what was asked about it; a question without a subject lacks the subject.
   const taken = kind === 'shift' || topics.length === 0 ? topicsAndAspectsOf(before) : topics;
   const said = question.toLowerCase();
   const news = [...new Set(taken)].filter((word) => !said.includes(word.toLowerCase())).slice(0, maxWords);

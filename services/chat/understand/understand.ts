@@ -49,7 +49,7 @@ export interface UnderstandDeps {
 const minTurns = 4;
 
 /**
- * Reads the session and the list of models concurrently, and makes the question stand alone. Throws NOT_FOUND if the caller has no
+ * Reads the session and the list of models concurrently, and makes the question standalone. Throws NOT_FOUND if the caller has no
  * such session, and UNAVAILABLE if the session cannot be read.
  */
 export async function understand(deps: UnderstandDeps, request: AskRequest, context: CallContext): Promise<Understood> {

@@ -1,4 +1,4 @@
-// Words by which a question shows that it leans on the one before it. Lower case.
+// Words that show that a question depends on the one before it. Lower case.
 
 const words = (list: string): readonly string[] => list.trim().split(/\s+/);
 
@@ -10,12 +10,13 @@ export const ENGLISH_ASPECTS: ReadonlySet<string> = new Set(
     possible late early total maximum minimum`),
 );
 
-/** English words that carry a question and say nothing about its subject. */
-export const ENGLISH_FILLERS: ReadonlySet<string> = new Set(
-  words(`please tell know want get help like would could shall may might must let let's give show say said ok okay well hi hello
+/** English words of a question that do not describe its subject. */
+export const ENGLISH_FILLERS: ReadonlySet<string> = new Set([
+  'tell',
+  ...words(`please know want get help like would could shall may might must let let's give show say said ok okay well hi hello
     hey thanks thank thing things one ones else another still really actually maybe perhaps sure yes use used also too
     even yet us what's how's that's it's there's don't can't i'm i've i'll you're`),
-);
+]);
 
 /** English verbs of what is done with a thing; before "it" they are no antecedent. */
 export const ENGLISH_ACTIONS: ReadonlySet<string> = new Set(
@@ -29,7 +30,7 @@ export const CHINESE_ASPECTS: readonly string[] = words(`
   多长时间 什么时候 有效期 多少钱 多久 多少 几天 几个 时间 费用 收费 价格 流程 步骤 材料 条件 要求 方法 方式 办法 原因 期限 限制 免费
   到账 生效 申请 办理 处理 区别 上限`);
 
-/** Chinese words that carry a question and say nothing about its subject, wherever they stand. */
+/** Chinese words of a question that do not describe its subject, in any position. */
 export const CHINESE_FILLERS: readonly string[] = words(`
   为什么 怎么办 怎么样 是不是 有没有 能不能 可不可以 什么 怎么 如何 怎样 哪里 哪儿 哪些 哪个 哪一 可以 能否 是否 可否 需要 请问 麻烦 谢谢
   然后 接下来 之后 还有 其他 其它 别的 更多 详细 具体 说明 说说 解释 例子 举例 一下 一般 通常 大概 大约 左右 确定 真的 这个 那个 这些 那些
@@ -37,10 +38,10 @@ export const CHINESE_FILLERS: readonly string[] = words(`
   要付 要收 要花
   的 了 吗 呢 吧 啊 呀 嘛 么 我 你 您 他 她 它 谁 啥 咋 那 这 是 在 和 与 或 把 被 也 都 就 还 很 再`);
 
-/** Chinese characters that say nothing at the end of a run. */
+/** Chinese characters without meaning of their own at the end of a run. */
 export const CHINESE_TAILS = '要能会有没去不想给后时才将但于个及等而请让几从对';
 
-/** Chinese characters that say nothing at the head of a run, unless they begin a word with one of those after them. */
+/** Chinese characters without meaning of their own at the start of a run, unless they form a word with one of those after them. */
 export const CHINESE_HEADS: Readonly<Record<string, string>> = {
   要: '求素',
   能: '耗量力源效',

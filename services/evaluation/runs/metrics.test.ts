@@ -28,7 +28,7 @@ describe('worked out by hand', () => {
     expect(ndcgAt(10)(['a', 'c', 'b'], grades)).toBe(1);
   });
 
-  test('nDCG@10 takes no notice of what comes after rank 10', () => {
+  test('nDCG@10 ignores what comes after rank 10', () => {
     const others = Array.from({ length: 10 }, (_, index) => `other-${index}`);
     expect(ndcgAt(10)([...others, 'a'], grades)).toBe(0);
     expect(ndcgAt(10)([...others.slice(1), 'a'], new Map([['a', 1]]))).toBeCloseTo(1 / Math.log2(11), 12);
@@ -49,7 +49,7 @@ describe('worked out by hand', () => {
   });
 });
 
-test('a document stands where its best passage stands', () => {
+test('a document has the rank of its best passage', () => {
   const passages = ['b', 'a', 'b', 'c', 'a'].map((documentId) => ({ documentId }));
   expect(documentsOf(passages)).toEqual(['b', 'a', 'c']);
 });

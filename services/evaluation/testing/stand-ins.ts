@@ -4,13 +4,13 @@ import { RetrievalService, type RetrieveRequest } from '#gen/ragmesh/retrieval/v
 import { rpcError, unavailable } from '#kit/base/errors.ts';
 import { defineService } from '#kit/host/define-service.ts';
 
-/** What a test sees and sets of the search. */
+/** What a test reads and sets of the search. */
 export interface SearchProbe {
   /** Requests, in the order in which they came. */
   requests: RetrieveRequest[];
   /** Tenants that searched. */
   tenants: Set<string>;
-  /** Searches under way, and the most there ever were. */
+  /** Searches in flight, now and at most. */
   runningCount: number;
   mostRunningCount: number;
   /** Runs before each search is answered. */
@@ -18,8 +18,8 @@ export interface SearchProbe {
 }
 
 /**
- * A search for tests: the words of a question are the documents found, each by two passages. "down" fails for now, "gone"
- * would fail for every question.
+ * Creates a search for tests: the words of a question are the documents found, each by two passages. "down" fails this once, "gone"
+ * fails as every question would.
  */
 export function createSearch() {
   const probe: SearchProbe = {
