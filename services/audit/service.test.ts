@@ -121,7 +121,7 @@ describe('entries are found', async () => {
     ['by time', { from: at('2026-11-20T00:05:00Z'), before: at('2026-11-20T00:08:00Z') }, ['a7', 'a6', 'a5']],
     ['by all of them at once', { user: 'ann', documentId: 'doc-0', from: at('2026-11-20T01:54:00Z') }, ['a114']],
     ['by the sequence to go on from', { beforeSequence: 3n }, ['a1', 'a0']],
-    ['never by what nobody has', { user: 'eve' }, []],
+    ['never by a user without entries', { user: 'eve' }, []],
   ])('%s', async (_, request, expected) => {
     expect(await query(mesh, request)).toEqual(expected);
   });

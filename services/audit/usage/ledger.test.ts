@@ -85,7 +85,7 @@ const answer = { model: 'gpt', usage: usageOf(100, 7) };
 test.each([
   ['before', ['usage', 'answer']],
   ['after', ['answer', 'usage']],
-])('an answer whose generation is told %s it counts by the ledger alone', async (_, order) => {
+])('an answer whose generation is recorded %s it counts by the ledger alone', async (_, order) => {
   await using mesh = await startTestMesh([audit], { clock: () => day });
   const options = await mesh.as();
   for (const what of [...order, ...order]) {
