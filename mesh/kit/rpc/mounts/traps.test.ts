@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { type Client, Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -7,9 +7,10 @@ import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/ec
 import { errorInfoOf, rpcError } from '../../base/errors.ts';
 import { collect, sleep } from '../../base/streams.ts';
 import { defineService, type Rpcs } from '../../host/define-service.ts';
+import { faces, mountEveryFace } from '../../testing/faces.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
 
-// What a mount gets wrong when nobody looks, on both faces.
+// Errors, deadlines, cancellation and back-pressure: the same over each face.
 
 type Impl = Rpcs<readonly [typeof EchoService]>;
 
@@ -32,15 +33,14 @@ const caught = async (work: Promise<unknown>): Promise<ConnectError> => {
 };
 
 /** Runs `check` against an implementation, over each face. */
-async function onBothFaces(
+async function onEveryFace(
   impl: Impl,
-  check: (client: ReturnType<TestMesh['client']> & ReturnType<typeof clientType>, mesh: TestMesh) => Promise<void>,
+  check: (client: Client<typeof EchoService>, mesh: TestMesh) => Promise<void>,
 ): Promise<void> {
   await using mesh = await startTestMesh([serviceOf(impl)]);
-  await check(mesh.client(EchoService) as never, mesh);
-  await check(mesh.grpcClient(EchoService) as never, mesh);
+  await using clients = await mountEveryFace(mesh);
+  for (const face of faces) await check(clients.client(EchoService, face), mesh);
 }
-declare function clientType(): import('@connectrpc/connect').Client<typeof EchoService>;
 
 describe('errors', () => {
   test('an unknown throw becomes a bare Internal: its text does not leave the process', async () => {
@@ -53,9 +53,10 @@ describe('errors', () => {
         throw new TypeError('secret: stack');
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
-      for (const call of [client.unary({}, await mesh.as()), collect(client.serverStream({}, await mesh.as()))]) {
-        const error = await caught(call);
+    await onEveryFace(impl, async (client, mesh) => {
+      const options = await mesh.as();
+      for (const call of [() => client.unary({}, options), () => collect(client.serverStream({}, options))]) {
+        const error = await caught(call());
         expect(error.code).toBe(Code.Internal);
         expect(error.message).not.toContain('secret');
         expect(errorInfoOf(error)?.reason).toBe('INTERNAL');
@@ -71,7 +72,7 @@ describe('errors', () => {
         throw rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, '慢一点', parts);
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       const seen: string[] = [];
       const error = await caught(
         (async () => {
@@ -106,14 +107,14 @@ describe('errors', () => {
   });
 
   test('a method that is not implemented says so', async () => {
-    await onBothFaces({}, async (client, mesh) => {
+    await onEveryFace({}, async (client, mesh) => {
       expect((await caught(client.unary({}, await mesh.as()))).code).toBe(Code.Unimplemented);
     });
   });
 });
 
 describe('deadlines and cancellation', () => {
-  test('the deadline of the caller is what the handler sees, and ends the call where the handler does not listen', async () => {
+  test('the deadline of the caller is what the handler sees, and ends the call even if the handler does not listen', async () => {
     const seen: (number | undefined)[] = [];
     const impl: Impl = {
       unary: async (_request, context) => {
@@ -122,7 +123,7 @@ describe('deadlines and cancellation', () => {
         return {};
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       const error = await caught(client.unary({}, await mesh.as(undefined, { timeoutMs: 60 })));
       expect(error.code).toBe(Code.DeadlineExceeded);
     });
@@ -137,7 +138,7 @@ describe('deadlines and cancellation', () => {
         return {};
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       await client.unary({}, await mesh.as());
     });
     for (const timeoutMs of seen) expect(timeoutMs).toBeGreaterThan(9000);
@@ -156,7 +157,7 @@ describe('deadlines and cancellation', () => {
         await sleep(10_000, context.signal).catch(() => aborted.push('stream'));
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       aborted.length = 0;
       const controller = new AbortController();
       const options = await mesh.as(undefined, { signal: controller.signal });
@@ -173,7 +174,7 @@ describe('deadlines and cancellation', () => {
     });
   });
 
-  test('a call made for a call has no more time than is left, and is not made where none is', async () => {
+  test('a call made for a call has no more time than is left, and is not made if none is left', async () => {
     const budgets: (number | undefined)[] = [];
     const impl: Impl = {
       unary: async (_request, context) => {
@@ -183,7 +184,7 @@ describe('deadlines and cancellation', () => {
         return {};
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       await caught(client.unary({}, await mesh.as(undefined, { timeoutMs: 50 })));
     });
     for (const budget of budgets) expect(budget).toBeLessThanOrEqual(50);
@@ -199,7 +200,7 @@ describe('streams', () => {
         for (; produced < 20_000; produced++) yield create(ServerStreamResponseSchema, { text });
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       produced = 0;
       for await (const _ of client.serverStream({}, await mesh.as())) {
         await sleep(200);
@@ -222,7 +223,7 @@ describe('streams', () => {
         return { text: 'a' };
       },
     };
-    await onBothFaces(impl, async (client, mesh) => {
+    await onEveryFace(impl, async (client, mesh) => {
       for (const kind of ['stream', 'unary']) {
         const order: string[] = [];
         const options = {
