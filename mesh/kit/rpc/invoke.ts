@@ -10,6 +10,7 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, rpcError, toRpcError } from '../base/errors.ts';
 import type { ServiceHandlers } from './handlers.ts';
+import { lastEventGraceMs, lastEventTestOf } from './last-event.ts';
 import type { ServerCall } from './server-call.ts';
 
 /** A method of a service, ready to run behind any mount. Input and output are whole messages, never bytes. */
@@ -80,6 +81,7 @@ class ServerStream implements AsyncIterableIterator<Message> {
   #opening: Promise<void> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
   #isOver = false;
+  #last: Message | undefined;
 
   constructor(call: ServerCall, input: Message | AsyncIterable<Message>, run: Handle) {
     this.#call = call;
@@ -99,12 +101,28 @@ class ServerStream implements AsyncIterableIterator<Message> {
   }
 
   async return(): Promise<IteratorResult<Message>> {
+    const call = this.#call;
     if (!this.#isOver) {
-      // What is asked for and not there yet will not come.
-      if (!this.#call.aborted) this.#call.abort(cancelled());
-      this.#end(undefined);
+      if (!call.aborted && this.#last !== undefined && lastEventTestOf(call.method.output)(this.#last)) {
+        void this.#readToEnd();
+      } else {
+        // Fails what the consumer still waits for.
+        if (!call.aborted) call.abort(cancelled());
+        this.#end(undefined);
+      }
     }
     return { done: true, value: undefined };
+  }
+
+  // The consumer has left at the last event: the handler finishes as if it had not.
+  async #readToEnd(): Promise<void> {
+    const timer = setTimeout(() => this.#call.abort(cancelled()), lastEventGraceMs);
+    this.#call.onEnd(() => clearTimeout(timer));
+    try {
+      while ((await this.next()).done !== true);
+    } catch {
+      // The call has ended; its observers know why.
+    }
   }
 
   async #open(): Promise<void> {
@@ -145,7 +163,9 @@ class ServerStream implements AsyncIterableIterator<Message> {
             return;
           }
           try {
-            resolve({ done: false, value: normalise(call.method.output, result.value) });
+            const value = normalise(call.method.output, result.value);
+            this.#last = value;
+            resolve({ done: false, value });
           } catch (thrown) {
             fail(thrown);
           }

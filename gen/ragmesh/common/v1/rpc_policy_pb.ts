@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { FieldOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/rpc_policy.proto.
  */
 export const file_ragmesh_common_v1_rpc_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSLuAQoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0qUAoIRXhwb3N1cmUSGAoURVhQT1NVUkVfVU5TUEVDSUZJRUQQABIVChFFWFBPU1VSRV9JTlRFUk5BTBABEhMKD0VYUE9TVVJFX1BVQkxJQxACKooBCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1JFQURFUhABEg8KC1JPTEVfRURJVE9SEAISEAoMUk9MRV9BVURJVE9SEAMSEQoNUk9MRV9PUEVSQVRPUhAEEhAKDFJPTEVfU0VSVklDRRAFEhMKD1JPTEVfTU9ERUxfVVNFUhAGOlAKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLSHAyABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5ScGNQb2xpY3lSA3JwY2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSLuAQoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0qUAoIRXhwb3N1cmUSGAoURVhQT1NVUkVfVU5TUEVDSUZJRUQQABIVChFFWFBPU1VSRV9JTlRFUk5BTBABEhMKD0VYUE9TVVJFX1BVQkxJQxACKooBCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1JFQURFUhABEg8KC1JPTEVfRURJVE9SEAISEAoMUk9MRV9BVURJVE9SEAMSEQoNUk9MRV9PUEVSQVRPUhAEEhAKDFJPTEVfU0VSVklDRRAFEhMKD1JPTEVfTU9ERUxfVVNFUhAGOlAKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLSHAyABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5ScGNQb2xpY3lSA3JwYzo+CgpsYXN0X2V2ZW50Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi+hwMgASgIUglsYXN0RXZlbnRiBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * How an rpc may be called.
@@ -200,4 +200,12 @@ export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
  */
 export const rpc: GenExtension<MethodOptions, RpcPolicy> = /*@__PURE__*/
   extDesc(file_ragmesh_common_v1_rpc_policy, 0);
+
+/**
+ * Whether a message of a stream with this member set is the last one. A consumer that leaves there does not cancel the call.
+ *
+ * @generated from extension: bool last_event = 50110;
+ */
+export const last_event: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
+  extDesc(file_ragmesh_common_v1_rpc_policy, 1);
 

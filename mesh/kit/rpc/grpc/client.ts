@@ -2,6 +2,7 @@ import { create, type DescMessage, type DescMethod, type Message, type MessageIn
 import { Code, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { cancelled, deadlineExceeded } from '../../base/errors.ts';
+import { lastEventGraceMs, lastEventTestOf } from '../last-event.ts';
 import { isRetryable, policyOf, timeoutOf } from '../policy.ts';
 import { grpc } from './grpc-js.ts';
 import { patchGrpc } from './patches.ts';
@@ -106,7 +107,8 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       const trailer = new Headers();
       call.on('status', (status) => copy(metadataToHeaders(status.metadata), trailer));
       const upload = pump(method, input, call);
-      const messages = receive(call, signal, deadline, upload, detach);
+      const isLast = lastEventTestOf(method.output);
+      const messages = receive(call, signal, deadline, upload, isLast, detach);
       await firstSign(call, responseHeader);
       return {
         stream: true,
@@ -194,14 +196,6 @@ function writable(call: ClientDuplexStream<Message, Message>): Promise<void> {
 /** Messages that wait for a slow consumer before grpc-js is asked to stop reading. */
 const receiveBuffer = 16;
 
-/** Time that a stream gets to end after its last message when the consumer has left, in milliseconds. */
-const endMs = 1_000;
-
-/** Returns whether `message` is the last of its stream: by the contracts' convention, the member `done` of a oneof `event`. */
-function isLast(message: Message | undefined): boolean {
-  return (message as { event?: { case?: unknown } } | undefined)?.event?.case === 'done';
-}
-
 // grpc-js reports a failure by an event beside the stream's end, so messages, end and status are joined here: every
 // message that came is delivered before the error is thrown.
 function receive(
@@ -209,6 +203,7 @@ function receive(
   signal: AbortSignal | undefined,
   deadline: number,
   upload: Promise<unknown>,
+  isLast: (message: Message) => boolean,
   detach: (() => void) | undefined,
 ): AsyncIterable<Message> {
   const queue: Message[] = [];
@@ -256,7 +251,7 @@ function receive(
       hasLeft = true;
       if (status !== undefined) {
         detach?.();
-      } else if (isLast(last) && signal?.aborted !== true) {
+      } else if (last !== undefined && isLast(last) && signal?.aborted !== true) {
         void endOf(call).then(detach);
       } else {
         // A consumer that left early is a cancel.
@@ -268,11 +263,11 @@ function receive(
   return messages();
 }
 
-// Reads a stream to its end after the consumer has left at the last message. A cancel here would reset a stream that is over, and an
+// Reads a stream to its end after the consumer has left at the last event. A cancel here would reset a stream that is over, and an
 // HTTP/2 server closes a connection, with every call on it, after too many resets.
 function endOf(call: ClientDuplexStream<Message, Message>): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => call.cancel(), endMs);
+    const timer = setTimeout(() => call.cancel(), lastEventGraceMs);
     call.once('status', () => {
       clearTimeout(timer);
       resolve();

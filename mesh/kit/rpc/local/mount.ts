@@ -39,7 +39,7 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
       // As on a wire, response headers are there with the first message and not before.
       const first = output.next();
       await first.then(undefined, () => {});
-      return new Reply(call, relay(first, output, call)) as never;
+      return new Reply(call, relay(first, output)) as never;
     },
   };
 }
@@ -79,7 +79,6 @@ function abortError(signal: AbortSignal) {
 function relay(
   first: Promise<IteratorResult<Message>>,
   output: AsyncIterableIterator<Message>,
-  call: ServerCall,
 ): AsyncIterableIterator<Message> {
   let taken = false;
   return {
@@ -91,9 +90,8 @@ function relay(
       taken = true;
       return first;
     },
-    // A consumer that left early is a cancel. Not awaited, for a handler that is stuck must not hold its caller.
+    // Not awaited: a handler that is stuck must not hold its caller.
     async return() {
-      if (!call.aborted) call.abort(cancelled());
       output.return?.()?.then(undefined, () => {});
       return { done: true, value: undefined };
     },

@@ -2,8 +2,8 @@ import { createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { toBinary } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AskRequest, type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { EchoService, UnaryResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { collect } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
@@ -12,8 +12,9 @@ import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
 import { createClient } from '../client.ts';
 import { createGrpcTransport, type GrpcTransport } from '../grpc/client.ts';
 
-/** Streams "on and on" that have seen their cancellation. */
+/** Streams "on and on" that have seen their cancellation, and all streams that have run to their end. */
 let abortedCount = 0;
+let finishedCount = 0;
 
 /** Answers with text, and `done` if the question is not "on and on"; the question "stuck" keeps its stream open after `done`. */
 const chat = defineService({
@@ -23,14 +24,16 @@ const chat = defineService({
   needs: {},
   create: async () => ({
     impl: {
-      async *ask({ question }: AskRequest, { signal }: { signal: AbortSignal }) {
+      async *ask({ question }, { signal }) {
         const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        if (question === 'on and on') void aborted.then(() => abortedCount++);
         yield { event: { case: 'textDelta' as const, value: { text: 'Within 30 days.' } } };
-        if (question === 'on and on') await aborted.then(() => abortedCount++);
+        if (question === 'on and on') await aborted;
         yield { event: { case: 'done' as const, value: { answerId: 'a1' } } };
         if (question === 'stuck') await aborted;
+        else if (!signal.aborted) finishedCount++;
       },
-    } as never,
+    },
     close: async () => {},
   }),
 });
@@ -51,8 +54,8 @@ afterAll(async () => {
   await mesh.close();
 });
 
-async function leaveAt(question: string, at: AskResponse['event']['case']): Promise<void> {
-  for await (const { event } of client.ask({ question }, await mesh.as())) if (event.case === at) return;
+async function leaveAt(question: string, at: AskResponse['event']['case'], by = client): Promise<void> {
+  for await (const { event } of by.ask({ question }, await mesh.as())) if (event.case === at) return;
 }
 
 test('a consumer that leaves at the last event resets nothing', async () => {
@@ -63,6 +66,24 @@ test('a consumer that leaves at the last event resets nothing', async () => {
   // Frames keep their order on a connection: what the streams left behind is before this call.
   await client.getSession({ sessionId: 's1' }, await mesh.as()).catch(() => {});
   expect(counter.resetCount() - before).toBe(0);
+});
+
+describe.each(['grpc', 'local'] as const)('over %s', (face) => {
+  const clientOf = () => (face === 'grpc' ? client : mesh.client(ChatService));
+
+  test('a consumer that leaves at the last event lets the handler finish', async () => {
+    const before = { finished: finishedCount, aborted: abortedCount };
+    await leaveAt('when?', 'done', clientOf());
+    await expect.poll(() => finishedCount - before.finished).toBe(1);
+    expect(abortedCount).toBe(before.aborted);
+  });
+
+  test('a consumer that leaves before the last event cancels the handler', async () => {
+    const before = { finished: finishedCount, aborted: abortedCount };
+    await leaveAt('on and on', 'textDelta', clientOf());
+    await expect.poll(() => abortedCount - before.aborted).toBe(1);
+    expect(finishedCount).toBe(before.finished);
+  });
 });
 
 test('a consumer that leaves before the last event cancels the call', async () => {

@@ -1,0 +1,17 @@
+import { type DescMessage, getOption } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { last_event as lastEvent } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { services } from '../run.ts';
+
+/** Streams of equal messages, which have no last one: their consumer reads to the end. */
+const exempt = ['Embed', 'ListIndexedDocuments', 'QueryAudit', 'WatchJob'];
+
+const marksOne = ({ fields }: DescMessage) => fields.some((field) => getOption(field, lastEvent));
+
+test('every stream of events marks its last one with last_event', () => {
+  const streams = services
+    .flatMap((service) => service.contracts)
+    .flatMap(({ methods }) => methods.filter(({ methodKind }) => methodKind === 'server_streaming'));
+  const unmarked = streams.filter(({ output }) => !marksOne(output)).map(({ name }) => name);
+  expect(unmarked.sort()).toEqual(exempt);
+});
