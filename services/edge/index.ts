@@ -3,11 +3,13 @@ import { readEdgeSettings } from './config.ts';
 import { edgeNeeds } from './needs.ts';
 import { createEdge } from './service.ts';
 
-/** The door to the outside: Connect, gRPC-Web, gRPC, server-sent events and OpenAI's wire on one port. */
+/** The entry point for clients: Connect, gRPC-Web, gRPC, server-sent events and the OpenAI protocol on one port. */
 export const edge = defineService({
   name: 'edge',
   contracts: [],
   config: readEdgeSettings,
-  needs: edgeNeeds,
-  create: (deps) => createEdge(deps, edgeNeeds),
+  needs: {},
+  optionalNeeds: edgeNeeds,
+  servesPublic: true,
+  create: (deps) => createEdge(deps),
 });

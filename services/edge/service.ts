@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { DescMethod } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
@@ -60,13 +60,12 @@ export interface EdgeOptions {
   consoleFolder?: URL;
 }
 
-/** Starts the edge. Throws ConfigError where it would be open to anybody, or could not speak for its callers. */
+/** Starts the edge. Throws ConfigError if the process has no private key to sign the tokens of its callers. */
 export async function createEdge(
-  deps: ServiceDeps<EdgeSettings, typeof edgeNeeds>,
-  needs: typeof edgeNeeds,
+  deps: ServiceDeps<EdgeSettings, Record<string, never>, typeof edgeNeeds>,
   options: EdgeOptions = {},
 ): Promise<RunningEdge> {
-  const { config, clients, clock, log, signer } = deps;
+  const { config, published, optionalClients, clock, log, signer } = deps;
   const limits = { ...edgeLimits, ...options.limits };
   if (signer === undefined) {
     throw new ConfigError(
@@ -85,18 +84,15 @@ export async function createEdge(
   const gate = createLiveGate(config, { clock, log, devKeys, limiter, signer });
   let { userMaxConcurrent } = config;
   const running = createRunningCalls(() => userMaxConcurrent);
-  // What has no public method is there for the edge's own routes.
-  const served = Object.entries(needs).filter(([, { methods }]) => methods.some(isPublic));
+  const llm = optionalClients.llm();
   const draining = new AbortController();
   const boundsOf = (method: DescMethod) => requestBoundsOf(method, limits.maxMessageBytes);
   const admissions = new WeakMap<CallContext, Admission>();
   const rpc = mountConnect({
     methods: [
-      ...served.flatMap(([name, contract]) =>
-        proxyMethods(contract, clients[name as keyof typeof clients] as never, { limits, running, admissions }),
-      ),
+      ...published.flatMap(({ contract, client }) => proxyMethods(contract, client, { limits, running, admissions })),
       ...ownMethods(
-        served.map(([, contract]) => contract),
+        published.map(({ contract }) => contract),
         draining.signal,
       ),
     ],
@@ -129,11 +125,11 @@ export async function createEdge(
       rpc,
       cors: (request, response) => cors(request, response),
       assets: createConsoleAssets(options.consoleFolder),
-      chatStream: createChatStream(clients.chat, routeDeps),
-      completions: createCompletions(clients, openAiDeps),
-      models: createModels(clients.llm, openAiDeps),
-      embeddings: createEmbeddings(clients.embedding, openAiDeps),
-      rerank: createRerank(clients.rerank, openAiDeps),
+      chatStream: createChatStream(optionalClients.chat(), routeDeps),
+      completions: createCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
+      models: createModels(llm, openAiDeps),
+      embeddings: createEmbeddings(optionalClients.embedding(), openAiDeps),
+      rerank: createRerank(optionalClients.rerank(), openAiDeps),
       devKeys: gate.devKeys,
       ended: (route, status) => metrics.request(route, status),
       limits,
@@ -211,7 +207,7 @@ function refuseTooLarge({ methodKind }: DescMethod, { headers }: NodeRequest, ma
 }
 
 // Health and reflection, over what the edge serves.
-function ownMethods(contracts: (typeof edgeNeeds)[keyof typeof edgeNeeds][], draining: AbortSignal): Invocable[] {
+function ownMethods(contracts: readonly DescService[], draining: AbortSignal): Invocable[] {
   const notReady = () => (draining.aborted ? 'draining' : undefined);
   const health = createHealth(new Map(contracts.map(({ typeName }) => [typeName, notReady])));
   const reflection = createReflection([...contracts, Health]);

@@ -13,6 +13,7 @@ import { createSnapshots } from './snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from './sqlite/embedded-store.ts';
 import { createSqliteThreads } from './sqlite/threads.ts';
 import type { KeywordStore } from './stores/keyword-store.ts';
+import { storeChecks } from './stores/readiness.ts';
 import type { VectorStore } from './stores/vector-store.ts';
 import type { WebSearch } from './stores/web-search.ts';
 
@@ -77,7 +78,7 @@ export const retrieval = defineService({
         clock,
       });
       parts.unshift(retrieving);
-      return { impl: retrieving.impl, close };
+      return { impl: retrieving.impl, readiness: storeChecks(vectors, keywords), close };
     } catch (error) {
       await close();
       throw error;

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from '../base/metrics.ts';
 import { portError } from '../http/server/port-error.ts';
-import type { Readiness } from './health.ts';
+import type { ReadinessReport } from './readiness.ts';
 
 /** The admin server. */
 export interface AdminServer {
@@ -11,13 +11,13 @@ export interface AdminServer {
 }
 
 /**
- * Starts the admin port: `/healthz` (the process lives), `/readyz` (it can serve; else 503 with what is missing), `/metrics`
- * (Prometheus).
+ * Starts the admin port: `/healthz` (the process is alive), `/readyz` (it can serve; otherwise 503 with one line for each service that
+ * cannot, its dependencies and their reasons), `/metrics` (Prometheus). `reports`: the readiness of each service now.
  */
 export async function startAdmin(
   host: string,
   port: number,
-  readiness: Readiness,
+  reports: () => readonly ReadinessReport[],
   metrics: Metrics,
 ): Promise<AdminServer> {
   const server = createServer(async (request, response) => {
@@ -25,19 +25,16 @@ export async function startAdmin(
       case '/healthz':
         return response.end('ok\n');
       case '/readyz': {
-        const missing = [...readiness].flatMap(([name, notReady]) => {
-          const reason = notReady();
-          return reason === undefined ? [] : [`${name}: ${reason}`];
-        });
-        response.statusCode = missing.length === 0 ? 200 : 503;
-        return response.end(missing.length === 0 ? 'ready\n' : `${missing.join('\n')}\n`);
+        const { isReady, text } = readinessText(reports());
+        response.statusCode = isReady ? 200 : 503;
+        return response.end(text);
       }
       case '/metrics':
         response.setHeader('content-type', metrics.registry.contentType);
         return response.end(await metrics.registry.metrics());
       default:
         response.statusCode = 404;
-        return response.end('not found: /healthz, /readyz and /metrics are here\n');
+        return response.end('not found: try /healthz, /readyz or /metrics\n');
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -52,4 +49,14 @@ export async function startAdmin(
         server.closeAllConnections();
       }),
   };
+}
+
+function readinessText(reports: readonly ReadinessReport[]): { isReady: boolean; text: string } {
+  const missing = reports.flatMap(({ service, notReady }) =>
+    notReady === undefined ? [] : [`${service}: ${notReady}`],
+  );
+  const degraded = reports.flatMap((report) => report.degraded.map((each) => `${report.service}: degraded: ${each}`));
+  const isReady = missing.length === 0;
+  const lines = [...(isReady ? ['ready'] : []), ...missing, ...degraded];
+  return { isReady, text: `${lines.join('\n')}\n` };
 }

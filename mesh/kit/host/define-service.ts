@@ -7,6 +7,7 @@ import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
 import type { Database } from '../storage/database.ts';
 import type { Env } from './config/config.ts';
+import type { ReadinessCheck } from './readiness.ts';
 
 /** Contracts that a service calls, by the name under which it gets their clients. */
 export type Needs = Record<string, DescService>;
@@ -14,19 +15,33 @@ export type Needs = Record<string, DescService>;
 /** Typed clients of a service's needs. */
 export type Clients<N extends Needs> = { [K in keyof N]: Client<N[K]> };
 
-/** Makers of clients of a service's optional needs. Each throws ConfigError where the mesh has no such service for this process. */
+/**
+ * Functions that return clients of a service's optional needs. Each throws ConfigError if this process cannot reach the service; for a
+ * service with `servesPublic`, the calls of such a client end UNAVAILABLE instead.
+ */
 export type OptionalClients<O extends Needs> = { [K in keyof O]: () => Client<O[K]> };
+
+/** A contract with public methods, and a client of the service that has it. */
+export interface Published {
+  /** Name of the service. */
+  readonly service: string;
+  readonly contract: DescService;
+  /** Its calls end UNAVAILABLE, with the name of the service, if this process cannot reach the service. */
+  readonly client: Client<DescService>;
+}
 
 /** What a service is given. It takes nothing else from its surroundings: no env, clock, randomness or global. */
 export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs> {
   /** Its settings, checked and frozen. */
   config: Settings;
-  /** The whole configuration; only the edge, which serves others' settings, has a use for it. */
+  /** The whole configuration; only the edge needs it, because it serves the settings of other services. */
   wholeConfig: Config;
   /** Clients of its needs. */
   clients: Clients<N>;
-  /** Clients of its optional needs, each made when asked for. */
+  /** Clients of its optional needs, each created when it is first needed. */
   optionalClients: OptionalClients<O>;
+  /** Every contract of the mesh with public methods, for a service with `servesPublic`; empty for others. */
+  published: readonly Published[];
   log: Logger;
   metrics: Metrics;
   /** Now, in milliseconds since 1970. */
@@ -55,15 +70,16 @@ export type Rpcs<C extends Contracts> = Take<C[number]> extends (impl: infer Imp
 export interface RunningService<C extends Contracts = Contracts, Settings = unknown> {
   /** Its rpcs. */
   impl: Rpcs<C>;
-  /** Why it can't serve now; `undefined` where it can. Asked by readiness; must be cheap. @default always ready */
-  notReady?(): string | undefined;
   /**
-   * Lets go of work that was accepted: called once on shutdown, after new calls are refused, within the grace period.
+   * What it cannot serve without, beyond its databases, which the kit checks. The checks run in the background, bounded in time.
+   * @default its databases only
    */
+  readiness?: readonly ReadinessCheck[];
+  /** Finishes accepted work: called once on shutdown, after new calls are refused, within the grace period. */
   drain?(signal: AbortSignal): Promise<void>;
   /**
-   * Takes new settings while it runs: from then on calls begin with them, and those under way end with the old ones. Rejects where it
-   * cannot take them, and goes on as before. @default the settings change with a restart only
+   * Takes new settings while it runs: new calls begin with them, calls in flight end with the old ones. Rejects if it cannot take them,
+   * and continues with the old ones. @default the settings change with a restart only
    */
   reconfigure?(settings: Settings): Promise<void>;
   /** Frees everything. Called once, last. */
@@ -85,8 +101,13 @@ export interface ServiceDefinition<
   config(config: Config): Settings;
   /** Contracts that it calls. */
   needs: N;
-  /** Contracts that it calls only where its settings ask for it; a process without an address for them starts all the same. */
+  /** Contracts that it calls only if its settings require it; a process without an address for them starts nevertheless. */
   optionalNeeds?: O;
+  /**
+   * Whether it serves the public methods of every service, as the edge does: it gets `published`, starts after all others, and does not
+   * need any of them to start. @default false
+   */
+  servesPublic?: boolean;
   create(deps: ServiceDeps<Settings, N, O>): Promise<RunningService<C>>;
 }
 

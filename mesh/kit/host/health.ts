@@ -3,23 +3,23 @@ import { notFound } from '../base/errors.ts';
 import { sleep } from '../base/streams.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 
-/** What can be asked for health: a name, and why it can't serve now (`undefined`: it can). */
-export type Readiness = ReadonlyMap<string, () => string | undefined>;
+/** Functions by contract name; each returns why the contract cannot be served now, `undefined` if it can. */
+export type HealthNames = ReadonlyMap<string, () => string | undefined>;
 
-/** How often a watched service is looked at, in milliseconds. */
+/** Time between two looks at a watched name, in milliseconds. */
 const watchMs = 500;
 
 /**
- * `grpc.health.v1`: a status by contract name ("ragmesh.chat.v1.ChatService"), and "" for the process as a whole. It speaks
- * of readiness; that the process lives shows in its answering at all.
+ * Creates `grpc.health.v1`: a status by contract name ("ragmesh.chat.v1.ChatService"), and "" for the process as a whole. The status
+ * is readiness. Any reply, whatever it says, shows that the process is alive.
  */
-export function createHealth(readiness: Readiness): ServiceHandlers<typeof Health> {
-  const statusOf = (service: string): Status => {
-    if (service === '') {
-      const allReady = [...readiness.values()].every((notReady) => notReady() === undefined);
-      return allReady ? Status.SERVING : Status.NOT_SERVING;
+export function createHealth(names: HealthNames): ServiceHandlers<typeof Health> {
+  const statusOf = (name: string): Status => {
+    if (name === '') {
+      const isReady = [...names.values()].every((notReady) => notReady() === undefined);
+      return isReady ? Status.SERVING : Status.NOT_SERVING;
     }
-    const notReady = readiness.get(service);
+    const notReady = names.get(name);
     if (notReady === undefined) return Status.SERVICE_UNKNOWN;
     return notReady() === undefined ? Status.SERVING : Status.NOT_SERVING;
   };
@@ -30,8 +30,8 @@ export function createHealth(readiness: Readiness): ServiceHandlers<typeof Healt
       return { status };
     },
     list() {
-      const names = ['', ...readiness.keys()];
-      return { statuses: Object.fromEntries(names.map((name) => [name, { status: statusOf(name) }])) };
+      const all = ['', ...names.keys()];
+      return { statuses: Object.fromEntries(all.map((name) => [name, { status: statusOf(name) }])) };
     },
     async *watch({ service }, context) {
       let last: Status | undefined;

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { Code, createClient as createConnectClient } from '@connectrpc/connect';
 import { createGrpcTransport as createConnectGrpcTransport } from '@connectrpc/connect-node';
@@ -7,16 +8,21 @@ import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health/v1/health_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { rpcError } from '../base/errors.ts';
 import { createLogger } from '../base/log.ts';
 import { collect, sleep } from '../base/streams.ts';
+import { policyOf } from '../rpc/policy.ts';
 import { echo } from '../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { defineService, type ServiceDefinition } from './define-service.ts';
-import { inOrderOfNeeds, startHost } from './host.ts';
+import { startHost } from './host.ts';
+import { inOrderOfNeeds } from './order.ts';
+import type { ReadinessCheck } from './readiness.ts';
 
 const open: TestMesh[] = [];
 const start = async (...args: Parameters<typeof startTestMesh>) => {
@@ -53,32 +59,177 @@ const slowEcho = () => {
   return { service, release };
 };
 
-test('health says what serves, and follows readiness', async () => {
-  let reason: string | undefined;
-  const service: ServiceDefinition = defineService({
+/** The status and body of a page of the admin port. */
+const adminPage = async (mesh: TestMesh, path: string): Promise<[number, string]> => {
+  const response = await fetch(`http://127.0.0.1:${mesh.host.adminPort}${path}`);
+  return [response.status, await response.text()];
+};
+
+/** An echo that depends on what `checks` check. */
+const dependent = (checks: readonly ReadinessCheck[]): ServiceDefinition =>
+  defineService({
     name: 'echo',
     contracts: [EchoService],
     config: () => ({}),
     needs: {},
-    create: async () => ({ impl: {}, notReady: () => reason, close: async () => {} }),
+    create: async () => ({ impl: {}, readiness: checks, close: async () => {} }),
   });
-  const mesh = await start([service]);
+
+test('readiness and health follow the dependencies of a service, liveness does not', async () => {
+  let failure: Error | undefined;
+  const check = async () => {
+    if (failure !== undefined) throw failure;
+  };
+  const mesh = await start([dependent([{ name: 'store', check }])]);
   const health = mesh.grpcClient(Health);
   expect((await health.check({ service: EchoService.typeName })).status).toBe(Status.SERVING);
-  await expect(health.check({ service: 'nobody' })).rejects.toMatchObject({ code: Code.NotFound });
+  await expect(health.check({ service: 'unknown' })).rejects.toMatchObject({ code: Code.NotFound });
   const seen: Status[] = [];
-  const watching = (async () => {
-    for await (const { status } of health.watch({ service: '' })) {
-      seen.push(status);
-      if (seen.length === 2) return;
-      reason = 'loading';
+  for await (const { status } of health.watch({ service: EchoService.typeName })) {
+    seen.push(status);
+    if (seen.length === 1) failure = new Error('no route');
+    if (seen.length === 2) {
+      expect(await adminPage(mesh, '/readyz')).toEqual([503, 'echo: store: no route\n']);
+      expect(await adminPage(mesh, '/healthz')).toEqual([200, 'ok\n']);
+      failure = undefined;
     }
-  })();
-  await watching;
-  expect(seen).toEqual([Status.SERVING, Status.NOT_SERVING]);
-  const ready = await fetch(`http://127.0.0.1:${mesh.host.adminPort}/readyz`);
-  expect([ready.status, await ready.text()]).toEqual([503, `${EchoService.typeName}: loading\n`]);
-  expect((await fetch(`http://127.0.0.1:${mesh.host.adminPort}/healthz`)).status).toBe(200);
+    if (seen.length === 3) break;
+  }
+  expect(seen).toEqual([Status.SERVING, Status.NOT_SERVING, Status.SERVING]);
+  expect(await adminPage(mesh, '/readyz')).toEqual([200, 'ready\n']);
+});
+
+test('a dependency that is down at the start makes the process not ready, and a hanging one does not delay its replies', async () => {
+  const mesh = await start([
+    dependent([
+      { name: 'dead', check: async () => Promise.reject(Object.assign(new Error('failed'), { code: 'ECONNREFUSED' })) },
+      { name: 'hanging', check: () => new Promise(() => {}) },
+    ]),
+  ]);
+  expect(await adminPage(mesh, '/readyz')).toEqual([
+    503,
+    'echo: dead: failed (ECONNREFUSED); hanging: not checked yet\n',
+  ]);
+  expect((await mesh.grpcClient(Health).check({ service: '' })).status).toBe(Status.NOT_SERVING);
+});
+
+test('a service is ready while one dependency of a group works, and without optional ones; the others are reported', async () => {
+  const fail = async () => Promise.reject(new Error('down'));
+  const mesh = await start([
+    dependent([
+      { name: 'vectors', group: 'search', check: fail },
+      { name: 'words', group: 'search', check: async () => {} },
+      { name: 'counters', isOptional: true, check: fail },
+    ]),
+  ]);
+  expect(await adminPage(mesh, '/readyz')).toEqual([
+    200,
+    'ready\necho: degraded: vectors: down\necho: degraded: counters: down\n',
+  ]);
+});
+
+test('a damaged database makes its service not ready until it is restored', async () => {
+  const keeper = defineService({
+    name: 'keeper',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    async create({ openDatabase }) {
+      await openDatabase('notes', ['CREATE TABLE note (id INTEGER PRIMARY KEY)']);
+      return { impl: {}, close: async () => {} };
+    },
+  });
+  const mesh = await start([keeper]);
+  expect(await adminPage(mesh, '/readyz')).toEqual([200, 'ready\n']);
+  const path = `${mesh.dataDir}/keeper/notes.db`;
+  const wal = `${path}-wal`;
+  const [whole, log] = [readFileSync(path), readFileSync(wal)];
+  writeFileSync(path, Buffer.alloc(whole.length, 7));
+  writeFileSync(wal, Buffer.alloc(log.length, 7));
+  await expect.poll(() => adminPage(mesh, '/readyz')).toEqual([503, expect.stringMatching(/^keeper: notes\.db: /)]);
+  expect(await adminPage(mesh, '/healthz')).toEqual([200, 'ok\n']);
+  writeFileSync(path, whole);
+  writeFileSync(wal, log);
+  await expect.poll(() => adminPage(mesh, '/readyz')).toEqual([200, 'ready\n']);
+});
+
+test('a service of the mesh that runs nowhere does not stop a process that only serves its public methods', async () => {
+  const front = defineService({
+    name: 'front',
+    contracts: [],
+    config: () => ({}),
+    needs: {},
+    optionalNeeds: { chat: ChatService },
+    servesPublic: true,
+    async create({ published, optionalClients }) {
+      const names = published.map(({ service, contract }) => `${service} ${contract.typeName}`);
+      const call = async () => optionalClients.chat().getSession({ sessionId: 's' });
+      return { impl: {}, names, call, close: async () => {} };
+    },
+  });
+  const chat = defineService({
+    name: 'chat',
+    contracts: [ChatService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: {}, close: async () => {} }),
+  });
+  const mesh = await start([front], { known: [front, chat] });
+  const { names, call } = mesh.host.running('front') as unknown as { names: string[]; call(): Promise<unknown> };
+  expect(names).toEqual(['chat ragmesh.chat.v1.ChatService']);
+  await expect(call()).rejects.toMatchObject({
+    code: Code.Unavailable,
+    rawMessage: 'the service "chat" is not part of this deployment',
+  });
+});
+
+test('calls to other processes are retried by the contract, unless the configuration leaves that to the mesh', async () => {
+  let callCount = 0;
+  const flaky = defineService({
+    name: 'echo',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        unary() {
+          callCount++;
+          throw rpcError(Code.Unavailable, ErrorReason.NOT_SERVING, 'not now');
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  const caller = defineService({
+    name: 'caller',
+    contracts: [ChatService],
+    config: () => ({}),
+    needs: { echo: EchoService },
+    create: async ({ clients }) => ({
+      impl: {
+        async getSession(_request, context) {
+          await clients.echo.unary({}, context.forward());
+          return {};
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const identity = { privateKey };
+  const behind = await start([flaky], { config: { identity } });
+  const addresses = { echo: `127.0.0.1:${behind.host.grpcPort}` };
+  const attempts = async (grpc: { retries?: boolean }) => {
+    const mesh = await start([caller], { known: [flaky, caller], config: { identity, addresses, grpc } });
+    callCount = 0;
+    await expect(mesh.client(ChatService).getSession({ sessionId: 's' }, await mesh.as())).rejects.toMatchObject({
+      code: Code.Unavailable,
+    });
+    return callCount;
+  };
+  expect(await attempts({})).toBe(policyOf(EchoService.method.unary).maxAttempts);
+  expect(policyOf(EchoService.method.unary).maxAttempts).toBeGreaterThan(1);
+  expect(await attempts({ retries: false })).toBe(1);
 });
 
 test('metrics are scraped with the fixed names, and count calls', async () => {

@@ -38,6 +38,27 @@ export async function openDatabase<Schema>(
   return new Kysely<Schema>({ dialect: createDialect(connection) });
 }
 
+/**
+ * Rejects if the database file at `path` is missing, damaged or replaced: opens it a second time, reads its header and its schema, and
+ * compares its version. Reads nothing of its content and never blocks a writer.
+ */
+export async function checkDatabase(thread: SqliteThread, path: string, migrations: readonly string[]): Promise<void> {
+  const connection = await thread.open({ path, readOnly: true });
+  try {
+    const [row] = await connection.all(
+      'SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version',
+    );
+    const version = Number(row?.user_version);
+    if (version !== migrations.length) {
+      throw new Error(
+        `the file was replaced while it was open: version ${version} instead of ${migrations.length}; restart`,
+      );
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
 /** Brings a database to its latest schema, as {@link openDatabase} does, for those who keep connections of their own. */
 export async function migrate(connection: SqliteConnection, migrations: readonly string[]): Promise<void> {
   const [row] = await connection.all('PRAGMA user_version');

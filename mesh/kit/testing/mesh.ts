@@ -47,6 +47,8 @@ export async function startTestMesh(
     tracing?: boolean;
     /** @default silent */
     log?: Logger;
+    /** @default 50 */
+    readinessIntervalMs?: number;
   } = {},
 ): Promise<TestMesh> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'ragmesh-test-'));
@@ -63,6 +65,7 @@ export async function startTestMesh(
     config,
     env: {},
     log: options.log ?? createLogger('silent'),
+    readinessIntervalMs: options.readinessIntervalMs ?? 50,
     ...(options.clock && { clock: options.clock }),
     ...(options.tracing && { tracing: true }),
     ...(options.random && { random: options.random }),

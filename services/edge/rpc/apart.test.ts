@@ -3,6 +3,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { errorInfoOf, rpcError } from '#kit/base/errors.ts';
 import { collect } from '#kit/base/streams.ts';
@@ -86,4 +87,27 @@ test('an upload goes through', async () => {
   }
   const { sizeBytes } = await indexer.ingestDocuments(parts(), { headers: edge.authorization });
   expect(sizeBytes).toBe(6n << 20n);
+});
+
+test('a service that is not deployed answers UNAVAILABLE with its name, and the others are served', async () => {
+  await using partial = await startEdgeMesh({ apart: true, absent: ['evaluation', 'rerank'] });
+  const connection = createConnectTransport({ baseUrl: partial.url, httpVersion: '2' });
+  const evaluation = createClient(EvaluationService, connection);
+  const error = (await evaluation
+    .listRuns({}, { headers: partial.authorization })
+    .catch(ConnectError.from)) as ConnectError;
+  expect([error.code, error.rawMessage]).toEqual([
+    Code.Unavailable,
+    'the service "evaluation" is not part of this deployment',
+  ]);
+  const events = await collect(
+    createClient(ChatService, connection).ask({ question: 'returns?' }, { headers: partial.authorization }),
+  );
+  expect(events.at(-1)?.event.case).toBe('done');
+  const rerank = await fetch(`${partial.url}/v1/rerank`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...partial.authorization },
+    body: '{"model":"lexical","query":"a","documents":["b"]}',
+  });
+  expect([rerank.status, await rerank.text()]).toEqual([503, expect.stringContaining('\\"rerank\\"')]);
 });

@@ -1,13 +1,18 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
@@ -100,6 +105,8 @@ export interface EdgeMeshOptions extends EdgeOptions {
   dataDir?: string;
   /** Whether the edge is a process of its own, which reaches the others over gRPC. @default false */
   apart?: boolean;
+  /** With `apart`: services that the edge has no address of. @default none */
+  absent?: readonly string[];
   /** With `apart`: the port by which the edge reaches the others, given theirs. */
   through?(port: number): Promise<number>;
 }
@@ -147,14 +154,20 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     name: 'edge',
     contracts: [],
     config: readEdgeSettings,
-    needs: edgeNeeds,
-    create: (deps) => createEdge(deps, edgeNeeds, options),
+    needs: {},
+    optionalNeeds: edgeNeeds,
+    servesPublic: true,
+    create: (deps) => createEdge(deps, options),
   });
   const embedding = standIn('embedding', EmbeddingService, options.embedding);
   const rerank = standIn('rerank', RerankService, options.rerank);
-  const others = (['cache', 'audit', 'evaluation'] as const).map((name) => standIn(name, edgeNeeds[name]));
-  const retrieval = standInFor('retrieval', [edgeNeeds.retrieval, edgeNeeds.indexAdmin]);
-  const services = [chat, indexer, llm, embedding, rerank, retrieval, ...others, edge];
+  const services = [
+    ...[chat, indexer, llm, embedding, rerank, edge],
+    standIn('cache', CacheService),
+    standIn('audit', AuditService),
+    standIn('evaluation', EvaluationService),
+    standInFor('retrieval', [RetrievalService, IndexAdminService]),
+  ];
   const unlimited = 1_000_000;
   const start = (chosen: typeof services, config: MessageInitShape<typeof ConfigSchema>) =>
     startTestMesh(chosen, {
@@ -190,7 +203,9 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     const address = `127.0.0.1:${(await options.through?.(port)) ?? port}`;
     mesh = await start([edge], {
       identity,
-      addresses: Object.fromEntries(services.map(({ name }) => [name, address])),
+      addresses: Object.fromEntries(
+        services.filter(({ name }) => !options.absent?.includes(name)).map(({ name }) => [name, address]),
+      ),
     });
   } else {
     mesh = await start(services, {});

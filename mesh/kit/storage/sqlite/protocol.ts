@@ -21,7 +21,7 @@ export interface StatementResult {
 
 /** To the thread. */
 export type Request = { id: number; connection: number } & (
-  | { kind: 'open'; path: string; extensions: readonly string[]; setup: readonly string[] }
+  | { kind: 'open'; path: string; extensions: readonly string[]; setup: readonly string[]; readOnly: boolean }
   | { kind: 'run'; statements: readonly Statement[]; atomic: boolean }
   | { kind: 'close' }
 );

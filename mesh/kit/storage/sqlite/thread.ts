@@ -18,6 +18,8 @@ export interface OpenOptions {
   extensions?: readonly string[];
   /** Statements to run first: pragmas, tables. */
   setup?: readonly string[];
+  /** Whether it can only be read; a file that does not exist is then an error. @default false */
+  readOnly?: boolean;
 }
 
 /** A connection to a database, owned by a thread. */
@@ -88,9 +90,9 @@ export function createSqliteThread(): SqliteThread {
     get pendingCount() {
       return pending.size;
     },
-    async open({ path, extensions = [], setup = [] }) {
+    async open({ path, extensions = [], setup = [], readOnly = false }) {
       const connection = ++lastConnection;
-      await send({ kind: 'open', connection, path, extensions, setup });
+      await send({ kind: 'open', connection, path, extensions, setup, readOnly });
       return {
         all: async (sql, params = []) =>
           (await send({ kind: 'run', connection, statements: [{ sql, params }], atomic: false }))?.[0]?.rows ?? [],

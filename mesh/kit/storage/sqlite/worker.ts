@@ -28,8 +28,9 @@ port.on('message', (request: Request) => {
 function handle(request: Request): StatementResult[] | undefined {
   switch (request.kind) {
     case 'open': {
-      const db = new DatabaseSync(request.path, { allowExtension: request.extensions.length > 0, timeout: 10_000 });
-      for (const extension of request.extensions) db.loadExtension(extension);
+      const { path, extensions, readOnly } = request;
+      const db = new DatabaseSync(path, { allowExtension: extensions.length > 0, readOnly, timeout: 10_000 });
+      for (const extension of extensions) db.loadExtension(extension);
       for (const statement of request.setup) db.exec(statement);
       connections.set(request.connection, { db, statements: new Map() });
       return undefined;

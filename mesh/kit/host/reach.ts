@@ -1,0 +1,101 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, Code, type Transport } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { ConfigError } from '../base/config-error.ts';
+import { rpcError } from '../base/errors.ts';
+import { createClient } from '../rpc/client.ts';
+import { createGrpcTransport, type GrpcTransport } from '../rpc/grpc/client.ts';
+import { isPublic } from '../rpc/policy.ts';
+import type { Clients, Needs, OptionalClients, Published, ServiceDefinition } from './define-service.ts';
+
+/** How the services of a process reach each other and those of other processes. */
+export interface Reach {
+  /** Clients of needs. Throws ConfigError if one runs neither here nor at an address. */
+  clientsOf(needs: Needs): Clients<Needs>;
+  /** Functions that return clients of optional needs; see {@link OptionalClients}. */
+  optionalClientsOf(definition: ServiceDefinition): OptionalClients<Needs>;
+  /** Contracts with public methods of all services but `definition`, if it serves them. */
+  publishedFor(definition: ServiceDefinition): Published[];
+  /** Ends the connections to other processes. */
+  close(): void;
+}
+
+/** What a process knows of the mesh. */
+export interface ReachOptions {
+  /** Services that run in this process. */
+  services: readonly ServiceDefinition[];
+  /** Every service of the mesh. */
+  known: readonly ServiceDefinition[];
+  /** Addresses of services in other processes, by name. */
+  addresses: Readonly<Record<string, string>>;
+  /** Calls to services of this process. */
+  local: Transport;
+  maxMessageBytes: number;
+  /** Whether this process retries calls to other processes as the contracts allow. */
+  retries: boolean;
+}
+
+/** Creates the reach of a process. A connection is made with the first call. */
+export function createReach(options: ReachOptions): Reach {
+  const remote: GrpcTransport[] = [];
+  const { services, known, addresses, local, maxMessageBytes, retries } = options;
+  const serviceOf = (contract: DescService): ServiceDefinition => {
+    const definition = known.find(({ contracts }) => contracts.includes(contract));
+    if (definition === undefined) throw new Error(`no service has the contract ${contract.typeName}`);
+    return definition;
+  };
+  /** Returns `undefined` if this process cannot reach the contract. */
+  const transportTo = (contract: DescService): Transport | undefined => {
+    const definition = serviceOf(contract);
+    if (services.includes(definition)) return local;
+    const address = addresses[definition.name];
+    if (address === undefined) return undefined;
+    const transport = createGrpcTransport({ address, methods: contract.methods, maxMessageBytes, retries });
+    remote.push(transport);
+    return transport;
+  };
+  const clientOf = (contract: DescService): Client<DescService> => {
+    const transport = transportTo(contract);
+    if (transport !== undefined) return createClient(contract, transport);
+    const { name } = serviceOf(contract);
+    throw new ConfigError(`addresses.${name}`, `is missing: "${name}" does not run in this process`);
+  };
+  const clientOrAbsent = (contract: DescService): Client<DescService> =>
+    createClient(contract, transportTo(contract) ?? absentTransport(serviceOf(contract).name));
+
+  return {
+    clientsOf: (needs) =>
+      Object.fromEntries(Object.entries(needs).map(([name, contract]) => [name, clientOf(contract)])) as Clients<Needs>,
+    optionalClientsOf({ optionalNeeds = {}, servesPublic = false }) {
+      const make = servesPublic ? clientOrAbsent : clientOf;
+      const makers = Object.entries(optionalNeeds).map(([name, contract]) => [name, () => make(contract)]);
+      return Object.fromEntries(makers) as OptionalClients<Needs>;
+    },
+    publishedFor: (definition) =>
+      publicContracts(definition, known).map((contract) => ({
+        service: serviceOf(contract).name,
+        contract,
+        client: clientOrAbsent(contract),
+      })),
+    close() {
+      for (const transport of remote) transport.close();
+    },
+  };
+}
+
+/** Returns the contracts that `definition` serves for others: those with public methods if it has `servesPublic`, otherwise none. */
+export function publicContracts(definition: ServiceDefinition, known: readonly ServiceDefinition[]): DescService[] {
+  if (definition.servesPublic !== true) return [];
+  return known
+    .filter((other) => other !== definition)
+    .flatMap(({ contracts }) => contracts.filter(({ methods }) => methods.some(isPublic)));
+}
+
+/** Returns a transport to a service that is not part of the deployment: each call ends UNAVAILABLE and names the service. */
+function absentTransport(name: string): Transport {
+  const fail = async (): Promise<never> => {
+    const message = `the service "${name}" is not part of this deployment`;
+    throw rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, { metadata: { dependency: name } });
+  };
+  return { unary: fail, stream: fail };
+}
