@@ -4,7 +4,7 @@ import { Code, createClient as createConnectClient } from '@connectrpc/connect';
 import { createGrpcTransport as createConnectGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, test } from 'vitest';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
-import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health/v1/health_pb.ts';
+import { Health } from '#gen/health/v1/health_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
