@@ -1,27 +1,27 @@
-import { Worker } from 'node:worker_threads';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
+import { createWorkerRpc, type WorkerRpc } from '#kit/base/worker-rpc.ts';
 
-/** Threads that embed, so that a large batch does not hold up the event loop. */
+/** Threads that embed, so that a large batch does not block the event loop. */
 export interface ThreadPool<Job, Reply> {
-  /** Rejects with the signal's reason where it aborts first, and with RESOURCE_EXHAUSTED where too many batches wait. */
+  /** Rejects with the signal's reason if it aborts first, with RESOURCE_EXHAUSTED if too many batches wait. */
   run(job: Job, signal: AbortSignal): Promise<Reply>;
   close(): Promise<void>;
 }
 
 /** What the threads are. */
 export interface ThreadPoolOptions {
-  /** The program; it answers each message by one. */
+  /** The program; it calls `serveCalls`. */
   file: URL;
   /** For errors, and in debuggers. */
   name: string;
-  /** Most threads, each started when first needed. */
+  /** Most threads, each started when it is first needed. */
   threadCount: number;
-  /** Handed to each thread. */
+  /** Passed to each thread. */
   workerData?: unknown;
-  /** Whether what a thread prints is thrown away, because it may hold texts. @default false */
-  silent?: boolean;
+  /** Whether what a thread prints is dropped, because it may contain texts. @default false */
+  isSilent?: boolean;
 }
 
 /** Batches that may wait for a thread. */
@@ -35,48 +35,39 @@ interface Task<Job, Reply> {
   onAbort(): void;
 }
 
-/** Creates a pool. */
+/** Creates a pool. A thread runs one batch at a time; one that ends by itself fails its batch and is replaced with the next one. */
 export function createThreadPool<Job, Reply>(options: ThreadPoolOptions): ThreadPool<Job, Reply> {
-  const { file, name, threadCount, workerData, silent = false } = options;
+  const { threadCount, ...worker } = options;
+  const { name } = options;
   const waiting: Task<Job, Reply>[] = [];
-  const idle: Worker[] = [];
-  const busy = new Map<Worker, Task<Job, Reply>>();
-  let closed = false;
+  const idle: WorkerRpc<Job, Reply>[] = [];
+  const all: WorkerRpc<Job, Reply>[] = [];
+  let isClosed = false;
 
-  const settle = (worker: Worker): Task<Job, Reply> | undefined => {
-    const task = busy.get(worker);
-    busy.delete(worker);
-    task?.signal.removeEventListener('abort', task.onAbort);
-    return task;
-  };
-  const start = (): Worker => {
-    const worker = new Worker(file, { execArgv: [], name, workerData, stdout: silent, stderr: silent });
-    if (silent) for (const stream of [worker.stdout, worker.stderr]) stream.resume();
-    worker.on('message', (reply: Reply) => {
-      const task = settle(worker);
-      // An idle thread must not keep the process alive; one that is closing must, because `close` waits for its end.
-      if (!closed) worker.unref();
-      idle.push(worker);
-      task?.resolve(reply);
-      dispatch();
+  const start = (): WorkerRpc<Job, Reply> => {
+    const thread = createWorkerRpc<Job, Reply>({
+      ...worker,
+      maxPending: 1,
+      restarts: true,
+      toError({ failure, cause, message }) {
+        if (failure === 'failed') return new Error(message);
+        return unavailable(name, isClosed ? closingMessage : `a thread of ${name} has ended; try again`, cause);
+      },
     });
-    const lose = (cause: unknown) => {
-      const at = idle.indexOf(worker);
-      if (at !== -1) idle.splice(at, 1);
-      settle(worker)?.reject(unavailable(name, `a thread of ${name} has ended; try again`, cause));
-      if (!closed) dispatch();
-    };
-    worker.on('error', lose);
-    worker.on('exit', lose);
-    return worker;
+    all.push(thread);
+    return thread;
+  };
+  const runOn = async (thread: WorkerRpc<Job, Reply>, { job, resolve, reject, signal, onAbort }: Task<Job, Reply>) => {
+    const work = thread.call(job);
+    await work.then(resolve, reject);
+    signal.removeEventListener('abort', onAbort);
+    idle.push(thread);
+    dispatch();
   };
   const dispatch = () => {
-    while (waiting.length > 0 && (idle.length > 0 || busy.size < threadCount)) {
+    while (!isClosed && waiting.length > 0 && (idle.length > 0 || all.length < threadCount)) {
       const task = waiting.shift() as Task<Job, Reply>;
-      const worker = idle.pop() ?? start();
-      busy.set(worker, task);
-      worker.ref();
-      worker.postMessage(task.job);
+      void runOn(idle.pop() ?? start(), task);
     }
   };
 
@@ -84,7 +75,7 @@ export function createThreadPool<Job, Reply>(options: ThreadPoolOptions): Thread
     run: (job, signal) =>
       new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason);
-        if (closed) return reject(unavailable(name, 'the embedding service is closing'));
+        if (isClosed) return reject(unavailable(name, closingMessage));
         if (waiting.length >= maxWaiting) {
           const message = `${maxWaiting} batches wait to be embedded`;
           return reject(rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 1000 }));
@@ -94,7 +85,7 @@ export function createThreadPool<Job, Reply>(options: ThreadPoolOptions): Thread
           resolve,
           reject,
           signal,
-          // A batch that a thread has begun is finished and thrown away: it is short.
+          // A batch that a thread has begun is finished and dropped: it is short.
           onAbort() {
             const at = waiting.indexOf(task);
             if (at !== -1) waiting.splice(at, 1);
@@ -106,9 +97,11 @@ export function createThreadPool<Job, Reply>(options: ThreadPoolOptions): Thread
         dispatch();
       }),
     async close() {
-      closed = true;
-      for (const task of waiting.splice(0)) task.reject(unavailable(name, 'the embedding service is closing'));
-      await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()));
+      isClosed = true;
+      for (const task of waiting.splice(0)) task.reject(unavailable(name, closingMessage));
+      await Promise.all(all.map((thread) => thread.close()));
     },
   };
 }
+
+const closingMessage = 'the embedding service is closing';

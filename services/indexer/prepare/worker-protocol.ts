@@ -7,11 +7,8 @@ export interface PrepareTask {
   options: PrepareOptions;
 }
 
-/** To the thread: an upload, once it is done with the one before; or leave to send one more batch. */
-export type PrepareRequest = { kind: 'task'; task: PrepareTask } | { kind: 'next' };
+/** To the thread: an upload, once the one before has ended; or a call for its next batch. */
+export type PrepareRequest = { kind: 'begin'; task: PrepareTask } | { kind: 'next' };
 
-/** From the thread: a batch, the end of the upload, or why it can't go on. */
-export type PrepareReply =
-  | { kind: 'batch'; batch: PreparedBatch }
-  | { kind: 'done' }
-  | { kind: 'failed'; error: unknown };
+/** From the thread: a batch, or `undefined` at the end of the upload and for `begin`. */
+export type PrepareReply = PreparedBatch | undefined;

@@ -15,7 +15,7 @@ export interface SnapshotSource {
 }
 
 /** To the thread. */
-export type SnapshotRequest = { id: number } & (
+export type SnapshotRequest =
   | { kind: 'load'; snapshotId: number; source: SnapshotSource; maxBytes: number }
   | { kind: 'near'; snapshotIds: readonly number[]; vector: Float32Array; aclIds: readonly number[]; limit: number }
   | {
@@ -25,8 +25,7 @@ export type SnapshotRequest = { id: number } & (
       aclIds: readonly number[];
       limit: number;
     }
-  | { kind: 'drop'; snapshotId: number }
-);
+  | { kind: 'drop'; snapshotId: number };
 
 /** A row that was found. */
 export interface SnapshotHit {
@@ -36,7 +35,8 @@ export interface SnapshotHit {
   score: number;
 }
 
-/** What came of a request: the size of a snapshot in bytes (`undefined` where it does not fit), or hits. */
-export type SnapshotReply =
-  | { id: number; ok: true; sizeBytes?: number | undefined; hits?: SnapshotHit[] }
-  | { id: number; ok: false; message: string };
+/** The result of a request: the size of a snapshot in bytes (`undefined` if it does not fit), or hits. */
+export interface SnapshotReply {
+  sizeBytes?: number | undefined;
+  hits?: SnapshotHit[];
+}

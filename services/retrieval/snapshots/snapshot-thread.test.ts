@@ -6,7 +6,7 @@ test('a thread that closes while a reply is on its way keeps the process until i
     import { createSnapshotThread } from ${JSON.stringify(new URL('./snapshot-thread.ts', import.meta.url))};
     for (let round = 0; round < 10; round++) {
       const thread = createSnapshotThread(() => {});
-      const drop = () => thread.send({ kind: 'drop', snapshotId: 1 });
+      const drop = () => thread.call({ kind: 'drop', snapshotId: 1 });
       await drop();
       for (let count = 0; count < 50; count++) drop().catch(() => {});
       await thread.close();

@@ -1,13 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
-import { parentPort } from 'node:worker_threads';
+import { serveCalls } from '#kit/base/worker-rpc.ts';
 import { createKeywordBlock, type KeywordBlock, searchKeywordBlocks } from './keyword-block.ts';
 import type { SnapshotHit, SnapshotReply, SnapshotRequest, SnapshotSource } from './protocol.ts';
 import { createVectorBlock, type VectorBlock } from './vector-block.ts';
 
 // The thread that holds index versions in memory and searches them.
-
-const port = parentPort;
-if (port === null) throw new Error('snapshot-worker.ts runs as a worker thread');
 
 /** Names of the rows, by position. */
 interface Rows {
@@ -24,17 +21,9 @@ interface Snapshot {
 
 const snapshots = new Map<number, Snapshot>();
 
-port.on('message', (request: SnapshotRequest) => {
-  let reply: SnapshotReply;
-  try {
-    reply = { id: request.id, ok: true, ...handle(request) };
-  } catch (error) {
-    reply = { id: request.id, ok: false, message: (error as Error).message };
-  }
-  port.postMessage(reply);
-});
+serveCalls(handle);
 
-function handle(request: SnapshotRequest): { sizeBytes?: number | undefined; hits?: SnapshotHit[] } {
+function handle(request: SnapshotRequest): SnapshotReply {
   switch (request.kind) {
     case 'load': {
       const loaded = load(request.source, request.maxBytes);

@@ -60,7 +60,7 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
     dispose(entry) {
       entry.isLetGo = true;
       const { id, state } = entry;
-      if (state === 'ready' && thread !== undefined) void thread.send({ kind: 'drop', snapshotId: id }).catch(() => {});
+      if (state === 'ready' && thread !== undefined) void thread.call({ kind: 'drop', snapshotId: id }).catch(() => {});
     },
   });
   const keyOf = ({ tenant, space, source: { corpusId, version } }: SnapshotTarget) =>
@@ -82,9 +82,9 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
     };
     const { id } = entry;
     try {
-      const { sizeBytes } = await start().send({ kind: 'load', snapshotId: id, source: wanted.source, maxBytes });
+      const { sizeBytes } = await start().call({ kind: 'load', snapshotId: id, source: wanted.source, maxBytes });
       const fits = sizeBytes !== undefined && sizeBytes <= maxBytes;
-      if (sizeBytes !== undefined && (!fits || entry.isLetGo)) await thread?.send({ kind: 'drop', snapshotId: id });
+      if (sizeBytes !== undefined && (!fits || entry.isLetGo)) await thread?.call({ kind: 'drop', snapshotId: id });
       if (fits) becomes('ready', sizeBytes);
       else becomes('too-large', 1);
     } catch (error) {
@@ -134,7 +134,7 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
       const isBusy = loading.size > 0 || (thread?.pendingCount ?? 0) >= maxPending;
       if (ids.length < wanted.length || thread === undefined || isBusy) return undefined;
       return unlessAborted(
-        thread.send({ ...query, snapshotIds: ids }).then(({ hits }) => hits ?? []),
+        thread.call({ ...query, snapshotIds: ids }).then(({ hits }) => hits ?? []),
         signal,
       );
     },

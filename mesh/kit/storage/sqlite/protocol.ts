@@ -4,14 +4,14 @@ import type { SQLInputValue } from 'node:sqlite';
 export interface Statement {
   sql: string;
   params: readonly SQLInputValue[];
-  /** Runs it so many times, each time with the next equal share of the parameters. @default 1 */
+  /** Number of times to run it, each time with the next equal share of the parameters. @default 1 */
   rowCount?: number | undefined;
 }
 
 /** A row by column name. */
 export type Row = Record<string, SQLInputValue>;
 
-/** What a statement gave. */
+/** The result of a statement. */
 export interface StatementResult {
   rows: Row[];
   /** Rows changed. */
@@ -19,14 +19,12 @@ export interface StatementResult {
   lastInsertRowid: number;
 }
 
-/** To the thread. */
-export type Request = { id: number; connection: number } & (
+/** A request to the thread. The reply has one result for each statement of `run`, and is `undefined` for the others. */
+export type Request = { connection: number } & (
   | { kind: 'open'; path: string; extensions: readonly string[]; setup: readonly string[]; readOnly: boolean }
   | { kind: 'run'; statements: readonly Statement[]; atomic: boolean }
   | { kind: 'close' }
 );
 
-/** From the thread. */
-export type Reply =
-  | { id: number; ok: true; value: StatementResult[] | undefined }
-  | { id: number; ok: false; message: string; code: string | undefined; errcode: number | undefined };
+/** A reply of the thread. */
+export type Reply = StatementResult[] | undefined;

@@ -1,12 +1,12 @@
-import { Worker } from 'node:worker_threads';
+import { createWorkerRpc } from '../../base/worker-rpc.ts';
 import type { Reply, Request, Row, Statement, StatementResult } from './protocol.ts';
 
 /** A failure of SQLite. `errcode` is its result code (https://www.sqlite.org/rescode.html). */
 export class SqliteError extends Error {
   override readonly name = 'SqliteError';
   readonly errcode: number | undefined;
-  constructor(message: string, errcode: number | undefined) {
-    super(message);
+  constructor(message: string, errcode: number | undefined, options?: ErrorOptions) {
+    super(message, options);
     this.errcode = errcode;
   }
 }
@@ -36,7 +36,7 @@ export interface SqliteConnection {
 /** A worker thread that runs SQLite, so that no query blocks the event loop. */
 export interface SqliteThread {
   open(options: OpenOptions): Promise<SqliteConnection>;
-  /** Requests that wait for the thread, for choosing the least busy one. */
+  /** Requests that wait for the thread, to choose the least busy one. */
   readonly pendingCount: number;
   close(): Promise<void>;
 }
@@ -44,68 +44,34 @@ export interface SqliteThread {
 /** Requests that may wait for a thread; more is a caller without back-pressure. */
 const maxPending = 100_000;
 
-/** Starts a thread. */
+/** Creates a thread. If it ends by itself, all its connections fail: a new one could not continue their transactions. */
 export function createSqliteThread(): SqliteThread {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { execArgv: [], name: 'sqlite' });
-  const pending = new Map<
-    number,
-    { resolve: (value: StatementResult[] | undefined) => void; reject: (error: Error) => void }
-  >();
-  let lastId = 0;
-  let lastConnection = 0;
-  let failure: Error | undefined;
-
-  const fail = (error: Error) => {
-    failure ??= error;
-    for (const { reject } of pending.values()) reject(failure);
-    pending.clear();
-  };
-  worker.on('message', (reply: Reply) => {
-    const waiter = pending.get(reply.id);
-    pending.delete(reply.id);
-    // A reply that comes while the thread is closing must not release the process: `close` waits for the thread's end.
-    if (pending.size === 0 && failure === undefined) worker.unref();
-    if (reply.ok) waiter?.resolve(reply.value);
-    else waiter?.reject(new SqliteError(reply.message, reply.errcode));
+  const rpc = createWorkerRpc<Request, Reply>({
+    file: new URL('./worker.ts', import.meta.url),
+    name: 'sqlite',
+    maxPending,
+    toError({ message, fields, cause }) {
+      return new SqliteError(message, typeof fields.errcode === 'number' ? fields.errcode : undefined, { cause });
+    },
   });
-  worker.on('error', (error) => fail(error as Error));
-  worker.on('exit', () => fail(new SqliteError('the SQLite thread has ended', undefined)));
-  worker.unref();
-
-  type Body = Request extends infer R ? (R extends Request ? Omit<R, 'id'> : never) : never;
-  const send = (body: Body): Promise<StatementResult[] | undefined> => {
-    if (failure !== undefined) return Promise.reject(failure);
-    if (pending.size >= maxPending)
-      return Promise.reject(new SqliteError('too many requests wait for SQLite', undefined));
-    return new Promise((resolve, reject) => {
-      const id = ++lastId;
-      pending.set(id, { resolve, reject });
-      // While an answer is due the process must live, or work would be lost in silence.
-      worker.ref();
-      worker.postMessage({ ...body, id });
-    });
-  };
-
+  let lastConnection = 0;
   return {
     get pendingCount() {
-      return pending.size;
+      return rpc.pendingCount;
     },
     async open({ path, extensions = [], setup = [], readOnly = false }) {
       const connection = ++lastConnection;
-      await send({ kind: 'open', connection, path, extensions, setup, readOnly });
+      await rpc.call({ kind: 'open', connection, path, extensions, setup, readOnly });
       return {
         all: async (sql, params = []) =>
-          (await send({ kind: 'run', connection, statements: [{ sql, params }], atomic: false }))?.[0]?.rows ?? [],
-        transact: async (statements) => (await send({ kind: 'run', connection, statements, atomic: true })) ?? [],
-        run: async (...statements) => (await send({ kind: 'run', connection, statements, atomic: false })) ?? [],
+          (await rpc.call({ kind: 'run', connection, statements: [{ sql, params }], atomic: false }))?.[0]?.rows ?? [],
+        transact: async (statements) => (await rpc.call({ kind: 'run', connection, statements, atomic: true })) ?? [],
+        run: async (...statements) => (await rpc.call({ kind: 'run', connection, statements, atomic: false })) ?? [],
         close: async () => {
-          await send({ kind: 'close', connection });
+          await rpc.call({ kind: 'close', connection });
         },
       };
     },
-    async close() {
-      failure ??= new SqliteError('the SQLite thread is closed', undefined);
-      await worker.terminate();
-    },
+    close: () => rpc.close(),
   };
 }

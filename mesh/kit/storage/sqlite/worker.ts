@@ -1,11 +1,8 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { parentPort } from 'node:worker_threads';
+import { serveCalls } from '../../base/worker-rpc.ts';
 import type { Reply, Request, Statement, StatementResult } from './protocol.ts';
 
-// A thread that owns SQLite connections. Requests run one after another, in the order they came.
-
-const port = parentPort;
-if (port === null) throw new Error('sqlite/worker.ts runs as a worker thread');
+// A thread that owns SQLite connections. Requests run one after another, in the order in which they were sent.
 
 interface Connection {
   db: DatabaseSync;
@@ -14,18 +11,9 @@ interface Connection {
 
 const connections = new Map<number, Connection>();
 
-port.on('message', (request: Request) => {
-  let reply: Reply;
-  try {
-    reply = { id: request.id, ok: true, value: handle(request) };
-  } catch (error) {
-    const { message, code, errcode } = error as Error & { code?: string; errcode?: number };
-    reply = { id: request.id, ok: false, message, code, errcode };
-  }
-  port.postMessage(reply);
-});
+serveCalls(handle);
 
-function handle(request: Request): StatementResult[] | undefined {
+function handle(request: Request): Reply {
   switch (request.kind) {
     case 'open': {
       const { path, extensions, readOnly } = request;

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { serveCalls } from '#kit/base/worker-rpc.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { hashText } from './hash-text.ts';
 
@@ -10,7 +11,7 @@ export interface HashJob {
   dimensions: number;
 }
 
-/** From the thread: vectors one after another in one buffer, which is handed over and not copied. */
+/** From the thread: vectors one after another in one buffer, which is moved and not copied. */
 export interface HashReply {
   values: Float32Array<ArrayBuffer>;
   tokens: number;
@@ -27,7 +28,5 @@ export function hashBatch({ texts, dimensions }: HashJob): HashReply {
   return { values, tokens };
 }
 
-parentPort?.on('message', (job: HashJob) => {
-  const reply = hashBatch(job);
-  parentPort?.postMessage(reply, [reply.values.buffer]);
-});
+// The adapter hashes short batches itself, with the function above: only in a thread are there calls to serve.
+if (parentPort !== null) serveCalls(hashBatch, ({ values }) => [values.buffer]);

@@ -55,11 +55,11 @@ test('a large batch leaves the event loop free', async () => {
   await model.close();
 });
 
-test('closing rejects what is under way', async () => {
+test('closing rejects what runs', async () => {
   const model = await create();
   const texts = Array.from({ length: model.maxBatch }, () => '退货政策与运费说明。'.repeat(400));
   const running = model.embed(texts, Purpose.DOCUMENT, new AbortController().signal);
-  const rejected = expect(running).rejects.toThrow('ended');
+  const rejected = expect(running).rejects.toThrow('is closing');
   await model.close();
   await rejected;
 });

@@ -76,7 +76,7 @@ export const adapter = defineAdapter({
       threadCount: settings.threads,
       workerData,
       // The runtime prints the tokens of a batch that it fails on.
-      silent: true,
+      isSilent: true,
     });
     const run = async (texts: readonly string[], signal: AbortSignal) => {
       const reply = await pool.run({ texts }, signal);

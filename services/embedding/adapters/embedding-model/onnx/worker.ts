@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { basename, dirname } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
+import { serveCalls } from '#kit/base/worker-rpc.ts';
 import { type Pooling, poolTokens } from './pool-tokens.ts';
 
 // A thread that runs a local model, one batch after another.
@@ -26,7 +27,7 @@ export interface OnnxJob {
 
 /** From the thread. */
 export type OnnxReply =
-  /** Vectors one after another in one buffer, which is handed over and not copied. */
+  /** Vectors one after another in one buffer, which is moved and not copied. */
   | { kind: 'vectors'; values: Float32Array<ArrayBuffer>; dimensions: number; tokens: number }
   | { kind: 'too-long'; textIndex: number }
   /** `message` is the runtime's, for the log. */
@@ -142,13 +143,14 @@ function pool(
 const data = workerData as OnnxWorkerData;
 let loading: Promise<Loaded> | undefined;
 
-parentPort?.on('message', async ({ texts }: OnnxJob) => {
-  let reply: OnnxReply;
-  try {
-    loading ??= load(data);
-    reply = await embed(await loading, data, texts);
-  } catch (error) {
-    reply = { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
-  }
-  parentPort?.postMessage(reply, reply.kind === 'vectors' ? [reply.values.buffer] : []);
-});
+serveCalls(
+  async ({ texts }: OnnxJob): Promise<OnnxReply> => {
+    try {
+      loading ??= load(data);
+      return await embed(await loading, data, texts);
+    } catch (error) {
+      return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    }
+  },
+  (reply) => (reply.kind === 'vectors' ? [reply.values.buffer] : []),
+);
