@@ -1,5 +1,5 @@
 import type { EvaluationRun } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { bootstrapIntervals, type Interval, seededRandom } from '#kit/base/statistics/bootstrap.ts';
+import { bootstrapIntervals, type Interval, seededRandom } from '#kit/statistics/bootstrap.ts';
 
 /** Figures of earlier runs to compare with, by data set. */
 export interface Baseline {

@@ -1,5 +1,5 @@
 import type { EvaluationRun, Metric } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import type { Interval } from '#kit/base/statistics/bootstrap.ts';
+import type { Interval } from '#kit/statistics/bootstrap.ts';
 import type { BaselineChange } from './eval-baseline.ts';
 import type { Tuned } from './eval-variants.ts';
 

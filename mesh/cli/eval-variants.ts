@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { EvaluationRun, QuestionScores, VariantSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { Feature, Fusion, Leg, type RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { bootstrapIntervals, type Interval, seededRandom } from '#kit/base/statistics/bootstrap.ts';
+import { bootstrapIntervals, type Interval, seededRandom } from '#kit/statistics/bootstrap.ts';
 
 type Template = Omit<MessageInitShape<typeof RetrieveRequestSchema>, '$typeName' | '$unknown'>;
 type Variant = MessageInitShape<typeof VariantSchema>;

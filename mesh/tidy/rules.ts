@@ -40,7 +40,7 @@ const ownFolder = (path: string) => /^services\/[^/]+\//.exec(path)?.[0];
 /** The floors of the kit, lowest first. A file imports from its own floor and from lower ones. */
 const floors: readonly (readonly string[])[] = [
   ['base'],
-  ['text'],
+  ['answers', 'statistics', 'text'],
   ['http', 'storage'],
   ['rpc'],
   ['host'],

@@ -1,5 +1,5 @@
 import type { AnswerEvent } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type CatchUp, createCatchUp, shownAfter } from '#kit/base/catch-up.ts';
+import { type CatchUp, createCatchUp, shownAfter } from '#kit/answers/catch-up.ts';
 import { asCached, coalesce } from '../answers/recording.ts';
 import type { Flight } from './flight.ts';
 

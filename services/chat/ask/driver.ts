@@ -5,7 +5,7 @@ import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerEventSchema, CacheLayer, ClaimFaultSchema, SourcesSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { type CatchUp, createCatchUp } from '#kit/base/catch-up.ts';
+import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
 import { enumName } from '#kit/base/enums.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Metrics } from '#kit/base/metrics.ts';

@@ -9,7 +9,7 @@ import {
   QuestionScoresSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { bootstrapIntervals, seededRandom } from '#kit/base/statistics/bootstrap.ts';
+import { bootstrapIntervals, seededRandom } from '#kit/statistics/bootstrap.ts';
 import type { AskedQuery } from './ask.ts';
 import { percentile, reportedMetrics } from './metrics.ts';
 

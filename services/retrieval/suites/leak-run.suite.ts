@@ -1,4 +1,4 @@
-import { seededRandom } from '#kit/base/statistics/bootstrap.ts';
+import { seededRandom } from '#kit/statistics/bootstrap.ts';
 import type { Hit } from '../stores/index-row.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';

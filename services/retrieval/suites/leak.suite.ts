@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { seededRandom } from '#kit/base/statistics/bootstrap.ts';
+import { seededRandom } from '#kit/statistics/bootstrap.ts';
 import { adapter as embeddedKeywords } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as embeddedVectors } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
