@@ -1,4 +1,5 @@
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
+import { publicContracts } from '#kit/host/reach.ts';
 
 /** Columns of the figure, in the order in which a question meets them. A service in none goes to the last. */
 const columns: readonly (readonly string[])[] = [
@@ -25,12 +26,13 @@ interface Arrow {
   readonly isOptional: boolean;
 }
 
-/** Returns who calls whom, by the `needs` and `optionalNeeds` of each service, without calls of the edge to what it only exposes. */
+/** Returns who calls whom, by the `needs` and `optionalNeeds` of each service and the public methods that it serves for others. */
 export function arrowsOf(services: readonly ServiceDefinition[]): Arrow[] {
   const owners = new Map(services.flatMap(({ name, contracts }) => contracts.map(({ typeName }) => [typeName, name])));
-  return services.flatMap(({ name, needs, optionalNeeds = {} }) => {
+  return services.flatMap((service) => {
+    const { name, needs, optionalNeeds = {} } = service;
     const arrows = [
-      ...Object.values(needs).map(({ typeName }) => ({
+      ...[...Object.values(needs), ...publicContracts(service, services)].map(({ typeName }) => ({
         from: name,
         to: owners.get(typeName) ?? '',
         isOptional: false,
