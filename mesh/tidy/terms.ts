@@ -16,7 +16,11 @@ const term = (name: string, use: string, banned: RegExp): Term => ({ name, use, 
  * replay, snapshot, quorum.
  */
 export const terms: readonly Term[] = [
-  term('where (for a condition)', 'if, when; "in which" for a place', /\bwhere\b(?! (?:is|are|does|do|would) [^.\n]*\?)/gi),
+  term(
+    'where (for a condition)',
+    'if, when; "in which" for a place',
+    /\bwhere\b(?! (?:is|are|does|do|would) [^.\n]*\?)/gi,
+  ),
   term('tells, told', 'returns, reports, notifies, says', /\b(tells?|told|telling)\b/gi),
   term('tells apart', 'distinguishes', /\btell(s|ing)? apart\b/gi),
   term('stands (in, at, for, still)', 'is, is in, represents, stops', /\b(stands?|stood)\b(?!-)/gi),
