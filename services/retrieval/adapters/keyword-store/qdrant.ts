@@ -5,12 +5,14 @@ import type { KeywordStore } from '../../stores/keyword-store.ts';
 import { questionWords, rowWords } from '../../stores/remote/sparse-words.ts';
 import { ordinaryWordCount } from '../../stores/remote/vocabulary.ts';
 import { createTokenizer } from '../../stores/tokenizer.ts';
+import { vectorName } from '../vendors/qdrant/changes.ts';
 import { tenantFilter } from '../vendors/qdrant/conditions.ts';
-import { openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.ts';
+import { qdrantSettings } from '../vendors/qdrant/connection.ts';
+import { openQdrant } from '../vendors/qdrant/rows.ts';
 
-// BM25 in Qdrant over our own tokens, as sparse vectors: a row's part of a score is in its vector, and Qdrant multiplies it
-// by the word's idf. That one is counted over the tenant's rows alone, which Qdrant can do since 1.19: an older server
-// would count over all, and a tenant's scores would tell of another's words.
+// BM25 in Qdrant over our own tokens, as sparse vectors: the row's part of a score is in its vector, and Qdrant multiplies it by the word's
+// idf. Qdrant counts the idf over the tenant's rows only, from version 1.19 on: an older server would count all rows, so the scores of a tenant
+// would reveal the words of another.
 
 const oldestVersion = [1, 19] as const;
 
@@ -29,8 +31,8 @@ export const adapter = defineAdapter<KeywordStore, object, typeof qdrantSettings
       const version = await qdrant.version();
       const [major = 0, minor = 0] = version.split('.').map(Number);
       isNewEnough = major > oldestVersion[0] || (major === oldestVersion[0] && minor >= oldestVersion[1]);
-      const needed = `Qdrant ${oldestVersion.join('.')} or newer is needed for word statistics of a tenant's own`;
-      if (!isNewEnough) throw unavailable(name, `the ${name} is Qdrant ${version}: ${needed}`);
+      const advice = `use Qdrant ${oldestVersion.join('.')} or newer, which counts words by tenant`;
+      if (!isNewEnough) throw unavailable(name, `the ${name} is Qdrant ${version}: ${advice}`);
     };
     return {
       async apply(tenant, corpusId, change) {
@@ -62,7 +64,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof qdrantSettings
       count: (tenant, corpusId, version, signal) => qdrant.count(collection, tenant, corpusId, version, signal),
       listKeys: (tenant, corpusId, after, limit, signal) =>
         qdrant.listKeys(collection, tenant, corpusId, after, limit, signal),
-      // Qdrant tidies up by itself.
+      // Qdrant needs no maintenance.
       async maintain() {},
       close: () => tokenizer.close(),
     };

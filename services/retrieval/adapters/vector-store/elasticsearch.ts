@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { type Hit, mergeHits, type SearchScope } from '../../stores/index-row.ts';
-import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import { toTerm } from '../../stores/remote/rows.ts';
+import { isZeroVector } from '../../stores/unit-vector.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { scopeConditions, versionRows } from '../vendors/elasticsearch/conditions.ts';
 import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
@@ -81,14 +82,14 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           pattern,
           indexOf: (again) => ensureIndex(space, again),
           // The server refuses a vector without length: the row has none, and no search finds it.
-          sourceOf: ({ vector }: VectorRow) => (isSomewhere(vector) ? { vector: [...vector] } : {}),
+          sourceOf: ({ vector }: VectorRow) => (isZeroVector(vector) ? {} : { vector: [...vector] }),
           sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 12,
         });
       },
       async search(tenant, { space, vector, scope, limit }, signal) {
         signal.throwIfAborted();
         const conditions = scopeConditions(tenant, scope);
-        if (conditions.length === 0 || !isSomewhere(vector)) return [];
+        if (conditions.length === 0 || isZeroVector(vector)) return [];
         const index = indexName(space);
         const isExact = await isSmall(tenant, index, scope, signal);
         const lists = await Promise.all(

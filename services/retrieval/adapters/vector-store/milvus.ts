@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { mergeHits } from '../../stores/index-row.ts';
-import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import { toTerm } from '../../stores/remote/rows.ts';
+import { isZeroVector } from '../../stores/unit-vector.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { scopeExpression } from '../vendors/milvus/conditions.ts';
 import { checked, connectMilvus, loaded, milvusSettings, orMissing } from '../vendors/milvus/connection.ts';
@@ -76,7 +77,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           collections: () => listCollections(),
           target: () => ensure(space),
           fieldsOf: ({ vector }: VectorRow) => {
-            const isFound = isSomewhere(vector);
+            const isFound = !isZeroVector(vector);
             return { is_somewhere: isFound, vector: isFound ? [...vector] : anywhere(vector.length) };
           },
           sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 4,
@@ -85,7 +86,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
       async search(tenant, { space, vector, scope, limit }, signal) {
         signal.throwIfAborted();
         const visible = scopeExpression(tenant, scope);
-        if (visible === undefined || !isSomewhere(vector)) return [];
+        if (visible === undefined || isZeroVector(vector)) return [];
         const collection = collectionOf(space);
         if (!(await hasCollection(store, collection, signal))) return [];
         const filter = `${visible} and is_somewhere == true`;

@@ -1,12 +1,16 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import { toTerm } from '../../stores/remote/rows.ts';
+import { isZeroVector } from '../../stores/unit-vector.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
-import { type CollectionParams, openQdrant, qdrantSettings, vectorName } from '../vendors/qdrant/rows.ts';
+import { vectorName } from '../vendors/qdrant/changes.ts';
+import type { CollectionParams } from '../vendors/qdrant/collections.ts';
+import { qdrantSettings } from '../vendors/qdrant/connection.ts';
+import { openQdrant } from '../vendors/qdrant/rows.ts';
 
-// Vectors in Qdrant: a collection for each space, shared by the tenants. The graph is made within each tenant, so a
-// search never walks through another's rows.
+// Vectors in Qdrant: a collection for each space, shared by the tenants. Each tenant has a graph of its own, so a search never visits rows of
+// another tenant.
 
 const settings = {
   ...qdrantSettings,
@@ -24,7 +28,7 @@ const settings = {
     .default(256),
 };
 
-/** How long a tenant's size is remembered: it only chooses the way of searching. */
+/** How long a tenant's size stays valid. It only decides between the exact search and the graph. */
 const sizeTtlMs = 30_000;
 
 export const adapter = defineAdapter<VectorStore, object, typeof settings>({
@@ -47,7 +51,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof settings>({
         const hasRows = change.kind === 'replace' && change.rows.length > 0;
         if (hasRows && space === undefined) throw new Error('vectors came without their space');
         const target = hasRows && space !== undefined ? nameOf(space) : undefined;
-        // A document may have rows of another space, from a version that is older or was begun again.
+        // A document may have rows in another space, from an older version or one that was begun again.
         for (const collection of await qdrant.collections(prefix)) {
           if (collection === target) continue;
           const others = change.kind === 'replace' ? { ...change, rows: [] } : change;
@@ -76,19 +80,19 @@ export const adapter = defineAdapter<VectorStore, object, typeof settings>({
           .sort((a, b) => a - b)
           .slice(0, limit);
       },
-      // Qdrant tidies up by itself.
+      // Qdrant needs no maintenance.
       async maintain() {},
       async close() {},
     };
   },
 });
 
-const toVector = ({ vector }: VectorRow): number[] | undefined => (isSomewhere(vector) ? [...vector] : undefined);
+const toVector = ({ vector }: VectorRow): number[] | undefined => (isZeroVector(vector) ? undefined : [...vector]);
 
 function paramsOf({ dimensions }: VectorSpace): CollectionParams {
   return {
     vectors: { [vectorName]: { size: dimensions, distance: 'Cosine' } },
-    // No graph over all tenants, one in each (https://qdrant.tech/documentation/guides/multitenancy/).
+    // A graph for each tenant, none over all (https://qdrant.tech/documentation/guides/multitenancy/).
     hnsw_config: { m: 0, payload_m: 16 },
   };
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { forever, type Hit, mergeHits, type RowFilter, type SearchScope } from '../../stores/index-row.ts';
-import { changeSteps, chunksOf, isSomewhere, type RowCondition, toTerm } from '../../stores/remote/rows.ts';
+import { changeSteps, chunksOf, type RowCondition, toTerm } from '../../stores/remote/rows.ts';
+import { isZeroVector } from '../../stores/unit-vector.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import {
   type Command,
@@ -207,7 +208,7 @@ function insertRow(prefix: string, corpusId: number, version: number, row: Vecto
   const corpus = `${prefix}:${corpusId}`;
   const documentTerm = toTerm(documentId);
   const conditions = conditionsOf(row);
-  const hasVector = isSomewhere(vector);
+  const hasVector = !isZeroVector(vector);
   const fields = {
     chunk_id: chunkId,
     document_id: documentId,

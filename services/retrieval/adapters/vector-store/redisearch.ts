@@ -1,5 +1,6 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { changeSteps, isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import { changeSteps, toTerm } from '../../stores/remote/rows.ts';
+import { isZeroVector } from '../../stores/unit-vector.ts';
 import type { VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { openStoreRedis, searchRedisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
@@ -36,7 +37,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof searchRedisSett
         }
         for (const step of changeSteps(corpusId, change)) {
           await rows.step(tenant, corpusId, step, ({ vector }) =>
-            isSomewhere(vector)
+            !isZeroVector(vector)
               ? { [field]: Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength) }
               : ({} as Record<string, Buffer>),
           );

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { mergeHits } from '../../stores/index-row.ts';
-import { isSomewhere, toTerm } from '../../stores/remote/rows.ts';
+import { toTerm } from '../../stores/remote/rows.ts';
+import { isZeroVector } from '../../stores/unit-vector.ts';
 import type { VectorRow, VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { scopeCondition } from '../vendors/weaviate/conditions.ts';
 import { connectWeaviate, orMissing, weaviateSettings } from '../vendors/weaviate/connection.ts';
@@ -78,13 +79,13 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           target: () => ensure(space),
           propertiesOf: () => ({}),
           // A vector without length is near nothing: the row has none, and no search finds it.
-          vectorOf: ({ vector }: VectorRow) => (isSomewhere(vector) ? [...vector] : undefined),
+          vectorOf: ({ vector }: VectorRow) => (isZeroVector(vector) ? undefined : [...vector]),
           sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 4,
         });
       },
       async search(tenant, { space, vector, scope, limit }, signal) {
         signal.throwIfAborted();
-        if (!isSomewhere(vector)) return [];
+        if (isZeroVector(vector)) return [];
         const found = store.read(async (ends) => {
           const collection = await store.of(tenant, collectionOf(space));
           const filters = scopeCondition(store, collection, scope);

@@ -171,7 +171,7 @@ describe('Qdrant that says no', () => {
     const port = await startReplying(200, { title: 'qdrant', version: '1.18.2' });
     const { calls, close } = await (stores['qdrant keywords'] as NonNullable<typeof stores.qdrant>)(port, 5000);
     closing.push(close);
-    await expect(calls.search(notAborted)).rejects.toThrow(/Qdrant 1\.18\.2: Qdrant 1\.19 or newer is needed/);
+    await expect(calls.search(notAborted)).rejects.toThrow(/Qdrant 1\.18\.2: use Qdrant 1\.19 or newer/);
   });
 });
 

@@ -129,8 +129,3 @@ export function attributeTerm(name: string, value: string): string {
 export function attributeTerms({ attributes }: Pick<IndexRow, 'attributes'>): string[] {
   return Object.entries(attributes).map(([name, value]) => attributeTerm(name, value));
 }
-
-/** Whether a vector points anywhere; engines find a zero vector near everything, so it is not given to them. */
-export function isSomewhere(vector: Float32Array): boolean {
-  return vector.some((component) => component !== 0);
-}

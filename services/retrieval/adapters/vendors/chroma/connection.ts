@@ -1,10 +1,9 @@
-import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls, httpError } from '../../../stores/remote/calls.ts';
 
-// Chroma's REST interface v2, as far as a store needs it: the vendor's own client carries a server's binary. A server
-// describes itself at /openapi.json.
+// The connection to Chroma's REST interface v2. The vendor's own client is not used, because it includes a server's binary. A server
+// describes its interface at /openapi.json.
 
 /** Settings of a server. */
 export const chromaSettings = {
@@ -21,37 +20,11 @@ export const chromaSettings = {
     .default(500),
 };
 
-/** A condition: https://docs.trychroma.com/docs/querying-collections/metadata-filtering. */
-export type Where = Record<string, unknown>;
-
-/** What is kept beside a vector. */
-export type Metadata = Record<string, string | number | boolean>;
-
-/** A record to be written. */
-export interface ChromaRecord {
-  id: string;
-  metadata: Metadata;
-  vector: Float32Array<ArrayBuffer>;
-}
-
-/** Which records to get, and what of them beside their ids. */
-export interface GetRequest {
-  ids?: string[];
-  where?: Where;
-  limit?: number;
-  offset?: number;
-  include?: string[];
-}
-
-/** What `get` gives. */
-export interface GetReply {
-  ids: string[];
-  metadatas?: Metadata[] | null;
-  embeddings?: number[][] | null;
-}
+/** Values of the settings. */
+export type ChromaSettings = Settings<typeof chromaSettings>;
 
 /** A failed reply. */
-class ChromaError extends Error {
+export class ChromaError extends Error {
   override readonly name = 'ChromaError';
   readonly status: number;
   constructor(status: number, body: string) {
@@ -60,21 +33,30 @@ class ChromaError extends Error {
   }
 }
 
-/** Collections of a page of a listing. */
-const pageSize = 500;
+/** Names a request: its method, its path below the databases, and its body. */
+export interface ChromaRequest {
+  method: 'GET' | 'POST';
+  path: string;
+  body?: unknown;
+}
 
-/** Opens a server. `name`: of the store, for errors. */
-export function openChroma(settings: Settings<typeof chromaSettings>, name: string) {
+/** A connection to a server. */
+export interface ChromaConnection {
+  /** Sends a request and returns the parsed reply. */
+  send<T>(request: ChromaRequest, signal?: AbortSignal): Promise<T>;
+  /** Sends a request and returns the parsed reply; `undefined` if the server answers with `status`. */
+  sendUnless<T>(status: number, request: ChromaRequest, signal?: AbortSignal): Promise<T | undefined>;
+}
+
+/** Connects to a server. Sends nothing before the first call. `name` is the store's name in errors. */
+export function connectChroma(settings: ChromaSettings, name: string): ChromaConnection {
   const base = `${settings.url.replace(/\/+$/, '')}/api/v2/tenants/${encodeURIComponent(settings.chroma_tenant)}/databases`;
   const headers = {
     'content-type': 'application/json',
     ...(settings.api_key !== '' && { 'x-chroma-token': settings.api_key }),
   };
   const call = createRemoteCalls({ name, timeoutMs: settings.timeout_ms, toError: (thrown) => toError(name, thrown) });
-  // Collections by database and name: their ids never change, and one that has gone is asked for again.
-  const known = new LRUCache<string, string>({ max: 10_000 });
-
-  const send = async <T>(method: string, path: string, body: unknown, signal: AbortSignal): Promise<T> => {
+  const exchange = async <T>({ method, path, body }: ChromaRequest, signal: AbortSignal): Promise<T> => {
     const response = await fetch(`${base}${path}`, {
       method,
       headers,
@@ -85,132 +67,21 @@ export function openChroma(settings: Settings<typeof chromaSettings>, name: stri
     if (!response.ok) throw new ChromaError(response.status, text);
     return JSON.parse(text) as T;
   };
-  /** A request to a collection. */
-  const ask = <T>(
-    database: string,
-    collection: string,
-    verb: string,
-    body: unknown,
-    signal?: AbortSignal,
-  ): Promise<T> =>
-    call((ends) => send<T>('POST', `/${database}/collections/${collection}/${verb}`, body, ends), signal);
-  /** What `request` gives; `absent` where it is about something that is not there. */
-  const orAbsent = async <T>(
-    absent: T,
-    request: (signal: AbortSignal) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T> =>
-    call(async (ends) => {
-      try {
-        return await request(ends);
-      } catch (error) {
-        if (error instanceof ChromaError && error.status === 404) return absent;
-        throw error;
-      }
-    }, signal);
-
   return {
-    /** The id of a collection, which is made where it is not there. */
-    async ensure(database: string, collection: string): Promise<string> {
-      await call(async (signal) => {
+    send: (request, signal) => call((running) => exchange(request, running), signal),
+    sendUnless: <T>(status: number, request: ChromaRequest, signal?: AbortSignal) =>
+      call(async (running) => {
         try {
-          await send('POST', '', { name: database }, signal);
+          return await exchange<T>(request, running);
         } catch (error) {
-          if (!(error instanceof ChromaError && error.status === 409)) throw error;
+          if (error instanceof ChromaError && error.status === status) return undefined;
+          throw error;
         }
-      });
-      const hnsw = { space: 'cosine', ef_search: settings.ef_search };
-      const wanted = { name: collection, get_or_create: true, configuration: { hnsw } };
-      const { id } = await call((signal) => send<{ id: string }>('POST', `/${database}/collections`, wanted, signal));
-      known.set(`${database}/${collection}`, id);
-      return id;
-    },
-
-    /** The id of a collection; `undefined` where it is not there. */
-    async find(database: string, collection: string, signal: AbortSignal): Promise<string | undefined> {
-      const key = `${database}/${collection}`;
-      const id = known.get(key);
-      if (id !== undefined) return id;
-      const path = `/${database}/collections/${collection}`;
-      const found = await orAbsent(
-        undefined,
-        (ends) => send<{ id: string } | undefined>('GET', path, undefined, ends),
-        signal,
-      );
-      if (found !== undefined) known.set(key, found.id);
-      return found?.id;
-    },
-
-    /** The ids of a database's collections. */
-    async collections(database: string, signal?: AbortSignal): Promise<string[]> {
-      const ids: string[] = [];
-      for (;;) {
-        const path = `/${database}/collections?limit=${pageSize}&offset=${ids.length}`;
-        const page = await orAbsent([], (ends) => send<{ id: string }[]>('GET', path, undefined, ends), signal);
-        ids.push(...page.map(({ id }) => id));
-        if (page.length < pageSize) return ids;
-      }
-    },
-
-    /** Records; none where the collection has gone. */
-    async get(
-      database: string,
-      collection: string,
-      { include = [], ...request }: GetRequest,
-      signal?: AbortSignal,
-    ): Promise<GetReply> {
-      const path = `/${database}/collections/${collection}/get`;
-      const reply = await orAbsent(
-        undefined,
-        (ends) => send<GetReply | undefined>('POST', path, { ...request, include }, ends),
-        signal,
-      );
-      if (reply === undefined) known.clear();
-      return reply ?? { ids: [] };
-    },
-
-    /** The nearest records that pass a condition, with their cosine distance. */
-    async query(
-      database: string,
-      collection: string,
-      vector: Float32Array,
-      where: Where,
-      limit: number,
-      signal: AbortSignal,
-    ): Promise<{ metadata: Metadata; distance: number }[]> {
-      const include = ['metadatas', 'distances'];
-      const body = { query_embeddings: [[...vector]], n_results: limit, where, include };
-      const reply = await ask<{ metadatas?: Metadata[][]; distances?: number[][] }>(
-        database,
-        collection,
-        'query',
-        body,
-        signal,
-      );
-      const distances = reply.distances?.[0] ?? [];
-      return (reply.metadatas?.[0] ?? []).map((metadata, index) => ({ metadata, distance: distances[index] ?? 2 }));
-    },
-
-    async upsert(database: string, collection: string, records: readonly ChromaRecord[]): Promise<void> {
-      await ask(database, collection, 'upsert', {
-        ids: records.map(({ id }) => id),
-        metadatas: records.map(({ metadata }) => metadata),
-        embeddings: records.map(({ vector }) => [...vector]),
-      });
-    },
-
-    /** Changes what is named in `metadata`; the rest stays. */
-    async update(database: string, collection: string, ids: readonly string[], metadata: Metadata): Promise<void> {
-      await ask(database, collection, 'update', { ids, metadatas: ids.map(() => metadata) });
-    },
-
-    async remove(database: string, collection: string, ids: readonly string[]): Promise<void> {
-      await ask(database, collection, 'delete', { ids });
-    },
+      }, signal),
   };
 }
 
-/** `fetch` throws a TypeError where no reply comes. */
+// `fetch` throws a TypeError if no reply comes.
 function toError(name: string, thrown: unknown): unknown {
   if (thrown instanceof ChromaError) return httpError(name, thrown.status, thrown);
   return thrown instanceof TypeError ? httpError(name, undefined, thrown) : thrown;

@@ -1,7 +1,7 @@
 import type { RowFilter, SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, type RowCondition } from '../../../stores/remote/rows.ts';
 
-// Conditions in Qdrant's terms. Each begins with the tenant: `tenantFilter` is the only place where a filter is made.
+// Conditions of Qdrant. Every filter begins with the tenant: only `tenantFilter` makes filters.
 
 /** A condition of a filter. */
 export type Condition =
@@ -11,18 +11,18 @@ export type Condition =
   | { must_not: Condition[] }
   | { should: Condition[] };
 
-/** What holds for a tenant's points alone. */
+/** Returns a filter for points of one tenant. */
 export function tenantFilter(tenant: string, conditions: readonly Condition[]): { must: Condition[] } {
   return { must: [is('tenant', tenant), ...conditions] };
 }
 
-/** Points of a corpus: of a version, or with keys above `after`. */
+/** Returns a filter for points of a corpus: those of a version, or those with keys above `after`. */
 export function corpusFilter(tenant: string, corpusId: number, of: { version: number } | { after: number }) {
   const conditions = 'version' in of ? atVersion(of.version) : [{ key: 'key', range: { gt: of.after } }];
   return tenantFilter(tenant, [is('corpus_id', corpusId), ...conditions]);
 }
 
-/** Points that a step of a change touches. */
+/** Returns a filter for the points of a step of a change. */
 export function stepFilter(
   tenant: string,
   { corpusId, documentIds, keys, addedIn, removedIn, aclIdNot }: RowCondition,
@@ -36,7 +36,7 @@ export function stepFilter(
   return tenantFilter(tenant, conditions);
 }
 
-/** Points that a query may see. */
+/** Returns a filter for the points that a search may find. */
 export function scopeFilter(tenant: string, { corpora, aclIds, filter }: SearchScope) {
   const versions = byVersion(corpora).map(({ version, corpusIds }) => ({
     must: [oneOf('corpus_id', corpusIds), ...atVersion(version)],
