@@ -4,9 +4,9 @@ import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/host/config/setti
 
 /** Settings of the retrieval service. */
 export interface RetrievalSettings {
-  /** Where vectors are kept. */
+  /** The store of vectors. */
   readonly vectorStore: ChosenAdapter;
-  /** Where words are kept. */
+  /** The store of words. */
   readonly keywordStore: ChosenAdapter;
   /** Weight of the vector leg in the fused score, 0 to 1; the keyword leg has the rest. @default by the embedding model */
   readonly vectorWeight: number | undefined;
@@ -14,11 +14,11 @@ export interface RetrievalSettings {
   readonly corpusWeights: ReadonlyMap<string, number>;
   /** The web search; `undefined`: none. */
   readonly webSearch: ChosenAdapter | undefined;
-  /** Candidates that each leg gives. */
+  /** Candidates of each leg. */
   readonly candidates: number;
   /** Candidates that are reranked. */
   readonly rerankCandidates: number;
-  /** Time for a leg. */
+  /** Longest time of a leg. */
   readonly legTimeoutMs: number;
   /** Time for the reranker.0 */
   readonly rerankTimeoutMs: number;

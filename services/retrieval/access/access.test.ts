@@ -4,7 +4,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { collect } from '#kit/base/streams.ts';
 import { type RetrievalMesh, type ShortDocument, startRetrieval } from '../testing/retrieval.ts';
 
-// What a principal may see, by a model that knows nothing of stores, against everything that the service tells.
+// Compares everything that the service returns to a principal with a model that has no stores.
 
 const tenants = ['acme', 'Acme', 'globex'];
 const groupNames = ['staff', 'finance', 'vip'];
@@ -93,7 +93,7 @@ async function buildAll(
   }
 }
 
-test('access that is taken away with a new version is gone from everything at once', async () => {
+test('access that a new version removes is removed everywhere immediately', async () => {
   await using retrieval = await startRetrieval();
   await retrieval.build('help', 'build-1', [['plan', 'apple plan']]);
   const reader = await retrieval.as({ roles: [Role.READER] });

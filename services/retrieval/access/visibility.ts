@@ -3,8 +3,8 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { visibleGroups } from '#kit/rpc/access.ts';
 import type { AccessScope } from '../stores/index-row.ts';
 
-// The one place where a principal becomes a condition on rows. Every search, read and count of a reader takes its scope or its
-// access lists from here; the stores and the catalog apply them inside their queries, before ranking.
+// A principal becomes a condition on rows only here. Every search, read and count of a reader gets its access lists from this file. The
+// stores and the catalog apply them inside their queries, before ranking.
 
 /** Counts of documents and chunks. */
 export interface Counts {

@@ -29,7 +29,7 @@ const open = (options?: Parameters<typeof openRetrieval>[2], folder = dataDir) =
 const documentsOf = (count: number): ShortDocument[] =>
   Array.from({ length: count }, (_, index) => [`d${index}`, `apple ${index}`]);
 
-test('a build that was stopped half-way goes on under the same id, in the same version', async () => {
+test('a build that was interrupted continues under the same id, in the same version', async () => {
   const first = await open();
   await first.build('help', 'build-1', documentsOf(10));
   const version = await first.begin('help', 'build-2');
@@ -84,7 +84,7 @@ test('rows that no catalog knows are counted, and go with the next version', asy
   await retrieval.close();
 });
 
-describe('after a failure that nobody tried again', () => {
+describe('after a failure that was not retried', () => {
   let isBroken = false;
   const broken = async <T>(work: () => Promise<T>): Promise<T> => {
     if (isBroken) throw unavailable('store', 'crashed');
@@ -120,7 +120,7 @@ describe('after a failure that nobody tried again', () => {
     await retrieval.close();
   });
 
-  test('a purge that could not reach the stores is in force at once', async () => {
+  test('a purge that could not reach the stores takes effect immediately', async () => {
     const retrieval = await open({ wrap });
     await retrieval.build('help', 'build-1', documentsOf(3));
     isBroken = true;
@@ -187,7 +187,7 @@ describe('whatever fails, and wherever', () => {
     nil: undefined,
   });
 
-  test('a start over and the same step again lead where an unbroken run leads', async () => {
+  test('a restart and the same step again have the result of an uninterrupted run', async () => {
     let fault: { call: number; isAfter: boolean } | undefined;
     let callCount = 0;
     const failing = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -253,7 +253,7 @@ describe('whatever fails, and wherever', () => {
             case 'abandon':
               await twice(breaks, () =>
                 retrieval.client.abandonVersion({ corpus, version }).catch((error: unknown) => {
-                  // It was gone already when the call broke off.
+                  // The version was already dropped when the call was interrupted.
                   if (!String(error).includes('has no version')) throw error;
                 }),
               );
@@ -300,7 +300,7 @@ describe('whatever fails, and wherever', () => {
   }
 });
 
-test('a process that is killed while it writes loses nothing that was acknowledged, and goes on', async () => {
+test('a process that is killed while it writes loses nothing that was acknowledged, and continues', async () => {
   const child = fileURLToPath(new URL('../testing/child.ts', import.meta.url));
   const total = 9;
   let acknowledged = 0;
@@ -311,7 +311,7 @@ test('a process that is killed while it writes loses nothing that was acknowledg
     for await (const line of createInterface({ input: process_.stdout })) {
       const { batch, isNew } = JSON.parse(line) as { batch: number; isNew: boolean };
       acknowledged = Math.max(acknowledged, batch);
-      // Each run gets on, and all but the last are killed while the next batch is under way.
+      // Each run makes progress, and all but the last are killed while the next batch is in flight.
       if (isNew && ++ofThisRun === 3 && acknowledged < total) process_.kill('SIGKILL');
     }
     await exited;

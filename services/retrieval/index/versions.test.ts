@@ -32,7 +32,7 @@ const countOf = async (corpus: string, version = 0n) => {
 const apples = (...ids: string[]): ShortDocument[] => ids.map((id) => [id, `apple ${id}`]);
 
 describe('a version', () => {
-  test('is seen by nobody until it is published, and then at once', async () => {
+  test('is invisible until it is published, and then visible immediately', async () => {
     const corpus = newCorpus();
     const version = await retrieval.begin(corpus, 'build-1');
     expect(version).toBe(1n);
@@ -130,7 +130,7 @@ describe('publishing', () => {
     expect(await retrieval.publish(corpus, version)).toBe(revision);
   });
 
-  test('fails where the version does not hold the expected number of documents', async () => {
+  test('fails if the version does not hold the expected number of documents', async () => {
     const corpus = newCorpus();
     const version = await retrieval.begin(corpus, 'build-1');
     await retrieval.write(corpus, version, apples('a', 'b'));

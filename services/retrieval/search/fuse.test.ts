@@ -18,7 +18,7 @@ describe('normalised fusion', () => {
     ]);
   });
 
-  test('gives a candidate that stands alone, or one of equals, the whole weight', () => {
+  test('gives a single candidate, or one of equals, the whole weight', () => {
     expect(fuseNormalised([leg(1, [7, 0.01])])).toEqual([{ key: 7, score: 1 }]);
     expect(fuseNormalised([leg(1, [9, 5], [8, 5])]).map(({ key }) => key)).toEqual([8, 9]);
     expect(fuseNormalised([leg(0.3), leg(0.7)])).toEqual([]);

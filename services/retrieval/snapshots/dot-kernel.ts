@@ -1,7 +1,7 @@
-// Dot products by WebAssembly SIMD: four floats an instruction, where JavaScript does one. The module is small enough to be
-// written down as it is (https://webassembly.github.io/spec/core/binary/): one function over one imported memory.
+// Dot products by WebAssembly SIMD: four floats in an instruction, JavaScript has one. The module is small enough to be written as bytes
+// (https://webassembly.github.io/spec/core/binary/): one function over one imported memory.
 
-/** Floats that a step takes; rows and queries are padded with zeros to a multiple of it. */
+/** Floats of one step. Rows and queries are padded with zeros to a multiple of it. */
 export const stepFloats = 16;
 
 /** Scores rows against a query. */
@@ -73,7 +73,7 @@ export function createDotKernel(memory: WebAssembly.Memory): DotKernel {
   return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as DotKernel;
 }
 
-// Signed where it is a constant; the values here are small and positive, so one more byte where bit 6 is set will do.
+// Constants are signed: a value with bit 6 set gets one more byte. All values here are small and positive.
 function leb(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;

@@ -2,32 +2,32 @@ import type { QueryWord } from '#kit/text/query/query-words.ts';
 import { type TopHits, topHits } from './top-hits.ts';
 import { aclTest } from './vector-block.ts';
 
-/** The words of an index version, in memory: for each, the rows that have it and how often. */
+/** The words of an index version in memory: for each word the rows that have it, and how often. */
 export interface KeywordBlock {
-  /** Bytes that it holds, about. */
+  /** Approximate size in bytes. */
   readonly sizeBytes: number;
   readonly rowCount: number;
   /** Words of all rows together. */
   readonly wordCount: number;
-  /** Rows that have a word. */
+  /** Returns the number of rows that have a word. */
   frequencyOf(word: string): number;
-  /** The best rows by BM25. `weights`: words with their weight in the question times idf, over all blocks searched together. */
+  /** Returns the best rows by BM25. `weights`: each word's weight in the question times its idf over all blocks of the search. */
   search(weights: ReadonlyMap<string, number>, meanLength: number, aclIds: readonly number[], limit: number): TopHits;
 }
 
 /**
- * BM25 (Robertson & Zaragoza 2009, §3.2). Passages are cut to like length, so one that is longer all the same is about more: length
- * counts nearly in full. Found on five public sets in Chinese and English, each measured with constants chosen without it.
+ * The constants of BM25 (Robertson & Zaragoza 2009, §3.2). Chunks have similar lengths, so a longer one usually has more topics: its length
+ * counts almost fully. Chosen on five public sets in Chinese and English; each set was measured with constants chosen on the others.
  */
 const k1 = 1.5;
 const b = 0.9;
 
-/** Words of a row that are counted one by one; what a row repeats more often says no more. */
+/** Most occurrences of a word in a row that are counted; more do not change the score noticeably. */
 const maxCounted = 255;
 
 /**
- * Puts words into memory. `aclIds`: of the rows, in order. `postings`: each word once, with the positions of the rows that have it,
- * ascending, a position for each time.
+ * Loads words into memory. `aclIds` are the access lists of the rows, in order. `postings` yields each word once, with the ascending positions
+ * of the rows that have it, one for each occurrence.
  */
 export function createKeywordBlock(
   aclIds: Int32Array,
@@ -75,10 +75,10 @@ export function createKeywordBlock(
     frequencyOf: (word) => places.get(word)?.count ?? 0,
     search(weights, meanLength, allowedIds, limit) {
       scores.fill(0);
-      for (const [word, telling] of weights) {
+      for (const [word, questionWeight] of weights) {
         const place = places.get(word);
         if (place === undefined) continue;
-        const weight = telling * (k1 + 1);
+        const weight = questionWeight * (k1 + 1);
         for (let index = place.start; index < place.start + place.count; index++) {
           const position = rows[index] as number;
           const count = counts[index] as number;
@@ -92,7 +92,7 @@ export function createKeywordBlock(
   };
 }
 
-/** The best rows of several blocks together; `block` is the place of each hit's block. */
+/** Returns the best rows of several blocks. `block` is the index of a hit's block. */
 export function searchKeywordBlocks(
   blocks: readonly KeywordBlock[],
   words: readonly QueryWord[],
@@ -104,7 +104,7 @@ export function searchKeywordBlocks(
   const weights = new Map<string, number>();
   for (const { word, weight } of words) {
     const frequency = blocks.reduce((sum, block) => sum + block.frequencyOf(word), 0);
-    // Above 0 for every word, so that a small corpus, where a word is soon in most rows, can be searched too.
+    // The idf is above 0 for every word, so that a small corpus, in which many words are in most rows, can be searched too.
     if (frequency > 0) weights.set(word, weight * Math.log(1 + (rowCount - frequency + 0.5) / (frequency + 0.5)));
   }
   const hits = blocks.flatMap((block, at) => {

@@ -1,20 +1,20 @@
 import type { QueryWord } from '#kit/text/query/query-words.ts';
 
-// Between the service and the thread that searches snapshots.
+// The messages between the service and the thread that searches snapshots.
 
-/** Where a snapshot is read from. */
+/** The source of a snapshot. */
 export interface SnapshotSource {
   /** The tenant's database. */
   path: string;
-  /** SQLite extensions that reading it takes. */
+  /** Paths of the SQLite extensions that are needed to read it. */
   extensions: readonly string[];
   corpusId: number;
   version: number;
-  /** The table of the vectors and their dimensions; `undefined`: words are wanted. */
+  /** The table of the vectors and their dimensions; `undefined`: a snapshot of words. */
   vectors: { table: string; dimensions: number } | undefined;
 }
 
-/** To the thread. */
+/** A request to the thread. */
 export type SnapshotRequest =
   | { kind: 'load'; snapshotId: number; source: SnapshotSource; maxBytes: number }
   | { kind: 'near'; snapshotIds: readonly number[]; vector: Float32Array; aclIds: readonly number[]; limit: number }

@@ -4,9 +4,9 @@ import { createKeywordBlock, type KeywordBlock, searchKeywordBlocks } from './ke
 import type { SnapshotHit, SnapshotReply, SnapshotRequest, SnapshotSource } from './protocol.ts';
 import { createVectorBlock, type VectorBlock } from './vector-block.ts';
 
-// The thread that holds index versions in memory and searches them.
+// The worker thread that holds index versions in memory and searches them.
 
-/** Names of the rows, by position. */
+/** Keys and ids of the rows, by position. */
 interface Rows {
   keys: number[];
   chunkIds: string[];
@@ -73,7 +73,7 @@ function toHit({ keys, chunkIds, documentIds }: Rows, position: number, score: n
   };
 }
 
-// Reads all of a version in one transaction. Gives `undefined` where it is larger than `maxBytes`.
+// Reads a version in one transaction. Returns `undefined` if it is larger than `maxBytes`.
 function load(source: SnapshotSource, maxBytes: number): Snapshot | undefined {
   const { path, extensions, vectors } = source;
   const db = new DatabaseSync(path, { readOnly: true, allowExtension: extensions.length > 0, timeout: 10_000 });
@@ -101,8 +101,9 @@ function loadVectors(
   maxBytes: number,
 ): Snapshot | undefined {
   const visible = 'corpus_id = ? AND chunk.added_in <= ? AND chunk.removed_in > ?';
-  const among = `FROM chunk CROSS JOIN ${table}_rowids AS there ON there.rowid = chunk.id WHERE ${visible}`;
-  const count = Number(db.prepare(`SELECT count(*) AS count ${among}`).get(corpusId, version, version)?.count ?? 0);
+  const counting = `SELECT count(*) AS count FROM chunk
+    CROSS JOIN ${table}_rowids AS there ON there.rowid = chunk.id WHERE ${visible}`;
+  const count = Number(db.prepare(counting).get(corpusId, version, version)?.count ?? 0);
   if (count * (dimensions * 4 + 200) > maxBytes) return undefined;
   const rows: Rows = { keys: [], chunkIds: [], documentIds: [] };
   const sql = `SELECT chunk.id AS key, chunk.acl_id, chunk_id, document_id, embedding FROM chunk CROSS JOIN ${table} AS near
@@ -116,7 +117,7 @@ function loadVectors(
   return { vectors: createVectorBlock(count, dimensions, read()), words: undefined, rows };
 }
 
-/** Bytes that a row's words take, about; larger versions are not begun. */
+/** Approximate bytes of a row's words. A version that would be larger than the limit is not loaded. */
 const bytesPerRow = 1500;
 
 function loadWords(db: DatabaseSync, { corpusId, version }: SnapshotSource, maxBytes: number): Snapshot | undefined {

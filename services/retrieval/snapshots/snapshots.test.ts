@@ -2,9 +2,11 @@ import { expect, test } from 'vitest';
 import type { Logger } from '#kit/base/log.ts';
 import { createSnapshots, type SnapshotTarget } from './snapshots.ts';
 
-test('a version that cannot be read is told once, and tried again when it has changed', async () => {
-  const told: unknown[] = [];
-  const snapshots = createSnapshots(1024 * 1024, { warn: (said: unknown) => told.push(said) } as unknown as Logger);
+test('a version that cannot be loaded is logged once, and loaded again after it has changed', async () => {
+  const warnings: unknown[] = [];
+  const snapshots = createSnapshots(1024 * 1024, {
+    warn: (fields: unknown) => warnings.push(fields),
+  } as unknown as Logger);
   const wanted: SnapshotTarget[] = [
     {
       tenant: 'acme',
@@ -19,11 +21,11 @@ test('a version that cannot be read is told once, and tried again when it has ch
       expect(search()).toBeUndefined();
       await snapshots.idle();
     }
-    expect(told).toEqual([{ corpusId: 1, version: 3, err: expect.any(Error) }]);
+    expect(warnings).toEqual([{ event: 'snapshot_failed', corpusId: 1, version: 3, err: expect.any(Error) }]);
     await snapshots.during('acme', 1, { kind: 'purge', documentIds: [] }, async () => {});
     expect(search()).toBeUndefined();
     await snapshots.idle();
-    expect(told).toHaveLength(2);
+    expect(warnings).toHaveLength(2);
   } finally {
     await snapshots.close();
   }

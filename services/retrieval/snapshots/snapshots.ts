@@ -5,60 +5,61 @@ import type { Change, Hit, IndexRow } from '../stores/index-row.ts';
 import type { SnapshotSource } from './protocol.ts';
 import { createSnapshotThread, type SnapshotThread } from './snapshot-thread.ts';
 
-/** A version of a corpus to search, and where it is read from. `space`: tells vectors of one model from those of another. */
+/** A version of a corpus to search, and its source. `space` distinguishes the vectors of different models. */
 export interface SnapshotTarget {
   tenant: string;
   space: string;
   source: SnapshotSource;
 }
 
-/** A search in memory. */
+/** A search of snapshots. */
 export type SnapshotQuery = { aclIds: readonly number[]; limit: number } & (
   | { kind: 'near'; vector: Float32Array }
   | { kind: 'words'; words: readonly QueryWord[] }
 );
 
 /**
- * Index versions held in memory, where a search costs a small part of what it costs in SQLite. A published version never changes,
- * so a copy of it stays right until a document is purged or gets another access list; SQLite answers while a copy is being made, and whatever has none.
+ * Snapshots of index versions in memory. A search there costs a fraction of a search in SQLite. A published version never changes, so its
+ * snapshot stays valid until a document is purged or gets another access list. SQLite answers while a snapshot is loading, and for
+ * versions without one.
  */
 export interface Snapshots {
   /**
-   * Hits, where every wanted version is in memory; otherwise `undefined`, and those that are not are begun to be read. Rejects with
-   * the signal's reason where it aborts.
+   * Returns the hits if every wanted version is in memory. Otherwise starts to load the missing versions and returns `undefined`. The
+   * promise rejects with the signal's reason if it aborts.
    */
   search(wanted: readonly SnapshotTarget[], query: SnapshotQuery, signal: AbortSignal): Promise<Hit[]> | undefined;
-  /** Runs a write, and lets go of the copies that it makes wrong: none of them answers once this resolves. */
+  /** Runs a write and releases the snapshots that it makes stale: none of them answers once this resolves. */
   during<T>(tenant: string, corpusId: number, change: Change<IndexRow>, write: () => Promise<T>): Promise<T>;
-  /** Resolves when nothing is being read. */
+  /** Resolves when nothing is loading. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
 
-interface Held {
+interface SnapshotEntry {
   id: number;
   wanted: SnapshotTarget;
   state: 'loading' | 'ready' | 'too-large' | 'failed';
   sizeBytes: number;
-  /** A write has made it wrong, or it had to make way. */
-  isLetGo: boolean;
+  /** Whether a write has made it stale, or another snapshot took its memory. */
+  isReleased: boolean;
 }
 
-/** Searches that may wait for the thread; beyond, SQLite's threads take their share. */
+/** Searches that may wait for the thread; SQLite answers those beyond. */
 const maxPending = 64;
 
-/** Creates the copies, `maxBytes` of them at most; 0: none. `log` hears of a version that could not be read. */
+/** Creates the snapshots. They use at most `maxBytes`; 0: none. `log` gets the versions that could not be loaded. */
 export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
   let thread: SnapshotThread | undefined;
   let lastId = 0;
   let isClosed = false;
   const loading = new Set<Promise<void>>();
-  const held = new LRUCache<string, Held>({
+  const held = new LRUCache<string, SnapshotEntry>({
     max: 10_000,
     maxSize: Math.max(1, maxBytes),
     sizeCalculation: ({ sizeBytes }) => Math.max(1, sizeBytes),
     dispose(entry) {
-      entry.isLetGo = true;
+      entry.isReleased = true;
       const { id, state } = entry;
       if (state === 'ready' && thread !== undefined) void thread.call({ kind: 'drop', snapshotId: id }).catch(() => {});
     },
@@ -68,41 +69,41 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
   const start = () => {
     thread ??= createSnapshotThread(() => {
       thread = undefined;
-      // Those that it was reading fail by themselves.
+      // The requests of those that were loading fail by themselves.
       for (const [key, { state }] of [...held.entries()]) if (state === 'ready') held.delete(key);
     });
     return thread;
   };
 
   const load = async (key: string, wanted: SnapshotTarget): Promise<void> => {
-    const entry: Held = { id: ++lastId, wanted, state: 'loading', sizeBytes: 1, isLetGo: false };
+    const entry: SnapshotEntry = { id: ++lastId, wanted, state: 'loading', sizeBytes: 1, isReleased: false };
     held.set(key, entry);
-    const becomes = (state: Held['state'], sizeBytes: number) => {
-      if (!entry.isLetGo) held.set(key, { ...entry, state, sizeBytes });
+    const becomes = (state: SnapshotEntry['state'], sizeBytes: number) => {
+      if (!entry.isReleased) held.set(key, { ...entry, state, sizeBytes });
     };
     const { id } = entry;
     try {
       const { sizeBytes } = await start().call({ kind: 'load', snapshotId: id, source: wanted.source, maxBytes });
       const fits = sizeBytes !== undefined && sizeBytes <= maxBytes;
-      if (sizeBytes !== undefined && (!fits || entry.isLetGo)) await thread?.call({ kind: 'drop', snapshotId: id });
+      if (sizeBytes !== undefined && (!fits || entry.isReleased)) await thread?.call({ kind: 'drop', snapshotId: id });
       if (fits) becomes('ready', sizeBytes);
       else becomes('too-large', 1);
     } catch (error) {
-      // SQLite answers. Not begun again before the version changes: what has failed once, or has ended the thread, would again.
+      // SQLite answers. The version is not loaded again before it changes: it would fail again, or end the thread again.
       if (isClosed) return;
       const { corpusId, version } = wanted.source;
-      log?.warn({ corpusId, version, err: error }, 'an index version is not held in memory: it could not be read');
+      log?.warn({ event: 'snapshot_failed', corpusId, version, err: error }, 'snapshot not loaded');
       becomes('failed', 1);
     }
   };
-  const isWrong = (version: number, change: Change<IndexRow>): boolean => {
+  const isStale = (version: number, change: Change<IndexRow>): boolean => {
     switch (change.kind) {
-      // What the version adds or removes is not in those before it.
+      // Versions before it do not include its additions and removals.
       case 'replace':
         return version >= change.version;
       case 'retain':
         return version < change.oldest || version > change.newest;
-      // An older version may be in memory with the list that its documents had.
+      // The snapshot of an older version has the old access lists.
       case 'access':
       case 'purge':
       case 'forget':
@@ -111,10 +112,10 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
         return change satisfies never;
     }
   };
-  const letGo = (tenant: string, corpusId: number, change: Change<IndexRow>) => {
+  const release = (tenant: string, corpusId: number, change: Change<IndexRow>) => {
     for (const [key, { wanted }] of [...held.entries()]) {
       const { source } = wanted;
-      if (wanted.tenant === tenant && source.corpusId === corpusId && isWrong(source.version, change)) held.delete(key);
+      if (wanted.tenant === tenant && source.corpusId === corpusId && isStale(source.version, change)) held.delete(key);
     }
   };
 
@@ -130,7 +131,7 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
         const work = load(key, one).finally(() => loading.delete(work));
         loading.add(work);
       }
-      // The thread reads one version at a time, which may take seconds: nobody waits for another tenant's.
+      // The thread loads one version at a time, which may take seconds: a search does not wait for it.
       const isBusy = loading.size > 0 || (thread?.pendingCount ?? 0) >= maxPending;
       if (ids.length < wanted.length || thread === undefined || isBusy) return undefined;
       return unlessAborted(
@@ -139,12 +140,12 @@ export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
       );
     },
     async during(tenant, corpusId, change, write) {
-      letGo(tenant, corpusId, change);
+      release(tenant, corpusId, change);
       try {
         return await write();
       } finally {
-        // A copy that was begun before the write is of the time before it.
-        letGo(tenant, corpusId, change);
+        // A snapshot that began to load before the write has the rows from before it.
+        release(tenant, corpusId, change);
       }
     },
     async idle() {

@@ -1,19 +1,19 @@
 import { createDotKernel, type DotKernel, stepFloats } from './dot-kernel.ts';
 import { type TopHits, topHits } from './top-hits.ts';
 
-/** The vectors of an index version, in memory. */
+/** The vectors of an index version in memory. */
 export interface VectorBlock {
-  /** Bytes that it holds. */
+  /** Size in bytes. */
   readonly sizeBytes: number;
-  /** The rows nearest to `query`, with their dot product, of those whose access list is in `aclIds`. */
+  /** Returns the rows nearest to `query` with their dot products. Only rows with an access list in `aclIds` are found. */
   search(query: Float32Array, aclIds: readonly number[], limit: number): TopHits;
 }
 
 const pageBytes = 65_536;
-/** Rows that are scored at once, so that the scores stay in the cache. */
+/** Rows of one batch: their scores stay in the processor's cache. */
 const batchRows = 4096;
 
-/** Puts vectors of `dimensions` into memory. `next` gives them in order, `count` of them. */
+/** Loads `count` vectors of `dimensions` into memory. `rows` yields them in order. */
 export function createVectorBlock(
   count: number,
   dimensions: number,
@@ -28,7 +28,7 @@ export function createVectorBlock(
   const aclOf = new Int32Array(count);
   let filled = 0;
   for (const { vector, aclId } of rows) {
-    if (filled === count || vector.byteLength !== dimensions * 4) throw new Error('the rows are not what was counted');
+    if (filled === count || vector.byteLength !== dimensions * 4) throw new Error('the rows differ from their count');
     bytes.set(vector, rowsAt + filled * rowBytes);
     aclOf[filled++] = aclId;
   }
@@ -50,7 +50,7 @@ export function createVectorBlock(
   };
 }
 
-/** Whether an access list is one of those that the caller passes. */
+/** Returns a test whether an access list is in `aclIds`. */
 export function aclTest(aclIds: readonly number[]): (aclId: number) => boolean {
   const marks = new Uint8Array(Math.max(0, ...aclIds) + 1);
   for (const aclId of aclIds) marks[aclId] = 1;

@@ -9,10 +9,10 @@ import {
   type SearchScope,
 } from '../stores/index-row.ts';
 
-// The rows of an embedded store in SQL: the table that both stores keep beside their own index, its changes, and the
-// conditions of a query. All values are bound; no text of a caller becomes SQL.
+// The rows of an embedded store in SQL: the table that both stores have beside their own index, its changes, and the conditions of a
+// query. All values are bound; no text of a caller becomes SQL.
 
-/** Schema of the rows. */
+/** The schema of the rows. */
 export const rowSchema = `
 CREATE TABLE chunk (
   id INTEGER PRIMARY KEY,
@@ -37,7 +37,7 @@ CREATE TABLE attribute (
 CREATE INDEX attribute_id ON attribute (id);
 `;
 
-/** What a store keeps for its rows beside them. Each function gives statements; `select` finds ids of rows. */
+/** A store's own index of its rows. Each function returns the statements of a change; `select` finds the ids of the rows. */
 export interface RowIndex<R extends IndexRow> {
   insert(row: R, version: number): Statement[];
   remove(select: Statement): Statement[];
@@ -45,7 +45,7 @@ export interface RowIndex<R extends IndexRow> {
   setAclId(select: Statement, aclId: number): Statement[];
 }
 
-/** The statements of a change, for one transaction. */
+/** Returns the statements of a change, for one transaction. */
 export function changeStatements<R extends IndexRow>(
   corpusId: number,
   change: Change<R>,
@@ -125,21 +125,19 @@ function insertRow(corpusId: number, row: IndexRow, version: number): Statement[
   ];
 }
 
-/** The condition that a column is in a list, bound as JSON. */
+/** Returns the condition that a column is in a list, which is bound as JSON. */
 export function oneOf(column: string): string {
   return `${column} IN (SELECT value FROM json_each(?))`;
 }
 
-/**
- * The condition that a row is in the scope's corpora and versions, may be seen by the caller, and passes the filter.
- */
+/** Returns the condition that a row is in the scope: corpora at their versions, access lists, and filter. */
 export function scopeCondition(scope: SearchScope, table: string): Statement {
   const visible = visibleCondition(scope, table);
   const filter = filterCondition(scope.filter, table);
   return { sql: `${visible.sql}${filter.sql}`, params: [...visible.params, ...filter.params] };
 }
 
-/** The condition that a row is in the scope's corpora and versions and may be seen by the caller. */
+/** Returns the condition that a row is in the scope's corpora at their versions and has one of its access lists. */
 export function visibleCondition({ corpora, aclIds }: AccessScope, table: string): Statement {
   const version = `(${table}.corpus_id = ? AND ${table}.added_in <= ? AND ${table}.removed_in > ?)`;
   return {
@@ -148,7 +146,7 @@ export function visibleCondition({ corpora, aclIds }: AccessScope, table: string
   };
 }
 
-/** The caller's own conditions, each beginning with AND; empty without any. */
+/** Returns the caller's own conditions, each with a leading AND; empty without any. */
 export function filterCondition(filter: RowFilter | undefined, table: string): Statement {
   const conditions: string[] = [];
   const params: SQLInputValue[] = [];
@@ -168,7 +166,7 @@ export function filterCondition(filter: RowFilter | undefined, table: string): S
   return { sql: conditions.join(''), params };
 }
 
-// Nested in halves: SQLite bounds the depth of an expression, and a tenant may have a thousand corpora.
+// Nests the conditions in halves: SQLite limits the depth of an expression, and a tenant may have a thousand corpora.
 function anyOf(conditions: readonly string[]): string {
   if (conditions.length === 0) return '0';
   if (conditions.length === 1) return conditions[0] as string;
@@ -176,7 +174,7 @@ function anyOf(conditions: readonly string[]): string {
   return `(${anyOf(conditions.slice(0, half))} OR ${anyOf(conditions.slice(half))})`;
 }
 
-/** Rows of a version. */
+/** Returns the query for the number of rows of a version. */
 export function countStatement(corpusId: number, version: number): Statement {
   return {
     sql: 'SELECT count(*) AS count FROM chunk WHERE corpus_id = ? AND added_in <= ? AND removed_in > ?',
@@ -184,7 +182,7 @@ export function countStatement(corpusId: number, version: number): Statement {
   };
 }
 
-/** A page of keys of a corpus. */
+/** Returns the query for a page of a corpus's keys. */
 export function keysStatement(corpusId: number, after: number, limit: number): Statement {
   return {
     sql: 'SELECT id FROM chunk WHERE corpus_id = ? AND id > ? ORDER BY id LIMIT ?',

@@ -22,7 +22,7 @@ const write = (text: string) => [{ sql: 'INSERT INTO note VALUES (?)', params: [
 const readAll = { sql: 'SELECT text FROM note', params: [] };
 
 describe('a file name', () => {
-  test('is its own for every tenant, also where the file system ignores case', () => {
+  test('differs for every tenant, even if the file system ignores case', () => {
     const tenant = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/);
     fc.assert(
       fc.property(tenant, tenant, (a, b) => {

@@ -6,24 +6,24 @@ import type { SqliteConnection, SqliteThread } from '#kit/storage/sqlite/thread.
 import { toStoreError } from './errors.ts';
 import type { SqliteThreads } from './threads.ts';
 
-/** A database a tenant, so that nothing, word statistics included, can cross from one tenant to another. */
+/** Databases, one for each tenant, so that nothing can cross from one tenant to another, not even word statistics. */
 export interface TenantFiles {
-  /** Whether the tenant has a database. */
+  /** Returns whether the tenant has a database. */
   has(tenant: string): boolean;
-  /** Where the tenant's database is, or would be. */
+  /** Returns the path of the tenant's database, which may not exist. */
   path(tenant: string): string;
-  /** Rows of a query; none where the tenant has no database. Sees every write that was acknowledged before. */
+  /** Returns the rows of a query; none if the tenant has no database. Sees every write that was acknowledged before. */
   read(tenant: string, statement: Statement, signal: AbortSignal): Promise<Row[]>;
-  /** Runs statements in one durable transaction, all or none. Makes the database where there is none. */
+  /** Runs statements in one durable transaction, all or none. Creates the database if it does not exist. */
   write(tenant: string, statements: readonly Statement[]): Promise<StatementResult[]>;
   close(): Promise<void>;
 }
 
-/** How {@link createTenantFiles} keeps its databases. */
+/** Options of {@link createTenantFiles}. */
 export interface TenantFilesOptions {
   /** Folder of the files. */
   folder: string;
-  /** What is kept here, for errors: "vector store". */
+  /** The store's name in errors: "vector store". */
   name: string;
   threads: SqliteThreads;
   /** See openDatabase of #kit/storage/database.ts. */
@@ -41,10 +41,10 @@ interface OpenFile {
   useCount: number;
 }
 
-// Reads come through the memory map, where connections share one copy; a large page cache each would only repeat it.
+// Connections read through the memory map and share its pages; large page caches would only duplicate them.
 const pagePragmas = ['PRAGMA cache_size = -8192', 'PRAGMA mmap_size = 268435456'];
 
-/** Creates the databases of one kind. Connections open when first used and close when others need their place. */
+/** Creates the databases of one kind. Connections open at their first use, and idle ones close when too many are open. */
 export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
   const { folder, name, threads, migrations, extensions = [], maxOpen = 32 } = options;
   mkdirSync(folder, { recursive: true });
@@ -60,7 +60,7 @@ export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
     return connection;
   };
   const openReader = async (file: OpenFile, reader: SqliteThread) => {
-    // The writer has made and migrated the file by then.
+    // The writer creates and migrates the file first.
     await file.writer;
     const setup = ['PRAGMA query_only = ON', 'PRAGMA busy_timeout = 10000', ...pagePragmas];
     return reader.open({ path: file.path, extensions, setup });
@@ -78,7 +78,7 @@ export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
     try {
       return await work(file);
     } catch (error) {
-      // What could not be opened may be opened the next time.
+      // The next use tries to open the file again.
       await file.writer.catch(() => open.get(tenant) === file && open.delete(tenant));
       throw toStoreError(error, name);
     } finally {
@@ -125,14 +125,14 @@ export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
 }
 
 async function closeFile(file: OpenFile): Promise<void> {
-  // A connection that never opened has nothing to close, and whoever wanted it has had the error.
+  // A connection that never opened has nothing to close, and its caller has the error.
   const connections = await Promise.allSettled([...file.readers, file.writer]);
   for (const result of connections) if (result.status === 'fulfilled') await result.value?.close();
 }
 
 /**
- * A file name for a tenant: never the same for two tenants, also where the file system ignores case ("Acme" →
- * `t-_41cme`), and never one that a system has reserved (`con`).
+ * Returns the file name of a tenant. Two tenants never have the same name, even on a file system that ignores case ("Acme" →
+ * `t-_41cme`), and no name is one that a system reserves (`con`).
  */
 export function fileNameOf(tenant: string): string {
   const bytes = Buffer.from(tenant, 'utf8');

@@ -3,22 +3,22 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import { createSqliteThread, type SqliteThread } from '#kit/storage/sqlite/thread.ts';
 
-/** Threads of the embedded stores: one that writes, so that writers never wait for locks, and some that read. */
+/** The threads of the embedded stores: one writer, so that writes never wait for locks, and several readers. */
 export interface SqliteThreads {
   readonly writer: SqliteThread;
   readonly readerCount: number;
   /**
-   * Runs a query in the least busy reader. A query waits here while every reader has enough to do, and is never begun
-   * once `signal` aborts. Throws RESOURCE_EXHAUSTED where too many wait.
+   * Runs a query in the least busy reader. The query waits while every reader is busy, and does not start once `signal` aborts. Throws
+   * RESOURCE_EXHAUSTED if too many queries wait.
    */
   read<T>(signal: AbortSignal, work: (reader: SqliteThread, readerIndex: number) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Queries that a reader holds: one that runs and one that follows without a gap. The others can still be given up. */
+/** Queries of a reader: one that runs and one that follows without a gap. Those that wait can still be cancelled. */
 const heldByReader = 2;
 
-/** Queries that may wait for a reader. */
+/** Most queries that may wait for a reader. */
 const maxWaiting = 10_000;
 
 interface Waiter {

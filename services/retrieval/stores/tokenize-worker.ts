@@ -1,6 +1,6 @@
 import { serveCalls } from '#kit/base/worker-rpc.ts';
 import { toTokens } from './tokenizer.ts';
 
-// The thread behind tokenizer.ts.
+// The worker thread of tokenizer.ts.
 
 serveCalls((texts: readonly string[]) => texts.map(toTokens));

@@ -1,17 +1,17 @@
 import { createWorkerRpc } from '#kit/base/worker-rpc.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
-/** Words of many texts. A text takes about 200 ns a character, so that a batch would block the event loop: it goes to a thread. */
+/** Splits texts into words. It takes about 200 ns per character, so large batches run in a thread and do not block the event loop. */
 export interface Tokenizer {
-  /** The tokens of each text, joined by spaces, in order. Batches are done one after another. */
+  /** Returns the tokens of each text, joined by spaces, in order. Batches run one after another. */
   tokenizeAll(texts: readonly string[]): Promise<string[]>;
   close(): Promise<void>;
 }
 
 /** Longest batch without the thread, in UTF-16 code units: below it, a thread costs more than it saves. */
-const maxAtOnce = 4096;
+const maxInline = 4096;
 
-/** The words of a text, as the index holds them. */
+/** Returns the tokens of a text, joined by spaces, in the form of the index. */
 export function toTokens(text: string): string {
   return tokenize(text, { mode: 'index' }).join(' ');
 }
@@ -28,7 +28,7 @@ export function createTokenizer(): Tokenizer {
     async tokenizeAll(texts) {
       if (isClosed) throw new Error('the tokenizer is closed');
       const length = texts.reduce((sum, text) => sum + text.length, 0);
-      return length <= maxAtOnce ? texts.map(toTokens) : rpc.call(texts);
+      return length <= maxInline ? texts.map(toTokens) : rpc.call(texts);
     },
     async close() {
       isClosed = true;

@@ -2,29 +2,29 @@ import { invalidArgument } from '#kit/base/errors.ts';
 
 /** A question to the web. */
 export interface WebQuery {
-  /** What the caller wrote, at most 400 characters: longer ones no engine takes. */
+  /** The caller's question, at most 400 characters: no engine accepts more. */
   text: string;
   /** `zh`, `en`, or empty: any. */
   language: string;
-  /** Results wanted, 1 to 20. */
+  /** Most results, 1 to 20. */
   limit: number;
 }
 
-/** A result as an engine gives it; nothing in it is trusted. */
+/** A result of an engine. Nothing in it is trusted. */
 export interface WebResult {
   title: string;
   url: string;
-  /** What the engine shows of the page; may hold markup. */
+  /** The engine's excerpt of the page; may contain markup. */
   snippet: string;
 }
 
 /** A web search engine. */
 export interface WebSearch {
-  /** Results, best first; fewer than asked for, or more. Rejects with an error that may cross a service. */
+  /** Returns results, best first; there may be fewer or more than `limit`. Rejects with an error that may cross a service. */
   search(query: WebQuery, signal: AbortSignal): Promise<WebResult[]>;
 }
 
-/** A passage from the web: plain text that a stranger wrote. It belongs to no tenant and to no index. */
+/** A passage from the web: untrusted plain text. It belongs to no tenant and no index. */
 export interface WebPassage {
   /** `http:` or `https:`, without credentials or fragment, at most 2048 characters; unique in its list. */
   url: string;
@@ -32,7 +32,7 @@ export interface WebPassage {
   title: string;
   /** Plain text on one line, 1 to 2000 characters. */
   text: string;
-  /** By place, 1 and below; engines' own scores do not compare. */
+  /** The score by rank, 1 and below; the scores of engines are not comparable. */
   score: number;
 }
 
@@ -42,15 +42,15 @@ const maxUrl = 2048;
 const maxTitle = 300;
 const maxText = 2000;
 
-/** Characters of an engine's text that are looked at. */
+/** Characters of an engine's text that are read. */
 const maxRaw = 10_000;
 
-/** Results of an engine that are looked at. */
+/** Results of an engine that are read. */
 const maxResults = 100;
 
 /**
- * Searches the web: the engine's results as passages, best first, at most `limit`. What has no page that a person could
- * open, or no text, is left out; each page comes once. Rejects as the engine does, and when `signal` aborts.
+ * Searches the web and returns at most `limit` passages, best first, each page once. Omits results without text or without a page that a
+ * person could open. Rejects as the engine does, and when `signal` aborts.
  */
 export async function searchWeb(
   engine: WebSearch,
@@ -59,10 +59,10 @@ export async function searchWeb(
 ): Promise<WebPassage[]> {
   signal.throwIfAborted();
   const wanted = Math.min(limit, maxLimit);
-  if (wanted < 1) throw invalidArgument('limit: at least one result must be wanted');
-  const asked = cut(toPlainText(text), maxQuery);
-  if (asked === '') return [];
-  const results = await engine.search({ text: asked, language, limit: wanted }, signal);
+  if (wanted < 1) throw invalidArgument('limit: must be at least 1');
+  const question = cut(toPlainText(text), maxQuery);
+  if (question === '') return [];
+  const results = await engine.search({ text: question, language, limit: wanted }, signal);
   const passages = new Map<string, WebPassage>();
   for (const { title, url, snippet } of results.slice(0, maxResults)) {
     const page = toPageUrl(url);
@@ -78,7 +78,7 @@ export async function searchWeb(
   return [...passages.values()];
 }
 
-/** The address of a page that a browser may open; `undefined` for anything else. */
+/** Returns the address of a page that a browser may open; `undefined` for any other text. */
 function toPageUrl(text: string): URL | undefined {
   if (text.length > maxUrl || !URL.canParse(text)) return undefined;
   const url = new URL(text);
@@ -91,8 +91,8 @@ function toPageUrl(text: string): URL | undefined {
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
 
 /**
- * A text without markup, on one line, without characters that nobody sees: those hide instructions from a person who
- * reads along (zero width, direction, tags), and break logs. Tags go before entities, so that `&lt;b&gt;` stays text.
+ * Returns a text without markup, on one line, without invisible characters (zero width, direction, tags), which can hide instructions from a
+ * person and break logs. Removes tags before it decodes entities, so that `&lt;b&gt;` stays text.
  */
 export function toPlainText(text: string): string {
   return text

@@ -24,9 +24,9 @@ function row(documentId: string, text: string, init: Partial<KeywordRow> = {}): 
   };
 }
 
-/** What every keyword store keeps to. `create` gives a store that is empty. */
+/** The contract of every keyword store. `create` returns an empty store. */
 export function keywordStoreSuite(name: string, create: () => Promise<KeywordStore>, options: SuiteOptions = {}): void {
-  describe(`${name} keeps to the port of keyword stores`, () => {
+  describe(`${name} conforms to the port of keyword stores`, () => {
     let store: KeywordStore;
     let tenantCount = 0;
     beforeAll(async () => {
@@ -192,7 +192,7 @@ export function keywordStoreSuite(name: string, create: () => Promise<KeywordSto
       expect(await find(tenant, 'zebra unicorn')).toEqual(['new']);
     });
 
-    test('text is never taken for a query language', async () => {
+    test('text is never interpreted as a query language', async () => {
       const tenant = newTenant();
       const texts = [
         '"*:^() NEAR(a b) AND NOT tokens:x',

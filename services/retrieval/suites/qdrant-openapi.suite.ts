@@ -123,7 +123,7 @@ function replyProblems(contract: Contract, operation: Operation, status: number,
   return schema === undefined ? [] : check(contract, schema, JSON.parse(text), `reply ${status}`);
 }
 
-/** Where `value` breaks `schema`. An object of named properties has no others: a misspelt one would be lost silently. */
+/** Returns how `value` violates `schema`. An object with named properties may have no others: a misspelt one would be lost silently. */
 export function check(contract: Contract, schema: Schema, value: unknown, path: string): string[] {
   if (schema.$ref !== undefined) {
     const target = contract.components.schemas[schema.$ref.replace('#/components/schemas/', '')];
@@ -136,7 +136,7 @@ export function check(contract: Contract, schema: Schema, value: unknown, path: 
     if (tried.some((problems) => problems.length === 0)) return [];
     return [`${path}: fits none of ${choices.length}: ${tried.map(([first]) => first).join(' / ')}`];
   }
-  // `{nullable: true}` alone stands for null in the file's choices.
+  // `{nullable: true}` alone means null in the file's choices.
   if (schema.type === undefined && schema.enum === undefined && schema.nullable === true) return [`${path}: not null`];
   if (schema.enum !== undefined && !schema.enum.includes(value)) return [`${path}: not one of ${schema.enum.join()}`];
   switch (schema.type) {

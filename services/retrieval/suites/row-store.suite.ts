@@ -23,17 +23,17 @@ export interface RankedRow extends IndexRow {
   rank: number;
 }
 
-/** The server of a store, for tests that end it. */
+/** The server of a store, for tests that kill it. */
 export interface StoreServer {
-  /** Ends it at once. */
+  /** Kills it immediately. */
   kill(): Promise<void>;
-  /** Starts it again at the same address with what it had on disk, and resolves when it answers. */
+  /** Starts it again at the same address with the data on its disk, and resolves when it answers. */
   start(): Promise<void>;
 }
 
-/** What a store's server allows a test. */
+/** Options of the suite. */
 export interface SuiteOptions {
-  /** Its server, where it has one that may be killed. Called when the test needs it. */
+  /** Returns the store's server, if it has one that a test may kill. Called when the test needs it. */
   server?: () => StoreServer;
 }
 
@@ -215,7 +215,7 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
           const hits = await store.search(tenant, at(version), 100, notAborted);
           expect(hits.map(({ chunkId }) => chunkId)).toEqual(documents.map(() => `v${version}`));
           answered[asker] = (answered[asker] as number) + 1;
-          // A turn for the one who builds, also where a store answers without one.
+          // Gives the writer a turn, even if the store answers without waiting.
           await new Promise((resolve) => setImmediate(resolve));
         }
       };
@@ -277,7 +277,7 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
     expect(await under({ updatedFromMs: 5_000, updatedBeforeMs: 1_000 })).toEqual([]);
   });
 
-  test('ids and values of any text are told apart to the letter', async () => {
+  test('ids and values of any text are distinguished to the letter', async () => {
     const tenant = newTenant();
     await write(
       tenant,
@@ -297,7 +297,7 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
     expect(await find(tenant, at(1))).toEqual(oddTexts.slice(8).toSorted());
   });
 
-  test('tenants of any name are apart, also where their keys and documents are the same', async () => {
+  test('tenants of any name are separate, even if their keys and documents are the same', async () => {
     const base = newTenant();
     const tenants = oddTexts.slice(0, 6).map((text) => `${base}${text}`);
     for (const [index, tenant] of tenants.entries()) {
@@ -316,7 +316,7 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
     expect(await find(second, at(1))).toEqual(['d']);
   });
 
-  test('no question of any tenant is answered by what its asker may not see', async () => {
+  test('no question of any tenant is answered by a row that its caller may not see', async () => {
     const tenants = [newTenant(), newTenant(), newTenant()];
     const rows = await fc.sample(fc.array(anyRow, { minLength: 15, maxLength: 25 }), { numRuns: 3, seed: 7 });
     const written = await Promise.all(
@@ -337,7 +337,7 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
     );
   });
 
-  test('a read that is given up under way rejects with the reason, and the store goes on', async () => {
+  test('a read that is cancelled in flight rejects with the reason, and the store continues', async () => {
     const tenant = newTenant();
     await write(tenant, 1, [rankedRow('a')]);
     const reason = new Error('left');
@@ -361,7 +361,7 @@ export function rowStoreTests(open: () => RowStore, newTenant: () => string, { s
   });
 
   if (server !== undefined) {
-    test('its server may die and return: calls meanwhile are UNAVAILABLE, then all is as before', async () => {
+    test('its server may die and return: calls meanwhile are UNAVAILABLE, then everything works as before', async () => {
       const { kill, start } = server();
       const tenant = newTenant();
       await write(tenant, 1, [rankedRow('a')]);

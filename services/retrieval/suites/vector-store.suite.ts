@@ -28,9 +28,9 @@ function row(documentId: string, angle: number, init: Partial<VectorRow> = {}): 
   };
 }
 
-/** What every vector store keeps to. `create` gives a store that is empty. */
+/** The contract of every vector store. `create` returns an empty store. */
 export function vectorStoreSuite(name: string, create: () => Promise<VectorStore>, options: SuiteOptions = {}): void {
-  describe(`${name} keeps to the port of vector stores`, () => {
+  describe(`${name} conforms to the port of vector stores`, () => {
     let store: VectorStore;
     let tenantCount = 0;
     beforeAll(async () => {

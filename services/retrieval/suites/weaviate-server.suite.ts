@@ -3,7 +3,7 @@ import { freePort, hasCommand, startTestServer, type TestServer } from '#kit/tes
 /** Whether this machine has a Weaviate. */
 export const hasWeaviate = hasCommand('weaviate-server');
 
-/** What to do where it has none. */
+/** How to install it. */
 export const weaviateAdvice = 'go install github.com/weaviate/weaviate/cmd/weaviate-server@v1.38.11';
 
 /** A Weaviate on loopback. */

@@ -18,9 +18,9 @@ export interface EngineUnderTest {
   create(url: string, timeoutMs: number): WebSearch;
   /** A reply with these results, in the engine's documented shape. */
   replyOf(results: readonly { title: string; url: string; text: string }[]): unknown;
-  /** Headers of a request that tell who asks, and how. */
+  /** Headers of a request that identify the caller and the format. */
   headers: readonly string[];
-  /** What the engine says to a key that it does not know. */
+  /** The engine's reply to an unknown key. */
   refusal: { status: number; body: unknown };
 }
 
@@ -33,9 +33,9 @@ const results = [
 ];
 const notAborted = new AbortController().signal;
 
-/** What every engine keeps to. */
+/** The contract of every engine. */
 export function webSearchSuite(name: string, { create, replyOf, headers, refusal }: EngineUnderTest): void {
-  describe(`${name} keeps to the port of web search`, () => {
+  describe(`${name} conforms to the port of web search`, () => {
     const requests: EngineRequest[] = [];
     let answer: Answer;
     let url = '';

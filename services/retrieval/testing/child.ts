@@ -2,8 +2,8 @@ import { createSqliteThreads } from '../sqlite/threads.ts';
 import { openRetrieval } from './local-stores.ts';
 import type { ShortDocument } from './retrieval.ts';
 
-// A process for crash.test.ts to kill: writes batches of ten documents into a build, going on where the index says that
-// it stands, and tells each one that was acknowledged.
+// A process for crash.test.ts to kill. It continues a build from the state that the index reports, writes batches of ten documents, and prints
+// each acknowledged one.
 
 const [dataDir, total] = process.argv.slice(2) as [string, string];
 const threads = createSqliteThreads(1);
@@ -11,7 +11,7 @@ const retrieval = await openRetrieval(dataDir, threads);
 const version = await retrieval.begin('help', 'build-1');
 const written = new Set<string>();
 for await (const { documents } of retrieval.client.listIndexedDocuments({ corpus: 'help', version })) {
-  // A document without a hash was cut off on its way into the stores.
+  // The write of a document without a hash was interrupted.
   for (const { documentId, contentHash } of documents) if (contentHash.length > 0) written.add(documentId);
 }
 for (let batch = 0; batch < Number(total); batch++) {

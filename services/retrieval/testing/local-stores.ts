@@ -28,13 +28,10 @@ import {
   type Stores,
 } from './retrieval.ts';
 
-/**
- * The service without a process around it: what a test opens and closes a hundred times. Everyone is the same
- * principal.
- */
+/** The service without a process, which a test can open and close a hundred times. All callers are the same principal. */
 export interface LocalRetrieval extends Shortcuts {
   client: RetrievalClient;
-  /** Lets go of the files; the threads go on. */
+  /** Closes the files; the threads stay open. */
   close(): Promise<void>;
 }
 

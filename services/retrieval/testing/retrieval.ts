@@ -26,12 +26,12 @@ import { createSqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
 
-// Stand-ins for the neighbours, and short ways to write and ask, for the tests of this folder.
+// Replacements of embedding and rerank, and shortcuts to write and ask, for the tests of this service.
 
-/** Dimensions of the stand-in's vectors. */
+/** Dimensions of the vectors. */
 export const dimensions = 16;
 
-/** A vector that texts share as far as they share words: each word adds to one component. */
+/** Returns a vector of a text's words: each word adds to one component. */
 export function embedText(text: string): Float32Array {
   const vector = new Float32Array(dimensions);
   for (const word of text.toLowerCase().match(/[\p{sc=Han}]|[a-z0-9]+/gu) ?? []) {
@@ -42,7 +42,7 @@ export function embedText(text: string): Float32Array {
   return vector;
 }
 
-/** What the stand-ins do before they answer: nothing, until a test says otherwise. */
+/** Controls of the stand-ins. */
 export interface StandIns {
   beforeEmbed: (signal: AbortSignal) => Promise<void>;
   beforeRerank: (signal: AbortSignal) => Promise<void>;
@@ -192,7 +192,7 @@ export interface Shortcuts {
 
 type AskInit = Omit<MessageInitShape<typeof RetrieveRequestSchema>, 'query' | '$typeName' | '$unknown'>;
 
-/** All that a search gave. */
+/** The reply of a search. */
 export interface Answer {
   legs: LegResult[];
   fused: FusedResult;
@@ -284,7 +284,7 @@ export async function startRetrieval(
   };
 }
 
-/** The failure of a promise; throws where it succeeds. */
+/** Returns the error of a promise. Throws if the promise resolves. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {
   try {
     await work;

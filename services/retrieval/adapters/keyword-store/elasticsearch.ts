@@ -10,9 +10,9 @@ import { scopeConditions, tenantRows, versionRows } from '../vendors/elasticsear
 import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
 import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../vendors/elasticsearch/rows.ts';
 
-// BM25 by Elasticsearch over our own tokens, which an analyzer splits at spaces: no plugin is needed, and Chinese,
-// English and codes are matched as by the embedded store. The server's own idf and average length would be those of all
-// tenants; so a scripted similarity leaves them out, and the question's words bring their idf in the tenant as boost.
+// BM25 by Elasticsearch over our own tokens, which an analyzer splits at spaces: it needs no plugin, and matches Chinese, English and codes like
+// the embedded store. The server's own idf and average length would include all tenants, so a scripted similarity omits them, and each word
+// of the question has its idf in the tenant as boost.
 
 /** A row with its words joined by spaces. */
 interface TokenRow extends KeywordRow {
@@ -22,7 +22,7 @@ interface TokenRow extends KeywordRow {
 const oneHan = /^\p{sc=Han}$/u;
 const firstHan = /^\p{sc=Han}/u;
 
-/** Settings and fields of the index, for a stock server. */
+/** The settings and fields of the index; a server needs no plugin for them. */
 export const keywordIndex = {
   settings: {
     analysis: { analyzer: { ragmesh_words: { type: 'custom', tokenizer: 'whitespace' } } },
@@ -37,7 +37,7 @@ export const keywordIndex = {
   },
   properties: {
     words: { type: 'text', analyzer: 'ragmesh_words', similarity: 'ragmesh_bm25', index_options: 'freqs' },
-    // The first characters of Chinese words: text is indexed by pairs, and a question may be a single one.
+    // The first characters of Chinese words, for questions of a single character: text is indexed by pairs.
     beginnings: { type: 'text', analyzer: 'ragmesh_words', similarity: 'ragmesh_bm25', index_options: 'freqs' },
   },
 } as const;
@@ -48,11 +48,11 @@ export const adapter = defineAdapter<KeywordStore, object, typeof elasticsearchS
     const elasticsearch = connectElasticsearch('keyword store', settings, 'retrieval.keyword_store');
     const index = `${settings.prefix}-keywords`;
     const tokenizer = createTokenizer();
-    let isThere = false;
+    let isCreated = false;
     const vocabulary = createRemoteVocabulary(async (tenant, words, signal) => {
       const { client, read } = elasticsearch;
       const reply = await read(
-        (ends) =>
+        (running) =>
           client.search<unknown, Record<string, estypes.AggregationsFilterAggregate>>(
             {
               index,
@@ -66,7 +66,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof elasticsearchS
                 words.map((word, position) => [`w${position}`, { filter: { term: { words: { value: word } } } }]),
               ),
             },
-            { signal: ends },
+            { signal: running },
           ),
         signal,
       );
@@ -96,8 +96,8 @@ export const adapter = defineAdapter<KeywordStore, object, typeof elasticsearchS
         const indices = {
           pattern: index,
           async indexOf(again: boolean) {
-            if (!isThere || again) await createIndex(elasticsearch, index, settings, keywordIndex);
-            isThere = true;
+            if (!isCreated || again) await createIndex(elasticsearch, index, settings, keywordIndex);
+            isCreated = true;
             return index;
           },
           sourceOf: ({ tokens }: TokenRow) => ({ words: tokens, beginnings: beginningsOf(tokens) }),
@@ -132,7 +132,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof elasticsearchS
         countRows(elasticsearch, index, tenant, versionRows(tenant, corpusId, version), signal),
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(elasticsearch, index, tenant, { corpusId, after, limit }, signal),
-      // The server merges its segments by itself.
+      // Elasticsearch merges its segments by itself.
       async maintain() {},
       async close() {
         await Promise.all([tokenizer.close(), elasticsearch.client.close()]);

@@ -19,21 +19,21 @@ import {
   toHits,
 } from '../vendors/milvus/rows.ts';
 
-// BM25 on Milvus as an inner product of sparse vectors: a row's holds the saturated frequency of each word, a question's
-// the idf of its words among the tenant's rows. The server's own BM25 would take idf and lengths from all tenants.
+// BM25 in Milvus as an inner product of sparse vectors: the row's vector has the saturated frequency of each word, the question's vector the idf of
+// its words among the tenant's rows. The server's own BM25 would use the idf and lengths of all tenants.
 
 /** A row with its words joined by spaces. */
 interface TokenRow extends KeywordRow {
   tokens: string;
 }
 
-/** The server takes dimensions up to this one; here it stands for nothing, in rows that have no word. */
+/** The highest dimension that the server accepts. It marks rows without any word. */
 const emptyDimension = 2 ** 32 - 2;
 
-/** Different words of a row that are counted for their idf: the most that an array of the server holds. */
+/** Most different words of a row that are counted for their idf: the longest array of the server. */
 const maxRowWords = 4096;
 
-/** Words of a question that are counted, each by a call, and how many at a time. */
+/** Most words of a question that are counted, each by a call, and how many calls run at the same time. */
 const maxCounted = 64;
 const concurrentCounts = 16;
 
@@ -43,9 +43,9 @@ export const adapter = defineAdapter<KeywordStore, object, typeof milvusSettings
     const store = await connectMilvus('keyword store', settings, 'retrieval.keyword_store');
     const name = `${settings.prefix}_keywords`;
     const tokenizer = createTokenizer();
-    let isThere = false;
+    let isCreated = false;
     const ensure = async (): Promise<string> => {
-      if (!isThere) {
+      if (!isCreated) {
         await createCollection(
           store,
           name,
@@ -56,7 +56,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof milvusSettings
           [{ field_name: 'weights', index_type: 'SPARSE_INVERTED_INDEX', metric_type: 'IP' }],
         );
       }
-      isThere = true;
+      isCreated = true;
       return name;
     };
     const vocabulary = createRemoteVocabulary(
@@ -73,16 +73,16 @@ export const adapter = defineAdapter<KeywordStore, object, typeof milvusSettings
       { maxCounted },
     );
 
-    /** A question as the weights of dimensions. */
+    /** Returns a question as the weights of dimensions. */
     const toQuery = async (
       tenant: string,
       words: readonly string[],
       signal: AbortSignal,
     ): Promise<Record<number, number>> => {
-      const asked = questionWords(words);
-      // A single Han character is found at the beginning of words, and there is nothing to weigh it against.
-      if (words.length === 1 && asked.indices[0] !== wordNumber(words[0] as string)) {
-        return { [dimensionOf(asked.indices[0] as number)]: 1 };
+      const sparse = questionWords(words);
+      // A single Han character is searched as the first character of words, and needs no weight.
+      if (words.length === 1 && sparse.indices[0] !== wordNumber(words[0] as string)) {
+        return { [dimensionOf(sparse.indices[0] as number)]: 1 };
       }
       const query: Record<number, number> = {};
       for (const { word, weight } of await vocabulary.weigh(tenant, words, signal)) {
@@ -136,7 +136,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof milvusSettings
       count: (tenant, corpusId, version, signal) => countRows(store, tenant, name, { corpusId, version }, signal),
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(store, tenant, name, { corpusId, after, limit }, signal),
-      // The server compacts by itself.
+      // Milvus needs no maintenance.
       async maintain() {},
       async close() {
         await Promise.all([tokenizer.close(), store.client.closeConnection()]);

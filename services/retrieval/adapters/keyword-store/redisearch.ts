@@ -8,16 +8,15 @@ import { createTokenizer } from '../../stores/tokenizer.ts';
 import { openStoreRedis, searchRedisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
-// BM25 in RediSearch over our own tokens. Its own BM25 counts words over all tenants, and deleted rows too until they are
-// collected, which moves scores for minutes. So a row's part of a score goes into the index as a level of the word, and a
-// word's idf, counted among the tenant's rows, into the query as a weight; the scorer DISMAX adds up the weights of what
-// a row has.
+// BM25 in RediSearch over our own tokens. RediSearch's own BM25 counts the words of all tenants, and also deleted rows until they are collected,
+// which changes scores for minutes. So the index has the row's part of a score as a level of the word, the query has the word's idf among the
+// tenant's rows as a weight, and the scorer DISMAX adds up the weights of a row's words.
 
-/** Levels of a word's saturated frequency, which is 0 to 2.2, and the step between them. */
+/** The levels of a word's saturated frequency, which is 0 to 2.2, and the step between two levels. */
 const maxLevel = 8;
 const levelStep = 0.25;
 
-/** Words of a question that are searched. */
+/** Most words of a question that are searched. */
 const maxWords = 32;
 
 export const adapter = defineAdapter<KeywordStore, object, typeof searchRedisSettings>({
@@ -61,7 +60,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof searchRedisSet
         return rows.search(
           tenant,
           {
-            // The conditions last: what stands first takes in what follows, with its weight.
+            // The conditions are last: the first part of a query applies its weight to the parts after it.
             toQuery: (conditions) => `(${any} ${parts.join(' ')}) ${weighted(conditions, 0)}`,
             args: ['SCORER', 'DISMAX', 'WITHSCORES'],
             scope,
@@ -73,7 +72,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof searchRedisSet
       },
       count: (tenant, corpusId, version, signal) => rows.count(tenant, corpusId, version, signal),
       listKeys: (tenant, corpusId, after, limit, signal) => rows.listKeys(tenant, corpusId, after, limit, signal),
-      // RediSearch tidies up by itself.
+      // RediSearch needs no maintenance.
       async maintain() {},
       async close() {
         await Promise.all([redis.close(), tokenizer.close()]);
@@ -82,7 +81,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof searchRedisSet
   },
 });
 
-/** A row's words as the index holds them: each once, at its level. */
+/** Returns a row's words in the form of the index: each once, at its level. */
 function levelledWords(tenant: string, tokens: string): string {
   if (tokens === '') return '';
   const { indices, values } = rowWords(tokens.split(' '), ordinaryWordCount);
@@ -94,7 +93,7 @@ function levelledWords(tenant: string, tokens: string): string {
     .join(' ');
 }
 
-/** A word of a tenant at each level, lowest first. The tenant is in it, so that no query reads the lists of another's. */
+/** Returns a tenant's word at each level, lowest first. The word includes the tenant, so that no query reads the postings of another tenant. */
 function levelsOf(tenant: string, word: number): string[] {
   const own = (word ^ Number.parseInt(toTerm(tenant).slice(0, 8), 16)) >>> 0;
   return Array.from({ length: maxLevel }, (_, level) => `w${own.toString(36)}x${level + 1}`);

@@ -14,8 +14,8 @@ import {
   toHits,
 } from '../vendors/weaviate/rows.ts';
 
-// BM25 by Weaviate over our own tokens, which it splits at spaces: Chinese, English and codes are matched as by the
-// embedded store. A tenant has an inverted index of its own, so its word statistics are its own too.
+// BM25 by Weaviate over our own tokens, which it splits at spaces: it matches Chinese, English and codes like the embedded store. Each tenant has an
+// inverted index and word statistics of its own.
 
 /** A row with its words joined by spaces. */
 interface TokenRow extends KeywordRow {
@@ -25,7 +25,7 @@ interface TokenRow extends KeywordRow {
 const oneHan = /^\p{sc=Han}$/u;
 const firstHan = /^\p{sc=Han}/u;
 
-/** Different words of a question that are searched. */
+/** Most different words of a question that are searched. */
 const maxWords = 4096;
 
 export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettings>({
@@ -34,7 +34,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettin
     const store = await connectWeaviate('keyword store', settings, 'retrieval.keyword_store');
     const name = `${settings.prefix}Keywords`;
     const tokenizer = createTokenizer();
-    let isThere = false;
+    let isCreated = false;
     const words = (property: string) => ({
       name: property,
       dataType: 'text' as const,
@@ -43,12 +43,12 @@ export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettin
       indexSearchable: true,
     });
     const ensure = async (): Promise<string> => {
-      if (!isThere) {
-        // The first characters of Chinese words have a property of their own: text is indexed by pairs, and a question
-        // may be a single one.
+      if (!isCreated) {
+        // Chinese text is indexed by pairs of characters. The first characters have a property of their own, for questions of a single
+        // character.
         await createCollection(store, name, settings, { properties: [words('words'), words('beginnings')] });
       }
-      isThere = true;
+      isCreated = true;
       return name;
     };
     return {
@@ -70,15 +70,15 @@ export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettin
       },
       async search(tenant, { text, scope, limit }, signal) {
         signal.throwIfAborted();
-        const asked = tokenize(text, { mode: 'query' }).slice(0, maxWords);
-        if (asked.length === 0) return [];
-        const isBeginning = asked.length === 1 && oneHan.test(asked[0] as string);
-        const found = store.read(async (ends) => {
+        const tokens = tokenize(text, { mode: 'query' }).slice(0, maxWords);
+        if (tokens.length === 0) return [];
+        const isBeginning = tokens.length === 1 && oneHan.test(tokens[0] as string);
+        const found = store.read(async (running) => {
           const collection = await store.of(tenant, name);
           const filters = scopeCondition(store, collection, scope);
           if (filters === undefined) return [];
           const { objects } = await collection.query.bm25(
-            asked.join(' '),
+            tokens.join(' '),
             {
               filters,
               limit,
@@ -86,7 +86,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettin
               returnMetadata: ['score'],
               returnProperties: hitProperties as never,
             },
-            { abortSignal: ends },
+            { abortSignal: running },
           );
           return toHits(objects, ({ score }) => score as number);
         }, signal);
@@ -95,7 +95,7 @@ export const adapter = defineAdapter<KeywordStore, object, typeof weaviateSettin
       count: (tenant, corpusId, version, signal) => countRows(store, tenant, name, { corpusId, version }, signal),
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(store, tenant, name, { corpusId, after, limit }, signal),
-      // The server tidies up by itself.
+      // Weaviate needs no maintenance.
       async maintain() {},
       async close() {
         await Promise.all([tokenizer.close(), store.close()]);

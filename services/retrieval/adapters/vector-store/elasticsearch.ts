@@ -10,14 +10,13 @@ import { scopeConditions, versionRows } from '../vendors/elasticsearch/condition
 import { connectElasticsearch, elasticsearchSettings } from '../vendors/elasticsearch/connection.ts';
 import { applyChange, countRows, createIndex, listRowKeys, searchHits } from '../vendors/elasticsearch/rows.ts';
 
-// Vectors as `dense_vector`, an index a space. Where the scope's corpora have few rows, every vector that passes the
-// conditions is compared: exactly the nearest. Above that the server's HNSW graph is walked, with the conditions inside
-// the walk.
+// Vectors as `dense_vector`, an index for each space. If the caller may see few rows, the search compares every vector that passes the
+// conditions, so it is exact. Above that it uses the server's HNSW graph, which applies the conditions during the search.
 
-/** Graphs that a server can build. https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector */
+/** The kinds of graphs that a server can build. https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/dense-vector */
 const indexTypes = ['hnsw', 'int8_hnsw', 'int4_hnsw', 'bbq_hnsw'] as const;
 
-/** Candidates that each shard looks at, by hit that is wanted; the server takes at most `maxCandidates`. */
+/** Candidates that each shard visits: for each hit, at least, and at most, which is the server's limit. */
 const candidatesPerHit = 10;
 const minCandidates = 200;
 const maxCandidates = 10_000;
@@ -62,7 +61,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
       return index;
     };
 
-    /** Whether the caller may see few enough rows to compare every vector; counted once a minute. */
+    /** Returns whether the caller may see few enough rows to compare every vector. A count stays valid for a minute. */
     const isSmall = async (tenant: string, index: string, { corpora, aclIds }: SearchScope, signal: AbortSignal) => {
       const key = toTerm(tenant, index, JSON.stringify([corpora, aclIds]));
       const counted = sizes.get(key);
@@ -81,7 +80,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
         await applyChange(elasticsearch, tenant, corpusId, change, {
           pattern,
           indexOf: (again) => ensureIndex(space, again),
-          // The server refuses a vector without length: the row has none, and no search finds it.
+          // The server refuses a zero vector: the row has no vector, and no search finds it.
           sourceOf: ({ vector }: VectorRow) => (isZeroVector(vector) ? {} : { vector: [...vector] }),
           sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 12,
         });
@@ -105,7 +104,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
         countRows(elasticsearch, pattern, tenant, versionRows(tenant, corpusId, version), signal),
       listKeys: (tenant, corpusId, after, limit, signal) =>
         listRowKeys(elasticsearch, pattern, tenant, { corpusId, after, limit }, signal),
-      // The server merges its segments by itself.
+      // Elasticsearch merges its segments by itself.
       async maintain() {},
       async close() {
         await elasticsearch.client.close();
@@ -114,7 +113,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
   },
 });
 
-/** Scores are 1 + cosine: the server wants none below 0. */
+/** Returns an exact query. Its scores are 1 + cosine, because the server refuses scores below 0. */
 function exactQuery(filter: estypes.QueryDslQueryContainer, vector: Float32Array): estypes.QueryDslQueryContainer {
   return {
     script_score: {
@@ -124,7 +123,7 @@ function exactQuery(filter: estypes.QueryDslQueryContainer, vector: Float32Array
   };
 }
 
-/** Scores are (1 + cosine) / 2. */
+/** Returns a query of the graph. Its scores are (1 + cosine) / 2. */
 function graphQuery(
   filter: estypes.QueryDslQueryContainer,
   vector: Float32Array,

@@ -16,12 +16,12 @@ import {
   toHits,
 } from '../vendors/milvus/rows.ts';
 
-// Vectors on Milvus, a collection a space. FLAT compares every vector that passes the conditions: exactly the nearest;
-// HNSW is for tenants of millions.
+// Vectors in Milvus, a collection for each space. FLAT compares every vector that passes the conditions, so it is exact; HNSW is for tenants with
+// millions of rows.
 
 const indexTypes = ['FLAT', 'HNSW'] as const;
 
-/** Candidates that a walk of the graph looks at, by hit that is wanted, and at least. */
+/** Candidates that a search of the graph visits: for each hit, and at least. */
 const candidatesPerHit = 4;
 const minCandidates = 200;
 
@@ -39,7 +39,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
     const collectionOf = ({ model, dimensions }: VectorSpace) => `${namesBegin}${toTerm(model, dimensions)}`;
     const known = new Set<string>();
 
-    // Another process may have made some, so they are asked for with every change; there are few.
+    // Another process may have created some, so every change lists them; there are few.
     const listCollections = async (signal?: AbortSignal): Promise<string[]> => {
       const reply = await store.read(async () => checked(await store.client.showCollections()), signal);
       const names = reply.data.map(({ name }) => name);
@@ -68,7 +68,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
       known.add(name);
       return name;
     };
-    // The server wants a vector in every row; of one without length, which no search finds, it gets any.
+    // The server needs a vector in every row. A row with a zero vector, which no search finds, gets this one.
     const anywhere = (dimensions: number) => [1, ...new Array<number>(dimensions - 1).fill(0)];
 
     return {
@@ -77,8 +77,8 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           collections: () => listCollections(),
           target: () => ensure(space),
           fieldsOf: ({ vector }: VectorRow) => {
-            const isFound = !isZeroVector(vector);
-            return { is_somewhere: isFound, vector: isFound ? [...vector] : anywhere(vector.length) };
+            const hasVector = !isZeroVector(vector);
+            return { is_somewhere: hasVector, vector: hasVector ? [...vector] : anywhere(vector.length) };
           },
           sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 4,
         });
@@ -119,7 +119,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           .sort((a, b) => a - b)
           .slice(0, limit);
       },
-      // The server compacts by itself.
+      // Milvus needs no maintenance.
       async maintain() {},
       async close() {
         await store.client.closeConnection();

@@ -12,10 +12,10 @@ import {
   tenantPrefix,
 } from '../vendors/redis/connection.ts';
 
-// Vectors in Redis 8's vector sets: one for each tenant, corpus and space, with what conditions look at as JSON beside
-// each vector. A vector set finds nothing by document or version, so sets and sorted sets beside it do:
+// Vectors in Redis 8's vector sets: one for each tenant, corpus and space, with the fields of conditions as JSON beside each vector. A vector set
+// finds nothing by document or version, so sets and sorted sets do:
 //
-//   …:row:<key>          what is known of a row
+//   …:row:<key>          the fields of a row
 //   …:<corpus>:keys      the rows' keys            …:<corpus>:doc:<term>  those of a document
 //   …:<corpus>:added     by the version that added them
 //   …:<corpus>:removed   by the version that removed them, those that one has removed
@@ -43,19 +43,19 @@ const settings = {
     .default(50_000),
 };
 
-/** Rows that one step writes: each vector takes its server up to a millisecond, and nobody else has a turn. */
+/** Rows of one write. Each vector takes up to a millisecond, and the server does nothing else meanwhile. */
 const maxRows = 50;
 
-/** Rows that one step changes without their vectors. */
+/** Rows of one change that does not write vectors. */
 const maxChanged = 500;
 
-/** A row as it is kept. */
+/** A row as it is stored. */
 interface StoredRow {
   key: number;
   documentTerm: string;
-  /** Key of its vector set; empty without a vector. */
+  /** Key of its vector set; empty if it has no vector. */
   set: string;
-  /** What conditions look at, as JSON without versions. */
+  /** The fields of conditions as JSON, without versions. */
   conditions: string;
   addedIn: number;
   removedIn: number;
@@ -108,9 +108,9 @@ export const adapter = defineAdapter<VectorStore, object, typeof settings>({
         const searches = sets.flatMap(({ set, version }, index): Command[] => {
           const size = Number(sizes[index]);
           if (size === 0) return [];
-          const way = size <= given.exact_rows ? ['TRUTH'] : ['EF', given.ef, 'FILTER-EF', given.filter_ef];
+          const mode = size <= given.exact_rows ? ['TRUTH'] : ['EF', given.ef, 'FILTER-EF', given.filter_ef];
           const filter = filterOf(scope, version);
-          return [['VSIM', set, 'FP32', embedding, 'WITHSCORES', 'COUNT', limit, 'FILTER', filter, ...way]];
+          return [['VSIM', set, 'FP32', embedding, 'WITHSCORES', 'COUNT', limit, 'FILTER', filter, ...mode]];
         });
         const found = (await redis.read(searches, signal)).map((reply) => scoresOf(reply as string[]));
         const best = found
@@ -123,7 +123,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof settings>({
         );
         const hits = best.flatMap(({ key, score }, index): Hit[] => {
           const [chunkId, documentId] = names[index] as (string | null)[];
-          // A row that has gone meanwhile is no hit.
+          // A row that was deleted meanwhile is not a hit.
           return typeof chunkId === 'string' && typeof documentId === 'string'
             ? [{ key, chunkId, documentId, score }]
             : [];
@@ -143,7 +143,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof settings>({
         const [keys] = await redis.read([[...range, 'LIMIT', 0, limit]], signal);
         return (keys as string[]).map(Number);
       },
-      // Redis tidies up by itself.
+      // Redis needs no maintenance.
       async maintain() {},
       close: () => redis.close(),
     };
@@ -152,7 +152,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof settings>({
 
 const rowKey = (prefix: string, key: number | string) => `${prefix}:row:${key}`;
 
-/** Keys of the rows that a step touches. */
+/** Returns the keys of the rows of a step. */
 async function findKeys(redis: RedisServer, prefix: string, where: RowCondition): Promise<string[]> {
   const corpus = `${prefix}:${where.corpusId}`;
   const { documentIds, keys, addedIn, removedIn, aclIdNot } = where;
@@ -271,8 +271,8 @@ const withVersions = (conditions: string, added: number, removed: number) =>
 const attributeField = (name: string) => `a_${toTerm(name)}`;
 
 /**
- * The conditions as an expression of vector sets. It holds numbers and terms alone, so no text of a caller is read as
- * one. What a row lacks fails its condition.
+ * Returns the scope as an expression of vector sets. It contains only numbers and terms, never a caller's text. A row without a field fails
+ * the field's condition.
  */
 function filterOf({ aclIds, filter }: SearchScope, version: number): string {
   const isIn = (field: string, values: readonly (number | string)[]) => `.${field} in ${JSON.stringify(values)}`;
@@ -298,7 +298,7 @@ function callerConditions(
   return conditions;
 }
 
-/** VSIM's reply: names and similarities by turns, and a similarity is (1 + cosine) / 2. */
+/** Converts VSIM's reply: alternating names and similarities. A similarity is (1 + cosine) / 2. */
 function scoresOf(reply: readonly string[]): { key: number; score: number }[] {
   return chunksOf(reply, 2).map(([key, similarity]) => ({ key: Number(key), score: Number(similarity) * 2 - 1 }));
 }

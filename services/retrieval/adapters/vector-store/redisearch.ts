@@ -5,8 +5,8 @@ import type { VectorSpace, VectorStore } from '../../stores/vector-store.ts';
 import { openStoreRedis, searchRedisSettings } from '../vendors/redis/connection.ts';
 import { openSearchRows } from '../vendors/redis/search-rows.ts';
 
-// Vectors in RediSearch: a field of the index for each space. A search takes the rows that pass its conditions and
-// compares each with the question, so it is exact, and costs what they are.
+// Vectors in RediSearch: a field of the index for each space. A search compares every row that passes its conditions, so it is exact, and its
+// cost grows with their number.
 
 export const adapter = defineAdapter<VectorStore, object, typeof searchRedisSettings>({
   settings: searchRedisSettings,
@@ -18,7 +18,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof searchRedisSett
     const spacesKey = `${prefix}:spaces`;
     const known = new Set<string>();
 
-    /** Whether the index has a field: a query by another one is an error. */
+    /** Returns whether the index has a field; a query by a field that does not exist is an error. */
     const hasField = async (field: string, signal: AbortSignal): Promise<boolean> => {
       if (known.has(field)) return true;
       const [isMember] = await redis.read([['SISMEMBER', spacesKey, field]], signal);
@@ -64,7 +64,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof searchRedisSett
       },
       count: (tenant, corpusId, version, signal) => rows.count(tenant, corpusId, version, signal),
       listKeys: (tenant, corpusId, after, limit, signal) => rows.listKeys(tenant, corpusId, after, limit, signal),
-      // RediSearch tidies up by itself.
+      // RediSearch needs no maintenance.
       async maintain() {},
       close: () => redis.close(),
     };

@@ -15,13 +15,11 @@ import {
   toHits,
 } from '../vendors/weaviate/rows.ts';
 
-// Vectors on Weaviate, a collection a space. The flat index compares every vector of the tenant that passes the
-// conditions: exactly the nearest. HNSW is for tenants of many hundred thousands; up to `exact_rows` rows that pass it
-// compares each of them too.
+// Vectors in Weaviate, a collection for each space. The flat index compares every vector of the tenant that passes the conditions, so it is
+// exact. HNSW is for tenants with many hundred thousand rows; up to `exact_rows` rows that pass, it compares each of them too.
 //
-// A server of 1.38.11 that is killed within moments of a write may come back with the row and without its vector, in
-// either index: it is counted and never found. Replicas, or building the version again, make up for it; the client has
-// no way to ask for more.
+// If Weaviate 1.38.11 is killed moments after a write, a row may lose its vector in either index: it is counted but never found. Run
+// replicas, or build the version again; the client cannot request more durability.
 
 const indexTypes = ['flat', 'hnsw'] as const;
 
@@ -47,7 +45,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
     const collectionOf = ({ model, dimensions }: VectorSpace) => `${namesBegin}${toTerm(model, dimensions)}`;
     const known = new Set<string>();
 
-    // Another process may have made some, so they are asked for with every change; there are few.
+    // Another process may have created some, so every change lists them; there are few.
     const listCollections = async (signal?: AbortSignal): Promise<string[]> => {
       const all = await store.read(async () => (await store.client()).collections.listAll(), signal);
       return all
@@ -78,7 +76,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           collections: () => listCollections(),
           target: () => ensure(space),
           propertiesOf: () => ({}),
-          // A vector without length is near nothing: the row has none, and no search finds it.
+          // A row with a zero vector has no vector in the store, so no search finds it.
           vectorOf: ({ vector }: VectorRow) => (isZeroVector(vector) ? undefined : [...vector]),
           sizeOf: ({ vector }: VectorRow) => 1000 + vector.length * 4,
         });
@@ -86,14 +84,14 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
       async search(tenant, { space, vector, scope, limit }, signal) {
         signal.throwIfAborted();
         if (isZeroVector(vector)) return [];
-        const found = store.read(async (ends) => {
+        const found = store.read(async (running) => {
           const collection = await store.of(tenant, collectionOf(space));
           const filters = scopeCondition(store, collection, scope);
           if (filters === undefined) return [];
           const { objects } = await collection.query.nearVector(
             [...vector],
             { filters, limit, returnMetadata: ['distance'], returnProperties: hitProperties as never },
-            { abortSignal: ends },
+            { abortSignal: running },
           );
           return toHits(objects, ({ distance }) => 1 - (distance as number));
         }, signal);
@@ -112,7 +110,7 @@ export const adapter = defineAdapter<VectorStore, object, typeof vectorSettings>
           .sort((a, b) => a - b)
           .slice(0, limit);
       },
-      // The server tidies up by itself.
+      // Weaviate needs no maintenance.
       async maintain() {},
       close: () => store.close(),
     };

@@ -6,7 +6,7 @@ import { createAskWeb, endpoint, malformed, rowsOf, textOf, type WebReplyError }
 
 // Brave Search. https://api-dashboard.search.brave.com/app/documentation/web-search/query
 
-/** Words of a question that it takes. */
+/** Most words of a question that Brave accepts. */
 const maxWords = 50;
 
 const webSettings = {
@@ -32,7 +32,7 @@ export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof we
         const headers = { accept: 'application/json', 'x-subscription-token': settings.api_key };
         const read = (json: unknown) => {
           const reply = json as { type?: unknown; web?: { results?: unknown } } | null;
-          // Where nothing was found there is no `web`.
+          // The reply has no `web` if nothing was found.
           if (reply?.web === undefined && reply?.type === 'search') return [];
           const rows = rowsOf(reply?.web?.results);
           if (rows === undefined) throw malformed('web results');
@@ -50,7 +50,7 @@ export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof we
   },
 });
 
-// A key that it does not know is 422 with a code of its own.
+// Brave refuses an unknown key with 422 and a code of its own.
 function statusOf({ status, body }: WebReplyError): number {
   return status === 422 && body.includes('SUBSCRIPTION_TOKEN_INVALID') ? 401 : status;
 }

@@ -3,8 +3,8 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { WebSearch } from '../../stores/web-search.ts';
 import { createAskWeb, endpoint, malformed, rowsOf, textOf } from '../vendors/web/http.ts';
 
-// SearXNG, run by oneself. https://docs.searxng.org/dev/search_api.html
-// Its settings.yml must allow the format: `search: { formats: [html, json] }`; else it answers 403.
+// SearXNG, self-hosted. https://docs.searxng.org/dev/search_api.html
+// Its settings.yml must allow JSON: `search: { formats: [html, json] }`; otherwise it answers 403.
 
 const webSettings = {
   url: z.string(),

@@ -26,7 +26,7 @@ export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof we
             'content-type': 'application/json',
             authorization: `Bearer ${settings.api_key}`,
           },
-          // It finds out the language of a question by itself. No answer of its own: only what pages say.
+          // Tavily detects the language of a question. Its own answer is not requested, only the texts of pages.
           body: JSON.stringify({
             query: text,
             search_depth: 'basic',
@@ -51,7 +51,7 @@ export const adapter = defineAdapter<WebSearch, Record<string, never>, typeof we
   },
 });
 
-// 432 and 433: the plan, or what it may cost, is used up.
+// 432 and 433: the limit of the plan or of its cost is reached.
 function statusOf({ status }: WebReplyError): number {
   return status === 432 || status === 433 ? 429 : status;
 }

@@ -39,7 +39,7 @@ const explain = async (
   );
 
 describe('a document that came into the result', () => {
-  test('is told with its place in every stage', async () => {
+  test('is reported with its rank in every stage', async () => {
     const found = await explain('best', { collapseDuplicates: false });
     expect(found.verdict).toBe(Verdict.IN_RESULT);
     expect(found).toMatchObject({ topK: 2, candidateLimit: 3, rerankLimit: 3, version: 2n });
@@ -58,7 +58,7 @@ describe('a document that came into the result', () => {
 });
 
 describe('a document that was lost', () => {
-  test('among the candidates is told with the rank that it had', async () => {
+  test('among the candidates is reported with its rank', async () => {
     const { verdict, chunks, summary } = await explain('second', {
       topK: 1,
       candidates: 20,
@@ -69,7 +69,7 @@ describe('a document that was lost', () => {
     expect(summary).toContain('below the 1 requested passages');
   });
 
-  test('below the candidates of every leg is told with its ranks there', async () => {
+  test('below the candidates of every leg is reported with its ranks there', async () => {
     const { verdict, chunks, summary } = await explain('third');
     expect(verdict).toBe(Verdict.BELOW_CANDIDATES);
     const keyword = chunks[0]?.legs.find(({ leg }) => leg === Leg.KEYWORD);
@@ -78,7 +78,7 @@ describe('a document that was lost', () => {
     expect(summary).toContain(`rank ${keyword?.rank} of keyword`);
   });
 
-  test('for want of a common word is told so, with the words that it lacks', async () => {
+  test('without a common word is reported as such, with the words that it lacks', async () => {
     const { verdict, chunks } = await explain('far', { legs: [Leg.KEYWORD] });
     expect(verdict).toBe(Verdict.NOT_FOUND);
     expect(chunks[0]?.missingWords).toEqual(['appl', 'pear', 'plum']);
@@ -93,7 +93,7 @@ describe('a document that was lost', () => {
     expect(dropped.chunks[0]?.duplicateOf).toBe(kept.chunks[0]?.chunkId);
   });
 
-  test('to a filter, or to the choice of corpora, is told so', async () => {
+  test('to a filter, or to the choice of corpora, is reported as such', async () => {
     const filter = { updatedFrom: timestampFromMs(5000) };
     expect((await explain('old', { filter })).verdict).toBe(Verdict.FILTERED);
     expect(
@@ -103,7 +103,7 @@ describe('a document that was lost', () => {
     expect((await explain('best', { corpora: ['other'] })).verdict).toBe(Verdict.OTHER_CORPUS);
   });
 
-  test('tells of the chunk that came furthest first', async () => {
+  test('reports the chunk that got furthest first', async () => {
     const { chunks } = await explain('long', { candidates: 20, topK: 9 });
     expect(chunks.map(({ chunkId }) => chunkId)).toEqual(['long#1', 'long#0']);
   });
@@ -139,7 +139,7 @@ describe('what the caller may not see', () => {
   });
 });
 
-test('a leg that fails is named, and the others are told all the same', async () => {
+test('a leg that fails is named, and the others are reported', async () => {
   retrieval.standIns.beforeEmbed = async () => Promise.reject(new Error('away'));
   const { verdict, degradations, chunks } = await explain('best', { topK: 5, candidates: 20 });
   retrieval.standIns.beforeEmbed = async () => {};

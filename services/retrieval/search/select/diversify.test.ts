@@ -19,7 +19,7 @@ test('with some, a passage that says something else comes before the third of on
   expect(diversify(ranked, itself, 0.6, 2)).toEqual([ranked[0], ranked[3]]);
 });
 
-test('the first stays the first, none comes twice, and none is lost where all are wanted', () => {
+test('the first stays first, none occurs twice, and none is lost if all are requested', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.string(), { minLength: 1 }),

@@ -25,7 +25,7 @@ test('what two chunks share comes once', () => {
   expect(joinedIds).toEqual(['c0']);
 });
 
-test('what stands between two chunks becomes a line break', () => {
+test('a gap between two chunks becomes a line break', () => {
   const { record, joinedIds } = joinNeighbours(third, [second, fourth]);
   expect(record.text).toBe('Two sentences.\nThree sentences.\nFour sentences.');
   expect([record.startOffset, record.endOffset]).toEqual([14, 62]);

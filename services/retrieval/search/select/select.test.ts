@@ -54,7 +54,7 @@ describe('near-duplicates', () => {
     expect(documentIds).toContain('returns-cn');
   });
 
-  test('make room for others among those asked for, and stay where that is asked for', async () => {
+  test('make room for others among the requested ones, and stay if the request says so', async () => {
     const collapsed = await retrieval.ask('apple sent back', { collapseDuplicates: true, topK: 3 });
     expect(collapsed.passages).toHaveLength(3);
     const { documentIds } = await retrieval.ask('apple sent back', { collapseDuplicates: false });
@@ -92,7 +92,7 @@ describe('terms of the tenant', () => {
   const put = async (groups: string[][]) =>
     retrieval.client.putTerms({ terms: { groups: groups.map((terms) => ({ terms })) } }, await retrieval.as());
 
-  test('find a document in another language at once, with a new revision, and are kept', async () => {
+  test('find a document in another language immediately, with a new revision, and are kept', async () => {
     const revisionOf = async () => (await retrieval.client.listCorpora({}, await retrieval.as())).corpora[0]?.revision;
     const ask = () => retrieval.ask('refund', { legs: [Leg.KEYWORD] });
     expect((await ask()).documentIds).toEqual([]);
@@ -145,7 +145,7 @@ describe('the web', () => {
     expect((await retrieval.count('help'))[4]).toBe(0);
   });
 
-  test('does not stand in for an index that cannot be read', async () => {
+  test('does not replace an index that cannot be read', async () => {
     retrieval.standIns.beforeEmbed = async () => Promise.reject(new Error('away'));
     const error = await failureOf(retrieval.ask('apple', { legs: [Leg.VECTOR], useWeb: true }));
     retrieval.standIns.beforeEmbed = async () => {};

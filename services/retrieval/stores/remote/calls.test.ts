@@ -19,7 +19,7 @@ test('a call gives what the client gives, and its errors by the table', async ()
   ).rejects.toThrow('mapped');
 });
 
-test('a caller that leaves has its reason at once, also where the client does not listen', async () => {
+test('a caller that leaves gets its reason immediately, even if the client ignores the signal', async () => {
   const reason = new Error('left');
   const controller = new AbortController();
   const pending = call(never, controller.signal);
@@ -33,7 +33,7 @@ test('a caller that leaves has its reason at once, also where the client does no
   expect(isBegun).toBe(false);
 });
 
-test('the client is told of the end, and a late call is UNAVAILABLE', async () => {
+test('the client is notified of the end, and a late call is UNAVAILABLE', async () => {
   let told: AbortSignal | undefined;
   const pending = call((signal) => {
     told = signal;

@@ -3,16 +3,16 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, unavailable } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
 
-/** Runs a call to a server. */
+/** Runs a call to a server within its limits of time. */
 export type RemoteCalls = <T>(call: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
-/** How calls to a server are run. */
+/** Options of calls to a server. */
 export interface RemoteOptions {
-  /** Name of the server for errors: "vector store". */
+  /** The store's name in errors: "vector store". */
   name: string;
   /** Longest time of a call. */
   timeoutMs: number;
-  /** The vendor's table: an error that its client threw as one that may cross a service. */
+  /** Converts an error of the vendor's client to one that may cross a service. */
   toError(thrown: unknown): unknown;
 }
 
@@ -36,8 +36,8 @@ export function createRemoteCalls({ name, timeoutMs, toError }: RemoteOptions): 
 }
 
 /**
- * An HTTP status of a server as an error that may cross a service; `undefined` where no reply came. What the server
- * said goes into `cause` alone, since it may quote a document.
+ * Returns the error for an HTTP status of a server; `undefined`: no reply came. Only `cause` has the server's own message, because it may
+ * quote a document.
  */
 export function httpError(name: string, status: number | undefined, cause: unknown): ConnectError {
   if (status === undefined) return unavailable(name, `the ${name} cannot be reached`, cause);
@@ -45,9 +45,14 @@ export function httpError(name: string, status: number | undefined, cause: unkno
     return unavailable(name, `the ${name} refuses its key: check the settings`, cause);
   if (status === 429) {
     const parts = { metadata: { dependency: name }, retryAfterMs: 1000, cause };
-    return rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, `the ${name} has too much to do`, parts);
+    return rpcError(
+      Code.ResourceExhausted,
+      ErrorReason.OVERLOADED,
+      `the ${name} is overloaded: try again shortly`,
+      parts,
+    );
   }
   if (status === 408 || status >= 500) return unavailable(name, `the ${name} fails (HTTP ${status})`, cause);
-  // The request was not as the server wants it: our bug.
+  // The server refused the request as invalid: our bug.
   return internal(cause);
 }

@@ -15,10 +15,10 @@ test('a word that the question repeats counts as often, up to a bound', () => {
   expect(plan(Array.from({ length: 50 }, () => 'code'))).toHaveLength(8);
 });
 
-test('words that nearly every row has are left out once reading them is dear', () => {
+test('words that nearly every row has are omitted if reading them is expensive', () => {
   const words = ['code', 'refund', 'return', 'common', 'often', 'the'];
   expect(plan(words, { maxPostings: 1000 })).toEqual(['code', 'refund', 'return', 'common']);
-  // The most telling ones are searched whatever they cost.
+  // The words with the highest weights are searched at any cost.
   expect(plan(['the', 'often', 'common'], { maxPostings: 10 })).toHaveLength(3);
   expect(plan(words, { maxWords: 2 })).toEqual(['code', 'refund']);
 });

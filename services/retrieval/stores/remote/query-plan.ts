@@ -1,20 +1,19 @@
 /** Bounds of a plan. */
 export interface PlanBounds {
-  /** Different words searched. @default 32 */
+  /** Most different words. @default 32 */
   maxWords?: number;
-  /** How often a word that the question repeats may count. @default 8 */
+  /** Most repeats of a word that count. @default 8 */
   maxRepeats?: number;
-  /** Words searched whatever they cost. @default 3 */
+  /** Words that are searched at any cost. @default 3 */
   sureWords?: number;
-  /** Postings that all words together may read. @default 12000 */
+  /** Most postings of all words together. @default 12000 */
   maxPostings?: number;
 }
 
 /**
- * The words of a question that are worth searching: the most telling first (repeats times BM25's idf, Robertson &
- * Zaragoza 2009, §3.1), unknown ones left out, and words that nearly every row has only while they are cheap. BM25
- * scores every row that has any of the words, so without a bound a long question reads the whole index and gains
- * nothing by it. A word comes as often as it counts.
+ * Returns the words of a question that are worth searching, the highest weight first (repeats times BM25's idf, Robertson & Zaragoza 2009,
+ * §3.1), each as often as it counts. Omits unknown words, and frequent words that would exceed the bound on postings. BM25 scores every row
+ * that has any of the words, so without a bound a long question would read the whole index for no better result.
  */
 export function planWords(
   words: readonly string[],
@@ -25,7 +24,7 @@ export function planWords(
   const { maxWords = 32, maxRepeats = 8, sureWords = 3, maxPostings = 12_000 } = bounds;
   const counts = new Map<string, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const telling = [...counts]
+  const weighed = [...counts]
     .map(([word, count]) => {
       const repeats = Math.min(count, maxRepeats);
       const frequency = frequencyOf(word);
@@ -37,7 +36,7 @@ export function planWords(
     .slice(0, maxWords);
   const planned: string[] = [];
   let postings = 0;
-  for (const [rank, { word, repeats, frequency }] of telling.entries()) {
+  for (const [rank, { word, repeats, frequency }] of weighed.entries()) {
     const cost = frequency * repeats;
     if (rank >= sureWords && postings + cost > maxPostings) continue;
     postings += cost;

@@ -123,7 +123,7 @@ describe.each(Object.keys(stores))('%s', (name) => {
     expect(performance.now() - startedAt).toBeLessThan(stretched(3000));
   });
 
-  test('lets go at once of a caller that leaves', async () => {
+  test('releases a caller that leaves immediately', async () => {
     const calls = await open(await startSilent(), 700);
     const reason = new Error('left');
     for (const read of [calls.search, calls.count, calls.listKeys]) {
@@ -148,7 +148,7 @@ describe('Qdrant that says no', () => {
     return (server.address() as AddressInfo).port;
   };
 
-  test('tells a wrong key, too much to do and a bug apart, and takes what is not there for empty', async () => {
+  test('distinguishes a wrong key, an overload and a bug, and treats an absent collection as empty', async () => {
     const outcomes = [401, 404, 429, 400, 503].map(async (status) => {
       const error = { status: { error: 'Bad request: the document said' }, time: 0 };
       const { calls, close } = await (stores.qdrant as NonNullable<typeof stores.qdrant>)(
@@ -167,7 +167,7 @@ describe('Qdrant that says no', () => {
     });
   });
 
-  test('is refused as a keyword store where it counts words over all tenants', async () => {
+  test('is refused as a keyword store if it counts words over all tenants', async () => {
     const port = await startReplying(200, { title: 'qdrant', version: '1.18.2' });
     const { calls, close } = await (stores['qdrant keywords'] as NonNullable<typeof stores.qdrant>)(port, 5000);
     closing.push(close);
@@ -187,7 +187,7 @@ describe.skipIf(!hasRedis && skipped('redis', 1, redisAdvice))('Redis that canno
     expect(await codesOf({ write: sets.calls.write } as Calls)).toEqual({ write: 'Unavailable' });
     const store = await redis.create(settingsOf(redis, { url: `redis://127.0.0.1:${port}`, timeout_ms: 5000 }), deps);
     closing.push(() => store.close());
-    // No vector and no search: what is left is the disk, which Redis keeps nothing on unless told so.
+    // Without vectors and searches only the disk matters, and Redis writes nothing to it by default.
     const forget = store.apply('t', 1, undefined, { kind: 'forget', keys: [1] });
     await expect(forget).rejects.toThrow(/appendonly|lacks a command/);
   });

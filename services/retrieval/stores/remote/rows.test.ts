@@ -95,7 +95,7 @@ test('steps leave what each version holds, cut off anywhere and begun again too'
       const retain = { kind: 'retain', oldest, newest: newest - 1 || 1 } as const;
       rows = carryOut(carryOut(rows, retain, cutAt), retain);
       expect([oldest, newest - 1 || 1].map((version) => heldBy(rows, version))).toEqual(kept);
-      // What was dropped left nothing behind, and the newest that is left goes on.
+      // Nothing of the dropped versions is left, and the newest kept version continues.
       expect(heldBy(rows, newest + 5)).toEqual(kept[1]);
     }),
   );
@@ -162,7 +162,7 @@ test('chunks keep the order, the count and the size', () => {
   expect(chunksOf([100], 5, 10, (size) => size)).toEqual([[100]]);
 });
 
-test('terms tell anything apart and hold hexadecimal digits alone', () => {
+test('terms distinguish any texts and contain only hexadecimal digits', () => {
   expect(toTerm('a', 'bc')).not.toBe(toTerm('ab', 'c'));
   expect(attributeTerm('a', '')).not.toBe(attributeTerm('', 'a'));
   expect(toTerm('租户 😀')).toMatch(/^[0-9a-f]{32}$/);

@@ -1,36 +1,36 @@
 import { createHash } from 'node:crypto';
 import { type Change, forever, type IndexRow, type SearchScope } from '../index-row.ts';
 
-// What the stores that are servers share: a change of a corpus as plain steps that every engine can carry out, a
-// scope's corpora as few conditions, and names for anything a caller may call its things.
+// Shared by the stores that are servers: a change of a corpus as simple steps that every engine can apply, a scope's corpora as few conditions,
+// and terms for names that a caller chooses freely.
 
-/** Rows of a corpus: all conditions hold. Ranges hold both ends; an undefined one is no condition. */
+/** Selects rows of a corpus for which all conditions hold. Ranges include both ends; `undefined` is no condition. */
 export interface RowCondition {
   corpusId: number;
   documentIds?: readonly string[];
   keys?: readonly number[];
   addedIn?: readonly [from: number, to: number];
   removedIn?: readonly [from: number, to: number];
-  /** Rows that have another access list than this one. */
+  /** Only rows with another access list than this one. */
   aclIdNot?: number;
 }
 
-/** A field of a row that a step changes. */
+/** The field that a step sets. */
 export type ChangedField = { removedIn: number } | { aclId: number };
 
-/** A step of a change. Each is harmless when done again. */
+/** A step of a change. Each is idempotent. */
 export type ChangeStep<R extends IndexRow> =
   | { kind: 'delete'; where: RowCondition }
-  /** Sets a field. `where` no longer holds for a row that has been changed. */
+  /** Sets a field. A row that has been changed no longer matches the condition. */
   | { kind: 'set'; field: ChangedField; where: RowCondition }
   | { kind: 'insert'; version: number; rows: readonly R[] };
 
-/** Documents or keys that one condition names. */
+/** Most documents or keys of one condition. */
 const maxNamed = 500;
 
 /**
- * A change as steps, in their order. Done one after another they leave what the change means; cut off anywhere and
- * begun again too. No step is without a condition beside the corpus, and an empty list gives no step.
+ * Returns a change as steps. Applied in order they have the effect of the change, also if they are interrupted and applied again from the
+ * first. Every step has a condition beside the corpus; an empty list gives no step.
  */
 export function changeSteps<R extends IndexRow>(corpusId: number, change: Change<R>): ChangeStep<R>[] {
   switch (change.kind) {
@@ -80,10 +80,10 @@ export function changedColumn(
   return 'aclId' in field ? [names.aclId, field.aclId] : [names.removedIn, field.removedIn];
 }
 
-/** The names of the two fields in the stores that use those of the schema. */
+/** The names of the two fields in most stores. */
 export const columnNames = { removedIn: 'removed_in', aclId: 'acl_id' };
 
-/** A list in parts of at most `maxCount`, and of at most `maxSize` together where `sizeOf` says how large each is. */
+/** Returns a list in parts of at most `maxCount` elements, and of at most `maxSize` by `sizeOf`. */
 export function chunksOf<T>(
   list: readonly T[],
   maxCount: number,
@@ -106,26 +106,26 @@ export function chunksOf<T>(
   return chunks;
 }
 
-/** A scope's corpora by the version at which they are read: most stand at few. */
+/** Returns a scope's corpora grouped by version: there are few different versions. */
 export function byVersion(corpora: SearchScope['corpora']): { version: number; corpusIds: number[] }[] {
   const groups = Map.groupBy(corpora, ({ version }) => version);
   return [...groups].map(([version, group]) => ({ version, corpusIds: group.map(({ corpusId }) => corpusId) }));
 }
 
 /**
- * A name for anything: 32 hexadecimal digits, 128 bits of the SHA-256 of the parts. For where an engine restricts
- * names, or reads some characters as its own.
+ * Returns a term for any text: 32 hexadecimal digits, 128 bits of the SHA-256 of the parts. For engines that restrict names or interpret
+ * some characters.
  */
 export function toTerm(...parts: readonly (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
-/** An attribute with its value as one term, for engines that hold terms in a list. */
+/** Returns an attribute with its value as one term, for engines with a list of terms. */
 export function attributeTerm(name: string, value: string): string {
   return toTerm('attribute', name, value);
 }
 
-/** The attributes of a row as terms. */
+/** Returns the attributes of a row as terms. */
 export function attributeTerms({ attributes }: Pick<IndexRow, 'attributes'>): string[] {
   return Object.entries(attributes).map(([name, value]) => attributeTerm(name, value));
 }

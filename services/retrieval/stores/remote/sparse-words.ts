@@ -1,7 +1,7 @@
-// Words as sparse vectors, for engines that search those: BM25 (Robertson & Zaragoza 2009, §3.1-3.2) in two factors. A
-// row's weight of a word is its saturated frequency, made here; the engine multiplies it with the word's idf.
+// Words as sparse vectors, for engines that search those: BM25 (Robertson & Zaragoza 2009, §3.1-3.2) in two factors. The weight of a word in a
+// row is its saturated frequency; the engine multiplies it by the word's idf.
 
-/** Words as a sparse vector: numbers of the words, ascending, and a weight each. */
+/** Words as a sparse vector: the numbers of the words, ascending, and a weight for each. */
 export interface SparseWords {
   indices: number[];
   values: number[];
@@ -10,15 +10,14 @@ export interface SparseWords {
 /** Saturation of a word's frequency. */
 const k1 = 1.2;
 
-/** How much a row's length counts. */
+/** Weight of a row's length, 0 to 1. */
 const b = 0.75;
 
 const firstHan = /^\p{sc=Han}/u;
 
 /**
- * The words of a row. `averageWordCount` is the length of an ordinary row: a constant, since the weights of rows written
- * long ago must agree with those of today. A word that begins with a Han character also gives the term by which that
- * character alone is found.
+ * Returns the words of a row. `averageWordCount` is the assumed average length of a row; it is constant, so that the weights of old and new
+ * rows agree. A word that begins with a Han character also adds the term by which that single character is found.
  */
 export function rowWords(tokens: readonly string[], averageWordCount: number): SparseWords {
   const counts = new Map<number, number>();
@@ -32,7 +31,7 @@ export function rowWords(tokens: readonly string[], averageWordCount: number): S
   return toSparse(counts, (frequency) => (frequency * (k1 + 1)) / (frequency + norm));
 }
 
-/** The words of a question, each weighing as often as it comes, at most `maxRepeats` times. */
+/** Returns the words of a question. The weight of a word is its number of occurrences, at most `maxRepeats`. */
 export function questionWords(tokens: readonly string[], maxRepeats = 8): SparseWords {
   const counts = new Map<number, number>();
   for (const term of searchedTerms(tokens)) {
@@ -42,7 +41,7 @@ export function questionWords(tokens: readonly string[], maxRepeats = 8): Sparse
   return toSparse(counts, (repeats) => Math.min(repeats, maxRepeats));
 }
 
-/** What is looked up for a question: its words, or for a lone Han character the term of the words that begin with it. */
+/** Returns the terms to search for a question: its words, or for a single Han character the term of the words that begin with it. */
 export function searchedTerms(tokens: readonly string[]): readonly string[] {
   const [only] = tokens;
   const isLone = tokens.length === 1 && only !== undefined && firstHan.exec(only)?.[0] === only;
@@ -57,8 +56,8 @@ function toSparse(counts: ReadonlyMap<number, number>, weigh: (count: number) =>
 const beginningTerm = (character: string) => `${character}\u0000`;
 
 /**
- * The number of a word, 0 to 2³² - 1: FNV-1a over its UTF-16 code units, and murmur3's finaliser. Of a million words some
- * hundred pairs share a number; a row then weighs for either.
+ * Returns the number of a word, 0 to 2³² - 1: FNV-1a over its UTF-16 code units, then murmur3's finaliser. Among a million words about a
+ * hundred pairs share a number; a row with one of them then also matches the other.
  */
 export function wordNumber(word: string): number {
   let hash = 0x811c9dc5;

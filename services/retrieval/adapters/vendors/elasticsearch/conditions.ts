@@ -2,13 +2,12 @@ import type { estypes } from '@elastic/elasticsearch';
 import type { SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, chunksOf, type RowCondition, toTerm } from '../../../stores/remote/rows.ts';
 
-// Conditions of requests to Elasticsearch. Tenants share an index; `conditionsOf` puts the tenant into every condition that
-// is ever sent.
+// Conditions of requests to Elasticsearch. Tenants share an index. Only `conditionsOf` makes conditions, and it adds the tenant.
 
-/** Versions that the conditions of one search name; each takes three clauses, of which a server allows 1024. */
+/** Most versions in the condition of one search: each needs three clauses, and a server allows 1024. */
 const maxVersions = 100;
 
-/** The one function that makes conditions: `more` hold, and the row is of the tenant. */
+/** Returns the condition for rows of the tenant for which all of `more` hold. All conditions are made here. */
 export function conditionsOf(
   tenant: string,
   more: readonly estypes.QueryDslQueryContainer[],
@@ -20,21 +19,24 @@ const terms = (field: string, values: readonly (string | number)[]): estypes.Que
   terms: { [field]: [...values] },
 });
 
-/** The condition of a step of a change. */
-export function rowCondition(tenant: string, where: RowCondition): estypes.QueryDslQueryContainer {
+/** Returns the condition for the rows of a step of a change. */
+export function rowCondition(tenant: string, rows: RowCondition): estypes.QueryDslQueryContainer {
   const between = (field: string, range: readonly [number, number] | undefined) =>
     range === undefined ? [] : [{ range: { [field]: { gte: range[0], lte: range[1] } } }];
   return conditionsOf(tenant, [
-    { term: { corpus_id: where.corpusId } },
-    ...(where.documentIds === undefined ? [] : [terms('document_id', where.documentIds)]),
-    ...(where.keys === undefined ? [] : [terms('key', where.keys)]),
-    ...between('added_in', where.addedIn),
-    ...between('removed_in', where.removedIn),
-    ...(where.aclIdNot === undefined ? [] : [{ bool: { must_not: [{ term: { acl_id: where.aclIdNot } }] } }]),
+    { term: { corpus_id: rows.corpusId } },
+    ...(rows.documentIds === undefined ? [] : [terms('document_id', rows.documentIds)]),
+    ...(rows.keys === undefined ? [] : [terms('key', rows.keys)]),
+    ...between('added_in', rows.addedIn),
+    ...between('removed_in', rows.removedIn),
+    ...(rows.aclIdNot === undefined ? [] : [{ bool: { must_not: [{ term: { acl_id: rows.aclIdNot } }] } }]),
   ]);
 }
 
-/** The conditions of a search: one for some hundred versions, so almost always one. None where nothing can be found. */
+/**
+ * Returns the conditions for the rows that a search may find: one for up to 100 versions, so almost always one; none if no row can be
+ * found.
+ */
 export function scopeConditions(
   tenant: string,
   { corpora, aclIds, filter }: SearchScope,
@@ -70,12 +72,12 @@ const versionCondition = ({ version, corpusIds }: { version: number; corpusIds: 
   },
 });
 
-/** Rows of the tenant that a version of a corpus holds. */
+/** Returns the condition for the tenant's rows in a version of a corpus. */
 export function versionRows(tenant: string, corpusId: number, version: number): estypes.QueryDslQueryContainer {
   return conditionsOf(tenant, [versionCondition({ version, corpusIds: [corpusId] })]);
 }
 
-/** All rows of the tenant for which `more` holds. */
+/** Returns the condition for all rows of the tenant for which `more` holds. */
 export function tenantRows(
   tenant: string,
   more: readonly estypes.QueryDslQueryContainer[] = [],

@@ -7,7 +7,7 @@ import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/
 
 // The connection to Elasticsearch, and its errors.
 
-/** Settings that both stores have. */
+/** Settings of both stores. */
 export const elasticsearchSettings = {
   url: z.string(),
   api_key: secret().default(''),
@@ -20,21 +20,21 @@ export const elasticsearchSettings = {
   write_timeout_ms: z.int().min(100).max(3_600_000).default(120_000),
 };
 
-/** Values of the settings that both stores have. */
+/** Values of the settings of both stores. */
 export type ElasticsearchSettings = Settings<typeof elasticsearchSettings>;
 
 /** The connection of a store. */
 export interface Elasticsearch {
   client: Client;
-  /** Name of the store for errors. */
+  /** The store's name in errors. */
   name: string;
   read: RemoteCalls;
   write: RemoteCalls;
 }
 
-/** Connects; nothing is sent before the first call. */
+/** Prepares a connection. Sends nothing before the first call. */
 export function connectElasticsearch(name: string, settings: ElasticsearchSettings, path: string): Elasticsearch {
-  if (!URL.canParse(settings.url)) throw new ConfigError(`${path}.settings.url`, 'is no URL');
+  if (!URL.canParse(settings.url)) throw new ConfigError(`${path}.settings.url`, 'must be a URL');
   if (!/^[a-z][a-z0-9_]{0,63}$/.test(settings.prefix)) {
     throw new ConfigError(`${path}.settings.prefix`, 'must be lower-case letters, digits and _, a letter first');
   }
@@ -46,7 +46,7 @@ export function connectElasticsearch(name: string, settings: ElasticsearchSettin
         : undefined;
   const client = new Client({
     node: settings.url,
-    // Who calls retries, and the deadline of a call is the signal that it carries.
+    // Retries are up to the caller, and the deadline of a call is its signal.
     maxRetries: 0,
     requestTimeout: Math.max(settings.timeout_ms, settings.write_timeout_ms) + 1000,
     enableMetaHeader: false,
@@ -63,12 +63,12 @@ export function connectElasticsearch(name: string, settings: ElasticsearchSettin
 
 function toStoreError(name: string, thrown: unknown): unknown {
   if (thrown instanceof errors.ResponseError) {
-    // Somebody else changed a row meanwhile: every step may be done again.
-    if (thrown.statusCode === 409) return unavailable(name, `the ${name} was changed meanwhile`, thrown);
+    // Another process has changed a row meanwhile: every step can be repeated.
+    if (thrown.statusCode === 409) return unavailable(name, `the ${name} was changed meanwhile: try again`, thrown);
     return httpError(name, thrown.statusCode, thrown);
   }
   if (thrown instanceof errors.ProductNotSupportedError) {
-    return unavailable(name, `what answers for the ${name} is no Elasticsearch`, thrown);
+    return unavailable(name, `the server of the ${name} is not Elasticsearch: check its url`, thrown);
   }
   if (thrown instanceof errors.ElasticsearchClientError) return httpError(name, undefined, thrown);
   return thrown;

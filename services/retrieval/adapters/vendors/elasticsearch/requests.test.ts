@@ -10,7 +10,7 @@ import { settingsOf } from '../../../suites/store-server.suite.ts';
 import { adapter as keywordAdapter } from '../../keyword-store/elasticsearch.ts';
 import { adapter as vectorAdapter } from '../../vector-store/elasticsearch.ts';
 
-// What is sent to Elasticsearch, request by request, where no server is at hand that has `dense_vector`. The words:
+// The requests to Elasticsearch, one by one, because no test server has `dense_vector`. Their format:
 // https://www.elastic.co/docs/api/doc/elasticsearch and, for the queries, .../docs/reference/query-languages/query-dsl.
 
 interface Sent {
@@ -226,7 +226,7 @@ describe('the requests to Elasticsearch', () => {
   test('a bad setting stops the start with its path', () => {
     const create = (given: JsonObject) => () =>
       vectorAdapter.create(settingsOf(vectorAdapter, { url, ...given }), deps);
-    expect(create({ url: 'nowhere' })).toThrow('retrieval.vector_store.settings.url: is no URL');
+    expect(create({ url: 'nowhere' })).toThrow('retrieval.vector_store.settings.url: must be a URL');
     expect(create({ prefix: 'a-b' })).toThrow('retrieval.vector_store.settings.prefix');
     expect(create({ index_type: 'flat' })).toThrow('index_type: is "flat"; allowed: hnsw, int8_hnsw');
   });

@@ -14,17 +14,17 @@ import {
 import { conditionsOf, rowCondition } from './conditions.ts';
 import type { Elasticsearch, ElasticsearchSettings } from './connection.ts';
 
-// What both stores share on Elasticsearch: rows as documents, and their changes. Each tenant has its own routing value, so
-// that a request reads one shard.
+// Rows as documents of Elasticsearch and their changes, for both stores. Each tenant has its own routing value, so that a request reads one
+// shard.
 
 /** A document of an index. */
 export type RowSource = Record<string, unknown>;
 
-/** Rows of a bulk request, and their bytes, at most. */
+/** Most rows of a bulk request, and most bytes. */
 const maxBulkRows = 500;
 const maxBulkBytes = 8 * 1024 * 1024;
 
-/** Mapping of what all rows have. */
+/** The mapping of the fields of every row. */
 export const rowMapping = {
   tenant: { type: 'keyword' },
   key: { type: 'long' },
@@ -39,7 +39,7 @@ export const rowMapping = {
   attributes: { type: 'keyword', doc_values: false },
 } as const satisfies Record<string, estypes.MappingProperty>;
 
-/** A search for hits: `query` may only find rows of `tenant`. */
+/** Returns the best hits of a query, which must find only rows of `tenant`. */
 export async function searchHits(
   { client, read }: Elasticsearch,
   index: string,
@@ -49,7 +49,7 @@ export async function searchHits(
   signal: AbortSignal,
 ): Promise<Hit[]> {
   const found = await read(
-    (ends) =>
+    (running) =>
       client.search(
         {
           index,
@@ -63,7 +63,7 @@ export async function searchHits(
           sort: [{ _score: { order: 'desc' } }, { key: 'asc' }],
           size: limit,
         },
-        { signal: ends },
+        { signal: running },
       ),
     signal,
   );
@@ -75,17 +75,17 @@ export async function searchHits(
   }));
 }
 
-/** What a store adds to the rows. `pattern`: all its indices. */
+/** A store's own part of the rows. `pattern` names all its indices. */
 export interface RowIndices<R extends IndexRow> {
   pattern: string;
-  /** The index of new rows; made where it is not there. */
+  /** Returns the index of new rows, which is created if it does not exist. `again`: also if this process has seen it. */
   indexOf(again: boolean): Promise<string>;
   sourceOf(row: R): RowSource;
-  /** Roughly, for the size of a bulk request. */
+  /** Returns the approximate bytes of a row, to size bulk requests. */
   sizeOf(row: R): number;
 }
 
-/** Carries out a change, a step after another. */
+/** Applies a change, one step after another. */
 export async function applyChange<R extends IndexRow>(
   elasticsearch: Elasticsearch,
   tenant: string,
@@ -129,7 +129,7 @@ async function changeByQuery(
         ),
   );
   if (reply.timed_out || (reply.failures ?? []).length > 0) {
-    throw unavailable(name, `the ${name} left a change half done`, reply.failures);
+    throw unavailable(name, `the ${name} applied only a part of a change: try again`, reply.failures);
   }
 }
 
@@ -148,7 +148,7 @@ async function insert<R extends IndexRow>(
         {
           index,
           routing: toTerm(tenant),
-          // The index would otherwise be made by the server, without our mapping, if somebody had dropped it.
+          // Without it, the server would create a dropped index again, without our mapping.
           require_alias: true,
           // All rows of a tenant are in one shard, so the last batch shows all of them.
           refresh: isLast,
@@ -192,7 +192,7 @@ function rowSource(tenant: string, corpusId: number, row: IndexRow, version: num
   };
 }
 
-/** Rows that a condition holds for. */
+/** Returns the number of rows for which a condition holds. */
 export async function countRows(
   { client, read }: Elasticsearch,
   index: string,
@@ -201,10 +201,10 @@ export async function countRows(
   signal: AbortSignal,
 ): Promise<number> {
   const request = { index, routing: toTerm(tenant), ignore_unavailable: true, query };
-  return (await read((ends) => client.count(request, { signal: ends }), signal)).count;
+  return (await read((running) => client.count(request, { signal: running }), signal)).count;
 }
 
-/** Keys of a corpus above `after`, ascending, at most `limit`. */
+/** Returns the keys above `after` of a corpus's rows, ascending, at most `limit`. */
 export async function listRowKeys(
   { client, read }: Elasticsearch,
   index: string,
@@ -214,11 +214,11 @@ export async function listRowKeys(
 ): Promise<number[]> {
   const query = conditionsOf(tenant, [{ term: { corpus_id: corpusId } }, { range: { key: { gt: after } } }]);
   const keys: number[] = [];
-  // A server gives at most 10,000 at once.
+  // A server returns at most 10,000 rows in a reply.
   for (let last = after; keys.length < limit; last = keys.at(-1) as number) {
     const size = Math.min(10_000, limit - keys.length);
     const page = await read(
-      (ends) =>
+      (running) =>
         client.search(
           {
             index,
@@ -232,7 +232,7 @@ export async function listRowKeys(
             size,
             search_after: [last],
           },
-          { signal: ends },
+          { signal: running },
         ),
       signal,
     );
@@ -243,8 +243,8 @@ export async function listRowKeys(
 }
 
 /**
- * Makes an index and its template where they are not there. The alias that the store writes through has the name of the
- * template; the index behind it can be replaced by hand (a new mapping, another number of shards) without a stop.
+ * Creates an index and its template if they do not exist. The store writes through an alias with the template's name, so an operator can
+ * replace the index behind it (another mapping or number of shards) without a stop.
  */
 export async function createIndex(
   { client, write }: Elasticsearch,
@@ -262,7 +262,7 @@ export async function createIndex(
           settings: {
             number_of_shards: shards,
             number_of_replicas: replicas,
-            // An access list a term: a caller may pass many.
+            // Each access list is a term, and a caller may have many.
             'index.max_terms_count': 1_048_576,
             ...index.settings,
           },
@@ -274,7 +274,7 @@ export async function createIndex(
   );
   await write(async (signal) => {
     const aliases = { [alias]: { is_write_index: true } };
-    // 400: somebody else has made it meanwhile.
+    // 400: another process has created it meanwhile.
     await client.indices.create({ index: `${alias}-1`, aliases }, { signal, ignore: [400] });
   });
 }

@@ -1,37 +1,36 @@
 import { forever, type SearchScope } from '../../../stores/index-row.ts';
 import { attributeTerm, byVersion, type RowCondition, toTerm } from '../../../stores/remote/rows.ts';
 
-// Expressions for Milvus. Tenants share a collection, split by tenant (its partition key); `expressionOf` puts the tenant
-// into every expression that is ever sent. Expressions hold numbers and hexadecimal terms only, so no text of a caller is
-// ever part of one.
+// Expressions for Milvus. Tenants share a collection, with the tenant as partition key. Only `expressionOf` makes expressions, and it adds the
+// tenant. Expressions contain only numbers and hexadecimal terms, never a caller's text.
 
-/** `updated_ms` of a document without a time. */
+/** The `updated_ms` of a document without a time. */
 export const noTime = -forever;
 
 const list = (values: readonly (number | string)[]) => `[${values.map((value) => JSON.stringify(value)).join(',')}]`;
 
-/** The one function that makes expressions: the row is of the tenant, and all of `conditions` hold. */
+/** Returns the expression for rows of the tenant for which all of `conditions` hold. All expressions are made here. */
 export function expressionOf(tenant: string, conditions: readonly string[]): string {
   return [`tenant == "${toTerm(tenant)}"`, ...conditions].join(' and ');
 }
 
 export const documentTerm = (documentId: string) => toTerm('document', documentId);
 
-/** The expression of a step of a change. */
-export function rowExpression(tenant: string, where: RowCondition): string {
+/** Returns the expression for the rows of a step of a change. */
+export function rowExpression(tenant: string, rows: RowCondition): string {
   const between = (field: string, range: readonly [number, number] | undefined) =>
     range === undefined ? [] : [`${field} >= ${range[0]}`, `${field} <= ${range[1]}`];
   return expressionOf(tenant, [
-    `corpus_id == ${where.corpusId}`,
-    ...(where.documentIds === undefined ? [] : [`document in ${list(where.documentIds.map(documentTerm))}`]),
-    ...(where.keys === undefined ? [] : [`key in ${list(where.keys)}`]),
-    ...between('added_in', where.addedIn),
-    ...between('removed_in', where.removedIn),
-    ...(where.aclIdNot === undefined ? [] : [`acl_id != ${where.aclIdNot}`]),
+    `corpus_id == ${rows.corpusId}`,
+    ...(rows.documentIds === undefined ? [] : [`document in ${list(rows.documentIds.map(documentTerm))}`]),
+    ...(rows.keys === undefined ? [] : [`key in ${list(rows.keys)}`]),
+    ...between('added_in', rows.addedIn),
+    ...between('removed_in', rows.removedIn),
+    ...(rows.aclIdNot === undefined ? [] : [`acl_id != ${rows.aclIdNot}`]),
   ]);
 }
 
-/** The expression of a search; none where nothing can be found. */
+/** Returns the expression for the rows that a search may find; `undefined` if there can be none. */
 export function scopeExpression(tenant: string, { corpora, aclIds, filter }: SearchScope): string | undefined {
   if (corpora.length === 0 || aclIds.length === 0) return undefined;
   const versions = byVersion(corpora).map(

@@ -7,7 +7,7 @@ import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/
 
 // The connection to Milvus, and its errors.
 
-/** Settings that both stores have. */
+/** Settings of both stores. */
 export const milvusSettings = {
   url: z.string().describe('`host:port` of the gRPC port, or `https://host:port`'),
   token: secret().default(''),
@@ -19,22 +19,22 @@ export const milvusSettings = {
   write_timeout_ms: z.int().min(100).max(3_600_000).default(120_000),
 };
 
-/** Values of the settings that both stores have. */
+/** Values of the settings of both stores. */
 export type MilvusSettings = Settings<typeof milvusSettings>;
 
 /** The connection of a store. */
 export interface MilvusStore {
-  /** Name of the store for errors. */
+  /** The store's name in errors. */
   name: string;
   client: MilvusClient;
   settings: MilvusSettings;
-  /** Collections that were there a moment ago. */
-  there: LRUCache<string, true>;
+  /** Collections that existed at most a minute ago. */
+  existing: LRUCache<string, true>;
   read: RemoteCalls;
   write: RemoteCalls;
 }
 
-/** Loads the package and prepares a connection; nothing is sent before the first call. */
+/** Loads the package and prepares a connection. Sends nothing before the first call. */
 export async function connectMilvus(name: string, settings: MilvusSettings, path: string): Promise<MilvusStore> {
   if (!/^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(settings.prefix)) {
     throw new ConfigError(`${path}.settings.prefix`, 'must be letters, digits and _, a letter first');
@@ -47,11 +47,11 @@ export async function connectMilvus(name: string, settings: MilvusSettings, path
   const client = new Client({
     address: settings.url,
     timeout: Math.max(settings.timeout_ms, settings.write_timeout_ms) + 1000,
-    // Who calls retries.
+    // Retries are up to the caller.
     maxRetries: 0,
     logLevel: 'error',
     telemetry: { enabled: false },
-    // Else a server that is down at the start is a rejection that nobody can catch.
+    // Without it, a server that is down at the start causes an unhandled rejection.
     __SKIP_CONNECT__: true,
     ...(settings.token === '' ? {} : { token: settings.token }),
     ...(settings.database === '' ? {} : { database: settings.database }),
@@ -61,13 +61,13 @@ export async function connectMilvus(name: string, settings: MilvusSettings, path
     name,
     client,
     settings,
-    there: new LRUCache({ max: 1000, ttl: 60_000 }),
+    existing: new LRUCache({ max: 1000, ttl: 60_000 }),
     read: createRemoteCalls({ name, timeoutMs: settings.timeout_ms, toError }),
     write: createRemoteCalls({ name, timeoutMs: settings.write_timeout_ms, toError }),
   };
 }
 
-/** A status that is no success. https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go */
+/** An error status. https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go */
 class MilvusStatusError extends Error {
   override readonly name = 'MilvusStatusError';
   readonly status: number;
@@ -77,7 +77,7 @@ class MilvusStatusError extends Error {
   }
 }
 
-/** Throws where a reply says that it failed. */
+/** Returns the reply. Throws if its status is an error. */
 export function checked<T extends { status: { error_code: string | number; code?: number; reason: string } }>(
   reply: T,
 ): T {
@@ -85,6 +85,7 @@ export function checked<T extends { status: { error_code: string | number; code?
   return reply;
 }
 
+/** Throws if the status is an error. */
 export function checkStatus(status: { error_code: string | number; code?: number; reason: string }): void {
   const code = status.code ?? 0;
   if (code === 0 && (status.error_code === 'Success' || status.error_code === 0)) return;
@@ -92,21 +93,21 @@ export function checkStatus(status: { error_code: string | number; code?: number
 }
 
 /**
- * A call that needs its collection in memory: where an operator, or the restart of Milvus Lite, has put it out, it is
- * loaded again.
+ * Runs a call that needs its collection in memory. If an operator or a restart of Milvus Lite has released the collection, loads it and
+ * runs the call again.
  */
 export async function loaded<T>({ client, settings }: MilvusStore, name: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
-    const isOut = error instanceof MilvusStatusError && (error.status === 101 || /'released'/.test(error.message));
-    if (!isOut) throw error;
+    const isReleased = error instanceof MilvusStatusError && (error.status === 101 || /'released'/.test(error.message));
+    if (!isReleased) throw error;
     await client.loadCollectionSync({ collection_name: name, replica_number: settings.replicas });
     return call();
   }
 }
 
-/** Vendor's codes as the HTTP status that means the same. */
+/** Returns the HTTP status that means the same as a code of Milvus. */
 const httpStatusOf = (code: number): number => {
   // Memory limit, request limit, disk limit, rate limit.
   if ([3, 4, 7, 8].includes(code)) return 429;
@@ -116,7 +117,7 @@ const httpStatusOf = (code: number): number => {
   return 400;
 };
 
-/** gRPC codes of the transport as HTTP statuses; `undefined`: no reply. */
+/** The HTTP statuses of the transport's gRPC codes; `undefined`: no reply. */
 const httpStatusOfGrpc = new Map<number, number | undefined>([
   [1, undefined],
   [4, 408],
@@ -136,7 +137,7 @@ function toStoreError(name: string, thrown: unknown): unknown {
   return thrown;
 }
 
-/** What a read gives where the collection has never been written. */
+/** Returns the result of a read; `missing` if the collection does not exist. */
 export async function orMissing<T>(missing: T, reading: Promise<T>): Promise<T> {
   try {
     return await reading;

@@ -34,7 +34,7 @@ test('every expression begins with its tenant and holds no text of a caller', ()
   );
 });
 
-test('nothing is searched where nothing may be seen', () => {
+test('nothing is searched if the caller may see nothing', () => {
   const corpora = [{ corpusId: 1, version: 1 }];
   expect(scopeExpression('t', { corpora, aclIds: [], filter: undefined })).toBeUndefined();
   expect(scopeExpression('t', { corpora: [], aclIds: [1], filter: undefined })).toBeUndefined();

@@ -12,19 +12,19 @@ import {
 import { documentTerm, expressionOf, noTime, rowExpression } from './conditions.ts';
 import { checked, checkStatus, loaded, type MilvusStore, orMissing } from './connection.ts';
 
-// What both stores share on Milvus: rows as entities, and their changes.
+// Rows as entities of Milvus and their changes, for both stores.
 
-/** Rows of an upsert, and their bytes, at most; a server takes 64 MB. */
+/** Most rows of an upsert, and most bytes; a server accepts 64 MB. */
 const maxBatchRows = 500;
 const maxBatchBytes = 8 * 1024 * 1024;
 
-/** Attributes of a document are at most 64; a term has 32 characters. */
+/** Most attributes of a document; each is a term of 32 characters. */
 const maxAttributes = 64;
 
 /** Longest id in bytes: 512 UTF-16 code units. */
 const maxIdBytes = 2048;
 
-/** Fields of every row. The primary key is in the order of the keys, and no other tenant's. */
+/** Fields of every row. The primary key includes the tenant, and has the order of the keys. */
 const rowFields: FieldType[] = [
   { name: 'id', data_type: 'VarChar', max_length: 64, is_primary_key: true },
   { name: 'tenant', data_type: 'VarChar', max_length: 32, is_partition_key: true },
@@ -43,32 +43,32 @@ const rowFields: FieldType[] = [
   },
 ];
 
-/** Fields that conditions read, each with an index for them. */
+/** Fields with an index, because conditions read them. */
 const indexedFields = ['corpus_id', 'acl_id', 'document', 'attributes', 'key'];
 
-/** What a store adds to the rows. */
+/** A store's own part of the rows. */
 export interface RowEntities<R extends IndexRow> {
-  /** All collections that may hold rows of the tenant. */
+  /** Returns all collections that may hold rows of the tenant. */
   collections(): Promise<readonly string[]>;
-  /** The collection of new rows; made where it is not there. */
+  /** Returns the collection of new rows, which is created if it does not exist. */
   target(): Promise<string>;
   fieldsOf(row: R): RowData;
-  /** Roughly, for the size of a batch. */
+  /** Returns the approximate bytes of a row, to size batches. */
   sizeOf(row: R): number;
 }
 
-/** Whether a collection is there; the client cannot search in one that is not. Remembered for a minute where it is. */
+/** Returns whether a collection exists; the client cannot search in one that does not. Keeps a positive answer for a minute. */
 export async function hasCollection(store: MilvusStore, name: string, signal?: AbortSignal): Promise<boolean> {
-  if (store.there.has(name)) return true;
+  if (store.existing.has(name)) return true;
   const { value } = await store.read(
     async () => checked(await store.client.hasCollection({ collection_name: name })),
     signal,
   );
-  if (value) store.there.set(name, true);
+  if (value) store.existing.set(name, true);
   return Boolean(value);
 }
 
-/** Makes a collection with its indices where it is not there, and has it loaded. */
+/** Creates a collection with its indices if it does not exist, and loads it. */
 export async function createCollection(
   { client, write, settings }: MilvusStore,
   name: string,
@@ -88,18 +88,18 @@ export async function createCollection(
         }),
       );
     }
-    // Somebody may have been cut off between them, so each is asked for again.
+    // Another process may have stopped between the indices, so each one is requested again.
     const scalars = indexedFields.map((field_name) => ({ field_name, index_type: 'INVERTED' }));
     for (const index of [...indices, ...scalars]) {
       const reply = await client.createIndex({ collection_name: name, ...index });
-      // An index that is there, or one for arrays, which Milvus Lite does without.
+      // Milvus Lite has no indices for arrays, and does not need them.
       if (!/already exist|does not support scalar index/.test(reply.reason)) checkStatus(reply);
     }
     await client.loadCollectionSync({ collection_name: name, replica_number: settings.replicas });
   });
 }
 
-/** Carries out a change, a step after another. */
+/** Applies a change, one step after another. */
 export async function applyChange<R extends IndexRow>(
   store: MilvusStore,
   tenant: string,
@@ -135,7 +135,7 @@ export async function applyChange<R extends IndexRow>(
   }
 }
 
-// A server changes an entity only as a whole, so those that a condition names are read and written again.
+// Milvus replaces an entity as a whole, so this reads the entities of a condition and writes them again.
 async function setField(
   store: MilvusStore,
   name: string,
@@ -149,8 +149,8 @@ async function setField(
     );
     if (data.length === 0) return;
     const ids = data.map(({ id }) => id).join();
-    // What was changed is no longer found; a server where it still is would keep us here for ever.
-    if (ids === before) throw unavailable(store.name, `the ${store.name} does not show what was written`);
+    // A changed entity is no longer found. If the server still finds it, the loop would not end.
+    if (ids === before) throw unavailable(store.name, `the ${store.name} does not show a write: check the server`);
     before = ids;
     await upsert(
       store,
@@ -191,7 +191,7 @@ function rowEntity(tenant: string, corpusId: number, row: IndexRow, version: num
   };
 }
 
-/** The entities of a search as hits. */
+/** Returns the entities of a search as hits. */
 export function toHits(found: readonly Record<string, unknown>[]): Hit[] {
   return found.map(({ key, chunk_id, document_id, score }) => ({
     key: Number(key),
@@ -201,10 +201,10 @@ export function toHits(found: readonly Record<string, unknown>[]): Hit[] {
   }));
 }
 
-/** Fields that hits are made of. */
+/** The fields of a hit. */
 export const hitFields = ['key', 'chunk_id', 'document_id'];
 
-/** Entities for which an expression holds. */
+/** Returns the number of entities for which an expression holds. */
 export async function countEntities(
   store: MilvusStore,
   collection_name: string,
@@ -219,7 +219,7 @@ export async function countEntities(
   return orMissing(0, count);
 }
 
-/** Rows of a version of a corpus. */
+/** Returns the number of rows of a version of a corpus. */
 export function countRows(
   store: MilvusStore,
   tenant: string,
@@ -231,7 +231,7 @@ export function countRows(
   return countEntities(store, name, expressionOf(tenant, conditions), signal);
 }
 
-/** Keys of a corpus above `after`, ascending, at most `limit`. */
+/** Returns the keys above `after` of a corpus's rows, ascending, at most `limit`. */
 export async function listRowKeys(
   store: MilvusStore,
   tenant: string,
@@ -241,10 +241,10 @@ export async function listRowKeys(
 ): Promise<number[]> {
   const keys: number[] = [];
   while (keys.length < limit) {
-    // A server gives at most 16,384 at once.
+    // A server returns at most 16,384 rows in a reply.
     const size = Math.min(10_000, limit - keys.length);
     const filter = expressionOf(tenant, [`corpus_id == ${corpusId}`, `key > ${keys.at(-1) ?? after}`]);
-    // What iterates gets its pages in the order of the primary key.
+    // An iterator gets its pages in the order of the primary key.
     const params = { iterator: 'True', reduce_stop_for_best: 'False' };
     const asked = { collection_name: name, filter, output_fields: ['key'], limit: size, params };
     const ask = async () => checked(await store.client.query({ ...asked })).data;

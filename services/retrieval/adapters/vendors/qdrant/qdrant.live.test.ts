@@ -42,7 +42,7 @@ describe.skipIf(!isHere && skipped('qdrant', 53, advice))('Qdrant', () => {
   vectorLeakSuite('qdrant', openVectors);
   keywordLeakSuite('qdrant', openKeywords);
 
-  test('every request and reply keeps to the OpenAPI file', () => {
+  test('every request and reply conforms to the OpenAPI file', () => {
     expect([...new Set(checked.violations)].slice(0, 20)).toEqual([]);
     expect([...checked.calls.keys()].toSorted()).toMatchInlineSnapshot(`
       [

@@ -30,27 +30,27 @@ export const searchRedisSettings = {
 /** A command with its arguments. */
 export type Command = readonly [name: string, ...args: (string | number | Buffer)[]];
 
-/** A server of Redis. */
+/** A Redis server. */
 export interface RedisServer {
-  /** Sends commands together; their replies in order. */
+  /** Sends commands in one pipeline and returns their replies in order. */
   read(commands: readonly Command[], signal?: AbortSignal): Promise<unknown[]>;
-  /** Sends commands one after another and gives the error of each that failed, in its place. */
+  /** Sends commands one after another and returns their replies in order; for a failed command its error. */
   attempt(commands: readonly Command[]): Promise<unknown[]>;
-  /** Does commands in one step: all of them or none, and nobody sees half. */
+  /** Runs commands in one transaction: all or none. */
   write(commands: readonly Command[]): Promise<unknown[]>;
-  /** Resolves when what was written before is on disk. */
+  /** Resolves when all earlier writes are on disk. */
   flush(): Promise<void>;
-  /** An error of a reply as one that may cross a service. */
+  /** Returns an error of a reply as one that may cross a service. */
   toError(thrown: unknown): unknown;
   close(): Promise<void>;
 }
 
-/** Returns the first part of a tenant's keys, in one slot of a cluster. The term has no character that Redis gives a meaning. */
+/** Returns the prefix of a tenant's keys, which are in one slot of a cluster. The term has no character that Redis interprets. */
 export function tenantPrefix(prefix: string, tenant: string): string {
   return `${prefix}:{${toTerm(tenant)}}`;
 }
 
-/** Opens a server. `name`: of the store, for errors. */
+/** Connects to a server. `name` is the store's name in errors. */
 export async function openStoreRedis(
   settings: Settings<typeof storeRedisSettings>,
   name: string,
@@ -97,9 +97,9 @@ export async function openStoreRedis(
   };
 }
 
-/** The replies, or the first error among them. */
+/** Returns the replies. Throws the first error among them. */
 function repliesOf(results: [error: Error | null, reply: unknown][] | null): unknown[] {
-  if (results === null) throw new Error('the transaction was given up');
+  if (results === null) throw new Error('the transaction was cancelled');
   return results.map(([error, reply]) => {
     if (error !== null) throw error;
     return reply;
@@ -114,7 +114,7 @@ function toError(name: string, thrown: unknown): unknown {
   }
   if (/appendonly is disabled/i.test(text)) {
     const advice = 'set "appendonly yes" there, or "durable: false" here';
-    return unavailable(name, `the ${name} keeps nothing on disk: ${advice}`, thrown);
+    return unavailable(name, `the ${name} writes nothing to disk: ${advice}`, thrown);
   }
   return redisError(name, thrown);
 }

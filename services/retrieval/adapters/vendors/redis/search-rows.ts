@@ -18,46 +18,45 @@ import {
 } from '../../../stores/remote/rows.ts';
 import type { Command, RedisServer } from './connection.ts';
 
-// Rows in RediSearch: a hash each, and one index over all of them. Every query of this file begins with the tenant, as
-// does every hash's key, so that no call reaches across. Queries hold numbers and terms alone: no text of a caller is
-// ever read as one.
+// Rows in RediSearch: each is a hash, and one index covers all of them. Every query and every hash's key begins with the tenant, so that no call
+// reaches another tenant. Queries contain only numbers and terms, never a caller's text.
 
-/** Fields that every index has. */
+/** Fields of every index. */
 const commonFields = [
   ...['tenant', 'corpus', 'acl', 'language', 'document', 'attributes'].flatMap((name) => [name, 'TAG']),
   ...['added', 'removed', 'updated'].flatMap((name) => [name, 'NUMERIC']),
   ...['key', 'NUMERIC', 'SORTABLE'],
 ];
 
-/** Rows that a step writes or changes. */
+/** Rows of one write. */
 const maxRows = 100;
 
-/** Rows that a query of a change gives. */
+/** Rows of a page of a change. */
 const pageSize = 1000;
 
-/** Values of the fields that only one port has. */
+/** Values of the fields that only one store has. */
 export type OwnFields = Record<string, string | Buffer>;
 
 /** A query for the best rows. */
 export interface RankedQuery {
-  /** The query's text after its conditions: what it ranks by. */
+  /** Returns the query that ranks the rows which pass the conditions. */
   toQuery(conditions: string): string;
   /** Arguments of FT.SEARCH after the query. */
   args: readonly (string | number | Buffer)[];
   scope: SearchScope;
   limit: number;
-  /** The score of a row, from the score and the field `ranked` that FT.SEARCH gives. */
+  /** Returns the score of a row from the score and the field `ranked` in the reply of FT.SEARCH. */
   toScore(score: number, ranked: number): number;
 }
 
-/** Opens the rows of a port. `schema`: the fields that only this port has. */
+/** Returns the operations on the rows of a store. `schema` has the fields that only this store has. */
 export function openSearchRows(redis: RedisServer, prefix: string, schema: readonly string[], timeoutMs: number) {
   const keyPrefix = `${prefix}:row:`;
   const rowKey = (tenant: string, key: number) => `${keyPrefix}${toTerm(tenant)}:${key}`;
   const find = (query: string, ...args: (string | number | Buffer)[]): Command =>
     [
       ...(['FT.SEARCH', prefix, query, 'DIALECT', 2, 'VERBATIM'] as const),
-      // A server that gives up early gives a part of the rows and no error; the caller has gone by then.
+      // After its timeout a server returns a part of the rows without an error; the caller's deadline has passed by then.
       ...['TIMEOUT', timeoutMs + 1000, ...args],
     ] as const;
   const run = async (query: Command, signal?: AbortSignal): Promise<SearchReply> => {
@@ -65,7 +64,7 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
       const [reply] = await redis.read([query], signal);
       return toReply(reply);
     } catch (error) {
-      // Nothing was written yet.
+      // Nothing has been written yet.
       if (isAbsent(error)) return { total: 0, rows: [] };
       throw error;
     }
@@ -76,7 +75,7 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
   };
 
   return {
-    /** Makes the index where it is not there. `alter`: fields that it is to have beside the schema. */
+    /** Creates the index if it does not exist. `alter` has the fields that it needs beside the schema. */
     async ensure(alter: readonly string[] = []): Promise<void> {
       const index = ['ON', 'HASH', 'PREFIX', 1, keyPrefix, 'STOPWORDS', 0, 'NOOFFSETS', 'NOHL', 'SCHEMA'];
       const create: Command = ['FT.CREATE', prefix, ...index, ...commonFields, ...schema];
@@ -87,7 +86,7 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
       }
     },
 
-    /** Carries out a step of a change. */
+    /** Applies a step of a change. */
     async step<R extends IndexRow>(
       tenant: string,
       corpusId: number,
@@ -109,7 +108,7 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
         }
         return;
       }
-      // What is done is found no more; a page that comes again would come for ever.
+      // A changed row is no longer found; if the same page came again, the loop would not end.
       for (let last = ''; ; ) {
         const keys = await findKeys(tenant, step.where);
         if (keys.length === 0) return;
@@ -125,7 +124,7 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
       }
     },
 
-    /** The best rows of a scope. */
+    /** Returns the best rows of a scope. */
     async search(tenant: string, query: RankedQuery, signal: AbortSignal): Promise<Hit[]> {
       signal.throwIfAborted();
       const { scope, limit, args } = query;
@@ -145,7 +144,7 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
       return mergeHits([hits], limit);
     },
 
-    /** Rows of a tenant that pass each of the conditions, in order. */
+    /** Returns for each condition the number of the tenant's rows that pass it. */
     async countEach(tenant: string, conditions: readonly string[], signal: AbortSignal): Promise<number[]> {
       const queries = conditions.map((condition) => find(`${tenantQuery(tenant)} ${condition}`, 'LIMIT', 0, 0));
       try {
@@ -156,13 +155,13 @@ export function openSearchRows(redis: RedisServer, prefix: string, schema: reado
       }
     },
 
-    /** Rows of a version. */
+    /** Returns the number of rows of a version. */
     async count(tenant: string, corpusId: number, version: number, signal: AbortSignal): Promise<number> {
       const query = `${corpusQuery(tenant, corpusId)} ${atVersion(version)}`;
       return (await run(find(query, 'LIMIT', 0, 0), signal)).total;
     },
 
-    /** Keys of a corpus above `after`, ascending. */
+    /** Returns the keys above `after` of a corpus's rows, ascending, at most `limit`. */
     async listKeys(
       tenant: string,
       corpusId: number,
@@ -196,7 +195,7 @@ function fieldsOf(tenant: string, corpusId: number, version: number, row: IndexR
   };
 }
 
-/** A field that has one of the values. */
+/** Returns the condition that a field has one of the values. */
 const oneOf = (field: string, values: readonly (string | number)[]) => `@${field}:{${values.join('|')}}`;
 const within = (field: string, [from, to]: readonly [number, number]) => `@${field}:[${from} ${to}]`;
 const atVersion = (version: number) => `@added:[-inf ${version}] @removed:[(${version} +inf]`;
@@ -224,7 +223,7 @@ function stepQuery(
   ].join(' ');
 }
 
-/** The conditions of a query on rows. */
+/** Returns the conditions for the rows that a search may find. */
 function scopeQuery(tenant: string, { corpora, aclIds, filter }: SearchScope): string {
   const versions = byVersion(corpora).map(
     ({ version, corpusIds }) => `(${oneOf('corpus', corpusIds)} ${atVersion(version)})`,
@@ -255,13 +254,13 @@ function filterQuery({ documentIds, languages, attributes, updatedFromMs, update
   ];
 }
 
-/** What FT.SEARCH gives. */
+/** A reply of FT.SEARCH. */
 interface SearchReply {
   total: number;
   rows: { id: string; score: number; fields: Record<string, string> }[];
 }
 
-/** FT.SEARCH's reply in RESP3: maps, which the client gives as names and values by turns. */
+/** Converts a reply in RESP3: maps, which the client returns as alternating names and values. */
 function toReply(reply: unknown): SearchReply {
   const { total_results, results } = toRecord(reply);
   const rows = (results as unknown[]).map((result) => {
@@ -281,7 +280,7 @@ function toRecord(map: unknown): Record<string, unknown> {
   return Object.fromEntries(chunksOf(map, 2) as [string, unknown][]);
 }
 
-/** Whether there is no such index. */
+/** Returns whether an error says that the index does not exist. */
 function isAbsent(error: unknown): boolean {
   const { cause } = error as { cause?: unknown };
   return cause instanceof Error && /no such index|unknown index|index not found/i.test(cause.message);

@@ -5,13 +5,13 @@ import type { WeaviateStore } from './connection.ts';
 
 // Conditions of requests to Weaviate, within a tenant's own rows.
 
-/** A text of a row as its filter sees it: one term, whatever it holds. */
+/** Returns a document id as one term, whatever characters it has. */
 export const documentTerm = (documentId: string) => toTerm('document', documentId);
 
 /**
- * Rows of corpora at a version. `removed_in` is only written when a version removes a row, and absence counts as never:
- * the server changes a property by taking the old value out of its index and putting the new one in, and a search
- * between the two must still find the row. (`Not` needs a server from 1.33 on.)
+ * Returns the condition for the rows of corpora at a version. A row without `removed_in` is not removed. The server changes a property by
+ * removing the old value from its index and adding the new one, and a search between the two must still find the row; so the property is
+ * written only when a version removes the row. (`Not` needs a server from 1.33 on.)
  */
 export function versionCondition(
   { Filters }: WeaviateStore,
@@ -26,8 +26,8 @@ export function versionCondition(
   );
 }
 
-/** The condition of a step of a change. */
-export function rowCondition({ Filters }: WeaviateStore, { filter }: Collection, where: RowCondition): FilterValue {
+/** Returns the condition for the rows of a step of a change. */
+export function rowCondition({ Filters }: WeaviateStore, { filter }: Collection, rows: RowCondition): FilterValue {
   const between = (name: string, range: readonly [number, number] | undefined): FilterValue[] =>
     range === undefined
       ? []
@@ -36,20 +36,20 @@ export function rowCondition({ Filters }: WeaviateStore, { filter }: Collection,
           filter.byProperty(name).lessOrEqual(range[1] as never),
         ];
   return Filters.and(
-    filter.byProperty('corpus_id').equal(where.corpusId as never),
-    ...(where.documentIds === undefined
+    filter.byProperty('corpus_id').equal(rows.corpusId as never),
+    ...(rows.documentIds === undefined
       ? []
-      : [filter.byProperty('document').containsAny(where.documentIds.map(documentTerm) as never)]),
-    ...(where.keys === undefined ? [] : [filter.byProperty('key').containsAny([...where.keys] as never)]),
-    ...between('added_in', where.addedIn),
-    ...(where.removedIn?.[0] === forever
+      : [filter.byProperty('document').containsAny(rows.documentIds.map(documentTerm) as never)]),
+    ...(rows.keys === undefined ? [] : [filter.byProperty('key').containsAny([...rows.keys] as never)]),
+    ...between('added_in', rows.addedIn),
+    ...(rows.removedIn?.[0] === forever
       ? [Filters.not(filter.byProperty('removed_in').lessThan(forever as never))]
-      : between('removed_in', where.removedIn)),
-    ...(where.aclIdNot === undefined ? [] : [filter.byProperty('acl_id').notEqual(where.aclIdNot as never)]),
+      : between('removed_in', rows.removedIn)),
+    ...(rows.aclIdNot === undefined ? [] : [filter.byProperty('acl_id').notEqual(rows.aclIdNot as never)]),
   );
 }
 
-/** The condition of a search; none where nothing can be found. */
+/** Returns the condition for the rows that a search may find; `undefined` if there can be none. */
 export function scopeCondition(
   store: WeaviateStore,
   collection: Collection,

@@ -5,10 +5,10 @@ import { type Settings, secret } from '#kit/host/config/adapter-settings.ts';
 import { createRemoteCalls, httpError, type RemoteCalls } from '../../../stores/remote/calls.ts';
 import { toTerm } from '../../../stores/remote/rows.ts';
 
-// The connection to Weaviate, and its errors. Each tenant is a tenant of the server, with files of its own; a collection is
-// only ever used through `of(tenant)`, so no call can be without one.
+// The connection to Weaviate, and its errors. Each tenant is a tenant of the server, with files of its own. Collections are used only through
+// `of(tenant)`, so every call names a tenant.
 
-/** Settings that both stores have. */
+/** Settings of both stores. */
 export const weaviateSettings = {
   url: z.string(),
   grpc_url: z.string().describe('Of the gRPC port. Empty: port 50051 of the same host').default(''),
@@ -19,28 +19,28 @@ export const weaviateSettings = {
   write_timeout_ms: z.int().min(100).max(3_600_000).default(120_000),
 };
 
-/** Values of the settings that both stores have. */
+/** Values of the settings of both stores. */
 export type WeaviateSettings = Settings<typeof weaviateSettings>;
 
-/** The package, as it is loaded. */
+/** The loaded package. */
 export type Weaviate = typeof import('weaviate-client')['default'];
 
 /** The connection of a store. */
 export interface WeaviateStore {
-  /** Name of the store for errors. */
+  /** The store's name in errors. */
   name: string;
   weaviate: Weaviate;
   Filters: typeof import('weaviate-client')['Filters'];
   read: RemoteCalls;
   write: RemoteCalls;
-  /** The client; made with the first call, so that a server may come later. */
+  /** Returns the client. It connects at the first call, so that the server may start later. */
   client(): Promise<WeaviateClient>;
-  /** The rows of a tenant in a collection. */
+  /** Returns the rows of a tenant in a collection. */
   of(tenant: string, collection: string): Promise<Collection>;
   close(): Promise<void>;
 }
 
-/** Loads the package and prepares a connection; nothing is sent before the first call. */
+/** Loads the package and prepares a connection. Sends nothing before the first call. */
 export async function connectWeaviate(name: string, settings: WeaviateSettings, path: string): Promise<WeaviateStore> {
   const http = parseUrl(settings.url, `${path}.settings.url`);
   const grpc =
@@ -90,13 +90,13 @@ export async function connectWeaviate(name: string, settings: WeaviateSettings, 
 }
 
 function parseUrl(text: string, path: string): { host: string; port: number; secure: boolean } {
-  if (!URL.canParse(text)) throw new ConfigError(path, 'is no URL');
+  if (!URL.canParse(text)) throw new ConfigError(path, 'must be a URL');
   const { hostname, port, protocol } = new URL(text);
   const secure = protocol === 'https:' || protocol === 'grpcs:';
   return { host: hostname, port: port === '' ? (secure ? 443 : 80) : Number(port), secure };
 }
 
-/** HTTP statuses that mean the same as what the gRPC side says in the text of its errors. */
+/** The HTTP statuses of the errors that the gRPC side reports as text; `undefined`: no reply. */
 const statusOfCode: readonly [RegExp, number | undefined][] = [
   [/\bUNAUTHENTICATED\b/, 401],
   [/\bPERMISSION_DENIED\b/, 403],
@@ -106,7 +106,7 @@ const statusOfCode: readonly [RegExp, number | undefined][] = [
   [/\bINTERNAL\b|\bUNKNOWN\b/, 500],
 ];
 
-// The client's errors are known by their names and, where the gRPC side failed, by their text.
+// Recognises the client's errors by their names, and those of the gRPC side by their text.
 function toStoreError(name: string, thrown: unknown): unknown {
   if (!(thrown instanceof Error)) return thrown;
   const { code } = thrown as { code?: unknown };
@@ -118,7 +118,7 @@ function toStoreError(name: string, thrown: unknown): unknown {
   return thrown.constructor.name.startsWith('Weaviate') ? httpError(name, 400, thrown) : thrown;
 }
 
-/** What a read gives where the tenant or the collection has never been written. */
+/** Returns the result of a read; `missing` if the tenant or the collection does not exist. */
 export async function orMissing<T>(missing: T, reading: Promise<T>): Promise<T> {
   try {
     return await reading;

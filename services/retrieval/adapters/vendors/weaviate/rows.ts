@@ -13,17 +13,17 @@ import {
 import { documentTerm, rowCondition, versionCondition } from './conditions.ts';
 import { orMissing, type WeaviateSettings, type WeaviateStore } from './connection.ts';
 
-// What both stores share on Weaviate: rows as objects, and their changes.
+// Rows as objects of Weaviate and their changes, for both stores.
 
-/** Objects of a batch, and their bytes, at most. */
+/** Most objects of a batch, and most bytes. */
 const maxBatchRows = 500;
 const maxBatchBytes = 8 * 1024 * 1024;
 
-/** Objects that are changed at the same time, and found at once. */
+/** Objects that are changed at the same time, and objects of a page. */
 const concurrentUpdates = 16;
 const pageSize = 1000;
 
-/** Properties of every row; `field` keeps a text as one term. */
+/** Properties of every row. The tokenization `field` indexes a text as one term. */
 const rowProperties: PropertyConfigCreate<undefined>[] = [
   ...['key', 'corpus_id', 'acl_id', 'added_in', 'removed_in', 'language', 'updated_ms'].map((name) => ({
     name,
@@ -37,7 +37,7 @@ const rowProperties: PropertyConfigCreate<undefined>[] = [
   { name: 'chunk_id', dataType: 'text', indexFilterable: false, indexSearchable: false },
 ];
 
-/** Makes a collection where it is not there. */
+/** Creates a collection if it does not exist. */
 export async function createCollection(
   store: WeaviateStore,
   name: string,
@@ -60,17 +60,17 @@ export async function createCollection(
           autoTenantActivation: true,
         }),
         replication: configure.replication({ factor: replicas }),
-        // Our words have no stop words left, and one like `the` may be part of a code.
+        // Our tokens are already without stop words, and a word such as `the` may be part of a code.
         invertedIndex: configure.invertedIndex({ bm25k1: 1.2, bm25b: 0.75, stopwordsPreset: 'none' }),
       });
     } catch (error) {
-      // Somebody else has made it meanwhile.
+      // Another process has created it meanwhile.
       if (!(error instanceof Error && /already exists/i.test(error.message))) throw error;
     }
   });
 }
 
-/** The hits of a reply; `toScore` takes the metadata that was asked for. */
+/** Returns the hits of a reply. `toScore` converts the requested metadata. */
 export function toHits(
   objects: readonly { properties: Record<string, WeaviateField | undefined>; metadata?: unknown }[],
   toScore: (metadata: { score?: number; distance?: number }) => number,
@@ -83,22 +83,22 @@ export function toHits(
   }));
 }
 
-/** Properties that hits are made of. */
+/** The properties of a hit. */
 export const hitProperties = ['key', 'chunk_id', 'document_id'] as const;
 
-/** What a store adds to the rows. */
+/** A store's own part of the rows. */
 export interface RowObjects<R extends IndexRow> {
-  /** All collections that may hold rows of the tenant. */
+  /** Returns all collections that may hold rows of the tenant. */
   collections(): Promise<readonly string[]>;
-  /** The collection of new rows; made where it is not there. */
+  /** Returns the collection of new rows, which is created if it does not exist. */
   target(): Promise<string>;
   propertiesOf(row: R): Record<string, string>;
   vectorOf(row: R): number[] | undefined;
-  /** Roughly, for the size of a batch. */
+  /** Returns the approximate bytes of a row, to size batches. */
   sizeOf(row: R): number;
 }
 
-/** Carries out a change, a step after another. */
+/** Applies a change, one step after another. */
 export async function applyChange<R extends IndexRow>(
   store: WeaviateStore,
   tenant: string,
@@ -125,11 +125,11 @@ type Step<K extends ChangeStep<IndexRow>['kind']> = Extract<ChangeStep<IndexRow>
 async function remove(store: WeaviateStore, tenant: string, name: string, { where }: Step<'delete'>): Promise<void> {
   const collection = await store.of(tenant, name);
   const condition = rowCondition(store, collection, where);
-  // A server deletes some 10,000 at once.
+  // A server deletes at most some 10,000 objects in a call.
   for (;;) {
     const { matches, successful } = await store.write(() => collection.data.deleteMany(condition));
     if (successful === matches && matches < 1000) return;
-    if (successful === 0) throw unavailable(store.name, `the ${store.name} left rows that were to be deleted`);
+    if (successful === 0) throw unavailable(store.name, `the ${store.name} did not delete all rows: try again`);
   }
 }
 
@@ -142,9 +142,9 @@ async function update(store: WeaviateStore, tenant: string, name: string, step: 
       collection.query.fetchObjects({ filters, limit: pageSize, returnProperties: [] }, { abortSignal: signal }),
     );
     if (objects.length === 0) return;
-    // What was changed is no longer found; a server where it still is would keep us here for ever.
+    // A changed object is no longer found. If the server still finds it, the loop would not end.
     if (objects.every(({ uuid }) => changed.has(uuid))) {
-      throw unavailable(store.name, `the ${store.name} does not show what was written`);
+      throw unavailable(store.name, `the ${store.name} does not show a write: check the server`);
     }
     for (const some of chunksOf(objects, concurrentUpdates)) {
       await Promise.all(
@@ -177,7 +177,7 @@ export async function insert<R extends IndexRow>(
     const reply = await store.write(() => collection.data.insertMany(objects));
     if (reply.hasErrors) {
       const cause = new Error(Object.values(reply.errors)[0]?.message);
-      throw unavailable(store.name, `the ${store.name} did not take all rows`, cause);
+      throw unavailable(store.name, `the ${store.name} did not accept all rows: try again`, cause);
     }
   }
 }
@@ -201,7 +201,7 @@ function rowObject(corpusId: number, row: IndexRow, version: number): Record<str
   };
 }
 
-/** Rows of a version of a corpus. */
+/** Returns the number of rows of a version of a corpus. */
 export async function countRows(
   store: WeaviateStore,
   tenant: string,
@@ -217,7 +217,7 @@ export async function countRows(
   return orMissing(0, count);
 }
 
-/** Keys of a corpus above `after`, ascending, at most `limit`. */
+/** Returns the keys above `after` of a corpus's rows, ascending, at most `limit`. */
 export async function listRowKeys(
   store: WeaviateStore,
   tenant: string,
@@ -229,7 +229,7 @@ export async function listRowKeys(
   while (keys.length < limit) {
     const size = Math.min(pageSize, limit - keys.length);
     const last = keys.at(-1) ?? after;
-    const page = store.read(async (ends) => {
+    const page = store.read(async (running) => {
       const collection = await store.of(tenant, name);
       const { filter, sort } = collection;
       const filters = store.Filters.and(
@@ -242,7 +242,7 @@ export async function listRowKeys(
         limit: size,
         returnProperties: ['key'] as never,
       };
-      return (await collection.query.fetchObjects(asked, { abortSignal: ends })).objects;
+      return (await collection.query.fetchObjects(asked, { abortSignal: running })).objects;
     }, signal);
     const objects = await orMissing([], page);
     keys.push(...objects.map(({ properties }) => Number((properties as Record<string, WeaviateField>).key)));

@@ -4,21 +4,21 @@ import { ConfigError } from '#kit/base/config-error.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
 import { createRemoteCalls, httpError } from '../../../stores/remote/calls.ts';
 
-// What the engines share: one request, one JSON reply of bounded size, one table of errors.
+// The HTTP client of the web search engines: one request, one JSON reply of bounded size, one table of errors.
 
 const name = 'web search';
 
 /** The largest reply that is read. */
 const maxReplyBytes = 4 * 1024 * 1024;
 
-/** What of an error's text is looked at. */
+/** Bytes of an error's body that are read. */
 const maxErrorBytes = 16 * 1024;
 
-/** How long to leave an engine alone that does not say, and at most, in milliseconds. */
+/** The backoff, in milliseconds, after an overload without Retry-After, and the longest one. */
 const defaultRetryMs = 1000;
 const maxRetryMs = 3_600_000;
 
-/** A reply that is no success. */
+/** An error reply. */
 export class WebReplyError extends Error {
   override readonly name = 'WebReplyError';
   readonly status: number;
@@ -34,18 +34,18 @@ export class WebReplyError extends Error {
   }
 }
 
-/** Asks an engine. `read` takes the parsed JSON apart, and throws where it is not as the engine documents it. */
+/** Sends a request to an engine. `read` converts the parsed JSON, and throws if it is not as documented. */
 export type AskWeb = <T>(url: URL, init: RequestInit, read: (json: unknown) => T, signal: AbortSignal) => Promise<T>;
 
-/** How an engine's errors differ from the rest: the HTTP status that means the same. */
+/** Returns the HTTP status that an engine's error means, if the engine uses another one. */
 export type StatusOf = (error: WebReplyError) => number;
 
-/** Creates the way to an engine. */
+/** Creates the function that sends requests to an engine. */
 export function createAskWeb(timeoutMs: number, statusOf: StatusOf = ({ status }) => status): AskWeb {
   const call = createRemoteCalls({ name, timeoutMs, toError: (thrown) => toWebError(thrown, statusOf) });
   return (url, init, read, signal) =>
-    call(async (ends) => {
-      const reply = await fetch(url, { ...init, redirect: 'error', signal: ends });
+    call(async (running) => {
+      const reply = await fetch(url, { ...init, redirect: 'error', signal: running });
       if (!reply.ok) {
         const body = await readBody(reply, maxErrorBytes).catch(() => '');
         throw new WebReplyError(reply.status, retryAfterMs(reply.headers.get('retry-after')), body);
@@ -55,7 +55,7 @@ export function createAskWeb(timeoutMs: number, statusOf: StatusOf = ({ status }
       try {
         json = JSON.parse(body);
       } catch (error) {
-        throw unavailable(name, 'the web search answered with something else than JSON', error);
+        throw unavailable(name, 'the web search did not answer with JSON', error);
       }
       return read(json);
     }, signal);
@@ -74,7 +74,7 @@ async function readBody(reply: Response, maxBytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-/** Retry-After in seconds; a date is left aside, since the engines give none. */
+/** Returns Retry-After, which is in seconds, in milliseconds. Dates are not read, because no engine sends them. */
 function retryAfterMs(header: string | null): number | undefined {
   return header !== null && /^\d{1,6}$/.test(header.trim()) ? Number(header) * 1000 : undefined;
 }
@@ -83,7 +83,7 @@ function toWebError(thrown: unknown, statusOf: StatusOf): unknown {
   if (thrown instanceof WebReplyError) {
     const status = statusOf(thrown);
     if (status === 429) {
-      return rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, 'the web search has had too many questions', {
+      return rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, 'the web search is overloaded: try again later', {
         metadata: { dependency: name },
         retryAfterMs: Math.min(thrown.retryAfterMs ?? defaultRetryMs, maxRetryMs),
         cause: thrown,
@@ -91,29 +91,29 @@ function toWebError(thrown: unknown, statusOf: StatusOf): unknown {
     }
     return httpError(name, status, thrown);
   }
-  // What fetch throws where no reply came.
+  // `fetch` throws a TypeError if no reply comes.
   if (thrown instanceof TypeError) return httpError(name, undefined, thrown);
   return thrown;
 }
 
-/** Rows of a reply, `undefined` where it is not as documented. */
+/** Returns the rows of a reply; `undefined` if it is not as documented. */
 export function rowsOf(value: unknown): Record<string, unknown>[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return value.filter((row): row is Record<string, unknown> => typeof row === 'object' && row !== null);
 }
 
-/** A text of a row; empty where it has none. */
+/** Returns a text of a row; empty if there is none. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** The error of a reply that is not as the engine documents it. */
+/** Returns the error for a reply that is not as documented. */
 export function malformed(what: string): Error {
   return unavailable(name, `the web search answered without ${what}`);
 }
 
-/** Adds a path to a configured address. */
+/** Returns a configured address with a path. Throws ConfigError if it is not an http or https address. */
 export function endpoint(base: string, path: string, setting: string): URL {
-  if (!/^https?:/.test(base) || !URL.canParse(base)) throw new ConfigError(setting, 'is no http or https address');
+  if (!/^https?:/.test(base) || !URL.canParse(base)) throw new ConfigError(setting, 'must be an http or https address');
   return new URL(`${base.replace(/\/+$/, '')}${path}`);
 }
