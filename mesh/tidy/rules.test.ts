@@ -31,6 +31,11 @@ const planted: readonly [rule: string, path: string, text: string][] = [
     'services/rerank/models/a.ts',
     "import { x } from '../adapters/rerank-model/tei.ts';",
   ],
+  [
+    'a port imports no engine',
+    'services/retrieval/stores/vector-store.ts',
+    "import type { SqliteThread } from '#kit/storage/sqlite/thread.ts';",
+  ],
   ["a vendor's SDK stays in that vendor's room", 'services/cache/rpcs/a.ts', "import { Redis } from 'ioredis';"],
   [
     "a vendor's SDK stays in that vendor's room",

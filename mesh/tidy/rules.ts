@@ -1,4 +1,6 @@
-import { isTestCode, type Source } from './source-tree.ts';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isTestCode, root, type Source } from './source-tree.ts';
 
 /** A rule over the sources. Rules that Biome has (cycles, `process.env`, floating promises) are in biome.json. */
 export interface Rule {
@@ -34,6 +36,17 @@ function textRule(name: string, instead: string, found: (source: Source) => stri
     });
   return { name, instead, find };
 }
+
+/** The ports: each folder of adapters has the name of its port's file. */
+const ports = new Set(
+  readdirSync(join(root, 'services'))
+    .map((service) => join(root, 'services', service, 'adapters'))
+    .flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : [])),
+);
+const isPort = (path: string) => {
+  const name = /^services\/(?!.*\/adapters\/).*?([^/]+)\.ts$/.exec(path)?.[1];
+  return name !== undefined && ports.has(name);
+};
 
 const ownFolder = (path: string) => /^services\/[^/]+\//.exec(path)?.[0];
 
@@ -74,6 +87,8 @@ const ownEnv =
 const unfinished = new RegExp(
   ['\\bTO' + 'DO\\b', '\\bFIX' + 'ME\\b', '@ts-ign' + 'ore', '\\bas an' + 'y\\b', '\\.on' + 'ly\\('].join('|'),
 );
+/** Engines, which a port must not need. The kit's `Database` is a handle that every service is given, and no engine. */
+const engine = /^(node:(sqlite|worker_threads)|mesh\/kit\/storage\/(?!database\.ts$))/;
 const longestFile = 400;
 const fullestFolder = 20;
 
@@ -122,6 +137,23 @@ export const rules: readonly Rule[] = [
     ({ path, to }) =>
       !isTestCode(path) && ownFolder(path) !== undefined && !path.includes('/adapters/') && to.includes('/adapters/'),
   ),
+  {
+    name: 'a port imports no engine',
+    instead: 'declare what an embedded adapter needs beside the engine, and let index.ts pass it',
+    find(sources) {
+      const own = sources.filter(({ path }) => ownFolder(path) !== undefined);
+      const importsOf = new Map(own.map(({ path, imports }) => [path, imports]));
+      const reached = (from: string) => {
+        const seen = new Set([from]);
+        for (const path of seen) for (const to of importsOf.get(path) ?? []) seen.add(to);
+        return [...seen].find((path) => engine.test(path));
+      };
+      return own.flatMap(({ path }) => {
+        const found = isPort(path) ? reached(path) : undefined;
+        return found === undefined ? [] : [`${path} imports ${found}, itself or through another file`];
+      });
+    },
+  },
   importRule(
     "a vendor's SDK stays in that vendor's room",
     'move the call behind the port, into adapters/<port>/<vendor>.ts or adapters/vendors/<vendor>/; open Redis by #kit/storage/redis.ts',
