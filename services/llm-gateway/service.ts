@@ -13,9 +13,10 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Charges, createCharges } from './accounting/charges.ts';
 import type { Ledger } from './accounting/ledger.ts';
 import { reservationAmountOf } from './accounting/reservation.ts';
+import type { Response } from './attempts/answer.ts';
 import { type Attempt, startAttempt } from './attempts/attempt.ts';
 import { endSpan, startRequestSpan } from './attempts/gen-ai-attributes.ts';
-import { generate, type Response } from './attempts/generate.ts';
+import { generate } from './attempts/generate.ts';
 import type { HedgeShare } from './attempts/hedge.ts';
 import { createFailover, type Failover } from './failover/failover.ts';
 import type { Limits, Reservation } from './limits/limits.ts';
@@ -26,13 +27,13 @@ import { targetsFor } from './routing/route.ts';
 import { modelsOf } from './targets/catalog.ts';
 import type { CatalogHolder } from './targets/catalog-holder.ts';
 
-/** What the gateway is given. */
+/** What the gateway depends on. */
 export interface GatewayDeps {
   catalogs: CatalogHolder;
   limits: Limits;
   ledger: Pick<Ledger, 'record'>;
   hedgeShare: HedgeShare;
-  /** An opaque name of a tenant for providers. */
+  /** Returns the opaque name of a tenant for providers. */
   tagOf: (tenant: string) => string;
   log: Logger;
   metrics: GatewayMetrics;
@@ -42,10 +43,10 @@ export interface GatewayDeps {
   random: () => number;
 }
 
-/** Time of a request whose caller sets none, in milliseconds. */
+/** Timeout of a request whose caller sets no deadline, in milliseconds. */
 const defaultTimeoutMs = 120_000;
 
-/** The rpcs of the gateway. */
+/** Returns the rpcs of the gateway. */
 export function createLlmGateway(deps: GatewayDeps): ServiceHandlers<typeof LLMGatewayService> {
   return {
     generate: (request, context) => serve(request, context, deps),
@@ -54,15 +55,15 @@ export function createLlmGateway(deps: GatewayDeps): ServiceHandlers<typeof LLMG
 }
 
 /**
- * One request, from its admission to its settlement: whatever happens in between, and wherever the caller leaves, every attempt is
- * ended, what was used is settled and goes to the ledger once, and the catalog is let go. Not a generator around a generator, which
- * would take as many promises a message again.
+ * Serves one request, from its admission to its settlement. Whatever happens, and whenever the caller leaves: every attempt ends, the usage
+ * is settled and recorded once, and the catalog is released. It is an iterator and not a generator around a generator, which would
+ * double the promises of each message.
  */
 function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps): AsyncIterableIterator<Response> {
   const { signal } = context;
   let opening: Promise<void> | undefined;
   let responses: AsyncGenerator<Response, Outcome> | undefined;
-  let settle: ((outcome: Outcome, failure: string) => void) | undefined;
+  let close: ((outcome: Outcome, failure: string) => void) | undefined;
   let isOver = false;
 
   const open = async () => {
@@ -70,7 +71,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     const requestedAt = deps.clock();
     const deadlineAt = performance.now() + (context.timeoutMs() ?? defaultTimeoutMs);
     const { tenant } = context.principal;
-    const { request, warnings } = shortened(given, limits.maxCompletionTokens(tenant, given.limitKey));
+    const { request, warnings } = withCompletionLimit(given, limits.maxCompletionTokens(tenant, given.limitKey));
     const requestId = request.requestId || randomId(random);
     const { catalog, release } = deps.catalogs.lease();
     const { span, inner } = startRequestSpan(request.model, request.task || Task.ANSWER);
@@ -79,9 +80,9 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     let callCount = 0;
     let reservation: Reservation | undefined;
     let failover: Failover | undefined;
-    settle = (outcome, failure) => {
-      settle = undefined;
-      for (const attempt of [...running]) attempt.cancel(signal.reason ?? left);
+    close = (outcome, failure) => {
+      close = undefined;
+      for (const attempt of [...running]) attempt.cancel(signal.reason ?? callerLeft);
       reservation?.settle(charges.total());
       const { usages } = charges;
       if (usages.length > 0) ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId() }, context);
@@ -102,8 +103,8 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       request,
       warnings,
       failover,
-      start(turn, prefix) {
-        const attempt = startAttempt(turn, toProviderRequest(turn.target, request, needs, tenantTag, prefix), {
+      start(permit, prefix) {
+        const attempt = startAttempt(permit, toProviderRequest(permit.target, request, needs, tenantTag, prefix), {
           metrics,
           prices: catalog.prices,
           promptTokens: () => needs.promptTokens,
@@ -129,13 +130,13 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
   const onResult = (result: IteratorResult<Response, Outcome>): IteratorResult<Response> => {
     if (result.done !== true) return result;
     isOver = true;
-    settle?.(result.value ?? Outcome.CANCELLED, '');
+    close?.(result.value ?? Outcome.CANCELLED, '');
     return over;
   };
   const onFailure = (error: unknown): never => {
     isOver = true;
     const failure = errorInfoOf(error)?.reason.toLowerCase() ?? 'cancelled';
-    settle?.(signal.aborted ? Outcome.CANCELLED : Outcome.UPSTREAM_ERROR, failure);
+    close?.(signal.aborted ? Outcome.CANCELLED : Outcome.UPSTREAM_ERROR, failure);
     throw error;
   };
   return {
@@ -154,20 +155,23 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
         await opening;
         await responses?.return(Outcome.CANCELLED);
       } finally {
-        settle?.(Outcome.CANCELLED, '');
+        close?.(Outcome.CANCELLED, '');
       }
       return over;
     },
   };
 }
 
-/** The request with a completion of at most `mostTokens`, and what the caller should know of it. */
-function shortened(request: GenerateRequest, mostTokens: number): { request: GenerateRequest; warnings: string[] } {
+/** Returns the request with a completion of at most `limitTokens`, and a warning if that is less than the caller asked for. */
+function withCompletionLimit(
+  request: GenerateRequest,
+  limitTokens: number,
+): { request: GenerateRequest; warnings: string[] } {
   const { maxTokens } = request;
-  if (maxTokens <= mostTokens) return { request, warnings: [] };
-  const warning = `max_tokens was lowered from ${maxTokens} to ${mostTokens}, the limit of the tenant or key`;
-  return { request: { ...request, maxTokens: mostTokens }, warnings: [warning] };
+  if (maxTokens <= limitTokens) return { request, warnings: [] };
+  const warning = `max_tokens was lowered from ${maxTokens} to ${limitTokens}, the limit of the tenant or key`;
+  return { request: { ...request, maxTokens: limitTokens }, warnings: [warning] };
 }
 
 const over = { done: true as const, value: undefined };
-const left = new DOMException('the caller has left', 'AbortError');
+const callerLeft = new DOMException('the caller left', 'AbortError');

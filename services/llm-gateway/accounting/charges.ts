@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ModelUsageSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import type { AttemptResult } from '../attempts/attempt.ts';
+import type { AttemptResult } from '../attempts/attempt-state.ts';
 import type { Target } from '../targets/target.ts';
 
 /** What the attempts of a request have used: what was paid for, whoever's answer the caller got. */

@@ -5,32 +5,33 @@ import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { hasReason } from '#kit/base/errors.ts';
 
-/** An entry that is not in the ledger yet. */
+/** An entry that the ledger has not confirmed. */
 export interface Pending {
   readonly request: RecordUsageRequest;
   readonly principal: Principal;
   authorization: string;
   isResigned: boolean;
   attempts: number;
-  /** Entries that audit had taken when this one failed by itself for the first time. */
+  /** Entries that audit had accepted when this one failed alone for the first time; `undefined`: it has not. */
   deliveredBefore: number | undefined;
 }
 
 /** What a failed delivery means for an entry. */
 export type Failure =
-  /** The caller's token has expired: sign a new one, and try again. */
+  /** The caller's token has expired. */
   | 'expired'
-  /** Another attempt would fail in the same way. */
+  /** Audit refused it: another attempt would fail in the same way. */
   | 'refused'
   | 'unencodable'
-  /** The entry, or audit itself, is at fault: only other entries can show which. */
+  /** The entry or audit itself is at fault: only other entries can show which. */
   | 'failed'
   /** Audit does not answer: every entry would fail. */
-  | 'away';
+  | 'unavailable';
 
-/** Failures that another attempt would meet again: the entry or the caller's token is at fault. */
+/** Codes that another attempt would return again: the entry or the caller's token is at fault. */
 const refusals: ReadonlySet<Code> = new Set([Code.InvalidArgument, Code.Unauthenticated, Code.PermissionDenied]);
-const absences: ReadonlySet<Code> = new Set([
+/** Codes of an audit service that does not answer. */
+const unavailableCodes: ReadonlySet<Code> = new Set([
   Code.Unavailable,
   Code.DeadlineExceeded,
   Code.ResourceExhausted,
@@ -43,7 +44,7 @@ export function failureOf(error: unknown, { request, isResigned }: Pending): Fai
   const { code } = ConnectError.from(error);
   if (hasReason(error, ErrorReason.CREDENTIALS_EXPIRED) && !isResigned) return 'expired';
   if (refusals.has(code)) return 'refused';
-  if (absences.has(code)) return 'away';
+  if (unavailableCodes.has(code)) return 'unavailable';
   return isEncodable(request) ? 'failed' : 'unencodable';
 }
 
@@ -56,7 +57,7 @@ function isEncodable(request: RecordUsageRequest): boolean {
   }
 }
 
-/** Returns what an entry charges, as log fields. */
+/** Returns the log fields of an entry: the request and what it charges. */
 export function fieldsOf({ request, attempts }: Pending) {
   const usages = request.usages.map(({ model, usage }) => ({
     model,

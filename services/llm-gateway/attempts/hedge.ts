@@ -1,36 +1,38 @@
-import { type Attempt, type AttemptResult, type Content, isBroken, isResult } from './attempt.ts';
+import { within } from '#kit/base/within.ts';
+import { type Attempt, type Content, isResult } from './attempt.ts';
+import { type AttemptResult, isBroken } from './attempt-state.ts';
 
-/** The attempt that a request goes on with, and its first step. */
+/** The attempt that a request continues with, and its first step. */
 export interface FirstStep {
   attempt: Attempt;
   step: Content | AttemptResult;
 }
 
-/** Keeps second attempts to a share of the requests. */
+/** Limits hedged requests to a share of all requests. */
 export interface HedgeShare {
-  /** One more request that may be hedged. */
+  /** Counts a request that may be hedged. */
   count(): void;
-  /** Whether one more second attempt keeps to the share; then it counts. */
+  /** Returns whether another second attempt is within the share, and counts it. */
   tryAcquire(maxShare: number): boolean;
 }
 
-/** Requests over which the share is reckoned; older ones fade. */
-const memory = 1000;
+/** Number of requests over which the share is computed; older ones fade. */
+const windowCount = 1000;
 
 /** Creates an empty share. */
 export function createHedgeShare(): HedgeShare {
   let requests = 0;
-  let hedged = 0;
+  let hedges = 0;
   return {
     count() {
       requests += 1;
-      if (requests <= memory) return;
+      if (requests <= windowCount) return;
       requests /= 2;
-      hedged /= 2;
+      hedges /= 2;
     },
     tryAcquire(maxShare) {
-      if (hedged + 1 > requests * maxShare) return false;
-      hedged += 1;
+      if (hedges + 1 > requests * maxShare) return false;
+      hedges += 1;
       return true;
     },
   };
@@ -39,24 +41,26 @@ export function createHedgeShare(): HedgeShare {
 const late = Symbol('late');
 
 /**
- * Runs an attempt to its first step, and where that does not come within `delayMs`, a second one beside it. The first content or
- * result of the model wins, and the other one is given up; a failure waits for the other. `onFailed` is told of a failure that the
- * request outlived. Throws only the caller's reason.
+ * Runs an attempt to its first step, and a second one beside it if the first step takes longer than `delayMs`. The first content or
+ * result of a model wins, and the other attempt is cancelled; after a failure the other attempt decides. `onFailed` receives a failure
+ * that the request survived. Throws only the caller's reason.
  */
-export async function firstStepOf(
+export async function hedged(
   first: Attempt,
   delayMs: number,
   startSecond: () => Attempt | undefined,
   onFailed: (attempt: Attempt, result: AttemptResult) => void,
 ): Promise<FirstStep> {
   const step = first.next();
-  // Where the caller goes away both throw, and one of them is not waited for.
+  // If the caller leaves, both attempts throw, and only one of them is awaited.
   step.catch(() => {});
-  let timer: NodeJS.Timeout | undefined;
-  const delay = new Promise<typeof late>((resolve) => {
-    timer = setTimeout(() => resolve(late), delayMs);
+  const early = await within<Content | AttemptResult | typeof late>(() => step, {
+    timeoutMs: delayMs,
+    toTimeoutError: () => late,
+  }).catch((reason): typeof late => {
+    if (reason === late) return late;
+    throw reason;
   });
-  const early = await Promise.race([step, delay]).finally(() => clearTimeout(timer));
   if (early !== late) return { attempt: first, step: early };
   const second = startSecond();
   if (second === undefined) return { attempt: first, step: await step };
@@ -73,4 +77,4 @@ export async function firstStepOf(
   return other;
 }
 
-const lost = new DOMException('another attempt spoke first', 'AbortError');
+const lost = new DOMException('another attempt was faster', 'AbortError');

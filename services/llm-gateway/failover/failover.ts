@@ -1,222 +1,182 @@
-import { Code, type ConnectError } from '@connectrpc/connect';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError } from '#kit/base/errors.ts';
+import type { ConnectError } from '@connectrpc/connect';
 import { sleep } from '#kit/base/streams.ts';
-import type { AttemptResult, Turn } from '../attempts/attempt.ts';
+import type { AttemptResult } from '../attempts/attempt-state.ts';
 import { ProviderError } from '../providers/error.ts';
+import type { BreakerPermit } from '../targets/breaker.ts';
 import type { Target } from '../targets/target.ts';
-import { toCallerError } from './to-rpc-error.ts';
+import { firstTokenMs, initialState, next, type PlanInput, plan, retryAfterMs, type TargetView } from './state.ts';
+import { noTargetError, toCallerError } from './to-rpc-error.ts';
 
-/** The targets of one request, and its one budget of attempts and time, whether it retries or moves on. */
+/** The targets of one request, and its one budget of attempts and time, for retries and for failover to other targets. */
 export interface Failover {
   /** Attempts so far. */
   readonly attemptCount: number;
   /**
-   * The next turn, after the wait that it needs; `undefined` where the budget is spent or nobody is left. `wantsPrefill`: a target that
-   * can go on from a part of an answer comes first. Throws the signal's reason.
+   * Waits for the backoff and for a slot, and returns the permit of the next attempt; `undefined` if the budget is used up or no target
+   * remains. `prefersPrefill`: a target that can continue a partial answer comes first. Throws the signal's reason.
    */
-  pick(wantsPrefill: boolean): Promise<Turn | undefined>;
-  /** A turn at another target than `target`, where one can start at once; for hedging. */
-  tryOther(target: Target): Turn | undefined;
-  /** Takes note of how an attempt failed. */
-  note(target: Target, result: AttemptResult, continues: boolean): void;
-  /** No more of this target in this request. */
-  leave(target: Target): void;
-  /** Whether a target that is not left takes longer prompts than this one, or may. */
-  hasLonger(target: Target): boolean;
-  /** Why nobody is left, for the caller. */
-  failure(): ConnectError;
+  acquire(prefersPrefill: boolean): Promise<AttemptPermit | undefined>;
+  /** Returns a permit at another target than `target` if an attempt can start there immediately; for hedging. */
+  tryAcquireOther(target: Target): AttemptPermit | undefined;
+  /** Records how an attempt failed. `continues`: whether it continued a partial answer. */
+  recordFailure(target: Target, result: AttemptResult, continues: boolean): void;
+  /** Excludes the target from further attempts of this request. */
+  exclude(target: Target): void;
+  /** Returns whether a remaining target takes longer prompts than this one, or may. */
+  hasLongerContext(target: Target): boolean;
+  /** Returns the error for the caller when no target remains. */
+  toError(): ConnectError;
 }
 
-/** What a ring goes by. */
+/** Permission for one attempt: a slot of the target and a permit of its breaker. The attempt releases both. */
+export interface AttemptPermit {
+  readonly target: Target;
+  /** Number of the attempt in its request, from 1. */
+  readonly number: number;
+  /** Whether it continues a partial answer. */
+  readonly continues: boolean;
+  readonly breaker: BreakerPermit;
+  releaseSlot(): void;
+  /** Longest wait for the first content, in milliseconds. */
+  readonly firstTokenMs: number;
+}
+
+/** What failover depends on. */
 export interface FailoverOptions {
   /** In the order to try them; at least one. */
   targets: readonly Target[];
   maxAttempts: number;
-  /** When the request's time ends, by `performance.now()`. */
+  /** Deadline of the request, by `performance.now()`. */
   deadlineAt: number;
   signal: AbortSignal;
   /** A number from 0 up to 1. */
   random: () => number;
 }
 
-interface Place {
-  target: Target;
-  attempts: number;
-  /** Not before this, by `performance.now()`. */
-  readyAt: number;
-  isLeft: boolean;
-  rejectsPrefix: boolean;
-  error: ProviderError | undefined;
-}
-
-/** First and longest pause between attempts at one target, in milliseconds. */
-const firstPauseMs = 250;
-const longestPauseMs = 8000;
 /** Longest wait for a slot of a target, in milliseconds. */
 const slotWaitMs = 5000;
-/** A wait that is worth it to keep the part of an answer that there is, in milliseconds. */
-const prefillWaitMs = 2000;
 
-/** Creates the ring of a request. */
+/** Creates the failover of a request: it executes the plans of `state.ts` and reports their events to it. */
 export function createFailover({ targets, maxAttempts, deadlineAt, signal, random }: FailoverOptions): Failover {
-  const places = targets.map(
-    (target): Place => ({ target, attempts: 0, readyAt: 0, isLeft: false, rejectsPrefix: false, error: undefined }),
-  );
-  const placeOf = (target: Target) => places.find((place) => place.target === target) as Place;
-  let attemptCount = 0;
-  // The failure to tell of: one that another try may mend, before one that it may not.
-  let told: { target: Target; error: ProviderError } | undefined;
-
-  const readyAtOf = ({ target, readyAt }: Place, now: number) => {
-    const coolDownMs = target.coolDownMs();
-    return coolDownMs > 0 ? Math.max(readyAt, now + coolDownMs) : readyAt;
+  let state = initialState(targets.length);
+  const views = () => targets.map(viewOf);
+  const inputAt = (now: number, prefersPrefill = false): PlanInput => {
+    return { views: views(), now, deadlineAt, maxAttempts, prefersPrefill };
   };
-  const canContinue = ({ target, rejectsPrefix }: Place) => target.capabilities.prefill && !rejectsPrefix;
-  const candidates = (now: number) =>
-    places
-      .filter((place) => !place.isLeft && place.target.breaker.waitMs() === 0 && readyAtOf(place, now) < deadlineAt)
-      .map((place, index) => ({ place, index, waitMs: Math.max(0, readyAtOf(place, now) - now) }))
-      .sort((a, b) => a.waitMs - b.waitMs || a.place.attempts - b.place.attempts || a.index - b.index);
-  const enter = (place: Place, freeSlot: () => void, continues: boolean): Turn | undefined => {
-    const pass = place.target.breaker.tryAcquire();
-    if (pass === undefined) {
-      freeSlot();
-      // Another request is trying it out, or will be in a moment.
-      place.readyAt = performance.now() + 5;
+
+  /** Starts an attempt in a slot, unless the circuit of the target does not let it pass. */
+  const start = (index: number, releaseSlot: () => void, continues: boolean): AttemptPermit | undefined => {
+    const target = targets[index] as Target;
+    const breaker = target.breaker.tryAcquire();
+    const now = performance.now();
+    if (breaker === undefined) {
+      releaseSlot();
+      state = next(state, { kind: 'circuit-open', index, now });
       return undefined;
     }
-    place.attempts += 1;
-    attemptCount += 1;
-    return { target: place.target, number: attemptCount, continues, pass, freeSlot, firstTokenMs: fairShare(place) };
+    state = next(state, { kind: 'started', index });
+    const number = state.attemptCount;
+    return { target, number, continues, breaker, releaseSlot, firstTokenMs: firstTokenMs(state, index, inputAt(now)) };
   };
-  // Where the time left is less than the clocks of all who could still be asked, the one that is asked now leaves some to them.
-  const fairShare = ({ target }: Place): number => {
-    const own = target.clocks.firstTokenMs;
-    const leftMs = deadlineAt - performance.now();
-    const others = places
-      .filter((place) => place.target !== target && !place.isLeft && place.target.breaker.waitMs() === 0)
-      .slice(0, Math.max(0, maxAttempts - attemptCount));
-    if (others.length === 0) return own;
-    const theirs = others.reduce((sum, place) => sum + place.target.clocks.firstTokenMs, 0);
-    return Math.min(own, Math.max(leftMs - theirs, leftMs / (1 + others.length)));
+  /** Tries the targets in their order. `isBusy`: none of them had a free slot. */
+  const tryStart = (indexes: readonly number[], continues: boolean) => {
+    let isBusy = true;
+    for (const index of indexes) {
+      const releaseSlot = targets[index]?.slots.tryAcquire();
+      if (releaseSlot === undefined) continue;
+      isBusy = false;
+      const permit = start(index, releaseSlot, continues);
+      if (permit !== undefined) return { permit, isBusy };
+    }
+    return { permit: undefined, isBusy };
   };
-  const fail = (place: Place, error: ProviderError) => {
-    place.error = error;
-    if (told === undefined || told.error.remedy !== 'retry' || error.remedy === 'retry') {
-      told = { target: place.target, error };
+  const waitForSlot = async (index: number, continues: boolean, now: number): Promise<AttemptPermit | undefined> => {
+    const { slots } = targets[index] as Target;
+    try {
+      const releaseSlot = await slots.acquire(signal, Math.min(slotWaitMs, deadlineAt - now));
+      return start(index, releaseSlot, continues);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ProviderError)) throw error;
+      state = next(state, { kind: 'no-slot', index, error });
+      return undefined;
     }
   };
-  const pauseAfter = (attempts: number) =>
-    Math.min(longestPauseMs, firstPauseMs * 2 ** Math.max(0, attempts - 1)) * (0.5 + random() / 2);
 
   return {
     get attemptCount() {
-      return attemptCount;
+      return state.attemptCount;
     },
-    async pick(wantsPrefill) {
+    async acquire(prefersPrefill) {
       for (;;) {
         signal.throwIfAborted();
-        if (attemptCount >= maxAttempts) return undefined;
         const now = performance.now();
-        const open = candidates(now);
-        const going = wantsPrefill
-          ? open.filter(({ place, waitMs }) => canContinue(place) && waitMs < prefillWaitMs)
-          : [];
-        const continues = going.length > 0;
-        const [first, ...others] = continues ? going : open;
-        if (first === undefined) return undefined;
-        if (first.waitMs > 0) {
-          await sleep(first.waitMs, signal);
+        const step = plan(state, inputAt(now, prefersPrefill));
+        if (step.kind === 'exhausted') return undefined;
+        if (step.kind === 'wait') {
+          await sleep(step.ms, signal);
           continue;
         }
-        const ready = [first, ...others].filter(({ waitMs }) => waitMs === 0);
-        let turn: Turn | undefined;
-        let isBusy = true;
-        for (const { place } of ready) {
-          const freeSlot = place.target.slots.tryAcquire();
-          if (freeSlot === undefined) continue;
-          isBusy = false;
-          turn = enter(place, freeSlot, continues);
-          if (turn !== undefined) return turn;
-        }
+        const { permit, isBusy } = tryStart(step.indexes, step.continues);
+        if (permit !== undefined) return permit;
         if (!isBusy) continue;
-        try {
-          const freeSlot = await first.place.target.slots.take(signal, Math.min(slotWaitMs, deadlineAt - now));
-          turn = enter(first.place, freeSlot, continues);
-          if (turn !== undefined) return turn;
-        } catch (error) {
-          signal.throwIfAborted();
-          if (!(error instanceof ProviderError)) throw error;
-          fail(first.place, error);
-          first.place.isLeft = true;
-        }
+        const waited = await waitForSlot(step.indexes[0] as number, step.continues, now);
+        if (waited !== undefined) return waited;
       }
     },
-    tryOther(target) {
-      if (attemptCount >= maxAttempts) return undefined;
-      for (const { place, waitMs } of candidates(performance.now())) {
-        if (place.target === target || waitMs > 0) continue;
-        const freeSlot = place.target.slots.tryAcquire();
-        const turn = freeSlot && enter(place, freeSlot, false);
-        if (turn !== undefined) return turn;
-      }
-      return undefined;
+    tryAcquireOther(target) {
+      const step = plan(state, inputAt(performance.now()));
+      if (step.kind !== 'try') return undefined;
+      const others = step.indexes.filter((index) => targets[index] !== target);
+      return tryStart(others, false).permit;
     },
-    note(target, { error: thrown, reason, hasContent }, continues) {
-      const place = placeOf(target);
+    recordFailure(target, { error: thrown, reason, hasContent }, continues) {
       const error =
         thrown ?? new ProviderError({ remedy: 'retry', kind: 'broken', code: 'truncated', message: reason });
-      const { remedy, retryAfterMs, kind } = error;
-      if (continues && !hasContent && kind === 'invalid') {
-        place.rejectsPrefix = true;
-        // It says nothing of the target, which may well begin anew, and sooner than one that has failed.
-        place.attempts -= 1;
-        return;
-      }
-      fail(place, error);
-      if (remedy !== 'retry') {
-        place.isLeft = true;
-        return;
-      }
-      // What the provider asks for is a floor: the jitter comes on top, so that those who wait do not all come back at once.
-      place.readyAt = performance.now() + (retryAfterMs ?? 0) + pauseAfter(place.attempts);
-      if (retryAfterMs !== undefined && (kind === 'rate-limited' || kind === 'overloaded'))
-        target.coolDown(retryAfterMs);
+      const index = targets.indexOf(target);
+      state = next(state, {
+        kind: 'failed',
+        index,
+        error,
+        hasContent,
+        continues,
+        now: performance.now(),
+        // A failure without a retry needs no jitter.
+        random: error.remedy === 'retry' ? random() : 0,
+      });
+      const { remedy, kind, retryAfterMs: wait } = error;
+      const isLimited = kind === 'rate-limited' || kind === 'overloaded';
+      if (remedy === 'retry' && isLimited && wait !== undefined) target.coolDown(wait);
     },
-    leave(target) {
-      placeOf(target).isLeft = true;
+    exclude(target) {
+      state = next(state, { kind: 'excluded', index: targets.indexOf(target) });
     },
-    hasLonger(target) {
+    hasLongerContext(target) {
       const { contextTokens: own } = target.capabilities;
-      return places.some(({ target: other, isLeft }) => {
+      return targets.some((other, index) => {
         const { contextTokens } = other.capabilities;
-        // A context that is not known may be longer.
-        return !isLeft && other !== target && (contextTokens === 0 || contextTokens > own);
+        // An unknown context may be longer.
+        return !state.candidates[index]?.isExcluded && other !== target && (contextTokens === 0 || contextTokens > own);
       });
     },
-    failure() {
-      const now = performance.now();
-      const waits = places
-        .filter(({ isLeft }) => !isLeft)
-        .map((place) => Math.max(readyAtOf(place, now) - now, place.target.breaker.waitMs()));
-      const retryAfterMs = waits.length === 0 ? undefined : Math.max(0, Math.min(...waits));
-      if (told !== undefined) {
-        const { target, error } = told;
-        if (error.remedy !== 'retry') return toCallerError(error, target, undefined, 0);
-        // A single attempt multiplies nothing: then a caller may well try again.
-        const attemptsLeft = attemptCount > 1 ? Math.max(0, maxAttempts - attemptCount) : undefined;
-        return toCallerError(error, target, retryAfterMs, attemptsLeft);
-      }
-      const names = targets.map(({ name }) => name).join(', ');
-      const metadata = { dependency: 'llm provider', model: names };
-      const parts = { metadata, retryAfterMs: retryAfterMs ?? 1000 };
-      if (targets.every((target) => target.coolDownMs() > 0)) {
-        const message = `the provider's rate limit is reached at ${names}`;
-        return rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, message, parts);
-      }
-      const message = `${names}: left alone after failures in a row, or for want of time`;
-      return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, parts);
+    toError() {
+      const waitMs = retryAfterMs(state, views(), performance.now());
+      const { failure, attemptCount } = state;
+      if (failure === undefined) return noTargetError(targets, waitMs);
+      const target = targets[failure.index] as Target;
+      if (failure.error.remedy !== 'retry') return toCallerError(failure.error, target, undefined, 0);
+      // After a single attempt the caller may retry: it multiplies nothing.
+      const attemptsLeft = attemptCount > 1 ? Math.max(0, maxAttempts - attemptCount) : undefined;
+      return toCallerError(failure.error, target, waitMs, attemptsLeft);
     },
+  };
+}
+
+function viewOf({ breaker, coolDownMs, capabilities, clocks }: Target): TargetView {
+  return {
+    circuitWaitMs: breaker.waitMs(),
+    coolDownMs: coolDownMs(),
+    canPrefill: capabilities.prefill,
+    firstTokenMs: clocks.firstTokenMs,
   };
 }

@@ -4,13 +4,13 @@ import { type ErrorParts, failedPrecondition, internal, invalidArgument, rpcErro
 import type { ProviderError } from '../providers/error.ts';
 import type { Target } from '../targets/target.ts';
 
-/** Time to try again where the provider gives none, in milliseconds. */
-const usualRetryAfterMs = 1000;
+/** RetryInfo if the provider gives no time, in milliseconds. */
+const defaultRetryAfterMs = 1000;
 
 /**
- * Returns a provider's failure as an error for callers. `retryAfterMs`: when another try can help; `undefined`: not known.
- * `attemptsLeft`: attempts that the request could still have had; 0: callers that try again multiply those of the gateway. The message
- * is ours; the provider's text stays in `cause`, which is sent to no caller and which only bugs log.
+ * Returns a provider's failure as an error for callers. `retryAfterMs`: time until a retry can succeed; `undefined`: not known.
+ * `attemptsLeft`: attempts that the budget still allowed; 0: a caller that retries multiplies the attempts of the gateway. The message is
+ * the gateway's own; the provider's text stays in `cause`, which is not sent to callers and is logged only for bugs.
  */
 export function toCallerError(
   error: ProviderError,
@@ -31,7 +31,7 @@ export function toCallerError(
     case 'rate-limited':
       return rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, message, {
         ...parts,
-        retryAfterMs: retryAfterMs ?? usualRetryAfterMs,
+        retryAfterMs: retryAfterMs ?? defaultRetryAfterMs,
       });
     case 'quota':
     case 'auth':
@@ -42,7 +42,7 @@ export function toCallerError(
       return invalidArgument(message, parts);
     case 'overloaded':
       if (error.code === 'target_busy') {
-        const wait = { ...parts, retryAfterMs: retryAfterMs ?? usualRetryAfterMs };
+        const wait = { ...parts, retryAfterMs: retryAfterMs ?? defaultRetryAfterMs };
         return rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, wait);
       }
       return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, later);
@@ -53,4 +53,20 @@ export function toCallerError(
     default:
       return error.kind satisfies never;
   }
+}
+
+/**
+ * Returns the error of a request for which no attempt could start: every circuit is open, every target is cooling down, or too little
+ * time is left. `retryAfterMs`: time until the first target may be called; `undefined`: not known.
+ */
+export function noTargetError(targets: readonly Target[], retryAfterMs: number | undefined): ConnectError {
+  const names = targets.map(({ name }) => name).join(', ');
+  const metadata = { dependency: 'llm provider', model: names };
+  const parts = { metadata, retryAfterMs: retryAfterMs ?? defaultRetryAfterMs };
+  if (targets.every((target) => target.coolDownMs() > 0)) {
+    const message = `the provider's rate limit is reached at ${names}: try again later`;
+    return rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, message, parts);
+  }
+  const message = `${names}: circuit open after consecutive failures, or too little time left: try again later`;
+  return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, parts);
 }

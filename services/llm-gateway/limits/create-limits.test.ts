@@ -149,7 +149,7 @@ test('a full queue refuses, but no tenant fills it for the others', async () => 
     metadata: { limit: 'max_concurrent' },
     retryMs: 1000,
   });
-  expect(await greedy[3]).toMatchObject({ message: expect.stringContaining('too many wait already') });
+  expect(await greedy[3]).toMatchObject({ message: expect.stringContaining('too many requests wait already') });
   expect(limits.load.waiting).toBe(4);
   bolt.settle(nothing);
   await late;

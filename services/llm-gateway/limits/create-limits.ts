@@ -4,16 +4,16 @@ import { ConfigError } from '#kit/base/config-error.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { Decision, Demand, LimitStore, LimitStoreDeps, Refusal } from './limit-store.ts';
 import type { AdmissionRequest, Limits, Reservation } from './limits.ts';
-import { ending, limitName, refusedError, scopeKind, unpriced } from './refusal.ts';
+import { closingError, limitName, refusedError, scopeKind, unpricedError } from './refusal.ts';
 import { readRules, toAmount } from './rules.ts';
 import { createWaitingRoom } from './waiting-room.ts';
 
-/** What limits are given. */
+/** What the limits depend on. */
 export type LimitsDeps = LimitStoreDeps;
 
 /**
- * Creates the limits of the configuration, with the store that it names. A request under no limit passes without a look at the store.
- * `path` is where the configuration names them. Throws ConfigError for a store that there is not, or bad settings of it.
+ * Creates the limits of the configuration, with the store that it names. A request without limits is admitted without a call of the store.
+ * `path`: the place of the limits in the configuration. Throws ConfigError for an unknown store, or invalid settings of it.
  */
 export async function createLimits(
   config: LLMLimitsConfig | undefined,
@@ -39,7 +39,7 @@ export async function createLimits(
     if (scopes.length === 0) return { id, tenant, scopes, tokens: 0, costMicros: 0 };
     const { tokens, costMicros } = request.amount();
     const budget = scopes.find(({ limits }) => limits.costMicrosPerDay > 0 || limits.costMicrosPerMonth > 0);
-    if (budget !== undefined && costMicros === undefined) throw unpriced(model, budget);
+    if (budget !== undefined && costMicros === undefined) throw unpricedError(model, budget);
     return { id, tenant, scopes, tokens: toAmount(tokens), costMicros: toAmount(costMicros ?? 0n) };
   };
   const reserve = async (demand: Demand): Promise<Decision> =>
@@ -76,7 +76,7 @@ export async function createLimits(
   return {
     async admit(request, signal) {
       signal.throwIfAborted();
-      if (isClosed) throw ending();
+      if (isClosed) throw closingError();
       const id = ids(request.requestId);
       const demand = toDemand(id, request);
       if (demand.scopes.length === 0) return toReservation(demand);
@@ -98,13 +98,13 @@ export async function createLimits(
     },
     async close() {
       isClosed = true;
-      room.close(ending());
+      room.close(closingError());
       await store.close();
     },
   };
 }
 
-/** Ids that no process uses twice, that still tell the request. */
+/** Creates ids that no process uses twice, and that begin with the id of the request. */
 function createReservationIds(random: () => number): (requestId: string) => string {
   const process = Math.floor(random() * 2 ** 48).toString(36);
   let count = 0;
@@ -115,7 +115,7 @@ function createLimitMetrics({ metrics }: LimitsDeps, load: () => Limits['load'])
   const registers = [metrics.registry];
   new Gauge({
     name: 'ragmesh_llm_requests',
-    help: 'Requests to models, by whether they are admitted or wait for their turn',
+    help: 'Requests to models, by state: admitted, or waiting for a slot',
     labelNames: ['state'],
     registers,
     collect() {

@@ -18,16 +18,16 @@ const kinds: Record<LimitKind, { name: string; unit: string; reason: ErrorReason
     unit: 'millionths of the currency a month',
     reason: ErrorReason.BUDGET_EXCEEDED,
   },
-  maxConcurrent: { name: 'max_concurrent', unit: 'requests at once', reason: ErrorReason.RATE_LIMITED },
+  maxConcurrent: { name: 'max_concurrent', unit: 'concurrent requests', reason: ErrorReason.RATE_LIMITED },
 };
 
-/** The configuration's name of a limit. */
+/** Returns the configuration's name of a limit. */
 export const limitName = (kind: LimitKind): string => kinds[kind].name;
 
-/** "tenant" or "key". */
+/** Returns "tenant" or "key". */
 export const scopeKind = ({ name }: Scope): string => (name === 'tenant' ? 'tenant' : 'key');
 
-/** Why a request is refused, for the caller: which limit, and when it may come again. */
+/** Returns the error of a refused request: it names the limit, and the time of the next try. */
 export function refusedError({ kind, scopeIndex, retryAfterMs }: Refusal, demand: Demand, why = ''): ConnectError {
   const scope = demand.scopes[scopeIndex] as Scope;
   const { name, unit, reason } = kinds[kind];
@@ -43,16 +43,16 @@ export function refusedError({ kind, scopeIndex, retryAfterMs }: Refusal, demand
   return rpcError(Code.ResourceExhausted, reason, message, { metadata, retryAfterMs });
 }
 
-/** A request that would wait for a slot, and cannot. */
-export function noTurn(demand: Demand, scopeIndex: number, why: string): ConnectError {
+/** Returns the error of a request that did not get a slot. */
+export function noSlotError(demand: Demand, scopeIndex: number, why: string): ConnectError {
   return refusedError({ admitted: false, kind: 'maxConcurrent', scopeIndex, retryAfterMs: soonMs }, demand, why);
 }
 
-/** A budget of money cannot be kept by a model that nobody knows the price of. */
-export function unpriced(model: string, scope: Scope): ConnectError {
+/** Returns the error of a request under a budget of money whose model has no price. */
+export function unpricedError(model: string, scope: Scope): ConnectError {
   const message = `this ${scopeKind(scope)} has a budget of money, and "${model}" has no price: add one to llm_gateway.prices, or name another model`;
   return failedPrecondition(ErrorReason.MODEL_UNPRICED, message, { metadata: { model, scope: scopeKind(scope) } });
 }
 
-/** The process ends. */
-export const ending = (): ConnectError => unavailable('llm-gateway', 'the gateway is shutting down: try again');
+/** Returns the error of a request to a gateway that shuts down. */
+export const closingError = (): ConnectError => unavailable('llm-gateway', 'the gateway is shutting down: try again');

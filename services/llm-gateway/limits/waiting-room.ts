@@ -1,56 +1,55 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { createFairQueue } from './fair-queue.ts';
 import type { Decision, Demand, Refusal } from './limit-store.ts';
-import { noTurn } from './refusal.ts';
+import { noSlotError } from './refusal.ts';
+import { next, type Pass, type PassEvent } from './waiting-pass.ts';
 
-/** Time from one look to the next at slots that other processes may free, in milliseconds. */
+/** Time between two checks for slots that other processes may have freed, in milliseconds. */
 const pollMs = 100;
 
-/** What a waiting room needs. */
-export interface WaitingRoomParts {
+/** What a waiting room depends on. */
+export interface WaitingRoomDeps {
   reserve(demand: Demand): Promise<Decision>;
-  /** Takes a reservation back whose request has gone. */
+  /** Cancels a reservation whose request has left. */
   undo(id: string): Promise<void>;
-  /** Whether slots come free without a call of `slotFreed`. */
+  /** Whether slots can become free without a call of `slotFreed`. */
   isShared: boolean;
   /** A number from 0 up to 1. */
   random: () => number;
   bounds(): { queueSize: number; queueWaitMs: number };
 }
 
-/** What came of a request. `demand` is the one that counted: limits may change while a request waits. */
+/** The outcome of a request. `demand` is the one that counted: limits may change while a request waits. */
 export type Entered = { demand: Demand } & ({ kind: 'admitted' } | { kind: 'refused'; refusal: Refusal });
 
-/** Reserves for requests, and lets those wait that only a limit on requests under way holds up. */
+/** Reserves for requests, and queues those that only a limit on concurrent requests holds up. */
 export interface WaitingRoom {
   readonly size: number;
   /**
-   * Reserves at once, or after a wait for a slot: in order within a tenant, where keys of their own limit do not hold up others. Throws
-   * RESOURCE_EXHAUSTED where the queue is full or the wait too long, and the signal's reason; then nothing is reserved.
+   * Reserves immediately, or after a wait for a slot. Requests of a tenant keep their order, but a full key does not hold up other keys.
+   * Throws RESOURCE_EXHAUSTED if the queue is full or the wait too long, and the signal's reason; then nothing is reserved.
    */
   enter(toDemand: () => Demand, first: Demand, signal: AbortSignal): Promise<Entered>;
-  /** A reservation of the tenant was settled. */
+  /** Reports that a reservation of the tenant was settled. */
   slotFreed(tenant: string): void;
   limitsChanged(): void;
-  /** Everybody who waits gets the error. */
+  /** Rejects all waiting requests with the error. */
   close(error: ConnectError): void;
 }
 
 interface Waiter {
   toDemand: () => Demand;
   demand: Demand;
-  /** The scope whose slots are all taken. */
   blockedBy: string;
   isOver: boolean;
   resolve(entered: Entered): void;
   reject(error: unknown): void;
 }
 
-/** Creates a waiting room. */
-export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: WaitingRoomParts): WaitingRoom {
+/** Creates a waiting room: it tries the reservations that `waiting-pass.ts` chooses. */
+export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: WaitingRoomDeps): WaitingRoom {
   const queue = createFairQueue<Waiter>(() => bounds().queueSize);
-  /** Tenants whose line is being called up, and whether to begin again since something has changed. */
-  const calling = new Map<string, { again: boolean }>();
+  const passes = new Map<string, Pass<Waiter>>();
   let freedCount = 0;
   let poll: NodeJS.Timeout | undefined;
 
@@ -59,32 +58,32 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
     poll = setTimeout(
       () => {
         poll = undefined;
-        for (const tenant of queue.turns()) callUp(tenant);
+        for (const tenant of queue.turns()) changed(tenant);
         schedulePoll();
       },
       pollMs * (0.75 + random() / 2),
     );
   };
-  const callUp = (tenant: string) => {
-    const running = calling.get(tenant);
-    if (running !== undefined) running.again = true;
-    else if (queue.line(tenant).length > 0) void callLine(tenant);
+  const apply = (tenant: string, event: PassEvent<Waiter>) => {
+    const pass = next(passes.get(tenant), event);
+    if (pass === undefined) passes.delete(tenant);
+    else passes.set(tenant, pass);
+    return pass;
   };
-  const callLine = async (tenant: string) => {
-    const state = { again: true };
-    calling.set(tenant, state);
-    while (state.again) {
-      state.again = false;
-      const full = new Set<string>();
-      for (const waiter of [...queue.line(tenant)]) {
-        // A slot of a key is no use to those of another key; one of the tenant is to all.
-        if (full.has('tenant')) break;
-        if (!waiter.isOver && !full.has(waiter.blockedBy)) await callOne(waiter, full);
-      }
+  const changed = (tenant: string) => {
+    const isRunning = passes.has(tenant);
+    const pass = apply(tenant, { kind: 'changed', line: queue.line(tenant) });
+    if (!isRunning && pass !== undefined) void run(tenant, pass);
+  };
+  const run = async (tenant: string, started: Pass<Waiter>) => {
+    for (let pass: Pass<Waiter> | undefined = started; pass !== undefined; ) {
+      const full = await tryReserve(pass.current);
+      const line = queue.line(tenant);
+      pass = apply(tenant, full === undefined ? { kind: 'decided', line } : { kind: 'full', scope: full, line });
     }
-    calling.delete(tenant);
   };
-  const callOne = async (waiter: Waiter, full: Set<string>) => {
+  /** Tries the reservation of a waiting request. Returns the scope whose slots are all taken; `undefined`: it waits no longer. */
+  const tryReserve = async (waiter: Waiter): Promise<string | undefined> => {
     try {
       waiter.demand = waiter.toDemand();
       const { demand } = waiter;
@@ -95,11 +94,12 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
       else if (decision.kind !== 'maxConcurrent') waiter.resolve({ kind: 'refused', refusal: decision, demand });
       else {
         waiter.blockedBy = scopeAt(demand, decision.scopeIndex);
-        full.add(waiter.blockedBy);
+        return waiter.blockedBy;
       }
     } catch (error) {
       waiter.reject(error);
     }
+    return undefined;
   };
   const wait = (toDemand: () => Demand, demand: Demand, blockedBy: string, signal: AbortSignal) =>
     new Promise<Entered>((resolve, reject) => {
@@ -126,11 +126,11 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
       };
       const onAbort = () => waiter.reject(signal.reason);
       const timer = setTimeout(() => {
-        waiter.reject(noTurn(waiter.demand, indexOf(waiter), ', and none came free in time'));
+        waiter.reject(noSlotError(waiter.demand, indexOf(waiter), ', and no slot became free in time'));
       }, bounds().queueWaitMs);
       signal.addEventListener('abort', onAbort, { once: true });
-      const gone = queue.add(tenant, waiter);
-      gone?.reject(noTurn(gone.demand, indexOf(gone), ', and too many wait already'));
+      const evicted = queue.add(tenant, waiter);
+      evicted?.reject(noSlotError(evicted.demand, indexOf(evicted), ', and too many requests wait already'));
     });
 
   return {
@@ -140,7 +140,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
     async enter(toDemand, first, signal) {
       const { tenant } = first;
       const freedBefore = freedCount;
-      // Nobody overtakes those who wait for the same slots.
+      // A request does not overtake those that wait for the same slots.
       let blockedBy = queue
         .line(tenant)
         .find((waiter) => first.scopes.some(({ name }) => name === waiter.blockedBy))?.blockedBy;
@@ -150,7 +150,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
           if (decision.admitted) {
             await undo(first.id);
             freedCount += 1;
-            callUp(tenant);
+            changed(tenant);
           }
           throw signal.reason;
         }
@@ -159,18 +159,18 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
         blockedBy = scopeAt(first, decision.scopeIndex);
       }
       const entered = wait(toDemand, first, blockedBy, signal);
-      // A slot that came free between the look and the queue would wait for the next one; and the line may be being called.
-      if (freedCount !== freedBefore || calling.has(tenant)) callUp(tenant);
+      // A slot may have become free between the check and the queue, and a running pass does not know this request.
+      if (freedCount !== freedBefore || passes.has(tenant)) changed(tenant);
       schedulePoll();
       return entered;
     },
     slotFreed(tenant) {
       freedCount += 1;
-      callUp(tenant);
+      changed(tenant);
     },
     limitsChanged() {
       freedCount += 1;
-      for (const tenant of queue.turns()) callUp(tenant);
+      for (const tenant of queue.turns()) changed(tenant);
     },
     close(error) {
       clearTimeout(poll);

@@ -235,7 +235,7 @@ describe('a breaker', () => {
     for (let count = 0; count < 2; count++) await errorOf(gateway.ask());
     expect(await state()).toBe(2);
     const refused = await errorOf(gateway.ask());
-    expect(refused.message).toContain('left alone');
+    expect(refused.message).toContain('circuit open');
     expect(server.requests).toHaveLength(2);
     isWell = true;
     await new Promise((resolve) => setTimeout(resolve, 320));

@@ -1,30 +1,30 @@
 import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleType } from 'cockatiel';
 import type { BreakerSettings } from '../config.ts';
 
-/** Leaves a target alone after failures in a row, until one request, and no other beside it, has found it well again. */
+/** Opens the circuit of a target after consecutive failures, until one probe, and no other beside it, has succeeded. */
 export interface Breaker {
   /** 0 closed, 1 half open, 2 open. */
   readonly state: number;
-  /** Time until a request may try, in milliseconds; 0: now. While one is trying for all others: what was waited before it. */
+  /** Time until a request may pass, in milliseconds; 0: now. While a probe runs: the time that the circuit was open. */
   waitMs(): number;
-  /** Leave to make an attempt; `undefined` where the target is left alone, or another request is trying it out. */
+  /** Returns a permit for an attempt; `undefined` if the circuit is open, or another request is the probe. */
   tryAcquire(): BreakerPermit | undefined;
 }
 
-/** Leave to make one attempt. The first call counts, later ones change nothing. */
+/** A permit for one attempt. The first call reports its result; later ones change nothing. */
 export interface BreakerPermit {
-  /** Whether this attempt decides if the target is well. */
+  /** Whether this attempt decides if the circuit closes. */
   readonly isProbe: boolean;
   succeed(): void;
   fail(): void;
-  /** The attempt told nothing of the target: it was cancelled, or the request was at fault. */
-  drop(): void;
+  /** The result says nothing about the target: the attempt was cancelled, or the request was invalid. */
+  ignore(): void;
 }
 
 class TargetFailure extends Error {}
 class Inconclusive extends Error {}
 
-/** Creates the breaker of a target. `onChange` is told of each new state. */
+/** Creates the breaker of a target. `onChange` receives each new state. */
 export function createBreaker({ failures, openMs }: BreakerSettings, onChange: (state: number) => void): Breaker {
   let openedAt = 0;
   let policy = createPolicy(undefined);
@@ -60,14 +60,14 @@ export function createBreaker({ failures, openMs }: BreakerSettings, onChange: (
     tryAcquire() {
       const entered = policy;
       const { state } = entered;
-      // cockatiel would let a second request wait for the result of the one that tries; here it goes elsewhere.
+      // cockatiel would let a second request wait for the result of the probe; here it goes to another target.
       if (state === CircuitState.HalfOpen || (state === CircuitState.Open && leftMs() > 0)) return undefined;
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      // Whoever makes the attempt has its error already; here it is only counted.
+      // The attempt reports its own error; here it is only counted.
       entered.execute(() => promise).catch(() => {});
       const isProbe = entered.state === CircuitState.HalfOpen;
       if (state === CircuitState.Open && !isProbe) {
-        // cockatiel's clock is a moment behind ours.
+        // The clock of cockatiel is slightly behind.
         resolve();
         return undefined;
       }
@@ -80,13 +80,13 @@ export function createBreaker({ failures, openMs }: BreakerSettings, onChange: (
         isProbe,
         succeed: once(resolve),
         fail: once(() => reject(new TargetFailure('the target failed'))),
-        drop: once(() => {
-          // To cockatiel, what is not a failure is a success. A probe that told nothing makes room for the next one instead.
+        ignore: once(() => {
+          // cockatiel counts everything that is not a failure as a success. After an ignored probe the next one follows instead.
           if (isProbe && policy === entered) {
             policy = createPolicy(entered.toJSON());
             onChange(stateOf(policy.state));
           }
-          reject(new Inconclusive('the attempt told nothing'));
+          reject(new Inconclusive('the attempt says nothing about the target'));
         }),
       };
     },

@@ -1,17 +1,18 @@
+import { within } from '#kit/base/within.ts';
 import { ProviderError } from '../providers/error.ts';
 
-/** Requests that may be under way at a target at once; more wait their turn, first come, first served. */
+/** Slots for the attempts in flight at a target. Further attempts wait in the order of their arrival. */
 export interface Slots {
   readonly inUse: number;
   readonly waiting: number;
   readonly size: number;
-  /** A slot, where one is free now; call what it returns to free it, once or more often. */
+  /** Takes a slot if one is free now, and returns its release, which may be called more than once. */
   tryAcquire(): (() => void) | undefined;
-  /** A slot, after a wait of at most `waitMs`. Throws the signal's reason, or a ProviderError where none came free. */
-  take(signal: AbortSignal, waitMs: number): Promise<() => void>;
+  /** Waits at most `waitMs` for a slot, and returns its release. Throws the signal's reason, or a ProviderError if none becomes free. */
+  acquire(signal: AbortSignal, waitMs: number): Promise<() => void>;
 }
 
-/** Creates `size` slots with a queue of at most `maxWaiting`. */
+/** Creates `size` slots with a queue of at most `maxWaiting` attempts. */
 export function createSlots(size: number, maxWaiting: number): Slots {
   let inUse = 0;
   const queue = new Set<() => void>();
@@ -38,37 +39,28 @@ export function createSlots(size: number, maxWaiting: number): Slots {
     },
     size,
     tryAcquire,
-    take(signal, waitMs) {
-      return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const free = tryAcquire();
-        if (free !== undefined) return resolve(free);
-        if (queue.size >= maxWaiting) return reject(busy());
-        const leave = () => {
-          queue.delete(onTurn);
-          clearTimeout(timer);
-          signal.removeEventListener('abort', onAbort);
-        };
-        const onTurn = () => {
-          leave();
-          resolve(hold());
-        };
-        const onAbort = () => {
-          leave();
-          reject(signal.reason);
-        };
-        const timer = setTimeout(() => {
-          leave();
-          reject(busy());
-        }, waitMs);
-        signal.addEventListener('abort', onAbort, { once: true });
-        queue.add(onTurn);
-      });
+    async acquire(signal, waitMs) {
+      signal.throwIfAborted();
+      const release = tryAcquire();
+      if (release !== undefined) return release;
+      if (queue.size >= maxWaiting) throw busy();
+      const turn = Promise.withResolvers<() => void>();
+      const onTurn = () => {
+        queue.delete(onTurn);
+        turn.resolve(hold());
+      };
+      queue.add(onTurn);
+      const bounds = { timeoutMs: waitMs, signals: [signal], toTimeoutError: busy };
+      try {
+        return await within(() => turn.promise, { ...bounds, onLate: (unused) => unused() });
+      } finally {
+        queue.delete(onTurn);
+      }
     },
   };
 }
 
 function busy(): ProviderError {
-  const message = 'the model has as many requests under way as it may, and none ended in time';
+  const message = 'all slots of the model are in use, and none became free in time: try again';
   return new ProviderError({ remedy: 'retry', kind: 'overloaded', code: 'target_busy', message, retryAfterMs: 1000 });
 }

@@ -1,4 +1,5 @@
 import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { within } from '#kit/base/within.ts';
 import { ProviderError } from '../error.ts';
 import { connectionError, filterCode, isFiltered, readFailure, toProviderError } from '../error-from-wire.ts';
 import { inBatches } from '../event-batches.ts';
@@ -134,26 +135,26 @@ function bytesOf(body: NonNullable<Response['body']>): Bytes {
 /** The stream is given up; that it could not even be cancelled changes nothing. */
 function ignoreBroken(): undefined {}
 
+/** Bounds of the wait for the end of a stream: time in milliseconds, and reads. */
 const drainMs = 100;
+const maxDrainReads = 16;
 
-/** Reads what follows [DONE], which is nothing but the end, so that the connection can be used again. Bounded: a server may never end. */
+const late = Symbol('late');
+
+/**
+ * Reads the end of the stream after [DONE], so that the connection can be used again. Returns whether the stream is over. The wait and the
+ * number of reads are bounded: a server may never end.
+ */
 async function drained(bytes: Bytes): Promise<boolean> {
   if (bytes.isOver === true) return true;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<{ done: boolean }>((resolve) => {
-    timer = setTimeout(() => resolve({ done: false }), drainMs);
-    timer.unref();
-  });
-  try {
-    for (let count = 0; count < 16; count++) {
-      const next = bytes.next().catch(() => ({ done: true }));
-      const { done } = await Promise.race([next, late]);
+  const readToEnd = async () => {
+    for (let count = 0; count < maxDrainReads; count++) {
+      const { done } = await bytes.next();
       if (done === true) return true;
     }
     return false;
-  } finally {
-    clearTimeout(timer);
-  }
+  };
+  return within(readToEnd, { timeoutMs: drainMs, toTimeoutError: () => late }).catch((reason) => reason !== late);
 }
 
 /**
