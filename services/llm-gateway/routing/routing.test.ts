@@ -141,13 +141,13 @@ describe('a route orders what fits', () => {
   test('by chance, each with its weight', async () => {
     const draws = [0.1, 0, 0.3, 0, 0.6, 0, 0.9, 0];
     let count = 0;
-    // The ids of reservations draw as well, at the start.
+    // The ids of reservations draw as well, at the start, and so do the ids of requests without one.
     let isOn = false;
     await using weighted = await routed(RouteOrder.WEIGHTED, {
       random: () => (isOn ? (draws[count++ % draws.length] as number) : 0),
     });
     isOn = true;
-    for (let asked = 0; asked < 4; asked++) await weighted.gateway.ask({ model: 'both' });
+    for (let asked = 0; asked < 4; asked++) await weighted.gateway.ask({ model: 'both', requestId: `draw-${asked}` });
     expect(namesOf(weighted.server.requests)).toEqual(['a', 'b', 'b', 'b']);
   });
 
