@@ -1,30 +1,34 @@
 import type { ProviderFailure } from './error.ts';
 
-/** What a failure is, and what helps. */
+/** The class of a failure: its kind, and what can help. */
 export interface FailureClass {
   remedy: ProviderFailure['remedy'];
   kind: NonNullable<ProviderFailure['kind']>;
-  /** In our words. */
+  /** In the gateway's own words. */
   message: string;
 }
 
 const failureClasses = {
-  quota: { remedy: 'elsewhere', kind: 'quota', message: 'the provider refuses for quota or billing' },
-  auth: { remedy: 'elsewhere', kind: 'auth', message: 'the provider refuses the key or the access: check the key' },
+  quota: {
+    remedy: 'elsewhere',
+    kind: 'quota',
+    message: 'the provider refused the request because of quota or billing',
+  },
+  auth: { remedy: 'elsewhere', kind: 'auth', message: 'the provider refused the key: check the key and its access' },
   model: {
     remedy: 'elsewhere',
     kind: 'model-unknown',
-    message: 'the provider has no such model: check the name and address',
+    message: 'the provider does not know the model: check its name and the address',
   },
-  lacks: { remedy: 'elsewhere', kind: 'invalid', message: 'the provider lacks something that the request asks for' },
+  lacks: { remedy: 'elsewhere', kind: 'invalid', message: 'the provider lacks a feature that the request needs' },
   rate: { remedy: 'retry', kind: 'rate-limited', message: "the provider's rate limit is reached" },
   overloaded: { remedy: 'retry', kind: 'overloaded', message: 'the provider is overloaded' },
-  timeout: { remedy: 'retry', kind: 'timeout', message: 'the provider took too long' },
+  timeout: { remedy: 'retry', kind: 'timeout', message: 'the provider did not answer in time' },
   broken: { remedy: 'retry', kind: 'broken', message: 'the provider failed' },
-  unreachable: { remedy: 'retry', kind: 'broken', message: 'the connection to the provider broke or was refused' },
+  unreachable: { remedy: 'retry', kind: 'broken', message: 'the connection to the provider failed or was refused' },
   tls: { remedy: 'elsewhere', kind: 'auth', message: "the provider's certificate is not trusted: check the address" },
-  long: { remedy: 'fix-request', kind: 'too-long', message: 'the request is longer than the model takes' },
-  invalid: { remedy: 'fix-request', kind: 'invalid', message: 'the provider does not accept the request' },
+  long: { remedy: 'fix-request', kind: 'too-long', message: 'the request is longer than the context of the model' },
+  invalid: { remedy: 'fix-request', kind: 'invalid', message: 'the provider rejected the request as invalid' },
 } as const satisfies Record<string, FailureClass>;
 
 type FailureClassName = keyof typeof failureClasses;
@@ -216,7 +220,7 @@ const byCode = new Map<string, FailureClass | 'filtered'>(
   ),
 );
 
-/** Families of codes, where a vendor makes many of one root. */
+/** Families of codes that share a root. */
 const byPattern: readonly (readonly [RegExp, FailureClassName | 'filtered'])[] = [
   [/^(?:input|output)?(?:text|image|video|audio)?(?:sensitivecontentdetected|riskdetection)(?:\.|$)/, 'filtered'],
   [/^(?:sensitivecontent|risk)detect/, 'filtered'],
@@ -227,7 +231,7 @@ const byPattern: readonly (readonly [RegExp, FailureClassName | 'filtered'])[] =
   [/context_length|context_window|max_length_exceeded/, 'long'],
 ];
 
-/** What a provider's own word means; `undefined` where it says no more than the status ("invalid_request_error"). */
+/** Returns the class of a provider's code; `undefined` if it says no more than the status ("invalid_request_error"). */
 export function classOfCode(code: string): FailureClass | 'filtered' | undefined {
   const word = code.toLowerCase();
   const known = byCode.get(word);
@@ -236,7 +240,7 @@ export function classOfCode(code: string): FailureClass | 'filtered' | undefined
   return name === undefined || name === 'filtered' ? name : failureClasses[name];
 }
 
-/** Texts of providers that have one code for many things. */
+/** Texts of providers that use one code for several failures. */
 const byText: readonly (readonly [RegExp, FailureClassName])[] = [
   // vLLM, llama.cpp, Anthropic, DashScope, TGI, Xinference.
   [
@@ -252,13 +256,13 @@ const byText: readonly (readonly [RegExp, FailureClassName])[] = [
   [/model not found in the model list|invalid model name passed/i, 'model'],
 ];
 
-/** What a provider's text tells of a failure that has no word of its own. */
+/** Returns the class of a failure by the provider's text; `undefined`: not known. */
 export function classOfMessage(text: string): FailureClass | undefined {
   const name = byText.find(([pattern]) => pattern.test(text))?.[1];
   return name === undefined ? undefined : failureClasses[name];
 }
 
-/** What is left to say by the status. 529 is Anthropic's overload, 499 a server that gave up. */
+/** Returns the class of a failure by its HTTP status. 529 is Anthropic's overload, 499 a server that cancelled the request. */
 export function classOfStatus(status: number | undefined): FailureClass {
   switch (status) {
     case undefined:

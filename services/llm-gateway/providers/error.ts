@@ -1,22 +1,22 @@
-/** What the gateway may do about a failure of a provider. */
+/** What can help after a failure of a provider. */
 export type Remedy =
-  /** Wait, and try here again or elsewhere: overload, rate limit, broken connection. */
+  /** Another attempt at this target or another one: overload, rate limit, broken connection. */
   | 'retry'
-  /** Only another target can help: wrong key, no such model, quota or billing, a feature that this one lacks. */
+  /** Only another target: wrong key, unknown model, quota or billing, a missing feature. */
   | 'elsewhere'
-  /** Nothing but a change of the request helps: the caller's fault. */
+  /** Only a change of the request: it is invalid. */
   | 'fix-request';
 
-/** What is known of a failure. */
+/** The parts of a provider's failure. */
 export interface ProviderFailure {
   remedy: Remedy;
-  /** In our words, what went wrong and what to do; never text of the provider, which may repeat a prompt or a key. */
+  /** What failed and what to do, in the gateway's own words; never the provider's text, which may repeat a prompt or a key. */
   message: string;
-  /** HTTP status; `undefined`: no reply, or inside a stream. */
+  /** HTTP status; `undefined`: no response, or a failure inside a stream. */
   status?: number | undefined;
-  /** The provider's own short word for it ("insufficient_quota"), for logs and metrics; empty where there is none. */
+  /** The provider's own code ("insufficient_quota"), for logs and metrics; empty: none. */
   code?: string;
-  /** What a client of the gateway should be told; default by the remedy. */
+  /** The class of the failure, from which the caller's status code follows; default by the remedy. */
   kind?:
     | 'rate-limited'
     | 'quota'
@@ -27,12 +27,12 @@ export interface ProviderFailure {
     | 'timeout'
     | 'broken'
     | 'invalid';
-  /** How long the provider wants to be left alone. */
+  /** Time for which the provider asks clients to back off, in milliseconds; `undefined`: it asks for none. */
   retryAfterMs?: number | undefined;
   cause?: unknown;
 }
 
-/** A failure of a provider, told apart by what helps against it. A content filter's refusal is none: that is an outcome. */
+/** A failure of a provider, classified by what can help. A refusal of a content filter is not a failure but an outcome. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
   readonly remedy: Remedy;

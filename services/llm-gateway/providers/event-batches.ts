@@ -1,14 +1,14 @@
 import type { ProviderEvent } from './llm-provider.ts';
 
-/** Iterates over events of which several may be there at once. */
+/** Iterates over events, of which several may have arrived together. */
 export interface ReadyIterator extends AsyncIterator<ProviderEvent> {
-  /** The next event where it is there already; else `next` has to be waited for. */
+  /** Returns the next event if it has already arrived; `undefined`: await `next`. */
   ready?(): ProviderEvent | undefined;
 }
 
 /**
- * Events that come in batches, mostly what one piece of a reply holds, one after another. A generator of single events would take
- * some promises for each of them; here a batch takes them once.
+ * Returns the single events of batches. A batch has the events of one chunk of the response. A generator of single events would need
+ * several promises for each event; here they are needed once for each batch.
  */
 export function inBatches(
   batches: AsyncGenerator<readonly ProviderEvent[], void>,

@@ -9,28 +9,28 @@ import type {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 
-/** A provider of completions: what it can take, and one verb. It only translates; it never retries, waits or chooses. */
+/** A provider of completions: its capabilities, and one method. It only translates; it never retries, waits or chooses. */
 export interface LlmProvider {
-  /** Name of the model at the provider; the model's name for callers where the configuration gives none. */
+  /** Name of the model at the provider; callers use it if the configuration gives the model no name. */
   readonly name: string;
-  /** What it can take, as far as the adapter knows; the configuration may say otherwise. */
+  /** What the adapter knows about the model; the configuration can override it. */
   readonly capabilities: LlmCapabilities;
   /**
-   * Generates one completion. `started` comes first, with the head of the reply; then deltas in order; then `end`, which comes from
-   * the provider's terminal event and is the only proof that the completion is over; usage may come at any time, also after the
-   * end, and the last one counts. Ends without `end` where the provider's stream did. Throws the signal's reason where it aborts;
-   * else a ProviderError, in the middle as well as at the start. The iterator's `return` and the signal stop the provider's work.
+   * Generates one completion. `started` is first, with the head of the response; then deltas in order; then `end`, which follows from the
+   * provider's terminal event and is the only proof that the completion is over. Usage may arrive at any time, also after the end; the
+   * last report counts. The stream has no `end` if the provider's stream had none. Throws the signal's reason if it aborts, otherwise a
+   * ProviderError, at the start or later. The iterator's `return` and the signal stop the provider's work.
    */
   generate(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ProviderEvent>;
-  /** Frees everything. */
+  /** Releases all resources. */
   close(): Promise<void>;
 }
 
-/** What a provider can take. */
+/** The capabilities of a model. */
 export interface LlmCapabilities {
-  /** Whether it writes text of its own. One that only quotes answers questions and does no other task. */
+  /** Whether it writes its own text. A model that only quotes answers questions and does no other task. */
   readonly generative: boolean;
-  /** Whether it reads the evidence as passages. Otherwise the gateway writes it into the messages. */
+  /** Whether it reads the evidence as passages. Otherwise the gateway renders it into the messages. */
   readonly readsEvidence: boolean;
   /** Longest prompt and completion together, in tokens; 0: not known. */
   readonly contextTokens: number;
@@ -39,13 +39,13 @@ export interface LlmCapabilities {
   readonly tools: boolean;
   readonly images: boolean;
   readonly jsonSchema: boolean;
-  /** Whether it goes on from `ProviderRequest.prefix`. */
+  /** Whether it can continue `ProviderRequest.prefix`. */
   readonly prefill: boolean;
 }
 
-/** What a provider is asked for. */
+/** A request to a provider. */
 export interface ProviderRequest {
-  /** The conversation; the evidence is in it already, unless the provider reads passages. */
+  /** The conversation. It includes the evidence, unless the provider reads passages. */
   messages: readonly Message[];
   /** Passages that may be quoted as [1], [2], …; empty for a provider that does not read them. */
   evidence: readonly Passage[];
@@ -63,15 +63,15 @@ export interface ProviderRequest {
   parallelToolCalls: boolean | undefined;
   responseFormat: ResponseFormat | undefined;
   reasoningEffort: ReasoningEffort;
-  /** The beginning of the answer, which the completion goes on from without repeating it; only with `prefill`. */
+  /** The partial answer that the completion continues without repeating it; only with `prefill`. */
   prefix: string;
-  /** Stands for the tenant towards the provider, opaque: for cache salts and abuse reports. Never the tenant's name. */
+  /** Opaque identifier of the tenant for the provider: for cache salts and abuse reports. Never the tenant's name. */
   tenantTag: string;
 }
 
-/** What comes from a provider. */
+/** An event of a provider's stream. */
 export type ProviderEvent =
-  /** `model`: as the reply names it; `warnings`: what of the request the provider cannot take and goes without. */
+  /** `model`: its name in the response; `warnings`: fields of the request that the provider does not support and that were omitted. */
   | { kind: 'started'; model: string; warnings: readonly string[] }
   | { kind: 'text'; text: string }
   | { kind: 'reasoning'; text: string }
@@ -80,13 +80,13 @@ export type ProviderEvent =
   | { kind: 'end'; outcome: Outcome; reason: string };
 
 /**
- * Tokens as the provider counts them so far, cumulative. `undefined`: not reported, which is not zero. Adapters pass on what the provider
- * reports, NaN for what is not a number: the gateway takes only what can be a count, and estimates the rest.
+ * The provider's cumulative counts of tokens. `undefined`: not reported, which is not zero. Adapters pass what the provider reports, and
+ * NaN for a value that is not a number: the gateway accepts only possible counts, and estimates the rest.
  */
 export interface ProviderUsage {
-  /** All of the prompt, with what was read from or written to a cache. */
+  /** The whole prompt, including tokens that were read from or written to a cache. */
   promptTokens: number | undefined;
-  /** All of the completion, reasoning included. */
+  /** The whole completion, including reasoning. */
   completionTokens: number | undefined;
   /** Of the prompt: read from the provider's cache. */
   cachedPromptTokens: number | undefined;
@@ -96,11 +96,11 @@ export interface ProviderUsage {
   reasoningTokens: number | undefined;
 }
 
-/** What an adapter is given. */
+/** What an adapter depends on. */
 export interface LlmProviderDeps {
   log: Logger;
-  /** Where the configuration names it, for errors: "llm_gateway.models[0]". */
+  /** Place of the model in the configuration, for errors: "llm_gateway.models[0]". */
   path: string;
-  /** Every request to the provider goes through it: it bounds the time for a connection and the number of connections. */
+  /** Sends every request to the provider. It bounds the time for a connection and the number of connections. */
   fetch: typeof globalThis.fetch;
 }

@@ -7,8 +7,8 @@ import type { ProviderRequest } from './llm-provider.ts';
 import { renderEvidence } from './render-evidence.ts';
 
 /**
- * The request as a target's provider is asked. `prefix`: the part of the answer to go on from, which has used up its share of the
- * longest completion.
+ * Returns the request for the provider of a target. `prefix`: the partial answer to continue, which has used its part of the longest
+ * completion.
  */
 export function toProviderRequest(
   { provider }: Target,

@@ -1,14 +1,14 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { Catalog } from './catalog.ts';
 
-/** The catalog in use. A request that began with an older one ends with it, and only then the older one closes. */
+/** Holds the current catalog. A request keeps the catalog that it began with, which closes after its last request. */
 export interface CatalogHolder {
   readonly current: Catalog;
-  /** The current catalog for one request; `release` once the request is over. */
+  /** Returns the current catalog for one request, which calls `release` when it is over. */
   lease(): { catalog: Catalog; release(): void };
-  /** From now on requests begin with this one. */
+  /** Makes `next` the catalog of new requests. */
   swap(next: Catalog): void;
-  /** Closes the current catalog, and waits for the older ones that close already. */
+  /** Closes the current catalog, and waits for older ones that are closing. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export function createCatalogHolder(first: Catalog, log: Logger): CatalogHolder 
   const close = ({ catalog }: Held) => {
     const closed = catalog
       .close()
-      .catch((error) => log.error({ err: error }, 'models of an old configuration did not close'));
+      .catch((error) => log.error({ err: error, event: 'model_close_failed' }, 'closing old models failed'));
     closing.add(closed);
     void closed.finally(() => closing.delete(closed));
   };

@@ -9,7 +9,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 import { extractiveModel, modelsFromEnv } from './default-models.ts';
 import { createTarget, fingerprintOf, type Target } from './target.ts';
 
-/** A name that stands for several targets. */
+/** A name for several targets. */
 export interface Route {
   readonly name: string;
   readonly targets: readonly Target[];
@@ -17,7 +17,7 @@ export interface Route {
   readonly tasks: readonly Task[];
 }
 
-/** All that one edition of the configuration makes: a request keeps to the edition that it began with. */
+/** What one version of the configuration defines. A request keeps the version that it began with. */
 export interface Catalog {
   readonly targets: readonly Target[];
   readonly routes: readonly Route[];
@@ -25,11 +25,11 @@ export interface Catalog {
   readonly maxAttempts: number;
   readonly hedging: HedgingSettings;
   readonly retryFiltered: boolean;
-  /** Frees its targets; those that a newer catalog took over go on. */
+  /** Releases its targets; those that a newer catalog has retained stay open. */
   close(): Promise<void>;
 }
 
-/** What a catalog is made with. */
+/** What a catalog depends on. */
 export interface CatalogDeps {
   env: Env;
   log: Logger;
@@ -37,8 +37,8 @@ export interface CatalogDeps {
 }
 
 /**
- * Makes the catalog of a configuration; targets of `before` that are configured alike go on, with their connections and what is
- * known of them. Throws ConfigError, and leaves nothing behind.
+ * Creates the catalog of a configuration. It retains targets of `before` whose configuration has not changed, with their connections and
+ * their state. Throws ConfigError, and then releases everything.
  */
 export async function createCatalog(settings: LlmSettings, deps: CatalogDeps, before?: Catalog): Promise<Catalog> {
   const { env, log, metrics } = deps;
@@ -79,10 +79,10 @@ function targetNamed(model: string, targets: readonly Target[], path: string): T
   throw new ConfigError(`${path}.models`, `no model "${model}" is configured`, names);
 }
 
-/** The names that a caller can use, the default one first. */
+/** Returns the models and routes that a caller can name, the default one first. */
 export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' | '$unknown'>[] {
   const models = targets.map((target) => ({
-    ...takes([target]),
+    ...supportedBy([target]),
     name: target.name,
     provider: target.adapter,
     targets: [],
@@ -90,7 +90,7 @@ export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' 
   const named = routes.map(({ name, targets: members, tasks }) => ({
     isDefault: tasks.includes(Task.ANSWER),
     model: {
-      ...takes(members),
+      ...supportedBy(members),
       name,
       provider: [...new Set(members.map(({ adapter }) => adapter))].join(', '),
       targets: members.map((member) => member.name),
@@ -100,8 +100,8 @@ export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' 
   return [...routed(true), ...models, ...routed(false)];
 }
 
-/** What some target of several takes; 0 where the length of one is not known. */
-function takes(targets: readonly Target[]) {
+/** Returns what at least one of the targets supports. A length is 0 if that of one target is not known. */
+function supportedBy(targets: readonly Target[]) {
   const all = targets.map(({ capabilities }) => capabilities);
   const longest = (counts: number[]) => (counts.includes(0) ? 0 : Math.max(...counts));
   return {

@@ -1,17 +1,17 @@
 /** Moving average of the time to a first token. */
 export interface Latency {
   /**
-   * What a first token took of late, in milliseconds; 0 without a measurement. A figure that nothing renews fades, so that a target
-   * that was slow once is tried again.
+   * Recent time to a first token, in milliseconds; 0 without a measurement. It decays without new measurements, so that a target that
+   * was slow once is tried again.
    */
   readonly ms: number;
-  /** Takes a measurement in. */
+  /** Adds a measurement. */
   observe(ms: number): void;
 }
 
 /** Weight of the newest measurement. */
 const weight = 0.3;
-/** Time in which a figure that nothing renews falls to its half, in milliseconds. */
+/** Half-life of the average without new measurements, in milliseconds. */
 const halfLifeMs = 30_000;
 
 /** Creates an average without a measurement. `now` is in milliseconds and never goes back. */

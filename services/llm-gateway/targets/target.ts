@@ -18,15 +18,15 @@ const adapters = new URL('../adapters/llm-provider/', import.meta.url);
 
 /** Requests that may wait for a slot of one target. */
 const maxWaiting = 1000;
-/** The longest pause that a provider may ask for on behalf of every request; a single request keeps to more. In milliseconds. */
+/** Longest cool-down of a target, in milliseconds. The backoff of a single request may be longer. */
 const maxCoolMs = 60_000;
 
-/** A model at a provider under the name that callers use, with all that the gateway knows of how it fares. */
+/** A model at a provider under the name that callers use, with its state. */
 export interface Target {
   readonly name: string;
   readonly adapter: string;
   readonly provider: LlmProvider;
-  /** What it can take: what the adapter knows, unless the configuration says otherwise. */
+  /** The capabilities that the adapter knows, with the overrides of the configuration. */
   readonly capabilities: LlmCapabilities;
   readonly clocks: Clocks;
   readonly weight: number;
@@ -36,21 +36,21 @@ export interface Target {
   readonly slots: Slots;
   readonly latency: Latency;
   readonly redact: Redact;
-  /** Time for which the provider asked to be left alone, still to come, in milliseconds; 0: none. */
+  /** Returns the rest of the cool-down that the provider asked for, in milliseconds; 0: none. */
   coolDownMs(): number;
-  /** Leaves it alone for a while, as its provider asked. */
+  /** Starts a cool-down, as the provider asked. */
   coolDown(ms: number): void;
-  /** What it was made from: an equal one can go on serving. */
+  /** Identifies the configuration of the target: a new catalog retains a target with the same fingerprint. */
   readonly fingerprint: string;
-  /** Connections that are open; for tests and metrics. */
+  /** Returns the number of open connections; for tests and metrics. */
   connectionCount(): number;
-  /** One more catalog holds it. */
+  /** Adds a catalog that holds the target. */
   retain(): void;
-  /** A catalog lets go of it; the last one closes it. */
+  /** Removes a catalog that holds the target; the last one closes it. */
   release(): Promise<void>;
 }
 
-/** What a target is made with. */
+/** What a target depends on. */
 export interface TargetDeps {
   log: Logger;
   metrics: GatewayMetrics;
@@ -58,7 +58,7 @@ export interface TargetDeps {
   breaker: BreakerSettings;
 }
 
-/** What tells one target from another: everything that it is made from. */
+/** Returns the fingerprint of a target: everything that it is created from. */
 export function fingerprintOf(
   model: ModelSettings,
   { clocks, breaker }: Pick<TargetDeps, 'clocks' | 'breaker'>,
@@ -67,7 +67,7 @@ export function fingerprintOf(
   return JSON.stringify([alias, adapter, settings, config === undefined ? null : { ...config }, clocks, breaker]);
 }
 
-/** Loads the adapter and makes the target. Throws ConfigError for a bad setting. */
+/** Loads the adapter and creates the target. Throws ConfigError for an invalid setting. */
 export async function createTarget(model: ModelSettings, deps: TargetDeps): Promise<Target> {
   const { alias, adapter, settings, path, config = create(LLMModelConfigSchema) } = model;
   const clocks = readClocks(config.timeouts, deps.clocks);
@@ -100,8 +100,8 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     breaker: createBreaker(deps.breaker, (state) => {
       deps.metrics.breakerState.set({ model: name }, state);
       deps.log.warn(
-        { model: name, state: ['closed', 'half open', 'open'][state] },
-        'the breaker of a model has changed',
+        { event: 'circuit_changed', model: name, state: ['closed', 'half open', 'open'][state] },
+        'circuit of a model changed',
       );
     }),
     slots: createSlots(maxConcurrent, maxWaiting),

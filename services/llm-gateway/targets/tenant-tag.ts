@@ -7,8 +7,8 @@ import { LRUCache } from 'lru-cache';
 const maxTags = 10_000;
 
 /**
- * Names for tenants that providers may see: the same for a tenant as long as the data folder lives, and telling nothing of it to
- * whoever lacks the secret in it (`tenant-tag.key`, made at the first start, readable by its owner only).
+ * Creates names of tenants for providers. The name of a tenant is stable as long as the data folder exists, and cannot be traced to the
+ * tenant without the secret in it (`tenant-tag.key`, created at the first start, readable by its owner only).
  */
 export function createTenantTags(dataDir: string): (tenant: string) => string {
   const secret = readOrCreate(join(dataDir, 'tenant-tag.key'));
@@ -29,7 +29,7 @@ function readOrCreate(path: string): Buffer {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  // Written aside and linked, so that nobody reads half a secret, and the first of two that start together wins.
+  // Written to another file and linked: no process reads half a secret, and the first of two that start together wins.
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
   try {

@@ -3,8 +3,8 @@ import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
 import type { ResponseBody } from './http-response.ts';
 
 /**
- * The body of a reply, decoded where it came encoded. None is asked for (a compressed stream of events comes late), so hardly any is;
- * some servers and proxies compress all the same.
+ * Returns the body of a response, decoded if it is encoded. The gateway requests no encoding, because it delays a stream of events; some
+ * servers and proxies compress anyway.
  */
 export function decoded(
   body: ResponseBody,
@@ -37,7 +37,7 @@ export function decoded(
   };
 }
 
-/** Each part of a stream is handed on as it comes, and not once a block is full. */
+/** Creates a decoder that emits each part of a stream when it arrives, and not when a block is full. */
 function decoderOf(encoding: string): Transform | undefined {
   switch (encoding) {
     case 'gzip':

@@ -2,29 +2,29 @@ import { Agent, fetch as followingFetch } from 'undici';
 import type { Clocks } from '../config.ts';
 import { HttpExchange } from './http-exchange.ts';
 
-/** The way of one target to its provider. */
+/** The HTTP client of one target. */
 export interface TargetFetch {
   /**
-   * `fetch` over connections of the target's own: bounded in number, kept alive, opened in time or not at all. It is made for requests
-   * with a body of text and replies that are read once, as a stream or whole: there is no `clone`, and nothing of WHATWG's streams,
-   * which cost several times what all the rest of a request does. What is beside that goes to undici's own fetch.
+   * `fetch` over the target's own connections: bounded in number, kept alive, with a timeout. It handles requests with a text body, and
+   * responses that are read once, as a stream or whole. It has no `clone` and no WHATWG streams, which cost several times as much as the
+   * rest of a request. All other requests use undici's fetch.
    */
   fetch: typeof globalThis.fetch;
   /** Connections that are open; for tests and metrics. */
   openCount(): number;
-  /** Breaks off what is under way and closes every connection. */
+  /** Cancels the requests in flight and closes all connections. */
   close(): Promise<void>;
 }
 
 /** Idle connections are kept this long, in milliseconds: below the 60 s after which common load balancers drop theirs. */
 const keepAliveMs = 30_000;
 
-/** Creates the connections of a target: as many as requests may be under way at once, and a few to look things up. */
+/** Creates the connections of a target: as many as concurrent requests are allowed, and a few for lookups. */
 export function createTargetFetch({ connectMs }: Clocks, maxConcurrent: number): TargetFetch {
   const agent = new Agent({
     connections: maxConcurrent + 4,
     connect: { timeout: connectMs },
-    // The gateway's own clocks watch head and body; these would only stand in their way.
+    // The clocks of an attempt bound the head and the body; these timeouts would interfere with them.
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: keepAliveMs,
@@ -46,7 +46,7 @@ export function createTargetFetch({ connectMs }: Clocks, maxConcurrent: number):
         agent.dispatch(request as Parameters<typeof agent.dispatch>[0], exchange);
       });
       if (response.status < 300 || response.status >= 400 || !response.headers.has('location')) return response;
-      // Rare enough to be asked for once more, by one that knows which redirects may take a key along.
+      // Redirects are rare. undici's fetch knows to which addresses it may send the key.
       await response.body?.cancel();
       return follow(input, { ...init, dispatcher: agent });
     },
@@ -55,7 +55,7 @@ export function createTargetFetch({ connectMs }: Clocks, maxConcurrent: number):
   };
 }
 
-/** Where an address is, as undici is told. A target has one or two of them, so the last one is kept. */
+/** Returns a function that splits addresses for undici. A target uses one or two, so the last result is cached. */
 function createPlaces(): (url: string) => { origin: string; path: string } {
   let known = '';
   let place = { origin: '', path: '' };

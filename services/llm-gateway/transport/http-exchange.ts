@@ -5,10 +5,10 @@ import { HttpResponse, type ResponseBody } from './http-response.ts';
 
 type Controller = Dispatcher.DispatchController;
 
-/** Bytes that wait for a slow reader before the connection is asked to pause. */
+/** Bytes that are buffered for a slow reader before the connection pauses. */
 const maxWaitingBytes = 256 * 1024;
 
-/** One request and its reply, as undici's dispatcher tells of them. An abort of the signal, or a reader that leaves, closes the connection. */
+/** One request and its response, as a handler of undici's dispatcher. An abort of the signal, or of the reading, closes the connection. */
 export class HttpExchange implements Dispatcher.DispatchHandler, ResponseBody {
   readonly #url: string;
   readonly #signal: AbortSignal | undefined;
@@ -35,13 +35,13 @@ export class HttpExchange implements Dispatcher.DispatchHandler, ResponseBody {
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Whether all of the body has come, or none of it will any more. */
+  /** Whether the body is complete, or no more of it will arrive. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
   onRequestStart(controller: Controller): void {
-    // Given up while it waited for a connection.
+    // Cancelled while it waited for a connection.
     if (this.#isOver) controller.abort((this.#failure?.error ?? left) as Error);
     else this.#controller = controller;
   }
@@ -130,5 +130,5 @@ export class HttpExchange implements Dispatcher.DispatchHandler, ResponseBody {
 }
 
 const over = { done: true as const, value: undefined };
-// One for all: its stack would tell nothing, and cost more than the rest of the request.
-const left = new DOMException('the reader of the reply has left', 'AbortError');
+// A shared error: its stack says nothing, and costs more than the rest of the request.
+const left = new DOMException('the reader of the response left', 'AbortError');

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The bytes of a reply, to be read once. Leaving the iteration closes the connection. */
+/** The bytes of a response, which can be read once. Leaving the iteration closes the connection. */
 export interface ResponseBody extends AsyncIterableIterator<Uint8Array> {
-  /** Gives up what has not come yet. */
+  /** Cancels the rest of the body. */
   cancel(): Promise<void>;
 }
 
-/** What the wires and the vendors' packages use of a `Response`. */
+/** The part of a `Response` that the wires and the vendors' packages use. */
 export class HttpResponse {
   readonly url: string;
   readonly status: number;
@@ -16,7 +16,7 @@ export class HttpResponse {
   readonly redirected = false;
   readonly type = 'default';
 
-  /** `isDecoded`: the body is no longer encoded and long as its headers say. */
+  /** `isDecoded`: the body no longer has the encoding and length of its headers. */
   constructor(
     url: string,
     status: number,
@@ -39,7 +39,7 @@ export class HttpResponse {
   async text(): Promise<string> {
     const parts: Uint8Array[] = [];
     for await (const part of this.body ?? []) parts.push(part);
-    // A byte order mark is no part of the text.
+    // A byte order mark is not part of the text.
     return new TextDecoder().decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
   }
 
@@ -48,7 +48,7 @@ export class HttpResponse {
   }
 }
 
-/** Headers of a reply, as far as they are read. Names are of any case. */
+/** The headers of a response. Names are not case-sensitive. */
 export class ResponseHeaders implements Iterable<[string, string]> {
   readonly #fields: IncomingHttpHeaders;
   constructor(fields: IncomingHttpHeaders) {

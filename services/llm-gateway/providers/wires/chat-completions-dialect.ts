@@ -19,25 +19,25 @@ export type ChatField =
 export interface ChatDialect {
   /** The provider in warnings: "seed: tgi has none". */
   vendor: string;
-  /** What it has no field for, or not for this model and request: left out, with a warning. @default nothing */
+  /** Returns the fields that the provider lacks for this model and request. They are omitted with a warning. @default none */
   lacks?(request: ProviderRequest, model: string): readonly ChatField[];
-  /** Whether that depends on the model, so that the warning names it. @default false */
+  /** Whether these fields depend on the model, so that the warning names it. @default false */
   lacksByModel?: boolean;
-  /** Warnings of its own. */
+  /** Returns other warnings of the provider. */
   notes?(request: ProviderRequest): readonly string[];
   /** Name of the field for the longest completion. @default 'max_tokens' */
   limitField?: 'max_tokens' | 'max_completion_tokens';
   /** Role of the operator's instructions. @default 'system' */
   systemRole?(model: string): 'system' | 'developer';
-  /** Fields for how long the model thinks; `undefined` where it cannot do this. @default `reasoning_effort` */
+  /** Returns the fields of the reasoning effort; `undefined`: the model does not support it. @default `reasoning_effort` */
   reasoning?(effort: ReasoningEffort, model: string): object | undefined;
-  /** The `response_format`. @default OpenAI's */
+  /** Returns the `response_format`. @default OpenAI's */
   responseFormat?(form: ResponseFormat['form']): object | undefined;
-  /** Fields that every request carries. */
+  /** Fields of every request. */
   extra?: object;
-  /** Fields that stand for the tenant. */
+  /** Returns the fields that identify the tenant. */
   tenant?(tag: string): object;
-  /** Fields of the request, and of the assistant's message at its end, that make the completion go on from it. `undefined`: cannot. */
+  /** Fields of the request and of its last assistant message that make the completion continue it; `undefined`: not supported. */
   prefill?: { body?: object; message?: object };
   /** Fields of `stream_options` beside `include_usage`. */
   streamOptions?: object;

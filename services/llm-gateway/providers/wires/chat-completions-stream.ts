@@ -4,7 +4,7 @@ import type { ProviderEvent, ProviderUsage } from '../llm-provider.ts';
 import { pushContent } from './chat-content.ts';
 import { type ChatFunctionCall, type ChatToolCall, createToolCallReader } from './tool-call-parts.ts';
 
-/** A chunk of a stream of chat completions, or a whole completion, with what servers add; nothing of it is sure to be there. */
+/** A chunk of a stream of chat completions, or a whole completion, with fields that servers add. Every field may be missing. */
 export interface ChatChunk {
   choices?: readonly ChatChoice[] | null;
   usage?: ChatUsage | null;
@@ -13,7 +13,7 @@ export interface ChatChunk {
 interface ChatChoice {
   index?: number;
   delta?: ChatDelta | null;
-  /** In the place of `delta` where a server answers in one piece. */
+  /** Replaces `delta` if a server does not stream. */
   message?: ChatDelta | null;
   finish_reason?: string | null;
   /** Moonshot counts here. */
@@ -47,12 +47,12 @@ interface ChatUsage {
   prompt_cache_hit_tokens?: number | null;
 }
 
-/** Reads the chunks of one completion, in order; what they say is added to `events`. */
+/** Reads the chunks of one completion, in order, and adds their events to `events`. */
 export type ChunkReader = (chunk: ChatChunk, events: ProviderEvent[]) => void;
 
 /**
- * Makes a reader for the chunks of one completion. Chunks without a first choice (Azure's first one, usage chunks) are no text, and
- * only a finish_reason ends the completion, once; usage may follow it.
+ * Creates a reader of the chunks of one completion. Chunks without a first choice (Azure's first one, usage chunks) have no text. Only a
+ * finish_reason ends the completion, once; usage may follow it.
  */
 export function createChunkReader(): ChunkReader {
   const readCalls = createToolCallReader();
@@ -83,7 +83,7 @@ export function createChunkReader(): ChunkReader {
   };
 }
 
-/** Words for "not finished yet", from servers that print the null of their language. */
+/** Values for "not finished" from servers that print the null of their language. */
 const noReasons: ReadonlySet<string> = new Set(['null', 'None', 'nil', 'undefined']);
 
 function callsOf({ tool_calls: calls, function_call: call }: ChatDelta): readonly ChatToolCall[] {
@@ -109,7 +109,7 @@ function toUsage(usage: ChatUsage): ProviderUsage {
   };
 }
 
-/** Reasoning is part of the completion, except where a server's total shows that it counted it beside (xAI). */
+/** Returns the completion tokens. They include reasoning, unless the server's total shows that it counts reasoning apart (xAI). */
 function withReasoning(usage: ChatUsage, reasoning: number | undefined): number | undefined {
   const prompt = toReportedCount(usage.prompt_tokens);
   const completion = toReportedCount(usage.completion_tokens);
@@ -137,8 +137,8 @@ const outcomes: Record<string, Outcome> = {
 };
 
 /**
- * Returns the end that a reason means. A word that is not known is no proof of a whole completion, and neither is a word for calls
- * without a call. A forced call ends with "stop" at OpenAI, and is a call all the same.
+ * Returns the end event of a finish_reason. An unknown reason does not prove a whole completion, and neither does a reason for tool calls
+ * without a call. OpenAI ends a forced call with "stop".
  */
 function endOf(reason: string, isRefused: boolean, hasCalls: boolean): ProviderEvent {
   const outcome = outcomes[reason] ?? Outcome.UPSTREAM_ERROR;

@@ -9,26 +9,26 @@ import { toChatBody } from './chat-completions-request.ts';
 import { type ChatChunk, type ChunkReader, createChunkReader } from './chat-completions-stream.ts';
 import { createServerSentEventReader, type ServerSentEvent } from './sse.ts';
 
-/** Where a provider's chat completions are. */
+/** The endpoint of a provider's chat completions. */
 export interface ChatEndpoint {
-  /** Asks for a completion; the reply, whose status is a success. Throws a ProviderError, or whatever the network threw. */
+  /** Requests a completion, and returns a response with a success status. Throws a ProviderError, or the network's error. */
   send(body: { model: string }, signal: AbortSignal): Promise<Response>;
-  /** Ids of the models that the server has. Throws as `send` does. */
+  /** Returns the ids of the server's models. Throws the same errors as `send`. */
   listModels(signal: AbortSignal): Promise<string[]>;
 }
 
-/** What makes a provider of chat completions. */
+/** Options of a provider of chat completions. */
 export interface ChatCompletionsOptions {
-  /** Name where `model` is empty. */
+  /** Name of the provider if `model` is empty. */
   name: string;
-  /** The model at the provider; empty: the first one that writes of those that the server lists. */
+  /** The model at the provider; empty: the first generative one that the server lists. */
   model: string;
   endpoint: ChatEndpoint;
   dialect: ChatDialect;
   capabilities: LlmCapabilities;
 }
 
-/** A provider that speaks OpenAI's chat completions, in some dialect. */
+/** Creates a provider that speaks a dialect of OpenAI's chat completions. */
 export function createChatCompletions(options: ChatCompletionsOptions): LlmProvider {
   const { endpoint, dialect } = options;
   let model = options.model;
@@ -72,11 +72,11 @@ function firstWriter(ids: readonly string[]): string {
   throw new ProviderError({
     remedy: 'elsewhere',
     kind: 'model-unknown',
-    message: 'the server lists no model: set one',
+    message: 'the server lists no model: set `model`',
   });
 }
 
-/** The events of a reply, streamed or, where the server does not stream, in one piece. */
+/** Yields the events of a response, in batches. A server that does not stream sends all of them in one piece. */
 async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[], void> {
   const type = response.headers.get('content-type') ?? '';
   if (response.body === null) return;
@@ -93,7 +93,7 @@ async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[]
       remedy: 'elsewhere',
       kind: 'broken',
       status: response.status,
-      message: 'the address answers with a web page, not with a completion: check it',
+      message: 'the address answers with a web page instead of a completion: check the address',
     });
   }
   const pieces = createServerSentEventReader();
@@ -105,7 +105,7 @@ async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[]
       isOver = done === true;
       const events: ProviderEvent[] = [];
       const last = readEvents(isOver ? pieces.end() : pieces.push(value as Uint8Array), isOver, read, events);
-      // What came before a failure counts.
+      // Events before a failure count.
       if (events.length > 0) yield events;
       if (last !== undefined && 'error' in last) throw last.error;
       if (last !== undefined) isOver = await drained(bytes);
@@ -116,10 +116,10 @@ async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[]
   }
 }
 
-/** The bytes of a body. `isOver`: all of them have come. */
+/** The bytes of a body. `isOver`: all of them have arrived. */
 type Bytes = AsyncIterator<Uint8Array> & { isOver?: boolean };
 
-/** A stream of WHATWG's, which undici gives after a redirect, would let nobody leave it while it waits: only its reader can be left. */
+/** Returns the bytes of a body. undici returns a WHATWG stream after a redirect, which only its reader can cancel during a read. */
 function bytesOf(body: NonNullable<Response['body']>): Bytes {
   if (!('getReader' in body)) return (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   const reader = body.getReader();
@@ -132,7 +132,7 @@ function bytesOf(body: NonNullable<Response['body']>): Bytes {
   };
 }
 
-/** The stream is given up; that it could not even be cancelled changes nothing. */
+/** Ignores a failed cancel: the stream is abandoned in any case. */
 function ignoreBroken(): undefined {}
 
 /** Bounds of the wait for the end of a stream: time in milliseconds, and reads. */
@@ -158,9 +158,9 @@ async function drained(bytes: Bytes): Promise<boolean> {
 }
 
 /**
- * Reads server-sent events into `events`. What ends the stream is returned: [DONE], or a failure, so that the events before it are not
- * lost. `isLast`: what is left at the end of the stream; an event that its blank line is missing from counts where it is whole; else the
- * stream was cut inside it, and ends without an end.
+ * Reads server-sent events into `events`. Returns what ends the stream, [DONE] or a failure, so that the events before it are not lost.
+ * `isLast`: the stream is over. An event without its blank line then counts if its JSON is complete; otherwise the stream was cut inside
+ * of it, and has no end event.
  */
 function readEvents(
   pieces: readonly ServerSentEvent[],
@@ -187,11 +187,11 @@ function readPayload(text: string, read: ChunkReader, events: ProviderEvent[]): 
     throw new ProviderError({
       remedy: 'retry',
       kind: 'broken',
-      message: 'the provider sent something that is no JSON object',
+      message: 'the provider sent data that is not a JSON object',
     });
   }
   const { error, choices, usage } = payload as ChatChunk & { error?: unknown };
-  // A server's own failure in the place of a chunk: {"error": …}, or flat {"code": …, "message": …}.
+  // A failure of the server instead of a chunk: {"error": …}, or flat {"code": …, "message": …}.
   if (error || (choices === undefined && usage === undefined && isFlatError(payload))) readFailed(payload, events);
   else read(payload as ChatChunk, events);
 }
@@ -201,7 +201,7 @@ function isFlatError(payload: object): boolean {
   return typeof message === 'string' || detail !== undefined;
 }
 
-/** A failure inside a reply: an outcome where it is a content filter's, else an error. */
+/** Reads a failure inside a response: a content filter's becomes an outcome. Throws a ProviderError for all others. */
 function readFailed(payload: unknown, events: ProviderEvent[]): void {
   const failure = readFailure(payload ?? '');
   if (!isFiltered(failure)) throw toProviderError(failure);

@@ -1,7 +1,7 @@
 import { ProviderError } from '../error.ts';
 import type { ProviderEvent } from '../llm-provider.ts';
 
-/** What a string in a field of a message is: what the user reads, what the model thinks, or why it refuses. */
+/** The meaning of a string in a message: text for the user, reasoning of the model, or a refusal. */
 export type ContentKind = 'text' | 'reasoning' | 'refusal';
 
 /**
@@ -35,7 +35,7 @@ function pushText(text: string, kind: ContentKind, events: ProviderEvent[]): boo
   return kind === 'refusal';
 }
 
-/** Returns the failure of a reply whose content has a form that is not text. The same model would send it again. */
+/** Returns the error of content that is not text. The same model would send it again. */
 export function unreadable(form: string): ProviderError {
   return new ProviderError({
     remedy: 'elsewhere',

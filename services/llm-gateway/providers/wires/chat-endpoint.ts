@@ -2,20 +2,20 @@ import { ConfigError } from '#kit/base/config-error.ts';
 import { connectionError, readFailure, toProviderError } from '../error-from-wire.ts';
 import type { ChatEndpoint } from './chat-completions.ts';
 
-/** Where a server of chat completions is, and what it is sent. */
+/** Address and headers of a server of chat completions. */
 export interface ChatEndpointOptions {
-  /** Where the API is: "https://api.example.com/v1". */
+  /** Address of the API: "https://api.example.com/v1". */
   baseUrl: string;
-  /** Every header beside those of the body. Secrets go here and nowhere else. */
+  /** All headers except those of the body. Secrets are only here. */
   headers: Readonly<Record<string, string>>;
   fetch: typeof globalThis.fetch;
-  /** The setting that gives the address, for errors: "llm_gateway.models[0].settings.base_url". */
+  /** Name of the setting with the address, for errors: "llm_gateway.models[0].settings.base_url". */
   path: string;
 }
 
 const maxErrorBytes = 64 * 1024;
 
-/** Chat completions of a server that only speaks like OpenAI: plain requests, without a vendor's package in between. */
+/** Creates the endpoint of an OpenAI-compatible server. It sends plain requests, without a vendor's package. */
 export function createChatEndpoint({ baseUrl, headers, fetch, path }: ChatEndpointOptions): ChatEndpoint {
   checkBaseUrl(baseUrl, path);
   const root = baseUrl.replace(/\/+$/, '');
@@ -42,19 +42,19 @@ export function createChatEndpoint({ baseUrl, headers, fetch, path }: ChatEndpoi
   };
 }
 
-/** Throws ConfigError for what is no address of a server; `path` names the setting. */
+/** Throws ConfigError if the address is not http or https; `path` names the setting. */
 export function checkBaseUrl(baseUrl: string, path: string): void {
   if (/^https?:\/\//.test(baseUrl) && URL.canParse(baseUrl)) return;
   throw new ConfigError(path, `is "${baseUrl}": an http or https address is needed`);
 }
 
-/** The failure that a reply with an error status tells of. */
+/** Returns the error of a response with an error status. */
 export async function failureOf(response: Response): Promise<Error> {
   const body = await readBounded(response);
   return toProviderError(readFailure(body, response.status, (name) => response.headers.get(name)));
 }
 
-/** The body of an error, as JSON where it is some; a broken one is as good as none. */
+/** Returns the body of an error: parsed JSON, or text. A truncated body is returned as far as it was read. */
 async function readBounded(response: Response): Promise<unknown> {
   let text = '';
   try {
@@ -69,7 +69,7 @@ async function readBounded(response: Response): Promise<unknown> {
   }
 }
 
-/** `authorization` with a key; no header at all without one. */
+/** Returns the `authorization` header of a key; no header without a key. */
 export function bearer(apiKey: string): Record<string, string> {
   return apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` };
 }

@@ -2,25 +2,25 @@ import { StringDecoder } from 'node:string_decoder';
 
 /** One event of a server-sent stream. */
 export interface ServerSentEvent {
-  /** Its `event` field; empty where it has none. */
+  /** Its `event` field; empty: none. */
   event: string;
   /** Its `data` lines, joined by line feeds. */
   data: string;
 }
 
-/** Reads server-sent events from bytes that may be cut anywhere, inside a character or a line end as well. */
+/** Reads server-sent events from bytes that may be cut anywhere, also inside a character or a line end. */
 export interface ServerSentEventReader {
-  /** Events that these bytes complete. Throws a RangeError where an event is longer than allowed. */
+  /** Returns the events that these bytes complete. Throws a RangeError if an event is longer than allowed. */
   push(bytes: Uint8Array): ServerSentEvent[];
-  /** What the end of the stream leaves: an event that its blank line is missing from. It may be cut short. */
+  /** Returns the event at the end of the stream without its blank line. It may be incomplete. */
   end(): ServerSentEvent[];
 }
 
 const defaultMaxEventLength = 16 * 1024 * 1024;
 
 /**
- * A reader of server-sent events by the standard (html.spec.whatwg.org, 9.2.6): a byte order mark, comments, CR, LF and CRLF, several
- * `data` lines. `maxEventLength` bounds what is held back, in UTF-16 units.
+ * Creates a reader of server-sent events by the standard (html.spec.whatwg.org, 9.2.6): a byte order mark, comments, CR, LF and CRLF, several
+ * `data` lines. `maxEventLength` bounds the buffer, in UTF-16 units.
  */
 export function createServerSentEventReader(maxEventLength = defaultMaxEventLength): ServerSentEventReader {
   const decoder = new StringDecoder('utf8');
