@@ -18,69 +18,69 @@ import { ifSet } from '#kit/host/config/settings.ts';
 
 /** Settings of the gateway. */
 export interface LlmSettings {
-  /** The models of the configuration; empty: those that the environment gives. */
+  /** The models of the configuration; empty: those of the environment. */
   readonly models: readonly ModelSettings[];
   readonly routes: readonly RouteSettings[];
-  /** Attempts of a request at all its targets together. */
+  /** Attempts of a request at all of its targets together. */
   readonly maxAttempts: number;
-  /** Waits of a model that sets none of its own. */
+  /** Timeouts of a model without its own. */
   readonly clocks: Clocks;
   readonly breaker: BreakerSettings;
   readonly hedging: HedgingSettings;
   readonly limits: LLMLimitsConfig | undefined;
   readonly prices: LLMPriceTable | undefined;
-  /** Whether a content filter's refusal moves on to the next target. */
+  /** Whether a request that a content filter refused is retried at the next target. */
   readonly retryFiltered: boolean;
 }
 
 /** A model to load. */
 export interface ModelSettings {
-  /** Name to call it by; empty: its own. */
+  /** Name for callers; empty: the name of the model. */
   readonly alias: string;
-  /** Its adapter. */
+  /** Name of its adapter. */
   readonly adapter: string;
   readonly settings: JsonObject | undefined;
-  /** Where the configuration names it, for errors. */
+  /** Place of the model in the configuration, for errors. */
   readonly path: string;
-  /** What the configuration says beside its settings; `undefined`: nothing. */
+  /** Its other fields in the configuration; `undefined`: none. */
   readonly config?: LLMModelConfig | undefined;
 }
 
-/** A name that stands for several models. */
+/** A name for several models. */
 export interface RouteSettings {
   readonly name: string;
   readonly models: readonly string[];
   readonly order: RouteOrder;
-  /** Tasks that take it where the caller names no model. */
+  /** Tasks that use the route if the caller names no model. */
   readonly tasks: readonly Task[];
   readonly path: string;
 }
 
-/** How long an attempt may take for each of its stages, in milliseconds. */
+/** Timeouts of an attempt by its stages, in milliseconds. */
 export interface Clocks {
-  /** For a connection. */
+  /** Until the connection is open. */
   readonly connectMs: number;
-  /** For the head of the reply, from the start. */
+  /** From the start to the head of the response. */
   readonly headersMs: number;
-  /** For the first content (text, reasoning or a tool call), from the start. */
+  /** From the start to the first content (text, reasoning or a tool call). */
   readonly firstTokenMs: number;
-  /** From one piece of content to the next. */
+  /** Between two pieces of content. */
   readonly idleMs: number;
-  /** For all of it. */
+  /** For the whole attempt. */
   readonly totalMs: number;
 }
 
-/** When a target is left alone. */
+/** When the circuit of a target opens. */
 export interface BreakerSettings {
-  /** Failures in a row that open it. */
+  /** Consecutive failures that open it. */
   readonly failures: number;
-  /** Time until one request may try again, in milliseconds. */
+  /** Time until a probe, in milliseconds. */
   readonly openMs: number;
 }
 
-/** Second attempts beside slow first ones. */
+/** Second attempts beside slow first attempts. */
 export interface HedgingSettings {
-  /** Time after which a second target gets the request as well, in milliseconds; `undefined`: never. */
+  /** Time after which a second target also gets the request, in milliseconds; `undefined`: never. */
   readonly delayMs: number | undefined;
   /** Largest share of the requests that may be hedged, 0 to 1. */
   readonly maxShare: number;
@@ -126,7 +126,7 @@ function readHedging(hedging: LLMHedgingConfig): HedgingSettings {
   return Object.freeze({ delayMs: ifSet(hedging, 'delayMs'), maxShare: hedging.maxShare });
 }
 
-/** Returns the timeouts, those that are not set taken from `base`. */
+/** Returns the timeouts. Those that are not set have the values of `base`. */
 export function readClocks(timeouts: LLMTimeouts | undefined, base: Clocks): Clocks {
   return Object.freeze({
     connectMs: ifSet(timeouts, 'connectMs') ?? base.connectMs,

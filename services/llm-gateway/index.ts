@@ -11,7 +11,7 @@ import { createCatalog } from './targets/catalog.ts';
 import { createCatalogHolder } from './targets/catalog-holder.ts';
 import { createTenantTags } from './targets/tenant-tag.ts';
 
-/** One face for every provider of completions. */
+/** The service llm-gateway: one contract for all providers of completions. */
 export const llmGateway = defineService({
   name: 'llm-gateway',
   contracts: [LLMGatewayService],
@@ -49,7 +49,10 @@ export const llmGateway = defineService({
           throw error;
         }
         catalogs.swap(catalog);
-        log.info({ models: catalog.targets.length, prices: catalog.prices.version }, 'models are configured anew');
+        log.info(
+          { event: 'models_reloaded', models: catalog.targets.length, prices: catalog.prices.version },
+          'models reloaded',
+        );
       },
       async close() {
         await catalogs.close();

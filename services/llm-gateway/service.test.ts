@@ -92,7 +92,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect(metrics).toContain('ai_llm_latency_ms_count{provider="openai-compatible",model="gpt-at-provider"} 1');
   });
 
-  test('a caller that goes away breaks off the connection to the provider', async () => {
+  test('a caller that leaves closes the connection to the provider', async () => {
     await using server = await startFakeProvider(streamed([content('a')], true));
     await using mesh = await meshWith(modelAt(server.url));
     const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
@@ -102,7 +102,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     await server.brokenOff;
   });
 
-  test('a deadline breaks off the connection to the provider', async () => {
+  test('a deadline closes the connection to the provider', async () => {
     await using server = await startFakeProvider(streamed([content('a')], true));
     await using mesh = await meshWith(modelAt(server.url));
     const client = face === 'grpc' ? mesh.grpcClient(LLMGatewayService) : mesh.client(LLMGatewayService);
@@ -134,7 +134,7 @@ describe('a stream that breaks', () => {
     expect(usageIn(responses)).toMatchObject([{ promptTokens: 50n, provenance: UsageProvenance.PARTIAL }]);
   });
 
-  test('starts anew at the next target where the caller allows it, after a reset', async () => {
+  test('starts again at the next target if the caller allows it, after a reset', async () => {
     await using broken = await startFakeProvider(streamed([content('half'), { error: 'gone' }]));
     await using whole = await startFakeProvider(streamed([content('whole'), finish('stop')]));
     await using mesh = await meshWith(modelAt(broken.url), modelAt(whole.url, 'next'));
@@ -187,7 +187,7 @@ describe('a model that fails before its first word', () => {
     });
   });
 
-  test('is an error where the caller named it, or where the request is at fault', async () => {
+  test('is an error if the caller named it, or if the request is invalid', async () => {
     await using server = await startFakeProvider(
       failed(503, { message: 'busy' }),
       failed(400, { code: 'context_length_exceeded' }),

@@ -3,13 +3,13 @@ import type { ModelUsageSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { AttemptResult } from '../attempts/attempt-state.ts';
 import type { Target } from '../targets/target.ts';
 
-/** What the attempts of a request have used: what was paid for, whoever's answer the caller got. */
+/** The usage of all charged attempts of a request, also of those whose answer the caller did not get. */
 export interface Charges {
-  /** Takes in what an attempt came to; what a provider does not want money for is left out. */
+  /** Adds the usage of an attempt, if it is charged. */
   add(target: Target, result: AttemptResult): void;
-  /** Each charged attempt's usage, for the ledger. */
+  /** The usage of each charged attempt, for the ledger. */
   readonly usages: MessageInitShape<typeof ModelUsageSchema>[];
-  /** All of it, for the limits. */
+  /** Returns the sum, for the limits. */
   total(): { tokens: number; costMicros: bigint };
 }
 

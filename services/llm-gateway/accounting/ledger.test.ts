@@ -196,7 +196,7 @@ test('an audit that fails on everything for a while gets everything in the end',
   await at.mesh.close();
 });
 
-test('what audit refuses for good is dropped at once, and told with all that it cost', async () => {
+test('an entry that audit refuses is dropped immediately, and logged with its cost', async () => {
   const at = await start(() => {
     throw invalidArgument('bad');
   });
@@ -209,7 +209,7 @@ test('what audit refuses for good is dropped at once, and told with all that it 
   await at.mesh.close();
 });
 
-test('no more entries wait than may: what is beyond is dropped, and told', async () => {
+test('entries beyond the limit of pending entries are dropped, and logged', async () => {
   const gate = Promise.withResolvers<void>();
   const at = await start(() => gate.promise, { maxPending: 3, maxSending: 1 });
   for (let index = 0; index < 5; index++) await at.ask(`r${index}`);
@@ -237,7 +237,7 @@ test('at the end what waits is still delivered, without a long pause', async () 
   expect(at.errors).toEqual([]);
 });
 
-test('the end does not wait for an audit that hangs: what is left is dropped, and told', async () => {
+test('close does not wait for an audit that hangs: the pending entries are dropped, and logged', async () => {
   const at = await start(
     (_, __, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', reject)),
     {

@@ -50,7 +50,7 @@ test('a prompt above the bound of a tier has its prices for all tokens, and the 
   expect(cost({ promptTokens: 300_000, cachedPromptTokens: 290_000 })).toBe(195_000n);
 });
 
-test('the most that an attempt may cost is that of the dearest tier that its prompt may turn out to reach', () => {
+test('the maximum cost of an attempt is that of the most expensive tier that its prompt can reach', () => {
   const prices = createPrices(tableOf({ version: '1', currency: 'USD', prices: [longContext] }));
   // By a provider's count it may be a quarter longer than by ours.
   expect(prices.maxCost('gpt-5.4', 217_600, 1000)).toBe(559_000n);
@@ -58,7 +58,7 @@ test('the most that an attempt may cost is that of the dearest tier that its pro
   expect(prices.maxCost('gpt-5.4', 300_000, 1000)).toBe(1_522_500n);
 });
 
-test('a model without a price costs what nobody knows', () => {
+test('a model without a price has no known cost', () => {
   for (const prices of [createPrices(undefined), createPrices(tableOf({ version: '1', currency: 'EUR' }))]) {
     expect(prices.cost('x', tokensOf({ promptTokens: 1 }))).toBeUndefined();
     expect(prices.maxCost('x', 1, 1)).toBeUndefined();
@@ -142,7 +142,7 @@ test('whatever the tiers are, an attempt costs what the tier of its prompt says,
       const exact =
         fresh * own.prompt + cached * own.cachedPrompt + written * own.cacheWrite + completionTokens * own.completion;
       expect(cost).toBe(BigInt(exact));
-      // Also where what was foretold was a longer prompt.
+      // Also if the reserved prompt was longer.
       expect(cost <= (prices.maxCost('m', promptTokens + counts[0], completionTokens) as bigint)).toBe(true);
     }),
   );

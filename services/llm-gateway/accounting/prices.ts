@@ -2,7 +2,7 @@ import type { LLMPrice, LLMPriceTable, LLMPriceTier } from '#gen/ragmesh/config/
 import { ConfigError } from '#kit/base/config-error.ts';
 import { ifSet } from '#kit/host/config/settings.ts';
 
-/** Tokens that an attempt has used; the cached and the written ones are parts of the prompt. */
+/** Tokens that an attempt has used. Cached and written tokens are parts of the prompt. */
 export interface PricedTokens {
   promptTokens: number | bigint;
   completionTokens: number | bigint;
@@ -12,32 +12,31 @@ export interface PricedTokens {
   cacheWriteTokens: number | bigint;
 }
 
-/** What something costs; the fields are those of TokenUsage. */
+/** A cost; the fields are those of TokenUsage. */
 export interface Cost {
   /** Millionths of the currency unit. */
   costMicros: bigint;
   /** ISO 4217. */
   currency: string;
-  /** Edition of the table that it was reckoned by. */
+  /** Version of the price table. */
   priceVersion: string;
 }
 
 /** The price table in use. */
 export interface Prices {
   /**
-   * What the tokens of an attempt at a model cost: the exact sum, rounded once, half up, to a whole micro-unit. `undefined` for a model
-   * without a price. Parts of the prompt that are larger than the prompt are cut to it, cached tokens first in their claim.
+   * Returns the cost of an attempt's tokens: the exact sum, rounded once, half up, to a whole micro-unit. `undefined` for a model without a
+   * price. Parts of the prompt that are larger than the prompt are reduced to it; cached tokens are counted first.
    */
   cost(model: string, tokens: PricedTokens): Cost | undefined;
   /**
-   * The most that one attempt may cost, rounded up: every token at the dearest price that it can have, of the dearest tier that a prompt
-   * which is a quarter longer than this can reach. Never less than `cost` of what stays within these tokens. `undefined` for a model
-   * without a price.
+   * Returns the maximum cost of one attempt, rounded up: each token at its highest price, in the most expensive tier that a prompt of a
+   * quarter more tokens can reach. Never less than `cost` of at most these tokens. `undefined` for a model without a price.
    */
   maxCost(model: string, promptTokens: number | bigint, completionTokens: number | bigint): bigint | undefined;
-  /** Takes a new table. Throws ConfigError where it is bad, and keeps the one before. */
+  /** Replaces the table. Throws ConfigError if it is invalid, and then keeps the current one. */
   reconfigure(table: LLMPriceTable | undefined): void;
-  /** Edition in use; empty without a table. */
+  /** Version of the table; empty without a table. */
   readonly version: string;
   /** ISO 4217; empty without a table. */
   readonly currency: string;
@@ -68,15 +67,14 @@ interface Table {
 const decimals = 12;
 const scale = 10n ** BigInt(decimals);
 /**
- * A provider's count of a prompt may be above ours by as much, which is a quotient: `estimateTokens` is a fifth below the real count in
- * the worst of the documents that it was measured on. At the bound of a tier, one token more changes the price of all.
+ * Largest ratio of a provider's count of a prompt to the gateway's, as a quotient: `estimateTokens` is a fifth below the real count in the
+ * worst of the measured documents. At the bound of a tier, one more token changes the price of all.
  */
 const countMargin = [5n, 4n] as const;
 
 /**
- * Creates the prices of a table; without one, nothing has a price. Throws ConfigError (`path` names the table) for prices without
- * version or currency, a model that is priced twice, tiers whose bounds do not ascend, and a price that is negative, infinite or finer
- * than 10^-12.
+ * Creates the prices of a table; without one, no model has a price. Throws ConfigError (`path` names the table) for prices without version
+ * or currency, a model with two prices, tiers whose bounds do not ascend, and a price that is negative, infinite or finer than 10^-12.
  */
 export function createPrices(first: LLMPriceTable | undefined, path = 'llm_gateway.prices'): Prices {
   let table = readTable(first, path);
@@ -104,8 +102,8 @@ export function createPrices(first: LLMPriceTable | undefined, path = 'llm_gatew
       let exact = 0n;
       for (const price of tiers) {
         if (price.above > 0n && price.above >= longest) break;
-        const dearest = larger(price.prompt, larger(price.cachedPrompt, price.cacheWrite));
-        exact = larger(exact, prompt * dearest + completion * price.completion);
+        const highest = larger(price.prompt, larger(price.cachedPrompt, price.cacheWrite));
+        exact = larger(exact, prompt * highest + completion * price.completion);
       }
       return (exact + scale - 1n) / scale;
     },
@@ -125,7 +123,7 @@ function readTable(table: LLMPriceTable | undefined, path: string): Table {
   const models = new Map<string, ModelPrice>();
   const { version = '', currency = '', prices = [] } = table ?? {};
   if (prices.length > 0 && version === '')
-    throw new ConfigError(`${path}.version`, 'is missing: prices need an edition');
+    throw new ConfigError(`${path}.version`, 'is missing: prices need a version');
   if (prices.length > 0 && !/^[A-Z]{3}$/.test(currency)) {
     throw new ConfigError(`${path}.currency`, `is "${currency}": prices need an ISO 4217 code such as USD or CNY`);
   }
@@ -146,7 +144,7 @@ function readTiers(price: LLMPrice, path: string): ModelPrice {
     const at = `${path}.tiers[${index}]`;
     const above = tier.abovePromptTokens;
     if (above <= highest) {
-      throw new ConfigError(`${at}.above_prompt_tokens`, `is ${above}: it has to be more than ${highest}`);
+      throw new ConfigError(`${at}.above_prompt_tokens`, `is ${above}: it must be more than ${highest}`);
     }
     tiers.push({ above, ...readPrices(tier, at) });
     highest = above;
@@ -167,8 +165,8 @@ function readPrices(price: LLMPrice | LLMPriceTier, path: string): TokenPrices {
 }
 
 /**
- * A price for a million tokens in units is the same number for one token in micro-units. It is taken for the decimal that a person
- * wrote, not for the binary fraction next to it: 0.1 is a tenth.
+ * Returns a price in exact steps. A price for a million tokens in units is the same number for one token in micro-units. The price is the
+ * decimal that was written, not the nearest binary fraction: 0.1 is a tenth.
  */
 function toSteps(price: number, path: string): bigint {
   if (!Number.isFinite(price) || price < 0) throw new ConfigError(path, `is ${price}: a price is 0 or more`);
@@ -179,7 +177,7 @@ function toSteps(price: number, path: string): bigint {
   return BigInt(whole + fraction) * 10n ** BigInt(shift);
 }
 
-/** A count of tokens; what is no count (negative, NaN) is none, and a fraction counts as a whole one. */
+/** Returns a count of tokens. A value that is not a count (negative, NaN) is 0, and a fraction is rounded up. */
 function toCount(tokens: number | bigint): bigint {
   if (typeof tokens === 'bigint') return tokens > 0n ? tokens : 0n;
   return Number.isFinite(tokens) && tokens > 0 ? BigInt(Math.ceil(tokens)) : 0n;

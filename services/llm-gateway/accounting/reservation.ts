@@ -5,9 +5,9 @@ import type { Target } from '../targets/target.ts';
 import type { Prices } from './prices.ts';
 
 /**
- * The most that one attempt at any of the targets may use, for the reservation: the prompt, and the completion that the caller allows,
- * else the longest that the target can write, else `defaultCompletionTokens`. A target that only quotes uses nothing. Without a price
- * for one of them the cost is not known.
+ * Returns the maximum usage of one attempt at any of the targets, for the reservation: the prompt, and the completion that the caller
+ * allows, otherwise the longest one of the target, otherwise `defaultCompletionTokens`. A target that only quotes uses nothing. If a
+ * target has no price, the cost is not known.
  */
 export function reservationAmountOf(targets: readonly Target[], needs: Needs, prices: Prices): ReservationAmount {
   let tokens = 0;

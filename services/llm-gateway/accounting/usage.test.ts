@@ -24,7 +24,7 @@ const unknown = {
 };
 
 describe('a meter', () => {
-  test('takes the last of cumulative reports, and keeps what a later one does not tell', () => {
+  test('takes the last of cumulative reports, and keeps counts that a later one omits', () => {
     const meter = createUsageMeter(() => 7);
     meter.report({ ...unknown, promptTokens: 100, completionTokens: 1, cachedPromptTokens: 40 });
     meter.write('several words that the provider wrote');
@@ -37,7 +37,7 @@ describe('a meter', () => {
     });
   });
 
-  test('keeps an explicit zero, and estimates what was not told', () => {
+  test('keeps an explicit zero, and estimates counts that were not reported', () => {
     const meter = createUsageMeter(() => 7);
     meter.report({ ...unknown, promptTokens: 0 });
     meter.write('one two three');
@@ -60,7 +60,7 @@ describe('a meter', () => {
 
 const price = { version: '2026-11', currency: 'USD', prices: [{ model: 'a', prompt: 1, completion: 10 }] };
 
-test('the caller is told what its answer used; the ledger has every attempt that was paid for, once', async () => {
+test('the caller gets the usage of its answer; the ledger has every charged attempt once', async () => {
   await using a = await startFakeProvider(cutAfter([content('half '), usage(100, 2)]));
   await using b = await startFakeProvider(streamed([content('whole'), finish('stop'), usage(30, 3), doneMark]));
   await using c = await startFakeProvider(failed(503, {}));
@@ -114,7 +114,7 @@ describe('limits', () => {
     expect(server.requests).toHaveLength(5);
   });
 
-  test('refuse a model without a price where money is limited, also where it is one of several', async () => {
+  test('refuse a model without a price if money is limited, also if it is one of several', async () => {
     await using server = await startFakeProvider(streamed([content('ok'), finish('stop'), usage(10, 2), doneMark]));
     const limits = { defaultTenant: { costMicrosPerDay: 1_000_000n } };
     await using gateway = await startTestGateway({

@@ -28,7 +28,7 @@ export function estimatePrompt({ messages, evidence, tools }: Prompt): number {
   return tokens;
 }
 
-/** Tokens that were used, every count known or estimated. */
+/** Used tokens; every count is reported or estimated. */
 export interface UsedTokens {
   promptTokens: number;
   completionTokens: number;
@@ -38,30 +38,30 @@ export interface UsedTokens {
   provenance: UsageProvenance;
 }
 
-/** Counts what an attempt uses, from what the provider reports and from what it writes. */
+/** Counts the usage of an attempt, from the provider's reports and from its text. */
 export interface UsageMeter {
   /**
-   * Takes a report of the provider, cumulative: each count in it replaces the one before. What is no count of tokens (negative, a
-   * fraction, NaN, more than the model's context) is not taken, and neither is what was counted before it: the tokens are estimated.
+   * Adds a cumulative report of the provider: each count replaces the one before. A value that is not a count of tokens (negative, a
+   * fraction, NaN, more than the model's context) discards the count before it as well: the tokens are then estimated.
    */
   report(usage: ProviderUsage): void;
-  /** Text that the provider wrote, of any kind. */
+  /** Adds text of any kind that the provider wrote. */
   write(text: string): void;
-  /** What was used. `isWhole`: the provider came to its end, and what it reported is all. */
+  /** Returns the usage. `isWhole`: the stream is complete, and so are the provider's reports. */
   total(isWhole: boolean): UsedTokens;
 }
 
 /**
- * Creates a meter for a request whose prompt takes `promptTokens()` by our own count, which is computed only if it is needed.
- * `maxCount`: the most tokens that one count can be, the model's context; 0: not known.
+ * Creates a meter for a request whose prompt has `promptTokens()` by the gateway's own count, which is computed only if it is needed.
+ * `maxCount`: the largest possible count, the model's context; 0: not known.
  */
 export function createUsageMeter(promptTokens: () => number, maxCount = 0): UsageMeter {
   const longest = maxCount > 0 ? Math.min(maxCount, maxTokenCount) : maxTokenCount;
   const reported: Partial<Record<keyof ProviderUsage, number>> = {};
-  // What was reported last as something that is no count.
+  // Fields whose last report was not a count.
   const doubtful = new Set<keyof ProviderUsage>();
   let written = '';
-  // What was written after the provider last counted its completion: in a broken stream, nobody has counted it yet.
+  // Text after the provider's last count of the completion: in an interrupted stream it is not counted.
   let uncounted = '';
   return {
     report(usage) {
@@ -89,7 +89,7 @@ export function createUsageMeter(promptTokens: () => number, maxCount = 0): Usag
         completion === undefined
           ? estimateTokens(written)
           : completion + (isWhole || uncounted === '' ? 0 : estimateTokens(uncounted));
-      // Parts are never more than their whole; what was read from a cache was not written to it.
+      // A part is never more than its whole, and a token that was read from a cache was not written to it.
       const cachedPromptTokens = Math.min(reported.cachedPromptTokens ?? 0, usedPrompt);
       return {
         promptTokens: usedPrompt,
@@ -111,7 +111,7 @@ function provenanceOf(isReported: boolean, isAnyReported: boolean, isWhole: bool
 /** Usage of the contract. */
 export type Usage = Omit<TokenUsage, '$typeName' | '$unknown'>;
 
-/** Usage with its cost, where the model has a price. */
+/** Returns the usage with its cost, if the model has a price. */
 export function toTokenUsage(model: string, used: UsedTokens, prices: Prices): Usage {
   const { promptTokens, completionTokens, cachedPromptTokens, cacheWriteTokens, reasoningTokens, provenance } = used;
   return {
@@ -128,14 +128,14 @@ export function toTokenUsage(model: string, used: UsedTokens, prices: Prices): U
   };
 }
 
-/** How sure each provenance is; a sum is as sure as the least sure of its parts. */
-const sureness: readonly UsageProvenance[] = [
+/** Provenances by their certainty; a sum is as certain as the least certain of its parts. */
+const certainty: readonly UsageProvenance[] = [
   UsageProvenance.REPORTED,
   UsageProvenance.PARTIAL,
   UsageProvenance.ESTIMATED,
 ];
 
-/** Usage of several attempts together; it has a cost only where each of them has one. */
+/** Returns the sum of several usages. It has a cost only if each of them has one. */
 export function sumUsages([first, ...rest]: readonly [Usage, ...Usage[]]): Usage {
   return rest.reduce((sum, next) => {
     const { costMicros: before, ...counts } = sum;
@@ -146,7 +146,7 @@ export function sumUsages([first, ...rest]: readonly [Usage, ...Usage[]]): Usage
       cachedPromptTokens: sum.cachedPromptTokens + next.cachedPromptTokens,
       cacheWriteTokens: sum.cacheWriteTokens + next.cacheWriteTokens,
       reasoningTokens: sum.reasoningTokens + next.reasoningTokens,
-      provenance: sureness[Math.max(sureness.indexOf(sum.provenance), sureness.indexOf(next.provenance))] ?? 0,
+      provenance: certainty[Math.max(certainty.indexOf(sum.provenance), certainty.indexOf(next.provenance))] ?? 0,
       ...(before === undefined || next.costMicros === undefined
         ? { currency: '', priceVersion: '' }
         : { costMicros: before + next.costMicros }),

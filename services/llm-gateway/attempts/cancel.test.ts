@@ -13,7 +13,7 @@ import {
   usage,
 } from '../testing/provider-server.ts';
 
-// A caller that goes away is felt at the provider at once, wherever its request is, and leaves nothing behind.
+// When a caller leaves, its provider is cancelled immediately, in every stage of the request, and everything is released.
 
 /** Requests of the soak; 10,000 take about half a minute. */
 const soakCount = 400;
@@ -141,7 +141,7 @@ test('requests that are cancelled at random points leave no slot, reservation, c
   await server[Symbol.asyncDispose]();
   await eventually(() => {
     const timers = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-    // The HTTP client's own clock, one for all of its connections, may go on.
+    // The HTTP client's own timer, one for all of its connections, may continue.
     expect(timers).toBeLessThanOrEqual(timersBefore + 2);
   });
 });

@@ -76,7 +76,7 @@ test('a consumer that takes its time is not the provider’s fault', async () =>
   expect(count).toBe(4);
 });
 
-test('a caller that goes away stops the work at once, also where the provider does not listen', async () => {
+test('a caller that leaves stops the work immediately, also if the provider ignores its signal', async () => {
   const caller = new AbortController();
   const events = startTimed(
     async function* (): AsyncIterable<ProviderEvent> {

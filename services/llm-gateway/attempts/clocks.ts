@@ -3,25 +3,25 @@ import { ProviderError } from '../providers/error.ts';
 import type { ReadyIterator } from '../providers/event-batches.ts';
 import type { ProviderEvent } from '../providers/llm-provider.ts';
 
-/** After the end there may be usage to come; no provider needs longer for it, and the caller waits. */
+/** Longest wait for usage after the end, in milliseconds. No provider needs longer, and the caller waits. */
 const afterEndMs = 1000;
 
-/** Events of a provider, no later than they are worth waiting for. */
+/** Events of a provider, with timeouts. */
 export interface TimedEvents {
   /**
-   * The next event; `undefined` at the end of the stream, and where nothing comes after the provider's `end`. Throws a
-   * ProviderError of kind "timeout" where a clock ran out, the caller's reason where it went away, and what the provider throws.
+   * Returns the next event; `undefined` at the end of the stream, and if nothing follows the provider's `end`. Throws a ProviderError of
+   * kind "timeout" if a clock expires, the caller's reason if its signal aborts, and the provider's error.
    */
   next(): Promise<ProviderEvent | undefined>;
-  /** The next event where it is there already. */
+  /** Returns the next event if it has already arrived. */
   ready(): ProviderEvent | undefined;
-  /** Stops the provider's work and frees everything. Later calls change nothing. */
+  /** Stops the provider's work and releases everything. Later calls change nothing. */
   stop(reason: unknown): void;
 }
 
 type Stage = 'head' | 'first' | 'idle' | 'ended';
 
-/** Whether an event is content: what a person or a program reads. */
+/** Returns whether an event is content: text, reasoning or a tool call. */
 export function isContent(event: ProviderEvent): boolean {
   switch (event.kind) {
     case 'text':
@@ -35,8 +35,9 @@ export function isContent(event: ProviderEvent): boolean {
 }
 
 /**
- * Starts a provider's work under the clocks. Only content is a token: the head, usage, and pings that an adapter drops do not stop
- * the clock of the first one. The clock between tokens runs only while somebody waits: a slow consumer is not the provider's fault.
+ * Starts a provider's work under the clocks. Only content counts as a token: the head, usage, and pings do not stop the clock of the first
+ * token. The clock between tokens runs only while the caller waits: a slow consumer is not the provider's fault. The clocks are not
+ * built on `within` of the kit, because each token would then start and stop a timer.
  */
 export function startTimed(
   start: (signal: AbortSignal) => AsyncIterable<ProviderEvent>,
@@ -49,7 +50,7 @@ export function startTimed(
   const firstAt = Math.min(startedAt + clocks.firstTokenMs, totalAt);
   let stage: Stage = 'head';
   let dueAt = Math.min(startedAt + clocks.headersMs, firstAt);
-  // Whether the next wait begins a new stretch of the clock between tokens.
+  // Whether the next wait restarts the clock between tokens.
   let isFresh = false;
   let timer: NodeJS.Timeout | undefined;
   let timerAt = 0;
@@ -70,7 +71,7 @@ export function startTimed(
       waiting.reject(error);
     }
   };
-  // One timer that moves rarely: a token moves the deadline, and the timer finds that out when it fires.
+  // One timer that rarely changes: a token moves the deadline, and the timer checks it when it fires.
   const arm = () => {
     if (timer !== undefined && timerAt <= dueAt) return;
     clearTimeout(timer);
@@ -106,7 +107,7 @@ export function startTimed(
     if (isOver) return;
     free();
     work.abort(reason);
-    // Not awaited: a provider that does not answer to its signal must not hold the caller.
+    // Not awaited: a provider that ignores its signal must not delay the caller.
     iterator?.return?.()?.then(undefined, () => {});
   };
 
@@ -158,7 +159,7 @@ export function startTimed(
   };
 }
 
-// One for all: an abort without a reason makes a DOMException with its stack for each attempt.
+// A shared reason: an abort without one creates a DOMException with a stack for each attempt.
 const over = new DOMException('the attempt is over', 'AbortError');
 
 function timedOut(stage: Exclude<Stage, 'ended'>, clocks: Clocks, isTotal: boolean): ProviderError {
@@ -171,6 +172,6 @@ function timedOut(stage: Exclude<Stage, 'ended'>, clocks: Clocks, isTotal: boole
         ]
       : stage === 'first'
         ? ['first_token_timeout', `the model gave no first token within ${Math.ceil(clocks.firstTokenMs)} ms`]
-        : ['idle_timeout', `the model fell silent: no further token within ${clocks.idleMs} ms`];
+        : ['idle_timeout', `the model stopped: no further token within ${clocks.idleMs} ms`];
   return new ProviderError({ remedy: 'retry', kind: 'timeout', code, message });
 }

@@ -3,21 +3,21 @@ import { unreadable } from '../providers/wires/chat-content.ts';
 
 type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
 
-/** The longest id of a tool call that a caller may send back, in UTF-16 units. */
+/** Longest id of a tool call that a caller may send back, in UTF-16 units. */
 const maxCallIdLength = 256;
 
-/** Makes the content of one attempt whole, whatever its provider and its wire. */
+/** Normalizes the content of one attempt, for every provider and wire. */
 export interface ContentNormalizer {
-  /** Returns the content to hand on; `undefined`: none yet. Throws a ProviderError for content that is not text. */
+  /** Returns the content for the caller; `undefined`: none yet. Throws a ProviderError for content that is not text. */
   take(content: Content): Content | undefined;
-  /** Returns what is held back, at the end of the stream: half characters, each as U+FFFD. */
+  /** Returns the content that is held back at the end of the stream: half characters, each as U+FFFD. */
   end(): Content[];
 }
 
 /**
- * Creates it. A character outside of the basic plane is two UTF-16 units, and providers cut between them: the first one is held until
- * the second one comes, for text, reasoning and each call's arguments separately. A lone unit becomes U+FFFD, on every topology. Each
- * tool call has one id, in its first part: the provider's own if it is short enough and not taken, else one of `newId`.
+ * Creates a normalizer. A character outside of the basic plane is two UTF-16 units, and providers cut between them: the first unit is held
+ * until the second one arrives, separately for text, reasoning and the arguments of each call. A lone unit becomes U+FFFD. Each tool call
+ * has one id, in its first part: the provider's own if it is short enough and unique, otherwise one of `newId`.
  */
 export function createContentNormalizer(newId: () => string): ContentNormalizer {
   const held = new Map<string, Content>();
@@ -71,7 +71,7 @@ function withText(content: Content, text: string): Content {
   return { kind: content.kind, index: content.index, id: '', name: '', argumentsJson: text };
 }
 
-/** Whether a text ends in the first unit of a surrogate pair. */
+/** Returns whether a text ends in the first unit of a surrogate pair. */
 function endsInHalf(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return last >= 0xd800 && last <= 0xdbff;

@@ -83,7 +83,7 @@ function expected({ fault, policy, setting }: Case): Expected {
         return { attempts: [maxAttempts, 0], outcome: broken, text, resets: isContinued ? 0 : maxAttempts - 1 };
       }
       if (isHeld) return { ...good, text: wholeText };
-      // Rejected, it starts anew at the same target.
+      // After the rejection it starts again at the same target.
       if (isContinued && fault.other !== undefined) return { ...good, attempts: [1, 2], text: wholeText, resets: 1 };
       return isContinued ? { ...good, text: half + wholeText } : { ...good, text: wholeText, resets: 1 };
     }
@@ -125,7 +125,7 @@ interface Met {
   tookMs: number;
   attempts: Attempts;
   gaps: number[];
-  /** Attempts that the ledger was told of. */
+  /** Attempts in the ledger. */
   chargedCount: number;
 }
 
@@ -133,7 +133,7 @@ const met = new Map<string, Omit<Met, 'chargedCount'>>();
 const charged = new Map<string, number>();
 const hasOther = ({ setting }: Case) => setting === 'with another target';
 
-// All cases are met first, several at once, since nearly all of their time is waiting; each test then looks at its own.
+// All cases run first, several concurrently, because most of their time is waiting; each test then checks its own.
 beforeAll(async () => {
   await using provider = await startFaultyProvider(cases);
   await using stack = new AsyncDisposableStack();

@@ -6,11 +6,11 @@ import type { ProviderRequest } from '../providers/llm-provider.ts';
 import type { Target } from '../targets/target.ts';
 
 // Names of OpenTelemetry's conventions for generative AI (github.com/open-telemetry/semantic-conventions-genai, in development), and
-// our own beside them under `ragmesh.llm.`. Never messages, evidence or keys.
+// ragmesh's own under `ragmesh.llm.`. Never messages, evidence or keys.
 
 const tracer = trace.getTracer('ragmesh');
 
-/** The conventions' names of providers, by adapter; where they have none, the adapter's name serves. */
+/** The conventions' names of providers, by adapter. An adapter without one has its own name. */
 const providerNames: Readonly<Record<string, string>> = {
   openai: 'openai',
   'openai-responses': 'openai',
@@ -18,9 +18,9 @@ const providerNames: Readonly<Record<string, string>> = {
   anthropic: 'anthropic',
 };
 
-// What a span says is put together only where somebody will read it.
+// Attributes are built only for spans that are recorded.
 
-/** The span of a request, around the spans of its attempts. */
+/** Starts the span of a request, the parent of the spans of its attempts. */
 export function startRequestSpan(name: string, task: Task): { span: Span; inner: Context } {
   const span = tracer.startSpan('llm.generate', { kind: SpanKind.INTERNAL });
   if (span.isRecording()) {
@@ -33,7 +33,7 @@ export function startRequestSpan(name: string, task: Task): { span: Span; inner:
   return { span, inner: trace.setSpan(context.active(), span) };
 }
 
-/** The span of an attempt at a provider. */
+/** Starts the span of an attempt at a provider. */
 export function startAttemptSpan(target: Target, request: ProviderRequest, attempt: number, parent: Context): Span {
   const model = target.provider.name;
   const span = tracer.startSpan(`chat ${model}`, { kind: SpanKind.CLIENT }, parent);
@@ -56,21 +56,21 @@ export function startAttemptSpan(target: Target, request: ProviderRequest, attem
   });
 }
 
-/** What an attempt or a request came to, for its span. */
+/** The result of an attempt or a request, for its span. */
 export interface Ending {
   outcome: Outcome;
-  /** Model of the reply; empty: there was none. */
+  /** Model of the response; empty: not known. */
   model: string;
   /** Kind of the failure; empty: none. */
   failure: string;
-  /** `undefined`: nothing was used. */
+  /** `undefined`: no usage. */
   usage: Usage | undefined;
-  /** Time to the first content, in milliseconds; `undefined`: none came. */
+  /** Time to the first content, in milliseconds; `undefined`: none arrived. */
   firstTokenMs: number | undefined;
   attemptCount?: number;
 }
 
-/** Says what came of it, and ends the span. */
+/** Sets the attributes of the result, and ends the span. */
 export function endSpan(span: Span, { outcome, model, failure, usage, firstTokenMs, attemptCount }: Ending): void {
   if (!span.isRecording()) {
     span.end();

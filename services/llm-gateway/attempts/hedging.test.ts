@@ -33,7 +33,7 @@ const start = async (
   };
 };
 
-test('a second target is asked beside a slow first one; the first to speak wins, the other is broken off, and both are charged', async () => {
+test('a second target is called beside a slow first one; the faster one wins, the other is cancelled, and both are charged', async () => {
   await using it = await start(after(3000, says('late')), says('soon'));
   const responses = await it.gateway.ask({ requestId: 'hedged' });
   expect(textOf(responses)).toBe('soon');
@@ -44,7 +44,7 @@ test('a second target is asked beside a slow first one; the first to speak wins,
   expect(await it.gateway.metric('ragmesh_llm_hedge_total{result="second_won"}')).toBe(1);
 });
 
-test('a first target that speaks in time is left alone', async () => {
+test('a first target that answers in time is not hedged', async () => {
   await using it = await start(says('quick'), says('never'), { delayMs: 2000, maxShare: 1 });
   expect(textOf(await it.gateway.ask())).toBe('quick');
   expect(it.b.requests).toHaveLength(0);
@@ -57,7 +57,7 @@ test('the first target can still win', async () => {
   expect(await it.gateway.metric('ragmesh_llm_hedge_total{result="first_won"}')).toBe(1);
 });
 
-test('where one of the two fails, the other is waited for', async () => {
+test('if one of the two fails, the other one decides', async () => {
   await using it = await start(after(200, says('first')), failed(500, {}));
   expect(textOf(await it.gateway.ask())).toBe('first');
   await using other = await start(after(100, failed(500, {})), after(200, says('second')));
@@ -71,7 +71,7 @@ test('no more than its share of the requests is hedged', async () => {
   expect(await it.gateway.metric('ragmesh_llm_hedge_total{result="share_reached"}')).toBe(6);
 });
 
-test('it is off where nothing is said', async () => {
+test('it is off by default', async () => {
   await using it = await start(after(150, says('slow')), says('quick'), { maxShare: 1 });
   expect(textOf(await it.gateway.ask())).toBe('slow');
   expect(it.b.requests).toHaveLength(0);

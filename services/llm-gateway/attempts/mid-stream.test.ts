@@ -20,7 +20,7 @@ import {
 const head = [content('half ')];
 const whole = streamed([content('whole'), finish('stop'), usage(10, 2), doneMark]);
 
-test('a refused connection is gone on from at once, and is unavailable where nobody else is there', async () => {
+test('a refused connection fails over immediately, and is UNAVAILABLE without another target', async () => {
   await using server = await startFakeProvider(whole);
   const closed = `http://127.0.0.1:${await freePort()}/v1`;
   await using gateway = await startTestGateway({
@@ -39,12 +39,12 @@ test('a wait that does not fit the caller’s time is not begun', async () => {
   expect(performance.now() - startedAt).toBeLessThan(stretched(2000));
   expect(error.code).toBe(Code.ResourceExhausted);
   expect(error.findDetails(RetryInfoSchema)[0]?.retryDelay?.seconds).toBeGreaterThanOrEqual(29n);
-  // The provider asked for peace: the next request does not even knock.
+  // The provider asked clients to back off: the next request is not sent.
   await expect(gateway.ask({}, { timeoutMs: 5000 })).rejects.toMatchObject({ code: Code.ResourceExhausted });
   expect(server.requests).toHaveLength(1);
 });
 
-test('a target that rejects the part of an answer starts anew, after a reset', async () => {
+test('a target that rejects the partial answer starts again, after a reset', async () => {
   const rejects: Responder = (response, request, body) => {
     const last = (body as { messages: { role: string }[] }).messages.at(-1);
     return (last?.role === 'assistant' ? failed(400, { message: 'no prefill' }) : whole)(response, request, body);
@@ -59,7 +59,7 @@ test('a target that rejects the part of an answer starts anew, after a reset', a
   expect([broken.requests.length, other.requests.length]).toEqual([1, 2]);
 });
 
-test('nothing is gone on from that no target can take up: calls of tools, and structured output', async () => {
+test('tool calls and structured output are not continued', async () => {
   const call = { index: 0, id: 'x', function: { name: 'find', arguments: '{"a"' } };
   const withCall = [content('Let me see. '), { choices: [{ index: 0, delta: { tool_calls: [call] } }] }];
   await using broken = await startFakeProvider(cutAfter(withCall), whole);
@@ -69,7 +69,7 @@ test('nothing is gone on from that no target can take up: calls of tools, and st
   expect(textOf(responses)).toBe('whole');
 });
 
-test('a provider that flaps is left alone while it is ill, and no caller notices', async () => {
+test('the circuit of a flapping provider opens while it fails, and no caller notices', async () => {
   let isWell = true;
   let illCount = 0;
   await using flapping = await startFakeProvider((...call) => {
@@ -95,7 +95,7 @@ test('a provider that flaps is left alone while it is ill, and no caller notices
   };
   await Promise.all([lane(), lane(), lane(), lane()]);
   clearInterval(timer);
-  // In each of five spells of illness: two failures and what was under way beside them, then one probe a tenth of a second.
+  // In each of five periods of failures: two failures and the attempts in flight beside them, then one probe each 0.1 s.
   expect(illCount).toBeLessThanOrEqual(5 * (2 + 4 + 3));
   expect(flapping.requests.length).toBeGreaterThan(illCount);
   expect(flapping.requests.length + steady.requests.length).toBe(askedCount + illCount);
@@ -111,7 +111,7 @@ test('a completion that is held back is whole or nothing', async () => {
   await expect(gateway.ask(request)).rejects.toMatchObject({ code: Code.Unavailable });
 });
 
-test('a filter’s refusal moves on where the configuration says so, and is the result where nobody answers', async () => {
+test('a filter’s refusal fails over if configured, and is the result if no target answers', async () => {
   const refusal = streamed([...head, finish('content_filter')]);
   await using a = await startFakeProvider(failed(400, { code: 'content_filter' }), refusal, refusal);
   await using b = await startFakeProvider(whole, whole, refusal);

@@ -73,7 +73,7 @@ test('a refusal names the limit and says when to come again', async () => {
   });
 });
 
-test('a tenant or key has its own limits in place of the default ones, also where they are none', async () => {
+test('a tenant or key has its own limits instead of the default ones, also if it has none', async () => {
   const limits = await open({
     defaultTenant: { requestsPerMinute: 1n },
     tenants: { big: { requestsPerMinute: 3n }, free: {} },
@@ -91,7 +91,7 @@ test('a tenant or key has its own limits in place of the default ones, also wher
   expect(await admissions({ tenant: 'other', key: 'a' })).toBe(1);
 });
 
-test('where a budget of money stands, a model without a price is refused', async () => {
+test('a model without a price is refused under a budget of money', async () => {
   const limits = await open({ tenants: { acme: { costMicrosPerMonth: 1000n } } });
   expect(await refusal(admit(limits, { costMicros: undefined, model: 'gpt' }))).toMatchObject({
     code: Code.FailedPrecondition,
@@ -155,7 +155,7 @@ test('a full queue refuses, but no tenant fills it for the others', async () => 
   await late;
 });
 
-test('nobody waits longer than they may, nor after their caller has gone', async () => {
+test('no request waits longer than allowed, or after its caller has left', async () => {
   const limits = await open({ defaultTenant: { maxConcurrent: 1 }, queueWaitMs: 30 });
   const first = await admit(limits);
   const caller = new AbortController();
@@ -170,7 +170,7 @@ test('nobody waits longer than they may, nor after their caller has gone', async
   await expect(admit(limits, {}, AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
 });
 
-test('new limits hold at once, also for those who wait; what is reserved stays', async () => {
+test('new limits apply immediately, also to waiting requests; reservations stay', async () => {
   const limits = await open({ defaultTenant: { maxConcurrent: 1, tokensPerMinute: 100n } });
   await admit(limits, { tokens: 60 });
   const waiting = admit(limits, { tokens: 30 });
@@ -194,7 +194,7 @@ test('a store that there is not, or bad settings of it, stop the start', async (
   );
 });
 
-test('at the end, those who wait are told, and nobody is let in', async () => {
+test('after close, waiting requests fail, and no request is admitted', async () => {
   const limits = await open({ defaultTenant: { maxConcurrent: 1 } });
   const first = await admit(limits);
   const waiting = refusal(admit(limits));
@@ -258,7 +258,7 @@ test('ten thousand requests that go at any moment leave nothing behind', async (
   await Promise.all(Array.from({ length: 2 }, (_, index) => admit(limits, { tenant: 't0', key: `k${index}` })));
 });
 
-test('of any number of callers at once, a budget lets in those that it has room for, and no more', async () => {
+test('of any number of concurrent callers, a budget admits exactly those that fit', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 30 }), async (callers, budget) => {
       const limits = await open({ defaultTenant: { costMicrosPerDay: BigInt(budget * 10 + 9) } });

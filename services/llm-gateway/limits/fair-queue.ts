@@ -1,20 +1,20 @@
-/** A bounded queue of several lines, a line a tenant, that take turns. */
+/** A bounded queue with one line for each tenant. */
 export interface FairQueue<T> {
   readonly size: number;
   /**
-   * Puts a value at the end of its tenant's line. Where the queue is full, the last one of the longest line has to go for it, or the
-   * value itself where its own line is (or would be) as long: nobody fills the queue for the others. Gives the one that had to go.
+   * Adds a value to the end of its tenant's line. If the queue is full, it evicts the last value of the longest line, or the value itself
+   * if its own line is (or would be) as long: no tenant fills the queue for the others. Returns the evicted value.
    */
   add(tenant: string, value: T): T | undefined;
-  /** Takes a value out; does nothing where it is not there. */
+  /** Removes a value, if it is in the queue. */
   remove(tenant: string, value: T): void;
-  /** The line of a tenant, the first one first. */
+  /** Returns the line of a tenant, in order. */
   line(tenant: string): readonly T[];
-  /** Tenants that have a line, beginning with the one whose turn it is; the turn then goes to the next one. */
+  /** Returns the tenants that have a line, beginning with the one whose turn it is. The next call begins with another tenant. */
   turns(): string[];
 }
 
-/** Creates a queue for at most `capacity()` values in all. */
+/** Creates a queue of at most `capacity()` values in total. */
 export function createFairQueue<T>(capacity: () => number): FairQueue<T> {
   const lines = new Map<string, T[]>();
   let size = 0;
@@ -55,7 +55,7 @@ export function createFairQueue<T>(capacity: () => number): FairQueue<T> {
       const tenants = [...lines.keys()];
       const first = tenants[0];
       if (first !== undefined) {
-        // The last one in a Map is the one that was put in last.
+        // The tenant moves to the end of the Map.
         const line = lines.get(first) as T[];
         lines.delete(first);
         lines.set(first, line);

@@ -2,30 +2,30 @@ import type { Logger } from '#kit/base/log.ts';
 import type { Metrics } from '#kit/base/metrics.ts';
 
 /**
- * Counters of what requests may use. `reserve` and `settle` are atomic over every scope and window of a request, also where several
- * processes share the store.
+ * Counters of the usage of requests. `reserve` and `settle` are atomic over all scopes and windows of a request, also if several processes
+ * share the store.
  *
- * A minute is a sliding window in steps of 5 seconds: within any 60 seconds no more than the limit is ever reserved; what was used
- * comes back after 60 to 65 seconds. So a burst is at most the limit itself. Days and months are those of the calendar in UTC.
+ * A minute is a sliding window in steps of 5 seconds: within any 60 seconds at most the limit is reserved, and usage is released after 60
+ * to 65 seconds. So a burst is at most the limit. Days and months are those of the calendar in UTC.
  */
 export interface LimitStore {
-  /** Whether other processes share the counters, so that a slot may come free without a word here. */
+  /** Whether other processes share the counters, so that slots become free without a call in this process. */
   readonly isShared: boolean;
-  /** Reserves in all scopes, or in none. Again with the same id: changes nothing. */
+  /** Reserves in all scopes or in none. Another call with the same id changes nothing. */
   reserve(demand: Demand): Promise<Decision>;
   /**
-   * Replaces what was reserved by what was used, and frees the slots; `undefined`: the request was never made, and does not even
-   * count as one. The first call of an id counts. Never rejects.
+   * Replaces the reservation by the usage, and releases the slots; `undefined`: the request was never made, and is not counted. Only the
+   * first call of an id counts. Never rejects.
    */
   settle(id: string, used: Used | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What a request asks for. */
+/** The demand of a request. */
 export interface Demand {
-  /** Names the reservation; never used twice. */
+  /** Id of the reservation, unique among all processes. */
   id: string;
-  /** Keeps the counters of a tenant together. */
+  /** The tenant, whose counters are stored together. */
   tenant: string;
   scopes: readonly Scope[];
   /** Whole numbers, 0 or more. */
@@ -33,7 +33,7 @@ export interface Demand {
   costMicros: number;
 }
 
-/** Whose counters, and how far they may go. */
+/** The owner of counters, and their limits. */
 export interface Scope {
   /** Unique in the tenant. */
   name: string;
@@ -52,18 +52,18 @@ export interface ScopeLimits {
 /** A kind of limit. */
 export type LimitKind = keyof ScopeLimits;
 
-/** What a request has used. Whole numbers, 0 or more. */
+/** The usage of a request. Whole numbers, 0 or more. */
 export interface Used {
   tokens: number;
   costMicros: number;
 }
 
-/** Whether a request may go on. */
+/** Whether a request is admitted. */
 export type Decision = { admitted: true } | Refusal;
 
 /**
- * What stands against a request: of several limits the one that does so for longest, but `maxConcurrent` only where it is the only
- * one, since no other is worth waiting for in a queue.
+ * The limit that refuses a request: of several limits the one with the longest wait. `maxConcurrent` is reported only if it is the only
+ * one, because a request waits in the queue for no other limit.
  */
 export interface Refusal {
   admitted: false;
@@ -71,13 +71,13 @@ export interface Refusal {
   scopeIndex: number;
   kind: LimitKind;
   /**
-   * After how long the limit allows it, in milliseconds; `undefined`: never, it is more than the limit itself. Where only what is
-   * reserved, and not what was used, stands against it: a second.
+   * Time until the limit allows the request, in milliseconds; `undefined`: never, because the request is larger than the limit. A second
+   * if only reservations, and not usage, refuse it.
    */
   retryAfterMs: number | undefined;
 }
 
-/** What a store is given. */
+/** What a store depends on. */
 export interface LimitStoreDeps {
   clock: () => number;
   /** A number from 0 up to 1. */

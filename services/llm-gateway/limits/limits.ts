@@ -1,23 +1,23 @@
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 
-/** Limits of tenants and keys: what a request may use is reserved before it starts, and settled by what it has used. */
+/** Limits of tenants and keys. The maximum usage of a request is reserved before it starts, and settled by its real usage. */
 export interface Limits {
   /**
-   * Admits a request, perhaps after a wait for its turn. Throws RESOURCE_EXHAUSTED with RetryInfo where a limit or the queue is
-   * full, FAILED_PRECONDITION (MODEL_UNPRICED) where a money budget stands and the cost is not known, and the signal's reason
-   * where it aborts; then nothing is reserved.
+   * Admits a request, possibly after a wait for a slot. Throws RESOURCE_EXHAUSTED with RetryInfo if a limit or the queue is full,
+   * FAILED_PRECONDITION (MODEL_UNPRICED) if the request has a budget of money and an unknown cost, and the signal's reason if it aborts;
+   * then nothing is reserved.
    */
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
-  /** Longest completion that a request of the tenant and key may ask for, in tokens. */
+  /** Returns the longest completion that a request of the tenant and key may have, in tokens. */
   maxCompletionTokens(tenant: string, key: string): number;
-  /** Takes new limits; what is reserved stays. */
+  /** Replaces the limits; reservations stay. */
   reconfigure(limits: LLMLimitsConfig | undefined): void;
-  /** Requests that are admitted and not settled yet, and those that wait; for tests and metrics. */
+  /** Requests that are admitted and not settled, and requests that wait; for tests and metrics. */
   readonly load: { admitted: number; waiting: number };
   close(): Promise<void>;
 }
 
-/** A request as limits see it. */
+/** The parts of a request that limits use. */
 export interface AdmissionRequest {
   requestId: string;
   tenant: string;
@@ -25,11 +25,11 @@ export interface AdmissionRequest {
   key: string;
   /** Name of the model or route, for errors. */
   model: string;
-  /** The most that one attempt may use; asked for only where a limit stands. */
+  /** Returns the maximum usage of one attempt; called only if the request has a limit. */
   amount(): ReservationAmount;
 }
 
-/** The most that one attempt of a request may use. */
+/** The maximum usage of one attempt of a request. */
 export interface ReservationAmount {
   /** Tokens: prompt and longest completion. */
   tokens: number;
@@ -37,11 +37,11 @@ export interface ReservationAmount {
   costMicros: bigint | undefined;
 }
 
-/** What is held for a request. */
+/** The reservation of a request. */
 export interface Reservation {
   /**
-   * Replaces what was reserved by what was used by all attempts together, and frees the request's slot. The first call counts;
-   * later ones change nothing. Never throws.
+   * Replaces the reservation by the usage of all attempts together, and releases the request's slot. Only the first call counts. Never
+   * throws.
    */
   settle(used: { tokens: number; costMicros: bigint }): void;
 }

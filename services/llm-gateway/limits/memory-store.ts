@@ -17,18 +17,18 @@ interface Counters {
   tokens: Minute;
   day: Spent;
   month: Spent;
-  /** Money that is reserved and not settled. */
+  /** Reserved money that is not settled. */
   heldMicros: number;
   running: number;
 }
 
-/** Money of a period, what is reserved included. */
+/** Money of a period, including reservations. */
 interface Spent {
   period: string;
   micros: number;
 }
 
-/** What is reserved in a scope; what had no limit was not counted, and is not when it is settled. */
+/** A reservation in one scope. Usage without a limit is not counted, neither at the reservation nor at the settlement. */
 interface Hold {
   counted: Counters;
   limits: ScopeLimits;
@@ -41,13 +41,13 @@ interface Hold {
 
 /** Counters in the memory of this process. */
 export interface MemoryStore extends LimitStore {
-  /** Reserves without asking whether it fits: another store has admitted the request. */
+  /** Reserves without a check of the limits: another store has admitted the request. */
   mirror(demand: Demand): void;
 }
 
 /**
- * Creates counters in memory. At most `maxScopes` are kept: where there are more, the one that was not used for longest and has
- * nothing under way is forgotten, with the money that it had spent.
+ * Creates counters in memory for at most `maxScopes` scopes. Beyond that it forgets the least recently used scope without a running
+ * request, together with the money that it has spent.
  */
 export function createMemoryStore(
   { clock, log }: Pick<LimitStoreDeps, 'clock' | 'log'>,
@@ -63,7 +63,10 @@ export function createMemoryStore(
       if (running > 0) continue;
       byName.delete(name);
       if (!hasForgotten)
-        log.warn({ max_scopes: maxScopes }, 'counters of limits are forgotten: there are too many scopes');
+        log.warn(
+          { event: 'limit_scopes_forgotten', max_scopes: maxScopes },
+          'too many scopes, oldest counters dropped',
+        );
       hasForgotten = true;
       return;
     }
@@ -78,7 +81,7 @@ export function createMemoryStore(
       heldMicros: 0,
       running: 0,
     };
-    // The last one in a Map is the one that was used last.
+    // The Map is ordered by the last use.
     if (!byName.delete(key) && byName.size >= maxScopes) forgetOne();
     byName.set(key, found);
     return found;
@@ -174,7 +177,7 @@ function* refusals(
   if (maxConcurrent > 0 && running >= maxConcurrent) yield { kind: 'maxConcurrent', retryAfterMs: soonMs };
 }
 
-/** The refusal that stands for longer; a limit on requests under way gives way to every other. */
+/** Returns the refusal with the longer wait. Every other limit has priority over `maxConcurrent`. */
 export function longerRefusal(a: Refusal | undefined, b: Refusal): Refusal {
   if (a === undefined) return b;
   if (a.kind === 'maxConcurrent') return b;
@@ -187,7 +190,7 @@ function release({ counted, limits, ...hold }: Hold, used: Used | undefined, slo
   counted.heldMicros -= hold.costMicros;
   if (used === undefined && limits.requestsPerMinute > 0) counted.requests.add(hold.slot, -1);
   const moreTokens = (used?.tokens ?? 0) - hold.tokens;
-  // What was reserved too much comes back where it was taken; what was used beyond it is used now.
+  // The unused part of a reservation returns to its slot; usage beyond the reservation counts now.
   if (limits.tokensPerMinute > 0) counted.tokens.add(moreTokens > 0 ? slot : hold.slot, moreTokens);
   const moreMicros = (used?.costMicros ?? 0) - hold.costMicros;
   if (limits.costMicrosPerDay > 0) correct(counted.day, hold.day, moreMicros);

@@ -2,15 +2,15 @@ import { slotCount, slotMs } from './windows.ts';
 
 /** A sliding minute: amounts by slot of time. */
 export interface Minute {
-  /** What the window holds at `slot`. */
+  /** Returns the sum of the window at `slot`. */
   sum(slot: number): number;
-  /** Adds to a slot; one that has left the window is left alone, and none goes below 0. */
+  /** Adds to a slot. A slot outside of the window does not change, and no slot falls below 0. */
   add(slot: number, amount: number): void;
-  /** When so much of what the window holds at `slot` has left it that `amount` more is free, in milliseconds since 1970. */
+  /** Returns when `amount` more of the window at `slot` is free, in milliseconds since 1970. */
   freeAt(slot: number, amount: number): number;
 }
 
-/** Creates an empty minute: a ring, in which a new slot takes the place of one that has left. */
+/** Creates an empty minute: a ring buffer in which a new slot replaces an expired one. */
 export function createMinute(): Minute {
   const slots = new Float64Array(slotCount).fill(-1);
   const amounts = new Float64Array(slotCount);

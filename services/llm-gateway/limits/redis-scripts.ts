@@ -1,12 +1,12 @@
 import { slotCount, slotMs, soonMs } from './windows.ts';
 
-// What the Redis store does inside Redis, where it is atomic: the same as the memory store, in Lua. A scope has four keys:
+// The atomic part of the Redis store: the logic of the memory store, in Lua. A scope has four keys:
 //   minute  hash   r<slot> and t<slot>: requests and tokens by slot of time
-//   money   hash   day, dayMicros, month, monthMicros: what is spent, with what is reserved; held: what of it is reserved
-//   leases  zset   ids of reservations by the time at which they end unless they are renewed
-//   holds   hash   id -> slot|tokens|micros|day|month|counted: what a reservation holds
-// All keys of a tenant share a hash tag, so that a request finds them on one node. Those that hold nothing vanish; the others
-// outlive the month that they count.
+//   money   hash   day, dayMicros, month, monthMicros: money spent and reserved; held: the reserved part
+//   leases  zset   ids of reservations by the end of their lease
+//   holds   hash   id -> slot|tokens|micros|day|month|counted: the reservation
+// All keys of a tenant share a hash tag, so that they are on one node. Empty keys are deleted; the others expire after the month that
+// they count.
 
 const keepMs = 40 * 24 * 3600 * 1000;
 
@@ -52,8 +52,8 @@ end
 
 /**
  * KEYS: minute, money, leases, holds of each scope. ARGV: id, now in ms, slot, end of the lease in ms, tokens, micros, day, month, end
- * of the day and of the month in ms, whether to reserve unasked; then of each scope the limits in the order of {@link limitOrder}.
- * Gives [1], or [0, index of the scope, index of the limit, ms until it allows it or -1: never].
+ * of the day and of the month in ms, whether to reserve without a check; then of each scope the limits in the order of {@link limitOrder}.
+ * Returns [1], or [0, index of the scope, index of the limit, ms until it allows it or -1: never].
  */
 export const reserveScript = `${shared}
 local id, now, slot, leaseEnd = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -156,7 +156,7 @@ end
 return {1}
 `;
 
-/** KEYS as above. ARGV: id, slot, 1 where the request was made and 0 where it never was, tokens, micros. */
+/** KEYS as above. ARGV: id, slot, 1 if the request was made and 0 if not, tokens, micros. */
 export const settleScript = `${shared}
 for scope = 0, #KEYS / 4 - 1 do
   local minute, money, leases, holds = unpack(KEYS, scope * 4 + 1, scope * 4 + 4)
@@ -165,7 +165,7 @@ end
 return 1
 `;
 
-/** Limits in the order in which the scripts take them. */
+/** Limits in the order of the scripts' arguments. */
 export const limitOrder = [
   'requestsPerMinute',
   'tokensPerMinute',

@@ -8,18 +8,18 @@ import {
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import type { Scope, ScopeLimits } from './limit-store.ts';
 
-/** The configured limits, as they are asked for. */
+/** The configured limits. */
 export interface Rules {
   store: ChosenAdapter;
   queueSize: number;
   queueWaitMs: number;
-  /** Whose limits a request falls under: the tenant's, the key's, both or none. */
+  /** Returns the scopes of a request: of the tenant, of the key, both or none. */
   scopesOf(tenant: string, key: string): Scope[];
-  /** Longest completion that a request may ask for, in tokens: the lower one of the tenant's and the key's limit. */
+  /** Returns the longest completion of a request, in tokens: the lower one of the tenant's and the key's limit. */
   maxCompletionTokens(tenant: string, key: string): number;
 }
 
-/** Returns the rules of the limits at `path` of the configuration; without them nothing is limited. */
+/** Returns the rules of the limits at `path` of the configuration. Without them nothing is limited. */
 export function readRules(given: LLMLimitsConfig | undefined, path: string): Rules {
   const config = given ?? create(LLMLimitsConfigSchema);
   const forTenant = tableOf(config.tenants, config.defaultTenant);
@@ -32,7 +32,7 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
       const scopes: Scope[] = [];
       const tenantLimits = forTenant(tenant);
       if (tenantLimits !== undefined) scopes.push({ name: 'tenant', limits: tenantLimits });
-      // A key counts within its tenant: whoever sends another's key spends only its own.
+      // A key counts within its tenant: a tenant that sends the key of another one uses only its own limits.
       const keyLimits = key === '' ? undefined : forKey(key);
       if (keyLimits !== undefined) scopes.push({ name: `key:${key}`, limits: keyLimits });
       return scopes;
@@ -45,15 +45,15 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
   };
 }
 
-// What is in force for a tenant without limits: the defaults.
+// The limits of a tenant without configuration: the defaults.
 const unlimited = create(LLMLimitSchema);
 
-// A tenant can have any name, "constructor" as well.
+// A tenant can have any name, also "constructor".
 function named(limits: Record<string, LLMLimit>, name: string): LLMLimit | undefined {
   return Object.hasOwn(limits, name) ? limits[name] : undefined;
 }
 
-/** Limits by name; `undefined` where there is none of any kind. */
+/** Returns a lookup of limits by name; `undefined`: no limit of any kind. */
 function tableOf(byName: Record<string, LLMLimit>, otherwise: LLMLimit | undefined) {
   const limits = new Map(Object.entries(byName).map(([name, limit]) => [name, toScopeLimits(limit)]));
   const fallback = otherwise && toScopeLimits(otherwise);
@@ -71,7 +71,7 @@ function toScopeLimits(limit: LLMLimit): ScopeLimits | undefined {
   return Object.values(limits).some((value) => value > 0) ? Object.freeze(limits) : undefined;
 }
 
-/** A whole number that sums stay exact with: 0 to 2^53 - 1, fractions rounded up, what is no number 0. */
+/** Returns a whole number with exact sums: 0 to 2^53 - 1. Fractions are rounded up, and a value that is not a number is 0. */
 export function toAmount(value: number | bigint): number {
   const amount = Math.ceil(Number(value));
   return amount > 0 ? Math.min(amount, Number.MAX_SAFE_INTEGER) : 0;

@@ -8,7 +8,7 @@ const admitted: Decision = { admitted: true };
 const forever = new AbortController().signal;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A room over a store whose answers the test gives, one by one. */
+/** A room over a store whose answers the test sends, one by one. */
 function open() {
   const asked: { id: string; answer(decision: Decision): void }[] = [];
   const undone: string[] = [];
@@ -31,7 +31,7 @@ function open() {
   return { room, enter, answer, asked, undone };
 }
 
-test('a slot that comes free while the store is asked is not missed', async () => {
+test('a slot that becomes free during a call of the store is not missed', async () => {
   const { room, enter, answer } = open();
   const entered = enter('a');
   room.slotFreed('acme');
@@ -41,7 +41,7 @@ test('a slot that comes free while the store is asked is not missed', async () =
   expect(room.size).toBe(0);
 });
 
-test('who comes while the line is called up is called as well', async () => {
+test('a request that arrives during a pass is tried as well', async () => {
   const { room, enter, answer } = open();
   const first = enter('a');
   await answer('a', full);
@@ -54,7 +54,7 @@ test('who comes while the line is called up is called as well', async () => {
   expect(await second).toMatchObject({ demand: { id: 'b' } });
 });
 
-test('nobody overtakes those who wait for the same slot', async () => {
+test('no request overtakes those that wait for the same slot', async () => {
   const { room, enter, answer, asked } = open();
   const first = enter('a');
   await answer('a', full);

@@ -1,17 +1,15 @@
-// The windows that limits count in. The scripts of the Redis store reckon with the same numbers.
+// The windows of limits. The scripts of the Redis store use the same numbers.
 
 /** Step of the sliding minute, in milliseconds. */
 export const slotMs = 5000;
 
-/**
- * Slots that count: the one that is under way and the 12 before it, so that they always hold the last 60 seconds whole.
- */
+/** Slots of the window: the current one and the 12 before it, so that they always include the last 60 seconds. */
 export const slotCount = 13;
 
-/** When a request may try again where only reservations of others stand against it, in milliseconds. */
+/** RetryInfo of a request that only reservations of others refuse, in milliseconds. */
 export const soonMs = 1000;
 
-/** Periods of money at a time. */
+/** The periods of money at one time. */
 export interface Periods {
   /** UTC, YYYY-MM-DD. */
   day: string;
@@ -21,7 +19,7 @@ export interface Periods {
   monthEndsAt: number;
 }
 
-/** Gives the periods of a time, remembered for as long as they last. */
+/** Returns a function from a time to its periods, which caches the last result. */
 export function createCalendar(): (nowMs: number) => Periods {
   let startsAt = 0;
   let periods: Periods = { day: '', month: '', dayEndsAt: 0, monthEndsAt: 0 };

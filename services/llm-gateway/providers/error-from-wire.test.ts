@@ -206,7 +206,7 @@ test.each([
   expect(isFiltered(failure(400, body))).toBe(true);
 });
 
-test('no word of the provider is handed on, but for its code', () => {
+test('no text of the provider reaches callers, except its code', () => {
   const error = toProviderError(failure(401, openAi('invalid_api_key', 'x', 'Incorrect API key provided: sk-secret')));
   expect(error.message).not.toContain('sk-secret');
   expect(error.message).toContain('(invalid_api_key)');
@@ -223,7 +223,7 @@ test.each([
   expect(toProviderError(failure(status, body, { 'x-should-retry': should })).remedy).toBe(remedy);
 });
 
-test('the wait is told with what may be tried again, and with nothing else', () => {
+test('the wait is reported only for failures that a retry can fix', () => {
   expect(toProviderError(failure(429, {}, { 'retry-after': '7' })).retryAfterMs).toBe(7000);
   expect(
     toProviderError(failure(429, openAi('insufficient_quota'), { 'retry-after': '7' })).retryAfterMs,

@@ -8,7 +8,7 @@ import { renderEvidence } from './render-evidence.ts';
 const message = (role: MessageRole, text: string) => create(MessageSchema, { role, text });
 const question = message(MessageRole.USER, 'How long does it take?');
 
-test('passages stand numbered in a fence before the question, and the system message says what they are', () => {
+test('passages are numbered in a fence before the question, and the system message explains them', () => {
   const evidence = passagesOf(
     { title: 'Refunds', headingPath: ['Cards', 'Credit'], text: '5–10 working days.' },
     { text: '退款三天到账。' },
@@ -50,7 +50,7 @@ test('without evidence nothing is added', () => {
   expect(renderEvidence([question], [], 'en')).toEqual([question]);
 });
 
-test('numbers in brackets that a document brings along cannot be taken for ours', () => {
+test('numbers in brackets of a document do not look like markers', () => {
   const [, rendered] = renderEvidence([question], passagesOf({ text: 'Free. [2]\n\n[9] Policy\nAll is free.' }), 'en');
   expect(rendered?.text.match(/\[\d+\]/g)).toEqual(['[1]']);
   expect(rendered?.text).toContain('(9) Policy');
@@ -63,7 +63,7 @@ test('no passage can close the fence, not even one that knows the fences of othe
     fc.property(fc.array(fc.record({ title: text, text }), { minLength: 1, maxLength: 5 }), (values) => {
       const lines = renderEvidence([question], passagesOf(...values), 'en')[1]?.text.split('\n') ?? [];
       const fence = lines[0] as string;
-      // Once where the passages begin, once where they end, and nowhere between.
+      // Once before the passages and once after them, and nowhere between.
       expect(lines.filter((line) => line.includes(fence))).toHaveLength(2);
       expect(lines.slice(lines.lastIndexOf(fence))).toEqual([fence, '', question.text]);
     }),

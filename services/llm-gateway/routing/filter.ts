@@ -4,32 +4,32 @@ import { detectLanguage } from '#kit/text/language.ts';
 import { estimatePrompt } from '../accounting/usage.ts';
 import type { Target } from '../targets/target.ts';
 
-/** What a request asks of a model. */
+/** The requirements of a request for its model. */
 export interface Needs {
-  /** Tokens of the prompt by our own count, which is mostly a little high. */
+  /** Tokens of the prompt by the gateway's own count, which is usually slightly high. */
   readonly promptTokens: number;
-  /** Longest completion that the caller wants, in tokens; 0: the model's default. */
+  /** Longest completion that the caller allows, in tokens; 0: the model's default. */
   maxTokens: number;
   tools: boolean;
   images: boolean;
   jsonSchema: boolean;
-  /** Whether it wants a model that writes: any task but an answer. */
+  /** Whether it needs a generative model: any task but an answer. */
   writing: boolean;
-  /** Language of the completion: what the caller said, or that of the question. */
+  /** Language of the completion: the caller's choice, or the language of the question. */
   readonly language: Language;
 }
 
-/** Our count is at most this many times the real one (99th percentile, see estimateTokens). */
+/** Largest ratio of the gateway's count to the real one (99th percentile, see estimateTokens). */
 const overestimate = 1.4;
 
-/** What a request asks of a model. */
+/** Returns the requirements of a request for its model. */
 export function needsOf(request: GenerateRequest): Needs {
   const { messages, tools, toolChoice, responseFormat, maxTokens, task } = request;
   let promptTokens: number | undefined;
   let language: Language | undefined;
   const usesTools = tools.length > 0 && toolChoice?.mode !== ToolChoiceMode.NONE;
   return {
-    // Every text of the prompt is gone through for it, so only where somebody asks: a limit, a price, a length.
+    // The count reads the whole prompt, so it is computed only if a limit, a price or a length needs it.
     get promptTokens() {
       promptTokens ??= estimatePrompt(request);
       return promptTokens;
@@ -52,7 +52,7 @@ function languageOf({ language, messages }: GenerateRequest): Language {
   return detectLanguage(question) === 'zh' ? Language.ZH : Language.EN;
 }
 
-/** What of the needs a target lacks, in the contract's words; empty: it fits. */
+/** Returns the needs that a target does not meet, in the words of the contract; empty: it can take the request. */
 export function missingOf({ capabilities }: Target, needs: Needs): string[] {
   const { contextTokens, maxOutputTokens } = capabilities;
   const least = contextTokens > 0 ? Math.floor(needs.promptTokens / overestimate) + needs.maxTokens : 0;
@@ -68,8 +68,8 @@ export function missingOf({ capabilities }: Target, needs: Needs): string[] {
 }
 
 /**
- * The targets that can take the request, best-suited ones alone where there are any: those that surely hold it before those that
- * may, and those that write the language well before those that do not claim to.
+ * Returns the targets that can take the request. Targets whose context is certainly long enough are preferred to those whose context may
+ * be, then targets that write the language well to all others.
  */
 export function filterTargets(targets: readonly Target[], needs: Needs): Target[] {
   const able = targets.filter((target) => missingOf(target, needs).length === 0);

@@ -3,7 +3,7 @@ import type { Prices } from '../accounting/prices.ts';
 import type { Target } from '../targets/target.ts';
 import type { Needs } from './filter.ts';
 
-/** What an order goes by, beside the targets. */
+/** What an order depends on beside the targets. */
 export interface OrderBasis {
   needs: Needs;
   prices: Prices;
@@ -11,21 +11,21 @@ export interface OrderBasis {
   random: () => number;
 }
 
-/** Completion that a request is taken to get where nobody limits it, in tokens: for prices and reservations. */
+/** Assumed completion of a request without a limit, in tokens: for prices and reservations. */
 export const defaultCompletionTokens = 1024;
 
-/** The longest completion that a target may write for a request, in tokens. */
+/** Returns the longest completion that a target may write for a request, in tokens. */
 export function maxCompletionTokensOf({ capabilities }: Target, needs: Needs): number {
   return needs.maxTokens || capabilities.maxOutputTokens || defaultCompletionTokens;
 }
 
-/** Targets in the order in which a request tries them. Equal ones stay as they are listed. */
+/** Returns the targets in the order in which a request tries them. Equal targets keep the order of the list. */
 export function orderTargets(targets: readonly Target[], order: RouteOrder, basis: OrderBasis): Target[] {
   switch (order) {
     case RouteOrder.WEIGHTED:
       return byChance(targets, basis.random);
     case RouteOrder.LEAST_LATENCY:
-      // One without a measurement comes first, and so gets one.
+      // A target without a measurement comes first, and so gets one.
       return sortedBy(targets, ({ latency }) => latency.ms);
     case RouteOrder.LEAST_LOAD:
       return sortedBy(targets, ({ slots, weight }) => (slots.inUse + slots.waiting) / weight);

@@ -9,8 +9,9 @@ import { filterTargets, missingOf, type Needs } from './filter.ts';
 import { orderTargets } from './order.ts';
 
 /**
- * The targets that a request may be sent to, in the order to try them; at least one. A name is a model or a route. Without one, the
- * route of the task, or else the first model and those after it that write: one that only quotes never takes over in silence.
+ * Returns the targets of a request in the order to try them, at least one. A name is a model or a route. Without a name, it is the route of
+ * the task, otherwise the first model and the generative ones after it: a model that only quotes is never an implicit fallback. Throws
+ * MODEL_UNKNOWN, NOT_IMPLEMENTED and NO_MODEL_FITS.
  */
 export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Catalog, random: () => number): Target[] {
   const { targets, routes, prices } = catalog;
@@ -26,20 +27,20 @@ export function targetsFor(request: GenerateRequest, needs: Needs, catalog: Cata
   if (named.length === 0) throw unknownModel(request.model);
   const able = named.filter(({ capabilities }) => !needs.writing || capabilities.generative);
   if (able.length === 0) throw needsWriting(named);
-  const fit = filterTargets(able, needs);
-  if (fit.length === 0) throw noModelFits(able, needs);
-  return orderTargets(fit, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
+  const eligible = filterTargets(able, needs);
+  if (eligible.length === 0) throw noModelFits(able, needs);
+  return orderTargets(eligible, route?.order ?? RouteOrder.LISTED, { needs, prices, random });
 }
 
-// Does not list the models: the caller may be one who may not see them.
+// The error does not list the models, because the caller may not be allowed to see them.
 function unknownModel(model: string): ConnectError {
-  const message = `no model or route "${model}": ListModels lists those that there are`;
+  const message = `no model or route "${model}": ListModels lists the names`;
   return rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model } });
 }
 
 function needsWriting(targets: readonly Target[]): ConnectError {
   const names = targets.map(({ name }) => name).join(', ');
-  const message = `${names} only quotes evidence: this task needs a model that writes`;
+  const message = `${names} only quotes evidence: this task needs a generative model`;
   return rpcError(Code.Unimplemented, ErrorReason.NOT_IMPLEMENTED, message);
 }
 

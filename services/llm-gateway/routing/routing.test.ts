@@ -157,7 +157,7 @@ describe('a route orders what fits', () => {
     expect(namesOf(fastest.server.requests)).toEqual(['a', 'b', 'b', 'b']);
   });
 
-  test('to the one with the least under way, by its weight', async () => {
+  test('to the one with the fewest requests in flight, by its weight', async () => {
     await using balanced = await routed(RouteOrder.LEAST_LOAD, {
       replies: { a: after(150, whole), b: after(150, whole) },
     });
@@ -168,7 +168,7 @@ describe('a route orders what fits', () => {
   });
 });
 
-test('a task takes its route where the caller names no model', async () => {
+test('a task uses its route if the caller names no model', async () => {
   await using server = await startFakeProvider(whole);
   await using gateway = await startTestGateway({
     models: [modelAt(server.url, 'large'), modelAt(server.url, 'small')],
@@ -227,7 +227,7 @@ describe('a bad route stops the start', () => {
 describe('a breaker', () => {
   const breaker = { failures: 2, openMs: 300 };
 
-  test('leaves a failing target alone, lets one request try it again, and closes when that is well', async () => {
+  test('opens for a failing target, lets one probe pass, and closes when it succeeds', async () => {
     let isWell = false;
     await using server = await startFakeProvider((...call) => (isWell ? after(60, whole) : failed(500, {}))(...call));
     await using gateway = await startTestGateway({ models: [modelAt(server.url)], maxAttempts: 1, breaker });
@@ -258,7 +258,7 @@ describe('a breaker', () => {
   });
 });
 
-test('a caller with little time is answered by the second target where the first says nothing', async () => {
+test('a caller with little time is answered by the second target if the first one is silent', async () => {
   await using server = await startFakeProvider((...call) => {
     const reply = namesOf([call[2]])[0] === 'mute' ? streamed([], true) : whole;
     return reply(...call);

@@ -3,19 +3,19 @@ import type { LlmProvider, ProviderEvent } from '../providers/llm-provider.ts';
 import { startWire, type WireReply } from '../testing/wire.ts';
 import { requestOf } from './llm-provider.suite.ts';
 
-/** That a caller who gives up closes the connection to the provider, at every stage. `beginning`: a part of a reply, with text. */
+/** Tests that a cancel closes the connection to the provider, in every stage. `beginning`: a part of a response, with text. */
 export function cancellationSuite(name: string, create: (url: string) => LlmProvider, beginning: WireReply): void {
-  describe(`giving up on ${name}`, () => {
+  describe(`cancelling ${name}`, () => {
     const never = new AbortController().signal;
     const reason = new Error('gone');
 
-    test('before it begins asks nothing', async () => {
+    test('before it begins sends nothing', async () => {
       await using server = await startWire(undefined);
       await expect(consume(create(server.url), AbortSignal.abort(reason))).rejects.toBe(reason);
       expect(server.requests).toEqual([]);
     });
 
-    test('before the head of the reply closes the connection', async () => {
+    test('before the head of the response closes the connection', async () => {
       await using server = await startWire(undefined);
       const controller = new AbortController();
       const events = consume(create(server.url), controller.signal);

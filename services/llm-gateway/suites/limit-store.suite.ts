@@ -25,7 +25,7 @@ export const noon = Date.UTC(2026, 10, 15, 12);
 
 const dayMs = 24 * 3600 * 1000;
 
-/** What every limit store does. `create` makes one that nobody else counts with; it ends with the test. */
+/** The contract of every limit store. `create` makes a store with its own counters, which ends with the test. */
 export function limitStoreSuite(
   name: string,
   create: (clock: () => number) => Promise<LimitStore>,
@@ -144,7 +144,7 @@ export function limitStoreSuite(
       expect(await spend('d', 1)).toMatchObject({ kind: 'costMicrosPerDay', retryAfterMs: dayMs });
     });
 
-    test('what only reservations stand against may be asked for again soon; what is beyond the limit, never', async () => {
+    test('a request that only reservations refuse may retry soon; a request beyond the limit, never', async () => {
       const { store } = await start();
       const limits = { costMicrosPerDay: 100, tokensPerMinute: 100, requestsPerMinute: 100 };
       expect(await store.reserve(demandOf('a', limits, { costMicros: 90 }))).toEqual(admitted);
@@ -154,7 +154,7 @@ export function limitStoreSuite(
       }
     });
 
-    test('takes from all scopes or from none, and names the one that stands against it for longest', async () => {
+    test('reserves in all scopes or in none, and names the one with the longest wait', async () => {
       const { store } = await start();
       const scopes = [
         { name: 'tenant', limits: limitsOf({ requestsPerMinute: 100, maxConcurrent: 5 }) },
@@ -168,7 +168,7 @@ export function limitStoreSuite(
       expect(await store.reserve(demandOf('c', {}, { scopes: scopes.slice(0, 1) }))).toEqual(admitted);
     });
 
-    test('a limit on requests under way is told only where nothing else stands against the request', async () => {
+    test('a limit on concurrent requests is reported only if no other limit refuses the request', async () => {
       const { time, store } = await start();
       const limits = { maxConcurrent: 1, tokensPerMinute: 10 };
       expect(await store.reserve(demandOf('a', limits, { tokens: 10 }))).toEqual(admitted);
@@ -206,7 +206,7 @@ export function limitStoreSuite(
       expect(await store.reserve(demandOf('c', limits, { costMicros: 1 }))).toEqual(admitted);
     });
 
-    test('of many requests at once, those that fit are admitted and no more, whatever is settled meanwhile', async () => {
+    test('of many concurrent requests exactly those that fit are admitted, whatever is settled meanwhile', async () => {
       const each = fc.record({ tokens: fc.integer({ min: 1, max: 40 }), costMicros: fc.integer({ min: 0, max: 40 }) });
       await fc.assert(
         fc.asyncProperty(fc.array(each, { minLength: 1, maxLength: 40 }), async (demands) => {

@@ -33,9 +33,9 @@ export function requestOf(init: Partial<ProviderRequest> = {}): ProviderRequest 
   };
 }
 
-/** What every provider keeps to, where it works as it should. The provider answers each request with some text that is whole. */
+/** The contract of every provider that works. The provider answers each request with a complete text. */
 export function llmProviderSuite(name: string, createProvider: () => Promise<LlmProvider>): void {
-  describe(`${name} keeps to the port of providers`, () => {
+  describe(`${name} conforms to the port of providers`, () => {
     const never = new AbortController().signal;
     let provider: LlmProvider;
     beforeEach(async () => {
@@ -63,7 +63,7 @@ export function llmProviderSuite(name: string, createProvider: () => Promise<Llm
       expect(texts).not.toContain('');
     });
 
-    test('tokens are counts or not told, and the parts are no larger than the whole', async () => {
+    test('tokens are counts or not reported, and the parts are no larger than the whole', async () => {
       const events = await collect(provider.generate(requestOf(), never));
       for (const event of events) {
         if (event.kind !== 'usage') continue;
@@ -76,7 +76,7 @@ export function llmProviderSuite(name: string, createProvider: () => Promise<Llm
       }
     });
 
-    test('a beginning to go on from is taken or refused, never ignored', async () => {
+    test('a partial answer is continued or refused, never ignored', async () => {
       const events = collect(provider.generate(requestOf({ prefix: 'A refund takes' }), never));
       if (provider.capabilities.prefill) await events;
       // The configuration may know better than the adapter, so it may also take one without declaring that it can.
@@ -113,7 +113,7 @@ export function llmProviderSuite(name: string, createProvider: () => Promise<Llm
   });
 }
 
-/** The ProviderError that a call ends with; fails where it ends with anything else. */
+/** Returns the ProviderError of a call; fails if the call ends with anything else. */
 export async function providerErrorOf(events: AsyncIterable<ProviderEvent>): Promise<ProviderError> {
   const thrown = await collect(events).then(
     () => undefined,

@@ -1,10 +1,10 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 
 const secretName = /key|secret|token$|password|authorization|credential/i;
-/** Shorter values are too common to be found in other words. */
+/** Shorter values are too common inside of other words. */
 const minLength = 6;
 
-/** Takes the secrets of a target's settings out of a provider's words, and cuts them short: for logs, traces, errors and replies. */
+/** Removes the secrets of a target's settings from a provider's text, and shortens it: for logs, traces, errors and responses. */
 export type Redact = (words: string) => string;
 
 /** Creates the redaction for a target with these settings. */

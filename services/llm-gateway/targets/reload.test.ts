@@ -26,7 +26,7 @@ const priced = (version: string, prompt: number) => ({
   prices: [{ model: 'a', prompt, completion: 0 }],
 });
 
-test('models, routes and prices change while it runs; a request under way ends as it began', async () => {
+test('models, routes and prices change while it runs; a request in flight keeps those that it began with', async () => {
   let finishOld = () => {};
   const slow: Responder = (response) => {
     streamed([content('old ')], true)(response, response.req, undefined);
@@ -59,7 +59,7 @@ test('models, routes and prices change while it runs; a request under way ends a
   await eventually(async () => expect(await old.connections()).toBe(0));
 });
 
-test('a target that is configured as before goes on with its connections', async () => {
+test('a target with the same configuration keeps its connections', async () => {
   await using server = await startFakeProvider(says('ok'));
   const a = modelAt(server.url, 'a');
   await using gateway = await startTestGateway({ models: [a] });

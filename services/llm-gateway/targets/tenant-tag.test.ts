@@ -9,7 +9,7 @@ import { createTenantTags } from './tenant-tag.ts';
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-tags-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('a tenant keeps its tag over restarts, and the tag tells nothing without the secret', () => {
+test('a tenant keeps its tag over restarts, and the tag reveals nothing without the secret', () => {
   const tagOf = createTenantTags(folder);
   expect(createTenantTags(folder)('acme')).toBe(tagOf('acme'));
   expect(tagOf('acme')).toMatch(/^[0-9a-f]{32}$/);

@@ -3,7 +3,7 @@ import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 
-/** Tags that are kept at hand. */
+/** Cached tags. */
 const maxTags = 10_000;
 
 /**

@@ -17,11 +17,11 @@ import {
 export type Effect =
   /** It fails before its first word, and another try may help. */
   | 'before'
-  /** It fails before its first word, for good. */
+  /** It always fails before its first word. */
   | 'refused'
-  /** It breaks off after its first word, with an error. */
+  /** It fails after its first word, with an error. */
   | 'broken'
-  /** It breaks off after its first word, without a word. */
+  /** Its stream ends after its first word, without an error. */
   | 'truncated'
   /** The model's own result: a filter stopped it. */
   | 'filtered'
@@ -36,17 +36,17 @@ export type Charge = 'nothing' | 'prompt' | 'part';
 /** Something that goes wrong. */
 export interface Fault {
   name: string;
-  /** What the provider does; `undefined`: nobody is at its address. */
+  /** What the provider does; `undefined`: no server has its address. */
   reply: Responder | undefined;
   effect: Effect;
   charge: Charge;
-  /** What a caller is told where nothing was sent and nobody is left. */
+  /** The error for the caller if nothing was sent and no target remains. */
   code?: Code;
   /** The shortest wait before the same target is asked again, in milliseconds. */
   floorMs?: number;
   /** The clock of the target that has to run out, in milliseconds; the others have time. */
   clockMs?: number;
-  /** What the other target does, where it is not to answer. */
+  /** What the other target does, if it does not answer. */
   other?: Responder;
 }
 
@@ -84,7 +84,7 @@ const inOnePiece = (body: object): Responder => {
   };
 };
 
-/** Faults that are answered with an error, or with nothing: nobody wants money for them. */
+/** Faults with an error or no response: they are not charged. */
 const withoutAnswer: Omit<Fault, 'effect' | 'charge'>[] = [
   { name: '429 with seconds', reply: rateLimited({ 'retry-after': '1' }), floorMs: 1000 },
   { name: '429 with a fraction of a second', reply: rateLimited({ 'retry-after': '0.9' }), floorMs: 900 },

@@ -28,7 +28,7 @@ export function isTold({ reply, other }: Fault, setting: Setting): boolean {
   return reply !== undefined || setting !== 'alone, once';
 }
 
-/** Whether a case waits, for a clock or as it is told: what is to be measured there, a busy machine spoils. */
+/** Whether a case waits for a clock or a backoff: a busy machine distorts its times. */
 export function isWaiting({ fault: { clockMs, floorMs } }: Unnamed): boolean {
   return clockMs !== undefined || floorMs !== undefined;
 }
@@ -85,7 +85,7 @@ export interface FaultyProvider extends AsyncDisposable {
   reached(id: string): Promise<void>;
 }
 
-/** Names of models end so at the provider where it is the other target that is asked. */
+/** Suffix of the names of models at the other target. */
 export const otherSuffix = '-b';
 
 /** Starts it. Models of the targets beside those that have a fault have names at the provider that end in `otherSuffix`. */
@@ -124,7 +124,7 @@ export async function startFaultyProvider(cases: readonly FaultCase[]): Promise<
 }
 
 /**
- * Meets cases that wait, all at once in the end, but each begins when the one before has reached the provider: on a busy machine, clocks
+ * Runs cases that wait concurrently, but each begins when the one before has reached the provider: on a busy machine, clocks
  * must not run out before a request is even sent.
  */
 export async function meetWaiting<Case extends FaultCase>(
@@ -173,7 +173,7 @@ export async function startFlappingProvider(name: string): Promise<FlappingProvi
 /** The call of a tool that a model makes, in two pieces. */
 export const callPieces = ['{"city":', '"Oslo"}'] as const;
 
-/** Starts a provider that calls the tool "weather"; the first time that it is asked something, it breaks off between the two pieces. */
+/** Starts a provider that calls the tool "weather"; the first stream of each question ends between the two pieces. */
 export async function startBreakingCaller(end: 'cut' | 'without an end'): Promise<AsyncDisposable & { url: string }> {
   const asked = new Set<string>();
   const piece = (call: object) => ({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, ...call }] } }] });

@@ -52,7 +52,7 @@ export function scriptedFetch(...replies: (() => Response)[]): ScriptedFetch {
   };
 }
 
-/** A reply with server-sent events: objects as JSON, strings as they are. `cuts`: where its bytes are cut into pieces. */
+/** A reply with server-sent events: objects as JSON, strings as they are. `cuts`: the offsets at which its bytes are cut into pieces. */
 export function eventStream(
   events: readonly (object | string)[],
   cuts: readonly number[] = [],

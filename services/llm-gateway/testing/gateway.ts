@@ -50,7 +50,7 @@ export interface TestGateway extends AsyncDisposable {
   ask(request?: Asked, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<GenerateResponse[]>;
   /** A stream, as it comes. */
   stream(request: Asked, options: CallOptions): AsyncIterable<GenerateResponse>;
-  /** The value of a metric's line: `ragmesh_llm_attempt_total{…}`; 0 where there is none. */
+  /** The value of a metric's line: `ragmesh_llm_attempt_total{…}`; 0: none. */
   metric(line: string): Promise<number>;
 }
 
@@ -104,7 +104,7 @@ export function modelAt(
 /** Kinds of the messages, in order. */
 export const casesOf = (responses: readonly GenerateResponse[]) => responses.map(({ event }) => event.case);
 
-/** The text that a reader has in the end: what a reset made void is gone. */
+/** Returns the final text of the reader, without text before a reset. */
 export function textOf(responses: readonly GenerateResponse[]): string {
   let text = '';
   for (const { event } of responses) {
@@ -114,7 +114,7 @@ export function textOf(responses: readonly GenerateResponse[]): string {
   return text;
 }
 
-/** The end; throws where there is none. */
+/** Returns the end; throws if there is none. */
 export function doneOf(responses: readonly GenerateResponse[]): GenerateDone {
   const last = responses.at(-1)?.event;
   if (last?.case !== 'done') throw new Error(`the stream ended with ${last?.case}`);

@@ -11,9 +11,9 @@ export interface FakeProvider extends AsyncDisposable {
   requests: unknown[];
   /** When each of them came, by `performance.now()`. */
   times: number[];
-  /** Resolves when a client has broken off a reply. */
+  /** Resolves when a client has cancelled a response. */
   brokenOff: Promise<void>;
-  /** Replies that are under way. */
+  /** Responses in flight. */
   openReplies(): number;
   /** Connections that are open. */
   connections(): Promise<number>;
@@ -74,7 +74,7 @@ export function streamed(chunks: readonly (object | string)[], staysOpen = false
   };
 }
 
-/** A reply that streams chunks one by one: what comes together is told in one. */
+/** A reply that streams chunks one by one: chunks that arrive together become one event. */
 export function slowly(chunks: readonly (object | string)[], pauseMs = 20): Responder {
   return async (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });

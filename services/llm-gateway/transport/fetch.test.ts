@@ -76,13 +76,13 @@ test('a connection that breaks inside a body fails the reader, after what came b
   expect(pieces).toEqual(['half']);
 });
 
-test('a server that is not there is told by its code', async () => {
+test('a server that is down is reported by its code', async () => {
   const { fetch, url, server } = await start(() => {});
   await new Promise((done) => server.close(done));
   await expect(fetch(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('an abort throws its reason at once, in the queue for a connection as well, and closes what is open', async () => {
+test('an abort throws its reason immediately, also in the queue for a connection, and closes what is open', async () => {
   let requests = 0;
   const { fetch, url, server } = await start(() => {
     requests += 1;

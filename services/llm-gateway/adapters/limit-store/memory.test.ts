@@ -16,7 +16,7 @@ const create = (clock: () => number, settings: Record<string, number> = {}) =>
 
 limitStoreSuite('memory', (clock) => create(clock));
 
-test('keeps no more scopes than it may: the one that was not used for longest goes, never one with requests under way', async () => {
+test('keeps at most its number of scopes: it drops the least recently used one without requests in flight', async () => {
   const store = await create(() => noon, { max_scopes: 2 });
   const limits = { requestsPerMinute: 1 };
   const ask = (tenant: string, id: string) => store.reserve(demandOf(id, limits, { tenant }));

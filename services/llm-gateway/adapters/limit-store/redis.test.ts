@@ -97,7 +97,7 @@ describe.skipIf(!hasRedis && skipped('redis', 18, redisAdvice))('a real Redis', 
     );
   });
 
-  test('two processes count together: of many at once, those that fit are admitted and no more', async () => {
+  test('two processes count together: of many concurrent requests exactly the limit is admitted', async () => {
     for (let round = 0; round < 5; round++) {
       const settings = { ...patient, key_prefix: `together${round}:` };
       const stores = [await open(server.port, settings), await open(server.port, settings)];
@@ -180,7 +180,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     return result;
   };
 
-  test('that stops: the process goes on by what it has counted itself, and what it counts is made up for later', async () => {
+  test('that stops: the process continues with its own counters, and Redis receives them later', async () => {
     const server = await startRedis();
     const store = await open(server.port, { ...settings, key_prefix: 'stop:' });
     expect(await store.reserve(demandOf('a', limits, { costMicros: 40 }))).toEqual({ admitted: true });
@@ -204,7 +204,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     await server[Symbol.asyncDispose]();
   });
 
-  test('that answers late: nobody waits for it, and what it did too late is undone', async () => {
+  test('that answers late: no request waits for it, and late reservations are undone', async () => {
     await using server = await startRedis();
     const store = await open(server.port, { ...settings, key_prefix: 'late:' });
     const direct = new Redis(server.port, '127.0.0.1');
@@ -223,7 +223,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     direct.disconnect();
   });
 
-  test('that hangs in a script: nobody waits for it', async () => {
+  test('that hangs in a script: no request waits for it', async () => {
     await using server = await startRedis();
     const store = await open(server.port, settings);
     const direct = new Redis(server.port, '127.0.0.1');
@@ -236,7 +236,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     direct.disconnect();
   });
 
-  test('that comes back empty: what is under way is reserved again, and settled in its place', async () => {
+  test('that returns empty: running requests are reserved again, and settled there', async () => {
     const server = await startRedis();
     const store = await open(server.port, { ...settings, key_prefix: 'back:' });
     await store.reserve(demandOf('a', limits, { costMicros: 40 }));
@@ -265,7 +265,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     direct.disconnect();
   });
 
-  test('refuses requests in the meantime where it is told to', async () => {
+  test('refuses requests in the meantime if it is configured so', async () => {
     const server = await startRedis();
     const store = await open(server.port, { ...settings, fail_open: false });
     await store.reserve(demandOf('a', limits));

@@ -16,7 +16,7 @@ interface Scripts {
   settleLimits(keyCount: number, ...parts: (string | number)[]): Promise<number>;
 }
 
-/** Counters in Redis, or what speaks its protocol and runs Lua: all replicas count together. Replicas' clocks must agree to a second or so. */
+/** Counters in Redis, or a server with its protocol and Lua, that all replicas share. Their clocks may differ by about a second. */
 export const adapter = defineAdapter({
   settings: {
     ...redisSettings('ragmesh:limits:'),
@@ -25,13 +25,13 @@ export const adapter = defineAdapter({
       .int()
       .min(10)
       .max(60_000)
-      .describe('Time until Redis is asked again after a failure, in milliseconds')
+      .describe('Time between a failure of Redis and the next call, in milliseconds')
       .default(1000),
     lease_ms: z
       .int()
       .min(300)
       .max(3_600_000)
-      .describe('Time after which the reservations of a process that died come back, in milliseconds')
+      .describe('Time after which the reservations of a dead process end, in milliseconds')
       .default(60_000),
     fail_open: z
       .boolean()
@@ -43,7 +43,7 @@ export const adapter = defineAdapter({
       .int()
       .min(2)
       .max(10_000_000)
-      .describe('Tenants and keys that this process counts at a time for when Redis is away')
+      .describe('Tenants and keys that this process counts, for the time while Redis is down')
       .default(100_000),
   },
   async create(settings, deps: LimitStoreDeps): Promise<LimitStore> {

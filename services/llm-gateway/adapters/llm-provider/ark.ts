@@ -27,10 +27,10 @@ export const adapter = defineAdapter({
         vendor: 'ark',
         lacksByModel: true,
         lacks: missingOf,
-        // Its max_tokens leaves thinking out, which older models do not do.
+        // Its max_tokens excludes thinking, unlike that of older models.
         limitField: /seed/.test(model) ? 'max_completion_tokens' : 'max_tokens',
         reasoning: toThinking,
-        // Cumulative counts with every chunk: a stream that breaks has been counted so far.
+        // Cumulative counts with every chunk: an interrupted stream has its counts so far.
         streamOptions: { chunk_include_usage: true },
         prefill: { body: { thinking: { type: 'disabled' } } },
       },
@@ -48,7 +48,7 @@ export const adapter = defineAdapter({
   },
 });
 
-/** By the notes of each field (volcengine.com/docs/82379/1494384): models that think take no `stop`, the newest no sampling. */
+/** Returns the fields that a model lacks (volcengine.com/docs/82379/1494384): models that think accept no `stop`, the newest no sampling. */
 function missingOf(_: ProviderRequest, model: string): readonly ChatField[] {
   const lacks: ChatField[] = ['seed'];
   if (/seed|thinking/.test(model)) lacks.push('stop');

@@ -7,7 +7,7 @@ import { eventStream, jsonReply, loadAdapter, richRequest, scriptedFetch } from 
 const never = new AbortController().signal;
 const settings = { endpoint: 'https://shop.openai.azure.com/', api_key: 'azure-key', deployment: 'gpt-4.1' };
 
-// A stream as in learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter ("Streaming"): the first chunk tells of the prompt.
+// A stream as in learn.microsoft.com/azure/ai-foundry/openai/concepts/content-filter ("Streaming"): the first chunk reports on the prompt.
 const safe = { hate: { filtered: false, severity: 'safe' }, violence: { filtered: false, severity: 'safe' } };
 const promptResults = {
   id: '',
@@ -190,7 +190,7 @@ test('the API of deployments: in the path, with a version, and a token in the pl
   `);
 });
 
-test('the first chunk, which tells of the prompt, is neither usage nor text', async () => {
+test('the first chunk, which reports on the prompt, is neither usage nor text', async () => {
   const provider = await loadAdapter('azure-openai', settings, scriptedFetch(answer).fetch);
   const kinds = (await collect(provider.generate(requestOf(), never))).map(({ kind }) => kind);
   expect(kinds).toEqual(['started', 'text', 'end', 'usage']);

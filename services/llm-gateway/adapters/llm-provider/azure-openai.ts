@@ -18,7 +18,7 @@ export const adapter = defineAdapter({
     api_key: secret().describe("The resource's key; or `access_token`").default(''),
     access_token: secret()
       .describe(
-        'A token of Microsoft Entra ID. It runs out after an hour or so: for a sidecar that renews the configuration',
+        'A token of Microsoft Entra ID. It expires after about an hour: for a sidecar that renews the configuration',
       )
       .default(''),
     deployment: z.string(),
@@ -31,7 +31,7 @@ export const adapter = defineAdapter({
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
     const { endpoint, api_key: apiKey, access_token: token, deployment, api_version: version } = settings;
     if ((apiKey === '') === (token === '')) {
-      throw new ConfigError(`${path}.settings.api_key`, 'one of api_key and access_token is needed');
+      throw new ConfigError(`${path}.settings.api_key`, 'is missing: set api_key or access_token');
     }
     const resource = endpoint.replace(/\/+$/, '').replace(/\/openai(?:\/v1)?$/, '');
     const isV1 = version === '';

@@ -14,13 +14,13 @@ const baseUrls = {
   hk: 'https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1',
 };
 
-/** Alibaba Model Studio by its compatible mode (alibabacloud.com/help/en/model-studio/qwen-api-reference). */
+/** The compatible mode of Alibaba Model Studio (alibabacloud.com/help/en/model-studio/qwen-api-reference). */
 export const adapter = defineAdapter({
   settings: {
     api_key: secret(),
-    model: z.string().describe('"qwen-plus". One that only streams will do: every request streams'),
-    region: z.enum(['cn', 'intl', 'us', 'hk']).describe('Region that the key is from; intl is Singapore').default('cn'),
-    base_url: z.string().describe(`The address of a workspace, in the place of the region's`).default(''),
+    model: z.string().describe('"qwen-plus". A model that only streams works: every request streams'),
+    region: z.enum(['cn', 'intl', 'us', 'hk']).describe('Region of the key; intl is Singapore').default('cn'),
+    base_url: z.string().describe(`Address of a workspace, instead of the region's`).default(''),
   },
   create({ api_key: apiKey, model, region, base_url }, { path, fetch }: LlmProviderDeps): LlmProvider {
     const baseUrl = base_url || baseUrls[region];
@@ -55,7 +55,7 @@ export const adapter = defineAdapter({
   },
 });
 
-/** How many tokens of thinking a little and some are; long thinking has the model's own bound. */
+/** Thinking budgets of a low and a medium effort, in tokens; a high effort has the model's own bound. */
 const thinkingBudgets: Partial<Record<ReasoningEffort, number>> = {
   [ReasoningEffort.LOW]: 1024,
   [ReasoningEffort.MEDIUM]: 8192,

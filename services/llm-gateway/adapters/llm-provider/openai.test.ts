@@ -194,7 +194,7 @@ describe('a model that thinks', () => {
   });
 
   test.each([ReasoningEffort.NONE, ReasoningEffort.UNSPECIFIED])(
-    'takes them where it may not think (effort %i)',
+    'accepts them if it does not think (effort %i)',
     async (effort) => {
       const { body, started } = await bodyOf('gpt-5.4-mini', effort);
       expect(body).toMatchObject({ temperature: 0.5, presence_penalty: 0.5 });

@@ -8,7 +8,7 @@ import type { ChatField } from '../../providers/wires/chat-completions-dialect.t
 import { bearer } from '../../providers/wires/chat-endpoint.ts';
 import { chatEndpoint, createOpenAiClient } from '../vendors/openai/client.ts';
 
-/** OpenAI by chat completions (platform.openai.com/docs/api-reference/chat). */
+/** OpenAI's chat completions (platform.openai.com/docs/api-reference/chat). */
 export const adapter = defineAdapter({
   settings: {
     api_key: secret(),
@@ -18,7 +18,7 @@ export const adapter = defineAdapter({
     project: z.string().default(''),
     service_tier: z
       .enum(['', 'auto', 'default', 'flex', 'priority'])
-      .describe(`Tier of the service. Empty: the project's own`)
+      .describe(`Service tier. Empty: the project's default`)
       .default(''),
   },
   create(settings, { path, fetch }: LlmProviderDeps): LlmProvider {
@@ -59,14 +59,14 @@ export const adapter = defineAdapter({
   },
 });
 
-/** Models that think take the operator's instructions from the developer; older ones from the system. */
+/** Returns the role of the operator's instructions: developer for models that think, system for older ones. */
 export function openAiSystemRole(model: string): 'system' | 'developer' {
   return thinks(model) ? 'developer' : 'system';
 }
 
 /**
- * A model that thinks takes no sampling parameters (platform.openai.com/docs/guides/reasoning); those since gpt-5.1 take them where
- * they do not think, which is also their default.
+ * Returns the fields that a model lacks. A model that thinks accepts no sampling parameters (platform.openai.com/docs/guides/reasoning);
+ * models since gpt-5.1 accept them without thinking, which is their default.
  */
 export function openAiLacks({ reasoningEffort }: ProviderRequest, model: string): readonly ChatField[] {
   if (!thinks(model)) return ['reasoning_effort'];
@@ -80,7 +80,7 @@ function thinks(model: string): boolean {
   return /^(?:o\d|gpt-[5-9])/.test(model) && !/-chat/.test(model);
 }
 
-/** Tokens by the vendor's page of each model (platform.openai.com/docs/models). */
+/** Context and completion in tokens, from the vendor's page of each model (platform.openai.com/docs/models). */
 const lengths: readonly (readonly [RegExp, contextTokens: number, maxOutputTokens: number])[] = [
   [/^gpt-5(?:-mini|-nano)?(?:-20|$)/, 400_000, 128_000],
   [/^gpt-5\.(?:1|2|4-mini)(?:-20|$)/, 400_000, 128_000],
@@ -89,7 +89,7 @@ const lengths: readonly (readonly [RegExp, contextTokens: number, maxOutputToken
   [/^o(?:3|4-mini)/, 200_000, 100_000],
 ];
 
-/** How long prompts and completions of OpenAI's models may be; 0 for one that is not known. */
+/** Returns the longest context and completion of a model of OpenAI, in tokens; 0: not known. */
 export function openAiLengths(model: string): { contextTokens: number; maxOutputTokens: number } {
   const [, contextTokens = 0, maxOutputTokens = 0] = lengths.find(([pattern]) => pattern.test(model)) ?? [];
   return { contextTokens, maxOutputTokens };

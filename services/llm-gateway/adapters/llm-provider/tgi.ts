@@ -7,12 +7,12 @@ import { createChatCompletions } from '../../providers/wires/chat-completions.ts
 import { toSchema } from '../../providers/wires/chat-completions-request.ts';
 import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.ts';
 
-/** Hugging Face's Text Generation Inference by its Messages API (router/src/lib.rs, router/src/server.rs). */
+/** The Messages API of Hugging Face's Text Generation Inference (router/src/lib.rs, router/src/server.rs). */
 export const adapter = defineAdapter({
   settings: {
     base_url: z.string().describe('"http://tgi:8080/v1"'),
-    api_key: secret().describe('That of `--api-key`, or a token of Hugging Face; empty: none is sent').default(''),
-    model: z.string().describe('A server has one model, whatever it is called').default('tgi'),
+    api_key: secret().describe('The key of `--api-key`, or a token of Hugging Face; empty: none is sent').default(''),
+    model: z.string().describe('Name of the model; a server has one model and accepts every name').default('tgi'),
   },
   create({ base_url: baseUrl, api_key: apiKey, model }, { path, fetch }: LlmProviderDeps): LlmProvider {
     return createChatCompletions({
@@ -22,7 +22,7 @@ export const adapter = defineAdapter({
       dialect: {
         vendor: 'tgi',
         lacks: () => ['parallel_tool_calls', 'reasoning_effort'],
-        notes: ({ tools }) => (tools.length === 0 ? [] : ['tools: tgi may leave them out and answer without']),
+        notes: ({ tools }) => (tools.length === 0 ? [] : ['tools: tgi may ignore them and answer without']),
         responseFormat: toGrammar,
       },
       capabilities: {
@@ -39,7 +39,7 @@ export const adapter = defineAdapter({
   },
 });
 
-/** Its grammar of type "json" takes a schema, and needs one. */
+/** Returns the grammar of a format. Its type "json" requires a schema. */
 function toGrammar(form: ResponseFormat['form']): object | undefined {
   if (form.case === undefined) return undefined;
   return { type: 'json', value: form.case === 'jsonSchema' ? toSchema(form.value) : { type: 'object' } };

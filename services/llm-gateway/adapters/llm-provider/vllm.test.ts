@@ -169,7 +169,7 @@ test('without a key no key is sent, without a tenant no salt, without a priority
   expect(sent[0]?.body).not.toHaveProperty('priority');
 });
 
-test('the completion goes on from a beginning', async () => {
+test('the completion continues a partial answer', async () => {
   const { fetch, sent } = scriptedFetch(answer);
   await collect((await loadAdapter('vllm', settings, fetch)).generate(requestOf({ prefix: 'A refund' }), never));
   const { messages, ...body } = (sent[0] as SentRequest).body as { messages: object[] };
@@ -186,7 +186,7 @@ test('not to think is a matter of the template, how long is not', async () => {
   expect(sent[1]?.body).toMatchObject({ reasoning_effort: 'medium' });
 });
 
-test('reasoning is read under both of its names, and cached tokens that are not told are not zero', async () => {
+test('reasoning is read under both of its names, and cached tokens without a report are not zero', async () => {
   const events = await collect(
     (await loadAdapter('vllm', settings, scriptedFetch(answer).fetch)).generate(requestOf(), never),
   );

@@ -11,13 +11,15 @@ import { bearer, createChatEndpoint } from '../../providers/wires/chat-endpoint.
 export const adapter = defineAdapter({
   settings: {
     base_url: z.string().describe('"http://vllm:8000/v1"'),
-    api_key: secret().describe('That of `vllm serve --api-key`; empty: none is sent').default(''),
+    api_key: secret().describe('The key of `vllm serve --api-key`; empty: none is sent').default(''),
     model: z.string().describe('Empty: the first model that the server lists').default(''),
     priority: z
       .int()
       .min(-1_000_000)
       .max(1_000_000)
-      .describe('Lower comes first; 0 is not sent, for a server without `--scheduling-policy priority` refuses any')
+      .describe(
+        'Lower values run first; 0 is not sent, because a server without `--scheduling-policy priority` refuses the field',
+      )
       .default(0),
     tools: z
       .boolean()
@@ -33,10 +35,10 @@ export const adapter = defineAdapter({
       dialect: {
         vendor: 'vllm',
         reasoning: toThinking,
-        // Cumulative counts with every chunk: a stream that breaks has been counted so far.
+        // Cumulative counts with every chunk: an interrupted stream has its counts so far.
         streamOptions: { continuous_usage_stats: true },
         extra: priority === 0 ? {} : { priority },
-        // Prompts of one tenant cannot be told from the time that another's take.
+        // A tenant cannot infer the prompts of another one from response times.
         tenant: (tag) => ({ cache_salt: tag }),
         prefill: { body: { continue_final_message: true, add_generation_prompt: false } },
       },
@@ -54,7 +56,7 @@ export const adapter = defineAdapter({
   },
 });
 
-/** Templates of models that think know one of two words for not thinking: Qwen's and DeepSeek's. */
+/** Returns the template fields of the reasoning effort: those of Qwen and of DeepSeek. */
 function toThinking(effort: ReasoningEffort): object {
   if (effort !== ReasoningEffort.NONE) return reasoningEffort(effort);
   return { chat_template_kwargs: { enable_thinking: false, thinking: false } };

@@ -21,7 +21,7 @@ export const adapter = defineAdapter({
       dialect: {
         vendor: 'xinference',
         lacks: () => ['parallel_tool_calls'],
-        // It only knows whether to think; how long is up to the model.
+        // It supports only thinking on and off; the model decides how long.
         reasoning: (effort) => ({ chat_template_kwargs: { enable_thinking: effort !== ReasoningEffort.NONE } }),
       },
       capabilities: {
@@ -31,7 +31,7 @@ export const adapter = defineAdapter({
         maxOutputTokens: 0,
         tools: true,
         images: /(?:^|[-_/])vl(?:[-_]|$)|vision|llava|omni/i.test(model),
-        // Depends on the engine behind it: the configuration knows.
+        // Depends on the engine behind it, so the configuration must set it.
         jsonSchema: false,
         prefill: false,
       },

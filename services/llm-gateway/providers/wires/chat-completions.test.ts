@@ -177,7 +177,7 @@ describe('of a stream', () => {
     ]);
   });
 
-  test('a refusal is told as text, and is no complete answer', async () => {
+  test('a refusal is text, and not a complete answer', async () => {
     expect(await eventsOf(eventStream([chunk({ refusal: 'I cannot.' }), stop]))).toEqual([
       { kind: 'text', text: 'I cannot.' },
       { kind: 'end', outcome: Outcome.FILTERED, reason: 'refusal' },
@@ -383,7 +383,7 @@ describe('of a request', () => {
     expect(sent).toHaveLength(0);
   });
 
-  test('what the server lacks is left out, and told', async () => {
+  test('fields that the server lacks are omitted, with a warning', async () => {
     const { body, started } = await bodyOf({ reasoningEffort: 2 }, { reasoning_effort: false });
     expect(body).not.toHaveProperty('reasoning_effort');
     expect(started).toMatchObject({ warnings: ['reasoning_effort: this server has none'] });

@@ -9,7 +9,7 @@ import { lacksLlama, startLlama } from '../../../testing/llama.ts';
 import { createWith, eventsOf, failureOf } from '../../../testing/wire.ts';
 import { adapter } from './index.ts';
 
-// Servers that speak Anthropic's Messages and that nobody here wrote: LiteLLM in front of models that it plays itself (it answers in
+// Servers that speak Anthropic's Messages and of other projects: LiteLLM in front of models that it plays itself (it answers in
 // one piece), and llama.cpp's server, which streams.
 
 const llama = process.env.RAGMESH_LLAMA_SERVER ?? 'llama-server';

@@ -82,7 +82,7 @@ describe('the beginning of an answer', () => {
     expect(events).toContainEqual({ kind: 'text', text: '\n  x' });
   });
 
-  test('is declared where the settings say so', async () => {
+  test('is declared if the settings say so', async () => {
     await using server = await startWire(undefined);
     expect(provider(server).capabilities.prefill).toBe(false);
     expect(provider(server, { prefill: true }).capabilities.prefill).toBe(true);
@@ -99,7 +99,7 @@ describe('the beginning of an answer', () => {
 });
 
 describe('of a stream', () => {
-  test('text and counts come as they are, and the last counts stand', async () => {
+  test('text and counts are unchanged, and the last counts are used', async () => {
     expect(await run(streamed(named(...hello)))).toEqual([
       { kind: 'started', model: 'claude-haiku-5-5', warnings: [] },
       { kind: 'usage', usage: usage(25, 1) },

@@ -22,7 +22,7 @@ const efforts: Record<string, ReasoningEffort> = {
   high: ReasoningEffort.HIGH,
 };
 
-/** Claude by Anthropic's Messages API, and servers that speak it: LiteLLM, Model Studio, … */
+/** Anthropic's Messages API, and servers that speak it: LiteLLM, Model Studio, … */
 export const adapter = defineAdapter({
   settings: {
     base_url: z.string().default('https://api.anthropic.com'),
@@ -40,16 +40,16 @@ export const adapter = defineAdapter({
       .default(4096),
     thinking: z
       .enum(['', ...thinkingWords])
-      .describe('How the model thinks. Empty: what is known of its name')
+      .describe('How the model thinks. Empty: derived from its name')
       .default(''),
     effort: z
       .enum(['', 'none', 'low', 'medium', 'high'])
-      .describe('How long it thinks if the caller does not say. Empty: its own default')
+      .describe('Reasoning effort if the caller sets none. Empty: the default of the model')
       .default(''),
     sampling: z
       .boolean()
       .describe(
-        'Whether the model takes temperature and top_p: Claude up to 4.6, by the API of 2023-06-01. Later ones take none',
+        'Whether the model accepts temperature and top_p: Claude up to 4.6, by the API of 2023-06-01. Later models do not',
       )
       .default(false),
     prefill: z
@@ -58,9 +58,7 @@ export const adapter = defineAdapter({
       .default(false),
     prompt_cache: z
       .enum(['off', '5m', '1h'])
-      .describe(
-        'How long the provider caches what is the same in every prompt. Writing costs more than reading saves once',
-      )
+      .describe('How long the provider caches the constant part of prompts. A write costs more than one read saves')
       .default('off'),
     context_tokens: z.int().min(0).max(100_000_000).describe('Prompt and completion together, in tokens').default(0),
   },
@@ -72,17 +70,17 @@ export const adapter = defineAdapter({
     }
     const client = new Anthropic({
       baseURL: baseURL.replace(/\/+(?:v1\/?)?$/, ''),
-      // Without a key, the SDK would look for credentials in the environment and in files; servers without keys ignore it.
+      // Without a key the SDK would read credentials from the environment and from files; servers without keys ignore it.
       apiKey: apiKey || 'none',
       authToken: null,
       webhookKey: null,
       defaultHeaders: {
         ...(keyHeader === 'x-api-key' ? { authorization: null, 'x-api-key': apiKey || 'none' } : {}),
-        // Sampling is part of the older API alone.
+        // Only the older API has sampling parameters.
         ...(sampling ? { 'anthropic-version': '2023-06-01' } : {}),
       },
       fetch,
-      // Who retries, and how long to wait, is the gateway's business, and so are spans. Prompts never reach a log.
+      // The gateway owns retries, timeouts and spans. Prompts never reach a log.
       maxRetries: 0,
       timeout: noSdkTimeoutMs,
       openTelemetry: false,
@@ -114,7 +112,7 @@ export const adapter = defineAdapter({
           signal.throwIfAborted();
           const { body, warnings } = toAnthropicBody(request, defaults);
           const params: MessageCreateParamsStreaming = body;
-          // Not by messages.create, which writes a line to the console for every request to a model that is to be retired.
+          // Not by messages.create, which writes to the console for every request to a deprecated model.
           const { data: events, response } = await client
             .post<AsyncIterable<AnthropicEvent>>('/v1/messages', { body: params, signal, stream: true })
             .withResponse();
@@ -125,7 +123,7 @@ export const adapter = defineAdapter({
           } else {
             for await (const event of events) yield* read(event);
           }
-          // The SDK ends an aborted stream as if it were over.
+          // The SDK ends an aborted stream without an error.
           signal.throwIfAborted();
         } catch (error) {
           signal.throwIfAborted();
@@ -140,8 +138,8 @@ export const adapter = defineAdapter({
 });
 
 /**
- * The code of an error is in its details, and more exact than its type: a spend limit has the type of a rate limit, say. Codes for
- * money are many and grow: SDK, resources/shared, `…_spend_limit_reached`, `…_billing_unavailable`, `organization_on_hold`.
+ * Returns the code from the details of an error, which is more exact than its type: a spend limit has the type of a rate limit, for
+ * example. There is a growing number of codes for money: SDK, resources/shared, `…_spend_limit_reached`, `…_billing_unavailable`, `organization_on_hold`.
  */
 function withErrorCode(failure: WireFailure, error: unknown): WireFailure {
   const { errorCode } = error as { errorCode?: unknown };

@@ -1,8 +1,8 @@
 /**
  * How a Claude model thinks:
  * - `none`: it cannot;
- * - `budget`: where asked, with a budget of tokens (up to Claude 4.5);
- * - `adaptive`: as much as the effort says; can be turned off;
+ * - `budget`: on request, with a budget of tokens (up to Claude 4.5);
+ * - `adaptive`: by the effort; can be turned off;
  * - `between-tools`: as adaptive; off means no thinking before the first word;
  * - `always`: as adaptive, never off.
  */
@@ -11,8 +11,8 @@ export type Thinking = (typeof thinkingWords)[number];
 export const thinkingWords = ['none', 'budget', 'adaptive', 'between-tools', 'always'] as const;
 
 /**
- * How a model thinks, by its name, where the configuration does not say. Source: platform.claude.com/docs/en/build-with-claude/thinking
- * and the migration guides of Claude Sonnet 5.5 and Haiku 5.5. A name that is not known is taken for the current way.
+ * Returns how a model thinks, by its name, if it is not configured. Source: platform.claude.com/docs/en/build-with-claude/thinking and the
+ * migration guides of Claude Sonnet 5.5 and Haiku 5.5. An unknown name is treated as a current model.
  */
 export function thinkingOf(model: string): Thinking {
   if (/claude-(?:instant|[12]\b|3-(?:5|opus|sonnet|haiku))/.test(model)) return 'none';

@@ -18,7 +18,7 @@ export interface CacheableParts {
 }
 
 /**
- * Sets cache points where a prompt is the same from request to request. The API takes at most four: after the tools, after the first
+ * Sets cache points at the ends of the parts that are the same in many requests. The API takes at most four: after the tools, after the first
  * instruction (the operator's; later ones may change with the question), after the last instruction, and after the history, which
  * is everything but the last turn. Source: platform.claude.com/docs/en/build-with-claude/prompt-caching.
  */

@@ -225,7 +225,7 @@ describe('a request', () => {
     expect(JSON.stringify((body.messages as unknown[]).at(-1))).not.toContain('cache_control');
   });
 
-  test('carries the key where the settings say', async () => {
+  test('carries the key in the configured header', async () => {
     const asKey = await bodyOf({}, { key_header: 'x-api-key' });
     expect(asKey.headers).toMatchObject({ 'x-api-key': 'sk-ant-test' });
     expect(asKey.headers).not.toHaveProperty('authorization');

@@ -14,18 +14,18 @@ import { type CacheControl, markCachePoints } from './prompt-cache.ts';
 
 // Anthropic's Messages: platform.claude.com/docs/en/api/messages, POST /v1/messages, and the types of @anthropic-ai/sdk 1.12.
 
-/** What of the settings goes into a request. */
+/** The settings that a request depends on. */
 export interface AnthropicDefaults {
   model: string;
-  /** Where the request gives no limit: this API has no default. */
+  /** Longest completion of a request without a limit, in tokens: this API has no default. */
   maxTokens: number;
   thinking: Thinking;
-  /** Where the request asks for none. */
+  /** Effort of a request without one. */
   effort: ReasoningEffort;
-  /** Whether the model takes temperature and top_p: Claude up to 4.6, by the API of 2023. */
+  /** Whether the model accepts temperature and top_p: Claude up to 4.6, by the API of 2023. */
   sampling: boolean;
   cache: CacheControl | undefined;
-  /** Rewrites a JSON Schema into the part of it that the model can be held to. */
+  /** Returns the part of a JSON Schema that the API can enforce. */
   toStrictSchema: (schema: Record<string, unknown>) => object;
 }
 
@@ -57,11 +57,11 @@ export interface ToolParam {
   cache_control?: CacheControl;
 }
 
-/** The least that a budget of thinking can be. */
+/** Smallest budget for thinking, in tokens. */
 const minBudgetTokens = 1024;
 const budgetTokens = { low: 2048, medium: 8192, high: 24_576 };
 
-/** The body of a request, and what it goes without. */
+/** Returns the body of a request, and a warning for each field that was omitted. */
 export function toAnthropicBody(request: ProviderRequest, defaults: AnthropicDefaults) {
   const warnings: string[] = [];
   const without = (name: string, isGiven: boolean, why = 'the Messages API has none') => {
@@ -71,25 +71,29 @@ export function toAnthropicBody(request: ProviderRequest, defaults: AnthropicDef
   without('frequency_penalty', request.frequencyPenalty !== undefined);
   without('presence_penalty', request.presencePenalty !== undefined);
   const stop = request.stop.filter((text) => text.trim() !== '');
-  without('stop', stop.length < request.stop.length, 'texts of white space alone are not taken');
+  without('stop', stop.length < request.stop.length, 'texts of only white space are not accepted');
 
   const maxTokens = request.maxTokens || defaults.maxTokens;
   const system = toSystem(request.messages);
   const turns = toTurns(request.messages);
-  // The API refuses white space at the end of a beginning: the reader of the reply puts it right again.
+  // The API refuses a partial answer that ends in white space: the reader of the response corrects for it.
   const prefix = request.prefix.trimEnd();
   if (prefix !== '') turns.push({ role: 'assistant', content: [{ type: 'text', text: prefix }] });
   const tools = request.tools.map(toTool);
   const toolChoice = toToolChoice(request, defaults, without);
   const isForced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
-  // With a budget, a call that was made thinking cannot be gone on from without the thoughts, which nobody keeps.
+  // With a budget, the API refuses to continue after a tool call without its thoughts, which are not stored.
   const isAmidCalls = defaults.thinking === 'budget' && turns.at(-1)?.content[0]?.type === 'tool_result';
   const mustNotThink = isForced || prefix !== '' || isAmidCalls;
   const wanted = request.reasoningEffort || defaults.effort;
   const { thinking, effort } = toThinking(wanted, defaults, maxTokens, mustNotThink, without);
   const format = toFormat(request, defaults, prefix);
   if (request.responseFormat?.form.case === 'jsonObject') {
-    without('response_format', true, 'json_object is asked for in words, as this API holds a model to a schema only');
+    without(
+      'response_format',
+      true,
+      'json_object is requested by an instruction, because this API enforces only schemas',
+    );
     system.push({ type: 'text', text: 'Answer with one JSON object, and with nothing before or after it.' });
   }
   if (defaults.cache !== undefined) {
@@ -122,7 +126,7 @@ function toSystem(messages: readonly Message[]): TextBlock[] {
     .map(({ text }) => ({ type: 'text', text }));
 }
 
-/** Messages by turns: the results of calls that were made together have to stand in one. */
+/** Returns the messages by turns. The results of parallel calls must be in one turn. */
 function toTurns(messages: readonly Message[]): Turn[] {
   const turns: Turn[] = [];
   for (const message of messages) {
@@ -137,7 +141,7 @@ function toTurns(messages: readonly Message[]): Turn[] {
   return turns;
 }
 
-/** The API refuses empty texts. */
+/** Returns the blocks of a message, without empty texts, which the API refuses. */
 function toBlocks({ role, text, toolCalls, toolCallId, images }: Message): Block[] {
   if (role === MessageRole.TOOL) {
     return [{ type: 'tool_result', tool_use_id: toolCallId, ...(text === '' ? {} : { content: text }) }];
@@ -170,9 +174,9 @@ function toToolChoice(
   const parallel = parallelToolCalls === undefined ? {} : { disable_parallel_tool_use: !parallelToolCalls };
   const mode = toolChoice?.mode ?? ToolChoiceMode.UNSPECIFIED;
   const isForced = mode === ToolChoiceMode.REQUIRED || mode === ToolChoiceMode.NAMED;
-  // A model that always thinks answers a forced call with an error.
+  // A model that always thinks refuses a forced call.
   const canForce = thinking !== 'always' && thinking !== 'between-tools';
-  without('tool_choice', isForced && !canForce, `${model} cannot be made to call a tool`);
+  without('tool_choice', isForced && !canForce, `${model} does not support forced tool calls`);
   if (mode === ToolChoiceMode.NONE) return { type: 'none' as const };
   if (isForced && canForce) return { ...forced(mode, toolChoice), ...parallel };
   if (mode === ToolChoiceMode.UNSPECIFIED && parallelToolCalls === undefined) return undefined;
@@ -186,7 +190,7 @@ function forced(mode: ToolChoiceMode, toolChoice: ToolChoice | undefined) {
 
 const shownThinking = { type: 'adaptive' as const, display: 'summarized' as const };
 
-/** `mustNotThink`: a forced call, its results, and a beginning of the answer leave no room for thoughts. */
+/** Returns the fields of the reasoning effort. `mustNotThink`: a forced call, its results, or a partial answer exclude thinking. */
 function toThinking(
   wanted: ReasoningEffort,
   { thinking: way, model }: AnthropicDefaults,
@@ -201,21 +205,21 @@ function toThinking(
     return {};
   }
   if (mustNotThink) {
-    without('reasoning_effort', thinks, 'not together with a forced tool, its results, or the beginning of an answer');
+    without('reasoning_effort', thinks, 'not together with a forced tool, its results, or a partial answer');
     return way === 'adaptive' ? { thinking: { type: 'disabled' as const } } : {};
   }
   if (wanted === ReasoningEffort.UNSPECIFIED) {
-    // These think unasked, and in silence: a summary shows that they are at work.
+    // These models think by default, without output: a summary shows that they are active.
     return way === 'always' || way === 'between-tools' ? { thinking: shownThinking } : {};
   }
   if (!thinks) {
     if (way === 'between-tools') return { thinking: { type: 'between_tools' as const } };
     if (way !== 'always') return { thinking: { type: 'disabled' as const } };
-    without('reasoning_effort', true, `${model} always thinks: it does so little`);
+    without('reasoning_effort', true, `${model} always thinks: its effort is low`);
     return { effort: 'low' as const };
   }
   if (way !== 'budget') return { thinking: shownThinking, effort };
-  // Thoughts count towards max_tokens: they get at most three quarters of it.
+  // Thinking counts towards max_tokens: it gets at most three quarters of it.
   const budget = Math.min(budgetTokens[effort], Math.floor((maxTokens * 3) / 4));
   without('reasoning_effort', budget < minBudgetTokens, `max_tokens of ${maxTokens} leaves no room to think`);
   if (budget < minBudgetTokens) return {};
@@ -235,7 +239,7 @@ function effortWord(effort: ReasoningEffort): 'low' | 'medium' | 'high' | undefi
   }
 }
 
-/** Models that take sampling at all take it up to 1, one of the two, and not while they think. */
+/** Returns the sampling parameters. Models that support them accept one of the two, up to 1, and only without thinking. */
 function toSampling(
   { temperature, topP }: ProviderRequest,
   { sampling, model }: AnthropicDefaults,
@@ -244,13 +248,13 @@ function toSampling(
 ) {
   const thinks = thinking !== undefined && thinking !== 'disabled';
   if (!sampling || thinks) {
-    const why = sampling ? 'not together with thinking' : `${model} takes none`;
+    const why = sampling ? 'not together with thinking' : `${model} does not support it`;
     without('temperature', temperature !== undefined, why);
     without('top_p', topP !== undefined, why);
     return {};
   }
   if (temperature === undefined) return topP === undefined ? {} : { top_p: rounded(topP) };
-  without('temperature', temperature > 1, 'lowered to 1, the most it takes');
+  without('temperature', temperature > 1, 'lowered to 1, the maximum');
   without('top_p', topP !== undefined, 'not together with temperature');
   return { temperature: rounded(Math.min(temperature, 1)) };
 }
@@ -261,14 +265,14 @@ function toFormat({ responseFormat }: ProviderRequest, { toStrictSchema }: Anthr
     throw new ProviderError({
       remedy: 'elsewhere',
       kind: 'invalid',
-      message: 'this provider cannot go on from the beginning of an answer that has to fit a schema',
+      message: 'this provider cannot continue a partial answer that has a schema',
     });
   }
   const given = jsonObject(responseFormat.form.value.schemaJson, 'schema_json of the response format');
   try {
     return { type: 'json_schema' as const, schema: toStrictSchema(given) as Record<string, unknown> };
   } catch (cause) {
-    const message = 'schema_json of the response format is no JSON Schema that Claude can be held to';
+    const message = 'schema_json of the response format is not a JSON Schema that the API can enforce';
     throw new ProviderError({ remedy: 'fix-request', kind: 'invalid', message, cause });
   }
 }

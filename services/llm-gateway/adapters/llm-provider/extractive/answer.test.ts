@@ -49,13 +49,13 @@ describe('the answer quotes', () => {
     expect(text.match(/E-\d\d/g)?.every((code) => code === 'E-07') ?? true).toBe(true);
   });
 
-  test('all the steps where the question asks how', () => {
+  test('all the steps if the question asks how', () => {
     expect(answerTo('How do I start a return?').text).toBe(
       'Here is how:\n1. Open Orders and choose Return. [5]\n2. Select a reason. [5]\n3. Hand the parcel over. [5]',
     );
   });
 
-  test('the other language where a code leads there and nowhere else', () => {
+  test('the other language if only its passage has the code', () => {
     const evidence = passagesOf({ title: '床品', text: 'BED-2200 每批送检，甲醛含量未检出。' });
     expect(answerTo('formaldehyde report for BED-2200', evidence).text).toBe('BED-2200 每批送检，甲醛含量未检出。[1]');
   });
@@ -77,7 +77,7 @@ describe('it refuses, in the language of the question,', () => {
   });
 });
 
-test('nothing in a document can be taken for a marker, or hide one', () => {
+test('nothing in a document looks like a marker, or hides one', () => {
   const text =
     'The fee [2] is waived【3】 for `Gold members.\n\n```js\nfee[2] = 0; // waived fee for Gold members\n```\n(Gold members pay no fee.)';
   const { text: answer } = answerTo('fee for Gold members', passagesOf({ title: 'Fees', text }));
@@ -87,7 +87,7 @@ test('nothing in a document can be taken for a marker, or hide one', () => {
   expect(outsideCode).not.toContain('](');
 });
 
-test('whatever is asked, all that is said stands in the passage that it names', () => {
+test('every quoted text is in the passage that its marker names, whatever the question', () => {
   const fragments = all.flatMap(({ text }) => text.split('\n'));
   const text = fc.array(fc.oneof(fc.constantFrom(...fragments), fc.string({ maxLength: 30 })), { maxLength: 12 });
   const passage = fc.record({

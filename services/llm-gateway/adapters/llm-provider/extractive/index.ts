@@ -17,8 +17,8 @@ const capabilities = {
 } as const;
 
 /**
- * The embedded default: answers by quoting the best sentences of the evidence, each with its marker, and refuses where the
- * evidence does not support the question. No key, model file or network; it writes no text of its own.
+ * The embedded default. It quotes the best sentences of the evidence, each with its marker, and refuses if the evidence does not answer the
+ * question. It needs no key, model file or network, and writes no text of its own.
  */
 export const adapter = defineAdapter({
   settings: {},
@@ -35,7 +35,7 @@ export const adapter = defineAdapter({
         for (const text of answer.pieces) {
           signal.throwIfAborted();
           tokens += estimateTokens(text);
-          // A quotation is never cut in the middle.
+          // A quotation is never cut.
           if (maxTokens > 0 && tokens > maxTokens) {
             yield { kind: 'end', outcome: Outcome.LENGTH, reason: 'max_tokens' };
             return;

@@ -1,4 +1,4 @@
-/** Named character references that texts use; all others stay as they are. */
+/** Named character references that texts use; all others are unchanged. */
 const entities: Readonly<Record<string, string>> = {
   amp: '&',
   lt: '<',
@@ -12,7 +12,7 @@ const entities: Readonly<Record<string, string>> = {
   hellip: '…',
 };
 
-/** In order. Every repeat is bounded or cannot overlap what follows it, so the time stays linear. */
+/** Replacements, in order. Every repeat is bounded or cannot overlap the next part, so the time is linear. */
 const rules: readonly (readonly [RegExp, string])[] = [
   [/<!--[\s\S]{0,2000}?-->/g, ''],
   [/<br\s{0,4}\/?>/gi, ' '],
@@ -28,7 +28,7 @@ const rules: readonly (readonly [RegExp, string])[] = [
   [/\\([\\`*_{}[\]()#+\-.!|<>~])/g, '$1'],
 ];
 
-/** Inline Markdown and HTML as the text that a reader sees, on one line. */
+/** Returns the visible text of inline Markdown and HTML, on one line. */
 export function toPlainText(markup: string): string {
   let text = markup;
   for (const [pattern, replacement] of rules) text = text.replace(pattern, replacement);

@@ -3,12 +3,12 @@ import { normalizeText } from '#kit/text/normalize.ts';
 import { CHINESE_STOP_CHARACTERS } from '#kit/text/stop-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
-/** What a question asks about. */
+/** The terms of a question, and the kind of answer that it needs. */
 export interface Question {
   language: 'zh' | 'en';
   /** Each once, in order. */
   terms: readonly Term[];
-  /** The kind of answer that it wants; undefined where it does not show. */
+  /** The kind of answer that it needs; `undefined`: not known. */
   wants: AnswerKind | undefined;
 }
 
@@ -16,31 +16,34 @@ export interface Question {
 export interface Term {
   /** Normalised; a Latin word as its stem. */
   text: string;
-  /** A Chinese word, found inside a text; all else is found as a token. */
+  /** A Chinese word, which matches inside a text; all other terms match tokens. */
   isHan: boolean;
-  /** A code (PPR-9087) or a year: the answer to a question about one is not an answer about another. */
+  /** A code (PPR-9087) or a year: an answer about another one does not answer the question. */
   isExact: boolean;
-  /** How much of the question it carries beside its rarity, 0 to 1. */
+  /** Weight of the term beside its rarity, 0 to 1. */
   weight: number;
 }
 
-/** Kinds of answers that a text shows. */
+/** Kinds of answers that are visible in a text. */
 export type AnswerKind = 'time' | 'money' | 'number' | 'steps';
 
 const words = (list: string): ReadonlySet<string> => new Set(list.trim().split(/\s+/));
 
-/** Words that make a question of a sentence; they say nothing of what it is about. English as stems. */
-const englishFrame = words(`
-  mani much long often soon pleas tell want need know get got go goe let say said ask question happen mean work
+/** Words that form a question, without its topic. English as stems. */
+const englishFrame = new Set([
+  'tell',
+  ...words(`
+  mani much long often soon pleas want need know get got go goe let say said ask question happen mean work
   possibl allow abl mai might must shall would like help possibli name call anyth someth differ kind type use
-  us on two way thing make made take give given now ever never still yet alreadi even realli actual`);
+  us on two way thing make made take give given now ever never still yet alreadi even realli actual`),
+]);
 const chineseFrame = words(`
   什么 怎么 怎样 如何 为什么 为何 哪 哪些 哪个 哪里 哪儿 哪家 哪一 是否 可以 可 能 能否 能不能 可不可以 有没有 有 没有 多少 多久 多 几 几天
   几个 几点 几年 请问 请 一下 这个 那个 这 那 我们 你们 他们 我 你 您 吗 呢 吧 啊 么 的 了 是 在 和 与 或 要 想 会 需要 应该 应 该 得
   怎么办 怎么样 做 办 个 里 上 下 中 后 前 时 时候 就 都 也 还 又 再 才 被 把 给 对 从 到 为 以 而 但 不 让 用 使用 进行 关于 之 其 所 如果
   算 叫 说 问 知道 帮 帮忙 谁 哦 一 一个 来 去 过 着 等 及 将 于 由 向 比 每 内 之内 以内 之前 以前 之后 以后 之外 以外 期间 别 别的 其他
   不要 不能 的是 做的 的话 意思 处理 一共 总共 现在 目前 已经 一直 还是 或者 以及 并且 而且 年 月 日 天 多长 什么样 何 款 家 位 项 份 次 张 件`);
-/** Words for the kind of answer: what they want also shows in it, so they weigh little. English as stems. */
+/** Words for the kind of answer. The answer shows its kind by itself, so they have a low weight. English as stems. */
 const kindWords = words(`
   多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 period cost price fee amount monei dai week month year hour minut`);
 
@@ -71,11 +74,11 @@ const segmenter = new Intl.Segmenter('zh', { granularity: 'word' });
 const exact = /^(?=.*\d)(?=.*[a-z])[a-z0-9.-]+$/;
 const year = /^(?:19|20)\d\d$/;
 
-/** What is read of a question, in UTF-16 code units, and how many of its words. */
+/** Bounds of a question: length in UTF-16 code units, and number of words. */
 const maxLength = 2000;
 const maxTerms = 64;
 
-/** Reads a question. `language`: that of the answer, where the caller knows it. */
+/** Reads a question. `language`: the language of the answer, if the caller knows it. */
 export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
   const plain = normalizeText(text.slice(0, maxLength));
   const terms = new Map<string, Term>();
@@ -83,7 +86,7 @@ export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
   const add = (term: Term) => {
     if (!terms.has(term.text)) terms.set(term.text, term);
   };
-  // Latin words and codes by the tokens of the keyword leg, Han by words: bigrams that cross words would count as missing.
+  // Latin words and codes are tokens of the keyword search, Han is split into words: bigrams across words would count as missing.
   for (const token of tokenize(latinOf(plain), { mode: 'query' })) {
     if (englishFrame.has(token) || (token.length === 1 && !/\d/.test(token))) continue;
     const isExact = exact.test(token) || year.test(token);
@@ -95,7 +98,7 @@ export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
     const weight = [...word].length === 1 || kindWords.has(word) ? partWeight : 1;
     add({ text: word, isHan: true, isExact: false, weight });
   }
-  // The parts of a code say nothing beside the code itself: 9087 and ppr of ppr9087.
+  // The parts of a code add nothing to the code itself: 9087 and ppr of ppr9087.
   const codes = [...terms.values()].filter((term) => term.isExact).map((term) => term.text);
   for (const part of terms.keys()) {
     if (codes.some((code) => code !== part && code.includes(part))) terms.delete(part);
@@ -107,20 +110,20 @@ export function readQuestion(text: string, language?: 'zh' | 'en'): Question {
   };
 }
 
-/** Weight of a term that tells little by itself: one character, a plain number, a word for the kind of answer. */
+/** Weight of a term with little meaning: one character, a plain number, a word for the kind of answer. */
 const partWeight = 0.4;
-/** Weight of a name: an answer about another place or person is none. */
+/** Weight of a name: an answer about another place or person does not answer the question. */
 const nameWeight = 1.4;
 
-/** Stems of the words that stand with a capital inside a sentence. */
+/** Returns the stems of the capitalized words inside a sentence. */
 function namesIn(text: string): ReadonlySet<string> {
   const capitals = text.match(/(?<=[\p{Ll}\d,;:"'’)]\s)\p{Lu}\p{Ll}+/gu) ?? [];
   return new Set(tokenize(capitals.join(' '), { mode: 'query' }));
 }
 
 /**
- * The Chinese words of a question. Single characters next to each other are words that the dictionary does not know, mostly of
- * two characters: 退货质检 is 退货 and 质检.
+ * Returns the Chinese words of a question. Adjacent single characters are words that the dictionary does not know, usually of two
+ * characters: 退货质检 is 退货 and 质检.
  */
 function hanWords(plain: string): string[] {
   const found: string[] = [];
@@ -142,7 +145,7 @@ function hanWords(plain: string): string[] {
   return found;
 }
 
-/** The text without Han, and without the hyphens that join plain words: out-of-warranty is found by its words. */
+/** Returns the text without Han, and without hyphens between plain words: out-of-warranty matches by its words. */
 function latinOf(plain: string): string {
   return plain.replace(/\p{sc=Han}+/gu, ' ').replace(/(?<=[a-z])[-/](?=[a-z])/g, ' ');
 }
@@ -156,7 +159,7 @@ const shown: Record<AnswerKind, RegExp> = {
   steps: /\p{L}/u,
 };
 
-/** Whether a text holds the kind of answer. */
+/** Returns whether a text has the kind of answer. */
 export function showsKind(kind: AnswerKind, text: string): boolean {
   return shown[kind].test(text);
 }

@@ -4,18 +4,18 @@ import { matchTerm, type SearchText, toSearchText } from './match.ts';
 import { type Question, showsKind, type Term } from './question.ts';
 import { readUnits, type Unit } from './units.ts';
 
-/** A unit of a passage with its worth for the question. */
+/** A unit of a passage with its score for the question. */
 export interface ScoredUnit {
   unit: Unit;
   /** Its passage, from 0. */
   passage: number;
   /** Its place in the passage, from 0. */
   index: number;
-  /** What of the question it is about, by weight of words, 0 to 1: its own words in full, those around it in part. */
+  /** Share of the question that it covers, by weight of words, 0 to 1: its own words in full, words around it in part. */
   support: number;
-  /** Support, with what makes it the better answer among equals; 0 and up. */
+  /** Support, adjusted by the kind of answer and the rank of the passage; 0 or more. */
   score: number;
-  /** How far it holds each term of the question by itself, in their order, 0 to 1. */
+  /** How well it matches each term of the question by itself, in order, 0 to 1. */
   own: readonly number[];
 }
 
@@ -26,16 +26,16 @@ export interface Scored {
   weights: readonly number[];
 }
 
-/** What is read of a passage and of all of them, in UTF-16 code units: far more than a prompt holds, and some 15 ms of work. */
+/** Bounds of a passage and of all passages, in UTF-16 code units: far more than a prompt has, and about 15 ms of work. */
 const maxPassageLength = 8192;
 const maxEvidenceLength = 65_536;
 
-/** How much a word counts that stands not in the unit but … */
+/** Weight of a word that is not in the unit but … */
 const context = { lead: 0.85, heading: 0.9, title: 0.6, neighbour: 0.45, passage: 0.1 } as const;
 
-/** Support of a unit in another language that holds every code and year of the question: what can be told without its words. */
+/** Support of a unit in another language that has all codes and years of the question: its words cannot be compared. */
 const foreignSupport = 0.6;
-/** Worth of an answer from a passage that lacks a code or year which the question names. */
+/** Factor of an answer from a passage that lacks a code or year of the question. */
 const otherCodeFactor = 0.6;
 
 interface ReadPassage {
@@ -48,11 +48,11 @@ interface ReadPassage {
   inPath: readonly number[];
   anywhere: readonly number[];
   isForeign: boolean;
-  /** Worth by the stages before, 0 to 1: by rank, which every stage has, whatever its scores mean. */
+  /** Score of the earlier stages, 0 to 1: by rank, because the meaning of their scores differs. */
   prior: number;
 }
 
-/** Reads and scores the evidence for a question. */
+/** Returns the units of the evidence with their scores for a question. */
 export function scoreEvidence(question: Question, evidence: readonly Passage[]): Scored {
   let left = maxEvidenceLength;
   const read = evidence.map((passage, rank) => {
@@ -61,7 +61,7 @@ export function scoreEvidence(question: Question, evidence: readonly Passage[]):
     return readPassage(question, { ...passage, text }, 1 - rank / evidence.length);
   });
   const weights = weigh(question.terms, read);
-  // Another language is a last resort: only where no passage in the question's own names the codes that it asks about.
+  // Another language is a fallback: only if no passage in the language of the question names its codes.
   const isCovered = read.some(
     ({ isForeign, anywhere, inTitle }) =>
       !isForeign && question.terms.every(({ isExact }, at) => !isExact || anywhere[at] === 1 || inTitle[at] === 1),
@@ -136,9 +136,9 @@ function supportOf(
   return Math.max(support, (foreignSupport * exactFound) / exactTotal);
 }
 
-/** With fewer units than this, a word that one of them holds would seem as common as a word of them all. */
+/** Smallest number of units for a frequency: with fewer, a word of one unit would seem as common as a word of all. */
 const minUnits = 200;
-/** Rare among the units: telling. A term that none holds weighs most, so that what is missing counts against an answer. */
+/** Returns the weight of each term: higher if it is rare among the units. A term in no unit has the highest weight, so that its absence counts against an answer. */
 function weigh(terms: readonly Term[], passages: readonly ReadPassage[]): number[] {
   const units = passages.flatMap(({ own }) => own);
   return terms.map(({ weight }, at) => {
@@ -147,7 +147,7 @@ function weigh(terms: readonly Term[], passages: readonly ReadPassage[]): number
   });
 }
 
-/** A sentence that says what the page is about, and nothing of it. */
+/** A sentence that names the topic of the page without content. */
 const aboutItself =
   /^(?:本(?:文|章|节|页|主题|文档)[^，。]{0,8}(?:介绍|说明|描述|讲述|适用)|this (?:topic|section|article|document|page|chapter|guide) (?:describes|explains|introduces|provides|covers|shows))/i;
 
@@ -159,7 +159,7 @@ function shapeFactor({ wants }: Question, { text, kind }: Unit, { plain }: Searc
   if (kind === 'code') factor *= 0.7;
   if (/[？?]$/.test(text)) factor *= 0.3;
   if (aboutItself.test(text)) factor *= 0.5;
-  // A heading that is not marked as one.
+  // A heading without markup.
   if (kind === 'sentence' && text.length < 30 && /[\p{L}\p{N}]$/u.test(text)) factor *= 0.8;
   return factor;
 }

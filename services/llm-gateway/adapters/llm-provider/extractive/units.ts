@@ -1,16 +1,16 @@
 import { splitSentences } from '#kit/text/sentences.ts';
 import { toPlainText } from './plain-text.ts';
 
-/** A piece of a passage that can be quoted by itself. */
+/** A part of a passage that can be quoted by itself. */
 export interface Unit {
   kind: 'sentence' | 'step' | 'row' | 'code';
-  /** As a reader sees it: no markup, on one line (code: as it is). Never empty. */
+  /** Without markup, on one line (code: unchanged). Never empty. */
   text: string;
   /** Paragraph, list or table that it belongs to, from 0. */
   block: number;
-  /** What the author put above it to say what it is about: a heading inside the passage, or the question of a FAQ. */
+  /** The heading above it: a heading inside the passage, or the question of a FAQ. */
   heading: string;
-  /** The line that leads its list or table in ("Within 15 days:"); index of that unit, or undefined. */
+  /** Index of the unit that introduces its list or table ("Within 15 days:"), or `undefined`. */
   leadIndex: number | undefined;
   /** Number of a step in an ordered list. */
   number: number | undefined;
@@ -30,10 +30,10 @@ const frontMatter = /^---\n(?:[\w-]{1,40}:.*\n|[ \t-].*\n){0,40}---(?:\n|$)/;
 const leadEnd = /[：:]$/;
 const questionEnd = /[？?]$/;
 
-/** A sentence, row, heading or line of code, with where it stands. */
+/** A sentence, row, heading or line of code, with its position. */
 interface Piece {
   raw: string;
-  /** What lies between it and the piece before. */
+  /** The text between it and the piece before. */
   between: string;
   /** Whether it begins a paragraph. */
   isParagraph: boolean;
@@ -43,7 +43,7 @@ interface Piece {
   rest: string;
 }
 
-/** What has been read so far. */
+/** The state of the reader. */
 interface Reader {
   units: Unit[];
   block: number;
@@ -57,7 +57,7 @@ interface Reader {
   header: string[] | undefined;
 }
 
-/** Cuts a passage's text (Markdown or plain) into units, in order. Headings, rules and front matter are never units. */
+/** Returns the units of a passage's text (Markdown or plain), in order. Headings, rules and front matter are never units. */
 export function readUnits(text: string): Unit[] {
   const source = text.replace(frontMatter, '');
   const reader: Reader = {
@@ -131,7 +131,7 @@ function readRow(reader: Reader, { raw, rest, isParagraph }: Piece): boolean {
     return true;
   }
   reader.block += 1;
-  // Without a rule below it, the first line is a row like the others, with its header in its cells or none at all.
+  // Without a rule below it, the first line is a normal row.
   const hasHeader = ruleBelow.test(rest);
   reader.header = hasHeader ? cellsOf(raw) : [];
   if (!hasHeader) push(reader, { kind: 'row', text: rowText([], cellsOf(raw)) });
@@ -158,7 +158,7 @@ function readStep(reader: Reader, { raw, between }: Piece): boolean {
   const last = reader.units.at(-1);
   if (last?.kind !== 'step' || last.block !== reader.block) return false;
   if (/^[^\n]*$|\n[ \t]+$/.test(between)) {
-    // The step goes on: its next sentence, or a line that hangs below its marker.
+    // The step continues: its next sentence, or an indented line below its marker.
     last.text += gapAfter(last.text) + toPlainText(raw);
     return true;
   }
@@ -175,7 +175,7 @@ function readSentence(reader: Reader, { raw, isParagraph, isLine }: Piece): void
     reader.leadIndex = undefined;
     return;
   }
-  // A question is answered by the paragraph below it; what comes after is about something else.
+  // The paragraph below a question answers it; later paragraphs have another topic.
   if (reader.isQuestion && isParagraph && reader.units.at(-1)?.heading === reader.heading) {
     reader.heading = '';
     reader.isQuestion = false;
@@ -184,7 +184,7 @@ function readSentence(reader: Reader, { raw, isParagraph, isLine }: Piece): void
   reader.leadIndex = leadEnd.test(text) ? reader.units.length - 1 : undefined;
 }
 
-/** What stands between a sentence and what follows it, as its language writes: nothing after Chinese, else a space. */
+/** Returns the separator after a sentence: nothing after Chinese, otherwise a space. */
 export function gapAfter(text: string): '' | ' ' {
   return text === '' || /[\p{sc=Han}。！？；：，、”）】》]$/u.test(text) ? '' : ' ';
 }
@@ -197,7 +197,7 @@ function cellsOf(line: string): string[] {
     .map(toPlainText);
 }
 
-/** A row so that it reads without its table: each cell after the name of its column. */
+/** Returns the text of a row without its table: each cell after the name of its column. */
 function rowText(header: readonly string[], cells: readonly string[]): string {
   const isChinese = /\p{sc=Han}/u.test(header.join('') + cells.join(''));
   const [colon, semicolon] = isChinese ? ['：', '；'] : [': ', '; '];
@@ -211,7 +211,7 @@ function rowText(header: readonly string[], cells: readonly string[]): string {
     .join(semicolon);
 }
 
-/** A table that is broken over lines leaves its bars in the text. */
+/** Removes the bars that a table with line breaks leaves in the text. */
 function withoutPipes(text: string): string {
   if (!/^\||\|$|\s\||\|\s|[。；]\|/.test(text)) return text;
   const separator = /\p{sc=Han}/u.test(text) ? '；' : '; ';

@@ -115,7 +115,7 @@ test('what Ollama does not take is left out, and said', async () => {
   expect(lines).not.toContain('"name":"a"');
 });
 
-test('no tool is offered where none may be called', async () => {
+test('no tool is offered if none may be called', async () => {
   const toolChoice = create(ToolChoiceSchema, { mode: ToolChoiceMode.NONE });
   expect((await asked({ tools: [tool('a')], toolChoice })).lines).not.toContain('tools');
 });

@@ -12,9 +12,9 @@ import { readFailure, toProviderError } from '../../../providers/error-from-wire
 import type { ProviderEvent, ProviderRequest } from '../../../providers/llm-provider.ts';
 import { base64, jsonObject, rounded } from '../../../providers/wires/request-parts.ts';
 
-// Ollama's own chat, POST /api/chat: github.com/ollama/ollama, docs/api.md, docs/api/errors.mdx and api/types.go.
+// Ollama's native chat, POST /api/chat: github.com/ollama/ollama, docs/api.md, docs/api/errors.mdx and api/types.go.
 
-/** What of the settings goes into a request. */
+/** The settings that a request depends on. */
 export interface OllamaDefaults {
   model: string;
   /** 0: the server's. */
@@ -23,7 +23,7 @@ export interface OllamaDefaults {
   keepAlive: string;
 }
 
-/** The body of a request, and what it goes without. */
+/** Returns the body of a request, and a warning for each field that was omitted. */
 export function toOllamaBody(
   request: ProviderRequest,
   { model, contextTokens, keepAlive }: OllamaDefaults,
@@ -32,11 +32,11 @@ export function toOllamaBody(
   const { toolChoice, reasoningEffort, seed, tools } = request;
   const mode = toolChoice?.mode ?? ToolChoiceMode.AUTO;
   if (mode === ToolChoiceMode.REQUIRED || mode === ToolChoiceMode.NAMED) {
-    warnings.push('tool_choice: ollama cannot be made to call a tool');
+    warnings.push('tool_choice: ollama does not support forced tool calls');
   }
-  if (request.parallelToolCalls === false) warnings.push('parallel_tool_calls: ollama cannot be held to one call');
+  if (request.parallelToolCalls === false) warnings.push('parallel_tool_calls: ollama cannot be limited to one call');
   const isSafeSeed = seed === undefined || Number.isSafeInteger(Number(seed));
-  if (!isSafeSeed) warnings.push('seed: ollama takes it only up to 2^53');
+  if (!isSafeSeed) warnings.push('seed: ollama accepts it only up to 2^53');
   const offered = tools.filter(
     ({ name }) => mode !== ToolChoiceMode.NONE && (mode !== ToolChoiceMode.NAMED || name === toolChoice?.name),
   );
@@ -56,7 +56,7 @@ export function toOllamaBody(
     model,
     messages,
     stream: true,
-    // Without these two, a prompt that is too long loses its oldest messages, or the answer pushes them out, and nobody is told.
+    // Without these two, ollama silently drops the oldest messages of a prompt that is too long.
     truncate: false,
     shift: false,
     ...(Object.keys(options).length > 0 ? { options } : {}),
@@ -79,7 +79,7 @@ export function toOllamaBody(
   return { body, warnings };
 }
 
-/** A model that only can or cannot think takes every level for "can". */
+/** Returns ollama's `think`. A model with only on and off treats every level as on. */
 function toThink(effort: ReasoningEffort): false | 'low' | 'medium' | 'high' {
   switch (effort) {
     case ReasoningEffort.NONE:
@@ -143,7 +143,7 @@ function toMessages(messages: readonly Message[]): Record<string, unknown>[] {
   });
 }
 
-/** A line of the reply, as far as it is read here. */
+/** The fields of a line of the response that the reader uses. */
 interface OllamaLine {
   model?: string;
   message?: { content?: string; thinking?: string; tool_calls?: OllamaToolCall[] | null };
@@ -159,7 +159,7 @@ interface OllamaToolCall {
   function?: { name?: string; arguments?: unknown };
 }
 
-/** Reads the lines of one reply, in order. Its second argument makes up ids for calls that come without. */
+/** Creates a reader of the lines of one response, in order. Its second argument makes ids for calls without one. */
 export function createOllamaReader(
   warnings: readonly string[],
   numPredict: number,
@@ -169,7 +169,7 @@ export function createOllamaReader(
   let callCount = 0;
   return function* (value) {
     const line = (value ?? {}) as OllamaLine;
-    // A failure in the middle comes with status 200, as a line of its own.
+    // A failure inside of the stream has status 200 and its own line.
     if (line.error !== undefined) throw toOllamaError(readFailure(value));
     if (!hasStarted) {
       hasStarted = true;
@@ -179,7 +179,7 @@ export function createOllamaReader(
     if (thinking) yield { kind: 'reasoning', text: thinking };
     if (content) yield { kind: 'text', text: content };
     hasContent ||= Boolean(thinking || content);
-    // A call comes whole in one line.
+    // A call is complete in one line.
     for (const call of calls ?? []) {
       yield {
         kind: 'tool-call',
@@ -196,8 +196,8 @@ export function createOllamaReader(
 }
 
 /**
- * Counts that are zero are left out of the reply. A prompt never has zero tokens, so one without a count was not counted (all of it
- * came from the cache of an older server); a completion has zero where nothing was written.
+ * Returns the usage. The response omits counts of zero. A prompt never has zero tokens, so a prompt without a count was not counted (an
+ * older server took all of it from its cache); a completion without a count is empty.
  */
 function toUsage({ prompt_eval_count: prompt, eval_count: completion }: OllamaLine, hasWritten: boolean) {
   return {
@@ -210,7 +210,7 @@ function toUsage({ prompt_eval_count: prompt, eval_count: completion }: OllamaLi
 }
 
 function toEnd(line: OllamaLine, callCount: number, numPredict: number): { outcome: Outcome; reason: string } {
-  // Servers before 0.3 give no reason.
+  // Servers before 0.3 send no reason.
   const isFull = numPredict > 0 && isTokenCount(line.eval_count) && line.eval_count >= numPredict;
   const reason = line.done_reason ?? (isFull ? 'length' : 'stop');
   switch (reason) {
@@ -218,18 +218,18 @@ function toEnd(line: OllamaLine, callCount: number, numPredict: number): { outco
       return { outcome: callCount > 0 ? Outcome.TOOL_CALLS : Outcome.COMPLETE, reason };
     case 'length':
       return { outcome: Outcome.LENGTH, reason };
-    // "load" and "unload": the server took the request for one to load the model; nothing was generated.
+    // "load" and "unload": the server treated the request as one to load the model, and generated nothing.
     default:
       return { outcome: Outcome.UPSTREAM_ERROR, reason };
   }
 }
 
-/** Ollama has no codes: its texts are all that tells a prompt too long or a missing ability from a bad request. */
+/** Texts of ollama's errors, which have no codes: they distinguish a long prompt and a missing capability from an invalid request. */
 const lacks = /does not support (?:tools|thinking|chat|completion|generate|insert|images?|vision)/i;
 const isTooLong =
   /prompt too long|input length exceeds|exceeds? (?:the |maximum |max )*context length|exceeds the available context size/i;
 
-/** The error of a reply or of a line. */
+/** Returns the error of a response or of a line. */
 export function toOllamaError(failure: ReturnType<typeof readFailure>, cause?: unknown): ProviderError {
   const word = lacks.test(failure.text) ? 'unsupported_feature' : undefined;
   const code = word ?? (isTooLong.test(failure.text) ? 'context_length_exceeded' : undefined);

@@ -8,21 +8,21 @@ import type { LlmProvider, LlmProviderDeps, ProviderEvent } from '../../../provi
 import { createOllamaReader, toOllamaBody, toOllamaError } from './chat.ts';
 import { NdjsonError, readNdjson } from './ndjson.ts';
 
-/** A line holds at most a whole tool call. */
+/** Longest line, in bytes: a line has at most a whole tool call. */
 const maxLineBytes = 4 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 
-/** Ollama by its own chat, which knows more than its OpenAI-compatible one: context length, thinking, schemas, how long to stay loaded. */
+/** Ollama's native chat. It has more than the OpenAI-compatible one: context length, thinking, schemas, keep-alive. */
 export const adapter = defineAdapter({
   settings: {
     base_url: z.string().default('http://127.0.0.1:11434'),
     api_key: secret().describe(`For Ollama's cloud, or a proxy in front; empty: none`).default(''),
-    model: z.string().describe('Empty: the first model that the server has, embedding models aside').default(''),
+    model: z.string().describe('Empty: the first model of the server that is not an embedding model').default(''),
     num_ctx: z
       .int()
       .min(0)
       .max(100_000_000)
-      .describe(`Prompt and completion together, in tokens, that the server makes room for; 0: the server's default`)
+      .describe(`Context of the server, prompt and completion together, in tokens; 0: the server's default`)
       .default(0),
     keep_alive: z
       .string()
@@ -42,7 +42,7 @@ export const adapter = defineAdapter({
       'content-type': 'application/json',
       ...(apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` }),
     };
-    /** Sends a request; a reply with an error status is thrown. */
+    /** Sends a request. Throws a ProviderError for a response with an error status. */
     const send = async (route: string, init: RequestInit): Promise<Response> => {
       const response = await fetch(`${root}${route}`, { ...init, headers });
       if (response.ok) return response;
@@ -68,7 +68,7 @@ export const adapter = defineAdapter({
         tools: true,
         images: true,
         jsonSchema: true,
-        // Whether the end of the prompt is left open is a matter of the model's template: the configuration may say so.
+        // Whether a model can continue a partial answer depends on its template: the configuration can enable it.
         prefill: false,
       },
       async *generate(request, signal): AsyncIterable<ProviderEvent> {
@@ -82,7 +82,7 @@ export const adapter = defineAdapter({
           const read = createOllamaReader(warnings, request.maxTokens);
           if (response.body === null) return;
           for await (const line of readNdjson(response.body, maxLineBytes)) yield* read(line);
-          // What was there already has no need of the connection, and does not hear of the abort.
+          // Data that has already arrived is read without the connection, and does not notice the abort.
           signal.throwIfAborted();
         } catch (error) {
           signal.throwIfAborted();
@@ -103,7 +103,7 @@ export const adapter = defineAdapter({
   },
 });
 
-/** The beginning of a reply's text. */
+/** Returns the beginning of the text of a response. */
 async function readText(response: Response, maxBytes: number): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;

@@ -33,7 +33,7 @@ test('a character cut in two is one character', async () => {
   }
 });
 
-test('a last line without its newline counts where it is whole, and is dropped where it was cut', async () => {
+test('a last line without its newline counts if it is complete, and is dropped if it was cut', async () => {
   expect(await collect(readNdjson(chunks('{"a":1}\n{"b":2}'), 100))).toEqual([{ a: 1 }, { b: 2 }]);
   expect(await collect(readNdjson(chunks('{"a":1}\n{"b":'), 100))).toEqual([{ a: 1 }]);
 });
@@ -45,7 +45,7 @@ test('a line that is too long, in one piece or in many, is an error', async () =
   expect(await collect(readNdjson(chunks(`${long}\n`), 202))).toHaveLength(1);
 });
 
-test('a line that is no JSON is an error that does not repeat it', async () => {
+test('a line that is not JSON is an error that does not repeat it', async () => {
   const thrown = await collect(readNdjson(chunks('{"secret": tr\n'), 100)).catch((error: unknown) => error);
   expect(thrown).toBeInstanceOf(NdjsonError);
   expect(String(thrown)).not.toContain('secret');

@@ -1,18 +1,18 @@
-/** A line was longer than allowed, or no JSON. Its text stays out of the message: it may hold a part of a prompt. */
+/** A line that is longer than allowed, or not JSON. The message does not repeat its text, which may have a part of a prompt. */
 export class NdjsonError extends Error {
   override readonly name = 'NdjsonError';
 }
 
 /**
- * The values of a stream of JSON lines, however its bytes are cut. A line may be as long as `maxLineBytes` (of UTF-16 units, which
- * never are more than its bytes); a longer one, or one that is no JSON, throws NdjsonError. A last line without its newline counts
- * where it is whole, and is dropped where the stream was cut inside of it.
+ * Yields the values of a stream of JSON lines, however its bytes are cut. A line may have `maxLineBytes` UTF-16 units, which are never more
+ * than its bytes. Throws NdjsonError for a longer line, and for a line that is not JSON. A last line without its newline counts if it is
+ * complete, and is dropped if the stream was cut inside of it.
  */
 export async function* readNdjson(
   bytes: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
 ): AsyncGenerator<unknown, void, undefined> {
-  // Not fatal: a broken character inside a text is no reason to lose an answer; outside of one it breaks the JSON anyway.
+  // Not fatal: an invalid character inside a text does not end an answer; outside of a text it makes the JSON invalid.
   const decoder = new TextDecoder('utf-8');
   let pending: string[] = [];
   let pendingLength = 0;
@@ -53,6 +53,6 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    throw new NdjsonError('a line is no JSON');
+    throw new NdjsonError('a line is not JSON');
   }
 }

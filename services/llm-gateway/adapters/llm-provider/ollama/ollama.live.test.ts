@@ -59,7 +59,7 @@ describe.skipIf(noOllama)('with Ollama', () => {
     expect(events.at(-1)).toEqual({ kind: 'end', outcome: Outcome.LENGTH, reason: 'length' });
   });
 
-  test('a prompt that is asked again is counted again, though it is cached, or is not told', async () => {
+  test('a repeated prompt is counted again, although it is cached, or has no count', async () => {
     const counts = [];
     for (let time = 0; time < 2; time++) {
       const usage = (await eventsOf(provider(), { maxTokens: 2 })).find(({ kind }) => kind === 'usage');

@@ -86,7 +86,7 @@ describe('of a stream', () => {
     ]);
   });
 
-  test('calls come whole, with ids made up where there are none; thoughts are kept apart', async () => {
+  test('calls are complete and get missing ids; thoughts are separate', async () => {
     const events = await run(toolUse);
     expect(events.filter(({ kind }) => kind !== 'usage').slice(1)).toEqual([
       { kind: 'reasoning', text: 'Weather, ' },
@@ -127,7 +127,7 @@ describe('of a stream', () => {
     expect((await run([part({ content: 'a' }), done({ done_reason: reason })])).at(-1)).toMatchObject({ outcome });
   });
 
-  test('an old server that gives no reason is believed to be full where it is', async () => {
+  test('an old server without a reason has reached its limit if the counts say so', async () => {
     const events = await run([part({ content: 'a' }), done({ done_reason: undefined, eval_count: 5 })], {
       maxTokens: 5,
     });

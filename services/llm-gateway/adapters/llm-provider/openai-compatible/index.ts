@@ -22,7 +22,7 @@ export const adapter = defineAdapter({
       .default(false),
     max_completion_tokens: z
       .boolean()
-      .describe('Whether it names the longest completion as newer models of OpenAI do')
+      .describe('Whether it has `max_completion_tokens`, as newer models of OpenAI do')
       .default(false),
     reasoning_effort: z.boolean().describe('Whether it has `reasoning_effort`').default(true),
   },

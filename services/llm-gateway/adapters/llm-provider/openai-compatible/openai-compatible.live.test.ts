@@ -16,7 +16,7 @@ import { providerErrorOf, requestOf } from '../../../suites/llm-provider.suite.t
 import { loadAdapter } from '../../../testing/fetch.ts';
 import { tinyModel } from '../../../testing/gguf.ts';
 
-// Servers that speak the protocol and that nobody here wrote. Each is found by its name or by a variable, or skipped and counted.
+// Servers of other projects that speak the protocol. Each is found by its name or by a variable, or skipped and counted.
 
 const never = new AbortController().signal;
 const textOf = (events: ProviderEvent[]) => events.map((event) => (event.kind === 'text' ? event.text : '')).join('');
@@ -105,12 +105,12 @@ describe.skipIf(noLlama)('with llama-server of llama.cpp', () => {
     });
   });
 
-  test('a wrong key is told as such', async () => {
+  test('a wrong key is reported as such', async () => {
     const wrong = await load({ api_key: 'sk-wrong', model: 'tiny' });
     expect(await providerErrorOf(wrong.generate(requestOf(), never))).toMatchObject({ kind: 'auth', status: 401 });
   });
 
-  test('a prompt that is too long is told as such', async () => {
+  test('a prompt that is too long is reported as such', async () => {
     const messages = [create(MessageSchema, { role: MessageRole.USER, text: 'word '.repeat(2000) })];
     expect(await providerErrorOf(provider.generate(requestOf({ messages }), never))).toMatchObject({
       remedy: 'fix-request',

@@ -196,7 +196,7 @@ test('a model that is not named is the first one that the server lists, embeddin
   ]);
 });
 
-test('a server without models, or without a list of them, is told as such', async () => {
+test('a server without models, or without a list of them, is reported as such', async () => {
   const empty = scriptedFetch(jsonReply(200, { object: 'list', data: [] }));
   const closed = scriptedFetch(jsonReply(401, { error: { code: 'invalid_api_key' } }));
   const error = async (fetch: typeof globalThis.fetch) =>
@@ -303,7 +303,7 @@ test.each([
   await server.brokenOff;
 });
 
-test('a consumer that leaves breaks off the connection', async () => {
+test('a consumer that leaves closes the connection', async () => {
   await using server = await startServer((response) => write(response, [chunk({ content: 'a' })]));
   const provider = await load(globalThis.fetch, { base_url: server.url });
   for await (const { kind } of provider.generate(requestOf(), never)) if (kind === 'text') break;

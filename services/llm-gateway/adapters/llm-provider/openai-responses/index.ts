@@ -11,7 +11,7 @@ import { isWhole, noSdkTimeoutMs, sdkError, sdkFailure } from '../../../provider
 import { createResponsesReader, eventsOfResponse, type ResponsesEvent, type ResponsesObject } from './events.ts';
 import { toResponsesBody } from './request.ts';
 
-/** OpenAI by its Responses API: reasoning with summaries, nothing stored. Azure's v1 takes it under the same paths. */
+/** OpenAI's Responses API: reasoning with summaries, nothing stored. Azure's v1 API has it under the same paths. */
 export const adapter = defineAdapter({
   settings: {
     base_url: z.string().default('https://api.openai.com/v1'),
@@ -19,7 +19,7 @@ export const adapter = defineAdapter({
     model: z.string(),
     sampling: z
       .boolean()
-      .describe('Whether the model takes temperature and top_p when it does not think')
+      .describe('Whether the model accepts temperature and top_p when it does not think')
       .default(true),
     reasoning_summary: z
       .enum(['', 'auto', 'concise', 'detailed'])
@@ -33,15 +33,15 @@ export const adapter = defineAdapter({
     }
     const client = new OpenAI({
       baseURL,
-      // The SDK wants a key; servers without keys ignore it.
+      // The SDK requires a key; servers without keys ignore it.
       apiKey: apiKey || 'none',
-      // Nothing is taken from the environment behind the configuration's back.
+      // The SDK must not read settings from the environment.
       adminAPIKey: null,
       organization: null,
       project: null,
       webhookSecret: null,
       fetch,
-      // Who retries, and how long to wait, is the gateway's business. Prompts never reach a log.
+      // The gateway owns retries and timeouts. Prompts never reach a log.
       maxRetries: 0,
       timeout: noSdkTimeoutMs,
       logLevel: 'off',
@@ -69,7 +69,7 @@ export const adapter = defineAdapter({
           } else {
             for await (const event of events) yield* read(event as ResponsesEvent);
           }
-          // The SDK ends an aborted stream as if it were over.
+          // The SDK ends an aborted stream without an error.
           signal.throwIfAborted();
         } catch (error) {
           signal.throwIfAborted();

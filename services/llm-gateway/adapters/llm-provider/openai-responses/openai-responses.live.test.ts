@@ -6,7 +6,7 @@ import { lacksLlama, startLlama } from '../../../testing/llama.ts';
 import { createWith, eventsOf, failureOf } from '../../../testing/wire.ts';
 import { adapter } from './index.ts';
 
-// The Responses face of llama.cpp's server, which nobody here wrote.
+// The Responses API of llama.cpp's server.
 
 const llama = process.env.RAGMESH_LLAMA_SERVER ?? 'llama-server';
 

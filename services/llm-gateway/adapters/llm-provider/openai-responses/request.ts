@@ -13,21 +13,21 @@ import { imageUrl, jsonObject, rounded } from '../../../providers/wires/request-
 
 // OpenAI's Responses: developers.openai.com/api/reference/resources/responses, POST /responses.
 
-/** What of the settings goes into a request. */
+/** The settings that a request depends on. */
 export interface ResponsesDefaults {
   model: string;
-  /** Whether the model takes temperature and top_p. */
+  /** Whether the model accepts temperature and top_p. */
   sampling: boolean;
   /** 'auto', 'concise', 'detailed' or '': none. */
   reasoningSummary: '' | 'auto' | 'concise' | 'detailed';
 }
 
-/** OpenAI refuses less. */
+/** Smallest limit that OpenAI accepts, in tokens. */
 const minOutputTokens = 16;
-/** Longest key for caches and abuse reports that OpenAI takes. */
+/** Longest key for caches and abuse reports that OpenAI accepts. */
 const maxTagLength = 64;
 
-/** The body of a request, and what it goes without. */
+/** Returns the body of a request, and a warning for each field that was omitted. */
 export function toResponsesBody(request: ProviderRequest, defaults: ResponsesDefaults) {
   const { maxTokens, temperature, topP, reasoningEffort, tools, toolChoice, parallelToolCalls, responseFormat } =
     request;
@@ -35,7 +35,7 @@ export function toResponsesBody(request: ProviderRequest, defaults: ResponsesDef
     throw new ProviderError({
       remedy: 'elsewhere',
       kind: 'invalid',
-      message: 'the Responses API does not go on from the beginning of an answer',
+      message: 'the Responses API cannot continue a partial answer',
     });
   }
   const warnings: string[] = [];
@@ -51,10 +51,10 @@ export function toResponsesBody(request: ProviderRequest, defaults: ResponsesDef
     maxTokens > 0 && maxTokens < minOutputTokens,
     `raised to ${minOutputTokens}, the least it takes`,
   );
-  // A model that thinks takes no sampling: developers.openai.com/api/docs/guides/latest-model, "parameter compatibility".
+  // A model that thinks accepts no sampling parameters: developers.openai.com/api/docs/guides/latest-model, "parameter compatibility".
   const thinks = reasoningEffort > ReasoningEffort.NONE;
   const samples = defaults.sampling && !thinks;
-  const why = thinks ? 'not together with reasoning' : 'this model takes none';
+  const why = thinks ? 'not together with reasoning' : 'this model does not support it';
   without('temperature', temperature !== undefined && !samples, why);
   without('top_p', topP !== undefined && !samples, why);
   const tag = request.tenantTag.slice(0, maxTagLength);
@@ -63,7 +63,7 @@ export function toResponsesBody(request: ProviderRequest, defaults: ResponsesDef
     model: defaults.model,
     ...toInput(request.messages),
     stream: true as const,
-    // Nothing of a tenant stays at the provider.
+    // The provider stores nothing of a tenant.
     store: false,
     ...(maxTokens > 0 ? { max_output_tokens: Math.max(maxTokens, minOutputTokens) } : {}),
     ...(samples && temperature !== undefined ? { temperature: rounded(temperature) } : {}),
@@ -78,7 +78,7 @@ export function toResponsesBody(request: ProviderRequest, defaults: ResponsesDef
   return { body, warnings };
 }
 
-/** The instructions of the operator that come first stand apart; later ones keep their place. */
+/** Separates the operator's instructions at the start of the conversation; later ones keep their place. */
 function toInput(messages: readonly Message[]) {
   const first = messages.findIndex(({ role }) => role !== MessageRole.SYSTEM);
   const leading = first === -1 ? messages.length : first;
@@ -163,7 +163,7 @@ function toTool({ name, description, parametersJson }: Tool) {
     name,
     ...(description === '' ? {} : { description }),
     parameters: jsonObject(parametersJson, `parameters_json of tool "${name}"`),
-    // Strict would refuse every schema with an optional property.
+    // Strict mode would refuse every schema with an optional property.
     strict: false,
   };
 }

@@ -3,15 +3,15 @@ import { connectionError } from '../../../providers/error-from-wire.ts';
 import type { ChatEndpoint } from '../../../providers/wires/chat-completions.ts';
 import { type ChatEndpointOptions, checkBaseUrl, failureOf } from '../../../providers/wires/chat-endpoint.ts';
 
-/** What a client of the `openai` package is made of. */
+/** Options of a client of the `openai` package. */
 export interface OpenAiClientOptions extends ChatEndpointOptions {
   query?: Readonly<Record<string, string>>;
 }
 
-/** 24.8 days: the longest timer. Who waits, and for how long, is the gateway's business. */
+/** 24.8 days, the longest timer: the gateway owns timeouts. */
 const noTimeoutMs = 2_147_483_647;
 
-/** A client that only sends: no retries, no clock, no log, and nothing out of the environment behind the configuration's back. */
+/** Creates a client that only sends: no retries, no timeouts, no log, and no settings from the environment. */
 export function createOpenAiClient({ baseUrl, headers, query, fetch, path }: OpenAiClientOptions): OpenAI {
   checkBaseUrl(baseUrl, path);
   return new OpenAI({
@@ -27,7 +27,7 @@ export function createOpenAiClient({ baseUrl, headers, query, fetch, path }: Ope
     ...(query === undefined ? {} : { defaultQuery: { ...query } }),
     async fetch(url, init) {
       const own = new Headers(init?.headers);
-      // The package would add headers out of OPENAI_CUSTOM_HEADERS, for whichever provider this is, and facts about the machine.
+      // The package would add headers from OPENAI_CUSTOM_HEADERS, for any provider, and facts about the machine.
       const sent: Record<string, string> = { ...headers, 'user-agent': 'ragmesh' };
       for (const name of ['accept', 'content-type']) {
         const value = own.get(name);
@@ -35,13 +35,13 @@ export function createOpenAiClient({ baseUrl, headers, query, fetch, path }: Ope
       }
       const response = await fetch(url, { ...init, headers: sent });
       if (response.ok) return response;
-      // Here, because the package keeps only the `error` of an error's body, which not every server has.
+      // Read here, because the package keeps only the `error` of an error's body, which some servers lack.
       throw await failureOf(response);
     },
   });
 }
 
-/** Chat completions of a client. */
+/** Returns the endpoint of a client's chat completions. */
 export function chatEndpoint(client: OpenAI): ChatEndpoint {
   return {
     async send(body, signal) {
@@ -55,7 +55,7 @@ export function chatEndpoint(client: OpenAI): ChatEndpoint {
   };
 }
 
-/** The package wraps what its fetch throws. */
+/** Throws the error of `fetch`, which the package wraps. */
 function rethrow(error: unknown): never {
   throw connectionError((error as { cause?: unknown }).cause ?? error);
 }
