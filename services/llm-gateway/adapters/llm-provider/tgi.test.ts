@@ -32,7 +32,7 @@ test('the request holds what was asked for, a schema as a grammar, and a warning
   expect(started).toMatchObject({
     model: 'tgi',
     warnings: [
-      'tools: tgi may leave them out and answer without',
+      'tools: tgi may ignore them and answer without',
       'parallel_tool_calls: tgi has none',
       'reasoning_effort: tgi has none',
     ],
