@@ -206,7 +206,7 @@ test('a model has the name and dimensions of the configuration', async () => {
 
 test.each([
   [[{ adapter: 'hashing', settings: { dimension: 384 } }], 'embedding.models[0].settings.dimension: unknown setting'],
-  [[{ adapter: 'hashing', settings: { dimensions: 1 } }], 'allowed are 64 to 8192'],
+  [[{ adapter: 'hashing', settings: { dimensions: 1 } }], 'is 1; allowed: 64 to 8192'],
   [[{ adapter: 'word2vec' }], 'no adapter "word2vec"; allowed: ark, azure-openai, dashscope, hashing'],
   [[{ adapter: 'hashing' }, { adapter: 'hashing' }], 'names another model already'],
 ])('a bad model in the configuration stops the start: %j', async (models, message) => {

@@ -42,7 +42,7 @@ export function createEmbedding(
     context: CallContext,
     signal: AbortSignal,
   ): Promise<EmbeddedBatch & { firstIndex: number; truncatedCount: number }> => {
-    const bounds = { random, leftMs: context.timeoutMs, signal };
+    const bounds = { random, leftMs: () => context.timeoutMs(), signal };
     const embed = (some: readonly string[]) => withRetry(() => model.embed(some, purpose, signal), bounds);
     try {
       if (truncate) return { firstIndex, ...(await embedTruncated(texts, model.maxInputTokens, embed)) };
