@@ -18,6 +18,7 @@ test('without configuration the edge listens on this machine only, with developm
     tenantLimit: { perSecond: 100, burst: 200 },
     userLimit: { perSecond: 20, burst: 40 },
     userMaxConcurrent: 8,
+    accessLogRatio: 1,
   });
   for (const host of ['localhost', '::1', '127.0.0.2']) expect(read({ host }).usesDevKeys).toBe(true);
 });

@@ -27,6 +27,8 @@ export interface EdgeSettings {
   anonymousLimit: RateLimit;
   /** Answers and model calls of one user that may run concurrently in this process. */
   userMaxConcurrent: number;
+  /** Share of requests that have a line in the log, from 0 to 1. */
+  accessLogRatio: number;
   /** Counters of requests. */
   limiter: ChosenAdapter;
 }
@@ -61,6 +63,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     userLimit: Object.freeze({ perSecond: edge.userRequestsPerSecond, burst: edge.userBurst }),
     anonymousLimit: Object.freeze({ perSecond: edge.anonymousRequestsPerSecond, burst: edge.anonymousBurst }),
     userMaxConcurrent: edge.userMaxConcurrent,
+    accessLogRatio: edge.accessLogRatio,
     limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });
 }

@@ -20,7 +20,7 @@ import { requireRole } from '#kit/rpc/interceptors/identity.ts';
 import { createInvocables, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
 import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
 import type { ServerCall } from '#kit/rpc/server-call.ts';
-import type { Admission, Gate } from './admission/admission.ts';
+import type { Admission, Admit, Gate } from './admission/admission.ts';
 import type { Limiter, LimiterDeps } from './admission/limiter.ts';
 import { createLiveGate } from './admission/live-gate.ts';
 import { requireEdgeRole } from './admission/model-access.ts';
@@ -28,6 +28,7 @@ import { createRunningCalls } from './admission/running-calls.ts';
 import type { EdgeSettings } from './config.ts';
 import { createConsoleAssets } from './console/assets.ts';
 import { type DevKeys, readOrMakeDevKeys } from './credentials/dev-keys.ts';
+import { createAccessLog } from './http/access-log.ts';
 import { createCors } from './http/cors.ts';
 import { errorHeaders } from './http/error.ts';
 import type { JsonRouteDeps } from './http/json-route.ts';
@@ -82,7 +83,9 @@ export async function createEdge(
     'edge.limiter',
   );
   const gate = createLiveGate(config, { clock, log, devKeys, limiter, signer });
-  let { userMaxConcurrent } = config;
+  let { userMaxConcurrent, accessLogRatio } = config;
+  const newId = createIds(clock, deps.random);
+  const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
   const running = createRunningCalls(() => userMaxConcurrent);
   const llm = optionalClients.llm();
   const draining = new AbortController();
@@ -100,9 +103,12 @@ export async function createEdge(
     boundsOf,
     log,
     async gate(call, request) {
+      call.onEnd((error) => accessLog.ended(request, error));
       try {
         const admission = await admitCall(call, request, gate, boundsOf(call.method).maxBytes);
-        if (admission !== undefined) admissions.set(call, admission);
+        if (admission === undefined) return;
+        admissions.set(call, admission);
+        accessLog.admitted(request, admission);
       } catch (error) {
         if (error instanceof ConnectError) {
           for (const [name, value] of Object.entries(errorHeaders(error))) call.responseHeader.set(name, value);
@@ -111,8 +117,13 @@ export async function createEdge(
       }
     },
   });
-  const routeDeps: JsonRouteDeps = { admit: gate.admit, running, limits, log, clock };
-  const openAiDeps: OpenAiDeps = { ...routeDeps, newId: createIds(clock, deps.random) };
+  const admit: Admit = async (request, signal) => {
+    const admission = await gate.admit(request, signal);
+    accessLog.admitted(request, admission);
+    return admission;
+  };
+  const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock };
+  const openAiDeps: OpenAiDeps = { ...routeDeps, newId };
   let cors = createCors(config.corsOrigins);
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({
@@ -132,6 +143,8 @@ export async function createEdge(
       rerank: createRerank(optionalClients.rerank(), openAiDeps),
       devKeys: gate.devKeys,
       ended: (route, status) => metrics.request(route, status),
+      accessLog,
+      newId,
       limits,
       log,
     }),
@@ -147,7 +160,7 @@ export async function createEdge(
     async reconfigure(next: EdgeSettings) {
       gate.reconfigure(next);
       cors = createCors(next.corsOrigins);
-      userMaxConcurrent = next.userMaxConcurrent;
+      ({ userMaxConcurrent, accessLogRatio } = next);
       const needRestart = restartSettings.filter((name) => !isDeepStrictEqual(next[name], config[name]));
       if (next.usesDevKeys && devKeys === undefined) needRestart.push('usesDevKeys');
       if (needRestart.length > 0) {

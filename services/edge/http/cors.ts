@@ -4,7 +4,7 @@ import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 const allowMethods = [...cors.allowedMethods, 'OPTIONS'].join(', ');
 // The star stands for all other headers, but never for `authorization` (Fetch standard, section 4.9).
 const allowHeaders = [...cors.allowedHeaders, 'Authorization', 'X-Api-Key', '*'].join(', ');
-const exposeHeaders = [...cors.exposedHeaders, 'Retry-After'].join(', ');
+const exposeHeaders = [...cors.exposedHeaders, 'Retry-After', 'X-Request-Id', 'X-Trace-Id'].join(', ');
 
 /** Time that a browser may remember the answer to a preflight, in seconds. */
 const maxAgeSeconds = 7200;

@@ -10,12 +10,14 @@ import type { ConsoleAssets } from '../console/assets.ts';
 import { serveConsoleSession } from '../console/session.ts';
 import type { DevKeys } from '../credentials/dev-keys.ts';
 import { sendOpenAiError } from '../openai/error.ts';
+import type { AccessLog } from './access-log.ts';
 import { sendError, sendJson } from './error.ts';
 import type { JsonRoute } from './json-route.ts';
 import type { EdgeLimits } from './limits.ts';
+import { requestIdOf } from './request-id.ts';
 import { inRequestSpan } from './trace.ts';
 
-/** What answers to which path. */
+/** The handlers of each path. */
 export interface RouteParts {
   rpc: ConnectMount;
   cors(request: NodeRequest, response: NodeResponse): boolean;
@@ -27,13 +29,16 @@ export interface RouteParts {
   rerank: JsonRoute;
   /** Development keys that are valid now. */
   devKeys(): DevKeys | undefined;
-  /** Told of each request that ended. */
+  /** Counts a request that ended. */
   ended(route: string, status: number): void;
+  accessLog: AccessLog;
+  /** Returns an id that no other request has. */
+  newId(): string;
   limits: EdgeLimits;
   log: Logger;
 }
 
-/** Sends each request of the port to what answers it. */
+/** Returns a function that serves each request of the port by its path. */
 export function createRequestHandler(parts: RouteParts): (request: NodeRequest, response: NodeResponse) => void {
   const jsonRoutes = new Map([
     ['/v1/chat/stream', { name: '/v1/chat/stream', method: 'POST', serve: parts.chatStream }],
@@ -46,29 +51,48 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
   const count = (route: string, response: NodeResponse) => {
     response.once('close', () => parts.ended(route, response.statusCode));
   };
-  const serve = async (path: string, request: NodeRequest, response: NodeResponse): Promise<void> => {
-    if (parts.rpc.serves(path)) {
-      count(path, response);
-      return inRequestSpan(path, request, response, () => parts.rpc.handle(path, request, response));
+  /** Serves a request inside its span, with its ids in the response and its line in the log. */
+  const serveAs = (
+    route: string,
+    request: NodeRequest,
+    response: NodeResponse,
+    serve: () => Promise<void> | void,
+  ): Promise<void> | void => {
+    count(route, response);
+    response.setHeader('x-request-id', requestIdOf(request, parts.newId));
+    return inRequestSpan(route, request, response, () => {
+      parts.accessLog.begin(request, response, route);
+      return serve();
+    });
+  };
+  const serve = async (given: string, request: NodeRequest, response: NodeResponse): Promise<void> => {
+    if (parts.rpc.serves(given)) {
+      return serveAs(given, request, response, () => parts.rpc.handle(given, request, response));
     }
+    const path = tidyPath(given);
     const route = jsonRoutes.get(path) ?? modelRoute(path, parts);
     if (route !== undefined) {
-      count(route.name, response);
-      if (request.method !== route.method) {
-        refuseMethod(path, route.method, response);
-        return;
-      }
-      return inRequestSpan(route.name, request, response, () => route.serve(request, response));
+      return serveAs(route.name, request, response, () =>
+        request.method === route.method ? route.serve(request, response) : refuseMethod(path, route.method, response),
+      );
     }
-    count(path === '/' || path.startsWith('/assets/') ? 'console' : 'other', response);
-    if (path === '/healthz') return sendJson(response, 200, { status: 'ok' });
+    // Probes of a load balancer would fill the log.
+    if (path === '/healthz') {
+      count('other', response);
+      return sendJson(response, 200, { status: 'ok' });
+    }
+    return serveAs(path === '/' || path.startsWith('/assets/') ? 'console' : 'other', request, response, () =>
+      servePage(path, request, response),
+    );
+  };
+  const servePage = async (path: string, request: NodeRequest, response: NodeResponse): Promise<void> => {
     if (path === '/console/session' && serveConsoleSession(parts.devKeys(), request, response)) return;
     if (await parts.assets.serve(path, request, response)) return;
     refuseRoute(path, request, response);
   };
 
   return (request, response) => {
-    // A broken connection shows in the request and the response at once; whoever works on them hears of it there.
+    // A broken connection is an event of the request and of the response; their readers and writers handle it.
     request.on('error', () => {});
     response.on('error', () => {});
     if (parts.cors(request, response)) return discardRest(request, parts.limits.discardTimeoutMs);
@@ -85,12 +109,22 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
   };
 }
 
-// Only what is a host and a path goes on: what comes later makes a URL of both.
+// A host and a path that are valid together: later code makes a URL of both.
 function pathOf(request: NodeRequest): string | undefined {
   const authority = request.authority || request.headers.host;
   const url = request.url ?? '';
   if (!authority || !url.startsWith('/') || !URL.canParse(url, `http://${authority}`)) return undefined;
   return url.split('?', 1)[0];
+}
+
+// Clients join a base URL and a path in every way: slashes are forgiven, and a base URL that ends in /v1 before a path that begins
+// with it.
+function tidyPath(path: string): string {
+  if (!/^\/+v1\//.test(path)) return path;
+  return path
+    .replace(/\/{2,}/g, '/')
+    .replace(/^(?:\/v1)+(?=\/)/, '/v1')
+    .replace(/(?<=.)\/$/, '');
 }
 
 function modelRoute(
@@ -102,7 +136,7 @@ function modelRoute(
   return { name: '/v1/models/<id>', method: 'GET', serve: models(decode(id)) };
 }
 
-// What is not the percent-encoding of any text stays as it is: it names no model either way.
+// What is no percent-encoding stays as it is: it names no model either way.
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -121,10 +155,13 @@ function refuseMethod(path: string, allow: string, response: NodeResponse): void
   sendJson(response, 405, { code: 'unimplemented', reason: 'NOT_IMPLEMENTED', message }, { allow });
 }
 
+/** Paths that a client of OpenAI requests when its base URL lacks /v1. */
+const openAiPath = /^\/+(?:chat\/completions|completions|embeddings|rerank|models|responses|openai)(?:\/|$)/;
+
 function refuseRoute(path: string, request: NodeRequest, response: NodeResponse): void {
   const contentType = request.headers['content-type'] ?? '';
   if (contentType.startsWith('application/grpc')) {
-    // Clients of gRPC look for the status in trailers, those of gRPC-Web, where there is no body, in the headers.
+    // Clients of gRPC read the status from the trailers, those of gRPC-Web from the headers if there is no body.
     const isWeb = contentType.startsWith('application/grpc-web');
     const status = { 'grpc-status': String(Code.Unimplemented), 'grpc-message': 'not served here' };
     response.writeHead(200, { 'content-type': contentType, ...(isWeb ? status : {}) });
@@ -132,7 +169,10 @@ function refuseRoute(path: string, request: NodeRequest, response: NodeResponse)
     response.end();
     return;
   }
-  const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, `nothing is served at ${path.slice(0, 200)}`);
-  if (path.startsWith('/v1/')) sendOpenAiError(response, error);
+  const isMisplaced = openAiPath.test(path);
+  const advice = isMisplaced ? ': paths of OpenAI begin with /v1, so end the base URL with /v1' : '';
+  const message = `nothing is served at ${path.slice(0, 200)}${advice}`;
+  const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, message);
+  if (isMisplaced || path.startsWith('/v1/')) sendOpenAiError(response, error);
   else sendError(response, error);
 }

@@ -4,8 +4,8 @@ import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 const tracer = trace.getTracer('ragmesh');
 
 /**
- * Serves a request inside a span that ends with its response and goes on with the caller's trace (W3C `traceparent`), so
- * that calls of services are below it.
+ * Serves a request inside a span that ends with its response and continues the caller's trace (W3C `traceparent`), so that calls
+ * of services are below it. The response names the trace in `x-trace-id`.
  */
 export function inRequestSpan<T>(route: string, request: NodeRequest, response: NodeResponse, serve: () => T): T {
   const parent = propagation.extract(context.active(), request.headers);
@@ -20,5 +20,6 @@ export function inRequestSpan<T>(route: string, request: NodeRequest, response: 
     if (response.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
   });
+  response.setHeader('x-trace-id', span.spanContext().traceId);
   return context.with(trace.setSpan(parent, span), serve);
 }

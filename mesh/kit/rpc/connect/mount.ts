@@ -6,7 +6,12 @@ import {
   createContextValues,
   type HandlerContext,
 } from '@connectrpc/connect';
-import type { UniversalHandler, UniversalServerRequest, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import {
+  createAsyncIterable,
+  type UniversalHandler,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+} from '@connectrpc/connect/protocol';
 import { internal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { type BodyTimeouts, readBody } from '../../http/server/body.ts';
@@ -97,7 +102,7 @@ export function mountConnect(options: ConnectMountOptions): ConnectMount {
           boundsOf(handler.method),
         );
         const universal = toUniversalRequest(request, response, header, body, { request, sender });
-        await respond(await handler(universal), response, sender);
+        await respond(explain(await handler(universal), handler.method), response, sender);
       } catch (error) {
         // An error of the rpc itself is part of the response; this is one of the connection, or a bug.
         if (!isGone(response)) {
@@ -211,6 +216,19 @@ function timeoutsOf({ method }: UniversalHandler, limits: ConnectLimits): BodyTi
   return isUpload
     ? { silenceMs: limits.uploadIdleTimeoutMs }
     : { silenceMs: limits.bodyTimeoutMs, totalMs: limits.bodyTimeoutMs };
+}
+
+// A body for the refusal of a content type, which Connect's handlers leave empty. Plain JSON is what people try first.
+function explain(universal: UniversalServerResponse, { name, methodKind }: DescMethod): UniversalServerResponse {
+  if (universal.status !== 415 || universal.body !== undefined) return universal;
+  const types =
+    methodKind === 'unary'
+      ? 'application/json or application/proto (Connect)'
+      : 'application/connect+json or application/connect+proto (Connect, each message in an envelope of 5 bytes)';
+  const text = `${name} takes the content types ${types}, application/grpc-web and application/grpc: https://connectrpc.com/docs/protocol\n`;
+  const header = new Headers(universal.header);
+  header.set('content-type', 'text/plain; charset=utf-8');
+  return { ...universal, header, body: createAsyncIterable([Buffer.from(text)]) };
 }
 
 async function respond(universal: UniversalServerResponse, response: NodeResponse, sender: Sender): Promise<void> {
