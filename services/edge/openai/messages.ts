@@ -5,7 +5,7 @@ import { anything, badField, list, object, type Reader, text, word } from '../ht
 /** A message for the gateway. */
 export type PlainMessage = MessageInitShape<typeof MessageSchema>;
 
-/** The messages of a request, and what of them was passed over. */
+/** The messages of a request, and warnings of what was ignored. */
 export interface Conversation {
   messages: PlainMessage[];
   warnings: string[];
@@ -30,7 +30,7 @@ const readCall = object(
   { others: 'ignore' },
 );
 
-// Clients send the messages of earlier answers back as they got them, with whatever fields those have.
+// Clients return the messages of earlier answers unchanged, with every field.
 const readMessage = object(
   {
     role: word<MessageRole>(roles),
@@ -47,18 +47,14 @@ const readMessages = list(readMessage, { min: 1, max: 1000 });
 /** Reads `messages` for a model of the gateway: texts, images, calls of tools and their results. */
 export function readConversation(value: unknown, path: string): Conversation {
   const warnings = new Set<string>();
-  // Ids made for calls whose own is empty, as some servers send them; their results, with empty ids too, come in the same order.
-  const madeIds: string[] = [];
+  const ids = createCallIds();
   const messages = readMessages(value, path).map((message, index) => {
     const at = `${path}[${index}]`;
     if (message.role === undefined) throw badField(`${at}.role`, 'is missing');
     const content = readContent(message.content, `${at}.content`, message.role, warnings);
     const toolCalls = (message.tool_calls ?? []).map((call, callIndex) => {
       const read = toCall(call, `${at}.tool_calls[${callIndex}]`);
-      if (read.id !== '') return read;
-      const id = `call_${index}_${callIndex}`;
-      madeIds.push(id);
-      return { ...read, id };
+      return { ...read, id: ids.ofCall(read.id, index, callIndex) };
     });
     if (toolCalls.length > 0 && message.role !== MessageRole.ASSISTANT) {
       throw badField(`${at}.tool_calls`, 'only an assistant calls tools');
@@ -66,16 +62,29 @@ export function readConversation(value: unknown, path: string): Conversation {
     if (message.role === MessageRole.TOOL && message.tool_call_id === undefined) {
       throw badField(`${at}.tool_call_id`, 'is missing: it names the call that this message answers');
     }
-    const toolCallId = message.tool_call_id === '' ? madeIds.shift() : (message.tool_call_id ?? '');
-    if (toolCallId === undefined) {
-      throw badField(
-        `${at}.tool_call_id`,
-        'is empty, and so is the id of no call before it: name the call that it answers',
-      );
-    }
+    const toolCallId = ids.ofResult(message.tool_call_id, `${at}.tool_call_id`);
     return { role: message.role, ...content, toolCalls, toolCallId };
   });
   return { messages, warnings: [...warnings] };
+}
+
+// Some servers send calls with empty ids. Those get ids here, and so do their results, which have empty ids too, in the same order.
+function createCallIds() {
+  const made: string[] = [];
+  return {
+    ofCall(id: string, messageIndex: number, callIndex: number): string {
+      if (id !== '') return id;
+      const next = `call_${messageIndex}_${callIndex}`;
+      made.push(next);
+      return next;
+    },
+    ofResult(id: string | undefined, path: string): string {
+      if (id !== '') return id ?? '';
+      const next = made.shift();
+      if (next !== undefined) return next;
+      throw badField(path, 'is empty, and so is the id of no call before it: name the call that it answers');
+    },
+  };
 }
 
 function toCall({ id, function: called }: ReturnType<typeof readCall>, path: string) {
@@ -109,24 +118,34 @@ function readContent(value: unknown, path: string, role: MessageRole, warnings: 
   const texts: string[] = [];
   const images: Content['images'] = [];
   for (const [index, element] of value.entries()) {
-    const at = `${path}[${index}]`;
-    const part = readPart(element, at);
-    if (part.type === 'text' && part.text !== undefined) {
-      if (images.length > 0) warnings.add('texts behind an image were put before it');
-      texts.push(part.text);
-    } else if (part.type === 'refusal' && part.refusal !== undefined && role === MessageRole.ASSISTANT) {
-      texts.push(part.refusal);
-    } else if (part.type === 'image_url' && part.image_url?.url !== undefined) {
-      if (role !== MessageRole.USER) throw badField(at, 'only a user shows images');
-      if (part.image_url.detail !== undefined && part.image_url.detail !== 'auto') {
-        warnings.add('the detail of images is not supported and was ignored');
-      }
-      images.push(toImage(part.image_url.url, `${at}.image_url.url`));
-    } else {
-      throw badField(`${at}.type`, 'must be "text" with text, or "image_url" with image_url.url');
+    const part = toPart(readPart(element, `${path}[${index}]`), `${path}[${index}]`, role, warnings);
+    if (typeof part !== 'string') {
+      images.push(part);
+      continue;
     }
+    if (images.length > 0) warnings.add('texts behind an image were put before it');
+    texts.push(part);
   }
   return { text: texts.join('\n'), images };
+}
+
+// A text, or an image.
+function toPart(
+  { type, text: words, refusal, image_url: image }: ReturnType<typeof readPart>,
+  path: string,
+  role: MessageRole,
+  warnings: Set<string>,
+): string | Content['images'][number] {
+  if (type === 'text' && words !== undefined) return words;
+  if (type === 'refusal' && refusal !== undefined && role === MessageRole.ASSISTANT) return refusal;
+  if (type !== 'image_url' || image?.url === undefined) {
+    throw badField(`${path}.type`, 'must be "text" with text, or "image_url" with image_url.url');
+  }
+  if (role !== MessageRole.USER) throw badField(path, 'only a user shows images');
+  if (image.detail !== undefined && image.detail !== 'auto') {
+    warnings.add('the detail of images is not supported and was ignored');
+  }
+  return toImage(image.url, `${path}.image_url.url`);
 }
 
 const dataUrl = /^data:(image\/(?:png|jpeg|gif|webp));base64,/;
@@ -142,7 +161,7 @@ function toImage(url: string, path: string): Content['images'][number] {
   }
   const encoded = url.slice(head[0].length);
   const data = Buffer.from(encoded, 'base64');
-  // Buffer passes over what is not base64; an image that lost bytes would be shown to the model as it is.
+  // Buffer ignores characters that are not base64; the model would get an image without those bytes.
   if (data.length === 0 || data.length !== Buffer.byteLength(encoded, 'base64')) {
     throw badField(path, 'holds no base64');
   }
