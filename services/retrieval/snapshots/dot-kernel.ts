@@ -67,7 +67,7 @@ const moduleBytes = Uint8Array.from([
 
 let compiled: WebAssembly.Module | undefined;
 
-/** The kernel over a memory. */
+/** Creates the kernel over a memory. */
 export function createDotKernel(memory: WebAssembly.Memory): DotKernel {
   compiled ??= new WebAssembly.Module(moduleBytes);
   return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as DotKernel;

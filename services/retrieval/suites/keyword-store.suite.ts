@@ -24,7 +24,7 @@ function row(documentId: string, text: string, init: Partial<KeywordRow> = {}): 
   };
 }
 
-/** The contract of every keyword store. `create` returns an empty store. */
+/** Tests the contract of every keyword store. `create` returns an empty store. */
 export function keywordStoreSuite(name: string, create: () => Promise<KeywordStore>, options: SuiteOptions = {}): void {
   describe(`${name} conforms to the port of keyword stores`, () => {
     let store: KeywordStore;

@@ -110,7 +110,7 @@ export const days = [0, 1, 2, 3, 4, 5].map((day) => 1_700_000_000_000 + day * 86
 export const sharedWords = ['apple', 'pear', 'plum', 'grape', 'melon', 'quince', 'fig', '退货', '运费', '发票', '保修'];
 /** A word of every document. */
 export const commonWord = 'handbook';
-/** A word that only this tenant's documents have. */
+/** Returns a word that only this tenant's documents have. */
 export const ownWord = (tenantIndex: number) =>
   `qx${String.fromCharCode(97 + (tenantIndex % 6))}mor${String.fromCharCode(97 + Math.floor(tenantIndex / 6))}k`;
 

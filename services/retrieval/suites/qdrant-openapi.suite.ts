@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-// Holds every request and reply between an adapter and a server to the server's OpenAPI file.
+// Checks every request and reply between an adapter and a server against the server's OpenAPI file.
 
 /** A part of an OpenAPI 3.0 schema, as far as Qdrant's file uses it. */
 interface Schema {
@@ -38,14 +38,14 @@ interface Contract {
 /** A proxy that checks. */
 export interface CheckedServer {
   url: string;
-  /** What broke the contract, a line each. */
+  /** The violations of the contract, one line for each. */
   violations: string[];
   /** Calls of each operation: "post /collections/{collection_name}/points/query". */
   calls: Map<string, number>;
   close(): Promise<void>;
 }
 
-/** Starts a proxy before the server at `target` that notes what breaks the OpenAPI file. */
+/** Starts a proxy in front of the server at `target`. It records violations of the OpenAPI file. */
 export async function startCheckedServer(openapiFile: string, target: string): Promise<CheckedServer> {
   const contract = JSON.parse(readFileSync(openapiFile, 'utf8')) as Contract;
   const violations: string[] = [];

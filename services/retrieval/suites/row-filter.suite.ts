@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import type { IndexRow, RowFilter } from '../stores/index-row.ts';
 
-// Rows and conditions at random, and the model of what a store must make of them: shared by the suites of both stores.
+// Random rows and filters, and a model of the filter, for the suites of both stores.
 
 const names = fc.constantFrom('kind', '"', 'a.b');
 const values = ['x', "y' OR 1", ''];
 const time = fc.option(fc.integer({ min: 0, max: 9 }), { nil: undefined });
 
-/** What a condition may look at in a row. */
+/** The fields of a row that conditions read. */
 export const anyRow = fc.record({
   documentId: fc.integer({ min: 0, max: 9 }).map((number) => `d${number}`),
   aclId: fc.integer({ min: 1, max: 3 }),
@@ -16,7 +16,7 @@ export const anyRow = fc.record({
   attributes: fc.dictionary(names, fc.constantFrom(...values), { maxKeys: 2 }),
 });
 
-/** Conditions, mostly few. */
+/** Filters, most with few conditions. */
 export const anyFilter: fc.Arbitrary<RowFilter> = fc.record({
   documentIds: fc.subarray(['d1', 'd2', 'd3']),
   languages: fc.subarray([0, 1, 2]),
@@ -25,7 +25,7 @@ export const anyFilter: fc.Arbitrary<RowFilter> = fc.record({
   updatedBeforeMs: time,
 });
 
-/** Whether a row passes a filter: the model of what stores do. */
+/** Returns whether a row passes a filter: the model of every store. */
 export function passes(
   row: Pick<IndexRow, 'documentId' | 'language' | 'updatedMs' | 'attributes'>,
   { documentIds, languages, attributes, updatedFromMs, updatedBeforeMs }: RowFilter,

@@ -4,21 +4,21 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Change, Hit, IndexRow, RowFilter, SearchScope } from '../stores/index-row.ts';
 import { anyFilter, anyRow, passes } from './row-filter.suite.ts';
 
-// What vector and keyword stores have in common: rows, their changes, and what a query may see of them. Each row is made
-// to be found by every query here, so what is found is what may be seen.
+// Tests that vector and keyword stores share: rows, their changes, and scopes. Every row here matches every query, so the hits are exactly the
+// rows of the scope.
 
-/** A store as this suite uses it. */
+/** A store under test. */
 export interface RowStore {
-  /** `rank`: rows with a lower one come first in the results of `search`. */
+  /** Rows with a lower `rank` are first in the results of `search`. */
   replace(tenant: string, corpusId: number, version: number, rows: RankedRow[], documentIds?: string[]): Promise<void>;
   apply(tenant: string, corpusId: number, change: Exclude<Change<IndexRow>, { kind: 'replace' }>): Promise<void>;
-  /** Searches for what every row has. */
+  /** Searches for a word or vector that every row has. */
   search(tenant: string, scope: SearchScope, limit: number, signal: AbortSignal): Promise<Hit[]>;
   count(tenant: string, corpusId: number, version: number, signal: AbortSignal): Promise<number>;
   listKeys(tenant: string, corpusId: number, after: number, limit: number, signal: AbortSignal): Promise<number[]>;
 }
 
-/** A row with its place among the results, from 0. */
+/** A row with its rank among the results, from 0. */
 export interface RankedRow extends IndexRow {
   rank: number;
 }
@@ -63,7 +63,7 @@ const oddTexts = [
 
 let lastKey = 1_000_000;
 
-/** A row of a document. */
+/** Returns a row of a document. */
 export function rankedRow(documentId: string, init: Partial<RankedRow> = {}): RankedRow {
   const key = ++lastKey;
   return {
@@ -79,7 +79,7 @@ export function rankedRow(documentId: string, init: Partial<RankedRow> = {}): Ra
   };
 }
 
-/** The tests. `open` gives the store; `newTenant` a tenant without rows. */
+/** Defines the tests. `open` returns the store, `newTenant` a tenant without rows. */
 export function rowStoreTests(open: () => RowStore, newTenant: () => string, { server }: SuiteOptions = {}): void {
   let store: RowStore;
   beforeAll(() => {

@@ -14,7 +14,7 @@ export interface RestartableServer extends StoreServer {
   close(): Promise<void>;
 }
 
-/** Starts it. `args` gets the folder that its restarts share. */
+/** Starts a server. `args` gets the folder that its restarts share. */
 export async function startRestartable(command: ServerCommand): Promise<RestartableServer> {
   const port = command.port ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-store-'));
@@ -34,7 +34,7 @@ export async function startRestartable(command: ServerCommand): Promise<Restarta
   };
 }
 
-/** Opens an adapter's store on a server of its own; closing it stops the server as well. */
+/** Opens an adapter's store on a server of its own. Closing the store stops the server too. */
 export async function openOn<S, T extends { close(): Promise<void> }>(
   server: AsyncDisposable,
   adapter: { create(settings: S, deps: EmbeddedStoreDeps): T | Promise<T> },
@@ -52,7 +52,7 @@ export async function openOn<S, T extends { close(): Promise<void> }>(
   };
 }
 
-/** Returns the settings of an adapter: its defaults, and what a test gives. */
+/** Returns the settings of an adapter: its defaults, changed by `given`. */
 export function settingsOf<Shape extends SettingsShape>(
   adapter: { settings: Shape },
   given: JsonObject,

@@ -28,7 +28,7 @@ function row(documentId: string, angle: number, init: Partial<VectorRow> = {}): 
   };
 }
 
-/** The contract of every vector store. `create` returns an empty store. */
+/** Tests the contract of every vector store. `create` returns an empty store. */
 export function vectorStoreSuite(name: string, create: () => Promise<VectorStore>, options: SuiteOptions = {}): void {
   describe(`${name} conforms to the port of vector stores`, () => {
     let store: VectorStore;

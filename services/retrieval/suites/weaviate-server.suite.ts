@@ -1,6 +1,6 @@
 import { freePort, hasCommand, startTestServer, type TestServer } from '#kit/testing/server.ts';
 
-/** Whether this machine has a Weaviate. */
+/** Whether a Weaviate is installed. */
 export const hasWeaviate = hasCommand('weaviate-server');
 
 /** How to install it. */

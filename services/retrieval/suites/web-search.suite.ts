@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { searchWeb, type WebSearch } from '../stores/web-search.ts';
 
-/** A request as an engine got it. */
+/** A request that an engine received. */
 export interface EngineRequest {
   method: string;
   /** With its query. */
@@ -33,7 +33,7 @@ const results = [
 ];
 const notAborted = new AbortController().signal;
 
-/** The contract of every engine. */
+/** Tests the contract of every engine. */
 export function webSearchSuite(name: string, { create, replyOf, headers, refusal }: EngineUnderTest): void {
   describe(`${name} conforms to the port of web search`, () => {
     const requests: EngineRequest[] = [];

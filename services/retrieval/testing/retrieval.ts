@@ -102,7 +102,7 @@ export interface Stores {
   keywords: KeywordStore;
 }
 
-/** The service, with `wrap` between it and its stores. */
+/** Returns the service with `wrap` around its stores. */
 export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefinition {
   return defineService({
     name: 'retrieval',
@@ -140,10 +140,10 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
   }) as ServiceDefinition;
 }
 
-/** A document of one chunk, in short. `init`: the rest of it. */
+/** A document of one chunk in short form. `init` has its other fields. */
 export type ShortDocument = [documentId: string, text: string, init?: MessageInitShape<typeof IndexDocumentSchema>];
 
-/** A document of the contract with one chunk, named after it. */
+/** Returns a document with one chunk, which is named after it. */
 export function toDocument([documentId, text, init]: ShortDocument) {
   return create(IndexDocumentSchema, {
     documentId,
@@ -154,7 +154,7 @@ export function toDocument([documentId, text, init]: ShortDocument) {
   });
 }
 
-/** A chunk of a document. */
+/** Returns a chunk of a document. */
 export function toChunk(documentId: string, ordinal: number, text: string) {
   return {
     chunkId: `${documentId}#${ordinal}`,
@@ -177,14 +177,14 @@ export function createRetrievalClient(
   return { ...clientOf(RetrievalService), ...clientOf(IndexAdminService), ...clientOf(IndexWriterService) };
 }
 
-/** Short ways to write and ask. Without call options, those of a principal of tenant "acme" with every role. */
+/** Shortcuts to write and ask. The default caller is a principal of tenant "acme" with every role. */
 export interface Shortcuts {
   begin(corpus: string, buildId: string, options?: CallOptions): Promise<bigint>;
   write(corpus: string, version: bigint, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
   publish(corpus: string, version: bigint, options?: CallOptions): Promise<string>;
   /** Begins, writes and publishes. */
   build(corpus: string, buildId: string, documents: ShortDocument[], options?: CallOptions): Promise<bigint>;
-  /** Searches; near-duplicates stay unless `rest` says otherwise, since many tests write the same text again and again. */
+  /** Searches. By default near-duplicates stay, because many tests write the same text repeatedly. */
   ask(query: string, rest?: AskInit, options?: CallOptions): Promise<Answer>;
   /** Counts of a version: documents, chunks, vectors, keywords, orphans. */
   count(corpus: string, version?: bigint): Promise<number[]>;

@@ -1,6 +1,6 @@
 import { createSnapshots, type Snapshots } from '../snapshots/snapshots.ts';
 
-/** Copies that a search waits for, so that a test is answered by them and by nothing else. */
+/** Creates snapshots for which a search waits, so that only they answer in a test. */
 export function createSureSnapshots(maxBytes = 64 * 1024 * 1024): Snapshots {
   const snapshots = createSnapshots(maxBytes);
   return {
@@ -13,7 +13,7 @@ export function createSureSnapshots(maxBytes = 64 * 1024 * 1024): Snapshots {
           if (found !== undefined) return found;
           await snapshots.idle();
         }
-        throw new Error('the version was never there');
+        throw new Error('the version was not loaded');
       };
       return waitFor();
     },
