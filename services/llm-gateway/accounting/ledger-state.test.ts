@@ -55,7 +55,7 @@ test('deliveries that fail together are one failure', () => {
   expect(run(unavailable, unavailable, unavailable)).toEqual(run(unavailable));
 });
 
-test('the delivery never sends while it waits, and always has a timer or may send', () => {
+test('no sequence of events stops the delivery permanently: it sends after its timers, and when it closes', () => {
   const events = fc.constantFrom<DeliveryEvent>(
     recorded(0),
     recorded(30, 2),
@@ -68,9 +68,11 @@ test('the delivery never sends while it waits, and always has a timer or may sen
   );
   fc.assert(
     fc.property(fc.array(events, { maxLength: 20 }), (given) => {
-      const state = run(...given);
-      const isWaiting = state.gather !== undefined || state.backoff !== undefined;
-      expect(maxInFlight(state, bounds) === 0).toBe(isWaiting);
+      const closed = run(...given, { kind: 'closing', now: 80 });
+      expect(maxInFlight(closed, bounds)).toBeGreaterThan(0);
+      const due = run(...given, gathered(80), { kind: 'backoff-ended' });
+      expect(maxInFlight(due, bounds)).toBe(due.failureCount > 0 ? 1 : 4);
+      expect(maxInFlight(next(due, { kind: 'delivered' }, bounds), bounds)).toBe(4);
     }),
   );
 });

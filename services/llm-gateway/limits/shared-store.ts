@@ -191,8 +191,8 @@ function createServer(
     const wasUp = state.downSince === undefined;
     state = nextServer(state, { kind: 'failed', now: performance.now(), at: clock(), retryMs });
     if (!wasUp) return;
-    const policy = isFailOpen ? 'local_counters' : 'refuse';
-    log.error({ err: error, event: 'limit_store_down', policy }, 'limit store down, fallback in use');
+    const message = isFailOpen ? 'limit store down, local fallback' : 'limit store down, requests refused';
+    log.error({ err: error, event: 'limit_store_down' }, message);
   };
   const answered = () => {
     const { downSince, lostCount } = state;
