@@ -14,7 +14,7 @@ import { askWhole, startWholeMesh } from './testing/whole-mesh.ts';
 // The same services in one process and split over several hosts that talk over gRPC: same answer, same trace.
 
 const exporter = new InMemorySpanExporter();
-const telemetry = startTelemetry(undefined, 'test', exporter);
+const telemetry = startTelemetry(undefined, 'test', { exporter });
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-topology-'));
 afterAll(async () => {
   await telemetry.close();

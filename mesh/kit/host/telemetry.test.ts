@@ -11,7 +11,7 @@ import { startTelemetry } from './telemetry.ts';
 
 // Alone in its file: tracing is started once a process, before grpc-js is loaded.
 const exporter = new InMemorySpanExporter();
-const telemetry = startTelemetry(undefined, 'test', exporter);
+const telemetry = startTelemetry(undefined, 'test', { exporter });
 
 const echo = defineService({
   name: 'echo',

@@ -1,5 +1,4 @@
-import { create } from '@bufbuild/protobuf';
-import { trace } from '@opentelemetry/api';
+import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
@@ -8,48 +7,147 @@ import {
   AlwaysOffSampler,
   BatchSpanProcessor,
   NodeTracerProvider,
-  ParentBasedSampler,
   type SpanExporter,
-  TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-node';
-import { type TelemetryConfig, TelemetryConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { Counter, type Registry } from 'prom-client';
+import type { TelemetryConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { Logger } from '../base/log.ts';
+import type { Env } from './config/config.ts';
+import { readTelemetrySettings } from './telemetry-settings.ts';
 
 /** Tracing of a process. */
 export interface Telemetry {
   /** Whether spans are recorded and exported. */
   recording: boolean;
-  /** Exports what is left. */
+  /** Returns the number of spans that could not be exported. */
+  lostSpanCount(): number;
+  /** Exports the spans that wait. */
   flush(): Promise<void>;
-  /** Exports what is left and stops. */
+  /** Exports the spans that wait, and stops. */
   close(): Promise<void>;
 }
 
+/** What tracing starts with, beside the configuration. */
+export interface TelemetryOptions {
+  /** Takes the spans, instead of the configured collector. */
+  exporter?: SpanExporter;
+  /** Environment with OpenTelemetry's `OTEL_…` variables. @default none */
+  env?: Env;
+  /** Gets a warning when an export fails. @default none */
+  log?: Logger;
+  /** Version of the program, and an id of this process. */
+  version?: string;
+  instanceId?: string;
+  /** Now, in milliseconds. @default Date.now */
+  clock?: () => number;
+}
+
+/** Least time between two log entries on failed exports, in milliseconds. */
+const warnEveryMs = 60_000;
+
+/** Code of a failed export: `ExportResultCode.FAILED` of @opentelemetry/core. */
+const failedCode = 1;
+
 /**
- * Starts tracing; call it before grpc-js is loaded. Without an endpoint nothing is recorded, yet every request still has a
- * trace id for logs, answers and the audit.
+ * Starts tracing; call it before grpc-js is loaded. Without a collector nothing is recorded, but every request still has a trace
+ * id for logs, answers and the audit. Throws ConfigError for an `OTEL_…` variable that cannot be honoured.
  */
 export function startTelemetry(
-  given: TelemetryConfig | undefined,
+  config: TelemetryConfig | undefined,
   serviceName: string,
-  exporter?: SpanExporter,
+  options: TelemetryOptions = {},
 ): Telemetry {
-  const config = given ?? create(TelemetryConfigSchema);
-  const endpoint = config.otlpEndpoint;
-  const target =
-    exporter ?? (endpoint ? new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces` }) : undefined);
+  const { version, instanceId } = options;
+  const settings = readTelemetrySettings(config, { serviceName, version, instanceId }, options.env ?? {});
+  const report = options.log === undefined ? () => {} : createReport(options.log, options.clock ?? Date.now);
+  if (options.log !== undefined) reportDiagnostics(report);
+  const { url, headers, timeoutMs } = settings;
+  let lost = 0;
+  // The exporter reads the other variables, such as OTEL_EXPORTER_OTLP_COMPRESSION and …_CERTIFICATE, itself.
+  const otlp = url === undefined ? undefined : new OTLPTraceExporter({ url, headers, timeoutMillis: timeoutMs });
+  const target = options.exporter ?? otlp;
   const provider = new NodeTracerProvider({
-    resource: resourceFromAttributes({ 'service.name': serviceName, 'service.namespace': 'ragmesh' }),
-    sampler: target
-      ? new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config.sampleRatio) })
-      : new AlwaysOffSampler(),
-    spanProcessors: target ? [new BatchSpanProcessor(target)] : [],
+    resource: resourceFromAttributes(settings.attributes),
+    sampler: target ? settings.sampler : new AlwaysOffSampler(),
+    spanProcessors: target
+      ? [
+          new BatchSpanProcessor(
+            watchExports(target, (spanCount, error) => {
+              lost += spanCount;
+              report(error?.message ?? 'the collector did not accept the spans');
+            }),
+          ),
+        ]
+      : [],
   });
   provider.register();
   if (target) registerInstrumentations({ instrumentations: [new GrpcInstrumentation()], tracerProvider: provider });
-  return { recording: target !== undefined, flush: () => provider.forceFlush(), close: () => provider.shutdown() };
+  return {
+    recording: target !== undefined,
+    lostSpanCount: () => lost,
+    flush: () => provider.forceFlush(),
+    close: () => provider.shutdown(),
+  };
 }
 
-/** The trace id of the work under way, 32 hex digits; empty outside of any. */
+/** Wraps an exporter so that each failed export reports the number of its spans, and the error. */
+function watchExports(
+  exporter: SpanExporter,
+  onLost: (spanCount: number, error: Error | undefined) => void,
+): SpanExporter {
+  return {
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        if (result.code === failedCode) onLost(spans.length, result.error);
+        done(result);
+      }),
+    forceFlush: async () => exporter.forceFlush?.(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+/** Returns a function that logs a failed export, at most once in {@link warnEveryMs}. */
+function createReport(log: Logger, clock: () => number): (message: string) => void {
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+  let suppressedCount = 0;
+  return (message) => {
+    if (clock() - loggedAtMs < warnEveryMs) {
+      suppressedCount++;
+      return;
+    }
+    loggedAtMs = clock();
+    const advice = 'check telemetry.otlp_endpoint or OTEL_EXPORTER_OTLP_ENDPOINT';
+    log.warn(
+      { event: 'telemetry_export_failed', error: message.slice(0, 500), suppressedCount, advice },
+      'telemetry export failed',
+    );
+    suppressedCount = 0;
+  };
+}
+
+/** Sends OpenTelemetry's own errors and warnings to the report. */
+function reportDiagnostics(report: (message: string) => void): void {
+  const ignore = () => {};
+  diag.setLogger(
+    { error: report, warn: report, info: ignore, debug: ignore, verbose: ignore },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+}
+
+/** Registers the metrics of tracing. */
+export function registerTelemetryMetrics(registry: Registry, telemetry: Pick<Telemetry, 'lostSpanCount'>): void {
+  new Counter({
+    name: 'ragmesh_telemetry_lost_spans_total',
+    help: 'Spans that could not be exported to the collector',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(telemetry.lostSpanCount());
+    },
+  });
+}
+
+/** Returns the trace id of the active span, 32 hex digits; empty without one. */
 export function activeTraceId(): string {
   return trace.getActiveSpan()?.spanContext().traceId ?? '';
 }

@@ -5,7 +5,7 @@ import { startChat } from '../testing/chat.ts';
 
 test('an answer names its trace, which has its stages in order', async () => {
   const exporter = new InMemorySpanExporter();
-  const telemetry = startTelemetry(undefined, 'test', exporter);
+  const telemetry = startTelemetry(undefined, 'test', { exporter });
   await using chat = await startChat();
   const { done } = await chat.ask({ question: 'traced?' });
   await telemetry.flush();

@@ -17,7 +17,7 @@ import {
 } from '../testing/provider-server.ts';
 
 const exporter = new InMemorySpanExporter();
-const telemetry = startTelemetry(undefined, 'test', exporter);
+const telemetry = startTelemetry(undefined, 'test', { exporter });
 afterAll(() => telemetry.close());
 
 const key = 'sk-a1b2c3d4e5f6a7b8';
