@@ -41,7 +41,7 @@ export async function connectMilvus(name: string, settings: MilvusSettings, path
   }
   const { MilvusClient: Client } = await import('@zilliz/milvus2-sdk-node').catch((error: unknown) => {
     if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    const advice = 'npm install @zilliz/milvus2-sdk-node';
+    const advice = 'npm install --no-save --save-prod --omit=dev @zilliz/milvus2-sdk-node';
     throw new ConfigError(`${path}.adapter`, `needs the package "@zilliz/milvus2-sdk-node": ${advice}`);
   });
   const client = new Client({

@@ -50,7 +50,8 @@ export async function connectWeaviate(name: string, settings: WeaviateSettings, 
   }
   const { default: weaviate, Filters } = await import('weaviate-client').catch((error: unknown) => {
     if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new ConfigError(`${path}.adapter`, 'needs the package "weaviate-client": npm install weaviate-client');
+    const advice = 'npm install --no-save --save-prod --omit=dev weaviate-client';
+    throw new ConfigError(`${path}.adapter`, `needs the package "weaviate-client": ${advice}`);
   });
   let connecting: Promise<WeaviateClient> | undefined;
   const client = () => {
