@@ -12,7 +12,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: { live: named('.live.test.ts'), all: special }[mode] ?? named('.test.ts', '.test.tsx'),
     exclude: ['**/node_modules/**', ...(mode === 'live' || mode === 'all' ? [] : special)],
-    // Many tests wait, for a clock or a server: two workers also on a small machine, for which the default is one.
+    // Many tests wait for a clock or a server: at least two run concurrently, also if the machine has one core.
     maxWorkers: Math.max(2, availableParallelism()),
     testTimeout: 60_000,
     hookTimeout: mode === 'live' || mode === 'all' ? 300_000 : 120_000,

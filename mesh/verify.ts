@@ -1,9 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { generateInto, root, runScript, runTool } from './tools.ts';
 
-// `npm run verify`: all that a tool can check, each with what to do about it.
+// `npm run verify`: every check by a tool, each with what to do about a failure.
 
 interface Check {
   name: string;
@@ -18,14 +19,14 @@ const command =
 
 const checks: Check[] = [
   { name: 'format and lint', run: command('biome', 'check', '--error-on-warnings'), advice: 'npm run format' },
-  { name: 'types', run: command('tsc', '-p', '.'), advice: 'mend the types' },
-  { name: 'contracts: lint', run: command('buf', 'lint'), advice: 'mend the proto' },
+  { name: 'types', run: command('tsc', '-p', '.'), advice: 'fix the types' },
+  { name: 'contracts: lint', run: command('buf', 'lint'), advice: 'fix the proto' },
   {
     name: 'contracts: no breaking change',
     run: command('buf', 'breaking', '--against', 'proto/baseline.binpb', '--exclude-imports'),
     advice: 'add instead of changing; a baseline is renewed only with a release (CONTRIBUTING.md)',
   },
-  { name: 'generated code is what the contracts say', run: generatedDrift, advice: 'npm run gen' },
+  { name: 'generated code matches the contracts', run: generatedDrift, advice: 'npm run gen' },
   {
     name: 'reference pages',
     run: () => runScript('mesh/reference/render.ts', '--check'),
@@ -36,11 +37,22 @@ const checks: Check[] = [
     run: () => runScript('mesh/settings/render.ts', '--check'),
     advice: 'npm run settings:render',
   },
-  { name: 'project rules', run: command('vitest', 'run', 'mesh/tidy'), advice: 'do as the message says' },
+  { name: 'project rules', run: command('vitest', 'run', 'mesh/tidy'), advice: 'follow the message' },
 ];
 
+const help = `npm run verify
+
+Runs every check that needs no server, and prints what to do about each failure. Exit code: 0 if all pass, else 1.
+
+${checks.map(({ name, advice }) => `  ${name.padEnd(42)} on failure: ${advice}\n`).join('')}
+The tests are a command of their own: npm test.
+`;
+
+const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h', default: false } } });
+if (values.help) process.stdout.write(help);
+
 let failedCount = 0;
-for (const { name, run, advice } of checks) {
+for (const { name, run, advice } of values.help ? [] : checks) {
   const startedAt = performance.now();
   const problem = run();
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);

@@ -16,7 +16,7 @@ import { findFiles, type UploadFile } from '../cli/upload.ts';
 import { services } from '../run.ts';
 import type { ServersReady } from './answers.ts';
 
-// The servers of the answers' benchmark: the whole mesh with its defaults, save that its rate limits are out of the way,
+// The servers of the answers' benchmark: the whole mesh with its defaults, except that its rate limits are out of the way,
 // and a bare connect-node stream. Arguments: folders of data sets; without any, the sample knowledge base.
 
 const key = randomBytes(24).toString('base64url');

@@ -13,7 +13,7 @@ import { createRawClient } from './raw-client.ts';
 
 // The whole mesh in a process of its own, asked through its edge, beside a bare connect-node stream.
 
-/** What the process of the servers tells of itself. */
+/** What the process of the servers reports when it is ready. */
 export interface ServersReady {
   edgeUrl: string;
   key: string;

@@ -4,7 +4,7 @@ import { services } from '../run.ts';
 
 // The answer cache in a process of its own, so that what is measured over gRPC is the server and not its load.
 
-/** What the process is told. */
+/** A request to the process. */
 export interface CacheOrder {
   /** Redis for the durable layer; none: the embedded store. */
   redisUrl?: string;

@@ -128,7 +128,7 @@ function firstMessage<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-/** What the process of the layer tells. */
+/** What the process of the layer reports. */
 interface LayerFigures {
   storeMs: number;
   bareMs: number;

@@ -11,15 +11,15 @@ import {
 
 // Clients that decode next to nothing, so that on two cores the servers are what a rate shows, and not the load.
 
-/** A client with connections of its own. Each call is one completion; it rejects where that does not come whole. */
+/** A client with its own connections. Each call is one completion; it rejects if the completion is incomplete. */
 export interface CompletionClient {
   /** `onDelta` hears of each piece with text in it, and of how many deltas it holds. */
   call(onDelta?: (count: number) => void): Promise<void>;
-  /** Cuts the connections; calls under way reject. */
+  /** Closes the connections; calls in flight reject. */
   close(): void;
 }
 
-/** A client whose failed calls are counted and tried again: a server under load may fail, and the benchmark goes on. */
+/** A client that counts failed calls and repeats them: a server under load may fail, and the benchmark continues. */
 export function patient(client: CompletionClient, failed: (error: unknown) => void): CompletionClient {
   return {
     async call(onDelta) {
@@ -126,7 +126,7 @@ function isWhole(received: Buffer): boolean {
   return length !== undefined && received.length >= headEnd + 4 + Number(length);
 }
 
-/** Calls of a connection at once. */
+/** Concurrent calls on one connection. */
 const callsPerSession = 128;
 
 /** Completions over the gateway's own gRPC. */

@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 
 const name = '@portkey-ai/gateway';
 const version = '1.15.2';
-/** With later ones of the HTTP server that it stands on, it fails on every stream (Portkey-AI/gateway, issue 1389). */
+/** With later versions of its HTTP server it fails on every stream (Portkey-AI/gateway, issue 1389). */
 const overrides = { '@hono/node-server': '1.14.1' };
 
-/** A gateway of others, under way. */
+/** Another gateway, running. */
 export interface Peer {
   label: string;
   port: number;
@@ -19,8 +19,8 @@ export interface Peer {
 }
 
 /**
- * Starts Portkey's gateway beside ours, installed into a folder of its own at the first time. `undefined`, with a line that says
- * why, where that cannot be done, or where it fails when it is tried out.
+ * Starts Portkey's gateway beside ours, installed into its own folder the first time. Returns `undefined`, with a line that says
+ * why, if it cannot be installed or fails its trial.
  */
 export async function startPeer(
   say: (line: string) => void,
@@ -52,7 +52,7 @@ export async function startPeer(
 
 async function start(script: string): Promise<Peer> {
   const port = await freePort();
-  // It refuses providers on loopback unless told that they may be.
+  // It refuses providers on loopback unless this allows them.
   const env = { NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' };
   const child = spawn(process.execPath, [script, `--port=${port}`, '--headless'], { env, stdio: 'ignore' });
   const close = () => {

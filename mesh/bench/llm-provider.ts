@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 // A provider of completions on loopback, in a process of its own: OpenAI's wire, every byte prepared beforehand, so that it takes
-// little of the machine from those who are measured. Model "short" answers at once; "paced" sends 64 deltas, one each 20 ms.
+// little of the machine from those who are measured. Model "short" answers immediately; "paced" sends 64 deltas, one each 20 ms.
 
 const deltaCount = 64;
 const intervalMs = 20;
@@ -32,7 +32,7 @@ const pacedOpening = framed(opening('paced'));
 const pacedDelta = framed(event('paced', choice('{"content":" word"}')));
 const pacedEnding = Buffer.from(ending('paced'));
 
-/** A paced stream under way. */
+/** A running paced stream. */
 interface Paced {
   response: ServerResponse;
   left: number;
@@ -58,7 +58,7 @@ const tick = () => {
   setTimeout(tick, 1);
 };
 
-// Deltas go around ServerResponse, which would frame each anew. Whether the stream goes on.
+// Writes a delta past ServerResponse, which would frame each one again. Returns whether the stream continues.
 function sendDelta(stream: Paced): boolean {
   if (stream.gone) return false;
   stream.left--;

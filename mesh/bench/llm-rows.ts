@@ -37,7 +37,7 @@ export function latencyRows(times: ReadonlyMap<string, readonly number[]>, peer:
 /** How fast a contender is, a figure a round. */
 export interface Rate {
   perSecond: number[];
-  /** CPU of its process a request, in milliseconds; empty where the system does not tell. */
+  /** CPU of its process per request, in milliseconds; empty if the system does not report it. */
   cpuMs: number[];
 }
 
@@ -86,7 +86,7 @@ export function streamRows(found: ReadonlyMap<string, Streams>, peer: string | u
     return {
       name: `${faces[name]} : ${peer}, streams without a stall`,
       measured,
-      // Where the peer carries not even one, the machine was too busy to say anything.
+      // If the peer carries not even one, the machine was too busy for a result.
       value: streams(peer) > 0 ? streams(name) / streams(peer) : name === 'gateway' ? Number.NaN : 0,
       ...(name === 'gateway' ? { sense: '≥' as const, bar: 8 } : noBar),
     };

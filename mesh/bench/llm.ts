@@ -10,7 +10,7 @@ import { findStallFree } from './stall-free.ts';
 // The gateway against direct calls of the same provider on loopback, and against Portkey's gateway, all in one run: rounds take
 // turns, so that a noisy machine hits all alike. Every server is a process of its own.
 
-/** What a server of ours tells of itself. */
+/** What one of our servers reports when it is ready. */
 export interface GatewayReady {
   grpcPort: number;
   edgePort: number;
@@ -22,7 +22,7 @@ export interface GatewayReady {
 export interface Figures {
   cpuUs: number;
   rssBytes: number;
-  /** What its heap holds, garbage collected, where that was asked for. */
+  /** Size of its heap after a garbage collection, if it was requested. */
   heapBytes?: number;
 }
 
@@ -149,7 +149,7 @@ export async function benchLlm(isQuick: boolean): Promise<Row[]> {
   }
 }
 
-/** The next message of a server, to a question where there is one. */
+/** Returns the next message of a server, after sending it the question if there is one. */
 function answerOf<T>(server: ChildProcess, question?: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null) => reject(new Error(`a server of the benchmark ended with ${code}`));
@@ -238,7 +238,7 @@ async function measureStreams(contenders: readonly Contender[], extent: Extent, 
   return found;
 }
 
-/** CPU that a delta of a paced stream takes a server, in microseconds; `undefined` where the system does not tell. */
+/** Returns the CPU time of a server for one delta of a paced stream, in microseconds; `undefined` if the system does not report it. */
 async function deltaCpuUs(pid: number | undefined, client: CompletionClient): Promise<number | undefined> {
   const streams = Array.from({ length: 24 });
   let deltaCount = 0;

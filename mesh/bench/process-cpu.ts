@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** The kernel tells the time of processes in hundredths of a second (`USER_HZ`). */
+/** The kernel reports the time of processes in hundredths of a second (`USER_HZ`). */
 const tickMs = 10;
 
-/** CPU that a process has taken so far, in milliseconds, all its threads together; `undefined` where the system does not say (proc(5)). */
+/** Returns the CPU time that a process has used so far, all its threads together, in milliseconds; `undefined` if the system does not report it (proc(5)). */
 export function cpuMsOf(pid: number | undefined): number | undefined {
   if (pid === undefined) return undefined;
   try {

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, connect } from 'node:http2';
 
 /** A client of the Connect protocol that sends the same streaming call again and again and only counts what comes back. */
 export interface RawClient {
-  /** Makes the call. Resolves to the bytes of the answer; rejects where it did not end well. */
+  /** Makes the call. Resolves to the bytes of the answer; rejects if the call failed. */
   call(): Promise<number>;
   close(): void;
 }

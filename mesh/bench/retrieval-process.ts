@@ -128,7 +128,7 @@ process.once('disconnect', async () => {
   process.exit(0);
 });
 
-// The same questions to the engines by themselves: nearest neighbours by sqlite-vec, BM25 by FTS5, each in a thread, at once. The
+// The same questions to the engines by themselves: nearest neighbours by sqlite-vec, BM25 by FTS5, each in a thread, concurrently. The
 // words are made, and the vectors are there, before the clock runs.
 async function rawTimes(): Promise<number[]> {
   const extension = (createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath();

@@ -4,22 +4,22 @@ const deltaCount = 64;
 const intervalMs = 20;
 const longestGapMs = 40;
 const streamMs = deltaCount * intervalMs;
-/** The search ends where the bound is known to one part in so many. */
+/** The search ends when the bound is known to one part in this many. */
 const resolution = 8;
 
 const maxTries = 3;
 
 /** What a search found. */
 export interface StallFree {
-  /** Most streams at once that all came without a stall. */
+  /** Largest number of concurrent streams that all arrived without a stall. */
   streams: number;
   /** Whether it carried all that were tried. */
   atLeast: boolean;
 }
 
 /**
- * Finds how many paced streams at once a server carries, none with more than 40 ms between two deltas: by doubling, then by
- * bisection. A number counts as carried where one of three tries was without a stall: a machine has hiccups of its own.
+ * Finds how many concurrent paced streams a server carries, none with more than 40 ms between two deltas: by doubling, then by
+ * bisection. A number counts as carried if one of three attempts was without a stall: the machine itself stalls now and then.
  */
 export async function findStallFree(
   connect: () => Promise<CompletionClient>,
@@ -74,7 +74,7 @@ async function isCarried(connect: () => Promise<CompletionClient>, streams: numb
   await Promise.all(Array.from({ length: streams }, (_, index) => place(index).catch(fail)));
   clearTimeout(timer);
   client.close();
-  // What the server still has to let go of is not the next try's load.
+  // Streams that the server is still closing are not load of the next attempt.
   await new Promise((resolve) => setTimeout(resolve, 250));
   return !failed;
 }

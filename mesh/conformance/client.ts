@@ -18,7 +18,7 @@ import { frame, readFrames } from './framing.ts';
 // The client under test: `node client.ts <image>`. It makes the calls that stdin asks for with the kit's gRPC transport and
 // client, and says on stdout what came back.
 
-/** Calls under way at once. */
+/** Largest number of calls in flight. */
 const maxRunning = 16;
 
 /** Longest time for a call whose end does not come, in milliseconds: below the suite's own patience of 20 s. */
@@ -117,7 +117,7 @@ interface Turns {
   next(): void;
   /** No more answers will come. */
   end(): void;
-  /** Waits for an answer that nobody waited for yet, or for the end. */
+  /** Waits for the next answer that has no waiter yet, or for the end. */
   turn(): Promise<void>;
 }
 

@@ -129,7 +129,7 @@ export function addHeaders(from: readonly Header[], to: Headers): void {
   for (const { name, value } of from) for (const one of value) to.append(name, one);
 }
 
-/** An error that the suite asks for, with one more detail where given. */
+/** Returns an error that the suite requests, with one more detail if given. */
 export function wireToError(error: WireError, detail?: { desc: DescMessage; message: Message }): ConnectError {
   const thrown = new ConnectError(error.message ?? '', error.code);
   const details = detail === undefined ? error.details : [...error.details, anyPack(detail.desc, detail.message)];

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 /** Largest message that is taken; the suite's own are far smaller. */
 const maxFrameBytes = 64 << 20;
 
-/** The messages of a stream, to its end. Throws where it ends inside a message. */
+/** Yields the messages of a stream, to its end. Throws if it ends inside a message. */
 export async function* readFrames(input: Readable): AsyncIterable<Uint8Array> {
   let buffer = Buffer.alloc(0);
   for await (const chunk of input as AsyncIterable<Buffer>) {

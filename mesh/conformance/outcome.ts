@@ -13,7 +13,7 @@ export interface Outcome {
   failures: string[];
 }
 
-/** Reads what the runner printed. Throws where it has no summary: it did not get as far as running anything. */
+/** Reads the output of the runner. Throws if it has no summary: then the runner ran nothing. */
 export function parseOutcome(output: string): Outcome {
   const summary = /^Total cases: (\d+)\s+(\d+) passed, (\d+) failed/m.exec(output);
   if (summary === null) throw new Error(`the runner gave no summary:\n${output.trim()}`);

@@ -6,7 +6,7 @@ import { configPath, knownFailuresOf, runs } from './runs.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-test('every run says what is supported and where its stack is, and gives the reason of each known failure', () => {
+test('every run has its features and the path of its stack, and gives the reason of each known failure', () => {
   for (const run of runs) {
     expect(existsSync(configPath(run)), `${configPath(run)} is missing`).toBe(true);
     if (run.stack !== undefined) expect(existsSync(join(root, run.stack)), `${run.stack} is missing`).toBe(true);

@@ -29,7 +29,7 @@ export function configPath({ name }: Run): string {
   return fileURLToPath(new URL(`./runs/${name}.yaml`, import.meta.url));
 }
 
-/** The list of a run's known failures; `undefined` where it has none. */
+/** Returns the file of a run's known failures; `undefined` without any. */
 export function knownFailuresPath({ name }: Run): string | undefined {
   const path = fileURLToPath(new URL(`./runs/${name}.known-failures.txt`, import.meta.url));
   return existsSync(path) ? path : undefined;
@@ -42,8 +42,8 @@ export interface KnownFailure {
 }
 
 /**
- * A run's known failures: patterns, one a line, each block of them under comment lines that give the reason. Throws where
- * a pattern has none.
+ * Returns a run's known failures: patterns, one per line, each block below comment lines that give the reason. Throws if a
+ * pattern has no reason.
  */
 export function knownFailuresOf(run: Run): KnownFailure[] {
   const path = knownFailuresPath(run);

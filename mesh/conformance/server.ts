@@ -7,7 +7,7 @@ import { frame, readFrames } from './framing.ts';
 import { createConformanceService } from './service.ts';
 import type { Serve } from './stacks/stack.ts';
 
-// A server under test: `node server.ts <image> <module of a stack>`. It reads what to serve from stdin, tells its port on
+// A server under test: `node server.ts <image> <module of a stack>`. It reads what to serve from stdin, reports its port on
 // stdout, and runs until it is ended.
 
 const defaultLimitBytes = 4 << 20;

@@ -118,7 +118,7 @@ function begin(request: StreamRequest, context: CallContext): StreamDefinition |
   return definition;
 }
 
-// The answers that are still due; the very first one of a call tells of the request.
+// The remaining answers; the first one of a call describes the request.
 async function* stream(
   definition: StreamDefinition,
   context: CallContext,

@@ -15,7 +15,7 @@ export interface Suite {
   image: string;
 }
 
-/** Where Go is; `undefined` where it is not installed. */
+/** Returns the path of Go; `undefined` if it is not installed. */
 export function findGo(): string | undefined {
   return ['go', '/usr/local/go/bin/go'].find((go) => spawnSync(go, ['version']).status === 0);
 }

@@ -101,7 +101,7 @@ test('questions that the documents do not answer are refused, in the language of
     refused++;
     expect(/\p{Script=Han}/u.test(text)).toBe(/\p{Script=Han}/u.test(question));
   }
-  // A model that only quotes cannot tell a question about the Rotterdam warehouse from one that its page answers.
+  // A model that only quotes cannot distinguish a question about the Rotterdam warehouse from one that its page answers.
   expect(refused / unanswerable.length).toBeGreaterThanOrEqual(0.65);
 });
 
@@ -172,7 +172,7 @@ test('every answer is in the audit with its sources, and the chain holds', async
   await expect(denied).rejects.toThrow(/needs the role "auditor"/);
 });
 
-test('a cited passage opens in its document, and a deleted document is gone everywhere at once', async () => {
+test('a cited passage opens in its document, and a deleted document is gone everywhere immediately', async () => {
   const transport = transportOf(mesh.edgeUrl);
   const [indexer, retrieval] = [createClient(IndexerService, transport), createClient(RetrievalService, transport)];
   const question = 'Are gift cards refundable?';

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type EvaluationRun, EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type Baseline, type BaselineSet, compareWithBaseline } from '../cli/eval-baseline.ts';
-import { readEvaluationSet, sampleFolder } from '../cli/eval-data.ts';
+import { type Baseline, type BaselineSet, compareWithBaseline } from '../cli/eval/baseline.ts';
+import { readEvaluationSet, sampleFolder } from '../cli/eval/data.ts';
 import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // Retrieval over the sample is as good as its committed figures: `npm run eval -- --write-baseline <file>` renews them.

@@ -61,12 +61,12 @@ test.runIf(chromium)('a question is answered, and its citation opens the passage
   expect(await page.getByTestId('turn').count()).toBe(2);
 });
 
-test.runIf(chromium)('a customer is not told what only staff may know', async () => {
+test.runIf(chromium)('a customer does not see what only staff may know', async () => {
   await page.getByTestId('persona-customer').click();
   const turn = await ask('What is the goodwill refund limit of an L1 agent?');
   expect(await turn.getByTestId('answer').textContent()).not.toContain('L1');
 });
 
-test.runIf(chromium)('the page keeps to its own policy: nothing failed and nothing was blocked', () => {
+test.runIf(chromium)('the page follows its own content policy: nothing failed and nothing was blocked', () => {
   expect(problems).toEqual([]);
 });

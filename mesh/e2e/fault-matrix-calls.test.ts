@@ -3,7 +3,7 @@ import { callPieces, startBreakingCaller } from '../../services/llm-gateway/test
 import type { Mode, Policy } from './testing/fault-matrix-client.ts';
 import { startWholeMesh } from './testing/whole-mesh.ts';
 
-// A call of a tool that breaks off in the middle × (stream, unary) × each policy of OpenAI's wire. Half of its arguments may be good JSON
+// A tool call that ends in the middle × (stream, unary) × each policy of OpenAI's wire. Half of its arguments may be good JSON
 // for another call: no client may take it for the whole.
 
 const tool = { type: 'function', function: { name: 'weather', parameters: { type: 'object' } } };

@@ -20,7 +20,7 @@ import { startWholeMesh } from './testing/whole-mesh.ts';
 const modes: readonly Mode[] = ['stream', 'unary'];
 const policies: readonly Policy[] = ['fail', 'hold-back'];
 const flapSeconds = 4;
-/** The longest time for one completion, by a clock that nobody moves. */
+/** The longest time for one completion, by a clock that does not move by itself. */
 const longestMs = 5000;
 
 afterEach(() => {
@@ -79,7 +79,7 @@ async function flapForAMinute(fault: string) {
 const isWhole = ({ completion }: Met) =>
   completion.status === 200 && completion.text === wholeText && completion.finishReason === 'stop';
 
-test('no caller notices a provider that fails at once, which is left alone while it is ill', async () => {
+test('no caller notices a provider that fails immediately; its circuit stays open while it fails', async () => {
   const { met, count, charged } = await flapForAMinute('500');
   expect(met.filter((one) => !isWhole(one))).toEqual([]);
   expect(Math.max(...met.map(({ tookMs }) => tookMs))).toBeLessThan(stretched(longestMs));
@@ -93,7 +93,7 @@ test('no caller notices a provider that fails at once, which is left alone while
   });
 });
 
-test('only who wants the first word at once notices a provider that breaks off, and is told', async () => {
+test('only a caller that gets each delta immediately notices a stream that ends early, and gets an error', async () => {
   const { met, count } = await flapForAMinute('a cut');
   for (const one of met) {
     const { mode, policy, completion, illCount } = one;

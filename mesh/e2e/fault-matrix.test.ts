@@ -74,7 +74,7 @@ const cases: Case[] = faults
     title: `${one.fault.name}, ${one.mode}, ${one.policy}, ${one.setting}`,
   }));
 
-/** How a caller is told of a case. */
+/** How a caller sees a case. */
 type Expected = { attempts: Attempts } & Omit<Completion, 'retryAfterSeconds' | 'isDone'>;
 
 function expected({ fault, setting, mode, policy }: Case): Expected {
@@ -122,7 +122,7 @@ function expected({ fault, setting, mode, policy }: Case): Expected {
 }
 
 interface Met {
-  /** An error where it was none of OpenAI's wire. */
+  /** An error that is not one of OpenAI's wire. */
   completion: Completion | Error;
   attempts: Attempts;
   gaps: number[];
@@ -134,7 +134,7 @@ const met = new Map<string, Met>();
 let ledger: Map<string, UsageRow[]>;
 /** Prices for a million tokens. */
 const prices = { prompt: 1, completion: 3 };
-/** A target that asked for peace gets it from everybody: those cases have one of their own. */
+/** A target with Retry-After cools down for every caller: each of those cases has its own target. */
 const hasOwn = ({ fault }: Case) => fault.floorMs !== undefined || fault.reply === undefined;
 const faultyModelOf = (one: Case) =>
   hasOwn(one) ? `${one.id}-a` : one.fault.clockMs !== undefined ? 'slow-a' : 'quick-a';
@@ -144,7 +144,7 @@ const modelOf = (one: Case) => {
 };
 const keyOf = (id: string) => `key-of-${id}`;
 
-// All cases are met first, several at once, since nearly all of their time is waiting; each test then looks at its own.
+// All cases run first, several concurrently, because they mostly wait; each test then checks its own.
 beforeAll(async () => {
   await using provider = await startFaultyProvider(cases);
   const faulty = new Map(cases.map((one) => [faultyModelOf(one), one.fault]));
@@ -248,7 +248,7 @@ function chargeOf(rows: readonly UsageRow[]) {
   };
 }
 
-/** What the provider counts where it was well; else the gateway's estimate, a few tokens a message among it. */
+/** The provider's count if it succeeded; else the gateway's estimate, which adds a few tokens per message. */
 function expectedCharge(one: Case, attempts: Attempts) {
   const { faulty, whole } = chargedOf(one, attempts);
   const partTokens = one.fault.charge === 'part' ? estimateTokens(half) : 0;

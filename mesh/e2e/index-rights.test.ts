@@ -120,7 +120,7 @@ const opening: Step[] = [
   { kind: 'rollback', at: 0 },
 ];
 
-/** Takes a step in the mesh and in the model, and compares what the caller is told of it. */
+/** Takes a step in the mesh and in the model, and compares what the caller gets. */
 async function take(corpus: string, model: Model, taken: Step, text: string): Promise<void> {
   switch (taken.kind) {
     case 'ingest': {
@@ -188,7 +188,7 @@ async function compare(corpus: string, model: Model, groups: readonly string[]):
   for (const { documentId } of documents) expect(names).toContain(documentId);
 }
 
-test('whoever uploads, closes, opens, rolls back and deletes, nobody gets or changes what the newest list forbids', async () => {
+test('after any sequence of uploads, access changes, rollbacks and deletions, no caller gets or changes what the newest list forbids', async () => {
   let round = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 8 }), async (steps) => {
@@ -203,7 +203,7 @@ test('whoever uploads, closes, opens, rolls back and deletes, nobody gets or cha
   );
 }, 240_000);
 
-test('an answer from the cache or from the index keeps to a document that was closed before the rollback', async () => {
+test('no answer from the cache or the index shows a document that was closed before the rollback', async () => {
   const corpus = 'vouchers';
   const staff = ['staff'];
   const text = 'The PELICAN voucher code is FEATHER9.';

@@ -48,14 +48,14 @@ function ingestAndKill(dataDir: string, afterMs: number): Promise<number | null>
 
 test('killed again and again, an ingest ends with exactly its documents: none lost, none twice, no orphan', async () => {
   const dataDir = join(folder, 'data');
-  // A port where nothing listens, so that the command starts a mesh of its own.
+  // A port on which nothing listens, so that the command starts its own mesh.
   writeFileSync(join(folder, 'kill.yaml'), 'edge: { port: 1 }\n');
   for (let kill = 0; kill < kills; kill++) await ingestAndKill(dataDir, 900 + Math.random() * 1500);
   expect(await ingestAndKill(dataDir, 100_000)).toBe(0);
   await using mesh = await startWholeMesh({ dataDir, sample: false });
   const options = await mesh.as(testPrincipal({ tenant: 'demo', roles: [Role.READER, Role.EDITOR, Role.SERVICE] }));
   const indexer = mesh.client(IndexerService);
-  // Uploads that were acknowledged before a kill go on by themselves.
+  // Uploads that were acknowledged before a kill continue by themselves.
   for (;;) {
     const { jobs } = await indexer.listJobs({ corpus: 'rules' }, options);
     expect(jobs.filter(({ state }) => state === JobState.FAILED)).toEqual([]);

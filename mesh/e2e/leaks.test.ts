@@ -107,7 +107,7 @@ test('no search of a thousand finds, counts or scores a document across a tenant
   }
 }, 120_000);
 
-test('no answer, cached or not, says what its asker may not see', async () => {
+test('no answer, cached or not, says what its caller may not see', async () => {
   const random = seeded(11);
   const chat = mesh.client(ChatService);
   for (let index = 0; index < 150; index++) {

@@ -98,7 +98,7 @@ describe("OpenAI's client", () => {
     expect(completion.choices[0]?.message).toHaveProperty('citations.0.document_id');
   });
 
-  test('lets the model call a tool, and tells it what came of it', async () => {
+  test('lets the model call a tool, and sends it the result', async () => {
     const said: string[] = [];
     const runner = client.chat.completions.runTools({
       model: 'gpt-scripted',
@@ -142,10 +142,10 @@ describe("OpenAI's client", () => {
     await expect.poll(() => model.openCount(), { interval: 10 }).toBe(0);
   });
 
-  test('hears inside the stream that the provider broke off', async () => {
+  test('gets an error inside the stream when the provider ends early', async () => {
     const stream = await client.chat.completions.create({
       model: 'gpt-scripted',
-      messages: user('break off'),
+      messages: user('hang up'),
       stream: true,
     });
     const reasons: unknown[] = [];

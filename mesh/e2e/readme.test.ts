@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +9,9 @@ import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts
 import { loadConfig } from '#kit/host/config/config.ts';
 import { startTestMesh } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
+import { freePort } from './testing/free-port.ts';
 
-// The commands of the README, run as they stand there, one block after another, save that ports and folder are the test's.
+// The commands of the README, run as they are there, one block after another, except that ports and folder are the test's.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-readme-'));
@@ -53,17 +53,6 @@ afterAll(async () => {
   await ended;
   rmSync(folder, { recursive: true, force: true });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block = '']) => block.trim());
@@ -124,7 +113,7 @@ test('the configurations of the README start what they speak of', async () => {
     const path = join(folder, 'shown.yaml');
     writeFileSync(path, file.replaceAll(/<sha256[^>]*>/g, '0'.repeat(64)));
     const { $typeName: _, ...config } = loadConfig(path, { ANTHROPIC_API_KEY: 'key' });
-    // The edge listens where others can reach it; a test does not.
+    // The edge listens on every address; a test does not.
     const edge = { ...config.edge, host: '127.0.0.1' };
     await using mesh = await startTestMesh(services, { config: { ...config, edge } as never });
     const { models } = await mesh.client(LLMGatewayService).listModels({}, await mesh.as());

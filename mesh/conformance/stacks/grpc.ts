@@ -7,7 +7,7 @@ import type { Serve } from './stack.ts';
 /** The kit's mount on grpc-js. */
 export const serve: Serve = ({ service, handlers, maxMessageBytes }) => {
   const { Server, ServerCredentials } = grpc();
-  // Only what is received is limited: an answer that tells of a request is larger than the request.
+  // Only received messages are limited: an answer that describes a request is larger than the request.
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,

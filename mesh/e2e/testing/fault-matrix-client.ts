@@ -1,6 +1,6 @@
 /** Whether a completion is asked for in pieces or in one. */
 export type Mode = 'stream' | 'unary';
-/** What a caller of OpenAI's wire can wish for where a provider breaks off. */
+/** What a caller of OpenAI's wire can choose for a provider that ends early. */
 export type Policy = 'fail' | 'hold-back';
 
 /** A completion to ask for. */
@@ -24,7 +24,7 @@ export interface Completion {
   isDone: boolean;
 }
 
-/** What the face takes where a caller wishes for nothing. */
+/** What the face uses if a caller sets nothing. */
 const defaults: Record<Mode, Policy> = { stream: 'fail', unary: 'hold-back' };
 
 /** Asks a mesh for completions, as a plain HTTP client does. A policy that is the mode's default is left out, which proves that it is. */
@@ -52,7 +52,7 @@ interface Body {
   error?: { message: string; type: string; param: string | null; code: string | null };
 }
 
-/** Reads a reply to its end. Throws where it is not as OpenAI's wire has it. */
+/** Reads a reply to its end. Throws if it does not follow OpenAI's wire. */
 export async function readCompletion(response: Response): Promise<Completion> {
   const { status, headers } = response;
   const wait = headers.get('retry-after');

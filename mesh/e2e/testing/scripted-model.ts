@@ -15,7 +15,7 @@ export interface ScriptedModel extends AsyncDisposable {
   url: string;
   /** Bodies of the requests so far. */
   requests: Asked[];
-  /** Requests under way. */
+  /** Requests in flight. */
   openCount(): number;
   /** Sets what it answers from now on, whatever it is asked; `undefined`: as by default. */
   answerWith(text: string | undefined): void;
@@ -30,8 +30,8 @@ interface Script {
 const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 };
 
 /**
- * Starts the model. It calls the first tool that it is given, with the city of Oslo, says what a tool has said, gives JSON where it
- * is asked for it, stays open after its first word to "wait", and breaks off after it to "break off".
+ * Starts the model. It calls the first tool that it is given, with the city of Oslo, repeats the result of a tool, returns JSON if
+ * JSON is requested, stays open after its first word to "wait", and closes the connection after it to "hang up".
  */
 export async function startScriptedModel(): Promise<ScriptedModel> {
   const requests: Asked[] = [];
@@ -59,7 +59,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
       response.write(`data: ${JSON.stringify({ ...label, object: 'chat.completion.chunk', choices, ...extra })}\n\n`);
     send([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]);
     for (const delta of deltas) send([{ index: 0, delta, finish_reason: null }]);
-    if (said === 'break off') return void response.end();
+    if (said === 'hang up') return void response.end();
     if (reason === undefined) return;
     send([{ index: 0, delta: {}, finish_reason: reason }]);
     send([], { usage });
@@ -100,7 +100,7 @@ function scriptFor(asked: Asked): Script {
   if (asked.response_format?.type.startsWith('json')) {
     return { deltas: [{ content: '{"city":"Oslo",' }, { content: '"degrees":7}' }], reason: 'stop' };
   }
-  if (said === 'wait' || said === 'break off') return { deltas: [{ content: 'first' }] };
+  if (said === 'wait' || said === 'hang up') return { deltas: [{ content: 'first' }] };
   return { deltas: [{ content: 'You said: ' }, { content: said }], reason: 'stop' };
 }
 
@@ -110,7 +110,7 @@ function textOf({ messages }: Asked): string {
   return Array.isArray(content) ? content.map((part: { text?: string }) => part.text ?? '').join('') : '';
 }
 
-// A delta as it stands in a message: texts and arguments follow one another.
+// A delta as it is in a message: texts and arguments are appended.
 function whole(_: object, index: number, deltas: object[]): object {
   if (index !== deltas.length - 1) return {};
   const all = deltas as {

@@ -33,7 +33,8 @@ export async function startWholeMesh(
     port: number;
     devKeys?: { dev: string; customer: string };
   };
-  if (options.sample !== false) await loadSample(mesh.host);
+  const sample = options.sample === false ? undefined : await loadSample(mesh.host);
+  if (sample?.problem !== undefined) throw new Error(`the sample could not be loaded: ${sample.problem}`);
   return Object.assign(mesh, {
     edgeUrl: `http://127.0.0.1:${port}`,
     devKey: devKeys?.dev ?? '',
@@ -41,7 +42,7 @@ export async function startWholeMesh(
   });
 }
 
-/** An answer, gathered. */
+/** A complete answer. */
 export interface Answer {
   text: string;
   citations: Citation[];
@@ -50,7 +51,7 @@ export interface Answer {
   events: AskResponse[];
 }
 
-/** Asks, and gathers the stream. Throws where it ends without `done`. */
+/** Asks, and collects the stream. Throws if it ends without `done`. */
 export async function askWhole(
   chat: Client<typeof ChatService>,
   request: MessageInitShape<typeof AskRequestSchema>,
