@@ -27,7 +27,7 @@ async function run(...args: string[]): Promise<{ code: number; stdout: string; s
   }
 }
 
-/** Pairs that differ in what is asked for, or in how. */
+/** Writes pairs that differ in the subject or in the wording. */
 function pairsFile(count: number): string {
   const subjects = '退货 换货 退款 发票 快递 运费 积分 会员 地址 订单 账号 密码 余额 保修 安装 尺码'.split(' ');
   const asked = ['怎么申请', '请问如何申请', '你好，怎样才能申请'];
@@ -43,7 +43,7 @@ function pairsFile(count: number): string {
 
 const calibrationPath = () => join(folder, 'data', 'cache', 'semantic-calibration.json');
 
-test('calibrates for the configured model and says what the budget buys', async () => {
+test('calibrates for the configured model and reports the hit rate within the budget', async () => {
   const dry = await run(pairsFile(1800), '--dry-run');
   expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing was written') });
   expect(existsSync(calibrationPath())).toBe(false);
@@ -52,15 +52,15 @@ test('calibrates for the configured model and says what the budget buys', async 
   expect(stdout).toMatch(/embedding model hashing-\S+, 256 dimensions/);
   expect(stdout).toMatch(/true hits .*: what the budget buys/);
   expect(JSON.parse(readFileSync(calibrationPath(), 'utf8'))).toMatchObject({ languages: ['zh'], budget: 0.01 });
-});
+}, 120_000);
 
-test('says so where there are too few pairs to show anything', async () => {
+test('reports that too few pairs show nothing', async () => {
   const { code, stdout } = await run(pairsFile(100), '--dry-run');
   expect(code).toBe(0);
   expect(stdout).toContain('serves nothing, and buys 0 % of true pairs');
 });
 
-test('tells what it cannot use', async () => {
+test('names the argument that it cannot use', async () => {
   expect(await run()).toMatchObject({ code: 1, stderr: expect.stringContaining('a file of pairs is needed') });
   expect((await run(join(folder, 'none.tsv'))).stderr).toContain('does not exist');
   expect((await run(pairsFile(10), '--budget', '2')).stderr).toContain('--budget is 2');

@@ -1,31 +1,33 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type CommandContext, CommandError } from './connect.ts';
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type CommandContext, CommandError, printJson } from './command.ts';
+import { commonFlags, localHelp, parseFlags } from './flags.ts';
 import { createProgress } from './progress.ts';
 
 const help = `npm run cache:calibrate -- <pairs.tsv> [--budget 0.01] [--wrong-share 0.1] [--dry-run]
 
-Calibrates the semantic layer of the answer cache for the embedding model of the configuration, and says what hit rate the
-budget buys. The file has a pair of questions a line: question, tab, question, tab, 1 (same meaning) or 0. One half chooses the
-threshold, the other half measures it. A server reads the result when it starts; without one the layer is off.
+Calibrates the semantic layer of the answer cache for the embedding model of the configuration, and prints the hit rate within
+the budget. Each line of the file is a pair of questions: question, tab, question, tab, 1 (same meaning) or 0. One half of the
+pairs chooses the threshold, the other half measures it. A server reads the result when it starts; without one the layer is off.
+Exit code: 0, or 2 if the budget is exceeded on the second half.
 
-  --budget <share>        most pairs of different meaning that may be served, as an upper bound
-  --wrong-share <share>   most of what is served that may be of different meaning
+  --budget <share>        largest share of pairs of different meaning that may be served
+  --wrong-share <share>   largest share of the served pairs that may be of different meaning
   --dry-run               measure only, write nothing
-`;
+${localHelp}`;
 
-/** The embedding service, started for a command. */
+/** A running embedding service. */
 export interface Embedding extends AsyncDisposable {
   model: string;
   dimensions: number;
-  /** The vectors of questions, each of length 1. */
+  /** Returns the vectors of questions, each of length 1. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<readonly Float32Array[]>;
 }
 
-/** What the composition root lends. */
+/** What the composition root provides. */
 export interface CalibrateTools {
-  startEmbedding(context: CommandContext): Promise<Embedding>;
+  startEmbedding(config: Config): Promise<Embedding>;
   calibrateFile(
     options: {
       pairsFile: string;
@@ -42,16 +44,16 @@ export interface CalibrateTools {
   ): Promise<{ lines: string[]; written: string | undefined; holds: boolean }>;
 }
 
-/** `npm run cache:calibrate`. Exit code 2 where the budget does not hold on the pairs that were kept back. */
+/** Runs `npm run cache:calibrate`. Resolves to 2 if the budget does not hold on the pairs of the second half. */
 export async function calibrateCache(context: CommandContext, tools: CalibrateTools): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parseFlags({
     args: context.args,
     allowPositionals: true,
     options: {
       budget: { type: 'string', default: '0.01' },
       'wrong-share': { type: 'string', default: '0.1' },
       'dry-run': { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
+      ...commonFlags,
     },
   });
   if (values.help) {
@@ -63,12 +65,13 @@ export async function calibrateCache(context: CommandContext, tools: CalibrateTo
   if (!existsSync(pairsFile)) throw new CommandError(`${pairsFile} does not exist`);
   const budget = readShare('--budget', values.budget);
   const wrongShare = readShare('--wrong-share', values['wrong-share']);
-  await using embedding = await tools.startEmbedding(context);
+  const config = await context.readConfig(values.config);
+  await using embedding = await tools.startEmbedding(config);
   const progress = createProgress();
   const { lines, written, holds } = await tools.calibrateFile(
     {
       pairsFile,
-      folder: join(context.config.dataDir, 'cache'),
+      folder: join(config.dataDir, 'cache'),
       isDryRun: values['dry-run'],
       budget,
       wrongShare,
@@ -80,6 +83,10 @@ export async function calibrateCache(context: CommandContext, tools: CalibrateTo
     new AbortController().signal,
   );
   progress.end();
+  if (values.json) {
+    printJson({ report: lines, file: written ?? null, holds });
+    return holds ? 0 : 2;
+  }
   const file =
     written === undefined ? 'nothing was written' : `written to ${written}: a server reads it when it starts`;
   process.stdout.write(`${[...lines, file].join('\n')}\n`);

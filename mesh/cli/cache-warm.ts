@@ -1,35 +1,38 @@
-import { parseArgs } from 'node:util';
 import type { Client } from '@connectrpc/connect';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
-import { type CommandContext, CommandError, connectMesh } from './connect.ts';
+import { type CommandContext, CommandError, printJson } from './command.ts';
+import { connectMesh } from './connect.ts';
+import { connectionFlags, connectionHelp, parseFlags } from './flags.ts';
 import { createProgress } from './progress.ts';
 
 const help = `npm run cache:warm -- [--top 100] [--days 7] [--callers 4]
 
-Asks the questions that were asked most, so that their answers are in the cache before the next people ask: after a new
-index version, say. It asks as the key that it runs with, so it warms the answers of those who see the same documents.
+Asks the most frequent questions, so that their answers are in the cache before users ask them again, for example after a new
+index version. It asks with its own key, so it warms the answers of users who see the same documents.
+Exit code: 0, or 1 if every question failed.
 
-  --top <count>       questions
+  --top <count>       number of questions
   --days <count>      how far back the audit is read
-  --callers <count>   questions under way at once
-`;
+  --callers <count>   questions that run concurrently
+${connectionHelp}`;
 
-/** Entries of a page of the audit, and most that are read. */
+/** Entries of one page of the audit. */
 const pageSize = 1000;
-const mostEntries = 200_000;
+/** Entries that are read at most. */
+const maxEntries = 200_000;
 
-/** `npm run cache:warm`. */
+/** Runs `npm run cache:warm`. Resolves to 1 if every question failed. */
 export async function warmCache(context: CommandContext): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = parseFlags({
     args: context.args,
     options: {
       top: { type: 'string', default: '100' },
       days: { type: 'string', default: '7' },
       callers: { type: 'string', default: '4' },
-      help: { type: 'boolean', short: 'h', default: false },
+      ...connectionFlags,
     },
   });
   if (values.help) {
@@ -39,17 +42,21 @@ export async function warmCache(context: CommandContext): Promise<number> {
   const top = readCount('--top', values.top, 100_000);
   const days = readCount('--days', values.days, 36_500);
   const callers = readCount('--callers', values.callers, 64);
-  await using mesh = await connectMesh(context);
+  await using mesh = await connectMesh(context, values);
   const questions = await mostAsked(mesh.client(AuditService), Date.now() - days * 86_400_000, top);
-  if (questions.length === 0) {
-    process.stdout.write(`nobody has asked anything in the last ${days} days\n`);
+  if (questions.length === 0 && !values.json) {
+    process.stdout.write(`the audit has no questions of the last ${days} days\n`);
     return 0;
   }
   const counts = await askAll(mesh.client(ChatService), questions, callers);
-  process.stdout.write(
-    `${questions.length} questions: ${counts.generated} answers were made, ${counts.cached} were there, ${counts.failed} failed\n`,
-  );
-  return counts.failed === questions.length ? 1 : 0;
+  if (values.json) printJson({ questions: questions.length, ...counts });
+  else {
+    const { generated, cached, failed } = counts;
+    process.stdout.write(
+      `${questions.length} questions: ${generated} answers generated, ${cached} already cached, ${failed} failed\n`,
+    );
+  }
+  return questions.length > 0 && counts.failed === questions.length ? 1 : 0;
 }
 
 function readCount(name: string, text: string, most: number): number {
@@ -59,12 +66,12 @@ function readCount(name: string, text: string, most: number): number {
   return value;
 }
 
-/** The questions that stand alone and were asked most since a time, the most asked first. */
+/** Returns the standalone questions that were asked most often since a time, the most frequent first. */
 async function mostAsked(audit: Client<typeof AuditService>, fromMs: number, top: number): Promise<string[]> {
   const counts = new Map<string, { question: string; count: number }>();
   const from = { seconds: BigInt(Math.floor(fromMs / 1000)), nanos: 0 };
   let beforeSequence = 0n;
-  for (let readCountSoFar = 0; readCountSoFar < mostEntries; ) {
+  for (let readCountSoFar = 0; readCountSoFar < maxEntries; ) {
     let entryCount = 0;
     for await (const { entry } of audit.queryAudit({ from, limit: pageSize, beforeSequence })) {
       entryCount++;

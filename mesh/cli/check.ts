@@ -9,12 +9,12 @@ import type { ServiceDefinition } from '#kit/host/define-service.ts';
 
 const folder = new URL('../../services/', import.meta.url);
 
-/** What is checked. */
+/** A configuration file to check. */
 export interface CheckedFile {
   /** The file; `undefined`: all defaults. */
   path: string | undefined;
   env: Env;
-  /** Services that would run, and all that there are. */
+  /** Services to run, and every service of the mesh. */
   chosen: readonly ServiceDefinition[];
   known: readonly ServiceDefinition[];
 }

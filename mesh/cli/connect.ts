@@ -1,51 +1,46 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, type DescService } from '@bufbuild/protobuf';
-import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import { type Config, EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import type { Env } from '#kit/host/config/config.ts';
+import { EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type CommandContext, CommandError } from './command.ts';
 
-/** What a command gets. */
-export interface CommandContext {
-  args: string[];
-  config: Config;
-  env: Env;
-  /** Starts every service in this process on free ports, quietly; for when no server runs. */
-  startMesh(): Promise<{ edgePort: number; close(): Promise<void> }>;
-}
-
-/** A mesh to talk to, through its edge. */
+/** A connection to a mesh, through its edge. */
 export interface MeshConnection extends AsyncDisposable {
   url: string;
   client<Desc extends DescService>(contract: Desc): Client<Desc>;
 }
 
-/** A problem of the command line: printed without a stack. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
+/** The flags that say which server to call, and as whom. */
+export interface ConnectionFlags {
+  url?: string | undefined;
+  key?: string | undefined;
+  config?: string | undefined;
 }
 
 /**
- * Connects to the server at the configured port, or, where none runs, to one that is started for this command over the same
- * data folder. The key is RAGMESH_API_KEY, or else the development key of the data folder.
+ * Connects to the server that the flags or the environment name, else to the one at the configured port. If none runs there,
+ * starts one for this command over the same data folder. Throws CommandError if a named server does not answer, or without a key.
  */
-export async function connectMesh(context: CommandContext): Promise<MeshConnection> {
-  const { config, env } = context;
-  const configured = env.RAGMESH_URL ?? `http://127.0.0.1:${(config.edge ?? create(EdgeConfigSchema)).port}`;
-  let url = configured;
+export async function connectMesh(context: CommandContext, flags: ConnectionFlags): Promise<MeshConnection> {
+  const { env } = context;
+  const config = await context.readConfig(flags.config);
+  const named = flags.url ?? env.RAGMESH_URL;
+  let url =
+    named === undefined ? `http://127.0.0.1:${(config.edge ?? create(EdgeConfigSchema)).port}` : parseUrl(named);
   let close = async () => {};
   if (!(await answers(url))) {
-    if (env.RAGMESH_URL !== undefined) throw new CommandError(`no ragmesh answers at ${url} (RAGMESH_URL)`);
+    if (named !== undefined) throw new CommandError(`no ragmesh answers at ${url}: check --url or RAGMESH_URL`);
     process.stderr.write(`No server at ${url}: starting one for this command (npm start keeps one running).\n`);
-    const mesh = await context.startMesh();
+    const mesh = await context.startMesh(config);
     url = `http://127.0.0.1:${mesh.edgePort}`;
     close = mesh.close;
   }
-  const key = env.RAGMESH_API_KEY ?? developmentKey(config.dataDir);
+  const key = flags.key ?? env.RAGMESH_API_KEY ?? developmentKey(config.dataDir);
   if (key === undefined) {
     await close();
-    throw new CommandError('no key: set RAGMESH_API_KEY to one of the keys of edge.api_keys');
+    throw new CommandError('no key: pass one of the keys of edge.api_keys with --key or RAGMESH_API_KEY');
   }
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${key}`);
@@ -53,6 +48,12 @@ export async function connectMesh(context: CommandContext): Promise<MeshConnecti
   };
   const transport = createConnectTransport({ baseUrl: url, httpVersion: '2', interceptors: [authorize] });
   return { url, client: (contract) => createClient(contract, transport), [Symbol.asyncDispose]: close };
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return text.replace(/\/+$/, '');
+  throw new CommandError(`"${text}" is not the URL of a server: write it as http://127.0.0.1:8080`);
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -71,10 +72,4 @@ function developmentKey(dataDir: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** An error as one line for a person. */
-export function describeError(error: unknown): string {
-  if (error instanceof ConnectError) return `${Code[error.code]}: ${error.rawMessage}`;
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,28 +1,42 @@
-import { parseArgs } from 'node:util';
+import { toJson } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
-import { IndexerService, type Job, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { type CommandContext, CommandError, connectMesh } from './connect.ts';
+import {
+  type Failure,
+  FailureSchema,
+  IndexerService,
+  type Job,
+  JobPhase,
+  JobSchema,
+  JobState,
+} from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { type CommandContext, CommandError, printJson } from './command.ts';
+import { connectMesh } from './connect.ts';
+import { connectionFlags, connectionHelp, parseFlags } from './flags.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { findFiles, type UploadFile, uploadMessages } from './upload.ts';
+import { findFiles, type LeftOut, type UploadFile, uploadMessages } from './upload.ts';
 
 const help = `npm run ingest -- <path…> --corpus <name> [--delete-missing]
 
-Takes files (Markdown, HTML, CSV, JSON Lines, plain text), or folders of them, into a corpus.
-Only what changed is indexed; the live index switches when all of it is ready.
+Indexes files (Markdown, HTML, CSV, JSON Lines, plain text), or folders of them, in a corpus. Only what changed is indexed;
+searches see the new version when all of it is ready. A file of another kind is left out and named.
+Exit code: 0; 2 if a document failed or a file that you named was left out; 1 if nothing could be indexed.
 
-  --corpus <name>    the corpus, made where it does not exist
-  --delete-missing   documents of the corpus that these paths do not hold are removed
-`;
+  --corpus <name>    the corpus; it is created if it does not exist
+  --delete-missing   remove documents of the corpus that are not under these paths
+${connectionHelp}`;
 
-/** `npm run ingest`. Exit code 0 where every document was taken, 2 where some were not. */
+/** Files left out of folders that are printed by name. */
+const maxNamed = 20;
+
+/** Runs `npm run ingest`. Resolves to 0 if every document and every named file was indexed, else 2. */
 export async function ingest(context: CommandContext): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parseFlags({
     args: context.args,
     allowPositionals: true,
     options: {
       corpus: { type: 'string' },
       'delete-missing': { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
+      ...connectionFlags,
     },
   });
   if (values.help) {
@@ -31,19 +45,32 @@ export async function ingest(context: CommandContext): Promise<number> {
   }
   if (positionals.length === 0 || values.corpus === undefined)
     throw new CommandError(`a path and --corpus are needed\n\n${help}`);
-  const { files, skippedCount } = await findFiles(positionals);
-  if (skippedCount > 0) process.stderr.write(`${skippedCount} files of other kinds are left out\n`);
-  await using mesh = await connectMesh(context);
+  const { files, leftOut } = await findFiles(positionals);
+  printLeftOut(leftOut);
+  await using mesh = await connectMesh(context, values);
   const indexer = mesh.client(IndexerService);
   const startedAt = performance.now();
   const job = await ingestFiles(indexer, values.corpus, files, createProgress(), values['delete-missing']);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  process.stdout.write(`${summary(job)} in ${seconds} s\n`);
+  const failures = job.state === JobState.SUCCEEDED ? await readFailures(indexer, job) : [];
+  if (values.json) {
+    const failed = failures.map((failure) => toJson(FailureSchema, failure));
+    printJson({ job: toJson(JobSchema, job), failures: failed, left_out: leftOut });
+  } else process.stdout.write(`${summary(job)} in ${seconds} s\n`);
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the job failed: ${job.error}`);
-  return (await printFailures(indexer, job)) ? 2 : 0;
+  printFailures(failures, job);
+  return failures.length > 0 || leftOut.some(({ isNamed }) => isNamed) ? 2 : 0;
 }
 
-/** Uploads files, follows the job to its end, and shows both. */
+/** Prints each file that is left out, with the reason: first those that were named, then those of folders. */
+function printLeftOut(leftOut: readonly LeftOut[]): void {
+  const shown = leftOut.filter(({ isNamed }, index) => isNamed || index < maxNamed);
+  for (const { file, reason } of shown) process.stderr.write(`left out: ${file} (${reason})\n`);
+  const others = leftOut.length - shown.length;
+  if (others > 0) process.stderr.write(`left out: ${others} more files\n`);
+}
+
+/** Uploads files and follows the job to its end, with a progress line. Returns the finished job. */
 export async function ingestFiles(
   indexer: Client<typeof IndexerService>,
   corpus: string,
@@ -69,7 +96,7 @@ export async function ingestFiles(
     progress.update(done, of, label);
   }
   progress.end();
-  if (last === undefined) throw new CommandError(`the job ${jobId} ended without a word; see npm run ingest again`);
+  if (last === undefined) throw new CommandError(`the job ${jobId} ended without a result: run the command again`);
   return last;
 }
 
@@ -80,7 +107,7 @@ function stateOf(job: Job): { done: number; of: number; label: string } {
   const indexed = Number(progress?.indexedCount ?? 0) + Number(progress?.unchangedCount ?? 0);
   const documents = Number(progress?.documentCount ?? 0);
   if (job.state === JobState.QUEUED)
-    return { done: 0, of: total, label: job.error ? `waits: ${job.error}` : 'waits for its turn' };
+    return { done: 0, of: total, label: job.error ? `queued: ${job.error}` : 'queued' };
   if (job.phase === JobPhase.PUBLISH) return { done: 1, of: 1, label: 'publishing' };
   return { done: read, of: total, label: `${indexed} of ${documents} documents` };
 }
@@ -92,21 +119,26 @@ function summary(job: Job): string {
     [Number(progress?.indexedCount ?? 0), 'indexed'],
     [Number(progress?.unchangedCount ?? 0), 'unchanged'],
     [Number(progress?.removedCount ?? 0), 'removed'],
-    [Number(progress?.failedCount ?? 0), 'not taken'],
+    [Number(progress?.failedCount ?? 0), 'failed'],
   ] as const;
   const counts = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const nothing = Number(progress?.indexedCount ?? 0) + Number(progress?.removedCount ?? 0) === 0;
   return `${documents} documents: ${counts.join(', ') || 'none'}${nothing ? ' — nothing changed' : ''}`;
 }
 
-async function printFailures(indexer: Client<typeof IndexerService>, job: Job): Promise<boolean> {
-  if (Number(job.progress?.failedCount ?? 0) === 0) return false;
-  const { failures, nextPageToken } = await indexer.listFailures({ jobId: job.jobId, pageSize: 20 });
+/** Returns the first failures of a job. */
+async function readFailures(indexer: Client<typeof IndexerService>, job: Job): Promise<Failure[]> {
+  if (Number(job.progress?.failedCount ?? 0) === 0) return [];
+  const { failures } = await indexer.listFailures({ jobId: job.jobId, pageSize: maxNamed });
+  return failures;
+}
+
+function printFailures(failures: readonly Failure[], job: Job): void {
   for (const { path, line, reason, message } of failures) {
     process.stderr.write(`  ${path}${line > 0n ? `:${line}` : ''} ${reason}: ${message}\n`);
   }
-  if (nextPageToken !== '') process.stderr.write('  … and more\n');
-  return true;
+  const others = Number(job.progress?.failedCount ?? 0) - failures.length;
+  if (others > 0) process.stderr.write(`  … and ${others} more\n`);
 }
 
 function megabytes(bytes: number): string {

@@ -1,6 +1,6 @@
-/** A line that shows how far long work is. */
+/** A line that shows the progress of long work. */
 export interface Progress {
-  /** Shows `done` of `total` (0: not known yet), and what is being done. */
+  /** Shows `done` of `total` (0: not known yet) and the current step. */
   update(done: number, total: number, label: string): void;
   /** Ends the line. */
   end(): void;

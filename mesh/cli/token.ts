@@ -1,19 +1,25 @@
-import { parseArgs } from 'node:util';
 import { create } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { createTokenSigner, loadIdentityKeys } from '#kit/rpc/identity.ts';
-import { type CommandContext, CommandError } from './connect.ts';
+import { type CommandContext, CommandError, printJson } from './command.ts';
+import { commonFlags, localHelp, parseFlags } from './flags.ts';
 
 const help = `npm run token -- [--tenant demo] [--user me] [--group g]… [--role reader]… [--minutes 10]
 
-Prints a token for calls to the gRPC port (50051), made with the key of the data folder: for grpcurl and for services of
-your own inside the mesh.
-`;
+Prints a token for calls to the gRPC port (50051), signed with the private key of the data folder: for grpcurl, and for your
+own services inside the mesh. It calls no server.
 
-/** `npm run token`. */
+  --tenant <name>    tenant of the caller; default: demo
+  --user <name>      name of the caller; default: me
+  --group <name>     a group of the caller (may be given more than once)
+  --role <name>      a role of the caller (may be given more than once); default: reader
+  --minutes <n>      lifetime, 1 to 1440; default: 10
+${localHelp}`;
+
+/** Runs `npm run token`. */
 export async function token(context: CommandContext): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = parseFlags({
     args: context.args,
     options: {
       tenant: { type: 'string', default: 'demo' },
@@ -21,7 +27,7 @@ export async function token(context: CommandContext): Promise<number> {
       group: { type: 'string', multiple: true, default: [] },
       role: { type: 'string', multiple: true, default: ['reader'] },
       minutes: { type: 'string', default: '10' },
-      help: { type: 'boolean', short: 'h', default: false },
+      ...commonFlags,
     },
   });
   if (values.help) {
@@ -30,15 +36,18 @@ export async function token(context: CommandContext): Promise<number> {
   }
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new CommandError('--minutes must be from 1 to 1440');
-  const { privateKey } = loadIdentityKeys(context.config.identity, context.config.dataDir);
+  const config = await context.readConfig(values.config);
+  const { privateKey } = loadIdentityKeys(config.identity, config.dataDir);
   if (privateKey === undefined)
     throw new CommandError(
-      'this configuration has only a public key (identity.public_key): tokens are made where the private one is',
+      'this configuration has only a public key (identity.public_key): make the token on a machine that has the private key',
     );
   const roles = values.role.map(parseRole);
   const principal = create(PrincipalSchema, { tenant: values.tenant, user: values.user, groups: values.group, roles });
   const signer = createTokenSigner(privateKey, Date.now, minutes * 60_000);
-  process.stdout.write(`${await signer.sign(principal)}\n`);
+  const text = await signer.sign(principal);
+  if (values.json) printJson({ token: text, roles: values.role, minutes });
+  else process.stdout.write(`${text}\n`);
   return 0;
 }
 

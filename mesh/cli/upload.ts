@@ -3,35 +3,48 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve, sep } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type IngestDocumentsRequest, IngestDocumentsRequestSchema } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { CommandError } from './connect.ts';
+import { CommandError } from './command.ts';
 
-/** A file to upload: where it is, and the path that it gets in the corpus. */
+/** A file to upload, and the path that it gets in the corpus. */
 export interface UploadFile {
   file: string;
   path: string;
   sizeBytes: number;
 }
 
-/** Endings of files that the indexer reads; others in a folder are left out. */
+/** A file that is not uploaded. */
+export interface LeftOut {
+  file: string;
+  /** Why, for a person. */
+  reason: string;
+  /** Whether the caller named this file, and not only a folder above it. */
+  isNamed: boolean;
+}
+
+/** Endings of files that the indexer reads; others are left out. */
 const readable = new Set(['.md', '.markdown', '.html', '.htm', '.csv', '.jsonl', '.ndjson', '.txt', '.text']);
 
-/** Bytes a message carries. */
+const unreadable = `not one of ${[...readable].join(' ')}`;
+
+/** Bytes in one message. */
 const messageBytes = 256 * 1024;
 
-/** Files that one upload may hold. */
+/** Largest number of files in one upload. */
 const maxFiles = 1_000_000;
 
 /**
- * The files under `paths`: a file as it is, a folder with all below it that can be read, save hidden ones and README.md.
- * In a folder's corpus path, folders are parted by "/". Throws CommandError for a path that is not there.
+ * Returns the files under `paths`, and those that are left out: files of other kinds, and below a folder hidden ones and README.md
+ * too. The corpus path of a file in a folder has "/" between folders. Throws CommandError for a path that does not exist, and if no
+ * file remains.
  */
-export async function findFiles(paths: readonly string[]): Promise<{ files: UploadFile[]; skippedCount: number }> {
+export async function findFiles(paths: readonly string[]): Promise<{ files: UploadFile[]; leftOut: LeftOut[] }> {
   const files: UploadFile[] = [];
-  let skippedCount = 0;
+  const leftOut: LeftOut[] = [];
   for (const path of paths) {
     const found = await statOf(path);
     if (found.isFile()) {
-      files.push({ file: path, path: basename(path), sizeBytes: found.size });
+      if (isReadable(path)) files.push({ file: path, path: basename(path), sizeBytes: found.size });
+      else leftOut.push({ file: path, reason: unreadable, isNamed: true });
       continue;
     }
     const entries = await readdir(path, { recursive: true, withFileTypes: true });
@@ -39,8 +52,9 @@ export async function findFiles(paths: readonly string[]): Promise<{ files: Uplo
     for (const file of names.sort()) {
       const name = relative(path, file).split(sep).join('/');
       const isHidden = name.split('/').some((part) => part.startsWith('.'));
-      if (isHidden || basename(file) === 'README.md' || !readable.has(extname(file).toLowerCase())) {
-        skippedCount++;
+      const reason = isHidden ? 'hidden' : basename(file) === 'README.md' ? 'README.md of a folder' : unreadable;
+      if (isHidden || basename(file) === 'README.md' || !isReadable(file)) {
+        leftOut.push({ file, reason, isNamed: false });
       } else {
         files.push({ file, path: name, sizeBytes: (await stat(file)).size });
       }
@@ -49,11 +63,13 @@ export async function findFiles(paths: readonly string[]): Promise<{ files: Uplo
   if (files.length > maxFiles)
     throw new CommandError(`${files.length} files are more than ${maxFiles}: upload them in parts`);
   if (files.length === 0)
-    throw new CommandError(`nothing to read in ${paths.join(', ')}: ${[...readable].join(' ')} are taken`);
-  return { files: withDistinctPaths(files), skippedCount };
+    throw new CommandError(`no file to index in ${paths.join(', ')}: the kinds are ${[...readable].join(' ')}`);
+  return { files: withDistinctPaths(files), leftOut };
 }
 
-// Two paths may hold files of one name: as many folders above as it takes tell them apart.
+const isReadable = (file: string) => readable.has(extname(file).toLowerCase());
+
+// Two paths may have files of the same name: as many parent folders as needed make the paths distinct.
 function withDistinctPaths(files: UploadFile[]): UploadFile[] {
   let distinct = files;
   for (let depth = 1; ; depth++) {
@@ -78,7 +94,7 @@ async function statOf(path: string): Promise<Stats> {
   }
 }
 
-/** The messages of an upload. */
+/** Returns the messages of an upload, in order. */
 export async function* uploadMessages(
   corpus: string,
   files: readonly UploadFile[],

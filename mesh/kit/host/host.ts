@@ -21,7 +21,7 @@ import type { RunningService, ServiceDefinition } from './define-service.ts';
 import { createFaces, type Faces } from './faces.ts';
 import { createHealth, type HealthNames } from './health.ts';
 import { createReach } from './reach.ts';
-import { createReadinessMonitor, type ReadinessMonitor } from './readiness.ts';
+import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { createReflection } from './reflection.ts';
 import { startServices } from './start-services.ts';
@@ -58,6 +58,8 @@ export interface Host {
   signer: TokenSigner | undefined;
   /** Returns a service that runs here, by name; for faces beside gRPC. */
   running(name: string): RunningService | undefined;
+  /** Returns what the last readiness checks of each service found. */
+  readiness(): ReadinessReport[];
   /**
    * Passes a new configuration to the services that can take one while they run. All of them take it or none does: rejects with
    * what is wrong, and the old configuration stays in force.
@@ -136,6 +138,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       local: faces.local,
       methods: faces.network,
       signer,
+      readiness: readiness.reports,
       running: (name) => running.get(name),
       reconfigure: createReconfigure(services, running, config, log),
       close: () => {

@@ -16,7 +16,7 @@ export interface BaselineSet {
 
 const rounded = (value: number): number => Number(value.toFixed(4));
 
-/** A run's figures, small enough to be committed. The run must have the scores of its questions. */
+/** Returns a run's figures, small enough to be committed. The run must have the scores of its questions. */
 export function toBaselineSet({ metrics, questions }: EvaluationRun): BaselineSet {
   return {
     metrics: Object.fromEntries(
@@ -33,14 +33,16 @@ export interface BaselineChange {
   isSignificantDrop: boolean;
 }
 
-/** Smaller drops are nobody's concern: the baseline itself is rounded to hundredths. */
+/** Smaller drops do not count: the baseline itself is rounded to hundredths. */
 const smallestDrop = 0.002;
 
-/** Compares a run with the baseline, question by question. Throws where they are of different questions. */
+/** Compares a run with the baseline, question by question. Throws if their questions differ. */
 export async function compareWithBaseline(run: EvaluationRun, set: BaselineSet): Promise<BaselineChange> {
   const now = toBaselineSet(run).hundredths;
   if (now.length !== set.hundredths.length) {
-    throw new Error(`the baseline has ${set.hundredths.length} questions, the run ${now.length}: write it anew`);
+    throw new Error(
+      `the baseline has ${set.hundredths.length} questions, the run ${now.length}: write it again (--write-baseline)`,
+    );
   }
   const differences = Float64Array.from(now, (value, index) => (value - (set.hundredths[index] as number)) / 100);
   const [change] = (await bootstrapIntervals([differences], seededRandom(1))) as [Interval];

@@ -3,9 +3,9 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { create } from '@bufbuild/protobuf';
 import { type JudgedQuery, JudgedQuerySchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { CommandError } from './connect.ts';
+import { CommandError } from '../command.ts';
 
-const deployments = fileURLToPath(new URL('../../deployments', import.meta.url));
+const deployments = fileURLToPath(new URL('../../../deployments', import.meta.url));
 
 /** Judged questions, and the documents that answer them. */
 export interface EvaluationSet {
@@ -13,7 +13,7 @@ export interface EvaluationSet {
   /** Files and folders of its documents. */
   documents: readonly string[];
   queries: JudgedQuery[];
-  /** File of the terms that belong to it; `undefined`: none do. */
+  /** File of its terms; `undefined` without any. */
   terms: string | undefined;
 }
 

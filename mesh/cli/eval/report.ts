@@ -1,24 +1,24 @@
 import type { EvaluationRun, Metric } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { Interval } from '#kit/statistics/bootstrap.ts';
-import type { BaselineChange } from './eval-baseline.ts';
-import type { Tuned } from './eval-variants.ts';
+import type { BaselineChange } from './baseline.ts';
+import type { Tuned } from './variants.ts';
 
-/** A run's metrics and times. */
+/** Returns a run's metrics and times as text. */
 export function describeRun(run: EvaluationRun): string {
   const rows = run.metrics.map(
     ({ name, mean, low, high }) =>
       `  ${name.padEnd(10)} ${mean.toFixed(4)}   95 % interval ${low.toFixed(4)} to ${high.toFixed(4)}`,
   );
-  const times = `  p50 ${(Number(run.p50Us) / 1000).toFixed(1)} ms, p99 ${(Number(run.p99Us) / 1000).toFixed(1)} ms a question`;
+  const times = `  p50 ${(Number(run.p50Us) / 1000).toFixed(1)} ms, p99 ${(Number(run.p99Us) / 1000).toFixed(1)} ms per question`;
   const failed = run.failedCount === 0 ? '' : `, ${run.failedCount} failed (counted as 0)`;
   return `${run.dataSet}: ${run.queryCount} questions${failed}\n${rows.join('\n')}\n${times}\n`;
 }
 
-/** What each part of the whole is worth: the table of a run with variants. */
+/** Returns what each feature gains, as a table: the comparisons of a run with variants. */
 export function describeAblation(run: EvaluationRun): string {
   const shown = ['nDCG@10', 'Hit@5'];
   const pick = (metrics: readonly Metric[], wanted: string) => metrics.find(({ name }) => name === wanted);
-  const head = `  ${'without it'.padEnd(26)}${shown.map((name) => `${name.padEnd(9)}${'the part gains (95 % interval)'.padEnd(36)}`).join('')}`;
+  const head = `  ${'without it'.padEnd(26)}${shown.map((name) => `${name.padEnd(9)}${'the feature gains (95 % interval)'.padEnd(36)}`).join('')}`;
   const rows = run.comparisons.map(({ name, metrics, gains }) => {
     const cells = shown.map((metric) => {
       const mean = pick(metrics, metric)?.mean ?? 0;
@@ -30,14 +30,14 @@ export function describeAblation(run: EvaluationRun): string {
   return `${[head.trimEnd(), ...rows].join('\n')}\n`;
 }
 
-/** The weight that was found, as a fragment of the configuration where it is worth having. */
+/** Returns the weight that was found, as a fragment of the configuration if it is a sure gain. */
 export function describeTuned(corpus: string, { weight, gain }: Tuned): string {
-  const figures = `on questions that it was not chosen by: ${signedInterval(gain)} nDCG@10`;
-  if (gain.low <= 0) return `  best vector_weight ${weight}, but no sure gain ${figures}: leave it as it is\n`;
+  const figures = `on the questions that did not choose it: ${signedInterval(gain)} nDCG@10`;
+  if (gain.low <= 0) return `  best vector_weight ${weight}, but no sure gain ${figures}: keep the present one\n`;
   return `  vector_weight ${weight} gains ${figures}. For ragmesh.yaml:\n\nretrieval:\n  corpora:\n    ${corpus}: { vector_weight: ${weight} }\n`;
 }
 
-/** The change since the baseline. */
+/** Returns the change since the baseline as text. */
 export function describeChange({ change, isSignificantDrop }: BaselineChange): string {
   const verdict = isSignificantDrop ? 'WORSE than the baseline' : 'no worse than the baseline';
   return `  ${verdict}: ${signedInterval(change)} nDCG@10\n`;

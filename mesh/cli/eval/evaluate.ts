@@ -1,54 +1,66 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { fromJson, type JsonValue, type MessageInitShape } from '@bufbuild/protobuf';
+import { fromJson, type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import {
   type EvaluationRun,
+  EvaluationRunSchema,
   EvaluationService,
   type RunEvaluationRequestSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { IndexAdminService, type TermTable, TermTableSchema } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { type CommandContext, CommandError, connectMesh, type MeshConnection } from './connect.ts';
-import { type Baseline, compareWithBaseline, toBaselineSet } from './eval-baseline.ts';
-import { type EvaluationSet, readEvaluationSet, sampleFolder } from './eval-data.ts';
-import { describeAblation, describeChange, describeRun, describeTuned } from './eval-report.ts';
-import { ablationVariants, chooseWeight, weightVariants } from './eval-variants.ts';
-import { ingestFiles } from './ingest.ts';
-import { createProgress } from './progress.ts';
-import { findFiles } from './upload.ts';
+import { type CommandContext, CommandError, printJson } from '../command.ts';
+import { connectMesh, type MeshConnection } from '../connect.ts';
+import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
+import { ingestFiles } from '../ingest.ts';
+import { createProgress } from '../progress.ts';
+import { findFiles } from '../upload.ts';
+import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
+import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
+import { describeAblation, describeChange, describeRun, describeTuned } from './report.ts';
+import { ablationVariants, chooseWeight, weightVariants } from './variants.ts';
 
 const help = `npm run eval -- [data set folder …] [options]
 
 Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
-documents are taken in (only what changed), then every question goes through Retrieve.
+documents are indexed (only what changed), then every question is one call of Retrieve.
+Exit code: 0; 2 if a question failed; 3 if a set is significantly worse than the baseline.
 
   --documents <path>       files or folders of the documents, instead of the folder's corpus.jsonl; may be repeated
-  --corpus <name>          ask a corpus that is there already, instead
+  --corpus <name>          ask an existing corpus instead
   --limit <n>              only the first n questions
   --no-rerank              without the reranker
-  --terms <file>           with these terms (JSON of a TermTable) while it runs; else the sample has its own, other folders none
-  --ablation               also without each part of the whole: what it is worth
-  --tune                   find the corpus's own weight of the vector leg
-  --baseline <file>        compare with the figures there; ends with 3 where a set is significantly worse
-  --write-baseline <file>  keep the figures there
-`;
+  --terms <file>           use these terms (JSON of a TermTable) during the run; default: the sample has its own, other folders none
+  --ablation               also measure without each feature, to show what it gains
+  --tune                   find the best weight of the vector leg for the corpus
+  --baseline <file>        compare with the figures in this file
+  --write-baseline <file>  write the figures to this file
+${connectionHelp}`;
 
-/** Questions a message carries. */
+/** Questions in one message. */
 const batch = 200;
 
 interface Options {
-  documents: readonly string[];
   corpus: string | undefined;
   limit: number;
   rerank: boolean;
   mode: 'plain' | 'ablation' | 'tune';
+  /** File of terms to use during the run, instead of those of the set. */
+  terms: string | undefined;
+  json: boolean;
 }
 
-/** `npm run eval`. */
+/** What a set resulted in. */
+interface SetResult {
+  code: number;
+  figures: BaselineSet;
+  json: object;
+}
+
+/** Runs `npm run eval`. Resolves to 3 if a set is significantly worse than the baseline, 2 if a question failed. */
 export async function evaluate(context: CommandContext): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parseFlags({
     args: context.args,
     allowPositionals: true,
     options: {
@@ -61,7 +73,7 @@ export async function evaluate(context: CommandContext): Promise<number> {
       tune: { type: 'boolean', default: false },
       baseline: { type: 'string' },
       'write-baseline': { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
+      ...connectionFlags,
     },
   });
   if (values.help) {
@@ -71,37 +83,59 @@ export async function evaluate(context: CommandContext): Promise<number> {
   const folders = positionals.length > 0 ? positionals : [sampleFolder];
   const sets = folders.map((folder) => readEvaluationSet(folder, values.documents));
   const options: Options = {
-    documents: values.documents,
     corpus: values.corpus,
-    limit: Number(values.limit),
+    limit: readLimit(values.limit),
     rerank: !values['no-rerank'],
     mode: values.ablation ? 'ablation' : values.tune ? 'tune' : 'plain',
+    terms: values.terms,
+    json: values.json,
   };
   const before = values.baseline === undefined ? undefined : readBaseline(values.baseline);
   const kept = values['write-baseline'];
   const after: Baseline = kept !== undefined && existsSync(kept) ? readBaseline(kept) : { sets: {} };
-  await using mesh = await connectMesh(context);
-  let code = 0;
+  await using mesh = await connectMesh(context, values);
+  const results: SetResult[] = [];
   for (const set of sets) {
-    // A corpus that is there already is asked as its tenant asks it.
-    const keepsTerms = values.corpus !== undefined && values.terms === undefined;
-    await using _terms = keepsTerms ? undefined : await withTerms(mesh, values.terms ?? set.terms);
-    const { run, corpus } = await measure(mesh, set, options);
-    process.stdout.write(describeRun(run));
-    if (options.mode === 'ablation') process.stdout.write(describeAblation(run));
-    if (options.mode === 'tune') process.stdout.write(describeTuned(corpus, await chooseWeight(run)));
-    const earlier = before?.sets[set.name];
-    if (before !== undefined && earlier === undefined) process.stdout.write('  the baseline does not have this set\n');
-    if (earlier !== undefined) {
-      const change = await compareWithBaseline(run, earlier);
-      process.stdout.write(describeChange(change));
-      if (change.isSignificantDrop) code = 3;
-    }
-    after.sets[set.name] = toBaselineSet(run);
-    if (run.failedCount > 0) code ||= 2;
+    const result = await evaluateSet(mesh, set, options, before);
+    after.sets[set.name] = result.figures;
+    results.push(result);
   }
   if (kept !== undefined) writeFileSync(kept, toBaselineText(after));
-  return code;
+  if (values.json) printJson({ sets: results.map(({ json }) => json) });
+  return Math.max(...results.map(({ code }) => code));
+}
+
+function readLimit(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new CommandError(`--limit is ${text}: a whole number is needed, 0 for all questions`);
+}
+
+/** Measures a set, and prints the result unless it is printed as JSON at the end. */
+async function evaluateSet(
+  mesh: MeshConnection,
+  set: EvaluationSet,
+  options: Options,
+  before: Baseline | undefined,
+): Promise<SetResult> {
+  const print = options.json ? () => {} : (text: string) => void process.stdout.write(text);
+  // An existing corpus is asked with the terms of its tenant.
+  const keepsTerms = options.corpus !== undefined && options.terms === undefined;
+  await using _terms = keepsTerms ? undefined : await withTerms(mesh, options.terms ?? set.terms);
+  const { run, corpus } = await measure(mesh, set, options);
+  print(describeRun(run));
+  if (options.mode === 'ablation') print(describeAblation(run));
+  const tuned = options.mode === 'tune' ? await chooseWeight(run) : undefined;
+  if (tuned !== undefined) print(describeTuned(corpus, tuned));
+  const earlier = before?.sets[set.name];
+  if (before !== undefined && earlier === undefined) print('  the baseline does not have this set\n');
+  const change = earlier === undefined ? undefined : await compareWithBaseline(run, earlier);
+  if (change !== undefined) print(describeChange(change));
+  const failedCode = run.failedCount > 0 ? 2 : 0;
+  return {
+    code: change?.isSignificantDrop === true ? 3 : failedCode,
+    figures: toBaselineSet(run),
+    json: { corpus, run: toJson(EvaluationRunSchema, run), tuned, change },
+  };
 }
 
 async function measure(
@@ -113,7 +147,7 @@ async function measure(
   if (options.corpus === undefined) {
     const { files } = await findFiles([...documents]);
     const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), true);
-    if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be taken in: ${job.error}`);
+    if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   }
   const evaluation = mesh.client(EvaluationService);
   await evaluation.putDataSet(
@@ -146,7 +180,7 @@ async function measure(
   return { run, corpus };
 }
 
-/** Time that a server gets to read the corpus into memory, so that every question is searched in the same way. */
+/** Time that a server gets to load the corpus into memory, so that every question is searched in the same way. */
 const warmUpMs = 5000;
 
 async function warmUp(mesh: MeshConnection, corpus: string, query: string): Promise<void> {
@@ -156,7 +190,7 @@ async function warmUp(mesh: MeshConnection, corpus: string, query: string): Prom
   }
 }
 
-/** Sets the tenant's terms, those of a file or none, until it is over, and then those that were set before. */
+/** Sets the tenant's terms to those of a file or to none. Disposing the result restores the previous terms. */
 async function withTerms(mesh: MeshConnection, path: string | undefined): Promise<AsyncDisposable> {
   const terms = fromJson(TermTableSchema, path === undefined ? {} : (readJson(path) as JsonValue));
   const admin = mesh.client(IndexAdminService);
@@ -177,7 +211,7 @@ function readJson(path: string): unknown {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
-/** JSON with a line a metric, and the scores of all questions in one. */
+/** Returns JSON with one line for each metric, and one for the scores of all questions. */
 function toBaselineText(baseline: Baseline): string {
   const flat = (text: string) =>
     text.replace(/\[[^\]]*\]/g, (list) => list.replace(/\s+/g, ' ').replaceAll(/(?<=\[) | (?=\])/g, ''));

@@ -6,7 +6,7 @@ import { bootstrapIntervals, type Interval, seededRandom } from '#kit/statistics
 type Template = Omit<MessageInitShape<typeof RetrieveRequestSchema>, '$typeName' | '$unknown'>;
 type Variant = MessageInitShape<typeof VariantSchema>;
 
-/** Searches that each do without one part of the whole, and the bare keyword leg beside them. */
+/** Returns searches that each leave out one feature, and a search by the plain keyword leg. */
 export function ablationVariants(template: Template): Variant[] {
   const without: [name: string, change: Template][] = [
     ['no rerank', { rerank: false }],
@@ -28,7 +28,7 @@ export function ablationVariants(template: Template): Variant[] {
 
 const tunedWeights = Array.from({ length: 11 }, (_, index) => index / 10);
 
-/** Searches with every weight of the vector leg in steps of .1. */
+/** Returns searches with every weight of the vector leg in steps of 0.1. */
 export function weightVariants(template: Template): Variant[] {
   return tunedWeights.map((vectorWeight) => ({ name: String(vectorWeight), template: { ...template, vectorWeight } }));
 }
@@ -36,13 +36,13 @@ export function weightVariants(template: Template): Variant[] {
 /** A weight that was found on half of the questions. */
 export interface Tuned {
   weight: number;
-  /** What it gains over the present way on the other half, in nDCG@10. */
+  /** Its gain over the present weight on the other half, in nDCG@10. */
   gain: Interval;
 }
 
 /**
  * Chooses the weight of the vector leg from a run with {@link weightVariants} and the scores of its questions: the best on every
- * second question; what it gains is measured on the others, so that it is no wishful figure.
+ * second question. Its gain is measured on the other questions, so that the figure is not biased by the choice.
  */
 export async function chooseWeight(run: EvaluationRun): Promise<Tuned> {
   const nDcg = ({ scores }: QuestionScores) => scores[0] ?? 0;
