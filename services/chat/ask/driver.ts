@@ -157,7 +157,7 @@ function caughtUp(catchUp: CatchUp, response: AskResponse): readonly AskResponse
     case 'citation':
     case 'usage':
     case 'done':
-      return catchUp.take(create(AnswerEventSchema, { event })).map((answer) => respond(answer.event as never));
+      return catchUp.take(create(AnswerEventSchema, { event })).map((answer) => respond(answer.event));
     default:
       return [response];
   }

@@ -1,5 +1,6 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
-import type { CacheService, Hit, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import type { CacheService, Hit, LookupRequestSchema, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -96,14 +97,14 @@ export function beginLookup(
 // The cache has `timeoutMs` to answer hit, follow or lease; the events of an answer may take longer.
 async function lookUp(
   cache: Client<typeof CacheService>,
-  request: Pick<LookupRequest, 'question' | 'refresh'> & { scope: object },
+  request: MessageInitShape<typeof LookupRequestSchema>,
   context: CallContext,
   timeoutMs: number,
 ): Promise<Found> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(deadlineExceeded(`no result within ${timeoutMs} ms`)), timeoutMs);
   try {
-    const responses = cache.lookup(request as never, context.forward({ signal: late.signal }));
+    const responses = cache.lookup(request, context.forward({ signal: late.signal }));
     const events = responses[Symbol.asyncIterator]();
     const first = (await events.next()).value?.event;
     switch (first?.case) {

@@ -1,3 +1,4 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
@@ -5,7 +6,7 @@ import {
   Leg,
   type LegResult,
   type RetrievalService,
-  type RetrieveRequest,
+  type RetrieveRequestSchema,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { type AskEvent, stageDegraded, stageFinished, stageSkipped, stageStarted } from '../answer/events.ts';
@@ -21,7 +22,7 @@ const effectOfFailure = 'said that search is unavailable';
  */
 export async function* findEvidence(
   retrieval: Client<typeof RetrievalService>,
-  request: Pick<RetrieveRequest, 'query' | 'topK' | 'corpora'> & Partial<Pick<RetrieveRequest, 'filter'>>,
+  request: MessageInitShape<typeof RetrieveRequestSchema>,
   context: CallContext,
   timeoutMs: number,
 ): AsyncGenerator<AskEvent, Passage[] | undefined> {
@@ -29,7 +30,7 @@ export async function* findEvidence(
   let endedLegs = 0;
   const degraded = new Set<Stage>();
   // The search begins before the client sees its first stage.
-  const events = retrieval.retrieve(request as never, context.forward({ timeoutMs }))[Symbol.asyncIterator]();
+  const events = retrieval.retrieve(request, context.forward({ timeoutMs }))[Symbol.asyncIterator]();
   let next = events.next();
   next.catch(() => {});
   try {
