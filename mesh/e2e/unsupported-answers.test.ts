@@ -1,5 +1,6 @@
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
+import type { Counter } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
@@ -39,7 +40,9 @@ afterAll(async () => {
 
 /** Sentences counted so far. */
 async function countOf(fault: string): Promise<number> {
-  const { values } = await mesh.host.metrics.unsupportedClaimTotal.get();
+  const { values } = await (
+    mesh.host.metrics.registry.getSingleMetric('ragmesh_unsupported_claim_total') as Counter
+  ).get();
   return values.find(({ labels }) => labels.fault === fault)?.value ?? 0;
 }
 

@@ -8,6 +8,7 @@ import { createLayers } from './answers/layers.ts';
 import { createGuard } from './answers/store-guard.ts';
 import { readConfig } from './config.ts';
 import { type FlightStore, type FlightStoreDeps, leaseIdOf } from './flights/flight-store.ts';
+import { createCacheMetrics } from './metrics.ts';
 import { createStats } from './rpcs/stats.ts';
 import { type ByMeaning, createByMeaning, createEmbed } from './semantic/by-meaning.ts';
 import { openSemanticLayer } from './semantic/index.ts';
@@ -28,7 +29,17 @@ export const cache = defineService({
   config: readConfig,
   needs: {},
   optionalNeeds: { embedding: EmbeddingService },
-  async create({ config: settings, clock, random, metrics, log, openDatabase, dataDir, optionalClients }) {
+  async create({
+    config: settings,
+    clock,
+    random,
+    metrics: processMetrics,
+    log,
+    openDatabase,
+    dataDir,
+    optionalClients,
+  }) {
+    const metrics = createCacheMetrics(processMetrics);
     const { durableStore, flightStore } = settings;
     const open = (
       name: string,

@@ -2,13 +2,13 @@ import type { CacheService, InvalidateRequest } from '#gen/ragmesh/cache/v1/cach
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { InvalidateTarget } from './answers/answer-store.ts';
 import { corpusLabel, documentLabel, modelLabel, promptLabel, revisionLabel } from './answers/labels.ts';
 import type { Layers } from './answers/layers.ts';
 import type { CacheSettings } from './config.ts';
 import type { FlightStore } from './flights/flight-store.ts';
+import type { CacheMetrics } from './metrics.ts';
 import { createFill } from './rpcs/fill.ts';
 import { createInspect } from './rpcs/inspect.ts';
 import { createLookup } from './rpcs/lookup.ts';
@@ -28,7 +28,7 @@ export interface CacheParts {
   random: () => number;
   /** A new lease id for a key. */
   newId: (key: string) => string;
-  metrics: Metrics;
+  metrics: CacheMetrics;
   log: Logger;
 }
 

@@ -7,6 +7,7 @@ import { defineService } from '#kit/host/define-service.ts';
 import { createBackgroundTasks } from './answer/background.ts';
 import { createIds } from './ask/ids.ts';
 import { readConfig } from './config.ts';
+import { createChatMetrics } from './metrics.ts';
 import { promptVersion } from './prompt/prompt.ts';
 import { createChat } from './service.ts';
 import { createOpenSessions } from './sessions/open-sessions.ts';
@@ -26,7 +27,8 @@ export const chat = defineService({
     const background = createBackgroundTasks(log);
     return {
       impl: createChat({
-        ...{ settings, clients, sessions, background, clock, metrics, log },
+        metrics: createChatMetrics(metrics),
+        ...{ settings, clients, sessions, background, clock, log },
         promptVersion: promptVersion(settings),
         openSessions: createOpenSessions(),
         models: createModels(clients.llm, clock, log),

@@ -9,6 +9,7 @@ import { defineService } from '#kit/host/define-service.ts';
 import { readConfig } from './config.ts';
 import type { JobQueue, JobQueueDeps } from './jobs/job-queue.ts';
 import { createCaller } from './jobs/run/caller.ts';
+import { createIndexerMetrics } from './metrics.ts';
 import { createIndexer } from './service.ts';
 import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';
 import { openUploads } from './uploads/uploads.ts';
@@ -44,7 +45,7 @@ export const indexer = defineService({
       owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => true },
       caller: createCaller(signer),
       settings: config,
-      metrics,
+      metrics: createIndexerMetrics(metrics),
       clock,
       random,
       log,

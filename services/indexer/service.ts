@@ -1,5 +1,4 @@
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { createContentHistory } from './documents/content-history.ts';
@@ -12,6 +11,7 @@ import { createJobChanges } from './jobs/job-changes.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
 import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
+import type { IndexerMetrics } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import { sweepUploads } from './uploads/housekeeping.ts';
 import { ingest } from './uploads/ingest.ts';
@@ -23,7 +23,7 @@ export interface IndexerDeps
   records: Database<RecordsSchema>;
   owner: Owner;
   random: () => number;
-  metrics: Metrics;
+  metrics: IndexerMetrics;
 }
 
 /** The indexer under way. */

@@ -1,13 +1,32 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Metrics } from '#kit/base/metrics.ts';
+import { latencyBuckets, type Metrics } from '#kit/base/metrics.ts';
 
 const firstTokenBuckets = [10, 25, 50, 100, 200, 400, 800, 1500, 3000, 6000, 15_000, 30_000];
 
-/** Registers the metrics of the gateway and returns them together with the `ai_*` metrics of the process. */
+/** Registers the metrics of the gateway and returns them together with those of the process. */
 export function createGatewayMetrics(metrics: Metrics) {
   const registers = [metrics.registry];
   return {
     ...metrics,
+    llmLatencyMs: new Histogram({
+      name: 'ai_llm_latency_ms',
+      help: 'Time of a generation, to its end',
+      labelNames: ['provider', 'model'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    promptTokens: new Counter({
+      name: 'ai_prompt_tokens_total',
+      help: 'Prompt tokens used',
+      labelNames: ['model'],
+      registers,
+    }),
+    completionTokens: new Counter({
+      name: 'ai_completion_tokens_total',
+      help: 'Completion tokens used',
+      labelNames: ['model'],
+      registers,
+    }),
     attemptTotal: new Counter({
       name: 'ragmesh_llm_attempt_total',
       help: 'Attempts at models, by result: an outcome, or the kind of the failure',

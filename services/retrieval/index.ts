@@ -8,6 +8,7 @@ import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { readConfig } from './config.ts';
+import { createRetrievalMetrics } from './metrics.ts';
 import { createRetrieval } from './service.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from './sqlite/embedded-store.ts';
@@ -74,7 +75,7 @@ export const retrieval = defineService({
         web,
         settings,
         log,
-        metrics,
+        metrics: createRetrievalMetrics(metrics),
         clock,
       });
       parts.unshift(retrieving);

@@ -1,11 +1,12 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { registerProcessMetrics } from './process-metrics.ts';
 
-const latencyBuckets = [1, 2, 5, 10, 15, 25, 50, 100, 250, 500, 800, 1500, 3000, 10_000, 60_000];
+/** Bounds of the buckets of latency histograms, in milliseconds. */
+export const latencyBuckets = [1, 2, 5, 10, 15, 25, 50, 100, 250, 500, 800, 1500, 3000, 10_000, 60_000];
 
 /**
- * The metrics of a process. The `ai_*` names are fixed: dashboards and alerts of users depend on them. Histograms are in
- * milliseconds.
+ * Creates the metrics that every process has. A service registers its own in the same registry (`metrics.ts` in its folder). Names and
+ * labels are fixed: dashboards and alerts of users depend on them. Histograms are in milliseconds.
  */
 export function createMetrics() {
   const registry = new Registry();
@@ -14,7 +15,7 @@ export function createMetrics() {
   let countCalls = () => 0;
   new Gauge({
     name: 'ragmesh_calls_open',
-    help: 'Calls under way',
+    help: 'Calls in flight',
     registers,
     collect() {
       this.set(countCalls());
@@ -22,110 +23,13 @@ export function createMetrics() {
   });
   return {
     registry,
-    /** Says how calls under way are counted. */
+    /** Sets the function that counts the calls in flight. */
     countCallsWith(count: () => number) {
       countCalls = count;
     },
-    requestTotal: new Counter({
-      name: 'ai_request_total',
-      help: 'Questions asked',
-      labelNames: ['tenant', 'route', 'model'],
-      registers,
-    }),
-    requestLatencyMs: new Histogram({
-      name: 'ai_request_latency_ms',
-      help: 'Time from a question to the end of its answer',
-      labelNames: ['route'],
-      buckets: latencyBuckets,
-      registers,
-    }),
-    retrievalLatencyMs: new Histogram({
-      name: 'ai_retrieval_latency_ms',
-      help: 'Time of a search in an index: vector, keyword, or all',
-      labelNames: ['index'],
-      buckets: latencyBuckets,
-      registers,
-    }),
-    llmLatencyMs: new Histogram({
-      name: 'ai_llm_latency_ms',
-      help: 'Time of a generation, to its end',
-      labelNames: ['provider', 'model'],
-      buckets: latencyBuckets,
-      registers,
-    }),
-    cacheHitTotal: new Counter({
-      name: 'ai_cache_hit_total',
-      help: 'Answers found in a cache layer',
-      labelNames: ['layer'],
-      registers,
-    }),
-    cacheLookupTotal: new Counter({ name: 'ai_cache_lookup_total', help: 'Look-ups in the answer cache', registers }),
-    cacheMissTotal: new Counter({
-      name: 'ai_cache_miss_total',
-      help: 'Look-ups that got a lease to generate',
-      registers,
-    }),
-    cacheLookupMs: new Histogram({
-      name: 'ai_cache_lookup_ms',
-      help: 'Time from a look-up to its first word: the layer of a hit, follow, or miss',
-      labelNames: ['result'],
-      buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 1000],
-      registers,
-    }),
-    cacheCorruptTotal: new Counter({
-      name: 'ai_cache_corrupt_total',
-      help: 'Stored answers that could not be read, and were dropped',
-      registers,
-    }),
-    cacheStoreState: new Gauge({
-      name: 'ai_cache_store_state',
-      help: 'Breaker of the durable answer store: 0 closed, 1 half open, 2 open',
-      registers,
-    }),
-    cacheSemanticOff: new Gauge({
-      name: 'ai_cache_semantic_off',
-      help: 'Whether the semantic layer of the cache is off: 1 where its calibration or the shadow comparisons say so',
-      registers,
-    }),
-    cacheSemanticRefusedTotal: new Counter({
-      name: 'ai_cache_semantic_refused_total',
-      help: 'Candidates of the semantic layer that were not served, by the guard that refused, or the verifier',
-      labelNames: ['guard'],
-      registers,
-    }),
-    cacheSemanticShadowTotal: new Counter({
-      name: 'ai_cache_semantic_shadow_total',
-      help: 'Semantic hits that were generated again and compared: same or wrong',
-      labelNames: ['verdict'],
-      registers,
-    }),
-    promptTokens: new Counter({
-      name: 'ai_prompt_tokens_total',
-      help: 'Prompt tokens used',
-      labelNames: ['model'],
-      registers,
-    }),
-    completionTokens: new Counter({
-      name: 'ai_completion_tokens_total',
-      help: 'Completion tokens used',
-      labelNames: ['model'],
-      registers,
-    }),
-    indexJobBacklog: new Gauge({
-      name: 'ai_index_job_backlog',
-      help: 'Indexing jobs that wait or run',
-      labelNames: ['topic'],
-      registers,
-    }),
-    unsupportedClaimTotal: new Counter({
-      name: 'ragmesh_unsupported_claim_total',
-      help: 'Sentences of answers that the cited passages do not support: fact, negation, or language',
-      labelNames: ['fault'],
-      registers,
-    }),
     degradationTotal: new Counter({
       name: 'ragmesh_degradation_total',
-      help: 'Stages that failed or were late and were done without',
+      help: 'Stages that failed or were late, and were skipped',
       labelNames: ['stage'],
       registers,
     }),
@@ -147,3 +51,48 @@ export function createMetrics() {
 
 /** The metrics of a process. */
 export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * Registers metrics of the process itself, read when they are scraped. prom-client's own default set also observes every garbage
+ * collection: work at the busiest moments, for figures that no dashboard here uses.
+ */
+function registerProcessMetrics(registry: Registry): void {
+  const registers = [registry];
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time used, user and system',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Memory held in RAM',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: 'nodejs_heap_size_used_bytes',
+    help: 'JavaScript heap in use',
+    registers,
+    collect() {
+      this.set(process.memoryUsage().heapUsed);
+    },
+  });
+  new Gauge({
+    name: 'nodejs_eventloop_lag_p99_seconds',
+    help: '99th percentile of the event loop delay since the last scrape',
+    registers,
+    collect() {
+      this.set(delay.percentile(99) / 1e9);
+      delay.reset();
+    },
+  });
+}

@@ -136,19 +136,13 @@ test('calls to other processes are retried by the contract, unless the configura
   expect(await attempts({ retries: false })).toBe(1);
 });
 
-test('metrics are scraped with the fixed names, and count calls', async () => {
+test('metrics are scraped and count calls', async () => {
   const mesh = await start([echo]);
   await mesh.client(EchoService).unary({ text: 'a' }, await mesh.as());
   const text = await (await fetch(`http://127.0.0.1:${mesh.host.adminPort}/metrics`)).text();
-  for (const name of [
-    'ai_request_total',
-    'ai_retrieval_latency_ms',
-    'ai_llm_latency_ms',
-    'ai_cache_hit_total',
-    'ai_index_job_backlog',
-  ]) {
-    expect(text).toContain(`# TYPE ${name} `);
-  }
+  expect(text).toContain('# TYPE ragmesh_degradation_total counter');
+  // Metrics of a service are only where it runs.
+  expect(text).not.toContain('ai_cache_lookup_total');
   expect(text).toContain('ragmesh_rpc_total{service="ragmesh.echo.v1.EchoService",method="Unary",code="OK"} 1');
 });
 

@@ -7,6 +7,7 @@ import { unavailable } from '#kit/base/errors.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { createMetrics } from '#kit/base/metrics.ts';
 import { adapter } from '../adapters/semantic-store/sqlite.ts';
+import { createCacheMetrics } from '../metrics.ts';
 import { keyOf } from '../suites/semantic-store.suite.ts';
 import { syntheticPairs, testEmbedding, testVector } from '../testing/semantic.ts';
 import { calibrate } from './calibration/calibrate.ts';
@@ -33,7 +34,7 @@ const log = createLogger('silent');
 
 /** A layer over a folder; what the model is and how it and the store behave can change under it. */
 async function open(folder = mkdtempSync(join(root, 'data-')), init: { shadowShare?: number } = {}) {
-  const metrics = createMetrics();
+  const metrics = createCacheMetrics(createMetrics());
   const model = { name: testEmbedding.model, embedCount: 0, wait: undefined as Promise<void> | undefined };
   let failing = false;
   const setFailing = (value: boolean) => {

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '#kit/base/log.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { within } from '#kit/base/within.ts';
+import type { CacheMetrics } from '../metrics.ts';
 import { type Calibration, mismatchOf } from './calibration/calibration.ts';
 import { score } from './calibration/logistic.ts';
 import { featuresOf } from './features.ts';
@@ -33,7 +33,7 @@ export interface SemanticLayerParts {
   /** A number from 0 up to 1. */
   random: () => number;
   log: Logger;
-  metrics: Pick<Metrics, 'cacheSemanticOff' | 'cacheSemanticRefusedTotal' | 'cacheSemanticShadowTotal'>;
+  metrics: Pick<CacheMetrics, 'cacheSemanticOff' | 'cacheSemanticRefusedTotal' | 'cacheSemanticShadowTotal'>;
 }
 
 /** Whose question it is, and what its answer depends on. */

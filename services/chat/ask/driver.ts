@@ -8,7 +8,6 @@ import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
 import { enumName } from '#kit/base/enums.ts';
 import type { Logger } from '#kit/base/log.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
 import { activeTraceId } from '#kit/host/telemetry.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
@@ -16,6 +15,7 @@ import type { AskEvent } from '../answer/events.ts';
 import { type AnswerState, initialState, next, respond } from '../answer/state.ts';
 import { type CacheFill, openFill } from '../cache/fill.ts';
 import type { ChatSettings } from '../config.ts';
+import type { ChatMetrics } from '../metrics.ts';
 import { recordAnswer } from '../records/record.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
@@ -29,7 +29,7 @@ export interface DriverDeps {
   background: BackgroundTasks;
   newId: () => string;
   clock: () => number;
-  metrics: Metrics;
+  metrics: ChatMetrics;
   log: Logger;
 }
 

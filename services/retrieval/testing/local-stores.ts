@@ -17,6 +17,7 @@ import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/inde
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { readConfig } from '../config.ts';
+import { createRetrievalMetrics } from '../metrics.ts';
 import { createRetrieval } from '../service.ts';
 import type { SqliteThreads } from '../sqlite/threads.ts';
 import {
@@ -35,7 +36,7 @@ export interface LocalRetrieval extends Shortcuts {
   close(): Promise<void>;
 }
 
-const metrics = createMetrics();
+const metrics = createRetrievalMetrics(createMetrics());
 
 /** Opens the service over a folder, with `wrap` between it and its stores. */
 export async function openRetrieval(

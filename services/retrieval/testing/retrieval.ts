@@ -21,6 +21,7 @@ import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.
 import { createCatalog } from '../catalog/catalog.ts';
 import { readConfig } from '../config.ts';
 import { retrieval } from '../index.ts';
+import { createRetrievalMetrics } from '../metrics.ts';
 import { createRetrieval } from '../service.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
@@ -126,7 +127,7 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
         web: undefined,
         settings,
         log,
-        metrics,
+        metrics: createRetrievalMetrics(metrics),
         clock,
       });
       return {
