@@ -44,11 +44,11 @@ import { createRerank } from './openai/rerank.ts';
 import { proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
 
-/** The edge under way. */
+/** A running edge. */
 export interface RunningEdge extends RunningService<readonly []> {
   /** Port that it listens on. */
   port: number;
-  /** Keys for trying it out; `undefined` where credentials are configured. */
+  /** Keys for trying it out; `undefined`: credentials are configured. */
   devKeys: DevKeys | undefined;
   /** Connections that are open. */
   connectionCount(): number;
@@ -57,7 +57,7 @@ export interface RunningEdge extends RunningService<readonly []> {
 /** What may be put in another's place in tests. */
 export interface EdgeOptions {
   limits?: Partial<EdgeLimits>;
-  /** Where the built console lies. */
+  /** Folder of the built console. */
   consoleFolder?: URL;
 }
 

@@ -46,8 +46,8 @@ function bind(method: DescMethod, transport: Transport): unknown {
           input,
           options?.contextValues,
         );
-        tellHeader(response, options);
-        tellTrailer(response, options);
+        reportHeader(response, options);
+        reportTrailer(response, options);
         return response.message;
       };
     case 'server_streaming':
@@ -71,14 +71,14 @@ function bind(method: DescMethod, transport: Transport): unknown {
 
 // What comes back, message by message as the transport gives them: a generator in between would cost more than the local mount.
 function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefined): AsyncIterableIterator<Message> {
-  // Whoever takes the first message hears of it; nobody may.
+  // The first read reports a failure; there may be none.
   opening.catch(() => {});
   let iterator: AsyncIterator<Message> | undefined;
   let isOver = false;
   const opened = async () => {
     const response = await opening;
     if (iterator === undefined) {
-      tellHeader(response, options);
+      reportHeader(response, options);
       iterator = response.message[Symbol.asyncIterator]();
     }
     return iterator;
@@ -87,7 +87,7 @@ function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefin
     const result = await (await opened()).next();
     if (result.done === true && !isOver) {
       isOver = true;
-      tellTrailer(await opening, options);
+      reportTrailer(await opening, options);
     }
     return result;
   };
@@ -105,14 +105,14 @@ function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefin
   };
 }
 
-// A reply of this process makes headers only where somebody set some.
-function tellHeader(response: UnaryResponse | StreamResponse, options: AnyOptions | undefined): void {
+// A reply of this process has headers only if its handler set some.
+function reportHeader(response: UnaryResponse | StreamResponse, options: AnyOptions | undefined): void {
   if (options?.onHeader === undefined) return;
   const header = response instanceof Reply ? response.sentHeader : response.header;
   if (header !== undefined) options.onHeader(header);
 }
 
-function tellTrailer(response: UnaryResponse | StreamResponse, options: AnyOptions | undefined): void {
+function reportTrailer(response: UnaryResponse | StreamResponse, options: AnyOptions | undefined): void {
   if (options?.onTrailer === undefined) return;
   const trailer = response instanceof Reply ? response.sentTrailer : response.trailer;
   if (trailer !== undefined) options.onTrailer(trailer);

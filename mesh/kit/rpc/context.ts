@@ -7,7 +7,7 @@ export interface CallContext {
   readonly method: DescMethod;
   /** The caller. Throws INTERNAL on a method without a policy (health, reflection), whose callers are not identified. */
   readonly principal: Principal;
-  /** The `authorization` header that stands for the caller on calls to other services. Throws like {@link principal}. */
+  /** The `authorization` header that identifies the caller on calls to other services. Throws like {@link principal}. */
   readonly authorization: string;
   /** Aborts when the call is over: finished, cancelled, or past its deadline. */
   readonly signal: AbortSignal;

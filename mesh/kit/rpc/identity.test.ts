@@ -57,7 +57,7 @@ test('the key of a data folder is made once, for its owner only', () => {
 
 const groups = fc.array(fc.constantFrom('a', 'b', 'c', '*', ''), { maxLength: 4 });
 
-test('a principal sees a document exactly where they share a group, or where it names none', () => {
+test('a principal sees a document exactly if they share a group, or if it names none', () => {
   fc.assert(
     fc.property(groups, groups, (own, granted) => {
       const access = { $typeName: 'ragmesh.common.v1.AccessList' as const, groups: granted };
@@ -71,7 +71,7 @@ test('a principal sees a document exactly where they share a group, or where it 
   );
 });
 
-test('the access key tells principals apart exactly by what they may see', () => {
+test('the access key distinguishes principals exactly by what they may see', () => {
   fc.assert(
     fc.property(groups, groups, (left, right) => {
       const [a, b] = [testPrincipal({ groups: left }), testPrincipal({ groups: right, user: 'bob' })];

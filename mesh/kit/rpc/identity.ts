@@ -14,7 +14,7 @@ const issuer = 'ragmesh';
 const audience = 'ragmesh-mesh';
 const algorithm = 'EdDSA';
 
-/** Makes tokens that say who acts; kept where callers are authenticated (edge) and where work goes on without them (indexer). */
+/** Makes tokens that identify a principal: in the edge, which authenticates callers, and in the indexer, which works without them. */
 export interface TokenSigner {
   /** A token for the principal, valid for at least half of the signer's lifetime. */
   sign(principal: Principal): Promise<string>;
@@ -24,11 +24,11 @@ export interface TokenSigner {
 export interface TokenVerifier {
   /** The principal of a token that was found genuine before and has not expired; else `undefined`: verify it. */
   known(token: string): Principal | undefined;
-  /** The principal of a token. Throws UNAUTHENTICATED where the token is not genuine, or has expired. */
+  /** Returns the principal of a token. Throws UNAUTHENTICATED if the token is not genuine, or has expired. */
   verify(token: string): Promise<Principal>;
 }
 
-/** Keys of the mesh: Ed25519. The private one is only there where tokens are made. */
+/** Keys of the mesh: Ed25519. Only processes that make tokens have the private one. */
 export interface IdentityKeys {
   privateKey?: KeyObject;
   publicKey: KeyObject;

@@ -19,7 +19,7 @@ export interface Invocable {
   /** Runs a method with one input and one output. Rejects with a ConnectError. */
   unary(call: ServerCall, input: Message): Promise<Message>;
   /**
-   * Runs a method of any kind; `input` is one message where the method takes one and it is there already. The iterable throws
+   * Runs a method of any kind; `input` is one message if the method takes one and it has arrived. The iterable throws
    * ConnectErrors; `return` stops the handler.
    */
   stream(call: ServerCall, input: Message | AsyncIterable<Message>): AsyncIterableIterator<Message>;
@@ -35,7 +35,7 @@ type AnyImpl = (input: unknown, call: ServerCall) => unknown;
 
 /**
  * Binds an implementation to its method, with interceptors around it (the first one outermost). Composed once,
- * run for each call. Deadline and cancellation end the call at once, even where the handler does not listen.
+ * run for each call. Deadline and cancellation end the call immediately, even if the handler does not listen.
  */
 export function createInvocable(method: DescMethod, impl: unknown, interceptors: readonly Interceptor[]): Invocable {
   const run = compose(method, (impl ?? unimplemented(method)) as AnyImpl, interceptors);
@@ -144,7 +144,7 @@ class ServerStream implements AsyncIterableIterator<Message> {
 
   #pull(iterator: AsyncIterator<unknown>): Promise<IteratorResult<Message>> {
     const call = this.#call;
-    // Also where the call was given up just now: the handler gets to do what goes with its last message.
+    // Also if the call was aborted just now: the handler runs the code after its last message.
     const pulled = iterator.next();
     if (call.aborted) {
       pulled.catch(() => {});
@@ -155,7 +155,7 @@ class ServerStream implements AsyncIterableIterator<Message> {
       call.wait(fail);
       pulled.then(
         (result) => {
-          call.letGo(fail);
+          call.unwait(fail);
           if (result.done === true) {
             this.#iterator = undefined;
             this.#end(undefined);
@@ -171,7 +171,7 @@ class ServerStream implements AsyncIterableIterator<Message> {
           }
         },
         (thrown) => {
-          call.letGo(fail);
+          call.unwait(fail);
           fail(thrown);
         },
       );
@@ -221,7 +221,7 @@ async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Prom
   }
 }
 
-/** What came of a call, for interceptors and clients. Headers are made when somebody asks; hardly anybody does. */
+/** The response of a call, for interceptors and clients. Headers are made when they are first read, which is rare. */
 export class Reply {
   readonly stream: boolean;
   message: Message | AsyncIterable<unknown>;
@@ -237,11 +237,11 @@ export class Reply {
   get service() {
     return this.#call.method.parent;
   }
-  /** Headers, where any were set. */
+  /** Headers, if any were set. */
   get sentHeader() {
     return this.#call.sentHeader;
   }
-  /** Trailers, where any were set. */
+  /** Trailers, if any were set. */
   get sentTrailer() {
     return this.#call.sentTrailer;
   }

@@ -62,7 +62,7 @@ export function roleName(role: Role): string {
 
 /**
  * Time that a call of `method` may take, in milliseconds: the caller's, capped by the contract's.
- * `undefined` where neither sets one.
+ * `undefined` if neither sets one.
  */
 export function timeoutOf(method: DescMethod, callerMs: number | undefined): number | undefined {
   const cap = policyOf(method).timeoutMs;

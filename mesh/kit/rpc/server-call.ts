@@ -13,7 +13,7 @@ export interface ServerCallInit {
   credentials: () => string | undefined;
   /** Time left, in milliseconds; `undefined`: no deadline; 0 or less: the call is aborted from the start. */
   timeoutMs: number | undefined;
-  /** Time after the deadline before the call is given up, in milliseconds: for a mount that does so itself. @default 0 */
+  /** Time after the deadline before the call is aborted here, in milliseconds: for a mount that does so itself. @default 0 */
   graceMs?: number;
 }
 
@@ -107,11 +107,11 @@ export class ServerCall implements CallContext {
     return this.#controller.signal;
   }
 
-  /** Response headers, where any were set. */
+  /** Response headers, if any were set. */
   get sentHeader(): Headers | undefined {
     return this.#responseHeader;
   }
-  /** Response trailers, where any were set. */
+  /** Response trailers, if any were set. */
   get sentTrailer(): Headers | undefined {
     return this.#responseTrailer;
   }
@@ -120,7 +120,7 @@ export class ServerCall implements CallContext {
     this.#responseHeader = undefined;
     this.#responseTrailer = undefined;
   }
-  /** Whether the call was given up: cancelled, too late, or finished. */
+  /** Whether the call is over: cancelled, too late, or finished. */
   get aborted(): boolean {
     return this.#aborted;
   }
@@ -161,7 +161,7 @@ export class ServerCall implements CallContext {
     return controller.signal;
   }
 
-  /** Gives the call up. The first reason stays. */
+  /** Aborts the call. The first reason stays. */
   abort(reason: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;
@@ -174,13 +174,13 @@ export class ServerCall implements CallContext {
     this.#moreWaiters = undefined;
   }
 
-  /** Has `ending` called once when the call is over: with the error that ended it, or with nothing where it ended well. */
+  /** Calls `ending` once when the call is over: with the error that ended it, or with `undefined` after success. */
   onEnd(ending: (error: unknown) => void): void {
     this.#endings ??= [];
     this.#endings.push(ending);
   }
 
-  /** Ends the call: its timer stops, what still waits on its signal is let go, and who asked hears of it. */
+  /** Ends the call: stops its timer, aborts its signal, and calls the endings. */
   finish(error?: unknown): void {
     this.#waiter = undefined;
     this.#moreWaiters = undefined;
@@ -200,18 +200,18 @@ export class ServerCall implements CallContext {
       this.wait(reject);
       work.then(
         (value) => {
-          this.letGo(reject);
+          this.unwait(reject);
           resolve(value);
         },
         (error) => {
-          this.letGo(reject);
+          this.unwait(reject);
           reject(error);
         },
       );
     });
   }
 
-  /** Has `waiter` called with the reason where the call is given up, until it is let go. */
+  /** Calls `waiter` with the reason if the call is aborted, until {@link unwait}. */
   wait(waiter: (reason: unknown) => void): void {
     if (this.#waiter === undefined) {
       this.#waiter = waiter;
@@ -222,7 +222,7 @@ export class ServerCall implements CallContext {
   }
 
   /** Takes back {@link wait}. */
-  letGo(waiter: (reason: unknown) => void): void {
+  unwait(waiter: (reason: unknown) => void): void {
     if (this.#waiter === waiter) this.#waiter = undefined;
     else this.#moreWaiters?.delete(waiter);
   }

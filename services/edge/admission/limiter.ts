@@ -7,10 +7,10 @@ export interface Bucket {
   burst: number;
 }
 
-/** Whether a request may go on; where not, which bucket is empty and when it holds a token again. */
+/** Whether a request is admitted; if not, which bucket is empty and when it holds a token again. */
 export type Verdict = { admitted: true } | { admitted: false; key: string; retryAfterMs: number };
 
-/** Counts requests against buckets. Memory is bounded: buckets that nobody used for long are forgotten, which fills them. */
+/** Counts requests against buckets. Memory is bounded: buckets that were not used for long are dropped, which fills them. */
 export interface Limiter {
   /**
    * Takes one token from each bucket, or from none if one of them is empty. Replicas that share the buckets keep those of one call together

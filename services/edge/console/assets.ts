@@ -6,12 +6,12 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 
-/** Where the console is built to. */
+/** Folder of the built console. */
 export const consoleFolder = new URL('../../console/dist/', import.meta.url);
 
 /** Serves the console. */
 export interface ConsoleAssets {
-  /** Answers a request for a file of the console; false where there is none under this path. */
+  /** Serves a file of the console; returns false if the path has none. */
   serve(path: string, request: NodeRequest, response: NodeResponse): Promise<boolean>;
 }
 
@@ -60,7 +60,7 @@ async function sendAsset(asset: Asset, request: NodeRequest, response: NodeRespo
   const headers: Record<string, string> = {
     ...pageHeaders,
     'content-type': asset.type,
-    // Vite puts a hash of the content into the names of its assets; the page itself is asked for anew each time.
+    // Vite puts a hash of the content into the names of its assets; the page itself is requested again each time.
     'cache-control': asset.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
     etag: asset.etag,
     vary: 'accept-encoding',

@@ -45,7 +45,7 @@ const send = (path: string, headers: Record<string, string> = {}, method = 'GET'
   });
 
 describe('the page', () => {
-  test('says how to build it where it is not built', async () => {
+  test('says how to build it if it is not built', async () => {
     const reply = await send('/');
     expect(reply.status).toBe(200);
     expect(reply.body).toContain('npm run console:build');
@@ -145,7 +145,7 @@ describe('the development keys', () => {
     expect((await send('/console/session', local(), 'POST')).status).toBe(404);
   });
 
-  test('are not there where credentials are configured', async () => {
+  test('are absent if credentials are configured', async () => {
     await using other = await startEdgeMesh({
       config: { edge: { apiKeys: [{ id: 'k', sha256: hashKey('k'), tenant: 'acme' }] } },
     });
@@ -165,7 +165,7 @@ describe('the development keys', () => {
 
 describe('pages of other origins', () => {
   const path = '/ragmesh.chat.v1.ChatService/Ask';
-  test('may call where they are configured', async () => {
+  test('may call if they are configured', async () => {
     const preflight = await send(
       path,
       { origin: 'https://shop.example', 'access-control-request-method': 'POST' },
@@ -190,7 +190,7 @@ describe('pages of other origins', () => {
     expect(reply.headers.vary).toBe('origin');
   });
 
-  test('may not where they are not', async () => {
+  test('may not if they are not', async () => {
     const preflight = await send(
       path,
       { origin: 'https://evil.example', 'access-control-request-method': 'POST' },

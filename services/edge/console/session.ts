@@ -4,8 +4,8 @@ import { isLoopback } from '../credentials/loopback.ts';
 import { sendJson } from '../http/error.ts';
 
 /**
- * `GET /console/session`: hands the development keys to the console's own page, on this machine. Returns false where they
- * must not be handed out: the page asks for a key then.
+ * `GET /console/session`: returns the development keys to the console's own page, on this machine. Returns false if the page must not
+ * have them: it asks for a key then.
  *
  * A page from elsewhere can make a browser send this request, so three things must hold: the connection is from this
  * machine; the name that was asked for means this machine (a foreign name that was made to point here, DNS rebinding, does

@@ -11,7 +11,7 @@ export interface KeyEntry {
   id: string;
   /** SHA-256 of the key, 64 hex digits. */
   sha256: string;
-  /** Whom the key stands for. */
+  /** The principal of the key. */
   principal: { tenant: string; user: string; groups: string[]; roles: Role[] };
   /** Models and routes that it may name. @default all */
   models?: readonly string[];
@@ -24,7 +24,7 @@ export function hashKey(key: string): string {
   return hash('sha256', key);
 }
 
-/** Whom a key stands for. */
+/** The holder of a key. */
 export interface KeyHolder {
   principal: Principal;
   /** Id of the key. */
@@ -33,7 +33,7 @@ export interface KeyHolder {
   models?: readonly string[];
 }
 
-/** Finds whom a key stands for; `undefined` where it is not known. Throws CREDENTIALS_EXPIRED where it was. */
+/** Returns the holder of a key; `undefined`: it is unknown. Throws CREDENTIALS_EXPIRED if it has expired. */
 export function createKeyRing(
   entries: readonly KeyEntry[],
   clock: () => number,
@@ -55,7 +55,7 @@ export function createKeyRing(
   return (key) => {
     const hashed = hashKey(key);
     const entry = byHash.get(hashed);
-    // What is compared are hashes of 256 bits, so timing tells nothing of a key; the last word is constant-time even so.
+    // Hashes of 256 bits are compared, so timing reveals nothing of a key; the last comparison is constant-time all the same.
     if (entry === undefined || !timingSafeEqual(entry.digest, Buffer.from(hashed, 'hex'))) return undefined;
     if (entry.expiresAtMs !== undefined && entry.expiresAtMs <= clock()) {
       const expiredAt = new Date(entry.expiresAtMs).toISOString();

@@ -44,7 +44,7 @@ describe('API keys', () => {
   const authenticate = createAuthenticator({ keys: apiKeys, verifyJwt: undefined }, () => now);
   const by = async (headers: Record<string, string>) => (await authenticate((name) => headers[name])).principal;
 
-  test('a key stands for its principal, in either header', async () => {
+  test('a key identifies its principal, in either header', async () => {
     const principal = { tenant: 'acme', user: 'shop', groups: ['staff'], roles: [Role.EDITOR] };
     expect(await by({ authorization: 'Bearer shop-key' })).toMatchObject(principal);
     expect(await by({ authorization: 'bearer  shop-key ' })).toMatchObject(principal);
@@ -123,7 +123,7 @@ describe('tokens', () => {
   const use = async (authenticate: Authenticate, token: string) =>
     (await authenticate((name) => (name === 'authorization' ? `Bearer ${token}` : undefined))).principal;
 
-  test.each(Object.keys(signings))('signed with %s stand for what their claims say', async (name) => {
+  test.each(Object.keys(signings))('signed with %s identify the principal of their claims', async (name) => {
     const signing = signings[name] as Signing;
     const principal = await use(authenticatorOf(signing.config), await sign(signing));
     expect(principal).toMatchObject({ tenant: 'acme', user: 'ann', groups: ['staff'] });
@@ -153,7 +153,7 @@ describe('tokens', () => {
     }
   });
 
-  test('expire, also where they were seen before', async () => {
+  test('expire, also if they were seen before', async () => {
     const signing = signings['a shared secret'] as Signing;
     let now = startedAt;
     const authenticate = authenticatorOf(signing.config, () => now);
@@ -203,7 +203,7 @@ describe('tokens', () => {
     expect((await use(plain, await sign(signing, { sub: 'a', tenant: 'acme', roles: [] }))).roles).toEqual([]);
   });
 
-  test('are checked with the keys that the provider publishes; without them, nobody is let in', async () => {
+  test('are checked with the keys that the provider publishes; without them, no caller is admitted', async () => {
     const jwk = { ...(await exportJWK(rsa.publicKey)), kid: 'k1', use: 'sig' };
     let body: string | undefined = JSON.stringify({ keys: [jwk] });
     const provider = createServer((_, response) => {

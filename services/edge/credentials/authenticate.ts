@@ -8,7 +8,7 @@ import { looksLikeJwt } from './jwt.ts';
 /** A request header by its lower-case name. */
 export type HeaderReader = (name: string) => string | null | undefined;
 
-/** Who calls, and by what. */
+/** The caller, and its credentials. */
 export interface Caller {
   principal: Principal;
   /** Id of the API key; `undefined` for a JWT. */
@@ -17,10 +17,10 @@ export interface Caller {
   models?: readonly string[];
 }
 
-/** Says who calls, by the headers of a request. Throws UNAUTHENTICATED. */
+/** Returns the caller by the headers of a request. Throws UNAUTHENTICATED. */
 export type Authenticate = (header: HeaderReader) => Promise<Caller>;
 
-/** Credentials that are good here. */
+/** Valid credentials. */
 export interface Credentials {
   keys: readonly KeyEntry[];
   /** Checks a token of the identity provider; `undefined`: no tokens. */
@@ -28,8 +28,8 @@ export interface Credentials {
 }
 
 /**
- * The one place where callers are authenticated, on every face. A key comes as `authorization: Bearer <key>` or as
- * `x-api-key: <key>`, a token as `authorization: Bearer <token>`; `authorization` counts where both are sent.
+ * Authenticates the callers of every face; nothing else does. A key comes as `authorization: Bearer <key>` or as
+ * `x-api-key: <key>`, a token as `authorization: Bearer <token>`; `authorization` counts if both are sent.
  */
 export function createAuthenticator(credentials: Credentials, clock: () => number): Authenticate {
   const findKey = createKeyRing(credentials.keys, clock);

@@ -17,7 +17,7 @@ export const devKeysFile = 'dev-keys.json';
 
 /**
  * The development keys in `folder`, made at the first call and then always the same. The file can be read by its owner
- * only. Throws where the file is there and holds something else.
+ * only. Throws if the file holds something else.
  */
 export function readOrMakeDevKeys(folder: string): DevKeys {
   const path = join(folder, devKeysFile);
@@ -54,7 +54,7 @@ function makeDevKeys(folder: string, path: string): DevKeys {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify({ dev: makeKey(), customer: makeKey() }, null, 2)}\n`, { mode: 0o600 });
   try {
-    // A link never replaces what is there: of two processes that start at once, both use the keys of the first.
+    // A link never replaces what is there: of two processes that start concurrently, both use the keys of the first.
     linkSync(draft, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -23,7 +23,7 @@ const clockToleranceSeconds = 5;
 const rememberedMs = 60_000;
 
 /**
- * Checks tokens of the identity provider. The result throws CREDENTIALS_EXPIRED, CREDENTIALS_INVALID, or UNAVAILABLE where
+ * Checks tokens of the identity provider. The result throws CREDENTIALS_EXPIRED, CREDENTIALS_INVALID, or UNAVAILABLE if
  * the provider's keys cannot be fetched.
  */
 export function createJwtVerifier(settings: JwtSettings, clock: () => number): (token: string) => Promise<Principal> {

@@ -10,7 +10,7 @@ export interface AccessLog {
   begin(request: NodeRequest, response: NodeResponse, route: string): void;
   /** Adds the caller. */
   admitted(request: NodeRequest, caller: Caller): void;
-  /** Adds the result of an rpc, whose HTTP status does not tell; `undefined`: it succeeded. */
+  /** Adds the result of an rpc, whose HTTP status does not show it; `undefined`: it succeeded. */
   ended(request: NodeRequest, error: unknown): void;
 }
 

@@ -2,16 +2,16 @@ import { cors } from '@connectrpc/connect';
 import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 
 const allowMethods = [...cors.allowedMethods, 'OPTIONS'].join(', ');
-// The star stands for all other headers, but never for `authorization` (Fetch standard, section 4.9).
+// The star means all other headers, but never for `authorization` (Fetch standard, section 4.9).
 const allowHeaders = [...cors.allowedHeaders, 'Authorization', 'X-Api-Key', '*'].join(', ');
 const exposeHeaders = [...cors.exposedHeaders, 'Retry-After', 'X-Request-Id', 'X-Trace-Id'].join(', ');
 
-/** Time that a browser may remember the answer to a preflight, in seconds. */
+/** Time for which a browser may cache the answer to a preflight, in seconds. */
 const maxAgeSeconds = 7200;
 
 /**
- * Lets pages of the configured origins call (CORS). Returns a function that sets the headers of a response, and answers
- * preflights: true where the request is done with. Credentials are headers, never cookies, so "*" is no risk by itself.
+ * Allows pages of the configured origins to call (CORS). Returns a function that sets the headers of a response, and answers
+ * preflights: true if the request is finished. Credentials are headers, never cookies, so "*" is no risk by itself.
  */
 export function createCors(origins: readonly string[]): (request: NodeRequest, response: NodeResponse) => boolean {
   const any = origins.includes('*');

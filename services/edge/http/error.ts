@@ -7,7 +7,7 @@ import type { NodeResponse } from '#kit/http/server/port.ts';
 export interface ErrorBody {
   /** The code in lower case: "invalid_argument". */
   code: string;
-  /** Why, as `ragmesh.common.v1.ErrorReason` names it: "RATE_LIMITED"; empty where the error has none. */
+  /** Why, as `ragmesh.common.v1.ErrorReason` names it: "RATE_LIMITED"; empty if the error has none. */
   reason: string;
   /** For a person: what is wrong, and what to do. */
   message: string;
@@ -17,7 +17,7 @@ export interface ErrorBody {
   fields?: { path: string; description: string }[];
 }
 
-/** An error as JSON, from whatever was thrown. */
+/** Converts any thrown value to an error in JSON. */
 export function toErrorBody(thrown: unknown): ErrorBody {
   const error = toRpcError(thrown);
   const info = errorInfoOf(error);
@@ -31,7 +31,7 @@ export function toErrorBody(thrown: unknown): ErrorBody {
   };
 }
 
-/** HTTP status of an error. */
+/** Returns the HTTP status of an error. */
 export function httpStatusOf(error: ConnectError): number {
   switch (errorInfoOf(error)?.reason) {
     case 'TOO_LARGE':
@@ -63,13 +63,13 @@ const statusByCode: Record<Code, number> = {
   [Code.Unauthenticated]: 401,
 };
 
-/** Seconds until it is worth trying again, at least 1; `undefined` where the error does not say. */
+/** Returns the seconds until a retry, at least 1; `undefined`: the error does not say. */
 export function retryAfterSeconds(error: ConnectError): number | undefined {
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return delay && Math.max(1, Math.ceil(Number(delay.seconds) + delay.nanos / 1e9));
 }
 
-/** Headers that belong to an error. */
+/** Returns the headers that belong to an error. */
 export function errorHeaders(error: ConnectError): Record<string, string> {
   const seconds = retryAfterSeconds(error);
   return {

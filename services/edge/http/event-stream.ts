@@ -4,9 +4,9 @@ import type { EdgeLimits } from './limits.ts';
 
 /** A response of server-sent events (HTML standard, section 9.2). */
 export interface EventStream {
-  /** Whether its headers have gone, so that a failure can only be told inside the stream. */
+  /** Reports whether its headers have been sent, so that a failure can only be an event. */
   opened(): boolean;
-  /** Sends an event. Wait for the promise where there is one: the client is behind. */
+  /** Sends an event. Returns a promise to wait for if the client is behind. */
   event(name: string | undefined, data: string): Promise<void> | undefined;
   /** Ends the stream. */
   end(): Promise<void>;
@@ -15,7 +15,7 @@ export interface EventStream {
 }
 
 /**
- * Creates an event stream. Its headers go with the first event, or with the first heartbeat where nothing comes for long:
+ * Creates an event stream. Its headers leave with the first event, or with the first heartbeat if no event comes for long:
  * proxies cut connections that are silent.
  */
 export function createEventStream(response: NodeResponse, limits: EdgeLimits): EventStream {
@@ -37,7 +37,7 @@ export function createEventStream(response: NodeResponse, limits: EdgeLimits): E
     return sender.send(encoder.encode(chunk));
   };
   const heartbeat = setInterval(() => {
-    // A client that has gone, or that is behind, needs no sign of life; the stream's owner hears of it on its own.
+    // A client that has left, or that is behind, needs no heartbeat; the owner of the stream is notified separately.
     if (performance.now() - lastSentAt >= limits.heartbeatMs * 0.9) send(': ping\n\n')?.catch(() => {});
   }, limits.heartbeatMs);
   return {

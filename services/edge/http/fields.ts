@@ -2,7 +2,7 @@ import { invalidArgument } from '#kit/base/errors.ts';
 
 // Reads plain JSON values against a shape. A value that does not fit throws INVALID_ARGUMENT with its path.
 
-/** Reads a value; throws where it does not fit. */
+/** Reads a value; throws if it does not fit. */
 export type Reader<T> = (value: unknown, path: string) => T;
 
 /** What a set of readers reads. Every field may be missing; null is the same as missing. */
@@ -16,7 +16,7 @@ export function badField(path: string, description: string) {
 }
 
 /**
- * An object with these fields. Others are refused, or passed over where `others` says so. `path` is "" for the body itself.
+ * An object with these fields. Others are refused, or ignored if `others` says so. `path` is "" for the body itself.
  */
 export function object<const Shape extends Record<string, Reader<unknown>>>(
   shape: Shape,
@@ -82,7 +82,7 @@ export function list<T>(read: Reader<T>, { min = 0, max }: { min?: number; max: 
   };
 }
 
-/** One of these words; gives what it stands for. */
+/** Reads one of these words and returns its meaning. */
 export function word<T>(meanings: Readonly<Record<string, T>>): Reader<T> {
   return (value, path) => {
     if (typeof value === 'string' && Object.hasOwn(meanings, value)) return meanings[value] as T;
@@ -93,7 +93,7 @@ export function word<T>(meanings: Readonly<Record<string, T>>): Reader<T> {
 /** Any value at all. */
 export const anything: Reader<unknown> = (value) => value;
 
-// Short, and never the whole of what somebody sent.
+// Short, and never the whole value.
 function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'an object';

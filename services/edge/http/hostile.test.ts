@@ -29,7 +29,7 @@ const raw = (text: string): Socket => {
   socket.write(text);
   return socket;
 };
-// Unlike `once`, it does not fail where the other side resets the connection.
+// Unlike `once`, it does not fail if the other side resets the connection.
 const closed = (socket: Socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()));
 const replyOf = async (socket: Socket): Promise<string> => {
   let reply = '';
@@ -131,7 +131,7 @@ describe('too much', () => {
     await noConnections();
   });
 
-  test('connections above the limit are closed, and the others go on', async () => {
+  test('connections above the limit are closed, and the others continue', async () => {
     await start({ limits: { maxConnections: 2 } });
     const first = raw('');
     const second = raw('');
@@ -159,7 +159,7 @@ describe('too slow', () => {
     await noConnections();
   });
 
-  test('a body that does not arrive is a deadline, also where it drips', async () => {
+  test('a body that does not arrive is a deadline, also if it drips', async () => {
     await start({ limits: { bodyTimeoutMs: 80, discardTimeoutMs: 200 } });
     const head = (path: string) =>
       `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10000\r\nauthorization: ${edge.authorization.authorization}\r\n\r\n{`;

@@ -18,7 +18,7 @@ const start = (limits: object) => {
 };
 const models = (key?: string) => fetch(`${edge.url}/v1/models`, { headers: { 'x-api-key': key ?? '' } });
 
-test('a user who asks too often is told when to come again, on every face', async () => {
+test('a user who asks too often gets the time to retry, on every face', async () => {
   await start({ userRequestsPerSecond: 1, userBurst: 2 });
   const keys = edge.edge.devKeys;
   expect((await models(keys?.dev)).status).toBe(200);

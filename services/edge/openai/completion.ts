@@ -12,7 +12,7 @@ import { toUsage } from './usage.ts';
 /** Longest answer that is held whole, in UTF-16 code units. */
 const maxAnswerLength = 4 << 20;
 
-/** An answer as one completion. Throws where the answer is not whole. */
+/** Returns an answer as one completion. Throws if the answer is incomplete. */
 export async function toCompletion(events: AsyncIterable<AskResponse>, request: CompletionRequest, createdAt: number) {
   let content = '';
   let citations: Citation[] = [];
@@ -48,7 +48,7 @@ export async function toCompletion(events: AsyncIterable<AskResponse>, request: 
   };
 }
 
-/** Streams an answer as chunks of a completion. Throws where the answer fails or is not whole; then no `[DONE]` was sent. */
+/** Streams an answer as chunks of a completion. Throws if the answer fails or is incomplete; then no `[DONE]` was sent. */
 export async function streamCompletion(
   events: AsyncIterable<AskResponse>,
   request: CompletionRequest,
@@ -135,7 +135,7 @@ function finishReason(done: AnswerDone | undefined): string {
       throw rpcError(
         Code.Unavailable,
         ErrorReason.DEPENDENCY_UNAVAILABLE,
-        'the model broke off in the middle of its answer: ask again',
+        'the model ended in the middle of its answer: ask again',
         { metadata: { dependency: 'model' } },
       );
     default:
@@ -143,7 +143,7 @@ function finishReason(done: AnswerDone | undefined): string {
   }
 }
 
-// This wire has no way to take text back, and text that is wrong must not stand.
+// This protocol cannot retract text, and wrong text must not remain.
 function takenBack(reason: string) {
   return rpcError(
     Code.Unavailable,

@@ -108,6 +108,6 @@ async function tellInside(stream: EventStream, error: unknown): Promise<void> {
     await stream.event(undefined, JSON.stringify(toOpenAiError(error)));
     await stream.end();
   } catch {
-    // The client left while it was told; there is nobody else to tell.
+    // The client left while the error was sent to it.
   }
 }

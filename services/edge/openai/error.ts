@@ -60,7 +60,7 @@ function paramOf(reason: string, path: string | undefined): string | null {
 }
 
 function codeOf(reason: string, metadata: Record<string, string>): string | null {
-  // How a completion broke off says more than that it did.
+  // The way in which a completion ended is more specific than its code.
   if (metadata.outcome) return metadata.outcome.toLowerCase();
   switch (reason) {
     case '':

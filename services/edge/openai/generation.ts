@@ -19,7 +19,7 @@ export interface Course {
   done: GenerateDone | undefined;
 }
 
-/** Keeps what an event tells of the course of its generation. Whether it was such an event. */
+/** Records an event about the progress of its generation. Returns whether it was such an event. */
 export function follow(course: Course, { event }: GenerateResponse): boolean {
   switch (event.case) {
     case 'started':
@@ -37,7 +37,7 @@ export function follow(course: Course, { event }: GenerateResponse): boolean {
 }
 
 /**
- * `finish_reason` of a generation that came to an end of its own. Throws where it did not: a part of a completion must never
+ * `finish_reason` of a generation that ended by itself. Throws if it did not: a part of a completion must never
  * look like a whole one.
  */
 export function finishReasonOf({ done, started }: Course): string {
@@ -52,9 +52,13 @@ export function finishReasonOf({ done, started }: Course): string {
     case Outcome.TOOL_CALLS:
       return 'tool_calls';
     case Outcome.TRUNCATED:
-      throw brokeOff(Outcome.TRUNCATED, 'the provider broke off in the middle of the completion: ask again', started);
+      throw incomplete(Outcome.TRUNCATED, 'the provider ended in the middle of the completion: ask again', started);
     case Outcome.UPSTREAM_ERROR:
-      throw brokeOff(Outcome.UPSTREAM_ERROR, 'the provider failed in the middle of the completion: ask again', started);
+      throw incomplete(
+        Outcome.UPSTREAM_ERROR,
+        'the provider failed in the middle of the completion: ask again',
+        started,
+      );
     case Outcome.CANCELLED:
       throw cancelled();
     default:
@@ -65,10 +69,10 @@ export function finishReasonOf({ done, started }: Course): string {
 
 /** What was sent is void, on a wire that cannot take it back. */
 export function takenBack(reason: string, { started }: Course) {
-  return brokeOff(Outcome.UPSTREAM_ERROR, `the completion so far is void (${reason}): ask again`, started);
+  return incomplete(Outcome.UPSTREAM_ERROR, `the completion so far is void (${reason}): ask again`, started);
 }
 
-function brokeOff(outcome: Outcome, message: string, started: GenerateStarted | undefined) {
+function incomplete(outcome: Outcome, message: string, started: GenerateStarted | undefined) {
   return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, {
     metadata: { dependency: started?.provider ?? 'model', outcome: enumName(OutcomeSchema, outcome) },
   });

@@ -10,7 +10,7 @@ import { type JsonRoute, logBug } from '../http/json-route.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 
-/** Options for the calls that serve a request: the caller's identity, and an end where the client goes away. */
+/** Options for the calls that serve a request: the caller's identity, and a signal that aborts when the client leaves. */
 export type CallOptions = ReturnType<typeof actAs>;
 
 /** A route that serves `method` by a JSON body and a JSON reply. `admission` says which models the caller may name. */

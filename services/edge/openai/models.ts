@@ -17,15 +17,15 @@ export const defaultModel = 'ragmesh';
 
 const ragPrefix = `${defaultModel}/`;
 
-/** Which kind a model's name stands for. */
+/** The kinds of models. */
 export type ModelChoice =
   | { kind: 'rag' /** The gateway's name; empty: its default. */; model: string }
   | { kind: 'plain' };
 
-/** Tells what a model's name stands for. */
+/** Returns the kind of a model by its name. */
 export type ChooseModel = (name: string, token: string) => Promise<ModelChoice>;
 
-/** The gateway's model that a model's name stands for; empty: its default. */
+/** Returns the gateway's model of a model's name; empty: the default. */
 export function modelNamedBy(name: string): string {
   if (name === defaultModel) return '';
   return name.startsWith(ragPrefix) ? name.slice(ragPrefix.length) : name;

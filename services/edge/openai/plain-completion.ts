@@ -15,7 +15,7 @@ export interface Label {
   createdAt: number;
 }
 
-/** A generation as one completion. Throws where it is not whole. */
+/** Returns a generation as one completion. Throws if it is incomplete. */
 export async function toPlainCompletion(
   events: AsyncIterable<GenerateResponse>,
   request: PlainRequest,
@@ -93,7 +93,7 @@ function addToCall(calls: ToolCall[], { index, id, name, argumentsJson }: ToolCa
 
 /**
  * Streams a generation as chunks of a completion. Nothing is sent before its first word, so that what fails until then is an
- * HTTP status. Throws where it fails or is not whole; then neither a reason to finish nor `[DONE]` was sent.
+ * HTTP status. Throws if it fails or is incomplete; then neither a reason to finish nor `[DONE]` was sent.
  */
 export async function streamPlainCompletion(
   events: AsyncIterable<GenerateResponse>,

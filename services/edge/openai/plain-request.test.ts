@@ -139,7 +139,7 @@ describe('a request', () => {
     expect(asked.at(-1)?.temperature).toBeUndefined();
   });
 
-  test('chooses what happens when a provider breaks off', async () => {
+  test('chooses what happens when a provider ends in the middle', async () => {
     await drained('hello');
     expect(asked.at(-1)?.midStreamPolicy).toBe(MidStreamPolicy.FAIL);
     await drained('hello', { mid_stream_policy: 'hold_back' });

@@ -21,7 +21,7 @@ export interface PlainRequest {
   warnings: string[];
 }
 
-/** The header that says what to do when a provider breaks off in the middle: "fail" or "hold-back". */
+/** The header that says what to do when a provider ends in the middle: "fail" or "hold-back". */
 export const midStreamHeader = 'x-ragmesh-mid-stream-policy';
 
 const policies = {
@@ -92,7 +92,7 @@ const readBody = object({
   mid_stream_policy: word<MidStreamPolicy>(policies),
   functions: refuseUnlessEmpty('is the old form: send tools'),
   function_call: refuseUnlessEmpty('is the old form: send tool_choice'),
-  logprobs: refuseUnlessEmpty('is not supported: probabilities of tokens are not handed on'),
+  logprobs: refuseUnlessEmpty('is not supported: probabilities of tokens are not returned'),
   modalities: list(word({ text: 'text' }), { max: 1 }),
   audio: refuseUnlessEmpty('is not supported: completions are text'),
   web_search_options: refuseUnlessEmpty('is not supported: a model of the gateway does not search'),
@@ -127,7 +127,7 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
   if (effort === 'xhigh') warnings.push('reasoning_effort "xhigh" was taken as "high"');
   const tools = body.tools ?? [];
   if (tools.some(({ strict }) => strict)) {
-    warnings.push('strict of tools was ignored: whether arguments keep to their schema is up to the provider');
+    warnings.push('strict of tools was ignored: the provider decides whether arguments follow their schema');
   }
   if (body.tool_choice?.name && !tools.some(({ tool }) => tool.name === body.tool_choice?.name)) {
     throw badField('tool_choice.function.name', 'names none of the tools');
@@ -140,7 +140,7 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
       messages,
       requestId,
       limitKey,
-      // Of a whole completion nothing is shown before its end, so another target may always start anew.
+      // Nothing of a whole completion is shown before its end, so another target may always start again.
       midStreamPolicy: asked ?? (stream ? MidStreamPolicy.FAIL : MidStreamPolicy.HOLD_BACK),
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? 0,
       stop: body.stop ?? [],

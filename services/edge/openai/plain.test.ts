@@ -41,7 +41,7 @@ const chunksOf = async (content: string, extra: object = {}) => {
   return chunks;
 };
 
-describe('which model a name stands for', () => {
+describe('the model of a name', () => {
   test('the gateway is asked for its own, and chat for those that answer from documents', async () => {
     await ask('hello');
     expect(asked.at(-1)).toMatchObject({ model: 'gpt-5' });
@@ -69,7 +69,7 @@ describe('which model a name stands for', () => {
     expect(await client.models.retrieve('ragmesh/gpt-5')).toMatchObject({ owned_by: 'ragmesh' });
   });
 
-  test('one that nobody knows is 404', async () => {
+  test('an unknown one is 404', async () => {
     const error = await failure(ask('hello', { model: 'gpt-9' }));
     expect(error).toMatchObject({
       status: 404,
@@ -109,7 +109,7 @@ describe('a completion', () => {
     expect(completion.choices[0]?.message).not.toHaveProperty('tool_calls');
   });
 
-  test('streams: the role first, the reason to finish last, usage where it was asked for', async () => {
+  test('streams: the role first, the reason to finish last, usage if it was requested', async () => {
     const chunks = await chunksOf('hello', { stream_options: { include_usage: true } });
     expect(chunks.map(({ choices }) => choices[0]?.delta ?? null)).toEqual([
       { role: 'assistant', content: '', refusal: null },
@@ -177,7 +177,7 @@ describe('a completion', () => {
     expect((await chunksOf('filter')).at(-1)?.choices[0]?.finish_reason).toBe('content_filter');
   });
 
-  test('hands on what the provider went without', async () => {
+  test('returns what the provider did not support', async () => {
     const expected = { warnings: [expect.stringContaining('logit_bias'), 'seed: ollama has none'] };
     expect(await ask('warned', { logit_bias: { 1: 2 } })).toMatchObject(expected);
     expect((await chunksOf('warned', { logit_bias: { 1: 2 } })).at(-1)).toMatchObject(expected);
@@ -222,7 +222,7 @@ describe('a failure', () => {
     expect(await failure(chunksOf('limit'))).toMatchObject({ status: 429 });
   });
 
-  test('in the middle of a stream is told inside it, with neither a reason to finish nor the mark of its end', async () => {
+  test('in the middle of a stream is an event of it, with neither a reason to finish nor the mark of its end', async () => {
     const codes: [string, string][] = [
       ['truncated', 'truncated'],
       ['upstream error', 'upstream_error'],
@@ -262,7 +262,7 @@ describe('a failure', () => {
     await expect.poll(openCount, { interval: 5 }).toBe(0);
   });
 
-  test('a wrong verb is told in the same shape', async () => {
+  test('a wrong verb is refused in the same form', async () => {
     const response = await fetch(`${edge.url}/v1/chat/completions`);
     expect([response.status, response.headers.get('allow'), await response.json()]).toMatchObject([
       405,

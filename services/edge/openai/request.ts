@@ -7,7 +7,7 @@ import { defaultModel } from './models.ts';
 /** A request for a completion, as ragmesh understands it. */
 export interface CompletionRequest {
   ask: MessageInitShape<typeof AskRequestSchema>;
-  /** The model as the caller named it; "ragmesh" where it was left out. */
+  /** The model as the caller named it; "ragmesh" if it was left out. */
   model: string;
   stream: boolean;
   /** Whether a stream ends with a chunk of usage. */

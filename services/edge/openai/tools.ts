@@ -99,7 +99,7 @@ export function readResponseFormat(
   }
 }
 
-// A schema goes on as the caller wrote it.
+// A schema is passed on unchanged.
 function readSchema(value: unknown, path: string): string {
   object({}, { others: 'ignore' })(value, path);
   const json = JSON.stringify(anything(value, path));

@@ -13,7 +13,7 @@ export function toUsage(usage: TokenUsage | undefined) {
   };
 }
 
-/** Money, where the model has a price. */
+/** Money, if the model has a price. */
 export function toCost(usage: TokenUsage | undefined) {
   if (usage?.costMicros === undefined) return {};
   const { costMicros, currency, priceVersion } = usage;

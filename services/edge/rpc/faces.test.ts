@@ -265,7 +265,7 @@ describe('for curl', () => {
     expect([415, 501]).toContain(internal.status);
   });
 
-  test('a path that nobody serves is 404 with JSON, and the wrong verb 405', async () => {
+  test('a path that is not served is 404 with JSON, and the wrong verb 405', async () => {
     const unknown = await post('/nothing/here', {});
     expect(unknown.status).toBe(404);
     expect(await unknown.json()).toMatchObject({

@@ -27,7 +27,7 @@ export async function* joinTextDeltas(events: AsyncIterable<AskResponse>): Async
         continue;
       }
       next = iterator.next();
-      // An error is thrown where its turn comes; until then nobody may be listening.
+      // An error is thrown in its turn; until then it may have no listener.
       next.catch(() => {});
       let { text } = event.value;
       let joined = false;
@@ -54,8 +54,8 @@ function textDelta(text: string): AskResponse {
   return create(AskResponseSchema, { event: { case: 'textDelta', value: create(TextDeltaSchema, { text }) } });
 }
 
-// The result of a promise that settles before anything from the outside has to be waited for; `undefined` where it does not,
-// or where it fails. In a microtask, nextTick runs when the queue of microtasks is empty.
+// Returns the result of a promise that settles without waiting for input or timers; `undefined` if it does not, or if it
+// fails. In a microtask, nextTick runs when the queue of microtasks is empty.
 function readyNow<T>(promise: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve) => {
     promise.then(resolve, () => resolve(undefined));

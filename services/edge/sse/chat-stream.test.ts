@@ -146,7 +146,7 @@ describe('failures', () => {
     });
   });
 
-  test('an answer that breaks off is not passed for a whole one', async () => {
+  test('an answer that ends early is not reported as complete', async () => {
     const events = await eventsOf({ query: 'break off' });
     expect(events.map(({ event }) => event)).toEqual(['message', 'error']);
     expect(events[1]?.data).toMatchObject({ code: 'internal' });

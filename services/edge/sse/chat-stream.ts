@@ -119,6 +119,6 @@ async function tellInside(stream: EventStream, error: unknown): Promise<void> {
     await stream.event('error', JSON.stringify(toErrorBody(error)));
     await stream.end();
   } catch {
-    // The client left while it was told; there is nobody else to tell.
+    // The client left while the error was sent to it.
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createLogger } from '#kit/base/log.ts';
 import type { Limiter, LimiterDeps } from '../admission/limiter.ts';
 
-/** What every limiter does. `create` makes one that nobody else counts with. */
+/** What every limiter does. `create` makes one with counters of its own. */
 export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promise<Limiter>): void {
   describe(`limiter ${name}`, () => {
     const bucket = { key: 'tenant a', perSecond: 2, burst: 3 };

@@ -76,7 +76,7 @@ export interface ScriptedGateway {
   impl: Partial<ServiceHandlers<typeof LLMGatewayService>>;
   /** Requests so far. */
   asked: GenerateRequest[];
-  /** Generations under way. */
+  /** Generations in flight. */
   openCount(): number;
 }
 

@@ -22,7 +22,7 @@ import { readEdgeSettings } from '../config.ts';
 import { edgeNeeds } from '../needs.ts';
 import { createEdge, type EdgeOptions, type RunningEdge } from '../service.ts';
 
-// The edge for tests: over real sockets, in front of small services that stand in for the real ones.
+// The edge for tests: over real sockets, in front of small services in place of the real ones.
 
 /** An event of an answer, as a stand-in writes it. */
 export type AskEvent = MessageInitShape<typeof AskResponseSchema>['event'];
@@ -40,7 +40,7 @@ export interface Seen {
   uploadedBytes: number;
   /** Questions whose caller went away. */
   abortedCount: number;
-  /** Questions under way. */
+  /** Questions in flight. */
   openCount: number;
 }
 

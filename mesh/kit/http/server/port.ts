@@ -49,7 +49,7 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(2_000, limits.headersTimeoutMs),
-      // Bodies have their own timeouts where they are read: an upload may take long, silence may not.
+      // The readers of bodies have their own timeouts: an upload may take long, silence may not.
       requestTimeout: 0,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
     },

@@ -50,14 +50,14 @@ export interface ConnectMountOptions {
 }
 
 /** What one request brings to Connect's handlers. */
-interface Exchange {
+interface Served {
   request: NodeRequest;
   sender: Sender;
   /** Set by the gate. */
   call?: ServerCall;
 }
 
-const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' });
+const servedKey = createContextKey<Served | undefined>(undefined, { description: 'served request' });
 
 /**
  * Mounts methods on HTTP: Connect, gRPC-Web and gRPC, with Connect's own protocol handlers. The code between them and Node replaces
@@ -114,14 +114,14 @@ export function mountConnect(options: ConnectMountOptions): ConnectMount {
   };
 }
 
-// Connect's handlers run the gate first, so this is where the call begins.
+// Connect's handlers run the gate first, so the call begins here.
 async function admit(context: HandlerContext, gate: ConnectMountOptions['gate']): Promise<void> {
-  const exchange = exchangeOf(context);
+  const served = servedOf(context);
   const call = openCall(context);
-  exchange.call = call;
+  served.call = call;
   try {
     if (call.aborted) throw call.reason;
-    await call.settle(gate(call, exchange.request));
+    await call.settle(gate(call, served.request));
   } catch (error) {
     copyHeaders(call.sentHeader, context.responseHeader);
     call.finish(error);
@@ -150,14 +150,14 @@ function openCall(context: HandlerContext): ServerCall {
   return call;
 }
 
-function exchangeOf(context: HandlerContext): Exchange {
-  const exchange = context.values.get(exchangeKey);
-  if (exchange === undefined) throw internal(new Error(`${context.method.name} was called without its request`));
-  return exchange;
+function servedOf(context: HandlerContext): Served {
+  const served = context.values.get(servedKey);
+  if (served === undefined) throw internal(new Error(`${context.method.name} was called without its request`));
+  return served;
 }
 
 function callOf(context: HandlerContext): ServerCall {
-  const { call } = exchangeOf(context);
+  const { call } = servedOf(context);
   if (call === undefined) throw internal(new Error(`${context.method.name} was called before its gate`));
   return call;
 }
@@ -178,7 +178,7 @@ function addRoute(router: ConnectRouter, invocable: Invocable, limits: ConnectLi
       return;
     case 'server_streaming':
       add((input, context) => {
-        const { sender } = exchangeOf(context);
+        const { sender } = servedOf(context);
         const call = callOf(context);
         return throughLane(invocable.stream(call, input), call, context, { ...lane, sender });
       });
@@ -258,7 +258,7 @@ function toUniversalRequest(
   response: NodeResponse,
   header: Headers,
   body: AsyncIterable<Uint8Array>,
-  exchange: Exchange,
+  served: Served,
 ): UniversalServerRequest {
   return {
     httpVersion: request.httpVersion,
@@ -267,7 +267,7 @@ function toUniversalRequest(
     header,
     body,
     signal: workFor(response).signal,
-    contextValues: createContextValues().set(exchangeKey, exchange),
+    contextValues: createContextValues().set(servedKey, served),
   };
 }
 

@@ -10,11 +10,11 @@ import { headersToMetadata, metadataToHeaders, methodDefinition, statusToError }
 
 /** A Connect transport over grpc-js to one address, with the contract's deadlines and retries. */
 export interface GrpcTransport extends Transport {
-  /** Ends the connection; calls under way fail. */
+  /** Closes the connection; calls in flight fail. */
   close(): void;
 }
 
-/** Where and how to connect. */
+/** The address and the options of a connection. */
 export interface GrpcTransportOptions {
   /** "host:port", or any grpc-js target: "dns:///retrieval:50051". */
   address: string;
@@ -24,7 +24,7 @@ export interface GrpcTransportOptions {
   maxMessageBytes?: number;
   /** Whether requests are compressed (gzip); answers that come compressed are always read. @default false */
   gzip?: boolean;
-  /** Whether this process retries; false where the mesh around it does. @default true */
+  /** Whether this process retries; false if the mesh around it does. @default true */
   retries?: boolean;
 }
 
@@ -297,7 +297,7 @@ function deadlineOf(method: DescMethod, timeoutMs: number | undefined): number {
 }
 
 // Why a call failed: the caller's own abort comes first. A server that watches the deadline as well may cancel the call
-// before grpc-js tells that it passed.
+// before grpc-js reports that it passed.
 function failure(
   status: ServiceError | StatusObject,
   signal: AbortSignal | undefined,

@@ -109,8 +109,8 @@ type AnyCall =
   | ServerWritableStream<Message, Message>
   | ServerDuplexStream<Message, Message>;
 
-// grpc-js itself answers a call whose deadline passes. The timer here comes a little later, for a handler that would not hear
-// of it: where the client reads nothing, the answer cannot leave.
+// grpc-js itself answers a call whose deadline passes. The timer here comes a little later, for a handler that would not be
+// notified: if the client reads nothing, the answer cannot leave.
 const deadlineGraceMs = 100;
 
 function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
@@ -124,13 +124,13 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
     timeoutMs,
     graceMs: timeoutMs === callerMs ? deadlineGraceMs : 0,
   });
-  // grpc-js says 'cancelled' at the end of every call; an error with its stack is only made for one still under way.
+  // grpc-js says 'cancelled' at the end of every call; an error with its stack is only made for one still in flight.
   const onCancelled = () => {
     if (!call.aborted) call.abort(Date.now() >= deadline ? deadlineExceeded() : cancelled());
   };
   const events: EventEmitter = grpcCall as EventEmitter;
   events.on('cancelled', onCancelled);
-  // grpc-js holds on to its call for a while; ours, with its messages, is let go at once.
+  // grpc-js keeps its call for a while; ours, with its messages, is released immediately.
   call.onEnd(() => events.off('cancelled', onCancelled));
   return call;
 }
@@ -163,7 +163,7 @@ async function send(
   }
 }
 
-/** Most messages that leave in one write, and their size together; a larger message leaves alone. */
+/** Most messages that leave in one write, and their size together; a larger message is written by itself. */
 const maxJoined = 16;
 const maxJoinedBytes = 16 * 1024;
 

@@ -8,11 +8,11 @@ import { allowResets } from './patches.ts';
 export interface GrpcServer {
   /** Port that it listens on. */
   port: number;
-  /** Takes no new calls, and lets those under way finish for at most `graceMs`; then it cuts them. */
+  /** Accepts no new calls, waits at most `graceMs` for those in flight, and then cuts them. */
   drain(graceMs: number): Promise<void>;
 }
 
-/** Where to listen, and what to serve. */
+/** The address to listen on, and the methods to serve. */
 export interface GrpcServerOptions {
   host: string;
   /** 0: any free one. */
@@ -22,7 +22,7 @@ export interface GrpcServerOptions {
   maxMessageBytes: number;
 }
 
-/** Starts a server. Throws an error that says what to do where the port is taken. */
+/** Starts a server. Throws an error that says what to do if the port is taken. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { Server, ServerCredentials } = grpc();
   const server = new Server({

@@ -7,8 +7,8 @@ import type { ServerCall } from '../server-call.ts';
 import type { Observer } from './observe.ts';
 
 /**
- * Keeps the calls under way in `running`, and refuses those above `maxConcurrent`, at once and with RetryInfo: a queue here
- * would only hide the overload from whoever balances the load. Methods without a policy (health, reflection) always pass.
+ * Keeps the calls in flight in `running`, and refuses those above `maxConcurrent` immediately and with RetryInfo: a queue here
+ * would only hide the overload from the load balancer. Methods without a policy (health, reflection) always pass.
  */
 export function concurrencyObserver(maxConcurrent: number, running: Set<ServerCall>): Observer {
   return (call) => {
@@ -17,7 +17,7 @@ export function concurrencyObserver(maxConcurrent: number, running: Set<ServerCa
       throw rpcError(
         Code.ResourceExhausted,
         ErrorReason.OVERLOADED,
-        `${maxConcurrent} calls are under way: try again shortly`,
+        `${maxConcurrent} calls are in flight: try again shortly`,
         { retryAfterMs: 100 },
       );
     }

@@ -2,8 +2,8 @@ import type { Interceptor } from '../invoke.ts';
 import type { ServerCall } from '../server-call.ts';
 
 /**
- * Sees a call begin, and gives back what wants to know of its end: called once, with the error that ended the call, or with
- * nothing where it ended well. May throw to refuse the call.
+ * Is called when a call begins, and returns a function that is called once when it ends: with the error that ended the call, or
+ * with `undefined` after success. May throw to refuse the call.
  */
 export type Observer = (call: ServerCall) => (error: unknown) => void;
 

@@ -17,9 +17,9 @@ import {
 } from '#gen/buf/validate/validate_pb.ts';
 
 // protovalidate walks a message by reflection, which costs more than decoding it. Nearly every message is valid, and that much
-// can be told by plain comparisons. Whatever is not plainly valid is left to protovalidate, which alone says what is wrong.
+// can be checked by plain comparisons. A message that fails them is checked by protovalidate, which reports what is wrong.
 
-/** Whether a message plainly keeps to its rules; `false` where that takes a closer look. */
+/** Reports whether a message follows its rules; `false`: protovalidate has to check it. */
 export type QuickCheck = (message: Message) => boolean;
 
 type Test = (value: never) => boolean;

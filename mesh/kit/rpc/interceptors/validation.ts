@@ -16,7 +16,7 @@ export function validationInterceptor(): Interceptor {
   };
 }
 
-/** A function that throws INVALID_ARGUMENT where a message breaks the rules of its contract. */
+/** Returns a function that throws INVALID_ARGUMENT if a message breaks the rules of its contract. */
 export function createCheck(): Check {
   const validator = createValidator();
   return (schema, message) => {

@@ -11,8 +11,8 @@ import { SingleMessage } from '../single-message.ts';
 export type InvocableIndex = ReadonlyMap<DescMethod, Invocable>;
 
 /**
- * A Connect transport to services of the same process. Messages are handed over by reference: whoever sends one must
- * not change it afterwards. Codes, details, deadlines and cancellation are those of the grpc mount.
+ * A Connect transport to services of the same process. Messages are passed by reference: their sender must
+ * not change them afterwards. Codes, details, deadlines and cancellation are those of the grpc mount.
  */
 export function createLocalTransport(methods: InvocableIndex): Transport {
   const find = (method: DescMethod): Invocable => {

@@ -36,7 +36,7 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
   const patient = { timeout_ms: 5000 };
   limiterSuite('redis', (deps) => open(server.port, deps, patient));
 
-  test('replicas count together: of many requests at once, a burst is admitted and no more', async () => {
+  test('replicas count together: of many concurrent requests, a burst is admitted and no more', async () => {
     const settings = { ...patient, key_prefix: 'together:' };
     const replicas = await Promise.all(
       [1, 2].map(() => open(server.port, { clock: () => 0, log: createLogger('silent') }, settings)),
@@ -84,7 +84,7 @@ describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', (
     await limiter.close();
   });
 
-  test('while Redis is slow or away each replica counts for itself, and nobody waits; then together again', async () => {
+  test('while Redis is slow or away each replica counts for itself, and no caller waits; then together again', async () => {
     const own = await startRedis();
     const limiter = await open(
       own.port,

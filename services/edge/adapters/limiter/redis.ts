@@ -8,7 +8,7 @@ import { adapter as memory } from './memory.ts';
 
 /**
  * KEYS: the buckets. ARGV: now in ms; then of each bucket tokens a second and burst. A bucket is "thousandths of a token|time in ms";
- * one that is full vanishes. Gives [] where all have a token, which is then taken, or [index of the empty one, ms until it has one].
+ * one that is full vanishes. Returns [] if all have a token, which is then taken, or [index of the empty one, ms until it has one].
  */
 const takeScript = `
 local now = tonumber(ARGV[1])
@@ -34,7 +34,7 @@ return {}
 
 /**
  * Buckets in Redis, or what speaks its protocol and runs Lua: all replicas of the edge count together. While Redis is slow or away,
- * each counts for itself, by full buckets at first, and nobody waits for it.
+ * each counts for itself, by full buckets at first, and no caller waits for it.
  */
 export const adapter = defineAdapter({
   settings: {
