@@ -1,44 +1,21 @@
 import type { CacheService, InvalidateRequest } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
-import type { Logger } from '#kit/base/log.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { InvalidateTarget } from './answers/answer-store.ts';
 import { corpusLabel, documentLabel, modelLabel, promptLabel, revisionLabel } from './answers/labels.ts';
-import type { Layers } from './answers/layers.ts';
-import type { CacheSettings } from './config.ts';
-import type { FlightStore } from './flights/flight-store.ts';
-import type { CacheMetrics } from './metrics.ts';
 import { createFill } from './rpcs/fill.ts';
 import { createInspect } from './rpcs/inspect.ts';
 import { createLookup } from './rpcs/lookup.ts';
-import type { Stats } from './rpcs/stats.ts';
-import type { ByMeaning } from './semantic/by-meaning.ts';
-
-/** What the service is made of. */
-export interface CacheParts {
-  settings: CacheSettings;
-  layers: Layers;
-  flights: FlightStore;
-  stats: Stats;
-  /** `undefined` where the semantic layer is off. */
-  meaning: ByMeaning | undefined;
-  clock: () => number;
-  /** A number from 0 up to 1. */
-  random: () => number;
-  /** A new lease id for a key. */
-  newId: (key: string) => string;
-  metrics: CacheMetrics;
-  log: Logger;
-}
+import type { RpcDeps } from './rpcs/rpc-deps.ts';
 
 /** The rpcs of the cache. */
-export function createCache(parts: CacheParts): ServiceHandlers<typeof CacheService> {
-  const { layers, stats, meaning, log } = parts;
+export function createCache(deps: RpcDeps): ServiceHandlers<typeof CacheService> {
+  const { layers, stats, meaning, log } = deps;
   return {
-    lookup: createLookup(parts),
-    fill: createFill(parts),
-    inspect: createInspect(parts),
+    lookup: createLookup(deps),
+    fill: createFill(deps),
+    inspect: createInspect(deps),
     async invalidate(request, context) {
       const { tenant } = context.principal;
       const target = targetOf(request);

@@ -14,13 +14,13 @@ import { sizeOf } from '../answers/answer-store.ts';
 import { identityOf } from '../answers/key.ts';
 import { accessLabel, documentsOf, questionLabel } from '../answers/labels.ts';
 import type { Found } from '../answers/layers.ts';
-import type { CacheParts } from '../service.ts';
+import type { RpcDeps } from './rpc-deps.ts';
 
 /** Answers to the same question that are told; the contract's limit. */
 const maxOthers = 20;
 
 /** Creates the rpc Inspect. It reads what a look-up would read, but begins nothing. */
-export function createInspect({ settings, layers, flights, meaning, clock }: CacheParts) {
+export function createInspect({ settings, layers, flights, meaning, clock }: RpcDeps) {
   return async ({ question, scope }: InspectRequest, context: CallContext) => {
     const caller = context.principal;
     const { tenant } = caller;

@@ -7,17 +7,23 @@ export interface LogisticModel {
   bias: number;
 }
 
-/** Weight of the squared weights beside the mean log loss; keeps the solution finite where a feature parts the labels. */
+/** Weight of the squared weights beside the mean log loss; keeps the solution finite if a feature separates the labels. */
 const ridge = 1e-3;
+/** Weight of the squared bias: only enough for the system to have a solution. */
+const biasRidge = 1e-9;
 const maxSteps = 30;
+/** Largest change of a weight at which the solution counts as found. */
+const tolerance = 1e-8;
 
-/** The score of features, 0 to 1. */
+/** Returns the score of features, 0 to 1. */
 export function score(model: LogisticModel, features: readonly number[]): number {
-  let sum = model.bias;
-  for (let index = 0; index < model.weights.length; index++)
-    sum += (model.weights[index] as number) * standard(model, features, index);
-  return 1 / (1 + Math.exp(-sum));
+  const input = [1, ...features.map((_, index) => standard(model, features, index))];
+  return sigmoid(dot([model.bias, ...model.weights], input));
 }
+
+const sigmoid = (value: number) => 1 / (1 + Math.exp(-value));
+const dot = (a: readonly number[], b: readonly number[]) =>
+  a.reduce((sum, value, index) => sum + value * (b[index] as number), 0);
 
 const standard = (
   { means, scales }: Pick<LogisticModel, 'means' | 'scales'>,
@@ -26,8 +32,8 @@ const standard = (
 ) => ((features[index] as number) - (means[index] as number)) / (scales[index] as number);
 
 /**
- * Fits a model by Newton's method (iteratively reweighted least squares; Hastie, Tibshirani and Friedman, "The Elements of
- * Statistical Learning", 4.4.1) with a ridge. Each label counts half, however many it has. Deterministic.
+ * Returns a model that is fitted by Newton's method (iteratively reweighted least squares; Hastie, Tibshirani and Friedman, "The
+ * Elements of Statistical Learning", 4.4.1) with a ridge. Each label weighs half, however many rows it has. Deterministic.
  */
 export function fitLogistic(rows: readonly (readonly number[])[], labels: readonly boolean[]): LogisticModel {
   const width = rows[0]?.length ?? 0;
@@ -38,38 +44,51 @@ export function fitLogistic(rows: readonly (readonly number[])[], labels: readon
   });
   const positives = labels.filter(Boolean).length;
   const shares = { same: 0.5 / Math.max(1, positives), other: 0.5 / Math.max(1, labels.length - positives) };
-  const inputs = rows.map((row) => [1, ...row.map((_, index) => standard({ means, scales }, row, index))]);
-  const solution = new Array<number>(width + 1).fill(0);
+  const samples = rows.map((row, index) => ({
+    input: [1, ...row.map((_, column) => standard({ means, scales }, row, column))],
+    target: labels[index] ? 1 : 0,
+    share: labels[index] ? shares.same : shares.other,
+  }));
+  let solution: readonly number[] = new Array<number>(width + 1).fill(0);
   for (let step = 0; step < maxSteps; step++) {
-    const gradient = solution.map((weight, index) => (index === 0 ? 0 : -ridge * weight));
-    const hessian = solution.map((_, i) => solution.map((__, j) => (i === j ? (i === 0 ? 1e-9 : ridge) : 0)));
-    for (const [row, input] of inputs.entries()) {
-      let sum = 0;
-      for (let index = 0; index <= width; index++) sum += (solution[index] as number) * (input[index] as number);
-      const probability = 1 / (1 + Math.exp(-sum));
-      const share = labels[row] ? shares.same : shares.other;
-      const error = share * ((labels[row] ? 1 : 0) - probability);
-      const curve = share * probability * (1 - probability);
-      for (let i = 0; i <= width; i++) {
-        gradient[i] = (gradient[i] as number) + error * (input[i] as number);
-        const line = hessian[i] as number[];
-        const scaled = curve * (input[i] as number);
-        for (let j = 0; j <= i; j++) line[j] = (line[j] as number) + scaled * (input[j] as number);
-      }
-    }
-    for (let i = 0; i <= width; i++)
-      for (let j = i + 1; j <= width; j++) (hessian[i] as number[])[j] = (hessian[j] as number[])[i] as number;
+    const { gradient, hessian } = derivatives(samples, solution);
     const change = solve(hessian, gradient);
-    for (let index = 0; index <= width; index++)
-      solution[index] = (solution[index] as number) + (change[index] as number);
-    if (Math.max(...change.map(Math.abs)) < 1e-8) break;
+    solution = solution.map((weight, index) => weight + (change[index] as number));
+    if (Math.max(...change.map(Math.abs)) < tolerance) break;
   }
   return { means, scales, weights: solution.slice(1), bias: solution[0] ?? 0 };
 }
 
+/** A row with its bias input, its label as 0 or 1, and its share of the loss. */
+interface Sample {
+  input: readonly number[];
+  target: number;
+  share: number;
+}
+
+/** Returns the gradient of the log likelihood at a solution and the negated second derivatives. */
+function derivatives(samples: readonly Sample[], solution: readonly number[]) {
+  const gradient = solution.map((weight, index) => (index === 0 ? 0 : -ridge * weight));
+  const hessian = solution.map((_, i) => solution.map((__, j) => (i !== j ? 0 : i === 0 ? biasRidge : ridge)));
+  for (const { input, target, share } of samples) {
+    const probability = sigmoid(dot(solution, input));
+    const error = share * (target - probability);
+    const curve = share * probability * (1 - probability);
+    for (const [i, value] of input.entries()) {
+      gradient[i] = (gradient[i] as number) + error * value;
+      addScaled(hessian[i] as number[], input, curve * value);
+    }
+  }
+  return { gradient, hessian };
+}
+
+function addScaled(sums: number[], values: readonly number[], factor: number): void {
+  for (const [index, value] of values.entries()) sums[index] = (sums[index] as number) + value * factor;
+}
+
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-/** Solves a positive definite system by Gaussian elimination with pivots. */
+/** Returns the solution of a positive definite system, by Gaussian elimination with pivots. */
 function solve(matrix: number[][], vector: number[]): number[] {
   const rows = matrix.map((row, index) => [...row, vector[index] as number]);
   const size = rows.length;
