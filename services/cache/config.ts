@@ -9,19 +9,19 @@ import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/host/config/setti
 
 /** Settings of the semantic layer. */
 export interface SemanticSettings {
-  /** Whether it runs where it is calibrated. */
+  /** Whether it runs if it is calibrated. */
   readonly enabled: boolean;
-  /** Where questions are kept. */
+  /** The store of questions. */
   readonly store: ChosenAdapter;
   /** The embedding model; empty: the default one. */
   readonly embeddingModel: string;
   /** Time for a look-up, in milliseconds. */
   readonly timeoutMs: number;
-  /** Share of hits that are generated all the same, to compare the answers, 0 to 1. */
+  /** Share of hits that are generated anyway, to compare the answers, 0 to 1. */
   readonly shadowShare: number;
   /** Largest share of those that may be wrong. */
   readonly shadowBudget: number;
-  /** Questions of a scope, and of a tenant; beyond them the oldest make way. */
+  /** Largest count of questions of a scope, and of a tenant; beyond it the oldest are removed. */
   readonly maxPerScope: number;
   readonly maxPerTenant: number;
 }
@@ -34,25 +34,25 @@ export interface CacheSettings {
   readonly memoryBytes: number;
   /** Disk for answers, in bytes; a shared store has a bound of its own. */
   readonly durableBytes: number;
-  /** Where answers are kept beyond memory. */
+  /** The store of answers below memory. */
   readonly durableStore: ChosenAdapter;
-  /** Where generations under way are known. */
+  /** The store of running generations. */
   readonly flightStore: ChosenAdapter;
-  /** Longest time that an answer is fresh, in milliseconds; random jitter shortens it by up to a tenth. */
+  /** Longest time for which an answer is fresh, in milliseconds; random jitter shortens it by up to a tenth. */
   readonly ttlMs: number;
-  /** Time after that in which it is given while one caller makes a new one, in milliseconds. */
+  /** Time after that for which it is served while one caller generates a new one, in milliseconds. */
   readonly staleMs: number;
-  /** Longest time to keep a refusal, in milliseconds: what was missing may be written soon. */
+  /** Longest time to keep a refusal, in milliseconds: the missing evidence may be written soon. */
   readonly refusalTtlMs: number;
   /** Time from a lease to the start of its Fill, in milliseconds; after that the lease is lost. */
   readonly leaseTtlMs: number;
-  /** Time that a look-up waits for the durable store, and for word of other replicas, in milliseconds; later counts as a miss. */
+  /** Longest wait of a look-up for the durable store, and for other replicas, in milliseconds; a later reply is a miss. */
   readonly durableTimeoutMs: number;
-  /** Time that memory is believed while other replicas' invalidations cannot be heard, in milliseconds. */
+  /** Time for which memory is used while invalidations of other replicas do not arrive, in milliseconds. */
   readonly detachedMs: number;
   /** Answers to questions of the same meaning. */
   readonly semantic: SemanticSettings;
-  /** Generations under way that are known at once; beyond that they can be neither followed nor stored. */
+  /** Largest count of running generations; beyond it they can be neither followed nor stored. */
   readonly maxFlights: number;
   /** Largest answer, in bytes of its events. */
   readonly maxAnswerBytes: number;

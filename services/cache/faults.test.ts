@@ -9,7 +9,7 @@ import { cache } from './index.ts';
 import { ask } from './testing/asking.ts';
 import { lookUp } from './testing/cache.ts';
 
-// What becomes of look-ups while Redis fails in one way or another: each is answered in time, and rightly.
+// Look-ups while Redis fails in several ways: each is answered in time and correctly.
 
 describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis that fails', () => {
   let server: TestServer;
@@ -34,7 +34,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis that fai
     return startTestMesh([cache], { config: { cache: { durableStore: { adapter: 'redis', settings } } } });
   }
 
-  /** Asks `count` questions at once; each must be answered within `limitMs`, with its own answer. Resolves to how many were generated. */
+  /** Asks `count` questions concurrently; each must have its own answer within `limitMs`. Returns how many were generated. */
   async function askMany(replica: TestMesh, count: number, limitMs = 2000, topic = 'topic'): Promise<number> {
     const client = replica.client(CacheService);
     const options = await replica.as(undefined, { timeoutMs: 5000 });
@@ -59,7 +59,7 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis that fai
   const eventually = <T>(check: () => Promise<T>) => expect.poll(check, { timeout: 15_000, interval: 100 });
   const [first, second] = [() => replicas[0] as TestMesh, () => replicas[1] as TestMesh];
 
-  test('stopped: look-ups go on from memory, and without; restarted: it is used again', async () => {
+  test('stopped: look-ups continue with memory, and without; restarted: it is used again', async () => {
     expect(await askMany(first(), 20)).toBe(20);
     await eventually(() => askMany(second(), 20)).toBe(0);
     await server.kill();

@@ -19,10 +19,10 @@ const answerStores = new URL('./adapters/answer-store/', import.meta.url);
 const semanticStores = new URL('./adapters/semantic-store/', import.meta.url);
 const flightStores = new URL('./adapters/flight-store/', import.meta.url);
 
-/** What no other replica shares tells nothing. */
-const deaf: StoreListener = { epoch() {}, invalidated() {}, attached() {} };
+/** The listener of a store that no other replica shares. */
+const ignoreReplicas: StoreListener = { epoch() {}, invalidated() {}, attached() {} };
 
-/** Answers that were given before. */
+/** Answers that were generated before. */
 export const cache = defineService({
   name: 'cache',
   contracts: [CacheService],
@@ -69,7 +69,7 @@ export const cache = defineService({
       flightStore.path,
     );
     const stats = createStats();
-    const memory = await open('memory', undefined, { maxBytes: settings.memoryBytes, listener: deaf }, 'cache.memory');
+    const memory = await open('memory', undefined, { maxBytes: settings.memoryBytes, listener: ignoreReplicas }, 'cache.memory');
     const layers = await createLayers({
       memory,
       openDurable: (listener) => {
@@ -92,7 +92,7 @@ export const cache = defineService({
     const openMeaning = async (): Promise<ByMeaning | undefined> => {
       const { semantic } = settings;
       if (!settings.enabled || !semantic.enabled) return undefined;
-      // Asked for where the layer has something to do.
+      // Created only if the layer has a calibration to use.
       let embed: ReturnType<typeof createEmbed> | undefined;
       const { layer, off, isCalibrated } = await openSemanticLayer({
         folder: dataDir,
@@ -124,8 +124,9 @@ export const cache = defineService({
         timeoutMs: semantic.timeoutMs,
         ...{ clock, random, log, metrics },
       });
-      // Where nobody has calibrated it, it is not meant to be on.
-      if (layer === undefined) log[isCalibrated ? 'warn' : 'debug']({ off }, 'semantic cache is off');
+      // Without a calibration, it is not meant to be on.
+      if (layer === undefined)
+        log[isCalibrated ? 'warn' : 'debug']({ event: 'semantic_cache_off', reason: off }, 'semantic cache is off');
       return layer && createByMeaning({ semantic: layer, layers, clock, log });
     };
     const meaning = await openMeaning();

@@ -166,7 +166,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect(await lookUp(client, options, 'reset')).toMatchObject({ text: 'right [1]' });
   });
 
-  test('a refresh gets a lease where there is an answer, and its answer takes the place of that one', async () => {
+  test('a refresh gets a lease although there is an answer, and its answer replaces that one', async () => {
     await store('fresh', answerEvents('old [1]', { documentId: 'd1' }));
     const { kinds, leaseId = '' } = await lookUp(client, options, 'fresh', scopeOf(), true);
     expect(kinds).toEqual(['lease']);
@@ -230,7 +230,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect((await lookUp(client, options, 'long')).kinds).toEqual(['lease']);
   });
 
-  test('past its time, an answer is still given to all but the one caller that makes it anew', async () => {
+  test('a stale answer is served to all but the one caller that generates it again', async () => {
     options = await mesh.as();
     await store('aged', answerEvents('old [1]'));
     nowMs += 86_400_000;
@@ -247,13 +247,13 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     const fresh = await lookUp(client, options, 'aged');
     expect(fresh.text).toBe('new [1]');
     expect(fresh.messages[0]?.event).toMatchObject({ case: 'hit', value: { stale: false } });
-    // Where nobody asks in that time, it is gone.
+    // Without a look-up in that time, it is gone.
     nowMs += 86_400_000 + 600_000;
     options = await mesh.as();
     expect((await lookUp(client, options, 'aged')).kinds).toEqual(['lease']);
   });
 
-  test('an inspection tells what a look-up would get, what else there is, and what is in the way', async () => {
+  test('an inspection reports what a look-up would get, other answers, and how their identity differs', async () => {
     options = await mesh.as();
     const inspect = async (question: string, scope: Scope | undefined, as = options) =>
       client.inspect({ question, ...(scope && { scope }) }, as);
@@ -309,7 +309,7 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     expect((await lookUp(client, options, `by ${name}`)).kinds[0]).toBe(isGone ? 'lease' : 'hit');
   });
 
-  test('an invalidation reaches what it names, in the tenant alone, also generations under way', async () => {
+  test('an invalidation reaches what it names, in the tenant alone, also running generations', async () => {
     options = await mesh.as();
     const other = await mesh.as(testPrincipal({ tenant: 'other' }));
     await store('about d7', answerEvents('x [1]', { documentId: 'd7' }));
@@ -377,7 +377,7 @@ test('answers outlive the process, and come from the durable layer first, then f
   expect((await lookUp(again, await second.as(), 'kept')).kinds).toEqual(['lease']);
 });
 
-test('switched off, it hands out leases and stores nothing', async () => {
+test('switched off, it issues leases and stores nothing', async () => {
   await using mesh = await startTestMesh([cache], { config: { cache: { enabled: false } } });
   const client = mesh.client(CacheService);
   for (let round = 0; round < 2; round++) {

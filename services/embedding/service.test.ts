@@ -114,7 +114,7 @@ describe('a batch that fails', () => {
     return collect(mesh.client(EmbeddingService).embed({ inputs }, options));
   };
 
-  test('for want of capacity is tried again after the wait that was asked for, and the order stays', async () => {
+  test('because of capacity is retried after the wait that was requested, and the order stays', async () => {
     const times: number[] = [];
     await using mesh = await meshOf(async (texts) => {
       if (texts[0] === 'bb') {
@@ -130,7 +130,7 @@ describe('a batch that fails', () => {
     expect(third - second).toBeGreaterThanOrEqual(149);
   });
 
-  test('is not waited for where the caller has no time for it', async () => {
+  test('is not waited for if the caller has no time for it', async () => {
     let count = 0;
     await using mesh = await meshOf(async () => {
       count++;
@@ -144,13 +144,13 @@ describe('a batch that fails', () => {
     expect(count).toBe(1);
   });
 
-  test('three times is an error, and one that cannot be helped is one at once', async () => {
+  test('three times is an error, and a permanent one is an error immediately', async () => {
     let count = 0;
     await using away = await meshOf(async () => {
       count++;
       throw unavailable('provider', 'away');
     });
-    // In one process nobody but the service tries again.
+    // In one process only the service retries.
     expect(await failureOf(call(away, ['a']))).toMatchObject({ code: Code.Unavailable });
     expect(count).toBe(3);
     count = 0;
@@ -179,7 +179,7 @@ describe('a batch that fails', () => {
   });
 });
 
-test('batches keep to the tokens that the model takes together', async () => {
+test('batches stay within the tokens that the model takes together', async () => {
   const sizes: number[] = [];
   const embed: Embed = async (texts) => {
     sizes.push(texts.length);

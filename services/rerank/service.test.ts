@@ -106,7 +106,7 @@ test('more candidates than the model takes are refused; tokens that it counts ar
   });
 });
 
-describe('where a model fails, the next one scores, and the end says so', () => {
+describe('if a model fails, the next one scores, and the end says so', () => {
   const spare = modelOf('spare', { batches: both });
   const callTo = async (model: Named<RerankModel>, options: { timeoutMs?: number } = {}) => {
     await using mesh = await meshOf(model, spare);
@@ -148,7 +148,7 @@ describe('where a model fails, the next one scores, and the end says so', () => 
     ).not.toContain('text of a passage');
   });
 
-  test('in what is left of the time, where it hangs', async () => {
+  test('in the remaining time, if it hangs', async () => {
     const hanging = modelOf('first', {
       async *rerank(_query, _candidates, signal) {
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
@@ -157,7 +157,7 @@ describe('where a model fails, the next one scores, and the end says so', () => 
     expect((await callTo(hanging, { timeoutMs: 500 })).at(-1)).toMatchObject(isTold);
   });
 
-  test('and where all fail, the error is that of the model that was asked', async () => {
+  test('and if all fail, the error is that of the requested model', async () => {
     await using mesh = await meshOf(
       modelOf('a', failing(unavailable('a', 'a is away'))),
       modelOf('b', { maxCandidates: 1 }),
@@ -175,7 +175,7 @@ describe('where a model fails, the next one scores, and the end says so', () => 
   });
 });
 
-test('a provider is asked over connections of the service, and the embedded model stands in for it', async () => {
+test('a provider is called over connections of the service, and the embedded model is its fallback', async () => {
   await using server = await startLoopback(({ body }) => {
     const { texts } = body as { texts: string[] };
     return { json: texts.map((_, index) => ({ index, score: index / texts.length })) };

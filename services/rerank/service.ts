@@ -10,15 +10,15 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { RerankBatch, RerankModel, RerankUsage } from './models/rerank-model.ts';
 
-/** Share of the caller's remaining time that a model may take where another one stands behind it. */
+/** Share of the caller's remaining time for a model that has a fallback. */
 const shareBeforeFallback = 0.8;
 
-/** What the service works with beside its models. */
+/** What the service needs besides its models. */
 export interface RerankDeps {
   log: Logger;
 }
 
-/** The rpcs of the rerank service over its models. The first one is the default; where one fails, the next is tried. */
+/** Creates the rpcs over the models. The first one is the default; if one fails, the next is its fallback. */
 export function createRerank(
   models: readonly Named<RerankModel>[],
   { log }: RerankDeps,
@@ -26,7 +26,7 @@ export function createRerank(
   const find = (name: string): number => {
     const found = name === '' ? 0 : models.findIndex((candidate) => candidate.name === name);
     if (found !== -1) return found;
-    // Does not list the models: the caller may be one who may not see them.
+    // Does not list the models: the caller may have no right to see them.
     const message = `no rerank model "${name}": name one of rerank.models, or leave the model out for the default one`;
     throw rpcError(Code.InvalidArgument, ErrorReason.MODEL_UNKNOWN, message, { metadata: { model: name } });
   };
@@ -39,7 +39,7 @@ export function createRerank(
         const usages: RerankUsage[] = [];
         try {
           const isLast = place === asked.length - 1;
-          // With another model behind it, no score goes out before all are known: scores of two models must not mix.
+          // With a fallback, no score is sent before all are known: scores of two models must not mix.
           const batches = isLast
             ? score(named, request, context, context.signal)
             : await scoreWhole(named, request, context);
@@ -50,13 +50,13 @@ export function createRerank(
         } catch (error) {
           context.signal.throwIfAborted();
           failure ??= { model: name, error };
-          // The error that matters is that of the model that was asked.
+          // The caller asked for the first model, so its error counts.
           if (place === asked.length - 1) throw failure.error;
-          log.warn({ model: name, err: error }, 'rerank model failed, the next is tried');
+          log.warn({ event: 'rerank_fallback', model: name, err: error }, 'rerank model failed, using fallback');
           continue;
         }
         const usage = usages.length === 0 ? undefined : sum(usages);
-        const told = failure && {
+        const fallback = failure && {
           fallbackFrom: failure.model,
           degradation: {
             stage: Stage.RERANK,
@@ -64,14 +64,16 @@ export function createRerank(
             effect: `scored by ${name}; cut-offs for ${failure.model} do not hold`.slice(0, 512),
           },
         };
-        yield { event: { case: 'done', value: { model: name, scale: model.scale, ...(usage && { usage }), ...told } } };
+        yield {
+          event: { case: 'done', value: { model: name, scale: model.scale, ...(usage && { usage }), ...fallback } },
+        };
         return;
       }
     },
   };
 }
 
-/** All batches of a model, within its share of the caller's time. */
+/** Returns all batches of a model, within its share of the caller's time. */
 async function scoreWhole(
   named: Named<RerankModel>,
   request: RerankRequest,
@@ -93,7 +95,7 @@ async function scoreWhole(
   }
 }
 
-/** The batches of a model, checked: each candidate has exactly one score, and that is a number. */
+/** Yields the batches of a model. Throws unless each candidate has exactly one finite score. */
 async function* score(
   { name, model }: Named<RerankModel>,
   { query, candidates }: RerankRequest,
@@ -106,16 +108,16 @@ async function* score(
   const missing = new Set(candidates.keys());
   for await (const batch of model.rerank(query, candidates, signal, () => context.forward({ signal }))) {
     for (const { index, score: value } of batch.scores) {
-      // A candidate scored twice, or one that was not asked for, would mix up passages in silence.
-      if (!missing.delete(index)) throw invalidReply(name, `candidate ${index} was scored twice or unasked`);
-      if (!Number.isFinite(value)) throw invalidReply(name, `the score of candidate ${index} is no finite number`);
+      // A candidate that is scored twice or was not sent would mix up passages silently.
+      if (!missing.delete(index)) throw invalidReply(name, `candidate ${index} was scored twice or was not sent`);
+      if (!Number.isFinite(value)) throw invalidReply(name, `the score of candidate ${index} is not a finite number`);
     }
     yield batch;
   }
   if (missing.size > 0) throw invalidReply(name, `${missing.size} candidates have no score`);
 }
 
-/** Why a model failed, in one line without text of a document: our own errors hold none, and others say nothing. */
+/** Returns why a model failed, without text of a document: errors of ragmesh have none, and other messages are dropped. */
 function reasonOf(error: unknown): string {
   return error instanceof ConnectError ? error.rawMessage : 'internal error';
 }

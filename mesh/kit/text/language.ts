@@ -1,14 +1,14 @@
-/** Languages that analysis tells apart; `und` (BCP 47): neither, or nothing to tell by. */
+/** Languages that analysis distinguishes; `und` (BCP 47): another language, or too little text. */
 export type Language = 'zh' | 'en' | 'und';
 
-/** The language of a text shows in its beginning; reading more only costs. In UTF-16 code units. */
+/** Length of the beginning that is read, in UTF-16 code units; it shows the language of a text. */
 const READ_LENGTH_MAX = 2_000;
 
 const SCRIPTS = /(\p{sc=Han})|([\p{sc=Hiragana}\p{sc=Katakana}])|(\p{sc=Latin}[\p{sc=Latin}\p{M}]*)|(\p{L})/gu;
 
 /**
- * The language by share of script. A Han character counts as much as a Latin word, because Chinese text is full of English
- * names and English text holds hardly any Chinese. `en` means Latin script: other Latin languages are not told apart.
+ * Returns the language by share of script. A Han character counts as much as a Latin word, because Chinese text is full of English
+ * names and English text holds hardly any Chinese. `en` means Latin script: other Latin languages are not distinguished.
  */
 export function detectLanguage(text: string): Language {
   let han = 0;

@@ -57,7 +57,7 @@ export function splitSentences(text: string): Sentence[] {
   return sentences;
 }
 
-/** Does this line go on with the sentence that the block before it left open? */
+/** Returns whether this line continues an open sentence of the block before it. */
 function continues(block: string, line: string): boolean {
   const before = block.trimEnd();
   if (before === '' || line.trim() === '' || BLOCK_MARKER.test(line)) return false;

@@ -1,13 +1,14 @@
-const words = (list: string): ReadonlySet<string> => new Set(list.trim().split(/\s+/));
+const words = (list: string): ReadonlySet<string> => new Set(list.trim().split(/[\s,]+/));
 
 /** English function words, after the Snowball list (snowballstem.org/algorithms/english/stop.txt). Never indexed, never searched. */
 export const ENGLISH_STOP_WORDS = words(`
-  a about above after again all also am an and any are aren as at be because been before being below between both but by can
-  cannot could couldn d did didn do does doesn doing don during each few for from further had hadn has hasn have haven having
-  he her here hers herself him himself his how i if in into is isn it its itself just ll m me more most my myself no nor not
-  of on only or other our ours ourselves own re s same shan she should shouldn so some such t than that the their theirs them
-  themselves then there these they this those through to too until up ve very was wasn we were weren what when where which
-  while who whom why will with won would wouldn you your yours yourself yourselves`);
+  a,about,above,after,again,all,also,am,an,and,any,are,aren,as,at,be,because,been,before,being,below,between,both,but,
+  by,can,cannot,could,couldn,d,did,didn,do,does,doesn,doing,don,during,each,few,for,from,further,had,hadn,has,hasn,
+  have,haven,having,he,her,here,hers,herself,him,himself,his,how,i,if,in,into,is,isn,it,its,itself,just,ll,m,me,more,
+  most,my,myself,no,nor,not,of,on,only,or,other,our,ours,ourselves,own,re,s,same,shan,she,should,shouldn,so,some,such,
+  t,than,that,the,their,theirs,them,themselves,then,there,these,they,this,those,through,to,too,until,up,ve,very,was,
+  wasn,we,were,weren,what,when,where,which,while,who,whom,why,will,with,won,would,wouldn,you,your,yours,yourself,
+  yourselves`);
 
 /** Chinese question words, particles and fillers as character bigrams. Indexed, but searched only when a query has nothing else. */
 export const CHINESE_STOP_BIGRAMS = words(`

@@ -32,7 +32,7 @@ describe('tokenize', () => {
       expect(index(form)).toContain('ppr9087');
   });
 
-  it('keeps numbers apart that only a joiner tells apart', () => {
+  it('distinguishes numbers that differ only in a joiner', () => {
     expect(index('2.13')).not.toEqual(index('21.3'));
     expect(index('10-15')[0]).not.toBe('1015');
   });

@@ -10,11 +10,11 @@ export interface StoredAnswer {
   value: Uint8Array;
   /** When it was generated, in milliseconds since 1970. */
   storedAtMs: number;
-  /** When it stops to be fresh, in milliseconds since 1970; stores do not care. */
+  /** When it stops being fresh, in milliseconds since 1970; stores do not use it. */
   staleAtMs: number;
-  /** When it stops to be found, in milliseconds since 1970. */
+  /** When it stops being found, in milliseconds since 1970. */
   expiresAtMs: number;
-  /** What it can be named by beside its key; see labels.ts. No repeats. */
+  /** What it can be named by besides its key; see labels.ts. No repeats. */
   labels: readonly string[];
   /** What it depends on, as bytes of the contract's CacheScope. */
   scope: Uint8Array;
@@ -24,33 +24,33 @@ export interface StoredAnswer {
 export type InvalidateTarget =
   | { kind: 'all' }
   | { kind: 'label'; label: string }
-  /** One answer, as it is now: what is put after this, or was begun before it, stays. */
+  /** One answer, as it is now. Answers that are put later stay. */
   | { kind: 'entry'; key: string };
 
 /** What a tenant has in a store. */
 export interface StoreUsage {
   entryCount: number;
   sizeBytes: number;
-  /** Answers pushed out to make room, since the store was opened, as far as the store knows. */
+  /** Answers evicted since the store was opened, as far as the store knows. */
   evictionCount: number;
 }
 
-/** What a store that other replicas use too tells of them. */
+/** What a store that replicas share reports about the others. */
 export interface StoreListener {
-  /** The state of a tenant's invalidations as it was read last; a token for `put`. */
+  /** The state of a tenant's invalidations when it was last read; a token for `put`. */
   epoch(tenant: string, epoch: string): void;
-  /** Another replica has removed answers, or put another one in the place of one. */
+  /** Another replica removed answers, or replaced one. */
   invalidated(tenant: string, target: InvalidateTarget): void;
-  /** Whether other replicas' invalidations are heard. */
+  /** Whether invalidations of other replicas arrive. */
   attached(isAttached: boolean): void;
 }
 
-/** What every adapter of the port is given. */
+/** What every adapter of the port receives. */
 export interface AnswerStoreDeps {
-  /** Room for answers, in bytes; the least recently used ones make way. An answer that is larger by itself is not kept. */
+  /** Room for answers, in bytes; the least recently used ones are evicted. An answer that is larger than this is not kept. */
   maxBytes: number;
   clock: () => number;
-  /** A number from 0 up to 1. */
+  /** Returns a number from 0 up to 1. */
   random: () => number;
   log: Logger;
   listener: StoreListener;
@@ -59,42 +59,42 @@ export interface AnswerStoreDeps {
 
 /** How an answer is put. */
 export interface PutOptions {
-  /** What the listener was told last when the making of the answer began; '' where it was told nothing. */
+  /** The epoch that the listener received last when the generation of the answer began; '' if it received none. */
   epoch?: string;
-  /** The answer takes the place of one that other replicas may have in memory. */
+  /** The answer replaces one that other replicas may have in memory. */
   replaces?: boolean;
 }
 
-/** The bytes of a stored answer are not those that were put. */
+/** The error of stored bytes that are not those that were put. */
 export class ChangedBytesError extends Error {
   override readonly name = 'ChangedBytesError';
 }
 
 /**
- * A bounded store of answers. Tenants never see each other's. A removed or expired answer is never found again, by no replica that
- * asks the store after the removal.
+ * A bounded store of answers. No tenant finds an answer of another one. A removed or expired answer is never found again, by any replica
+ * that reads the store after the removal.
  */
 export interface AnswerStore {
-  /** The answer; counts as a use of it. `undefined` where it is absent or expired. Throws ChangedBytesError. */
+  /** Returns the answer and counts a use of it; `undefined` if it is absent or expired. Throws ChangedBytesError. */
   get(tenant: string, key: string): Promise<StoredAnswer | undefined>;
-  /** Keeps an answer, in place of one with the same key; not where an invalidation that concerns it came since its epoch. */
+  /** Stores an answer, in place of one with the same key, unless an invalidation since its epoch concerns it. */
   put(answer: StoredAnswer, options?: PutOptions): Promise<void>;
-  /** Removes answers; gives back their keys. */
+  /** Removes answers and returns their keys. */
   invalidate(tenant: string, target: InvalidateTarget): Promise<string[]>;
-  /** Answers with a label, at most `limit`; no use of them. */
+  /** Returns at most `limit` answers with a label, without counting a use of them. */
   find(tenant: string, label: string, limit: number): Promise<StoredAnswer[]>;
   usage(tenant: string): Promise<StoreUsage>;
   close(): Promise<void>;
 }
 
-/** Bytes that an answer counts for: its value, its labels, and a share for the store's own bookkeeping. */
+/** Returns the size of an answer in bytes: its value, its labels, and a share for the bookkeeping of the store. */
 export function sizeOf({ value, labels, scope }: StoredAnswer): number {
   let bytes = value.byteLength + scope.byteLength + 512;
   for (const label of labels) bytes += 64 + label.length * 2;
   return bytes;
 }
 
-/** Whether an invalidation concerns an answer. */
+/** Returns whether an invalidation concerns an answer. */
 export function concerns(target: InvalidateTarget, { key, labels }: Pick<StoredAnswer, 'key' | 'labels'>): boolean {
   switch (target.kind) {
     case 'all':

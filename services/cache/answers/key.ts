@@ -4,18 +4,20 @@ import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { accessKey } from '#kit/rpc/access.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 
-/** Part of every identity: entries of another layout of the identity or of the stored events are never found. */
+// The one place in which cache keys are made: of an answer, of a scope, and the text that they hash.
+
+/** Part of every identity, so that entries of another layout of the identity or of the stored events are never found. */
 const layout = 'ragmesh.answer.3';
 
 /**
- * The identity of an answer, 64 hex digits: SHA-256 over the tenant, what the principal may see, and all that the answer
- * depends on. Every part is preceded by its length and every list by its count, so that no two scopes can run together.
+ * Returns the identity of an answer, 64 hex digits: SHA-256 over the tenant, what the principal may see, and all that the answer
+ * depends on. Every part is preceded by its length and every list by its count, so that no two scopes have the same text.
  */
 export function identityOf(principal: Principal, question: string, scope: CacheScope): string {
   return hash('sha256', scopeText('answer', principal, scope) + part(normalizeQuestion(question)));
 }
 
-/** The same for all but the question: questions of one scope may have one answer. */
+/** Returns the same without the question: questions of one scope may have one answer. */
 export function scopeKeyOf(principal: Principal, scope: CacheScope): string {
   return hash('sha256', scopeText('scope', principal, scope));
 }
@@ -36,7 +38,7 @@ function scopeText(kind: string, principal: Principal, scope: CacheScope): strin
   );
 }
 
-// In one text and one call of the hash: it is asked for at every question.
+// One text and one call of the hash: it is computed for every question.
 function part(text: string): string {
   return `${Buffer.byteLength(text)}:${text}`;
 }
@@ -45,14 +47,14 @@ function list(rows: readonly (readonly string[])[]): string {
   return part(String(rows.length)) + rows.flat().map(part).join('');
 }
 
-/** Who may fill a lease, as a text: the caller that got it, with the same access. */
+/** Returns who may fill a lease, as a text: the caller that received it, with the same access. */
 export function holderOf(principal: Principal): string {
   return JSON.stringify([principal.user, accessKey(principal)]);
 }
 
 /**
- * The one form of questions that are the same but for case, width, space and closing punctuation. Signs that belong to a
- * name stay: "C++", "C#" and "C" are three questions.
+ * Returns the one form of questions that differ only in case, width, space and closing punctuation. Signs that belong to a name stay:
+ * "C++", "C#" and "C" are three questions.
  */
 export function normalizeQuestion(question: string): string {
   const plain = normalizeText(question).replaceAll(/\s+/g, ' ').trim();

@@ -4,8 +4,8 @@ import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { accessKey } from '#kit/rpc/access.ts';
 import { normalizeQuestion } from './key.ts';
 
-// What answers can be named by beside their key: to remove them, and to explain them. Each kind has its own first word, and
-// names follow it as they are, so that no two labels run together.
+// Labels name answers besides their key, to remove and to explain them. Each kind has its own first word, and the name follows unchanged,
+// so that no two labels are equal.
 
 export const documentLabel = (documentId: string): string => `document:${documentId}`;
 export const corpusLabel = (corpus: string): string => `corpus:${corpus}`;
@@ -16,7 +16,7 @@ export const promptLabel = (version: string): string => `prompt:${version}`;
 export const questionLabel = (question: string): string => `question:${shortHash(normalizeQuestion(question))}`;
 export const accessLabel = (principal: Principal): string => `access:${shortHash(accessKey(principal))}`;
 
-/** The labels that are known when a generation begins. */
+/** Returns the labels that are known when a generation begins. */
 export function labelsOfScope(principal: Principal, question: string, scope: CacheScope): string[] {
   return unique([
     modelLabel(scope.model),
@@ -27,22 +27,22 @@ export function labelsOfScope(principal: Principal, question: string, scope: Cac
   ]);
 }
 
-/** The labels that passages add. */
+/** Returns the labels that passages add. */
 export function labelsOfPassages(passages: readonly { documentId: string; corpus: string }[]): string[] {
   return unique(passages.flatMap(({ documentId, corpus }) => [documentLabel(documentId), corpusLabel(corpus)]));
 }
 
-/** Ids of the documents among labels. */
+/** Returns the ids of the documents among labels. */
 export function documentsOf(labels: readonly string[]): string[] {
   return labels.filter((label) => label.startsWith('document:')).map((label) => label.slice('document:'.length));
 }
 
-/** Whether passages can add this label to a generation under way. */
+/** Returns whether passages can add this label to a generation that is running. */
 export function isOfPassages(label: string): boolean {
   return label.startsWith('document:') || label.startsWith('corpus:');
 }
 
-/** Labels in their order, without repeats. */
+/** Returns labels in their order, without repeats. */
 export function unique(labels: readonly string[]): string[] {
   return [...new Set(labels)];
 }

@@ -31,7 +31,7 @@ async function layersOver(durable: AnswerStore, init: Partial<LayersParts> = {})
   return { layers, listener: listener as StoreListener };
 }
 
-/** A durable store whose next call waits until it is let go. */
+/** A durable store whose next call waits until it is released. */
 function heldStore() {
   const inner = newStore();
   let gate: PromiseWithResolvers<void> | undefined;
@@ -132,7 +132,7 @@ test('a durable answer whose bytes have changed is a miss, dropped and counted',
   expect(await store.get('acme', key)).toBeUndefined();
 });
 
-test('a durable store that fails again and again is left alone, and asked again after a while', async () => {
+test('a durable store that fails repeatedly is not called while its circuit is open, and is called again later', async () => {
   let callCount = 0;
   let isBroken = true;
   const store = newStore();
@@ -148,7 +148,7 @@ test('a durable store that fails again and again is left alone, and asked again 
   await expect.poll(() => layers.findDurable('acme', key, 100), { timeout: 5000 }).toBeDefined();
 });
 
-test('what another replica invalidates is forgotten, and generations under way hear of it', async () => {
+test('what another replica invalidates is removed from memory, and running generations are notified', async () => {
   const heard: unknown[] = [];
   const { layers, listener } = await layersOver(newStore(), {
     onInvalidated: (tenant, target) => heard.push([tenant, target]),

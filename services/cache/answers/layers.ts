@@ -11,17 +11,17 @@ import {
 } from './answer-store.ts';
 import type { Guard } from './store-guard.ts';
 
-/** An answer, and where it was. */
+/** An answer and the layer that had it. */
 export interface Found {
   answer: StoredAnswer;
   layer: CacheLayer;
 }
 
-/** What was invalidated when: a token of a moment, for {@link Layers.keep}. */
+/** The state of invalidations at a moment: a token for {@link Layers.keep}. */
 export interface Epoch {
   /** Invalidations that this process has seen. */
   seen: number;
-  /** What the durable store said of the tenant. */
+  /** The epoch of the tenant in the durable store. */
   stored: string;
 }
 
@@ -31,11 +31,11 @@ export interface LayersParts {
   openDurable: (listener: StoreListener) => Promise<AnswerStore>;
   guard: Guard;
   clock: () => number;
-  /** Time that memory is believed while other replicas are not heard, in milliseconds. */
+  /** Time for which memory is used while invalidations of other replicas do not arrive, in milliseconds. */
   detachedMs: number;
-  /** Answers were removed elsewhere, or here: generations under way may concern them too. */
+  /** Called when answers are removed, here or on another replica: flights may be concerned too. */
   onInvalidated: (tenant: string, target: InvalidateTarget) => void;
-  /** A stored answer of a tenant could not be read, and was dropped. */
+  /** Called when a stored answer of a tenant could not be read and was dropped. */
   onCorrupt: (tenant: string) => void;
   log: Logger;
 }
@@ -45,16 +45,16 @@ export type Layers = Awaited<ReturnType<typeof createLayers>>;
 
 /** Longest wait for the durable store to drop an answer, in milliseconds. */
 const dropTimeoutMs = 100;
-/** Longest wait for it to take an invalidation, or to give its sums, in milliseconds. */
+/** Longest wait for it to take an invalidation, or to report its usage, in milliseconds. */
 const invalidateTimeoutMs = 5000;
 const usageTimeoutMs = 1000;
 
-/** Joins the layers: answers found below are kept above; a durable store that fails or is late costs a miss, no more. */
+/** Creates the layers. An answer that is found below is kept above. A durable store that fails or is late causes a miss. */
 export async function createLayers(parts: LayersParts) {
   const { memory, guard, clock, detachedMs, log } = parts;
-  // Counts invalidations. A write that was under way when one came is taken back: nothing stale survives it.
+  // Counts invalidations. A write that is running when one arrives is undone, so that no stale answer survives it.
   let seen = 0;
-  /** What the durable store said of each tenant; '' where it has said nothing yet. */
+  /** The epoch of each tenant in the durable store; '' if it is not known yet. */
   const epochs = new Map<string, string>();
   let isDetached = false;
   let detachedAtMs = 0;
@@ -72,10 +72,10 @@ export async function createLayers(parts: LayersParts) {
     invalidated: (tenant, target) => void forgetInMemory(tenant, target),
     attached(isAttached) {
       if (isAttached === !isDetached) return;
-      log.info({ attached: isAttached }, 'listening to other replicas');
+      log.info({ event: 'cache_attached', attached: isAttached }, 'invalidations of other replicas');
       isDetached = !isAttached;
       detachedAtMs = clock();
-      // Of these tenants nobody can tell what was invalidated meanwhile.
+      // What was invalidated meanwhile for these tenants is not known.
       if (isAttached)
         for (const [tenant, epoch] of epochs) if (epoch === '') void forgetInMemory(tenant, { kind: 'all' });
     },
@@ -94,14 +94,14 @@ export async function createLayers(parts: LayersParts) {
     if (seen !== begunIn.seen) await durable.invalidate(answer.tenant, { kind: 'entry', key: answer.key });
   };
 
-  /** Drops an answer that cannot be read. */
+  /** Removes an answer that cannot be read. */
   const drop = async (tenant: string, key: string, error: unknown): Promise<void> => {
-    log.error({ err: error, key }, 'a stored answer cannot be read and was dropped');
+    log.error({ event: 'cache_answer_corrupt', err: error, key }, 'stored answer corrupt, dropped');
     parts.onCorrupt(tenant);
     await memory.invalidate(tenant, { kind: 'entry', key });
     await within(() => durable.invalidate(tenant, { kind: 'entry', key }), { timeoutMs: dropTimeoutMs }).catch(
       (failure: unknown) => {
-        log.warn({ err: failure }, 'the durable answer store failed to drop an answer');
+        log.warn({ event: 'cache_drop_failed', err: failure }, 'durable answer store failed');
       },
     );
   };
@@ -113,11 +113,11 @@ export async function createLayers(parts: LayersParts) {
       return answer && { answer, layer: CacheLayer.MEMORY };
     },
 
-    /** Looks in the durable store for at most `timeoutMs`. */
+    /** Reads the durable store for at most `timeoutMs`. A failure is a miss. */
     async findDurable(tenant: string, key: string, timeoutMs: number): Promise<Found | undefined> {
       if (!epochs.has(tenant)) epochs.set(tenant, '');
       try {
-        // Once more where an invalidation came in between, which may not concern this answer.
+        // Again if an invalidation came in between: it may not concern this answer.
         for (let attempt = 0; attempt < 2; attempt++) {
           const begunIn = seen;
           const answer = await guard.run(() => durable.get(tenant, key), timeoutMs);
@@ -129,31 +129,31 @@ export async function createLayers(parts: LayersParts) {
       } catch (error) {
         if (error instanceof ChangedBytesError) await drop(tenant, key, error);
         else if (guard.state === 0) {
-          log.warn({ err: error }, 'the durable answer store failed: the look-up goes on without it');
+          log.warn({ event: 'cache_durable_read_failed', err: error }, 'durable answer store failed');
         }
         return undefined;
       }
     },
 
-    /** Now, for {@link keep}. */
+    /** Returns the present moment, for {@link keep}. */
     epoch: (tenant: string): Epoch => ({ seen, stored: epochs.get(tenant) ?? '' }),
 
     /**
-     * Keeps an answer in every layer, unless an invalidation came since `begunIn`. `replaces`: other replicas may have an older one in
-     * memory. Waits for the durable store at most `timeoutMs`.
+     * Stores an answer in every layer, unless an invalidation came since `begunIn`. `replaces`: other replicas may have an older one in
+     * memory. Waits at most `timeoutMs` for the durable store.
      */
     async keep(answer: StoredAnswer, begunIn: Epoch, timeoutMs: number, replaces = false): Promise<void> {
       await putInMemory(answer, begunIn.seen);
       try {
         await guard.run(() => putDurable(answer, begunIn, replaces), timeoutMs);
       } catch (error) {
-        log.warn({ err: error }, 'the durable answer store failed: the answer is kept in memory only');
+        log.warn({ event: 'cache_durable_write_failed', err: error }, 'answer kept in memory only');
       }
     },
 
     drop,
 
-    /** Removes answers from every layer; resolves to how many. Throws UNAVAILABLE where the durable store may still have some. */
+    /** Removes answers from every layer and returns how many. Throws UNAVAILABLE if the durable store may still have some. */
     async invalidate(tenant: string, target: InvalidateTarget): Promise<number> {
       const keys = new Set(await forgetInMemory(tenant, target));
       try {
@@ -162,20 +162,20 @@ export async function createLayers(parts: LayersParts) {
       } catch (error) {
         throw unavailable('answer-store', 'the durable answer store did not take the invalidation: call again', error);
       } finally {
-        // Once more: a read that came between the two may have brought an answer back up.
+        // Again: a read between the two may have copied an answer into memory.
         for (const key of await forgetInMemory(tenant, target)) keys.add(key);
       }
       return keys.size;
     },
 
-    /** Answers with a label, of memory, then of the durable store, where it answers in time. */
+    /** Returns answers with a label: of memory, then of the durable store if it answers in time. */
     async find(tenant: string, label: string, limit: number): Promise<Found[]> {
       const above = await memory.find(tenant, label, limit);
       const keys = new Set(above.map(({ key }) => key));
       const below = await guard
         .run(() => durable.find(tenant, label, limit), usageTimeoutMs)
         .catch((error: unknown) => {
-          log.warn({ err: error }, 'the durable answer store failed: only answers in memory are told');
+          log.warn({ event: 'cache_durable_find_failed', err: error }, 'only answers in memory listed');
           return [];
         });
       return [
@@ -184,7 +184,7 @@ export async function createLayers(parts: LayersParts) {
       ];
     },
 
-    /** What a tenant has in each layer; a durable store that does not answer is left out. */
+    /** Returns what a tenant has in each layer, without a durable store that does not answer. */
     async usage(tenant: string) {
       const above = { layer: CacheLayer.MEMORY, ...(await memory.usage(tenant)) };
       try {
@@ -193,7 +193,7 @@ export async function createLayers(parts: LayersParts) {
           { layer: CacheLayer.DURABLE, ...(await guard.run(() => durable.usage(tenant), usageTimeoutMs)) },
         ];
       } catch (error) {
-        log.warn({ err: error }, 'the durable answer store failed: its sums are left out');
+        log.warn({ event: 'cache_durable_usage_failed', err: error }, 'usage of durable store missing');
         return [above];
       }
     },

@@ -13,11 +13,11 @@ import { labelsOfPassages } from './labels.ts';
 
 /** An answer that may be stored. */
 export interface Recording {
-  /** Sources, text in few frames, citations, usage, done; nothing in it belongs to the caller that it was made for. */
+  /** Sources, text in few frames, citations, usage, done; without anything of the caller for whom it was generated. */
   events: AnswerEvent[];
   /** Whether it says that there is no evidence. */
   isRefusal: boolean;
-  /** What its passages let it be named by. */
+  /** The labels that its passages add. */
   labels: string[];
 }
 
@@ -25,8 +25,8 @@ export interface Recording {
 const frameLength = 32_768;
 
 /**
- * What may be stored of a generation's events; `undefined` where they are no whole answer: no text, no end, cut short,
- * filtered, made without a stage that was missing or late, or not verified against its passages. A refusal claims nothing.
+ * Returns what may be stored of a generation's events; `undefined` if they are not a whole answer: no text, no end, cut short, filtered,
+ * generated without a stage that was missing or late, or not verified against its passages. A refusal claims nothing.
  */
 export function toRecording(events: readonly AnswerEvent[]): Recording | undefined {
   const last = events.at(-1)?.event;
@@ -67,7 +67,7 @@ export function toRecording(events: readonly AnswerEvent[]): Recording | undefin
   };
 }
 
-/** The event without what belongs to the caller that it was made for: ids and trace. */
+/** Returns the event without the ids and the trace of the caller for whom it was generated. */
 export function withoutCaller(answer: AnswerEvent): AnswerEvent {
   if (answer.event.case !== 'done') return answer;
   const { outcome, model, degradations, cacheLayer, unsupportedClaims, verified } = answer.event.value;
@@ -76,7 +76,7 @@ export function withoutCaller(answer: AnswerEvent): AnswerEvent {
   });
 }
 
-/** The event with its usage, if it is one, marked as that of an earlier generation. */
+/** Returns the event; if it is a usage, marked as that of an earlier generation. */
 export function asCached(answer: AnswerEvent): AnswerEvent {
   if (answer.event.case !== 'usage') return answer;
   const usage = clone(AnswerEventSchema, answer);
@@ -84,7 +84,7 @@ export function asCached(answer: AnswerEvent): AnswerEvent {
   return usage;
 }
 
-/** The event with the layer that it came from, if it is the end. */
+/** Returns the event; if it is the end, with the layer that it came from. */
 export function fromLayer(answer: AnswerEvent, layer: CacheLayer): AnswerEvent {
   if (answer.event.case !== 'done') return answer;
   const { outcome, model, degradations, unsupportedClaims, verified } = answer.event.value;
@@ -96,7 +96,7 @@ export function fromLayer(answer: AnswerEvent, layer: CacheLayer): AnswerEvent {
   });
 }
 
-/** Events as bytes: CRC-32 of the rest (4 bytes), then each event preceded by its length. */
+/** Returns events as bytes: CRC-32 of the rest (4 bytes), then each event preceded by its length. */
 export function encodeEvents(events: readonly AnswerEvent[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const event of events) writer.bytes(toBinary(AnswerEventSchema, event));
@@ -107,7 +107,7 @@ export function encodeEvents(events: readonly AnswerEvent[]): Uint8Array {
   return bytes;
 }
 
-/** The events of {@link encodeEvents}. Throws where the bytes are not what was written: a changed answer must not be shown. */
+/** Returns the events of {@link encodeEvents}. Throws ChangedBytesError if the bytes changed: such an answer must not be shown. */
 export function decodeEvents(bytes: Uint8Array): AnswerEvent[] {
   const body = bytes.subarray(4);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -119,14 +119,14 @@ export function decodeEvents(bytes: Uint8Array): AnswerEvent[] {
   return events;
 }
 
-/** Events as they are handed from replica to replica: each preceded by its length, text that follows text in one. */
+/** Returns events as replicas exchange them: each preceded by its length, consecutive text joined. */
 export function encodeBatch(events: readonly AnswerEvent[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const event of coalesce(events)) writer.bytes(toBinary(AnswerEventSchema, event));
   return writer.finish();
 }
 
-/** The events of {@link encodeBatch}, with their sizes. */
+/** Returns the events of {@link encodeBatch} with their sizes. */
 export function decodeBatch(bytes: Uint8Array): { event: AnswerEvent; sizeBytes: number }[] {
   const reader = new BinaryReader(bytes);
   const events: { event: AnswerEvent; sizeBytes: number }[] = [];
@@ -137,7 +137,7 @@ export function decodeBatch(bytes: Uint8Array): { event: AnswerEvent; sizeBytes:
   return events;
 }
 
-/** The events, text that follows text in one, up to the length of a frame. */
+/** Returns the events with consecutive text joined, up to the length of a frame. */
 export function coalesce(events: readonly AnswerEvent[]): AnswerEvent[] {
   const fewer: AnswerEvent[] = [];
   let text = '';

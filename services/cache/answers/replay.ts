@@ -7,10 +7,10 @@ import type { StoredAnswer } from './answer-store.ts';
 import type { Found } from './layers.ts';
 import { decodeEvents, fromLayer } from './recording.ts';
 
-/** Largest answer that is told in one message; the events of a larger one are told one by one. */
+/** Largest answer that is sent in one message, in bytes; the events of a larger one are sent one by one. */
 const maxHitBytes = 1024 * 1024;
 
-/** A stored answer as it is told. */
+/** A stored answer as a look-up replies with it. */
 export interface Recorded {
   hit: LookupResponse;
   events: AnswerEvent[];
@@ -18,11 +18,11 @@ export interface Recorded {
   isOneMessage: boolean;
 }
 
-// Of answers in memory: read once, and told again and again. One for each way of telling.
+// Replies of answers in memory: each is decoded once. One map for each kind of reply.
 const fresh = new WeakMap<StoredAnswer, Recorded>();
 const stale = new WeakMap<StoredAnswer, Recorded>();
 
-/** A stored answer as it is told. Throws ChangedBytesError where it cannot be read. */
+/** Returns the reply of a stored answer. Throws ChangedBytesError if it cannot be read. */
 export function recordedOf({ answer, layer }: Found, isStale: boolean): Recorded {
   const inMemory = isStale ? stale : fresh;
   const known = layer === CacheLayer.MEMORY ? inMemory.get(answer) : undefined;
@@ -38,7 +38,7 @@ export function recordedOf({ answer, layer }: Found, isStale: boolean): Recorded
 
 type ResponseEvent = NonNullable<Parameters<typeof create<typeof LookupResponseSchema>>[1]>['event'];
 
-/** An event of a look-up. */
+/** Returns an event of a look-up. */
 export function responseOf(event: ResponseEvent): LookupResponse {
   return create(LookupResponseSchema, { event });
 }

@@ -3,28 +3,28 @@ import { deadlineExceeded, unavailable } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
 import { ChangedBytesError } from './answer-store.ts';
 
-/** Keeps a store that is slow or away from slowing look-ups: each call has a deadline, and after failures in a row none is made for a while. */
+/** Keeps a slow or unreachable store from slowing look-ups: each call has a deadline, and consecutive failures open a circuit. */
 export interface Guard {
-  /** 0 closed, 1 half open, 2 open. */
+  /** State of the circuit: 0 closed, 1 half open, 2 open. */
   readonly state: number;
-  /** The result of `work`. Throws DEADLINE_EXCEEDED after `timeoutMs`, and UNAVAILABLE at once while the store is left alone. */
+  /** Returns the result of `work`. Throws DEADLINE_EXCEEDED after `timeoutMs`, and UNAVAILABLE immediately while the circuit is open. */
   run<T>(work: () => Promise<T>, timeoutMs: number): Promise<T>;
 }
 
-/** Failures in a row after which a store is left alone. */
+/** Consecutive failures that open the circuit. */
 const failures = 5;
-/** Time until one call may try again, in milliseconds. */
+/** Time until one call may try again, in milliseconds: the circuit is cooling down. */
 const openMs = 1000;
 
-/** Creates the guard of a store. `onChange` is told of each new state. */
+/** Creates the guard of a store. Calls `onChange` with each new state. */
 export function createGuard(name: string, onChange: (state: number) => void): Guard {
-  // Bytes that have changed are no failure: the store is there and answers.
+  // Changed bytes are not a failure of the store: it answers.
   const policy = circuitBreaker(
     handleWhen((error) => !(error instanceof ChangedBytesError)),
     { breaker: new ConsecutiveBreaker(failures), halfOpenAfter: openMs },
   );
   policy.onStateChange((state) => onChange(stateOf(state)));
-  const leftAlone = unavailable(name, `the ${name} has failed and is left alone for a moment`);
+  const circuitOpen = unavailable(name, `the ${name} failed ${failures} times: circuit open, cooling down`);
   let openedAt = 0;
   policy.onBreak(() => {
     openedAt = performance.now();
@@ -35,11 +35,11 @@ export function createGuard(name: string, onChange: (state: number) => void): Gu
     },
     run(work, timeoutMs) {
       const { state } = policy;
-      // One call finds out whether the store is back; cockatiel would let the others wait for what it finds.
-      const isLeftAlone =
+      // One call finds out whether the store is back; cockatiel would make the others wait for its outcome.
+      const isOpen =
         state === CircuitState.HalfOpen || (state === CircuitState.Open && performance.now() < openedAt + openMs);
-      return isLeftAlone
-        ? Promise.reject(leftAlone)
+      return isOpen
+        ? Promise.reject(circuitOpen)
         : policy.execute(() => within(work, { timeoutMs, toTimeoutError: noAnswer }));
     },
   };

@@ -5,18 +5,18 @@ import { ChangedBytesError, type StoredAnswer } from './answer-store.ts';
 // An answer as one value of a shared store: CRC-32 (4 bytes) of its key and the rest, the layout (1 byte), and a protobuf message:
 //   1 stored_at, 2 stale_at, 3 expires_at (double, ms)   4 epoch (string)   5 labels (JSON, which is read faster than strings one by one)   6 scope (bytes)
 //   7 value (bytes), or 8 value compressed by zstd, with 9 its whole size (uint32)
-// The key is in the checksum, so that a value that was copied to another key is not taken for that one's.
+// The checksum includes the key, so that a value that was copied to another key is not accepted there.
 
 const layout = 1;
 const headBytes = 5;
-/** Values from this size on are compressed: below, it takes as long as to fetch them. */
+/** Values from this size on are compressed; compressing smaller ones takes as long as fetching them. */
 const compressFromBytes = 16_384;
 /** The fastest level that still shrinks text to a third. */
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-/** Nothing that is larger was ever put. */
+/** No larger value is ever stored. */
 const maxValueBytes = 64 * 1024 * 1024;
 
-/** The bytes of an answer that was begun in `epoch`, and what its compression saves of them. */
+/** Returns the bytes of an answer that began in `epoch`, and how many of them compression saved. */
 export function encodeStored(answer: StoredAnswer, epoch: string): { bytes: Buffer; savedBytes: number } {
   const writer = new BinaryWriter();
   writer.tag(1, WireType.Bit64).double(answer.storedAtMs);
@@ -42,7 +42,7 @@ export function encodeStored(answer: StoredAnswer, epoch: string): { bytes: Buff
   return { bytes, savedBytes: Math.max(0, savedBytes) };
 }
 
-/** The answer of {@link encodeStored}. Throws ChangedBytesError where the bytes are not what was written for this key. */
+/** Returns the answer of {@link encodeStored}. Throws ChangedBytesError if the bytes are not what was written for this key. */
 export function decodeStored(tenant: string, key: string, bytes: Buffer): { answer: StoredAnswer; epoch: string } {
   if (bytes.byteLength < headBytes || bytes.readUInt32BE(0) !== checksum(key, bytes)) {
     throw new ChangedBytesError('the stored bytes have changed');

@@ -3,32 +3,32 @@ import { tooLarge } from '#kit/base/errors.ts';
 import type { InvalidateTarget } from '../answers/answer-store.ts';
 import { isOfPassages, labelsOfPassages } from '../answers/labels.ts';
 
-/** What a flight is about. */
+/** What a flight generates, and for whom. */
 export interface FlightInit {
   readonly tenant: string;
   /** Identity of the answer. */
   readonly key: string;
-  /** The question, as the first of its callers asked it. */
+  /** The question in the words of its first caller. */
   readonly question: string;
   /** Who may fill it. */
   readonly holder: string;
-  /** What the answer can be named by, as far as it is known before it is made. */
+  /** The labels of the answer that are known before it is generated. */
   readonly labels: readonly string[];
   /** What it depends on, as bytes of the contract's CacheScope. */
   readonly scope: Uint8Array;
   /** The state of the tenant's invalidations when it began; see AnswerStore. */
   readonly epoch: string;
-  /** Its answer takes the place of one that is there. */
+  /** Its answer replaces a stored one. */
   readonly isRefresh: boolean;
 }
 
 /**
- * `joining` while it is not known who leads; `leased` until its Fill begins; `filling` from then on; `relayed` where another replica leads;
- * `finished` where its last event is the end of an answer.
+ * `joining` while the leader is not known; `leased` until its Fill begins; `filling` from then on; `relayed` if another replica leads;
+ * `finished` if its last event is the end of an answer.
  */
 export type FlightState = 'joining' | 'leased' | 'filling' | 'relayed' | 'finished' | 'abandoned';
 
-/** What the keeper of flights is told of each. */
+/** What a flight reports to the list that owns it. */
 export interface FlightHooks {
   appended(flight: Flight): void;
   ended(flight: Flight): void;
@@ -36,7 +36,7 @@ export interface FlightHooks {
   unfollowed(flight: Flight): void;
 }
 
-/** A generation under way: who leads it, and what it has said so far. */
+/** A running generation: its lease, and its events so far. */
 export class Flight implements FlightInit {
   readonly tenant: string;
   readonly key: string;
@@ -46,13 +46,13 @@ export class Flight implements FlightInit {
   readonly scope: Uint8Array;
   readonly epoch: string;
   readonly isRefresh: boolean;
-  /** Of a relayed flight, that of who leads. */
+  /** Of a relayed flight, the lease of its leader. */
   leaseId: string;
   begunAtMs: number;
-  /** Events so far. Followers read them here, each at its own pace, so a slow one holds nothing up. */
+  /** Events so far. Followers read them here, each at its own pace, so a slow one delays no other. */
   readonly events: AnswerEvent[] = [];
   state: FlightState;
-  /** An invalidation met it: its answer must not be stored. */
+  /** An invalidation concerns it: its answer must not be stored. */
   isTainted = false;
   /** Whether its answer is stored, once it has finished. */
   isKept = false;
@@ -86,7 +86,7 @@ export class Flight implements FlightInit {
     return this.state === 'finished' || this.state === 'abandoned';
   }
 
-  /** Adds an event of `sizeBytes`; followers get it at once. Throws RESOURCE_EXHAUSTED past the largest answer. */
+  /** Adds an event of `sizeBytes` and wakes the followers. Throws RESOURCE_EXHAUSTED beyond the largest answer. */
   append(event: AnswerEvent, sizeBytes: number): void {
     const size = this.#sizeBytes + sizeBytes;
     if (size > this.#maxBytes) throw tooLarge('the answer', this.#maxBytes);
@@ -96,7 +96,7 @@ export class Flight implements FlightInit {
     this.#notify();
   }
 
-  /** The answer is whole, or there will be none. Changes nothing where the flight is over. */
+  /** Ends the flight: its answer is whole, or there is none. Changes nothing if the flight is over. */
   end(state: 'finished' | 'abandoned', isKept = false): void {
     if (this.isOver) return;
     this.state = state;
@@ -105,7 +105,7 @@ export class Flight implements FlightInit {
     this.#notify();
   }
 
-  /** Resolves when the flight has more to say, or has ended. */
+  /** Resolves when the flight has a new event or has ended. */
   changed(): Promise<void> {
     this.#change ??= Promise.withResolvers();
     return this.#change.promise;
@@ -122,7 +122,7 @@ export class Flight implements FlightInit {
     };
   }
 
-  /** Whether an invalidation concerns the answer, or may yet concern it. */
+  /** Returns whether an invalidation concerns the answer, or may concern it later. */
   mayConcern(target: InvalidateTarget): boolean {
     switch (target.kind) {
       case 'all':
@@ -133,7 +133,7 @@ export class Flight implements FlightInit {
         if (this.labels.includes(target.label)) return true;
         if (!isOfPassages(target.label)) return false;
         const passages = this.events.flatMap(({ event }) => (event.case === 'sources' ? event.value.passages : []));
-        // Before its sources are known, a flight may be about anything.
+        // Before its sources are known, a flight may use any document.
         return passages.length === 0 || labelsOfPassages(passages).includes(target.label);
       }
       default:

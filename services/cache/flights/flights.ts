@@ -2,10 +2,10 @@ import type { InvalidateTarget } from '../answers/answer-store.ts';
 import { Flight, type FlightHooks, type FlightInit, type FlightState } from './flight.ts';
 import type { FlightStoreDeps } from './flight-store.ts';
 
-/** The flights that this process knows. */
+/** The flights of this process. */
 export type Flights = ReturnType<typeof createFlights>;
 
-/** Creates the list. `hooks` are told of every flight in it. */
+/** Creates the list. Calls `hooks` for every flight in it. */
 export function createFlights(
   { clock, newId, leaseTtlMs, maxFlights, maxAnswerBytes }: Omit<FlightStoreDeps, 'timeoutMs' | 'log'>,
   hooks: Partial<FlightHooks> = {},
@@ -40,7 +40,7 @@ export function createFlights(
   };
 
   return {
-    /** The flight that a look-up of `key` can follow. */
+    /** Returns the flight that a look-up of `key` can follow. */
     followable(key: string): Flight | undefined {
       const flight = byKey.get(key);
       if (flight === undefined) return undefined;
@@ -48,7 +48,7 @@ export function createFlights(
       return byKey.get(key);
     },
 
-    /** Begins a flight. Where another one has the key already, or there are too many, nobody can follow it. */
+    /** Begins a flight. It cannot be followed if another one has the key already, or if there are too many. */
     begin(init: FlightInit & { leaseId?: string }, state: FlightState = 'leased'): Flight {
       const made = { ...init, leaseId: init.leaseId ?? newId(init.key), begunAtMs: clock(), state };
       const flight = new Flight(made, maxAnswerBytes, allHooks);
@@ -59,17 +59,17 @@ export function createFlights(
       return flight;
     },
 
-    /** Whether the flight is one that others can follow. */
+    /** Returns whether others can follow the flight. */
     isFollowable: (flight: Flight): boolean => byKey.get(flight.key) === flight,
 
-    /** A flight that was `joining` is led here from now on. */
+    /** Makes this process the leader of a flight that was `joining`. */
     lead(flight: Flight): void {
       if (flight.isOver) return;
       flight.state = 'leased';
       if (byLease.has(flight.leaseId)) startExpiry(flight);
     },
 
-    /** The flight is led by another replica, under `leaseId`. */
+    /** Makes another replica the leader of the flight, under `leaseId`. */
     relay(flight: Flight, leaseId: string, begunAtMs: number): void {
       stopExpiry(flight);
       if (byLease.get(flight.leaseId) === flight) {
@@ -81,10 +81,10 @@ export function createFlights(
       flight.state = 'relayed';
     },
 
-    /** The flight with this lease. */
+    /** Returns the flight with this lease. */
     withLease: (leaseId: string): Flight | undefined => byLease.get(leaseId),
 
-    /** Takes the lease for its Fill; `undefined` where it is lost, taken already, or another's. */
+    /** Takes the lease for its Fill; `undefined` if it is lost, taken already, or of another holder. */
     take(tenant: string, leaseId: string, holder: string): Flight | undefined {
       const flight = byLease.get(leaseId);
       if (flight === undefined) return undefined;
@@ -95,7 +95,7 @@ export function createFlights(
       return flight;
     },
 
-    /** Marks flights that an invalidation concerns; gives them back. */
+    /** Marks the flights that an invalidation concerns, and returns them. */
     taint(tenant: string, target: InvalidateTarget): Flight[] {
       const tainted = [...byLease.values()].filter((flight) => flight.tenant === tenant && flight.mayConcern(target));
       for (const flight of tainted) {

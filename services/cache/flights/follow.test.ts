@@ -69,7 +69,7 @@ function follower(question: string, as = options) {
   };
 }
 
-test('a second asker follows the generation from its first event on, live', async () => {
+test('a second caller follows the generation live from its first event', async () => {
   const leader = await lead('live');
   const events = answerEvents('abc [1]');
   await leader.say(...events.slice(0, 2));
@@ -107,7 +107,7 @@ test('a follower gets the verdict on the claims, and nothing is stored', async (
   expect((await lookUp(client, options, 'unsupported')).kinds).toEqual(['lease']);
 });
 
-test('an asker with other access does not follow', async () => {
+test('a caller with other access does not follow', async () => {
   const leader = await lead('apart');
   for (const principal of [testPrincipal({ tenant: 'other' }), testPrincipal({ groups: ['staff'] })]) {
     expect((await lookUp(client, await mesh.as(principal), 'apart')).kinds).toEqual(['lease']);
@@ -150,7 +150,7 @@ describe.each(['abandon', 'leave'] as const)('a leader that ends with %s', (how)
     expect(looked.kinds.slice(-3)).toEqual(['citation', 'usage', 'done']);
   });
 
-  test('leaves void what its followers were shown where the next text differs', async () => {
+  test('invalidates what its followers were shown if the next text differs', async () => {
     const { leaseId, other } = await breakOff(`differ ${how}`);
     await fillWith(client, options, leaseId, answerEvents('axe [1]'));
     const looked = await other;
@@ -185,7 +185,7 @@ test('followers get an answer that is not fit to be stored', async () => {
   expect((await lookUp(client, options, 'too long')).kinds).toEqual(['lease']);
 });
 
-test('a caller that breaks off at its lease gives it back at once', async () => {
+test('a caller that leaves at its lease returns it immediately', async () => {
   for await (const { event } of client.lookup({ question: 'given back', scope: scopeOf() }, options)) {
     expect(event.case).toBe('lease');
     break;
@@ -193,7 +193,7 @@ test('a caller that breaks off at its lease gives it back at once', async () => 
   expect((await lookUp(client, options, 'given back')).kinds).toEqual(['lease']);
 });
 
-test('a follower that leaves disturbs nobody', async () => {
+test('a follower that leaves disturbs no other', async () => {
   const leader = await lead('leaving');
   const controller = new AbortController();
   const behind = follower('leaving', await mesh.as(undefined, { signal: controller.signal }));
@@ -205,7 +205,7 @@ test('a follower that leaves disturbs nobody', async () => {
   expect(await leader.end('commit')).toBe(true);
 });
 
-test('nobody follows a generation that an invalidation met', async () => {
+test('a generation that an invalidation concerns has no new followers', async () => {
   const leader = await lead('met');
   await client.invalidate({ target: { case: 'all', value: true } }, options);
   expect((await lookUp(client, options, 'met')).kinds).toEqual(['lease']);

@@ -30,7 +30,7 @@ describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('replicas over on
     const config = {
       cache: {
         durableStore: { adapter: 'redis', settings: { url, key_prefix } },
-        // A busy machine must not lose a lease, nor go on without Redis.
+        // A busy machine must not lose a lease, nor continue without Redis.
         flightStore: { adapter: 'redis', settings: { url, key_prefix, lease_ms: 10_000 } },
         durableTimeoutMs: 10_000,
         ...settings,
@@ -70,7 +70,7 @@ describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('replicas over on
     expect(begunAt).toBeGreaterThan(0);
     expect(asked.filter(({ text, isWhole }) => isWhole && text === answer)).toHaveLength(1000);
     expect(asked.some(({ resetCount }) => resetCount > 0)).toBe(false);
-    // 5 ms on the leader's replica and 20 ms on the others, where the machine has nothing else to do.
+    // 5 ms on the leader's replica and 20 ms on the others, on an idle machine.
     expect(Math.max(...asked.map(({ firstTextAt }) => firstTextAt)) - begunAt).toBeLessThan(stretched(1000));
   });
 
@@ -92,7 +92,7 @@ describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('replicas over on
     expect((await lookUp(one.client, one.options, 'elsewhere')).kinds[0]).toBe('hit');
   });
 
-  test('what one replica invalidates, no replica gives any more, nor what was under way', async () => {
+  test('what one replica invalidates, no replica serves, nor what was being generated', async () => {
     const [one, two] = (await clientsOf(await startReplicas(2))) as [Replica, Replica];
     const store = async (question: string) => {
       const { leaseId = '' } = await lookUp(one.client, one.options, question);
@@ -111,7 +111,7 @@ describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('replicas over on
     expect((await lookUp(one.client, one.options, 'under way')).kinds).toEqual(['lease']);
   });
 
-  test('an answer that was made anew takes the place of the old one in every memory', async () => {
+  test('an answer that was generated again replaces the old one in every memory', async () => {
     const [one, two] = (await clientsOf(await startReplicas(2))) as [Replica, Replica];
     const fill = async (text: string, refresh: boolean) => {
       const { leaseId = '' } = await lookUp(one.client, one.options, 'anew', scopeOf(), refresh);
@@ -123,7 +123,7 @@ describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('replicas over on
     await eventually(async () => (await lookUp(two.client, two.options, 'anew')).text).toBe('new [1]');
   });
 
-  test('past its time, an answer is made anew by one caller on one replica; all others get the old one', async () => {
+  test('a stale answer is generated again by one caller on one replica; all others get the old one', async () => {
     let nowMs = Date.now();
     const clock = () => nowMs;
     const replicas = await clientsOf(await startReplicas(2, { ttlSeconds: 60 }, clock));
@@ -174,7 +174,7 @@ describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('replicas over on
     const asked = (await Promise.all(survivors.map((replica) => replica.asked))).flat();
     expect(asked).toHaveLength(60);
     expect(asked.filter(({ text, isWhole }) => isWhole && text === answer)).toHaveLength(60);
-    // The same text again: nobody was told to forget what was shown.
+    // The same text again: no follower had to reset what was shown.
     expect(asked.filter(({ resetCount }) => resetCount > 0)).toEqual([]);
     expect(generationCount).toBe(2);
     expect(takenOverAt - killedAt).toBeLessThan(stretched(3000));

@@ -16,10 +16,10 @@ import { accessLabel, documentsOf, questionLabel } from '../answers/labels.ts';
 import type { Found } from '../answers/layers.ts';
 import type { RpcDeps } from './rpc-deps.ts';
 
-/** Answers to the same question that are told; the contract's limit. */
+/** Largest count of answers to the same question in a reply; the limit of the contract. */
 const maxOthers = 20;
 
-/** Creates the rpc Inspect. It reads what a look-up would read, but begins nothing. */
+/** Creates the rpc Inspect. It reads what a look-up would read, and begins no flight. */
 export function createInspect({ settings, layers, flights, meaning, clock }: RpcDeps) {
   return async ({ question, scope }: InspectRequest, context: CallContext) => {
     const caller = context.principal;

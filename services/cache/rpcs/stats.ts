@@ -19,7 +19,7 @@ export interface TenantStats {
 /** Counters by tenant. */
 export type Stats = ReturnType<typeof createStats>;
 
-/** Creates them. Tenants come from signed tokens, so there are only as many as the operator has. */
+/** Creates the counters. Tenants come from signed tokens, so there are only as many as the operator has. */
 export function createStats() {
   const tenants = new Map<string, TenantStats>();
   const of = (tenant: string): TenantStats => {
@@ -54,7 +54,7 @@ export function createStats() {
   };
   return {
     of,
-    /** Counts an answer that was given from `layer`. */
+    /** Counts an answer that was served from `layer`. */
     hit(tenant: string, layer: CacheLayer, events: readonly AnswerEvent[], isStale: boolean): void {
       const stats = of(tenant);
       stats.hits.set(layer, (stats.hits.get(layer) ?? 0) + 1);

@@ -84,7 +84,7 @@ test('neither another access nor another scope, nor what was invalidated, is giv
   expect((await lookUp(client, options, inOtherWords)).kinds).toEqual(['lease']);
 });
 
-test('many that ask in other words at once: one search by meaning, and the answer for all', async () => {
+test('many callers with other words at the same time: one search by meaning, and the answer for all', async () => {
   const { client, options, store, embedding } = await startCalibrated();
   await store(asked, '七天之内。[1]');
   embedding.callCount = 0;
@@ -108,7 +108,7 @@ test('without its embedding model it is a miss', async () => {
   expect((await lookUp(client, options, inOtherWords)).kinds).toEqual(['lease']);
 });
 
-test('an inspection tells what the layer looked at', async () => {
+test('an inspection reports what the layer compared', async () => {
   const { client, options, store } = await startCalibrated();
   await store(asked, '七天之内。[1]');
   const inspect = (question: string) => client.inspect({ question, scope: scopeOf() as never }, options);
@@ -123,7 +123,7 @@ test('an inspection tells what the layer looked at', async () => {
   expect((await inspect(asked)).semantic).toBe('');
 });
 
-test('where it is not calibrated there is no such layer, and no embedding service is needed', async () => {
+test('without a calibration there is no such layer, and no embedding service is needed', async () => {
   await using mesh = await startTestMesh([cache]);
   const options = await mesh.as();
   const { layers } = await mesh.client(CacheService).getStats({}, options);

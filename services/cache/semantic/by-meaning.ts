@@ -24,10 +24,10 @@ export type ByMeaning = ReturnType<typeof createByMeaning>;
 const keepTimeoutMs = 500;
 const forgetTimeoutMs = 2000;
 
-// Whose call an embedding is made for: the layer below knows of no calls.
+// The call that an embedding belongs to: the layer below has no calls.
 const calls = new AsyncLocalStorage<CallContext>();
 
-/** Embeds questions for the calls that ask by meaning. `model`: empty for the default one. */
+/** Creates the function that embeds the question of the current call. `model`: empty for the default one. */
 export function createEmbed(embedding: Client<typeof EmbeddingService>, model: string) {
   return async (question: string, signal: AbortSignal) => {
     const context = calls.getStore();
@@ -36,20 +36,20 @@ export function createEmbed(embedding: Client<typeof EmbeddingService>, model: s
     for await (const { vectors, model: used } of embedding.embed(request, context.forward({ signal }))) {
       return { model: used, vector: fromVector(vectors[0]) };
     }
-    throw unavailable('embedding', 'the embedding service gave no vector');
+    throw unavailable('embedding', 'the embedding service returned no vector');
   };
 }
 
-/** Joins the semantic layer to the layers that have the answers. */
+/** Connects the semantic layer with the layers that have the answers. */
 export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts) {
-  // What a look-up leaves for the fill of its lease.
+  // Results of a look-up that the fill of its lease uses.
   const vectors = new WeakMap<Flight, Float32Array>();
   const samples = new WeakMap<Flight, StoredAnswer>();
 
   return {
     /**
-     * An answer to a question of the same meaning in the same scope. Of a sample of hits it gives none: they are generated all the same, and
-     * compared when the flight is filled.
+     * Returns an answer to a question of the same meaning in the same scope. For a sample of hits it returns none: they are generated again,
+     * and compared when the flight is filled.
      */
     async find(flight: Flight, caller: Principal, scope: CacheScope, context: CallContext, timeoutMs: number) {
       const { tenant, question } = flight;
@@ -72,13 +72,13 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
       return { answer: stored.answer, layer: CacheLayer.SEMANTIC } satisfies Found;
     },
 
-    /** What would be found, for a person. */
+    /** Returns what a look-up would find, for a person. */
     inspect(caller: Principal, question: string, scope: CacheScope, context: CallContext): Promise<SemanticFound> {
       const query = { tenant: caller.tenant, question, scopeKey: scopeKeyOf(caller, scope) };
       return calls.run(context, () => semantic.find(query, context.signal));
     },
 
-    /** Compares the answer of a flight with the one that its look-up would have been given. */
+    /** Compares the answer of a flight with the stored one that its look-up found. */
     async compare(flight: Flight, recording: Recording): Promise<void> {
       const sample = samples.get(flight);
       if (sample === undefined) return;
@@ -86,11 +86,11 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
         const [served, regenerated] = [decodeEvents(sample.value), recording.events].map(toCompared);
         if (served && regenerated) await semantic.compare(served, regenerated);
       } catch (error) {
-        log.warn({ err: error }, 'a semantic hit was not compared');
+        log.warn({ event: 'semantic_compare_failed', err: error }, 'semantic hit not compared');
       }
     },
 
-    /** Keeps the question of an answer that was stored. */
+    /** Stores the question of a stored answer. */
     async remember(flight: Flight, caller: Principal, answer: StoredAnswer, context: CallContext): Promise<void> {
       const { tenant, key, question } = flight;
       const scopeKey = scopeKeyOf(caller, fromBinary(CacheScopeSchema, flight.scope));
@@ -99,11 +99,11 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
       const keeping = () =>
         semantic.remember({ ...entry, expiresAtMs: answer.staleAtMs }, AbortSignal.timeout(keepTimeoutMs));
       await calls.run(context, keeping).catch((error: unknown) => {
-        log.warn({ err: error }, 'a question was not kept for the semantic cache in time');
+        log.warn({ event: 'semantic_put_failed', err: error }, 'semantic question not stored');
       });
     },
 
-    /** Forgets questions whose answers were invalidated. Only their space is at stake: without its answer a question gives none. */
+    /** Removes questions whose answers were invalidated. It only frees space: a question without an answer is a miss. */
     async forget(tenant: string, target: InvalidateTarget): Promise<void> {
       if (target.kind === 'all') await forget(tenant, { kind: 'all' }).catch(onFailure);
       if (target.kind !== 'label') return;
@@ -120,7 +120,7 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
     return semantic.forget(tenant, target, AbortSignal.timeout(forgetTimeoutMs));
   }
   function onFailure(error: unknown): void {
-    log.warn({ err: error }, 'the semantic store failed to forget questions');
+    log.warn({ event: 'semantic_remove_failed', err: error }, 'semantic questions not removed');
   }
   function quietly(work: Promise<void>): void {
     work.catch(onFailure);
@@ -142,6 +142,6 @@ function toCompared(events: readonly AnswerEvent[]) {
     if (event.case === 'textDelta') text += event.value.text;
     if (event.case === 'citation') documentIds.add(event.value.documentId);
   }
-  // Refusals are not kept by their meaning.
+  // Refusals are not stored by their meaning.
   return { text, documentIds: [...documentIds], isRefusal: false };
 }

@@ -2,7 +2,7 @@ import { differenceOf } from './guards/difference.ts';
 import type { Question } from './question.ts';
 import { type Vocabulary, weightOf } from './vocabulary.ts';
 
-/** What the verifier looks at, in the order of its weights. Symmetric: the order of the questions says nothing. */
+/** What the verifier uses, in the order of its weights. Symmetric: the order of the questions does not matter. */
 export const featureNames = [
   'cosine',
   'cosine_squared',
@@ -18,7 +18,7 @@ export const featureNames = [
   'shared_count',
 ] as const;
 
-/** The features of a pair; `similarity` is the cosine of the questions' vectors. */
+/** Returns the features of a pair; `similarity` is the cosine of the vectors of the questions. */
 export function featuresOf(first: Question, second: Question, similarity: number, vocabulary: Vocabulary): number[] {
   const { shared, onlyFirst, onlySecond } = differenceOf(first, second);
   const weigh = (atoms: readonly string[]) => atoms.reduce((sum, atom) => sum + weightOf(atom, vocabulary), 0);
@@ -45,7 +45,7 @@ export function featuresOf(first: Question, second: Question, similarity: number
   ];
 }
 
-/** Atoms and neighbours. */
+/** Returns atoms and pairs of neighbours. */
 function gramsOf(atoms: readonly string[]): string[] {
   return [...atoms, ...atoms.slice(1).map((atom, index) => `${atoms[index]} ${atom}`)];
 }
@@ -63,7 +63,7 @@ function diceOf(a: readonly string[], b: readonly string[]): number {
   return a.length + b.length === 0 ? 0 : (2 * both) / (a.length + b.length);
 }
 
-/** Longest common subsequence by the length of the shorter, 0 to 1. */
+/** Returns the longest common subsequence divided by the length of the shorter, 0 to 1. */
 function inOrder(a: readonly string[], b: readonly string[]): number {
   if (a.length === 0 || b.length === 0) return 0;
   let row = new Array<number>(b.length + 1).fill(0);

@@ -10,7 +10,7 @@ export type { Considered, SemanticFound, SemanticLayer, SemanticQuery, SemanticS
 
 const shadowFile = 'semantic-shadow.json';
 
-/** What opening the layer takes. */
+/** What the layer needs to open. */
 export interface OpenSemanticLayer
   extends Pick<SemanticLayerParts, 'embed' | 'shadowShare' | 'timeoutMs' | 'clock' | 'random' | 'log' | 'metrics'> {
   /** Data folder of the cache; exists. */
@@ -21,7 +21,7 @@ export interface OpenSemanticLayer
   shadowBudget?: number;
 }
 
-/** Why there is no layer, and whether somebody calibrated one. */
+/** Why there is no layer, and whether there is a calibration. */
 interface SemanticOff {
   layer?: undefined;
   off: string;

@@ -120,7 +120,7 @@ describe('the semantic layer', () => {
     );
   });
 
-  test('tells why a candidate was not served', async () => {
+  test('reports why a candidate was not served', async () => {
     await remember(layer, '怎么申请退货', 1);
     const found = await layer.find(query('怎么申请换货'), signal);
     expect(found).toMatchObject({
@@ -191,7 +191,7 @@ describe('the semantic layer', () => {
     expect(opened.model.embedCount).toBe(0);
   });
 
-  test('a store that fails, and an embedding that hangs, are misses; a caller that leaves is let go', async () => {
+  test('a store that fails, and an embedding that hangs, are misses; a caller that leaves is released', async () => {
     await remember(layer, '怎么申请退货', 1);
     opened.setFailing(true);
     expect(await layer.find(query('如何申请退货'), signal)).toMatchObject({ kind: 'miss', reason: 'failed' });
@@ -270,7 +270,7 @@ describe('the shadow', () => {
     await rarely.layer.close();
   });
 
-  test('one wrong hit turns nothing off; many do, for good, until another calibration', async () => {
+  test('one wrong hit turns nothing off; many do, permanently, until another calibration', async () => {
     const { layer, folder, metric } = await openCalibrated();
     await remember(layer, '怎么申请退货', 1);
     expect(await layer.compare(right, wrong)).toBe('wrong');

@@ -11,7 +11,7 @@ import { type Question, readQuestion } from './question.ts';
 import type { SemanticStore, SemanticTarget } from './semantic-store.ts';
 import { type Shadow, type ShadowAnswer, saysTheSame } from './shadow.ts';
 
-/** The vector of a question, and the model that it is by. */
+/** The vector of a question and its model. */
 export interface EmbeddedQuestion {
   model: string;
   /** Of length 1. */
@@ -21,34 +21,34 @@ export interface EmbeddedQuestion {
 /** What the layer is made of. */
 export interface SemanticLayerParts {
   store: SemanticStore;
-  /** Embeds a question. */
+  /** Returns the vector of a question. */
   embed(question: string, signal: AbortSignal): Promise<EmbeddedQuestion>;
   calibration: Calibration;
   shadow: Shadow;
   /** Share of hits that are generated again and compared, 0 to 1. @default 0.01 */
   shadowShare?: number;
-  /** Time for a look-up, in milliseconds; later counts as a miss. @default 100 */
+  /** Longest time of a look-up, in milliseconds; a later result is a miss. @default 100 */
   timeoutMs?: number;
   clock: () => number;
-  /** A number from 0 up to 1. */
+  /** Returns a number from 0 up to 1. */
   random: () => number;
   log: Logger;
   metrics: Pick<CacheMetrics, 'cacheSemanticOff' | 'cacheSemanticRefusedTotal' | 'cacheSemanticShadowTotal'>;
 }
 
-/** Whose question it is, and what its answer depends on. */
+/** A question of a tenant, and what its answer depends on. */
 export interface SemanticQuery {
   tenant: string;
-  /** Hash of all that an answer depends on but the question: tenant, access, corpora with revisions, prompt, model, parameters, language. */
+  /** Hash of all that an answer depends on except the question: tenant, access, corpora with revisions, prompt, model, parameters, language. */
   scopeKey: string;
   question: string;
 }
 
-/** Why a candidate is not served. */
+/** A candidate, and why it is not served. */
 export interface Considered {
   key: string;
   similarity: number;
-  /** The verifier's score, 0 to 1; `undefined` where a guard refused first. */
+  /** Score of the verifier, 0 to 1; `undefined` if a guard refused first. */
   score: number | undefined;
   refusedBy: GuardName | 'verifier' | undefined;
 }
@@ -57,29 +57,29 @@ export interface Considered {
 export type SemanticFound =
   | {
       kind: 'hit';
-      /** Identity of the answer. The answer itself may be gone: that is a miss. */
+      /** Identity of the answer. If the answer is gone, it is a miss. */
       key: string;
-      /** Cosine of the questions' vectors. */
+      /** Cosine of the vectors of the questions. */
       similarity: number;
-      /** The verifier's score; the threshold or more. */
+      /** Score of the verifier; the threshold or more. */
       score: number;
-      /** Whether to generate the answer again, beside serving it, and hand both to `compare`. */
+      /** Whether to generate the answer again and pass both to `compare`. */
       isSampled: boolean;
       considered: readonly Considered[];
     }
   | {
       kind: 'miss';
-      /** `off`: nothing is served now. `empty`: nothing near in this scope. `refused`: candidates, but none that may be served. */
+      /** `off`: nothing is served now. `empty`: no candidates in this scope. `refused`: candidates, but none that may be served. */
       reason: 'off' | 'not_covered' | 'empty' | 'refused' | 'late' | 'failed';
       detail: string;
       considered: readonly Considered[];
-      /** For `remember`, which then need not embed again. */
+      /** For `remember`, so that it need not embed again. */
       vector?: Float32Array;
     };
 
-/** Counters since the process started; the shadow's outlive it. */
+/** Counters since the process started; those of the shadow are persistent. */
 export interface SemanticStats {
-  /** Why nothing is served; `undefined` where something is. */
+  /** Why nothing is served; `undefined` while the layer serves. */
   off: string | undefined;
   lookupCount: number;
   hitCount: number;
@@ -93,7 +93,7 @@ export interface SemanticStats {
 export interface SemanticLayer {
   /** Finds an answer to a question of the same meaning. Rejects only with the signal's reason. */
   find(query: SemanticQuery, signal: AbortSignal): Promise<SemanticFound>;
-  /** Keeps a question whose answer was stored under `key`. Says whether it was kept; never rejects but with the signal's reason. */
+  /** Stores a question whose answer is stored under `key`. Returns whether it was stored; rejects only with the signal's reason. */
   remember(
     entry: SemanticQuery & {
       key: string;
@@ -103,23 +103,23 @@ export interface SemanticLayer {
     },
     signal: AbortSignal,
   ): Promise<boolean>;
-  /** Removes questions. Rejects where the store fails; answers are unreachable by their identity all the same. */
+  /** Removes questions. Rejects if the store fails; the invalidated answers are not found anyway. */
   forget(tenant: string, target: SemanticTarget, signal: AbortSignal): Promise<void>;
-  /** Compares what was served for a sampled hit with what was generated again, and counts it. */
+  /** Compares the answer of a sampled hit with the one that was generated again, and counts the result. */
   compare(served: ShadowAnswer, regenerated: ShadowAnswer): Promise<'same' | 'wrong'>;
   stats(): SemanticStats;
   close(): Promise<void>;
 }
 
-/** Stored questions that stay read; reading one takes some 0.1 ms. */
+/** Stored questions that stay parsed; parsing one takes about 0.1 ms. */
 const maxRead = 5000;
 
-/** Candidates that are looked at. */
+/** Candidates of a look-up. */
 const candidateLimit = 8;
 
 /**
  * Creates the layer. It serves only while its calibration is of the model that embeds, has a threshold, and the shadow has not turned it
- * off. A candidate is served where no guard refuses it and its score reaches the threshold; of several, the best score wins.
+ * off. A candidate is served if no guard refuses it and its score reaches the threshold; of several, the best score wins.
  */
 export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
   const { store, calibration, shadow, log, metrics, random, clock } = parts;
@@ -128,7 +128,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
   const read = new LRUCache<string, Question>({ max: maxRead });
   let lookupCount = 0;
   let hitCount = 0;
-  /** Set where the model that embeds is not the one of the calibration; looked at again with each embedding. */
+  /** Set if the embedding model is not the one of the calibration; checked with each embedding. */
   let mismatch: string | undefined;
 
   const off = (): string | undefined => {
@@ -138,14 +138,14 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
   const showState = () => metrics.cacheSemanticOff.set(off() === undefined ? 0 : 1);
   showState();
 
-  /** A question's vector; `undefined` where its model is not the calibrated one. */
+  /** Returns the vector of a question; `undefined` if its model is not the calibrated one. */
   const embed = async (question: string, signal: AbortSignal): Promise<Float32Array | undefined> => {
     const { model, vector } = await parts.embed(question, signal);
     const before = mismatch;
     mismatch = mismatchOf(calibration, { model, dimensions: vector.length });
     if (mismatch !== before) {
       showState();
-      if (mismatch !== undefined) log.warn({ mismatch }, 'semantic cache is off');
+      if (mismatch !== undefined) log.warn({ event: 'semantic_cache_off', reason: mismatch }, 'semantic cache is off');
     }
     return mismatch === undefined ? vector : undefined;
   };
@@ -160,7 +160,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
     if (vector === undefined) return miss('off', mismatch ?? '');
     const { tenant, scopeKey } = query;
     const candidates = await store.search({ tenant, scopeKey, vector, limit: candidateLimit }, signal);
-    if (candidates.length === 0) return { ...miss('empty', 'nothing is near'), vector };
+    if (candidates.length === 0) return { ...miss('empty', 'no similar question'), vector };
     const considered = candidates.map((candidate) => consider(question, candidate));
     let best: Considered | undefined;
     for (const each of considered) {
@@ -192,7 +192,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
       withSpan('cache.semantic', {}, async () => {
         signal.throwIfAborted();
         lookupCount++;
-        // A mismatch may end: the embedding says.
+        // The next embedding may end a mismatch.
         const isOff = threshold === null ? off() : shadow.off();
         if (isOff !== undefined) return miss('off', isOff);
         try {
@@ -204,7 +204,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
         } catch (error) {
           if (signal.aborted) throw signal.reason;
           if (error === late) return miss('late', `nothing was found within ${timeoutMs} ms`);
-          log.warn({ err: error }, 'semantic look-up failed: a miss');
+          log.warn({ event: 'semantic_lookup_failed', err: error }, 'semantic look-up failed');
           return miss('failed', 'the embedding or the store failed');
         }
       }),
@@ -221,7 +221,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
         return true;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        log.warn({ err: error }, 'a question was not kept for the semantic cache');
+        log.warn({ event: 'semantic_put_failed', err: error }, 'semantic question not stored');
         return false;
       }
     },
@@ -231,9 +231,9 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
       metrics.cacheSemanticShadowTotal.inc({ verdict });
       try {
         const turnedOff = await shadow.record(verdict === 'wrong');
-        if (turnedOff) log.error({ ...shadow.state }, 'semantic cache turns itself off: too many hits were wrong');
+        if (turnedOff) log.error({ event: 'semantic_cache_off', ...shadow.state }, 'semantic cache off: wrong hits');
       } catch (error) {
-        log.error({ err: error }, 'the comparison of a semantic hit was not written: a restart forgets it');
+        log.error({ event: 'semantic_shadow_write_failed', err: error }, 'shadow comparison not written');
       }
       showState();
       return verdict;

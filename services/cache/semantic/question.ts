@@ -8,7 +8,7 @@ import { latinWordsOf, namesOf } from './guards/names.ts';
 import { negationsOf, sidesOf } from './guards/polarity.ts';
 import { type QuestionType, questionTypesOf } from './guards/question-type.ts';
 
-/** A question as guards and verifier read it. Made once a question. */
+/** A question as guards and verifier read it. */
 export interface Question {
   /** In normal form. */
   text: string;
@@ -16,11 +16,11 @@ export interface Question {
   facts: Facts;
   /** Content in order: Chinese characters, English stems, marks of facts. */
   content: readonly string[];
-  /** Content with the function words that order turns on. */
+  /** Content with the function words that make order matter. */
   order: readonly string[];
   /** What it denies. */
   negations: readonly string[];
-  /** Which side of each pair of opposites it is on. */
+  /** Its side of each pair of opposites: 0 none, 1, 2, or 3 both. */
   sides: readonly number[];
   types: readonly QuestionType[];
   /** Names and quoted words. */
@@ -29,10 +29,10 @@ export interface Question {
   latin: readonly string[];
 }
 
-/** Longest question that is compared, in characters; a longer one says too much for one answer to fit another. */
+/** Longest question that is compared, in characters; a longer one has too many details to share an answer. */
 export const questionLengthMax = 400;
 
-/** Reads a question. */
+/** Returns a question as guards and verifier read it. */
 export function readQuestion(raw: string): Question {
   const text = normalizeText(raw, foldTraditional);
   const language = detectLanguage(raw);

@@ -4,10 +4,10 @@ import { extractFacts } from '#kit/text/codes.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { wilson } from './calibration/bounds.ts';
 
-// A share of semantic hits is generated again beside what was served, and compared. What is counted here outlives the process: a layer that
-// turned itself off stays off until it is calibrated again.
+// A share of semantic hits is generated again and compared with the stored answer. The counts are persistent: a layer that turned itself off
+// stays off until it is calibrated again.
 
-/** An answer as it is compared. */
+/** What is compared of an answer. */
 export interface ShadowAnswer {
   text: string;
   /** Documents that it cites. */
@@ -16,17 +16,17 @@ export interface ShadowAnswer {
   isRefusal: boolean;
 }
 
-/** Words that two answers must share, as F1 of their tokens, where they cite nothing together. */
+/** Words that two answers must share, as F1 of their tokens, if they cite no common document. */
 const leastOverlap = 0.6;
-/** The same where they cite a document together: a model words an answer anew each time. */
+/** The same if they cite a common document: a model words an answer differently each time. */
 const leastOverlapTogether = 0.25;
-/** Facts (numbers, dates, codes, …) of the one with fewer that the other must have. */
+/** Share of the facts (numbers, dates, codes, …) of the answer with fewer that the other must have. */
 const leastFacts = 0.5;
 
 /**
- * Whether two answers say the same, as far as words can tell: both refuse; or neither does, the answer with fewer facts finds at least half of
- * them in the other, and they share a cited document and a quarter of their words, or three fifths of their words (F1 of tokens). It
- * errs to "no": a wrong no costs evidence against the layer, never a wrong answer.
+ * Returns whether two answers say the same, as far as words show: both refuse; or neither does, at least half of the facts of the answer
+ * with fewer are in the other, and they share a cited document and a quarter of their words, or three fifths of their words (F1 of tokens).
+ * If in doubt it returns false, which counts against the layer and never causes a wrong answer.
  */
 export function saysTheSame(served: ShadowAnswer, regenerated: ShadowAnswer): boolean {
   if (served.isRefusal || regenerated.isRefusal) return served.isRefusal && regenerated.isRefusal;
@@ -47,43 +47,44 @@ function overlapOf(first: string, second: string): number {
   return (2 * both) / (a.size + b.size);
 }
 
-/** What was counted. */
+/** The counts of a shadow. */
 export interface ShadowState {
   /** The calibration that it is of. */
   calibrationId: string;
   comparedCount: number;
   wrongCount: number;
-  /** Evidence that more than the budget is wrong, in natural units; at 0 there is none. */
+  /** Evidence that more than the budget is wrong, in natural units; 0: none. */
   evidence: number;
   /** When the layer turned itself off; `null`: it has not. */
   offAtMs: number | null;
 }
 
-/** The count of comparisons. */
+/** Counts comparisons and turns the layer off. */
 export interface Shadow {
   readonly state: Readonly<ShadowState>;
-  /** Why nothing may be served; `undefined` where it may. */
+  /** Returns why nothing may be served; `undefined` if the layer may serve. */
   off(): string | undefined;
-  /** Counts a comparison. Resolves when it is on disk, to whether it turned the layer off. */
+  /** Counts a comparison. Returns, when it is on disk, whether it turned the layer off. */
   record(isWrong: boolean): Promise<boolean>;
-  /** Share of hits that were wrong, and its interval; `undefined` before the first comparison. */
+  /** Returns the share of hits that were wrong, and its interval; `undefined` before the first comparison. */
   estimate(): { rate: number; low: number; high: number } | undefined;
 }
 
 /** Evidence that turns the layer off: e to this power is the least mean number of comparisons to a false alarm. */
 const turnsOff = Math.log(1000);
-/** The rate that is told apart from the budget, in budgets. */
-const apart = 3;
+/** The rate that the test distinguishes from the budget, in budgets. */
+const distinguishedRate = 3;
 
 /**
- * Opens the count of a calibration. A wrong hit adds ln(p₁/p₀) to the evidence, a right one takes ln((1 − p₀)/(1 − p₁)) away, never below 0, with p₀
- * the budget and p₁ three times it (Page 1954, "Continuous inspection schemes"): a single wrong sample never suffices, seven in a row always do, and a layer that keeps to
- * its budget is turned off wrongly after a thousand comparisons or more on average, one that goes bad late as soon as one that always was.
+ * Opens the counts of a calibration. A wrong hit adds ln(p₁/p₀) to the evidence, a right one subtracts ln((1 − p₀)/(1 − p₁)), never below
+ * 0, with p₀ the budget and p₁ three times it (Page 1954, "Continuous inspection schemes"). One wrong sample never suffices, seven in a row
+ * always do. A layer within its budget is turned off wrongly after a thousand comparisons or more on average; one that becomes worse is
+ * turned off as fast as one that always was.
  *
  * @param budget largest share of hits that may be wrong, above 0 and below 1/3
  */
 export function openShadow(path: string, calibrationId: string, budget: number, clock: () => number): Shadow {
-  const rate = Math.min(apart * budget, 0.9);
+  const rate = Math.min(distinguishedRate * budget, 0.9);
   const wrongAdds = Math.log(rate / budget);
   const rightTakes = Math.log((1 - budget) / (1 - rate));
   const { state, problem } = readState(path, calibrationId);
@@ -104,7 +105,7 @@ export function openShadow(path: string, calibrationId: string, budget: number, 
       const turnedOff = state.offAtMs === null && state.evidence >= turnsOff;
       if (turnedOff) state.offAtMs = clock();
       const text = JSON.stringify(state);
-      // A write that failed is tried again by the next one, which holds all of it.
+      // The next write retries a failed one, because it has the whole state.
       writing = writing
         .catch(() => {})
         .then(async () => {
@@ -133,6 +134,6 @@ function readState(path: string, calibrationId: string): { state: ShadowState; p
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { state: fresh };
   }
-  // Whether the layer had turned itself off cannot be known.
+  // Whether the layer had turned itself off is not known.
   return { state: fresh, problem: `${path} cannot be read: calibrate again, or remove it` };
 }

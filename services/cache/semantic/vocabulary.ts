@@ -6,13 +6,13 @@ export interface Vocabulary {
   counts: ReadonlyMap<string, number>;
 }
 
-/** A word of fewer questions than this is rare: what it means was not seen often enough to leave it out. */
+/** A word in fewer questions than this is rare: it was not seen often enough to ignore a difference in it. */
 export const rareBelow = 5;
 
 /** Terms of the largest vocabulary. */
 export const vocabularyMax = 20_000;
 
-/** Counts the terms of questions. Terms of fewer than {@link rareBelow} questions are left out. */
+/** Returns the counts of the terms of questions. Terms of fewer than {@link rareBelow} questions are left out. */
 export function countVocabulary(questions: readonly Question[]): Vocabulary {
   const counts = new Map<string, number>();
   for (const { content } of questions) {
@@ -29,13 +29,13 @@ function termsOf(atoms: readonly string[]): string[] {
   return [...words, ...words.slice(1).map((word, index) => `${words[index]} ${word}`)];
 }
 
-/** Whether words that stand together have a rare one among them, or are rare together. */
+/** Returns whether adjacent words include a rare one, or a rare pair. */
 export function isRare(run: readonly string[], { counts }: Vocabulary): boolean {
   if (run.some((atom) => (counts.get(atom) ?? 0) < rareBelow)) return true;
   return run.slice(1).some((atom, index) => (counts.get(`${run[index]} ${atom}`) ?? 0) < rareBelow);
 }
 
-/** Weight of an atom: ln(1 + questions / those that have it); at least ln 2, and greatest for one that was never seen. */
+/** Returns the weight of an atom: ln(1 + questions / those that have it); at least ln 2, and largest for one that was never seen. */
 export function weightOf(atom: string, { questionCount, counts }: Vocabulary): number {
   return Math.log(1 + (questionCount + 1) / ((counts.get(atom) ?? 0) + 1));
 }

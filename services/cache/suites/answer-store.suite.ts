@@ -33,17 +33,17 @@ export const keyOf = (number: number): string => number.toString(16).padStart(12
 
 /** What a store claims for itself. */
 export interface StoreClaims {
-  /** Whether it keeps to `maxBytes` itself; otherwise its server has a bound of its own. @default true */
+  /** Whether it enforces `maxBytes` itself; otherwise its server has its own bound. @default true */
   bounded?: boolean;
 }
 
-/** What every answer store keeps to. */
+/** The contract of every answer store. */
 export function answerStoreSuite(
   name: string,
   open: (maxBytes: number) => Promise<StoreUnderTest>,
   { bounded = true }: StoreClaims = {},
 ): void {
-  describe(`${name} keeps to the port of answer stores`, () => {
+  describe(`${name} fulfils the port of answer stores`, () => {
     const oneBytes = sizeOf(answerOf());
     let tested: StoreUnderTest;
     let store: AnswerStore;

@@ -6,7 +6,7 @@ import type { Flight, FlightInit } from '../flights/flight.ts';
 import { type FlightStore, type FlightStoreDeps, leaseIdOf } from '../flights/flight-store.ts';
 import { keyOf } from './answer-store.suite.ts';
 
-/** Two stores that see the same flights: those of two replicas, or one store twice where it is of one process alone. */
+/** Two stores that see the same flights: those of two replicas, or twice the store of one process. */
 export interface StoresUnderTest {
   here: FlightStore;
   there: FlightStore;
@@ -30,7 +30,7 @@ export function flightOf(init: Partial<FlightInit> = {}): FlightInit {
 
 let idCount = 0;
 
-/** What a flight store is given in tests. */
+/** What a flight store receives in tests. */
 export function flightDeps(init: Partial<FlightStoreDeps> = {}): FlightStoreDeps {
   return {
     clock: Date.now,
@@ -54,9 +54,9 @@ export const textOf = ({ events }: Flight): string =>
 
 const eventually = <T>(check: () => T) => expect.poll(check, { timeout: 10_000, interval: 5 });
 
-/** What every flight store keeps to. */
+/** The contract of every flight store. */
 export function flightStoreSuite(name: string, open: (deps: FlightStoreDeps) => Promise<StoresUnderTest>): void {
-  describe(`${name} keeps to the port of flight stores`, () => {
+  describe(`${name} fulfils the port of flight stores`, () => {
     let tested: StoresUnderTest;
     let here: FlightStore;
     let there: FlightStore;
@@ -68,7 +68,7 @@ export function flightStoreSuite(name: string, open: (deps: FlightStoreDeps) => 
     beforeEach(() => reopen());
     afterEach(() => tested.close());
 
-    test('of all that enter a key at once, on whatever replica, one leads', async () => {
+    test('of all callers that enter a key concurrently, on any replica, one leads', async () => {
       const entering = Array.from({ length: 50 }, (_, index) => (index % 2 ? here : there).enter(flightOf(), false));
       const entered = await Promise.all(entering);
       expect(entered.filter(({ leads }) => leads)).toHaveLength(1);
@@ -95,7 +95,7 @@ export function flightStoreSuite(name: string, open: (deps: FlightStoreDeps) => 
       leave();
     });
 
-    test.each(['before', 'after'])('where the leader gives up %s its fill, the next to enter leads', async (when) => {
+    test.each(['before', 'after'])('if the leader gives up %s its fill, the next to enter leads', async (when) => {
       const { flight } = await here.enter(flightOf(), false);
       const followed = await there.enter(flightOf(), false);
       const leave = followed.flight.follow();
@@ -122,7 +122,7 @@ export function flightStoreSuite(name: string, open: (deps: FlightStoreDeps) => 
       expect(await there.take('acme', flight.leaseId, 'ann')).toBeUndefined();
     });
 
-    test('a lease that another replica fills is followed where it was given out', async () => {
+    test('a lease that another replica fills is followed on the replica that issued it', async () => {
       const { flight } = await here.enter(flightOf(), false);
       const behind = await here.enter(flightOf(), false);
       expect(behind.leads).toBe(false);
@@ -135,7 +135,7 @@ export function flightStoreSuite(name: string, open: (deps: FlightStoreDeps) => 
       leave();
     });
 
-    test('a lease that nobody takes in time is lost', async () => {
+    test('a lease that is not taken in time is lost', async () => {
       await reopen({ leaseTtlMs: 50 });
       const { flight } = await here.enter(flightOf(), false);
       const followed = await there.enter(flightOf(), false);
@@ -146,14 +146,14 @@ export function flightStoreSuite(name: string, open: (deps: FlightStoreDeps) => 
       expect((await there.enter(flightOf(), false)).leads).toBe(true);
     });
 
-    test('who enters alone leads beside another one', async () => {
+    test('a caller that enters alone leads beside another one', async () => {
       expect((await here.enter(flightOf(), false)).leads).toBe(true);
       const alone = await there.enter(flightOf(), true);
       expect(alone.leads).toBe(true);
       expect(await there.take('acme', alone.flight.leaseId, 'ann')).toBeDefined();
     });
 
-    test('newcomers do not follow what an invalidation has met, nor is it fit to be stored', async () => {
+    test('a flight that an invalidation concerns has no new followers and is not stored', async () => {
       const { flight } = await here.enter(flightOf(), false);
       here.taint('acme', { kind: 'label', label: 'model:other' });
       expect(here.followable(flight.key)).toBe(flight);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-// Pairs of questions that look alike and mean something else: what a semantic cache must never take for one another.
+// Pairs of similar questions with different meanings, which a semantic cache must never confuse.
 
 /** How the second question was made from the first. */
 export type MutationKind = 'negated' | 'number' | 'date' | 'product' | 'direction';
@@ -299,7 +299,7 @@ const numbers = fc.constantFrom(
   12_000,
 );
 const differentNumbers = fc.tuple(numbers, numbers).filter(([a, b]) => a !== b);
-/** Ways in which another asker would open and close the same question: they make no difference. */
+/** Ways in which another caller would open and close the same question: they make no difference. */
 const zhFrames = fc.constantFrom<(text: string) => string>(
   (text) => text,
   (text) => `请问${text}`,
@@ -390,7 +390,7 @@ export const paraphrases: readonly (readonly [string, string])[] = [
   ['Are you open on Nov 22?', 'Are you open on November 22nd?'],
 ];
 
-/** A vocabulary to which no word is rare, so that guards stand alone: the worst case. */
+/** A vocabulary without rare words, so that only the other guards can refuse: the worst case. */
 export const knowsEverything = {
   questionCount: 1000,
   counts: new (class extends Map<string, number> {

@@ -6,7 +6,7 @@ import { visibleGroups } from '#kit/rpc/access.ts';
 import { type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { answerEvents, fillWith, lookUp } from '../testing/cache.ts';
 
-// A model of what the cache may know: one answer for each identity, written out in full. The cache may forget (it then hands out a
+// A model of what the cache may know: one answer for each identity, written out in full. The cache may forget (it then issues a
 // lease), yet it never gives an answer that the model does not have for exactly this identity.
 
 // Mostly one value, so that identities meet; now and then another, so that they differ in one part alone.

@@ -9,7 +9,7 @@ export type SemanticStoreTestDeps = Omit<SemanticStoreDeps, 'folder'>;
 const never = new AbortController().signal;
 const dimensions = 8;
 
-/** A key that a number stands for. */
+/** Returns the key of a number. */
 export const keyOf = (number: number): string => number.toString(16).padStart(64, '0');
 
 /** A vector of length 1 at an angle, in radians. */
@@ -86,7 +86,7 @@ export function semanticStoreSuite(
       expect(found[1]?.similarity).toBeCloseTo(Math.cos(0.5), 4);
     });
 
-    test('finds nothing where nothing is', async () => {
+    test('finds nothing in an empty store', async () => {
       expect(await search()).toEqual([]);
       expect(await store.count('acme', never)).toBe(0);
       await store.remove('acme', { kind: 'key', key: keyOf(9) }, never);
@@ -159,7 +159,7 @@ export function semanticStoreSuite(
       await expect(store.search(query, AbortSignal.abort(reason))).rejects.toBe(reason);
     });
 
-    test('whatever happens, what is found is what was put last, and nobody else’s', async () => {
+    test('after any operations, a search finds what was put last, of its own tenant and scope', async () => {
       const number = fc.integer({ min: 1, max: 6 });
       const tenant = fc.constantFrom('acme', 'other');
       const scopeKey = fc.constantFrom('scope', 'scope2');

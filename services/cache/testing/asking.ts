@@ -2,7 +2,7 @@ import type { CallOptions } from '@connectrpc/connect';
 import { sleep } from '#kit/base/streams.ts';
 import { answerEvents, type CacheClient, type Event, type Scope, scopeOf } from './cache.ts';
 
-// A caller of the cache for tests, as chat is one: it shows what it is given, and generates where it gets a lease.
+// A caller of the cache for tests, as chat is one: it shows what it receives, and generates if it receives a lease.
 
 /** What a caller has seen. */
 export interface Asked {

@@ -107,7 +107,7 @@ export async function fillWith(
   return (await client.fill(parts() as never, options)).stored;
 }
 
-/** What an answer store is given in tests: no database, a silent log, nobody who listens; `init` changes that. */
+/** What an answer store receives in tests: no database, a silent log, no listener; `init` changes that. */
 export function storeDeps(init: Partial<AnswerStoreDeps> = {}): AnswerStoreDeps {
   return {
     maxBytes: 1_000_000,

@@ -5,7 +5,7 @@ import { type Asked, ask } from './asking.ts';
 
 // A replica of the cache with its callers, in a process of its own that a test can kill.
 
-/** What the process is told. */
+/** What the process receives. */
 export interface ReplicaOrder {
   question: string;
   callerCount: number;
@@ -13,7 +13,7 @@ export interface ReplicaOrder {
   pauseMs: number;
 }
 
-/** What the process tells. */
+/** What the process reports. */
 export type ReplicaReport =
   | { kind: 'ready' }
   | { kind: 'generating' }

@@ -4,24 +4,23 @@ import { sleep } from '#kit/base/streams.ts';
 
 /** Attempts of a batch, the first one included. */
 export const maxAttempts = 3;
-/** Wait before the second attempt, in milliseconds; doubles from there. */
+/** Backoff before the second attempt, in milliseconds; it doubles from there. */
 const firstWaitMs = 200;
-/** Longest wait where the caller set no deadline, in milliseconds. */
+/** Longest wait if the caller set no deadline, in milliseconds. */
 const longestWaitMs = 30_000;
 
 /** Bounds of attempts. */
 export interface RetryBounds {
-  /** A number from 0 up to 1. */
+  /** Returns a number from 0 up to 1. */
   random: () => number;
-  /** Time that the caller has left, in milliseconds; `undefined`: no deadline. */
+  /** Returns the time that the caller has left, in milliseconds; `undefined`: no deadline. */
   leftMs: () => number | undefined;
   signal: AbortSignal;
 }
 
 /**
- * The result of `work`, tried again where it failed for want of capacity or connection (UNAVAILABLE, RESOURCE_EXHAUSTED). The wait that
- * the error asks for by RetryInfo is a floor; an attempt for which the caller has no time left is not waited for: the error comes at
- * once.
+ * Returns the result of `work`, which is retried after UNAVAILABLE and RESOURCE_EXHAUSTED. The RetryInfo of the error is the shortest wait.
+ * If the caller has no time left for another attempt, the error is thrown immediately.
  */
 export async function withRetry<T>(work: () => Promise<T>, { random, leftMs, signal }: RetryBounds): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -30,8 +29,8 @@ export async function withRetry<T>(work: () => Promise<T>, { random, leftMs, sig
     } catch (error) {
       signal.throwIfAborted();
       if (attempt >= maxAttempts || !isRetryable(error)) throw error;
-      const backOffMs = firstWaitMs * 2 ** (attempt - 1) * (0.5 + random() / 2);
-      const waitMs = Math.max(backOffMs, retryInfoMs(error));
+      const backoffMs = firstWaitMs * 2 ** (attempt - 1) * (0.5 + random() / 2);
+      const waitMs = Math.max(backoffMs, retryInfoMs(error));
       if (waitMs >= (leftMs() ?? longestWaitMs)) throw error;
       await sleep(waitMs, signal);
     }

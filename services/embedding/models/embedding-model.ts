@@ -1,31 +1,31 @@
 import type { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 
-/** A model that turns texts into vectors: who it is, what it can take, and one verb. */
+/** A model that turns texts into vectors: its identity, its limits, and one verb. */
 export interface EmbeddingModel {
-  /** Name of the vectors' space: vectors of different names are never comparable, those of the same name always are. */
+  /** Name of the vector space. Vectors are comparable if and only if their names are equal. */
   readonly name: string;
   /** Components of a vector. */
   readonly dimensions: number;
-  /** Most texts in a call. */
+  /** Largest count of texts in a call. */
   readonly maxBatch: number;
-  /** Most tokens of the texts of a call together, by estimate; 0: no limit. A single text may be longer. */
+  /** Largest sum of tokens of the texts of a call, estimated; 0: no limit. A single text may be longer. */
   readonly maxBatchTokens: number;
-  /** Calls that are worth having under way at once. */
+  /** Concurrent calls that are useful. */
   readonly maxConcurrent: number;
-  /** Longest text, in tokens; 0: no limit, or not known. A longer one is refused, never cut in silence. */
+  /** Longest text, in tokens; 0: no limit, or not known. A longer one is refused, never cut silently. */
   readonly maxInputTokens: number;
   /**
-   * Vectors of 1 to `maxBatch` texts, in their order, each `Float32Array[dimensions]` of length 1 (all zeros for a text
-   * that says nothing). It makes one attempt. Rejects with the signal's reason where it aborts first, with
-   * {@link TextTooLongError} for a text that is longer than the model takes, and else with a ConnectError.
+   * Returns the vectors of 1 to `maxBatch` texts, in their order, each `Float32Array[dimensions]` of length 1 (all zeros for a text
+   * without words). It makes one attempt. Rejects with the signal's reason if it aborts first, with
+   * {@link TextTooLongError} for a text that is longer than the model takes, and otherwise with a ConnectError.
    */
   embed(texts: readonly string[], purpose: Purpose, signal: AbortSignal): Promise<EmbeddedBatch>;
-  /** Frees everything; calls under way are rejected. */
+  /** Releases everything; running calls are rejected. */
   close(): Promise<void>;
 }
 
-/** What became of a batch. */
+/** The result of a batch. */
 export interface EmbeddedBatch {
   vectors: Float32Array[];
   /** Tokens of the texts. */
@@ -34,7 +34,7 @@ export interface EmbeddedBatch {
   reported: boolean;
 }
 
-/** A text is longer than the model takes. */
+/** The error of a text that is longer than the model takes. */
 export class TextTooLongError extends Error {
   override readonly name = 'TextTooLongError';
   /** Which text of the call; `undefined`: one of them, the provider does not say which. */
@@ -46,10 +46,10 @@ export class TextTooLongError extends Error {
   }
 }
 
-/** What an adapter is given. */
+/** What an adapter receives. */
 export interface EmbeddingModelDeps {
   log: Logger;
-  /** Where the configuration names it, for errors: "embedding.models[0]". */
+  /** Its path in the configuration, for errors: "embedding.models[0]". */
   path: string;
   /** Every request to a provider goes through it. */
   fetch: typeof globalThis.fetch;

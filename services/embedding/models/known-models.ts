@@ -1,6 +1,6 @@
 /** What is known of a model by its name. */
 export interface KnownModel {
-  /** Length of its vectors where no other is asked for. */
+  /** Length of its vectors by default. */
   dimensions: number;
   /** Longest text, in tokens. */
   maxInputTokens: number;

@@ -72,7 +72,7 @@ function fail(error: Error): never {
   throw error;
 }
 
-/** Scales a vector to length 1, in place; `undefined` where it has no direction. */
+/** Scales a vector to length 1, in place, and returns it; `undefined` if it is all zeros. */
 export function toUnitLength(vector: Float32Array): Float32Array | undefined {
   let squares = 0;
   for (const value of vector) squares += value * value;

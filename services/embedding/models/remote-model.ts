@@ -118,8 +118,8 @@ export function createRemoteModel(remote: RemoteModel, { log, clock }: Embedding
 }
 
 /**
- * Which text was too long: the one that the provider names, or the longest one where asking for it alone fails as well. One more request
- * at most.
+ * Returns the index of the text that was too long: the one that the provider names, or the longest one if it fails alone too. Makes at most
+ * one more request.
  */
 async function findTooLong(
   failure: HttpFailure,

@@ -18,12 +18,12 @@ export const remoteSettings = {
     .max(1_000_000)
     .describe('Longest text, in tokens. 0: what is known of the model')
     .default(0),
-  max_batch: z.int().min(1).max(2048).describe('Most texts in a request').default(64),
+  max_batch: z.int().min(1).max(2048).describe('Largest count of texts in a request').default(64),
   max_batch_tokens: z
     .int()
     .min(0)
     .max(10_000_000)
-    .describe('Most tokens in a request, by estimate. 0: no limit')
+    .describe('Largest count of tokens in a request, estimated. 0: no limit')
     .default(0),
   max_concurrent: z.int().min(1).max(64).describe('Requests in flight, for one call').default(4),
   timeout_ms: z.int().min(100).max(600_000).describe('Longest wait for a reply, in milliseconds').default(30_000),
@@ -46,7 +46,7 @@ export interface RemoteSettings {
 
 /** Identity and limits of a model at a provider, from its settings. */
 export interface RemoteIdentity {
-  /** Name of the vectors' space. */
+  /** Name of the vector space. */
   name: string;
   dimensions: number;
   maxInputTokens: number;
@@ -54,7 +54,7 @@ export interface RemoteIdentity {
   askedDimensions: number | undefined;
 }
 
-/** Identity of `model`; throws ConfigError where its dimensions are neither set nor known. */
+/** Returns the identity of `model`. Throws ConfigError if its dimensions are neither set nor known. */
 export function remoteIdentity(model: string, settings: RemoteSettings, path: string): RemoteIdentity {
   if (model === '') throw new ConfigError(`${path}.settings.model`, 'is empty: name the model');
   const known = knownModel(model);
@@ -74,7 +74,7 @@ export function remoteIdentity(model: string, settings: RemoteSettings, path: st
   };
 }
 
-/** Part of a space's name that stands for its prefixes: other prefixes make other vectors of the same text. */
+/** Returns the part of a space's name that identifies its prefixes: other prefixes make other vectors of the same text. */
 export function prefixMark(query: string, document: string): string {
   if (query + document === '') return '';
   return `-${createHash('sha256').update(`${query}\0${document}`).digest('hex').slice(0, 8)}`;

@@ -14,7 +14,7 @@ export interface ThreadPool<Job, Reply> {
 export interface ThreadPoolOptions {
   /** The program; it calls `serveCalls`. */
   file: URL;
-  /** For errors, and in debuggers. */
+  /** Name in errors and debuggers. */
   name: string;
   /** Most threads, each started when it is first needed. */
   threadCount: number;

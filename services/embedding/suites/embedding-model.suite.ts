@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import type { EmbeddingModel } from '../models/embedding-model.ts';
 
-/** What every embedding model keeps to. */
+/** The contract of every embedding model. */
 export function embeddingModelSuite(name: string, createModel: () => Promise<EmbeddingModel>): void {
-  describe(`${name} keeps to the port of embedding models`, () => {
+  describe(`${name} fulfils the port of embedding models`, () => {
     let model: EmbeddingModel;
     const never = new AbortController().signal;
     const embed = async (texts: string[], purpose: Purpose = Purpose.DOCUMENT) =>

@@ -14,13 +14,13 @@ export const remoteSettings = {
     .int()
     .min(1)
     .max(1000)
-    .describe('Most candidates in a request; more are asked for in several')
+    .describe('Largest count of candidates in a request; more are sent in several')
     .default(256),
   max_batch_tokens: z
     .int()
     .min(0)
     .max(10_000_000)
-    .describe('Most tokens in a request, by estimate, the question counted for each candidate. 0: no limit')
+    .describe('Largest count of tokens in a request, estimated, the question counted for each candidate. 0: no limit')
     .default(0),
   max_concurrent: z.int().min(1).max(64).describe('Requests in flight, for one call').default(4),
   timeout_ms: z.int().min(50).max(600_000).describe('Longest wait for a reply, in milliseconds').default(5000),
@@ -36,7 +36,7 @@ export interface RemoteSettings {
   include_title: boolean;
 }
 
-/** A provider's reply, not yet believed. */
+/** A provider's reply before its validation. */
 export interface RawReply {
   scores: readonly RawScore[] | unknown;
   /** Tokens as the provider counts them. */
@@ -45,19 +45,19 @@ export interface RawReply {
 
 /** What an adapter to a provider is made of. */
 export interface RemoteReranker {
-  /** Who is asked, for errors and spans: "cohere". */
+  /** Name of the provider, for errors and spans: "cohere". */
   provider: string;
   /** The model's name at the provider. */
   model: string;
   scale: ScoreScale;
   settings: RemoteSettings;
-  /** One request. Rejects with the signal's reason, with HttpFailure, or with a ConnectError. */
+  /** Makes one request. Rejects with the signal's reason, with HttpFailure, or with a ConnectError. */
   request(query: string, texts: readonly string[], signal: AbortSignal): Promise<RawReply>;
 }
 
 /**
- * A rerank model at a provider. It scores each candidate by itself, so that the scores of several requests are comparable; a model that
- * weighs candidates against each other needs a `max_batch` that holds them all.
+ * Creates a rerank model at a provider. It scores each candidate by itself, so the scores of several requests are comparable. A model that
+ * compares candidates with each other needs a `max_batch` for all of them.
  */
 export function createRemoteReranker(remote: RemoteReranker, { clock }: RerankModelDeps): RerankModel {
   const { provider, model, scale, settings } = remote;
@@ -90,7 +90,7 @@ export function createRemoteReranker(remote: RemoteReranker, { clock }: RerankMo
     maxCandidates: 1000,
     async *rerank(query, candidates, signal) {
       signal.throwIfAborted();
-      // Some providers refuse a text without words; a space is one that they take.
+      // Some providers refuse an empty text, but accept a space.
       const texts = candidates.map(({ title, text }) => {
         const whole = settings.include_title && title !== '' ? `${title}\n${text}` : text;
         return whole === '' ? ' ' : whole;
@@ -103,7 +103,7 @@ export function createRemoteReranker(remote: RemoteReranker, { clock }: RerankMo
   };
 }
 
-/** Scales by the word of a setting. */
+/** Scales by the value of a setting. */
 export const scales = {
   unit: ScoreScale.UNIT,
   logit: ScoreScale.LOGIT,

@@ -4,18 +4,18 @@ import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_
 import type { RerankCandidate, ScoredPassage, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 
-/** A model that scores candidates for a question: who it is, what it can take, and one verb. */
+/** A model that scores candidates for a question: its identity, its limits, and one verb. */
 export interface RerankModel {
   /** Its name. */
   readonly name: string;
   /** Scale of its scores. Scores of different models are never comparable. */
   readonly scale: ScoreScale;
-  /** Most candidates in a call. */
+  /** Largest count of candidates in a call. */
   readonly maxCandidates: number;
   /**
-   * Scores of 1 to `maxCandidates` candidates, as they become known; each candidate exactly once, in any order, all of them
-   * comparable. `forward` makes the options of a call to another service on behalf of the caller. Throws the signal's reason
-   * where it aborts first; else a ConnectError.
+   * Yields the scores of 1 to `maxCandidates` candidates, as they become known; each candidate exactly once, in any order, all of them
+   * comparable. `forward` returns the options of a call to another service on behalf of the caller. Throws the signal's reason
+   * if it aborts first, and otherwise a ConnectError.
    */
   rerank(
     query: string,
@@ -23,14 +23,14 @@ export interface RerankModel {
     signal: AbortSignal,
     forward: () => CallOptions,
   ): AsyncIterable<RerankBatch>;
-  /** Frees everything. */
+  /** Releases everything. */
   close(): Promise<void>;
 }
 
 /** Scores of some candidates. */
 export interface RerankBatch {
   scores: (Pick<ScoredPassage, 'index' | 'score'> & Partial<Pick<ScoredPassage, 'signs'>>)[];
-  /** What the provider counted for these; undefined where it counts nothing. */
+  /** Tokens that the provider counted for these; `undefined` if it counts none. */
   usage?: RerankUsage;
 }
 
@@ -41,15 +41,15 @@ export interface RerankUsage {
   provenance: UsageProvenance;
 }
 
-/** What an adapter is given. */
+/** What an adapter receives. */
 export interface RerankModelDeps {
   log: Logger;
-  /** Where the configuration names it, for errors: "rerank.models[0]". */
+  /** Its path in the configuration, for errors: "rerank.models[0]". */
   path: string;
   /** Every request to a provider goes through it. */
   fetch: typeof globalThis.fetch;
   /** Now, in milliseconds since 1970. */
   clock: () => number;
-  /** A client of the LLM gateway; throws ConfigError where this process cannot reach one. */
+  /** Returns a client of the LLM gateway. Throws ConfigError if this process cannot reach one. */
   llm: () => Client<typeof LLMGatewayService>;
 }

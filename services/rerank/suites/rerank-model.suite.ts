@@ -8,7 +8,7 @@ import type { RerankModel } from '../models/rerank-model.ts';
 export const candidatesOf = (values: readonly MessageInitShape<typeof RerankCandidateSchema>[]) =>
   values.map((value) => create(RerankCandidateSchema, value));
 
-/** Options of a call on behalf of nobody. */
+/** Options of a call without a caller. */
 export const noCaller = () => ({});
 
 /** Scores of a model, by the candidates' index. */
@@ -24,9 +24,9 @@ export async function scoresOf(
   return scores;
 }
 
-/** What every rerank model keeps to. `runs`: how often properties are tried. */
+/** The contract of every rerank model. `runs`: how often properties are tried. */
 export function rerankModelSuite(name: string, createModel: () => Promise<RerankModel>, runs = 100): void {
-  describe(`${name} keeps to the port of rerank models`, () => {
+  describe(`${name} fulfils the port of rerank models`, () => {
     let model: RerankModel;
     beforeAll(async () => {
       model = await createModel();

@@ -159,7 +159,7 @@ function holdsTime({ times, amounts }: FactSet, time: string): boolean {
   switch (kind) {
     case 'date': {
       const [year = '', month, day] = value.split('-');
-      // The year of a date may stand elsewhere in the passage.
+      // The year of a date may be elsewhere in the passage.
       return day !== undefined && times.has(`date ${month}-${day}`) && times.has(`year ${year}`);
     }
     case 'day':

@@ -17,8 +17,8 @@ function digitOf(character: string): number {
 }
 
 /**
- * The value of a number in Chinese numerals (三千五 = 3500, 二〇二六 = 2026, 一亿零三万 = 100030000); `undefined` where the characters
- * make none. Numerals without a scale are read as digits, so that 二〇二六 is a year.
+ * Returns the value of a number in Chinese numerals (三千五 = 3500, 二〇二六 = 2026, 一亿零三万 = 100030000); `undefined` if the characters
+ * are not a number. Numerals without a scale are read as digits, so that 二〇二六 is a year.
  */
 export function readHanNumber(text: string): number | undefined {
   const characters = [...text];

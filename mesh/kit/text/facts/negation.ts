@@ -20,9 +20,9 @@ const englishNegative =
 
 /** The negatives of a text. */
 export interface Negatives {
-  /** The text without the forms that look like a negative and deny nothing. */
+  /** The text without forms that look like a negative but deny nothing. */
   plain: string;
-  /** Where each negative of `plain` ends, by language, in order. */
+  /** The end of each negative of `plain`, by language, in order. */
   han: number[];
   english: number[];
 }

@@ -20,7 +20,7 @@ const RANGE = new RegExp(
   `(?<![\\d.,-])(\\d{1,6}(?:\\.\\d{1,4})?)\\s?(?:-|–|—|~|to|至|到|and|或|or)\\s?(\\d{1,6}(?:\\.\\d{1,4})?)[\\s-]?(${UNIT})(?![a-z])`,
   'g',
 );
-/** `25 points`: a count of something, written as such, so that it is not taken for 25 of any unit. */
+/** `25 points`: a count of something, written as such, so that it is not read as 25 of any unit. */
 const COUNT = new RegExp(
   `(?<=\\d) (?!(?:of )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(?!(?:[a-z-]{1,20} ){0,2}(?:${UNIT}|usd|cny|eur)(?![a-z]))(?=[a-z]{4,})`,
   'g',

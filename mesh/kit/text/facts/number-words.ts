@@ -61,7 +61,7 @@ function hanToDigits(text: string): string {
     // The seventh weekday is written 日; the others by their numerals.
     if (/周$|星期$|礼拜$/.test(before) && numerals.length === 1) return whole;
     const decimals = fraction === undefined ? '' : `.${[...fraction].map((digit) => readHanNumber(digit)).join('')}`;
-    // Digits that stand before it are another number: 2000一天.
+    // Digits before it are another number: 2000一天.
     return `${/\d$/.test(before) ? ' ' : ''}${value}${decimals}${percent === undefined ? '' : '%'}`;
   });
   return replaced.replaceAll(hidden, '');

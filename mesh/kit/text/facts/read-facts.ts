@@ -1,7 +1,7 @@
 import { numbersToDigits } from './number-words.ts';
 import { UNITS } from './units.ts';
 
-/** The exact things of a question, each in one form whatever the notation. */
+/** The facts of a text, each in one form for every notation. */
 export interface Facts {
   /** Numbers with their unit: "3000 cny", "5 percent", "2 次", "42". */
   numbers: string[];
@@ -15,14 +15,14 @@ export interface Facts {
   rest: string;
 }
 
-/** Stands for a fact in the rest of a text; its number follows. Never in a text itself: texts are normalised. */
+/** Replaces a fact in the rest of a text; its number follows. It never occurs in a text, because texts are normalised. */
 export const factMark = '\uE000';
 
-/** Facts that keep their place; a question has fewer. */
+/** Largest count of facts that keep their place; a question has fewer. */
 const factsMax = 500;
 const firstNumber = 0xe001;
 
-/** The fact that an atom of the content stands for; `undefined` for any other. */
+/** Returns the fact that an atom of the content represents; `undefined` for any other atom. */
 export function factOf(atom: string, facts: Facts): string | undefined {
   return atom.startsWith(factMark) ? facts.marked[atom.charCodeAt(1) - firstNumber] : undefined;
 }
@@ -148,7 +148,7 @@ interface Shape {
   toFact(groups: readonly (string | undefined)[]): string | undefined;
 }
 
-/** In order of precedence: a shape takes its text away from those after it. Every repeat is bounded, so a match stays linear. */
+/** In order of precedence: a shape removes its text before the next one. Every repeat is bounded, so a match stays linear. */
 const shapes: readonly Shape[] = [
   { kind: 'codes', pattern: /https?:\/\/[a-z0-9\-._~:/?#[\]@!$&*+,;=%]{1,500}/g, toFact: ([url]) => url },
   {
@@ -261,7 +261,7 @@ const shapes: readonly Shape[] = [
 const shapesWithoutWords = shapes.filter(({ isWord }) => isWord !== true);
 
 /**
- * Reads the exact things of a text in normal form (`normalizeText`, Han folded). Without `timeWords`, words such as "today" and 春节 are
+ * Returns the facts of a text in normal form (`normalizeText`, Han folded). Without `timeWords`, words such as "today" and 春节 are
  * left out, which takes half the time.
  */
 export function readFacts(text: string, { timeWords: hasWords = true }: { timeWords?: boolean } = {}): Facts {
@@ -281,7 +281,7 @@ export function readFacts(text: string, { timeWords: hasWords = true }: { timeWo
   return facts;
 }
 
-/** The number of `1,299.00`, `3万元` or `第2次`, with its unit. */
+/** Returns the number of `1,299.00`, `3万元` or `第2次`, with its unit. */
 function toNumber(digits: string, scale: string | undefined, unit: string | undefined, isOrdinal: boolean): string {
   const plain = digits.replaceAll(',', '');
   const isExact = plain.length <= 15 && plain.split('.').length <= 2;

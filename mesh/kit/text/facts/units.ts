@@ -1,4 +1,4 @@
-/** Signs and words of money, with the ISO 4217 code that they stand for here, lower case. */
+/** Signs and words of money, with the ISO 4217 code that they mean here, in lower case. */
 const CURRENCIES: Readonly<Record<string, string>> = {
   '¥': 'cny',
   元: 'cny',

@@ -15,12 +15,12 @@ test('a word counts as often as the question has it', () => {
   expect(weightsOf('refund of a refunded order')).toEqual({ refund: 2, order: 1 });
 });
 
-test('two characters that the dictionary leaves alone count as a word, unless one is a function character', () => {
+test('two single characters of the dictionary count as a word, unless one is a function character', () => {
   expect(weightsOf('申请退货')).toEqual({ 申请: 1, 请退: 0.5, 退货: 1 });
   expect(weightsOf('织物的退货')).toMatchObject({ 的退: 0.5 });
 });
 
-test('the words of a protected term count double, also across what a dictionary takes for borders', () => {
+test('the words of a protected term count double, also across word borders of the dictionary', () => {
   const words = weightsOf('流明织物的退货', { protectedTerms: ['流明织物'] });
   expect(words).toMatchObject({ 流明: 2, 明织: 2, 织物: 2, 退货: 1 });
 });

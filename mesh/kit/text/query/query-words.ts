@@ -22,7 +22,7 @@ export interface QueryWordOptions {
 const CROSSING_WEIGHT = 0.5;
 /** How much more the words of a protected term count. */
 const PROTECTED_WEIGHT = 2;
-/** Characters of a question that are cut into words; a longer one says enough by its bigrams. */
+/** Characters of a question that are segmented into words; for the rest of a longer one, bigrams suffice. */
 const CUT_LENGTH_MAX = 1000;
 
 const HAN_RUN = /\p{sc=Han}{2,}/gu;
@@ -30,9 +30,9 @@ const HAN_RUN = /\p{sc=Han}{2,}/gu;
 const dictionary = new Intl.Segmenter('zh', { granularity: 'word' });
 
 /**
- * The different words of a question with their weights, in order of first appearance: as often as the question has them, and
- * half as much for a Chinese bigram that only stands across the border of two words (`户端首` in 客户端|首次), since text that
- * is near by chance has those too.
+ * Returns the different words of a question with their weights, in order of first appearance. A weight is the count of the word, and half
+ * as much for a Chinese bigram that only occurs across the border of two words (`户端首` in 客户端|首次), because unrelated texts have those
+ * too.
  */
 export function weighWords(
   text: string,
@@ -62,7 +62,7 @@ function cutIntoWords(run: string, inside: Set<string>, across: Set<string>): vo
   for (const { segment } of dictionary.segment(run)) {
     const characters = [...segment];
     const bigram = `${last.at(-1) ?? ''}${characters[0]}`;
-    // Two characters that the dictionary leaves alone are often a word that it does not have: 退货.
+    // Two adjacent single characters are often a word that the dictionary does not have: 退货.
     const isUnknownWord = isAlone(last) && isAlone(characters);
     if (last.length > 0) (isUnknownWord ? inside : across).add(bigram);
     for (let index = 1; index < characters.length; index++) inside.add(`${characters[index - 1]}${characters[index]}`);

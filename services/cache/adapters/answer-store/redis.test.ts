@@ -10,7 +10,7 @@ import { storeDeps } from '../../testing/cache.ts';
 
 let prefixes = 0;
 
-/** A replica's store; `heard` is what it was told of the others. */
+/** A replica's store; `heard` is what it received from the others. */
 async function open(port: number, settings: object = {}, deps: Partial<AnswerStoreDeps> = {}) {
   const heard: [tenant: string, target: InvalidateTarget][] = [];
   const epochs = new Map<string, string>();
@@ -96,7 +96,7 @@ describe.skipIf(!hasRedis && skipped('redis', 20, redisAdvice))('a real Redis', 
     expect(await other.store.get('acme', keyOf(3))).toBeUndefined();
   });
 
-  test('an answer in the place of another one is told to the other replicas', async () => {
+  test('an answer that replaces another one is reported to the other replicas', async () => {
     const { one, other } = await twoReplicas();
     await one.store.put(answerOf(), { replaces: true });
     await eventually(() => other.heard).toEqual([['acme', { kind: 'entry', key: keyOf(1) }]]);
@@ -115,7 +115,7 @@ describe.skipIf(!hasRedis && skipped('redis', 20, redisAdvice))('a real Redis', 
     }
   });
 
-  test('bytes that were changed by hand, or belong to another key, are not taken for an answer', async () => {
+  test('bytes that were changed, or belong to another key, are not an answer', async () => {
     const { one, prefix } = await twoReplicas();
     const value = Buffer.from('the answer '.repeat(2000));
     await one.store.put(answerOf({ value }));
@@ -174,7 +174,7 @@ describe.skipIf(!hasRedis && skipped('redis', 20, redisAdvice))('a real Redis', 
     expect(other.heard).toContainEqual(['acme', { kind: 'label', label: 'document:d1' }]);
   });
 
-  test('without Redis it opens, and every call fails at once', async () => {
+  test('without Redis it opens, and every call fails immediately', async () => {
     await using gone = await startRedis();
     await gone.kill();
     const { store, attached } = await open(gone.port);

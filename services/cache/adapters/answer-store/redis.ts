@@ -22,15 +22,15 @@ import { joinBus } from '../vendors/redis/bus.ts';
 import { createInvalidations, type TenantState } from '../vendors/redis/invalidations.ts';
 import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
-/** Labels of invalidations that are remembered one by one; past that, all older answers of the tenant go. */
+/** Labels of invalidations that are remembered one by one; beyond it, all older answers of the tenant are invalid. */
 const mostLabels = 10_000;
-/** Answers that one step removes: a script must not hold the server up. */
+/** Answers that one step removes: a script must not block the server for long. */
 const reclaimBatch = 500;
 const mostReclaims = 20_000;
 
 /**
- * Answers in Redis, or what speaks its protocol and runs Lua: all replicas share them, and hear of each other's invalidations. The server
- * bounds them (`maxmemory`): under any policy of eviction nothing that was invalidated comes back.
+ * Answers in Redis, or a server with its protocol and Lua: all replicas share them and receive each other's invalidations. The server
+ * bounds them (`maxmemory`): under any policy of eviction, no invalidated answer is found again.
  */
 export const adapter = defineAdapter({
   settings: cacheRedisSettings,
@@ -42,7 +42,11 @@ interface Scripts {
   answersState(keyCount: 1, prefix: string, era: string): Promise<[state: string, counts: string[]]>;
   answersPut(keyCount: 1, prefix: string, ...args: (string | number | Buffer)[]): Promise<number>;
   answersDrop(keyCount: 1, prefix: string, key: string): Promise<number>;
-  answersInvalidate(keyCount: 1, prefix: string, ...args: (string | number)[]): Promise<[state: string, told: number]>;
+  answersInvalidate(
+    keyCount: 1,
+    prefix: string,
+    ...args: (string | number)[]
+  ): Promise<[state: string, replicaCount: number]>;
   answersReclaim(keyCount: 1, prefix: string, label: string, most: number): Promise<[more: number, keys: string[]]>;
   answersUsage(keyCount: 1, prefix: string, now: number): Promise<[entries: number, bytes: number]>;
 }
@@ -78,8 +82,11 @@ async function createRedisStore(
   let isClosed = false;
   const onAttached = async (isAttached: boolean) => {
     if (isClosed) return;
-    // What was said meanwhile was not heard.
-    if (isAttached) await invalidations.refreshAll().catch((error: unknown) => log.debug({ err: error }, 'redis'));
+    // Messages were missed meanwhile.
+    if (isAttached)
+      await invalidations
+        .refreshAll()
+        .catch((error: unknown) => log.debug({ event: 'cache_redis_failed', err: error }, 'redis failed'));
     listener.attached(isAttached);
   };
   const hearing = await openRedisListener(
@@ -91,24 +98,26 @@ async function createRedisStore(
     keyPrefix: settings.key_prefix,
     origin: newEra(),
     publish: (channel, message) => redis.publish(channel, message),
-    onTold: ({ tenant, target }) => listener.invalidated(tenant, target),
+    onMessage: ({ tenant, target }) => listener.invalidated(tenant, target),
     log,
   });
 
   const removeOne = async (tenant: string, key: string) => (await scripts.answersDrop(1, prefixOf(tenant), key)) === 1;
 
-  /** The answer, where it is valid; what is not is removed beside. */
+  /** Returns the answer if it is valid; an invalid one is removed in the background. */
   const valid = (tenant: string, key: string, bytes: Buffer, state: TenantState): StoredAnswer | undefined => {
     const { answer, epoch } = decodeStored(tenant, key, bytes);
     if (answer.expiresAtMs > clock() && !invalidations.concern(state, epoch, answer.labels)) return answer;
-    removeOne(tenant, key).catch((error: unknown) => log.debug({ err: error }, 'redis'));
+    removeOne(tenant, key).catch((error: unknown) =>
+      log.debug({ event: 'cache_redis_failed', err: error }, 'redis failed'),
+    );
     return undefined;
   };
 
   return {
     async get(tenant, key) {
       const prefix = prefixOf(tenant);
-      // One command for both: an answer is never looked at without the state of its tenant's invalidations.
+      // One command for both: an answer is never read without the state of its tenant's invalidations.
       const [bytes, state] = await redis.mgetBuffer(`${prefix}:a:${key}`, `${prefix}:v`);
       const known = invalidations.known(tenant, state) ?? (await invalidations.refresh(tenant));
       return bytes ? valid(tenant, key, bytes, known) : undefined;
@@ -117,31 +126,33 @@ async function createRedisStore(
       const { tenant, key, labels, expiresAtMs } = answer;
       const begunIn = epoch ?? (await invalidations.refresh(tenant)).epoch;
       const leftMs = expiresAtMs - clock();
-      // Begun while Redis was away: nobody knows what was invalidated since.
+      // It began while Redis was away: what was invalidated since is not known.
       if (begunIn === '' || leftMs <= 0) return;
       const { bytes, savedBytes } = encodeStored(answer, begunIn);
       const times = [Math.ceil(leftMs), expiresAtMs, clock(), sizeOf(answer) - savedBytes];
       const kept = await scripts.answersPut(1, prefixOf(tenant), key, bytes, ...times, JSON.stringify(labels), begunIn);
       if (!replaces || kept === 0) return;
-      await bus.tell(tenant, { kind: 'entry', key }, (message) => redis.publish(bus.channel, message));
+      await bus.notify(tenant, { kind: 'entry', key }, (message) => redis.publish(bus.channel, message));
     },
     async invalidate(tenant, target) {
       if (target.kind === 'entry') return (await removeOne(tenant, target.key)) ? [target.key] : [];
       const label = target.kind === 'all' ? '*' : target.label;
-      await bus.tell(tenant, target, async (message) => {
+      await bus.notify(tenant, target, async (message) => {
         try {
           const args = [label, newEra(), mostLabels, bus.channel, message];
-          const [, toldCount] = await scripts.answersInvalidate(1, prefixOf(tenant), ...args);
-          return toldCount;
+          const [, replicaCount] = await scripts.answersInvalidate(1, prefixOf(tenant), ...args);
+          return replicaCount;
         } catch (error) {
           if (!isFull(error)) throw error;
-          // A server that is full still forgets: without its state, no answer of the tenant is valid.
+          // A full server still deletes: without the state, no answer of the tenant is valid.
           await redis.del(`${prefixOf(tenant)}:v`);
           return redis.publish(bus.channel, message);
         }
       });
-      await invalidations.refresh(tenant).catch((error: unknown) => log.debug({ err: error }, 'redis'));
-      // From here on none of them is found. Now for their space.
+      await invalidations
+        .refresh(tenant)
+        .catch((error: unknown) => log.debug({ event: 'cache_redis_failed', err: error }, 'redis failed'));
+      // From here on none of them is found. The rest frees their space.
       const removed: string[] = [];
       for (let round = 0; round < mostReclaims; round++) {
         const [more, keys] = await scripts.answersReclaim(1, prefixOf(tenant), label, reclaimBatch);

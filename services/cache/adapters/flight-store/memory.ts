@@ -2,7 +2,7 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { FlightStore, FlightStoreDeps } from '../../flights/flight-store.ts';
 import { createFlights } from '../../flights/flights.ts';
 
-/** The generations of this process alone. */
+/** The running generations of this process alone. */
 export const adapter = defineAdapter({
   settings: {},
   create: (_settings, deps: FlightStoreDeps): FlightStore => {

@@ -76,7 +76,7 @@ describe.skipIf(!hasRedis && skipped('redis', 16, redisAdvice))('a real Redis', 
     expect(entered.filter(({ leads }) => leads)).toHaveLength(1);
   });
 
-  test('nobody follows what began before an invalidation of the tenant', async () => {
+  test('no caller follows a flight that began before an invalidation of the tenant', async () => {
     const { stores, prefix } = await replicas(2, patient);
     const [one, two] = stores;
     await one.enter(flightOf(), false);
@@ -84,7 +84,7 @@ describe.skipIf(!hasRedis && skipped('redis', 16, redisAdvice))('a real Redis', 
     expect((await two.enter(flightOf(), false)).leads).toBe(true);
   });
 
-  test('who comes just after the end gets the whole answer, where it was stored', async () => {
+  test('a caller just after the end gets the whole answer if it was stored', async () => {
     const { stores } = await replicas(2, patient);
     const [one, two] = stores;
     const { flight } = await one.enter(flightOf(), false);
@@ -99,7 +99,7 @@ describe.skipIf(!hasRedis && skipped('redis', 16, redisAdvice))('a real Redis', 
     leave();
   });
 
-  test('a relay that nobody follows any more ends', async () => {
+  test('a relay without followers ends', async () => {
     const { stores } = await replicas(2, patient);
     const [one, two] = stores;
     await one.enter(flightOf(), false);
@@ -128,7 +128,7 @@ describe.skipIf(!hasRedis && skipped('redis', 16, redisAdvice))('a real Redis', 
     leave();
   });
 
-  test('while Redis is away each replica leads by itself, nobody waits, and what is under way goes on', async () => {
+  test('while Redis is away each replica leads by itself, no caller waits, and running flights continue', async () => {
     await using own = await startRedis();
     const { stores } = await replicas(2, {}, own.port);
     const [one, two] = stores;

@@ -16,15 +16,15 @@ import {
 } from '../vendors/redis/flight-scripts.ts';
 import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
-/** Time that the events of a flight stay without a sign of life, and after its end, in milliseconds. */
+/** Time for which the events of a flight stay without a heartbeat, and after its end, in milliseconds. */
 const eventsMs = 60_000;
 const endedEventsMs = 10_000;
 /** Batches that one step reads. */
 const readBatch = 200;
 
 /**
- * The generations of all replicas, by Redis, or what speaks its protocol and runs Lua. Meant for the same server and key prefix as the
- * answer store's: then nobody follows what began before an invalidation.
+ * The running generations of all replicas, in Redis or a server with its protocol and Lua. It needs the server and key prefix of the
+ * answer store: then no caller follows a flight that began before an invalidation.
  */
 export const adapter = defineAdapter({
   settings: {
@@ -33,7 +33,7 @@ export const adapter = defineAdapter({
       .int()
       .min(100)
       .max(60_000)
-      .describe('Time without a sign of life after which a lease is lost, in milliseconds')
+      .describe('Time without a heartbeat after which a lease is lost, in milliseconds')
       .default(700),
   },
   async create(settings, deps: FlightStoreDeps): Promise<FlightStore> {
@@ -44,7 +44,7 @@ export const adapter = defineAdapter({
 
 type Reply = (string | null)[];
 
-/** What a replica that takes a lease over needs to know of it. */
+/** What a replica needs to know of a lease that it takes over. */
 interface Made {
   question: string;
   labels: string[];

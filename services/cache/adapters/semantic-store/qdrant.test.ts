@@ -75,7 +75,7 @@ describe('Qdrant', () => {
     expect(ConnectError.from(error).message).not.toContain('question said');
   });
 
-  test('a server that hangs or is away is UNAVAILABLE; a caller that leaves is let go', async () => {
+  test('a server that hangs or is away is UNAVAILABLE; a caller that leaves is released', async () => {
     await using server = await startLoopback(() => ({ hang: true }));
     const store = await open(server.url, { timeout_ms: 50 });
     await expect(store.search(query, signal)).rejects.toMatchObject({ code: Code.Unavailable });

@@ -54,7 +54,7 @@ describe.skipIf(!hasRedis && skipped('redis', 12, redisAdvice))('a real Redis', 
   });
   const query = { tenant: 't', scopeKey: 's', vector: vectorAt(0), limit: 9 };
 
-  test('replicas see what another one writes and removes, at once', async () => {
+  test('replicas see immediately what another one writes and removes', async () => {
     const prefix = newPrefix();
     const [one, two] = [await open(deps, prefix), await open(deps, prefix)];
     await one.put(entryOf(1), signal);

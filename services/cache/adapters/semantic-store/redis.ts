@@ -9,8 +9,8 @@ import { putScript, removeScript } from '../vendors/redis/semantic-scripts.ts';
 import { cacheRedisSettings, commandTimeoutMs } from '../vendors/redis/settings.ts';
 
 /**
- * Questions in any Redis that runs Lua: no vector index is needed. The questions of a scope are a bounded hash, which a replica reads when it
- * has changed, keeps decoded, and searches exactly; a search where nothing has changed is one small round trip.
+ * Questions in any Redis that runs Lua: no vector index is needed. The questions of a scope are a bounded hash. A replica reads it when it
+ * changed, keeps it decoded, and searches it exactly; a search of an unchanged scope is one small round trip.
  */
 export const adapter = defineAdapter({
   settings: cacheRedisSettings,
@@ -37,7 +37,7 @@ interface KeptScope {
 
 /** Room for decoded scopes, in bytes. */
 const keptBytes = 32 << 20;
-/** Entries that one step removes: a script must not hold the server up. */
+/** Entries that one step removes: a script must not block the server for long. */
 const removeBatch = 500;
 
 async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps): Promise<SemanticStore> {
@@ -69,7 +69,7 @@ async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps
     const known = kept.get(hash);
     if (known?.mark === mark) return known;
     const fields = await redis.hgetallBuffer(hash);
-    // The mark that came with the questions: they may have changed since it was asked for.
+    // The mark that came with the questions: they may have changed since the first read.
     const scope: KeptScope = { mark: String(fields[''] ?? ''), questions: [] };
     for (const [key, bytes] of Object.entries(fields)) {
       const question = key === '' ? undefined : decode(key, bytes, dimensions);
@@ -120,7 +120,7 @@ async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps
   };
 }
 
-/** A part of a key, whatever signs its name has. */
+/** Returns a part of a key for a name with any characters. */
 const termOf = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 32);
 
 /** Eight bytes of time (float64), the vector (float32), the question (UTF-8); all little-endian. */

@@ -1,8 +1,8 @@
-// Bounds of a rate that was seen `count` times in `total`. Confidence 95 % (two-sided), so each bound alone holds with 97.5 %.
+// Bounds of the rate of an event that was seen `count` times in `total`. Confidence 95 % (two-sided), so each bound alone holds with 97.5 %.
 
 const z = 1.959963984540054;
 
-/** Wilson's score interval (Wilson 1927, "Probable inference, the law of succession, and statistical inference"). */
+/** Returns Wilson's score interval (Wilson 1927, "Probable inference, the law of succession, and statistical inference"). */
 export function wilson(count: number, total: number): { low: number; high: number } {
   if (total === 0) return { low: 0, high: 1 };
   const rate = count / total;
@@ -13,8 +13,8 @@ export function wilson(count: number, total: number): { low: number; high: numbe
 }
 
 /**
- * The exact upper bound of Clopper and Pearson (1934): the rate at which `count` or fewer are seen with 2.5 %. By bisection over
- * the binomial distribution; `total` up to some 10⁶.
+ * Returns the exact upper bound of Clopper and Pearson (1934): the rate at which `count` or fewer are seen with 2.5 %. By bisection over
+ * the binomial distribution; `total` up to about 10⁶.
  */
 export function clopperPearsonHigh(count: number, total: number): number {
   if (count >= total) return 1;
@@ -28,7 +28,7 @@ export function clopperPearsonHigh(count: number, total: number): number {
   return high;
 }
 
-/** P(X ≤ count) for X binomial. Terms are added from the largest down and stop where they no longer count. */
+/** P(X ≤ count) for X binomial. Terms are added from the largest down until they are negligible. */
 function binomialAtMost(count: number, total: number, rate: number): number {
   if (rate <= 0) return 1;
   if (rate >= 1) return 0;

@@ -4,7 +4,7 @@ import { clopperPearsonHigh, wilson } from './bounds.ts';
 import { type CalibrateOptions, calibrate, parsePairs } from './calibrate.ts';
 import { type Calibration, calibrationFile, writeCalibration } from './calibration.ts';
 
-/** What `npm run cache:calibrate` hands over. */
+/** What `npm run cache:calibrate` passes. */
 export interface CalibrateFileOptions extends Omit<CalibrateOptions, 'pairs' | 'source'> {
   /** File of pairs: question, tab, question, tab, 1 (same meaning) or 0. */
   pairsFile: string;
@@ -14,17 +14,17 @@ export interface CalibrateFileOptions extends Omit<CalibrateOptions, 'pairs' | '
   isDryRun: boolean;
 }
 
-/** What became of it. */
+/** The result of a calibration. */
 export interface CalibrationReport {
   /** For a person. */
   lines: string[];
-  /** The file that was written; `undefined` where none was. */
+  /** The file that was written; `undefined` if none was. */
   written: string | undefined;
   /** Whether the budget holds on the pairs that calibration had not seen. */
   holds: boolean;
 }
 
-/** Calibrates with a file of pairs, and writes the calibration where its budget holds on the half that it had not seen. */
+/** Calibrates with a file of pairs, and writes the calibration if its budget holds on the half that was held out. */
 export async function calibrateFile(options: CalibrateFileOptions, signal: AbortSignal): Promise<CalibrationReport> {
   const { pairsFile, folder, isDryRun, ...rest } = options;
   const pairs = parsePairs(readFileSync(pairsFile, 'utf8'));
@@ -51,8 +51,8 @@ function linesOf(calibration: Calibration, holds: boolean): string[] {
   if (threshold === null) {
     return [
       ...head,
-      `no threshold keeps to a false-hit budget of ${percent(budget)} with at most ${percent(wrongShare)} of the hits wrong:`,
-      'with this model and these pairs the semantic layer serves nothing, and buys 0 % of true pairs',
+      `no threshold meets a false-hit budget of ${percent(budget)} with at most ${percent(wrongShare)} of the hits wrong:`,
+      'with this model and these pairs the semantic layer serves nothing: 0 % of true pairs',
     ];
   }
   const bound = clopperPearsonHigh(calibrated.servedDifferentCount, calibrated.differentCount);
@@ -62,10 +62,10 @@ function linesOf(calibration: Calibration, holds: boolean): string[] {
     ...head,
     `threshold ${threshold.toFixed(4)}, chosen on one half for a false-hit budget of ${percent(budget)}:`,
     `  false hits    ${share(calibrated.servedDifferentCount, calibrated.differentCount)} pairs of different meaning; upper bound ${percent(bound)}`,
-    'on the other half, which it had not seen:',
+    'on the other half, which was held out:',
     `  false hits    ${share(heldOut.servedDifferentCount, heldOut.differentCount)} pairs of different meaning; 95 % interval ${percent(low)} to ${percent(high)}`,
-    `  true hits     ${share(heldOut.servedSameCount, heldOut.sameCount)} pairs of the same meaning: what the budget buys`,
-    `  wrong hits    ${share(heldOut.servedDifferentCount, served)} of what would be served, where both kinds of pairs are as frequent as here`,
+    `  true hits     ${share(heldOut.servedSameCount, heldOut.sameCount)} pairs of the same meaning`,
+    `  wrong hits    ${share(heldOut.servedDifferentCount, served)} of what would be served, if both kinds of pairs are as frequent as here`,
     ...(holds ? [] : ['the budget does not hold on the other half: more pairs, or a smaller budget, are needed']),
   ];
 }

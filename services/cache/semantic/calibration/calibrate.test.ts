@@ -73,7 +73,7 @@ describe('calibration', () => {
     calibration = await calibrate({ ...options, pairs: syntheticPairs(3000) }, signal);
   });
 
-  test('keeps to its budget on pairs that it has not seen, and buys hits', () => {
+  test('stays within its budget on held-out pairs, and serves hits', () => {
     const { heldOut, calibrated, threshold } = calibration;
     expect(threshold).not.toBeNull();
     expect(clopperPearsonHigh(calibrated.servedDifferentCount, calibrated.differentCount)).toBeLessThanOrEqual(0.01);
@@ -99,7 +99,7 @@ describe('calibration', () => {
     expect(serves(calibration, '怎么申请退货', '请问如何申请退货？')).toBe(true);
   });
 
-  test('serves nothing where too few pairs could show that the budget holds', async () => {
+  test('serves nothing if too few pairs could show that the budget holds', async () => {
     const few = await calibrate({ ...options, pairs: syntheticPairs(400) }, signal);
     expect(few).toMatchObject({
       threshold: null,
@@ -108,7 +108,7 @@ describe('calibration', () => {
     });
   });
 
-  test('serves nothing where labels say that words cannot tell', async () => {
+  test('serves nothing if labels show that words do not separate meanings', async () => {
     // A text's own hash as its label.
     const pairs = syntheticPairs(3000).map((pair, index) => ({
       ...pair,

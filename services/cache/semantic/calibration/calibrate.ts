@@ -7,7 +7,7 @@ import { clopperPearsonHigh } from './bounds.ts';
 import type { Calibration, Outcome } from './calibration.ts';
 import { fitLogistic, type LogisticModel, score } from './logistic.ts';
 
-/** Two questions, and whether they mean the same. */
+/** Two questions and whether they mean the same. */
 export interface LabelledPair {
   first: string;
   second: string;
@@ -19,9 +19,9 @@ export interface CalibrateOptions {
   pairs: readonly LabelledPair[];
   /** Name of the pairs, for the file. */
   source: string;
-  /** The vectors of texts, each of length 1, in their order. */
+  /** Returns the vectors of texts, each of length 1, in their order. */
   embed(texts: readonly string[], signal: AbortSignal): Promise<readonly Float32Array[]>;
-  /** The model that `embed` asks. */
+  /** The model of `embed`. */
   embedding: { model: string; dimensions: number };
   /** @default 0.01 */
   budget?: number;
@@ -31,11 +31,11 @@ export interface CalibrateOptions {
   onProgress?(doneCount: number, totalCount: number): void;
 }
 
-/** Texts that are embedded at once. */
+/** Texts that are embedded by one call. */
 const embedBatch = 256;
-/** Pairs that a threshold must serve before their share of wrong ones says anything. */
+/** Least count of served pairs from which their share of wrong ones is used. */
 const leastServed = 20;
-/** Models that score what they have not seen. */
+/** Folds of the cross-validation. */
 const foldCount = 5;
 
 interface Row {
@@ -51,9 +51,9 @@ interface Row {
 
 /**
  * Fits the verifier and chooses its threshold on one half of the pairs, and measures it on the other. Which half a pair falls into
- * depends on its text alone. The threshold goes down from the highest score as long as the exact upper bound of the false-hit rate keeps to
- * the budget, and stops where it first does not ("fixed sequence testing": Angelopoulos et al. 2021, "Learn then Test", so that the
- * bound holds in spite of the choice).
+ * depends on its text alone. The threshold goes down from the highest score while the exact upper bound of the false-hit rate is within the
+ * budget, and stops at the first violation ("fixed sequence testing": Angelopoulos et al. 2021, "Learn then Test", so that the bound holds
+ * in spite of the choice).
  */
 export async function calibrate(options: CalibrateOptions, signal: AbortSignal): Promise<Calibration> {
   const { pairs, embedding, budget = 0.01, wrongShare = 0.1 } = options;
@@ -129,7 +129,7 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
   return { ...calibration, id };
 }
 
-/** The pairs of a text: a line each, two questions and 1 (same meaning) or 0, apart by tabs. Throws with the line that is none. */
+/** Returns the pairs of a text: one on each line, two questions and 1 (same meaning) or 0, separated by tabs. Throws with the number of a bad line. */
 export function parsePairs(text: string): LabelledPair[] {
   const pairs: LabelledPair[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -183,7 +183,7 @@ function chooseThreshold(
   for (const [index, row] of sorted.entries()) {
     if (!row.isSame) wrongCount++;
     const next = sorted[index + 1];
-    // A score that several pairs share is taken for all of them or none.
+    // A score that several pairs share admits all of them or none.
     if (next !== undefined && next.score === row.score) continue;
     if (clopperPearsonHigh(wrongCount, differentCount) > budget) break;
     if (index + 1 >= leastServed && wrongCount <= wrongShare * (index + 1)) threshold = row.score;

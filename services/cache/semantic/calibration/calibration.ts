@@ -5,7 +5,7 @@ import { featureNames } from '../features.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { LogisticModel } from './logistic.ts';
 
-/** What a threshold does on pairs that it was not fitted to. */
+/** The effect of a threshold on pairs that it was not fitted to. */
 export interface Outcome {
   /** Pairs of the same meaning, and how many of them would be served. */
   sameCount: number;
@@ -15,13 +15,13 @@ export interface Outcome {
   servedDifferentCount: number;
 }
 
-/** What calibration found for one embedding model: the verifier, its threshold, and what that buys. */
+/** The result for one embedding model: the verifier, its threshold, and their effect. */
 export interface Calibration {
   format: 'ragmesh-semantic-cache';
   version: 1;
-  /** Changes with everything; the shadow's count is of one calibration. */
+  /** Hash of all of it; the counts of the shadow belong to one calibration. */
   id: string;
-  /** The model whose vectors the pairs were compared by. */
+  /** The model of the vectors of the pairs. */
   embedding: { model: string; dimensions: number };
   madeAtMs: number;
   /** Name of the file of pairs. */
@@ -30,11 +30,11 @@ export interface Calibration {
   budget: number;
   /** Largest share of what is served that may be of different meaning, as seen on the pairs. */
   wrongShare: number;
-  /** Languages with enough pairs to say anything of. */
+  /** Languages with enough pairs for the bound. */
   languages: readonly ('zh' | 'en')[];
   /** Lowest score that is served; `null`: nothing is. */
   threshold: number | null;
-  /** On the half that chose the threshold, each pair scored by a model that had not seen it. */
+  /** On the half that chose the threshold, each pair scored by a model that was not fitted to it. */
   calibrated: Outcome;
   /** On the other half. */
   heldOut: Outcome;
@@ -44,7 +44,7 @@ export interface Calibration {
   vocabulary: Vocabulary;
 }
 
-/** A calibration that cannot be used, and why; never a reason to stop the service. */
+/** A calibration that cannot be used, and why. The service runs without it. */
 export interface Refused {
   refused: string;
 }
@@ -55,7 +55,7 @@ export const calibrationFile = 'semantic-calibration.json';
 /** Largest file that is read, in bytes. */
 const maxBytes = 16 << 20;
 
-/** Writes a calibration in one step: a reader sees the old file or the new one. */
+/** Writes a calibration atomically: a reader sees the old file or the new one. */
 export async function writeCalibration(path: string, calibration: Calibration): Promise<void> {
   const { vocabulary } = calibration;
   const counts = Object.fromEntries(vocabulary.counts);
@@ -65,7 +65,7 @@ export async function writeCalibration(path: string, calibration: Calibration): 
   await rename(`${path}.new`, path);
 }
 
-/** Reads a calibration; `undefined` where there is no file. */
+/** Returns the calibration of a file; `undefined` if there is no file. */
 export function readCalibration(path: string): Calibration | Refused | undefined {
   let text: string;
   try {
@@ -78,16 +78,16 @@ export function readCalibration(path: string): Calibration | Refused | undefined
   return parseCalibration(text);
 }
 
-/** A calibration from its text. */
+/** Returns the calibration of a text. */
 export function parseCalibration(text: string): Calibration | Refused {
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    return { refused: `the calibration is no JSON: ${(error as Error).message}` };
+    return { refused: `the calibration is not JSON: ${(error as Error).message}` };
   }
   if (value?.format !== 'ragmesh-semantic-cache' || value.version !== 1)
-    return { refused: 'it is no calibration of this version: run `npm run cache:calibrate` again' };
+    return { refused: 'it is not a calibration of this version: run `npm run cache:calibrate` again' };
   const features = value.features as unknown[];
   const verifier = value.verifier as LogisticModel;
   const isComplete =
@@ -110,7 +110,7 @@ export function parseCalibration(text: string): Calibration | Refused {
   };
 }
 
-/** Why a calibration cannot be used with an embedding model; `undefined` where it can. */
+/** Returns why a calibration cannot be used with an embedding model; `undefined` if it can. */
 export function mismatchOf(
   calibration: Calibration,
   embedding: { model: string; dimensions: number },

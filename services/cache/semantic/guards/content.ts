@@ -1,7 +1,7 @@
 import { factMark } from '#kit/text/facts/read-facts.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
-/** Phrases that carry no subject: greetings, politeness, who asks, modal words. Longer ones first. */
+/** Phrases without content: greetings, politeness, pronouns, modal words. Longer ones first. */
 const hanFillers = new RegExp(
   [
     '请问一下|请问下|我想问一下|我想问下|我想问|想问一下|想问下|想问|问一下|问下|请问|麻烦问|麻烦|你好|您好|亲亲|亲爱的|谢谢|多谢|拜托|客服|请教|咨询一下|咨询',
@@ -14,7 +14,7 @@ const hanFillers = new RegExp(
   'g',
 );
 
-/** Ways to write one word, and the one that is compared. */
+/** Spellings of one word, and the one that is compared. */
 const spellings: readonly (readonly [pattern: RegExp, by: string])[] = [
   [/更换|更改|修改|变更|改成|改为|换成|换为/g, '更改'],
   [/登陆/g, '登录'],
@@ -31,23 +31,23 @@ const spellings: readonly (readonly [pattern: RegExp, by: string])[] = [
 ];
 
 const englishFillers = new Set(
-  'pleas hi hello hei thank thx kindli want need wish would like help let tell know possibl abl get got way us someth anyth alreadi still ok okai'.split(
-    ' ',
+  'pleas|hi|hello|hei|thank|thx|kindli|want|need|wish|would|like|help|let|tell|know|possibl|abl|get|got|way|us|someth|anyth|alreadi|still|ok|okai'.split(
+    '|',
   ),
 );
-/** Function words that a meaning can turn on: they stay in their place for the guard on order. */
+/** Function words that can change a meaning: they keep their place for the guard on order. */
 export const pivots = new Set(
   'from to into onto for with than before after by over instead until since between'.split(' '),
 );
 
-/** Text with one spelling for each word. */
+/** Returns the text with one spelling for each word. */
 export function unifySpelling(text: string): string {
   let unified = text;
   for (const [pattern, by] of spellings) unified = unified.replace(pattern, by);
   return unified;
 }
 
-/** The content of a text in normal form, in order: Chinese characters, English stems, marks of facts. */
+/** Returns the content of a text in normal form, in order: Chinese characters, English stems, marks of facts. */
 export function contentOf(text: string): string[] {
   const atoms: string[] = [];
   for (const [piece] of unifySpelling(text).replace(hanFillers, ' ').matchAll(pieces)) {
@@ -60,7 +60,7 @@ export function contentOf(text: string): string[] {
 
 const pieces = new RegExp(`${factMark}[\\uE001-\\uE3FF]|\\p{sc=Han}+|[^\\s\\p{sc=Han}${factMark}]+`, 'gu');
 
-/** The content with the function words that order turns on. */
+/** Returns the content with the function words that make order matter. */
 export function orderedContentOf(text: string): string[] {
   const atoms: string[] = [];
   for (const [piece] of text.matchAll(/[a-z']+|[^a-z']+/g)) {

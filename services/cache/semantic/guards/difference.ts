@@ -9,7 +9,7 @@ export interface Difference {
   onlySecond: string[][];
 }
 
-/** Compares the content of two questions as bags; facts are compared elsewhere. */
+/** Returns the difference of the content of two questions as bags; facts are compared elsewhere. */
 export function differenceOf(first: Question, second: Question): Difference {
   const a = first.content.filter(isWord);
   const b = second.content.filter(isWord);
@@ -20,7 +20,7 @@ export function differenceOf(first: Question, second: Question): Difference {
 
 const isWord = (atom: string) => !atom.startsWith('#');
 
-/** What of `atoms` goes beyond `both`, which is used up. The last occurrences count as shared: what is added mostly stands before its subject. */
+/** Returns the runs of `atoms` that are not in `both`, which is consumed. The last occurrences count as shared: an addition mostly precedes its subject. */
 function runsOf(atoms: readonly string[], both: Map<string, number>): string[][] {
   const isMissing = atoms.map(() => false);
   for (let index = atoms.length - 1; index >= 0; index--) isMissing[index] = !take(both, atoms[index] as string);

@@ -84,7 +84,7 @@ describe('guards', () => {
     expect(refusal?.guard).toBe('rare_word');
   });
 
-  test('guards do not care which question came first, and let every question stand for itself', () => {
+  test('guards are symmetric, and accept every question with itself', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.stringMatching(/^[不没能从到转0-9三千月日周退款换货ab ?？-]{0,30}$/),

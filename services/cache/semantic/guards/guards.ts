@@ -3,7 +3,7 @@ import { isRare, type Vocabulary } from '../vocabulary.ts';
 import { type Difference, differenceOf } from './difference.ts';
 import { hasChangedSides } from './order.ts';
 
-/** A guard, by what it looks at. */
+/** A guard, by what it compares. */
 export type GuardName =
   | 'language'
   | 'length'
@@ -18,7 +18,7 @@ export type GuardName =
   | 'rare_word'
   | 'substitution';
 
-/** Why a guard refuses a pair. Words of questions are never told: they would end in logs. */
+/** Why a guard refuses a pair. It has no words of the questions, because it is logged. */
 export interface Refusal {
   guard: GuardName;
   reason: string;
@@ -30,7 +30,7 @@ interface Guard {
   refuses(first: Question, second: Question, difference: Difference, vocabulary: Vocabulary): boolean;
 }
 
-/** Cheap ones first. Each alone refuses a pair, whatever the verifier would say. */
+/** Cheap ones first. Each one refuses a pair regardless of the verifier. */
 const guards: readonly Guard[] = [
   {
     name: 'language',
@@ -76,7 +76,7 @@ const guards: readonly Guard[] = [
   { name: 'name', reason: 'a name or quoted word of one is not in the other', refuses: (a, b) => !sameNames(a, b) },
   {
     name: 'direction',
-    reason: 'what stands on two sides has changed places',
+    reason: 'two sides of a word have changed places',
     refuses: (a, b) => hasChangedSides(a.order, b.order),
   },
   {
@@ -87,12 +87,12 @@ const guards: readonly Guard[] = [
   },
   {
     name: 'substitution',
-    reason: 'a word stands in the place of another, and they are not known to mean the same',
+    reason: 'a word replaces another one, and they are not known to mean the same',
     refuses: (a, b, difference) => isSubstitution(a, b, difference),
   },
 ];
 
-/** Every reason not to let one question's answer stand for another; empty where there is none. */
+/** Returns every reason not to use the answer of one question for the other; empty if there is none. */
 export function refusalsOf(first: Question, second: Question, vocabulary: Vocabulary): Refusal[] {
   const difference = differenceOf(first, second);
   return guards
@@ -100,7 +100,7 @@ export function refusalsOf(first: Question, second: Question, vocabulary: Vocabu
     .map(({ name, reason }) => ({ guard: name, reason }));
 }
 
-/** The first reason, or `undefined`; as {@link refusalsOf}, and stops there. */
+/** Returns the first reason of {@link refusalsOf}; `undefined` if there is none. */
 export function refusalOf(first: Question, second: Question, vocabulary: Vocabulary): Refusal | undefined {
   const difference = differenceOf(first, second);
   const guard = guards.find((each) => each.refuses(first, second, difference, vocabulary));
@@ -111,7 +111,7 @@ function sameSet(a: readonly string[], b: readonly string[]): boolean {
   return a.every((value) => b.includes(value)) && b.every((value) => a.includes(value));
 }
 
-/** Whether each of the one has a partner of its own among the other: 今天…今天 and 昨天…今天 differ. */
+/** Returns whether each value has its own partner in the other list: 今天…今天 and 昨天…今天 differ. */
 function pairUp(
   a: readonly string[],
   b: readonly string[],
@@ -126,19 +126,19 @@ function pairUp(
   });
 }
 
-/** A number without a unit may stand for the same with one: 借3000, 借3000元. */
+/** Returns whether numbers are equal. One without a unit equals the same number with one: 借3000, 借3000元. */
 function sameNumbers(a: readonly string[], b: readonly string[]): boolean {
-  // Those that are equal find each other first, whatever their order.
+  // Sorted, so that equal ones are paired first.
   const [first, second] = [[...a].sort(), [...b].sort()];
   return pairUp(first, second, (value, other) => other === value || isPart(value, other) || isPart(other, value));
 }
 
 const isPart = (bare: string, full: string) => !bare.includes(' ') && full === `${bare} cny`;
 
-/** As many denials, and each of something that the other denies too. */
+/** Returns whether both deny the same things. */
 const sameNegations = (a: readonly string[], b: readonly string[]) => pairUp(a, b, overlaps);
 
-/** Whether two denials are of one thing: each begins with a word that is among the first two of the other. */
+/** Returns whether two denials concern one thing: each begins with a word that is among the first two of the other. */
 function overlaps(a: string, b: string): boolean {
   if (a === '' || b === '') return a === b;
   const [first, second] = [a.split(' ').slice(0, 2), b.split(' ').slice(0, 2)];

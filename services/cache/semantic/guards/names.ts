@@ -1,11 +1,11 @@
-/** Common words that stand in capitals. */
+/** Common words that are often written in capitals. */
 const shouted = new Set('a i ok faq asap pls please not no yes and or is it to in on of for me my'.split(' '));
 
 /** Names of times; facts hold those. */
 const times =
   /^(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|am|pm)$/;
 
-/** Quoted words and names of a text as it was written (NFKC): what is quoted, and Latin words with a capital that no sentence begins. */
+/** Returns the quoted words and names of a text in its original case (NFKC): what is quoted, and capitalised Latin words inside a sentence. */
 export function namesOf(raw: string): string[] {
   const names = new Set<string>();
   for (const [, quoted = ''] of raw.matchAll(/[「『“"《【]([^「」『』“”"《》【】]{1,40})[」』”"》】]/g))
@@ -23,7 +23,7 @@ export function namesOf(raw: string): string[] {
   return [...names];
 }
 
-/** Every Latin word of a text in normal form: in a Chinese question each of them is a name. */
+/** Returns every Latin word of a text in normal form: in a Chinese question each of them is a name. */
 export function latinWordsOf(text: string): string[] {
   return [...new Set(text.match(/[a-z][a-z&'-]*/g) ?? [])];
 }

@@ -1,8 +1,8 @@
-/** Content beyond this is not compared by order; such questions are refused where their content is in another order. */
+/** Longest content that is compared by order; the rest is ignored. */
 const atomsMax = 80;
 
 /**
- * Whether what stands on the two sides of a word has changed places: "from Paris to Rome" and "from Rome to Paris" around "to",
+ * Returns whether the two sides of a word have changed places: "from Paris to Rome" and "from Rome to Paris" around "to",
  * 支付宝转微信 and 微信转支付宝 around 转. One part that moves past another (怎么更换还款卡, 还款卡怎么更换) is no such change.
  */
 export function hasChangedSides(first: readonly string[], second: readonly string[]): boolean {
@@ -19,7 +19,7 @@ export function hasChangedSides(first: readonly string[], second: readonly strin
   return false;
 }
 
-/** What occurs once: an atom that comes twice has no place of its own. */
+/** Returns the atoms that occur once: a repeated one has no place of its own. */
 function onceOnly(atoms: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const atom of atoms) counts.set(atom, (counts.get(atom) ?? 0) + 1);

@@ -3,14 +3,14 @@ import { contentOf } from './content.ts';
 
 // What a question denies, and which side of a pair of opposites it is on.
 
-/** What a question denies: after each negative, up to three characters or one word of content. */
+/** Returns what a question denies: after each negative, up to three characters or one word of content. */
 export function negationsOf(text: string): string[] {
   const { plain, han, english } = findNegatives(text);
   const after = (end: number, length: number) => contentOf(plain.slice(end, end + length));
   return [...han.map((end) => after(end, 12).slice(0, 3).join(' ')), ...english.map((end) => after(end, 40)[0] ?? '')];
 }
 
-/** Opposites: words of one side, words of the other. Chinese as it stands in the text, English as words with their endings. */
+/** Opposites: words of one side, words of the other. Chinese in the form of the text, English as words with their endings. */
 const opposites: readonly (readonly [one: RegExp, other: RegExp])[] = [
   ['开通|打开|开启|启用|激活|开户|恢复使用', '关闭|关掉|注销|停用|禁用|取消|销户|停止使用'],
   ['登录|登陆|签到', '退出|登出|签退'],

@@ -41,7 +41,7 @@ const englishForms: readonly (readonly [type: QuestionType, pattern: RegExp])[] 
   ],
 ];
 
-/** What a text asks for, in a fixed order; empty where it only names a subject. */
+/** Returns what a text asks for, in a fixed order; empty if it only names a subject. */
 export function questionTypesOf(text: string, language: 'zh' | 'en'): QuestionType[] {
   const found: QuestionType[] = [];
   let rest = text.replaceAll('’', "'");
@@ -50,7 +50,7 @@ export function questionTypesOf(text: string, language: 'zh' | 'en'): QuestionTy
     if (next !== rest) found.push(type);
     rest = next;
   }
-  // "Can you tell me how …": what is asked for is the rest.
+  // "Can you explain how …" asks for the rest, not whether.
   const types = [...new Set(found)].sort();
   return types.length > 1 ? types.filter((type) => type !== 'whether') : types;
 }

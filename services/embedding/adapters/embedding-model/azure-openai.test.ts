@@ -76,7 +76,7 @@ test('the API by deployment: its name is in the path, and a token is a bearer', 
   `);
 });
 
-test('its own header for waiting is told on', async () => {
+test('its own header for waiting is passed on', async () => {
   const json = {
     error: { code: '429', message: 'Requests to the Embeddings_Create Operation have exceeded the rate limit' },
   };
@@ -85,7 +85,7 @@ test('its own header for waiting is told on', async () => {
   expect(error).toMatchObject({ code: Code.ResourceExhausted });
 });
 
-test('a key and a token at once, or neither, stop the start', async () => {
+test('a key and a token together, or neither, stop the start', async () => {
   await expect((async () => create({ token: 'entra' }))()).rejects.toThrow('one of api_key and token is needed');
   await expect((async () => create({ api_key: '' }))()).rejects.toThrow('one of api_key and token is needed');
 });

@@ -9,7 +9,7 @@ import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts'
 import { createOpenAIRequest } from '../vendors/openai/request.ts';
 
 /**
- * OpenAI's embeddings on Azure: the v1 API where no `api_version` is set, and otherwise the API by deployment
+ * OpenAI's embeddings on Azure: the v1 API if `api_version` is not set, and otherwise the API by deployment
  * (learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle).
  */
 export const adapter = defineAdapter({

@@ -7,7 +7,7 @@ import { embeddingModelSuite } from '../../suites/embedding-model.suite.ts';
 import { createWith, failureOf, vectorOf } from '../../testing/vendor.ts';
 import { adapter } from './ollama.ts';
 
-// Replies in the shape of ollama/ollama api/types.go (EmbedResponse; prompt_eval_count is left out where it is 0) and docs/api.md; errors
+// Replies in the shape of ollama/ollama api/types.go (EmbedResponse; prompt_eval_count is absent if it is 0) and docs/api.md; errors
 // as {"error": "…"} of server/routes.go.
 
 const never = new AbortController().signal;

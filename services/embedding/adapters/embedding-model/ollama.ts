@@ -14,7 +14,7 @@ interface OllamaReply {
 }
 
 /**
- * Ollama's own `/api/embed`. It cuts long texts in silence unless told not to: here it is told (`truncate: false`), and refuses them.
+ * Ollama's own `/api/embed`. By default it cuts long texts silently. With `truncate: false`, as here, it refuses them.
  */
 export const adapter = defineAdapter({
   settings: {

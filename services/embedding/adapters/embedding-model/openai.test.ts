@@ -28,7 +28,7 @@ const lastRequest = () => shown(server.requests.at(-1) as LoopbackRequest, ['aut
 
 embeddingModelSuite('openai', () => create({ dimensions: 256 }));
 
-test('dimensions are asked for only where they are not those of the model', async () => {
+test('dimensions are requested only if they are not those of the model', async () => {
   await (await create()).embed(['a'], Purpose.DOCUMENT, never);
   expect(lastRequest()).toMatchInlineSnapshot(`
     {

@@ -9,7 +9,7 @@ import { remoteIdentity, remoteSettings } from '../../models/remote-settings.ts'
 
 /**
  * Hugging Face's Text Embeddings Inference, `/embed`. It runs one model, answers bare vectors without usage, takes
- * `--max-client-batch-size` texts (32 by default), and may cut long texts in silence (`--auto-truncate`): here it is told not to.
+ * `--max-client-batch-size` texts (32 by default), and may cut long texts silently (`--auto-truncate`): each request forbids it.
  */
 export const adapter = defineAdapter({
   settings: {

@@ -49,7 +49,7 @@ test('the request is exactly this', async () => {
   `);
 });
 
-test('a model whose scores are no shares says so, and may be told what they are', async () => {
+test('a model whose scores are not shares says so, and their scale can be configured', async () => {
   const results = [
     { index: 1, relevance_score: -3.5 },
     { index: 0, relevance_score: 2.25 },

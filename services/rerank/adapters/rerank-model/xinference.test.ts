@@ -60,7 +60,7 @@ test('a document that comes back as a plain string, and no meta, do no harm', as
   expect(await score()).toEqual([0.9, 0.1]);
 });
 
-test('logits need to be told', async () => {
+test('logits need a setting', async () => {
   server.next({
     json: {
       results: [

@@ -1,9 +1,9 @@
-// The index of a tenant's answers in Redis, kept by scripts so that it is never seen half done. All keys begin with the tenant's prefix:
+// The index of a tenant's answers in Redis, changed only by scripts, so that no reader sees a part of a change. All keys begin with the tenant's prefix:
 //   :v  "era.count" of invalidations        :i  label → count of the last invalidation by it; "*": of all
 //   :x  answers by the time they expire      :s  answer → its size and labels; "": bytes of all
 //   :l:<label>  answers with a label         :a:<key>  the answer
-// What was invalidated is told by :v and :i alone. They never expire, and where the server has thrown them out nevertheless, a new era
-// begins, in which no older answer is found. :x, :s and :l only count, and reclaim space: what the server does to them makes nothing wrong.
+// Only :v and :i say what was invalidated. They never expire. If the server evicted them, a new era begins, in which no older answer is
+// found. :x, :s and :l only count and reclaim space: no eviction of them causes a wrong answer.
 
 const helpers = `
 local prefix = KEYS[1]
@@ -35,15 +35,15 @@ local function state(era)
 end
 `;
 
-/** ARGV: an era, for where none has begun. Gives the state, then labels and counts of :i. */
+/** ARGV: an era, in case none has begun. Returns the state, then labels and counts of :i. */
 export const stateScript = `${helpers}
 local known = state(ARGV[1])
 return {known, redis.call('HGETALL', at(':i'))}
 `;
 
 /**
- * ARGV: key, bytes, ms to live, expires at, now, size, labels as JSON, epoch. Gives 1; 0 where an invalidation since the epoch concerns
- * the answer.
+ * ARGV: key, bytes, ms to live, expires at, now, size, labels as JSON, epoch. Returns 1; 0 if an invalidation since the epoch
+ * concerns the answer.
  */
 export const putScript = `${helpers}
 local key, bytes, ttl, expiresAt, now, size, labels, epoch = unpack(ARGV)
@@ -72,14 +72,14 @@ end
 return 1
 `;
 
-/** ARGV: key. Gives 1 where it was there. */
+/** ARGV: key. Returns 1 if it was there. */
 export const dropScript = `${helpers}
 return drop(ARGV[1])
 `;
 
 /**
- * ARGV: label or "*", an era, most labels to remember, channel, message. Counts an invalidation and tells the replicas. Gives the state
- * after it, and how many were told.
+ * ARGV: label or "*", an era, most labels to remember, channel, message. Counts an invalidation and notifies the replicas. Returns the
+ * state after it, and how many replicas received the message.
  */
 export const invalidateScript = `${helpers}
 local label, era, mostLabels, channel, message = unpack(ARGV)
@@ -87,13 +87,13 @@ local current, count = string.match(state(era), '^(.*)%.(%d+)$')
 count = string.format('%.0f', tonumber(count) + 1)
 local known = current .. '.' .. count
 redis.call('SET', at(':v'), known)
--- Too many to remember, each for itself: everything that is older goes.
+-- Too many to remember one by one: every older answer is invalid.
 if redis.call('HLEN', at(':i')) >= tonumber(mostLabels) then redis.call('DEL', at(':i')) label = '*' end
 redis.call('HSET', at(':i'), '#', count, label, count)
 return {known, redis.call('PUBLISH', channel, message)}
 `;
 
-/** ARGV: label or "*", most answers. Removes answers, each for what it is called by; gives their keys, and whether more are left. */
+/** ARGV: label or "*", most answers. Removes answers with the label. Returns whether more are left, and their keys. */
 export const reclaimScript = `${helpers}
 local label, most = ARGV[1], tonumber(ARGV[2])
 local keys
@@ -106,7 +106,7 @@ end
 return {#keys == most and 1 or 0, removed}
 `;
 
-/** ARGV: now. Gives answers and bytes. */
+/** ARGV: now. Returns answers and bytes. */
 export const usageScript = `${helpers}
 purge(ARGV[1], 1000)
 return {redis.call('ZCARD', at(':x')), tonumber(redis.call('HGET', at(':s'), '') or 0)}

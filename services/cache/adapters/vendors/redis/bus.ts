@@ -2,52 +2,54 @@ import type { Logger } from '#kit/base/log.ts';
 import type { RedisListener } from '#kit/storage/redis.ts';
 import type { InvalidateTarget } from '../../../answers/answer-store.ts';
 
-/** What a replica tells the others. */
-export interface Told {
-  /** The replica. */
+/** A notification of one replica to the others. */
+export interface Notification {
+  /** The replica that sent it. */
   origin: string;
-  /** Which of its messages, for their answers. */
+  /** Its number among the notifications of that replica, for acknowledgements. */
   id: string;
   tenant: string;
   target: InvalidateTarget;
 }
 
-/** Tells replicas of removed answers, and knows when they have heard. */
+/** Notifies replicas of removed answers and waits for their acknowledgements. */
 export interface Bus {
-  /** The channel that every replica hears. */
+  /** The channel that every replica listens to. */
   readonly channel: string;
   /**
-   * Tells the replicas. `send` publishes the message on the channel, and resolves to how many were told, this one included. Resolves once
-   * they have heard, or after a while.
+   * Notifies the replicas. `send` publishes the message on the channel and returns how many replicas received it, this one included.
+   * Resolves when all have acknowledged, or after a second.
    */
-  tell(tenant: string, target: InvalidateTarget, send: (message: string) => Promise<number>): Promise<void>;
+  notify(tenant: string, target: InvalidateTarget, send: (message: string) => Promise<number>): Promise<void>;
 }
 
-/** Longest wait for other replicas, in milliseconds: one that does not answer in time has died, or serves nobody. */
-const hearTimeoutMs = 1000;
+/** Longest wait for acknowledgements, in milliseconds: a replica that does not answer in time has died, or serves no requests. */
+const acknowledgeTimeoutMs = 1000;
 
-/** Joins the bus. `onTold` must have done its work when it returns. */
+/** Joins the bus. `onMessage` must have done its work when it returns. */
 export async function joinBus(
   listener: RedisListener,
   parts: {
     keyPrefix: string;
     origin: string;
     publish: (channel: string, message: string) => Promise<unknown>;
-    onTold: (told: Told) => void;
+    onMessage: (notification: Notification) => void;
     log: Logger;
   },
 ): Promise<Bus> {
-  const { keyPrefix, origin, publish, onTold, log } = parts;
+  const { keyPrefix, origin, publish, onMessage, log } = parts;
   const channel = `${keyPrefix}invalidated`;
   const answersTo = (replica: string) => `${keyPrefix}heard:${replica}`;
   const answers = new Map<string, { count: number; check: () => void }>();
   let idCount = 0;
 
   await listener.subscribe(channel, (text) => {
-    const told = read(text);
-    if (told === undefined || told.origin === origin) return;
-    onTold(told);
-    publish(answersTo(told.origin), told.id).catch((error: unknown) => log.debug({ err: error }, 'redis bus'));
+    const notification = read(text);
+    if (notification === undefined || notification.origin === origin) return;
+    onMessage(notification);
+    publish(answersTo(notification.origin), notification.id).catch((error: unknown) =>
+      log.debug({ event: 'cache_acknowledge_failed', err: error }, 'acknowledgement failed'),
+    );
   });
   await listener.subscribe(answersTo(origin), (id) => {
     const waiting = answers.get(id);
@@ -58,19 +60,22 @@ export async function joinBus(
 
   return {
     channel,
-    async tell(tenant, target, send) {
+    async notify(tenant, target, send) {
       const id = String(++idCount);
       const waiting = { count: 0, check: () => {} };
       answers.set(id, waiting);
       try {
-        const told: Told = { origin, id, tenant, target };
-        const others = (await send(JSON.stringify(told))) - 1;
+        const notification: Notification = { origin, id, tenant, target };
+        const others = (await send(JSON.stringify(notification))) - 1;
         if (waiting.count >= others) return;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(() => {
-            log.warn({ heard: waiting.count, told: others }, 'not every replica has answered');
+            log.warn(
+              { event: 'cache_invalidation_unacknowledged', acknowledged: waiting.count, replicas: others },
+              'replicas did not acknowledge',
+            );
             resolve();
-          }, hearTimeoutMs);
+          }, acknowledgeTimeoutMs);
           waiting.check = () => {
             if (waiting.count < others) return;
             clearTimeout(timer);
@@ -84,11 +89,11 @@ export async function joinBus(
   };
 }
 
-function read(text: string): Told | undefined {
+function read(text: string): Notification | undefined {
   try {
-    return JSON.parse(text) as Told;
+    return JSON.parse(text) as Notification;
   } catch {
-    // Nothing that a replica has sent.
+    // Not a message of a replica.
     return undefined;
   }
 }

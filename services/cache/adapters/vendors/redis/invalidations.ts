@@ -1,19 +1,19 @@
 import type { StoreListener } from '../../../answers/answer-store.ts';
 
-/** The invalidations of a tenant, as Redis had them when they were read. */
+/** The invalidations of a tenant when they were read from Redis. */
 export interface TenantState {
   /** "era.count". */
   epoch: string;
   era: string;
   count: number;
-  /** Of each label the count of the last invalidation by it; "*": of all answers. */
+  /** For each label, the count of its last invalidation; "*": of all answers. */
   counts: ReadonlyMap<string, number>;
 }
 
-/** What this process knows of every tenant's invalidations. */
+/** The invalidations of every tenant, as far as this process knows. */
 export type Invalidations = ReturnType<typeof createInvalidations>;
 
-/** Creates it. `read` gives what Redis has: the epoch, then labels and counts in turn. */
+/** Creates it. `read` returns what Redis has: the epoch, then labels and counts in turn. */
 export function createInvalidations(
   listener: StoreListener,
   read: (tenant: string) => Promise<[epoch: string, counts: string[]]>,
@@ -31,16 +31,16 @@ export function createInvalidations(
     const bytes = Buffer.from(epoch);
     const state = { epoch, era: epoch.slice(0, dot), count: Number(epoch.slice(dot + 1)), counts, bytes };
     const before = states.get(tenant);
-    // Answers may come in another order than they were asked for.
+    // Replies may arrive in another order than their requests.
     if (before !== undefined && before.era === state.era && before.count > state.count) return before;
     states.set(tenant, state);
     listener.epoch(tenant, epoch);
-    if (before !== undefined) tell(tenant, before, state);
+    if (before !== undefined) report(tenant, before, state);
     return state;
   };
 
-  // What came since is told to memory here too: a message may have been lost.
-  const tell = (tenant: string, before: TenantState, state: TenantState) => {
+  // Memory learns of invalidations here too, because a message may be lost.
+  const report = (tenant: string, before: TenantState, state: TenantState) => {
     const isNewEra = before.era !== state.era;
     if (isNewEra || (state.counts.get('*') ?? 0) > before.count) {
       listener.invalidated(tenant, { kind: 'all' });
@@ -54,18 +54,18 @@ export function createInvalidations(
   return {
     refresh,
 
-    /** What is known, where `epoch` says that it is up to date. */
+    /** Returns what is known if `epoch` shows that it is up to date. */
     known(tenant: string, epoch: Buffer | null | undefined): TenantState | undefined {
       const state = states.get(tenant);
       return state !== undefined && epoch && state.bytes.equals(epoch) ? state : undefined;
     },
 
-    /** Reads the invalidations of every tenant that is known. */
+    /** Reads the invalidations of every known tenant. */
     async refreshAll(): Promise<void> {
       for (const tenant of states.keys()) await refresh(tenant);
     },
 
-    /** Whether an answer that was begun in `epoch` has been invalidated since. */
+    /** Returns whether an answer that began in `epoch` was invalidated since. */
     concern({ era, counts }: TenantState, epoch: string, labels: readonly string[]): boolean {
       const dot = epoch.lastIndexOf('.');
       if (epoch.slice(0, dot) !== era) return true;

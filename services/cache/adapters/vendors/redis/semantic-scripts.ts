@@ -1,5 +1,5 @@
 // The questions of a tenant in Redis. All keys begin with the tenant's prefix and the space of the vectors; a member is "scope key".
-//   :s:<scope>  key → question and vector; "" → changes with every write, so that readers may keep what they have decoded
+//   :s:<scope>  key → question and vector; "" → changes with every write, so that readers can keep what they decoded
 //   :o  members by the time they were stored       :o:<scope>  the same of a scope
 //   :e  members by the time they expire            :m  member → its documents
 //   :d:<document>  members that cite it            :k:<key>  members with that key
@@ -55,7 +55,7 @@ shrink(':o', tonumber(mostOfTenant))
 return 1
 `;
 
-/** ARGV: kind of target, its value, most, mark. Removes at most that many; gives how many. */
+/** ARGV: kind of target, its value, most, mark. Removes at most that many; returns how many. */
 export const removeScript = `${helpers}
 local kind, value, most, mark = unpack(ARGV)
 local members

@@ -14,7 +14,7 @@ test('vectors are the same in every release: an index outlives the program that 
   const text = '流明台灯 LMP-2040 支持 7 天无理由退货。Returns are free within 30 days, running shoes included.';
   const vector = new Float32Array(384);
   hashText(text, vector);
-  // Where this changes, hashingVersion must change with it.
+  // If this changes, hashingVersion must change with it.
   const rounded = [...vector].map((value) => value.toFixed(4)).join();
   expect(createHash('sha256').update(rounded).digest('hex').slice(0, 16)).toBe('5355eb8f3996cff8');
 });

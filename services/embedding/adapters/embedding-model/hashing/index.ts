@@ -5,7 +5,7 @@ import { createThreadPool } from '../../../models/thread-pool.ts';
 import { hashingVersion } from './hash-text.ts';
 import { type HashJob, type HashReply, hashBatch } from './hash-worker.ts';
 
-/** Texts that are hashed where they are, without a thread, if together no longer than this: about a millisecond. In UTF-16 code units. */
+/** Longest texts together that are hashed on the event loop, in UTF-16 code units: about a millisecond. Longer ones go to a thread. */
 const inlineLength = 4096;
 
 /**

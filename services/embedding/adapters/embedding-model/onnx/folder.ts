@@ -31,7 +31,7 @@ const files: readonly (readonly [dtype: string, file: string])[] = [
   ['q4', 'model_q4.onnx'],
 ];
 
-/** Longest text where the folder says nothing, in tokens. */
+/** Longest text if the folder does not state one, in tokens. */
 const defaultMaxTokens = 512;
 
 /** Settings that a folder answers to; empty: what the folder says. */
@@ -41,7 +41,7 @@ export interface FolderSettings {
   pooling: string;
 }
 
-/** Reads a model folder (Hugging Face's layout, with sentence-transformers' files where it has them). Throws ConfigError. */
+/** Returns what a model folder states (Hugging Face's layout, with the files of sentence-transformers if present). Throws ConfigError. */
 export function readModelFolder(settings: FolderSettings, path: string): ModelFolder {
   const folder = resolve(settings.model_dir);
   const wrong = (problem: string) => new ConfigError(`${path}.settings.model_dir`, problem);

@@ -138,14 +138,13 @@ export const adapter = defineAdapter({
   },
 });
 
-/** The file of the package; throws ConfigError where it is not installed. */
+/** Returns the file of the package. Throws ConfigError if it is not installed. */
 function findPackage(packageDir: string, path: string): string {
   const from = packageDir === '' ? import.meta.url : join(resolve(packageDir), 'package.json');
   try {
     return createRequire(from).resolve(packageName);
   } catch {
-    // Whatever the resolver says comes down to this.
-    const where = packageDir === '' ? 'npm install' : `npm install --prefix ${packageDir}`;
-    throw new ConfigError(`${path}.adapter`, `"onnx" needs the package ${packageName}: ${where} ${packageName}`);
+    const install = packageDir === '' ? 'npm install' : `npm install --prefix ${packageDir}`;
+    throw new ConfigError(`${path}.adapter`, `"onnx" needs the package ${packageName}: ${install} ${packageName}`);
   }
 }

@@ -44,7 +44,7 @@ describe.skipIf(!isHere && skipped('onnx', 10, advice))('all-MiniLM-L6-v2', () =
     expect(similarity(1, 2)).toBeCloseTo(0.1411, 3);
   });
 
-  test('meaning counts where no word is shared', async () => {
+  test('meaning counts if no word is shared', async () => {
     const [question, near, far] = await embed([
       'How do I get my money back?',
       'Refunds take five days.',

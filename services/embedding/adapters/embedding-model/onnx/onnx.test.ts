@@ -117,7 +117,7 @@ describe('the start is stopped by', () => {
     await expect(create(given)).rejects.toThrow(message);
   });
 
-  test('two poolings at once, and a folder without a model', async () => {
+  test('two poolings together, and a folder without a model', async () => {
     await expect(create({ model_dir: join(root, 'odd') })).rejects.toThrow('export the model to ONNX first');
     write('odd/model.onnx', '');
     await expect(create({ model_dir: join(root, 'odd') })).rejects.toThrow(

@@ -16,7 +16,7 @@ export interface OnnxWorkerData {
   pooling: Pooling;
   /** Longest text, in tokens. */
   maxTokens: number;
-  /** Threads of the runtime inside; 0: as it likes. */
+  /** Threads of the runtime inside; 0: the default of the runtime. */
   computeThreads: number;
 }
 

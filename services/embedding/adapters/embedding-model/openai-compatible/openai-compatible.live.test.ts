@@ -65,7 +65,7 @@ describe.skipIf(!isHere && skipped('llama-server --embedding', 9, advice))('llam
     expect(failure).toMatchObject({ name: 'TextTooLongError', textIndex: 1 });
   });
 
-  test('a wrong key is told from a wrong request', async () => {
+  test('a wrong key is distinguished from a wrong request', async () => {
     const error = await failureOf(embed(['a'], { api_key: 'wrong' }));
     expect(String(error)).toContain('check api_key');
   });

@@ -70,7 +70,7 @@ test('the request is exactly this', async () => {
   `);
 });
 
-test('no key is sent where there is none, and nothing is taken from the environment', async () => {
+test('no key is sent if there is none, and nothing is read from the environment', async () => {
   await embed(['a'], { api_key: '' });
   const { headers } = server.requests.at(-1) as LoopbackRequest;
   expect(headers.authorization).toBeUndefined();
@@ -133,7 +133,7 @@ describe('errors are typed by code before status, and keep the key to themselves
     expect(inspect(error, { depth: 6 })).not.toContain(key);
   });
 
-  test('each form of Retry-After is told on', async () => {
+  test('each form of Retry-After is passed on', async () => {
     const waitOf = async (headers: Record<string, string>) => {
       server.next(refusal(429, {}, headers));
       const error = await failureOf(embed(['a']));
@@ -172,7 +172,7 @@ describe('a text that is too long is named', () => {
     expect(await failureOf(embed(['a', ' ', 'c', 'd']))).toMatchObject({ name: 'TextTooLongError', textIndex: 3 });
   });
 
-  test('by asking for the longest one alone, where it names none', async () => {
+  test('by asking for the longest one alone, if it names none', async () => {
     const plain = tooLong("This model's maximum context length is 8192 tokens, however you requested 9000 tokens.");
     server.next(plain, plain);
     expect(await failureOf(embed(['a', 'b '.repeat(99), 'c']))).toMatchObject({ textIndex: 1 });

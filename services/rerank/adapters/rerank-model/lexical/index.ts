@@ -56,7 +56,7 @@ export const adapter = defineAdapter({
   },
 });
 
-/** A function to await between pieces of work: it lets others run when a slice is over, and throws when nobody waits any more. */
+/** Returns a function to await between pieces of work: it yields to other calls when a slice is over, and throws when the signal aborts. */
 function createTurn(signal: AbortSignal): () => Promise<void> | undefined {
   let sliceEnd = performance.now() + sliceMs;
   return () => {

@@ -49,7 +49,7 @@ describe('a passage gains by', () => {
   });
 });
 
-test('a large request leaves turns for others, and ends when nobody waits', async () => {
+test('a large request yields to others, and ends when its caller leaves', async () => {
   const model = await createModel();
   const candidates = candidatesOf(
     Array.from({ length: 1000 }, (_, index) => ({ text: `退货 ${index} 运费 `.repeat(100) })),

@@ -12,7 +12,7 @@ const weights = { prior: 1, proximity: 0.2, span: 0.2, lead: 0.6, heading: 0.4, 
 const names = Object.keys(weights) as (keyof typeof weights)[];
 const maxScore = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
 
-/** Tokens of a passage's beginning: what it is about mostly stands there. */
+/** Tokens of a passage's beginning, which mostly states its subject. */
 const leadLength = 30;
 
 /** A question, ready for scoring. */
@@ -25,7 +25,7 @@ export interface LexicalQuery {
   facts: readonly string[];
 }
 
-/** A token of the question in a text: where it stands there, counted in tokens. */
+/** A token of the question in a text, and its position there in tokens. */
 interface Hit {
   at: number;
   token: string;
@@ -145,7 +145,7 @@ function proximity(query: LexicalQuery, { hits }: LexicalCandidate, idf: Candida
   return best;
 }
 
-/** Greatest weight of a run of tokens that stand in the text as they do in the question: next to each other, in order. */
+/** Returns the greatest weight of a run of tokens that are adjacent and in order, in the text as in the question. */
 function longestSpan(query: LexicalQuery, { hits }: LexicalCandidate, idf: CandidateIdf): number {
   let best = 0;
   let weight = 0;

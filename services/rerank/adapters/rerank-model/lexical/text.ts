@@ -21,7 +21,7 @@ export interface LexicalText {
 /** Texts that were read, by what they say: the same passages are candidates again and again. */
 export interface LexicalTexts {
   read(title: string, text: string): LexicalText;
-  /** Number of a word; `undefined` where no text that is known has it. */
+  /** Returns the number of a word; `undefined` if no known text has it. */
   numberOf(word: string): number | undefined;
   /** Whether it knows so many words that new ones should begin in its place. */
   isFull(): boolean;

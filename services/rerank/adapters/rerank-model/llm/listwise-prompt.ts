@@ -34,8 +34,8 @@ export function orderMessages(
 }
 
 /**
- * The order in a model's answer as places from 0; `undefined` where it is anything but a permutation of all of them: a left-out or
- * repeated number is never mended by a guess.
+ * Returns the order in a model's answer as places from 0; `undefined` if it is not a permutation of all of them. A missing or repeated
+ * number is never guessed.
  */
 export function readOrder(answer: string, count: number): number[] | undefined {
   // Models without JSON output like to put a fence around it.

@@ -19,7 +19,7 @@ export async function rankByWindows<T>(
   return ranked;
 }
 
-/** Where windows begin, last one first; the first window begins at 0. */
+/** Returns the starts of windows, the last one first; the first window begins at 0. */
 export function windowStarts(count: number, size: number, step: number): number[] {
   const starts: number[] = [];
   for (let start = count - size; start > 0; start -= step) starts.push(start);
