@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
-import { extractFacts } from '#kit/text/codes.ts';
+import { extractFacts } from '#kit/text/facts/quick-facts.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { wilson } from './calibration/bounds.ts';
 

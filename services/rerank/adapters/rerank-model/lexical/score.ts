@@ -1,4 +1,4 @@
-import { extractFacts } from '#kit/text/codes.ts';
+import { extractFacts } from '#kit/text/facts/quick-facts.ts';
 import { weighWords } from '#kit/text/query/query-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import type { LexicalText } from './text.ts';

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { extractFacts } from '#kit/text/codes.ts';
+import { extractFacts } from '#kit/text/facts/quick-facts.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
 /** What is read of a candidate's text, in UTF-16 code units. Chunks are far shorter; this bounds the work for what is not one. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { threadCpuMs } from '#kit/testing/time.ts';
-import { extractFacts, FACTS_MAX } from './codes.ts';
+import { extractFacts, FACTS_MAX } from './quick-facts.ts';
 
 describe('extractFacts', () => {
   it.each([
