@@ -69,7 +69,12 @@ export const cache = defineService({
       flightStore.path,
     );
     const stats = createStats();
-    const memory = await open('memory', undefined, { maxBytes: settings.memoryBytes, listener: ignoreReplicas }, 'cache.memory');
+    const memory = await open(
+      'memory',
+      undefined,
+      { maxBytes: settings.memoryBytes, listener: ignoreReplicas },
+      'cache.memory',
+    );
     const layers = await createLayers({
       memory,
       openDurable: (listener) => {

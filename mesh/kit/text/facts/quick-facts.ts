@@ -1,5 +1,5 @@
-import { SCALES, UNITS } from './units.ts';
 import { normalizeText } from '../normalize.ts';
+import { SCALES, UNITS } from './units.ts';
 
 // A quick reader of facts, for scores over many passages: the lexical reranker and the comparison of the cache's shadow. read-facts.ts reads
 // more (numbers in words, times, more units) for claims and questions. One reader cannot serve both: on the sample corpus the other one
