@@ -185,12 +185,24 @@ test('followers get an answer that is not fit to be stored', async () => {
   expect((await lookUp(client, options, 'too long')).kinds).toEqual(['lease']);
 });
 
-test('a caller that leaves at its lease returns it immediately', async () => {
-  for await (const { event } of client.lookup({ question: 'given back', scope: scopeOf() }, options)) {
+test('a caller that cancels its look-up at its lease releases it immediately', async () => {
+  const controller = new AbortController();
+  const cancelled = { ...options, signal: controller.signal };
+  for await (const { event } of client.lookup({ question: 'given back', scope: scopeOf() }, cancelled)) {
     expect(event.case).toBe('lease');
+    controller.abort();
     break;
   }
   expect((await lookUp(client, options, 'given back')).kinds).toEqual(['lease']);
+});
+
+test('a caller that stops reading at its lease, the last message, keeps it', async () => {
+  let leaseId = '';
+  for await (const { event } of client.lookup({ question: 'kept', scope: scopeOf() }, options)) {
+    if (event.case === 'lease') leaseId = event.value.leaseId;
+    break;
+  }
+  expect(await fillWith(client, options, leaseId, answerEvents('kept [1]'))).toBe(true);
 });
 
 test('a follower that leaves disturbs no other', async () => {

@@ -232,7 +232,7 @@ describe('without a calibration', () => {
     await writeCalibration(join(folder, calibrationFile), { ...calibration, threshold: null });
     expect((await open(folder)).off).toContain('no threshold');
     writeFileSync(join(folder, calibrationFile), '{');
-    expect((await open(folder)).off).toContain('no JSON');
+    expect((await open(folder)).off).toContain('not JSON');
   });
 });
 
