@@ -57,7 +57,7 @@ test('calibrates for the configured model and reports the hit rate within the bu
 test('reports that too few pairs show nothing', async () => {
   const { code, stdout } = await run(pairsFile(100), '--dry-run');
   expect(code).toBe(0);
-  expect(stdout).toContain('serves nothing, and buys 0 % of true pairs');
+  expect(stdout).toContain('serves nothing: 0 % of true pairs');
 });
 
 test('names the argument that it cannot use', async () => {
