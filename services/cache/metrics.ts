@@ -36,7 +36,7 @@ export function createCacheMetrics(metrics: Metrics) {
     }),
     cacheSemanticOff: new Gauge({
       name: 'ai_cache_semantic_off',
-      help: 'Whether the semantic layer of the cache is off: 1 where its calibration or the shadow comparisons say so',
+      help: 'Whether the semantic layer of the cache is off: 1 if its calibration or the shadow comparisons say so',
       registers,
     }),
     cacheSemanticRefusedTotal: new Counter({
