@@ -9,7 +9,7 @@ import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { startTelemetry } from '#kit/host/telemetry.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
-import { askWhole, startWholeMesh } from './testing/whole-mesh.ts';
+import { askWhole, patient, startWholeMesh } from './testing/whole-mesh.ts';
 
 // The same services in one process and split over several hosts that talk over gRPC: same answer, same trace.
 
@@ -68,7 +68,7 @@ test('one process or four, the answer and its trace are the same', async () => {
       known: services,
       dataDir,
       tracing: true,
-      config: { addresses: { ...addresses } },
+      config: { ...patient, addresses: { ...addresses } },
     });
     hosts.push(mesh);
     for (const name of names) addresses[name] = `127.0.0.1:${mesh.host.grpcPort}`;
