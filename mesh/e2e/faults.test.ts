@@ -75,7 +75,9 @@ describe('the command line', () => {
   test('an unknown field in the configuration stops the start with its path and what is allowed', async () => {
     const { code, errors } = await start('retrieval:\n  vector_wait: 0.5\n');
     expect(code).toBe(1);
-    expect(errors).toContain('retrieval.vector_wait: unknown key; allowed: vector_store, keyword_store');
+    expect(errors).toContain(
+      'retrieval.vector_wait: unknown key: did you mean "vector_weight"?; allowed: vector_store',
+    );
   });
   test('an occupied port stops the start with what to do', async () => {
     const port = Number(new URL(mesh.edgeUrl).port);

@@ -143,8 +143,10 @@ describe('the state of an answer, for any sequence of events,', () => {
   });
 
   test('has markers only of passages that were given', () => {
+    const cited = ['sources', 'citation', 'reset', 'restarted'];
+    const citing = notDone.filter((event) => cited.includes(event.case));
     fc.assert(
-      fc.property(fc.array(notDone), (events) => {
+      fc.property(fc.array(citing, { maxLength: 30, size: 'max' }), (events) => {
         let state = arrived;
         for (const event of events) {
           const step = next(state, event, 1);

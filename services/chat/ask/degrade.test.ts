@@ -7,7 +7,15 @@ import { Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
 import type { ChatSettings } from '../config.ts';
-import { type Asked, type ChatMesh, found, type LookupEvent, passagesOf, says, startChat } from '../testing/chat.ts';
+import {
+  type ChatMesh,
+  found,
+  type GatheredAnswer,
+  type LookupEvent,
+  passagesOf,
+  says,
+  startChat,
+} from '../testing/chat.ts';
 
 // Each degradation is declared, in a stage and at the end, and the answer continues.
 
@@ -23,7 +31,7 @@ beforeEach(() => {
   for (const list of Object.values(chat.seen)) list.length = 0;
 });
 
-const stagesOf = ({ done }: Asked) => done?.degradations.map(({ stage, effect }) => [stage, effect]);
+const stagesOf = ({ done }: GatheredAnswer) => done?.degradations.map(({ stage, effect }) => [stage, effect]);
 const until = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 const down = () => unavailable('stand-in', 'the stand-in is down');

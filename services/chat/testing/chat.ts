@@ -100,11 +100,11 @@ export interface ChatMesh extends AsyncDisposable {
   script: Script;
   seen: Seen;
   /** Asks, and gathers the stream to its end. */
-  ask(request: MessageInitShape<typeof AskRequestSchema>, options?: CallOptions): Promise<Asked>;
+  ask(request: MessageInitShape<typeof AskRequestSchema>, options?: CallOptions): Promise<GatheredAnswer>;
 }
 
 /** An answer, gathered. */
-export interface Asked {
+export interface GatheredAnswer {
   text: string;
   passages: Passage[];
   citations: Citation[];
@@ -158,9 +158,9 @@ export async function startChat(
 /** Gathers an answer to its end; `each` sees every event as it arrives. */
 export async function gather(
   responses: AsyncIterable<AskResponse>,
-  each: (response: AskResponse, asked: Asked) => void = () => {},
-): Promise<Asked> {
-  const asked: Asked = {
+  each: (response: AskResponse, asked: GatheredAnswer) => void = () => {},
+): Promise<GatheredAnswer> {
+  const asked: GatheredAnswer = {
     ...{ text: '', passages: [], citations: [], usage: undefined, done: undefined },
     ...{ sessionId: '', answerId: '', standalone: '', stages: [], kinds: [] },
   };

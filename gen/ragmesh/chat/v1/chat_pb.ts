@@ -36,7 +36,7 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   question: string;
 
   /**
-   * The session to continue. Empty: a new one.
+   * The session to continue. Empty: a new one if create_session is set, otherwise none.
    *
    * @generated from field: string session_id = 2;
    */
@@ -99,15 +99,14 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   maxTokens: number;
 
   /**
-   * Turns before this question, for callers that keep the history themselves; not allowed with session_id.
+   * Turns before this question, for callers that keep the history themselves; not allowed with session_id or create_session.
    *
    * @generated from field: repeated ragmesh.chat.v1.Turn history = 11;
    */
   history: Turn[];
 
   /**
-   * Whether to begin a session if session_id is empty; not allowed with history. Without either, the answer belongs to no session
-   * and is not among the user's sessions.
+   * Whether to begin a session if session_id is empty. An answer without a session is not among the user's sessions.
    *
    * @generated from field: bool create_session = 12;
    */
@@ -220,7 +219,7 @@ export type AskStarted = Message<"ragmesh.chat.v1.AskStarted"> & {
   answerId: string;
 
   /**
-   * The session.
+   * The session; empty if the answer belongs to none.
    *
    * @generated from field: string session_id = 2;
    */

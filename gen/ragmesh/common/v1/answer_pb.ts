@@ -227,7 +227,7 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
   answerId: string;
 
   /**
-   * The session that the answer belongs to.
+   * The session that the answer belongs to; empty if it belongs to none.
    *
    * @generated from field: string session_id = 3;
    */
