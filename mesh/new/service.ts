@@ -19,15 +19,12 @@ export function createServiceFiles(name: string): TreeChange {
   };
 }
 
-/** Adds the import and the entry in the list of services. */
+/** Adds the line of the service after those of the others. */
 function addToRoot(text: string, name: string, camel: string): string {
-  const list = /(export const services: readonly ServiceDefinition\[\] = \[\n)([\s\S]*?)(\];)/;
-  const lastImport = [...text.matchAll(/^import .*'\.\.\/services\/.*$/gm)].at(-1)?.[0];
-  if (!list.test(text) || lastImport === undefined) {
+  const last = [...text.matchAll(/^ *import\('\.\.\/services\/[\w-]+\/index\.ts'\)\.then\(.*\),$/gm)].at(-1)?.[0];
+  if (last === undefined)
     throw new ConfigError('mesh/run.ts', 'has no list of services: add the service there by hand');
-  }
-  const added = `${lastImport}\nimport { ${camel} } from '../services/${name}/index.ts';`;
-  return text.replace(lastImport, added).replace(list, `$1$2  ${camel},\n$3`);
+  return text.replace(last, `${last}\n    import('../services/${name}/index.ts').then(({ ${camel} }) => ${camel}),`);
 }
 
 const protoOf = (pascal: string, snake: string) => `// ${pascal}: say in one sentence what it does and for whom.

@@ -13,11 +13,11 @@ const done = eventOf({ case: 'done', value: { outcome: AnswerOutcome.ANSWERED } 
 const kindsOf = (events: readonly AnswerEvent[]) => events.map(({ event }) => event.case);
 
 function leadOver(before: readonly AnswerEvent[], after: readonly AnswerEvent[]): AnswerEvent[] {
-  const catchUp = createCatchUp(shownAfter(before), 'broke off');
+  const catchUp = createCatchUp(shownAfter(before), 'ended early');
   return after.flatMap((event) => catchUp.take(event));
 }
 
-test('text that goes on from what was shown is not shown twice', () => {
+test('text that continues what was shown is not shown twice', () => {
   const added = leadOver(
     [sources('a'), text('Seven'), citation(1)],
     [...[sources('a'), text('Sev'), text('en da'), citation(1), text('ys'), citation(2), done]],
@@ -26,7 +26,7 @@ test('text that goes on from what was shown is not shown twice', () => {
   expect(added[0]?.event.value).toMatchObject({ text: ' da' });
 });
 
-test('text that differs, or ends sooner, makes void what was shown', () => {
+test('text that differs, or ends sooner, invalidates what was shown', () => {
   const before = [sources('a'), text('Seven'), citation(1)];
   expect(kindsOf(leadOver(before, [sources('a'), text('Se'), text('t'), citation(1), done]))).toEqual([
     ...['reset', 'sources', 'textDelta', 'citation', 'done'],

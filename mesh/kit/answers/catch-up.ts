@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { type AnswerEvent, AnswerEventSchema, type Sources } from '#gen/ragmesh/common/v1/answer_pb.ts';
 
-// An answer whose generation broke off is generated anew. Whoever was shown a part of it gets the rest, as if nothing had happened,
-// where the new text begins with the old one; otherwise the old one is made void.
+// An answer whose generation ended early is generated again. A client that was shown a part of it gets the rest if the new text begins with
+// the old one; otherwise a reset event invalidates the old text.
 
-/** What somebody was shown of an answer. */
+/** The part of an answer that a client was shown. */
 export interface Shown {
   text: string;
   /** Markers of the citations. */
@@ -12,7 +12,7 @@ export interface Shown {
   sources: Sources | undefined;
 }
 
-/** What is shown once these events were. */
+/** Returns what a client has been shown after these events. */
 export function shownAfter(events: Iterable<AnswerEvent>): Shown {
   let text = '';
   const markers = new Set<number>();
@@ -29,15 +29,15 @@ export function shownAfter(events: Iterable<AnswerEvent>): Shown {
   return { text, markers, sources };
 }
 
-/** Leads from what was shown of one generation to what the next one says. */
+/** Continues with a new generation from what a client was shown of the one before. */
 export interface CatchUp {
-  /** What to show at the next event of the new generation; give it every one, from the first on. */
+  /** Returns the events to show for the next event of the new generation. Call it with every event, beginning with the first. */
   take(event: AnswerEvent): AnswerEvent[];
 }
 
-/** Begins to lead over from `shown`. `reason`: why what was shown is void, where it is. */
+/** Creates the catch-up from what was `shown`. `reason`: of the reset event that invalidates what was shown, if it must. */
 export function createCatchUp(shown: Shown, reason: string): CatchUp {
-  // Of the text that was shown, and then of its citations alone; `over` where all there is to say is new.
+  // Of the text that was shown, and then of its citations alone; `over` when every event is new.
   let phase: 'text' | 'citations' | 'over' = 'text';
   let text = '';
   let sources: AnswerEvent | undefined;

@@ -105,7 +105,7 @@ export function toRpcError(thrown: unknown): ConnectError {
   return internal(thrown);
 }
 
-/** The ErrorInfo of an error, from here or from afar; `undefined` where it has none. */
+/** Returns the ErrorInfo of an error of this process or another one; `undefined` if it has none. */
 export function errorInfoOf(thrown: unknown): ErrorInfo | undefined {
   return thrown instanceof ConnectError ? thrown.findDetails(ErrorInfoSchema)[0] : undefined;
 }

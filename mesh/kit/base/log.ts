@@ -7,7 +7,7 @@ export type Logger = PinoLogger;
 
 /**
  * Creates the process's logger: JSON lines on standard error, each with the trace it belongs to. An error in the field `err` is written
- * by {@link describeError}. `destination`: where lines go instead, for tests.
+ * by {@link describeError}. `destination`: receives the lines instead, for tests.
  */
 export function createLogger(level: string, destination: DestinationStream = standardError()): Logger {
   return pino(

@@ -18,7 +18,7 @@ test('results come in the order of the inputs whatever order they finish in', as
   );
 });
 
-test('results come in order, with a bounded number under way', async () => {
+test('results come in order, with a bounded number running', async () => {
   let running = 0;
   let most = 0;
   const results = mapInOrder([3, 1, 2, 0, 1], 2, never, async (turns) => {

@@ -1,8 +1,8 @@
-const isOver = new DOMException('nobody waits for the result any more', 'AbortError');
+const isOver = new DOMException('the consumer has left', 'AbortError');
 
 /**
- * Results of `work` over the inputs in their order, with at most `width` pieces of work begun and not yet handed out. Stops
- * beginning work when the consumer leaves or a piece fails, and aborts what is under way.
+ * Returns the results of `work` over the inputs in their order, with at most `width` pieces of work begun and not yet returned. Begins no
+ * more work when the consumer leaves or a piece fails, and aborts what runs.
  */
 export async function* mapInOrder<In, Out>(
   inputs: readonly In[],

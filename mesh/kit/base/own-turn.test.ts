@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ownTurn } from './own-turn.ts';
 
-test('waiters go on in their order, each in a turn of its own', async () => {
+test('waiters continue in their order, each in a turn of its own', async () => {
   const turns: number[] = [];
   let turn = 0;
   let isOver = false;
@@ -15,7 +15,7 @@ test('waiters go on in their order, each in a turn of its own', async () => {
     ['a', 'b', 'c', 'd'].map(async (name) => {
       await ownTurn();
       order.push(name);
-      // What follows at once is of the same turn.
+      // What follows immediately is of the same turn.
       await Promise.resolve();
       turns.push(turn);
     }),

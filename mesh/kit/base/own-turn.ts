@@ -1,8 +1,8 @@
 const waiting: (() => void)[] = [];
 
 /**
- * Waits for a turn of the event loop that nobody else works in. For before a piece of work of half a millisecond or more: what comes
- * together (replies of threads, messages of a socket) would else be worked off in one turn, and all else would wait for all of it.
+ * Waits for a turn of the event loop in which no other waiter works. Call it before a piece of work of half a millisecond or more: work
+ * that arrives together (replies of threads, messages of a socket) would otherwise run in one turn and delay everything else.
  */
 export function ownTurn(): Promise<void> {
   return new Promise((resolve) => {

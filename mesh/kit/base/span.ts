@@ -2,7 +2,7 @@ import { type Attributes, context, type Span, SpanStatusCode, trace } from '@ope
 
 const tracer = trace.getTracer('ragmesh');
 
-/** Runs `work` inside a span; an error marks the span and goes on to the caller. */
+/** Runs `work` inside a span; an error marks the span and is thrown to the caller. */
 export function withSpan<T>(name: string, attributes: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
   return tracer.startActiveSpan(name, { attributes }, async (span) => {
     try {
@@ -17,8 +17,8 @@ export function withSpan<T>(name: string, attributes: Attributes, work: (span: S
 }
 
 /**
- * Streams `messages` inside a span that ends with the stream, also where its consumer leaves early. Not a generator, which
- * would cost as much as all the rest of it.
+ * Streams `messages` inside a span that ends with the stream, also if its consumer leaves early. It is no generator, which
+ * would double the cost.
  */
 export function streamInSpan<T>(
   name: string,

@@ -1,4 +1,4 @@
-/** Every message of a stream, at most `limit`. Throws RangeError where there are more. */
+/** Returns every message of a stream, at most `limit`. Throws RangeError if there are more. */
 export async function collect<T>(messages: AsyncIterable<T>, limit = 100_000): Promise<T[]> {
   const collected: T[] = [];
   for await (const message of messages) {
@@ -12,7 +12,7 @@ export async function collect<T>(messages: AsyncIterable<T>, limit = 100_000): P
 export interface Channel<T> extends AsyncIterable<T> {
   /** Adds a value; waits while the queue is full. Resolves to false once the consumer has left: stop producing. */
   send(value: T): Promise<boolean>;
-  /** No more values; the consumer gets what is queued, and then the error where one is given. */
+  /** No more values; the consumer gets what is queued, and then the error if there is one. */
   close(error?: unknown): void;
 }
 
@@ -63,7 +63,7 @@ export function createChannel<T>(capacity: number): Channel<T> {
   };
 }
 
-/** Resolves after `ms`, or rejects with the signal's reason where it aborts first. */
+/** Resolves after `ms`, or rejects with the signal's reason if it aborts first. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

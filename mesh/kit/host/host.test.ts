@@ -141,7 +141,7 @@ test('metrics are scraped and count calls', async () => {
   await mesh.client(EchoService).unary({ text: 'a' }, await mesh.as());
   const text = await (await fetch(`http://127.0.0.1:${mesh.host.adminPort}/metrics`)).text();
   expect(text).toContain('# TYPE ragmesh_degradation_total counter');
-  // Metrics of a service are only where it runs.
+  // Only a process that runs a service has its metrics.
   expect(text).not.toContain('ai_cache_lookup_total');
   expect(text).toContain('ragmesh_rpc_total{service="ragmesh.echo.v1.EchoService",method="Unary",code="OK"} 1');
 });

@@ -10,7 +10,7 @@ import { type TelemetryConfig, TelemetryConfigSchema } from '#gen/ragmesh/config
 import { ConfigError } from '../base/config-error.ts';
 import type { Env } from './config/config.ts';
 
-/** How a process records traces, and where it sends them. */
+/** How a process records traces, and the collector that receives them. */
 export interface TelemetrySettings {
   /** URL that takes traces; `undefined`: none leave the process. */
   readonly url: string | undefined;

@@ -10,7 +10,7 @@ import { retryAfterMs } from './retry-after.ts';
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
   readonly status: number;
-  /** The server's short word for it ("insufficient_quota"); empty where there is none. */
+  /** The server's short word for it ("insufficient_quota"); empty if there is none. */
   readonly code: string;
   readonly #text: string;
   readonly #headers: Headers;
@@ -24,13 +24,13 @@ export class HttpFailure extends Error {
     this.#headers = headers;
   }
 
-  /** Whether the server's text matches; the match's first group where it has one. */
+  /** Whether the server's text matches; the match's first group if it has one. */
   says(pattern: RegExp): string | undefined {
     const match = pattern.exec(this.#text);
     return match === null ? undefined : (match[1] ?? match[0]);
   }
 
-  /** How long the server wants to be left alone, in milliseconds; `now` in milliseconds since 1970, for a date. */
+  /** Time until the server accepts the next request, in milliseconds; `now` in milliseconds since 1970, for a date. */
   retryAfterMs(now: number): number | undefined {
     return retryAfterMs(
       (name) => this.#headers.get(name),
@@ -140,7 +140,7 @@ export function toProviderError(dependency: string, thrown: unknown, now: number
   }
 }
 
-/** UNAVAILABLE: `dependency` cannot be reached, broke off, or is late. */
+/** UNAVAILABLE: `dependency` cannot be reached, ended early, or is late. */
 export function unavailableHttp(dependency: string, problem: string, cause?: unknown): ConnectError {
   return unavailable(dependency, `${dependency} ${problem}`, cause);
 }

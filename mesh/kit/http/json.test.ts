@@ -39,20 +39,20 @@ test('a reply that is too large, cut off or no JSON is no reply', async () => {
   expect(String(await failureOf(post()))).toContain('not JSON');
 });
 
-test('a redirection is not followed: a key must not go where a server points', async () => {
+test('a redirection is not followed: a key must not go to an address that a server names', async () => {
   server.next({ status: 307, headers: { location: `${server.url}/elsewhere` } });
   const failure = await failureOf(post());
   expect(failure).toBeInstanceOf(HttpFailure);
   expect(toProviderError('x', failure, 0)).toMatchObject({ code: Code.FailedPrecondition });
 });
 
-test('the reasons of a wait that ends are told apart', async () => {
+test('the reasons of a wait that ends are distinguished', async () => {
   server.next({ hang: true }, { hang: true });
   expect(String(await failureOf(post({ timeoutMs: 50 })))).toContain('no reply within 50 ms');
   const reason = new Error('gone');
   expect(await failureOf(post({}, AbortSignal.abort(reason)))).toBe(reason);
   const url = `http://127.0.0.1:${await freePort()}`;
-  expect(String(await failureOf(post({ url })))).toContain('cannot be reached or broke off (ECONNREFUSED)');
+  expect(String(await failureOf(post({ url })))).toContain('cannot be reached or ended early (ECONNREFUSED)');
 });
 
 describe('the words of a failure', () => {

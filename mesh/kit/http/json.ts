@@ -5,7 +5,7 @@ import { HttpFailure, unavailableHttp } from './failure.ts';
 /** `fetch` over connections of its own, with bounds that the global one lacks. */
 export interface HttpClient {
   fetch: typeof globalThis.fetch;
-  /** Ends every connection; requests under way fail. */
+  /** Ends every connection; requests in flight fail. */
   close(): Promise<void>;
 }
 
@@ -43,12 +43,12 @@ export interface JsonRequest {
   maxReplyBytes?: number;
 }
 
-/** Largest reply where nothing else is said, in bytes. */
+/** Largest reply by default, in bytes. */
 const defaultReplyBytes = 64 << 20;
 
 /**
- * Posts JSON and reads JSON. Rejects with the signal's reason where it aborts, with {@link HttpFailure} where the server refuses, and
- * with UNAVAILABLE where it cannot be reached, is late or does not answer in JSON.
+ * Posts JSON and reads JSON. Rejects with the signal's reason if it aborts, with {@link HttpFailure} if the server refuses, and
+ * with UNAVAILABLE if it cannot be reached, is late or does not answer in JSON.
  */
 export function postJson(request: JsonRequest, signal: AbortSignal): Promise<unknown> {
   const { dependency, url, headers, body, timeoutMs, maxReplyBytes } = request;
@@ -70,7 +70,7 @@ export function postJson(request: JsonRequest, signal: AbortSignal): Promise<unk
 }
 
 /**
- * Runs a request within `timeoutMs`. Rejects with the signal's reason where that aborts first, and with UNAVAILABLE where the time is
+ * Runs a request within `timeoutMs`. Rejects with the signal's reason if that aborts first, and with UNAVAILABLE if the time is
  * over or the connection fails; other errors go through.
  */
 export async function withinTime<T>(
@@ -107,28 +107,28 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // What is no JSON is told apart by its status: a refusal without words, or a broken reply.
+    // A body that is no JSON is judged by its status: a refusal without words, or a broken reply.
     return undefined;
   }
 }
 
-/** fetch tells of the network by a TypeError with these words, and of our own mistakes by other ones. */
+/** fetch reports faults of the network by a TypeError with these words, and our own mistakes by others. */
 function isNetworkError(error: unknown): error is TypeError {
   return error instanceof TypeError && ['fetch failed', 'terminated'].includes(error.message);
 }
 
-/** ECONNREFUSED and the like, which fetch hides one or two causes deep. */
+/** ECONNREFUSED and similar codes, which fetch hides one or two causes deep. */
 function reachWords(error: Error): string {
   let at: unknown = error;
   for (let depth = 0; depth < 3 && at instanceof Error; depth++) {
     const { code } = at as { code?: unknown };
-    if (typeof code === 'string') return `cannot be reached or broke off (${code})`;
+    if (typeof code === 'string') return `cannot be reached or ended early (${code})`;
     at = at.cause;
   }
-  return 'cannot be reached or broke off';
+  return 'cannot be reached or ended early';
 }
 
-/** A `base_url` setting without a slash at its end; throws ConfigError where it is no address. `path`: of the adapter. */
+/** A `base_url` setting without a slash at its end; throws ConfigError if it is no address. `path`: of the adapter. */
 export function baseUrlOf(url: string, path: string): string {
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw new ConfigError(`${path}.settings.base_url`, 'is not an http or https address');

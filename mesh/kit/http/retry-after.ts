@@ -5,9 +5,9 @@ export type ReadHeader = (name: string) => string | null | undefined;
 const maxWaitMs = 24 * 3_600_000;
 
 /**
- * How long a server wants to be left alone, in milliseconds: by `retry-after-ms` or `x-ms-retry-after-ms` (milliseconds), by
+ * Returns the time until a server accepts the next request, in milliseconds: by `retry-after-ms` or `x-ms-retry-after-ms` (milliseconds), by
  * `retry-after` (seconds, also a fraction, or an HTTP date), or by the reset of a rate limit that has nothing left. A date counts from
- * the reply's own `date`, so that clocks need not agree. `undefined` where nothing readable is said; a date in the past is 0.
+ * the reply's own `date`, so that clocks need not agree. `undefined` if nothing readable is said; a date in the past is 0.
  */
 export function retryAfterMs(header: ReadHeader, nowMs: () => number = Date.now): number | undefined {
   const wait =

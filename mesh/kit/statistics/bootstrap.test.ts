@@ -4,7 +4,7 @@ import { bootstrapIntervals, seededRandom } from './bootstrap.ts';
 /** Half zeros, half ones. */
 const halves = (count: number) => Float64Array.from({ length: count }, (_, index) => index % 2);
 
-test('an interval is that of the normal distribution, where there are many questions', async () => {
+test('an interval is that of the normal distribution if there are many questions', async () => {
   const [interval] = await bootstrapIntervals([halves(2000)], seededRandom(1));
   // Mean .5, standard error .5 / sqrt(2000) = .01118, and 1.96 of these to each side.
   expect(interval?.mean).toBe(0.5);

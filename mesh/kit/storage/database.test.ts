@@ -85,7 +85,7 @@ test('rows of one shape are inserted in their order, whatever their number, and 
   await db.destroy();
 });
 
-test('where one of the rows is refused, none of a transaction is kept', async () => {
+test('if one of the rows is refused, none of a transaction is kept', async () => {
   const db = await open();
   const insert = createInsert((on: Database<Schema>, row: Schema['note']) => on.insertInto('note').values(row));
   const rows = [1, 2, 1].map((id) => ({ id, text: 'x' }));

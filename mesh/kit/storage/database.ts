@@ -124,7 +124,7 @@ function createDialect(connection: SqliteConnection): Dialect {
       async rollbackTransaction() {
         const isBegun = transaction === 'begun';
         transaction = 'none';
-        // Where the beginning itself failed, or SQLite has rolled back, there is nothing to undo.
+        // If BEGIN itself failed, or SQLite has rolled back, there is nothing to undo.
         if (isBegun) await run('ROLLBACK').catch(unlessOver);
       },
       destroy: () => connection.close(),

@@ -7,7 +7,7 @@ export interface LoopbackRequest {
   /** With the query. */
   path: string;
   headers: IncomingHttpHeaders;
-  /** Its JSON; undefined where it has none. */
+  /** Its JSON; undefined if it has none. */
   body: unknown;
 }
 
@@ -38,7 +38,7 @@ export interface Loopback extends AsyncDisposable {
   gaveUp(count: number): Promise<void>;
 }
 
-/** Starts a server. `handler` answers where no `next` reply is left. */
+/** Starts a server. `handler` answers when no `next` reply is left. */
 export async function startLoopback(
   handler: (request: LoopbackRequest) => LoopbackReply | Promise<LoopbackReply>,
 ): Promise<Loopback> {

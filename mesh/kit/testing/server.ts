@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 // Real servers for tests: what this machine has is started on loopback; what it lacks is a skip that is printed and counted, or,
-// where RAGMESH_REQUIRE=redis,chroma,… names it, a failure.
+// if RAGMESH_REQUIRE=redis,chroma,… names it, a failure.
 
 /** A server that a test has started. */
 export interface TestServer extends AsyncDisposable {
@@ -15,7 +15,7 @@ export interface TestServer extends AsyncDisposable {
   folder: string;
   /** What it has printed so far. */
   output(): string;
-  /** Kills it at once; the folder stays. */
+  /** Kills it immediately; the folder stays. */
   kill(): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export function hasCommand(command: string): boolean {
 }
 
 /**
- * Says that tests are skipped for want of `name`, one line on standard error; throws where RAGMESH_REQUIRE asks for it. Returns true,
+ * Reports that tests are skipped without `name`, one line on standard error; throws if RAGMESH_REQUIRE asks for it. Returns true,
  * for `describe.skipIf(!isHere && skipped('redis', 12, 'apt-get install redis-server'))`.
  */
 export function skipped(name: string, testCount: number, advice: string): true {

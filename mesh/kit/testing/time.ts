@@ -1,4 +1,4 @@
-// Time in tests. A test must pass on a busy machine: it measures CPU time where it can, and stretches a limit of wall time by how
+// Time in tests. A test must pass on a busy machine: it measures CPU time if it can, and stretches a limit of wall time by how
 // busy the machine is at that moment. Claims about speed are in mesh/bench.
 
 /** Returns the CPU time of this thread so far, in milliseconds. Other work on the machine does not count. */

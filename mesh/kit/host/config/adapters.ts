@@ -31,7 +31,7 @@ function adapterFiles(folder: URL): [name: string, file: string][] {
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Returns the adapter `name` of `folder`. Throws ConfigError if there is none; `path`: where the configuration names it. */
+/** Returns the adapter `name` of `folder`. Throws ConfigError if there is none; `path`: of its name in the configuration. */
 export async function loadAdapter(folder: URL, name: string, path: string): Promise<Adapter<unknown, unknown>> {
   const files = new Map(adapterFiles(folder));
   const file = files.get(name);
@@ -41,7 +41,7 @@ export async function loadAdapter(folder: URL, name: string, path: string): Prom
 }
 
 /**
- * Loads the adapter `name` from `folder`, checks its settings, and creates it. `path` is where the configuration names it,
+ * Loads the adapter `name` from `folder`, checks its settings, and creates it. `path` is that of its name in the configuration,
  * for errors: "retrieval.vector_store".
  */
 export async function createFromAdapter<Port, Deps>(

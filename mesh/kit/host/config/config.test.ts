@@ -19,7 +19,7 @@ const problemOf = (raw: unknown, env = {}): string => {
   throw new Error('it was accepted');
 };
 
-test('without a file every default stands', () => {
+test('without a file every default applies', () => {
   expect(loadConfig(undefined, {}).edge).toBeUndefined();
 });
 

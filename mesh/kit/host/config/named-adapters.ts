@@ -11,7 +11,7 @@ export interface NamedAdapterSettings {
   /** Its adapter. */
   readonly adapter: string;
   readonly settings: JsonObject | undefined;
-  /** Where the configuration names it, for errors: "rerank.models[0]". */
+  /** Path in the configuration, for errors: "rerank.models[0]". */
   readonly path: string;
 }
 
@@ -31,7 +31,7 @@ export function readNamedAdapters(
 
 /** What a list is made of. */
 export interface NamedPort {
-  /** Its own name, for where the configuration gives none. */
+  /** Its own name, used if the configuration gives none. */
   readonly name: string;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export interface Named<Port> {
 }
 
 /**
- * Creates the adapters of a list, in its order. Throws ConfigError where one's settings are bad or two have one name, and closes those
+ * Creates the adapters of a list, in its order. Throws ConfigError if one's settings are bad or two have one name, and closes those
  * that were made already.
  */
 export async function createNamedAdapters<Port extends NamedPort, Deps>(

@@ -8,7 +8,7 @@ export interface ConfigWatch {
   path: string;
   /** Reads and checks it, as at the start; throws for a bad one. */
   load: () => Config;
-  /** Takes it; rejects where a service refuses. */
+  /** Applies it; rejects if a service refuses. */
   apply: (config: Config) => Promise<void>;
   log: Logger;
   /** Time between two looks, in milliseconds. @default 1000 */
@@ -18,7 +18,7 @@ export interface ConfigWatch {
 /**
  * Watches a configuration file and applies what changes in it; a file that is bad or gone changes nothing, and the log says why. It looks
  * at the text, not at events of the file system: so it sees through the links that Kubernetes swaps, and an editor's half-written
- * file is not taken for a whole one, because a text counts once it has stood for two looks. Returns what ends the watch.
+ * file is not treated as a whole one, because a text counts once two looks have seen it. Returns the function that ends the watch.
  */
 export function watchConfig({ path, load, apply, log, intervalMs = 1000 }: ConfigWatch): () => void {
   let applied = read(path);
@@ -55,7 +55,7 @@ function read(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // Not there, or not to be read: either way there is no text, which the caller tells.
+    // Absent or unreadable: either way there is no text, which the caller reports.
     return undefined;
   }
 }
