@@ -31,7 +31,7 @@ test('an overlap of more than half a chunk stops the start', () => {
   expect(() => read({ indexer: { chunkTokens: 60, chunkOverlapTokens: 40 } })).toThrow('indexer.chunk_overlap_tokens');
 });
 
-test('without the private key it refuses to start: it acts for callers who are gone', async () => {
+test('without the private key of the mesh it refuses to start', async () => {
   const publicKey =
     '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n';
   const services = [indexer, createIndexStandIn().definition, createEmbeddingStandIn().definition];

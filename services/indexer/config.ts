@@ -2,23 +2,23 @@ import { create } from '@bufbuild/protobuf';
 import { type Config, IndexerConfigSchema, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 
-/** Settings of the indexer. */
+/** Settings of the indexer, with a value for each. */
 export interface IndexerSettings {
-  /** Jobs that run at once. */
+  /** Jobs that run concurrently. */
   readonly maxRunningJobs: number;
   /** Largest file, in bytes. */
   readonly maxFileBytes: number;
   /** Largest upload, in bytes. */
   readonly maxUploadBytes: number;
-  /** Aimed length of a chunk, in estimated tokens. */
+  /** Target length of a chunk, in estimated tokens. */
   readonly chunkTokens: number;
-  /** What a chunk repeats of the one before, where a section had to be cut, in estimated tokens. */
+  /** Length that a chunk repeats of the one before, if a section had to be cut, in estimated tokens. */
   readonly chunkOverlapTokens: number;
-  /** Attempts of a job before it is given up. */
+  /** Attempts of a job before it fails. */
   readonly maxAttempts: number;
-  /** Time that a worker owns a job without a sign of life. */
+  /** Time that a worker owns a job without renewing its lease. */
   readonly leaseMs: number;
-  /** Index versions that can become live again, the live one included: their documents' texts are kept. */
+  /** Index versions whose document texts are kept: the live one and those that can become live again. */
   readonly keptVersions: number;
 }
 

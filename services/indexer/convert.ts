@@ -17,7 +17,7 @@ import type { JobRecord } from './jobs/job-queue.ts';
 import { toLanguage } from './jobs/run/index-client.ts';
 import type { FailureTable } from './uploads/records.ts';
 
-/** A job as the contract shows it. */
+/** Returns a job as a message of the contract. */
 export function toJob(record: JobRecord): Job {
   const { progress } = record;
   return create(JobSchema, {
@@ -45,12 +45,12 @@ export function toJob(record: JobRecord): Job {
   });
 }
 
-/** A failure as the contract shows it. */
+/** Returns a failure as a message of the contract. */
 export function toFailure({ path, line, reason, message }: FailureTable): Failure {
   return create(FailureSchema, { path, line: BigInt(line), reason: enumName(ErrorReasonSchema, reason), message });
 }
 
-/** A document as the contract shows it. */
+/** Returns a document as a message of the contract. */
 export function toDocument(corpus: string, stored: StoredDocument, access: AccessList | undefined): Document {
   return create(DocumentSchema, {
     documentId: stored.documentId,
@@ -67,12 +67,12 @@ export function toDocument(corpus: string, stored: StoredDocument, access: Acces
   });
 }
 
-/** Where a list goes on, as an opaque token. */
+/** Returns the position after a page as an opaque token. */
 export function toPageToken(cursor: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(cursor)).toString('base64url');
 }
 
-/** What a page token says: as many values of these types. Throws INVALID_ARGUMENT for a token that no list gave. */
+/** Returns the values of a page token, one for each type. Throws INVALID_ARGUMENT if the token is not of that form. */
 export function fromPageToken<T extends ('string' | 'number')[]>(
   token: string,
   ...types: T
@@ -87,11 +87,11 @@ export function fromPageToken<T extends ('string' | 'number')[]>(
     Array.isArray(values) &&
     values.length === types.length &&
     types.every((type, index) => typeof values[index] === type);
-  if (!isSound) throw invalidArgument('page_token: not a token that this list gave: begin again without one');
+  if (!isSound) throw invalidArgument('page_token: is not a token of this list: start again without one');
   return values as never;
 }
 
-/** Groups as an access list; none: everyone in the tenant. */
+/** Returns groups as an access list; without groups, everyone in the tenant may see. */
 export function accessListOf(groups: readonly string[]): AccessList {
   return create(AccessListSchema, { groups: [...groups] });
 }

@@ -16,7 +16,7 @@ import { openUploads } from './uploads/uploads.ts';
 
 const queueAdapters = new URL('./adapters/job-queue/', import.meta.url);
 
-/** Documents in, searchable chunks out. */
+/** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
   name: 'indexer',
   contracts: [IndexerService],
@@ -26,7 +26,7 @@ export const indexer = defineService({
     if (signer === undefined) {
       throw new ConfigError(
         'identity.private_key',
-        'is missing: the indexer goes on for callers who are gone, and signs as them',
+        'is missing: the indexer signs calls for callers who have disconnected. Set the private key of the mesh',
       );
     }
     const queue = await createFromAdapter<JobQueue, JobQueueDeps>(
@@ -41,7 +41,7 @@ export const indexer = defineService({
       queue,
       uploads: await openUploads(join(dataDir, 'uploads')),
       records: await openDatabase<RecordsSchema>('records', recordsMigrations),
-      // The folder is this process's alone, so whoever else holds a lease of a job in it is gone: no need to wait it out.
+      // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first.
       owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => true },
       caller: createCaller(signer),
       settings: config,

@@ -111,7 +111,7 @@ describe('an upload', () => {
     },
   );
 
-  test.each(['grpc', 'local'])('whose caller goes away half-way over %s leaves nothing', async (face) => {
+  test.each(['grpc', 'local'])('whose caller disconnects half-way over %s leaves nothing', async (face) => {
     const client = face === 'grpc' ? mesh.mesh.grpcClient(IndexerService) : mesh.client;
     const abort = new AbortController();
     const sent = Promise.withResolvers<void>();
@@ -139,7 +139,7 @@ describe('an upload', () => {
 });
 
 describe('what cannot be read', () => {
-  test('is listed with place and reason, and the rest is taken', async () => {
+  test('is listed with its line and reason, and the rest is indexed', async () => {
     const job = await mesh.ingest(
       {
         'a.jsonl': '{"id":"ok","text":"fine"}\n{"text":\n{"id":"ok","text":"again"}\n',
@@ -169,7 +169,7 @@ describe('what cannot be read', () => {
   });
 });
 
-describe('another upload of the same', () => {
+describe('a second upload of the same files', () => {
   const files = { 'a.jsonl': jsonl(40), 'b.md': '# B\n\nText.' };
 
   test('changes nothing, and begins no version', async () => {
@@ -183,7 +183,7 @@ describe('another upload of the same', () => {
     expect(mesh.embedding.inputs.length).toBe(before);
   });
 
-  test('touches only what differs: text, title, access, attributes', async () => {
+  test('writes only documents that differ: text, title, access, attributes', async () => {
     const job = await mesh.ingest(
       {
         'a.jsonl': jsonl(40, (index) => (index === 7 ? 'Other.' : `Text of ${index}.`)),
@@ -196,7 +196,7 @@ describe('another upload of the same', () => {
     expect(mesh.index.live('same').size).toBe(41);
   });
 
-  test('indexes all of it anew with another embedding model', async () => {
+  test('re-indexes every document with another embedding model', async () => {
     mesh.embedding.model = 'other';
     // One of the documents is closed by now.
     const principal = testPrincipal({ groups: ['staff'] });
@@ -207,7 +207,7 @@ describe('another upload of the same', () => {
 });
 
 describe('documents that are no longer there', () => {
-  test('stay without delete_missing, and go with it', async () => {
+  test('stay without delete_missing, and are removed with it', async () => {
     await mesh.ingest({ 'a.md': 'A', 'b.md': 'B', 'c.jsonl': jsonl(3) }, { corpus: 'gone' });
     await mesh.ingest({ 'a.md': 'A' }, { corpus: 'gone' });
     expect(mesh.index.live('gone').size).toBe(5);
@@ -216,19 +216,19 @@ describe('documents that are no longer there', () => {
     expect([...mesh.index.live('gone').keys()].sort()).toEqual(['a.md', 'd0']);
   });
 
-  test('go where a file had a row that it has no more, also without delete_missing', async () => {
+  test('are removed if their row left the file, also without delete_missing', async () => {
     await mesh.ingest({ 'faq.csv': 'title,text\na,1\nb,2\nc,3\n', 'x.csv': 'title,text\nx,1\n' }, { corpus: 'rows' });
     const job = await mesh.ingest({ 'faq.csv': 'title,text\na,1\nb,2\n' }, { corpus: 'rows' });
     expect(job.progress).toMatchObject({ removedCount: 1n, unchangedCount: 2n });
     expect([...mesh.index.live('rows').keys()].sort()).toEqual(['faq.csv#1', 'faq.csv#2', 'x.csv#1']);
   });
 
-  test('are kept while it is in doubt what an unreadable part held', async () => {
+  test('are kept if an unreadable part may have held them', async () => {
     await mesh.ingest({ 'a.jsonl': jsonl(3), 'b.md': 'B' }, { corpus: 'doubt' });
     const job = await mesh.ingest({ 'a.jsonl': '{"id":"d0"' }, { corpus: 'doubt', deleteMissing: true });
     expect(job.progress).toMatchObject({ removedCount: 0n, failedCount: 1n });
     expect(mesh.index.live('doubt').size).toBe(4);
-    expect((await mesh.failures(job.jobId)).at(-1)?.message).toContain('nothing was removed');
+    expect((await mesh.failures(job.jobId)).at(-1)?.message).toContain('no missing document was removed');
     const known = await mesh.ingest(
       { 'a.jsonl': jsonl(3), 'b.md': Buffer.from([0xff]) },
       { corpus: 'doubt', deleteMissing: true },
@@ -348,7 +348,7 @@ describe('lists', () => {
 });
 
 describe('a document too large for one message', () => {
-  test('comes in parts, and parts that are no longer needed go', async () => {
+  test('is stored in parts, and parts that are no longer needed are removed', async () => {
     const words = 'some words that fill a section '.repeat(12);
     const long = (count: number) => Array.from({ length: count }, (_, index) => `## ${index}\n\n${words}`).join('\n\n');
     const job = await mesh.ingest({ 'book.md': long(2000) }, { corpus: 'book' });

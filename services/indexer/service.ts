@@ -17,7 +17,7 @@ import { sweepUploads } from './uploads/housekeeping.ts';
 import { ingest } from './uploads/ingest.ts';
 import type { RecordsSchema } from './uploads/records.ts';
 
-/** What the indexer is made of. */
+/** Dependencies of the indexer. */
 export interface IndexerDeps
   extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures'> {
   records: Database<RecordsSchema>;
@@ -26,14 +26,14 @@ export interface IndexerDeps
   metrics: IndexerMetrics;
 }
 
-/** The indexer under way. */
+/** A running indexer. */
 export interface Indexer {
   impl: ServiceHandlers<typeof IndexerService>;
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts the indexer: sweeps what a kill has left, goes on with the jobs that it interrupted, and serves. */
+/** Starts the indexer: removes files that a kill left behind, resumes interrupted jobs, and returns the handlers. */
 export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const { queue, uploads, records, settings, clock, random, log } = deps;
   const documents = createDocumentStore(records);
@@ -49,7 +49,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
 
   const countBacklog = async () => deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await queue.countOpen());
   const sweptCount = await sweepUploads(uploads, queue, clock());
-  if (sweptCount > 0) log.info({ swept_count: sweptCount }, 'uploads without a job were removed');
+  if (sweptCount > 0) log.info({ event: 'uploads_swept', swept_count: sweptCount }, 'uploads without a job removed');
   await countBacklog();
 
   const worker: JobWorker = startJobWorker({
@@ -105,7 +105,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   };
 }
 
-/** An id that sorts by time: 9 characters of it, and 16 by chance. */
+/** Returns an id that sorts by time: 9 characters of time, then 16 random ones. */
 function createId(nowMs: number, random: () => number): string {
   const letters = 'abcdefghijklmnopqrstuvwxyz234567';
   const chance = Array.from({ length: 16 }, () => letters[Math.floor(random() * letters.length)]).join('');

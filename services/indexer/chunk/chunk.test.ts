@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { threadCpuMs } from '#kit/testing/time.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { blocksOfText } from '../parse/blocks-of-text.ts';
-import { type ChunkOptions, chunkText } from './chunk.ts';
+import { chunkText } from './chunk.ts';
+import type { ChunkOptions } from './cut.ts';
 
 const options: ChunkOptions = { targetTokens: 40, overlapTokens: 8 };
 const chunksOf = (text: string, title = '', settings = options) =>
@@ -34,7 +35,7 @@ const lines = fc.oneof(
 const texts = fc.array(lines, { maxLength: 25 }).map((parts) => parts.join('\n'));
 
 describe('chunks', () => {
-  test('hold all that can be seen, in order, whole characters only, within their length', () => {
+  test('hold every visible character in order, split no character, and respect the length', () => {
     fc.assert(
       fc.property(texts, (text) => {
         const chunks = chunksOf(text);
@@ -57,7 +58,7 @@ describe('chunks', () => {
     );
   });
 
-  test('repeat only where a section was cut, and no more than they may', () => {
+  test('overlap only if a section was cut, and at most by the configured length', () => {
     fc.assert(
       fc.property(texts, (text) => {
         const chunks = chunksOf(text);
@@ -86,14 +87,14 @@ describe('structure', () => {
     expect(chunks[0]?.text.startsWith('# Shop\n\n## Returns')).toBe(true);
   });
 
-  test('small neighbours under one parent share a chunk; those under different ones do not', () => {
+  test('small sections under one parent share a chunk; those under different parents do not', () => {
     const text = `# A\n\n## One\n\nx.\n\n## Two\n\ny.\n\n# B\n\n${body(25)}.`;
     const chunks = chunksOf(text);
     expect(chunks.map(({ headingPath }) => headingPath)).toEqual([['A'], ['B']]);
     expect(chunks[0]?.text).toContain('## Two');
   });
 
-  test('a long section is cut between its blocks into parts of like length, and a lead-in stays with its list', () => {
+  test('a long section is cut between its blocks into parts of similar length, and a lead-in stays with its list', () => {
     const list = Array.from({ length: 8 }, (_, index) => `- entry ${index} ${body(8)}`).join('\n');
     const text = `## Steps\n\n${body(20)}.\n\nYou need:\n${list}`;
     const chunks = chunksOf(text, '', { targetTokens: 50, overlapTokens: 0 });
@@ -109,7 +110,7 @@ describe('structure', () => {
     expect(chunks.flatMap(({ text: piece }) => piece.split('\n'))).toEqual(rows);
   });
 
-  test('Chinese is cut between sentences, and what follows repeats the last of them', () => {
+  test('Chinese is cut between sentences, and the next chunk repeats the last sentence', () => {
     const sentence = (index: number) => `第${index}条规定退货期限。`;
     const text = Array.from({ length: 12 }, (_, index) => sentence(index)).join('');
     const chunks = chunksOf(text, '', { targetTokens: 40, overlapTokens: 12 });
@@ -122,7 +123,7 @@ describe('structure', () => {
     }
   });
 
-  test('a megabyte without a break is cut in no time', () => {
+  test('a megabyte without a break is cut within a CPU limit', () => {
     const startedAt = threadCpuMs();
     expect(chunksOf('x'.repeat(1 << 20)).length).toBeGreaterThan(1000);
     expect(chunksOf('字'.repeat(1 << 19)).length).toBeGreaterThan(1000);

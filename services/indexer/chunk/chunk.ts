@@ -1,18 +1,10 @@
 import { detectLanguage, type Language } from '#kit/text/language.ts';
 import type { Block } from '../parse/blocks.ts';
-import { cutSection } from './cut.ts';
+import { type ChunkOptions, cutSection } from './cut.ts';
 import { sectionsOf } from './sections.ts';
 
-/** Version of the algorithm: part of every content hash, so that a better chunker reaches documents that did not change. */
+/** Version of the algorithm. It is part of every content hash, so a new version also re-indexes unchanged documents. */
 export const chunkerVersion = 1;
-
-/** How chunks are made. */
-export interface ChunkOptions {
-  /** Aimed length, in estimated tokens. */
-  targetTokens: number;
-  /** What a chunk repeats of the one before where a section had to be cut, in estimated tokens. */
-  overlapTokens: number;
-}
 
 /** A chunk as a range of its document's text. */
 export interface Chunk {
@@ -26,10 +18,10 @@ export interface Chunk {
 }
 
 /**
- * Cuts a document into chunks along its structure. A section with its headings is a chunk where it fits; small neighbours under
- * one parent share one; a section that is too long is cut between its blocks, else between sentences, else between words, into
- * parts of like length that overlap. A table row is never cut unless it alone is too long. Every visible character is in a chunk,
- * no chunk splits a character, and chunks come in the order of the text.
+ * Returns the chunks of a document, in the order of the text. Chunks follow the structure: a section with its headings is one
+ * chunk if it fits; small sections under one parent share a chunk; a section that is too long is cut between its blocks, else
+ * between sentences, else between words, into parts of similar length that overlap. A table row is cut only if it alone is too
+ * long. Every visible character is in a chunk, and no chunk splits a character.
  */
 export function chunkText(text: string, blocks: readonly Block[], title: string, options: ChunkOptions): Chunk[] {
   return sectionsOf(text, blocks, title, options.targetTokens).flatMap((section) =>

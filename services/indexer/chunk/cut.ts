@@ -1,7 +1,14 @@
 import { splitSentences } from '#kit/text/sentences.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
-import type { ChunkOptions } from './chunk.ts';
 import type { MeasuredBlock, Section } from './sections.ts';
+
+/** How chunks are made. */
+export interface ChunkOptions {
+  /** Target length, in estimated tokens. */
+  targetTokens: number;
+  /** Length that a chunk repeats of the one before, if a section had to be cut, in estimated tokens. */
+  overlapTokens: number;
+}
 
 /** A range of the text, in UTF-16 code units. */
 export interface Range {
@@ -9,21 +16,21 @@ export interface Range {
   end: number;
 }
 
-/** The smallest thing that cutting moves: a block, a sentence of one, or a part of a sentence. */
+/** The smallest piece that cutting moves: a block, a sentence of a block, or a part of a sentence. */
 interface Unit extends Range {
   tokens: number;
-  /** What follows must not be parted from it: a heading, or a line that ends in a colon. */
+  /** Whether it must stay with what follows: a heading, or a line that ends in a colon. */
   leadsIn: boolean;
-  /** Repeating it in the next chunk helps to understand that one; a row of a table or a line of code wouldn't. */
+  /** Whether the next chunk may repeat it. Prose gives context; a table row or a line of code does not. */
   isProse: boolean;
 }
 
-/** A section this much longer than the target stays whole: two halves would each say less. */
+/** A section up to this multiple of the target stays whole: two halves would each be harder to find. */
 const tolerance = 1.2;
-/** What moves on to what it leads in is at most this share of a chunk. */
+/** Largest share of a chunk that moves to the next chunk with what it introduces. */
 const leadInShare = 0.25;
 
-/** Ranges of the section that are the chunks, in order; together they hold all of it. */
+/** Returns the ranges of the section that become chunks, in order. Together they cover the section. */
 export function cutSection(text: string, section: Section, options: ChunkOptions): Range[] {
   const { targetTokens } = options;
   const limit = targetTokens * tolerance;
@@ -37,7 +44,7 @@ export function cutSection(text: string, section: Section, options: ChunkOptions
   });
 }
 
-/** Units in parts of like length: a last chunk of three words would never be found. */
+/** Groups units into parts of similar length: a last chunk of three words would never be found. */
 function pack(units: readonly Unit[], targetTokens: number, limit: number): Unit[][] {
   const parts: Unit[][] = [];
   let part: Unit[] = [];
@@ -63,7 +70,7 @@ function pack(units: readonly Unit[], targetTokens: number, limit: number): Unit
   return parts;
 }
 
-/** Takes the units off the end that must not be parted from what follows: never all, and no more than a little. */
+/** Removes and returns the units at the end that must stay with what follows: never all of them, and at most `maxTokens`. */
 function takeLeadIn(part: Unit[], maxTokens: number): Unit[] {
   let kept = part.length;
   let tokens = 0;
@@ -75,7 +82,7 @@ function takeLeadIn(part: Unit[], maxTokens: number): Unit[] {
   return part.splice(kept);
 }
 
-/** Where the chunk after `before` begins, so that it repeats the last sentences of it. */
+/** Returns the start of the chunk after `before`, so that the chunk repeats its last sentences. */
 function overlapStart(text: string, before: readonly Unit[], start: number, { overlapTokens }: ChunkOptions): number {
   let from = start;
   let left = overlapTokens;
@@ -110,7 +117,7 @@ function unitsOf(text: string, block: MeasuredBlock, targetTokens: number): Unit
   );
 }
 
-/** A range in parts of at most `maxTokens`, cut between words where there are any, and never inside a character. */
+/** Splits a range into parts of at most `maxTokens`: between words if possible, never inside a character. */
 function piecesOf(text: string, start: number, end: number, maxTokens: number): (Range & { tokens: number })[] {
   const pieces: (Range & { tokens: number })[] = [];
   for (let from = start; from < end; ) {
@@ -128,7 +135,7 @@ function piecesOf(text: string, start: number, end: number, maxTokens: number): 
 }
 
 function pieceEnd(text: string, start: number, end: number, maxTokens: number): number {
-  // No text has fewer tokens than a twelfth of its characters, save long words: a window bounds the work on a line of megabytes.
+  // Except for long words, a token has at most 12 characters. The window bounds the work on a line of megabytes.
   let length = Math.min(end - start, maxTokens * 12);
   for (let tries = 0; tries < 40; tries++) {
     const tokens = estimateTokens(text.slice(start, start + length));
@@ -142,7 +149,7 @@ function pieceEnd(text: string, start: number, end: number, maxTokens: number): 
   return wholeCharacterEnd(text, space > length * 0.6 ? start + space + 1 : start + length, start);
 }
 
-/** The nearest end at or after `at` that splits no surrogate pair and parts no mark or joiner from its letter. */
+/** Returns the nearest end at or after `at` that splits no surrogate pair and separates no mark or joiner from its letter. */
 function wholeCharacterEnd(text: string, at: number, start: number): number {
   let end = Math.max(at, start + 1);
   for (let steps = 0; steps < 64 && end < text.length; steps++) {

@@ -7,20 +7,20 @@ export interface MeasuredBlock extends Block {
   tokens: number;
 }
 
-/** Blocks that belong together: what stands under one heading, or small neighbours under one parent. */
+/** Blocks that belong together: those under one heading, or small adjacent sections under one parent. */
 export interface Section {
-  /** Headings above and of it, outermost first. */
+  /** Its own heading and those above it, outermost first. */
   path: string[];
   blocks: MeasuredBlock[];
   tokens: number;
 }
 
-/** Below this share of the target a section joins a neighbour: alone it says too little to be found or understood by. */
+/** A section below this share of the target is joined with an adjacent one: alone it is too short to be found. */
 const smallShare = 0.15;
 const pathLengthMax = 16;
 const headingLengthMax = 256;
 
-/** The sections of a document in order; together they hold every block. */
+/** Returns the sections of a document, in order. Together they hold every block. */
 export function sectionsOf(text: string, blocks: readonly Block[], title: string, targetTokens: number): Section[] {
   const sections = attachBareHeadings(splitAtHeadings(text, blocks, title));
   const joined: Section[] = [];
@@ -57,11 +57,11 @@ function splitAtHeadings(text: string, blocks: readonly Block[], title: string):
 
 function pathOf(above: readonly { heading: string }[], title: string): string[] {
   const path = above.map(({ heading }) => heading);
-  // The title is shown beside the path wherever the path is.
+  // The title is always shown with the path.
   return (path[0] === title ? path.slice(1) : path).slice(0, pathLengthMax);
 }
 
-/** A heading with nothing below it but further headings introduces them: it goes where they go. */
+/** Joins a heading that has only further headings below it with the first section of those. */
 function attachBareHeadings(sections: readonly Section[]): Section[] {
   const attached: Section[] = [];
   let bare: Section | undefined;
@@ -82,7 +82,7 @@ function belongTogether(before: Section, after: Section, targetTokens: number): 
   if (before.tokens >= small && after.tokens >= small) return false;
   if (before.tokens + after.tokens > targetTokens) return false;
   const parent = after.path.slice(0, -1);
-  // Two parts under one heading, or an introduction with the first part of what it introduces.
+  // Two sections under one heading, or an introduction and the first section that it introduces.
   return isEqual(parent, before.path.slice(0, -1)) || isEqual(parent, before.path);
 }
 

@@ -11,24 +11,24 @@ import { createIndexClient } from '../jobs/run/index-client.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
 
-/** Deleting documents: from every version of the index, from the store, and from what jobs under way would bring back. */
+/** Deletes documents from every version of the index, from the store, and from the input of queued and running jobs. */
 export interface DeleteDocuments {
-  /** Deletes; complete when it resolves. Where it rejects after the deletion was written down, it is completed later. */
+  /** Deletes documents and returns the counts. If it rejects after the deletion was recorded, the deletion is completed later. */
   run(corpus: string, documentIds: readonly string[], context: CallContext): Promise<Deleted>;
-  /** Completes deletions that were cut short; goes on until there are none, or the signal aborts. */
+  /** Completes deletions that were interrupted; retries until none is open or the signal aborts. */
   completeOpen(signal: AbortSignal): Promise<void>;
-  /** Forgets deletions that no job needs to know of any more. */
+  /** Removes records of deletions that no job needs any more. */
   forget(scope: CorpusScope): Promise<void>;
 }
 
-/** What was deleted. */
+/** Counts of a deletion. */
 export interface Deleted {
   documentCount: bigint;
   chunkCount: bigint;
   revision: string;
 }
 
-/** What deleting needs. */
+/** Dependencies of deletions. */
 export interface DeleteDeps {
   deletions: DeletionStore;
   documents: DocumentStore;
@@ -45,7 +45,7 @@ const idsMax = 1000;
 const jobsMax = 1000;
 const waitMs = { first: 500, longest: 30_000 };
 
-/** Creates it. */
+/** Creates the deletion of documents. */
 export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
   const { deletions, documents, queue, indexWriter, caller, log } = deps;
   let isCompleting = false;
@@ -82,7 +82,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
           return;
         } catch (error) {
           if (signal.aborted) return;
-          log.warn({ err: error }, 'a deletion could not be completed yet; trying again');
+          log.warn({ event: 'deletion_retry', err: error }, 'deletion incomplete, retrying');
         }
         await sleep(delayMs, signal).catch(() => {});
       }
@@ -97,14 +97,14 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
       const { tenant, user, groups } = principal;
       const asked = [...new Set(documentIds.map((documentId) => documentId.toWellFormed()))];
       const asService = async () => ({ ...context.forward(), ...(await caller.asService(principal)) });
-      // What the caller may not see is, for them, not there: neither deleted nor counted.
-      // Of any version: one that is not live can become live again.
+      // Documents that the caller may not see are neither deleted nor counted. A version that is not live counts as well,
+      // because it can become live again.
       const hidden = await findHidden(createIndexClient(indexWriter, corpus, asService), principal, asked);
       const allowed = asked.filter((documentId) => !hidden.has(documentId));
       const [latest] = await queue.list({ tenant, corpus, limit: 1 });
       const afterSequence = latest?.sequence ?? 0;
       const deletion = { deletion: deps.newId(), tenant, user, groups, corpus, documentIds: allowed, afterSequence };
-      // Written down first: from here on no job brings these documents back, and no kill leaves them half deleted.
+      // Recorded first: after this, no job adds these documents again, and a kill cannot leave them half deleted.
       await deletions.begin(deletion);
       try {
         return await complete(deletion, asService);
@@ -118,7 +118,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
   };
 }
 
-/** Purges; a corpus that does not exist in the index holds nothing to purge. */
+/** Purges documents and returns the counts; zero if the index has no such corpus. */
 async function purge(
   indexWriter: Client<typeof IndexWriterService>,
   corpus: string,

@@ -4,28 +4,28 @@ import { maySee } from '../jobs/rights.ts';
 import type { DeletionTable, RecordsSchema } from '../uploads/records.ts';
 import { type CorpusScope, inParts } from './document-store.ts';
 
-/** A deletion that was asked for: durable before anything is deleted, so that it is finished whatever happens. */
+/** A requested deletion. It is durable before anything is deleted, so that it is completed after any interruption. */
 export interface Deletion extends CorpusScope {
-  /** Its id. */
+  /** Id of the deletion. */
   deletion: string;
-  /** Who asked for it. */
+  /** Caller who requested it. */
   user: string;
-  /** Groups of the caller; `undefined`: not known, since an earlier release wrote it down. */
+  /** Groups of the caller; `undefined` if an earlier release recorded the deletion. */
   groups: readonly string[] | undefined;
   documentIds: readonly string[];
-  /** The last job of the corpus that was there before it: that one and its elders must not bring the documents back. */
+  /** Sequence of the last job before the deletion. That job and earlier ones must not add the documents again. */
   afterSequence: number;
 }
 
-/** Deletions under way, and what of them jobs must still know. */
+/** Deletions in progress, and finished ones that jobs still need. */
 export interface DeletionStore {
   begin(deletion: Deletion): Promise<void>;
   finish(deletion: string): Promise<void>;
-  /** Deletions that were begun and not finished. */
+  /** Returns deletions that were begun and not finished. */
   listOpen(): Promise<Deletion[]>;
-  /** Documents that were deleted after a job had been queued. */
+  /** Returns documents that were deleted after a job was queued. */
   listFor(scope: CorpusScope, jobSequence: number): Promise<Deleted>;
-  /** Forgets finished deletions that no job older than them needs: `oldestSequence` is the oldest job that may still run. */
+  /** Removes finished deletions that no job needs. `oldestSequence`: the oldest job that may still run. */
   prune(scope: CorpusScope, oldestSequence: number): Promise<void>;
 }
 
@@ -33,8 +33,8 @@ export interface DeletionStore {
 export type Deleted = ReadonlyMap<string, readonly Pick<Deletion, 'tenant' | 'user' | 'groups'>[]>;
 
 /**
- * Whether a job must leave a document with these groups out. A deletion by a caller who may not see the document does not
- * reach it: else an id that is not yet in the index could be blocked by anyone who guesses it.
+ * Reports whether a job must leave out a document with these groups. A deletion does not apply to a document that its caller may
+ * not see. Otherwise any caller could block an id that is not yet in the index by guessing it.
  */
 export function isDeleted(deleted: Deleted, documentId: string, groups: readonly string[]): boolean {
   const callers = deleted.get(documentId) ?? [];
@@ -45,7 +45,7 @@ export function isDeleted(deleted: Deleted, documentId: string, groups: readonly
 
 const toGroups = (text: string | null) => (text === null ? undefined : (JSON.parse(text) as string[]));
 
-/** Deletions in the records database. */
+/** Creates a store in the records database. */
 export function createDeletionStore(db: Database<RecordsSchema>): DeletionStore {
   return {
     begin: ({ deletion, tenant, user, groups, corpus, documentIds, afterSequence }) =>

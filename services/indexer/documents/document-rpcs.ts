@@ -14,7 +14,7 @@ import { createIndexClient } from '../jobs/run/index-client.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
 import type { DocumentStore, StoredDocument } from './document-store.ts';
 
-/** What the rpcs about documents need. */
+/** Dependencies of the document rpcs. */
 export interface DocumentRpcDeps {
   documents: DocumentStore;
   indexWriter: Client<typeof IndexWriterService>;
@@ -23,14 +23,14 @@ export interface DocumentRpcDeps {
   log: Logger;
 }
 
-/** Ids looked at for one page, at most, as a multiple of its size: contents that are not live any more are passed over. */
+/** Largest number of ids read for one page, as a multiple of its size: contents that are no longer live are skipped. */
 const roundsMax = 20;
 
 type Rpcs = Pick<ServiceHandlers<typeof IndexerService>, 'listDocuments' | 'getDocument' | 'deleteDocuments'>;
 
 /**
- * The rpcs about documents. Which content of a document is live, and whether the caller may see it, is asked of the index with
- * the rights of a reader: what a search can't find, these don't show, list or count.
+ * Creates the document rpcs. The index decides which content of a document is live and whether the caller may see it; it is called
+ * with the rights of a reader. Documents that a search cannot find are not shown, listed or counted.
  */
 export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
   const liveContents = async (corpus: string, documentIds: readonly string[], context: CallContext) => {
@@ -62,7 +62,7 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
         after = ids.at(-1) ?? after;
         if (ids.length <= limit) return toPage(corpus, page, limit);
       }
-      // The end was not reached: even a page that came out empty goes on, after the last id that was looked at.
+      // The end was not reached: the next page starts after the last id that was read, even if this page is empty.
       return page.length > limit ? toPage(corpus, page, limit) : toPage(corpus, page, limit, after);
     },
 
@@ -74,8 +74,8 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
       const document = await documents.find({ tenant: principal.tenant, corpus }, live);
       if (document === undefined) {
         log.warn(
-          { corpus, document_id: documentId },
-          'the index holds a document whose text is not here: ingest it again',
+          { event: 'document_text_missing', corpus, document_id: documentId },
+          'document text missing, ingest again',
         );
         throw absent();
       }
@@ -87,15 +87,15 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
   };
 }
 
-/** A document with the access list that it has in the index: a rollback brings back an older text, not an older list. */
+/** A document with its access list from the index: a rollback restores an older text, but not an older access list. */
 interface Listed {
   document: StoredDocument;
   access: AccessList | undefined;
 }
 
-function toPage(corpus: string, found: readonly Listed[], limit: number, goOnAfter?: string) {
+function toPage(corpus: string, found: readonly Listed[], limit: number, nextAfter?: string) {
   const page = found.slice(0, limit);
-  const after = found.length > limit ? page.at(-1)?.document.documentId : goOnAfter;
+  const after = found.length > limit ? page.at(-1)?.document.documentId : nextAfter;
   return {
     documents: page.map(({ document, access }) => toDocument(corpus, document, access)),
     nextPageToken: after === undefined ? '' : toPageToken([after]),

@@ -10,10 +10,10 @@ export interface CorpusScope {
   corpus: string;
 }
 
-/** A content of a document, by what names it. */
+/** Identifies one content of a document. */
 export interface ContentKey {
   documentId: string;
-  /** Hex. */
+  /** SHA-256 in hex. */
   contentHash: string;
 }
 
@@ -30,16 +30,16 @@ export interface StoredDocument extends ContentKey {
   indexedAtMs: number;
 }
 
-/** Texts and facts of documents, by content. Which content is live is for the index to say. */
+/** Texts and metadata of documents, by content. The index decides which content is live. */
 export interface DocumentStore {
-  /** Keeps contents for a job; they stay only if the job settles. */
+  /** Stores contents of a job; they stay only if the job succeeds. */
   keep(scope: CorpusScope, jobId: string, documents: readonly PreparedDocument[], nowMs: number): Promise<void>;
-  /** Those of the contents that are here. */
+  /** Returns the ids of those contents that are stored. */
   present(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Set<string>>;
   find(scope: CorpusScope, content: ContentKey): Promise<(StoredDocument & { text: string }) | undefined>;
-  /** Facts of contents, by document id. */
+  /** Returns metadata of contents, by document id. */
   describe(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Map<string, StoredDocument>>;
-  /** Ids, in order, of documents that have a content which one of the groups may see. */
+  /** Returns the ids, in order, of documents with a content that one of the groups may see. */
   listIds(
     scope: CorpusScope,
     groups: readonly string[],
@@ -47,16 +47,16 @@ export interface DocumentStore {
     prefix: string,
     limit: number,
   ): Promise<string[]>;
-  /** Ids of documents whose id names a place in this file. */
+  /** Returns the ids of documents whose id is a place in this file. */
   listPlacedIn(scope: CorpusScope, path: string): Promise<string[]>;
-  /** Removes documents, every content of them. */
+  /** Removes every content of documents. */
   remove(scope: CorpusScope, documentIds: readonly string[]): Promise<void>;
 }
 
-/** Rows that one statement writes or asks for; SQLite takes 32,766 values. */
+/** Rows that one statement writes or reads; SQLite accepts 32,766 values. */
 export const rowsMax = 200;
 
-/** Documents in the records database. */
+/** Creates a store in the records database. */
 export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore {
   const contentsOf = (scope: CorpusScope, contents: readonly ContentKey[]) =>
     db
@@ -88,7 +88,7 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
           await tx
             .insertInto('documents')
             .values(part)
-            // The content is the same; what was published once stays published, and belongs to the job as well.
+            // The content is the same. It stays published if it was, and also belongs to the job.
             .onConflict((conflict) =>
               conflict.columns(['tenant', 'corpus', 'document_id', 'content_hash']).doUpdateSet({ job_id: jobId }),
             )
@@ -173,7 +173,7 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
   };
 }
 
-/** Values in runs that one statement takes. */
+/** Yields values in parts that one statement accepts. */
 export function* inParts<T>(values: readonly T[], size = rowsMax): Iterable<T[]> {
   for (let start = 0; start < values.length; start += size) yield values.slice(start, start + size);
 }

@@ -6,7 +6,7 @@ import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
-/** For what happens soon, on a busy machine as well. */
+/** Time limit of a poll, long enough for a busy machine. */
 const patient = { timeout: 20_000, interval: 10 };
 
 const start = async (): Promise<IndexerMesh> => {
@@ -48,35 +48,32 @@ describe('a deletion', () => {
     await expect(remove(mesh)).rejects.toMatchObject({ code: Code.InvalidArgument });
   });
 
-  test.each([0, 1, 2])(
-    'has the last word over a job under way, wherever that is (after %i batches)',
-    async (batches) => {
-      const mesh = await start();
-      await mesh.ingest({ 'old.jsonl': jsonl(2, undefined, 'old') });
-      const reached = Promise.withResolvers<void>();
-      const gate = Promise.withResolvers<void>();
-      let calls = 0;
-      mesh.embedding.before = () => {
-        if (calls++ < batches) return;
-        reached.resolve();
-        return gate.promise;
-      };
-      const jobId = await mesh.upload({ 'a.jsonl': jsonl(600), 'old.jsonl': jsonl(2, () => 'Changed.', 'old') });
-      await reached.promise;
-      await remove(mesh, 'd0', 'd130', 'd260', 'd599', 'old1');
-      gate.resolve();
-      const job = await mesh.finish(jobId);
-      expect(job).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1 });
-      expect(mesh.index.live('help').size).toBe(600 + 2 - 5);
-      for (const documentId of ['d0', 'd130', 'd260', 'd599', 'old1']) {
-        expect(mesh.index.live('help').has(documentId)).toBe(false);
-        expect(sqlite(mesh, `SELECT * FROM documents WHERE document_id = '${documentId}'`)).toEqual([]);
-      }
-      await expect.poll(() => sqlite(mesh, 'SELECT * FROM deletions'), patient).toEqual([]);
-    },
-  );
+  test.each([0, 1, 2])('has precedence over a running job at any point (after %i batches)', async (batches) => {
+    const mesh = await start();
+    await mesh.ingest({ 'old.jsonl': jsonl(2, undefined, 'old') });
+    const reached = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    let calls = 0;
+    mesh.embedding.before = () => {
+      if (calls++ < batches) return;
+      reached.resolve();
+      return gate.promise;
+    };
+    const jobId = await mesh.upload({ 'a.jsonl': jsonl(600), 'old.jsonl': jsonl(2, () => 'Changed.', 'old') });
+    await reached.promise;
+    await remove(mesh, 'd0', 'd130', 'd260', 'd599', 'old1');
+    gate.resolve();
+    const job = await mesh.finish(jobId);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1 });
+    expect(mesh.index.live('help').size).toBe(600 + 2 - 5);
+    for (const documentId of ['d0', 'd130', 'd260', 'd599', 'old1']) {
+      expect(mesh.index.live('help').has(documentId)).toBe(false);
+      expect(sqlite(mesh, `SELECT * FROM documents WHERE document_id = '${documentId}'`)).toEqual([]);
+    }
+    await expect.poll(() => sqlite(mesh, 'SELECT * FROM deletions'), patient).toEqual([]);
+  });
 
-  test('does not stop a later upload from bringing the document back', async () => {
+  test('does not stop a later upload from adding the document again', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'A' });
     await remove(mesh, 'a.md');
@@ -84,7 +81,7 @@ describe('a deletion', () => {
     expect(await textOf(mesh, 'a.md')).toBe('A');
   });
 
-  test('that the index could not carry out fails, and is completed as soon as it can be', async () => {
+  test('that fails in the index is completed later', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'A' });
     mesh.index.intercept((rpc) => {
@@ -117,7 +114,7 @@ describe('texts', () => {
     expect(documents.map(({ documentId }) => documentId)).toEqual(['a.md', 'b.md']);
   });
 
-  test('of a version that was made live again are not taken for old ones', async () => {
+  test('of a version that is live again are not treated as old', async () => {
     const mesh = await start();
     await versions(mesh, 1, 3);
     mesh.index.rollback('help', 2n);
@@ -128,7 +125,7 @@ describe('texts', () => {
     expect(kept(mesh)).toEqual(['Text 2']);
   });
 
-  test('of removed documents go with the last version that held them', async () => {
+  test('of removed documents are deleted with the last version that held them', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'A', 'b.md': 'B' });
     await mesh.ingest({ 'b.md': 'B' }, { deleteMissing: true });
@@ -137,7 +134,7 @@ describe('texts', () => {
     expect(kept(mesh)).toEqual([]);
   });
 
-  test('that were lost come back with the next upload, without touching the index', async () => {
+  test('that were lost are stored again by the next upload, without an index write', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'A' });
     sqlite(mesh, 'DELETE FROM documents');

@@ -6,7 +6,7 @@ import { testPrincipal } from '#kit/testing/mesh.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, startIndexerMesh, type UploadOptions } from '../testing/indexer-mesh.ts';
 
-// What an editor may do to documents that the editor may not see: nothing, and without learning of them.
+// An editor cannot change documents that the editor may not see, and learns nothing about them.
 
 const everyRole = [Role.READER, Role.EDITOR, Role.OPERATOR];
 const staff = testPrincipal({ user: 'staff', groups: ['staff'], roles: everyRole });
@@ -33,8 +33,8 @@ const refusal = (path: string, id = path, line = 0) => ({
   message: `"${id}" cannot be written with your groups: use another path or id`,
 });
 
-describe('an upload by one who may not see a document', () => {
-  test.each([editor, nested])('over it is a failure of that file, and the rest is taken', async (principal) => {
+describe('an upload by a caller who may not see a document', () => {
+  test.each([editor, nested])('over it is a failure of that file, and the rest is indexed', async (principal) => {
     const mesh = await start();
     await mesh.ingest({ ...secret, ...open }, asStaff);
     const before = mesh.index.live('help').get('secret.md');
@@ -50,7 +50,7 @@ describe('an upload by one who may not see a document', () => {
     await expect(textOf(mesh, 'secret.md', principal)).rejects.toMatchObject({ code: Code.NotFound });
   });
 
-  test('of the very same content does not show by its counts that it is the same', async () => {
+  test('of the same content does not reveal by its counts that it is the same', async () => {
     const mesh = await start();
     await mesh.ingest(secret, asStaff);
     for (const files of [secret, { 'secret.md': { content: 'A guess.', groups: ['staff'] } }]) {
@@ -60,7 +60,7 @@ describe('an upload by one who may not see a document', () => {
     }
   });
 
-  test('by an id of its own in a file of records fails with the line, also with half a character in it', async () => {
+  test('by an explicit id in a file of records fails with its line, also if the id has a lone surrogate', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.jsonl': '{"id":"x\ufffd","text":"Secret.","groups":["staff"]}' }, asStaff);
     const lines = ['{"id":"mine","text":"Mine."}', '{"id":"x\\ud83d","text":"Hijack."}'];
@@ -70,7 +70,7 @@ describe('an upload by one who may not see a document', () => {
     expect(await textOf(mesh, 'mine')).toBe('Mine.');
   });
 
-  test('removes nothing hidden as missing, and its count leaves that out', async () => {
+  test('removes no hidden document as missing, and does not count it', async () => {
     const mesh = await start();
     await mesh.ingest({ ...secret, ...open }, asStaff);
     const job = await mesh.ingest({ 'z.md': 'Z.' }, { ...asEditor, deleteMissing: true });
@@ -81,7 +81,7 @@ describe('an upload by one who may not see a document', () => {
     expect(everything.progress?.removedCount).toBe(1n);
   });
 
-  test('of a file leaves rows of that file that are hidden', async () => {
+  test('of a file keeps hidden rows of that file', async () => {
     const mesh = await start();
     const rows = ['title,text,groups', 'A,Open,', 'B,Secret,staff'];
     await mesh.ingest({ 'faq.csv': rows.join('\n') }, asStaff);
@@ -92,7 +92,7 @@ describe('an upload by one who may not see a document', () => {
     expect([...mesh.index.live('help').values()].map(({ access }) => access?.groups)).toEqual([['staff']]);
   });
 
-  test('over one that only an older version holds fails too: that version can become live again', async () => {
+  test('over one that only an older version holds fails as well', async () => {
     const mesh = await start();
     await mesh.ingest({ ...secret, ...open }, asStaff);
     await mesh.ingest(open, { ...asStaff, deleteMissing: true });
@@ -102,7 +102,7 @@ describe('an upload by one who may not see a document', () => {
     expect(await textOf(mesh, 'secret.md')).toBe('Secret of the staff.');
   });
 
-  test('holds in a job that is tried again, by whoever, and after the document was closed meanwhile', async () => {
+  test('keeps its rights in a retry by any user, also if the document was closed meanwhile', async () => {
     const mesh = await start({ config: { maxAttempts: 1 } });
     await mesh.ingest({ 'plan.md': 'Plan.' }, asStaff);
     mesh.index.intercept((rpc) => {
@@ -118,8 +118,8 @@ describe('an upload by one who may not see a document', () => {
   });
 });
 
-describe('those who may see a document', () => {
-  test('change it, close it, open it and remove it', async () => {
+describe('callers who may see a document', () => {
+  test('can change, close, open and remove it', async () => {
     const mesh = await start();
     await mesh.ingest(secret, asStaff);
     expect((await mesh.ingest({ 'secret.md': 'Open now.' }, asStaff)).progress?.failedCount).toBe(0n);
@@ -129,7 +129,7 @@ describe('those who may see a document', () => {
     expect((await remove(mesh, staff, 'secret.md')).documentCount).toBe(1n);
   });
 
-  test('open or close it again after a rollback, though its text is the one that is live', async () => {
+  test('can open or close it after a rollback, even if its text is already live', async () => {
     const mesh = await start();
     await mesh.ingest({ 'secret.md': 'Secret.' }, asStaff);
     await mesh.ingest({ 'secret.md': { content: 'Secret.', groups: ['staff'] } }, asStaff);
@@ -147,7 +147,7 @@ describe('those who may see a document', () => {
   });
 });
 
-test('a deletion by one who may not see a document that is on its way does not keep it out', async () => {
+test('a deletion by a caller who may not see a queued document does not keep it out', async () => {
   const mesh = await start();
   await mesh.ingest(open, asStaff);
   const reached = Promise.withResolvers<void>();

@@ -3,23 +3,23 @@ import { inParts } from '../documents/document-store.ts';
 import type { PreparedFailure } from '../prepare/prepared.ts';
 import type { FailureTable, RecordsSchema } from '../uploads/records.ts';
 
-/** Where a list of failures goes on. */
+/** Position after which a list of failures continues. */
 export interface FailureCursor {
   fileIndex: number;
   line: number;
 }
 
-/** Failures of jobs, in the order of their uploads. */
+/** Failures of jobs, in the order of their upload. */
 export interface FailureStore {
-  /** Keeps failures; those of a place that is known to have failed change nothing. */
+  /** Stores failures. A second failure of the same file and line is ignored. */
   add(jobId: string, failures: readonly PreparedFailure[]): Promise<void>;
   list(jobId: string, after: FailureCursor | undefined, limit: number): Promise<FailureTable[]>;
 }
 
-/** Failures kept of a job; further ones are only counted. */
+/** Failures stored for a job; further ones are only counted. */
 const failuresMax = 10_000;
 
-/** Failures in the records database. */
+/** Creates a store in the records database. */
 export function createFailureStore(db: Database<RecordsSchema>): FailureStore {
   return {
     async add(jobId, failures) {

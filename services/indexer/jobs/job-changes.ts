@@ -1,11 +1,12 @@
-/** Word of changes of jobs, inside this process. */
+/** Notifications of job changes, inside this process. */
 export interface JobChanges {
+  /** Resolves the waiting promises of a job. */
   announce(jobId: string): void;
-  /** The next change of a job. `forget` it where nobody waits any more. */
+  /** Returns a promise of the next change of a job. Call `forget` when the promise is no longer needed. */
   next(jobId: string): { promise: Promise<void>; forget(): void };
 }
 
-/** Creates the exchange. */
+/** Creates the notifications. */
 export function createJobChanges(): JobChanges {
   const waiting = new Map<string, Set<() => void>>();
   return {

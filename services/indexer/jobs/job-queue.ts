@@ -1,7 +1,7 @@
 import type { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 
-/** How far a job is, in documents. The names are those of the contract's JobProgress. */
+/** Progress of a job. The names are those of the contract's JobProgress. */
 export interface Progress {
   documentCount: number;
   changedCount: number;
@@ -14,13 +14,13 @@ export interface Progress {
   totalBytes: number;
 }
 
-/** What a job must not forget, whatever happens to its worker. */
+/** State of a job that survives the end of its worker. */
 export interface Checkpoint {
-  /** A version may have been begun for it, which must be published or abandoned. */
+  /** Whether a version may have been begun for the job, which must be published or abandoned. */
   isBuilding: boolean;
-  /** That version, once it is known. */
+  /** Number of that version, once it is known. */
   version?: string;
-  /** Set once all is written and only the publish is left: documents that the version must hold. */
+  /** Documents that the version must hold; set when only the publish is left. */
   expectedDocumentCount?: string;
 }
 
@@ -28,7 +28,7 @@ export interface Checkpoint {
 export interface NewJob {
   jobId: string;
   tenant: string;
-  /** Who asked for it; the job acts for them. */
+  /** Caller who uploaded; the job acts for this user. */
   user: string;
   groups: readonly string[];
   corpus: string;
@@ -36,9 +36,9 @@ export interface NewJob {
   totalBytes: number;
 }
 
-/** A job as it stands. */
+/** The current state of a job. */
 export interface JobRecord extends Omit<NewJob, 'totalBytes'> {
-  /** Grows with every job; jobs of a corpus run in this order. */
+  /** Position in the queue; jobs of a corpus run in this order. */
   sequence: number;
   state: JobState;
   phase: JobPhase;
@@ -46,19 +46,19 @@ export interface JobRecord extends Omit<NewJob, 'totalBytes'> {
   checkpoint: Checkpoint;
   attemptCount: number;
   isCancelRequested: boolean;
-  /** Why the last attempt failed; empty where none did. */
+  /** Why the last attempt failed; empty if it did not. */
   error: string;
   createdAtMs: number;
   updatedAtMs: number;
-  /** Index version that it made live; 0 where it made none. */
+  /** Index version that the job published; 0 if it published none. */
   version: bigint;
   revision: string;
 }
 
-/** A worker's right to work on a job, until another gets it. */
+/** A worker's exclusive right to work on a job until the lease expires. */
 export interface Lease {
   job: JobRecord;
-  /** Fencing token: a later lease of the same job has a larger one. */
+  /** Fencing token; a later lease of the same job has a larger one. */
   fence: number;
   owner: string;
   leaseMs: number;
@@ -68,14 +68,14 @@ export interface Lease {
 export type Outcome =
   | { kind: 'succeeded'; version: bigint; revision: string }
   | { kind: 'cancelled' }
-  /** Given up: a dead letter. */
+  /** Ended without success: a dead letter. */
   | { kind: 'failed'; error: string }
-  /** To be tried again, as a new attempt. */
+  /** Waits for a new attempt. */
   | { kind: 'retry'; error: string; dueAtMs: number }
-  /** Given back: goes on as the same attempt, here or elsewhere. */
+  /** Returned to the queue: the same attempt continues later, in any worker. */
   | { kind: 'released'; dueAtMs: number };
 
-/** What a worker says of its job; each word renews the lease. */
+/** A worker's update of its job; each update renews the lease. */
 export interface JobUpdate {
   phase?: JobPhase;
   progress?: Progress;
@@ -84,7 +84,7 @@ export interface JobUpdate {
   outcome?: Outcome;
 }
 
-/** Which jobs. */
+/** Conditions for a list of jobs. */
 export interface JobFilter {
   tenant?: string;
   jobId?: string;
@@ -95,18 +95,18 @@ export interface JobFilter {
   limit: number;
 }
 
-/** Who wants a job. */
+/** A worker that asks for a job. */
 export interface Taker {
-  /** Names the worker; no two that live at once share it. */
+  /** Name of the worker, unique among running workers. */
   owner: string;
   leaseMs: number;
-  /** Whether an owner is known to live no more, so that its jobs need not wait for the lease to end. */
+  /** Reports whether an owner is known to have ended, so that its leases need not expire first. */
   isGone(owner: string): boolean;
-  /** Jobs that it works on already: it never gets one twice, however late it is with its word. */
+  /** Jobs that the worker is running: it never gets one of them again, even if its lease has expired. */
   busy: readonly string[];
 }
 
-/** What adapters are given. */
+/** Dependencies of adapters. */
 export interface JobQueueDeps {
   /** Opens a durable record store, for adapters that keep their jobs there. */
   openDatabase<Schema>(name: string, migrations: readonly string[]): Promise<Database<Schema>>;
@@ -114,7 +114,7 @@ export interface JobQueueDeps {
   clock: () => number;
 }
 
-/** The lease was lost to another worker: what this one still does must have no effect. */
+/** The lease was lost to another worker: later writes of this one must have no effect. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
   constructor(jobId: string) {
@@ -123,26 +123,26 @@ export class LeaseLostError extends Error {
 }
 
 /**
- * Durable jobs: who may work on which, and how each stands. Jobs of one corpus of a tenant run one after another, in the order
- * they came, and one that waits for its next attempt keeps its turn; tenants take turns.
+ * Durable jobs with leases. Jobs of one corpus of a tenant run one after another in the order of their arrival; a job that waits
+ * for its next attempt keeps its position. Tenants take turns.
  */
 export interface JobQueue {
-  /** Adds a job. When this resolves, the job survives a kill. */
+  /** Adds a job. Once it resolves, the job survives a kill. */
   add(job: NewJob): Promise<void>;
   /**
-   * The next job whose turn it is, leased. Jobs whose lease has ended, or whose owner is gone, are taken as well and go on as the
-   * same attempt; one that has outlived too many workers is given up instead.
+   * Leases the next job and returns the lease; `undefined` if no job is due. A job whose lease has expired or whose owner is gone
+   * is leased again and continues as the same attempt; after too many lost workers it fails instead.
    */
   take(taker: Taker): Promise<Lease | undefined>;
-  /** Writes what the worker says and renews its lease. Throws LeaseLostError where the lease is not its own any more. */
+  /** Writes an update and renews the lease. Throws LeaseLostError if another worker has the lease. */
   update(lease: Lease, update: JobUpdate): Promise<{ isCancelRequested: boolean }>;
   /**
-   * Cancels a job (a running one is asked to stop), or sends a failed one back to its turn. Throws NOT_FOUND, or
-   * FAILED_PRECONDITION (JOB_STATE) where its state doesn't allow that.
+   * Cancels a job (a running one is asked to stop) or queues a failed one again, and returns it. Throws NOT_FOUND, or
+   * FAILED_PRECONDITION (JOB_STATE) if its state does not allow that.
    */
   request(tenant: string, jobId: string, what: 'cancel' | 'retry'): Promise<JobRecord>;
-  /** Jobs, the latest first. */
+  /** Returns jobs, the latest first. */
   list(filter: JobFilter): Promise<JobRecord[]>;
-  /** How many jobs wait or run, of a tenant or of all. */
+  /** Returns the number of waiting and running jobs, of one tenant or of all. */
   countOpen(tenant?: string): Promise<number>;
 }

@@ -9,21 +9,21 @@ import type { JobChanges } from './job-changes.ts';
 import type { JobQueue, JobRecord } from './job-queue.ts';
 import type { JobWorker } from './job-worker.ts';
 
-/** What the rpcs about jobs need. */
+/** Dependencies of the job rpcs. */
 export interface JobRpcDeps {
   queue: JobQueue;
   failures: FailureStore;
   worker: JobWorker;
   changes: JobChanges;
-  /** A job was cancelled before it ran. */
+  /** Called when a job was cancelled before it ran. */
   dropped(job: JobRecord): Promise<void>;
-  /** A job waits again. */
+  /** Called when a job is queued again. */
   requeued(): Promise<void>;
 }
 
-/** Longest time between two looks at a job: one that runs elsewhere gives no word of its changes here. */
-const lookMs = 1000;
-/** Time for a running job to stop before a cancel answers all the same. */
+/** Interval of reading a job: a job in another process sends no notification here. */
+const pollMs = 1000;
+/** Time that a cancel waits for a running job to stop before it returns. */
 const cancelWaitMs = 8000;
 const openStates: readonly JobState[] = [JobState.QUEUED, JobState.RUNNING];
 
@@ -32,14 +32,14 @@ type Rpcs = Pick<
   'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures'
 >;
 
-/** The rpcs about jobs. Each sees the jobs of the caller's tenant and no others. */
+/** Creates the job rpcs. They see only the jobs of the caller's tenant. */
 export function createJobRpcs({ queue, failures, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
   const find = async (jobId: string, context: CallContext): Promise<JobRecord> => {
     const [job] = await queue.list({ tenant: context.principal.tenant, jobId, limit: 1 });
     if (job === undefined) throw notFound('job', jobId);
     return job;
   };
-  /** The job whenever it has changed, until it is over or the caller is gone. */
+  /** Yields the job after each change, until it is over or the signal aborts. */
   const follow = async function* (jobId: string, context: CallContext, signal: AbortSignal): AsyncIterable<JobRecord> {
     let last = '';
     for (;;) {
@@ -49,7 +49,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
       if (shown !== last) yield job;
       last = shown;
       if (!openStates.includes(job.state)) return;
-      await Promise.race([changed.promise, sleep(lookMs, signal)]).finally(changed.forget);
+      await Promise.race([changed.promise, sleep(pollMs, signal)]).finally(changed.forget);
     }
   };
   return {
@@ -86,7 +86,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
       try {
         for await (const next of follow(jobId, context, waiting)) job = next;
       } catch (error) {
-        // What a cancel waits for can take longer than its caller: the job as it is tells that.
+        // The job can take longer to stop than this call waits: the reply shows its current state.
         if (!waiting.aborted || context.signal.aborted) throw error;
       }
       return { job: toJob(job) };

@@ -4,37 +4,37 @@ import type { JobQueue, Lease } from './job-queue.ts';
 import { type AttemptDeps, runAttempt } from './run/attempt.ts';
 import { CancelledError, StoppedError } from './run/job-run.ts';
 
-/** Takes jobs from the queue and works on them until it is told to stop. */
+/** Takes jobs from the queue and runs them until it is stopped. */
 export interface JobWorker {
-  /** There may be something to take. */
+  /** Looks for jobs immediately. */
   wake(): void;
-  /** Stops a job that runs here, at once; nothing happens where it doesn't. */
+  /** Stops a job of this worker immediately; ignores other jobs. */
   cancel(jobId: string): void;
-  /** Takes no more jobs, lets those under way come to a point where they can go on later, and gives them back. */
+  /** Takes no more jobs, stops running jobs between two batches, and returns them to the queue. */
   drain(signal: AbortSignal): Promise<void>;
-  /** Stops at once; jobs under way are given back where that is still possible. */
+  /** Stops immediately; running jobs are returned to the queue if that is still possible. */
   close(): Promise<void>;
 }
 
-/** Who holds the leases of a worker. */
+/** Holder of the leases of a worker. */
 export interface Owner {
-  /** No two workers that live at once share it. */
+  /** Unique among running workers. */
   name: string;
-  /** Whether another owner is known to live no more, so that its jobs need not wait for their leases to end. */
+  /** Reports whether another owner is known to have ended, so that its leases need not expire first. */
   isGone(owner: string): boolean;
 }
 
-/** What a worker works with. */
+/** Dependencies of a worker. */
 export interface JobWorkerDeps extends Omit<AttemptDeps, 'stopping'> {
   queue: JobQueue;
   owner: Owner;
-  /** Jobs at once. */
+  /** Jobs that run concurrently. */
   maxRunningJobs: number;
   leaseMs: number;
   log: Logger;
 }
 
-/** How often the queue is asked without a reason: for jobs of other processes, and for retries that fall due. */
+/** Interval of polling the queue, for jobs of other processes and for retries that become due. */
 const pollMs = 500;
 
 /** Starts a worker. */
@@ -76,7 +76,8 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
           start(lease);
         }
       } catch (error) {
-        if (!stopping.signal.aborted) log.error({ err: error }, 'the job queue cannot be read; trying again');
+        if (!stopping.signal.aborted)
+          log.error({ event: 'job_queue_retry', err: error }, 'job queue unreadable, retrying');
       }
       await pause();
     }

@@ -10,7 +10,7 @@ import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { outage } from '../testing/index-stand-in.ts';
 import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
-/** For what happens soon, on a busy machine as well. */
+/** Time limit of a poll, long enough for a busy machine. */
 const patient = { timeout: 20_000, interval: 10 };
 
 const start = async (...args: Parameters<typeof startIndexerMesh>): Promise<IndexerMesh> => {
@@ -21,7 +21,7 @@ const start = async (...args: Parameters<typeof startIndexerMesh>): Promise<Inde
 const staged = (mesh: IndexerMesh) => readdirSync(join(mesh.mesh.dataDir, 'indexer', 'uploads'));
 const files = { 'a.jsonl': jsonl(900) };
 
-/** Holds the embedding back: `reached` resolves when a job has come there, `open` lets it through. */
+/** Blocks the embedding: `reached` resolves when a job calls it, `open` unblocks it. */
 function holdEmbedding(mesh: IndexerMesh, afterCalls = 0) {
   const reached = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
@@ -36,7 +36,7 @@ function holdEmbedding(mesh: IndexerMesh, afterCalls = 0) {
 }
 
 describe('an outage', () => {
-  test('of the index or the embedding is tried again, and the job says what it waits for', async () => {
+  test('of the index or the embedding is retried, and the job says what it waits for', async () => {
     const mesh = await start();
     let outages = 1;
     mesh.index.intercept((rpc) => {
@@ -53,7 +53,7 @@ describe('an outage', () => {
     expect(mesh.index.live('help').size).toBe(900);
   });
 
-  test('that lasts ends the job as a dead letter, which can be tried again', async () => {
+  test('that lasts fails the job, which can be retried', async () => {
     const mesh = await start({ config: { maxAttempts: 1 } });
     mesh.index.intercept((rpc) => {
       if (rpc === 'write') throw outage();
@@ -69,7 +69,7 @@ describe('an outage', () => {
     await expect.poll(() => staged(mesh), patient).toEqual([]);
   });
 
-  test('that trying again cannot cure ends the job at once', async () => {
+  test('that a retry cannot fix fails the job immediately', async () => {
     const mesh = await start();
     mesh.embedding.before = () => {
       throw invalidArgument('a text is too long for the model');
@@ -82,7 +82,7 @@ describe('an outage', () => {
 });
 
 describe('jobs of one corpus', () => {
-  test('run one after another, while another corpus goes on beside them', async () => {
+  test('run one after another, while a job of another corpus runs concurrently', async () => {
     const mesh = await start({ config: { maxRunningJobs: 2 } });
     const held = holdEmbedding(mesh);
     const first = await mesh.upload({ 'a.md': 'one' });
@@ -98,7 +98,7 @@ describe('jobs of one corpus', () => {
     expect(mesh.index.live('help').get('a.md')?.chunks[0]?.text).toBe('two');
   });
 
-  test('a version that nobody will ever finish does not stand in their way', async () => {
+  test('an unfinished version of an unknown job does not block them', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'one' });
     mesh.index.beginForeign('help', 'lost-build');
@@ -108,7 +108,7 @@ describe('jobs of one corpus', () => {
 });
 
 describe('a cancel', () => {
-  test('stops a running job: its version is dropped, the live one stays, its bytes go', async () => {
+  test('stops a running job: its version is dropped, the live one stays, its bytes are removed', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.jsonl': jsonl(3) });
     const held = holdEmbedding(mesh, 1);
@@ -126,7 +126,7 @@ describe('a cancel', () => {
     expect(await mesh.ingest({ 'b.md': 'B' })).toMatchObject({ state: JobState.SUCCEEDED, version: 3n });
   });
 
-  test('of a waiting job removes its bytes at once', async () => {
+  test('of a waiting job removes its bytes immediately', async () => {
     const mesh = await start();
     const held = holdEmbedding(mesh);
     const first = await mesh.upload({ 'a.md': 'one' });
@@ -138,7 +138,7 @@ describe('a cancel', () => {
     await mesh.finish(first);
   });
 
-  test('that comes after the publish finds the job done', async () => {
+  test('after the publish finds the job done', async () => {
     const mesh = await start();
     const reached = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
@@ -160,8 +160,8 @@ describe('a cancel', () => {
   });
 });
 
-describe('a version that does not hold what it should', () => {
-  test('is dropped and built anew', async () => {
+describe('a version with a wrong document count', () => {
+  test('is dropped and built again', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.jsonl': jsonl(3) });
     let isSpoilt = false;
@@ -175,7 +175,7 @@ describe('a version that does not hold what it should', () => {
     expect(mesh.index.live('help').size).toBe(8);
   });
 
-  test('is not repaired for ever', async () => {
+  test('is rebuilt a limited number of times', async () => {
     const mesh = await start({ config: { maxAttempts: 2 } });
     mesh.index.intercept((rpc) => {
       if (rpc === 'publish') throw failedPrecondition(ErrorReason.VERSION_STATE, 'never');
@@ -187,7 +187,7 @@ describe('a version that does not hold what it should', () => {
 });
 
 describe('a stop', () => {
-  test('gives the job back where it is, and the next start goes on at once', async () => {
+  test('returns the job to the queue, and the next start continues it immediately', async () => {
     const first = await startIndexerMesh();
     const { index, embedding } = first;
     const { dataDir } = first.mesh;
@@ -209,14 +209,14 @@ describe('a stop', () => {
     expect(performance.now() - startedAt).toBeLessThan(stretched(8000));
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1, progress: { indexedCount: 4000n } });
     expect(index.live('help').size).toBe(4000);
-    // What had been written was not embedded again.
+    // Documents that were written are not embedded again.
     expect(embedding.inputs.length).toBe(4000);
     expect(index.building()).toEqual([]);
   });
 });
 
 describe('progress', () => {
-  test('is told again and again while a job runs, and never goes back', async () => {
+  test('is reported while a job runs, and never decreases', async () => {
     const mesh = await start();
     mesh.embedding.before = () => new Promise((resolve) => setTimeout(resolve, 60));
     const jobId = await mesh.upload({ 'a.jsonl': jsonl(3000) });
@@ -228,7 +228,7 @@ describe('progress', () => {
     expect(counts.at(-1)).toBe(3000);
   });
 
-  test('a watcher that leaves, leaves nothing behind', async () => {
+  test('a watcher that disconnects leaves nothing behind', async () => {
     const mesh = await start();
     const held = holdEmbedding(mesh);
     const jobId = await mesh.upload({ 'a.md': 'x' });
@@ -241,10 +241,10 @@ describe('progress', () => {
   });
 });
 
-test('an embedding model that is slower than its deadline is asked again for what is left', async () => {
+test('an embedding model that is slower than its deadline is called again for the remaining texts', async () => {
   const mesh = await start();
   let calls = 0;
-  // Two batches of 64 a call, then its time is over.
+  // Two batches of 64 for each call, then the deadline expires.
   mesh.embedding.beforeBatch = (index) => {
     if (index === 0) calls++;
     if (index === 2) throw deadlineExceeded('too slow');
@@ -254,7 +254,7 @@ test('an embedding model that is slower than its deadline is asked again for wha
   expect(new Set(mesh.index.live('help').keys()).size).toBe(300);
 });
 
-test('chunks are as short as the embedding model needs them', async () => {
+test('chunks fit the embedding model', async () => {
   const mesh = await start();
   const sentence = 'A parcel that is lost on its way is sent again, or its price is paid back within nine days. ';
   const text = sentence.repeat(200);

@@ -16,7 +16,7 @@ import { createEmbeddingStandIn } from '../testing/embedding-stand-in.ts';
 import { createIndexStandIn, outage } from '../testing/index-stand-in.ts';
 import { jsonl, type Part, partsOf } from '../testing/indexer-mesh.ts';
 
-/** For what happens soon, on a busy machine as well. */
+/** Time limit of a poll, long enough for a busy machine. */
 const patient = { timeout: 20_000, interval: 10 };
 
 const childPath = fileURLToPath(new URL('../testing/kill-child.ts', import.meta.url));
@@ -49,7 +49,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** An indexer that can be killed, from its first moment on. */
+/** An indexer process that can be killed at any time. */
 function startChild() {
   const child: ChildProcess = spawn(process.execPath, [childPath, join(folder, 'config.json')], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -58,7 +58,7 @@ function startChild() {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const closed: (() => void)[] = [];
   return {
-    /** A client, as soon as it serves. */
+    /** Resolves to a client when the process serves. */
     async client() {
       const port = await new Promise<number>((resolve, reject) => {
         child.stdout?.once('data', (line: Buffer) => resolve(Number(line)));
@@ -69,7 +69,7 @@ function startChild() {
       return createClient(IndexerService, transport);
     },
     kill: () => child.kill('SIGKILL'),
-    /** Resolves when it is dead. */
+    /** Resolves when the process has ended. */
     async gone() {
       await ended;
       for (const close of closed) close();
@@ -88,14 +88,14 @@ const rows = (query: string) => {
 };
 
 describe('killed without warning', () => {
-  test('at any step of a job, it goes on by itself and ends with exactly its documents', async () => {
+  test('at any step of a job, it continues at the next start and ends with exactly its documents', async () => {
     const options = await neighbours.as();
     let child = startChild();
     let client = await child.client();
     const first = await client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(50), 'b.md': 'B' }), options);
     for await (const _ of client.watchJob({ jobId: first.jobId }, options));
 
-    // What the next job is to be killed at: the call of the index that it makes at that moment, and how often before.
+    // The call of the index at which the next job is killed, and the number of such calls before.
     const points = [
       ['begin', 0],
       ['write', 1],
@@ -112,7 +112,7 @@ describe('killed without warning', () => {
         if (rpc !== point || passes-- > 0) return;
         child.kill();
         reached.resolve();
-        // The call is not carried out, save the publish that was killed after it.
+        // The call is not executed, except the publish that is killed after it.
         throw outage();
       });
       if (jobId !== '') child = startChild();
@@ -168,13 +168,13 @@ describe('killed without warning', () => {
     await next.gone();
   }, 60_000);
 
-  test('between the two halves of a deletion, it completes it at the next start', async () => {
+  test('between the two steps of a deletion, it completes it at the next start', async () => {
     let child = startChild();
     const client = await child.client();
     const options = await neighbours.as();
     const { jobId } = await client.ingestDocuments(partsOf({ 'a.jsonl': jsonl(3) }, { corpus: 'del' }), options);
     for await (const _ of client.watchJob({ jobId }, options));
-    // First before the index has heard of it, then when the index has done its part.
+    // First before the index is called, then after the index has deleted.
     for (const point of ['purge', 'purged']) {
       const reached = Promise.withResolvers<void>();
       index.intercept((rpc) => {

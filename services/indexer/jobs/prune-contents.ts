@@ -4,10 +4,10 @@ import type { IndexClient } from './run/index-client.ts';
 
 const contentsMax = 1000;
 const roundsMax = 50;
-/** Versions that may have been rolled back and dropped between those that are kept. */
+/** Versions that can have been rolled back and dropped between the kept ones. */
 const rolledBackMax = 8;
 
-/** Drops texts that no version can need any more. The index says what its versions hold: a rollback may have changed that. */
+/** Deletes texts that no version needs. It asks the index what its versions hold, because a rollback may have changed that. */
 export async function pruneContents(
   scope: CorpusScope,
   index: IndexClient,

@@ -5,10 +5,10 @@ import type { PreparedBatch, PreparedDocument, PreparedFailure } from '../prepar
 import type { OnBehalfOf } from './run/caller.ts';
 import type { IndexClient, IndexEntry } from './run/index-client.ts';
 
-// What a caller may write and remove: documents that the index does not hold, and those that the caller may see. A job
-// decides with the groups that the caller had when the upload was taken, whoever starts it again.
+// A caller may write and remove documents that the index does not hold, and those that the caller may see. A job decides with
+// the groups that the caller had at the upload, also if another user retries the job.
 
-/** Whether the caller may see a document with this access list. */
+/** Reports whether the caller may see a document with this access list. */
 export function maySee(caller: OnBehalfOf, access: Pick<IndexEntry, 'access'>['access']): boolean {
   const { tenant, user, groups = [] } = caller;
   return canSee(principalOf({ tenant, user, groups: [...groups], roles: [] }), access);
@@ -16,7 +16,7 @@ export function maySee(caller: OnBehalfOf, access: Pick<IndexEntry, 'access'>['a
 
 /**
  * Returns those of the documents that some version of the index holds and that the caller may not see. A version that is
- * not live counts, because it can become live again. `index`: with the rights of a service.
+ * not live counts, because it can become live again. `index` must have the rights of a service.
  */
 export async function findHidden(
   index: IndexClient,
@@ -27,7 +27,7 @@ export async function findHidden(
   return new Set([...held].filter(([, { access }]) => !maySee(caller, access)).map(([documentId]) => documentId));
 }
 
-/** Returns the batch with its hidden documents as failures: neither written, nor compared with what the index holds. */
+/** Returns the batch with its hidden documents as failures, so that they are neither written nor compared with the index. */
 export function refuseHidden(batch: PreparedBatch, hidden: ReadonlySet<string>): PreparedBatch {
   if (hidden.size === 0) return batch;
   const [refused, documents] = [true, false].map((isHidden) =>
@@ -36,7 +36,7 @@ export function refuseHidden(batch: PreparedBatch, hidden: ReadonlySet<string>):
   return { ...batch, documents, failures: [...batch.failures, ...refused.map(toRefusal)] };
 }
 
-// The words say what the caller can do, and nothing of the document: not its title, its groups, or whether it is live.
+// The message says what the caller can do, and nothing about the document: not its title, its groups, or whether it is live.
 function toRefusal({ documentId, origin }: PreparedDocument): PreparedFailure {
   return {
     ...origin,

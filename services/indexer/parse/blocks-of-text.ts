@@ -5,20 +5,34 @@ const atxHeading = /^(#{1,6})[ \t]+(?=\S)/;
 const atxLengthMax = 1000;
 const listItem = /^\s*(?:[-*+•·]\s+|\(?\d{1,3}[.)]\s+|\d{1,3}、|[（(][\d一二三四五六七八九十]{1,3}[)）])\S/;
 const tableRow = /^\s*\|.*\|\s*$/;
-/** `一、时间`, `第三章 退货`, `（二）范围`: how Chinese notices and rules number their parts. */
+/** `一、时间`, `第三章 退货`, `（二）范围`: the numbered headings of Chinese notices and rules. */
 const numberedHeading = /^(?:(第[一二三四五六七八九十百零\d]{1,5}[章编部分节])|([一二三四五六七八九十]{1,3}、))\s*\S/;
 const headingLengthMax = 40;
-/** A line this long that stops without punctuation was wrapped by an editor, not ended by its author. In code units. */
+/** Shortest line, in code units, that counts as wrapped by an editor if it ends without punctuation. */
 const wrappedLengthMin = 60;
 const ended = /[\p{sc=Han}。！？；：!?.;:…"”’』」）)\]}*_>|]\s*$/u;
 
+/** A block that further lines can extend, as a range of the text. */
+interface OpenBlock {
+  kind: BlockKind;
+  start: number;
+  end: number;
+}
+
+/** What a line outside of code does to the blocks. */
+type LineEffect =
+  | { kind: 'break' }
+  | { kind: 'heading'; level: number; heading: string }
+  | { kind: 'begin'; block: BlockKind }
+  | { kind: 'extend' };
+
 /**
- * The blocks of a text that carries its structure in its lines: Markdown headings, lists, tables and code, numbered Chinese
- * headings, paragraphs. The text itself stays as it is.
+ * Returns the blocks of a text whose structure is in its lines: Markdown headings, lists, tables and code, numbered Chinese
+ * headings, and paragraphs. The text does not change.
  */
 export function blocksOfText(text: string): Block[] {
   const blocks: Block[] = [];
-  let open: { kind: BlockKind; start: number; end: number } | undefined;
+  let open: OpenBlock | undefined;
   let isFenced = false;
   const flush = () => {
     if (open !== undefined) push(blocks, text, open);
@@ -30,30 +44,32 @@ export function blocksOfText(text: string): Block[] {
   };
   for (const { start, end } of linesOf(text)) {
     const line = text.slice(start, end);
-    if (isFenced || fence.test(line)) {
+    const isFence = fence.test(line);
+    if (isFenced || isFence) {
       if (!isFenced) flush();
       extend('code', start, end);
-      if (isFenced && fence.test(line)) flush();
-      if (fence.test(line)) isFenced = !isFenced;
+      if (isFenced && isFence) flush();
+      if (isFence) isFenced = !isFenced;
       continue;
     }
-    const heading = headingOf(line, open === undefined);
-    if (line.trim() === '') flush();
-    else if (heading !== undefined) {
-      flush();
-      blocks.push({ kind: 'heading', ...trim(text, start, end), ...heading });
-    } else if (tableRow.test(line) || listItem.test(line)) {
-      flush();
-      extend(tableRow.test(line) ? 'table-row' : 'list-item', start, end);
-    } else if (open !== undefined && goesOn(text.slice(open.start, open.end), line, open.kind)) {
-      extend(open.kind, start, end);
-    } else {
-      flush();
-      extend('paragraph', start, end);
-    }
+    const effect = effectOf(line, text, open);
+    if (effect.kind !== 'extend') flush();
+    if (effect.kind === 'heading') blocks.push({ ...effect, ...trim(text, start, end) });
+    else if (effect.kind === 'begin') extend(effect.block, start, end);
+    else if (open !== undefined) extend(open.kind, start, end);
   }
   flush();
   return blocks;
+}
+
+function effectOf(line: string, text: string, open: OpenBlock | undefined): LineEffect {
+  if (line.trim() === '') return { kind: 'break' };
+  const heading = headingOf(line, open === undefined);
+  if (heading !== undefined) return { kind: 'heading', ...heading };
+  if (tableRow.test(line)) return { kind: 'begin', block: 'table-row' };
+  if (listItem.test(line)) return { kind: 'begin', block: 'list-item' };
+  const isContinued = open !== undefined && continues(text.slice(open.start, open.end), line, open.kind);
+  return isContinued ? { kind: 'extend' } : { kind: 'begin', block: 'paragraph' };
 }
 
 function* linesOf(text: string): Iterable<{ start: number; end: number }> {
@@ -78,8 +94,8 @@ function headingOf(line: string, isAfterBreak: boolean): { level: number; headin
   return { level: numbered[1] === undefined ? 2 : 1, heading: words };
 }
 
-/** Does this line go on with the block before it? */
-function goesOn(block: string, line: string, kind: BlockKind): boolean {
+/** Reports whether the line continues the block before it. */
+function continues(block: string, line: string, kind: BlockKind): boolean {
   if (kind === 'table-row') return false;
   if (/^\s+\S/.test(line)) return true;
   const last = block.slice(block.lastIndexOf('\n') + 1);

@@ -1,6 +1,6 @@
 import { cleanText } from './clean.ts';
 
-/** What a block is. A table row holds the header's words beside its cells, so it can be understood alone. */
+/** The kind of a block. A table row repeats the header of each cell, so it can be understood alone. */
 export type BlockKind = 'heading' | 'paragraph' | 'list-item' | 'table-row' | 'code';
 
 /** A piece of a document's text as a half-open range `[start, end)` of UTF-16 code units, without outer white space. */
@@ -14,20 +14,20 @@ export interface Block {
   heading?: string;
 }
 
-/** Builds a document's text from pieces that a format tells apart. */
+/** Builds a document's text from the pieces that a format distinguishes. */
 export interface TextBuilder {
   add(kind: Exclude<BlockKind, 'heading'>, text: string): void;
   addHeading(level: number, words: string): void;
   finish(): { text: string; blocks: Block[] };
 }
 
-/** Creates a builder. Blocks stand apart by an empty line; items of a list and rows of a table by a line end. */
+/** Creates a builder. An empty line separates blocks; a line end separates list items and table rows. */
 export function createTextBuilder(): TextBuilder {
   let text = '';
   const blocks: Block[] = [];
   const append = (block: Omit<Block, 'start' | 'end'>, raw: string) => {
     const clean = cleanText(raw);
-    // The first line of code keeps its indent; a range begins at its first visible character all the same.
+    // The first line of code keeps its indent, but its range begins at the first visible character.
     const piece = block.kind === 'code' ? clean.replace(/^(?:[^\S\n]*\n)+/, '').trimEnd() : clean.trim();
     if (piece.trim() === '') return;
     const before = blocks.at(-1)?.kind;
@@ -47,7 +47,7 @@ export function createTextBuilder(): TextBuilder {
   };
 }
 
-/** A row of a table as one line: each cell with its column's header. Empty where no cell has text. */
+/** Returns a table row as one line, each cell with its column's header; empty if no cell has text. */
 export function renderRow(header: readonly string[], cells: readonly string[]): string {
   const parts = cells.map((cell, index) => {
     const value = cell.replace(/\s+/g, ' ').trim();

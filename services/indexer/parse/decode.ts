@@ -2,13 +2,15 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cleanText } from './clean.ts';
 import { type SourceFile, UnreadableError } from './parser.ts';
 
-/** Largest file of a format that is read as a whole: Markdown, HTML, plain text. In bytes. */
+/** Largest file of a format that is read as a whole (Markdown, HTML, plain text), in bytes. */
 export const wholeFileBytesMax = 16 << 20;
 
 const headBytes = 2048;
 
-/** The clean text of a whole file; `charsetOf` finds the encoding that its first bytes name, where its format has that.
- * Throws UnreadableError where it is too large or not in the encoding that it claims. */
+/**
+ * Returns the clean text of a whole file. `charsetOf` returns the encoding that the first bytes declare, if the format has such a
+ * declaration. Throws UnreadableError if the file is too large or not in the encoding that it declares.
+ */
 export async function readText(
   file: SourceFile,
   bytes: AsyncIterable<Uint8Array>,
@@ -30,7 +32,7 @@ export async function readText(
   return cleanText(decode(whole, given ?? markOf(whole) ?? head() ?? 'utf-8'));
 }
 
-/** Bytes as text. Throws UnreadableError where they are not in that encoding. */
+/** Returns the bytes as text. Throws UnreadableError if they are not valid in that encoding. */
 export function decode(bytes: Uint8Array, charset = 'utf-8', line = 0): string {
   const decoder = decoders.get(charset.toLowerCase()) ?? createDecoder(charset);
   try {

@@ -4,8 +4,8 @@ const row = /^[ \t]*\|.*\|[ \t]*$/;
 const delimiterRow = /^[ \t|:-]+$/;
 
 /**
- * A text with its Markdown tables made plain: each row with the header of its cells, as the Markdown parser gives them. A chunk
- * that holds the end of a long table would otherwise hold numbers that nobody can name.
+ * Returns the text with the header of each cell repeated in every row of its Markdown tables, as the Markdown parser does.
+ * Otherwise a chunk with the end of a long table would hold numbers without names.
  */
 export function expandTables(text: string): string {
   if (!text.includes('|')) return text;
@@ -23,7 +23,7 @@ export function expandTables(text: string): string {
     } else if (isDelimiter(lines[index + 1])) {
       header = cellsOf(line);
       index++;
-      // A header without rows says what it says.
+      // A header without rows stays as a row.
       if (!row.test(lines[index + 1] ?? '')) expanded.push(renderRow([], header));
     } else {
       expanded.push(line);

@@ -4,8 +4,8 @@ import { UnreadableError } from './parser.ts';
 const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
 
 /**
- * The YAML front matter of a text, and what follows it. Throws UnreadableError where it is broken: it may hold the groups that
- * may see the document, and guessing could show it to everyone.
+ * Returns the values of a text's YAML front matter, and the body after it. Throws UnreadableError if the front matter is broken:
+ * it can hold the groups that may see the document, and a guess could show the document to everyone.
  */
 export function splitFrontMatter(text: string): { values: Record<string, unknown>; body: string } {
   const match = text.startsWith('---') ? fenced.exec(text) : null;
@@ -17,7 +17,7 @@ export function splitFrontMatter(text: string): { values: Record<string, unknown
     throw new UnreadableError(`the front matter is not YAML (${problem.code}): correct it`, undefined, line);
   }
   const values: unknown = document.toJS({ maxAliasCount: 100 });
-  // Between two rules there may stand a text as well.
+  // Between two horizontal rules there can also be text.
   if (typeof values === 'string') return { values: {}, body: text };
   if (values === null) return { values: {}, body: text.slice(match[0].length) };
   if (typeof values !== 'object' || Array.isArray(values)) {

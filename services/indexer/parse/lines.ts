@@ -2,18 +2,18 @@
 export interface Line {
   /** From 1. */
   number: number;
-  /** Without its line end; `undefined` where it is longer than allowed. */
+  /** Without its line end; `undefined` if it is longer than the limit. */
   bytes: Uint8Array | undefined;
 }
 
-/** Lines of a byte stream, in memory for one line and one part of the stream at a time. */
+/** Yields the lines of a byte stream. At most one line and one part of the stream are in memory. */
 export async function* readLines(parts: AsyncIterable<Uint8Array>, lineBytesMax: number): AsyncIterable<Line> {
   let number = 1;
   let open: Uint8Array[] = [];
   let openBytes = 0;
   const keep = (part: Uint8Array) => {
     openBytes += part.byteLength;
-    // Past the limit only the count goes on.
+    // Past the limit, only the length is counted.
     if (openBytes <= lineBytesMax) open.push(part);
     else open = [];
   };

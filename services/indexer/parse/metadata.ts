@@ -1,7 +1,7 @@
 import { cleanLine, cleanText } from './clean.ts';
 import { UnreadableError } from './parser.ts';
 
-/** What a document may say of itself beside its text. */
+/** What a document can say about itself beside its text. */
 export interface Metadata {
   id: string;
   title: string;
@@ -13,7 +13,7 @@ export interface Metadata {
   attributes: Record<string, string>;
 }
 
-/** Names under which each is known, lower case. The first that has a value counts. */
+/** Accepted names of each value, in lower case. The first one with a value is used. */
 const names = {
   id: ['id'],
   title: ['title', '标题'],
@@ -25,18 +25,19 @@ const names = {
   updated: ['updated', 'updated_at', 'date', '更新时间', '更新日期'],
 } as const;
 
-/** Names that {@link readMetadata} takes for a title or a text, for messages. */
+/** Names that {@link readMetadata} accepts for a text, for messages. */
 export const textNames = names.text;
+/** Names that {@link readMetadata} accepts for a title, for messages. */
 export const titleNames = [...names.title, ...names.question];
 
-/** Longest value that is an attribute; what is longer is text, not something to filter by. In UTF-16 code units. */
+/** Longest value of an attribute, in UTF-16 code units. Longer values are text and cannot be filtered by. */
 const attributeLengthMax = 512;
 const attributesMax = 48;
 const groupsMax = 64;
 
 /**
- * What named values say of a document; names are compared without case. Scalars that are nothing else are attributes. Throws
- * UnreadableError where the groups are not a list of names: guessing could show the document to everyone.
+ * Reads the metadata of a document from named values; names are compared without case. Scalars with other names become
+ * attributes. Throws UnreadableError if the groups are not a list of names: a guess could show the document to everyone.
  */
 export function readMetadata(values: Readonly<Record<string, unknown>>): Metadata {
   const left = new Map<string, { name: string; value: unknown }>();
@@ -61,7 +62,7 @@ export function readMetadata(values: Readonly<Record<string, unknown>>): Metadat
   const metadata: Metadata = {
     id: cleanLine(scalar(names.id)),
     title: title || question,
-    // A question beside a title of its own is text: it must be found as well.
+    // If there is also a title, the question is part of the text, so that search finds it.
     text: title !== '' && question !== '' && answer.trim() !== '' ? `${question}\n${answer}` : answer,
     url: cleanLine(scalar(names.url)),
     language: scalar(names.language).trim(),
@@ -101,7 +102,7 @@ function readGroups(value: unknown): readonly string[] | undefined {
   });
   const given = groups.filter((group) => group !== '');
   if (given.some((group) => group.length > 128 || group.startsWith('*'))) throw badGroups();
-  // "groups: ," names nobody; an empty list says "everyone" outright.
+  // "groups: ," names no group, so it is an error; only an empty list means everyone.
   if (given.length === 0 && groups.length > 0) throw badGroups();
   return [...new Set(given)];
 }
@@ -112,7 +113,7 @@ function badGroups(): UnreadableError {
   );
 }
 
-/** A time in ISO 8601, or a day, or `2026/9/14`; `undefined` for anything else. */
+/** Returns the milliseconds since 1970 of an ISO 8601 time, a day, or `2026/9/14`; `undefined` for anything else. */
 function readTime(value: string): number | undefined {
   if (!/^\d{4}[-/]\d{1,2}[-/]\d{1,2}/.test(value)) return undefined;
   const ms = Date.parse(

@@ -5,23 +5,23 @@ import type { Block } from './blocks.ts';
 export interface SourceFile {
   /** Path or name; ids of its documents derive from it. */
   path: string;
-  /** Media type as it was given, lower case, parameters included; empty where none was. */
+  /** Media type from the upload, in lower case, with parameters; empty if the upload has none. */
   mediaType: string;
   sizeBytes: number;
 }
 
-/** A document as its file tells it, before chunking. */
+/** A document as read from its file, before chunking. */
 export interface ParsedDocument {
   documentId: string;
-  /** The id names the document by its place in the file (`path#3`), so a file without that place has no such document. */
+  /** Whether the id is a place in the file (`path#3`). Such a document is gone when the file no longer has that place. */
   isPlaced: boolean;
-  /** Line or row where it begins, from 1; 0 where it is the whole file. */
+  /** First line or row, from 1; 0 if the document is the whole file. */
   line: number;
   title: string;
   url: string;
-  /** As the file says it: "zh-CN"; empty where it says nothing. */
+  /** Language as declared by the file, such as "zh-CN"; empty if the file declares none. */
   language: string;
-  /** Groups that may see it; `undefined` where it says nothing of its own. */
+  /** Groups that may see it; `undefined` if the document does not say. */
   groups: readonly string[] | undefined;
   attributes: Readonly<Record<string, string>>;
   updatedAtMs: number | undefined;
@@ -36,18 +36,18 @@ export interface ParseFailure {
   /** Line or row, from 1; 0 for the file as a whole. */
   line: number;
   reason: ErrorReason;
-  /** What is wrong and what to do; never document text. */
+  /** What is wrong and what to do next; never text of the document. */
   message: string;
-  /** The document that it would have been; `undefined` where that is not known. */
+  /** Id of the document that it would have been; `undefined` if it is not known. */
   documentId: string | undefined;
 }
 
-/** What a parser gives. */
+/** A document or a failure, as a parser yields it. */
 export type Parsed = { kind: 'document'; document: ParsedDocument } | { kind: 'failure'; failure: ParseFailure };
 
 /**
- * Reads one format. A file that is a list of records is read in constant memory, and a bad record is a failure of its own;
- * a file that can't be read at all throws {@link UnreadableError}.
+ * Reads one format. A file that is a list of records is read in constant memory, and a bad record yields a failure of its own.
+ * A file that cannot be read at all throws {@link UnreadableError}.
  */
 export interface Parser {
   /** Media types that it reads, without parameters. */
@@ -71,18 +71,18 @@ export class UnreadableError extends Error {
   }
 }
 
-/** A failure as a parser gives it. */
+/** Returns the failure that a parser yields for an error. */
 export function failed(line: number, error: UnreadableError, documentId: string | undefined): Parsed {
   return { kind: 'failure', failure: { line, reason: error.reason, message: error.message, documentId } };
 }
 
-/** The parser of a file: by its media type where one was given that some parser knows, by the ending of its path otherwise. */
+/** Returns the parser of a file: by its media type if a parser reads that type, otherwise by the extension of its path. */
 export function findParser(parsers: readonly Parser[], file: SourceFile): Parser | undefined {
   const mediaType = file.mediaType.split(';')[0]?.trim() ?? '';
   const byType = parsers.find((parser) => parser.mediaTypes.includes(mediaType));
   const path = file.path.toLowerCase();
   const byEnding = parsers.find((parser) => parser.endings.some((ending) => path.endsWith(ending)));
-  // "text/plain" is what many clients send for anything they don't know: the ending knows better.
+  // Many clients send "text/plain" for every unknown file, so the extension is more reliable.
   if (mediaType === '' || mediaType === 'text/plain' || mediaType === 'application/octet-stream')
     return byEnding ?? byType;
   return byType;

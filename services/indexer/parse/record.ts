@@ -3,7 +3,7 @@ import { expandTables } from './expand-tables.ts';
 import { readMetadata, textNames } from './metadata.ts';
 import { type Parsed, UnreadableError } from './parser.ts';
 
-/** A record of a list of documents (a row, a line) as a document. `place` names it where it has no id of its own. */
+/** Returns a record (a row, a line) as a document, or a failure if it has no text. `place` is the id if the record has none. */
 export function parseRecord(values: Readonly<Record<string, unknown>>, place: string, line: number): Parsed {
   const { id, title, text: written, url, language, groups, updatedAtMs, attributes } = readMetadata(values);
   const documentId = id || place;

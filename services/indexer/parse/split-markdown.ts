@@ -1,8 +1,8 @@
 const fence = /^ {0,3}(`{3,}|~{3,})/;
 
 /**
- * A Markdown text in pieces that can be parsed apart: longer ones break at a heading or, failing that, at an empty line, outside
- * of code. A parser's time grows faster than its text, so a book is read by the chapter.
+ * Splits a Markdown text into pieces that can be parsed separately. A piece ends at a heading or, if there is none, at an empty
+ * line, and never inside code. The time of the parser grows faster than the text, so a long text is parsed in pieces.
  */
 export function splitMarkdown(text: string, aimLength: number): string[] {
   if (text.length <= aimLength) return [text];

@@ -3,8 +3,8 @@ import { chunkerVersion } from '../chunk/chunk.ts';
 import type { PreparedDocument, PrepareOptions } from './prepared.ts';
 
 /**
- * SHA-256, in hex, of all that the index holds of a document, and of all that decides how: two equal hashes mean that writing
- * it again would change nothing.
+ * Returns the SHA-256, in hex, of everything that the index stores of a document and of the options it was made with. If two
+ * hashes are equal, writing the document again would change nothing.
  */
 export function hashDocument(
   document: Omit<PreparedDocument, 'contentHash' | 'origin'>,
@@ -14,13 +14,13 @@ export function hashDocument(
   const facts = [
     [chunkerVersion, options.targetTokens, options.overlapTokens, options.embeddingModel, options.dimensions],
     [documentId, title, url, language, [...groups].sort(), Object.entries(attributes).sort(), updatedAtMs ?? null],
-    // The text is the longest part: it goes in as it is, its length before it.
+    // The text is by far the longest part: it is hashed without a copy, after its length.
     [chunks.map(({ start, end, headingPath }) => [start, end, headingPath]), text.length],
   ];
   return createHash('sha256').update(JSON.stringify(facts)).update(text).digest('hex');
 }
 
-/** Id of a chunk, unique in the tenant, other for every content of its document. At most 512 characters. */
+/** Returns the id of a chunk: unique in the tenant, different for every content of its document, at most 512 characters. */
 export function chunkIdOf(corpus: string, documentId: string, ordinal: number, contentHash: string): string {
   const tail = `#${ordinal}@${contentHash.slice(0, 12)}`;
   const name = `${corpus}/${documentId}`;

@@ -10,10 +10,10 @@ const documentIdLengthMax = 512;
 const titleLengthMax = 1024;
 const urlLengthMax = 2048;
 const attributesMax = 64;
-/** Most bytes of a document in one message to the index: a message may have 4 MiB. */
+/** Largest size of a document in one message to the index, in bytes; a message may have 4 MiB. */
 const documentBytesMax = 2_500_000;
 
-/** What the upload says of a file, for documents that say nothing of their own. */
+/** What the upload says about a file: defaults for documents that do not say it themselves. */
 export interface FileDefaults {
   path: string;
   /** Position in the upload, from 0. */
@@ -24,8 +24,8 @@ export interface FileDefaults {
 }
 
 /**
- * Makes a parsed document ready for the index: in one part, or in several where it is too large for one message; the first part
- * keeps its id. Throws UnreadableError where there is nothing to index.
+ * Returns a parsed document ready for the index: one part, or several if it is too large for one message. The first part keeps
+ * the document's id. Throws UnreadableError if there is nothing to index.
  */
 export function prepareDocument(
   parsed: ParsedDocument,
@@ -66,7 +66,7 @@ function partId(documentId: string, number: number): string {
   return id;
 }
 
-/** Runs of chunks that fit into a message with their vectors, their offsets counted from the start of the run. */
+/** Groups chunks into parts that fit into a message with their vectors. Offsets count from the start of the part. */
 function partsOf(text: string, chunks: readonly Chunk[], dimensions: number) {
   const parts: { start: number; end: number; chunks: Chunk[] }[] = [];
   let bytes = 0;
@@ -74,7 +74,7 @@ function partsOf(text: string, chunks: readonly Chunk[], dimensions: number) {
     const chunkBytes = (chunk.end - chunk.start) * 3 + dimensions * 4 + 1024;
     const open = parts.at(-1);
     if (open === undefined || bytes + chunkBytes > documentBytesMax) {
-      // A part begins after the one before it, so the overlap of its first chunk is left out there.
+      // A part begins after the one before it, so its first chunk has no overlap.
       const start = open === undefined ? 0 : Math.max(chunk.start, open.end);
       parts.push({ start, end: chunk.end, chunks: [{ ...chunk, start: Math.max(chunk.start, start) }] });
       bytes = chunkBytes;

@@ -16,12 +16,12 @@ export interface UploadedFile extends SourceFile, Omit<FileDefaults, 'fileIndex'
   read(): AsyncIterable<Uint8Array>;
 }
 
-/** A batch is handed on when it holds so much of anything. */
+/** A batch is complete when it reaches one of these counts. */
 const batchMax = { documents: 128, chunks: 320, textLength: 500_000, failures: 500 };
 
 /**
- * Reads the files of an upload one after another into batches of documents. Whatever can't be read is a failure in the batch, and
- * the rest goes on; only a failure to read bytes ends the whole.
+ * Reads the files of an upload one after another and yields batches of documents. What cannot be parsed becomes a failure in the
+ * batch, and reading continues. Throws only if the bytes themselves cannot be read.
  */
 export async function* prepareUpload(
   files: readonly UploadedFile[],
@@ -78,13 +78,13 @@ function take(
     fail(parsed.failure);
     return;
   }
-  // As the index keeps it: an id with half a surrogate pair must not pass for another document than the one it becomes.
+  // The index replaces lone surrogates in an id, so ids are compared after the same replacement.
   const documentId = parsed.document.documentId.toWellFormed();
   const { line } = parsed.document;
   try {
     if (seen.has(documentId)) {
       throw new UnreadableError(
-        `its id "${documentId}" is in this upload twice; the first one was taken: give it another`,
+        `its id "${documentId}" is in this upload twice and the first one was indexed: use another id`,
       );
     }
     const documents = prepareDocument({ ...parsed.document, documentId }, file, options);
@@ -105,10 +105,10 @@ function unsupported(file: SourceFile, parsers: readonly Parser[]): UnreadableEr
   );
 }
 
-/** A document must not take the others with it: even what a parser did not foresee is a failure of its file alone. */
+/** Converts a thrown value: an unexpected error of a parser fails its file only, not the upload. */
 function toUnreadable(error: unknown): UnreadableError {
   if (error instanceof UnreadableError) return error;
-  // A failure of the disk says nothing about the document.
+  // A disk failure is not a fault of the document.
   if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
   return new UnreadableError(`cannot be read (${(error as Error).name}): correct it, or convert it to plain text`);
 }

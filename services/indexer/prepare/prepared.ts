@@ -1,15 +1,16 @@
 import type { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { Chunk, ChunkOptions } from '../chunk/chunk.ts';
+import type { Chunk } from '../chunk/chunk.ts';
+import type { ChunkOptions } from '../chunk/cut.ts';
 
-// What passes between the thread that prepares documents and the job that indexes them: plain values, so that they can be
-// copied from one to the other.
+// Messages from the thread that prepares documents to the job that indexes them. They are plain values, so that they can be
+// copied between threads.
 
-/** A document, ready to be compared with what the index holds, and to be embedded where it differs. */
+/** A document that is ready to be compared with the index and, if it differs, to be embedded. */
 export interface PreparedDocument {
   documentId: string;
-  /** The place that it was read from. */
+  /** File and line that it was read from. */
   origin: Pick<PreparedFailure, 'fileIndex' | 'path' | 'line'>;
-  /** Path of its file, where its id names a place in that file; empty otherwise. */
+  /** Path of its file, if its id is a place in that file (`path#3`); empty otherwise. */
   placedIn: string;
   title: string;
   url: string;
@@ -20,34 +21,34 @@ export interface PreparedDocument {
   updatedAtMs: number | undefined;
   text: string;
   chunks: readonly Chunk[];
-  /** SHA-256 of all that the index holds of it, and of how it was made, in hex. */
+  /** SHA-256 of everything that the index stores of it and of the options it was made with, in hex. */
   contentHash: string;
 }
 
-/** A record or file that was not taken. */
+/** A record or file that was not indexed. */
 export interface PreparedFailure {
   fileIndex: number;
   path: string;
   line: number;
   reason: ErrorReason;
   message: string;
-  /** The document that it would have been; `undefined` where that is not known. */
+  /** Id of the document that it would have been; `undefined` if it is not known. */
   documentId: string | undefined;
 }
 
-/** Part of the work, as it comes from the thread. */
+/** A batch of prepared documents. */
 export interface PreparedBatch {
   documents: PreparedDocument[];
   failures: PreparedFailure[];
-  /** Files that were read to their end, without having to give up on one. */
+  /** Paths of the files that were read to their end. */
   wholePaths: string[];
-  /** Bytes of files read so far, in all. */
+  /** Bytes of the upload that were read so far. */
   readBytes: number;
 }
 
-/** How documents are prepared. */
+/** Options that determine how documents are prepared. */
 export interface PrepareOptions extends ChunkOptions {
-  /** Embedding model, with which the chunks will be embedded. */
+  /** Embedding model of the chunks. */
   embeddingModel: string;
   dimensions: number;
 }

@@ -5,12 +5,12 @@ import { type JobQueue, type Lease, LeaseLostError, type NewJob } from '../jobs/
 
 /** A queue under test. */
 export interface JobQueueCase {
-  /** A queue over the records of this test; called again, it opens them again. */
+  /** Opens a queue over the records of this test; a second call opens the same records again. */
   open(clock: () => number): Promise<JobQueue>;
   close(): Promise<void>;
 }
 
-/** What every job queue must do. */
+/** The contract suite of job queues. */
 export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
   describe(`the ${name} job queue`, () => {
     const setUp = async () => {
@@ -62,7 +62,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(job?.progress.totalBytes).toBe(7);
     });
 
-    test('gives a job to one worker, and its end is remembered', async () => {
+    test('gives a job to one worker, and stores its outcome', async () => {
       await using t = await setUp();
       await t.add();
       const lease = (await t.take('one')) as Lease;
@@ -80,7 +80,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(await t.take('two')).toBeUndefined();
     });
 
-    test('runs jobs of a corpus one after another, in order, and those of others beside them', async () => {
+    test('runs jobs of a corpus one after another in order, and those of other corpora concurrently', async () => {
       await using t = await setUp();
       await t.add();
       await t.add();
@@ -109,7 +109,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(order.indexOf('other')).toBeLessThanOrEqual(1);
     });
 
-    test('a lease that has run out goes to another worker, and the first one is fenced off', async () => {
+    test('an expired lease goes to another worker, and writes of the first one are rejected', async () => {
       await using t = await setUp();
       await t.add();
       const first = (await t.take('one')) as Lease;
@@ -126,7 +126,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       await t.succeed(second);
     });
 
-    test('every word of its worker renews a lease', async () => {
+    test('every update renews the lease', async () => {
       await using t = await setUp();
       await t.add();
       const lease = (await t.take('one')) as Lease;
@@ -137,7 +137,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       }
     });
 
-    test('a job of an owner that is known to be gone is taken at once', async () => {
+    test('a job of an owner that is known to be gone is leased immediately', async () => {
       await using t = await setUp();
       await t.add();
       await t.take('one');
@@ -145,7 +145,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect((await t.take('two', ['one']))?.job.jobId).toBe('job-1');
     });
 
-    test('a worker never gets a job twice, however late it is; one that has forgotten its job gets it at once', async () => {
+    test('a worker never gets a running job again; a restarted worker gets its job immediately', async () => {
       await using t = await setUp();
       await t.add();
       await t.take('one');
@@ -154,7 +154,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect((await t.take('one'))?.job).toMatchObject({ jobId: 'job-1', attemptCount: 1 });
     });
 
-    test('a job given back goes on as the same attempt', async () => {
+    test('a job returned to the queue continues as the same attempt', async () => {
       await using t = await setUp();
       await t.add();
       const lease = (await t.take('one')) as Lease;
@@ -163,7 +163,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect((await t.take('two'))?.job.attemptCount).toBe(1);
     });
 
-    test('a retry waits until it is due, keeps its turn, and shows why', async () => {
+    test('a retry waits until it is due, keeps its position, and shows why', async () => {
       await using t = await setUp();
       await t.add();
       await t.add();
@@ -176,7 +176,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(again.job).toMatchObject({ jobId: 'job-1', attemptCount: 2, error: '' });
     });
 
-    test('a failed job is a dead letter until it is tried again', async () => {
+    test('a failed job stays failed until it is retried', async () => {
       await using t = await setUp();
       await t.add();
       const lease = (await t.take()) as Lease;
@@ -203,7 +203,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(await t.queue.request('acme', 'job-1', 'cancel')).toMatchObject({ state: JobState.CANCELLED });
     });
 
-    test('a waiting job that has built something is taken once more, to take that back', async () => {
+    test('a cancelled job with an unfinished version is leased once more, to drop that version', async () => {
       await using t = await setUp();
       await t.add();
       const lease = (await t.take()) as Lease;
@@ -213,7 +213,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect((await t.take())?.job).toMatchObject({ jobId: 'job-1', isCancelRequested: true });
     });
 
-    test('a request that the state does not allow, or for a job of nobody, is refused', async () => {
+    test('a request that the state does not allow, or for an unknown job, is refused', async () => {
       await using t = await setUp();
       await t.add();
       const reason = (work: Promise<unknown>) =>
@@ -227,7 +227,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(await reason(t.queue.request('acme', 'job-1', 'cancel'))).toBe('JOB_STATE');
     });
 
-    test('a job that outlives worker after worker is given up', async () => {
+    test('a job fails after too many lost workers', async () => {
       await using t = await setUp();
       await t.add();
       let takenCount = 0;
@@ -239,7 +239,7 @@ export function jobQueueSuite(name: string, create: () => JobQueueCase): void {
       expect(await t.find('job-1')).toMatchObject({ state: JobState.FAILED });
     });
 
-    test('lists the latest first, by tenant, corpus, state and place, and counts what is open', async () => {
+    test('lists the latest first, by tenant, corpus, state and position, and counts open jobs', async () => {
       await using t = await setUp();
       for (const corpus of ['a', 'b', 'a']) await t.add({ corpus });
       await t.add({ tenant: 'other' });

@@ -6,13 +6,13 @@ import { type Parsed, type Parser, UnreadableError } from '../parse/parser.ts';
 /** A parser under test. */
 export interface ParserCase {
   create(): Promise<Parser>;
-  /** A path that it takes. */
+  /** A path that the parser accepts. */
   path: string;
-  /** A file with one document whose text holds these words. */
+  /** Returns a file with one document whose text holds these words. */
   fileWith(words: string): string;
 }
 
-/** Everything that a parser gives for a file, whose bytes come in parts of `partBytes`. */
+/** Returns everything that a parser yields for a file whose bytes arrive in parts of `partBytes`. */
 export async function parseAll(
   parser: Parser,
   path: string,
@@ -29,7 +29,7 @@ export async function parseAll(
   return all;
 }
 
-/** What every parser must do. */
+/** The contract suite of parsers. */
 export function parserSuite(name: string, { create, path, fileWith }: ParserCase): void {
   describe(`the ${name} parser`, () => {
     test('says what it reads', async () => {
@@ -38,7 +38,7 @@ export function parserSuite(name: string, { create, path, fileWith }: ParserCase
       expect(parser.mediaTypes.length).toBeGreaterThan(0);
     });
 
-    test('reads the same wherever the bytes are cut', async () => {
+    test('reads the same for any split of the bytes', async () => {
       const parser = await create();
       const file = fileWith('流明织物 lamps, 🪔 projectors');
       const whole = await parseAll(parser, path, file);
@@ -46,14 +46,14 @@ export function parserSuite(name: string, { create, path, fileWith }: ParserCase
       for (const partBytes of [1, 2, 3, 7]) expect(await parseAll(parser, path, file, partBytes)).toEqual(whole);
     });
 
-    test('takes a byte order mark and Windows line ends as if they were not there', async () => {
+    test('ignores a byte order mark and Windows line ends', async () => {
       const parser = await create();
       const file = fileWith('one two');
       const plain = await parseAll(parser, path, file);
       expect(await parseAll(parser, path, `\uFEFF${file.replaceAll('\n', '\r\n')}`)).toEqual(plain);
     });
 
-    test('calls invalid UTF-8 corrupt instead of guessing', async () => {
+    test('reports invalid UTF-8 as corrupt', async () => {
       const parser = await create();
       const [before, after] = fileWith('XX').split('XX') as [string, string];
       const file = Buffer.concat([Buffer.from(before), Buffer.from([0xff, 0xc3, 0x28]), Buffer.from(after)]);
@@ -71,14 +71,14 @@ export function parserSuite(name: string, { create, path, fileWith }: ParserCase
       expect(parsed?.kind === 'document' && parsed.document.text.length).toBeGreaterThan(900_000);
     });
 
-    test('leaves control characters out and makes text well-formed', async () => {
+    test('removes control characters and makes text well-formed', async () => {
       const parser = await create();
       const [parsed] = await parseAll(parser, path, fileWith('a\u0001b\u0085c'));
       if (parsed?.kind !== 'document') throw new Error('no document');
       expect(parsed.document.text).toMatch(/ab\s?c/);
     });
 
-    test('never fails but by saying what cannot be read, and its blocks lie in order inside the text', async () => {
+    test('fails only with UnreadableError, and its blocks are in order inside the text', async () => {
       const parser = await create();
       const pieces = fc.constantFrom(...nasty);
       const files = fc.oneof(
@@ -112,7 +112,7 @@ function expectSound({ text, blocks, title }: Extract<Parsed, { kind: 'document'
     expect(piece).toBe(piece.trim());
     last = end;
   }
-  // Nothing that can be seen is outside the blocks.
+  // No visible character is outside the blocks.
   const covered = blocks.reduce(
     (rest, { start, end }) => rest.slice(0, start) + ' '.repeat(end - start) + rest.slice(end),
     text,

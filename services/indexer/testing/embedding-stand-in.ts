@@ -2,16 +2,16 @@ import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import { defineService } from '#kit/host/define-service.ts';
 
-/** Embeds by length and first character, and counts what it was given. */
+/** A fake embedding service: embeds by length and first character, and counts its inputs. */
 export function createEmbeddingStandIn() {
   const stand = {
     model: 'stand-in',
-    /** Longest text that it takes, in tokens; 0: no limit. */
+    /** Longest input, in tokens; 0: no limit. */
     maxInputTokens: 0,
     inputs: [] as string[],
-    /** Runs before each call; throws, or waits. */
+    /** Runs before each call; may throw or wait. */
     before: (): void | Promise<void> => {},
-    /** Runs before each batch of a call; throws. */
+    /** Runs before each batch of a call; may throw. */
     beforeBatch: (_index: number): void => {},
     definition: defineService({
       name: 'embedding',
@@ -44,5 +44,5 @@ export function createEmbeddingStandIn() {
   return stand;
 }
 
-/** The stand-in. */
+/** The type of the fake embedding service. */
 export type EmbeddingStandIn = ReturnType<typeof createEmbeddingStandIn>;

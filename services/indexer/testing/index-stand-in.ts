@@ -25,11 +25,11 @@ interface Corpus {
   access: Map<string, IndexDocument['access']>;
 }
 
-/** A small index with the rules of the real one, that remembers what was done to it and fails where it is told to. */
+/** A fake index with the rules of the real one. It records the calls and fails on demand. */
 export function createIndexStandIn() {
   const corpora = new Map<string, Corpus>();
   const calls: string[] = [];
-  /** Runs before each call; throws, or waits. */
+  /** Runs before each call; may throw or wait. */
   let before: (rpc: string) => void | Promise<void> = () => {};
 
   const at = async (rpc: string) => {
@@ -203,18 +203,18 @@ export function createIndexStandIn() {
   return {
     definition,
     calls,
-    /** Says what happens before each call. */
+    /** Sets what runs before each call. */
     intercept(hook: (rpc: string) => void | Promise<void>) {
       before = hook;
     },
-    /** Documents of the live version by id; empty where there is none. */
+    /** Returns the documents of the live version, by id; empty if there is none. */
     live(corpus: string, tenant = 'acme'): Map<string, IndexDocument> {
       const found = corpora.get(`${tenant}/${corpus}`);
       return found?.versions.get(found.live)?.documents ?? new Map();
     },
-    /** Number of the live version. */
+    /** Returns the number of the live version. */
     liveVersion: (corpus: string, tenant = 'acme') => corpora.get(`${tenant}/${corpus}`)?.live ?? 0n,
-    /** Versions that are being built, of all corpora. */
+    /** Returns the versions that are being built, of all corpora. */
     building: () =>
       [...corpora.values()].flatMap(({ versions }) => [...versions.values()].filter((one) => !one.isPublished)),
     /** Makes an older version live again. */
@@ -223,7 +223,7 @@ export function createIndexStandIn() {
       if (found === undefined) throw new Error('no corpus');
       found.live = version;
     },
-    /** Begins a version that nobody will finish. */
+    /** Begins a version of an unknown job. */
     beginForeign(corpus: string, buildId: string, tenant = 'acme') {
       const found = corpora.get(`${tenant}/${corpus}`);
       if (found === undefined) throw new Error('no corpus');
@@ -233,10 +233,10 @@ export function createIndexStandIn() {
   };
 }
 
-/** The stand-in. */
+/** The type of the fake index. */
 export type IndexStandIn = ReturnType<typeof createIndexStandIn>;
 
-/** A failure that trying again may cure. */
+/** Returns an error that a retry can fix. */
 export const outage = () => rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, 'the index is away');
 
 function checkDocument({ documentId, contentHash, chunks }: IndexDocument): void {

@@ -16,13 +16,13 @@ import { createIndexStandIn, type IndexStandIn } from './index-stand-in.ts';
 /** A part of an upload. */
 export type Part = MessageInitShape<typeof IngestDocumentsRequestSchema>;
 
-/** Files by path; a value is the content, or the content with what its header says. */
+/** Files by path; a value is the content, or the content with its header. */
 export type Files = Record<
   string,
   string | Uint8Array | { content: string; groups?: string[]; attributes?: Record<string, string>; mediaType?: string }
 >;
 
-/** What an upload says at its start. */
+/** Fields of the first message of an upload. */
 export interface UploadOptions {
   corpus?: string;
   deleteMissing?: boolean;
@@ -30,24 +30,24 @@ export interface UploadOptions {
   principal?: Principal;
 }
 
-/** The indexer among stand-ins. */
+/** An indexer whose dependencies are fakes. */
 export interface IndexerMesh extends AsyncDisposable {
   mesh: TestMesh;
   client: Client<typeof IndexerService>;
   index: IndexStandIn;
   embedding: EmbeddingStandIn;
   as(principal?: Principal): Promise<CallOptions>;
-  /** Uploads files; resolves to the job's id. */
+  /** Uploads files and returns the job id. */
   upload(files: Files, options?: UploadOptions): Promise<string>;
-  /** Uploads files and follows their job to its end. */
+  /** Uploads files and returns their job after its end. */
   ingest(files: Files, options?: UploadOptions): Promise<Job>;
-  /** Follows a job to its end. */
+  /** Waits for the end of a job and returns it. */
   finish(jobId: string, principal?: Principal): Promise<Job>;
-  /** All failures of a job. */
+  /** Returns all failures of a job. */
   failures(jobId: string): Promise<Failure[]>;
 }
 
-/** Starts it; `carry` hands on the stand-ins and the folder of an earlier one. */
+/** Starts an indexer. `carry` passes the fakes and the folder of an earlier one. */
 export async function startIndexerMesh(
   options: {
     config?: MessageInitShape<typeof ConfigSchema>['indexer'];
@@ -96,7 +96,7 @@ export async function startIndexerMesh(
   };
 }
 
-/** The messages of an upload. */
+/** Yields the messages of an upload. */
 export async function* partsOf(files: Files, start: Omit<UploadOptions, 'principal'> = {}): AsyncIterable<Part> {
   const { corpus = 'help', deleteMissing = false, groups } = start;
   yield { part: { case: 'start', value: { corpus, deleteMissing, ...(groups && { defaultAccess: { groups } }) } } };
@@ -127,7 +127,7 @@ export async function* partsOf(files: Files, start: Omit<UploadOptions, 'princip
   }
 }
 
-/** A file of `count` records `prefix0`, `prefix1`, …, with the text that `textOf` gives. */
+/** Returns a file of `count` records `prefix0`, `prefix1`, …, with the text that `textOf` returns. */
 export function jsonl(
   count: number,
   textOf: (index: number) => string = (index) => `Text of ${index}.`,

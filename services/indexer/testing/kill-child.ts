@@ -7,7 +7,7 @@ import { indexer } from '../index.ts';
 import { createEmbeddingStandIn } from './embedding-stand-in.ts';
 import { createIndexStandIn } from './index-stand-in.ts';
 
-// The indexer in a process of its own, to be killed. Its neighbours run in the process of the test, and outlive it.
+// Runs the indexer in a child process that tests kill. Its dependencies run in the process of the test.
 
 const [, , configPath = ''] = process.argv;
 const host = await startHost({

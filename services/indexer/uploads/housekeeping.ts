@@ -2,12 +2,12 @@ import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { Uploads } from './uploads.ts';
 
-/** How long the files of a job that was given up wait for somebody to try it again. */
+/** Time that the files of a failed job are kept for a retry. */
 const failedMs = 7 * 24 * 3_600_000;
 
 /**
- * Removes uploads that no job needs: those that were cut off by a kill, those of jobs that are over, and those of jobs that were
- * given up a week ago. Run at the start, before uploads are taken.
+ * Removes uploads that no job needs and returns their count: those that a kill interrupted, those of ended jobs, and those of jobs
+ * that failed a week ago. Call it at the start, before the first upload.
  */
 export async function sweepUploads(uploads: Uploads, queue: JobQueue, nowMs: number): Promise<number> {
   let sweptCount = 0;

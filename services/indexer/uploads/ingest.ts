@@ -8,7 +8,7 @@ import type { IndexerSettings } from '../config.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { StagedFile, Uploads, UploadWriter } from './uploads.ts';
 
-/** What taking an upload needs. */
+/** Dependencies of an upload. */
 export interface IngestDeps {
   queue: JobQueue;
   uploads: Uploads;
@@ -17,12 +17,12 @@ export interface IngestDeps {
 }
 
 const filesMax = 100_000;
-/** Jobs of a tenant that may wait. */
+/** Largest number of open jobs of a tenant. */
 const openJobsMax = 1000;
 
 /**
- * Takes an upload. When this resolves, its bytes and its job are durable; when it rejects, nothing of it is left. The job is
- * what makes an upload exist: bytes without one are swept away at the next start.
+ * Receives an upload and returns its job. Once it resolves, the bytes and the job are durable; if it rejects, nothing is left.
+ * Bytes without a job are removed at the next start.
  */
 export async function ingest(
   requests: AsyncIterable<IngestDocumentsRequest>,
@@ -31,18 +31,18 @@ export async function ingest(
 ): Promise<{ jobId: string; fileCount: number; sizeBytes: bigint }> {
   const { tenant, user, groups } = context.principal;
   if ((await queue.countOpen(tenant)) >= openJobsMax) {
-    const message = `${openJobsMax} jobs are waiting already: try again when some are done`;
+    const message = `${openJobsMax} jobs are already waiting: try again after some are done`;
     throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 60_000 });
   }
   const jobId = newJobId();
   const writer = await uploads.begin(jobId);
-  let isTaken = false;
+  let isQueued = false;
   try {
     const { start, files, sizeBytes } = await receive(untilAborted(requests, context.signal), writer, settings);
     await writer.finish(files);
     const { corpus, deleteMissing } = start;
     await queue.add({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes: sizeBytes });
-    isTaken = true;
+    isQueued = true;
     return { jobId, fileCount: files.length, sizeBytes: BigInt(sizeBytes) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
@@ -50,7 +50,7 @@ export async function ingest(
     }
     throw error;
   } finally {
-    if (!isTaken) await writer.discard();
+    if (!isQueued) await writer.discard();
   }
 }
 
@@ -108,17 +108,19 @@ function checkHeader(
   if (paths.has(path)) throw invalidArgument(`file.path: "${path}" is in this upload twice`);
   if (fileCount >= filesMax)
     throw invalidArgument(`an upload may have ${filesMax} files: send the others in another one`);
-  // Said in advance, it need not be sent in vain.
+  // Checked before the bytes arrive, so that they need not be sent.
   if (sizeBytes > BigInt(maxFileBytes)) throw tooLarge(`the file "${path}"`, maxFileBytes);
   paths.add(path);
 }
 
-/** A file that came short was cut off on its way. */
+/** Throws if a file has fewer or more bytes than its header says: it was cut off on the way. */
 function checkSize(open: { header: FileHeader; file: StagedFile } | undefined): void {
   if (open === undefined || open.header.sizeBytes === 0n) return;
   const { path, sizeBytes } = open.file;
   if (open.header.sizeBytes === BigInt(sizeBytes)) return;
-  throw invalidArgument(`file.size_bytes: "${path}" was to have ${open.header.sizeBytes} bytes, and ${sizeBytes} came`);
+  throw invalidArgument(
+    `file.size_bytes: "${path}" should have ${open.header.sizeBytes} bytes, but ${sizeBytes} arrived: upload it again`,
+  );
 }
 
 function toFile(header: FileHeader, defaultAccess: AccessList | undefined, offset: number): StagedFile {
@@ -132,7 +134,7 @@ function toFile(header: FileHeader, defaultAccess: AccessList | undefined, offse
   };
 }
 
-/** The messages, until the caller is gone: a stream that nobody feeds any more must not hold its file open. */
+/** Yields the messages until the signal aborts: after a disconnect, the open file must be closed. */
 async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
   const iterator = messages[Symbol.asyncIterator]();
   const aborted = Promise.withResolvers<never>();
@@ -148,7 +150,7 @@ async function* untilAborted<T>(messages: AsyncIterable<T>, signal: AbortSignal)
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // Not awaited: a source that hangs would hang here as well.
+    // Not awaited, because the source may hang.
     iterator.return?.()?.then(undefined, () => {});
   }
 }

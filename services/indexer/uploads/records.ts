@@ -1,6 +1,6 @@
-// The indexer's own records, beside the queue: texts of documents, failures of jobs, deletions under way.
+// The indexer's records beside the queue: texts of documents, failures of jobs, deletions.
 
-/** A content of a document. Contents stay as long as an index version may hold them. */
+/** A content of a document. It stays as long as an index version may hold it. */
 export interface DocumentTable {
   tenant: string;
   corpus: string;
@@ -16,18 +16,18 @@ export interface DocumentTable {
   length: number;
   updated_at: number | null;
   indexed_at: number;
-  /** File that the document's id names a place in; empty where it doesn't. */
+  /** Path of the file, if the document's id is a place in it; empty otherwise. */
   placed_in: string;
-  /** Job that brings it, until that job is done; empty afterwards. */
+  /** Job that adds the content, until that job is done; empty afterwards. */
   job_id: string;
-  /** Whether a job that brought it was done. */
+  /** Whether a job that added it has succeeded. */
   is_published: number;
-  /** Publish of the corpus from which on it was not live any more; null while it is. */
+  /** Number of the publish after which it was no longer live; null while it is live. */
   retired_at: number | null;
   text: string;
 }
 
-/** Groups that may see a content, a row each; everyone is a group of its own. */
+/** Groups that may see a content, one row each; everyone is a group of its own. */
 export interface DocumentGroupTable {
   tenant: string;
   corpus: string;
@@ -36,7 +36,7 @@ export interface DocumentGroupTable {
   content_hash: string;
 }
 
-/** Versions that were published, numbered by corpus. */
+/** Published versions, numbered within their corpus. */
 export interface PublishTable {
   tenant: string;
   corpus: string;
@@ -44,7 +44,7 @@ export interface PublishTable {
   version: string;
 }
 
-/** Documents or files that a job could not take. */
+/** Documents or files that a job could not index. */
 export interface FailureTable {
   job_id: string;
   file_index: number;
@@ -54,7 +54,7 @@ export interface FailureTable {
   message: string;
 }
 
-/** A document that was deleted, as long as a job may be about that still knows it. */
+/** A deleted document. The row stays as long as an earlier job can add the document again. */
 export interface DeletionTable {
   deletion: string;
   tenant: string;
@@ -63,9 +63,9 @@ export interface DeletionTable {
   groups: string | null;
   corpus: string;
   document_id: string;
-  /** Jobs up to this one were there first, and must leave the document out. */
+  /** Sequence of the last job before the deletion; jobs up to it must leave the document out. */
   after_sequence: number;
-  /** Whether the index and the store are rid of it. */
+  /** Whether it is removed from the index and the store. */
   is_done: number;
 }
 
@@ -78,7 +78,7 @@ export interface RecordsSchema {
   deletions: DeletionTable;
 }
 
-/** How the tables came to be; see `openDatabase`. */
+/** Migrations of the tables; see `openDatabase`. */
 export const recordsMigrations: readonly string[] = [
   `CREATE TABLE documents (
     tenant TEXT NOT NULL,

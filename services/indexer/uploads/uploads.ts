@@ -5,54 +5,54 @@ import { join } from 'node:path';
 /** A file of a staged upload. */
 export interface StagedFile {
   path: string;
-  /** As it was given, lower case; empty where none was. */
+  /** Media type from the upload, in lower case; empty if there is none. */
   mediaType: string;
-  /** Where its bytes begin in the upload. */
+  /** Position of its first byte in the upload. */
   offset: number;
   sizeBytes: number;
-  /** Groups that may see its documents where they say nothing of their own; empty: everyone in the tenant. */
+  /** Groups that may see its documents, unless a document says otherwise; empty: everyone in the tenant. */
   groups: readonly string[];
   attributes: Readonly<Record<string, string>>;
 }
 
 /** An upload whose bytes are durable. */
 export interface StagedUpload {
-  /** File that holds the bytes of all its files, one after another. */
+  /** Path of the file with the bytes of all files, one after another. */
   bytesPath: string;
   files: readonly StagedFile[];
 }
 
 /** An upload that is being written. */
 export interface UploadWriter {
-  /** The next bytes of the last file begun. */
+  /** Writes the next bytes. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Makes it durable: after this it survives a kill. */
+  /** Makes the upload durable: once it resolves, the upload survives a kill. */
   finish(files: readonly StagedFile[]): Promise<void>;
-  /** Leaves nothing behind. */
+  /** Removes everything that was written. */
   discard(): Promise<void>;
 }
 
-/** Bytes of uploads until their jobs are done. */
+/** Stores the bytes of uploads until their jobs are done. */
 export interface Uploads {
   begin(jobId: string): Promise<UploadWriter>;
-  /** A finished upload; `undefined` where it is gone. */
+  /** Returns a finished upload; `undefined` if it is gone. */
   find(jobId: string): Promise<StagedUpload | undefined>;
-  /** Removes an upload; nothing happens where it is gone. */
+  /** Removes an upload, if it exists. */
   remove(jobId: string): Promise<void>;
-  /** Jobs that have bytes here, finished or not. */
+  /** Returns the ids of jobs with stored bytes, finished or not. */
   list(): Promise<string[]>;
 }
 
 /**
- * Uploads in a folder, an upload in two files: `<job>.bytes` and then `<job>.json`, which says what is where. One file for all
- * bytes is one fsync, however many files there are.
+ * Opens the uploads in a folder. An upload is two files: `<job>.bytes`, then `<job>.json` with the position of each file. One file
+ * for all bytes needs one fsync, for any number of files.
  */
 export async function openUploads(folder: string): Promise<Uploads> {
   await mkdir(folder, { recursive: true });
   const bytesPathOf = (jobId: string) => join(folder, `${jobId}.bytes`);
   const indexPathOf = (jobId: string) => join(folder, `${jobId}.json`);
   const remove = async (jobId: string) => {
-    // The index first: an upload without it is not there.
+    // The JSON file first: without it, the upload does not exist.
     await rm(indexPathOf(jobId), { force: true });
     await rm(bytesPathOf(jobId), { force: true });
   };
@@ -96,7 +96,7 @@ export async function openUploads(folder: string): Promise<Uploads> {
   };
 }
 
-/** The bytes of a staged file. */
+/** Reads the bytes of a staged file. */
 export function readStagedFile(
   { bytesPath }: StagedUpload,
   { offset, sizeBytes }: StagedFile,
@@ -113,7 +113,7 @@ async function writeAll(handle: FileHandle, part: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes the names in a folder durable, as fsync of a file makes its bytes. */
+/** Makes the names in a folder durable. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

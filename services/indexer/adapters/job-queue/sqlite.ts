@@ -27,9 +27,9 @@ interface JobTable {
   progress: string;
   checkpoint: string;
   attempt_count: number;
-  /** Whether the attempt goes on when the job is taken next. */
+  /** Whether the next lease continues the same attempt. */
   attempt_open: number;
-  /** Workers that vanished in the middle of it. */
+  /** Workers that ended without an outcome. */
   lost_count: number;
   cancel_requested: number;
   error: string;
@@ -81,7 +81,7 @@ const migrations = [
   CREATE INDEX jobs_by_tenant ON jobs (tenant, taken_at);`,
 ];
 
-/** Workers that may vanish in the middle of a job before the job itself is to blame. */
+/** Lost workers after which the job itself is considered the cause and fails. */
 const lostMax = 50;
 const open = [JobState.QUEUED, JobState.RUNNING];
 type Row = Selectable<JobTable>;
@@ -125,7 +125,7 @@ function createQueue(db: Kysely<Schema>, clock: () => number): JobQueue {
           if (row === undefined) return undefined;
           const wasLost = row.state === JobState.RUNNING;
           if (wasLost && row.lost_count >= lostMax) {
-            await giveUp(tx, row, now);
+            await fail(tx, row, now);
             continue;
           }
           const change = {
@@ -196,7 +196,7 @@ function createQueue(db: Kysely<Schema>, clock: () => number): JobQueue {
   };
 }
 
-/** The open job whose turn it is: the first of its corpus, of the tenant that was served longest ago. */
+/** Returns the next open job: the first of its corpus, of the tenant that was served longest ago. */
 async function nextRow(
   tx: Transaction<Schema>,
   gone: readonly string[],
@@ -235,8 +235,8 @@ async function nextRow(
     .executeTakeFirst();
 }
 
-async function giveUp(tx: Transaction<Schema>, row: Row, now: number): Promise<void> {
-  const error = `given up: ${row.lost_count} workers ended in the middle of it; see their logs`;
+async function fail(tx: Transaction<Schema>, row: Row, now: number): Promise<void> {
+  const error = `failed after ${row.lost_count} lost workers: see their logs`;
   await tx
     .updateTable('jobs')
     .set({ state: JobState.FAILED, error, owner: '', attempt_open: 0, updated_at: now })
@@ -273,7 +273,7 @@ function toEnd(outcome: NonNullable<JobUpdate['outcome']>) {
   }
 }
 
-/** What cancelling changes; `undefined` where it is cancelled already. */
+/** Returns the columns that a cancel changes; `undefined` if the job is already cancelled. */
 function cancelOf(row: Row) {
   const { isBuilding } = JSON.parse(row.checkpoint) as Checkpoint;
   switch (row.state) {
@@ -284,7 +284,7 @@ function cancelOf(row: Row) {
     case JobState.RUNNING:
       return { cancel_requested: 1 };
     default:
-      // What it has built must go first: a worker sees to that.
+      // A worker must drop the unfinished version first.
       return isBuilding ? { state: JobState.QUEUED, cancel_requested: 1 } : { state: JobState.CANCELLED, error: '' };
   }
 }
@@ -334,7 +334,7 @@ function toRecord(row: Row): JobRecord {
   };
 }
 
-/** Jobs in SQLite: one file, one table. */
+/** Keeps jobs in SQLite: one file, one table. */
 export const adapter = defineAdapter({
   settings: {},
   create: async (_settings: object, { openDatabase, clock }: JobQueueDeps) =>

@@ -37,7 +37,7 @@ const parser: Parser = {
 
 type Row = { record: Buffer[]; info: Info };
 
-/** Rows as bytes, so that a row in a wrong encoding is a failure of its own. */
+/** Yields rows as bytes, so that a row in a wrong encoding is a failure of its own. */
 async function* readRows(parts: AsyncIterable<Uint8Array>, delimiter: string): AsyncIterable<Row> {
   const rows = Readable.from(withoutMark(parts)).pipe(
     createCsvParser({
@@ -55,13 +55,13 @@ async function* readRows(parts: AsyncIterable<Uint8Array>, delimiter: string): A
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const line = Number(error.lines ?? 0);
-    throw new UnreadableError(`from this row on it is not CSV (${error.code}): check its quotes`, undefined, line);
+    throw new UnreadableError(`is not CSV after this row (${error.code}): check the quotes`, undefined, line);
   } finally {
     rows.destroy();
   }
 }
 
-/** The bytes without a byte order mark, which the library knows only in text. */
+/** Removes a byte order mark, which the library recognizes only in text. */
 async function* withoutMark(parts: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   let head: Uint8Array | undefined = new Uint8Array(0);
   for await (const part of parts) {
@@ -103,7 +103,7 @@ function readHeader(record: Buffer[]): string[] {
 function toValues(header: readonly string[], record: readonly Buffer[]): Record<string, string> {
   if (record.length > header.length && record.slice(header.length).some((field) => field.length > 0)) {
     throw new UnreadableError(
-      `has ${record.length} fields where the header has ${header.length}: quote fields with commas`,
+      `has ${record.length} fields, but the header has ${header.length}: quote fields with commas`,
     );
   }
   return Object.fromEntries(header.map((name, index) => [name, record[index] ? decode(record[index]) : '']));
@@ -113,5 +113,5 @@ function delimiterOf(path: string, mediaType: string): string {
   return mediaType.startsWith('text/tab-separated-values') || path.toLowerCase().endsWith('.tsv') ? '\t' : ',';
 }
 
-/** Comma- or tab-separated rows under a header: a document a row, such as a question with its answer. */
+/** Reads comma- or tab-separated rows under a header: one document for each row, such as a question with its answer. */
 export const adapter = defineAdapter({ settings: {}, create: () => parser });

@@ -48,7 +48,7 @@ function readBlocks(document: Document) {
   addBlocks(builder, part, { byName: !isMarked, forms: true });
   const strict = builder.finish();
   if (strict.blocks.length > 0) return strict;
-  // A page that is all form, or all "sidebar": better too much of it than nothing.
+  // The whole page is a form or a "sidebar": too much text is better than none.
   const lenient = createTextBuilder();
   addBlocks(lenient, document, { byName: false, forms: false });
   return lenient.finish();
@@ -66,5 +66,5 @@ function readHead(document: Document) {
   return head;
 }
 
-/** HTML: one document, without the parts that every page of a site repeats. */
+/** Reads HTML as one document, without the parts that every page of a site repeats. */
 export const adapter = defineAdapter({ settings: {}, create: () => parser });

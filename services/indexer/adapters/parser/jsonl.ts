@@ -27,7 +27,7 @@ function parseLine(bytes: Uint8Array | undefined, place: string, number: number)
     }
     return parseRecord(parseObject(decode(bytes)), place, number);
   } catch (error) {
-    // Whether the record has an id of its own can't be told.
+    // It is not known whether the record has an id of its own.
     if (error instanceof UnreadableError) return failed(number, error, undefined);
     throw error;
   }
@@ -50,5 +50,5 @@ function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 32 || byte === 13 || byte === 9);
 }
 
-/** JSON Lines: a document a line. */
+/** Reads JSON Lines: one document for each line. */
 export const adapter = defineAdapter({ settings: {}, create: () => parser });

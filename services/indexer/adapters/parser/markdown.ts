@@ -14,7 +14,7 @@ import { readMetadata } from '../../parse/metadata.ts';
 import type { Parser } from '../../parse/parser.ts';
 import { splitMarkdown } from '../../parse/split-markdown.ts';
 
-/** Length of the pieces that a long file is parsed in, in UTF-16 code units. */
+/** Target length of the pieces of a long file, in UTF-16 code units. */
 const pieceLength = 100_000;
 const parsedLengthMax = 2_000_000;
 
@@ -51,7 +51,7 @@ const parser: Parser = {
 
 function addPiece(builder: TextBuilder, piece: string): void {
   if (piece.length > parsedLengthMax) {
-    // Megabytes without one heading or empty line are hardly Markdown, and its parser would take minutes.
+    // Megabytes without a heading or an empty line are hardly Markdown, and the parser would take minutes.
     for (const { kind, start, end } of blocksOfText(piece)) {
       builder.add(kind === 'heading' ? 'paragraph' : kind, piece.slice(start, end));
     }
@@ -61,7 +61,7 @@ function addPiece(builder: TextBuilder, piece: string): void {
   for (const node of tree.children) addNode(builder, node, piece);
 }
 
-/** Paragraphs, lists and code stay in the words and marks of their author; tables become rows that can be understood alone. */
+/** Adds the blocks of a node. Paragraphs, lists and code keep their source text; tables become rows with headers. */
 function addNode(builder: TextBuilder, node: RootContent, source: string): void {
   switch (node.type) {
     case 'heading':
@@ -110,5 +110,5 @@ function sourceOf(node: Nodes, source: string): string {
   return source.slice(start?.offset ?? 0, end?.offset ?? 0);
 }
 
-/** Markdown (GFM tables) with YAML front matter: one document. */
+/** Reads Markdown (with GFM tables and YAML front matter) as one document. */
 export const adapter = defineAdapter({ settings: {}, create: () => parser });

@@ -68,7 +68,7 @@ describe('Markdown', () => {
     ]);
   });
 
-  test('lists go by their outer entries, code stays as it is, comments and link targets are left out', async () => {
+  test('each outer list entry is a block, code does not change, comments and link targets are left out', async () => {
     const document = await one(
       'markdown',
       'a.md',
@@ -87,7 +87,7 @@ describe('Markdown', () => {
     expect((await one('markdown', 'dir/plain.md', '---\n\nJust text\n\n---\n\nmore\n')).title).toBe('plain');
   });
 
-  test('broken front matter, or groups that are no list of names, fail: guessing could show it to everyone', async () => {
+  test('broken front matter, and groups that are no list of names, fail the document', async () => {
     const parse = (file: string) =>
       parseAll({} as Parser, '', '').catch(() => load('markdown').then((p) => parseAll(p, 'a.md', file)));
     await expect(parse('---\ngroups: [staff\n---\nsecret\n')).rejects.toMatchObject({
@@ -114,13 +114,13 @@ describe('HTML', () => {
     expect(document.text).toBe('# 门店\n\n三家 店。\n都可以自提。');
   });
 
-  test('without a marked main part, boilerplate is known by its name; a page that is all form is still read', async () => {
+  test('without a marked main part, boilerplate is recognized by its name; a page inside a form is still read', async () => {
     const page = '<body><div class="top navbar">Home</div><p>Words</p><div id="footer">Imprint</div></body>';
     expect((await one('html', 'a.html', page)).text).toBe('Words');
     expect((await one('html', 'a.html', '<form><p>All inside</p></form>')).text).toBe('All inside');
   });
 
-  test('tables become rows with headers, also over spans and two storeys; nested tables lay out', async () => {
+  test('tables become rows with headers, also with spans and two header rows; outer tables are layout', async () => {
     const table = `<table><caption>Fees</caption><thead><tr><th rowspan=2>Zone<th colspan=2>Kilogram</tr>
       <tr><th>first<th>next</tr></thead>
       <tr><td rowspan="2">A</td><td>1<td>2</tr><tr><td>3</td><td></td></tr></table>`;
@@ -136,7 +136,7 @@ describe('HTML', () => {
     ]);
   });
 
-  test('unclosed tags, lists in lists and numbers of ordered lists', async () => {
+  test('unclosed tags, nested lists and numbers of ordered lists are read', async () => {
     const list = '<ol start=3><li>three<ul><li>inner</ul><li>four</ol><p>after<p>more';
     expect(blocksOf(await one('html', 'a.html', list))).toEqual([
       ['list-item', '3. three'],
@@ -147,7 +147,7 @@ describe('HTML', () => {
     ]);
   });
 
-  test('a page in another encoding says so in its head', async () => {
+  test('the encoding that a page declares in its head is used', async () => {
     const page = Buffer.concat([Buffer.from('<meta charset="gbk"><p>'), Buffer.from([0xc4, 0xe3, 0xba, 0xc3])]);
     expect((await one('html', 'a.html', page)).text).toBe('你好');
   });
@@ -180,7 +180,7 @@ describe('CSV', () => {
     });
   });
 
-  test('a bad row is a failure with its line, and the rest goes on', async () => {
+  test('a bad row is a failure with its line, and the other rows are read', async () => {
     const bad = Buffer.concat([
       Buffer.from('title,text\na,x\n'),
       Buffer.from([0x62, 0x2c, 0xff, 10]),
@@ -193,7 +193,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('a file without a known column, or with a quote that never closes, says so', async () => {
+  test('a file without a known column, or with an unclosed quote, fails with a clear message', async () => {
     await expect(documents('csv', 'a.csv', 'foo,bar\n1,2\n')).rejects.toThrow('name the columns');
     await expect(documents('csv', 'a.csv', 'title,text\na,"x\nb,y\n')).rejects.toThrow('quotes');
     expect((await documents('csv', 'a.tsv', 'title\ttext\na,b\tx\n'))[0]).toMatchObject({ title: 'a,b', text: 'x' });

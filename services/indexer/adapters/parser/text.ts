@@ -34,5 +34,5 @@ const parser: Parser = {
   },
 };
 
-/** Plain text: one document, its first line the title. */
+/** Reads plain text as one document; its first line is the title. */
 export const adapter = defineAdapter({ settings: {}, create: () => parser });

@@ -15,18 +15,18 @@ import {
 } from '../job-queue.ts';
 import { CancelledError, type JobResult, type JobRun, StaleBuildError, StoppedError } from './job-run.ts';
 
-/** What an attempt needs. */
+/** Dependencies of an attempt. */
 export interface AttemptDeps {
   queue: JobQueue;
-  /** Does the job. */
+  /** Runs the job. */
   work(run: JobRun): Promise<JobResult>;
-  /** Takes back what the job has built. Gives its result where that can't be taken back any more. */
+  /** Drops what the job has built. Returns the job's result if it was already published. */
   abandon(job: JobRecord, checkpoint: Checkpoint, signal: AbortSignal): Promise<JobResult | undefined>;
-  /** The job changed. */
+  /** Called when the job changed. */
   changed(jobId: string): void;
-  /** The job is over. */
+  /** Called when the attempt ended. */
   ended(job: JobRecord, outcome: Outcome): Promise<void>;
-  /** Asks the job to end where it can go on later. */
+  /** Asks the job to stop between two batches. */
   stopping: AbortSignal;
   maxAttempts: number;
   leaseMs: number;
@@ -35,12 +35,12 @@ export interface AttemptDeps {
   log: Logger;
 }
 
-/** How often progress is written down. */
+/** Interval of writing progress. */
 const reportMs = 150;
 const abandonTimeoutMs = 60_000;
-const backOff = { firstMs: 1000, factor: 4, longestMs: 60_000 };
+const backoff = { firstMs: 1000, factor: 4, longestMs: 60_000 };
 
-/** Runs one attempt of a leased job to its end, and writes down how it ended. Never rejects. */
+/** Runs one attempt of a leased job and writes its outcome to the queue. Never rejects. */
 export async function runAttempt(lease: Lease, abort: AbortController, deps: AttemptDeps): Promise<void> {
   const { job } = lease;
   const log = deps.log.child({ job_id: job.jobId, tenant: job.tenant, corpus: job.corpus });
@@ -82,15 +82,15 @@ export async function runAttempt(lease: Lease, abort: AbortController, deps: Att
   if (outcome === undefined) return;
   try {
     await update({ outcome });
-    log.info({ outcome: outcome.kind, ...progress }, 'job attempt ended');
+    log.info({ event: 'job_attempt_ended', outcome: outcome.kind, ...progress }, 'job attempt ended');
     await deps.ended(job, outcome);
   } catch (error) {
-    // The lease runs out, and whoever takes the job next finds it as it is.
-    log.warn({ err: error }, 'the end of a job attempt could not be written down');
+    // The lease expires, and the next worker continues from the last recorded state.
+    log.warn({ event: 'job_outcome_unsaved', err: error }, 'job outcome not saved');
   }
 }
 
-/** Writes progress down now and then, and keeps the lease; ends the attempt where the lease is lost. */
+/** Writes progress and renews the lease at an interval. Aborts the attempt if the lease is lost. */
 async function report(
   lease: Lease,
   abort: AbortController,
@@ -108,7 +108,7 @@ async function report(
       renewedAt = deps.clock();
     } catch (error) {
       if (error instanceof LeaseLostError) return abort.abort(error);
-      log.warn({ err: error }, 'the lease of a job could not be renewed; trying again');
+      log.warn({ event: 'lease_renewal_retry', err: error }, 'job lease not renewed, retrying');
       if (deps.clock() - renewedAt > lease.leaseMs) return abort.abort(new LeaseLostError(lease.job.jobId));
     }
   }
@@ -123,15 +123,19 @@ async function outcomeOf(
   log: Logger,
 ): Promise<Outcome | undefined> {
   if (error instanceof LeaseLostError) {
-    log.warn('the lease of a job was lost: another worker has it');
+    log.warn({ event: 'lease_lost' }, 'job lease lost to another worker');
     return undefined;
   }
   if (error instanceof StoppedError) return { kind: 'released', dueAtMs: deps.clock() };
   const isCancel = error instanceof CancelledError;
   const message = messageOf(error);
-  const isLast = job.attemptCount >= deps.maxAttempts || !mayHelp(error);
-  if (!isCancel) log.warn({ err: error, attempt: job.attemptCount, is_last: isLast }, 'job attempt failed');
-  const dueAtMs = deps.clock() + waitMs(job.attemptCount, deps.random);
+  const isLast = job.attemptCount >= deps.maxAttempts || !isRetryable(error);
+  if (!isCancel)
+    log.warn(
+      { event: 'job_attempt_failed', err: error, attempt: job.attemptCount, is_last: isLast },
+      'job attempt failed',
+    );
+  const dueAtMs = deps.clock() + backoffMs(job.attemptCount, deps.random);
   if (!isCancel && !isLast && !(error instanceof StaleBuildError)) return { kind: 'retry', error: message, dueAtMs };
   try {
     const result = await deps.abandon(job, checkpointOf(), AbortSignal.timeout(abandonTimeoutMs));
@@ -139,15 +143,15 @@ async function outcomeOf(
     await update({ checkpoint: { isBuilding: false } });
   } catch (failure) {
     if (failure instanceof LeaseLostError) return undefined;
-    log.warn({ err: failure }, 'what a job had built could not be taken back yet');
-    // A cancelled job is not over before that; a failed one leaves it to the next job of the corpus.
+    log.warn({ event: 'build_not_dropped', err: failure }, 'index version not dropped yet');
+    // A cancelled job ends only after that. A failed one leaves the version to the next job of the corpus.
     if (isCancel) return { kind: 'released', dueAtMs };
   }
   if (isCancel) return { kind: 'cancelled' };
   return isLast ? { kind: 'failed', error: message } : { kind: 'retry', error: message, dueAtMs };
 }
 
-/** Codes that say: the same again will end the same. */
+/** Codes after which a retry would fail in the same way. */
 const finalCodes = new Set([
   Code.InvalidArgument,
   Code.NotFound,
@@ -159,7 +163,7 @@ const finalCodes = new Set([
   Code.Unauthenticated,
 ]);
 
-function mayHelp(error: unknown): boolean {
+function isRetryable(error: unknown): boolean {
   return !(error instanceof ConnectError && finalCodes.has(error.code)) && !hasReason(error, ErrorReason.TOO_LARGE);
 }
 
@@ -168,8 +172,8 @@ function messageOf(error: unknown): string {
   return toRpcError(error).message;
 }
 
-/** Exponential, half of it by chance: the attempts together outlast the restart of a neighbour. */
-function waitMs(attempt: number, random: () => number): number {
-  const fullMs = Math.min(backOff.longestMs, backOff.firstMs * backOff.factor ** Math.max(0, attempt - 1));
+/** Returns an exponential backoff, half of it random. All attempts together take longer than a restart of a dependency. */
+function backoffMs(attempt: number, random: () => number): number {
+  const fullMs = Math.min(backoff.longestMs, backoff.firstMs * backoff.factor ** Math.max(0, attempt - 1));
   return Math.round(fullMs * (0.5 + random() / 2));
 }

@@ -2,36 +2,42 @@ import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { PrepareOptions } from '../../prepare/prepared.ts';
 import type { Checkpoint } from '../job-queue.ts';
-import type { IndexClient, Obstacle } from './index-client.ts';
+import type { IndexClient, UnfinishedVersion } from './index-client.ts';
 import { type JobResult, type JobRun, StaleBuildError } from './job-run.ts';
 
-/** The index version that a job builds: none until there is something to write, and the same one after any interruption. */
+/** The index version that a job builds. It is begun when there is something to write, and stays the same after an interruption. */
 export interface Build {
-  /** Takes up the version that an earlier run began, where one did. */
+  /** Resumes the version that an earlier run began, if one did. */
   resume(options: PrepareOptions): Promise<void>;
-  /** The version to write into; begun where it was not yet. */
+  /** Returns the version to write into, and begins it if necessary. */
   begin(options: PrepareOptions): Promise<bigint>;
+  /** Reports whether there is a version to publish. */
   isBegun(): boolean;
-  /** Whether an earlier run may have written into it. */
+  /** Reports whether an earlier run may have written into it. */
   isResumed(): boolean;
-  /** Publishes it. Throws StaleBuildError where it does not hold exactly so many documents. */
+  /** Publishes the version. Throws StaleBuildError if its document count differs from `expectedDocumentCount`. */
   publish(expectedDocumentCount: bigint): Promise<JobResult>;
-  /** Publishes what an earlier run had made ready; `undefined` where none had, or where it must be built anew. */
+  /** Publishes the version that an earlier run completed; `undefined` if there is none or it must be built again. */
   publishPrepared(): Promise<JobResult | undefined>;
 }
 
-/** Creates the build of a run. What it does is written down first, so that no version is ever left behind unknown. */
-export function createBuild(run: JobRun, index: IndexClient, clearWay: (obstacle: Obstacle) => Promise<void>): Build {
+/** Creates the build of a run. Each step is recorded first, so that no version is left behind unknown. */
+export function createBuild(
+  run: JobRun,
+  index: IndexClient,
+  abandonOther: (other: UnfinishedVersion) => Promise<void>,
+): Build {
   let begun: Promise<bigint> | undefined;
   let resumed = false;
   const open = async ({ embeddingModel, dimensions }: PrepareOptions) => {
     if (!run.checkpoint.isBuilding) await run.save({ checkpoint: { isBuilding: true } });
     let begun = await index.begin(run.job.jobId, embeddingModel, dimensions);
     if (begun.kind === 'blocked') {
-      await clearWay(begun.by);
+      await abandonOther(begun.by);
       begun = await index.begin(run.job.jobId, embeddingModel, dimensions);
     }
-    if (begun.kind === 'blocked') throw unavailable('retrieval', `version ${begun.by.version} stands in the way`);
+    if (begun.kind === 'blocked')
+      throw unavailable('retrieval', `unfinished version ${begun.by.version} blocks the build: try again`);
     const { version, created } = begun;
     resumed = !created;
     await run.save({ checkpoint: { isBuilding: true, version: String(version) } });
@@ -49,9 +55,9 @@ export function createBuild(run: JobRun, index: IndexClient, clearWay: (obstacle
     isBegun: () => begun !== undefined,
     isResumed: () => resumed,
     async publish(expectedDocumentCount) {
-      const version = await (begun ?? Promise.reject(new Error('nothing was begun')));
+      const version = await (begun ?? Promise.reject(new Error('no version was begun')));
       const expected = String(expectedDocumentCount);
-      // Last chance to hear that the job is another's: from here on it goes live.
+      // The last check of the lease before the version becomes live.
       await run.save({
         phase: JobPhase.PUBLISH,
         checkpoint: { isBuilding: true, version: String(version), expectedDocumentCount: expected },
@@ -78,8 +84,8 @@ export function createBuild(run: JobRun, index: IndexClient, clearWay: (obstacle
 }
 
 /**
- * Drops the version of a job that comes to nothing; `find` gives it where only its beginning was written down. Gives the result
- * where there is one after all: it was published, and only the word of it was lost.
+ * Drops the version of a job that ends without a result. `find` returns the version if the checkpoint does not name it. Returns
+ * the job's result if the version was already published and only the record of it was lost.
  */
 export async function dropBuild(
   checkpoint: Checkpoint,

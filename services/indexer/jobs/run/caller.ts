@@ -3,22 +3,22 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { principalOf, type TokenSigner } from '#kit/rpc/identity.ts';
 
-/** For whom the indexer acts. */
+/** The user for whom the indexer acts. */
 export interface OnBehalfOf {
   tenant: string;
   user: string;
   groups?: readonly string[];
 }
 
-/** Call options for work that the indexer does for somebody. */
+/** Creates call options for work on behalf of a user. */
 export interface Caller {
-  /** As a service of the mesh: sees and writes the whole of the tenant. Each call has a fresh token. */
+  /** Returns options with the rights of a service: reads and writes everything in the tenant. Each call has a new token. */
   asService(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
-  /** As a reader: sees what the person sees, whatever else their token grants. */
+  /** Returns options with the rights of a reader: sees what the user sees, whatever other roles the user has. */
   asReader(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
 }
 
-/** Creates the caller. */
+/** Creates a caller that signs its tokens. */
 export function createCaller(signer: TokenSigner): Caller {
   const as = async ({ tenant, user, groups = [] }: OnBehalfOf, roles: Role[], signal: AbortSignal | undefined) => {
     const token = await signer.sign(principalOf({ tenant, user, groups: [...groups], roles }));

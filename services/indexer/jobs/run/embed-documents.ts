@@ -9,7 +9,7 @@ const inputsMax = 256;
 const inputLengthMax = 300_000;
 const replyBytesMax = 2 << 20;
 
-/** Embeds the chunks of documents, each with its title and headings: a paragraph alone often does not say what it is about. */
+/** Embeds the chunks of documents and returns their vectors. Each input includes title and headings, for context. */
 export async function embedDocuments(
   embedding: Client<typeof EmbeddingService>,
   documents: readonly PreparedDocument[],
@@ -29,7 +29,7 @@ export async function embedDocuments(
   });
 }
 
-/** Vectors of some texts. A model so slow that a call ends before all are done is asked again for the rest. */
+/** Returns the vectors of texts. If a call ends at its deadline, the remaining texts are sent in a further call. */
 async function embedAll(
   embedding: Client<typeof EmbeddingService>,
   { model, inputs }: { model: string; inputs: readonly string[] },
@@ -46,7 +46,7 @@ async function embedAll(
       throw error;
     }
     if (vectors.length === inputs.length) return vectors;
-    throw internal(new Error(`${vectors.length} vectors came for ${inputs.length} texts`));
+    throw internal(new Error(`received ${vectors.length} vectors for ${inputs.length} texts`));
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Runs `work` for each value, at most `limit` at once, and asks for the next value only when there is room. The first failure
- * ends the iteration; it is thrown when everything under way has ended.
+ * Runs `work` for each value, at most `limit` concurrently, and reads the next value only when a slot is free. The first failure
+ * ends the iteration; it is thrown after all running work has ended.
  */
 export async function forEachConcurrently<T>(
   values: AsyncIterable<T>,

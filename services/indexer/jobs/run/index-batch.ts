@@ -1,50 +1,64 @@
+import type { Client } from '@connectrpc/connect';
+import type { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
 import { accessListOf } from '../../convert.ts';
-import { isDeleted } from '../../documents/deletion-store.ts';
+import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
+import type { DocumentStore } from '../../documents/document-store.ts';
 import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
+import type { FailureStore } from '../failure-store.ts';
 import { findHidden, refuseHidden } from '../rights.ts';
 import type { Build } from './build.ts';
+import type { Caller } from './caller.ts';
 import { embedDocuments } from './embed-documents.ts';
-import { type Found, noteFound } from './found.ts';
 import type { IndexClient, IndexEntry } from './index-client.ts';
-import type { IndexJobDeps } from './index-job.ts';
 import type { JobRun } from './job-run.ts';
+import { addBatch, type UploadContents } from './upload-contents.ts';
 
-/** What the batches of a job share. */
+/** Dependencies of indexing a batch. */
+export interface BatchDeps {
+  embedding: Client<typeof EmbeddingService>;
+  documents: DocumentStore;
+  deletions: DeletionStore;
+  failures: FailureStore;
+  caller: Caller;
+  clock: () => number;
+}
+
+/** State that the batches of a job share. */
 export interface BatchContext {
   run: JobRun;
-  deps: IndexJobDeps;
+  deps: BatchDeps;
   index: IndexClient;
   build: Build;
   options: PrepareOptions;
-  found: Found;
+  contents: UploadContents;
 }
 
-/** Brings a batch of documents into the index: only those that differ from the live version, and of them only the unwritten. */
+/** Indexes a batch of documents: embeds and writes those that differ from the live version and are not written yet. */
 export async function indexBatch(given: PreparedBatch, context: BatchContext): Promise<void> {
-  const { run, deps, index, build, options, found } = context;
+  const { run, deps, index, build, options, contents } = context;
   const { job, progress } = run;
   const givenIds = given.documents.map(({ documentId }) => documentId);
   const batch = refuseHidden(given, await findHidden(index, job, givenIds));
   await deps.failures.add(job.jobId, batch.failures);
   progress.failedCount += batch.failures.length;
-  noteFound(found, batch);
+  addBatch(contents, batch);
 
   const deleted = await deps.deletions.listFor(job, job.sequence);
   const documents = batch.documents.filter(({ documentId, groups }) => !isDeleted(deleted, documentId, groups));
   const ids = documents.map(({ documentId }) => documentId);
   const live = await index.entries(0n, ids);
-  // A version starts as a copy of the live one: only what an earlier run has written tells them apart.
+  // A version starts as a copy of the live one: they differ only if an earlier run has written into it.
   const built = build.isResumed() ? await index.entries(await build.begin(options), ids) : live;
   const changed = documents.filter((document) => !isSame(document, live.get(document.documentId)));
   const unwritten = documents.filter((document) => !isSame(document, built.get(document.documentId)));
-  for (const { documentId } of changed) if (!live.has(documentId)) found.created.add(documentId);
+  for (const { documentId } of changed) if (!live.has(documentId)) contents.created.add(documentId);
   progress.documentCount += batch.documents.length;
   progress.unchangedCount += documents.length - changed.length;
   progress.changedCount += changed.length;
 
-  // A text that is missing here heals, whether or not the index has to be touched for it.
+  // A missing text is stored again, even if the index already holds the document.
   const present = await deps.documents.present(job, documents);
   const unkept = new Set(unwritten);
   for (const document of documents) if (!present.has(document.documentId)) unkept.add(document);
@@ -61,7 +75,7 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
 }
 
-// After a rollback a document can have its older content and a newer access list: the hash alone does not show that.
+// After a rollback, a document can have its older content and a newer access list. The hash alone does not show that.
 function isSame({ contentHash, groups }: PreparedDocument, entry: IndexEntry | undefined): boolean {
   if (entry === undefined || entry.contentHash !== contentHash) return false;
   return String(grantedGroups(entry.access)) === String(grantedGroups(accessListOf(groups)));

@@ -24,49 +24,49 @@ export interface EmbeddedDocument {
 }
 
 /** A version that another build has begun and not finished. */
-export interface Obstacle {
+export interface UnfinishedVersion {
   version: bigint;
   buildId: string;
 }
 
-/** A version to write into, or what is in its way. */
-export type Begun = { kind: 'begun'; version: bigint; created: boolean } | { kind: 'blocked'; by: Obstacle };
+/** A version to write into, or the unfinished version that blocks it. */
+export type Begun = { kind: 'begun'; version: bigint; created: boolean } | { kind: 'blocked'; by: UnfinishedVersion };
 
-/** What the index holds of a document. */
+/** A document as the index holds it. */
 export interface IndexEntry {
-  /** Hex; empty for a document that must be written again. */
+  /** SHA-256 in hex; empty for a document that must be written again. */
   contentHash: string;
-  /** Who may see it now. */
+  /** Its current access list. */
   access: AccessList | undefined;
 }
 
-/** What a job asks of the index, on behalf of one tenant about one corpus. */
+/** The index of one corpus of one tenant. */
 export interface IndexClient {
-  /** Content hashes, in hex, by id, of those of the documents that the version holds; 0 is the live one. */
+  /** Returns content hashes in hex, by id, of those documents that the version holds; version 0 is the live one. */
   hashes(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
-  /** The same with access lists. */
+  /** Returns hashes and access lists, by id, of those documents that the version holds; version 0 is the live one. */
   entries(version: bigint, documentIds: readonly string[]): Promise<Map<string, IndexEntry>>;
-  /** Those of the documents that some published version holds, as the newest of them holds each. */
+  /** Returns those documents that any published version holds, as in the newest version that holds each. */
   entriesOfAnyVersion(documentIds: readonly string[]): Promise<Map<string, IndexEntry>>;
-  /** The same of a version that may be gone: then it holds none. */
+  /** Returns content hashes like `hashes`, and none if the version no longer exists. */
   hashesIfKept(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
-  /** All documents of the live version. */
+  /** Yields all documents of the live version. */
   liveEntries(): AsyncIterable<{ documentId: string; access?: AccessList | undefined }>;
-  /** Documents of the live version. */
+  /** Returns the document count of the live version. */
   countLive(): Promise<bigint>;
   begin(buildId: string, model: string, dimensions: number): Promise<Begun>;
   write(version: bigint, documents: readonly EmbeddedDocument[]): Promise<void>;
   remove(version: bigint, documentIds: readonly string[]): Promise<void>;
   publish(version: bigint, expectedDocumentCount: bigint): Promise<string>;
-  /** Drops a version; `false` where it can't be dropped, because it was published. */
+  /** Drops a version. Returns `false` if it was already published. */
   abandon(version: bigint): Promise<boolean>;
 }
 
-/** Ids in a request: with 512 characters each they stay far below the largest message. */
+/** Ids in a request. With 512 characters each, they are far below the message limit. */
 const idsMax = 1000;
 const messageBytesMax = 2 << 20;
 
-/** Creates the client; `call` gives fresh call options for each call. */
+/** Creates a client; `call` returns new call options for each call. */
 export function createIndexClient(
   writer: Client<typeof IndexWriterService>,
   corpus: string,
@@ -88,7 +88,7 @@ export function createIndexClient(
       ? unless([Code.NotFound], () => list({ version }, documentIds), new Map())
       : building(() => list({ version }, documentIds));
   return {
-    // Nothing is live in a corpus that does not exist yet; a version under construction must exist.
+    // A corpus that does not exist yet holds nothing; a version that is being built must exist.
     entries: entriesOf,
 
     hashes: async (version, documentIds) => hashesOf(await entriesOf(version, documentIds)),
@@ -158,7 +158,7 @@ export function createIndexClient(
 const hashesOf = (entries: ReadonlyMap<string, IndexEntry>) =>
   new Map([...entries].map(([documentId, { contentHash }]) => [documentId, contentHash]));
 
-/** The corpus's revision; empty if the caller sees no such corpus. */
+/** Returns the revision of a corpus; empty if the caller sees no such corpus. */
 export async function revisionOf(
   retrieval: Client<typeof RetrievalService>,
   corpus: string,
@@ -168,19 +168,19 @@ export async function revisionOf(
   return corpora.find(({ name }) => name === corpus)?.revision ?? '';
 }
 
-/** A version that vanished or is in another state can't be saved by trying the same again. */
+/** Runs a call on a version that is being built. Throws StaleBuildError if the version is gone or in another state. */
 async function building<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!isCode(error, Code.FailedPrecondition) && !isCode(error, Code.NotFound)) throw error;
-    throw new StaleBuildError(`the version must be built anew: ${(error as ConnectError).rawMessage}`, {
+    throw new StaleBuildError(`the version must be built again: ${(error as ConnectError).rawMessage}`, {
       cause: error,
     });
   }
 }
 
-/** What `work` gives, or `otherwise` where it fails with one of the codes. */
+/** Returns the result of `work`, or `otherwise` if it fails with one of the codes. */
 async function unless<T>(codes: readonly Code[], work: () => Promise<T>, otherwise: T): Promise<T> {
   try {
     return await work();
@@ -245,7 +245,7 @@ function toIndexDocument(corpus: string, { document, vectors }: EmbeddedDocument
   });
 }
 
-/** The contract's word for a language. */
+/** Returns the language of the contract for a language tag. */
 export function toLanguage(language: string): Language {
   return language === 'zh' ? Language.ZH : language === 'en' ? Language.EN : Language.UNSPECIFIED;
 }

@@ -1,6 +1,5 @@
 import type { Client } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -9,60 +8,51 @@ import type { Logger } from '#kit/base/log.ts';
 import { withSpan } from '#kit/base/span.ts';
 import type { IndexerSettings } from '../../config.ts';
 import type { ContentHistory } from '../../documents/content-history.ts';
-import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
-import type { DocumentStore } from '../../documents/document-store.ts';
+import { isDeleted } from '../../documents/deletion-store.ts';
 import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
 import type { PrepareOptions } from '../../prepare/prepared.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
-import type { FailureStore } from '../failure-store.ts';
 import type { Checkpoint, JobQueue, JobRecord, Progress } from '../job-queue.ts';
 import { pruneContents } from '../prune-contents.ts';
 import { type Build, createBuild, dropBuild } from './build.ts';
-import type { Caller } from './caller.ts';
 import { forEachConcurrently } from './for-each.ts';
-import { createFound, type Found } from './found.ts';
-import { indexBatch } from './index-batch.ts';
-import { createIndexClient, type IndexClient, type Obstacle, revisionOf } from './index-client.ts';
+import { type BatchDeps, indexBatch } from './index-batch.ts';
+import { createIndexClient, type IndexClient, revisionOf, type UnfinishedVersion } from './index-client.ts';
 import { type JobResult, type JobRun, StoppedError } from './job-run.ts';
 import { findRemovals } from './removals.ts';
+import { createUploadContents, type UploadContents } from './upload-contents.ts';
 
-/** What jobs work with. */
-export interface IndexJobDeps {
+/** Dependencies of indexing jobs. */
+export interface IndexJobDeps extends BatchDeps {
   indexWriter: Client<typeof IndexWriterService>;
   retrieval: Client<typeof RetrievalService>;
-  embedding: Client<typeof EmbeddingService>;
   queue: JobQueue;
   uploads: Uploads;
   threads: PrepareThreads;
-  documents: DocumentStore;
   history: ContentHistory;
-  deletions: DeletionStore;
-  failures: FailureStore;
-  caller: Caller;
   settings: IndexerSettings;
-  clock: () => number;
   log: Logger;
 }
 
-/** Batches under way between the reader and the index. */
+/** Batches that are indexed concurrently. */
 const batchesMax = 2;
 
 /**
- * Does a job: reads its upload, compares each document with what the live version holds, embeds and writes what differs into a
- * new version, and publishes that. Run again after any end, it goes on and comes to the same result: a version belongs to its
- * job, a document is written whole or not, and what the version holds already is not written again.
+ * Runs a job and returns its result: reads the upload, compares each document with the live version, embeds and writes the changed
+ * ones into a new version, and publishes it. After any interruption it can run again with the same result: a version belongs to its
+ * job, a document is written completely or not at all, and documents in the version are not written again.
  */
 export async function runIndexJob(run: JobRun, deps: IndexJobDeps): Promise<JobResult> {
   const { job } = run;
   const index = createIndexClient(deps.indexWriter, job.corpus, () => deps.caller.asService(job, run.signal));
-  const build = createBuild(run, index, (obstacle) => clearWay(run, obstacle, index, deps));
+  const build = createBuild(run, index, (other) => abandonUnfinished(run, other, index, deps));
   const result = (await build.publishPrepared()) ?? (await buildVersion(run, index, build, deps));
-  await deps.history.settle(job, job.jobId, result.version === 0n ? undefined : result.version);
+  await deps.history.commit(job, job.jobId, result.version === 0n ? undefined : result.version);
   if (result.version !== 0n) await pruneSafely(run, index, deps);
   return result;
 }
 
-/** Ends a job that comes to nothing. Gives its result where it was published before it could be stopped. */
+/** Drops what a job has built. Returns the job's result if it was published before it could be stopped. */
 export async function abandonIndexJob(
   job: JobRecord,
   checkpoint: Checkpoint,
@@ -76,7 +66,7 @@ export async function abandonIndexJob(
     return begun.kind === 'begun' ? begun.version : undefined;
   });
   if (result === undefined) await deps.history.abandon(job.jobId);
-  else await deps.history.settle(job, job.jobId, result.version);
+  else await deps.history.commit(job, job.jobId, result.version);
   return result;
 }
 
@@ -91,8 +81,8 @@ async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps:
   await run.save({ phase: JobPhase.PARSE });
   await build.resume(options);
 
-  const found = createFound();
-  const context = { run, deps, index, build, options, found };
+  const contents = createUploadContents();
+  const context = { run, deps, index, build, options, contents };
   await forEachConcurrently(
     untilStopped(deps.threads.prepare({ upload, options }, run.signal), run),
     batchesMax,
@@ -101,7 +91,7 @@ async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps:
   );
   run.signal.throwIfAborted();
 
-  const removals = await findRemovals(job, found, index, deps);
+  const removals = await findRemovals(job, contents, index, deps);
   if (removals.length > 0) {
     await index.remove(await build.begin(options), removals);
     await deps.history.retire(job, removals);
@@ -112,78 +102,90 @@ async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps:
     return { version: 0n, revision: await revisionOf(deps.retrieval, job.corpus, callOptions) };
   }
   const version = await build.begin(options);
-  const expected = await settleDeletions(run, version, found, removals, index, deps);
+  const expected = await applyDeletions(run, version, contents, removals, index, deps);
   return withSpan('indexer.publish', {}, () => build.publish(expected));
 }
 
 /**
- * Takes out what was deleted while it was being written (the deletion, asked for later, has the last word), and counts what the
- * version must hold now.
+ * Removes documents from the version that were deleted during the job, because a later deletion has precedence. Returns the
+ * document count that the version must have.
  */
-async function settleDeletions(
+async function applyDeletions(
   { job }: JobRun,
   version: bigint,
-  found: Found,
+  contents: UploadContents,
   removals: readonly string[],
   index: IndexClient,
   deps: IndexJobDeps,
 ): Promise<bigint> {
   const deleted = await deps.deletions.listFor(job, job.sequence);
-  const brought = [...found.seen]
+  const readded = [...contents.seen]
     .filter(([documentId, groups]) => isDeleted(deleted, documentId, groups))
     .map(([documentId]) => documentId);
-  if (brought.length > 0) {
-    await index.remove(version, brought);
-    await deps.documents.remove(job, brought);
+  if (readded.length > 0) {
+    await index.remove(version, readded);
+    await deps.documents.remove(job, readded);
   }
   const removedFromLive = await index.hashes(0n, removals);
-  const createdCount = [...found.created].filter(
-    (documentId) => !isDeleted(deleted, documentId, found.seen.get(documentId) ?? []),
+  const createdCount = [...contents.created].filter(
+    (documentId) => !isDeleted(deleted, documentId, contents.seen.get(documentId) ?? []),
   ).length;
   return (await index.countLive()) + BigInt(createdCount) - BigInt(removedFromLive.size);
 }
 
-/** Share of what the model takes that a chunk is to be. */
+/** Target length of a chunk as a share of the model's longest input. */
 const fittingShare = 0.55;
-/** Shortest chunk that is aimed at, in estimated tokens. */
+/** Smallest target length of a chunk, in estimated tokens. */
 const minChunkTokens = 16;
 
 async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDeps): Promise<PrepareOptions> {
   const { models } = await deps.embedding.listModels({}, await deps.caller.asService(job, signal));
   const [model] = models;
-  if (model === undefined) throw failedPrecondition(ErrorReason.MODEL_UNKNOWN, 'no embedding model is configured');
-  // A chunk may be half as long again as what is aimed at, and its title and headings go before it.
+  if (model === undefined)
+    throw failedPrecondition(
+      ErrorReason.MODEL_UNKNOWN,
+      'no embedding model is configured: add one to embedding.models',
+    );
+  // A chunk can be 1.5 times the target length, and its title and headings precede it.
   const fitting =
     model.maxInputTokens === 0 ? Number.POSITIVE_INFINITY : Math.floor(model.maxInputTokens * fittingShare);
   const targetTokens = Math.max(minChunkTokens, Math.min(deps.settings.chunkTokens, fitting));
   return {
     targetTokens,
     overlapTokens: Math.min(deps.settings.chunkOverlapTokens, Math.floor(targetTokens / 2)),
-    // By its space: another model under the same name must never be asked for vectors of this one.
+    // The space identifies the model: another model under the same name must not embed these chunks.
     embeddingModel: model.space || model.name,
     dimensions: model.dimensions,
   };
 }
 
 /**
- * Ends a version that stands in the way of this job's. Jobs of a corpus run one after another, so whoever began it is over, or
- * is not known here (its records were lost): nobody will ever finish it.
+ * Abandons an unfinished version that blocks this job's version. Jobs of a corpus run one after another, so its job has ended or
+ * its records were lost, and no job will finish it. Throws UNAVAILABLE if its job is still open.
  */
-async function clearWay(run: JobRun, obstacle: Obstacle, index: IndexClient, deps: IndexJobDeps): Promise<void> {
-  const [other] = await deps.queue.list({ jobId: obstacle.buildId, limit: 1 });
+async function abandonUnfinished(
+  run: JobRun,
+  unfinished: UnfinishedVersion,
+  index: IndexClient,
+  deps: IndexJobDeps,
+): Promise<void> {
+  const [other] = await deps.queue.list({ jobId: unfinished.buildId, limit: 1 });
   const isOver = other === undefined || (other.state !== JobState.QUEUED && other.state !== JobState.RUNNING);
   if (!isOver)
-    throw unavailable('retrieval', `another job of the corpus is still building version ${obstacle.version}`);
-  deps.log.warn({ job_id: run.job.jobId, build_id: obstacle.buildId }, 'a version that was left behind is abandoned');
-  await index.abandon(obstacle.version);
+    throw unavailable('retrieval', `another job of the corpus is still building version ${unfinished.version}`);
+  deps.log.warn(
+    { event: 'version_abandoned', job_id: run.job.jobId, build_id: unfinished.buildId },
+    'unfinished index version abandoned',
+  );
+  await index.abandon(unfinished.version);
 }
 
-/** Texts that are kept too long do no harm, and the next publish tries again: the job is done all the same. */
+/** Deletes old texts. A failure is only logged, because the next publish tries again. */
 async function pruneSafely({ job }: JobRun, index: IndexClient, deps: IndexJobDeps): Promise<void> {
   try {
     await pruneContents(job, index, { history: deps.history, keptVersions: deps.settings.keptVersions });
   } catch (error) {
-    deps.log.warn({ err: error, job_id: job.jobId }, 'texts of old versions were not pruned');
+    deps.log.warn({ event: 'prune_failed', err: error, job_id: job.jobId }, 'old document texts not pruned');
   }
 }
 

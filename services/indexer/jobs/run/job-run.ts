@@ -1,29 +1,29 @@
 import type { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Checkpoint, JobRecord, Progress } from '../job-queue.ts';
 
-/** An attempt of a job, as the work sees it. */
+/** A running attempt of a job. */
 export interface JobRun {
   readonly job: JobRecord;
-  /** Counts up as the work goes on; written down now and then, and with every `save`. */
+  /** Counts of the work so far; written at an interval and with every `save`. */
   readonly progress: Progress;
-  /** What was written down last. */
+  /** The last saved checkpoint. */
   readonly checkpoint: Checkpoint;
-  /** Ends the work at once: the job was cancelled, or the lease was lost. */
+  /** Ends the work immediately: the job was cancelled, or the lease was lost. */
   readonly signal: AbortSignal;
-  /** Asks the work to end where it can go on later. */
+  /** Asks the work to stop between two batches. */
   readonly stopping: AbortSignal;
-  /** Writes down what must not be forgotten. Throws LeaseLostError where the job is another's by now. */
+  /** Saves phase and checkpoint. Throws LeaseLostError if another worker has the job. */
   save(update: { phase?: JobPhase; checkpoint?: Checkpoint }): Promise<void>;
 }
 
-/** What a job made live. */
+/** What a job published. */
 export interface JobResult {
-  /** 0 where nothing changed. */
+  /** 0 if nothing changed. */
   version: bigint;
   revision: string;
 }
 
-/** The work ended because it was asked to; it goes on another time. */
+/** The work stopped on request and continues later. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
 }
@@ -33,7 +33,7 @@ export class CancelledError extends Error {
   override readonly name = 'CancelledError';
 }
 
-/** The version under construction can't be used any more: it must be built anew. */
+/** The version that is being built cannot be used any more: it must be built again. */
 export class StaleBuildError extends Error {
   override readonly name = 'StaleBuildError';
 }

@@ -4,10 +4,10 @@ import type { TextBuilder } from '../blocks.ts';
 import { type Boilerplate, collapse, inlineTags, isBoilerplate, isElement, wordsOf } from './page.ts';
 import { addTable, isDataTable } from './table.ts';
 
-/** Deeper than this, structure is noise: the words below are one paragraph. */
+/** Deepest nesting that is read as structure. Text below it becomes one paragraph. */
 const depthMax = 200;
 
-/** Adds the blocks of a piece of HTML, as Markdown may hold it. */
+/** Adds the blocks of a piece of HTML, for HTML inside Markdown. */
 export function addHtml(builder: TextBuilder, html: string): void {
   addBlocks(builder, parseDocument(html), { byName: false, forms: true });
 }
@@ -22,7 +22,7 @@ export function addBlocks(builder: TextBuilder, root: ParentNode, boilerplate: B
     if (text === '') return;
     if (marker === '') builder.add('paragraph', text);
     else builder.add('list-item', `${marker}${text}`);
-    // What follows inside the same item is a paragraph of it.
+    // Further text inside the same item becomes a paragraph.
     marker = '';
   };
   const walkAll = (nodes: readonly ChildNode[], depth: number, listDepth: number) => {

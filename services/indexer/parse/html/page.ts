@@ -1,8 +1,8 @@
 import type { ChildNode, Document, Element, ParentNode } from 'domhandler';
 
-// Finding one's way in a parsed HTML page. Nothing here recurses: a page may nest as deep as its author's editor was broken.
+// Reads of a parsed HTML page. No function recurses, because a broken page can be nested very deeply.
 
-/** Elements that hold no words of the page, or words of every page of the site. */
+/** Elements without text of the page, or with text that every page of the site repeats. */
 const boilerplateTags = new Set(
   'script style noscript template nav footer aside form iframe object svg canvas video audio button select input dialog head'.split(
     ' ',
@@ -12,15 +12,15 @@ const boilerplateRoles = new Set(['navigation', 'banner', 'contentinfo', 'comple
 const boilerplateNames =
   /(?:^|[\s_-])(?:sidebar|breadcrumbs?|cookie|navbar|menu|footer|advert(?:isement)?|share|related)(?:$|[\s_-])/i;
 
-/** How much of a page is left out. */
+/** Which parts of a page are skipped. */
 export interface Boilerplate {
-  /** Elements that are named like boilerplate; only where the page doesn't mark its main part. */
+  /** Elements whose class or id is named like boilerplate; used only if the page does not mark its main part. */
   byName: boolean;
-  /** Forms; some sites wrap the whole page in one. */
+  /** Forms. Some sites wrap the whole page in a form. */
   forms: boolean;
 }
 
-/** Whether an element is none of the page's own words. */
+/** Reports whether an element is boilerplate. */
 export function isBoilerplate(element: Element, { byName, forms }: Boilerplate): boolean {
   const { name, attribs } = element;
   if (name === 'form') return forms;
@@ -29,12 +29,12 @@ export function isBoilerplate(element: Element, { byName, forms }: Boilerplate):
   return byName && boilerplateNames.test(`${attribs.class ?? ''} ${attribs.id ?? ''}`);
 }
 
-/** Whether a node is an element. */
+/** Reports whether a node is an element. */
 export function isElement(node: ChildNode | ParentNode): node is Element {
   return 'name' in node && 'attribs' in node;
 }
 
-/** Elements below a node, in order; `into` says whether to look inside one. */
+/** Yields the elements below a node, in order; `into` decides whether to visit the children of an element. */
 export function* elementsOf(root: ParentNode, into: (element: Element) => boolean = () => true): Iterable<Element> {
   const stack: ChildNode[] = [...root.children].reverse();
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
@@ -45,28 +45,28 @@ export function* elementsOf(root: ParentNode, into: (element: Element) => boolea
   }
 }
 
-/** Words below a node, white space collapsed. */
+/** Returns the text below a node, with white space collapsed. */
 export function wordsOf(root: ParentNode, boilerplate: Boilerplate): string {
   const parts: string[] = [];
   const stack: ChildNode[] = [...root.children].reverse();
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (node.type === 'text') parts.push((node as { data: string }).data);
     if (!isElement(node) || isBoilerplate(node, boilerplate)) continue;
-    // A line break or the end of an inner block separates words; an inline element doesn't.
+    // A block separates words; an inline element does not.
     if (!inlineTags.has(node.name)) parts.push(' ');
     for (let index = node.children.length - 1; index >= 0; index--) stack.push(node.children[index] as ChildNode);
   }
   return collapse(parts.join(''));
 }
 
-/** Elements that stand inside a line. */
+/** Inline elements. */
 export const inlineTags = new Set(
   'a abbr b bdi bdo cite code data del dfn em font i ins kbd label mark q s samp small span strong sub sup time tt u var wbr'.split(
     ' ',
   ),
 );
 
-/** White space as a browser shows it; a line end between two Chinese characters is none. */
+/** Collapses white space as a browser does, and removes line ends between Chinese characters. */
 export function collapse(text: string): string {
   return text
     .replace(/(?<=\p{sc=Han}|[，。！？；：、])[ \t]*\n\s*(?=\p{sc=Han})/gu, '')
@@ -74,7 +74,7 @@ export function collapse(text: string): string {
     .trim();
 }
 
-/** The part of a page that is its own: its main element, or its only article; the page where it marks none. */
+/** Returns the main part of a page: its main element or its only article; the whole page if it marks neither. */
 export function mainPartOf(document: Document): { part: ParentNode; isMarked: boolean } {
   const articles: Element[] = [];
   let body: Element | undefined;

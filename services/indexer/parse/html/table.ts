@@ -4,7 +4,7 @@ import { type Boilerplate, elementsOf, isBoilerplate, isElement, wordsOf } from 
 
 const columnsMax = 200;
 
-/** Whether a table holds values in rows and columns; a table that only lays out a page doesn't. */
+/** Reports whether a table holds data, as opposed to a table that only lays out a page. */
 export function isDataTable(table: Element): boolean {
   let columnCount = 0;
   let hasHeader = false;
@@ -16,7 +16,7 @@ export function isDataTable(table: Element): boolean {
   return hasHeader || columnCount > 1;
 }
 
-/** Adds the rows of a data table, each with the header of its columns; cells that span rows or columns count in each. */
+/** Adds the rows of a data table, each cell with its column's header. A cell that spans rows or columns is repeated in each. */
 export function addTable(builder: TextBuilder, table: Element, boilerplate: Boilerplate): void {
   const header: string[] = [];
   let isInHeader = true;
@@ -27,7 +27,7 @@ export function addTable(builder: TextBuilder, table: Element, boilerplate: Boil
     const { cells, isHeader, below } = readRow(element, spanning, boilerplate);
     spanning = below;
     if (isInHeader && isHeader) {
-      // Headers of two storeys: the upper one stays in front of the lower.
+      // In a header of several rows, the upper name precedes the lower one.
       for (const [index, cell] of cells.entries()) {
         const above = header[index] ?? '';
         header[index] = above === '' || above === cell ? cell : `${above} ${cell}`.trim();

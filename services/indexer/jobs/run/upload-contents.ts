@@ -1,0 +1,30 @@
+import type { PreparedBatch } from '../../prepare/prepared.ts';
+
+/** What a job has read from its upload so far. */
+export interface UploadContents {
+  /** Documents of the upload, by id, with the groups that may see them. */
+  seen: Map<string, readonly string[]>;
+  /** Ids of documents that could not be read: they do not count as missing. */
+  unreadable: Set<string>;
+  /** Whether something could not be read whose document id is not known. */
+  hasUnknown: boolean;
+  /** Ids of documents that the live version does not hold. */
+  created: Set<string>;
+  /** Paths of the files that were read to their end. */
+  wholePaths: string[];
+}
+
+/** Returns the contents of an upload of which nothing was read yet. */
+export function createUploadContents(): UploadContents {
+  return { seen: new Map(), unreadable: new Set(), hasUnknown: false, created: new Set(), wholePaths: [] };
+}
+
+/** Adds a batch to the contents. */
+export function addBatch(contents: UploadContents, batch: PreparedBatch): void {
+  for (const { documentId, groups } of batch.documents) contents.seen.set(documentId, groups);
+  for (const { documentId } of batch.failures) {
+    if (documentId === undefined) contents.hasUnknown = true;
+    else contents.unreadable.add(documentId);
+  }
+  contents.wholePaths.push(...batch.wholePaths);
+}
