@@ -1,8 +1,11 @@
+// Long because all tests share one build of the page and one browser.
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Code } from '@connectrpc/connect';
+import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -11,7 +14,16 @@ import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/an
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
-import { ending, ends, refusal, retrieval, returnsAnswer, returnsText, says } from './testing/answers.ts';
+import {
+  type AnswerEventInit,
+  ending,
+  ends,
+  refusal,
+  retrieval,
+  returnsAnswer,
+  returnsText,
+  says,
+} from './testing/answers.ts';
 import { findChromium, launchChromium } from './testing/browser.ts';
 import { passageOf } from './testing/documents.ts';
 import { keys, type StandIn, startStandIn } from './testing/stand-in.ts';
@@ -19,7 +31,7 @@ import { keys, type StandIn, startStandIn } from './testing/stand-in.ts';
 const chromium = findChromium();
 if (chromium === undefined) console.log('skipped: console browser test (no Chromium)');
 
-/** Longest wait for something on the page to come true. */
+/** Longest wait for a state of the page. */
 const timeout = 20_000;
 
 describe.skipIf(chromium === undefined)('the console in a browser', () => {
@@ -45,14 +57,14 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
   });
   beforeEach(async () => {
     complaints = [];
-    standIn = await startStandIn(dist); // on a port of its own: nothing that a page keeps goes over to the next test
+    standIn = await startStandIn(dist); // on a port of its own: storage of a page does not reach the next test
     page = firstPage;
     await page.goto(standIn.url);
   });
   afterEach(async () => {
     if (page !== firstPage) await page.context().close();
     await standIn.close();
-    // Above all: nothing broke the content policy.
+    // No error on the page, and no violation of the content policy.
     expect(complaints).toEqual([]);
   });
 
@@ -62,7 +74,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     const made = await context.newPage();
     made.on('pageerror', (error) => complaints.push(String(error)));
     made.on('console', (message) => {
-      // The browser itself tells of each reply that is an error; those are what some tests are about.
+      // The browser logs each error reply; some tests are about those.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
         complaints.push(message.text());
       }
@@ -76,18 +88,20 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     await at('question').fill(question);
     await at('question').press('Enter');
   };
-  /** Waits until the last answer stands so. */
+  /** Waits until the last answer is in a phase. */
   const phase = (name: string) => page.locator(`[data-testid=turn][data-phase=${name}]:last-child`).waitFor();
   const poll = <Value>(read: () => Value) => expect.poll(read, { timeout });
   const isFocused = (locator: Locator) => locator.evaluate((element) => element === document.activeElement);
 
-  /** A point at which an answer waits until it is let on. */
+  /** A point at which an answer waits until it is opened. */
   const gate = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     return { passed: promise, open: resolve };
   };
 
-  test('a question shows its stages, then its text as it comes, then its sources', async () => {
+  const done = (outcome: AnswerOutcome): AnswerEventInit => ({ case: 'done', value: { outcome, model: 'extractive' } });
+
+  test('a question shows its stages, then its text as it arrives, then its sources', async () => {
     const [searching, writing] = [gate(), gate()];
     standIn.answer = async function* () {
       yield* retrieval.slice(0, 5);
@@ -172,7 +186,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('turn').count()).toBe(1);
   });
 
-  test('the next question goes on in the session, which the list, the address and a reload find again', async () => {
+  test('the next question continues the session, which the list, the address and a reload open again', async () => {
     standIn.answer = () => returnsAnswer;
     await ask('How long do I have?');
     await phase('done');
@@ -187,7 +201,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     await at('welcome').waitFor();
     await at('session-open').first().click();
     await poll(() => at('turn').count()).toBe(2);
-    // The address is what a reload goes by, and it is written after the turns are shown.
+    // A reload reads the address, which is written after the turns are shown.
     await poll(() => page.url()).toContain('session=');
     await page.reload();
     await poll(() => at('turn').count()).toBe(2);
@@ -203,7 +217,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('session').count()).toBe(0);
   });
 
-  test('the language switches at once, is kept, and follows the browser at first', async () => {
+  test('the language switches immediately, is kept, and follows the browser at first', async () => {
     await at('language').click();
     expect(await at('send').textContent()).toContain('提问');
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
@@ -228,7 +242,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('turn').count()).toBe(1);
   });
 
-  test('a rate limit says when to come back', async () => {
+  test('a rate limit says when to try again', async () => {
     // biome-ignore lint/correctness/useYield: it fails before its first event
     standIn.answer = async function* () {
       throw rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, 'too fast', { retryAfterMs: 60_000 });
@@ -239,12 +253,127 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('retry').isDisabled()).toBe(true);
   });
 
-  test('a refusal, a degradation and a cached answer look like what they are', async () => {
+  test('a refusal shows the passages that were read', async () => {
+    standIn.answer = () => [...retrieval, says('I found nothing.'), done(AnswerOutcome.REFUSED)];
+    await ask('Opening hours on the moon?');
+    await phase('done');
+    await at('source-1').waitFor();
+    await at('more-sources').click();
+    await at('source-1').waitFor({ state: 'detached' });
+  });
+
+  test('a plain HTTP 429 of a proxy is shown as a rate limit', async () => {
+    standIn.isLimited = true;
+    await ask('How long do I have?');
+    await phase('failed');
+    expect(await at('failure').textContent()).toMatch(/^Too many questions.*Try again in \d+ s$/);
+    expect(await at('failure').textContent()).not.toContain('HTTP');
+  });
+
+  test('the skip link leads past the sessions, each session is one stop, and the Delete key deletes it', async () => {
+    standIn.answer = () => returnsAnswer;
+    await ask('How long do I have?');
+    await phase('done');
+    await at('new-session').click();
+    await ask('And for lamps?');
+    await phase('done');
+    await poll(() => at('session-open').count()).toBe(2);
+    await page.reload();
+    await poll(() => at('session-open').count()).toBe(2);
+    await page.keyboard.press('Tab');
+    expect(await isFocused(at('skip-link'))).toBe(true);
+    for (const stop of [at('new-session'), at('session-open').first(), at('session-open').last()]) {
+      await page.keyboard.press('Tab');
+      expect(await isFocused(stop)).toBe(true);
+    }
+    await page.keyboard.press('Delete');
+    await page.keyboard.press('Enter'); // the focus is on "Keep"
+    await at('session-delete-confirm').waitFor({ state: 'detached' });
+    expect(await isFocused(at('session-open').last())).toBe(true);
+    await page.keyboard.press('Delete');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Enter');
+    await poll(() => at('session-open').count()).toBe(1);
+    await at('skip-link').focus();
+    await page.keyboard.press('Enter');
+    expect(await isFocused(at('question'))).toBe(true);
+  });
+
+  /** Faults that axe finds on the page, each with its first element. */
+  const faults = async (): Promise<string[]> => {
+    await page.evaluate(axe.source);
+    return await page.evaluate(async () => {
+      const check = globalThis as unknown as { axe: typeof axe };
+      const { violations } = await check.axe.run({
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      });
+      return violations.map(
+        ({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 120)} ${nodes[0]?.failureSummary?.slice(0, 160)}`,
+      );
+    });
+  };
+  /** Pairs of stage names that touch or overlap. */
+  const touchingStages = () =>
+    page.locator('.stage-name').evaluateAll((names) => {
+      const boxes = names.map((name) => {
+        const range = document.createRange();
+        range.selectNodeContents(name);
+        return { name: name.textContent, box: range.getBoundingClientRect() };
+      });
+      return boxes.slice(1).flatMap(({ name, box }, index) => {
+        const before = boxes[index];
+        const isSameRow = before !== undefined && Math.abs(before.box.top - box.top) < 4;
+        return isSameRow && box.left - before.box.right < 4 ? [`${before.name}|${name}`] : [];
+      });
+    });
+
+  test.each(
+    [320, 375, 1280].flatMap((width) => (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme }))),
+  )('has no accessibility fault at $width px in $colorScheme colours', async ({ width, colorScheme }) => {
+    page = await newPage({ viewport: { width, height: 800 }, colorScheme });
+    await page.goto(standIn.url);
+    await at('welcome').getByText('Refund approval limits').waitFor();
+    expect(await faults()).toEqual([]);
+
+    standIn.answer = () => returnsAnswer;
+    await ask('How long do I have?');
+    await phase('done');
+    standIn.answer = () => [
+      ...retrieval,
+      says('Model P-409 is in stock since 2026-01-02 [1] [2].'),
+      done(AnswerOutcome.REFUSED),
+    ];
+    await ask('And model P-409?');
+    await poll(() => at('turn').count()).toBe(2);
+    await phase('done');
+    expect(await faults()).toEqual([]);
+    expect(await touchingStages()).toEqual([]);
+    const lines = await lastTurn()
+      .locator('.prose .keep')
+      .evaluateAll((codes) => codes.map((code) => [code.textContent, code.getClientRects().length]));
+    expect(lines).toContainEqual(['P-409', 1]);
+    for (const box of await at('marker').evaluateAll((markers) =>
+      markers.map((marker) => marker.getBoundingClientRect()),
+    )) {
+      expect(Math.min(box.width, box.height)).toBeGreaterThanOrEqual(24);
+    }
+
+    await at('marker').first().click();
+    await at('highlight').first().waitFor();
+    expect(await at('document-body').getAttribute('tabindex')).toBe('0');
+    expect(await faults()).toEqual([]);
+  });
+
+  test('a refusal, a degradation and a cached answer are shown as such', async () => {
     standIn.answer = () => refusal;
     await ask('Opening hours on the moon?');
     await phase('done');
     expect(await at('answer').getAttribute('data-refused')).toBe('true');
-    expect(await at('answer').textContent()).toContain('The documents do not answer this');
+    // The server says it; the page adds what to do, and says nothing twice.
+    expect(await at('answer').textContent()).toBe(
+      'I found nothing in the documents about the opening hours on the moon.' +
+        'Try other words, search all documents, or ask a colleague.',
+    );
 
     standIn.answer = () => [
       ...retrieval,
@@ -271,7 +400,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     await poll(() => standIn.questions.at(-1)?.bypassCache).toBe(true);
   });
 
-  test('text that was taken back goes from the page', async () => {
+  test('withdrawn text leaves the page', async () => {
     const second = gate();
     standIn.answer = async function* () {
       yield* retrieval;

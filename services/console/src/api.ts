@@ -5,7 +5,7 @@ import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 
-/** The contracts that the page uses, at the origin that served it. */
+/** Clients of the contracts that the page uses, at the origin that served it. */
 export interface Api {
   chat: Client<typeof ChatService>;
   indexer: Client<typeof IndexerService>;
@@ -16,7 +16,7 @@ export interface Api {
 /** Longest time for an rpc that is not a stream. */
 const unaryTimeoutMs = 10_000;
 
-/** Clients that act with an API key. */
+/** Creates clients that send an API key. */
 export function createApi(key: string): Api {
   const authorize: Interceptor = (next) => (request) => {
     request.header.set('authorization', `Bearer ${key}`);
@@ -35,14 +35,14 @@ export function createApi(key: string): Api {
   };
 }
 
-/** Keys that a server in development gives away. */
+/** Keys that a development server returns. */
 export interface DevelopmentKeys {
   staff: string;
-  /** Absent where there is no second one. */
+  /** Absent if there is no second key. */
   customer?: string;
 }
 
-/** The keys of a server in development; `undefined` where people bring their own. Throws where there is no server. */
+/** Returns the keys of a development server; `undefined` if users bring their own. Throws if the server cannot be reached. */
 export async function fetchDevelopmentKeys(signal: AbortSignal): Promise<DevelopmentKeys | undefined> {
   const response = await fetch(new URL('console/session', document.baseURI), {
     headers: { accept: 'application/json' },

@@ -6,7 +6,7 @@ import { Workspace } from './components/workspace.tsx';
 import { keyOf, useCredentials } from './hooks/use-credentials.ts';
 import { initialLanguage, keepLanguage, MessagesContext, messages } from './i18n/index.ts';
 
-/** The page: credentials and language first, then the workspace of whoever asks. */
+/** The page: credentials and language, then the workspace of the user. */
 export function App() {
   const [language, setLanguage] = useState(() => initialLanguage(localStorage, navigator.languages));
   const { credentials, reload, setPersona, setKey, forgetKey } = useCredentials();
@@ -29,7 +29,7 @@ export function App() {
   return (
     <MessagesContext value={texts}>
       {api !== undefined && (
-        // Another key is another person: nothing of the one before stays.
+        // Another key is another user: no state of the one before stays.
         <Workspace
           key={key}
           api={api}

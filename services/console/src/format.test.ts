@@ -19,7 +19,7 @@ test('small amounts of money keep their digits', () => {
   expect(formatCost(1_500_000n, 'CNY', 'zh-CN')).toBe('¥1.50');
 });
 
-test('a day is told by its time today and by its date before', () => {
+test('today is shown as a time, an earlier day as a date', () => {
   const now = new Date(2026, 10, 22, 15, 0);
   expect(formatWhen(new Date(2026, 10, 22, 8, 5), now, 'zh-CN')).toBe('8:05');
   expect(formatWhen(new Date(2026, 10, 2), now, 'en')).toBe('Nov 2');

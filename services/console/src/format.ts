@@ -1,4 +1,4 @@
-/** A time for people: `0.4 ms`, `18 ms`, `1.24 s`. */
+/** Returns a duration in readable form: `0.4 ms`, `18 ms`, `1.24 s`. */
 export function formatMs(ms: number): string {
   if (ms < 0.05) return '<0.1 ms';
   if (ms < 10) return `${ms.toFixed(1)} ms`;
@@ -7,7 +7,7 @@ export function formatMs(ms: number): string {
   return `${Math.round(ms / 60_000)} min`;
 }
 
-/** A whole number with the separators of the language. */
+/** Returns a whole number with the separators of the language. */
 export function formatCount(count: number | bigint, language: string): string {
   return new Intl.NumberFormat(language).format(count);
 }
@@ -21,7 +21,7 @@ export function formatCost(micros: bigint, currency: string, language: string): 
   return new Intl.NumberFormat(language, { style: 'currency', currency, ...digits }).format(amount);
 }
 
-/** When something was, as short as it can be told: a time today, a day before. */
+/** Returns a time in short form: the time of day for today, the date for earlier days. */
 export function formatWhen(at: Date, now: Date, language: string): string {
   const today = at.toDateString() === now.toDateString();
   const options: Intl.DateTimeFormatOptions = today

@@ -3,12 +3,12 @@ import { type Browser, chromium } from 'playwright-core';
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Where a Chromium is installed; `undefined` where none is. */
+/** Returns the path of an installed Chromium; `undefined` if there is none. */
 export function findChromium(): string | undefined {
   return places.find((place) => existsSync(place));
 }
 
-/** Starts it without a window, and without calls of its own to the world. */
+/** Starts a Chromium without a window and without background network calls. */
 export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,

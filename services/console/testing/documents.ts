@@ -99,7 +99,7 @@ export const documents: readonly StandInDocument[] = [
   describe('refund-limits', 'Refund approval limits', Language.EN, limitsText, false),
 ];
 
-/** A passage of a document, from the words where it begins to those where it ends. */
+/** Returns a passage of a document, from its first words to its last. */
 export function passageOf(documentId: string, from: string, to: string, headingPath: string[], scores = 1): Passage {
   const found = documents.find(({ document }) => document.documentId === documentId);
   if (found === undefined) throw new Error(`no document ${documentId}`);

@@ -41,7 +41,7 @@ const mediaTypes: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Keys that the stand-in knows. */
+/** API keys that the server accepts. */
 export const keys = { staff: 'rm_staff', customer: 'rm_customer' } as const;
 
 /** Answers a question; may wait, and may throw. */
@@ -50,7 +50,7 @@ export type Answerer = (
   signal: AbortSignal,
 ) => AsyncIterable<AnswerEventInit> | Iterable<AnswerEventInit>;
 
-/** A small server with the faces that the page uses: it answers as it is told. */
+/** A small server with the services that the page uses. The test sets its answers. */
 export interface StandIn {
   url: string;
   /** Questions so far. */
@@ -60,14 +60,16 @@ export interface StandIn {
   callers: string[];
   /** How the next questions are answered. */
   answer: Answerer;
-  /** Whether it gives its keys away, as a server in development does. */
+  /** Whether it returns its keys, as a development server does. */
   development: boolean;
+  /** Whether calls end as at a proxy with a rate limit: with a plain HTTP 429. */
+  isLimited: boolean;
   /** Keys that are no longer accepted. */
   revoked: Set<string>;
   close(): Promise<void>;
 }
 
-/** Starts the stand-in on a free port; it serves the built page of `dist`. */
+/** Starts the server on a free port; it serves the built page in `dist`. */
 export async function startStandIn(dist: string): Promise<StandIn> {
   const sessions = new Map<string, { owner: string; title: string; turns: Turn[]; updatedAt: Date }>();
   const standIn: StandIn = {
@@ -77,11 +79,12 @@ export async function startStandIn(dist: string): Promise<StandIn> {
     callers: [],
     answer: () => [],
     development: true,
+    isLimited: false,
     revoked: new Set(),
     close,
   };
 
-  /** The key of a caller; refuses one that is not known. */
+  /** Returns the key of a caller. Throws for an unknown one. */
   const callerOf = (context: HandlerContext): string => {
     const key = context.requestHeader.get('authorization')?.replace(/^Bearer /, '') ?? '';
     if ((key === keys.staff || key === keys.customer) && !standIn.revoked.has(key)) return key;
@@ -163,7 +166,8 @@ export async function startStandIn(dist: string): Promise<StandIn> {
   const rpcs = connectNodeAdapter({ routes });
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://stand-in').pathname;
-    if (path.startsWith('/ragmesh.')) rpcs(request, response);
+    if (standIn.isLimited && path.endsWith('/Ask')) serveLimit(response);
+    else if (path.startsWith('/ragmesh.')) rpcs(request, response);
     else if (path === '/console/session') serveSession(standIn.development, response);
     else void serveFile(dist, path, response);
   });
@@ -179,6 +183,10 @@ export async function startStandIn(dist: string): Promise<StandIn> {
 
 function visible(caller: string) {
   return documents.filter(({ open }) => open || caller === keys.staff);
+}
+
+function serveLimit(response: ServerResponse) {
+  response.writeHead(429, { 'content-type': 'text/plain', 'retry-after': '30' }).end('local_rate_limited');
 }
 
 function serveSession(development: boolean, response: ServerResponse) {

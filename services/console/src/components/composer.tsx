@@ -8,7 +8,7 @@ import { ScopeMenu } from './scope-menu.tsx';
 interface ComposerProps {
   draft: string;
   onDraft: (draft: string) => void;
-  /** Whether an answer is under way. */
+  /** Whether an answer is in progress. */
   busy: boolean;
   followUp: boolean;
   overview: Overview | undefined;
@@ -21,10 +21,10 @@ interface ComposerProps {
 
 /** Longest question of the contract, in characters. */
 const maxQuestion = 4096;
-/** Characters left from which on they are counted aloud. */
+/** The number of characters left at which the counter appears. */
 const warnLeft = 200;
 
-/** Where questions are written. */
+/** The form for questions. */
 export function Composer(props: ComposerProps) {
   const { draft, onDraft, busy, followUp, overview, scope, onScope, onAsk, onStop, field } = props;
   const texts = useMessages();
@@ -33,7 +33,7 @@ export function Composer(props: ComposerProps) {
   const leftCount = maxQuestion - [...question].length;
   const canAsk = !busy && question !== '' && leftCount >= 0;
 
-  // The field grows with its text.
+  // The height of the field follows its text.
   useLayoutEffect(() => {
     const element = field.current;
     if (element === null) return;
@@ -45,7 +45,7 @@ export function Composer(props: ComposerProps) {
     if (canAsk) onAsk(question);
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    // While an input method composes, Enter takes its word. Safari reports that Enter late, as key code 229.
+    // While an input method composes, Enter accepts its word. Safari reports that Enter late, as key code 229.
     if (event.nativeEvent.isComposing || event.keyCode === 229) return;
     if (event.key === 'Enter' && !event.shiftKey) {
       event.preventDefault();
@@ -102,7 +102,7 @@ export function Composer(props: ComposerProps) {
   );
 }
 
-/** Whether the chosen model writes text of its own; an unknown one is said to. */
+/** Reports whether the chosen model writes its own text; assumes so for an unknown model. */
 function isGenerative(overview: Overview | undefined, scope: Scope): boolean {
   const model = overview?.models.find(({ name }, index) => (scope.model === '' ? index === 0 : name === scope.model));
   return model?.generative ?? true;

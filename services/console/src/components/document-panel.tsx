@@ -14,13 +14,13 @@ import { Notice } from './notice.tsx';
 interface DocumentPanelProps {
   api: Api;
   evidence: Evidence;
-  /** The other sources of the answer, for going from one to the next. */
+  /** All sources of the answer that the panel can show, in order. */
   siblings: readonly Evidence[];
   onShow: (evidence: Evidence) => void;
   onClose: () => void;
 }
 
-/** A cited document beside the answer, opened at its passage. */
+/** A cited document beside the answer, scrolled to its passage. */
 export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: DocumentPanelProps) {
   const texts = useMessages();
   const heading = useRef<HTMLHeadingElement>(null);
@@ -36,7 +36,7 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
     },
     [api, corpus, documentId, chunkId],
   );
-  // Each newly shown source takes the focus.
+  // A newly shown source receives the focus.
   useEffect(() => heading.current?.focus(), [chunkId]);
 
   const passage = loaded.state === 'ready' ? loaded.value.passage : evidence.passage;
@@ -87,7 +87,8 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
         </h2>
         <DocumentFacts evidence={evidence} passage={passage} />
       </div>
-      <div className="panel-body">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the text scrolls, so the keyboard must reach it */}
+      <section className="panel-body" aria-label={texts.document.text} tabIndex={0} data-testid="document-body">
         {loaded.state === 'loading' && <p className="waiting">{texts.document.loading}</p>}
         {loaded.state === 'failed' &&
           (loaded.failure.kind === 'not_found' ? (
@@ -101,7 +102,7 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
           <PassageAsRead passage={passage} intro={texts.document.asRead} />
         )}
         {loaded.state === 'ready' && <DocumentText key={chunkId} text={loaded.value.text} passage={passage} />}
-      </div>
+      </section>
     </aside>
   );
 }
@@ -164,10 +165,10 @@ function PassageAsRead({ passage, intro }: { passage: Passage; intro: string }) 
   );
 }
 
-/** Blocks that are shown on each side of the passage before the reader asks for more. */
+/** Blocks shown on each side of the passage at first. */
 const blocksAround = 120;
 
-/** The text of a document with its passage marked, scrolled to it. */
+/** The text of a document with its passage highlighted, scrolled to the passage. */
 function DocumentText({ text, passage }: { text: string; passage: Passage | undefined }) {
   const texts = useMessages();
   const frame = useRef<HTMLDivElement>(null);

@@ -5,12 +5,12 @@ import { Notice } from './notice.tsx';
 
 interface FailureNoticeProps {
   failure: Failure;
-  /** Absent where trying again is not offered. */
+  /** Absent if a retry is not offered. */
   onRetry?: (() => void) | undefined;
   title?: string;
 }
 
-/** Why something failed, and what to do: with a countdown where the server said when to come back. */
+/** Shows why something failed and what to do, with a countdown if the server said when to retry. */
 export function FailureNotice({ failure, onRetry, title }: FailureNoticeProps) {
   const texts = useMessages();
   const seconds = useCountdown(failure.retryAfterMs ?? 0);
@@ -28,7 +28,7 @@ export function FailureNotice({ failure, onRetry, title }: FailureNoticeProps) {
   );
 }
 
-/** Whole seconds that are left of a time, once a second. */
+/** Returns the whole seconds left, updated every second. */
 function useCountdown(ms: number): number {
   const [left, setLeft] = useState(Math.ceil(ms / 1000));
   useEffect(() => {

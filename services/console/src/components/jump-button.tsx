@@ -2,7 +2,7 @@ import { type RefObject, useEffect, useRef, useState } from 'react';
 import { useMessages } from '../i18n/index.ts';
 import { Icon } from './icon.tsx';
 
-/** The end of a scrolled text: while it is out of sight, a button that leads there. */
+/** A button that scrolls to the end of the text, while the end is not visible. */
 export function JumpButton({ scroller }: { scroller: RefObject<HTMLElement | null> }) {
   const texts = useMessages();
   const end = useRef<HTMLDivElement>(null);

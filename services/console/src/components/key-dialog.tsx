@@ -5,9 +5,9 @@ import { failureOf } from '../state/failure.ts';
 import { Icon, Mark } from './icon.tsx';
 
 interface KeyDialogProps {
-  /** Whether the last key was not accepted. */
+  /** Whether the server refused the last key. */
   refused: boolean;
-  /** Whether there is a key to go on with. */
+  /** Whether there is a key that stays in use after a cancel. */
   canCancel: boolean;
   onKey: (key: string) => void;
   onForget: () => void;
@@ -15,7 +15,7 @@ interface KeyDialogProps {
   onLanguage: () => void;
 }
 
-/** Asks for an API key, and tries it before the page goes on with it. */
+/** Asks for an API key and checks it before the page uses it. */
 export function KeyDialog({ refused, canCancel, onKey, onForget, onCancel, onLanguage }: KeyDialogProps) {
   const texts = useMessages();
   const dialog = useRef<HTMLDialogElement>(null);
@@ -36,7 +36,7 @@ export function KeyDialog({ refused, canCancel, onKey, onForget, onCancel, onLan
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     const key = value.trim();
-    if (!/^[\x21-\x7e]+$/.test(key)) return setProblem('shape'); // else it could not be sent as a header
+    if (!/^[\x21-\x7e]+$/.test(key)) return setProblem('shape'); // other characters cannot be sent in a header
     setChecking(true);
     try {
       await createApi(key).chat.listSessions({ pageSize: 1 });

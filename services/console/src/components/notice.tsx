@@ -10,7 +10,7 @@ interface NoticeProps {
   testId: string;
 }
 
-/** Something that must be said beside an answer. */
+/** A box with a note, a warning or an error. */
 export function Notice({ tone, title, children, actions, testId }: NoticeProps) {
   return (
     <div className={`notice ${tone}`} role={tone === 'error' ? 'alert' : undefined} data-testid={testId}>

@@ -11,7 +11,7 @@ interface ScopeMenuProps {
   onScope: (scope: Scope) => void;
 }
 
-/** Which corpora to search, and which model to ask; only where there is a choice. */
+/** The choice of corpora and model; nothing if there is no choice. */
 export function ScopeMenu({ overview, scope, onScope }: ScopeMenuProps) {
   const texts = useMessages();
   const [open, setOpen] = useState(false);

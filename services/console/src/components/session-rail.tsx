@@ -1,5 +1,6 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import type { Session } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { formatWhen } from '../format.ts';
 import type { SessionsControl } from '../hooks/use-sessions.ts';
@@ -9,7 +10,7 @@ import { Icon, Mark } from './icon.tsx';
 interface SessionRailProps {
   sessions: SessionsControl;
   currentId: string;
-  /** Whether it covers the page rather than standing beside it. */
+  /** Whether the rail is hidden, and so out of the tab order. */
   hidden: boolean;
   onOpen: (sessionId: string) => void;
   onNew: () => void;
@@ -79,7 +80,12 @@ interface SessionRowProps {
 function SessionRow({ session, current, onOpen, onRemove }: SessionRowProps) {
   const texts = useMessages();
   const [confirming, setConfirming] = useState(false);
+  const opener = useRef<HTMLButtonElement>(null);
   const title = session.title || texts.sessions.untitled;
+  const keep = () => {
+    flushSync(() => setConfirming(false));
+    opener.current?.focus();
+  };
   if (confirming) {
     return (
       <li className="session confirming">
@@ -87,8 +93,8 @@ function SessionRow({ session, current, onOpen, onRemove }: SessionRowProps) {
         <button type="button" className="button danger" onClick={onRemove} data-testid="session-delete-confirm">
           {texts.sessions.confirmYes}
         </button>
-        {/* biome-ignore lint/a11y/noAutofocus: the button that was pressed has just gone; the safe choice takes its focus */}
-        <button type="button" className="button" autoFocus onClick={() => setConfirming(false)}>
+        {/* biome-ignore lint/a11y/noAutofocus: the pressed button is gone, and its focus moves to the safe choice */}
+        <button type="button" className="button" autoFocus onClick={keep}>
           {texts.sessions.confirmNo}
         </button>
       </li>
@@ -97,10 +103,15 @@ function SessionRow({ session, current, onOpen, onRemove }: SessionRowProps) {
   return (
     <li className="session" data-testid="session">
       <button
+        ref={opener}
         type="button"
         className="session-open"
         aria-current={current ? 'page' : undefined}
+        aria-keyshortcuts="Delete"
         onClick={onOpen}
+        onKeyDown={(event) => {
+          if (event.key === 'Delete') setConfirming(true);
+        }}
         data-testid="session-open"
       >
         <span className="session-title">{title}</span>
@@ -110,9 +121,11 @@ function SessionRow({ session, current, onOpen, onRemove }: SessionRowProps) {
           </time>
         )}
       </button>
+      {/* The Delete key does the same, so that each session is one stop in the tab order. */}
       <button
         type="button"
         className="icon-button session-delete"
+        tabIndex={-1}
         aria-label={texts.sessions.remove(title)}
         title={texts.sessions.remove(title)}
         onClick={() => setConfirming(true)}

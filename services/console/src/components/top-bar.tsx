@@ -14,7 +14,7 @@ interface TopBarProps {
   onLanguage: () => void;
 }
 
-/** The line above the conversation: its title, as whom one asks, and the language. */
+/** The bar above the conversation: its title, the persona, and the language. */
 export function TopBar(props: TopBarProps) {
   const { title, railOpen, onRail, railButton, credentials, onPersona, onChangeKey, onLanguage } = props;
   const texts = useMessages();
@@ -33,7 +33,7 @@ export function TopBar(props: TopBarProps) {
       >
         <Icon name="menu" />
       </button>
-      <h1 className="top-title">{title}</h1>
+      <h1 className="top-title">{title === '' ? <span className="hidden">{texts.pageTitle}</span> : title}</h1>
       {credentials.kind === 'development' && credentials.keys.customer !== undefined && (
         <fieldset className="segments" title={texts.persona.hint}>
           <legend className="segments-label">{texts.persona.label}</legend>

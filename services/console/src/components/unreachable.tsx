@@ -1,7 +1,7 @@
 import { useMessages } from '../i18n/index.ts';
 import { Icon } from './icon.tsx';
 
-/** Shown instead of the page where there is no server. */
+/** Shown instead of the page if the server cannot be reached. */
 export function Unreachable({ onRetry }: { onRetry: () => void }) {
   const texts = useMessages();
   return (

@@ -4,16 +4,17 @@ import { type PageLanguage, useMessages } from '../i18n/index.ts';
 import { chooseTitles, isQuestion, type Overview } from '../state/overview.ts';
 import { FailureNotice } from './failure-notice.tsx';
 
-interface WelcomeProps {
+/** Properties of the welcome. */
+export interface WelcomeProps {
   overview: Loaded<Overview>;
   language: PageLanguage;
   onAsk: (question: string) => void;
 }
 
-/** Titles that are offered to begin with. */
+/** Number of titles that are offered as first questions. */
 const titleCount = 6;
 
-/** What stands where nothing was asked yet: what there is, and a few ways in. */
+/** Shown before the first question: the number of documents, and some titles to ask about. */
 export function Welcome({ overview, language, onAsk }: WelcomeProps) {
   const texts = useMessages();
   const ready = overview.state === 'ready' ? overview.value : undefined;

@@ -5,7 +5,7 @@ import { type Conversation, emptyConversation, isBusy, updateConversation } from
 import { failureOf } from '../state/failure.ts';
 import { streamAnswer } from '../state/stream-answer.ts';
 
-/** Where and how to look for an answer. */
+/** Corpora and model of a question. */
 export interface Scope {
   /** Empty: all. */
   corpora: readonly string[];
@@ -13,19 +13,19 @@ export interface Scope {
   model: string;
 }
 
-/** A conversation and what can be done with it. */
+/** A conversation and the actions on it. */
 export interface ConversationControl {
   conversation: Conversation;
-  /** Asks in the session. Ignored while an answer is under way. */
+  /** Asks in the session. Ignored while an answer is in progress. */
   ask(question: string, scope: Scope, options?: { bypassCache?: boolean }): void;
-  /** Asks a question again whose answer failed or was stopped; that answer is taken away. */
+  /** Asks a question again whose answer failed or was stopped, and removes that answer. */
   askAgain(answer: Answer, scope: Scope): void;
   stop(): void;
   open(sessionId: string): void;
   clear(): void;
 }
 
-/** Keeps a conversation. `onSettled` is called after each answer. */
+/** Holds a conversation. `onSettled` is called after each answer. */
 export function useConversation(api: Api, onSettled: () => void): ConversationControl {
   const [conversation, dispatch] = useReducer(updateConversation, emptyConversation);
   const running = useRef<AbortController>(undefined);

@@ -1,46 +1,46 @@
 import { useCallback, useEffect, useState } from 'react';
 import { type DevelopmentKeys, fetchDevelopmentKeys } from '../api.ts';
 
-/** As whom to ask, on a server in development. */
+/** The persona that asks, on a development server. */
 export type Persona = 'staff' | 'customer';
 
-/** With what right the page calls. */
+/** How the page authenticates. */
 export type Credentials =
   | { kind: 'loading' }
   | { kind: 'unreachable' }
-  /** A server in development gives the keys. */
+  /** Keys from a development server. */
   | { kind: 'development'; keys: DevelopmentKeys; persona: Persona }
-  /** A person's own key. */
+  /** The user's own key. */
   | { kind: 'own'; key: string }
-  /** A key is wanted; `refused`: the last one was not accepted. */
+  /** A key is needed; `refused`: the server refused the last one. */
   | { kind: 'none'; refused: boolean };
 
 const keyStorage = 'ragmesh.key';
 const personaStorage = 'ragmesh.persona';
 
-/** The key to call with; `undefined` where there is none. */
+/** Returns the key to call with; `undefined` if there is none. */
 export function keyOf(credentials: Credentials): string | undefined {
   if (credentials.kind === 'own') return credentials.key;
   if (credentials.kind !== 'development') return undefined;
   return credentials.persona === 'customer' ? credentials.keys.customer : credentials.keys.staff;
 }
 
-/** The credentials and what can be done with them. */
+/** The credentials and the actions on them. */
 export interface CredentialsControl {
   credentials: Credentials;
-  /** Looks for keys again: after the server could not be reached, or has renewed its own. */
+  /** Fetches the keys again, after the server was unreachable or has renewed them. */
   reload(): void;
   setPersona(persona: Persona): void;
-  /** Takes a key; kept as long as the tab. */
+  /** Sets a key, kept until the tab is closed. */
   setKey(key: string): void;
-  /** Forgets the person's own key; `refused`: because the server did not accept it. */
+  /** Removes the user's own key; `refused`: because the server refused it. */
   forgetKey(refused: boolean): void;
 }
 
-/** Keeps the credentials: those of a server in development, else the key that was given in this tab. */
+/** Holds the credentials: those of a development server, else the key that was entered in this tab. */
 export function useCredentials(): CredentialsControl {
   const [credentials, setCredentials] = useState<Credentials>({ kind: 'loading' });
-  const [attempt, setAttempt] = useState(0); // another one is a reason to fetch again
+  const [attempt, setAttempt] = useState(0); // a change fetches again
   useEffect(() => {
     const controller = new AbortController();
     fetchDevelopmentKeys(controller.signal).then(

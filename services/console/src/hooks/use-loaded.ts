@@ -1,13 +1,13 @@
 import { type DependencyList, useEffect, useState } from 'react';
 import { type Failure, failureOf } from '../state/failure.ts';
 
-/** Something that is fetched. */
+/** State of a fetch. */
 export type Loaded<Value> =
   | { state: 'loading' }
   | { state: 'ready'; value: Value }
   | { state: 'failed'; failure: Failure };
 
-/** Fetches when the component appears and when a dependency of `load` changes; what is no longer wanted is aborted. */
+/** Fetches at the mount and when a dependency changes. The fetch before is aborted. */
 export function useLoaded<Value>(
   load: (signal: AbortSignal) => Promise<Value>,
   dependencies: DependencyList,

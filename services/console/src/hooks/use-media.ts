@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** Whether a media query holds, now and as the window changes. */
+/** Reports whether a media query matches, and follows changes of the window. */
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (changed) => {

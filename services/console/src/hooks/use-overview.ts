@@ -4,10 +4,10 @@ import { failureOf } from '../state/failure.ts';
 import { fetchOverview, type Overview } from '../state/overview.ts';
 import type { Loaded } from './use-loaded.ts';
 
-/** Time between looks while there is nothing to ask yet: the first documents may just be on their way in. */
+/** Interval of fetching while there are no documents: the first ones may be in an indexing job. */
 const emptyPollMs = 3000;
 
-/** What there is to ask. Looked at again when the reader comes back to the page, and while there are no documents. */
+/** Fetches the overview, and again when the user returns to the page or while there are no documents. */
 export function useOverview(api: Api): Loaded<Overview> {
   const [overview, setOverview] = useState<Loaded<Overview>>({ state: 'loading' });
   const [look, lookAgain] = useReducer((count: number) => count + 1, 0);
@@ -17,7 +17,7 @@ export function useOverview(api: Api): Loaded<Overview> {
     return () => window.removeEventListener('focus', lookAgain);
   }, []);
 
-  // Each look is a reason to fetch; what is shown stays until there is something newer.
+  // Each change of the count fetches again; the old overview stays until the new one arrives.
   useEffect(() => {
     const controller = new AbortController();
     fetchOverview(api, controller.signal).then(

@@ -3,10 +3,10 @@ import type { Session } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Api } from '../api.ts';
 import { type Failure, failureOf } from '../state/failure.ts';
 
-/** The user's sessions, the latest first. */
+/** Sessions of the user, the latest first. */
 export interface Sessions {
   sessions: readonly Session[];
-  /** Empty where there are no more. */
+  /** Empty if there are no more. */
   nextPageToken: string;
   loaded: boolean;
   failure?: Failure;
@@ -36,15 +36,15 @@ function updateSessions(state: Sessions, action: SessionsAction): Sessions {
   }
 }
 
-/** The sessions and what can be done with them. */
+/** The sessions and the actions on them. */
 export interface SessionsControl extends Sessions {
   reload(): void;
   more(): void;
-  /** Resolves to whether it was deleted. */
+  /** Deletes a session and returns whether that succeeded. */
   remove(sessionId: string): Promise<boolean>;
 }
 
-/** Keeps the list of sessions. */
+/** Holds the list of sessions. */
 export function useSessions(api: Api): SessionsControl {
   const [state, dispatch] = useReducer(updateSessions, { sessions: [], nextPageToken: '', loaded: false });
   const loading = useRef<AbortController>(undefined);

@@ -1,4 +1,4 @@
-/** The page in English. `zh.ts` has the same keys: the type of this object is the contract. */
+/** The texts of the page in English. Its type makes `zh.ts` have the same keys. */
 export const en = {
   tag: 'en',
   otherLanguage: '中文',
@@ -7,6 +7,8 @@ export const en = {
   retry: 'Try again',
   close: 'Close',
   cancel: 'Cancel',
+  pageTitle: 'Ask your documents',
+  skipToQuestion: 'Skip to the question',
 
   unreachableTitle: 'The server cannot be reached',
   unreachableText: 'Check that ragmesh is running and that this page was opened from its address, then try again.',
@@ -56,7 +58,7 @@ export const en = {
     text: (documents: string, corpora: string) => `${documents} in ${corpora}. Every answer names its sources.`,
     documents: (count: string, one: boolean) => (one ? `${count} document` : `${count} documents`),
     corpora: (count: string, one: boolean) => (one ? `${count} corpus` : `${count} corpora`),
-    noDocuments: 'There are no documents yet that you may see. Take some in with npm run ingest.',
+    noDocuments: 'There are no documents yet that you may see. Add some with npm run ingest.',
     startWith: 'For example',
     aboutTitle: (title: string) => `What does “${title}” say?`,
   },
@@ -94,28 +96,28 @@ export const en = {
     other: 'Other',
   },
   stageStates: {
-    pending: 'not begun',
-    running: 'under way',
+    pending: 'not started',
+    running: 'running',
     finished: 'done',
-    degraded: 'failed or late, done without',
+    degraded: 'failed or late, skipped',
     skipped: 'not needed',
-    stopped: 'broken off',
+    stopped: 'stopped',
   },
 
   answer: {
     searchedFor: (question: string) => `Searched for: ${question}`,
     searching: 'Searching…',
     reading: (count: number) => (count === 1 ? 'Reading 1 passage…' : `Reading ${count} passages…`),
-    restarted: 'The first attempt was withdrawn; the answer began anew.',
+    restarted: 'The first attempt was withdrawn; the answer started again.',
     complete: 'The answer is complete.',
     stopped: 'You stopped this answer; it is only a part.',
     stoppedEmpty: 'You stopped this question before an answer began.',
-    refusedTitle: 'The documents do not answer this',
-    refusedText: 'Try other words, search all documents, or ask somebody who knows.',
+    refused: 'The documents do not answer this.',
+    refusedText: 'Try other words, search all documents, or ask a colleague.',
     length: 'The answer reached its length limit and ends early.',
     filtered: 'A content filter withheld the answer or a part of it.',
     unsupported: 'Not supported by the cited documents',
-    truncated: 'The model broke off; this is only a part of the answer.',
+    truncated: 'The model ended early; this is only a part of the answer.',
     cached: 'From the cache',
     cachedMemory: 'Answered from the cache in memory',
     cachedDurable: 'Answered from the durable cache',
@@ -136,10 +138,10 @@ export const en = {
     citation: (marker: number, title: string) => `Source ${marker}: ${title}`,
   },
 
-  /** What an answer had to do without, by stage. */
+  /** Degradations of an answer, by stage. */
   degraded: {
     cache: 'Answered without the cache',
-    rewrite: 'Searched for the question as it stands',
+    rewrite: 'Searched for the question without a rewrite',
     vector: 'Answered without vector search',
     keyword: 'Answered without keyword search',
     web: 'Answered without web search',
@@ -169,6 +171,7 @@ export const en = {
 
   document: {
     title: 'Source',
+    text: 'Text of the source',
     loading: 'Opening the document…',
     openOriginal: 'Open the original',
     previous: 'Previous source',
@@ -191,17 +194,20 @@ export const en = {
   failures: {
     credentials: { title: 'The API key was not accepted', text: 'Enter a valid key and ask again.' },
     forbidden: { title: 'You may not do this', text: 'Your key lacks the right. Ask your administrator.' },
-    rate_limited: { title: 'Too many questions at once', text: 'Wait a moment, then try again.' },
+    rate_limited: { title: 'Too many questions', text: 'Wait a moment, then try again.' },
     unavailable: { title: 'A service is not available', text: 'It may be starting or overloaded. Try again.' },
     offline: {
       title: 'The connection was lost',
       text: 'Check that the server runs and that you are online, then try again.',
     },
     deadline: { title: 'The answer took too long', text: 'Try again, or search fewer documents.' },
-    invalid: { title: 'The question could not be taken', text: 'Change it as described below.' },
+    invalid: { title: 'The question was not accepted', text: 'Change it as described below.' },
     not_found: { title: 'Not found', text: 'It was removed, or you may not see it.' },
-    incomplete: { title: 'The answer broke off', text: 'The connection ended before the answer was whole. Try again.' },
-    internal: { title: 'Something went wrong', text: 'This is a fault of the server. Its log says more.' },
+    incomplete: {
+      title: 'The answer is incomplete',
+      text: 'The connection ended before the answer was complete. Try again.',
+    },
+    internal: { title: 'Something went wrong', text: 'This is a fault of the server. See its log.' },
   },
   retryIn: (seconds: number) => `Try again in ${seconds} s`,
   toEnd: 'To the end',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { initialLanguage, messages } from './index.ts';
 
-/** Every path of a tree of texts, with the count of parameters where a text takes some. */
+/** Returns every path of a tree of texts, with the number of parameters for a text that has some. */
 function pathsOf(texts: object, prefix = ''): string[] {
   return Object.entries(texts).flatMap(([name, text]) => {
     const path = `${prefix}${name}`;

@@ -1,6 +1,6 @@
 import type { Messages } from './en.ts';
 
-/** The page in Chinese. */
+/** The texts of the page in Chinese. */
 export const zh: Messages = {
   tag: 'zh-CN',
   otherLanguage: 'English',
@@ -9,6 +9,8 @@ export const zh: Messages = {
   retry: '重试',
   close: '关闭',
   cancel: '取消',
+  pageTitle: '向文档提问',
+  skipToQuestion: '跳到提问框',
 
   unreachableTitle: '无法连接服务器',
   unreachableText: '请确认 ragmesh 正在运行，且本页面是从它的地址打开的，然后重试。',
@@ -112,7 +114,7 @@ export const zh: Messages = {
     complete: '回答已完成。',
     stopped: '您已停止作答，以上仅为部分内容。',
     stoppedEmpty: '您在作答开始前停止了提问。',
-    refusedTitle: '文档中没有相关答案',
+    refused: '文档中没有相关答案。',
     refusedText: '可以换个说法、检索全部文档，或向了解情况的人咨询。',
     length: '回答达到长度上限，未能写完。',
     filtered: '内容过滤器拦截了全部或部分回答。',
@@ -170,6 +172,7 @@ export const zh: Messages = {
 
   document: {
     title: '出处',
+    text: '出处正文',
     loading: '正在打开文档…',
     openOriginal: '打开原文',
     previous: '上一个出处',

@@ -49,7 +49,7 @@ interface Run {
   plainFrom?: number;
 }
 
-/** The run that begins at `index`; `undefined` where the character stands for itself. */
+/** Returns the run that begins at `index`; `undefined` if the character is plain text. */
 function parseRun(text: string, index: number, start: number, open: boolean, depth: number): Run | undefined {
   switch (text[index]) {
     case '\\':

@@ -71,7 +71,7 @@ describe('blocks', () => {
     expect(render('| only text | here |')).not.toContain('<table');
   });
 
-  test('code keeps its characters, also where its fence is still open', () => {
+  test('code keeps its characters, also if its fence is still open', () => {
     expect(render('```js\na <b>\n```\nx')).toBe('<pre><code>a &lt;b&gt;\n</code></pre><p>x</p>');
     expect(render('```\na')).toBe('<pre><code>a\n</code></pre>');
   });
@@ -94,7 +94,7 @@ describe('runs', () => {
     expect(render('a **b')).toBe('<p>a **b</p>');
   });
 
-  test('markers stand for themselves, or for what the caller puts there', () => {
+  test('markers are shown as written, or as the caller renders them', () => {
     expect(render('a [1][12] [x] [3](y)')).toBe('<p>a <span class="keep">[1][12]</span> [x] [3](y)</p>');
     const html = renderToStaticMarkup(<Markdown text="天 [1]。" marker={(marker) => <b>{marker}</b>} />);
     expect(html).toBe('<p>天 <span class="keep"><b>1</b>。</span></p>');
@@ -114,7 +114,7 @@ describe('runs', () => {
 });
 
 describe('places', () => {
-  test('every piece of text is where it says, whatever the source', () => {
+  test('every piece of text is at its offsets, for any source', () => {
     const line = fc.constantFrom(
       '# a',
       '- b *c*',

@@ -3,21 +3,21 @@ import type { Range } from '../state/evidence.ts';
 import type { Inline } from './inline.ts';
 import { type Block, parseMarkdown } from './parse.ts';
 
-/** How blocks are shown. */
+/** Options for rendering blocks. */
 export interface MarkdownOptions {
   /** Part of the source to highlight. */
   highlight?: Range | undefined;
-  /** What stands for a citation marker. Default: the marker as it was written. */
+  /** Renders a citation marker. Default: the marker as written. */
   marker?: ((marker: number, start: number) => ReactNode) | undefined;
 }
 
-/** Markdown as React elements: no HTML of the source ever reaches the page. */
+/** Renders Markdown as React elements. HTML of the source never reaches the page. */
 export function Markdown({ text, open = false, ...options }: { text: string; open?: boolean } & MarkdownOptions) {
   const blocks = useMemo(() => parseMarkdown(text, open), [text, open]);
   return <MarkdownBlocks blocks={blocks} {...options} />;
 }
 
-/** Parsed blocks as React elements. */
+/** Renders parsed blocks as React elements. */
 export function MarkdownBlocks({ blocks, ...options }: { blocks: readonly Block[] } & MarkdownOptions) {
   return <>{blocks.map((block) => renderBlock(block, options))}</>;
 }
@@ -67,7 +67,7 @@ function renderBlock(block: Block, options: MarkdownOptions): ReactNode {
   }
 }
 
-/** A list's single paragraph stands without a `p`, so that the list stays tight. */
+/** Renders a block of a list item. A single paragraph has no `p`, so that the list stays tight. */
 function renderItemBlock(block: Block, blockCount: number, options: MarkdownOptions): ReactNode {
   if (block.kind !== 'paragraph' || blockCount > 2) return renderBlock(block, options);
   return <Fragment key={block.start}>{renderInlines(block.children, options)}</Fragment>;
@@ -116,7 +116,7 @@ function renderInlines(inlines: readonly Inline[], options: MarkdownOptions): Re
   });
 }
 
-/** Markers with the punctuation after them, which must not begin a line; all else by itself. */
+/** Groups markers with the punctuation after them, which must not begin a line. */
 function joinMarks(inlines: readonly Inline[]): Inline[][] {
   const runs: Inline[][] = [];
   for (const inline of inlines) {
@@ -160,18 +160,35 @@ function renderInline(inline: Inline, options: MarkdownOptions): ReactNode {
   }
 }
 
-/** Text, with the part that is to be highlighted in a `mark`. */
+/** Renders text, with the highlighted part in a `mark`. */
 function renderText(text: string, start: number, { highlight }: MarkdownOptions): ReactNode {
-  if (highlight === undefined) return text;
+  if (highlight === undefined) return keepCodes(text);
   const from = Math.max(0, highlight.start - start);
   const to = Math.min(text.length, highlight.end - start);
-  if (from >= to) return text;
+  if (from >= to) return keepCodes(text);
   return (
     <>
-      {text.slice(0, from)}
-      <mark data-testid="highlight">{text.slice(from, to)}</mark>
-      {text.slice(to)}
+      {keepCodes(text.slice(0, from))}
+      <mark data-testid="highlight">{keepCodes(text.slice(from, to))}</mark>
+      {keepCodes(text.slice(to))}
     </>
+  );
+}
+
+const code = /(?<![\w-])([A-Z\d]{1,12}(?:-[A-Z\d]{1,12}){1,3})(?![\w-])/;
+
+/** Renders text with codes such as `P-409` and dates kept on one line: a browser breaks lines after a hyphen. */
+function keepCodes(text: string): ReactNode {
+  const parts = text.split(code);
+  if (parts.length === 1) return text;
+  return parts.map((part, index) =>
+    index % 2 === 0 ? (
+      part
+    ) : (
+      <span key={index} className="keep">
+        {part}
+      </span>
+    ),
   );
 }
 

@@ -136,7 +136,7 @@ function parseList(lines: readonly Line[], index: number, open: boolean, depth: 
   return [{ ...list, ...placeOf(lines.slice(index, end)) }, end - index];
 }
 
-/** Whether a list goes on after a blank line. */
+/** Reports whether a list continues after a blank line. */
 function continuesList(next: Line | undefined, indent: number, ordered: boolean): boolean {
   if (next === undefined || isBlank(next)) return false;
   const start = listPattern.exec(next.text);

@@ -55,7 +55,7 @@ export function startsTable(lines: readonly Line[], index: number): boolean {
 
 /**
  * The rows of an indexed table that begin at a line: each cell has its column's name before it, and empty cells are left
- * out, as in `| Bought: lamps | Window: 15 days |`. `undefined` where the lines are no such rows.
+ * out, as in `| Bought: lamps | Window: 15 days |`. `undefined` if the lines are no such rows.
  */
 export function parseNamedRows(lines: readonly Line[], index: number, open: boolean): [Table, number] | undefined {
   let end = index;
@@ -78,7 +78,7 @@ export function parseNamedRows(lines: readonly Line[], index: number, open: bool
 }
 
 interface NamedCell {
-  /** Name of the column; absent where it had none. */
+  /** Name of the column; absent if it has none. */
   name?: Line;
   value: Line;
 }
@@ -90,8 +90,8 @@ function splitName(cell: Line): NamedCell {
 }
 
 /**
- * The columns of rows, by the fullest row: a name, or `undefined` for one without. `undefined` where a row has a column that
- * this one lacks, or where fewer than two have names: then the lines only look like rows.
+ * Returns the columns of rows, from the longest row: a name, or `undefined` for a column without. Returns `undefined` if a row has
+ * a column that this one lacks, or if fewer than two columns have names: then the lines only look like rows.
  */
 function columnsOf(rows: readonly NamedCell[][]): (Line | undefined)[] | undefined {
   const fullest = rows.reduce<NamedCell[]>((most, row) => (row.length > most.length ? row : most), []);

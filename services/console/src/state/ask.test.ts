@@ -62,7 +62,7 @@ describe('an answer', () => {
     expect(answer).toMatchObject({ text: 'A second', citations: [], resetReason: 'fallback', phase: 'writing' });
   });
 
-  test('is not whole where the stream ends without done', () => {
+  test('is incomplete if the stream ends without done', () => {
     const answer = updateAnswer(after([begins(Stage.GENERATE), says('A part')]), { kind: 'ended', atMs: 2000 });
     expect(answer).toMatchObject({ phase: 'failed', failure: { kind: 'incomplete' }, text: 'A part', endedMs: 1000 });
     expect(answer.stages[0]?.state).toBe('stopped');

@@ -3,7 +3,7 @@ import type { AnswerDone, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Failure } from './failure.ts';
 
-/** A stage, by the name that the texts use. */
+/** Name of a stage, as in the texts. */
 export type StageName =
   | 'cache'
   | 'rewrite'
@@ -18,61 +18,61 @@ export type StageName =
   | 'audit'
   | 'other';
 
-/** How a stage stands; `stopped` where the answer ended while it ran. */
+/** State of a stage; `stopped` if the answer ended while it ran. */
 export type StageState = 'running' | 'finished' | 'degraded' | 'skipped' | 'stopped';
 
-/** A stage that has been heard of. */
+/** A stage that the server has reported. */
 export interface StageProgress {
   name: StageName;
   state: StageState;
-  /** Time that it took; `undefined` while it runs. */
+  /** Duration; `undefined` while it runs. */
   latencyMs?: number;
-  /** What the server says of it; may be empty. */
+  /** Detail from the server; may be empty. */
   detail: string;
 }
 
-/** How an answer stands: `asking` before its first text, `writing` after, then one of the last three. */
+/** Phase of an answer: `asking` before its first text, `writing` after, then one of the last three. */
 export type AnswerPhase = 'asking' | 'writing' | 'done' | 'stopped' | 'failed';
 
-/** An answer as it is shown. */
+/** An answer as the page shows it. */
 export interface Answer {
-  /** Names it on this page. */
+  /** Unique on this page. */
   key: string;
   question: string;
   phase: AnswerPhase;
-  /** Empty until the server has named it. */
+  /** Empty until the server has sent it. */
   answerId: string;
   sessionId: string;
-  /** The question as it was searched for; empty where not known. */
+  /** The question that was searched for; empty if not known. */
   standaloneQuestion: string;
-  /** In the order in which they began. */
+  /** In the order of their start. */
   stages: readonly StageProgress[];
-  /** Marker n names the n-th, from 1. Empty for an answer of an earlier visit. */
+  /** Marker n is the n-th source, from 1. Empty for an answer of an earlier visit. */
   sources: readonly Passage[];
   citations: readonly Citation[];
   text: string;
-  /** Why text that had been shown was taken back; `undefined` where none was. */
+  /** Why shown text was withdrawn; `undefined` if none was. */
   resetReason?: string;
   usage?: TokenUsage;
-  /** Set in `done` only, and not for an answer of an earlier visit. */
+  /** Set only in `done`, and not for an answer of an earlier visit. */
   done?: AnswerDone;
-  /** Set in `failed` only. */
+  /** Set only in `failed`. */
   failure?: Failure;
-  /** Start of the clock that `atMs` reads. */
+  /** Start time, on the clock of `atMs`. */
   startedMs: number;
   firstTextMs?: number;
   endedMs?: number;
 }
 
-/** What happened to an answer; `atMs` on the page's own clock. */
+/** An update of an answer; `atMs` is on the page's own clock. */
 export type AnswerUpdate =
   | { kind: 'response'; response: AskResponse; atMs: number }
-  /** The stream ended. Without a `done` event before, the answer is not whole. */
+  /** The stream ended. Without a `done` event before, the answer is incomplete. */
   | { kind: 'ended'; atMs: number }
   | { kind: 'stopped'; atMs: number }
   | { kind: 'failed'; failure: Failure; atMs: number };
 
-/** An answer that was just asked for. */
+/** Returns the answer of a question that was just asked. */
 export function startAnswer(key: string, question: string, sessionId: string, startedMs: number): Answer {
   return {
     key,
@@ -89,18 +89,18 @@ export function startAnswer(key: string, question: string, sessionId: string, st
   };
 }
 
-/** An answer of an earlier visit. */
+/** Returns an answer of an earlier visit. */
 export function answerFromTurn(turn: Turn, sessionId: string): Answer {
   const answer = startAnswer(turn.answerId, turn.question, sessionId, 0);
   return { ...answer, phase: 'done', answerId: turn.answerId, text: turn.answer, citations: turn.citations };
 }
 
-/** Whether nothing more will happen to an answer. */
+/** Reports whether an answer has ended. */
 export function isSettled(answer: Answer): boolean {
   return answer.phase === 'done' || answer.phase === 'stopped' || answer.phase === 'failed';
 }
 
-/** The answer after an update. What comes after the end changes nothing. */
+/** Returns the answer after an update. Updates after the end are ignored. */
 export function updateAnswer(answer: Answer, update: AnswerUpdate): Answer {
   if (isSettled(answer)) return answer;
   switch (update.kind) {
@@ -145,7 +145,7 @@ function applyResponse(answer: Answer, { event }: AskResponse, atMs: number): An
       const named = { ...answer, answerId: answerId || answer.answerId, sessionId: sessionId || answer.sessionId };
       return settle(named, atMs, { phase: 'done', done: event.value });
     }
-    case undefined: // an event that this page does not know yet
+    case undefined: // an event of a newer contract
       return answer;
     default:
       return event satisfies never;
@@ -164,13 +164,13 @@ function applyStage(stages: readonly StageProgress[], update: StageUpdate): read
 }
 
 function settle(answer: Answer, atMs: number, end: Pick<Answer, 'phase' | 'done' | 'failure'>): Answer {
-  // Whatever still ran when the answer ended has ended with it.
+  // A stage that was running when the answer ended is stopped.
   const state = end.phase === 'done' ? ('finished' as const) : ('stopped' as const);
   const stages = answer.stages.map((stage) => (stage.state === 'running' ? { ...stage, state } : stage));
   return { ...answer, ...end, stages, endedMs: atMs - answer.startedMs };
 }
 
-/** The name of a stage. */
+/** Returns the name of a stage. */
 export function stageName(stage: Stage | number): StageName {
   switch (stage) {
     case Stage.CACHE:

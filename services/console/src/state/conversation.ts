@@ -1,9 +1,9 @@
 import { type Answer, type AnswerUpdate, isSettled, updateAnswer } from './ask.ts';
 import type { Failure } from './failure.ts';
 
-/** The answers on the page: one session, or the beginning of one. */
+/** The answers on the page: one session, or a new one. */
 export interface Conversation {
-  /** Empty before the first answer has begun. */
+  /** Empty before the first answer has started. */
   sessionId: string;
   answers: readonly Answer[];
   /** Whether a session is being fetched. */
@@ -12,21 +12,21 @@ export interface Conversation {
   failure?: Failure;
 }
 
-/** What happens to a conversation. */
+/** An action on a conversation. */
 export type ConversationAction =
   | { kind: 'asked'; answer: Answer }
   | { kind: 'updated'; key: string; updates: readonly AnswerUpdate[] }
-  /** A failed answer is taken away before its question is asked again. */
+  /** Removes a failed answer before its question is asked again. */
   | { kind: 'dropped'; key: string }
   | { kind: 'opening'; sessionId: string }
   | { kind: 'opened'; sessionId: string; answers: readonly Answer[] }
   | { kind: 'notOpened'; failure: Failure }
   | { kind: 'cleared' };
 
-/** A conversation that nothing was said in. */
+/** An empty conversation. */
 export const emptyConversation: Conversation = { sessionId: '', answers: [], opening: false };
 
-/** The conversation after an action. */
+/** Returns the conversation after an action. */
 export function updateConversation(conversation: Conversation, action: ConversationAction): Conversation {
   switch (action.kind) {
     case 'asked':
@@ -57,7 +57,7 @@ export function updateConversation(conversation: Conversation, action: Conversat
   }
 }
 
-/** Whether an answer is under way. */
+/** Reports whether an answer is in progress. */
 export function isBusy(conversation: Conversation): boolean {
   const last = conversation.answers.at(-1);
   return last !== undefined && !isSettled(last);

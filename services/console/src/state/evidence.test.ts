@@ -6,17 +6,17 @@ const text = documents[0]?.text ?? '';
 const passage = passageOf('returns', 'Our warehouse', 'credit cards 5–10.', []);
 
 describe('a passage in its document', () => {
-  test('is where its offsets say', () => {
+  test('is at its offsets', () => {
     const place = locatePassage(text, passage);
     expect(text.slice(place?.start, place?.end)).toBe(passage.text);
   });
 
-  test('is still there where only blanks and marks were cleaned', () => {
+  test('is at its offsets if only blanks and marks were cleaned', () => {
     const cleaned = { ...passage, text: passage.text.replaceAll(' ', '  ').replaceAll('.', '') };
     expect(locatePassage(text, cleaned)).toEqual({ start: passage.startOffset, end: passage.endOffset });
   });
 
-  test('is found by its text where the document has moved', () => {
+  test('is found by its text if the text has moved', () => {
     const moved = `A new beginning.\n\n${text}`;
     const place = locatePassage(moved, passage);
     expect(moved.slice(place?.start, place?.end)).toBe(passage.text);

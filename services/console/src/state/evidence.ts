@@ -1,7 +1,7 @@
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Answer } from './ask.ts';
 
-/** What a marker `[n]` stands for. */
+/** The source of a marker `[n]`. */
 export interface Evidence {
   marker: number;
   chunkId: string;
@@ -13,7 +13,7 @@ export interface Evidence {
   passage?: Passage;
 }
 
-/** What the markers of an answer stand for, in order: its sources, or the citations that were kept. */
+/** Returns the sources of an answer's markers, in order: its sources, or the stored citations. */
 export function evidenceOf(answer: Answer): Evidence[] {
   if (answer.sources.length > 0) {
     return answer.sources.map((passage, index) => {
@@ -34,7 +34,7 @@ export function evidenceOf(answer: Answer): Evidence[] {
     }));
 }
 
-/** Markers that the server has resolved in the text. */
+/** Returns the markers that the server has resolved in the text. */
 export function citedMarkers(answer: Answer): ReadonlySet<number> {
   return new Set(answer.citations.map(({ marker }) => marker));
 }
@@ -46,8 +46,8 @@ export interface Range {
 }
 
 /**
- * Where a passage is in its document: where its very text is, nearest to its offsets; else at its offsets, if what stands
- * there is alike. `undefined` where the document no longer holds it.
+ * Returns the range of a passage in its document: the occurrence of its text that is nearest to its offsets; else its offsets, if
+ * the text there is similar. Returns `undefined` if the document no longer holds the passage.
  */
 export function locatePassage(
   text: string,
@@ -66,7 +66,7 @@ function findNearest(text: string, part: string, place: number): number | undefi
   return found.sort((a, b) => Math.abs(a - place) - Math.abs(b - place))[0];
 }
 
-/** Whether most pairs of letters of the one are in the other: cleaning may have changed blanks and marks in between. */
+/** Reports whether most letter pairs of one text are in the other: cleaning may have changed blanks and marks. */
 function isAlike(there: string, passage: string): boolean {
   const pairs = letterPairs(there);
   if (pairs.size === 0) return passage.trim() === '';

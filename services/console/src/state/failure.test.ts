@@ -21,6 +21,12 @@ describe('a failure', () => {
     });
   });
 
+  test('of a plain HTTP 429 from a proxy is a rate limit, with the time of its header', () => {
+    const error = new ConnectError('HTTP 429', Code.Unavailable, { 'retry-after': '7' });
+    expect(failureOf(error)).toEqual({ kind: 'rate_limited', message: '', retryAfterMs: 7000 });
+    expect(failureOf(new ConnectError('HTTP 503', Code.Unavailable))).toMatchObject({ kind: 'unavailable' });
+  });
+
   test('says when to try again, from RetryInfo or from the header', () => {
     const info = rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, 'slow down', { retryAfterMs: 2500 });
     expect(failureOf(info)).toMatchObject({ kind: 'rate_limited', retryAfterMs: 2500 });
@@ -28,13 +34,13 @@ describe('a failure', () => {
     expect(failureOf(header)).toMatchObject({ kind: 'unavailable', retryAfterMs: 7000 });
   });
 
-  test('of a message that is too large is for the asker to change', () => {
+  test('of a message that is too large cannot be retried', () => {
     const failure = failureOf(tooLarge('the question', 4096));
     expect(failure.kind).toBe('invalid');
     expect(canRetry(failure)).toBe(false);
   });
 
-  test('of a broken connection, or of a stream that broke off, is told apart', () => {
+  test('of a broken connection differs from that of an incomplete stream', () => {
     expect(failureOf(new TypeError('Failed to fetch'))).toMatchObject({ kind: 'offline' });
     expect(failureOf('missing EndStreamResponse')).toMatchObject({ kind: 'incomplete' });
     expect(canRetry({ kind: 'offline', message: '' })).toBe(true);

@@ -1,25 +1,25 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorInfoSchema, RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 
-/** What a person can do about a failure, which is what tells failures apart here. */
+/** Kind of a failure, by what the user can do about it. */
 export type FailureKind =
   /** Give another key. */
   | 'credentials'
-  /** Ask somebody for the right. */
+  /** Ask an administrator for the right. */
   | 'forbidden'
   /** Wait, then try again. */
   | 'rate_limited'
   /** Try again. */
   | 'unavailable'
-  /** Look at the connection, then try again. */
+  /** Check the connection, then try again. */
   | 'offline'
   /** Try again, or ask for less. */
   | 'deadline'
   /** Change the request. */
   | 'invalid'
-  /** It is gone, or not for this reader. */
+  /** It is gone, or the user may not see it. */
   | 'not_found'
-  /** The answer broke off: try again. */
+  /** The answer ended early: try again. */
   | 'incomplete'
   /** Report it. */
   | 'internal';
@@ -27,28 +27,33 @@ export type FailureKind =
 /** Why something did not work. */
 export interface Failure {
   kind: FailureKind;
-  /** What the server said, in English; may be empty. */
+  /** Message of the server, in English; may be empty. */
   message: string;
   /** When to try again, in milliseconds from the failure. */
   retryAfterMs?: number;
 }
 
-/** A thrown value as a failure. */
+/** Returns the failure of a thrown value. */
 export function failureOf(thrown: unknown): Failure {
   const error = ConnectError.from(thrown);
   const kind = kindOf(error);
   const retryAfterMs = retryAfterMsOf(error);
-  return { kind, message: error.rawMessage, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  return {
+    kind,
+    message: isPlain429(error) ? '' : error.rawMessage,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
 }
 
-/** Whether the same request may work when it is made again. */
+/** Reports whether a retry of the same request may work. */
 export function canRetry(failure: Failure): boolean {
   return failure.kind !== 'forbidden' && failure.kind !== 'invalid' && failure.kind !== 'not_found';
 }
 
 function kindOf(error: ConnectError): FailureKind {
-  if (error.cause instanceof TypeError) return 'offline'; // fetch's word for a broken or missing connection
+  if (error.cause instanceof TypeError) return 'offline'; // fetch throws it for a broken or missing connection
   if (error.cause === 'missing EndStreamResponse') return 'incomplete';
+  if (isPlain429(error)) return 'rate_limited';
   switch (error.code) {
     case Code.Unauthenticated:
       return 'credentials';
@@ -71,6 +76,11 @@ function kindOf(error: ConnectError): FailureKind {
     default:
       return 'internal';
   }
+}
+
+/** Reports whether a proxy sent the error: an HTTP 429 without an error of Connect, which the client reports as UNAVAILABLE. */
+function isPlain429(error: ConnectError): boolean {
+  return error.code === Code.Unavailable && error.rawMessage === 'HTTP 429';
 }
 
 function retryAfterMsOf(error: ConnectError): number | undefined {

@@ -23,7 +23,7 @@ describe('titles to begin with', () => {
     expect(chooseTitles(documents, 'en', 2)).toEqual(['Do you wrap gifts?', 'Returns']);
   });
 
-  test('are of the other language where the page has none of its own', () => {
+  test('are in the other language if the page language has none', () => {
     expect(chooseTitles([documentOf('Returns', Language.EN)], 'zh', 4)).toEqual(['Returns']);
     expect(chooseTitles([], 'zh', 4)).toEqual([]);
   });

@@ -5,20 +5,20 @@ import type { Corpus } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { Api } from '../api.ts';
 import type { PageLanguage } from '../i18n/index.ts';
 
-/** What there is to ask. */
+/** The corpora, models and some documents that the user may see. */
 export interface Overview {
   corpora: readonly Corpus[];
   models: readonly Model[];
-  /** Some documents, to begin with. */
+  /** Some documents, for first questions. */
   documents: readonly Document[];
 }
 
-/** Corpora that documents are taken from. */
+/** Number of corpora from which documents are read. */
 const corpusLimit = 4;
-/** Documents that are taken from a corpus. */
+/** Number of documents that are read from a corpus. */
 const documentLimit = 60;
 
-/** Fetches what there is to ask, as far as the caller may see it. */
+/** Fetches the overview of what the caller may see. */
 export async function fetchOverview(api: Api, signal: AbortSignal): Promise<Overview> {
   const [{ corpora }, { models }] = await Promise.all([
     api.retrieval.listCorpora({}, { signal }),
@@ -32,8 +32,8 @@ export async function fetchOverview(api: Api, signal: AbortSignal): Promise<Over
 }
 
 /**
- * Titles to begin with, in the page's language if there are any, spread over the documents. Those that are questions come
- * first: they say best what can be asked.
+ * Returns titles for first questions, in the page's language if there are any, spread over the documents. Titles that are
+ * questions come first.
  */
 export function chooseTitles(documents: readonly Document[], language: PageLanguage, count: number): string[] {
   const wanted = language === 'zh' ? Language.ZH : Language.EN;
@@ -46,7 +46,7 @@ export function chooseTitles(documents: readonly Document[], language: PageLangu
   return [...chosen, ...spread(others, count - chosen.length)];
 }
 
-/** Whether a title is a question as it stands. */
+/** Reports whether a title is a question. */
 export function isQuestion(title: string): boolean {
   return /[?？]$/.test(title);
 }

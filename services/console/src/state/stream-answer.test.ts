@@ -24,7 +24,7 @@ async function run(stream: (signal: AbortSignal) => AsyncIterable<AskResponse>, 
 }
 
 describe('the stream of an answer', () => {
-  test('shows what comes at once in one batch, and its end', async () => {
+  test('shows concurrent events in one batch, and the end', async () => {
     const batches = await run(async function* () {
       yield text('one ');
       yield text('two');
@@ -49,7 +49,7 @@ describe('the stream of an answer', () => {
     expect(batches.map((batch) => batch.map(({ kind }) => kind))).toEqual([['response'], ['response', 'ended']]);
   });
 
-  test('ends as stopped where it was aborted, whatever the transport throws', async () => {
+  test('ends as stopped after an abort, whatever the transport throws', async () => {
     const controller = new AbortController();
     const batches = await run(async function* () {
       yield text('one');
@@ -59,7 +59,7 @@ describe('the stream of an answer', () => {
     expect(batches.flat().at(-1)).toMatchObject({ kind: 'stopped' });
   });
 
-  test('ends as failed where it broke', async () => {
+  test('ends as failed after an error', async () => {
     // biome-ignore lint/correctness/useYield: it fails before its first event
     const batches = await run(async function* () {
       throw new ConnectError('draining', Code.Unavailable);

@@ -4,15 +4,15 @@ import type { AskRequestSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb
 import type { AnswerUpdate } from './ask.ts';
 import { failureOf } from './failure.ts';
 
-/** Longest time for an answer; that of the contract. */
+/** Deadline of an answer, as in the contract. */
 const timeoutMs = 120_000;
 
-/** Time for which updates are gathered before they are shown, so that a fast stream does not redraw at each word. */
+/** Time in which updates are collected before they are shown, so that a fast stream does not redraw for each word. */
 const gatherMs = 24;
 
 /**
- * Asks, and hands on what happens in small batches until the answer has ended, failed, or was stopped by `signal`. Never
- * throws: a failure is an update.
+ * Asks, and reports updates in small batches until the answer has ended, failed, or was stopped by `signal`. Never throws: a
+ * failure is an update.
  */
 export async function streamAnswer(
   chat: Pick<Client<typeof ChatService>, 'ask'>,

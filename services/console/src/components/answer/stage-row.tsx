@@ -1,12 +1,12 @@
-import { formatMs } from '../format.ts';
-import { useMessages } from '../i18n/index.ts';
-import type { Answer, StageName, StageProgress, StageState } from '../state/ask.ts';
-import { isSettled } from '../state/ask.ts';
+import { formatMs } from '../../format.ts';
+import { useMessages } from '../../i18n/index.ts';
+import type { Answer, StageName, StageProgress, StageState } from '../../state/ask.ts';
+import { isSettled } from '../../state/ask.ts';
 
 /** The stages of every question, in their order. */
 const path: readonly StageName[] = ['cache', 'rewrite', 'vector', 'keyword', 'rerank', 'prompt', 'generate'];
 
-/** The stages to show: the path, and in their places web search where it ran, and the last checks where they failed. */
+/** Returns the stages to show: those of every question, plus web search if it ran and the last checks if they failed. */
 function stagesOf(stages: readonly StageProgress[]): StageName[] {
   const has = (name: StageName, state?: StageState) =>
     stages.some((stage) => stage.name === name && (state === undefined || stage.state === state));
@@ -17,7 +17,7 @@ function stagesOf(stages: readonly StageProgress[]): StageName[] {
   });
 }
 
-/** The way of a question through its stages, as a line with a stop for each. */
+/** The stages of a question in order, with state and time of each. */
 export function StageRow({ answer }: { answer: Answer }) {
   const texts = useMessages();
   const settled = isSettled(answer);

@@ -1,14 +1,14 @@
 import { type FormEvent, useId, useState } from 'react';
 import { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { useMessages } from '../i18n/index.ts';
-import { Icon } from './icon.tsx';
+import { useMessages } from '../../i18n/index.ts';
+import { Icon } from '../icon.tsx';
 
 interface FeedbackProps {
-  /** Saves a rating; throws where it could not. */
+  /** Saves a rating. Throws if it fails. */
   onRate: (rating: Rating, comment: string) => Promise<void>;
 }
 
-/** Thumbs, and after a thumb down a line for what was wrong. */
+/** Two rating buttons, and a field for a comment after a negative rating. */
 export function Feedback({ onRate }: FeedbackProps) {
   const texts = useMessages();
   const [rating, setRating] = useState<Rating>(Rating.UNSPECIFIED);
@@ -23,7 +23,7 @@ export function Feedback({ onRate }: FeedbackProps) {
       setState(chosen === Rating.DOWN && words === '' ? 'commenting' : 'thanked');
     } catch {
       setRating(Rating.UNSPECIFIED);
-      setState('failed'); // said below; the thumbs can be pressed again
+      setState('failed'); // shown below; the buttons stay usable
     }
   };
   const submit = (event: FormEvent) => {

@@ -2,20 +2,20 @@ import { useEffect, useState } from 'react';
 import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { formatCost, formatCount, formatMs } from '../format.ts';
-import { type Messages, useMessages } from '../i18n/index.ts';
-import type { Answer } from '../state/ask.ts';
+import { formatCost, formatCount, formatMs } from '../../format.ts';
+import { type Messages, useMessages } from '../../i18n/index.ts';
+import type { Answer } from '../../state/ask.ts';
+import { Icon } from '../icon.tsx';
 import { Feedback } from './feedback.tsx';
-import { Icon } from './icon.tsx';
 
 interface AnswerFooterProps {
   answer: Answer;
   onRate: (rating: Rating, comment: string) => Promise<void>;
-  /** Asks the question again past the cache. Absent while that is not possible. */
+  /** Asks the question again without the cache; absent if that is not possible. */
   onFresh?: (() => void) | undefined;
 }
 
-/** What can be done with a finished answer, and where it came from. */
+/** Actions on a finished answer, and details of how it was made. */
 export function AnswerFooter({ answer, onRate, onFresh }: AnswerFooterProps) {
   const texts = useMessages();
   const cached = cachedText(answer.done?.cacheLayer ?? CacheLayer.UNSPECIFIED, texts);
@@ -103,12 +103,12 @@ function CopyButton({ text }: { text: string }) {
     const timer = setTimeout(() => setCopied(false), 2000);
     return () => clearTimeout(timer);
   }, [copied]);
-  if (!window.isSecureContext) return null; // no clipboard there
+  if (!window.isSecureContext) return null; // without one there is no clipboard
   const label = copied ? texts.answer.copied : texts.answer.copy;
   const copy = () =>
     navigator.clipboard.writeText(text).then(
       () => setCopied(true),
-      () => setCopied(false), // the browser refused; the button stays as it was
+      () => setCopied(false), // the browser refused: the button does not change
     );
   return (
     <button type="button" className="icon-button" aria-label={label} title={label} onClick={copy} data-testid="copy">

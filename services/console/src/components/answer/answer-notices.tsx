@@ -1,11 +1,11 @@
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { useMessages } from '../i18n/index.ts';
-import { type Answer, stageName } from '../state/ask.ts';
-import { FailureNotice } from './failure-notice.tsx';
-import { Icon } from './icon.tsx';
-import { Notice } from './notice.tsx';
+import { useMessages } from '../../i18n/index.ts';
+import { type Answer, stageName } from '../../state/ask.ts';
+import { FailureNotice } from '../failure-notice.tsx';
+import { Icon } from '../icon.tsx';
+import { Notice } from '../notice.tsx';
 
-/** All that keeps an answer from being whole and certain: said openly, below its text. */
+/** Everything that makes an answer incomplete or uncertain, shown below its text. */
 export function AnswerNotices({ answer, onAskAgain }: { answer: Answer; onAskAgain?: (() => void) | undefined }) {
   const texts = useMessages();
   const again = onAskAgain !== undefined && (

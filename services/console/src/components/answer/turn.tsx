@@ -1,16 +1,16 @@
 import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { useMessages } from '../i18n/index.ts';
-import { Markdown } from '../markdown/markdown.tsx';
-import { type Answer, isSettled } from '../state/ask.ts';
-import { citedMarkers, type Evidence, evidenceOf } from '../state/evidence.ts';
+import { useMessages } from '../../i18n/index.ts';
+import { Markdown } from '../../markdown/markdown.tsx';
+import { type Answer, isSettled } from '../../state/ask.ts';
+import { citedMarkers, type Evidence, evidenceOf } from '../../state/evidence.ts';
+import { Icon } from '../icon.tsx';
 import { AnswerFooter } from './answer-footer.tsx';
 import { AnswerNotices } from './answer-notices.tsx';
-import { Icon } from './icon.tsx';
 import { SourceList } from './source-list.tsx';
 import { StageRow } from './stage-row.tsx';
 
-/** What a reader can do with an answer. */
+/** Actions on an answer. */
 export interface TurnActions {
   onOpen: (answer: Answer, evidence: Evidence, opener: HTMLElement) => void;
   onRate: (answer: Answer, rating: Rating, comment: string) => Promise<void>;
@@ -68,15 +68,11 @@ export function Turn({ answer, last, openedMarker, onOpen, onRate, onAskAgain, o
           {answer.sources.length > 0 ? texts.answer.reading(answer.sources.length) : texts.answer.searching}
         </p>
       )}
-      {answer.text !== '' && (
+      {(answer.text !== '' || refused) && (
         <div className={refused ? 'answer refused' : 'answer'} data-testid="answer" data-refused={refused || undefined}>
-          {refused && (
-            <p className="refused-title">
-              <Icon name="info" /> {texts.answer.refusedTitle}
-            </p>
-          )}
+          {refused && <Icon name="info" />}
           <div className={settled ? 'prose' : 'prose writing'}>
-            <Markdown text={answer.text} open={answer.phase !== 'done'} marker={marker} />
+            <Markdown text={answer.text || texts.answer.refused} open={answer.phase !== 'done'} marker={marker} />
           </div>
           {refused && <p className="refused-advice">{texts.answer.refusedText}</p>}
         </div>

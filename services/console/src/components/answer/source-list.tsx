@@ -1,25 +1,26 @@
 import { useState } from 'react';
-import { useMessages } from '../i18n/index.ts';
-import type { Evidence } from '../state/evidence.ts';
-import { Icon } from './icon.tsx';
+import { useMessages } from '../../i18n/index.ts';
+import type { Evidence } from '../../state/evidence.ts';
+import { Icon } from '../icon.tsx';
 
 interface SourceListProps {
   evidence: readonly Evidence[];
   cited: ReadonlySet<number>;
-  /** Whether it is known which ones the answer cites. */
+  /** Whether it is known which sources the answer cites. */
   settled: boolean;
   openedMarker: number | undefined;
   onOpen: (evidence: Evidence, opener: HTMLElement) => void;
 }
 
-/** The passages of an answer: those that it cites, and on demand the others that were read. */
+/** The passages of an answer: those that it cites, and the others that were read. The others are open if none is cited. */
 export function SourceList({ evidence, cited, settled, openedMarker, onOpen }: SourceListProps) {
   const texts = useMessages();
-  const [showOthers, setShowOthers] = useState(false);
+  const [othersToggled, setOthersToggled] = useState(false);
   if (evidence.length === 0) return null;
   if (!settled) return <p className="sources-note">{texts.sources.found(evidence.length)}</p>;
   const main = evidence.filter(({ marker }) => cited.has(marker));
   const others = evidence.filter(({ marker }) => !cited.has(marker));
+  const showOthers = (main.length === 0) !== othersToggled;
   const list = (members: readonly Evidence[]) => (
     <ol className="sources">
       {members.map((source) => (
@@ -28,7 +29,7 @@ export function SourceList({ evidence, cited, settled, openedMarker, onOpen }: S
     </ol>
   );
   return (
-    <section className="source-section" aria-label={texts.sources.cited} data-testid="sources">
+    <div className="source-section" data-testid="sources">
       {main.length > 0 && (
         <>
           <h3>{texts.sources.cited}</h3>
@@ -41,7 +42,7 @@ export function SourceList({ evidence, cited, settled, openedMarker, onOpen }: S
             type="button"
             className="button quiet more-sources"
             aria-expanded={showOthers}
-            onClick={() => setShowOthers(!showOthers)}
+            onClick={() => setOthersToggled(!othersToggled)}
             data-testid="more-sources"
           >
             <Icon name="down_small" size={16} />
@@ -50,7 +51,7 @@ export function SourceList({ evidence, cited, settled, openedMarker, onOpen }: S
           {showOthers && list(others)}
         </>
       )}
-    </section>
+    </div>
   );
 }
 
@@ -61,7 +62,7 @@ interface SourceCardProps {
 }
 
 function SourceCard({ source, opened, onOpen }: SourceCardProps) {
-  // A heading that only repeats the title tells nothing.
+  // A heading that only repeats the title adds nothing.
   const path = (source.passage?.headingPath ?? []).filter((heading) => heading !== source.title).join(' › ');
   return (
     <li>
