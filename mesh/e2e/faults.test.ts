@@ -176,7 +176,8 @@ test('clients that go away in the middle of an answer leave nothing open', async
   };
   for (let attempt = 0; attempt < 100 && (await calls()) !== 0; attempt++) await sleep(50);
   expect(await calls()).toBe(0);
-  const after = resources();
-  expect(after.workers).toBeLessThanOrEqual(before.workers);
-  expect(after.timers).toBeLessThanOrEqual(before.timers + 3);
+  // A thread may still end a piece of work for a caller that has left.
+  const patience = { timeout: 15_000, interval: 50 };
+  await expect.poll(() => resources().workers, patience).toBeLessThanOrEqual(before.workers);
+  await expect.poll(() => resources().timers, patience).toBeLessThanOrEqual(before.timers + 3);
 });
