@@ -196,13 +196,17 @@ test('a caller that cancels its look-up at its lease releases it immediately', a
   expect((await lookUp(client, options, 'given back')).kinds).toEqual(['lease']);
 });
 
-test('a caller that stops reading at its lease, the last message, keeps it', async () => {
+test('a caller that leaves at its lease returns it, and one that reads to the end keeps it', async () => {
   let leaseId = '';
   for await (const { event } of client.lookup({ question: 'kept', scope: scopeOf() }, options)) {
     if (event.case === 'lease') leaseId = event.value.leaseId;
     break;
   }
-  expect(await fillWith(client, options, leaseId, answerEvents('kept [1]'))).toBe(true);
+  expect((await lookUp(client, options, 'kept')).kinds).toEqual(['lease']);
+  for await (const { event } of client.lookup({ question: 'read', scope: scopeOf() }, options)) {
+    if (event.case === 'lease') leaseId = event.value.leaseId;
+  }
+  expect(await fillWith(client, options, leaseId, answerEvents('read [1]'))).toBe(true);
 });
 
 test('a follower that leaves disturbs no other', async () => {
