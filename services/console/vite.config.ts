@@ -6,7 +6,7 @@ import { defineConfig } from 'vite';
  * `default-src 'self'` holds. `vite services/console` develops against an edge on its default port.
  */
 export default defineConfig({
-  base: './/',
+  base: './',
   plugins: [react()],
   build: {
     outDir: 'dist',
