@@ -95,7 +95,7 @@ export function createLookup(deps: RpcDeps) {
       yield replies.lease(flight.tenant, flight.leaseId, startedAtMs);
       isTaken = true;
     } finally {
-      // A caller that cancelled at its lease does not use it.
+      // A caller that left at its lease does not use it.
       if (!isTaken) flight.end('abandoned');
     }
   }

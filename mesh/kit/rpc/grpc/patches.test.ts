@@ -1,11 +1,11 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
-import { collect, sleep } from './base/streams.ts';
-import { defineService } from './host/define-service.ts';
-import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './rpc/grpc/patches.ts';
-import { echo } from './testing/echo.ts';
-import { startTestMesh } from './testing/mesh.ts';
+import { collect, sleep } from '../../base/streams.ts';
+import { defineService } from '../../host/define-service.ts';
+import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './patches.ts';
+import { echo } from '../../testing/echo.ts';
+import { startTestMesh } from '../../testing/mesh.ts';
 
 const failing = defineService({
   name: 'echo',
@@ -39,7 +39,7 @@ test.each(['grpc', 'local'] as const)('over %s every message comes before the er
   expect({ count, code }).toEqual({ count: 100, code: Code.NotFound });
 });
 
-test('a consumer that is too slow for its deadline is told so, though an error waits behind the messages', async () => {
+test('a consumer that is too slow for its deadline gets its deadline error, although an error waits behind the messages', async () => {
   await using mesh = await startTestMesh([failing]);
   const client = mesh.grpcClient(EchoService);
   const late = async () => {
