@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { collect, sleep } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
-import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './patches.ts';
 import { echo } from '../../testing/echo.ts';
 import { startTestMesh } from '../../testing/mesh.ts';
+import { type GrpcInternals, misfitOf, patchGrpc, readGrpcInternals } from './patches.ts';
 
 const failing = defineService({
   name: 'echo',
