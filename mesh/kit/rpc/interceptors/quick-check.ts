@@ -2,6 +2,7 @@ import {
   type DescEnum,
   type DescField,
   type DescMessage,
+  type DescOneof,
   getOption,
   hasOption,
   type Message,
@@ -12,8 +13,10 @@ import {
   FieldRulesSchema,
   field as fieldRules,
   Ignore,
+  type MapRules,
   message as messageRules,
   oneof as oneofRules,
+  type RepeatedRules,
 } from '#gen/buf/validate/validate_pb.ts';
 
 // protovalidate walks a message by reflection, which costs more than decoding it. Nearly every message is valid, and that much
@@ -24,6 +27,7 @@ export type QuickCheck = (message: Message) => boolean;
 
 type Test = (value: never) => boolean;
 type Fields = Record<string, unknown>;
+type MessageTest = (message: Fields) => boolean;
 
 const checks = new WeakMap<DescMessage, QuickCheck | 'no rules'>();
 
@@ -40,7 +44,7 @@ function compiled(schema: DescMessage): QuickCheck | 'no rules' {
     checks.set(schema, 'no rules');
     return 'no rules';
   }
-  const tests: ((message: Fields) => boolean)[] = hasOption(schema, messageRules) ? [() => false] : [];
+  const tests: MessageTest[] = hasOption(schema, messageRules) ? [() => false] : [];
   const check: QuickCheck = (message) => {
     for (const test of tests) if (!test(message as unknown as Fields)) return false;
     return true;
@@ -48,31 +52,38 @@ function compiled(schema: DescMessage): QuickCheck | 'no rules' {
   // Known before its fields are looked at: a message may hold its own kind.
   checks.set(schema, check);
   for (const member of schema.members) {
-    if (member.kind === 'field') {
-      const test = testOf(member);
-      const name = member.localName;
-      const isRequired = rulesOf(member)?.required === true;
-      if (test === undefined && !isRequired) continue;
-      const isExplicit = member.fieldKind === 'message' || isOptional(member);
-      tests.push((message) => {
-        const value = message[name];
-        if (value === undefined) return isExplicit && !isRequired;
-        if (isRequired && !isExplicit && isZero(value)) return false;
-        return test === undefined || test(value as never);
-      });
-    } else {
-      const isRequired = hasOption(member, oneofRules) && getOption(member, oneofRules).required;
-      const name = member.localName;
-      const cases = new Map(member.fields.map((field) => [field.localName, testOf(field)]));
-      tests.push((message) => {
-        const chosen = message[name] as { case: string | undefined; value?: unknown };
-        if (chosen.case === undefined) return !isRequired;
-        const test = cases.get(chosen.case);
-        return test === undefined || test(chosen.value as never);
-      });
-    }
+    const test = member.kind === 'field' ? fieldTest(member) : oneofTest(member);
+    if (test !== undefined) tests.push(test);
   }
   return check;
+}
+
+/** Returns the test of a message by one of its fields; `undefined`: every message passes. */
+function fieldTest(field: DescField): MessageTest | undefined {
+  const test = testOf(field);
+  const name = field.localName;
+  const isRequired = rulesOf(field)?.required === true;
+  if (test === undefined && !isRequired) return undefined;
+  const isExplicit = field.fieldKind === 'message' || isOptional(field);
+  return (message) => {
+    const value = message[name];
+    if (value === undefined) return isExplicit && !isRequired;
+    if (isRequired && !isExplicit && isZero(value)) return false;
+    return test === undefined || test(value as never);
+  };
+}
+
+/** Returns the test of a message by one of its oneofs. */
+function oneofTest(oneof: DescOneof): MessageTest {
+  const isRequired = hasOption(oneof, oneofRules) && getOption(oneof, oneofRules).required;
+  const name = oneof.localName;
+  const cases = new Map(oneof.fields.map((field) => [field.localName, testOf(field)]));
+  return (message) => {
+    const chosen = message[name] as { case: string | undefined; value?: unknown };
+    if (chosen.case === undefined) return !isRequired;
+    const test = cases.get(chosen.case);
+    return test === undefined || test(chosen.value as never);
+  };
 }
 
 function mayHaveRules(schema: DescMessage, seen: Set<DescMessage>): boolean {
@@ -156,35 +167,39 @@ function valueTest(field: DescField, rules: FieldRules | undefined): Test | unde
       return scalarTest(rules, field.fieldKind === 'enum' ? field.enum : undefined);
     case 'message':
       return messageTest(field.message);
-    case 'list': {
-      const repeated = rules?.type.case === 'repeated' ? rules.type.value : undefined;
-      const item = field.message === undefined ? scalarTest(repeated?.items, field.enum) : messageTest(field.message);
-      if (repeated === undefined && item === undefined) return undefined;
-      const { minItems = 0n, maxItems, unique } = repeated ?? {};
-      if (unique || (repeated?.items !== undefined && field.message !== undefined)) return never;
-      const [min, max] = [Number(minItems), maxItems === undefined || maxItems === 0n ? Infinity : Number(maxItems)];
-      return (values: readonly never[]) => {
-        if (values.length < min || values.length > max) return false;
-        if (item !== undefined) for (const value of values) if (!item(value)) return false;
-        return true;
-      };
-    }
-    case 'map': {
-      const map = rules?.type.case === 'map' ? rules.type.value : undefined;
-      const key = scalarTest(map?.keys, undefined);
-      const value = field.message === undefined ? scalarTest(map?.values, field.enum) : messageTest(field.message);
-      if (map === undefined && value === undefined) return undefined;
-      if (map?.values !== undefined && field.message !== undefined) return never;
-      const [min, max] = [Number(map?.minPairs ?? 0n), map?.maxPairs ? Number(map.maxPairs) : Infinity];
-      return (pairs: Record<string, never>) => {
-        const entries = Object.entries(pairs);
-        if (entries.length < min || entries.length > max) return false;
-        return entries.every(([name, one]) => (key?.(name as never) ?? true) && (value?.(one) ?? true));
-      };
-    }
+    case 'list':
+      return listTest(field, rules?.type.case === 'repeated' ? rules.type.value : undefined);
+    case 'map':
+      return mapTest(field, rules?.type.case === 'map' ? rules.type.value : undefined);
     default:
       return field satisfies never;
   }
+}
+
+function listTest(field: DescField & { fieldKind: 'list' }, rules: RepeatedRules | undefined): Test | undefined {
+  const item = field.message === undefined ? scalarTest(rules?.items, field.enum) : messageTest(field.message);
+  if (rules === undefined && item === undefined) return undefined;
+  const { minItems = 0n, maxItems, unique } = rules ?? {};
+  if (unique || (rules?.items !== undefined && field.message !== undefined)) return never;
+  const [min, max] = [Number(minItems), maxItems === undefined || maxItems === 0n ? Infinity : Number(maxItems)];
+  return (values: readonly never[]) => {
+    if (values.length < min || values.length > max) return false;
+    if (item !== undefined) for (const value of values) if (!item(value)) return false;
+    return true;
+  };
+}
+
+function mapTest(field: DescField & { fieldKind: 'map' }, rules: MapRules | undefined): Test | undefined {
+  const key = scalarTest(rules?.keys, undefined);
+  const value = field.message === undefined ? scalarTest(rules?.values, field.enum) : messageTest(field.message);
+  if (rules === undefined && value === undefined) return undefined;
+  if (rules?.values !== undefined && field.message !== undefined) return never;
+  const [min, max] = [Number(rules?.minPairs ?? 0n), rules?.maxPairs ? Number(rules.maxPairs) : Infinity];
+  return (pairs: Record<string, never>) => {
+    const entries = Object.entries(pairs);
+    if (entries.length < min || entries.length > max) return false;
+    return entries.every(([name, one]) => (key?.(name as never) ?? true) && (value?.(one) ?? true));
+  };
 }
 
 function messageTest(schema: DescMessage): Test | undefined {
