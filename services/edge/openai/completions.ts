@@ -9,7 +9,7 @@ import { requireModel } from '../admission/model-access.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
 import { sendJson } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
-import { object, text } from '../http/fields.ts';
+import { fieldsAmongOthers, parseFields, text } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, logBug } from '../http/json-route.ts';
 import { headersOf } from '../http/request.ts';
@@ -35,7 +35,7 @@ interface Asked {
   send(stream: EventStream): Promise<void>;
 }
 
-const readModel = object({ model: text({ max: 256 }) }, { others: 'ignore' });
+const modelSchema = fieldsAmongOthers({ model: text({ max: 256 }).nullish() });
 
 /** `POST /v1/chat/completions`, as OpenAI's clients call it: "ragmesh…" answers from documents, all else is a plain model. */
 export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAiDeps): JsonRoute {
@@ -51,7 +51,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
   ): Promise<Asked> => {
     const { token, keyId = '' } = admission;
     const createdAt = Math.floor(clock() / 1000);
-    const name = readModel(body, '').model ?? '';
+    const name = parseFields(modelSchema, body).model ?? '';
     requireModel(admission, modelNamedBy(name));
     const choice = await chooseModel(name, token);
     if (choice.kind === 'rag') {

@@ -5,53 +5,24 @@ import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_p
 import { internal } from '#kit/base/errors.ts';
 import { fromVector } from '#kit/base/vectors.ts';
 import { requireOwnModel } from '../admission/model-access.ts';
-import { anything, badField, list, number, object, type Reader, text, word } from '../http/fields.ts';
+import { badField, parseFields } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { type CallOptions, createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
+import { embeddingsSchema } from './schemas/embeddings.ts';
 import { refuseTooManyTokens } from './token-bound.ts';
 import { toCost } from './usage.ts';
-
-const maxInputs = 2048;
-const maxInputLength = 1 << 20;
-
-// Models differ in the words for it; these are OpenAI-compatible servers', Cohere's and Voyage's.
-const purposes = {
-  query: Purpose.QUERY,
-  search_query: Purpose.QUERY,
-  document: Purpose.DOCUMENT,
-  search_document: Purpose.DOCUMENT,
-  passage: Purpose.DOCUMENT,
-} as const;
-
-const readInput: Reader<string[]> = (value, path) => {
-  const texts = typeof value === 'string' ? [value] : value;
-  const first = Array.isArray(texts) ? texts[0] : undefined;
-  if (typeof first === 'number' || Array.isArray(first)) {
-    throw badField(path, 'holds ids of tokens, which differ by model: send the texts themselves');
-  }
-  return list(text({ min: 1, max: maxInputLength }), { min: 1, max: maxInputs })(texts, path);
-};
-
-const readBody = object({
-  model: text({ max: 256 }),
-  input: readInput,
-  encoding_format: word({ float: 'float' as const, base64: 'base64' as const }),
-  dimensions: number({ min: 1, max: 8192, whole: true }),
-  input_type: word<Purpose>(purposes),
-  user: anything,
-});
 
 /** `POST /v1/embeddings`. */
 export function createEmbeddings(embedding: Client<typeof EmbeddingService>, deps: OpenAiDeps): JsonRoute {
   return createJsonCall('/v1/embeddings', EmbeddingService.method.embed, deps, async (value, options, admission) => {
-    const body = readBody(value, '');
-    if (body.input === undefined) throw badField('input', 'is missing');
+    const body = parseFields(embeddingsSchema, value);
     refuseTooManyTokens(body.input, 'input');
     const model = body.model === defaultModel ? '' : (body.model ?? '');
     requireOwnModel(admission, model);
-    if (body.dimensions !== undefined) await checkDimensions(embedding, model, body.dimensions, options);
+    const { dimensions } = body;
+    if (typeof dimensions === 'number') await checkDimensions(embedding, model, dimensions, options);
     const vectors: (Vector | undefined)[] = new Array(body.input.length).fill(undefined);
     const usage = create(TokenUsageSchema);
     let answeredBy = model;

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type ImageSchema, MessageRole, type MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { anything, badField, list, object, type Reader, text, word } from '../http/fields.ts';
+import { badField } from '../http/fields.ts';
+import type { SentMessage, SentPart } from './schemas/messages.ts';
 
 /** A message for the gateway. */
 export type PlainMessage = MessageInitShape<typeof MessageSchema>;
@@ -11,58 +12,25 @@ export interface Conversation {
   warnings: string[];
 }
 
-const roles = {
-  system: MessageRole.SYSTEM,
-  developer: MessageRole.SYSTEM,
-  user: MessageRole.USER,
-  assistant: MessageRole.ASSISTANT,
-  tool: MessageRole.TOOL,
-} as const;
-
-const maxTextLength = 4 << 20;
-
-const readCall = object(
-  {
-    id: text({ max: 256 }),
-    type: word({ function: 'function' }),
-    function: object({ name: text({ min: 1, max: 64 }), arguments: text({ max: 1 << 20 }) }, { others: 'ignore' }),
-  },
-  { others: 'ignore' },
-);
-
-// Clients return the messages of earlier answers unchanged, with every field.
-const readMessage = object(
-  {
-    role: word<MessageRole>(roles),
-    content: anything,
-    tool_calls: list(readCall, { max: 128 }),
-    tool_call_id: text({ max: 256 }),
-    function_call: refuse('is the old form: send tool_calls'),
-  },
-  { others: 'ignore' },
-);
-
-const readMessages = list(readMessage, { min: 1, max: 1000 });
-
-/** Reads `messages` for a model of the gateway: texts, images, calls of tools and their results. */
-export function readConversation(value: unknown, path: string): Conversation {
+/** Returns the messages for a model of the gateway: texts, images, calls of tools and their results. */
+export function toConversation(sent: readonly SentMessage[], path: string): Conversation {
   const warnings = new Set<string>();
   const ids = createCallIds();
-  const messages = readMessages(value, path).map((message, index) => {
+  const messages = sent.map((message, index) => {
     const at = `${path}[${index}]`;
-    if (message.role === undefined) throw badField(`${at}.role`, 'is missing');
-    const content = readContent(message.content, `${at}.content`, message.role, warnings);
-    const toolCalls = (message.tool_calls ?? []).map((call, callIndex) => {
-      const read = toCall(call, `${at}.tool_calls[${callIndex}]`);
-      return { ...read, id: ids.ofCall(read.id, index, callIndex) };
-    });
+    const content = toContent(message.content, `${at}.content`, message.role, warnings);
+    const toolCalls = (message.tool_calls ?? []).map(({ id, function: called }, callIndex) => ({
+      id: ids.ofCall(id, index, callIndex),
+      name: called.name,
+      argumentsJson: called.arguments ?? '',
+    }));
     if (toolCalls.length > 0 && message.role !== MessageRole.ASSISTANT) {
       throw badField(`${at}.tool_calls`, 'only an assistant calls tools');
     }
-    if (message.role === MessageRole.TOOL && message.tool_call_id === undefined) {
+    if (message.role === MessageRole.TOOL && typeof message.tool_call_id !== 'string') {
       throw badField(`${at}.tool_call_id`, 'is missing: it names the call that this message answers');
     }
-    const toolCallId = ids.ofResult(message.tool_call_id, `${at}.tool_call_id`);
+    const toolCallId = ids.ofResult(message.tool_call_id ?? undefined, `${at}.tool_call_id`);
     return { role: message.role, ...content, toolCalls, toolCallId };
   });
   return { messages, warnings: [...warnings] };
@@ -87,70 +55,47 @@ function createCallIds() {
   };
 }
 
-function toCall({ id, function: called }: ReturnType<typeof readCall>, path: string) {
-  if (id === undefined) throw badField(`${path}.id`, 'is missing');
-  if (called?.name === undefined) throw badField(`${path}.function.name`, 'is missing');
-  return { id, name: called.name, argumentsJson: called.arguments ?? '' };
-}
-
 interface Content {
   text: string;
   images: MessageInitShape<typeof ImageSchema>[];
 }
 
-const readPart = object(
-  {
-    type: text({ max: 64 }),
-    text: text({ max: maxTextLength }),
-    refusal: text({ max: maxTextLength }),
-    image_url: object({ url: text({ min: 1, max: maxTextLength }), detail: anything }, { others: 'ignore' }),
-  },
-  { others: 'ignore' },
-);
-
-function readContent(value: unknown, path: string, role: MessageRole, warnings: Set<string>): Content {
-  if (value === undefined) {
+function toContent(content: SentMessage['content'], path: string, role: MessageRole, warnings: Set<string>): Content {
+  if (typeof content === 'string') return { text: content, images: [] };
+  if (content === undefined || content === null) {
     if (role === MessageRole.ASSISTANT) return { text: '', images: [] };
     throw badField(path, 'is missing');
   }
-  if (typeof value === 'string') return { text: value, images: [] };
-  if (!Array.isArray(value)) throw badField(path, 'must be a text or a list of parts');
   const texts: string[] = [];
   const images: Content['images'] = [];
-  for (const [index, element] of value.entries()) {
-    const part = toPart(readPart(element, `${path}[${index}]`), `${path}[${index}]`, role, warnings);
-    if (typeof part !== 'string') {
-      images.push(part);
+  for (const [index, part] of content.entries()) {
+    if (part.type === 'image_url') {
+      images.push(toImage(part, `${path}[${index}]`, role, warnings));
       continue;
     }
     if (images.length > 0) warnings.add('texts behind an image were put before it');
-    texts.push(part);
+    texts.push(toText(part, `${path}[${index}]`, role));
   }
   return { text: texts.join('\n'), images };
 }
 
-// A text, or an image.
-function toPart(
-  { type, text: words, refusal, image_url: image }: ReturnType<typeof readPart>,
-  path: string,
-  role: MessageRole,
-  warnings: Set<string>,
-): string | Content['images'][number] {
-  if (type === 'text' && words !== undefined) return words;
-  if (type === 'refusal' && refusal !== undefined && role === MessageRole.ASSISTANT) return refusal;
-  if (type !== 'image_url' || image?.url === undefined) {
-    throw badField(`${path}.type`, 'must be "text" with text, or "image_url" with image_url.url');
-  }
+function toText(part: Exclude<SentPart, SentImage>, path: string, role: MessageRole): string {
+  if (part.type === 'text') return part.text;
+  if (role !== MessageRole.ASSISTANT) throw badField(`${path}.type`, 'only an assistant refuses');
+  return part.refusal;
+}
+
+type SentImage = Extract<SentPart, { type: 'image_url' }>;
+
+function toImage({ image_url: image }: SentImage, path: string, role: MessageRole, warnings: Set<string>) {
   if (role !== MessageRole.USER) throw badField(path, 'only a user shows images');
-  if (image.detail !== undefined && image.detail !== 'auto') {
-    warnings.add('the detail of images is not supported and was ignored');
-  }
-  return toImage(image.url, `${path}.image_url.url`);
+  if ((image.detail ?? 'auto') !== 'auto') warnings.add('the detail of images is not supported and was ignored');
+  return readImage(image.url, `${path}.image_url.url`);
 }
 
 const dataUrl = /^data:(image\/(?:png|jpeg|gif|webp));base64,/;
 
-function toImage(url: string, path: string): Content['images'][number] {
+function readImage(url: string, path: string): Content['images'][number] {
   if (/^https?:\/\//.test(url)) {
     if (url.length > 2048) throw badField(path, 'is an address of more than 2048 characters');
     return { source: { case: 'url', value: url } };
@@ -167,10 +112,4 @@ function toImage(url: string, path: string): Content['images'][number] {
   }
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
   return { source: { case: 'data', value: bytes }, mediaType: head[1] as string };
-}
-
-function refuse(why: string): Reader<undefined> {
-  return (_, path) => {
-    throw badField(path, why);
-  };
 }

@@ -170,6 +170,20 @@ describe('a request', () => {
       [{ tools: [tool, tool] }, 'tools[1].function.name'],
       [{ tools: [{ type: 'function', function: { name: 'f', parameters: 'x' } }] }, 'tools[0].function.parameters'],
       [{ tools: [tool], tool_choice: { type: 'function', function: { name: 'g' } } }, 'tool_choice.function.name'],
+      [{ tools: [{ type: 'function' }] }, 'tools[0].function'],
+      [{ tool_choice: { type: 'function', function: { name: 'g', other: 1 } } }, 'tool_choice.function.other'],
+      [{ tool_choice: 7 }, 'tool_choice'],
+      [{ stop: 7 }, 'stop'],
+      [{ stop: '' }, 'stop'],
+      [{ stop: ['a', ''] }, 'stop[1]'],
+      [{ stop: Array.from({ length: 9 }, () => '') }, 'stop'],
+      [{ seed: 1.5 }, 'seed'],
+      [{ model: '😀'.repeat(257) }, 'model'],
+      [{ response_format: {} }, 'response_format.type'],
+      [{ response_format: { type: 'json_schema' } }, 'response_format.json_schema'],
+      [{ messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text'],
+      [{ messages: [{ role: 'user', content: [{ type: 'refusal', refusal: 'no' }] }] }, 'messages[0].content[0].type'],
+      [{ messages: [{ role: 'assistant', function_call: {} }] }, 'messages[0].function_call'],
       [{ tool_choice: 'maybe' }, 'tool_choice'],
       [{ response_format: { type: 'grammar' } }, 'response_format.type'],
       [{ response_format: { type: 'json_schema', json_schema: { name: 'a b' } } }, 'response_format.json_schema.name'],
@@ -198,6 +212,47 @@ describe('a request', () => {
       expect(error, param).toMatchObject({ status: 400, type: 'invalid_request_error', param });
     }
     expect(asked.length).toBe(askedCount);
+  });
+
+  test('that is wrong is refused with what is allowed', async () => {
+    const cases: [object, string][] = [
+      [{ temperature: 3 }, 'temperature: must be a number from 0 to 2, not 3'],
+      [{ seed: 'x' }, 'seed: must be a whole number from -9007199254740991 to 9007199254740991, not "x"'],
+      [{ stop: true }, 'stop: must be a text or a list of texts, not true'],
+      [{ stop: '' }, 'stop: has 0 characters: 1 to 256 are allowed'],
+      [{ reasoning_effort: 'huge' }, 'must be one of none, minimal, low, medium, high, xhigh, not "huge"'],
+      [{ messages: null }, 'messages: is missing'],
+      [{ messages: [7] }, 'messages[0]: must be an object, not 7'],
+      [
+        { response_format: { type: 'text', x: 1 } },
+        'response_format.x: is not known here; known are type, json_schema',
+      ],
+    ];
+    for (const [extra, message] of cases) {
+      expect((await failure(ask('x', extra))).message).toContain(message);
+    }
+  });
+
+  test('may have null for every parameter that may be missing', async () => {
+    const names = [
+      'stream',
+      'stop',
+      'temperature',
+      'tools',
+      'tool_choice',
+      'response_format',
+      'n',
+      'audio',
+      'prediction',
+    ];
+    const completion = await ask('hello', Object.fromEntries(names.map((name) => [name, null])));
+    expect(completion).not.toHaveProperty('warnings');
+    expect(asked.at(-1)).toMatchObject({ stop: [], tools: [], temperature: undefined, toolChoice: undefined });
+  });
+
+  test('may have as many characters as its bound, however long their encoding', async () => {
+    await ask('hello', { stop: '😀'.repeat(256) });
+    expect(asked.at(-1)?.stop).toEqual(['😀'.repeat(256)]);
   });
 
   test('may have calls with empty ids, whose results come in the same order', async () => {

@@ -3,50 +3,19 @@ import { type RerankDone, RerankService, ScoreScaleSchema } from '#gen/ragmesh/r
 import { enumName } from '#kit/base/enums.ts';
 import { internal } from '#kit/base/errors.ts';
 import { requireOwnModel } from '../admission/model-access.ts';
-import { anything, badField, flag, list, number, object, type Reader, text } from '../http/fields.ts';
+import { parseFields } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
+import { rerankSchema } from './schemas/rerank.ts';
 import { refuseTooManyTokens } from './token-bound.ts';
 import { toCost } from './usage.ts';
-
-const maxDocuments = 1000;
-const maxDocumentLength = 1 << 20;
-
-interface Document {
-  text: string;
-  title: string;
-}
-
-const readParts = object({ text: text({ max: maxDocumentLength }), title: text({ max: 4096 }) }, { others: 'ignore' });
-
-const readDocument: Reader<Document> = (value, path) => {
-  if (typeof value === 'string') return { text: text({ max: maxDocumentLength })(value, path), title: '' };
-  const { text: content, title = '' } = readParts(value, path);
-  if (content === undefined) throw badField(`${path}.text`, 'is missing');
-  return { text: content, title };
-};
-
-const readBody = object({
-  model: text({ max: 256 }),
-  query: text({ min: 1, max: 16_384 }),
-  documents: list(readDocument, { min: 1, max: maxDocuments }),
-  top_n: number({ min: 1, max: Number.MAX_SAFE_INTEGER, whole: true }),
-  return_documents: flag,
-  // Models cut long documents by limits of their own.
-  max_tokens_per_doc: anything,
-  max_chunks_per_doc: anything,
-  truncation: anything,
-  user: anything,
-});
 
 /** `POST /v1/rerank`, in the shape that Cohere's and Jina's have in common. */
 export function createRerank(rerank: Client<typeof RerankService>, deps: OpenAiDeps): JsonRoute {
   return createJsonCall('/v1/rerank', RerankService.method.rerank, deps, async (value, options, admission) => {
-    const { documents, query, ...body } = readBody(value, '');
-    if (query === undefined) throw badField('query', 'is missing');
-    if (documents === undefined) throw badField('documents', 'is missing');
+    const { documents, query, ...body } = parseFields(rerankSchema, value);
     refuseTooManyTokens(
       documents.map(({ text }) => text),
       'documents',
@@ -65,7 +34,7 @@ export function createRerank(rerank: Client<typeof RerankService>, deps: OpenAiD
     const results = documents
       .map((document, index) => ({ index, score: scores.get(index) ?? Number.NaN, document }))
       .sort((a, b) => b.score - a.score || a.index - b.index)
-      .slice(0, body.top_n);
+      .slice(0, body.top_n ?? undefined);
     const promptTokens = Number(done.usage?.promptTokens ?? 0n);
     return {
       id: `rerank-${deps.newId()}`,

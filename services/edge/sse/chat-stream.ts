@@ -9,21 +9,21 @@ import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { sendError, toErrorBody } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
-import { badField, flag, list, number, object, text, word } from '../http/fields.ts';
+import { fields, flag, given, list, number, parseFields, text, word } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, type JsonRouteDeps, logBug } from '../http/json-route.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
 import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
 
-const readQuestion = object({
+const questionSchema = fields({
   query: text({ min: 1, max: 4096 }),
-  session_id: text({ max: 64 }),
-  create_session: flag,
-  top_k: number({ min: 1, max: 50, whole: true }),
-  temperature: number({ min: 0, max: 2 }),
-  tenant_id: text({ max: 64 }),
-  corpora: list(text({ min: 1, max: 64 }), { max: 32 }),
-  language: word(languagesByWord),
+  session_id: text({ max: 64 }).nullish(),
+  create_session: flag.nullish(),
+  top_k: number({ min: 1, max: 50, whole: true }).nullish(),
+  temperature: number({ min: 0, max: 2 }).nullish(),
+  tenant_id: text({ max: 64 }).nullish(),
+  corpora: list(text({ min: 1, max: 64 }), { max: 32 }).nullish(),
+  language: word(languagesByWord).nullish(),
 });
 
 /**
@@ -39,9 +39,8 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
     try {
       const { principal, token } = await admit(request, signal);
       release = running.begin(principal);
-      const question = readQuestion(await readJsonBody(request, limits), '');
-      if (question.query === undefined) throw badField('query', 'is missing');
-      if (question.tenant_id !== undefined && question.tenant_id !== principal.tenant) {
+      const question = parseFields(questionSchema, await readJsonBody(request, limits));
+      if (typeof question.tenant_id === 'string' && question.tenant_id !== principal.tenant) {
         throw rpcError(
           Code.PermissionDenied,
           ErrorReason.TENANT_MISMATCH,
@@ -55,8 +54,8 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
           createSession: question.create_session ?? false,
           topK: question.top_k ?? 0,
           corpora: question.corpora ?? [],
-          ...(question.temperature === undefined ? {} : { temperature: question.temperature }),
-          ...(question.language === undefined ? {} : { language: question.language }),
+          ...given('temperature', question.temperature),
+          ...given('language', question.language),
         },
         actAs(token, { signal }),
       );
