@@ -7,7 +7,7 @@ import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts
 import { rpcError } from '#kit/base/errors.ts';
 import { policyOf, roleName } from '#kit/rpc/policy.ts';
 import type { Caller } from '../credentials/authenticate.ts';
-import { badField } from '../http/fields.ts';
+import { badField } from '../http/parse-fields.ts';
 
 // Who may call models. To ask documents, the role "reader" is enough, and the operator chooses the model. All else needs what the
 // contract says of callers from outside (RpcPolicy.edge_role), on every face: naming the model of an answer, completions of a plain

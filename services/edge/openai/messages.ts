@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type ImageSchema, MessageRole, type MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { badField } from '../http/fields.ts';
+import { badField } from '../http/parse-fields.ts';
 import type { SentMessage, SentPart } from './schemas/messages.ts';
 
 /** A message for the gateway. */

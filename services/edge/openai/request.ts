@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AskRequestSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { badField, given, parseFields } from '../http/fields.ts';
+import { badField, given, parseFields } from '../http/parse-fields.ts';
 import { defaultModel } from './models.ts';
 import { requestSchema, tuning } from './schemas/request.ts';
 

@@ -3,13 +3,13 @@ import { type RerankDone, RerankService, ScoreScaleSchema } from '#gen/ragmesh/r
 import { enumName } from '#kit/base/enums.ts';
 import { internal } from '#kit/base/errors.ts';
 import { requireOwnModel } from '../admission/model-access.ts';
-import { parseFields } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
+import { parseFields } from '../http/parse-fields.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { createJsonCall } from './json-call.ts';
 import { defaultModel } from './models.ts';
 import { rerankSchema } from './schemas/rerank.ts';
-import { refuseTooManyTokens } from './token-bound.ts';
+import { refuseTooManyTokens } from './schemas/token-bound.ts';
 import { toCost } from './usage.ts';
 
 /** `POST /v1/rerank`, in the shape that Cohere's and Jina's have in common. */

@@ -5,7 +5,7 @@ import {
   type ToolChoiceSchema,
   type ToolSchema,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { badField } from '../http/fields.ts';
+import { badField } from '../http/parse-fields.ts';
 import type { SentResponseFormat, SentToolChoice, SentTools } from './schemas/tools.ts';
 
 /** A tool, and whether the caller wants its arguments held to their schema. */

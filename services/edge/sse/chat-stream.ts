@@ -9,9 +9,10 @@ import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { sendError, toErrorBody } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
-import { fields, flag, given, list, number, parseFields, text, word } from '../http/fields.ts';
+import { fields, flag, list, number, text, word } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, type JsonRouteDeps, logBug } from '../http/json-route.ts';
+import { given, parseFields } from '../http/parse-fields.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
 import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
 

@@ -1,5 +1,5 @@
 import { estimateTokens } from '#kit/text/tokens-count.ts';
-import { badField } from '../http/fields.ts';
+import { badField } from '../../http/parse-fields.ts';
 
 /** Tokens that the texts of one request may have together, as OpenAI's embeddings have it. */
 export const maxRequestTokens = 300_000;
