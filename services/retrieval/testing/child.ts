@@ -2,7 +2,7 @@ import { createSqliteThreads } from '../sqlite/threads.ts';
 import { openRetrieval } from './local-stores.ts';
 import type { ShortDocument } from './retrieval.ts';
 
-// A process for crash.test.ts to kill. It continues a build from the state that the index reports, writes batches of ten documents, and prints
+// A process for crash.slow.test.ts to kill. It continues a build from the state that the index reports, writes batches of ten documents, and prints
 // each acknowledged one.
 
 const [dataDir, total] = process.argv.slice(2) as [string, string];
