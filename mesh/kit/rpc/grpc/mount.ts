@@ -246,9 +246,9 @@ function received(request: Message): Message | AsyncIterable<Message> {
   }
 }
 
-// biome-ignore lint/correctness/useYield: a stream that only fails
-async function* failing(error: unknown): AsyncGenerator<Message> {
-  throw error;
+/** Returns a stream that fails at its first message. */
+function failing(error: unknown): AsyncIterable<Message> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
 }
 
 // Once sent, grpc-js takes no notice of a second time. Headers that metadata cannot hold are a bug of the handler: they are dropped,
