@@ -1,7 +1,7 @@
-/** Darkens the page below a rail or panel that covers it; a click closes that. */
+import { useMessages } from '../i18n/index.ts';
+
+/** Darkens the page below a rail or panel that covers it; a click closes that. The keyboard has Escape for it. */
 export function Backdrop({ onClick }: { onClick: () => void }) {
-  return (
-    // biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: Escape does the same
-    <div className="backdrop" onClick={onClick} />
-  );
+  const texts = useMessages();
+  return <button type="button" className="backdrop" aria-label={texts.close} tabIndex={-1} onClick={onClick} />;
 }

@@ -32,13 +32,7 @@ export function Workspace(props: WorkspaceProps) {
   const { field, scroller, title, busy, ask, startNew } = workspace;
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: Escape closes the rail or the panel from any focus
-    <div
-      className="workspace"
-      data-rail={rail.isOpen}
-      data-panel={opened.source !== undefined}
-      onKeyDown={workspace.onEscape}
-    >
+    <div className="workspace" data-rail={rail.isOpen} data-panel={opened.source !== undefined}>
       {!isCovered && <SkipLink target={field} />}
       <SessionRail
         sessions={sessions}

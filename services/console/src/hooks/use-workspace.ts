@@ -1,8 +1,9 @@
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Api } from '../api.ts';
 import { isBusy } from '../state/conversation.ts';
 import { type Scope, useConversation } from './use-conversation.ts';
 import type { Persona } from './use-credentials.ts';
+import { useEscape } from './use-escape.ts';
 import { useMedia } from './use-media.ts';
 import { useOpenedSource } from './use-opened-source.ts';
 import { useOverview } from './use-overview.ts';
@@ -71,17 +72,16 @@ export function useWorkspace({ api, draft, onDraft, onPersona, onRefused }: Work
     setScope({ corpora: [], model: '' }); // the other persona may not be allowed to choose this model
     onPersona(persona);
   };
-  const onEscape = (event: KeyboardEvent) => {
-    if (event.key !== 'Escape' || event.defaultPrevented || event.nativeEvent.isComposing) return;
+  useEscape((event) => {
     if (rail.covers) {
       rail.uncover();
       rail.button.current?.focus();
     } else if (opened.source !== undefined && !(busy && event.target === field.current)) opened.close();
-  };
+  });
 
   return {
     ...{ sessions, control, conversation, overview, scope, setScope, rail, opened, panelCovers, isCovered },
-    ...{ field, scroller, title, last, busy, ask, stop, startNew, changePersona, onEscape },
+    ...{ field, scroller, title, last, busy, ask, stop, startNew, changePersona },
   };
 }
 
