@@ -3,6 +3,7 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import type { ReadinessCheck } from '#kit/host/readiness.ts';
 import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answers/answer-store.ts';
 import { createLayers } from './answers/layers.ts';
 import { createGuard } from './answers/store-guard.ts';
@@ -75,11 +76,14 @@ export const cache = defineService({
       { maxBytes: settings.memoryBytes, listener: ignoreReplicas },
       'cache.memory',
     );
+    const readiness: ReadinessCheck[] = [];
     const layers = await createLayers({
       memory,
-      openDurable: (listener) => {
+      openDurable: async (listener) => {
         const deps = { maxBytes: settings.durableBytes, listener };
-        return open(durableStore.adapter, durableStore.settings, deps, durableStore.path);
+        const store = await open(durableStore.adapter, durableStore.settings, deps, durableStore.path);
+        if (store.readiness !== undefined) readiness.push(store.readiness);
+        return store;
       },
       guard: createGuard('answer-store', (state) => {
         metrics.cacheStoreState.set(state);
@@ -137,6 +141,7 @@ export const cache = defineService({
     const meaning = await openMeaning();
     return {
       impl: createCache({ settings, layers, flights, stats, meaning, clock, random, newId, metrics, log }),
+      readiness,
       async close() {
         await meaning?.close();
         await flights.close();

@@ -157,6 +157,7 @@ export async function createEdge(
     port: port.port,
     devKeys,
     connectionCount: port.connectionCount,
+    readiness: limiter.readiness === undefined ? [] : [limiter.readiness],
     async reconfigure(next: EdgeSettings) {
       gate.reconfigure(next);
       cors = createCors(next.corsOrigins);

@@ -40,6 +40,7 @@ export const llmGateway = defineService({
         clock,
         random,
       }),
+      readiness: limits.readiness,
       async reconfigure(next: LlmSettings) {
         const catalog = await createCatalog(next, catalogDeps, catalogs.current);
         try {

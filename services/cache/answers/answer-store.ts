@@ -1,4 +1,5 @@
 import type { Logger } from '#kit/base/log.ts';
+import type { ReadinessCheck } from '#kit/host/readiness.ts';
 import type { Database } from '#kit/storage/database.ts';
 
 /** An answer as a store keeps it. */
@@ -75,6 +76,8 @@ export class ChangedBytesError extends Error {
  * that reads the store after the removal.
  */
 export interface AnswerStore {
+  /** Whether its server answers; absent in a store without a server. */
+  readonly readiness?: ReadinessCheck;
   /** Returns the answer and counts a use of it; `undefined` if it is absent or expired. Throws ChangedBytesError. */
   get(tenant: string, key: string): Promise<StoredAnswer | undefined>;
   /** Stores an answer, in place of one with the same key, unless an invalidation since its epoch concerns it. */

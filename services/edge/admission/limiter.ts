@@ -1,4 +1,5 @@
 import type { Logger } from '#kit/base/log.ts';
+import type { ReadinessCheck } from '#kit/host/readiness.ts';
 
 /** A token bucket: it fills with `perSecond` tokens a second up to `burst`, and a request takes one. */
 export interface Bucket {
@@ -12,6 +13,8 @@ export type Verdict = { admitted: true } | { admitted: false; key: string; retry
 
 /** Counts requests against buckets. Memory is bounded: buckets that were not used for long are dropped, which fills them. */
 export interface Limiter {
+  /** Whether its server answers; absent in a limiter without a server. */
+  readonly readiness?: ReadinessCheck;
   /**
    * Takes one token from each bucket, or from none if one of them is empty. Replicas that share the buckets keep those of one call together
    * by the first one, so a bucket must always be taken with the same first bucket.

@@ -96,6 +96,7 @@ export async function createLimits(
     get load() {
       return { admitted, waiting: room.size };
     },
+    readiness: store.readiness === undefined ? [] : [store.readiness],
     async close() {
       isClosed = true;
       room.close(closingError());

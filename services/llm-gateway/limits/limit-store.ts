@@ -1,5 +1,6 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { Metrics } from '#kit/base/metrics.ts';
+import type { ReadinessCheck } from '#kit/host/readiness.ts';
 
 /**
  * Counters of the usage of requests. `reserve` and `settle` are atomic over all scopes and windows of a request, also if several processes
@@ -11,6 +12,8 @@ import type { Metrics } from '#kit/base/metrics.ts';
 export interface LimitStore {
   /** Whether other processes share the counters, so that slots become free without a call in this process. */
   readonly isShared: boolean;
+  /** Whether its server answers; absent in a store without a server. */
+  readonly readiness?: ReadinessCheck;
   /** Reserves in all scopes or in none. Another call with the same id changes nothing. */
   reserve(demand: Demand): Promise<Decision>;
   /**

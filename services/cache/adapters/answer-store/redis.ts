@@ -178,6 +178,8 @@ async function createRedisStore(
       const [entryCount, sizeBytes] = await scripts.answersUsage(1, prefixOf(tenant), clock());
       return { entryCount, sizeBytes, evictionCount: 0 };
     },
+    // Without it answers are found in memory, and generated.
+    readiness: { name: 'durable_store', isOptional: true, check: () => redis.ping() },
     async close() {
       isClosed = true;
       hearing.close();

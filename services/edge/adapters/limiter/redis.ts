@@ -66,6 +66,8 @@ export const adapter = defineAdapter({
     const script = redis as unknown as { takeTokens(keys: number, ...parts: (string | number)[]): Promise<number[]> };
     const local = await memory.create({ max_buckets }, deps);
     return {
+      // Without Redis each replica counts for itself.
+      readiness: { name: 'limiter', isOptional: true, check: () => redis.ping() },
       async take(buckets, signal): Promise<Verdict> {
         if (performance.now() < askAgainAt) return local.take(buckets, signal);
         // One request finds out whether Redis is back; the others do not wait for what it finds.

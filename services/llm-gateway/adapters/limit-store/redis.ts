@@ -53,7 +53,9 @@ export const adapter = defineAdapter({
     redis.defineCommand('settleLimits', { lua: settleScript });
     const remote = createRemoteCounters(redis, settings.key_prefix, deps.clock);
     const local = createMemoryStore(deps, settings.max_scopes);
-    return createSharedStore(remote, local, { timeoutMs, retryMs, leaseMs, isFailOpen }, deps);
+    const store = createSharedStore(remote, local, { timeoutMs, retryMs, leaseMs, isFailOpen }, deps);
+    const readiness = { name: 'limits.store', isOptional: isFailOpen, check: () => redis.ping() };
+    return { ...store, readiness };
   },
 });
 
