@@ -18,6 +18,7 @@ export const serve: Serve = ({ service, handlers, maxMessageBytes }) => {
       .filter((method) => method.localName in handlers)
       .map((method) => createInvocable(method, handlers[method.localName], [])),
     Number.POSITIVE_INFINITY,
+    () => ({ maxBytes: maxMessageBytes, maxValues: 10_000 }),
   );
   return promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
 };

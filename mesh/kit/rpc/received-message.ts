@@ -1,7 +1,7 @@
 import { type DescMethod, fromBinary, type Message } from '@bufbuild/protobuf';
 import type { ConnectError } from '@connectrpc/connect';
 import { invalidArgument, tooLarge } from '../base/errors.ts';
-import { requestBoundsOf } from './policy.ts';
+import type { RequestBounds } from './policy.ts';
 
 /** A request message that was refused in place of being parsed. grpc-js would make INTERNAL of an error thrown there. */
 class Refused {
@@ -12,11 +12,10 @@ class Refused {
 }
 
 /**
- * Returns what reads the request messages of a method for grpc-js: it refuses one that is larger than the contract allows before
+ * Returns what reads the request messages of a method for grpc-js: it refuses one that is larger than its bounds allow before
  * it parses it, and one that is no message. `unwrap` throws for those.
  */
-export function requestReader(method: DescMethod): (bytes: Buffer) => Message {
-  const { maxBytes } = requestBoundsOf(method, Number.POSITIVE_INFINITY);
+export function requestReader(method: DescMethod, { maxBytes }: RequestBounds): (bytes: Buffer) => Message {
   return (bytes) => {
     if (bytes.length > maxBytes) return new Refused(tooLarge('the message', maxBytes)) as unknown as Message;
     try {

@@ -24,7 +24,9 @@ export interface StackOptions {
 export async function serve({ service, handlers, urls, registry, maxMessageBytes }: StackOptions): Promise<number> {
   const limits = { ...edgeLimits, maxMessageBytes };
   const rpc = mountConnect({
-    methods: service.methods.map((method) => createInvocable(method, handlers[method.localName], [])),
+    methods: service.methods
+      .filter((method) => method.localName in handlers)
+      .map((method) => createInvocable(method, handlers[method.localName], [])),
     limits,
     jsonOptions: { registry },
     boundsOf: () => ({ maxBytes: maxMessageBytes, maxValues: 10_000 }),

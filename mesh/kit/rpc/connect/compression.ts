@@ -10,8 +10,11 @@ const brotliAsync = promisify(brotliCompress);
 
 /** Largest ratio by which a message may grow when it is decompressed; texts grow three to ten times. */
 const maxRatio = 100;
-/** Size to which any compressed message may grow, in bytes. */
-const alwaysBytes = 4 << 10;
+/**
+ * Size to which any compressed message may grow, in bytes: repetitive messages are legal, and one of this size is inflated in about a
+ * millisecond.
+ */
+const alwaysBytes = 256 << 10;
 
 /**
  * Compressions of rpc messages, for clients that accept one. Levels are low: Node's defaults (6, and for Brotli 11) cost
@@ -39,8 +42,8 @@ export function isCompression(name: string | null): name is string {
 }
 
 /**
- * Decompresses a message by the name of its compression. Throws TOO_LARGE when the message is larger than `maxBytes` or grows more than 100 times,
- * INVALID_ARGUMENT when it is damaged.
+ * Decompresses a message by the name of its compression. Throws TOO_LARGE if the message is larger than `maxBytes`, or larger than
+ * 256 KiB and 100 times its compressed size; INVALID_ARGUMENT if it is damaged.
  */
 export async function inflate(name: string, bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   const compression = byName.get(name);

@@ -36,21 +36,21 @@ export function guardBody(
     return guardEnvelopes(body, header.get('grpc-encoding') ?? header.get('connect-content-encoding'), maxBytes, check);
   }
   const encoding = header.get('content-encoding');
-  if (isCompression(encoding)) {
-    header.delete('content-encoding');
-    header.delete('content-length');
-  }
-  return guardWhole(body, encoding, maxBytes, check);
+  const declaredBytes = Number(header.get('content-length') ?? 0);
+  // Connect's handler would refuse a size itself, without a reason.
+  header.delete('content-length');
+  if (isCompression(encoding)) header.delete('content-encoding');
+  return guardWhole(body, { encoding, declaredBytes, maxBytes, check });
 }
 
 type Check = (message: Uint8Array) => void;
 
 async function* guardWhole(
   body: AsyncIterable<Uint8Array>,
-  encoding: string | null,
-  maxBytes: number,
-  check: Check,
+  guard: { encoding: string | null; declaredBytes: number; maxBytes: number; check: Check },
 ): AsyncGenerator<Uint8Array> {
+  const { encoding, declaredBytes, maxBytes, check } = guard;
+  if (declaredBytes > maxBytes) throw tooLarge('the message', maxBytes);
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of body) {

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { DescMessage, Message } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
 import type {
   handleBidiStreamingCall,
   handleClientStreamingCall,
@@ -13,7 +13,7 @@ import type {
 } from '@grpc/grpc-js';
 import { cancelled, deadlineExceeded, internal } from '../../base/errors.ts';
 import type { Invocable } from '../invoke.ts';
-import { timeoutOf } from '../policy.ts';
+import { type RequestBounds, requestBoundsOf, timeoutOf } from '../policy.ts';
 import { requestReader, unwrap } from '../received-message.ts';
 import { ServerCall } from '../server-call.ts';
 import { toBytes } from '../shared-message.ts';
@@ -22,14 +22,20 @@ import { errorToStatus, headersToMetadata, metadataToHeaders, methodDefinition, 
 
 /**
  * Mounts methods on a grpc-js server. `maxMessageBytes` is the server's own limit for a message that it sends; messages that leave in
- * one write stay within it together, because grpc-js takes them for one.
+ * one write stay within it together, because grpc-js takes them for one. `boundsOf`: bounds of a method's requests, by default those of
+ * its contract.
  */
-export function mountGrpc(server: Server, methods: Iterable<Invocable>, maxMessageBytes: number): void {
+export function mountGrpc(
+  server: Server,
+  methods: Iterable<Invocable>,
+  maxMessageBytes: number,
+  boundsOf: (method: DescMethod) => RequestBounds = (method) => requestBoundsOf(method, Number.POSITIVE_INFINITY),
+): void {
   const joinedBytes = patchGrpc() ? Math.min(maxJoinedBytes, maxMessageBytes) : 0;
   for (const invocable of methods) {
     const definition = {
       ...methodDefinition(invocable.method),
-      requestDeserialize: requestReader(invocable.method),
+      requestDeserialize: requestReader(invocable.method, boundsOf(invocable.method)),
     };
     const kind = invocable.method.methodKind;
     server.addService(
