@@ -107,7 +107,7 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
       case 'started':
         model = target.redact(event.model).toWellFormed();
         warnings = event.warnings;
-        state = next(state, { kind: 'started' });
+        state = next(state, started);
         return undefined;
       case 'usage':
         meter.report(event.usage);
@@ -126,7 +126,7 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
   };
   /** Returns the content merged with content of the same kind that has already arrived. */
   const merged = (content: Content): Content => {
-    state = next(state, { kind: 'started' });
+    state = next(state, started);
     let whole = content;
     for (let event = events.ready(); event !== undefined; event = events.ready()) {
       const more = take(event);
@@ -184,6 +184,9 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
   };
   return attempt;
 }
+
+// One object, because each token reports it.
+const started = { kind: 'started' } as const;
 
 function reportToBreaker({ target, breaker }: AttemptPermit, { breakerReport }: FinishedAttempt): void {
   switch (breakerReport) {

@@ -42,8 +42,11 @@ export function createContentNormalizer(newId: () => string): ContentNormalizer 
   };
   return {
     take(content) {
-      if (typeof textOf(content) !== 'string') throw unreadable(typeof textOf(content));
+      const given = textOf(content);
+      if (typeof given !== 'string') throw unreadable(typeof given);
       if (content.kind !== 'tool-call') {
+        // Nearly every token.
+        if (held.size === 0 && given !== '' && given.isWellFormed()) return content;
         const text = whole(content.kind, content.text, content);
         return text === '' ? undefined : { kind: content.kind, text };
       }
