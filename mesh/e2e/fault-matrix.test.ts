@@ -9,7 +9,7 @@ import {
   faults,
   half,
   maxAttempts,
-  patience,
+  timeoutsOf,
   wholeText,
   wholeUsage,
 } from '../../services/llm-gateway/testing/faults.ts';
@@ -136,8 +136,7 @@ let ledger: Map<string, UsageRow[]>;
 const prices = { prompt: 1, completion: 3 };
 /** A target with Retry-After cools down for every caller: each of those cases has its own target. */
 const hasOwn = ({ fault }: Case) => fault.floorMs !== undefined || fault.reply === undefined;
-const faultyModelOf = (one: Case) =>
-  hasOwn(one) ? `${one.id}-a` : one.fault.clockMs !== undefined ? 'slow-a' : 'quick-a';
+const faultyModelOf = (one: Case) => `${hasOwn(one) ? one.id : (one.fault.clock ?? 'quick')}-a`;
 const modelOf = (one: Case) => {
   const faulty = faultyModelOf(one);
   return one.setting === 'with another target' ? `${faulty}-pair` : faulty;
@@ -165,7 +164,7 @@ beforeAll(async () => {
         models: [
           ...[...faulty].map(([name, fault]) => ({
             ...{ name, adapter, settings: { base_url: provider.urlOf(fault), model: name } },
-            ...(fault.clockMs === undefined ? {} : { timeouts: patience }),
+            ...timeoutsOf(fault),
           })),
           other,
         ],
@@ -231,7 +230,7 @@ test.each(cases)('$title', (one) => {
   // A timer may be a moment early.
   for (const [index, pauseMs] of pausesOf(one, attempts).entries()) {
     // A clock began to run before its request came.
-    if (one.fault.clockMs === undefined) expect(gaps[index] ?? pauseMs).toBeGreaterThanOrEqual(pauseMs - 5);
+    if (one.fault.clock === undefined) expect(gaps[index] ?? pauseMs).toBeGreaterThanOrEqual(pauseMs - 5);
   }
   expect(tookMs).toBeGreaterThanOrEqual(least - 5);
   expect(tookMs).toBeLessThan(least + stretched(slackMs));

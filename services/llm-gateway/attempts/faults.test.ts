@@ -9,7 +9,7 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { stretched } from '#kit/testing/time.ts';
-import { type Effect, faults, half, maxAttempts, patience, wholeText } from '../testing/faults.ts';
+import { type Effect, faults, half, maxAttempts, timeoutsOf, wholeText } from '../testing/faults.ts';
 import {
   type Attempts,
   chargedOf,
@@ -138,8 +138,8 @@ beforeAll(async () => {
   await using provider = await startFaultyProvider(cases);
   await using stack = new AsyncDisposableStack();
   const modelsFor = ({ id, fault, ...one }: Case) => {
-    const timeouts = fault.clockMs === undefined ? {} : { timeouts: patience };
-    const faulty = modelAt(provider.urlOf(fault), `${id}-a`, { prefill: fault.other === undefined, ...timeouts });
+    const faultyInit = { prefill: fault.other === undefined, ...timeoutsOf(fault) };
+    const faulty = modelAt(provider.urlOf(fault), `${id}-a`, faultyInit);
     const settingsOfOther = { model: `${id}${otherSuffix}` };
     const other = modelAt(provider.otherUrl, `${id}-other`, { prefill: true, settings: settingsOfOther });
     return hasOther({ id, fault, ...one }) ? [faulty, other] : [faulty];
@@ -218,7 +218,7 @@ test.each(cases)('$title', (one) => {
   // A timer may be a moment early.
   for (const [index, pauseMs] of pausesOf(one, want.attempts).entries()) {
     // A clock began to run before its request came.
-    if (one.fault.clockMs === undefined) expect(gaps[index] ?? pauseMs).toBeGreaterThanOrEqual(pauseMs - 5);
+    if (one.fault.clock === undefined) expect(gaps[index] ?? pauseMs).toBeGreaterThanOrEqual(pauseMs - 5);
   }
   expect(tookMs).toBeGreaterThanOrEqual(least - 5);
   expect(tookMs).toBeLessThan(least + stretched(slackMs));

@@ -1,12 +1,13 @@
 import { Code } from '@connectrpc/connect';
+import { stretched } from '#kit/testing/time.ts';
 import {
-  after,
   content,
   cutAfter,
   doneMark,
   failed,
   finish,
   type Responder,
+  silence,
   streamed,
   usage,
 } from './provider-server.ts';
@@ -44,8 +45,8 @@ export interface Fault {
   code?: Code;
   /** The shortest wait before the same target is asked again, in milliseconds. */
   floorMs?: number;
-  /** The clock of the target that has to run out, in milliseconds; the others have time. */
-  clockMs?: number;
+  /** The timeout of the target that expires, after `clockMs`; the others have their defaults. */
+  clock?: 'headersMs' | 'firstTokenMs' | 'idleMs';
   /** What the other target does, if it does not answer. */
   other?: Responder;
 }
@@ -58,8 +59,10 @@ export const wholeText = 'whole';
 export const wholeUsage = { promptTokens: 10, completionTokens: 2 };
 /** Attempts that a request may have. */
 export const maxAttempts = 3;
-/** Clocks of a target whose fault is that it takes its time. */
-export const patience = { headersMs: 1000, firstTokenMs: 1200, idleMs: 1000 };
+/** The timeout of a target that is too slow, in milliseconds. On a busy machine it is longer, so that a good answer is in time. */
+export const clockMs = Math.ceil(Math.min(4000, stretched(400)));
+/** Returns the timeouts of the target that has the fault. */
+export const timeoutsOf = ({ clock }: Fault) => (clock === undefined ? {} : { timeouts: { [clock]: clockMs } });
 const head = [content(half)];
 /** A provider that is well. */
 export const whole: Responder = streamed([
@@ -110,15 +113,15 @@ export const faults: readonly Fault[] = [
   ...withoutAnswer.map((fault): Fault => ({ ...fault, effect: 'before', charge: 'nothing' })),
   {
     name: 'a slow head',
-    reply: after(8000, streamed(head)),
-    clockMs: patience.headersMs,
+    reply: silence,
+    clock: 'headersMs',
     effect: 'before',
     charge: 'prompt',
   },
   {
     name: 'a slow first token',
     reply: streamed([{ choices: [{ delta: { role: 'assistant' } }] }], true),
-    clockMs: patience.firstTokenMs,
+    clock: 'firstTokenMs',
     effect: 'before',
     charge: 'prompt',
   },
@@ -144,7 +147,7 @@ export const faults: readonly Fault[] = [
   { name: '429 for quota', reply: failed(429, { code: 'insufficient_quota' }), ...quota },
   { name: '402', reply: failed(402, {}), ...quota },
   { name: '401', reply: failed(401, { code: 'invalid_api_key' }), ...quota },
-  { name: 'a stall', reply: streamed(head, true), clockMs: patience.idleMs, effect: 'broken', charge: 'part' },
+  { name: 'a stall', reply: streamed(head, true), clock: 'idleMs', effect: 'broken', charge: 'part' },
   { name: 'a cut', reply: cutAfter(head), effect: 'broken', charge: 'part' },
   {
     name: 'a cut, and a fallback that rejects prefill',

@@ -1,5 +1,5 @@
 import { freePort } from '#kit/testing/server.ts';
-import { type Fault, faults, whole } from './faults.ts';
+import { clockMs, type Fault, faults, whole } from './faults.ts';
 import { cutAfter, doneMark, finish, startFakeProvider, streamed } from './provider-server.ts';
 
 // The faults of `faults.ts` as cases of a matrix, and the provider that has them.
@@ -29,8 +29,8 @@ export function isTold({ reply, other }: Fault, setting: Setting): boolean {
 }
 
 /** Whether a case waits for a clock or a backoff: a busy machine distorts its times. */
-export function isWaiting({ fault: { clockMs, floorMs } }: Unnamed): boolean {
-  return clockMs !== undefined || floorMs !== undefined;
+export function isWaiting({ fault: { clock, floorMs } }: Unnamed): boolean {
+  return clock !== undefined || floorMs !== undefined;
 }
 
 /** Whether the wait that the fault asks for fits the time of a request. */
@@ -58,7 +58,8 @@ export function pausesOf({ fault }: Unnamed, [first]: Attempts): number[] {
 /** The time that a case takes at least, in milliseconds: clocks that run out, and pauses. */
 export function leastMs(one: Unnamed, attempts: Attempts): number {
   const failedCount = one.setting === 'alone, once' ? 1 : attempts[0];
-  return failedCount * (one.fault.clockMs ?? 0) + pausesOf(one, attempts).reduce((sum, pauseMs) => sum + pauseMs, 0);
+  const waitMs = one.fault.clock === undefined ? 0 : clockMs;
+  return failedCount * waitMs + pausesOf(one, attempts).reduce((sum, pauseMs) => sum + pauseMs, 0);
 }
 
 /** What comes on top of the least on a busy machine, in milliseconds; any clock that is not the fault's own is longer. */
