@@ -70,6 +70,26 @@ test('no request overtakes those that wait for the same slot', async () => {
   await second;
 });
 
+test('a request that was refused because of one that has left gets its slot', async () => {
+  const { room, enter, answer, asked, undone } = open();
+  const leaver = new AbortController();
+  const first = enter('a', leaver.signal).catch((error: unknown) => error);
+  await answer('a', full);
+  room.slotFreed('acme');
+  leaver.abort('gone');
+  await first;
+  const second = enter('b');
+  const [ofFirst, ofSecond] = asked.splice(0);
+  ofFirst?.answer(admitted);
+  await turn();
+  expect(undone).toEqual(['a']);
+  // The store counted the slot of the first request when it was asked for the second one.
+  ofSecond?.answer(full);
+  await turn();
+  await answer('b', admitted);
+  expect(await second).toMatchObject({ kind: 'admitted' });
+});
+
 test('who leaves while the store is asked leaves nothing there, at the door as in the queue', async () => {
   const { room, enter, answer, undone } = open();
   const [atDoor, inQueue] = [new AbortController(), new AbortController()];

@@ -75,6 +75,15 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
     const pass = apply(tenant, { kind: 'changed', line: queue.line(tenant) });
     if (!isRunning && pass !== undefined) void run(tenant, pass);
   };
+  const slotFreed = (tenant: string) => {
+    freedCount += 1;
+    changed(tenant);
+  };
+  /** Cancels a reservation whose request has left; another request may have been refused because of it. */
+  const giveBack = async ({ id, tenant }: Demand) => {
+    await undo(id);
+    slotFreed(tenant);
+  };
   const run = async (tenant: string, started: Pass<Waiter>) => {
     for (let pass: Pass<Waiter> | undefined = started; pass !== undefined; ) {
       const full = await tryReserve(pass.current);
@@ -89,7 +98,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
       const { demand } = waiter;
       const decision = await reserve(demand);
       if (waiter.isOver) {
-        if (decision.admitted) await undo(demand.id);
+        if (decision.admitted) await giveBack(demand);
       } else if (decision.admitted) waiter.resolve({ kind: 'admitted', demand });
       else if (decision.kind !== 'maxConcurrent') waiter.resolve({ kind: 'refused', refusal: decision, demand });
       else {
@@ -147,11 +156,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
       if (blockedBy === undefined) {
         const decision = await reserve(first);
         if (signal.aborted) {
-          if (decision.admitted) {
-            await undo(first.id);
-            freedCount += 1;
-            changed(tenant);
-          }
+          if (decision.admitted) await giveBack(first);
           throw signal.reason;
         }
         if (decision.admitted) return { kind: 'admitted', demand: first };
@@ -164,10 +169,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
       schedulePoll();
       return entered;
     },
-    slotFreed(tenant) {
-      freedCount += 1;
-      changed(tenant);
-    },
+    slotFreed,
     limitsChanged() {
       freedCount += 1;
       for (const tenant of queue.turns()) changed(tenant);
