@@ -26,7 +26,7 @@ export interface RedisNode {
 }
 
 const isRedisUrl = (text: string): boolean => readRedisUrl(text, 0) !== undefined;
-const urlAdvice = 'must be "redis://host:6379", or "rediss://host:6379" for TLS';
+const urlAdvice = 'must be "redis://host:6379", or "rediss://host:6379" for TLS; "%" in a password is "%25"';
 
 /**
  * Returns the settings that every adapter over Redis shares. `keyPrefix` is the default of `key_prefix`. An adapter adds what is its
@@ -75,13 +75,23 @@ export function readRedisUrl(text: string, defaultPort: number): RedisNode | und
   if (!URL.canParse(url)) return undefined;
   const { protocol, hostname, port, username, password, pathname } = new URL(url);
   if (!/^rediss?:$/.test(protocol) || hostname === '' || !/^\/?\d*$/.test(pathname)) return undefined;
+  const login = decodeLogin(username, password);
+  if (login === undefined) return undefined;
   return {
     // Sockets take an IPv6 address without the brackets that it has in a URL.
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? defaultPort : Number(port),
-    username: decodeURIComponent(username),
-    password: decodeURIComponent(password),
+    ...login,
     database: Number(pathname.slice(1)),
     isTls: protocol === 'rediss:',
   };
+}
+
+/** Returns the parts of a URL without percent encoding; `undefined` if they are not encoded: a password with a plain "%". */
+function decodeLogin(username: string, password: string): { username: string; password: string } | undefined {
+  try {
+    return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  } catch {
+    return undefined;
+  }
 }

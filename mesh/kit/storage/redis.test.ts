@@ -16,9 +16,12 @@ test.each([
   expect(readRedisUrl(url, 6379)).toMatchObject(node);
 });
 
-test.each(['http://db:6379', '', 'redis://', 'redis://db/name', 'a b'])('%j is not a URL of Redis', (url) => {
-  expect(readRedisUrl(url, 6379)).toBeUndefined();
-});
+test.each(['http://db:6379', '', 'redis://', 'redis://db/name', 'redis://u:50%@db', 'redis://u:%ff@db', 'a b'])(
+  '%j is not a URL of Redis',
+  (url) => {
+    expect(readRedisUrl(url, 6379)).toBeUndefined();
+  },
+);
 
 test.each([
   [{ url: 'http://user:secret@db' }, 'redis.settings.url: is not allowed'],
