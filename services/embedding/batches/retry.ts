@@ -1,3 +1,4 @@
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
@@ -43,5 +44,5 @@ function isRetryable(error: unknown): error is ConnectError {
 
 function retryInfoMs(error: ConnectError): number {
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return delay === undefined ? 0 : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
+  return delay === undefined ? 0 : durationMs(delay);
 }
