@@ -8,7 +8,8 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/base/errors.ts';
 import { sumUsages, type Usage } from '../accounting/usage.ts';
-import type { Attempt, Content } from './attempt.ts';
+import type { Content } from '../providers/llm-provider.ts';
+import type { Attempt } from './attempt.ts';
 import type { AttemptResult } from './attempt-state.ts';
 
 /** A message of the stream to the caller. */

@@ -4,7 +4,7 @@ import { createUsageMeter, toTokenUsage } from '../accounting/usage.ts';
 import type { AttemptPermit } from '../failover/failover.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import { ProviderError } from '../providers/error.ts';
-import type { ProviderEvent, ProviderRequest } from '../providers/llm-provider.ts';
+import type { Content, ProviderEvent, ProviderRequest } from '../providers/llm-provider.ts';
 import type { Target } from '../targets/target.ts';
 import { createAttemptReport } from './attempt-report.ts';
 import {
@@ -17,9 +17,6 @@ import {
 } from './attempt-state.ts';
 import { isContent, startTimed } from './clocks.ts';
 import { createContentNormalizer } from './content-normalizer.ts';
-
-/** Content of a completion. */
-export type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
 
 /** One request at one target. */
 export interface Attempt {

@@ -1,7 +1,7 @@
 import type { Clocks } from '../config.ts';
 import { ProviderError } from '../providers/error.ts';
 import type { ReadyIterator } from '../providers/event-batches.ts';
-import type { ProviderEvent } from '../providers/llm-provider.ts';
+import type { Content, ProviderEvent } from '../providers/llm-provider.ts';
 
 /** Longest wait for usage after the end, in milliseconds. No provider needs longer, and the caller waits. */
 const afterEndMs = 1000;
@@ -22,7 +22,7 @@ export interface TimedEvents {
 type Stage = 'head' | 'first' | 'idle' | 'ended';
 
 /** Returns whether an event is content: text, reasoning or a tool call. */
-export function isContent(event: ProviderEvent): boolean {
+export function isContent(event: ProviderEvent): event is Content {
   switch (event.kind) {
     case 'text':
     case 'reasoning':

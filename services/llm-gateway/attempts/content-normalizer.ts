@@ -1,7 +1,5 @@
-import type { ProviderEvent } from '../providers/llm-provider.ts';
+import type { Content } from '../providers/llm-provider.ts';
 import { unreadable } from '../providers/wires/chat-content.ts';
-
-type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
 
 /** Longest id of a tool call that a caller may send back, in UTF-16 units. */
 const maxCallIdLength = 256;

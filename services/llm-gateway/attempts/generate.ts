@@ -115,7 +115,7 @@ async function firstStep(deps: GenerateDeps, permit: AttemptPermit, prefix: stri
   const { failover, metrics, hedgeDelayMs, hedgeMaxShare, hedgeShare } = deps;
   const attempt = deps.start(permit, prefix);
   const isFirst = permit.number === 1;
-  if (!isFirst) metrics.fallbackTotal.inc({ model: permit.target.name, how: prefix === '' ? 'anew' : 'continue' });
+  if (!isFirst) metrics.fallbackTotal.inc({ model: permit.target.name, how: prefix === '' ? 'restart' : 'continue' });
   if (hedgeDelayMs === undefined || !isFirst) return { attempt, step: await attempt.next() };
   hedgeShare.count();
   let second: Attempt | undefined;

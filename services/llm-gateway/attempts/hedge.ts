@@ -1,5 +1,6 @@
 import { within } from '#kit/base/within.ts';
-import { type Attempt, type Content, isResult } from './attempt.ts';
+import type { Content } from '../providers/llm-provider.ts';
+import { type Attempt, isResult } from './attempt.ts';
 import { type AttemptResult, isBroken } from './attempt-state.ts';
 
 /** The attempt that a request continues with, and its first step. */

@@ -79,6 +79,9 @@ export type ProviderEvent =
   | { kind: 'usage'; usage: ProviderUsage }
   | { kind: 'end'; outcome: Outcome; reason: string };
 
+/** Content of a completion. */
+export type Content = Extract<ProviderEvent, { kind: 'text' | 'reasoning' | 'tool-call' }>;
+
 /**
  * The provider's cumulative counts of tokens. `undefined`: not reported, which is not zero. Adapters pass what the provider reports, and
  * NaN for a value that is not a number: the gateway accepts only possible counts, and estimates the rest.
