@@ -87,6 +87,11 @@ export function cancelled(cause?: unknown): ConnectError {
   return rpcError(Code.Canceled, ErrorReason.CANCELLED, 'the call was cancelled', { cause });
 }
 
+/** Returns the error of a call that ends because `signal` has aborted: its reason if that is a deadline, otherwise CANCELLED. */
+export function abortedBy({ reason }: AbortSignal): unknown {
+  return (reason as { code?: unknown } | undefined)?.code === Code.DeadlineExceeded ? reason : cancelled(reason);
+}
+
 /** A bug: no details go out; `cause` is for the log. */
 export function internal(cause?: unknown): ConnectError {
   return rpcError(Code.Internal, ErrorReason.INTERNAL, 'internal error', { cause });

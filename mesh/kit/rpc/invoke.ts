@@ -1,17 +1,11 @@
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  type Message,
-  type MessageInitShape,
-} from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, rpcError, toRpcError } from '../base/errors.ts';
 import type { ServiceHandlers } from './handlers.ts';
 import { lastEventGraceMs, lastEventTestOf } from './last-event.ts';
 import type { ServerCall } from './server-call.ts';
+import { wholeMessage } from './whole-message.ts';
 
 /** A method of a service, ready to run behind any mount. Input and output are whole messages, never bytes. */
 export interface Invocable {
@@ -163,7 +157,7 @@ class ServerStream implements AsyncIterableIterator<Message> {
             return;
           }
           try {
-            const value = normalise(call.method.output, result.value);
+            const value = wholeMessage(call.method.output, result.value);
             this.#last = value;
             resolve({ done: false, value });
           } catch (thrown) {
@@ -207,9 +201,9 @@ function compose(method: DescMethod, impl: AnyImpl, interceptors: readonly Inter
 async function answer(method: DescMethod, impl: AnyImpl, call: ServerCall): Promise<Message | AsyncIterable<unknown>> {
   switch (method.methodKind) {
     case 'unary':
-      return normalise(method.output, await impl(call.message, call));
+      return wholeMessage(method.output, await impl(call.message, call));
     case 'client_streaming':
-      return once(normalise(method.output, await impl(call.message, call)));
+      return once(wholeMessage(method.output, await impl(call.message, call)));
     case 'server_streaming': {
       const input = call.message;
       return impl(isStream(input) ? await single(input) : input, call) as AsyncIterable<unknown>;
@@ -251,11 +245,6 @@ export class Reply {
   get trailer() {
     return this.#call.responseTrailer;
   }
-}
-
-function normalise(schema: DescMessage, message: unknown): Message {
-  const whole = (message as Message | undefined)?.$typeName === schema.typeName;
-  return whole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
 }
 
 async function* once(message: Message): AsyncIterable<Message> {

@@ -10,3 +10,8 @@ export function toHeaders({ headers }: NodeRequest): Headers {
   }
   return all;
 }
+
+/** Adds headers to others; `undefined` adds none. */
+export function copyHeaders(from: Headers | undefined, to: Headers): void {
+  if (from !== undefined) for (const [name, value] of from) to.append(name, value);
+}

@@ -6,10 +6,11 @@ import {
   toJsonString,
 } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
+import { copyHeaders } from '../../http/server/headers.ts';
 import type { Sender } from '../../http/server/sender.ts';
 import type { ServerCall } from '../server-call.ts';
 import { toBytes } from '../shared-message.ts';
-import { copyHeaders, envelop, prefixLength } from './wire.ts';
+import { envelop, prefixLength } from './wire.ts';
 
 /** How messages are read and written as JSON. */
 export type JsonOptions = Partial<JsonReadOptions & JsonWriteOptions>;

@@ -15,7 +15,7 @@ import {
 import { internal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { type BodyTimeouts, readBody } from '../../http/server/body.ts';
-import { toHeaders } from '../../http/server/headers.ts';
+import { copyHeaders, toHeaders } from '../../http/server/headers.ts';
 import type { NodeRequest, NodeResponse } from '../../http/server/port.ts';
 import { createSender, cut, isGone, type Sender } from '../../http/server/sender.ts';
 import { workFor } from '../../http/server/work.ts';
@@ -27,7 +27,6 @@ import { type JsonOptions, throughLane } from './fast-lane.ts';
 import { guardBody } from './guarded-body.ts';
 import type { ConnectLimits } from './limits.ts';
 import { type ConnectStreamOptions, isPlainConnectStream, serveConnectStream } from './stream.ts';
-import { copyHeaders } from './wire.ts';
 
 /** Rpcs over HTTP. */
 export interface ConnectMount {

@@ -9,8 +9,3 @@ export function envelop(flags: number, data: Uint8Array): Buffer {
   envelope.set(data, prefixLength);
   return envelope;
 }
-
-/** Adds headers to others; `undefined` adds none. */
-export function copyHeaders(from: Headers | undefined, to: Headers): void {
-  if (from !== undefined) for (const [name, value] of from) to.append(name, value);
-}

@@ -1,9 +1,11 @@
-import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
-import { cancelled, deadlineExceeded } from '../../base/errors.ts';
+import { abortedBy, deadlineExceeded } from '../../base/errors.ts';
+import { copyHeaders } from '../../http/server/headers.ts';
 import { lastEventGraceMs, lastEventTestOf } from '../last-event.ts';
 import { isRetryable, policyOf, timeoutOf } from '../policy.ts';
+import { wholeMessage } from '../whole-message.ts';
 import { grpc } from './grpc-js.ts';
 import { patchGrpc } from './patches.ts';
 import { headersToMetadata, metadataToHeaders, methodDefinition, statusToError } from './wire.ts';
@@ -59,7 +61,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     close: () => client.close(),
     unary: (method, signal, timeoutMs, header, input) =>
       new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(abortError(signal));
+        if (signal?.aborted) return reject(abortedBy(signal));
         const { path, requestSerialize, responseDeserialize } = define(method);
         let responseHeader: Metadata | undefined;
         let trailer: Metadata | undefined;
@@ -69,7 +71,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
           path,
           requestSerialize,
           responseDeserialize,
-          whole(method.input, input),
+          wholeMessage(method.input, input),
           headersToMetadata(header),
           { deadline },
           (error: ServiceError | null, message?: Message) => {
@@ -98,14 +100,14 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         const detach = cancelOn(signal, () => call.cancel());
       }),
     async stream(method, signal, timeoutMs, header, input) {
-      if (signal?.aborted) throw abortError(signal);
+      if (signal?.aborted) throw abortedBy(signal);
       const deadline = deadlineOf(method, timeoutMs);
       if (deadline <= Date.now()) throw deadlineExceeded();
       const call = startStream(client, define(method), headersToMetadata(header), deadline);
       const detach = cancelOn(signal, () => call.cancel());
       const responseHeader = new Headers();
       const trailer = new Headers();
-      call.on('status', (status) => copy(metadataToHeaders(status.metadata), trailer));
+      call.on('status', (status) => copyHeaders(metadataToHeaders(status.metadata), trailer));
       const upload = pump(method, input, call);
       const isLast = lastEventTestOf(method.output);
       const messages = receive(call, signal, deadline, upload, isLast, detach);
@@ -169,7 +171,7 @@ async function pump(
   try {
     for await (const message of input) {
       if (ended) return undefined;
-      if (!call.write(whole(method.input, message))) await writable(call);
+      if (!call.write(wholeMessage(method.input, message))) await writable(call);
       if (ended) return undefined;
     }
     call.end();
@@ -205,7 +207,7 @@ function receive(
   upload: Promise<unknown>,
   isLast: (message: Message) => boolean,
   detach: (() => void) | undefined,
-): AsyncIterable<Message> {
+): AsyncIterableIterator<Message> {
   const queue: Message[] = [];
   let last: Message | undefined;
   let hasLeft = false;
@@ -227,40 +229,55 @@ function receive(
     wake();
   });
   call.on('error', () => {});
-  async function* messages(): AsyncIterable<Message> {
+  const leave = () => {
+    if (hasLeft) return;
+    hasLeft = true;
+    if (status !== undefined) {
+      detach?.();
+    } else if (last !== undefined && isLast(last) && signal?.aborted !== true) {
+      void endOf(call).then(detach);
+    } else {
+      // A consumer that left early is a cancel.
+      detach?.();
+      call.cancel();
+    }
+    wake();
+  };
+  async function* messages(): AsyncGenerator<Message, void> {
     try {
-      for (;;) {
+      while (!hasLeft) {
         const message = queue.shift();
         if (message !== undefined) {
           if (call.isPaused() && queue.length < receiveBuffer / 2) call.resume();
           last = message;
           yield message;
         } else if (ended && status !== undefined) {
-          break;
+          if (status.code === 0) return;
+          throw (
+            (signal?.aborted ? undefined : await Promise.race([upload, undefined])) ?? failure(status, signal, deadline)
+          );
         } else {
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
         }
       }
-      if (status.code === 0) return;
-      throw (
-        (signal?.aborted ? undefined : await Promise.race([upload, undefined])) ?? failure(status, signal, deadline)
-      );
     } finally {
-      hasLeft = true;
-      if (status !== undefined) {
-        detach?.();
-      } else if (last !== undefined && isLast(last) && signal?.aborted !== true) {
-        void endOf(call).then(detach);
-      } else {
-        // A consumer that left early is a cancel.
-        detach?.();
-        call.cancel();
-      }
+      leave();
     }
   }
-  return messages();
+  const iterator = messages();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: () => iterator.next(),
+    return() {
+      // Here, because a generator that has not begun, or that waits for a message, does not see its consumer leave.
+      leave();
+      return iterator.return();
+    },
+  };
 }
 
 // Reads a stream to its end after the consumer has left at the last event. A cancel here would reset a stream that is over, and an
@@ -280,15 +297,11 @@ function endOf(call: ClientDuplexStream<Message, Message>): Promise<void> {
 function firstSign(call: ClientDuplexStream<Message, Message>, responseHeader: Headers): Promise<void> {
   return new Promise((resolve) => {
     call.once('metadata', (metadata) => {
-      copy(metadataToHeaders(metadata), responseHeader);
+      copyHeaders(metadataToHeaders(metadata), responseHeader);
       resolve();
     });
     call.once('status', () => resolve());
   });
-}
-
-function copy(from: Headers, to: Headers): void {
-  for (const [key, value] of from) to.append(key, value);
 }
 
 function deadlineOf(method: DescMethod, timeoutMs: number | undefined): number {
@@ -304,7 +317,7 @@ function failure(
   deadline: number,
   header?: Metadata,
 ): unknown {
-  if (signal?.aborted) return abortError(signal);
+  if (signal?.aborted) return abortedBy(signal);
   const isLate = (status.code as number) === Code.Canceled && Date.now() >= deadline;
   return statusToError(isLate ? { ...status, code: Code.DeadlineExceeded as number } : status, header);
 }
@@ -313,14 +326,4 @@ function cancelOn(signal: AbortSignal | undefined, cancel: () => void): (() => v
   if (signal === undefined) return undefined;
   signal.addEventListener('abort', cancel, { once: true });
   return () => signal.removeEventListener('abort', cancel);
-}
-
-function abortError(signal: AbortSignal) {
-  const reason = signal.reason as { code?: unknown } | undefined;
-  return reason?.code === Code.DeadlineExceeded ? reason : cancelled(signal.reason);
-}
-
-function whole(schema: DescMessage, message: unknown): Message {
-  const isWhole = (message as Message | undefined)?.$typeName === schema.typeName;
-  return isWhole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
 }

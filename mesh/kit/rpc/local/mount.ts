@@ -1,11 +1,12 @@
-import { create, type DescMessage, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { cancelled, rpcError } from '../../base/errors.ts';
+import { abortedBy, rpcError } from '../../base/errors.ts';
 import { type Invocable, Reply } from '../invoke.ts';
 import { timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
 import { SingleMessage } from '../single-message.ts';
+import { wholeMessage } from '../whole-message.ts';
 
 /** What this process serves, by method. */
 export type InvocableIndex = ReadonlyMap<DescMethod, Invocable>;
@@ -28,13 +29,14 @@ export function createLocalTransport(methods: InvocableIndex): Transport {
     async unary(method, signal, timeoutMs, header, input) {
       const invocable = find(method);
       const call = openCall(method, signal, timeoutMs, header);
-      const message = await invocable.unary(call, whole(method.input, input));
+      const message = await invocable.unary(call, wholeMessage(method.input, input));
       return new Reply(call, message) as never;
     },
     async stream(method, signal, timeoutMs, header, input) {
       const invocable = find(method);
       const call = openCall(method, signal, timeoutMs, header);
-      const given = input instanceof SingleMessage ? whole(method.input, input.message) : wholeAll(method.input, input);
+      const given =
+        input instanceof SingleMessage ? wholeMessage(method.input, input.message) : wholeAll(method.input, input);
       const output = invocable.stream(call, given);
       // As on a wire, response headers are there with the first message and not before.
       const first = output.next();
@@ -50,7 +52,7 @@ function openCall(
   timeoutMs: number | undefined,
   header: HeadersInit | undefined,
 ): ServerCall {
-  if (signal?.aborted) throw abortError(signal);
+  if (signal?.aborted) throw abortedBy(signal);
   const call = new ServerCall({
     method,
     requestHeader: () => new Headers(header),
@@ -58,7 +60,7 @@ function openCall(
     timeoutMs: timeoutOf(method, timeoutMs),
   });
   if (signal !== undefined) {
-    const onAbort = () => call.abort(abortError(signal));
+    const onAbort = () => call.abort(abortedBy(signal));
     signal.addEventListener('abort', onAbort, { once: true });
     call.onEnd(() => signal.removeEventListener('abort', onAbort));
   }
@@ -69,11 +71,6 @@ function authorizationOf(header: HeadersInit | undefined): string | undefined {
   if (header === undefined) return undefined;
   const isPlain = !(header instanceof Headers) && !Array.isArray(header);
   return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
-}
-
-function abortError(signal: AbortSignal) {
-  const reason = signal.reason as { code?: unknown } | undefined;
-  return reason?.code === Code.DeadlineExceeded ? reason : cancelled(signal.reason);
 }
 
 function relay(
@@ -98,11 +95,6 @@ function relay(
   };
 }
 
-function whole(schema: DescMessage, message: unknown): Message {
-  const isWhole = (message as Message | undefined)?.$typeName === schema.typeName;
-  return isWhole ? (message as Message) : create(schema, message as MessageInitShape<DescMessage>);
-}
-
 async function* wholeAll(schema: DescMessage, messages: AsyncIterable<unknown>): AsyncIterable<Message> {
-  for await (const message of messages) yield whole(schema, message);
+  for await (const message of messages) yield wholeMessage(schema, message);
 }

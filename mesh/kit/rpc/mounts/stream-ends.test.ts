@@ -84,6 +84,28 @@ describe.each(['grpc', 'local'] as const)('over %s', (face) => {
     await expect.poll(() => abortedCount - before.aborted).toBe(1);
     expect(finishedCount).toBe(before.finished);
   });
+
+  test('a consumer that leaves before it has read a message cancels the handler', async () => {
+    const before = abortedCount;
+    const events = clientOf()
+      .ask({ question: 'on and on' }, await mesh.as())
+      [Symbol.asyncIterator]();
+    await events.return?.();
+    await expect.poll(() => abortedCount - before).toBe(1);
+  });
+
+  test('a consumer that leaves while it waits for a message cancels the handler', async () => {
+    const before = abortedCount;
+    const events = clientOf()
+      .ask({ question: 'on and on' }, await mesh.as())
+      [Symbol.asyncIterator]();
+    await events.next();
+    const next = events.next();
+    next.catch(() => {});
+    await events.return?.();
+    await expect.poll(() => abortedCount - before).toBe(1);
+    await Promise.allSettled([next]);
+  });
 });
 
 test('a consumer that leaves before the last event cancels the call', async () => {
