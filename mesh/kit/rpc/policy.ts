@@ -30,8 +30,10 @@ const publicRequestBytes = 64 << 10;
 /** Largest request message of foreign contracts (health, reflection), in bytes. */
 const foreignRequestBytes = 4 << 10;
 
-/** Most values of a request message of a method that declares none. */
-const requestValues = 10_000;
+/** Most values of a request message of a public method that declares none. */
+const publicRequestValues = 10_000;
+/** Most values of a request message of an internal method that declares none. */
+const internalRequestValues = 100_000;
 
 /** Bounds of a request message, to hold before it is parsed. */
 export interface RequestBounds {
@@ -51,7 +53,7 @@ export function requestBoundsOf(method: DescMethod, mostBytes: number): RequestB
         : mostBytes;
   return {
     maxBytes: Math.min(maxRequestBytes || defaultBytes, mostBytes),
-    maxValues: maxRequestValues || requestValues,
+    maxValues: maxRequestValues || (exposure === Exposure.INTERNAL ? internalRequestValues : publicRequestValues),
   };
 }
 

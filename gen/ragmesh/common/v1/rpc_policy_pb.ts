@@ -68,8 +68,8 @@ export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
   maxRequestBytes: number;
 
   /**
-   * Most values in a request message: fields and list elements, unknown ones too. The edge refuses a message with more
-   * before it is parsed. 0: 10000.
+   * Most values in a request message: fields and list elements, unknown ones too. A message with more is refused before it is
+   * parsed. 0: 10000 for public rpcs, 100000 for internal ones.
    *
    * @generated from field: uint32 max_request_values = 7;
    */

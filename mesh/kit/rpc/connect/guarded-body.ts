@@ -2,9 +2,9 @@ import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
 import { tooLarge } from '../../base/errors.ts';
 import { checkJson } from '../../http/server/json-bounds.ts';
 import type { RequestBounds } from '../policy.ts';
+import { checkWire } from '../wire-bounds.ts';
 import { inflate, isCompression } from './compression.ts';
 import { envelop, prefixLength } from './wire.ts';
-import { checkWire } from './wire-bounds.ts';
 
 /** Bit of an envelope's flags that says its message is compressed. */
 const compressedFlag = 1;

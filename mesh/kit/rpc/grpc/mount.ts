@@ -14,10 +14,10 @@ import type {
 import { cancelled, deadlineExceeded, internal } from '../../base/errors.ts';
 import type { Invocable } from '../invoke.ts';
 import { type RequestBounds, requestBoundsOf, timeoutOf } from '../policy.ts';
-import { requestReader, unwrap } from '../received-message.ts';
 import { ServerCall } from '../server-call.ts';
 import { toBytes } from '../shared-message.ts';
 import { JoinedMessages, messageHeadBytes, patchGrpc } from './patches.ts';
+import { requestReader, unwrap } from './received-message.ts';
 import { errorToStatus, headersToMetadata, metadataToHeaders, methodDefinition, trailerToMetadata } from './wire.ts';
 
 /**

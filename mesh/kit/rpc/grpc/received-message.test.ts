@@ -1,7 +1,7 @@
 import { connect } from 'node:http2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { echo } from '../testing/echo.ts';
-import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
+import { echo } from '../../testing/echo.ts';
+import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
 
 let mesh: TestMesh;
 beforeAll(async () => {
@@ -45,6 +45,19 @@ const methods = ['Unary', 'ServerStream', 'ClientStream', 'BidiStream'];
 test.each(methods)('bytes that are no message are INVALID_ARGUMENT, not a failure of the server: %s', async (name) => {
   const reply = await call(`/ragmesh.echo.v1.EchoService/${name}`, Buffer.from([0x0a, 0x7f, 0x61]));
   expect(reply).toMatchObject({ status: 3, message: expect.stringContaining('not valid protobuf') });
+});
+
+test('a message that would be expensive to parse is INVALID_ARGUMENT before it is parsed', async () => {
+  const path = '/ragmesh.echo.v1.EchoService/Unary';
+  const unknown = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0xf8, 0x7f, 0x00])));
+  const repeated = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0x0a, 0x00])));
+  expect(await call(path, unknown(1000))).toMatchObject({ status: 0 });
+  expect(await call(path, unknown(1001))).toMatchObject({ status: 3, message: expect.stringContaining('1000 fields') });
+  expect(await call(path, repeated(10_000))).toMatchObject({ status: 0 });
+  expect(await call(path, repeated(10_001))).toMatchObject({
+    status: 3,
+    message: expect.stringContaining('10000 values'),
+  });
 });
 
 test('a message larger than its method allows is refused before it is parsed', async () => {
