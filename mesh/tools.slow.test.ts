@@ -20,7 +20,7 @@ test('the checks run on the Node that runs them, whatever node is first on the P
       env: { PATH: `${folder}:/usr/bin:/bin`, HOME: folder },
     });
     expect({ stdout, stderr }).toEqual({ stdout: '[null,null,null,null,null]', stderr: '' });
-    expect(existsSync(join(folder, 'gen', 'ragmesh', 'echo', 'v1', 'echo_pb.ts'))).toBe(true);
+    expect(existsSync(join(folder, 'gen', 'ragmesh', 'testing', 'v1', 'echo_pb.ts'))).toBe(true);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@ import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { AskRequestSchema, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { EchoService, ServerStreamRequestSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService, ServerStreamRequestSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { createProgress } from '../cli/progress.ts';
 import { callsPerSecond, latencies, median, percentile, type Row } from './measure.ts';
 import { createRawClient } from './raw-client.ts';

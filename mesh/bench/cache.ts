@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc/client.ts';

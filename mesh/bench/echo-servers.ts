@@ -5,7 +5,7 @@ import {
   UnaryRequestSchema,
   type UnaryResponse,
   UnaryResponseSchema,
-} from '#gen/ragmesh/echo/v1/echo_pb.ts';
+} from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { grpc } from '#kit/rpc/grpc/grpc-js.ts';
 import { echo } from '#kit/testing/echo.ts';
 import { startTestMesh } from '#kit/testing/mesh.ts';

@@ -9,7 +9,7 @@ import {
 import { FieldOptionsSchema, FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { FieldRulesSchema, field as fieldRules } from '#gen/buf/validate/validate_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { services } from '../run.ts';
 import { unboundedFields } from './request-bounds.ts';
 

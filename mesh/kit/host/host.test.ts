@@ -9,9 +9,9 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { rpcError } from '../base/errors.ts';
 import { createLogger } from '../base/log.ts';
 import { collect, sleep } from '../base/streams.ts';
@@ -143,7 +143,7 @@ test('metrics are scraped and count calls', async () => {
   expect(text).toContain('# TYPE ragmesh_degradation_total counter');
   // Only a process that runs a service has its metrics.
   expect(text).not.toContain('ai_cache_lookup_total');
-  expect(text).toContain('ragmesh_rpc_total{service="ragmesh.echo.v1.EchoService",method="Unary",code="OK"} 1');
+  expect(text).toContain('ragmesh_rpc_total{service="ragmesh.testing.v1.EchoService",method="Unary",code="OK"} 1');
 });
 
 test('reflection describes a service to a client that knows nothing of it', async () => {
@@ -154,14 +154,14 @@ test('reflection describes a service to a client that knows nothing of it', asyn
     client.serverReflectionInfo(
       (async function* () {
         yield { messageRequest: { case: 'listServices' as const, value: '' } };
-        yield { messageRequest: { case: 'fileContainingSymbol' as const, value: 'ragmesh.echo.v1.EchoService' } };
+        yield { messageRequest: { case: 'fileContainingSymbol' as const, value: 'ragmesh.testing.v1.EchoService' } };
         yield { messageRequest: { case: 'fileByFilename' as const, value: 'no/such.proto' } };
       })(),
     ),
   );
   const [list, file, missing] = answers.map(({ messageResponse }) => messageResponse);
   if (list?.case !== 'listServicesResponse') throw new Error(`no list but ${list?.case}`);
-  expect(list.value.service.map(({ name }) => name)).toContain('ragmesh.echo.v1.EchoService');
+  expect(list.value.service.map(({ name }) => name)).toContain('ragmesh.testing.v1.EchoService');
   if (file?.case !== 'fileDescriptorResponse') throw new Error(`no file but ${file?.case}`);
   expect(file.value.fileDescriptorProto.length).toBeGreaterThan(2);
   expect(missing?.case).toBe('errorResponse');

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Code } from '@connectrpc/connect';
 import { afterEach, expect, test } from 'vitest';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/health/v1/health_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { defineService, type ServiceDefinition } from './define-service.ts';
 import type { ReadinessCheck } from './readiness.ts';

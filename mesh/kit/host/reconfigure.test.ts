@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { pino } from 'pino';
 import { afterAll, expect, test, vi } from 'vitest';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
 import { startTestMesh } from '../testing/mesh.ts';
 import { loadConfig } from './config/config.ts';

@@ -1,6 +1,6 @@
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { expect, test } from 'vitest';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { streamInSpan, withSpan } from '../base/span.ts';
 import { collect } from '../base/streams.ts';
 import { createClient } from '../rpc/client.ts';
@@ -62,7 +62,7 @@ test.each(['unary', 'serverStream'] as const)(
     transport.close();
     const [local, network] = traces;
     expect(local).toEqual(network);
-    expect(JSON.stringify(local)).toContain('grpc.ragmesh.echo.v1.EchoService');
+    expect(JSON.stringify(local)).toContain('grpc.ragmesh.testing.v1.EchoService');
     expect(JSON.stringify(local)).toContain('inner');
   },
 );

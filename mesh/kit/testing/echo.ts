@@ -1,4 +1,4 @@
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { defineService } from '../host/define-service.ts';
 
 /** The smallest service, for tests and benchmarks of the kit. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { collect } from '../../base/streams.ts';
 import { echo } from '../../testing/echo.ts';
 import { startTestMesh } from '../../testing/mesh.ts';

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { collect, sleep } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
 import { echo } from '../../testing/echo.ts';

@@ -43,12 +43,12 @@ async function call(path: string, message: Buffer): Promise<{ status: number; me
 const methods = ['Unary', 'ServerStream', 'ClientStream', 'BidiStream'];
 
 test.each(methods)('bytes that are no message are INVALID_ARGUMENT, not a failure of the server: %s', async (name) => {
-  const reply = await call(`/ragmesh.echo.v1.EchoService/${name}`, Buffer.from([0x0a, 0x7f, 0x61]));
+  const reply = await call(`/ragmesh.testing.v1.EchoService/${name}`, Buffer.from([0x0a, 0x7f, 0x61]));
   expect(reply).toMatchObject({ status: 3, message: expect.stringContaining('not valid protobuf') });
 });
 
 test('a message that would be expensive to parse is INVALID_ARGUMENT before it is parsed', async () => {
-  const path = '/ragmesh.echo.v1.EchoService/Unary';
+  const path = '/ragmesh.testing.v1.EchoService/Unary';
   const unknown = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0xf8, 0x7f, 0x00])));
   const repeated = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0x0a, 0x00])));
   expect(await call(path, unknown(1000))).toMatchObject({ status: 0 });

@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Health } from '#gen/health/v1/health_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { collect } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
 import { startConnectServer } from '../../testing/connect.ts';

@@ -1,7 +1,7 @@
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { Code } from '@connectrpc/connect';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { collect } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
@@ -59,7 +59,7 @@ test.each(['Unary', 'ServerStream'])('a gRPC server does not begin a call of %s 
   const { headers } = await mesh.as();
   const stream = session.request({
     ':method': 'POST',
-    ':path': `/ragmesh.echo.v1.EchoService/${name}`,
+    ':path': `/ragmesh.testing.v1.EchoService/${name}`,
     'content-type': 'application/grpc',
     te: 'trailers',
     'grpc-timeout': '0m',

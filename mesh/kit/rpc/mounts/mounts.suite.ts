@@ -3,7 +3,7 @@ import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/c
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { EchoService } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { errorInfoOf } from '../../base/errors.ts';
 import { collect } from '../../base/streams.ts';
 import { echo } from '../../testing/echo.ts';

@@ -4,7 +4,7 @@ import { toBinary } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { EchoService, UnaryResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService, UnaryResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { collect } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
 import { type FrameCounter, startFrameCounter } from '../../testing/frames.ts';
@@ -151,7 +151,7 @@ test('a call that may be retried survives a connection that its server closes wi
     stream.on('error', () => {});
     stream.resume();
     if (++callCount === 1) return stream.session?.destroy(undefined, 2);
-    const bytes = toBinary(UnaryResponseSchema, { $typeName: 'ragmesh.echo.v1.UnaryResponse', text: 'again' });
+    const bytes = toBinary(UnaryResponseSchema, { $typeName: 'ragmesh.testing.v1.UnaryResponse', text: 'again' });
     const head = Buffer.alloc(5);
     head.writeUInt32BE(bytes.length, 1);
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });

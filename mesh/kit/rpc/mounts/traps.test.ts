@@ -3,7 +3,7 @@ import { type Client, Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/echo/v1/echo_pb.ts';
+import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { errorInfoOf, rpcError } from '../../base/errors.ts';
 import { collect, sleep } from '../../base/streams.ts';
 import { defineService, type Rpcs } from '../../host/define-service.ts';
