@@ -29,10 +29,12 @@ export const services: readonly ServiceDefinition[] = import.meta.main ? [] : aw
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ask: async () => (await import('./cli/ask.ts')).ask,
+  backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
   'cache:warm': async () => (await import('./cli/cache-warm.ts')).warmCache,
   eval: async () => (await import('./cli/eval/evaluate.ts')).evaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
+  restore: async () => (await import('./cli/backup/restore.ts')).restore,
   token: async () => (await import('./cli/token.ts')).token,
 };
 

@@ -12,7 +12,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { sleep } from '#kit/base/streams.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 let mesh: WholeMesh;
 let chat: Client<typeof ChatService>;
@@ -53,7 +53,7 @@ async function ingest(path: string, bytes: Uint8Array) {
 }
 
 describe('the command line', () => {
-  const run = fileURLToPath(new URL('../run.ts', import.meta.url));
+  const run = fileURLToPath(new URL('../../run.ts', import.meta.url));
   const start = (config: string) => {
     const folder = mkdtempSync(join(tmpdir(), 'ragmesh-faults-'));
     writeFileSync(join(folder, 'ragmesh.yaml'), config);

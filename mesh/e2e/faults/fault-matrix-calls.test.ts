@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { callPieces, startBreakingCaller } from '../../services/llm-gateway/testing/faulty-provider.ts';
-import type { Mode, Policy } from './testing/fault-matrix-client.ts';
-import { startWholeMesh } from './testing/whole-mesh.ts';
+import { callPieces, startBreakingCaller } from '../../../services/llm-gateway/testing/faulty-provider.ts';
+import type { Mode, Policy } from '../testing/fault-matrix-client.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
 
 // A tool call that ends in the middle × (stream, unary) × each policy of OpenAI's wire. Half of its arguments may be good JSON
 // for another call: no client may take it for the whole.

@@ -12,7 +12,7 @@ import {
   timeoutsOf,
   wholeText,
   wholeUsage,
-} from '../../services/llm-gateway/testing/faults.ts';
+} from '../../../services/llm-gateway/testing/faults.ts';
 import {
   type Attempts,
   chargedOf,
@@ -29,15 +29,15 @@ import {
   slackMs,
   startFaultyProvider,
   waitFits,
-} from '../../services/llm-gateway/testing/faulty-provider.ts';
+} from '../../../services/llm-gateway/testing/faulty-provider.ts';
 import {
   type Completion,
   completionsAt,
   type Mode,
   type Policy,
   readCompletion,
-} from './testing/fault-matrix-client.ts';
-import { startWholeMesh } from './testing/whole-mesh.ts';
+} from '../testing/fault-matrix-client.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
 
 // Every fault of a provider × (stream, unary) × each policy that a caller of OpenAI's wire can choose × a target alone or with another
 // one behind it: through edge, gateway and ledger, against a real HTTP server.

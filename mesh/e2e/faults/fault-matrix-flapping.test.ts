@@ -3,16 +3,16 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { stretched } from '#kit/testing/time.ts';
-import { half, wholeText, wholeUsage } from '../../services/llm-gateway/testing/faults.ts';
-import { otherSuffix, startFlappingProvider } from '../../services/llm-gateway/testing/faulty-provider.ts';
+import { half, wholeText, wholeUsage } from '../../../services/llm-gateway/testing/faults.ts';
+import { otherSuffix, startFlappingProvider } from '../../../services/llm-gateway/testing/faulty-provider.ts';
 import {
   type Completion,
   completionsAt,
   type Mode,
   type Policy,
   readCompletion,
-} from './testing/fault-matrix-client.ts';
-import { startWholeMesh } from './testing/whole-mesh.ts';
+} from '../testing/fault-matrix-client.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
 
 // A provider that flaps for a minute × (stream, unary) × each policy of OpenAI's wire, with the breaker as it is without settings. The
 // minute is one of a clock that the test moves; connections, replies and what waits for them are real.

@@ -1,0 +1,115 @@
+import { linkSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { CommandError } from '../command.ts';
+
+/** A data folder at one instant: what is copied from it is the state of that instant, whatever a running process writes meanwhile. */
+export interface FrozenFolder {
+  /** The databases, each with a connection whose reads see the instant. Paths are relative, with `/`. */
+  databases: readonly { path: string; connection: DatabaseSync }[];
+  /** All other files: `link` is a hard link that stays when the file is removed. */
+  files: readonly { path: string; link: string }[];
+  /** Ends the reads and removes the links. */
+  close(): void;
+}
+
+/** Longest wait for a write of a running process, per database, in milliseconds. */
+const longestWaitMs = 10_000;
+
+/** The prefix of the folder with the links, inside the data folder: links do not cross file systems. */
+const linkPrefix = '.backup-';
+
+/**
+ * Freezes a data folder: takes the write lock of every database, so that no transaction is half done in any of them, begins a read in each,
+ * links every other file, and releases the locks. Writers of a running process wait meanwhile: milliseconds, or as long as one of
+ * their own transactions takes. The instant is one at which the process could have been killed, so a start over the copy recovers as from
+ * a kill. Throws CommandError if a database stays locked.
+ */
+export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): FrozenFolder {
+  removeOldLinks(folder);
+  const paths = listFiles(folder);
+  const isDatabase = (path: string) => path.endsWith('.db');
+  const databasePaths = paths.filter(isDatabase);
+  const links = mkdtempSync(join(folder, linkPrefix));
+  const writers: DatabaseSync[] = [];
+  const readers: DatabaseSync[] = [];
+  const close = () => {
+    for (const connection of readers) connection.close();
+    rmSync(links, { recursive: true, force: true });
+  };
+  try {
+    for (const path of databasePaths) writers.push(lockDatabase(folder, path, lockWaitMs));
+    for (const path of databasePaths) readers.push(pinRead(join(folder, path)));
+    const files = listFiles(folder)
+      .filter((path) => !isDatabase(path) && !isTemporary(path))
+      .map((path, index) => {
+        const link = join(links, String(index));
+        linkSync(join(folder, path), link);
+        return { path, link };
+      });
+    const databases = databasePaths.map((path, index) => ({ path, connection: readers[index] as DatabaseSync }));
+    return { databases, files, close };
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    for (const writer of writers) writer.close();
+  }
+}
+
+// SQLite's own wait sleeps up to 100 ms between two tries and keeps no queue: a process that writes without a pause would win every time.
+function lockDatabase(folder: string, path: string, lockWaitMs: number): DatabaseSync {
+  const connection = new DatabaseSync(join(folder, path), { timeout: 0 });
+  const deadlineMs = performance.now() + lockWaitMs;
+  for (;;) {
+    try {
+      connection.exec('BEGIN IMMEDIATE');
+      return connection;
+    } catch (error) {
+      if (isBusy(error) && performance.now() < deadlineMs) {
+        Atomics.wait(sleeper, 0, 0, retryMs);
+        continue;
+      }
+      connection.close();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new CommandError(`${path}: ${reason}: nothing was copied; try again in a moment`, { cause: error });
+    }
+  }
+}
+
+/** Time between two tries to lock a database, in milliseconds. */
+const retryMs = 0.2;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 5;
+}
+
+/** Opens a connection that reads the database as it is now until it is closed. */
+function pinRead(path: string): DatabaseSync {
+  const connection = new DatabaseSync(path, { readOnly: true });
+  connection.exec('BEGIN');
+  connection.prepare('SELECT count(*) FROM sqlite_schema').get();
+  return connection;
+}
+
+/** Reports whether a file means nothing in another process: logs and indexes of SQLite, which the copied databases contain, and locks. */
+function isTemporary(path: string): boolean {
+  return /(?:\.db-(?:wal|shm|journal)|(?:^|\/)lock(?:-journal|-wal|-shm)?)$/.test(path);
+}
+
+/** Returns the paths of all files under a folder, relative to it, with `/`, sorted. */
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((path) => !path.startsWith(linkPrefix))
+    .sort();
+}
+
+/** Removes the links of a backup that was killed. */
+function removeOldLinks(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(linkPrefix)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
