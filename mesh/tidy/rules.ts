@@ -74,6 +74,10 @@ const vendors: Readonly<Record<string, RegExp>> = {
   '@zilliz/milvus2-sdk-node': /milvus/,
   'weaviate-client': /weaviate/,
   '@huggingface/transformers': /onnx/,
+  '@aws-sdk/client-s3': /s3/,
+  '@aws-sdk/lib-storage': /s3/,
+  '@platformatic/kafka': /kafka/,
+  bullmq: /bullmq/,
 };
 /** The one policy for connections to Redis, which four services use. */
 const redisPolicy = 'mesh/kit/storage/redis.ts';

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type Config, IndexerConfigSchema, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 
 /** Settings of the indexer, with a value for each. */
 export interface IndexerSettings {
@@ -20,7 +21,11 @@ export interface IndexerSettings {
   readonly leaseMs: number;
   /** Index versions whose document texts are kept: the live one and those that can become live again. */
   readonly keptVersions: number;
+  /** Store of uploaded files. */
+  readonly blobStore: ChosenAdapter;
 }
+
+const { field } = IndexerConfigSchema;
 
 /** Returns the settings from the configuration. Throws ConfigError. */
 export function readConfig(config: Config): IndexerSettings {
@@ -35,6 +40,7 @@ export function readConfig(config: Config): IndexerSettings {
     maxAttempts: given.maxAttempts,
     leaseMs: given.leaseMs,
     keptVersions: 1 + keptVersions,
+    blobStore: chosenAdapter(field.blobStore, given.blobStore, 'indexer.blob_store'),
   };
   const overlapMax = Math.floor(settings.chunkTokens / 2);
   if (settings.chunkOverlapTokens > overlapMax) {

@@ -11,9 +11,10 @@ import type { JobQueue, JobQueueDeps } from './jobs/job-queue.ts';
 import { createCaller } from './jobs/run/caller.ts';
 import { createIndexerMetrics } from './metrics.ts';
 import { createIndexer } from './service.ts';
+import type { BlobStore, BlobStoreDeps } from './uploads/blob-store.ts';
 import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';
-import { openUploads } from './uploads/uploads.ts';
 
+const blobStores = new URL('./adapters/blob-store/', import.meta.url);
 const queueAdapters = new URL('./adapters/job-queue/', import.meta.url);
 
 /** The indexer service: takes documents and writes searchable chunks. */
@@ -36,10 +37,13 @@ export const indexer = defineService({
       { openDatabase, clock },
       'indexer.queue',
     );
+    const { adapter, settings, path } = config.blobStore;
+    const deps: BlobStoreDeps = { folder: join(dataDir, 'uploads'), path };
+    const blobs = await createFromAdapter<BlobStore, BlobStoreDeps>(blobStores, adapter, settings, deps, path);
     return createIndexer({
       ...clients,
       queue,
-      uploads: await openUploads(join(dataDir, 'uploads')),
+      blobs,
       records: await openDatabase<RecordsSchema>('records', recordsMigrations),
       // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first.
       owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => true },

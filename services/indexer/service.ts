@@ -13,13 +13,16 @@ import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
 import type { IndexerMetrics } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
+import type { BlobStore } from './uploads/blob-store.ts';
 import { sweepUploads } from './uploads/housekeeping.ts';
 import { ingest } from './uploads/ingest.ts';
 import type { RecordsSchema } from './uploads/records.ts';
+import { createUploads } from './uploads/uploads.ts';
 
 /** Dependencies of the indexer. */
 export interface IndexerDeps
-  extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures'> {
+  extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures' | 'uploads'> {
+  blobs: BlobStore;
   records: Database<RecordsSchema>;
   owner: Owner;
   random: () => number;
@@ -35,7 +38,8 @@ export interface Indexer {
 
 /** Starts the indexer: removes files that a kill left behind, resumes interrupted jobs, and returns the handlers. */
 export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
-  const { queue, uploads, records, settings, clock, random, log } = deps;
+  const { queue, blobs, records, settings, clock, random, log } = deps;
+  const uploads = createUploads(blobs);
   const documents = createDocumentStore(records);
   const failures = createFailureStore(records);
   const deletions = createDeletionStore(records);
@@ -45,10 +49,10 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const threads = createPrepareThreads();
   const newId = () => createId(clock(), random);
   const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
-  const jobDeps: IndexJobDeps = { ...deps, threads, documents, history, deletions, failures };
+  const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures };
 
   const countBacklog = async () => deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await queue.countOpen());
-  const sweptCount = await sweepUploads(uploads, queue, clock());
+  const sweptCount = await sweepUploads(uploads, queue, clock(), closing.signal);
   if (sweptCount > 0) log.info({ event: 'uploads_swept', swept_count: sweptCount }, 'uploads without a job removed');
   await countBacklog();
 
@@ -101,6 +105,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       await worker.close();
       await completing;
       await threads.close();
+      await blobs.close();
     },
   };
 }

@@ -1,13 +1,23 @@
+import type { MessagePort } from 'node:worker_threads';
 import { within } from '#kit/base/within.ts';
-import { createWorkerRpc, type WorkerRpc } from '#kit/base/worker-rpc.ts';
-import type { PreparedBatch } from './prepared.ts';
-import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
+import { createWorkerRpc, type WorkerError, type WorkerRpc } from '#kit/base/worker-rpc.ts';
+import { UploadBytesError } from '../uploads/file-reader.ts';
+import { damaged, type StagedUpload } from '../uploads/uploads.ts';
+import { serveBytes } from './bytes-port.ts';
+import type { PreparedBatch, PrepareOptions } from './prepared.ts';
+import type { PrepareReply, PrepareRequest } from './worker-protocol.ts';
 
 /** Threads that prepare uploads. */
 export interface PrepareThreads {
   /** Prepares an upload in a thread. Throws if the thread fails, or returns nothing for two minutes, or the signal aborts. */
-  prepare(task: PrepareTask, signal: AbortSignal): AsyncIterable<PreparedBatch>;
+  prepare(task: UploadTask, signal: AbortSignal): AsyncIterable<PreparedBatch>;
   close(): Promise<void>;
+}
+
+/** An upload to prepare. */
+export interface UploadTask {
+  upload: StagedUpload;
+  options: PrepareOptions;
 }
 
 /** Batches that a thread prepares before they are needed. */
@@ -41,8 +51,7 @@ export function createPrepareThreads(): PrepareThreads {
       maxPending: aheadMax + 1,
       resourceLimits: { maxOldGenerationSizeMb: heapMegabytesMax },
       onCrash: () => void end(thread),
-      // The cause says what has ended it: memory, or a bug.
-      toError: (error) => (error.cause instanceof Error ? error.cause : error),
+      toError: toPrepareError,
     });
     return thread;
   };
@@ -60,12 +69,13 @@ export function createPrepareThreads(): PrepareThreads {
   };
 
   return {
-    async *prepare(task, signal) {
+    async *prepare({ upload, options }, signal) {
       signal.throwIfAborted();
       const thread = acquire();
+      const bytes = serveBytes((offset, sizeBytes) => upload.read(offset, sizeBytes, signal));
       const ahead: Promise<PrepareReply>[] = [];
-      const request = (body: PrepareRequest) => {
-        const reply = thread.call(body);
+      const request = (body: PrepareRequest, ...moved: MessagePort[]) => {
+        const reply = thread.call(body, moved);
         // It is awaited below in its turn; until then a failure is not an unhandled one.
         reply.catch(() => {});
         ahead.push(reply);
@@ -78,7 +88,7 @@ export function createPrepareThreads(): PrepareThreads {
         });
       let isDone = false;
       try {
-        request({ kind: 'begin', task });
+        request({ kind: 'begin', task: { files: upload.files, bytes: bytes.port, options } }, bytes.port);
         for (let count = 0; count < aheadMax; count++) request({ kind: 'next' });
         await receive();
         for (let batch = await receive(); batch !== undefined; batch = await receive()) {
@@ -87,7 +97,10 @@ export function createPrepareThreads(): PrepareThreads {
         }
         await Promise.all(ahead);
         isDone = true;
+      } catch (error) {
+        throw bytes.failure() ?? error;
       } finally {
+        bytes.close();
         if (isDone) release(thread);
         else await end(thread);
       }
@@ -99,4 +112,10 @@ export function createPrepareThreads(): PrepareThreads {
       await Promise.all(ending);
     },
   };
+}
+
+/** Returns what has ended a thread (memory, or a bug), or what the thread says of the bytes. */
+function toPrepareError(error: WorkerError): Error {
+  if (error.fields.name === UploadBytesError.name) return damaged(error.message);
+  return error.cause instanceof Error ? error.cause : error;
 }

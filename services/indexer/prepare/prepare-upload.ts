@@ -7,6 +7,7 @@ import {
   type SourceFile,
   UnreadableError,
 } from '../parse/parser.ts';
+import { UploadBytesError } from '../uploads/file-reader.ts';
 import { type FileDefaults, prepareDocument } from './prepare-document.ts';
 import type { PreparedBatch, PreparedFailure, PrepareOptions } from './prepared.ts';
 
@@ -108,8 +109,8 @@ function unsupported(file: SourceFile, parsers: readonly Parser[]): UnreadableEr
 /** Converts a thrown value: an unexpected error of a parser fails its file only, not the upload. */
 function toUnreadable(error: unknown): UnreadableError {
   if (error instanceof UnreadableError) return error;
-  // A disk failure is not a fault of the document.
-  if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+  // What the store lost or damaged is not a fault of the document.
+  if (error instanceof UploadBytesError) throw error;
   return new UnreadableError(`cannot be read (${(error as Error).name}): correct it, or convert it to plain text`);
 }
 

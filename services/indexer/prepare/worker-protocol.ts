@@ -1,9 +1,12 @@
-import type { StagedUpload } from '../uploads/uploads.ts';
+import type { MessagePort } from 'node:worker_threads';
+import type { StagedFile } from '../uploads/uploads.ts';
 import type { PreparedBatch, PrepareOptions } from './prepared.ts';
 
-/** An upload to prepare. */
+/** An upload to prepare, for the thread. */
 export interface PrepareTask {
-  upload: StagedUpload;
+  files: readonly StagedFile[];
+  /** From which the thread reads the bytes; see `bytes-port.ts`. */
+  bytes: MessagePort;
   options: PrepareOptions;
 }
 

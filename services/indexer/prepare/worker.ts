@@ -1,7 +1,8 @@
 import { serveCalls } from '#kit/base/worker-rpc.ts';
 import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
 import type { Parser } from '../parse/parser.ts';
-import { readStagedFile } from '../uploads/uploads.ts';
+import { createFileReader } from '../uploads/file-reader.ts';
+import { readOver } from './bytes-port.ts';
 import { prepareUpload } from './prepare-upload.ts';
 import type { PreparedBatch } from './prepared.ts';
 import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
@@ -31,7 +32,8 @@ serveCalls(async (request: PrepareRequest): Promise<PrepareReply> => {
   }
 });
 
-async function* prepare({ upload, options }: PrepareTask): AsyncGenerator<PreparedBatch> {
-  const files = upload.files.map((file) => ({ ...file, read: () => readStagedFile(upload, file) }));
-  yield* prepareUpload(files, await parsers, options);
+async function* prepare({ files, bytes, options }: PrepareTask): AsyncGenerator<PreparedBatch> {
+  const readFile = createFileReader(readOver(bytes));
+  const uploaded = files.map((file) => ({ ...file, read: () => readFile(file) }));
+  yield* prepareUpload(uploaded, await parsers, options);
 }

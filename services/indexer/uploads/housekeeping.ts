@@ -9,9 +9,14 @@ const failedMs = 7 * 24 * 3_600_000;
  * Removes uploads that no job needs and returns their count: those that a kill interrupted, those of ended jobs, and those of jobs
  * that failed a week ago. Call it at the start, before the first upload.
  */
-export async function sweepUploads(uploads: Uploads, queue: JobQueue, nowMs: number): Promise<number> {
+export async function sweepUploads(
+  uploads: Uploads,
+  queue: JobQueue,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<number> {
   let sweptCount = 0;
-  for (const jobId of await uploads.list()) {
+  for (const jobId of (await uploads.list(signal)).keys()) {
     const [job] = await queue.list({ jobId, limit: 1 });
     const isWanted =
       job !== undefined &&

@@ -1,12 +1,13 @@
+import { createHash, type Hash } from 'node:crypto';
 import { Code } from '@connectrpc/connect';
 import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { FileHeader, IngestDocumentsRequest, IngestStart } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { invalidArgument, rpcError, tooLarge, unavailable } from '#kit/base/errors.ts';
+import { invalidArgument, rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { IndexerSettings } from '../config.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
-import type { StagedFile, Uploads, UploadWriter } from './uploads.ts';
+import type { StagedFile, Uploads } from './uploads.ts';
 
 /** Dependencies of an upload. */
 export interface IngestDeps {
@@ -35,68 +36,76 @@ export async function ingest(
     throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 60_000 });
   }
   const jobId = newJobId();
-  const writer = await uploads.begin(jobId);
-  let isQueued = false;
+  const upload: Received = { start: undefined, files: [], sizeBytes: 0 };
+  const bytes = receive(untilAborted(requests, context.signal), upload, settings);
+  await uploads.store(jobId, bytes, () => upload.files, context.signal);
+  const { start, files, sizeBytes } = upload;
   try {
-    const { start, files, sizeBytes } = await receive(untilAborted(requests, context.signal), writer, settings);
-    await writer.finish(files);
-    const { corpus, deleteMissing } = start;
+    const { corpus, deleteMissing } = start as IngestStart;
     await queue.add({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes: sizeBytes });
-    isQueued = true;
-    return { jobId, fileCount: files.length, sizeBytes: BigInt(sizeBytes) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
-      throw unavailable('disk', 'the disk of the indexer is full: free some of it, then upload again', error);
-    }
+    await uploads.remove(jobId).catch(() => {});
     throw error;
-  } finally {
-    if (!isQueued) await writer.discard();
   }
+  return { jobId, fileCount: files.length, sizeBytes: BigInt(sizeBytes) };
 }
 
-async function receive(
+/** What has arrived of an upload. */
+interface Received {
+  start: IngestStart | undefined;
+  files: StagedFile[];
+  sizeBytes: number;
+}
+
+/** A file whose bytes arrive. */
+interface OpenFile {
+  header: FileHeader;
+  file: StagedFile;
+  hash: Hash;
+}
+
+/** Yields the bytes of all files and records in `upload` what has arrived. Throws if the upload is not allowed. */
+async function* receive(
   requests: AsyncIterable<IngestDocumentsRequest>,
-  writer: UploadWriter,
+  upload: Received,
   { maxFileBytes, maxUploadBytes }: IngestDeps['settings'],
-): Promise<{ start: IngestStart; files: StagedFile[]; sizeBytes: number }> {
-  const files: StagedFile[] = [];
+): AsyncIterable<Uint8Array> {
   const paths = new Set<string>();
-  let start: IngestStart | undefined;
-  let open: { header: FileHeader; file: StagedFile } | undefined;
-  let sizeBytes = 0;
+  let open: OpenFile | undefined;
   for await (const { part } of requests) {
-    if (start === undefined) {
+    if (upload.start === undefined) {
       if (part.case !== 'start') throw invalidArgument('the first message must be the start');
-      start = part.value;
+      upload.start = part.value;
       continue;
     }
     switch (part.case) {
       case 'start':
         throw invalidArgument('an upload has one start');
       case 'file': {
-        checkSize(open);
-        checkHeader(part.value, paths, maxFileBytes, files.length);
-        open = { header: part.value, file: toFile(part.value, start.defaultAccess, sizeBytes) };
-        files.push(open.file);
+        finish(open);
+        checkHeader(part.value, paths, maxFileBytes, upload.files.length);
+        const file = toFile(part.value, upload.start.defaultAccess, upload.sizeBytes);
+        open = { header: part.value, file, hash: createHash('sha256') };
+        upload.files.push(file);
         break;
       }
       case 'data': {
         if (open === undefined) throw invalidArgument('data: a file header must come before it');
         open.file.sizeBytes += part.value.byteLength;
-        sizeBytes += part.value.byteLength;
+        upload.sizeBytes += part.value.byteLength;
         if (open.file.sizeBytes > maxFileBytes) throw tooLarge(`the file "${open.file.path}"`, maxFileBytes);
-        if (sizeBytes > maxUploadBytes) throw tooLarge('the upload', maxUploadBytes);
-        await writer.write(part.value);
+        if (upload.sizeBytes > maxUploadBytes) throw tooLarge('the upload', maxUploadBytes);
+        open.hash.update(part.value);
+        yield part.value;
         break;
       }
       default:
         throw invalidArgument('each message must hold a part');
     }
   }
-  if (start === undefined) throw invalidArgument('the upload is empty: send the start, then files');
-  checkSize(open);
-  if (files.length === 0) throw invalidArgument('the upload has no files');
-  return { start, files, sizeBytes };
+  if (upload.start === undefined) throw invalidArgument('the upload is empty: send the start, then files');
+  finish(open);
+  if (upload.files.length === 0) throw invalidArgument('the upload has no files');
 }
 
 function checkHeader(
@@ -113,13 +122,14 @@ function checkHeader(
   paths.add(path);
 }
 
-/** Throws if a file has fewer or more bytes than its header says: it was cut off on the way. */
-function checkSize(open: { header: FileHeader; file: StagedFile } | undefined): void {
-  if (open === undefined || open.header.sizeBytes === 0n) return;
-  const { path, sizeBytes } = open.file;
-  if (open.header.sizeBytes === BigInt(sizeBytes)) return;
+/** Ends a file. Throws if it has fewer or more bytes than its header says: it was cut off on the way. */
+function finish(open: OpenFile | undefined): void {
+  if (open === undefined) return;
+  const { header, file, hash } = open;
+  file.sha256 = hash.digest('hex');
+  if (header.sizeBytes === 0n || header.sizeBytes === BigInt(file.sizeBytes)) return;
   throw invalidArgument(
-    `file.size_bytes: "${path}" should have ${open.header.sizeBytes} bytes, but ${sizeBytes} arrived: upload it again`,
+    `file.size_bytes: "${file.path}" should have ${header.sizeBytes} bytes, but ${file.sizeBytes} arrived: upload it again`,
   );
 }
 

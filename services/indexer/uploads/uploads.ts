@@ -1,6 +1,8 @@
-import { createReadStream, type ReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { Code } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '#kit/base/errors.ts';
+import type { BlobStore } from './blob-store.ts';
 
 /** A file of a staged upload. */
 export interface StagedFile {
@@ -10,6 +12,8 @@ export interface StagedFile {
   /** Position of its first byte in the upload. */
   offset: number;
   sizeBytes: number;
+  /** Of its bytes, in hex; `undefined` if an earlier release stored the upload. */
+  sha256?: string | undefined;
   /** Groups that may see its documents, unless a document says otherwise; empty: everyone in the tenant. */
   groups: readonly string[];
   attributes: Readonly<Record<string, string>>;
@@ -17,108 +21,105 @@ export interface StagedFile {
 
 /** An upload whose bytes are durable. */
 export interface StagedUpload {
-  /** Path of the file with the bytes of all files, one after another. */
-  bytesPath: string;
   files: readonly StagedFile[];
-}
-
-/** An upload that is being written. */
-export interface UploadWriter {
-  /** Writes the next bytes. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Makes the upload durable: once it resolves, the upload survives a kill. */
-  finish(files: readonly StagedFile[]): Promise<void>;
-  /** Removes everything that was written. */
-  discard(): Promise<void>;
+  /** Returns at most `sizeBytes` of the bytes of all files, one after another; `undefined` if they are gone. */
+  read(offset: number, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 /** Stores the bytes of uploads until their jobs are done. */
 export interface Uploads {
-  begin(jobId: string): Promise<UploadWriter>;
+  /**
+   * Stores an upload: its bytes, then what `filesOf` returns after their end. Once it resolves, the upload survives a kill; if it
+   * rejects, nothing is left, or what is left is removed later. An error that `bytes` throws comes back unchanged.
+   */
+  store(
+    jobId: string,
+    bytes: AsyncIterable<Uint8Array>,
+    filesOf: () => readonly StagedFile[],
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Returns a finished upload; `undefined` if it is gone. */
-  find(jobId: string): Promise<StagedUpload | undefined>;
+  find(jobId: string, signal: AbortSignal): Promise<StagedUpload | undefined>;
   /** Removes an upload, if it exists. */
   remove(jobId: string): Promise<void>;
-  /** Returns the ids of jobs with stored bytes, finished or not. */
-  list(): Promise<string[]>;
+  /** Returns the ids of jobs with stored bytes, finished or not, each with the time of its last write. */
+  list(signal: AbortSignal): Promise<Map<string, number>>;
 }
 
+/** Bytes of one read of an index. */
+const windowBytes = 8 << 20;
+
 /**
- * Opens the uploads in a folder. An upload is two files: `<job>.bytes`, then `<job>.json` with the position of each file. One file
- * for all bytes needs one fsync, for any number of files.
+ * Creates the uploads in a store. An upload is two blobs: `<job>.bytes`, then `<job>.json` with the position of each file. One blob for
+ * all bytes needs one fsync or one request, for any number of files.
  */
-export async function openUploads(folder: string): Promise<Uploads> {
-  await mkdir(folder, { recursive: true });
-  const bytesPathOf = (jobId: string) => join(folder, `${jobId}.bytes`);
-  const indexPathOf = (jobId: string) => join(folder, `${jobId}.json`);
+export function createUploads(store: BlobStore): Uploads {
+  const bytesOf = (jobId: string) => `${jobId}.bytes`;
+  const indexOf = (jobId: string) => `${jobId}.json`;
   const remove = async (jobId: string) => {
-    // The JSON file first: without it, the upload does not exist.
-    await rm(indexPathOf(jobId), { force: true });
-    await rm(bytesPathOf(jobId), { force: true });
+    // The index first: without it, the upload does not exist.
+    await store.remove(indexOf(jobId));
+    await store.remove(bytesOf(jobId));
   };
   return {
-    async begin(jobId) {
-      const bytes = await open(bytesPathOf(jobId), 'wx');
-      return {
-        write: (part) => writeAll(bytes, part),
-        async finish(files) {
-          await bytes.sync();
-          await bytes.close();
-          const index = await open(indexPathOf(jobId), 'wx');
-          try {
-            await index.writeFile(JSON.stringify(files));
-            await index.sync();
-          } finally {
-            await index.close();
-          }
-          await syncFolder(folder);
-        },
-        async discard() {
-          await bytes.close();
-          await remove(jobId);
-        },
-      };
-    },
-    async find(jobId) {
+    async store(jobId, bytes, filesOf, signal) {
+      await store.write(bytesOf(jobId), bytes, signal);
       try {
-        const files = JSON.parse(await readFile(indexPathOf(jobId), 'utf8')) as StagedFile[];
-        return { bytesPath: bytesPathOf(jobId), files };
+        await store.write(indexOf(jobId), indexBytes(filesOf()), signal);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        await remove(jobId).catch(() => {});
         throw error;
       }
     },
+
+    async find(jobId, signal) {
+      const text = await readText(store, indexOf(jobId), signal);
+      if (text === undefined) return undefined;
+      return {
+        files: filesOfText(jobId, text),
+        read: (offset, sizeBytes, reading) => store.read(bytesOf(jobId), offset, sizeBytes, reading),
+      };
+    },
+
     remove,
-    async list() {
-      const names = await readdir(folder);
-      return [...new Set(names.map((name) => name.replace(/\.(?:bytes|json)$/, '')))];
+
+    async list(signal) {
+      const found = new Map<string, number>();
+      for await (const { name, writtenAtMs } of store.list(signal)) {
+        const jobId = name.replace(/\.(?:bytes|json)$/, '');
+        found.set(jobId, Math.max(writtenAtMs, found.get(jobId) ?? 0));
+      }
+      return found;
     },
   };
 }
 
-/** Reads the bytes of a staged file. */
-export function readStagedFile(
-  { bytesPath }: StagedUpload,
-  { offset, sizeBytes }: StagedFile,
-): AsyncIterable<Uint8Array> {
-  if (sizeBytes === 0) return (async function* () {})();
-  const range = { start: offset, end: offset + sizeBytes - 1, highWaterMark: 256 << 10 };
-  return createReadStream(bytesPath, range) as ReadStream as AsyncIterable<Uint8Array>;
+async function* indexBytes(files: readonly StagedFile[]): AsyncIterable<Uint8Array> {
+  const text = JSON.stringify(files);
+  yield Buffer.from(`${text}\n${sha256Of(text)}`);
 }
 
-async function writeAll(handle: FileHandle, part: Uint8Array): Promise<void> {
-  for (let written = 0; written < part.byteLength; ) {
-    const { bytesWritten } = await handle.write(part, written);
-    written += bytesWritten;
+/** Reads an index. Its second line is the SHA-256 of the first; indexes of earlier releases have one line. */
+function filesOfText(jobId: string, text: string): StagedFile[] {
+  const [index = '', sha256] = text.split('\n');
+  if (sha256 !== undefined && sha256 !== sha256Of(index))
+    throw damaged(`the stored index of the upload ${jobId} is damaged`);
+  return JSON.parse(index) as StagedFile[];
+}
+
+async function readText(store: BlobStore, name: string, signal: AbortSignal): Promise<string | undefined> {
+  const parts: Uint8Array[] = [];
+  for (let offset = 0; ; offset += windowBytes) {
+    const part = await store.read(name, offset, windowBytes, signal);
+    if (part === undefined) return undefined;
+    parts.push(part);
+    if (part.byteLength < windowBytes) return Buffer.concat(parts).toString('utf8');
   }
 }
 
-/** Makes the names in a folder durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+const sha256Of = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** Returns the error for stored bytes that are not those which were uploaded. */
+export function damaged(what: string): Error {
+  return rpcError(Code.DataLoss, ErrorReason.DOCUMENT_CORRUPT, `${what}: upload it again`);
 }

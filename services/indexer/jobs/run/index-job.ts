@@ -72,7 +72,7 @@ export async function abandonIndexJob(
 
 async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps: IndexJobDeps): Promise<JobResult> {
   const { job, progress } = run;
-  const upload = await deps.uploads.find(job.jobId);
+  const upload = await deps.uploads.find(job.jobId, run.signal);
   if (upload === undefined) {
     throw failedPrecondition(ErrorReason.JOB_STATE, 'the files of this job are gone: upload them again');
   }
