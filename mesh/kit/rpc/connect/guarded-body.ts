@@ -1,8 +1,8 @@
 import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
 import { tooLarge } from '../../base/errors.ts';
 import { checkJson } from '../../http/server/json-bounds.ts';
+import { checkWire } from '../../http/server/wire-bounds.ts';
 import type { RequestBounds } from '../policy.ts';
-import { checkWire } from '../wire-bounds.ts';
 import { inflate, isCompression } from './compression.ts';
 import { envelop, prefixLength } from './wire.ts';
 

@@ -1,8 +1,8 @@
 import { type DescMethod, fromBinary, type Message } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
 import { invalidArgument, tooLarge } from '../../base/errors.ts';
+import { checkWire } from '../../http/server/wire-bounds.ts';
 import type { RequestBounds } from '../policy.ts';
-import { checkWire } from '../wire-bounds.ts';
 
 /** A request message that was refused instead of parsed. grpc-js would make INTERNAL of an error thrown there. */
 class Refused {

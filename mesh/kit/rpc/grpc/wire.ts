@@ -1,11 +1,12 @@
 import type { DescMethod } from '@bufbuild/protobuf';
-import { create, type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { toRpcError } from '../../base/errors.ts';
 import { toBytes } from '../shared-message.ts';
+import { fromDetails, toStatus } from '../status.ts';
 import { grpc } from './grpc-js.ts';
 import { asTrailer, patchGrpc, withoutPadding } from './patches.ts';
 
@@ -79,12 +80,7 @@ export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject 
   const metadata = asTrailer(headersToMetadata(error.metadata), false);
   if (trailer !== undefined) metadata.merge(headersToMetadata(trailer));
   if (error.details.length > 0) {
-    const status = create(StatusSchema, {
-      code: error.code,
-      message: error.rawMessage,
-      details: error.details.map(toAny),
-    });
-    metadata.set(detailsKey, Buffer.from(toBinary(StatusSchema, status)));
+    metadata.set(detailsKey, Buffer.from(toBinary(StatusSchema, toStatus(error))));
   }
   return { code: error.code as number, details: error.rawMessage, metadata };
 }
@@ -98,8 +94,7 @@ export function statusToError(error: ServiceError | StatusObject, header?: Metad
   const connectError = new ConnectError(error.details ?? '', code, metadata);
   const packed = error.metadata?.get(detailsKey)[0];
   if (packed instanceof Uint8Array) {
-    const status = decodeStatus(packed);
-    connectError.details = status.map((any) => ({ type: any.typeUrl.split('/').at(-1) ?? '', value: any.value }));
+    connectError.details = fromDetails(decodeStatus(packed));
   }
   return connectError;
 }
@@ -111,12 +106,4 @@ function decodeStatus(bytes: Uint8Array): Any[] {
     // Details of a foreign server may be anything; the code and the message still count.
     return [];
   }
-}
-
-function toAny(detail: ConnectError['details'][number]): { typeUrl: string; value: Uint8Array } {
-  if ('desc' in detail) {
-    const message = create(detail.desc, detail.value);
-    return { typeUrl: `type.googleapis.com/${detail.desc.typeName}`, value: toBinary(detail.desc, message) };
-  }
-  return { typeUrl: `type.googleapis.com/${detail.type}`, value: detail.value };
 }

@@ -5,6 +5,7 @@ import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { collect } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
+import { startTestPipe, type TestPipe } from '../../testing/pipe.ts';
 
 let begunCount = 0;
 
@@ -29,23 +30,29 @@ const counting = defineService({
 });
 
 let mesh: TestMesh;
+let pipe: TestPipe;
 const warnings: Error[] = [];
 const onWarning = (warning: Error) => void warnings.push(warning);
 beforeAll(async () => {
   process.on('warning', onWarning);
   mesh = await startTestMesh([counting]);
+  pipe = await startTestPipe(mesh.host.methods);
 });
 beforeEach(() => {
   begunCount = 0;
 });
 afterAll(async () => {
+  await pipe[Symbol.asyncDispose]();
   await mesh.close();
   process.off('warning', onWarning);
 });
 
-describe.each(['grpc', 'local'] as const)('over %s', (face) => {
+const clientOf = (face: 'grpc' | 'local' | 'pipe') =>
+  face === 'grpc' ? mesh.grpcClient(EchoService) : (face === 'local' ? mesh : pipe).client(EchoService);
+
+describe.each(['grpc', 'local', 'pipe'] as const)('over %s', (face) => {
   test.each([0, -5])('a call with %d ms left ends DEADLINE_EXCEEDED and is not begun', async (timeoutMs) => {
-    const client = face === 'grpc' ? mesh.grpcClient(EchoService) : mesh.client(EchoService);
+    const client = clientOf(face);
     const options = { ...(await mesh.as()), timeoutMs };
     await expect(client.unary({ text: 'a' }, options)).rejects.toMatchObject({ code: Code.DeadlineExceeded });
     const streamed = collect(client.serverStream({ text: 'a', count: 1 }, options));

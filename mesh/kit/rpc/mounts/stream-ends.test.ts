@@ -9,6 +9,7 @@ import { collect } from '../../base/streams.ts';
 import { defineService } from '../../host/define-service.ts';
 import { type FrameCounter, startFrameCounter } from '../../testing/frames.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
+import { startTestPipe, type TestPipe } from '../../testing/pipe.ts';
 import { createClient } from '../client.ts';
 import { createGrpcTransport, type GrpcTransport } from '../grpc/client.ts';
 
@@ -39,17 +40,20 @@ const chat = defineService({
 });
 
 let mesh: TestMesh;
+let pipe: TestPipe;
 let counter: FrameCounter;
 let transport: GrpcTransport;
 let client: Client<typeof ChatService>;
 beforeAll(async () => {
   mesh = await startTestMesh([chat]);
+  pipe = await startTestPipe(mesh.host.methods);
   counter = await startFrameCounter(mesh.host.grpcPort);
   transport = createGrpcTransport({ address: `127.0.0.1:${counter.port}`, methods: ChatService.methods });
   client = createClient(ChatService, transport);
 });
 afterAll(async () => {
   transport.close();
+  await pipe[Symbol.asyncDispose]();
   await counter[Symbol.asyncDispose]();
   await mesh.close();
 });
@@ -68,8 +72,8 @@ test('a consumer that leaves at the last event resets nothing', async () => {
   expect(counter.resetCount() - before).toBe(0);
 });
 
-describe.each(['grpc', 'local'] as const)('over %s', (face) => {
-  const clientOf = () => (face === 'grpc' ? client : mesh.client(ChatService));
+describe.each(['grpc', 'local', 'pipe'] as const)('over %s', (face) => {
+  const clientOf = () => (face === 'grpc' ? client : (face === 'local' ? mesh : pipe).client(ChatService));
 
   test('a consumer that leaves at the last event lets the handler finish', async () => {
     const before = { finished: finishedCount, aborted: abortedCount };

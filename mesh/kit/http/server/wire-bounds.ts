@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
-import { invalidArgument } from '../base/errors.ts';
-import { maxDepth, tooDeep, tooMany } from '../http/server/json-bounds.ts';
+import { invalidArgument } from '../../base/errors.ts';
+import { maxDepth, tooDeep, tooMany } from './json-bounds.ts';
 
 // Walks the wire format of protobuf (https://protobuf.dev/programming-guides/encoding) without making objects.
 
