@@ -7,6 +7,7 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { createCatalog } from './catalog/catalog.ts';
+import { createSqliteEngine } from './catalog/engines/sqlite.ts';
 import { readConfig } from './config.ts';
 import { createRetrievalMetrics } from './metrics.ts';
 import { createRetrieval } from './service.ts';
@@ -53,7 +54,7 @@ export const retrieval = defineService({
         'retrieval.keyword_store',
       );
       parts.unshift(keywords);
-      const catalog = createCatalog(join(dataDir, 'catalog'), threads, random);
+      const catalog = createCatalog(createSqliteEngine(join(dataDir, 'catalog'), threads), random);
       parts.unshift(catalog);
       const web =
         settings.webSearch === undefined

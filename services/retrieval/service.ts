@@ -31,11 +31,15 @@ export interface Retrieval {
 
 /** Creates the service: one file of rpcs for each contract, over one registry of indices. */
 export function createRetrieval(deps: RetrievalDeps): Retrieval {
-  const indices = createIndexRegistry(deps.catalog, async (index) => {
-    await finishPurges(deps, index);
-    await recoverVersions(deps, index);
-    await applyAccessChanges(deps, index.tenant);
-  });
+  const indices = createIndexRegistry(
+    deps.catalog,
+    async (index) => {
+      await finishPurges(deps, index);
+      await recoverVersions(deps, index);
+      await applyAccessChanges(deps, index.tenant);
+    },
+    deps.log,
+  );
   const maintenance = createMaintenance(deps);
   const { keptVersions } = deps.settings;
   return {

@@ -217,12 +217,17 @@ test('a catalog of an earlier release, with a list for each version, is brought 
   };
   // As it was: version 1 open, version 2 closed.
   const open = `SET acl_id = (SELECT id FROM acl WHERE groups = '["*"]') WHERE added_in = 1`;
-  change('catalog', `UPDATE document ${open}`, 'DROP TABLE access_change', 'PRAGMA user_version = 2');
+  const counters = ['last_key', 'generation', 'purge_count'].map((name) => `ALTER TABLE tenant DROP COLUMN ${name}`);
+  const earlier = ['DROP TABLE access_change', ...counters, 'PRAGMA user_version = 2'];
+  change('catalog', `UPDATE document ${open}`, ...earlier);
   change('keywords', 'UPDATE chunk SET acl_id = 1 WHERE added_in = 1');
   const second = await startRetrieval({ dataDir });
   onTestFinished(() => second.close());
   expect(await seenBy(second, 'help', [], ['plan#0'])).toMatchObject({ legs: [], passages: [], documentCount: 0 });
   expect(await seenBy(second, 'help', ['staff'], ['plan#0'])).toEqual(allOf('plan'));
+  await second.build('help', 'build-3', [['more', 'apple more', staff]]);
+  expect(await seenBy(second, 'help', ['staff'], ['plan#0', 'more#0'])).toEqual(allOf('more', 'plan'));
+  expect(await second.count('help')).toEqual([2, 2, 2, 2, 0]);
 });
 
 test('whatever is written, closed, opened, removed, purged and rolled back, nothing goes beyond the newest list', async () => {

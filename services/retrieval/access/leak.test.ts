@@ -6,6 +6,7 @@ import { seededRandom } from '#kit/statistics/bootstrap.ts';
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
+import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
 import { createSqliteThreads, type SqliteThreads } from '../sqlite/threads.ts';
 import type { StoreUnderTest } from '../suites/leak-questions.suite.ts';
 import { askKeywords, askTenants, askVectors, writeTenants } from '../suites/leak-run.suite.ts';
@@ -29,7 +30,7 @@ async function openParts(): Promise<LeakParts> {
   const parts = {
     vectors: await vectorAdapter.create({}, { folder: join(at, 'vectors'), threads }),
     keywords: await keywordAdapter.create({}, { folder: join(at, 'keywords'), threads }),
-    catalog: createCatalog(join(at, 'catalog'), threads, seededRandom(1)),
+    catalog: createCatalog(createSqliteEngine(join(at, 'catalog'), threads), seededRandom(1)),
   };
   opened.push(parts);
   return parts;

@@ -1,11 +1,10 @@
-import { createTenantFiles } from '../sqlite/tenant-files.ts';
-import type { SqliteThreads } from '../sqlite/threads.ts';
-import { type AccessChangeCatalog, accessChangeSchema, createAccessChangeCatalog } from './access-changes.ts';
+import { type AccessChangeCatalog, createAccessChangeCatalog } from './access-changes.ts';
 import { createDocumentCatalog, type DocumentCatalog } from './documents.ts';
+import type { CatalogChanges, CatalogEngine } from './engines/tables.ts';
+import { createNumberCatalog, type NumberCatalog } from './numbers.ts';
 import { createPassageCatalog, type PassageCatalog } from './passages.ts';
 import { createRecentPassages } from './recent-passages.ts';
-import { catalogSchema } from './schema.ts';
-import { createTermCatalog, type TermCatalog, termsSchema } from './terms.ts';
+import { createTermCatalog, type TermCatalog } from './terms.ts';
 import { createVersionContents, type VersionContents } from './version-contents.ts';
 import { createVersionCatalog, type VersionCatalog } from './versions.ts';
 
@@ -14,8 +13,8 @@ import { createVersionCatalog, type VersionCatalog } from './versions.ts';
  * If a store differs from the catalog, the catalog is right. Every change is one transaction.
  */
 export interface Catalog {
-  /** Returns whether the tenant has ever had a corpus. */
-  has(tenant: string): boolean;
+  changes: CatalogChanges;
+  numbers: NumberCatalog;
   versions: VersionCatalog;
   contents: VersionContents;
   documents: DocumentCatalog;
@@ -28,10 +27,8 @@ export interface Catalog {
 /** Memory for texts of passages that were read recently, of all tenants together. */
 const maxRecentBytes = 64 * 1024 * 1024;
 
-/** Opens the catalogs in a folder. `random` returns a number from 0 up to 1. */
-export function createCatalog(folder: string, threads: SqliteThreads, random: () => number): Catalog {
-  const migrations = [catalogSchema, termsSchema, accessChangeSchema];
-  const files = createTenantFiles({ folder, name: 'catalog', threads, migrations });
+/** Creates the catalog over an engine, which it closes. `random` returns a number from 0 up to 1. */
+export function createCatalog({ tables, changes, close }: CatalogEngine, random: () => number): Catalog {
   const recent = createRecentPassages(maxRecentBytes);
   // Distinguishes this catalog from an earlier one of the same tenant.
   const newEpoch = () =>
@@ -39,13 +36,14 @@ export function createCatalog(folder: string, threads: SqliteThreads, random: ()
       .toString(16)
       .padStart(8, '0');
   return {
-    has: (tenant) => files.has(tenant),
-    versions: createVersionCatalog(files, newEpoch),
-    contents: createVersionContents(files),
-    documents: createDocumentCatalog(files, recent),
-    passages: createPassageCatalog(files, recent),
-    terms: createTermCatalog(files, newEpoch),
-    accessChanges: createAccessChangeCatalog(files),
-    close: () => files.close(),
+    changes,
+    numbers: createNumberCatalog(tables),
+    versions: createVersionCatalog(tables, newEpoch),
+    contents: createVersionContents(tables),
+    documents: createDocumentCatalog(tables, recent),
+    passages: createPassageCatalog(tables, recent),
+    terms: createTermCatalog(tables, newEpoch),
+    accessChanges: createAccessChangeCatalog(tables),
+    close,
   };
 }

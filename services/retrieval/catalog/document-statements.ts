@@ -1,7 +1,6 @@
-import type { Statement } from '#kit/storage/sqlite/protocol.ts';
-import { oneOf } from '../sqlite/rows.ts';
 import { forever } from '../stores/index-row.ts';
 import type { VectorSpace } from '../stores/vector-store.ts';
+import { type CatalogStatement, insertRows, oneOf, remove, rows, type Sql, sql, update } from './engines/sql.ts';
 import type { ChunkRecord } from './passage-record.ts';
 
 /** A document with its chunks, as it is written. */
@@ -11,27 +10,18 @@ export interface DocumentRecord {
   title: string;
   url: string;
   aclId: number;
-  /** Sorted groups of the access list. */
-  groups: readonly string[];
   contentHash: Uint8Array;
   chunks: readonly ChunkRecord[];
 }
 
 /** Returns the statements that take documents out of a version. Older versions keep them. */
-export function removeStatements(corpusId: number, version: number, documentIds: readonly string[]): Statement[] {
-  const ids = JSON.stringify(documentIds);
-  const written = `corpus_id = ? AND ${oneOf('document_id')} AND added_in = ?`;
+export function removeStatements(corpusId: number, version: number, documentIds: readonly string[]): Sql[] {
+  const named = sql`corpus_id = ${corpusId} AND ${oneOf('document_id', documentIds)}`;
+  const written = sql`${named} AND added_in = ${version}`;
   return [
-    {
-      sql: `DELETE FROM chunk WHERE document IN (SELECT id FROM document WHERE ${written})`,
-      params: [corpusId, ids, version],
-    },
-    { sql: `DELETE FROM document WHERE ${written}`, params: [corpusId, ids, version] },
-    {
-      sql: `UPDATE document SET removed_in = ?
-        WHERE corpus_id = ? AND ${oneOf('document_id')} AND removed_in = ${forever}`,
-      params: [version, corpusId, ids],
-    },
+    remove('chunk', sql`document IN (SELECT id FROM ${rows('document')} WHERE ${written})`),
+    remove('document', written),
+    update('document', sql`removed_in = ${version}`, sql`${named} AND removed_in = ${forever}`),
   ];
 }
 
@@ -39,51 +29,38 @@ export function removeStatements(corpusId: number, version: number, documentIds:
 export function replaceStatements(
   corpusId: number,
   version: number,
-  space: VectorSpace,
+  { model, dimensions }: VectorSpace,
   documents: readonly DocumentRecord[],
-): Statement[] {
+): CatalogStatement[] {
   const documentIds = documents.map(({ documentId }) => documentId);
   return [
     ...removeStatements(corpusId, version, documentIds),
-    ...accessListStatements(documents),
-    ...documents.flatMap((document) => insertStatements(corpusId, version, space, document)),
+    insertRows(
+      'document',
+      documentColumns,
+      documents.map(({ key, documentId, title, url, aclId, contentHash, chunks }) => [
+        ...[key, corpusId, version, forever, aclId, chunks.length, 0],
+        ...[dimensions, model, documentId, contentHash, title, url],
+      ]),
+    ),
+    insertRows(
+      'chunk',
+      chunkColumns,
+      documents.flatMap(({ key: document, chunks }) =>
+        chunks.map(({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, text }) => [
+          ...[key, document, ordinal, language, startOffset, endOffset],
+          ...[chunkId, JSON.stringify(headingPath), text],
+        ]),
+      ),
+    ),
   ];
 }
 
-// Writes every list of the batch, known or not: the number of a list is valid only if it is durable together with its documents.
-function accessListStatements(documents: readonly DocumentRecord[]): Statement[] {
-  const groups = new Map(documents.map((document) => [document.aclId, document.groups]));
-  return [...groups].map(([aclId, names]) => ({
-    sql: 'INSERT INTO acl VALUES (?, ?) ON CONFLICT DO NOTHING',
-    params: [aclId, JSON.stringify(names)],
-  }));
-}
-
-function insertStatements(
-  corpusId: number,
-  version: number,
-  { model, dimensions }: VectorSpace,
-  { key, documentId, title, url, aclId, groups, contentHash, chunks }: DocumentRecord,
-): Statement[] {
-  return [
-    {
-      // The number of a list with other groups gives NULL, and the transaction fails: access is never guessed.
-      sql: `INSERT INTO document
-        VALUES (?, ?, ?, ?, (SELECT id FROM acl WHERE id = ? AND groups = ?), ?, 0, ?, ?, ?, ?, ?, ?)`,
-      params: [
-        ...[key, corpusId, version, forever],
-        ...[aclId, JSON.stringify(groups)],
-        ...[chunks.length, dimensions, model, documentId, contentHash, title, url],
-      ],
-    },
-    ...chunks.map((chunk) => insertChunk(key, chunk)),
-  ];
-}
-
-function insertChunk(documentKey: number, chunk: ChunkRecord): Statement {
-  const { key, ordinal, language, startOffset, endOffset, chunkId, headingPath, text } = chunk;
-  return {
-    sql: 'INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-    params: [key, documentKey, ordinal, language, startOffset, endOffset, chunkId, JSON.stringify(headingPath), text],
-  };
-}
+const documentColumns = [
+  ...['id', 'corpus_id', 'added_in', 'removed_in', 'acl_id', 'chunk_count', 'complete'],
+  ...['dimensions', 'model', 'document_id', 'content_hash', 'title', 'url'],
+];
+const chunkColumns = [
+  ...['id', 'document', 'ordinal', 'language', 'start_offset', 'end_offset'],
+  ...['chunk_id', 'heading_path', 'text'],
+];

@@ -1,11 +1,9 @@
-import type { SQLInputValue } from 'node:sqlite';
-import type { Row } from '#kit/storage/sqlite/protocol.ts';
-import { oneOf } from '../sqlite/rows.ts';
-import type { TenantFiles } from '../sqlite/tenant-files.ts';
 import type { VectorSpace } from '../stores/vector-store.ts';
 import { type DocumentRecord, removeStatements, replaceStatements } from './document-statements.ts';
+import { indexedBy, insertRows, joined, oneOf, remove, rows, type Sql, sql, update } from './engines/sql.ts';
+import type { CatalogRow, CatalogTables } from './engines/tables.ts';
 import type { RecentPassages } from './recent-passages.ts';
-import { inVersion, newRevision } from './versions.ts';
+import { inVersion, newRevision, newState } from './states.ts';
 
 /** A document in a list. */
 export interface ListedDocument {
@@ -54,97 +52,100 @@ export interface DocumentCatalog {
   beginPurge(tenant: string, corpusId: number, documentIds: readonly string[]): Promise<void>;
   /** Records that the stores have followed. */
   endPurge(tenant: string, corpusId: number, documentIds: readonly string[]): Promise<void>;
-  /** Returns how many of these documents are in any version, and the keys of all their chunks. */
+  /** Returns how many of these documents are in any version, and how many chunks they have. */
   findAnywhere(
     tenant: string,
     corpusId: number,
     documentIds: readonly string[],
-  ): Promise<{ documentCount: number; keys: number[] }>;
+  ): Promise<{ documentCount: number; chunkCount: number }>;
   /** Returns a page of a version's documents in order of id. */
   list(tenant: string, page: DocumentPage, signal: AbortSignal): Promise<ListedDocument[]>;
 }
 
 const notAborted = new AbortController().signal;
-const named = `corpus_id = ? AND ${oneOf('document_id')}`;
-const newestUpTo = `added_in = (SELECT max(added_in) FROM document AS other WHERE other.corpus_id = document.corpus_id
-  AND other.document_id = document.document_id AND other.added_in <= ?)`;
 
-/** Creates the catalog of documents over the tenants' files. A purge removes the tenant's texts from `recent`. */
-export function createDocumentCatalog(files: TenantFiles, recent: RecentPassages): DocumentCatalog {
+/** Creates the catalog of documents. A purge removes the tenant's texts from `recent`. */
+export function createDocumentCatalog(tables: CatalogTables, recent: RecentPassages): DocumentCatalog {
+  const named = (corpusId: number, documentIds: readonly string[]) =>
+    sql`corpus_id = ${corpusId} AND ${oneOf('document_id', documentIds)}`;
+  const chunksOf = (documents: Sql) => sql`document IN (SELECT id FROM ${rows('document')} WHERE ${documents})`;
   return {
     async replace(tenant, corpusId, version, space, documents) {
-      await files.write(tenant, replaceStatements(corpusId, version, space, documents));
+      await tables.write(tenant, replaceStatements(corpusId, version, space, documents));
     },
     async confirm(tenant, corpusId, version, documentIds) {
-      const sql = `UPDATE document SET complete = 1 WHERE ${named} AND added_in = ?`;
-      await files.write(tenant, [{ sql, params: [corpusId, JSON.stringify(documentIds), version] }]);
+      const written = sql`${named(corpusId, documentIds)} AND added_in = ${version}`;
+      await tables.write(tenant, [update('document', sql`complete = 1`, written)]);
     },
     async remove(tenant, corpusId, version, documentIds) {
-      await files.write(tenant, removeStatements(corpusId, version, documentIds));
+      await tables.write(tenant, removeStatements(corpusId, version, documentIds));
     },
     async countDocuments(tenant, corpusId, version, documentIds) {
-      const sql = `SELECT count(*) AS count FROM document WHERE ${named} AND ${inVersion}`;
-      const params = [corpusId, JSON.stringify(documentIds), version, version];
-      const [row] = await files.read(tenant, { sql, params }, notAborted);
+      const query = sql`SELECT count(*) AS count FROM ${rows('document')}
+        WHERE ${named(corpusId, documentIds)} AND ${inVersion(version)}`;
+      const [row] = await tables.read(tenant, query, notAborted);
       return Number(row?.count ?? 0);
     },
     async beginPurge(tenant, corpusId, documentIds) {
-      const params = [corpusId, JSON.stringify(documentIds)];
-      await files.write(tenant, [
-        { sql: 'INSERT OR IGNORE INTO purge SELECT ?, value FROM json_each(?)', params },
-        { sql: `DELETE FROM chunk WHERE document IN (SELECT id FROM document WHERE ${named})`, params },
-        { sql: `DELETE FROM document WHERE ${named}`, params },
-        { sql: `DELETE FROM access_change WHERE ${named}`, params },
+      const documents = named(corpusId, documentIds);
+      const purges = documentIds.map((documentId) => [corpusId, documentId]);
+      await tables.write(tenant, [
+        insertRows('purge', ['corpus_id', 'document_id'], purges, true),
+        remove('chunk', chunksOf(documents)),
+        remove('document', documents),
+        remove('access_change', documents),
+        update('tenant', sql`purge_count = purge_count + 1`),
         ...newRevision(corpusId),
       ]);
       recent.forget(tenant);
     },
     async endPurge(tenant, corpusId, documentIds) {
-      const sql = `DELETE FROM purge WHERE ${named}`;
-      await files.write(tenant, [{ sql, params: [corpusId, JSON.stringify(documentIds)] }]);
+      await tables.write(tenant, [remove('purge', named(corpusId, documentIds)), newState()]);
     },
     async findAnywhere(tenant, corpusId, documentIds) {
-      const params = [corpusId, JSON.stringify(documentIds)];
-      const count = `SELECT count(DISTINCT document_id) AS count FROM document WHERE ${named}`;
-      const keys = `SELECT id FROM chunk WHERE document IN (SELECT id FROM document WHERE ${named})`;
-      const [documents, chunks] = await Promise.all([
-        files.read(tenant, { sql: count, params }, notAborted),
-        files.read(tenant, { sql: keys, params }, notAborted),
+      const documents = named(corpusId, documentIds);
+      const [found, chunks] = await Promise.all([
+        tables.read(
+          tenant,
+          sql`SELECT count(DISTINCT document_id) AS count FROM ${rows('document')} WHERE ${documents}`,
+          notAborted,
+        ),
+        tables.read(
+          tenant,
+          sql`SELECT count(*) AS count FROM ${rows('chunk')} WHERE ${chunksOf(documents)}`,
+          notAborted,
+        ),
       ]);
-      return { documentCount: Number(documents[0]?.count ?? 0), keys: chunks.map(({ id }) => id as number) };
+      return { documentCount: Number(found[0]?.count ?? 0), chunkCount: Number(chunks[0]?.count ?? 0) };
     },
     async list(tenant, page, signal) {
-      return (await files.read(tenant, listStatement(page), signal)).map(toListed);
+      return (await tables.read(tenant, listQuery(page), signal)).map(toListed);
     },
   };
 }
 
-function listStatement({ corpusId, version, withOlder, space, after, documentIds, aclIds, limit }: DocumentPage) {
-  const conditions = [`corpus_id = ? AND document_id > ? AND ${withOlder ? newestUpTo : inVersion}`];
-  const versions = withOlder ? [version] : [version, version];
-  const params: SQLInputValue[] = [space.model, space.dimensions, corpusId, after, ...versions];
-  if (documentIds !== undefined) {
-    conditions.push(oneOf('document_id'));
-    params.push(JSON.stringify(documentIds));
-  }
-  if (aclIds !== undefined) {
-    conditions.push(oneOf('acl_id'));
-    params.push(JSON.stringify(aclIds));
-  }
-  return {
-    sql: `SELECT document_id, content_hash, chunk_count, complete AND model = ? AND dimensions = ? AS complete, acl.groups
-      FROM document INDEXED BY document_id CROSS JOIN acl ON acl.id = document.acl_id
-      WHERE ${conditions.join(' AND ')} ORDER BY document_id LIMIT ?`,
-    params: [...params, limit],
-  };
+function listQuery({ corpusId, version, withOlder, space, after, documentIds, aclIds, limit }: DocumentPage): Sql {
+  const versions = withOlder
+    ? sql`added_in = (SELECT max(other.added_in) FROM ${rows('document', 'other')}
+        WHERE other.corpus_id = document.corpus_id AND other.document_id = document.document_id
+          AND other.added_in <= ${version})`
+    : inVersion(version);
+  return sql`SELECT document_id, content_hash, chunk_count,
+      CASE WHEN complete = 1 AND model = ${space.model} AND dimensions = ${space.dimensions} THEN 1 ELSE 0 END AS is_complete,
+      acl.groups
+    FROM ${rows('document')}${indexedBy('document_id')} ${joined} ${rows('acl')} ON acl.id = document.acl_id
+    WHERE corpus_id = ${corpusId} AND document_id > ${after} AND ${versions}
+      ${documentIds === undefined ? sql`` : sql`AND ${oneOf('document_id', documentIds)}`}
+      ${aclIds === undefined ? sql`` : sql`AND ${oneOf('acl_id', aclIds)}`}
+    ORDER BY document_id LIMIT ${limit}`;
 }
 
-function toListed(row: Row): ListedDocument {
+function toListed(row: CatalogRow): ListedDocument {
   return {
     documentId: row.document_id as string,
     contentHash: row.content_hash as Uint8Array,
     chunkCount: row.chunk_count as number,
-    isComplete: row.complete === 1,
+    isComplete: row.is_complete === 1,
     groups: JSON.parse(row.groups as string) as string[],
   };
 }

@@ -1,4 +1,5 @@
-import type { Row } from '#kit/storage/sqlite/protocol.ts';
+import { plain } from './engines/sql.ts';
+import type { CatalogRow } from './engines/tables.ts';
 
 /** A chunk without its vector. */
 export interface ChunkRecord {
@@ -22,11 +23,12 @@ export interface PassageRecord extends ChunkRecord {
 }
 
 /** The columns that {@link toPassage} reads. */
-export const passageColumns = `chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
-  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`;
+export const passageColumns =
+  plain(`chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
+  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`);
 
 /** Returns the passage in a row with {@link passageColumns}. */
-export function toPassage(row: Row): PassageRecord {
+export function toPassage(row: CatalogRow): PassageRecord {
   return {
     key: row.id as number,
     chunkId: row.chunk_id as string,

@@ -1,7 +1,6 @@
-import type { Row } from '#kit/storage/sqlite/protocol.ts';
-import { visibleCondition } from '../sqlite/rows.ts';
-import type { TenantFiles } from '../sqlite/tenant-files.ts';
 import type { AccessScope } from '../stores/index-row.ts';
+import { anyOf, each, joined, oneOf, plain, rows, type Sql, sql } from './engines/sql.ts';
+import type { CatalogRow, CatalogTables } from './engines/tables.ts';
 import { type PassageRecord, passageColumns, toPassage } from './passage-record.ts';
 import type { RecentPassages } from './recent-passages.ts';
 
@@ -44,69 +43,75 @@ export interface PassageCatalog {
     limit: number,
     signal: AbortSignal,
   ): Promise<TracedChunk[]>;
+  /** Removes the tenant's texts from memory, because some of them were purged. */
+  forget(tenant: string): void;
 }
 
-/** Creates the catalog of passages over the tenants' files. `recent` caches the texts. */
-export function createPassageCatalog(files: TenantFiles, recent: RecentPassages): PassageCatalog {
-  const readRows = (
-    tenant: string,
-    columns: string,
-    keys: readonly number[],
-    scope: AccessScope,
-    signal: AbortSignal,
-  ) => {
-    const condition = visibleCondition(scope, 'document');
-    const sql = `SELECT ${columns} FROM json_each(?) AS wanted CROSS JOIN chunk ON chunk.id = wanted.value
-      CROSS JOIN document ON document.id = chunk.document WHERE ${condition.sql}`;
-    return files.read(tenant, { sql, params: [JSON.stringify(keys), ...condition.params] }, signal);
-  };
+/** Creates the catalog of passages. `recent` caches the texts. */
+export function createPassageCatalog(tables: CatalogTables, recent: RecentPassages): PassageCatalog {
+  const readRows = (tenant: string, columns: Sql, keys: readonly number[], scope: AccessScope, signal: AbortSignal) =>
+    tables.read(
+      tenant,
+      sql`SELECT ${columns} FROM ${each(keys, 'number')} ${joined} ${rows('chunk')} ON chunk.id = wanted.value
+        ${joined} ${rows('document')} ON document.id = chunk.document WHERE ${visible(scope)}`,
+      signal,
+    );
 
   return {
     async read(tenant, keys, scope, signal) {
       const unknown = keys.filter((key) => recent.get(tenant, key) === undefined);
       // The catalog decides what the scope may see, also for texts that are cached.
-      const [visible, fresh] = await Promise.all([
-        unknown.length === keys.length ? [] : readRows(tenant, 'chunk.id AS key', keys, scope, signal),
+      const [seen, fresh] = await Promise.all([
+        unknown.length === keys.length ? [] : readRows(tenant, plain('chunk.id AS key'), keys, scope, signal),
         unknown.length === 0 ? [] : readRows(tenant, passageColumns, unknown, scope, signal),
       ]);
       const records = fresh.map(toPassage);
       for (const record of records) recent.keep(tenant, record);
       const freshKeys = new Set(records.map(({ key }) => key));
-      for (const { key } of visible) {
+      for (const { key } of seen) {
         const record = freshKeys.has(key as number) ? undefined : recent.get(tenant, key as number);
         if (record !== undefined) records.push(record);
       }
       return records;
     },
     async readByChunkId(tenant, chunkIds, scope, signal) {
-      const condition = visibleCondition(scope, 'document');
-      const sql = `SELECT ${passageColumns} FROM json_each(?) AS wanted CROSS JOIN chunk ON chunk.chunk_id = wanted.value
-        CROSS JOIN document ON document.id = chunk.document WHERE ${condition.sql} ORDER BY wanted.key, chunk.id`;
-      const params = [JSON.stringify(chunkIds), ...condition.params];
-      return (await files.read(tenant, { sql, params }, signal)).map(toPassage);
+      const query = sql`SELECT ${passageColumns} FROM ${each(chunkIds, 'text')}
+        ${joined} ${rows('chunk')} ON chunk.chunk_id = wanted.value
+        ${joined} ${rows('document')} ON document.id = chunk.document
+        WHERE ${visible(scope)} ORDER BY wanted.key, chunk.id`;
+      return (await tables.read(tenant, query, signal)).map(toPassage);
     },
     async readNeighbours(tenant, keys, distance, scope, signal) {
-      const condition = visibleCondition(scope, 'document');
-      const sql = `SELECT center.id AS center, ${passageColumns} FROM json_each(?) AS wanted
-        CROSS JOIN chunk AS center ON center.id = wanted.value
-        CROSS JOIN chunk ON chunk.document = center.document AND chunk.id <> center.id
-          AND chunk.ordinal BETWEEN center.ordinal - ? AND center.ordinal + ?
-        CROSS JOIN document ON document.id = chunk.document WHERE ${condition.sql} ORDER BY chunk.ordinal`;
-      const params = [JSON.stringify(keys), distance, distance, ...condition.params];
-      const rows = await files.read(tenant, { sql, params }, signal);
-      return rows.map((row) => ({ key: row.center as number, neighbour: toPassage(row) }));
+      const query = sql`SELECT center.id AS center, ${passageColumns} FROM ${each(keys, 'number')}
+        ${joined} ${rows('chunk', 'center')} ON center.id = wanted.value
+        ${joined} ${rows('chunk')} ON chunk.document = center.document AND chunk.id <> center.id
+          AND chunk.ordinal BETWEEN center.ordinal - ${distance} AND center.ordinal + ${distance}
+        ${joined} ${rows('document')} ON document.id = chunk.document WHERE ${visible(scope)} ORDER BY chunk.ordinal`;
+      const found = await tables.read(tenant, query, signal);
+      return found.map((row) => ({ key: row.center as number, neighbour: toPassage(row) }));
     },
     async trace(tenant, corpusId, documentId, limit, signal) {
-      const sql = `SELECT ${passageColumns}, document.acl_id, acl.groups, document.added_in, document.removed_in
-        FROM document CROSS JOIN chunk ON chunk.document = document.id CROSS JOIN acl ON acl.id = document.acl_id
-        WHERE document.corpus_id = ? AND document.document_id = ?
-        ORDER BY document.added_in DESC, chunk.ordinal LIMIT ?`;
-      return (await files.read(tenant, { sql, params: [corpusId, documentId, limit] }, signal)).map(toTracedChunk);
+      const query = sql`SELECT ${passageColumns}, document.acl_id, acl.groups, document.added_in, document.removed_in
+        FROM ${rows('document')} ${joined} ${rows('chunk')} ON chunk.document = document.id
+        ${joined} ${rows('acl')} ON acl.id = document.acl_id
+        WHERE document.corpus_id = ${corpusId} AND document.document_id = ${documentId}
+        ORDER BY document.added_in DESC, chunk.ordinal LIMIT ${limit}`;
+      return (await tables.read(tenant, query, signal)).map(toTracedChunk);
     },
+    forget: (tenant) => recent.forget(tenant),
   };
 }
 
-function toTracedChunk(row: Row): TracedChunk {
+/** Returns the condition that a document is in the scope's corpora at their versions and has one of its access lists. */
+function visible({ corpora, aclIds }: AccessScope): Sql {
+  const versions = corpora.map(
+    ({ corpusId, version }) =>
+      sql`(document.corpus_id = ${corpusId} AND document.added_in <= ${version} AND document.removed_in > ${version})`,
+  );
+  return sql`${oneOf('document.acl_id', aclIds)} AND ${anyOf(versions)}`;
+}
+
+function toTracedChunk(row: CatalogRow): TracedChunk {
   return {
     ...toPassage(row),
     aclId: row.acl_id as number,

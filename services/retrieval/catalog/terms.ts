@@ -1,4 +1,6 @@
-import type { TenantFiles } from '../sqlite/tenant-files.ts';
+import { insertRows, plain, remove, rows, sql, update } from './engines/sql.ts';
+import type { CatalogTables } from './engines/tables.ts';
+import { newState, newTenant } from './states.ts';
 
 /** A tenant's terms, as PutTerms sets them. */
 export interface TermRecord {
@@ -8,24 +10,22 @@ export interface TermRecord {
   protectedTerms: readonly string[];
 }
 
-/** The schema of a tenant's terms: one row, or none. */
-export const termsSchema = 'CREATE TABLE terms (only INTEGER PRIMARY KEY CHECK (only = 1), body TEXT NOT NULL);';
-
 /** The tenants' terms. */
 export interface TermCatalog {
   /** Sets the tenant's terms and makes a new revision of every corpus, because the same question may have another answer. */
   put(tenant: string, terms: TermRecord): Promise<void>;
 }
 
-/** Creates the catalog of terms over the tenants' files. `newEpoch` returns the epoch of a new catalog. */
-export function createTermCatalog(files: TenantFiles, newEpoch: () => string): TermCatalog {
+/** Creates the catalog of terms. `newEpoch` returns the epoch of a new catalog. */
+export function createTermCatalog(tables: CatalogTables, newEpoch: () => string): TermCatalog {
   return {
     async put(tenant, { groups, protectedTerms }) {
-      await files.write(tenant, [
-        { sql: 'INSERT INTO tenant SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM tenant)', params: [newEpoch()] },
-        { sql: 'INSERT OR REPLACE INTO terms VALUES (1, ?)', params: [JSON.stringify({ groups, protectedTerms })] },
-        { sql: 'UPDATE tenant SET revision = revision + 1', params: [] },
-        { sql: 'UPDATE corpus SET revision = (SELECT revision FROM tenant)', params: [] },
+      await tables.write(tenant, [
+        newTenant(newEpoch()),
+        remove('terms', plain('1 = 1')),
+        insertRows('terms', ['body'], [[JSON.stringify({ groups, protectedTerms })]]),
+        newState(sql`, revision = revision + 1`),
+        update('corpus', sql`revision = (SELECT revision FROM ${rows('tenant')})`),
       ]);
     },
   };

@@ -1,7 +1,7 @@
-import { oneOf } from '../sqlite/rows.ts';
-import type { TenantFiles } from '../sqlite/tenant-files.ts';
 import type { VectorSpace } from '../stores/vector-store.ts';
-import { inVersion } from './versions.ts';
+import { each, joined, oneOf, rows, sql, update } from './engines/sql.ts';
+import type { CatalogTables } from './engines/tables.ts';
+import { inVersion } from './states.ts';
 
 /** The size of a version's contents. */
 export interface VersionCounts {
@@ -32,14 +32,15 @@ export interface VersionContents {
 
 const notAborted = new AbortController().signal;
 
-/** Creates the counts over the tenants' files. */
-export function createVersionContents(files: TenantFiles): VersionContents {
+/** Creates the counts. */
+export function createVersionContents(tables: CatalogTables): VersionContents {
   return {
-    async count(tenant, corpusId, version, space) {
-      const sql = `SELECT count(*) AS documents, total(chunk_count) AS chunks, total(NOT complete) AS incomplete,
-        total(model <> ? OR dimensions <> ?) AS foreigners FROM document WHERE corpus_id = ? AND ${inVersion}`;
-      const params = [space.model, space.dimensions, corpusId, version, version];
-      const [row] = await files.read(tenant, { sql, params }, notAborted);
+    async count(tenant, corpusId, version, { model, dimensions }) {
+      const query = sql`SELECT count(*) AS documents, coalesce(sum(chunk_count), 0) AS chunks,
+          count(*) FILTER (WHERE complete = 0) AS incomplete,
+          count(*) FILTER (WHERE model <> ${model} OR dimensions <> ${dimensions}) AS foreigners
+        FROM ${rows('document')} WHERE corpus_id = ${corpusId} AND ${inVersion(version)}`;
+      const [row] = await tables.read(tenant, query, notAborted);
       return {
         documentCount: Number(row?.documents ?? 0),
         chunkCount: Number(row?.chunks ?? 0),
@@ -48,29 +49,28 @@ export function createVersionContents(files: TenantFiles): VersionContents {
       };
     },
     async countByAcl(tenant, corpusId, version) {
-      const sql = `SELECT acl_id, count(*) AS documents, total(chunk_count) AS chunks FROM document
-        WHERE corpus_id = ? AND ${inVersion} GROUP BY acl_id`;
-      const rows = await files.read(tenant, { sql, params: [corpusId, version, version] }, notAborted);
-      return rows.map((row) => ({
+      const query = sql`SELECT acl_id, count(*) AS documents, sum(chunk_count) AS chunks FROM ${rows('document')}
+        WHERE corpus_id = ${corpusId} AND ${inVersion(version)} GROUP BY acl_id`;
+      return (await tables.read(tenant, query, notAborted)).map((row) => ({
         aclId: row.acl_id as number,
-        documentCount: row.documents as number,
-        chunkCount: row.chunks as number,
+        documentCount: Number(row.documents),
+        chunkCount: Number(row.chunks),
       }));
     },
     async findUnknownKeys(tenant, keys, signal) {
-      const sql = 'SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM chunk WHERE id = value)';
-      const rows = await files.read(tenant, { sql, params: [JSON.stringify(keys)] }, signal);
-      return rows.map(({ value }) => value as number);
+      const query = sql`SELECT wanted.value FROM ${each(keys, 'number')}
+        WHERE NOT EXISTS (SELECT 1 FROM ${rows('chunk')} WHERE chunk.id = wanted.value)`;
+      return (await tables.read(tenant, query, signal)).map(({ value }) => value as number);
     },
     async listChunkKeys(tenant, corpusId, version, after, limit) {
-      const sql = `SELECT chunk.id FROM chunk CROSS JOIN document ON document.id = chunk.document
-        WHERE chunk.id > ? AND corpus_id = ? AND ${inVersion} ORDER BY chunk.id LIMIT ?`;
-      const rows = await files.read(tenant, { sql, params: [after, corpusId, version, version, limit] }, notAborted);
-      return rows.map(({ id }) => id as number);
+      const query = sql`SELECT chunk.id FROM ${rows('chunk')}
+        ${joined} ${rows('document')} ON document.id = chunk.document
+        WHERE chunk.id > ${after} AND corpus_id = ${corpusId} AND ${inVersion(version)} ORDER BY chunk.id LIMIT ${limit}`;
+      return (await tables.read(tenant, query, notAborted)).map(({ id }) => id as number);
     },
     async markIncomplete(tenant, keys) {
-      const sql = `UPDATE document SET complete = 0 WHERE id IN (SELECT document FROM chunk WHERE ${oneOf('id')})`;
-      await files.write(tenant, [{ sql, params: [JSON.stringify(keys)] }]);
+      const documents = sql`id IN (SELECT document FROM ${rows('chunk')} WHERE ${oneOf('id', keys)})`;
+      await tables.write(tenant, [update('document', sql`complete = 0`, documents)]);
     },
   };
 }

@@ -1,8 +1,9 @@
-import type { Row, Statement } from '#kit/storage/sqlite/protocol.ts';
-import type { TenantFiles } from '../sqlite/tenant-files.ts';
 import { forever } from '../stores/index-row.ts';
 import type { VectorSpace } from '../stores/vector-store.ts';
 import { spreadAccess } from './access-changes.ts';
+import { insertFrom, insertRows, jsonOf, oneOf, remove, rows, type Sql, sql, update } from './engines/sql.ts';
+import type { CatalogRow, CatalogTables } from './engines/tables.ts';
+import { newRevision, newState, newTenant } from './states.ts';
 import type { TermRecord } from './terms.ts';
 
 /** A version of a corpus. */
@@ -34,6 +35,8 @@ export interface CorpusRecord {
 
 /** A tenant's catalog without its documents. */
 export interface TenantRecord {
+  /** The name of this state, see CatalogChanges. */
+  state: string;
   /** Distinguishes this catalog from an earlier one of the same tenant; part of every revision. */
   epoch: string;
   /** Counts changes that readers can see. */
@@ -43,8 +46,10 @@ export interface TenantRecord {
   acls: readonly { aclId: number; groups: readonly string[] }[];
   /** Documents whose purge is not finished. */
   purges: readonly { corpusId: number; documentId: string }[];
-  /** The highest key of a document or chunk. */
-  lastKey: number;
+  /** Counts purges. */
+  purgeCount: number;
+  /** Whether the stores must still apply changes of access lists. */
+  hasAccessChanges: boolean;
   /** The tenant's terms; `undefined`: none were set. */
   terms: TermRecord | undefined;
 }
@@ -71,111 +76,126 @@ export interface VersionCatalog {
 
 const notAborted = new AbortController().signal;
 
-/** The condition that a document is in a version; takes the version as two parameters. */
-export const inVersion = 'added_in <= ? AND removed_in > ?';
+/** Returns the name of a tenant's state. */
+export const stateName = (epoch: string, generation: number): string => `${epoch}-${generation}`;
 
-/** Returns the statements that make a new revision of the tenant and the corpus, so that readers see a change. */
-export const newRevision = (corpusId: number): Statement[] => [
-  { sql: 'UPDATE tenant SET revision = revision + 1', params: [] },
-  { sql: 'UPDATE corpus SET revision = (SELECT revision FROM tenant) WHERE id = ?', params: [corpusId] },
-];
-
-/** Creates the catalog of versions over the tenants' files. `newEpoch` returns the epoch of a new catalog. */
-export function createVersionCatalog(files: TenantFiles, newEpoch: () => string): VersionCatalog {
-  const dropStatements = (corpusId: number, versions: readonly number[]): Statement[] =>
+/** Creates the catalog of versions. `newEpoch` returns the epoch of a new catalog. */
+export function createVersionCatalog(tables: CatalogTables, newEpoch: () => string): VersionCatalog {
+  const dropStatements = (corpusId: number, versions: readonly number[]): Sql[] =>
     versions.length === 0
       ? []
       : [
-          {
-            sql: 'DELETE FROM version WHERE corpus_id = ? AND version IN (SELECT value FROM json_each(?))',
-            params: [corpusId, JSON.stringify(versions)],
-          },
-          { sql: 'UPDATE corpus SET swept = 0 WHERE id = ?', params: [corpusId] },
+          remove('version', sql`corpus_id = ${corpusId} AND ${oneOf('version', versions)}`),
+          update('corpus', sql`swept = 0`, sql`id = ${corpusId}`),
         ];
   return {
     async load(tenant) {
-      const read = (sql: string) => files.read(tenant, { sql, params: [] }, notAborted);
-      const [tenants, corpora, versions, acls, purges, keys, terms] = await Promise.all([
-        read('SELECT * FROM tenant'),
-        read('SELECT * FROM corpus ORDER BY name'),
-        read('SELECT * FROM version ORDER BY version'),
-        read('SELECT * FROM acl'),
-        read('SELECT * FROM purge'),
-        read('SELECT max(ifnull((SELECT max(id) FROM document), 0), ifnull((SELECT max(id) FROM chunk), 0)) AS last'),
-        read('SELECT body FROM terms'),
-      ]);
-      return {
-        epoch: (tenants[0]?.epoch as string | undefined) ?? '',
-        revision: Number(tenants[0]?.revision ?? 0),
-        corpora: corpora.map((row) => ({
-          ...toCorpus(row),
-          versions: versions.filter(({ corpus_id }) => corpus_id === row.id).map(toVersion),
-        })),
-        acls: acls.map(({ id, groups }) => ({ aclId: id as number, groups: JSON.parse(groups as string) as string[] })),
-        purges: purges.map((row) => ({
-          corpusId: row.corpus_id as number,
-          documentId: row.document_id as string,
-        })),
-        lastKey: Number(keys[0]?.last ?? 0),
-        terms: terms[0] === undefined ? undefined : (JSON.parse(terms[0].body as string) as TermRecord),
-      };
+      const [row] = await tables.read(tenant, recordQuery, notAborted);
+      return toRecord(row ?? {});
     },
     async createCorpus(tenant, name) {
-      await files.write(tenant, [
-        { sql: 'INSERT INTO tenant SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM tenant)', params: [newEpoch()] },
-        { sql: 'INSERT INTO corpus (name) VALUES (?) ON CONFLICT DO NOTHING', params: [name] },
+      await tables.write(tenant, [
+        newTenant(newEpoch()),
+        insertFrom(
+          'corpus',
+          ['id', 'name'],
+          sql`SELECT (SELECT coalesce(max(id), 0) + 1 FROM ${rows('corpus')}), ${name}
+            WHERE NOT EXISTS (SELECT 1 FROM ${rows('corpus')} WHERE name = ${name})`,
+        ),
+        newState(),
       ]);
     },
     async begin(tenant, corpusId, { version, base, buildId, model, dimensions, begunMs }) {
-      await files.write(tenant, [
-        {
-          sql: 'INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, NULL)',
-          params: [corpusId, version, base, buildId, model, dimensions, begunMs],
-        },
-        { sql: 'UPDATE corpus SET last_version = ? WHERE id = ?', params: [version, corpusId] },
+      await tables.write(tenant, [
+        insertRows(
+          'version',
+          ['corpus_id', 'version', 'base', 'build_id', 'model', 'dimensions', 'begun_ms'],
+          [[corpusId, version, base, buildId, model, dimensions, begunMs]],
+        ),
+        update('corpus', sql`last_version = ${version}`, sql`id = ${corpusId}`),
+        newState(),
       ]);
     },
     async publish(tenant, corpusId, version, nowMs, dropped) {
-      await files.write(tenant, [
-        {
-          sql: 'UPDATE version SET published_ms = ? WHERE corpus_id = ? AND version = ?',
-          params: [nowMs, corpusId, version],
-        },
-        { sql: 'UPDATE corpus SET live = ? WHERE id = ?', params: [version, corpusId] },
+      await tables.write(tenant, [
+        update('version', sql`published_ms = ${nowMs}`, sql`corpus_id = ${corpusId} AND version = ${version}`),
+        update('corpus', sql`live = ${version}`, sql`id = ${corpusId}`),
         ...spreadAccess(corpusId, version),
         ...newRevision(corpusId),
         ...dropStatements(corpusId, dropped),
       ]);
     },
     async rollback(tenant, corpusId, version) {
-      await files.write(tenant, [
-        { sql: 'UPDATE corpus SET live = ? WHERE id = ?', params: [version, corpusId] },
+      await tables.write(tenant, [
+        update('corpus', sql`live = ${version}`, sql`id = ${corpusId}`),
         ...newRevision(corpusId),
       ]);
     },
     async drop(tenant, corpusId, versions) {
-      await files.write(tenant, dropStatements(corpusId, versions));
+      await tables.write(tenant, [...dropStatements(corpusId, versions), newState()]);
     },
     async sweep(tenant, corpusId, oldest, newest) {
-      const gone = `corpus_id = ? AND (added_in > ? OR (removed_in <= ? AND removed_in < ${forever}))`;
-      await files.write(tenant, [
-        {
-          sql: `DELETE FROM chunk WHERE document IN (SELECT id FROM document WHERE ${gone})`,
-          params: [corpusId, newest, oldest],
-        },
-        { sql: `DELETE FROM document WHERE ${gone}`, params: [corpusId, newest, oldest] },
-        {
-          sql: `UPDATE document SET removed_in = ${forever}
-            WHERE corpus_id = ? AND removed_in > ? AND removed_in < ${forever}`,
-          params: [corpusId, newest],
-        },
-        { sql: 'UPDATE corpus SET swept = 1 WHERE id = ?', params: [corpusId] },
+      const gone = sql`corpus_id = ${corpusId}
+        AND (added_in > ${newest} OR (removed_in <= ${oldest} AND removed_in < ${forever}))`;
+      await tables.write(tenant, [
+        remove('chunk', sql`document IN (SELECT id FROM ${rows('document')} WHERE ${gone})`),
+        remove('document', gone),
+        update(
+          'document',
+          sql`removed_in = ${forever}`,
+          sql`corpus_id = ${corpusId} AND removed_in > ${newest} AND removed_in < ${forever}`,
+        ),
+        update('corpus', sql`swept = 1`, sql`id = ${corpusId}`),
+        newState(),
       ]);
     },
   };
 }
 
-function toCorpus(row: Row): Omit<CorpusRecord, 'versions'> {
+const corpusColumns = ['id', 'name', 'live', 'last_version', 'revision', 'swept'];
+const versionColumns = [
+  ...['corpus_id', 'version', 'base', 'build_id', 'model', 'dimensions', 'begun_ms', 'published_ms'],
+];
+
+// One statement, so that the record is of one state.
+const recordQuery = sql`SELECT
+  (SELECT epoch FROM ${rows('tenant')}) AS epoch,
+  (SELECT revision FROM ${rows('tenant')}) AS revision,
+  (SELECT generation FROM ${rows('tenant')}) AS generation,
+  (SELECT purge_count FROM ${rows('tenant')}) AS purge_count,
+  (SELECT body FROM ${rows('terms')}) AS terms,
+  (SELECT count(*) FROM ${rows('access_change')}) AS access_changes,
+  ${jsonOf(corpusColumns, sql`SELECT * FROM ${rows('corpus')} ORDER BY name`)} AS corpora,
+  ${jsonOf(versionColumns, sql`SELECT * FROM ${rows('version')} ORDER BY version`)} AS versions,
+  ${jsonOf(['id', 'groups'], sql`SELECT id, groups FROM ${rows('acl')}`)} AS acls,
+  ${jsonOf(['corpus_id', 'document_id'], sql`SELECT corpus_id, document_id FROM ${rows('purge')}`)} AS purges`;
+
+type Json = Record<string, string | number | null>;
+
+function toRecord(row: CatalogRow): TenantRecord {
+  const list = (column: string) => JSON.parse((row[column] as string | undefined) ?? '[]') as Json[];
+  const epoch = (row.epoch as string | null | undefined) ?? '';
+  const versions = list('versions');
+  return {
+    state: stateName(epoch, Number(row.generation ?? 0)),
+    epoch,
+    revision: Number(row.revision ?? 0),
+    corpora: list('corpora').map((corpus) => ({
+      ...toCorpus(corpus),
+      versions: versions.filter(({ corpus_id }) => corpus_id === corpus.id).map(toVersion),
+    })),
+    acls: list('acls').map(({ id, groups }) => ({ aclId: id as number, groups: JSON.parse(groups as string) })),
+    purges: list('purges').map((purge) => ({
+      corpusId: purge.corpus_id as number,
+      documentId: purge.document_id as string,
+    })),
+    purgeCount: Number(row.purge_count ?? 0),
+    hasAccessChanges: Number(row.access_changes ?? 0) > 0,
+    terms: typeof row.terms === 'string' ? (JSON.parse(row.terms) as TermRecord) : undefined,
+  };
+}
+
+function toCorpus(row: Json): Omit<CorpusRecord, 'versions'> {
   return {
     corpusId: row.id as number,
     name: row.name as string,
@@ -186,7 +206,7 @@ function toCorpus(row: Row): Omit<CorpusRecord, 'versions'> {
   };
 }
 
-function toVersion(row: Row): VersionRecord {
+function toVersion(row: Json): VersionRecord {
   return {
     version: row.version as number,
     base: row.base as number,

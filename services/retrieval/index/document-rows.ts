@@ -19,33 +19,35 @@ export interface DocumentRows {
   keywordRows: KeywordRow[];
 }
 
-/** Gives out the keys of documents and chunks, and the numbers of access lists. */
-export type RowNumbers = Pick<TenantIndex, 'nextKey' | 'aclIdOf'>;
+/** Takes the keys of documents and chunks, and the numbers of access lists. */
+export type RowNumbers = Pick<TenantIndex, 'takeKeys' | 'aclIdsOf'>;
 
 /**
  * Converts documents to the rows of the catalog and the stores. Throws INVALID_ARGUMENT for a vector with other dimensions or a
  * component that is not finite, and for an id that occurs twice.
  */
-export function documentsToRows(
+export async function documentsToRows(
   documents: readonly IndexDocument[],
   dimensions: number,
   numbers: RowNumbers,
-): DocumentRows {
+): Promise<DocumentRows> {
+  const lists = documents.map(({ access }) => grantedGroups(access));
+  const aclIds = await numbers.aclIdsOf(lists);
+  const keyCount = documents.reduce((sum, { chunks }) => sum + 1 + chunks.length, 0);
+  const nextKey = await numbers.takeKeys(keyCount);
   const batch: DocumentRows = { documentIds: [], documents: [], vectorRows: [], keywordRows: [] };
   const seen = new Set<string>();
-  for (const document of documents) {
+  for (const [at, document] of documents.entries()) {
     const documentId = document.documentId.toWellFormed();
     if (seen.has(documentId)) throw invalidArgument(`document "${documentId}" occurs twice in a message`);
     seen.add(documentId);
-    const groups = grantedGroups(document.access);
-    const aclId = numbers.aclIdOf(groups);
+    const aclId = aclIds[at] as number;
     const record: DocumentRecord = {
-      key: numbers.nextKey(),
+      key: nextKey(),
       documentId,
       title: document.title.toWellFormed(),
       url: document.url.toWellFormed(),
       aclId,
-      groups,
       // A copy, because the bytes may be a view of a whole message, which would be sent to the thread with them.
       contentHash: document.contentHash.slice(),
       chunks: [],
@@ -53,7 +55,7 @@ export function documentsToRows(
     const attributes = Object.fromEntries(
       Object.entries(document.attributes).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()]),
     );
-    const chunks = chunkRecords(document, numbers);
+    const chunks = chunkRecords(document, nextKey);
     for (const { record: chunk, source } of chunks) {
       const row = {
         key: chunk.key,
@@ -73,7 +75,7 @@ export function documentsToRows(
   return batch;
 }
 
-function chunkRecords(document: IndexDocument, numbers: RowNumbers) {
+function chunkRecords(document: IndexDocument, nextKey: () => number) {
   const seen = new Set<string>();
   return document.chunks.map((source) => {
     const chunkId = source.chunkId.toWellFormed();
@@ -82,7 +84,7 @@ function chunkRecords(document: IndexDocument, numbers: RowNumbers) {
     seen.add(chunkId);
     const text = source.text.toWellFormed();
     const record = {
-      key: numbers.nextKey(),
+      key: nextKey(),
       chunkId,
       ordinal: source.ordinal,
       language: source.language === Language.UNSPECIFIED ? detectedLanguage(text) : source.language,

@@ -41,7 +41,7 @@ export async function writeDocuments(
     documents: records,
     vectorRows,
     keywordRows,
-  } = documentsToRows(documents, version.dimensions, index);
+  } = await documentsToRows(documents, version.dimensions, index);
   await catalog.documents.replace(tenant, corpusId, wanted, version, records);
   const change = { kind: 'replace', version: wanted, documentIds } as const;
   await Promise.all([
@@ -83,19 +83,18 @@ export async function purgeDocuments(
   const { tenant } = index;
   const { corpusId } = requireCorpus(index.view, corpusName);
   const documentIds = wellFormedIds(given);
-  const { documentCount, keys } = await deps.catalog.documents.findAnywhere(tenant, corpusId, documentIds);
+  const { documentCount, chunkCount } = await deps.catalog.documents.findAnywhere(tenant, corpusId, documentIds);
   if (documentCount > 0) {
     await deps.catalog.documents.beginPurge(tenant, corpusId, documentIds);
-    for (const key of keys) index.purgedKeys.add(key);
     await index.reload();
   }
   await finishPurges(deps, index);
-  return { documentCount, chunkCount: keys.length, revision: revisionOf(index.view, corpusName) };
+  return { documentCount, chunkCount, revision: revisionOf(index.view, corpusName) };
 }
 
 /** Carries out in the stores every purge that the catalog has recorded. */
 export async function finishPurges({ catalog, vectors, keywords }: DocumentDeps, index: TenantIndex): Promise<void> {
-  const { tenant, purgedKeys } = index;
+  const { tenant } = index;
   const { purges } = await catalog.versions.load(tenant);
   for (const [corpusId, recorded] of Map.groupBy(purges, (purge) => purge.corpusId)) {
     const documentIds = recorded.map(({ documentId }) => documentId);
@@ -103,7 +102,7 @@ export async function finishPurges({ catalog, vectors, keywords }: DocumentDeps,
     await Promise.all([vectors.apply(tenant, corpusId, undefined, change), keywords.apply(tenant, corpusId, change)]);
     await catalog.documents.endPurge(tenant, corpusId, documentIds);
   }
-  purgedKeys.clear();
+  if (purges.length > 0) await index.reload();
 }
 
 /** Returns the ids as well-formed UTF-16, each once. */

@@ -1,14 +1,15 @@
+import type { Logger } from '#kit/base/log.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { createTenantIndex, type TenantIndex } from './tenant-index.ts';
 
 /** The tenants' indices in this process. An index is loaded from the catalog at its first use, and dropped after long disuse. */
 export interface IndexRegistry {
   /**
-   * Returns the index of a tenant; `undefined` if the tenant has no corpus. Until it is released, the process has no other index of
-   * the tenant.
+   * Returns the index of a tenant with a view that is current at the call; `undefined` if the tenant has no corpus. Until it is released,
+   * the process has no other index of the tenant.
    */
-  acquire(tenant: string): Promise<IndexHandle | undefined>;
-  /** Runs `work` with the index of a tenant; an empty index if the tenant has no corpus. */
+  acquire(tenant: string, signal: AbortSignal): Promise<IndexHandle | undefined>;
+  /** Runs `work` with the index of a tenant; an empty index if the tenant has no corpus. The view may be old outside a change. */
   use<T>(tenant: string, work: (index: TenantIndex) => Promise<T>): Promise<T>;
   /** Resolves when no change is running. */
   idle(): Promise<void>;
@@ -28,14 +29,25 @@ interface Entry {
   userCount: number;
 }
 
-/** Creates the registry. `recover` finishes what a crash has interrupted, before the first use of an index. */
-export function createIndexRegistry(catalog: Catalog, recover: (index: TenantIndex) => Promise<void>): IndexRegistry {
+const notAborted = new AbortController().signal;
+
+/**
+ * Creates the registry. `recover` finishes what a crash has interrupted: before the first use of an index if its catalog belongs to this
+ * process, otherwise before a change, so that a search never waits for other replicas.
+ */
+export function createIndexRegistry(
+  catalog: Catalog,
+  recover: (index: TenantIndex) => Promise<void>,
+  log: Logger,
+): IndexRegistry {
+  const { changes } = catalog;
   // In order of last use.
   const entries = new Map<string, Entry>();
 
   const open = async (tenant: string): Promise<TenantIndex> => {
-    const index = await createTenantIndex(catalog, tenant, await catalog.versions.load(tenant));
-    await recover(index);
+    const index = await createTenantIndex(catalog, tenant, recover);
+    if (changes.isShared) finishLater(index);
+    else await recover(index);
     return index;
   };
   const hold = async (tenant: string): Promise<IndexHandle> => {
@@ -58,8 +70,45 @@ export function createIndexRegistry(catalog: Catalog, recover: (index: TenantInd
       if (userCount === 0) entries.delete(tenant);
     }
   };
+  /** Carries out what a replica that has ended left in the stores: a change does, even one that changes nothing. */
+  const finishLater = (index: TenantIndex) => {
+    if (!index.view.isUnfinished) return;
+    index
+      .exclusive(notAborted, async () => {})
+      .catch((error: unknown) =>
+        log.warn({ event: 'recovery_failed', tenant: index.tenant, err: error }, 'unfinished change remains'),
+      );
+  };
+  const follow = async (tenant: string): Promise<void> => {
+    const entry = entries.get(tenant);
+    if (entry === undefined) return;
+    entry.userCount++;
+    try {
+      const index = await entry.opening;
+      await index.refresh(notAborted);
+      finishLater(index);
+    } catch (error) {
+      // A search reads the state itself; without this the next one only takes longer.
+      log.debug({ event: 'index_not_followed', tenant, err: error }, 'index not followed');
+    } finally {
+      entry.userCount--;
+    }
+  };
+  changes.watch((tenant) => {
+    for (const name of tenant === undefined ? [...entries.keys()] : [tenant]) void follow(name);
+  });
   return {
-    acquire: async (tenant) => (entries.has(tenant) || catalog.has(tenant) ? hold(tenant) : undefined),
+    async acquire(tenant, signal) {
+      if (!entries.has(tenant) && (await changes.currentState(tenant, signal)) === undefined) return undefined;
+      const held = await hold(tenant);
+      try {
+        await held.index.refresh(signal);
+        return held;
+      } catch (error) {
+        held.release();
+        throw error;
+      }
+    },
     async use(tenant, work) {
       const { index, release } = await hold(tenant);
       try {
@@ -69,10 +118,9 @@ export function createIndexRegistry(catalog: Catalog, recover: (index: TenantInd
       }
     },
     async idle() {
-      const notAborted = new AbortController().signal;
       const openings = await Promise.allSettled([...entries.values()].map(({ opening }) => opening));
       const opened = openings.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-      await Promise.all(opened.map((index) => index.exclusive(notAborted, async () => {})));
+      await Promise.all(opened.map((index) => index.settled()));
     },
   };
 }

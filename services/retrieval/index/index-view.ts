@@ -15,6 +15,13 @@ export interface IndexView {
   revision: string;
   revisionNumber: number;
   epoch: string;
+  /** The name of the catalog's state that it shows. */
+  state: string;
+  /** Documents that are being purged: the catalog no longer has them, but a store may still find them. */
+  purging: ReadonlySet<string>;
+  purgeCount: number;
+  /** Whether the stores must still follow the catalog: a change is running, or has been interrupted. */
+  isUnfinished: boolean;
   /** By name, in order of name. */
   corpora: ReadonlyMap<string, CorpusView>;
   /** The tenant's terms. */
@@ -47,6 +54,10 @@ export async function loadIndexView(
     revision: revisionText(record.epoch, record.revision),
     revisionNumber: record.revision,
     epoch: record.epoch,
+    state: record.state,
+    purging: new Set(record.purges.map(({ documentId }) => documentId)),
+    purgeCount: record.purgeCount,
+    isUnfinished: record.purges.length > 0 || record.hasAccessChanges || record.corpora.some((corpus) => !corpus.swept),
     corpora: new Map(corpora.map((corpus) => [corpus.name, corpus])),
     terms: termsOf(record, before),
     visibility: createVisibility(record.acls),
@@ -70,6 +81,10 @@ export const emptyIndexView: IndexView = {
   revision: '',
   revisionNumber: 0,
   epoch: '',
+  state: '',
+  purging: new Set(),
+  purgeCount: 0,
+  isUnfinished: false,
   corpora: new Map(),
   terms: createTerms(noTerms),
   visibility: createVisibility([]),

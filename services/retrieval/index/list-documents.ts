@@ -40,7 +40,6 @@ export async function* listDocuments(
   const version = anyVersion ? newestPublished(first) : wanted || first.live;
   if (version === 0) return;
   for (let after = ''; ; ) {
-    // If the version is dropped meanwhile, the list ends with an error, never as if it were complete.
     const corpus = requireCorpus(index.view, corpusName);
     const { publishedMs, ...space } = requireVersion(corpus, version);
     if (publishedMs === undefined && !isService) throw versionNotFound(corpusName, version);
@@ -58,6 +57,8 @@ export async function* listDocuments(
       },
       signal,
     );
+    // If the version was dropped meanwhile, the list ends with an error, never as if it were complete.
+    requireVersion(requireCorpus(await index.refresh(signal), corpusName), version);
     if (page.length > 0) yield page;
     if (page.length < pageSize) return;
     after = (page.at(-1) as ListedDocument).documentId;

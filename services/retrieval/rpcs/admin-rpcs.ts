@@ -31,7 +31,7 @@ export function createAdminRpcs(deps: AdminRpcDeps): ServiceHandlers<typeof Inde
       }),
 
     async getTerms(_request, context) {
-      const held = await indices.acquire(context.principal.tenant);
+      const held = await indices.acquire(context.principal.tenant, context.signal);
       if (held === undefined) return { terms: {} };
       const { groups, protectedTerms } = held.index.view.terms.record;
       held.release();
@@ -40,7 +40,7 @@ export function createAdminRpcs(deps: AdminRpcDeps): ServiceHandlers<typeof Inde
 
     async listVersions({ corpus: name }, context) {
       const { tenant } = context.principal;
-      const held = await indices.acquire(tenant);
+      const held = await indices.acquire(tenant, context.signal);
       if (held === undefined) throw corpusNotFound(name);
       try {
         const { corpusId, live, versions } = requireCorpus(held.index.view, name);

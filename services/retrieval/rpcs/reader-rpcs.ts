@@ -2,6 +2,7 @@ import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { toCorpus, toPassage } from '../convert.ts';
 import type { CorpusView } from '../index/index-view.ts';
+import { readIndex } from '../index/read-index.ts';
 import { explain } from '../search/explain/explain.ts';
 import { retrieve, type SearchDeps } from '../search/search.ts';
 
@@ -15,10 +16,7 @@ export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof Retri
 
     async getPassages({ chunkIds }, context) {
       const principal = context.principal;
-      const held = await indices.acquire(principal.tenant);
-      if (held === undefined) return { passages: [] };
-      const { view, end } = held.index.beginRead();
-      try {
+      return readIndex(indices, context, async (view) => {
         const corpora = new Map([...view.corpora.values()].map((corpus) => [corpus.corpusId, corpus]));
         const scope = view.visibility.scopeOf([...corpora.values()], principal);
         const wanted = chunkIds.map((id) => id.toWellFormed());
@@ -26,15 +24,12 @@ export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof Retri
         // The first of each id: a second one would break the order that the contract promises.
         const first = records.filter(({ chunkId }, position) => records[position - 1]?.chunkId !== chunkId);
         return { passages: first.map((record) => toPassage(record, corpora.get(record.corpusId) as CorpusView)) };
-      } finally {
-        end();
-        held.release();
-      }
+      });
     },
 
     async listCorpora(_request, context) {
       const principal = context.principal;
-      const held = await indices.acquire(principal.tenant);
+      const held = await indices.acquire(principal.tenant, context.signal);
       if (held === undefined) return { corpora: [] };
       const { view } = held.index;
       held.release();

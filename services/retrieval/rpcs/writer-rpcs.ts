@@ -61,7 +61,7 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceHandlers<typeof In
 
     async *listIndexedDocuments({ corpus, version, anyVersion, documentIds }, context) {
       const principal = context.principal;
-      const held = await indices.acquire(principal.tenant);
+      const held = await indices.acquire(principal.tenant, context.signal);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
         const selection = { corpus, version: Number(version), anyVersion, documentIds };
@@ -74,7 +74,7 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceHandlers<typeof In
     },
 
     async countIndex({ corpus, version }, context) {
-      const held = await indices.acquire(context.principal.tenant);
+      const held = await indices.acquire(context.principal.tenant, context.signal);
       if (held === undefined) throw corpusNotFound(corpus);
       try {
         return await countIndex(deps, held.index, corpus, Number(version), context.signal);

@@ -10,7 +10,10 @@ import { ownTurn } from '#kit/base/own-turn.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { toLegHit, toPassage } from '../convert.ts';
 import type { IndexRegistry } from '../index/index-registry.ts';
-import { type CorpusView, emptyIndexView } from '../index/index-view.ts';
+import { type CorpusView, emptyIndexView, type IndexView } from '../index/index-view.ts';
+import { droppedMeanwhile, maxReads } from '../index/read-index.ts';
+import type { TenantIndex } from '../index/tenant-index.ts';
+import type { Hit } from '../stores/index-row.ts';
 import { type LegDeps, type LegOutcome, runLeg } from './legs.ts';
 import { planSearch } from './plan.ts';
 import { type SelectDeps, type SelectedPassage, selectPassages } from './select/select.ts';
@@ -27,47 +30,80 @@ export async function* retrieve(
   context: CallContext,
 ): AsyncIterable<RetrieveResponse> {
   const startedAt = performance.now();
-  const principal = context.principal;
-  const held = await deps.indices.acquire(principal.tenant);
-  // The whole search uses one view, so that no answer mixes versions.
-  const read = held?.index.beginRead();
+  const held = await deps.indices.acquire(context.principal.tenant, context.signal);
   try {
-    await ownTurn();
-    const plan = planSearch(deps.settings, read?.view ?? emptyIndexView, principal, request, context);
-    const outcomes: LegOutcome[] = [];
-    const legs = plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal));
-    for await (const outcome of inOrderOfCompletion(legs)) {
-      if (held !== undefined && held.index.purgedKeys.size > 0) {
-        outcome.hits = outcome.hits.filter(({ key }) => !held.index.purgedKeys.has(key));
+    for (let count = 1; count <= maxReads; count++) {
+      // The whole search uses one view, so that no answer mixes versions.
+      const read = held?.index.beginRead();
+      try {
+        let fused: RetrieveResponse | undefined;
+        for await (const message of searchView(deps, held?.index, read?.view ?? emptyIndexView, request, context)) {
+          if (message.event.case === 'fused') fused = message;
+          // A search that runs again has the legs of its first run.
+          else if (count === 1) yield message;
+        }
+        if (fused !== undefined && (read === undefined || (await read.isWhole(context.signal)))) {
+          deps.metrics.retrievalLatencyMs.observe({ index: 'all' }, performance.now() - startedAt);
+          yield fused;
+          return;
+        }
+      } finally {
+        read?.end();
       }
-      outcomes.push(outcome);
-      yield legMessage(outcome);
     }
-    await ownTurn();
-    const result = await selectPassages(deps, plan, request, outcomes, context);
-    deps.metrics.retrievalLatencyMs.observe({ index: 'all' }, performance.now() - startedAt);
-    const usedVectors = outcomes.some(({ leg, degradation }) => leg === Leg.VECTOR && degradation === undefined);
-    const { spaces } = plan.search;
-    const byId = new Map(plan.corpora.map((corpus) => [corpus.corpusId, corpus]));
-    yield create(RetrieveResponseSchema, {
-      event: {
-        case: 'fused',
-        value: {
-          passages: result.passages.map((selected) => toSelectedPassage(selected, byId, outcomes)),
-          versions: plan.corpora.map(({ name, live }) => ({ corpus: name, version: BigInt(live) })),
-          degradations: [
-            ...outcomes.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
-            ...(result.degradation === undefined ? [] : [result.degradation]),
-          ],
-          embeddingModel: usedVectors ? [...new Set(spaces.map(({ model }) => model))].join(', ') : '',
-          rerankModel: result.rerankModel,
-        },
-      },
-    });
+    throw droppedMeanwhile();
   } finally {
-    read?.end();
     held?.release();
   }
+}
+
+async function* searchView(
+  deps: SearchDeps,
+  index: TenantIndex | undefined,
+  view: IndexView,
+  request: RetrieveRequest,
+  context: CallContext,
+): AsyncIterable<RetrieveResponse> {
+  await ownTurn();
+  const plan = planSearch(deps.settings, view, context.principal, request, context);
+  const outcomes: LegOutcome[] = [];
+  const legs = plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal));
+  for await (const outcome of inOrderOfCompletion(legs)) {
+    if (index !== undefined && index.view.purging.size > 0) {
+      outcome.hits = await withoutPurged(deps, index, outcome.hits, context.signal);
+    }
+    outcomes.push(outcome);
+    yield legMessage(outcome);
+  }
+  await ownTurn();
+  const result = await selectPassages(deps, plan, request, outcomes, context);
+  const usedVectors = outcomes.some(({ leg, degradation }) => leg === Leg.VECTOR && degradation === undefined);
+  const { spaces } = plan.search;
+  const byId = new Map(plan.corpora.map((corpus) => [corpus.corpusId, corpus]));
+  yield create(RetrieveResponseSchema, {
+    event: {
+      case: 'fused',
+      value: {
+        passages: result.passages.map((selected) => toSelectedPassage(selected, byId, outcomes)),
+        versions: plan.corpora.map(({ name, live }) => ({ corpus: name, version: BigInt(live) })),
+        degradations: [
+          ...outcomes.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
+          ...(result.degradation === undefined ? [] : [result.degradation]),
+        ],
+        embeddingModel: usedVectors ? [...new Set(spaces.map(({ model }) => model))].join(', ') : '',
+        rerankModel: result.rerankModel,
+      },
+    },
+  });
+}
+
+// A store may still find documents that are being purged: the catalog says which of the hits are left.
+async function withoutPurged({ catalog }: SearchDeps, index: TenantIndex, hits: Hit[], signal: AbortSignal) {
+  const { purging } = index.view;
+  const doubtful = hits.filter(({ documentId }) => purging.has(documentId)).map(({ key }) => key);
+  if (doubtful.length === 0) return hits;
+  const gone = new Set(await catalog.contents.findUnknownKeys(index.tenant, doubtful, signal));
+  return hits.filter(({ key }) => !gone.has(key));
 }
 
 function legMessage({ leg, hits, latencyUs, degradation }: LegOutcome): RetrieveResponse {

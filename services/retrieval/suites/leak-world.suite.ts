@@ -136,8 +136,9 @@ export interface LeakParts {
 /** Writes a tenant: versions that are live, kept, rolled back, dropped and being built, and documents that were purged. */
 export async function writeTenant(parts: LeakParts, tenantIndex: number, random: Random): Promise<ModelTenant> {
   const name = tenantNames[tenantIndex] as string;
-  const index = await createTenantIndex(parts.catalog, name, await parts.catalog.versions.load(name));
+  const index = await createTenantIndex(parts.catalog, name);
   const deps = { ...parts, log: createLogger('silent'), clock: () => 1_700_000_000_000, keptVersions: 5 };
+  const exclusive = <T>(work: () => Promise<T>) => index.exclusive(new AbortController().signal, work);
   const corpora: ModelCorpus[] = [];
   let written = 0;
 
@@ -161,7 +162,7 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     }));
   };
   const begin = async (corpus: ModelCorpus) => {
-    const { version } = await beginVersion(deps, index, corpus.name, `build ${written}`, space);
+    const { version } = await exclusive(() => beginVersion(deps, index, corpus.name, `build ${written}`, space));
     for (const known of corpus.versions.keys()) if (known > corpus.live) corpus.versions.delete(known);
     corpus.versions.set(version, new Map(corpus.versions.get(corpus.live)));
     corpus.corpusId = index.view.corpora.get(corpus.name)?.corpusId as number;
@@ -171,13 +172,13 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     const model = corpus.versions.get(version) as Map<string, ModelChunk[]>;
     for (const documentId of writes) model.set(documentId, anyChunks(documentId));
     const batch = writes.map((documentId) => toIndexDocument(model.get(documentId) as ModelChunk[]));
-    await writeDocuments(deps, index, corpus.name, version, batch);
+    await exclusive(() => writeDocuments(deps, index, corpus.name, version, batch));
     for (const documentId of removes) model.delete(documentId);
-    if (removes.length > 0) await removeDocuments(deps, index, corpus.name, version, removes);
+    if (removes.length > 0) await exclusive(() => removeDocuments(deps, index, corpus.name, version, removes));
   };
   const publish = async (corpus: ModelCorpus, version: number) => {
     const expectedDocumentCount = corpus.versions.get(version)?.size;
-    await publishVersion(deps, index, { corpus: corpus.name, version, expectedDocumentCount });
+    await exclusive(() => publishVersion(deps, index, { corpus: corpus.name, version, expectedDocumentCount }));
     corpus.live = version;
     // The newest published access lists apply to every version.
     for (const [documentId, [newest]] of corpus.versions.get(version) ?? []) {
@@ -198,11 +199,11 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     await publish(corpus, version);
   };
   const purge = async (corpus: ModelCorpus, documentIds: string[]) => {
-    await purgeDocuments(deps, index, corpus.name, documentIds);
+    await exclusive(() => purgeDocuments(deps, index, corpus.name, documentIds));
     for (const model of corpus.versions.values()) for (const id of documentIds) model.delete(id);
   };
   const rollBack = async (corpus: ModelCorpus, version: number) => {
-    await rollbackVersion(deps, index, corpus.name, version);
+    await exclusive(() => rollbackVersion(deps, index, corpus.name, version));
     corpus.live = version;
   };
   const newCorpus = (corpusName: string): ModelCorpus => {
@@ -225,7 +226,7 @@ export async function writeTenant(parts: LeakParts, tenantIndex: number, random:
     await build(rules, ['d8', 'd32']);
     const abandoned = await begin(rules);
     await change(rules, abandoned, ['d10', 'd33']);
-    await abandonVersion(deps, index, rules.name, abandoned);
+    await exclusive(() => abandonVersion(deps, index, rules.name, abandoned));
     rules.versions.delete(abandoned);
   }
   const notes = newCorpus('notes');

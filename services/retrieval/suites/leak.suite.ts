@@ -6,6 +6,7 @@ import { seededRandom } from '#kit/statistics/bootstrap.ts';
 import { adapter as embeddedKeywords } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as embeddedVectors } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
+import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
 import type { EmbeddedStoreDeps } from '../sqlite/embedded-store.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
@@ -53,7 +54,7 @@ function leakSuite(name: string, open: (deps: EmbeddedStoreDeps) => Promise<Targ
       const threads = createSqliteThreads(2);
       closing.push(() => threads.close());
       target = await open({ folder: join(folder, 'beside'), threads });
-      const catalog = createCatalog(join(folder, 'catalog'), threads, seededRandom(seed));
+      const catalog = createCatalog(createSqliteEngine(join(folder, 'catalog'), threads), seededRandom(seed));
       const { vectors, keywords } = target;
       for (const part of [vectors, keywords, catalog]) closing.push(() => part.close());
       parts = { vectors, keywords, catalog };

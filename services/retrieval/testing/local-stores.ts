@@ -16,6 +16,7 @@ import { testPrincipal } from '#kit/testing/mesh.ts';
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
+import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
 import { readConfig } from '../config.ts';
 import { createRetrievalMetrics } from '../metrics.ts';
 import { createRetrieval } from '../service.ts';
@@ -49,7 +50,7 @@ export async function openRetrieval(
     vectors: await vectorAdapter.create({}, store('vectors')),
     keywords: await keywordAdapter.create({}, store('keywords')),
   };
-  const catalog = createCatalog(join(dataDir, 'catalog'), threads, Math.random);
+  const catalog = createCatalog(createSqliteEngine(join(dataDir, 'catalog'), threads), Math.random);
   const methods = new Map<DescMethod, Invocable>();
   const transport = createLocalTransport(methods);
   const { keptVersions } = options;

@@ -19,6 +19,7 @@ import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.t
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
+import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
 import { readConfig } from '../config.ts';
 import { retrieval } from '../index.ts';
 import { createRetrievalMetrics } from '../metrics.ts';
@@ -117,7 +118,7 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
         vectors: await vectorAdapter.create({}, store('vectors')),
         keywords: await keywordAdapter.create({}, store('keywords')),
       };
-      const catalog = createCatalog(join(dataDir, 'catalog'), threads, random);
+      const catalog = createCatalog(createSqliteEngine(join(dataDir, 'catalog'), threads), random);
       const { embedding, rerank: reranker } = clients;
       const { impl, close } = createRetrieval({
         ...wrap(stores),

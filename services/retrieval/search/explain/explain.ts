@@ -11,7 +11,8 @@ import { invalidArgument } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { TracedChunk } from '../../catalog/passages.ts';
 import { accessOf } from '../../convert.ts';
-import { type CorpusView, emptyIndexView } from '../../index/index-view.ts';
+import type { CorpusView } from '../../index/index-view.ts';
+import { readIndex } from '../../index/read-index.ts';
 import type { Hit, SearchScope } from '../../stores/index-row.ts';
 import { type LegOutcome, type LegSearch, runLeg } from '../legs.ts';
 import { planSearch, type SearchPlan } from '../plan.ts';
@@ -40,10 +41,7 @@ export async function explain(
   if (request === undefined) throw invalidArgument('search: is missing');
   const principal = context.principal;
   const isOperator = principal.roles.includes(Role.OPERATOR);
-  const held = await deps.indices.acquire(principal.tenant);
-  const read = held?.index.beginRead();
-  try {
-    const view = read?.view ?? emptyIndexView;
+  return readIndex(deps.indices, context, async (view) => {
     const plan = planSearch(deps.settings, view, principal, request, context);
     const known = view.corpora.get(corpusName);
     const corpus = known !== undefined && view.visibility.isVisible(known, principal) ? known : undefined;
@@ -74,10 +72,7 @@ export async function explain(
     }
     answer.summary = summaryOf(answer);
     return answer;
-  } finally {
-    read?.end();
-    held?.release();
-  }
+  });
 }
 
 const isIn = (version: number, addedIn: number, removedIn: number) => addedIn <= version && version < removedIn;
