@@ -49,6 +49,7 @@ const planted: readonly [rule: string, path: string, text: string][] = [
   ],
   ["a vendor's SDK stays in that vendor's room", 'services/chat/a.ts', "const sdk = await import('openai');"],
   ["a vendor's SDK stays in that vendor's room", 'services/chat/a.ts', "import { x } from 'openai/helpers/zod';"],
+  ["a vendor's SDK stays in that vendor's room", 'services/audit/a.ts', "import pg from 'pg';"],
   ["a vendor's SDK stays in that vendor's room", 'services/chat/a.ts', "const sdk = require('openai');"],
   ['grpc-js is loaded in one place', 'mesh/kit/rpc/a.ts', "import { Client } from '@grpc/grpc-js';"],
   ['grpc-js is loaded in one place', 'mesh/kit/rpc/a.ts', "const grpc = await import('@grpc/grpc-js');"],
@@ -89,6 +90,7 @@ describe('what is right passes', () => {
     ['services/llm-gateway/adapters/llm-provider/anthropic/index.ts', "import Anthropic from '@anthropic-ai/sdk';"],
     ['services/llm-gateway/adapters/vendors/openai/client.ts', "import OpenAI from 'openai';"],
     ['mesh/kit/storage/redis.ts', "import { Redis } from 'ioredis';"],
+    ['mesh/kit/storage/postgres/pool.ts', "import pg from 'pg';"],
     ['services/chat/a.ts', "const at = new Date(atMs); import { x } from '#kit/rpc/context.ts';"],
     ['mesh/kit/rpc/a.ts', "import type { Client } from '@grpc/grpc-js';"],
   ])('%s', (path, text) => {

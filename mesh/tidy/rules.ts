@@ -79,8 +79,9 @@ const vendors: Readonly<Record<string, RegExp>> = {
   '@platformatic/kafka': /kafka/,
   bullmq: /bullmq/,
 };
-/** The one policy for connections to Redis, which four services use. */
+/** The one policy for connections to Redis, and that for PostgreSQL: several services use them. */
 const redisPolicy = 'mesh/kit/storage/redis.ts';
+const postgresPolicy = 'mesh/kit/storage/postgres/';
 
 /** The only files that make secrets, and so need randomness that no one can repeat. */
 const secretMakers = new Set(['services/edge/credentials/dev-keys.ts', 'services/llm-gateway/targets/tenant-tag.ts']);
@@ -160,10 +161,11 @@ export const rules: readonly Rule[] = [
   },
   importRule(
     "a vendor's SDK stays in that vendor's room",
-    'move the call behind the port, into adapters/<port>/<vendor>.ts or adapters/vendors/<vendor>/; open Redis by #kit/storage/redis.ts',
+    'move the call behind the port, into adapters/<port>/<vendor>.ts or adapters/vendors/<vendor>/; open Redis by #kit/storage/redis.ts, and take `postgres` of create()',
     ({ path, to }) => {
       if (isTestCode(path)) return false;
       if (to === 'ioredis' || to.startsWith('ioredis/')) return path !== redisPolicy;
+      if (to === 'pg') return !path.startsWith(postgresPolicy);
       const vendor = Object.keys(vendors).find((name) => to === name || to.startsWith(`${name}/`));
       if (vendor === undefined) return false;
       const room = /\/adapters\/(?:vendors\/([^/]+)\/|[^/]+\/([^/]+?)(?:\.ts$|\/))/.exec(path);

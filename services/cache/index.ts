@@ -38,6 +38,7 @@ export const cache = defineService({
     log,
     openDatabase,
     dataDir,
+    lockDataDir,
     optionalClients,
   }) {
     const metrics = createCacheMetrics(processMetrics);
@@ -105,7 +106,8 @@ export const cache = defineService({
       let embed: ReturnType<typeof createEmbed> | undefined;
       const { layer, off, isCalibrated } = await openSemanticLayer({
         folder: dataDir,
-        openStore({ model, dimensions }) {
+        async openStore({ model, dimensions }) {
+          await lockDataDir();
           embed = createEmbed(optionalClients.embedding(), semantic.embeddingModel);
           const { maxPerScope, maxPerTenant } = semantic;
           const all = {

@@ -44,7 +44,7 @@ export const indexer = defineService({
       ...clients,
       queue,
       blobs,
-      records: await openDatabase<RecordsSchema>('records', recordsMigrations),
+      records: await openDatabase<RecordsSchema>('records', { sqlite: recordsMigrations }),
       // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first.
       owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => true },
       caller: createCaller(signer),

@@ -29,7 +29,8 @@ export const retrieval = defineService({
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
-  async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {
+  async create({ config: settings, clients, log, metrics, clock, random, dataDir, lockDataDir }) {
+    await lockDataDir();
     const threads = createSqliteThreads(settings.readerThreads);
     // In the order in which they close.
     const parts: { close(): Promise<void> }[] = [threads];

@@ -5,7 +5,8 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
-import type { Database } from '../storage/database.ts';
+import type { Database, Migrations } from '../storage/database.ts';
+import type { PostgresPool } from '../storage/postgres/pool.ts';
 import type { Env } from './config/config.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
@@ -48,10 +49,20 @@ export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs>
   clock: () => number;
   /** A number from 0 up to 1. */
   random: () => number;
-  /** Folder for its embedded state; exists. */
+  /** Folder for its embedded state; exists. Other processes may use it too, until `lockDataDir`. */
   dataDir: string;
-  /** Opens a durable record store `<dataDir>/<name>.db`. Closed by the kit after the service. */
-  openDatabase<Schema>(name: string, migrations: readonly string[]): Promise<Database<Schema>>;
+  /**
+   * Locks the folder for this process until the service has closed; does nothing if it is locked already. For embedded state that one
+   * process owns. Throws an error that says what to do if another process has it.
+   */
+  lockDataDir(): Promise<void>;
+  /**
+   * Opens durable records: tables of the service's schema in PostgreSQL if `storage.database` is set, otherwise the file
+   * `<dataDir>/<name>.db`, with the folder locked. Closed by the kit after the service.
+   */
+  openDatabase<Schema>(name: string, migrations: Migrations): Promise<Database<Schema>>;
+  /** The connections to PostgreSQL, for adapters with SQL of their own; `undefined` if `storage.database` is not set. */
+  postgres: PostgresPool | undefined;
   /** Makes tokens for principals; `undefined` in a process without the private key. */
   signer: TokenSigner | undefined;
   /** Environment variables; for adapters that look for keys. */

@@ -204,7 +204,19 @@ test('an occupied port, an occupied folder and a missing address each say what t
   await expect(samePort).rejects.toThrow(/gRPC: port \d+ is taken: .*grpc\.port/);
   const adminPort = start([echo], { config: { admin: { port: mesh.host.adminPort } } });
   await expect(adminPort).rejects.toThrow(/admin: port \d+ is taken: .*admin\.port/);
-  await expect(start([echo], { dataDir: mesh.dataDir })).rejects.toThrow(/another process runs "echo" over .*data_dir/);
+  const owner = defineService({
+    name: 'owner',
+    contracts: [],
+    config: () => ({}),
+    needs: {},
+    async create({ lockDataDir }) {
+      await Promise.all([lockDataDir(), lockDataDir()]);
+      return { impl: {}, close: async () => {} };
+    },
+  });
+  const owning = await start([owner]);
+  const sameFolder = start([owner], { dataDir: owning.dataDir });
+  await expect(sameFolder).rejects.toThrow(/another process runs "owner" over .*data_dir/);
   const lonely = defineService({
     name: 'lonely',
     contracts: [],

@@ -14,6 +14,8 @@ import { patchGrpc } from '../rpc/grpc/patches.ts';
 import { startGrpcServer } from '../rpc/grpc/server.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from '../rpc/identity.ts';
 import type { Invocable } from '../rpc/invoke.ts';
+import { openPostgres } from '../storage/postgres/pool.ts';
+import { readStorage } from '../storage/postgres/settings.ts';
 import { startAdmin } from './admin.ts';
 import { checkServices } from './config/check-config.ts';
 import type { Env } from './config/config.ts';
@@ -101,11 +103,19 @@ export async function startHost(options: HostOptions): Promise<Host> {
     retries: grpc.retries,
   });
   const readiness = createReadinessMonitor(log, options.readinessIntervalMs);
-  const shared = { config, log, metrics, clock, random, signer, env: options.env };
-  const started = await startServices(services, { ...shared, dataDir, faces, reach, readiness });
+  const storage = readStorage(config.storage);
+  const postgres = storage && (await openPostgres(storage, log));
+  const shared = { config, log, metrics, clock, random, signer, env: options.env, postgres };
+  const started = await startServices(services, { ...shared, dataDir, faces, reach, readiness }).catch(
+    async (error: unknown) => {
+      await postgres?.close();
+      throw error;
+    },
+  );
   const stop = async () => {
     readiness.close();
     await started.close();
+    await postgres?.close();
   };
   try {
     await readiness.start();

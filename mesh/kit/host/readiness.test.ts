@@ -93,7 +93,7 @@ test('a damaged database makes its service not ready until it is restored', asyn
     config: () => ({}),
     needs: {},
     async create({ openDatabase }) {
-      await openDatabase('notes', ['CREATE TABLE note (id INTEGER PRIMARY KEY)']);
+      await openDatabase('notes', { sqlite: ['CREATE TABLE note (id INTEGER PRIMARY KEY)'] });
       return { impl: {}, close: async () => {} };
     },
   });

@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { checkDatabase, type Database, openDatabase } from '../storage/database.ts';
+import { checkDatabase, type Database, type Migrations, openDatabase } from '../storage/database.ts';
 import { lockFolder } from '../storage/folder-lock.ts';
+import { checkPostgresDatabase, openPostgresDatabase, schemaOf } from '../storage/postgres/database.ts';
 import { createSqliteThread, type SqliteConnection } from '../storage/sqlite/thread.ts';
 import type { RunningService, ServiceDefinition, ServiceDeps } from './define-service.ts';
 import type { Faces } from './faces.ts';
@@ -12,7 +13,7 @@ import type { ReadinessCheck, ReadinessMonitor } from './readiness.ts';
 
 /** What services are started with. */
 export interface StartDeps
-  extends Pick<ServiceDeps<unknown, never>, 'log' | 'metrics' | 'clock' | 'random' | 'signer' | 'env'> {
+  extends Pick<ServiceDeps<unknown, never>, 'log' | 'metrics' | 'clock' | 'random' | 'signer' | 'env' | 'postgres'> {
   config: Config;
   /** Folder of the process; each service has one of its own in it. */
   dataDir: string;
@@ -30,8 +31,8 @@ export interface StartedServices {
 }
 
 /**
- * Starts services in the order of their needs and mounts their contracts. Each holds a lock on its folder. Throws if one cannot start;
- * those that have started are closed then.
+ * Starts services in the order of their needs and mounts their contracts. Throws if one cannot start; those that have started are closed
+ * then.
  */
 export async function startServices(
   services: readonly ServiceDefinition[],
@@ -54,8 +55,23 @@ export async function startServices(
     checkRpcNames(definition);
     const folder = join(dataDir, name);
     mkdirSync(folder, { recursive: true });
-    locks.push(await lockFolder(records, folder, name));
     const checks: ReadinessCheck[] = [];
+    let lock: Promise<void> | undefined;
+    const lockDataDir = () => {
+      lock ??= lockFolder(records, folder, name).then((held) => void locks.push(held));
+      return lock;
+    };
+    const openHere = async <Schema>(database: string, { sqlite, postgres }: Migrations): Promise<Database<Schema>> => {
+      if (shared.postgres !== undefined && postgres !== undefined) {
+        const place = { pool: shared.postgres, schema: schemaOf(name), name: database };
+        checks.push({ name: 'storage.database', check: () => checkPostgresDatabase(place, postgres) });
+        return openPostgresDatabase<Schema>(place, postgres);
+      }
+      await lockDataDir();
+      const path = join(folder, `${database}.db`);
+      checks.push({ name: `${database}.db`, check: () => checkDatabase(records, path, sqlite) });
+      return openDatabase<Schema>(records, path, sqlite);
+    };
     const service = (await definition.create({
       ...shared,
       config: definition.config(config),
@@ -65,11 +81,10 @@ export async function startServices(
       published: reach.publishedFor(definition),
       log: shared.log.child({ service: name }),
       dataDir: folder,
-      openDatabase: async <Schema>(database: string, migrations: readonly string[]) => {
-        const path = join(folder, `${database}.db`);
-        const opened = await openDatabase<Schema>(records, path, migrations);
+      lockDataDir,
+      openDatabase: async <Schema>(database: string, migrations: Migrations) => {
+        const opened = await openHere<Schema>(database, migrations);
         databases.push(opened as Database<unknown>);
-        checks.push({ name: `${database}.db`, check: () => checkDatabase(records, path, migrations) });
         return opened;
       },
     })) as RunningService;

@@ -13,8 +13,18 @@ import type { RowsQuery } from './insert-rows.ts';
 import type { Statement, StatementResult } from './sqlite/protocol.ts';
 import type { SqliteConnection, SqliteThread } from './sqlite/thread.ts';
 
-/** Durable records: Kysely over a schema. Queries run in a thread; transactions are exclusive. */
+/**
+ * Durable records: Kysely over a schema. In SQLite, queries run in a thread and transactions are exclusive; in PostgreSQL, transactions of
+ * several replicas run concurrently (READ COMMITTED). `engineOf` says which it is.
+ */
 export type Database<Schema> = Kysely<Schema>;
+
+/** Schema changes of a database, oldest first: each leads from one version to the next, in SQL. */
+export interface Migrations {
+  readonly sqlite: readonly string[];
+  /** `undefined`: the database is always embedded, as those of adapters for SQLite. */
+  readonly postgres?: readonly string[];
+}
 
 /** Statements that make every database of ragmesh durable: what a commit acknowledged survives a kill. */
 export const durableSetup: readonly string[] = [
@@ -25,7 +35,7 @@ export const durableSetup: readonly string[] = [
 ];
 
 /**
- * Opens a database and brings it to its latest schema: `migrations[i]` leads from version i to i + 1, each in a transaction
+ * Opens a database in SQLite and brings it to its latest schema: `migrations[i]` leads from version i to i + 1, each in a transaction
  * (SQLite's user_version counts them). Never change a migration that was released; add one.
  */
 export async function openDatabase<Schema>(
@@ -59,7 +69,7 @@ export async function checkDatabase(thread: SqliteThread, path: string, migratio
   }
 }
 
-/** Brings a database to its latest schema, as {@link openDatabase} does, for those who keep connections of their own. */
+/** Brings a database in SQLite to its latest schema, as {@link openDatabase} does, for those who keep connections of their own. */
 export async function migrate(connection: SqliteConnection, migrations: readonly string[]): Promise<void> {
   const [row] = await connection.all('PRAGMA user_version');
   const version = Number(row?.user_version ?? 0);

@@ -115,7 +115,7 @@ async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submissi
     .select(['chains.tenant', 'chains.last_sequence', 'chains.last_hash'])
     .select((eb) =>
       eb
-        .or([eb('last.hash', 'is not', eb.ref('chains.last_hash')), eb('next.sequence', 'is not', null)])
+        .or([eb('last.hash', 'is distinct from', eb.ref('chains.last_hash')), eb('next.sequence', 'is not', null)])
         .$castTo<number>()
         .as('is_broken'),
     )

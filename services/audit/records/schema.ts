@@ -1,4 +1,6 @@
-/** Tables of `audit.db`. Times are milliseconds since 1970. */
+import type { Migrations } from '#kit/storage/database.ts';
+
+/** Tables of the audit. Times are milliseconds since 1970. */
 export interface AuditSchema {
   /** The chain itself: one row for each entry. The columns besides `bytes` and the hashes repeat parts of `bytes` for queries. */
   entries: EntryRow;
@@ -68,8 +70,7 @@ export interface UsageSumRow {
   cost_micros: number;
 }
 
-/** Schema changes, oldest first. */
-export const migrations: readonly string[] = [
+const sqlite: readonly string[] = [
   `
   CREATE TABLE entries (
     tenant TEXT NOT NULL,
@@ -125,3 +126,61 @@ export const migrations: readonly string[] = [
   CREATE INDEX ledger_by_answer ON ledger (tenant, answer_id);
   `,
 ];
+
+const postgres: readonly string[] = [
+  `
+  CREATE TABLE entries (
+    tenant text NOT NULL COLLATE "C",
+    sequence bigint NOT NULL CHECK (sequence >= 1),
+    answer_id text NOT NULL COLLATE "C",
+    "user" text NOT NULL COLLATE "C",
+    recorded_at bigint NOT NULL,
+    bytes bytea NOT NULL,
+    previous_hash bytea NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY (tenant, sequence)
+  );
+  CREATE UNIQUE INDEX entries_by_answer ON entries (tenant, answer_id);
+  CREATE INDEX entries_by_time ON entries (tenant, recorded_at, sequence);
+  CREATE INDEX entries_by_user ON entries (tenant, "user", sequence);
+  CREATE TABLE chains (
+    tenant text NOT NULL COLLATE "C" PRIMARY KEY,
+    last_sequence bigint NOT NULL,
+    last_hash bytea NOT NULL
+  );
+  CREATE TABLE entry_documents (
+    tenant text NOT NULL COLLATE "C",
+    document_id text NOT NULL COLLATE "C",
+    sequence bigint NOT NULL,
+    PRIMARY KEY (tenant, document_id, sequence)
+  );
+  CREATE INDEX documents_by_entry ON entry_documents (tenant, sequence);
+  CREATE TABLE usage (
+    tenant text NOT NULL COLLATE "C",
+    day text NOT NULL COLLATE "C",
+    model text NOT NULL COLLATE "C",
+    "user" text NOT NULL COLLATE "C",
+    currency text NOT NULL COLLATE "C",
+    answer_count bigint NOT NULL,
+    cached_count bigint NOT NULL,
+    prompt_tokens bigint NOT NULL,
+    completion_tokens bigint NOT NULL,
+    cost_micros bigint NOT NULL,
+    PRIMARY KEY (tenant, day, model, "user", currency)
+  );
+  CREATE TABLE ledger (
+    tenant text NOT NULL COLLATE "C",
+    request_id text NOT NULL COLLATE "C",
+    answer_id text NOT NULL COLLATE "C",
+    "user" text NOT NULL COLLATE "C",
+    requested_at bigint NOT NULL,
+    recorded_at bigint NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (tenant, request_id)
+  );
+  CREATE INDEX ledger_by_answer ON ledger (tenant, answer_id);
+  `,
+];
+
+/** Schema changes of both engines. */
+export const migrations: Migrations = { sqlite, postgres };

@@ -1,6 +1,6 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { ReadinessCheck } from '#kit/host/readiness.ts';
-import type { Database } from '#kit/storage/database.ts';
+import type { Database, Migrations } from '#kit/storage/database.ts';
 
 /** An answer as a store keeps it. */
 export interface StoredAnswer {
@@ -55,7 +55,7 @@ export interface AnswerStoreDeps {
   random: () => number;
   log: Logger;
   listener: StoreListener;
-  openDatabase: <Schema>(name: string, migrations: readonly string[]) => Promise<Database<Schema>>;
+  openDatabase: <Schema>(name: string, migrations: Migrations) => Promise<Database<Schema>>;
 }
 
 /** How an answer is put. */

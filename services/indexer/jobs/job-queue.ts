@@ -1,5 +1,5 @@
 import type { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { Database } from '#kit/storage/database.ts';
+import type { Database, Migrations } from '#kit/storage/database.ts';
 
 /** Progress of a job. The names are those of the contract's JobProgress. */
 export interface Progress {
@@ -109,7 +109,7 @@ export interface Taker {
 /** Dependencies of adapters. */
 export interface JobQueueDeps {
   /** Opens a durable record store, for adapters that keep their jobs there. */
-  openDatabase<Schema>(name: string, migrations: readonly string[]): Promise<Database<Schema>>;
+  openDatabase<Schema>(name: string, migrations: Migrations): Promise<Database<Schema>>;
   /** Now, in milliseconds since 1970. */
   clock: () => number;
 }

@@ -26,7 +26,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/config/v1/config.proto.
  */
 export const file_ragmesh_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIosGCgZDb25maWcSIgoIZGF0YV9kaXIYASABKAk6BGRhdGFCCrpIB3IFEAEYgCASKwoEZ3JwYxgCIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkdycGNDb25maWcSLQoFYWRtaW4YAyABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5BZG1pbkNvbmZpZxIrCgRlZGdlGAQgASgLMh0ucmFnbWVzaC5jb25maWcudjEuRWRnZUNvbmZpZxIzCghpZGVudGl0eRgFIAEoCzIhLnJhZ21lc2guY29uZmlnLnYxLklkZW50aXR5Q29uZmlnEjUKCXRlbGVtZXRyeRgGIAEoCzIiLnJhZ21lc2guY29uZmlnLnYxLlRlbGVtZXRyeUNvbmZpZxJOCglhZGRyZXNzZXMYByADKAsyKC5yYWdtZXNoLmNvbmZpZy52MS5Db25maWcuQWRkcmVzc2VzRW50cnlCEbpIDpoBCxBAKgdyBRABGIAQEisKBGNoYXQYCCABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5DaGF0Q29uZmlnEjUKCXJldHJpZXZhbBgJIAEoCzIiLnJhZ21lc2guY29uZmlnLnYxLlJldHJpZXZhbENvbmZpZxI1CgllbWJlZGRpbmcYCiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5FbWJlZGRpbmdDb25maWcSLwoGcmVyYW5rGAsgASgLMh8ucmFnbWVzaC5jb25maWcudjEuUmVyYW5rQ29uZmlnEjgKC2xsbV9nYXRld2F5GAwgASgLMiMucmFnbWVzaC5jb25maWcudjEuTExNR2F0ZXdheUNvbmZpZxItCgVjYWNoZRgNIAEoCzIeLnJhZ21lc2guY29uZmlnLnYxLkNhY2hlQ29uZmlnEjEKB2luZGV4ZXIYDiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5JbmRleGVyQ29uZmlnGjAKDkFkZHJlc3Nlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEigQIKCkdycGNDb25maWcSIwoEaG9zdBgBIAEoCToJMTI3LjAuMC4xQgq6SAdyBRABGP8BEh4KBHBvcnQYAiABKA06BTUwMDUxQgm6SAYqBBj//wMSMQoRbWF4X21lc3NhZ2VfYnl0ZXMYAyABKA06BzQxOTQzMDRCDbpICioIGICAgEAogAgSKQoObWF4X2NvbmN1cnJlbnQYBCABKA06BDEwMDBCC7pICCoGGKCNBigBEiIKCGRyYWluX21zGAUgASgNOgUxNTAwMEIJukgGKgQYwM8kEhUKB3BhdGNoZXMYBiABKAg6BHRydWUSFQoHcmV0cmllcxgHIAEoCDoEdHJ1ZSJRCgtBZG1pbkNvbmZpZxIjCgRob3N0GAEgASgJOgkxMjcuMC4wLjFCCrpIB3IFEAEY/wESHQoEcG9ydBgCIAEoDToEOTQ2NEIJukgGKgQY//8DIqQFCgpFZGdlQ29uZmlnEiMKBGhvc3QYASABKAk6CTEyNy4wLjAuMUIKukgHcgUQARj/ARIdCgRwb3J0GAIgASgNOgQ4MDgwQgm6SAYqBBj//wMSNgoIYXBpX2tleXMYAyADKAsyGS5yYWdtZXNoLmNvbmZpZy52MS5BcGlLZXlCCbpIBpIBAxCQThIpCgNqd3QYBCABKAsyHC5yYWdtZXNoLmNvbmZpZy52MS5Kd3RDb25maWcSJQoMY29yc19vcmlnaW5zGAUgAygJQg+6SAySAQkQZCIFcgMYgBASNAoadGVuYW50X3JlcXVlc3RzX3Blcl9zZWNvbmQYBiABKA06AzEwMEILukgIKgYYwIQ9KAESJgoMdGVuYW50X2J1cnN0GAcgASgNOgMyMDBCC7pICCoGGMCEPSgBEjEKGHVzZXJfcmVxdWVzdHNfcGVyX3NlY29uZBgIIAEoDToCMjBCC7pICCoGGMCEPSgBEiMKCnVzZXJfYnVyc3QYCSABKA06AjQwQgu6SAgqBhjAhD0oARJNCgdsaW1pdGVyGAogASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IaqrsYFgoMZWRnZS9saW1pdGVyEgZtZW1vcnkSKwoTdXNlcl9tYXhfY29uY3VycmVudBgLIAEoDToBOEILukgIKgYYoI0GKAESNgodYW5vbnltb3VzX3JlcXVlc3RzX3Blcl9zZWNvbmQYDCABKA06AjIwQgu6SAgqBhjAhD0oARIoCg9hbm9ueW1vdXNfYnVyc3QYDSABKA06AjQwQgu6SAgqBhjAhD0oARI0ChBhY2Nlc3NfbG9nX3JhdGlvGA4gASgBOgExQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAACLNAgoGQXBpS2V5EhgKAmlkGAEgASgJQgy6SAnIAQFyBBABGEASKwoGc2hhMjU2GAIgASgJQhuAAQG6SBXIAQFyEDIOXlswLTlhLWZdezY0fSQSOgoGdGVuYW50GAMgASgJQiq6SCfIAQFyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSGAoEdXNlchgEIAEoCUIKukgHcgUQARiAARIgCgZncm91cHMYBSADKAlCELpIDZIBChCAAiIFcgMYgAESMAoFcm9sZXMYBiADKA4yFy5yYWdtZXNoLmNvbW1vbi52MS5Sb2xlQgi6SAWSAQIQEBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgZtb2RlbHMYCCADKAlCErpID5IBDBCAAiIHcgUQARiAAiKfAgoJSnd0Q29uZmlnEh0KBmlzc3VlchgBIAEoCUINukgKyAEBcgUQARiAEBIfCghhdWRpZW5jZRgCIAEoCUINukgKyAEBcgUQARiAAhIaCghqd2tzX3VybBgDIAEoCUIIukgFcgMYgBASHQoKcHVibGljX2tleRgEIAEoCUIJukgGcgQYgIABEhsKBnNlY3JldBgFIAEoCUILgAEBukgFcgMYgCASKAoMdGVuYW50X2NsYWltGAYgASgJOgZ0ZW5hbnRCCrpIB3IFEAEYgAESKAoMZ3JvdXBzX2NsYWltGAcgASgJOgZncm91cHNCCrpIB3IFEAEYgAESJgoLcm9sZXNfY2xhaW0YCCABKAk6BXJvbGVzQgq6SAdyBRABGIABIlIKDklkZW50aXR5Q29uZmlnEiEKC3ByaXZhdGVfa2V5GAEgASgJQgyAAQG6SAZyBBiAgAESHQoKcHVibGljX2tleRgCIAEoCUIJukgGcgQYgIABIqYBCg9UZWxlbWV0cnlDb25maWcSQAoJbG9nX2xldmVsGAEgASgJQi26SCpyKDImXih0cmFjZXxkZWJ1Z3xpbmZvfHdhcm58ZXJyb3J8c2lsZW50KSQSHwoNb3RscF9lbmRwb2ludBgCIAEoCUIIukgFcgMYgBASMAoMc2FtcGxlX3JhdGlvGAMgASgBOgExQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAACKBAQoNQWRhcHRlckNvbmZpZxIYCgRuYW1lGAEgASgJQgq6SAdyBRABGIACEisKB2FkYXB0ZXIYAiABKAlCGrpIF8gBAXISEAEYQDIMXlthLXowLTktXSskEikKCHNldHRpbmdzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCK1AgoKQ2hhdENvbmZpZxIeCgtzeXN0ZW1fdGV4dBgBIAEoCUIJukgGcgQYgIACEi8KFHByb21wdF9idWRnZXRfdG9rZW5zGAIgASgNOgQ2MDAwQgu6SAgqBhjAhD0oARIhCg1oaXN0b3J5X3R1cm5zGAMgASgNOgE2Qge6SAQqAhhkEjAKFW1heF9jb21wbGV0aW9uX3Rva2VucxgEIAEoDToEMTAyNEILukgIKgYYoI0GKAESLgoTcmV0cmlldmVfdGltZW91dF9tcxgFIAEoDToEMzAwMEILukgIKgYYwM8kKAESKgoQY2FjaGVfdGltZW91dF9tcxgGIAEoDToDMjAwQgu6SAgqBhjAzyQoARIlCgxzZXNzaW9uX2RheXMYByABKA06AjMwQgu6SAgqBhiUnQIoASKEBgoPUmV0cmlldmFsQ29uZmlnElwKDHZlY3Rvcl9zdG9yZRgBIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCJKq7GCAKFnJldHJpZXZhbC92ZWN0b3Itc3RvcmUSBnNxbGl0ZRJeCg1rZXl3b3JkX3N0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IlqrsYIQoXcmV0cmlldmFsL2tleXdvcmQtc3RvcmUSBnNxbGl0ZRImCg12ZWN0b3Jfd2VpZ2h0GAMgASgCQg+6SAwKCh0AAIA/LQAAAAASIgoKY2FuZGlkYXRlcxgEIAEoDToCNTBCCrpIByoFGOgHKAESJwoRcmVyYW5rX2NhbmRpZGF0ZXMYBSABKA06AjMwQgi6SAUqAxjoBxIpCg5sZWdfdGltZW91dF9tcxgGIAEoDToEMTUwMEILukgIKgYYwM8kKAESKwoRcmVyYW5rX3RpbWVvdXRfbXMYByABKA06AzMwMEILukgIKgYYwM8kKAESIQoNa2VwdF92ZXJzaW9ucxgIIAEoDToBMkIHukgEKgIYZBIkCg5yZWFkZXJfdGhyZWFkcxgJIAEoDToBMkIJukgGKgQYQCgBEi0KDG1lbW9yeV9ieXRlcxgKIAEoBDoJNTM2ODcwOTEyQgy6SAkyBxiAgICAgAISUAoKd2ViX3NlYXJjaBgLIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCGqq7GBYKFHJldHJpZXZhbC93ZWItc2VhcmNoEksKB2NvcnBvcmEYDCADKAsyLy5yYWdtZXNoLmNvbmZpZy52MS5SZXRyaWV2YWxDb25maWcuQ29ycG9yYUVudHJ5Qgm6SAaaAQMQ6AcaTwoMQ29ycG9yYUVudHJ5EgsKA2tleRgBIAEoCRIuCgV2YWx1ZRgCIAEoCzIfLnJhZ21lc2guY29uZmlnLnYxLkNvcnB1c0NvbmZpZzoCOAEiNgoMQ29ycHVzQ29uZmlnEiYKDXZlY3Rvcl93ZWlnaHQYASABKAJCD7pIDAoKHQAAgD8tAAAAACJ1Cg9FbWJlZGRpbmdDb25maWcSYgoGbW9kZWxzGAEgAygLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IwukgFkgECECCquxgkChllbWJlZGRpbmcvZW1iZWRkaW5nLW1vZGVsEgdoYXNoaW5nImwKDFJlcmFua0NvbmZpZxJcCgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQiq6SAWSAQIQIKq7GB4KE3JlcmFuay9yZXJhbmstbW9kZWwSB2xleGljYWwi8wMKEExMTUdhdGV3YXlDb25maWcSWgoGbW9kZWxzGAEgAygLMiEucmFnbWVzaC5jb25maWcudjEuTExNTW9kZWxDb25maWdCJ7pIBpIBAxCAAaq7GBoKGGxsbS1nYXRld2F5L2xsbS1wcm92aWRlchI8CgZyb3V0ZXMYAiADKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5MTE1Sb3V0ZUNvbmZpZ0IJukgGkgEDEIABEiIKDG1heF9hdHRlbXB0cxgDIAEoDToBNEIJukgGKgQYICgBEjAKCHRpbWVvdXRzGAQgASgLMh4ucmFnbWVzaC5jb25maWcudjEuTExNVGltZW91dHMSNAoHYnJlYWtlchgFIAEoCzIjLnJhZ21lc2guY29uZmlnLnYxLkxMTUJyZWFrZXJDb25maWcSNAoHaGVkZ2luZxgGIAEoCzIjLnJhZ21lc2guY29uZmlnLnYxLkxMTUhlZGdpbmdDb25maWcSMgoGbGltaXRzGAcgASgLMiIucmFnbWVzaC5jb25maWcudjEuTExNTGltaXRzQ29uZmlnEjAKBnByaWNlcxgIIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkxMTVByaWNlVGFibGUSHQoOcmV0cnlfZmlsdGVyZWQYCSABKAg6BWZhbHNlIssDCg5MTE1Nb2RlbENvbmZpZxIYCgRuYW1lGAEgASgJQgq6SAdyBRABGIACEisKB2FkYXB0ZXIYAiABKAlCGrpIF8gBAXISEAEYQDIMXlthLXowLTktXSskEikKCHNldHRpbmdzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIwCgh0aW1lb3V0cxgEIAEoCzIeLnJhZ21lc2guY29uZmlnLnYxLkxMTVRpbWVvdXRzEh0KBndlaWdodBgFIAEoDToBMUIKukgHKgUYkE4oARIkCg5jb250ZXh0X3Rva2VucxgGIAEoDUIMukgJKgcYgMLXLygBEicKEW1heF9vdXRwdXRfdG9rZW5zGAcgASgNQgy6SAkqBxiAreIEKAESDQoFdG9vbHMYCCABKAgSDgoGaW1hZ2VzGAkgASgIEhMKC2pzb25fc2NoZW1hGAogASgIEg8KB3ByZWZpbGwYCyABKAgSOAoJbGFuZ3VhZ2VzGAwgAygOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2VCCLpIBZIBAhAQEigKDm1heF9jb25jdXJyZW50GA0gASgNOgMyNTZCC7pICCoGGKCNBigBItUBCgtMTE1UaW1lb3V0cxIlCgpjb25uZWN0X21zGAEgASgNOgQyMDAwQgu6SAgqBhjAzyQoARImCgpoZWFkZXJzX21zGAIgASgNOgUzMDAwMEILukgIKgYYwM8kKAESKgoOZmlyc3RfdG9rZW5fbXMYAyABKA06BTMwMDAwQgu6SAgqBhjAzyQoARIjCgdpZGxlX21zGAQgASgNOgUxNTAwMEILukgIKgYYwM8kKAESJgoIdG90YWxfbXMYBSABKA06BjEyMDAwMEIMukgJKgcYgN3bASgBIt4BCg5MTE1Sb3V0ZUNvbmZpZxIbCgRuYW1lGAEgASgJQg26SArIAQFyBRABGIACEiEKBm1vZGVscxgCIAMoCUIRukgOkgELCAEQICIFcgMYgAISTAoFb3JkZXIYAyABKA4yHS5yYWdtZXNoLmNvbmZpZy52MS5Sb3V0ZU9yZGVyOhJST1VURV9PUkRFUl9MSVNURURCCrpIB4IBBBABIAASPgoFdGFza3MYBCADKA4yHC5yYWdtZXNoLmxsbV9nYXRld2F5LnYxLlRhc2tCEbpIDpIBCxAIIgeCAQQQASAAIlkKEExMTUJyZWFrZXJDb25maWcSHwoIZmFpbHVyZXMYASABKA06ATVCCrpIByoFGOgHKAESJAoHb3Blbl9tcxgCIAEoDToFMTAwMDBCDLpICSoHGIDd2wEoASJjChBMTE1IZWRnaW5nQ29uZmlnEh0KCGRlbGF5X21zGAEgASgNQgu6SAgqBhjAzyQoARIwCgltYXhfc2hhcmUYAiABKAE6BDAuMDVCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAAIswECg9MTE1MaW1pdHNDb25maWcSVgoFc3RvcmUYASABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQiWquxghChdsbG0tZ2F0ZXdheS9saW1pdC1zdG9yZRIGbWVtb3J5EjMKDmRlZmF1bHRfdGVuYW50GAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTExNTGltaXQSTAoHdGVuYW50cxgDIAMoCzIvLnJhZ21lc2guY29uZmlnLnYxLkxMTUxpbWl0c0NvbmZpZy5UZW5hbnRzRW50cnlCCrpIB5oBBBCgjQYSMAoLZGVmYXVsdF9rZXkYBCABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdBJGCgRrZXlzGAUgAygLMiwucmFnbWVzaC5jb25maWcudjEuTExNTGltaXRzQ29uZmlnLktleXNFbnRyeUIKukgHmgEEEKCNBhIjCgpxdWV1ZV9zaXplGAYgASgNOgQxMDAwQgm6SAYqBBigjQYSKAoNcXVldWVfd2FpdF9tcxgHIAEoDToENTAwMEILukgIKgYYwM8kKAEaSwoMVGVuYW50c0VudHJ5EgsKA2tleRgBIAEoCRIqCgV2YWx1ZRgCIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxMTUxpbWl0OgI4ARpICglLZXlzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTExNTGltaXQ6AjgBIp4CCghMTE1MaW1pdBItChNyZXF1ZXN0c19wZXJfbWludXRlGAEgASgEQhC6SA0yCxj/////////DygBEisKEXRva2Vuc19wZXJfbWludXRlGAIgASgEQhC6SA0yCxj/////////DygBEi0KE2Nvc3RfbWljcm9zX3Blcl9kYXkYAyABKARCELpIDTILGP////////8PKAESLwoVY29zdF9taWNyb3NfcGVyX21vbnRoGAQgASgEQhC6SA0yCxj/////////DygBEiMKDm1heF9jb25jdXJyZW50GAUgASgNQgu6SAgqBhjAhD0oARIxChVtYXhfY29tcGxldGlvbl90b2tlbnMYBiABKA06BTMyNzY4Qgu6SAgqBhjAhD0oASKGAQoNTExNUHJpY2VUYWJsZRIYCgd2ZXJzaW9uGAEgASgJQge6SARyAhhAEiMKCGN1cnJlbmN5GAIgASgJQhG6SA5yDDIKXltBLVpdezN9JBI2CgZwcmljZXMYAyADKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MTE1QcmljZUIJukgGkgEDEOgHIpwCCghMTE1QcmljZRIcCgVtb2RlbBgBIAEoCUINukgKyAEBcgUQARiAAhIqCgZwcm9tcHQYAiABKAE6ATBCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEi4KCmNvbXBsZXRpb24YAyABKAE6ATBCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEi4KDWNhY2hlZF9wcm9tcHQYBCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEiwKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABI4CgV0aWVycxgGIAMoCzIfLnJhZ21lc2guY29uZmlnLnYxLkxMTVByaWNlVGllckIIukgFkgECEBAi9gEKDExMTVByaWNlVGllchIsChNhYm92ZV9wcm9tcHRfdG9rZW5zGAEgASgEQg+6SAzIAQEyBxiAwtcvKAESKgoGcHJvbXB0GAIgASgBOgEwQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIuCgpjb21wbGV0aW9uGAMgASgBOgEwQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIuCg1jYWNoZWRfcHJvbXB0GAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAABIsCgtjYWNoZV93cml0ZRgFIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAAAiwAQKC0NhY2hlQ29uZmlnEiwKDG1lbW9yeV9ieXRlcxgBIAEoBDoINjcxMDg4NjRCDLpICTIHGICAgICAAhIzCg1kdXJhYmxlX2J5dGVzGAIgASgEOgoxMDczNzQxODI0QhC6SA0yCxiAgICAgICAAigBEigKC3R0bF9zZWNvbmRzGAMgASgNOgU4NjQwMEIMukgJKgcYgOeEDygBEhUKB2VuYWJsZWQYBCABKAg6BHRydWUSWQoNZHVyYWJsZV9zdG9yZRgFIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCIKq7GBwKEmNhY2hlL2Fuc3dlci1zdG9yZRIGc3FsaXRlElAKDGZsaWdodF9zdG9yZRgGIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCGKq7GBQKEmNhY2hlL2ZsaWdodC1zdG9yZRImChJkdXJhYmxlX3RpbWVvdXRfbXMYByABKA1CCrpIByoFGJBOKAESJgoNc3RhbGVfc2Vjb25kcxgIIAEoDToDNjAwQgq6SAcqBRiA54QPEiwKE3JlZnVzYWxfdHRsX3NlY29uZHMYCSABKA06AzMwMEIKukgHKgUYgOeEDxIoChBkZXRhY2hlZF9zZWNvbmRzGAogASgNOgI2MEIKukgHKgUYgOeEDxI4CghzZW1hbnRpYxgLIAEoCzImLnJhZ21lc2guY29uZmlnLnYxLlNlbWFudGljQ2FjaGVDb25maWcirAIKE1NlbWFudGljQ2FjaGVDb25maWcSFQoHZW5hYmxlZBgBIAEoCDoEdHJ1ZRJLCgVzdG9yZRgCIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCGqq7GBYKFGNhY2hlL3NlbWFudGljLXN0b3JlEiEKD2VtYmVkZGluZ19tb2RlbBgDIAEoCUIIukgFcgMYgAISIwoKdGltZW91dF9tcxgEIAEoDToDMTAwQgq6SAcqBRiQTigBEjMKDHNoYWRvd19zaGFyZRgFIAEoAToEMC4wMUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAAASNAoNc2hhZG93X2J1ZGdldBgGIAEoAToEMC4wNUIXukgUEhIZMzMzMzMz0z8pLUMc6+I2Gj8imgMKDUluZGV4ZXJDb25maWcSJgoQbWF4X3J1bm5pbmdfam9icxgBIAEoDToBMUIJukgGKgQYQCgBEjIKDm1heF9maWxlX2J5dGVzGAIgASgEOgg2NzEwODg2NEIQukgNMgsYgICAgICAgAIoARI2ChBtYXhfdXBsb2FkX2J5dGVzGAMgASgEOgo0Mjk0OTY3Mjk2QhC6SA0yCxiAgICAgICAAigBEiUKDGNodW5rX3Rva2VucxgEIAEoDToDMzIwQgq6SAcqBRiAQCgQEioKFGNodW5rX292ZXJsYXBfdG9rZW5zGAUgASgNOgI0MEIIukgFKgMYgAgSIgoMbWF4X2F0dGVtcHRzGAYgASgNOgE1Qgm6SAYqBBhkKAESJgoIbGVhc2VfbXMYByABKA06BTEwMDAwQg26SAoqCBiA3dsBKOgHElYKCmJsb2Jfc3RvcmUYCCABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQiCquxgcChJpbmRleGVyL2Jsb2Itc3RvcmUSBmZvbGRlciqwAQoKUm91dGVPcmRlchIbChdST1VURV9PUkRFUl9VTlNQRUNJRklFRBAAEhYKElJPVVRFX09SREVSX0xJU1RFRBABEhgKFFJPVVRFX09SREVSX1dFSUdIVEVEEAISHQoZUk9VVEVfT1JERVJfTEVBU1RfTEFURU5DWRADEhoKFlJPVVRFX09SREVSX0xFQVNUX0xPQUQQBBIYChRST1VURV9PUkRFUl9DSEVBUEVTVBAFYghlZGl0aW9uc3DoBw", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_config_v1_setting, file_ragmesh_llm_gateway_v1_llm_gateway]);
+  fileDesc("Ch5yYWdtZXNoL2NvbmZpZy92MS9jb25maWcucHJvdG8SEXJhZ21lc2guY29uZmlnLnYxIr4GCgZDb25maWcSIgoIZGF0YV9kaXIYASABKAk6BGRhdGFCCrpIB3IFEAEYgCASKwoEZ3JwYxgCIAEoCzIdLnJhZ21lc2guY29uZmlnLnYxLkdycGNDb25maWcSLQoFYWRtaW4YAyABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5BZG1pbkNvbmZpZxIrCgRlZGdlGAQgASgLMh0ucmFnbWVzaC5jb25maWcudjEuRWRnZUNvbmZpZxIzCghpZGVudGl0eRgFIAEoCzIhLnJhZ21lc2guY29uZmlnLnYxLklkZW50aXR5Q29uZmlnEjUKCXRlbGVtZXRyeRgGIAEoCzIiLnJhZ21lc2guY29uZmlnLnYxLlRlbGVtZXRyeUNvbmZpZxJOCglhZGRyZXNzZXMYByADKAsyKC5yYWdtZXNoLmNvbmZpZy52MS5Db25maWcuQWRkcmVzc2VzRW50cnlCEbpIDpoBCxBAKgdyBRABGIAQEisKBGNoYXQYCCABKAsyHS5yYWdtZXNoLmNvbmZpZy52MS5DaGF0Q29uZmlnEjUKCXJldHJpZXZhbBgJIAEoCzIiLnJhZ21lc2guY29uZmlnLnYxLlJldHJpZXZhbENvbmZpZxI1CgllbWJlZGRpbmcYCiABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5FbWJlZGRpbmdDb25maWcSLwoGcmVyYW5rGAsgASgLMh8ucmFnbWVzaC5jb25maWcudjEuUmVyYW5rQ29uZmlnEjgKC2xsbV9nYXRld2F5GAwgASgLMiMucmFnbWVzaC5jb25maWcudjEuTExNR2F0ZXdheUNvbmZpZxItCgVjYWNoZRgNIAEoCzIeLnJhZ21lc2guY29uZmlnLnYxLkNhY2hlQ29uZmlnEjEKB2luZGV4ZXIYDiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5JbmRleGVyQ29uZmlnEjEKB3N0b3JhZ2UYDyABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5TdG9yYWdlQ29uZmlnGjAKDkFkZHJlc3Nlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5QEKDVN0b3JhZ2VDb25maWcSHwoIZGF0YWJhc2UYASABKAlCDYABAbpIB3IFEAEYgBASMAoDdGxzGAIgASgLMiMucmFnbWVzaC5jb25maWcudjEuU3RvcmFnZVRsc0NvbmZpZxIhCglwb29sX3NpemUYAyABKA06AjEwQgq6SAcqBRjoBygBEi8KFHN0YXRlbWVudF90aW1lb3V0X21zGAQgASgNOgUzMDAwMEIKukgHKgUYgN3bARItChJjb25uZWN0X3RpbWVvdXRfbXMYBSABKA06BDUwMDBCC7pICCoGGMDPJChkIqkBChBTdG9yYWdlVGxzQ29uZmlnEjQKBG1vZGUYASABKAlCJrpII3IhMh9eKGRpc2FibGV8cmVxdWlyZXx2ZXJpZnktZnVsbCkkEhsKB2NhX2ZpbGUYAiABKAlCCrpIB3IFEAEYgCASJAoQY2VydGlmaWNhdGVfZmlsZRgDIAEoCUIKukgHcgUQARiAIBIcCghrZXlfZmlsZRgEIAEoCUIKukgHcgUQARiAICKBAgoKR3JwY0NvbmZpZxIjCgRob3N0GAEgASgJOgkxMjcuMC4wLjFCCrpIB3IFEAEY/wESHgoEcG9ydBgCIAEoDToFNTAwNTFCCbpIBioEGP//AxIxChFtYXhfbWVzc2FnZV9ieXRlcxgDIAEoDToHNDE5NDMwNEINukgKKggYgICAQCiACBIpCg5tYXhfY29uY3VycmVudBgEIAEoDToEMTAwMEILukgIKgYYoI0GKAESIgoIZHJhaW5fbXMYBSABKA06BTE1MDAwQgm6SAYqBBjAzyQSFQoHcGF0Y2hlcxgGIAEoCDoEdHJ1ZRIVCgdyZXRyaWVzGAcgASgIOgR0cnVlIlEKC0FkbWluQ29uZmlnEiMKBGhvc3QYASABKAk6CTEyNy4wLjAuMUIKukgHcgUQARj/ARIdCgRwb3J0GAIgASgNOgQ5NDY0Qgm6SAYqBBj//wMipAUKCkVkZ2VDb25maWcSIwoEaG9zdBgBIAEoCToJMTI3LjAuMC4xQgq6SAdyBRABGP8BEh0KBHBvcnQYAiABKA06BDgwODBCCbpIBioEGP//AxI2CghhcGlfa2V5cxgDIAMoCzIZLnJhZ21lc2guY29uZmlnLnYxLkFwaUtleUIJukgGkgEDEJBOEikKA2p3dBgEIAEoCzIcLnJhZ21lc2guY29uZmlnLnYxLkp3dENvbmZpZxIlCgxjb3JzX29yaWdpbnMYBSADKAlCD7pIDJIBCRBkIgVyAxiAEBI0Chp0ZW5hbnRfcmVxdWVzdHNfcGVyX3NlY29uZBgGIAEoDToDMTAwQgu6SAgqBhjAhD0oARImCgx0ZW5hbnRfYnVyc3QYByABKA06AzIwMEILukgIKgYYwIQ9KAESMQoYdXNlcl9yZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNOgIyMEILukgIKgYYwIQ9KAESIwoKdXNlcl9idXJzdBgJIAEoDToCNDBCC7pICCoGGMCEPSgBEk0KB2xpbWl0ZXIYCiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQhqquxgWCgxlZGdlL2xpbWl0ZXISBm1lbW9yeRIrChN1c2VyX21heF9jb25jdXJyZW50GAsgASgNOgE4Qgu6SAgqBhigjQYoARI2Ch1hbm9ueW1vdXNfcmVxdWVzdHNfcGVyX3NlY29uZBgMIAEoDToCMjBCC7pICCoGGMCEPSgBEigKD2Fub255bW91c19idXJzdBgNIAEoDToCNDBCC7pICCoGGMCEPSgBEjQKEGFjY2Vzc19sb2dfcmF0aW8YDiABKAE6ATFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAAIs0CCgZBcGlLZXkSGAoCaWQYASABKAlCDLpICcgBAXIEEAEYQBIrCgZzaGEyNTYYAiABKAlCG4ABAbpIFcgBAXIQMg5eWzAtOWEtZl17NjR9JBI6CgZ0ZW5hbnQYAyABKAlCKrpIJ8gBAXIiEAEYQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIYCgR1c2VyGAQgASgJQgq6SAdyBRABGIABEiAKBmdyb3VwcxgFIAMoCUIQukgNkgEKEIACIgVyAxiAARIwCgVyb2xlcxgGIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQEi4KCmV4cGlyZXNfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiIKBm1vZGVscxgIIAMoCUISukgPkgEMEIACIgdyBRABGIACIp8CCglKd3RDb25maWcSHQoGaXNzdWVyGAEgASgJQg26SArIAQFyBRABGIAQEh8KCGF1ZGllbmNlGAIgASgJQg26SArIAQFyBRABGIACEhoKCGp3a3NfdXJsGAMgASgJQgi6SAVyAxiAEBIdCgpwdWJsaWNfa2V5GAQgASgJQgm6SAZyBBiAgAESGwoGc2VjcmV0GAUgASgJQguAAQG6SAVyAxiAIBIoCgx0ZW5hbnRfY2xhaW0YBiABKAk6BnRlbmFudEIKukgHcgUQARiAARIoCgxncm91cHNfY2xhaW0YByABKAk6Bmdyb3Vwc0IKukgHcgUQARiAARImCgtyb2xlc19jbGFpbRgIIAEoCToFcm9sZXNCCrpIB3IFEAEYgAEiUgoOSWRlbnRpdHlDb25maWcSIQoLcHJpdmF0ZV9rZXkYASABKAlCDIABAbpIBnIEGICAARIdCgpwdWJsaWNfa2V5GAIgASgJQgm6SAZyBBiAgAEipgEKD1RlbGVtZXRyeUNvbmZpZxJACglsb2dfbGV2ZWwYASABKAlCLbpIKnIoMiZeKHRyYWNlfGRlYnVnfGluZm98d2FybnxlcnJvcnxzaWxlbnQpJBIfCg1vdGxwX2VuZHBvaW50GAIgASgJQgi6SAVyAxiAEBIwCgxzYW1wbGVfcmF0aW8YAyABKAE6ATFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAAIoEBCg1BZGFwdGVyQ29uZmlnEhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAISKwoHYWRhcHRlchgCIAEoCUIaukgXyAEBchIQARhAMgxeW2EtejAtOS1dKyQSKQoIc2V0dGluZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IrUCCgpDaGF0Q29uZmlnEh4KC3N5c3RlbV90ZXh0GAEgASgJQgm6SAZyBBiAgAISLwoUcHJvbXB0X2J1ZGdldF90b2tlbnMYAiABKA06BDYwMDBCC7pICCoGGMCEPSgBEiEKDWhpc3RvcnlfdHVybnMYAyABKA06ATZCB7pIBCoCGGQSMAoVbWF4X2NvbXBsZXRpb25fdG9rZW5zGAQgASgNOgQxMDI0Qgu6SAgqBhigjQYoARIuChNyZXRyaWV2ZV90aW1lb3V0X21zGAUgASgNOgQzMDAwQgu6SAgqBhjAzyQoARIqChBjYWNoZV90aW1lb3V0X21zGAYgASgNOgMyMDBCC7pICCoGGMDPJCgBEiUKDHNlc3Npb25fZGF5cxgHIAEoDToCMzBCC7pICCoGGJSdAigBIoQGCg9SZXRyaWV2YWxDb25maWcSXAoMdmVjdG9yX3N0b3JlGAEgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IkqrsYIAoWcmV0cmlldmFsL3ZlY3Rvci1zdG9yZRIGc3FsaXRlEl4KDWtleXdvcmRfc3RvcmUYAiABKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQiWquxghChdyZXRyaWV2YWwva2V5d29yZC1zdG9yZRIGc3FsaXRlEiYKDXZlY3Rvcl93ZWlnaHQYAyABKAJCD7pIDAoKHQAAgD8tAAAAABIiCgpjYW5kaWRhdGVzGAQgASgNOgI1MEIKukgHKgUY6AcoARInChFyZXJhbmtfY2FuZGlkYXRlcxgFIAEoDToCMzBCCLpIBSoDGOgHEikKDmxlZ190aW1lb3V0X21zGAYgASgNOgQxNTAwQgu6SAgqBhjAzyQoARIrChFyZXJhbmtfdGltZW91dF9tcxgHIAEoDToDMzAwQgu6SAgqBhjAzyQoARIhCg1rZXB0X3ZlcnNpb25zGAggASgNOgEyQge6SAQqAhhkEiQKDnJlYWRlcl90aHJlYWRzGAkgASgNOgEyQgm6SAYqBBhAKAESLQoMbWVtb3J5X2J5dGVzGAogASgEOgk1MzY4NzA5MTJCDLpICTIHGICAgICAAhJQCgp3ZWJfc2VhcmNoGAsgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IaqrsYFgoUcmV0cmlldmFsL3dlYi1zZWFyY2gSSwoHY29ycG9yYRgMIAMoCzIvLnJhZ21lc2guY29uZmlnLnYxLlJldHJpZXZhbENvbmZpZy5Db3Jwb3JhRW50cnlCCbpIBpoBAxDoBxpPCgxDb3Jwb3JhRW50cnkSCwoDa2V5GAEgASgJEi4KBXZhbHVlGAIgASgLMh8ucmFnbWVzaC5jb25maWcudjEuQ29ycHVzQ29uZmlnOgI4ASI2CgxDb3JwdXNDb25maWcSJgoNdmVjdG9yX3dlaWdodBgBIAEoAkIPukgMCgodAACAPy0AAAAAInUKD0VtYmVkZGluZ0NvbmZpZxJiCgZtb2RlbHMYASADKAsyIC5yYWdtZXNoLmNvbmZpZy52MS5BZGFwdGVyQ29uZmlnQjC6SAWSAQIQIKq7GCQKGWVtYmVkZGluZy9lbWJlZGRpbmctbW9kZWwSB2hhc2hpbmcibAoMUmVyYW5rQ29uZmlnElwKBm1vZGVscxgBIAMoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCKrpIBZIBAhAgqrsYHgoTcmVyYW5rL3JlcmFuay1tb2RlbBIHbGV4aWNhbCLzAwoQTExNR2F0ZXdheUNvbmZpZxJaCgZtb2RlbHMYASADKAsyIS5yYWdtZXNoLmNvbmZpZy52MS5MTE1Nb2RlbENvbmZpZ0InukgGkgEDEIABqrsYGgoYbGxtLWdhdGV3YXkvbGxtLXByb3ZpZGVyEjwKBnJvdXRlcxgCIAMoCzIhLnJhZ21lc2guY29uZmlnLnYxLkxMTVJvdXRlQ29uZmlnQgm6SAaSAQMQgAESIgoMbWF4X2F0dGVtcHRzGAMgASgNOgE0Qgm6SAYqBBggKAESMAoIdGltZW91dHMYBCABKAsyHi5yYWdtZXNoLmNvbmZpZy52MS5MTE1UaW1lb3V0cxI0CgdicmVha2VyGAUgASgLMiMucmFnbWVzaC5jb25maWcudjEuTExNQnJlYWtlckNvbmZpZxI0CgdoZWRnaW5nGAYgASgLMiMucmFnbWVzaC5jb25maWcudjEuTExNSGVkZ2luZ0NvbmZpZxIyCgZsaW1pdHMYByABKAsyIi5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdHNDb25maWcSMAoGcHJpY2VzGAggASgLMiAucmFnbWVzaC5jb25maWcudjEuTExNUHJpY2VUYWJsZRIdCg5yZXRyeV9maWx0ZXJlZBgJIAEoCDoFZmFsc2UiywMKDkxMTU1vZGVsQ29uZmlnEhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAISKwoHYWRhcHRlchgCIAEoCUIaukgXyAEBchIQARhAMgxeW2EtejAtOS1dKyQSKQoIc2V0dGluZ3MYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjAKCHRpbWVvdXRzGAQgASgLMh4ucmFnbWVzaC5jb25maWcudjEuTExNVGltZW91dHMSHQoGd2VpZ2h0GAUgASgNOgExQgq6SAcqBRiQTigBEiQKDmNvbnRleHRfdG9rZW5zGAYgASgNQgy6SAkqBxiAwtcvKAESJwoRbWF4X291dHB1dF90b2tlbnMYByABKA1CDLpICSoHGICt4gQoARINCgV0b29scxgIIAEoCBIOCgZpbWFnZXMYCSABKAgSEwoLanNvbl9zY2hlbWEYCiABKAgSDwoHcHJlZmlsbBgLIAEoCBI4CglsYW5ndWFnZXMYDCADKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZUIIukgFkgECEBASKAoObWF4X2NvbmN1cnJlbnQYDSABKA06AzI1NkILukgIKgYYoI0GKAEi1QEKC0xMTVRpbWVvdXRzEiUKCmNvbm5lY3RfbXMYASABKA06BDIwMDBCC7pICCoGGMDPJCgBEiYKCmhlYWRlcnNfbXMYAiABKA06BTMwMDAwQgu6SAgqBhjAzyQoARIqCg5maXJzdF90b2tlbl9tcxgDIAEoDToFMzAwMDBCC7pICCoGGMDPJCgBEiMKB2lkbGVfbXMYBCABKA06BTE1MDAwQgu6SAgqBhjAzyQoARImCgh0b3RhbF9tcxgFIAEoDToGMTIwMDAwQgy6SAkqBxiA3dsBKAEi3gEKDkxMTVJvdXRlQ29uZmlnEhsKBG5hbWUYASABKAlCDbpICsgBAXIFEAEYgAISIQoGbW9kZWxzGAIgAygJQhG6SA6SAQsIARAgIgVyAxiAAhJMCgVvcmRlchgDIAEoDjIdLnJhZ21lc2guY29uZmlnLnYxLlJvdXRlT3JkZXI6ElJPVVRFX09SREVSX0xJU1RFREIKukgHggEEEAEgABI+CgV0YXNrcxgEIAMoDjIcLnJhZ21lc2gubGxtX2dhdGV3YXkudjEuVGFza0IRukgOkgELEAgiB4IBBBABIAAiWQoQTExNQnJlYWtlckNvbmZpZxIfCghmYWlsdXJlcxgBIAEoDToBNUIKukgHKgUY6AcoARIkCgdvcGVuX21zGAIgASgNOgUxMDAwMEIMukgJKgcYgN3bASgBImMKEExMTUhlZGdpbmdDb25maWcSHQoIZGVsYXlfbXMYASABKA1CC7pICCoGGMDPJCgBEjAKCW1heF9zaGFyZRgCIAEoAToEMC4wNUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAAAizAQKD0xMTUxpbWl0c0NvbmZpZxJWCgVzdG9yZRgBIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCJaq7GCEKF2xsbS1nYXRld2F5L2xpbWl0LXN0b3JlEgZtZW1vcnkSMwoOZGVmYXVsdF90ZW5hbnQYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdBJMCgd0ZW5hbnRzGAMgAygLMi8ucmFnbWVzaC5jb25maWcudjEuTExNTGltaXRzQ29uZmlnLlRlbmFudHNFbnRyeUIKukgHmgEEEKCNBhIwCgtkZWZhdWx0X2tleRgEIAEoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxMTUxpbWl0EkYKBGtleXMYBSADKAsyLC5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdHNDb25maWcuS2V5c0VudHJ5Qgq6SAeaAQQQoI0GEiMKCnF1ZXVlX3NpemUYBiABKA06BDEwMDBCCbpIBioEGKCNBhIoCg1xdWV1ZV93YWl0X21zGAcgASgNOgQ1MDAwQgu6SAgqBhjAzyQoARpLCgxUZW5hbnRzRW50cnkSCwoDa2V5GAEgASgJEioKBXZhbHVlGAIgASgLMhsucmFnbWVzaC5jb25maWcudjEuTExNTGltaXQ6AjgBGkgKCUtleXNFbnRyeRILCgNrZXkYASABKAkSKgoFdmFsdWUYAiABKAsyGy5yYWdtZXNoLmNvbmZpZy52MS5MTE1MaW1pdDoCOAEingIKCExMTUxpbWl0Ei0KE3JlcXVlc3RzX3Blcl9taW51dGUYASABKARCELpIDTILGP////////8PKAESKwoRdG9rZW5zX3Blcl9taW51dGUYAiABKARCELpIDTILGP////////8PKAESLQoTY29zdF9taWNyb3NfcGVyX2RheRgDIAEoBEIQukgNMgsY/////////w8oARIvChVjb3N0X21pY3Jvc19wZXJfbW9udGgYBCABKARCELpIDTILGP////////8PKAESIwoObWF4X2NvbmN1cnJlbnQYBSABKA1CC7pICCoGGMCEPSgBEjEKFW1heF9jb21wbGV0aW9uX3Rva2VucxgGIAEoDToFMzI3NjhCC7pICCoGGMCEPSgBIoYBCg1MTE1QcmljZVRhYmxlEhgKB3ZlcnNpb24YASABKAlCB7pIBHICGEASIwoIY3VycmVuY3kYAiABKAlCEbpIDnIMMgpeW0EtWl17M30kEjYKBnByaWNlcxgDIAMoCzIbLnJhZ21lc2guY29uZmlnLnYxLkxMTVByaWNlQgm6SAaSAQMQ6AcinAIKCExMTVByaWNlEhwKBW1vZGVsGAEgASgJQg26SArIAQFyBRABGIACEioKBnByb21wdBgCIAEoAToBMEIXukgUEhIZAAAAAICELkEpAAAAAAAAAAASLgoKY29tcGxldGlvbhgDIAEoAToBMEIXukgUEhIZAAAAAICELkEpAAAAAAAAAAASLgoNY2FjaGVkX3Byb21wdBgEIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAAASLAoLY2FjaGVfd3JpdGUYBSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEjgKBXRpZXJzGAYgAygLMh8ucmFnbWVzaC5jb25maWcudjEuTExNUHJpY2VUaWVyQgi6SAWSAQIQECL2AQoMTExNUHJpY2VUaWVyEiwKE2Fib3ZlX3Byb21wdF90b2tlbnMYASABKARCD7pIDMgBATIHGIDC1y8oARIqCgZwcm9tcHQYAiABKAE6ATBCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEi4KCmNvbXBsZXRpb24YAyABKAE6ATBCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEi4KDWNhY2hlZF9wcm9tcHQYBCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAAEiwKC2NhY2hlX3dyaXRlGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAACLABAoLQ2FjaGVDb25maWcSLAoMbWVtb3J5X2J5dGVzGAEgASgEOgg2NzEwODg2NEIMukgJMgcYgICAgIACEjMKDWR1cmFibGVfYnl0ZXMYAiABKAQ6CjEwNzM3NDE4MjRCELpIDTILGICAgICAgIACKAESKAoLdHRsX3NlY29uZHMYAyABKA06BTg2NDAwQgy6SAkqBxiA54QPKAESFQoHZW5hYmxlZBgEIAEoCDoEdHJ1ZRJZCg1kdXJhYmxlX3N0b3JlGAUgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IgqrsYHAoSY2FjaGUvYW5zd2VyLXN0b3JlEgZzcWxpdGUSUAoMZmxpZ2h0X3N0b3JlGAYgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IYqrsYFAoSY2FjaGUvZmxpZ2h0LXN0b3JlEiYKEmR1cmFibGVfdGltZW91dF9tcxgHIAEoDUIKukgHKgUYkE4oARImCg1zdGFsZV9zZWNvbmRzGAggASgNOgM2MDBCCrpIByoFGIDnhA8SLAoTcmVmdXNhbF90dGxfc2Vjb25kcxgJIAEoDToDMzAwQgq6SAcqBRiA54QPEigKEGRldGFjaGVkX3NlY29uZHMYCiABKA06AjYwQgq6SAcqBRiA54QPEjgKCHNlbWFudGljGAsgASgLMiYucmFnbWVzaC5jb25maWcudjEuU2VtYW50aWNDYWNoZUNvbmZpZyKsAgoTU2VtYW50aWNDYWNoZUNvbmZpZxIVCgdlbmFibGVkGAEgASgIOgR0cnVlEksKBXN0b3JlGAIgASgLMiAucmFnbWVzaC5jb25maWcudjEuQWRhcHRlckNvbmZpZ0IaqrsYFgoUY2FjaGUvc2VtYW50aWMtc3RvcmUSIQoPZW1iZWRkaW5nX21vZGVsGAMgASgJQgi6SAVyAxiAAhIjCgp0aW1lb3V0X21zGAQgASgNOgMxMDBCCrpIByoFGJBOKAESMwoMc2hhZG93X3NoYXJlGAUgASgBOgQwLjAxQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAABI0Cg1zaGFkb3dfYnVkZ2V0GAYgASgBOgQwLjA1Qhe6SBQSEhkzMzMzMzPTPyktQxzr4jYaPyKaAwoNSW5kZXhlckNvbmZpZxImChBtYXhfcnVubmluZ19qb2JzGAEgASgNOgExQgm6SAYqBBhAKAESMgoObWF4X2ZpbGVfYnl0ZXMYAiABKAQ6CDY3MTA4ODY0QhC6SA0yCxiAgICAgICAAigBEjYKEG1heF91cGxvYWRfYnl0ZXMYAyABKAQ6CjQyOTQ5NjcyOTZCELpIDTILGICAgICAgIACKAESJQoMY2h1bmtfdG9rZW5zGAQgASgNOgMzMjBCCrpIByoFGIBAKBASKgoUY2h1bmtfb3ZlcmxhcF90b2tlbnMYBSABKA06AjQwQgi6SAUqAxiACBIiCgxtYXhfYXR0ZW1wdHMYBiABKA06ATVCCbpIBioEGGQoARImCghsZWFzZV9tcxgHIAEoDToFMTAwMDBCDbpICioIGIDd2wEo6AcSVgoKYmxvYl9zdG9yZRgIIAEoCzIgLnJhZ21lc2guY29uZmlnLnYxLkFkYXB0ZXJDb25maWdCIKq7GBwKEmluZGV4ZXIvYmxvYi1zdG9yZRIGZm9sZGVyKrABCgpSb3V0ZU9yZGVyEhsKF1JPVVRFX09SREVSX1VOU1BFQ0lGSUVEEAASFgoSUk9VVEVfT1JERVJfTElTVEVEEAESGAoUUk9VVEVfT1JERVJfV0VJR0hURUQQAhIdChlST1VURV9PUkRFUl9MRUFTVF9MQVRFTkNZEAMSGgoWUk9VVEVfT1JERVJfTEVBU1RfTE9BRBAEEhgKFFJPVVRFX09SREVSX0NIRUFQRVNUEAViCGVkaXRpb25zcOgH", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_config_v1_setting, file_ragmesh_llm_gateway_v1_llm_gateway]);
 
 /**
  * The whole file. Every field has a default: an empty file runs the embedded defaults. `${NAME}` in a string is
@@ -132,6 +132,13 @@ export type Config = Message<"ragmesh.config.v1.Config"> & {
    * @generated from field: ragmesh.config.v1.IndexerConfig indexer = 14;
    */
   indexer?: IndexerConfig | undefined;
+
+  /**
+   * The durable records of all services.
+   *
+   * @generated from field: ragmesh.config.v1.StorageConfig storage = 15;
+   */
+  storage?: StorageConfig | undefined;
 };
 
 /**
@@ -140,6 +147,99 @@ export type Config = Message<"ragmesh.config.v1.Config"> & {
  */
 export const ConfigSchema: GenMessage<Config> = /*@__PURE__*/
   messageDesc(file_ragmesh_config_v1_config, 0);
+
+/**
+ * The durable records of all services.
+ *
+ * @generated from message ragmesh.config.v1.StorageConfig
+ */
+export type StorageConfig = Message<"ragmesh.config.v1.StorageConfig"> & {
+  /**
+   * PostgreSQL 14 or later, shared by any number of replicas: "postgres://user:password@host:5432/database", or
+   * "postgres://user@localhost/database?host=/folder" for a Unix socket. "%" in a password is "%25", "@" is "%40". Default: SQLite in data_dir, for one process.
+   *
+   * @generated from field: string database = 1;
+   */
+  database: string;
+
+  /**
+   * Encryption of the connections to PostgreSQL.
+   *
+   * @generated from field: ragmesh.config.v1.StorageTlsConfig tls = 2;
+   */
+  tls?: StorageTlsConfig | undefined;
+
+  /**
+   * Connections of this process to PostgreSQL; one more listens.
+   *
+   * @generated from field: uint32 pool_size = 3 [default = 10];
+   */
+  poolSize: number;
+
+  /**
+   * Longest time of one statement; the server ends longer ones. 0: the server's own limits, for a pooler that refuses the parameter.
+   *
+   * @generated from field: uint32 statement_timeout_ms = 4 [default = 30000];
+   */
+  statementTimeoutMs: number;
+
+  /**
+   * Longest wait for a connection: for PostgreSQL at the start, and later for it or for a free one of the pool.
+   *
+   * @generated from field: uint32 connect_timeout_ms = 5 [default = 5000];
+   */
+  connectTimeoutMs: number;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.StorageConfig.
+ * Use `create(StorageConfigSchema)` to create a new message.
+ */
+export const StorageConfigSchema: GenMessage<StorageConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 1);
+
+/**
+ * Encryption of the connections to PostgreSQL.
+ *
+ * @generated from message ragmesh.config.v1.StorageTlsConfig
+ */
+export type StorageTlsConfig = Message<"ragmesh.config.v1.StorageTlsConfig"> & {
+  /**
+   * "disable": none. "require": encrypted, any certificate. "verify-full": encrypted, and the certificate names the host and is signed
+   * by an authority of ca_file. Default: "sslmode" of the URL, else "verify-full" if ca_file is set, else "disable".
+   *
+   * @generated from field: string mode = 1;
+   */
+  mode: string;
+
+  /**
+   * File with the certificates (PEM) that sign that of the server. Default: the system's.
+   *
+   * @generated from field: string ca_file = 2;
+   */
+  caFile: string;
+
+  /**
+   * File with the certificate (PEM) of this process, if the server requires one; needs key_file.
+   *
+   * @generated from field: string certificate_file = 3;
+   */
+  certificateFile: string;
+
+  /**
+   * File with the key (PEM) of that certificate.
+   *
+   * @generated from field: string key_file = 4;
+   */
+  keyFile: string;
+};
+
+/**
+ * Describes the message ragmesh.config.v1.StorageTlsConfig.
+ * Use `create(StorageTlsConfigSchema)` to create a new message.
+ */
+export const StorageTlsConfigSchema: GenMessage<StorageTlsConfig> = /*@__PURE__*/
+  messageDesc(file_ragmesh_config_v1_config, 2);
 
 /**
  * The gRPC server.
@@ -204,7 +304,7 @@ export type GrpcConfig = Message<"ragmesh.config.v1.GrpcConfig"> & {
  * Use `create(GrpcConfigSchema)` to create a new message.
  */
 export const GrpcConfigSchema: GenMessage<GrpcConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 1);
+  messageDesc(file_ragmesh_config_v1_config, 3);
 
 /**
  * The admin port: /healthz, /readyz, /metrics.
@@ -232,7 +332,7 @@ export type AdminConfig = Message<"ragmesh.config.v1.AdminConfig"> & {
  * Use `create(AdminConfigSchema)` to create a new message.
  */
 export const AdminConfigSchema: GenMessage<AdminConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 2);
+  messageDesc(file_ragmesh_config_v1_config, 4);
 
 /**
  * The edge.
@@ -346,7 +446,7 @@ export type EdgeConfig = Message<"ragmesh.config.v1.EdgeConfig"> & {
  * Use `create(EdgeConfigSchema)` to create a new message.
  */
 export const EdgeConfigSchema: GenMessage<EdgeConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 3);
+  messageDesc(file_ragmesh_config_v1_config, 5);
 
 /**
  * A key that a caller may use.
@@ -416,7 +516,7 @@ export type ApiKey = Message<"ragmesh.config.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 4);
+  messageDesc(file_ragmesh_config_v1_config, 6);
 
 /**
  * Tokens of an identity provider. Exactly one of jwks_url, public_key and secret is needed.
@@ -486,7 +586,7 @@ export type JwtConfig = Message<"ragmesh.config.v1.JwtConfig"> & {
  * Use `create(JwtConfigSchema)` to create a new message.
  */
 export const JwtConfigSchema: GenMessage<JwtConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 5);
+  messageDesc(file_ragmesh_config_v1_config, 7);
 
 /**
  * Signing of the mesh's own tokens (Ed25519). Default: a key made in data_dir at the first start.
@@ -514,7 +614,7 @@ export type IdentityConfig = Message<"ragmesh.config.v1.IdentityConfig"> & {
  * Use `create(IdentityConfigSchema)` to create a new message.
  */
 export const IdentityConfigSchema: GenMessage<IdentityConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 6);
+  messageDesc(file_ragmesh_config_v1_config, 8);
 
 /**
  * Logs and traces.
@@ -549,7 +649,7 @@ export type TelemetryConfig = Message<"ragmesh.config.v1.TelemetryConfig"> & {
  * Use `create(TelemetryConfigSchema)` to create a new message.
  */
 export const TelemetryConfigSchema: GenMessage<TelemetryConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 7);
+  messageDesc(file_ragmesh_config_v1_config, 9);
 
 /**
  * An adapter in use: a file of the port's adapter folder, and its settings.
@@ -584,7 +684,7 @@ export type AdapterConfig = Message<"ragmesh.config.v1.AdapterConfig"> & {
  * Use `create(AdapterConfigSchema)` to create a new message.
  */
 export const AdapterConfigSchema: GenMessage<AdapterConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 8);
+  messageDesc(file_ragmesh_config_v1_config, 10);
 
 /**
  * Chat.
@@ -647,7 +747,7 @@ export type ChatConfig = Message<"ragmesh.config.v1.ChatConfig"> & {
  * Use `create(ChatConfigSchema)` to create a new message.
  */
 export const ChatConfigSchema: GenMessage<ChatConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 9);
+  messageDesc(file_ragmesh_config_v1_config, 11);
 
 /**
  * Retrieval.
@@ -746,7 +846,7 @@ export type RetrievalConfig = Message<"ragmesh.config.v1.RetrievalConfig"> & {
  * Use `create(RetrievalConfigSchema)` to create a new message.
  */
 export const RetrievalConfigSchema: GenMessage<RetrievalConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 10);
+  messageDesc(file_ragmesh_config_v1_config, 12);
 
 /**
  * Settings of a corpus.
@@ -767,7 +867,7 @@ export type CorpusConfig = Message<"ragmesh.config.v1.CorpusConfig"> & {
  * Use `create(CorpusConfigSchema)` to create a new message.
  */
 export const CorpusConfigSchema: GenMessage<CorpusConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 11);
+  messageDesc(file_ragmesh_config_v1_config, 13);
 
 /**
  * Embedding.
@@ -788,7 +888,7 @@ export type EmbeddingConfig = Message<"ragmesh.config.v1.EmbeddingConfig"> & {
  * Use `create(EmbeddingConfigSchema)` to create a new message.
  */
 export const EmbeddingConfigSchema: GenMessage<EmbeddingConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 12);
+  messageDesc(file_ragmesh_config_v1_config, 14);
 
 /**
  * Rerank.
@@ -809,7 +909,7 @@ export type RerankConfig = Message<"ragmesh.config.v1.RerankConfig"> & {
  * Use `create(RerankConfigSchema)` to create a new message.
  */
 export const RerankConfigSchema: GenMessage<RerankConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 13);
+  messageDesc(file_ragmesh_config_v1_config, 15);
 
 /**
  * LLM gateway.
@@ -886,7 +986,7 @@ export type LLMGatewayConfig = Message<"ragmesh.config.v1.LLMGatewayConfig"> & {
  * Use `create(LLMGatewayConfigSchema)` to create a new message.
  */
 export const LLMGatewayConfigSchema: GenMessage<LLMGatewayConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 14);
+  messageDesc(file_ragmesh_config_v1_config, 16);
 
 /**
  * A model at a provider.
@@ -991,7 +1091,7 @@ export type LLMModelConfig = Message<"ragmesh.config.v1.LLMModelConfig"> & {
  * Use `create(LLMModelConfigSchema)` to create a new message.
  */
 export const LLMModelConfigSchema: GenMessage<LLMModelConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 15);
+  messageDesc(file_ragmesh_config_v1_config, 17);
 
 /**
  * How long the gateway waits for a model, all of it within the caller's deadline.
@@ -1040,7 +1140,7 @@ export type LLMTimeouts = Message<"ragmesh.config.v1.LLMTimeouts"> & {
  * Use `create(LLMTimeoutsSchema)` to create a new message.
  */
 export const LLMTimeoutsSchema: GenMessage<LLMTimeouts> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 16);
+  messageDesc(file_ragmesh_config_v1_config, 18);
 
 /**
  * A name for several models.
@@ -1082,7 +1182,7 @@ export type LLMRouteConfig = Message<"ragmesh.config.v1.LLMRouteConfig"> & {
  * Use `create(LLMRouteConfigSchema)` to create a new message.
  */
 export const LLMRouteConfigSchema: GenMessage<LLMRouteConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 17);
+  messageDesc(file_ragmesh_config_v1_config, 19);
 
 /**
  * When the circuit of a model opens.
@@ -1110,7 +1210,7 @@ export type LLMBreakerConfig = Message<"ragmesh.config.v1.LLMBreakerConfig"> & {
  * Use `create(LLMBreakerConfigSchema)` to create a new message.
  */
 export const LLMBreakerConfigSchema: GenMessage<LLMBreakerConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 18);
+  messageDesc(file_ragmesh_config_v1_config, 20);
 
 /**
  * Second attempts beside slow first ones, before the first token.
@@ -1138,7 +1238,7 @@ export type LLMHedgingConfig = Message<"ragmesh.config.v1.LLMHedgingConfig"> & {
  * Use `create(LLMHedgingConfigSchema)` to create a new message.
  */
 export const LLMHedgingConfigSchema: GenMessage<LLMHedgingConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 19);
+  messageDesc(file_ragmesh_config_v1_config, 21);
 
 /**
  * Limits of tenants and keys, reserved before a request and settled after it.
@@ -1201,7 +1301,7 @@ export type LLMLimitsConfig = Message<"ragmesh.config.v1.LLMLimitsConfig"> & {
  * Use `create(LLMLimitsConfigSchema)` to create a new message.
  */
 export const LLMLimitsConfigSchema: GenMessage<LLMLimitsConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 20);
+  messageDesc(file_ragmesh_config_v1_config, 22);
 
 /**
  * A limit. What is not set is not limited.
@@ -1257,7 +1357,7 @@ export type LLMLimit = Message<"ragmesh.config.v1.LLMLimit"> & {
  * Use `create(LLMLimitSchema)` to create a new message.
  */
 export const LLMLimitSchema: GenMessage<LLMLimit> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 21);
+  messageDesc(file_ragmesh_config_v1_config, 23);
 
 /**
  * Prices of tokens.
@@ -1292,7 +1392,7 @@ export type LLMPriceTable = Message<"ragmesh.config.v1.LLMPriceTable"> & {
  * Use `create(LLMPriceTableSchema)` to create a new message.
  */
 export const LLMPriceTableSchema: GenMessage<LLMPriceTable> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 22);
+  messageDesc(file_ragmesh_config_v1_config, 24);
 
 /**
  * Prices of a model, in units of the currency for a million tokens.
@@ -1348,7 +1448,7 @@ export type LLMPrice = Message<"ragmesh.config.v1.LLMPrice"> & {
  * Use `create(LLMPriceSchema)` to create a new message.
  */
 export const LLMPriceSchema: GenMessage<LLMPrice> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 23);
+  messageDesc(file_ragmesh_config_v1_config, 25);
 
 /**
  * Prices of a model for a prompt that is longer than a bound, in units of the currency for a million tokens. They hold for all tokens
@@ -1398,7 +1498,7 @@ export type LLMPriceTier = Message<"ragmesh.config.v1.LLMPriceTier"> & {
  * Use `create(LLMPriceTierSchema)` to create a new message.
  */
 export const LLMPriceTierSchema: GenMessage<LLMPriceTier> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 24);
+  messageDesc(file_ragmesh_config_v1_config, 26);
 
 /**
  * Cache.
@@ -1491,7 +1591,7 @@ export type CacheConfig = Message<"ragmesh.config.v1.CacheConfig"> & {
  * Use `create(CacheConfigSchema)` to create a new message.
  */
 export const CacheConfigSchema: GenMessage<CacheConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 25);
+  messageDesc(file_ragmesh_config_v1_config, 27);
 
 /**
  * Answers to questions of the same meaning.
@@ -1548,7 +1648,7 @@ export type SemanticCacheConfig = Message<"ragmesh.config.v1.SemanticCacheConfig
  * Use `create(SemanticCacheConfigSchema)` to create a new message.
  */
 export const SemanticCacheConfigSchema: GenMessage<SemanticCacheConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 26);
+  messageDesc(file_ragmesh_config_v1_config, 28);
 
 /**
  * Indexer.
@@ -1618,7 +1718,7 @@ export type IndexerConfig = Message<"ragmesh.config.v1.IndexerConfig"> & {
  * Use `create(IndexerConfigSchema)` to create a new message.
  */
 export const IndexerConfigSchema: GenMessage<IndexerConfig> = /*@__PURE__*/
-  messageDesc(file_ragmesh_config_v1_config, 27);
+  messageDesc(file_ragmesh_config_v1_config, 29);
 
 /**
  * How a route orders the targets that fit a request.

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Database, openDatabase } from '#kit/storage/database.ts';
+import { type Database, type Migrations, openDatabase } from '#kit/storage/database.ts';
 import { createSqliteThread, type SqliteThread } from '#kit/storage/sqlite/thread.ts';
 import { answerOf, answerStoreSuite, keyOf } from '../../suites/answer-store.suite.ts';
 import { storeDeps } from '../../testing/cache.ts';
@@ -28,8 +28,8 @@ async function open(path: string, maxBytes: number) {
     storeDeps({
       maxBytes,
       clock: () => nowMs,
-      async openDatabase<Schema>(_name: string, migrations: readonly string[]) {
-        const database = await openDatabase<Schema>(thread, path, migrations);
+      async openDatabase<Schema>(_name: string, { sqlite }: Migrations) {
+        const database = await openDatabase<Schema>(thread, path, sqlite);
         opened.push(database as Database<unknown>);
         return database;
       },

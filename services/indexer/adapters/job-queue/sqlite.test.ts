@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
-import { type Database, openDatabase } from '#kit/storage/database.ts';
+import { type Database, type Migrations, openDatabase } from '#kit/storage/database.ts';
 import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
 import type { JobQueue, JobQueueDeps } from '../../jobs/job-queue.ts';
 import { jobQueueSuite } from '../../suites/job-queue.suite.ts';
@@ -15,8 +15,8 @@ jobQueueSuite('sqlite', () => {
     open(clock) {
       const deps: JobQueueDeps = {
         clock,
-        async openDatabase<Schema>(name: string, migrations: readonly string[]) {
-          const database = await openDatabase<Schema>(thread, join(folder, `${name}.db`), migrations);
+        async openDatabase<Schema>(name: string, { sqlite }: Migrations) {
+          const database = await openDatabase<Schema>(thread, join(folder, `${name}.db`), sqlite);
           databases.push(database as Database<unknown>);
           return database;
         },

@@ -338,5 +338,5 @@ function toRecord(row: Row): JobRecord {
 export const adapter = defineAdapter({
   settings: {},
   create: async (_settings: object, { openDatabase, clock }: JobQueueDeps) =>
-    createQueue(await openDatabase<Schema>('jobs', migrations), clock),
+    createQueue(await openDatabase<Schema>('jobs', { sqlite: migrations }), clock),
 });
