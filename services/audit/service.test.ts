@@ -11,7 +11,7 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { collect } from '#kit/base/streams.ts';
-import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
+import { databaseFor, startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { audit } from './index.ts';
 import { recordOf } from './testing/audit.ts';
 
@@ -189,12 +189,13 @@ test('usage is summed by day, model and user; answers from a cache cost nothing'
 
 test('a writer that is killed loses nothing that it acknowledged', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'ragmesh-audit-'));
+  const database = await databaseFor(dataDir);
   const acknowledged = new Set<string>();
   for (let round = 0; round < 2; round++) {
     const wanted = acknowledged.size + 40;
     const child = spawn(
       process.execPath,
-      [fileURLToPath(new URL('./testing/killed-writer.ts', import.meta.url)), dataDir],
+      [fileURLToPath(new URL('./testing/killed-writer.ts', import.meta.url)), dataDir, database ?? ''],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
       },

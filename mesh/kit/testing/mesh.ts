@@ -21,10 +21,25 @@ export function testPrincipal(init: MessageInitShape<typeof PrincipalSchema> = {
   return create(PrincipalSchema, { tenant: 'acme', user: 'ann', roles: allRoles, ...init });
 }
 
+/** The database of each data folder of a test mesh of this file; `undefined`: in the folder. */
+let databaseOf: ((dataDir: string) => Promise<string>) | undefined;
+
+/** Makes every test mesh of this file keep its records in PostgreSQL: `of` returns the URL of a database for each data folder. */
+export function useDatabases(of: (dataDir: string) => Promise<string>): void {
+  databaseOf = of;
+}
+
+/** Returns the URL of the database of a data folder, for child processes; `undefined`: the records are in the folder. */
+export async function databaseFor(dataDir: string): Promise<string | undefined> {
+  return databaseOf?.(dataDir);
+}
+
 /** A process of the mesh for tests: real services on free ports, over a folder of its own. */
 export interface TestMesh extends AsyncDisposable {
   host: Host;
   dataDir: string;
+  /** URL of the database in PostgreSQL; `undefined`: the records are in the folder. */
+  database: string | undefined;
   /** A client over local calls. */
   client<Desc extends DescService>(contract: Desc): Client<Desc>;
   /** A client over gRPC. */
@@ -52,9 +67,11 @@ export async function startTestMesh(
   } = {},
 ): Promise<TestMesh> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'ragmesh-test-'));
+  const database = options.config?.storage?.database ?? (await databaseFor(dataDir));
   const config = create(ConfigSchema, {
     ...options.config,
     dataDir,
+    ...(database !== undefined && { storage: { ...options.config?.storage, database } }),
     grpc: { port: 0, drainMs: 2000, ...options.config?.grpc },
     admin: { port: 0, ...options.config?.admin },
     edge: { port: 0, ...options.config?.edge },
@@ -79,6 +96,7 @@ export async function startTestMesh(
   return {
     host,
     dataDir,
+    database,
     client: (contract) => createClient(contract, host.local),
     grpcClient(contract) {
       const transport = createGrpcTransport({ address: `127.0.0.1:${host.grpcPort}`, methods: contract.methods });

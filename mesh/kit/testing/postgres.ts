@@ -169,3 +169,10 @@ function processes(): { pid: number; parentPid: number; isZombie: boolean }[] {
     return { pid: Number(pid), parentPid: Number(parentPid), isZombie: state.startsWith('Z') };
   });
 }
+
+/** Connects to a database, for someone who reads and changes the tables of a schema directly. */
+export async function connectTo(url: string, schema: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, options: `-c search_path=${schema}` });
+  await client.connect();
+  return client;
+}

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
@@ -7,14 +6,15 @@ import { errorInfoOf } from '#kit/base/errors.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { audit } from '../index.ts';
 import { recordOf } from '../testing/audit.ts';
+import { openTables, type Tables } from '../testing/tables.ts';
 
-// Changes by someone with write access to the file. Ten entries of the tenant, and ten of another one.
+// Changes by someone with write access to the database. Ten entries of the tenant, and ten of another one.
 
 const entryCount = 10;
 const tables = ['entries', 'chains', 'entry_documents'] as const;
 type Rows = Record<string, SQLInputValue>[];
 let mesh: TestMesh;
-let file: DatabaseSync;
+let file: Tables;
 let original: Record<(typeof tables)[number], Rows>;
 
 beforeAll(async () => {
@@ -26,30 +26,34 @@ beforeAll(async () => {
       await mesh.client(AuditService).record(recordOf(`a${index}`, { evidence }), options);
     }
   }
-  file = new DatabaseSync(join(mesh.dataDir, 'audit', 'audit.db'));
-  const read = (table: string) => file.prepare(`SELECT * FROM ${table}`).all() as Rows;
-  original = { entries: read('entries'), chains: read('chains'), entry_documents: read('entry_documents') };
+  file = await openTables(mesh);
+  original = {
+    entries: await file.all('SELECT * FROM entries'),
+    chains: await file.all('SELECT * FROM chains'),
+    entry_documents: await file.all('SELECT * FROM entry_documents'),
+  };
 });
 afterAll(async () => {
-  file.close();
+  await file.close();
   await mesh.close();
 });
 
-const restore = () => {
-  file.exec('BEGIN');
+const restore = async () => {
+  await file.run('BEGIN');
   for (const table of tables) {
-    file.exec(`DELETE FROM ${table}`);
+    await file.run(`DELETE FROM ${table}`);
     for (const row of original[table]) {
       const names = Object.keys(row);
-      file.prepare(`INSERT INTO ${table} (${names}) VALUES (${names.map(() => '?')})`).run(...Object.values(row));
+      const columns = names.map((name) => `"${name}"`);
+      await file.run(`INSERT INTO ${table} (${columns}) VALUES (${names.map(() => '?')})`, ...Object.values(row));
     }
   }
-  file.exec('COMMIT');
+  await file.run('COMMIT');
 };
 const verify = async (tenant = 'acme') =>
   mesh.client(AuditService).verifyChain({}, await mesh.as(testPrincipal({ tenant })));
-const run = (sql: string, ...params: SQLInputValue[]) => {
-  expect(file.prepare(sql).run(...params).changes).toBeGreaterThan(0);
+const run = async (sql: string, ...params: SQLInputValue[]) => {
+  expect(await file.run(sql, ...params)).toBeGreaterThan(0);
 };
 
 const sequence = fc.integer({ min: 1, max: entryCount });
@@ -60,14 +64,14 @@ const flipped = (value: Uint8Array, at: number) => {
   return bytes;
 };
 const bytesOf = (column: string, at: number) =>
-  original.entries.find((row) => row.tenant === 'acme' && row.sequence === at)?.[column] as Uint8Array;
+  original.entries.find((row) => row.tenant === 'acme' && Number(row.sequence) === at)?.[column] as Uint8Array;
 
 /** Each changes the rows of acme and returns the first sequence that is then wrong. */
-const attacks: Record<string, fc.Arbitrary<() => number>> = {
+const attacks: Record<string, fc.Arbitrary<() => Promise<number>>> = {
   'flips a bit of an entry or a hash': fc
     .tuple(sequence, fc.constantFrom('bytes', 'hash', 'previous_hash'), fc.nat())
-    .map(([at, column, bit]) => () => {
-      run(
+    .map(([at, column, bit]) => async () => {
+      await run(
         `UPDATE entries SET ${column} = ? WHERE tenant = 'acme' AND sequence = ?`,
         flipped(bytesOf(column, at), bit),
         at,
@@ -75,64 +79,64 @@ const attacks: Record<string, fc.Arbitrary<() => number>> = {
       return at;
     }),
   'changes a column that entries are found by': fc
-    .tuple(sequence, fc.constantFrom("user = 'eve'", "answer_id = 'other'", 'recorded_at = recorded_at + 1'))
-    .map(([at, change]) => () => {
-      run(`UPDATE entries SET ${change} WHERE tenant = 'acme' AND sequence = ?`, at);
+    .tuple(sequence, fc.constantFrom(`"user" = 'eve'`, "answer_id = 'other'", 'recorded_at = recorded_at + 1'))
+    .map(([at, change]) => async () => {
+      await run(`UPDATE entries SET ${change} WHERE tenant = 'acme' AND sequence = ?`, at);
       return at;
     }),
-  'removes an entry': sequence.map((at) => () => {
-    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
+  'removes an entry': sequence.map((at) => async () => {
+    await run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
     return at;
   }),
-  'removes all entries from one on': sequence.map((at) => () => {
-    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence >= ?`, at);
+  'removes all entries from one on': sequence.map((at) => async () => {
+    await run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence >= ?`, at);
     return at;
   }),
   'swaps two entries': fc
     .tuple(sequence, sequence)
     .filter(([a, b]) => a !== b)
-    .map(([a, b]) => () => {
+    .map(([a, b]) => async () => {
       for (const [from, to] of [
         [a, 100],
         [b, a],
         [100, b],
       ] as const) {
-        run(`UPDATE entries SET sequence = ? WHERE tenant = 'acme' AND sequence = ?`, to, from);
+        await run(`UPDATE entries SET sequence = ? WHERE tenant = 'acme' AND sequence = ?`, to, from);
       }
       return Math.min(a, b);
     }),
-  'removes an entry and closes the gap': fc.integer({ min: 1, max: entryCount - 1 }).map((at) => () => {
-    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
+  'removes an entry and closes the gap': fc.integer({ min: 1, max: entryCount - 1 }).map((at) => async () => {
+    await run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
     for (let next = at + 1; next <= entryCount; next++) {
-      run(`UPDATE entries SET sequence = ? WHERE tenant = 'acme' AND sequence = ?`, next - 1, next);
+      await run(`UPDATE entries SET sequence = ? WHERE tenant = 'acme' AND sequence = ?`, next - 1, next);
     }
     return at;
   }),
-  'puts in an entry of another tenant': sequence.map((at) => () => {
-    run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
-    run(`UPDATE entries SET tenant = 'acme' WHERE tenant = 'bolt' AND sequence = ?`, at);
+  'puts in an entry of another tenant': sequence.map((at) => async () => {
+    await run(`DELETE FROM entries WHERE tenant = 'acme' AND sequence = ?`, at);
+    await run(`UPDATE entries SET tenant = 'acme' WHERE tenant = 'bolt' AND sequence = ?`, at);
     return at;
   }),
-  'adds an entry at the end': fc.constant(() => {
-    run(
-      `INSERT INTO entries SELECT tenant, 11, 'new', user, recorded_at, bytes, hash, hash FROM entries WHERE tenant = 'acme' AND sequence = 10`,
+  'adds an entry at the end': fc.constant(async () => {
+    await run(
+      `INSERT INTO entries SELECT tenant, 11, 'new', "user", recorded_at, bytes, hash, hash FROM entries WHERE tenant = 'acme' AND sequence = 10`,
     );
     return 11;
   }),
-  'hides which document an entry was shown': sequence.map((at) => () => {
-    run(`DELETE FROM entry_documents WHERE tenant = 'acme' AND sequence = ? AND document_id = 'all'`, at);
+  'hides which document an entry was shown': sequence.map((at) => async () => {
+    await run(`DELETE FROM entry_documents WHERE tenant = 'acme' AND sequence = ? AND document_id = 'all'`, at);
     return at;
   }),
-  'claims a document that an entry was not shown': sequence.map((at) => () => {
-    run(`INSERT INTO entry_documents VALUES ('acme', 'forged', ?)`, at);
+  'claims a document that an entry was not shown': sequence.map((at) => async () => {
+    await run(`INSERT INTO entry_documents VALUES ('acme', 'forged', ?)`, at);
     return at;
   }),
-  'removes the end of the chain': fc.constant(() => {
-    run(`DELETE FROM chains WHERE tenant = 'acme'`);
+  'removes the end of the chain': fc.constant(async () => {
+    await run(`DELETE FROM chains WHERE tenant = 'acme'`);
     return 1;
   }),
-  'changes the hash at the end': fc.constant(() => {
-    run(`UPDATE chains SET last_hash = zeroblob(32) WHERE tenant = 'acme'`);
+  'changes the hash at the end': fc.constant(async () => {
+    await run(`UPDATE chains SET last_hash = ? WHERE tenant = 'acme'`, new Uint8Array(32));
     return entryCount;
   }),
 };
@@ -141,7 +145,7 @@ test.each(Object.entries(attacks))('a check finds who %s', async (_, attack) => 
   await fc.assert(
     fc
       .asyncProperty(attack, async (perform) => {
-        const firstBad = perform();
+        const firstBad = await perform();
         expect(await verify()).toMatchObject({ intact: false, firstBadSequence: BigInt(firstBad) });
       })
       .afterEach(restore),
@@ -157,7 +161,7 @@ test.each([
   'changes the hash at the end',
   'adds an entry at the end',
 ])('nothing is appended after somebody %s, and other tenants go on', async (name) => {
-  (fc.sample(attacks[name] as fc.Arbitrary<() => number>, 1)[0] as () => number)();
+  await (fc.sample(attacks[name] as fc.Arbitrary<() => Promise<number>>, 1)[0] as () => Promise<number>)();
   const { record } = mesh.client(AuditService);
   const [bad, good] = await Promise.allSettled([
     record(recordOf('later'), await mesh.as()),
@@ -166,5 +170,5 @@ test.each([
   expect(bad).toMatchObject({ status: 'rejected' });
   expect(errorInfoOf((bad as PromiseRejectedResult).reason)?.reason).toBe('AUDIT_CHAIN_BROKEN');
   expect(good).toMatchObject({ status: 'fulfilled', value: { sequence: 11n } });
-  restore();
+  await restore();
 });
