@@ -46,16 +46,26 @@ export interface Asked {
 
 const question = 'How long do I have to send back unwashed bedding that I bought in the sale?';
 
-/** Completions over OpenAI's wire. Connections are made as they are needed, and kept. */
+/** Completions over OpenAI's wire. */
 export function createHttpClient(port: number, headers: Record<string, string>, asked: Asked): CompletionClient {
   const body = JSON.stringify({ ...asked, messages: [{ role: 'user', content: question }] });
+  return createPostClient(port, '/v1/chat/completions', headers, body);
+}
+
+/** The same JSON again and again over HTTP/1.1. Connections are made as they are needed, and kept. */
+export function createPostClient(
+  port: number,
+  path: string,
+  headers: Record<string, string>,
+  body: string,
+): CompletionClient {
   const lines = Object.entries({
     host: `127.0.0.1:${port}`,
     'content-type': 'application/json',
     'content-length': String(Buffer.byteLength(body)),
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = Buffer.from(`POST /v1/chat/completions HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
+  const request = Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
   const idle: Socket[] = [];
   const all = new Set<Socket>();
   return {

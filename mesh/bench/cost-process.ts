@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
+import { ingestFiles } from '../cli/ingest.ts';
+import { createProgress } from '../cli/progress.ts';
+import { findFiles } from '../cli/upload.ts';
+import { services } from '../run.ts';
+import type { CostProcessInit, CostProcessReady } from './costs.ts';
+
+// A process of the mesh for the benchmark of costs: the services named in its argument, over the sample knowledge base. It reports the
+// CPU time that it has used when it is asked for it.
+
+const init = JSON.parse(process.argv[2] ?? '{}') as CostProcessInit;
+const unlimited = 1_000_000;
+const chosen = services.filter(({ name }) => init.services.includes(name));
+const mesh = await startTestMesh(chosen, {
+  known: services,
+  dataDir: init.dataDir,
+  config: {
+    addresses: init.addresses,
+    grpc: { maxConcurrent: unlimited },
+    llmGateway: {
+      models: [
+        { adapter: 'extractive' },
+        {
+          name: 'short',
+          adapter: 'openai-compatible',
+          settings: { base_url: init.providerUrl, api_key: 'sk-bench', model: 'short' },
+          maxConcurrent: unlimited,
+        },
+      ],
+      limits: { queueSize: unlimited },
+    },
+    edge: {
+      apiKeys: [
+        {
+          id: 'bench',
+          sha256: createHash('sha256').update(init.key).digest('hex'),
+          tenant: 'bench',
+          roles: [Role.READER, Role.MODEL_USER],
+        },
+      ],
+      tenantRequestsPerSecond: unlimited,
+      tenantBurst: unlimited,
+      userRequestsPerSecond: unlimited,
+      userBurst: unlimited,
+      userMaxConcurrent: 100_000,
+    },
+  },
+});
+
+if (chosen.some(({ name }) => name === 'indexer')) {
+  const options = await mesh.as(testPrincipal({ tenant: 'bench', groups: ['staff', 'merchant'] }));
+  const indexer = mesh.client(IndexerService);
+  const asEditor = new Proxy(indexer, {
+    get: (target, name: keyof typeof indexer) => (input: never) =>
+      (target[name] as (...args: unknown[]) => unknown)(input, options),
+  });
+  const { files } = await findFiles([fileURLToPath(new URL('../../deployments/sample', import.meta.url))]);
+  const job = await ingestFiles(asEditor, 'help', files, createProgress());
+  if (job.state !== JobState.SUCCEEDED) throw new Error(`the sample could not be taken in: ${job.error}`);
+}
+
+const gold = fileURLToPath(new URL('../../deployments/sample-gold', import.meta.url));
+const questions = readFileSync(join(gold, 'queries.jsonl'), 'utf8')
+  .split('\n')
+  .filter(Boolean)
+  .map((line) => (JSON.parse(line) as { text: string }).text);
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ cpuUs: user + system });
+});
+const ready: CostProcessReady = {
+  grpcPort: mesh.host.grpcPort,
+  edgePort: (mesh.host.running('edge') as unknown as { port: number } | undefined)?.port ?? 0,
+  questions,
+};
+process.send?.(ready);
+process.once('disconnect', async () => {
+  await mesh.close(true);
+  process.exit(0);
+});

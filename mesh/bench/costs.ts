@@ -1,0 +1,218 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { AskRequestSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { createProgress } from '../cli/progress.ts';
+import { services } from '../run.ts';
+import { createPostClient } from './llm-clients.ts';
+import { callsPerSecond, median, type Row } from './measure.ts';
+import { createRawClient } from './raw-client.ts';
+
+// CPU that a request costs in all processes of the mesh together, for each way to spread the services over processes. Rounds take
+// turns, so that a noisy machine hits all alike. The load is in this process and is not counted.
+
+/** What a process of the mesh is started with. */
+export interface CostProcessInit {
+  services: string[];
+  dataDir: string;
+  addresses: Record<string, string>;
+  key: string;
+  providerUrl: string;
+}
+
+/** What it reports when it is ready. */
+export interface CostProcessReady {
+  grpcPort: number;
+  edgePort: number;
+  questions: string[];
+}
+
+/** One way to spread the services over processes. */
+interface Topology {
+  processes: ChildProcess[];
+  edgePort: number;
+  questions: string[];
+}
+
+const topologies = ['one process', 'edge | rest'] as const;
+type TopologyName = (typeof topologies)[number];
+
+/** A kind of request, with the bar of its cost in one process, in milliseconds. */
+interface Kind {
+  name: string;
+  bar: number;
+  /** Cost when it is split, as a multiple of one process. */
+  splitBar: number;
+  connect(topology: Topology, key: string): { call(): Promise<unknown>; close(): void };
+}
+
+const rounds = 5;
+const seconds = 1.5;
+const callers = 32;
+
+/** Rows: CPU of a cached answer, a generated one and a gateway request, in one process and split. */
+export async function benchCosts(): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-costs-'));
+  const key = randomBytes(24).toString('base64url');
+  const started: ChildProcess[] = [];
+  const start = async <T>(file: string, ...args: string[]) => {
+    const child = fork(new URL(file, import.meta.url), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    started.push(child);
+    return { child, ready: await messageOf<T>(child) };
+  };
+  try {
+    const provider = await start<{ port: number }>('./llm-provider.ts');
+    const providerUrl = `http://127.0.0.1:${provider.ready.port}/v1`;
+    const startMesh = (name: string, chosen: string[], addresses: Record<string, string> = {}) => {
+      const init: CostProcessInit = { services: chosen, dataDir: join(folder, name), addresses, key, providerUrl };
+      return start<CostProcessReady>('./cost-process.ts', JSON.stringify(init));
+    };
+    const all = services.map(({ name }) => name);
+    const one = await startMesh('one', all);
+    const rest = await startMesh(
+      'split',
+      all.filter((name) => name !== 'edge'),
+    );
+    const addresses = Object.fromEntries(all.map((name) => [name, `127.0.0.1:${rest.ready.grpcPort}`]));
+    const edge = await startMesh('split', ['edge'], addresses);
+    return await measure(
+      {
+        'one process': { processes: [one.child], edgePort: one.ready.edgePort, questions: one.ready.questions },
+        'edge | rest': {
+          processes: [edge.child, rest.child],
+          edgePort: edge.ready.edgePort,
+          questions: rest.ready.questions,
+        },
+      },
+      key,
+    );
+  } finally {
+    const ended = started.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const child of started.reverse()) if (child.connected) child.disconnect();
+    await Promise.all(ended);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function messageOf<T>(child: ChildProcess, question?: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => reject(new Error(`a server ended with ${code}`));
+    child.once('exit', onExit);
+    child.once('message', (message) => {
+      child.off('exit', onExit);
+      resolve(message as T);
+    });
+    if (question !== undefined) child.send(question);
+  });
+}
+
+const authorization = (key: string) => ({ authorization: `Bearer ${key}` });
+
+const kinds: readonly Kind[] = [
+  {
+    name: 'a cached answer, SSE',
+    bar: 0.3,
+    splitBar: 1.3,
+    connect: ({ edgePort, questions }, key) => {
+      const body = JSON.stringify({ query: questions[0] });
+      return createPostClient(edgePort, '/v1/chat/stream', authorization(key), body);
+    },
+  },
+  {
+    name: 'a cached answer, Connect',
+    bar: 0.3,
+    splitBar: 1.3,
+    connect: ({ edgePort, questions }, key) => createAskClient(edgePort, key, questions.slice(0, 1), false),
+  },
+  {
+    name: 'a generated answer, Connect',
+    bar: Number.POSITIVE_INFINITY,
+    splitBar: 1.3,
+    connect: ({ edgePort, questions }, key) => createAskClient(edgePort, key, questions, true),
+  },
+  {
+    name: 'a gateway request',
+    bar: 0.35,
+    splitBar: Number.POSITIVE_INFINITY,
+    connect: ({ edgePort }, key) => {
+      const body = JSON.stringify({ model: 'short', messages: [{ role: 'user', content: 'How long do I have?' }] });
+      return createPostClient(edgePort, '/v1/chat/completions', authorization(key), body);
+    },
+  },
+];
+
+// Asks one question after another.
+function createAskClient(edgePort: number, key: string, questions: readonly string[], bypassCache: boolean) {
+  const bodies = questions.map((question) =>
+    toBinary(AskRequestSchema, create(AskRequestSchema, { question, bypassCache })),
+  );
+  const path = `/${ChatService.typeName}/Ask`;
+  const clients = bodies.map((body) => createRawClient(`http://127.0.0.1:${edgePort}`, path, body, key));
+  let next = 0;
+  return {
+    call: () => clients[next++ % clients.length]?.call() ?? Promise.reject(new Error('there is no question')),
+    close: () => {
+      for (const client of clients) client.close();
+    },
+  };
+}
+
+async function measure(meshes: Record<TopologyName, Topology>, key: string): Promise<Row[]> {
+  const progress = createProgress();
+  const found = new Map<string, { cpuMs: number[]; perSecond: number[] }>();
+  const steps = (rounds + 1) * kinds.length * topologies.length;
+  let step = 0;
+  for (let round = 0; round <= rounds; round++) {
+    for (const kind of kinds) {
+      for (const name of topologies) {
+        progress.update(step++, steps, `${kind.name}, ${name}`);
+        const mesh = meshes[name];
+        const client = kind.connect(mesh, key);
+        // The first call of a kind makes what is cached.
+        if (round === 0) await client.call();
+        const beforeUs = await cpuUsOf(mesh);
+        const perSecond = await callsPerSecond(callers, seconds, client.call);
+        const usedUs = (await cpuUsOf(mesh)) - beforeUs;
+        client.close();
+        // The first round compiles.
+        if (round === 0) continue;
+        const entry = found.get(`${kind.name} ${name}`) ?? { cpuMs: [], perSecond: [] };
+        entry.cpuMs.push(usedUs / 1000 / (perSecond * seconds));
+        entry.perSecond.push(perSecond);
+        found.set(`${kind.name} ${name}`, entry);
+      }
+    }
+  }
+  progress.end();
+  return kinds.flatMap((kind) => {
+    const of = (name: TopologyName) => found.get(`${kind.name} ${name}`) ?? { cpuMs: [], perSecond: [] };
+    const one = of('one process');
+    const split = of('edge | rest');
+    const shown = ({ cpuMs, perSecond }: typeof one) =>
+      `${median(cpuMs).toFixed(3)} ms (${Math.min(...cpuMs).toFixed(3)}–${Math.max(...cpuMs).toFixed(3)}), ${Math.round(median(perSecond))}/s`;
+    return [
+      {
+        name: `CPU of ${kind.name}, one process, ms`,
+        measured: `${shown(one)}; ${callers} callers`,
+        value: median(one.cpuMs),
+        sense: '≤' as const,
+        bar: kind.bar,
+      },
+      {
+        name: `CPU of ${kind.name}, edge | rest : one process`,
+        measured: `${shown(split)}; ${callers} callers`,
+        value: median(split.cpuMs.map((value, index) => value / (one.cpuMs[index] as number))),
+        sense: '≤' as const,
+        bar: kind.splitBar,
+      },
+    ];
+  });
+}
+
+async function cpuUsOf({ processes }: Topology): Promise<number> {
+  const used = await Promise.all(processes.map((child) => messageOf<{ cpuUs: number }>(child, 'cpu')));
+  return used.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+}
