@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { startTelemetry } from '#kit/host/telemetry.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { ingestFiles } from '../cli/ingest.ts';
 import { createProgress } from '../cli/progress.ts';
@@ -16,9 +17,12 @@ import type { CostProcessInit, CostProcessReady } from './costs.ts';
 
 const init = JSON.parse(process.argv[2] ?? '{}') as CostProcessInit;
 const unlimited = 1_000_000;
+// As a process that serves has it: no collector, but a trace id for every request.
+const telemetry = startTelemetry(undefined, 'bench');
 const chosen = services.filter(({ name }) => init.services.includes(name));
 const mesh = await startTestMesh(chosen, {
   known: services,
+  tracing: telemetry.recording,
   dataDir: init.dataDir,
   config: {
     addresses: init.addresses,
@@ -82,5 +86,6 @@ const ready: CostProcessReady = {
 process.send?.(ready);
 process.once('disconnect', async () => {
   await mesh.close(true);
+  await telemetry.close();
   process.exit(0);
 });

@@ -1,9 +1,20 @@
-import { type Attributes, context, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, context, type Span, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
 
 const tracer = trace.getTracer('ragmesh');
 
+/**
+ * Returns the active span if its trace is not sampled: spans below it would only cost time, and their trace id is its own. `undefined`
+ * if a span must be started.
+ */
+function unsampledSpan(): Span | undefined {
+  const span = trace.getActiveSpan();
+  return span === undefined || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0 ? undefined : span;
+}
+
 /** Runs `work` inside a span; an error marks the span and is thrown to the caller. */
 export function withSpan<T>(name: string, attributes: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
+  const unsampled = unsampledSpan();
+  if (unsampled !== undefined) return work(unsampled);
   return tracer.startActiveSpan(name, { attributes }, async (span) => {
     try {
       return await work(span);
@@ -24,7 +35,9 @@ export function streamInSpan<T>(
   name: string,
   attributes: Attributes,
   messages: (span: Span) => AsyncIterable<T>,
-): AsyncIterableIterator<T> {
+): AsyncIterable<T> {
+  const unsampled = unsampledSpan();
+  if (unsampled !== undefined) return messages(unsampled);
   const span = tracer.startSpan(name, { attributes });
   const inner = trace.setSpan(context.active(), span);
   const iterator = context.with(inner, () => messages(span)[Symbol.asyncIterator]());
@@ -42,7 +55,7 @@ export function streamInSpan<T>(
     end();
     throw error;
   };
-  return {
+  const spanned: AsyncIterableIterator<T> = {
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -56,4 +69,5 @@ export function streamInSpan<T>(
       return { done: true, value: undefined };
     },
   };
+  return spanned;
 }

@@ -1,12 +1,18 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { serveCalls } from '../../base/worker-rpc.ts';
-import type { Reply, Request, Statement, StatementResult } from './protocol.ts';
+import type { Reply, Request, Row, Statement, StatementResult } from './protocol.ts';
 
 // A thread that owns SQLite connections. Requests run one after another, in the order in which they were sent.
 
 interface Connection {
   db: DatabaseSync;
-  statements: Map<string, StatementSync>;
+  statements: Map<string, Prepared>;
+}
+
+interface Prepared {
+  statement: StatementSync;
+  /** Whether it returns rows. SQLite makes the list of columns for each question, so it is asked once. */
+  returnsRows: boolean;
 }
 
 const connections = new Map<number, Connection>();
@@ -51,28 +57,31 @@ function handle(request: Request): Reply {
 const maxStatements = 200;
 
 function execute(connection: Connection, { sql, params, rowCount = 1 }: Statement): StatementResult {
-  let statement = connection.statements.get(sql);
-  if (statement === undefined) {
+  let prepared = connection.statements.get(sql);
+  if (prepared === undefined) {
     if (connection.statements.size >= maxStatements) connection.statements.clear();
-    statement = connection.db.prepare(sql);
-    connection.statements.set(sql, statement);
+    const statement = connection.db.prepare(sql);
+    prepared = { statement, returnsRows: statement.columns().length > 0 };
+    connection.statements.set(sql, prepared);
   }
-  if (rowCount === 1) return runOnce(statement, params);
+  if (rowCount === 1) return runOnce(prepared, params);
   const width = params.length / rowCount;
   const sum: StatementResult = { rows: [], changes: 0, lastInsertRowid: 0 };
   for (let start = 0; start < params.length; start += width) {
-    const { rows, changes, lastInsertRowid } = runOnce(statement, params.slice(start, start + width));
-    sum.rows.push(...rows);
+    const { rows, changes, lastInsertRowid } = runOnce(prepared, params.slice(start, start + width));
+    if (rows.length > 0) sum.rows.push(...rows);
     sum.changes += changes;
     sum.lastInsertRowid = lastInsertRowid;
   }
   return sum;
 }
 
-function runOnce(statement: StatementSync, params: readonly SQLInputValue[]): StatementResult {
-  if (statement.columns().length > 0) return { rows: statement.all(...params), changes: 0, lastInsertRowid: 0 };
+const noRows: Row[] = [];
+
+function runOnce({ statement, returnsRows }: Prepared, params: readonly SQLInputValue[]): StatementResult {
+  if (returnsRows) return { rows: statement.all(...params), changes: 0, lastInsertRowid: 0 };
   const { changes, lastInsertRowid } = statement.run(...params);
-  return { rows: [], changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
+  return { rows: noRows, changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
 }
 
 function connectionOf(id: number): Connection {
