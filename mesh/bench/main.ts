@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
-import { benchCosts } from './costs.ts';
+import { benchCosts } from './costs/costs.ts';
 import { benchLlm } from './llm.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
@@ -12,7 +12,7 @@ const help = `npm run bench -- [mounts | answers | costs | cache | retrieval | l
 Measures ratios side by side in one run, and prints one table.
 
   mounts    our grpc mount against bare grpc-js, the local mount against the grpc mount
-  answers   cached answers through the edge against a bare stream; time to the first text
+  answers   cached answers through the edge against a bare stream; time to the first text; costs
   costs     CPU of a cached answer, a generated one and a gateway request: one process, and the edge apart
   cache     look-ups that hit, layer by layer, over gRPC and in process; those in Redis against a bare GET
   retrieval hybrid retrieval over the help corpora, and over 200,000 chunks made of them; needs --data; five minutes
@@ -39,7 +39,7 @@ if (values.help) {
   const rows = [
     ...(chosen('mounts') ? await benchMounts() : []),
     ...(chosen('answers') ? await benchAnswers(values.data) : []),
-    ...(chosen('costs') ? await benchCosts() : []),
+    ...(chosen('answers') || chosen('costs') ? await benchCosts() : []),
     ...(chosen('cache') ? await benchCache() : []),
     ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
       ? await benchRetrieval(values.data, values.quick)

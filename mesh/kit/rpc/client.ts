@@ -11,7 +11,8 @@ import {
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '../base/errors.ts';
 import { Reply } from './invoke.ts';
-import { SingleMessage } from './single-message.ts';
+import { type ReadyMessages, takeReady } from './messages/ready-messages.ts';
+import { SingleMessage } from './messages/single-message.ts';
 
 /**
  * A typed client over a transport. Like Connect's own, with one difference that back-pressure and cancellation need:
@@ -70,7 +71,10 @@ function bind(method: DescMethod, transport: Transport): unknown {
 }
 
 // What comes back, message by message as the transport gives them: a generator in between would cost more than the local mount.
-function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefined): AsyncIterableIterator<Message> {
+function receive(
+  opening: Promise<StreamResponse>,
+  options: AnyOptions | undefined,
+): AsyncIterableIterator<Message> & ReadyMessages<Message> {
   // The first read reports a failure; there may be none.
   opening.catch(() => {});
   let iterator: AsyncIterator<Message> | undefined;
@@ -96,6 +100,7 @@ function receive(opening: Promise<StreamResponse>, options: AnyOptions | undefin
       return this;
     },
     next: () => (iterator === undefined || options?.onTrailer !== undefined ? take() : iterator.next()),
+    takeReady: () => (iterator === undefined ? [] : takeReady(iterator)),
     async return() {
       isOver = true;
       const left = async () => void (await (await opened()).return?.());

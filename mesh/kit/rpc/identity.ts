@@ -73,10 +73,19 @@ export function createTokenSigner(privateKey: KeyObject, clock: () => number, li
     ttlResolution: 0,
     perf: { now: clock },
   });
+  // The principal of an API key is the same object in each of its calls, and frozen.
+  const claims = new WeakMap<Principal, { claim: JsonValue; key: string }>();
+  const claimOf = (principal: Principal) => {
+    const known = claims.get(principal);
+    if (known !== undefined) return known;
+    const claim = toJson(PrincipalSchema, principal);
+    const made = { claim, key: JSON.stringify(claim) };
+    if (Object.isFrozen(principal)) claims.set(principal, made);
+    return made;
+  };
   return {
     sign(principal) {
-      const claim = toJson(PrincipalSchema, principal);
-      const key = JSON.stringify(claim);
+      const { claim, key } = claimOf(principal);
       let token = recent.get(key);
       if (token === undefined) {
         const now = clock();

@@ -3,9 +3,10 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, rpcError, toRpcError } from '../base/errors.ts';
 import type { ServiceHandlers } from './handlers.ts';
-import { lastEventGraceMs, lastEventTestOf } from './last-event.ts';
+import { lastEventGraceMs, lastEventTestOf } from './messages/last-event.ts';
+import type { ReadyMessages } from './messages/ready-messages.ts';
+import { wholeMessage } from './messages/whole-message.ts';
 import type { ServerCall } from './server-call.ts';
-import { wholeMessage } from './whole-message.ts';
 
 /** A method of a service, ready to run behind any mount. Input and output are whole messages, never bytes. */
 export interface Invocable {
@@ -16,8 +17,11 @@ export interface Invocable {
    * Runs a method of any kind; `input` is one message if the method takes one and it has arrived. The iterable throws
    * ConnectErrors; `return` stops the handler.
    */
-  stream(call: ServerCall, input: Message | AsyncIterable<Message>): AsyncIterableIterator<Message>;
+  stream(call: ServerCall, input: Message | AsyncIterable<Message>): MessageStream;
 }
+
+/** The output of a call. */
+export type MessageStream = AsyncIterableIterator<Message> & ReadyMessages<Message>;
 
 /** Runs a call, and resolves when its response begins. */
 export type Handle = (call: ServerCall) => Promise<Reply>;
@@ -66,15 +70,18 @@ export function createInvocables<Desc extends DescService>(
 
 /**
  * The output of a call as a stream. Not a generator, which costs several promises a message and level: a message here costs
- * one. Calls of `next` may overlap; their results keep their order, as the handler gives them.
+ * one, and messages that the handler gives together, as a list, cost one in all if they are taken by `takeReady`. Calls of `next` may
+ * overlap; their results keep their order, as the handler gives them.
  */
-class ServerStream implements AsyncIterableIterator<Message> {
+class ServerStream implements MessageStream {
   readonly #call: ServerCall;
   readonly #run: Handle;
   readonly #input: Message | AsyncIterable<Message>;
   #opening: Promise<void> | undefined;
+  #pulling: Promise<IteratorResult<Message>> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
   #isOver = false;
+  #ready: Message[] = [];
   #last: Message | undefined;
 
   constructor(call: ServerCall, input: Message | AsyncIterable<Message>, run: Handle) {
@@ -89,9 +96,26 @@ class ServerStream implements AsyncIterableIterator<Message> {
 
   next(): Promise<IteratorResult<Message>> {
     if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    const next = () => this.next();
+    if (this.#pulling !== undefined) return this.#pulling.then(next, next);
+    const ready = this.#ready.shift();
+    if (ready !== undefined) return Promise.resolve(this.#give(ready));
     if (this.#iterator !== undefined) return this.#pull(this.#iterator);
     this.#opening ??= this.#open();
-    return this.#opening.then(() => this.next());
+    return this.#opening.then(next);
+  }
+
+  takeReady(): readonly Message[] {
+    const ready = this.#ready;
+    if (ready.length === 0 || this.#isOver) return [];
+    this.#ready = [];
+    this.#last = ready.at(-1);
+    return ready;
+  }
+
+  #give(value: Message): IteratorResult<Message> {
+    this.#last = value;
+    return { done: false, value };
   }
 
   async return(): Promise<IteratorResult<Message>> {
@@ -144,12 +168,16 @@ class ServerStream implements AsyncIterableIterator<Message> {
       pulled.catch(() => {});
       return Promise.reject(this.#end(call.reason));
     }
-    return new Promise((resolve, reject) => {
-      const fail = (thrown: unknown) => reject(this.#end(thrown));
+    const pulling = new Promise<IteratorResult<Message>>((resolve, reject) => {
+      const fail = (thrown: unknown) => {
+        this.#pulling = undefined;
+        reject(this.#end(thrown));
+      };
       call.wait(fail);
       pulled.then(
         (result) => {
           call.unwait(fail);
+          this.#pulling = undefined;
           if (result.done === true) {
             this.#iterator = undefined;
             this.#end(undefined);
@@ -157,9 +185,8 @@ class ServerStream implements AsyncIterableIterator<Message> {
             return;
           }
           try {
-            const value = wholeMessage(call.method.output, result.value);
-            this.#last = value;
-            resolve({ done: false, value });
+            const first = this.#receive(result.value);
+            resolve(first === undefined ? this.next() : this.#give(first));
           } catch (thrown) {
             fail(thrown);
           }
@@ -170,6 +197,17 @@ class ServerStream implements AsyncIterableIterator<Message> {
         },
       );
     });
+    this.#pulling = pulling;
+    return pulling;
+  }
+
+  // Returns the first of the messages that a handler gave; the others are ready.
+  #receive(given: unknown): Message | undefined {
+    const { output } = this.#call.method;
+    if (!Array.isArray(given)) return wholeMessage(output, given);
+    const [first, ...others] = given;
+    this.#ready = others.map((message) => wholeMessage(output, message));
+    return first === undefined ? undefined : wholeMessage(output, first);
   }
 
   // Ends the call, once. Returns the error as the caller gets to see it.

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type LookupResponse, LookupResponseSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AnswerEvent, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { shareMessage } from '#kit/rpc/shared-message.ts';
+import { shareMessage } from '#kit/rpc/messages/shared-message.ts';
 import type { StoredAnswer } from './answer-store.ts';
 import type { Found } from './layers.ts';
 import { decodeEvents, fromLayer } from './recording.ts';

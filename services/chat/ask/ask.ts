@@ -35,12 +35,12 @@ export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, '
 
 /** Creates the rpc Ask. */
 export function createAsk(deps: AskDeps) {
-  return (request: AskRequest, context: CallContext): AsyncIterable<AskResponse> =>
+  return (request: AskRequest, context: CallContext): AsyncIterable<readonly AskResponse[]> =>
     streamInSpan('chat.request', {}, () => ask(deps, request, context));
 }
 
 // Answers a question: applies each event of the answer to its state, and sends what the client sees of it.
-async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): AsyncGenerator<AskResponse> {
+async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): AsyncGenerator<readonly AskResponse[]> {
   if (request.history.length > 0 && (request.sessionId !== '' || request.createSession)) {
     throw invalidArgument(
       'history is for callers without a session: leave out session_id and create_session, or history',
@@ -49,10 +49,10 @@ async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): A
   const driver = createDriver(deps, request, context);
   try {
     for await (const ready of answer(deps, request, context, driver.state)) {
-      const events = 'case' in ready ? [ready] : ready;
-      for (const event of events) for (const response of driver.apply(event)) yield response;
+      const responses = 'case' in ready ? driver.apply(ready) : ready.flatMap(driver.apply);
+      if (responses.length > 0) yield responses;
     }
-    for (const response of await driver.end()) yield response;
+    yield await driver.end();
   } finally {
     driver.close();
   }
@@ -97,8 +97,7 @@ async function* answerFromCache(
     case 'answer': {
       const layer = enumName(CacheLayerSchema, found.layer).toLowerCase();
       const detail = found.isFollowed ? 'following a generation in flight' : `hit in ${layer}`;
-      yield stageFinished(Stage.CACHE, detail);
-      const replayed = yield* replay(found, context);
+      const replayed = yield* replay(found, stageFinished(Stage.CACHE, detail), context);
       if (replayed.kind === 'whole') return true;
       yield { case: 'restarted', value: 'the answer from the cache was interrupted' };
       if (replayed.leaseId !== undefined) yield { case: 'lease', value: replayed.leaseId };

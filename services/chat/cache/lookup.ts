@@ -5,8 +5,9 @@ import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Corpus, RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { deadlineExceeded, notFound } from '#kit/base/errors.ts';
+import { notFound } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
+import { within } from '#kit/base/within.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
@@ -101,12 +102,9 @@ async function lookUp(
   context: CallContext,
   timeoutMs: number,
 ): Promise<Found> {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(deadlineExceeded(`no result within ${timeoutMs} ms`)), timeoutMs);
+  const events = cache.lookup(request, context.forward())[Symbol.asyncIterator]();
   try {
-    const responses = cache.lookup(request, context.forward({ signal: late.signal }));
-    const events = responses[Symbol.asyncIterator]();
-    const first = (await events.next()).value?.event;
+    const first = (await within(() => events.next(), { timeoutMs })).value?.event;
     switch (first?.case) {
       case 'hit':
         return { kind: 'answer', layer: first.value.layer, isFollowed: false, hit: first.value, events };
@@ -120,10 +118,9 @@ async function lookUp(
         return { kind: 'none', reason: `the cache answered ${first?.case ?? 'nothing'}` };
     }
   } catch (error) {
+    void events.return?.();
     rethrowIfFinal(error, context);
     return { kind: 'none', reason: describeFailure(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 

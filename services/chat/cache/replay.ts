@@ -2,7 +2,7 @@ import type { Hit } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AnswerEvent, AnswerOutcome, type CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import { shareMessage } from '#kit/rpc/shared-message.ts';
+import { shareMessage } from '#kit/rpc/messages/shared-message.ts';
 import { type AskEvent, stageDegraded } from '../answer/events.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
 import { respond } from '../answer/state.ts';
@@ -11,9 +11,10 @@ import type { Found } from './lookup.ts';
 /** How a replay ended: with the whole answer, or without it and with a lease if the cache granted one. */
 export type Replayed = { kind: 'whole' } | { kind: 'interrupted'; leaseId: string | undefined };
 
-/** Replays an answer from the cache; events that are ready together come as one list. */
+/** Replays an answer from the cache, after the event that it was found; events that are ready together come as one list. */
 export async function* replay(
   { hit, events, layer }: Found & { kind: 'answer' },
+  found: AskEvent,
   context: CallContext,
 ): AsyncGenerator<readonly AskEvent[], Replayed> {
   let leaseId: string | undefined;
@@ -22,8 +23,8 @@ export async function* replay(
   try {
     if (hit !== undefined && hit.events.length > 0) {
       isWhole = hit.events.some(isEnd);
-      yield eventsOf(hit);
-    }
+      yield [found, ...eventsOf(hit)];
+    } else yield [found];
     for (;;) {
       const result = await events.next();
       if (result.done === true) break;

@@ -8,10 +8,19 @@ export interface EventStream {
   opened(): boolean;
   /** Sends an event. Returns a promise to wait for if the client is behind. */
   event(name: string | undefined, data: string): Promise<void> | undefined;
+  /** Sends an event that is the result of {@link frameOf}. Returns the same. */
+  send(frame: Uint8Array): Promise<void> | undefined;
   /** Ends the stream. */
   end(): Promise<void>;
   /** Stops the heartbeat; call it always, last. */
   close(): void;
+}
+
+const ping = Buffer.from(': ping\n\n');
+
+/** Returns an event as it goes over the stream. `data`: one line, as JSON is. */
+export function frameOf(name: string | undefined, data: string): Uint8Array {
+  return Buffer.from(`${name === undefined ? '' : `event: ${name}\n`}data: ${data}\n\n`);
 }
 
 /**
@@ -20,7 +29,6 @@ export interface EventStream {
  */
 export function createEventStream(response: NodeResponse, limits: EdgeLimits): EventStream {
   const sender = createSender(response, limits);
-  const encoder = new TextEncoder();
   let lastSentAt = performance.now();
   const open = () => {
     if (response.headersSent) return;
@@ -31,21 +39,19 @@ export function createEventStream(response: NodeResponse, limits: EdgeLimits): E
       'x-content-type-options': 'nosniff',
     });
   };
-  const send = (chunk: string) => {
+  const send = (frame: Uint8Array) => {
     open();
     lastSentAt = performance.now();
-    return sender.send(encoder.encode(chunk));
+    return sender.send(frame);
   };
   const heartbeat = setInterval(() => {
     // A client that has left, or that is behind, needs no heartbeat; the owner of the stream is notified separately.
-    if (performance.now() - lastSentAt >= limits.heartbeatMs * 0.9) send(': ping\n\n')?.catch(() => {});
+    if (performance.now() - lastSentAt >= limits.heartbeatMs * 0.9) send(ping)?.catch(() => {});
   }, limits.heartbeatMs);
   return {
     opened: () => response.headersSent,
-    event(name, data) {
-      // JSON has no raw line breaks, so data is always one line.
-      return send(`${name === undefined ? '' : `event: ${name}\n`}data: ${data}\n\n`);
-    },
+    event: (name, data) => send(frameOf(name, data)),
+    send,
     end: () => {
       open();
       return sender.end();

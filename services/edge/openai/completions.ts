@@ -14,7 +14,7 @@ import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, logBug } from '../http/json-route.ts';
 import { parseFields } from '../http/parse-fields.ts';
 import { headersOf } from '../http/request.ts';
-import { joinTextDeltas } from '../rpc/text-deltas.ts';
+import { eachOf, joinTextDeltas } from '../rpc/text-deltas.ts';
 import { streamCompletion, toCompletion } from './completion.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError, toOpenAiError } from './error.ts';
@@ -57,7 +57,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
     const choice = await chooseModel(name, token);
     if (choice.kind === 'rag') {
       const request = readCompletionRequest(body, choice.model);
-      const events = joinTextDeltas(chat.ask(request.ask, actAs(token, { signal })));
+      const events = eachOf(joinTextDeltas(chat.ask(request.ask, actAs(token, { signal }))));
       return {
         stream: request.stream,
         whole: () => toCompletion(events, request, createdAt),

@@ -39,7 +39,10 @@ export function proxyMethods<Desc extends DescService>(
 
 type Input = Message & AsyncIterable<Message>;
 type AnyClient = Record<string, (input: Input, options: CallOptions) => Promise<Message> & AsyncIterable<Message>>;
-type AnyHandler = (input: Input, context: CallContext) => Promise<Message> | AsyncIterable<Message>;
+type AnyHandler = (
+  input: Input,
+  context: CallContext,
+) => Promise<Message> | AsyncIterable<Message | readonly Message[]>;
 
 function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): AnyHandler {
   const { limits } = parts;

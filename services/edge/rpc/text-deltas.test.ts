@@ -5,6 +5,8 @@ import { type AskResponse, AskResponseSchema } from '#gen/ragmesh/chat/v1/chat_p
 import { collect } from '#kit/base/streams.ts';
 import { joinTextDeltas } from './text-deltas.ts';
 
+/** The events, one by one. */
+const joinedOf = async (events: AsyncIterable<AskResponse>) => (await collect(joinTextDeltas(events))).flat();
 const delta = (text: string) => create(AskResponseSchema, { event: { case: 'textDelta', value: { text } } });
 const other = (detail: string) => create(AskResponseSchema, { event: { case: 'stage', value: { detail } } });
 
@@ -29,12 +31,8 @@ test('deltas that are there already become one', async () => {
     yield delta('c');
     yield delta('d');
   }
-  expect((await collect(joinTextDeltas(source()))).map(({ event }) => event.case)).toEqual([
-    'textDelta',
-    'stage',
-    'textDelta',
-  ]);
-  expect(shown(await collect(joinTextDeltas(source())))).toEqual(['ab', '<x>', 'cd']);
+  expect((await joinedOf(source())).map(({ event }) => event.case)).toEqual(['textDelta', 'stage', 'textDelta']);
+  expect(shown(await joinedOf(source()))).toEqual(['ab', '<x>', 'cd']);
 });
 
 test('a delta never waits for the next one', async () => {
@@ -48,9 +46,9 @@ test('a delta never waits for the next one', async () => {
   }
   const events = joinTextDeltas(source());
   const first = await events.next();
-  expect(first.value?.event.value).toMatchObject({ text: 'a' });
+  expect(first.value?.[0]?.event.value).toMatchObject({ text: 'a' });
   release();
-  expect((await events.next()).value?.event.value).toMatchObject({ text: 'b' });
+  expect((await events.next()).value?.[0]?.event.value).toMatchObject({ text: 'b' });
   expect((await events.next()).done).toBe(true);
 });
 
@@ -61,7 +59,7 @@ test('text that came before an error is delivered before it', async () => {
     throw new Error('broken');
   }
   const events = joinTextDeltas(source());
-  expect((await events.next()).value?.event.value).toMatchObject({ text: 'ab' });
+  expect((await events.next()).value?.[0]?.event.value).toMatchObject({ text: 'ab' });
   await expect(events.next()).rejects.toThrow('broken');
 });
 
@@ -94,7 +92,7 @@ test('no text is lost, doubled or moved, whatever the times', async () => {
           yield message;
         }
       }
-      const joined = await collect(joinTextDeltas(source()));
+      const joined = await joinedOf(source());
       expect(shown(joined)).toEqual(shown(script.map(([message]) => message)));
     }),
   );

@@ -41,14 +41,15 @@ export function usageToJson(usage: TokenUsage) {
   };
 }
 
-/** How an answer ended. */
-export function doneToJson(done: AnswerDone, citations: readonly Citation[], usage: TokenUsage | undefined) {
-  return {
+/** How an answer ended, as the text of a JSON object. `citations`: each as the text of its object. */
+export function doneToJsonText(done: AnswerDone, citations: readonly string[], usage: TokenUsage | undefined): string {
+  const head = JSON.stringify({
     answer_id: done.answerId,
     session_id: done.sessionId,
     outcome: enumName(AnswerOutcomeSchema, done.outcome).toLowerCase(),
     model: done.model,
-    citations: citations.map(citationToJson),
+  });
+  const tail = JSON.stringify({
     usage: usage === undefined ? null : usageToJson(usage),
     degradations: done.degradations.map(({ stage, reason, effect }) => ({
       stage: enumName(StageSchema, stage).toLowerCase(),
@@ -61,7 +62,8 @@ export function doneToJson(done: AnswerDone, citations: readonly Citation[], usa
       ? {}
       : { cache_layer: enumName(CacheLayerSchema, done.cacheLayer).toLowerCase() }),
     trace_id: done.traceId,
-  };
+  });
+  return `${head.slice(0, -1)},"citations":[${citations.join(',')}],${tail.slice(1)}`;
 }
 
 /** A sentence that its passages do not support: {start, end, fault, markers}; positions are in UTF-16 code units of the text. */

@@ -1,20 +1,20 @@
 import { type Client, Code } from '@connectrpc/connect';
 import type { AskResponse, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError } from '#kit/base/errors.ts';
 import { isGone } from '#kit/http/server/sender.ts';
 import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
+import { formOf } from '#kit/rpc/messages/shared-message.ts';
 import { sendError, toErrorBody } from '../http/error.ts';
-import { createEventStream, type EventStream } from '../http/event-stream.ts';
+import { createEventStream, type EventStream, frameOf } from '../http/event-stream.ts';
 import { fields, flag, list, number, text, word } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, type JsonRouteDeps, logBug } from '../http/json-route.ts';
 import { given, parseFields } from '../http/parse-fields.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
-import { citationToJson, doneToJson, languagesByWord, sourcesToJson } from './answer-json.ts';
+import { citationToJson, doneToJsonText, languagesByWord, sourcesToJson } from './answer-json.ts';
 
 const questionSchema = fields({
   query: text({ min: 1, max: 4096 }),
@@ -75,43 +75,65 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
   };
 }
 
-async function relay(events: AsyncIterable<AskResponse>, stream: EventStream): Promise<void> {
-  const citations: Citation[] = [];
+async function relay(events: AsyncIterable<readonly AskResponse[]>, stream: EventStream): Promise<void> {
+  const citations: AskResponse[] = [];
   let usage: TokenUsage | undefined;
-  for await (const { event } of events) {
+  for await (const ready of events) {
     let behind: Promise<void> | undefined;
-    switch (event.case) {
-      case 'sources':
-        behind = stream.event('sources', JSON.stringify(sourcesToJson(event.value)));
-        break;
-      case 'textDelta':
-        behind = stream.event('message', JSON.stringify({ content: event.value.text }));
-        break;
-      case 'reset':
-        citations.length = 0;
-        behind = stream.event('reset', JSON.stringify({ reason: event.value.reason }));
-        break;
-      case 'citation':
-        citations.push(event.value);
-        behind = stream.event('citation', JSON.stringify(citationToJson(event.value)));
-        break;
-      case 'usage':
-        usage = event.value;
-        break;
-      case 'done':
-        await stream.event('done', JSON.stringify(doneToJson(event.value, citations, usage)));
-        // The client has its answer now, whatever comes after; the kit's client reads the stream to its end.
-        return;
-      case 'started':
-      case 'stage':
-      case undefined:
-        break;
-      default:
-        event satisfies never;
+    for (const response of ready) {
+      const { event } = response;
+      switch (event.case) {
+        case 'sources':
+        case 'textDelta':
+          behind = stream.send(formOf(response, 'sse', toFrame));
+          break;
+        case 'reset':
+          citations.length = 0;
+          behind = stream.send(formOf(response, 'sse', toFrame));
+          break;
+        case 'citation':
+          citations.push(response);
+          behind = stream.send(formOf(response, 'sse', toFrame));
+          break;
+        case 'usage':
+          usage = event.value;
+          break;
+        case 'done': {
+          const shown = citations.map((citation) => formOf(citation, 'sse citation', toCitationText));
+          await stream.event('done', doneToJsonText(event.value, shown, usage));
+          // The client has its answer now, whatever comes after; the kit's client reads the stream to its end.
+          return;
+        }
+        case 'started':
+        case 'stage':
+        case undefined:
+          break;
+        default:
+          event satisfies never;
+      }
     }
     if (behind !== undefined) await behind;
   }
   throw internal(new Error('the answer ended without its last event'));
+}
+
+function toFrame({ event }: AskResponse): Uint8Array {
+  switch (event.case) {
+    case 'sources':
+      return frameOf('sources', JSON.stringify(sourcesToJson(event.value)));
+    case 'textDelta':
+      return frameOf('message', JSON.stringify({ content: event.value.text }));
+    case 'reset':
+      return frameOf('reset', JSON.stringify({ reason: event.value.reason }));
+    case 'citation':
+      return frameOf('citation', JSON.stringify(citationToJson(event.value)));
+    default:
+      throw internal(new Error(`${event.case} is no event of this stream`));
+  }
+}
+
+function toCitationText({ event }: AskResponse): string {
+  return event.case === 'citation' ? JSON.stringify(citationToJson(event.value)) : '';
 }
 
 async function tellInside(stream: EventStream, error: unknown): Promise<void> {

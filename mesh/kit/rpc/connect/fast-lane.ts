@@ -8,8 +8,8 @@ import {
 import type { HandlerContext } from '@connectrpc/connect';
 import { copyHeaders } from '../../http/server/headers.ts';
 import type { Sender } from '../../http/server/sender.ts';
+import { toBytes } from '../messages/shared-message.ts';
 import type { ServerCall } from '../server-call.ts';
-import { toBytes } from '../shared-message.ts';
 import { envelop, prefixLength } from './wire.ts';
 
 /** How messages are read and written as JSON. */

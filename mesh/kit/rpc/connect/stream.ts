@@ -6,10 +6,10 @@ import { readBody } from '../../http/server/body.ts';
 import { toHeaders } from '../../http/server/headers.ts';
 import type { NodeRequest, NodeResponse } from '../../http/server/port.ts';
 import { createSender } from '../../http/server/sender.ts';
-import type { Invocable } from '../invoke.ts';
+import type { Invocable, MessageStream } from '../invoke.ts';
+import { formOf, toBytes } from '../messages/shared-message.ts';
 import { type RequestBounds, timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
-import { toBytes } from '../shared-message.ts';
 import type { JsonOptions } from './fast-lane.ts';
 import { checkMessage } from './guarded-body.ts';
 import type { ConnectLimits } from './limits.ts';
@@ -58,6 +58,12 @@ export async function serveConnectStream(
   const { headers } = request;
   const { method } = invocable;
   const isJson = headers['content-type'] === 'application/connect+json';
+  const form = isJson ? 'connect+json' : 'connect+proto';
+  const toEnvelope = (message: Message) =>
+    envelop(
+      0,
+      isJson ? Buffer.from(toJsonString(method.output, message, jsonOptions)) : toBytes(method.output, message),
+    );
   const sender = createSender(response, limits);
   const timeout = headers['connect-timeout-ms'] as string | undefined;
   const call = new ServerCall({
@@ -75,7 +81,7 @@ export async function serveConnectStream(
   };
   let isBegun = false;
   let failure: ConnectError | undefined;
-  let messages: AsyncIterator<Message> | undefined;
+  let messages: MessageStream | undefined;
   try {
     if (call.aborted) throw call.reason;
     await call.settle(gate(call, request));
@@ -91,11 +97,10 @@ export async function serveConnectStream(
       // Headers leave with the first message: until then, the handler may still set some.
       if (!isBegun) writeHead();
       isBegun = true;
-      const data = isJson
-        ? Buffer.from(toJsonString(method.output, result.value, jsonOptions))
-        : toBytes(method.output, result.value);
-      const behind = sender.send(envelop(0, data));
-      if (behind !== undefined) await behind;
+      for (const message of [result.value, ...messages.takeReady()]) {
+        const behind = sender.send(formOf(message, form, toEnvelope));
+        if (behind !== undefined) await behind;
+      }
     }
   } catch (thrown) {
     failure = thrown instanceof ConnectError ? thrown : toRpcError(thrown);

@@ -12,10 +12,10 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { cancelled, deadlineExceeded, internal } from '../../base/errors.ts';
-import type { Invocable } from '../invoke.ts';
+import type { Invocable, MessageStream } from '../invoke.ts';
+import { toBytes } from '../messages/shared-message.ts';
 import { type RequestBounds, requestBoundsOf, timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
-import { toBytes } from '../shared-message.ts';
 import { JoinedMessages, messageHeadBytes, patchGrpc } from './patches.ts';
 import { requestReader, unwrap } from './received-message.ts';
 import { errorToStatus, headersToMetadata, metadataToHeaders, methodDefinition, trailerToMetadata } from './wire.ts';
@@ -146,7 +146,7 @@ type WritableCall = ServerWritableStream<Message, Message> | ServerDuplexStream<
 async function send(
   grpcCall: WritableCall,
   call: ServerCall,
-  messages: AsyncIterable<Message>,
+  messages: MessageStream,
   joinedBytes: number,
 ): Promise<void> {
   const writer = createWriter(grpcCall, call.method.output, joinedBytes);
@@ -156,6 +156,7 @@ async function send(
       if (first) sendHeader(grpcCall, call);
       first = false;
       writer.add(message);
+      for (const ready of messages.takeReady()) writer.add(ready);
       if (writer.blocked !== undefined) await writer.blocked;
       if (grpcCall.cancelled) break;
     }

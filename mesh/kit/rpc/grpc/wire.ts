@@ -5,7 +5,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { toRpcError } from '../../base/errors.ts';
-import { toBytes } from '../shared-message.ts';
+import { toBytes } from '../messages/shared-message.ts';
 import { fromDetails, toStatus } from '../status.ts';
 import { grpc } from './grpc-js.ts';
 import { asTrailer, patchGrpc, withoutPadding } from './patches.ts';

@@ -2,11 +2,11 @@ import type { DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { abortedBy, rpcError } from '../../base/errors.ts';
-import { type Invocable, Reply } from '../invoke.ts';
+import { type Invocable, type MessageStream, Reply } from '../invoke.ts';
+import { SingleMessage } from '../messages/single-message.ts';
+import { wholeMessage } from '../messages/whole-message.ts';
 import { timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
-import { SingleMessage } from '../single-message.ts';
-import { wholeMessage } from '../whole-message.ts';
 
 /** What this process serves, by method. */
 export type InvocableIndex = ReadonlyMap<DescMethod, Invocable>;
@@ -73,10 +73,7 @@ function authorizationOf(header: HeadersInit | undefined): string | undefined {
   return isPlain ? header.authorization : (new Headers(header).get('authorization') ?? undefined);
 }
 
-function relay(
-  first: Promise<IteratorResult<Message>>,
-  output: AsyncIterableIterator<Message>,
-): AsyncIterableIterator<Message> {
+function relay(first: Promise<IteratorResult<Message>>, output: MessageStream): MessageStream {
   let taken = false;
   return {
     [Symbol.asyncIterator]() {
@@ -87,6 +84,7 @@ function relay(
       taken = true;
       return first;
     },
+    takeReady: () => (taken ? output.takeReady() : []),
     // Not awaited: a handler that is stuck must not hold its caller.
     async return() {
       output.return?.()?.then(undefined, () => {});

@@ -1,8 +1,8 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { abortedBy, deadlineExceeded } from '../../base/errors.ts';
+import { SingleMessage } from '../messages/single-message.ts';
+import { wholeMessage } from '../messages/whole-message.ts';
 import { timeoutOf } from '../policy.ts';
-import { SingleMessage } from '../single-message.ts';
-import { wholeMessage } from '../whole-message.ts';
 import type { PipeConnection } from './connection.ts';
 import { traceParent } from './trace-parent.ts';
 import { createConsumed, createSendWindow, type SendWindow } from './window.ts';

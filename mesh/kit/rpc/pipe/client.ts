@@ -1,7 +1,7 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';
-import { lastEventGraceMs, lastEventTestOf } from '../last-event.ts';
-import { SingleMessage } from '../single-message.ts';
+import { lastEventGraceMs, lastEventTestOf } from '../messages/last-event.ts';
+import { SingleMessage } from '../messages/single-message.ts';
 import { type ClientCall, openCall } from './client-call.ts';
 import type { PipeConnection } from './connection.ts';
 import { decodeMessage, empty } from './wire.ts';

@@ -3,7 +3,7 @@ import type { ConnectError } from '@connectrpc/connect';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { internal, tooLarge } from '../../base/errors.ts';
 import { copyHeaders } from '../../http/server/headers.ts';
-import { toBytes } from '../shared-message.ts';
+import { toBytes } from '../messages/shared-message.ts';
 import { fromStatus, toStatus } from '../status.ts';
 
 // What two processes of a group say to each other over a socket. Both are the same version of the program.

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { AskRequestSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { createProgress } from '../cli/progress.ts';
-import { services } from '../run.ts';
-import { createPostClient } from './llm-clients.ts';
-import { callsPerSecond, median, type Row } from './measure.ts';
-import { createRawClient } from './raw-client.ts';
+import { createProgress } from '../../cli/progress.ts';
+import { services } from '../../run.ts';
+import { createPostClient } from '../llm-clients.ts';
+import { callsPerSecond, median, type Row } from '../measure.ts';
+import { createRawClient } from '../raw-client.ts';
 
 // CPU that a request costs in all processes of the mesh together, for each way to spread the services over processes. Rounds take
 // turns, so that a noisy machine hits all alike. The load is in this process and is not counted.
@@ -64,11 +64,11 @@ export async function benchCosts(): Promise<Row[]> {
     return { child, ready: await messageOf<T>(child) };
   };
   try {
-    const provider = await start<{ port: number }>('./llm-provider.ts');
+    const provider = await start<{ port: number }>('../llm-provider.ts');
     const providerUrl = `http://127.0.0.1:${provider.ready.port}/v1`;
     const startMesh = (name: string, chosen: string[], addresses: Record<string, string> = {}) => {
       const init: CostProcessInit = { services: chosen, dataDir: join(folder, name), addresses, key, providerUrl };
-      return start<CostProcessReady>('./cost-process.ts', JSON.stringify(init));
+      return start<CostProcessReady>('./process.ts', JSON.stringify(init));
     };
     const all = services.map(({ name }) => name);
     const one = await startMesh('one', all);

@@ -6,10 +6,10 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { startTelemetry } from '#kit/host/telemetry.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
-import { ingestFiles } from '../cli/ingest.ts';
-import { createProgress } from '../cli/progress.ts';
-import { findFiles } from '../cli/upload.ts';
-import { services } from '../run.ts';
+import { ingestFiles } from '../../cli/ingest.ts';
+import { createProgress } from '../../cli/progress.ts';
+import { findFiles } from '../../cli/upload.ts';
+import { services } from '../../run.ts';
 import type { CostProcessInit, CostProcessReady } from './costs.ts';
 
 // A process of the mesh for the benchmark of costs: the services named in its argument, over the sample knowledge base. It reports the
@@ -64,12 +64,12 @@ if (chosen.some(({ name }) => name === 'indexer')) {
     get: (target, name: keyof typeof indexer) => (input: never) =>
       (target[name] as (...args: unknown[]) => unknown)(input, options),
   });
-  const { files } = await findFiles([fileURLToPath(new URL('../../deployments/sample', import.meta.url))]);
+  const { files } = await findFiles([fileURLToPath(new URL('../../../deployments/sample', import.meta.url))]);
   const job = await ingestFiles(asEditor, 'help', files, createProgress());
   if (job.state !== JobState.SUCCEEDED) throw new Error(`the sample could not be taken in: ${job.error}`);
 }
 
-const gold = fileURLToPath(new URL('../../deployments/sample-gold', import.meta.url));
+const gold = fileURLToPath(new URL('../../../deployments/sample-gold', import.meta.url));
 const questions = readFileSync(join(gold, 'queries.jsonl'), 'utf8')
   .split('\n')
   .filter(Boolean)
