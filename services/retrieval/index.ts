@@ -29,7 +29,7 @@ export const retrieval = defineService({
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
-  async create({ config: settings, clients, log, metrics, clock, random, dataDir, lockDataDir }) {
+  async create({ config: settings, clients, log, metrics, clock, random, dataDir, lockDataDir, postgres }) {
     await lockDataDir();
     const threads = createSqliteThreads(settings.readerThreads);
     // In the order in which they close.
@@ -43,7 +43,7 @@ export const retrieval = defineService({
         vectorAdapters,
         vectorStore.adapter,
         vectorStore.settings,
-        { folder: join(dataDir, 'vectors'), threads, snapshots: createSnapshots(memoryBytes, log) },
+        { folder: join(dataDir, 'vectors'), threads, snapshots: createSnapshots(memoryBytes, log), postgres },
         'retrieval.vector_store',
       );
       parts.unshift(vectors);
@@ -51,7 +51,7 @@ export const retrieval = defineService({
         keywordAdapters,
         keywordStore.adapter,
         keywordStore.settings,
-        { folder: join(dataDir, 'keywords'), threads, snapshots: createSnapshots(memoryBytes, log) },
+        { folder: join(dataDir, 'keywords'), threads, snapshots: createSnapshots(memoryBytes, log), postgres },
         'retrieval.keyword_store',
       );
       parts.unshift(keywords);
