@@ -7,7 +7,7 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { createCatalog } from './catalog/catalog.ts';
-import { createSqliteEngine } from './catalog/engines/sqlite.ts';
+import { openEngine } from './catalog/engines/open-engine.ts';
 import { readConfig } from './config.ts';
 import { createRetrievalMetrics } from './metrics.ts';
 import { createRetrieval } from './service.ts';
@@ -29,7 +29,18 @@ export const retrieval = defineService({
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
-  async create({ config: settings, clients, log, metrics, clock, random, dataDir, lockDataDir, postgres }) {
+  async create({
+    config: settings,
+    clients,
+    log,
+    metrics,
+    clock,
+    random,
+    dataDir,
+    lockDataDir,
+    openDatabase,
+    postgres,
+  }) {
     await lockDataDir();
     const threads = createSqliteThreads(settings.readerThreads);
     // In the order in which they close.
@@ -55,7 +66,10 @@ export const retrieval = defineService({
         'retrieval.keyword_store',
       );
       parts.unshift(keywords);
-      const catalog = createCatalog(createSqliteEngine(join(dataDir, 'catalog'), threads), random);
+      const catalog = createCatalog(
+        await openEngine({ postgres, openDatabase, folder: join(dataDir, 'catalog'), threads, random }),
+        random,
+      );
       parts.unshift(catalog);
       const web =
         settings.webSearch === undefined

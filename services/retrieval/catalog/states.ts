@@ -2,6 +2,9 @@ import { insertFrom, plain, renewing, rows, type Sql, sql, update } from './engi
 
 // The statements that renew a tenant's state, in which other replicas see that something has changed, and its revision, in which readers do.
 
+/** Returns the name of a tenant's state. */
+export const stateName = (epoch: string, generation: number): string => `${epoch}-${generation}`;
+
 /** Returns the condition that a document is in a version. */
 export const inVersion = (version: number): Sql => sql`added_in <= ${version} AND removed_in > ${version}`;
 

@@ -3,7 +3,7 @@ import type { VectorSpace } from '../stores/vector-store.ts';
 import { spreadAccess } from './access-changes.ts';
 import { insertFrom, insertRows, jsonOf, oneOf, remove, rows, type Sql, sql, update } from './engines/sql.ts';
 import type { CatalogRow, CatalogTables } from './engines/tables.ts';
-import { newRevision, newState, newTenant } from './states.ts';
+import { newRevision, newState, newTenant, stateName } from './states.ts';
 import type { TermRecord } from './terms.ts';
 
 /** A version of a corpus. */
@@ -75,9 +75,6 @@ export interface VersionCatalog {
 }
 
 const notAborted = new AbortController().signal;
-
-/** Returns the name of a tenant's state. */
-export const stateName = (epoch: string, generation: number): string => `${epoch}-${generation}`;
 
 /** Creates the catalog of versions. `newEpoch` returns the epoch of a new catalog. */
 export function createVersionCatalog(tables: CatalogTables, newEpoch: () => string): VersionCatalog {

@@ -11,7 +11,7 @@ export interface IndexRegistry {
   acquire(tenant: string, signal: AbortSignal): Promise<IndexHandle | undefined>;
   /** Runs `work` with the index of a tenant; an empty index if the tenant has no corpus. The view may be old outside a change. */
   use<T>(tenant: string, work: (index: TenantIndex) => Promise<T>): Promise<T>;
-  /** Resolves when no change is running. */
+  /** Ends what runs in the background, and resolves when no change is running. Called once, last. */
   idle(): Promise<void>;
 }
 
@@ -29,8 +29,6 @@ interface Entry {
   userCount: number;
 }
 
-const notAborted = new AbortController().signal;
-
 /**
  * Creates the registry. `recover` finishes what a crash has interrupted: before the first use of an index if its catalog belongs to this
  * process, otherwise before a change, so that a search never waits for other replicas.
@@ -41,6 +39,7 @@ export function createIndexRegistry(
   log: Logger,
 ): IndexRegistry {
   const { changes } = catalog;
+  const closing = new AbortController();
   // In order of last use.
   const entries = new Map<string, Entry>();
 
@@ -74,10 +73,11 @@ export function createIndexRegistry(
   const finishLater = (index: TenantIndex) => {
     if (!index.view.isUnfinished) return;
     index
-      .exclusive(notAborted, async () => {})
-      .catch((error: unknown) =>
-        log.warn({ event: 'recovery_failed', tenant: index.tenant, err: error }, 'unfinished change remains'),
-      );
+      .exclusive(closing.signal, async () => {})
+      .catch((error: unknown) => {
+        if (closing.signal.aborted) return;
+        log.warn({ event: 'recovery_failed', tenant: index.tenant, err: error }, 'unfinished change remains');
+      });
   };
   const follow = async (tenant: string): Promise<void> => {
     const entry = entries.get(tenant);
@@ -85,7 +85,7 @@ export function createIndexRegistry(
     entry.userCount++;
     try {
       const index = await entry.opening;
-      await index.refresh(notAborted);
+      await index.refresh(closing.signal);
       finishLater(index);
     } catch (error) {
       // A search reads the state itself; without this the next one only takes longer.
@@ -95,6 +95,7 @@ export function createIndexRegistry(
     }
   };
   changes.watch((tenant) => {
+    if (closing.signal.aborted) return;
     for (const name of tenant === undefined ? [...entries.keys()] : [tenant]) void follow(name);
   });
   return {
@@ -118,6 +119,7 @@ export function createIndexRegistry(
       }
     },
     async idle() {
+      closing.abort();
       const openings = await Promise.allSettled([...entries.values()].map(({ opening }) => opening));
       const opened = openings.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
       await Promise.all(opened.map((index) => index.settled()));

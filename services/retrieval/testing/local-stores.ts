@@ -17,6 +17,7 @@ import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/inde
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
+import type { CatalogEngine } from '../catalog/engines/tables.ts';
 import { readConfig } from '../config.ts';
 import { createRetrievalMetrics } from '../metrics.ts';
 import { createRetrieval } from '../service.ts';
@@ -39,18 +40,42 @@ export interface LocalRetrieval extends Shortcuts {
 
 const metrics = createRetrievalMetrics(createMetrics());
 
-/** Opens the service over a folder, with `wrap` between it and its stores. */
-export async function openRetrieval(
+/** How a test opens the service. */
+export interface OpenOptions {
+  keptVersions?: number;
+  /** Comes between the service and its stores. */
+  wrap?: (stores: Stores) => Stores;
+  /** What keeps the catalog. @default files in the folder */
+  engine?: CatalogEngine;
+  /** Stores that another replica has opened. @default those of the folder */
+  stores?: Stores;
+}
+
+/** Opens the service for a suite, with a catalog of some engine. */
+export type OpenRetrieval = (
   dataDir: string,
   threads: SqliteThreads,
-  options: { keptVersions?: number; wrap?: (stores: Stores) => Stores } = {},
-): Promise<LocalRetrieval> {
+  options?: Omit<OpenOptions, 'engine'>,
+) => Promise<LocalRetrieval>;
+
+/** Opens the embedded stores of a folder. */
+export async function openStores(dataDir: string, threads: SqliteThreads): Promise<Stores> {
   const store = (name: string) => ({ folder: join(dataDir, name), threads });
-  const stores = {
+  return {
     vectors: await vectorAdapter.create({}, store('vectors')),
     keywords: await keywordAdapter.create({}, store('keywords')),
   };
-  const catalog = createCatalog(createSqliteEngine(join(dataDir, 'catalog'), threads), Math.random);
+}
+
+/** Opens the service over a folder. */
+export async function openRetrieval(
+  dataDir: string,
+  threads: SqliteThreads,
+  options: OpenOptions = {},
+): Promise<LocalRetrieval> {
+  const stores = options.stores ?? (await openStores(dataDir, threads));
+  const engine = options.engine ?? createSqliteEngine(join(dataDir, 'catalog'), threads);
+  const catalog = createCatalog(engine, Math.random);
   const methods = new Map<DescMethod, Invocable>();
   const transport = createLocalTransport(methods);
   const { keptVersions } = options;
@@ -88,7 +113,8 @@ export async function openRetrieval(
     client,
     async close() {
       await retrieving.close();
-      for (const part of [catalog, stores.keywords, stores.vectors]) await part.close();
+      await catalog.close();
+      if (options.stores === undefined) for (const store of [stores.keywords, stores.vectors]) await store.close();
     },
   };
 }

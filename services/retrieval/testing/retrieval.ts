@@ -19,12 +19,12 @@ import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.t
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
-import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
+import { openEngine } from '../catalog/engines/open-engine.ts';
 import { readConfig } from '../config.ts';
 import { retrieval } from '../index.ts';
 import { createRetrievalMetrics } from '../metrics.ts';
 import { createRetrieval } from '../service.ts';
-import { createSqliteThreads } from '../sqlite/threads.ts';
+import { createSqliteThreads, type SqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
 
@@ -104,21 +104,33 @@ export interface Stores {
   keywords: KeywordStore;
 }
 
-/** Returns the service with `wrap` around its stores. */
+/** Returns the service with `wrap` around its stores. Replicas over one folder share them. */
 export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefinition {
+  const shared = new Map<string, { threads: SqliteThreads; stores: Stores; userCount: number }>();
+  const openStores = async (dataDir: string, readerThreads: number) => {
+    const known = shared.get(dataDir);
+    if (known !== undefined) return known;
+    const threads = createSqliteThreads(readerThreads);
+    const store = (name: string) => ({ folder: join(dataDir, name), threads });
+    const stores = {
+      vectors: await vectorAdapter.create({}, store('vectors')),
+      keywords: await keywordAdapter.create({}, store('keywords')),
+    };
+    const opened = { threads, stores, userCount: 0 };
+    shared.set(dataDir, opened);
+    return opened;
+  };
   return defineService({
     name: 'retrieval',
     contracts: [RetrievalService, IndexAdminService, IndexWriterService],
     config: readConfig,
     needs: { embedding: EmbeddingService, rerank: RerankService },
-    async create({ config: settings, clients, log, metrics, clock, random, dataDir }) {
-      const threads = createSqliteThreads(settings.readerThreads);
-      const store = (name: string) => ({ folder: join(dataDir, name), threads });
-      const stores = {
-        vectors: await vectorAdapter.create({}, store('vectors')),
-        keywords: await keywordAdapter.create({}, store('keywords')),
-      };
-      const catalog = createCatalog(createSqliteEngine(join(dataDir, 'catalog'), threads), random);
+    async create({ config: settings, clients, log, metrics, clock, random, dataDir, openDatabase, postgres }) {
+      const opened = await openStores(dataDir, settings.readerThreads);
+      opened.userCount++;
+      const { stores, threads } = opened;
+      const folder = join(dataDir, 'catalog');
+      const catalog = createCatalog(await openEngine({ postgres, openDatabase, folder, threads, random }), random);
       const { embedding, rerank: reranker } = clients;
       const { impl, close } = createRetrieval({
         ...wrap(stores),
@@ -135,7 +147,10 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
         impl,
         async close() {
           await close();
-          for (const part of [catalog, stores.keywords, stores.vectors, threads]) await part.close();
+          await catalog.close();
+          if (--opened.userCount > 0) return;
+          shared.delete(dataDir);
+          for (const part of [stores.keywords, stores.vectors, threads]) await part.close();
         },
       };
     },
@@ -259,18 +274,24 @@ export interface RetrievalMesh extends Shortcuts, AsyncDisposable {
   close(keep?: boolean): Promise<void>;
 }
 
+/** How a test starts the service. */
+export interface StartOptions {
+  config?: MessageInitShape<typeof RetrievalConfigSchema>;
+  dataDir?: string;
+  service?: ServiceDefinition;
+  /** URL of PostgreSQL. @default embedded */
+  database?: string;
+}
+
+/** Starts the service for a suite, with a catalog of some engine. */
+export type StartRetrieval = (options?: StartOptions) => Promise<RetrievalMesh>;
+
 /** Starts the service with stand-ins. */
-export async function startRetrieval(
-  options: {
-    config?: MessageInitShape<typeof RetrievalConfigSchema>;
-    dataDir?: string;
-    service?: ServiceDefinition;
-  } = {},
-): Promise<RetrievalMesh> {
+export async function startRetrieval(options: StartOptions = {}): Promise<RetrievalMesh> {
   const standIns = createStandIns();
-  const { dataDir } = options;
+  const { dataDir, database } = options;
   const mesh = await startTestMesh([...standIns.services, options.service ?? (retrieval as ServiceDefinition)], {
-    config: { retrieval: options.config ?? {} },
+    config: { retrieval: options.config ?? {}, ...(database !== undefined && { storage: { database } }) },
     ...(dataDir !== undefined && { dataDir }),
   });
   const client = createRetrievalClient(mesh.client);
