@@ -1,6 +1,7 @@
-import { create } from '@bufbuild/protobuf';
-import { type Config, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type ChosenAdapter, chosenAdapter, ifSet } from '#kit/host/config/settings.ts';
+import { create, type DescField } from '@bufbuild/protobuf';
+import { type AdapterConfig, type Config, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
+import { type ChosenAdapter, chosenAdapter, defaultAdapterOf, ifSet } from '#kit/host/config/settings.ts';
 
 /** Settings of the retrieval service. */
 export interface RetrievalSettings {
@@ -30,13 +31,16 @@ export interface RetrievalSettings {
   readonly memoryBytes: number;
 }
 
-/** Returns the settings from the configuration. */
+/**
+ * Returns the settings from the configuration. Throws ConfigError if the catalog is shared by replicas and a store is not: a replica would
+ * not find what another one has written.
+ */
 export function readConfig(config: Config): RetrievalSettings {
   const retrieval = config.retrieval ?? create(RetrievalConfigSchema);
   const { field } = RetrievalConfigSchema;
   return Object.freeze({
-    vectorStore: chosenAdapter(field.vectorStore, retrieval.vectorStore, 'retrieval.vector_store'),
-    keywordStore: chosenAdapter(field.keywordStore, retrieval.keywordStore, 'retrieval.keyword_store'),
+    vectorStore: storeOf(config, field.vectorStore, retrieval.vectorStore, 'retrieval.vector_store', 'pgvector'),
+    keywordStore: storeOf(config, field.keywordStore, retrieval.keywordStore, 'retrieval.keyword_store', 'postgres'),
     vectorWeight: ifSet(retrieval, 'vectorWeight'),
     corpusWeights: new Map(
       Object.entries(retrieval.corpora).flatMap(([name, corpus]) => {
@@ -53,4 +57,22 @@ export function readConfig(config: Config): RetrievalSettings {
     readerThreads: retrieval.readerThreads,
     memoryBytes: Number(retrieval.memoryBytes),
   });
+}
+
+/** Returns the adapter of a store. `shared`: its default if `storage.database` is set. */
+function storeOf(
+  config: Config,
+  field: DescField,
+  given: AdapterConfig | undefined,
+  path: string,
+  shared: string,
+): ChosenAdapter {
+  if ((config.storage?.database ?? '') === '') return chosenAdapter(field, given, path);
+  if (given === undefined) return Object.freeze({ adapter: shared, settings: undefined, path });
+  const chosen = chosenAdapter(field, given, path);
+  if (chosen.adapter === defaultAdapterOf(field)) {
+    const problem = `"${chosen.adapter}" is for one process, and storage.database is shared by replicas`;
+    throw new ConfigError(`${path}.adapter`, `${problem}: use "${shared}", or the store of another server`);
+  }
+  return chosen;
 }

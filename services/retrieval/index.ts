@@ -41,8 +41,9 @@ export const retrieval = defineService({
     openDatabase,
     postgres,
   }) {
-    await lockDataDir();
-    const threads = createSqliteThreads(settings.readerThreads);
+    const isEmbedded = postgres === undefined;
+    if (isEmbedded) await lockDataDir();
+    const threads = createSqliteThreads(settings.readerThreads, isEmbedded);
     // In the order in which they close.
     const parts: { close(): Promise<void> }[] = [threads];
     const close = async () => {

@@ -25,11 +25,15 @@ interface Waiter {
   take(readerIndex: number): void;
 }
 
-/** Starts the threads. */
-export function createSqliteThreads(readerCount: number): SqliteThreads {
-  const writer = createSqliteThread();
-  const readers = Array.from({ length: readerCount }, createSqliteThread);
-  const held = readers.map(() => 0);
+/** Starts the threads. `isUsed`: whether they start now; otherwise with the first use, which may never come. */
+export function createSqliteThreads(readerCount: number, isUsed = true): SqliteThreads {
+  let started: { writer: SqliteThread; readers: SqliteThread[] } | undefined;
+  const start = () => {
+    started ??= { writer: createSqliteThread(), readers: Array.from({ length: readerCount }, createSqliteThread) };
+    return started;
+  };
+  if (isUsed) start();
+  const held = Array.from({ length: readerCount }, () => 0);
   const waiting = new Set<Waiter>();
 
   const acquire = (signal: AbortSignal): number | Promise<number> => {
@@ -69,18 +73,21 @@ export function createSqliteThreads(readerCount: number): SqliteThreads {
   };
 
   return {
-    writer,
+    get writer() {
+      return start().writer;
+    },
     readerCount,
     async read(signal, work) {
       const readerIndex = await acquire(signal);
       try {
-        return await work(readers[readerIndex] as SqliteThread, readerIndex);
+        return await work(start().readers[readerIndex] as SqliteThread, readerIndex);
       } finally {
         release(readerIndex);
       }
     },
     async close() {
-      await Promise.all([writer, ...readers].map((thread) => thread.close()));
+      if (started === undefined) return;
+      await Promise.all([started.writer, ...started.readers].map((thread) => thread.close()));
     },
   };
 }

@@ -756,14 +756,14 @@ export const ChatConfigSchema: GenMessage<ChatConfig> = /*@__PURE__*/
  */
 export type RetrievalConfig = Message<"ragmesh.config.v1.RetrievalConfig"> & {
   /**
-   * The vector store.
+   * The vector store. If storage.database is set and this is not, it is pgvector.
    *
    * @generated from field: ragmesh.config.v1.AdapterConfig vector_store = 1;
    */
   vectorStore?: AdapterConfig | undefined;
 
   /**
-   * The keyword store.
+   * The keyword store. If storage.database is set and this is not, it is postgres.
    *
    * @generated from field: ragmesh.config.v1.AdapterConfig keyword_store = 2;
    */
