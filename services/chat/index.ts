@@ -23,7 +23,8 @@ export const chat = defineService({
   needs: { retrieval: RetrievalService, cache: CacheService, llm: LLMGatewayService, audit: AuditService },
   async create({ config: settings, clients, clock, random, log, metrics, openDatabase }) {
     const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
-    const sessions = createSessions({ database, clock, sessionMs: settings.sessionMs, log });
+    const newId = createIds(clock, random);
+    const sessions = createSessions({ database, clock, sessionMs: settings.sessionMs, replica: newId(), log });
     const background = createBackgroundTasks(log);
     return {
       impl: createChat({
@@ -32,7 +33,7 @@ export const chat = defineService({
         promptVersion: promptVersion(settings),
         openSessions: createOpenSessions(),
         models: createModels(clients.llm, clock, log),
-        newId: createIds(clock, random),
+        newId,
       }),
       drain: () => background.idle(),
       async close() {

@@ -7,6 +7,8 @@ import {
   JudgedQuerySchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { Database, Migrations } from '#kit/storage/database.ts';
+import { engineOf } from '#kit/storage/engine.ts';
+import { lockNames } from '#kit/storage/postgres/database.ts';
 
 /** Tables of the evaluation. Messages are stored as their bytes, since no query reads inside them. */
 export interface EvaluationTables {
@@ -42,7 +44,7 @@ const postgres: readonly string[] = [
 /** Schema changes of both engines. */
 export const migrations: Migrations = { sqlite, postgres };
 
-/** Rows of one insert: SQLite bounds the parameters of a statement. */
+/** Rows of one insert: both engines bound the parameters of a statement. */
 const rowsAtOnce = 1000;
 
 /** Which runs to list. */
@@ -57,9 +59,12 @@ export interface RunFilter {
 /** Creates the store of data sets and runs of every tenant. */
 export function createEvaluationStore(database: Database<EvaluationTables>) {
   return {
-    /** Replaces a data set atomically. */
+    /** Replaces a data set atomically; of several replicas that do so concurrently, the last one stays. */
     async replaceDataSet(tenant: string, dataSet: string, queries: readonly JudgedQuery[]): Promise<void> {
       await database.transaction().execute(async (transaction) => {
+        if (engineOf(database) === 'postgres') {
+          await lockNames(transaction, 'data set', [JSON.stringify([tenant, dataSet])]);
+        }
         await transaction
           .deleteFrom('judged_query')
           .where('tenant', '=', tenant)

@@ -71,7 +71,7 @@ async function* answer(
   const understanding = Promise.withResolvers<Understood>();
   // The look-up begins first: its span includes the work for its key.
   const lookup = beginLookup(deps, request, context, understanding.promise);
-  understand(deps, request, context).then(understanding.resolve, understanding.reject);
+  understand(deps, request, context, state()).then(understanding.resolve, understanding.reject);
   try {
     const [understood] = await Promise.all([understanding.promise, lookup.corporaListed]);
     const { sessionId, isNewSession, standalone } = understood;

@@ -79,8 +79,8 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
 
 function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean) {
   const { sessionId, isNewSession, question, askedAtMs, answerId, text, citations } = state;
-  const turn = isWhole || text !== '' ? { answerId, answer: text, citations } : undefined;
-  return { tenant, user, sessionId, mayCreate: isNewSession, question, askedAtMs, turn };
+  const turn = isWhole || text !== '' ? { answer: text, citations } : undefined;
+  return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };
 }
 
 function toAuditRecord(

@@ -26,9 +26,9 @@ export async function rateAnswer(
         .selectFrom('answer')
         .select([
           'answer_id',
-          sql<number>`${rating}`.as('rating'),
-          sql<string>`${comment}`.as('comment'),
-          sql<number>`${submittedAtMs}`.as('submitted_at'),
+          sql<number>`cast(${rating} as bigint)`.as('rating'),
+          sql<string>`cast(${comment} as text)`.as('comment'),
+          sql<number>`cast(${submittedAtMs} as bigint)`.as('submitted_at'),
         ])
         .where('answer_id', '=', answerId)
         .where('tenant', '=', tenant)

@@ -1,5 +1,7 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
+import { engineOf } from '#kit/storage/engine.ts';
+import type { OpenAsks } from './open-asks.ts';
 import type { SessionSchema } from './schema.ts';
 
 /** Rows that one purge removes of each table. */
@@ -7,18 +9,40 @@ const batchSize = 500;
 /** Pause after a purge that left nothing behind, in milliseconds. */
 const pauseMs = 3_600_000;
 
-/** Creates the purge of sessions, and of answers without one, that are older than `sessionMs`. */
-export function createPurge(database: Database<SessionSchema>, clock: () => number, sessionMs: number, log: Logger) {
+/** What a purge works with. */
+export interface PurgeDeps {
+  database: Database<SessionSchema>;
+  openAsks: OpenAsks | undefined;
+  clock: () => number;
+  sessionMs: number;
+  log: Logger;
+}
+
+/**
+ * Creates the purge of sessions, and of answers without one, that are older than `sessionMs`. Several replicas may purge concurrently: each
+ * skips the rows that another one is removing.
+ */
+export function createPurge({ database, openAsks, clock, sessionMs, log }: PurgeDeps) {
+  const isShared = engineOf(database) === 'postgres';
   let nextMs = 0;
   let running: Promise<void> | undefined;
 
   async function purge(): Promise<void> {
     const before = clock() - sessionMs;
-    const sessions = database.selectFrom('session').select('id').where('updated_at', '<=', before).limit(batchSize);
+    const sessions = database
+      .selectFrom('session')
+      .select('id')
+      .where('updated_at', '<=', before)
+      .limit(batchSize)
+      .$if(isShared, (query) => query.forUpdate().skipLocked());
     const removed = await database.deleteFrom('session').where('id', 'in', sessions).returning('id').execute();
     const answers = database.selectFrom('answer').select('seq').where('session_id', 'is', null);
-    const old = answers.where('asked_at', '<=', before).limit(batchSize);
+    const old = answers
+      .where('asked_at', '<=', before)
+      .limit(batchSize)
+      .$if(isShared, (query) => query.forUpdate().skipLocked());
     const removedAnswers = await database.deleteFrom('answer').where('seq', 'in', old).returning('seq').execute();
+    await openAsks?.purge();
     const isMore = removed.length === batchSize || removedAnswers.length === batchSize;
     nextMs = isMore ? clock() : clock() + pauseMs;
     if (removed.length > 0) {

@@ -1,7 +1,10 @@
 import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
+import { engineOf } from '#kit/storage/engine.ts';
+import type { PastTurn } from '../answer/turn.ts';
 import { rateAnswer } from './feedback.ts';
+import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
 import type { Owner } from './owner.ts';
 import { createPurge } from './purge.ts';
 import { createSessionReads } from './read.ts';
@@ -11,18 +14,41 @@ import { createTurnWriter, type TurnWrite } from './writer.ts';
 /** The sessions of all users; each method works for one owner. */
 export type Sessions = ReturnType<typeof createSessions>;
 
-/** Creates the store. A session is hidden `sessionMs` after its last question, and purged some time later. */
+/** Creates the store. `replica`: a name of this process, unique among those that share the store. A session is hidden `sessionMs` after its last question, and purged some time later. */
 export function createSessions(options: {
   database: Database<SessionSchema>;
   clock: () => number;
   sessionMs: number;
+  replica: string;
   log: Logger;
 }) {
-  const { database, clock, sessionMs, log } = options;
+  const { database, clock, sessionMs, replica, log } = options;
+  // SQLite has one process, whose memory knows what is in flight.
+  const openAsks = engineOf(database) === 'postgres' ? createOpenAsks(database, clock, replica) : undefined;
   const writer = createTurnWriter(database);
-  const purge = createPurge(database, clock, sessionMs, log);
+  const purge = createPurge({ database, openAsks, clock, sessionMs, log });
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
+
+    /**
+     * Makes a question in flight known to other replicas, with its session. Returns whether the session is in the store now; a store that
+     * is away is one without it, which is created when the turn is written.
+     */
+    async open(owner: Owner, ask: OpeningAsk): Promise<boolean> {
+      if (openAsks === undefined) return !ask.isNewSession;
+      try {
+        await openAsks.open(owner, ask);
+        return true;
+      } catch (error) {
+        log.warn({ err: error, event: 'session_open_failed', answer_id: ask.answerId }, 'session not opened');
+        return !ask.isNewSession;
+      }
+    },
+
+    /** Returns the owner's questions of a session that other replicas are answering, oldest first. Waits a moment for those that end. */
+    async turnsOfOthers(owner: Owner, sessionId: string, signal: AbortSignal): Promise<PastTurn[]> {
+      return (await openAsks?.turnsOfOthers(owner, sessionId, signal)) ?? [];
+    },
 
     /** Writes a turn, or only that its session exists; resolves when it is durable. */
     async record(write: TurnWrite): Promise<void> {

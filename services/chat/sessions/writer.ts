@@ -6,8 +6,10 @@ import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
+import { engineOf } from '#kit/storage/engine.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
 import type { SessionSchema } from './schema.ts';
+import { toTitle } from './title.ts';
 
 /** Something to write about a session. */
 export interface TurnWrite {
@@ -17,17 +19,16 @@ export interface TurnWrite {
   sessionId: string;
   /** Whether the session may be created; otherwise a session that was deleted meanwhile stays deleted. */
   mayCreate: boolean;
+  answerId: string;
   question: string;
   askedAtMs: number;
   /** The answer; `undefined`: only the session is created. */
-  turn: { answerId: string; answer: string; citations: readonly Citation[] } | undefined;
+  turn: { answer: string; citations: readonly Citation[] } | undefined;
 }
 
 /** Writes that may wait, and that share a transaction. */
 const maxQueued = 10_000;
 const maxBatch = 256;
-/** Length of a title, in characters. */
-const titleLength = 80;
 
 /**
  * Creates a writer that stores turns durably. Turns that arrive while a transaction runs share the next one, and so one flush of the
@@ -76,7 +77,10 @@ export function createTurnWriter(database: Database<SessionSchema>) {
   };
 }
 
-async function writeAll(transaction: Transaction<SessionSchema>, writes: readonly TurnWrite[]): Promise<void> {
+async function writeAll(transaction: Transaction<SessionSchema>, given: readonly TurnWrite[]): Promise<void> {
+  const isShared = engineOf(transaction) === 'postgres';
+  // Replicas lock sessions first and in one order, so that two of them, or one and a deletion, never wait for each other.
+  const writes = given.toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : a.sessionId > b.sessionId ? 1 : 0));
   const begun = writes.filter(({ sessionId, mayCreate }) => sessionId !== '' && mayCreate);
   const alive = new Set<string>();
   if (begun.length > 0) {
@@ -91,14 +95,19 @@ async function writeAll(transaction: Transaction<SessionSchema>, writes: readonl
   );
   if (unsure.length > 0) {
     const ids = unsure.map(({ sessionId }) => sessionId);
-    const there = transaction.selectFrom('session').select(['id', 'tenant', 'user']).where('id', 'in', ids);
+    const there = transaction
+      .selectFrom('session')
+      .select(['id', 'tenant', 'user'])
+      .where('id', 'in', ids)
+      .orderBy('id')
+      .$if(isShared, (query) => query.forUpdate());
     for (const row of await there.execute()) alive.add(nameOf(row));
   }
-  const answers = writes.flatMap(({ sessionId, tenant, user, question, askedAtMs, turn }) => {
+  const answers = writes.flatMap(({ sessionId, tenant, user, answerId, question, askedAtMs, turn }) => {
     if (turn === undefined || (sessionId !== '' && !alive.has(nameOf({ id: sessionId, tenant, user })))) return [];
     const isKept = sessionId !== '';
     const row = {
-      answer_id: turn.answerId,
+      answer_id: answerId,
       session_id: isKept ? sessionId : null,
       tenant,
       user,
@@ -109,7 +118,31 @@ async function writeAll(transaction: Transaction<SessionSchema>, writes: readonl
     };
     return [row];
   });
-  await insertAnswers(transaction, answers);
+  const places = isShared ? await closeAsks(transaction, writes) : new Map<string, number>();
+  const turns = answers.flatMap((row) => {
+    const seq = places.get(row.answer_id);
+    return seq === undefined ? [] : [{ seq, ...row }];
+  });
+  await insertTurns(transaction, turns);
+  await insertAnswers(
+    transaction,
+    answers.filter(({ answer_id }) => !places.has(answer_id)),
+  );
+}
+
+/** Removes the questions of these writes from those in flight. Returns the places that they have reserved among the turns, by answer. */
+async function closeAsks(
+  transaction: Transaction<SessionSchema>,
+  writes: readonly TurnWrite[],
+): Promise<ReadonlyMap<string, number>> {
+  const answerIds = writes.filter(({ sessionId }) => sessionId !== '').map(({ answerId }) => answerId);
+  if (answerIds.length === 0) return new Map();
+  const closed = await transaction
+    .deleteFrom('open_ask')
+    .where('answer_id', 'in', answerIds)
+    .returning(['answer_id', 'seq'])
+    .execute();
+  return new Map(closed.map(({ answer_id, seq }) => [answer_id, seq]));
 }
 
 const insertSessions = createInsert((db: Database<SessionSchema>, row: SessionSchema['session']) =>
@@ -118,6 +151,13 @@ const insertSessions = createInsert((db: Database<SessionSchema>, row: SessionSc
     .values(row)
     .onConflict((conflict) => conflict.doNothing())
     .returning(['id', 'tenant', 'user']),
+);
+
+const insertTurns = createInsert((db: Database<SessionSchema>, row: Insertable<SessionSchema['answer']>) =>
+  db
+    .insertInto('answer')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing()),
 );
 
 const insertAnswers = createInsert((db: Database<SessionSchema>, row: Insertable<SessionSchema['answer']>) =>
@@ -130,9 +170,4 @@ const insertAnswers = createInsert((db: Database<SessionSchema>, row: Insertable
 /** Returns the name of a session with its owner: a turn is written only into a session of its own owner. */
 function nameOf({ id, tenant, user }: { id: string; tenant: string; user: string }): string {
   return JSON.stringify([id, tenant, user]);
-}
-
-function toTitle(question: string): string {
-  const characters = [...question.replaceAll(/\s+/g, ' ').trim()];
-  return characters.length <= titleLength ? characters.join('') : `${characters.slice(0, titleLength - 1).join('')}…`;
 }

@@ -7,6 +7,7 @@ import { withSpan } from '#kit/base/span.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { backgroundCall } from '../answer/background.ts';
 import { answerLanguage } from '../answer/localized-text.ts';
+import type { AnswerState } from '../answer/state.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
 import { chooseHistory } from '../prompt/prompt.ts';
@@ -52,10 +53,20 @@ const minTurns = 4;
  * Reads the session and the list of models concurrently, and makes the question standalone. Throws NOT_FOUND if the caller has no
  * such session, and UNAVAILABLE if the session cannot be read.
  */
-export async function understand(deps: UnderstandDeps, request: AskRequest, context: CallContext): Promise<Understood> {
+export async function understand(
+  deps: UnderstandDeps,
+  request: AskRequest,
+  context: CallContext,
+  { answerId, askedAtMs }: Pick<AnswerState, 'answerId' | 'askedAtMs'>,
+): Promise<Understood> {
   const { settings } = deps;
   const rewriting = withSpan('rag.rewrite', {}, async () => {
     const session = await readSession(deps, request, context);
+    const { sessionId, isNew: isNewSession } = session;
+    if (sessionId !== '') {
+      const ask = { sessionId, isNewSession, answerId, question: request.question, askedAtMs };
+      session.isNew = !(await deps.sessions.open(context.principal, ask));
+    }
     const questions = session.turns.map(({ question }) => question);
     return { session, standalone: toStandalone(request.question, questions).text };
   });
@@ -96,10 +107,13 @@ async function readSession(
   }
   const owner = context.principal;
   try {
-    const unwritten = await openSessions.turns(owner, sessionId);
+    const [others, own] = await Promise.all([
+      sessions.turnsOfOthers(owner, sessionId, context.signal),
+      openSessions.turns(owner, sessionId),
+    ]);
     const turns = await sessions.load(owner, sessionId, Math.max(settings.historyTurns, minTurns));
-    if (turns === undefined && unwritten === undefined) throw notFound('session', sessionId);
-    return { sessionId, isNew: turns === undefined, turns: [...(turns ?? []), ...(unwritten ?? [])] };
+    if (turns === undefined && own === undefined) throw notFound('session', sessionId);
+    return { sessionId, isNew: turns === undefined, turns: [...(turns ?? []), ...others, ...(own ?? [])] };
   } catch (error) {
     if (error instanceof ConnectError) throw error;
     throw unavailable('session-store', 'the session cannot be read: try again', error);

@@ -1,0 +1,8 @@
+/** Length of a title, in characters. */
+const titleLength = 80;
+
+/** Returns the title of a session: its first question, shortened. */
+export function toTitle(question: string): string {
+  const characters = [...question.replaceAll(/\s+/g, ' ').trim()];
+  return characters.length <= titleLength ? characters.join('') : `${characters.slice(0, titleLength - 1).join('')}…`;
+}
