@@ -56,6 +56,8 @@ export async function openPostgres(settings: PostgresSettings, log: Logger): Pro
   const logLoss = (error: unknown) =>
     log.debug({ event: 'database_connection_lost', err: error }, 'database connection lost');
   pool.on('error', logLoss);
+  // A connection may be lost while it passes from the pool to its holder: without a listener of its own that would end the process.
+  pool.on('connect', (client) => client.on('error', logLoss));
   const listener = createListener({ newClient: () => new pg.Client(options), connectTimeoutMs, log });
 
   const connect = async (): Promise<PooledConnection> => {
