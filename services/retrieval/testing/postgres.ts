@@ -4,14 +4,18 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { StorageConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
+import { readSettings } from '#kit/host/config/adapter-settings.ts';
 import { openPostgresDatabase, schemaOf } from '#kit/storage/postgres/database.ts';
-import { openPostgres } from '#kit/storage/postgres/pool.ts';
+import { openPostgres, type PostgresPool } from '#kit/storage/postgres/pool.ts';
 import { readStorage } from '#kit/storage/postgres/settings.ts';
 import type { TestPostgres } from '#kit/testing/postgres.ts';
+import { adapter as keywordAdapter } from '../adapters/keyword-store/postgres/index.ts';
+import { adapter as vectorAdapter } from '../adapters/vector-store/pgvector/index.ts';
 import { createPostgresEngine } from '../catalog/engines/postgres.ts';
 import { postgresMigrations } from '../catalog/engines/postgres-schema.ts';
 import type { CatalogEngine } from '../catalog/engines/tables.ts';
-import { type OpenRetrieval, openRetrieval } from './local-stores.ts';
+import type { SqliteThreads } from '../sqlite/threads.ts';
+import { type LocalRetrieval, type OpenRetrieval, openRetrieval } from './local-stores.ts';
 import {
   createShortcuts,
   type RetrievalClient,
@@ -22,11 +26,15 @@ import {
 
 // The service with its catalog in PostgreSQL and its stores in files, for suites that run on both engines.
 
-/** Opens the catalog of one replica, with connections of its own. */
-export async function openPostgresEngine(url: string, poolSize = 10): Promise<CatalogEngine> {
-  const settings = readStorage(create(StorageConfigSchema, { database: url, poolSize }));
+/** Opens connections to a database. */
+export async function openPool(url: string): Promise<PostgresPool> {
+  const settings = readStorage(create(StorageConfigSchema, { database: url }));
   if (settings === undefined) throw new Error('no database');
-  const pool = await openPostgres(settings, createLogger('silent'));
+  return openPostgres(settings, createLogger('silent'));
+}
+
+/** Opens the catalog of one replica; it closes the connections. */
+export async function openPostgresEngine(pool: PostgresPool): Promise<CatalogEngine> {
   const schema = schemaOf('retrieval');
   await openPostgresDatabase({ pool, schema, name: 'catalog' }, postgresMigrations);
   const engine = createPostgresEngine({ pool, schema, random: Math.random });
@@ -54,7 +62,10 @@ export function startingOn(server: () => TestPostgres): StartRetrieval {
 export function openingOn(server: () => TestPostgres): OpenRetrieval {
   const urls = createUrls(server);
   return async (dataDir, threads, options) =>
-    openRetrieval(dataDir, threads, { ...options, engine: await openPostgresEngine(await urls(dataDir)) });
+    openRetrieval(dataDir, threads, {
+      ...options,
+      engine: await openPostgresEngine(await openPool(await urls(dataDir))),
+    });
 }
 
 function createUrls(server: () => TestPostgres): (folder: string | undefined) => Promise<string> {
@@ -104,4 +115,17 @@ export function startingPairOn(server: () => TestPostgres): StartRetrieval {
       [Symbol.asyncDispose]: () => close(),
     };
   };
+}
+
+/** Opens a replica whose catalog and stores are in one database, in this process. */
+export async function openReplica(url: string, threads: SqliteThreads): Promise<LocalRetrieval> {
+  const pool = await openPool(url);
+  const deps = { folder: '', threads, postgres: pool };
+  const vectors = await vectorAdapter.create(readSettings(vectorAdapter.settings, {}, 'vectors'), deps);
+  const keywords = await keywordAdapter.create(readSettings(keywordAdapter.settings, {}, 'keywords'), deps);
+  return openRetrieval('', threads, {
+    keptVersions: 1,
+    stores: { vectors, keywords },
+    engine: await openPostgresEngine(pool),
+  });
 }
