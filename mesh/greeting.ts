@@ -25,12 +25,14 @@ export interface Greeting {
   chosen: readonly ServiceDefinition[];
   /** Time that the start took, in milliseconds. */
   startMs: number;
+  /** Workers of the group; `undefined`: one process runs everything. */
+  workerCount?: number;
   /** What became of the sample; `undefined` if it was not loaded here. */
   sample: SampleResult | undefined;
 }
 
 /** Returns what `npm start` prints when it serves: addresses, services elsewhere, what is not ready, and the files of the keys. */
-export function greetingOf({ host, config, known, chosen, startMs, sample }: Greeting): string[] {
+export function greetingOf({ host, config, known, chosen, startMs, sample, workerCount }: Greeting): string[] {
   const isWhole = chosen.length === known.length;
   const edge = host.running('edge') as unknown as RunningEdge | undefined;
   const { grpc = create(GrpcConfigSchema), admin = create(AdminConfigSchema) } = config;
@@ -42,6 +44,7 @@ export function greetingOf({ host, config, known, chosen, startMs, sample }: Gre
   }
   line('gRPC', `${grpc.host}:${host.grpcPort}`);
   line('health, metrics', `http://${admin.host}:${host.adminPort}`);
+  if (workerCount !== undefined) line('processes', `${workerCount} workers, and one that has the records`);
   for (const name of calledElsewhere(known, chosen)) {
     const address = config.addresses[name];
     if (address === undefined) line('NO ADDRESS', `${name}: calls to it fail; set addresses.${name}`);

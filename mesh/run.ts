@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
@@ -38,11 +39,13 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import('./cli/token.ts')).token,
 };
 
-const help = `npm start -- [--services a,b] [--config ragmesh.yaml] [--check | --print-config]
+const help = `npm start -- [--services a,b] [--workers n] [--config ragmesh.yaml] [--check | --print-config]
 
 Runs every service in this process, or only the named ones. These find the others by \`addresses\` in the configuration.
 
   --services <names>   a list with commas; default: every service
+  --workers <n>        processes that face the clients, beside one that has the records; "auto": one for each core; default: 1,
+                       everything in this process
   --config <file>      configuration file; default: RAGMESH_CONFIG, else ragmesh.yaml if it exists
   --check              check the configuration, print every error, and exit
   --print-config       print the configuration with all defaults, secrets masked, and exit
@@ -54,6 +57,12 @@ Environment variables:
 
 ${environmentHelp}  OTEL_…             OpenTelemetry's variables for traces, if the configuration does not set the same (README)
 `;
+
+/** What a member of a group of workers is started with, instead of a command. */
+const memberCommand = 'member';
+
+/** Most workers. */
+const maxWorkers = 256;
 
 const env = process.env;
 
@@ -74,12 +83,18 @@ if (import.meta.main) {
 
 async function main(argv: string[]): Promise<number> {
   const [first = '', ...args] = argv;
+  if (first === memberCommand) {
+    const { runMember } = await import('./group/member.ts');
+    await runMember(await loadServices(), env);
+    return 0;
+  }
   const loadCommand = Object.hasOwn(commands, first) ? commands[first] : undefined;
   if (loadCommand !== undefined) return (await loadCommand())({ args, env, readConfig, startMesh });
   const { values } = parseFlags({
     args: argv,
     options: {
       services: { type: 'string' },
+      workers: { type: 'string' },
       config: { type: 'string' },
       check: { type: 'boolean', default: false },
       'print-config': { type: 'boolean', default: false },
@@ -90,7 +105,7 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const { chooseServices, serve } = await import('./serve.ts');
+  const { chooseServices, serve, serveGroup } = await import('./serve.ts');
   const known = await loadServices();
   const chosen = chooseServices(values.services, known);
   const path = findConfig(values.config);
@@ -99,8 +114,20 @@ async function main(argv: string[]): Promise<number> {
     return (values.check ? check : print)({ path, env, chosen, known });
   }
   const read = await loadConfigReader();
-  await serve({ known, chosen, env, path, config: read(path), readConfig: () => read(path) });
+  const workerCount = parseWorkers(values.workers);
+  const options = { known, chosen, env, path, config: read(path), readConfig: () => read(path) };
+  if (workerCount === 1) await serve(options);
+  else await serveGroup({ ...options, workerCount, program: import.meta.filename, command: memberCommand });
   return 0;
+}
+
+function parseWorkers(text: string | undefined): number {
+  if (text === undefined) return 1;
+  const count = text === 'auto' ? Math.min(availableParallelism(), maxWorkers) : Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > maxWorkers) {
+    throw new CommandError(`--workers is "${text}": allowed are 1 to ${maxWorkers}, and auto`);
+  }
+  return count;
 }
 
 /** Returns the path of the configuration: the given one, else that of the environment, else ragmesh.yaml if it exists. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { clone, create } from '@bufbuild/protobuf';
 import {
   AdminConfigSchema,
@@ -7,15 +6,17 @@ import {
   EdgeConfigSchema,
   GrpcConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { ConfigError, unknownName } from '#kit/base/config-error.ts';
-import { createLogger, type Logger } from '#kit/base/log.ts';
+import { ConfigError, throwProblems, unknownName } from '#kit/base/config-error.ts';
+import { createLogger } from '#kit/base/log.ts';
+import { checkServices } from '#kit/host/config/check-config.ts';
 import type { Env } from '#kit/host/config/config.ts';
 import { watchConfig } from '#kit/host/config/watch-config.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { type Host, startHost } from '#kit/host/host.ts';
-import { registerTelemetryMetrics, startTelemetry, type Telemetry } from '#kit/host/telemetry.ts';
-import packageJson from '../package.json' with { type: 'json' };
+import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
 import { createStatusLine, greetingOf, type RunningEdge } from './greeting.ts';
+import { startGroup } from './group/primary.ts';
+import { createProcessLogger, startProcessTelemetry } from './process.ts';
 import { loadSample, type SampleResult } from './sample.ts';
 
 /** What a process runs with. */
@@ -40,17 +41,18 @@ export function chooseServices(
   });
 }
 
+/** What serves, and with what. */
+export interface ServeOptions extends ProcessOptions {
+  chosen: readonly ServiceDefinition[];
+  /** The configuration file, watched for changes; `undefined` without one. */
+  path: string | undefined;
+  readConfig(): Config;
+}
+
 /** Runs services until the process is asked to stop. Resolves when they serve and the greeting is printed. */
-export async function serve(
-  options: ProcessOptions & {
-    chosen: readonly ServiceDefinition[];
-    /** The configuration file, watched for changes; `undefined` without one. */
-    path: string | undefined;
-    readConfig(): Config;
-  },
-): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
   const { known, chosen, config, env, path } = options;
-  const log = createLogger(config.telemetry?.logLevel || (process.stderr.isTTY ? 'warn' : 'info'));
+  const log = createProcessLogger(config);
   const names = chosen.map(({ name }) => name);
   const telemetry = startProcessTelemetry(
     config,
@@ -64,14 +66,12 @@ export async function serve(
     path === undefined
       ? () => {}
       : watchConfig({ path, load: options.readConfig, apply: (next) => host.reconfigure(next), log });
-  const stop = async (signal: string) => {
+  onStop(async (signal) => {
     log.info({ event: 'draining', signal }, 'draining');
     unwatch();
     await host.close();
     await telemetry.close();
-    process.exit(0);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  });
   log.info({ event: 'serving', services: names, grpcPort: host.grpcPort, adminPort: host.adminPort }, 'serving');
   const startMs = performance.now();
   const sample = chosen.length === known.length ? await loadFirstSample(host) : undefined;
@@ -80,27 +80,67 @@ export async function serve(
 
 /** Loads the sample for the development keys, if there are any, with a status line. */
 async function loadFirstSample(host: Host): Promise<SampleResult | undefined> {
-  if (edgeOf(host)?.devKeys === undefined) return undefined;
+  return edgeOf(host)?.devKeys === undefined ? undefined : withStatus(() => loadSample(host));
+}
+
+async function withStatus<T>(load: () => Promise<T>): Promise<T> {
   const status = createStatusLine(process.stderr);
   status.show('loading the sample knowledge base …');
   try {
-    return await loadSample(host);
+    return await load();
   } finally {
     status.clear();
   }
 }
 
-function edgeOf(host: Host): RunningEdge | undefined {
-  return host.running('edge') as unknown as RunningEdge | undefined;
+/**
+ * Runs services as a group of processes until this one is asked to stop: an owner and `workerCount` workers, each started from `program` with `command`.
+ * Resolves when they serve and the greeting is printed.
+ */
+export async function serveGroup(
+  options: ServeOptions & { workerCount: number; program: string; command: string },
+): Promise<void> {
+  const { known, chosen, config, path, workerCount, program, command } = options;
+  throwProblems(checkServices(config, chosen, known));
+  const log = createProcessLogger(config);
+  const services = chosen.map(({ name }) => name);
+  const startedAt = performance.now();
+  const group = await startGroup({ program, args: [command], workerCount, services, config, log });
+  const unwatch =
+    path === undefined
+      ? () => {}
+      : watchConfig({ path, load: options.readConfig, apply: (next) => group.reconfigure(next), log });
+  onStop(async (signal) => {
+    log.info({ event: 'draining', signal }, 'draining');
+    unwatch();
+    await group.close();
+  });
+  const { adminPort, serving } = group;
+  const { edge, grpcPort } = serving;
+  log.info({ event: 'serving', services, workerCount, grpcPort, adminPort }, 'serving');
+  const hasSample = chosen.length === known.length && edge?.devKeys !== undefined;
+  const sample = hasSample ? await withStatus(() => group.loadSample()) : undefined;
+  const readiness = await group.readiness();
+  const host = {
+    grpcPort,
+    adminPort,
+    readiness: () => readiness,
+    running: (name: string) => (name === 'edge' ? (edge as unknown as ReturnType<Host['running']>) : undefined),
+  };
+  const startMs = performance.now() - startedAt;
+  process.stdout.write(`${greetingOf({ host, config, known, chosen, startMs, sample, workerCount }).join('\n')}\n`);
 }
 
-function startProcessTelemetry(config: Config, serviceName: string, env: Env, log: Logger): Telemetry {
-  return startTelemetry(config.telemetry, serviceName, {
-    env,
-    log,
-    version: packageJson.version,
-    instanceId: randomUUID(),
-  });
+function onStop(stop: (signal: string) => Promise<void>): void {
+  const run = async (signal: string) => {
+    await stop(signal);
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void run(signal));
+}
+
+function edgeOf(host: Host): RunningEdge | undefined {
+  return host.running('edge') as unknown as RunningEdge | undefined;
 }
 
 /** Starts the whole mesh on free ports, for a command that found no server. */

@@ -6,9 +6,13 @@ import { defineService } from '#kit/host/define-service.ts';
 import type { ReadinessCheck } from '#kit/host/readiness.ts';
 import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answers/answer-store.ts';
 import { createLayers } from './answers/layers.ts';
+import { createMemoryStore } from './answers/memory-store.ts';
 import { createGuard } from './answers/store-guard.ts';
 import { readConfig } from './config.ts';
 import { type FlightStore, type FlightStoreDeps, leaseIdOf } from './flights/flight-store.ts';
+import { watchChanges } from './front/changes.ts';
+import { createFront } from './front/front.ts';
+import { type CachePort, createCachePort } from './front/port.ts';
 import { createCacheMetrics } from './metrics.ts';
 import { createStats } from './rpcs/stats.ts';
 import { type ByMeaning, createByMeaning, createEmbed } from './semantic/by-meaning.ts';
@@ -30,6 +34,15 @@ export const cache = defineService({
   config: readConfig,
   needs: {},
   optionalNeeds: { embedding: EmbeddingService },
+  async front({ config: settings, clock, log, metrics, ownerClient, port }) {
+    return createFront({
+      owner: ownerClient(CacheService),
+      port: port as CachePort,
+      memory: createMemoryStore({ maxBytes: settings.memoryBytes, clock }),
+      metrics: createCacheMetrics(metrics),
+      ...{ clock, log },
+    });
+  },
   async create({
     config: settings,
     clock,
@@ -78,8 +91,10 @@ export const cache = defineService({
       'cache.memory',
     );
     const readiness: ReadinessCheck[] = [];
+    // Larger than the positions of an earlier process, which made fewer changes than a thousand a millisecond.
+    const watched = watchChanges(memory, clock() * 1000);
     const layers = await createLayers({
-      memory,
+      memory: watched.store,
       openDurable: async (listener) => {
         const deps = { maxBytes: settings.durableBytes, listener };
         const store = await open(durableStore.adapter, durableStore.settings, deps, durableStore.path);
@@ -144,6 +159,7 @@ export const cache = defineService({
     return {
       impl: createCache({ settings, layers, flights, stats, meaning, clock, random, newId, metrics, log }),
       readiness,
+      frontPort: createCachePort(layers, watched.changes, stats),
       async close() {
         await meaning?.close();
         await flights.close();

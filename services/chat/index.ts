@@ -3,13 +3,14 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
-import { defineService } from '#kit/host/define-service.ts';
+import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createBackgroundTasks } from './answer/background.ts';
 import { createIds } from './ask/ids.ts';
 import { readConfig } from './config.ts';
 import { createChatMetrics } from './metrics.ts';
 import { promptVersion } from './prompt/prompt.ts';
 import { createChat } from './service.ts';
+import { createGroupSessions } from './sessions/group-sessions.ts';
 import { createOpenSessions } from './sessions/open-sessions.ts';
 import { type SessionSchema, sessionMigrations } from './sessions/schema.ts';
 import { createSessions } from './sessions/sessions.ts';
@@ -21,10 +22,17 @@ export const chat = defineService({
   contracts: [ChatService],
   config: readConfig,
   needs: { retrieval: RetrievalService, cache: CacheService, llm: LLMGatewayService, audit: AuditService },
-  async create({ config: settings, clients, clock, random, log, metrics, openDatabase }) {
+  place: () => 'workers',
+  isStateExternal: usesPostgres,
+  async state({ config: { sessionMs }, clock, random, log, openDatabase, isShared }) {
     const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
+    const replica = createIds(clock, random)();
+    const sessions = createSessions({ database, clock, sessionMs, replica, log });
+    const connect = isShared ? createGroupSessions(sessions) : () => ({ port: sessions, close() {} });
+    return { connect, close: () => sessions.close() };
+  },
+  async create({ config: settings, clients, clock, random, log, metrics, state: sessions }) {
     const newId = createIds(clock, random);
-    const sessions = createSessions({ database, clock, sessionMs: settings.sessionMs, replica: newId(), log });
     const background = createBackgroundTasks(log);
     return {
       impl: createChat({
@@ -39,7 +47,6 @@ export const chat = defineService({
       async close() {
         // Also here: calls that were cancelled at the end of the grace period have begun their records since.
         await background.idle();
-        await sessions.close();
       },
     };
   },

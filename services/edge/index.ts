@@ -1,4 +1,5 @@
 import { defineService } from '#kit/host/define-service.ts';
+import { openEdgeState } from './admission/edge-state.ts';
 import { readEdgeSettings } from './config.ts';
 import { edgeNeeds } from './needs.ts';
 import { createEdge } from './service.ts';
@@ -11,5 +12,7 @@ export const edge = defineService({
   needs: {},
   optionalNeeds: edgeNeeds,
   servesPublic: true,
+  place: () => 'workers',
+  state: openEdgeState,
   create: (deps) => createEdge(deps),
 });

@@ -8,7 +8,6 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Exposure } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { rpcError, tooLarge } from '#kit/base/errors.ts';
-import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { RunningService, ServiceDeps } from '#kit/host/define-service.ts';
 import { createHealth } from '#kit/host/health.ts';
 import { createReflection } from '#kit/host/reflection.ts';
@@ -21,7 +20,7 @@ import { createInvocables, type Interceptor, type Invocable } from '#kit/rpc/inv
 import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
 import type { ServerCall } from '#kit/rpc/server-call.ts';
 import type { Admission, Admit, Gate } from './admission/admission.ts';
-import type { Limiter, LimiterDeps } from './admission/limiter.ts';
+import type { EdgeState } from './admission/edge-state.ts';
 import { createLiveGate } from './admission/live-gate.ts';
 import { requireEdgeRole } from './admission/model-access.ts';
 import { createRunningCalls } from './admission/running-calls.ts';
@@ -63,10 +62,10 @@ export interface EdgeOptions {
 
 /** Starts the edge. Throws ConfigError if the process has no private key to sign the tokens of its callers. */
 export async function createEdge(
-  deps: ServiceDeps<EdgeSettings, Record<string, never>, typeof edgeNeeds>,
+  deps: ServiceDeps<EdgeSettings, Record<string, never>, typeof edgeNeeds, EdgeState>,
   options: EdgeOptions = {},
 ): Promise<RunningEdge> {
-  const { config, published, optionalClients, clock, log, signer } = deps;
+  const { config, published, optionalClients, clock, log, signer, state } = deps;
   const limits = { ...edgeLimits, ...options.limits };
   if (signer === undefined) {
     throw new ConfigError(
@@ -75,18 +74,11 @@ export async function createEdge(
     );
   }
   const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
-  const limiter = await createFromAdapter<Limiter, LimiterDeps>(
-    new URL('./adapters/limiter/', import.meta.url),
-    config.limiter.adapter,
-    config.limiter.settings,
-    { clock, log },
-    'edge.limiter',
-  );
-  const gate = createLiveGate(config, { clock, log, devKeys, limiter, signer });
+  const gate = createLiveGate(config, { clock, log, devKeys, limiter: state, signer });
   let { userMaxConcurrent, accessLogRatio } = config;
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
-  const running = createRunningCalls(() => userMaxConcurrent);
+  const running = createRunningCalls(() => userMaxConcurrent, state);
   const llm = optionalClients.llm();
   const draining = new AbortController();
   const boundsOf = (method: DescMethod) => requestBoundsOf(method, limits.maxMessageBytes);
@@ -148,16 +140,12 @@ export async function createEdge(
       limits,
       log,
     }),
-  }).catch(async (error) => {
-    await limiter.close();
-    throw error;
   });
   return {
     impl: {},
     port: port.port,
     devKeys,
     connectionCount: port.connectionCount,
-    readiness: limiter.readiness === undefined ? [] : [limiter.readiness],
     async reconfigure(next: EdgeSettings) {
       gate.reconfigure(next);
       cors = createCors(next.corsOrigins);
@@ -177,7 +165,6 @@ export async function createEdge(
     async close() {
       draining.abort();
       await port.close();
-      await limiter.close();
     },
   };
 }

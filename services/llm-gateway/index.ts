@@ -5,6 +5,7 @@ import { createLedger } from './accounting/ledger.ts';
 import { createHedgeShare } from './attempts/hedge.ts';
 import { type LlmSettings, readConfig } from './config.ts';
 import { createLimits } from './limits/create-limits.ts';
+import { openLimitState } from './limits/limit-state.ts';
 import { createGatewayMetrics, watchLoad } from './metrics.ts';
 import { createLlmGateway } from './service.ts';
 import { createCatalog } from './targets/catalog.ts';
@@ -17,10 +18,16 @@ export const llmGateway = defineService({
   contracts: [LLMGatewayService],
   config: readConfig,
   needs: { audit: AuditService },
-  async create({ config, clients, env, log, metrics: processMetrics, clock, random, dataDir, signer }) {
+  // In the owner too: a reranker there may ask a model.
+  place: () => 'everywhere',
+  state: ({ config, log, metrics, clock, random }) => openLimitState(config.limits, { log, metrics, clock, random }),
+  isStateExternal: ({ llmGateway: section }) => (section?.limits?.store?.adapter ?? 'memory') !== 'memory',
+  async create({ config, clients, env, log, metrics: processMetrics, clock, random, dataDir, signer, ...shared }) {
     const metrics = createGatewayMetrics(processMetrics);
     const catalogDeps = { env, log, metrics };
-    const limits = await createLimits(config.limits, { log, metrics, clock, random });
+    const { reserve, settle } = shared.state;
+    const store = { isShared: shared.isStateShared || shared.state.isShared, reserve, settle };
+    const limits = createLimits(config.limits, { store, metrics, random });
     const first = await createCatalog(config, catalogDeps).catch(async (error) => {
       await limits.close();
       throw error;
@@ -40,7 +47,6 @@ export const llmGateway = defineService({
         clock,
         random,
       }),
-      readiness: limits.readiness,
       async reconfigure(next: LlmSettings) {
         const catalog = await createCatalog(next, catalogDeps, catalogs.current);
         try {

@@ -9,6 +9,7 @@ import { defineService } from '#kit/host/define-service.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { openEngine } from './catalog/engines/open-engine.ts';
 import { readConfig } from './config.ts';
+import { createFront, type RetrievalPort } from './front.ts';
 import { createRetrievalMetrics } from './metrics.ts';
 import { createRetrieval } from './service.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
@@ -29,6 +30,9 @@ export const retrieval = defineService({
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
+  async front({ ownerClient, port }) {
+    return { impl: createFront(ownerClient(RetrievalService), port as RetrievalPort), close: async () => {} };
+  },
   async create({
     config: settings,
     clients,
@@ -96,7 +100,7 @@ export const retrieval = defineService({
         clock,
       });
       parts.unshift(retrieving);
-      return { impl: retrieving.impl, readiness: storeChecks(vectors, keywords), close };
+      return { impl: retrieving.impl, frontPort: retrieving.port, readiness: storeChecks(vectors, keywords), close };
     } catch (error) {
       await close();
       throw error;

@@ -3,6 +3,7 @@ import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { applyAccessChanges } from './access/apply-changes.ts';
+import type { RetrievalPort } from './front.ts';
 import { finishPurges } from './index/documents.ts';
 import { createIndexRegistry } from './index/index-registry.ts';
 import { createMaintenance } from './index/maintenance.ts';
@@ -25,6 +26,7 @@ export type RetrievalRpcs = ServiceHandlers<typeof RetrievalService> &
 /** A running service. */
 export interface Retrieval {
   impl: RetrievalRpcs;
+  port: RetrievalPort;
   /** Resolves when every accepted change is done and nothing runs in the background. */
   close(): Promise<void>;
 }
@@ -42,13 +44,22 @@ export function createRetrieval(deps: RetrievalDeps): Retrieval {
   );
   const maintenance = createMaintenance(deps);
   const { keptVersions } = deps.settings;
+  const closing = new AbortController();
   return {
     impl: {
       ...createReaderRpcs({ ...deps, indices }),
       ...createAdminRpcs({ ...deps, indices }),
       ...createWriterRpcs({ ...deps, indices, keptVersions, startMaintenance: maintenance.start }),
     },
+    port: {
+      async revision(tenant) {
+        const held = await indices.acquire(tenant, closing.signal);
+        held?.release();
+        return held?.index.view.revision ?? '';
+      },
+    },
     async close() {
+      closing.abort();
       maintenance.stop();
       await indices.idle();
       await maintenance.idle();

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Metrics } from '../base/metrics.ts';
+import { Registry } from 'prom-client';
 import { portError } from '../http/server/port-error.ts';
 import type { ReadinessReport } from './readiness.ts';
 
@@ -12,26 +12,27 @@ export interface AdminServer {
 
 /**
  * Starts the admin port: `/healthz` (the process is alive), `/readyz` (it can serve; otherwise 503 with one line for each service that
- * cannot, its dependencies and their reasons), `/metrics` (Prometheus). `reports`: the readiness of each service now.
+ * cannot, its dependencies and their reasons), `/metrics` (Prometheus). `reports`: the readiness of each service now. `metrics`: the
+ * metrics as text.
  */
 export async function startAdmin(
   host: string,
   port: number,
-  reports: () => readonly ReadinessReport[],
-  metrics: Metrics,
+  reports: () => readonly ReadinessReport[] | Promise<readonly ReadinessReport[]>,
+  metrics: () => Promise<string>,
 ): Promise<AdminServer> {
   const server = createServer(async (request, response) => {
     switch (request.url?.split('?')[0]) {
       case '/healthz':
         return response.end('ok\n');
       case '/readyz': {
-        const { isReady, text } = readinessText(reports());
+        const { isReady, text } = readinessText(await reports());
         response.statusCode = isReady ? 200 : 503;
         return response.end(text);
       }
       case '/metrics':
-        response.setHeader('content-type', metrics.registry.contentType);
-        return response.end(await metrics.registry.metrics());
+        response.setHeader('content-type', Registry.PROMETHEUS_CONTENT_TYPE);
+        return response.end(await metrics());
       default:
         response.statusCode = 404;
         return response.end('not found: try /healthz, /readyz or /metrics\n');

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
+import type { ConnectedPort } from '../rpc/pipe/ports.ts';
 import type { Database, Migrations } from '../storage/database.ts';
 import type { PostgresPool } from '../storage/postgres/pool.ts';
 import type { Env } from './config/config.ts';
@@ -32,7 +33,11 @@ export interface Published {
 }
 
 /** What a service is given. It takes nothing else from its surroundings: no env, clock, randomness or global. */
-export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs> {
+export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs, State = undefined> {
+  /** Its state that all processes of a group share; see {@link ServiceDefinition.state}. */
+  state: State;
+  /** Whether other processes use the same state. */
+  isStateShared: boolean;
   /** Its settings, checked and frozen. */
   config: Settings;
   /** The whole configuration; only the edge needs it, because it serves the settings of other services. */
@@ -86,6 +91,11 @@ export interface RunningService<C extends Contracts = Contracts, Settings = unkn
    * @default its databases only
    */
   readiness?: readonly ReadinessCheck[];
+  /**
+   * Functions for the `front` of the service in the workers of a group; arguments and results are what `structuredClone` can carry.
+   * @default none
+   */
+  frontPort?: object;
   /** Finishes accepted work: called once on shutdown, after new calls are refused, within the grace period. */
   drain?(signal: AbortSignal): Promise<void>;
   /**
@@ -97,12 +107,52 @@ export interface RunningService<C extends Contracts = Contracts, Settings = unkn
   close(): Promise<void>;
 }
 
+/**
+ * The processes of a group (`--workers`) that run a service: the `owner`, which is one; the `workers`, which face the clients; or
+ * `everywhere`.
+ */
+export type Place = 'owner' | 'workers' | 'everywhere';
+
+/** What the state of a service is created with. */
+export interface StateDeps<Settings>
+  extends Pick<
+    ServiceDeps<Settings, Needs>,
+    'config' | 'clock' | 'random' | 'log' | 'metrics' | 'env' | 'dataDir' | 'openDatabase'
+  > {
+  /** Whether processes of a group use it, and not only the one that creates it. */
+  isShared: boolean;
+}
+
+/** The state of a service that all processes of a group share. */
+export interface SharedState<State> {
+  /** Returns the state for one process. */
+  connect(): ConnectedPort<State>;
+  /** What the service cannot serve without because of its state. @default its databases only */
+  readiness?: readonly ReadinessCheck[];
+  close(): Promise<void>;
+}
+
+/** What the front of a service is given. */
+export interface FrontDeps<Settings>
+  extends Pick<ServiceDeps<Settings, Needs>, 'config' | 'clock' | 'log' | 'metrics'> {
+  /** Returns a client of the service in the owner. */
+  ownerClient<Desc extends DescService>(contract: Desc): Client<Desc>;
+  /** The `frontPort` of the service in the owner. */
+  port: object;
+}
+
+/** Returns whether durable records are in PostgreSQL, which processes share. */
+export function usesPostgres({ storage }: Config): boolean {
+  return Boolean(storage?.database);
+}
+
 /** A service: data, and one function. Topology, clients and policies derive from the data. */
 export interface ServiceDefinition<
   C extends Contracts = Contracts,
   Settings = unknown,
   N extends Needs = Needs,
   O extends Needs = Needs,
+  State = unknown,
 > {
   /** Its folder under `services/`. */
   name: string;
@@ -119,7 +169,24 @@ export interface ServiceDefinition<
    * need any of them to start. @default false
    */
   servesPublic?: boolean;
-  create(deps: ServiceDeps<Settings, N, O>): Promise<RunningService<C>>;
+  /** Returns the processes of a group that run the service. @default 'owner' */
+  place?(config: Config): Place;
+  /**
+   * Creates the state that all processes of a group share, in one of them. Methods of the state return promises; their arguments and
+   * results are what `structuredClone` can carry. @default none
+   */
+  state?(deps: StateDeps<Settings>): Promise<SharedState<State>>;
+  /**
+   * Returns whether the state is in servers that processes share anyway, so that each process creates its own access to it.
+   * @default false: the owner of a group has the state
+   */
+  isStateExternal?(config: Config): boolean;
+  /**
+   * Creates what workers run of a service that is in the owner: some of its rpcs, answered from what the owner's answers were. The others
+   * are the owner's. @default none
+   */
+  front?(deps: FrontDeps<Settings>): Promise<RunningService<C>>;
+  create(deps: ServiceDeps<Settings, N, O, State>): Promise<RunningService<C>>;
 }
 
 /** Declares a service; gives its `create` the types. */
@@ -128,6 +195,7 @@ export function defineService<
   Settings,
   const N extends Needs,
   const O extends Needs = Needs,
->(definition: ServiceDefinition<C, Settings, N, O>): ServiceDefinition<C, Settings, N, O> {
+  State = undefined,
+>(definition: ServiceDefinition<C, Settings, N, O, State>): ServiceDefinition<C, Settings, N, O, State> {
   return definition;
 }

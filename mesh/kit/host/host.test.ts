@@ -20,7 +20,7 @@ import { echo } from '../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { defineService, type ServiceDefinition } from './define-service.ts';
 import { startHost } from './host.ts';
-import { inOrderOfNeeds } from './order.ts';
+import { inOrderOfNeeds } from './start/order.ts';
 
 const open: TestMesh[] = [];
 const start = async (...args: Parameters<typeof startTestMesh>) => {

@@ -5,18 +5,17 @@ import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { AdminConfigSchema, type Config, GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type Config, GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { throwProblems } from '../base/config-error.ts';
 import { rpcError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { createMetrics, type Metrics } from '../base/metrics.ts';
 import { patchGrpc } from '../rpc/grpc/patches.ts';
-import { startGrpcServer } from '../rpc/grpc/server.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from '../rpc/identity.ts';
 import type { Invocable } from '../rpc/invoke.ts';
+import { createPipeTransport } from '../rpc/pipe/client.ts';
 import { openPostgres } from '../storage/postgres/pool.ts';
 import { readStorage } from '../storage/postgres/settings.ts';
-import { startAdmin } from './admin.ts';
 import { checkServices } from './config/check-config.ts';
 import type { Env } from './config/config.ts';
 import type { RunningService, ServiceDefinition } from './define-service.ts';
@@ -26,7 +25,9 @@ import { createReach } from './reach.ts';
 import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { createReflection } from './reflection.ts';
-import { startServices } from './start-services.ts';
+import { divide, type GroupPart } from './start/group-part.ts';
+import { openServers } from './start/servers.ts';
+import { startServices } from './start/start-services.ts';
 
 /** What a process of the mesh runs, and with what. */
 export interface HostOptions {
@@ -43,13 +44,15 @@ export interface HostOptions {
   tracing?: boolean;
   /** Time between two rounds of readiness checks, in milliseconds. @default 2000 */
   readinessIntervalMs?: number;
+  /** The part of this process in a group. @default it is a process of its own */
+  group?: GroupPart;
 }
 
 /** A running process of the mesh. */
 export interface Host {
-  /** Port of the gRPC face. */
+  /** Port of the gRPC face; 0 in the owner of a group, which has none. */
   grpcPort: number;
-  /** Port of the admin face. */
+  /** Port of the admin face; 0 in a member of a group, which has none. */
   adminPort: number;
   metrics: Metrics;
   /** Calls to services of this process, without a network. */
@@ -94,11 +97,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
     maxConcurrent: grpc.maxConcurrent,
     tracing: options.tracing ?? false,
   });
+  const parts = divide(services, config, options.group);
+  const owner = options.group?.role === 'worker' ? options.group.owner : undefined;
   const reach = createReach({
-    services,
+    services: parts.running,
     known,
     addresses: config.addresses,
+    owner: owner && { services: parts.inOwner, transport: createPipeTransport(owner) },
     local: faces.local,
+    isLocal: faces.isMounted,
     maxMessageBytes: grpc.maxMessageBytes,
     retries: grpc.retries,
   });
@@ -106,7 +113,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const storage = readStorage(config.storage);
   const postgres = storage && (await openPostgres(storage, log));
   const shared = { config, log, metrics, clock, random, signer, env: options.env, postgres };
-  const started = await startServices(services, { ...shared, dataDir, faces, reach, readiness }).catch(
+  const part = { owner, isOwner: options.group?.role === 'owner' };
+  const started = await startServices(parts, { ...shared, ...part, dataDir, faces, reach, readiness }).catch(
     async (error: unknown) => {
       await postgres?.close();
       throw error;
@@ -120,15 +128,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   try {
     await readiness.start();
     mountOpenContracts(faces, services, readiness);
-    const { host, port, maxMessageBytes } = grpc;
-    const grpcServer = await startGrpcServer({ host, port, methods: faces.network, maxMessageBytes });
-    const adminConfig = config.admin ?? create(AdminConfigSchema);
-    const admin = await startAdmin(adminConfig.host, adminConfig.port, readiness.reports, metrics).catch(
-      async (error) => {
-        await grpcServer.drain(0);
-        throw error;
-      },
-    );
+    const servers = await openServers(options, grpc, faces, started.ports, readiness, metrics);
     const { running } = started;
     const close = async () => {
       readiness.drain();
@@ -136,21 +136,21 @@ export async function startHost(options: HostOptions): Promise<Host> {
       // Calls that still run when the grace period ends get an error, and time to send it to their clients.
       signal.addEventListener('abort', () => faces.abortCalls(notServing()));
       const drains = [...running.values()].map((service) => service.drain?.(signal));
-      await Promise.allSettled([...drains, grpcServer.drain(grpc.drainMs + lastErrorsMs)]);
-      await admin.close();
+      await Promise.allSettled([...drains, servers.drain(grpc.drainMs + lastErrorsMs)]);
+      await servers.close();
       await stop();
     };
     let closing: Promise<void> | undefined;
     return {
-      grpcPort: grpcServer.port,
-      adminPort: admin.port,
+      grpcPort: servers.grpcPort,
+      adminPort: servers.adminPort,
       metrics,
       local: faces.local,
       methods: faces.network,
       signer,
       readiness: readiness.reports,
       running: (name) => running.get(name),
-      reconfigure: createReconfigure(services, running, config, log),
+      reconfigure: createReconfigure(parts.running, running, config, log),
       close: () => {
         closing ??= close();
         return closing;

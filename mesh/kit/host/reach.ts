@@ -1,4 +1,4 @@
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { type Client, Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
@@ -16,6 +16,8 @@ export interface Reach {
   optionalClientsOf(definition: ServiceDefinition): OptionalClients<Needs>;
   /** Contracts with public methods of all services but `definition`, if it serves them. */
   publishedFor(definition: ServiceDefinition): Published[];
+  /** Returns the transport to the owner of the group; throws in a process without one. */
+  toOwner(): Transport;
   /** Ends the connections to other processes. */
   close(): void;
 }
@@ -28,8 +30,12 @@ export interface ReachOptions {
   known: readonly ServiceDefinition[];
   /** Addresses of services in other processes, by name. */
   addresses: Readonly<Record<string, string>>;
-  /** Calls to services of this process. */
+  /** Services that run in the owner of the group, and the transport to it. */
+  owner: { services: readonly ServiceDefinition[]; transport: Transport } | undefined;
+  /** Calls to services of this process, and to fronts of those in the owner. */
   local: Transport;
+  /** Whether a method is served in this process. */
+  isLocal(method: DescMethod): boolean;
   maxMessageBytes: number;
   /** Whether this process retries calls to other processes as the contracts allow. */
   retries: boolean;
@@ -38,7 +44,8 @@ export interface ReachOptions {
 /** Creates the reach of a process. A connection is made with the first call. */
 export function createReach(options: ReachOptions): Reach {
   const remote: GrpcTransport[] = [];
-  const { services, known, addresses, local, maxMessageBytes, retries } = options;
+  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, retries } = options;
+  const beforeOwner = owner && frontedTransport(isLocal, local, owner.transport);
   const serviceOf = (contract: DescService): ServiceDefinition => {
     const definition = known.find(({ contracts }) => contracts.includes(contract));
     if (definition === undefined) throw new Error(`no service has the contract ${contract.typeName}`);
@@ -48,6 +55,7 @@ export function createReach(options: ReachOptions): Reach {
   const transportTo = (contract: DescService): Transport | undefined => {
     const definition = serviceOf(contract);
     if (services.includes(definition)) return local;
+    if (owner?.services.includes(definition)) return beforeOwner;
     const address = addresses[definition.name];
     if (address === undefined) return undefined;
     const transport = createGrpcTransport({ address, methods: contract.methods, maxMessageBytes, retries });
@@ -77,6 +85,10 @@ export function createReach(options: ReachOptions): Reach {
         contract,
         client: clientOrAbsent(contract),
       })),
+    toOwner() {
+      if (owner === undefined) throw new Error('this process has no owner');
+      return owner.transport;
+    },
     close() {
       for (const transport of remote) transport.close();
     },
@@ -89,6 +101,15 @@ export function publicContracts(definition: ServiceDefinition, known: readonly S
   return known
     .filter((other) => other !== definition)
     .flatMap(({ contracts }) => contracts.filter(({ methods }) => methods.some(isPublic)));
+}
+
+/** Returns a transport that calls the front of a service if it has the method, and otherwise the service in the owner. */
+function frontedTransport(isLocal: (method: DescMethod) => boolean, local: Transport, owner: Transport): Transport {
+  const to = (method: DescMethod) => (isLocal(method) ? local : owner);
+  return {
+    unary: (method, ...rest) => to(method).unary(method, ...rest),
+    stream: (method, ...rest) => to(method).stream(method, ...rest),
+  };
 }
 
 /** Returns a transport to a service that is not part of the deployment: each call ends UNAVAILABLE and names the service. */

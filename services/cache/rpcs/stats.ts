@@ -16,6 +16,9 @@ export interface TenantStats {
   hits: Map<CacheLayer, number>;
 }
 
+const counts = ['lookupCount', 'missCount', 'followCount', 'staleHitCount', 'refusalHitCount', 'corruptCount'] as const;
+const sums = ['savedPromptTokens', 'savedCompletionTokens', 'savedCostMicros'] as const;
+
 /** Counters by tenant. */
 export type Stats = ReturnType<typeof createStats>;
 
@@ -60,6 +63,20 @@ export function createStats() {
       stats.hits.set(layer, (stats.hits.get(layer) ?? 0) + 1);
       if (isStale) stats.staleHitCount++;
       save(stats, events);
+    },
+    /** Adds counters of another process. */
+    add(tenant: string, counted: TenantStats): void {
+      const stats = of(tenant);
+      for (const name of counts) stats[name] += counted[name];
+      for (const name of sums) stats[name] += counted[name];
+      for (const [layer, count] of counted.hits) stats.hits.set(layer, (stats.hits.get(layer) ?? 0) + count);
+      if (counted.currency !== '') stats.currency = counted.currency;
+    },
+    /** Returns the counters by tenant, and begins again. */
+    take(): [tenant: string, stats: TenantStats][] {
+      const taken = [...tenants];
+      tenants.clear();
+      return taken;
     },
     /** Counts an answer that was followed. */
     follow(tenant: string, events: readonly AnswerEvent[]): void {

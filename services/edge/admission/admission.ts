@@ -30,7 +30,7 @@ export interface Gate {
 /** What the gate needs. */
 export interface GateParts {
   authenticate: Authenticate;
-  limiter: Limiter;
+  limiter: Pick<Limiter, 'take'>;
   signer: TokenSigner;
   tenantLimit: RateLimit;
   userLimit: RateLimit;

@@ -2,29 +2,27 @@ import { Code } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
+import type { EdgeState } from './edge-state.ts';
 
 /** Time after which a refused caller may try again, in milliseconds. When a running answer ends is not known. */
 const retryAfterMs = 1000;
 
-/** Counts the answers and model calls of each user that run in this process. */
+/** Counts the answers and model calls of each user that run in this process, and in the other processes of its group. */
 export interface RunningCalls {
   /**
    * Counts one more call of the user and returns what ends it; only the first call of that counts. Throws RESOURCE_EXHAUSTED with
    * RetryInfo if as many run as one user may have.
    */
-  begin(principal: Principal): () => void;
+  begin(principal: Principal): Promise<() => void>;
 }
 
-/** Creates the count. `maxPerUserNow` returns the calls of one user of a tenant that may run concurrently. */
-export function createRunningCalls(maxPerUserNow: () => number): RunningCalls {
-  // Holds only users with a running call, so the calls themselves bound it.
-  const counts = new Map<string, number>();
+/** Creates the count over the counters of the group. `maxPerUserNow` returns the calls of one user of a tenant that may run concurrently. */
+export function createRunningCalls(maxPerUserNow: () => number, state: Pick<EdgeState, 'begin' | 'end'>): RunningCalls {
   return {
-    begin({ tenant, user }) {
+    async begin({ tenant, user }) {
       const maxPerUser = maxPerUserNow();
       const key = `${tenant} ${user}`;
-      const count = counts.get(key) ?? 0;
-      if (count >= maxPerUser) {
+      if (!(await state.begin(key, maxPerUser))) {
         throw rpcError(
           Code.ResourceExhausted,
           ErrorReason.RATE_LIMITED,
@@ -32,14 +30,12 @@ export function createRunningCalls(maxPerUserNow: () => number): RunningCalls {
           { retryAfterMs, metadata: { scope: 'user', limit: 'user_max_concurrent', value: String(maxPerUser) } },
         );
       }
-      counts.set(key, count + 1);
       let isOver = false;
       return () => {
         if (isOver) return;
         isOver = true;
-        const left = (counts.get(key) ?? 1) - 1;
-        if (left === 0) counts.delete(key);
-        else counts.set(key, left);
+        // If the counters are away, they are lost with what they held.
+        state.end(key).catch(() => {});
       };
     },
   };

@@ -95,6 +95,8 @@ test('idle connections and watches of health do not hold the shutdown up', async
 });
 
 test('closing frees everything', async () => {
+  // Clients of the tests before are closed by their servers.
+  await expect.poll(openResources, { interval: 10 }).not.toContain('TCP');
   const before = openResources();
   for (let round = 0; round < 3; round++) {
     const edge = await startEdgeMesh({});

@@ -82,7 +82,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
     try {
       const header = headersOf(request);
       const admission = await admit(request, signal);
-      release = running.begin(admission.principal);
+      release = await running.begin(admission.principal);
       const asked = await ask(await readJsonBody(request, bodyLimits), header, admission, signal);
       if (asked.stream) {
         stream = createEventStream(response, limits);

@@ -28,7 +28,7 @@ export function createJsonCall(
     try {
       const admission = await admit(request, signal);
       requireEdgeRole(admission.principal, method);
-      release = running.begin(admission.principal);
+      release = await running.begin(admission.principal);
       const body = await readJsonBody(request, bodyLimits);
       sendJson(response, 200, await answer(body, actAs(admission.token, { signal }), admission));
     } catch (error) {

@@ -75,7 +75,7 @@ function forwardAsk({ ask }: Client<typeof ChatService>, { running, admissions }
     const request = input as Message as AskRequest;
     const admission = admissionOf(context, admissions);
     requireModel(admission, request.model);
-    const end = running.begin(admission.principal);
+    const end = await running.begin(admission.principal);
     try {
       yield* joinTextDeltas(ask(request, optionsFor(context)));
     } finally {

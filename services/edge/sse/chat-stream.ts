@@ -39,7 +39,7 @@ export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRou
     let release: (() => void) | undefined;
     try {
       const { principal, token } = await admit(request, signal);
-      release = running.begin(principal);
+      release = await running.begin(principal);
       const question = parseFields(questionSchema, await readJsonBody(request, limits));
       if (typeof question.tenant_id === 'string' && question.tenant_id !== principal.tenant) {
         throw rpcError(

@@ -18,6 +18,7 @@ import { defineService } from '#kit/host/define-service.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
+import { openEdgeState } from '../admission/edge-state.ts';
 import { readEdgeSettings } from '../config.ts';
 import { edgeNeeds } from '../needs.ts';
 import { createEdge, type EdgeOptions, type RunningEdge } from '../service.ts';
@@ -157,6 +158,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     needs: {},
     optionalNeeds: edgeNeeds,
     servesPublic: true,
+    state: openEdgeState,
     create: (deps) => createEdge(deps, options),
   });
   const embedding = standIn('embedding', EmbeddingService, options.embedding);

@@ -11,6 +11,7 @@ import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';
 import { noon } from '../suites/limit-store.suite.ts';
 import { createLimits } from './create-limits.ts';
+import { openLimitState } from './limit-state.ts';
 import type { AdmissionRequest, Limits, Reservation, ReservationAmount } from './limits.ts';
 
 type Config = MessageInitShape<typeof LLMLimitsConfigSchema>;
@@ -18,8 +19,13 @@ type Config = MessageInitShape<typeof LLMLimitsConfigSchema>;
 const configOf = (config: Config) => create(LLMLimitsConfigSchema, config);
 const open = async (config: Config | undefined, clock: () => number = () => noon): Promise<Limits> => {
   const deps = { clock, random: Math.random, log: createLogger('silent'), metrics: createMetrics() };
-  const limits = await createLimits(config && configOf(config), deps);
-  onTestFinished(() => limits.close());
+  const state = await openLimitState(config && configOf(config), deps);
+  const { port: store } = state.connect();
+  const limits = createLimits(config && configOf(config), { ...deps, store });
+  onTestFinished(async () => {
+    await limits.close();
+    await state.close();
+  });
   return limits;
 };
 type Parts = Partial<AdmissionRequest & ReservationAmount>;

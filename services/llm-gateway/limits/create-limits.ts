@@ -1,34 +1,30 @@
 import { Counter, Gauge } from 'prom-client';
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
-import { createFromAdapter } from '#kit/host/config/adapters.ts';
-import type { Decision, Demand, LimitStore, LimitStoreDeps, Refusal } from './limit-store.ts';
+import type { LimitState } from './limit-state.ts';
+import type { Decision, Demand, LimitStoreDeps, Refusal } from './limit-store.ts';
 import type { AdmissionRequest, Limits, Reservation } from './limits.ts';
 import { closingError, limitName, refusedError, scopeKind, unpricedError } from './refusal.ts';
 import { readRules, toAmount } from './rules.ts';
 import { createWaitingRoom } from './waiting-room.ts';
 
 /** What the limits depend on. */
-export type LimitsDeps = LimitStoreDeps;
+export interface LimitsDeps extends Pick<LimitStoreDeps, 'random' | 'metrics'> {
+  store: LimitState;
+}
 
 /**
- * Creates the limits of the configuration, with the store that it names. A request without limits is admitted without a call of the store.
- * `path`: the place of the limits in the configuration. Throws ConfigError for an unknown store, or invalid settings of it.
+ * Creates the limits of the configuration over their counters. A request without limits is admitted without a call of the store. `path`:
+ * the place of the limits in the configuration. Throws ConfigError for invalid limits.
  */
-export async function createLimits(
+export function createLimits(
   config: LLMLimitsConfig | undefined,
   deps: LimitsDeps,
   path = 'llm_gateway.limits',
-): Promise<Limits> {
+): Limits {
+  const { store } = deps;
   let rules = readRules(config, path);
   const storeKey = JSON.stringify(rules.store);
-  const store = await createFromAdapter<LimitStore, LimitStoreDeps>(
-    new URL('../adapters/limit-store/', import.meta.url),
-    rules.store.adapter,
-    rules.store.settings,
-    deps,
-    rules.store.path,
-  );
   const ids = createReservationIds(deps.random);
   let admitted = 0;
   let isClosed = false;
@@ -96,11 +92,9 @@ export async function createLimits(
     get load() {
       return { admitted, waiting: room.size };
     },
-    readiness: store.readiness === undefined ? [] : [store.readiness],
     async close() {
       isClosed = true;
       room.close(closingError());
-      await store.close();
     },
   };
 }

@@ -1,5 +1,4 @@
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
-import type { ReadinessCheck } from '#kit/host/readiness.ts';
 
 /** Limits of tenants and keys. The maximum usage of a request is reserved before it starts, and settled by its real usage. */
 export interface Limits {
@@ -15,8 +14,6 @@ export interface Limits {
   reconfigure(limits: LLMLimitsConfig | undefined): void;
   /** Requests that are admitted and not settled, and requests that wait; for tests and metrics. */
   readonly load: { admitted: number; waiting: number };
-  /** Checks of the server behind the limits, if there is one. */
-  readonly readiness: readonly ReadinessCheck[];
   close(): Promise<void>;
 }
 

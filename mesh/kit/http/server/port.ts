@@ -123,7 +123,10 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
   // Resolves when the last connection has gone, of either protocol.
   const stopListening = () => {
     draining = true;
-    closed ??= new Promise<void>((resolve) => http1.close(() => resolve()));
+    closed ??= new Promise<void>((resolve) => http1.close(() => resolve())).then(async () => {
+      // A socket reports its end a little later than the server that counts it.
+      await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    });
     return closed;
   };
   return {

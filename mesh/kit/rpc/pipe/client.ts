@@ -1,6 +1,7 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';
 import { lastEventGraceMs, lastEventTestOf } from '../messages/last-event.ts';
+import type { ReadyMessages } from '../messages/ready-messages.ts';
 import { SingleMessage } from '../messages/single-message.ts';
 import { type ClientCall, openCall } from './client-call.ts';
 import type { PipeConnection } from './connection.ts';
@@ -51,7 +52,7 @@ export function createPipeTransport(connection: PipeConnection): Transport {
 }
 
 // Every message that came is delivered before the error is thrown.
-function receive(call: ClientCall, method: DescMethod): AsyncIterableIterator<Message> {
+function receive(call: ClientCall, method: DescMethod): AsyncIterableIterator<Message> & ReadyMessages<Message> {
   const isLast = lastEventTestOf(method.output);
   let last: Message | undefined;
   let hasLeft = false;
@@ -73,14 +74,17 @@ function receive(call: ClientCall, method: DescMethod): AsyncIterableIterator<Me
     call.onEnd = () => clearTimeout(timer);
     drop();
   };
+  const read = (payload: Buffer): Message => {
+    call.consumed(payload);
+    last = decodeMessage(method.output, payload);
+    return last;
+  };
   async function* messages(): AsyncGenerator<Message, void> {
     try {
       while (!hasLeft) {
         const payload = call.queue.shift();
         if (payload !== undefined) {
-          call.consumed(payload);
-          last = decodeMessage(method.output, payload);
-          yield last;
+          yield read(payload);
         } else if (call.isOver) {
           if (call.error !== undefined) throw call.error;
           return;
@@ -100,6 +104,7 @@ function receive(call: ClientCall, method: DescMethod): AsyncIterableIterator<Me
       return this;
     },
     next: () => iterator.next(),
+    takeReady: () => (hasLeft ? [] : call.queue.splice(0).map(read)),
     return() {
       // Here, because a generator that has not begun, or that waits for a message, does not see its consumer leave.
       leave();

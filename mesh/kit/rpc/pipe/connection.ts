@@ -3,7 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '../../base/errors.ts';
 import { createLink, type Link } from './link.ts';
-import { headRoomBytes } from './wire.ts';
+import { maxFrameBytesFor } from './wire.ts';
 
 /** What takes the frames of one call. */
 export interface CallReceiver {
@@ -52,7 +52,7 @@ export function connectPipe(path: string, maxMessageBytes: number): PipeConnecti
   const open = () => {
     const socket = connect(path);
     const opened = createLink(socket, {
-      maxFrameBytes: maxMessageBytes + headRoomBytes,
+      maxFrameBytes: maxFrameBytesFor(maxMessageBytes),
       onFrame: (kind, call, payload) => receivers.get(call)?.onFrame(kind, payload),
       onClose: lose,
     });

@@ -2,7 +2,7 @@ import type { Message } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, deadlineExceeded, rpcError, toRpcError } from '../../base/errors.ts';
-import type { Invocable } from '../invoke.ts';
+import type { Invocable, MessageStream } from '../invoke.ts';
 import { timeoutOf } from '../policy.ts';
 import { ServerCall } from '../server-call.ts';
 import type { Link } from './link.ts';
@@ -147,18 +147,22 @@ async function send(
   { link, id, maxMessageBytes }: Replies,
   call: ServerCall,
   window: SendWindow,
-  messages: AsyncIterable<Message>,
+  messages: MessageStream,
 ): Promise<void> {
   let isFirst = true;
   const sendHead = () => {
     if (isFirst && call.sentHeader !== undefined) link.send(FrameKind.HEAD, id, encodeHeaders(call.sentHeader));
     isFirst = false;
   };
-  for await (const message of messages) {
-    sendHead();
+  const sendMessage = (message: Message) => {
     const bytes = encodeMessage(call.method.output, message, maxMessageBytes);
     link.send(FrameKind.MESSAGE, id, bytes);
     window.sent(bytes);
+  };
+  for await (const message of messages) {
+    sendHead();
+    sendMessage(message);
+    for (const ready of messages.takeReady()) sendMessage(ready);
     const { blocked } = window;
     if (blocked !== undefined) await call.settle(blocked);
   }

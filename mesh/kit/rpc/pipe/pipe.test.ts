@@ -81,7 +81,7 @@ test('a frame that is larger than allowed ends its connection and no other', asy
   const socket = connect(pipe.path);
   const closed = Promise.withResolvers<void>();
   const link = createLink(socket, { maxFrameBytes: 1 << 20, onFrame() {}, onClose: closed.resolve });
-  link.send(FrameKind.OPEN, 1, Buffer.alloc(5 << 20));
+  link.send(FrameKind.OPEN, 1, Buffer.alloc(17 << 20));
   await closed.promise;
   expect((await pipe.client(EchoService).unary({ text: 'a' }, await mesh.as())).text).toBe('a');
 });

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { createLink, type Link } from './link.ts';
 import type { FrameHandler } from './mount.ts';
-import { headRoomBytes } from './wire.ts';
+import { maxFrameBytesFor } from './wire.ts';
 
 /** A server for the other processes of a group. */
 export interface PipeServer {
@@ -26,7 +26,7 @@ export async function startPipeServer({ path, maxMessageBytes, accept }: PipeSer
     sockets.add(socket);
     let handler: FrameHandler;
     const link = createLink(socket, {
-      maxFrameBytes: maxMessageBytes + headRoomBytes,
+      maxFrameBytes: maxFrameBytesFor(maxMessageBytes),
       onFrame: (kind, call, payload) => handler.onFrame(kind, call, payload),
       onClose() {
         sockets.delete(socket);

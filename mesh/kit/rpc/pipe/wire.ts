@@ -37,8 +37,10 @@ export const FrameKind = {
 /** Cost of messages, in bytes, by which a sender may be ahead of the consumer of its call; one message may exceed it. */
 export const windowBytes = 256 * 1024;
 
-/** Room in a frame for all but its message, in bytes. */
-export const headRoomBytes = 64 * 1024;
+/** Returns the largest frame of a connection, in bytes: a message with its head, or the result of a port. */
+export function maxFrameBytesFor(maxMessageBytes: number): number {
+  return Math.max(maxMessageBytes, 16 << 20) + 64 * 1024;
+}
 
 type Pairs = readonly (readonly [string, string])[];
 

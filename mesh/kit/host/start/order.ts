@@ -1,5 +1,5 @@
-import type { ServiceDefinition } from './define-service.ts';
-import { publicContracts } from './reach.ts';
+import type { ServiceDefinition } from '../define-service.ts';
+import { publicContracts } from '../reach.ts';
 
 /** Returns services so that each comes after those that it needs. Throws if two need each other. */
 export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceDefinition[] {
