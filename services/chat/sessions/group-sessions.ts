@@ -27,8 +27,7 @@ export function createGroupSessions(sessions: Sessions): () => ConnectedPort<Ses
     const by = {};
     const ofOthers = ({ tenant, user }: Owner, sessionId: string) =>
       [...open.values()].filter(
-        (ask) =>
-          ask.by !== by && ask.sessionId === sessionId && ask.owner.tenant === tenant && ask.owner.user === user,
+        (ask) => ask.by !== by && ask.sessionId === sessionId && ask.owner.tenant === tenant && ask.owner.user === user,
       );
     const port: Sessions = {
       ...sessions,
