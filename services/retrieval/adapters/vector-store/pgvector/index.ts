@@ -118,9 +118,13 @@ interface Statement {
 function exactStatement({ space, vector, limit }: VectorQuery, scope: Condition): Statement {
   const values = createValues();
   const distance = `embedding <#> ${values.bind(encodeVector(vector), 'vector')}`;
-  const sql = `SELECT key, chunk_id AS "chunkId", document_id AS "documentId", -(${distance}) AS score
-    FROM ${fullName(vectorTable)} WHERE space = ${values.bind(spaceId(space), 'uuid')} AND ${scope(values)}
-    ORDER BY ${distance}, key LIMIT ${values.bind(limit, 'bigint')}`;
+  // The distance has one place, because PostgreSQL would compute it for every row as often as it is written.
+  const sql = `SELECT key, chunk_id AS "chunkId", document_id AS "documentId", -distance AS score
+    FROM (
+      SELECT key, chunk_id, document_id, ${distance} AS distance FROM ${fullName(vectorTable)}
+      WHERE space = ${values.bind(spaceId(space), 'uuid')} AND ${scope(values)}
+      ORDER BY distance, key LIMIT ${values.bind(limit, 'bigint')}
+    ) AS nearest`;
   return { sql, values: values.list };
 }
 

@@ -9,7 +9,7 @@ import { adapter } from './index.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-describe.skipIf(!hasPgvector && skipped('pgvector', 26, pgvectorAdvice))('on a real PostgreSQL', () => {
+describe.skipIf(!hasPgvector && skipped('pgvector', 25, pgvectorAdvice))('on a real PostgreSQL', () => {
   let server: TestPostgres;
   const open = async () => {
     server = await startPostgres({ isDurable: true });

@@ -20,21 +20,21 @@ const maxInsertBytes = 16 * 1024 * 1024;
 
 /** Returns the SQL that creates the table of a store's rows, with more columns. */
 export function rowTableSql(table: string, moreColumns: string): string {
-  // Columns of a fixed size come first: PostgreSQL reads them without looking at those before.
+  // What every scan reads comes first, and what has a fixed size before the rest: PostgreSQL then finds it without reading the row.
   return `
 CREATE TABLE ${table} (
   tenant uuid NOT NULL,
   key bigint NOT NULL,
   added_in bigint NOT NULL,
   removed_in bigint NOT NULL,
-  updated_ms bigint,
   corpus_id integer NOT NULL,
   acl_id integer NOT NULL,
   language integer NOT NULL,
+  ${moreColumns},
+  updated_ms bigint,
   document_id text COLLATE "C" NOT NULL,
   chunk_id text COLLATE "C" NOT NULL,
   attributes uuid[] NOT NULL,
-  ${moreColumns},
   PRIMARY KEY (tenant, corpus_id, key)
 );
 CREATE INDEX ${table}_document ON ${table} (tenant, corpus_id, document_id);
