@@ -6,8 +6,9 @@ import { benchLlm } from './llm.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
 import { benchRetrieval } from './retrieval.ts';
+import { benchVectors } from './vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | retrieval | llm] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | cache | retrieval | vectors | llm] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -16,10 +17,12 @@ Measures ratios side by side in one run, and prints one table.
   costs     CPU of a cached answer, a generated one and a gateway request: one process, and the edge apart
   cache     look-ups that hit, layer by layer, over gRPC and in process; those in Redis against a bare GET
   retrieval hybrid retrieval over the help corpora, and over 200,000 chunks made of them; needs --data; five minutes
+  vectors   the search of vectors in memory by itself, up to a million; three minutes
   llm       the LLM gateway against direct calls of a provider on loopback, and against @portkey-ai/gateway (npm), which
             is installed into the temporary folder at the first run: ten minutes
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
-  --quick   with llm: one minute or two, to see that it works; its figures are rough; with retrieval: not the 200,000 chunks
+  --quick   with llm: one minute or two, to see that it works; its figures are rough; with retrieval: not the 200,000 chunks; with
+            vectors: not the million
 `;
 
 const { values, positionals } = parseArgs({
@@ -44,6 +47,7 @@ if (values.help) {
     ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
       ? await benchRetrieval(values.data, values.quick)
       : []),
+    ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),
   ];
   process.exitCode = printTable(rows) === 0 ? 0 : 1;

@@ -1,8 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createScanEngine } from '../snapshots/vectors/scan-engine.ts';
-import { openVectorSegment } from '../snapshots/vectors/vector-search.ts';
-import { createVectorSegment } from '../snapshots/vectors/vector-segment.ts';
-import { eachVector, exactScores, filtersOf, type Vectors, vectorOf } from '../testing/vectors.ts';
+import { eachVector, exactScores, filtersOf, openVectors, type Vectors, vectorOf } from '../testing/vectors.ts';
 
 /**
  * Asserts the recall of a search in memory against exact search, with and without filters. A hit counts if its score is not below the exact one
@@ -15,8 +12,7 @@ export function describeVectorRecall(
   describe(`recall of ${name}`, async () => {
     const { vectors, questions } = await read();
     const count = vectors.values.length / vectors.dimensions;
-    const segment = createVectorSegment(count, vectors.dimensions, eachVector(vectors));
-    const search = openVectorSegment(segment, createScanEngine());
+    const search = openVectors(count, vectors.dimensions, eachVector(vectors));
     const asked = Array.from({ length: questions.values.length / questions.dimensions }, (_, index) => {
       const question = vectorOf(questions, index);
       return { question, scores: exactScores(vectors, question) };

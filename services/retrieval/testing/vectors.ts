@@ -1,6 +1,9 @@
 import { seededRandom } from '#kit/statistics/bootstrap.ts';
+import { createScanEngine } from '../snapshots/vectors/scan-engine.ts';
+import { openVectorSegment, type VectorSearch } from '../snapshots/vectors/vector-search.ts';
+import { createVectorSegment, vectorSegmentBytes } from '../snapshots/vectors/vector-segment.ts';
 
-// Vectors to search: dense ones as neural models give, and many like given ones.
+// Vectors to search: dense ones as neural models give, and many like given ones; the search in memory over them.
 
 /** Vectors of length 1, one after another. */
 export interface Vectors {
@@ -40,28 +43,41 @@ export function denseVectors(count: number, dimensions: number, seed: number): V
   return { dimensions, values };
 }
 
-/** Returns `count` vectors: the given ones, then mixtures of two of them with noise. */
-export function growVectors({ dimensions, values }: Vectors, count: number, seed: number): Vectors {
+/** Returns all vectors of a sequence of `count`. */
+export function collectVectors(dimensions: number, count: number, sequence: Iterable<Float32Array>): Vectors {
+  const values = new Float32Array(count * dimensions);
+  let filled = 0;
+  for (const vector of sequence) values.set(vector, dimensions * filled++);
+  return { dimensions, values };
+}
+
+/** Yields `count` vectors: the given ones, then mixtures of two of them with noise. A mixture is overwritten by the next one. */
+export function* growVectors(vectors: Vectors, count: number, seed: number): Generator<Float32Array> {
+  const { dimensions, values } = vectors;
   const random = seededRandom(seed);
   const given = values.length / dimensions;
-  const grown = new Float32Array(count * dimensions);
-  grown.set(values.subarray(0, grown.length));
-  for (let row = given; row < count; row++) {
+  const mixture = new Float32Array(dimensions);
+  for (let row = 0; row < count; row++) {
+    if (row < given) {
+      yield vectorOf(vectors, row);
+      continue;
+    }
     const first = (row % given) * dimensions;
     const second = Math.floor(random() * given) * dimensions;
     const weight = 0.2 + 0.6 * random();
-    const vector = grown.subarray(row * dimensions, (row + 1) * dimensions);
     for (let index = 0; index < dimensions; index++) {
       const noise = 0.035 * (random() + random() + random() + random() - 2);
-      vector[index] = (values[first + index] as number) + weight * (values[second + index] as number) + noise;
+      mixture[index] = (values[first + index] as number) + weight * (values[second + index] as number) + noise;
     }
-    toLength1(vector);
+    toLength1(mixture);
+    yield mixture;
   }
-  return { dimensions, values: grown };
 }
 
 function toLength1(vector: Float32Array): void {
-  const length = Math.hypot(...vector) || 1;
+  let sum = 0;
+  for (const value of vector) sum += value * value;
+  const length = Math.sqrt(sum) || 1;
   for (let index = 0; index < vector.length; index++) vector[index] = (vector[index] as number) / length;
 }
 
@@ -88,4 +104,14 @@ export function filtersOf(count: number, seed: number): Record<string, (position
     '10 % that lie together': together(0.1),
     '1 % that lie together': together(0.01),
   };
+}
+
+/** Opens vectors for searches in this thread. */
+export function openVectors(
+  count: number,
+  dimensions: number,
+  vectors: Iterable<Float32Array>,
+): VectorSearch & { sizeBytes: number } {
+  const segment = createVectorSegment(count, dimensions, vectors);
+  return { ...openVectorSegment(segment, createScanEngine()), sizeBytes: vectorSegmentBytes(segment) };
 }
