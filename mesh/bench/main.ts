@@ -2,11 +2,11 @@ import { parseArgs } from 'node:util';
 import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
 import { benchCosts } from './costs/costs.ts';
-import { benchLlm } from './llm.ts';
+import { benchLlm } from './llm/llm.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
 import { benchRetrieval } from './retrieval.ts';
-import { benchVectors } from './vectors.ts';
+import { benchVectors } from './vectors/vectors.ts';
 
 const help = `npm run bench -- [mounts | answers | costs | cache | retrieval | vectors | llm] [--data <folder>] [--quick]
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { Needs, ServiceDefinition } from '#kit/host/define-service.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
-import { services } from '../run.ts';
+import { services } from '../../run.ts';
 import type { Figures, GatewayReady } from './llm.ts';
 
 // A server of the gateway's benchmark. Arguments: "gateway" (llm-gateway and what it needs, over gRPC) or "edge" (the whole mesh,

@@ -9,8 +9,8 @@ import {
   openVectors,
   type Vectors,
   vectorOf,
-} from '../../services/retrieval/testing/vectors.ts';
-import { embedSample } from '../e2e/testing/sample-vectors.ts';
+} from '../../../services/retrieval/testing/vectors.ts';
+import { embedSample } from '../../e2e/testing/sample-vectors.ts';
 import type { VectorFigures } from './vectors.ts';
 
 // Measures searches of vectors in memory. Arguments: the kind of vectors, and their count.

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Row } from './measure.ts';
+import type { Row } from '../measure.ts';
 
 // The search of vectors in memory by itself, each size in a process of its own, so that its memory is that of one copy.
 

@@ -1,4 +1,4 @@
-import { median, percentile, type Row } from './measure.ts';
+import { median, percentile, type Row } from '../measure.ts';
 import type { StallFree } from './stall-free.ts';
 
 // The table of the gateway's benchmark. Without the peer there is nothing to hold its bars against.
