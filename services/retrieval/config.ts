@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { create, type DescField } from '@bufbuild/protobuf';
 import { type AdapterConfig, type Config, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
@@ -29,7 +30,12 @@ export interface RetrievalSettings {
   readonly readerThreads: number;
   /** Memory for copies of live versions, of each embedded store. */
   readonly memoryBytes: number;
+  /** Threads that search live versions in memory. */
+  readonly searchThreads: number;
 }
+
+/** Bounds of the threads that search if none are configured: vectors and words are searched at the same time. */
+const searchThreads = { least: 2, most: 16 };
 
 /**
  * Returns the settings from the configuration. Throws ConfigError if the catalog is shared by replicas and a store is not: a replica would
@@ -56,6 +62,9 @@ export function readConfig(config: Config): RetrievalSettings {
     keptVersions: retrieval.keptVersions,
     readerThreads: retrieval.readerThreads,
     memoryBytes: Number(retrieval.memoryBytes),
+    searchThreads:
+      ifSet(retrieval, 'searchThreads') ??
+      Math.min(searchThreads.most, Math.max(searchThreads.least, availableParallelism() - 1)),
   });
 }
 

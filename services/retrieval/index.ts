@@ -12,6 +12,8 @@ import { readConfig } from './config.ts';
 import { createFront, type RetrievalPort } from './front.ts';
 import { createRetrievalMetrics } from './metrics.ts';
 import { createRetrieval } from './service.ts';
+import { createSearchThreads } from './snapshots/search/search-threads.ts';
+import { snapshotCheck } from './snapshots/snapshot-check.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from './sqlite/embedded-store.ts';
 import { createSqliteThreads } from './sqlite/threads.ts';
@@ -48,18 +50,21 @@ export const retrieval = defineService({
     const isEmbedded = postgres === undefined;
     if (isEmbedded) await lockDataDir();
     const threads = createSqliteThreads(settings.readerThreads, isEmbedded);
+    const searching = createSearchThreads(settings.searchThreads);
     // In the order in which they close.
-    const parts: { close(): Promise<void> }[] = [threads];
+    const parts: { close(): Promise<void> }[] = [searching, threads];
     const close = async () => {
       for (const part of parts) await part.close();
     };
     try {
       const { vectorStore, keywordStore, memoryBytes } = settings;
+      const newSnapshots = () => createSnapshots(memoryBytes, { log, threads: searching });
+      const [nearSnapshots, wordSnapshots] = [newSnapshots(), newSnapshots()];
       const vectors = await createFromAdapter<VectorStore, EmbeddedStoreDeps>(
         vectorAdapters,
         vectorStore.adapter,
         vectorStore.settings,
-        { folder: join(dataDir, 'vectors'), threads, snapshots: createSnapshots(memoryBytes, log), postgres },
+        { folder: join(dataDir, 'vectors'), threads, clock, snapshots: nearSnapshots, postgres },
         'retrieval.vector_store',
       );
       parts.unshift(vectors);
@@ -67,7 +72,7 @@ export const retrieval = defineService({
         keywordAdapters,
         keywordStore.adapter,
         keywordStore.settings,
-        { folder: join(dataDir, 'keywords'), threads, snapshots: createSnapshots(memoryBytes, log), postgres },
+        { folder: join(dataDir, 'keywords'), threads, clock, snapshots: wordSnapshots, postgres },
         'retrieval.keyword_store',
       );
       parts.unshift(keywords);
@@ -100,7 +105,8 @@ export const retrieval = defineService({
         clock,
       });
       parts.unshift(retrieving);
-      return { impl: retrieving.impl, frontPort: retrieving.port, readiness: storeChecks(vectors, keywords), close };
+      const readiness = [...storeChecks(vectors, keywords), snapshotCheck([nearSnapshots, wordSnapshots])];
+      return { impl: retrieving.impl, frontPort: retrieving.port, readiness, close };
     } catch (error) {
       await close();
       throw error;

@@ -1,4 +1,5 @@
 import type { Logger } from '#kit/base/log.ts';
+import { within } from '#kit/base/within.ts';
 import { applyAccessChanges } from '../access/apply-changes.ts';
 import type { VersionCounts } from '../catalog/version-contents.ts';
 import type { VersionRecord } from '../catalog/versions.ts';
@@ -53,6 +54,7 @@ export async function publishVersion(
   await reconcile(deps, tenant, corpus.corpusId, version);
   const counts = await count();
   requireComplete(version, counts, request.expectedDocumentCount);
+  await prepareStores(deps, tenant, corpus.corpusId);
   const dropped = versionsToDrop(corpus, version.version, deps.keptVersions);
   await deps.catalog.versions.publish(tenant, corpus.corpusId, version.version, deps.clock(), dropped);
   const view = await index.reload();
@@ -67,6 +69,18 @@ export async function publishVersion(
   }
   if (dropped.length > 0) await sweepDropped(deps, index, requireCorpus(view, corpus.name));
   return { ...counts, revision: revisionOf(view, corpus.name) };
+}
+
+/** Longest time that a publish waits for the stores to be prepared. */
+const prepareMs = 20_000;
+
+// The first search of the version is then as fast as later ones. A store that is not ready in time answers from its disk until it is.
+async function prepareStores({ vectors, keywords, log }: PublishDeps, tenant: string, corpusId: number): Promise<void> {
+  const prepare = (signal: AbortSignal) =>
+    Promise.all([vectors, keywords].map((store) => store.prepare?.(tenant, corpusId, signal)));
+  await within(prepare, { timeoutMs: prepareMs }).catch((error: unknown) => {
+    log.warn({ event: 'store_not_prepared', tenant, corpusId, err: error }, 'store not prepared');
+  });
 }
 
 function requireComplete(version: VersionRecord, counts: VersionCounts, expected: number | undefined): void {

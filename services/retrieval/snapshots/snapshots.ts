@@ -1,169 +1,181 @@
-import { LRUCache } from 'lru-cache';
 import type { Logger } from '#kit/base/log.ts';
-import type { QueryWord } from '#kit/text/query/query-words.ts';
+import { within } from '#kit/base/within.ts';
 import type { Change, Hit, IndexRow } from '../stores/index-row.ts';
-import type { SnapshotSource } from './protocol.ts';
-import { createSnapshotThread, type SnapshotThread } from './snapshot-thread.ts';
+import { createBuilder } from './build/builder.ts';
+import type { SnapshotRow } from './build/protocol.ts';
+import { corpusLock, createLoads } from './loads.ts';
+import { createMerges } from './merges.ts';
+import { createNamedLocks } from './named-locks.ts';
+import { createSnapshotRegistry, type SnapshotEntry, type SnapshotTarget } from './registry.ts';
+import type { SnapshotQuery } from './search/protocol.ts';
+import { createSearchThreads, type SearchThreads } from './search/search-threads.ts';
+import type { Segment } from './segment.ts';
+import { changeSnapshot, type HeldSegment, holdSegment, replaceMerged, segmentsToMerge } from './snapshot.ts';
 
-/** A version of a corpus to search, and its source. `space` distinguishes the vectors of different models. */
-export interface SnapshotTarget {
-  tenant: string;
+/** New rows of a change, all in one space. `dimensions`: of their vectors; `undefined`: they have words. */
+export interface AddedRows {
   space: string;
-  source: SnapshotSource;
+  dimensions: number | undefined;
+  rows: readonly SnapshotRow[];
 }
 
-/** A search of snapshots. */
-export type SnapshotQuery = { aclIds: readonly number[]; limit: number } & (
-  | { kind: 'near'; vector: Float32Array }
-  | { kind: 'words'; words: readonly QueryWord[] }
-);
-
 /**
- * Snapshots of index versions in memory. A search there costs a fraction of a search in SQLite. A published version never changes, so its
- * snapshot stays valid until a document is purged or gets another access list. SQLite answers while a snapshot is loading, and for
- * versions without one.
+ * Snapshots of corpora in memory, each with all of its versions. A search there costs a fraction of a search in SQLite. Each change of the
+ * store is made here too, so a snapshot stays valid. SQLite answers while a snapshot is loading, and for corpora without one.
  */
 export interface Snapshots {
   /**
-   * Returns the hits if every wanted version is in memory. Otherwise starts to load the missing versions and returns `undefined`. The
-   * promise rejects with the signal's reason if it aborts.
+   * Returns the hits if every wanted corpus is in memory. Otherwise starts to load the missing ones and returns `undefined`. The promise
+   * rejects with the signal's reason if it aborts.
    */
-  search(wanted: readonly SnapshotTarget[], query: SnapshotQuery, signal: AbortSignal): Promise<Hit[]> | undefined;
-  /** Runs a write and releases the snapshots that it makes stale: none of them answers once this resolves. */
-  during<T>(tenant: string, corpusId: number, change: Change<IndexRow>, write: () => Promise<T>): Promise<T>;
-  /** Resolves when nothing is loading. */
+  search(
+    wanted: readonly { target: SnapshotTarget; version: number }[],
+    query: SnapshotQuery,
+    signal: AbortSignal,
+  ): Promise<Hit[]> | undefined;
+  /** Runs a write of the store, and makes the change in memory: each search that begins after this has resolved sees it. */
+  during<T>(
+    tenant: string,
+    corpusId: number,
+    change: Change<IndexRow>,
+    added: AddedRows | undefined,
+    write: () => Promise<T>,
+  ): Promise<T>;
+  /** Loads corpora, and resolves when each is in memory or cannot be. Rejects with the signal's reason if it aborts. */
+  prepare(targets: readonly SnapshotTarget[], signal: AbortSignal): Promise<void>;
+  /** Loads corpora in this order until memory is full. `onFirstUse` runs when a search uses a corpus for the first time since it was loaded. */
+  start(targets: AsyncIterable<SnapshotTarget>, onFirstUse: (target: SnapshotTarget) => void): void;
+  /** Resolves when {@link start} has ended. */
+  started(): Promise<void>;
+  /** Resolves when nothing is loading or merging. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
 
-interface SnapshotEntry {
-  id: number;
-  wanted: SnapshotTarget;
-  state: 'loading' | 'ready' | 'too-large' | 'failed';
-  sizeBytes: number;
-  /** Whether a write has made it stale, or another snapshot took its memory. */
-  isReleased: boolean;
+/** Options of {@link createSnapshots}. */
+export interface SnapshotOptions {
+  /** Gets the corpora that could not be loaded. */
+  log?: Logger | undefined;
+  /** Threads that search; they outlive the snapshots. @default one, which ends with them */
+  threads?: SearchThreads | undefined;
 }
 
-/** Searches that may wait for the thread; SQLite answers those beyond. */
-const maxPending = 64;
+/** Changes that may wait for a load. */
+const maxMissed = 10_000;
 
-/** Creates the snapshots. They use at most `maxBytes`; 0: none. `log` gets the versions that could not be loaded. */
-export function createSnapshots(maxBytes: number, log?: Logger): Snapshots {
-  let thread: SnapshotThread | undefined;
-  let lastId = 0;
+/** Creates the snapshots. They use at most `maxBytes`, and more for the time of a merge; 0: none. */
+export function createSnapshots(maxBytes: number, options: SnapshotOptions = {}): Snapshots {
+  const { log } = options;
+  const threads = options.threads ?? createSearchThreads(1);
+  const builder = createBuilder();
+  const locks = createNamedLocks();
+  const registry = createSnapshotRegistry(maxBytes, threads);
+  const running = new Set<Promise<void>>();
   let isClosed = false;
-  const loading = new Set<Promise<void>>();
-  const held = new LRUCache<string, SnapshotEntry>({
-    max: 10_000,
-    maxSize: Math.max(1, maxBytes),
-    sizeCalculation: ({ sizeBytes }) => Math.max(1, sizeBytes),
-    dispose(entry) {
-      entry.isReleased = true;
-      const { id, state } = entry;
-      if (state === 'ready' && thread !== undefined) void thread.call({ kind: 'drop', snapshotId: id }).catch(() => {});
-    },
-  });
-  const keyOf = ({ tenant, space, source: { corpusId, version } }: SnapshotTarget) =>
-    JSON.stringify([tenant, corpusId, version, space]);
-  const start = () => {
-    thread ??= createSnapshotThread(() => {
-      thread = undefined;
-      // The requests of those that were loading fail by themselves.
-      for (const [key, { state }] of [...held.entries()]) if (state === 'ready') held.delete(key);
-    });
-    return thread;
+  let noteFirstUse: (target: SnapshotTarget) => void = () => {};
+  let startup: Promise<void> = Promise.resolve();
+  const isOff = () => maxBytes === 0 || isClosed;
+  const hold = (segment: Segment) => holdSegment(threads.newSegmentId(), segment);
+  const inBackground = (work: Promise<void>): Promise<void> => {
+    const tracked = work.finally(() => running.delete(tracked));
+    running.add(tracked);
+    return tracked;
   };
 
-  const load = async (key: string, wanted: SnapshotTarget): Promise<void> => {
-    const entry: SnapshotEntry = { id: ++lastId, wanted, state: 'loading', sizeBytes: 1, isReleased: false };
-    held.set(key, entry);
-    const becomes = (state: SnapshotEntry['state'], sizeBytes: number) => {
-      if (!entry.isReleased) held.set(key, { ...entry, state, sizeBytes });
-    };
-    const { id } = entry;
-    try {
-      const { sizeBytes } = await start().call({ kind: 'load', snapshotId: id, source: wanted.source, maxBytes });
-      const fits = sizeBytes !== undefined && sizeBytes <= maxBytes;
-      if (sizeBytes !== undefined && (!fits || entry.isReleased)) await thread?.call({ kind: 'drop', snapshotId: id });
-      if (fits) becomes('ready', sizeBytes);
-      else becomes('too-large', 1);
-    } catch (error) {
-      // SQLite answers. The version is not loaded again before it changes: it would fail again, or end the thread again.
-      if (isClosed) return;
-      const { corpusId, version } = wanted.source;
-      log?.warn({ event: 'snapshot_failed', corpusId, version, err: error }, 'snapshot not loaded');
-      becomes('failed', 1);
-    }
-  };
-  const isStale = (version: number, change: Change<IndexRow>): boolean => {
-    switch (change.kind) {
-      // Versions before it do not include its additions and removals.
-      case 'replace':
-        return version >= change.version;
-      case 'retain':
-        return version < change.oldest || version > change.newest;
-      // The snapshot of an older version has the old access lists.
-      case 'access':
-      case 'purge':
-      case 'forget':
-        return true;
-      default:
-        return change satisfies never;
-    }
-  };
-  const release = (tenant: string, corpusId: number, change: Change<IndexRow>) => {
-    for (const [key, { wanted }] of [...held.entries()]) {
-      const { source } = wanted;
-      if (wanted.tenant === tenant && source.corpusId === corpusId && isStale(source.version, change)) held.delete(key);
+  const merges = createMerges({ registry, builder, threads, hold, log });
+  const onLoaded = (entry: SnapshotEntry) => void inBackground(merges.merge(entry));
+  const loads = createLoads({ registry, builder, locks, hold, maxBytes, log, onLoaded });
+  const load = (target: SnapshotTarget, limit?: number) => inBackground(loads.load(target, limit));
+
+  const addedTo = async (entry: SnapshotEntry, version: number, added: AddedRows): Promise<HeldSegment | undefined> =>
+    added.rows.length > 0 && added.space === entry.target.space
+      ? hold(await builder.add(added.rows, version, added.dimensions))
+      : undefined;
+  const makeChange = (entry: SnapshotEntry, change: Change<IndexRow>, added: HeldSegment | undefined) => {
+    if (entry.isReleased || entry.state === 'waiting') return;
+    if (entry.state === 'loading' && entry.missed.length < maxMissed) {
+      entry.missed.push({ change, added });
+    } else if (entry.state === 'ready') {
+      threads.detach(changeSnapshot(entry.snapshot, change, added));
+      registry.makeRoom();
+      void inBackground(merges.merge(entry));
+    } else {
+      // What could not be loaded may fit or succeed now; a load that has missed too much begins again at the next search.
+      registry.release(entry);
     }
   };
 
   return {
     search(wanted, query, signal) {
-      if (maxBytes === 0 || isClosed || wanted.length === 0) return undefined;
-      const ids: number[] = [];
-      for (const one of wanted) {
-        const key = keyOf(one);
-        const entry = held.get(key);
-        if (entry?.state === 'ready') ids.push(entry.id);
-        if (entry !== undefined) continue;
-        const work = load(key, one).finally(() => loading.delete(work));
-        loading.add(work);
+      if (isOff() || wanted.length === 0) return undefined;
+      const entries = wanted.map(({ target }) => registry.find(target));
+      for (const [index, entry] of entries.entries()) {
+        if (entry === undefined) void load((wanted[index] as (typeof wanted)[number]).target);
+        else registry.touch(entry);
       }
-      // The thread loads one version at a time, which may take seconds: a search does not wait for it.
-      const isBusy = loading.size > 0 || (thread?.pendingCount ?? 0) >= maxPending;
-      if (ids.length < wanted.length || thread === undefined || isBusy) return undefined;
-      return unlessAborted(
-        thread.call({ ...query, snapshotIds: ids }).then(({ hits }) => hits ?? []),
-        signal,
+      const ready = entries.filter((entry) => entry?.state === 'ready') as SnapshotEntry[];
+      if (ready.length < wanted.length) return undefined;
+      for (const entry of ready) {
+        if (!entry.isUsed) noteFirstUse(entry.target);
+        entry.isUsed = true;
+      }
+      const targets = ready.flatMap(({ snapshot }, index) =>
+        snapshot.segments.map((shared) => ({ shared, version: wanted[index]?.version as number })),
       );
+      const found = targets.length === 0 ? Promise.resolve([]) : threads.search(targets, query);
+      return found && within(() => found, { signals: [signal] });
     },
-    async during(tenant, corpusId, change, write) {
-      release(tenant, corpusId, change);
-      try {
-        return await write();
-      } finally {
-        // A snapshot that began to load before the write has the rows from before it.
-        release(tenant, corpusId, change);
-      }
+    async during(tenant, corpusId, change, added, write) {
+      if (isOff()) return write();
+      return locks.run(corpusLock(tenant, corpusId), async () => {
+        const entries = registry.ofCorpus(tenant, corpusId).filter(({ state }) => state !== 'waiting');
+        // The new rows are prepared while the store writes them.
+        const version = change.kind === 'replace' ? change.version : 0;
+        const prepared = Promise.allSettled(
+          entries.map((entry) => (added === undefined ? undefined : addedTo(entry, version, added))),
+        );
+        const [written] = await Promise.allSettled([write(), prepared]);
+        for (const [index, result] of (await prepared).entries()) {
+          const entry = entries[index] as SnapshotEntry;
+          // After a failure it is not known what the store has: its rows are loaded again.
+          if (written.status === 'rejected' || result.status === 'rejected') registry.release(entry);
+          else makeChange(entry, change, result.value);
+        }
+        if (written.status === 'rejected') throw written.reason;
+        return written.value;
+      });
     },
+    async prepare(targets, signal) {
+      if (!isOff()) await within(() => Promise.all(targets.map((target) => load(target))), { signals: [signal] });
+    },
+    start(targets, onFirstUse) {
+      noteFirstUse = onFirstUse;
+      const run = async () => {
+        for await (const target of targets) {
+          const free = registry.freeBytes();
+          if (isOff() || free <= 0) return;
+          await load(target, free);
+          const entry = registry.find(target);
+          if (entry?.state === 'too-large') registry.release(entry);
+        }
+      };
+      const onError = (error: unknown) => {
+        if (!isClosed) log?.warn({ event: 'snapshot_failed', err: error }, 'snapshots not loaded');
+      };
+      if (!isOff()) startup = inBackground(run().catch(onError));
+    },
+    started: () => startup,
     async idle() {
-      while (loading.size > 0) await Promise.all(loading);
+      while (running.size > 0) await Promise.all(running);
     },
     async close() {
       isClosed = true;
-      held.clear();
-      await thread?.close();
+      loads.stop();
+      merges.stop();
+      await builder.close();
+      await Promise.allSettled(running);
+      for (const entry of registry.all()) registry.release(entry);
+      if (options.threads === undefined) await threads.close();
     },
   };
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -7,6 +7,8 @@ export interface EmbeddedStoreDeps {
   /** The folder of the store's files; it may not exist yet. */
   folder: string;
   threads: SqliteThreads;
+  /** The time in milliseconds since 1970. @default the system's clock */
+  clock?: () => number;
   /** Copies of live versions in memory; the store closes them. @default none */
   snapshots?: Snapshots;
   /** The process's connections to PostgreSQL, for the stores that are there; `undefined` without storage.database. */

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
+import { readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { durableSetup, migrate } from '#kit/storage/database.ts';
 import type { Row, Statement, StatementResult } from '#kit/storage/sqlite/protocol.ts';
@@ -12,6 +13,10 @@ export interface TenantFiles {
   has(tenant: string): boolean;
   /** Returns the path of the tenant's database, which may not exist. */
   path(tenant: string): string;
+  /** Returns the tenants with a database, the most recently used first. */
+  list(): Promise<string[]>;
+  /** Records the use of a tenant's database, for the order of {@link list} after a restart. A failure is harmless. */
+  noteUse(tenant: string, nowMs: number): Promise<void>;
   /** Returns the rows of a query; none if the tenant has no database. Sees every write that was acknowledged before. */
   read(tenant: string, statement: Statement, signal: AbortSignal): Promise<Row[]>;
   /** Runs statements in one durable transaction, all or none. Creates the database if it does not exist. */
@@ -98,6 +103,24 @@ export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
   return {
     has: (tenant) => open.has(tenant) || existsSync(pathOf(tenant)),
     path: pathOf,
+    async list() {
+      const names = (await readdir(folder)).filter((file) => file.endsWith('.db'));
+      const files = await Promise.all(
+        names.map(async (file) => {
+          const { atimeMs, mtimeMs } = await stat(join(folder, file));
+          return { tenant: tenantOf(file.slice(0, -'.db'.length)), usedMs: Math.max(atimeMs, mtimeMs) };
+        }),
+      );
+      return files.sort((a, b) => b.usedMs - a.usedMs).map(({ tenant }) => tenant);
+    },
+    async noteUse(tenant, nowMs) {
+      const path = pathOf(tenant);
+      try {
+        await utimes(path, nowMs / 1000, (await stat(path)).mtimeMs / 1000);
+      } catch {
+        // A file that is gone or belongs to another user keeps its place in the order.
+      }
+    },
     async read(tenant, { sql, params }, signal) {
       if (!open.has(tenant) && !existsSync(pathOf(tenant))) return [];
       return use(tenant, (file) =>
@@ -142,4 +165,12 @@ export function fileNameOf(tenant: string): string {
     name += /[a-z0-9-]/.test(character) ? character : `_${byte.toString(16).padStart(2, '0')}`;
   }
   return name;
+}
+
+/** Returns the tenant of a file name: the reverse of {@link fileNameOf}. */
+export function tenantOf(fileName: string): string {
+  const bytes = fileName
+    .slice('t-'.length)
+    .replaceAll(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }

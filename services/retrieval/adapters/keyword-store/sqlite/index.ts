@@ -2,6 +2,7 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { Row, Statement } from '#kit/storage/sqlite/protocol.ts';
 import { FTS5_TOKENIZE, isPrefixWord, toFtsQuery } from '#kit/text/query/fts-query.ts';
 import { type QueryWord, weighWords } from '#kit/text/query/query-words.ts';
+import type { SnapshotTarget } from '../../../snapshots/registry.ts';
 import { createSnapshots, type Snapshots } from '../../../snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from '../../../sqlite/embedded-store.ts';
 import {
@@ -36,11 +37,22 @@ interface TokenRow extends KeywordRow {
 
 export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<string, never>>({
   settings: {},
-  create(_settings, { folder, threads, snapshots = createSnapshots(0) }) {
+  create(_settings, { folder, threads, clock = Date.now, snapshots = createSnapshots(0) }) {
     const files = createTenantFiles({ folder, name: 'keyword store', threads, migrations: [schema] });
     const tokenizer = createTokenizer();
     const frequencies = createWordFrequencies(files);
     const segments = createSegments(files);
+    const targetOf = (tenant: string, corpusId: number): SnapshotTarget => ({
+      tenant,
+      space: '',
+      source: { path: files.path(tenant), extensions: [], corpusId, vectors: undefined },
+    });
+    snapshots.start(targetsOf(), ({ tenant }) => void files.noteUse(tenant, clock()));
+    async function* targetsOf() {
+      for (const tenant of await files.list()) {
+        for (const corpusId of await listCorpora(files, tenant)) yield targetOf(tenant, corpusId);
+      }
+    }
     const noteChange = (tenant: string, changedCount: number) => {
       segments.noteChange(tenant, changedCount);
       frequencies.noteChange(tenant, changedCount);
@@ -50,19 +62,23 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
       async apply(tenant, corpusId, change) {
         if (change.kind !== 'replace') {
           const statements = changeStatements(corpusId, change, keywordIndex);
-          const results = await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
+          const write = () => files.write(tenant, statements);
+          const results = await snapshots.during(tenant, corpusId, change, undefined, write);
           const changedCount = results.reduce((sum, { changes }) => sum + changes, 0);
           return noteChange(tenant, changedCount);
         }
         const tokens = await tokenizer.tokenizeAll(change.rows.map(({ title, text }) => `${title}\n${text}`));
         const rows = change.rows.map((row, index): TokenRow => ({ ...row, tokens: tokens[index] as string }));
         const statements = changeStatements(corpusId, { ...change, rows }, keywordIndex);
-        await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
+        const added = { space: '', dimensions: undefined, rows };
+        await snapshots.during(tenant, corpusId, change, added, () => files.write(tenant, statements));
         noteChange(tenant, rows.length);
       },
       async search(tenant, { text, words = weighWords(text), scope, limit }, signal) {
         if (words.length === 0 || scope.corpora.length === 0) return [];
-        const inMemory = searchInMemory(snapshots, files, tenant, { words, scope, limit }, signal);
+        const inMemory = files.has(tenant)
+          ? searchInMemory(snapshots, (corpusId) => targetOf(tenant, corpusId), { words, scope, limit }, signal)
+          : undefined;
         if (inMemory !== undefined) return inMemory;
         // A single word may be one Han character, which is searched as a prefix.
         const planned =
@@ -81,6 +97,9 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
         return rows.map(({ id }) => id as number);
       },
       maintain: (tenant, _corpusId, signal) => segments.merge(tenant, signal),
+      async prepare(tenant, corpusId, signal) {
+        if (files.has(tenant)) await snapshots.prepare([targetOf(tenant, corpusId)], signal);
+      },
       async close() {
         await snapshots.close();
         await Promise.all([tokenizer.close(), files.close()]);
@@ -89,25 +108,24 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
   },
 });
 
-// Questions with a filter are searched in the files, because a snapshot has no attributes and times. So is a prefix, because the files
-// have the words in order.
+// A prefix is searched in the files, because they have the words in order.
 function searchInMemory(
   snapshots: Snapshots,
-  files: TenantFiles,
-  tenant: string,
+  targetOf: (corpusId: number) => SnapshotTarget,
   { words, scope, limit }: { words: readonly QueryWord[]; scope: SearchScope; limit: number },
   signal: AbortSignal,
 ): Promise<Hit[]> | undefined {
-  const isPrefix = words.length === 1 && isPrefixWord((words[0] as QueryWord).word);
-  if (scope.filter !== undefined || isPrefix || !files.has(tenant)) return undefined;
-  const path = files.path(tenant);
-  const wanted = scope.corpora.map(({ corpusId, version }) => ({
-    tenant,
-    space: '',
-    source: { path, extensions: [], corpusId, version, vectors: undefined },
-  }));
-  const query = { kind: 'words', words: words.slice(0, maxWords), aclIds: scope.aclIds, limit } as const;
+  if (words.length === 1 && isPrefixWord((words[0] as QueryWord).word)) return undefined;
+  const wanted = scope.corpora.map(({ corpusId, version }) => ({ target: targetOf(corpusId), version }));
+  const { aclIds, filter } = scope;
+  const query = { kind: 'words', words: words.slice(0, maxWords), aclIds, filter, limit } as const;
   return snapshots.search(wanted, query, signal);
+}
+
+async function listCorpora(files: TenantFiles, tenant: string): Promise<number[]> {
+  const statement = { sql: 'SELECT DISTINCT corpus_id FROM chunk', params: [] };
+  const rows = await files.read(tenant, statement, new AbortController().signal);
+  return rows.map((row) => row.corpus_id as number);
 }
 
 function toHit(row: Row): Hit {

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { Row, Statement } from '#kit/storage/sqlite/protocol.ts';
-import { createSnapshots, type Snapshots } from '../../../snapshots/snapshots.ts';
+import type { SnapshotTarget } from '../../../snapshots/registry.ts';
+import { type AddedRows, createSnapshots, type Snapshots } from '../../../snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from '../../../sqlite/embedded-store.ts';
 import {
   changeStatements,
@@ -15,18 +16,29 @@ import {
 import { createTenantFiles, type TenantFiles } from '../../../sqlite/tenant-files.ts';
 import { type Change, type Hit, mergeHits } from '../../../stores/index-row.ts';
 import { isZeroVector } from '../../../stores/unit-vector.ts';
-import type { VectorQuery, VectorRow, VectorStore } from '../../../stores/vector-store.ts';
+import type { VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../../stores/vector-store.ts';
 import { createVectorTables, findTable, tablesSchema, type VectorTable } from './tables.ts';
 
-// Exact search: of live versions in memory, of all other rows by sqlite-vec.
+// Exact search: in memory, and by sqlite-vec while a corpus is not there.
 
 export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<string, never>>({
   settings: {},
-  create(_settings, { folder, threads, snapshots = createSnapshots(0) }) {
+  create(_settings, { folder, threads, clock = Date.now, snapshots = createSnapshots(0) }) {
     const extension = (createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath();
     const migrations = [`${rowSchema}${tablesSchema}`];
     const files = createTenantFiles({ folder, name: 'vector store', threads, migrations, extensions: [extension] });
     const tables = createVectorTables(files);
+    const targetOf = (tenant: string, table: VectorTable): SnapshotTarget => {
+      const vectors = { table: table.name, dimensions: table.dimensions };
+      const source = { path: files.path(tenant), extensions: [extension], corpusId: table.corpusId, vectors };
+      return { tenant, space: spaceOf(table), source };
+    };
+    snapshots.start(targetsOf(), ({ tenant }) => void files.noteUse(tenant, clock()));
+    async function* targetsOf() {
+      for (const tenant of await files.list()) {
+        for (const table of await tables.list(tenant)) yield targetOf(tenant, table);
+      }
+    }
     /** Returns the tables of a corpus, and the one for the vectors of a change; creates that one if needed. */
     const tablesFor = async (
       tenant: string,
@@ -48,14 +60,14 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
       async apply(tenant, corpusId, space, change) {
         const { inCorpus, target } = await tablesFor(tenant, corpusId, space, change);
         const statements = changeStatements(corpusId, change, vectorIndex(inCorpus, target));
-        await snapshots.during(tenant, corpusId, change, () => files.write(tenant, statements));
+        const write = () => files.write(tenant, statements);
+        await snapshots.during(tenant, corpusId, change, addedRows(change, target), write);
         if (change.kind === 'retain' || change.kind === 'purge') await tables.dropEmpty(tenant, inCorpus);
       },
       async search(tenant, query, signal) {
         const known = await tables.list(tenant);
-        const source = { path: files.path(tenant), extensions: [extension] };
-        const inMemory = searchInMemory(snapshots, source, known, tenant, query, signal);
-        if (inMemory !== undefined) return mergeHits([await inMemory], query.limit);
+        const inMemory = searchInMemory(snapshots, (table) => targetOf(tenant, table), known, query, signal);
+        if (inMemory !== undefined) return inMemory;
         return searchFiles(files, known, tenant, query, signal);
       },
       async count(tenant, corpusId, version, signal) {
@@ -71,6 +83,13 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
           if (table.corpusId === corpusId && !signal.aborted) await tables.compact(tenant, table);
         }
       },
+      async prepare(tenant, corpusId, signal) {
+        const inCorpus = (await tables.list(tenant)).filter((table) => table.corpusId === corpusId);
+        await snapshots.prepare(
+          inCorpus.map((table) => targetOf(tenant, table)),
+          signal,
+        );
+      },
       async close() {
         await snapshots.close();
         await files.close();
@@ -79,23 +98,27 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
   },
 });
 
-// A snapshot has no attributes and times, so questions with a filter are searched in the files.
+const spaceOf = ({ model, dimensions }: VectorSpace) => JSON.stringify([model, dimensions]);
+
+function addedRows(change: Change<VectorRow>, target: VectorTable | undefined): AddedRows | undefined {
+  if (change.kind !== 'replace' || target === undefined) return undefined;
+  const rows = change.rows.filter(({ vector }) => !isZeroVector(vector));
+  return { space: spaceOf(target), dimensions: target.dimensions, rows };
+}
+
 function searchInMemory(
   snapshots: Snapshots,
-  { path, extensions }: { path: string; extensions: readonly string[] },
+  targetOf: (table: VectorTable) => SnapshotTarget,
   known: readonly VectorTable[],
-  tenant: string,
   { space, vector, scope, limit }: VectorQuery,
   signal: AbortSignal,
 ): Promise<Hit[]> | undefined {
-  if (scope.filter !== undefined) return undefined;
   const wanted = scope.corpora.flatMap(({ corpusId, version }) => {
     const table = findTable(known, corpusId, space);
-    if (table === undefined) return [];
-    const vectors = { table: table.name, dimensions: table.dimensions };
-    return [{ tenant, space: table.name, source: { path, extensions, corpusId, version, vectors } }];
+    return table === undefined ? [] : [{ target: targetOf(table), version }];
   });
-  return snapshots.search(wanted, { kind: 'near', vector, aclIds: scope.aclIds, limit }, signal);
+  const { aclIds, filter } = scope;
+  return snapshots.search(wanted, { kind: 'near', vector, aclIds, filter, limit }, signal);
 }
 
 async function searchFiles(

@@ -1,0 +1,150 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { IndexRow } from '../../stores/index-row.ts';
+import { positionOf } from '../rows/row-changes.ts';
+import { createRowTableBuilder, type RowTable } from '../rows/row-table.ts';
+import type { Segment } from '../segment.ts';
+import { createVectorSegment } from '../vectors/vector-segment.ts';
+import { createWordSegmentBuilder } from '../words/word-segment.ts';
+import type { SnapshotSource } from './protocol.ts';
+
+/** A database that is being read, as it was when it was opened. */
+export interface Reading {
+  /** Returns the rows of the corpus; `undefined` if they need more than `maxBytes`. */
+  load(maxBytes: number): Segment | undefined;
+  close(): void;
+}
+
+/** Bytes of a row without its vector or words, approximately. */
+const rowBytes = 150;
+/** Bytes of the words of a row, approximately. A snapshot that would be larger than the limit is not loaded. */
+const wordsBytes = 700;
+
+/** Opens the database of a corpus. */
+export function openReading(source: SnapshotSource): Reading {
+  const { path, extensions, corpusId, vectors } = source;
+  const db = new DatabaseSync(path, { readOnly: true, allowExtension: extensions.length > 0, timeout: 10_000 });
+  try {
+    for (const extension of extensions) db.loadExtension(extension);
+    db.exec('PRAGMA mmap_size = 268435456');
+    // The first read after BEGIN fixes what the transaction sees.
+    db.exec('BEGIN');
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return {
+    load: (maxBytes) =>
+      vectors === undefined ? loadWords(db, corpusId, maxBytes) : loadVectors(db, corpusId, vectors, maxBytes),
+    close: () => db.close(),
+  };
+}
+
+function loadVectors(
+  db: DatabaseSync,
+  corpusId: number,
+  { table, dimensions }: { table: string; dimensions: number },
+  maxBytes: number,
+): Segment | undefined {
+  const among = `chunk.id IN (SELECT rowid FROM ${table}_rowids)`;
+  const count = countRows(db, corpusId, among);
+  if (count * (dimensions * 4 + rowBytes) > maxBytes) return undefined;
+  const rows = loadRows(db, corpusId, among);
+  const sql = `SELECT embedding FROM chunk CROSS JOIN ${table} AS near ON near.rowid = chunk.id
+    WHERE chunk.corpus_id = ? ORDER BY chunk.id`;
+  function* read() {
+    for (const { embedding } of db.prepare(sql).iterate(corpusId)) yield toFloats(embedding as Uint8Array);
+  }
+  return { rows, index: { kind: 'vectors', vectors: createVectorSegment(rows.keys.length, dimensions, read()) } };
+}
+
+// The bytes may begin at an address that is no multiple of four.
+function toFloats(bytes: Uint8Array): Float32Array {
+  return bytes.byteOffset % 4 === 0
+    ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
+    : new Float32Array(bytes.slice().buffer);
+}
+
+function loadWords(db: DatabaseSync, corpusId: number, maxBytes: number): Segment | undefined {
+  if (countRows(db, corpusId, '1') * (rowBytes + wordsBytes) > maxBytes) return undefined;
+  const rows = loadRows(db, corpusId, '1');
+  const lengths = new Uint32Array(rows.keys.length);
+  const builder = createWordSegmentBuilder();
+  db.exec("CREATE VIRTUAL TABLE temp.occurrence USING fts5vocab('main', 'chunk_text', 'instance')");
+  const perWord = db.prepare('SELECT term, json_group_array(doc) AS keys FROM temp.occurrence GROUP BY term');
+  for (const { term, keys } of perWord.iterate()) {
+    const word = Buffer.from(term as string, 'utf8');
+    builder.beginWord(word, 0, word.length);
+    eachRun(JSON.parse(keys as string) as number[], (key, count) => {
+      const position = positionOf(rows, key);
+      if (position < 0) return;
+      lengths[position] = (lengths[position] as number) + count;
+      builder.add(position, count);
+    });
+    builder.endWord();
+  }
+  return { rows, index: { kind: 'words', words: builder.share(lengths) } };
+}
+
+// Calls `visit` for each run of the same key.
+function eachRun(keys: readonly number[], visit: (key: number, count: number) => void): void {
+  for (let start = 0, end = 0; start < keys.length; start = end) {
+    const key = keys[start] as number;
+    while (end < keys.length && keys[end] === key) end++;
+    visit(key, end - start);
+  }
+}
+
+function countRows(db: DatabaseSync, corpusId: number, among: string): number {
+  const sql = `SELECT count(*) AS count FROM chunk WHERE corpus_id = ? AND ${among}`;
+  return Number(db.prepare(sql).get(corpusId)?.count ?? 0);
+}
+
+type ChunkRow = {
+  id: number;
+  acl_id: number;
+  added_in: number;
+  removed_in: number;
+  language: number;
+  updated_ms: number | null;
+  document_id: string;
+  chunk_id: string;
+};
+
+function loadRows(db: DatabaseSync, corpusId: number, among: string): RowTable {
+  const builder = createRowTableBuilder();
+  const attributesOf = readAttributes(db, corpusId);
+  const sql = `SELECT id, acl_id, added_in, removed_in, language, updated_ms, document_id, chunk_id FROM chunk
+    WHERE corpus_id = ? AND ${among} ORDER BY id`;
+  for (const found of db.prepare(sql).iterate(corpusId)) {
+    const row = found as ChunkRow;
+    const indexRow: IndexRow = {
+      key: row.id,
+      chunkId: row.chunk_id,
+      documentId: row.document_id,
+      aclId: row.acl_id,
+      language: row.language,
+      updatedMs: row.updated_ms ?? undefined,
+      attributes: attributesOf(row.id),
+    };
+    builder.add(indexRow, row.added_in, row.removed_in);
+  }
+  return builder.share();
+}
+
+// Returns a function from the id of a row to its attributes. The ids must come in order, as the rows do.
+function readAttributes(db: DatabaseSync, corpusId: number): (id: number) => Record<string, string> {
+  const sql = `SELECT attribute.id, name, value FROM chunk CROSS JOIN attribute ON attribute.id = chunk.id
+    WHERE chunk.corpus_id = ? ORDER BY chunk.id`;
+  const all = db.prepare(sql).iterate(corpusId);
+  let next = all.next();
+  return (id) => {
+    const attributes: [string, string][] = [];
+    while (!next.done && Number(next.value.id) <= id) {
+      const { name, value } = next.value;
+      if (next.value.id === id) attributes.push([name as string, value as string]);
+      next = all.next();
+    }
+    return Object.fromEntries(attributes);
+  };
+}

@@ -1,0 +1,90 @@
+import { serveCalls } from '#kit/base/worker-rpc.ts';
+import type { Hit } from '../../stores/index-row.ts';
+import { namesOf, type RowTable } from '../rows/row-table.ts';
+import { type RowScope, rowTest } from '../rows/row-test.ts';
+import { createScanEngine } from '../vectors/scan-engine.ts';
+import { openVectorSegment, type ScoredRow, type VectorSearch } from '../vectors/vector-search.ts';
+import { createScratch, createWordSearcher, searchWords, type WordSearcher } from '../words/word-search.ts';
+import type { AttachedSegment, SearchReply, SearchRequest, SearchTarget, SnapshotQuery } from './protocol.ts';
+
+// A worker thread that searches segments. All threads read the same memory.
+
+/** A segment, ready to be searched. */
+type Searched = { rows: RowTable } & (
+  | { kind: 'vectors'; vectors: VectorSearch }
+  | { kind: 'words'; words: WordSearcher }
+);
+
+const segments = new Map<number, Searched>();
+const scratch = createScratch();
+const engine = createScanEngine();
+
+serveCalls(handle);
+
+function handle(request: SearchRequest): SearchReply {
+  switch (request.kind) {
+    case 'search':
+      for (const { segmentId, segment } of request.attached) segments.set(segmentId, open(segment));
+      return { hits: search(request.targets, request.query) };
+    case 'detach':
+      for (const id of request.segmentIds) segments.delete(id);
+      return { hits: [] };
+    default:
+      return request satisfies never;
+  }
+}
+
+function open({ rows, index }: AttachedSegment['segment']): Searched {
+  return index.kind === 'vectors'
+    ? { rows, kind: 'vectors', vectors: openVectorSegment(index.vectors, engine) }
+    : { rows, kind: 'words', words: createWordSearcher(rows, index.words, scratch) };
+}
+
+/** A segment with the scope of its rows. */
+interface Scoped {
+  segment: Searched;
+  scope: RowScope;
+}
+
+/** A row that was found. */
+interface Found {
+  key: number;
+  score: number;
+  table: RowTable;
+  position: number;
+}
+
+function search(targets: readonly SearchTarget[], query: SnapshotQuery): Hit[] {
+  const { aclIds, filter, limit } = query;
+  const scoped = targets.map(({ segmentId, version }): Scoped => {
+    const segment = segments.get(segmentId);
+    if (segment === undefined) throw new Error(`no segment ${segmentId}`);
+    return { segment, scope: { version, aclIds, filter } };
+  });
+  const found = query.kind === 'near' ? searchNear(scoped, query) : searchByWords(scoped, query);
+  found.sort((a, b) => b.score - a.score || a.key - b.key);
+  // Only the best hits need the texts of their ids.
+  return found.slice(0, limit).map(({ table, position, score }) => ({ ...namesOf(table, position), score }));
+}
+
+function searchNear(scoped: readonly Scoped[], { vector, limit }: SnapshotQuery & { kind: 'near' }): Found[] {
+  return scoped.flatMap(({ segment, scope }) => {
+    if (segment.kind !== 'vectors') throw new Error('a segment of words has no vectors');
+    const best = segment.vectors.nearest(vector, rowTest(segment.rows, scope), limit);
+    return best.map((row) => toFound(segment.rows, row));
+  });
+}
+
+function searchByWords(scoped: readonly Scoped[], { words, limit }: SnapshotQuery & { kind: 'words' }): Found[] {
+  const targets = scoped.map(({ segment, scope }) => {
+    if (segment.kind !== 'words') throw new Error('a segment of vectors has no words');
+    return { searcher: segment.words, scope };
+  });
+  return searchWords(targets, words, limit).map(({ target, ...row }) =>
+    toFound((scoped[target] as Scoped).segment.rows, row),
+  );
+}
+
+function toFound(table: RowTable, { position, score }: ScoredRow): Found {
+  return { key: table.keys[position] as number, score, table, position };
+}
