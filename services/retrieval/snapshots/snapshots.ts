@@ -10,7 +10,7 @@ import { createSnapshotRegistry, type SnapshotEntry, type SnapshotTarget } from 
 import type { SnapshotQuery } from './search/protocol.ts';
 import { createSearchThreads, type SearchThreads } from './search/search-threads.ts';
 import type { Segment } from './segment.ts';
-import { changeSnapshot, type HeldSegment, holdSegment, replaceMerged, segmentsToMerge } from './snapshot.ts';
+import { changeSnapshot, type HeldSegment, holdSegment } from './snapshot.ts';
 
 /** New rows of a change, all in one space. `dimensions`: of their vectors; `undefined`: they have words. */
 export interface AddedRows {
