@@ -7,7 +7,7 @@ export interface EmbeddedStoreDeps {
   /** The folder of the store's files; it may not exist yet. */
   folder: string;
   threads: SqliteThreads;
-  /** The time in milliseconds since 1970. @default the system's clock */
+  /** The time in milliseconds since 1970. @default uses of files are not recorded */
   clock?: () => number;
   /** Copies of live versions in memory; the store closes them. @default none */
   snapshots?: Snapshots;

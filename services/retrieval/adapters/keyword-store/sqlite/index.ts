@@ -37,7 +37,7 @@ interface TokenRow extends KeywordRow {
 
 export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<string, never>>({
   settings: {},
-  create(_settings, { folder, threads, clock = Date.now, snapshots = createSnapshots(0) }) {
+  create(_settings, { folder, threads, clock, snapshots = createSnapshots(0) }) {
     const files = createTenantFiles({ folder, name: 'keyword store', threads, migrations: [schema] });
     const tokenizer = createTokenizer();
     const frequencies = createWordFrequencies(files);
@@ -47,7 +47,9 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
       space: '',
       source: { path: files.path(tenant), extensions: [], corpusId, vectors: undefined },
     });
-    snapshots.start(targetsOf(), ({ tenant }) => void files.noteUse(tenant, clock()));
+    snapshots.start(targetsOf(), ({ tenant }) => {
+      if (clock !== undefined) void files.noteUse(tenant, clock());
+    });
     async function* targetsOf() {
       for (const tenant of await files.list()) {
         for (const corpusId of await listCorpora(files, tenant)) yield targetOf(tenant, corpusId);

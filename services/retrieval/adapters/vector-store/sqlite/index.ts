@@ -23,7 +23,7 @@ import { createVectorTables, findTable, tablesSchema, type VectorTable } from '.
 
 export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<string, never>>({
   settings: {},
-  create(_settings, { folder, threads, clock = Date.now, snapshots = createSnapshots(0) }) {
+  create(_settings, { folder, threads, clock, snapshots = createSnapshots(0) }) {
     const extension = (createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath();
     const migrations = [`${rowSchema}${tablesSchema}`];
     const files = createTenantFiles({ folder, name: 'vector store', threads, migrations, extensions: [extension] });
@@ -33,7 +33,9 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
       const source = { path: files.path(tenant), extensions: [extension], corpusId: table.corpusId, vectors };
       return { tenant, space: spaceOf(table), source };
     };
-    snapshots.start(targetsOf(), ({ tenant }) => void files.noteUse(tenant, clock()));
+    snapshots.start(targetsOf(), ({ tenant }) => {
+      if (clock !== undefined) void files.noteUse(tenant, clock());
+    });
     async function* targetsOf() {
       for (const tenant of await files.list()) {
         for (const table of await tables.list(tenant)) yield targetOf(tenant, table);
