@@ -88,20 +88,40 @@ export async function migrate(connection: SqliteConnection, migrations: readonly
   }
 }
 
+/** Inserts that wait for the next statement of their transaction, and the parameters of each. */
+const maxDeferred = 8;
+const maxDeferredParameters = 8192;
+
 function createDialect(connection: SqliteConnection): Dialect {
   let locked: Promise<void> = Promise.resolve();
   const releases = new WeakMap<DatabaseConnection, () => void>();
   const run = (sql: string) => connection.run({ sql, params: [] });
   // A transaction that was asked for begins with its first statement: that saves it a way to the thread and back.
   const begin: Statement = { sql: 'BEGIN IMMEDIATE', params: [] };
+  const commit: Statement = { sql: 'COMMIT', params: [] };
   let transaction: 'none' | 'wanted' | 'begun' = 'none';
+  // Inserts of which no one reads a result, in a transaction. They leave with the next statement, or with COMMIT: each way to the
+  // thread and back costs more than they do.
+  let deferred: Statement[] = [];
   const execute = async <R>(query: CompiledQuery): Promise<QueryResult<R>> => {
-    const { sql, parameters, rowCount } = query as CompiledQuery & Partial<RowsQuery<R>>;
+    const { sql, parameters, rowCount, returnsRows } = query as CompiledQuery & Partial<RowsQuery<R>>;
     const statement: Statement = { sql, params: parameters as SQLInputValue[], rowCount };
-    const isFirst = transaction === 'wanted';
-    if (isFirst) transaction = 'begun';
-    const results = await (isFirst ? connection.run(begin, statement) : connection.run(statement));
+    if (transaction === 'wanted') {
+      transaction = 'begun';
+      deferred = [begin];
+    }
+    const isDeferred = transaction === 'begun' && returnsRows === false && deferred.length < maxDeferred;
+    if (isDeferred && parameters.length < maxDeferredParameters) {
+      deferred.push(statement);
+      return { rows: [] };
+    }
+    const results = await runAfterDeferred(statement);
     return toQueryResult(results.at(-1) as StatementResult);
+  };
+  const runAfterDeferred = (statement: Statement) => {
+    const before = deferred;
+    deferred = [];
+    return connection.run(...before, statement);
   };
   return {
     createAdapter: () => new SqliteAdapter(),
@@ -128,12 +148,13 @@ function createDialect(connection: SqliteConnection): Dialect {
         transaction = 'wanted';
       },
       async commitTransaction() {
-        if (transaction === 'begun') await run('COMMIT');
+        if (transaction === 'begun') await runAfterDeferred(commit);
         transaction = 'none';
       },
       async rollbackTransaction() {
         const isBegun = transaction === 'begun';
         transaction = 'none';
+        deferred = [];
         // If BEGIN itself failed, or SQLite has rolled back, there is nothing to undo.
         if (isBegun) await run('ROLLBACK').catch(unlessOver);
       },

@@ -4,6 +4,8 @@ import { type Engine, engineOf } from './engine.ts';
 /** A statement that runs once for each run of `parameters.length / rowCount` parameters. */
 export interface RowsQuery<Out> extends CompiledQuery<Out> {
   rowCount: number;
+  /** Whether it returns rows; otherwise its result is of no interest, only its failure. */
+  returnsRows: boolean;
 }
 
 /** Parameters of one statement of PostgreSQL: its protocol counts them in 16 bits. */
@@ -12,7 +14,8 @@ const maxParameters = 65_535;
 /**
  * An insert of any number of rows of one shape. Its SQL is made once and is the same for every number of rows, so that neither Kysely
  * nor SQLite has to read another text each time; PostgreSQL gets all rows in one statement, or in as many as its parameters need.
- * `toQuery`: the insert of one row, with no parameters but its values. Gives what the insert returns. In PostgreSQL a row of
+ * `toQuery`: the insert of one row, with no parameters but its values. Gives what the insert returns; one that returns nothing may fail
+ * only at the next statement of its transaction, or at its end. In PostgreSQL a row of
  * `ON CONFLICT DO UPDATE` must be there once.
  */
 export function createInsert<Schema, Row extends object, Out>(
@@ -32,7 +35,8 @@ export function createInsert<Schema, Row extends object, Out>(
     if (query.parameters.length !== columns.length) throw new Error(`not one parameter a column: ${query.sql}`);
     const valuesOf = (some: readonly Row[]) => some.flatMap((row) => columns.map((column) => row[column]));
     if (engine === 'sqlite') {
-      const all: RowsQuery<Out> = { ...query, parameters: valuesOf(rows), rowCount: rows.length };
+      const returnsRows = query.query.kind === 'InsertQueryNode' && query.query.returning !== undefined;
+      const all: RowsQuery<Out> = { ...query, parameters: valuesOf(rows), rowCount: rows.length, returnsRows };
       return (await db.executeQuery<Out>(all)).rows;
     }
     const rowsAtOnce = Math.floor(maxParameters / columns.length);

@@ -6,7 +6,7 @@ import { failedPrecondition } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
 import { findCovered } from '../usage/ledger.ts';
-import { addSums, answerSum } from '../usage/usage-sums.ts';
+import { addSums, answerSum, isFromCache } from '../usage/usage-sums.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
 import { keyOf, tenantsOf } from './rows.ts';
 import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
@@ -63,9 +63,11 @@ export async function appendEntries(
       trx,
       moved.map(({ tenant, last_sequence, last_hash }) => ({ tenant, last_sequence, last_hash })),
     );
+    // A cached answer adds no tokens, whatever the ledger has.
+    const generated = fresh.filter(({ record }) => !isFromCache(record));
     const covered = await findCovered(
       trx,
-      fresh.map(({ tenant, record }) => ({ tenant, answerId: record.answerId })),
+      generated.map(({ tenant, record }) => ({ tenant, answerId: record.answerId })),
     );
     const sums = fresh.map((submission) => {
       const { tenant, record } = submission;

@@ -107,7 +107,8 @@ export async function reportUsage(
   }));
 }
 
-function isFromCache({ cacheLayer, usage }: RecordRequest): boolean {
+/** Returns whether an answer cost no tokens, because it is from the cache. */
+export function isFromCache({ cacheLayer, usage }: RecordRequest): boolean {
   return cacheLayer !== CacheLayer.UNSPECIFIED || usage?.fromCache === true;
 }
 

@@ -57,6 +57,36 @@ export function databaseSuite(engine: string, open: (migrations: Migrations) => 
       await db.destroy();
     });
 
+    test('an insert without a result that fails fails its transaction, and leaves nothing behind', async () => {
+      const db = await openNotes();
+      const insert = createInsert((on: Database<NoteSchema>, row: NoteSchema['note']) =>
+        on.insertInto('note').values(row),
+      );
+      await insert(db, [{ id: 1, text: 'there' }]);
+      const doubled = [
+        { id: 2, text: 'new' },
+        { id: 1, text: 'again' },
+      ];
+      await expect(db.transaction().execute((tx) => insert(tx, doubled))).rejects.toThrow(/unique/i);
+      const readsAfter = db.transaction().execute(async (tx) => {
+        await insert(tx, doubled);
+        return tx.selectFrom('note').selectAll().execute();
+      });
+      await expect(readsAfter).rejects.toThrow(/unique/i);
+      const read = await db.transaction().execute(async (tx) => {
+        await insert(tx, [{ id: 3, text: 'three' }]);
+        await insert(tx, [{ id: 4, text: 'four' }]);
+        return tx.selectFrom('note').select('id').orderBy('id').execute();
+      });
+      expect(read).toEqual([{ id: 1 }, { id: 3 }, { id: 4 }]);
+      for (let id = 10; id < 40; id++) await db.transaction().execute((tx) => insert(tx, [{ id, text: `${id}` }]));
+      await db.transaction().execute(async (tx) => {
+        for (let id = 40; id < 80; id++) await insert(tx, [{ id, text: `${id}` }]);
+      });
+      expect(await db.selectFrom('note').select('id').orderBy('id').execute()).toHaveLength(73);
+      await db.destroy();
+    });
+
     test('rows of one shape are inserted in their order, whatever their number, and each gives what it returns', async () => {
       const db = await openNotes();
       const insert = createInsert((on: Database<NoteSchema>, row: NoteSchema['note']) =>
