@@ -1,5 +1,6 @@
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
+import { type ReadPassageText, readPassageText } from './passage-texts.ts';
 import { type Question, readQuestion } from './question.ts';
 import { type Scored, type ScoredUnit, scoreEvidence } from './score.ts';
 import { gapAfter } from './units.ts';
@@ -37,10 +38,18 @@ const refusals = {
   en: 'The available documents do not answer this question.',
 } as const;
 
-/** Answers a question with quotations of the evidence. Each ends with its marker [n], the n-th passage from 1. */
-export function answerByQuoting(text: string, evidence: readonly Passage[], language?: 'zh' | 'en'): ExtractiveAnswer {
+/**
+ * Answers a question with quotations of the evidence. Each ends with its marker [n], the n-th passage from 1. `readText` may know
+ * passages from earlier questions.
+ */
+export function answerByQuoting(
+  text: string,
+  evidence: readonly Passage[],
+  language?: 'zh' | 'en',
+  readText: ReadPassageText = readPassageText,
+): ExtractiveAnswer {
   const question = readQuestion(text, language);
-  const scored = scoreEvidence(question, evidence);
+  const scored = scoreEvidence(question, evidence, readText);
   const quotations = question.terms.length === 0 ? [] : chooseQuotations(question, scored);
   if (quotations.length === 0) return { isRefusal: true, pieces: [refusals[question.language]] };
   return { isRefusal: false, pieces: writeOut(quotations) };

@@ -4,6 +4,10 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import type { LlmProvider, ProviderEvent } from '../../../providers/llm-provider.ts';
 import { answerByQuoting } from './answer.ts';
+import { createPassageTexts } from './passage-texts.ts';
+
+/** Memory for passages that were read, in bytes. */
+const maxTextBytes = 64 * 1024 * 1024;
 
 const capabilities = {
   generative: false,
@@ -23,6 +27,7 @@ const capabilities = {
 export const adapter = defineAdapter({
   settings: {},
   create(): LlmProvider {
+    const readText = createPassageTexts(maxTextBytes);
     return {
       name: 'extractive',
       capabilities,
@@ -30,7 +35,7 @@ export const adapter = defineAdapter({
         signal.throwIfAborted();
         yield { kind: 'started', model: 'extractive', warnings: [] };
         const question = messages.findLast(({ role }) => role === MessageRole.USER)?.text ?? '';
-        const answer = answerByQuoting(question, evidence, language === Language.ZH ? 'zh' : 'en');
+        const answer = answerByQuoting(question, evidence, language === Language.ZH ? 'zh' : 'en', readText);
         let tokens = 0;
         for (const text of answer.pieces) {
           signal.throwIfAborted();

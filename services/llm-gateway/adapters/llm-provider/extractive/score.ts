@@ -1,8 +1,8 @@
 import { Language, type Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { detectLanguage } from '#kit/text/language.ts';
-import { matchTerm, type SearchText, toSearchText } from './match.ts';
+import { matchTerm, type SearchText } from './match.ts';
+import { type PassageText, type ReadPassageText, readPassageText } from './passage-texts.ts';
 import { type Question, showsKind, type Term } from './question.ts';
-import { readUnits, type Unit } from './units.ts';
+import type { Unit } from './units.ts';
 
 /** A unit of a passage with its score for the question. */
 export interface ScoredUnit {
@@ -38,9 +38,9 @@ const foreignSupport = 0.6;
 /** Factor of an answer from a passage that lacks a code or year of the question. */
 const otherCodeFactor = 0.6;
 
+/** A passage with its matches of a question. */
 interface ReadPassage {
-  units: readonly Unit[];
-  texts: readonly SearchText[];
+  text: PassageText;
   /** By unit, by term. */
   own: readonly (readonly number[])[];
   /** By term: in its title, in the headings above it, and anywhere in its text. */
@@ -53,12 +53,17 @@ interface ReadPassage {
 }
 
 /** Returns the units of the evidence with their scores for a question. */
-export function scoreEvidence(question: Question, evidence: readonly Passage[]): Scored {
+export function scoreEvidence(
+  question: Question,
+  evidence: readonly Passage[],
+  readText: ReadPassageText = readPassageText,
+): Scored {
   let left = maxEvidenceLength;
   const read = evidence.map((passage, rank) => {
     const text = passage.text.slice(0, Math.min(maxPassageLength, left));
     left -= text.length;
-    return readPassage(question, { ...passage, text }, 1 - rank / evidence.length);
+    const known = readText(passage.title, passage.headingPath.join(' '), text);
+    return readPassage(question, known, passage.language, 1 - rank / evidence.length);
   });
   const weights = weigh(question.terms, read);
   // Another language is a fallback: only if no passage in the language of the question names its codes.
@@ -67,9 +72,9 @@ export function scoreEvidence(question: Question, evidence: readonly Passage[]):
       !isForeign && question.terms.every(({ isExact }, at) => !isExact || anywhere[at] === 1 || inTitle[at] === 1),
   );
   const passages = read.map((passage, at) =>
-    passage.units.map((unit, index): ScoredUnit => {
+    passage.text.units.map((unit, index): ScoredUnit => {
       const support = supportOf(question, weights, passage, index, !isCovered);
-      const shape = shapeFactor(question, unit, passage.texts[index] as SearchText);
+      const shape = shapeFactor(question, unit, passage.text.texts[index] as SearchText);
       const score = support * shape * (0.35 + 0.65 * passage.prior);
       return { unit, passage: at, index, support, score, own: passage.own[index] as readonly number[] };
     }),
@@ -77,19 +82,14 @@ export function scoreEvidence(question: Question, evidence: readonly Passage[]):
   return { passages, weights };
 }
 
-function readPassage({ terms, language }: Question, passage: Passage, prior: number): ReadPassage {
-  const title = toSearchText(passage.title);
-  const path = toSearchText(passage.headingPath.join(' '));
-  const units = readUnits(passage.text).filter(({ text }) => text !== passage.title);
-  const texts = units.map(({ text }) => toSearchText(text));
-  const own = texts.map((text) => terms.map((term) => matchTerm(term, text)));
-  const written = passage.language || (detectLanguage(passage.text) === 'zh' ? Language.ZH : Language.EN);
+function readPassage({ terms, language }: Question, text: PassageText, given: Language, prior: number): ReadPassage {
+  const own = text.texts.map((unit) => terms.map((term) => matchTerm(term, unit)));
+  const written = given || (text.language === 'zh' ? Language.ZH : Language.EN);
   return {
-    units,
-    texts,
+    text,
     own,
-    inTitle: terms.map((term) => matchTerm(term, title)),
-    inPath: terms.map((term) => matchTerm(term, path)),
+    inTitle: terms.map((term) => matchTerm(term, text.title)),
+    inPath: terms.map((term) => matchTerm(term, text.path)),
     anywhere: terms.map((_, at) => Math.max(0, ...own.map((match) => match[at] as number))),
     isForeign: written !== (language === 'zh' ? Language.ZH : Language.EN),
     prior,
@@ -103,10 +103,11 @@ function supportOf(
   index: number,
   takesForeign: boolean,
 ): number {
-  const { units, own, inTitle, inPath, anywhere, isForeign } = passage;
+  const { text, own, inTitle, inPath, anywhere, isForeign } = passage;
+  const { units } = text;
   const unit = units[index] as Unit;
   const mine = own[index] as readonly number[];
-  const heading = unit.heading === '' ? undefined : toSearchText(unit.heading);
+  const heading = text.headings[index];
   const lead = unit.leadIndex === undefined ? undefined : own[unit.leadIndex];
   const beside = [index - 1, index + 1].filter((at) => units[at]?.block === unit.block).map((at) => own[at]);
   let found = 0;

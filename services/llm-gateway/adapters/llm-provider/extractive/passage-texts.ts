@@ -1,0 +1,62 @@
+import { LRUCache } from 'lru-cache';
+import { detectLanguage } from '#kit/text/language.ts';
+import { type SearchText, toSearchText } from './match.ts';
+import { readUnits, type Unit } from './units.ts';
+
+/** A passage's text as scoring wants it, whatever the question. */
+export interface PassageText {
+  units: readonly Unit[];
+  /** Each unit, prepared for matching. */
+  texts: readonly SearchText[];
+  /** The heading of each unit; `undefined`: it has none. */
+  headings: readonly (SearchText | undefined)[];
+  title: SearchText;
+  /** The headings above the passage. */
+  path: SearchText;
+  /** Language in which it is written. */
+  language: 'zh' | 'en';
+}
+
+/** Reads passages; those that were read before are known, since the same passages are evidence again and again. */
+export type ReadPassageText = (title: string, path: string, text: string) => PassageText;
+
+/** A unit takes about this many bytes beside its text: objects, and the set of its tokens. */
+const unitBytes = 1024;
+/** A character of a text takes about this many bytes: as it is, in normal form, and in tokens. */
+const characterBytes = 16;
+
+/** Creates the reader; it keeps `maxBytes` of what it read, by an estimate. */
+export function createPassageTexts(maxBytes: number): ReadPassageText {
+  // By the text alone: within a process it is the same string each time, whose hash is known. Few texts have two titles.
+  const known = new LRUCache<string, { title: string; path: string; passage: PassageText }>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ passage }, text) => 1024 + passage.units.length * unitBytes + text.length * characterBytes,
+  });
+  return (title, path, text) => {
+    const found = known.get(text);
+    if (found?.title === title && found.path === path) return found.passage;
+    const passage = readPassageText(title, path, text);
+    known.set(text, { title, path, passage });
+    return passage;
+  };
+}
+
+/** Reads a passage. */
+export function readPassageText(title: string, path: string, text: string): PassageText {
+  const units = readUnits(text).filter((unit) => unit.text !== title);
+  const headings = new Map<string, SearchText>();
+  const headingOf = ({ heading }: Unit): SearchText | undefined => {
+    if (heading === '') return undefined;
+    const read = headings.get(heading) ?? toSearchText(heading);
+    headings.set(heading, read);
+    return read;
+  };
+  return {
+    units,
+    texts: units.map((unit) => toSearchText(unit.text)),
+    headings: units.map(headingOf),
+    title: toSearchText(title),
+    path: toSearchText(path),
+    language: detectLanguage(text) === 'zh' ? 'zh' : 'en',
+  };
+}
