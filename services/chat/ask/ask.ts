@@ -5,6 +5,7 @@ import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
+import { spareTurn } from '#kit/base/own-turn.ts';
 import { streamInSpan, withSpan } from '#kit/base/span.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import {
@@ -32,6 +33,9 @@ import { createDriver, type DriverDeps } from './driver.ts';
 export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, 'clients'>, UnderstandDeps {
   clients: DriverDeps['clients'] & LookupDeps['clients'] & { llm: Client<typeof LLMGatewayService> };
 }
+
+/** Longest time for which the end of an answer waits on a busy process, in milliseconds. */
+const maxSpareWaitMs = 100;
 
 /** Creates the rpc Ask. */
 export function createAsk(deps: AskDeps) {
@@ -155,5 +159,7 @@ async function* answerFromEvidence(
     },
     context,
   );
+  // Its reader has the text: searches of questions that have none come first.
+  await spareTurn(maxSpareWaitMs, context.signal);
   yield checkAnswer(state(), { language, isGenerative: isGenerative(state().model, models) });
 }

@@ -75,7 +75,7 @@ async function* searchView(
     outcomes.push(outcome);
     yield legMessage(outcome);
   }
-  await ownTurn();
+  await ownTurn('next');
   const result = await selectPassages(deps, plan, request, outcomes, context);
   const usedVectors = outcomes.some(({ leg, degradation }) => leg === Leg.VECTOR && degradation === undefined);
   const { spaces } = plan.search;

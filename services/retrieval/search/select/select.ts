@@ -72,7 +72,7 @@ export async function selectPassages(
   const best = fused.slice(0, Math.max(topK + spareCount, rerankCount));
   const candidates = await readCandidates(deps, plan, best, outcomes, context.signal);
   const { ranked, rerankModel, degradation } = await rerankBest(deps, plan, candidates, context);
-  await ownTurn();
+  await ownTurn('next');
   const collapses = request.collapseDuplicates ?? true;
   // Diversity chooses among all candidates; otherwise only the first are needed.
   const wanted = request.diversity > 0 ? ranked.length : topK;

@@ -25,7 +25,7 @@ export const adapter = defineAdapter({
       scale: ScoreScale.UNIT,
       maxCandidates: 1000,
       async *rerank(text, candidates, signal): AsyncIterable<RerankBatch> {
-        await ownTurn();
+        await ownTurn('next');
         const turn = createTurn(signal);
         if (latest.isFull()) latest = createLexicalTexts(maxTextBytes);
         const texts = latest;
