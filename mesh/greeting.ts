@@ -58,7 +58,7 @@ export function greetingOf({ host, config, known, chosen, startMs, sample, worke
   else if (sample !== undefined && sample.documentCount > 0) {
     line('sample', `${sample.documentCount} documents in corpus "shop"`);
   }
-  if (!isWhole && !config.identity?.privateKey && !config.identity?.publicKey) {
+  if ((!isWhole || config.storage?.database) && !config.identity?.privateKey && !config.identity?.publicKey) {
     line('mesh key', `${join(config.dataDir, 'identity.pem')} (every process of the mesh needs the same)`);
   }
   if (edge?.devKeys !== undefined) {

@@ -10,7 +10,13 @@ import { createGatewayMetrics, watchLoad } from './metrics.ts';
 import { createLlmGateway } from './service.ts';
 import { createCatalog } from './targets/catalog.ts';
 import { createCatalogHolder } from './targets/catalog-holder.ts';
-import { createTenantTags } from './targets/tenant-tag.ts';
+import {
+  createTenantTags,
+  readTagSecret,
+  shareTagSecret,
+  type TagSchema,
+  tagMigrations,
+} from './targets/tenant-tag.ts';
 
 /** The service llm-gateway: one contract for all providers of completions. */
 export const llmGateway = defineService({
@@ -23,6 +29,11 @@ export const llmGateway = defineService({
   state: ({ config, log, metrics, clock, random }) => openLimitState(config.limits, { log, metrics, clock, random }),
   isStateExternal: ({ llmGateway: section }) => (section?.limits?.store?.adapter ?? 'memory') !== 'memory',
   async create({ config, clients, env, log, metrics: processMetrics, clock, random, dataDir, signer, ...shared }) {
+    const own = readTagSecret(dataDir);
+    const secret =
+      shared.postgres === undefined
+        ? own
+        : await shareTagSecret(await shared.openDatabase<TagSchema>('tags', tagMigrations), own);
     const metrics = createGatewayMetrics(processMetrics);
     const catalogDeps = { env, log, metrics };
     const { reserve, settle } = shared.state;
@@ -41,7 +52,7 @@ export const llmGateway = defineService({
         limits,
         ledger,
         hedgeShare: createHedgeShare(),
-        tagOf: createTenantTags(dataDir),
+        tagOf: createTenantTags(secret),
         log,
         metrics,
         clock,

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
@@ -111,6 +112,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   const readiness = createReadinessMonitor(log, options.readinessIntervalMs);
   const storage = readStorage(config.storage);
+  if (storage !== undefined && !config.identity?.privateKey && !config.identity?.publicKey) {
+    const advice = 'set identity.private_key in every process that is to accept calls of this one';
+    log.warn({ event: 'identity_not_shared', file: join(dataDir, 'identity.pem'), advice }, 'signing key not shared');
+  }
   const postgres = storage && (await openPostgres(storage, log));
   const shared = { config, log, metrics, clock, random, signer, env: options.env, postgres };
   const part = { owner, isOwner: options.group?.role === 'owner' };

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { create, fromJson, type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
@@ -56,11 +56,16 @@ function readOrCreate(path: string): string {
   }
   const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
   mkdirSync(dirname(path), { recursive: true });
-  // Written aside and renamed, so that a second process never reads half a key.
+  // Written to another file and linked: no process reads half a key, and of two that start concurrently both use the key of the first.
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, pem, { mode: 0o600 });
-  chmodSync(draft, 0o600);
-  renameSync(draft, path);
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
   return readFileSync(path, 'utf8');
 }
 

@@ -4,18 +4,19 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { startTestGateway } from '../testing/gateway.ts';
 import { content, finish, startFakeProvider, streamed } from '../testing/provider-server.ts';
-import { createTenantTags } from './tenant-tag.ts';
+import { createTenantTags, readTagSecret } from './tenant-tag.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-tags-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('a tenant keeps its tag over restarts, and the tag reveals nothing without the secret', () => {
-  const tagOf = createTenantTags(folder);
-  expect(createTenantTags(folder)('acme')).toBe(tagOf('acme'));
+  const tagsOf = (dataDir: string) => createTenantTags(readTagSecret(dataDir));
+  const tagOf = tagsOf(folder);
+  expect(tagsOf(folder)('acme')).toBe(tagOf('acme'));
   expect(tagOf('acme')).toMatch(/^[0-9a-f]{32}$/);
   expect(tagOf('acme')).not.toBe(tagOf('other'));
   const elsewhere = mkdtempSync(join(folder, 'other-'));
-  expect(createTenantTags(elsewhere)('acme')).not.toBe(tagOf('acme'));
+  expect(tagsOf(elsewhere)('acme')).not.toBe(tagOf('acme'));
   expect(statSync(join(folder, 'tenant-tag.key')).mode & 0o777).toBe(0o600);
 });
 

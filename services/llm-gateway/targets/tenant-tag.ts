@@ -2,16 +2,44 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import type { Database, Migrations } from '#kit/storage/database.ts';
 
 /** Cached tags. */
 const maxTags = 10_000;
 
+/** The table that replicas share. */
+export interface TagSchema {
+  /** One row. */
+  tag_secret: { id: number; secret: Uint8Array };
+}
+
+/** Schema changes of the table. */
+export const tagMigrations = {
+  sqlite: [],
+  postgres: ['CREATE TABLE tag_secret (id bigint PRIMARY KEY CHECK (id = 1), secret bytea NOT NULL)'],
+} satisfies Migrations;
+
+/** Returns the secret of this data folder: `tenant-tag.key`, created at the first start, readable by its owner only. */
+export function readTagSecret(dataDir: string): Uint8Array {
+  return readOrCreate(join(dataDir, 'tenant-tag.key'));
+}
+
+/** Returns the secret that all replicas use: that of the first one, `own` if there is none yet. */
+export async function shareTagSecret(database: Database<TagSchema>, own: Uint8Array): Promise<Uint8Array> {
+  await database
+    .insertInto('tag_secret')
+    .values({ id: 1, secret: own })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const { secret } = await database.selectFrom('tag_secret').select('secret').executeTakeFirstOrThrow();
+  return secret;
+}
+
 /**
- * Creates names of tenants for providers. The name of a tenant is stable as long as the data folder exists, and cannot be traced to the
- * tenant without the secret in it (`tenant-tag.key`, created at the first start, readable by its owner only).
+ * Creates names of tenants for providers. The name of a tenant is stable as long as the secret exists, and cannot be traced to the tenant
+ * without it.
  */
-export function createTenantTags(dataDir: string): (tenant: string) => string {
-  const secret = readOrCreate(join(dataDir, 'tenant-tag.key'));
+export function createTenantTags(secret: Uint8Array): (tenant: string) => string {
   const tags = new LRUCache<string, string>({ max: maxTags });
   return (tenant) => {
     const known = tags.get(tenant);
