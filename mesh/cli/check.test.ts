@@ -48,6 +48,13 @@ indexer: { chunk_tokens: 60, chunk_overlap_tokens: 40 }
   ]);
 });
 
+test('a database that cannot be used is reported without its password', async () => {
+  const [problem, ...others] = await problemsOf('storage: { database: "mysql://ann:hunter2@db/shop" }\n');
+  expect(problem).toMatch(/^storage\.database: must be "postgres:\/\/user:password@host:5432\/database"/);
+  expect(problem).not.toContain('hunter2');
+  expect(others).toEqual([]);
+});
+
 test('a folder in the place of the file is a plain error', async () => {
   const problems = await problemsOfFile({ path: folder, env: {}, chosen: services, known: services });
   expect(problems.map(({ message }) => message)).toEqual([`${folder}: is a folder: name a file`]);
@@ -57,6 +64,7 @@ test('the printed configuration has the defaults, hides secrets, and reads as th
   const raw = {
     edge: { port: 8081, limiter: { adapter: 'redis', settings: { url: 'redis://u:hunter2@h:1' } } },
     identity: { private_key: 'hunter2' },
+    storage: { database: 'postgres://ann:hunter2@db/shop' },
     telemetry: { otlp_endpoint: 'http://me:hunter2@collector:4318' },
     llm_gateway: { models: [{ adapter: 'openai', settings: { api_key: 'hunter2', modle: 'hunter2', model: 'm' } }] },
   };
