@@ -79,14 +79,15 @@ export function createIndexRegistry(
         log.warn({ event: 'recovery_failed', tenant: index.tenant, err: error }, 'unfinished change remains');
       });
   };
-  const follow = async (tenant: string): Promise<void> => {
+  const follow = async (tenant: string, isPolled: boolean): Promise<void> => {
     const entry = entries.get(tenant);
     if (entry === undefined) return;
     entry.userCount++;
     try {
       const index = await entry.opening;
       await index.refresh(closing.signal);
-      finishLater(index);
+      // A replica notifies in the middle of a change too; what is unfinished at a poll has most likely been left.
+      if (isPolled) finishLater(index);
     } catch (error) {
       // A search reads the state itself; without this the next one only takes longer.
       log.debug({ event: 'index_not_followed', tenant, err: error }, 'index not followed');
@@ -96,7 +97,7 @@ export function createIndexRegistry(
   };
   changes.watch((tenant) => {
     if (closing.signal.aborted) return;
-    for (const name of tenant === undefined ? [...entries.keys()] : [tenant]) void follow(name);
+    for (const name of tenant === undefined ? [...entries.keys()] : [tenant]) void follow(name, tenant === undefined);
   });
   return {
     async acquire(tenant, signal) {

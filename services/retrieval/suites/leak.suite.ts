@@ -7,6 +7,7 @@ import { adapter as embeddedKeywords } from '../adapters/keyword-store/sqlite/in
 import { adapter as embeddedVectors } from '../adapters/vector-store/sqlite/index.ts';
 import { createCatalog } from '../catalog/catalog.ts';
 import { createSqliteEngine } from '../catalog/engines/sqlite.ts';
+import type { CatalogEngine } from '../catalog/engines/tables.ts';
 import type { EmbeddedStoreDeps } from '../sqlite/embedded-store.ts';
 import { createSqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
@@ -22,7 +23,11 @@ export const questionCount = 10_000;
 const timeoutMs = 60 * 60_000;
 
 /** The stores that are written, and the one that is tested. */
-type Target = Pick<LeakParts, 'vectors' | 'keywords'> & { tested: StoreUnderTest };
+type Target = Pick<LeakParts, 'vectors' | 'keywords'> & {
+  tested: StoreUnderTest;
+  /** @default files */
+  engine?: CatalogEngine | undefined;
+};
 
 /** Tests that nothing in a vector store crosses a boundary. `create` returns an empty store that searches exactly. */
 export function vectorLeakSuite(name: string, create: () => Promise<VectorStore>): void {
@@ -32,11 +37,16 @@ export function vectorLeakSuite(name: string, create: () => Promise<VectorStore>
   });
 }
 
-/** Tests that nothing in a keyword store crosses a boundary. `create` returns an empty store. */
-export function keywordLeakSuite(name: string, create: () => Promise<KeywordStore>): void {
+/** Tests that nothing in a keyword store crosses a boundary. `create` returns an empty store. `openEngine`: what keeps the catalog. */
+export function keywordLeakSuite(
+  name: string,
+  create: () => Promise<KeywordStore>,
+  openEngine?: () => Promise<CatalogEngine>,
+): void {
   leakSuite(`${name} keywords`, async (deps) => {
     const keywords = await create();
-    return { keywords, vectors: await embeddedVectors.create({}, deps), tested: askKeywords(keywords) };
+    const engine = await openEngine?.();
+    return { keywords, vectors: await embeddedVectors.create({}, deps), tested: askKeywords(keywords), engine };
   });
 }
 
@@ -54,7 +64,8 @@ function leakSuite(name: string, open: (deps: EmbeddedStoreDeps) => Promise<Targ
       const threads = createSqliteThreads(2);
       closing.push(() => threads.close());
       target = await open({ folder: join(folder, 'beside'), threads });
-      const catalog = createCatalog(createSqliteEngine(join(folder, 'catalog'), threads), seededRandom(seed));
+      const engine = target.engine ?? createSqliteEngine(join(folder, 'catalog'), threads);
+      const catalog = createCatalog(engine, seededRandom(seed));
       const { vectors, keywords } = target;
       for (const part of [vectors, keywords, catalog]) closing.push(() => part.close());
       parts = { vectors, keywords, catalog };

@@ -17,6 +17,9 @@ export interface PostgresEngineDeps {
   random: () => number;
 }
 
+/** Longest statement of a change: a sweep may delete all rows of a version. In milliseconds. */
+const longestStatementMs = 120_000;
+
 /** How often this process asks for changes of other replicas, in case that it missed a notification. */
 const pollEveryMs = 30_000;
 
@@ -52,7 +55,7 @@ export function createPostgresEngine({ pool, schema, random }: PostgresEngineDep
             results.push(await connection.query<CatalogRow>(text, values));
           }
           return results;
-        });
+        }, longestStatementMs);
       },
     },
     changes: {
