@@ -15,7 +15,7 @@ import { createStateReader } from './state-reader.ts';
 
 const notAborted = new AbortController().signal;
 
-describe.skipIf(!hasPostgres && skipped('postgres', 6, postgresAdvice))('a catalog that replicas share', () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 8, postgresAdvice))('a catalog that replicas share', () => {
   let server: TestPostgres;
   let url: string;
   const pools: PostgresPool[] = [];
@@ -77,6 +77,44 @@ describe.skipIf(!hasPostgres && skipped('postgres', 6, postgresAdvice))('a catal
     expect(await failureOf(failure)).toMatchObject({ code: Code.Unavailable });
     const { corpora } = await quick.versions.load(tenant);
     expect(corpora.map(({ name }) => name)).toEqual(['kept', 'other']);
+  });
+
+  test('a change that takes long keeps its turn', async () => {
+    const tenant = newTenant();
+    const [first, second] = [await openCatalog(), await openCatalog()];
+    const ended: string[] = [];
+    const long = first.changes.exclusive(tenant, notAborted, async () => {
+      // Longer than a lease that is not renewed.
+      await new Promise((resolve) => setTimeout(resolve, 8000));
+      await first.versions.createCorpus(tenant, 'help');
+      ended.push('long');
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await second.changes.exclusive(tenant, notAborted, async () => void ended.push('next'));
+    await long;
+    expect(ended).toEqual(['long', 'next']);
+  });
+
+  test('a text that another replica has purged is not read from memory', async () => {
+    const tenant = newTenant();
+    const [first, second] = [await openCatalog(), await openCatalog()];
+    const space = { model: 'words', dimensions: 2 };
+    const key = await first.changes.exclusive(tenant, notAborted, async () => {
+      await first.versions.createCorpus(tenant, 'help');
+      const firstKey = await first.numbers.takeKeys(tenant, 2);
+      const [aclId] = await first.numbers.aclIdsOf(tenant, [['*']]);
+      const place = { language: 0, startOffset: 0, endOffset: 5, headingPath: [] };
+      const chunk = { key: firstKey + 1, chunkId: 'a#0', ordinal: 0, text: 'apple', ...place };
+      const document = { key: firstKey, documentId: 'a', title: '', url: '', contentHash: new Uint8Array() };
+      await first.documents.replace(tenant, 1, 1, space, [{ ...document, aclId: aclId as number, chunks: [chunk] }]);
+      return chunk.key;
+    });
+    const scope = { corpora: [{ corpusId: 1, version: 1 }], aclIds: [1] };
+    const textsOf = async () => (await second.passages.read(tenant, [key], scope, notAborted)).map(({ text }) => text);
+    expect(await textsOf()).toEqual(['apple']);
+    expect(await textsOf()).toEqual(['apple']);
+    await first.changes.exclusive(tenant, notAborted, () => first.documents.beginPurge(tenant, 1, ['a']));
+    expect(await textsOf()).toEqual([]);
   });
 
   test('a write outside of a change is a bug', async () => {
