@@ -61,6 +61,14 @@ export async function openRedis(
   return redis;
 }
 
+/**
+ * Creates a connection for a library with a policy of its own, which opens and closes it: its commands wait for a Redis that is away, so
+ * callers bound them. Throws ConfigError for settings that contradict each other.
+ */
+export function openLibraryRedis(settings: RedisSettings): Promise<RedisConnection> {
+  return createConnection(settings, false, { enableOfflineQueue: true, maxRetriesPerRequest: null });
+}
+
 /** A connection that only listens to channels. */
 export interface RedisListener {
   /**
@@ -134,7 +142,7 @@ export function mastersOf(redis: RedisConnection): Redis[] {
 async function createConnection(
   settings: RedisSettings,
   enableAutoPipelining: boolean,
-  extra: { socketTimeout?: number; autoResubscribe?: boolean },
+  extra: Pick<CommonRedisOptions, 'socketTimeout' | 'autoResubscribe' | 'enableOfflineQueue' | 'maxRetriesPerRequest'>,
 ): Promise<RedisConnection> {
   const { cluster, sentinel, connect_timeout_ms: connectTimeout } = settings;
   if (cluster && sentinel !== '') throw new ConfigError('sentinel', 'excludes cluster: set one of them');
