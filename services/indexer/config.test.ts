@@ -20,6 +20,7 @@ test('an empty configuration gives the defaults of the contract', () => {
     maxAttempts: 5,
     leaseMs: 10_000,
     keptVersions: 3,
+    jobQueue: { adapter: 'database', settings: undefined, path: 'indexer.job_queue' },
     blobStore: { adapter: 'folder', settings: undefined, path: 'indexer.blob_store' },
   });
   expect(read({ indexer: { chunkOverlapTokens: 0 }, retrieval: { keptVersions: 0 } })).toMatchObject({

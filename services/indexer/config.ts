@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { type Config, IndexerConfigSchema, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import {
+  type Config,
+  type IndexerConfig,
+  IndexerConfigSchema,
+  RetrievalConfigSchema,
+} from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 
@@ -21,6 +26,8 @@ export interface IndexerSettings {
   readonly leaseMs: number;
   /** Index versions whose document texts are kept: the live one and those that can become live again. */
   readonly keptVersions: number;
+  /** What distributes jobs among replicas. */
+  readonly jobQueue: ChosenAdapter;
   /** Store of uploaded files. */
   readonly blobStore: ChosenAdapter;
 }
@@ -40,7 +47,8 @@ export function readConfig(config: Config): IndexerSettings {
     maxAttempts: given.maxAttempts,
     leaseMs: given.leaseMs,
     keptVersions: 1 + keptVersions,
-    blobStore: chosenAdapter(field.blobStore, given.blobStore, 'indexer.blob_store'),
+    jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
+    blobStore: blobStoreOf(config, given),
   };
   const overlapMax = Math.floor(settings.chunkTokens / 2);
   if (settings.chunkOverlapTokens > overlapMax) {
@@ -49,4 +57,11 @@ export function readConfig(config: Config): IndexerSettings {
     ]);
   }
   return Object.freeze(settings);
+}
+
+/** Returns the store of uploads. Replicas must read what another one has received, so the default is the place of their records. */
+function blobStoreOf({ storage }: Config, { blobStore }: IndexerConfig): ChosenAdapter {
+  const path = 'indexer.blob_store';
+  if (blobStore !== undefined) return chosenAdapter(field.blobStore, blobStore, path);
+  return Object.freeze({ adapter: storage?.database ? 'database' : 'folder', settings: undefined, path });
 }

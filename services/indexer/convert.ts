@@ -13,7 +13,7 @@ import {
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { StoredDocument } from './documents/document-store.ts';
-import type { JobRecord } from './jobs/job-queue.ts';
+import type { JobRecord } from './jobs/job-store.ts';
 import { toLanguage } from './jobs/run/index-client.ts';
 import type { FailureTable } from './uploads/records.ts';
 

@@ -6,8 +6,11 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { engineOf } from '#kit/storage/engine.ts';
 import { readConfig } from './config.ts';
+import { createJobStore } from './jobs/create-job-store.ts';
 import type { JobQueue, JobQueueDeps } from './jobs/job-queue.ts';
+import { type JobsSchema, jobsMigrations } from './jobs/job-table.ts';
 import { createCaller } from './jobs/run/caller.ts';
 import { createIndexerMetrics } from './metrics.ts';
 import { createIndexer } from './service.ts';
@@ -15,7 +18,7 @@ import type { BlobStore, BlobStoreDeps } from './uploads/blob-store.ts';
 import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';
 
 const blobStores = new URL('./adapters/blob-store/', import.meta.url);
-const queueAdapters = new URL('./adapters/job-queue/', import.meta.url);
+const jobQueues = new URL('./adapters/job-queue/', import.meta.url);
 
 /** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
@@ -30,23 +33,33 @@ export const indexer = defineService({
         'is missing: the indexer signs calls for callers who have disconnected. Set the private key of the mesh',
       );
     }
-    const queue = await createFromAdapter<JobQueue, JobQueueDeps>(
-      queueAdapters,
-      'sqlite',
-      undefined,
-      { openDatabase, clock },
-      'indexer.queue',
+    const jobs = createJobStore(await openDatabase<JobsSchema>('jobs', jobsMigrations), clock);
+    const records = await openDatabase<RecordsSchema>('records', recordsMigrations);
+    const isShared = engineOf(records) === 'postgres';
+    const { blobStore, jobQueue } = config;
+    const blobs = await createFromAdapter<BlobStore, BlobStoreDeps>(
+      blobStores,
+      blobStore.adapter,
+      blobStore.settings,
+      { folder: join(dataDir, 'uploads'), openDatabase, clock, path: blobStore.path },
+      blobStore.path,
     );
-    const { adapter, settings, path } = config.blobStore;
-    const deps: BlobStoreDeps = { folder: join(dataDir, 'uploads'), path };
-    const blobs = await createFromAdapter<BlobStore, BlobStoreDeps>(blobStores, adapter, settings, deps, path);
+    const queue = await createFromAdapter<JobQueue, JobQueueDeps>(
+      jobQueues,
+      jobQueue.adapter,
+      jobQueue.settings,
+      { notices: jobs, log, path: jobQueue.path },
+      jobQueue.path,
+    );
     return createIndexer({
       ...clients,
+      jobs,
       queue,
       blobs,
-      records: await openDatabase<RecordsSchema>('records', { sqlite: recordsMigrations }),
-      // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first.
-      owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => true },
+      records,
+      // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first. A replica
+      // cannot know that of another one.
+      owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => !isShared },
       caller: createCaller(signer),
       settings: config,
       metrics: createIndexerMetrics(metrics),

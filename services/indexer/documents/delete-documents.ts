@@ -4,7 +4,8 @@ import type { IndexWriterService, PurgeDocumentsResponse } from '#gen/ragmesh/re
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import type { JobQueue } from '../jobs/job-queue.ts';
+import { timeOfId } from '../ids.ts';
+import type { JobStore } from '../jobs/job-store.ts';
 import { findHidden } from '../jobs/rights.ts';
 import type { Caller } from '../jobs/run/caller.ts';
 import { createIndexClient } from '../jobs/run/index-client.ts';
@@ -15,8 +16,11 @@ import { type CorpusScope, type DocumentStore, inParts } from './document-store.
 export interface DeleteDocuments {
   /** Deletes documents and returns the counts. If it rejects after the deletion was recorded, the deletion is completed later. */
   run(corpus: string, documentIds: readonly string[], context: CallContext): Promise<Deleted>;
-  /** Completes deletions that were interrupted; retries until none is open or the signal aborts. */
-  completeOpen(signal: AbortSignal): Promise<void>;
+  /**
+   * Completes deletions that were interrupted: those that began at least `minAgeMs` ago, because a younger one may be running in another
+   * replica. Retries until none is open or the signal aborts.
+   */
+  completeOpen(minAgeMs: number, signal: AbortSignal): Promise<void>;
   /** Removes records of deletions that no job needs any more. */
   forget(scope: CorpusScope): Promise<void>;
 }
@@ -32,10 +36,11 @@ export interface Deleted {
 export interface DeleteDeps {
   deletions: DeletionStore;
   documents: DocumentStore;
-  queue: JobQueue;
+  jobs: JobStore;
   indexWriter: Client<typeof IndexWriterService>;
   caller: Caller;
   newId(): string;
+  clock: () => number;
   /** Aborts when the indexer closes. */
   closing: AbortSignal;
   log: Logger;
@@ -47,7 +52,7 @@ const waitMs = { first: 500, longest: 30_000 };
 
 /** Creates the deletion of documents. */
 export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
-  const { deletions, documents, queue, indexWriter, caller, log } = deps;
+  const { deletions, documents, jobs, indexWriter, caller, log } = deps;
   let isCompleting = false;
 
   const complete = async (deletion: Deletion, call: () => Promise<CallOptions>): Promise<Deleted> => {
@@ -66,18 +71,19 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
   const forget = async ({ tenant, corpus }: CorpusScope) => {
     // A failed job can be tried again, so it counts as one that may still run.
     const states = [JobState.QUEUED, JobState.RUNNING, JobState.FAILED];
-    const jobs = await queue.list({ tenant, corpus, states, limit: jobsMax });
-    if (jobs.length === jobsMax) return;
-    const oldest = jobs.at(-1)?.sequence ?? Number.MAX_SAFE_INTEGER;
+    const found = await jobs.list({ tenant, corpus, states, limit: jobsMax });
+    if (found.length === jobsMax) return;
+    const oldest = found.at(-1)?.sequence ?? Number.MAX_SAFE_INTEGER;
     await deletions.prune({ tenant, corpus }, oldest);
   };
-  const completeOpen = async (signal: AbortSignal) => {
+  const completeOpen = async (minAgeMs: number, signal: AbortSignal) => {
     if (isCompleting) return;
     isCompleting = true;
     try {
       for (let delayMs = waitMs.first; !signal.aborted; delayMs = Math.min(delayMs * 2, waitMs.longest)) {
         try {
-          const open = await deletions.listOpen();
+          const isDue = ({ deletion }: Deletion) => minAgeMs === 0 || timeOfId(deletion) <= deps.clock() - minAgeMs;
+          const open = (await deletions.listOpen()).filter(isDue);
           for (const deletion of open) await complete(deletion, () => caller.asService(deletion, signal));
           return;
         } catch (error) {
@@ -101,7 +107,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
       // because it can become live again.
       const hidden = await findHidden(createIndexClient(indexWriter, corpus, asService), principal, asked);
       const allowed = asked.filter((documentId) => !hidden.has(documentId));
-      const [latest] = await queue.list({ tenant, corpus, limit: 1 });
+      const [latest] = await jobs.list({ tenant, corpus, limit: 1 });
       const afterSequence = latest?.sequence ?? 0;
       const deletion = { deletion: deps.newId(), tenant, user, groups, corpus, documentIds: allowed, afterSequence };
       // Recorded first: after this, no job adds these documents again, and a kill cannot leave them half deleted.
@@ -109,7 +115,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
       try {
         return await complete(deletion, asService);
       } catch (error) {
-        void completeOpen(deps.closing);
+        void completeOpen(0, deps.closing);
         throw error;
       }
     },

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { Code } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { outage } from '../testing/index-stand-in.ts';
-import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
+import { type IndexerMesh, jsonl, recordsOf, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
 /** Time limit of a poll, long enough for a busy machine. */
 const patient = { timeout: 20_000, interval: 10 };
@@ -14,14 +12,7 @@ const start = async (): Promise<IndexerMesh> => {
   onTestFinished(() => mesh.mesh.close());
   return mesh;
 };
-const sqlite = (mesh: IndexerMesh, statement: string) => {
-  const db = new DatabaseSync(join(mesh.mesh.dataDir, 'indexer', 'records.db'), { timeout: 5000 });
-  try {
-    return db.prepare(statement).all();
-  } finally {
-    db.close();
-  }
-};
+const rows = (mesh: IndexerMesh, statement: string) => recordsOf(mesh.mesh.dataDir, statement);
 const remove = async (mesh: IndexerMesh, ...documentIds: string[]) =>
   mesh.client.deleteDocuments({ corpus: 'help', documentIds }, await mesh.as());
 const textOf = async (mesh: IndexerMesh, documentId: string) =>
@@ -35,9 +26,9 @@ describe('a deletion', () => {
     const deleted = await remove(mesh, 'd1', 'd2', 'd2', 'nothing');
     expect(deleted).toMatchObject({ documentCount: 2n, revision: '3' });
     expect([...mesh.index.live('help').keys()]).toEqual(['d0']);
-    expect(sqlite(mesh, 'SELECT DISTINCT document_id FROM documents')).toEqual([{ document_id: 'd0' }]);
-    expect(sqlite(mesh, 'SELECT DISTINCT document_id FROM document_groups')).toEqual([{ document_id: 'd0' }]);
-    expect(sqlite(mesh, 'SELECT * FROM deletions')).toEqual([]);
+    expect(await rows(mesh, 'SELECT DISTINCT document_id FROM documents')).toEqual([{ document_id: 'd0' }]);
+    expect(await rows(mesh, 'SELECT DISTINCT document_id FROM document_groups')).toEqual([{ document_id: 'd0' }]);
+    expect(await rows(mesh, 'SELECT * FROM deletions')).toEqual([]);
     await expect(textOf(mesh, 'd1')).rejects.toMatchObject({ code: Code.NotFound });
     expect((await mesh.client.listDocuments({ corpus: 'help' }, await mesh.as())).documents).toHaveLength(1);
   });
@@ -68,9 +59,9 @@ describe('a deletion', () => {
     expect(mesh.index.live('help').size).toBe(600 + 2 - 5);
     for (const documentId of ['d0', 'd130', 'd260', 'd599', 'old1']) {
       expect(mesh.index.live('help').has(documentId)).toBe(false);
-      expect(sqlite(mesh, `SELECT * FROM documents WHERE document_id = '${documentId}'`)).toEqual([]);
+      expect(await rows(mesh, `SELECT * FROM documents WHERE document_id = '${documentId}'`)).toEqual([]);
     }
-    await expect.poll(() => sqlite(mesh, 'SELECT * FROM deletions'), patient).toEqual([]);
+    await expect.poll(() => rows(mesh, 'SELECT * FROM deletions'), patient).toEqual([]);
   });
 
   test('does not stop a later upload from adding the document again', async () => {
@@ -90,7 +81,7 @@ describe('a deletion', () => {
     await expect(remove(mesh, 'a.md')).rejects.toMatchObject({ code: Code.Unavailable });
     mesh.index.intercept(() => {});
     await expect.poll(() => mesh.index.live('help').size, patient).toBe(0);
-    await expect.poll(() => sqlite(mesh, 'SELECT * FROM documents'), patient).toEqual([]);
+    await expect.poll(() => rows(mesh, 'SELECT * FROM documents'), patient).toEqual([]);
   });
 });
 
@@ -101,13 +92,13 @@ describe('texts', () => {
       expect(job.version).toBe(BigInt(version));
     }
   };
-  const kept = (mesh: IndexerMesh) =>
-    sqlite(mesh, "SELECT text FROM documents WHERE document_id = 'a.md' ORDER BY text").map(({ text }) => text);
+  const kept = async (mesh: IndexerMesh) =>
+    (await rows(mesh, "SELECT text FROM documents WHERE document_id = 'a.md' ORDER BY text")).map(({ text }) => text);
 
   test('stay as long as a version that can become live again holds them', async () => {
     const mesh = await start();
     await versions(mesh, 1, 6);
-    expect(kept(mesh)).toEqual(['Text 4', 'Text 5', 'Text 6']);
+    expect(await kept(mesh)).toEqual(['Text 4', 'Text 5', 'Text 6']);
     mesh.index.rollback('help', 4n);
     expect(await textOf(mesh, 'a.md')).toBe('Text 4');
     const { documents } = await mesh.client.listDocuments({ corpus: 'help' }, await mesh.as());
@@ -122,22 +113,22 @@ describe('texts', () => {
       await mesh.ingest({ 'b.md': `B ${count}` });
       expect(await textOf(mesh, 'a.md')).toBe('Text 2');
     }
-    expect(kept(mesh)).toEqual(['Text 2']);
+    expect(await kept(mesh)).toEqual(['Text 2']);
   });
 
   test('of removed documents are deleted with the last version that held them', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'A', 'b.md': 'B' });
     await mesh.ingest({ 'b.md': 'B' }, { deleteMissing: true });
-    expect(kept(mesh)).toEqual(['A']);
+    expect(await kept(mesh)).toEqual(['A']);
     for (let count = 0; count < 3; count++) await mesh.ingest({ 'b.md': `B ${count}` });
-    expect(kept(mesh)).toEqual([]);
+    expect(await kept(mesh)).toEqual([]);
   });
 
   test('that were lost are stored again by the next upload, without an index write', async () => {
     const mesh = await start();
     await mesh.ingest({ 'a.md': 'A' });
-    sqlite(mesh, 'DELETE FROM documents');
+    await rows(mesh, 'DELETE FROM documents');
     await expect(textOf(mesh, 'a.md')).rejects.toMatchObject({ code: Code.NotFound });
     const job = await mesh.ingest({ 'a.md': 'A' });
     expect(job).toMatchObject({ version: 0n, progress: { unchangedCount: 1n } });

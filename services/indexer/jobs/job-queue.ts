@@ -1,148 +1,47 @@
-import type { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { Database, Migrations } from '#kit/storage/database.ts';
+import type { Logger } from '#kit/base/log.ts';
+import type { JobNotice } from './job-store.ts';
 
-/** Progress of a job. The names are those of the contract's JobProgress. */
-export interface Progress {
-  documentCount: number;
-  changedCount: number;
-  indexedCount: number;
-  unchangedCount: number;
-  removedCount: number;
-  failedCount: number;
-  chunkCount: number;
-  readBytes: number;
-  totalBytes: number;
+/** What a worker answers to an offer: it runs a job until `done` resolves, it cannot take the job now, or there is no such job. */
+export type Accepted = { done: Promise<void> } | 'none' | 'unknown';
+
+/** A worker, as its queue sees it. */
+export interface QueueWorker {
+  /** Jobs that it runs concurrently. */
+  maxRunningJobs: number;
+  /**
+   * Offers a job: the one with this id, or whichever is next. The worker leases it in the records, so it is harmless to offer a job twice or
+   * to several workers. Rejects if the records cannot be read; the same offer may then be made again.
+   */
+  offer(jobId?: string): Promise<Accepted>;
 }
 
-/** State of a job that survives the end of its worker. */
-export interface Checkpoint {
-  /** Whether a version may have been begun for the job, which must be published or abandoned. */
-  isBuilding: boolean;
-  /** Number of that version, once it is known. */
-  version?: string;
-  /** Documents that the version must hold; set when only the publish is left. */
-  expectedDocumentCount?: string;
+/** Part of the job store from which a queue of messages learns what to send. */
+export interface Notices {
+  announce(againMs: number, limit: number): Promise<JobNotice[]>;
+  unannounce(jobIds: readonly string[]): Promise<void>;
 }
 
-/** A job to add. */
-export interface NewJob {
-  jobId: string;
-  tenant: string;
-  /** Caller who uploaded; the job acts for this user. */
-  user: string;
-  groups: readonly string[];
-  corpus: string;
-  deleteMissing: boolean;
-  totalBytes: number;
-}
-
-/** The current state of a job. */
-export interface JobRecord extends Omit<NewJob, 'totalBytes'> {
-  /** Position in the queue; jobs of a corpus run in this order. */
-  sequence: number;
-  state: JobState;
-  phase: JobPhase;
-  progress: Progress;
-  checkpoint: Checkpoint;
-  attemptCount: number;
-  isCancelRequested: boolean;
-  /** Why the last attempt failed; empty if it did not. */
-  error: string;
-  createdAtMs: number;
-  updatedAtMs: number;
-  /** Index version that the job published; 0 if it published none. */
-  version: bigint;
-  revision: string;
-}
-
-/** A worker's exclusive right to work on a job until the lease expires. */
-export interface Lease {
-  job: JobRecord;
-  /** Fencing token; a later lease of the same job has a larger one. */
-  fence: number;
-  owner: string;
-  leaseMs: number;
-}
-
-/** How an attempt ended. */
-export type Outcome =
-  | { kind: 'succeeded'; version: bigint; revision: string }
-  | { kind: 'cancelled' }
-  /** Ended without success: a dead letter. */
-  | { kind: 'failed'; error: string }
-  /** Waits for a new attempt. */
-  | { kind: 'retry'; error: string; dueAtMs: number }
-  /** Returned to the queue: the same attempt continues later, in any worker. */
-  | { kind: 'released'; dueAtMs: number };
-
-/** A worker's update of its job; each update renews the lease. */
-export interface JobUpdate {
-  phase?: JobPhase;
-  progress?: Progress;
-  checkpoint?: Checkpoint;
-  /** Ends the lease. */
-  outcome?: Outcome;
-}
-
-/** Conditions for a list of jobs. */
-export interface JobFilter {
-  tenant?: string;
-  jobId?: string;
-  corpus?: string;
-  states?: readonly JobState[];
-  /** Only jobs before this one. */
-  beforeSequence?: number;
-  limit: number;
-}
-
-/** A worker that asks for a job. */
-export interface Taker {
-  /** Name of the worker, unique among running workers. */
-  owner: string;
-  leaseMs: number;
-  /** Reports whether an owner is known to have ended, so that its leases need not expire first. */
-  isGone(owner: string): boolean;
-  /** Jobs that the worker is running: it never gets one of them again, even if its lease has expired. */
-  busy: readonly string[];
+/**
+ * Distributes jobs among the workers of all replicas, at least once. The records are the truth: what a job is, its order in its corpus, who
+ * has it. So a message may be lost, late or sent twice; the job is offered again, and is run by one worker at a time.
+ */
+export interface JobQueue {
+  /** Starts to offer jobs to a worker. Called once. Does not wait for servers. */
+  start(worker: QueueWorker): void;
+  /** Looks for jobs immediately: one was added, has ended, or has changed. */
+  wake(): void;
+  /** Returns the number of messages that no worker has finished, by topic; empty if the queue has none of its own, or cannot be read. */
+  backlog(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  /** Offers no more jobs. Resolves when no offer is being made; accepted jobs continue. */
+  stop(): Promise<void>;
+  /** Closes connections, after accepted jobs have ended. */
+  close(): Promise<void>;
 }
 
 /** Dependencies of adapters. */
 export interface JobQueueDeps {
-  /** Opens a durable record store, for adapters that keep their jobs there. */
-  openDatabase<Schema>(name: string, migrations: Migrations): Promise<Database<Schema>>;
-  /** Now, in milliseconds since 1970. */
-  clock: () => number;
-}
-
-/** The lease was lost to another worker: later writes of this one must have no effect. */
-export class LeaseLostError extends Error {
-  override readonly name = 'LeaseLostError';
-  constructor(jobId: string) {
-    super(`the lease of ${jobId} was lost to another worker`);
-  }
-}
-
-/**
- * Durable jobs with leases. Jobs of one corpus of a tenant run one after another in the order of their arrival; a job that waits
- * for its next attempt keeps its position. Tenants take turns.
- */
-export interface JobQueue {
-  /** Adds a job. Once it resolves, the job survives a kill. */
-  add(job: NewJob): Promise<void>;
-  /**
-   * Leases the next job and returns the lease; `undefined` if no job is due. A job whose lease has expired or whose owner is gone
-   * is leased again and continues as the same attempt; after too many lost workers it fails instead.
-   */
-  take(taker: Taker): Promise<Lease | undefined>;
-  /** Writes an update and renews the lease. Throws LeaseLostError if another worker has the lease. */
-  update(lease: Lease, update: JobUpdate): Promise<{ isCancelRequested: boolean }>;
-  /**
-   * Cancels a job (a running one is asked to stop) or queues a failed one again, and returns it. Throws NOT_FOUND, or
-   * FAILED_PRECONDITION (JOB_STATE) if its state does not allow that.
-   */
-  request(tenant: string, jobId: string, what: 'cancel' | 'retry'): Promise<JobRecord>;
-  /** Returns jobs, the latest first. */
-  list(filter: JobFilter): Promise<JobRecord[]>;
-  /** Returns the number of waiting and running jobs, of one tenant or of all. */
-  countOpen(tenant?: string): Promise<number>;
+  notices: Notices;
+  log: Logger;
+  /** Path of the adapter's name in the configuration, for errors. */
+  path: string;
 }

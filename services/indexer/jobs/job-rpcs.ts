@@ -6,12 +6,12 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toFailure, toJob, toPageToken } from '../convert.ts';
 import type { FailureStore } from './failure-store.ts';
 import type { JobChanges } from './job-changes.ts';
-import type { JobQueue, JobRecord } from './job-queue.ts';
+import type { JobRecord, JobStore } from './job-store.ts';
 import type { JobWorker } from './job-worker.ts';
 
 /** Dependencies of the job rpcs. */
 export interface JobRpcDeps {
-  queue: JobQueue;
+  jobs: JobStore;
   failures: FailureStore;
   worker: JobWorker;
   changes: JobChanges;
@@ -33,9 +33,9 @@ type Rpcs = Pick<
 >;
 
 /** Creates the job rpcs. They see only the jobs of the caller's tenant. */
-export function createJobRpcs({ queue, failures, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
+export function createJobRpcs({ jobs, failures, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
   const find = async (jobId: string, context: CallContext): Promise<JobRecord> => {
-    const [job] = await queue.list({ tenant: context.principal.tenant, jobId, limit: 1 });
+    const [job] = await jobs.list({ tenant: context.principal.tenant, jobId, limit: 1 });
     if (job === undefined) throw notFound('job', jobId);
     return job;
   };
@@ -58,16 +58,16 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
     async listJobs({ pageSize, pageToken, corpus }, context) {
       const limit = pageSize || 50;
       const beforeSequence = pageToken === '' ? undefined : fromPageToken(pageToken, 'number')[0];
-      const found = await queue.list({
+      const found = await jobs.list({
         tenant: context.principal.tenant,
         ...(corpus !== '' && { corpus }),
         ...(beforeSequence !== undefined && { beforeSequence }),
         limit: limit + 1,
       });
-      const jobs = found.slice(0, limit);
-      const last = jobs.at(-1);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
       const hasMore = found.length > limit && last !== undefined;
-      return { jobs: jobs.map(toJob), nextPageToken: hasMore ? toPageToken([last.sequence]) : '' };
+      return { jobs: page.map(toJob), nextPageToken: hasMore ? toPageToken([last.sequence]) : '' };
     },
 
     async *watchJob({ jobId }, context) {
@@ -76,7 +76,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
 
     async cancelJob({ jobId }, context) {
       const before = await find(jobId, context);
-      const asked = await queue.request(context.principal.tenant, jobId, 'cancel');
+      const asked = await jobs.request(context.principal.tenant, jobId, 'cancel');
       if (asked.state === JobState.CANCELLED && before.state !== JobState.CANCELLED) await dropped(asked);
       worker.cancel(jobId);
       worker.wake();
@@ -93,7 +93,7 @@ export function createJobRpcs({ queue, failures, worker, changes, dropped, reque
     },
 
     async retryJob({ jobId }, context) {
-      const job = await queue.request(context.principal.tenant, jobId, 'retry');
+      const job = await jobs.request(context.principal.tenant, jobId, 'retry');
       await requeued();
       worker.wake();
       changes.announce(jobId);

@@ -1,10 +1,9 @@
-import type { Logger } from '#kit/base/log.ts';
-import { sleep } from '#kit/base/streams.ts';
-import type { JobQueue, Lease } from './job-queue.ts';
+import type { Accepted, JobQueue } from './job-queue.ts';
+import type { JobStore, Lease } from './job-store.ts';
 import { type AttemptDeps, runAttempt } from './run/attempt.ts';
 import { CancelledError, StoppedError } from './run/job-run.ts';
 
-/** Takes jobs from the queue and runs them until it is stopped. */
+/** Runs the jobs that its queue offers until it is stopped. */
 export interface JobWorker {
   /** Looks for jobs immediately. */
   wake(): void;
@@ -26,73 +25,49 @@ export interface Owner {
 
 /** Dependencies of a worker. */
 export interface JobWorkerDeps extends Omit<AttemptDeps, 'stopping'> {
+  jobs: JobStore;
   queue: JobQueue;
   owner: Owner;
   /** Jobs that run concurrently. */
   maxRunningJobs: number;
-  leaseMs: number;
-  log: Logger;
 }
 
-/** Interval of polling the queue, for jobs of other processes and for retries that become due. */
-const pollMs = 500;
-
-/** Starts a worker. */
+/** Starts a worker: the queue offers jobs, the worker leases and runs them. */
 export function startJobWorker(deps: JobWorkerDeps): JobWorker {
-  const { queue, owner, leaseMs, log } = deps;
+  const { jobs, queue, owner, leaseMs, maxRunningJobs } = deps;
   const stopping = new AbortController();
   const running = new Map<string, { abort: AbortController; done: Promise<void> }>();
   const taker = { owner: owner.name, leaseMs, isGone: owner.isGone };
-  let wakeUp = () => {};
-  let isWoken = false;
 
-  const wake = () => {
-    isWoken = true;
-    wakeUp();
-  };
-  const pause = async () => {
-    if (!isWoken && !stopping.signal.aborted) {
-      const woken = new AbortController();
-      wakeUp = () => woken.abort();
-      await sleep(pollMs, AbortSignal.any([woken.signal, stopping.signal])).catch(() => {});
-    }
-    isWoken = false;
-  };
   const start = (lease: Lease) => {
     const abort = new AbortController();
     const { jobId } = lease.job;
     const done = runAttempt(lease, abort, { ...deps, stopping: stopping.signal }).finally(() => {
       running.delete(jobId);
-      wake();
+      queue.wake();
     });
     running.set(jobId, { abort, done });
+    return { done };
   };
-  const loop = async () => {
-    while (!stopping.signal.aborted) {
-      try {
-        while (running.size < deps.maxRunningJobs && !stopping.signal.aborted) {
-          const lease = await queue.take({ ...taker, busy: [...running.keys()] });
-          if (lease === undefined) break;
-          start(lease);
-        }
-      } catch (error) {
-        if (!stopping.signal.aborted)
-          log.error({ event: 'job_queue_retry', err: error }, 'job queue unreadable, retrying');
-      }
-      await pause();
-    }
+  const offer = async (jobId?: string): Promise<Accepted> => {
+    if (stopping.signal.aborted) return 'none';
+    const lease = await jobs.take({ ...taker, busy: [...running.keys()] }, jobId);
+    if (lease !== undefined) return start(lease);
+    if (jobId === undefined) return 'none';
+    const [found] = await jobs.list({ jobId, limit: 1 });
+    return found === undefined ? 'unknown' : 'none';
   };
-  const looping = loop();
   const ended = async () => {
-    await looping;
+    await queue.stop();
     await Promise.all([...running.values()].map(({ done }) => done));
   };
   const abortAll = () => {
     for (const { abort } of running.values()) abort.abort(new StoppedError('the indexer is stopping'));
   };
+  queue.start({ maxRunningJobs, offer });
 
   return {
-    wake,
+    wake: () => queue.wake(),
     cancel: (jobId) => running.get(jobId)?.abort.abort(new CancelledError('the job was cancelled')),
     async drain(signal) {
       stopping.abort();

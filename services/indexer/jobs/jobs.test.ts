@@ -8,7 +8,7 @@ import { deadlineExceeded, failedPrecondition, invalidArgument } from '#kit/base
 import { stretched } from '#kit/testing/time.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { outage } from '../testing/index-stand-in.ts';
-import { type IndexerMesh, jsonl, startIndexerMesh } from '../testing/indexer-mesh.ts';
+import { type IndexerMesh, jsonl, recordsOf, startIndexerMesh } from '../testing/indexer-mesh.ts';
 
 /** Time limit of a poll, long enough for a busy machine. */
 const patient = { timeout: 20_000, interval: 10 };
@@ -150,6 +150,8 @@ describe('a cancel', () => {
     const jobId = await mesh.upload({ 'a.md': 'one' });
     await reached.promise;
     const cancelling = mesh.client.cancelJob({ jobId }, await mesh.as());
+    const requested = () => recordsOf(mesh.mesh.dataDir, 'SELECT cancel_requested FROM jobs', 'jobs');
+    await expect.poll(requested, patient).toEqual([{ cancel_requested: 1 }]);
     mesh.index.intercept(() => {});
     gate.resolve();
     expect((await cancelling).job).toMatchObject({ state: JobState.SUCCEEDED, version: 1n });

@@ -1,13 +1,17 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
+import pg from 'pg';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { AdapterConfigSchema, type ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import {
   type Failure,
   IndexerService,
   type IngestDocumentsRequestSchema,
   type Job,
 } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { schemaOf } from '#kit/storage/postgres/database.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { indexer } from '../index.ts';
 import { createEmbeddingStandIn, type EmbeddingStandIn } from './embedding-stand-in.ts';
@@ -47,6 +51,38 @@ export interface IndexerMesh extends AsyncDisposable {
   failures(jobId: string): Promise<Failure[]>;
 }
 
+/** The place of the records of a test file's indexers. A test file on another engine sets it before its tests. */
+export const testStorage: {
+  /** Returns the URL of an empty database. @default SQLite */
+  createDatabase?: () => Promise<string>;
+} = {};
+const databases = new Map<string, string>();
+
+/** Returns the rows of a statement on the records of an indexer. */
+export async function recordsOf(
+  dataDir: string,
+  statement: string,
+  name: 'records' | 'jobs' = 'records',
+): Promise<Record<string, unknown>[]> {
+  const database = databases.get(dataDir);
+  if (database === undefined) {
+    const db = new DatabaseSync(join(dataDir, 'indexer', `${name}.db`), { timeout: 5000 });
+    try {
+      return db.prepare(statement).all();
+    } finally {
+      db.close();
+    }
+  }
+  const client = new pg.Client({ connectionString: database, options: `-c search_path=${schemaOf('indexer')}` });
+  client.setTypeParser(pg.types.builtins.INT8, Number);
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 /** Starts an indexer. `carry` passes the fakes and the folder of an earlier one. */
 export async function startIndexerMesh(
   options: {
@@ -58,10 +94,16 @@ export async function startIndexerMesh(
 ): Promise<IndexerMesh> {
   const index = options.index ?? createIndexStandIn();
   const embedding = options.embedding ?? createEmbeddingStandIn();
+  const database = databases.get(options.dataDir ?? '') ?? (await testStorage.createDatabase?.());
   const mesh = await startTestMesh([indexer, index.definition, embedding.definition], {
-    config: { indexer: options.config ?? {} },
+    config: {
+      // Tests look into the folder of uploads.
+      indexer: { ...options.config, blobStore: create(AdapterConfigSchema, { adapter: 'folder' }) },
+      ...(database !== undefined && { storage: { database } }),
+    },
     ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
   });
+  if (database !== undefined) databases.set(mesh.dataDir, database);
   const client = mesh.client(IndexerService);
   const as = (principal = testPrincipal()) => mesh.as(principal);
   const upload = async (files: Files, { principal, ...start }: UploadOptions = {}) => {

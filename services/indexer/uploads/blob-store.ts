@@ -1,3 +1,5 @@
+import type { Database, Migrations } from '#kit/storage/database.ts';
+
 /** A blob of a store, or one whose write has not ended. */
 export interface StoredBlob {
   name: string;
@@ -28,6 +30,10 @@ export interface BlobStore {
 export interface BlobStoreDeps {
   /** Folder of the service for uploads; it need not exist. */
   folder: string;
+  /** Opens durable records, for an adapter that keeps blobs there. */
+  openDatabase<Schema>(name: string, migrations: Migrations): Promise<Database<Schema>>;
+  /** Now, in milliseconds since 1970. */
+  clock: () => number;
   /** Path of the adapter's name in the configuration, for errors. */
   path: string;
 }

@@ -6,12 +6,12 @@ import type { FileHeader, IngestDocumentsRequest, IngestStart } from '#gen/ragme
 import { invalidArgument, rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { IndexerSettings } from '../config.ts';
-import type { JobQueue } from '../jobs/job-queue.ts';
+import type { JobStore } from '../jobs/job-store.ts';
 import type { StagedFile, Uploads } from './uploads.ts';
 
 /** Dependencies of an upload. */
 export interface IngestDeps {
-  queue: JobQueue;
+  jobs: JobStore;
   uploads: Uploads;
   settings: Pick<IndexerSettings, 'maxFileBytes' | 'maxUploadBytes'>;
   newJobId(): string;
@@ -28,10 +28,10 @@ const openJobsMax = 1000;
 export async function ingest(
   requests: AsyncIterable<IngestDocumentsRequest>,
   context: CallContext,
-  { queue, uploads, settings, newJobId }: IngestDeps,
+  { jobs, uploads, settings, newJobId }: IngestDeps,
 ): Promise<{ jobId: string; fileCount: number; sizeBytes: bigint }> {
   const { tenant, user, groups } = context.principal;
-  if ((await queue.countOpen(tenant)) >= openJobsMax) {
+  if ((await jobs.countOpen(tenant)) >= openJobsMax) {
     const message = `${openJobsMax} jobs are already waiting: try again after some are done`;
     throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 60_000 });
   }
@@ -42,7 +42,7 @@ export async function ingest(
   const { start, files, sizeBytes } = upload;
   try {
     const { corpus, deleteMissing } = start as IngestStart;
-    await queue.add({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes: sizeBytes });
+    await jobs.add({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes: sizeBytes });
   } catch (error) {
     await uploads.remove(jobId).catch(() => {});
     throw error;

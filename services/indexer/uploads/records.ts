@@ -1,4 +1,6 @@
-// The indexer's records beside the queue: texts of documents, failures of jobs, deletions.
+import type { Migrations } from '#kit/storage/database.ts';
+
+// The indexer's records beside its jobs: texts of documents, failures of jobs, deletions.
 
 /** A content of a document. It stays as long as an index version may hold it. */
 export interface DocumentTable {
@@ -78,67 +80,132 @@ export interface RecordsSchema {
   deletions: DeletionTable;
 }
 
-/** Migrations of the tables; see `openDatabase`. */
-export const recordsMigrations: readonly string[] = [
-  `CREATE TABLE documents (
-    tenant TEXT NOT NULL,
-    corpus TEXT NOT NULL,
-    document_id TEXT NOT NULL,
-    content_hash TEXT NOT NULL,
-    title TEXT NOT NULL,
-    url TEXT NOT NULL,
-    language TEXT NOT NULL,
-    groups TEXT NOT NULL,
-    attributes TEXT NOT NULL,
-    chunk_count INTEGER NOT NULL,
-    length INTEGER NOT NULL,
-    updated_at INTEGER,
-    indexed_at INTEGER NOT NULL,
-    placed_in TEXT NOT NULL,
-    job_id TEXT NOT NULL,
-    is_published INTEGER NOT NULL,
-    retired_at INTEGER,
-    text TEXT NOT NULL,
-    PRIMARY KEY (tenant, corpus, document_id, content_hash)
-  );
-  CREATE INDEX documents_by_job ON documents (job_id) WHERE job_id <> '';
-  CREATE INDEX documents_by_place ON documents (tenant, corpus, placed_in) WHERE placed_in <> '';
-  CREATE INDEX documents_retired ON documents (tenant, corpus, retired_at) WHERE retired_at IS NOT NULL;
-  CREATE TABLE document_groups (
-    tenant TEXT NOT NULL,
-    corpus TEXT NOT NULL,
-    grp TEXT NOT NULL,
-    document_id TEXT NOT NULL,
-    content_hash TEXT NOT NULL,
-    PRIMARY KEY (tenant, corpus, grp, document_id, content_hash)
-  ) WITHOUT ROWID;
-  CREATE TABLE publishes (
-    tenant TEXT NOT NULL,
-    corpus TEXT NOT NULL,
-    ordinal INTEGER NOT NULL,
-    version TEXT NOT NULL,
-    PRIMARY KEY (tenant, corpus, ordinal)
-  ) WITHOUT ROWID;
-  CREATE TABLE failures (
-    job_id TEXT NOT NULL,
-    file_index INTEGER NOT NULL,
-    line INTEGER NOT NULL,
-    path TEXT NOT NULL,
-    reason INTEGER NOT NULL,
-    message TEXT NOT NULL,
-    PRIMARY KEY (job_id, file_index, line)
-  ) WITHOUT ROWID;
-  CREATE TABLE deletions (
-    deletion TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    user TEXT NOT NULL,
-    corpus TEXT NOT NULL,
-    document_id TEXT NOT NULL,
-    after_sequence INTEGER NOT NULL,
-    is_done INTEGER NOT NULL,
-    PRIMARY KEY (deletion, document_id)
-  ) WITHOUT ROWID;
-  CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
-  CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
-  'ALTER TABLE deletions ADD COLUMN groups TEXT',
-];
+/** Migrations of the tables; see `openDatabase`. Ids are compared by their bytes on both engines. */
+export const recordsMigrations: Migrations = {
+  sqlite: [
+    `CREATE TABLE documents (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      document_id TEXT NOT NULL,
+      content_hash TEXT NOT NULL,
+      title TEXT NOT NULL,
+      url TEXT NOT NULL,
+      language TEXT NOT NULL,
+      groups TEXT NOT NULL,
+      attributes TEXT NOT NULL,
+      chunk_count INTEGER NOT NULL,
+      length INTEGER NOT NULL,
+      updated_at INTEGER,
+      indexed_at INTEGER NOT NULL,
+      placed_in TEXT NOT NULL,
+      job_id TEXT NOT NULL,
+      is_published INTEGER NOT NULL,
+      retired_at INTEGER,
+      text TEXT NOT NULL,
+      PRIMARY KEY (tenant, corpus, document_id, content_hash)
+    );
+    CREATE INDEX documents_by_job ON documents (job_id) WHERE job_id <> '';
+    CREATE INDEX documents_by_place ON documents (tenant, corpus, placed_in) WHERE placed_in <> '';
+    CREATE INDEX documents_retired ON documents (tenant, corpus, retired_at) WHERE retired_at IS NOT NULL;
+    CREATE TABLE document_groups (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      grp TEXT NOT NULL,
+      document_id TEXT NOT NULL,
+      content_hash TEXT NOT NULL,
+      PRIMARY KEY (tenant, corpus, grp, document_id, content_hash)
+    ) WITHOUT ROWID;
+    CREATE TABLE publishes (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      ordinal INTEGER NOT NULL,
+      version TEXT NOT NULL,
+      PRIMARY KEY (tenant, corpus, ordinal)
+    ) WITHOUT ROWID;
+    CREATE TABLE failures (
+      job_id TEXT NOT NULL,
+      file_index INTEGER NOT NULL,
+      line INTEGER NOT NULL,
+      path TEXT NOT NULL,
+      reason INTEGER NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (job_id, file_index, line)
+    ) WITHOUT ROWID;
+    CREATE TABLE deletions (
+      deletion TEXT NOT NULL,
+      tenant TEXT NOT NULL,
+      user TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      document_id TEXT NOT NULL,
+      after_sequence INTEGER NOT NULL,
+      is_done INTEGER NOT NULL,
+      PRIMARY KEY (deletion, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
+    CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
+    'ALTER TABLE deletions ADD COLUMN groups TEXT',
+  ],
+  postgres: [
+    `CREATE TABLE documents (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      document_id TEXT COLLATE "C" NOT NULL,
+      content_hash TEXT NOT NULL,
+      title TEXT NOT NULL,
+      url TEXT NOT NULL,
+      language TEXT NOT NULL,
+      groups TEXT NOT NULL,
+      attributes TEXT NOT NULL,
+      chunk_count BIGINT NOT NULL,
+      length BIGINT NOT NULL,
+      updated_at BIGINT,
+      indexed_at BIGINT NOT NULL,
+      placed_in TEXT NOT NULL,
+      job_id TEXT NOT NULL,
+      is_published BIGINT NOT NULL,
+      retired_at BIGINT,
+      text TEXT NOT NULL,
+      PRIMARY KEY (tenant, corpus, document_id, content_hash)
+    );
+    CREATE INDEX documents_by_job ON documents (job_id) WHERE job_id <> '';
+    CREATE INDEX documents_by_place ON documents (tenant, corpus, placed_in) WHERE placed_in <> '';
+    CREATE INDEX documents_retired ON documents (tenant, corpus, retired_at) WHERE retired_at IS NOT NULL;
+    CREATE TABLE document_groups (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      grp TEXT NOT NULL,
+      document_id TEXT COLLATE "C" NOT NULL,
+      content_hash TEXT NOT NULL,
+      PRIMARY KEY (tenant, corpus, grp, document_id, content_hash)
+    );
+    CREATE TABLE publishes (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      ordinal BIGINT NOT NULL,
+      version TEXT NOT NULL,
+      PRIMARY KEY (tenant, corpus, ordinal)
+    );
+    CREATE TABLE failures (
+      job_id TEXT NOT NULL,
+      file_index BIGINT NOT NULL,
+      line BIGINT NOT NULL,
+      path TEXT NOT NULL,
+      reason BIGINT NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (job_id, file_index, line)
+    );
+    CREATE TABLE deletions (
+      deletion TEXT NOT NULL,
+      tenant TEXT NOT NULL,
+      "user" TEXT NOT NULL,
+      groups TEXT,
+      corpus TEXT NOT NULL,
+      document_id TEXT COLLATE "C" NOT NULL,
+      after_sequence BIGINT NOT NULL,
+      is_done BIGINT NOT NULL,
+      PRIMARY KEY (deletion, document_id)
+    );
+    CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
+    CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
+  ],
+};

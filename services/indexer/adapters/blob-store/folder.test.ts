@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { blobStoreSuite } from '../../suites/blob-store.suite.ts';
+import { blobStoreDeps } from '../../testing/blob-store-deps.ts';
 import type { BlobStore, BlobStoreDeps } from '../../uploads/blob-store.ts';
 import { createUploads } from '../../uploads/uploads.ts';
 
 const open = (folder: string) =>
-  createFromAdapter<BlobStore, BlobStoreDeps>(new URL('./', import.meta.url), 'folder', {}, { folder, path: 'x' }, 'x');
+  createFromAdapter<BlobStore, BlobStoreDeps>(new URL('./', import.meta.url), 'folder', {}, blobStoreDeps(folder), 'x');
 const newFolder = () => mkdtempSync(join(tmpdir(), 'ragmesh-blobs-'));
 
 blobStoreSuite('folder', async () => {

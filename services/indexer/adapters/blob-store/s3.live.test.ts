@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { freePort, hasCommand, skipped, startTestServer } from '#kit/testing/server.ts';
 import { blobStoreSuite } from '../../suites/blob-store.suite.ts';
+import { blobStoreDeps } from '../../testing/blob-store-deps.ts';
 import type { BlobStore, BlobStoreDeps } from '../../uploads/blob-store.ts';
 
 // A real S3 server on loopback.
@@ -19,7 +20,7 @@ const open = (port: number, more: object = {}) =>
     new URL('./', import.meta.url),
     's3',
     { bucket, endpoint: `http://127.0.0.1:${port}`, path_style: true, part_bytes: 5 << 20, ...keys, ...more },
-    { folder: '', path: 'indexer.blob_store' },
+    blobStoreDeps(''),
     'indexer.blob_store',
   );
 

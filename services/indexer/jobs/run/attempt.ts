@@ -6,18 +6,18 @@ import { withSpan } from '#kit/base/span.ts';
 import { sleep } from '#kit/base/streams.ts';
 import {
   type Checkpoint,
-  type JobQueue,
   type JobRecord,
+  type JobStore,
   type JobUpdate,
   type Lease,
   LeaseLostError,
   type Outcome,
-} from '../job-queue.ts';
+} from '../job-store.ts';
 import { CancelledError, type JobResult, type JobRun, StaleBuildError, StoppedError } from './job-run.ts';
 
 /** Dependencies of an attempt. */
 export interface AttemptDeps {
-  queue: JobQueue;
+  jobs: JobStore;
   /** Runs the job. */
   work(run: JobRun): Promise<JobResult>;
   /** Drops what the job has built. Returns the job's result if it was already published. */
@@ -40,14 +40,14 @@ const reportMs = 150;
 const abandonTimeoutMs = 60_000;
 const backoff = { firstMs: 1000, factor: 4, longestMs: 60_000 };
 
-/** Runs one attempt of a leased job and writes its outcome to the queue. Never rejects. */
+/** Runs one attempt of a leased job and writes its outcome. Never rejects. */
 export async function runAttempt(lease: Lease, abort: AbortController, deps: AttemptDeps): Promise<void> {
   const { job } = lease;
   const log = deps.log.child({ job_id: job.jobId, tenant: job.tenant, corpus: job.corpus });
   const progress = { ...job.progress };
   let checkpoint = job.checkpoint;
   const update = async (change: JobUpdate) => {
-    const { isCancelRequested } = await deps.queue.update(lease, { ...change, progress: { ...progress } });
+    const { isCancelRequested } = await deps.jobs.update(lease, { ...change, progress: { ...progress } });
     if (change.checkpoint !== undefined) checkpoint = change.checkpoint;
     deps.changed(job.jobId);
     if (isCancelRequested) abort.abort(new CancelledError('the job was cancelled'));

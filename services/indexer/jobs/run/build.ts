@@ -1,7 +1,7 @@
 import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { PrepareOptions } from '../../prepare/prepared.ts';
-import type { Checkpoint } from '../job-queue.ts';
+import type { Checkpoint } from '../job-store.ts';
 import type { IndexClient, UnfinishedVersion } from './index-client.ts';
 import { type JobResult, type JobRun, StaleBuildError } from './job-run.ts';
 

@@ -12,7 +12,7 @@ import { isDeleted } from '../../documents/deletion-store.ts';
 import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
 import type { PrepareOptions } from '../../prepare/prepared.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
-import type { Checkpoint, JobQueue, JobRecord, Progress } from '../job-queue.ts';
+import type { Checkpoint, JobRecord, JobStore, Progress } from '../job-store.ts';
 import { pruneContents } from '../prune-contents.ts';
 import { type Build, createBuild, dropBuild } from './build.ts';
 import { forEachConcurrently } from './for-each.ts';
@@ -26,7 +26,7 @@ import { createUploadContents, type UploadContents } from './upload-contents.ts'
 export interface IndexJobDeps extends BatchDeps {
   indexWriter: Client<typeof IndexWriterService>;
   retrieval: Client<typeof RetrievalService>;
-  queue: JobQueue;
+  jobs: JobStore;
   uploads: Uploads;
   threads: PrepareThreads;
   history: ContentHistory;
@@ -169,7 +169,7 @@ async function abandonUnfinished(
   index: IndexClient,
   deps: IndexJobDeps,
 ): Promise<void> {
-  const [other] = await deps.queue.list({ jobId: unfinished.buildId, limit: 1 });
+  const [other] = await deps.jobs.list({ jobId: unfinished.buildId, limit: 1 });
   const isOver = other === undefined || (other.state !== JobState.QUEUED && other.state !== JobState.RUNNING);
   if (!isOver)
     throw unavailable('retrieval', `another job of the corpus is still building version ${unfinished.version}`);

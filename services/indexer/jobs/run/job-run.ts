@@ -1,5 +1,5 @@
 import type { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { Checkpoint, JobRecord, Progress } from '../job-queue.ts';
+import type { Checkpoint, JobRecord, Progress } from '../job-store.ts';
 
 /** A running attempt of a job. */
 export interface JobRun {

@@ -1,7 +1,7 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { DocumentStore } from '../../documents/document-store.ts';
 import type { FailureStore } from '../failure-store.ts';
-import type { JobRecord } from '../job-queue.ts';
+import type { JobRecord } from '../job-store.ts';
 import { maySee } from '../rights.ts';
 import type { IndexClient } from './index-client.ts';
 import type { UploadContents } from './upload-contents.ts';

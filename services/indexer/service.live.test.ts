@@ -1,0 +1,20 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '#kit/testing/postgres.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { testStorage } from './testing/indexer-mesh.ts';
+
+// The tests of the service, its jobs and its documents again, with their records in PostgreSQL.
+
+describe.skipIf(!hasPostgres && skipped('postgres', 60, postgresAdvice))('with records in PostgreSQL', async () => {
+  let server: TestPostgres;
+  beforeAll(async () => {
+    server = await startPostgres();
+    testStorage.createDatabase = server.createDatabase;
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  await import('./service.test.ts');
+  await import('./jobs/jobs.test.ts');
+  await import('./documents/documents.test.ts');
+  await import('./documents/rights.slow.test.ts');
+});
