@@ -23,6 +23,8 @@ export interface Asked {
   limit: number;
   /** Most rows of all words together; the words with the lowest weights are left out. */
   maxPostings: number;
+  /** Rows with the best scores for which the conditions are read; `undefined`: all, if the search needs them. */
+  candidates: number | undefined;
 }
 
 interface Statement {
@@ -34,10 +36,11 @@ interface Statement {
  * Returns the search. Idf and mean length are those of the asked corpora, so no other tenant's rows are in a score. Rows are scored before
  * the conditions are read, and these are then read for the best rows only, until enough pass.
  */
-export function searchStatement({ tenant, corpusIds, words, limit, maxPostings }: Asked, scope: Condition): Statement {
+export function searchStatement(asked: Asked, scope: Condition): Statement {
+  const { tenant, corpusIds, words, limit, maxPostings, candidates } = asked;
   const values = createValues();
   const ofCorpora = `tenant = ${values.bind(tenantId(tenant), 'uuid')} AND corpus_id = ANY(${values.bind(corpusIds, 'integer[]')})`;
-  const asked = [
+  const given = [
     values.bind(
       words.map(({ word }) => word),
       'text[]',
@@ -47,17 +50,18 @@ export function searchStatement({ tenant, corpusIds, words, limit, maxPostings }
       'float8[]',
     ),
   ];
-  const [count, length] = [entryCount('entry'), entryLength('entry')];
-  const saturated = `${count} / (${count} + ${k1} * (${1 - b} + ${b} * ${length} / mean_length))`;
+  const [count, length] = [entryCount('entry'), entryLength('entry')].map((field) => `${field}::float8`);
+  const saturated = `${count} / (${count} + least_norm + norm_of_word * ${length})`;
   const sql = `WITH total AS MATERIALIZED (
-      SELECT sum(row_count)::float8 AS row_count, sum(word_count)::float8 / nullif(sum(row_count), 0)::float8 AS mean_length
+      SELECT sum(row_count)::float8 AS row_count, ${k1 * (1 - b)}::float8 AS least_norm,
+        ${k1 * b}::float8 * sum(row_count)::float8 / nullif(sum(word_count), 0)::float8 AS norm_of_word
       FROM ${fullName(segmentTable)} WHERE ${ofCorpora}
     ), found AS MATERIALIZED (
       SELECT word, weight, entries, sum(posting.row_count) OVER (PARTITION BY word)::float8 AS frequency
-      FROM unnest(${asked}) AS asked(word, weight) JOIN ${fullName(postingTable)} AS posting USING (word) WHERE ${ofCorpora}
+      FROM unnest(${given}) AS asked(word, weight) JOIN ${fullName(postingTable)} AS posting USING (word) WHERE ${ofCorpora}
     ), weighed AS MATERIALIZED (
       SELECT DISTINCT word, frequency,
-        weight * ${k1 + 1} * ln(1 + (greatest(0, row_count - frequency) + 0.5) / (frequency + 0.5)) AS weight
+        weight * ${k1 + 1}::float8 * ln(1 + (greatest(0::float8, row_count - frequency) + 0.5::float8) / (frequency + 0.5::float8)) AS weight
       FROM found, total
     ), planned AS MATERIALIZED (
       SELECT word, weight FROM (
@@ -69,7 +73,9 @@ export function searchStatement({ tenant, corpusIds, words, limit, maxPostings }
       FROM total, planned JOIN found USING (word), unnest(found.entries) AS entry GROUP BY 1
     )
     SELECT key, chunk_id AS "chunkId", document_id AS "documentId", score
-    FROM (SELECT id, score FROM scored ORDER BY score DESC, id) AS best, LATERAL (
+    FROM (
+      SELECT id, score FROM scored ORDER BY score DESC, id LIMIT ${values.bind(candidates ?? null, 'bigint')}
+    ) AS best, LATERAL (
       SELECT key, chunk_id, document_id FROM ${fullName(keywordTable)} AS chunk WHERE chunk.id = best.id AND ${scope(values)} OFFSET 0
     ) AS visible ORDER BY score DESC, best.id LIMIT ${values.bind(limit, 'bigint')}`;
   return { sql, values: values.list };

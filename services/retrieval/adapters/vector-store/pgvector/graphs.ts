@@ -14,8 +14,8 @@ import { vectorTable } from './schema.ts';
 /** Most dimensions that a graph can have; spaces with more are always searched exactly. */
 export const maxGraphDimensions = 4000;
 
-/** Links of a row, and candidates for them while the graph is built: pgvector's own defaults. */
-const graphOptions = 'm = 16, ef_construction = 64';
+/** Links of a row, and candidates for them while the graph is built: twice pgvector's default, because `hashing` vectors are hard. */
+const graphOptions = 'm = 16, ef_construction = 128';
 
 /** Time for which the existence of a graph is remembered: another replica may build or drop it. */
 const rememberedMs = 60_000;

@@ -42,8 +42,8 @@ const vectorSettings = {
 const candidatesPerHit = 4;
 /** Most hits of a search by the graph; a search for more is exact. */
 const maxGraphHits = 500;
-/** Most rows that a search by the graph reads until enough pass the conditions. */
-const maxScannedRows = 20_000;
+/** Most rows that a search by the graph reads until enough pass the conditions. If they do not, it is exact. */
+const maxScannedRows = 8000;
 
 export const adapter = defineAdapter<VectorStore, PostgresDeps, typeof vectorSettings>({
   settings: vectorSettings,
@@ -62,8 +62,9 @@ export const adapter = defineAdapter<VectorStore, PostgresDeps, typeof vectorSet
     const searchScope = async (query: VectorQuery, scope: Condition, hasGraph: boolean, signal: AbortSignal) => {
       if (hasGraph && query.limit <= maxGraphHits) {
         const hits = await search(graphStatement(query, scope, settings.ef_search), signal);
-        if (hits.length >= query.limit) return hits;
+        if (hits.length === query.limit * candidatesPerHit) return hits;
       }
+      // Few rows pass, so there is little to compare.
       return search(exactStatement(query, scope), signal);
     };
 
