@@ -43,7 +43,7 @@ const candidatesPerHit = 4;
 /** Most hits of a search by the graph; a search for more is exact. */
 const maxGraphHits = 500;
 /** Most rows that a search by the graph reads until enough pass the conditions. If they do not, it is exact. */
-const maxScannedRows = 8000;
+const maxScannedRows = 4000;
 
 export const adapter = defineAdapter<VectorStore, PostgresDeps, typeof vectorSettings>({
   settings: vectorSettings,
