@@ -1,3 +1,4 @@
+import type { StoredVectors } from './build/stored-vectors.ts';
 import { type RowTable, rowTableBytes } from './rows/row-table.ts';
 import { type VectorSegment, vectorSegmentBytes } from './vectors/vector-segment.ts';
 import { type WordSegment, wordSegmentBytes } from './words/word-segment.ts';
@@ -11,8 +12,10 @@ export interface Segment {
   index: SegmentIndex;
 }
 
-/** What a segment is searched by. */
-export type SegmentIndex = { kind: 'vectors'; vectors: VectorSegment } | { kind: 'words'; words: WordSegment };
+/** What a segment is searched by. `stored`: the vectors of a segment that has only their codes. */
+export type SegmentIndex =
+  | { kind: 'vectors'; vectors: VectorSegment; stored: StoredVectors | undefined }
+  | { kind: 'words'; words: WordSegment };
 
 /** Returns the size of a segment in bytes. */
 export function segmentBytes({ rows, index }: Segment): number {

@@ -17,6 +17,6 @@ export function addSegment(given: readonly SnapshotRow[], version: number, dimen
   const vectors = rows.flatMap((row) => ('vector' in row ? [row.vector] : []));
   return {
     rows: builder.share(),
-    index: { kind: 'vectors', vectors: createVectorSegment(rows.length, dimensions, vectors) },
+    index: { kind: 'vectors', vectors: createVectorSegment(rows.length, dimensions, vectors), stored: undefined },
   };
 }

@@ -3,9 +3,10 @@ import type { IndexRow } from '../../stores/index-row.ts';
 import { positionOf } from '../rows/row-changes.ts';
 import { createRowTableBuilder, type RowTable } from '../rows/row-table.ts';
 import type { Segment } from '../segment.ts';
-import { createVectorSegment } from '../vectors/vector-segment.ts';
+import { createVectorSegment, vectorRowBytes } from '../vectors/vector-segment.ts';
 import { createWordSegmentBuilder } from '../words/word-segment.ts';
 import type { SnapshotSource } from './protocol.ts';
+import { toFloats } from './stored-vectors.ts';
 
 /** A database that is being read, as it was when it was opened. */
 export interface Reading {
@@ -35,34 +36,29 @@ export function openReading(source: SnapshotSource): Reading {
   }
   return {
     load: (maxBytes) =>
-      vectors === undefined ? loadWords(db, corpusId, maxBytes) : loadVectors(db, corpusId, vectors, maxBytes),
+      vectors === undefined ? loadWords(db, corpusId, maxBytes) : loadVectors(db, source, vectors, maxBytes),
     close: () => db.close(),
   };
 }
 
 function loadVectors(
   db: DatabaseSync,
-  corpusId: number,
+  { path, extensions, corpusId }: SnapshotSource,
   { table, dimensions }: { table: string; dimensions: number },
   maxBytes: number,
 ): Segment | undefined {
   const among = `chunk.id IN (SELECT rowid FROM ${table}_rowids)`;
   const count = countRows(db, corpusId, among);
-  if (count * (dimensions * 4 + rowBytes) > maxBytes) return undefined;
+  const fits = (keepsVectors: boolean) => count * (vectorRowBytes(dimensions, keepsVectors) + rowBytes) <= maxBytes;
+  if (!fits(false)) return undefined;
   const rows = loadRows(db, corpusId, among);
   const sql = `SELECT embedding FROM chunk CROSS JOIN ${table} AS near ON near.rowid = chunk.id
     WHERE chunk.corpus_id = ? ORDER BY chunk.id`;
   function* read() {
     for (const { embedding } of db.prepare(sql).iterate(corpusId)) yield toFloats(embedding as Uint8Array);
   }
-  return { rows, index: { kind: 'vectors', vectors: createVectorSegment(rows.keys.length, dimensions, read()) } };
-}
-
-// The bytes may begin at an address that is no multiple of four.
-function toFloats(bytes: Uint8Array): Float32Array {
-  return bytes.byteOffset % 4 === 0
-    ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-    : new Float32Array(bytes.slice().buffer);
+  const vectors = createVectorSegment(rows.keys.length, dimensions, read(), fits(true));
+  return { rows, index: { kind: 'vectors', vectors, stored: { path, extensions, table } } };
 }
 
 function loadWords(db: DatabaseSync, corpusId: number, maxBytes: number): Segment | undefined {

@@ -1,8 +1,9 @@
 import { createRowTableBuilder, isAlive, type RowTable } from '../rows/row-table.ts';
 import type { Segment, SegmentIndex } from '../segment.ts';
-import { createVectorSegment, type VectorSegment, vectorAt } from '../vectors/vector-segment.ts';
+import { createVectorSegment, vectorAt } from '../vectors/vector-segment.ts';
 import { dropped, mergeWordSegments, type WordSegment } from '../words/word-segment.ts';
 import type { RowSources } from './protocol.ts';
+import { openStoredVectors } from './stored-vectors.ts';
 
 /** Makes one segment of several of a snapshot, without rows that are deleted. The segments stay as they are, and may be searched meanwhile. */
 export function mergeSegments(segments: readonly Segment[]): { segment: Segment; sources: RowSources } {
@@ -57,16 +58,30 @@ function mergeIndex(
 ): SegmentIndex {
   const first = segments[0]?.index;
   const rowCount = sources.positions.length;
-  if (first?.kind === 'vectors') {
-    const parts = segments.map(({ index }) => (index as { vectors: VectorSegment }).vectors);
-    function* vectors() {
-      for (let position = 0; position < rowCount; position++) {
-        const part = parts[sources.segments[position] as number] as VectorSegment;
-        yield vectorAt(part, sources.positions[position] as number);
-      }
-    }
-    return { kind: 'vectors', vectors: createVectorSegment(rowCount, first.vectors.dimensions, vectors()) };
-  }
+  if (first?.kind === 'vectors') return mergeVectors(segments, sources, first.vectors.dimensions);
   const parts = segments.map(({ index }) => (index as { words: WordSegment }).words);
   return { kind: 'words', words: mergeWordSegments(parts, newPositions, rowCount) };
+}
+
+// Like the load, a merge that finds only the codes of one segment keeps only codes.
+function mergeVectors(segments: readonly Segment[], sources: RowSources, dimensions: number): SegmentIndex {
+  const parts = segments.map(({ rows, index }) => ({ rows, index: index as SegmentIndex & { kind: 'vectors' } }));
+  const stored = parts.find(({ index }) => index.vectors.vectors === undefined)?.index.stored;
+  const reader = stored && openStoredVectors(stored);
+  const rowCount = sources.positions.length;
+  function* vectors() {
+    for (let position = 0; position < rowCount; position++) {
+      const { rows, index } = parts[sources.segments[position] as number] as (typeof parts)[number];
+      const from = sources.positions[position] as number;
+      const vector = vectorAt(index.vectors, from) ?? reader?.read(rows.keys[from] as number);
+      // A row that the store has lost is being deleted here too.
+      yield vector ?? new Float32Array(dimensions);
+    }
+  }
+  try {
+    const merged = createVectorSegment(rowCount, dimensions, vectors(), reader === undefined);
+    return { kind: 'vectors', vectors: merged, stored };
+  } finally {
+    reader?.close();
+  }
 }

@@ -68,7 +68,8 @@ export function positionOf({ keys }: RowTable, key: number): number {
   return -1;
 }
 
-function eachRow(table: RowTable, documentIds: readonly string[], visit: (position: number) => void): void {
+/** Visits the rows of documents. */
+export function eachRow(table: RowTable, documentIds: readonly string[], visit: (position: number) => void): void {
   for (const documentId of documentIds) {
     const document = findString(table.documentIds, documentId);
     if (document < 0) continue;

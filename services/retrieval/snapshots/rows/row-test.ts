@@ -1,5 +1,6 @@
 import type { RowFilter } from '../../stores/index-row.ts';
 import type { RowTest } from '../vectors/vector-search.ts';
+import { eachRow } from './row-changes.ts';
 import { attributeText, type RowTable } from './row-table.ts';
 import { findString } from './strings.ts';
 
@@ -30,6 +31,19 @@ function marksOf(numbers: readonly number[]): Uint8Array {
   const marks = new Uint8Array(Math.max(0, ...numbers) + 1);
   for (const number of numbers) marks[number] = 1;
   return marks;
+}
+
+/** Most rows that are scored one by one, and their largest share: reading so many, scattered, costs as much as a scan of the codes. */
+const mostListed = 1000;
+const mostListedShare = 1 / 128;
+
+/** Returns the positions of the rows of the documents that a filter names, ascending; `undefined` if it names none, or they have many rows. */
+export function listedRows(table: RowTable, filter: RowFilter | undefined): number[] | undefined {
+  if (filter === undefined || filter.documentIds.length === 0) return undefined;
+  const positions: number[] = [];
+  eachRow(table, [...new Set(filter.documentIds)], (position) => positions.push(position));
+  const isShort = positions.length <= Math.min(mostListed, table.keys.length * mostListedShare);
+  return isShort ? positions.sort((a, b) => a - b) : undefined;
 }
 
 function filterTests(table: RowTable, filter: RowFilter): RowTest[] {

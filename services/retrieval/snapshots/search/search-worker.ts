@@ -1,7 +1,8 @@
 import { serveCalls } from '#kit/base/worker-rpc.ts';
 import type { Hit } from '../../stores/index-row.ts';
+import { openStoredVectors } from '../build/stored-vectors.ts';
 import { namesOf, type RowTable } from '../rows/row-table.ts';
-import { type RowScope, rowTest } from '../rows/row-test.ts';
+import { listedRows, type RowScope, rowTest } from '../rows/row-test.ts';
 import { createScanEngine } from '../vectors/scan-engine.ts';
 import { openVectorSegment, type ScoredRow, type VectorSearch } from '../vectors/vector-search.ts';
 import { createScratch, createWordSearcher, searchWords, type WordSearcher } from '../words/word-search.ts';
@@ -10,7 +11,7 @@ import type { AttachedSegment, SearchReply, SearchRequest, SearchTarget, Snapsho
 // A worker thread that searches segments. All threads read the same memory.
 
 /** A segment, ready to be searched. */
-type Searched = { rows: RowTable } & (
+type Searched = { rows: RowTable; close(): void } & (
   | { kind: 'vectors'; vectors: VectorSearch }
   | { kind: 'words'; words: WordSearcher }
 );
@@ -27,7 +28,10 @@ function handle(request: SearchRequest): SearchReply {
       for (const { segmentId, segment } of request.attached) segments.set(segmentId, open(segment));
       return { hits: search(request.targets, request.query) };
     case 'detach':
-      for (const id of request.segmentIds) segments.delete(id);
+      for (const id of request.segmentIds) {
+        segments.get(id)?.close();
+        segments.delete(id);
+      }
       return { hits: [] };
     default:
       return request satisfies never;
@@ -35,9 +39,18 @@ function handle(request: SearchRequest): SearchReply {
 }
 
 function open({ rows, index }: AttachedSegment['segment']): Searched {
-  return index.kind === 'vectors'
-    ? { rows, kind: 'vectors', vectors: openVectorSegment(index.vectors, engine) }
-    : { rows, kind: 'words', words: createWordSearcher(rows, index.words, scratch) };
+  if (index.kind === 'words') {
+    return { rows, kind: 'words', words: createWordSearcher(rows, index.words, scratch), close() {} };
+  }
+  const { vectors, stored } = index;
+  const reader = vectors.vectors === undefined && stored !== undefined ? openStoredVectors(stored) : undefined;
+  const read = reader && ((position: number) => reader.read(rows.keys[position] as number));
+  return {
+    rows,
+    kind: 'vectors',
+    vectors: openVectorSegment(vectors, engine, read),
+    close: () => reader?.close(),
+  };
 }
 
 /** A segment with the scope of its rows. */
@@ -70,7 +83,12 @@ function search(targets: readonly SearchTarget[], query: SnapshotQuery): Hit[] {
 function searchNear(scoped: readonly Scoped[], { vector, limit }: SnapshotQuery & { kind: 'near' }): Found[] {
   return scoped.flatMap(({ segment, scope }) => {
     if (segment.kind !== 'vectors') throw new Error('a segment of words has no vectors');
-    const best = segment.vectors.nearest(vector, rowTest(segment.rows, scope), limit);
+    const test = rowTest(segment.rows, scope);
+    const listed = listedRows(segment.rows, scope.filter);
+    const best =
+      listed === undefined
+        ? segment.vectors.nearest(vector, test, limit)
+        : segment.vectors.nearestOf(listed, vector, test, limit);
     return best.map((row) => toFound(segment.rows, row));
   });
 }

@@ -3,7 +3,7 @@ import type { CodeBlocks } from './code-blocks.ts';
 import { encodeQuestion } from './question.ts';
 import type { BlockScan, ScanEngine } from './scan-engine.ts';
 import { stepRows } from './scan-module.ts';
-import type { VectorSegment } from './vector-segment.ts';
+import { type VectorSegment, vectorAt } from './vector-segment.ts';
 
 /** A row that was found, by its position in the segment, with the dot product of its vector and the question. */
 export interface ScoredRow {
@@ -13,6 +13,9 @@ export interface ScoredRow {
 
 /** Returns whether a search may find the row at a position. */
 export type RowTest = (position: number) => boolean;
+
+/** Returns the vector at a position of a segment that has only the codes; `undefined` if the row is gone. */
+export type ReadVector = (position: number) => Float32Array | undefined;
 
 /** Searches a segment, in one thread. The best rows come first; of equal scores the lower position. No search finds a zero vector. */
 export interface VectorSearch {
@@ -30,24 +33,22 @@ const halfWidth = 4 / Math.sqrt(12);
 
 /**
  * Opens a segment for searches. A scan of the codes finds the rows that may be among the best; their exact scores decide. All engines return the
- * same.
+ * same. `readVector`: for a segment that has only the codes.
  */
-export function openVectorSegment(segment: VectorSegment, engine: ScanEngine): VectorSearch {
+export function openVectorSegment(segment: VectorSegment, engine: ScanEngine, readVector?: ReadVector): VectorSearch {
   const { blocks, count } = segment;
+  const read = readVector ?? ((position: number) => vectorAt(segment, position));
+  const nearestOf: VectorSearch['nearestOf'] = (positions, question, passes, limit) =>
+    bestOf(read, positions, question, passes, limit);
   if (blocks === undefined) {
     const all = Array.from({ length: count }, (_, position) => position);
-    return {
-      nearest: (question, passes, limit) => bestOf(segment, all, question, passes, limit),
-      nearestOf: (positions, question, passes, limit) => bestOf(segment, positions, question, passes, limit),
-    };
+    return { nearestOf, nearest: (question, passes, limit) => nearestOf(all, question, passes, limit) };
   }
   const scan = engine.attach(blocks.memory);
   return {
-    nearest(question, passes, limit) {
-      const positions = findCandidates(blocks, scan, question, count, passes, limit);
-      return bestOf(segment, positions, question, passes, limit);
-    },
-    nearestOf: (positions, question, passes, limit) => bestOf(segment, positions, question, passes, limit),
+    nearestOf,
+    nearest: (question, passes, limit) =>
+      nearestOf(findCandidates(blocks, scan, question, count, passes, limit), question, passes, limit),
   };
 }
 
@@ -86,42 +87,46 @@ function findCandidates(
 }
 
 function bestOf(
-  { vectors }: VectorSegment,
+  read: ReadVector,
   positions: readonly number[],
   vector: Float32Array,
   passes: RowTest,
   limit: number,
 ): ScoredRow[] {
   const question = Float64Array.from(vector);
-  const passing = positions.filter((position) => passes(position) && !isZero(vectors, position, question.length));
-  const scores = Float64Array.from(passing, (position) => dot(vectors, position * question.length, question));
-  const least = scores.toSorted()[Math.max(0, scores.length - limit)] as number;
-  const best: ScoredRow[] = [];
-  for (const [index, score] of scores.entries()) {
-    const position = passing[index] as number;
-    // A row that is erased meanwhile no longer passes.
-    if (score >= least && passes(position)) best.push({ position, score });
+  const scored: ScoredRow[] = [];
+  for (const position of positions) {
+    const found = passes(position) ? read(position) : undefined;
+    if (found !== undefined && !isZero(found)) scored.push({ position, score: dot(found, question) });
   }
-  return best.sort((a, b) => b.score - a.score || a.position - b.position).slice(0, limit);
+  const scores = Float64Array.from(scored, ({ score }) => score).sort();
+  const least = scores[Math.max(0, scores.length - limit)] as number;
+  return (
+    scored
+      // A row that is erased meanwhile no longer passes.
+      .filter(({ position, score }) => score >= least && passes(position))
+      .sort((a, b) => b.score - a.score || a.position - b.position)
+      .slice(0, limit)
+  );
 }
 
-function isZero(vectors: Float32Array, position: number, dimensions: number): boolean {
-  for (let index = 0; index < dimensions; index++) if (vectors[position * dimensions + index] !== 0) return false;
+function isZero(vector: Float32Array): boolean {
+  for (let index = 0; index < vector.length; index++) if (vector[index] !== 0) return false;
   return true;
 }
 
 // Four sums, so that one addition does not wait for the other.
-function dot(vectors: Float32Array, start: number, question: Float64Array): number {
+function dot(vector: Float32Array, question: Float64Array): number {
   let [a, b, c, d] = [0, 0, 0, 0];
   const end = question.length - (question.length % 4);
   for (let index = 0; index < end; index += 4) {
-    a += (vectors[start + index] as number) * (question[index] as number);
-    b += (vectors[start + index + 1] as number) * (question[index + 1] as number);
-    c += (vectors[start + index + 2] as number) * (question[index + 2] as number);
-    d += (vectors[start + index + 3] as number) * (question[index + 3] as number);
+    a += (vector[index] as number) * (question[index] as number);
+    b += (vector[index + 1] as number) * (question[index + 1] as number);
+    c += (vector[index + 2] as number) * (question[index + 2] as number);
+    d += (vector[index + 3] as number) * (question[index + 3] as number);
   }
   for (let index = end; index < question.length; index++) {
-    a += (vectors[start + index] as number) * (question[index] as number);
+    a += (vector[index] as number) * (question[index] as number);
   }
   return a + b + (c + d);
 }

@@ -1,27 +1,37 @@
 import { allocateBlocks, type CodeBlocks, writeCodes } from './code-blocks.ts';
 
 /**
- * The vectors of rows, by position, in shared memory: threads exchange a segment without a copy, and one of them writes. `vectors`:
- * `Float32Array[dimensions]` of each row, one after another. Without `blocks`, each search reads all vectors.
+ * The vectors of rows, by position, in shared memory: threads exchange a segment without a copy, and one of them writes.
  */
 export interface VectorSegment {
   dimensions: number;
   count: number;
-  vectors: Float32Array<SharedArrayBuffer>;
+  /** `Float32Array[dimensions]` of each row, one after another; `undefined`: only the codes are in memory. */
+  vectors: Float32Array<SharedArrayBuffer> | undefined;
+  /** `undefined`: each search reads all vectors. */
   blocks: CodeBlocks | undefined;
 }
 
 /** Segments with at most so many rows have no codes: a search reads their vectors as fast. */
 const smallCount = 256;
 
-/** Creates the segment of `count` rows, whose vectors come in order of their positions. */
-export function createVectorSegment(count: number, dimensions: number, vectors: Iterable<Float32Array>): VectorSegment {
+/**
+ * Creates the segment of `count` rows, whose vectors come in order of their positions. `keepsVectors`: whether it has the vectors beside their
+ * codes; a small one always has.
+ */
+export function createVectorSegment(
+  count: number,
+  dimensions: number,
+  vectors: Iterable<Float32Array>,
+  keepsVectors = true,
+): VectorSegment {
   const blocks = count > smallCount ? allocateBlocks(count, dimensions) : undefined;
-  const copies = new Float32Array(new SharedArrayBuffer(count * dimensions * 4));
+  const isKept = keepsVectors || blocks === undefined;
+  const copies = isKept ? new Float32Array(new SharedArrayBuffer(count * dimensions * 4)) : undefined;
   let filled = 0;
   for (const vector of vectors) {
     if (filled === count || vector.length !== dimensions) throw new Error('the vectors differ from their count');
-    copies.set(vector, dimensions * filled);
+    copies?.set(vector, dimensions * filled);
     if (blocks !== undefined) writeCodes(blocks, filled, vector);
     filled++;
   }
@@ -29,9 +39,9 @@ export function createVectorSegment(count: number, dimensions: number, vectors: 
   return { dimensions, count, vectors: copies, blocks };
 }
 
-/** Returns the vector at a position, not a copy. */
-export function vectorAt({ dimensions, vectors }: VectorSegment, position: number): Float32Array {
-  return vectors.subarray(position * dimensions, (position + 1) * dimensions);
+/** Returns the vector at a position, not a copy; `undefined` if only its code is in memory. */
+export function vectorAt({ dimensions, vectors }: VectorSegment, position: number): Float32Array | undefined {
+  return vectors?.subarray(position * dimensions, (position + 1) * dimensions);
 }
 
 /**
@@ -40,12 +50,18 @@ export function vectorAt({ dimensions, vectors }: VectorSegment, position: numbe
 export function eraseVectors(segment: VectorSegment, positions: Iterable<number>): void {
   const zeros = new Float32Array(segment.dimensions);
   for (const position of positions) {
-    vectorAt(segment, position).set(zeros);
+    vectorAt(segment, position)?.set(zeros);
     if (segment.blocks !== undefined) writeCodes(segment.blocks, position, zeros);
   }
 }
 
 /** Returns the size of a segment in bytes. */
 export function vectorSegmentBytes({ vectors, blocks }: VectorSegment): number {
-  return vectors.byteLength + (blocks?.memory.buffer.byteLength ?? 0);
+  return (vectors?.byteLength ?? 0) + (blocks?.memory.buffer.byteLength ?? 0);
+}
+
+/** Returns the bytes of a row in a segment that is not small. */
+export function vectorRowBytes(dimensions: number, keepsVectors: boolean): number {
+  const codeBytes = dimensions + 8;
+  return keepsVectors ? codeBytes + dimensions * 4 : codeBytes;
 }
