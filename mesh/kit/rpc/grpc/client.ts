@@ -2,11 +2,12 @@ import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { abortedBy, deadlineExceeded } from '../../base/errors.ts';
-import { copyHeaders } from '../../http/server/headers.ts';
 import { lastEventGraceMs, lastEventTestOf } from '../messages/last-event.ts';
+import type { ReadyMessages } from '../messages/ready-messages.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
 import { isRetryable, policyOf, timeoutOf } from '../policy.ts';
 import { grpc } from './grpc-js.ts';
+import { createMessageReader } from './known-messages.ts';
 import { patchGrpc } from './patches.ts';
 import { headersToMetadata, metadataToHeaders, methodDefinition, statusToError } from './wire.ts';
 
@@ -29,6 +30,9 @@ export interface GrpcTransportOptions {
   /** Whether this process retries; false if the mesh around it does. @default true */
   retries?: boolean;
 }
+
+/** Memory for messages that came before on streams of one method, in bytes. */
+const maxKnownBytes = 16 * 1024 * 1024;
 
 /** Creates the transport. Plaintext: TLS is the mesh's part. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
@@ -53,6 +57,9 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     let definition = definitions.get(method);
     if (definition === undefined) {
       definition = methodDefinition(method);
+      if (definition.responseStream) {
+        definition.responseDeserialize = createMessageReader(method.output, maxKnownBytes);
+      }
       definitions.set(method, definition);
     }
     return definition;
@@ -99,26 +106,31 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         });
         const detach = cancelOn(signal, () => call.cancel());
       }),
-    async stream(method, signal, timeoutMs, header, input) {
+    async stream(method, signal, timeoutMs, requestHeader, input) {
       if (signal?.aborted) throw abortedBy(signal);
       const deadline = deadlineOf(method, timeoutMs);
       if (deadline <= Date.now()) throw deadlineExceeded();
-      const call = startStream(client, define(method), headersToMetadata(header), deadline);
+      const call = startStream(client, define(method), headersToMetadata(requestHeader), deadline);
       const detach = cancelOn(signal, () => call.cancel());
-      const responseHeader = new Headers();
-      const trailer = new Headers();
-      call.on('status', (status) => copyHeaders(metadataToHeaders(status.metadata), trailer));
+      let trailer: Metadata | undefined;
+      call.on('status', (status) => {
+        trailer = status.metadata;
+      });
       const upload = pump(method, input, call);
       const isLast = lastEventTestOf(method.output);
       const messages = receive(call, signal, deadline, upload, isLast, detach);
-      await firstSign(call, responseHeader);
+      const header = await firstSign(call);
       return {
         stream: true,
         service: method.parent,
         method,
         message: messages as never,
-        header: responseHeader,
-        trailer,
+        get header() {
+          return header === undefined ? new Headers() : metadataToHeaders(header);
+        },
+        get trailer() {
+          return trailer === undefined ? new Headers() : metadataToHeaders(trailer);
+        },
       };
     },
   };
@@ -207,7 +219,7 @@ function receive(
   upload: Promise<unknown>,
   isLast: (message: Message) => boolean,
   detach: (() => void) | undefined,
-): AsyncIterableIterator<Message> {
+): AsyncIterableIterator<Message> & ReadyMessages<Message> {
   const queue: Message[] = [];
   let last: Message | undefined;
   let hasLeft = false;
@@ -272,6 +284,13 @@ function receive(
       return this;
     },
     next: () => iterator.next(),
+    takeReady() {
+      if (hasLeft || queue.length === 0) return [];
+      last = queue.at(-1);
+      const ready = queue.splice(0);
+      if (call.isPaused()) call.resume();
+      return ready;
+    },
     return() {
       // Here, because a generator that has not begun, or that waits for a message, does not see its consumer leave.
       leave();
@@ -294,13 +313,10 @@ function endOf(call: ClientDuplexStream<Message, Message>): Promise<void> {
 }
 
 // Waits for the response headers, or for the end of a call that has none.
-function firstSign(call: ClientDuplexStream<Message, Message>, responseHeader: Headers): Promise<void> {
+function firstSign(call: ClientDuplexStream<Message, Message>): Promise<Metadata | undefined> {
   return new Promise((resolve) => {
-    call.once('metadata', (metadata) => {
-      copyHeaders(metadataToHeaders(metadata), responseHeader);
-      resolve();
-    });
-    call.once('status', () => resolve());
+    call.once('metadata', resolve);
+    call.once('status', () => resolve(undefined));
   });
 }
 

@@ -50,6 +50,11 @@ export function metadataToHeaders(metadata: Metadata): Headers {
 export function headersToMetadata(headers: HeadersInit | undefined): Metadata {
   const metadata = new (grpc().Metadata)();
   if (headers === undefined) return metadata;
+  const isPlain = !(headers instanceof Headers) && !Array.isArray(headers);
+  if (isPlain && isAuthorizationOnly(headers)) {
+    metadata.set('authorization', headers.authorization);
+    return metadata;
+  }
   const entries = headers instanceof Headers ? headers.entries() : new Headers(headers).entries();
   for (const [key, value] of entries) {
     if (key.endsWith('-bin')) {
@@ -60,6 +65,14 @@ export function headersToMetadata(headers: HeadersInit | undefined): Metadata {
   }
   return metadata;
 }
+
+// What nearly every call of a service carries: to make Headers of it costs more than the rest of its metadata.
+function isAuthorizationOnly(headers: Record<string, string>): headers is { authorization: string } {
+  for (const name in headers) if (name !== 'authorization') return false;
+  return headers.authorization !== undefined && printable.test(headers.authorization);
+}
+
+const printable = /^[!-~]+(?: [!-~]+)*$/;
 
 let bareTrailer: Metadata | undefined;
 
