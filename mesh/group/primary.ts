@@ -11,6 +11,7 @@ import { startAdmin } from '#kit/host/admin.ts';
 import type { ReadinessReport } from '#kit/host/readiness.ts';
 import type { SampleResult } from '../sample.ts';
 import { keepSeat, type Seat } from './keep.ts';
+import { closeLostConnections } from './lost-connections.ts';
 import { createMemberProcess, type MemberProcess } from './member-process.ts';
 import type { Role, Serving, StartMessage } from './messages.ts';
 import { groupMetrics, groupReadiness, type NamedReport } from './report.ts';
@@ -33,6 +34,8 @@ export interface Group {
   /** What the first worker reported. */
   serving: Serving;
   readiness(): Promise<ReadinessReport[]>;
+  /** Returns the ids of its members' processes. */
+  pids(): number[];
   /** Passes a new configuration to all members: all take it or none does. Rejects with what is wrong. */
   reconfigure(config: Config): Promise<void>;
   loadSample(): Promise<SampleResult | undefined>;
@@ -59,6 +62,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
   const start = (role: Role, number: number): MemberProcess => {
     const child: ChildProcess =
       role === 'owner' ? fork(program, [...args], { serialization: 'advanced' }) : cluster.fork().process;
+    if (role === 'worker') closeLostConnections(child);
     const message: StartMessage = {
       ...{ kind: 'start', role, number, path, services },
       config: toBinary(ConfigSchema, config),
@@ -102,6 +106,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
       adminPort: admin.port,
       serving: serving as Serving,
       readiness,
+      pids: () => seats.flatMap(({ seat }) => seat.member?.pid ?? []),
       async reconfigure(next) {
         const before = config;
         // A member that starts meanwhile gets the new one.

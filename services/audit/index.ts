@@ -1,5 +1,5 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { defineService } from '#kit/host/define-service.ts';
+import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { readConfig } from './config.ts';
 import { type AuditSchema, migrations } from './records/schema.ts';
 import { createAudit } from './service.ts';
@@ -10,6 +10,7 @@ export const audit = defineService({
   contracts: [AuditService],
   config: readConfig,
   needs: {},
+  place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async create({ config, openDatabase, clock, log }) {
     const db = await openDatabase<AuditSchema>('audit', migrations);
     const { impl, writer } = createAudit({ db, config, clock, log });

@@ -33,6 +33,7 @@ export const cache = defineService({
   contracts: [CacheService],
   config: readConfig,
   needs: {},
+  place: ({ cache: section }) => (section?.durableStore?.adapter === 'redis' ? 'workers' : 'owner'),
   optionalNeeds: { embedding: EmbeddingService },
   async front({ config: settings, clock, log, metrics, ownerClient, port }) {
     return createFront({

@@ -1,6 +1,6 @@
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
-import { defineService } from '#kit/host/define-service.ts';
+import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { readConfig } from './config.ts';
 import type { EmbeddingModel, EmbeddingModelDeps } from './models/embedding-model.ts';
@@ -14,6 +14,7 @@ export const embedding = defineService({
   contracts: [EmbeddingService],
   config: readConfig,
   needs: {},
+  place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async create({ config, log, clock, random }) {
     const http = createHttpClient();
     try {

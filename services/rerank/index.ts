@@ -1,7 +1,7 @@
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
-import { defineService } from '#kit/host/define-service.ts';
+import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { readConfig } from './config.ts';
 import type { RerankModel, RerankModelDeps } from './models/rerank-model.ts';
@@ -15,6 +15,7 @@ export const rerank = defineService({
   contracts: [RerankService],
   config: readConfig,
   needs: {},
+  place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   // Only a model by the adapter `llm` asks the gateway.
   optionalNeeds: { llm: LLMGatewayService },
   async create({ config, log, clock, optionalClients }) {

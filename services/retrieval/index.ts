@@ -5,7 +5,7 @@ import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
-import { defineService } from '#kit/host/define-service.ts';
+import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { openEngine } from './catalog/engines/open-engine.ts';
 import { readConfig } from './config.ts';
@@ -32,6 +32,7 @@ export const retrieval = defineService({
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
+  place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async front({ ownerClient, port }) {
     return { impl: createFront(ownerClient(RetrievalService), port as RetrievalPort), close: async () => {} };
   },

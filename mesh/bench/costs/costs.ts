@@ -37,13 +37,17 @@ interface Topology {
   questions: string[];
 }
 
-const topologies = ['one process', 'edge | rest'] as const;
+const topologies = ['one process', '--workers 2', 'edge | rest'] as const;
 type TopologyName = (typeof topologies)[number];
 
 /** A kind of request, with the bar of its cost in one process, in milliseconds. */
 interface Kind {
   name: string;
   bar: number;
+  /** Cost with two workers, in milliseconds. */
+  workersBar: number;
+  /** Rate of two workers on two cores that do nothing else, by their CPU, as a multiple of one process. */
+  workersRateBar: number;
   /** Cost when it is split, as a multiple of one process. */
   splitBar: number;
   connect(topology: Topology, key: string): { call(): Promise<unknown>; close(): void };
@@ -66,12 +70,18 @@ export async function benchCosts(): Promise<Row[]> {
   try {
     const provider = await start<{ port: number }>('../llm-provider.ts');
     const providerUrl = `http://127.0.0.1:${provider.ready.port}/v1`;
-    const startMesh = (name: string, chosen: string[], addresses: Record<string, string> = {}) => {
+    const startMesh = (
+      name: string,
+      chosen: string[],
+      addresses: Record<string, string> = {},
+      file = './process.ts',
+    ) => {
       const init: CostProcessInit = { services: chosen, dataDir: join(folder, name), addresses, key, providerUrl };
-      return start<CostProcessReady>('./process.ts', JSON.stringify(init));
+      return start<CostProcessReady>(file, JSON.stringify(init));
     };
     const all = services.map(({ name }) => name);
     const one = await startMesh('one', all);
+    const group = await startMesh('workers', all, {}, './group-process.ts');
     const rest = await startMesh(
       'split',
       all.filter((name) => name !== 'edge'),
@@ -81,6 +91,7 @@ export async function benchCosts(): Promise<Row[]> {
     return await measure(
       {
         'one process': { processes: [one.child], edgePort: one.ready.edgePort, questions: one.ready.questions },
+        '--workers 2': { processes: [group.child], edgePort: group.ready.edgePort, questions: one.ready.questions },
         'edge | rest': {
           processes: [edge.child, rest.child],
           edgePort: edge.ready.edgePort,
@@ -115,6 +126,8 @@ const kinds: readonly Kind[] = [
   {
     name: 'a cached answer, SSE',
     bar: 0.3,
+    workersBar: 0.5,
+    workersRateBar: 1.7,
     splitBar: 1.3,
     connect: ({ edgePort, questions }, key) => {
       const body = JSON.stringify({ query: questions[0] });
@@ -124,18 +137,24 @@ const kinds: readonly Kind[] = [
   {
     name: 'a cached answer, Connect',
     bar: 0.3,
+    workersBar: 0.5,
+    workersRateBar: 1.7,
     splitBar: 1.3,
     connect: ({ edgePort, questions }, key) => createAskClient(edgePort, key, questions.slice(0, 1), false),
   },
   {
     name: 'a generated answer, Connect',
     bar: Number.POSITIVE_INFINITY,
+    workersBar: Number.POSITIVE_INFINITY,
+    workersRateBar: 1.7,
     splitBar: 1.3,
     connect: ({ edgePort, questions }, key) => createAskClient(edgePort, key, questions, true),
   },
   {
     name: 'a gateway request',
     bar: 0.35,
+    workersBar: Number.POSITIVE_INFINITY,
+    workersRateBar: 1.7,
     splitBar: Number.POSITIVE_INFINITY,
     connect: ({ edgePort }, key) => {
       const body = JSON.stringify({ model: 'short', messages: [{ role: 'user', content: 'How long do I have?' }] });
@@ -190,6 +209,7 @@ async function measure(meshes: Record<TopologyName, Topology>, key: string): Pro
   return kinds.flatMap((kind) => {
     const of = (name: TopologyName) => found.get(`${kind.name} ${name}`) ?? { cpuMs: [], perSecond: [] };
     const one = of('one process');
+    const workers = of('--workers 2');
     const split = of('edge | rest');
     const shown = ({ cpuMs, perSecond }: typeof one) =>
       `${median(cpuMs).toFixed(3)} ms (${Math.min(...cpuMs).toFixed(3)}–${Math.max(...cpuMs).toFixed(3)}), ${Math.round(median(perSecond))}/s`;
@@ -200,6 +220,20 @@ async function measure(meshes: Record<TopologyName, Topology>, key: string): Pro
         value: median(one.cpuMs),
         sense: '≤' as const,
         bar: kind.bar,
+      },
+      {
+        name: `CPU of ${kind.name}, --workers 2, ms`,
+        measured: `${shown(workers)}; ${callers} callers`,
+        value: median(workers.cpuMs),
+        sense: '≤' as const,
+        bar: kind.workersBar,
+      },
+      {
+        name: `rate of ${kind.name} by CPU on two cores, --workers 2 : one process`,
+        measured: `2 × ${median(one.cpuMs).toFixed(3)} ms : ${median(workers.cpuMs).toFixed(3)} ms`,
+        value: median(workers.cpuMs.map((value, index) => (2 * (one.cpuMs[index] as number)) / value)),
+        sense: '≥' as const,
+        bar: kind.workersRateBar,
       },
       {
         name: `CPU of ${kind.name}, edge | rest : one process`,

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { startTelemetry } from '#kit/host/telemetry.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
@@ -10,13 +8,13 @@ import { ingestFiles } from '../../cli/ingest.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { findFiles } from '../../cli/upload.ts';
 import { services } from '../../run.ts';
+import { costConfig } from './config.ts';
 import type { CostProcessInit, CostProcessReady } from './costs.ts';
 
 // A process of the mesh for the benchmark of costs: the services named in its argument, over the sample knowledge base. It reports the
 // CPU time that it has used when it is asked for it.
 
 const init = JSON.parse(process.argv[2] ?? '{}') as CostProcessInit;
-const unlimited = 1_000_000;
 // As a process that serves has it: no collector, but a trace id for every request.
 const telemetry = startTelemetry(undefined, 'bench');
 const chosen = services.filter(({ name }) => init.services.includes(name));
@@ -24,37 +22,7 @@ const mesh = await startTestMesh(chosen, {
   known: services,
   tracing: telemetry.recording,
   dataDir: init.dataDir,
-  config: {
-    addresses: init.addresses,
-    grpc: { maxConcurrent: unlimited },
-    llmGateway: {
-      models: [
-        { adapter: 'extractive' },
-        {
-          name: 'short',
-          adapter: 'openai-compatible',
-          settings: { base_url: init.providerUrl, api_key: 'sk-bench', model: 'short' },
-          maxConcurrent: unlimited,
-        },
-      ],
-      limits: { queueSize: unlimited },
-    },
-    edge: {
-      apiKeys: [
-        {
-          id: 'bench',
-          sha256: createHash('sha256').update(init.key).digest('hex'),
-          tenant: 'bench',
-          roles: [Role.READER, Role.MODEL_USER],
-        },
-      ],
-      tenantRequestsPerSecond: unlimited,
-      tenantBurst: unlimited,
-      userRequestsPerSecond: unlimited,
-      userBurst: unlimited,
-      userMaxConcurrent: 100_000,
-    },
-  },
+  config: costConfig(init),
 });
 
 if (chosen.some(({ name }) => name === 'indexer')) {

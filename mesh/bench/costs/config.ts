@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import type { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { CostProcessInit } from './costs.ts';
+
+const unlimited = 1_000_000;
+
+/** Returns the configuration of the meshes of the benchmark of costs: the defaults, with limits out of the way, and a short model. */
+export function costConfig(init: CostProcessInit): MessageInitShape<typeof ConfigSchema> {
+  return {
+    addresses: init.addresses,
+    grpc: { port: 0, maxConcurrent: unlimited },
+    admin: { port: 0 },
+    llmGateway: {
+      models: [
+        { adapter: 'extractive' },
+        {
+          name: 'short',
+          adapter: 'openai-compatible',
+          settings: { base_url: init.providerUrl, api_key: 'sk-bench', model: 'short' },
+          maxConcurrent: unlimited,
+        },
+      ],
+      limits: { queueSize: unlimited },
+    },
+    edge: {
+      port: 0,
+      apiKeys: [
+        {
+          id: 'bench',
+          sha256: createHash('sha256').update(init.key).digest('hex'),
+          tenant: 'bench',
+          groups: ['staff', 'merchant'],
+          roles: [Role.READER, Role.EDITOR, Role.MODEL_USER],
+        },
+      ],
+      tenantRequestsPerSecond: unlimited,
+      tenantBurst: unlimited,
+      userRequestsPerSecond: unlimited,
+      userBurst: unlimited,
+      userMaxConcurrent: 100_000,
+    },
+  };
+}
