@@ -3,6 +3,7 @@ import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { applyAccessChanges } from './access/apply-changes.ts';
+import type { Catalog } from './catalog/catalog.ts';
 import type { RetrievalPort } from './front.ts';
 import { finishPurges } from './index/documents.ts';
 import { createIndexRegistry } from './index/index-registry.ts';
@@ -32,7 +33,9 @@ export interface Retrieval {
 }
 
 /** Creates the service: one file of rpcs for each contract, over one registry of indices. */
-export function createRetrieval(deps: RetrievalDeps): Retrieval {
+export function createRetrieval(given: RetrievalDeps): Retrieval {
+  const { catalog } = given;
+  const deps = { ...given, vectors: inTurn(catalog, given.vectors), keywords: inTurn(catalog, given.keywords) };
   const indices = createIndexRegistry(
     deps.catalog,
     async (index) => {
@@ -63,6 +66,20 @@ export function createRetrieval(deps: RetrievalDeps): Retrieval {
       maintenance.stop();
       await indices.idle();
       await maintenance.idle();
+    },
+  };
+}
+
+/** Returns a store that changes only while this process has its turn. */
+function inTurn<A extends unknown[], S extends { apply(tenant: string, ...rest: A): Promise<void> }>(
+  { changes }: Catalog,
+  store: S,
+): S {
+  return {
+    ...store,
+    async apply(tenant: string, ...rest: A) {
+      changes.requireTurn(tenant);
+      await store.apply(tenant, ...rest);
     },
   };
 }

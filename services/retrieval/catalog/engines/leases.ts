@@ -9,6 +9,8 @@ import type { PostgresConnection } from '#kit/storage/postgres/pool.ts';
 /** A right that this process has. */
 export interface Lease {
   readonly fence: number;
+  /** Returns whether the right has not ended, by the clock of this process. */
+  isCurrent(): boolean;
   /** Returns the right. A failure is not reported: the right then ends by itself. */
   release(): Promise<void>;
 }
@@ -47,26 +49,30 @@ export function createLeases(
   const want = `UPDATE ${table} SET wanted_by = $2, wanted_until = clock_timestamp() + interval '${wantedMs} ms'
     WHERE tenant = $1 AND (wanted_by = $2 OR wanted_until <= clock_timestamp())`;
   const renew = `UPDATE ${table} SET expires_at = clock_timestamp() + interval '${leaseMs} ms'
-    WHERE tenant = $1 AND fence = $2`;
+    WHERE tenant = $1 AND fence = $2 RETURNING fence`;
   const release = `UPDATE ${table} SET expires_at = '-infinity' WHERE tenant = $1 AND fence = $2`;
 
-  const hold = (tenant: string, fence: number): Lease => {
+  const hold = (tenant: string, fence: number, takenAt: number): Lease => {
+    let lastAt = takenAt;
     let isRenewing = false;
-    const timer = setInterval(() => {
-      if (isRenewing) return;
+    const renewNow = async () => {
+      const sentAt = performance.now();
       isRenewing = true;
-      // Without a renewal the right ends, and the holder's next transaction fails.
-      database.query(renew, [tenant, fence]).then(
-        () => {
-          isRenewing = false;
-        },
-        () => {
-          isRenewing = false;
-        },
-      );
+      try {
+        const renewed = await database.query(renew, [tenant, fence]);
+        if (renewed.length > 0) lastAt = sentAt;
+      } catch {
+        // Without a renewal the right ends, and the holder's next write fails.
+      } finally {
+        isRenewing = false;
+      }
+    };
+    const timer = setInterval(() => {
+      if (!isRenewing) void renewNow();
     }, renewEveryMs);
     return {
       fence,
+      isCurrent: () => performance.now() - lastAt < leaseMs,
       async release() {
         clearInterval(timer);
         await database.query(release, [tenant, fence]).catch(() => {});
@@ -77,8 +83,9 @@ export function createLeases(
     async take(tenant, signal) {
       const startedAt = performance.now();
       for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+        const sentAt = performance.now();
         const [row] = await database.query<{ fence: number }>(take, [tenant, holder]);
-        if (row !== undefined) return hold(tenant, row.fence);
+        if (row !== undefined) return hold(tenant, row.fence, sentAt);
         if (performance.now() - startedAt > longestWaitMs) {
           throw unavailable('retrieval', "another replica is changing the tenant's index: try again");
         }

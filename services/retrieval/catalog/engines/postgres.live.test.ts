@@ -15,7 +15,7 @@ import { createStateReader } from './state-reader.ts';
 
 const notAborted = new AbortController().signal;
 
-describe.skipIf(!hasPostgres && skipped('postgres', 8, postgresAdvice))('a catalog that replicas share', () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 9, postgresAdvice))('a catalog that replicas share', () => {
   let server: TestPostgres;
   let url: string;
   const pools: PostgresPool[] = [];
@@ -77,6 +77,18 @@ describe.skipIf(!hasPostgres && skipped('postgres', 8, postgresAdvice))('a catal
     expect(await failureOf(failure)).toMatchObject({ code: Code.Unavailable });
     const { corpora } = await quick.versions.load(tenant);
     expect(corpora.map(({ name }) => name)).toEqual(['kept', 'other']);
+  });
+
+  test('a replica that was stopped for longer than its turn changes no store any more', async () => {
+    const tenant = newTenant();
+    const catalog = await openCatalog();
+    await catalog.changes.exclusive(tenant, notAborted, async () => {
+      catalog.changes.requireTurn(tenant);
+      // Stops the thread, and so the renewals.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6500);
+      const late = async () => catalog.changes.requireTurn(tenant);
+      expect(await failureOf(late())).toMatchObject({ code: Code.Unavailable });
+    });
   });
 
   test('a change that takes long keeps its turn', async () => {

@@ -44,12 +44,7 @@ export function createPostgresEngine({ pool, schema, random }: PostgresEngineDep
         if (fence === undefined) throw new Error('the catalog is changed outside of a change');
         return pool.transaction(async (connection) => {
           const [own] = await connection.query(fenced, [tenant, fence]);
-          if (own === undefined) {
-            throw unavailable(
-              'retrieval',
-              "another replica has taken over the changes of the tenant's index: try again",
-            );
-          }
+          if (own === undefined) throw takenOver();
           const results: CatalogRow[][] = [];
           for (const { text, values } of statements.flatMap((statement) => toQueries(schema, statement, tenant))) {
             results.push(await connection.query<CatalogRow>(text, values));
@@ -71,6 +66,9 @@ export function createPostgresEngine({ pool, schema, random }: PostgresEngineDep
           await lease.release();
         }
       },
+      requireTurn(tenant) {
+        if (held.get(tenant)?.isCurrent() !== true) throw takenOver();
+      },
       watch(onChange) {
         // A failure to listen is the pool's to repair; meanwhile each search reads the state itself.
         pool.listen(changeChannel, onChange, closing.signal).catch(() => {});
@@ -84,6 +82,9 @@ export function createPostgresEngine({ pool, schema, random }: PostgresEngineDep
     },
   };
 }
+
+const takenOver = () =>
+  unavailable('retrieval', "another replica has taken over the changes of the tenant's index: try again");
 
 /** A statement in PostgreSQL's words. */
 interface PostgresQuery {

@@ -23,6 +23,7 @@ export function createSqliteEngine(folder: string, threads: SqliteThreads): Cata
       isShared: false,
       currentState: async (tenant) => (files.has(tenant) ? '' : undefined),
       exclusive: (_tenant, _signal, work) => work(),
+      requireTurn: () => {},
       watch: () => {},
     },
     close: () => files.close(),

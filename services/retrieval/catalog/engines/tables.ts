@@ -22,6 +22,11 @@ export interface CatalogChanges {
   currentState(tenant: string, signal: AbortSignal): Promise<string | undefined>;
   /** Runs a change of the tenant while no other process changes it. Changes of one process must come one after another. */
   exclusive<T>(tenant: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /**
+   * Throws UNAVAILABLE if another process may be changing the tenant by now, although a change runs here: this process was stopped or cut
+   * off for too long. Called before each change of a store, which has no fence.
+   */
+  requireTurn(tenant: string): void;
   /** Notifies of tenants that another process has changed; `undefined`: any may have changed. It may miss changes. */
   watch(onChange: (tenant: string | undefined) => void): void;
 }
