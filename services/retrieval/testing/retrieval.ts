@@ -291,7 +291,11 @@ export async function startRetrieval(options: StartOptions = {}): Promise<Retrie
   const standIns = createStandIns();
   const { dataDir, database } = options;
   const mesh = await startTestMesh([...standIns.services, options.service ?? (retrieval as ServiceDefinition)], {
-    config: { retrieval: options.config ?? {}, ...(database !== undefined && { storage: { database } }) },
+    // A busy machine is not a slow store.
+    config: {
+      retrieval: { legTimeoutMs: 60_000, ...options.config },
+      ...(database !== undefined && { storage: { database } }),
+    },
     ...(dataDir !== undefined && { dataDir }),
   });
   const client = createRetrievalClient(mesh.client);
