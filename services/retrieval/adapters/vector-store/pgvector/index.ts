@@ -42,8 +42,11 @@ const vectorSettings = {
 const candidatesPerHit = 4;
 /** Most hits of a search by the graph; a search for more is exact. */
 const maxGraphHits = 500;
-/** Most rows that a search by the graph reads until enough pass the conditions. If they do not, it is exact. */
-const maxScannedRows = 4000;
+/**
+ * Most rows that a search by the graph visits until enough pass the conditions. If they do not, it is exact: below one row in sixty, all that
+ * pass are compared.
+ */
+const maxScannedRows = 12_000;
 
 export const adapter = defineAdapter<VectorStore, PostgresDeps, typeof vectorSettings>({
   settings: vectorSettings,

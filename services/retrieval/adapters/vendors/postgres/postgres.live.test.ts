@@ -12,6 +12,7 @@ import type { KeywordRow, KeywordStore } from '../../../stores/keyword-store.ts'
 import type { VectorStore } from '../../../stores/vector-store.ts';
 import { settingsOf } from '../../../suites/store-server.suite.ts';
 import { hasPgvector, pgvectorAdvice } from '../../../testing/pgvector.ts';
+import { startRetrieval } from '../../../testing/retrieval.ts';
 import { adapter as keywordAdapter } from '../../keyword-store/postgres/index.ts';
 import { adapter as vectorAdapter } from '../../vector-store/pgvector/index.ts';
 import { tenantId } from './conditions.ts';
@@ -27,7 +28,7 @@ function keywordRow(key: number, text: string): KeywordRow {
   return { key, chunkId: `c${key}`, documentId: `d${key}`, text, ...shared };
 }
 
-describe.skipIf(!hasPgvector && skipped('pgvector', 7, pgvectorAdvice))('the stores in one PostgreSQL', () => {
+describe.skipIf(!hasPgvector && skipped('pgvector', 8, pgvectorAdvice))('the stores in one PostgreSQL', () => {
   let server: TestPostgres;
   let url: string;
   let pool: PostgresPool;
@@ -103,6 +104,27 @@ describe.skipIf(!hasPgvector && skipped('pgvector', 7, pgvectorAdvice))('the sto
     const purge = { kind: 'purge', documentIds: ['d1'] } as const;
     await Promise.all([otherVectors.apply('shared', 1, undefined, purge), otherKeywords.apply('shared', 1, purge)]);
     expect(await bothFind('shared')).toEqual([[], []]);
+  });
+
+  test('the service builds, searches, rolls back and purges with them', async () => {
+    const settings = { url: await server.createDatabase() };
+    await using mesh = await startRetrieval({
+      config: { vectorStore: { adapter: 'pgvector', settings }, keywordStore: { adapter: 'postgres', settings } },
+    });
+    const first = await mesh.build('help', 'one', [
+      ['a', 'apples are red'],
+      ['b', 'plums are blue'],
+    ]);
+    await mesh.build('help', 'two', [['a', 'apples are green']]);
+    const { legs, passages } = await mesh.ask('green apples');
+    expect(legs.map(({ degradation }) => degradation)).toEqual([undefined, undefined]);
+    expect(passages[0]?.text).toBe('apples are green');
+    expect(await mesh.count('help')).toEqual([2, 2, 2, 2, 0]);
+    await mesh.client.rollbackVersion({ corpus: 'help', version: first }, await mesh.as());
+    expect((await mesh.ask('apples')).passages[0]?.text).toBe('apples are red');
+    await mesh.client.purgeDocuments({ corpus: 'help', documentIds: ['a'] }, await mesh.as());
+    expect((await mesh.ask('apples')).documentIds).not.toContain('a');
+    expect(await mesh.count('help')).toEqual([1, 1, 1, 1, 0]);
   });
 
   test('a paused server makes calls UNAVAILABLE in time, and works again afterwards', async () => {

@@ -13,8 +13,8 @@ import { type StoreConnection, storeSchema } from './connection.ts';
 
 // The rows of both stores: a table for all tenants, with the tenant first in every key.
 
-/** Most rows of one INSERT. */
-const maxInsertRows = 1000;
+/** Most rows of one INSERT: to make one of more would hold the event loop for too long. */
+const maxInsertRows = 250;
 /** Most bytes of one INSERT, about. */
 const maxInsertBytes = 16 * 1024 * 1024;
 
