@@ -1,25 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { create, toJsonString } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { createClient } from '#kit/rpc/client.ts';
-import { createGrpcTransport } from '#kit/rpc/grpc/client.ts';
+import { type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { createEmbeddingStandIn } from '../testing/embedding-stand-in.ts';
 import { createIndexStandIn, outage } from '../testing/index-stand-in.ts';
 import { jsonl, type Part, partsOf } from '../testing/indexer-mesh.ts';
+import { type IndexerProcess, startIndexerProcess } from '../testing/indexer-process.ts';
 
 /** Time limit of a poll, long enough for a busy machine. */
 const patient = { timeout: 20_000, interval: 10 };
 
-const childPath = fileURLToPath(new URL('../testing/kill-child.ts', import.meta.url));
 const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 const index = createIndexStandIn();
 const embedding = createEmbeddingStandIn();
@@ -42,39 +38,17 @@ beforeAll(async () => {
   });
   writeFileSync(join(folder, 'config.json'), toJsonString(ConfigSchema, config));
 });
-const children: ChildProcess[] = [];
+const children: IndexerProcess[] = [];
 afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) child.kill();
   await neighbours.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** An indexer process that can be killed at any time. */
 function startChild() {
-  const child: ChildProcess = spawn(process.execPath, [childPath, join(folder, 'config.json')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = startIndexerProcess(join(folder, 'config.json'));
   children.push(child);
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const closed: (() => void)[] = [];
-  return {
-    /** Resolves to a client when the process serves. */
-    async client() {
-      const port = await new Promise<number>((resolve, reject) => {
-        child.stdout?.once('data', (line: Buffer) => resolve(Number(line)));
-        void ended.then(() => reject(new Error('the child ended before it served')));
-      });
-      const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, methods: IndexerService.methods });
-      closed.push(() => transport.close());
-      return createClient(IndexerService, transport);
-    },
-    kill: () => child.kill('SIGKILL'),
-    /** Resolves when the process has ended. */
-    async gone() {
-      await ended;
-      for (const close of closed) close();
-    },
-  };
+  return child;
 }
 
 const staged = () => readdirSync(join(dataDir, 'indexer', 'uploads'));
@@ -143,7 +117,7 @@ describe('killed without warning', () => {
     expect(rows("SELECT * FROM documents WHERE job_id <> ''")).toEqual([]);
     child.kill();
     await child.gone();
-  }, 120_000);
+  }, 300_000);
 
   test('in the middle of an upload, it leaves nothing of it', async () => {
     const child = startChild();
@@ -166,7 +140,7 @@ describe('killed without warning', () => {
     expect((await nextClient.listJobs({ corpus: 'cut' }, options)).jobs).toEqual([]);
     next.kill();
     await next.gone();
-  }, 60_000);
+  }, 180_000);
 
   test('between the two steps of a deletion, it completes it at the next start', async () => {
     let child = startChild();
@@ -199,5 +173,5 @@ describe('killed without warning', () => {
     expect([...index.live('del').keys()].sort()).toEqual(['d0', 'd2']);
     child.kill();
     await child.gone();
-  }, 60_000);
+  }, 180_000);
 });
