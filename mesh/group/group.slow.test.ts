@@ -86,7 +86,7 @@ test('a group serves, greets once, and speaks for all of its processes on one ad
   expect(group.output()).toMatch(/"worker":2,"event":"serving"/);
   expect(await group.stop()).toBe(0);
   expect(group.output()).not.toMatch(/"level":[56]0/);
-}, 300_000);
+}, 600_000);
 
 test('5,000 answers leave over a few connections', async () => {
   await using group = await startTestGroup(2, unlimited);
@@ -102,7 +102,7 @@ test('5,000 answers leave over a few connections', async () => {
   };
   await Promise.all(clients.flatMap((client) => Array.from({ length: 8 }, () => worker(client))));
   expect(failures).toEqual([]);
-}, 300_000);
+}, 600_000);
 
 test('limits count all workers together', async () => {
   const limits = 'edge: { port: EDGE_PORT, user_requests_per_second: 1, user_burst: 20 }';
@@ -117,7 +117,7 @@ test('limits count all workers together', async () => {
   const servedCount = results.filter(({ status }) => status === 'fulfilled').length;
   expect(servedCount).toBeLessThanOrEqual(20 + Math.ceil((performance.now() - startedAt) / 1000));
   expect(servedCount).toBeGreaterThan(0);
-}, 300_000);
+}, 600_000);
 
 test('kill -9 of workers and of the owner: nothing acknowledged is lost, and the group recovers', async () => {
   await using group = await startTestGroup(2, unlimited);
@@ -163,7 +163,7 @@ test('kill -9 of workers and of the owner: nothing acknowledged is lost, and the
   expect(wrong).toEqual([]);
   expect(acknowledged.length).toBeGreaterThan(20);
   expect(acknowledged.filter((id) => !audited.has(id))).toEqual([]);
-}, 300_000);
+}, 600_000);
 
 /** Whether the server says that the failure is its own bug. */
 function isBug(error: unknown): boolean {
@@ -189,4 +189,4 @@ test('SIGTERM under 50 streams breaks none', async () => {
   const stopped = group.stop();
   expect(await Promise.all(streams)).toEqual(Array(50).fill('done'));
   expect(await stopped).toBe(0);
-}, 300_000);
+}, 600_000);

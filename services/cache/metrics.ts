@@ -31,11 +31,13 @@ export function createCacheMetrics(metrics: Metrics) {
     }),
     cacheStoreState: new Gauge({
       name: 'ai_cache_store_state',
+      aggregator: 'max',
       help: 'Breaker of the durable answer store: 0 closed, 1 half open, 2 open',
       registers,
     }),
     cacheSemanticOff: new Gauge({
       name: 'ai_cache_semantic_off',
+      aggregator: 'max',
       help: 'Whether the semantic layer of the cache is off: 1 if its calibration or the shadow comparisons say so',
       registers,
     }),

@@ -53,6 +53,7 @@ export function createGatewayMetrics(metrics: Metrics) {
       registers,
     }),
     breakerState: new Gauge({
+      aggregator: 'max',
       name: 'ragmesh_llm_breaker_state',
       help: 'Breaker of a model: 0 closed, 1 half open, 2 open',
       labelNames: ['model'],

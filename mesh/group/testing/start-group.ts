@@ -26,7 +26,7 @@ export interface TestGroup extends AsyncDisposable {
 }
 
 const program = fileURLToPath(new URL('../../run.ts', import.meta.url));
-const startTimeoutMs = 120_000;
+const startTimeoutMs = 280_000;
 
 /** Starts `npm start -- --workers <workerCount>`, with `sections` added to the configuration as YAML. */
 export async function startTestGroup(workerCount: number, sections = ''): Promise<TestGroup> {
@@ -57,7 +57,10 @@ export async function startTestGroup(workerCount: number, sections = ''): Promis
       await sleep(50);
     }
   };
-  await until(() => output.includes('ragmesh is up'));
+  await until(() => output.includes('ragmesh is up')).catch((error: unknown) => {
+    primary.kill('SIGTERM');
+    throw error;
+  });
   const keys = JSON.parse(readFileSync(join(dataDir, 'edge', 'dev-keys.json'), 'utf8')) as TestGroup['keys'];
   const stop = async () => {
     primary.kill('SIGTERM');

@@ -89,6 +89,7 @@ function registerProcessMetrics(registry: Registry): void {
   new Gauge({
     name: 'nodejs_eventloop_lag_p99_seconds',
     help: '99th percentile of the event loop delay since the last scrape',
+    aggregator: 'max',
     registers,
     collect() {
       this.set(delay.percentile(99) / 1e9);

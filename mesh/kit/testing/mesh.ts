@@ -9,6 +9,7 @@ import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger, type Logger } from '../base/log.ts';
 import type { ServiceDefinition } from '../host/define-service.ts';
 import { type Host, startHost } from '../host/host.ts';
+import type { GroupPart } from '../host/start/group-part.ts';
 import { createClient } from '../rpc/client.ts';
 import { actAs } from '../rpc/context.ts';
 import { createGrpcTransport } from '../rpc/grpc/client.ts';
@@ -60,6 +61,8 @@ export async function startTestMesh(
     clock?: () => number;
     random?: () => number;
     tracing?: boolean;
+    /** Its part in a group. */
+    group?: GroupPart;
     /** @default silent */
     log?: Logger;
     /** @default 50 */
@@ -85,6 +88,7 @@ export async function startTestMesh(
     readinessIntervalMs: options.readinessIntervalMs ?? 50,
     ...(options.clock && { clock: options.clock }),
     ...(options.tracing && { tracing: true }),
+    ...(options.group && { group: options.group }),
     ...(options.random && { random: options.random }),
   });
   const transports: { close(): void }[] = [];
