@@ -1,116 +1,56 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { create } from '@bufbuild/protobuf';
-import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { IndexWriterService, WriteDocumentsRequestSchema } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { fromVector } from '#kit/base/vectors.ts';
 import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
-import { startTestMesh } from '#kit/testing/mesh.ts';
+import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { toFtsQuery } from '#kit/text/query/fts-query.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { createProgress } from '../cli/progress.ts';
 import { services } from '../run.ts';
 import { callsPerSecond, latencies, percentile } from './measure.ts';
-import type { RetrievalFigures } from './retrieval.ts';
+import type { ChangeFigures, RetrievalFigures } from './retrieval.ts';
+import { corpus, type Indexing, linesOf, publish, questionsOf, type Text, textsOf } from './retrieval-data.ts';
 
-// Measures retrieval with its embedding and rerank in this process. Arguments: chunks wanted (0: as many as there are
-// documents), then folders of data sets.
+// Measures retrieval with its embedding and rerank in this process. Arguments: chunks wanted (0: as many as there are documents); `changes`
+// to measure searches beside changes too, or `quiet`; then folders of data sets.
 
-const [wanted = '0', ...folders] = process.argv.slice(2);
+const [wanted = '0', mode = 'quiet', ...folders] = process.argv.slice(2);
 const names = new Set(['retrieval', 'embedding', 'rerank']);
-const mesh = await startTestMesh(services.filter(({ name }) => names.has(name)));
+const chosen = services.filter(({ name }) => names.has(name));
+// Enough for the largest index: what it uses is measured.
+const mesh = await startTestMesh(chosen, { config: { retrieval: { memoryBytes: 8n * 1024n ** 3n } } });
 const client = mesh.client(RetrievalService);
-const writer = mesh.client(IndexWriterService);
 const embedding = mesh.client(EmbeddingService);
-const options = await mesh.as(undefined, { timeoutMs: 600_000 });
+const writer = mesh.client(IndexWriterService);
+const optionsOf = (tenant: string) => mesh.as(testPrincipal({ tenant }), { timeoutMs: 600_000 });
+const options = await optionsOf('acme');
 
-interface Text {
-  id: string;
-  title: string;
-  text: string;
-}
-
-function linesOf<T>(file: string): T[] {
-  const lines = folders.flatMap((folder) => readFileSync(join(folder, file), 'utf8').split('\n'));
-  return lines.filter(Boolean).map((line) => JSON.parse(line) as T);
-}
-
-// The real text again and again, each time with its sentences in another order and one left out, so that no two are alike.
-function vary({ id, title, text }: Text, round: number): Text {
-  if (round === 0) return { id, title, text };
-  const sentences = text.split(/(?<=[。！？.!?\n])/u);
-  const turned = sentences.map((_, index) => sentences[(index * (2 * round + 1) + round) % sentences.length] as string);
-  return { id: `${id}-${round}`, title, text: turned.slice(round % 2).join('') || text };
-}
-
-const documents = linesOf<Text>('corpus.jsonl');
+const documents = linesOf<Text>(folders, 'corpus.jsonl');
 const total = Number(wanted) || documents.length;
-const progress = createProgress();
-const corpus = 'help';
-const { models } = await embedding.listModels({}, options);
-const model = models[0];
-if (model === undefined) throw new Error('no embedding model');
-const { version } = await writer.beginVersion(
-  { corpus, buildId: 'bench', embeddingModel: model.name, dimensions: model.dimensions },
-  options,
-);
+await publish({ writer, embedding, options }, 'bench', textsOf(documents, 0, total), total);
 
-async function* batches(from: number, to: number) {
-  const size = 200;
-  for (let start = from; start < to; start += size) {
-    const texts = Array.from({ length: Math.min(size, to - start) }, (_, offset) => {
-      const index = start + offset;
-      return vary(documents[index % documents.length] as Text, Math.floor(index / documents.length));
-    });
-    const inputs = texts.map(({ title, text }) => `${title}\n${text}`);
-    const vectors: Vector[] = [];
-    for await (const batch of embedding.embed({ inputs, purpose: Purpose.DOCUMENT }, options))
-      vectors.push(...batch.vectors);
-    const written = texts.map(({ id, title, text }, index) => ({
-      documentId: id,
-      title,
-      chunks: [{ chunkId: `${id}#0`, text, vector: vectors[index], endOffset: text.length }],
-    }));
-    progress.update(start, total, 'indexing');
-    yield create(WriteDocumentsRequestSchema, { corpus, version, documents: written as never });
-  }
-}
-
-// A call has two minutes.
-const perCall = 10_000;
-for (let from = 0; from < total; from += perCall) {
-  await writer.writeDocuments(batches(from, Math.min(total, from + perCall)), options);
-}
-await writer.publishVersion({ corpus, version }, options);
-progress.end();
-
-const texts = linesOf<{ text: string }>('queries.jsonl').map(({ text }) => text);
-// Languages take turns, so that any run of questions is a fair mixture.
-const questions = texts.map((_, index) => texts[(index * 997) % texts.length] as string);
-const search = async (index: number): Promise<number> => {
+const questions = questionsOf(folders);
+const searchAs = (as: typeof options) => async (index: number) => {
   const startedAt = performance.now();
   const query = questions[index % questions.length] as string;
-  for await (const _ of client.retrieve({ query, corpora: [corpus] }, options));
+  for await (const _ of client.retrieve({ query, corpora: [corpus] }, as));
   return performance.now() - startedAt;
 };
+const search = searchAs(options);
 
-// Until the copies in memory are there, SQLite answers: that is a start, not the state to measure.
-for (let turn = 0; turn < 60; turn++) {
-  const times = await latencies(1, 20, (index) => search(index).catch(() => Number.POSITIVE_INFINITY));
-  if (percentile(times, 0.5) < 6) break;
-  await new Promise((resolve) => setTimeout(resolve, 500));
-}
 await latencies(1, 300, search);
 const questionCount = 1500;
 const one = await latencies(1, questionCount, search);
 const pauses = monitorEventLoopDelay({ resolution: 1 });
 let next = 0;
 pauses.enable();
+const cpuBefore = process.cpuUsage();
 const perSecond = await callsPerSecond(32, 6, () => search(next++));
+const cpu = process.cpuUsage(cpuBefore);
 pauses.disable();
 
 const figures: RetrievalFigures = {
@@ -118,15 +58,67 @@ const figures: RetrievalFigures = {
   p50Ms: percentile(one, 0.5),
   p99Ms: percentile(one, 0.99),
   perSecond,
+  cpuMs: (cpu.user + cpu.system) / 1000 / next,
+  residentMb: process.memoryUsage().rss / 1e6,
   longestPauseMs: pauses.max / 1e6,
   rawP50Ms: percentile(await rawTimes(), 0.5),
   questionCount,
+  dataDir: mesh.dataDir,
+  changes: mode === 'changes' ? await changeFigures() : undefined,
 };
+await mesh.close(true);
 process.send?.(figures);
-process.once('disconnect', async () => {
-  await mesh.close();
-  process.exit(0);
-});
+process.once('disconnect', () => process.exit(0));
+
+// Another tenant with an index of the same size changes one document after another, without a pause.
+async function changeFigures(): Promise<ChangeFigures> {
+  const changing = await optionsOf('changing');
+  const indexing: Indexing = { writer, embedding, options: changing };
+  await publish(indexing, 'bench', textsOf(documents, 0, total), total);
+  const searchSame = searchAs(changing);
+  let count = 0;
+  const publishOne = () => publish(indexing, `build-${++count}`, textsOf(documents, count, 1), 1);
+  const purgeOne = async () => {
+    const documentIds = [(documents[documents.length - ++count] as Text).id];
+    await writer.purgeDocuments({ corpus, documentIds }, changing);
+  };
+  const quiet = { other: await p99(search), same: await p99(searchSame) };
+  const publishing = await beside(publishOne, search, searchSame);
+  const purging = await beside(purgeOne, search, searchSame);
+  return {
+    other: { quiet: quiet.other, publishing: publishing.other, purging: purging.other },
+    same: { quiet: quiet.same, publishing: publishing.same, purging: purging.same },
+    publishesPerSecond: publishing.perSecond,
+    purgesPerSecond: purging.perSecond,
+  };
+}
+
+async function p99(searched: (index: number) => Promise<number>): Promise<number> {
+  return percentile(await latencies(1, 1000, searched), 0.99);
+}
+
+async function beside(
+  change: () => Promise<void>,
+  other: (index: number) => Promise<number>,
+  same: (index: number) => Promise<number>,
+): Promise<{ other: number; same: number; perSecond: number }> {
+  let isOver = false;
+  let changeCount = 0;
+  const startedAt = performance.now();
+  const changes = (async () => {
+    while (!isOver) {
+      await change();
+      changeCount++;
+    }
+  })();
+  try {
+    const measured = { other: await p99(other), same: await p99(same) };
+    return { ...measured, perSecond: (changeCount * 1000) / (performance.now() - startedAt) };
+  } finally {
+    isOver = true;
+    await changes;
+  }
+}
 
 // The same questions to the engines by themselves: nearest neighbours by sqlite-vec, BM25 by FTS5, each in a thread, concurrently. The
 // words are made, and the vectors are there, before the clock runs.
@@ -136,7 +128,8 @@ async function rawTimes(): Promise<number[]> {
     const folder = join(mesh.dataDir, 'retrieval', kind);
     const file = readdirSync(folder).find((entry) => entry.endsWith('.db')) ?? '';
     const setup = ['PRAGMA query_only = ON', 'PRAGMA mmap_size = 268435456'];
-    return createSqliteThread().open({ path: join(folder, file), extensions, setup });
+    const thread = createSqliteThread();
+    return { thread, connection: await thread.open({ path: join(folder, file), extensions, setup }) };
   };
   const [vectors, words] = await Promise.all([open('vectors', [extension]), open('keywords', [])]);
   const asked = questions.slice(0, 300);
@@ -146,10 +139,15 @@ async function rawTimes(): Promise<number[]> {
   }
   const near = 'SELECT rowid, distance FROM vector_1 WHERE embedding MATCH ? AND k = 50';
   const best = 'SELECT rowid, rank FROM chunk_text WHERE chunk_text MATCH ? ORDER BY rank LIMIT 50';
-  return latencies(1, asked.length, async (index) => {
+  const times = await latencies(1, asked.length, async (index) => {
     const match = toFtsQuery([...new Set(tokenize(asked[index] as string, { mode: 'query' }))]);
     const startedAt = performance.now();
-    await Promise.all([vectors.all(near, [embedded[index] as Uint8Array]), words.all(best, [match])]);
+    await Promise.all([
+      vectors.connection.all(near, [embedded[index] as Uint8Array]),
+      words.connection.all(best, [match]),
+    ]);
     return performance.now() - startedAt;
   });
+  for (const { thread } of [vectors, words]) await thread.close();
+  return times;
 }

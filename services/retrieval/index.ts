@@ -106,7 +106,8 @@ export const retrieval = defineService({
         clock,
       });
       parts.unshift(retrieving);
-      const readiness = [...storeChecks(vectors, keywords), snapshotCheck([nearSnapshots, wordSnapshots])];
+      const loaded = snapshotCheck([nearSnapshots, wordSnapshots], retrieving.warmUp);
+      const readiness = [...storeChecks(vectors, keywords), loaded];
       return { impl: retrieving.impl, frontPort: retrieving.port, readiness, close };
     } catch (error) {
       await close();

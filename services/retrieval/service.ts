@@ -13,6 +13,7 @@ import { createAdminRpcs } from './rpcs/admin-rpcs.ts';
 import { createReaderRpcs } from './rpcs/reader-rpcs.ts';
 import { createWriterRpcs, type WriterRpcDeps } from './rpcs/writer-rpcs.ts';
 import type { SearchDeps } from './search/search.ts';
+import { warmSearches } from './search/warm-up.ts';
 
 /** What the service needs. */
 export interface RetrievalDeps
@@ -28,6 +29,8 @@ export type RetrievalRpcs = ServiceHandlers<typeof RetrievalService> &
 export interface Retrieval {
   impl: RetrievalRpcs;
   port: RetrievalPort;
+  /** Searches for tenants, so that their first searches are as fast as later ones. */
+  warmUp(tenants: readonly string[], signal: AbortSignal): Promise<void>;
   /** Resolves when every accepted change is done and nothing runs in the background. */
   close(): Promise<void>;
 }
@@ -61,6 +64,7 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
         return held?.index.view.revision ?? '';
       },
     },
+    warmUp: (tenants, signal) => warmSearches({ ...deps, indices }, tenants, AbortSignal.any([signal, closing.signal])),
     async close() {
       closing.abort();
       maintenance.stop();

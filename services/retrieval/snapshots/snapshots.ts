@@ -45,8 +45,8 @@ export interface Snapshots {
   prepare(targets: readonly SnapshotTarget[], signal: AbortSignal): Promise<void>;
   /** Loads corpora in this order until memory is full. `onFirstUse` runs when a search uses a corpus for the first time since it was loaded. */
   start(targets: AsyncIterable<SnapshotTarget>, onFirstUse: (target: SnapshotTarget) => void): void;
-  /** Resolves when {@link start} has ended. */
-  started(): Promise<void>;
+  /** Resolves when {@link start} has ended, with the tenants that it has loaded, in its order. */
+  started(): Promise<readonly string[]>;
   /** Resolves when nothing is loading or merging. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -73,7 +73,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
   const running = new Set<Promise<void>>();
   let isClosed = false;
   let noteFirstUse: (target: SnapshotTarget) => void = () => {};
-  let startup: Promise<void> = Promise.resolve();
+  let startup: Promise<readonly string[]> = Promise.resolve([]);
   const isOff = () => maxBytes === 0 || isClosed;
   const hold = (segment: Segment) => holdSegment(threads.newSegmentId(), segment);
   const inBackground = (work: Promise<void>): Promise<void> => {
@@ -150,19 +150,27 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
     },
     start(targets, onFirstUse) {
       noteFirstUse = onFirstUse;
+      const loaded: SnapshotEntry[] = [];
       const run = async () => {
         for await (const target of targets) {
           const free = registry.freeBytes();
           if (isOff() || free <= 0) return;
-          await load(target, free);
+          await Promise.all([load(target, free), threads.warm()]);
           const entry = registry.find(target);
           if (entry?.state === 'too-large') registry.release(entry);
+          else if (entry !== undefined) loaded.push(entry);
         }
       };
       const onError = (error: unknown) => {
         if (!isClosed) log?.warn({ event: 'snapshot_failed', err: error }, 'snapshots not loaded');
       };
-      if (!isOff()) startup = inBackground(run().catch(onError));
+      if (isOff()) return;
+      const started = inBackground(run().catch(onError));
+      startup = started.then(() => {
+        // The first are the most recently used.
+        for (const entry of loaded.toReversed()) if (!entry.isReleased) registry.touch(entry);
+        return [...new Set(loaded.map(({ target }) => target.tenant))];
+      });
     },
     started: () => startup,
     async idle() {

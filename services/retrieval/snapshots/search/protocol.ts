@@ -20,7 +20,9 @@ export interface SearchTarget {
 export type SearchRequest =
   /** `attached`: segments that the thread does not have yet. */
   | { kind: 'search'; attached: readonly AttachedSegment[]; targets: readonly SearchTarget[]; query: SnapshotQuery }
-  | { kind: 'detach'; segmentIds: readonly number[] };
+  | { kind: 'detach'; segmentIds: readonly number[] }
+  /** Searches a few rows of its own, so that the code is compiled before the first search. */
+  | { kind: 'warm' };
 
 /** A segment with its number. */
 export interface AttachedSegment {
@@ -28,7 +30,7 @@ export interface AttachedSegment {
   segment: Segment;
 }
 
-/** The best hits of a search, best first; none after `detach`. */
+/** The best hits of a search, best first; none after the other requests. */
 export interface SearchReply {
   hits: Hit[];
 }

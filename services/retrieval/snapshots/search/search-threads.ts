@@ -18,6 +18,8 @@ export interface SearchThreads {
     targets: readonly { shared: SharedSegment; version: number }[],
     query: SnapshotQuery,
   ): Promise<Hit[]> | undefined;
+  /** Starts all threads, and resolves when their first searches will be as fast as later ones. */
+  warm(): Promise<void>;
   /** Releases segments that no later search names. */
   detach(segmentIds: readonly number[]): void;
   close(): Promise<void>;
@@ -34,7 +36,7 @@ interface Thread {
   attached: Set<number>;
 }
 
-/** Creates the threads. Each starts with its first search. */
+/** Creates the threads. Each starts with its first search, or when all are warmed. */
 export function createSearchThreads(count: number): SearchThreads {
   const file = new URL('./search-worker.ts', import.meta.url);
   const threads = Array.from({ length: count }, (): Thread => {
@@ -44,6 +46,7 @@ export function createSearchThreads(count: number): SearchThreads {
     return { rpc: createWorkerRpc({ file, name: 'search', maxPending, restarts: true, onCrash }), attached };
   });
   let lastSegmentId = 0;
+  let warming: Promise<void> | undefined;
   return {
     newSegmentId: () => ++lastSegmentId,
     search(targets, query) {
@@ -60,6 +63,10 @@ export function createSearchThreads(count: number): SearchThreads {
         query,
       };
       return rpc.call(request).then(({ hits }) => hits);
+    },
+    warm() {
+      warming ??= Promise.all(threads.map(({ rpc }) => rpc.call({ kind: 'warm' }))).then(() => {});
+      return warming;
     },
     detach(segmentIds) {
       for (const { rpc, attached } of threads) {

@@ -7,6 +7,7 @@ import { createScanEngine } from '../vectors/scan-engine.ts';
 import { openVectorSegment, type ScoredRow, type VectorSearch } from '../vectors/vector-search.ts';
 import { createScratch, createWordSearcher, searchWords, type WordSearcher } from '../words/word-search.ts';
 import type { AttachedSegment, SearchReply, SearchRequest, SearchTarget, SnapshotQuery } from './protocol.ts';
+import { warmUp } from './warm-up.ts';
 
 // A worker thread that searches segments. All threads read the same memory.
 
@@ -26,12 +27,15 @@ function handle(request: SearchRequest): SearchReply {
   switch (request.kind) {
     case 'search':
       for (const { segmentId, segment } of request.attached) segments.set(segmentId, open(segment));
-      return { hits: search(request.targets, request.query) };
+      return { hits: searchTargets(request.targets, request.query) };
     case 'detach':
       for (const id of request.segmentIds) {
         segments.get(id)?.close();
         segments.delete(id);
       }
+      return { hits: [] };
+    case 'warm':
+      warmUp(open, search);
       return { hits: [] };
     default:
       return request satisfies never;
@@ -67,13 +71,18 @@ interface Found {
   position: number;
 }
 
-function search(targets: readonly SearchTarget[], query: SnapshotQuery): Hit[] {
-  const { aclIds, filter, limit } = query;
-  const scoped = targets.map(({ segmentId, version }): Scoped => {
+function searchTargets(targets: readonly SearchTarget[], query: SnapshotQuery): Hit[] {
+  const found = targets.map(({ segmentId, version }) => {
     const segment = segments.get(segmentId);
     if (segment === undefined) throw new Error(`no segment ${segmentId}`);
-    return { segment, scope: { version, aclIds, filter } };
+    return { segment, version };
   });
+  return search(found, query);
+}
+
+function search(targets: readonly { segment: Searched; version: number }[], query: SnapshotQuery): Hit[] {
+  const { aclIds, filter, limit } = query;
+  const scoped = targets.map(({ segment, version }): Scoped => ({ segment, scope: { version, aclIds, filter } }));
   const found = query.kind === 'near' ? searchNear(scoped, query) : searchByWords(scoped, query);
   found.sort((a, b) => b.score - a.score || a.key - b.key);
   // Only the best hits need the texts of their ids.
