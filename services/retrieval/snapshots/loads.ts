@@ -2,6 +2,7 @@ import type { Logger } from '#kit/base/log.ts';
 import type { Builder } from './build/builder.ts';
 import type { NamedLocks } from './named-locks.ts';
 import type { SnapshotEntry, SnapshotRegistry, SnapshotTarget } from './registry.ts';
+import type { SearchThreads } from './search/search-threads.ts';
 import type { Segment } from './segment.ts';
 import { changeSnapshot, type HeldSegment } from './snapshot.ts';
 
@@ -9,6 +10,7 @@ import { changeSnapshot, type HeldSegment } from './snapshot.ts';
 export interface LoadDeps {
   registry: SnapshotRegistry;
   builder: Builder;
+  threads: SearchThreads;
   /** Locks of corpora: a change and the steps of a load that touch it run one after another. */
   locks: NamedLocks;
   hold(segment: Segment): HeldSegment;
@@ -34,7 +36,7 @@ export function corpusLock(tenant: string, corpusId: number): string {
 
 /** Creates the loads. */
 export function createLoads(deps: LoadDeps): Loads {
-  const { registry, builder, locks, hold, log } = deps;
+  const { registry, builder, threads, locks, hold, log } = deps;
   const loading = new Map<SnapshotEntry, Promise<void>>();
   let isStopped = false;
 
@@ -47,6 +49,8 @@ export function createLoads(deps: LoadDeps): Loads {
         if (entry.state === 'waiting') entry.state = 'loading';
       }),
     );
+    // SQLite answers until the threads are there: a search never waits for their start.
+    await threads.warm();
     await locks.run(lock, async () => {
       if (entry.isReleased) return;
       if (segment === undefined) {

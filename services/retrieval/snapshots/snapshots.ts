@@ -84,7 +84,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
 
   const merges = createMerges({ registry, builder, threads, hold, log });
   const onLoaded = (entry: SnapshotEntry) => void inBackground(merges.merge(entry));
-  const loads = createLoads({ registry, builder, locks, hold, maxBytes, log, onLoaded });
+  const loads = createLoads({ registry, builder, threads, locks, hold, maxBytes, log, onLoaded });
   const load = (target: SnapshotTarget, limit?: number) => inBackground(loads.load(target, limit));
 
   const addedTo = async (entry: SnapshotEntry, version: number, added: AddedRows): Promise<HeldSegment | undefined> =>
@@ -155,7 +155,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
         for await (const target of targets) {
           const free = registry.freeBytes();
           if (isOff() || free <= 0) return;
-          await Promise.all([load(target, free), threads.warm()]);
+          await load(target, free);
           const entry = registry.find(target);
           if (entry?.state === 'too-large') registry.release(entry);
           else if (entry !== undefined) loaded.push(entry);

@@ -65,7 +65,14 @@ export function createSearchThreads(count: number): SearchThreads {
       return rpc.call(request).then(({ hits }) => hits);
     },
     warm() {
-      warming ??= Promise.all(threads.map(({ rpc }) => rpc.call({ kind: 'warm' }))).then(() => {});
+      warming ??= Promise.all(threads.map(({ rpc }) => rpc.call({ kind: 'warm' }))).then(
+        () => {},
+        // The next call tries again.
+        (error: unknown) => {
+          warming = undefined;
+          throw error;
+        },
+      );
       return warming;
     },
     detach(segmentIds) {

@@ -5,7 +5,7 @@ import type { SnapshotQuery } from './protocol.ts';
 /** Rows of each kind: enough that vectors are searched by their codes. */
 const rowCount = 512;
 /** Searches of each kind: after so many, the engine has compiled most of the code. */
-const searchCount = 100;
+const searchCount = 50;
 const dimensions = 64;
 
 /** Searches made-up rows until the code of a search is compiled. `open` makes a segment ready, `search` searches some. */
