@@ -1,5 +1,7 @@
 type Turn = () => void;
 
+// Each in the order of arrival.
+const begun: Turn[] = [];
 const waiting: Turn[] = [];
 const patient = new Set<Turn>();
 let isDue = false;
@@ -11,8 +13,7 @@ let isDue = false;
  */
 export function ownTurn(place: 'last' | 'next' = 'last'): Promise<void> {
   return new Promise((resolve) => {
-    if (place === 'last') waiting.push(resolve);
-    else waiting.unshift(resolve);
+    (place === 'last' ? waiting : begun).push(resolve);
     schedule();
   });
 }
@@ -46,6 +47,6 @@ function schedule(): void {
 function next(): void {
   isDue = false;
   const [first] = patient;
-  (waiting.shift() ?? first)?.();
-  if (waiting.length > 0 || patient.size > 0) schedule();
+  (begun.shift() ?? waiting.shift() ?? first)?.();
+  if (begun.length > 0 || waiting.length > 0 || patient.size > 0) schedule();
 }
