@@ -46,8 +46,8 @@ export async function startHousekeeping(deps: HousekeepingDeps): Promise<{ close
     if (sweptCount > 0) log.info({ event: 'uploads_swept', swept_count: sweptCount }, 'uploads without a job removed');
   };
   if (!isShared) await sweep(0);
-  await deps.countBacklog();
   const running = [
+    deps.countBacklog(),
     deps.completeDeletions(isShared ? deletionMs : 0, signal),
     ...(isShared ? [sweep(uploadMs).catch(() => {})] : []),
     repeat(intervalMs.backlog, deps.countBacklog),

@@ -55,17 +55,25 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
   const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures };
 
+  // A count that fails is not a failure of the call that changed it: the next one is right again.
   const countBacklog = async () => {
-    deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await jobs.countOpen());
-    const messages = await queue.backlog(closing.signal);
-    for (const [topic, count] of messages) deps.metrics.indexJobBacklog.set({ topic }, count);
+    try {
+      deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await jobs.countOpen());
+    } catch (error) {
+      log.debug({ event: 'backlog_unknown', err: error }, 'job backlog unknown');
+    }
   };
   const housekeeping = await startHousekeeping({
     uploads,
     jobs,
     isShared: engineOf(records) === 'postgres',
     completeDeletions: deleteDocuments.completeOpen,
-    countBacklog,
+    async countBacklog() {
+      await countBacklog();
+      // The server of a queue may be away, so its messages are not counted during a call.
+      const messages = await queue.backlog(closing.signal);
+      for (const [topic, count] of messages) deps.metrics.indexJobBacklog.set({ topic }, count);
+    },
     clock,
     log,
   });
