@@ -34,8 +34,8 @@ export function createInsert<Schema, Row extends object, Out>(
     const { query, columns } = known[engine];
     if (query.parameters.length !== columns.length) throw new Error(`not one parameter a column: ${query.sql}`);
     const valuesOf = (some: readonly Row[]) => some.flatMap((row) => columns.map((column) => row[column]));
+    const returnsRows = query.query.kind === 'InsertQueryNode' && query.query.returning !== undefined;
     if (engine === 'sqlite') {
-      const returnsRows = query.query.kind === 'InsertQueryNode' && query.query.returning !== undefined;
       const all: RowsQuery<Out> = { ...query, parameters: valuesOf(rows), rowCount: rows.length, returnsRows };
       return (await db.executeQuery<Out>(all)).rows;
     }
@@ -44,7 +44,8 @@ export function createInsert<Schema, Row extends object, Out>(
     for (let start = 0; start < rows.length; start += rowsAtOnce) {
       const some = rows.slice(start, start + rowsAtOnce);
       const sql = withRows(query.sql, columns.length, some.length);
-      results.push(...(await db.executeQuery<Out>({ ...query, sql, parameters: valuesOf(some) })).rows);
+      const all: RowsQuery<Out> = { ...query, sql, parameters: valuesOf(some), rowCount: 1, returnsRows };
+      results.push(...(await db.executeQuery<Out>(all)).rows);
     }
     return results;
   };

@@ -19,6 +19,8 @@ export const postgresAdvice = 'apt-get install postgresql';
 /** A PostgreSQL that a test has started. */
 export interface TestPostgres extends AsyncDisposable {
   readonly port: number;
+  /** Its first process; each connection has a child of it. */
+  pid(): number;
   /** Creates an empty database and returns its URL. */
   createDatabase(): Promise<string>;
   /** Ends it as an administrator does: connections are cut, nothing is lost. */
@@ -107,6 +109,7 @@ export async function startPostgres({ isDurable = false } = {}): Promise<TestPos
   let databaseCount = 0;
   return {
     port,
+    pid: () => child?.pid ?? 0,
     async createDatabase() {
       const name = `test_${++databaseCount}`;
       await admin((client) => client.query(`CREATE DATABASE ${name}`));

@@ -25,7 +25,7 @@ export function writeBatch(
   const usages = batch.filter((write) => write.kind === 'usage');
   return db.transaction().execute(async (trx) => {
     // All rows that a batch changes belong to its tenants, so no other lock is waited for. SQLite has one transaction at a time anyway.
-    if (engineOf(db) === 'postgres') await lockNames(trx, 'audit', tenantsOf(batch));
+    if (engineOf(db) === 'postgres') await lockNames(trx, 'audit', tenantsOf(batch), { isAwaited: false });
     const sequences = await appendEntries(trx, answers, nowMs);
     const recorded = await appendUsage(trx, usages, nowMs);
     const results = { answer: sequences.values(), usage: recorded.values() };

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import { Kysely, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { Database } from '../database.ts';
+import type { RowsQuery } from '../insert-rows.ts';
+import { createPostgresDialect } from './dialect.ts';
 import type { PostgresConnection, PostgresPool } from './pool.ts';
 
 /** Longest time of a statement of a migration, and of the wait for another replica that migrates, in milliseconds. */
@@ -30,11 +32,7 @@ export async function openPostgresDatabase<Schema>(
 ): Promise<Database<Schema>> {
   await place.pool.transaction((connection) => migrate(connection, place, migrations), longestMigrationMs);
   const { pool, schema } = place;
-  // The pool is shared, so it is not the database that ends it.
-  const dialect = new PostgresDialect({
-    pool: { connect: () => pool.connect() as never, end: async () => {}, options: {} } as never,
-  });
-  return new Kysely<Schema>({ dialect }).withSchema(schema);
+  return new Kysely<Schema>({ dialect: createPostgresDialect(pool) }).withSchema(schema);
 }
 
 /** Rejects if PostgreSQL cannot be reached, or if the tables are not those that were opened. */
@@ -48,16 +46,20 @@ export async function checkPostgresDatabase(place: PostgresPlace, migrations: re
 
 /**
  * Locks names until the transaction ends; waits for other transactions that hold one of them. The order is the same in every caller, so
- * two of them never wait for each other. `scope` sets apart names of different kinds.
+ * two of them never wait for each other. `scope` sets apart names of different kinds. `isAwaited: false`: resolves before the lock is held;
+ * it is held when the next statement of the transaction runs.
  */
 export async function lockNames<Schema>(
   transaction: Transaction<Schema>,
   scope: string,
   names: readonly string[],
+  { isAwaited = true } = {},
 ): Promise<void> {
   const keys = names.map((name) => lockKey(scope, name)).sort();
   if (keys.length === 0) return;
-  await sql`SELECT pg_advisory_xact_lock(key) FROM unnest(${keys}::bigint[]) AS key`.execute(transaction);
+  const query = sql`SELECT pg_advisory_xact_lock(key) FROM unnest(${keys}::bigint[]) AS key`.compile(transaction);
+  const locking: RowsQuery<unknown> = { ...query, rowCount: 1, returnsRows: isAwaited };
+  await transaction.executeQuery(locking);
 }
 
 /** Returns the number that PostgreSQL locks for a name. */

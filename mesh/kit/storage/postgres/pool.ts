@@ -52,7 +52,14 @@ const oldestVersion = 140_000;
 export async function openPostgres(settings: PostgresSettings, log: Logger): Promise<PostgresPool> {
   const { connectTimeoutMs, statementTimeoutMs, poolSize } = settings;
   const options = clientOptions(settings);
-  const pool = new pg.Pool({ ...options, max: poolSize, idleTimeoutMillis: 60_000, maxLifetimeSeconds: 3600 });
+  // Statements may be sent before those before them are answered.
+  const pool = new pg.Pool({
+    ...options,
+    pipeline: true,
+    max: poolSize,
+    idleTimeoutMillis: 60_000,
+    maxLifetimeSeconds: 3600,
+  });
   const logLoss = (error: unknown) =>
     log.debug({ event: 'database_connection_lost', err: error }, 'database connection lost');
   pool.on('error', logLoss);

@@ -6,8 +6,9 @@ import { StorageConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger } from '../../base/log.ts';
 import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '../../testing/postgres.ts';
 import { skipped } from '../../testing/server.ts';
-import type { Migrations } from '../database.ts';
+import type { Database, Migrations } from '../database.ts';
 import { engineOf } from '../engine.ts';
+import { createInsert } from '../insert-rows.ts';
 import { databaseSuite, type NoteSchema, noteMigrations } from '../suites/database.suite.ts';
 import { checkPostgresDatabase, lockNames, openPostgresDatabase } from './database.ts';
 import { openPostgres, type PostgresPool } from './pool.ts';
@@ -16,7 +17,7 @@ import { readStorage } from './settings.ts';
 const log = createLogger('silent');
 const eventually = <T>(read: () => T | Promise<T>) => expect.poll(read, { timeout: 15_000 });
 
-describe.skipIf(!hasPostgres && skipped('postgres', 21, postgresAdvice))('PostgreSQL', () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 23, postgresAdvice))('PostgreSQL', () => {
   let server: TestPostgres;
   beforeAll(async () => {
     server = await startPostgres();
@@ -84,6 +85,22 @@ describe.skipIf(!hasPostgres && skipped('postgres', 21, postgresAdvice))('Postgr
         }),
       ),
     );
+  });
+
+  test('of statements that are sent without a wait, a failure is that of the next one, and nothing is kept', async () => {
+    const db = await openNotes(await openPool());
+    const insert = createInsert((on: Database<NoteSchema>, row: NoteSchema['note']) =>
+      on.insertInto('note').values(row),
+    );
+    const twice = [1, 1].map((id) => ({ id, text: 'x' }));
+    const read = db.transaction().execute(async (tx) => {
+      await insert(tx, twice);
+      return tx.selectFrom('note').selectAll().execute();
+    });
+    await expect(read).rejects.toMatchObject({ code: '23505' });
+    await expect(db.transaction().execute((tx) => insert(tx, twice))).rejects.toMatchObject({ code: '23505' });
+    await db.transaction().execute((tx) => insert(tx, [{ id: 2, text: 'kept' }]));
+    expect(await db.selectFrom('note').selectAll().execute()).toEqual([{ id: 2, text: 'kept' }]);
   });
 
   test('a notification reaches its channel, and after a lost connection the listener says so and hears again', async () => {
