@@ -4,12 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { Gauge, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { AdminConfigSchema, type Config, ConfigSchema, GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { startAdmin } from '#kit/host/admin.ts';
 import type { ReadinessReport } from '#kit/host/readiness.ts';
 import type { SampleResult } from '../sample.ts';
+import { registerGroupMetrics } from './group-metrics.ts';
 import { keepSeat, type Seat } from './keep.ts';
 import { closeLostConnections } from './lost-connections.ts';
 import { createMemberProcess, type MemberProcess } from './member-process.ts';
@@ -98,7 +99,8 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
   try {
     await take('owner', 0);
     const [serving] = await Promise.all(Array.from({ length: workerCount }, (_, index) => take('worker', index + 1)));
-    const registry = createGroupMetrics(() => seats);
+    const registry = new Registry();
+    registerGroupMetrics(registry, () => seats);
     const readiness = async () => groupReadiness(await reports());
     const { host, port } = config.admin ?? create(AdminConfigSchema);
     const admin = await startAdmin(host, port, readiness, async () => groupMetrics(await reports(), registry));
@@ -138,37 +140,4 @@ async function reconfigureAll(seats: readonly { seat: Seat }[], config: Config):
     );
     if (isServing) await member?.reconfigure(toBinary(ConfigSchema, config));
   }
-}
-
-function createGroupMetrics(seats: () => readonly { role: Role; seat: Seat }[]): Registry {
-  const registry = new Registry();
-  const registers = [registry];
-  new Gauge({
-    name: 'ragmesh_group_members',
-    help: 'Processes of a group of workers that serve',
-    labelNames: ['role'],
-    registers,
-    collect() {
-      for (const role of ['owner', 'worker'] as const) {
-        const all = seats().filter((each) => each.role === role);
-        this.set({ role }, all.filter(({ seat }) => seat.member?.isServing()).length);
-      }
-    },
-  });
-  new Gauge({
-    name: 'ragmesh_group_restarts',
-    help: 'Processes of a group of workers that ended by themselves and were replaced, since its start',
-    labelNames: ['role'],
-    registers,
-    collect() {
-      for (const role of ['owner', 'worker'] as const) {
-        const all = seats().filter((each) => each.role === role);
-        this.set(
-          { role },
-          all.reduce((sum, { seat }) => sum + seat.restartCount, 0),
-        );
-      }
-    },
-  });
-  return registry;
 }

@@ -6,6 +6,7 @@ import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { startHost } from '#kit/host/host.ts';
 import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
+import { registerGroupMetrics } from '../group/group-metrics.ts';
 import { services } from '../run.ts';
 
 /** A metric of a running mesh. */
@@ -43,6 +44,7 @@ async function readMetrics(): Promise<MetricRow[]> {
   const config = create(ConfigSchema, { dataDir, grpc: onFreePort, admin: onFreePort, edge: onFreePort });
   const host = await startHost({ services, known: services, config, env: {}, log: createLogger('error') });
   registerTelemetryMetrics(host.metrics.registry, { lostSpanCount: () => 0 });
+  registerGroupMetrics(host.metrics.registry, () => []);
   try {
     // The registry keeps label names beside what it exports.
     const all = host.metrics.registry.getMetricsAsArray() as unknown as (MetricRow & { labelNames?: string[] })[];
