@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from 'vitest';
 import { Exposure, Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { listAdapters } from '#kit/host/config/adapters.ts';
-import { policyOf } from '#kit/rpc/policy.ts';
+import { mayRepeat, policyOf } from '#kit/rpc/policy.ts';
 import { services } from '../run.ts';
 import { root, topLevel } from './source-tree.ts';
 
@@ -52,15 +51,17 @@ test('every rpc says how it may be called', () => {
   const broken = methods.flatMap((method) => {
     const policy = policyOf(method);
     const name = `${method.parent.typeName}/${method.name}`;
-    const isRead = method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
     return [
       ...(policy.exposure === Exposure.UNSPECIFIED ? [`${name} has no exposure`] : []),
       ...(policy.role === Role.UNSPECIFIED ? [`${name} has no role`] : []),
       ...(policy.maxAttempts === 0 ? [`${name} has no max_attempts`] : []),
-      ...(policy.maxAttempts > 1 && !isRead ? [`${name} is retried but has side effects`] : []),
+      ...(policy.maxAttempts > 1 && !mayRepeat(method) ? [`${name} is retried but has side effects`] : []),
     ];
   });
-  expectNone(broken, 'set (ragmesh.common.v1.rpc) in the proto; only reads (NO_SIDE_EFFECTS) may be retried');
+  expectNone(
+    broken,
+    'set (ragmesh.common.v1.rpc) in the proto; only reads (NO_SIDE_EFFECTS) and what is_repeatable may be retried',
+  );
 });
 
 test('the top level is closed', () => {

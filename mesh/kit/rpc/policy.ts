@@ -20,9 +20,14 @@ export function isPublic(method: DescMethod): boolean {
   return policyOf(method).exposure === Exposure.PUBLIC;
 }
 
-/** Whether the contract allows `method` to be tried again: it has no side effects and declares more than one attempt. */
+/** Whether the contract allows `method` to be tried again: it declares more than one attempt, and repeating it changes nothing. */
 export function isRetryable(method: DescMethod): boolean {
-  return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS && policyOf(method).maxAttempts > 1;
+  return policyOf(method).maxAttempts > 1 && mayRepeat(method);
+}
+
+/** Whether a second call of `method` changes nothing that the first has not changed. */
+export function mayRepeat(method: DescMethod): boolean {
+  return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS || policyOf(method).isRepeatable;
 }
 
 /** Largest request message of a public method that declares none, in bytes. */

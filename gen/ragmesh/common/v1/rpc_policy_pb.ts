@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/rpc_policy.proto.
  */
 export const file_ragmesh_common_v1_rpc_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSLuAQoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0qUAoIRXhwb3N1cmUSGAoURVhQT1NVUkVfVU5TUEVDSUZJRUQQABIVChFFWFBPU1VSRV9JTlRFUk5BTBABEhMKD0VYUE9TVVJFX1BVQkxJQxACKooBCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1JFQURFUhABEg8KC1JPTEVfRURJVE9SEAISEAoMUk9MRV9BVURJVE9SEAMSEQoNUk9MRV9PUEVSQVRPUhAEEhAKDFJPTEVfU0VSVklDRRAFEhMKD1JPTEVfTU9ERUxfVVNFUhAGOlAKA3JwYxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLSHAyABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5ScGNQb2xpY3lSA3JwYzo+CgpsYXN0X2V2ZW50Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi+hwMgASgIUglsYXN0RXZlbnRiBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSKFAgoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0SFQoNaXNfcmVwZWF0YWJsZRgIIAEoCCpQCghFeHBvc3VyZRIYChRFWFBPU1VSRV9VTlNQRUNJRklFRBAAEhUKEUVYUE9TVVJFX0lOVEVSTkFMEAESEwoPRVhQT1NVUkVfUFVCTElDEAIqigEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9FRElUT1IQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQSEAoMUk9MRV9TRVJWSUNFEAUSEwoPUk9MRV9NT0RFTF9VU0VSEAY6UAoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYtIcDIAEoCzIcLnJhZ21lc2guY29tbW9uLnYxLlJwY1BvbGljeVIDcnBjOj4KCmxhc3RfZXZlbnQSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGL6HAyABKAhSCWxhc3RFdmVudGIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * How an rpc may be called.
@@ -31,7 +31,8 @@ export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
   timeoutMs: number;
 
   /**
-   * Number of attempts, the first one included. Above 1 only for rpcs without side effects; retried on UNAVAILABLE.
+   * Number of attempts, the first one included; retried on UNAVAILABLE. Above 1 only for rpcs without side effects, or with
+   * `is_repeatable`.
    *
    * @generated from field: uint32 max_attempts = 2;
    */
@@ -74,6 +75,13 @@ export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
    * @generated from field: uint32 max_request_values = 7;
    */
   maxRequestValues: number;
+
+  /**
+   * Whether a second call with the same ids changes nothing, so that a call whose reply was lost may be sent again.
+   *
+   * @generated from field: bool is_repeatable = 8;
+   */
+  isRepeatable: boolean;
 };
 
 /**
