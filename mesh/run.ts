@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'cache:warm': async () => (await import('./cli/cache-warm.ts')).warmCache,
   eval: async () => (await import('./cli/eval/evaluate.ts')).evaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
+  migrate: loadMigrate,
   restore: async () => (await import('./cli/backup/restore.ts')).restore,
   token: async () => (await import('./cli/token.ts')).token,
 };
@@ -151,6 +152,11 @@ const startMesh: CommandContext['startMesh'] = async (config) => {
   const { startQuietMesh } = await import('./serve.ts');
   return startQuietMesh({ known: await loadServices(), config, env });
 };
+
+async function loadMigrate(): Promise<Command> {
+  const { migrate } = await import('./cli/migrate.ts');
+  return async (context) => migrate(context, await loadServices());
+}
 
 async function loadCalibrate(): Promise<Command> {
   const { calibrateCache } = await import('./cli/cache-calibrate.ts');

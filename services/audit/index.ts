@@ -11,6 +11,7 @@ export const audit = defineService({
   config: readConfig,
   needs: {},
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
+  move: ({ copyRecords }) => copyRecords('audit', migrations),
   async create({ config, openDatabase, clock, log }) {
     const db = await openDatabase<AuditSchema>('audit', migrations);
     const { impl, writer } = createAudit({ db, config, clock, log });

@@ -31,6 +31,7 @@ export const chat = defineService({
     const connect = isShared ? createGroupSessions(sessions) : () => ({ port: sessions, close() {} });
     return { connect, close: () => sessions.close() };
   },
+  move: ({ copyRecords }) => copyRecords('sessions', sessionMigrations),
   async create({ config: settings, clients, clock, random, log, metrics, state: sessions }) {
     const newId = createIds(clock, random);
     const background = createBackgroundTasks(log);

@@ -11,6 +11,7 @@ export const evaluation = defineService({
   contracts: [EvaluationService],
   config: readConfig,
   needs: { retrieval: RetrievalService },
+  move: ({ copyRecords }) => copyRecords('evaluation', migrations),
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);
     return { impl: createEvaluation(deps, createEvaluationStore(database)), close: async () => {} };

@@ -15,6 +15,7 @@ import { createCaller } from './jobs/run/caller.ts';
 import { createIndexerMetrics } from './metrics.ts';
 import { createIndexer } from './service.ts';
 import type { BlobStore, BlobStoreDeps } from './uploads/blob-store.ts';
+import { moveIndexer } from './uploads/move-records.ts';
 import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';
 
 const blobStores = new URL('./adapters/blob-store/', import.meta.url);
@@ -26,6 +27,7 @@ export const indexer = defineService({
   contracts: [IndexerService],
   config: readConfig,
   needs: { indexWriter: IndexWriterService, retrieval: RetrievalService, embedding: EmbeddingService },
+  move: moveIndexer,
   async create({ config, clients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
     if (signer === undefined) {
       throw new ConfigError(

@@ -11,6 +11,7 @@ import { openEngine } from './catalog/engines/open-engine.ts';
 import { readConfig } from './config.ts';
 import { createFront, type RetrievalPort } from './front.ts';
 import { createRetrievalMetrics } from './metrics.ts';
+import { moveIndex } from './move/move-index.ts';
 import { createRetrieval } from './service.ts';
 import { createSearchThreads } from './snapshots/search/search-threads.ts';
 import { snapshotCheck } from './snapshots/snapshot-check.ts';
@@ -36,6 +37,7 @@ export const retrieval = defineService({
   async front({ ownerClient, port }) {
     return { impl: createFront(ownerClient(RetrievalService), port as RetrievalPort), close: async () => {} };
   },
+  move: moveIndex,
   async create({
     config: settings,
     clients,

@@ -7,6 +7,7 @@ import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
 import type { ConnectedPort } from '../rpc/pipe/ports.ts';
 import type { Database, Migrations } from '../storage/database.ts';
+import type { TableCopy } from '../storage/move/copy-tables.ts';
 import type { PostgresPool } from '../storage/postgres/pool.ts';
 import type { Env } from './config/config.ts';
 import type { ReadinessCheck } from './readiness.ts';
@@ -132,6 +133,22 @@ export interface SharedState<State> {
   close(): Promise<void>;
 }
 
+/** What {@link ServiceDefinition.move} is given. */
+export interface MoveDeps<Settings> {
+  /** The settings of the service with the new storage. */
+  config: Settings;
+  /** The folder of the service's embedded state. No process runs over it. */
+  folder: string;
+  /** The target. */
+  pool: PostgresPool;
+  /** Copies the records `<folder>/<name>.db`, if there are any. */
+  copyRecords(name: string, migrations: Migrations): Promise<void>;
+  /** Copies the tables of another file. */
+  copyTables(tables: Omit<TableCopy, 'pool'>): Promise<void>;
+  /** Runs a step that can be repeated, unless an earlier move has finished it. `onRows` reports its progress. */
+  once(step: string, work: (onRows: (count: number) => void) => Promise<void>): Promise<void>;
+}
+
 /** What the front of a service is given. */
 export interface FrontDeps<Settings>
   extends Pick<ServiceDeps<Settings, Needs>, 'config' | 'clock' | 'log' | 'metrics'> {
@@ -186,6 +203,8 @@ export interface ServiceDefinition<
    * are the owner's. @default none
    */
   front?(deps: FrontDeps<Settings>): Promise<RunningService<C>>;
+  /** Moves the service's embedded records to PostgreSQL. @default it has none */
+  move?(deps: MoveDeps<Settings>): Promise<void>;
   create(deps: ServiceDeps<Settings, N, O, State>): Promise<RunningService<C>>;
 }
 

@@ -37,6 +37,17 @@ CREATE TABLE attribute (
 CREATE INDEX attribute_id ON attribute (id);
 `;
 
+/** The schema of the list of the tables of vectors, one for each corpus and space (adapters/vector-store/sqlite/tables.ts). */
+export const tablesSchema = `
+CREATE TABLE space (
+  id INTEGER PRIMARY KEY,
+  corpus_id INTEGER NOT NULL,
+  model TEXT NOT NULL,
+  dimensions INTEGER NOT NULL,
+  UNIQUE (corpus_id, model, dimensions)
+);
+`;
+
 /** A store's own index of its rows. Each function returns the statements of a change; `select` finds the ids of the rows. */
 export interface RowIndex<R extends IndexRow> {
   insert(row: R, version: number): Statement[];

@@ -16,6 +16,9 @@ export interface PostgresPlace {
   readonly name: string;
 }
 
+/** Returns a name as SQL reads it whatever it contains: "user" in quotation marks. */
+export const quoteName: (name: string) => string = pg.escapeIdentifier;
+
 /** Returns the schema of a service: "ragmesh_llm_gateway". */
 export function schemaOf(service: string): string {
   return `ragmesh_${service.replaceAll('-', '_')}`;

@@ -12,12 +12,13 @@ import {
   oneOf,
   type RowIndex,
   rowSchema,
+  tablesSchema,
 } from '../../../sqlite/rows.ts';
 import { createTenantFiles, type TenantFiles } from '../../../sqlite/tenant-files.ts';
 import { type Change, type Hit, mergeHits } from '../../../stores/index-row.ts';
 import { isZeroVector } from '../../../stores/unit-vector.ts';
 import type { VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../../stores/vector-store.ts';
-import { createVectorTables, findTable, tablesSchema, type VectorTable } from './tables.ts';
+import { createVectorTables, findTable, type VectorTable } from './tables.ts';
 
 // Exact search: in memory, and by sqlite-vec while a corpus is not there.
 

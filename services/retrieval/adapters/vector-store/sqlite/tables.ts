@@ -5,17 +5,6 @@ import type { VectorSpace } from '../../../stores/vector-store.ts';
 // vec0 cannot update a row of a table with a partition key, and keeps the place of a deleted row until its whole block is free. So each
 // corpus and space has a table of its own, and compact() removes the gaps.
 
-/** The schema of the list of tables. */
-export const tablesSchema = `
-CREATE TABLE space (
-  id INTEGER PRIMARY KEY,
-  corpus_id INTEGER NOT NULL,
-  model TEXT NOT NULL,
-  dimensions INTEGER NOT NULL,
-  UNIQUE (corpus_id, model, dimensions)
-);
-`;
-
 /** A table of the vectors of one corpus and space. */
 export interface VectorTable extends VectorSpace {
   name: string;
