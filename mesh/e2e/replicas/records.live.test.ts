@@ -7,9 +7,9 @@ import { collect } from '#kit/base/streams.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '#kit/testing/postgres.ts';
 import { skipped } from '#kit/testing/server.ts';
-import { services } from '../run.ts';
-import { loadSample } from '../sample.ts';
-import { type Answer, askWhole, patient } from './testing/whole-mesh.ts';
+import { services } from '../../run.ts';
+import { loadSample } from '../../sample.ts';
+import { type Answer, askWhole, patient } from '../testing/whole-mesh.ts';
 
 // Two replicas of the services with records, each in a mesh of its own behind gRPC, over one PostgreSQL. Search is a third process with
 // the embedded defaults, which both call.

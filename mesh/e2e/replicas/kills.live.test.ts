@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { sleep } from '#kit/base/streams.ts';
+import { hasPostgres, postgresAdvice, startPostgres } from '#kit/testing/postgres.ts';
+import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
+import { skipped } from '#kit/testing/server.ts';
+import { sharedConfig } from './testing/config.ts';
+import { createLoad } from './testing/load.ts';
+import { type Replicas, startReplicas } from './testing/replicas.ts';
+
+// Two replicas of every service over PostgreSQL and Redis, under a random load, while something dies again and again.
+
+/** How long the load runs, in milliseconds. */
+const loadMs = 60_000;
+
+const canRun = hasPostgres && hasRedis;
+
+/** Kills a replica without warning every few seconds, one at a time, and starts it again. */
+async function killReplicas(replicas: Replicas, random: () => number, isDone: () => boolean): Promise<number> {
+  let killCount = 0;
+  while (!isDone()) {
+    await sleep(1500 + random() * 2000);
+    const victim = replicas.all[Math.floor(random() * replicas.all.length)];
+    await victim?.kill();
+    killCount++;
+    await victim?.start();
+  }
+  return killCount;
+}
+
+describe.skipIf(!canRun && skipped('postgres', 1, `${postgresAdvice}; ${redisAdvice}`))(
+  'two replicas of every service',
+  () => {
+    test('lose nothing, repeat nothing and leak nothing while one after another is killed', async () => {
+      await using postgres = await startPostgres();
+      await using redis = await startRedis();
+      await using replicas = await startReplicas(sharedConfig(await postgres.createDatabase(), redis.port));
+      const load = createLoad(replicas, Math.random);
+      const endMs = performance.now() + loadMs;
+      const isDone = () => performance.now() > endMs;
+      const [report, killCount] = await Promise.all([load.run(4, isDone), killReplicas(replicas, Math.random, isDone)]);
+      process.stderr.write(`${killCount} kills, ${JSON.stringify({ ...report, failures: [...report.failures] })}\n`);
+      expect(await load.check()).toEqual([]);
+      expect(killCount).toBeGreaterThan(3);
+      expect(report.answerCount).toBeGreaterThan(50);
+    }, 400_000);
+  },
+);
