@@ -22,7 +22,7 @@ describe.skipIf(!hasPostgres && skipped('postgres', 70, postgresAdvice))('over a
   describe('access lists', () => accessVersionSuite(start));
   const startPair = startingPairOn(() => server);
   describe('two replicas: versions', () => versionSuite(startPair));
-  describe('two replicas: concurrency', () => concurrencySuite(startPair));
+  describe('two replicas: concurrency', () => concurrencySuite(startPair, { hasReplicas: true }));
   describe('two replicas: access lists', () => accessVersionSuite(startPair));
   describe('interruptions', () => crashSuite(openingOn(() => server)));
 });

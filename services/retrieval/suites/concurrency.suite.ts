@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import type { ShortDocument, StartRetrieval } from '../testing/retrieval.ts';
 
-/** Tests readers and writers beside each other over a way to start the service. */
-export function concurrencySuite(start: StartRetrieval): void {
+/**
+ * Tests readers and writers beside each other over a way to start the service. `hasReplicas`: another replica may drop a version during a
+ * search, which then runs again; its legs are those of the first run, and may have missed rows.
+ */
+export function concurrencySuite(start: StartRetrieval, { hasReplicas = false } = {}): void {
   test('while versions are published and rolled back, every answer is of one version, and whole', async () => {
     await using retrieval = await start({ config: { keptVersions: 0 } });
     const size = 40;
@@ -17,7 +20,7 @@ export function concurrencySuite(start: StartRetrieval): void {
         const texts = new Set(passages.map(({ text }) => text));
         expect(texts.size).toBe(1);
         expect(passages).toHaveLength(size);
-        for (const { hits } of legs) expect(hits).toHaveLength(size);
+        if (!hasReplicas) for (const { hits } of legs) expect(hits).toHaveLength(size);
         expect(new Set(passages.map(({ version }) => version))).toEqual(new Set([fused.versions[0]?.version]));
         answerCount++;
       }

@@ -149,7 +149,7 @@ export function createLoad(replicas: Replicas, random: () => number) {
       if (!answer.text.includes(String(before.amount)))
         problems.push(`${doc.id}: ${before.amount} expected: ${answer.text}`);
     }
-    if (random() < 0.2) {
+    if (random() < 0.2 && !isMissing(Stage.SESSION)) {
       await attempt('feedback', () =>
         replicas.client(ChatService, tenant, anyEdge()).submitFeedback({ answerId, rating: Rating.UP }),
       );
