@@ -12,6 +12,8 @@ export function costConfig(init: CostProcessInit): MessageInitShape<typeof Confi
     addresses: init.addresses,
     grpc: { port: 0, maxConcurrent: unlimited },
     admin: { port: 0 },
+    // Members of a group log as their configuration says; the others are silent in this benchmark.
+    telemetry: { logLevel: 'silent' },
     llmGateway: {
       models: [
         { adapter: 'extractive' },
