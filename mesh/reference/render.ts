@@ -1,7 +1,7 @@
-import { buildImage, writeOrCheck } from '../generated-files.ts';
 import { services } from '../run.ts';
 import { renderErrors } from './errors.ts';
 import { renderFigure } from './figure.ts';
+import { buildImage, writeOrCheck } from './generated-files.ts';
 import { renderMetrics } from './metrics.ts';
 
 // `npm run reference:render`: the pages that are generated from the code. With `--check`, it writes nothing and names the files that

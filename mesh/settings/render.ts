@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DescMessage } from '@bufbuild/protobuf';
-import { buildImage, writeOrCheck } from '../generated-files.ts';
+import { buildImage, writeOrCheck } from '../reference/generated-files.ts';
 import { root } from '../tools.ts';
 import { readContract } from './describe.ts';
 import { renderExample } from './example.ts';

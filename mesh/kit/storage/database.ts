@@ -12,6 +12,7 @@ import {
 import type { RowsQuery } from './insert-rows.ts';
 import type { Statement, StatementResult } from './sqlite/protocol.ts';
 import type { SqliteConnection, SqliteThread } from './sqlite/thread.ts';
+import { streamQuery } from './stream-query.ts';
 
 /**
  * Durable records: Kysely over a schema. In SQLite, queries run in a thread and transactions are exclusive; in PostgreSQL, transactions of
@@ -169,9 +170,4 @@ function toQueryResult<R>({ rows, changes, lastInsertRowid }: StatementResult): 
 
 function unlessOver(error: unknown): void {
   if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error;
-}
-
-// biome-ignore lint/correctness/useYield: a page at a time is how ragmesh reads; Kysely's type asks for the method.
-async function* streamQuery(): AsyncIterableIterator<never> {
-  throw new Error('streaming queries are not supported: read by pages');
 }

@@ -16,7 +16,7 @@ export interface Snapshot {
 /** A segment of a snapshot. */
 export interface HeldSegment extends SharedSegment {
   sizeBytes: number;
-  /** Rows that no version has any more. */
+  /** Rows that belong to no version. */
   deletedCount: number;
 }
 

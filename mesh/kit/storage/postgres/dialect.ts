@@ -8,6 +8,7 @@ import {
   type QueryResult,
 } from 'kysely';
 import type { RowsQuery } from '../insert-rows.ts';
+import { streamQuery } from '../stream-query.ts';
 import type { PooledConnection, PostgresPool } from './pool.ts';
 
 /** Statements of a transaction that may be on their way without an answer. */
@@ -105,9 +106,4 @@ function hold(connection: PooledConnection) {
     },
     release: () => connection.release(isDiscarded),
   };
-}
-
-// biome-ignore lint/correctness/useYield: a page at a time is how ragmesh reads; Kysely's type asks for the method.
-async function* streamQuery(): AsyncIterableIterator<never> {
-  throw new Error('streaming queries are not supported: read by pages');
 }

@@ -5,8 +5,8 @@ import { findString } from './strings.ts';
 // The changes of rows that are in memory already: the counterpart of `changeStatements` in sqlite/rows.ts, which says what each does.
 
 /**
- * Applies a change to the rows of a table; the new rows of the change are for another table. Returns the positions of the rows that no version
- * has any more.
+ * Applies a change to the rows of a table; the new rows of the change are for another table. Returns the positions of the rows that belong
+ * to no version after it.
  */
 export function markRows(table: RowTable, change: Change<IndexRow>): number[] {
   const { aclIds, addedIn, removedIn, generation } = table;

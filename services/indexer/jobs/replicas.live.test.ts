@@ -11,10 +11,10 @@ import { sleep } from '#kit/base/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '#kit/testing/postgres.ts';
 import { skipped } from '#kit/testing/server.ts';
-import { createEmbeddingStandIn } from './testing/embedding-stand-in.ts';
-import { createIndexStandIn } from './testing/index-stand-in.ts';
-import { jsonl, partsOf } from './testing/indexer-mesh.ts';
-import { type IndexerProcess, startIndexerProcess } from './testing/indexer-process.ts';
+import { createEmbeddingStandIn } from '../testing/embedding-stand-in.ts';
+import { createIndexStandIn } from '../testing/index-stand-in.ts';
+import { jsonl, partsOf } from '../testing/indexer-mesh.ts';
+import { type IndexerProcess, startIndexerProcess } from '../testing/indexer-process.ts';
 
 // Two indexer processes over one PostgreSQL, each with a folder of its own. Uploads are in the database.
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root, runTool } from './tools.ts';
+import { root, runTool } from '../tools.ts';
 
 // What the renderers of mesh/settings and mesh/reference share.
 
