@@ -1,19 +1,12 @@
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { backup as copyDatabase } from 'node:sqlite';
 import { type CommandContext, CommandError, printJson } from '../command.ts';
 import { commonFlags, localHelp, parseFlags } from '../flags.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import { type FrozenFolder, freezeFolder } from './freeze.ts';
-import {
-  type BackupFile,
-  copyFile,
-  type Manifest,
-  manifestName,
-  measureFile,
-  requireEmpty,
-  syncFile,
-} from './manifest.ts';
+import { type BackupFile, copyFile, type Manifest, manifestName, measureFile, syncFile } from './manifest.ts';
+import { fillNewFolder } from './new-folder.ts';
 
 const help = `npm run backup -- --to <folder>
 
@@ -57,33 +50,25 @@ const pagesAStep = 1000;
  * manifest. Throws CommandError if `to` has content, or a database stays locked.
  */
 export async function backUp(dataDir: string, to: string, progress: Progress, lockWaitMs?: number): Promise<Manifest> {
-  requireEmpty(to, '--to');
-  if (!relative(dataDir, to).startsWith('..')) {
+  if (!relative(dataDir, to).startsWith('..') && relative(dataDir, to) !== '') {
     throw new CommandError(`--to: ${to} is inside the data folder: a backup belongs elsewhere, best on another disk`);
   }
-  const partial = `${to}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true, mode: 0o700 });
-  let frozen: FrozenFolder | undefined;
-  try {
-    frozen = freezeFolder(dataDir, lockWaitMs);
-    const createdAt = new Date(Date.now()).toISOString();
-    const files = await copyAll(dataDir, frozen, partial, progress);
-    const manifest: Manifest = { format: 1, createdAt, files };
-    const manifestPath = join(partial, manifestName);
-    writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
-    await syncFile(manifestPath);
-    rmSync(to, { recursive: true, force: true });
-    renameSync(partial, to);
-    await syncFile(dirname(join(to)));
-    return manifest;
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    throw error;
-  } finally {
-    frozen?.close();
-    progress.end();
-  }
+  return fillNewFolder(to, '--to', async (partial) => {
+    let frozen: FrozenFolder | undefined;
+    try {
+      frozen = freezeFolder(dataDir, lockWaitMs);
+      const createdAt = new Date(Date.now()).toISOString();
+      const files = await copyAll(dataDir, frozen, partial, progress);
+      const manifest: Manifest = { format: 1, createdAt, files };
+      const manifestPath = join(partial, manifestName);
+      writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+      await syncFile(manifestPath);
+      return manifest;
+    } finally {
+      frozen?.close();
+      progress.end();
+    }
+  });
 }
 
 async function copyAll(dataDir: string, frozen: FrozenFolder, to: string, progress: Progress): Promise<BackupFile[]> {

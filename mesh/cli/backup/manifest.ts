@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { Transform } from 'node:stream';
@@ -48,13 +48,6 @@ function parseJson(path: string): unknown {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new CommandError(`${path} is damaged: it is not JSON`, { cause: error });
-  }
-}
-
-/** Throws CommandError if something is in the folder. It need not exist. */
-export function requireEmpty(folder: string, flag: string): void {
-  if (existsSync(folder) && readdirSync(folder).length > 0) {
-    throw new CommandError(`${flag}: ${folder} is not empty: name a new folder, or move that one away`);
   }
 }
 

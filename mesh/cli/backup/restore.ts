@@ -1,9 +1,10 @@
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { type CommandContext, CommandError, printJson } from '../command.ts';
 import { commonFlags, localHelp, parseFlags } from '../flags.ts';
 import { createProgress, type Progress } from '../progress.ts';
-import { copyFile, type Manifest, readManifest, requireEmpty, syncFile } from './manifest.ts';
+import { type BackupFile, copyFile, type Manifest, readManifest } from './manifest.ts';
+import { fillNewFolder } from './new-folder.ts';
 
 const help = `npm run restore -- --from <folder> [--to <folder>]
 
@@ -40,31 +41,25 @@ export async function restore(context: CommandContext): Promise<number> {
  */
 export async function restoreFolder(from: string, to: string, progress: Progress): Promise<Manifest> {
   const manifest = readManifest(from);
-  requireEmpty(to, '--to');
-  const partial = `${to}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
-  try {
-    for (const [index, file] of manifest.files.entries()) {
-      progress.update(index, manifest.files.length, file.path);
-      const source = join(from, file.path);
-      const stat = statSync(source, { throwIfNoEntry: false });
-      if (stat === undefined) throw new CommandError(`${source} is missing: the backup is not whole, use another one`);
-      const copied = await copyFile(source, join(partial, file.path), stat.mode);
-      if (copied.sha256 !== file.sha256) {
-        throw new CommandError(
-          `${source} is damaged: its checksum differs from ${from}'s manifest; use another backup`,
-        );
+  return fillNewFolder(to, '--to', async (partial) => {
+    try {
+      for (const [index, file] of manifest.files.entries()) {
+        progress.update(index, manifest.files.length, file.path);
+        await restoreFile(from, partial, file);
       }
+      return manifest;
+    } finally {
+      progress.end();
     }
-    rmSync(to, { recursive: true, force: true });
-    renameSync(partial, to);
-    await syncFile(dirname(join(to)));
-    return manifest;
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    throw error;
-  } finally {
-    progress.end();
+  });
+}
+
+async function restoreFile(from: string, to: string, { path, sha256 }: BackupFile): Promise<void> {
+  const source = join(from, path);
+  const stat = statSync(source, { throwIfNoEntry: false });
+  if (stat === undefined) throw new CommandError(`${source} is missing: the backup is not whole, use another one`);
+  const copied = await copyFile(source, join(to, path), stat.mode);
+  if (copied.sha256 !== sha256) {
+    throw new CommandError(`${source} is damaged: its checksum differs from ${from}'s manifest; use another backup`);
   }
 }
