@@ -49,13 +49,20 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
     running.set(jobId, { abort, done });
     return { done };
   };
-  const offer = async (jobId?: string): Promise<Accepted> => {
+  const offerNow = async (jobId?: string): Promise<Accepted> => {
     if (stopping.signal.aborted) return 'none';
     const lease = await jobs.take({ ...taker, busy: [...running.keys()] }, jobId);
     if (lease !== undefined) return start(lease);
     if (jobId === undefined) return 'none';
     const [found] = await jobs.list({ jobId, limit: 1 });
     return found === undefined ? 'unknown' : 'none';
+  };
+  // One after another: a job that was leased but not yet started would look like one that this worker has lost.
+  let lastOffer: Promise<unknown> = Promise.resolve();
+  const offer = (jobId?: string) => {
+    const answer = lastOffer.then(() => offerNow(jobId));
+    lastOffer = answer.catch(() => {});
+    return answer;
   };
   const ended = async () => {
     await queue.stop();

@@ -30,7 +30,9 @@ const longestWaitMs = 30_000;
 /** Bounds of the pause between two attempts. */
 const firstPauseMs = 5;
 const longestPauseMs = 100;
-/** Time for which the next right is kept for a process that waits, so that another one cannot take it again and again. */
+/** Longest pause of the process that is next. */
+const longestPauseOfNextMs = 25;
+/** Time for which the next right is kept for the process that has waited longest, so that others cannot take it again and again. */
 const wantedMs = 1000;
 
 /** Creates the rights in a table. `holder` is unique to this process; `random` returns a number from 0 up to 1. */
@@ -44,10 +46,10 @@ export function createLeases(
     VALUES ($1, 1, clock_timestamp() + interval '${leaseMs} ms')
     ON CONFLICT (tenant) DO UPDATE
       SET fence = held.fence + 1, expires_at = excluded.expires_at, wanted_by = '', wanted_until = '-infinity'
-      WHERE held.expires_at <= clock_timestamp() AND (held.wanted_by = $2 OR held.wanted_until <= clock_timestamp())
+      WHERE held.expires_at <= clock_timestamp() AND (held.wanted_by COLLATE "C" >= $2 OR held.wanted_until <= clock_timestamp())
     RETURNING fence`;
   const want = `UPDATE ${table} SET wanted_by = $2, wanted_until = clock_timestamp() + interval '${wantedMs} ms'
-    WHERE tenant = $1 AND (wanted_by = $2 OR wanted_until <= clock_timestamp())`;
+    WHERE tenant = $1 AND (wanted_by COLLATE "C" >= $2 OR wanted_until <= clock_timestamp()) RETURNING tenant`;
   const renew = `UPDATE ${table} SET expires_at = clock_timestamp() + interval '${leaseMs} ms'
     WHERE tenant = $1 AND fence = $2 RETURNING fence`;
   const release = `UPDATE ${table} SET expires_at = '-infinity' WHERE tenant = $1 AND fence = $2`;
@@ -82,17 +84,21 @@ export function createLeases(
   return {
     async take(tenant, signal) {
       const startedAt = performance.now();
-      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+      // Sorts by the time of arrival, so that the process that waits longest is next (by the clocks of the processes).
+      const ticket = `${String(Date.now()).padStart(15, '0')} ${holder}`;
+      let pauseMs = firstPauseMs;
+      for (;;) {
         const sentAt = performance.now();
-        const [row] = await database.query<{ fence: number }>(take, [tenant, holder]);
+        const [row] = await database.query<{ fence: number }>(take, [tenant, ticket]);
         if (row !== undefined) return hold(tenant, row.fence, sentAt);
         if (performance.now() - startedAt > longestWaitMs) {
           throw unavailable('retrieval', "another replica is changing the tenant's index: try again");
         }
-        await database.query(want, [tenant, holder]);
+        const isNext = (await database.query(want, [tenant, ticket])).length > 0;
         await sleep(pauseMs * (0.5 + random() / 2), undefined, { signal }).catch(() => {
           throw abortedBy(signal);
         });
+        pauseMs = Math.min(isNext ? longestPauseOfNextMs : longestPauseMs, pauseMs * 2);
       }
     },
   };
