@@ -80,7 +80,7 @@ export const retrieval = defineService({
       );
       parts.unshift(keywords);
       const catalog = createCatalog(
-        await openEngine({ postgres, openDatabase, folder: join(dataDir, 'catalog'), threads, random }),
+        await openEngine({ postgres, openDatabase, folder: join(dataDir, 'catalog'), threads, random, clock }),
         random,
       );
       parts.unshift(catalog);

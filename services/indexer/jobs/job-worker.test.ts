@@ -7,7 +7,7 @@ import { openBenchJobs } from '../testing/job-bench.ts';
 import type { QueueWorker } from './job-queue.ts';
 import { startJobWorker } from './job-worker.ts';
 
-test('a job that is offered several times at once is run once', async () => {
+test('a job that is offered several times concurrently is run once', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-jobs-'));
   const { jobs, close } = await openBenchJobs(join(folder, 'jobs.db'));
   onTestFinished(async () => {

@@ -37,7 +37,7 @@ export async function openPool(url: string): Promise<PostgresPool> {
 export async function openPostgresEngine(pool: PostgresPool): Promise<CatalogEngine> {
   const schema = schemaOf('retrieval');
   await openPostgresDatabase({ pool, schema, name: 'catalog' }, postgresMigrations);
-  const engine = createPostgresEngine({ pool, schema, random: Math.random });
+  const engine = createPostgresEngine({ pool, schema, random: Math.random, clock: Date.now });
   return {
     ...engine,
     async close() {

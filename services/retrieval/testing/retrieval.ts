@@ -130,7 +130,8 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
       opened.userCount++;
       const { stores, threads } = opened;
       const folder = join(dataDir, 'catalog');
-      const catalog = createCatalog(await openEngine({ postgres, openDatabase, folder, threads, random }), random);
+      const engine = await openEngine({ postgres, openDatabase, folder, threads, random, clock });
+      const catalog = createCatalog(engine, random);
       const { embedding, rerank: reranker } = clients;
       const { impl, close } = createRetrieval({
         ...wrap(stores),

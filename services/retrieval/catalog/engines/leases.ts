@@ -35,12 +35,12 @@ const longestPauseOfNextMs = 25;
 /** Time for which the next right is kept for the process that has waited longest, so that others cannot take it again and again. */
 const wantedMs = 1000;
 
-/** Creates the rights in a table. `holder` is unique to this process; `random` returns a number from 0 up to 1. */
+/** Creates the rights in a table. `holder` is unique to this process. */
 export function createLeases(
   database: PostgresConnection,
   table: string,
   holder: string,
-  random: () => number,
+  { random, clock }: { random: () => number; clock: () => number },
 ): Leases {
   const take = `INSERT INTO ${table} AS held (tenant, fence, expires_at)
     VALUES ($1, 1, clock_timestamp() + interval '${leaseMs} ms')
@@ -85,7 +85,7 @@ export function createLeases(
     async take(tenant, signal) {
       const startedAt = performance.now();
       // Sorts by the time of arrival, so that the process that waits longest is next (by the clocks of the processes).
-      const ticket = `${String(Date.now()).padStart(15, '0')} ${holder}`;
+      const ticket = `${String(clock()).padStart(15, '0')} ${holder}`;
       let pauseMs = firstPauseMs;
       for (;;) {
         const sentAt = performance.now();

@@ -7,7 +7,8 @@ import { createSqliteEngine } from './sqlite.ts';
 import type { CatalogEngine } from './tables.ts';
 
 /** What {@link openEngine} needs. */
-export interface EngineDeps extends Pick<ServiceDeps<unknown, never>, 'postgres' | 'openDatabase' | 'random'> {
+export interface EngineDeps
+  extends Pick<ServiceDeps<unknown, never>, 'postgres' | 'openDatabase' | 'random' | 'clock'> {
   /** Folder of the files, without PostgreSQL. */
   folder: string;
   threads: SqliteThreads;
@@ -18,10 +19,11 @@ export async function openEngine({
   postgres,
   openDatabase,
   random,
+  clock,
   folder,
   threads,
 }: EngineDeps): Promise<CatalogEngine> {
   if (postgres === undefined) return createSqliteEngine(folder, threads);
   await openDatabase('catalog', { sqlite: [], postgres: postgresMigrations });
-  return createPostgresEngine({ pool: postgres, schema: schemaOf('retrieval'), random });
+  return createPostgresEngine({ pool: postgres, schema: schemaOf('retrieval'), random, clock });
 }

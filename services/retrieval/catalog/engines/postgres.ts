@@ -15,6 +15,8 @@ export interface PostgresEngineDeps {
   schema: string;
   /** Returns a number from 0 up to 1. */
   random: () => number;
+  /** Returns the time, in milliseconds since the epoch. */
+  clock: () => number;
 }
 
 /** Longest statement of a change: a sweep may delete all rows of a version. In milliseconds. */
@@ -24,9 +26,9 @@ const longestStatementMs = 120_000;
 const pollEveryMs = 30_000;
 
 /** Opens the catalog. */
-export function createPostgresEngine({ pool, schema, random }: PostgresEngineDeps): CatalogEngine {
+export function createPostgresEngine({ pool, schema, random, clock }: PostgresEngineDeps): CatalogEngine {
   const holder = `${random()}`.slice(2);
-  const leases = createLeases(pool, tableName(schema, 'lease'), holder, random);
+  const leases = createLeases(pool, tableName(schema, 'lease'), holder, { random, clock });
   const states = createStateReader(pool, tableName(schema, 'tenant'));
   const fenced = `SELECT fence FROM ${tableName(schema, 'lease')} WHERE tenant = $1 AND fence = $2 FOR SHARE`;
   /** By tenant; its changes come one after another. */
