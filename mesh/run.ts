@@ -1,3 +1,4 @@
+import '#kit/host/compiled-code.mjs';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';

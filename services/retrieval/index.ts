@@ -13,6 +13,7 @@ import { createFront, type RetrievalPort } from './front.ts';
 import { createRetrievalMetrics } from './metrics.ts';
 import { moveIndex } from './move/move-index.ts';
 import { createRetrieval } from './service.ts';
+import { createBuilder } from './snapshots/build/builder.ts';
 import { createSearchThreads } from './snapshots/search/search-threads.ts';
 import { snapshotCheck } from './snapshots/snapshot-check.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
@@ -54,14 +55,15 @@ export const retrieval = defineService({
     if (isEmbedded) await lockDataDir();
     const threads = createSqliteThreads(settings.readerThreads, isEmbedded);
     const searching = createSearchThreads(settings.searchThreads);
+    const builder = createBuilder();
     // In the order in which they close.
-    const parts: { close(): Promise<void> }[] = [searching, threads];
+    const parts: { close(): Promise<void> }[] = [builder, searching, threads];
     const close = async () => {
       for (const part of parts) await part.close();
     };
     try {
       const { vectorStore, keywordStore, memoryBytes } = settings;
-      const newSnapshots = () => createSnapshots(memoryBytes, { log, threads: searching });
+      const newSnapshots = () => createSnapshots(memoryBytes, { log, threads: searching, builder });
       const [nearSnapshots, wordSnapshots] = [newSnapshots(), newSnapshots()];
       const vectors = await createFromAdapter<VectorStore, EmbeddedStoreDeps>(
         vectorAdapters,

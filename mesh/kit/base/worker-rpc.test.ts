@@ -11,6 +11,7 @@ type Request =
   | { kind: 'fill'; values: Float32Array<ArrayBuffer> }
   | { kind: 'throw' }
   | { kind: 'exit' }
+  | { kind: 'thread' }
   | { kind: 'wait' };
 
 let folder: string;
@@ -20,13 +21,15 @@ beforeAll(() => {
   const program = join(folder, 'worker.ts');
   writeFileSync(
     program,
-    `import { serveCalls } from ${JSON.stringify(new URL('./worker-rpc.ts', import.meta.url).href)};
+    `import { threadId } from 'node:worker_threads';
+    import { serveCalls } from ${JSON.stringify(new URL('./worker-rpc.ts', import.meta.url).href)};
     serveCalls((request) => {
       switch (request.kind) {
         case 'add': return request.numbers.reduce((sum, number) => sum + number, 0);
         case 'fill': return request.values.fill(7);
         case 'throw': throw Object.assign(new RangeError('too far'), { errcode: 11 });
         case 'exit': process.exit(3);
+        case 'thread': return threadId;
         default: return new Promise(() => {});
       }
     }, (reply) => (reply instanceof Float32Array ? [reply.buffer] : []));`,
@@ -109,6 +112,25 @@ test('close rejects what is pending and later calls, settles twice, and is no cr
   expect(await failureOf(rpc.call({ kind: 'add', numbers: [1] }))).toBe('closed');
   expect(onCrash).not.toHaveBeenCalled();
   await create().close();
+});
+
+test('an idle thread ends, and the next call starts a new one', async () => {
+  const onCrash = vi.fn();
+  const rpc = create<number>({ idleMs: 1, onCrash });
+  const first = await rpc.call({ kind: 'thread' });
+  await expect.poll(() => rpc.isRunning).toBe(false);
+  expect(await rpc.call({ kind: 'thread' })).not.toBe(first);
+  expect(onCrash).not.toHaveBeenCalled();
+});
+
+test('a thread with a call is not idle', async () => {
+  const rpc = create<number>({ idleMs: 1 });
+  await rpc.call({ kind: 'add', numbers: [1] });
+  const waiting = failureOf(rpc.call({ kind: 'wait' }));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(rpc.isRunning).toBe(true);
+  await rpc.close();
+  expect(await waiting).toBe('closed');
 });
 
 test('callers get the errors that the owner makes of failures', async () => {

@@ -18,6 +18,8 @@ export interface ThreadPoolOptions {
   name: string;
   /** Most threads, each started when it is first needed. */
   threadCount: number;
+  /** Time without a batch after which a thread ends. @default it stays */
+  idleMs?: number;
   /** Passed to each thread. */
   workerData?: unknown;
   /** Whether what a thread prints is dropped, because it may contain texts. @default false */

@@ -26,8 +26,8 @@ const aheadMax = 3;
 const heapMegabytesMax = 1024;
 /** The slowest file takes a fraction of it; beyond, a parser is stuck. */
 const stallMs = 120_000;
-/** Starting a thread costs a quarter of a second, so an idle one waits for the next job. */
-const idleMs = 30_000;
+/** Starting a thread costs up to a quarter of a second, so an idle one waits for the next job of a series. */
+const idleMs = 2_000;
 
 type PrepareThread = WorkerRpc<PrepareRequest, PrepareReply>;
 

@@ -1,7 +1,7 @@
 import type { Logger } from '#kit/base/log.ts';
 import { within } from '#kit/base/within.ts';
 import type { Change, Hit, IndexRow } from '../stores/index-row.ts';
-import { createBuilder } from './build/builder.ts';
+import { type Builder, createBuilder } from './build/builder.ts';
 import type { SnapshotRow } from './build/protocol.ts';
 import { corpusLock, createLoads } from './loads.ts';
 import { createMerges } from './merges.ts';
@@ -58,6 +58,8 @@ export interface SnapshotOptions {
   log?: Logger | undefined;
   /** Threads that search; they outlive the snapshots. @default one, which ends with them */
   threads?: SearchThreads | undefined;
+  /** Builds segments; it outlives the snapshots. @default one, which ends with them */
+  builder?: Builder | undefined;
 }
 
 /** Changes that may wait for a load. */
@@ -67,7 +69,7 @@ const maxMissed = 10_000;
 export function createSnapshots(maxBytes: number, options: SnapshotOptions = {}): Snapshots {
   const { log } = options;
   const threads = options.threads ?? createSearchThreads(1);
-  const builder = createBuilder();
+  const builder = options.builder ?? createBuilder();
   const locks = createNamedLocks();
   const registry = createSnapshotRegistry(maxBytes, threads);
   const running = new Set<Promise<void>>();
@@ -180,9 +182,12 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
       isClosed = true;
       loads.stop();
       merges.stop();
-      await builder.close();
-      await Promise.allSettled(running);
       for (const entry of registry.all()) registry.release(entry);
+      // What a shared builder still does ends with it, and its result is dropped.
+      if (options.builder === undefined) {
+        await builder.close();
+        await Promise.allSettled(running);
+      }
       if (options.threads === undefined) await threads.close();
     },
   };

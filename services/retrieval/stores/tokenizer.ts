@@ -18,11 +18,14 @@ export function toTokens(text: string): string {
 
 /** Batches that may wait for the thread. */
 const maxPending = 1024;
+/** Time after which the idle thread ends. */
+const idleMs = 2_000;
 
 /** Creates a tokenizer; its thread starts with the first large batch, and again after a crash. */
 export function createTokenizer(): Tokenizer {
   const file = new URL('./tokenize-worker.ts', import.meta.url);
-  const rpc = createWorkerRpc<readonly string[], string[]>({ file, name: 'tokenizer', maxPending, restarts: true });
+  const options = { file, name: 'tokenizer', maxPending, restarts: true, idleMs };
+  const rpc = createWorkerRpc<readonly string[], string[]>(options);
   let isClosed = false;
   return {
     async tokenizeAll(texts) {

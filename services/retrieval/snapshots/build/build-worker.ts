@@ -17,13 +17,16 @@ function handle(request: BuildRequest): BuildReply {
       reading = undefined;
       reading = openReading(request.source);
       return {};
-    case 'load':
+    case 'load': {
+      if (reading === undefined) throw new Error('no database was opened: this thread is a new one');
+      const opened = reading;
+      reading = undefined;
       try {
-        return { segment: reading?.load(request.maxBytes) };
+        return { segment: opened.load(request.maxBytes) };
       } finally {
-        reading?.close();
-        reading = undefined;
+        opened.close();
       }
+    }
     case 'add':
       return { segment: addSegment(request.rows, request.version, request.dimensions) };
     case 'merge':

@@ -26,45 +26,26 @@ type BuildThread = WorkerRpc<BuildRequest, BuildReply>;
 const maxPending = 10_000;
 /** Rows of a merge that is as short as a change. */
 const smallMergeRows = 4096;
-/** Time after which the thread of loads ends. */
-const idleMs = 10_000;
+/** Time after which an idle thread ends; long work leaves much memory behind. */
+const idleMs = 2_000;
 
 /** Creates the builder; its threads start when they are needed. */
 export function createBuilder(): Builder {
   const file = new URL('./build-worker.ts', import.meta.url);
-  const start = (name: string): BuildThread => createWorkerRpc({ file, name, maxPending, restarts: true });
+  const start = (name: string): BuildThread => createWorkerRpc({ file, name, maxPending, restarts: true, idleMs });
   const changes = start('snapshot changes');
-  let loads = start('snapshot loads');
-  let longCount = 0;
+  const loads = start('snapshot loads');
   let tail: Promise<unknown> = Promise.resolve();
-  let idling: NodeJS.Timeout | undefined;
-
-  // Long work leaves much memory behind, so its thread ends when there is no more of it.
-  const inLoads = async <T>(work: (thread: BuildThread) => Promise<T>): Promise<T> => {
-    clearTimeout(idling);
-    longCount++;
-    try {
-      return await work(loads);
-    } finally {
-      if (--longCount === 0) idling = setTimeout(restartLoads, idleMs).unref();
-    }
-  };
-  const restartLoads = () => {
-    void loads.close();
-    loads = start('snapshot loads');
-  };
   const segmentOf = ({ segment }: BuildReply): Segment => {
     if (segment === undefined) throw new Error('a thread built no segment');
     return segment;
   };
   return {
     load(source, maxBytes, begin) {
-      const result = tail.then(() =>
-        inLoads(async (thread) => {
-          await begin(async () => void (await thread.call({ kind: 'begin', source })));
-          return (await thread.call({ kind: 'load', maxBytes })).segment;
-        }),
-      );
+      const result = tail.then(async () => {
+        await begin(async () => void (await loads.call({ kind: 'begin', source })));
+        return (await loads.call({ kind: 'load', maxBytes })).segment;
+      });
       tail = result.catch(() => {});
       return result;
     },
@@ -72,15 +53,12 @@ export function createBuilder(): Builder {
     async merge(segments) {
       const rowCount = segments.reduce((sum, { rows }) => sum + rows.keys.length, 0);
       const request: BuildRequest = { kind: 'merge', segments };
-      const reply = await (rowCount <= smallMergeRows
-        ? changes.call(request)
-        : inLoads((thread) => thread.call(request)));
+      const reply = await (rowCount <= smallMergeRows ? changes : loads).call(request);
       if (reply.sources === undefined) throw new Error('a merge returned no sources');
       return { segment: segmentOf(reply), sources: reply.sources };
     },
     async close() {
       await Promise.all([changes.close(), loads.close()]);
-      clearTimeout(idling);
     },
   };
 }

@@ -7,6 +7,8 @@ import { type HashJob, type HashReply, hashBatch } from './hash-worker.ts';
 
 /** Longest texts together that are hashed on the event loop, in UTF-16 code units: about a millisecond. Longer ones go to a thread. */
 const inlineLength = 4096;
+/** Time after which an idle thread ends: it has nothing to lose, and starts in some 40 ms. */
+const idleMs = 2_000;
 
 /**
  * The embedded default: feature hashing of Chinese and English words and their parts. No model file, key or network; it finds
@@ -19,7 +21,7 @@ export const adapter = defineAdapter({
   },
   create({ dimensions, threads }): EmbeddingModel {
     const file = new URL('./hash-worker.ts', import.meta.url);
-    const pool = createThreadPool<HashJob, HashReply>({ file, name: 'hashing', threadCount: threads });
+    const pool = createThreadPool<HashJob, HashReply>({ file, name: 'hashing', threadCount: threads, idleMs });
     return {
       name: `hashing-v${hashingVersion}-${dimensions}`,
       dimensions,
