@@ -3,7 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cancelled, rpcError, toRpcError } from '../base/errors.ts';
 import type { ServiceHandlers } from './handlers.ts';
-import { lastEventGraceMs, lastEventTestOf } from './messages/last-event.ts';
+import { leaveStream } from './messages/last-event.ts';
 import type { ReadyMessages } from './messages/ready-messages.ts';
 import { wholeMessage } from './messages/whole-message.ts';
 import type { ServerCall } from './server-call.ts';
@@ -121,21 +121,22 @@ class ServerStream implements MessageStream {
   async return(): Promise<IteratorResult<Message>> {
     const call = this.#call;
     if (!this.#isOver) {
-      if (!call.aborted && this.#last !== undefined && lastEventTestOf(call.method.output)(this.#last)) {
-        void this.#readToEnd();
-      } else {
-        // Fails what the consumer still waits for.
-        if (!call.aborted) call.abort(cancelled());
-        this.#end(undefined);
-      }
+      leaveStream(call.method.output, call.aborted ? undefined : this.#last, {
+        cancel: () => {
+          // Fails what the consumer still waits for.
+          if (!call.aborted) call.abort(cancelled());
+          this.#end(undefined);
+        },
+        readToEnd: (onEnd) => {
+          call.onEnd(onEnd);
+          void this.#readToEnd();
+        },
+      });
     }
     return { done: true, value: undefined };
   }
 
-  // The consumer has left at the last event: the handler finishes as if it had not.
   async #readToEnd(): Promise<void> {
-    const timer = setTimeout(() => this.#call.abort(cancelled()), lastEventGraceMs);
-    this.#call.onEnd(() => clearTimeout(timer));
     try {
       while ((await this.next()).done !== true);
     } catch {

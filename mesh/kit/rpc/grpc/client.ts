@@ -1,8 +1,8 @@
-import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { abortedBy, deadlineExceeded } from '../../base/errors.ts';
-import { lastEventGraceMs, lastEventTestOf } from '../messages/last-event.ts';
+import { leaveStream } from '../messages/last-event.ts';
 import type { ReadyMessages } from '../messages/ready-messages.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
 import { isRetryable, policyOf, timeoutOf } from '../policy.ts';
@@ -117,8 +117,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         trailer = status.metadata;
       });
       const upload = pump(method, input, call);
-      const isLast = lastEventTestOf(method.output);
-      const messages = receive(call, signal, deadline, upload, isLast, detach);
+      const messages = receive(call, method.output, signal, deadline, upload, detach);
       const header = await firstSign(call);
       return {
         stream: true,
@@ -214,10 +213,10 @@ const receiveBuffer = 16;
 // message that came is delivered before the error is thrown.
 function receive(
   call: ClientDuplexStream<Message, Message>,
+  schema: DescMessage,
   signal: AbortSignal | undefined,
   deadline: number,
   upload: Promise<unknown>,
-  isLast: (message: Message) => boolean,
   detach: (() => void) | undefined,
 ): AsyncIterableIterator<Message> & ReadyMessages<Message> {
   const queue: Message[] = [];
@@ -246,12 +245,21 @@ function receive(
     hasLeft = true;
     if (status !== undefined) {
       detach?.();
-    } else if (last !== undefined && isLast(last) && signal?.aborted !== true) {
-      void endOf(call).then(detach);
     } else {
-      // A consumer that left early is a cancel.
-      detach?.();
-      call.cancel();
+      // A cancel resets the stream, and an HTTP/2 server closes a connection, with every call on it, after too many resets.
+      leaveStream(schema, signal?.aborted === true ? undefined : last, {
+        cancel() {
+          detach?.();
+          call.cancel();
+        },
+        readToEnd(onEnd) {
+          call.once('status', () => {
+            onEnd();
+            detach?.();
+          });
+          call.resume();
+        },
+      });
     }
     wake();
   };
@@ -297,19 +305,6 @@ function receive(
       return iterator.return();
     },
   };
-}
-
-// Reads a stream to its end after the consumer has left at the last event. A cancel here would reset a stream that is over, and an
-// HTTP/2 server closes a connection, with every call on it, after too many resets.
-function endOf(call: ClientDuplexStream<Message, Message>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => call.cancel(), lastEventGraceMs);
-    call.once('status', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    call.resume();
-  });
 }
 
 // Waits for the response headers, or for the end of a call that has none.

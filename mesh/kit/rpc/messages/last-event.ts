@@ -2,9 +2,30 @@ import { type DescField, type DescMessage, getOption, type Message } from '@bufb
 import { last_event as lastEventOption } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 
 /** Time that a stream gets to end after its last event when its consumer has left, in milliseconds. */
-export const lastEventGraceMs = 1_000;
+const graceMs = 1_000;
 
 type Test = (message: Message) => boolean;
+
+/** A stream whose consumer leaves. */
+export interface LeftStream {
+  /** Cancels the call. */
+  cancel(): void;
+  /** Reads and drops what still comes, and calls `onEnd` when the stream has ended. */
+  readToEnd(onEnd: () => void): void;
+}
+
+/**
+ * Leaves a stream of which `last` was read last: cancels its call, unless `last` is its last event. Then the handler finishes as if its
+ * consumer had stayed, for a short time.
+ */
+export function leaveStream(schema: DescMessage, last: Message | undefined, { cancel, readToEnd }: LeftStream): void {
+  if (last === undefined || !lastEventTestOf(schema)(last)) {
+    cancel();
+    return;
+  }
+  const timer = setTimeout(cancel, graceMs);
+  readToEnd(() => clearTimeout(timer));
+}
 
 const tests = new WeakMap<DescMessage, Test>();
 
@@ -12,7 +33,7 @@ const tests = new WeakMap<DescMessage, Test>();
  * Returns a function that reports whether a message of a stream is its last event: the contract marks a member of a oneof of it, or
  * of the message that this member holds, with `last_event`.
  */
-export function lastEventTestOf(schema: DescMessage): Test {
+function lastEventTestOf(schema: DescMessage): Test {
   let test = tests.get(schema);
   if (test === undefined) {
     test = createTest(schema, true);

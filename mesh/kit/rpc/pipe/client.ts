@@ -1,6 +1,6 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';
-import { lastEventGraceMs, lastEventTestOf } from '../messages/last-event.ts';
+import { leaveStream } from '../messages/last-event.ts';
 import type { ReadyMessages } from '../messages/ready-messages.ts';
 import { SingleMessage } from '../messages/single-message.ts';
 import { type ClientCall, openCall } from './client-call.ts';
@@ -53,7 +53,6 @@ export function createPipeTransport(connection: PipeConnection): Transport {
 
 // Every message that came is delivered before the error is thrown.
 function receive(call: ClientCall, method: DescMethod): AsyncIterableIterator<Message> & ReadyMessages<Message> {
-  const isLast = lastEventTestOf(method.output);
   let last: Message | undefined;
   let hasLeft = false;
   let wake = () => {};
@@ -64,15 +63,17 @@ function receive(call: ClientCall, method: DescMethod): AsyncIterableIterator<Me
     hasLeft = true;
     wake();
     if (call.isOver) return;
-    if (last === undefined || !isLast(last)) return call.cancel(undefined);
-    // The consumer has left at the last event: the handler finishes as if it had not.
-    const drop = () => {
-      for (const payload of call.queue.splice(0)) call.consumed(payload);
-    };
-    const timer = setTimeout(() => call.cancel(undefined), lastEventGraceMs);
-    call.onMessage = drop;
-    call.onEnd = () => clearTimeout(timer);
-    drop();
+    leaveStream(method.output, last, {
+      cancel: () => call.cancel(undefined),
+      readToEnd(onEnd) {
+        const drop = () => {
+          for (const payload of call.queue.splice(0)) call.consumed(payload);
+        };
+        call.onMessage = drop;
+        call.onEnd = onEnd;
+        drop();
+      },
+    });
   };
   const read = (payload: Buffer): Message => {
     call.consumed(payload);
