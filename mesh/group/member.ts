@@ -28,10 +28,11 @@ export async function runMember(known: readonly ServiceDefinition[], env: Env): 
   try {
     const { maxMessageBytes } = config.grpc ?? create(GrpcConfigSchema);
     const telemetry = startProcessTelemetry(config, 'ragmesh', env, log);
+    const { path, changesPath } = start;
     const group: GroupPart =
       start.role === 'owner'
-        ? { role: 'owner', path: start.path }
-        : { role: 'worker', owner: connectPipe(start.path, maxMessageBytes) };
+        ? { role: 'owner', path, changesPath }
+        : { role: 'worker', owner: connectPipe(path, maxMessageBytes), changesPath };
     if (group.role === 'worker') await group.owner.connected(AbortSignal.timeout(ownerTimeoutMs));
     const services = known.filter((definition) => start.services.includes(definition.name));
     const host = await startHost({ services, known, config, env, log, tracing: telemetry.recording, group });

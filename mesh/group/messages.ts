@@ -14,6 +14,8 @@ export interface StartMessage {
   readonly number: number;
   /** Socket on which the owner serves the workers. */
   readonly path: string;
+  /** File in which the owner counts changes. */
+  readonly changesPath: string;
   /** Names of the services of the group. */
   readonly services: readonly string[];
   /** The configuration, as a binary message. */

@@ -66,6 +66,7 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     if (role === 'worker') closeLostConnections(child);
     const message: StartMessage = {
       ...{ kind: 'start', role, number, path, services },
+      changesPath: join(folder, 'changes'),
       config: toBinary(ConfigSchema, config),
     };
     return createMemberProcess(child, message);

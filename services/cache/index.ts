@@ -35,13 +35,13 @@ export const cache = defineService({
   needs: {},
   place: ({ cache: section }) => (section?.durableStore?.adapter === 'redis' ? 'workers' : 'owner'),
   optionalNeeds: { embedding: EmbeddingService },
-  async front({ config: settings, clock, log, metrics, ownerClient, port }) {
+  async front({ config: settings, clock, log, metrics, ownerClient, port, untilChanged }) {
     return createFront({
       owner: ownerClient(CacheService),
       port: port as CachePort,
       memory: createMemoryStore({ maxBytes: settings.memoryBytes, clock }),
       metrics: createCacheMetrics(metrics),
-      ...{ clock, log },
+      ...{ clock, log, untilChanged },
     });
   },
   async create({
@@ -54,6 +54,7 @@ export const cache = defineService({
     dataDir,
     lockDataDir,
     optionalClients,
+    countChange,
   }) {
     const metrics = createCacheMetrics(processMetrics);
     const { durableStore, flightStore } = settings;
@@ -93,7 +94,7 @@ export const cache = defineService({
     );
     const readiness: ReadinessCheck[] = [];
     // Larger than the positions of an earlier process, which made fewer changes than a thousand a millisecond.
-    const watched = watchChanges(memory, clock() * 1000);
+    const watched = watchChanges(memory, clock() * 1000, countChange);
     const layers = await createLayers({
       memory: watched.store,
       openDurable: async (listener) => {

@@ -17,11 +17,12 @@ const maxLists = 10_000;
 
 /**
  * Creates the front of retrieval in a worker: it keeps lists of corpora, which are a part of every key of the answer cache. Before each
- * use of a list it asks the owner for the revision of the index, so a list is never older than the index is when it is asked for.
+ * use of a list it compares the revision of the index, so a list is never older than the index is when it is asked for. `revisionOf`:
+ * the revision of a tenant's index now.
  */
 export function createFront(
   owner: Client<typeof RetrievalService>,
-  port: RetrievalPort,
+  revisionOf: RetrievalPort['revision'],
 ): Pick<ServiceHandlers<typeof RetrievalService>, 'listCorpora'> {
   const lists = new LRUCache<string, { revision: string; list: ListCorporaResponse }>({ max: maxLists });
   return {
@@ -30,7 +31,7 @@ export function createFront(
       const seesAll = principal.roles.includes(Role.SERVICE) || principal.roles.includes(Role.OPERATOR);
       const key = `${seesAll} ${accessKey(principal)}`;
       // Before the list is read: a list that is newer than its revision is read once more, and no list is older.
-      const revision = await port.revision(principal.tenant);
+      const revision = await revisionOf(principal.tenant);
       const known = lists.get(key);
       if (known?.revision === revision) return known.list;
       const list = shareMessage(await owner.listCorpora(request, context.forward()));

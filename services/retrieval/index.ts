@@ -35,8 +35,9 @@ export const retrieval = defineService({
   config: readConfig,
   needs: { embedding: EmbeddingService, rerank: RerankService },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
-  async front({ ownerClient, port }) {
-    return { impl: createFront(ownerClient(RetrievalService), port as RetrievalPort), close: async () => {} };
+  async front({ ownerClient, port, untilChanged }) {
+    const { revision } = port as RetrievalPort;
+    return { impl: createFront(ownerClient(RetrievalService), untilChanged(revision)), close: async () => {} };
   },
   move: moveIndex,
   async create({
@@ -50,6 +51,7 @@ export const retrieval = defineService({
     lockDataDir,
     openDatabase,
     postgres,
+    countChange,
   }) {
     const isEmbedded = postgres === undefined;
     if (isEmbedded) await lockDataDir();
@@ -108,6 +110,7 @@ export const retrieval = defineService({
         log,
         metrics: createRetrievalMetrics(metrics),
         clock,
+        countChange,
       });
       parts.unshift(retrieving);
       const loaded = snapshotCheck([nearSnapshots, wordSnapshots], retrieving.warmUp);

@@ -18,7 +18,10 @@ import { warmSearches } from './search/warm-up.ts';
 /** What the service needs. */
 export interface RetrievalDeps
   extends Omit<SearchDeps, 'indices'>,
-    Omit<WriterRpcDeps, 'indices' | 'startMaintenance' | 'keptVersions'> {}
+    Omit<WriterRpcDeps, 'indices' | 'startMaintenance' | 'keptVersions'> {
+  /** Called when the view of a tenant's index has changed. @default nothing */
+  countChange?: (tenant: string) => void;
+}
 
 /** The rpcs of all contracts of the service. */
 export type RetrievalRpcs = ServiceHandlers<typeof RetrievalService> &
@@ -47,6 +50,7 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
       await applyAccessChanges(deps, index.tenant);
     },
     deps.log,
+    given.countChange,
   );
   const maintenance = createMaintenance(deps);
   const { keptVersions } = deps.settings;

@@ -55,6 +55,11 @@ export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs,
   clock: () => number;
   /** A number from 0 up to 1. */
   random: () => number;
+  /**
+   * Makes `untilChanged` of the service's front ask again for `name`, in all workers of the group. Call it after the change and before the
+   * change is acknowledged. Does nothing in a process without workers.
+   */
+  countChange(name: string): void;
   /** Folder for its embedded state; exists. Other processes may use it too, until `lockDataDir`. */
   dataDir: string;
   /**
@@ -156,6 +161,11 @@ export interface FrontDeps<Settings>
   ownerClient<Desc extends DescService>(contract: Desc): Client<Desc>;
   /** The `frontPort` of the service in the owner. */
   port: object;
+  /**
+   * Returns `ask` with a memory: its result for a name is returned again, without a call, until the service in the owner calls
+   * `countChange` with the name.
+   */
+  untilChanged<T>(ask: (name: string) => Promise<T>): (name: string) => Promise<T>;
 }
 
 /** Returns whether durable records are in PostgreSQL, which processes share. */

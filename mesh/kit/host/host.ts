@@ -26,6 +26,7 @@ import { createReach } from './reach.ts';
 import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
 import { createReconfigure } from './reconfigure.ts';
 import { createReflection } from './reflection.ts';
+import { openGroupChanges } from './start/group-changes.ts';
 import { divide, type GroupPart } from './start/group-part.ts';
 import { openServers } from './start/servers.ts';
 import { startServices } from './start/start-services.ts';
@@ -118,7 +119,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
   const postgres = storage && (await openPostgres(storage, log));
   const shared = { config, log, metrics, clock, random, signer, env: options.env, postgres };
-  const part = { owner, isOwner: options.group?.role === 'owner' };
+  const part = { owner, isOwner: options.group?.role === 'owner', changes: openGroupChanges(options.group) };
   const started = await startServices(parts, { ...shared, ...part, dataDir, faces, reach, readiness }).catch(
     async (error: unknown) => {
       await postgres?.close();

@@ -21,13 +21,15 @@ export async function startInnerGroup(
 ): Promise<InnerGroup> {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-inner-group-'));
   const path = join(folder, 'owner');
+  const changesPath = join(folder, 'changes');
   const dataDir = join(folder, 'data');
-  const owner = await startTestMesh(services, { ...options, dataDir, group: { role: 'owner', path } });
+  const owner = await startTestMesh(services, { ...options, dataDir, group: { role: 'owner', path, changesPath } });
   const connections = Array.from({ length: workerCount }, () => connectPipe(path, 4 << 20));
   const workers: TestMesh[] = [];
   for (const connection of connections) {
     await connection.connected(AbortSignal.timeout(30_000));
-    workers.push(await startTestMesh(services, { ...options, dataDir, group: { role: 'worker', owner: connection } }));
+    const group = { role: 'worker', owner: connection, changesPath } as const;
+    workers.push(await startTestMesh(services, { ...options, dataDir, group }));
   }
   return {
     owner,

@@ -26,9 +26,13 @@ interface TenantChanges {
 
 /**
  * Watches a store: records what was removed from it or replaced in it. `firstPosition`: larger than every position of an earlier
- * process.
+ * process. `onChange` is called when a change of a tenant has a position.
  */
-export function watchChanges(store: AnswerStore, firstPosition: number): { store: AnswerStore; changes: Changes } {
+export function watchChanges(
+  store: AnswerStore,
+  firstPosition: number,
+  onChange: (tenant: string) => void,
+): { store: AnswerStore; changes: Changes } {
   // Tenants come from signed tokens, so there are only as many as the operator has.
   const tenants = new Map<string, TenantChanges>();
   const of = (tenant: string): TenantChanges => {
@@ -41,6 +45,7 @@ export function watchChanges(store: AnswerStore, firstPosition: number): { store
     own.position++;
     own.targets.push(target);
     if (own.targets.length > maxKept) own.targets.shift();
+    onChange(tenant);
   };
   return {
     store: {

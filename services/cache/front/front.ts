@@ -2,6 +2,7 @@ import type { Client } from '@connectrpc/connect';
 import type { CacheService, LookupRequest, LookupResponse } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
+import type { FrontDeps } from '#kit/host/define-service.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { AnswerStore, StoredAnswer } from '../answers/answer-store.ts';
@@ -18,6 +19,7 @@ export interface FrontParts {
   port: CachePort;
   /** Copies of the owner's answers. */
   memory: AnswerStore;
+  untilChanged: FrontDeps<unknown>['untilChanged'];
   clock: () => number;
   metrics: CacheMetrics;
   log: Logger;
@@ -34,21 +36,26 @@ const countEveryMs = 1000;
 
 /**
  * Creates the front of the cache in a worker: it serves copies of fresh answers that the owner has in memory. Before each use of a copy it
- * asks the owner what has changed, so a copy is served only while the owner would serve the answer itself. All else is the owner's.
+ * finds out what has changed there, so a copy is served only while the owner would serve the answer itself. All else is the owner's.
  */
-export function createFront({ owner, port, memory, clock, metrics, log }: FrontParts): Front {
+export function createFront({ owner, port, memory, untilChanged, clock, metrics, log }: FrontParts): Front {
   /** By tenant, the position of the owner's changes up to which the copies are valid. */
   const positions = new Map<string, number>();
   const stats = createStats();
   let timer: NodeJS.Timeout | undefined;
 
+  /** Forgets the copies that are not valid any more. */
+  const forgetChanged = untilChanged(async (tenant) => {
+    const { position, targets } = await port.news(tenant, positions.get(tenant) ?? 0);
+    for (const target of targets) await memory.invalidate(tenant, target);
+    positions.set(tenant, Math.max(position, positions.get(tenant) ?? 0));
+  });
+
   /** Returns the copy of an answer, if the owner still has it as it is here. */
   async function find(tenant: string, key: string): Promise<StoredAnswer | undefined> {
     const isFresh = (answer: StoredAnswer | undefined) => answer !== undefined && answer.staleAtMs > clock();
     if (!isFresh(await memory.get(tenant, key))) return undefined;
-    const { position, targets } = await port.news(tenant, positions.get(tenant) ?? 0);
-    for (const target of targets) await memory.invalidate(tenant, target);
-    positions.set(tenant, Math.max(position, positions.get(tenant) ?? 0));
+    await forgetChanged(tenant);
     const answer = await memory.get(tenant, key);
     return isFresh(answer) ? answer : undefined;
   }

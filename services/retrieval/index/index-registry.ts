@@ -31,12 +31,14 @@ interface Entry {
 
 /**
  * Creates the registry. `recover` finishes what a crash has interrupted: before the first use of an index if its catalog belongs to this
- * process, otherwise before a change, so that a search never waits for other replicas.
+ * process, otherwise before a change, so that a search never waits for other replicas. `onChange` is called when readers see another view
+ * of a tenant's index.
  */
 export function createIndexRegistry(
   catalog: Catalog,
   recover: (index: TenantIndex) => Promise<void>,
   log: Logger,
+  onChange: (tenant: string) => void = () => {},
 ): IndexRegistry {
   const { changes } = catalog;
   const closing = new AbortController();
@@ -44,7 +46,7 @@ export function createIndexRegistry(
   const entries = new Map<string, Entry>();
 
   const open = async (tenant: string): Promise<TenantIndex> => {
-    const index = await createTenantIndex(catalog, tenant, recover);
+    const index = await createTenantIndex(catalog, tenant, recover, onChange);
     if (changes.isShared) finishLater(index);
     else await recover(index);
     return index;

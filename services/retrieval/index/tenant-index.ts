@@ -46,11 +46,12 @@ const maxWaiting = 1000;
 /** Keys that are taken together, so that few batches of documents wait for them. */
 const keyBlock = 16_384;
 
-/** Loads the index. `recover` finishes what another process has left unfinished; it runs before a change, and belongs to it. */
+/** Loads the index. `recover` finishes what another process has left unfinished; it runs before a change, and belongs to it. `onChange` is called when the view has changed. */
 export async function createTenantIndex(
   catalog: Catalog,
   tenant: string,
   recover: (index: TenantIndex) => Promise<void> = async () => {},
+  onChange: (tenant: string) => void = () => {},
 ): Promise<TenantIndex> {
   const { changes, numbers } = catalog;
   const aclIds = new Map<string, number>();
@@ -72,6 +73,7 @@ export async function createTenantIndex(
     // The texts that another process has purged leave the memory of this one.
     if (loaded.purgeCount !== view.purgeCount) catalog.passages.forget(tenant);
     view = loaded;
+    onChange(tenant);
     return view;
   });
   const refresh = async (signal: AbortSignal): Promise<IndexView> => {

@@ -4,10 +4,10 @@ import type { Place, ServiceDefinition } from '../define-service.ts';
 
 /** The part of a process in a group. */
 export type GroupPart =
-  /** Has the records of the group, and serves them to the workers at `path`. */
-  | { readonly role: 'owner'; readonly path: string }
+  /** Has the records of the group, and serves them to the workers at `path`; it counts what changes in the file `changesPath`. */
+  | { readonly role: 'owner'; readonly path: string; readonly changesPath: string }
   /** Faces the clients of the group. */
-  | { readonly role: 'worker'; readonly owner: PipeConnection };
+  | { readonly role: 'worker'; readonly owner: PipeConnection; readonly changesPath: string };
 
 /** Services by what a process does with them. */
 export interface Parts {

@@ -8,6 +8,7 @@ import type { RunningService, ServiceDefinition, ServiceDeps } from '../define-s
 import type { Faces } from '../faces.ts';
 import type { Reach } from '../reach.ts';
 import type { ReadinessCheck, ReadinessMonitor } from '../readiness.ts';
+import type { GroupChanges } from './group-changes.ts';
 import type { Parts } from './group-part.ts';
 import { checkRpcNames, inOrderOfNeeds } from './order.ts';
 import { createProcessRecords } from './service-records.ts';
@@ -25,6 +26,8 @@ export interface StartDeps
   owner: PipeConnection | undefined;
   /** Whether other processes of a group use the state of this one. */
   isOwner: boolean;
+  /** What has changed in the owner of the group. */
+  changes: GroupChanges;
 }
 
 /** The running services of a process. */
@@ -43,7 +46,7 @@ export interface StartedServices {
  */
 export async function startServices(
   { running: services, stateOnly, inOwner }: Parts,
-  { config, dataDir, faces, reach, readiness, owner, isOwner, ...shared }: StartDeps,
+  { config, dataDir, faces, reach, readiness, owner, isOwner, changes, ...shared }: StartDeps,
 ): Promise<StartedServices> {
   const records = createProcessRecords(dataDir, shared.postgres);
   const running = new Map<string, RunningService>();
@@ -53,6 +56,7 @@ export async function startServices(
     for (const [, service] of [...running].reverse()) await service.close();
     for (const state of states.reverse()) await state.close();
     await records.closeDatabases();
+    changes.close();
     reach.close();
     await records.close();
   };
@@ -86,6 +90,7 @@ export async function startServices(
       ...opened.deps,
       ...(await openState(definition, opened)),
       wholeConfig: config,
+      countChange: changes.counterOf(name),
       clients: reach.clientsOf(definition.needs),
       optionalClients: reach.optionalClientsOf(definition),
       published: reach.publishedFor(definition),
@@ -109,6 +114,7 @@ export async function startServices(
       ...open(definition).deps,
       ownerClient: <Desc extends DescService>(contract: Desc) => createClient(contract, reach.toOwner()),
       port: remotePort<object>(connection, portName(name, 'port')),
+      untilChanged: changes.memoryOf(name),
     });
     if (front !== undefined) {
       running.set(name, front as RunningService);
