@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toJson } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { SignJWT } from 'jose';
+import { decodeJwt, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { errorInfoOf } from '../base/errors.ts';
@@ -31,6 +31,15 @@ test('a token brings its principal across, and is refused once it has expired', 
   now += 2_000;
   expect(await reasonOf(verifier.verify(token))).toBe('CREDENTIALS_EXPIRED');
   expect((await verifier.verify(await signer.sign(principal))).tenant).toBe('acme');
+});
+
+test('a token has a subject, so that a proxy can require one: the tenant and the user, distinct for every pair', async () => {
+  const signer = createTokenSigner(privateKey, () => 1_000_000);
+  const subjectOf = async (tenant: string, user: string) =>
+    decodeJwt(await signer.sign(testPrincipal({ tenant, user }))).sub;
+  expect(await subjectOf('acme', 'alice')).toBe('acme/alice');
+  expect(await subjectOf('acme/alice', 'bob')).not.toBe(await subjectOf('acme', 'alice/bob'));
+  expect(await subjectOf('商城', '小明')).toMatch(/^[\x21-\x7e]+$/);
 });
 
 test('a token of another key, of no key, or for another audience is refused', async () => {

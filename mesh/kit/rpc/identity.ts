@@ -97,6 +97,7 @@ export function createTokenSigner(privateKey: KeyObject, clock: () => number, li
         token = new SignJWT({ principal: claim })
           .setProtectedHeader({ alg: algorithm })
           .setIssuer(issuer)
+          .setSubject(subjectOf(principal))
           .setAudience(audience)
           .setIssuedAt(Math.floor(now / 1000))
           .setExpirationTime(Math.ceil((now + lifetimeMs) / 1000))
@@ -107,6 +108,11 @@ export function createTokenSigner(privateKey: KeyObject, clock: () => number, li
       return token;
     },
   };
+}
+
+/** Returns who a token is for, in the form in which proxies compare it: both names escaped, so that the "/" between them is the only one. */
+function subjectOf({ tenant, user }: Principal): string {
+  return `${encodeURIComponent(tenant)}/${encodeURIComponent(user)}`;
 }
 
 /** Creates a verifier. Tokens that were found genuine are remembered until they expire. */
