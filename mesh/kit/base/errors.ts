@@ -70,6 +70,12 @@ export function unavailable(dependency: string, message: string, cause?: unknown
   return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, { metadata: { dependency }, cause });
 }
 
+/** Something between the caller and the service ended a call before its status came. */
+export function callInterrupted(cause: unknown): ConnectError {
+  const message = 'the call was interrupted on its way: try again if it only reads';
+  return rpcError(Code.Unavailable, ErrorReason.CALL_INTERRUPTED, message, { cause });
+}
+
 /** Something is larger than allowed. */
 export function tooLarge(what: string, limitBytes: number): ConnectError {
   return rpcError(Code.ResourceExhausted, ErrorReason.TOO_LARGE, `${what} is larger than ${limitBytes} bytes`, {

@@ -4,7 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Metadata, MethodDefinition, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
-import { toRpcError } from '../../base/errors.ts';
+import { callInterrupted, toRpcError } from '../../base/errors.ts';
 import { toBytes } from '../messages/shared-message.ts';
 import { fromDetails, toStatus } from '../status.ts';
 import { grpc } from './grpc-js.ts';
@@ -98,8 +98,16 @@ export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject 
   return { code: error.code as number, details: error.rawMessage, metadata };
 }
 
-/** A grpc-js error as a ConnectError with its details, and with response headers and trailers as its metadata. */
+// What grpc-js reports, as INTERNAL, of a stream that was reset and has no status. No server of ragmesh ends a call in that way, whatever
+// its bugs: it is a proxy or a process that ended.
+const resetStream = /^Received RST_STREAM with code \d+/;
+
+/**
+ * A grpc-js error as a ConnectError with its details, and with response headers and trailers as its metadata. A stream that was reset
+ * without a status is UNAVAILABLE, not INTERNAL, because it is no bug of the service.
+ */
 export function statusToError(error: ServiceError | StatusObject, header?: Metadata): ConnectError {
+  if (error.code === (Code.Internal as number) && resetStream.test(error.details ?? '')) return callInterrupted(error);
   const metadata = error.metadata === undefined ? new Headers() : metadataToHeaders(error.metadata);
   if (header !== undefined) for (const [key, value] of metadataToHeaders(header)) metadata.append(key, value);
   // Without a code it is grpc-js that failed: it could not make sense of what came.
