@@ -71,7 +71,8 @@ export function greetingOf({ host, config, known, chosen, startMs, sample, worke
 
 /** Returns the names of services that this process calls and does not run. */
 function calledElsewhere(known: readonly ServiceDefinition[], chosen: readonly ServiceDefinition[]): string[] {
-  const called = new Set(chosen.flatMap(({ needs, optionalNeeds }) => Object.values({ ...needs, ...optionalNeeds })));
+  const needs = chosen.flatMap((service) => Object.values({ ...service.needs, ...service.optionalNeeds }));
+  const called = new Set(needs.map(({ contract }) => contract));
   return known
     .filter((service) => !chosen.includes(service) && service.contracts.some((contract) => called.has(contract)))
     .map(({ name }) => name);

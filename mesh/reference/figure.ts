@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
-import { publicContracts } from '#kit/host/reach.ts';
+import { publicNeeds } from '#kit/host/reach.ts';
 
 /** Columns of the figure, in the order in which a question meets them. A service in none goes to the last. */
 const columns: readonly (readonly string[])[] = [
@@ -32,14 +32,14 @@ export function arrowsOf(services: readonly ServiceDefinition[]): Arrow[] {
   return services.flatMap((service) => {
     const { name, needs, optionalNeeds = {} } = service;
     const arrows = [
-      ...[...Object.values(needs), ...publicContracts(service, services)].map(({ typeName }) => ({
+      ...[...Object.values(needs), ...publicNeeds(service, services)].map(({ contract }) => ({
         from: name,
-        to: owners.get(typeName) ?? '',
+        to: owners.get(contract.typeName) ?? '',
         isOptional: false,
       })),
-      ...Object.values(optionalNeeds).map(({ typeName }) => ({
+      ...Object.values(optionalNeeds).map(({ contract }) => ({
         from: name,
-        to: owners.get(typeName) ?? '',
+        to: owners.get(contract.typeName) ?? '',
         isOptional: true,
       })),
     ];

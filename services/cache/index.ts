@@ -4,6 +4,7 @@ import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import type { ReadinessCheck } from '#kit/host/readiness.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answers/answer-store.ts';
 import { createLayers } from './answers/layers.ts';
 import { createMemoryStore } from './answers/memory-store.ts';
@@ -34,7 +35,7 @@ export const cache = defineService({
   config: readConfig,
   needs: {},
   place: ({ cache: section }) => (section?.durableStore?.adapter === 'redis' ? 'workers' : 'owner'),
-  optionalNeeds: { embedding: EmbeddingService },
+  optionalNeeds: { embedding: calls(EmbeddingService, 'embed') },
   async front({ config: settings, clock, log, metrics, ownerClient, port, untilChanged }) {
     return createFront({
       owner: ownerClient(CacheService),

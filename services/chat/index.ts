@@ -4,6 +4,7 @@ import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { createBackgroundTasks } from './answer/background.ts';
 import { createIds } from './ask/ids.ts';
 import { readConfig } from './config.ts';
@@ -21,7 +22,12 @@ export const chat = defineService({
   name: 'chat',
   contracts: [ChatService],
   config: readConfig,
-  needs: { retrieval: RetrievalService, cache: CacheService, llm: LLMGatewayService, audit: AuditService },
+  needs: {
+    retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
+    cache: calls(CacheService, 'lookup', 'fill'),
+    llm: calls(LLMGatewayService, 'generate', 'listModels'),
+    audit: calls(AuditService, 'record'),
+  },
   place: () => 'workers',
   isStateExternal: usesPostgres,
   async state({ config: { sessionMs }, clock, random, log, openDatabase, isShared }) {

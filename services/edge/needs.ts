@@ -2,14 +2,15 @@ import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { calls } from '#kit/rpc/needs.ts';
 
 /**
- * Contracts that the edge's JSON routes call: server-sent events and the OpenAI face. The contracts that it proxies are not listed:
- * they are all those with public methods.
+ * What the edge's JSON routes call: server-sent events and the OpenAI face. What the edge proxies is not listed: it is every public
+ * method.
  */
 export const edgeNeeds = {
-  chat: ChatService,
-  llm: LLMGatewayService,
-  embedding: EmbeddingService,
-  rerank: RerankService,
+  chat: calls(ChatService, 'ask'),
+  llm: calls(LLMGatewayService, 'generate', 'listModels'),
+  embedding: calls(EmbeddingService, 'embed', 'listModels'),
+  rerank: calls(RerankService, 'rerank'),
 };

@@ -1,6 +1,7 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
@@ -10,7 +11,7 @@ export const evaluation = defineService({
   name: 'evaluation',
   contracts: [EvaluationService],
   config: readConfig,
-  needs: { retrieval: RetrievalService },
+  needs: { retrieval: calls(RetrievalService, 'retrieve') },
   move: ({ copyRecords }) => copyRecords('evaluation', migrations),
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);

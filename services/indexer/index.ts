@@ -6,6 +6,7 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { readConfig } from './config.ts';
 import { createJobStore } from './jobs/create-job-store.ts';
@@ -26,7 +27,21 @@ export const indexer = defineService({
   name: 'indexer',
   contracts: [IndexerService],
   config: readConfig,
-  needs: { indexWriter: IndexWriterService, retrieval: RetrievalService, embedding: EmbeddingService },
+  needs: {
+    indexWriter: calls(
+      IndexWriterService,
+      'beginVersion',
+      'writeDocuments',
+      'removeDocuments',
+      'publishVersion',
+      'abandonVersion',
+      'purgeDocuments',
+      'listIndexedDocuments',
+      'countIndex',
+    ),
+    retrieval: calls(RetrievalService, 'listCorpora'),
+    embedding: calls(EmbeddingService, 'embed', 'listModels'),
+  },
   move: moveIndexer,
   async create({ config, clients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
     if (signer === undefined) {

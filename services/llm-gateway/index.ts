@@ -1,6 +1,7 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { createLedger } from './accounting/ledger.ts';
 import { createHedgeShare } from './attempts/hedge.ts';
 import { type LlmSettings, readConfig } from './config.ts';
@@ -23,7 +24,7 @@ export const llmGateway = defineService({
   name: 'llm-gateway',
   contracts: [LLMGatewayService],
   config: readConfig,
-  needs: { audit: AuditService },
+  needs: { audit: calls(AuditService, 'recordUsage') },
   // In the owner too: a reranker there may ask a model.
   place: () => 'everywhere',
   state: ({ config, log, metrics, clock, random }) => openLimitState(config.limits, { log, metrics, clock, random }),

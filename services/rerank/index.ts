@@ -3,6 +3,7 @@ import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
 import type { RerankModel, RerankModelDeps } from './models/rerank-model.ts';
 import { createRerank } from './service.ts';
@@ -17,7 +18,7 @@ export const rerank = defineService({
   needs: {},
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   // Only a model by the adapter `llm` asks the gateway.
-  optionalNeeds: { llm: LLMGatewayService },
+  optionalNeeds: { llm: calls(LLMGatewayService, 'generate') },
   async create({ config, log, clock, optionalClients }) {
     const http = createHttpClient();
     try {

@@ -6,6 +6,7 @@ import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { openEngine } from './catalog/engines/open-engine.ts';
 import { readConfig } from './config.ts';
@@ -33,7 +34,7 @@ export const retrieval = defineService({
   name: 'retrieval',
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
-  needs: { embedding: EmbeddingService, rerank: RerankService },
+  needs: { embedding: calls(EmbeddingService, 'embed'), rerank: calls(RerankService, 'rerank') },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async front({ ownerClient, port, untilChanged }) {
     const { revision } = port as RetrievalPort;

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import type { Needs, ServiceDefinition } from '#kit/host/define-service.ts';
+import type { ServiceDefinition } from '#kit/host/define-service.ts';
+import type { Needs } from '#kit/rpc/needs.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { services } from '../../run.ts';
 import type { Figures, GatewayReady } from './llm.ts';
@@ -15,7 +16,7 @@ const many = 100_000;
 
 function withNeeds(names: readonly string[]): ServiceDefinition[] {
   const chosen = services.filter(({ name }) => names.includes(name));
-  const needed = chosen.flatMap(({ needs }) => Object.values(needs as Needs));
+  const needed = chosen.flatMap(({ needs }) => Object.values(needs as Needs).map(({ contract }) => contract));
   const more = services.filter(({ contracts }) => contracts.some((contract) => needed.includes(contract)));
   const all = [...new Set([...names, ...more.map(({ name }) => name)])];
   return all.length === names.length ? chosen : withNeeds(all);

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
+import type { Clients, Needs, OptionalClients } from '../rpc/needs.ts';
 import type { ConnectedPort } from '../rpc/pipe/ports.ts';
 import type { Database, Migrations } from '../storage/database.ts';
 import type { TableCopy } from '../storage/move/copy-tables.ts';
@@ -12,25 +13,13 @@ import type { PostgresPool } from '../storage/postgres/pool.ts';
 import type { Env } from './config/config.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
-/** Contracts that a service calls, by the name under which it gets their clients. */
-export type Needs = Record<string, DescService>;
-
-/** Typed clients of a service's needs. */
-export type Clients<N extends Needs> = { [K in keyof N]: Client<N[K]> };
-
-/**
- * Functions that return clients of a service's optional needs. Each throws ConfigError if this process cannot reach the service; for a
- * service with `servesPublic`, the calls of such a client end UNAVAILABLE instead.
- */
-export type OptionalClients<O extends Needs> = { [K in keyof O]: () => Client<O[K]> };
-
 /** A contract with public methods, and a client of the service that has it. */
 export interface Published {
   /** Name of the service. */
   readonly service: string;
   readonly contract: DescService;
-  /** Its calls end UNAVAILABLE, with the name of the service, if this process cannot reach the service. */
-  readonly client: Client<DescService>;
+  /** Has the public methods. Its calls end UNAVAILABLE, with the name of the service, if this process cannot reach the service. */
+  readonly client: object;
 }
 
 /** What a service is given. It takes nothing else from its surroundings: no env, clock, randomness or global. */
@@ -187,9 +176,9 @@ export interface ServiceDefinition<
   contracts: C;
   /** Its settings from the configuration; throws ConfigError. */
   config(config: Config): Settings;
-  /** Contracts that it calls. */
+  /** What it calls: contracts, and the rpcs of each. */
   needs: N;
-  /** Contracts that it calls only if its settings require it; a process without an address for them starts nevertheless. */
+  /** What it calls only if its settings require it; a process without an address for it starts nevertheless. */
   optionalNeeds?: O;
   /**
    * Whether it serves the public methods of every service, as the edge does: it gets `published`, starts after all others, and does not

@@ -15,6 +15,7 @@ import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1
 import { rpcError } from '../base/errors.ts';
 import { createLogger } from '../base/log.ts';
 import { collect, sleep } from '../base/streams.ts';
+import { calls } from '../rpc/needs.ts';
 import { policyOf } from '../rpc/policy.ts';
 import { echo } from '../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
@@ -63,7 +64,7 @@ test('a service of the mesh that runs nowhere does not stop a process that only 
     contracts: [],
     config: () => ({}),
     needs: {},
-    optionalNeeds: { chat: ChatService },
+    optionalNeeds: { chat: calls(ChatService, 'getSession') },
     servesPublic: true,
     async create({ published, optionalClients }) {
       const names = published.map(({ service, contract }) => `${service} ${contract.typeName}`);
@@ -108,7 +109,7 @@ test('calls to other processes are retried by the contract, unless the configura
     name: 'caller',
     contracts: [ChatService],
     config: () => ({}),
-    needs: { echo: EchoService },
+    needs: { echo: calls(EchoService, 'unary') },
     create: async ({ clients }) => ({
       impl: {
         async getSession(_request, context) {
@@ -221,7 +222,7 @@ test('an occupied port, an occupied folder and a missing address each say what t
     name: 'lonely',
     contracts: [],
     config: () => ({}),
-    needs: { echo: EchoService },
+    needs: { echo: calls(EchoService, 'unary') },
     create: async () => ({ impl: {}, close: async () => {} }),
   });
   await expect(start([lonely], { known: [echo, lonely] })).rejects.toThrow('addresses.echo: is missing');
@@ -240,7 +241,7 @@ test('a service finds another one by its address', async () => {
     name: 'caller',
     contracts: [ChatService],
     config: () => ({}),
-    needs: { echo: EchoService },
+    needs: { echo: calls(EchoService, 'unary') },
     create: async ({ clients }) => {
       const options = await mesh.as();
       heard = (await clients.echo.unary({ text: 'over the wire' }, options)).text;
@@ -286,7 +287,7 @@ test('a service may serve several contracts: each has its health, and a process 
     name: 'caller',
     contracts: [ChatService],
     config: () => ({}),
-    needs: { echo: EchoService },
+    needs: { echo: calls(EchoService, 'unary') },
     create: async ({ clients }) => ({
       impl: {
         async getSession(_request, context) {
@@ -317,9 +318,11 @@ test('two contracts of a service cannot have an rpc of the same name', async () 
 test('services start after those that they need, and a circle is refused', () => {
   const service = (name: string, contract: typeof EchoService | typeof ChatService | typeof Health, needs: object) =>
     ({ name, contracts: [contract], needs }) as unknown as ServiceDefinition;
-  const a = service('a', EchoService, { b: ChatService });
-  const b = service('b', ChatService, { c: Health });
+  const a = service('a', EchoService, { b: calls(ChatService, 'ask') });
+  const b = service('b', ChatService, { c: calls(Health, 'check') });
   const c = service('c', Health, {});
   expect(inOrderOfNeeds([a, b, c]).map(({ name }) => name)).toEqual(['c', 'b', 'a']);
-  expect(() => inOrderOfNeeds([a, service('b', ChatService, { a: EchoService })])).toThrow('lead back to itself');
+  expect(() => inOrderOfNeeds([a, service('b', ChatService, { a: calls(EchoService, 'unary') })])).toThrow(
+    'lead back to itself',
+  );
 });

@@ -1,12 +1,13 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { type Client, Code, type Transport } from '@connectrpc/connect';
+import { Code, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
 import { rpcError } from '../base/errors.ts';
-import { createClient } from '../rpc/client.ts';
+import { createClientOf } from '../rpc/client.ts';
 import { createGrpcTransport, type GrpcTransport } from '../rpc/grpc/client.ts';
+import type { ClientOf, Clients, Need, Needs, OptionalClients } from '../rpc/needs.ts';
 import { isPublic } from '../rpc/policy.ts';
-import type { Clients, Needs, OptionalClients, Published, ServiceDefinition } from './define-service.ts';
+import type { Published, ServiceDefinition } from './define-service.ts';
 
 /** How the services of a process reach each other and those of other processes. */
 export interface Reach {
@@ -62,28 +63,28 @@ export function createReach(options: ReachOptions): Reach {
     remote.push(transport);
     return transport;
   };
-  const clientOf = (contract: DescService): Client<DescService> => {
-    const transport = transportTo(contract);
-    if (transport !== undefined) return createClient(contract, transport);
-    const { name } = serviceOf(contract);
+  const clientOf = (need: Need): ClientOf<Need> => {
+    const transport = transportTo(need.contract);
+    if (transport !== undefined) return createClientOf(need, transport);
+    const { name } = serviceOf(need.contract);
     throw new ConfigError(`addresses.${name}`, `is missing: "${name}" does not run in this process`);
   };
-  const clientOrAbsent = (contract: DescService): Client<DescService> =>
-    createClient(contract, transportTo(contract) ?? absentTransport(serviceOf(contract).name));
+  const clientOrAbsent = (need: Need): ClientOf<Need> =>
+    createClientOf(need, transportTo(need.contract) ?? absentTransport(serviceOf(need.contract).name));
 
   return {
     clientsOf: (needs) =>
-      Object.fromEntries(Object.entries(needs).map(([name, contract]) => [name, clientOf(contract)])) as Clients<Needs>,
+      Object.fromEntries(Object.entries(needs).map(([name, need]) => [name, clientOf(need)])) as Clients<Needs>,
     optionalClientsOf({ optionalNeeds = {}, servesPublic = false }) {
       const make = servesPublic ? clientOrAbsent : clientOf;
-      const makers = Object.entries(optionalNeeds).map(([name, contract]) => [name, () => make(contract)]);
+      const makers = Object.entries(optionalNeeds).map(([name, need]) => [name, () => make(need)]);
       return Object.fromEntries(makers) as OptionalClients<Needs>;
     },
     publishedFor: (definition) =>
-      publicContracts(definition, known).map((contract) => ({
-        service: serviceOf(contract).name,
-        contract,
-        client: clientOrAbsent(contract),
+      publicNeeds(definition, known).map((need) => ({
+        service: serviceOf(need.contract).name,
+        contract: need.contract,
+        client: clientOrAbsent(need),
       })),
     toOwner() {
       if (owner === undefined) throw new Error('this process has no owner');
@@ -95,12 +96,20 @@ export function createReach(options: ReachOptions): Reach {
   };
 }
 
-/** Returns the contracts that `definition` serves for others: those with public methods if it has `servesPublic`, otherwise none. */
-export function publicContracts(definition: ServiceDefinition, known: readonly ServiceDefinition[]): DescService[] {
+/** Returns what `definition` calls for its own callers: the public methods of all other services if it has `servesPublic`, otherwise none. */
+export function publicNeeds(definition: ServiceDefinition, known: readonly ServiceDefinition[]): Need[] {
   if (definition.servesPublic !== true) return [];
   return known
     .filter((other) => other !== definition)
-    .flatMap(({ contracts }) => contracts.filter(({ methods }) => methods.some(isPublic)));
+    .flatMap(({ contracts }) => contracts)
+    .map((contract) => ({ contract, calls: contract.methods.filter(isPublic).map(({ localName }) => localName) }))
+    .filter(({ calls }) => calls.length > 0);
+}
+
+/** Returns all that a service may call: its needs, its optional needs and {@link publicNeeds}. A contract may occur several times. */
+export function allNeeds(definition: ServiceDefinition, known: readonly ServiceDefinition[]): Need[] {
+  const { needs, optionalNeeds = {} } = definition;
+  return [...Object.values(needs), ...Object.values(optionalNeeds), ...publicNeeds(definition, known)];
 }
 
 /** Returns a transport that calls the front of a service if it has the method, and otherwise the service in the owner. */

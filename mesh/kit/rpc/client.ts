@@ -13,15 +13,24 @@ import { rpcError } from '../base/errors.ts';
 import { Reply } from './invoke.ts';
 import { type ReadyMessages, takeReady } from './messages/ready-messages.ts';
 import { SingleMessage } from './messages/single-message.ts';
+import type { ClientOf, Need } from './needs.ts';
 
 /**
  * A typed client over a transport. Like Connect's own, with one difference that back-pressure and cancellation need:
  * a consumer that leaves a stream early (`break`, `return`, a throw) cancels the call.
  */
 export function createClient<Desc extends DescService>(service: Desc, transport: Transport): Client<Desc> {
-  const client: Record<string, unknown> = {};
-  for (const method of service.methods) client[method.localName] = bind(method, transport);
-  return client as Client<Desc>;
+  return bindAll(service.methods, transport) as Client<Desc>;
+}
+
+/** A client with the rpcs of a need only, see {@link createClient}. */
+export function createClientOf<N extends Need>({ contract, calls }: N, transport: Transport): ClientOf<N> {
+  const methods = contract.methods.filter(({ localName }) => calls.includes(localName));
+  return bindAll(methods, transport) as ClientOf<N>;
+}
+
+function bindAll(methods: readonly DescMethod[], transport: Transport): Record<string, unknown> {
+  return Object.fromEntries(methods.map((method) => [method.localName, bind(method, transport)]));
 }
 
 type AnyOptions = CallOptions & { contextValues?: ContextValues };

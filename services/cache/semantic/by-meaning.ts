@@ -28,7 +28,7 @@ const forgetTimeoutMs = 2000;
 const calls = new AsyncLocalStorage<CallContext>();
 
 /** Creates the function that embeds the question of the current call. `model`: empty for the default one. */
-export function createEmbed(embedding: Client<typeof EmbeddingService>, model: string) {
+export function createEmbed(embedding: Pick<Client<typeof EmbeddingService>, 'embed'>, model: string) {
   return async (question: string, signal: AbortSignal) => {
     const context = calls.getStore();
     if (context === undefined) throw new Error('an embedding belongs to a call');

@@ -3,6 +3,7 @@ import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import { spareTurn } from '#kit/base/own-turn.ts';
@@ -31,7 +32,11 @@ import { createDriver, type DriverDeps } from './driver.ts';
 
 /** What answering a question needs. */
 export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, 'clients'>, UnderstandDeps {
-  clients: DriverDeps['clients'] & LookupDeps['clients'] & { llm: Client<typeof LLMGatewayService> };
+  clients: DriverDeps['clients'] &
+    LookupDeps['clients'] & {
+      retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
+      llm: Pick<Client<typeof LLMGatewayService>, 'generate'>;
+    };
 }
 
 /** Longest time for which the end of an answer waits on a busy process, in milliseconds. */

@@ -23,7 +23,7 @@ import type { Sessions } from '../sessions/sessions.ts';
 /** What the driver needs. */
 export interface DriverDeps {
   settings: ChatSettings;
-  clients: { cache: Client<typeof CacheService>; audit: Client<typeof AuditService> };
+  clients: { cache: Pick<Client<typeof CacheService>, 'fill'>; audit: Pick<Client<typeof AuditService>, 'record'> };
   sessions: Sessions;
   openSessions: OpenSessions;
   background: BackgroundTasks;

@@ -15,7 +15,11 @@ export interface CacheFill {
 }
 
 /** Opens the recording under a lease. `options` carries the caller's identity and a deadline, but not the caller's signal. */
-export function openFill(cache: Client<typeof CacheService>, leaseId: string, options: CallOptions): CacheFill {
+export function openFill(
+  cache: Pick<Client<typeof CacheService>, 'fill'>,
+  leaseId: string,
+  options: CallOptions,
+): CacheFill {
   const queue: FillRequest[] = [create(FillRequestSchema, { part: { case: 'start', value: { leaseId } } })];
   let isClosed = false;
   let wake = () => {};

@@ -36,7 +36,10 @@ export interface LookupDeps {
   settings: ChatSettings;
   /** Names the prompt template in cache keys. */
   promptVersion: string;
-  clients: { cache: Client<typeof CacheService>; retrieval: Client<typeof RetrievalService> };
+  clients: {
+    cache: Pick<Client<typeof CacheService>, 'lookup' | 'fill'>;
+    retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>;
+  };
   background: BackgroundTasks;
 }
 
@@ -97,7 +100,7 @@ export function beginLookup(
 
 // The cache has `timeoutMs` to answer hit, follow or lease; the events of an answer may take longer.
 async function lookUp(
-  cache: Client<typeof CacheService>,
+  cache: Pick<Client<typeof CacheService>, 'lookup'>,
   request: MessageInitShape<typeof LookupRequestSchema>,
   context: CallContext,
   timeoutMs: number,
@@ -128,7 +131,7 @@ type ListedCorpora = { corpora: readonly Corpus[] } | { reason: string };
 
 // Returns the corpora of the question. Throws NOT_FOUND if one does not exist.
 async function listCorpora(
-  retrieval: Client<typeof RetrievalService>,
+  retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>,
   request: AskRequest,
   context: CallContext,
   timeoutMs: number,

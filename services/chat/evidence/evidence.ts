@@ -21,7 +21,7 @@ const effectOfFailure = 'said that search is unavailable';
  * which is not the same as nothing found.
  */
 export async function* findEvidence(
-  retrieval: Client<typeof RetrievalService>,
+  retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>,
   request: MessageInitShape<typeof RetrieveRequestSchema>,
   context: CallContext,
   timeoutMs: number,

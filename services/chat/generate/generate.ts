@@ -29,7 +29,7 @@ import { createCitationScanner, type Scanned } from './citations.ts';
 
 /** What to generate an answer from. */
 export interface Generation {
-  llm: Client<typeof LLMGatewayService>;
+  llm: Pick<Client<typeof LLMGatewayService>, 'generate'>;
   /** Names the answer in the ledger. */
   answerId: string;
   /** The conversation for a model that writes. */

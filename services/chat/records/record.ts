@@ -22,7 +22,7 @@ import type { Sessions } from '../sessions/sessions.ts';
 
 /** What the records of an answer need. */
 export interface RecordDeps {
-  audit: Client<typeof AuditService>;
+  audit: Pick<Client<typeof AuditService>, 'record'>;
   sessions: Sessions;
   log: Logger;
   owner: Owner;

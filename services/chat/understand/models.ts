@@ -15,7 +15,11 @@ const freshMs = 60_000;
 const maxTenants = 1000;
 
 /** Creates the list. Models change only with the gateway's configuration, so only the first question waits for them. */
-export function createModels(llm: Client<typeof LLMGatewayService>, clock: () => number, log: Logger): Models {
+export function createModels(
+  llm: Pick<Client<typeof LLMGatewayService>, 'listModels'>,
+  clock: () => number,
+  log: Logger,
+): Models {
   const lists = new LRUCache<string, { models: readonly Model[]; readAtMs: number }>({ max: maxTenants });
   const reading = new Map<string, Promise<readonly Model[] | undefined>>();
 

@@ -25,8 +25,8 @@ import { readCompletionRequest } from './request.ts';
 
 /** Services behind completions. */
 export interface CompletionClients {
-  chat: Client<typeof ChatService>;
-  llm: Client<typeof LLMGatewayService>;
+  chat: Pick<Client<typeof ChatService>, 'ask'>;
+  llm: Pick<Client<typeof LLMGatewayService>, 'generate' | 'listModels'>;
 }
 
 /** A completion that was asked for: whole, or as a stream. */

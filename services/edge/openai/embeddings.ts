@@ -15,7 +15,10 @@ import { refuseTooManyTokens } from './schemas/token-bound.ts';
 import { toCost } from './usage.ts';
 
 /** `POST /v1/embeddings`. */
-export function createEmbeddings(embedding: Client<typeof EmbeddingService>, deps: OpenAiDeps): JsonRoute {
+export function createEmbeddings(
+  embedding: Pick<Client<typeof EmbeddingService>, 'embed' | 'listModels'>,
+  deps: OpenAiDeps,
+): JsonRoute {
   return createJsonCall('/v1/embeddings', EmbeddingService.method.embed, deps, async (value, options, admission) => {
     const body = parseFields(embeddingsSchema, value);
     refuseTooManyTokens(body.input, 'input');
@@ -50,7 +53,7 @@ export function createEmbeddings(embedding: Client<typeof EmbeddingService>, dep
 
 // A model's vectors have the length that its configuration gives them; a shorter part of them would be another space.
 async function checkDimensions(
-  embedding: Client<typeof EmbeddingService>,
+  embedding: Pick<Client<typeof EmbeddingService>, 'listModels'>,
   name: string,
   dimensions: number,
   options: CallOptions,

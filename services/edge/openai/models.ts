@@ -39,7 +39,10 @@ const listTimeoutMs = 2_000;
  * Creates the choice. Names that the gateway does not know count as plain: it refuses them itself, and knows a model that was
  * just configured before its list is asked for again.
  */
-export function createModelChoice(llm: Client<typeof LLMGatewayService>, clock: () => number): ChooseModel {
+export function createModelChoice(
+  llm: Pick<Client<typeof LLMGatewayService>, 'listModels'>,
+  clock: () => number,
+): ChooseModel {
   let quoting: Promise<ReadonlySet<string>> | undefined;
   let listedAt = 0;
   // Shared by all who ask meanwhile, so no single caller's leaving ends it.
@@ -70,7 +73,10 @@ function isQuoting({ generative, targets }: Model): boolean {
  * `GET /v1/models` and `GET /v1/models/<id>`: "ragmesh", the gateway's models, and each of them over documents, as far as the
  * caller may use them.
  */
-export function createModels(llm: Client<typeof LLMGatewayService>, deps: OpenAiDeps): (id?: string) => JsonRoute {
+export function createModels(
+  llm: Pick<Client<typeof LLMGatewayService>, 'listModels'>,
+  deps: OpenAiDeps,
+): (id?: string) => JsonRoute {
   const { admit, log, clock } = deps;
   const startedAt = Math.floor(clock() / 1000);
   return (id) => async (request, response) => {

@@ -13,7 +13,7 @@ import { refuseTooManyTokens } from './schemas/token-bound.ts';
 import { toCost } from './usage.ts';
 
 /** `POST /v1/rerank`, in the shape that Cohere's and Jina's have in common. */
-export function createRerank(rerank: Client<typeof RerankService>, deps: OpenAiDeps): JsonRoute {
+export function createRerank(rerank: Pick<Client<typeof RerankService>, 'rerank'>, deps: OpenAiDeps): JsonRoute {
   return createJsonCall('/v1/rerank', RerankService.method.rerank, deps, async (value, options, admission) => {
     const { documents, query, ...body } = parseFields(rerankSchema, value);
     refuseTooManyTokens(

@@ -26,13 +26,9 @@ export interface ProxyParts {
  * Returns methods that forward the public ones of a contract to its service: the same message, the caller's signal and remaining
  * time, and the mesh's own token. Internal methods are UNIMPLEMENTED to the outside.
  */
-export function proxyMethods<Desc extends DescService>(
-  contract: Desc,
-  client: Client<Desc>,
-  parts: ProxyParts,
-): Invocable[] {
+export function proxyMethods(contract: DescService, client: object, parts: ProxyParts): Invocable[] {
   return contract.methods.map((method) => {
-    const handler = isPublic(method) ? forwardTo(method, client as unknown as AnyClient, parts) : unserved(method);
+    const handler = isPublic(method) ? forwardTo(method, client, parts) : unserved(method);
     return createInvocable(method, handler, []);
   });
 }
@@ -44,12 +40,12 @@ type AnyHandler = (
   context: CallContext,
 ) => Promise<Message> | AsyncIterable<Message | readonly Message[]>;
 
-function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): AnyHandler {
+function forwardTo(method: DescMethod, client: object, parts: ProxyParts): AnyHandler {
   const { limits } = parts;
-  const call = client[method.localName] as AnyClient[string];
-  if (method === ChatService.method.ask) return forwardAsk(client as unknown as Client<typeof ChatService>, parts);
+  const call = (client as AnyClient)[method.localName] as AnyClient[string];
+  if (method === ChatService.method.ask) return forwardAsk(client as Pick<Client<typeof ChatService>, 'ask'>, parts);
   if (method === LLMGatewayService.method.listModels) {
-    return forwardListModels(client as unknown as Client<typeof LLMGatewayService>, parts);
+    return forwardListModels(client as Pick<Client<typeof LLMGatewayService>, 'listModels'>, parts);
   }
   switch (method.methodKind) {
     case 'unary':
@@ -69,7 +65,7 @@ function forwardTo(method: DescMethod, client: AnyClient, parts: ProxyParts): An
   }
 }
 
-function forwardAsk({ ask }: Client<typeof ChatService>, { running, admissions }: ProxyParts): AnyHandler {
+function forwardAsk({ ask }: Pick<Client<typeof ChatService>, 'ask'>, { running, admissions }: ProxyParts): AnyHandler {
   // A generator, so that nothing is counted or called before the answer is read.
   return async function* (input, context) {
     const request = input as Message as AskRequest;
@@ -85,7 +81,7 @@ function forwardAsk({ ask }: Client<typeof ChatService>, { running, admissions }
 }
 
 function forwardListModels(
-  { listModels }: Client<typeof LLMGatewayService>,
+  { listModels }: Pick<Client<typeof LLMGatewayService>, 'listModels'>,
   { limits, admissions }: ProxyParts,
 ): AnyHandler {
   return async (input, context) => {

@@ -31,7 +31,7 @@ const questionSchema = fields({
  * `POST /v1/chat/stream`: a question as JSON, its answer as server-sent events: `sources`, `message` {content}, `citation`,
  * `reset` {reason}, `done`. A failure before the first event is an HTTP status with JSON; after it, an `error` event.
  */
-export function createChatStream(chat: Client<typeof ChatService>, deps: JsonRouteDeps): JsonRoute {
+export function createChatStream(chat: Pick<Client<typeof ChatService>, 'ask'>, deps: JsonRouteDeps): JsonRoute {
   const { admit, running, limits, log } = deps;
   return async (request, response) => {
     const { signal, abort } = workFor(response);

@@ -18,7 +18,7 @@ export interface AskedQuery {
 
 /** What asking needs. */
 export interface AskDeps {
-  retrieval: Client<typeof RetrievalService>;
+  retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
   /** How to search. */
   template: RetrieveRequest;
   /** Returns the options of one call: identity, signal and time. */

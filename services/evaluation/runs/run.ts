@@ -1,5 +1,5 @@
 import { clone, create } from '@bufbuild/protobuf';
-import type { CallOptions } from '@connectrpc/connect';
+import type { CallOptions, Client } from '@connectrpc/connect';
 import {
   type EvaluationRun,
   type JudgedQuery,
@@ -28,9 +28,9 @@ const progressCount = 100;
 
 /** What a run needs. */
 export type RunDeps = Pick<
-  ServiceDeps<EvaluationSettings, { retrieval: typeof RetrievalService }>,
-  'config' | 'clients' | 'clock' | 'random' | 'log' | 'signer'
->;
+  ServiceDeps<EvaluationSettings, Record<string, never>>,
+  'config' | 'clock' | 'random' | 'log' | 'signer'
+> & { clients: { retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'> } };
 
 /**
  * Asks every judged question in every way of searching, yields the progress, then the result, which is stored. Throws NOT_FOUND if

@@ -126,7 +126,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
 
 /** Purges documents and returns the counts; zero if the index has no such corpus. */
 async function purge(
-  indexWriter: Client<typeof IndexWriterService>,
+  indexWriter: Pick<Client<typeof IndexWriterService>, 'purgeDocuments'>,
   corpus: string,
   documentIds: string[],
   options: CallOptions,

@@ -7,6 +7,7 @@ import { invalidArgument, rpcError, unavailable } from '#kit/base/errors.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { collect } from '#kit/base/streams.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { calls as callsOf } from '#kit/rpc/needs.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { createLedger, type Ledger, type LedgerBounds } from './ledger.ts';
 
@@ -40,7 +41,7 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
     name: 'llm-gateway',
     contracts: [LLMGatewayService],
     config: () => ({}),
-    needs: { audit: AuditService },
+    needs: { audit: callsOf(AuditService, 'recordUsage') },
     async create(deps) {
       const log = createLogger('silent');
       log.error = ((fields: object) => errors.push(fields)) as never;

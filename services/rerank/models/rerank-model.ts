@@ -51,5 +51,5 @@ export interface RerankModelDeps {
   /** Now, in milliseconds since 1970. */
   clock: () => number;
   /** Returns a client of the LLM gateway. Throws ConfigError if this process cannot reach one. */
-  llm: () => Client<typeof LLMGatewayService>;
+  llm: () => Pick<Client<typeof LLMGatewayService>, 'generate'>;
 }

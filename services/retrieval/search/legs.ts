@@ -21,7 +21,7 @@ import { searchWebPages } from './web-leg.ts';
 export interface LegDeps extends DegradationDeps {
   vectors: VectorStore;
   keywords: KeywordStore;
-  embedding: Client<typeof EmbeddingService>;
+  embedding: Pick<Client<typeof EmbeddingService>, 'embed'>;
   /** @default none is configured */
   web?: WebSearch | undefined;
 }

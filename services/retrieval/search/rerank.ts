@@ -34,7 +34,7 @@ const maxTitle = 4096;
 
 /** Scores candidates for a question. Rejects unless every candidate has a score in time. */
 export function rerank(
-  client: Client<typeof RerankService>,
+  client: Pick<Client<typeof RerankService>, 'rerank'>,
   query: string,
   candidates: readonly RerankCandidate[],
   hasTitles: boolean,

@@ -15,6 +15,7 @@ import {
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import { defineService, type ServiceDefinition } from '#kit/host/define-service.ts';
+import { calls } from '#kit/rpc/needs.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
 import { adapter as vectorAdapter } from '../adapters/vector-store/sqlite/index.ts';
@@ -124,7 +125,7 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
     name: 'retrieval',
     contracts: [RetrievalService, IndexAdminService, IndexWriterService],
     config: readConfig,
-    needs: { embedding: EmbeddingService, rerank: RerankService },
+    needs: { embedding: calls(EmbeddingService, 'embed'), rerank: calls(RerankService, 'rerank') },
     async create({ config: settings, clients, log, metrics, clock, random, dataDir, openDatabase, postgres }) {
       const opened = await openStores(dataDir, settings.readerThreads);
       opened.userCount++;

@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '../define-service.ts';
-import { publicContracts } from '../reach.ts';
+import { allNeeds } from '../reach.ts';
 
 /** Returns services so that each comes after those that it needs. Throws if two need each other. */
 export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceDefinition[] {
@@ -9,8 +9,7 @@ export function inOrderOfNeeds(services: readonly ServiceDefinition[]): ServiceD
     if (ordered.includes(service)) return;
     if (visiting.has(service)) throw new Error(`the needs of ${service.name} lead back to itself`);
     visiting.add(service);
-    const needs = Object.values({ ...service.needs, ...service.optionalNeeds });
-    for (const contract of [...needs, ...publicContracts(service, services)]) {
+    for (const { contract } of allNeeds(service, services)) {
       const needed = services.find((candidate) => candidate.contracts.includes(contract));
       if (needed !== undefined) visit(needed);
     }

@@ -11,7 +11,7 @@ const replyBytesMax = 2 << 20;
 
 /** Embeds the chunks of documents and returns their vectors. Each input includes title and headings, for context. */
 export async function embedDocuments(
-  embedding: Client<typeof EmbeddingService>,
+  embedding: Pick<Client<typeof EmbeddingService>, 'embed'>,
   documents: readonly PreparedDocument[],
   { embeddingModel, dimensions }: PrepareOptions,
   call: () => Promise<CallOptions>,
@@ -31,7 +31,7 @@ export async function embedDocuments(
 
 /** Returns the vectors of texts. If a call ends at its deadline, the remaining texts are sent in a further call. */
 async function embedAll(
-  embedding: Client<typeof EmbeddingService>,
+  embedding: Pick<Client<typeof EmbeddingService>, 'embed'>,
   { model, inputs }: { model: string; inputs: readonly string[] },
   call: () => Promise<CallOptions>,
 ): Promise<Vector[]> {

@@ -17,7 +17,7 @@ import { addBatch, type UploadContents } from './upload-contents.ts';
 
 /** Dependencies of indexing a batch. */
 export interface BatchDeps {
-  embedding: Client<typeof EmbeddingService>;
+  embedding: Pick<Client<typeof EmbeddingService>, 'embed' | 'listModels'>;
   documents: DocumentStore;
   deletions: DeletionStore;
   failures: FailureStore;

@@ -160,7 +160,7 @@ const hashesOf = (entries: ReadonlyMap<string, IndexEntry>) =>
 
 /** Returns the revision of a corpus; empty if the caller sees no such corpus. */
 export async function revisionOf(
-  retrieval: Client<typeof RetrievalService>,
+  retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>,
   corpus: string,
   options: CallOptions,
 ): Promise<string> {

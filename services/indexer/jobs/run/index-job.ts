@@ -25,7 +25,7 @@ import { createUploadContents, type UploadContents } from './upload-contents.ts'
 /** Dependencies of indexing jobs. */
 export interface IndexJobDeps extends BatchDeps {
   indexWriter: Client<typeof IndexWriterService>;
-  retrieval: Client<typeof RetrievalService>;
+  retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>;
   jobs: JobStore;
   uploads: Uploads;
   threads: PrepareThreads;

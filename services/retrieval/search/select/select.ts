@@ -21,7 +21,7 @@ import { joinNeighbours } from './neighbours.ts';
 /** What {@link selectPassages} needs. */
 export interface SelectDeps extends DegradationDeps {
   catalog: Catalog;
-  reranker: Client<typeof RerankService>;
+  reranker: Pick<Client<typeof RerankService>, 'rerank'>;
   settings: RetrievalSettings;
 }
 

@@ -125,7 +125,7 @@ function groupAlike(candidates: readonly RerankCandidate[]): Alike[] {
 
 /** The whole text of a generation, which must come to its end. */
 async function readAnswer(
-  client: Client<typeof LLMGatewayService>,
+  client: Pick<Client<typeof LLMGatewayService>, 'generate'>,
   request: Parameters<Client<typeof LLMGatewayService>['generate']>[0],
   options: CallOptions,
 ): Promise<{ text: string; usage: TokenUsage | undefined }> {
