@@ -107,7 +107,7 @@ async function main(argv: string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const { chooseServices, serve, serveGroup } = await import('./serve.ts');
+  const { chooseServices, serve, serveGroup } = await import('./start/serve.ts');
   const known = await loadServices();
   const chosen = chooseServices(values.services, known);
   const path = findConfig(values.config);
@@ -150,7 +150,7 @@ async function loadConfigReader(): Promise<(path: string | undefined) => Config>
 const readConfig: CommandContext['readConfig'] = async (path) => (await loadConfigReader())(path);
 
 const startMesh: CommandContext['startMesh'] = async (config) => {
-  const { startQuietMesh } = await import('./serve.ts');
+  const { startQuietMesh } = await import('./start/serve.ts');
   return startQuietMesh({ known: await loadServices(), config, env });
 };
 

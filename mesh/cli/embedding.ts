@@ -11,7 +11,7 @@ import { fromVector } from '#kit/base/vectors.ts';
 import { startHost } from '#kit/host/host.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { actAs } from '#kit/rpc/context.ts';
-import type { ProcessOptions } from '../serve.ts';
+import type { ProcessOptions } from '../start/serve.ts';
 import type { Embedding } from './cache-calibrate.ts';
 
 /** Starts the embedding service alone, in a temporary data folder, so that it can run beside a server. */

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { deadlineExceeded } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
-import type { SampleResult } from '../sample.ts';
+import type { SampleResult } from '../start/sample.ts';
 import type { FromMember, MemberReport, Question, Role, Serving, StartMessage, ToMember } from './messages.ts';
 
 /** A member of the group, as the primary sees it. */

@@ -8,9 +8,9 @@ import { type Host, startHost } from '#kit/host/host.ts';
 import type { GroupPart } from '#kit/host/start/group-part.ts';
 import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
 import { connectPipe } from '#kit/rpc/pipe/connection.ts';
-import type { RunningEdge } from '../greeting.ts';
-import { createProcessLogger, startProcessTelemetry } from '../process.ts';
-import { loadSample } from '../sample.ts';
+import type { RunningEdge } from '../start/greeting.ts';
+import { createProcessLogger, startProcessTelemetry } from '../start/process.ts';
+import { loadSample } from '../start/sample.ts';
 import type { FromMember, MemberReport, Question, StartMessage, ToMember } from './messages.ts';
 
 /** Longest wait of a worker for the owner at its start, in milliseconds. */

@@ -1,5 +1,5 @@
 import type { ReadinessReport } from '#kit/host/readiness.ts';
-import type { SampleResult } from '../sample.ts';
+import type { SampleResult } from '../start/sample.ts';
 
 // What the primary of a group and its members say to each other, over the channel of a forked process.
 

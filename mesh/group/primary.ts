@@ -9,7 +9,7 @@ import { AdminConfigSchema, type Config, ConfigSchema, GrpcConfigSchema } from '
 import type { Logger } from '#kit/base/log.ts';
 import { startAdmin } from '#kit/host/admin.ts';
 import type { ReadinessReport } from '#kit/host/readiness.ts';
-import type { SampleResult } from '../sample.ts';
+import type { SampleResult } from '../start/sample.ts';
 import { registerGroupMetrics } from './group-metrics.ts';
 import { keepSeat, type Seat } from './keep.ts';
 import { closeLostConnections } from './lost-connections.ts';

@@ -10,6 +10,7 @@ export const audit = defineService({
   contracts: [AuditService],
   config: readConfig,
   needs: {},
+  deployment: { replicas: { min: 2, max: 6 }, callsPerReplica: 200, stores: ['postgres'] },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   move: ({ copyRecords }) => copyRecords('audit', migrations),
   async create({ config, openDatabase, clock, log }) {

@@ -36,6 +36,14 @@ export const cache = defineService({
   needs: {},
   place: ({ cache: section }) => (section?.durableStore?.adapter === 'redis' ? 'workers' : 'owner'),
   optionalNeeds: { embedding: calls(EmbeddingService, 'embed') },
+  deployment: {
+    replicas: { min: 3, max: 20 },
+    cpu: 1,
+    memoryMib: 1024,
+    callsPerReplica: 400,
+    stores: ['redis'],
+    isShared: ({ cache: section }) => section?.durableStore?.adapter === 'redis',
+  },
   async front({ config: settings, clock, log, metrics, ownerClient, port, untilChanged }) {
     return createFront({
       owner: ownerClient(CacheService),

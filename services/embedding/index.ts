@@ -14,6 +14,7 @@ export const embedding = defineService({
   contracts: [EmbeddingService],
   config: readConfig,
   needs: {},
+  deployment: { replicas: { min: 2, max: 20 }, callsProviders: true, failsOver: true, isShared: () => true },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async create({ config, log, clock, random }) {
     const http = createHttpClient();

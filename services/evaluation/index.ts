@@ -12,6 +12,7 @@ export const evaluation = defineService({
   contracts: [EvaluationService],
   config: readConfig,
   needs: { retrieval: calls(RetrievalService, 'retrieve') },
+  deployment: { replicas: { min: 1, max: 1 }, callsPerReplica: 10, stores: ['postgres'] },
   move: ({ copyRecords }) => copyRecords('evaluation', migrations),
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);

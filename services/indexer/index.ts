@@ -42,6 +42,14 @@ export const indexer = defineService({
     retrieval: calls(RetrievalService, 'listCorpora'),
     embedding: calls(EmbeddingService, 'embed', 'listModels'),
   },
+  deployment: {
+    replicas: { min: 2, max: 20 },
+    cpu: 1,
+    memoryMib: 1536,
+    scalesBy: 'backlog',
+    stores: ['postgres', 'queue', 'objects'],
+    signsTokens: true,
+  },
   move: moveIndexer,
   async create({ config, clients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
     if (signer === undefined) {

@@ -25,6 +25,16 @@ export const llmGateway = defineService({
   contracts: [LLMGatewayService],
   config: readConfig,
   needs: { audit: calls(AuditService, 'recordUsage') },
+  deployment: {
+    replicas: { min: 3, max: 40 },
+    cpu: 1,
+    callsPerReplica: 200,
+    stores: ['postgres', 'redis'],
+    callsProviders: true,
+    signsTokens: true,
+    isShared: ({ storage, llmGateway: section }) =>
+      Boolean(storage?.database) && section?.limits?.store?.adapter === 'redis',
+  },
   // In the owner too: a reranker there may ask a model.
   place: () => 'everywhere',
   state: ({ config, log, metrics, clock, random }) => openLimitState(config.limits, { log, metrics, clock, random }),

@@ -19,6 +19,7 @@ export const rerank = defineService({
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   // Only a model by the adapter `llm` asks the gateway.
   optionalNeeds: { llm: calls(LLMGatewayService, 'generate') },
+  deployment: { replicas: { min: 2, max: 20 }, cpu: 1, callsProviders: true, failsOver: true, isShared: () => true },
   async create({ config, log, clock, optionalClients }) {
     const http = createHttpClient();
     try {

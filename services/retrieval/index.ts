@@ -35,6 +35,12 @@ export const retrieval = defineService({
   contracts: [RetrievalService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: calls(EmbeddingService, 'embed'), rerank: calls(RerankService, 'rerank') },
+  deployment: {
+    replicas: { min: 3, max: 30 },
+    cpu: 1,
+    memoryMib: 2048,
+    stores: ['postgres', 'vectors', 'keywords'],
+  },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async front({ ownerClient, port, untilChanged }) {
     const { revision } = port as RetrievalPort;

@@ -8,7 +8,7 @@ import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.t
 import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '#kit/testing/postgres.ts';
 import { skipped } from '#kit/testing/server.ts';
 import { services } from '../../run.ts';
-import { loadSample } from '../../sample.ts';
+import { loadSample } from '../../start/sample.ts';
 import { type Answer, askWhole, patient } from '../testing/whole-mesh.ts';
 
 // Two replicas of the services with records, each in a mesh of its own behind gRPC, over one PostgreSQL. Search is a third process with

@@ -5,7 +5,7 @@ import type { AnswerDone, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { services } from '../../run.ts';
-import { loadSample } from '../../sample.ts';
+import { loadSample } from '../../start/sample.ts';
 
 /** The whole mesh in this process, on free ports. */
 export interface WholeMesh extends TestMesh {

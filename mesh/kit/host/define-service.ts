@@ -11,6 +11,7 @@ import type { Database, Migrations } from '../storage/database.ts';
 import type { TableCopy } from '../storage/move/copy-tables.ts';
 import type { PostgresPool } from '../storage/postgres/pool.ts';
 import type { Env } from './config/config.ts';
+import type { Deployment } from './deployment.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
 /** A contract with public methods, and a client of the service that has it. */
@@ -202,6 +203,8 @@ export interface ServiceDefinition<
    * are the owner's. @default none
    */
   front?(deps: FrontDeps<Settings>): Promise<RunningService<C>>;
+  /** How it is deployed. @default the defaults of {@link Deployment} */
+  deployment?: Deployment;
   /** Moves the service's embedded records to PostgreSQL. @default it has none */
   move?(deps: MoveDeps<Settings>): Promise<void>;
   create(deps: ServiceDeps<Settings, N, O, State>): Promise<RunningService<C>>;

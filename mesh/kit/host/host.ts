@@ -24,10 +24,10 @@ import { createFaces, type Faces } from './faces.ts';
 import { createHealth, type HealthNames } from './health.ts';
 import { createReach } from './reach.ts';
 import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
-import { createReconfigure } from './reconfigure.ts';
 import { createReflection } from './reflection.ts';
 import { openGroupChanges } from './start/group-changes.ts';
 import { divide, type GroupPart } from './start/group-part.ts';
+import { createReconfigure } from './start/reconfigure.ts';
 import { openServers } from './start/servers.ts';
 import { startServices } from './start/start-services.ts';
 

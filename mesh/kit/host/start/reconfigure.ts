@@ -1,8 +1,8 @@
 import { create, equals } from '@bufbuild/protobuf';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { problemsOf, throwProblems } from '../base/config-error.ts';
-import type { Logger } from '../base/log.ts';
-import type { RunningService, ServiceDefinition } from './define-service.ts';
+import { problemsOf, throwProblems } from '../../base/config-error.ts';
+import type { Logger } from '../../base/log.ts';
+import type { RunningService, ServiceDefinition } from '../define-service.ts';
 
 type Running = ReadonlyMap<string, RunningService>;
 

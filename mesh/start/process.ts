@@ -3,7 +3,7 @@ import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger, type Logger } from '#kit/base/log.ts';
 import type { Env } from '#kit/host/config/config.ts';
 import { startTelemetry, type Telemetry } from '#kit/host/telemetry.ts';
-import packageJson from '../package.json' with { type: 'json' };
+import packageJson from '../../package.json' with { type: 'json' };
 
 // What every process of ragmesh has.
 

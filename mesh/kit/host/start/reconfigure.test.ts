@@ -6,11 +6,11 @@ import { pino } from 'pino';
 import { afterAll, expect, test, vi } from 'vitest';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
-import { ConfigError } from '../base/config-error.ts';
-import { startTestMesh } from '../testing/mesh.ts';
-import { loadConfig } from './config/config.ts';
-import { watchConfig } from './config/watch-config.ts';
-import { defineService } from './define-service.ts';
+import { ConfigError } from '../../base/config-error.ts';
+import { startTestMesh } from '../../testing/mesh.ts';
+import { loadConfig } from '../config/config.ts';
+import { watchConfig } from '../config/watch-config.ts';
+import { defineService } from '../define-service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-watch-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

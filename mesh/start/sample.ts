@@ -12,9 +12,9 @@ import type { Host } from '#kit/host/host.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
-import { findFiles, uploadMessages } from './cli/upload.ts';
+import { findFiles, uploadMessages } from '../cli/upload.ts';
 
-const folder = fileURLToPath(new URL('../deployments/sample', import.meta.url));
+const folder = fileURLToPath(new URL('../../deployments/sample', import.meta.url));
 
 /** Tenant of the development keys, and so of the sample. */
 const tenant = 'demo';

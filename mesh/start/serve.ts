@@ -14,8 +14,8 @@ import { watchConfig } from '#kit/host/config/watch-config.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { type Host, startHost } from '#kit/host/host.ts';
 import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
+import { startGroup } from '../group/primary.ts';
 import { createStatusLine, greetingOf, type RunningEdge } from './greeting.ts';
-import { startGroup } from './group/primary.ts';
 import { createProcessLogger, startProcessTelemetry } from './process.ts';
 import { loadSample, type SampleResult } from './sample.ts';
 

@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { services } from '../run.ts';
 import { createStatusLine, type Greeting, greetingOf } from './greeting.ts';
-import { services } from './run.ts';
 
 function greet(names: readonly string[], config: MessageInitShape<typeof ConfigSchema>, more: Partial<Greeting> = {}) {
   const running = (name: string) => (name === 'edge' && names.includes('edge') ? { port: 8080, devKeys } : undefined);

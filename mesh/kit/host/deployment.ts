@@ -1,0 +1,42 @@
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+
+/** A kind of server that keeps state of services outside of their processes. */
+export type Store = 'postgres' | 'redis' | 'vectors' | 'keywords' | 'queue' | 'objects';
+
+/**
+ * How a service is deployed, as far as the contracts do not say it. Manifests derive from both. It describes the service on shared
+ * stores, for one cluster under the reference load; overlays change numbers.
+ */
+export interface Deployment {
+  /** Least and most replicas. @default 2 and 6 */
+  replicas?: { readonly min: number; readonly max: number };
+  /** Cores that a replica requests. @default 0.5 */
+  cpu?: number;
+  /** Memory of a replica, requested and at most, in MiB. @default 512 */
+  memoryMib?: number;
+  /** Calls in flight that one replica serves within its objectives: the target of scaling, and the source of all pools. @default 100 */
+  callsPerReplica?: number;
+  /** What the number of replicas follows beside CPU: calls in flight, or jobs that wait. @default 'calls' */
+  scalesBy?: 'calls' | 'backlog';
+  /** Servers that it connects to itself. @default none */
+  stores?: readonly Store[];
+  /** Whether it calls providers outside of the mesh. Their failures are not taken for failures of its replicas. @default false */
+  callsProviders?: boolean;
+  /** Whether it makes tokens, and so needs the private key of the mesh. @default false */
+  signsTokens?: boolean;
+  /**
+   * Whether a replica of another region can answer: it has no state of a region. Calls then fail over by locality. @default false: calls
+   * never leave the cluster
+   */
+  failsOver?: boolean;
+  /**
+   * Longest time for which its streams may finish when a replica stops, in milliseconds.
+   * @default the longest timeout of its rpcs, at most {@link longestDrainMs}
+   */
+  drainMs?: number;
+  /** Returns whether replicas share all of its state, so that there can be several. @default whether storage.database is set */
+  isShared?(config: Config): boolean;
+}
+
+/** Longest time that a replica gets to finish, in milliseconds; the bound of `grpc.drain_ms`. */
+export const longestDrainMs = 600_000;
