@@ -37,6 +37,11 @@ const checks: Check[] = [
     run: () => runScript('mesh/settings/render.ts', '--check'),
     advice: 'npm run settings:render',
   },
+  {
+    name: 'manifests are what the services render',
+    run: () => runScript('mesh/istio/render.ts', '--check'),
+    advice: 'npm run mesh:render',
+  },
   { name: 'project rules', run: command('vitest', 'run', 'mesh/tidy'), advice: 'follow the message' },
 ];
 

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { root, runTool } from '../tools.ts';
 
 // What the renderers of mesh/settings and mesh/reference share.
@@ -25,7 +25,12 @@ export function buildImage(path: string): Uint8Array {
 export function writeOrCheck(files: ReadonlyMap<string, string>, args: readonly string[]): number {
   const isCheck = args.includes('--check');
   const drifted = [...files].filter(([path, text]) => readIfThere(join(root, path)) !== text);
-  if (!isCheck) for (const [path, text] of drifted) writeFileSync(join(root, path), text);
+  if (!isCheck) {
+    for (const [path, text] of drifted) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+  }
   if (drifted.length > 0) {
     process.stdout.write(`${isCheck ? 'differs' : 'written'}: ${drifted.map(([path]) => path).join(', ')}\n`);
   }

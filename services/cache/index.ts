@@ -3,6 +3,7 @@ import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { sharedRedis } from '#kit/host/deployment.ts';
 import type { ReadinessCheck } from '#kit/host/readiness.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import type { AnswerStore, AnswerStoreDeps, InvalidateTarget, StoreListener } from './answers/answer-store.ts';
@@ -42,6 +43,7 @@ export const cache = defineService({
     memoryMib: 1024,
     callsPerReplica: 400,
     stores: ['redis'],
+    settings: { cache: { durable_store: sharedRedis(), flight_store: sharedRedis() } },
     isShared: ({ cache: section }) => section?.durableStore?.adapter === 'redis',
   },
   async front({ config: settings, clock, log, metrics, ownerClient, port, untilChanged }) {

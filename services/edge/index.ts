@@ -1,4 +1,5 @@
 import { defineService } from '#kit/host/define-service.ts';
+import { longestDrainMs, sharedRedis } from '#kit/host/deployment.ts';
 import { openEdgeState } from './admission/edge-state.ts';
 import { readEdgeSettings } from './config.ts';
 import { edgeNeeds } from './needs.ts';
@@ -17,7 +18,10 @@ export const edge = defineService({
     cpu: 1,
     callsPerReplica: 400,
     stores: ['redis'],
+    settings: { edge: { limiter: sharedRedis() } },
     signsTokens: true,
+    // It passes on the streams of all services.
+    drainMs: longestDrainMs,
     isShared: ({ edge: section }) => section?.limiter?.adapter === 'redis',
   },
   place: () => 'workers',

@@ -12,7 +12,13 @@ export const evaluation = defineService({
   contracts: [EvaluationService],
   config: readConfig,
   needs: { retrieval: calls(RetrievalService, 'retrieve') },
-  deployment: { replicas: { min: 1, max: 1 }, callsPerReplica: 10, stores: ['postgres'] },
+  deployment: {
+    replicas: { min: 1, max: 1 },
+    isOffline: true,
+    callsPerReplica: 10,
+    stores: ['postgres'],
+    signsTokens: true,
+  },
   move: ({ copyRecords }) => copyRecords('evaluation', migrations),
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);

@@ -44,6 +44,7 @@ export const indexer = defineService({
   },
   deployment: {
     replicas: { min: 2, max: 20 },
+    isOffline: true,
     cpu: 1,
     memoryMib: 1536,
     scalesBy: 'backlog',

@@ -1,6 +1,7 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { sharedRedis } from '#kit/host/deployment.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { createLedger } from './accounting/ledger.ts';
 import { createHedgeShare } from './attempts/hedge.ts';
@@ -30,6 +31,7 @@ export const llmGateway = defineService({
     cpu: 1,
     callsPerReplica: 200,
     stores: ['postgres', 'redis'],
+    settings: { llm_gateway: { limits: { store: sharedRedis() } } },
     callsProviders: true,
     signsTokens: true,
     isShared: ({ storage, llmGateway: section }) =>

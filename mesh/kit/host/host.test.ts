@@ -281,7 +281,7 @@ test('a service may serve several contracts: each has its health, and a process 
   const identity = { privateKey };
   const mesh = await start([both], { config: { identity } });
   const { statuses } = await mesh.grpcClient(Health).list({});
-  expect(Object.keys(statuses).sort()).toEqual(['', CacheService.typeName, EchoService.typeName]);
+  expect(Object.keys(statuses).sort()).toEqual(['', 'liveness', CacheService.typeName, EchoService.typeName]);
   expect(await mesh.grpcClient(EchoService).unary({ text: 'one' }, await mesh.as())).toMatchObject({ text: 'one' });
   const caller = defineService({
     name: 'caller',

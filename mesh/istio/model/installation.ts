@@ -1,0 +1,42 @@
+import packageJson from '../../../package.json' with { type: 'json' };
+
+/** What all manifests of an installation share. */
+export interface Installation {
+  /** Namespace of the services. */
+  readonly namespace: string;
+  /** Namespaces of the gateways: from clients, to providers, and between clusters. */
+  readonly gateways: { readonly ingress: string; readonly egress: string; readonly eastWest: string };
+  /** Namespace of istiod, and so of policies for the whole mesh. */
+  readonly rootNamespace: string;
+  /** Namespace of Prometheus and the collector of traces. */
+  readonly monitoringNamespace: string;
+  /** Trust domain of SPIFFE identities. Istio reads "cluster.local" as the trust domain of the mesh, whatever its name. */
+  readonly trustDomain: string;
+  readonly image: string;
+  readonly version: string;
+  /** User and group of the processes; not 1337, which is the sidecar's. */
+  readonly userId: number;
+  readonly ports: { readonly grpc: number; readonly admin: number; readonly edge: number };
+}
+
+export const installation: Installation = {
+  namespace: 'ragmesh',
+  gateways: { ingress: 'istio-ingress', egress: 'istio-egress', eastWest: 'istio-eastwest' },
+  rootNamespace: 'istio-system',
+  monitoringNamespace: 'monitoring',
+  trustDomain: 'cluster.local',
+  image: 'ragmesh',
+  version: packageJson.version,
+  userId: 10001,
+  ports: { grpc: 50051, admin: 9464, edge: 8080 },
+};
+
+/** Returns the name by which the mesh knows a service. */
+export function hostOf(workload: string, { namespace }: Installation): string {
+  return `${workload}.${namespace}.svc.cluster.local`;
+}
+
+/** Returns the identity of a workload as policies name it. */
+export function principalOf(workload: string, { namespace, trustDomain }: Installation): string {
+  return `${trustDomain}/ns/${namespace}/sa/${workload}`;
+}

@@ -1,0 +1,74 @@
+import type { ServiceDefinition } from '#kit/host/define-service.ts';
+import { refuseReplicas } from '../check/replicas.ts';
+import { installation } from '../model/installation.ts';
+import { createModel, type Model, topologies } from '../model/model.ts';
+import type { Workload } from '../model/workload.ts';
+import { renderAuthorization } from './authorization.ts';
+import { renderAutoscaler } from './autoscaler.ts';
+import { configMapsOf, renderConfig } from './config.ts';
+import { renderDeployment } from './deployment.ts';
+import { renderDestinationRule } from './destination-rule.ts';
+import { renderDisruptionBudget } from './disruption.ts';
+import { renderKustomization } from './kustomization.ts';
+import { renderMeshWide } from './mesh-wide.ts';
+import { type KubeObject, toYaml } from './objects.ts';
+import { renderService, renderServiceAccount } from './service.ts';
+import { renderSidecar } from './sidecar.ts';
+import { renderVirtualService } from './virtual-service.ts';
+
+/** Folder of the manifests in the repository. */
+export const folder = 'deployments/kubernetes';
+
+/** Returns every generated manifest, by its path in the repository. Throws if a service has replicas that would not share its state. */
+export function renderFiles(services: readonly ServiceDefinition[]): Map<string, string> {
+  const files = new Map<string, string>();
+  const add = (path: string, ...objects: readonly KubeObject[]) => files.set(`${folder}/${path}`, toYaml(...objects));
+  add('base/mesh-wide.yaml', ...renderMeshWide(installation));
+  add('base/kustomization.yaml', renderKustomization(['namespace.yaml', 'mesh-wide.yaml']));
+  add('base/namespace.yaml', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: installation.namespace,
+      labels: {
+        'istio-injection': 'enabled',
+        'pod-security.kubernetes.io/enforce': 'restricted',
+        'pod-security.kubernetes.io/warn': 'restricted',
+      },
+    },
+  });
+  for (const model of topologies.map((topology) => createModel(services, topology))) {
+    refuseReplicas(model);
+    const top = `topologies/${model.topology}`;
+    const names = model.workloads.map(({ name }) => `${name}.yaml`);
+    for (const workload of model.workloads) {
+      add(`${top}/workloads/${workload.name}.yaml`, ...workloadObjects(workload, model));
+      files.set(`${folder}/${top}/config/${workload.name}.yaml`, renderConfig(workload, model));
+      add(`${top}/mesh/${workload.name}.yaml`, ...meshObjects(workload, model));
+    }
+    for (const part of ['workloads', 'mesh']) add(`${top}/${part}/kustomization.yaml`, renderKustomization(names));
+    add(`${top}/kustomization.yaml`, renderKustomization(['../../base', 'workloads', 'mesh'], configMapsOf(model)));
+  }
+  return files;
+}
+
+/** Returns what runs a workload. */
+function workloadObjects(workload: Workload, model: Model): KubeObject[] {
+  return [
+    renderServiceAccount(workload, model),
+    renderService(workload, model),
+    renderDeployment(workload, model),
+    renderDisruptionBudget(workload, model),
+    renderAutoscaler(workload, model),
+  ].filter((object) => object !== undefined);
+}
+
+/** Returns what the mesh knows of a workload. */
+function meshObjects(workload: Workload, model: Model): KubeObject[] {
+  return [
+    renderAuthorization(workload, model),
+    renderSidecar(workload, model),
+    renderDestinationRule(workload, model),
+    renderVirtualService(workload, model),
+  ].filter((object) => object !== undefined);
+}
