@@ -9,7 +9,7 @@ import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { collect } from '#kit/base/streams.ts';
-import { startTelemetry } from '#kit/host/telemetry.ts';
+import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // As in production without a collector: nothing is recorded, and yet every answer has a trace id.

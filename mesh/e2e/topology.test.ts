@@ -6,7 +6,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { afterAll, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { startTelemetry } from '#kit/host/telemetry.ts';
+import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { services } from '../run.ts';
 import { askWhole, patient, startWholeMesh } from './testing/whole-mesh.ts';

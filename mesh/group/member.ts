@@ -6,10 +6,9 @@ import type { Env } from '#kit/host/config/config.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { type Host, startHost } from '#kit/host/host.ts';
 import type { GroupPart } from '#kit/host/start/group-part.ts';
-import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
 import { connectPipe } from '#kit/rpc/pipe/connection.ts';
 import type { RunningEdge } from '../start/greeting.ts';
-import { createProcessLogger, startProcessTelemetry } from '../start/process.ts';
+import { startProcessTelemetry, version } from '../start/process.ts';
 import { loadSample } from '../start/sample.ts';
 import type { FromMember, MemberReport, Question, StartMessage, ToMember } from './messages.ts';
 
@@ -24,10 +23,11 @@ export async function runMember(known: readonly ServiceDefinition[], env: Env): 
   const start = await firstMessage();
   const config = fromBinary(ConfigSchema, start.config);
   const name = start.role === 'owner' ? { process: 'owner' } : { worker: start.number };
-  const log = createProcessLogger(config).child(name);
+  const started = startProcessTelemetry(config, 'ragmesh', env);
+  const { telemetry } = started;
+  const log = started.log.child(name);
   try {
     const { maxMessageBytes } = config.grpc ?? create(GrpcConfigSchema);
-    const telemetry = startProcessTelemetry(config, 'ragmesh', env, log);
     const { path, changesPath } = start;
     const group: GroupPart =
       start.role === 'owner'
@@ -35,8 +35,8 @@ export async function runMember(known: readonly ServiceDefinition[], env: Env): 
         : { role: 'worker', owner: connectPipe(path, maxMessageBytes), changesPath };
     if (group.role === 'worker') await group.owner.connected(AbortSignal.timeout(ownerTimeoutMs));
     const services = known.filter((definition) => start.services.includes(definition.name));
-    const host = await startHost({ services, known, config, env, log, tracing: telemetry.recording, group });
-    registerTelemetryMetrics(host.metrics.registry, telemetry);
+    const host = await startHost({ services, known, config, env, log, version, tracing: telemetry.recording, group });
+    telemetry.attach(host.metrics.registry);
     const close = async () => {
       log.info({ event: 'draining' }, 'draining');
       await host.close();

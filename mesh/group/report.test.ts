@@ -42,7 +42,8 @@ test('metrics of members are summed, and gauges that say so are the largest', as
     new Gauge({ name: 'lag_seconds', help: 'l', aggregator: 'max', registers }).set(lag);
     return { readiness: [], metrics: await registry.getMetricsAsJSON() };
   };
-  const text = await groupMetrics([owner(await report(2, 0.1)), worker(1, await report(3, 0.4))], new Registry());
+  const members = [owner(await report(2, 0.1)), worker(1, await report(3, 0.4))];
+  const text = await (await groupMetrics(members, new Registry())).metrics();
   expect(text).toContain('calls_total{code="OK"} 5');
   expect(text).toContain('lag_seconds 0.4');
 });

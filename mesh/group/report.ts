@@ -50,10 +50,10 @@ function reasonOf(service: string, name: string, report: MemberReport | undefine
 }
 
 /**
- * Returns the metrics of the group as text, together with those of `own`: counters, histograms and gauges are summed, and gauges that say
+ * Returns the metrics of the group, together with those of `own`: counters, histograms and gauges are summed, and gauges that say
  * so are the largest, the smallest or the mean.
  */
-export async function groupMetrics(members: readonly NamedReport[], own: Registry): Promise<string> {
+export async function groupMetrics(members: readonly NamedReport[], own: Registry): Promise<Registry> {
   const all = [await own.getMetricsAsJSON(), ...members.flatMap(({ report }) => (report ? [report.metrics] : []))];
-  return AggregatorRegistry.aggregate(all as object[]).metrics();
+  return AggregatorRegistry.aggregate(all as object[]);
 }

@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { startHost } from '#kit/host/host.ts';
-import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
+import { registerTelemetryMetrics } from '#kit/host/telemetry/telemetry.ts';
 import { registerGroupMetrics } from '../group/group-metrics.ts';
 import { services } from '../run.ts';
 
@@ -23,7 +23,8 @@ export async function renderMetrics(): Promise<string> {
   return [
     '# Metrics',
     '',
-    'Every process serves these at `/metrics` of its admin port (9464), in the format of Prometheus, beside `process_*` and `nodejs_*`.',
+    'Every process serves these at `/metrics` of its admin port (9464), in the format of Prometheus, or OpenMetrics for a client that',
+    'accepts it, beside `process_*` and `nodejs_*`. In OpenMetrics the buckets of a process that samples traces have exemplars.',
     'The names and labels are part of the contract: dashboards and alerts depend on them. Times are milliseconds.',
     '',
     'This page is generated from a running mesh (`npm run reference:render`).',

@@ -7,16 +7,14 @@ import {
   GrpcConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError, throwProblems, unknownName } from '#kit/base/config-error.ts';
-import { createLogger } from '#kit/base/log.ts';
 import { checkServices } from '#kit/host/config/check-config.ts';
 import type { Env } from '#kit/host/config/config.ts';
 import { watchConfig } from '#kit/host/config/watch-config.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { type Host, startHost } from '#kit/host/host.ts';
-import { registerTelemetryMetrics } from '#kit/host/telemetry.ts';
 import { startGroup } from '../group/primary.ts';
 import { createStatusLine, greetingOf, type RunningEdge } from './greeting.ts';
-import { createProcessLogger, startProcessTelemetry } from './process.ts';
+import { startProcessTelemetry, version } from './process.ts';
 import { loadSample, type SampleResult } from './sample.ts';
 
 /** What a process runs with. */
@@ -52,16 +50,11 @@ export interface ServeOptions extends ProcessOptions {
 /** Runs services until the process is asked to stop. Resolves when they serve and the greeting is printed. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { known, chosen, config, env, path } = options;
-  const log = createProcessLogger(config);
   const names = chosen.map(({ name }) => name);
-  const telemetry = startProcessTelemetry(
-    config,
-    chosen.length === known.length ? 'ragmesh' : names.join('+'),
-    env,
-    log,
-  );
-  const host = await startHost({ services: chosen, known, config, env, log, tracing: telemetry.recording });
-  registerTelemetryMetrics(host.metrics.registry, telemetry);
+  const name = chosen.length === known.length ? 'ragmesh' : names.join('+');
+  const { log, telemetry } = startProcessTelemetry(config, name, env);
+  const host = await startHost({ services: chosen, known, config, env, log, version, tracing: telemetry.recording });
+  telemetry.attach(host.metrics.registry);
   const unwatch =
     path === undefined
       ? () => {}
@@ -100,9 +93,9 @@ async function withStatus<T>(load: () => Promise<T>): Promise<T> {
 export async function serveGroup(
   options: ServeOptions & { workerCount: number; program: string; command: string },
 ): Promise<void> {
-  const { known, chosen, config, path, workerCount, program, command } = options;
+  const { known, chosen, config, env, path, workerCount, program, command } = options;
   throwProblems(checkServices(config, chosen, known));
-  const log = createProcessLogger(config);
+  const { log, telemetry } = startProcessTelemetry(config, 'ragmesh', env);
   const services = chosen.map(({ name }) => name);
   const startedAt = performance.now();
   const group = await startGroup({ program, args: [command], workerCount, services, config, log });
@@ -114,6 +107,7 @@ export async function serveGroup(
     log.info({ event: 'draining', signal }, 'draining');
     unwatch();
     await group.close();
+    await telemetry.close();
   });
   const { adminPort, serving } = group;
   const { edge, grpcPort } = serving;
@@ -151,9 +145,16 @@ export async function startQuietMesh(options: ProcessOptions): Promise<{ edgePor
   quiet.admin ??= create(AdminConfigSchema);
   quiet.edge ??= create(EdgeConfigSchema);
   for (const server of [quiet.grpc, quiet.admin, quiet.edge]) Object.assign(server, { host: '127.0.0.1', port: 0 });
-  const log = createLogger('warn');
-  const telemetry = startProcessTelemetry(config, 'ragmesh', env, log);
-  const host = await startHost({ services: known, known, config: quiet, env, log, tracing: telemetry.recording });
+  const { log, telemetry } = startProcessTelemetry(config, 'ragmesh', env, 'warn');
+  const host = await startHost({
+    services: known,
+    known,
+    config: quiet,
+    env,
+    log,
+    version,
+    tracing: telemetry.recording,
+  });
   const edge = edgeOf(host);
   if (edge?.devKeys !== undefined) await loadSample(host);
   return {

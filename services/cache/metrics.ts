@@ -55,7 +55,11 @@ export function createCacheMetrics(metrics: Metrics) {
     }),
   };
   // A dashboard needs a first sample to compute a rate from.
-  for (const layer of ['memory', 'durable', 'semantic', 'follow']) own.cacheHitTotal.inc({ layer }, 0);
+  for (const layer of ['memory', 'durable', 'semantic', 'follow']) {
+    own.cacheHitTotal.inc({ layer }, 0);
+    own.cacheLookupMs.zero({ result: layer });
+  }
+  own.cacheLookupMs.zero({ result: 'miss' });
   for (const verdict of ['same', 'wrong']) own.cacheSemanticShadowTotal.inc({ verdict }, 0);
   return { ...metrics, ...own };
 }

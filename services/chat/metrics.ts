@@ -1,5 +1,9 @@
-import { Counter, Histogram } from 'prom-client';
+import { Counter } from 'prom-client';
+import { AnswerOutcomeSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
 import { latencyBuckets, type Metrics } from '#kit/base/metrics.ts';
+import { createTracedHistogram } from '#kit/base/traced-histogram.ts';
 
 /** Registers the metrics of chat and returns them together with those of the process. */
 export function createChatMetrics(metrics: Metrics) {
@@ -11,11 +15,22 @@ export function createChatMetrics(metrics: Metrics) {
       labelNames: ['tenant', 'route', 'model'],
       registers,
     }),
-    requestLatencyMs: new Histogram({
+    requestLatencyMs: createTracedHistogram(metrics.registry, {
       name: 'ai_request_latency_ms',
       help: 'Time from a question to the end of its answer',
       labelNames: ['route'],
       buckets: latencyBuckets,
+    }),
+    firstTokenMs: createTracedHistogram(metrics.registry, {
+      name: 'ai_first_token_ms',
+      help: 'Time from a question to the first text of its answer',
+      labelNames: ['route'],
+      buckets: latencyBuckets,
+    }),
+    answerTotal: new Counter({
+      name: 'ragmesh_answer_total',
+      help: 'Answers that ended, by outcome',
+      labelNames: ['outcome'],
       registers,
     }),
     unsupportedClaimTotal: new Counter({
@@ -25,6 +40,16 @@ export function createChatMetrics(metrics: Metrics) {
       registers,
     }),
   };
+  for (const route of ['generate', 'cache']) {
+    own.requestLatencyMs.zero({ route });
+    own.firstTokenMs.zero({ route });
+  }
+  for (const { number } of StageSchema.values.slice(1)) {
+    metrics.degradationTotal.inc({ stage: enumName(StageSchema, number) }, 0);
+  }
+  for (const { number } of AnswerOutcomeSchema.values.slice(1)) {
+    own.answerTotal.inc({ outcome: enumName(AnswerOutcomeSchema, number).toLowerCase() }, 0);
+  }
   for (const fault of ['fact', 'negation', 'language']) own.unsupportedClaimTotal.inc({ fault }, 0);
   return { ...metrics, ...own };
 }

@@ -1,9 +1,10 @@
+import { Code } from '@connectrpc/connect';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** Counts of the edge, beside those that every process has. */
 export interface EdgeMetrics {
   /** A request has ended. `route` is one of few: a path that is served, "console" or "other". */
-  request(route: string, status: number): void;
+  request(route: string, status: number, code: Code | 0 | undefined): void;
 }
 
 /** Creates the counts in the process's registry. */
@@ -11,8 +12,8 @@ export function createEdgeMetrics(registry: Registry, connectionCount: () => num
   const registers = [registry];
   const requests = new Counter({
     name: 'ragmesh_edge_requests_total',
-    help: 'Requests that ended at the edge, by HTTP status; rpcs that stream say 200 and fail inside',
-    labelNames: ['route', 'status'],
+    help: 'Requests that ended at the edge, by HTTP status, and by the code of a call: streams say 200 and fail inside',
+    labelNames: ['route', 'status', 'code'],
     registers,
   });
   new Gauge({
@@ -24,6 +25,8 @@ export function createEdgeMetrics(registry: Registry, connectionCount: () => num
     },
   });
   return {
-    request: (route, status) => requests.inc({ route, status }),
+    request(route, status, code) {
+      requests.inc({ route, status, code: code === undefined ? '' : code === 0 ? 'OK' : (Code[code] ?? 'Unknown') });
+    },
   };
 }

@@ -114,7 +114,7 @@ export async function createEdge(
     accessLog.admitted(request, admission);
     return admission;
   };
-  const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock };
+  const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock, ended: accessLog.ended };
   const openAiDeps: OpenAiDeps = { ...routeDeps, newId };
   let cors = createCors(config.corsOrigins);
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
@@ -134,7 +134,7 @@ export async function createEdge(
       embeddings: createEmbeddings(optionalClients.embedding(), openAiDeps),
       rerank: createRerank(optionalClients.rerank(), openAiDeps),
       devKeys: gate.devKeys,
-      ended: (route, status) => metrics.request(route, status),
+      ended: metrics.request,
       accessLog,
       newId,
       limits,

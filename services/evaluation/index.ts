@@ -3,6 +3,7 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
+import { createEvaluationMetrics } from './metrics.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
 
@@ -22,6 +23,7 @@ export const evaluation = defineService({
   move: ({ copyRecords }) => copyRecords('evaluation', migrations),
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);
-    return { impl: createEvaluation(deps, createEvaluationStore(database)), close: async () => {} };
+    const figures = createEvaluationMetrics(deps.metrics, deps.clock);
+    return { impl: createEvaluation({ ...deps, figures }, createEvaluationStore(database)), close: async () => {} };
   },
 });

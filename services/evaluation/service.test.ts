@@ -73,6 +73,16 @@ test('a run asks every question, reports its progress, and scores documents, not
   expect(Number(result.p99Us)).toBeGreaterThanOrEqual(Number(result.p50Us));
 });
 
+test('the metrics have the figures of the latest run', async () => {
+  await using mesh = await start({ clock: () => 1_800_000_000_000 });
+  await put(mesh, 'set', [query('1', 'a b'), query('2', 'b a')]);
+  const { run: result } = await run(mesh, { dataSet: 'set' });
+  const text = await mesh.mesh.host.metrics.registry.metrics();
+  const labels = 'tenant="acme",data_set="set"';
+  expect(text).toContain(`ragmesh_evaluation_score{${labels},figure="nDCG@10"} ${means(result)['nDCG@10']}`);
+  expect(text).toContain(`ragmesh_evaluation_run_timestamp_seconds{${labels}} 1800000000`);
+});
+
 test('the template says how to search, and enough passages for ten documents are asked for', async () => {
   await using mesh = await start();
   await put(mesh, 'set', [query('1', 'a'), query('2', 'b')]);

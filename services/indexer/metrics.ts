@@ -1,4 +1,4 @@
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import type { Metrics } from '#kit/base/metrics.ts';
 
 /** Registers the metrics of the indexer and returns them together with those of the process. */
@@ -9,12 +9,38 @@ export function createIndexerMetrics(metrics: Metrics) {
       name: 'ai_index_job_backlog',
       help: 'Indexing jobs that wait or run',
       labelNames: ['topic'],
+      aggregator: 'max',
+      registers,
+    }),
+    indexJobTotal: new Counter({
+      name: 'ragmesh_index_job_total',
+      help: 'Indexing jobs that ended, by result',
+      labelNames: ['result'],
       registers,
     }),
   };
   own.indexJobBacklog.set({ topic: 'ingest' }, 0);
+  for (const result of ['succeeded', 'failed', 'cancelled']) own.indexJobTotal.inc({ result }, 0);
   return { ...metrics, ...own };
 }
 
 /** Metrics of the indexer. */
 export type IndexerMetrics = ReturnType<typeof createIndexerMetrics>;
+
+/** Registers the age of the queue, which reads at each scrape since when its oldest job waits, in milliseconds since 1970. */
+export function watchQueueAge(
+  { registry }: Metrics,
+  waitingSinceMs: () => number | undefined,
+  clock: () => number,
+): void {
+  new Gauge({
+    name: 'ragmesh_index_queue_age_ms',
+    help: 'Time for which the oldest indexing job has waited; 0 if none waits',
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      const since = waitingSinceMs();
+      this.set(since === undefined ? 0 : Math.max(0, clock() - since));
+    },
+  });
+}

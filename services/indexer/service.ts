@@ -15,7 +15,7 @@ import type { JobQueue } from './jobs/job-queue.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
 import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
-import type { IndexerMetrics } from './metrics.ts';
+import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import type { BlobStore } from './uploads/blob-store.ts';
 import { ingest } from './uploads/ingest.ts';
@@ -55,10 +55,13 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
   const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures };
 
+  let waitingSinceMs: number | undefined;
+  watchQueueAge(deps.metrics, () => waitingSinceMs, clock);
   // A count that fails is not a failure of the call that changed it: the next one is right again.
   const countBacklog = async () => {
     try {
       deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await jobs.countOpen());
+      waitingSinceMs = await jobs.waitingSinceMs();
     } catch (error) {
       log.debug({ event: 'backlog_unknown', err: error }, 'job backlog unknown');
     }
@@ -92,6 +95,9 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
     abandon: (job, checkpoint, signal) => abandonIndexJob(job, checkpoint, signal, jobDeps),
     changed: changes.announce,
     async ended(job, { kind }) {
+      if (kind === 'succeeded' || kind === 'failed' || kind === 'cancelled') {
+        deps.metrics.indexJobTotal.inc({ result: kind });
+      }
       if (kind === 'succeeded' || kind === 'cancelled') {
         await uploads.remove(job.jobId);
         await deleteDocuments.forget(job);

@@ -7,7 +7,7 @@ import {
 import { errorInfoOf } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { randomId } from '#kit/base/random-id.ts';
-import { activeTraceId } from '#kit/host/telemetry.ts';
+import { activeTraceId } from '#kit/host/telemetry/telemetry.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Charges, createCharges } from './accounting/charges.ts';

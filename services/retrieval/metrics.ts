@@ -1,16 +1,16 @@
-import { Histogram } from 'prom-client';
+import { Gauge } from 'prom-client';
 import { latencyBuckets, type Metrics } from '#kit/base/metrics.ts';
+import { createTracedHistogram } from '#kit/base/traced-histogram.ts';
+import type { IndexView } from './index/index-view.ts';
 
 /** Registers the metrics of retrieval and returns them together with those of the process. */
 export function createRetrievalMetrics(metrics: Metrics) {
-  const registers = [metrics.registry];
   const own = {
-    retrievalLatencyMs: new Histogram({
+    retrievalLatencyMs: createTracedHistogram(metrics.registry, {
       name: 'ai_retrieval_latency_ms',
       help: 'Time of a search in an index: vector, keyword, or all',
       labelNames: ['index'],
       buckets: latencyBuckets,
-      registers,
     }),
   };
   // A dashboard needs a first sample to compute a rate from.
@@ -20,3 +20,23 @@ export function createRetrievalMetrics(metrics: Metrics) {
 
 /** Metrics of retrieval. */
 export type RetrievalMetrics = ReturnType<typeof createRetrievalMetrics>;
+
+/** Registers the gauge of index versions, which reads the indices that are in memory at each scrape. */
+export function watchVersions({ registry }: Metrics, views: () => readonly IndexView[]): void {
+  new Gauge({
+    name: 'ragmesh_index_versions',
+    help: 'Versions of the corpora of which this process has the index in memory: building, live, or kept for a rollback',
+    labelNames: ['state'],
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      const counts = { building: 0, live: 0, kept: 0 };
+      for (const { versions, live } of views().flatMap(({ corpora }) => [...corpora.values()])) {
+        for (const { version, publishedMs } of versions) {
+          counts[publishedMs === undefined ? 'building' : version === live ? 'live' : 'kept']++;
+        }
+      }
+      for (const [state, count] of Object.entries(counts)) this.set({ state }, count);
+    },
+  });
+}

@@ -9,6 +9,7 @@ import { finishPurges } from './index/documents.ts';
 import { createIndexRegistry } from './index/index-registry.ts';
 import { createMaintenance } from './index/maintenance.ts';
 import { recoverVersions } from './index/versions.ts';
+import { watchVersions } from './metrics.ts';
 import { createAdminRpcs } from './rpcs/admin-rpcs.ts';
 import { createReaderRpcs } from './rpcs/reader-rpcs.ts';
 import { createWriterRpcs, type WriterRpcDeps } from './rpcs/writer-rpcs.ts';
@@ -52,6 +53,7 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
     deps.log,
     given.countChange,
   );
+  watchVersions(deps.metrics, indices.views);
   const maintenance = createMaintenance(deps);
   const { keptVersions } = deps.settings;
   const closing = new AbortController();

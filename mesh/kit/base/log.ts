@@ -25,4 +25,7 @@ export function createLogger(level: string, destination: DestinationStream = sta
   );
 }
 
-const standardError = () => pino.destination({ fd: 2, sync: true });
+/** Returns the destination of a process's log. */
+export function standardError(): DestinationStream {
+  return pino.destination({ fd: 2, sync: true });
+}

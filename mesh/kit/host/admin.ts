@@ -1,7 +1,8 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { portError } from '../http/server/port-error.ts';
+import { openMetricsType, toOpenMetrics } from './open-metrics.ts';
 import type { ReadinessReport } from './readiness.ts';
 
 /** The admin server. */
@@ -12,14 +13,14 @@ export interface AdminServer {
 
 /**
  * Starts the admin port: `/healthz` (the process is alive), `/readyz` (it can serve; otherwise 503 with one line for each service that
- * cannot, its dependencies and their reasons), `/metrics` (Prometheus). `reports`: the readiness of each service now. `metrics`: the
- * metrics as text.
+ * cannot, its dependencies and their reasons), `/metrics` (in the format of Prometheus, or OpenMetrics if the client accepts it). `reports`: the readiness
+ * of each service now. `metrics`: the registry of the metrics.
  */
 export async function startAdmin(
   host: string,
   port: number,
   reports: () => readonly ReadinessReport[] | Promise<readonly ReadinessReport[]>,
-  metrics: () => Promise<string>,
+  metrics: () => Registry | Promise<Registry>,
 ): Promise<AdminServer> {
   const server = createServer(async (request, response) => {
     switch (request.url?.split('?')[0]) {
@@ -31,8 +32,7 @@ export async function startAdmin(
         return response.end(text);
       }
       case '/metrics':
-        response.setHeader('content-type', Registry.PROMETHEUS_CONTENT_TYPE);
-        return response.end(await metrics());
+        return sendMetrics(await metrics(), request, response);
       default:
         response.statusCode = 404;
         return response.end('not found: try /healthz, /readyz or /metrics\n');
@@ -50,6 +50,16 @@ export async function startAdmin(
         server.closeAllConnections();
       }),
   };
+}
+
+async function sendMetrics(registry: Registry, { headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (headers.accept?.includes('application/openmetrics-text')) {
+    const text = toOpenMetrics(await registry.getMetricsAsJSON());
+    response.setHeader('content-type', openMetricsType).end(text);
+  } else {
+    const text = await registry.metrics();
+    response.setHeader('content-type', Registry.PROMETHEUS_CONTENT_TYPE).end(text);
+  }
 }
 
 function readinessText(reports: readonly ReadinessReport[]): { isReady: boolean; text: string } {

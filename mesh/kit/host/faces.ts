@@ -1,13 +1,13 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { CallOptions, Client, ConnectError, Transport } from '@connectrpc/connect';
 import type { Logger } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { Metrics, OpenStreams } from '../base/metrics.ts';
 import { copyHeaders } from '../http/server/headers.ts';
 import type { TokenVerifier } from '../rpc/identity.ts';
 import { concurrencyObserver } from '../rpc/interceptors/concurrency.ts';
 import { identityInterceptor } from '../rpc/interceptors/identity.ts';
 import { loggingObserver } from '../rpc/interceptors/logging.ts';
-import { metricsObserver } from '../rpc/interceptors/metrics.ts';
+import { beginCounts, metricsObserver } from '../rpc/interceptors/metrics.ts';
 import { observing } from '../rpc/interceptors/observe.ts';
 import { tracingInterceptor } from '../rpc/interceptors/tracing.ts';
 import { validationInterceptor } from '../rpc/interceptors/validation.ts';
@@ -53,7 +53,11 @@ export function createFaces({ log, metrics, verifier, maxConcurrent, tracing }: 
   const methods = new Map<DescMethod, Invocable>();
   const network: Invocable[] = [];
   const callsByService: Set<ServerCall>[] = [];
-  metrics.countCallsWith(() => callsByService.reduce((sum, calls) => sum + calls.size, 0));
+  const contracts = new Set<string>();
+  metrics.countCallsWith(
+    () => callsByService.reduce((sum, calls) => sum + calls.size, 0),
+    () => countStreams(contracts, callsByService),
+  );
   const mount = (
     contract: DescService,
     impl: object,
@@ -84,9 +88,13 @@ export function createFaces({ log, metrics, verifier, maxConcurrent, tracing }: 
     piped: () => methods.values(),
     local: createLocalTransport(methods),
     isMounted: (method) => methods.has(method),
-    mountService(contracts, impl) {
+    mountService(served, impl) {
       const interceptors = interceptorsOfService();
-      for (const contract of contracts) mount(contract, impl, interceptors);
+      for (const contract of served) {
+        beginCounts(metrics, contract);
+        contracts.add(contract.typeName);
+        mount(contract, impl, interceptors);
+      }
     },
     mountFront(contracts, impl) {
       const interceptors = interceptorsOfService();
@@ -112,6 +120,16 @@ export function createFaces({ log, metrics, verifier, maxConcurrent, tracing }: 
       for (const call of callsByService.flatMap((calls) => [...calls])) call.abort(reason);
     },
   };
+}
+
+// Contracts without a stream in flight have 0.
+function countStreams(contracts: Iterable<string>, calls: readonly Iterable<ServerCall>[]): OpenStreams {
+  const counts = new Map([...contracts].map((contract) => [contract, 0]));
+  for (const { method } of calls.flatMap((each) => [...each])) {
+    if (method.methodKind === 'unary') continue;
+    counts.set(method.parent.typeName, (counts.get(method.parent.typeName) ?? 0) + 1);
+  }
+  return counts;
 }
 
 type AnyClient = Record<string, (input: Message, options: CallOptions) => Promise<Message> | AsyncIterable<Message>>;

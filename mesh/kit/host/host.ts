@@ -13,6 +13,7 @@ import type { Logger } from '../base/log.ts';
 import { createMetrics, type Metrics } from '../base/metrics.ts';
 import { patchGrpc } from '../rpc/grpc/patches.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from '../rpc/identity.ts';
+import { clientObserver } from '../rpc/interceptors/metrics.ts';
 import type { Invocable } from '../rpc/invoke.ts';
 import { createPipeTransport } from '../rpc/pipe/client.ts';
 import { openPostgres } from '../storage/postgres/pool.ts';
@@ -30,6 +31,7 @@ import { divide, type GroupPart } from './start/group-part.ts';
 import { createReconfigure } from './start/reconfigure.ts';
 import { openServers } from './start/servers.ts';
 import { startServices } from './start/start-services.ts';
+import { registerStateMetrics } from './state-metrics.ts';
 
 /** What a process of the mesh runs, and with what. */
 export interface HostOptions {
@@ -46,6 +48,8 @@ export interface HostOptions {
   tracing?: boolean;
   /** Time between two rounds of readiness checks, in milliseconds. @default 2000 */
   readinessIntervalMs?: number;
+  /** Version of the program. @default "unknown" */
+  version?: string;
   /** The part of this process in a group. @default it is a process of its own */
   group?: GroupPart;
 }
@@ -89,7 +93,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const grpc = config.grpc ?? create(GrpcConfigSchema);
   mkdirSync(dataDir, { recursive: true });
   patchGrpc({ enabled: grpc.patches, log });
-  const metrics = createMetrics();
+  const metrics = createMetrics(config.telemetry?.metricTenants);
   const keys = loadIdentityKeys(config.identity, dataDir);
   const signer = keys.privateKey && createTokenSigner(keys.privateKey, clock);
   const faces = createFaces({
@@ -110,8 +114,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     isLocal: faces.isMounted,
     maxMessageBytes: grpc.maxMessageBytes,
     retries: grpc.retries,
+    onEnd: clientObserver(metrics),
   });
   const readiness = createReadinessMonitor(log, options.readinessIntervalMs);
+  registerStateMetrics(metrics.registry, options.version ?? 'unknown', readiness.reports);
   const storage = readStorage(config.storage);
   if (storage !== undefined && !config.identity?.privateKey && !config.identity?.publicKey) {
     const advice = 'set identity.private_key in every process that is to accept calls of this one';

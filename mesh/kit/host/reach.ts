@@ -1,5 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { Code, type Transport } from '@connectrpc/connect';
+import { Code, type ConnectError, type Transport } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { ConfigError } from '../base/config-error.ts';
 import { rpcError } from '../base/errors.ts';
@@ -40,12 +40,14 @@ export interface ReachOptions {
   maxMessageBytes: number;
   /** Whether this process retries calls to other processes as the contracts allow. */
   retries: boolean;
+  /** Is called when a call to another process has ended, with its error; `undefined` after success. */
+  onEnd(method: DescMethod, error: ConnectError | undefined): void;
 }
 
 /** Creates the reach of a process. A connection is made with the first call. */
 export function createReach(options: ReachOptions): Reach {
   const remote: GrpcTransport[] = [];
-  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, retries } = options;
+  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, retries, onEnd } = options;
   const beforeOwner = owner && frontedTransport(isLocal, local, owner.transport);
   const serviceOf = (contract: DescService): ServiceDefinition => {
     const definition = known.find(({ contracts }) => contracts.includes(contract));
@@ -59,7 +61,7 @@ export function createReach(options: ReachOptions): Reach {
     if (owner?.services.includes(definition)) return beforeOwner;
     const address = addresses[definition.name];
     if (address === undefined) return undefined;
-    const transport = createGrpcTransport({ address, methods: contract.methods, maxMessageBytes, retries });
+    const transport = createGrpcTransport({ address, methods: contract.methods, maxMessageBytes, retries, onEnd });
     remote.push(transport);
     return transport;
   };

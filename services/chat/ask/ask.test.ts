@@ -152,6 +152,8 @@ describe('an answer', () => {
     expect(counts).toContain('ai_request_total{tenant="counted",route="generate",model="writer"} 1');
     expect(counts).toContain('ai_request_total{tenant="counted",route="cache",model="writer"} 2');
     expect(await registry.getSingleMetricAsString('ai_request_latency_ms')).toMatch(/_count\{route="cache"\} [1-9]/);
+    expect(await registry.getSingleMetricAsString('ai_first_token_ms')).toMatch(/_count\{route="cache"\} [1-9]/);
+    expect(await registry.getSingleMetricAsString('ragmesh_answer_total')).toMatch(/\{outcome="answered"\} [1-9]/);
   });
 
   test('is never longer than it may be', async () => {

@@ -3,12 +3,18 @@ import type { Client } from '@connectrpc/connect';
 import type { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerEventSchema, CacheLayer, ClaimFaultSchema, SourcesSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import {
+  AnswerEventSchema,
+  AnswerOutcomeSchema,
+  CacheLayer,
+  ClaimFaultSchema,
+  SourcesSchema,
+} from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
 import { enumName } from '#kit/base/enums.ts';
 import type { Logger } from '#kit/base/log.ts';
-import { activeTraceId } from '#kit/host/telemetry.ts';
+import { activeTraceId } from '#kit/host/telemetry/telemetry.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import type { AskEvent } from '../answer/events.ts';
@@ -130,11 +136,14 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
     async end(): Promise<readonly AskResponse[]> {
       const recorded = await record();
       metrics.requestLatencyMs.observe({ route: route() }, elapsedUs() / 1000);
+      metrics.answerTotal.inc({ outcome: enumName(AnswerOutcomeSchema, state.outcome).toLowerCase() });
       return [...recorded, ...apply({ case: 'done' })];
     },
     /** Releases what the question holds; an answer that was interrupted after `started` is recorded in the background. */
     close(): void {
-      metrics.requestTotal.inc({ tenant: owner.tenant, route: route(), model: state.model });
+      const tenant = metrics.tenantLabel(owner.tenant);
+      metrics.requestTotal.inc({ tenant, route: route(), model: metrics.modelLabel(state.model) });
+      if (state.firstTextUs > 0) metrics.firstTokenMs.observe({ route: route() }, state.firstTextUs / 1000);
       if (state.isStarted) void record();
     },
   };

@@ -1,6 +1,6 @@
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { expect, test } from 'vitest';
-import { startTelemetry } from '#kit/host/telemetry.ts';
+import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { startChat } from '../testing/chat.ts';
 
 test('an answer names its trace, which has its stages in order', async () => {

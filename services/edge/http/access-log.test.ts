@@ -1,6 +1,9 @@
 import { Writable } from 'node:stream';
+import { Code } from '@connectrpc/connect';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { rpcError } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { type EdgeMesh, type EdgeMeshOptions, startEdgeMesh } from '../testing/stand-ins.ts';
 
@@ -89,6 +92,32 @@ test('a stream that fails after its status has the code of its error', async () 
   });
   await response.text();
   await expect.poll(() => lines).toMatchObject([{ status: 200, code: 'internal' }]);
+});
+
+test('requests are counted by their status, and by the code of a call that failed inside a stream', async () => {
+  const mesh = await start({
+    async *answer() {
+      yield { case: 'textDelta', value: { text: 'a' } };
+      throw rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, 'away');
+    },
+  });
+  await (await ask(mesh)).text();
+  await (await rpc(mesh, 'GetSession', mesh.authorization)).text();
+  await (await rpc(mesh, 'GetSession', {})).text();
+  const counts = async () => {
+    const text = await mesh.mesh.host.metrics.registry.getSingleMetricAsString('ragmesh_edge_requests_total');
+    return text
+      .split('\n')
+      .slice(2)
+      .map((line) => line.replace('ragmesh_edge_requests_total', ''));
+  };
+  await expect
+    .poll(counts)
+    .toEqual([
+      '{route="/v1/chat/stream",status="200",code="Unavailable"} 1',
+      expect.stringMatching(/^\{route="[^"]*",status="200",code="OK"\} 1$/),
+      expect.stringMatching(/^\{route="[^"]*",status="401",code="Unauthenticated"\} 1$/),
+    ]);
 });
 
 test('requests outside the sample have no line, and probes never have one', async () => {

@@ -10,8 +10,10 @@ export interface AccessLog {
   begin(request: NodeRequest, response: NodeResponse, route: string): void;
   /** Adds the caller. */
   admitted(request: NodeRequest, caller: Caller): void;
-  /** Adds the result of an rpc, whose HTTP status does not show it; `undefined`: it succeeded. */
+  /** Adds the result of a call, which the HTTP status of a stream does not show; `undefined`: it succeeded. */
   ended(request: NodeRequest, error: unknown): void;
+  /** Returns the code of the result; `undefined` if none was added. */
+  codeOf(request: NodeRequest): Code | 0 | undefined;
 }
 
 /** What the log is written with. */
@@ -24,7 +26,8 @@ export interface AccessLogDeps {
 
 interface Entry {
   caller?: Caller;
-  code?: string;
+  /** 0: it succeeded. */
+  code?: Code | 0;
   reason?: string;
 }
 
@@ -47,7 +50,8 @@ export function createAccessLog({ log, random, ratio }: AccessLogDeps): AccessLo
       response.once('close', () => {
         const { caller, reason } = entry;
         const status = response.statusCode;
-        const code = entry.code ?? (response.writableEnded ? undefined : 'canceled');
+        const result = entry.code ?? (response.writableEnded ? undefined : Code.Canceled);
+        const code = result === undefined ? undefined : codeName(result);
         const isFault = status >= 500 || code === 'internal' || code === 'unknown';
         if (!isFault && random() >= ratio()) return;
         log.info(
@@ -73,18 +77,20 @@ export function createAccessLog({ log, random, ratio }: AccessLogDeps): AccessLo
       const entry = entries.get(request);
       if (entry === undefined) return;
       if (thrown === undefined) {
-        entry.code = 'ok';
+        entry.code = 0;
         return;
       }
       const error = toRpcError(thrown);
       const reason = errorInfoOf(error)?.reason;
-      entry.code = codeName(error.code);
+      entry.code = error.code;
       if (reason !== undefined) entry.reason = reason;
     },
+    codeOf: (request) => entries.get(request)?.code,
   };
 }
 
-function codeName(code: Code): string {
+function codeName(code: Code | 0): string {
+  if (code === 0) return 'ok';
   return (Code[code] ?? 'Unknown').replace(/(?!^)[A-Z]/g, '_$&').toLowerCase();
 }
 

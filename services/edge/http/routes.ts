@@ -30,7 +30,7 @@ export interface RouteParts {
   /** Development keys that are valid now. */
   devKeys(): DevKeys | undefined;
   /** Counts a request that ended. */
-  ended(route: string, status: number): void;
+  ended(route: string, status: number, code: Code | 0 | undefined): void;
   accessLog: AccessLog;
   /** Returns an id that no other request has. */
   newId(): string;
@@ -48,8 +48,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     ['/v1/models', { name: '/v1/models', method: 'GET', serve: parts.models() }],
   ]);
 
-  const count = (route: string, response: NodeResponse) => {
-    response.once('close', () => parts.ended(route, response.statusCode));
+  const count = (route: string, request: NodeRequest, response: NodeResponse) => {
+    response.once('close', () => parts.ended(route, response.statusCode, parts.accessLog.codeOf(request)));
   };
   /** Serves a request inside its span, with its ids in the response and its line in the log. */
   const serveAs = (
@@ -58,7 +58,7 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     response: NodeResponse,
     serve: () => Promise<void> | void,
   ): Promise<void> | void => {
-    count(route, response);
+    count(route, request, response);
     response.setHeader('x-request-id', requestIdOf(request, parts.newId));
     return inRequestSpan(route, request, response, () => {
       parts.accessLog.begin(request, response, route);
@@ -78,7 +78,7 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     }
     // Probes of a load balancer would fill the log.
     if (path === '/healthz') {
-      count('other', response);
+      count('other', request, response);
       return sendJson(response, 200, { status: 'ok' });
     }
     return serveAs(path === '/' || path.startsWith('/assets/') ? 'console' : 'other', request, response, () =>

@@ -11,7 +11,7 @@ import { sendJson } from '../http/error.ts';
 import { createEventStream, type EventStream } from '../http/event-stream.ts';
 import { fieldsAmongOthers, text } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { type JsonRoute, logBug } from '../http/json-route.ts';
+import { type JsonRoute, noteFailure } from '../http/json-route.ts';
 import { parseFields } from '../http/parse-fields.ts';
 import { headersOf } from '../http/request.ts';
 import { eachOf, joinTextDeltas } from '../rpc/text-deltas.ts';
@@ -40,7 +40,7 @@ const modelSchema = fieldsAmongOthers({ model: text({ max: 256 }).nullish() });
 
 /** `POST /v1/chat/completions`, as OpenAI's clients call it: "ragmesh…" answers from documents, all else is a plain model. */
 export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAiDeps): JsonRoute {
-  const { admit, running, limits, log, clock, newId } = deps;
+  const { admit, running, limits, clock, newId } = deps;
   const chooseModel = createModelChoice(llm, clock);
   const bodyLimits = forLargeBodies(limits);
 
@@ -94,7 +94,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
     } catch (error) {
       abort();
       if (isGone(response)) return;
-      logBug(log, '/v1/chat/completions', error);
+      noteFailure(deps, '/v1/chat/completions', request, error);
       if (stream === undefined || !stream.opened()) return sendOpenAiError(response, error);
       await tellInside(stream, error);
     } finally {

@@ -6,7 +6,7 @@ import type { Admission } from '../admission/admission.ts';
 import { requireEdgeRole } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { type JsonRoute, logBug } from '../http/json-route.ts';
+import { type JsonRoute, noteFailure } from '../http/json-route.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 
@@ -20,7 +20,7 @@ export function createJsonCall(
   deps: OpenAiDeps,
   answer: (body: unknown, options: CallOptions, admission: Admission) => Promise<unknown>,
 ): JsonRoute {
-  const { admit, running, limits, log } = deps;
+  const { admit, running, limits } = deps;
   const bodyLimits = forLargeBodies(limits);
   return async (request, response) => {
     const { signal, abort } = workFor(response);
@@ -34,7 +34,7 @@ export function createJsonCall(
     } catch (error) {
       abort();
       if (isGone(response)) return;
-      logBug(log, name, error);
+      noteFailure(deps, name, request, error);
       sendOpenAiError(response, error);
     } finally {
       release?.();

@@ -5,7 +5,7 @@ import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import { mayUseModel, unknownModel } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
-import { type JsonRoute, logBug } from '../http/json-route.ts';
+import { type JsonRoute, noteFailure } from '../http/json-route.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 
@@ -77,7 +77,7 @@ export function createModels(
   llm: Pick<Client<typeof LLMGatewayService>, 'listModels'>,
   deps: OpenAiDeps,
 ): (id?: string) => JsonRoute {
-  const { admit, log, clock } = deps;
+  const { admit, clock } = deps;
   const startedAt = Math.floor(clock() / 1000);
   return (id) => async (request, response) => {
     const { signal } = workFor(response);
@@ -104,7 +104,7 @@ export function createModels(
       sendJson(response, 200, model);
     } catch (error) {
       if (isGone(response)) return;
-      logBug(log, '/v1/models', error);
+      noteFailure(deps, '/v1/models', request, error);
       sendOpenAiError(response, error);
     }
   };

@@ -11,7 +11,7 @@ import { sendError, toErrorBody } from '../http/error.ts';
 import { createEventStream, type EventStream, frameOf } from '../http/event-stream.ts';
 import { fields, flag, list, number, text, word } from '../http/fields.ts';
 import { readJsonBody } from '../http/json-body.ts';
-import { type JsonRoute, type JsonRouteDeps, logBug } from '../http/json-route.ts';
+import { type JsonRoute, type JsonRouteDeps, noteFailure } from '../http/json-route.ts';
 import { given, parseFields } from '../http/parse-fields.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
 import { citationToJson, doneToJsonText, languagesByWord, sourcesToJson } from './answer-json.ts';
@@ -32,7 +32,7 @@ const questionSchema = fields({
  * `reset` {reason}, `done`. A failure before the first event is an HTTP status with JSON; after it, an `error` event.
  */
 export function createChatStream(chat: Pick<Client<typeof ChatService>, 'ask'>, deps: JsonRouteDeps): JsonRoute {
-  const { admit, running, limits, log } = deps;
+  const { admit, running, limits } = deps;
   return async (request, response) => {
     const { signal, abort } = workFor(response);
     const stream = createEventStream(response, limits);
@@ -65,7 +65,7 @@ export function createChatStream(chat: Pick<Client<typeof ChatService>, 'ask'>, 
     } catch (error) {
       abort();
       if (isGone(response)) return;
-      logBug(log, '/v1/chat/stream', error);
+      noteFailure(deps, '/v1/chat/stream', request, error);
       if (!stream.opened()) return sendError(response, error);
       await tellInside(stream, error);
     } finally {

@@ -16,6 +16,7 @@ import { notFound } from '#kit/base/errors.ts';
 import type { ServiceDeps } from '#kit/host/define-service.ts';
 import { actAs, type CallContext } from '#kit/rpc/context.ts';
 import type { EvaluationSettings } from '../config.ts';
+import type { EvaluationMetrics } from '../metrics.ts';
 import type { EvaluationStore } from '../store.ts';
 import { type AskedQuery, askAll } from './ask.ts';
 import { isJudged } from './metrics.ts';
@@ -30,7 +31,7 @@ const progressCount = 100;
 export type RunDeps = Pick<
   ServiceDeps<EvaluationSettings, Record<string, never>>,
   'config' | 'clock' | 'random' | 'log' | 'signer'
-> & { clients: { retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'> } };
+> & { clients: { retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'> }; figures: EvaluationMetrics };
 
 /**
  * Asks every judged question in every way of searching, yields the progress, then the result, which is stored. Throws NOT_FOUND if
@@ -58,6 +59,7 @@ export async function* runEvaluation(
   const facts = { runId: newRunId(deps.random), dataSet: request.dataSet, startedAtMs, template: ways[0] };
   const run = await toRun(facts, answers, request);
   await store.addRun(tenant, run);
+  deps.figures.finished(tenant, run);
   if (request.withQuestions) addQuestionScores(run, answers);
   yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: run } });
 }

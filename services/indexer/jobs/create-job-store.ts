@@ -111,6 +111,12 @@ export function createJobStore(db: Database<JobsSchema>, clock: () => number): J
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
       return (await query.executeTakeFirstOrThrow()).count;
     },
+
+    async waitingSinceMs() {
+      const queued = db.selectFrom('jobs').where('state', '=', JobState.QUEUED);
+      const row = await queued.select((eb) => eb.fn.min('created_at').as('since')).executeTakeFirst();
+      return row?.since ?? undefined;
+    },
   };
 }
 

@@ -150,4 +150,6 @@ export interface JobStore {
   list(filter: JobFilter): Promise<JobRecord[]>;
   /** Returns the number of waiting and running jobs, of one tenant or of all. */
   countOpen(tenant?: string): Promise<number>;
+  /** Returns since when the oldest waiting job waits, in milliseconds since 1970; `undefined` if none waits. */
+  waitingSinceMs(): Promise<number | undefined>;
 }

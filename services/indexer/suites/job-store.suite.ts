@@ -343,5 +343,15 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
       expect(await t.jobs.countOpen()).toBe(4);
       expect(await t.jobs.countOpen('other')).toBe(1);
     });
+
+    test('says since when the oldest waiting job waits', async () => {
+      await using t = await setUp();
+      expect(await t.jobs.waitingSinceMs()).toBeUndefined();
+      await t.add({});
+      const [first] = await t.jobs.list({ limit: 1 });
+      expect(await t.jobs.waitingSinceMs()).toBe(first?.createdAtMs);
+      await t.take();
+      expect(await t.jobs.waitingSinceMs()).toBeUndefined();
+    });
   });
 }

@@ -13,6 +13,8 @@ export interface AttemptReport {
   readonly span: Span;
   /** Records the first content. `model`: its name in the response; empty: not known. */
   firstContent(elapsedMs: number, model: string): void;
+  /** Records content after the first. `gapMs`: time since the content before it. */
+  nextContent(gapMs: number, model: string): void;
   /** Records the end, and ends the span. */
   finished(attempt: FinishedAttempt, usage: Usage, timing: AttemptTiming): void;
 }
@@ -35,12 +37,22 @@ export function createAttemptReport(
   { metrics, parent }: { metrics: GatewayMetrics; parent: Context },
 ): AttemptReport {
   const span = startAttemptSpan(target, request, number, parent);
-  const labelsOf = (model: string) => ({ provider: target.adapter, model: model || target.provider.name });
+  let named: { readonly from: string; readonly labels: { provider: string; model: string } } | undefined;
+  const labelsOf = (model: string) => {
+    if (named?.from !== model) {
+      const labels = { provider: target.adapter, model: metrics.modelLabel(model || target.provider.name) };
+      named = { from: model, labels };
+    }
+    return named.labels;
+  };
   return {
     span,
     firstContent(elapsedMs, model) {
       target.latency.observe(elapsedMs);
       metrics.firstTokenMs.observe(labelsOf(model), elapsedMs);
+    },
+    nextContent(gapMs, model) {
+      metrics.interTokenMs.observe(labelsOf(model), gapMs);
     },
     finished({ outcome, error, hasContent, hasStarted, isCharged }, usage, { elapsedMs, firstContentMs, model }) {
       if (error?.kind === 'timeout' && !hasContent) target.latency.observe(elapsedMs);

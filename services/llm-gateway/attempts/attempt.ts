@@ -76,6 +76,7 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
   let model = '';
   let warnings: readonly string[] = [];
   let firstContentMs: number | undefined;
+  let contentAt = startedAt;
   let result: AttemptResult | undefined;
   // Content that arrived together with the content that was returned last.
   let waiting: Content | undefined;
@@ -134,13 +135,17 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
       }
       whole = { kind: more.kind, text: (whole as typeof more).text + more.text };
     }
+    const now = performance.now();
     if (firstContentMs === undefined) {
-      firstContentMs = performance.now() - startedAt;
+      firstContentMs = now - startedAt;
       state = next(state, { kind: 'content' });
       report.firstContent(firstContentMs, model);
       // A long answer must not keep other requests from a target that works again.
       if (permit.breaker.isProbe) permit.breaker.succeed();
+    } else {
+      report.nextContent(now - contentAt, model);
     }
+    contentAt = now;
     return whole;
   };
   const read = async (): Promise<Content | AttemptResult> => {

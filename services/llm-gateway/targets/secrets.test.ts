@@ -3,7 +3,7 @@ import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-node';
 import { pino } from 'pino';
 import { afterAll, expect, test } from 'vitest';
 import { errorInfoOf } from '#kit/base/errors.ts';
-import { startTelemetry } from '#kit/host/telemetry.ts';
+import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { modelAt, startTestGateway } from '../testing/gateway.ts';
 import {
   content,

@@ -1,5 +1,6 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { IndexView } from './index-view.ts';
 import { createTenantIndex, type TenantIndex } from './tenant-index.ts';
 
 /** The tenants' indices in this process. An index is loaded from the catalog at its first use, and dropped after long disuse. */
@@ -11,6 +12,8 @@ export interface IndexRegistry {
   acquire(tenant: string, signal: AbortSignal): Promise<IndexHandle | undefined>;
   /** Runs `work` with the index of a tenant; an empty index if the tenant has no corpus. The view may be old outside a change. */
   use<T>(tenant: string, work: (index: TenantIndex) => Promise<T>): Promise<T>;
+  /** Returns the views that are in memory, as they are now. */
+  views(): IndexView[];
   /** Ends what runs in the background, and resolves when no change is running. Called once, last. */
   idle(): Promise<void>;
 }
@@ -26,6 +29,8 @@ const maxTenants = 1000;
 
 interface Entry {
   opening: Promise<TenantIndex>;
+  /** Set when it is open. */
+  index?: TenantIndex;
   userCount: number;
 }
 
@@ -58,7 +63,9 @@ export function createIndexRegistry(
     entry.userCount++;
     dropIdle();
     try {
-      return { index: await entry.opening, release: () => void entry.userCount-- };
+      const index = await entry.opening;
+      entry.index = index;
+      return { index, release: () => void entry.userCount-- };
     } catch (error) {
       // The next use tries again.
       if (entries.get(tenant) === entry) entries.delete(tenant);
@@ -121,6 +128,7 @@ export function createIndexRegistry(
         release();
       }
     },
+    views: () => [...entries.values()].flatMap(({ index }) => (index === undefined ? [] : [index.view])),
     async idle() {
       closing.abort();
       const openings = await Promise.allSettled([...entries.values()].map(({ opening }) => opening));

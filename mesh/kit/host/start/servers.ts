@@ -46,12 +46,12 @@ export async function openServers(
     return { grpcPort: grpcServer.port, adminPort: 0, drain: grpcServer.drain, close: async () => {} };
   }
   const adminConfig = config.admin ?? create(AdminConfigSchema);
-  const admin = await startAdmin(adminConfig.host, adminConfig.port, readiness.reports, () =>
-    metrics.registry.metrics(),
-  ).catch(async (error) => {
-    await grpcServer.drain(0);
-    throw error;
-  });
+  const admin = await startAdmin(adminConfig.host, adminConfig.port, readiness.reports, () => metrics.registry).catch(
+    async (error) => {
+      await grpcServer.drain(0);
+      throw error;
+    },
+  );
   return {
     grpcPort: grpcServer.port,
     adminPort: admin.port,

@@ -1,5 +1,5 @@
 import type { DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
-import { Code, type Transport } from '@connectrpc/connect';
+import { Code, type ConnectError, type Transport } from '@connectrpc/connect';
 import type { Client, ClientDuplexStream, Metadata, ServiceError, StatusObject } from '@grpc/grpc-js';
 import { abortedBy, deadlineExceeded } from '../../base/errors.ts';
 import { leaveStream } from '../messages/last-event.ts';
@@ -29,6 +29,8 @@ export interface GrpcTransportOptions {
   gzip?: boolean;
   /** Whether this process retries; false if the mesh around it does. @default true */
   retries?: boolean;
+  /** Is called when a call has ended, with its error; `undefined` after success. */
+  onEnd?: (method: DescMethod, error: ConnectError | undefined) => void;
 }
 
 /** Memory for messages that came before on streams of one method, in bytes. */
@@ -52,6 +54,9 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     'grpc.default_compression_algorithm':
       options.gzip === true ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
   });
+  const report = (method: DescMethod, status: StatusObject) => {
+    options.onEnd?.(method, status.code === 0 ? undefined : statusToError(status));
+  };
   const definitions = new Map<DescMethod, ReturnType<typeof methodDefinition>>();
   const define = (method: DescMethod) => {
     let definition = definitions.get(method);
@@ -103,6 +108,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
         });
         call.on('status', (status) => {
           trailer = status.metadata;
+          report(method, status);
         });
         const detach = cancelOn(signal, () => call.cancel());
       }),
@@ -115,6 +121,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
       let trailer: Metadata | undefined;
       call.on('status', (status) => {
         trailer = status.metadata;
+        report(method, status);
       });
       const upload = pump(method, input, call);
       const messages = receive(call, method.output, signal, deadline, upload, detach);

@@ -1,6 +1,7 @@
-import { Code } from '@connectrpc/connect';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import { toRpcError } from '../../base/errors.ts';
-import type { Metrics } from '../../base/metrics.ts';
+import { infrastructureCodes, type Metrics } from '../../base/metrics.ts';
 import type { Observer } from './observe.ts';
 
 /** Counts each call with its code, and how long it took. */
@@ -12,5 +13,21 @@ export function metricsObserver(metrics: Metrics): Observer {
       metrics.rpcTotal.inc({ service: method.parent.typeName, method: method.name, code });
       metrics.rpcMs.observe({ service: method.parent.typeName }, performance.now() - startedAt);
     };
+  };
+}
+
+/** Gives the counts of a contract their first samples: without one, the first failure of a method would be no increase. */
+export function beginCounts(metrics: Metrics, { typeName: service, methods }: DescService): void {
+  metrics.rpcMs.zero({ service });
+  for (const { name: method } of methods) {
+    for (const code of ['OK', ...infrastructureCodes]) metrics.rpcTotal.inc({ service, method, code }, 0);
+  }
+}
+
+/** Counts each call to another process when it ends: what its server cannot count, a connection that broke among them. */
+export function clientObserver(metrics: Metrics): (method: DescMethod, error: ConnectError | undefined) => void {
+  return ({ parent, name: method }, error) => {
+    const code = error === undefined ? 'OK' : (Code[error.code] ?? 'Unknown');
+    metrics.clientTotal.inc({ service: parent.typeName, method, code });
   };
 }

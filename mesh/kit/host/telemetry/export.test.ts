@@ -2,12 +2,22 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { trace } from '@opentelemetry/api';
+import { InMemoryLogRecordExporter } from '@opentelemetry/sdk-logs';
+import {
+  AggregationTemporality,
+  DataPointType,
+  InMemoryMetricExporter,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
 import { pino } from 'pino';
-import { Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { TelemetryConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { createLogger } from '../../base/log.ts';
+import { createLogExport } from './log-export.ts';
+import { startMetricExport } from './metric-export.ts';
+import { readTelemetrySettings } from './settings.ts';
 import { registerTelemetryMetrics, startTelemetry, type Telemetry } from './telemetry.ts';
-import { readTelemetrySettings } from './telemetry-settings.ts';
 
 // A process sends its traces to one collector, so each test starts tracing again.
 
@@ -77,6 +87,90 @@ test('spans reach the collector of the environment, with its headers, the resour
   expect(entries).toEqual([]);
 });
 
+test('metrics reach the collector, each as it is on /metrics', async () => {
+  const registry = new Registry();
+  new Counter({ name: 'a_total', help: 'h', labelNames: ['code'], registers: [registry] }).inc({ code: 'OK' }, 3);
+  new Gauge({ name: 'b_bytes', help: 'h', registers: [registry] }).set(7);
+  const latency = new Histogram({
+    name: 'c_ms',
+    help: 'h',
+    labelNames: ['route'],
+    buckets: [10, 800],
+    registers: [registry],
+  });
+  for (const ms of [5, 500, 9000]) latency.observe({ route: 'cache' }, ms);
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const target = { url: endpoint, headers: {}, timeoutMs: 1000, intervalMs: 3_600_000 };
+  const metrics = startMetricExport(registry, { target, attributes: { 'service.name': 'chat' }, exporter });
+  await metrics.flush();
+  const [{ resource, scopeMetrics }] = exporter.getMetrics() as [ResourceMetrics];
+  await metrics.close();
+  expect(resource.attributes['service.name']).toBe('chat');
+  const shown = scopeMetrics[0]?.metrics.map(({ descriptor, dataPointType, dataPoints }) => ({
+    name: `${descriptor.name} ${descriptor.unit}`.trim(),
+    type: DataPointType[dataPointType],
+    points: dataPoints.map(({ attributes, value }) => [attributes, value]),
+  }));
+  const value = { buckets: { boundaries: [10, 800], counts: [1, 1, 1] }, count: 3, sum: 9505 };
+  expect(shown).toEqual([
+    { name: 'a_total', type: 'SUM', points: [[{ code: 'OK' }, 3]] },
+    { name: 'b_bytes By', type: 'GAUGE', points: [[{}, 7]] },
+    { name: 'c_ms ms', type: 'HISTOGRAM', points: [[{ route: 'cache' }, value]] },
+  ]);
+});
+
+test('with a collector of metrics, the registry of the process is exported until it closes', async () => {
+  const { telemetry } = startWith({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_METRICS_EXPORTER: 'otlp' });
+  telemetry.attach(new Registry());
+  await telemetry.flush();
+  expect(received.map(({ path }) => path)).toEqual(['/v1/metrics']);
+  expect(received[0]?.body).toContain('ragmesh_telemetry_lost_spans_total');
+});
+
+test('log lines reach the collector with their level, event, fields and trace', async () => {
+  const exporter = new InMemoryLogRecordExporter();
+  const logs = createLogExport({ url: endpoint, headers: {}, timeoutMs: 1000 }, { 'service.name': 'chat' }, exporter);
+  const log = createLogger('info', logs);
+  log.debug('hidden');
+  log.warn({ event: 'dependency_down', service: 'chat', detail: { tries: 2 } }, 'dependency down');
+  log.info({ trace_id: '4bf92f3577b34da6a3ce929d0e0e4736', span_id: '00f067aa0ba902b7' }, 'rpc finished');
+  await logs.flush();
+  const [warning, info, ...others] = exporter.getFinishedLogRecords();
+  expect(others).toEqual([]);
+  expect(warning).toMatchObject({
+    severityText: 'WARN',
+    severityNumber: 13,
+    eventName: 'dependency_down',
+    body: 'dependency down',
+    attributes: { service: 'chat', detail: '{"tries":2}' },
+  });
+  expect(warning?.resource.attributes['service.name']).toBe('chat');
+  expect(info?.spanContext).toMatchObject({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' });
+  await logs.close();
+});
+
+test('log lines leave over OTLP', async () => {
+  const logs = createLogExport({ url: `${endpoint}/v1/logs`, headers: { 'x-key': 'k' }, timeoutMs: 1000 }, {});
+  createLogger('info', logs).info({ event: 'serving' }, 'serving');
+  await logs.close();
+  expect(received.map(({ path, headers }) => [path, headers['x-key']])).toEqual([['/v1/logs', 'k']]);
+  expect(received[0]?.body).toContain('serving');
+});
+
+test('metrics and logs leave only if they are asked for', () => {
+  const identity = { serviceName: 'chat' };
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
+  expect(readTelemetrySettings(undefined, identity, env)).toMatchObject({ metrics: undefined, logs: undefined });
+  const asked = create(TelemetryConfigSchema, { otlpMetrics: true, otlpLogs: true, otlpMetricsIntervalMs: 5000 });
+  expect(readTelemetrySettings(asked, identity, env)).toMatchObject({
+    metrics: { url: `${endpoint}/v1/metrics`, intervalMs: 5000 },
+    logs: { url: `${endpoint}/v1/logs` },
+  });
+  expect(() => readTelemetrySettings(asked, identity, {})).toThrow('telemetry.otlp_metrics: has no collector');
+  const refused = create(TelemetryConfigSchema, { otlpLogs: false });
+  expect(readTelemetrySettings(refused, identity, { ...env, OTEL_LOGS_EXPORTER: 'otlp' }).logs).toBeUndefined();
+});
+
 test('a collector that refuses is logged once a minute, and lost spans are counted', async () => {
   status = 400;
   const { exportSpan, telemetry, entries, pass } = startWith({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint });
@@ -118,11 +212,11 @@ test('the configuration wins over the environment', () => {
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://env:4318', OTEL_TRACES_SAMPLER: 'always_off' };
   const identity = { serviceName: 'chat' };
   const ofEnv = readTelemetrySettings(undefined, identity, env);
-  expect(ofEnv.url).toBe('http://env:4318/v1/traces');
+  expect(ofEnv.traces?.url).toBe('http://env:4318/v1/traces');
   expect(String(ofEnv.sampler)).toBe('AlwaysOffSampler');
   const config = create(TelemetryConfigSchema, { otlpEndpoint: 'http://file:4318/', sampleRatio: 0.5 });
   const ofFile = readTelemetrySettings(config, identity, env);
-  expect(ofFile.url).toBe('http://file:4318/v1/traces');
+  expect(ofFile.traces?.url).toBe('http://file:4318/v1/traces');
   expect(String(ofFile.sampler)).toContain('TraceIdRatioBased{0.5}');
 });
 

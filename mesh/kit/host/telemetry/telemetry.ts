@@ -11,19 +11,22 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { Counter, type Registry } from 'prom-client';
 import type { TelemetryConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
-import type { Logger } from '../base/log.ts';
-import type { Env } from './config/config.ts';
-import { readTelemetrySettings } from './telemetry-settings.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Env } from '../config/config.ts';
+import { type MetricExport, startMetricExport } from './metric-export.ts';
+import { type OtlpTarget, readTelemetrySettings } from './settings.ts';
 
-/** Tracing of a process. */
+/** Traces and metrics that leave a process. */
 export interface Telemetry {
   /** Whether spans are recorded and exported. */
   recording: boolean;
   /** Returns the number of spans that could not be exported. */
   lostSpanCount(): number;
-  /** Exports the spans that wait. */
+  /** Registers the metrics of telemetry itself, and starts to export the registry if the settings say so. Called once. */
+  attach(registry: Registry): void;
+  /** Exports the spans that wait, and the metrics as they are. */
   flush(): Promise<void>;
-  /** Exports the spans that wait, and stops. */
+  /** Exports the same, and stops. */
   close(): Promise<void>;
 }
 
@@ -61,11 +64,9 @@ export function startTelemetry(
   const settings = readTelemetrySettings(config, { serviceName, version, instanceId }, options.env ?? {});
   const report = options.log === undefined ? () => {} : createReport(options.log, options.clock ?? Date.now);
   if (options.log !== undefined) reportDiagnostics(report);
-  const { url, headers, timeoutMs } = settings;
   let lost = 0;
-  // The exporter reads the other variables, such as OTEL_EXPORTER_OTLP_COMPRESSION and …_CERTIFICATE, itself.
-  const otlp = url === undefined ? undefined : new OTLPTraceExporter({ url, headers, timeoutMillis: timeoutMs });
-  const target = options.exporter ?? otlp;
+  let metricExport: MetricExport | undefined;
+  const target = options.exporter ?? createExporter(settings.traces);
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes(settings.attributes),
     sampler: target ? settings.sampler : new AlwaysOffSampler(),
@@ -85,9 +86,27 @@ export function startTelemetry(
   return {
     recording: target !== undefined,
     lostSpanCount: () => lost,
-    flush: () => provider.forceFlush(),
-    close: () => provider.shutdown(),
+    attach(registry) {
+      registerTelemetryMetrics(registry, { lostSpanCount: () => lost });
+      const { metrics, attributes } = settings;
+      if (metrics !== undefined) metricExport = startMetricExport(registry, { target: metrics, attributes });
+    },
+    async flush() {
+      await metricExport?.flush();
+      await provider.forceFlush();
+    },
+    async close() {
+      await metricExport?.close();
+      await provider.shutdown();
+    },
   };
+}
+
+// The exporter reads the other variables, such as OTEL_EXPORTER_OTLP_COMPRESSION and …_CERTIFICATE, itself.
+function createExporter(target: OtlpTarget | undefined): SpanExporter | undefined {
+  if (target === undefined) return undefined;
+  const { url, headers, timeoutMs } = target;
+  return new OTLPTraceExporter({ url, headers, timeoutMillis: timeoutMs });
 }
 
 /** Wraps an exporter so that each failed export reports the number of its spans, and the error. */

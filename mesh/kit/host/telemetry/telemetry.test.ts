@@ -1,12 +1,12 @@
 import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
-import { streamInSpan, withSpan } from '../base/span.ts';
-import { collect } from '../base/streams.ts';
-import { createClient } from '../rpc/client.ts';
-import { createGrpcTransport } from '../rpc/grpc/client.ts';
-import { startTestMesh } from '../testing/mesh.ts';
-import { defineService } from './define-service.ts';
+import { streamInSpan, withSpan } from '../../base/span.ts';
+import { collect } from '../../base/streams.ts';
+import { createClient } from '../../rpc/client.ts';
+import { createGrpcTransport } from '../../rpc/grpc/client.ts';
+import { startTestMesh } from '../../testing/mesh.ts';
+import { defineService } from '../define-service.ts';
 import { startTelemetry } from './telemetry.ts';
 
 // Alone in its file: tracing is started once a process, before grpc-js is loaded.

@@ -1,4 +1,4 @@
-import { create, isFieldSet } from '@bufbuild/protobuf';
+import { create, type DescField, isFieldSet } from '@bufbuild/protobuf';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -7,16 +7,29 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace-node';
 import { type TelemetryConfig, TelemetryConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { ConfigError } from '../base/config-error.ts';
-import type { Env } from './config/config.ts';
+import { ConfigError } from '../../base/config-error.ts';
+import type { Env } from '../config/config.ts';
 
-/** How a process records traces, and the collector that receives them. */
-export interface TelemetrySettings {
-  /** URL that takes traces; `undefined`: none leave the process. */
-  readonly url: string | undefined;
+/** A place that takes one signal over OTLP/HTTP. */
+export interface OtlpTarget {
+  readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Time for one export with its retries, in milliseconds. */
   readonly timeoutMs: number;
+}
+
+/** A place that takes metrics. */
+export interface MetricTarget extends OtlpTarget {
+  /** Time between two exports, in milliseconds. */
+  readonly intervalMs: number;
+}
+
+/** What of a process leaves it, and to which collector. */
+export interface TelemetrySettings {
+  /** `undefined`: none leave the process. */
+  readonly traces: OtlpTarget | undefined;
+  readonly metrics: MetricTarget | undefined;
+  readonly logs: OtlpTarget | undefined;
   readonly sampler: Sampler;
   /** Attributes of the resource, `service.name` among them. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -30,8 +43,8 @@ export interface ProcessIdentity {
 }
 
 /**
- * Returns the settings of traces. A value of the configuration wins over OpenTelemetry's variable of the same meaning. Throws
- * ConfigError for a variable that cannot be honoured.
+ * Returns the settings. A value of the configuration wins over OpenTelemetry's variable of the same meaning. Throws ConfigError for a
+ * variable that cannot be honoured.
  * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
  */
 export function readTelemetrySettings(
@@ -40,24 +53,45 @@ export function readTelemetrySettings(
   env: Env,
 ): TelemetrySettings {
   const config = given ?? create(TelemetryConfigSchema);
-  const url = readUrl(config, env);
+  const { otlpMetrics, otlpLogs, otlpMetricsIntervalMs } = TelemetryConfigSchema.field;
+  const wants = (name: 'metrics' | 'logs', field: DescField, value: boolean) =>
+    isFieldSet(config, field) ? value : env[`OTEL_${name.toUpperCase()}_EXPORTER`] === 'otlp';
+  const metrics = wants('metrics', otlpMetrics, config.otlpMetrics) && requireTarget('metrics', config, env);
+  const logs = wants('logs', otlpLogs, config.otlpLogs) && requireTarget('logs', config, env);
+  const intervalMs = isFieldSet(config, otlpMetricsIntervalMs)
+    ? config.otlpMetricsIntervalMs
+    : (readNumber('OTEL_METRIC_EXPORT_INTERVAL', env, 3_600_000) ?? 60_000);
   return {
-    url,
-    headers: readPairs('OTEL_EXPORTER_OTLP_TRACES_HEADERS', env) ?? readPairs('OTEL_EXPORTER_OTLP_HEADERS', env) ?? {},
-    timeoutMs:
-      readNumber('OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', env, 600_000) ??
-      readNumber('OTEL_EXPORTER_OTLP_TIMEOUT', env, 600_000) ??
-      10_000,
+    traces: env.OTEL_TRACES_EXPORTER === 'none' && !config.otlpEndpoint ? undefined : readTarget('traces', config, env),
+    metrics: metrics ? { ...metrics, intervalMs } : undefined,
+    logs: logs || undefined,
     sampler: readSampler(config, env),
     attributes: readAttributes(identity, env),
   };
 }
 
-function readUrl(config: TelemetryConfig, env: Env): string | undefined {
-  const isOff = env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env.OTEL_TRACES_EXPORTER === 'none';
+type Signal = 'traces' | 'metrics' | 'logs';
+
+/** Returns the target of a signal that was asked for. */
+function requireTarget(signal: Signal, config: TelemetryConfig, env: Env): OtlpTarget | undefined {
+  const target = readTarget(signal, config, env);
+  if (target !== undefined || isDisabled(env)) return target;
+  const advice = 'set telemetry.otlp_endpoint or OTEL_EXPORTER_OTLP_ENDPOINT';
+  throw new ConfigError(`telemetry.otlp_${signal}`, `has no collector: ${advice}`);
+}
+
+const isDisabled = (env: Env) => env.OTEL_SDK_DISABLED?.toLowerCase() === 'true';
+
+/** Returns where a signal goes; `undefined` if no collector is configured. */
+function readTarget(signal: Signal, config: TelemetryConfig, env: Env): OtlpTarget | undefined {
+  const prefix = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}`;
+  const headers = readPairs(`${prefix}_HEADERS`, env) ?? readPairs('OTEL_EXPORTER_OTLP_HEADERS', env) ?? {};
+  const timeoutMs =
+    readNumber(`${prefix}_TIMEOUT`, env, 600_000) ?? readNumber('OTEL_EXPORTER_OTLP_TIMEOUT', env, 600_000) ?? 10_000;
+  const isOff = isDisabled(env);
   const base = config.otlpEndpoint || (isOff ? '' : env.OTEL_EXPORTER_OTLP_ENDPOINT);
-  const own = config.otlpEndpoint || isOff ? undefined : env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
-  const url = own || (base ? `${base.replace(/\/+$/, '')}/v1/traces` : undefined);
+  const own = config.otlpEndpoint || isOff ? undefined : env[`${prefix}_ENDPOINT`];
+  const url = own || (base ? `${base.replace(/\/+$/, '')}/v1/${signal}` : undefined);
   if (url === undefined) return undefined;
   if (!URL.canParse(url)) {
     throw new ConfigError(
@@ -65,14 +99,14 @@ function readUrl(config: TelemetryConfig, env: Env): string | undefined {
       'is not a URL',
     );
   }
-  for (const name of ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+  for (const name of [`${prefix}_PROTOCOL`, 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
     const protocol = env[name];
     if (protocol) {
       if (protocol !== 'http/protobuf') throw new ConfigError(name, `is "${protocol}"`, ['http/protobuf']);
       break;
     }
   }
-  return url;
+  return { url, headers, timeoutMs };
 }
 
 function readSampler(config: TelemetryConfig, env: Env): Sampler {

@@ -1,0 +1,39 @@
+import { Gauge } from 'prom-client';
+import type { EvaluationRun } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { createLabelLimit } from '#kit/base/label-limit.ts';
+import type { Metrics } from '#kit/base/metrics.ts';
+
+/** Data sets with a label of their own. */
+const maxDataSetLabels = 50;
+
+/** Figures of runs. */
+export interface EvaluationMetrics {
+  /** Shows the result of a run until the next one of the same data set. */
+  finished(tenant: string, run: EvaluationRun): void;
+}
+
+/** Registers the metrics of evaluation: an alert compares the latest figures with earlier ones. */
+export function createEvaluationMetrics({ registry, tenantLabel }: Metrics, clock: () => number): EvaluationMetrics {
+  const dataSetLabel = createLabelLimit(maxDataSetLabels);
+  const score = new Gauge({
+    name: 'ragmesh_evaluation_score',
+    help: 'Mean of a figure of the latest run in this process, from 0 to 1',
+    labelNames: ['tenant', 'data_set', 'figure'],
+    aggregator: 'max',
+    registers: [registry],
+  });
+  const at = new Gauge({
+    name: 'ragmesh_evaluation_run_timestamp_seconds',
+    help: 'When the latest run in this process ended, in seconds since 1970',
+    labelNames: ['tenant', 'data_set'],
+    aggregator: 'max',
+    registers: [registry],
+  });
+  return {
+    finished(tenant, { dataSet, metrics }) {
+      const labels = { tenant: tenantLabel(tenant), data_set: dataSetLabel(dataSet) };
+      for (const { name, mean } of metrics) score.set({ ...labels, figure: name }, mean);
+      at.set(labels, clock() / 1000);
+    },
+  };
+}
