@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { createCacheMetrics } from './metrics.ts';
 
 test('hits of every layer have a first sample before the first hit', async () => {

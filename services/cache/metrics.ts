@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Metrics } from '#kit/base/metrics.ts';
+import type { Metrics } from '#kit/base/metrics/metrics.ts';
 
 /** Registers the metrics of the cache and returns them together with those of the process. */
 export function createCacheMetrics(metrics: Metrics) {

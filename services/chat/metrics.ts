@@ -2,8 +2,8 @@ import { Counter } from 'prom-client';
 import { AnswerOutcomeSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
-import { latencyBuckets, type Metrics } from '#kit/base/metrics.ts';
-import { createTracedHistogram } from '#kit/base/traced-histogram.ts';
+import { latencyBuckets, type Metrics } from '#kit/base/metrics/metrics.ts';
+import { createTracedHistogram } from '#kit/base/metrics/traced-histogram.ts';
 
 /** Registers the metrics of chat and returns them together with those of the process. */
 export function createChatMetrics(metrics: Metrics) {

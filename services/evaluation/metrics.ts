@@ -1,7 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { EvaluationRun } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
-import { createLabelLimit } from '#kit/base/label-limit.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
+import { createLabelLimit } from '#kit/base/metrics/label-limit.ts';
+import type { Metrics } from '#kit/base/metrics/metrics.ts';
 
 /** Data sets with a label of their own. */
 const maxDataSetLabels = 50;

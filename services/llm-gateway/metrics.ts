@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import { latencyBuckets, type Metrics } from '#kit/base/metrics.ts';
-import { createTracedHistogram } from '#kit/base/traced-histogram.ts';
+import { latencyBuckets, type Metrics } from '#kit/base/metrics/metrics.ts';
+import { createTracedHistogram } from '#kit/base/metrics/traced-histogram.ts';
 
 const firstTokenBuckets = [10, 25, 50, 100, 200, 400, 800, 1500, 3000, 6000, 15_000, 30_000];
 /** Results of an attempt that alerts and dashboards depend on: whole, and failures that are the provider's. */

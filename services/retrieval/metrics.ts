@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
-import { latencyBuckets, type Metrics } from '#kit/base/metrics.ts';
-import { createTracedHistogram } from '#kit/base/traced-histogram.ts';
+import { latencyBuckets, type Metrics } from '#kit/base/metrics/metrics.ts';
+import { createTracedHistogram } from '#kit/base/metrics/traced-histogram.ts';
 import type { IndexView } from './index/index-view.ts';
 
 /** Registers the metrics of retrieval and returns them together with those of the process. */

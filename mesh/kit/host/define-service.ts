@@ -2,7 +2,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Logger } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import type { Metrics } from '../base/metrics/metrics.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
 import type { Clients, Needs, OptionalClients } from '../rpc/needs.ts';

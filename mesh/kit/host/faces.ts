@@ -1,7 +1,7 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { CallOptions, Client, ConnectError, Transport } from '@connectrpc/connect';
 import type { Logger } from '../base/log.ts';
-import type { Metrics, OpenStreams } from '../base/metrics.ts';
+import type { Metrics, OpenStreams } from '../base/metrics/metrics.ts';
 import { copyHeaders } from '../http/server/headers.ts';
 import type { TokenVerifier } from '../rpc/identity.ts';
 import { concurrencyObserver } from '../rpc/interceptors/concurrency.ts';

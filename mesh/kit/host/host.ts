@@ -10,7 +10,7 @@ import { type Config, GrpcConfigSchema } from '#gen/ragmesh/config/v1/config_pb.
 import { throwProblems } from '../base/config-error.ts';
 import { rpcError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { createMetrics, type Metrics } from '../base/metrics.ts';
+import { createMetrics, type Metrics } from '../base/metrics/metrics.ts';
 import { patchGrpc } from '../rpc/grpc/patches.ts';
 import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from '../rpc/identity.ts';
 import { clientObserver } from '../rpc/interceptors/metrics.ts';

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
-import { createMetrics } from '../base/metrics.ts';
+import { createMetrics } from '../base/metrics/metrics.ts';
 import { createClient } from '../rpc/client.ts';
 import { createGrpcTransport } from '../rpc/grpc/client.ts';
 import { clientObserver } from '../rpc/interceptors/metrics.ts';

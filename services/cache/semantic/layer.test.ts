@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { unavailable } from '#kit/base/errors.ts';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { adapter } from '../adapters/semantic-store/sqlite.ts';
 import { createCacheMetrics } from '../metrics.ts';
 import { keyOf } from '../suites/semantic-store.suite.ts';

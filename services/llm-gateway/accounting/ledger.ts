@@ -4,7 +4,7 @@ import type { Client } from '@connectrpc/connect';
 import { Counter, Gauge } from 'prom-client';
 import { type AuditService, type ModelUsageSchema, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
+import type { Metrics } from '#kit/base/metrics/metrics.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
 import { createIsolatedEntries } from './isolated-entries.ts';

@@ -6,7 +6,7 @@ import { RetryInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { LLMLimitsConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';
 import { noon } from '../suites/limit-store.suite.ts';

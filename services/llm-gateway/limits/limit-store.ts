@@ -1,5 +1,5 @@
 import type { Logger } from '#kit/base/log.ts';
-import type { Metrics } from '#kit/base/metrics.ts';
+import type { Metrics } from '#kit/base/metrics/metrics.ts';
 import type { ReadinessCheck } from '#kit/host/readiness.ts';
 
 /**

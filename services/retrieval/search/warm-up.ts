@@ -3,7 +3,7 @@ import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Leg, RetrievalService, RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { createRetrievalMetrics } from '../metrics.ts';
 import { retrieve, type SearchDeps } from './search.ts';

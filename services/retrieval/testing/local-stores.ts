@@ -7,7 +7,7 @@ import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { createInvocable, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { AdminConfigSchema, type Config, type GrpcConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Metrics } from '../../base/metrics.ts';
+import type { Metrics } from '../../base/metrics/metrics.ts';
 import { startGrpcServer } from '../../rpc/grpc/server.ts';
 import type { Link } from '../../rpc/pipe/link.ts';
 import { type FrameHandler, mountPipe } from '../../rpc/pipe/mount.ts';

@@ -82,7 +82,7 @@ function requireTarget(signal: Signal, config: TelemetryConfig, env: Env): OtlpT
 
 const isDisabled = (env: Env) => env.OTEL_SDK_DISABLED?.toLowerCase() === 'true';
 
-/** Returns where a signal goes; `undefined` if no collector is configured. */
+/** Returns the target of a signal; `undefined` if no collector is configured. */
 function readTarget(signal: Signal, config: TelemetryConfig, env: Env): OtlpTarget | undefined {
   const prefix = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}`;
   const headers = readPairs(`${prefix}_HEADERS`, env) ?? readPairs('OTEL_EXPORTER_OTLP_HEADERS', env) ?? {};

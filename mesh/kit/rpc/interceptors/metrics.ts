@@ -1,7 +1,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { Code, type ConnectError } from '@connectrpc/connect';
 import { toRpcError } from '../../base/errors.ts';
-import { infrastructureCodes, type Metrics } from '../../base/metrics.ts';
+import { infrastructureCodes, type Metrics } from '../../base/metrics/metrics.ts';
 import type { Observer } from './observe.ts';
 
 /** Counts each call with its code, and how long it took. */

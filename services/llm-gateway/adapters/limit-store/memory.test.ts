@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { demandOf, limitStoreSuite, noon } from '../../suites/limit-store.suite.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { hasRedis, type RedisTopology, redisAdvice, redisTopologies } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createLogger } from '#kit/base/log.ts';
-import { createMetrics } from '#kit/base/metrics.ts';
+import { createMetrics } from '#kit/base/metrics/metrics.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { freePort, skipped, type TestServer } from '#kit/testing/server.ts';
