@@ -37,6 +37,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   eval: async () => (await import('./cli/eval/evaluate.ts')).evaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
   migrate: loadMigrate,
+  plan: async () => (await import('./cli/plan/plan.ts')).plan,
   restore: async () => (await import('./cli/backup/restore.ts')).restore,
   token: async () => (await import('./cli/token.ts')).token,
 };

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchAnswers } from './answers.ts';
 import { benchCache } from './cache.ts';
+import { benchCapacity } from './capacity/capacity.ts';
 import { benchCosts } from './costs/costs.ts';
 import { benchLlm } from './llm/llm.ts';
 import { printTable } from './measure.ts';
@@ -8,7 +9,7 @@ import { benchMounts } from './mounts.ts';
 import { benchRetrieval } from './retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | retrieval | vectors | llm] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -16,6 +17,8 @@ Measures ratios side by side in one run, and prints one table.
   answers   cached answers through the edge against a bare stream; time to the first text; costs
   costs     CPU of a cached answer, a generated one and a gateway request: one process, and the edge apart
   cache     look-ups that hit, layer by layer, over gRPC and in process; those in Redis against a bare GET
+  capacity  what a request costs each process of a deployment over PostgreSQL and Redis; writes deployments/capacity/costs.json,
+            from which npm run plan computes; needs both servers; only if it is named
   retrieval hybrid retrieval over the help corpora, and over 214,000 chunks made of them, quiet, after a start and beside
             changes; needs --data; ten minutes
   vectors   the search of vectors in memory by itself, up to a million; three minutes
@@ -50,6 +53,7 @@ if (values.help) {
     ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
       ? await benchRetrieval(values.data, values)
       : []),
+    ...(positionals.includes('capacity') ? await benchCapacity() : []),
     ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),
   ];
