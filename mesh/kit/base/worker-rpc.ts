@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { parentPort, type ResourceLimits, type Transferable, Worker } from 'node:worker_threads';
 
 // Calls to a worker thread: the one place that starts, holds, loses and ends threads. A pool library does not fit: threads here own
@@ -201,6 +202,14 @@ export function serveCalls<Request, Reply>(
       fail(id, error);
     }
   });
+}
+
+/**
+ * Lets other threads come first; for the program of a thread whose work no caller waits for. Only Linux has a priority for each thread: elsewhere
+ * it would be that of the process.
+ */
+export function yieldToOthers(): void {
+  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 }
 
 function describe(error: unknown): { message: string; fields: Record<string, string | number> } {

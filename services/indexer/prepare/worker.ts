@@ -1,4 +1,4 @@
-import { serveCalls } from '#kit/base/worker-rpc.ts';
+import { serveCalls, yieldToOthers } from '#kit/base/worker-rpc.ts';
 import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
 import type { Parser } from '../parse/parser.ts';
 import { createFileReader } from '../uploads/file-reader.ts';
@@ -17,6 +17,7 @@ const parsers = Promise.all(
 
 let batches: AsyncIterator<PreparedBatch> | undefined;
 
+yieldToOthers();
 serveCalls(async (request: PrepareRequest): Promise<PrepareReply> => {
   switch (request.kind) {
     case 'begin':

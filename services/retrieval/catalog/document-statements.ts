@@ -21,7 +21,8 @@ export function removeStatements(corpusId: number, version: number, documentIds:
   return [
     remove('chunk', sql`document IN (SELECT id FROM ${rows('document')} WHERE ${written})`),
     remove('document', written),
-    update('document', sql`removed_in = ${version}`, sql`${named} AND removed_in = ${forever}`),
+    // The sum is for SQLite, which would otherwise read all documents of the newest version to find the named ones.
+    update('document', sql`removed_in = ${version}`, sql`${named} AND removed_in + 0 = ${forever}`),
   ];
 }
 

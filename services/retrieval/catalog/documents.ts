@@ -104,19 +104,11 @@ export function createDocumentCatalog(tables: CatalogTables, recent: RecentPassa
     },
     async findAnywhere(tenant, corpusId, documentIds) {
       const documents = named(corpusId, documentIds);
-      const [found, chunks] = await Promise.all([
-        tables.read(
-          tenant,
-          sql`SELECT count(DISTINCT document_id) AS count FROM ${rows('document')} WHERE ${documents}`,
-          notAborted,
-        ),
-        tables.read(
-          tenant,
-          sql`SELECT count(*) AS count FROM ${rows('chunk')} WHERE ${chunksOf(documents)}`,
-          notAborted,
-        ),
-      ]);
-      return { documentCount: Number(found[0]?.count ?? 0), chunkCount: Number(chunks[0]?.count ?? 0) };
+      const query = sql`SELECT
+        (SELECT count(DISTINCT document_id) FROM ${rows('document')} WHERE ${documents}) AS documents,
+        (SELECT count(*) FROM ${rows('chunk')} WHERE ${chunksOf(documents)}) AS chunks`;
+      const [found] = await tables.read(tenant, query, notAborted);
+      return { documentCount: Number(found?.documents ?? 0), chunkCount: Number(found?.chunks ?? 0) };
     },
     async list(tenant, page, signal) {
       return (await tables.read(tenant, listQuery(page), signal)).map(toListed);

@@ -84,18 +84,17 @@ export async function purgeDocuments(
   const { corpusId } = requireCorpus(index.view, corpusName);
   const documentIds = wellFormedIds(given);
   const { documentCount, chunkCount } = await deps.catalog.documents.findAnywhere(tenant, corpusId, documentIds);
-  if (documentCount > 0) {
-    await deps.catalog.documents.beginPurge(tenant, corpusId, documentIds);
-    await index.reload();
-  }
+  if (documentCount > 0) await deps.catalog.documents.beginPurge(tenant, corpusId, documentIds);
+  // Also if the catalog has none of them: an earlier purge may have been interrupted after it.
+  await index.reload();
   await finishPurges(deps, index);
   return { documentCount, chunkCount, revision: revisionOf(index.view, corpusName) };
 }
 
-/** Carries out in the stores every purge that the catalog has recorded. */
+/** Carries out in the stores every purge of the view. Belongs to a change, whose view is that of the catalog. */
 export async function finishPurges({ catalog, vectors, keywords }: DocumentDeps, index: TenantIndex): Promise<void> {
-  const { tenant } = index;
-  const { purges } = await catalog.versions.load(tenant);
+  const { tenant, view } = index;
+  const { purges } = view;
   for (const [corpusId, recorded] of Map.groupBy(purges, (purge) => purge.corpusId)) {
     const documentIds = recorded.map(({ documentId }) => documentId);
     const change = { kind: 'purge', documentIds } as const;

@@ -19,6 +19,8 @@ export interface IndexView {
   state: string;
   /** Documents that are being purged: the catalog no longer has them, but a store may still find them. */
   purging: ReadonlySet<string>;
+  /** The same with their corpora. */
+  purges: TenantRecord['purges'];
   purgeCount: number;
   /** Whether the stores must still follow the catalog: a change is running, or has been interrupted. */
   isUnfinished: boolean;
@@ -56,6 +58,7 @@ export async function loadIndexView(
     epoch: record.epoch,
     state: record.state,
     purging: new Set(record.purges.map(({ documentId }) => documentId)),
+    purges: record.purges,
     purgeCount: record.purgeCount,
     isUnfinished: record.purges.length > 0 || record.hasAccessChanges || record.corpora.some((corpus) => !corpus.swept),
     corpora: new Map(corpora.map((corpus) => [corpus.name, corpus])),
@@ -83,6 +86,7 @@ export const emptyIndexView: IndexView = {
   epoch: '',
   state: '',
   purging: new Set(),
+  purges: [],
   purgeCount: 0,
   isUnfinished: false,
   corpora: new Map(),

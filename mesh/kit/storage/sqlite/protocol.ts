@@ -6,6 +6,11 @@ export interface Statement {
   params: readonly SQLInputValue[];
   /** Number of times to run it, each time with the next equal share of the parameters. @default 1 */
   rowCount?: number | undefined;
+  /**
+   * A query that runs first: the statement runs once for each of its rows, with its columns after the parameters. A virtual table finds a row
+   * by its id, but reads all of them to find those of a subquery.
+   */
+  forEach?: { sql: string; params: readonly SQLInputValue[] } | undefined;
 }
 
 /** A row by column name. */

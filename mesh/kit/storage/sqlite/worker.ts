@@ -56,7 +56,25 @@ function handle(request: Request): Reply {
 /** Statements kept prepared by a connection. */
 const maxStatements = 200;
 
-function execute(connection: Connection, { sql, params, rowCount = 1 }: Statement): StatementResult {
+function execute(connection: Connection, { sql, params, rowCount = 1, forEach }: Statement): StatementResult {
+  const prepared = prepare(connection, sql);
+  if (forEach !== undefined) {
+    // Read to the end first: the statement may change what the query reads. A virtual table takes integers as bigint only.
+    const { statement } = prepare(connection, forEach.sql);
+    statement.setReadBigInts(true);
+    const shares = statement.all(...forEach.params).map((row) => [...params, ...Object.values(row)]);
+    return runEach(prepared, shares);
+  }
+  if (rowCount === 1) return runOnce(prepared, params);
+  const width = params.length / rowCount;
+  return runEach(prepared, sharesOf(params, width));
+}
+
+function* sharesOf(params: readonly SQLInputValue[], width: number): Generator<readonly SQLInputValue[]> {
+  for (let start = 0; start < params.length; start += width) yield params.slice(start, start + width);
+}
+
+function prepare(connection: Connection, sql: string): Prepared {
   let prepared = connection.statements.get(sql);
   if (prepared === undefined) {
     if (connection.statements.size >= maxStatements) connection.statements.clear();
@@ -64,11 +82,13 @@ function execute(connection: Connection, { sql, params, rowCount = 1 }: Statemen
     prepared = { statement, returnsRows: statement.columns().length > 0 };
     connection.statements.set(sql, prepared);
   }
-  if (rowCount === 1) return runOnce(prepared, params);
-  const width = params.length / rowCount;
+  return prepared;
+}
+
+function runEach(prepared: Prepared, shares: Iterable<readonly SQLInputValue[]>): StatementResult {
   const sum: StatementResult = { rows: [], changes: 0, lastInsertRowid: 0 };
-  for (let start = 0; start < params.length; start += width) {
-    const { rows, changes, lastInsertRowid } = runOnce(prepared, params.slice(start, start + width));
+  for (const params of shares) {
+    const { rows, changes, lastInsertRowid } = runOnce(prepared, params);
     if (rows.length > 0) sum.rows.push(...rows);
     sum.changes += changes;
     sum.lastInsertRowid = lastInsertRowid;

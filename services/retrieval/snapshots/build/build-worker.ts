@@ -1,4 +1,4 @@
-import { serveCalls } from '#kit/base/worker-rpc.ts';
+import { serveCalls, yieldToOthers } from '#kit/base/worker-rpc.ts';
 import { addSegment } from './add.ts';
 import { openReading, type Reading } from './load.ts';
 import { mergeSegments } from './merge.ts';
@@ -8,6 +8,7 @@ import type { BuildReply, BuildRequest } from './protocol.ts';
 
 let reading: Reading | undefined;
 
+yieldToOthers();
 serveCalls(handle, ({ sources }) => (sources === undefined ? [] : [sources.segments.buffer, sources.positions.buffer]));
 
 function handle(request: BuildRequest): BuildReply {

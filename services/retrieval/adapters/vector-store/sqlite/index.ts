@@ -18,7 +18,7 @@ import { createTenantFiles, type TenantFiles } from '../../../sqlite/tenant-file
 import { type Change, type Hit, mergeHits } from '../../../stores/index-row.ts';
 import { isZeroVector } from '../../../stores/unit-vector.ts';
 import type { VectorQuery, VectorRow, VectorSpace, VectorStore } from '../../../stores/vector-store.ts';
-import { createVectorTables, findTable, type VectorTable } from './tables.ts';
+import { anyRow, createVectorTables, findTable, type VectorTable } from './tables.ts';
 
 // Exact search: in memory, and by sqlite-vec while a corpus is not there.
 
@@ -63,9 +63,14 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
       async apply(tenant, corpusId, space, change) {
         const { inCorpus, target } = await tablesFor(tenant, corpusId, space, change);
         const statements = changeStatements(corpusId, change, vectorIndex(inCorpus, target));
-        const write = () => files.write(tenant, statements);
-        await snapshots.during(tenant, corpusId, change, addedRows(change, target), write);
-        if (change.kind === 'retain' || change.kind === 'purge') await tables.dropEmpty(tenant, inCorpus);
+        const mayEmpty = change.kind === 'retain' || change.kind === 'purge' ? inCorpus : [];
+        const write = () => files.write(tenant, [...statements, ...mayEmpty.map(anyRow)]);
+        const results = await snapshots.during(tenant, corpusId, change, addedRows(change, target), write);
+        const left = results.slice(statements.length);
+        await tables.drop(
+          tenant,
+          mayEmpty.filter((_, index) => left[index]?.rows.length === 0),
+        );
       },
       async search(tenant, query, signal) {
         const known = await tables.list(tenant);
@@ -168,19 +173,18 @@ function vectorIndex(tables: readonly VectorTable[], target: VectorTable | undef
       ];
     },
     remove: (select) =>
-      tables.map(({ name }) => ({
-        sql: `DELETE FROM ${name} WHERE rowid IN (${select.sql})`,
-        params: select.params,
-      })),
+      tables.map(({ name }) => ({ sql: `DELETE FROM ${name} WHERE rowid = ?`, params: [], forEach: select })),
     setRemovedIn: (select, version) =>
       tables.map(({ name }) => ({
-        sql: `UPDATE ${name} SET removed_in = ? WHERE rowid IN (${select.sql})`,
-        params: [BigInt(version), ...select.params],
+        sql: `UPDATE ${name} SET removed_in = ? WHERE rowid = ?`,
+        params: [BigInt(version)],
+        forEach: select,
       })),
     setAclId: (select, aclId) =>
       tables.map(({ name }) => ({
-        sql: `UPDATE ${name} SET acl_id = ? WHERE rowid IN (${select.sql})`,
-        params: [BigInt(aclId), ...select.params],
+        sql: `UPDATE ${name} SET acl_id = ? WHERE rowid = ?`,
+        params: [BigInt(aclId)],
+        forEach: select,
       })),
   };
 }

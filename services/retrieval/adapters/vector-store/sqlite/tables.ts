@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Statement } from '#kit/storage/sqlite/protocol.ts';
 import type { TenantFiles } from '../../../sqlite/tenant-files.ts';
 import type { VectorSpace } from '../../../stores/vector-store.ts';
 
@@ -15,8 +16,8 @@ export interface VectorTable extends VectorSpace {
 export interface VectorTables {
   list(tenant: string): Promise<VectorTable[]>;
   create(tenant: string, corpusId: number, space: VectorSpace): Promise<VectorTable>;
-  /** Drops those of the tables that have no row. */
-  dropEmpty(tenant: string, candidates: readonly VectorTable[]): Promise<void>;
+  /** Drops tables. */
+  drop(tenant: string, unused: readonly VectorTable[]): Promise<void>;
   /** Writes a table again if too many of its places are free. */
   compact(tenant: string, table: VectorTable): Promise<void>;
 }
@@ -34,6 +35,11 @@ export function findTable(tables: readonly VectorTable[], corpusId: number, { mo
   return tables.find(
     (table) => table.corpusId === corpusId && table.model === model && table.dimensions === dimensions,
   );
+}
+
+/** Returns the query that has a row if the table has one. */
+export function anyRow({ name }: VectorTable): Statement {
+  return { sql: `SELECT 1 FROM ${name}_rowids LIMIT 1`, params: [] };
 }
 
 /** Creates the tables over the tenants' files. Only this process may change them: it keeps the list in memory. */
@@ -66,10 +72,8 @@ export function createVectorTables(files: TenantFiles): VectorTables {
       (await list(tenant)).push(table);
       return table;
     },
-    async dropEmpty(tenant, candidates) {
-      for (const table of candidates) {
-        const sql = `SELECT 1 FROM ${table.name}_rowids LIMIT 1`;
-        if ((await files.read(tenant, { sql, params: [] }, notAborted)).length > 0) continue;
+    async drop(tenant, unused) {
+      for (const table of unused) {
         await files.write(tenant, [
           { sql: `DROP TABLE ${table.name}`, params: [] },
           { sql: 'DELETE FROM space WHERE id = ?', params: [Number(table.name.slice('vector_'.length))] },
