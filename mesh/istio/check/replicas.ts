@@ -3,7 +3,7 @@ import { readConfigValue } from '#kit/host/config/config.ts';
 import { usesPostgres } from '#kit/host/define-service.ts';
 import type { Model } from '../model/model.ts';
 import type { Workload } from '../model/workload.ts';
-import { configOf } from '../render/config.ts';
+import { configOf } from '../render/workload/config.ts';
 
 /** Returns a problem for each service of a workload that may have several replicas, and whose replicas would not share their state. */
 export function replicaProblems({ services, replicas }: Workload, config: Config): string[] {

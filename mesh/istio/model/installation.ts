@@ -1,11 +1,22 @@
 import packageJson from '../../../package.json' with { type: 'json' };
 
+/** A gateway: proxies without a service, with an identity of their own. */
+export interface Gateway {
+  /** Name of its Deployment, Service and ServiceAccount, and the value of the label `istio` of its pods. */
+  readonly name: string;
+  readonly namespace: string;
+}
+
 /** What all manifests of an installation share. */
 export interface Installation {
   /** Namespace of the services. */
   readonly namespace: string;
-  /** Namespaces of the gateways: from clients, to providers, and between clusters. */
-  readonly gateways: { readonly ingress: string; readonly egress: string; readonly eastWest: string };
+  /** The gateways: from clients, to providers, and between clusters. Each has a namespace of its own. */
+  readonly gateways: Readonly<Record<'ingress' | 'egress' | 'eastWest', Gateway>>;
+  /** Namespace of databases and other stores: their pods, or the entries of those outside. */
+  readonly storesNamespace: string;
+  /** Name by which clients reach the edge. */
+  readonly publicHost: string;
   /** Namespace of istiod, and so of policies for the whole mesh. */
   readonly rootNamespace: string;
   /** Namespace of Prometheus and the collector of traces. */
@@ -21,7 +32,13 @@ export interface Installation {
 
 export const installation: Installation = {
   namespace: 'ragmesh',
-  gateways: { ingress: 'istio-ingress', egress: 'istio-egress', eastWest: 'istio-eastwest' },
+  gateways: {
+    ingress: { name: 'ragmesh-ingress', namespace: 'istio-ingress' },
+    egress: { name: 'ragmesh-egress', namespace: 'istio-egress' },
+    eastWest: { name: 'ragmesh-eastwest', namespace: 'istio-eastwest' },
+  },
+  storesNamespace: 'ragmesh-stores',
+  publicHost: 'ragmesh.example.com',
   rootNamespace: 'istio-system',
   monitoringNamespace: 'monitoring',
   trustDomain: 'cluster.local',
@@ -39,4 +56,9 @@ export function hostOf(workload: string, { namespace }: Installation): string {
 /** Returns the identity of a workload as policies name it. */
 export function principalOf(workload: string, { namespace, trustDomain }: Installation): string {
   return `${trustDomain}/ns/${namespace}/sa/${workload}`;
+}
+
+/** Returns the identity of a gateway as policies name it. */
+export function gatewayPrincipalOf({ name, namespace }: Gateway, { trustDomain }: Installation): string {
+  return `${trustDomain}/ns/${namespace}/sa/${name}`;
 }

@@ -3,18 +3,22 @@ import { refuseReplicas } from '../check/replicas.ts';
 import { installation } from '../model/installation.ts';
 import { createModel, type Model, topologies } from '../model/model.ts';
 import type { Workload } from '../model/workload.ts';
-import { renderAuthorization } from './authorization.ts';
-import { renderAutoscaler } from './autoscaler.ts';
-import { configMapsOf, renderConfig } from './config.ts';
-import { renderDeployment } from './deployment.ts';
-import { renderDestinationRule } from './destination-rule.ts';
-import { renderDisruptionBudget } from './disruption.ts';
 import { renderKustomization } from './kustomization.ts';
-import { renderMeshWide } from './mesh-wide.ts';
+import { renderAuthorization } from './mesh/authorization.ts';
+import { renderDestinationRule } from './mesh/destination-rule.ts';
+import { renderEgress } from './mesh/egress.ts';
+import { restrictedNamespace } from './mesh/gateway-pods.ts';
+import { renderIngress, renderIngressRoute } from './mesh/ingress.ts';
+import { renderMeshWide } from './mesh/mesh-wide.ts';
+import { renderSidecar } from './mesh/sidecar.ts';
+import { renderVirtualService } from './mesh/virtual-service.ts';
 import { type KubeObject, toYaml } from './objects.ts';
-import { renderService, renderServiceAccount } from './service.ts';
-import { renderSidecar } from './sidecar.ts';
-import { renderVirtualService } from './virtual-service.ts';
+import { renderAutoscaler } from './workload/autoscaler.ts';
+import { configMapsOf, renderConfig } from './workload/config.ts';
+import { renderDeployment } from './workload/deployment.ts';
+import { renderDisruptionBudget } from './workload/disruption.ts';
+import { renderNetworkPolicy } from './workload/network-policy.ts';
+import { renderService, renderServiceAccount } from './workload/service.ts';
 
 /** Folder of the manifests in the repository. */
 export const folder = 'deployments/kubernetes';
@@ -24,17 +28,18 @@ export function renderFiles(services: readonly ServiceDefinition[]): Map<string,
   const files = new Map<string, string>();
   const add = (path: string, ...objects: readonly KubeObject[]) => files.set(`${folder}/${path}`, toYaml(...objects));
   add('base/mesh-wide.yaml', ...renderMeshWide(installation));
-  add('base/kustomization.yaml', renderKustomization(['namespace.yaml', 'mesh-wide.yaml']));
+  add('base/ingress.yaml', ...renderIngress(installation));
+  add('base/egress.yaml', ...renderEgress(installation));
+  add(
+    'base/kustomization.yaml',
+    renderKustomization(['namespace.yaml', 'mesh-wide.yaml', 'ingress.yaml', 'egress.yaml']),
+  );
   add('base/namespace.yaml', {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: {
       name: installation.namespace,
-      labels: {
-        'istio-injection': 'enabled',
-        'pod-security.kubernetes.io/enforce': 'restricted',
-        'pod-security.kubernetes.io/warn': 'restricted',
-      },
+      labels: restrictedNamespace,
     },
   });
   for (const model of topologies.map((topology) => createModel(services, topology))) {
@@ -60,6 +65,7 @@ function workloadObjects(workload: Workload, model: Model): KubeObject[] {
     renderDeployment(workload, model),
     renderDisruptionBudget(workload, model),
     renderAutoscaler(workload, model),
+    renderNetworkPolicy(workload, model),
   ].filter((object) => object !== undefined);
 }
 
@@ -70,5 +76,6 @@ function meshObjects(workload: Workload, model: Model): KubeObject[] {
     renderSidecar(workload, model),
     renderDestinationRule(workload, model),
     renderVirtualService(workload, model),
+    workload.isEntry ? renderIngressRoute(model) : undefined,
   ].filter((object) => object !== undefined);
 }

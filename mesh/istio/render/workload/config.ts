@@ -1,10 +1,10 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { stringify } from 'yaml';
 import { variable } from '#kit/host/deployment.ts';
-import { hostOf } from '../model/installation.ts';
-import { calleesOf, type Model } from '../model/model.ts';
-import type { Workload } from '../model/workload.ts';
-import { header, type KubeObject } from './objects.ts';
+import { hostOf } from '../../model/installation.ts';
+import { calleesOf, type Model } from '../../model/model.ts';
+import type { Workload } from '../../model/workload.ts';
+import { header, type KubeObject } from '../objects.ts';
 
 /**
  * Returns `ragmesh.yaml` of a workload's pods as a value: what the mesh decides, and the stores that replicas share. Secrets are variables.

@@ -1,6 +1,6 @@
-import type { Model } from '../model/model.ts';
-import type { Workload } from '../model/workload.ts';
-import { type KubeObject, metadataOf } from './objects.ts';
+import type { Model } from '../../model/model.ts';
+import type { Workload } from '../../model/workload.ts';
+import { type KubeObject, metadataOf } from '../objects.ts';
 
 /** Share of a replica's capacity that is used before another replica is started. */
 const targetShare = 0.7;

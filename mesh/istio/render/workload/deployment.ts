@@ -1,10 +1,10 @@
 import { stringify } from 'yaml';
 import { livenessName } from '#kit/host/health.ts';
-import type { Installation } from '../model/installation.ts';
-import type { Model } from '../model/model.ts';
-import type { Workload } from '../model/workload.ts';
+import type { Installation } from '../../model/installation.ts';
+import type { Model } from '../../model/model.ts';
+import type { Workload } from '../../model/workload.ts';
+import { type KubeObject, labelsOf, metadataOf, selectorOf } from '../objects.ts';
 import { configNameOf } from './config.ts';
-import { type KubeObject, labelsOf, metadataOf, selectorOf } from './objects.ts';
 
 /** Time between the removal of a replica from its service and its SIGTERM, in seconds: callers have heard of the removal by then. */
 const preStopSeconds = 5;

@@ -1,8 +1,8 @@
-import { hostOf } from '../model/installation.ts';
-import { callersOf, type Model } from '../model/model.ts';
-import type { Rpc } from '../model/rpc.ts';
-import type { Workload } from '../model/workload.ts';
-import { durationOf, type KubeObject, metadataOf } from './objects.ts';
+import { hostOf } from '../../model/installation.ts';
+import { callersOf, type Model } from '../../model/model.ts';
+import type { Rpc } from '../../model/rpc.ts';
+import type { Workload } from '../../model/workload.ts';
+import { durationOf, type KubeObject, metadataOf } from '../objects.ts';
 
 /** Failures before the service has done anything, or that say that it did nothing. */
 const retryOn = 'connect-failure,refused-stream,unavailable';

@@ -1,7 +1,7 @@
-import { hostOf } from '../model/installation.ts';
-import type { Model } from '../model/model.ts';
-import type { Workload } from '../model/workload.ts';
-import { type KubeObject, metadataOf } from './objects.ts';
+import { hostOf } from '../../model/installation.ts';
+import type { Model } from '../../model/model.ts';
+import type { Workload } from '../../model/workload.ts';
+import { type KubeObject, metadataOf } from '../objects.ts';
 
 /**
  * Returns how callers reach a workload: bounds of their connections from its capacity, a budget of retries, and which replicas are

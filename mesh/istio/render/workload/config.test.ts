@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { checkServices } from '#kit/host/config/check-config.ts';
 import { readConfigValue } from '#kit/host/config/config.ts';
-import { services } from '../../run.ts';
-import { replicaProblems } from '../check/replicas.ts';
-import { createModel, topologies } from '../model/model.ts';
+import { services } from '../../../run.ts';
+import { replicaProblems } from '../../check/replicas.ts';
+import { createModel, topologies } from '../../model/model.ts';
 import { configOf } from './config.ts';
 import { renderDeployment } from './deployment.ts';
 
