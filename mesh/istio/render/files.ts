@@ -2,7 +2,10 @@ import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { refuseReplicas } from '../check/replicas.ts';
 import { installation } from '../model/installation.ts';
 import { createModel, type Model, topologies } from '../model/model.ts';
+import { regions } from '../model/regions.ts';
 import type { Workload } from '../model/workload.ts';
+import { componentFiles } from './components/component.ts';
+import { renderComponents } from './components/components.ts';
 import { renderKustomization } from './kustomization.ts';
 import { renderAuthorization } from './mesh/authorization.ts';
 import { renderDestinationRule } from './mesh/destination-rule.ts';
@@ -13,6 +16,9 @@ import { renderMeshWide } from './mesh/mesh-wide.ts';
 import { renderSidecar } from './mesh/sidecar.ts';
 import { renderVirtualService } from './mesh/virtual-service.ts';
 import { type KubeObject, toYaml } from './objects.ts';
+import { renderIstiodValues } from './overlays/control-plane.ts';
+import { devFiles } from './overlays/dev.ts';
+import { regionFiles } from './overlays/region.ts';
 import { renderAutoscaler } from './workload/autoscaler.ts';
 import { configMapsOf, renderConfig } from './workload/config.ts';
 import { renderDeployment } from './workload/deployment.ts';
@@ -54,6 +60,16 @@ export function renderFiles(services: readonly ServiceDefinition[]): Map<string,
     for (const part of ['workloads', 'mesh']) add(`${top}/${part}/kustomization.yaml`, renderKustomization(names));
     add(`${top}/kustomization.yaml`, renderKustomization(['../../base', 'workloads', 'mesh'], configMapsOf(model)));
   }
+  const model = createModel(services, 'services');
+  const more = [
+    ...renderComponents(model).map(componentFiles),
+    devFiles(model),
+    ...regions.map((region) => regionFiles(region, model)),
+  ];
+  for (const [path, text] of more.flatMap((each) => [...each])) files.set(`${folder}/${path}`, text);
+  files.set(`${folder}/istio/istiod.yaml`, renderIstiodValues(model));
+  for (const region of regions)
+    files.set(`${folder}/istio/istiod-${region.name}.yaml`, renderIstiodValues(model, region));
   return files;
 }
 

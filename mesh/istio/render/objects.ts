@@ -34,14 +34,18 @@ export function selectorOf({ name }: Workload): Record<string, string> {
   return { app: name };
 }
 
-/** Returns the labels of a workload's objects. `app` and `version` are what Kiali draws its graph by. */
-export function labelsOf({ name }: Workload, { version }: Installation): Record<string, string> {
+/** Label of pods whose callers always have a token of the mesh: all but those of the edge. */
+export const meshTokenLabel = { 'mesh-token': 'required' };
+
+/** Returns the labels of a workload's pods. `app` and `version` are what Kiali draws its graph by. */
+export function labelsOf({ name, isEntry }: Workload, { version }: Installation): Record<string, string> {
   return {
     app: name,
     version,
     'app.kubernetes.io/name': name,
     'app.kubernetes.io/part-of': 'ragmesh',
     'app.kubernetes.io/version': version,
+    ...(!isEntry && meshTokenLabel),
   };
 }
 

@@ -18,9 +18,7 @@ export function renderService(workload: Workload, model: Model): KubeObject {
   const ports = [
     ...(workload.rpcs.length > 0 ? [{ name: 'grpc', appProtocol: 'grpc', port: grpc, targetPort: 'grpc' }] : []),
     // HTTP/1.1 and HTTP/2 without TLS on one port: gateways use HTTP/2, which gRPC needs.
-    ...(workload.isEntry
-      ? [{ name: 'http2-edge', appProtocol: 'http2', port: edge, targetPort: 'http2-edge' }]
-      : []),
+    ...(workload.isEntry ? [{ name: 'http2-edge', appProtocol: 'http2', port: edge, targetPort: 'http2-edge' }] : []),
   ];
   return {
     apiVersion: 'v1',

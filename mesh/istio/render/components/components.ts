@@ -1,0 +1,30 @@
+import type { Model } from '../../model/model.ts';
+import { providers } from '../../model/regions.ts';
+import { renderAmbient } from './ambient.ts';
+import { renderCanary } from './canary.ts';
+import type { Component } from './component.ts';
+import { renderEndUserJwt } from './end-user-jwt.ts';
+import { renderGatewayApi } from './gateway-api.ts';
+import { renderKeda, renderKedaKafka } from './keda.ts';
+import { renderMeshToken } from './mesh-token.ts';
+import { renderMonitoring } from './monitoring.ts';
+import { renderProvider } from './provider.ts';
+import { renderStoresExternal, renderStoresInCluster } from './stores.ts';
+
+/** Returns every opt-in part, for the topology `services`. */
+export function renderComponents(model: Model): Component[] {
+  const canaries = model.workloads.filter(({ name }) => name === 'chat');
+  return [
+    renderAmbient(model),
+    ...canaries.map((workload) => renderCanary(workload, model)),
+    renderEndUserJwt(model),
+    renderGatewayApi(model),
+    renderKeda(model),
+    renderKedaKafka(model),
+    renderMeshToken(model),
+    renderMonitoring(model),
+    ...providers.map((provider) => renderProvider(provider, model)),
+    renderStoresExternal(model),
+    renderStoresInCluster(model),
+  ];
+}

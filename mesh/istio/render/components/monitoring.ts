@@ -1,0 +1,58 @@
+import type { Model } from '../../model/model.ts';
+import type { KubeObject } from '../objects.ts';
+import type { Component } from './component.ts';
+
+/** Label by which the Prometheus of an installation finds monitors. */
+const release = { release: 'prometheus' };
+
+/**
+ * Returns the component by which the Prometheus operator scrapes pods: one page for the process and its sidecar together, which needs no exception of
+ * mTLS.
+ */
+export function renderMonitoring({ installation }: Model): Component {
+  const { namespace, gateways, monitoringNamespace } = installation;
+  const endpoint = {
+    portNumber: 15020,
+    path: '/stats/prometheus',
+    scheme: 'http',
+    interval: '15s',
+    scrapeTimeout: '10s',
+    relabelings: [
+      { sourceLabels: ['__meta_kubernetes_pod_label_app'], targetLabel: 'app' },
+      { sourceLabels: ['__meta_kubernetes_pod_label_version'], targetLabel: 'version' },
+    ],
+  };
+  const monitor = (name: string, namespaces: readonly string[]): KubeObject => ({
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PodMonitor',
+    metadata: { name, namespace: monitoringNamespace, labels: release },
+    spec: {
+      namespaceSelector: { matchNames: namespaces },
+      selector: { matchLabels: { 'app.kubernetes.io/part-of': 'ragmesh' } },
+      podMetricsEndpoints: [endpoint],
+    },
+  });
+  const controlPlane: KubeObject = {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'ServiceMonitor',
+    metadata: { name: 'istiod', namespace: monitoringNamespace, labels: release },
+    spec: {
+      namespaceSelector: { matchNames: [installation.rootNamespace] },
+      selector: { matchLabels: { app: 'istiod' } },
+      endpoints: [{ port: 'http-monitoring', interval: '15s' }],
+    },
+  };
+  return {
+    path: 'monitoring',
+    resources: {
+      'monitors.yaml': [
+        monitor('ragmesh', [namespace, installation.storesNamespace]),
+        monitor(
+          'ragmesh-gateways',
+          Object.values(gateways).map((gateway) => gateway.namespace),
+        ),
+        controlPlane,
+      ],
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { principalOf } from '../../model/installation.ts';
+import type { Model } from '../../model/model.ts';
+import type { Provider } from '../../model/regions.ts';
+import { egressPorts } from '../mesh/egress.ts';
+import type { KubeObject } from '../objects.ts';
+import type { Component } from './component.ts';
+
+/** Where the proxy image has the certificates of public authorities. */
+const authorities = '/etc/ssl/certs/ca-certificates.crt';
+
+/**
+ * Returns the component that opens the way to a provider. Pods call `http://<host>`: their sidecar takes the call to the egress gateway by
+ * mTLS, which checks who calls, and the gateway begins TLS to the provider and checks its certificate and name.
+ */
+export function renderProvider({ name, host }: Provider, model: Model): Component {
+  const { installation } = model;
+  const { egress } = installation.gateways;
+  const visible = { exportTo: ['.', installation.namespace] };
+  const metadata = { name, namespace: egress.namespace };
+  const gatewayHost = `${egress.name}.${egress.namespace}.svc.cluster.local`;
+  const serviceEntry: KubeObject = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata,
+    spec: {
+      ...visible,
+      hosts: [host],
+      location: 'MESH_EXTERNAL',
+      resolution: 'DNS',
+      ports: [
+        { number: 80, name: 'http', protocol: 'HTTP' },
+        { number: 443, name: 'https', protocol: 'HTTPS' },
+      ],
+    },
+  };
+  const gateway: KubeObject = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'Gateway',
+    metadata,
+    spec: {
+      selector: { istio: egress.name },
+      servers: [
+        {
+          port: { number: egressPorts.service, name: `https-${name}`, protocol: 'HTTPS' },
+          hosts: [host],
+          tls: { mode: 'ISTIO_MUTUAL' },
+        },
+      ],
+    },
+  };
+  const route: KubeObject = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata,
+    spec: {
+      ...visible,
+      hosts: [host],
+      gateways: ['mesh', `${egress.namespace}/${name}`],
+      // The services retry themselves: they know which answers are worth it, and that a generation costs money.
+      http: [
+        {
+          name: 'to-gateway',
+          match: [{ gateways: ['mesh'], port: 80 }],
+          route: [{ destination: { host: gatewayHost, subset: name, port: { number: egressPorts.service } } }],
+          retries: { attempts: 0 },
+        },
+        {
+          name: 'to-provider',
+          match: [{ gateways: [`${egress.namespace}/${name}`], port: egressPorts.service }],
+          route: [{ destination: { host, port: { number: 443 } } }],
+          retries: { attempts: 0 },
+        },
+      ],
+    },
+  };
+  return {
+    path: `providers/${name}`,
+    resources: {
+      'provider.yaml': [
+        serviceEntry,
+        gateway,
+        route,
+        toGateway(name, host, gatewayHost, metadata, visible),
+        toProvider(host, metadata),
+        policyOf(host, metadata, model),
+      ],
+    },
+  };
+}
+
+/** How sidecars reach the gateway for this provider: by mTLS, with the provider's name, by which the gateway chooses. */
+function toGateway(
+  name: string,
+  host: string,
+  gatewayHost: string,
+  { namespace }: { namespace: string },
+  visible: object,
+): KubeObject {
+  const trafficPolicy = {
+    portLevelSettings: [{ port: { number: egressPorts.service }, tls: { mode: 'ISTIO_MUTUAL', sni: host } }],
+  };
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata: { name: `egress-${name}`, namespace },
+    spec: { ...visible, host: gatewayHost, subsets: [{ name, trafficPolicy }] },
+  };
+}
+
+/** How the gateway reaches the provider: by TLS, whose certificate it checks. Only the gateway uses this rule. */
+function toProvider(host: string, metadata: { name: string; namespace: string }): KubeObject {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata,
+    spec: {
+      exportTo: ['.'],
+      host,
+      trafficPolicy: {
+        portLevelSettings: [
+          {
+            port: { number: 443 },
+            tls: { mode: 'SIMPLE', sni: host, subjectAltNames: [host], caCertificates: authorities },
+            connectionPool: { tcp: { connectTimeout: '3s' } },
+          },
+        ],
+      },
+    },
+  };
+}
+
+/** Who may call the provider: the workloads that call providers. */
+function policyOf(host: string, metadata: { name: string; namespace: string }, model: Model): KubeObject {
+  const { installation, workloads } = model;
+  const callers = workloads
+    .filter(({ callsProviders }) => callsProviders)
+    .map(({ name }) => principalOf(name, installation));
+  return {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    metadata,
+    spec: {
+      selector: { matchLabels: { istio: installation.gateways.egress.name } },
+      action: 'ALLOW',
+      rules: [
+        {
+          from: [{ source: { principals: callers } }],
+          to: [{ operation: { hosts: [host], ports: [String(egressPorts.pod)] } }],
+        },
+      ],
+    },
+  };
+}
