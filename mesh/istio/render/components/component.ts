@@ -1,3 +1,4 @@
+import { stringify } from 'yaml';
 import { type KubeObject, toYaml } from '../objects.ts';
 
 /** An opt-in part of an installation: objects that it adds, and changes of others. */
@@ -42,7 +43,10 @@ export function componentFiles({ path, resources, patches = [] }: Component): Ma
 export function patchesOf(patches: readonly Patch[]): { patches?: object[] } {
   if (patches.length === 0) return {};
   return {
-    patches: patches.map(({ target, change }) => ({ ...(target && { target }), patch: JSON.stringify(change) })),
+    patches: patches.map(({ target, change }) => ({
+      ...(target && { target }),
+      patch: stringify(change, { lineWidth: 0, aliasDuplicateObjects: false }),
+    })),
   };
 }
 

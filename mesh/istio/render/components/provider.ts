@@ -5,7 +5,7 @@ import { egressPorts } from '../mesh/egress.ts';
 import type { KubeObject } from '../objects.ts';
 import type { Component } from './component.ts';
 
-/** Where the proxy image has the certificates of public authorities. */
+/** File of the proxy image with the certificates of public authorities. */
 const authorities = '/etc/ssl/certs/ca-certificates.crt';
 
 /**

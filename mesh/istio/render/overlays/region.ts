@@ -72,6 +72,21 @@ function eastWest({ name: region }: Region, model: Model): KubeObject[] {
         ],
       },
     },
+    {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: gateway.name, namespace: gateway.namespace },
+      spec: {
+        selector: { matchLabels: { istio: gateway.name } },
+        action: 'ALLOW',
+        rules: [
+          {
+            to: [{ operation: { ports: [String(eastWestPort)] } }],
+            when: [{ key: 'connection.sni', values: sharedHosts(model).map((host) => `*.${host}`) }],
+          },
+        ],
+      },
+    },
   ];
 }
 

@@ -1,0 +1,26 @@
+import { stringify } from 'yaml';
+import { folder } from '../render/files.ts';
+
+/** Returns the folders that are installed as they are, relative to the folder of manifests: topologies and overlays. */
+export function installations(files: ReadonlyMap<string, string>): string[] {
+  const pattern = new RegExp(`^${folder}/((?:topologies|overlays)/[^/]+)/kustomization.yaml$`);
+  return [...files.keys()].flatMap((path) => pattern.exec(path)?.[1] ?? []).sort();
+}
+
+/** Components that only extend another one. */
+const bases: Readonly<Record<string, string>> = { 'keda-kafka': 'keda' };
+
+/** Returns `files` with an overlay for each component, which no committed overlay may use: `overlays/with-<component>`. */
+export function withTrials(files: ReadonlyMap<string, string>): Map<string, string> {
+  const pattern = new RegExp(`^${folder}/components/(.+)/kustomization.yaml$`);
+  const trials = new Map(files);
+  for (const name of [...files.keys()].flatMap((path) => pattern.exec(path)?.[1] ?? [])) {
+    const base = bases[name];
+    const components = [...(base === undefined ? [] : [base]), name].map(
+      (component) => `../../components/${component}`,
+    );
+    const trial = { resources: ['../../topologies/services'], components };
+    trials.set(`${folder}/overlays/with-${name.replace('/', '-')}/kustomization.yaml`, stringify(trial));
+  }
+  return trials;
+}
