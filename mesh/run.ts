@@ -34,6 +34,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
   'cache:warm': async () => (await import('./cli/cache-warm.ts')).warmCache,
+  doctor: async () => (await import('./cli/doctor.ts')).doctor,
   eval: async () => (await import('./cli/eval/evaluate.ts')).evaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
   migrate: loadMigrate,

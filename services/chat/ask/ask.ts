@@ -25,7 +25,7 @@ import { replay } from '../cache/replay.ts';
 import { checkAnswer } from '../claims/check-answer.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { generate } from '../generate/generate.ts';
-import { buildPrompt } from '../prompt/prompt.ts';
+import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
 import { isGenerative } from '../understand/models.ts';
 import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
@@ -125,7 +125,7 @@ async function* answerFromCache(
 }
 
 async function* answerFromEvidence(
-  { settings, clients }: AskDeps,
+  { settings, clients, metrics }: AskDeps,
   request: AskRequest,
   context: CallContext,
   understood: Understood,
@@ -142,6 +142,8 @@ async function* answerFromEvidence(
     buildPrompt(found ?? [], request.question, understood, settings),
   );
   const { passages, tokens, messages, plainMessages } = prompt;
+  metrics.promptTokens.observe({ part: 'evidence' }, tokens);
+  metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history));
   yield sources(passages);
   yield stageFinished(Stage.PROMPT, `${passages.length} of ${found?.length ?? 0} passages, ${tokens} tokens`);
 
