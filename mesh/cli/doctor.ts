@@ -61,7 +61,7 @@ function describe({ checks, sourceCount, unreachableSources }: DiagnoseResponse)
     const evidence = check.evidence.map(({ name, value, unit }) => `${name} ${shown(value)}${unit && ` ${unit}`}`);
     return [
       `${(marks[check.verdict] ?? '?').padEnd(8)} ${nameOf(check).padEnd(16)} ${check.finding}`,
-      ...(evidence.length > 0 ? [`${' '.repeat(26)}${evidence.join(', ')}`] : []),
+      ...(evidence.length > 0 && check.verdict !== Verdict.UNKNOWN ? [`${' '.repeat(26)}${evidence.join(', ')}`] : []),
       ...(check.advice === '' ? [] : [`${' '.repeat(26)}→ ${check.advice}`]),
     ];
   });

@@ -16,7 +16,7 @@ export const rerank: Check = {
     if (config.retrieval?.rerankCandidates === 0) {
       const finding = 'rerank is off';
       const advice =
-        'measure what it gains with npm run eval -- <folder> --ablate, and turn it on (retrieval.rerank_candidates) if it does';
+        'measure what it gains with npm run eval -- <folder> --ablation, and turn it on (retrieval.rerank_candidates) if it does';
       return { verdict: Verdict.IMPROVE, finding, evidence: [], advice };
     }
     if (asked < minSearches) return tooLittle('reranked searches', asked, minSearches);
@@ -35,7 +35,7 @@ export const rerank: Check = {
     const finding = `rerank changes ${Math.round((changed / asked) * 100)} of 100 searches, and the first passage of ${Math.round((of('first') / asked) * 100)}`;
     if (changed / asked >= worthShare) return { verdict: Verdict.GOOD, finding, evidence };
     const advice =
-      'it changes next to nothing: measure it with npm run eval -- <folder> --ablate, and turn it off if it gains nothing';
+      'it changes next to nothing: measure it with npm run eval -- <folder> --ablation, and turn it off if it gains nothing';
     return { verdict: Verdict.IMPROVE, finding, evidence, advice };
   },
 };

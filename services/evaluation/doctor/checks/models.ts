@@ -20,16 +20,16 @@ export const expensiveModels: Check = {
       return { verdict: Verdict.GOOD, finding, evidence: [figure('attempts', total)], advice };
     }
     const priceOf = (model: string) => (costs.get(model) ?? 0) / Math.max(1, attempts.get(model) ?? 0);
-    const [dearest = ''] = [...costs.keys()].sort((a, b) => priceOf(b) - priceOf(a));
-    const [attemptPart, costPart] = [(attempts.get(dearest) ?? 0) / total, (costs.get(dearest) ?? 0) / totalCost];
+    const [costliest = ''] = [...costs.keys()].sort((a, b) => priceOf(b) - priceOf(a));
+    const [attemptPart, costPart] = [(attempts.get(costliest) ?? 0) / total, (costs.get(costliest) ?? 0) / totalCost];
     const evidence = [
-      share(`attempts at ${dearest}`, attempts.get(dearest) ?? 0, total),
-      share(`cost of ${dearest}`, costs.get(dearest) ?? 0, totalCost),
-      figure(`an attempt at ${dearest}`, Math.round(priceOf(dearest)), 'millionths of the currency'),
+      share(`attempts at ${costliest}`, attempts.get(costliest) ?? 0, total),
+      share(`cost of ${costliest}`, costs.get(costliest) ?? 0, totalCost),
+      figure(`an attempt at ${costliest}`, Math.round(priceOf(costliest)), 'millionths of the currency'),
     ];
-    const finding = `${dearest}, the most expensive model, has ${percent(attemptPart)} of the attempts and ${percent(costPart)} of the cost`;
+    const finding = `${costliest}, the most expensive model, has ${percent(attemptPart)} of the attempts and ${percent(costPart)} of the cost`;
     if (costs.size < 2 || costPart - attemptPart <= costlyShare) return { verdict: Verdict.GOOD, finding, evidence };
-    const advice = `route simple questions to a cheaper model: order the models by price, and keep ${dearest} for requests that name it`;
+    const advice = `route simple questions to a cheaper model: order the models by price, and keep ${costliest} for requests that name it`;
     return { verdict: Verdict.IMPROVE, finding, evidence, advice };
   },
 };
