@@ -8,8 +8,10 @@ import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import { spareTurn } from '#kit/base/own-turn.ts';
 import { streamInSpan, withSpan } from '#kit/base/span.ts';
+import { readyNow } from '#kit/base/streams.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import {
+  type AskEvent,
   type AskEvents,
   sources,
   stageDegraded,
@@ -84,21 +86,26 @@ async function* answer(
   try {
     const [understood] = await Promise.all([understanding.promise, lookup.corporaListed]);
     const { sessionId, isNewSession, standalone } = understood;
-    yield [
+    const begun: AskEvents = [
       { case: 'started', value: { sessionId, isNewSession, standalone } },
       standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
       stageStarted(Stage.CACHE),
     ];
-    const isAnswered = yield* answerFromCache(await lookup.take(), request, context);
+    // An answer in memory leaves with the first event.
+    const ready = await readyNow(lookup.peek());
+    if (ready?.kind !== 'answer') yield begun;
+    const before = ready?.kind === 'answer' ? begun : [];
+    const isAnswered = yield* answerFromCache(await lookup.take(), before, request, context);
     if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
   } finally {
     lookup.close();
   }
 }
 
-// Returns whether the cache had the whole answer.
+// Returns whether the cache had the whole answer. `before`: events that leave before it.
 async function* answerFromCache(
   found: Found,
+  before: readonly AskEvent[],
   { bypassCache }: AskRequest,
   context: CallContext,
 ): AsyncGenerator<AskEvents, boolean> {
@@ -106,7 +113,7 @@ async function* answerFromCache(
     case 'answer': {
       const layer = enumName(CacheLayerSchema, found.layer).toLowerCase();
       const detail = found.isFollowed ? 'following a generation in flight' : `hit in ${layer}`;
-      const replayed = yield* replay(found, stageFinished(Stage.CACHE, detail), context);
+      const replayed = yield* replay(found, [...before, stageFinished(Stage.CACHE, detail)], context);
       if (replayed.kind === 'whole') return true;
       yield { case: 'restarted', value: 'the answer from the cache was interrupted' };
       if (replayed.leaseId !== undefined) yield { case: 'lease', value: replayed.leaseId };
