@@ -38,7 +38,7 @@ async function findSequences(db: Database<AuditSchema>, tenant: string, request:
   return rows.map(({ sequence }) => sequence);
 }
 
-/** Entries that the first look covers; each look after it covers twice as many. */
+/** Entries that the first look covers; each further one covers twice as many. */
 const firstLookCount = 1_000;
 
 /**
