@@ -3,7 +3,6 @@ import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { readConfig } from './config.ts';
-import { createEmbeddingMetrics } from './metrics.ts';
 import type { EmbeddingModel, EmbeddingModelDeps } from './models/embedding-model.ts';
 import { createEmbedding } from './service.ts';
 
@@ -17,7 +16,7 @@ export const embedding = defineService({
   needs: {},
   deployment: { replicas: { min: 2, max: 20 }, callsProviders: true, failsOver: true, isShared: () => true },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
-  async create({ config, log, metrics, clock, random }) {
+  async create({ config, log, clock, random }) {
     const http = createHttpClient();
     try {
       const { models, close } = await createNamedAdapters<EmbeddingModel, EmbeddingModelDeps>(
@@ -26,7 +25,7 @@ export const embedding = defineService({
         (path) => ({ log, path, fetch: http.fetch, clock }),
       );
       return {
-        impl: createEmbedding(models, { random, metrics: createEmbeddingMetrics(metrics) }),
+        impl: createEmbedding(models, { random }),
         close: async () => {
           await close();
           await http.close();
