@@ -10,7 +10,7 @@ import { loggingObserver } from '../rpc/interceptors/logging.ts';
 import { beginCounts, metricsObserver } from '../rpc/interceptors/metrics.ts';
 import { observing } from '../rpc/interceptors/observe.ts';
 import { tracingInterceptor } from '../rpc/interceptors/tracing.ts';
-import { validationInterceptor } from '../rpc/interceptors/validation.ts';
+import { prepareCheck, validationInterceptor } from '../rpc/interceptors/validation.ts';
 import { createInvocable, type Interceptor, type Invocable } from '../rpc/invoke.ts';
 import { createLocalTransport } from '../rpc/local/mount.ts';
 import type { ServerCall } from '../rpc/server-call.ts';
@@ -65,6 +65,7 @@ export function createFaces({ log, metrics, verifier, maxConcurrent, tracing }: 
     methodsOf: readonly DescMethod[] = contract.methods,
   ) => {
     for (const method of methodsOf) {
+      prepareCheck(method.input);
       const handler = (impl as Record<string, unknown>)[method.localName];
       const bound = (handler as ((...args: unknown[]) => unknown) | undefined)?.bind(impl);
       network.push(createInvocable(method, bound, interceptors));

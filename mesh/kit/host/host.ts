@@ -12,7 +12,13 @@ import { rpcError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { createMetrics, type Metrics } from '../base/metrics/metrics.ts';
 import { patchGrpc } from '../rpc/grpc/patches.ts';
-import { createTokenSigner, createTokenVerifier, loadIdentityKeys, type TokenSigner } from '../rpc/identity.ts';
+import {
+  createTokenSigner,
+  createTokenVerifier,
+  loadIdentityKeys,
+  type TokenSigner,
+  warmUpTokens,
+} from '../rpc/identity.ts';
 import { clientObserver } from '../rpc/interceptors/metrics.ts';
 import type { Invocable } from '../rpc/invoke.ts';
 import { createPipeTransport } from '../rpc/pipe/client.ts';
@@ -138,6 +144,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     await postgres?.close();
   };
   try {
+    if (keys.privateKey !== undefined) await warmUpTokens(keys.privateKey, keys.publicKey, clock);
     await readiness.start();
     mountOpenContracts(faces, services, readiness);
     const servers = await openServers(options, grpc, faces, started.ports, readiness, metrics);

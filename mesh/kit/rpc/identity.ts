@@ -146,6 +146,12 @@ export function createTokenVerifier(publicKey: KeyObject, clock: () => number): 
   };
 }
 
+/** Makes and checks a token, so that the first call of the process finds the keys imported and the code compiled. */
+export async function warmUpTokens(privateKey: KeyObject, publicKey: KeyObject, clock: () => number): Promise<void> {
+  const token = await createTokenSigner(privateKey, clock).sign(principalOf({ tenant: 'warm-up', user: 'warm-up' }));
+  await createTokenVerifier(publicKey, clock).verify(token);
+}
+
 /** An error of jose as UNAUTHENTICATED, with what to do. */
 export function toCredentialsError(error: unknown) {
   if (error instanceof joseErrors.JWTExpired) {

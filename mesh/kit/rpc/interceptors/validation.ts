@@ -4,6 +4,11 @@ import { internal, invalidArgument } from '../../base/errors.ts';
 import type { Interceptor } from '../invoke.ts';
 import { quickCheckOf } from './quick-check.ts';
 
+/** Makes the checks of a message now, so that the first call does not wait for it. */
+export function prepareCheck(schema: DescMessage): void {
+  quickCheckOf(schema);
+}
+
 type Check = (schema: DescMessage, message: Message) => void;
 
 /** Holds every request message to the rules of its contract; INVALID_ARGUMENT names each field that breaks one. */

@@ -4,6 +4,7 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { RerankBatch, RerankModel, RerankModelDeps } from '../../../models/rerank-model.ts';
 import { candidateIdf, readCandidate, readQuery, scoreCandidate } from './score.ts';
 import { createLexicalTexts, type LexicalText } from './text.ts';
+import { warmUp } from './warm-up.ts';
 
 /** Longest stretch of work before other calls get a turn, in milliseconds. */
 const sliceMs = 2;
@@ -18,43 +19,48 @@ const batchSize = 256;
  */
 export const adapter = defineAdapter({
   settings: {},
-  create(_settings: object, _deps: RerankModelDeps): RerankModel {
-    let latest = createLexicalTexts(maxTextBytes);
-    return {
-      name: 'lexical',
-      scale: ScoreScale.UNIT,
-      maxCandidates: 1000,
-      async *rerank(text, candidates, signal): AsyncIterable<RerankBatch> {
-        await ownTurn('next');
-        const turn = createTurn(signal);
-        if (latest.isFull()) latest = createLexicalTexts(maxTextBytes);
-        const texts = latest;
-        const query = readQuery(text);
-        const lexical: LexicalText[] = [];
-        for (const candidate of candidates) {
-          await turn();
-          lexical.push(texts.read(candidate.title, candidate.text));
-        }
-        const tokenOf = new Map<number, string>();
-        for (const token of query.positions.keys()) {
-          const number = texts.numberOf(token);
-          if (number !== undefined) tokenOf.set(number, token);
-        }
-        const read = lexical.map((known, index) => readCandidate(query, tokenOf, known, candidates[index]?.prior ?? 0));
-        const idf = candidateIdf(query, read);
-        for (let first = 0; first < read.length; first += batchSize) {
-          const scores: RerankBatch['scores'] = [];
-          for (const [offset, candidate] of read.slice(first, first + batchSize).entries()) {
-            await turn();
-            scores.push({ index: first + offset, ...scoreCandidate(query, candidate, idf) });
-          }
-          yield { scores };
-        }
-      },
-      close: async () => {},
-    };
+  async create(_settings: object, _deps: RerankModelDeps): Promise<RerankModel> {
+    await warmUp(createLexical());
+    return createLexical();
   },
 });
+
+function createLexical(): RerankModel {
+  let latest = createLexicalTexts(maxTextBytes);
+  return {
+    name: 'lexical',
+    scale: ScoreScale.UNIT,
+    maxCandidates: 1000,
+    async *rerank(text, candidates, signal): AsyncIterable<RerankBatch> {
+      await ownTurn('next');
+      const turn = createTurn(signal);
+      if (latest.isFull()) latest = createLexicalTexts(maxTextBytes);
+      const texts = latest;
+      const query = readQuery(text);
+      const lexical: LexicalText[] = [];
+      for (const candidate of candidates) {
+        await turn();
+        lexical.push(texts.read(candidate.title, candidate.text));
+      }
+      const tokenOf = new Map<number, string>();
+      for (const token of query.positions.keys()) {
+        const number = texts.numberOf(token);
+        if (number !== undefined) tokenOf.set(number, token);
+      }
+      const read = lexical.map((known, index) => readCandidate(query, tokenOf, known, candidates[index]?.prior ?? 0));
+      const idf = candidateIdf(query, read);
+      for (let first = 0; first < read.length; first += batchSize) {
+        const scores: RerankBatch['scores'] = [];
+        for (const [offset, candidate] of read.slice(first, first + batchSize).entries()) {
+          await turn();
+          scores.push({ index: first + offset, ...scoreCandidate(query, candidate, idf) });
+        }
+        yield { scores };
+      }
+    },
+    close: async () => {},
+  };
+}
 
 /** Returns a function to await between pieces of work: it yields to other calls when a slice is over, and throws when the signal aborts. */
 function createTurn(signal: AbortSignal): () => Promise<void> | undefined {
