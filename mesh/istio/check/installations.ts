@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
 import { folder } from '../render/files.ts';
+import type { KubeObject } from '../render/objects.ts';
+import { compose } from './compose.ts';
 
 /** Returns the folders that are installed as they are, relative to the folder of manifests: topologies and overlays. */
 export function installations(files: ReadonlyMap<string, string>): string[] {
@@ -23,4 +25,10 @@ export function withTrials(files: ReadonlyMap<string, string>): Map<string, stri
     trials.set(`${folder}/overlays/with-${name.replace('/', '-')}/kustomization.yaml`, stringify(trial));
   }
   return trials;
+}
+
+/** Returns the objects of all installations, with those of trials; ConfigMaps as well. */
+export function everyObject(files: ReadonlyMap<string, string>): KubeObject[] {
+  const trials = withTrials(files);
+  return installations(trials).flatMap((path) => compose(`${folder}/${path}`, trials));
 }
