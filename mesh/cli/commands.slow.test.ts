@@ -53,6 +53,13 @@ test('an unknown flag is an error with the nearest flag, of a command and of npm
   expect((await run(['token', 'stray'])).stderr).toContain('"stray" is not expected here');
 });
 
+test('token --jwks prints the public key for proxies', async () => {
+  const { stdout } = await run(['token', '--jwks']);
+  expect(JSON.parse(stdout)).toEqual({
+    keys: [{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig', kid: expect.any(String), x: expect.any(String) }],
+  });
+});
+
 test('token --json prints one object', async () => {
   const { stdout } = await run(['token', '--json', '--role', 'reader', '--minutes', '5']);
   expect(JSON.parse(stdout)).toMatchObject({ token: expect.stringMatching(/^ey/), roles: ['reader'], minutes: 5 });

@@ -4,6 +4,7 @@ import { installation } from '../model/installation.ts';
 import { createModel, type Model, topologies } from '../model/model.ts';
 import { regions } from '../model/regions.ts';
 import type { Workload } from '../model/workload.ts';
+import { renderCallsPage } from './calls-page.ts';
 import { componentFiles } from './components/component.ts';
 import { renderComponents } from './components/components.ts';
 import { renderKustomization } from './kustomization.ts';
@@ -67,6 +68,7 @@ export function renderFiles(services: readonly ServiceDefinition[]): Map<string,
     ...regions.map((region) => regionFiles(region, model)),
   ];
   for (const [path, text] of more.flatMap((each) => [...each])) files.set(`${folder}/${path}`, text);
+  files.set(`${folder}/CALLS.md`, renderCallsPage(services));
   files.set(`${folder}/istio/istiod.yaml`, renderIstiodValues(model));
   for (const region of regions)
     files.set(`${folder}/istio/istiod-${region.name}.yaml`, renderIstiodValues(model, region));
