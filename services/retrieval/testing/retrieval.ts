@@ -24,7 +24,7 @@ import { openEngine } from '../catalog/engines/open-engine.ts';
 import { readConfig } from '../config.ts';
 import { retrieval } from '../index.ts';
 import { createRetrievalMetrics } from '../metrics.ts';
-import { createRetrieval } from '../service.ts';
+import { createRetrieval, type Retrieval } from '../service.ts';
 import { createSqliteThreads, type SqliteThreads } from '../sqlite/threads.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
@@ -105,8 +105,11 @@ export interface Stores {
   keywords: KeywordStore;
 }
 
-/** Returns the service with `wrap` around its stores. Replicas over one folder share them. */
-export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefinition {
+/** Returns the service with `wrap` around its stores. Replicas over one folder share them. `onStart` gets the running service. */
+export function retrievalWith(
+  wrap: (stores: Stores) => Stores,
+  onStart: (running: Retrieval) => void = () => {},
+): ServiceDefinition {
   const shared = new Map<string, { threads: SqliteThreads; stores: Stores; userCount: number }>();
   const openStores = async (dataDir: string, readerThreads: number) => {
     const known = shared.get(dataDir);
@@ -134,7 +137,7 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
       const engine = await openEngine({ postgres, openDatabase, folder, threads, random, clock });
       const catalog = createCatalog(engine, random);
       const { embedding, rerank: reranker } = clients;
-      const { impl, close } = createRetrieval({
+      const running = createRetrieval({
         ...wrap(stores),
         catalog,
         embedding,
@@ -145,10 +148,11 @@ export function retrievalWith(wrap: (stores: Stores) => Stores): ServiceDefiniti
         metrics: createRetrievalMetrics(metrics),
         clock,
       });
+      onStart(running);
       return {
-        impl,
+        impl: running.impl,
         async close() {
-          await close();
+          await running.close();
           await catalog.close();
           if (--opened.userCount > 0) return;
           shared.delete(dataDir);
