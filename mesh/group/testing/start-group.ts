@@ -12,8 +12,10 @@ export interface TestGroup extends AsyncDisposable {
   adminUrl: string;
   grpcPort: number;
   dataDir: string;
-  /** Keys of staff and of a customer. */
-  keys: { dev: string; customer: string };
+  /** Keys of staff and of a customer, unless the configuration has keys of its own. */
+  readonly keys: { dev: string; customer: string };
+  /** Replaces the sections that were added to the configuration; the group reads it again by itself. */
+  configure(sections: string): void;
   primary: ChildProcess;
   /** Everything that the processes have printed. */
   output(): string;
@@ -35,10 +37,11 @@ export async function startTestGroup(workerCount: number, sections = ''): Promis
   const [edgePort, grpcPort, adminPort] = [await freePort(), await freePort(), await freePort()];
   const path = join(folder, 'ragmesh.yaml');
   const ports = [`data_dir: ${dataDir}`, `grpc: { port: ${grpcPort} }`, `admin: { port: ${adminPort} }`];
-  writeFileSync(
-    path,
-    `${[...ports, 'telemetry: { log_level: info }', sections].join('\n')}\n`.replaceAll('EDGE_PORT', String(edgePort)),
-  );
+  const configure = (added: string) => {
+    const text = [...ports, 'telemetry: { log_level: info }', added].join('\n');
+    writeFileSync(path, `${text}\n`.replaceAll('EDGE_PORT', String(edgePort)));
+  };
+  configure(sections);
   const primary = spawn(process.execPath, [program, '--workers', String(workerCount), '--config', path], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -61,13 +64,15 @@ export async function startTestGroup(workerCount: number, sections = ''): Promis
     primary.kill('SIGTERM');
     throw error;
   });
-  const keys = JSON.parse(readFileSync(join(dataDir, 'edge', 'dev-keys.json'), 'utf8')) as TestGroup['keys'];
   const stop = async () => {
     primary.kill('SIGTERM');
     return exited;
   };
   return {
-    ...{ adminUrl, grpcPort, dataDir, keys, primary, stop },
+    ...{ adminUrl, grpcPort, dataDir, primary, stop, configure },
+    get keys() {
+      return JSON.parse(readFileSync(join(dataDir, 'edge', 'dev-keys.json'), 'utf8'));
+    },
     edgeUrl: `http://127.0.0.1:${edgePort}`,
     output: () => output,
     members: () => childrenOf(primary.pid as number),
