@@ -119,6 +119,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     local: faces.local,
     isLocal: faces.isMounted,
     maxMessageBytes: grpc.maxMessageBytes,
+    tracing: options.tracing ?? false,
     retries: grpc.retries,
     onEnd: clientObserver(metrics),
   });

@@ -38,6 +38,8 @@ export interface ReachOptions {
   /** Whether a method is served in this process. */
   isLocal(method: DescMethod): boolean;
   maxMessageBytes: number;
+  /** Whether calls to other processes have spans. */
+  tracing: boolean;
   /** Whether this process retries calls to other processes as the contracts allow. */
   retries: boolean;
   /** Is called when a call to another process has ended, with its error; `undefined` after success. */
@@ -47,7 +49,7 @@ export interface ReachOptions {
 /** Creates the reach of a process. A connection is made with the first call. */
 export function createReach(options: ReachOptions): Reach {
   const remote: GrpcTransport[] = [];
-  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, retries, onEnd } = options;
+  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, tracing, retries, onEnd } = options;
   const beforeOwner = owner && frontedTransport(isLocal, local, owner.transport);
   const serviceOf = (contract: DescService): ServiceDefinition => {
     const definition = known.find(({ contracts }) => contracts.includes(contract));
@@ -61,7 +63,10 @@ export function createReach(options: ReachOptions): Reach {
     if (owner?.services.includes(definition)) return beforeOwner;
     const address = addresses[definition.name];
     if (address === undefined) return undefined;
-    const transport = createGrpcTransport({ address, methods: contract.methods, maxMessageBytes, retries, onEnd });
+    const transport = createGrpcTransport({
+      ...{ address, maxMessageBytes, tracing, retries, onEnd },
+      methods: contract.methods,
+    });
     remote.push(transport);
     return transport;
   };

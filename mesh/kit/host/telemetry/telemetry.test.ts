@@ -47,7 +47,8 @@ test.each(['unary', 'serverStream'] as const)(
   'a trace of a %s call reads the same over grpc and in process',
   async (method) => {
     await using mesh = await startTestMesh([echo], { tracing: true });
-    const transport = createGrpcTransport({ address: `127.0.0.1:${mesh.host.grpcPort}`, methods: EchoService.methods });
+    const address = `127.0.0.1:${mesh.host.grpcPort}`;
+    const transport = createGrpcTransport({ address, methods: EchoService.methods, tracing: true });
     const traces: unknown[] = [];
     for (const client of [mesh.client(EchoService), createClient(EchoService, transport)]) {
       const options = await mesh.as();

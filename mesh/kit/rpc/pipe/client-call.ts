@@ -1,5 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import { abortedBy, deadlineExceeded } from '../../base/errors.ts';
+import type { CallInit, ClientCall } from '../call-transport.ts';
 import { SingleMessage } from '../messages/single-message.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
 import { timeoutOf } from '../policy.ts';
@@ -16,37 +17,6 @@ import {
   encodeOpen,
   FrameKind,
 } from './wire.ts';
-
-/** What a client asks. */
-export interface CallInit {
-  method: DescMethod;
-  signal: AbortSignal | undefined;
-  timeoutMs: number | undefined;
-  header: HeadersInit | undefined;
-  input: AsyncIterable<unknown>;
-}
-
-/** A call in flight, as the client sees it. */
-export interface ClientCall {
-  /** Payloads of messages that were not taken yet. */
-  readonly queue: Buffer[];
-  readonly header: Headers;
-  readonly trailer: Headers;
-  /** Whether nothing more comes. */
-  readonly isOver: boolean;
-  /** Why it failed, once it is over. */
-  readonly error: unknown;
-  /** Called when a message has come. */
-  onMessage: () => void;
-  /** Called when the call is over. */
-  onEnd: () => void;
-  /** Resolves with the first frame. */
-  firstSign(): Promise<void>;
-  /** Counts a message that was taken. */
-  consumed(message: Uint8Array): void;
-  /** Ends the call now. */
-  cancel(error: unknown): void;
-}
 
 const longestTimerMs = 0x7fffffff;
 
