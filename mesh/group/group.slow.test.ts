@@ -1,72 +1,11 @@
-import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
-import { createConnectTransport } from '@connectrpc/connect-node';
+import type { Client } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
-import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
-import { startTestGroup, type TestGroup } from './testing/start-group.ts';
+import { ask, auditedIds, connections, questions, startLoad, unlimited } from './testing/asks.ts';
+import { startTestGroup } from './testing/start-group.ts';
 
 // Groups of real processes.
-
-const unlimited = `edge: { port: EDGE_PORT, tenant_requests_per_second: 1000000, tenant_burst: 1000000,
-  user_requests_per_second: 1000000, user_burst: 1000000, user_max_concurrent: 10000 }`;
-
-const questions = [
-  'How long do I have to return an item?',
-  'Are fabric swatches free?',
-  'Can I change my delivery address?',
-  'How do I get an invoice?',
-];
-
-/** Clients with a connection each. */
-function connections(group: TestGroup, count: number): Client<typeof ChatService>[] {
-  return Array.from({ length: count }, () =>
-    createClient(ChatService, createConnectTransport({ baseUrl: group.edgeUrl, httpVersion: '2' })),
-  );
-}
-
-interface Answered {
-  answerId: string;
-  isWhole: boolean;
-  isRecorded: boolean;
-}
-
-async function ask(client: Client<typeof ChatService>, key: string, question: string): Promise<Answered> {
-  let answered: Answered = { answerId: '', isWhole: false, isRecorded: false };
-  for await (const { event } of client.ask(
-    { question },
-    { headers: { authorization: `Bearer ${key}` }, timeoutMs: 60_000 },
-  )) {
-    if (event.case !== 'done') continue;
-    const { answerId, outcome, degradations } = event.value;
-    answered = {
-      answerId,
-      isWhole: outcome !== AnswerOutcome.UNSPECIFIED,
-      isRecorded: degradations.every(({ stage }) => stage !== Stage.AUDIT),
-    };
-  }
-  return answered;
-}
-
-async function auditedIds(group: TestGroup): Promise<string[]> {
-  const audit = createClient(AuditService, createConnectTransport({ baseUrl: group.edgeUrl, httpVersion: '2' }));
-  const headers = { authorization: `Bearer ${group.keys.dev}` };
-  const ids: string[] = [];
-  let before = 0n;
-  do {
-    let last = 0n;
-    for await (const { entry } of audit.queryAudit({ limit: 10_000, beforeSequence: before }, { headers })) {
-      ids.push(entry?.record?.answerId ?? '');
-      last = entry?.sequence ?? 0n;
-    }
-    before = last;
-  } while (before > 1n);
-  const { intact } = await audit.verifyChain({}, { headers });
-  expect(intact).toBe(true);
-  return ids;
-}
 
 test('a group serves, greets once, and speaks for all of its processes on one admin port', async () => {
   await using group = await startTestGroup(2, unlimited);
@@ -121,28 +60,7 @@ test('limits count all workers together', async () => {
 
 test('kill -9 of workers and of the owner: nothing acknowledged is lost, and the group recovers', async () => {
   await using group = await startTestGroup(2, unlimited);
-  const acknowledged: string[] = [];
-  const wrong: unknown[] = [];
-  let isOver = false;
-  const load = async (number: number) => {
-    for (let count = 0; !isOver; count++) {
-      // A connection for each question, so that all workers get some.
-      const [client] = connections(group, 1);
-      const question = count % 3 === 0 ? `${questions[0]} Order ${number}-${count}` : (questions[count % 4] as string);
-      try {
-        const answered = await ask(client as Client<typeof ChatService>, group.keys.dev, question);
-        if (answered.isRecorded) acknowledged.push(answered.answerId);
-      } catch (error) {
-        // What a dead process had in flight, and what came before its successor, may be tried again.
-        const { code } = ConnectError.from(error);
-        // A connection that is lost is CANCELED, INTERNAL or UNKNOWN to a client of Connect.
-        const isRetryable = [Code.Unavailable, Code.Aborted, Code.Canceled, Code.Unknown, Code.Internal].includes(code);
-        if (!isRetryable || isBug(error)) wrong.push(`${error}`);
-        await sleep(50);
-      }
-    }
-  };
-  const running = Array.from({ length: 8 }, (_, number) => load(number));
+  const load = startLoad(group, 8);
   for (let round = 0; round < 6; round++) {
     await sleep(2500);
     const members = group.members();
@@ -152,8 +70,7 @@ test('kill -9 of workers and of the owner: nothing acknowledged is lost, and the
   }
   await sleep(1000);
   await group.ready();
-  isOver = true;
-  await Promise.all(running);
+  const { acknowledged, wrong } = await load.stop();
   const [client] = connections(group, 1);
   expect(await ask(client as Client<typeof ChatService>, group.keys.dev, questions[0] as string)).toMatchObject({
     isWhole: true,
@@ -164,11 +81,6 @@ test('kill -9 of workers and of the owner: nothing acknowledged is lost, and the
   expect(acknowledged.length).toBeGreaterThan(20);
   expect(acknowledged.filter((id) => !audited.has(id))).toEqual([]);
 }, 600_000);
-
-/** Whether the server says that the failure is its own bug. */
-function isBug(error: unknown): boolean {
-  return error instanceof ConnectError && error.rawMessage === 'internal error';
-}
 
 test('SIGTERM under 50 streams breaks none', async () => {
   await using group = await startTestGroup(2, `${unlimited}\ncache: { enabled: false }`);

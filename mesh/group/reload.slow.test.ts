@@ -46,8 +46,9 @@ test('a changed configuration reaches every worker, and those that start later; 
   expect(await accepts(second, first)).toEqual(changed);
 
   const worker = group.members().find(({ isOwner }) => !isOwner);
-  process.kill(worker?.pid ?? 0, 'SIGKILL');
-  await expect.poll(() => group.members().some(({ pid }) => pid === worker?.pid), { timeout: 60_000 }).toBe(false);
+  if (worker === undefined) throw new Error('the group has no worker');
+  process.kill(worker.pid, 'SIGKILL');
+  await expect.poll(() => group.members().some(({ pid }) => pid === worker.pid), { timeout: 60_000 }).toBe(false);
   await expect.poll(() => group.members().length, { timeout: 60_000 }).toBe(3);
   await group.ready();
   await expect.poll(() => accepts(second, first).catch(String), { timeout: 60_000, interval: 500 }).toEqual(changed);
