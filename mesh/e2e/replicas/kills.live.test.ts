@@ -67,6 +67,7 @@ describe.skipIf(!canRun && skipped('postgres', 2, `${postgresAdvice}; ${redisAdv
       expect(await load.check()).toEqual([]);
       expect(killCount).toBeGreaterThan(0);
       expect(report.answerCount).toBeGreaterThan(0);
+      expect(report.rollbackCount).toBeGreaterThan(0);
     }, 400_000);
 
     test('lose, repeat and leak nothing while PostgreSQL is cut off, suspended, restarted and killed', async () => {
@@ -82,6 +83,7 @@ describe.skipIf(!canRun && skipped('postgres', 2, `${postgresAdvice}; ${redisAdv
       process.stderr.write(`${JSON.stringify({ ...report, failures: [...report.failures] })}\n`);
       expect(await load.check()).toEqual([]);
       expect(report.answerCount).toBeGreaterThan(0);
+      expect(report.rollbackCount).toBeGreaterThan(0);
     }, 400_000);
   },
 );

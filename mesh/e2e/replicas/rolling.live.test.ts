@@ -7,8 +7,8 @@ import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';
 import { askWhole } from '../testing/whole-mesh.ts';
 import { sharedConfig } from './testing/config.ts';
-import { uploadMessages } from './testing/load.ts';
 import { authorization, startReplicas } from './testing/replicas.ts';
+import { uploadMessages } from './testing/upload-messages.ts';
 
 /** Callers that stream answers without a pause. */
 const streamCount = 50;
@@ -22,7 +22,7 @@ describe.skipIf(!canRun && skipped('postgres', 1, `${postgresAdvice}; ${redisAdv
     await using replicas = await startReplicas(sharedConfig(await postgres.createDatabase(), redis.port));
     const headers = authorization('north');
     const indexer = replicas.client(IndexerService, 'north', 0);
-    const { jobId } = await indexer.ingestDocuments(uploadMessages('north-1', 4711));
+    const { jobId } = await indexer.ingestDocuments(uploadMessages('rules', 'north-1', 4711));
     await expect
       .poll(async () => (await indexer.getJob({ jobId })).job?.state, { timeout: 60_000 })
       .toBe(JobState.SUCCEEDED);

@@ -3,12 +3,14 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { askWhole } from '../../testing/whole-mesh.ts';
 import { type Replicas, type Tenant, tenants } from './replicas.ts';
+import { uploadMessages } from './upload-messages.ts';
+import { createVersionSwitches } from './version-switches.ts';
 
-// A random load of uploads, new texts, deletes, asks and feedback, and the model of what must be true afterwards.
+// A random load of uploads, new texts, deletes, rollbacks, asks and feedback, and the model of what must be true afterwards.
 
 /** A document as the load knows it. `unsure`: a call about it ended without an acknowledgement, so either outcome is right. */
 interface Doc {
@@ -32,6 +34,8 @@ export interface LoadReport {
   answerCount: number;
   uploadCount: number;
   deleteCount: number;
+  /** Rollbacks of versions. */
+  rollbackCount: number;
   /** What did not go well, by kind; all of it is what a client can expect: codes to retry, and declared degradations. */
   failures: ReadonlyMap<string, number>;
 }
@@ -82,7 +86,7 @@ export function createLoad(replicas: Replicas, random: () => number) {
     else doc.state = 'unsure';
     const job = await attempt('upload', () => {
       const indexer = replicas.client(IndexerService, tenant, anyEdge());
-      return indexer.ingestDocuments(uploadMessages(id, amount));
+      return indexer.ingestDocuments(uploadMessages(corpus, id, amount));
     });
     if (job === undefined) return;
     uploadCount++;
@@ -90,19 +94,19 @@ export function createLoad(replicas: Replicas, random: () => number) {
     if (await jobEnds(tenant, job.jobId)) docs.set(id, { id, amount, state: 'live' });
   }
 
-  /** Resolves to whether the job has succeeded. An acknowledged upload is never lost, so a job that failed is a problem. */
-  async function jobEnds(tenant: Tenant, jobId: string): Promise<boolean> {
+  /** Resolves to the job that has succeeded. An acknowledged upload is never lost, so a job that failed is a problem. */
+  async function jobEnds(tenant: Tenant, jobId: string): Promise<Job | undefined> {
     for (let round = 0; round < 2400; round++) {
       const found = await attempt('job', () => replicas.client(IndexerService, tenant, anyEdge()).getJob({ jobId }));
-      if (found?.job?.state === JobState.SUCCEEDED) return true;
+      if (found?.job?.state === JobState.SUCCEEDED) return found.job;
       if (found?.job?.state === JobState.FAILED) {
         problems.push(`job ${jobId} failed: ${found.job.error}`);
-        return false;
+        return undefined;
       }
       await sleep(50);
     }
     problems.push(`job ${jobId} did not end`);
-    return false;
+    return undefined;
   }
 
   async function remove(tenant: Tenant, doc: Doc): Promise<void> {
@@ -171,7 +175,8 @@ export function createLoad(replicas: Replicas, random: () => number) {
     async run(callersOfTenant: number, isDone: () => boolean): Promise<LoadReport> {
       const callers = tenants.flatMap((tenant) =>
         Array.from({ length: callersOfTenant }, async () => {
-          while (!isDone()) {
+          // Until there is an answer, however slow the machine is.
+          while (!isDone() || recordOf(tenant).answerIds.length === 0) {
             const { sessions } = recordOf(tenant);
             const own = random() < 0.3 ? sessions.pop() : undefined;
             await step(tenant, own);
@@ -180,9 +185,18 @@ export function createLoad(replicas: Replicas, random: () => number) {
           }
         }),
       );
-      await Promise.all(callers);
+      const switches = tenants.map((tenant) => {
+        const onProblem = (problem: string) => void problems.push(problem);
+        return createVersionSwitches({ replicas, random, attempt, jobEnds, onProblem }, tenant);
+      });
+      const switching = switches.map(async (each) => {
+        // At least once, however slow the machine is.
+        while (!isDone() || each.rollbackCount() === 0) await each.step();
+      });
+      await Promise.all([...callers, ...switching]);
+      const rollbackCount = switches.reduce((sum, each) => sum + each.rollbackCount(), 0);
       const answerCount = [...records.values()].reduce((sum, { answerIds }) => sum + answerIds.length, 0);
-      return { answerCount, uploadCount, deleteCount, failures };
+      return { answerCount, uploadCount, deleteCount, rollbackCount, failures };
     },
     /** Compares everything that was acknowledged with what the replicas hold now. Returns what is wrong. */
     async check(): Promise<string[]> {
@@ -195,14 +209,6 @@ export function createLoad(replicas: Replicas, random: () => number) {
       return problems;
     },
   };
-}
-
-/** Returns the messages of an upload of one document, which states an amount. */
-export async function* uploadMessages(id: string, amount: number) {
-  const text = `# Rule ${id}\n\nThe fee of rule ${id} is ${amount} yuan. It applies to every parcel of the order.\n`;
-  yield { part: { case: 'start' as const, value: { corpus } } };
-  yield { part: { case: 'file' as const, value: { path: id, mediaType: 'text/markdown' } } };
-  yield { part: { case: 'data' as const, value: new TextEncoder().encode(text) } };
 }
 
 async function checkDocuments(replicas: Replicas, tenant: Tenant, docs: ReadonlyMap<string, Doc>): Promise<string[]> {
