@@ -21,6 +21,7 @@ import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
 import type { ServerCall } from '#kit/rpc/server-call.ts';
 import type { Admission, Admit, Gate } from './admission/admission.ts';
 import type { EdgeState } from './admission/edge-state.ts';
+import { joinEnds } from './admission/join-ends.ts';
 import { createLiveGate } from './admission/live-gate.ts';
 import { requireEdgeRole } from './admission/model-access.ts';
 import { createRunningCalls } from './admission/running-calls.ts';
@@ -65,7 +66,8 @@ export async function createEdge(
   deps: ServiceDeps<EdgeSettings, Record<string, never>, typeof edgeNeeds, EdgeState>,
   options: EdgeOptions = {},
 ): Promise<RunningEdge> {
-  const { config, published, optionalClients, clock, log, signer, state } = deps;
+  const { config, published, optionalClients, clock, log, signer } = deps;
+  const state = deps.isStateShared ? joinEnds(deps.state) : deps.state;
   const limits = { ...edgeLimits, ...options.limits };
   if (signer === undefined) {
     throw new ConfigError(

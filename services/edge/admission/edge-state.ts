@@ -9,8 +9,8 @@ export interface EdgeState {
   take(buckets: readonly Bucket[], signal?: AbortSignal): Promise<Verdict>;
   /** Counts one more running call of a user. Resolves to false, and counts nothing, if `max` of them run. */
   begin(user: string, max: number): Promise<boolean>;
-  /** Ends one of the user's calls. */
-  end(user: string): Promise<void>;
+  /** Ends a call of each user; a user is named once for each call. */
+  end(users: readonly string[]): Promise<void>;
 }
 
 /** Opens the counters. Calls of a process that ends without a word end with it. */
@@ -40,11 +40,13 @@ export async function openEdgeState({
             add(own, user, 1);
             return true;
           },
-          async end(user) {
-            // A call that began before its counter was lost has none to end.
-            if (!own.has(user)) return;
-            add(running, user, -1);
-            add(own, user, -1);
+          async end(users) {
+            for (const user of users) {
+              // A call that began before its counter was lost has none to end.
+              if (!own.has(user)) continue;
+              add(running, user, -1);
+              add(own, user, -1);
+            }
           },
         },
         close() {

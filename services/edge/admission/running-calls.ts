@@ -35,7 +35,7 @@ export function createRunningCalls(maxPerUserNow: () => number, state: Pick<Edge
         if (isOver) return;
         isOver = true;
         // If the counters are away, they are lost with what they held.
-        state.end(key).catch(() => {});
+        state.end([key]).catch(() => {});
       };
     },
   };
