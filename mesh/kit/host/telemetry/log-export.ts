@@ -1,7 +1,7 @@
 import { ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
-import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter } from '@opentelemetry/sdk-logs';
+import type { LogRecordExporter } from '@opentelemetry/sdk-logs';
+import { logExporter, sdkLogs } from './packages.ts';
 import type { OtlpTarget } from './settings.ts';
 
 /** A destination of log lines that sends them to a collector. Lines beyond its queue of 2048 are dropped: the log itself has them. */
@@ -14,13 +14,14 @@ export interface LogExport {
 
 /** Creates the destination. `attributes`: of the resource. `exporter`: takes the records, instead of the collector. */
 export function createLogExport(
-  { url, headers, timeoutMs }: OtlpTarget,
+  target: OtlpTarget,
   attributes: Readonly<Record<string, string>>,
-  exporter: LogRecordExporter = new OTLPLogExporter({ url, headers, timeoutMillis: timeoutMs }),
+  exporter: LogRecordExporter = createExporter(target),
 ): LogExport {
+  const { BatchLogRecordProcessor, LoggerProvider } = sdkLogs();
   const provider = new LoggerProvider({
     resource: resourceFromAttributes(attributes),
-    processors: [new BatchLogRecordProcessor({ exporter, exportTimeoutMillis: timeoutMs })],
+    processors: [new BatchLogRecordProcessor({ exporter, exportTimeoutMillis: target.timeoutMs })],
   });
   const logger = provider.getLogger('ragmesh');
   return {
@@ -39,6 +40,11 @@ export function createLogExport(
     flush: () => provider.forceFlush(),
     close: () => provider.shutdown(),
   };
+}
+
+function createExporter({ url, headers, timeoutMs }: OtlpTarget): LogRecordExporter {
+  const { OTLPLogExporter } = logExporter();
+  return new OTLPLogExporter({ url, headers, timeoutMillis: timeoutMs });
 }
 
 /** Levels of pino, and the first severity number of the same range in OpenTelemetry's data model of logs. */

@@ -1,17 +1,8 @@
 import { type HrTime, ValueType } from '@opentelemetry/api';
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  AggregationTemporality,
-  type DataPoint,
-  DataPointType,
-  type Histogram,
-  MeterProvider,
-  type MetricData,
-  PeriodicExportingMetricReader,
-  type PushMetricExporter,
-} from '@opentelemetry/sdk-metrics';
+import type { DataPoint, Histogram, MetricData, PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client';
+import { metricExporter, sdkMetrics } from './packages.ts';
 import type { MetricTarget } from './settings.ts';
 
 /** A running export. */
@@ -34,9 +25,9 @@ type PrometheusMetric = MetricObjectWithValues<MetricValue<string> & { metricNam
 
 /** Sends the metrics of a registry to a collector at intervals: the same series as on /metrics, with cumulative temporality. */
 export function startMetricExport(registry: Registry, options: MetricExportOptions): MetricExport {
-  const { url, headers, timeoutMs, intervalMs } = options.target;
+  const { timeoutMs, intervalMs } = options.target;
   const { attributes } = options;
-  const exporter = options.exporter ?? new OTLPMetricExporter({ url, headers, timeoutMillis: timeoutMs });
+  const exporter = options.exporter ?? createExporter(options.target);
   const resource = resourceFromAttributes(attributes);
   const startTime = toHrTime(performance.timeOrigin);
   const collect = async () => {
@@ -46,6 +37,7 @@ export function startMetricExport(registry: Registry, options: MetricExportOptio
     );
     return { resourceMetrics: { resource, scopeMetrics: [{ scope: { name: 'ragmesh' }, metrics }] }, errors: [] };
   };
+  const { MeterProvider, PeriodicExportingMetricReader } = sdkMetrics();
   const reader = new PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis: intervalMs,
@@ -56,6 +48,11 @@ export function startMetricExport(registry: Registry, options: MetricExportOptio
   return { flush: () => provider.forceFlush(), close: () => provider.shutdown() };
 }
 
+function createExporter({ url, headers, timeoutMs }: MetricTarget): PushMetricExporter {
+  const { OTLPMetricExporter } = metricExporter();
+  return new OTLPMetricExporter({ url, headers, timeoutMillis: timeoutMs });
+}
+
 interface Times {
   startTime: HrTime;
   endTime: HrTime;
@@ -63,6 +60,7 @@ interface Times {
 
 /** Returns a metric of Prometheus as one of OpenTelemetry. */
 export function toMetricData({ name, help, type, values }: PrometheusMetric, times: Times): MetricData {
+  const { AggregationTemporality, DataPointType } = sdkMetrics();
   const kind = String(type);
   const unit = /_ms$/.test(name) ? 'ms' : /_seconds(_total)?$/.test(name) ? 's' : /_bytes$/.test(name) ? 'By' : '';
   const base = {

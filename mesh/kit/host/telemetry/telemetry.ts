@@ -1,7 +1,4 @@
 import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { registerInstrumentations } from '@opentelemetry/instrumentation';
-import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   AlwaysOffSampler,
@@ -14,6 +11,7 @@ import type { TelemetryConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Env } from '../config/config.ts';
 import { type MetricExport, startMetricExport } from './metric-export.ts';
+import { grpcInstrumentation, instrumentation, traceExporter } from './packages.ts';
 import { type OtlpTarget, readTelemetrySettings } from './settings.ts';
 
 /** Traces and metrics that leave a process. */
@@ -82,7 +80,11 @@ export function startTelemetry(
       : [],
   });
   provider.register();
-  if (target) registerInstrumentations({ instrumentations: [new GrpcInstrumentation()], tracerProvider: provider });
+  if (target) {
+    const { GrpcInstrumentation } = grpcInstrumentation();
+    const instrumentations = [new GrpcInstrumentation()];
+    instrumentation().registerInstrumentations({ instrumentations, tracerProvider: provider });
+  }
   return {
     recording: target !== undefined,
     lostSpanCount: () => lost,
@@ -106,6 +108,7 @@ export function startTelemetry(
 function createExporter(target: OtlpTarget | undefined): SpanExporter | undefined {
   if (target === undefined) return undefined;
   const { url, headers, timeoutMs } = target;
+  const { OTLPTraceExporter } = traceExporter();
   return new OTLPTraceExporter({ url, headers, timeoutMillis: timeoutMs });
 }
 
