@@ -1,6 +1,7 @@
-import { Agent, fetch as undiciFetch } from 'undici';
+import type { Agent } from 'undici';
 import { ConfigError } from '../base/config-error.ts';
 import { HttpFailure, unavailableHttp } from './failure.ts';
+import { undici } from './undici.ts';
 
 /** `fetch` over connections of its own, with bounds that the global one lacks. */
 export interface HttpClient {
@@ -19,14 +20,24 @@ export interface HttpClientOptions {
 
 /** Creates a client. Waits for a reply are bounded by the signals of its requests alone. */
 export function createHttpClient({ connectTimeoutMs = 3000, maxConnections = 64 }: HttpClientOptions = {}): HttpClient {
-  const agent = new Agent({
-    connect: { timeout: connectTimeoutMs },
-    connections: maxConnections,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  const fetch = (input: string | URL, init: object) => undiciFetch(input, { ...init, dispatcher: agent });
-  return { fetch: fetch as unknown as typeof globalThis.fetch, close: () => agent.destroy() };
+  let agent: Agent | undefined;
+  const connect = () =>
+    new (undici().Agent)({
+      connect: { timeout: connectTimeoutMs },
+      connections: maxConnections,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  const fetch = (input: string | URL, init: object) => {
+    agent ??= connect();
+    return undici().fetch(input, { ...init, dispatcher: agent });
+  };
+  return {
+    fetch: fetch as unknown as typeof globalThis.fetch,
+    close: async () => {
+      await agent?.destroy();
+    },
+  };
 }
 
 /** A request whose body and reply are JSON. */

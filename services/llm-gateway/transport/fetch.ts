@@ -1,4 +1,5 @@
-import { Agent, fetch as followingFetch } from 'undici';
+import type { Agent } from 'undici';
+import { undici } from '#kit/http/undici.ts';
 import type { Clocks } from '../config.ts';
 import { HttpExchange } from './http-exchange.ts';
 
@@ -21,37 +22,45 @@ const keepAliveMs = 30_000;
 
 /** Creates the connections of a target: as many as concurrent requests are allowed, and a few for lookups. */
 export function createTargetFetch({ connectMs }: Clocks, maxConcurrent: number): TargetFetch {
-  const agent = new Agent({
-    connections: maxConcurrent + 4,
-    connect: { timeout: connectMs },
-    // The clocks of an attempt bound the head and the body; these timeouts would interfere with them.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: keepAliveMs,
-    keepAliveMaxTimeout: keepAliveMs,
-  });
+  // Made with the first request: a target that calls no provider needs none of it.
+  let agent: Agent | undefined;
+  const connect = () =>
+    new (undici().Agent)({
+      connections: maxConcurrent + 4,
+      connect: { timeout: connectMs },
+      // The clocks of an attempt bound the head and the body; these timeouts would interfere with them.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+    });
   // undici's types and Node's built-in ones differ in names only.
-  const follow = followingFetch as unknown as (input: unknown, init: unknown) => Promise<Response>;
+  const follow = (input: unknown, init: unknown) =>
+    (undici().fetch as unknown as (input: unknown, init: unknown) => Promise<Response>)(input, init);
   const place = createPlaces();
   return {
     async fetch(input, init) {
       const { method = 'GET', headers, body, signal } = init ?? {};
+      agent ??= connect();
+      const dispatcher = agent;
       if (input instanceof Request || (body !== undefined && body !== null && typeof body !== 'string')) {
-        return follow(input, { ...init, dispatcher: agent });
+        return follow(input, { ...init, dispatcher });
       }
       const response = await new Promise<Response>((resolve, reject) => {
         const exchange = new HttpExchange(String(input), signal ?? undefined, resolve, reject);
         if (signal?.aborted) return;
         const request = { ...place(String(input)), method, headers: headers ?? {}, body: body ?? null };
-        agent.dispatch(request as Parameters<typeof agent.dispatch>[0], exchange);
+        dispatcher.dispatch(request as Parameters<Agent['dispatch']>[0], exchange);
       });
       if (response.status < 300 || response.status >= 400 || !response.headers.has('location')) return response;
       // Redirects are rare. undici's fetch knows to which addresses it may send the key.
       await response.body?.cancel();
-      return follow(input, { ...init, dispatcher: agent });
+      return follow(input, { ...init, dispatcher });
     },
-    openCount: () => Object.values(agent.stats).reduce((sum, { connected }) => sum + Number(connected), 0),
-    close: () => agent.destroy(),
+    openCount: () => Object.values(agent?.stats ?? {}).reduce((sum, { connected }) => sum + Number(connected), 0),
+    close: async () => {
+      await agent?.destroy();
+    },
   };
 }
 
