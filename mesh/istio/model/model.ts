@@ -1,6 +1,6 @@
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { allNeeds } from '#kit/host/reach.ts';
-import { type Installation, installation } from './installation.ts';
+import { type Installation, installation as own } from './installation.ts';
 import { type Rpc, toRpc } from './rpc.ts';
 import { toWorkload, type Workload } from './workload.ts';
 
@@ -29,7 +29,11 @@ export const topologies: readonly Topology[] = ['services', 'grouped'];
 const onlineName = 'online';
 
 /** Returns the model of a topology. */
-export function createModel(services: readonly ServiceDefinition[], topology: Topology): Model {
+export function createModel(
+  services: readonly ServiceDefinition[],
+  topology: Topology,
+  installation: Installation = own,
+): Model {
   const workloads = groupsOf(services, topology).map(([name, members]) => toWorkload(name, members));
   return { topology, installation, workloads, calls: callsOf(workloads, services) };
 }

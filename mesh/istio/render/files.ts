@@ -1,31 +1,23 @@
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { refuseReplicas } from '../check/replicas.ts';
 import { installation } from '../model/installation.ts';
-import { createModel, type Model, topologies } from '../model/model.ts';
+import { createModel, topologies } from '../model/model.ts';
 import { regions } from '../model/regions.ts';
-import type { Workload } from '../model/workload.ts';
 import { renderCallsPage } from './calls-page.ts';
+import { renderChart } from './chart/chart.ts';
 import { componentFiles } from './components/component.ts';
 import { renderComponents } from './components/components.ts';
 import { renderKustomization } from './kustomization.ts';
-import { renderAuthorization } from './mesh/authorization.ts';
-import { renderDestinationRule } from './mesh/destination-rule.ts';
 import { renderEgress } from './mesh/egress.ts';
 import { restrictedNamespace } from './mesh/gateway-pods.ts';
-import { renderIngress, renderIngressRoute } from './mesh/ingress.ts';
+import { renderIngress } from './mesh/ingress.ts';
 import { renderMeshWide } from './mesh/mesh-wide.ts';
-import { renderSidecar } from './mesh/sidecar.ts';
-import { renderVirtualService } from './mesh/virtual-service.ts';
 import { type KubeObject, toYaml } from './objects.ts';
 import { renderIstiodValues } from './overlays/control-plane.ts';
 import { devFiles } from './overlays/dev.ts';
 import { regionFiles } from './overlays/region.ts';
-import { renderAutoscaler } from './workload/autoscaler.ts';
 import { configMapsOf, renderConfig } from './workload/config.ts';
-import { renderDeployment } from './workload/deployment.ts';
-import { renderDisruptionBudget } from './workload/disruption.ts';
-import { renderNetworkPolicy } from './workload/network-policy.ts';
-import { renderService, renderServiceAccount } from './workload/service.ts';
+import { meshObjects, workloadObjects } from './workload-objects.ts';
 
 /** Folder of the manifests in the repository. */
 export const folder = 'deployments/kubernetes';
@@ -68,32 +60,10 @@ export function renderFiles(services: readonly ServiceDefinition[]): Map<string,
     ...regions.map((region) => regionFiles(region, model)),
   ];
   for (const [path, text] of more.flatMap((each) => [...each])) files.set(`${folder}/${path}`, text);
+  for (const [path, text] of renderChart(services)) files.set(`${folder}/chart/${path}`, text);
   files.set(`${folder}/CALLS.md`, renderCallsPage(services));
   files.set(`${folder}/istio/istiod.yaml`, renderIstiodValues(model));
   for (const region of regions)
     files.set(`${folder}/istio/istiod-${region.name}.yaml`, renderIstiodValues(model, region));
   return files;
-}
-
-/** Returns what runs a workload. */
-function workloadObjects(workload: Workload, model: Model): KubeObject[] {
-  return [
-    renderServiceAccount(workload, model),
-    renderService(workload, model),
-    renderDeployment(workload, model),
-    renderDisruptionBudget(workload, model),
-    renderAutoscaler(workload, model),
-    renderNetworkPolicy(workload, model),
-  ].filter((object) => object !== undefined);
-}
-
-/** Returns what the mesh knows of a workload. */
-function meshObjects(workload: Workload, model: Model): KubeObject[] {
-  return [
-    renderAuthorization(workload, model),
-    renderSidecar(workload, model),
-    renderDestinationRule(workload, model),
-    renderVirtualService(workload, model),
-    workload.isEntry ? renderIngressRoute(model) : undefined,
-  ].filter((object) => object !== undefined);
 }

@@ -4,7 +4,7 @@ import type { Model } from '../../model/model.ts';
 import { restrictedNamespace } from '../mesh/gateway-pods.ts';
 import type { KubeObject } from '../objects.ts';
 import { baseEgress, meshPorts, namespaceOf, renderDefaultDeny, tcp } from '../workload/network-policy.ts';
-import type { Component, Patch } from './component.ts';
+import type { Component } from './component.ts';
 
 /** A store that a cluster can run for itself. */
 interface StorePod {
@@ -234,21 +234,23 @@ export function renderStoresExternal(model: Model): Component {
       'stores.yaml': [
         { apiVersion: 'v1', kind: 'Namespace', metadata: { name: storesNamespace, labels: restrictedNamespace } },
         ...entries,
+        ...outside.map(({ store, address, port }) => packetsTo(store, address, port, model)),
       ],
     },
-    patches: outside.map(({ store, address, port }): Patch => {
-      const users = model.workloads.filter(({ stores }) => (stores as readonly Store[]).includes(store));
-      return {
-        target: {
-          group: 'networking.k8s.io',
-          kind: 'NetworkPolicy',
-          namespace,
-          name: `(${users.map(({ name }) => name).join('|')})`,
-        },
-        change: [
-          { op: 'add', path: '/spec/egress/-', value: { to: [{ ipBlock: { cidr: address } }], ports: tcp(port) } },
-        ],
-      };
-    }),
+  };
+}
+
+/** Returns which packets may leave to a store outside: those of the workloads that use it. */
+function packetsTo(store: Store, cidr: string, port: number, { workloads, installation }: Model): KubeObject {
+  const users = workloads.filter(({ stores }) => stores.includes(store)).map(({ name }) => name);
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: `store-${store}`, namespace: installation.namespace },
+    spec: {
+      podSelector: { matchExpressions: [{ key: 'app', operator: 'In', values: users }] },
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ ipBlock: { cidr } }], ports: tcp(port) }],
+    },
   };
 }

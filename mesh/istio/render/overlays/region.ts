@@ -1,6 +1,5 @@
 import { calleesOf, type Model } from '../../model/model.ts';
 import { type Region, regions, sharedHosts } from '../../model/regions.ts';
-import { type Patch, patchesOf } from '../components/component.ts';
 import { renderKustomization } from '../kustomization.ts';
 import { renderGatewayPods } from '../mesh/gateway-pods.ts';
 import { type KubeObject, meshTokenLabel, toYaml } from '../objects.ts';
@@ -22,17 +21,16 @@ export function regionFiles(region: Region, model: Model): Map<string, string> {
   ];
   const kustomization = renderKustomization(['../../topologies/services', 'east-west.yaml', 'residency.yaml'], {
     components: components.map((component) => `../../components/${component}`),
-    ...patchesOf(packetPatches(model)),
   });
   return new Map([
     [`${top}/kustomization.yaml`, toYaml(kustomization)],
-    [`${top}/east-west.yaml`, toYaml(...eastWest(region, model))],
+    [`${top}/east-west.yaml`, toYaml(...eastWest(region, model), ...packetsBetweenRegions(model))],
     [`${top}/residency.yaml`, toYaml(...residency(region, model))],
   ]);
 }
 
 /** The gateway for calls from other regions: it passes the connections of named hosts and of no other, without opening them. */
-function eastWest({ name: region }: Region, model: Model): KubeObject[] {
+export function eastWest({ name: region }: Region, model: Model): KubeObject[] {
   const { installation, workloads } = model;
   const { eastWest: gateway } = installation.gateways;
   const shared = workloads.filter(({ failsOver }) => failsOver).map(({ name }) => name);
@@ -94,7 +92,7 @@ function eastWest({ name: region }: Region, model: Model): KubeObject[] {
  * What keeps tenants in their region: sidecars refuse calls for tenants that are bound to another one, by the token of the mesh; and the gateway
  * refuses users whose own token names another region.
  */
-function residency({ name }: Region, { installation }: Model): KubeObject[] {
+export function residency({ name }: Region, { installation }: Model): KubeObject[] {
   const others = regions.filter((region) => region.name !== name);
   const { namespace, gateways } = installation;
   return [
@@ -131,22 +129,27 @@ function residency({ name }: Region, { installation }: Model): KubeObject[] {
 }
 
 /** Packets to and from other regions: those of the workloads that fail over, and of their callers. */
-function packetPatches(model: Model): Patch[] {
+export function packetsBetweenRegions(model: Model): KubeObject[] {
   const { installation, workloads } = model;
+  const { namespace, gateways, ports } = installation;
   const shared = workloads.filter(({ failsOver }) => failsOver).map(({ name }) => name);
   const callers = workloads
     .filter(({ name }) => [...calleesOf(model, name).keys()].some((callee) => shared.includes(callee)))
     .map(({ name }) => name);
-  const target = (names: readonly string[]) => ({
-    group: 'networking.k8s.io',
+  const policy = (name: string, workloadNames: readonly string[], packets: object): KubeObject => ({
+    apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    namespace: installation.namespace,
-    name: `(${names.join('|')})`,
+    metadata: { name, namespace },
+    spec: { ...podsOf(workloadNames), ...packets },
   });
-  const from = { from: [gatewayPods(installation.gateways.eastWest)], ports: tcp(installation.ports.grpc) };
+  const from = { from: [gatewayPods(gateways.eastWest)], ports: tcp(ports.grpc) };
   const to = { to: [{ ipBlock: { cidr: '0.0.0.0/0' } }], ports: tcp(eastWestPort) };
   return [
-    { target: target(shared), change: [{ op: 'add', path: '/spec/ingress/-', value: from }] },
-    { target: target(callers), change: [{ op: 'add', path: '/spec/egress/-', value: to }] },
+    policy('from-other-regions', shared, { policyTypes: ['Ingress'], ingress: [from] }),
+    policy('to-other-regions', callers, { policyTypes: ['Egress'], egress: [to] }),
   ];
+}
+
+function podsOf(workloads: readonly string[]): object {
+  return { podSelector: { matchExpressions: [{ key: 'app', operator: 'In', values: workloads }] } };
 }

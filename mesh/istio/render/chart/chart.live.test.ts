@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { hasCommand, skipped } from '#kit/testing/server.ts';
+import { services } from '../../../run.ts';
+import { root } from '../../../tools.ts';
+import { analyze } from '../../check/analyze.ts';
+import { compose, parseObjects } from '../../check/compose.ts';
+import { createValidator, readSchemas } from '../../schemas/validate.ts';
+import { folder, renderFiles } from '../files.ts';
+import type { KubeObject } from '../objects.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'ragmesh-chart-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const chart = join(root, folder, 'chart');
+
+/** Returns the objects of a release. */
+function template(values: object): KubeObject[] {
+  const file = join(scratch, 'values.yaml');
+  writeFileSync(file, stringify(values));
+  const args = ['template', 'ragmesh', chart, '--namespace', 'ragmesh', '--kube-version', '1.36.0', '--values', file];
+  const { status, stdout, stderr } = spawnSync('helm', args, { encoding: 'utf8', maxBuffer: 64 << 20 });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return parseObjects(stdout);
+}
+
+const named = (objects: readonly KubeObject[], kind: string, name: string) =>
+  objects.find((object) => object.kind === kind && object.metadata?.name === name);
+
+describe.skipIf(!hasCommand('helm') && skipped('helm', 4, 'install Helm 3'))('the Helm chart', () => {
+  test('with its own values is the topology "services"', () => {
+    const ours = compose(`${folder}/topologies/services`, renderFiles(services));
+    expect(sorted(template({}))).toEqual(sorted(ours));
+  });
+
+  test('takes image, host, replicas, memory, Secret and settings from values', () => {
+    const objects = template({
+      image: { repository: 'registry.example.com/ragmesh', tag: `sha256:${'a'.repeat(64)}` },
+      host: 'answers.example.com',
+      secret: 'keys',
+      workloads: { chat: { replicas: { min: 5, max: 50 }, memoryMib: 1024 } },
+      config: { 'llm-gateway': { llm_gateway: { routes: [] }, telemetry: { log_level: 'warn' } } },
+    });
+    const text = JSON.stringify(named(objects, 'Deployment', 'chat'));
+    expect(text).toContain(`registry.example.com/ragmesh@sha256:${'a'.repeat(64)}`);
+    expect(text).toContain('--max-old-space-size=768');
+    expect(text).toContain('"secretKeyRef":{"name":"keys"');
+    expect(named(objects, 'HorizontalPodAutoscaler', 'chat')?.spec).toMatchObject({ minReplicas: 5, maxReplicas: 50 });
+    expect(JSON.stringify(named(objects, 'VirtualService', 'ragmesh-ingress'))).toContain(
+      '"hosts":["answers.example.com"]',
+    );
+    const { data } = named(objects, 'ConfigMap', 'llm-gateway-config') as unknown as { data: Record<string, string> };
+    expect(parse(data['ragmesh.yaml'] ?? '')).toMatchObject({
+      grpc: { retries: false },
+      llm_gateway: { limits: { store: { adapter: 'redis' } }, routes: [] },
+      telemetry: { log_level: 'warn' },
+    });
+  });
+
+  test('replaces the pods of a workload when its settings change, and no others', () => {
+    const checksums = (values: object) =>
+      new Map(
+        template(values).flatMap((object) => {
+          const [sum] = /"checksum\/config":"([^"]+)"/.exec(JSON.stringify(object))?.slice(1) ?? [];
+          return sum === undefined ? [] : [[object.metadata?.name, sum] as const];
+        }),
+      );
+    const [before, after] = [checksums({}), checksums({ config: { chat: { telemetry: { log_level: 'warn' } } } })];
+    const changed = [...before].filter(([name, sum]) => after.get(name) !== sum).map(([name]) => name);
+    expect(changed).toEqual(['chat']);
+  });
+
+  test('with everything switched on passes the schemas and our own rules', () => {
+    const objects = template({
+      providers: [
+        { name: 'openai', host: 'api.openai.com' },
+        { name: 'anthropic', host: 'api.anthropic.com' },
+      ],
+      stores: [
+        { kind: 'postgres', host: 'db.example.com', cidr: '192.0.2.10/32', port: 5432 },
+        { kind: 'redis', host: 'redis.example.com', cidr: '192.0.2.20/32', port: 6379 },
+      ],
+      meshToken: { jwks: '{"keys":[]}' },
+      region: { name: 'eu', tenantsElsewhere: ['demo-cn'] },
+    });
+    expect(objects.flatMap(createValidator(readSchemas()))).toEqual([]);
+    expect(analyze(objects)).toEqual([]);
+    expect(named(objects, 'ServiceEntry', 'anthropic')).toBeDefined();
+    expect(JSON.stringify(named(objects, 'RequestAuthentication', 'mesh-token'))).toContain('"jwks":"{\\"keys\\":[]}"');
+    expect(JSON.stringify(named(objects, 'AuthorizationPolicy', 'bound-tenants'))).toContain('"values":["demo-cn"]');
+  });
+});
+
+/** Objects in one order, without what only Helm or only Kustomize adds. */
+function sorted(objects: readonly KubeObject[]): KubeObject[] {
+  const keyOf = ({ apiVersion, kind, metadata }: KubeObject) =>
+    `${apiVersion} ${kind} ${metadata?.namespace} ${metadata?.name}`;
+  return objects
+    .filter(({ kind, metadata }) => kind !== 'ConfigMap' && !(kind === 'Namespace' && metadata?.name === 'ragmesh'))
+    .map((object) => JSON.parse(JSON.stringify(object).replace(/"checksum\/config":"[^"]+",/, '')) as KubeObject)
+    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
