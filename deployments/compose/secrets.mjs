@@ -31,7 +31,7 @@ if (existsSync(file)) {
   writeFileSync(join(folder, 'api-key'), apiKey);
   // The database reads it as another user; the folder is a volume of this project.
   writeFileSync(join(folder, 'database-password'), password, { mode: 0o644 });
-  // Last and at once, so that an interrupted start makes all of them again.
+  // Last and atomically, so that an interrupted start makes all of them again.
   writeFileSync(`${file}.part`, `${lines.join('\n')}\n`, { mode: 0o600 });
   renameSync(`${file}.part`, file);
   process.stdout.write(`made the secrets in ${folder}\n`);

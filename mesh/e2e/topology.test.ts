@@ -36,14 +36,52 @@ async function askOver(url: string, key: string) {
   const answer = await askWhole(createClient(ChatService, transport), { question, bypassCache: true }, options);
   await telemetry.flush();
   const spans = exporter.getFinishedSpans().filter((span) => span.spanContext().traceId === answer.done.traceId);
-  return { answer, stages: stagesOf(spans), calls: callsOf(spans) };
+  return { answer, spans, stages: stagesOf(spans), calls: callsOf(spans) };
 }
 
-/** The path of the question: stages in the order of their start. */
+/** The stages of the question, each once. */
 function stagesOf(spans: ReadableSpan[]): string[] {
-  const inOrder = [...spans].sort((a, b) => a.startTime[0] - b.startTime[0] || a.startTime[1] - b.startTime[1]);
-  return inOrder.map(({ name }) => name).filter((name) => /^(chat|cache|rag|retrieval|prompt|llm)\.[a-z]+$/.test(name));
+  const stages = spans
+    .map(({ name }) => name)
+    .filter((name) => /^(chat|cache|rag|retrieval|prompt|llm)\.[a-z]+$/.test(name));
+  return [...new Set(stages)].sort();
 }
+
+/** Walks a trace along {@link path}: each stage is below the question, and none starts before the one ahead of it. */
+function expectWalk(spans: ReadableSpan[]): void {
+  const byId = new Map(spans.map((span) => [span.spanContext().spanId, span]));
+  const firstOf = (name: string) => {
+    const [first] = spans.filter((span) => span.name === name).sort((a, b) => startOf(a) - startOf(b));
+    expect(first, name).toBeDefined();
+    return first as ReadableSpan;
+  };
+  const question = firstOf('chat.request');
+  for (const [index, name] of path.slice(1).entries()) {
+    const span = firstOf(name);
+    let above: ReadableSpan | undefined = span;
+    while (above !== undefined && above !== question) above = byId.get(above.parentSpanContext?.spanId ?? '');
+    expect(above, `${name} is below the question`).toBe(question);
+    // Both legs of the search start together, in any order.
+    const ahead = path[name === 'retrieval.keyword' ? index - 1 : index] as string;
+    expect(startOf(span), `${name} starts after ${ahead}`).toBeGreaterThanOrEqual(startOf(firstOf(ahead)));
+  }
+}
+
+/** The path of a question. */
+const path = [
+  'chat.request',
+  'cache.get',
+  'rag.rewrite',
+  'retrieval.vector',
+  'retrieval.keyword',
+  'retrieval.rerank',
+  'prompt.build',
+  'llm.generate',
+  'cache.set',
+];
+
+/** Start of a span in whole milliseconds: all processes of the test have one clock, which spans read in milliseconds. */
+const startOf = ({ startTime: [seconds, nanos] }: ReadableSpan) => seconds * 1000 + Math.floor(nanos / 1e6);
 
 /** Which rpcs were called, with their number of spans. */
 function callsOf(spans: ReadableSpan[]): string[] {
@@ -81,18 +119,9 @@ test('one process or four, the answer and its trace are the same', async () => {
   expect(apart.answer.citations.map(({ chunkId }) => chunkId)).toEqual(
     together.answer.citations.map(({ chunkId }) => chunkId),
   );
-  const path = [
-    'chat.request',
-    'cache.get',
-    'rag.rewrite',
-    'retrieval.vector',
-    'retrieval.keyword',
-    'retrieval.rerank',
-    'prompt.build',
-    'llm.generate',
-    'cache.set',
-  ];
-  expect([...new Set(together.stages)].sort()).toEqual([...path].sort());
-  expect([...new Set(apart.stages)].sort()).toEqual([...path].sort());
+  for (const { spans, stages } of [together, apart]) {
+    expect(stages).toEqual([...path].sort());
+    expectWalk(spans);
+  }
   expect(apart.calls).toEqual(together.calls);
 }, 120_000);

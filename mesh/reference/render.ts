@@ -1,3 +1,4 @@
+import { renderObservability } from '../observability/render.ts';
 import { services } from '../run.ts';
 import { renderErrors } from './errors.ts';
 import { renderFigure } from './figure.ts';
@@ -12,6 +13,7 @@ export async function renderReference(): Promise<Map<string, string>> {
   return new Map([
     ['deployments/architecture.svg', renderFigure(services)],
     ['deployments/METRICS.md', await renderMetrics()],
+    ...renderObservability(),
     ['proto/ERRORS.md', renderErrors(buildImage('proto/ragmesh/common'))],
   ]);
 }

@@ -257,10 +257,12 @@ function createLedgerMetrics({ registry }: Metrics, pendingCount: () => number) 
       this.set(pendingCount());
     },
   });
-  return new Counter({
+  const entries = new Counter({
     name: 'ragmesh_llm_ledger_total',
     help: 'Entries for the usage ledger: delivered, retried (each time), dropped',
     labelNames: ['outcome'],
     registers,
   });
+  for (const outcome of ['delivered', 'retried', 'dropped']) entries.inc({ outcome }, 0);
+  return entries;
 }

@@ -89,6 +89,8 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
   }
   let coolUntil = 0;
   let holderCount = 1;
+  // A reload makes a new circuit, which is closed whatever the one before was.
+  deps.metrics.breakerState.set({ model: name }, 0);
   return {
     name,
     adapter,
