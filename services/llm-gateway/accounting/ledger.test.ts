@@ -80,7 +80,7 @@ const start = async (script: Script, bounds: LedgerBounds = {}, clock: () => num
   const counts = async () => {
     const text = await mesh.host.metrics.registry.getSingleMetricAsString('ragmesh_llm_ledger_total');
     return Object.fromEntries(
-      [...text.matchAll(/outcome="(\w+)"} (\d+)/g)].map(([, outcome, n]) => [outcome, Number(n)]),
+      [...text.matchAll(/outcome="(\w+)"} ([1-9]\d*)/g)].map(([, outcome, n]) => [outcome, Number(n)]),
     );
   };
   return { mesh, ask, received, errors, counts, ledger: ledger as unknown as Ledger, calls: () => calls };
