@@ -11,7 +11,9 @@ const { dependencies, peerDependencies } = description;
 if (step === 'build') {
   for (const name of adapters) {
     if (peerDependencies[name] === undefined) {
-      throw new Error(`ADAPTERS: "${name}" is no optional package; allowed: ${Object.keys(peerDependencies).join(', ')}`);
+      throw new Error(
+        `ADAPTERS: "${name}" is no optional package; allowed: ${Object.keys(peerDependencies).join(', ')}`,
+      );
     }
     dependencies[name] = peerDependencies[name];
   }
