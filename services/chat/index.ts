@@ -28,7 +28,7 @@ export const chat = defineService({
     llm: calls(LLMGatewayService, 'generate', 'listModels'),
     audit: calls(AuditService, 'record'),
   },
-  deployment: { replicas: { min: 3, max: 40 }, cpu: 1, callsPerReplica: 200, stores: ['postgres'] },
+  deployment: { replicas: { min: 3, max: 40 }, cpu: 1, callsPerReplica: 200, stores: ['postgres'], hasCanary: true },
   place: () => 'workers',
   isStateExternal: usesPostgres,
   async state({ config: { sessionMs }, clock, random, log, openDatabase, isShared }) {

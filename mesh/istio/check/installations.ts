@@ -14,15 +14,16 @@ const bases: Readonly<Record<string, string>> = { 'keda-kafka': 'keda' };
 
 /** Returns `files` with an overlay for each component, which no committed overlay may use: `overlays/with-<component>`. */
 export function withTrials(files: ReadonlyMap<string, string>): Map<string, string> {
-  const pattern = new RegExp(`^${folder}/components/(.+)/kustomization.yaml$`);
+  const pattern = new RegExp(`^${folder}/(components(?:-grouped)?)/(.+)/kustomization.yaml$`);
   const trials = new Map(files);
-  for (const name of [...files.keys()].flatMap((path) => pattern.exec(path)?.[1] ?? [])) {
+  for (const [, top = '', name = ''] of [...files.keys()]
+    .flatMap((path) => [pattern.exec(path) ?? []])
+    .filter(({ length }) => length > 0)) {
     const base = bases[name];
-    const components = [...(base === undefined ? [] : [base]), name].map(
-      (component) => `../../components/${component}`,
-    );
-    const trial = { resources: ['../../topologies/services'], components };
-    trials.set(`${folder}/overlays/with-${name.replace('/', '-')}/kustomization.yaml`, stringify(trial));
+    const components = [...(base === undefined ? [] : [base]), name].map((component) => `../../${top}/${component}`);
+    const topology = top === 'components' ? 'services' : 'grouped';
+    const trial = { resources: [`../../topologies/${topology}`], components };
+    trials.set(`${folder}/overlays/with-${topology}-${name.replace('/', '-')}/kustomization.yaml`, stringify(trial));
   }
   return trials;
 }

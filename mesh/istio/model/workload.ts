@@ -21,6 +21,8 @@ export interface Workload {
   readonly callsProviders: boolean;
   readonly signsTokens: boolean;
   readonly failsOver: boolean;
+  /** Whether a new version first gets a share of the calls. */
+  readonly hasCanary: boolean;
   /** Longest time for which calls finish when a replica stops, in milliseconds. */
   readonly drainMs: number;
 }
@@ -38,7 +40,7 @@ export function toWorkload(name: string, services: readonly ServiceDefinition[])
   const methods = services.flatMap(({ contracts }) => contracts.flatMap((contract) => contract.methods));
   const rpcs = methods.map(toRpc);
   const parts = services.map(({ deployment }) => ({ ...defaults, ...deployment }));
-  const has = (flag: 'callsProviders' | 'signsTokens') => parts.some((part) => part[flag] === true);
+  const has = (flag: 'callsProviders' | 'signsTokens' | 'hasCanary') => parts.some((part) => part[flag] === true);
   return {
     name,
     services,
@@ -59,6 +61,7 @@ export function toWorkload(name: string, services: readonly ServiceDefinition[])
     stores: [...new Set(parts.flatMap(({ stores = [] }) => stores))],
     callsProviders: has('callsProviders'),
     signsTokens: has('signsTokens'),
+    hasCanary: has('hasCanary'),
     failsOver: parts.every(({ failsOver }) => failsOver === true),
     drainMs: Math.max(...services.map(drainOf)),
   };

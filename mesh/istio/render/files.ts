@@ -55,7 +55,10 @@ export function renderFiles(services: readonly ServiceDefinition[]): Map<string,
   }
   const model = createModel(services, 'services');
   const more = [
-    ...renderComponents(model).map(componentFiles),
+    ...topologies.flatMap((topology) => {
+      const own = createModel(services, topology);
+      return renderComponents(own).map((component) => componentFiles(component, own));
+    }),
     devFiles(model),
     ...regions.map((region) => regionFiles(region, model)),
   ];

@@ -36,6 +36,11 @@ export interface Deployment {
    */
   failsOver?: boolean;
   /**
+   * Whether a new version can first get a share of the calls, judged by failures, the time to the first text and unsupported claims: it answers
+   * questions. @default false
+   */
+  hasCanary?: boolean;
+  /**
    * Longest time for which its streams may finish when a replica stops, in milliseconds.
    * @default the longest timeout of its rpcs, at most {@link longestDrainMs}
    */

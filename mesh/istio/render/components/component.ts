@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { Model } from '../../model/model.ts';
 import { type KubeObject, toYaml } from '../objects.ts';
 
 /** An opt-in part of an installation: objects that it adds, and changes of others. */
@@ -24,9 +25,14 @@ export interface Patch {
   readonly change: object;
 }
 
+/** Returns the folder of components for a topology: they name its workloads. */
+export function componentsFolder({ topology }: Pick<Model, 'topology'>): string {
+  return topology === 'services' ? 'components' : `components-${topology}`;
+}
+
 /** Returns the files of a component, by their path under the folder of manifests. */
-export function componentFiles({ path, resources, patches = [] }: Component): Map<string, string> {
-  const top = `components/${path}`;
+export function componentFiles({ path, resources, patches = [] }: Component, model: Model): Map<string, string> {
+  const top = `${componentsFolder(model)}/${path}`;
   const kustomization: KubeObject = {
     apiVersion: 'kustomize.config.k8s.io/v1alpha1',
     kind: 'Component',

@@ -11,9 +11,10 @@ import { renderMonitoring } from './monitoring.ts';
 import { renderProvider } from './provider.ts';
 import { renderStoresExternal, renderStoresInCluster } from './stores.ts';
 
-/** Returns every opt-in part, for the topology `services`. */
+/** Returns every opt-in part for a topology. */
 export function renderComponents(model: Model): Component[] {
-  const canaries = model.workloads.filter(({ name }) => name === 'chat');
+  // The calls to a workload that clients reach are not shares of one route.
+  const canaries = model.workloads.filter(({ hasCanary, isEntry }) => hasCanary && !isEntry);
   return [
     renderAmbient(model),
     ...canaries.map((workload) => renderCanary(workload, model)),

@@ -41,7 +41,7 @@ function renderTelemetry(namespace: string): KubeObject {
     kind: 'Telemetry',
     metadata: { name: 'default', namespace },
     spec: {
-      tracing: [{ randomSamplingPercentage: 1 }],
+      tracing: [{ providers: [{ name: 'otel' }], randomSamplingPercentage: 1 }],
       accessLogging: [{ providers: [{ name: 'envoy' }], filter: { expression: failedOrLong } }],
       metrics: [
         {
