@@ -33,7 +33,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ask: async () => (await import('./cli/ask.ts')).ask,
   backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
-  'cache:warm': async () => (await import('./cli/cache-warm.ts')).warmCache,
+  'cache:warm': async () => (await import('./cli/cache/warm.ts')).warmCache,
+  doctor: async () => (await import('./cli/doctor.ts')).doctor,
   eval: async () => (await import('./cli/eval/evaluate.ts')).evaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
   migrate: loadMigrate,
@@ -161,7 +162,7 @@ async function loadMigrate(): Promise<Command> {
 }
 
 async function loadCalibrate(): Promise<Command> {
-  const { calibrateCache } = await import('./cli/cache-calibrate.ts');
+  const { calibrateCache } = await import('./cli/cache/calibrate.ts');
   return (context) =>
     calibrateCache(context, {
       startEmbedding: async (config) => {

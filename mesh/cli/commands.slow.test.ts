@@ -32,12 +32,24 @@ function run(args: string[], env: Record<string, string> = {}): Promise<Result> 
   });
 }
 
-const commands = ['ask', 'backup', 'ingest', 'eval', 'migrate', 'restore', 'token', 'cache:calibrate', 'cache:warm'];
+const commands = [
+  'ask',
+  'backup',
+  'doctor',
+  'ingest',
+  'eval',
+  'migrate',
+  'plan',
+  'restore',
+  'token',
+  'cache:calibrate',
+  'cache:warm',
+];
 
 test.each(commands)('%s --help has every flag and every environment variable', async (command) => {
   const { code, stdout } = await run([command, '--help']);
   expect(code).toBe(0);
-  const calls = !['token', 'cache:calibrate', 'backup', 'migrate', 'restore'].includes(command);
+  const calls = !['token', 'cache:calibrate', 'backup', 'migrate', 'plan', 'restore'].includes(command);
   const words = ['--config', '--json', 'RAGMESH_CONFIG', 'RAGMESH_DATA_DIR', 'RAGMESH_DEBUG'];
   for (const word of [...words, ...(calls ? ['--url', '--key', 'RAGMESH_URL', 'RAGMESH_API_KEY'] : [])]) {
     expect(stdout).toContain(word);

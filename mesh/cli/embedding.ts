@@ -12,7 +12,7 @@ import { startHost } from '#kit/host/host.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import type { ProcessOptions } from '../start/serve.ts';
-import type { Embedding } from './cache-calibrate.ts';
+import type { Embedding } from './cache/calibrate.ts';
 
 /** Starts the embedding service alone, in a temporary data folder, so that it can run beside a server. */
 export async function startEmbedding({ known, config, env }: ProcessOptions): Promise<Embedding> {

@@ -1,6 +1,6 @@
 import { onPostgres } from '#kit/testing/on-postgres.ts';
 
-await onPostgres(40, async () => {
+await onPostgres(43, async () => {
   await import('./service.test.ts');
   await import('./usage/ledger.test.ts');
   await import('./records/verify.test.ts');

@@ -14,6 +14,7 @@ import { collect } from '#kit/base/streams.ts';
 import { databaseFor, startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { audit } from './index.ts';
 import { recordOf } from './testing/audit.ts';
+import { openTables } from './testing/tables.ts';
 
 const query = async (
   mesh: TestMesh,
@@ -141,6 +142,55 @@ describe('entries are found', async () => {
     expect(seen).toEqual(Array.from({ length: 120 }, (_, index) => `a${119 - index}`));
     await mesh.close();
   });
+});
+
+test('entries are found by document however many were shown the same documents, across restarts', async () => {
+  const entryCount = 3300;
+  // Entries with few sets of documents, a set for each, and none.
+  const documentsAt = (index: number) => [
+    ...(index % 50 === 0 ? [] : ['hot']),
+    ...(index % 7 === 0 ? [`of-${index}`] : [`of-${index % 5}`]),
+    ...(index < 40 ? ['early'] : []),
+  ];
+  // The chain may have them in another order.
+  const indexAt: number[] = [];
+  const record = async (mesh: TestMesh, from: number, before: number) => {
+    const options = await mesh.as();
+    for (let start = from; start < before; start += 400) {
+      const indexes = Array.from({ length: Math.min(400, before - start) }, (_, offset) => start + offset);
+      const records = indexes.map(async (index) => {
+        const evidence = documentsAt(index).map((documentId) => ({ documentId }));
+        const { sequence } = await clientOf(mesh).record(recordOf(`a${index}`, { evidence }), options);
+        indexAt[Number(sequence)] = index;
+      });
+      await Promise.all(records);
+    }
+  };
+  const first = await startTestMesh([audit]);
+  await record(first, 0, 1500);
+  await first.close(true);
+  await using mesh = await startTestMesh([audit], { dataDir: first.dataDir });
+  await record(mesh, 1500, 1600);
+  await record(mesh, 1600, entryCount);
+  for (const documentId of ['hot', 'early', 'of-3', 'of-7', 'of-3297', 'none']) {
+    const shownBefore = (sequence: number) =>
+      indexAt
+        .slice(1, sequence)
+        .filter((index) => documentsAt(index).includes(documentId))
+        .reverse()
+        .map((index) => `a${index}`);
+    for (const limit of [3, 200, 1000]) {
+      expect(await query(mesh, { documentId, limit })).toEqual(shownBefore(entryCount + 1).slice(0, limit));
+    }
+    const page = { documentId, limit: 20, beforeSequence: 1200n };
+    expect(await query(mesh, page)).toEqual(shownBefore(1200).slice(0, 20));
+  }
+  const tables = await openTables(mesh);
+  const [rows] = await tables.all('SELECT count(*) AS n FROM entry_documents');
+  await tables.close();
+  // Two rows an entry would be some 6,500.
+  expect(Number(rows?.n)).toBeLessThan(3500);
+  expect(await clientOf(mesh).verifyChain({}, await mesh.as())).toMatchObject({ intact: true, entryCount: 3300n });
 });
 
 test('usage is summed by day, model and user; answers from a cache cost nothing', async () => {

@@ -7,6 +7,7 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSettings } from './config.ts';
 import { toRecordBytes } from './records/chain.ts';
+import { createDocumentSets } from './records/document-sets.ts';
 import { createGroupCommit, type GroupCommit } from './records/group-commit.ts';
 import { queryEntries } from './records/query.ts';
 import type { AuditSchema } from './records/schema.ts';
@@ -30,10 +31,11 @@ export interface Audit {
 
 /** Creates the audit service. */
 export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
+  const sets = createDocumentSets();
   const writer = createGroupCommit<Write, Written>({
     ...config,
     commit: (batch) =>
-      writeBatch(db, batch, clock()).catch((error: unknown) => {
+      writeBatch(db, batch, clock(), sets).catch((error: unknown) => {
         log.error({ err: error, event: 'audit_write_failed', record_count: batch.length }, 'audit write failed');
         throw unavailable('audit database', 'the record cannot be written: try again', error);
       }),

@@ -1,9 +1,11 @@
-import { Counter } from 'prom-client';
+import { Counter, Histogram } from 'prom-client';
 import { AnswerOutcomeSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { latencyBuckets, type Metrics } from '#kit/base/metrics/metrics.ts';
 import { createTracedHistogram } from '#kit/base/metrics/traced-histogram.ts';
+
+const promptTokenBuckets = [0, 100, 250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000];
 
 /** Registers the metrics of chat and returns them together with those of the process. */
 export function createChatMetrics(metrics: Metrics) {
@@ -31,6 +33,13 @@ export function createChatMetrics(metrics: Metrics) {
       name: 'ragmesh_answer_total',
       help: 'Answers that ended, by outcome',
       labelNames: ['outcome'],
+      registers,
+    }),
+    promptTokens: new Histogram({
+      name: 'ragmesh_prompt_tokens',
+      help: 'Tokens of a part of a prompt: evidence or history',
+      labelNames: ['part'],
+      buckets: promptTokenBuckets,
       registers,
     }),
     unsupportedClaimTotal: new Counter({

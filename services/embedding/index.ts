@@ -3,6 +3,7 @@ import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { readConfig } from './config.ts';
+import { createEmbeddingMetrics } from './metrics.ts';
 import type { EmbeddingModel, EmbeddingModelDeps } from './models/embedding-model.ts';
 import { createEmbedding } from './service.ts';
 
@@ -16,7 +17,7 @@ export const embedding = defineService({
   needs: {},
   deployment: { replicas: { min: 2, max: 20 }, callsProviders: true, failsOver: true, isShared: () => true },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
-  async create({ config, log, clock, random }) {
+  async create({ config, log, metrics, clock, random }) {
     const http = createHttpClient();
     try {
       const { models, close } = await createNamedAdapters<EmbeddingModel, EmbeddingModelDeps>(
@@ -25,7 +26,7 @@ export const embedding = defineService({
         (path) => ({ log, path, fetch: http.fetch, clock }),
       );
       return {
-        impl: createEmbedding(models, { random }),
+        impl: createEmbedding(models, { random, metrics: createEmbeddingMetrics(metrics) }),
         close: async () => {
           await close();
           await http.close();

@@ -13,6 +13,7 @@ import { startLoopback } from '#kit/testing/http.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { stretched } from '#kit/testing/time.ts';
 import { embedding } from './index.ts';
+import { createEmbeddingMetrics } from './metrics.ts';
 import { type EmbeddingModel, TextTooLongError } from './models/embedding-model.ts';
 import { createEmbedding } from './service.ts';
 import { failureOf, vectorOf } from './testing/vendor.ts';
@@ -73,8 +74,11 @@ const meshOf = (embed: Embed, given: Partial<EmbeddingModel> = {}) => {
     contracts: [EmbeddingService],
     config: () => ({}),
     needs: {},
-    create: async ({ random }) => ({
-      impl: createEmbedding([{ name: 'odd', adapter: 'odd', model }], { random }),
+    create: async ({ random, metrics }) => ({
+      impl: createEmbedding([{ name: 'odd', adapter: 'odd', model }], {
+        random,
+        metrics: createEmbeddingMetrics(metrics),
+      }),
       close: async () => {},
     }),
   });

@@ -11,6 +11,7 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Batch, cutBatches } from './batches/batches.ts';
 import { withRetry } from './batches/retry.ts';
 import { embedTruncated } from './batches/truncate.ts';
+import type { EmbeddingMetrics } from './metrics.ts';
 import { type EmbeddedBatch, type EmbeddingModel, TextTooLongError } from './models/embedding-model.ts';
 
 /** Vectors of a message together stay below this, far from the limit of a gRPC message. */
@@ -20,12 +21,13 @@ const maxMessageBytes = 1 << 20;
 export interface EmbeddingDeps {
   /** A number from 0 up to 1. */
   random: () => number;
+  metrics: EmbeddingMetrics;
 }
 
 /** The rpcs of the embedding service over its models; the first one is the default. */
 export function createEmbedding(
   models: readonly Named<EmbeddingModel>[],
-  { random }: EmbeddingDeps,
+  { random, metrics }: EmbeddingDeps,
 ): ServiceHandlers<typeof EmbeddingService> {
   const find = (name: string): Named<EmbeddingModel> => {
     const found =
@@ -43,6 +45,7 @@ export function createEmbedding(
     signal: AbortSignal,
   ): Promise<EmbeddedBatch & { firstIndex: number; truncatedCount: number }> => {
     const bounds = { random, leftMs: () => context.timeoutMs(), signal };
+    metrics.batchTexts.observe({ purpose: purpose === Purpose.QUERY ? 'query' : 'document' }, texts.length);
     const embed = (some: readonly string[]) => withRetry(() => model.embed(some, purpose, signal), bounds);
     try {
       if (truncate) return { firstIndex, ...(await embedTruncated(texts, model.maxInputTokens, embed)) };

@@ -1,4 +1,7 @@
-/** Bounds of the evaluation service. */
+import { create } from '@bufbuild/protobuf';
+import { AdminConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+
+/** Settings of the evaluation service. */
 export interface EvaluationSettings {
   /** Most questions of a data set. */
   readonly maxQueries: number;
@@ -12,11 +15,28 @@ export interface EvaluationSettings {
   readonly questionTimeoutMs: number;
   /** Most concurrent runs; more are refused. */
   readonly maxRunning: number;
+  /** Pages of metrics for a diagnosis; none: {@link ownMetricsUrl}. */
+  readonly metricsUrls: readonly string[];
+  /** Page of this process or its group; `undefined` if its port is chosen at the start. */
+  readonly ownMetricsUrl: string | undefined;
+  /** Tenants whose operators may check the whole mesh. */
+  readonly platformTenants: readonly string[];
+  /** The whole configuration, which a diagnosis judges. */
+  readonly whole: Config;
 }
 
-/** Returns the settings; none of them is in the configuration. */
-export function readConfig(): EvaluationSettings {
+/** Tenant of the development keys. */
+const developmentTenant = 'demo';
+
+/** Returns the settings from the configuration. Bounds are not in it. */
+export function readConfig(config: Config): EvaluationSettings {
+  const { metricsUrls = [], platformTenants = [] } = config.evaluation ?? {};
+  const port = create(AdminConfigSchema, config.admin).port;
   return Object.freeze({
+    metricsUrls,
+    ownMetricsUrl: port === 0 ? undefined : `http://127.0.0.1:${port}/metrics`,
+    platformTenants: platformTenants.length > 0 ? platformTenants : [developmentTenant],
+    whole: config,
     maxQueries: 50_000,
     maxDataSetBytes: 64 << 20,
     concurrency: 4,

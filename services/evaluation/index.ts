@@ -1,8 +1,10 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
+import { createHttpClient } from '#kit/http/json.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
+import { createReader } from './doctor/sources.ts';
 import { createEvaluationMetrics } from './metrics.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
@@ -24,6 +26,11 @@ export const evaluation = defineService({
   async create(deps) {
     const database = await deps.openDatabase<EvaluationTables>('evaluation', migrations);
     const figures = createEvaluationMetrics(deps.metrics, deps.clock);
-    return { impl: createEvaluation({ ...deps, figures }, createEvaluationStore(database)), close: async () => {} };
+    const { metricsUrls: urls, ownMetricsUrl: ownUrl } = deps.config;
+    const http = createHttpClient();
+    const { registry } = deps.metrics;
+    const readMetrics = createReader({ urls, ownUrl, registry, fetch: http.fetch, log: deps.log });
+    const impl = createEvaluation({ ...deps, figures, readMetrics }, createEvaluationStore(database));
+    return { impl, close: () => http.close() };
   },
 });

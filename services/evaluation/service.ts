@@ -4,6 +4,8 @@ import type { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { readDataSet } from './data-set.ts';
+import { diagnose } from './doctor/diagnose.ts';
+import type { ReadMetrics } from './doctor/sources.ts';
 import { type RunDeps, runEvaluation } from './runs/run.ts';
 import type { EvaluationStore } from './store.ts';
 
@@ -11,7 +13,10 @@ import type { EvaluationStore } from './store.ts';
 const defaultPageSize = 50;
 
 /** Creates the rpcs of the evaluation service. */
-export function createEvaluation(deps: RunDeps, store: EvaluationStore): ServiceHandlers<typeof EvaluationService> {
+export function createEvaluation(
+  deps: RunDeps & { readMetrics: ReadMetrics },
+  store: EvaluationStore,
+): ServiceHandlers<typeof EvaluationService> {
   const { config } = deps;
   let runningCount = 0;
   return {
@@ -33,6 +38,10 @@ export function createEvaluation(deps: RunDeps, store: EvaluationStore): Service
       } finally {
         runningCount--;
       }
+    },
+    diagnose(request, context) {
+      const { whole, platformTenants } = config;
+      return diagnose({ readMetrics: deps.readMetrics, config: whole, platformTenants }, request, context);
     },
     async listRuns({ dataSet, pageSize, pageToken }, context) {
       const { tenant } = context.principal;

@@ -1,4 +1,4 @@
-import { Counter, Gauge } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Metrics } from '#kit/base/metrics/metrics.ts';
 
 /** Registers the metrics of the indexer and returns them together with those of the process. */
@@ -16,6 +16,18 @@ export function createIndexerMetrics(metrics: Metrics) {
       name: 'ragmesh_index_job_total',
       help: 'Indexing jobs that ended, by result',
       labelNames: ['result'],
+      registers,
+    }),
+    batchChunks: new Histogram({
+      name: 'ragmesh_index_batch_chunks',
+      help: 'Chunks of a write into the index',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+      registers,
+    }),
+    chunkChars: new Histogram({
+      name: 'ragmesh_index_chunk_chars',
+      help: 'Length of a chunk, in UTF-16 code units',
+      buckets: [25, 50, 100, 200, 400, 800, 1600, 4000, 8000],
       registers,
     }),
   };

@@ -1,4 +1,4 @@
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 import { latencyBuckets, type Metrics } from '#kit/base/metrics/metrics.ts';
 import { createTracedHistogram } from '#kit/base/metrics/traced-histogram.ts';
 import type { IndexView } from './index/index-view.ts';
@@ -6,6 +6,12 @@ import type { IndexView } from './index/index-view.ts';
 /** Registers the metrics of retrieval and returns them together with those of the process. */
 export function createRetrievalMetrics(metrics: Metrics) {
   const own = {
+    rerankTotal: new Counter({
+      name: 'ragmesh_rerank_total',
+      help: 'Reranked searches, by what it changed: the first passage, the order below it, or none; and those that failed or were late',
+      labelNames: ['effect'],
+      registers: [metrics.registry],
+    }),
     retrievalLatencyMs: createTracedHistogram(metrics.registry, {
       name: 'ai_retrieval_latency_ms',
       help: 'Time of a search in an index: vector, keyword, or all',
@@ -13,6 +19,7 @@ export function createRetrievalMetrics(metrics: Metrics) {
       buckets: latencyBuckets,
     }),
   };
+  for (const effect of ['first', 'order', 'none', 'failed']) own.rerankTotal.inc({ effect }, 0);
   // A dashboard needs a first sample to compute a rate from.
   for (const index of ['vector', 'keyword', 'all']) own.retrievalLatencyMs.zero({ index });
   return { ...metrics, ...own };

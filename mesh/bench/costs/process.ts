@@ -23,6 +23,8 @@ const mesh = await startTestMesh(chosen, {
   tracing: telemetry.recording,
   dataDir: init.dataDir,
   config: costConfig(init),
+  // As often as a process that serves checks what it depends on; the checks of tests, forty times as often, would be a part of the cost.
+  readinessIntervalMs: 2000,
 });
 
 if (chosen.some(({ name }) => name === 'indexer')) {

@@ -78,3 +78,14 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/**
+ * Returns the result of a promise that settles without waiting for input or timers; `undefined` if it does not, or if it fails. Call it in
+ * a microtask, as every step of an async function is: nextTick runs when the queue of microtasks is empty.
+ */
+export function readyNow<T>(promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    promise.then(resolve, () => resolve(undefined));
+    process.nextTick(resolve, undefined);
+  });
+}

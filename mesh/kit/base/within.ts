@@ -24,7 +24,8 @@ export function within<T>(
   const aborted = signals.find((signal) => signal?.aborted);
   if (aborted !== undefined) return Promise.reject(aborted.reason);
   return new Promise((resolve, reject) => {
-    const controller = new AbortController();
+    // Made only for work that takes it.
+    const controller = work.length > 0 ? new AbortController() : undefined;
     let isOver = false;
     let timer: NodeJS.Timeout | undefined;
     const onAbort = (event: Event) => end((event.target as AbortSignal).reason);
@@ -37,14 +38,14 @@ export function within<T>(
       if (isOver) return;
       release();
       reject(reason);
-      controller.abort(reason);
+      controller?.abort(reason);
     };
     if (timeoutMs !== undefined) {
       // One more turn of the loop: what has arrived while the process was busy is read before the wait ends.
       timer = setTimeout(() => setImmediate(() => end(toTimeoutError(timeoutMs))), Math.max(0, timeoutMs));
     }
     for (const signal of signals) signal?.addEventListener('abort', onAbort, { once: true });
-    const run = async () => work(controller.signal);
+    const run = async () => work(controller?.signal ?? unused);
     run().then(
       (result) => {
         if (isOver) return onLate(result);
@@ -59,5 +60,7 @@ export function within<T>(
     );
   });
 }
+
+const unused = new AbortController().signal;
 
 const noResult = (timeoutMs: number) => deadlineExceeded(`no result within ${timeoutMs} ms`);

@@ -5,10 +5,28 @@ import type { AccessList, Principal } from '#gen/ragmesh/common/v1/common_pb.ts'
 /** The group of everyone in the tenant. It cannot be granted: names of groups never begin with a star. */
 export const everyone = '*';
 
+/** What follows from the groups of a principal. */
+interface Access {
+  groups: readonly string[];
+  key: string;
+}
+
+// The principal of a verified token is the same object in each of its calls, and frozen.
+const known = new WeakMap<Principal, Access>();
+
+function accessOf(principal: Principal): Access {
+  const found = known.get(principal);
+  if (found !== undefined) return found;
+  const named = new Set(principal.groups.filter((group) => !group.startsWith(everyone)));
+  const groups = [everyone, ...[...named].sort()];
+  const access = { groups, key: JSON.stringify([principal.tenant, groups]) };
+  if (Object.isFrozen(principal)) known.set(principal, access);
+  return access;
+}
+
 /** Groups by which the principal sees documents, sorted, without repeats; the first one is {@link everyone}. */
-export function visibleGroups(principal: Principal): string[] {
-  const groups = new Set(principal.groups.filter((group) => !group.startsWith(everyone)));
-  return [everyone, ...[...groups].sort()];
+export function visibleGroups(principal: Principal): readonly string[] {
+  return accessOf(principal).groups;
 }
 
 /** Groups that may see a document with this access list, sorted, without repeats; `[everyone]` if it names none. */
@@ -25,5 +43,5 @@ export function canSee(principal: Principal, access: AccessList | undefined): bo
 
 /** A text that is the same for principals who see the same documents of the same tenant: part of every cache key. */
 export function accessKey(principal: Principal): string {
-  return JSON.stringify([principal.tenant, visibleGroups(principal)]);
+  return accessOf(principal).key;
 }

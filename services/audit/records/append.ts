@@ -8,6 +8,7 @@ import { createInsert } from '#kit/storage/insert-rows.ts';
 import { findCovered } from '../usage/ledger.ts';
 import { addSums, answerSum, isFromCache } from '../usage/usage-sums.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
+import type { DocumentSets, WrittenSet } from './document-sets.ts';
 import { keyOf, tenantsOf } from './rows.ts';
 import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
 
@@ -20,21 +21,40 @@ export interface Submission {
   recordBytes: Uint8Array;
 }
 
+/** What an append needs to know. */
+export interface AppendOptions {
+  /** Now, in milliseconds since 1970. */
+  nowMs: number;
+  sets: DocumentSets;
+  /** Whether some of the answers may be in their chains already; if one is and this is false, the transaction fails. */
+  mayRepeat: boolean;
+}
+
+/** The result of an append. */
+export interface Appended {
+  /** Sequence of each record; or an error for a tenant whose chain does not have the recorded end: a broken chain is not continued. */
+  sequences: (number | ConnectError)[];
+  /** Entries with document rows of their own. */
+  written: WrittenSet[];
+}
+
 /**
- * Appends records to the chains of their tenants, with their documents and sums. Returns the sequence of each record; for an answer that
- * is already in the chain, its sequence there; and an error for a tenant whose chain does not have the recorded end: a broken chain is
- * not continued.
+ * Appends records to the chains of their tenants, with their documents and sums. An answer that is already in the chain keeps its
+ * sequence there.
  */
 export async function appendEntries(
   trx: Transaction<AuditSchema>,
   batch: readonly Submission[],
-  nowMs: number,
-): Promise<(number | ConnectError)[]> {
-  if (batch.length === 0) return [];
-  const known = await findKnown(trx, batch);
+  { nowMs, sets, mayRepeat }: AppendOptions,
+): Promise<Appended> {
+  if (batch.length === 0) return { sequences: [], written: [] };
   const heads = await findHeads(trx, batch);
+  // An answer of a broken chain still has its sequence.
+  const mustLook = mayRepeat || [...heads.values()].some(({ is_broken }) => is_broken);
+  const known = mustLook ? await findKnown(trx, batch) : new Map<string, number>();
+  const lasts = new Map([...heads].map(([tenant, { last_sequence }]) => [tenant, last_sequence]));
   const entries: EntryRow[] = [];
-  const documents: DocumentRow[] = [];
+  const written: WrittenSet[] = [];
   const fresh: Submission[] = [];
   const sequences = batch.map((submission) => {
     const { tenant, user, record, recordBytes } = submission;
@@ -47,8 +67,10 @@ export async function appendEntries(
     const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, recordBytes });
     const hash = chainHash(head.last_hash, bytes);
     const about = { tenant, sequence, answer_id: record.answerId, user, recorded_at: nowMs };
-    entries.push({ ...about, bytes, previous_hash: head.last_hash, hash });
-    documents.push(...documentsOf(tenant, sequence, record));
+    const documentIds = documentsOf(record);
+    const documentsAt = sets.find(tenant, documentIds, lasts.get(tenant) ?? 0) ?? null;
+    entries.push({ ...about, bytes, previous_hash: head.last_hash, hash, documents_of: documentsAt });
+    if (documentsAt === null && documentIds.length > 0) written.push({ tenant, sequence, documentIds });
     fresh.push(submission);
     known.set(key, sequence);
     heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash, is_broken: 0 });
@@ -57,7 +79,12 @@ export async function appendEntries(
   if (entries.length > 0) {
     const changed = new Set(entries.map(({ tenant }) => tenant));
     await insertEntries(trx, entries);
-    await insertDocuments(trx, documents);
+    await insertDocuments(
+      trx,
+      written.flatMap(({ tenant, sequence, documentIds }) =>
+        documentIds.map((document_id) => ({ tenant, document_id, sequence })),
+      ),
+    );
     const moved = [...heads.values()].filter(({ tenant }) => changed.has(tenant));
     await saveHeads(
       trx,
@@ -75,14 +102,14 @@ export async function appendEntries(
     });
     await addSums(trx, sums);
   }
-  return sequences;
+  return { sequences, written };
 }
 
-/** Returns the documents of an entry, each once. */
-export function documentsOf(tenant: string, sequence: number, record: RecordRequest): DocumentRow[] {
+/** Returns the documents of a record, each once. */
+export function documentsOf(record: RecordRequest): string[] {
   const ids = new Set(record.evidence.map(({ documentId }) => documentId));
   ids.delete('');
-  return [...ids].map((document_id) => ({ tenant, document_id, sequence }));
+  return [...ids];
 }
 
 async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, number>> {

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { hash } from 'node:crypto';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { TimestampSchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type AuditEntry,
   AuditEntrySchema,
+  type EvidenceRef,
   type RecordRequest,
   RecordRequestSchema,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
@@ -41,7 +42,39 @@ export function toCanonicalBytes({ sequence, tenant, user, recordedAt, recordByt
 
 /** Returns the bytes of a record in its entry. They are the longest part of it, and made once. */
 export function toRecordBytes(record: RecordRequest): Uint8Array {
-  return toBinary(RecordRequestSchema, record, { writeUnknownFields: false });
+  const { before, after } = aroundEvidence;
+  const parts = [partOf(record, before), evidenceBytes(record.evidence), partOf(record, after)];
+  return Buffer.concat(parts);
+}
+
+const encoding = { writeUnknownFields: false };
+const fields = RecordRequestSchema.fields.toSorted((a, b) => a.number - b.number).map(({ localName }) => localName);
+const evidenceAt = fields.indexOf('evidence');
+/** Names of the fields of a record before its evidence, and after it. */
+const aroundEvidence = { before: fields.slice(0, evidenceAt), after: fields.slice(evidenceAt + 1) };
+
+// A record in pieces, in the order of its fields, is what it is whole.
+function partOf(record: RecordRequest, names: readonly string[]): Uint8Array {
+  const part = create(RecordRequestSchema);
+  const [from, to] = [record, part] as unknown as [Fields, Fields];
+  for (const name of names) if (from[name] !== undefined) to[name] = from[name];
+  return toBinary(RecordRequestSchema, part, encoding);
+}
+
+type Fields = Record<string, unknown>;
+
+// Most of a record is its evidence. That of a cached answer is the same list each time.
+const evidences = new WeakMap<readonly EvidenceRef[], Uint8Array>();
+
+function evidenceBytes(evidence: EvidenceRef[]): Uint8Array {
+  let bytes = evidences.get(evidence);
+  if (bytes === undefined) {
+    const part = create(RecordRequestSchema);
+    part.evidence = evidence;
+    bytes = toBinary(RecordRequestSchema, part, encoding);
+    evidences.set(evidence, bytes);
+  }
+  return bytes;
 }
 
 /** Returns an entry from its canonical bytes, without the hashes. Throws if they are not an entry. */
@@ -51,5 +84,5 @@ export function fromCanonicalBytes(bytes: Uint8Array): AuditEntry {
 
 /** Returns the SHA-256 of the hash before, followed by the canonical bytes of the entry. */
 export function chainHash(previousHash: Uint8Array, bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(previousHash).update(bytes).digest();
+  return hash('sha256', Buffer.concat([previousHash, bytes]), 'buffer');
 }

@@ -32,23 +32,60 @@ export async function* queryEntries(
 }
 
 async function findSequences(db: Database<AuditSchema>, tenant: string, request: QueryAuditRequest): Promise<number[]> {
-  const { from, before, user, documentId, answerId, limit, beforeSequence } = request;
-  let query = db.selectFrom('entries').select('entries.sequence').where('entries.tenant', '=', tenant);
+  const limit = request.limit || defaultLimit;
+  if (request.documentId !== '') return findShown(db, tenant, request, limit);
+  const rows = await matching(db, tenant, request).orderBy('sequence', 'desc').limit(limit).execute();
+  return rows.map(({ sequence }) => sequence);
+}
+
+/** Entries that the first look covers; each further one covers twice as many. */
+const firstLookCount = 1_000;
+
+/**
+ * Returns the sequences of the latest entries with a document. The documents of an entry are its own rows or those of another entry, so
+ * no index has all entries of a document in order. Looks from the end on, at more entries each time, so that a document that is in nearly
+ * every entry costs as little as one that is in few.
+ */
+async function findShown(
+  db: Database<AuditSchema>,
+  tenant: string,
+  request: QueryAuditRequest,
+  limit: number,
+): Promise<number[]> {
+  const chain = await db.selectFrom('chains').select('last_sequence').where('tenant', '=', tenant).executeTakeFirst();
+  const found: number[] = [];
+  const end = chain?.last_sequence ?? 0;
+  let through = request.beforeSequence > 0n ? Math.min(end, Number(request.beforeSequence) - 1) : end;
+  for (let count = firstLookCount; through >= 1 && found.length < limit; count *= 2) {
+    const candidates = matching(db, tenant, request)
+      .where('entries.sequence', '>', through - count)
+      .where('entries.sequence', '<=', through);
+    const by = (own: 'entries.sequence' | 'entries.documents_of') =>
+      candidates
+        .innerJoin('entry_documents as shown', (join) =>
+          join.onRef('shown.tenant', '=', 'entries.tenant').onRef('shown.sequence', '=', own),
+        )
+        .where('shown.document_id', '=', request.documentId);
+    const rows = await by('entries.sequence')
+      .where('entries.documents_of', 'is', null)
+      .unionAll(by('entries.documents_of'))
+      .orderBy('sequence', 'desc')
+      .limit(limit - found.length)
+      .execute();
+    found.push(...rows.map(({ sequence }) => sequence));
+    through -= count;
+  }
+  return found;
+}
+
+// The sequences of the entries that match everything but the document.
+function matching(db: Database<AuditSchema>, tenant: string, request: QueryAuditRequest) {
+  const { from, before, user, answerId, beforeSequence } = request;
+  let query = db.selectFrom('entries').select('entries.sequence as sequence').where('entries.tenant', '=', tenant);
   if (from !== undefined) query = query.where('entries.recorded_at', '>=', timestampMs(from));
   if (before !== undefined) query = query.where('entries.recorded_at', '<', timestampMs(before));
   if (user !== '') query = query.where('entries.user', '=', user);
   if (answerId !== '') query = query.where('entries.answer_id', '=', answerId);
   if (beforeSequence > 0n) query = query.where('entries.sequence', '<', Number(beforeSequence));
-  if (documentId !== '') {
-    query = query
-      .innerJoin('entry_documents as shown', (join) =>
-        join.onRef('shown.tenant', '=', 'entries.tenant').onRef('shown.sequence', '=', 'entries.sequence'),
-      )
-      .where('shown.document_id', '=', documentId);
-  }
-  const rows = await query
-    .orderBy('entries.sequence', 'desc')
-    .limit(limit || defaultLimit)
-    .execute();
-  return rows.map(({ sequence }) => sequence);
+  return query;
 }

@@ -6,7 +6,7 @@ export interface AuditSchema {
   entries: EntryRow;
   /** The end of each tenant's chain: without it, a removal at the end would not be found. */
   chains: ChainRow;
-  /** The documents of each entry. */
+  /** The documents of the entries that have rows of their own. */
   entry_documents: DocumentRow;
   /** The cost of requests to models: one row for each request. */
   ledger: LedgerRow;
@@ -25,6 +25,8 @@ export interface EntryRow {
   bytes: Uint8Array;
   previous_hash: Uint8Array;
   hash: Uint8Array;
+  /** The entry of the tenant that has the rows of the same documents; `null`: this entry has its own. */
+  documents_of: number | null;
 }
 
 /** The end of a tenant's chain. */
@@ -125,6 +127,10 @@ const sqlite: readonly string[] = [
   ) STRICT;
   CREATE INDEX ledger_by_answer ON ledger (tenant, answer_id);
   `,
+  `
+  ALTER TABLE entries ADD COLUMN documents_of INTEGER;
+  CREATE INDEX entries_by_documents ON entries (tenant, documents_of, sequence) WHERE documents_of IS NOT NULL;
+  `,
 ];
 
 const postgres: readonly string[] = [
@@ -179,6 +185,10 @@ const postgres: readonly string[] = [
     PRIMARY KEY (tenant, request_id)
   );
   CREATE INDEX ledger_by_answer ON ledger (tenant, answer_id);
+  `,
+  `
+  ALTER TABLE entries ADD COLUMN documents_of bigint;
+  CREATE INDEX entries_by_documents ON entries (tenant, documents_of, sequence) WHERE documents_of IS NOT NULL;
   `,
 ];
 

@@ -8,7 +8,8 @@ import { audit } from '../index.ts';
 import { recordOf } from '../testing/audit.ts';
 import { openTables, type Tables } from '../testing/tables.ts';
 
-// Changes by someone with write access to the database. Ten entries of the tenant, and ten of another one.
+// Changes by someone with write access to the database. Ten entries of the tenant, and ten of another one. Each second entry was shown the
+// documents of the one before it, and refers to its rows.
 
 const entryCount = 10;
 const tables = ['entries', 'chains', 'entry_documents'] as const;
@@ -22,7 +23,7 @@ beforeAll(async () => {
   for (const tenant of ['acme', 'bolt']) {
     const options = await mesh.as(testPrincipal({ tenant }));
     for (let index = 1; index <= entryCount; index++) {
-      const evidence = [{ documentId: `doc-${index}` }, { documentId: 'all' }];
+      const evidence = [{ documentId: `doc-${index - ((index + 1) % 2)}` }, { documentId: 'all' }];
       await mesh.client(AuditService).record(recordOf(`a${index}`, { evidence }), options);
     }
   }
@@ -57,6 +58,8 @@ const run = async (sql: string, ...params: SQLInputValue[]) => {
 };
 
 const sequence = fc.integer({ min: 1, max: entryCount });
+const withOwnRows = sequence.filter((at) => at % 2 === 1);
+const withReference = sequence.filter((at) => at % 2 === 0);
 const flipped = (value: Uint8Array, at: number) => {
   const bytes = Uint8Array.from(value);
   const index = at % bytes.length;
@@ -119,16 +122,28 @@ const attacks: Record<string, fc.Arbitrary<() => Promise<number>>> = {
   }),
   'adds an entry at the end': fc.constant(async () => {
     await run(
-      `INSERT INTO entries SELECT tenant, 11, 'new', "user", recorded_at, bytes, hash, hash FROM entries WHERE tenant = 'acme' AND sequence = 10`,
+      `INSERT INTO entries SELECT tenant, 11, 'new', "user", recorded_at, bytes, hash, hash, documents_of
+        FROM entries WHERE tenant = 'acme' AND sequence = 10`,
     );
     return 11;
   }),
-  'hides which document an entry was shown': sequence.map((at) => async () => {
+  'hides which document an entry was shown': withOwnRows.map((at) => async () => {
     await run(`DELETE FROM entry_documents WHERE tenant = 'acme' AND sequence = ? AND document_id = 'all'`, at);
     return at;
   }),
   'claims a document that an entry was not shown': sequence.map((at) => async () => {
     await run(`INSERT INTO entry_documents VALUES ('acme', 'forged', ?)`, at);
+    return at;
+  }),
+  'refers an entry to the documents of another one': fc
+    .tuple(sequence, sequence)
+    .filter(([at, other]) => other % 2 === 1 && other !== at && other !== at - ((at + 1) % 2))
+    .map(([at, other]) => async () => {
+      await run(`UPDATE entries SET documents_of = ? WHERE tenant = 'acme' AND sequence = ?`, other, at);
+      return at;
+    }),
+  'removes the reference to the documents of an entry': withReference.map((at) => async () => {
+    await run(`UPDATE entries SET documents_of = NULL WHERE tenant = 'acme' AND sequence = ?`, at);
     return at;
   }),
   'removes the end of the chain': fc.constant(async () => {

@@ -36,9 +36,9 @@ export async function verifyChain(db: Database<AuditSchema>, tenant: string, sig
       .where('sequence', '<=', through)
       .orderBy('sequence')
       .execute();
-    const documents = await documentsBetween(db, tenant, checked, through);
+    const documents = await documentsOfEntries(db, rows);
     for (const row of rows) {
-      if (!isRight(row, checked + 1, previousHash, documents.get(row.sequence) ?? new Set())) break;
+      if (!isRight(row, checked + 1, previousHash, documents)) break;
       previousHash = row.hash;
       checked += 1;
     }
@@ -48,12 +48,20 @@ export async function verifyChain(db: Database<AuditSchema>, tenant: string, sig
   return { entryCount: checked, firstBad: await beyondTheEnd(db, tenant) };
 }
 
-function isRight(row: EntryRow, sequence: number, previousHash: Uint8Array, documents: ReadonlySet<string>): boolean {
+/** The document rows of entries. */
+type Documents = ReadonlyMap<number, ReadonlySet<string>>;
+const none: ReadonlySet<string> = new Set();
+
+function isRight(row: EntryRow, sequence: number, previousHash: Uint8Array, documents: Documents): boolean {
   if (row.sequence !== sequence || !isEqual(row.previous_hash, previousHash)) return false;
   if (!isEqual(row.hash, chainHash(previousHash, row.bytes))) return false;
   // The hash is correct, so the bytes are those that were written, and can be read.
   const entry = fromCanonicalBytes(row.bytes);
-  const shown = documentsOf(row.tenant, sequence, entry.record as NonNullable<AuditEntry['record']>);
+  const shown = documentsOf(entry.record as NonNullable<AuditEntry['record']>);
+  const { documents_of: other } = row;
+  // An entry that refers to another one has no rows of its own, which a query would find as well.
+  if (other !== null && (other >= sequence || documents.has(sequence))) return false;
+  const found = documents.get(other ?? sequence) ?? none;
   return (
     entry.sequence === BigInt(row.sequence) &&
     entry.tenant === row.tenant &&
@@ -61,23 +69,21 @@ function isRight(row: EntryRow, sequence: number, previousHash: Uint8Array, docu
     entry.record?.answerId === row.answer_id &&
     entry.recordedAt !== undefined &&
     timestampMs(entry.recordedAt) === row.recorded_at &&
-    shown.length === documents.size &&
-    shown.every(({ document_id }) => documents.has(document_id))
+    shown.length === found.size &&
+    shown.every((documentId) => found.has(documentId))
   );
 }
 
-async function documentsBetween(
-  db: Database<AuditSchema>,
-  tenant: string,
-  after: number,
-  through: number,
-): Promise<Map<number, Set<string>>> {
+// The rows of these entries, and of those that they refer to.
+async function documentsOfEntries(db: Database<AuditSchema>, entries: readonly EntryRow[]): Promise<Documents> {
+  const [first] = entries;
+  if (first === undefined) return new Map();
+  const sequences = new Set(entries.flatMap(({ sequence, documents_of: other }) => [sequence, other ?? sequence]));
   const rows = await db
     .selectFrom('entry_documents')
     .select(['sequence', 'document_id'])
-    .where('tenant', '=', tenant)
-    .where('sequence', '>', after)
-    .where('sequence', '<=', through)
+    .where('tenant', '=', first.tenant)
+    .where('sequence', 'in', [...sequences])
     .execute();
   const documents = new Map<number, Set<string>>();
   for (const { sequence, document_id } of rows) {

@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { CacheScope } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { accessKey } from '#kit/rpc/access.ts';
+import { isShared } from '#kit/rpc/messages/shared-message.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 
 // The one place in which cache keys are made: of an answer, of a scope, and the text that they hash.
@@ -14,6 +16,28 @@ const layout = 'ragmesh.answer.3';
  * depends on. Every part is preceded by its length and every list by its count, so that no two scopes have the same text.
  */
 export function identityOf(principal: Principal, question: string, scope: CacheScope): string {
+  if (!isShared(scope)) return computeIdentity(principal, question, scope);
+  let byQuestion = identities.get(scope);
+  if (byQuestion === undefined) {
+    byQuestion = new LRUCache({ maxSize: maxIdentityLength, sizeCalculation: (_, key) => key.length });
+    identities.set(scope, byQuestion);
+  }
+  const access = accessKey(principal);
+  const name = `${access}${question}`;
+  let identity = byQuestion.get(name);
+  if (identity === undefined) {
+    identity = computeIdentity(principal, question, scope);
+    byQuestion.set(name, identity);
+  }
+  return identity;
+}
+
+// Of scopes that come again and again: the same questions come again too. Each name begins with the access, which is JSON.
+const identities = new WeakMap<CacheScope, LRUCache<string, string>>();
+/** Characters of the questions whose identities are kept for a scope. */
+const maxIdentityLength = 250_000;
+
+function computeIdentity(principal: Principal, question: string, scope: CacheScope): string {
   return hash('sha256', scopeText('answer', principal, scope) + part(normalizeQuestion(question)));
 }
 

@@ -47,6 +47,8 @@ export interface LookupDeps {
 export interface Lookup {
   /** Resolves when the corpora of the question are known. Rejects with NOT_FOUND if one does not exist. */
   readonly corporaListed: Promise<unknown>;
+  /** Returns the result, which stays here to be taken. */
+  peek(): Promise<Found>;
   /** Returns the result; the caller of `take` closes or uses what it holds. */
   take(): Promise<Found>;
   /** Returns a result that was not taken to the cache: a client may leave at any event. */
@@ -88,6 +90,7 @@ export function beginLookup(
   };
   return {
     corporaListed: listed.promise,
+    peek: () => found,
     take() {
       isTaken = true;
       return found;

@@ -11,10 +11,10 @@ import type { Found } from './lookup.ts';
 /** How a replay ended: with the whole answer, or without it and with a lease if the cache granted one. */
 export type Replayed = { kind: 'whole' } | { kind: 'interrupted'; leaseId: string | undefined };
 
-/** Replays an answer from the cache, after the event that it was found; events that are ready together come as one list. */
+/** Replays an answer from the cache, after the events that it was found; events that are ready together come as one list. */
 export async function* replay(
   { hit, events, layer }: Found & { kind: 'answer' },
-  found: AskEvent,
+  found: readonly AskEvent[],
   context: CallContext,
 ): AsyncGenerator<readonly AskEvent[], Replayed> {
   let leaseId: string | undefined;
@@ -23,8 +23,8 @@ export async function* replay(
   try {
     if (hit !== undefined && hit.events.length > 0) {
       isWhole = hit.events.some(isEnd);
-      yield [found, ...eventsOf(hit)];
-    } else yield [found];
+      yield [...found, ...eventsOf(hit)];
+    } else yield found;
     for (;;) {
       const result = await events.next();
       if (result.done === true) break;

@@ -1,11 +1,12 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import {
   type AuditService,
   type EvidenceRef,
   EvidenceRefSchema,
-  type RecordRequestSchema,
+  type RecordRequest,
+  RecordRequestSchema,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -83,19 +84,14 @@ function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boole
   return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };
 }
 
-function toAuditRecord(
-  state: AnswerState,
-  outcome: AnswerOutcome,
-  totalUs: number,
-): MessageInitShape<typeof RecordRequestSchema> {
-  return {
+function toAuditRecord(state: AnswerState, outcome: AnswerOutcome, totalUs: number): RecordRequest {
+  const record = create(RecordRequestSchema, {
     answerId: state.answerId,
     sessionId: state.sessionId,
     question: state.question,
     standaloneQuestion: state.standalone,
     answer: state.text,
     outcome,
-    evidence: state.passages.map(toEvidenceRef),
     citedMarkers: state.citations.map(({ marker }) => marker),
     model: state.model,
     ...(state.usage && { usage: state.usage }),
@@ -106,18 +102,22 @@ function toAuditRecord(
     firstTextUs: BigInt(state.firstTextUs),
     totalUs: BigInt(totalUs),
     unsupportedClaims: [...state.unsupportedClaims],
-  };
+  });
+  record.evidence = evidenceOf(state.passages);
+  return record;
 }
 
-// Passages of a cached answer are the same objects each time.
-const refs = new WeakMap<Passage, EvidenceRef>();
+// The passages of a cached answer are the same list each time, and so is its evidence, whose bytes audit makes once.
+const evidences = new WeakMap<readonly Passage[], EvidenceRef[]>();
 
-function toEvidenceRef(passage: Passage): EvidenceRef {
-  const known = refs.get(passage);
-  if (known !== undefined) return known;
-  const { chunkId, documentId, corpus, version, scores } = passage;
-  const score = scores?.rerank ?? scores?.fused ?? 0;
-  const ref = create(EvidenceRefSchema, { chunkId, documentId, corpus, version, score });
-  refs.set(passage, ref);
-  return ref;
+function evidenceOf(passages: readonly Passage[]): EvidenceRef[] {
+  let evidence = evidences.get(passages);
+  if (evidence === undefined) {
+    evidence = passages.map(({ chunkId, documentId, corpus, version, scores }) => {
+      const score = scores?.rerank ?? scores?.fused ?? 0;
+      return create(EvidenceRefSchema, { chunkId, documentId, corpus, version, score });
+    });
+    evidences.set(passages, evidence);
+  }
+  return evidence;
 }

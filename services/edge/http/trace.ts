@@ -1,4 +1,4 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 
 const tracer = trace.getTracer('ragmesh');
@@ -8,18 +8,21 @@ const tracer = trace.getTracer('ragmesh');
  * of services are below it. The response names the trace in `x-trace-id`.
  */
 export function inRequestSpan<T>(route: string, request: NodeRequest, response: NodeResponse, serve: () => T): T {
-  const parent = propagation.extract(context.active(), request.headers);
+  const isContinued = propagation.fields().some((name) => request.headers[name] !== undefined);
+  const parent = isContinued ? propagation.extract(context.active(), request.headers) : context.active();
   const method = request.method ?? '';
   const span = tracer.startSpan(
     `${method} ${route}`,
     { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': route } },
     parent,
   );
-  response.once('close', () => {
-    span.setAttribute('http.response.status_code', response.statusCode);
-    if (response.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-    span.end();
-  });
+  if (span.isRecording()) response.once('close', () => end(span, response));
   response.setHeader('x-trace-id', span.spanContext().traceId);
   return context.with(trace.setSpan(parent, span), serve);
+}
+
+function end(span: Span, response: NodeResponse): void {
+  span.setAttribute('http.response.status_code', response.statusCode);
+  if (response.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  span.end();
 }

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { type AskResponse, AskResponseSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { TextDeltaSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { readyNow } from '#kit/base/streams.ts';
 import { takeReady } from '#kit/rpc/messages/ready-messages.ts';
 
 /** Longest text that deltas are joined to, in UTF-16 code units. */
@@ -86,13 +87,4 @@ function textOf({ event }: AskResponse): string {
 
 function textDelta(text: string): AskResponse {
   return create(AskResponseSchema, { event: { case: 'textDelta', value: create(TextDeltaSchema, { text }) } });
-}
-
-// Returns the result of a promise that settles without waiting for input or timers; `undefined` if it does not, or if it
-// fails. In a microtask, nextTick runs when the queue of microtasks is empty.
-function readyNow<T>(promise: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    promise.then(resolve, () => resolve(undefined));
-    process.nextTick(resolve, undefined);
-  });
 }

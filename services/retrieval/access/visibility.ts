@@ -29,6 +29,8 @@ export interface Visibility {
   scopeOf(corpora: readonly CountedCorpus[], principal: Principal): AccessScope;
   /** Returns the counts of the live version that the principal may see. */
   countsOf(corpus: CountedCorpus, principal: Principal): Counts;
+  /** Returns whether every corpus exists for the principal, as it does for operators and services. */
+  seesAll(principal: Principal): boolean;
   /**
    * Returns whether the corpus exists for the principal. A corpus with documents, none of which the principal may see, does not.
    * Operators and services see every corpus.
@@ -72,11 +74,16 @@ export function createVisibility(acls: readonly { aclId: number; groups: readonl
       aclIds: accessOf(principal).aclIds,
     }),
     countsOf,
+    seesAll,
     isVisible(corpus, principal) {
-      if (principal.roles.includes(Role.SERVICE) || principal.roles.includes(Role.OPERATOR)) return true;
+      if (seesAll(principal)) return true;
       return corpus.countsByAcl.size === 0 || countsOf(corpus, principal).documentCount > 0;
     },
   };
+}
+
+function seesAll({ roles }: Principal): boolean {
+  return roles.includes(Role.SERVICE) || roles.includes(Role.OPERATOR);
 }
 
 function byGroup(acls: readonly { aclId: number; groups: readonly string[] }[]): Map<string, number[]> {

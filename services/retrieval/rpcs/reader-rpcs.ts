@@ -1,7 +1,14 @@
-import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { create } from '@bufbuild/protobuf';
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  type ListCorporaResponse,
+  ListCorporaResponseSchema,
+  type RetrievalService,
+} from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
+import { shareMessage } from '#kit/rpc/messages/shared-message.ts';
 import { toCorpus, toPassage } from '../convert.ts';
-import type { CorpusView } from '../index/index-view.ts';
+import type { CorpusView, IndexView } from '../index/index-view.ts';
 import { readIndex } from '../index/read-index.ts';
 import { explain } from '../search/explain/explain.ts';
 import { retrieve, type SearchDeps } from '../search/search.ts';
@@ -33,8 +40,35 @@ export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof Retri
       if (held === undefined) return { corpora: [] };
       const { view } = held.index;
       held.release();
-      const visible = [...view.corpora.values()].filter((corpus) => view.visibility.isVisible(corpus, principal));
-      return { corpora: visible.map((corpus) => toCorpus(view, corpus, view.visibility.countsOf(corpus, principal))) };
+      return listed(view, principal);
     },
   };
+}
+
+// Each question asks for the list, and a view never changes: those who see the same get the same message. By access lists; operators and
+// services see every corpus.
+const lists = new WeakMap<IndexView, WeakMap<readonly number[], Map<boolean, ListCorporaResponse>>>();
+
+function listed(view: IndexView, principal: Principal): ListCorporaResponse {
+  const { visibility } = view;
+  let byAccess = lists.get(view);
+  if (byAccess === undefined) {
+    byAccess = new WeakMap();
+    lists.set(view, byAccess);
+  }
+  const aclIds = visibility.aclIdsOf(principal);
+  let made = byAccess.get(aclIds);
+  if (made === undefined) {
+    made = new Map();
+    byAccess.set(aclIds, made);
+  }
+  const seesAll = visibility.seesAll(principal);
+  let list = made.get(seesAll);
+  if (list === undefined) {
+    const visible = [...view.corpora.values()].filter((corpus) => visibility.isVisible(corpus, principal));
+    const corpora = visible.map((corpus) => toCorpus(view, corpus, visibility.countsOf(corpus, principal)));
+    list = shareMessage(create(ListCorporaResponseSchema, { corpora }));
+    made.set(seesAll, list);
+  }
+  return list;
 }

@@ -4,21 +4,161 @@
 // @generated from file ragmesh/evaluation/v1/evaluation.proto (package ragmesh.evaluation.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
 import type { RetrieveRequest } from "../../retrieval/v1/retrieval_pb.ts";
 import { file_ragmesh_retrieval_v1_retrieval } from "../../retrieval/v1/retrieval_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/evaluation/v1/evaluation.proto.
  */
 export const file_ragmesh_evaluation_v1_evaluation: GenFile = /*@__PURE__*/
-  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIpEBChFQdXREYXRhU2V0UmVxdWVzdBI6CghkYXRhX3NldBgBIAEoCUIoukglciMQARiAATIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBJACgdxdWVyaWVzGAIgAygLMiIucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlZFF1ZXJ5Qgu6SAiSAQUIARDoByKHAQoLSnVkZ2VkUXVlcnkSHAoIcXVlcnlfaWQYASABKAlCCrpIB3IFEAEYgAESGQoEdGV4dBgCIAEoCUILukgIcgYQARiAgAESPwoKanVkZ2VtZW50cxgDIAMoCzIgLnJhZ21lc2guZXZhbHVhdGlvbi52MS5KdWRnZW1lbnRCCbpIBpIBAxDoByJECglKdWRnZW1lbnQSHwoLZG9jdW1lbnRfaWQYASABKAlCCrpIB3IFEAEYgAQSFgoFZ3JhZGUYAiABKA1CB7pIBCoCGAoiQgoSUHV0RGF0YVNldFJlc3BvbnNlEhMKC3F1ZXJ5X2NvdW50GAEgASgNEhcKD2p1ZGdlbWVudF9jb3VudBgCIAEoDSL5AQoUUnVuRXZhbHVhdGlvblJlcXVlc3QSHAoIZGF0YV9zZXQYASABKAlCCrpIB3IFEAEYgAESNwoIdGVtcGxhdGUYAiABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSHAoLY29uY3VycmVuY3kYAyABKA1CB7pIBCoCGEASGAoFbGltaXQYBCABKA1CCbpIBioEGMCEPRI6Cgh2YXJpYW50cxgFIAMoCzIeLnJhZ21lc2guZXZhbHVhdGlvbi52MS5WYXJpYW50Qgi6SAWSAQIQIBIWCg53aXRoX3F1ZXN0aW9ucxgGIAEoCCJkCgdWYXJpYW50EhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAESPwoIdGVtcGxhdGUYAiABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3RCBrpIA8gBASKaAQoVUnVuRXZhbHVhdGlvblJlc3BvbnNlEj0KCHByb2dyZXNzGAEgASgLMikucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25Qcm9ncmVzc0gAEjkKA3J1bhgCIAEoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5FdmFsdWF0aW9uUnVuQgTwuxgBSABCBwoFZXZlbnQiPQoSRXZhbHVhdGlvblByb2dyZXNzEhIKCmRvbmVfY291bnQYASABKA0SEwoLdG90YWxfY291bnQYAiABKA0ihwMKDUV2YWx1YXRpb25SdW4SDgoGcnVuX2lkGAEgASgJEhAKCGRhdGFfc2V0GAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC3F1ZXJ5X2NvdW50GAQgASgNEi4KB21ldHJpY3MYBSADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEg4KBnA1MF91cxgGIAEoBBIOCgZwOTlfdXMYByABKAQSFAoMZmFpbGVkX2NvdW50GAggASgNEjcKCHRlbXBsYXRlGAkgASgLMiUucmFnbWVzaC5yZXRyaWV2YWwudjEuUmV0cmlldmVSZXF1ZXN0EjYKC2NvbXBhcmlzb25zGAogAygLMiEucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkNvbXBhcmlzb24SOAoJcXVlc3Rpb25zGAsgAygLMiUucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlF1ZXN0aW9uU2NvcmVzIsgBCgpDb21wYXJpc29uEgwKBG5hbWUYASABKAkSLgoHbWV0cmljcxgCIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSLAoFZ2FpbnMYAyADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEhQKDGZhaWxlZF9jb3VudBgEIAEoDRI4CglxdWVzdGlvbnMYBSADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUXVlc3Rpb25TY29yZXMiMgoOUXVlc3Rpb25TY29yZXMSEAoIcXVlcnlfaWQYASABKAkSDgoGc2NvcmVzGAIgAygCIj8KBk1ldHJpYxIMCgRuYW1lGAEgASgJEgwKBG1lYW4YAiABKAESCwoDbG93GAMgASgBEgwKBGhpZ2gYBCABKAEiaAoPTGlzdFJ1bnNSZXF1ZXN0EhoKCGRhdGFfc2V0GAEgASgJQgi6SAVyAxiAARIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl8KEExpc3RSdW5zUmVzcG9uc2USMgoEcnVucxgBIAMoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5FdmFsdWF0aW9uUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTKEAwoRRXZhbHVhdGlvblNlcnZpY2USfAoKUHV0RGF0YVNldBIoLnJhZ21lc2guZXZhbHVhdGlvbi52MS5QdXREYXRhU2V0UmVxdWVzdBopLnJhZ21lc2guZXZhbHVhdGlvbi52MS5QdXREYXRhU2V0UmVzcG9uc2UiF6K7GBMI4KcSEAEYAiAEMICAgAI4oI0GKAESgQEKDVJ1bkV2YWx1YXRpb24SKy5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlcXVlc3QaLC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlc3BvbnNlIhOiuxgPCIDd2wEQARgCIAQwgIBAMAESbQoITGlzdFJ1bnMSJi5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdFJ1bnNSZXF1ZXN0GicucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkxpc3RSdW5zUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
+  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIjMKD0RpYWdub3NlUmVxdWVzdBIgCg53aW5kb3dfc2Vjb25kcxgBIAEoDUIIukgFKgMYrAIicwoQRGlhZ25vc2VSZXNwb25zZRIsCgZjaGVja3MYASADKAsyHC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2sSFAoMc291cmNlX2NvdW50GAIgASgNEhsKE3VucmVhY2hhYmxlX3NvdXJjZXMYAyADKAkivAEKBUNoZWNrEi4KBGtpbmQYASABKA4yIC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2tLaW5kEi8KB3ZlcmRpY3QYAiABKA4yHi5yYWdtZXNoLmV2YWx1YXRpb24udjEuVmVyZGljdBIPCgdmaW5kaW5nGAMgASgJEjEKCGV2aWRlbmNlGAQgAygLMh8ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2aWRlbmNlEg4KBmFkdmljZRgFIAEoCSI1CghFdmlkZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEgwKBHVuaXQYAyABKAkikQEKEVB1dERhdGFTZXRSZXF1ZXN0EjoKCGRhdGFfc2V0GAEgASgJQii6SCVyIxABGIABMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEkAKB3F1ZXJpZXMYAiADKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuSnVkZ2VkUXVlcnlCC7pICJIBBQgBEOgHIocBCgtKdWRnZWRRdWVyeRIcCghxdWVyeV9pZBgBIAEoCUIKukgHcgUQARiAARIZCgR0ZXh0GAIgASgJQgu6SAhyBhABGICAARI/CgpqdWRnZW1lbnRzGAMgAygLMiAucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlbWVudEIJukgGkgEDEOgHIkQKCUp1ZGdlbWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIWCgVncmFkZRgCIAEoDUIHukgEKgIYCiJCChJQdXREYXRhU2V0UmVzcG9uc2USEwoLcXVlcnlfY291bnQYASABKA0SFwoPanVkZ2VtZW50X2NvdW50GAIgASgNIvkBChRSdW5FdmFsdWF0aW9uUmVxdWVzdBIcCghkYXRhX3NldBgBIAEoCUIKukgHcgUQARiAARI3Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBIcCgtjb25jdXJyZW5jeRgDIAEoDUIHukgEKgIYQBIYCgVsaW1pdBgEIAEoDUIJukgGKgQYwIQ9EjoKCHZhcmlhbnRzGAUgAygLMh4ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlZhcmlhbnRCCLpIBZIBAhAgEhYKDndpdGhfcXVlc3Rpb25zGAYgASgIImQKB1ZhcmlhbnQSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARI/Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdEIGukgDyAEBIpoBChVSdW5FdmFsdWF0aW9uUmVzcG9uc2USPQoIcHJvZ3Jlc3MYASABKAsyKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblByb2dyZXNzSAASOQoDcnVuGAIgASgLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW5CBPC7GAFIAEIHCgVldmVudCI9ChJFdmFsdWF0aW9uUHJvZ3Jlc3MSEgoKZG9uZV9jb3VudBgBIAEoDRITCgt0b3RhbF9jb3VudBgCIAEoDSKHAwoNRXZhbHVhdGlvblJ1bhIOCgZydW5faWQYASABKAkSEAoIZGF0YV9zZXQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLcXVlcnlfY291bnQYBCABKA0SLgoHbWV0cmljcxgFIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSDgoGcDUwX3VzGAYgASgEEg4KBnA5OV91cxgHIAEoBBIUCgxmYWlsZWRfY291bnQYCCABKA0SNwoIdGVtcGxhdGUYCSABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSNgoLY29tcGFyaXNvbnMYCiADKAsyIS5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ29tcGFyaXNvbhI4CglxdWVzdGlvbnMYCyADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUXVlc3Rpb25TY29yZXMiyAEKCkNvbXBhcmlzb24SDAoEbmFtZRgBIAEoCRIuCgdtZXRyaWNzGAIgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIsCgVnYWlucxgDIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSFAoMZmFpbGVkX2NvdW50GAQgASgNEjgKCXF1ZXN0aW9ucxgFIAMoCzIlLnJhZ21lc2guZXZhbHVhdGlvbi52MS5RdWVzdGlvblNjb3JlcyIyCg5RdWVzdGlvblNjb3JlcxIQCghxdWVyeV9pZBgBIAEoCRIOCgZzY29yZXMYAiADKAIiPwoGTWV0cmljEgwKBG5hbWUYASABKAkSDAoEbWVhbhgCIAEoARILCgNsb3cYAyABKAESDAoEaGlnaBgEIAEoASJoCg9MaXN0UnVuc1JlcXVlc3QSGgoIZGF0YV9zZXQYASABKAlCCLpIBXIDGIABEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiXwoQTGlzdFJ1bnNSZXNwb25zZRIyCgRydW5zGAEgAygLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKr4CCglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhkKFUNIRUNLX0tJTkRfQ0FDSEVfSElUUxABEhsKF0NIRUNLX0tJTkRfQ09OVEVYVF9TSVpFEAISHwobQ0hFQ0tfS0lORF9FWFBFTlNJVkVfTU9ERUxTEAMSFwoTQ0hFQ0tfS0lORF9CQVRDSElORxAEEhoKFkNIRUNLX0tJTkRfQ09MRF9TVEFSVFMQBRIeChpDSEVDS19LSU5EX1BST1ZJREVSX0xJTUlUUxAGEhsKF0NIRUNLX0tJTkRfSElTVE9SWV9TSVpFEAcSGgoWQ0hFQ0tfS0lORF9DSFVOS19TSVpFUxAIEhUKEUNIRUNLX0tJTkRfUkVSQU5LEAkSFwoTQ0hFQ0tfS0lORF9USU1FT1VUUxAKKm8KB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhAKDFZFUkRJQ1RfR09PRBABEhMKD1ZFUkRJQ1RfSU1QUk9WRRACEg8KC1ZFUkRJQ1RfQkFEEAMSEwoPVkVSRElDVF9VTktOT1dOEAQy9AMKEUV2YWx1YXRpb25TZXJ2aWNlEnwKClB1dERhdGFTZXQSKC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlcXVlc3QaKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlc3BvbnNlIheiuxgTCOCnEhABGAIgBDCAgIACOKCNBigBEoEBCg1SdW5FdmFsdWF0aW9uEisucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlJ1bkV2YWx1YXRpb25SZXF1ZXN0GiwucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlJ1bkV2YWx1YXRpb25SZXNwb25zZSITorsYDwiA3dsBEAEYAiAEMICAQDABEm0KCExpc3RSdW5zEiYucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkxpc3RSdW5zUmVxdWVzdBonLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0UnVuc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEm4KCERpYWdub3NlEiYucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRpYWdub3NlUmVxdWVzdBonLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EaWFnbm9zZVJlc3BvbnNlIhGQAgGiuxgKCJCSFBABGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
+
+/**
+ * What to check.
+ *
+ * @generated from message ragmesh.evaluation.v1.DiagnoseRequest
+ */
+export type DiagnoseRequest = Message<"ragmesh.evaluation.v1.DiagnoseRequest"> & {
+  /**
+   * Time for which the metrics are watched, in seconds. 0: all that has happened since the processes began.
+   *
+   * @generated from field: uint32 window_seconds = 1;
+   */
+  windowSeconds: number;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.DiagnoseRequest.
+ * Use `create(DiagnoseRequestSchema)` to create a new message.
+ */
+export const DiagnoseRequestSchema: GenMessage<DiagnoseRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 0);
+
+/**
+ * How the mesh does.
+ *
+ * @generated from message ragmesh.evaluation.v1.DiagnoseResponse
+ */
+export type DiagnoseResponse = Message<"ragmesh.evaluation.v1.DiagnoseResponse"> & {
+  /**
+   * One for each kind, in the order of CheckKind.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Check checks = 1;
+   */
+  checks: Check[];
+
+  /**
+   * Pages of metrics that were read.
+   *
+   * @generated from field: uint32 source_count = 2;
+   */
+  sourceCount: number;
+
+  /**
+   * Pages of metrics that could not be read, by their address: the checks lack what is there.
+   *
+   * @generated from field: repeated string unreachable_sources = 3;
+   */
+  unreachableSources: string[];
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.DiagnoseResponse.
+ * Use `create(DiagnoseResponseSchema)` to create a new message.
+ */
+export const DiagnoseResponseSchema: GenMessage<DiagnoseResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 1);
+
+/**
+ * The result of one check.
+ *
+ * @generated from message ragmesh.evaluation.v1.Check
+ */
+export type Check = Message<"ragmesh.evaluation.v1.Check"> & {
+  /**
+   * What was checked.
+   *
+   * @generated from field: ragmesh.evaluation.v1.CheckKind kind = 1;
+   */
+  kind: CheckKind;
+
+  /**
+   * How it is.
+   *
+   * @generated from field: ragmesh.evaluation.v1.Verdict verdict = 2;
+   */
+  verdict: Verdict;
+
+  /**
+   * What was found, in a sentence.
+   *
+   * @generated from field: string finding = 3;
+   */
+  finding: string;
+
+  /**
+   * The figures behind it.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Evidence evidence = 4;
+   */
+  evidence: Evidence[];
+
+  /**
+   * What to change; empty if nothing.
+   *
+   * @generated from field: string advice = 5;
+   */
+  advice: string;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.Check.
+ * Use `create(CheckSchema)` to create a new message.
+ */
+export const CheckSchema: GenMessage<Check> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 2);
+
+/**
+ * A figure.
+ *
+ * @generated from message ragmesh.evaluation.v1.Evidence
+ */
+export type Evidence = Message<"ragmesh.evaluation.v1.Evidence"> & {
+  /**
+   * What it is.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The value.
+   *
+   * @generated from field: double value = 2;
+   */
+  value: number;
+
+  /**
+   * Its unit; empty for a count.
+   *
+   * @generated from field: string unit = 3;
+   */
+  unit: string;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.Evidence.
+ * Use `create(EvidenceSchema)` to create a new message.
+ */
+export const EvidenceSchema: GenMessage<Evidence> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 3);
 
 /**
  * A part of a data set.
@@ -46,7 +186,7 @@ export type PutDataSetRequest = Message<"ragmesh.evaluation.v1.PutDataSetRequest
  * Use `create(PutDataSetRequestSchema)` to create a new message.
  */
 export const PutDataSetRequestSchema: GenMessage<PutDataSetRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 0);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 4);
 
 /**
  * A question with its judgements.
@@ -81,7 +221,7 @@ export type JudgedQuery = Message<"ragmesh.evaluation.v1.JudgedQuery"> & {
  * Use `create(JudgedQuerySchema)` to create a new message.
  */
 export const JudgedQuerySchema: GenMessage<JudgedQuery> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 1);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 5);
 
 /**
  * How well a document answers a question.
@@ -109,7 +249,7 @@ export type Judgement = Message<"ragmesh.evaluation.v1.Judgement"> & {
  * Use `create(JudgementSchema)` to create a new message.
  */
 export const JudgementSchema: GenMessage<Judgement> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 2);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 6);
 
 /**
  * The data set is stored.
@@ -137,7 +277,7 @@ export type PutDataSetResponse = Message<"ragmesh.evaluation.v1.PutDataSetRespon
  * Use `create(PutDataSetResponseSchema)` to create a new message.
  */
 export const PutDataSetResponseSchema: GenMessage<PutDataSetResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 3);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 7);
 
 /**
  * A run.
@@ -193,7 +333,7 @@ export type RunEvaluationRequest = Message<"ragmesh.evaluation.v1.RunEvaluationR
  * Use `create(RunEvaluationRequestSchema)` to create a new message.
  */
 export const RunEvaluationRequestSchema: GenMessage<RunEvaluationRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 4);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 8);
 
 /**
  * Another way to search.
@@ -221,7 +361,7 @@ export type Variant = Message<"ragmesh.evaluation.v1.Variant"> & {
  * Use `create(VariantSchema)` to create a new message.
  */
 export const VariantSchema: GenMessage<Variant> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 5);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 9);
 
 /**
  * One event of a run.
@@ -258,7 +398,7 @@ export type RunEvaluationResponse = Message<"ragmesh.evaluation.v1.RunEvaluation
  * Use `create(RunEvaluationResponseSchema)` to create a new message.
  */
 export const RunEvaluationResponseSchema: GenMessage<RunEvaluationResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 6);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 10);
 
 /**
  * Progress of a run.
@@ -286,7 +426,7 @@ export type EvaluationProgress = Message<"ragmesh.evaluation.v1.EvaluationProgre
  * Use `create(EvaluationProgressSchema)` to create a new message.
  */
 export const EvaluationProgressSchema: GenMessage<EvaluationProgress> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 7);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 11);
 
 /**
  * A run with its result.
@@ -377,7 +517,7 @@ export type EvaluationRun = Message<"ragmesh.evaluation.v1.EvaluationRun"> & {
  * Use `create(EvaluationRunSchema)` to create a new message.
  */
 export const EvaluationRunSchema: GenMessage<EvaluationRun> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 8);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 12);
 
 /**
  * A variant compared with its run.
@@ -427,7 +567,7 @@ export type Comparison = Message<"ragmesh.evaluation.v1.Comparison"> & {
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 9);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 13);
 
 /**
  * Scores of a question.
@@ -455,7 +595,7 @@ export type QuestionScores = Message<"ragmesh.evaluation.v1.QuestionScores"> & {
  * Use `create(QuestionScoresSchema)` to create a new message.
  */
 export const QuestionScoresSchema: GenMessage<QuestionScores> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 10);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 14);
 
 /**
  * A metric over all questions.
@@ -497,7 +637,7 @@ export type Metric = Message<"ragmesh.evaluation.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 11);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 15);
 
 /**
  * Selects runs.
@@ -532,7 +672,7 @@ export type ListRunsRequest = Message<"ragmesh.evaluation.v1.ListRunsRequest"> &
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 12);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 16);
 
 /**
  * Runs.
@@ -560,7 +700,159 @@ export type ListRunsResponse = Message<"ragmesh.evaluation.v1.ListRunsResponse">
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 13);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 17);
+
+/**
+ * What is checked.
+ *
+ * @generated from enum ragmesh.evaluation.v1.CheckKind
+ */
+export const CheckKind = {
+  /**
+   * Not a check.
+   *
+   * @generated from enum value: CHECK_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Hit rate of the answer cache, by layer.
+   *
+   * @generated from enum value: CHECK_KIND_CACHE_HITS = 1;
+   */
+  CACHE_HITS: 1,
+
+  /**
+   * Size of the evidence in a prompt.
+   *
+   * @generated from enum value: CHECK_KIND_CONTEXT_SIZE = 2;
+   */
+  CONTEXT_SIZE: 2,
+
+  /**
+   * Share of generations and of cost at the most expensive model.
+   *
+   * @generated from enum value: CHECK_KIND_EXPENSIVE_MODELS = 3;
+   */
+  EXPENSIVE_MODELS: 3,
+
+  /**
+   * Texts of an embedding call, and chunks of an index write.
+   *
+   * @generated from enum value: CHECK_KIND_BATCHING = 4;
+   */
+  BATCHING: 4,
+
+  /**
+   * First tokens that come far later than usual: models that are loaded when a request arrives.
+   *
+   * @generated from enum value: CHECK_KIND_COLD_STARTS = 5;
+   */
+  COLD_STARTS: 5,
+
+  /**
+   * Refusals of providers because of their limits, and the spread of their first tokens.
+   *
+   * @generated from enum value: CHECK_KIND_PROVIDER_LIMITS = 6;
+   */
+  PROVIDER_LIMITS: 6,
+
+  /**
+   * Size of the history in a prompt.
+   *
+   * @generated from enum value: CHECK_KIND_HISTORY_SIZE = 7;
+   */
+  HISTORY_SIZE: 7,
+
+  /**
+   * Length of chunks.
+   *
+   * @generated from enum value: CHECK_KIND_CHUNK_SIZES = 8;
+   */
+  CHUNK_SIZES: 8,
+
+  /**
+   * Whether rerank is on, works and changes results.
+   *
+   * @generated from enum value: CHECK_KIND_RERANK = 9;
+   */
+  RERANK: 9,
+
+  /**
+   * Calls that ended at their deadline, circuit breakers, and stages that were skipped.
+   *
+   * @generated from enum value: CHECK_KIND_TIMEOUTS = 10;
+   */
+  TIMEOUTS: 10,
+} as const;
+
+/**
+ * What is checked.
+ *
+ * @generated from enum ragmesh.evaluation.v1.CheckKind
+ */
+export type CheckKind = (typeof CheckKind)[keyof typeof CheckKind] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.evaluation.v1.CheckKind.
+ */
+export const CheckKindSchema: GenEnum<CheckKind> = /*@__PURE__*/
+  enumDesc(file_ragmesh_evaluation_v1_evaluation, 0);
+
+/**
+ * How a check ended.
+ *
+ * @generated from enum ragmesh.evaluation.v1.Verdict
+ */
+export const Verdict = {
+  /**
+   * Not a verdict.
+   *
+   * @generated from enum value: VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing to do.
+   *
+   * @generated from enum value: VERDICT_GOOD = 1;
+   */
+  GOOD: 1,
+
+  /**
+   * It works; a change would make it better.
+   *
+   * @generated from enum value: VERDICT_IMPROVE = 2;
+   */
+  IMPROVE: 2,
+
+  /**
+   * Users notice it.
+   *
+   * @generated from enum value: VERDICT_BAD = 3;
+   */
+  BAD: 3,
+
+  /**
+   * Too little has happened to judge.
+   *
+   * @generated from enum value: VERDICT_UNKNOWN = 4;
+   */
+  UNKNOWN: 4,
+} as const;
+
+/**
+ * How a check ended.
+ *
+ * @generated from enum ragmesh.evaluation.v1.Verdict
+ */
+export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.evaluation.v1.Verdict.
+ */
+export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
+  enumDesc(file_ragmesh_evaluation_v1_evaluation, 1);
 
 /**
  * Measures retrieval on data sets of judged questions.
@@ -597,6 +889,16 @@ export const EvaluationService: GenService<{
     methodKind: "unary";
     input: typeof ListRunsRequestSchema;
     output: typeof ListRunsResponseSchema;
+  },
+  /**
+   * Checks the running mesh: ten things that make such a system slow, expensive or wrong, each judged by its metrics and configuration.
+   *
+   * @generated from rpc ragmesh.evaluation.v1.EvaluationService.Diagnose
+   */
+  diagnose: {
+    methodKind: "unary";
+    input: typeof DiagnoseRequestSchema;
+    output: typeof DiagnoseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ragmesh_evaluation_v1_evaluation, 0);

@@ -11,6 +11,11 @@ export function shareMessage<T extends Message>(message: T): T {
   return message;
 }
 
+/** Returns whether a message is one that is sent again and again. */
+export function isShared(message: Message): boolean {
+  return kept.has(message);
+}
+
 /** Returns what `make` makes of a message; of a shared message it is made once for each `form`. Do not change it. */
 export function formOf<M extends Message, T extends object | string>(
   message: M,

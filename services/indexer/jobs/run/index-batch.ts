@@ -5,6 +5,7 @@ import { grantedGroups } from '#kit/rpc/access.ts';
 import { accessListOf } from '../../convert.ts';
 import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
 import type { DocumentStore } from '../../documents/document-store.ts';
+import type { IndexerMetrics } from '../../metrics.ts';
 import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { FailureStore } from '../failure-store.ts';
 import { findHidden, refuseHidden } from '../rights.ts';
@@ -23,6 +24,7 @@ export interface BatchDeps {
   failures: FailureStore;
   caller: Caller;
   clock: () => number;
+  metrics: Pick<IndexerMetrics, 'batchChunks' | 'chunkChars'>;
 }
 
 /** State that the batches of a job share. */
@@ -68,11 +70,18 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
     if (progress.indexedCount === 0) await run.save({ phase: JobPhase.INDEX });
     const version = await build.begin(options);
     const call = () => deps.caller.asService(job, run.signal);
+    observeChunks(deps, unwritten);
     await index.write(version, await embedDocuments(deps.embedding, unwritten, options, call));
   }
   progress.indexedCount += changed.length;
   for (const { chunks } of changed) progress.chunkCount += chunks.length;
   progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
+}
+
+function observeChunks({ metrics }: BatchDeps, documents: readonly PreparedDocument[]): void {
+  const chunks = documents.flatMap((document) => document.chunks);
+  metrics.batchChunks.observe(chunks.length);
+  for (const { start, end } of chunks) metrics.chunkChars.observe(end - start);
 }
 
 // After a rollback, a document can have its older content and a newer access list. The hash alone does not show that.

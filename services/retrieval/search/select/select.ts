@@ -148,12 +148,19 @@ async function rerankBest(
     const scored = head.map((candidate, index) => ({ ...candidate, reranked: scores[index] as CandidateScore }));
     // Sorting is stable: equal scores stay in the fused order.
     scored.sort((a, b) => b.reranked.score - a.reranked.score);
+    deps.metrics.rerankTotal.inc({ effect: effectOf(head, scored) });
     return { ranked: [...scored, ...candidates.slice(rerankCount)], rerankModel: model, degradation };
   } catch (error) {
     context.signal.throwIfAborted();
     const degradation = reportDegradation(deps, Stage.RERANK, error, 'kept the fused order');
+    deps.metrics.rerankTotal.inc({ effect: 'failed' });
     return { ranked: candidates, rerankModel: '', degradation };
   }
+}
+
+function effectOf(fused: readonly Candidate[], scored: readonly Candidate[]): string {
+  const at = scored.findIndex(({ record }, index) => record.key !== fused[index]?.record.key);
+  return at === -1 ? 'none' : at === 0 ? 'first' : 'order';
 }
 
 /**

@@ -3,10 +3,10 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
-import { type CommandContext, CommandError, printJson } from './command.ts';
-import { connectMesh } from './connect.ts';
-import { connectionFlags, connectionHelp, parseFlags } from './flags.ts';
-import { createProgress } from './progress.ts';
+import { type CommandContext, CommandError, printJson } from '../command.ts';
+import { connectMesh } from '../connect.ts';
+import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
+import { createProgress } from '../progress.ts';
 
 const help = `npm run cache:warm -- [--top 100] [--days 7] [--callers 4]
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type CommandContext, CommandError, printJson } from './command.ts';
-import { commonFlags, localHelp, parseFlags } from './flags.ts';
-import { createProgress } from './progress.ts';
+import { type CommandContext, CommandError, printJson } from '../command.ts';
+import { commonFlags, localHelp, parseFlags } from '../flags.ts';
+import { createProgress } from '../progress.ts';
 
 const help = `npm run cache:calibrate -- <pairs.tsv> [--budget 0.01] [--wrong-share 0.1] [--dry-run]
 
