@@ -5,6 +5,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { failedPrecondition } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
+import { createListQuery } from '#kit/storage/list-query.ts';
 import { findCovered } from '../usage/ledger.ts';
 import { addSums, answerSum, isFromCache } from '../usage/usage-sums.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
@@ -131,25 +132,7 @@ interface Head extends ChainRow {
 /** Returns the ends of the chains, each compared with the entries: the last one has the recorded hash, and none is after it. */
 async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, Head>> {
   const tenants = tenantsOf(batch);
-  const rows = await trx
-    .selectFrom('chains')
-    .leftJoin('entries as last', (join) =>
-      join.onRef('last.tenant', '=', 'chains.tenant').onRef('last.sequence', '=', 'chains.last_sequence'),
-    )
-    .leftJoin('entries as next', (join) =>
-      join
-        .onRef('next.tenant', '=', 'chains.tenant')
-        .on('next.sequence', '=', (eb) => eb('chains.last_sequence', '+', 1)),
-    )
-    .select(['chains.tenant', 'chains.last_sequence', 'chains.last_hash'])
-    .select((eb) =>
-      eb
-        .or([eb('last.hash', 'is distinct from', eb.ref('chains.last_hash')), eb('next.sequence', 'is not', null)])
-        .$castTo<number>()
-        .as('is_broken'),
-    )
-    .where('chains.tenant', 'in', tenants)
-    .execute();
+  const rows = await selectHeads(trx, tenants);
   const heads = new Map<string, Head>(rows.map((row) => [row.tenant, row]));
   // A chain whose end was removed.
   const endless = tenants.filter((tenant) => !heads.has(tenant));
@@ -172,6 +155,27 @@ function brokenChain(lastSequence: number): ConnectError {
   const metadata = { sequence: String(lastSequence) };
   return failedPrecondition(ErrorReason.AUDIT_CHAIN_BROKEN, message, { metadata });
 }
+
+const selectHeads = createListQuery((db: Database<AuditSchema>, tenants: readonly string[]) =>
+  db
+    .selectFrom('chains')
+    .leftJoin('entries as last', (join) =>
+      join.onRef('last.tenant', '=', 'chains.tenant').onRef('last.sequence', '=', 'chains.last_sequence'),
+    )
+    .leftJoin('entries as next', (join) =>
+      join
+        .onRef('next.tenant', '=', 'chains.tenant')
+        .on('next.sequence', '=', (eb) => eb('chains.last_sequence', '+', 1)),
+    )
+    .select(['chains.tenant', 'chains.last_sequence', 'chains.last_hash'])
+    .select((eb) =>
+      eb
+        .or([eb('last.hash', 'is distinct from', eb.ref('chains.last_hash')), eb('next.sequence', 'is not', null)])
+        .$castTo<number>()
+        .as('is_broken'),
+    )
+    .where('chains.tenant', 'in', tenants),
+);
 
 const insertEntries = createInsert((db: Database<AuditSchema>, row: EntryRow) => db.insertInto('entries').values(row));
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { TimestampSchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type AuditEntry,
@@ -42,26 +42,30 @@ export function toCanonicalBytes({ sequence, tenant, user, recordedAt, recordByt
 
 /** Returns the bytes of a record in its entry. They are the longest part of it, and made once. */
 export function toRecordBytes(record: RecordRequest): Uint8Array {
-  const { before, after } = aroundEvidence;
-  const parts = [partOf(record, before), evidenceBytes(record.evidence), partOf(record, after)];
-  return Buffer.concat(parts);
+  const others = toBinary(RecordRequestSchema, { ...record, evidence: [] }, encoding);
+  if (record.evidence.length === 0) return others;
+  const evidence = evidenceBytes(record.evidence);
+  const at = startAfter(others, RecordRequestSchema.field.evidence.number);
+  const bytes = new Uint8Array(others.length + evidence.length);
+  bytes.set(others.subarray(0, at));
+  bytes.set(evidence, at);
+  bytes.set(others.subarray(at), at + evidence.length);
+  return bytes;
 }
 
 const encoding = { writeUnknownFields: false };
-const fields = RecordRequestSchema.fields.toSorted((a, b) => a.number - b.number).map(({ localName }) => localName);
-const evidenceAt = fields.indexOf('evidence');
-/** Names of the fields of a record before its evidence, and after it. */
-const aroundEvidence = { before: fields.slice(0, evidenceAt), after: fields.slice(evidenceAt + 1) };
 
-// A record in pieces, in the order of its fields, is what it is whole.
-function partOf(record: RecordRequest, names: readonly string[]): Uint8Array {
-  const part = create(RecordRequestSchema);
-  const [from, to] = [record, part] as unknown as [Fields, Fields];
-  for (const name of names) if (from[name] !== undefined) to[name] = from[name];
-  return toBinary(RecordRequestSchema, part, encoding);
+/** Returns the position of the first field with a higher number, in the bytes of a message whose fields are in ascending order. */
+function startAfter(bytes: Uint8Array, fieldNumber: number): number {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const start = reader.pos;
+    const [number, wireType] = reader.tag();
+    if (number > fieldNumber) return start;
+    reader.skip(wireType, number);
+  }
+  return bytes.length;
 }
-
-type Fields = Record<string, unknown>;
 
 // Most of a record is its evidence. That of a cached answer is the same list each time.
 const evidences = new WeakMap<readonly EvidenceRef[], Uint8Array>();

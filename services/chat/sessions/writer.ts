@@ -42,6 +42,8 @@ export function createTurnWriter(database: Database<SessionSchema>) {
   let running: Promise<void> | undefined;
 
   const run = async () => {
+    // The first batch has everything of this turn of the event loop.
+    await new Promise(setImmediate);
     while (queue.length > 0) {
       const batch = queue.slice(0, maxBatch);
       queue = queue.slice(maxBatch);
@@ -76,6 +78,8 @@ export function createTurnWriter(database: Database<SessionSchema>) {
     idle: (): Promise<void> => running ?? Promise.resolve(),
   };
 }
+
+const noCitations = toBinary(TurnSchema, create(TurnSchema));
 
 async function writeAll(transaction: Transaction<SessionSchema>, given: readonly TurnWrite[]): Promise<void> {
   const isShared = engineOf(transaction) === 'postgres';
@@ -114,7 +118,7 @@ async function writeAll(transaction: Transaction<SessionSchema>, given: readonly
       question: isKept ? question : '',
       answer: isKept ? turn.answer : '',
       asked_at: askedAtMs,
-      citations: toBinary(TurnSchema, create(TurnSchema, { citations: isKept ? [...turn.citations] : [] })),
+      citations: isKept ? toBinary(TurnSchema, create(TurnSchema, { citations: [...turn.citations] })) : noCitations,
     };
     return [row];
   });

@@ -1,4 +1,5 @@
 import { Code } from '@connectrpc/connect';
+import { LRUCache } from 'lru-cache';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
@@ -109,12 +110,27 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
   };
 }
 
+const plainPath = /^(?:\/[\w.-]+)+$/;
+
+// The address of a server is the same in nearly all of its requests.
+const authorities = new LRUCache<string, boolean>({ max: 100 });
+
+function isAuthority(authority: string): boolean {
+  let isValid = authorities.get(authority);
+  if (isValid === undefined) {
+    isValid = URL.canParse('/', `http://${authority}`);
+    authorities.set(authority, isValid);
+  }
+  return isValid;
+}
+
 // A host and a path that are valid together: later code makes a URL of both.
 function pathOf(request: NodeRequest): string | undefined {
   const authority = request.authority || request.headers.host;
   const url = request.url ?? '';
-  if (!authority || !url.startsWith('/') || !URL.canParse(url, `http://${authority}`)) return undefined;
-  return url.split('?', 1)[0];
+  if (!authority || !url.startsWith('/')) return undefined;
+  const isValid = plainPath.test(url) ? isAuthority(authority) : URL.canParse(url, `http://${authority}`);
+  return isValid ? url.split('?', 1)[0] : undefined;
 }
 
 // Clients join a base URL and a path in every way: slashes are forgiven, and a base URL that ends in /v1 before a path that begins

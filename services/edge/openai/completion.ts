@@ -4,8 +4,9 @@ import { type AnswerDone, AnswerOutcome, type Citation } from '#gen/ragmesh/comm
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge } from '#kit/base/errors.ts';
+import { formOf } from '#kit/rpc/messages/shared-message.ts';
 import type { EventStream } from '../http/event-stream.ts';
-import { citationToJson, unsupportedClaimToJson } from '../sse/answer-json.ts';
+import { citationForm, citationToJson, toCitationText, unsupportedClaimToJson } from '../sse/answer-json.ts';
 import type { CompletionRequest } from './request.ts';
 import { toUsage } from './usage.ts';
 
@@ -48,72 +49,78 @@ export async function toCompletion(events: AsyncIterable<AskResponse>, request: 
   };
 }
 
-/** Streams an answer as chunks of a completion. Throws if the answer fails or is incomplete; then no `[DONE]` was sent. */
+/**
+ * Streams an answer as chunks of a completion; `events`: lists of those that are ready together. Throws if the answer fails or is
+ * incomplete; then no `[DONE]` was sent.
+ */
 export async function streamCompletion(
-  events: AsyncIterable<AskResponse>,
+  events: AsyncIterable<readonly AskResponse[]>,
   request: CompletionRequest,
   createdAt: number,
   stream: EventStream,
 ): Promise<void> {
   let id = 'chatcmpl-';
   let textSent = false;
-  const citations: Citation[] = [];
+  const citations: AskResponse[] = [];
   let usage: TokenUsage | undefined;
   let done: AnswerDone | undefined;
-  const send = (choices: unknown[], extra: object = {}) =>
-    stream.event(
-      undefined,
-      JSON.stringify({
-        id,
-        object: 'chat.completion.chunk',
-        created: createdAt,
-        model: request.model,
-        choices,
-        ...(request.includeUsage ? { usage: null } : {}),
-        ...extra,
-      }),
-    );
-  const choice = (delta: object, reason: string | null = null) => [
-    { index: 0, delta, logprobs: null, finish_reason: reason },
-  ];
-  for await (const { event } of events) {
-    switch (event.case) {
-      case 'started':
-        id = `chatcmpl-${event.value.answerId}`;
-        await send(choice({ role: 'assistant', content: '', refusal: null }));
-        break;
-      case 'textDelta':
-        textSent = true;
-        await send(choice({ content: event.value.text }));
-        break;
-      case 'reset':
-        if (textSent) throw takenBack(event.value.reason);
-        citations.length = 0;
-        break;
-      case 'citation':
-        citations.push(event.value);
-        break;
-      case 'usage':
-        usage = event.value;
-        break;
-      case 'done':
-        done = event.value;
-        break;
-      case 'sources':
-      case 'stage':
-      case undefined:
-        break;
-      default:
-        event satisfies never;
+  /** Sends a chunk with these choices, the text of a list; `extra`: the text of further members, each after a comma. */
+  const send = (choices: string, extra = request.includeUsage ? ',"usage":null' : '') => {
+    const head = JSON.stringify({ id, object: 'chat.completion.chunk', created: createdAt, model: request.model });
+    return stream.event(undefined, `${head.slice(0, -1)},"choices":${choices}${extra}}`);
+  };
+  const choice = (delta: string, reason: string | null = null) =>
+    `[{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${JSON.stringify(reason)}}]`;
+  for await (const ready of events) {
+    let behind: Promise<void> | undefined;
+    for (const response of ready) {
+      const { event } = response;
+      switch (event.case) {
+        case 'started':
+          id = `chatcmpl-${event.value.answerId}`;
+          behind = send(choice('{"role":"assistant","content":"","refusal":null}'));
+          break;
+        case 'textDelta':
+          textSent = true;
+          behind = send(choice(formOf(response, 'openai delta', toDeltaText)));
+          break;
+        case 'reset':
+          if (textSent) throw takenBack(event.value.reason);
+          citations.length = 0;
+          break;
+        case 'citation':
+          citations.push(response);
+          break;
+        case 'usage':
+          usage = event.value;
+          break;
+        case 'done':
+          done = event.value;
+          break;
+        case 'sources':
+        case 'stage':
+        case undefined:
+          break;
+        default:
+          event satisfies never;
+      }
     }
+    if (behind !== undefined) await behind;
   }
-  await send(choice({}, finishReason(done)), {
-    citations: citations.map(citationToJson),
+  const shown = citations.map((response) => formOf(response, citationForm, toCitationText)).join(',');
+  const verdict = {
     ...verdictOf(done),
     ...(request.warnings.length > 0 ? { warnings: request.warnings } : {}),
-  });
-  if (request.includeUsage) await send([], { usage: toUsage(usage) });
+    ...(request.includeUsage ? { usage: null } : {}),
+  };
+  const last = JSON.stringify(verdict).slice(1, -1);
+  await send(choice('{}', finishReason(done)), `,"citations":[${shown}]${last === '' ? '' : `,${last}`}`);
+  if (request.includeUsage) await send('[]', `,"usage":${JSON.stringify(toUsage(usage))}`);
   await stream.event(undefined, '[DONE]');
+}
+
+function toDeltaText({ event }: AskResponse): string {
+  return event.case === 'textDelta' ? JSON.stringify({ content: event.value.text }) : '{}';
 }
 
 // Clients that know the plain wire only read past these fields.

@@ -57,10 +57,10 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
     const choice = await chooseModel(name, token);
     if (choice.kind === 'rag') {
       const request = readCompletionRequest(body, choice.model);
-      const events = eachOf(joinTextDeltas(chat.ask(request.ask, actAs(token, { signal }))));
+      const events = joinTextDeltas(chat.ask(request.ask, actAs(token, { signal })));
       return {
         stream: request.stream,
-        whole: () => toCompletion(events, request, createdAt),
+        whole: () => toCompletion(eachOf(events), request, createdAt),
         send: (stream) => streamCompletion(events, request, createdAt, stream),
       };
     }

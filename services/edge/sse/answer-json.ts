@@ -1,5 +1,6 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { toJson } from '@bufbuild/protobuf';
+import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import {
   type AnswerDone,
   AnswerOutcomeSchema,
@@ -28,6 +29,14 @@ export function sourcesToJson(sources: Sources): JsonValue {
 /** A citation: {marker, chunk_id, document_id, title, url, corpus}. */
 export function citationToJson(citation: Citation): JsonValue {
   return toJson(CitationSchema, citation, { useProtoFieldName: true, alwaysEmitImplicit: true });
+}
+
+/** Names the form of a citation that {@link toCitationText} returns. */
+export const citationForm = 'citation text';
+
+/** Returns the citation of an event as the text of its JSON. */
+export function toCitationText({ event }: AskResponse): string {
+  return event.case === 'citation' ? JSON.stringify(citationToJson(event.value)) : '';
 }
 
 /** Tokens and money. */

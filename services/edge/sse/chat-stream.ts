@@ -14,7 +14,14 @@ import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, type JsonRouteDeps, noteFailure } from '../http/json-route.ts';
 import { given, parseFields } from '../http/parse-fields.ts';
 import { joinTextDeltas } from '../rpc/text-deltas.ts';
-import { citationToJson, doneToJsonText, languagesByWord, sourcesToJson } from './answer-json.ts';
+import {
+  citationForm,
+  citationToJson,
+  doneToJsonText,
+  languagesByWord,
+  sourcesToJson,
+  toCitationText,
+} from './answer-json.ts';
 
 const questionSchema = fields({
   query: text({ min: 1, max: 4096 }),
@@ -99,7 +106,7 @@ async function relay(events: AsyncIterable<readonly AskResponse[]>, stream: Even
           usage = event.value;
           break;
         case 'done': {
-          const shown = citations.map((citation) => formOf(citation, 'sse citation', toCitationText));
+          const shown = citations.map((citation) => formOf(citation, citationForm, toCitationText));
           await stream.event('done', doneToJsonText(event.value, shown, usage));
           // The client has its answer now, whatever comes after; the kit's client reads the stream to its end.
           return;
@@ -130,10 +137,6 @@ function toFrame({ event }: AskResponse): Uint8Array {
     default:
       throw internal(new Error(`${event.case} is no event of this stream`));
   }
-}
-
-function toCitationText({ event }: AskResponse): string {
-  return event.case === 'citation' ? JSON.stringify(citationToJson(event.value)) : '';
 }
 
 async function tellInside(stream: EventStream, error: unknown): Promise<void> {
