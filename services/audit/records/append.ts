@@ -1,6 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
 import type { Transaction } from 'kysely';
-import type { RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { EvidenceRef, RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { failedPrecondition } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
@@ -106,11 +106,19 @@ export async function appendEntries(
   return { sequences, written };
 }
 
+// The evidence of a cached answer is the same list each time.
+const documents = new WeakMap<readonly EvidenceRef[], readonly string[]>();
+
 /** Returns the documents of a record, each once. */
-export function documentsOf(record: RecordRequest): string[] {
-  const ids = new Set(record.evidence.map(({ documentId }) => documentId));
-  ids.delete('');
-  return [...ids];
+export function documentsOf({ evidence }: RecordRequest): readonly string[] {
+  let documentIds = documents.get(evidence);
+  if (documentIds === undefined) {
+    const ids = new Set(evidence.map(({ documentId }) => documentId));
+    ids.delete('');
+    documentIds = [...ids];
+    documents.set(evidence, documentIds);
+  }
+  return documentIds;
 }
 
 async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, number>> {

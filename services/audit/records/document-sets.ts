@@ -30,8 +30,16 @@ export function createDocumentSets(): DocumentSets {
     maxSize: maxCharacters,
     sizeCalculation: (_, key) => key.length,
   });
-  const nameOf = (tenant: string, documentIds: readonly string[]) =>
-    keyOf(tenant, JSON.stringify(documentIds.toSorted()));
+  // By list: audit has one for each list of evidence.
+  const names = new WeakMap<readonly string[], string>();
+  const nameOf = (tenant: string, documentIds: readonly string[]) => {
+    let name = names.get(documentIds);
+    if (name === undefined) {
+      name = JSON.stringify(documentIds.toSorted());
+      names.set(documentIds, name);
+    }
+    return keyOf(tenant, name);
+  };
   return {
     find(tenant, documentIds, last) {
       const sequence = sequences.get(nameOf(tenant, documentIds));

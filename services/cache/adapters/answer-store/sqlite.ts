@@ -1,5 +1,6 @@
 import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { createInsert } from '#kit/storage/insert-rows.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
@@ -111,13 +112,12 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
           forget([key]);
           if (!isExpired) evictions.set(tenant, (evictions.get(tenant) ?? 0) + 1);
         }
-        await transaction
-          .insertInto('answer')
-          .values(toRow(answer, sizeBytes, ++lastUse))
-          .execute();
+        await insertAnswers(transaction, [toRow(answer, sizeBytes, ++lastUse)]);
         const { tenant, key } = answer;
-        const labels = answer.labels.map((label) => ({ tenant, label, key }));
-        if (labels.length > 0) await transaction.insertInto('answer_label').values(labels).execute();
+        await insertLabels(
+          transaction,
+          answer.labels.map((label) => ({ tenant, label, key })),
+        );
         known.add(shortKey(answer.key));
       });
     },
@@ -217,6 +217,14 @@ async function makeRoom(
   }
   return removed;
 }
+
+const insertAnswers = createInsert((db: Kysely<Schema>, row: Insertable<AnswerTable>) =>
+  db.insertInto('answer').values(row),
+);
+
+const insertLabels = createInsert((db: Kysely<Schema>, row: Schema['answer_label']) =>
+  db.insertInto('answer_label').values(row),
+);
 
 function labelled(select: ExpressionBuilder<Schema, 'answer'>, tenant: string, label: string) {
   return select
