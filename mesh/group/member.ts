@@ -23,7 +23,7 @@ export async function runMember(known: readonly ServiceDefinition[], env: Env): 
   const start = await firstMessage();
   const config = fromBinary(ConfigSchema, start.config);
   const name = start.role === 'owner' ? { process: 'owner' } : { worker: start.number };
-  const started = startProcessTelemetry(config, 'ragmesh', env);
+  const started = await startProcessTelemetry(config, 'ragmesh', env);
   const { telemetry } = started;
   const log = started.log.child(name);
   try {
@@ -36,7 +36,7 @@ export async function runMember(known: readonly ServiceDefinition[], env: Env): 
     if (group.role === 'worker') await group.owner.connected(AbortSignal.timeout(ownerTimeoutMs));
     const services = known.filter((definition) => start.services.includes(definition.name));
     const host = await startHost({ services, known, config, env, log, version, tracing: telemetry.recording, group });
-    telemetry.attach(host.metrics.registry);
+    await telemetry.attach(host.metrics.registry);
     const close = async () => {
       log.info({ event: 'draining' }, 'draining');
       await host.close();

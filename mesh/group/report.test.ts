@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { toOpenMetrics } from '#kit/host/open-metrics.ts';
 import { backoffOf } from './keep.ts';
 import type { MemberReport } from './messages.ts';
 import { groupMetrics, groupReadiness, type NamedReport } from './report.ts';
@@ -43,9 +44,11 @@ test('metrics of members are summed, and gauges that say so are the largest', as
     return { readiness: [], metrics: await registry.getMetricsAsJSON() };
   };
   const members = [owner(await report(2, 0.1)), worker(1, await report(3, 0.4))];
-  const text = await (await groupMetrics(members, new Registry())).metrics();
-  expect(text).toContain('calls_total{code="OK"} 5');
-  expect(text).toContain('lag_seconds 0.4');
+  const registry = await groupMetrics(members, new Registry());
+  for (const text of [await registry.metrics(), toOpenMetrics(await registry.getMetricsAsJSON())]) {
+    expect(text).toContain('calls_total{code="OK"} 5');
+    expect(text).toContain('lag_seconds 0.4');
+  }
 });
 
 test('the wait before a restart doubles, up to ten seconds', () => {

@@ -3,7 +3,6 @@ import type { DestinationStream } from 'pino';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createLogger, type Logger, standardError } from '#kit/base/log.ts';
 import type { Env } from '#kit/host/config/config.ts';
-import { createLogExport } from '#kit/host/telemetry/log-export.ts';
 import { readTelemetrySettings } from '#kit/host/telemetry/settings.ts';
 import { startTelemetry, type Telemetry } from '#kit/host/telemetry/telemetry.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -20,15 +19,16 @@ export interface ProcessTelemetry {
 }
 
 /** Starts the log and the telemetry of a process. `level`: of the log; default: as the configuration says, else short on a terminal. */
-export function startProcessTelemetry(
+export async function startProcessTelemetry(
   { telemetry: config }: Config,
   serviceName: string,
   env: Env,
   level: string = config?.logLevel || (process.stderr.isTTY ? 'warn' : 'info'),
-): ProcessTelemetry {
+): Promise<ProcessTelemetry> {
   const identity = { version, instanceId: randomUUID() };
   const { logs, attributes } = readTelemetrySettings(config, { serviceName, ...identity }, env);
-  const exported = logs && createLogExport(logs, attributes);
+  // Loaded only if lines are sent, since every start would wait for its packages.
+  const exported = logs && (await import('#kit/host/telemetry/log-export.ts')).createLogExport(logs, attributes);
   const log = createLogger(level, exported && createTee([standardError(), exported]));
   const telemetry = startTelemetry(config, serviceName, { env, log, ...identity });
   return {

@@ -52,9 +52,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { known, chosen, config, env, path } = options;
   const names = chosen.map(({ name }) => name);
   const name = chosen.length === known.length ? 'ragmesh' : names.join('+');
-  const { log, telemetry } = startProcessTelemetry(config, name, env);
+  const { log, telemetry } = await startProcessTelemetry(config, name, env);
   const host = await startHost({ services: chosen, known, config, env, log, version, tracing: telemetry.recording });
-  telemetry.attach(host.metrics.registry);
+  await telemetry.attach(host.metrics.registry);
   const unwatch =
     path === undefined
       ? () => {}
@@ -95,7 +95,7 @@ export async function serveGroup(
 ): Promise<void> {
   const { known, chosen, config, env, path, workerCount, program, command } = options;
   throwProblems(checkServices(config, chosen, known));
-  const { log, telemetry } = startProcessTelemetry(config, 'ragmesh', env);
+  const { log, telemetry } = await startProcessTelemetry(config, 'ragmesh', env);
   const services = chosen.map(({ name }) => name);
   const startedAt = performance.now();
   const group = await startGroup({ program, args: [command], workerCount, services, config, log });
@@ -145,7 +145,7 @@ export async function startQuietMesh(options: ProcessOptions): Promise<{ edgePor
   quiet.admin ??= create(AdminConfigSchema);
   quiet.edge ??= create(EdgeConfigSchema);
   for (const server of [quiet.grpc, quiet.admin, quiet.edge]) Object.assign(server, { host: '127.0.0.1', port: 0 });
-  const { log, telemetry } = startProcessTelemetry(config, 'ragmesh', env, 'warn');
+  const { log, telemetry } = await startProcessTelemetry(config, 'ragmesh', env, 'warn');
   const host = await startHost({
     services: known,
     known,

@@ -121,7 +121,7 @@ test('metrics reach the collector, each as it is on /metrics', async () => {
 
 test('with a collector of metrics, the registry of the process is exported until it closes', async () => {
   const { telemetry } = startWith({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_METRICS_EXPORTER: 'otlp' });
-  telemetry.attach(new Registry());
+  await telemetry.attach(new Registry());
   await telemetry.flush();
   expect(received.map(({ path }) => path)).toEqual(['/v1/metrics']);
   expect(received[0]?.body).toContain('ragmesh_telemetry_lost_spans_total');

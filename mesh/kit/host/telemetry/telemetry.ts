@@ -10,7 +10,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { TelemetryConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Env } from '../config/config.ts';
-import { type MetricExport, startMetricExport } from './metric-export.ts';
+import type { MetricExport } from './metric-export.ts';
 import { grpcInstrumentation, instrumentation, traceExporter } from './packages.ts';
 import { type OtlpTarget, readTelemetrySettings } from './settings.ts';
 
@@ -21,7 +21,7 @@ export interface Telemetry {
   /** Returns the number of spans that could not be exported. */
   lostSpanCount(): number;
   /** Registers the metrics of telemetry itself, and starts to export the registry if the settings say so. Called once. */
-  attach(registry: Registry): void;
+  attach(registry: Registry): Promise<void>;
   /** Exports the spans that wait, and the metrics as they are. */
   flush(): Promise<void>;
   /** Exports the same, and stops. */
@@ -88,10 +88,13 @@ export function startTelemetry(
   return {
     recording: target !== undefined,
     lostSpanCount: () => lost,
-    attach(registry) {
+    async attach(registry) {
       registerTelemetryMetrics(registry, { lostSpanCount: () => lost });
       const { metrics, attributes } = settings;
-      if (metrics !== undefined) metricExport = startMetricExport(registry, { target: metrics, attributes });
+      if (metrics === undefined) return;
+      // Its packages take a twentieth of a second to load, and most processes are scraped.
+      const { startMetricExport } = await import('./metric-export.ts');
+      metricExport = startMetricExport(registry, { target: metrics, attributes });
     },
     async flush() {
       await metricExport?.flush();
