@@ -13,31 +13,34 @@ import {
 import { type AlertRule, generatedBy, type RecordingRule, type Rule, runbookOf } from './rule.ts';
 import { symptomAlerts } from './symptom-alerts.ts';
 
-/** Returns the rules of Prometheus as YAML: recordings of the objectives, alerts on their burn rates, alerts on symptoms. */
+/** Rules that are evaluated one after another. */
+export interface RuleGroup {
+  readonly name: string;
+  readonly interval?: string;
+  readonly rules: readonly Rule[];
+}
+
+/** Returns the rules of Prometheus as YAML. */
 export function renderRules(): string {
+  return `${generatedBy}${stringify({ groups: ruleGroups() }, { lineWidth: 0 })}`;
+}
+
+/** Returns the rules: recordings of the objectives, alerts on their burn rates, alerts on symptoms. */
+export function ruleGroups(): RuleGroup[] {
   const recordings = [...objectives.flatMap(recordingsOf), ...freshnessRecordings, ...costRecordings];
   const isSlow = (rule: RecordingRule) => /(?:[26]h|d)$/.test(rule.record);
-  const groups = [
+  return [
     { name: 'ragmesh-now', interval: '30s', rules: recordings.filter((rule) => !isSlow(rule)) },
     // Windows of hours read much and change little.
     { name: 'ragmesh-hours', interval: '2m', rules: recordings.filter(isSlow) },
     { name: 'ragmesh-burn', rules: [...objectives.flatMap(burnAlerts), ...freshnessAlerts, ...costAlerts] },
     { name: 'ragmesh-symptoms', rules: symptomAlerts },
   ];
-  return `${generatedBy}${stringify({ groups }, { lineWidth: 0 })}`;
 }
 
-/** Returns every rule, for tests. */
+/** Returns every rule. */
 export function allRules(): Rule[] {
-  return [
-    ...objectives.flatMap(recordingsOf),
-    ...freshnessRecordings,
-    ...costRecordings,
-    ...objectives.flatMap(burnAlerts),
-    ...freshnessAlerts,
-    ...costAlerts,
-    ...symptomAlerts,
-  ];
+  return ruleGroups().flatMap(({ rules }) => rules);
 }
 
 function recordingsOf({ slo, bad, all }: Objective): RecordingRule[] {

@@ -106,7 +106,8 @@ export const symptomAlerts: readonly AlertRule[] = [
   }),
   define({
     alert: 'RagmeshDown',
-    expr: 'up{job=~"ragmesh.*"} == 0',
+    // The Prometheus operator puts the namespace before the name of a job.
+    expr: 'up{job=~"(.*/)?ragmesh.*"} == 0',
     for: '3m',
     severity: 'page',
     summary: '{{ $labels.instance }} is not scraped',

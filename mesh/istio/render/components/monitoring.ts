@@ -1,3 +1,4 @@
+import { ruleGroups } from '../../../observability/rules.ts';
 import type { Model } from '../../model/model.ts';
 import type { KubeObject } from '../objects.ts';
 import type { Component } from './component.ts';
@@ -7,7 +8,7 @@ const release = { release: 'prometheus' };
 
 /**
  * Returns the component by which the Prometheus operator scrapes pods: one page for the process and its sidecar together, which needs no exception of
- * mTLS.
+ * mTLS. With it come the rules of `deployments/observability`.
  */
 export function renderMonitoring({ installation }: Model): Component {
   const { namespace, gateways, monitoringNamespace } = installation;
@@ -42,6 +43,12 @@ export function renderMonitoring({ installation }: Model): Component {
       endpoints: [{ port: 'http-monitoring', interval: '15s' }],
     },
   };
+  const rules: KubeObject = {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: { name: 'ragmesh', namespace: monitoringNamespace, labels: release },
+    spec: { groups: ruleGroups() },
+  };
   return {
     path: 'monitoring',
     resources: {
@@ -53,6 +60,7 @@ export function renderMonitoring({ installation }: Model): Component {
         ),
         controlPlane,
       ],
+      'rules.yaml': [rules],
     },
   };
 }
