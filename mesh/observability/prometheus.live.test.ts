@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { registerTelemetryMetrics } from '#kit/host/telemetry/telemetry.ts';
+import { registerTelemetryMetrics, startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { hasCommand, skipped, startTestServer } from '#kit/testing/server.ts';
 import { startWholeMesh } from '../e2e/testing/whole-mesh.ts';
 import { root } from '../tools.ts';
@@ -33,7 +34,8 @@ const mayBeEmpty =
 
 describe.skipIf(!hasPrometheus && skipped('prometheus', 1, advice))('Prometheus', () => {
   test('scrapes real services, evaluates every rule and answers every query of the dashboards', async () => {
-    await using mesh = await startWholeMesh();
+    const telemetry = startTelemetry(undefined, 'test', { exporter: new InMemorySpanExporter() });
+    await using mesh = await startWholeMesh({ tracing: true });
     registerTelemetryMetrics(mesh.host.metrics.registry, { lostSpanCount: () => 0 });
     await using prometheus = await startTestServer({
       command: 'prometheus',
@@ -81,6 +83,11 @@ describe.skipIf(!hasPrometheus && skipped('prometheus', 1, advice))('Prometheus'
       (await query('sum(increase(ai_first_token_ms_count[1m])) > 0')).data.result.length > 0;
     await expect.poll(async () => ask().then(increased), { timeout: 60_000, interval: 500 }).toBe(true);
 
+    // Prometheus asks for OpenMetrics, so it has the traces behind the buckets.
+    const now = Date.now() / 1000;
+    const exemplars = await api(`query_exemplars?query=ai_first_token_ms_bucket&start=${now - 600}&end=${now}`);
+    expect(JSON.stringify(exemplars.data)).toMatch(/"trace_id":"[0-9a-f]{32}"/);
+
     const failures: string[] = [];
     for (const { place, expr } of allQueries()) {
       const { status, error, data } = await query(expr);
@@ -102,5 +109,6 @@ describe.skipIf(!hasPrometheus && skipped('prometheus', 1, advice))('Prometheus'
       )
       .toEqual([]);
     expect(groups.flatMap(({ rules }) => rules)).toHaveLength(allRules().length);
+    await telemetry.close();
   }, 300_000);
 });
