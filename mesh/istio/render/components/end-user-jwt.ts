@@ -4,7 +4,8 @@ import type { Component } from './component.ts';
 
 /**
  * Returns the component with which the gateway checks the tokens of an identity provider. A request without such a token passes, because callers
- * may have an API key; the edge decides. The issuer is an example: an overlay replaces it.
+ * may have an API key; the edge decides. The key is then in `x-api-key`: what is in `authorization: Bearer` must be a token, or the gateway refuses
+ * it. The issuer is an example: an overlay replaces it.
  */
 export function renderEndUserJwt({ installation }: Model): Component {
   const { ingress } = installation.gateways;

@@ -27,10 +27,8 @@ export function renderProvider({ name, host }: Provider, model: Model): Componen
       hosts: [host],
       location: 'MESH_EXTERNAL',
       resolution: 'DNS',
-      ports: [
-        { number: 80, name: 'http', protocol: 'HTTP' },
-        { number: 443, name: 'https', protocol: 'HTTPS' },
-      ],
+      // No port for TLS: sidecars would pass connections with the name of the provider, past the gateway.
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 443 }],
     },
   };
   const gateway: KubeObject = {
@@ -67,7 +65,7 @@ export function renderProvider({ name, host }: Provider, model: Model): Componen
         {
           name: 'to-provider',
           match: [{ gateways: [`${egress.namespace}/${name}`], port: egressPorts.service }],
-          route: [{ destination: { host, port: { number: 443 } } }],
+          route: [{ destination: { host, port: { number: 80 } } }],
           retries: { attempts: 0 },
         },
       ],
@@ -119,7 +117,7 @@ function toProvider(host: string, metadata: { name: string; namespace: string })
       trafficPolicy: {
         portLevelSettings: [
           {
-            port: { number: 443 },
+            port: { number: 80 },
             tls: { mode: 'SIMPLE', sni: host, subjectAltNames: [host], caCertificates: authorities },
             connectionPool: { tcp: { connectTimeout: '3s' } },
           },

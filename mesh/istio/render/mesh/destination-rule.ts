@@ -18,7 +18,8 @@ export function renderDestinationRule(workload: Workload, model: Model): KubeObj
         tls: { mode: 'ISTIO_MUTUAL' },
         loadBalancer: loadBalancerOf(workload),
         connectionPool: connectionPoolOf(workload),
-        retryBudget: { percent: 20, minRetryConcurrency: 3 },
+        // A replica that dies fails all calls to it at the same moment: with few calls in flight, a share of them is too small a budget.
+        retryBudget: { percent: 20, minRetryConcurrency: 10 },
         outlierDetection: outlierDetectionOf(workload),
       },
     },
@@ -49,14 +50,16 @@ function loadBalancerOf({ failsOver }: Workload): object {
 
 /**
  * A replica that fails is left out for a while. If another region can answer, all replicas may be left out, otherwise at most half. A
- * workload that calls providers answers UNAVAILABLE for them, so that only broken connections count.
+ * workload answers UNAVAILABLE for its providers too: that counts only if another region, with providers of its own, can answer instead. The
+ * sidecar of a process that has died answers UNAVAILABLE as well, so what fails over must count it.
  */
 function outlierDetectionOf({ failsOver, callsProviders }: Workload): object {
+  const countsReplies = failsOver || !callsProviders;
   return {
     splitExternalLocalOriginErrors: true,
     consecutiveLocalOriginFailures: 2,
-    consecutiveGatewayErrors: callsProviders ? 0 : 5,
-    consecutive5xxErrors: callsProviders ? 0 : 10,
+    consecutiveGatewayErrors: countsReplies ? 5 : 0,
+    consecutive5xxErrors: countsReplies ? 10 : 0,
     interval: '5s',
     baseEjectionTime: '15s',
     maxEjectionPercent: failsOver ? 100 : 50,
