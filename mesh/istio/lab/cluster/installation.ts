@@ -9,7 +9,7 @@ import { folder } from '../../render/files.ts';
 import { adjustObjects, type Keys } from './adjust.ts';
 import { kubernetesObjects } from './kubernetes.ts';
 import { meshObjects, parseObjects, toStream } from './manifests.ts';
-import { type Cluster, placeCluster } from './pods.ts';
+import { type Cluster, type Pod, placeCluster } from './pods.ts';
 
 /** An installation as `kubectl apply -k` makes it: one cluster, or one for each region. */
 export interface Installation {
@@ -76,13 +76,28 @@ function read(
   return { name, topology, clusters, meshConfigs: new Map(meshConfigs) };
 }
 
+/** What the lab adds to what {@link controlPlaneInput} returns. */
+export interface Additions {
+  /** Whether a pod gets calls from the start. */
+  readonly isReady?: (pod: Pod) => boolean;
+  /** Further objects of Kubernetes, in every cluster. */
+  readonly objects?: readonly object[];
+}
+
 /** Returns what the control plane of one cluster knows: its own configuration, and the pods and services of all clusters. */
-export function controlPlaneInput({ clusters, meshConfigs }: Installation, own: Cluster): ControlPlaneInput {
+export function controlPlaneInput(
+  { clusters, meshConfigs }: Installation,
+  own: Cluster,
+  { isReady, objects = [] }: Additions = {},
+): ControlPlaneInput {
   const { cluster } = own.manifests;
   return {
     cluster,
     kubernetes: Object.fromEntries(
-      clusters.map((each) => [each.manifests.cluster, toStream(kubernetesObjects(each, installation.rootNamespace))]),
+      clusters.map((each) => [
+        each.manifests.cluster,
+        toStream([...kubernetesObjects(each, installation.rootNamespace, isReady), ...objects]),
+      ]),
     ),
     istio: toStream(meshObjects(own.manifests)),
     meshConfig: meshConfigs.get(cluster) ?? '',

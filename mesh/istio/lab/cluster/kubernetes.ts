@@ -1,8 +1,15 @@
 import { ofKind } from './manifests.ts';
 import { type Cluster, type Place, type Pod, podsOf, type ServicePort } from './pods.ts';
 
-/** Returns what the API of a cluster would hold: its own objects that matter to a mesh, and those that Kubernetes adds. */
-export function kubernetesObjects({ manifests, pods, places }: Cluster, rootNamespace: string): object[] {
+/**
+ * Returns what the API of a cluster would hold: its own objects that matter to a mesh, and those that Kubernetes adds. `isReady`: whether a pod
+ * gets calls. @default every pod
+ */
+export function kubernetesObjects(
+  { manifests, pods, places }: Cluster,
+  rootNamespace: string,
+  isReady: (pod: Pod) => boolean = () => true,
+): object[] {
   const { cluster } = manifests;
   return [
     // The network of a cluster is a label of the namespace of its control plane.
@@ -18,7 +25,10 @@ export function kubernetesObjects({ manifests, pods, places }: Cluster, rootName
       },
     },
     ...pods.map(podObject),
-    ...places.flatMap((place) => [serviceObject(place), endpointSlice(place, podsOf(place.service, pods))]),
+    ...places.flatMap((place) => [
+      serviceObject(place),
+      endpointSlice(place, podsOf(place.service, pods.filter(isReady))),
+    ]),
   ];
 }
 

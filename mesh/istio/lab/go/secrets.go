@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -75,6 +76,10 @@ func (s *secretServer) StreamSecrets(stream secret.SecretDiscoveryService_Stream
 }
 
 func (s *secretServer) secret(name string, node *core.Node) (*anypb.Any, error) {
+	if path, isFile := strings.CutPrefix(name, "file-root:"); isFile { // roots of a rule that names a file, which Envoy reads itself
+		roots := &tls.CertificateValidationContext{TrustedCa: &core.DataSource{Specifier: &core.DataSource_Filename{Filename: path}}}
+		return anypb.New(&tls.Secret{Name: name, Type: &tls.Secret_ValidationContext{ValidationContext: roots}})
+	}
 	fields := node.GetMetadata().GetFields()
 	file := fields["NAMESPACE"].GetStringValue() + "." + fields["SERVICE_ACCOUNT"].GetStringValue() + ".json"
 	bytes, err := os.ReadFile(filepath.Join(s.folder, filepath.Base(file)))

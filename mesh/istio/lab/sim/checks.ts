@@ -99,7 +99,7 @@ function outsideChecks({ model, region, outside }: Asked, outcomeOf: OutcomeOf):
       const { upstream, error } = outcomeOf(question.call);
       const expected =
         question.from === egress.name
-          ? `outbound|443||${question.host}`
+          ? `outbound|80||${question.host}`
           : `outbound|443|${open.get(question.host)}|${gatewayHost}`;
       return upstream === expected
         ? []

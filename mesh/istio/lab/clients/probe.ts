@@ -1,0 +1,157 @@
+import { get as getHttp, type IncomingMessage } from 'node:http';
+import { get as getHttps } from 'node:https';
+import { createInterface } from 'node:readline';
+import { createRegistry, type DescMethod, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { file_ragmesh_audit_v1_audit } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { file_ragmesh_embedding_v1_embedding } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { file_ragmesh_rerank_v1_rerank } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { file_ragmesh_retrieval_v1_retrieval } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createGrpcTransport } from '#kit/rpc/grpc/client.ts';
+import { createWireClient, type Reply } from './wire.ts';
+
+// A process on the host of a pod, which calls what it is asked to call: its connections pass through the pod's sidecar as those of the service do.
+// A line on standard input is a command, a line on standard output its result.
+
+/** Calls of rpcs with empty messages, one after the other. */
+export interface CallsCommand {
+  readonly kind: 'calls';
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly paths: readonly string[];
+}
+
+/** Many calls of one rpc, as a service of the mesh makes them: the mesh retries, not the client. */
+export interface LoadCommand {
+  readonly kind: 'load';
+  readonly address: string;
+  readonly path: string;
+  readonly message: JsonValue;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly count: number;
+  readonly concurrency: number;
+  /** Wait after each call of a caller, in milliseconds. */
+  readonly gapMs: number;
+}
+
+/** A request over HTTP/1.1, as services call providers. With `https:`, any certificate is accepted: the question is how far the call comes. */
+export interface GetCommand {
+  readonly kind: 'get';
+  readonly url: string;
+}
+
+export type Command = CallsCommand | LoadCommand | GetCommand;
+
+/** Ends of the calls of a load by their code: "OK", "Unavailable". */
+export type Ends = Readonly<Record<string, number>>;
+
+/** The answer to a request over HTTP; status 0: the connection was closed. */
+export interface Page {
+  readonly status: number;
+  readonly body: string;
+}
+
+const registry = createRegistry(
+  file_ragmesh_audit_v1_audit,
+  file_ragmesh_embedding_v1_embedding,
+  file_ragmesh_rerank_v1_rerank,
+  file_ragmesh_retrieval_v1_retrieval,
+);
+
+async function run(command: Command): Promise<readonly Reply[] | Ends | Page> {
+  switch (command.kind) {
+    case 'calls':
+      return await runCalls(command);
+    case 'load':
+      return await runLoad(command);
+    case 'get':
+      return await fetchPage(command.url);
+    default:
+      return command satisfies never;
+  }
+}
+
+async function runCalls({ origin, headers, paths }: CallsCommand): Promise<Reply[]> {
+  const client = createWireClient(origin);
+  const replies: Reply[] = [];
+  for (const path of paths) replies.push(await client.call(path, headers));
+  client.close();
+  return replies;
+}
+
+async function runLoad({ address, path, message, headers, count, concurrency, gapMs }: LoadCommand): Promise<Ends> {
+  const method = methodOf(path);
+  const transport = createGrpcTransport({ address, methods: [method], retries: false });
+  const ends: Record<string, number> = {};
+  let started = 0;
+  const caller = async () => {
+    while (started < count) {
+      started++;
+      const end = await callOnce(transport, method, message, headers);
+      ends[end] = (ends[end] ?? 0) + 1;
+      await new Promise((resolve) => setTimeout(resolve, gapMs));
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, caller));
+  transport.close();
+  return ends;
+}
+
+async function callOnce(
+  transport: ReturnType<typeof createGrpcTransport>,
+  method: DescMethod,
+  message: JsonValue,
+  headers: Readonly<Record<string, string>>,
+): Promise<string> {
+  const input = fromJson(method.input, message);
+  try {
+    if (method.methodKind === 'unary') {
+      await transport.unary(method as never, undefined, 60_000, headers, input as never);
+    } else {
+      const messages = (async function* () {
+        yield input as never;
+      })();
+      const reply = await transport.stream(method as never, undefined, 60_000, headers, messages);
+      for await (const _ of reply.message);
+    }
+    return 'OK';
+  } catch (error) {
+    const { code, rawMessage } = ConnectError.from(error);
+    return `${Code[code]}: ${rawMessage}`.slice(0, 120);
+  }
+}
+
+function methodOf(path: string): DescMethod {
+  const [, service = '', name = ''] = path.split('/');
+  const method = registry.getService(service)?.methods.find((each) => each.name === name);
+  if (method === undefined) throw new Error(`the probe does not know ${path}: add its file to the registry`);
+  return method;
+}
+
+function fetchPage(url: string): Promise<Page> {
+  return new Promise((resolve) => {
+    const receive = (response: IncomingMessage) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => {
+        body = (body + text).slice(0, 10_000);
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+    };
+    const isSecure = url.startsWith('https:');
+    const request = isSecure ? getHttps(url, { rejectUnauthorized: false }, receive) : getHttp(url, receive);
+    request.setTimeout(30_000, () => request.destroy());
+    request.on('error', (error) => resolve({ status: 0, body: error.message }));
+  });
+}
+
+if (import.meta.main) {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { id, command } = JSON.parse(line) as { id: number; command: Command };
+    const report = (part: object) => process.stdout.write(`${JSON.stringify({ id, ...part })}\n`);
+    run(command).then(
+      (result) => report({ result }),
+      (error) => report({ failure: String(error) }),
+    );
+  }
+}

@@ -1,0 +1,120 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { existingHosts, ownNamespace, removeHosts } from './run/network.ts';
+import { openScene } from './run/open.ts';
+import { scenarios } from './scenarios/all.ts';
+import { buildBinary } from './tools/binary.ts';
+import { findEnvoy, missingTools } from './tools/machine.ts';
+import { printTable, type Row } from './tools/table.ts';
+
+const help = `npm run mesh:lab -- [scenario …] [--minutes 10] [--keep] [--clean]
+
+Runs the manifests of both regions: Istio's discovery code configures real Envoys around real processes of every service, in network namespaces of
+this machine, and scenarios call, kill, replace and cut. Exit code: 0 if all claims hold or if tools are absent, else 1. Needs root on
+Linux. Everything is removed at the end, also after a failure or Ctrl-C.
+
+  --minutes <n>  life of the long stream; default: 10
+  --keep         keep the folder with configurations and logs
+  --clean        remove what a killed lab left on this machine, and end
+
+scenarios:
+${[...scenarios].map(([name, scenario]) => `  ${name.padEnd(12)} ${scenario.name}`).join('\n')}
+`;
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    help: { type: 'boolean', short: 'h', default: false },
+    minutes: { type: 'string', default: '10' },
+    keep: { type: 'boolean', default: false },
+    clean: { type: 'boolean', default: false },
+    // Set by the command itself, for the process that runs inside of the lab's network.
+    inside: { type: 'string' },
+  },
+});
+
+/** Prepares the machine, runs the scenarios in a process inside of the lab's network, and removes everything. */
+async function outsideMain(): Promise<number> {
+  buildBinary(say);
+  const missing = missingTools();
+  if (missing.length > 0) {
+    say(
+      `skipped: the mesh lab (${scenarios.size} scenarios). Missing:\n${missing.map((each) => `  ${each}`).join('\n')}`,
+    );
+    return 0;
+  }
+  if (existingHosts().length > 0) {
+    say(
+      'another lab runs on this machine, or one was killed. Wait for it, or remove what it left: npm run mesh:lab -- --clean',
+    );
+    return 1;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-lab-'));
+  try {
+    spawnSync('ip', ['netns', 'add', ownNamespace]);
+    const script = fileURLToPath(import.meta.url);
+    const args = [
+      `--net=/run/netns/${ownNamespace}`,
+      process.execPath,
+      script,
+      ...process.argv.slice(2),
+      '--inside',
+      folder,
+    ];
+    const child = spawn('nsenter', args, { stdio: 'inherit' });
+    // The terminal sends Ctrl-C to both processes: this one stays to clean up.
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code ?? 1;
+  } finally {
+    removeHosts();
+    if (values.keep) say(`logs and configurations: ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs the scenarios. */
+async function insideMain(folder: string, names: readonly string[]): Promise<number> {
+  const binary = buildBinary(say);
+  const envoy = findEnvoy();
+  if (binary === undefined || envoy === undefined) return 1;
+  const startedAt = performance.now();
+  const since = () => `${Math.round((performance.now() - startedAt) / 1000)} s`;
+  await using scene = await openScene({ binary, envoy, folder, streamMs: Number(values.minutes) * 60_000, say });
+  say(`the mesh is up after ${since()}`);
+  const rows: Row[] = [];
+  for (const [name, scenario] of scenarios) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    say(`${name}: ${scenario.name} …`);
+    const row = await scenario.run(scene).then(
+      (detail): Row => ({ group: 'mesh lab', name: scenario.name, outcome: 'passed', detail, problems: [] }),
+      (error: Error): Row => ({
+        group: 'mesh lab',
+        name: scenario.name,
+        outcome: 'failed',
+        detail: '',
+        problems: error.message.split('\n'),
+      }),
+    );
+    say(`  ${row.outcome} after ${since()} ${row.detail}${row.problems.map((problem) => `\n    ${problem}`).join('')}`);
+    rows.push(row);
+  }
+  return printTable(rows, say);
+}
+
+const unknown = positionals.find((name) => !scenarios.has(name));
+if (values.help) process.stdout.write(help);
+else if (values.clean) removeHosts();
+else if (unknown !== undefined) {
+  say(`no scenario "${unknown}": there are ${[...scenarios.keys()].join(', ')}`);
+  process.exitCode = 2;
+} else if (values.inside === undefined) process.exitCode = await outsideMain();
+else process.exit(await insideMain(values.inside, positionals));

@@ -1,0 +1,212 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Model } from '../../model/model.ts';
+import { controlPlaneInput, type Installation } from '../cluster/installation.ts';
+import { endpointSlice } from '../cluster/kubernetes.ts';
+import { type Cluster, type Pod, podsOf } from '../cluster/pods.ts';
+import { type Account, type Authority, writeIdentities } from './authority.ts';
+import { type ControlPlane, createControlPlane } from './control-plane.ts';
+import { prepareSockets, type Sidecar, startSidecar } from './envoy.ts';
+import { type PodOptions, prepareHost, type RunningPod, startProcess, untilReady } from './pod.ts';
+
+/** What the lab runs with. */
+export interface LabOptions extends PodOptions {
+  readonly model: Model;
+  readonly installation: Installation;
+  readonly binary: string;
+  readonly envoy: string;
+  readonly authority: Authority;
+  /** Signs certificates of sites outside of the mesh. */
+  readonly publicAuthority: Authority;
+  /** Further objects of Kubernetes, in every cluster. */
+  readonly objects: readonly object[];
+  /** Names of the pods that run from the start. */
+  readonly firstPods: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** Time between the removal of a pod from its Service and the end of its process, as in the manifests. */
+const preStopMs = 5000;
+/** Pods that start concurrently: each needs a second of a core or more. */
+const startConcurrency = 4;
+
+/** Clusters with real proxies around real processes. */
+export class Lab {
+  readonly options: LabOptions;
+  readonly secretsFolder: string;
+  readonly #controlPlanes: ReadonlyMap<string, ControlPlane>;
+  readonly #running = new Map<string, RunningPod>();
+  readonly #leaving = new Set<string>();
+  readonly #hosts = new Set<string>();
+
+  constructor(options: LabOptions) {
+    const { installation, binary, folder, objects, firstPods } = options;
+    this.options = options;
+    this.secretsFolder = join(folder, 'identities');
+    mkdirSync(join(folder, 'admin'), { recursive: true });
+    chmodSync(folder, 0o755);
+    prepareSockets(join(folder, 'admin'));
+    const additions = { objects, isReady: ({ name }: Pod) => firstPods.includes(name) };
+    this.#controlPlanes = new Map(
+      installation.clusters.map((cluster, at) => {
+        const input = controlPlaneInput(installation, cluster, additions);
+        return [
+          input.cluster,
+          createControlPlane({ binary, clusterIndex: at + 1, input, folder, secretsFolder: this.secretsFolder }),
+        ];
+      }),
+    );
+  }
+
+  /** Names of the clusters. */
+  get clusterNames(): string[] {
+    return [...this.#controlPlanes.keys()];
+  }
+
+  controlPlaneOf(cluster: string): ControlPlane {
+    return found(this.#controlPlanes.get(cluster), `control plane of ${cluster}`);
+  }
+
+  /** Returns a pod that runs, or was killed. */
+  runningPod(name: string): RunningPod {
+    return found(this.#running.get(name), `running pod ${name}`);
+  }
+
+  /** Returns the names of the pods of a Deployment that run or were killed, in their order. */
+  replicasOf(cluster: string, deployment: string): string[] {
+    const pods = [...this.#running.values()].map(({ pod }) => pod);
+    return pods
+      .filter((pod) => pod.cluster === cluster && pod.deployment === deployment)
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  /** Returns the first pod of a Deployment that runs. */
+  firstOf(cluster: string, deployment: string): RunningPod {
+    const [name] = this.replicasOf(cluster, deployment);
+    return this.runningPod(found(name, `pod of ${deployment} in ${cluster}`));
+  }
+
+  /** Returns the name of a pod of a Deployment that does not run. */
+  freePlace(cluster: string, deployment: string): string {
+    const { pods } = this.#clusterOf(cluster);
+    const free = pods.find(({ name, deployment: own }) => own === deployment && !this.#running.has(name));
+    return found(free, `further place for a pod of ${deployment}`).name;
+  }
+
+  /** Returns the sidecars and gateways of a cluster; of all clusters by default. */
+  sidecars(cluster?: string): Sidecar[] {
+    const pods = [...this.#running.values()].filter(({ pod }) => cluster === undefined || pod.cluster === cluster);
+    return pods.map(({ sidecar }) => sidecar);
+  }
+
+  /** Writes new certificates of every account of the manifests. */
+  writeIdentities(): void {
+    const { authority, installation, names } = this.options;
+    const pods = installation.clusters.flatMap((cluster) => cluster.pods);
+    const accounts = new Map(
+      pods.map(({ namespace, account }): [string, Account] => [`${namespace}/${account}`, { namespace, account }]),
+    );
+    writeIdentities(authority, [...accounts.values()], names.trustDomain, this.secretsFolder);
+  }
+
+  /** Starts the control planes and the first pods, a few at a time. */
+  async start(): Promise<void> {
+    const { firstPods, say } = this.options;
+    this.writeIdentities();
+    await Promise.all([...this.#controlPlanes.values()].map((controlPlane) => controlPlane.start()));
+    const queue = [...firstPods];
+    let readyCount = 0;
+    const starter = async () => {
+      for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+        await this.startPod(name);
+        say(`  ${name} is ready (${++readyCount} of ${firstPods.length})`);
+      }
+    };
+    await Promise.all(Array.from({ length: startConcurrency }, starter));
+  }
+
+  /** Starts a pod: its host, its sidecar, then its service. Its Service lists it once it is ready. */
+  async startPod(name: string): Promise<void> {
+    const { envoy, folder, installation } = this.options;
+    const pod = found(
+      installation.clusters.flatMap(({ pods }) => pods).find((each) => each.name === name),
+      `pod ${name}`,
+    );
+    const cluster = this.#clusterOf(pod.cluster);
+    if (!this.#hosts.has(name)) {
+      this.#hosts.add(name);
+      prepareHost(pod, cluster, installation.clusters.indexOf(cluster) + 1, this.#hosts.size, this.options);
+    }
+    const sidecar = startSidecar(envoy, pod, this.controlPlaneOf(pod.cluster).addresses, folder);
+    const entry: RunningPod = { pod, sidecar, process: undefined };
+    this.#running.set(name, entry);
+    await sidecar.ready();
+    if (!pod.isGateway) {
+      entry.process = startProcess(pod, cluster, this.options);
+      await untilReady(entry, this.options);
+    }
+    await this.#publish(pod);
+  }
+
+  /** Kills the service of a pod. Its Service lists it still, as in a cluster until a probe has failed. */
+  async killProcess(name: string): Promise<void> {
+    await this.runningPod(name).process?.end('SIGKILL');
+  }
+
+  /** Starts the service of a pod again, in the same place. */
+  async restartProcess(name: string): Promise<void> {
+    const entry = this.runningPod(name);
+    entry.process = startProcess(entry.pod, this.#clusterOf(entry.pod.cluster), this.options);
+    await untilReady(entry, this.options);
+  }
+
+  /** Kills a pod with its sidecar, as a machine that fails. Its Service lists it still. */
+  async killPod(name: string): Promise<void> {
+    const { process: service, sidecar } = this.runningPod(name);
+    await Promise.all([service?.end('SIGKILL'), sidecar.process.end('SIGKILL')]);
+  }
+
+  /** Replaces a pod as a rolling update does: the new one is ready before the old one leaves, whose calls then end by themselves. */
+  async replace(oldName: string, newName: string): Promise<void> {
+    await this.startPod(newName);
+    const { pod, process: service, sidecar } = this.runningPod(oldName);
+    this.#leaving.add(oldName);
+    await this.#publish(pod);
+    await sidecar.drain();
+    await new Promise((resolve) => setTimeout(resolve, preStopMs));
+    await service?.end('SIGTERM');
+    // Istio's agent ends the sidecar when its last connection has ended; the service has ended all of them.
+    await sidecar.process.end('SIGTERM');
+    this.#running.delete(oldName);
+    this.#leaving.delete(oldName);
+    await this.#publish(pod);
+  }
+
+  #clusterOf(name: string): Cluster {
+    const { clusters } = this.options.installation;
+    return found(
+      clusters.find(({ manifests }) => manifests.cluster === name),
+      `cluster ${name}`,
+    );
+  }
+
+  /** Lists the pods of every Service that selects a pod. */
+  async #publish(pod: Pod): Promise<void> {
+    const { places, pods } = this.#clusterOf(pod.cluster);
+    for (const place of places) {
+      const selected = podsOf(place.service, pods);
+      if (!selected.includes(pod)) continue;
+      const present = selected.filter(({ name, isGateway }) => {
+        const entry = this.#running.get(name);
+        return entry !== undefined && (isGateway || entry.process?.isRunning() === true);
+      });
+      await this.controlPlaneOf(pod.cluster).putEndpoints(endpointSlice(place, present, this.#leaving));
+    }
+  }
+}
+
+function found<T>(value: T | undefined, title: string): T {
+  if (value === undefined) throw new Error(`the lab has no ${title}`);
+  return value;
+}

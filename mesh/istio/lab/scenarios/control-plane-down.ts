@@ -1,0 +1,29 @@
+import { describeEnds, failuresOf, load } from './replica-killed.ts';
+import { refuse, type Scenario, until } from './scenario.ts';
+
+/** The control plane is killed: proxies keep their configuration, and take changes again once it is back. */
+export const controlPlaneDown: Scenario = {
+  name: 'the control plane is down: calls continue; after its return, changes arrive',
+  async run(scene) {
+    const { lab, home } = scene;
+    const controlPlane = lab.controlPlaneOf(home);
+    await controlPlane.kill();
+    const during = await load(scene, 'chat', 'retrieval', 300, 10);
+    await controlPlane.start();
+    const sidecars = lab.sidecars(home);
+    await until('every proxy is connected again', async () => {
+      const states = await Promise.all(sidecars.map((sidecar) => sidecar.stats('control_plane\\.connected_state$')));
+      return states.every((found) => [...found.values()].every((state) => state === 1));
+    });
+    const [old = ''] = lab.replicasOf(home, 'retrieval');
+    const next = lab.freePlace(home, 'retrieval');
+    const after = load(scene, 'chat', 'retrieval', 300, 20);
+    await lab.replace(old, next);
+    const ends = await after;
+    refuse([
+      ...failuresOf(during).map(([end, count]) => `while it was down: ${count} ${end}`),
+      ...failuresOf(ends).map(([end, count]) => `while a pod was replaced after its return: ${count} ${end}`),
+    ]);
+    return `${describeEnds(during)} without it; a pod replaced after its return: ${describeEnds(ends)}`;
+  },
+};

