@@ -1,3 +1,4 @@
+import { failedCodes, firstTokenMs } from '../../../observability/objectives.ts';
 import { hostOf } from '../../model/installation.ts';
 import type { Model } from '../../model/model.ts';
 import type { Workload } from '../../model/workload.ts';
@@ -23,13 +24,13 @@ const window = '5m';
 const gates: readonly Gate[] = [
   {
     name: 'grpc-status',
-    query: `sum(rate(ragmesh_rpc_total{code=~"Internal|Unknown|Unavailable|DataLoss|DeadlineExceeded",${newPods}}[${window}])) / sum(rate(ragmesh_rpc_total{${newPods}}[${window}]))`,
+    query: `sum(rate(ragmesh_rpc_total{code=~"${failedCodes}",${newPods}}[${window}])) / sum(rate(ragmesh_rpc_total{${newPods}}[${window}]))`,
     passes: 'result[0] < 0.01',
   },
   {
     name: 'first-token',
     query: `histogram_quantile(0.95, sum by (le) (rate(ai_first_token_ms_bucket{${newPods}}[${window}])))`,
-    passes: 'isNaN(result[0]) || result[0] < 800',
+    passes: `isNaN(result[0]) || result[0] < ${firstTokenMs}`,
   },
   {
     name: 'answer-quality',

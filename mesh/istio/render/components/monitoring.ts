@@ -8,7 +8,7 @@ const release = { release: 'prometheus' };
 
 /**
  * Returns the component by which the Prometheus operator scrapes pods: one page for the process and its sidecar together, which needs no exception of
- * mTLS. With it come the rules of `deployments/observability`.
+ * mTLS. With it come the rules of `deployments/observability`, and processes send their traces to the collector.
  */
 export function renderMonitoring({ installation }: Model): Component {
   const { namespace, gateways, monitoringNamespace } = installation;
@@ -28,6 +28,8 @@ export function renderMonitoring({ installation }: Model): Component {
     kind: 'PodMonitor',
     metadata: { name, namespace: monitoringNamespace, labels: release },
     spec: {
+      // A job "ragmesh", whatever the monitor is called.
+      jobLabel: 'app.kubernetes.io/part-of',
       namespaceSelector: { matchNames: namespaces },
       selector: { matchLabels: { 'app.kubernetes.io/part-of': 'ragmesh' } },
       podMetricsEndpoints: [endpoint],
@@ -62,5 +64,20 @@ export function renderMonitoring({ installation }: Model): Component {
       ],
       'rules.yaml': [rules],
     },
+    patches: [
+      {
+        target: { group: 'apps', kind: 'Deployment', namespace },
+        change: [
+          {
+            op: 'add',
+            path: '/spec/template/spec/containers/0/env/-',
+            value: {
+              name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+              value: `http://otel-collector.${monitoringNamespace}.svc.cluster.local:4318`,
+            },
+          },
+        ],
+      },
+    ],
   };
 }

@@ -1,5 +1,6 @@
 import { calleesOf, type Model } from '../../model/model.ts';
 import { type Region, regions, sharedHosts } from '../../model/regions.ts';
+import { type Patch, patchesOf } from '../components/component.ts';
 import { renderKustomization } from '../kustomization.ts';
 import { renderGatewayPods } from '../mesh/gateway-pods.ts';
 import { type KubeObject, meshTokenLabel, toYaml } from '../objects.ts';
@@ -21,12 +22,27 @@ export function regionFiles(region: Region, model: Model): Map<string, string> {
   ];
   const kustomization = renderKustomization(['../../topologies/services', 'east-west.yaml', 'residency.yaml'], {
     components: components.map((component) => `../../components/${component}`),
+    ...patchesOf([regionLabel(region)]),
   });
   return new Map([
     [`${top}/kustomization.yaml`, toYaml(kustomization)],
     [`${top}/east-west.yaml`, toYaml(...eastWest(region, model), ...packetsBetweenRegions(model))],
     [`${top}/residency.yaml`, toYaml(...residency(region, model))],
   ]);
+}
+
+/** Metrics name their region. */
+function regionLabel({ name }: Region): Patch {
+  return {
+    target: { group: 'monitoring.coreos.com', kind: 'PodMonitor' },
+    change: [
+      {
+        op: 'add',
+        path: '/spec/podMetricsEndpoints/0/relabelings/-',
+        value: { targetLabel: 'region', replacement: name },
+      },
+    ],
+  };
 }
 
 /** The gateway for calls from other regions: it passes the connections of named hosts and of no other, without opening them. */

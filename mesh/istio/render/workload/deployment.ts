@@ -32,7 +32,10 @@ export function renderDeployment(workload: Workload, model: Model): KubeObject {
       selector: { matchLabels: selectorOf(workload) },
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } },
       template: {
-        metadata: { labels: labelsOf(workload, installation), annotations: sidecarAnnotations },
+        metadata: {
+          labels: labelsOf(workload, installation),
+          annotations: { ...sidecarAnnotations, ...metricsAnnotations(installation.ports) },
+        },
         spec: podOf(workload, installation),
       },
     },
@@ -52,6 +55,11 @@ const sidecarAnnotations = {
     },
   }),
 };
+
+/** By these the sidecar adds the metrics of the process to its own page, which needs no exception of mTLS. */
+function metricsAnnotations({ admin }: Installation['ports']): Record<string, string> {
+  return { 'prometheus.io/scrape': 'true', 'prometheus.io/port': String(admin), 'prometheus.io/path': '/metrics' };
+}
 
 function podOf(workload: Workload, installation: Installation): object {
   const spread = (topologyKey: string) => ({
