@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { services } from '../run.ts';
 import { root } from '../tools.ts';
 import { analyze } from './check/analyze.ts';
-import { compose } from './check/compose.ts';
+import { createCompose } from './check/compose.ts';
 import { everyObject, installations, withTrials } from './check/installations.ts';
 import { createModel } from './model/model.ts';
 import { folder, renderFiles } from './render/files.ts';
@@ -73,11 +73,12 @@ function checksOf(scratch: string): Check[] {
   const files = renderFiles(services);
   const trials = withTrials(files);
   const paths = installations(trials);
+  const compose = createCompose(trials);
   const meshConfig = join(scratch, 'mesh.yaml');
   writeFileSync(meshConfig, stringify(meshConfigOf(createModel(services, 'services'))));
   const written = new Map(paths.map((path) => [path, join(scratch, `${path.replaceAll('/', '_')}.yaml`)]));
   for (const [path, file] of written) {
-    const objects = compose(`${folder}/${path}`, trials).map((object) => stringify(object, { lineWidth: 0 }));
+    const objects = compose(`${folder}/${path}`).map((object) => stringify(object, { lineWidth: 0 }));
     writeFileSync(file, objects.join('---\n'));
   }
   const each = (work: (path: string, file: string) => string) => () =>
@@ -88,7 +89,7 @@ function checksOf(scratch: string): Check[] {
       name: 'schemas and rules in CEL',
       run: () => everyObject(files).flatMap(createValidator(readSchemas())).join('\n'),
     },
-    { name: 'our own rules', run: each((path) => analyze(compose(`${folder}/${path}`, trials)).join('\n')) },
+    { name: 'our own rules', run: each((path) => analyze(compose(`${folder}/${path}`)).join('\n')) },
     {
       name: 'kubectl kustomize',
       tool: 'kubectl',

@@ -3,18 +3,19 @@ import { services } from '../../run.ts';
 import { folder, renderFiles } from '../render/files.ts';
 import type { KubeObject } from '../render/objects.ts';
 import { analyze } from './analyze.ts';
-import { compose } from './compose.ts';
+import { createCompose } from './compose.ts';
 import { installations, withTrials } from './installations.ts';
 
 const files = withTrials(renderFiles(services));
+const compose = createCompose(files);
 
 describe('what neither schemas nor the analyzers of Istio see', () => {
   test.each(installations(files))('nothing is wrong with %s', (path) => {
-    expect(analyze(compose(`${folder}/${path}`, files))).toEqual([]);
+    expect(analyze(compose(`${folder}/${path}`))).toEqual([]);
   });
 });
 
-const whole = compose(`${folder}/overlays/region-eu`, files);
+const whole = compose(`${folder}/overlays/region-eu`);
 
 /** Changes that break the manifests, each in one way, and what must be found. */
 const broken: readonly [what: string, change: (objects: KubeObject[]) => void, found: RegExp][] = [

@@ -14,29 +14,41 @@ interface Kustomization {
   readonly configMapGenerator?: readonly { name: string; namespace: string; files: readonly string[] }[];
 }
 
-/** Returns the objects of a folder with its components and patches. `files`: texts by path, with "/". */
+/** Returns the objects of a folder with its components and patches. */
+export type Compose = (folder: string) => KubeObject[];
+
+/** Returns the objects of one folder, see {@link createCompose}. */
 export function compose(folder: string, files: ReadonlyMap<string, string>): KubeObject[] {
-  return build(folder, files, []);
+  return createCompose(files)(folder);
 }
 
-function build(folder: string, files: ReadonlyMap<string, string>, given: readonly KubeObject[]): KubeObject[] {
-  const text = files.get(`${folder}/kustomization.yaml`);
-  if (text === undefined) throw new Error(`${folder} has no kustomization.yaml`);
-  const { resources = [], components = [], patches = [], configMapGenerator = [] } = parse(text) as Kustomization;
-  let objects = [...given];
-  for (const resource of resources) objects.push(...read(posix.normalize(posix.join(folder, resource)), files));
-  for (const { name, namespace, files: sources } of configMapGenerator) {
-    const data = Object.fromEntries(sources.map((source) => entryOf(source, folder, files)));
-    objects.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data });
-  }
-  for (const component of components) objects = build(posix.normalize(posix.join(folder, component)), files, objects);
-  for (const patch of patches) objects = applyToAll(patch, objects, folder);
-  return objects;
-}
-
-function read(path: string, files: ReadonlyMap<string, string>): KubeObject[] {
-  const text = files.get(path);
-  return text === undefined ? compose(path, files) : parseObjects(text);
+/** Creates a function that composes folders and reads each file once. `files`: texts by path, with "/". No object may be changed. */
+export function createCompose(files: ReadonlyMap<string, string>): Compose {
+  const parsed = new Map<string, KubeObject[]>();
+  const objectsOf = (path: string, text: string): KubeObject[] => {
+    const known = parsed.get(path) ?? parseObjects(text);
+    parsed.set(path, known);
+    return known;
+  };
+  const read = (path: string): KubeObject[] => {
+    const text = files.get(path);
+    return text === undefined ? build(path, []) : objectsOf(path, text);
+  };
+  const build = (folder: string, given: readonly KubeObject[]): KubeObject[] => {
+    const text = files.get(`${folder}/kustomization.yaml`);
+    if (text === undefined) throw new Error(`${folder} has no kustomization.yaml`);
+    const { resources = [], components = [], patches = [], configMapGenerator = [] } = parse(text) as Kustomization;
+    let objects = [...given];
+    for (const resource of resources) objects.push(...read(posix.normalize(posix.join(folder, resource))));
+    for (const { name, namespace, files: sources } of configMapGenerator) {
+      const data = Object.fromEntries(sources.map((source) => entryOf(source, folder, files)));
+      objects.push({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data });
+    }
+    for (const component of components) objects = build(posix.normalize(posix.join(folder, component)), objects);
+    for (const patch of patches) objects = applyToAll(patch, objects, folder);
+    return objects;
+  };
+  return (folder) => build(folder, []);
 }
 
 /** Returns the objects of a file. */

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { folder } from '../render/files.ts';
 import type { KubeObject } from '../render/objects.ts';
-import { compose } from './compose.ts';
+import { createCompose } from './compose.ts';
 
 /** Returns the folders that are installed as they are, relative to the folder of manifests: topologies and overlays. */
 export function installations(files: ReadonlyMap<string, string>): string[] {
@@ -31,5 +31,6 @@ export function withTrials(files: ReadonlyMap<string, string>): Map<string, stri
 /** Returns the objects of all installations, with those of trials; ConfigMaps as well. */
 export function everyObject(files: ReadonlyMap<string, string>): KubeObject[] {
   const trials = withTrials(files);
-  return installations(trials).flatMap((path) => compose(`${folder}/${path}`, trials));
+  const compose = createCompose(trials);
+  return installations(trials).flatMap((path) => compose(`${folder}/${path}`));
 }

@@ -7,9 +7,9 @@ import { folder, renderFiles } from '../render/files.ts';
 import type { KubeObject } from '../render/objects.ts';
 import { graceSecondsOf } from '../render/workload/deployment.ts';
 import { at, listAt } from './cluster.ts';
-import { compose } from './compose.ts';
+import { createCompose } from './compose.ts';
 
-const files = renderFiles(services);
+const compose = createCompose(renderFiles(services));
 const methods = services.flatMap(({ contracts }) => contracts.flatMap((contract) => contract.methods));
 const methodOf = (path: string) => methods.find((method) => `/${method.parent.typeName}/${method.name}` === path);
 
@@ -29,7 +29,7 @@ interface AllowRule {
 
 describe.each(topologies)('the manifests of the topology %s', (topology) => {
   const model = createModel(services, topology);
-  const objects = compose(`${folder}/topologies/${topology}`, files);
+  const objects = compose(`${folder}/topologies/${topology}`);
   const of = (kind: string) =>
     objects.filter((object) => object.kind === kind && object.metadata?.namespace === 'ragmesh');
   const named = (kind: string, name: string) => of(kind).find(({ metadata }) => metadata?.name === name);
@@ -189,7 +189,7 @@ function toMs(duration: string): number {
 }
 
 describe('two regions', () => {
-  const overlay = (name: string): KubeObject[] => compose(`${folder}/overlays/region-${name}`, files);
+  const overlay = (name: string): KubeObject[] => compose(`${folder}/overlays/region-${name}`);
 
   test('pass only hosts of workloads without state between each other, by name', () => {
     const gateways = overlay('eu').filter(
