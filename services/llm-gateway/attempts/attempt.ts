@@ -80,7 +80,7 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
   let result: AttemptResult | undefined;
   // Content that arrived together with the content that was returned last.
   let waiting: Content | undefined;
-  // Content that the normalizer held back until the end.
+  // Content that the normalizer held back until the stream was over.
   let tail: Content[] = [];
 
   const finish = (event: FinalEvent, cause: unknown): AttemptResult => {
@@ -112,8 +112,7 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
         return undefined;
       case 'end':
         state = next(state, { ...event, reason: target.redact(event.reason).toWellFormed() });
-        tail = normalizer.end();
-        return tail.shift();
+        return undefined;
       default: {
         if (!isContent(event)) return undefined;
         const content = normalizer.take(event);
@@ -156,8 +155,9 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
         return merged(content);
       }
       const event = events.ready() ?? (await (inner === undefined ? events.next() : context.with(inner, events.next)));
-      if (event === undefined) return finish({ kind: 'closed' }, over);
-      waiting = take(event);
+      if (event === undefined) tail = normalizer.end();
+      else waiting = take(event);
+      if (event === undefined && tail.length === 0) return finish({ kind: 'closed' }, over);
     }
   };
   const onThrown = (thrown: unknown): AttemptResult => {

@@ -52,6 +52,8 @@ export function startTimed(
   let dueAt = Math.min(startedAt + clocks.headersMs, firstAt);
   // Whether the next wait restarts the clock between tokens.
   let isFresh = false;
+  // Whether content followed an end: then no end of this provider is certain before its stream closes.
+  let hasReopened = false;
   let timer: NodeJS.Timeout | undefined;
   let timerAt = 0;
   let waiter: { resolve(event: ProviderEvent | undefined): void; reject(reason: unknown): void } | undefined;
@@ -87,9 +89,8 @@ export function startTimed(
     if (event.kind === 'end') {
       stage = 'ended';
       isFresh = true;
-    } else if (stage === 'ended') {
-      isFresh ||= isContent(event);
     } else if (isContent(event)) {
+      hasReopened ||= stage === 'ended';
       stage = 'idle';
       isFresh = true;
     } else if (stage === 'head') {
@@ -141,7 +142,7 @@ export function startTimed(
         if (isOver || iterator === undefined) return resolve(undefined);
         if (isFresh) {
           isFresh = false;
-          const waitMs = stage === 'ended' ? Math.min(afterEndMs, clocks.idleMs) : clocks.idleMs;
+          const waitMs = stage === 'ended' && !hasReopened ? Math.min(afterEndMs, clocks.idleMs) : clocks.idleMs;
           dueAt = Math.min(performance.now() + waitMs, totalAt);
         }
         waiter = { resolve, reject };

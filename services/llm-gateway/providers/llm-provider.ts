@@ -17,8 +17,8 @@ export interface LlmProvider {
   readonly capabilities: LlmCapabilities;
   /**
    * Generates one completion. `started` is first, with the head of the response; then deltas in order; then `end`, which follows from the
-   * provider's terminal event and is the only proof that the completion is over. Usage may arrive at any time, also after the end; the
-   * last report counts. The stream has no `end` if the provider's stream had none. Throws the signal's reason if it aborts, otherwise a
+   * provider's terminal event and is the only proof that the completion is over; the last one counts. Usage may arrive at any time, also
+   * after the end; the last report counts. The stream has no `end` if the provider's stream had none. Throws the signal's reason if it aborts, otherwise a
    * ProviderError, at the start or later. The iterator's `return` and the signal stop the provider's work.
    */
   generate(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ProviderEvent>;

@@ -47,44 +47,64 @@ interface ChatUsage {
   prompt_cache_hit_tokens?: number | null;
 }
 
-/** Reads the chunks of one completion, in order, and adds their events to `events`. */
-export type ChunkReader = (chunk: ChatChunk, events: ProviderEvent[]) => void;
+/** Reads one completion. */
+export interface ChunkReader {
+  /** Adds the events of the next chunk to `events`. */
+  read(chunk: ChatChunk, events: ProviderEvent[]): void;
+  /** Adds the events of [DONE]. */
+  done(events: ProviderEvent[]): void;
+}
 
 /**
  * Creates a reader of the chunks of one completion. Chunks without a first choice (Azure's first one, usage chunks) have no text. Only a
- * finish_reason ends the completion, once; usage may follow it.
+ * finish_reason ends the completion; usage may follow it. Content after it is content too, because some servers send a reason with every
+ * chunk or before the last words; the completion then ends with the next reason, or with [DONE], which repeats the last one.
  */
 export function createChunkReader(): ChunkReader {
   const readCalls = createToolCallReader();
-  let isEnded = false;
+  let end: string | undefined;
+  let isReopened = false;
   let isRefused = false;
   let hasCalls = false;
-  return ({ choices, usage }, events) => {
-    const choice = firstOf(choices);
-    const counted = usage ?? choice?.usage;
-    if (counted) events.push({ kind: 'usage', usage: toUsage(counted) });
-    if (choice === undefined || isEnded) return;
-    const delta = choice.delta ?? choice.message;
-    if (delta) {
-      pushContent(delta.reasoning_content || delta.reasoning, 'reasoning', events);
-      if (pushContent(delta.content, 'text', events)) isRefused = true;
-      if (pushContent(delta.refusal, 'refusal', events)) isRefused = true;
-      const calls = callsOf(delta);
-      if (calls.length > 0) {
-        hasCalls = true;
-        events.push(...readCalls(calls, !choice.delta));
+  const readContent = (delta: ChatDelta, isWhole: boolean, events: ProviderEvent[]) => {
+    pushContent(delta.reasoning_content || delta.reasoning, 'reasoning', events);
+    if (pushContent(delta.content, 'text', events)) isRefused = true;
+    if (pushContent(delta.refusal, 'refusal', events)) isRefused = true;
+    const calls = callsOf(delta);
+    if (calls.length > 0) {
+      hasCalls = true;
+      events.push(...readCalls(calls, isWhole));
+    }
+  };
+  return {
+    read({ choices, usage }, events) {
+      const choice = firstOf(choices);
+      const counted = usage ?? choice?.usage;
+      if (counted) events.push({ kind: 'usage', usage: toUsage(counted) });
+      if (choice === undefined) return;
+      // Some servers repeat the whole message at the end.
+      const content = choice.delta ?? (end === undefined ? choice.message : undefined);
+      const count = events.length;
+      if (content) readContent(content, !choice.delta, events);
+      if (end !== undefined && !isReopened && events.length > count) {
+        isReopened = true;
+        events.push({ kind: 'end', outcome: Outcome.TRUNCATED, reason: `no end after the content behind "${end}"` });
       }
-    }
-    const reason = choice.finish_reason;
-    if (reason && !noReasons.has(reason)) {
-      isEnded = true;
+      const reason = choice.finish_reason;
+      if (typeof reason !== 'string' || noReasons.has(reason.toLowerCase())) return;
+      if (end !== undefined && !isReopened) return;
+      end = reason;
+      isReopened = false;
       events.push(endOf(reason, isRefused, hasCalls));
-    }
+    },
+    done(events) {
+      if (end !== undefined && isReopened) events.push(endOf(end, isRefused, hasCalls));
+    },
   };
 }
 
-/** Values for "not finished" from servers that print the null of their language. */
-const noReasons: ReadonlySet<string> = new Set(['null', 'None', 'nil', 'undefined']);
+/** Values for "not finished" in lower case, from servers that print the null of their language. */
+const noReasons: ReadonlySet<string> = new Set(['', 'null', 'none', 'nil', 'undefined']);
 
 function callsOf({ tool_calls: calls, function_call: call }: ChatDelta): readonly ChatToolCall[] {
   if (calls?.length) return calls;
@@ -141,7 +161,7 @@ const outcomes: Record<string, Outcome> = {
  * without a call. OpenAI ends a forced call with "stop".
  */
 function endOf(reason: string, isRefused: boolean, hasCalls: boolean): ProviderEvent {
-  const outcome = outcomes[reason] ?? Outcome.UPSTREAM_ERROR;
+  const outcome = outcomes[reason.toLowerCase()] ?? Outcome.UPSTREAM_ERROR;
   if (outcome === Outcome.TOOL_CALLS && !hasCalls) {
     return { kind: 'end', outcome: Outcome.UPSTREAM_ERROR, reason: `${reason} without a call` };
   }

@@ -76,44 +76,87 @@ function firstWriter(ids: readonly string[]): string {
   });
 }
 
-/** Yields the events of a response, in batches. A server that does not stream sends all of them in one piece. */
+/**
+ * Yields the events of a response, in batches. Its first byte says what it is: servers and proxies label whole completions as text or as
+ * events, and events as JSON. A server that does not stream sends all events in one piece.
+ */
 async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[], void> {
-  const type = response.headers.get('content-type') ?? '';
   if (response.body === null) return;
-  const read = createChunkReader();
-  if (/^application\/(?:[\w.+-]*\+)?json/i.test(type)) {
-    const events: ProviderEvent[] = [];
-    readPayload(await response.text(), read, events);
-    yield events;
-    return;
-  }
-  if (/^text\/html/i.test(type)) {
-    await response.body.cancel();
-    throw new ProviderError({
-      remedy: 'elsewhere',
-      kind: 'broken',
-      status: response.status,
-      message: 'the address answers with a web page instead of a completion: check the address',
-    });
-  }
+  const reader = createChunkReader();
   const pieces = createServerSentEventReader();
   const bytes = bytesOf(response.body);
   let isOver = false;
   try {
-    for (;;) {
-      const { done, value } = await bytes.next();
-      isOver = done === true;
+    const first = await firstOf(bytes);
+    isOver = first === undefined;
+    if (first?.[0] === lessThan) throw webPage(response.status);
+    if (first?.[0] === openBrace || first?.[0] === openBracket) {
       const events: ProviderEvent[] = [];
-      const last = readEvents(isOver ? pieces.end() : pieces.push(value as Uint8Array), isOver, read, events);
+      const text = await restOf(first, bytes);
+      isOver = true;
+      readPayload(text, reader, events);
+      yield events;
+      return;
+    }
+    let piece = first;
+    for (;;) {
+      const events: ProviderEvent[] = [];
+      const last = readEvents(piece === undefined ? pieces.end() : pieces.push(piece), isOver, reader, events);
       // Events before a failure count.
       if (events.length > 0) yield events;
       if (last !== undefined && 'error' in last) throw last.error;
       if (last !== undefined) isOver = await drained(bytes);
       if (last !== undefined || isOver) return;
+      const { done, value } = await bytes.next();
+      isOver = done === true;
+      piece = isOver ? undefined : (value as Uint8Array);
     }
   } finally {
     if (!isOver) await bytes.return?.().catch(ignoreBroken);
   }
+}
+
+const openBrace = 0x7b;
+const openBracket = 0x5b;
+const lessThan = 0x3c;
+/** Tab, line feed, carriage return, space, and the bytes of a byte order mark. */
+const blanks: ReadonlySet<number | undefined> = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);
+
+/** Returns the bytes from the first one that is not blank; `undefined`: there are none. Some servers send blank lines while they work. */
+async function firstOf(bytes: Bytes): Promise<Uint8Array | undefined> {
+  for (;;) {
+    const { done, value } = await bytes.next();
+    if (done === true) return undefined;
+    const piece = value as Uint8Array;
+    let at = 0;
+    while (at < piece.length && blanks.has(piece[at])) at++;
+    if (at < piece.length) return at === 0 ? piece : piece.subarray(at);
+  }
+}
+
+/** Longest completion in one piece, in bytes. */
+const maxWholeBytes = 64 << 20;
+
+/** Returns the text of the rest of a body that begins with `first`. */
+async function restOf(first: Uint8Array, bytes: Bytes): Promise<string> {
+  const parts = [first];
+  let length = first.length;
+  for (;;) {
+    const { done, value } = await bytes.next();
+    if (done === true) return Buffer.concat(parts).toString();
+    parts.push(value as Uint8Array);
+    length += (value as Uint8Array).length;
+    if (length > maxWholeBytes) throw new RangeError(`the completion is longer than ${maxWholeBytes} bytes`);
+  }
+}
+
+function webPage(status: number): ProviderError {
+  return new ProviderError({
+    remedy: 'elsewhere',
+    kind: 'broken',
+    status,
+    message: 'the address answers with a web page instead of a completion: check the address',
+  });
 }
 
 /** The bytes of a body. `isOver`: all of them have arrived. */
@@ -165,15 +208,18 @@ async function drained(bytes: Bytes): Promise<boolean> {
 function readEvents(
   pieces: readonly ServerSentEvent[],
   isLast: boolean,
-  read: ChunkReader,
+  reader: ChunkReader,
   events: ProviderEvent[],
 ): { isDone: true } | { error: unknown } | undefined {
   try {
     for (const { event, data } of pieces) {
-      if (data === '[DONE]') return { isDone: true };
+      if (data === '[DONE]') {
+        reader.done(events);
+        return { isDone: true };
+      }
       if (data === '' || (isLast && parsed(data) === undefined)) continue;
       if (event === 'error') readFailed(parsed(data), events);
-      else readPayload(data, read, events);
+      else readPayload(data, reader, events);
     }
     return undefined;
   } catch (error) {
@@ -181,8 +227,10 @@ function readEvents(
   }
 }
 
-function readPayload(text: string, read: ChunkReader, events: ProviderEvent[]): void {
-  const payload = parsed(text);
+function readPayload(text: string, reader: ChunkReader, events: ProviderEvent[]): void {
+  const value = parsed(text);
+  // Google sends a list of one error.
+  const payload: unknown = Array.isArray(value) ? value[0] : value;
   if (typeof payload !== 'object' || payload === null) {
     throw new ProviderError({
       remedy: 'retry',
@@ -193,7 +241,7 @@ function readPayload(text: string, read: ChunkReader, events: ProviderEvent[]): 
   const { error, choices, usage } = payload as ChatChunk & { error?: unknown };
   // A failure of the server instead of a chunk: {"error": …}, or flat {"code": …, "message": …}.
   if (error || (choices === undefined && usage === undefined && isFlatError(payload))) readFailed(payload, events);
-  else read(payload as ChatChunk, events);
+  else reader.read(payload as ChatChunk, events);
 }
 
 function isFlatError(payload: object): boolean {
