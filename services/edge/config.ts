@@ -29,6 +29,8 @@ export interface EdgeSettings {
   userMaxConcurrent: number;
   /** Share of requests that have a line in the log, from 0 to 1. */
   accessLogRatio: number;
+  /** Whether a completion that a content filter refused before its first word is an error. */
+  filteredIsError: boolean;
   /** Counters of requests. */
   limiter: ChosenAdapter;
 }
@@ -64,6 +66,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     anonymousLimit: Object.freeze({ perSecond: edge.anonymousRequestsPerSecond, burst: edge.anonymousBurst }),
     userMaxConcurrent: edge.userMaxConcurrent,
     accessLogRatio: edge.accessLogRatio,
+    filteredIsError: edge.filteredIsError,
     limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });
 }

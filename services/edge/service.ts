@@ -77,7 +77,7 @@ export async function createEdge(
   }
   const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
   const gate = createLiveGate(config, { clock, log, devKeys, limiter: state, signer });
-  let { userMaxConcurrent, accessLogRatio } = config;
+  let { userMaxConcurrent, accessLogRatio, filteredIsError } = config;
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
   const running = createRunningCalls(() => userMaxConcurrent, state);
@@ -117,7 +117,7 @@ export async function createEdge(
     return admission;
   };
   const routeDeps: JsonRouteDeps = { admit, running, limits, log, clock, ended: accessLog.ended };
-  const openAiDeps: OpenAiDeps = { ...routeDeps, newId };
+  const openAiDeps: OpenAiDeps = { ...routeDeps, newId, filteredIsError: () => filteredIsError };
   let cors = createCors(config.corsOrigins);
   const metrics = createEdgeMetrics(deps.metrics.registry, () => port.connectionCount());
   const port = await openPort({
@@ -151,7 +151,7 @@ export async function createEdge(
     async reconfigure(next: EdgeSettings) {
       gate.reconfigure(next);
       cors = createCors(next.corsOrigins);
-      ({ userMaxConcurrent, accessLogRatio } = next);
+      ({ userMaxConcurrent, accessLogRatio, filteredIsError } = next);
       const needRestart = restartSettings.filter((name) => !isDeepStrictEqual(next[name], config[name]));
       if (next.usesDevKeys && devKeys === undefined) needRestart.push('usesDevKeys');
       if (needRestart.length > 0) {

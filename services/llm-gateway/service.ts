@@ -22,6 +22,7 @@ import { createFailover, type Failover } from './failover/failover.ts';
 import type { Limits, Reservation } from './limits/limits.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { toProviderRequest } from './providers/request.ts';
+import { extraFieldsOf } from './routing/extra-fields.ts';
 import { needsOf } from './routing/filter.ts';
 import { targetsFor } from './routing/route.ts';
 import { modelsOf } from './targets/catalog.ts';
@@ -92,6 +93,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     };
     const needs = needsOf(request);
     const targets = targetsFor(request, needs, catalog, random);
+    const fields = extraFieldsOf(request, targets);
     const asked = { requestId, tenant, key: request.limitKey, model: request.model || (targets[0]?.name ?? '') };
     reservation = await limits.admit(
       { ...asked, amount: () => reservationAmountOf(targets, needs, catalog.prices) },
@@ -104,18 +106,22 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       warnings,
       failover,
       start(permit, prefix) {
-        const attempt = startAttempt(permit, toProviderRequest(permit.target, request, needs, tenantTag, prefix), {
-          metrics,
-          prices: catalog.prices,
-          promptTokens: () => needs.promptTokens,
-          newCallId: () => `call_${randomId(random)}${(callCount++).toString(32)}`,
-          signal,
-          parent: inner,
-          onOver(over, result) {
-            running.delete(over);
-            charges.add(over.target, result);
+        const attempt = startAttempt(
+          permit,
+          toProviderRequest(permit.target, request, needs, fields, tenantTag, prefix),
+          {
+            metrics,
+            prices: catalog.prices,
+            promptTokens: () => needs.promptTokens,
+            newCallId: () => `call_${randomId(random)}${(callCount++).toString(32)}`,
+            signal,
+            parent: inner,
+            onOver(over, result) {
+              running.delete(over);
+              charges.add(over.target, result);
+            },
           },
-        });
+        );
         running.add(attempt);
         return attempt;
       },

@@ -91,8 +91,9 @@ function expected({ fault, setting, mode, policy }: Case): Expected {
   });
   switch (effect) {
     case 'filtered':
+      if (fault.charge === 'part') return { ...whole, attempts: once, text: half, finishReason: 'content_filter' };
       // Before the answer there is no part of it.
-      return { ...whole, attempts: once, text: fault.charge === 'part' ? half : '', finishReason: 'content_filter' };
+      return { ...failed(400, 'invalid_request_error', 'content_filter'), attempts: once };
     case 'length':
       return { ...whole, attempts: once, text: half, finishReason: 'length' };
     case 'fault':

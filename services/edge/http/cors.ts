@@ -4,7 +4,14 @@ import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 const allowMethods = [...cors.allowedMethods, 'OPTIONS'].join(', ');
 // The star means all other headers, but never for `authorization` (Fetch standard, section 4.9).
 const allowHeaders = [...cors.allowedHeaders, 'Authorization', 'X-Api-Key', '*'].join(', ');
-const exposeHeaders = [...cors.exposedHeaders, 'Retry-After', 'X-Request-Id', 'X-Trace-Id'].join(', ');
+const exposeHeaders = [
+  ...cors.exposedHeaders,
+  'Retry-After',
+  'X-Request-Id',
+  'X-Trace-Id',
+  'X-Ragmesh-Model',
+  'X-Ragmesh-Provider',
+].join(', ');
 
 /** Time for which a browser may cache the answer to a preflight, in seconds. */
 const maxAgeSeconds = 7200;

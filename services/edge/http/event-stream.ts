@@ -6,6 +6,8 @@ import type { EdgeLimits } from './limits.ts';
 export interface EventStream {
   /** Reports whether its headers have been sent, so that a failure can only be an event. */
   opened(): boolean;
+  /** Adds headers, unless they have been sent. */
+  setHeaders(headers: Readonly<Record<string, string>>): void;
   /** Sends an event. Returns a promise to wait for if the client is behind. */
   event(name: string | undefined, data: string): Promise<void> | undefined;
   /** Sends an event that is the result of {@link frameOf}. Returns the same. */
@@ -50,6 +52,10 @@ export function createEventStream(response: NodeResponse, limits: EdgeLimits): E
   }, limits.heartbeatMs);
   return {
     opened: () => response.headersSent,
+    setHeaders(headers) {
+      if (response.headersSent) return;
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    },
     event: (name, data) => send(frameOf(name, data)),
     send,
     end: () => {

@@ -15,6 +15,19 @@ export function fieldsAmongOthers<const Shape extends z.ZodRawShape>(shape: Shap
   return z.object(shape, 'must be an object');
 }
 
+/** An object with these fields, and all others as they are. */
+export function fieldsAndOthers<const Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.looseObject(shape, 'must be an object');
+}
+
+/** Any value, as the JSON of it. */
+export function jsonValue({ maxBytes }: { maxBytes: number }) {
+  return z
+    .unknown()
+    .transform((value) => (value === undefined || value === null ? '' : JSON.stringify(value)))
+    .refine((json) => Buffer.byteLength(json) <= maxBytes, `has more than ${maxBytes} bytes of JSON`);
+}
+
 /** Fields of any value, each of which may be missing. */
 export function anyFields<const Name extends string>(names: readonly Name[]) {
   return Object.fromEntries(names.map((name) => [name, z.unknown().optional()])) as Record<
@@ -51,10 +64,15 @@ export function list<Schema extends z.ZodType>(schema: Schema, { min = 0, max }:
   return bounded.pipe(z.array(schema));
 }
 
-/** One of these words, read as its meaning. */
-export function word<const Meanings extends Readonly<Record<string, unknown>>>(meanings: Meanings) {
+/** One of these words, read as its meaning. `refusals`: why other words are refused, in place of the list. */
+export function word<const Meanings extends Readonly<Record<string, unknown>>>(
+  meanings: Meanings,
+  refusals: Readonly<Record<string, string>> = {},
+) {
   const words = Object.keys(meanings) as (keyof Meanings & string)[];
-  return z.literal(words, `must be one of ${words.join(', ')}`).transform((chosen) => meanings[chosen]);
+  const allowed = `must be one of ${words.join(', ')}`;
+  const error = ({ input }: { input?: unknown }) => (typeof input === 'string' && refusals[input]) || allowed;
+  return z.literal(words, { error }).transform((chosen) => meanings[chosen]);
 }
 
 /** A field that must be missing or null. */

@@ -32,7 +32,7 @@ export interface CompletionClients {
 /** A completion that was asked for: whole, or as a stream. */
 interface Asked {
   stream: boolean;
-  whole(): Promise<unknown>;
+  whole(): Promise<{ completion: unknown; headers: Record<string, string> }>;
   send(stream: EventStream): Promise<void>;
 }
 
@@ -60,14 +60,14 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
       const events = joinTextDeltas(chat.ask(request.ask, actAs(token, { signal })));
       return {
         stream: request.stream,
-        whole: () => toCompletion(eachOf(events), request, createdAt),
+        whole: async () => ({ completion: await toCompletion(eachOf(events), request, createdAt), headers: {} }),
         send: (stream) => streamCompletion(events, request, createdAt, stream),
       };
     }
     const requestId = newId();
     const request = readPlainRequest(body, header, { requestId, limitKey: keyId });
     const events = llm.generate(request.generate, actAs(token, { signal }));
-    const label = { id: `chatcmpl-${requestId}`, createdAt };
+    const label = { id: `chatcmpl-${requestId}`, createdAt, filteredIsError: deps.filteredIsError() };
     return {
       stream: request.stream,
       whole: () => toPlainCompletion(events, request, label),
@@ -89,7 +89,8 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
         await asked.send(stream);
         await stream.end();
       } else {
-        sendJson(response, 200, await asked.whole());
+        const { completion, headers } = await asked.whole();
+        sendJson(response, 200, completion, headers);
       }
     } catch (error) {
       abort();

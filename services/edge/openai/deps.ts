@@ -5,6 +5,8 @@ import type { EdgeLimits } from '../http/limits.ts';
 export interface OpenAiDeps extends JsonRouteDeps {
   /** An id that no other request has: letters, digits and "-", at most 40. */
   newId(): string;
+  /** Whether a completion that a content filter refused before its first word is an error. */
+  filteredIsError(): boolean;
 }
 
 /** Makes ids of a time, a count and a chance, so that those of several replicas do not meet. */

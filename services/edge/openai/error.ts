@@ -71,6 +71,8 @@ function codeOf(reason: string, metadata: Record<string, string>): string | null
       return 'invalid_api_key';
     case 'MODEL_UNKNOWN':
       return 'model_not_found';
+    case 'CONTENT_FILTERED':
+      return 'content_filter';
     case 'RATE_LIMITED':
     case 'OVERLOADED':
       return 'rate_limit_exceeded';

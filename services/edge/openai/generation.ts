@@ -38,9 +38,9 @@ export function follow(course: Course, { event }: GenerateResponse): boolean {
 
 /**
  * `finish_reason` of a generation that ended by itself. Throws if it did not: a part of a completion must never
- * look like a whole one.
+ * look like a whole one. `filteredIsError`: a refusal of a content filter is an error too.
  */
-export function finishReasonOf({ done, started }: Course): string {
+export function finishReasonOf({ done, started }: Course, filteredIsError = false): string {
   switch (done?.outcome) {
     case Outcome.COMPLETE:
     case Outcome.NO_EVIDENCE:
@@ -48,6 +48,7 @@ export function finishReasonOf({ done, started }: Course): string {
     case Outcome.LENGTH:
       return 'length';
     case Outcome.FILTERED:
+      if (filteredIsError) throw filtered(done.providerReason, started);
       return 'content_filter';
     case Outcome.TOOL_CALLS:
       return 'tool_calls';
@@ -70,6 +71,23 @@ export function finishReasonOf({ done, started }: Course): string {
 /** What was sent is void, on a wire that cannot take it back. */
 export function takenBack(reason: string, { started }: Course) {
   return incomplete(Outcome.UPSTREAM_ERROR, `the completion so far is void (${reason}): ask again`, started);
+}
+
+function filtered(providerReason: string, started: GenerateStarted | undefined) {
+  const message = 'a content filter refused the request before the first word: change it, or use another model';
+  const metadata = { dependency: started?.provider ?? 'model', provider_reason: providerReason };
+  return rpcError(Code.InvalidArgument, ErrorReason.CONTENT_FILTERED, message, { metadata });
+}
+
+/** Headers of a completion that name the model that answered it. */
+export function answeredBy({ started }: Course): Record<string, string> {
+  if (started === undefined) return {};
+  const headers: [string, string][] = [
+    ['x-ragmesh-model', started.model],
+    ['x-ragmesh-provider', started.provider],
+  ];
+  // A header holds no other characters.
+  return Object.fromEntries(headers.map(([name, value]) => [name, value.replaceAll(/[^\x20-\x7e]/g, '?')]));
 }
 
 function incomplete(outcome: Outcome, message: string, started: GenerateStarted | undefined) {

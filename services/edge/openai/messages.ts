@@ -19,10 +19,11 @@ export function toConversation(sent: readonly SentMessage[], path: string): Conv
   const messages = sent.map((message, index) => {
     const at = `${path}[${index}]`;
     const content = toContent(message.content, `${at}.content`, message.role, warnings);
-    const toolCalls = (message.tool_calls ?? []).map(({ id, function: called }, callIndex) => ({
+    const toolCalls = (message.tool_calls ?? []).map(({ id, function: called, extra_content: extra }, callIndex) => ({
       id: ids.ofCall(id, index, callIndex),
       name: called.name,
       argumentsJson: called.arguments ?? '',
+      extraContentJson: extra ?? '',
     }));
     if (toolCalls.length > 0 && message.role !== MessageRole.ASSISTANT) {
       throw badField(`${at}.tool_calls`, 'only an assistant calls tools');
@@ -31,9 +32,18 @@ export function toConversation(sent: readonly SentMessage[], path: string): Conv
       throw badField(`${at}.tool_call_id`, 'is missing: it names the call that this message answers');
     }
     const toolCallId = ids.ofResult(message.tool_call_id ?? undefined, `${at}.tool_call_id`);
-    return { role: message.role, ...content, toolCalls, toolCallId };
+    const reasoning = message.role === MessageRole.ASSISTANT ? reasoningOf(message) : '';
+    if (message.name) warnings.add('name of messages is not supported and was ignored');
+    return { role: message.role, ...content, toolCalls, toolCallId, reasoning };
   });
   return { messages, warnings: [...warnings] };
+}
+
+/** Returns the reasoning of an assistant's message, by any of the names that servers give it. */
+function reasoningOf({ reasoning_content: content, reasoning, content: parts }: SentMessage): string {
+  if (content || reasoning) return content || reasoning || '';
+  if (!Array.isArray(parts)) return '';
+  return parts.map((part) => (part.type === 'thinking' ? part.thinking : '')).join('');
 }
 
 // Some servers send calls with empty ids. Those get ids here, and so do their results, which have empty ids too, in the same order.
@@ -63,14 +73,21 @@ interface Content {
 function toContent(content: SentMessage['content'], path: string, role: MessageRole, warnings: Set<string>): Content {
   if (typeof content === 'string') return { text: content, images: [] };
   if (content === undefined || content === null) {
-    if (role === MessageRole.ASSISTANT) return { text: '', images: [] };
+    // A tool may have nothing to say.
+    if (role === MessageRole.ASSISTANT || role === MessageRole.TOOL) return { text: '', images: [] };
     throw badField(path, 'is missing');
   }
   const texts: string[] = [];
   const images: Content['images'] = [];
   for (const [index, part] of content.entries()) {
+    if ((part.cache_control ?? undefined) !== undefined)
+      warnings.add('cache_control of parts is not supported and was ignored');
     if (part.type === 'image_url') {
       images.push(toImage(part, `${path}[${index}]`, role, warnings));
+      continue;
+    }
+    if (part.type === 'thinking' || part.type === 'redacted_thinking') {
+      if (role !== MessageRole.ASSISTANT) throw badField(`${path}[${index}].type`, 'only an assistant thinks');
       continue;
     }
     if (images.length > 0) warnings.add('texts behind an image were put before it');
@@ -79,7 +96,7 @@ function toContent(content: SentMessage['content'], path: string, role: MessageR
   return { text: texts.join('\n'), images };
 }
 
-function toText(part: Exclude<SentPart, SentImage>, path: string, role: MessageRole): string {
+function toText(part: Extract<SentPart, { type: 'text' | 'refusal' }>, path: string, role: MessageRole): string {
   if (part.type === 'text') return part.text;
   if (role !== MessageRole.ASSISTANT) throw badField(`${path}.type`, 'only an assistant refuses');
   return part.refusal;
@@ -88,12 +105,15 @@ function toText(part: Exclude<SentPart, SentImage>, path: string, role: MessageR
 type SentImage = Extract<SentPart, { type: 'image_url' }>;
 
 function toImage({ image_url: image }: SentImage, path: string, role: MessageRole, warnings: Set<string>) {
-  if (role !== MessageRole.USER) throw badField(path, 'only a user shows images');
+  if (role !== MessageRole.USER) {
+    throw badField(path, 'only a user shows images: send it in a message of the user after this one');
+  }
   if ((image.detail ?? 'auto') !== 'auto') warnings.add('the detail of images is not supported and was ignored');
   return readImage(image.url, `${path}.image_url.url`);
 }
 
-const dataUrl = /^data:(image\/(?:png|jpeg|gif|webp));base64,/;
+// "image/jpg" is no registered type, but many clients send it.
+const dataUrl = /^data:image\/(png|jpe?g|gif|webp);base64,/i;
 
 function readImage(url: string, path: string): Content['images'][number] {
   if (/^https?:\/\//.test(url)) {
@@ -111,5 +131,6 @@ function readImage(url: string, path: string): Content['images'][number] {
     throw badField(path, 'holds no base64');
   }
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  return { source: { case: 'data', value: bytes }, mediaType: head[1] as string };
+  const type = (head[1] as string).toLowerCase();
+  return { source: { case: 'data', value: bytes }, mediaType: `image/${type === 'jpg' ? 'jpeg' : type}` };
 }

@@ -1,7 +1,7 @@
 import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/base/errors.ts';
 import type { EventStream } from '../http/event-stream.ts';
-import { type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';
+import { answeredBy, type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';
 import type { PlainRequest } from './plain-request.ts';
 import { toUsage } from './usage.ts';
 
@@ -13,13 +13,15 @@ export interface Label {
   id: string;
   /** Seconds since 1970. */
   createdAt: number;
+  /** Whether a completion that a content filter refused before its first word is an error. */
+  filteredIsError: boolean;
 }
 
-/** Returns a generation as one completion. Throws if it is incomplete. */
+/** Returns a generation as one completion, and the headers of its response. Throws if it is incomplete. */
 export async function toPlainCompletion(
   events: AsyncIterable<GenerateResponse>,
   request: PlainRequest,
-  { id, createdAt }: Label,
+  { id, createdAt, filteredIsError }: Label,
 ) {
   const course: Course = { started: undefined, usage: undefined, done: undefined };
   let content = '';
@@ -46,13 +48,13 @@ export async function toPlainCompletion(
     }
     if (length > maxCompletionLength) throw tooLarge('the completion', maxCompletionLength);
   }
-  const finishReason = finishReasonOf(course);
+  const finishReason = finishReasonOf(course, filteredIsError && length === 0);
   const toolCalls = calls.filter((call) => call !== undefined);
-  return {
+  const completion = {
     id,
     object: 'chat.completion',
     created: createdAt,
-    model: request.model,
+    model: course.started?.model || request.model,
     choices: [
       {
         index: 0,
@@ -71,24 +73,27 @@ export async function toPlainCompletion(
     ragmesh: toExtension(course),
     ...warningsOf(request, course),
   };
+  return { completion, headers: answeredBy(course) };
 }
 
 interface ToolCall {
   id: string;
   type: 'function';
   function: { name: string; arguments: string };
+  extra_content?: unknown;
 }
 
 /** Calls of one message. The gateway's contract allows no more. */
 const maxCallCount = 128;
 
-function addToCall(calls: ToolCall[], { index, id, name, argumentsJson }: ToolCallDelta): void {
+function addToCall(calls: ToolCall[], { index, id, name, argumentsJson, extraContentJson }: ToolCallDelta): void {
   if (index >= maxCallCount) throw tooLarge('the list of tool calls', maxCallCount);
   calls[index] ??= { id: '', type: 'function', function: { name: '', arguments: '' } };
   const call = calls[index];
   call.id ||= id;
   call.function.name ||= name;
   call.function.arguments += argumentsJson;
+  if (extraContentJson !== '') call.extra_content = JSON.parse(extraContentJson);
 }
 
 /**
@@ -98,19 +103,23 @@ function addToCall(calls: ToolCall[], { index, id, name, argumentsJson }: ToolCa
 export async function streamPlainCompletion(
   events: AsyncIterable<GenerateResponse>,
   request: PlainRequest,
-  { id, createdAt }: Label,
+  { id, createdAt, filteredIsError }: Label,
   stream: EventStream,
 ): Promise<void> {
   const course: Course = { started: undefined, usage: undefined, done: undefined };
-  // All chunks are alike but for the delta.
-  const label = JSON.stringify({ id, object: 'chat.completion.chunk', created: createdAt, model: request.model });
-  const head = `${label.slice(0, -1)},"choices":[{"index":0,"delta":`;
+  // All chunks are alike but for the delta. The model is known with the first of them.
+  let label = '';
+  let head = '';
   const noUsage = request.includeUsage ? ',"usage":null' : '';
   const tail = `,"logprobs":null,"finish_reason":null}]${noUsage}}`;
   let opened = false;
   const send = (delta: string) => {
     if (!opened) {
       opened = true;
+      const model = course.started?.model || request.model;
+      label = JSON.stringify({ id, object: 'chat.completion.chunk', created: createdAt, model });
+      head = `${label.slice(0, -1)},"choices":[{"index":0,"delta":`;
+      stream.setHeaders(answeredBy(course));
       stream.event(undefined, `${head}{"role":"assistant","content":"","refusal":null}${tail}`)?.catch(() => {});
     }
     return stream.event(undefined, head + delta + tail);
@@ -135,7 +144,7 @@ export async function streamPlainCompletion(
     }
     if (behind !== undefined) await behind;
   }
-  const finishReason = finishReasonOf(course);
+  const finishReason = finishReasonOf(course, filteredIsError && !opened);
   if (!opened) await send('{"content":""}');
   const extra = JSON.stringify({ ragmesh: toExtension(course), ...warningsOf(request, course) }).slice(1);
   await stream.event(undefined, `${head}{},"logprobs":null,"finish_reason":"${finishReason}"}]${noUsage},${extra}`);
@@ -148,11 +157,12 @@ export async function streamPlainCompletion(
   await stream.event(undefined, '[DONE]');
 }
 
-function toCallDelta({ index, id, name, argumentsJson }: ToolCallDelta) {
+function toCallDelta({ index, id, name, argumentsJson, extraContentJson }: ToolCallDelta) {
+  const extra = extraContentJson === '' ? {} : { extra_content: JSON.parse(extraContentJson) as unknown };
   const isFirst = id !== '' || name !== '';
   return isFirst
-    ? { index, id, type: 'function', function: { name, arguments: argumentsJson } }
-    : { index, function: { arguments: argumentsJson } };
+    ? { index, id, type: 'function', function: { name, arguments: argumentsJson }, ...extra }
+    : { index, function: { arguments: argumentsJson }, ...extra };
 }
 
 function warningsOf(request: PlainRequest, { started }: Course) {

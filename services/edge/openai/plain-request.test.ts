@@ -162,7 +162,6 @@ describe('a request', () => {
     const cases: [object, string][] = [
       [{ n: 2 }, 'n'],
       [{ logprobs: true }, 'logprobs'],
-      [{ flavour: 'sweet' }, 'flavour'],
       [{ corpora: ['help'] }, 'corpora'],
       [{ functions: [{ name: 'f' }] }, 'functions'],
       [{ tools: [{ type: 'custom', custom: { name: 'f' } }] }, 'tools[0].type'],

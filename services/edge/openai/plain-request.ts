@@ -21,6 +21,9 @@ export interface PlainRequest {
   warnings: string[];
 }
 
+/** Longest JSON of the fields of a provider's own API, in bytes. */
+const maxExtraBytes = 65_536;
+
 /** The header that says what to do when a provider ends in the middle: "fail" or "hold-back". */
 export const midStreamHeader = 'x-ragmesh-mid-stream-policy';
 
@@ -69,6 +72,7 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
       messages,
       requestId,
       limitKey,
+      extraJson: extraJsonOf(body),
       // Nothing of a whole completion is shown before its end, so another target may always start again.
       midStreamPolicy: asked ?? (stream ? MidStreamPolicy.FAIL : MidStreamPolicy.HOLD_BACK),
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? 0,
@@ -90,6 +94,16 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
     includeUsage: body.stream_options?.include_usage ?? false,
     warnings,
   };
+}
+
+/** Returns the JSON of the fields that are the provider's own; empty: there are none. */
+function extraJsonOf(body: Readonly<Record<string, unknown>>): string {
+  const extra = Object.entries(body).filter(([name, sent]) => !(name in plainRequestSchema.shape) && sent !== null);
+  const [first] = extra;
+  if (first === undefined) return '';
+  const json = JSON.stringify(Object.fromEntries(extra));
+  if (Buffer.byteLength(json) <= maxExtraBytes) return json;
+  throw badField(first[0], `has, with the other fields of the provider, more than ${maxExtraBytes} bytes`);
 }
 
 function readPolicyHeader(header: HeaderReader): MidStreamPolicy | undefined {

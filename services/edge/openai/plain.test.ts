@@ -86,7 +86,7 @@ describe('a completion', () => {
     expect(completion).toMatchObject({
       id: `chatcmpl-${asked.at(-1)?.requestId}`,
       object: 'chat.completion',
-      model: 'gpt-5',
+      model: 'gpt-5-2025',
       choices: [{ index: 0, message: { role: 'assistant', content: 'Hello.' }, finish_reason: 'stop' }],
       usage: {
         prompt_tokens: 30,
@@ -172,9 +172,44 @@ describe('a completion', () => {
 
   test('ends for the reason that the generation ended', async () => {
     expect((await ask('length')).choices[0]?.finish_reason).toBe('length');
-    expect((await ask('filter')).choices[0]?.finish_reason).toBe('content_filter');
     expect((await chunksOf('length')).at(-1)?.choices[0]?.finish_reason).toBe('length');
-    expect((await chunksOf('filter')).at(-1)?.choices[0]?.finish_reason).toBe('content_filter');
+  });
+
+  test('that a filter refused is an error before its first word, and a reason to finish after it', async () => {
+    for (const refused of [ask('filter'), chunksOf('filter')]) {
+      expect(await failure(refused)).toMatchObject({
+        status: 400,
+        code: 'content_filter',
+        type: 'invalid_request_error',
+      });
+    }
+    expect((await ask('filtered later')).choices[0]).toMatchObject({
+      finish_reason: 'content_filter',
+      message: { content: 'I' },
+    });
+    expect((await chunksOf('filtered later')).at(-1)?.choices[0]?.finish_reason).toBe('content_filter');
+  });
+
+  test('names the model that answered, in the body and in headers, also in non-ASCII', async () => {
+    const bodies = [{ messages: user('hello') }, { messages: user('hello'), stream: true }];
+    for (const body of bodies) {
+      const response = await post(body);
+      expect(response.headers.get('x-ragmesh-model')).toBe('gpt-5-2025');
+      expect(response.headers.get('x-ragmesh-provider')).toBe('openai');
+      expect(await response.text()).toContain('"model":"gpt-5-2025"');
+    }
+    const foreign = await post({ messages: user('foreign name') });
+    expect(foreign.headers.get('x-ragmesh-model')).toBe('??-7b');
+    expect(await foreign.json()).toMatchObject({ model: '模型-7b' });
+  });
+
+  test('carries the own values of tool calls', async () => {
+    const extra = { google: { thought_signature: 'abc==' } };
+    const whole = await ask('signed call');
+    expect(whole.choices[0]?.message.tool_calls?.[0]).toMatchObject({ id: 'c1', extra_content: extra });
+    const chunks = await chunksOf('signed call');
+    const parts = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? []);
+    expect(parts).toMatchObject([{ id: 'c1', extra_content: extra }]);
   });
 
   test('returns what the provider did not support', async () => {

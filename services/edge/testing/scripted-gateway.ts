@@ -43,6 +43,28 @@ const scripts: Record<string, Event[]> = {
   nothing: [started, usage, done(Outcome.COMPLETE)],
   length: [started, text('so'), usage, done(Outcome.LENGTH)],
   filter: [started, usage, done(Outcome.FILTERED)],
+  'filtered later': [started, text('I'), usage, done(Outcome.FILTERED)],
+  'foreign name': [
+    { case: 'started', value: { model: '模型-7b', provider: 'vllm', attempt: 1 } },
+    text('好'),
+    usage,
+    done(Outcome.COMPLETE),
+  ],
+  'signed call': [
+    started,
+    {
+      case: 'toolCallDelta',
+      value: {
+        index: 0,
+        id: 'c1',
+        name: 'f',
+        argumentsJson: '{}',
+        extraContentJson: '{"google":{"thought_signature":"abc=="}}',
+      },
+    },
+    usage,
+    done(Outcome.TOOL_CALLS),
+  ],
   weather: [
     started,
     callPart(0, '', 'call_1', 'weather'),

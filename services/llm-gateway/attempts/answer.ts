@@ -152,8 +152,8 @@ function contentResponse(content: Content): Response {
     case 'reasoning':
       return { event: { case: 'reasoningDelta', value: { text: content.text } } };
     case 'tool-call': {
-      const { index, id, name, argumentsJson } = content;
-      return { event: { case: 'toolCallDelta', value: { index, id, name, argumentsJson } } };
+      const { index, id, name, argumentsJson, extraContentJson = '' } = content;
+      return { event: { case: 'toolCallDelta', value: { index, id, name, argumentsJson, extraContentJson } } };
     }
     default:
       return content satisfies never;

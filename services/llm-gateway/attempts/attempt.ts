@@ -104,7 +104,7 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
     switch (event.kind) {
       case 'started':
         model = target.redact(event.model).toWellFormed();
-        warnings = event.warnings;
+        warnings = [...request.warnings, ...event.warnings];
         state = next(state, started);
         return undefined;
       case 'usage':

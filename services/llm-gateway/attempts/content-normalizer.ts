@@ -48,12 +48,19 @@ export function createContentNormalizer(newId: () => string): ContentNormalizer 
         const text = whole(content.kind, content.text, content);
         return text === '' ? undefined : { kind: content.kind, text };
       }
-      const { kind, index, name } = content;
+      const { kind, index, name, extraContentJson } = content;
       if (typeof name !== 'string') throw unreadable(typeof name);
       const argumentsJson = whole(`call ${index}`, content.argumentsJson, content);
       const id = idOf(index, content.id);
-      if (id === '' && name === '' && argumentsJson === '') return undefined;
-      return { kind, index, id, name: name.toWellFormed(), argumentsJson };
+      if (id === '' && name === '' && argumentsJson === '' && extraContentJson === undefined) return undefined;
+      return {
+        kind,
+        index,
+        id,
+        name: name.toWellFormed(),
+        argumentsJson,
+        ...(extraContentJson === undefined ? {} : { extraContentJson }),
+      };
     },
     end() {
       const rest = [...held.values()].map((content) => withText(content, '\uFFFD'));

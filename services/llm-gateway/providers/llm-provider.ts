@@ -41,6 +41,8 @@ export interface LlmCapabilities {
   readonly jsonSchema: boolean;
   /** Whether it can continue `ProviderRequest.prefix`. */
   readonly prefill: boolean;
+  /** Fields of the provider's own API that callers may set. @default none */
+  readonly requestFields?: readonly string[];
 }
 
 /** A request to a provider. */
@@ -67,6 +69,14 @@ export interface ProviderRequest {
   prefix: string;
   /** Opaque identifier of the tenant for the provider: for cache salts and abuse reports. Never the tenant's name. */
   tenantTag: string;
+  /** Fields of the provider's own API, for the body of the request. Fields that the adapter sets itself come first. */
+  extra: Readonly<Record<string, unknown>>;
+  /** Field of an assistant's message for its reasoning; empty: reasoning is not sent. */
+  reasoningField: string;
+  /** Whether the provider's own values of tool calls are sent to it. */
+  callExtraContent: boolean;
+  /** Warnings about what the request lost on the way to this provider. */
+  warnings: readonly string[];
 }
 
 /** An event of a provider's stream. */
@@ -75,7 +85,14 @@ export type ProviderEvent =
   | { kind: 'started'; model: string; warnings: readonly string[] }
   | { kind: 'text'; text: string }
   | { kind: 'reasoning'; text: string }
-  | { kind: 'tool-call'; index: number; id: string; name: string; argumentsJson: string }
+  | {
+      kind: 'tool-call';
+      index: number;
+      id: string;
+      name: string;
+      argumentsJson: string;
+      extraContentJson?: string | undefined;
+    }
   | { kind: 'usage'; usage: ProviderUsage }
   | { kind: 'end'; outcome: Outcome; reason: string };
 

@@ -1,6 +1,7 @@
 import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { GenerateRequest } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
+import { type ExtraFields, extraFieldsFor } from '../routing/extra-fields.ts';
 import type { Needs } from '../routing/filter.ts';
 import type { Target } from '../targets/target.ts';
 import type { ProviderRequest } from './llm-provider.ts';
@@ -11,13 +12,19 @@ import { renderEvidence } from './render-evidence.ts';
  * completion.
  */
 export function toProviderRequest(
-  { provider }: Target,
+  target: Target,
   request: GenerateRequest,
   needs: Needs,
+  fields: ExtraFields,
   tenantTag: string,
   prefix: string,
 ): ProviderRequest {
+  const { provider, reasoningField, callExtraContent } = target;
   const { messages, evidence, maxTokens } = request;
+  const { extra, warnings } = extraFieldsFor(target, fields);
+  if (reasoningField === '' && messages.some(({ reasoning }) => reasoning !== '')) {
+    warnings.push(`reasoning of earlier messages: not passed to ${target.name}, which has no reasoning_field`);
+  }
   const { readsEvidence } = provider.capabilities;
   return {
     messages:
@@ -42,5 +49,9 @@ export function toProviderRequest(
     reasoningEffort: request.reasoningEffort,
     prefix,
     tenantTag,
+    extra,
+    reasoningField,
+    callExtraContent,
+    warnings,
   };
 }

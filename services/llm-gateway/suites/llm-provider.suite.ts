@@ -29,6 +29,10 @@ export function requestOf(init: Partial<ProviderRequest> = {}): ProviderRequest 
     reasoningEffort: ReasoningEffort.UNSPECIFIED,
     prefix: '',
     tenantTag: '',
+    extra: {},
+    reasoningField: '',
+    callExtraContent: false,
+    warnings: [],
     ...init,
   };
 }
@@ -44,9 +48,10 @@ export function llmProviderSuite(name: string, createProvider: () => Promise<Llm
     afterEach(() => provider.close());
 
     test('it has a name, and says what it can take', () => {
-      const { contextTokens, maxOutputTokens, ...abilities } = provider.capabilities;
+      const { contextTokens, maxOutputTokens, requestFields = [], ...abilities } = provider.capabilities;
       expect(provider.name).toMatch(/./);
       expect([contextTokens, maxOutputTokens].every((count) => Number.isInteger(count) && count >= 0)).toBe(true);
+      expect(requestFields.every((field) => /^[a-z_]+$/.test(field))).toBe(true);
       expect(Object.values(abilities).every((ability) => typeof ability === 'boolean')).toBe(true);
     });
 

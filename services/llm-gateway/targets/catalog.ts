@@ -47,7 +47,7 @@ export async function createCatalog(settings: LlmSettings, deps: CatalogDeps, be
   const close = async () => void (await Promise.all(targets.map((target) => target.release())));
   const given = settings.models.length > 0 ? settings.models : modelsFromEnv(env);
   const isGiven = given.some(({ adapter }) => adapter === extractiveModel.adapter);
-  const targetDeps = { log, metrics, clocks: settings.clocks, breaker: settings.breaker };
+  const targetDeps = { env, log, metrics, clocks: settings.clocks, breaker: settings.breaker };
   try {
     for (const model of isGiven ? given : [...given, extractiveModel]) {
       const fingerprint = fingerprintOf(model, targetDeps);

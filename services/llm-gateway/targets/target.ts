@@ -4,6 +4,7 @@ import { type LLMModelConfig, LLMModelConfigSchema } from '#gen/ragmesh/config/v
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import type { Env } from '#kit/host/config/config.ts';
 import { ifSet } from '#kit/host/config/settings.ts';
 import { type BreakerSettings, type Clocks, type ModelSettings, readClocks } from '../config.ts';
 import type { GatewayMetrics } from '../metrics.ts';
@@ -28,6 +29,14 @@ export interface Target {
   readonly provider: LlmProvider;
   /** The capabilities that the adapter knows, with the overrides of the configuration. */
   readonly capabilities: LlmCapabilities;
+  /** Fields of the provider's own API that callers may set. */
+  readonly requestFields: ReadonlySet<string>;
+  /** Fields of every request to the provider. */
+  readonly extraFields: Readonly<Record<string, unknown>>;
+  /** Field of an assistant's message for its reasoning; empty: reasoning is not sent. */
+  readonly reasoningField: string;
+  /** Whether the provider's own values of tool calls are sent to it. */
+  readonly callExtraContent: boolean;
   readonly clocks: Clocks;
   readonly weight: number;
   /** Languages that it writes well; empty: all. */
@@ -52,6 +61,8 @@ export interface Target {
 
 /** What a target depends on. */
 export interface TargetDeps {
+  /** Its proxies are used. */
+  env: Env;
   log: Logger;
   metrics: GatewayMetrics;
   clocks: Clocks;
@@ -72,7 +83,7 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
   const { alias, adapter, settings, path, config = create(LLMModelConfigSchema) } = model;
   const clocks = readClocks(config.timeouts, deps.clocks);
   const { maxConcurrent } = config;
-  const connections = createTargetFetch(clocks, maxConcurrent);
+  const connections = createTargetFetch(clocks, maxConcurrent, deps.env);
   let provider: LlmProvider;
   try {
     const given: LlmProviderDeps = { log: deps.log, path, fetch: connections.fetch };
@@ -96,6 +107,12 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     adapter,
     provider,
     capabilities: capabilitiesOf(provider, config),
+    requestFields: new Set(
+      config.requestFields.length > 0 ? config.requestFields : (provider.capabilities.requestFields ?? []),
+    ),
+    extraFields: Object.freeze({ ...config.extraFields }),
+    reasoningField: config.reasoningField,
+    callExtraContent: config.callExtraContent,
     clocks,
     weight: config.weight,
     languages: config.languages,

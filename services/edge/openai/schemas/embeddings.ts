@@ -11,7 +11,9 @@ const input = z.preprocess(
     const texts = typeof value === 'string' ? [value] : value;
     const first: unknown = Array.isArray(texts) ? texts[0] : undefined;
     if (typeof first === 'number' || Array.isArray(first)) {
-      addIssue('holds ids of tokens, which differ by model: send the texts themselves');
+      addIssue(
+        'holds ids of tokens, which differ by model: send the texts themselves (in LangChain, check_embedding_ctx_length=False)',
+      );
     }
     return texts;
   },

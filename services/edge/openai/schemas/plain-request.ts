@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { MidStreamPolicy } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import {
   anyFields,
-  fields,
   fieldsAmongOthers,
+  fieldsAndOthers,
   flag,
   list,
   number,
@@ -50,8 +50,11 @@ const efforts = {
 } as const;
 const forDocuments = 'is for the models that answer from documents: "ragmesh" and "ragmesh/<model>"';
 
-/** The body of `POST /v1/chat/completions` for a plain model. */
-export const plainRequestSchema = fields({
+/**
+ * The body of `POST /v1/chat/completions` for a plain model. Other fields are the provider's own: the gateway knows which model takes
+ * them.
+ */
+export const plainRequestSchema = fieldsAndOthers({
   model: text({ max: 256 }).nullish(),
   messages: messagesSchema,
   stream: flag.nullish(),
@@ -79,6 +82,5 @@ export const plainRequestSchema = fields({
   audio: refusedUnlessEmpty('is not supported: completions are text'),
   web_search_options: refusedUnlessEmpty('is not supported: a model of the gateway does not search'),
   corpora: refusedUnlessEmpty(forDocuments),
-  top_k: refusedUnlessEmpty(forDocuments),
   ...anyFields([...passedOver, ...harmless]),
 });

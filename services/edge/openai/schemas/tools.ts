@@ -5,6 +5,8 @@ import { anyFields, fields, fieldsAmongOthers, flag, list, text, word } from '..
 const maxSchemaBytes = 65_536;
 const name = text({ min: 1, max: 64 });
 const description = text({ max: 4096 });
+// Agents write pages about a tool.
+const toolDescription = text({ max: 65_536 });
 const isFunction = word({ function: 'function' }).nullish();
 
 // A JSON Schema is passed on unchanged, as JSON.
@@ -17,9 +19,9 @@ const jsonSchema = z
 export const toolsSchema = list(
   fieldsAmongOthers({
     type: isFunction,
-    function: fields({
+    function: fieldsAmongOthers({
       name,
-      description: description.nullish(),
+      description: toolDescription.nullish(),
       parameters: jsonSchema.nullish(),
       strict: flag.nullish(),
     }),

@@ -43,6 +43,7 @@ export const adapter = defineAdapter({
         images: /vision|seed-1[.-][568]/.test(model),
         jsonSchema: true,
         prefill: /^(?:doubao|deepseek)/.test(model),
+        requestFields: ['thinking'],
       },
     });
   },

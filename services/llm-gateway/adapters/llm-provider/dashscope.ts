@@ -50,6 +50,7 @@ export const adapter = defineAdapter({
         images: /(?:^|-)vl(?:-|$)|omni/.test(model),
         jsonSchema: true,
         prefill: /^qwen/.test(model),
+        requestFields: ['top_k', 'repetition_penalty', 'enable_thinking', 'thinking_budget'],
       },
     });
   },

@@ -51,6 +51,7 @@ export const adapter = defineAdapter({
         images: /(?:^|[-_/])vl(?:[-_]|$)|vision|llava|pixtral|omni/i.test(model),
         jsonSchema: true,
         prefill: true,
+        requestFields: ['top_k', 'min_p', 'repetition_penalty', 'length_penalty', 'min_tokens', 'chat_template_kwargs'],
       },
     });
   },

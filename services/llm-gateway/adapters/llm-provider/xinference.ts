@@ -34,6 +34,7 @@ export const adapter = defineAdapter({
         // Depends on the engine behind it, so the configuration must set it.
         jsonSchema: false,
         prefill: false,
+        requestFields: ['top_k', 'repetition_penalty', 'chat_template_kwargs'],
       },
     });
   },

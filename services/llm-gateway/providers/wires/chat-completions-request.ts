@@ -35,12 +35,13 @@ export function toChatBody(request: ProviderRequest, model: string, dialect: Cha
   const { maxTokens, tools, tenantTag } = request;
   const { limitField = 'max_tokens', prefill } = dialect;
   const systemRole = dialect.systemRole?.(model) ?? 'system';
-  const messages = request.messages.map((message) => toMessage(message, systemRole));
+  const messages = request.messages.map((message) => toMessage(message, systemRole, request));
   if (request.prefix !== '') {
     if (prefill === undefined) throw lacking('the continuation of a partial answer');
     messages.push({ role: 'assistant', content: request.prefix, ...prefill.message });
   }
   const body: ChatBody['body'] = {
+    ...request.extra,
     model,
     messages,
     stream: true,
@@ -165,21 +166,31 @@ function exactNumber(value: bigint): number {
 
 type ChatMessage = Record<string, unknown>;
 
-function toMessage({ role, text, images, toolCalls, toolCallId }: Message, systemRole: string): ChatMessage {
+function toMessage(
+  { role, text, images, toolCalls, toolCallId, reasoning }: Message,
+  systemRole: string,
+  { reasoningField, callExtraContent }: ProviderRequest,
+): ChatMessage {
   switch (role) {
     case MessageRole.SYSTEM:
       return { role: systemRole, content: text };
-    case MessageRole.ASSISTANT:
-      if (toolCalls.length === 0) return { role: 'assistant', content: text };
+    case MessageRole.ASSISTANT: {
+      const thought = reasoningField === '' || reasoning === '' ? {} : { [reasoningField]: reasoning };
+      if (toolCalls.length === 0) return { role: 'assistant', content: text, ...thought };
       return {
         role: 'assistant',
         content: text || null,
-        tool_calls: toolCalls.map(({ id, name, argumentsJson }) => ({
+        ...thought,
+        tool_calls: toolCalls.map(({ id, name, argumentsJson, extraContentJson }) => ({
           id,
           type: 'function',
           function: { name, arguments: argumentsJson },
+          ...(callExtraContent && extraContentJson !== ''
+            ? { extra_content: parseJson(extraContentJson, `extra_content_json of tool "${name}"`) }
+            : {}),
         })),
       };
+    }
     case MessageRole.TOOL:
       return { role: 'tool', content: text, tool_call_id: toolCallId };
     default:

@@ -5,6 +5,8 @@ export interface ChatToolCall {
   index?: number | null;
   id?: string | number | null;
   function?: ChatFunctionCall | null;
+  /** Gemini's thought signatures. */
+  extra_content?: unknown;
 }
 
 /** The function of a call; also the old form of a call, `function_call`, which has no id. */
@@ -14,6 +16,9 @@ export interface ChatFunctionCall {
 }
 
 type ToolCallEvent = Extract<ProviderEvent, { kind: 'tool-call' }>;
+
+/** Longest own value of a call, in bytes: as long as the contract takes back. */
+const maxExtraBytes = 65_536;
 
 interface OpenCall {
   place: number;
@@ -58,6 +63,8 @@ export function createToolCallReader(): (calls: readonly ChatToolCall[], isWhole
       name: call.name === '' ? given.name : '',
       argumentsJson,
     };
+    const extra = toJson(part.extra_content);
+    if (extra !== '' && Buffer.byteLength(extra) <= maxExtraBytes) event.extraContentJson = extra;
     call.id ||= given.id;
     call.name ||= given.name;
     call.argumentsJson += argumentsJson;

@@ -102,6 +102,7 @@ export function toAnthropicBody(request: ProviderRequest, defaults: AnthropicDef
   }
   const output = { ...(effort === undefined ? {} : { effort }), ...(format === undefined ? {} : { format }) };
   const body = {
+    ...request.extra,
     model: defaults.model,
     max_tokens: maxTokens,
     ...(system.length > 0 ? { system } : {}),
