@@ -65,7 +65,7 @@ test('if one of the two fails, the other one decides', async () => {
 });
 
 test('no more than its share of the requests is hedged', async () => {
-  await using it = await start(after(100, says('slow')), says('quick'), { delayMs: 20, maxShare: 0.25 });
+  await using it = await start(after(300, says('slow')), says('quick'), { delayMs: 5, maxShare: 0.25 });
   for (let count = 0; count < 8; count++) await it.gateway.ask();
   expect(it.b.requests).toHaveLength(2);
   expect(await it.gateway.metric('ragmesh_llm_hedge_total{result="share_reached"}')).toBe(6);
