@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MessageRole } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { createScriptedGateway } from '../testing/scripted-gateway.ts';
-import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
+import { createScriptedGateway } from '../../testing/scripted-gateway.ts';
+import { type EdgeMesh, startEdgeMesh } from '../../testing/stand-ins.ts';
 
 // What popular clients send beside OpenAI's own parameters.
 
