@@ -43,7 +43,10 @@ test('a new service and new adapters pass the types, the linter, the project rul
   expect(tool('typescript', 'tsc', '-p', '.')).toEqual([0, '']);
   expect(tool('@biomejs/biome', 'biome', 'check', '--error-on-warnings', 'services', 'mesh/run.ts')).toEqual(passed);
   expect(tool('@bufbuild/buf', 'buf', 'lint', '--path', 'proto/ragmesh')).toEqual([0, '']);
+  expect(run('mesh/reference/render.ts', '--check')).toEqual([0, '']);
+  expect(run('mesh/istio/render.ts', '--check')).toEqual([0, '']);
   const tests = [
+    'mesh/istio/check',
     'mesh/tidy',
     'services/price-list',
     'services/rerank/adapters/rerank-model/acme.test.ts',

@@ -93,6 +93,8 @@ export const ${camel} = defineService({
   contracts: [${pascal}Service],
   config: readConfig,
   needs: {},
+  // It keeps nothing between calls, so replicas have nothing to share.
+  deployment: { replicas: { min: 2, max: 6 }, isShared: () => true },
   async create({ config }) {
     return { impl: create${pascal}(config), close: async () => {} };
   },

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '#kit/base/config-error.ts';
-import { generateInto, root, runTool, type Tool } from '../tools.ts';
+import { generateInto, root, runScript, runTool, type Tool } from '../tools.ts';
 
 /** Files to write: new ones by path with their text, and changes of files that exist. Paths are relative to the root. */
 export interface TreeChange {
@@ -10,6 +10,9 @@ export interface TreeChange {
   /** Whether the contracts change, so that code is generated. */
   readonly hasContracts: boolean;
 }
+
+/** What makes pages and manifests of all services. */
+const renderers = ['mesh/reference/render.ts', 'mesh/istio/render.ts'];
 
 /** Returns the text of a file of the repository. */
 export const readRepositoryFile = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -28,6 +31,8 @@ export function applyFiles({ created, changed, hasContracts }: TreeChange): stri
   if (hasContracts) throwOutput(generateInto(root));
   const sources = Object.keys(texts).filter((path) => path.endsWith('.ts'));
   run('biome', 'check', '--write', ...sources);
+  // In processes of their own, which load the services as they are now.
+  if (hasContracts) for (const script of renderers) throwOutput(runScript(script));
   return Object.keys(texts);
 }
 
