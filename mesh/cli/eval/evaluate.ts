@@ -1,6 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { fromJson, type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
+import { existsSync, writeFileSync } from 'node:fs';
+import { type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import {
   type EvaluationRun,
   EvaluationRunSchema,
@@ -8,20 +7,22 @@ import {
   type RunEvaluationRequestSchema,
 } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { IndexAdminService, type TermTable, TermTableSchema } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
-import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { type CommandContext, CommandError, printJson } from '../command.ts';
 import { connectMesh, type MeshConnection } from '../connect.ts';
 import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
 import { ingestFiles } from '../ingest.ts';
 import { createProgress } from '../progress.ts';
 import { findFiles } from '../upload.ts';
+import { evaluateAnswers } from './answers/command.ts';
 import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
 import { describeAblation, describeChange, describeRun, describeTuned } from './report.ts';
+import { readJson, withTerms } from './terms.ts';
 import { ablationVariants, chooseWeight, weightVariants } from './variants.ts';
+import { warmUp } from './warm-up.ts';
 
 const help = `npm run eval -- [data set folder …] [options]
+npm run eval -- answers [options]     judges the answers themselves: npm run eval -- answers --help
 
 Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
 documents are indexed (only what changed), then every question is one call of Retrieve.
@@ -60,6 +61,7 @@ interface SetResult {
 
 /** Runs `npm run eval`. Resolves to 3 if a set is significantly worse than the baseline, 2 if a question failed. */
 export async function evaluate(context: CommandContext): Promise<number> {
+  if (context.args[0] === 'answers') return evaluateAnswers({ ...context, args: context.args.slice(1) });
   const { values, positionals } = parseFlags({
     args: context.args,
     allowPositionals: true,
@@ -180,36 +182,7 @@ async function measure(
   return { run, corpus };
 }
 
-/** Time that a server gets to load the corpus into memory, so that every question is searched in the same way. */
-const warmUpMs = 5000;
-
-async function warmUp(mesh: MeshConnection, corpus: string, query: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < warmUpMs; waitedMs += warmUpMs / 5) {
-    for await (const _ of mesh.client(RetrievalService).retrieve({ query, corpora: [corpus] }));
-    await setTimeout(warmUpMs / 5);
-  }
-}
-
-/** Sets the tenant's terms to those of a file or to none. Disposing the result restores the previous terms. */
-async function withTerms(mesh: MeshConnection, path: string | undefined): Promise<AsyncDisposable> {
-  const terms = fromJson(TermTableSchema, path === undefined ? {} : (readJson(path) as JsonValue));
-  const admin = mesh.client(IndexAdminService);
-  const { terms: earlier } = await admin.getTerms({});
-  await admin.putTerms({ terms });
-  const none: MessageInitShape<typeof TermTableSchema> = {};
-  return {
-    async [Symbol.asyncDispose]() {
-      await admin.putTerms({ terms: (earlier as TermTable | undefined) ?? none });
-    },
-  };
-}
-
 const readBaseline = (path: string): Baseline => readJson(path) as Baseline;
-
-function readJson(path: string): unknown {
-  if (!existsSync(path)) throw new CommandError(`${path} does not exist`);
-  return JSON.parse(readFileSync(path, 'utf8'));
-}
 
 /** Returns JSON with one line for each metric, and one for the scores of all questions. */
 function toBaselineText(baseline: Baseline): string {

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { compareAnswers, toAnswerBaseline } from './baseline.ts';
+import { type JudgedAnswer, judgeAnswer, type Verdict } from './judge.ts';
+import { answerGold, readAnswerSets, readQuestions } from './questions.ts';
+import { describeAnswers } from './report.ts';
+
+const [price, none] = readQuestions(
+  'How much is a mug?\tprice\t9 coins|9 c&saucer\t4 coins\nWho made it?\tnone\t\t',
+  'mugs',
+);
+
+test.each<[string | undefined, Verdict]>([
+  ['A mug with saucer costs 9 coins. [1]', 'right'],
+  ['A mug costs 9 coins. [1]', 'partly'],
+  ['A mug with saucer costs 19 coins. [1]', 'partly'],
+  ['A mug with saucer costs 9 coins, without 4 coins. [1]', 'wrong'],
+  ['Mugs are blue. [1]', 'wrong'],
+  [undefined, 'refused'],
+])('the answer %j is %s', (answer, verdict) => {
+  expect(judgeAnswer(price as never, answer)).toBe(verdict);
+});
+
+test('a question that the documents do not answer is rightly refused only', () => {
+  expect(judgeAnswer(none as never, undefined)).toBe('right');
+  expect(judgeAnswer(none as never, 'It was made in May. [1]')).toBe('wrong');
+});
+
+test('a line that is no question names its place', () => {
+  expect(() => readQuestions('How much?\n', 'mugs')).toThrow('mugs, line 1');
+});
+
+const answersOf = (verdicts: string): JudgedAnswer[] =>
+  [...verdicts].map((letter) => ({
+    set: 'shop',
+    question: price as never,
+    verdict: letter === 'r' ? 'right' : 'wrong',
+    text: 'A mug.',
+    passages: [],
+    latencyMs: 1,
+    isDegraded: false,
+    failure: undefined,
+  }));
+
+test('only a loss on many questions is significant', async () => {
+  const before = toAnswerBaseline(answersOf('r'.repeat(60)));
+  expect((await compareAnswers(answersOf('r'.repeat(60)), before)).isSignificantDrop).toBe(false);
+  expect((await compareAnswers(answersOf(`w${'r'.repeat(59)}`), before)).isSignificantDrop).toBe(false);
+  expect((await compareAnswers(answersOf('wr'.repeat(30)), before)).isSignificantDrop).toBe(true);
+  await expect(compareAnswers(answersOf('r'), before)).rejects.toThrow('write it again');
+});
+
+test('the report has a row for each language and kind', async () => {
+  const text = await describeAnswers(answersOf('rw'), { showsWrong: true, change: undefined });
+  expect(text).toMatch(/answerable\s+2\s+right 50\.0 %/);
+  expect(text).toContain('wrong: shop/mugs-1 (price) How much is a mug?');
+});
+
+test('the judged questions of the project can be read, and no two are the same', () => {
+  const sets = readAnswerSets(answerGold);
+  const questions = sets.flatMap(({ questions }) => questions);
+  expect(questions.length).toBeGreaterThanOrEqual(400);
+  expect(questions.filter(({ facts }) => facts.length === 0).length).toBeGreaterThanOrEqual(120);
+  expect(new Set(sets.flatMap(({ name, questions }) => questions.map(({ text }) => `${name} ${text}`))).size).toBe(
+    questions.length,
+  );
+  for (const { name, documents } of sets) expect(documents.length, name).toBeGreaterThan(0);
+});
