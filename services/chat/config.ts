@@ -13,6 +13,8 @@ export interface ChatSettings {
   readonly maxCompletionTokens: number;
   /** Passages to find if the request names no number. */
   readonly topK: number;
+  /** The same for a model that only quotes: it reads them in no time, and pays for no token. */
+  readonly quotedTopK: number;
   /** Time for retrieval, in milliseconds. */
   readonly retrieveTimeoutMs: number;
   /** Time for the cache to answer hit, follow or lease, in milliseconds. */
@@ -38,6 +40,7 @@ export function readConfig(config: Config): ChatSettings {
     historyTurns: chat.historyTurns,
     maxCompletionTokens: chat.maxCompletionTokens,
     topK: 8,
+    quotedTopK: 12,
     retrieveTimeoutMs: chat.retrieveTimeoutMs,
     cacheTimeoutMs: chat.cacheTimeoutMs,
     listTimeoutMs: 500,

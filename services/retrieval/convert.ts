@@ -57,6 +57,7 @@ export function toPassage(
     headingPath: [...record.headingPath],
     text: record.text,
     url: record.url,
+    ...(record.updatedMs !== undefined && { updatedAt: timestampFromMs(record.updatedMs) }),
     language: record.language as Language,
     startOffset: record.startOffset,
     endOffset: record.endOffset,

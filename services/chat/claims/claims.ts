@@ -148,7 +148,10 @@ function readPassage(passage: Passage): ReadPassage {
   const known = readPassages.get(passage);
   if (known !== undefined) return known;
   const raw = lazy(() =>
-    [...[passage.title, ...passage.headingPath].map((line) => `# ${line}`), passage.text, passage.url].join('\n'),
+    [
+      ...[passage.title, ...passage.headingPath].map((line) => `# ${line}`),
+      ...[passage.text, passage.url, updatedOn(passage)],
+    ].join('\n'),
   );
   const read = {
     text: lazy(() => normalizeText(raw(), foldTraditional)),
@@ -164,6 +167,10 @@ function readPassage(passage: Passage): ReadPassage {
   readPassages.set(passage, read);
   return read;
 }
+
+/** Returns the date of a passage's document, which an answer may state; empty if it has none. */
+const updatedOn = ({ updatedAt }: Passage): string =>
+  updatedAt === undefined ? '' : new Date(Number(updatedAt.seconds) * 1000).toISOString().slice(0, 10);
 
 /** Returns whether a passage has a claim word for word. */
 function quotes(passage: Passage, claim: string): boolean {

@@ -78,7 +78,7 @@ export async function understand(
     isNewSession: session.isNew,
     standalone,
     language: answerLanguage(request.language, request.question),
-    topK: request.topK || settings.topK,
+    topK: request.topK || (isGenerative(model, models) ? settings.topK : settings.quotedTopK),
     maxTokens: Math.min(request.maxTokens || settings.maxCompletionTokens, settings.maxCompletionTokens),
     model,
     models,

@@ -9,6 +9,8 @@ export interface DocumentRecord {
   documentId: string;
   title: string;
   url: string;
+  /** When the document was last updated, as it says itself, in milliseconds since 1970. */
+  updatedMs?: number | undefined;
   aclId: number;
   contentHash: Uint8Array;
   chunks: readonly ChunkRecord[];
@@ -39,9 +41,9 @@ export function replaceStatements(
     insertRows(
       'document',
       documentColumns,
-      documents.map(({ key, documentId, title, url, aclId, contentHash, chunks }) => [
+      documents.map(({ key, documentId, title, url, updatedMs, aclId, contentHash, chunks }) => [
         ...[key, corpusId, version, forever, aclId, chunks.length, 0],
-        ...[dimensions, model, documentId, contentHash, title, url],
+        ...[dimensions, model, documentId, contentHash, title, url, updatedMs ?? null],
       ]),
     ),
     insertRows(
@@ -59,7 +61,7 @@ export function replaceStatements(
 
 const documentColumns = [
   ...['id', 'corpus_id', 'added_in', 'removed_in', 'acl_id', 'chunk_count', 'complete'],
-  ...['dimensions', 'model', 'document_id', 'content_hash', 'title', 'url'],
+  ...['dimensions', 'model', 'document_id', 'content_hash', 'title', 'url', 'updated_ms'],
 ];
 const chunkColumns = [
   ...['id', 'document', 'ordinal', 'language', 'start_offset', 'end_offset'],

@@ -14,18 +14,20 @@ export interface ChunkRecord {
   text: string;
 }
 
-/** A passage as the catalog returns it: a chunk with its document's id, title and URL. */
+/** A passage as the catalog returns it: a chunk with its document's id, title, URL and date. */
 export interface PassageRecord extends ChunkRecord {
   documentId: string;
   title: string;
   url: string;
+  /** When the document was last updated, as it says itself, in milliseconds since 1970. */
+  updatedMs?: number | undefined;
   corpusId: number;
 }
 
 /** The columns that {@link toPassage} reads. */
 export const passageColumns =
   plain(`chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
-  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.corpus_id`);
+  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.updated_ms, document.corpus_id`);
 
 /** Returns the passage in a row with {@link passageColumns}. */
 export function toPassage(row: CatalogRow): PassageRecord {
@@ -41,6 +43,7 @@ export function toPassage(row: CatalogRow): PassageRecord {
     documentId: row.document_id as string,
     title: row.title as string,
     url: row.url as string,
+    updatedMs: (row.updated_ms as number | null) ?? undefined,
     corpusId: row.corpus_id as number,
   };
 }

@@ -47,6 +47,7 @@ export async function documentsToRows(
       documentId,
       title: document.title.toWellFormed(),
       url: document.url.toWellFormed(),
+      updatedMs: document.updatedAt === undefined ? undefined : timestampMs(document.updatedAt),
       aclId,
       // A copy, because the bytes may be a view of a whole message, which would be sent to the thread with them.
       contentHash: document.contentHash.slice(),

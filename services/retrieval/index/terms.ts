@@ -1,3 +1,4 @@
+import { formalWords } from '#kit/text/concepts/concepts.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { type QueryWord, type QueryWordOptions, weighWords } from '#kit/text/query/query-words.ts';
@@ -27,6 +28,11 @@ const maxAdded = 24;
 
 /** Weight of an added word; a word of the question has at most 1. */
 const addedWeight = 0.5;
+
+/** Weight of an everyday word with the same meaning as one of the question. */
+const everydayWeight = 0.8;
+/** Everyday words that a question gets at most. */
+const maxEveryday = 32;
 
 /** Characters of a question that are searched for terms. */
 const readLength = 4096;
@@ -85,15 +91,17 @@ export function wordsOf(
   options: QueryWordOptions,
 ): QueryWord[] {
   const words = weighWords(question, { ...options, protectedTerms });
-  if (added.length === 0) return words;
   const known = new Set(words.map(({ word }) => word));
-  for (const term of added) {
+  const add = (term: string, weight: number) => {
     for (const { word } of weighWords(term, options)) {
       if (known.has(word)) continue;
       known.add(word);
-      words.push({ word, weight: addedWeight });
+      words.push({ word, weight });
     }
-  }
+  };
+  for (const term of added) add(term, addedWeight);
+  const plain = normalizeText(question.slice(0, readLength), foldTraditional);
+  for (const term of formalWords(plain).slice(0, maxEveryday)) add(term, everydayWeight);
   return words;
 }
 

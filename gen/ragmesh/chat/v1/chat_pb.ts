@@ -50,7 +50,7 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
   corpora: string[];
 
   /**
-   * Passages to find. 0: 8.
+   * Passages to find. 0: 8, or 12 for a model that only quotes.
    *
    * @generated from field: uint32 top_k = 4;
    */

@@ -105,5 +105,8 @@ CREATE TABLE catalog_terms (
 );
 `;
 
+/** When a document was last updated, as it says itself. */
+const updatedSchema = 'ALTER TABLE catalog_document ADD COLUMN updated_ms bigint;';
+
 /** The schema, one version after another. */
-export const postgresMigrations: readonly string[] = [catalogSchema];
+export const postgresMigrations: readonly string[] = [catalogSchema, updatedSchema];

@@ -122,5 +122,14 @@ UPDATE tenant SET last_key =
   max(ifnull((SELECT max(id) FROM document), 0), ifnull((SELECT max(id) FROM chunk), 0));
 `;
 
+/** When a document was last updated, as it says itself; NULL for those of earlier releases and those that do not say it. */
+const updatedSchema = 'ALTER TABLE document ADD COLUMN updated_ms INTEGER;';
+
 /** The schema of a tenant's file, one version after another. */
-export const sqliteMigrations: readonly string[] = [catalogSchema, termsSchema, accessChangeSchema, countersSchema];
+export const sqliteMigrations: readonly string[] = [
+  catalogSchema,
+  termsSchema,
+  accessChangeSchema,
+  countersSchema,
+  updatedSchema,
+];

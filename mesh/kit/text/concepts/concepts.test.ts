@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { conceptsOf, formalWords } from './concepts.ts';
+
+const share = (a: string, b: string) => {
+  const known = new Set(conceptsOf(a).map(({ concept }) => concept));
+  return conceptsOf(b).some(({ concept }) => known.has(concept));
+};
+
+test.each([
+  ['包裹晚到了', '配送延误', true],
+  ['can i get my money back', 'refunds take five days', true],
+  ['is it open on mondays', '周一闭馆', true],
+  ['住在拉萨', '西藏自治区', true],
+  ['parcels to germany', 'eu, from the port', true],
+  ['押金多少', '电话号码', false],
+])('%j and %j name the same: %s', (a, b, isSame) => {
+  expect(share(a, b)).toBe(isSame);
+});
+
+test('a search gets the words of documents for the words of customers', () => {
+  expect(formalWords('包裹晚到了')).toContain('延误');
+  expect(formalWords('住在拉萨')).toContain('西藏');
+  expect(formalWords('how do i get my money back')).toContain('refund');
+});
+
+test('words that documents use themselves get nothing', () => {
+  expect(formalWords('退款')).toEqual([]);
+  expect(formalWords('refund')).toEqual([]);
+});

@@ -1,0 +1,393 @@
+/**
+ * Everyday words for the same thing, in Chinese and English: how customers say it, and how documents write it. A line is a concept: its
+ * Chinese words, a bar, its English words; "_" joins the words of a phrase. The first two
+ * words of each language are those of documents; the others are replaced by them in a search. Words that mean the same only in one
+ * business belong to the terms of its tenant.
+ */
+export const EVERYDAY_CONCEPTS = `
+价格 价钱 售价 多少钱 多少元 几块钱 几元 啥价 什么价 单价 标价 到手价 | price cost how_much priced expensive
+费用 收费 手续费 费率 年费 工本费 | fee fees charge charges charged cost costs pay
+免费 免收 不收费 不收 不要钱 包邮 免运费 免邮 不用钱 免票 免息 | free no_charge waived complimentary costs_nothing
+运费 邮费 快递费 邮资 面单费 邮寄费 包邮 免运费 | shipping_cost postage shipping_fee freight delivery_fee shipping
+押金 保证金 定金 | deposit
+折扣 优惠 打折 减免 满减 特价 | discount reduction offer % off
+优惠券 券 代金券 | coupon voucher
+付款 支付 付钱 给钱 付费 打款 汇款 转账 刷卡 对公 | pay payment paid transfer
+退款 返还 退钱 退还 钱退 | refund reimburse money_back paid_back reimburse money_arrives
+退货 退回 退掉 拒退 | return returned send_back sent_back
+换货 换一个 更换 调换 换新 换成 换回来 换来 换尺码 | exchange swap replace replacement
+取消 撤销 撤回 不要了 退订 撤单 | cancel cancelled cancellation undo
+赔付 赔偿 赔不赔 补偿 赔多少 赔钱 赔 | compensation compensate
+延误 逾期 晚到 迟到 晚了 超期 没按时 迟 未按时 超过 还没到 没到 | late delay delayed overdue
+过期 失效 作废 到期 有效期 清零 | expire expiry expired lapse valid validity
+坏 坏了 故障 损坏 质量问题 破损 出问题 毛病 不转 | broken fault faulty defect defective damaged damage
+维修 修理 送修 报修 修好 寄修 | repair repaired fix workshop
+保修 质保 保固 三包 保多久 不保 保不保 | warranty guarantee guaranteed covered
+配件 零件 部件 备用 备件 单买 单独买 替换装 加重底座 夹具 壶盖 杯盖 刀盘 | spare part parts accessory replacement loose
+发货 出库 寄出 发出 | dispatch dispatched leaves ship shipped sent_out
+配送 送货 快递 物流 派送 投递 | delivery deliver courier carrier shipping
+收货 签收 收到 到货 | receive received delivered delivery
+地址 收件地址 | address
+国外 海外 境外 出国 外国 跨境 | abroad overseas foreign international
+关税 进口税 税费 | duty duties import_tax customs
+海关 清关 | customs
+发票 开票 专票 普票 | invoice
+电话 热线 号码 拨打 打电话 | phone telephone call number hotline
+邮箱 邮件 | mail e-mail email
+人工 客服 真人 | agent support adviser person staff
+会员 | member membership
+等级 级别 档 | tier level
+积分 | points
+密码 口令 | password pin
+验证码 动态码 | code verification_code
+账户 账号 帐号 帐户 户头 | account
+注册 开户 登记 | register sign_up registration
+登录 登陆 | sign_in log_in login sign-in
+被盗 盗用 盗号 | stolen hacked got_in someone_got_in
+丢失 丢了 遗失 弄丢 找不到 丢 没了 缺 少了 丢件 已丢 都丢了 | lost lose loss missing
+钱包 | wallet
+余额 | balance
+分期 | instalment installment
+营业时间 开放时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
+闭馆 休息 停业 不营业 关闭 | closed close shut
+门票 票价 入场券 | ticket admission
+参观 游览 看展 探视 探望 | visit visiting visitor
+预约 预订 预定 订 约 | book booking reserve reservation appointment
+儿童 小孩 孩子 小朋友 宝宝 婴儿 娃 小孩子 | child children kid baby toddler
+成人 大人 | adult
+老人 长者 老年人 | senior elderly
+利息 免息 | interest
+借记卡 银行卡 储蓄卡 | debit_card bank_card
+信用卡 | credit_card
+学生 | student
+孕妇 怀孕 | pregnant pregnancy
+宠物 狗 猫 导盲犬 犬 | pet pets dog cat animal
+拍照 摄影 照相 照片 图片 有图 附图 | photo photos photograph picture pictures
+携带 带入 带进 带上 可以带 能带 | bring carry take_along
+包含 含 包括 附带 内含 包不包 | include included includes including comes_with
+不含 不包含 不包括 | not_include exclude excluded
+停车 车位 泊车 | parking park
+保险 | insurance insured
+儿童座椅 | child_seat
+颜色 | colour color colours colors
+重量 多重 净重 公斤 | weight weigh weighs heavy kg kilo kilogram
+尺寸 大小 长宽 尺码 规格 | size dimensions big
+容量 水箱 多大 毫升 | capacity volume litre litres
+高度 多高 厘米 | height tall high cm
+噪声 噪音 分贝 声音 吵 | noise loud sound db
+功率 瓦 耗电 用电 | power watt watts electricity kwh
+电池 电量 电芯 续航 | battery batteries
+充电 充满 | charge charging charged
+充电器 适配器 | charger adapter
+安装 组装 | install installing installation set_up assemble assembly
+升级 更新 固件 | update upgrade firmware
+恢复出厂 重置 | factory_reset reset
+清洗 下水 水洗 清洁 未下水 洗过 机洗 | clean cleaning wash washing washed unwashed rinse
+支持 兼容 | support supported compatible works
+故障码 代码 报错 错误 | error code error_code fault_code exit_code
+限额 上限 最多 最高 封顶 | limit maximum most at_most
+最低 最少 起 不少于 门槛 | minimum least at_least
+年龄 周岁 几岁 | age old years_old
+禁止 不得 不准 严禁 不许 不允许 | forbidden prohibited not_allowed must_not do_not
+城市 市区 | city cities town
+人工 真人 | human
+好处 权益 特权 福利 优势 | benefit benefits extras perks advantages
+资料 材料 需要什么 以下六项 信息 证件 | documents papers information needed
+要求 条件 规则 规定 | requirement requirements condition conditions rules terms
+流程 步骤 操作步骤 办理 手续 | procedure process steps
+修改 更正 改 变更 | change changed correct correction edit
+写错 打错 输错 错误 填错 | mistake wrong error typo spelling
+拒收 拒绝 不收 | refuse refused reject
+变形 破损 压扁 | crushed dented
+下降 降级 旧版 退回旧版 | downgrade older_version
+长期 长时间 | long-term
+借 借用 备用机 | loan lend borrow
+客人 游客 访客 没有账户 | guest without_an_account
+现金 提现 兑现 | cash
+送达 到达 到岛 | arrive arrival
+自提 自取 | pick-up pickup collect
+门店 实体店 体验店 | store shop branch
+仓库 仓 | warehouse
+工作日 | working_day weekday business_day
+周一 星期一 礼拜一 | monday
+周二 星期二 礼拜二 | tuesday
+周三 星期三 礼拜三 | wednesday
+周四 星期四 礼拜四 | thursday
+周五 星期五 礼拜五 | friday
+周六 星期六 礼拜六 周末 | saturday weekend
+周日 星期日 星期天 礼拜天 周末 | sunday weekend
+假期 节假日 过年 春节 除夕 | holiday holidays
+送礼 礼物 礼盒 包装 | gift present wrapping
+转让 转赠 送人 转给 赠送 转移 送给 可赠送 | transfer give_away move moved
+合并 叠加 一起用 同时用 | combine combined together stack
+绑定 关联 | link bind bound
+退出 注销 退会 销户 关闭账户 退出会员 | close_account delete_account erasure closing leave leaving quit
+个人信息 隐私 数据 | data privacy personal_information
+保存 保留 | keep kept stored store
+下载 | download
+没有更新 不动 停滞 不更新 没变化 | stuck stands_still not_changed nothing_changes
+打印 纸质 | print printed printout paper
+申诉 投诉 异议 不服 | appeal complain complaint
+摔 摔落 掉 跌落 | drop dropped drops fall
+进水 进液 泼 洒 | liquid water spill spilled
+以旧换新 旧机 抵扣 旧 | trade-in old
+二手 转手 | second-hand second_owner used selling_on
+缺货 断货 没货 无货 | out_of_stock sold_out
+有货 现货 | in_stock stock
+补差 差价 降价 价保 | price_protection price_drop cheaper difference gap
+手机 | phone mobile
+网络 无线网 | wifi wi-fi network
+押后 推迟 延后 | postpone later
+迟还 晚还 | late_return overdue
+地铁 捷运 公交 坐车 交通 | metro subway bus station
+烟花 烟火 | fireworks
+电动车 电瓶车 电动自行车 | e-bike electric
+水管 水电 | pipe water
+贷款 房贷 还款 | loan mortgage repayment
+取款 取钱 取现 提现 | withdraw withdrawal cash
+备份 | backup
+压缩 | compress compressed compression
+保存期 留存 | retention kept
+试用 | trial
+结果 报告 | result results report
+发布 日期 | published date
+年轻人 未成年 未成年人 | under_18 minor
+借 借书 借阅 借出 外借 | borrow lend lending loan
+续借 续 延长借期 | renew renewal extend
+到期 期满 届满 到日子 | due expire end
+准时 按时 及时 没准时 | on_time punctual
+团费 船费 车费 费用包含 报名费 | fare tour_price package_price
+共用 共享 一起用 合用 绑定 | share shared joint
+拆开 拆封 打开 拆机 自行拆 已拆 启封 | opened unsealed take_apart dismantle
+奖励 奖赏 好处费 推荐 返利 | reward bonus referral refer
+充值 充钱 存钱 加钱 | top_up recharge add_money load
+跨省 外省 其他省 省外 | another_province
+同城 本市 市内 | same_city
+猫 狗 宠物 导盲犬 动物 | pet cat dog animal
+钢 不锈钢 金属 铁 | steel metal stainless
+白色 黑色 红色 蓝色 绿色 粉色 颜色 | colour color black white red blue green grey
+大 更大 大号 大件 较大 | big bigger large larger
+小 更小 小号 较小 | small smaller
+快 更快 加急 加快 急 | fast faster quick express urgent rush
+慢 更慢 太慢 | slow slower
+贵 更贵 太贵 | expensive costly
+便宜 更便宜 低价 降价 | cheap cheaper lower_price price_drop
+新 全新 新款 | new brand-new
+坏点 亮点 | dead_pixel
+声音 音量 静音 没声 | sound volume audio mute
+画面 图像 屏幕 显示 | picture image screen display
+蓝牙 配对 连接 | bluetooth pair connect pairing
+遥控器 遥控 | remote_control remote
+说明书 手册 使用说明 | manual instructions guide
+食物 吃 饮食 餐 早餐 午餐 晚餐 | food meal eat breakfast lunch dinner
+饮料 喝 可乐 奶茶 饮品 果汁 瓶装水 | drink drinks beverage cola juice
+餐厅 饭店 餐馆 食堂 | restaurant canteen cafe
+房间 住 住宿 入住 客房 酒店 宾馆 | room stay hotel accommodation lodging
+单人 一个人 单房差 一人 | single alone one_person
+床 双人床 加床 | bed
+退房 离店 | check_out checkout
+航班 飞机 机票 | flight plane airline
+火车 高铁 | train railway
+出租车 打车 | taxi cab
+船 轮船 渡轮 坐船 | boat ferry ship
+集合 碰头 见面 会合 | meet meeting_point gather
+返回 返程 返航 回来 回程 | return back
+出发 启程 开船 动身 | depart departure leave start
+行程 日程 安排 路线 活动安排 | itinerary schedule programme plan
+导游 领队 讲解员 | guide
+讲解 解说 导览 | guided_tour tour audio_guide
+日出 早上 清晨 | sunrise morning
+潜水 浮潜 | dive diving snorkel
+骑行 骑车 单车 自行车 | bike bicycle cycling ride
+头盔 | helmet
+租 租赁 出租 租用 租车 | rent rental hire
+钥匙 | key keys
+轮胎 车胎 | tyre tire tyres
+修理包 工具包 | repair_kit
+台风 暴雨 恶劣天气 天气 下雨 雨天 下雪 | storm weather rain typhoon snow
+停航 停开 不开船 停运 | cancelled suspended
+手术 开刀 | surgery operation
+孕妇 怀孕 有身孕 | pregnant pregnancy
+医生 大夫 | doctor physician
+医院 诊所 | hospital clinic
+护士 | nurse
+挂号 看病 就诊 门诊 | appointment see_a_doctor consultation
+药 药品 药物 | medicine medication drug
+疫苗 接种 打针 | vaccine vaccination flu_shot shot jab
+化验 验血 检查 检测 | test examination check
+自费 没保险 | uninsured without_insurance not_insured
+家属 家人 亲属 探视 奶奶 爷爷 | family relative relatives grandma grandpa visitor
+气球 鲜花 | balloon flower
+轮椅 无障碍 残疾 腿脚不便 | wheelchair disabled accessible accessibility
+存包 寄存 行李 储物柜 | locker luggage storage cloakroom bag
+雨伞 | umbrella
+打火机 火柴 | lighter
+三脚架 自拍杆 | tripod selfie_stick
+闪光灯 | flash
+闭馆 停止入馆 进不去 关门 打烊 | last_entry closing close
+成人票 学生票 儿童票 半价 | half_price
+身份证 证件 护照 | id identity passport
+二维码 扫码 验票 | qr_code scan
+公众号 小程序 | app
+爽约 没去 没来 失约 | no-show missed not_come
+年卡 月卡 | annual_pass pass
+上限 限制 限额 最多能 | limit cap
+汇率 换汇 外汇 | exchange_rate currency
+利率 利息 年化 | interest rate
+还款 还贷 提前还 | repay repayment pay_off
+违约金 罚金 罚款 罚 | penalty fine
+挂失 冻结 | freeze block report_lost
+补卡 换卡 新卡 | replacement_card new_card
+取款 取钱 取现 ATM | withdraw withdrawal atm cash_machine
+跨行 他行 别的银行 | other_bank another_bank
+境外 国外 海外 外国 | abroad overseas foreign
+年费 | annual_fee yearly_fee
+开户行 开户银行 | bank
+短信 | text_message sms text
+诈骗 骗子 骗局 假冒 冒充 | fraud scam fake
+登录不了 登不上 锁定 锁住 被锁 | locked lock_out locked_out
+重置 忘记密码 找回 | reset forgot
+设备 手机 终端 | device devices phone
+同时 同时在线 同时登录 | simultaneously at_the_same_time signed_in
+年龄 周岁 岁数 多大年纪 | age old years_old minimum_age
+报警 警察 | police
+仓库 发货地 | warehouse
+库存 有货 现货 缺货 断货 | stock in_stock available out_of_stock
+到货通知 补货 | restock back_in_stock
+预售 预订 | pre-order presale
+尾款 余款 | balance
+赠品 礼物 赠送 送的 | gift free_gift
+包装 礼品包装 包起来 | wrap wrapping packaging
+贺卡 卡片 | card greeting
+样品 小样 布样 | sample swatch swatches
+定制 定做 裁剪 量身 量尺 按尺寸 | custom made_to_measure cut_to_measure tailor
+长度 多长 长 | length long
+宽度 多宽 宽 | width wide
+厚度 多厚 厚 | thickness thick
+直径 口径 | diameter
+温度 多少度 度数 | temperature degrees
+时长 续航 能用多久 | running_time runtime battery_life lasts
+亮度 流明 多亮 | brightness lumens bright
+色温 | colour_temperature
+档 档位 模式 | mode level setting
+童锁 儿童锁 | child_lock
+水垢 除垢 结垢 | limescale descale descaling
+柠檬酸 白醋 醋 | citric_acid vinegar
+洗碗机 | dishwasher
+微波炉 | microwave
+烘干 甩干 烘干机 | dryer tumble_dryer
+熨 熨烫 | iron ironing
+漂白 | bleach
+机洗 洗衣机 | machine_wash washing_machine
+缩水 | shrink shrinkage
+褪色 掉色 | fade fading
+阻燃 防火 | flame flame_retardant fireproof
+防水 | waterproof
+甲醛 气味 味道 | formaldehyde smell
+海拔 高原 | altitude
+牛奶 茶 咖啡 | milk tea coffee
+精油 香薰 | essential_oil
+滤芯 滤网 | filter
+滚刷 刷头 | roller brush
+尘杯 集尘 | dust_cup bin
+地毯 | carpet
+地板 硬地面 | floor hard_floor
+灰尘 石膏 灰 | dust ash plaster
+堵塞 卡住 堵住 | clogged blocked jammed stuck
+过热 太热 发烫 | overheat overheating too_hot
+风扇 | fan
+风口 散热 通风 | vent vents
+镜头 | lens
+对焦 聚焦 | focus autofocus
+吊装 吊顶 | ceiling_mount
+电源 插头 插座 | power plug socket
+电压 伏 | voltage volts
+充电宝 移动电源 | power_bank
+太阳能 | solar
+插不上 接口 端口 | port connector interface
+固件 版本 软件版本 | firmware version
+降级 回退 旧版本 | downgrade older_version
+备份 恢复 还原 | backup restore
+操作系统 系统要求 | operating_system requirements
+内存 硬盘 磁盘 空间 | memory disk space storage
+服务器 | server
+许可证 授权 | licence license
+加密 密文 | encryption encrypt cipher
+联网 上传数据 回传 | phone_home connection telemetry
+网络驱动器 网络盘 | network_drive
+间隔 频率 多久一次 | interval how_often
+默认 缺省 | default
+错误码 退出码 | exit_code error_code
+命令 指令行 | command
+客服邮箱 技术支持 | support
+回复 答复 回信 | answer reply respond response
+工单 申请 提交 | request submit ticket
+审核 审批 批准 | approve approval review
+拒绝 不通过 被拒 驳回 | refuse refused reject rejected decline
+证明 凭证 收据 小票 | proof receipt evidence
+截图 照片 视频 | photo screenshot video
+签名 签字 | signature sign
+监护人 家长 父母 | parent guardian
+成年 未成年 未满 | adult minor under
+物业 物业费 管理费 | property_fee management_fee
+装修 施工 动工 | renovation decorate construction
+承重墙 拆墙 | load-bearing_wall wall
+楼道 走廊 | corridor hallway
+电梯 | lift elevator
+车库 地下车位 | garage
+水管 漏水 爆了 水电故障 | leak pipe burst
+停电 断电 | power_cut blackout
+上门 派人 来人 | on-site visit come
+噪音 吵闹 扰民 | noise
+搬家 搬运 搬入 | move moving
+楼梯 上楼 几楼 | stairs floor
+摊位 小贩 | stall vendor
+夜市 | night_market
+地址写错 改地址 修改地址 改派 | change_address address_change redirect wrong_address typed_the_wrong_address
+追踪 查件 查询物流 物流信息 轨迹 | track tracking trace
+签收 已签收 显示送达 | delivered delivery_photo
+代收点 自提点 快递柜 驿站 | pick-up_point locker
+投递 派件 送几次 配送次数 | attempt tries delivery_attempt
+不可抗力 自然灾害 | force_majeure
+易碎 玻璃 灯罩 | glass fragile shade lampshade
+运输破损 途中损坏 碎了 | damage_in_transit broken_in_transit
+开箱 验货 当面 | open inspect
+海运 空运 航空 陆运 | air sea road fly
+锂电池 带电 | lithium battery
+清关 报关 海关 | customs clearance
+申报 货值 低报 | declare declared_value
+礼品申报 | mark_as_gift
+邮政信箱 | po_box
+转运 | forwarding
+首重 首公斤 | first_kg first_kilo
+续重 每多一公斤 | extra_kg each_extra additional_kg
+体积重 | volume_weight
+免税 含税 | duty_paid
+税率 增值税 | vat tax
+抬头 公司名 | title company_name
+纳税人识别号 税号 | taxpayer_number vat_number tax_number
+作废 红冲 | cancel credit_note red-letter
+打印件 盖章 纸质件 | stamped printout paper
+企业 公司 单位 | company business firm corporate
+个人 私人 | person private individual
+学生证 学生优惠 | student_discount student
+生日 | birthday
+等级 级别 升级 升到 铂金 金卡 | tier level
+门槛 需要消费 达到 | threshold spend requirement
+保级 降级 掉级 | keep drop
+退出 退会 离开 | leave close quit
+重新加入 再加入 | rejoin
+合并 家庭 夫妻 老公 老婆 | household family wife husband link
+负数 欠 负分 | negative below_zero
+差额 补差 退差价 补回 | difference credit price_protection
+滥用 倒卖 | abuse resell
+限时抢购 秒杀 | flash_sale
+清仓 最后一件 | clearance last_piece
+直播间 拼团 | live-stream group-buy
+平台 其他平台 别家 京东 淘宝 拼多多 天猫 | other_shop another_shop elsewhere amazon competitor
+满减 活动 促销 大促 | promotion sale offer
+双十一 双11 | double_eleven singles_day
+联系 联系上 找到人 打通 接通 | contact reach talk speak get_through
+包裹不动 没有更新 停滞 | not_moved hasn't_moved stands_still nothing_changes stuck
+包裹 快件 邮包 | parcel package
+`;
