@@ -3,8 +3,8 @@ import { MessageRole, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import type { LlmProvider, ProviderEvent } from '../../../providers/llm-provider.ts';
-import { answerByQuoting } from './answer.ts';
-import { createPassageTexts } from './passage-texts.ts';
+import { answerByQuoting } from './answer/answer.ts';
+import { createPassageTexts } from './passage/passage-texts.ts';
 
 /** Memory for passages that were read, in bytes. */
 const maxTextBytes = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { detectLanguage } from '#kit/text/language.ts';
-import { type SearchText, toSearchText } from './match.ts';
+import { type SearchText, toSearchText } from './search-text.ts';
 import { readUnits, type Unit } from './units.ts';
 
 /** A passage's text as scoring wants it, whatever the question. */
@@ -13,6 +13,8 @@ export interface PassageText {
   title: SearchText;
   /** The headings above the passage. */
   path: SearchText;
+  /** Length of the sentences of each block, in columns: a Chinese character takes two. */
+  lengths: readonly number[];
   /** Language in which it is written. */
   language: 'zh' | 'en';
 }
@@ -43,7 +45,9 @@ export function createPassageTexts(maxBytes: number): ReadPassageText {
 
 /** Reads a passage. */
 export function readPassageText(title: string, path: string, text: string): PassageText {
-  const units = readUnits(text).filter((unit) => unit.text !== title);
+  const all = readUnits(text);
+  // A text of one line is its own title.
+  const units = all.length === 1 ? all : all.filter((unit) => unit.text !== title);
   const headings = new Map<string, SearchText>();
   const headingOf = ({ heading }: Unit): SearchText | undefined => {
     if (heading === '') return undefined;
@@ -51,12 +55,21 @@ export function readPassageText(title: string, path: string, text: string): Pass
     headings.set(heading, read);
     return read;
   };
+  const lengths: number[] = [];
+  for (const { block, kind, text: quoted } of units) {
+    if (kind === 'sentence') lengths[block] = (lengths[block] ?? 0) + columnsOf(quoted);
+  }
   return {
     units,
+    lengths,
     texts: units.map((unit) => toSearchText(unit.text)),
     headings: units.map(headingOf),
     title: toSearchText(title),
     path: toSearchText(path),
     language: detectLanguage(text) === 'zh' ? 'zh' : 'en',
   };
+}
+
+function columnsOf(text: string): number {
+  return text.length + (text.match(/\p{sc=Han}/gu)?.length ?? 0);
 }

@@ -1,9 +1,10 @@
 import { splitSentences } from '#kit/text/sentences.ts';
 import { toPlainText } from './plain-text.ts';
+import { visibleText } from './unsafe-text.ts';
 
 /** A part of a passage that can be quoted by itself. */
 export interface Unit {
-  kind: 'sentence' | 'step' | 'row' | 'code';
+  kind: 'sentence' | 'step' | 'row' | 'code' | 'heading';
   /** Without markup, on one line (code: unchanged). Never empty. */
   text: string;
   /** Paragraph, list or table that it belongs to, from 0. */
@@ -14,6 +15,15 @@ export interface Unit {
   leadIndex: number | undefined;
   /** Number of a step in an ordered list. */
   number: number | undefined;
+  /** Cells of a row, each with the name of its column; empty for all others. */
+  cells: readonly Cell[];
+}
+
+/** A cell of a table. */
+export interface Cell {
+  /** Name of its column; empty: it has none. */
+  name: string;
+  value: string;
 }
 
 const fence = /^[ \t]*(?:```|~~~)/;
@@ -28,6 +38,13 @@ const listMarker =
   /^[ \t]*(?:[-*+•·][ \t]+|\(?(\d{1,3})[.)](?=\s|\p{sc=Han})[ \t]*|(\d{1,3})、|[（(]([\d一二三四五六七八九十]{1,3})[)）])/u;
 const frontMatter = /^---\n(?:[\w-]{1,40}:.*\n|[ \t-].*\n){0,40}---(?:\n|$)/;
 const leadEnd = /[：:]$/;
+/** A heading that says something: "Ticket price: 12 coins", 门票：40 元. */
+const statement = /[^\s：:]\s{0,2}[：:]\s{0,2}[^\s：:/]/u;
+/** A bold beginning of a line heads the line: a question and its answer. */
+const boldStart = /^([ \t]*)\*\*([^*\n]{2,120})\*\*[ \t]*(?:[–—:：][ \t]*)?(?=[^\s*|])/gm;
+/** Longest line without a full stop that heads the list below it. */
+const maxLabel = 60;
+const boldMark = '\u0001';
 const questionEnd = /[？?]$/;
 
 /** A sentence, row, heading or line of code, with its position. */
@@ -51,6 +68,8 @@ interface Reader {
   /** Whether the heading is a question, which one paragraph answers. */
   isQuestion: boolean;
   leadIndex: number | undefined;
+  /** A line without a full stop, which heads a list if one follows. */
+  labelIndex: number | undefined;
   /** Lines of the code that the reader is in. */
   code: string[] | undefined;
   /** Names of the columns of the table that the reader is in; empty: it has none. */
@@ -59,13 +78,14 @@ interface Reader {
 
 /** Returns the units of a passage's text (Markdown or plain), in order. Headings, rules and front matter are never units. */
 export function readUnits(text: string): Unit[] {
-  const source = text.replace(frontMatter, '');
+  const source = visibleText(text.replace(frontMatter, '')).replace(boldStart, `$1${boldMark}$2\n\n`);
   const reader: Reader = {
     units: [],
     block: 0,
     heading: '',
     isQuestion: false,
     leadIndex: undefined,
+    labelIndex: undefined,
     code: undefined,
     header: undefined,
   };
@@ -94,16 +114,18 @@ export function readUnits(text: string): Unit[] {
 }
 
 function push(reader: Reader, unit: Pick<Unit, 'kind' | 'text'> & Partial<Unit>): void {
-  const { units, block, heading, leadIndex } = reader;
+  const { units, block, heading } = reader;
+  const leadIndex = reader.leadIndex ?? (unit.kind === 'step' ? reader.labelIndex : undefined);
   const text = unit.kind === 'code' ? unit.text : withoutPipes(unit.text);
   // A step that is a question belongs to a table of contents.
   if (!/[\p{L}\p{N}]/u.test(text) || (unit.kind === 'step' && questionEnd.test(text))) return;
-  units.push({ block, heading, leadIndex, number: undefined, ...unit, text });
+  units.push({ block, heading, leadIndex, number: undefined, cells: [], ...unit, text });
 }
 
 function startBlock(reader: Reader): void {
   reader.block += 1;
   reader.leadIndex = undefined;
+  reader.labelIndex = undefined;
 }
 
 function readCode(reader: Reader, { raw }: Piece): boolean {
@@ -127,23 +149,38 @@ function readRow(reader: Reader, { raw, rest, isParagraph }: Piece): boolean {
   }
   if (!isRow) return false;
   if (reader.header !== undefined) {
-    if (!tableRule.test(raw)) push(reader, { kind: 'row', text: rowText(reader.header, cellsOf(raw)) });
+    if (!tableRule.test(raw)) pushRow(reader, cellsOf(raw));
     return true;
   }
   reader.block += 1;
   // Without a rule below it, the first line is a normal row.
   const hasHeader = ruleBelow.test(rest);
   reader.header = hasHeader ? cellsOf(raw) : [];
-  if (!hasHeader) push(reader, { kind: 'row', text: rowText([], cellsOf(raw)) });
+  if (!hasHeader) pushRow(reader, cellsOf(raw));
   return true;
 }
 
+function pushRow(reader: Reader, values: readonly string[]): void {
+  const cells = toCells(reader.header ?? [], values);
+  push(reader, { kind: 'row', text: rowText(cells), cells });
+}
+
 function readHeading(reader: Reader, { raw }: Piece): boolean {
+  const bold = raw.startsWith(boldMark) ? raw.slice(boldMark.length) : undefined;
+  if (bold !== undefined) {
+    startBlock(reader);
+    reader.heading = toPlainText(bold).replace(/[.。]$/, '');
+    reader.isQuestion = true;
+    return true;
+  }
   const title = headingLine.exec(raw)?.[1] ?? boldLine.exec(raw)?.[1] ?? chineseHeading.exec(raw)?.[0];
   if (title === undefined) return false;
   reader.heading = toPlainText(title);
   reader.isQuestion = false;
   startBlock(reader);
+  if (statement.test(reader.heading) && !/^[\p{L}\d-]*\d[\p{L}\d-]*\s/u.test(reader.heading)) {
+    push(reader, { kind: 'heading', text: reader.heading });
+  }
   return true;
 }
 
@@ -180,8 +217,12 @@ function readSentence(reader: Reader, { raw, isParagraph, isLine }: Piece): void
     reader.heading = '';
     reader.isQuestion = false;
   }
+  const before = reader.units.length;
   push(reader, { kind: 'sentence', text });
-  reader.leadIndex = leadEnd.test(text) ? reader.units.length - 1 : undefined;
+  if (reader.units.length === before) return;
+  reader.leadIndex = leadEnd.test(text) ? before : undefined;
+  const isLabel = isLine && text.length <= maxLabel && !/[\p{P}]$/u.test(text);
+  reader.labelIndex = isLabel ? before : undefined;
 }
 
 /** Returns the separator after a sentence: nothing after Chinese, otherwise a space. */
@@ -197,18 +238,25 @@ function cellsOf(line: string): string[] {
     .map(toPlainText);
 }
 
-/** Returns the text of a row without its table: each cell after the name of its column. */
-function rowText(header: readonly string[], cells: readonly string[]): string {
-  const isChinese = /\p{sc=Han}/u.test(header.join('') + cells.join(''));
+/** A cell that has the name of its column in it, as tables are indexed: "Zone: D". */
+const named = /^([^：:]{1,60})[：:]\s?(?=\S)(.*)$/s;
+
+function toCells(header: readonly string[], values: readonly string[]): Cell[] {
+  return values.flatMap((cell, index) => {
+    const value = cell.replace(/[。；;.]$/, '');
+    if (value === '') return [];
+    const column = header[index] ?? '';
+    if (column !== '') return { name: column === cell ? '' : column, value };
+    const [, name, rest] = header.length === 0 ? (named.exec(value) ?? []) : [];
+    return name === undefined || rest === undefined ? { name: '', value } : { name: name.trim(), value: rest };
+  });
+}
+
+/** Returns the text of cells without their table: each after the name of its column. */
+export function rowText(cells: readonly Cell[]): string {
+  const isChinese = cells.some(({ name, value }) => /\p{sc=Han}/u.test(name + value));
   const [colon, semicolon] = isChinese ? ['：', '；'] : [': ', '; '];
-  return cells
-    .flatMap((cell, index) => {
-      const value = cell.replace(/[。；;.]$/, '');
-      if (value === '') return [];
-      const name = header[index] ?? '';
-      return [name === '' || name === cell ? value : `${name}${colon}${value}`];
-    })
-    .join(semicolon);
+  return cells.map(({ name, value }) => (name === '' ? value : `${name}${colon}${value}`)).join(semicolon);
 }
 
 /** Removes the bars that a table with line breaks leaves in the text. */

@@ -5,9 +5,10 @@ import { toPlainText } from './plain-text.ts';
 test.each([
   [
     'See [the policy](https://a.b/c?x=(1) "Policy") and ![a picture](p.png).',
-    'See [the policy](https://a.b/c?x=(1) "Policy") and .',
+    'See [the policy](a.b/c(1) "Policy") and .',
   ],
   ['See [the policy](https://a.b/c "Policy").', 'See the policy.'],
+  ['Photos are at https://a.b/guide?ref=9#top, and at <http://c.d>.', 'Photos are at a.b/guide, and at c.d.'],
   ['**说明：** 状态为*清洗中*，__不可用__。', '说明： 状态为清洗中，不可用。'],
   ['snake_case_name and 2*3*4 stay', 'snake_case_name and 2*3*4 stay'],
   ['run `npm start` in ~~/tmp~~ \\*now\\*', 'run npm start in /tmp *now*'],

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { threadCpuMs } from '#kit/testing/time.ts';
-import { readQuestion } from './question.ts';
+import { type Question, readQuestions } from './question.ts';
+
+const readQuestion = (text: string) => readQuestions(text)[0] as Question;
 
 test.each([
   ['退货质检要几天？', 'zh', 'time', ['退货', '质检']],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { threadCpuMs } from '#kit/testing/time.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { passagesOf } from '../../../testing/provider-server.ts';
+import { passagesOf } from '../../../../testing/provider-server.ts';
 import { answerByQuoting } from './answer.ts';
 
 const returns = {
@@ -108,7 +108,8 @@ test('every quoted text is in the passage that its marker names, whatever the qu
         const marker = /\[(\d+)\]$/.exec(piece);
         unmarked += marker === null ? piece : piece.slice(0, marker.index);
         if (marker === null) continue;
-        const source = new Set(tokenize(evidence[Number(marker[1]) - 1]?.text ?? '', { mode: 'index' }).join(''));
+        const cited = evidence[Number(marker[1]) - 1];
+        const source = new Set(tokenize(`${cited?.title} ${cited?.text}`, { mode: 'index' }).join(''));
         for (const token of tokenize(unmarked, { mode: 'index' })) {
           for (const character of token) expect(source).toContain(character);
         }

@@ -1,0 +1,58 @@
+import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type ReadPassageText, readPassageText } from '../passage/passage-texts.ts';
+import { readQuestions } from '../question/question.ts';
+import { readEvidence, readPassages } from '../rank/evidence.ts';
+import { trainedWeights, type Weights } from '../rank/model.ts';
+import { chooseQuotations } from './choose.ts';
+import type { Quotation } from './quotation.ts';
+import { writeOut } from './write-out.ts';
+
+/** An answer that quotes the evidence, or a refusal. */
+export interface ExtractiveAnswer {
+  isRefusal: boolean;
+  /** The text of the answer, in pieces to send one after another. */
+  pieces: readonly string[];
+}
+
+const refusals = {
+  zh: '现有资料中没有找到能回答这个问题的内容。',
+  en: 'The available documents do not answer this question.',
+} as const;
+
+/** Said of one of several questions of a message that has no answer. */
+const missing = {
+  zh: (question: string) => `另外，资料中没有找到：${question}`,
+  en: (question: string) => `The documents do not answer: ${question}`,
+} as const;
+
+/**
+ * Answers the questions of a message with quotations of the evidence. Each ends with its marker [n], the n-th passage from 1. `readText`
+ * may know passages from earlier questions.
+ */
+export function answerByQuoting(
+  text: string,
+  evidence: readonly Passage[],
+  language?: 'zh' | 'en',
+  readText: ReadPassageText = readPassageText,
+  weights: Weights = trainedWeights,
+): ExtractiveAnswer {
+  const questions = readQuestions(text, language);
+  const read = readPassages(evidence, readText);
+  const quoted = new Set<string>();
+  const pieces: string[] = [];
+  const unanswered: string[] = [];
+  for (const question of questions) {
+    const quotations = chooseQuotations(readEvidence(question, read), weights);
+    if (quotations.length === 0) unanswered.push(question.text);
+    const fresh = quotations.filter((quotation) => !quoted.has(keyOf(quotation)));
+    for (const quotation of fresh) quoted.add(keyOf(quotation));
+    pieces.push(...writeOut(question, fresh, pieces.length > 0));
+  }
+  const said = questions[0]?.language ?? 'en';
+  if (pieces.length === 0) return { isRefusal: true, pieces: [refusals[said]] };
+  for (const question of unanswered) pieces.push(`\n${missing[said](question)}`);
+  return { isRefusal: false, pieces };
+}
+
+const keyOf = ({ candidates }: Quotation): string =>
+  candidates.map(({ source, index }) => `${source.rank}.${index}`).join(' ');

@@ -1,0 +1,93 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { describe, expect, test } from 'vitest';
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { passagesOf } from '../../../../testing/provider-server.ts';
+import { answerByQuoting } from './answer.ts';
+
+const boats = {
+  title: 'Boat hire',
+  text: '# Boat hire\n\n## What the price does not cover\n\n- fuel\n- damage to the hull\n\n## We never ask for\n\n- the PIN of your card\n\n## Opening: daily from 7:15 to 20:45\n\nThe pier is behind the mill.\n\n### May children steer?\n\nYes, from the age of twelve.',
+};
+const ferries = {
+  title: '渡轮须知',
+  text: '# 渡轮须知\n\n## 以下物品不得上船\n\n- 汽油\n- 充气气球\n\n## 票价\n\n| 票种：单程票 | 工作日：14 元 | 周末：19 元 |\n| 票种：月票 | 工作日：260 元 | 周末：260 元 |',
+};
+const textOf = (question: string, ...passages: Parameters<typeof passagesOf>) =>
+  answerByQuoting(question, passagesOf(...passages)).pieces.join('');
+
+describe('what gives a quotation its meaning is quoted with it:', () => {
+  test.each([
+    ['Is fuel covered by the price?', 'What the price does not cover: fuel.'],
+    ['Do you ask for the PIN of my card?', 'We never ask for: the PIN of your card.'],
+    ['May children steer the boat?', 'May children steer? Yes, from the age of twelve.'],
+  ])('%s', (question, expected) => {
+    expect(textOf(question, boats)).toContain(expected);
+  });
+
+  test('可以带气球上船吗？', () => {
+    expect(textOf('可以带充气气球上船吗？', ferries)).toContain('以下物品不得上船：充气气球。');
+  });
+});
+
+test('a heading that says something answers', () => {
+  expect(textOf('What are your opening hours?', boats)).toContain('Opening: daily from 7:15 to 20:45.');
+});
+
+test('a row has the column that the question names', () => {
+  const text = textOf('周末的单程票多少钱？', ferries);
+  expect(text).toContain('单程票');
+  expect(text).toContain('19 元');
+  expect(text).not.toContain('14 元');
+});
+
+test('of two documents that disagree the newer one is quoted, with its date', () => {
+  const fee = (coins: number, date: string) => ({
+    title: 'Mooring fees',
+    text: `A night at the pier costs ${coins} coins.`,
+    documentId: date,
+    language: Language.EN,
+    updatedAt: timestampFromDate(new Date(date)),
+  });
+  const passages = [fee(11, '2024-02-01'), fee(17, '2026-04-09')];
+  for (const evidence of [passages, passages.toReversed()]) {
+    const text = textOf('How much does a night at the pier cost?', ...evidence);
+    expect(text).toContain('17 coins (2026-04-09).');
+    expect(text).not.toContain('11 coins');
+  }
+});
+
+test('the price of a thing is never that of its part', () => {
+  const repairs = {
+    title: 'Repairs',
+    text: '| Job: BOT-7730 oar | Price: 31 coins |\n| Job: BOT-7730 motor | Price: 410 coins |',
+  };
+  expect(answerByQuoting('BOT-7730 price', passagesOf(repairs)).isRefusal).toBe(true);
+  const boat = { title: 'BOT-7730 rowing boat', text: 'Rowing boat, 2,900 coins, green. Spare oar: 28 coins.' };
+  const text = textOf('BOT-7730 price', repairs, boat);
+  expect(text).toContain('2,900 coins');
+  expect(text).not.toContain('31 coins');
+});
+
+test('each question of a message is answered, or said to be not answered', () => {
+  const both = textOf('What are your opening hours? Is fuel covered by the price?', boats);
+  expect(both).toContain('7:15');
+  expect(both).toContain('does not cover: fuel');
+  const one = textOf('What are your opening hours? Who invented the submarine telegraph?', boats);
+  expect(one).toContain('7:15');
+  expect(one).toContain('The documents do not answer: Who invented the submarine telegraph?');
+});
+
+test('traditional characters get the answer of simplified ones', () => {
+  expect(textOf('可以帶充氣氣球上船嗎？', ferries)).toBe(textOf('可以带充气气球上船吗？', ferries));
+});
+
+test('courtesy changes nothing', () => {
+  const plain = textOf('Is fuel covered by the price?', boats);
+  expect(textOf('Hi there, quick question: is fuel covered by the price? Thanks a lot in advance!', boats)).toBe(plain);
+});
+
+test('a summary is an outline of the document', () => {
+  const text = textOf('Give me an overview of boat hire', boats);
+  expect(text).toContain('What the price does not cover:\n- fuel. [1]');
+  expect(text).toContain('7:15');
+});

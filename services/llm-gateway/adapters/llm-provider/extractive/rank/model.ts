@@ -1,0 +1,109 @@
+import type { Candidate, Evidence } from './evidence.ts';
+import { coverage, featureNames, featuresOf } from './features.ts';
+import weights from './weights.json' with { type: 'json' };
+
+/** What the decision reads beside the features of the best candidate. */
+export const decisionNames = [
+  ...featureNames,
+  'unknown',
+  'unknownName',
+  'unknownLast',
+  'unknownTwo',
+  'fewTerms',
+  'oneTerm',
+  'unknownNumber',
+  'unknownBoth',
+  'nothingExact',
+  'margin',
+  'score',
+  'chinese',
+] as const;
+
+/** Weights of the two models, by the names of their features. Trained: see the README. */
+export interface Weights {
+  /** Linear: which candidate answers best. */
+  rank: Record<string, number>;
+  /** Logistic: whether the best candidate answers at all. */
+  decision: Record<string, number>;
+  bias: number;
+  /** Least probability of an answer that is given. */
+  threshold: number;
+}
+
+/** A candidate with its features and score. */
+export interface Ranked {
+  candidate: Candidate;
+  features: readonly number[];
+  score: number;
+}
+
+export const trainedWeights: Weights = weights;
+
+/** Returns the candidates with their scores, best first. */
+export function rankCandidates(evidence: Evidence, { rank }: Weights = trainedWeights): Ranked[] {
+  const rerank = Math.max(0, ...evidence.sources.map(({ passage }) => passage.scores?.rerank ?? 0));
+  const factors = featureNames.map((name) => rank[name] ?? 0);
+  return evidence.sources
+    .flatMap(({ candidates }) => candidates)
+    .map((candidate) => {
+      const features = featuresOf(evidence, candidate, { rerank });
+      return {
+        candidate,
+        features,
+        score: features.reduce((sum, value, at) => sum + value * (factors[at] as number), 0),
+      };
+    })
+    .sort(
+      (a, b) =>
+        b.score - a.score || a.candidate.source.rank - b.candidate.source.rank || a.candidate.index - b.candidate.index,
+    );
+}
+
+/** Returns the features of the decision whether the best candidate answers the question. */
+export function decisionFeatures(evidence: Evidence, ranked: readonly Ranked[]): number[] {
+  const [best] = ranked;
+  if (best === undefined) return decisionNames.map(() => 0);
+  const { question, known } = evidence;
+  const focus = question.terms.filter(({ isFocus }) => isFocus);
+  const strong = question.terms.flatMap((term, at) => (term.isFocus && term.weight >= 0.9 ? [at] : []));
+  const isUnknown = (at: number) => (known[at] as number) < 0.3;
+  const last = strong.at(-1);
+  const { isForeign } = best.candidate.source;
+  const other = ranked.find(
+    ({ candidate }) => candidate.source.passage.documentId !== best.candidate.source.passage.documentId,
+  );
+  return [
+    ...best.features,
+    coverage(
+      evidence,
+      known.map((match) => (match < 0.3 ? 1 : 0)),
+      true,
+    ),
+    // A passage in the other language writes names in its own way.
+    Number(!isForeign && question.terms.some(({ isName, isFocus }, at) => isName && isFocus && isUnknown(at))),
+    Number(last !== undefined && isUnknown(last)),
+    Number(strong.filter(isUnknown).length >= 2),
+    Number(focus.length <= 2),
+    Number(focus.length <= 1),
+    Number(question.terms.some(({ text, isFocus }, at) => isFocus && /^\d{2,}$/.test(text) && known[at] === 0)),
+    Number(strong.length > 0 && strong.every(isUnknown)),
+    Number(strong.length > 0 && strong.every((at) => (best.candidate.titled[at] as number) < 0.8)),
+    Math.tanh(best.score - (other?.score ?? 0)),
+    Math.tanh(best.score / 5),
+    Number(question.language === 'zh'),
+  ];
+}
+
+/** Returns the probability that the best candidate answers the question. */
+export function answerProbability(
+  evidence: Evidence,
+  ranked: readonly Ranked[],
+  { decision, bias }: Weights = trainedWeights,
+): number {
+  if (ranked.length === 0 || evidence.question.terms.every(({ isFocus }) => !isFocus)) return 0;
+  const sum = decisionFeatures(evidence, ranked).reduce(
+    (total, value, at) => total + value * (decision[decisionNames[at] as string] ?? 0),
+    bias,
+  );
+  return 1 / (1 + Math.exp(-sum));
+}

@@ -1,0 +1,203 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { answerByQuoting } from '../answer/answer.ts';
+import { quoteWithContext, textOf } from '../answer/quotation.ts';
+import { createPassageTexts } from '../passage/passage-texts.ts';
+import { readQuestions } from '../question/question.ts';
+import { admissible } from '../rank/admissible.ts';
+import { type Evidence, readEvidence, readPassages } from '../rank/evidence.ts';
+import { featureNames } from '../rank/features.ts';
+import {
+  answerProbability,
+  decisionFeatures,
+  decisionNames,
+  type Ranked,
+  rankCandidates,
+  type Weights,
+} from '../rank/model.ts';
+import { type Example, hasForbidden, readExamples, shareOfFacts, withoutAnswer } from './examples.ts';
+import { type DecisionCase, fitDecision, fitRanking, type RankingCase } from './fit.ts';
+
+const foldCount = 5;
+const rankPenalty = 0.002;
+const decisionPenalty = 0.003;
+/** Largest share of wrong answers among the questions that have one, and among those that have none. */
+const maxWrong = 0.085;
+const maxAnswered = 0.107;
+
+/** One question of an example, read with its evidence. */
+interface Case {
+  example: Example;
+  evidence: Evidence;
+  /** What each candidate's quotation is worth: share of facts; -1 if it has something forbidden. */
+  worthOf(ranked: Ranked): number;
+}
+
+const zero: Weights = { rank: {}, decision: {}, bias: 0, threshold: 0 };
+const readText = createPassageTexts(256 * 1024 * 1024);
+
+function toCases(example: Example): Case[] {
+  const read = readPassages(example.passages, readText);
+  return readQuestions(example.text, example.language).map((question) => {
+    const evidence = readEvidence(question, read);
+    const known = new Map<unknown, number>();
+    return {
+      example,
+      evidence,
+      worthOf({ candidate }) {
+        const found = known.get(candidate);
+        if (found !== undefined) return found;
+        const { heading, candidates } = quoteWithContext(evidence.question, candidate);
+        const text = `${heading}\n${candidates.map((one) => textOf(one, evidence.question)).join('\n')}`;
+        const worth = hasForbidden(example, text) ? -1 : shareOfFacts(example, text);
+        known.set(candidate, worth);
+        return worth;
+      },
+    };
+  });
+}
+
+/** Trains both models on some cases. The threshold is not set. */
+function train(cases: readonly Case[]): Weights {
+  const rankingCases = cases.flatMap(({ evidence, example, worthOf }): RankingCase[] => {
+    const ranked = rankCandidates(evidence, zero);
+    const worth = ranked.map(worthOf);
+    const most = Math.max(0, ...worth);
+    if (most === 0) return [];
+    const count = worth.filter((one) => one === most).length;
+    const target = worth.map((one) => (one === most ? 1 / count : 0));
+    return [{ features: ranked.map(({ features }) => features), target, weight: example.weight }];
+  });
+  const rank = toRecord(featureNames, fitRanking(rankingCases, featureNames.length, rankPenalty));
+  const half: Weights = { ...zero, rank };
+  const decisionCases = cases.flatMap(({ evidence, example, worthOf }): DecisionCase[] => {
+    const ranked = admissible(evidence, rankCandidates(evidence, half));
+    const [best] = ranked;
+    if (best === undefined) return [];
+    return [{ features: decisionFeatures(evidence, ranked), isRight: worthOf(best) > 0, weight: example.weight }];
+  });
+  const decision = fitDecision(decisionCases, decisionNames.length, decisionPenalty);
+  return { rank, decision: toRecord(decisionNames, decision), bias: round(decision.at(-1) ?? 0), threshold: 0 };
+}
+
+const round = (value: number): number => Number(value.toFixed(3));
+const toRecord = (names: readonly string[], values: readonly number[]): Record<string, number> =>
+  Object.fromEntries(names.map((name, at) => [name, round(values[at] ?? 0)]));
+
+/** A question with the answer of weights that no question of its subject has trained. */
+interface Held {
+  /** Of an answer, highest over the questions of the message. */
+  probability: number;
+  /** Share of the facts that the answer would have; -1: it would have something forbidden. */
+  worth: number;
+  example: Example;
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Returns the shares of right, partly right and wrong answers, and of unanswerable and removed questions that are answered. */
+function sharesAt(held: readonly Held[], threshold: number) {
+  const isGiven = ({ probability }: Held) => probability >= threshold;
+  const share = (list: readonly Held[], counts: (one: Held) => boolean) =>
+    list.filter((one) => isGiven(one) && counts(one)).length / (list.length || 1);
+  const answerable = held.filter(({ example }) => example.facts.length > 0);
+  const none = held.filter(({ example }) => example.facts.length === 0 && example.kind !== 'removed');
+  const removed = held.filter(({ example }) => example.kind === 'removed');
+  return {
+    right: share(answerable, ({ worth }) => worth === 1),
+    partly: share(answerable, ({ worth }) => worth > 0 && worth < 1),
+    wrong: share(answerable, ({ worth }) => worth <= 0),
+    none: share(none, () => true),
+    removed: share(removed, () => true),
+  };
+}
+
+function printCurve(held: readonly Held[]): void {
+  for (let threshold = 0.1; threshold < 0.9; threshold += 0.05) {
+    const { right, partly, wrong, none, removed } = sharesAt(held, threshold);
+    process.stdout.write(
+      `at ${threshold.toFixed(2)}: right ${percent(right)}, partly ${percent(partly)}, wrong ${percent(wrong)}; answered without an answer ${percent(none)}, with the page removed ${percent(removed)}\n`,
+    );
+  }
+}
+
+/** Returns the least threshold at which held-out answers are wrong rarely enough. */
+function chooseThreshold(held: readonly Held[]): number {
+  for (let threshold = 0.2; threshold < 0.95; threshold += 0.01) {
+    const { wrong, none } = sharesAt(held, threshold);
+    if (wrong <= maxWrong && none <= maxAnswered) return round(threshold);
+  }
+  return 0.95;
+}
+
+function main(path: string): void {
+  const own = readExamples(path);
+  const removed = own.flatMap((example) => withoutAnswer(example) ?? []);
+  const cases = [...own, ...removed].flatMap(toCases);
+  const subjects = [...new Set(own.map(({ subject }) => subject))].sort();
+  const foldOf = (example: Example) => subjects.indexOf(example.subject) % foldCount;
+  const folds = Array.from({ length: foldCount }, (_, fold) =>
+    train(cases.filter(({ example }) => foldOf(example) !== fold)),
+  );
+  const asked = cases.filter(({ example }) => example.facts.length > 0);
+  const first = asked.filter(({ example, evidence, worthOf }) => {
+    const [best] = admissible(evidence, rankCandidates(evidence, folds[foldOf(example)] as Weights));
+    return best !== undefined && worthOf(best) > 0;
+  });
+  process.stdout.write(`held out: the first candidate is right for ${percent(first.length / asked.length)}\n`);
+  const held = [...own, ...removed].map((example): Held => {
+    const weights = { ...(folds[foldOf(example)] as Weights), threshold: 0 };
+    const parts = toCases(example);
+    const probability = Math.max(
+      0,
+      ...parts.map(({ evidence }) =>
+        answerProbability(evidence, admissible(evidence, rankCandidates(evidence, weights)), weights),
+      ),
+    );
+    const text = answerByQuoting(example.text, example.passages, example.language, readText, weights).pieces.join('');
+    return { probability, worth: hasForbidden(example, text) ? -1 : shareOfFacts(example, text), example };
+  });
+  printCurve(held);
+  const threshold = chooseThreshold(held);
+  report([...own, ...removed], (example) => ({ ...(folds[foldOf(example)] as Weights), threshold }));
+  const weights = { ...train(cases), threshold };
+  const file = fileURLToPath(new URL('../rank/weights.json', import.meta.url));
+  writeFileSync(file, `${JSON.stringify(weights, undefined, 2)}\n`);
+  process.stdout.write(`threshold ${threshold}; wrote ${file}\n`);
+}
+
+/** Prints what held-out questions get: each is answered with weights that no question of its subject has trained. */
+function report(examples: readonly Example[], weightsOf: (example: Example) => Weights): void {
+  const rows = new Map<string, string[]>();
+  for (const example of examples) {
+    const answer = answerByQuoting(example.text, example.passages, example.language, readText, weightsOf(example));
+    const verdict = verdictOf(example, answer.isRefusal ? undefined : answer.pieces.join(''));
+    for (const name of [groupOf(example), `  ${example.kind}`]) rows.set(name, [...(rows.get(name) ?? []), verdict]);
+  }
+  for (const [name, verdicts] of [...rows].sort()) {
+    const cells = [...Map.groupBy(verdicts, (verdict) => verdict)].map(
+      ([verdict, { length }]) => `${verdict} ${length} (${percent(length / verdicts.length)})`,
+    );
+    process.stdout.write(`${name.padEnd(18)} ${String(verdicts.length).padStart(4)}  ${cells.sort().join('  ')}\n`);
+  }
+}
+
+function groupOf({ facts, kind }: Example): string {
+  if (facts.length > 0) return 'answerable';
+  return kind === 'removed' ? 'page removed' : 'not answerable';
+}
+
+function verdictOf(example: Example, text: string | undefined): string {
+  if (text === undefined) return example.facts.length > 0 ? 'refused' : 'right';
+  const share = shareOfFacts(example, text);
+  if (share === 0 || hasForbidden(example, text)) return 'wrong';
+  return share === 1 ? 'right' : 'partly';
+}
+
+const [, , evidence] = process.argv;
+if (evidence === undefined) {
+  process.stderr.write(
+    'npm run train:answers -- <evidence>: first npm run eval -- answers --write-evidence <evidence>\n',
+  );
+  process.exitCode = 1;
+} else main(evidence);
