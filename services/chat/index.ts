@@ -1,13 +1,20 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
+import { createHttpClient } from '#kit/http/json.ts';
 import { calls } from '#kit/rpc/needs.ts';
+import { createReplies } from './acts/replies.ts';
+import { createRouter } from './acts/router.ts';
 import { createBackgroundTasks } from './answer/background.ts';
 import { createIds } from './ask/ids.ts';
 import { readConfig } from './config.ts';
+import type { DeskDeps, HandoverDesk } from './handover/desk.ts';
+import { createReporting } from './handover/reporting.ts';
 import { createChatMetrics } from './metrics.ts';
 import { promptVersion } from './prompt/prompt.ts';
 import { createChat } from './service.ts';
@@ -17,10 +24,12 @@ import { type SessionSchema, sessionMigrations } from './sessions/schema.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { createModels } from './understand/models.ts';
 
+const deskAdapters = new URL('./adapters/handover-desk/', import.meta.url);
+
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
-  contracts: [ChatService],
+  contracts: [ChatService, HandoverService],
   config: readConfig,
   needs: {
     retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
@@ -42,6 +51,17 @@ export const chat = defineService({
   async create({ config: settings, clients, clock, random, log, metrics, state: sessions }) {
     const newId = createIds(clock, random);
     const background = createBackgroundTasks(log);
+    const http = createHttpClient({ maxConnections: 8 });
+    const desk =
+      settings.handoverDesk === undefined
+        ? undefined
+        : await createFromAdapter<HandoverDesk, DeskDeps>(
+            deskAdapters,
+            settings.handoverDesk.adapter,
+            settings.handoverDesk.settings,
+            { clock, fetch: http.fetch },
+            'chat.handover_desk',
+          );
     return {
       impl: createChat({
         metrics: createChatMetrics(metrics),
@@ -50,11 +70,15 @@ export const chat = defineService({
         openSessions: createOpenSessions(),
         models: createModels(clients.llm, clock, log),
         newId,
+        route: createRouter(),
+        replies: createReplies(settings.replies),
+        reportHandover: createReporting(desk, background, log),
       }),
       drain: () => background.idle(),
       async close() {
         // Also here: calls that were cancelled at the end of the grace period have begun their records since.
         await background.idle();
+        await http.close();
       },
     };
   },

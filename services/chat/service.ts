@@ -1,4 +1,6 @@
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
@@ -7,7 +9,9 @@ import { type AskDeps, createAsk } from './ask/ask.ts';
 const defaultPageSize = 50;
 
 /** Creates the rpcs of chat. */
-export function createChat(deps: AskDeps): ServiceHandlers<typeof ChatService> {
+export function createChat(
+  deps: AskDeps,
+): ServiceHandlers<typeof ChatService> & ServiceHandlers<typeof HandoverService> {
   const { sessions } = deps;
   return {
     ask: createAsk(deps),
@@ -21,6 +25,12 @@ export function createChat(deps: AskDeps): ServiceHandlers<typeof ChatService> {
     async deleteSession({ sessionId }, context) {
       if (!(await sessions.remove(context.principal, sessionId))) throw notFound('session', sessionId);
       return {};
+    },
+    async updateHandover({ sessionId, state }, { principal: { tenant } }) {
+      const event = state === HandoverState.WITH_PERSON ? ('join' as const) : ('return' as const);
+      const moved = await sessions.moveHandover({ tenant, sessionId }, { case: event });
+      if (moved === undefined) throw notFound('session', sessionId);
+      return { state: moved.state };
     },
     async submitFeedback({ answerId, rating, comment }, context) {
       if (!(await sessions.rate(context.principal, answerId, rating, comment))) throw notFound('answer', answerId);

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { Clarification, ConversationAct, Handover, Suggestions } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import {
   type AnswerDone,
   type AnswerOutcome,
@@ -15,6 +16,7 @@ import {
   type UnsupportedClaim,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage, Stage, TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { HandoverEvent } from '../handover/state.ts';
 
 // What can happen to a question. The steps of an answer yield these events and change nothing themselves; `next` in state.ts
 // applies them.
@@ -35,7 +37,10 @@ export type ShownEvent = (
 export type AskEvent =
   | ShownEvent
   /** The question is understood. `sessionId` is empty if the answer belongs to no session. */
-  | { readonly case: 'started'; readonly value: { sessionId: string; isNewSession: boolean; standalone: string } }
+  | {
+      readonly case: 'started';
+      readonly value: { sessionId: string; isNewSession: boolean; standalone: string; act: ConversationAct };
+    }
   | { readonly case: 'stage'; readonly value: StageChange }
   /** A stage failed or was late, and the answer continues without it. */
   | { readonly case: 'degraded'; readonly value: DegradedStage }
@@ -48,6 +53,12 @@ export type AskEvent =
   /** The answer so far ended early, for this reason, and another one is made from the start. */
   | { readonly case: 'restarted'; readonly value: string }
   | { readonly case: 'outcome'; readonly value: AnswerOutcome }
+  /** Text of the conversation that follows the answer; it is not a part of what the cache may store. */
+  | { readonly case: 'remark'; readonly value: string }
+  /** How far a hand-over is after `event`, which is recorded; `undefined` if nothing happened to it. */
+  | { readonly case: 'handover'; readonly value: { handover: Handover; event: HandoverEvent | undefined } }
+  | { readonly case: 'clarification'; readonly value: Clarification }
+  | { readonly case: 'suggestions'; readonly value: Suggestions }
   /** The text was compared with its passages. */
   | { readonly case: 'verdict'; readonly value: { unsupportedClaims: UnsupportedClaim[]; isVerified: boolean } }
   /** The end. */

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import {
   AnswerDoneSchema,
   AnswerOutcome,
@@ -32,7 +33,10 @@ const degradation = fc
   .tuple(fc.constantFrom(...stages), fc.string({ maxLength: 600 }), fc.string({ maxLength: 600 }))
   .map(([stage, reason, effect]) => stageDegraded(stage, reason, effect));
 const notDone: fc.Arbitrary<AskEvent> = fc.oneof(
-  fc.constant<AskEvent>({ case: 'started', value: { sessionId: 's', isNewSession: true, standalone: 'q2' } }),
+  fc.constant<AskEvent>({
+    case: 'started',
+    value: { sessionId: 's', isNewSession: true, act: ConversationAct.QUESTION, standalone: 'q2' },
+  }),
   fc.constantFrom(...stages).map((stage) => stageStarted(stage)),
   fc.constantFrom(...stages).map((stage) => stageFinished(stage, 'detail')),
   fc.constantFrom(...stages).map((stage) => stageSkipped(stage)),

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type AskResponse, AskResponseSchema, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct, type Handover } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import {
   type AnswerDone,
   AnswerDoneSchema,
@@ -15,6 +16,7 @@ import {
   Stage,
   type TokenUsage,
 } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { HandoverEvent } from '../handover/state.ts';
 import type { AskEvent, DegradedStage, StageChange } from './events.ts';
 
 /** All that is known of one question, from its arrival to the end of its answer. Only {@link next} makes a new one. */
@@ -29,6 +31,10 @@ export interface AnswerState {
   readonly sessionId: string;
   /** Whether the session is not in the store yet. */
   readonly isNewSession: boolean;
+  /** What the message is. */
+  readonly act: ConversationAct;
+  /** A hand-over that this message changed; `undefined` if it changed none. */
+  readonly handover: { readonly handover: Handover; readonly event: HandoverEvent } | undefined;
   /** The question as it is searched for. */
   readonly standalone: string;
   /** When each stage began, in microseconds since the question arrived. */
@@ -66,6 +72,8 @@ export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | '
     isStarted: false,
     sessionId: '',
     isNewSession: false,
+    act: ConversationAct.UNSPECIFIED,
+    handover: undefined,
     standalone: init.question,
     // Both begin with the question, before the client can see a stage.
     stageStartsUs: new Map([
@@ -102,8 +110,8 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
   switch (event.case) {
     case 'started': {
       const { answerId } = state;
-      const { sessionId, standalone: standaloneQuestion } = event.value;
-      const started = { answerId, sessionId, standaloneQuestion };
+      const { sessionId, standalone: standaloneQuestion, act } = event.value;
+      const started = { answerId, sessionId, standaloneQuestion, act };
       return {
         state: { ...state, ...event.value, isStarted: true },
         response: respond({ case: 'started', value: started }),
@@ -158,6 +166,23 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
     }
     case 'outcome':
       return { state: { ...state, outcome: event.value }, response: undefined };
+    case 'remark': {
+      const text = state.text === '' ? event.value : `\n\n${event.value}`;
+      return {
+        state: { ...state, text: state.text + text },
+        response: respond({ case: 'textDelta', value: { text } }),
+      };
+    }
+    case 'handover': {
+      const { handover, event: happened } = event.value;
+      return {
+        state: happened === undefined ? state : { ...state, handover: { handover, event: happened } },
+        response: respond({ case: 'handover', value: handover }),
+      };
+    }
+    case 'clarification':
+    case 'suggestions':
+      return { state, response: respond(event) };
     case 'verdict':
       return { state: { ...state, ...event.value }, response: undefined };
     case 'lease':

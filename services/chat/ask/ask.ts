@@ -11,6 +11,7 @@ import { streamInSpan, withSpan } from '#kit/base/span.ts';
 import { readyNow } from '#kit/base/streams.ts';
 import { within } from '#kit/base/within.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import { afterRefusal, answerAct } from '../acts/answer-act.ts';
 import {
   type AskEvent,
   type AskEvents,
@@ -29,6 +30,7 @@ import { checkAnswer } from '../claims/check-answer.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { generate } from '../generate/generate.ts';
 import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
+import { suggest } from '../suggest/suggest.ts';
 import { isGenerative } from '../understand/models.ts';
 import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
@@ -112,9 +114,14 @@ async function* answer(
   understand(deps, request, context, state()).then(understanding.resolve, understanding.reject);
   try {
     const [understood] = await Promise.all([understanding.promise, lookup.corporaListed]);
-    const { sessionId, isNewSession, standalone } = understood;
+    const { sessionId, isNewSession, standalone, move, turns } = understood;
+    const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act } };
+    if (move.reply !== undefined) {
+      yield [started, ...answerAct(move, move.reply, request.question, turns)];
+      return;
+    }
     const begun: AskEvents = [
-      { case: 'started', value: { sessionId, isNewSession, standalone } },
+      started,
       standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
       stageStarted(Stage.CACHE),
     ];
@@ -124,6 +131,8 @@ async function* answer(
     const before = ready?.kind === 'answer' ? begun : [];
     const isAnswered = yield* answerFromCache(await lookup.take(), before, request, context);
     if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
+    if (state().outcome === AnswerOutcome.REFUSED) yield [...afterRefusal(move, request.question, turns)];
+    yield* suggest(state());
   } finally {
     lookup.close();
   }

@@ -60,7 +60,7 @@ describe('the cache', () => {
       yield { case: 'answer', value: { event: { case: 'textDelta', value: { text: 'half an ans' } } } };
       yield* fails();
     };
-    const asked = await chat.ask({ question: 'broken' });
+    const asked = await chat.ask({ question: 'how long is the warranty?' });
     expect(asked).toMatchObject({ text: 'Seven days [1].', done: { cacheLayer: CacheLayer.UNSPECIFIED } });
     expect(asked.kinds).toContain('reset');
     expect(stagesOf(asked)).toEqual([[Stage.CACHE, 'generated the answer instead']]);

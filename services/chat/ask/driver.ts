@@ -5,6 +5,7 @@ import type { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import {
   AnswerEventSchema,
+  AnswerOutcome,
   AnswerOutcomeSchema,
   CacheLayer,
   ClaimFaultSchema,
@@ -21,6 +22,7 @@ import type { AskEvent } from '../answer/events.ts';
 import { type AnswerState, initialState, next, respond } from '../answer/state.ts';
 import { type CacheFill, openFill } from '../cache/fill.ts';
 import type { ChatSettings } from '../config.ts';
+import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
 import { recordAnswer } from '../records/record.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
@@ -33,6 +35,8 @@ export interface DriverDeps {
   sessions: Sessions;
   openSessions: OpenSessions;
   background: BackgroundTasks;
+  /** Reports a conversation that waits for a person. */
+  reportHandover: (request: HandoverRequest) => void;
   newId: () => string;
   clock: () => number;
   metrics: ChatMetrics;
@@ -72,7 +76,7 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
     state = after;
     react(event, before);
     if (response === undefined) return nothing;
-    fill?.add(response);
+    if (event.case !== 'remark') fill?.add(response);
     return catchUp === undefined ? [response] : caughtUp(catchUp, response);
   }
 
@@ -82,7 +86,12 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
       case 'started': {
         const { sessionId } = event.value;
         if (sessionId === '') break;
-        const turn = () => ({ question: state.question, answer: state.text });
+        const turn = () => ({
+          question: state.question,
+          answer: state.text,
+          citations: state.citations,
+          ...(state.outcome !== AnswerOutcome.UNSPECIFIED && { outcome: state.outcome }),
+        });
         leaveSession = openSessions.enter(sessionId, { owner, isStopped: () => context.signal.aborted, turn });
         break;
       }
@@ -98,6 +107,13 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
         const isNew = state.degradations.length > before.degradations.length;
         const { stage, isCounted } = event.value;
         if (isNew && !isCounted) metrics.degradationTotal.inc({ stage: enumName(StageSchema, stage) });
+        break;
+      }
+      case 'handover': {
+        const { handover, event: happened } = event.value;
+        const { tenant, user } = owner;
+        if (happened?.case !== 'request') break;
+        deps.reportHandover({ tenant, user, sessionId: state.sessionId, answerId: state.answerId, handover });
         break;
       }
       case 'verdict':

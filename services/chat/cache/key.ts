@@ -12,7 +12,7 @@ import type { Understood } from '../understand/understand.ts';
 /** Corpora that the contract of the cache accepts; more are folded into one name. */
 const maxCorpora = 64;
 
-type KeyParts = Omit<Understood, 'standalone' | 'sessionId' | 'isNewSession'>;
+type KeyParts = Pick<Understood, 'language' | 'topK' | 'maxTokens' | 'model' | 'models' | 'history'>;
 
 // Scopes of plain questions, by the lists that they are made of: retrieval and the gateway return the same lists until they change.
 const plainScopes = new WeakMap<readonly Corpus[], WeakMap<readonly Model[], Map<string, CacheScope>>>();

@@ -73,6 +73,8 @@ export function beginLookup(
     listCorpora(clients.retrieval, request, context, settings.listTimeoutMs).then(listed.resolve, listed.reject);
     const [corpora, understood] = await Promise.all([listed.promise, understanding]);
     if (!('corpora' in corpora)) return { kind: 'none', reason: `the corpora cannot be listed: ${corpora.reason}` };
+    // Never taken: the reply needs no cache.
+    if (understood.move.reply !== undefined) return { kind: 'none', reason: 'a reply of the conversation' };
     if (understood.model === '') return { kind: 'none', reason: 'the default model is not known' };
     const scope = toCacheKey(request, corpora.corpora, promptVersion, understood);
     const lookup = { question: understood.standalone, scope, refresh: request.bypassCache };

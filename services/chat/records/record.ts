@@ -67,7 +67,14 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
     }
   }
   if (isWhole || state.isStarted) {
-    const record = () => sessions.record(toTurnWrite(state, owner, isWhole));
+    const record = async () => {
+      await sessions.record(toTurnWrite(state, owner, isWhole));
+      // After the turn, whose write creates the session.
+      if (state.handover !== undefined && state.sessionId !== '') {
+        const { tenant, user } = owner;
+        await sessions.moveHandover({ tenant, user, sessionId: state.sessionId }, state.handover.event);
+      }
+    };
     writes.push(write(Stage.SESSION, 'keeping the turn', 'the turn is not in the session', record));
   }
   if (isWhole || isShown) {
@@ -80,7 +87,8 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
 
 function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean) {
   const { sessionId, isNewSession, question, askedAtMs, answerId, text, citations } = state;
-  const turn = isWhole || text !== '' ? { answer: text, citations } : undefined;
+  const outcome = isWhole ? state.outcome : AnswerOutcome.TRUNCATED;
+  const turn = isWhole || text !== '' ? { answer: text, citations, outcome } : undefined;
   return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };
 }
 

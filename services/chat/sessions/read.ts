@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { sql } from 'kysely';
 import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { Owner } from './owner.ts';
@@ -27,13 +28,13 @@ export function createSessionReads(database: Database<SessionSchema>, oldestMs: 
       const rows = await owned(owner)
         .where('session.id', '=', sessionId)
         .leftJoin('answer', 'answer.session_id', 'session.id')
-        .select(['answer.question', 'answer.answer'])
+        .select(['answer.question', 'answer.answer', 'answer.citations'])
         .orderBy('answer.seq', 'desc')
         .limit(Math.max(1, limit))
         .execute();
       if (rows.length === 0) return undefined;
-      const turns = rows.flatMap(({ question, answer }) =>
-        question === null || answer === null ? [] : [{ question, answer }],
+      const turns = rows.flatMap(({ question, answer, citations }) =>
+        question === null || answer === null ? [] : [toPastTurn(question, answer, citations)],
       );
       return turns.reverse();
     },
@@ -92,12 +93,23 @@ function toSession(row: SessionSchema['session']) {
   };
 }
 
+function toPastTurn(question: string, answer: string, rest: Uint8Array | null): PastTurn {
+  if (rest === null) return { question, answer };
+  const { citations, outcome } = fromBinary(TurnSchema, rest);
+  return { question, answer, citations, ...(outcome !== AnswerOutcome.UNSPECIFIED && { outcome }) };
+}
+
 function toTurn(row: { question: string; answer: string; answer_id: string; asked_at: number; citations: Uint8Array }) {
   return {
     question: row.question,
     answer: row.answer,
     answerId: row.answer_id,
     askedAt: timestampFromMs(row.asked_at),
-    citations: fromBinary(TurnSchema, row.citations).citations,
+    ...restOf(row.citations),
   };
+}
+
+function restOf(bytes: Uint8Array) {
+  const { citations, outcome } = fromBinary(TurnSchema, bytes);
+  return { citations, outcome };
 }

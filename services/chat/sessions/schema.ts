@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { HandoverReason, HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { Migrations } from '#kit/storage/database.ts';
 
 /** Tables of sessions. */
@@ -22,7 +23,7 @@ export interface SessionSchema {
     question: string;
     answer: string;
     asked_at: number;
-    /** A `ragmesh.chat.v1.Turn` with citations only. */
+    /** A `ragmesh.chat.v1.Turn` with citations and outcome only. */
     citations: Uint8Array;
   };
   /** In PostgreSQL: questions whose answers are in flight. */
@@ -38,6 +39,8 @@ export interface SessionSchema {
     replica: string;
     opened_at: number;
   };
+  /** How far the hand-over of a session to a person is. */
+  handover: { session_id: string; state: HandoverState; reason: HandoverReason; changed_at: number };
   feedback: { answer_id: string; rating: number; comment: string; submitted_at: number };
 }
 
@@ -62,6 +65,11 @@ CREATE TABLE feedback (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER turn_added AFTER INSERT ON answer WHEN new.session_id IS NOT NULL BEGIN UPDATE session
   SET turn_count = turn_count + 1, updated_at = max(updated_at, new.asked_at) WHERE id = new.session_id; END;
+`,
+  `CREATE TABLE handover (
+  session_id TEXT PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, state INTEGER NOT NULL, reason INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `,
 ];
 
@@ -99,6 +107,11 @@ CREATE FUNCTION count_turn() RETURNS trigger LANGUAGE plpgsql SET search_path FR
 END $$;
 CREATE TRIGGER turn_added AFTER INSERT ON answer FOR EACH ROW WHEN (new.session_id IS NOT NULL)
   EXECUTE FUNCTION count_turn();
+`,
+  `CREATE TABLE handover (
+  session_id text COLLATE "C" PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, state bigint NOT NULL,
+  reason bigint NOT NULL, changed_at bigint NOT NULL
+);
 `,
 ];
 

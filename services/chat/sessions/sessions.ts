@@ -4,6 +4,7 @@ import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import { rateAnswer } from './feedback.ts';
+import { createHandovers } from './handovers.ts';
 import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
 import type { Owner } from './owner.ts';
 import { createPurge } from './purge.ts';
@@ -29,6 +30,7 @@ export function createSessions(options: {
   const purge = createPurge({ database, openAsks, clock, sessionMs, log });
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
+    ...createHandovers(database, clock),
 
     /**
      * Makes a question in flight known to other replicas, with its session. Returns whether the session is in the store now; a store that

@@ -2,7 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import type { Insertable, Transaction } from 'kysely';
 import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import type { Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { AnswerOutcome, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
@@ -23,7 +23,7 @@ export interface TurnWrite {
   question: string;
   askedAtMs: number;
   /** The answer; `undefined`: only the session is created. */
-  turn: { answer: string; citations: readonly Citation[] } | undefined;
+  turn: { answer: string; citations: readonly Citation[]; outcome: AnswerOutcome } | undefined;
 }
 
 /** Writes that may wait, and that share a transaction. */
@@ -118,7 +118,9 @@ async function writeAll(transaction: Transaction<SessionSchema>, given: readonly
       question: isKept ? question : '',
       answer: isKept ? turn.answer : '',
       asked_at: askedAtMs,
-      citations: isKept ? toBinary(TurnSchema, create(TurnSchema, { citations: [...turn.citations] })) : noCitations,
+      citations: isKept
+        ? toBinary(TurnSchema, create(TurnSchema, { citations: [...turn.citations], outcome: turn.outcome }))
+        : noCitations,
     };
     return [row];
   });

@@ -1,7 +1,15 @@
+import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CitationSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { threadCpuMs } from '#kit/testing/time.ts';
-import { toStandalone } from './rewrite.ts';
+import { toStandalone as rewrite } from './rewrite.ts';
+
+const toStandalone = (question: string, earlier: readonly string[]) =>
+  rewrite(
+    question,
+    earlier.map((asked) => ({ question: asked, answer: '' })),
+  );
 
 const rewritten = (question: string, ...earlier: string[]) => toStandalone(question, earlier).text;
 
@@ -46,6 +54,35 @@ describe('a follow-up is made standalone', () => {
     expect(rewritten('需要多久？', '退货的条件是什么？', '那换货呢？')).toBe('需要多久？（换货）');
     expect(rewritten('Is it free?', 'How do I return a lamp?', 'How long does it take?')).toBe(
       'Is it free? (return lamp)',
+    );
+  });
+});
+
+describe('a conversation', () => {
+  test.each([
+    [['退货要几天到账', '信用卡呢', '微信呢'], '微信呢（退货要几天到账）'],
+    [['退货要几天到账', '信用卡呢', '微信呢', '那换货呢'], '换货要几天到账'],
+    [['台灯多少钱', '不是这个，我问的是落地灯'], '落地灯多少钱'],
+    [['会员积分怎么用，能不能抵现金', '过期了还能恢复吗'], '过期了还能恢复吗（会员积分 抵现金）'],
+    [['LMP-2040 台灯保修多久', '有什么颜色？'], '有什么颜色？（LMP-2040 台灯保修）'],
+    [['LMP-2040 台灯保修多久', '能寄到美国吗？'], '能寄到美国吗？（LMP-2040 台灯保修）'],
+    [['LMP-2040 台灯保修多久', '有现货吗'], '有现货吗（LMP-2040 台灯保修）'],
+    [['寄到美国要几天？', '要交税吗？'], '要交税吗？（寄到美国）'],
+    [
+      ['How much is the Heron desk lamp?', 'How long is the warranty on it?'],
+      'How long is the warranty on it? (Heron desk lamp)',
+    ],
+    [['E-07 on the PPR-9087', 'And E-04?'], 'E-04 on the PPR-9087'],
+    [['invoice for my company', 'Can you change the name on it?'], 'Can you change the name on it? (invoice company)'],
+  ])('%j', (questions, expected) => {
+    expect(rewritten(questions.at(-1) ?? '', ...questions.slice(0, -1))).toBe(expected);
+  });
+
+  test('about what the last answer cites: its title belongs to a question with a pronoun', () => {
+    const citations = [create(CitationSchema, { marker: 1, title: 'Frank Zappa' })];
+    const turns = [{ question: 'What group disbanded?', answer: 'The Mothers of Invention [1].', citations }];
+    expect(rewrite('When did he die?', turns).text).toBe(
+      'When did he die? (Frank Zappa Mothers Invention group disbanded)',
     );
   });
 });

@@ -1,20 +1,15 @@
 import { detectLanguage } from '#kit/text/language.ts';
-import { ENGLISH_STOP_WORDS } from '#kit/text/stop-words.ts';
-import {
-  CHINESE_ACTIONS,
-  CHINESE_ASPECTS,
-  CHINESE_FILLERS,
-  CHINESE_HEADS,
-  CHINESE_TAILS,
-  ENGLISH_ACTIONS,
-  ENGLISH_ASPECTS,
-  ENGLISH_FILLERS,
-} from './words.ts';
+import type { PastTurn } from '../answer/turn.ts';
+import { distinct, leaningOnContext, subjectsOf } from './subjects.ts';
+import { chineseActs, codesOf, topicsAndAspectsOf, topicsOf } from './topics.ts';
+import { ENGLISH_ACTIONS } from './words.ts';
 
 /** Longest question in UTF-16 code units; the limit of the contract. */
 const maxLength = 4096;
 /** Earlier questions that are read. */
 const maxQuestions = 4;
+/** Earlier turns whose words say what the conversation is about. */
+const maxTurns = 12;
 /** A question longer than this has its own subject, whatever its pronouns: English in words, Chinese in characters. */
 const maxLeaningWords = 14;
 const maxLeaningCharacters = 30;
@@ -33,20 +28,51 @@ export interface StandaloneQuestion {
  * "退货的条件是什么？" becomes "换货的条件是什么？", "How long does it take?" after "Can I get a refund?" becomes "How long does it
  * take? (refund)". A standalone question is returned unchanged.
  */
-export function toStandalone(question: string, earlier: readonly string[]): StandaloneQuestion {
+export function toStandalone(question: string, turns: readonly PastTurn[]): StandaloneQuestion {
   let before = '';
-  for (const asked of earlier.slice(-maxQuestions)) before = rewrite(asked, before).trim();
-  const text = rewrite(question, before);
+  // The question whose subject the last "and this one?" leaves open: the next one asks the same of another subject.
+  let base = '';
+  const heard: PastTurn[] = turns.slice(-maxTurns, -maxQuestions);
+  for (const turn of turns.slice(-maxQuestions)) {
+    const asked = rewrite(turn.question, { before, base }, heard);
+    base = asked.base;
+    // Another subject replaced the one before.
+    if (asked.isSwapped) heard.length = 0;
+    else heard.push(turn);
+    before = asked.text.trim();
+  }
+  const { text } = rewrite(question, { before, base }, heard);
   return { text, isRewritten: text !== question };
 }
 
-function rewrite(question: string, before: string): string {
-  if (before === '' || question.trim() === '') return question;
+interface Rewritten {
+  text: string;
+  /** Whether its subject replaced another one, and so the conversation is about this one. */
+  isSwapped: boolean;
+  /** The question that its subject was put into; empty if it names what is asked itself. */
+  base: string;
+}
+
+function rewrite(
+  question: string,
+  { before, base }: { before: string; base: string },
+  heard: readonly PastTurn[],
+): Rewritten {
+  const unchanged = { text: question, isSwapped: false, base: '' };
+  if (before === '' || question.trim() === '') return unchanged;
   const isChinese = detectLanguage(question) === 'zh' || /\p{sc=Han}/u.test(question);
-  const leaning = isChinese ? leaningOfChinese(question) : leaningOfEnglish(question);
-  if (leaning === undefined) return question;
-  const text = (leaning.kind === 'shift' && swap(leaning.focus, before)) || append(question, before, leaning.kind);
-  return text.length <= maxLength ? text : question;
+  const leaning =
+    (isChinese ? leaningOfChinese(question) : leaningOfEnglish(question)) ?? leaningOnContext(question, heard);
+  if (leaning === undefined) return unchanged;
+  if (leaning.kind !== 'shift') {
+    const text = append(question, before, leaning.kind, heard);
+    return text.length <= maxLength ? { text, isSwapped: false, base: '' } : unchanged;
+  }
+  const asked = base || before;
+  const swapped = swap(leaning.focus, asked);
+  const text = swapped || append(question, asked, leaning.kind, heard);
+  if (text.length > maxLength) return unchanged;
+  return { text, isSwapped: swapped !== '', base: swapped === '' ? asked : '' };
 }
 
 /** How a question leans on the one before: to another subject, by a pronoun, or by leaving its subject out. */
@@ -61,7 +87,7 @@ const englishJoiner = /^(?:and|but|or|then|so)\b[\s,]*(?:then\b)?/i;
 /** Pronouns that refer to something said before. */
 const englishPronoun = new RegExp(
   [
-    /\b(?:it|its|they|them|their|theirs|he|she|him|her)\b/,
+    /\b(?:it|its|they|them|their|theirs|he|she|him|his|her|hers)\b/,
     /\bthe (?:former|latter)\b|\bthe same(?=\s*(?:[?.!,]|$|appl|for|thing|true|rule|way))/,
     // "this lamp", but not "this week"; "is this free", but not "is this a week".
     /(?<!only |all |some )\b(?:this|these|those)\b(?! (?:week|month|year|time|morning|evening|weekend|site|website|page|shop|store|app|company|service|document)\b)/,
@@ -85,12 +111,17 @@ const englishExpletive = new RegExp(
   'i',
 );
 
+/** "did they", "of it", "in their": what precedes in the same clause is no antecedent. "he" and "her" are persons, whom no product is. */
+const englishSubject =
+  /^[^,;]*\b(?:did|does|do|is|are|was|were|can|could|will|would|should|has|have|had) (?:it|they|he|she)\b|^[^,;]*\b(?:than|to) (?:it|them|him)\b[^,;]*[?.]?$|^[^,;]*\b(?:of|in|on|for|about|with|from|by) (?:it|its|them|their|his|her|him)\b(?! \w+ (?:is|are)\b)/i;
+
 function leaningOfEnglish(question: string): Leaning | undefined {
   const plain = question.trim();
   const opener = englishOpener.exec(plain) ?? (wordsOf(plain).length <= 8 ? englishJoiner.exec(plain) : null);
   if (opener !== null) return { kind: 'shift', focus: plain.slice(opener[0].length) };
   const pronoun = wordsOf(plain).length > maxLeaningWords ? null : englishPronoun.exec(plain);
-  if (pronoun !== null && !englishExpletive.test(plain) && !namesSomething(plain.slice(0, pronoun.index))) {
+  const refers = pronoun !== null && (englishSubject.test(plain) || !namesSomething(plain.slice(0, pronoun.index)));
+  if (refers && !englishExpletive.test(plain)) {
     return { kind: 'reference' };
   }
   return topicsOf(plain).length === 0 ? { kind: 'ellipsis' } : undefined;
@@ -119,7 +150,16 @@ const chineseClosing = /(?:呢|(?<=^.{1,4})怎么样|也一样吗?|也是吗?|�
 const chinesePronoun =
   /(?<![其吉])(?:它们?|[他她]们|[他她](?![人行国乡日]))|(?:这|那)(?:个|些|种|款|样|项|件|家)(?!月|星期|季|周|年|小时|地方|方面|原因|时候)|该(?:商品|产品|型号|订单|活动|服务|套餐|功能)|上述|前者|后者|(?:上面|刚才|刚刚|之前)(?:说|提|讲|的)|^[这那](?=要|能|可|会|是|算|有|怎|多|还)/u;
 
+/** "不是这个，我问的是落地灯": another subject than the one that was understood. */
+const chineseCorrection =
+  /^\s*(?:不是|不对|错了)[^，,。]{0,4}[，,。]?\s*我?(?:问|说|要|指)的是([^，,。？?]{1,12})[。？?]?\s*$/u;
+/** "过期了还能恢复吗", "要交税吗": what happens to something that was named before. */
+const chineseBarePredicate =
+  /^(?:(?:过期|丢|弄丢|坏|用完|超时|拆开?|签收)了(?=[，,还能怎要可吗])|(?:要|会|还能|还要|还可以)[^，,。]{1,4}[吗么]?[？?]?$)/u;
+
 function leaningOfChinese(question: string): Leaning | undefined {
+  const corrected = chineseCorrection.exec(question)?.[1];
+  if (corrected !== undefined) return { kind: 'shift', focus: corrected };
   const plain = question.trim();
   const opener = chineseOpener.exec(plain)?.[0] ?? '';
   const rest = plain.slice(opener.length);
@@ -130,7 +170,9 @@ function leaningOfChinese(question: string): Leaning | undefined {
   if (opener.startsWith('那') || opener === '要是') return { kind: 'reference' };
   const pronoun = plain.length > maxLeaningCharacters ? null : chinesePronoun.exec(plain);
   if (pronoun !== null && !namesBefore(plain.slice(0, pronoun.index))) return { kind: 'reference' };
-  return topicsOf(plain).length === 0 ? { kind: 'ellipsis' } : undefined;
+  // One character is what is asked, as in "能退吗", and no subject.
+  const isBare = topicsOf(plain).join('').length <= 1 || chineseBarePredicate.test(plain);
+  return isBare ? { kind: 'ellipsis' } : undefined;
 }
 
 // Returns whether the words before a pronoun name what it may refer to: "我买的台灯坏了，它能保修吗".
@@ -139,55 +181,16 @@ function namesBefore(text: string): boolean {
   return /[，,。；;？?]/u.test(text) ? topics.length >= 2 : topics.length >= 4;
 }
 
-// Both languages
-
-/** Letters and digits in one word, as in the names of models and errors. */
-const code =
-  /(?<![\p{L}\p{N}])(?=[a-z0-9_-]*\d)(?=[a-z0-9_-]*[a-z])[a-z0-9]+(?:[-_][a-z0-9]+)*(?![\p{Script=Latin}\p{N}])/giu;
-const codesOf = (text: string): string[] => text.match(code) ?? [];
-
-const chineseSaysNothing = longestFirst([...CHINESE_ASPECTS, ...CHINESE_FILLERS]);
-const chineseFills = longestFirst(CHINESE_FILLERS);
-const chineseActs = longestFirst(CHINESE_ACTIONS);
-const chineseHead = Object.entries(CHINESE_HEADS)
-  .map(([character, begun]) => (begun === '' ? character : `${character}(?![${begun}])`))
-  .join('|');
-const chineseEdges = new RegExp(`^(?:${chineseHead})+|[${CHINESE_TAILS}]+$`, 'gu');
-
-function longestFirst(list: readonly string[]): RegExp {
-  return new RegExp([...list].sort((a, b) => b.length - a.length).join('|'), 'gu');
-}
-
-/** Returns the words that say what a question is about, in order; Chinese in runs between words without meaning of their own. */
-function topicsOf(text: string): string[] {
-  return contentOf(text, chineseSaysNothing, (word) => ENGLISH_ASPECTS.has(word));
-}
-
-/** Returns the words of {@link topicsOf}, and the words that say what is asked about it: "how long", "运费". */
-function topicsAndAspectsOf(text: string): string[] {
-  return contentOf(text, chineseFills, () => false);
-}
-
-function contentOf(text: string, empty: RegExp, isEmpty: (word: string) => boolean): string[] {
-  const content: string[] = [];
-  for (const [run, han] of text.matchAll(/(\p{sc=Han}+)|[\p{sc=Latin}\p{N}][\p{sc=Latin}\p{N}'’_-]*/gu)) {
-    if (han !== undefined) {
-      const runs = han.replace(empty, ' ').split(' ');
-      content.push(...runs.map((piece) => piece.replace(chineseEdges, '')).filter(Boolean));
-      continue;
-    }
-    const word = run.toLowerCase();
-    const isStop = ENGLISH_STOP_WORDS.has(word) || ENGLISH_FILLERS.has(word) || isEmpty(word);
-    if (!isStop && (word.length > 1 || /\d/.test(word))) content.push(run);
-  }
-  return content;
-}
+const shapeOf = (code: string): string => code.replaceAll(/\p{L}/gu, 'A').replaceAll(/\d/gu, '0');
 
 /** Returns the question before with its subject replaced by `focus`, if it is clear which words those are; otherwise ''. */
 function swap(focus: string, before: string): string {
   const codes = codesOf(focus);
   const others = topicsOf(focus).filter((word) => !codes.includes(word));
-  const replaced = codesOf(before).at(-1);
+  const replacedAll = codesOf(before);
+  // "E-04" replaces "E-07", and not the model beside it.
+  const isAlike = (code: string) => shapeOf(code) === shapeOf(codes[0] ?? '');
+  const replaced = replacedAll.findLast(isAlike) ?? (replacedAll.length === 1 ? replacedAll[0] : undefined);
   const [onlyCode] = codes;
   if (onlyCode !== undefined && codes.length === 1 && others.length === 0 && replaced !== undefined) {
     return replaced.toLowerCase() === onlyCode.toLowerCase() ? '' : before.replace(replaced, onlyCode);
@@ -195,7 +198,8 @@ function swap(focus: string, before: string): string {
   const [subject] = others;
   if (subject === undefined || others.length > 1 || codes.length > 0 || !/^\p{sc=Han}+$/u.test(subject)) return '';
   for (const run of topicsOf(before)) {
-    const found = run.length === subject.length && run !== subject ? run : withSuffixOf(subject, run);
+    const isAlike = Math.abs(run.length - subject.length) <= (run.length <= 4 ? 1 : 0) && !run.includes(subject);
+    const found = isAlike && run.at(-1) === subject.at(-1) ? run : withSuffixOf(subject, run);
     if (found !== undefined && found.at(-1) === subject.at(-1)) return before.replace(found, subject);
   }
   return '';
@@ -212,14 +216,20 @@ function withSuffixOf(subject: string, run: string): string | undefined {
 }
 
 /** Returns the question with the words that it depends on, in brackets. */
-function append(question: string, before: string, kind: Leaning['kind']): string {
-  const topics = topicsOf(before);
+function append(question: string, before: string, kind: Leaning['kind'], heard: readonly PastTurn[]): string {
+  const topics = topicsOf(bare(before));
   // A new subject lacks what was asked about it; a question without a subject lacks the subject.
-  const taken = kind === 'shift' || topics.length === 0 ? topicsAndAspectsOf(before) : topics;
+  const isShift = kind === 'shift' || topics.length === 0;
+  const taken = isShift ? topicsAndAspectsOf(bare(before)) : [...subjectsOf(heard), ...topics];
   const said = question.toLowerCase();
-  const news = [...new Set(taken)].filter((word) => !said.includes(word.toLowerCase())).slice(0, maxWords);
+  const news = distinct(taken)
+    .filter((word) => !said.includes(word.toLowerCase()))
+    .slice(0, maxWords);
   if (news.length === 0) return question;
   const joined = news.join(' ');
   const asked = question.trim();
   return /\p{sc=Han}/u.test(question) ? `${asked}（${joined}）` : `${asked} (${joined})`;
 }
+
+// A question that was made standalone has what it took in brackets; the brackets of another are its own.
+const bare = (text: string): string => text.replace(/[（(]([^（()）]*)[)）]$/u, ' $1');

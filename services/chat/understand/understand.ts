@@ -1,15 +1,21 @@
 import { ConnectError } from '@connectrpc/connect';
-import type { AskRequest } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { AskRequest, Turn } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { notFound, unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import { converse, type Move, subjectTurns } from '../acts/converse.ts';
+import type { Replies } from '../acts/replies.ts';
+import type { Router } from '../acts/router.ts';
 import { backgroundCall } from '../answer/background.ts';
 import { answerLanguage } from '../answer/localized-text.ts';
 import type { AnswerState } from '../answer/state.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
+import { type HandoverStep, noHandover } from '../handover/state.ts';
 import { chooseHistory } from '../prompt/prompt.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
@@ -22,6 +28,10 @@ export interface Understood {
   sessionId: string;
   /** Whether the session is not in the store yet. */
   isNewSession: boolean;
+  /** What the conversation does with the message. */
+  move: Move;
+  /** Turns before this question, oldest first. */
+  turns: readonly PastTurn[];
   /** The question, understandable without the turns before it. */
   standalone: string;
   language: Language;
@@ -43,6 +53,8 @@ export interface UnderstandDeps {
   sessions: Sessions;
   openSessions: OpenSessions;
   models: Models;
+  route: Router;
+  replies: Replies;
   newId: () => string;
 }
 
@@ -60,6 +72,8 @@ export async function understand(
   { answerId, askedAtMs }: Pick<AnswerState, 'answerId' | 'askedAtMs'>,
 ): Promise<Understood> {
   const { settings } = deps;
+  const { tenant } = context.principal;
+  const language = answerLanguage(request.language, request.question);
   const rewriting = withSpan('rag.rewrite', {}, async () => {
     const session = await readSession(deps, request, context);
     const { sessionId, isNew: isNewSession } = session;
@@ -67,17 +81,26 @@ export async function understand(
       const ask = { sessionId, isNewSession, answerId, question: request.question, askedAtMs };
       session.isNew = !(await deps.sessions.open(context.principal, ask));
     }
-    const questions = session.turns.map(({ question }) => question);
-    return { session, standalone: toStandalone(request.question, questions).text };
+    const move = converse(
+      { ...{ text: request.question, tenant, language }, routed: deps.route(request.question), ...session },
+      deps,
+    );
+    // A reply is to the message as it is.
+    if (move.reply !== undefined) return { session, move, standalone: request.question };
+    const { text: standalone, isRewritten } = toStandalone(request.question, subjectTurns(session.turns, deps.route));
+    const isFollowUp = isRewritten && move.act === ConversationAct.QUESTION;
+    return { session, standalone, move: isFollowUp ? { ...move, act: ConversationAct.FOLLOW_UP } : move };
   });
-  const listing = deps.models.list(context.principal.tenant, backgroundCall(context, settings.listTimeoutMs));
-  const [{ session, standalone }, models] = await Promise.all([rewriting, listing]);
+  const listing = deps.models.list(tenant, backgroundCall(context, settings.listTimeoutMs));
+  const [{ session, standalone, move }, models] = await Promise.all([rewriting, listing]);
   const model = request.model || models?.[0]?.name || '';
   return {
     sessionId: session.sessionId,
     isNewSession: session.isNew,
+    move,
+    turns: session.turns,
     standalone,
-    language: answerLanguage(request.language, request.question),
+    language,
     topK: request.topK || (isGenerative(model, models) ? settings.topK : settings.quotedTopK),
     maxTokens: Math.min(request.maxTokens || settings.maxCompletionTokens, settings.maxCompletionTokens),
     model,
@@ -92,6 +115,7 @@ interface ReadSession {
   isNew: boolean;
   /** Turns before this question, oldest first. */
   turns: readonly PastTurn[];
+  handover: HandoverStep;
 }
 
 async function readSession(
@@ -102,8 +126,8 @@ async function readSession(
   const { sessionId, createSession, history } = request;
   if (sessionId === '') {
     return createSession
-      ? { sessionId: newId(), isNew: true, turns: [] }
-      : { sessionId: '', isNew: false, turns: history };
+      ? { sessionId: newId(), isNew: true, turns: [], handover: noHandover }
+      : { sessionId: '', isNew: false, turns: history.map(toPastTurn), handover: noHandover };
   }
   const owner = context.principal;
   try {
@@ -111,11 +135,18 @@ async function readSession(
       sessions.turnsOfOthers(owner, sessionId, context.signal),
       openSessions.turns(owner, sessionId),
     ]);
-    const turns = await sessions.load(owner, sessionId, Math.max(settings.historyTurns, minTurns));
+    const [turns, handover] = await Promise.all([
+      sessions.load(owner, sessionId, Math.max(settings.historyTurns, minTurns)),
+      sessions.handover(owner, sessionId),
+    ]);
     if (turns === undefined && own === undefined) throw notFound('session', sessionId);
-    return { sessionId, isNew: turns === undefined, turns: [...(turns ?? []), ...others, ...(own ?? [])] };
+    return { sessionId, isNew: turns === undefined, turns: [...(turns ?? []), ...others, ...(own ?? [])], handover };
   } catch (error) {
     if (error instanceof ConnectError) throw error;
     throw unavailable('session-store', 'the session cannot be read: try again', error);
   }
+}
+
+function toPastTurn({ question, answer, citations, outcome }: Turn): PastTurn {
+  return { question, answer, citations, ...(outcome !== AnswerOutcome.UNSPECIFIED && { outcome }) };
 }

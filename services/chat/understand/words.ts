@@ -27,6 +27,7 @@ export const ENGLISH_ACTIONS: ReadonlySet<string> = new Set(
 
 /** Chinese words that ask about something without naming it. */
 export const CHINESE_ASPECTS: readonly string[] = words(`
+  颜色 现货 尺寸 尺码 重量 库存 功率 材质 多重 多大 多高
   多长时间 什么时候 有效期 多少钱 多久 多少 几天 几个 时间 费用 收费 价格 流程 步骤 材料 条件 要求 方法 方式 办法 原因 期限 限制 免费
   到账 生效 申请 办理 处理 区别 上限`);
 

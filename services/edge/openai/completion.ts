@@ -99,6 +99,9 @@ export async function streamCompletion(
           break;
         case 'sources':
         case 'stage':
+        case 'handover':
+        case 'clarification':
+        case 'suggestions':
         case undefined:
           break;
         default:

@@ -1,6 +1,7 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { toJson } from '@bufbuild/protobuf';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { type Handover, HandoverReasonSchema, HandoverStateSchema } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import {
   type AnswerDone,
   AnswerOutcomeSchema,
@@ -78,4 +79,14 @@ export function doneToJsonText(done: AnswerDone, citations: readonly string[], u
 /** A sentence that its passages do not support: {start, end, fault, markers}; positions are in UTF-16 code units of the text. */
 export function unsupportedClaimToJson({ start, end, fault, markers }: UnsupportedClaim) {
   return { start, end, fault: enumName(ClaimFaultSchema, fault).toLowerCase(), markers };
+}
+
+/** A hand-over: {state, reason, summary, sources}. */
+export function handoverToJson({ state, reason, summary, sources }: Handover) {
+  return {
+    state: enumName(HandoverStateSchema, state).toLowerCase(),
+    reason: enumName(HandoverReasonSchema, reason).toLowerCase(),
+    summary,
+    sources: sources.map(citationToJson),
+  };
 }

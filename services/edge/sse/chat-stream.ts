@@ -18,6 +18,7 @@ import {
   citationForm,
   citationToJson,
   doneToJsonText,
+  handoverToJson,
   languagesByWord,
   sourcesToJson,
   toCitationText,
@@ -111,6 +112,11 @@ async function relay(events: AsyncIterable<readonly AskResponse[]>, stream: Even
           // The client has its answer now, whatever comes after; the kit's client reads the stream to its end.
           return;
         }
+        case 'handover':
+        case 'clarification':
+        case 'suggestions':
+          behind = stream.send(formOf(response, 'sse', toFrame));
+          break;
         case 'started':
         case 'stage':
         case undefined:
@@ -134,6 +140,12 @@ function toFrame({ event }: AskResponse): Uint8Array {
       return frameOf('reset', JSON.stringify({ reason: event.value.reason }));
     case 'citation':
       return frameOf('citation', JSON.stringify(citationToJson(event.value)));
+    case 'handover':
+      return frameOf('handover', JSON.stringify(handoverToJson(event.value)));
+    case 'clarification':
+      return frameOf('clarification', JSON.stringify({ question: event.value.question, options: event.value.options }));
+    case 'suggestions':
+      return frameOf('suggestions', JSON.stringify({ questions: event.value.questions }));
     default:
       throw internal(new Error(`${event.case} is no event of this stream`));
   }

@@ -86,6 +86,7 @@ export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' 
     name: target.name,
     provider: target.adapter,
     targets: [],
+    tasks: [],
   }));
   const named = routes.map(({ name, targets: members, tasks }) => ({
     isDefault: tasks.includes(Task.ANSWER),
@@ -94,6 +95,7 @@ export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' 
       name,
       provider: [...new Set(members.map(({ adapter }) => adapter))].join(', '),
       targets: members.map((member) => member.name),
+      tasks: [...tasks],
     },
   }));
   const routed = (isDefault: boolean) => named.flatMap((entry) => (entry.isDefault === isDefault ? [entry.model] : []));

@@ -1,4 +1,5 @@
 import { type AskResponse, StageStatus, type StageUpdate, type Turn } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { Handover } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { AnswerDone, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Failure } from './failure.ts';
@@ -51,6 +52,10 @@ export interface Answer {
   sources: readonly Passage[];
   citations: readonly Citation[];
   text: string;
+  /** How far a hand-over to a person is; `undefined` if there is none. */
+  handover?: Handover;
+  /** Questions to ask next. */
+  suggestions?: readonly string[];
   /** Why shown text was withdrawn; `undefined` if none was. */
   resetReason?: string;
   usage?: TokenUsage;
@@ -145,6 +150,12 @@ function applyResponse(answer: Answer, { event }: AskResponse, atMs: number): An
       const named = { ...answer, answerId: answerId || answer.answerId, sessionId: sessionId || answer.sessionId };
       return settle(named, atMs, { phase: 'done', done: event.value });
     }
+    case 'handover':
+      return { ...answer, handover: event.value };
+    case 'suggestions':
+      return { ...answer, suggestions: event.value.questions };
+    case 'clarification': // its text is the answer
+      return { ...answer, suggestions: event.value.options };
     case undefined: // an event of a newer contract
       return answer;
     default:

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { ConversationAct, ConversationActSchema } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import { featuresOf } from './features.ts';
+import { type ActModel, createClassifier } from './model.ts';
+
+/** What a message is, as far as the message alone shows it. */
+export interface Routed {
+  readonly act: ConversationAct;
+  /** From 0 to 1. */
+  readonly probability: number;
+}
+
+/** Says what a message is. Reads the message alone. */
+export type Router = (message: string) => Routed;
+
+/** Below this, a message is a question. */
+const minProbability = 0.5;
+/** Words without a tag that a message may have and still be the act; with more of them it has a subject of its own. */
+const maxUnknown = 1;
+const maxUnknownOf = new Map<ConversationAct, number>([
+  [ConversationAct.OUT_OF_SCOPE, 3],
+  [ConversationAct.COMPLAINT, 3],
+  [ConversationAct.UNCLEAR, 0],
+]);
+/** Acts that are searched like questions: a wrong one costs nothing. */
+const searched: ReadonlySet<ConversationAct> = new Set([
+  ConversationAct.QUESTION,
+  ConversationAct.FOLLOW_UP,
+  ConversationAct.ORDER_STATUS,
+  ConversationAct.SUMMARY,
+  ConversationAct.OTHER_LANGUAGE,
+]);
+
+/** Returns whether messages of this act are searched; the others get a reply. */
+export const isSearched = (act: ConversationAct): boolean => searched.has(act);
+
+/** Creates the router from a model; by default from weights.json, which training/train.ts writes. */
+export function createRouter(model: ActModel = readModel()): Router {
+  const classify = createClassifier(model);
+  const acts = model.acts.map(actNamed);
+  return (message) => {
+    const features = featuresOf(message);
+    const probabilities = classify(features);
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    const act = acts[best] ?? ConversationAct.QUESTION;
+    const probability = probabilities[best] ?? 0;
+    if (isSearched(act)) return { act, probability };
+    const isOwnSubject = unknownOf(features) > (maxUnknownOf.get(act) ?? maxUnknown);
+    return probability < minProbability || isOwnSubject
+      ? { act: ConversationAct.QUESTION, probability }
+      : { act, probability };
+  };
+}
+
+// A code, such as a model or an amount, is a subject too.
+function unknownOf(features: readonly string[]): number {
+  const unknown = features.find((name) => name.startsWith('unknown '));
+  return Number(unknown?.slice('unknown '.length) ?? 0) + (features.includes('CODE') ? 1 : 0);
+}
+
+// The values of an enum's schema are numbers.
+function actNamed(name: string): ConversationAct {
+  const found = ConversationActSchema.values.find(({ localName }) => localName === name.toUpperCase());
+  return (found?.number ?? ConversationAct.QUESTION) as ConversationAct;
+}
+
+function readModel(): ActModel {
+  return JSON.parse(readFileSync(new URL('weights.json', import.meta.url), 'utf8')) as ActModel;
+}
