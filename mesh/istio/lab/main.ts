@@ -1,26 +1,26 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { existingHosts, ownNamespace, removeHosts } from './run/network.ts';
+import { claimMachine } from './run/claim.ts';
+import { ownNamespace, removeHosts } from './run/network.ts';
 import { openScene } from './run/open.ts';
 import { scenarios } from './scenarios/all.ts';
 import { buildBinary } from './tools/binary.ts';
 import { findEnvoy, missingTools } from './tools/machine.ts';
 import { printTable, type Row } from './tools/table.ts';
 
-const help = `npm run mesh:lab -- [scenario …] [--minutes 10] [--keep] [--clean]
+const help = `npm run mesh:lab -- [scenario …] [--minutes 10] [--keep]
 
 Runs the manifests of both regions: Istio's discovery code configures real Envoys around real processes of every service, in network namespaces of
 this machine, and scenarios call, kill, replace and cut. Exit code: 0 if all claims hold or if tools are absent, else 1. Needs root on
-Linux. Everything is removed at the end, also after a failure or Ctrl-C.
+Linux. Everything is removed at the end, also after a failure or Ctrl-C; what a killed lab has left is removed by the next one.
 
   --minutes <n>  life of the long stream; default: 10
   --keep         keep the folder with configurations and logs
-  --clean        remove what a killed lab left on this machine, and end
 
 scenarios:
 ${[...scenarios].map(([name, scenario]) => `  ${name.padEnd(12)} ${scenario.name}`).join('\n')}
@@ -34,7 +34,6 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
     minutes: { type: 'string', default: '10' },
     keep: { type: 'boolean', default: false },
-    clean: { type: 'boolean', default: false },
     // Set by the command itself, for the process that runs inside of the lab's network.
     inside: { type: 'string' },
   },
@@ -42,26 +41,26 @@ const { values, positionals } = parseArgs({
 
 /** Prepares the machine, runs the scenarios in a process inside of the lab's network, and removes everything. */
 async function outsideMain(): Promise<number> {
-  buildBinary(say);
-  const missing = missingTools();
+  const missing = missingTools({ canBuild: true });
   if (missing.length > 0) {
     say(
       `skipped: the mesh lab (${scenarios.size} scenarios). Missing:\n${missing.map((each) => `  ${each}`).join('\n')}`,
     );
     return 0;
   }
-  if (existingHosts().length > 0) {
-    say(
-      'another lab runs on this machine, or one was killed. Wait for it, or remove what it left: npm run mesh:lab -- --clean',
-    );
-    return 1;
-  }
+  buildBinary(say);
+  await using _claim = await claimMachine(say);
+  removeHosts();
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-lab-'));
   try {
+    chmodSync(folder, 0o755);
     spawnSync('ip', ['netns', 'add', ownNamespace]);
     const script = fileURLToPath(import.meta.url);
+    // Its own temporary files, those of stores among them, are in the folder that is removed.
     const args = [
       `--net=/run/netns/${ownNamespace}`,
+      'env',
+      `TMPDIR=${folder}`,
       process.execPath,
       script,
       ...process.argv.slice(2),
@@ -112,7 +111,6 @@ async function insideMain(folder: string, names: readonly string[]): Promise<num
 
 const unknown = positionals.find((name) => !scenarios.has(name));
 if (values.help) process.stdout.write(help);
-else if (values.clean) removeHosts();
 else if (unknown !== undefined) {
   say(`no scenario "${unknown}": there are ${[...scenarios.keys()].join(', ')}`);
   process.exitCode = 2;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Model } from '../../model/model.ts';
 import { controlPlaneInput, type Installation } from '../cluster/installation.ts';
@@ -44,7 +44,6 @@ export class Lab {
     this.options = options;
     this.secretsFolder = join(folder, 'identities');
     mkdirSync(join(folder, 'admin'), { recursive: true });
-    chmodSync(folder, 0o755);
     prepareSockets(join(folder, 'admin'));
     const additions = { objects, isReady: ({ name }: Pod) => firstPods.includes(name) };
     this.#controlPlanes = new Map(

@@ -117,12 +117,12 @@ function batch(lines: readonly string[], host?: string): void {
 }
 
 /** Returns the namespaces of the lab that exist. */
-export function existingHosts(): string[] {
+function existingHosts(): string[] {
   const { stdout } = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' });
   return stdout.split('\n').flatMap((line) => (line.startsWith(prefix) ? [line.split(' ')[0] ?? ''] : []));
 }
 
-/** Ends every process on the hosts of the lab and removes the hosts. Harmless if there are none. */
+/** Ends every process on the hosts of the lab and removes the hosts. Harmless if there are none. Throws if one is left. */
 export function removeHosts(): void {
   const hosts = existingHosts();
   for (const host of hosts) {
@@ -135,6 +135,8 @@ export function removeHosts(): void {
     spawnSync('ip', ['netns', 'delete', host]);
     rmSync(`/etc/netns/${host}`, { recursive: true, force: true });
   }
+  const left = existingHosts();
+  if (left.length > 0) throw new Error(`these network namespaces could not be removed: ${left.join(', ')}`);
 }
 
 function endProcess(pid: number): void {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createAuthority } from '../run/authority.ts';
-import { refuse, type Scenario } from './scenario.ts';
+import { refuse, type Scenario, until } from './scenario.ts';
 
 /** Calls leave the mesh for listed hosts only, from workloads that may, through the gateway, with TLS that checks the provider. */
 export const egress: Scenario = {
@@ -48,6 +48,7 @@ export const egress: Scenario = {
       refusedCount++;
     }
     provider.show(lab.options.publicAuthority.issue('DNS:api.openai.com'));
+    await until('the provider is called again', async () => (await caller.get({ url })).status === 200);
     refuse(problems);
     return `${reachedCount} workloads reach the provider, ${refusedCount} other calls refused`;
   },

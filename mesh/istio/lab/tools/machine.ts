@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hasPostgres, postgresAdvice } from '#kit/testing/postgres.ts';
 import { hasRedis, redisAdvice } from '#kit/testing/redis.ts';
 import { hasCommand } from '#kit/testing/server.ts';
+import { findGo } from '../../../conformance/suite.ts';
 import { binaryAdvice, findBinary, toolFolder } from './binary.ts';
 
 /** The Envoy of the lab, if there is none on the PATH. */
@@ -16,11 +17,12 @@ export function findEnvoy(): string | undefined {
   return existsSync(envoyPath) ? envoyPath : undefined;
 }
 
-/** Returns what the lab needs and this machine has not, each with how to get it. */
-export function missingTools(): string[] {
+/** Returns what the lab needs and this machine has not, each with how to get it. `canBuild`: what Go can build is not missing. */
+export function missingTools({ canBuild }: { canBuild: boolean }): string[] {
+  const hasBinary = findBinary() !== undefined || (canBuild && findGo() !== undefined);
   return [
     ...(process.getuid?.() === 0 ? [] : ['root: the lab makes network namespaces and packet rules']),
-    ...(findBinary() === undefined ? [`Istio’s discovery code: ${binaryAdvice}`] : []),
+    ...(hasBinary ? [] : [`Istio’s discovery code: ${binaryAdvice}`]),
     ...(findEnvoy() === undefined ? [envoyAdvice] : []),
     ...['ip', 'iptables-restore', 'setpriv', 'nsenter', 'openssl']
       .filter((command) => !hasCommand(command))
