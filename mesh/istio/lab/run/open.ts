@@ -33,7 +33,7 @@ export interface OpenOptions {
 const places = 3;
 
 /** Replicas of services that scenarios take away; of the others there is one. */
-const replicas: Readonly<Record<string, number>> = { chat: 2, retrieval: 2, embedding: 2, rerank: 2 };
+const replicas: Readonly<Record<string, number>> = { audit: 2, chat: 2, retrieval: 2, embedding: 2 };
 
 const userIssuer = 'https://login.example.com/';
 

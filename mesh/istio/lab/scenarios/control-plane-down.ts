@@ -1,4 +1,4 @@
-import { describeEnds, failuresOf, load } from './replica-killed.ts';
+import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
 import { refuse, type Scenario, until } from './scenario.ts';
 
 /** The control plane is killed: proxies keep their configuration, and take changes again once it is back. */
@@ -8,16 +8,16 @@ export const controlPlaneDown: Scenario = {
     const { lab, home } = scene;
     const controlPlane = lab.controlPlaneOf(home);
     await controlPlane.kill();
-    const during = await load(scene, 'chat', 'retrieval', 300, 10);
+    const during = await load(scene, reads.regional, 300, 10);
     await controlPlane.start();
     const sidecars = lab.sidecars(home);
     await until('every proxy is connected again', async () => {
       const states = await Promise.all(sidecars.map((sidecar) => sidecar.stats('control_plane\\.connected_state$')));
       return states.every((found) => [...found.values()].every((state) => state === 1));
     });
-    const [old = ''] = lab.replicasOf(home, 'retrieval');
-    const next = lab.freePlace(home, 'retrieval');
-    const after = load(scene, 'chat', 'retrieval', 300, 20);
+    const [old = ''] = lab.replicasOf(home, reads.regional.to);
+    const next = lab.freePlace(home, reads.regional.to);
+    const after = load(scene, reads.regional, 300, 20);
     await lab.replace(old, next);
     const ends = await after;
     refuse([

@@ -1,9 +1,9 @@
-import { describeEnds, failuresOf, load } from './replica-killed.ts';
+import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
 import { refuse, type Scenario, type Scene, until } from './scenario.ts';
 
 /** Returns how many calls the replicas of embedding in a region have answered. */
 async function answeredIn({ lab }: Scene, cluster: string): Promise<number> {
-  const sidecars = lab.replicasOf(cluster, 'embedding').map((pod) => lab.runningPod(pod).sidecar);
+  const sidecars = lab.replicasOf(cluster, reads.shared.to).map((pod) => lab.runningPod(pod).sidecar);
   const found = await Promise.all(
     sidecars.map((sidecar) => sidecar.stats('inbound.*upstream_rq_total$').catch(() => new Map<string, number>())),
   );
@@ -20,9 +20,9 @@ async function loseRegion(
   }: { count: number; atLeast: number; lose: (pod: string) => Promise<void>; restore: (pod: string) => Promise<void> },
 ): Promise<string> {
   const { lab, home, away } = scene;
-  const victims = lab.replicasOf(home, 'embedding');
+  const victims = lab.replicasOf(home, reads.shared.to);
   const before = await answeredIn(scene, away);
-  const calls = load(scene, 'retrieval', 'embedding', count, 20);
+  const calls = load(scene, reads.shared, count, 20);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await Promise.all(victims.map(lose));
   const ends = await calls;
@@ -35,23 +35,16 @@ async function loseRegion(
       : []),
     ...(passed === 0 ? ['the other region has answered no call'] : []),
   ]);
-  await until(
-    'calls are served at home again',
-    async () => (await load(scene, 'retrieval', 'embedding', 12, 5)).OK === 12,
-  );
+  await until('calls are served at home again', async () => (await load(scene, reads.shared, 12, 5)).OK === 12);
   await until('its replicas are not left out', async () => isHomeAgain(scene), 300_000);
-  refuse(
-    failuresOf(await load(scene, 'retrieval', 'embedding', 60, 5)).map(
-      ([end, times]) => `after the return: ${times} ${end}`,
-    ),
-  );
+  refuse(failuresOf(await load(scene, reads.shared, 60, 5)).map(([end, times]) => `after the return: ${times} ${end}`));
   return `${describeEnds(ends)}; ${passed} answered by the other region, then back`;
 }
 
 /** Whether new calls are served by the replicas at home. */
 async function isHomeAgain(scene: Scene): Promise<boolean> {
   const before = await answeredIn(scene, scene.home);
-  await load(scene, 'retrieval', 'embedding', 30, 5);
+  await load(scene, reads.shared, 30, 5);
   return (await answeredIn(scene, scene.home)) - before >= 20;
 }
 

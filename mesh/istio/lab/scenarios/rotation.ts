@@ -1,6 +1,6 @@
 import { createWireClient } from '../clients/wire.ts';
 import { issueFor } from '../run/authority.ts';
-import { describeEnds, failuresOf, load } from './replica-killed.ts';
+import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
 import { refuse, type Scenario, type Scene, until } from './scenario.ts';
 
 /** Gives every proxy a new certificate, and waits until each has it. */
@@ -28,7 +28,7 @@ export const rotation: Scenario = {
     const ends: Record<string, number> = {};
     const calls = (async () => {
       while (!isOver) {
-        for (const [end, count] of Object.entries(await load(scene, 'chat', 'retrieval', 60, 10)))
+        for (const [end, count] of Object.entries(await load(scene, reads.regional, 60, 10)))
           ends[end] = (ends[end] ?? 0) + count;
       }
     })();
