@@ -22,7 +22,7 @@ type proxy struct {
 	Labels                         map[string]string
 }
 
-// call is what a process behind a proxy sends or, with an SNI, what a gateway gets from a sidecar.
+// call is what a process behind a sidecar sends, with TLS of its own if there is an SNI, or what a gateway gets from a sidecar.
 type call struct {
 	Proxy, Address, Host, Path, Sni string
 	Port                            int
@@ -65,7 +65,7 @@ func TestSimulate(t *testing.T) {
 		sim := simulation.NewSimulation(t, server, node)
 		for _, c := range in.Calls {
 			if c.Proxy == p.Name {
-				out.Outcomes = append(out.Outcomes, outcomeOf(c, sim))
+				out.Outcomes = append(out.Outcomes, outcomeOf(c, p.Type, sim))
 			}
 		}
 		for _, assignment := range server.Endpoints(node) {
@@ -92,10 +92,13 @@ func TestSimulate(t *testing.T) {
 	check(t, os.WriteFile(os.Getenv("LAB_OUTPUT"), bytes, 0o600))
 }
 
-func outcomeOf(c call, sim *simulation.Simulation) outcome {
+func outcomeOf(c call, proxyType string, sim *simulation.Simulation) outcome {
 	sent := simulation.Call{Address: c.Address, Port: c.Port, Protocol: simulation.HTTP2, HostHeader: c.Host, Path: c.Path}
-	if sent.CallMode = simulation.CallModeOutbound; c.Sni != "" {
-		sent.CallMode, sent.TLS, sent.Sni = simulation.CallModeGateway, simulation.MTLS, c.Sni
+	sent.CallMode, sent.Sni = simulation.CallModeOutbound, c.Sni
+	if proxyType == string(model.Router) {
+		sent.CallMode, sent.TLS = simulation.CallModeGateway, simulation.MTLS
+	} else if c.Sni != "" {
+		sent.TLS = simulation.TLS
 	}
 	result := sim.Run(sent)
 	found := outcome{call: c, Upstream: result.ClusterMatched, Route: result.RouteMatched}

@@ -18,7 +18,7 @@ export interface Proxy {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A call of a process behind a proxy, or one that arrives at a gateway with the name `sni`. */
+/** A call of a process behind a sidecar, with TLS of its own if there is an `sni`, or one that arrives at a gateway with that name. */
 export interface Call {
   readonly proxy: string;
   readonly address: string;
@@ -84,7 +84,7 @@ export function rpcQuestions(model: Model, { pods, places }: Cluster): RpcQuesti
   });
 }
 
-/** Returns a call of every workload to every provider of the project and to a host that is not listed, and those of the egress gateway. */
+/** Returns calls of every workload to every provider of the project and to a host that is not listed, and those of the egress gateway. */
 export function outsideQuestions(model: Model, { pods }: Cluster): OutsideQuestion[] {
   const { namespace, gateways } = model.installation;
   const hosts = [...providers.map(({ host }) => host), unlistedHost];
@@ -95,6 +95,11 @@ export function outsideQuestions(model: Model, { pods }: Cluster): OutsideQuesti
       from: deployment,
       host,
       call: { ...at, proxy: name, port: 80, host },
+    })),
+    ...firstPods(pods, namespace).map(({ name, deployment }) => ({
+      from: deployment,
+      host: `${host}, by TLS of its own`,
+      call: { ...at, proxy: name, port: 443, host: `${host}:443`, sni: host },
     })),
     ...(gateway === undefined
       ? []
