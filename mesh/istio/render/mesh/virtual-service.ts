@@ -4,8 +4,8 @@ import type { Rpc } from '../../model/rpc.ts';
 import type { Workload } from '../../model/workload.ts';
 import { durationOf, type KubeObject, metadataOf } from '../objects.ts';
 
-/** Failures before the service has done anything, or that say that it did nothing. */
-const retryOn = 'connect-failure,refused-stream,unavailable';
+/** Failures before a reply. What a service may have done by then does no harm again: only rpcs that may be repeated are retried. */
+const retryOn = 'connect-failure,refused-stream,reset,unavailable';
 
 /**
  * Returns the routes to a workload: one for each rpc that is called, with the retries and the timeout of its contract, and one for all else.
