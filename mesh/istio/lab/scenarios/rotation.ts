@@ -26,16 +26,20 @@ export const rotation: Scenario = {
     const old = issueFor(lab.options.authority, chat, trustDomain);
     let isOver = false;
     const ends: Record<string, number> = {};
-    const calls = (async () => {
-      while (!isOver) {
-        for (const [end, count] of Object.entries(await load(scene, reads.regional, 60, 10)))
-          ends[end] = (ends[end] ?? 0) + count;
+    const call = async () => {
+      for (const [end, count] of Object.entries(await load(scene, reads.regional, 60, 10))) {
+        ends[end] = (ends[end] ?? 0) + count;
       }
+    };
+    const calls = (async () => {
+      while (!isOver) await call();
     })();
     try {
       for (const step of ['introduceRoot', 'switchRoot', 'retireRoot'] as const) {
         lab.options.authority[step]();
         await renew(scene);
+        // Calls begin after each step too, not only during it.
+        await call();
         lab.options.say(`  ${step}: done`);
       }
     } finally {
