@@ -31,7 +31,7 @@ function template(values: object): KubeObject[] {
 const named = (objects: readonly KubeObject[], kind: string, name: string) =>
   objects.find((object) => object.kind === kind && object.metadata?.name === name);
 
-describe.skipIf(!hasCommand('helm') && skipped('helm', 4, 'install Helm 3'))('the Helm chart', () => {
+describe.skipIf(!hasCommand('helm') && skipped('helm', 8, 'install Helm 3'))('the Helm chart', () => {
   test('with its own values is the topology "services"', () => {
     const ours = compose(`${folder}/topologies/services`, renderFiles(services));
     expect(sorted(template({}))).toEqual(sorted(ours));
@@ -59,6 +59,21 @@ describe.skipIf(!hasCommand('helm') && skipped('helm', 4, 'install Helm 3'))('th
       llm_gateway: { limits: { store: { adapter: 'redis' } }, routes: [] },
       telemetry: { log_level: 'warn' },
     });
+  });
+
+  test.each([
+    [{ hots: 'answers.example.com' }, 'hots'],
+    [{ workloads: { chatt: { memoryMib: 512 } } }, 'chatt'],
+    [{ image: { tag: 'latest' } }, 'image'],
+    [{ providers: [{ name: 'openai' }] }, 'host'],
+  ])('refuses %o, and names what is wrong', (values, what) => {
+    const file = join(scratch, 'wrong.yaml');
+    writeFileSync(file, stringify(values));
+    const { status, stderr } = spawnSync('helm', ['template', 'ragmesh', chart, '--values', file], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain(what);
   });
 
   test('replaces the pods of a workload when its settings change, and no others', () => {

@@ -15,6 +15,7 @@ import { configNameOf, renderConfig } from '../workload/config.ts';
 import { meshObjects, workloadObjects } from '../workload-objects.ts';
 import { expression, forEach, raw, toTemplate, when } from './template.ts';
 import { renderValues } from './values.ts';
+import { renderValuesSchema } from './values-schema.ts';
 
 /** The installation of a release: its names are values of the chart. */
 const release: Installation = {
@@ -31,6 +32,7 @@ export function renderChart(services: readonly ServiceDefinition[]): Map<string,
   const files = new Map([
     ['Chart.yaml', `${header}${stringify(chartOf(installation))}`],
     ['values.yaml', renderValues(model)],
+    ['values.schema.json', renderValuesSchema(model)],
     ['templates/mesh-wide.yaml', `${header}${toTemplate(...renderMeshWide(release))}`],
     [
       'templates/ingress.yaml',
