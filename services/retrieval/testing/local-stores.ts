@@ -38,8 +38,6 @@ export interface LocalRetrieval extends Shortcuts {
   close(): Promise<void>;
 }
 
-const metrics = createRetrievalMetrics(createMetrics());
-
 /** How a test opens the service. */
 export interface OpenOptions {
   keptVersions?: number;
@@ -86,7 +84,7 @@ export async function openRetrieval(
     reranker: createClient(RerankService, transport),
     settings: readConfig(create(ConfigSchema, { retrieval: { ...(keptVersions !== undefined && { keptVersions }) } })),
     log: createLogger('silent'),
-    metrics,
+    metrics: createRetrievalMetrics(createMetrics()),
     clock: Date.now,
   });
   const mount = (contract: DescService, impl: object) => {
