@@ -46,7 +46,7 @@ export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, '
 
 /**
  * Longest time for which an answer that was there as a whole waits for its records, in milliseconds: it then leaves in one piece with its
- * end, which is a third less work for every face.
+ * end, so that every face writes once and not twice.
  */
 const maxTogetherMs = 10;
 /** Longest time for which the end of an answer waits on a busy process, in milliseconds. */
