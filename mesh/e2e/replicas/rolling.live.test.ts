@@ -2,6 +2,7 @@ import { ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { sleep } from '#kit/base/streams.ts';
 import { hasPostgres, postgresAdvice, startPostgres } from '#kit/testing/postgres.ts';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';
@@ -12,6 +13,8 @@ import { uploadMessages } from './testing/upload-messages.ts';
 
 /** Callers that stream answers without a pause. */
 const streamCount = 50;
+/** Longest back-off of the mesh's own clients (`rpc/grpc/client.ts`). */
+const longestBackoffMs = 5000;
 
 const canRun = hasPostgres && hasRedis;
 
@@ -45,7 +48,9 @@ describe.skipIf(!canRun && skipped('postgres', 1, `${postgresAdvice}; ${redisAdv
     for (const replica of replicas.all) {
       await replica.stop();
       await replica.start();
-      // Clients come back to it within their longest back-off; only then the next one may stop.
+      // Every client is back within its longest back-off, and some jitter; only then the next one may stop, as `minReadySeconds` of a
+      // deployment says.
+      await sleep(longestBackoffMs * 1.3);
       await expect.poll(() => replica.servedCount(), { timeout: 60_000 }).toBeGreaterThan(streamCount);
     }
     isDone = true;
