@@ -61,7 +61,7 @@ type Case = [
 const cases: Case[] = [
   ['a cache that hits', cacheHits, 'ai_cache_lookup_total 200\nai_cache_hit_total{layer="L1"} 120', GOOD],
   ['a cache that misses', cacheHits, 'ai_cache_lookup_total 200\nai_cache_hit_total{layer="L2"} 12', IMPROVE],
-  ['a cache that nobody has used', cacheHits, 'ai_cache_lookup_total 3', UNKNOWN],
+  ['a cache without use', cacheHits, 'ai_cache_lookup_total 3', UNKNOWN],
   ['evidence of a usual size', contextSize, prompts('evidence', times(50, 1200)), GOOD],
   ['too much evidence', contextSize, prompts('evidence', times(50, 6000)), IMPROVE],
   [
