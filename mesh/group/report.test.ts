@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { toOpenMetrics } from '#kit/host/open-metrics.ts';
+import { toOpenMetrics } from '#kit/host/metrics/open-metrics.ts';
 import { backoffOf } from './keep.ts';
 import type { MemberReport } from './messages.ts';
 import { groupMetrics, groupReadiness, type NamedReport } from './report.ts';

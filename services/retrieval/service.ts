@@ -4,13 +4,13 @@ import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { applyAccessChanges } from './access/apply-changes.ts';
 import type { Catalog } from './catalog/catalog.ts';
-import type { RetrievalPort } from './front.ts';
 import { finishPurges } from './index/documents.ts';
 import { createIndexRegistry } from './index/index-registry.ts';
 import { createMaintenance } from './index/maintenance.ts';
 import { recoverVersions } from './index/versions.ts';
 import { watchVersions } from './metrics.ts';
 import { createAdminRpcs } from './rpcs/admin-rpcs.ts';
+import type { RetrievalPort } from './rpcs/front.ts';
 import { createReaderRpcs } from './rpcs/reader-rpcs.ts';
 import { createWriterRpcs, type WriterRpcDeps } from './rpcs/writer-rpcs.ts';
 import type { SearchDeps } from './search/search.ts';

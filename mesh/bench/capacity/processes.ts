@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '#kit/base/streams.ts';
-import { freePort } from '#kit/testing/server.ts';
+import { freePort, isReady } from '#kit/testing/server.ts';
 import type { Topology } from '../../cli/plan/costs.ts';
 import { cpuMsOf } from '../process-cpu.ts';
 
@@ -133,16 +133,6 @@ function parentOf(name: string): number | undefined {
 function memoryMbOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024);
-}
-
-async function isReady(adminPort: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal: AbortSignal.timeout(2000) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }
 
 const roomyLimits = {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { portError } from '../http/server/port-error.ts';
-import { openMetricsType, toOpenMetrics } from './open-metrics.ts';
+import { openMetricsType, toOpenMetrics } from './metrics/open-metrics.ts';
 import type { ReadinessReport } from './readiness.ts';
 
 /** The admin server. */

@@ -29,6 +29,7 @@ import type { Env } from './config/config.ts';
 import type { RunningService, ServiceDefinition } from './define-service.ts';
 import { createFaces, type Faces } from './faces.ts';
 import { createHealth, type HealthNames } from './health.ts';
+import { registerStateMetrics } from './metrics/state-metrics.ts';
 import { createReach } from './reach.ts';
 import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
 import { createReflection } from './reflection.ts';
@@ -37,7 +38,6 @@ import { divide, type GroupPart } from './start/group-part.ts';
 import { createReconfigure } from './start/reconfigure.ts';
 import { openServers } from './start/servers.ts';
 import { startServices } from './start/start-services.ts';
-import { registerStateMetrics } from './state-metrics.ts';
 
 /** What a process of the mesh runs, and with what. */
 export interface HostOptions {

@@ -62,6 +62,17 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Returns whether the process of a mesh with this admin port is ready. */
+export async function isReady(adminPort: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal: AbortSignal.timeout(2000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
 /** Starts a server and waits until it answers. */
 export async function startTestServer(server: ServerCommand): Promise<TestServer> {
   const port = server.port ?? (await freePort());

@@ -10,7 +10,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node';
 import { sleep } from '#kit/base/streams.ts';
 import { createClient as createKitClient } from '#kit/rpc/client.ts';
 import { createGrpcTransport as createKitTransport } from '#kit/rpc/grpc/client.ts';
-import { freePort } from '#kit/testing/server.ts';
+import { freePort, isReady } from '#kit/testing/server.ts';
 
 // Two replicas of every service, as processes: one pair answers ("online"), one pair keeps the state behind it ("state").
 
@@ -170,16 +170,6 @@ function createReplica(place: Place, folder: string, shared: Readonly<Record<str
       }
     },
   };
-}
-
-async function isReady(adminPort: number): Promise<boolean> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal: AbortSignal.timeout(2000) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
-  }
 }
 
 const roomyLimits = {

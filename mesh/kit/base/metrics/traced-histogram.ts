@@ -17,7 +17,7 @@ export function createTracedHistogram<T extends string>(
   registry: Registry,
   config: Omit<HistogramConfiguration<T>, 'registers' | 'enableExemplars'>,
 ): TracedHistogram<T> {
-  // prom-client takes exemplars for registries of one format; this one is written in both (`host/open-metrics.ts`).
+  // prom-client takes exemplars for registries of one format; this one is written in both (`host/metrics/open-metrics.ts`).
   const histogram = new Histogram<T>({ ...config, registers: [], enableExemplars: true });
   registry.registerMetric(histogram);
   return {

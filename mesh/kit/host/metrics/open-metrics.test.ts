@@ -2,7 +2,7 @@ import { context, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { afterAll, expect, test } from 'vitest';
-import { createTracedHistogram } from '../base/metrics/traced-histogram.ts';
+import { createTracedHistogram } from '../../base/metrics/traced-histogram.ts';
 import { toOpenMetrics } from './open-metrics.ts';
 
 // Sets what holds the active span.

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { ReadinessReport } from './readiness.ts';
+import type { ReadinessReport } from '../readiness.ts';
 
 /** Registers what a replica is and whether it can serve, read at each scrape. `version`: of the program. */
 export function registerStateMetrics(registry: Registry, version: string, reports: () => ReadinessReport[]): void {

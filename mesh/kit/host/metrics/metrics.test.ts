@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
-import { createMetrics } from '../base/metrics/metrics.ts';
-import { createClient } from '../rpc/client.ts';
-import { createGrpcTransport } from '../rpc/grpc/client.ts';
-import { clientObserver } from '../rpc/interceptors/metrics.ts';
-import { echo } from '../testing/echo.ts';
-import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
-import { defineService } from './define-service.ts';
+import { createMetrics } from '../../base/metrics/metrics.ts';
+import { createClient } from '../../rpc/client.ts';
+import { createGrpcTransport } from '../../rpc/grpc/client.ts';
+import { clientObserver } from '../../rpc/interceptors/metrics.ts';
+import { echo } from '../../testing/echo.ts';
+import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
+import { defineService } from '../define-service.ts';
 import { openMetricsType } from './open-metrics.ts';
 
 const contract = EchoService.typeName;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type InnerGroup, startInnerGroup } from '#kit/testing/group.ts';
 import type { TestMesh } from '#kit/testing/mesh.ts';
-import { retrieval } from './index.ts';
-import { createRetrievalClient, createShortcuts, createStandIns } from './testing/retrieval.ts';
+import { retrieval } from '../index.ts';
+import { createRetrievalClient, createShortcuts, createStandIns } from '../testing/retrieval.ts';
 
 // Lists of corpora in the workers of a group: what a worker lists is what the owner would list.
 
