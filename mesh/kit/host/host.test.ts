@@ -11,13 +11,13 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { rpcError } from '../base/errors.ts';
 import { createLogger } from '../base/log.ts';
 import { collect, sleep } from '../base/streams.ts';
 import { calls } from '../rpc/needs.ts';
 import { policyOf } from '../rpc/policy.ts';
-import { echo } from '../testing/echo.ts';
+import { createSlowEcho, echo } from '../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { defineService, type ServiceDefinition } from './define-service.ts';
 import { startHost } from './host.ts';
@@ -32,31 +32,6 @@ const start = async (...args: Parameters<typeof startTestMesh>) => {
 afterEach(async () => {
   for (const mesh of open.splice(0)) await mesh.close();
 });
-
-/** An echo whose stream ends when `release` is called. */
-const slowEcho = () => {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const service = defineService({
-    name: 'echo',
-    contracts: [EchoService],
-    config: () => ({}),
-    needs: {},
-    create: async () => ({
-      impl: {
-        async *serverStream() {
-          yield create(ServerStreamResponseSchema, { text: 'first' });
-          await released;
-          yield create(ServerStreamResponseSchema, { text: 'last' });
-        },
-      },
-      close: async () => {},
-    }),
-  });
-  return { service, release };
-};
 
 test('a service of the mesh that runs nowhere does not stop a process that only serves its public methods', async () => {
   const front = defineService({
@@ -171,7 +146,7 @@ test('reflection describes a service to a client that knows nothing of it', asyn
 test.each(['grpc', 'local'] as const)(
   'a stream that was accepted over %s ends well while the process drains',
   async (face) => {
-    const { service, release } = slowEcho();
+    const { service, release } = createSlowEcho();
     const mesh = await start([service]);
     const client = face === 'grpc' ? mesh.grpcClient(EchoService) : mesh.client(EchoService);
     const texts: string[] = [];
@@ -190,7 +165,7 @@ test.each(['grpc', 'local'] as const)(
 );
 
 test('the grace period ends: what hangs is cut', async () => {
-  const { service } = slowEcho();
+  const { service } = createSlowEcho();
   const mesh = await start([service], { config: { grpc: { drainMs: 100 } } });
   const reading = collect(mesh.grpcClient(EchoService).serverStream({}, await mesh.as()));
   const failed = expect(reading).rejects.toMatchObject({ code: Code.Unavailable });

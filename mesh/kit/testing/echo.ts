@@ -27,3 +27,28 @@ export const echo = defineService({
     };
   },
 });
+
+/** Creates an echo whose stream ends when `release` is called. */
+export function createSlowEcho() {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const service = defineService({
+    name: 'echo',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        async *serverStream() {
+          yield { text: 'first' };
+          await released;
+          yield { text: 'last' };
+        },
+      },
+      close: async () => {},
+    }),
+  });
+  return { service, release };
+}

@@ -1,11 +1,10 @@
-import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1/echo_pb.ts';
+import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { createMetrics } from '../../base/metrics/metrics.ts';
 import { createClient } from '../../rpc/client.ts';
 import { createGrpcTransport } from '../../rpc/grpc/client.ts';
 import { clientObserver } from '../../rpc/interceptors/metrics.ts';
-import { echo } from '../../testing/echo.ts';
+import { createSlowEcho, echo } from '../../testing/echo.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
 import { defineService } from '../define-service.ts';
 import { openMetricsType } from './open-metrics.ts';
@@ -28,23 +27,8 @@ test('before the first call every method has a count of its successes and of eac
 });
 
 test('a stream is counted while it is in flight', async () => {
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const slow = defineService({
-    name: 'echo',
-    contracts: [EchoService],
-    config: () => ({}),
-    needs: {},
-    create: async () => ({
-      impl: {
-        async *serverStream() {
-          yield create(ServerStreamResponseSchema, { text: 'first' });
-          await released;
-        },
-      },
-      close: async () => {},
-    }),
-  });
-  await using mesh = await startTestMesh([slow]);
+  const { service, release } = createSlowEcho();
+  await using mesh = await startTestMesh([service]);
   const stream = mesh
     .client(EchoService)
     .serverStream({ text: 'a' }, await mesh.as())
@@ -52,7 +36,7 @@ test('a stream is counted while it is in flight', async () => {
   await stream.next();
   expect((await scrape(mesh)).lines).toContain(`ragmesh_streams_open{service="${contract}"} 1`);
   release();
-  await stream.next();
+  while (!(await stream.next()).done);
   expect((await scrape(mesh)).lines).toContain(`ragmesh_streams_open{service="${contract}"} 0`);
 });
 
