@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -11,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { durableSetup } from '#kit/storage/database.ts';
 import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
@@ -106,6 +108,34 @@ test('a damaged or incomplete backup is refused with the file, and leaves nothin
   rmSync(join(folder, 'copy/backup.json'));
   await expect(attempt()).rejects.toThrow(/is not a backup/);
   expect(existsSync(restored)).toBe(false);
+});
+
+test('a writer that needs one database while it holds another is let through', async () => {
+  for (const name of ['a.db', 'b.db']) {
+    const db = new DatabaseSync(join(data, name));
+    db.exec(`PRAGMA journal_mode = WAL; ${create[0]}`);
+    db.close();
+  }
+  const writer = new Worker(
+    `const { DatabaseSync } = require('node:sqlite');
+     const { parentPort, workerData } = require('node:worker_threads');
+     const [a, b] = ['a.db', 'b.db'].map((name) => new DatabaseSync(workerData + '/' + name, { timeout: 10_000 }));
+     for (let round = 0; ; round++) {
+       b.exec("BEGIN IMMEDIATE; INSERT INTO note (text) VALUES ('b')");
+       a.exec("INSERT INTO note (text) VALUES ('a')");
+       b.exec('COMMIT');
+       if (round === 0) parentPort.postMessage('writing');
+     }`,
+    { eval: true, workerData: data },
+  );
+  try {
+    await once(writer, 'message');
+    await backUp(data, join(folder, 'copy'), silent, 5000);
+  } finally {
+    await writer.terminate();
+  }
+  const [a, b] = [lastOf(join(folder, 'copy/a.db')), lastOf(join(folder, 'copy/b.db'))];
+  expect(a - b).toBeOneOf([0, 1]);
 });
 
 test('a database that stays locked is an error, and nothing is copied', async () => {

@@ -31,14 +31,14 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
   const isDatabase = (path: string) => path.endsWith('.db');
   const databasePaths = paths.filter(isDatabase);
   const links = mkdtempSync(join(folder, linkPrefix));
-  const writers: DatabaseSync[] = [];
+  let writers: DatabaseSync[] = [];
   const readers: DatabaseSync[] = [];
   const close = () => {
     for (const connection of readers) connection.close();
     rmSync(links, { recursive: true, force: true });
   };
   try {
-    for (const path of databasePaths) writers.push(lockDatabase(folder, path, lockWaitMs));
+    writers = lockDatabases(folder, databasePaths, lockWaitMs);
     for (const path of databasePaths) readers.push(pinRead(join(folder, path)));
     const files = listFiles(folder)
       .filter((path) => !isDatabase(path) && !isTemporary(path))
@@ -57,32 +57,65 @@ export function freezeFolder(folder: string, lockWaitMs = longestWaitMs): Frozen
   }
 }
 
-// SQLite's own wait sleeps up to 100 ms between two tries and keeps no queue: a process that writes without a pause would win every time.
-function lockDatabase(folder: string, path: string, lockWaitMs: number): DatabaseSync {
-  const connection = new DatabaseSync(join(folder, path), { timeout: 0 });
+/**
+ * Takes the write lock of all databases. A thread of the running process serves several of them: while it waits for one that is locked
+ * here, a transaction that it has open in another cannot end. So the locks are held only briefly while one is missing.
+ */
+function lockDatabases(folder: string, paths: readonly string[], lockWaitMs: number): DatabaseSync[] {
   const deadlineMs = performance.now() + lockWaitMs;
+  const connections: DatabaseSync[] = [];
+  try {
+    for (const path of paths) connections.push(new DatabaseSync(join(folder, path), { timeout: 0 }));
+    for (;;) {
+      const busy = paths.findIndex((path, index) => !lockDatabase(connections[index] as DatabaseSync, path));
+      if (busy === -1) return connections;
+      for (const connection of connections.slice(0, busy)) connection.exec('ROLLBACK');
+      if (performance.now() >= deadlineMs) throw lockFailure(paths[busy] as string, 'database is locked');
+      pause(restartMs);
+    }
+  } catch (error) {
+    for (const connection of connections) connection.close();
+    throw error;
+  }
+}
+
+/** Takes the write lock of a database; returns false if it is not free in time. */
+// SQLite's own wait sleeps up to 100 ms between two tries and keeps no queue: a process that writes without a pause would win every time.
+function lockDatabase(connection: DatabaseSync, path: string): boolean {
+  const deadlineMs = performance.now() + longestHoldMs;
   for (;;) {
     try {
       connection.exec('BEGIN IMMEDIATE');
-      return connection;
+      return true;
     } catch (error) {
-      if (isBusy(error) && performance.now() < deadlineMs) {
-        Atomics.wait(sleeper, 0, 0, retryMs);
-        continue;
-      }
-      connection.close();
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new CommandError(`${path}: ${reason}: nothing was copied; try again in a moment`, { cause: error });
+      if (!isBusy(error)) throw lockFailure(path, error instanceof Error ? error.message : String(error), error);
+      if (performance.now() >= deadlineMs) return false;
+      pause(retryMs);
     }
   }
 }
 
+function lockFailure(path: string, reason: string, cause?: unknown): CommandError {
+  return new CommandError(`${path}: ${reason}: nothing was copied; try again in a moment`, { cause });
+}
+
+/** Longest time for which locks are held while one is missing, in milliseconds. */
+const longestHoldMs = 20;
+/** Time after which all locks are tried again, in milliseconds: writers that met a lock look again within 100 ms. */
+const restartMs = 20;
 /** Time between two tries to lock a database, in milliseconds. */
 const retryMs = 0.2;
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+function pause(ms: number): void {
+  Atomics.wait(sleeper, 0, 0, ms);
+}
+
+/** Reports SQLITE_BUSY, also where the code is extended, as after a crash of a writer. */
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === 5;
+  return (
+    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5
+  );
 }
 
 /** Opens a connection that reads the database as it is now until it is closed. */
