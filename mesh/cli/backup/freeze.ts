@@ -111,7 +111,7 @@ function pause(ms: number): void {
   Atomics.wait(sleeper, 0, 0, ms);
 }
 
-/** Reports SQLITE_BUSY, also where the code is extended, as after a crash of a writer. */
+/** Reports SQLITE_BUSY, also if the code is extended, as after a crash of a writer. */
 function isBusy(error: unknown): boolean {
   return (
     error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5
