@@ -1,5 +1,6 @@
 import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import { expect, test } from 'vitest';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type EvaluationRun, EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
@@ -71,6 +72,18 @@ test('a run asks every question, reports its progress, and scores documents, not
   expect(means(result)['Hit@5']).toBeCloseTo(3 / 4, 12);
   for (const { mean, low, high } of result.metrics) expect(low <= mean && mean <= high).toBe(true);
   expect(Number(result.p99Us)).toBeGreaterThanOrEqual(Number(result.p50Us));
+});
+
+test('a run and its variants say how many questions lacked a stage of the search, and why', async () => {
+  await using mesh = await start();
+  await put(mesh, 'set', [query('1', 'a b'), query('2', 'late a'), query('3', 'a late')]);
+  const variants = [{ name: 'other', template: { query: '-' } }];
+  const { run: result } = await run(mesh, { dataSet: 'set', variants });
+  const degraded = {
+    degradedCount: 2,
+    degradedStages: [{ stage: Stage.RERANK, questionCount: 2, reason: 'no result after 300 ms' }],
+  };
+  expect(result).toMatchObject({ queryCount: 3, failedCount: 0, ...degraded, comparisons: [degraded] });
 });
 
 test('the metrics have the figures of the latest run', async () => {

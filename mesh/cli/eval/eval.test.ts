@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { compareWithBaseline, toBaselineSet } from './baseline.ts';
-import { describeAblation, describeTuned } from './report.ts';
+import { describeAblation, describeRun, describeTuned, isWhole } from './report.ts';
 import { ablationVariants, chooseWeight, weightVariants } from './variants.ts';
 
 const questions = (scoreOf: (index: number) => number) =>
@@ -67,6 +68,22 @@ test('the weight is chosen on half of the questions, and its gain is measured on
   expect(tuned.gain.mean).toBeCloseTo(0.1, 5);
   expect(describeTuned('help', tuned)).toContain('help: { vector_weight: 0.4 }');
   expect(describeTuned('help', { ...tuned, gain: { mean: 0.01, low: -0.01, high: 0.03 } })).toContain('no sure gain');
+});
+
+test('a run that lacked a stage, or whose variant did, is not whole, and says so', () => {
+  const late = {
+    degradedCount: 167,
+    degradedStages: [{ stage: Stage.RERANK, questionCount: 167, reason: 'no result after 300 ms' }],
+  };
+  const runs = [late, { comparisons: [{ name: 'no terms', ...late }] }].map((init) =>
+    create(EvaluationRunSchema, init),
+  );
+  expect(runs.map(isWhole)).toEqual([false, false]);
+  expect(isWhole(create(EvaluationRunSchema, { comparisons: [{ name: 'no terms' }] }))).toBe(true);
+  expect(runs.map((run) => describeRun(run).trimEnd().split('\n').at(-1))).toEqual([
+    '  167 questions without rerank: no result after 300 ms',
+    '  no terms: 167 questions without rerank: no result after 300 ms',
+  ]);
 });
 
 test('every variant of the ablation searches the same corpora', () => {

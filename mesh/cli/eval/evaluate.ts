@@ -16,7 +16,7 @@ import { findFiles } from '../upload.ts';
 import { evaluateAnswers } from './answers/command.ts';
 import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
-import { describeAblation, describeChange, describeRun, describeTuned } from './report.ts';
+import { describeAblation, describeChange, describeRun, describeTuned, isWhole } from './report.ts';
 import { readJson, withTerms } from './terms.ts';
 import { ablationVariants, chooseWeight, weightVariants } from './variants.ts';
 import { warmUp } from './warm-up.ts';
@@ -26,12 +26,14 @@ npm run eval -- answers [options]     judges the answers themselves: npm run eva
 
 Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
 documents are indexed (only what changed), then every question is one call of Retrieve.
-Exit code: 0; 2 if a question failed; 3 if a set is significantly worse than the baseline.
+Exit code: 0; 2 if a question failed or was searched without one of the stages, and then nothing is compared; 3 if a set is
+significantly worse than the baseline.
 
   --documents <path>       files or folders of the documents, instead of the folder's corpus.jsonl; may be repeated
   --corpus <name>          ask an existing corpus instead
   --limit <n>              only the first n questions
   --no-rerank              without the reranker
+  --with-limits            with the time limits of the stages, as in production: what a busy machine makes late is left out
   --terms <file>           use these terms (JSON of a TermTable) during the run; default: the sample has its own, other folders none
   --ablation               also measure without each feature, to show what it gains
   --tune                   find the best weight of the vector leg for the corpus
@@ -46,6 +48,8 @@ interface Options {
   corpus: string | undefined;
   limit: number;
   rerank: boolean;
+  /** Whether the configured time limits of the stages apply. */
+  limits: boolean;
   mode: 'plain' | 'ablation' | 'tune';
   /** File of terms to use during the run, instead of those of the set. */
   terms: string | undefined;
@@ -55,11 +59,12 @@ interface Options {
 /** What a set resulted in. */
 interface SetResult {
   code: number;
-  figures: BaselineSet;
+  /** `undefined` if they are not those of the whole search. */
+  figures: BaselineSet | undefined;
   json: object;
 }
 
-/** Runs `npm run eval`. Resolves to 3 if a set is significantly worse than the baseline, 2 if a question failed. */
+/** Runs `npm run eval`. Resolves to 3 if a set is significantly worse than the baseline, 2 if a question failed or lacked a stage. */
 export async function evaluate(context: CommandContext): Promise<number> {
   if (context.args[0] === 'answers') return evaluateAnswers({ ...context, args: context.args.slice(1) });
   const { values, positionals } = parseFlags({
@@ -70,6 +75,7 @@ export async function evaluate(context: CommandContext): Promise<number> {
       corpus: { type: 'string' },
       limit: { type: 'string', default: '0' },
       'no-rerank': { type: 'boolean', default: false },
+      'with-limits': { type: 'boolean', default: false },
       terms: { type: 'string' },
       ablation: { type: 'boolean', default: false },
       tune: { type: 'boolean', default: false },
@@ -88,6 +94,7 @@ export async function evaluate(context: CommandContext): Promise<number> {
     corpus: values.corpus,
     limit: readLimit(values.limit),
     rerank: !values['no-rerank'],
+    limits: values['with-limits'],
     mode: values.ablation ? 'ablation' : values.tune ? 'tune' : 'plain',
     terms: values.terms,
     json: values.json,
@@ -99,7 +106,7 @@ export async function evaluate(context: CommandContext): Promise<number> {
   const results: SetResult[] = [];
   for (const set of sets) {
     const result = await evaluateSet(mesh, set, options, before);
-    after.sets[set.name] = result.figures;
+    if (result.figures !== undefined) after.sets[set.name] = result.figures;
     results.push(result);
   }
   if (kept !== undefined) writeFileSync(kept, toBaselineText(after));
@@ -125,6 +132,11 @@ async function evaluateSet(
   await using _terms = keepsTerms ? undefined : await withTerms(mesh, options.terms ?? set.terms);
   const { run, corpus } = await measure(mesh, set, options);
   print(describeRun(run));
+  const json = { corpus, run: toJson(EvaluationRunSchema, run) };
+  if (!isWhole(run)) {
+    print('  not compared with anything: the figures are not those of the whole search\n');
+    return { code: 2, figures: undefined, json };
+  }
   if (options.mode === 'ablation') print(describeAblation(run));
   const tuned = options.mode === 'tune' ? await chooseWeight(run) : undefined;
   if (tuned !== undefined) print(describeTuned(corpus, tuned));
@@ -136,7 +148,7 @@ async function evaluateSet(
   return {
     code: change?.isSignificantDrop === true ? 3 : failedCode,
     figures: toBaselineSet(run),
-    json: { corpus, run: toJson(EvaluationRunSchema, run), tuned, change },
+    json: { ...json, tuned, change },
   };
 }
 
@@ -160,7 +172,7 @@ async function measure(
     })(),
   );
   await warmUp(mesh, corpus, queries[0]?.text ?? '-');
-  const template = { corpora: [corpus], rerank: options.rerank, query: '-' };
+  const template = { corpora: [corpus], rerank: options.rerank, waitForStages: !options.limits, query: '-' };
   const variants =
     options.mode === 'ablation' ? ablationVariants(template) : options.mode === 'tune' ? weightVariants(template) : [];
   const request: MessageInitShape<typeof RunEvaluationRequestSchema> = {

@@ -1,4 +1,6 @@
-import type { EvaluationRun, Metric } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Comparison, EvaluationRun, Metric } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { enumName } from '#kit/base/enums.ts';
 import type { Interval } from '#kit/statistics/bootstrap.ts';
 import type { BaselineChange } from './baseline.ts';
 import type { Tuned } from './variants.ts';
@@ -11,7 +13,21 @@ export function describeRun(run: EvaluationRun): string {
   );
   const times = `  p50 ${(Number(run.p50Us) / 1000).toFixed(1)} ms, p99 ${(Number(run.p99Us) / 1000).toFixed(1)} ms per question`;
   const failed = run.failedCount === 0 ? '' : `, ${run.failedCount} failed (counted as 0)`;
-  return `${run.dataSet}: ${run.queryCount} questions${failed}\n${rows.join('\n')}\n${times}\n`;
+  const degraded = [run, ...run.comparisons].flatMap(describeDegraded);
+  return `${[`${run.dataSet}: ${run.queryCount} questions${failed}`, ...rows, times, ...degraded].join('\n')}\n`;
+}
+
+/** Reports whether every question of a run and of its variants was searched by every stage. */
+export function isWhole(run: EvaluationRun): boolean {
+  return [run, ...run.comparisons].every(({ degradedCount }) => degradedCount === 0);
+}
+
+function describeDegraded({ degradedStages, ...way }: EvaluationRun | Comparison): string[] {
+  const name = 'name' in way ? `${way.name}: ` : '';
+  return degradedStages.map(
+    ({ stage, questionCount, reason }) =>
+      `  ${name}${questionCount} questions without ${enumName(StageSchema, stage).toLowerCase()}: ${reason}`,
+  );
 }
 
 /** Returns what each feature gains, as a table: the comparisons of a run with variants. */

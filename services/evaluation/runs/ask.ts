@@ -1,4 +1,5 @@
 import { type CallOptions, type Client, Code } from '@connectrpc/connect';
+import type { Degradation } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { JudgedQuery } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import type { RetrievalService, RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { toRpcError, unavailable } from '#kit/base/errors.ts';
@@ -14,6 +15,8 @@ export interface AskedQuery {
   latencyUs: number;
   /** Whether retrieval failed; the scores are then 0. */
   failed: boolean;
+  /** Stages that failed or were late: the ranking is what the others found. */
+  degradations: readonly Degradation[];
 }
 
 /** What asking needs. */
@@ -42,10 +45,13 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
   const request: RetrieveRequest = { ...deps.template, query: text };
   const startedAt = performance.now();
   let ranking: string[] | undefined;
+  let degradations: readonly Degradation[] = [];
   let failure: unknown;
   try {
     for await (const { event } of deps.retrieval.retrieve(request, options)) {
-      if (event.case === 'fused') ranking = documentsOf(event.value.passages);
+      if (event.case !== 'fused') continue;
+      ranking = documentsOf(event.value.passages);
+      degradations = event.value.degradations;
     }
     if (ranking === undefined) throw unavailable('retrieval', 'the search ended without a result');
   } catch (thrown) {
@@ -61,6 +67,7 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
     scores: reportedMetrics.map(({ metric }) => metric(failure === undefined ? (ranking ?? []) : [], grades)),
     latencyUs,
     failed: failure !== undefined,
+    degradations,
   };
 }
 

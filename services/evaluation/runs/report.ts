@@ -1,8 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type Comparison,
   ComparisonSchema,
+  type DegradedStage,
+  DegradedStageSchema,
   type EvaluationRun,
   EvaluationRunSchema,
   type QuestionScores,
@@ -39,6 +42,7 @@ export async function report(facts: RunFacts, asked: readonly AskedQuery[]): Pro
     p50Us: BigInt(percentile(times, 0.5)),
     p99Us: BigInt(percentile(times, 0.99)),
     template: facts.template,
+    ...describeDegraded(asked),
   });
 }
 
@@ -65,7 +69,24 @@ export async function compare(
     metrics: reportedMetrics.map(({ name: metric }, index) => ({ name: metric, ...intervals[index] })),
     gains: reportedMetrics.map(({ name: metric }, index) => ({ name: metric, ...gains[index] })),
     failedCount: variant.filter(({ failed }) => failed).length,
+    ...describeDegraded(variant),
   });
+}
+
+/** Returns how many questions lacked a stage of the search, and the stages. */
+function describeDegraded(asked: readonly AskedQuery[]): Pick<EvaluationRun, 'degradedCount' | 'degradedStages'> {
+  const stages = new Map<Stage, DegradedStage>();
+  for (const { degradations } of asked) {
+    for (const { stage, reason } of new Map(degradations.map((one) => [one.stage, one])).values()) {
+      const known = stages.get(stage) ?? create(DegradedStageSchema, { stage, reason });
+      known.questionCount++;
+      stages.set(stage, known);
+    }
+  }
+  return {
+    degradedCount: asked.filter(({ degradations }) => degradations.length > 0).length,
+    degradedStages: [...stages.values()],
+  };
 }
 
 /** Returns the scores of each question, in order of id. */

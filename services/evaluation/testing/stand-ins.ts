@@ -1,4 +1,5 @@
 import { Code } from '@connectrpc/connect';
+import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { RetrievalService, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
@@ -18,8 +19,8 @@ export interface SearchProbe {
 }
 
 /**
- * Creates a search for tests: the words of a question are the documents found, each by two passages. "down" fails this once, "gone"
- * fails as every question would.
+ * Creates a search for tests: the words of a question are the documents found, each by two passages. "late" is searched without
+ * the reranker, "down" fails this once, "gone" fails as every question would.
  */
 export function createSearch() {
   const probe: SearchProbe = {
@@ -52,7 +53,10 @@ export function createSearch() {
               { documentId, chunkId: `${documentId}-1` },
               { documentId, chunkId: `${documentId}-2` },
             ]);
-            yield { event: { case: 'fused' as const, value: { passages } } };
+            const isLate = words.includes('late');
+            const late = { stage: Stage.RERANK, reason: 'no result after 300 ms', effect: 'kept the fused order' };
+            const degradations = isLate ? [late] : [];
+            yield { event: { case: 'fused' as const, value: { passages, degradations } } };
           } finally {
             probe.runningCount--;
           }

@@ -23,6 +23,8 @@ export interface SearchPlan {
   topK: number;
   /** Candidates that are reranked; 0: none. */
   rerankCount: number;
+  /** Longest time of the rerank, in milliseconds; the call may have less. */
+  rerankTimeoutMs: number;
   /** The tenant's terms that the question contains. */
   terms: AppliedTerms;
   hasTitles: boolean;
@@ -30,6 +32,9 @@ export interface SearchPlan {
 
 /** Share of the caller's remaining time that the legs may use, so that time is left for the later stages. */
 const legsShare = 0.6;
+
+/** Longest time of a stage that the call waits for, in milliseconds; the deadline of the call is usually shorter. */
+const longestStageMs = 60_000;
 
 const defaultTopK = 8;
 
@@ -63,11 +68,12 @@ export function planSearch(
       limit: Math.max(request.candidates || settings.candidates, request.topK),
       scope: { ...view.visibility.scopeOf(live, principal), filter: toRowFilter(request.filter) },
       spaces,
-      timeoutMs: shareOf(context, legsShare, settings.legTimeoutMs),
+      timeoutMs: shareOf(context, legsShare, request.waitForStages ? longestStageMs : settings.legTimeoutMs),
     },
     vectorWeight: request.vectorWeight ?? vectorWeightOf(settings, models),
     topK: request.topK || defaultTopK,
     rerankCount: (request.rerank ?? true) ? settings.rerankCandidates : 0,
+    rerankTimeoutMs: request.waitForStages ? longestStageMs : settings.rerankTimeoutMs,
     terms,
     hasTitles: has(Feature.TITLES),
   };

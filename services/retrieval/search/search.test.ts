@@ -236,6 +236,15 @@ describe('a stage that fails', () => {
     expect(await counted('vector_search')).toBe(already + 1);
   });
 
+  test('that is only late is waited for if the request says so', async () => {
+    const slow = (signal: AbortSignal) => sleep(300, signal);
+    before.vector = slow;
+    retrieval.standIns.beforeRerank = slow;
+    const { fused } = await retrieval.ask('apple returns', { corpora: ['help'], waitForStages: true });
+    expect(fused.degradations).toEqual([]);
+    expect([fused.embeddingModel, fused.rerankModel]).not.toContain('');
+  });
+
   test('an embedding service that is away or late costs only the vector leg', async () => {
     for (const fault of [async () => Promise.reject(unavailable('provider', 'away')), forever]) {
       retrieval.standIns.beforeEmbed = fault;

@@ -9,6 +9,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Stage } from "../../common/v1/common_pb.ts";
+import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
 import type { RetrieveRequest } from "../../retrieval/v1/retrieval_pb.ts";
 import { file_ragmesh_retrieval_v1_retrieval } from "../../retrieval/v1/retrieval_pb.ts";
@@ -18,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/evaluation/v1/evaluation.proto.
  */
 export const file_ragmesh_evaluation_v1_evaluation: GenFile = /*@__PURE__*/
-  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIjMKD0RpYWdub3NlUmVxdWVzdBIgCg53aW5kb3dfc2Vjb25kcxgBIAEoDUIIukgFKgMYrAIicwoQRGlhZ25vc2VSZXNwb25zZRIsCgZjaGVja3MYASADKAsyHC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2sSFAoMc291cmNlX2NvdW50GAIgASgNEhsKE3VucmVhY2hhYmxlX3NvdXJjZXMYAyADKAkivAEKBUNoZWNrEi4KBGtpbmQYASABKA4yIC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2tLaW5kEi8KB3ZlcmRpY3QYAiABKA4yHi5yYWdtZXNoLmV2YWx1YXRpb24udjEuVmVyZGljdBIPCgdmaW5kaW5nGAMgASgJEjEKCGV2aWRlbmNlGAQgAygLMh8ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2aWRlbmNlEg4KBmFkdmljZRgFIAEoCSI1CghFdmlkZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEgwKBHVuaXQYAyABKAkikQEKEVB1dERhdGFTZXRSZXF1ZXN0EjoKCGRhdGFfc2V0GAEgASgJQii6SCVyIxABGIABMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEkAKB3F1ZXJpZXMYAiADKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuSnVkZ2VkUXVlcnlCC7pICJIBBQgBEOgHIocBCgtKdWRnZWRRdWVyeRIcCghxdWVyeV9pZBgBIAEoCUIKukgHcgUQARiAARIZCgR0ZXh0GAIgASgJQgu6SAhyBhABGICAARI/CgpqdWRnZW1lbnRzGAMgAygLMiAucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlbWVudEIJukgGkgEDEOgHIkQKCUp1ZGdlbWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIWCgVncmFkZRgCIAEoDUIHukgEKgIYCiJCChJQdXREYXRhU2V0UmVzcG9uc2USEwoLcXVlcnlfY291bnQYASABKA0SFwoPanVkZ2VtZW50X2NvdW50GAIgASgNIvkBChRSdW5FdmFsdWF0aW9uUmVxdWVzdBIcCghkYXRhX3NldBgBIAEoCUIKukgHcgUQARiAARI3Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBIcCgtjb25jdXJyZW5jeRgDIAEoDUIHukgEKgIYQBIYCgVsaW1pdBgEIAEoDUIJukgGKgQYwIQ9EjoKCHZhcmlhbnRzGAUgAygLMh4ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlZhcmlhbnRCCLpIBZIBAhAgEhYKDndpdGhfcXVlc3Rpb25zGAYgASgIImQKB1ZhcmlhbnQSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARI/Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdEIGukgDyAEBIpoBChVSdW5FdmFsdWF0aW9uUmVzcG9uc2USPQoIcHJvZ3Jlc3MYASABKAsyKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblByb2dyZXNzSAASOQoDcnVuGAIgASgLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW5CBPC7GAFIAEIHCgVldmVudCI9ChJFdmFsdWF0aW9uUHJvZ3Jlc3MSEgoKZG9uZV9jb3VudBgBIAEoDRITCgt0b3RhbF9jb3VudBgCIAEoDSKHAwoNRXZhbHVhdGlvblJ1bhIOCgZydW5faWQYASABKAkSEAoIZGF0YV9zZXQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLcXVlcnlfY291bnQYBCABKA0SLgoHbWV0cmljcxgFIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSDgoGcDUwX3VzGAYgASgEEg4KBnA5OV91cxgHIAEoBBIUCgxmYWlsZWRfY291bnQYCCABKA0SNwoIdGVtcGxhdGUYCSABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSNgoLY29tcGFyaXNvbnMYCiADKAsyIS5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ29tcGFyaXNvbhI4CglxdWVzdGlvbnMYCyADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUXVlc3Rpb25TY29yZXMiyAEKCkNvbXBhcmlzb24SDAoEbmFtZRgBIAEoCRIuCgdtZXRyaWNzGAIgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIsCgVnYWlucxgDIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSFAoMZmFpbGVkX2NvdW50GAQgASgNEjgKCXF1ZXN0aW9ucxgFIAMoCzIlLnJhZ21lc2guZXZhbHVhdGlvbi52MS5RdWVzdGlvblNjb3JlcyIyCg5RdWVzdGlvblNjb3JlcxIQCghxdWVyeV9pZBgBIAEoCRIOCgZzY29yZXMYAiADKAIiPwoGTWV0cmljEgwKBG5hbWUYASABKAkSDAoEbWVhbhgCIAEoARILCgNsb3cYAyABKAESDAoEaGlnaBgEIAEoASJoCg9MaXN0UnVuc1JlcXVlc3QSGgoIZGF0YV9zZXQYASABKAlCCLpIBXIDGIABEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiXwoQTGlzdFJ1bnNSZXNwb25zZRIyCgRydW5zGAEgAygLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKr4CCglDaGVja0tpbmQSGgoWQ0hFQ0tfS0lORF9VTlNQRUNJRklFRBAAEhkKFUNIRUNLX0tJTkRfQ0FDSEVfSElUUxABEhsKF0NIRUNLX0tJTkRfQ09OVEVYVF9TSVpFEAISHwobQ0hFQ0tfS0lORF9FWFBFTlNJVkVfTU9ERUxTEAMSFwoTQ0hFQ0tfS0lORF9CQVRDSElORxAEEhoKFkNIRUNLX0tJTkRfQ09MRF9TVEFSVFMQBRIeChpDSEVDS19LSU5EX1BST1ZJREVSX0xJTUlUUxAGEhsKF0NIRUNLX0tJTkRfSElTVE9SWV9TSVpFEAcSGgoWQ0hFQ0tfS0lORF9DSFVOS19TSVpFUxAIEhUKEUNIRUNLX0tJTkRfUkVSQU5LEAkSFwoTQ0hFQ0tfS0lORF9USU1FT1VUUxAKKm8KB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhAKDFZFUkRJQ1RfR09PRBABEhMKD1ZFUkRJQ1RfSU1QUk9WRRACEg8KC1ZFUkRJQ1RfQkFEEAMSEwoPVkVSRElDVF9VTktOT1dOEAQy9AMKEUV2YWx1YXRpb25TZXJ2aWNlEnwKClB1dERhdGFTZXQSKC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlcXVlc3QaKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUHV0RGF0YVNldFJlc3BvbnNlIheiuxgTCOCnEhABGAIgBDCAgIACOKCNBigBEoEBCg1SdW5FdmFsdWF0aW9uEisucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlJ1bkV2YWx1YXRpb25SZXF1ZXN0GiwucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlJ1bkV2YWx1YXRpb25SZXNwb25zZSITorsYDwiA3dsBEAEYAiAEMICAQDABEm0KCExpc3RSdW5zEiYucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkxpc3RSdW5zUmVxdWVzdBonLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0UnVuc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEm4KCERpYWdub3NlEiYucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRpYWdub3NlUmVxdWVzdBonLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EaWFnbm9zZVJlc3BvbnNlIhGQAgGiuxgKCJCSFBABGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
+  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIjMKD0RpYWdub3NlUmVxdWVzdBIgCg53aW5kb3dfc2Vjb25kcxgBIAEoDUIIukgFKgMYrAIicwoQRGlhZ25vc2VSZXNwb25zZRIsCgZjaGVja3MYASADKAsyHC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2sSFAoMc291cmNlX2NvdW50GAIgASgNEhsKE3VucmVhY2hhYmxlX3NvdXJjZXMYAyADKAkivAEKBUNoZWNrEi4KBGtpbmQYASABKA4yIC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2tLaW5kEi8KB3ZlcmRpY3QYAiABKA4yHi5yYWdtZXNoLmV2YWx1YXRpb24udjEuVmVyZGljdBIPCgdmaW5kaW5nGAMgASgJEjEKCGV2aWRlbmNlGAQgAygLMh8ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2aWRlbmNlEg4KBmFkdmljZRgFIAEoCSI1CghFdmlkZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEgwKBHVuaXQYAyABKAkikQEKEVB1dERhdGFTZXRSZXF1ZXN0EjoKCGRhdGFfc2V0GAEgASgJQii6SCVyIxABGIABMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEkAKB3F1ZXJpZXMYAiADKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuSnVkZ2VkUXVlcnlCC7pICJIBBQgBEOgHIocBCgtKdWRnZWRRdWVyeRIcCghxdWVyeV9pZBgBIAEoCUIKukgHcgUQARiAARIZCgR0ZXh0GAIgASgJQgu6SAhyBhABGICAARI/CgpqdWRnZW1lbnRzGAMgAygLMiAucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlbWVudEIJukgGkgEDEOgHIkQKCUp1ZGdlbWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIWCgVncmFkZRgCIAEoDUIHukgEKgIYCiJCChJQdXREYXRhU2V0UmVzcG9uc2USEwoLcXVlcnlfY291bnQYASABKA0SFwoPanVkZ2VtZW50X2NvdW50GAIgASgNIvkBChRSdW5FdmFsdWF0aW9uUmVxdWVzdBIcCghkYXRhX3NldBgBIAEoCUIKukgHcgUQARiAARI3Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBIcCgtjb25jdXJyZW5jeRgDIAEoDUIHukgEKgIYQBIYCgVsaW1pdBgEIAEoDUIJukgGKgQYwIQ9EjoKCHZhcmlhbnRzGAUgAygLMh4ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlZhcmlhbnRCCLpIBZIBAhAgEhYKDndpdGhfcXVlc3Rpb25zGAYgASgIImQKB1ZhcmlhbnQSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARI/Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdEIGukgDyAEBIpoBChVSdW5FdmFsdWF0aW9uUmVzcG9uc2USPQoIcHJvZ3Jlc3MYASABKAsyKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblByb2dyZXNzSAASOQoDcnVuGAIgASgLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW5CBPC7GAFIAEIHCgVldmVudCI9ChJFdmFsdWF0aW9uUHJvZ3Jlc3MSEgoKZG9uZV9jb3VudBgBIAEoDRITCgt0b3RhbF9jb3VudBgCIAEoDSLeAwoNRXZhbHVhdGlvblJ1bhIOCgZydW5faWQYASABKAkSEAoIZGF0YV9zZXQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLcXVlcnlfY291bnQYBCABKA0SLgoHbWV0cmljcxgFIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSDgoGcDUwX3VzGAYgASgEEg4KBnA5OV91cxgHIAEoBBIUCgxmYWlsZWRfY291bnQYCCABKA0SNwoIdGVtcGxhdGUYCSABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSNgoLY29tcGFyaXNvbnMYCiADKAsyIS5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ29tcGFyaXNvbhI4CglxdWVzdGlvbnMYCyADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUXVlc3Rpb25TY29yZXMSFgoOZGVncmFkZWRfY291bnQYDCABKA0SPQoPZGVncmFkZWRfc3RhZ2VzGA0gAygLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRlZ3JhZGVkU3RhZ2UiYAoNRGVncmFkZWRTdGFnZRInCgVzdGFnZRgBIAEoDjIYLnJhZ21lc2guY29tbW9uLnYxLlN0YWdlEhYKDnF1ZXN0aW9uX2NvdW50GAIgASgNEg4KBnJlYXNvbhgDIAEoCSKfAgoKQ29tcGFyaXNvbhIMCgRuYW1lGAEgASgJEi4KB21ldHJpY3MYAiADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEiwKBWdhaW5zGAMgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIUCgxmYWlsZWRfY291bnQYBCABKA0SOAoJcXVlc3Rpb25zGAUgAygLMiUucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlF1ZXN0aW9uU2NvcmVzEhYKDmRlZ3JhZGVkX2NvdW50GAYgASgNEj0KD2RlZ3JhZGVkX3N0YWdlcxgHIAMoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EZWdyYWRlZFN0YWdlIjIKDlF1ZXN0aW9uU2NvcmVzEhAKCHF1ZXJ5X2lkGAEgASgJEg4KBnNjb3JlcxgCIAMoAiI/CgZNZXRyaWMSDAoEbmFtZRgBIAEoCRIMCgRtZWFuGAIgASgBEgsKA2xvdxgDIAEoARIMCgRoaWdoGAQgASgBImgKD0xpc3RSdW5zUmVxdWVzdBIaCghkYXRhX3NldBgBIAEoCUIIukgFcgMYgAESGwoJcGFnZV9zaXplGAIgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxiAAiJfChBMaXN0UnVuc1Jlc3BvbnNlEjIKBHJ1bnMYASADKAsyJC5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblJ1bhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqvgIKCUNoZWNrS2luZBIaChZDSEVDS19LSU5EX1VOU1BFQ0lGSUVEEAASGQoVQ0hFQ0tfS0lORF9DQUNIRV9ISVRTEAESGwoXQ0hFQ0tfS0lORF9DT05URVhUX1NJWkUQAhIfChtDSEVDS19LSU5EX0VYUEVOU0lWRV9NT0RFTFMQAxIXChNDSEVDS19LSU5EX0JBVENISU5HEAQSGgoWQ0hFQ0tfS0lORF9DT0xEX1NUQVJUUxAFEh4KGkNIRUNLX0tJTkRfUFJPVklERVJfTElNSVRTEAYSGwoXQ0hFQ0tfS0lORF9ISVNUT1JZX1NJWkUQBxIaChZDSEVDS19LSU5EX0NIVU5LX1NJWkVTEAgSFQoRQ0hFQ0tfS0lORF9SRVJBTksQCRIXChNDSEVDS19LSU5EX1RJTUVPVVRTEAoqbwoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEAoMVkVSRElDVF9HT09EEAESEwoPVkVSRElDVF9JTVBST1ZFEAISDwoLVkVSRElDVF9CQUQQAxITCg9WRVJESUNUX1VOS05PV04QBDL0AwoRRXZhbHVhdGlvblNlcnZpY2USfAoKUHV0RGF0YVNldBIoLnJhZ21lc2guZXZhbHVhdGlvbi52MS5QdXREYXRhU2V0UmVxdWVzdBopLnJhZ21lc2guZXZhbHVhdGlvbi52MS5QdXREYXRhU2V0UmVzcG9uc2UiF6K7GBMI4KcSEAEYAiAEMICAgAI4oI0GKAESgQEKDVJ1bkV2YWx1YXRpb24SKy5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlcXVlc3QaLC5yYWdtZXNoLmV2YWx1YXRpb24udjEuUnVuRXZhbHVhdGlvblJlc3BvbnNlIhOiuxgPCIDd2wEQARgCIAQwgIBAMAESbQoITGlzdFJ1bnMSJi5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdFJ1bnNSZXF1ZXN0GicucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkxpc3RSdW5zUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQSbgoIRGlhZ25vc2USJi5yYWdtZXNoLmV2YWx1YXRpb24udjEuRGlhZ25vc2VSZXF1ZXN0GicucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRpYWdub3NlUmVzcG9uc2UiEZACAaK7GAoIkJIUEAEYAiAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
 
 /**
  * What to check.
@@ -510,6 +512,20 @@ export type EvaluationRun = Message<"ragmesh.evaluation.v1.EvaluationRun"> & {
    * @generated from field: repeated ragmesh.evaluation.v1.QuestionScores questions = 11;
    */
   questions: QuestionScores[];
+
+  /**
+   * Questions whose search lacked a stage; they count as what the other stages found.
+   *
+   * @generated from field: uint32 degraded_count = 12;
+   */
+  degradedCount: number;
+
+  /**
+   * The stages that they lacked.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.DegradedStage degraded_stages = 13;
+   */
+  degradedStages: DegradedStage[];
 };
 
 /**
@@ -518,6 +534,41 @@ export type EvaluationRun = Message<"ragmesh.evaluation.v1.EvaluationRun"> & {
  */
 export const EvaluationRunSchema: GenMessage<EvaluationRun> = /*@__PURE__*/
   messageDesc(file_ragmesh_evaluation_v1_evaluation, 12);
+
+/**
+ * A stage that failed or was late.
+ *
+ * @generated from message ragmesh.evaluation.v1.DegradedStage
+ */
+export type DegradedStage = Message<"ragmesh.evaluation.v1.DegradedStage"> & {
+  /**
+   * The stage.
+   *
+   * @generated from field: ragmesh.common.v1.Stage stage = 1;
+   */
+  stage: Stage;
+
+  /**
+   * Questions that lacked it.
+   *
+   * @generated from field: uint32 question_count = 2;
+   */
+  questionCount: number;
+
+  /**
+   * Why, for the first of them.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.DegradedStage.
+ * Use `create(DegradedStageSchema)` to create a new message.
+ */
+export const DegradedStageSchema: GenMessage<DegradedStage> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 13);
 
 /**
  * A variant compared with its run.
@@ -560,6 +611,20 @@ export type Comparison = Message<"ragmesh.evaluation.v1.Comparison"> & {
    * @generated from field: repeated ragmesh.evaluation.v1.QuestionScores questions = 5;
    */
   questions: QuestionScores[];
+
+  /**
+   * Questions whose search lacked a stage.
+   *
+   * @generated from field: uint32 degraded_count = 6;
+   */
+  degradedCount: number;
+
+  /**
+   * The stages that they lacked.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.DegradedStage degraded_stages = 7;
+   */
+  degradedStages: DegradedStage[];
 };
 
 /**
@@ -567,7 +632,7 @@ export type Comparison = Message<"ragmesh.evaluation.v1.Comparison"> & {
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 13);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 14);
 
 /**
  * Scores of a question.
@@ -595,7 +660,7 @@ export type QuestionScores = Message<"ragmesh.evaluation.v1.QuestionScores"> & {
  * Use `create(QuestionScoresSchema)` to create a new message.
  */
 export const QuestionScoresSchema: GenMessage<QuestionScores> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 14);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 15);
 
 /**
  * A metric over all questions.
@@ -637,7 +702,7 @@ export type Metric = Message<"ragmesh.evaluation.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 15);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 16);
 
 /**
  * Selects runs.
@@ -672,7 +737,7 @@ export type ListRunsRequest = Message<"ragmesh.evaluation.v1.ListRunsRequest"> &
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 16);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 17);
 
 /**
  * Runs.
@@ -700,7 +765,7 @@ export type ListRunsResponse = Message<"ragmesh.evaluation.v1.ListRunsResponse">
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 17);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 18);
 
 /**
  * What is checked.

@@ -127,13 +127,13 @@ async function readCandidates(
 
 async function rerankBest(
   deps: SelectDeps,
-  { search, rerankCount, hasTitles }: SearchPlan,
+  { search, rerankCount, rerankTimeoutMs, hasTitles }: SearchPlan,
   candidates: Candidate[],
   context: CallContext,
 ): Promise<Pick<Selection, 'ranked' | 'rerankModel' | 'degradation'>> {
   const head = candidates.slice(0, rerankCount);
   if (head.length === 0) return { ranked: candidates, rerankModel: '', degradation: undefined };
-  const timeoutMs = shareOf(context, rerankShare, deps.settings.rerankTimeoutMs);
+  const timeoutMs = shareOf(context, rerankShare, rerankTimeoutMs);
   try {
     const question = search.fullQuery;
     const { scores, model, degradation } = await rerank(
