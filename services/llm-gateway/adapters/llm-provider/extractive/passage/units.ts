@@ -1,6 +1,6 @@
 import { splitSentences } from '#kit/text/sentences.ts';
+import { visibleText } from '#kit/text/visible/visible-text.ts';
 import { toPlainText } from './plain-text.ts';
-import { visibleText } from './unsafe-text.ts';
 
 /** A part of a passage that can be quoted by itself. */
 export interface Unit {
