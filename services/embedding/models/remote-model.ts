@@ -26,6 +26,8 @@ export interface RemoteModel {
   provider: string;
   /** The model's name at the provider. */
   model: string;
+  /** Its name for questions. @default `model` */
+  queryModel?: string;
   identity: RemoteIdentity;
   settings: RemoteSettings;
   /** Whether each vector of a reply names its text. */
@@ -45,21 +47,23 @@ export interface RemoteModel {
 export function createRemoteModel(remote: RemoteModel, { log, clock }: EmbeddingModelDeps): EmbeddingModel {
   const { provider, identity, settings } = remote;
   const { dimensions } = identity;
-  let replyModel = remote.replyModel ?? '';
+  // A server may have another model for questions.
+  const replyModels = new Map<string, string>();
 
-  const checkModel = (id: unknown) => {
+  const checkModel = (id: unknown, purpose: Purpose) => {
     if (typeof id !== 'string' || id === '') return;
-    if (replyModel === '') {
-      replyModel = id;
-      log.debug({ provider, model: remote.model, replyModel }, 'embedding model');
-    }
-    if (id !== replyModel) {
+    const asked = purpose === Purpose.QUERY ? (remote.queryModel ?? remote.model) : remote.model;
+    const replyModel = remote.replyModel || replyModels.get(asked);
+    if (replyModel === undefined) {
+      replyModels.set(asked, id);
+      log.debug({ provider, model: asked, replyModel: id }, 'embedding model');
+    } else if (id !== replyModel) {
       throw invalidReply(provider, `it is of the model "${id.slice(0, 100)}", and replies were of "${replyModel}"`);
     }
   };
   const ask = async (texts: readonly string[], purpose: Purpose, signal: AbortSignal): Promise<EmbeddedBatch> => {
     const reply = await remote.request(texts, purpose, signal);
-    checkModel(reply.model);
+    checkModel(reply.model, purpose);
     const vectors = readVectors(reply.vectors, {
       dependency: provider,
       count: texts.length,

@@ -54,8 +54,16 @@ export interface RemoteIdentity {
   askedDimensions: number | undefined;
 }
 
-/** Returns the identity of `model`. Throws ConfigError if its dimensions are neither set nor known. */
-export function remoteIdentity(model: string, settings: RemoteSettings, path: string): RemoteIdentity {
+/**
+ * Returns the identity of `model`. `marks`: other values that change its vectors, empty ones without effect. Throws ConfigError if its
+ * dimensions are neither set nor known.
+ */
+export function remoteIdentity(
+  model: string,
+  settings: RemoteSettings,
+  path: string,
+  marks: readonly string[] = [],
+): RemoteIdentity {
   if (model === '') throw new ConfigError(`${path}.settings.model`, 'is empty: name the model');
   const known = knownModel(model);
   const dimensions = settings.dimensions || known?.dimensions;
@@ -66,7 +74,7 @@ export function remoteIdentity(model: string, settings: RemoteSettings, path: st
     );
   }
   return {
-    name: `${model}-${dimensions}${prefixMark(settings.query_prefix, settings.document_prefix)}`,
+    name: `${model}-${dimensions}${prefixMark(settings.query_prefix, settings.document_prefix, ...marks)}`,
     dimensions,
     maxInputTokens: settings.max_input_tokens || known?.maxInputTokens || 0,
     askedDimensions:
@@ -74,8 +82,9 @@ export function remoteIdentity(model: string, settings: RemoteSettings, path: st
   };
 }
 
-/** Returns the part of a space's name that identifies its prefixes: other prefixes make other vectors of the same text. */
-export function prefixMark(query: string, document: string): string {
-  if (query + document === '') return '';
-  return `-${createHash('sha256').update(`${query}\0${document}`).digest('hex').slice(0, 8)}`;
+/** Returns the part of a space's name that identifies its prefixes and the like: other ones make other vectors of the same text. */
+export function prefixMark(query: string, document: string, ...others: readonly string[]): string {
+  const marks = [query, document, ...(others.join('') === '' ? [] : others)];
+  if (marks.join('') === '') return '';
+  return `-${createHash('sha256').update(marks.join('\0')).digest('hex').slice(0, 8)}`;
 }

@@ -70,6 +70,46 @@ test('the request is exactly this', async () => {
   `);
 });
 
+describe('a model that embeds questions and documents differently', () => {
+  const bodyOf = async (purpose: Purpose, given: Record<string, unknown>) => {
+    await (await create(given)).embed(['a'], purpose, never);
+    return server.requests.at(-1)?.body as Record<string, unknown>;
+  };
+
+  test('has another name for questions, also in its replies', async () => {
+    const model = await create({ query_model: 'mini-query' });
+    for (const [purpose, name] of [
+      [Purpose.QUERY, 'mini-query'],
+      [Purpose.DOCUMENT, 'mini'],
+      [Purpose.QUERY, 'mini-query'],
+    ] as const) {
+      await model.embed(['a'], purpose, never);
+      expect(server.requests.at(-1)?.body).toMatchObject({ model: name });
+    }
+  });
+
+  test('is told by a field of the request', async () => {
+    const jina = { purpose_field: 'task', query_purpose: 'retrieval.query', document_purpose: 'retrieval.passage' };
+    expect(await bodyOf(Purpose.QUERY, jina)).toMatchObject({ task: 'retrieval.query', model: 'mini' });
+    expect(await bodyOf(Purpose.DOCUMENT, jina)).toMatchObject({ task: 'retrieval.passage', model: 'mini' });
+    expect(await bodyOf(Purpose.DOCUMENT, { purpose_field: 'input_type' })).toMatchObject({ input_type: 'document' });
+    expect(await bodyOf(Purpose.QUERY, {})).not.toHaveProperty('input_type');
+    for (const field of ['model', 'input', 'a b']) {
+      await expect(bodyOf(Purpose.QUERY, { purpose_field: field })).rejects.toThrow('free field');
+    }
+  });
+
+  test('has a space of its own for each way', async () => {
+    const names = await Promise.all(
+      [{}, { query_model: 'mini-query' }, { purpose_field: 'task' }, { purpose_field: 'input_type' }].map(
+        async (given) => (await create(given)).name,
+      ),
+    );
+    expect(new Set(names).size).toBe(names.length);
+    expect(names[0]).toBe('mini-128');
+  });
+});
+
 test('no key is sent if there is none, and nothing is read from the environment', async () => {
   await embed(['a'], { api_key: '' });
   const { headers } = server.requests.at(-1) as LoopbackRequest;

@@ -1,4 +1,5 @@
 import OpenAI, { APIConnectionError, APIError } from 'openai';
+import type { Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { HttpFailure } from '#kit/http/failure.ts';
 import { readBody, withinTime } from '#kit/http/json.ts';
 import type { RawReply, RemoteModel } from '../../../models/remote-model.ts';
@@ -16,6 +17,8 @@ export interface OpenAIEmbeddingOptions {
   query?: Record<string, string>;
   headers?: Record<string, string>;
   model: string;
+  /** Fields of the request by purpose, for models that embed questions and documents differently: another `model`, `input_type`, `task`. */
+  fieldsOf?: (purpose: Purpose) => Readonly<Record<string, string>>;
   /** How vectors are sent: base64 takes a quarter of the bytes, and no parsing of numbers. */
   encoding: 'base64' | 'float';
   /** Length of the vectors to ask for; `undefined`: what the model gives by itself. */
@@ -60,10 +63,16 @@ export function createOpenAIRequest(options: OpenAIEmbeddingOptions): RemoteMode
       });
     },
   });
-  return (texts, _purpose, signal) =>
+  return (texts, purpose, signal) =>
     withinTime(provider, timeoutMs, signal, async (ends): Promise<RawReply> => {
       try {
-        const body = { model, input: [...texts], encoding_format: encoding, ...(dimensions && { dimensions }) };
+        const body = {
+          model,
+          input: [...texts],
+          encoding_format: encoding,
+          ...(dimensions && { dimensions }),
+          ...options.fieldsOf?.(purpose),
+        };
         const reply = await client.embeddings.create(body, { signal: ends });
         return { vectors: reply.data, model: reply.model, promptTokens: reply.usage?.prompt_tokens };
       } catch (error) {
