@@ -1,4 +1,5 @@
 import type { QueryWord } from '#kit/text/query/query-words.ts';
+import { bm25 } from '../stores/bm25.ts';
 import { type Change, forever, type IndexRow, type RowFilter } from '../stores/index-row.ts';
 import { passes } from '../suites/row-filter.suite.ts';
 
@@ -55,7 +56,7 @@ export function createRowModel<R extends IndexRow>(): RowModel<R> {
 
 /** Returns the BM25 scores of texts by the formula of the documentation, with the statistics of `all` texts. Texts without a word are absent. */
 export function bm25Scores<T extends { text: string }>(all: readonly T[], asked: readonly QueryWord[]): Map<T, number> {
-  const [k1, b] = [1.5, 0.9];
+  const { k1, b } = bm25;
   const split = new Map(all.map((row) => [row, row.text.split(' ')]));
   const meanLength = all.reduce((sum, row) => sum + (split.get(row)?.length ?? 0), 0) / Math.max(1, all.length);
   const scores = new Map<T, number>();

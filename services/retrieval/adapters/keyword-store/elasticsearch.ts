@@ -1,6 +1,7 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
+import { bm25 } from '../../stores/bm25.ts';
 import { mergeHits } from '../../stores/index-row.ts';
 import type { KeywordRow, KeywordStore } from '../../stores/keyword-store.ts';
 import { toTerm } from '../../stores/remote/rows.ts';
@@ -30,7 +31,7 @@ export const keywordIndex = {
       ragmesh_bm25: {
         type: 'scripted',
         script: {
-          source: `double norm = 1.2 * (0.25 + 0.75 * doc.length / ${ordinaryWordCount}.0); return query.boost * 2.2 * doc.freq / (doc.freq + norm);`,
+          source: `double norm = ${bm25.k1} * (${1 - bm25.b} + ${bm25.b} * doc.length / ${ordinaryWordCount}.0); return query.boost * ${bm25.k1 + 1} * doc.freq / (doc.freq + norm);`,
         },
       },
     },

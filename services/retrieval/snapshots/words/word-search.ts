@@ -1,4 +1,5 @@
 import type { QueryWord } from '#kit/text/query/query-words.ts';
+import { bm25 } from '../../stores/bm25.ts';
 import type { RowTable } from '../rows/row-table.ts';
 import { type RowScope, rowTest } from '../rows/row-test.ts';
 import { findString } from '../rows/strings.ts';
@@ -23,12 +24,7 @@ export interface WordStatistics {
   frequencyOf(word: string): number;
 }
 
-/**
- * The constants of BM25 (Robertson & Zaragoza 2009, §3.2). Chunks have similar lengths, so a longer one usually has more topics: its length
- * counts almost fully. Chosen on five public sets in Chinese and English; each set was measured with constants chosen on the others.
- */
-const k1 = 1.5;
-const b = 0.9;
+const { k1, b } = bm25;
 
 /** Versions whose statistics are kept: the live one, and the one before it for searches that began earlier. */
 const maxVersions = 2;

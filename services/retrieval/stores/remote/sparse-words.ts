@@ -1,17 +1,15 @@
 // Words as sparse vectors, for engines that search those: BM25 (Robertson & Zaragoza 2009, §3.1-3.2) in two factors. The weight of a word in a
 // row is its saturated frequency; the engine multiplies it by the word's idf.
 
+import { bm25 } from '../bm25.ts';
+
 /** Words as a sparse vector: the numbers of the words, ascending, and a weight for each. */
 export interface SparseWords {
   indices: number[];
   values: number[];
 }
 
-/** Saturation of a word's frequency. */
-const k1 = 1.2;
-
-/** Weight of a row's length, 0 to 1. */
-const b = 0.75;
+const { k1, b } = bm25;
 
 const firstHan = /^\p{sc=Han}/u;
 

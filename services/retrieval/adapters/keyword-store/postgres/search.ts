@@ -1,13 +1,10 @@
 import type { QueryWord } from '#kit/text/query/query-words.ts';
+import { bm25 } from '../../../stores/bm25.ts';
 import { type Condition, createValues, tenantId } from '../../vendors/postgres/conditions.ts';
 import { fullName } from '../../vendors/postgres/rows.ts';
 import { entryCount, entryId, entryLength, keywordTable, postingTable, segmentTable } from './schema.ts';
 
-/**
- * The constants of BM25 (Robertson & Zaragoza 2009, §3.2): those of the copies in memory of the embedded store, so that both rank alike.
- */
-const k1 = 1.5;
-const b = 0.9;
+const { k1, b } = bm25;
 
 /** Words of a question that are searched at any cost. */
 const sureWords = 3;

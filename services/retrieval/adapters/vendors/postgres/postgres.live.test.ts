@@ -162,7 +162,8 @@ describe.skipIf(!hasPgvector && skipped('pgvector', 8, pgvectorAdvice))('the sto
     const words = texts.map((text) => text.split(' ').filter((word) => word !== 'with'));
     const mean = words.flat().length / texts.length;
     const idf = (frequency: number) => Math.log(1 + (texts.length - frequency + 0.5) / (frequency + 0.5));
-    const saturated = (count: number, length: number) => (count * 2.5) / (count + 1.5 * (0.1 + (0.9 * length) / mean));
+    const saturated = (count: number, length: number) =>
+      (count * 2.2) / (count + 1.2 * (0.25 + (0.75 * length) / mean));
     const expected = [
       [1, idf(2) * saturated(1, 2) + idf(2) * saturated(1, 2)],
       [2, idf(2) * saturated(2, words[1]?.length ?? 0)],

@@ -1,5 +1,6 @@
 import type { CollectionConfigCreate, PropertyConfigCreate, WeaviateField } from 'weaviate-client';
 import { unavailable } from '#kit/base/errors.ts';
+import { bm25 } from '../../../stores/bm25.ts';
 import type { Change, Hit, IndexRow } from '../../../stores/index-row.ts';
 import {
   attributeTerms,
@@ -61,7 +62,7 @@ export async function createCollection(
         }),
         replication: configure.replication({ factor: replicas }),
         // Our tokens are already without stop words, and a word such as `the` may be part of a code.
-        invertedIndex: configure.invertedIndex({ bm25k1: 1.2, bm25b: 0.75, stopwordsPreset: 'none' }),
+        invertedIndex: configure.invertedIndex({ bm25k1: bm25.k1, bm25b: bm25.b, stopwordsPreset: 'none' }),
       });
     } catch (error) {
       // Another process has created it meanwhile.
