@@ -82,7 +82,7 @@ export function remoteIdentity(
   };
 }
 
-/** Returns the part of a space's name that identifies its prefixes and the like: other ones make other vectors of the same text. */
+/** Returns the part of a space's name that identifies its prefixes and similar values: other ones make other vectors of the same text. */
 export function prefixMark(query: string, document: string, ...others: readonly string[]): string {
   const marks = [query, document, ...(others.join('') === '' ? [] : others)];
   if (marks.join('') === '') return '';

@@ -9,7 +9,7 @@ import { remoteIdentity, remoteSettings } from '../../../models/remote-settings.
 import { createOpenAIRequest } from '../../vendors/openai/request.ts';
 
 /**
- * Any server with OpenAI's embeddings: vLLM, llama.cpp, LiteLLM, LM Studio, … Models that embed questions and documents differently are told
+ * Any server with OpenAI's embeddings: vLLM, llama.cpp, LiteLLM, LM Studio, … Models that embed questions and documents differently learn
  * which it is by a prefix, by another name for questions, or by a field of the request.
  */
 export const adapter = defineAdapter({

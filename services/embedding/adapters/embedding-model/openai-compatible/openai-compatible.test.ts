@@ -88,7 +88,7 @@ describe('a model that embeds questions and documents differently', () => {
     }
   });
 
-  test('is told by a field of the request', async () => {
+  test('gets a field of the request', async () => {
     const jina = { purpose_field: 'task', query_purpose: 'retrieval.query', document_purpose: 'retrieval.passage' };
     expect(await bodyOf(Purpose.QUERY, jina)).toMatchObject({ task: 'retrieval.query', model: 'mini' });
     expect(await bodyOf(Purpose.DOCUMENT, jina)).toMatchObject({ task: 'retrieval.passage', model: 'mini' });
