@@ -9,7 +9,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { AnswerOutcome, CacheLayer, UnsupportedClaim } from "../../common/v1/answer_pb.ts";
+import type { AnswerOutcome, CacheLayer, ToolCallStatus, UnsupportedClaim } from "../../common/v1/answer_pb.ts";
 import { file_ragmesh_common_v1_answer } from "../../common/v1/answer_pb.ts";
 import type { Degradation, TokenUsage } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/audit/v1/audit.proto.
  */
 export const file_ragmesh_audit_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxItMFCg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSJwoNY2l0ZWRfbWFya2VycxgIIAMoDUIQukgNkgEKEGQiBioEGKCNBhIXCgVtb2RlbBgJIAEoCUIIukgFcgMYgAISLAoFdXNhZ2UYCiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEj4KDGRlZ3JhZGF0aW9ucxgLIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIyCgtjYWNoZV9sYXllchgMIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISGQoIdHJhY2VfaWQYDSABKAlCB7pIBHICGCASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKDWZpcnN0X3RleHRfdXMYDyABKARCDLpICTIHGIDA3e7BAhIeCgh0b3RhbF91cxgQIAEoBEIMukgJMgcYgMDd7sECEkkKEnVuc3VwcG9ydGVkX2NsYWltcxgRIAMoCzIjLnJhZ21lc2guY29tbW9uLnYxLlVuc3VwcG9ydGVkQ2xhaW1CCLpIBZIBAhBAIqoBCgtFdmlkZW5jZVJlZhIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIfCgd2ZXJzaW9uGAQgASgEQg66SAsyCRj/////////DxImCgVzY29yZRgFIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcEiIgoOUmVjb3JkUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQiugEKElJlY29yZFVzYWdlUmVxdWVzdBIdCgpyZXF1ZXN0X2lkGAEgASgJQgm6SAZyBBABGEASOAoGdXNhZ2VzGAIgAygLMhwucmFnbWVzaC5hdWRpdC52MS5Nb2RlbFVzYWdlQgq6SAeSAQQIARBAEjAKDHJlcXVlc3RlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoIdHJhY2VfaWQYBCABKAlCB7pIBHICGCAieAoKTW9kZWxVc2FnZRIZCgVtb2RlbBgBIAEoCUIKukgHcgUQARiAAhIZCghwcm92aWRlchgCIAEoCUIHukgEcgIYQBI0CgV1c2FnZRgDIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VCBrpIA8gBASInChNSZWNvcmRVc2FnZVJlc3BvbnNlEhAKCHJlY29yZGVkGAEgASgIIv4BChFRdWVyeUF1ZGl0UmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZiZWZvcmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKBHVzZXIYAyABKAlCCLpIBXIDGIABEh0KC2RvY3VtZW50X2lkGAQgASgJQgi6SAVyAxiABBIaCglhbnN3ZXJfaWQYBSABKAlCB7pIBHICGEASFwoFbGltaXQYBiABKA1CCLpIBSoDGJBOEicKD2JlZm9yZV9zZXF1ZW5jZRgHIAEoBEIOukgLMgkY/////////w8iQQoSUXVlcnlBdWRpdFJlc3BvbnNlEisKBWVudHJ5GAEgASgLMhwucmFnbWVzaC5hdWRpdC52MS5BdWRpdEVudHJ5IsMBCgpBdWRpdEVudHJ5EhAKCHNlcXVlbmNlGAEgASgEEg4KBnRlbmFudBgCIAEoCRIMCgR1c2VyGAMgASgJEi8KBnJlY29yZBgEIAEoCzIfLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkUmVxdWVzdBIvCgtyZWNvcmRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcHJldmlvdXNfaGFzaBgGIAEoDBIMCgRoYXNoGAcgASgMIhQKElZlcmlmeUNoYWluUmVxdWVzdCJWChNWZXJpZnlDaGFpblJlc3BvbnNlEhMKC2VudHJ5X2NvdW50GAEgASgEEg4KBmludGFjdBgCIAEoCBIaChJmaXJzdF9iYWRfc2VxdWVuY2UYAyABKAQibQoVR2V0VXNhZ2VSZXBvcnRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoWR2V0VXNhZ2VSZXBvcnRSZXNwb25zZRIoCgRyb3dzGAEgAygLMhoucmFnbWVzaC5hdWRpdC52MS5Vc2FnZVJvdyK5AQoIVXNhZ2VSb3cSCwoDZGF5GAEgASgJEg0KBW1vZGVsGAIgASgJEgwKBHVzZXIYAyABKAkSFAoMYW5zd2VyX2NvdW50GAQgASgEEhQKDGNhY2hlZF9jb3VudBgFIAEoBBIVCg1wcm9tcHRfdG9rZW5zGAYgASgEEhkKEWNvbXBsZXRpb25fdG9rZW5zGAcgASgEEhMKC2Nvc3RfbWljcm9zGAggASgDEhAKCGN1cnJlbmN5GAkgASgJMq4ECgxBdWRpdFNlcnZpY2USXAoGUmVjb3JkEh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0GiAucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXNwb25zZSIPorsYCwiIJxADGAEgAUABEmsKC1JlY29yZFVzYWdlEiQucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRVc2FnZVJlcXVlc3QaJS5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFVzYWdlUmVzcG9uc2UiD6K7GAsIiCcQAxgBIAFAARJsCgpRdWVyeUF1ZGl0EiMucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVxdWVzdBokLnJhZ21lc2guYXVkaXQudjEuUXVlcnlBdWRpdFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAIgAzABEm0KC1ZlcmlmeUNoYWluEiQucmFnbWVzaC5hdWRpdC52MS5WZXJpZnlDaGFpblJlcXVlc3QaJS5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVzcG9uc2UiEZACAaK7GAoI4KcSEAEYAiADEnYKDkdldFVzYWdlUmVwb3J0EicucmFnbWVzaC5hdWRpdC52MS5HZXRVc2FnZVJlcG9ydFJlcXVlc3QaKC5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIpMGCg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSJwoNY2l0ZWRfbWFya2VycxgIIAMoDUIQukgNkgEKEGQiBioEGKCNBhIXCgVtb2RlbBgJIAEoCUIIukgFcgMYgAISLAoFdXNhZ2UYCiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEj4KDGRlZ3JhZGF0aW9ucxgLIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIyCgtjYWNoZV9sYXllchgMIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISGQoIdHJhY2VfaWQYDSABKAlCB7pIBHICGCASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKDWZpcnN0X3RleHRfdXMYDyABKARCDLpICTIHGIDA3e7BAhIeCgh0b3RhbF91cxgQIAEoBEIMukgJMgcYgMDd7sECEkkKEnVuc3VwcG9ydGVkX2NsYWltcxgRIAMoCzIjLnJhZ21lc2guY29tbW9uLnYxLlVuc3VwcG9ydGVkQ2xhaW1CCLpIBZIBAhBAEj4KCnRvb2xfY2FsbHMYEiADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLlRvb2xDYWxsUmVjb3JkQgi6SAWSAQIQICLTAQoOVG9vbENhbGxSZWNvcmQSGAoHY2FsbF9pZBgBIAEoCUIHukgEcgIYQBIVCgR0b29sGAIgASgJQge6SARyAhhAEiEKDmFyZ3VtZW50c19qc29uGAMgASgJQgm6SAZyBCiAgAESMQoGc3RhdHVzGAQgASgOMiEucmFnbWVzaC5jb21tb24udjEuVG9vbENhbGxTdGF0dXMSGAoGZGV0YWlsGAUgASgJQgi6SAVyAxiABBIgCgpsYXRlbmN5X3VzGAYgASgEQgy6SAkyBxiAwN3uwQIiqgEKC0V2aWRlbmNlUmVmEhoKCGNodW5rX2lkGAEgASgJQgi6SAVyAxiABBIdCgtkb2N1bWVudF9pZBgCIAEoCUIIukgFcgMYgAQSFwoGY29ycHVzGAMgASgJQge6SARyAhhAEh8KB3ZlcnNpb24YBCABKARCDrpICzIJGP////////8PEiYKBXNjb3JlGAUgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwSIiCg5SZWNvcmRSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBCK6AQoSUmVjb3JkVXNhZ2VSZXF1ZXN0Eh0KCnJlcXVlc3RfaWQYASABKAlCCbpIBnIEEAEYQBI4CgZ1c2FnZXMYAiADKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLk1vZGVsVXNhZ2VCCrpIB5IBBAgBEEASMAoMcmVxdWVzdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZCgh0cmFjZV9pZBgEIAEoCUIHukgEcgIYICJ4CgpNb2RlbFVzYWdlEhkKBW1vZGVsGAEgASgJQgq6SAdyBRABGIACEhkKCHByb3ZpZGVyGAIgASgJQge6SARyAhhAEjQKBXVzYWdlGAMgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUIGukgDyAEBIicKE1JlY29yZFVzYWdlUmVzcG9uc2USEAoIcmVjb3JkZWQYASABKAgi/gEKEVF1ZXJ5QXVkaXRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoEdXNlchgDIAEoCUIIukgFcgMYgAESHQoLZG9jdW1lbnRfaWQYBCABKAlCCLpIBXIDGIAEEhoKCWFuc3dlcl9pZBgFIAEoCUIHukgEcgIYQBIXCgVsaW1pdBgGIAEoDUIIukgFKgMYkE4SJwoPYmVmb3JlX3NlcXVlbmNlGAcgASgEQg66SAsyCRj/////////DyJBChJRdWVyeUF1ZGl0UmVzcG9uc2USKwoFZW50cnkYASABKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLkF1ZGl0RW50cnkiwwEKCkF1ZGl0RW50cnkSEAoIc2VxdWVuY2UYASABKAQSDgoGdGVuYW50GAIgASgJEgwKBHVzZXIYAyABKAkSLwoGcmVjb3JkGAQgASgLMh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0Ei8KC3JlY29yZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1wcmV2aW91c19oYXNoGAYgASgMEgwKBGhhc2gYByABKAwiFAoSVmVyaWZ5Q2hhaW5SZXF1ZXN0IlYKE1ZlcmlmeUNoYWluUmVzcG9uc2USEwoLZW50cnlfY291bnQYASABKAQSDgoGaW50YWN0GAIgASgIEhoKEmZpcnN0X2JhZF9zZXF1ZW5jZRgDIAEoBCJtChVHZXRVc2FnZVJlcG9ydFJlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCChZHZXRVc2FnZVJlcG9ydFJlc3BvbnNlEigKBHJvd3MYASADKAsyGi5yYWdtZXNoLmF1ZGl0LnYxLlVzYWdlUm93IrkBCghVc2FnZVJvdxILCgNkYXkYASABKAkSDQoFbW9kZWwYAiABKAkSDAoEdXNlchgDIAEoCRIUCgxhbnN3ZXJfY291bnQYBCABKAQSFAoMY2FjaGVkX2NvdW50GAUgASgEEhUKDXByb21wdF90b2tlbnMYBiABKAQSGQoRY29tcGxldGlvbl90b2tlbnMYByABKAQSEwoLY29zdF9taWNyb3MYCCABKAMSEAoIY3VycmVuY3kYCSABKAkyrgQKDEF1ZGl0U2VydmljZRJcCgZSZWNvcmQSHy5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlcXVlc3QaIC5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlc3BvbnNlIg+iuxgLCIgnEAMYASABQAESawoLUmVjb3JkVXNhZ2USJC5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFVzYWdlUmVxdWVzdBolLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkVXNhZ2VSZXNwb25zZSIPorsYCwiIJxADGAEgAUABEmwKClF1ZXJ5QXVkaXQSIy5yYWdtZXNoLmF1ZGl0LnYxLlF1ZXJ5QXVkaXRSZXF1ZXN0GiQucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADMAESbQoLVmVyaWZ5Q2hhaW4SJC5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVxdWVzdBolLnJhZ21lc2guYXVkaXQudjEuVmVyaWZ5Q2hhaW5SZXNwb25zZSIRkAIBorsYCgjgpxIQARgCIAMSdgoOR2V0VXNhZ2VSZXBvcnQSJy5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVxdWVzdBooLnJhZ21lc2guYXVkaXQudjEuR2V0VXNhZ2VSZXBvcnRSZXNwb25zZSIRkAIBorsYCgiw6gEQAhgCIANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * An answer to record. Tenant and user are those of the call.
@@ -146,6 +146,13 @@ export type RecordRequest = Message<"ragmesh.audit.v1.RecordRequest"> & {
    * @generated from field: repeated ragmesh.common.v1.UnsupportedClaim unsupported_claims = 17;
    */
   unsupportedClaims: UnsupportedClaim[];
+
+  /**
+   * Calls of tools, in order.
+   *
+   * @generated from field: repeated ragmesh.audit.v1.ToolCallRecord tool_calls = 18;
+   */
+  toolCalls: ToolCallRecord[];
 };
 
 /**
@@ -154,6 +161,62 @@ export type RecordRequest = Message<"ragmesh.audit.v1.RecordRequest"> & {
  */
 export const RecordRequestSchema: GenMessage<RecordRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_audit_v1_audit, 0);
+
+/**
+ * A call of a tool.
+ *
+ * @generated from message ragmesh.audit.v1.ToolCallRecord
+ */
+export type ToolCallRecord = Message<"ragmesh.audit.v1.ToolCallRecord"> & {
+  /**
+   * Id of the call.
+   *
+   * @generated from field: string call_id = 1;
+   */
+  callId: string;
+
+  /**
+   * The tool.
+   *
+   * @generated from field: string tool = 2;
+   */
+  tool: string;
+
+  /**
+   * Arguments, as JSON.
+   *
+   * @generated from field: string arguments_json = 3;
+   */
+  argumentsJson: string;
+
+  /**
+   * How it ended.
+   *
+   * @generated from field: ragmesh.common.v1.ToolCallStatus status = 4;
+   */
+  status: ToolCallStatus;
+
+  /**
+   * Why it was not successful; empty otherwise.
+   *
+   * @generated from field: string detail = 5;
+   */
+  detail: string;
+
+  /**
+   * Time of the call in microseconds.
+   *
+   * @generated from field: uint64 latency_us = 6;
+   */
+  latencyUs: bigint;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.ToolCallRecord.
+ * Use `create(ToolCallRecordSchema)` to create a new message.
+ */
+export const ToolCallRecordSchema: GenMessage<ToolCallRecord> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 1);
 
 /**
  * A passage in the prompt.
@@ -202,7 +265,7 @@ export type EvidenceRef = Message<"ragmesh.audit.v1.EvidenceRef"> & {
  * Use `create(EvidenceRefSchema)` to create a new message.
  */
 export const EvidenceRefSchema: GenMessage<EvidenceRef> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 1);
+  messageDesc(file_ragmesh_audit_v1_audit, 2);
 
 /**
  * The entry is durable.
@@ -223,7 +286,7 @@ export type RecordResponse = Message<"ragmesh.audit.v1.RecordResponse"> & {
  * Use `create(RecordResponseSchema)` to create a new message.
  */
 export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 2);
+  messageDesc(file_ragmesh_audit_v1_audit, 3);
 
 /**
  * The cost of a model request. Tenant and user are those of the call.
@@ -265,7 +328,7 @@ export type RecordUsageRequest = Message<"ragmesh.audit.v1.RecordUsageRequest"> 
  * Use `create(RecordUsageRequestSchema)` to create a new message.
  */
 export const RecordUsageRequestSchema: GenMessage<RecordUsageRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 3);
+  messageDesc(file_ragmesh_audit_v1_audit, 4);
 
 /**
  * The cost of an attempt at a model.
@@ -300,7 +363,7 @@ export type ModelUsage = Message<"ragmesh.audit.v1.ModelUsage"> & {
  * Use `create(ModelUsageSchema)` to create a new message.
  */
 export const ModelUsageSchema: GenMessage<ModelUsage> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 4);
+  messageDesc(file_ragmesh_audit_v1_audit, 5);
 
 /**
  * The usage is durable.
@@ -321,7 +384,7 @@ export type RecordUsageResponse = Message<"ragmesh.audit.v1.RecordUsageResponse"
  * Use `create(RecordUsageResponseSchema)` to create a new message.
  */
 export const RecordUsageResponseSchema: GenMessage<RecordUsageResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 5);
+  messageDesc(file_ragmesh_audit_v1_audit, 6);
 
 /**
  * Selects entries. All conditions must hold.
@@ -384,7 +447,7 @@ export type QueryAuditRequest = Message<"ragmesh.audit.v1.QueryAuditRequest"> & 
  * Use `create(QueryAuditRequestSchema)` to create a new message.
  */
 export const QueryAuditRequestSchema: GenMessage<QueryAuditRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 6);
+  messageDesc(file_ragmesh_audit_v1_audit, 7);
 
 /**
  * An entry.
@@ -405,7 +468,7 @@ export type QueryAuditResponse = Message<"ragmesh.audit.v1.QueryAuditResponse"> 
  * Use `create(QueryAuditResponseSchema)` to create a new message.
  */
 export const QueryAuditResponseSchema: GenMessage<QueryAuditResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 7);
+  messageDesc(file_ragmesh_audit_v1_audit, 8);
 
 /**
  * An entry of the audit.
@@ -468,7 +531,7 @@ export type AuditEntry = Message<"ragmesh.audit.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 8);
+  messageDesc(file_ragmesh_audit_v1_audit, 9);
 
 /**
  * Requests a check of the chain.
@@ -483,7 +546,7 @@ export type VerifyChainRequest = Message<"ragmesh.audit.v1.VerifyChainRequest"> 
  * Use `create(VerifyChainRequestSchema)` to create a new message.
  */
 export const VerifyChainRequestSchema: GenMessage<VerifyChainRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 9);
+  messageDesc(file_ragmesh_audit_v1_audit, 10);
 
 /**
  * The result of the check.
@@ -518,7 +581,7 @@ export type VerifyChainResponse = Message<"ragmesh.audit.v1.VerifyChainResponse"
  * Use `create(VerifyChainResponseSchema)` to create a new message.
  */
 export const VerifyChainResponseSchema: GenMessage<VerifyChainResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 10);
+  messageDesc(file_ragmesh_audit_v1_audit, 11);
 
 /**
  * Selects usage.
@@ -546,7 +609,7 @@ export type GetUsageReportRequest = Message<"ragmesh.audit.v1.GetUsageReportRequ
  * Use `create(GetUsageReportRequestSchema)` to create a new message.
  */
 export const GetUsageReportRequestSchema: GenMessage<GetUsageReportRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 11);
+  messageDesc(file_ragmesh_audit_v1_audit, 12);
 
 /**
  * The usage.
@@ -567,7 +630,7 @@ export type GetUsageReportResponse = Message<"ragmesh.audit.v1.GetUsageReportRes
  * Use `create(GetUsageReportResponseSchema)` to create a new message.
  */
 export const GetUsageReportResponseSchema: GenMessage<GetUsageReportResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 12);
+  messageDesc(file_ragmesh_audit_v1_audit, 13);
 
 /**
  * Usage of a user with a model on a day.
@@ -644,7 +707,7 @@ export type UsageRow = Message<"ragmesh.audit.v1.UsageRow"> & {
  * Use `create(UsageRowSchema)` to create a new message.
  */
 export const UsageRowSchema: GenMessage<UsageRow> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 13);
+  messageDesc(file_ragmesh_audit_v1_audit, 14);
 
 /**
  * An append-only record of every answer, each entry chained by hash to the one before it in the tenant, and the ledger
