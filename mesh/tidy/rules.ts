@@ -78,6 +78,7 @@ const vendors: Readonly<Record<string, RegExp>> = {
   '@aws-sdk/lib-storage': /s3/,
   '@platformatic/kafka': /kafka/,
   bullmq: /bullmq/,
+  '@modelcontextprotocol/client': /mcp/,
 };
 /** The one policy for connections to Redis, and that for PostgreSQL: several services use them. */
 const redisPolicy = 'mesh/kit/storage/redis.ts';

@@ -11,13 +11,15 @@ import type { IdentityConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { rpcError } from '../base/errors.ts';
 
 const issuer = 'ragmesh';
-const audience = 'ragmesh-mesh';
+const meshAudience = 'ragmesh-mesh';
 const algorithm = 'EdDSA';
 
 /** Makes tokens that identify a principal: in the edge, which authenticates callers, and in the indexer, which works without them. */
 export interface TokenSigner {
   /** A token for the principal, valid for at least half of the signer's lifetime. */
   sign(principal: Principal): Promise<string>;
+  /** A token for the principal that is valid for `audience` alone, outside of the mesh, and for `lifetimeMs` from now. */
+  signFor(principal: Principal, audience: string, lifetimeMs: number): Promise<string>;
 }
 
 /** Checks tokens. */
@@ -88,20 +90,24 @@ export function createTokenSigner(privateKey: KeyObject, clock: () => number, li
     if (Object.isFrozen(principal)) claims.set(principal, made);
     return made;
   };
+  const make = (claim: JsonValue, principal: Principal, audience: string, lifetimeMs: number) => {
+    const now = clock();
+    return new SignJWT({ principal: claim })
+      .setProtectedHeader({ alg: algorithm })
+      .setIssuer(issuer)
+      .setSubject(subjectOf(principal))
+      .setAudience(audience)
+      .setIssuedAt(Math.floor(now / 1000))
+      .setExpirationTime(Math.ceil((now + lifetimeMs) / 1000))
+      .sign(privateKey);
+  };
   return {
+    signFor: (principal, audience, lifetimeMs) => make(claimOf(principal).claim, principal, audience, lifetimeMs),
     sign(principal) {
       const { claim, key } = claimOf(principal);
       let token = recent.get(key);
       if (token === undefined) {
-        const now = clock();
-        token = new SignJWT({ principal: claim })
-          .setProtectedHeader({ alg: algorithm })
-          .setIssuer(issuer)
-          .setSubject(subjectOf(principal))
-          .setAudience(audience)
-          .setIssuedAt(Math.floor(now / 1000))
-          .setExpirationTime(Math.ceil((now + lifetimeMs) / 1000))
-          .sign(privateKey);
+        token = make(claim, principal, meshAudience, lifetimeMs);
         token.catch(() => recent.delete(key));
         recent.set(key, token);
       }
@@ -131,7 +137,7 @@ export function createTokenVerifier(publicKey: KeyObject, clock: () => number): 
       try {
         const { payload } = await jwtVerify<{ principal: JsonValue }>(token, publicKey, {
           issuer,
-          audience,
+          audience: meshAudience,
           algorithms: [algorithm],
           currentDate: new Date(now),
           requiredClaims: ['exp', 'principal'],
