@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { ChatConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import type { ConfiguredReply } from './acts/replies.ts';
+import { type ConfiguredTool, readTools } from './tools/configured.ts';
 
 /** Settings of the chat service. */
 export interface ChatSettings {
@@ -33,6 +34,10 @@ export interface ChatSettings {
   readonly replies: readonly ConfiguredReply[];
   /** The desk to which a wish for a person is reported. */
   readonly handoverDesk: ChosenAdapter | undefined;
+  /** Operations of other systems that an answer may use. */
+  readonly tools: readonly ConfiguredTool[];
+  /** Key that signs who calls a tool; empty: the key of the mesh. */
+  readonly toolPrivateKey: string;
 }
 
 const dayMs = 86_400_000;
@@ -56,5 +61,7 @@ export function readConfig(config: Config): ChatSettings {
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),
     handoverDesk:
       chat.handoverDesk && chosenAdapter(ChatConfigSchema.field.handoverDesk, chat.handoverDesk, 'chat.handover_desk'),
+    tools: readTools(chat.tools),
+    toolPrivateKey: chat.toolPrivateKey,
   });
 }

@@ -22,9 +22,11 @@ import { createGroupSessions } from './sessions/group-sessions.ts';
 import { createOpenSessions } from './sessions/open-sessions.ts';
 import { type SessionSchema, sessionMigrations } from './sessions/schema.ts';
 import { createSessions } from './sessions/sessions.ts';
+import { createToolAccess } from './tools/tool-access.ts';
 import { createModels } from './understand/models.ts';
 
 const deskAdapters = new URL('./adapters/handover-desk/', import.meta.url);
+const toolAdapters = new URL('./adapters/tool/', import.meta.url);
 
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
@@ -48,10 +50,11 @@ export const chat = defineService({
     return { connect, close: () => sessions.close() };
   },
   move: ({ copyRecords }) => copyRecords('sessions', sessionMigrations),
-  async create({ config: settings, clients, clock, random, log, metrics, state: sessions }) {
+  async create({ config: settings, clients, clock, random, log, metrics, state: sessions, signer }) {
     const newId = createIds(clock, random);
     const background = createBackgroundTasks(log);
-    const http = createHttpClient({ maxConnections: 8 });
+    const http = createHttpClient({ maxConnections: 32 });
+    const toolbox = await createToolAccess(settings, { folder: toolAdapters, fetch: http.fetch, signer, clock, log });
     const desk =
       settings.handoverDesk === undefined
         ? undefined
@@ -72,12 +75,14 @@ export const chat = defineService({
         newId,
         route: createRouter(),
         replies: createReplies(settings.replies),
+        toolbox,
         reportHandover: createReporting(desk, background, log),
       }),
       drain: () => background.idle(),
       async close() {
         // Also here: calls that were cancelled at the end of the grace period have begun their records since.
         await background.idle();
+        await toolbox.close();
         await http.close();
       },
     };

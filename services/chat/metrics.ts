@@ -42,6 +42,18 @@ export function createChatMetrics(metrics: Metrics) {
       buckets: promptTokenBuckets,
       registers,
     }),
+    toolCallTotal: new Counter({
+      name: 'ragmesh_tool_call_total',
+      help: 'Calls of tools that ended or wait for approval, by status',
+      labelNames: ['tool', 'status'],
+      registers,
+    }),
+    toolLatencyMs: createTracedHistogram(metrics.registry, {
+      name: 'ragmesh_tool_latency_ms',
+      help: 'Time of a call of a tool that returned a result',
+      labelNames: ['tool'],
+      buckets: latencyBuckets,
+    }),
     unsupportedClaimTotal: new Counter({
       name: 'ragmesh_unsupported_claim_total',
       help: 'Sentences of answers that the cited passages do not support: fact, negation, or language',

@@ -31,7 +31,7 @@ export function* answerAct(
   yield { case: 'outcome', value: AnswerOutcome.REPLIED };
   yield { case: 'remark', value: reply };
   if (move.isClarification) {
-    yield { case: 'clarification', value: create(ClarificationSchema, { question: reply }) };
+    yield clarification(reply);
   }
   yield* showHandover(move, question, turns);
 }
@@ -40,7 +40,12 @@ export function* answerAct(
 export function* afterRefusal(move: Move, question: string, turns: readonly PastTurn[]): Generator<AskEvent> {
   if (move.afterRefusal === '') return;
   yield { case: 'remark', value: move.afterRefusal };
+  if (move.isClarification) yield clarification(move.afterRefusal);
   yield* showHandover(move, question, turns);
+}
+
+function clarification(question: string): AskEvent {
+  return { case: 'clarification', value: create(ClarificationSchema, { question }) };
 }
 
 function* showHandover(move: Move, question: string, turns: readonly PastTurn[]): Generator<AskEvent> {

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Clarification, ConversationAct, Handover, Suggestions } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
   type AnswerDone,
   type AnswerOutcome,
@@ -59,6 +60,8 @@ export type AskEvent =
   | { readonly case: 'handover'; readonly value: { handover: Handover; event: HandoverEvent | undefined } }
   | { readonly case: 'clarification'; readonly value: Clarification }
   | { readonly case: 'suggestions'; readonly value: Suggestions }
+  /** What happens to a call of a tool. An answer with one is its caller's alone, and never in the cache. */
+  | { readonly case: 'toolCall'; readonly value: ToolCallUpdate }
   /** The text was compared with its passages. */
   | { readonly case: 'verdict'; readonly value: { unsupportedClaims: UnsupportedClaim[]; isVerified: boolean } }
   /** The end. */

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { type AskResponse, AskResponseSchema, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { ConversationAct, type Handover } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
   type AnswerDone,
   AnswerDoneSchema,
@@ -43,6 +44,8 @@ export interface AnswerState {
   readonly model: string;
   /** The passages that the answer may cite; marker [n] names the n-th, from 1. */
   readonly passages: readonly Passage[];
+  /** Calls of tools, each as far as it is. */
+  readonly toolCalls: readonly ToolCallUpdate[];
   readonly text: string;
   readonly citations: readonly Citation[];
   /** When the first text was shown, in microseconds since the question arrived; 0 before that. */
@@ -82,6 +85,7 @@ export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | '
     ]),
     model: '',
     passages: [],
+    toolCalls: [],
     text: '',
     citations: [],
     firstTextUs: 0,
@@ -142,7 +146,8 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
       };
     case 'citation': {
       const { marker } = event.value;
-      if (marker < 1 || marker > state.passages.length) return { state, response: undefined };
+      const isKnown = state.citations.some((known) => known.marker === marker);
+      if (isKnown || marker < 1 || marker > state.passages.length) return { state, response: undefined };
       return {
         state: { ...state, citations: [...state.citations, event.value] },
         response: event.response ?? respond(event),
@@ -179,6 +184,10 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
         state: happened === undefined ? state : { ...state, handover: { handover, event: happened } },
         response: respond({ case: 'handover', value: handover }),
       };
+    }
+    case 'toolCall': {
+      const others = state.toolCalls.filter(({ callId }) => callId !== event.value.callId);
+      return { state: { ...state, toolCalls: [...others, event.value] }, response: respond(event) };
     }
     case 'clarification':
     case 'suggestions':

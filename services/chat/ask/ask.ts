@@ -28,10 +28,13 @@ import { beginLookup, type Found, type LookupDeps } from '../cache/lookup.ts';
 import { replay } from '../cache/replay.ts';
 import { checkAnswer } from '../claims/check-answer.ts';
 import { findEvidence } from '../evidence/evidence.ts';
+import { suggest } from '../evidence/suggest.ts';
 import { generate } from '../generate/generate.ts';
-import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
-import { suggest } from '../suggest/suggest.ts';
-import { isGenerative } from '../understand/models.ts';
+import { buildPrompt, historyTokens, toolShare } from '../prompt/prompt.ts';
+import { beginWithTool, writeResult } from '../tools/answer-tool.ts';
+import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
+import { callMessages, createModelTools } from '../tools/model-tools.ts';
+import { canCallTools, isGenerative } from '../understand/models.ts';
 import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
 
@@ -120,6 +123,14 @@ async function* answer(
       yield [started, ...answerAct(move, move.reply, request.question, turns)];
       return;
     }
+    const { first } = understood.tools;
+    if (first !== undefined) {
+      yield started;
+      const isAnswered = yield* answerFromTool(deps, context, understood, first, state);
+      if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
+      if (state().outcome === AnswerOutcome.REFUSED) yield [...afterRefusal(move, request.question, turns)];
+      return;
+    }
     const begun: AskEvents = [
       started,
       standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
@@ -167,30 +178,72 @@ async function* answerFromCache(
   }
 }
 
+// Returns whether the call of a tool has answered; otherwise documents may.
+async function* answerFromTool(
+  deps: AskDeps,
+  context: CallContext,
+  understood: Understood,
+  first: PlannedCall,
+  state: () => AnswerState,
+): AsyncGenerator<AskEvents, boolean> {
+  const { settings } = deps;
+  const { model, models, tools, language, standalone } = understood;
+  const calls = toolCalls(deps, understood);
+  const called = yield* beginWithTool(calls, tools, first, context);
+  if (called === undefined) return true;
+  if (called.kind !== 'result') return false;
+  if (!isGenerative(model, models)) yield* writeResult(calls, first, called);
+  else {
+    yield { case: 'model', value: model };
+    const { tool } = first.offered;
+    const prompt = buildPrompt([], standalone, { ...understood, toolTokens: called.tokens }, settings);
+    const marker = called.passages.length;
+    const made = canCallTools(model, models) ? callMessages(tool.name, first.callId, first.arguments, marker) : [];
+    const messages = [...prompt.messages, ...made];
+    yield* generate(
+      { ...generation(deps, understood, state()), ...prompt, messages, passages: called.passages },
+      context,
+    );
+  }
+  yield checkAnswer(state(), { language, isGenerative: isGenerative(state().model, models) });
+  return true;
+}
+
+function toolCalls(
+  { sessions, newId, clock, settings }: AskDeps,
+  { language, standalone: question }: Understood,
+): ToolCalls {
+  const budgetTokens = Math.floor(settings.promptBudgetTokens * toolShare);
+  return { sessions, newId, clock, language, question, budgetTokens };
+}
+
 async function* answerFromEvidence(
-  { settings, clients, metrics }: AskDeps,
+  deps: AskDeps,
   request: AskRequest,
   context: CallContext,
   understood: Understood,
   state: () => AnswerState,
 ): AsyncGenerator<AskEvents> {
-  const { standalone, language, topK, maxTokens, model, models } = understood;
+  const { settings, clients, metrics } = deps;
+  const { standalone, language, topK, model, models, modelTools } = understood;
   yield { case: 'model', value: model };
-  const { corpora, filter, temperature } = request;
+  const { corpora, filter } = request;
   const search = { query: standalone, topK, corpora, ...(filter && { filter }) };
   const found = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
 
   yield stageStarted(Stage.PROMPT);
+  const toolTokens = modelTools.length === 0 ? 0 : Math.floor(settings.promptBudgetTokens * toolShare);
   const prompt = await withSpan('prompt.build', {}, async () =>
-    buildPrompt(found ?? [], request.question, understood, settings),
+    buildPrompt(found ?? [], request.question, { ...understood, toolTokens }, settings),
   );
-  const { passages, tokens, messages, plainMessages } = prompt;
+  const { passages, tokens } = prompt;
   metrics.promptTokens.observe({ part: 'evidence' }, tokens);
   metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history));
   yield sources(passages);
   yield stageFinished(Stage.PROMPT, `${passages.length} of ${found?.length ?? 0} passages, ${tokens} tokens`);
 
-  if (passages.length === 0) {
+  // A model with tools may answer without documents.
+  if (passages.length === 0 && modelTools.length === 0) {
     const { noEvidence, searchFailed } = localizedText(language);
     // No model writes this.
     yield { case: 'model', value: '' };
@@ -199,17 +252,17 @@ async function* answerFromEvidence(
     yield textDelta(found === undefined ? searchFailed : noEvidence);
     return;
   }
-  const { llm } = clients;
-  const { answerId } = state();
-  const { maxAnswerBytes } = settings;
-  yield* generate(
-    {
-      ...{ llm, answerId, messages, plainMessages, passages, language },
-      ...{ maxTokens, temperature, model, models, maxAnswerBytes },
-    },
-    context,
-  );
+  yield* generate({ ...generation(deps, understood, state(), request.temperature), ...prompt }, context);
   // Its reader has the text: searches of questions that have none come first.
   await spareTurn(maxSpareWaitMs, context.signal);
   yield checkAnswer(state(), { language, isGenerative: isGenerative(state().model, models) });
+}
+
+// What every generation of an answer has in common.
+function generation(deps: AskDeps, understood: Understood, { answerId }: AnswerState, temperature?: number) {
+  const { llm } = deps.clients;
+  const { maxAnswerBytes } = deps.settings;
+  const { language, maxTokens, model, models, modelTools } = understood;
+  const tools = modelTools.length === 0 ? undefined : createModelTools(toolCalls(deps, understood), modelTools);
+  return { llm, answerId, language, maxTokens, temperature, model, models, maxAnswerBytes, tools };
 }

@@ -10,6 +10,8 @@ import {
   CacheLayer,
   ClaimFaultSchema,
   SourcesSchema,
+  ToolCallStatus,
+  ToolCallStatusSchema,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
@@ -24,9 +26,9 @@ import { type CacheFill, openFill } from '../cache/fill.ts';
 import type { ChatSettings } from '../config.ts';
 import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
-import { recordAnswer } from '../records/record.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import { recordAnswer } from './record.ts';
 
 /** What the driver needs. */
 export interface DriverDeps {
@@ -114,6 +116,16 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
         const { tenant, user } = owner;
         if (happened?.case !== 'request') break;
         deps.reportHandover({ tenant, user, sessionId: state.sessionId, answerId: state.answerId, handover });
+        break;
+      }
+      case 'toolCall': {
+        // What a tool says is for its caller alone: nothing of the answer reaches another one.
+        fill?.abandon('the answer is for its caller alone');
+        fill = undefined;
+        const { tool, status, latencyUs } = event.value;
+        if (status === ToolCallStatus.RUNNING) break;
+        metrics.toolCallTotal.inc({ tool, status: enumName(ToolCallStatusSchema, status).toLowerCase() });
+        if (status === ToolCallStatus.SUCCEEDED) metrics.toolLatencyMs.observe({ tool }, Number(latencyUs) / 1000);
         break;
       }
       case 'verdict':

@@ -7,7 +7,10 @@ import {
   EvidenceRefSchema,
   type RecordRequest,
   RecordRequestSchema,
+  type ToolCallRecord,
+  ToolCallRecordSchema,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { deadlineExceeded } from '#kit/base/errors.ts';
@@ -110,9 +113,17 @@ function toAuditRecord(state: AnswerState, outcome: AnswerOutcome, totalUs: numb
     firstTextUs: BigInt(state.firstTextUs),
     totalUs: BigInt(totalUs),
     unsupportedClaims: [...state.unsupportedClaims],
+    toolCalls: state.toolCalls.slice(0, maxToolCalls).map(toToolCallRecord),
   });
   record.evidence = evidenceOf(state.passages);
   return record;
+}
+
+/** The contract's limit. */
+const maxToolCalls = 32;
+
+function toToolCallRecord({ callId, tool, argumentsJson, status, detail, latencyUs }: ToolCallUpdate): ToolCallRecord {
+  return create(ToolCallRecordSchema, { callId, tool, argumentsJson, status, detail, latencyUs });
 }
 
 // The passages of a cached answer are the same list each time, and so is its evidence, whose bytes audit makes once.

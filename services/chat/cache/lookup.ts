@@ -75,6 +75,7 @@ export function beginLookup(
     if (!('corpora' in corpora)) return { kind: 'none', reason: `the corpora cannot be listed: ${corpora.reason}` };
     // Never taken: the reply needs no cache.
     if (understood.move.reply !== undefined) return { kind: 'none', reason: 'a reply of the conversation' };
+    if (understood.tools.first !== undefined) return { kind: 'none', reason: 'a tool answers' };
     if (understood.model === '') return { kind: 'none', reason: 'the default model is not known' };
     const scope = toCacheKey(request, corpora.corpora, promptVersion, understood);
     const lookup = { question: understood.standalone, scope, refresh: request.bypassCache };

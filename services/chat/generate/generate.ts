@@ -9,6 +9,7 @@ import {
   Outcome,
   OutcomeSchema,
   Task,
+  ToolChoiceMode,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { unavailable } from '#kit/base/errors.ts';
@@ -24,8 +25,11 @@ import {
 } from '../answer/events.ts';
 import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
 import { localizedText } from '../answer/localized-text.ts';
+import { type ModelTools, maxToolRounds } from '../tools/model-tools.ts';
 import { isGenerative } from '../understand/models.ts';
+import { assistantTurn, type CallingTurn, createCallAssembly } from './call-assembly.ts';
 import { createCitationScanner, type Scanned } from './citations.ts';
+import { createUsageSum } from './usage-sum.ts';
 
 /** What to generate an answer from. */
 export interface Generation {
@@ -46,6 +50,8 @@ export interface Generation {
   models: readonly Model[] | undefined;
   /** Longest answer in bytes of UTF-8. */
   maxAnswerBytes: number;
+  /** Tools that the model may call; `undefined`: none. */
+  tools: ModelTools | undefined;
 }
 
 /** The model that quotes, which needs nothing but the evidence. */
@@ -59,15 +65,26 @@ export async function* generate(generation: Generation, context: CallContext): A
   const { answerId, model, models, messages, plainMessages } = generation;
   yield stageStarted(Stage.GENERATE);
   const chosen = isGenerative(model, models) ? messages : plainMessages;
-  const first = yield* attempt(generation, { model, messages: chosen, requestId: answerId }, context);
+  const spend = createUsageSum();
+  let turn: Attempt = { model, messages: chosen, requestId: answerId, passages: generation.passages, spend };
+  let first: Attempted;
+  for (let round = 1; ; round++) {
+    first = yield* attempt(generation, { ...turn, mayCall: round < maxToolRounds }, context);
+    if (first.calls === undefined || generation.tools === undefined) break;
+    const called = yield* generation.tools.run(first.calls.calls, turn.passages, context);
+    if (called === undefined) return;
+    const messages = [...turn.messages, assistantTurn(first.calls), ...called.messages];
+    const isContinued = turn.isContinued === true || first.calls.text !== '';
+    // The ledger settles each request by itself, and finds the answer by the part before the slash.
+    turn = { ...turn, messages, isContinued, passages: called.passages, requestId: `${answerId}/t${round + 1}` };
+  }
   if (first.failure === undefined) return;
   const hasQuoting = models?.some(({ name }) => name === quotingModel) ?? false;
   if (!hasQuoting || first.model === quotingModel) throw noModel(first.failure);
   yield stageDegraded(Stage.GENERATE, first.failure.reason, 'quoted the evidence instead');
   yield { case: 'model', value: quotingModel };
-  // The ledger settles each request by itself, and finds the answer by the part before the slash.
-  const again = { model: quotingModel, messages: plainMessages, requestId: `${answerId}/2` };
-  const second = yield* attempt(generation, again, context);
+  const again = { ...turn, model: quotingModel, messages: plainMessages, requestId: `${answerId}/2`, mayCall: false };
+  const second = yield* attempt({ ...generation, tools: undefined }, again, context);
   if (second.failure !== undefined) throw noModel(second.failure);
 }
 
@@ -75,6 +92,14 @@ interface Attempt {
   model: string;
   messages: Message[];
   requestId: string;
+  /** What the text may cite. */
+  passages: readonly Passage[];
+  /** Whether text of the answer is shown already. */
+  isContinued?: boolean;
+  /** Whether the model may call tools. */
+  mayCall?: boolean;
+  /** Sums the usage of all requests of the answer. */
+  spend: (usage: TokenUsage) => TokenUsage;
 }
 
 interface Failure {
@@ -87,32 +112,26 @@ interface Attempted {
   model: string;
   /** Why it failed before its first word. */
   failure?: Failure;
+  /** The tools that it calls instead of an answer. */
+  calls?: CallingTurn;
 }
 
 // Asks one model. Without a failure, the outcome of the answer is among the events.
 async function* attempt(
-  { llm, passages, language, maxTokens, temperature, maxAnswerBytes }: Generation,
-  { model: asked, messages, requestId }: Attempt,
+  generation: Generation,
+  given: Attempt,
   context: CallContext,
 ): AsyncGenerator<AskEvent, Attempted> {
-  let model = asked;
-  let text = createAnswerText(passages);
+  const { language, maxAnswerBytes } = generation;
+  const { passages, mayCall = false, isContinued = false, spend } = given;
+  let { model } = given;
+  let text = createAnswerText(passages, isContinued);
   let outcome: Outcome = Outcome.TRUNCATED;
   let cause: unknown;
   let usage: TokenUsage | undefined;
+  let calls = createCallAssembly();
   try {
-    const request = {
-      model,
-      messages,
-      evidence: [...passages],
-      maxTokens,
-      ...(temperature === undefined ? {} : { temperature }),
-      language,
-      requestId,
-      midStreamPolicy: MidStreamPolicy.RESTART,
-      task: Task.ANSWER,
-    };
-    for await (const { event } of llm.generate(request, context.forward())) {
+    for await (const { event } of generation.llm.generate(requestOf(generation, given), context.forward())) {
       switch (event.case) {
         case 'started':
           model ||= event.value.model;
@@ -124,6 +143,13 @@ async function* attempt(
         case 'reset':
           if (text.isShown()) yield reset(event.value.reason);
           text = createAnswerText(passages);
+          calls = createCallAssembly();
+          break;
+        case 'reasoningDelta':
+          calls.addReasoning(event.value.text);
+          break;
+        case 'toolCallDelta':
+          calls.add(event.value);
           break;
         case 'usage':
           usage = event.value;
@@ -144,6 +170,11 @@ async function* attempt(
     cause = error;
   }
   yield* text.end();
+  const turn = calls.end(text.written());
+  if (outcome === Outcome.TOOL_CALLS && mayCall && turn.calls.length > 0) {
+    if (usage !== undefined) yield { case: 'usage', value: spend(usage) };
+    return { model, calls: turn };
+  }
   const outcomeName = enumName(OutcomeSchema, outcome).toLowerCase();
   if (!text.isShown() && isFailureWithoutText(outcome)) {
     const reason = cause === undefined ? `no text, outcome ${outcomeName}` : describeFailure(cause);
@@ -152,9 +183,31 @@ async function* attempt(
   if (!text.isShown())
     yield textDelta(localizedText(language)[outcome === Outcome.FILTERED ? 'filtered' : 'noEvidence']);
   yield { case: 'outcome', value: toAnswerOutcome(outcome) };
-  if (usage !== undefined) yield { case: 'usage', value: usage };
+  if (usage !== undefined) yield { case: 'usage', value: spend(usage) };
   yield stageEnd(outcome, model, cause === undefined ? `outcome ${outcomeName}` : describeFailure(cause));
   return { model };
+}
+
+function requestOf(
+  { language, maxTokens, temperature, tools }: Generation,
+  { model, messages, requestId, passages, mayCall = false }: Attempt,
+) {
+  return {
+    model,
+    messages,
+    evidence: [...passages],
+    maxTokens,
+    ...(temperature !== undefined && { temperature }),
+    language,
+    requestId,
+    midStreamPolicy: MidStreamPolicy.RESTART,
+    task: Task.ANSWER,
+    // A conversation with calls needs their tools, also if no more may be called.
+    ...(tools !== undefined && {
+      tools: [...tools.definitions],
+      toolChoice: { mode: mayCall ? ToolChoiceMode.AUTO : ToolChoiceMode.NONE },
+    }),
+  };
 }
 
 function stageEnd(outcome: Outcome, model: string, reason: string): AskEvent {
@@ -164,10 +217,11 @@ function stageEnd(outcome: Outcome, model: string, reason: string): AskEvent {
 }
 
 /** Turns the deltas of one generation into text and citations. */
-function createAnswerText(passages: readonly Passage[]) {
+function createAnswerText(passages: readonly Passage[], isContinued = false) {
   const scanner = createCitationScanner(passages.length);
   // Blanks and markers before the first word are shown with it: without a word, a text is no answer.
-  let lead: Scanned | undefined = { text: '', markers: [] };
+  let lead: Scanned | undefined = { text: isContinued ? '\n\n' : '', markers: [] };
+  let written = '';
   let isShown = false;
   let sizeBytes = 0;
 
@@ -181,6 +235,7 @@ function createAnswerText(passages: readonly Passage[]) {
     }
     if (shown.text !== '') {
       isShown = true;
+      written += shown.text;
       yield textDelta(shown.text);
     }
     for (const marker of shown.markers) {
@@ -198,6 +253,7 @@ function createAnswerText(passages: readonly Passage[]) {
     },
     end: () => show(scanner.end()),
     isShown: () => isShown,
+    written: () => written,
     sizeBytes: () => sizeBytes,
   };
 }

@@ -7,6 +7,7 @@ import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
+import { toolTexts } from '../tools/texts.ts';
 
 /** Evidence that fits a prompt. */
 export interface ChosenEvidence {
@@ -23,6 +24,8 @@ export interface Prompt extends ChosenEvidence {
   plainMessages: Message[];
 }
 
+/** Share of the budget that the results of tools may take. */
+export const toolShare = 0.25;
 /** Share of the budget that history may take. */
 const historyShare = 0.25;
 /** Tokens of a passage besides its text: number, brackets, line ends. */
@@ -34,13 +37,14 @@ const maxPassages = 100;
 export function buildPrompt(
   found: readonly Passage[],
   question: string,
-  asked: { standalone: string; language: Language; history: readonly PastTurn[] },
+  asked: { standalone: string; language: Language; history: readonly PastTurn[]; toolTokens?: number },
   settings: Pick<ChatSettings, 'systemText' | 'promptBudgetTokens'>,
 ): Prompt {
-  const { standalone, language, history } = asked;
-  const system = settings.systemText || localizedText(language).system;
+  const { standalone, language, history, toolTokens = 0 } = asked;
+  const written = settings.systemText || localizedText(language).system;
+  const system = toolTokens === 0 ? written : `${written}\n${toolTexts(language).rule}`;
   return {
-    ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history)),
+    ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history) - toolTokens),
     // After its history, the question is asked as it was; without history, the standalone question is asked.
     messages: toMessages(system, history, history.length > 0 ? question : standalone),
     plainMessages: toMessages(system, [], standalone),

@@ -41,6 +41,16 @@ export interface SessionSchema {
   };
   /** How far the hand-over of a session to a person is. */
   handover: { session_id: string; state: HandoverState; reason: HandoverReason; changed_at: number };
+  /** Calls of tools that wait for approval. */
+  tool_proposal: {
+    call_id: string;
+    tenant: string;
+    user: string;
+    tool: string;
+    arguments: string;
+    question: string;
+    expires_at: number;
+  };
   feedback: { answer_id: string; rating: number; comment: string; submitted_at: number };
 }
 
@@ -70,6 +80,12 @@ CREATE TRIGGER turn_added AFTER INSERT ON answer WHEN new.session_id IS NOT NULL
   session_id TEXT PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, state INTEGER NOT NULL, reason INTEGER NOT NULL,
   changed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+`,
+  `CREATE TABLE tool_proposal (
+  call_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, user TEXT NOT NULL, tool TEXT NOT NULL, arguments TEXT NOT NULL,
+  question TEXT NOT NULL, expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tool_proposal_by_age ON tool_proposal (expires_at);
 `,
 ];
 
@@ -112,6 +128,12 @@ CREATE TRIGGER turn_added AFTER INSERT ON answer FOR EACH ROW WHEN (new.session_
   session_id text COLLATE "C" PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, state bigint NOT NULL,
   reason bigint NOT NULL, changed_at bigint NOT NULL
 );
+`,
+  `CREATE TABLE tool_proposal (
+  call_id text COLLATE "C" PRIMARY KEY, tenant text NOT NULL COLLATE "C", "user" text NOT NULL COLLATE "C",
+  tool text NOT NULL, arguments text NOT NULL, question text NOT NULL, expires_at bigint NOT NULL
+);
+CREATE INDEX tool_proposal_by_age ON tool_proposal (expires_at);
 `,
 ];
 

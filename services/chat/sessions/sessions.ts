@@ -7,6 +7,7 @@ import { rateAnswer } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
 import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
 import type { Owner } from './owner.ts';
+import { createProposals } from './proposals.ts';
 import { createPurge } from './purge.ts';
 import { createSessionReads } from './read.ts';
 import type { SessionSchema } from './schema.ts';
@@ -31,6 +32,7 @@ export function createSessions(options: {
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
     ...createHandovers(database, clock),
+    ...createProposals(database, clock),
 
     /**
      * Makes a question in flight known to other replicas, with its session. Returns whether the session is in the store now; a store that

@@ -54,3 +54,8 @@ export function createModels(
 export function isGenerative(name: string, models: readonly Model[] | undefined): boolean {
   return models?.find((model) => model.name === name)?.generative ?? true;
 }
+
+/** Returns whether a model can call tools; a model that is not listed cannot. */
+export function canCallTools(name: string, models: readonly Model[] | undefined): boolean {
+  return models?.find((model) => model.name === name)?.tools ?? false;
+}

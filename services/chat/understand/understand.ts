@@ -19,7 +19,11 @@ import { type HandoverStep, noHandover } from '../handover/state.ts';
 import { chooseHistory } from '../prompt/prompt.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import { isGenerative, type Models } from './models.ts';
+import { planDecision } from '../tools/decision.ts';
+import { noTools, planByAct, type ToolPlan } from '../tools/plan.ts';
+import { toolTexts } from '../tools/texts.ts';
+import type { OfferedTool, Toolbox } from '../tools/toolbox.ts';
+import { canCallTools, isGenerative, type Models } from './models.ts';
 import { toStandalone } from './rewrite.ts';
 
 /** What is known of a question before it is searched for. */
@@ -45,6 +49,10 @@ export interface Understood {
   models: readonly Model[] | undefined;
   /** Turns that go into the prompt, oldest first. */
   history: readonly PastTurn[];
+  /** What tools do with the message. */
+  tools: ToolPlan;
+  /** Tools that the model may call. */
+  modelTools: readonly OfferedTool[];
 }
 
 /** What understanding a question needs. */
@@ -55,6 +63,7 @@ export interface UnderstandDeps {
   models: Models;
   route: Router;
   replies: Replies;
+  toolbox: Toolbox;
   newId: () => string;
 }
 
@@ -73,7 +82,7 @@ export async function understand(
 ): Promise<Understood> {
   const { settings } = deps;
   const { tenant } = context.principal;
-  const language = answerLanguage(request.language, request.question);
+  const offering = deps.toolbox.offered(context.principal, context.signal);
   const rewriting = withSpan('rag.rewrite', {}, async () => {
     const session = await readSession(deps, request, context);
     const { sessionId, isNew: isNewSession } = session;
@@ -81,6 +90,7 @@ export async function understand(
       const ask = { sessionId, isNewSession, answerId, question: request.question, askedAtMs };
       session.isNew = !(await deps.sessions.open(context.principal, ask));
     }
+    const language = answerLanguage(request.language, request.question);
     const move = converse(
       { ...{ text: request.question, tenant, language }, routed: deps.route(request.question), ...session },
       deps,
@@ -92,22 +102,55 @@ export async function understand(
     return { session, standalone, move: isFollowUp ? { ...move, act: ConversationAct.FOLLOW_UP } : move };
   });
   const listing = deps.models.list(tenant, backgroundCall(context, settings.listTimeoutMs));
-  const [{ session, standalone, move }, models] = await Promise.all([rewriting, listing]);
+  const [{ session, standalone, move }, models, offered] = await Promise.all([rewriting, listing, offering]);
   const model = request.model || models?.[0]?.name || '';
+  const generative = isGenerative(model, models);
+  const planned = await planTools(deps, request, context, { move, turns: session.turns, offered, model, models });
   return {
     sessionId: session.sessionId,
     isNewSession: session.isNew,
-    move,
     turns: session.turns,
-    standalone,
-    language,
-    topK: request.topK || (isGenerative(model, models) ? settings.topK : settings.quotedTopK),
+    standalone: planned.tools.question ?? standalone,
+    language: answerLanguage(request.language, planned.tools.question ?? request.question),
+    topK: request.topK || (generative ? settings.topK : settings.quotedTopK),
     maxTokens: Math.min(request.maxTokens || settings.maxCompletionTokens, settings.maxCompletionTokens),
     model,
     models,
     // A model that only quotes reads the question alone.
-    history: isGenerative(model, models) ? chooseHistory(session.turns, settings) : [],
+    history: generative ? chooseHistory(session.turns, settings) : [],
+    ...planned,
   };
+}
+
+interface BeforeTools {
+  move: Move;
+  turns: readonly PastTurn[];
+  offered: readonly OfferedTool[];
+  model: string;
+  models: readonly Model[] | undefined;
+}
+
+// A model that can call tools decides itself; for others, the act of the message does.
+async function planTools(
+  { sessions, route }: UnderstandDeps,
+  { question: text, toolDecision, language: asked }: AskRequest,
+  { principal }: CallContext,
+  { move, turns, offered, model, models }: BeforeTools,
+): Promise<Pick<Understood, 'move' | 'tools' | 'modelTools'>> {
+  const modelTools = canCallTools(model, models) ? offered : [];
+  if (toolDecision !== undefined) {
+    const asQuestion = { ...move, act: ConversationAct.QUESTION, reply: undefined, afterRefusal: '', event: undefined };
+    const tools = await planDecision(sessions, principal, toolDecision, offered);
+    if (tools !== undefined) return { move: asQuestion, tools, modelTools };
+    const reply = toolTexts(answerLanguage(asked, text)).expired;
+    return { move: { ...asQuestion, reply }, tools: noTools, modelTools };
+  }
+  if (offered.length === 0 || move.reply !== undefined) return { move, tools: noTools, modelTools };
+  if (modelTools.length > 0) return { move, tools: { ...noTools, offered }, modelTools };
+  const tools = planByAct(offered, { text, act: move.act, turns }, route);
+  if (tools.incomplete === undefined) return { move, tools, modelTools };
+  const afterRefusal = toolTexts(answerLanguage(asked, text)).askForSlot(tools.incomplete.tool.title);
+  return { move: { ...move, afterRefusal, isClarification: true }, tools, modelTools };
 }
 
 interface ReadSession {

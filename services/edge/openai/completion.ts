@@ -102,6 +102,7 @@ export async function streamCompletion(
         case 'handover':
         case 'clarification':
         case 'suggestions':
+        case 'toolCall':
         case undefined:
           break;
         default:

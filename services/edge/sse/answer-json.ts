@@ -1,7 +1,9 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { toJson } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { type Handover, HandoverReasonSchema, HandoverStateSchema } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
   type AnswerDone,
   AnswerOutcomeSchema,
@@ -12,6 +14,7 @@ import {
   ClaimFaultSchema,
   type Sources,
   SourcesSchema,
+  ToolCallStatusSchema,
   type UnsupportedClaim,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, StageSchema, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -88,5 +91,20 @@ export function handoverToJson({ state, reason, summary, sources }: Handover) {
     reason: enumName(HandoverReasonSchema, reason).toLowerCase(),
     summary,
     sources: sources.map(citationToJson),
+  };
+}
+
+/** Returns what happens to a call of a tool. */
+export function toolCallToJson(call: ToolCallUpdate) {
+  const { callId, tool, title, argumentsJson, status, detail, marker, approveBefore } = call;
+  return {
+    call_id: callId,
+    tool,
+    title,
+    arguments: argumentsJson,
+    status: enumName(ToolCallStatusSchema, status).toLowerCase(),
+    ...(detail !== '' && { detail }),
+    ...(marker > 0 && { marker }),
+    ...(approveBefore !== undefined && { approve_before: timestampDate(approveBefore).toISOString() }),
   };
 }

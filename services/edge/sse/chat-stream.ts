@@ -22,12 +22,14 @@ import {
   languagesByWord,
   sourcesToJson,
   toCitationText,
+  toolCallToJson,
 } from './answer-json.ts';
 
 const questionSchema = fields({
   query: text({ min: 1, max: 4096 }),
   session_id: text({ max: 64 }).nullish(),
   create_session: flag.nullish(),
+  tool_decision: fields({ call_id: text({ min: 1, max: 64 }), approved: flag }).nullish(),
   top_k: number({ min: 1, max: 50, whole: true }).nullish(),
   temperature: number({ min: 0, max: 2 }).nullish(),
   tenant_id: text({ max: 64 }).nullish(),
@@ -63,6 +65,9 @@ export function createChatStream(chat: Pick<Client<typeof ChatService>, 'ask'>, 
           createSession: question.create_session ?? false,
           topK: question.top_k ?? 0,
           corpora: question.corpora ?? [],
+          ...(question.tool_decision && {
+            toolDecision: { callId: question.tool_decision.call_id, approved: question.tool_decision.approved },
+          }),
           ...given('temperature', question.temperature),
           ...given('language', question.language),
         },
@@ -115,6 +120,7 @@ async function relay(events: AsyncIterable<readonly AskResponse[]>, stream: Even
         case 'handover':
         case 'clarification':
         case 'suggestions':
+        case 'toolCall':
           behind = stream.send(formOf(response, 'sse', toFrame));
           break;
         case 'started':
@@ -146,6 +152,8 @@ function toFrame({ event }: AskResponse): Uint8Array {
       return frameOf('clarification', JSON.stringify({ question: event.value.question, options: event.value.options }));
     case 'suggestions':
       return frameOf('suggestions', JSON.stringify({ questions: event.value.questions }));
+    case 'toolCall':
+      return frameOf('tool_call', JSON.stringify(toolCallToJson(event.value)));
     default:
       throw internal(new Error(`${event.case} is no event of this stream`));
   }

@@ -1,5 +1,6 @@
 import { type AskResponse, StageStatus, type StageUpdate, type Turn } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Handover } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import type { AnswerDone, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Failure } from './failure.ts';
@@ -54,6 +55,8 @@ export interface Answer {
   text: string;
   /** How far a hand-over to a person is; `undefined` if there is none. */
   handover?: Handover;
+  /** Calls of tools, each as far as it is. */
+  toolCalls?: readonly ToolCallUpdate[];
   /** Questions to ask next. */
   suggestions?: readonly string[];
   /** Why shown text was withdrawn; `undefined` if none was. */
@@ -156,6 +159,11 @@ function applyResponse(answer: Answer, { event }: AskResponse, atMs: number): An
       return { ...answer, suggestions: event.value.questions };
     case 'clarification': // its text is the answer
       return { ...answer, suggestions: event.value.options };
+    case 'toolCall': {
+      const { callId } = event.value;
+      const others = (answer.toolCalls ?? []).filter((call) => call.callId !== callId);
+      return { ...answer, toolCalls: [...others, event.value] };
+    }
     case undefined: // an event of a newer contract
       return answer;
     default:
