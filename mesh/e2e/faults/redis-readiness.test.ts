@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { hasRedis, redisAdvice, startRedis } from '#kit/testing/redis.ts';
 import { skipped } from '#kit/testing/server.ts';
-import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // What the admin port says of a Redis behind the cache, the limiter of the edge and the limits of the gateway.
 
