@@ -30,6 +30,10 @@ export interface ChatSettings {
   readonly maxAnswerBytes: number;
   /** Time that a session is kept after its last question, in milliseconds. */
   readonly sessionMs: number;
+  /** Time for a model that says what a message is, in milliseconds. */
+  readonly routeTimeoutMs: number;
+  /** Time for a model that makes a follow-up standalone, in milliseconds. */
+  readonly rewriteTimeoutMs: number;
   /** Replies instead of the built-in ones. */
   readonly replies: readonly ConfiguredReply[];
   /** The desk to which a wish for a person is reported. */
@@ -58,6 +62,8 @@ export function readConfig(config: Config): ChatSettings {
     recordTimeoutMs: 3000,
     maxAnswerBytes: 1_000_000,
     sessionMs: chat.sessionDays * dayMs,
+    routeTimeoutMs: chat.routeTimeoutMs,
+    rewriteTimeoutMs: chat.rewriteTimeoutMs,
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),
     handoverDesk:
       chat.handoverDesk && chosenAdapter(ChatConfigSchema.field.handoverDesk, chat.handoverDesk, 'chat.handover_desk'),

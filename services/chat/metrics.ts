@@ -42,6 +42,12 @@ export function createChatMetrics(metrics: Metrics) {
       buckets: promptTokenBuckets,
       registers,
     }),
+    understandingTotal: new Counter({
+      name: 'ragmesh_understanding_total',
+      help: 'Messages that a model routed or rewrote, or the rules because the model was late or refused',
+      labelNames: ['task', 'by'],
+      registers,
+    }),
     toolCallTotal: new Counter({
       name: 'ragmesh_tool_call_total',
       help: 'Calls of tools that ended or wait for approval, by status',

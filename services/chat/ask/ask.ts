@@ -39,7 +39,10 @@ import { type UnderstandDeps, type Understood, understand } from '../understand/
 import { createDriver, type DriverDeps } from './driver.ts';
 
 /** What answering a question needs. */
-export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<LookupDeps, 'clients'>, UnderstandDeps {
+export interface AskDeps
+  extends Omit<DriverDeps, 'clients'>,
+    Omit<LookupDeps, 'clients'>,
+    Omit<UnderstandDeps, 'clients' | 'metrics'> {
   clients: DriverDeps['clients'] &
     LookupDeps['clients'] & {
       retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;

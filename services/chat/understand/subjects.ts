@@ -96,7 +96,11 @@ function sharesCharacters(own: readonly string[], said: string): boolean {
   );
 }
 
-const textsOf = (turn: PastTurn): string[] => [turn.question, turn.answer.slice(0, answerLength), ...titlesOf(turn)];
+const textsOf = (turn: PastTurn): string[] => [
+  turn.question,
+  turn.answer.slice(0, answerLength).replaceAll(/ ?\[\d{1,3}\]/g, ''),
+  ...titlesOf(turn),
+];
 
 const titlesOf = (turn: PastTurn | undefined): string[] =>
   [...new Set((turn?.citations ?? []).map(({ title }) => title))].slice(0, 2);

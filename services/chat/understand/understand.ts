@@ -7,9 +7,8 @@ import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { notFound, unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import { converse, type Move, subjectTurns } from '../acts/converse.ts';
+import { converse, type Move } from '../acts/converse.ts';
 import type { Replies } from '../acts/replies.ts';
-import type { Router } from '../acts/router.ts';
 import { backgroundCall } from '../answer/background.ts';
 import { answerLanguage } from '../answer/localized-text.ts';
 import type { AnswerState } from '../answer/state.ts';
@@ -23,8 +22,8 @@ import { planDecision } from '../tools/decision.ts';
 import { noTools, planByAct, type ToolPlan } from '../tools/plan.ts';
 import { toolTexts } from '../tools/texts.ts';
 import type { OfferedTool, Toolbox } from '../tools/toolbox.ts';
+import { type InterpretDeps, interpret } from './interpret.ts';
 import { canCallTools, isGenerative, type Models } from './models.ts';
-import { toStandalone } from './rewrite.ts';
 
 /** What is known of a question before it is searched for. */
 export interface Understood {
@@ -56,12 +55,11 @@ export interface Understood {
 }
 
 /** What understanding a question needs. */
-export interface UnderstandDeps {
+export interface UnderstandDeps extends Omit<InterpretDeps, 'settings'> {
   settings: ChatSettings;
   sessions: Sessions;
   openSessions: OpenSessions;
   models: Models;
-  route: Router;
   replies: Replies;
   toolbox: Toolbox;
   newId: () => string;
@@ -82,6 +80,7 @@ export async function understand(
 ): Promise<Understood> {
   const { settings } = deps;
   const { tenant } = context.principal;
+  const listing = deps.models.list(tenant, backgroundCall(context, settings.listTimeoutMs));
   const offering = deps.toolbox.offered(context.principal, context.signal);
   const rewriting = withSpan('rag.rewrite', {}, async () => {
     const session = await readSession(deps, request, context);
@@ -90,18 +89,17 @@ export async function understand(
       const ask = { sessionId, isNewSession, answerId, question: request.question, askedAtMs };
       session.isNew = !(await deps.sessions.open(context.principal, ask));
     }
-    const language = answerLanguage(request.language, request.question);
-    const move = converse(
-      { ...{ text: request.question, tenant, language }, routed: deps.route(request.question), ...session },
-      deps,
-    );
+    const { question } = request;
+    const said = { question, turns: session.turns, models: await listing, answerId };
+    const { routed, standalone: alone } = await interpret(deps, said, context);
+    const language = answerLanguage(request.language, question);
+    const move = converse({ ...{ text: question, tenant, language, routed }, ...session }, deps);
     // A reply is to the message as it is.
-    if (move.reply !== undefined) return { session, move, standalone: request.question };
-    const { text: standalone, isRewritten } = toStandalone(request.question, subjectTurns(session.turns, deps.route));
+    if (move.reply !== undefined) return { session, move, standalone: question };
+    const { text: standalone, isRewritten } = alone;
     const isFollowUp = isRewritten && move.act === ConversationAct.QUESTION;
     return { session, standalone, move: isFollowUp ? { ...move, act: ConversationAct.FOLLOW_UP } : move };
   });
-  const listing = deps.models.list(tenant, backgroundCall(context, settings.listTimeoutMs));
   const [{ session, standalone, move }, models, offered] = await Promise.all([rewriting, listing, offering]);
   const model = request.model || models?.[0]?.name || '';
   const generative = isGenerative(model, models);
