@@ -6,6 +6,8 @@ export interface PastTurn {
   answer: string;
   /** What the answer cites. */
   citations?: readonly Citation[];
+  /** Its place among the turns of all sessions; `undefined` if it is not in the store. */
+  seq?: number;
   /** How the answer ended; `undefined` if that is not known. */
   outcome?: AnswerOutcome;
 }

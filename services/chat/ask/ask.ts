@@ -241,7 +241,7 @@ async function* answerFromEvidence(
   );
   const { passages, tokens } = prompt;
   metrics.promptTokens.observe({ part: 'evidence' }, tokens);
-  metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history));
+  metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history, understood.summary));
   yield sources(passages);
   yield stageFinished(Stage.PROMPT, `${passages.length} of ${found?.length ?? 0} passages, ${tokens} tokens`);
 

@@ -12,7 +12,10 @@ import type { Understood } from '../understand/understand.ts';
 /** Corpora that the contract of the cache accepts; more are folded into one name. */
 const maxCorpora = 64;
 
-type KeyParts = Pick<Understood, 'language' | 'topK' | 'maxTokens' | 'model' | 'models' | 'history' | 'modelTools'>;
+type KeyParts = Pick<
+  Understood,
+  'language' | 'topK' | 'maxTokens' | 'model' | 'models' | 'history' | 'summary' | 'modelTools'
+>;
 
 // Scopes of plain questions, by the lists that they are made of: retrieval and the gateway return the same lists until they change.
 const plainScopes = new WeakMap<readonly Corpus[], WeakMap<readonly Model[], Map<string, CacheScope>>>();
@@ -28,13 +31,14 @@ export function toCacheKey(
   promptVersion: string,
   parts: KeyParts,
 ): CacheScope {
-  const { models, history, language, topK, maxTokens, model } = parts;
+  const { models, history, summary, language, topK, maxTokens, model } = parts;
   const make = () => create(CacheScopeSchema, scopeOf(request, corpora, promptVersion, parts));
   const { modelTools } = parts;
   const isPlain =
     request.temperature === undefined &&
     request.filter === undefined &&
     history.length === 0 &&
+    summary.text === '' &&
     modelTools.length === 0;
   if (!isPlain || models === undefined) return make();
   let byModels = plainScopes.get(corpora);
@@ -61,12 +65,12 @@ function scopeOf(
   request: Pick<AskRequest, 'temperature' | 'filter'>,
   corpora: readonly Corpus[],
   promptVersion: string,
-  { language, topK, maxTokens, model, models, history, modelTools }: KeyParts,
+  { language, topK, maxTokens, model, models, history, summary, modelTools }: KeyParts,
 ) {
   const parameters: Record<string, string> = { top_k: String(topK), max_tokens: String(maxTokens) };
   if (request.temperature !== undefined) parameters.temperature = String(request.temperature);
   if (request.filter !== undefined) parameters.filter = hash(toJsonString(FilterSchema, request.filter));
-  const version = historyVersion(history);
+  const version = historyVersion(history, summary);
   if (version !== '') parameters.history = version;
   // A caller with other tools gets other answers, even if none was called.
   if (modelTools.length > 0) parameters.tools = hash(JSON.stringify(modelTools.map(({ tool }) => tool.name).sort()));

@@ -51,15 +51,19 @@ describe('history', () => {
   const turn = (number: number, length = 1) => ({ question: `q${number}`, answer: `a${number} `.repeat(length) });
   test('is the latest turns that fit, oldest first, without markers of old sources', () => {
     const turns = [turn(1), turn(2, 400), { question: 'q3', answer: 'Free [1][2]. Not [3].' }, turn(4)];
-    const chosen = chooseHistory(turns, limits);
+    const { turns: chosen, spanCount } = chooseHistory(turns, limits);
+    expect(spanCount).toBe(2);
     expect(chosen.map(({ question }) => question)).toEqual(['q3', 'q4']);
     expect(chosen[0]?.answer).toBe('Free. Not.');
     expect(historyTokens(chosen)).toBeLessThanOrEqual(250);
   });
   test('has no more turns than configured, and none that was stopped before its first word', () => {
-    expect(chooseHistory([turn(1), turn(2), turn(3)], { ...limits, historyTurns: 2 })).toHaveLength(2);
-    expect(chooseHistory([turn(1)], { ...limits, historyTurns: 0 })).toEqual([]);
-    expect(chooseHistory([{ question: 'q', answer: '' }, turn(2)], limits)).toHaveLength(1);
+    expect(chooseHistory([turn(1), turn(2), turn(3)], { ...limits, historyTurns: 2 }).turns).toHaveLength(2);
+    expect(chooseHistory([turn(1)], { ...limits, historyTurns: 0 }).turns).toEqual([]);
+    expect(chooseHistory([{ question: 'q', answer: '' }, turn(2)], limits)).toMatchObject({
+      turns: [{ question: 'q2' }],
+      spanCount: 2,
+    });
   });
   test('has a name of its own for each', () => {
     expect(historyVersion([])).toBe('');

@@ -8,6 +8,7 @@ import { localizedText } from '../answer/localized-text.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
 import { toolTexts } from '../tools/texts.ts';
+import { noSummary, type Summary } from './summary.ts';
 
 /** Evidence that fits a prompt. */
 export interface ChosenEvidence {
@@ -28,6 +29,8 @@ export interface Prompt extends ChosenEvidence {
 export const toolShare = 0.25;
 /** Share of the budget that history may take. */
 const historyShare = 0.25;
+/** Share of the budget that the summary of older turns may take. */
+const summaryShare = 0.05;
 /** Tokens of a passage besides its text: number, brackets, line ends. */
 const passageOverheadTokens = 12;
 /** Passages that a prompt may hold; the contract's limit. */
@@ -37,40 +40,51 @@ const maxPassages = 100;
 export function buildPrompt(
   found: readonly Passage[],
   question: string,
-  asked: { standalone: string; language: Language; history: readonly PastTurn[]; toolTokens?: number },
+  asked: {
+    standalone: string;
+    language: Language;
+    history: readonly PastTurn[];
+    summary?: Summary;
+    toolTokens?: number;
+  },
   settings: Pick<ChatSettings, 'systemText' | 'promptBudgetTokens'>,
 ): Prompt {
-  const { standalone, language, history, toolTokens = 0 } = asked;
+  const { standalone, language, history, summary = noSummary, toolTokens = 0 } = asked;
   const written = settings.systemText || localizedText(language).system;
   const system = toolTokens === 0 ? written : `${written}\n${toolTexts(language).rule}`;
   return {
-    ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history) - toolTokens),
+    ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history, summary) - toolTokens),
     // After its history, the question is asked as it was; without history, the standalone question is asked.
-    messages: toMessages(system, history, history.length > 0 ? question : standalone),
-    plainMessages: toMessages(system, [], standalone),
+    messages: toMessages(system, { history, summary }, history.length > 0 ? question : standalone),
+    plainMessages: toMessages(system, { history: [], summary: noSummary }, standalone),
   };
 }
 
 /**
- * Returns the latest turns that fit into a quarter of the budget, oldest first. Markers of their answers are left out: they name
- * sources that this prompt does not have.
+ * Returns the latest turns that fit into a quarter of the budget, oldest first, and how many of the given turns they are, with those
+ * that have nothing for a later question. Markers of their answers are left out: they name sources that this prompt does not have.
  */
 export function chooseHistory(
   turns: readonly PastTurn[],
   { historyTurns, promptBudgetTokens }: Pick<ChatSettings, 'historyTurns' | 'promptBudgetTokens'>,
-): PastTurn[] {
+): { turns: PastTurn[]; spanCount: number } {
+  let spanCount = 0;
   let leftTokens = Math.floor(promptBudgetTokens * historyShare);
   const chosen: PastTurn[] = [];
   for (const turn of turns.toReversed()) {
     if (chosen.length >= historyTurns) break;
     // Stopped before its first word: it has nothing for a later question.
-    if (turn.answer === '') continue;
+    if (turn.answer === '') {
+      spanCount++;
+      continue;
+    }
     const answer = turn.answer.replaceAll(/ ?\[\d{1,3}\]/g, '');
     leftTokens -= estimateTokens(turn.question) + estimateTokens(answer);
     if (leftTokens < 0) break;
     chosen.push({ question: turn.question, answer });
+    spanCount++;
   }
-  return chosen.reverse();
+  return { turns: chosen.reverse(), spanCount };
 }
 
 /**
@@ -96,16 +110,28 @@ export function chooseEvidence(passages: readonly Passage[], budgetTokens: numbe
   return { passages: chosen, tokens };
 }
 
-/** Returns the tokens of the history, which are not available to the evidence. */
-export function historyTokens(turns: readonly PastTurn[]): number {
-  return turns.reduce((sum, { question, answer }) => sum + estimateTokens(question) + estimateTokens(answer), 0);
+/** Returns the tokens of the history and the summary before it, which are not available to the evidence. */
+export function historyTokens(turns: readonly PastTurn[], { text }: Summary = noSummary): number {
+  const summarized = text === '' ? 0 : estimateTokens(text);
+  return turns.reduce(
+    (sum, { question, answer }) => sum + estimateTokens(question) + estimateTokens(answer),
+    summarized,
+  );
 }
 
-/** Returns the conversation for the model: instructions, history, and the question last. */
-export function toMessages(systemText: string, history: readonly PastTurn[], question: string): Message[] {
+/** Returns the conversation for the model: instructions, the summary of old turns, the latest turns, and the question last. */
+export function toMessages(
+  systemText: string,
+  { history, summary }: { history: readonly PastTurn[]; summary: Summary },
+  question: string,
+): Message[] {
   const message = (role: MessageRole, text: string) => create(MessageSchema, { role, text });
   return [
     message(MessageRole.SYSTEM, systemText),
+    // The user's words, and no instruction of the operator.
+    ...(summary.text === ''
+      ? []
+      : [message(MessageRole.USER, `(Earlier in this conversation, shortened)\n${summary.text}`)]),
     ...history.flatMap((turn) => [
       message(MessageRole.USER, turn.question),
       message(MessageRole.ASSISTANT, turn.answer),
@@ -114,18 +140,31 @@ export function toMessages(systemText: string, history: readonly PastTurn[], que
   ];
 }
 
+/** Returns the tokens that a summary of older turns may have. */
+export const summaryTokens = ({ promptBudgetTokens }: Pick<ChatSettings, 'promptBudgetTokens'>): number =>
+  Math.floor(promptBudgetTokens * summaryShare);
+
 /** Returns the version of the prompt template: everything that shapes a prompt besides its question, history and evidence. */
 export function promptVersion(settings: ChatSettings): string {
   const system = settings.systemText || localizedText(Language.ZH).system + localizedText(Language.EN).system;
-  const parts = JSON.stringify(['2', system, settings.promptBudgetTokens, settings.historyTurns, historyShare]);
+  const parts = JSON.stringify([
+    '3',
+    system,
+    settings.promptBudgetTokens,
+    settings.historyTurns,
+    historyShare,
+    summaryShare,
+  ]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }
 
-/** Returns the version of a history that goes into a prompt; empty without a history. */
-export function historyVersion(turns: readonly PastTurn[]): string {
-  if (turns.length === 0) return '';
+/** Returns the version of a history and its summary that go into a prompt; empty without them. */
+export function historyVersion(turns: readonly PastTurn[], { text }: Summary = noSummary): string {
+  if (turns.length === 0 && text === '') return '';
   const texts = turns.map(({ question, answer }) => [question, answer]);
-  return createHash('sha256').update(JSON.stringify(texts)).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify(text === '' ? texts : [text, texts]))
+    .digest('hex');
 }
 
 function passageTokens({ title, headingPath, text }: Passage): number {

@@ -28,13 +28,15 @@ export function createSessionReads(database: Database<SessionSchema>, oldestMs: 
       const rows = await owned(owner)
         .where('session.id', '=', sessionId)
         .leftJoin('answer', 'answer.session_id', 'session.id')
-        .select(['answer.question', 'answer.answer', 'answer.citations'])
+        .select(['answer.question', 'answer.answer', 'answer.citations', 'answer.seq'])
         .orderBy('answer.seq', 'desc')
         .limit(Math.max(1, limit))
         .execute();
       if (rows.length === 0) return undefined;
-      const turns = rows.flatMap(({ question, answer, citations }) =>
-        question === null || answer === null ? [] : [toPastTurn(question, answer, citations)],
+      const turns = rows.flatMap(({ question, answer, citations, seq }) =>
+        question === null || answer === null || seq === null
+          ? []
+          : [{ ...toPastTurn(question, answer, citations), seq }],
       );
       return turns.reverse();
     },

@@ -41,6 +41,8 @@ export interface SessionSchema {
   };
   /** How far the hand-over of a session to a person is. */
   handover: { session_id: string; state: HandoverState; reason: HandoverReason; changed_at: number };
+  /** What the oldest turns of a session were about, up to the turn `until_seq`. */
+  summary: { session_id: string; text: string; turn_count: number; until_seq: number };
   /** Calls of tools that wait for approval. */
   tool_proposal: {
     call_id: string;
@@ -86,6 +88,11 @@ CREATE TRIGGER turn_added AFTER INSERT ON answer WHEN new.session_id IS NOT NULL
   question TEXT NOT NULL, expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tool_proposal_by_age ON tool_proposal (expires_at);
+`,
+  `CREATE TABLE summary (
+  session_id TEXT PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, text TEXT NOT NULL, turn_count INTEGER NOT NULL,
+  until_seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `,
 ];
 
@@ -134,6 +141,11 @@ CREATE TRIGGER turn_added AFTER INSERT ON answer FOR EACH ROW WHEN (new.session_
   tool text NOT NULL, arguments text NOT NULL, question text NOT NULL, expires_at bigint NOT NULL
 );
 CREATE INDEX tool_proposal_by_age ON tool_proposal (expires_at);
+`,
+  `CREATE TABLE summary (
+  session_id text COLLATE "C" PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, text text NOT NULL,
+  turn_count bigint NOT NULL, until_seq bigint NOT NULL
+);
 `,
 ];
 

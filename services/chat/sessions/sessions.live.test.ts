@@ -1,6 +1,8 @@
 import { onPostgres } from '#kit/testing/on-postgres.ts';
 
-await onPostgres(28, async () => {
+await onPostgres(46, async () => {
   await import('./sessions.test.ts');
   await import('../ask/cancel.test.ts');
+  await import('../ask/tools.test.ts');
+  await import('../understand/past.test.ts');
 });

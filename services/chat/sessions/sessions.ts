@@ -11,6 +11,7 @@ import { createProposals } from './proposals.ts';
 import { createPurge } from './purge.ts';
 import { createSessionReads } from './read.ts';
 import type { SessionSchema } from './schema.ts';
+import { createSummaries } from './summaries.ts';
 import { createTurnWriter, type TurnWrite } from './writer.ts';
 
 /** The sessions of all users; each method works for one owner. */
@@ -33,6 +34,7 @@ export function createSessions(options: {
     ...createSessionReads(database, () => clock() - sessionMs),
     ...createHandovers(database, clock),
     ...createProposals(database, clock),
+    ...createSummaries(database),
 
     /**
      * Makes a question in flight known to other replicas, with its session. Returns whether the session is in the store now; a store that

@@ -48,7 +48,14 @@ export async function interpret(
   const standalone = toStandalone(question, subjects);
   const isModelAsked = (task: Task, isOpen: boolean) => isOpen && hasTask(models, task);
   const ask = async <T>(name: string, task: Omit<ShortTask, 'requestId'>, read: (written: string) => T | undefined) => {
-    const written = await completeShort(deps.clients.llm, { ...task, requestId: `${answerId}/${name}` }, context);
+    const written = await completeShort(
+      deps.clients.llm,
+      { ...task, requestId: `${answerId}/${name}` },
+      {
+        signal: context.signal,
+        options: (signal) => context.forward({ timeoutMs: task.timeoutMs, signal }),
+      },
+    );
     const result = written === undefined ? undefined : read(written);
     const by = result !== undefined ? 'model' : written === undefined ? 'rules_late' : 'rules_refused';
     deps.metrics.understandingTotal.inc({ task: name, by });

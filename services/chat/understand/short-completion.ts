@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { Client } from '@connectrpc/connect';
+import type { CallOptions, Client } from '@connectrpc/connect';
 import {
   type LLMGatewayService,
   MessageRole,
@@ -10,8 +10,6 @@ import {
   type Task,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { within } from '#kit/base/within.ts';
-import type { CallContext } from '#kit/rpc/context.ts';
-import { rethrowIfFinal } from '../answer/failure.ts';
 
 /** A small task for a model. */
 export interface ShortTask {
@@ -22,6 +20,14 @@ export interface ShortTask {
   readonly timeoutMs: number;
   /** Names the request in the ledger. */
   readonly requestId: string;
+}
+
+/** On whose behalf a task is done. */
+export interface TaskCaller {
+  /** Ends the task. */
+  readonly signal?: AbortSignal;
+  /** Returns the options of its call, which `ends` ends. */
+  options(ends: AbortSignal): CallOptions;
 }
 
 /** Longest text that is read, in UTF-16 code units. */
@@ -39,7 +45,7 @@ export function hasTask(models: readonly Model[] | undefined, task: Task): boole
 export async function completeShort(
   llm: Pick<Client<typeof LLMGatewayService>, 'generate'>,
   { task, system, text, maxTokens, timeoutMs, requestId }: ShortTask,
-  context: CallContext,
+  caller: TaskCaller,
 ): Promise<string | undefined> {
   const message = (role: MessageRole, said: string) => create(MessageSchema, { role, text: said });
   const request = {
@@ -53,7 +59,7 @@ export async function completeShort(
   const read = async (signal: AbortSignal): Promise<string | undefined> => {
     let written = '';
     let outcome: Outcome = Outcome.TRUNCATED;
-    for await (const { event } of llm.generate(request, context.forward({ timeoutMs, signal }))) {
+    for await (const { event } of llm.generate(request, caller.options(signal))) {
       if (event.case === 'textDelta') written += event.value.text;
       else if (event.case === 'reset') written = '';
       else if (event.case === 'done') outcome = event.value.outcome;
@@ -62,9 +68,9 @@ export async function completeShort(
     return outcome === Outcome.COMPLETE ? written.trim() : undefined;
   };
   try {
-    return await within(read, { timeoutMs, signals: [context.signal] });
+    return await within(read, { timeoutMs, signals: [caller.signal] });
   } catch (error) {
-    if (context.signal.aborted || context.timeoutMs() === 0) rethrowIfFinal(error, context);
+    if (caller.signal?.aborted) throw error;
     return undefined;
   }
 }

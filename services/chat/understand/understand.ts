@@ -15,7 +15,7 @@ import type { AnswerState } from '../answer/state.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
 import { type HandoverStep, noHandover } from '../handover/state.ts';
-import { chooseHistory } from '../prompt/prompt.ts';
+import type { Summary } from '../prompt/summary.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { planDecision } from '../tools/decision.ts';
@@ -24,6 +24,7 @@ import { toolTexts } from '../tools/texts.ts';
 import type { OfferedTool, Toolbox } from '../tools/toolbox.ts';
 import { type InterpretDeps, interpret } from './interpret.ts';
 import { canCallTools, isGenerative, type Models } from './models.ts';
+import { noPast, type PastDeps, readPast } from './past.ts';
 
 /** What is known of a question before it is searched for. */
 export interface Understood {
@@ -48,6 +49,8 @@ export interface Understood {
   models: readonly Model[] | undefined;
   /** Turns that go into the prompt, oldest first. */
   history: readonly PastTurn[];
+  /** The turns before them. */
+  summary: Summary;
   /** What tools do with the message. */
   tools: ToolPlan;
   /** Tools that the model may call. */
@@ -55,7 +58,7 @@ export interface Understood {
 }
 
 /** What understanding a question needs. */
-export interface UnderstandDeps extends Omit<InterpretDeps, 'settings'> {
+export interface UnderstandDeps extends Omit<InterpretDeps, 'settings'>, Pick<PastDeps, 'background'> {
   settings: ChatSettings;
   sessions: Sessions;
   openSessions: OpenSessions;
@@ -103,6 +106,15 @@ export async function understand(
   const [{ session, standalone, move }, models, offered] = await Promise.all([rewriting, listing, offering]);
   const model = request.model || models?.[0]?.name || '';
   const generative = isGenerative(model, models);
+  // A model that only quotes reads the question alone.
+  const past =
+    generative && move.reply === undefined
+      ? await readPast(
+          deps,
+          { sessionId: session.isNew ? '' : session.sessionId, turns: session.turns, models, answerId },
+          context,
+        )
+      : noPast;
   const planned = await planTools(deps, request, context, { move, turns: session.turns, offered, model, models });
   return {
     sessionId: session.sessionId,
@@ -114,8 +126,7 @@ export async function understand(
     maxTokens: Math.min(request.maxTokens || settings.maxCompletionTokens, settings.maxCompletionTokens),
     model,
     models,
-    // A model that only quotes reads the question alone.
-    history: generative ? chooseHistory(session.turns, settings) : [],
+    ...past,
     ...planned,
   };
 }
