@@ -6,7 +6,7 @@ import type { PastTurn } from '../answer/turn.ts';
 export interface Summary {
   /** Empty if there are none. */
   readonly text: string;
-  /** Turns that it stands for. */
+  /** Turns that it represents. */
   readonly turnCount: number;
 }
 

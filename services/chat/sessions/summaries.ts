@@ -7,7 +7,7 @@ import type { SessionSchema } from './schema.ts';
 
 /** A summary of the oldest turns of a session. */
 export interface StoredSummary extends Summary {
-  /** Place of the latest turn that it stands for. */
+  /** Place of the latest turn that it represents. */
   readonly untilSeq: number;
 }
 
