@@ -23,6 +23,8 @@ export interface LlmSettings {
   readonly routes: readonly RouteSettings[];
   /** Attempts of a request at all of its targets together. */
   readonly maxAttempts: number;
+  /** Longest wait that a provider may ask for so that a request waits for it instead of going to the next target, in milliseconds. */
+  readonly stayMs: number;
   /** Timeouts of a model without its own. */
   readonly clocks: Clocks;
   readonly breaker: BreakerSettings;
@@ -113,6 +115,7 @@ export function readConfig(config: Config): LlmSettings {
     models: Object.freeze(models),
     routes: Object.freeze(routes),
     maxAttempts: llm.maxAttempts,
+    stayMs: llm.stayMs,
     clocks: readClocks(llm.timeouts, create(LLMTimeoutsSchema)),
     breaker: Object.freeze({ failures: breaker.failures, openMs: breaker.openMs }),
     hedging: readHedging(llm.hedging ?? create(LLMHedgingConfigSchema)),

@@ -99,7 +99,8 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       { ...asked, amount: () => reservationAmountOf(targets, needs, catalog.prices) },
       signal,
     );
-    failover = createFailover({ targets, maxAttempts: catalog.maxAttempts, deadlineAt, signal, random });
+    const { maxAttempts, stayMs } = catalog;
+    failover = createFailover({ targets, maxAttempts, stayMs, deadlineAt, signal, random });
     const tenantTag = deps.tagOf(tenant);
     responses = generate({
       request,

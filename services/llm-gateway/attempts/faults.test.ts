@@ -25,6 +25,8 @@ import {
   settings,
   slackMs,
   startFaultyProvider,
+  stayMs,
+  stays,
   waitFits,
 } from '../testing/faulty-provider.ts';
 import {
@@ -56,7 +58,7 @@ function expected({ fault, policy, setting }: Case): Expected {
   const { effect, code } = fault;
   const once = { attempts: [1, 0] as Attempts, resets: 0 };
   const sole = setting !== 'with another target';
-  const next: Attempts = sole ? [2, 0] : [1, 1];
+  const next: Attempts = sole ? [2, 0] : stays(fault) ? [2, 1] : [1, 1];
   const isHeld = policy === MidStreamPolicy.HOLD_BACK;
   const isContinued = policy === MidStreamPolicy.CONTINUE;
   const good = { attempts: next, outcome: Outcome.COMPLETE, resets: 0 };
@@ -151,6 +153,7 @@ beforeAll(async () => {
         models: group.flatMap(modelsFor),
         routes: group.filter(hasOther).map(({ id }) => ({ name: id, models: [`${id}-a`, `${id}-other`] })),
         maxAttempts,
+        stayMs,
         breaker: { failures: 1000 },
       }),
     );

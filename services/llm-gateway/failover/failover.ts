@@ -46,6 +46,8 @@ export interface FailoverOptions {
   /** In the order to try them; at least one. */
   targets: readonly Target[];
   maxAttempts: number;
+  /** Longest wait that a provider may ask for so that the request waits for it instead of going to the next target, in milliseconds. */
+  stayMs: number;
   /** Deadline of the request, by `performance.now()`. */
   deadlineAt: number;
   signal: AbortSignal;
@@ -57,7 +59,14 @@ export interface FailoverOptions {
 const slotWaitMs = 5000;
 
 /** Creates the failover of a request: it executes the plans of `state.ts` and reports their events to it. */
-export function createFailover({ targets, maxAttempts, deadlineAt, signal, random }: FailoverOptions): Failover {
+export function createFailover({
+  targets,
+  maxAttempts,
+  stayMs,
+  deadlineAt,
+  signal,
+  random,
+}: FailoverOptions): Failover {
   let state = initialState(targets.length);
   const views = () => targets.map(viewOf);
   const inputAt = (now: number, prefersPrefill = false): PlanInput => {
@@ -140,6 +149,7 @@ export function createFailover({ targets, maxAttempts, deadlineAt, signal, rando
         error,
         hasContent,
         continues,
+        stayMs,
         now: performance.now(),
         // A failure without a retry needs no jitter.
         random: error.remedy === 'retry' ? random() : 0,

@@ -38,6 +38,7 @@ const failed = (index: number, error: ProviderError, init: object = {}): Failove
   continues: false,
   now: 0,
   random: 0,
+  stayMs: 2000,
   ...init,
 });
 const run = (count: number, ...events: FailoverEvent[]): FailoverState => events.reduce(next, initialState(count));
@@ -51,6 +52,60 @@ describe('the next attempt', () => {
     [
       'goes to another target immediately after a failure',
       run(2, started(0), failed(0, fault('retry'))),
+      input(two),
+      { kind: 'try', indexes: [1], continues: false },
+    ],
+    [
+      'waits at the target for a short Retry-After',
+      run(2, started(0), failed(0, fault('retry', { kind: 'rate-limited', retryAfterMs: 1500 }))),
+      input(two),
+      { kind: 'wait', ms: 1625 },
+    ],
+    [
+      'then goes to that target first',
+      run(2, started(0), failed(0, fault('retry', { kind: 'rate-limited', retryAfterMs: 1500 }))),
+      input(two, { now: 1700 }),
+      { kind: 'try', indexes: [0, 1], continues: false },
+    ],
+    [
+      'goes elsewhere after a second failure there',
+      run(
+        2,
+        started(0),
+        failed(0, fault('retry', { status: 500 })),
+        started(0),
+        failed(0, fault('retry', { status: 500 })),
+      ),
+      input(two),
+      { kind: 'try', indexes: [1], continues: false },
+    ],
+    [
+      'waits a moment at a target whose first failure has no reason',
+      run(2, started(0), failed(0, fault('retry', { status: 500 }))),
+      input(two),
+      { kind: 'wait', ms: 125 },
+    ],
+    [
+      'goes elsewhere if the wait would take over half of the time',
+      run(2, started(0), failed(0, fault('retry', { retryAfterMs: 1500 }))),
+      input(two, { deadlineAt: 3000 }),
+      { kind: 'try', indexes: [1], continues: false },
+    ],
+    [
+      'goes elsewhere if the provider asks for a longer wait than is configured',
+      run(2, started(0), failed(0, fault('retry', { retryAfterMs: 2001 }))),
+      input(two),
+      { kind: 'try', indexes: [1], continues: false },
+    ],
+    [
+      'never stays if that is off',
+      run(2, started(0), failed(0, fault('retry', { status: 500 }), { stayMs: 0 })),
+      input(two),
+      { kind: 'try', indexes: [1], continues: false },
+    ],
+    [
+      'goes elsewhere if the target is excluded meanwhile',
+      run(2, started(0), failed(0, fault('retry', { status: 500 })), { kind: 'excluded', index: 0 }),
       input(two),
       { kind: 'try', indexes: [1], continues: false },
     ],

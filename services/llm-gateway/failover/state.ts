@@ -20,6 +20,8 @@ export interface FailoverState {
   readonly attemptCount: number;
   /** The failure to report when no target remains; a failure that a retry can fix has priority. */
   readonly failure: { readonly index: number; readonly error: ProviderError } | undefined;
+  /** The target that gets the next attempt although others are ready sooner: its failure is likely to pass in a moment. */
+  readonly stay: number | undefined;
 }
 
 /** What happened to the target at `index`. */
@@ -40,6 +42,8 @@ export type FailoverEvent = { readonly index: number } & (
       readonly now: number;
       /** A number from 0 up to 1, for the jitter. */
       readonly random: number;
+      /** Longest wait that a provider may ask for so that the request stays, in milliseconds; 0: it never stays. */
+      readonly stayMs: number;
     }
 );
 
@@ -54,7 +58,12 @@ const prefillWaitMs = 2000;
 /** Returns the state of a request before its first attempt. */
 export function initialState(targetCount: number): FailoverState {
   const candidate: Candidate = { attempts: 0, readyAt: 0, isExcluded: false, rejectsPrefill: false };
-  return { candidates: Array.from({ length: targetCount }, () => candidate), attemptCount: 0, failure: undefined };
+  return {
+    candidates: Array.from({ length: targetCount }, () => candidate),
+    attemptCount: 0,
+    failure: undefined,
+    stay: undefined,
+  };
 }
 
 /** Returns the state after an event. */
@@ -66,6 +75,7 @@ export function next(state: FailoverState, event: FailoverEvent): FailoverState 
       return {
         ...withCandidate(state, event.index, { attempts: candidate.attempts + 1 }),
         attemptCount: state.attemptCount + 1,
+        stay: undefined,
       };
     case 'circuit-open':
       return withCandidate(state, event.index, { readyAt: event.now + probeWaitMs });
@@ -83,11 +93,17 @@ export function next(state: FailoverState, event: FailoverEvent): FailoverState 
       if (error.remedy !== 'retry') return withCandidate(failed, event.index, { isExcluded: true });
       // The provider's wait is a minimum. The jitter is added to it, so that waiting requests do not all return at the same time.
       const readyAt = now + (error.retryAfterMs ?? 0) + backoffMs(candidate.attempts, random);
-      return withCandidate(failed, event.index, { readyAt });
+      const stays = !hasContent && candidate.attempts === 1 && willPass(error, event.stayMs);
+      return { ...withCandidate(failed, event.index, { readyAt }), stay: stays ? event.index : undefined };
     }
     default:
       return event satisfies never;
   }
+}
+
+/** Reports whether a first failure is likely to pass in a moment: a rate limit for a short time, or a fault without any reason. */
+function willPass({ status, retryAfterMs: wait }: ProviderError, stayMs: number): boolean {
+  return wait === undefined ? status === 500 && stayMs > 0 : wait <= stayMs;
 }
 
 /** The present state of a target, which all requests share. */
@@ -122,8 +138,9 @@ export type Plan =
   | { readonly kind: 'try'; readonly indexes: readonly number[]; readonly continues: boolean };
 
 /**
- * Returns what to do next. Targets that can be called now precede those that have to wait; of those, the ones with fewer attempts come
- * first, then the order of the list. A wait that ends after the deadline is not begun.
+ * Returns what to do next. The target at which the request stays is first, if half of its time is left after the wait. Targets that can be
+ * called now precede those that have to wait; of those, the ones with fewer attempts come first, then the order of the list. A wait that ends
+ * after the deadline is not begun.
  */
 export function plan(state: FailoverState, input: PlanInput): Plan {
   if (state.attemptCount >= input.maxAttempts) return { kind: 'exhausted' };
@@ -133,10 +150,12 @@ export function plan(state: FailoverState, input: PlanInput): Plan {
     : [];
   const continues = continuing.length > 0;
   const chosen = continues ? continuing : open;
-  const first = chosen[0];
+  const longestStayMs = (input.deadlineAt - input.now) / 2;
+  const first = chosen.find(({ index, waitMs }) => index === state.stay && waitMs <= longestStayMs) ?? chosen[0];
   if (first === undefined) return { kind: 'exhausted' };
   if (first.waitMs > 0) return { kind: 'wait', ms: first.waitMs };
-  return { kind: 'try', indexes: chosen.filter(({ waitMs }) => waitMs === 0).map(({ index }) => index), continues };
+  const ready = chosen.filter((target) => target !== first && target.waitMs === 0);
+  return { kind: 'try', indexes: [first, ...ready].map(({ index }) => index), continues };
 }
 
 /**

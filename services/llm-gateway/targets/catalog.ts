@@ -23,6 +23,8 @@ export interface Catalog {
   readonly routes: readonly Route[];
   readonly prices: Prices;
   readonly maxAttempts: number;
+  /** Longest wait that a provider may ask for so that a request waits for it instead of going to the next target, in milliseconds. */
+  readonly stayMs: number;
   readonly hedging: HedgingSettings;
   readonly retryFiltered: boolean;
   /** Releases its targets; those that a newer catalog has retained stay open. */
@@ -64,8 +66,8 @@ export async function createCatalog(settings: LlmSettings, deps: CatalogDeps, be
       }
       return { name, order, tasks, targets: models.map((model) => targetNamed(model, targets, path)) };
     });
-    const { maxAttempts, hedging, retryFiltered } = settings;
-    return Object.freeze({ targets, routes, prices, maxAttempts, hedging, retryFiltered, close });
+    const { maxAttempts, stayMs, hedging, retryFiltered } = settings;
+    return Object.freeze({ targets, routes, prices, maxAttempts, stayMs, hedging, retryFiltered, close });
   } catch (error) {
     await close();
     throw error;

@@ -45,6 +45,8 @@ export interface Fault {
   code?: Code;
   /** The shortest wait before the same target is asked again, in milliseconds. */
   floorMs?: number;
+  /** A first failure without any reason: the same target is asked once more. */
+  isUnexplained?: boolean;
   /** The timeout of the target that expires, after `clockMs`; the others have their defaults. */
   clock?: 'headersMs' | 'firstTokenMs' | 'idleMs';
   /** What the other target does, if it does not answer. */
@@ -102,7 +104,7 @@ const withoutAnswer: Omit<Fault, 'effect' | 'charge'>[] = [
   { name: '429 with a wait in its text', reply: rateLimited({}, 'Please try again in 1s.'), floorMs: 1000 },
   { name: '429 with a wait beyond the time there is', reply: rateLimited({ 'retry-after': '600' }), floorMs: 600_000 },
   { name: '429 with nothing', reply: rateLimited({}) },
-  { name: '500', reply: failed(500, { message: 'boom' }) },
+  { name: '500', reply: failed(500, { message: 'boom' }), isUnexplained: true },
   { name: '529', reply: failed(529, { type: 'overloaded_error' }) },
   { name: 'a refused connection', reply: undefined },
   { name: 'a connection cut before the head', reply: (response) => response.destroy() },

@@ -41,6 +41,14 @@ export function waitFits({ floorMs = 0 }: Fault): boolean {
 /** The question of a case. */
 export const promptOf = (id: string) => `case ${id}: how long does a refund to a credit card take?`;
 
+/** Whether a request asks the target that has the fault once more before it asks another one. */
+export function stays({ floorMs = Infinity, isUnexplained = false }: Fault): boolean {
+  return isUnexplained || floorMs < stayMs;
+}
+
+/** Longest wait of a request that stays, in milliseconds: above what faults ask for that can be waited for. */
+export const stayMs = 5000;
+
 /** Attempts at the target that has the fault, and at the other one. */
 export type Attempts = [number, number];
 
