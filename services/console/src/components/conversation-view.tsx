@@ -36,6 +36,7 @@ export function ConversationView(props: ConversationViewProps) {
             answer={answer}
             last={answer === last}
             openedMarker={opened?.key === answer.key ? opened.marker : undefined}
+            onAsk={onAsk}
             {...actions}
           />
         ))}

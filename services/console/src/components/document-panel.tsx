@@ -6,7 +6,7 @@ import { useMessages } from '../i18n/index.ts';
 import { safeHref } from '../markdown/inline.ts';
 import { Markdown, MarkdownBlocks } from '../markdown/markdown.tsx';
 import { parseMarkdown } from '../markdown/parse.ts';
-import { type Evidence, locatePassage, type Range } from '../state/evidence.ts';
+import { type Evidence, isToolResult, locatePassage, type Range } from '../state/evidence.ts';
 import { FailureNotice } from './failure-notice.tsx';
 import { Icon } from './icon.tsx';
 import { Notice } from './notice.tsx';
@@ -28,6 +28,8 @@ export function DocumentPanel({ api, evidence, siblings, onShow, onClose }: Docu
   const loaded = useLoaded(
     async (signal) => {
       const known = evidence.passage;
+      // The result of a tool is no document: its text is all there is.
+      if (known !== undefined && isToolResult(evidence)) return { text: known.text, passage: undefined };
       const [{ text }, passage] = await Promise.all([
         api.indexer.getDocument({ corpus, documentId }, { signal }),
         known ?? api.retrieval.getPassages({ chunkIds: [chunkId] }, { signal }).then(({ passages }) => passages[0]),
@@ -120,7 +122,7 @@ function DocumentFacts({ evidence, passage }: { evidence: Evidence; passage: Pas
       )}
       <p className="panel-facts">
         <span className="chip" title={texts.document.corpus}>
-          {evidence.corpus}
+          {isToolResult(evidence) ? texts.document.tool : evidence.corpus}
         </span>
         {href !== undefined && (
           <a href={href} target="_blank" rel="noreferrer noopener">

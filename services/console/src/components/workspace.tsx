@@ -72,6 +72,7 @@ export function Workspace(props: WorkspaceProps) {
             await api.chat.submitFeedback({ answerId, rating, comment });
           }}
           onAskAgain={(failed) => control.askAgain(failed, scope)}
+          onDecide={(callId, approved, words) => control.ask(words, scope, { toolDecision: { callId, approved } })}
           onFresh={({ question }) => control.ask(question, scope, { bypassCache: true })}
         />
         <Composer

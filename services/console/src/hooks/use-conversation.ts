@@ -13,11 +13,18 @@ export interface Scope {
   model: string;
 }
 
+/** How a question is asked. */
+export interface AskOptions {
+  bypassCache?: boolean;
+  /** A decision about the call of a tool that waits; the question is what the user says to it. */
+  toolDecision?: { callId: string; approved: boolean };
+}
+
 /** A conversation and the actions on it. */
 export interface ConversationControl {
   conversation: Conversation;
   /** Asks in the session. Ignored while an answer is in progress. */
-  ask(question: string, scope: Scope, options?: { bypassCache?: boolean }): void;
+  ask(question: string, scope: Scope, options?: AskOptions): void;
   /** Asks a question again whose answer failed or was stopped, and removes that answer. */
   askAgain(answer: Answer, scope: Scope): void;
   stop(): void;
@@ -38,7 +45,7 @@ export function useConversation(api: Api, onSettled: () => void): ConversationCo
     return running.current.signal;
   };
 
-  const ask = (question: string, scope: Scope, { bypassCache = false } = {}) => {
+  const ask = (question: string, scope: Scope, { bypassCache = false, toolDecision }: AskOptions = {}) => {
     if (isBusy(conversation)) return;
     const signal = begin();
     const { sessionId } = conversation;
@@ -52,6 +59,7 @@ export function useConversation(api: Api, onSettled: () => void): ConversationCo
       corpora: [...scope.corpora],
       model: scope.model,
       bypassCache,
+      ...(toolDecision && { toolDecision }),
     };
     void streamAnswer(api.chat, request, signal, (updates) => {
       dispatch({ kind: 'updated', key: answer.key, updates });

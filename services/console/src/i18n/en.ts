@@ -93,6 +93,7 @@ export const en = {
     validate: 'Check',
     retrieve: 'Retrieve',
     audit: 'Audit',
+    tool: 'Tool',
     other: 'Other',
   },
   stageStates: {
@@ -136,6 +137,35 @@ export const en = {
     total: 'Whole answer after',
     trace: 'Trace',
     citation: (marker: number, title: string) => `Source ${marker}: ${title}`,
+    next: 'Ask next',
+    choose: 'Do you mean',
+  },
+
+  tools: {
+    title: 'Looked up in other systems',
+    running: 'running…',
+    failed: 'failed',
+    needsApproval: 'waits for your approval',
+    declined: 'not run',
+    approve: 'Approve',
+    decline: 'Decline',
+    /** What the user says by a decision. */
+    approved: (title: string) => `Yes, run “${title}”.`,
+    rejected: (title: string) => `No, do not run “${title}”.`,
+  },
+
+  handover: {
+    offered: 'A person can help',
+    offeredText: 'Our conversation is passed on, so you need not repeat it.',
+    request: 'Talk to a person',
+    /** What the user says by the button. */
+    requested: 'I want to talk to a human agent',
+    waiting: 'You are waiting for a person',
+    waitingText: 'You can ask more questions meanwhile.',
+    withPerson: 'A person is answering',
+    withPersonText: 'Continue with them on their channel; documents do not answer now.',
+    returned: 'The conversation is back',
+    returnedText: 'Documents answer again.',
   },
 
   /** Degradations of an answer, by stage. */
@@ -151,6 +181,7 @@ export const en = {
     validate: 'A check of the answer failed',
     retrieve: 'Answered from an incomplete search',
     audit: 'Answered without a record in the audit',
+    tool: 'Answered without the result of a tool',
     other: 'Answered without one of the stages',
   },
 
@@ -189,6 +220,7 @@ export const en = {
     rerank: 'Rerank',
     web: 'Web',
     corpus: 'Corpus',
+    tool: 'Result of a tool',
   },
 
   failures: {

@@ -95,6 +95,7 @@ export const zh: Messages = {
     validate: '校验',
     retrieve: '检索',
     audit: '审计',
+    tool: '工具',
     other: '其他',
   },
   stageStates: {
@@ -138,6 +139,33 @@ export const zh: Messages = {
     total: '总耗时',
     trace: '追踪编号',
     citation: (marker, title) => `出处 ${marker}：${title}`,
+    next: '继续提问',
+    choose: '您是想问',
+  },
+
+  tools: {
+    title: '在其他系统中查询',
+    running: '查询中…',
+    failed: '未成功',
+    needsApproval: '等待您确认',
+    declined: '未执行',
+    approve: '确认执行',
+    decline: '不执行',
+    approved: (title) => `确认执行“${title}”。`,
+    rejected: (title) => `不执行“${title}”。`,
+  },
+
+  handover: {
+    offered: '可以转人工客服',
+    offeredText: '对话内容会一并转交，无需重复说明。',
+    request: '转人工',
+    requested: '转人工',
+    waiting: '正在等待人工客服',
+    waitingText: '等待期间可以继续提问。',
+    withPerson: '人工客服正在处理',
+    withPersonText: '请在人工客服的窗口中继续，此时不再根据文档回答。',
+    returned: '对话已转回',
+    returnedText: '现在继续根据文档回答。',
   },
 
   degraded: {
@@ -152,6 +180,7 @@ export const zh: Messages = {
     validate: '本次回答未通过校验',
     retrieve: '本次回答的检索不完整',
     audit: '本次回答未写入审计记录',
+    tool: '回答时没有取得工具的结果',
     other: '本次回答缺少一个处理阶段',
   },
 
@@ -190,6 +219,7 @@ export const zh: Messages = {
     rerank: '重排',
     web: '网络',
     corpus: '知识库',
+    tool: '工具返回的结果',
   },
 
   failures: {

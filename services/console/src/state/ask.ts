@@ -18,6 +18,7 @@ export type StageName =
   | 'validate'
   | 'retrieve'
   | 'audit'
+  | 'tool'
   | 'other';
 
 /** State of a stage; `stopped` if the answer ended while it ran. */
@@ -57,6 +58,8 @@ export interface Answer {
   handover?: Handover;
   /** Calls of tools, each as far as it is. */
   toolCalls?: readonly ToolCallUpdate[];
+  /** Whether the answer asks back; the suggestions are then replies to choose from. */
+  isAskedBack?: boolean;
   /** Questions to ask next. */
   suggestions?: readonly string[];
   /** Why shown text was withdrawn; `undefined` if none was. */
@@ -158,7 +161,7 @@ function applyResponse(answer: Answer, { event }: AskResponse, atMs: number): An
     case 'suggestions':
       return { ...answer, suggestions: event.value.questions };
     case 'clarification': // its text is the answer
-      return { ...answer, suggestions: event.value.options };
+      return { ...answer, suggestions: event.value.options, isAskedBack: true };
     case 'toolCall': {
       const { callId } = event.value;
       const others = (answer.toolCalls ?? []).filter((call) => call.callId !== callId);
@@ -214,6 +217,8 @@ export function stageName(stage: Stage | number): StageName {
       return 'retrieve';
     case Stage.AUDIT:
       return 'audit';
+    case Stage.TOOL:
+      return 'tool';
     default:
       return 'other';
   }

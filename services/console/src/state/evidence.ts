@@ -34,6 +34,11 @@ export function evidenceOf(answer: Answer): Evidence[] {
     }));
 }
 
+/** Reports whether a source is the result of a tool, and no document. */
+export function isToolResult({ corpus, documentId }: Pick<Evidence, 'corpus' | 'documentId'>): boolean {
+  return corpus === '' && documentId.startsWith('tool:');
+}
+
 /** Returns the markers that the server has resolved in the text. */
 export function citedMarkers(answer: Answer): ReadonlySet<number> {
   return new Set(answer.citations.map(({ marker }) => marker));

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useMessages } from '../../i18n/index.ts';
-import type { Evidence } from '../../state/evidence.ts';
+import { type Evidence, isToolResult } from '../../state/evidence.ts';
 import { Icon } from '../icon.tsx';
 
 interface SourceListProps {
@@ -62,6 +62,7 @@ interface SourceCardProps {
 }
 
 function SourceCard({ source, opened, onOpen }: SourceCardProps) {
+  const texts = useMessages();
   // A heading that only repeats the title adds nothing.
   const path = (source.passage?.headingPath ?? []).filter((heading) => heading !== source.title).join(' › ');
   return (
@@ -76,7 +77,11 @@ function SourceCard({ source, opened, onOpen }: SourceCardProps) {
         <span className="source-number">{source.marker}</span>
         <span className="source-text">
           <span className="source-title">{source.title || source.documentId}</span>
-          <span className="source-path">{[source.corpus, path].filter((part) => part !== '').join(' · ')}</span>
+          <span className="source-path">
+            {[isToolResult(source) ? texts.document.tool : source.corpus, path]
+              .filter((part) => part !== '')
+              .join(' · ')}
+          </span>
         </span>
       </button>
     </li>

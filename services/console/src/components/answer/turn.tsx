@@ -7,8 +7,11 @@ import { citedMarkers, type Evidence, evidenceOf } from '../../state/evidence.ts
 import { Icon } from '../icon.tsx';
 import { AnswerFooter } from './answer-footer.tsx';
 import { AnswerNotices } from './answer-notices.tsx';
+import { HandoverNotice } from './handover-notice.tsx';
+import { NextQuestions } from './next-questions.tsx';
 import { SourceList } from './source-list.tsx';
 import { StageRow } from './stage-row.tsx';
+import { ToolCalls } from './tool-calls.tsx';
 
 /** Actions on an answer. */
 export interface TurnActions {
@@ -16,6 +19,10 @@ export interface TurnActions {
   onRate: (answer: Answer, rating: Rating, comment: string) => Promise<void>;
   onAskAgain: (answer: Answer) => void;
   onFresh: (answer: Answer) => void;
+  /** Asks a question that the page proposes. */
+  onAsk: (question: string) => void;
+  /** Decides about the call of a tool, in the words of the user. */
+  onDecide: (callId: string, approved: boolean, words: string) => void;
 }
 
 interface TurnProps extends TurnActions {
@@ -27,7 +34,8 @@ interface TurnProps extends TurnActions {
 }
 
 /** A question and its answer. */
-export function Turn({ answer, last, openedMarker, onOpen, onRate, onAskAgain, onFresh }: TurnProps) {
+export function Turn(props: TurnProps) {
+  const { answer, last, openedMarker, onOpen, onRate, onAskAgain, onFresh, onAsk, onDecide } = props;
   const texts = useMessages();
   const evidence = evidenceOf(answer);
   const settled = isSettled(answer);
@@ -77,6 +85,19 @@ export function Turn({ answer, last, openedMarker, onOpen, onRate, onAskAgain, o
           {refused && <p className="refused-advice">{texts.answer.refusedText}</p>}
         </div>
       )}
+      <ToolCalls
+        answer={answer}
+        onOpen={(source, opener) => onOpen(answer, source, opener)}
+        onDecide={
+          last
+            ? (callId, approved) => {
+                const { title = '' } = answer.toolCalls?.find((call) => call.callId === callId) ?? {};
+                onDecide(callId, approved, approved ? texts.tools.approved(title) : texts.tools.rejected(title));
+              }
+            : undefined
+        }
+      />
+      <HandoverNotice answer={answer} onRequest={last && settled ? () => onAsk(texts.handover.requested) : undefined} />
       <AnswerNotices answer={answer} onAskAgain={last ? () => onAskAgain(answer) : undefined} />
       <SourceList
         evidence={evidence}
@@ -92,6 +113,7 @@ export function Turn({ answer, last, openedMarker, onOpen, onRate, onAskAgain, o
           onFresh={last ? () => onFresh(answer) : undefined}
         />
       )}
+      {last && settled && <NextQuestions answer={answer} onAsk={onAsk} />}
     </article>
   );
 }
