@@ -3,6 +3,7 @@ import { ChatConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import type { ConfiguredReply } from './acts/replies.ts';
 import { type ConfiguredTool, readTools } from './tools/configured.ts';
+import { createPolicies, type VerificationPolicy } from './verify/policy.ts';
 
 /** Settings of the chat service. */
 export interface ChatSettings {
@@ -42,6 +43,8 @@ export interface ChatSettings {
   readonly tools: readonly ConfiguredTool[];
   /** Key that signs who calls a tool; empty: the key of the mesh. */
   readonly toolPrivateKey: string;
+  /** Returns what becomes of a tenant's sentences that their passages do not support. */
+  readonly verification: (tenant: string) => VerificationPolicy;
 }
 
 const dayMs = 86_400_000;
@@ -65,6 +68,7 @@ export function readConfig(config: Config): ChatSettings {
     routeTimeoutMs: chat.routeTimeoutMs,
     rewriteTimeoutMs: chat.rewriteTimeoutMs,
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),
+    verification: createPolicies(chat.verification),
     handoverDesk:
       chat.handoverDesk && chosenAdapter(ChatConfigSchema.field.handoverDesk, chat.handoverDesk, 'chat.handover_desk'),
     tools: readTools(chat.tools),

@@ -76,6 +76,7 @@ export function createCatchUp(shown: Shown, reason: string): CatchUp {
           if (text.startsWith(shown.text)) return goOn();
           return shown.text.startsWith(text) ? [] : startAnew();
         case 'citation':
+        case 'verdicts':
           held.push(event);
           return [];
         case 'reset':

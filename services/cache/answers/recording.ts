@@ -6,14 +6,16 @@ import {
   AnswerEventSchema,
   AnswerOutcome,
   type CacheLayer,
+  type SentenceVerdict,
   type Sources,
+  VerdictsSchema,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ChangedBytesError } from './answer-store.ts';
 import { labelsOfPassages } from './labels.ts';
 
 /** An answer that may be stored. */
 export interface Recording {
-  /** Sources, text in few frames, citations, usage, done; without anything of the caller for whom it was generated. */
+  /** Sources, text in few frames, citations, verdicts, usage, done; without anything of the caller for whom it was generated. */
   events: AnswerEvent[];
   /** Whether it says that there is no evidence. */
   isRefusal: boolean;
@@ -31,26 +33,13 @@ const frameLength = 32_768;
 export function toRecording(events: readonly AnswerEvent[]): Recording | undefined {
   const last = events.at(-1)?.event;
   if (last?.case !== 'done') return undefined;
-  const { outcome, degradations, verified, unsupportedClaims } = last.value;
+  const { outcome, degradations, verified, unsupportedClaims, defects } = last.value;
   const isRefusal = outcome === AnswerOutcome.REFUSED;
-  if ((outcome !== AnswerOutcome.ANSWERED && !isRefusal) || degradations.length > 0) return undefined;
-  if ((!isRefusal && !verified) || unsupportedClaims.length > 0) return undefined;
+  if (outcome !== AnswerOutcome.ANSWERED && !isRefusal) return undefined;
+  if (degradations.length + unsupportedClaims.length + defects.length > 0) return undefined;
+  if (!isRefusal && !verified) return undefined;
 
-  let sources: Sources | undefined;
-  let text = '';
-  let citations: AnswerEvent[] = [];
-  let usage: AnswerEvent | undefined;
-  for (const answer of events) {
-    const { event } = answer;
-    if (event.case === 'sources') sources = event.value;
-    else if (event.case === 'textDelta') text += event.value.text;
-    else if (event.case === 'citation') citations.push(answer);
-    else if (event.case === 'usage') usage = answer;
-    else if (event.case === 'reset') {
-      text = '';
-      citations = [];
-    }
-  }
+  const { sources, text, citations, sentences, usage } = partsOf(events);
   const passages = sources?.passages ?? [];
   const isResolved = citations.every(({ event }) => event.case === 'citation' && event.value.marker <= passages.length);
   if (text === '' || !isResolved) return undefined;
@@ -59,6 +48,7 @@ export function toRecording(events: readonly AnswerEvent[]): Recording | undefin
       ...(sources === undefined ? [] : [wrap({ case: 'sources', value: sources })]),
       ...framesOf(text),
       ...citations,
+      ...(sentences.length === 0 ? [] : [wrap({ case: 'verdicts', value: create(VerdictsSchema, { sentences }) })]),
       ...(usage === undefined ? [] : [usage]),
       withoutCaller(events.at(-1) as AnswerEvent),
     ].map(asCached),
@@ -67,12 +57,35 @@ export function toRecording(events: readonly AnswerEvent[]): Recording | undefin
   };
 }
 
+/** Returns what is left of events after the last reset. */
+function partsOf(events: readonly AnswerEvent[]) {
+  let sources: Sources | undefined;
+  let text = '';
+  let citations: AnswerEvent[] = [];
+  let sentences: SentenceVerdict[] = [];
+  let usage: AnswerEvent | undefined;
+  for (const answer of events) {
+    const { event } = answer;
+    if (event.case === 'sources') sources = event.value;
+    else if (event.case === 'textDelta') text += event.value.text;
+    else if (event.case === 'citation') citations.push(answer);
+    else if (event.case === 'verdicts') sentences.push(...event.value.sentences);
+    else if (event.case === 'usage') usage = answer;
+    else if (event.case === 'reset') {
+      text = '';
+      citations = [];
+      sentences = [];
+    }
+  }
+  return { sources, text, citations, sentences, usage };
+}
+
 /** Returns the event without the ids and the trace of the caller for whom it was generated. */
 export function withoutCaller(answer: AnswerEvent): AnswerEvent {
   if (answer.event.case !== 'done') return answer;
-  const { outcome, model, degradations, cacheLayer, unsupportedClaims, verified } = answer.event.value;
+  const { outcome, model, degradations, cacheLayer, unsupportedClaims, verified, defects } = answer.event.value;
   return create(AnswerEventSchema, {
-    event: { case: 'done', value: { outcome, model, degradations, cacheLayer, unsupportedClaims, verified } },
+    event: { case: 'done', value: { outcome, model, degradations, cacheLayer, unsupportedClaims, verified, defects } },
   });
 }
 
@@ -87,11 +100,11 @@ export function asCached(answer: AnswerEvent): AnswerEvent {
 /** Returns the event; if it is the end, with the layer that it came from. */
 export function fromLayer(answer: AnswerEvent, layer: CacheLayer): AnswerEvent {
   if (answer.event.case !== 'done') return answer;
-  const { outcome, model, degradations, unsupportedClaims, verified } = answer.event.value;
+  const { outcome, model, degradations, unsupportedClaims, verified, defects } = answer.event.value;
   return create(AnswerEventSchema, {
     event: {
       case: 'done',
-      value: { outcome, model, degradations, cacheLayer: layer, unsupportedClaims, verified },
+      value: { outcome, model, degradations, cacheLayer: layer, unsupportedClaims, verified, defects },
     },
   });
 }

@@ -3,6 +3,7 @@ import { type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Clarification, ConversationAct, Handover, Suggestions } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
+  type AnswerDefect,
   type AnswerDone,
   type AnswerOutcome,
   type CacheLayer,
@@ -15,6 +16,7 @@ import {
   type TextDelta,
   TextDeltaSchema,
   type UnsupportedClaim,
+  type Verdicts,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage, Stage, TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { HandoverEvent } from '../handover/state.ts';
@@ -62,7 +64,16 @@ export type AskEvent =
   | { readonly case: 'suggestions'; readonly value: Suggestions }
   /** What happens to a call of a tool. An answer with one is its caller's alone, and never in the cache. */
   | { readonly case: 'toolCall'; readonly value: ToolCallUpdate }
-  /** The text was compared with its passages. */
+  /** Sentences were compared with their passages; `claims` has those that failed. */
+  | {
+      readonly case: 'verdicts';
+      readonly value: Verdicts;
+      readonly claims: readonly UnsupportedClaim[];
+      readonly response?: AskResponse;
+    }
+  /** What the model did wrong. */
+  | { readonly case: 'defect'; readonly value: AnswerDefect }
+  /** The whole text was compared with its passages. */
   | { readonly case: 'verdict'; readonly value: { unsupportedClaims: UnsupportedClaim[]; isVerified: boolean } }
   /** The end. */
   | { readonly case: 'done' };

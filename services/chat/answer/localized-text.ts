@@ -12,6 +12,8 @@ interface LocalizedText {
   searchFailed: string;
   /** A filter withheld the whole answer. */
   filtered: string;
+  /** No sentence of the answer was supported by the documents. */
+  withheld: string;
 }
 
 const chinese: LocalizedText = {
@@ -24,6 +26,7 @@ const chinese: LocalizedText = {
   noEvidence: '抱歉，在您可以查看的资料中没有找到这个问题的答案。您可以换个说法再问，或联系人工客服。',
   searchFailed: '抱歉，资料检索暂时不可用，我无法根据资料回答这个问题。请稍后再试。',
   filtered: '抱歉，内容过滤器没有放行这个回答。',
+  withheld: '抱歉，生成的回答在资料中找不到依据，因此没有显示。您可以换个说法再问，或联系人工客服。',
 };
 
 const english: LocalizedText = {
@@ -38,6 +41,8 @@ const english: LocalizedText = {
   searchFailed:
     'Sorry, the document search is unavailable at the moment, so I cannot answer this from the documents. Please try again later.',
   filtered: 'Sorry, a content filter withheld this answer.',
+  withheld:
+    'Sorry, the answer that was written is not supported by the documents, so it is not shown. Try other words, or contact the support team.',
 };
 
 /** Returns the texts in a language; English if it is not Chinese or not known. */

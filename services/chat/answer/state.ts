@@ -3,6 +3,7 @@ import { type AskResponse, AskResponseSchema, StageStatus } from '#gen/ragmesh/c
 import { ConversationAct, type Handover } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
+  type AnswerDefect,
   type AnswerDone,
   AnswerDoneSchema,
   AnswerOutcome,
@@ -61,11 +62,14 @@ export interface AnswerState {
   readonly unsupportedClaims: readonly UnsupportedClaim[];
   /** Whether every sentence was compared with its passages, and none failed. */
   readonly isVerified: boolean;
+  /** What the model did wrong, each once. */
+  readonly defects: readonly AnswerDefect[];
   readonly isDone: boolean;
 }
 
-/** The contract's limits: degradations of an answer, and characters of a reason or effect. */
+/** The contract's limits: degradations and unsupported claims of an answer, and characters of a reason or effect. */
 const maxDegradations = 32;
+const maxClaims = 64;
 const maxReasonLength = 512;
 
 /** Returns the state of a question that has just arrived. */
@@ -95,6 +99,7 @@ export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | '
     degradations: [],
     unsupportedClaims: [],
     isVerified: false,
+    defects: [],
     isDone: false,
   };
 }
@@ -161,11 +166,11 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
       return { state: { ...state, usage: event.value }, response: event.response ?? respond(event) };
     case 'replayed': {
       const { done, layer } = event.value;
-      const { outcome, model, unsupportedClaims, verified: isVerified } = done;
+      const { outcome, model, unsupportedClaims, verified: isVerified, defects } = done;
       const cacheLayer = done.cacheLayer || layer;
       const degradations = added(state.degradations, done.degradations);
       return {
-        state: { ...state, outcome, model, cacheLayer, degradations, unsupportedClaims, isVerified },
+        state: { ...state, outcome, model, cacheLayer, degradations, unsupportedClaims, isVerified, defects },
         response: undefined,
       };
     }
@@ -192,8 +197,16 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
     case 'clarification':
     case 'suggestions':
       return { state, response: respond(event) };
-    case 'verdict':
-      return { state: { ...state, ...event.value }, response: undefined };
+    case 'verdicts':
+      return { state: withClaims(state, event.claims), response: event.response ?? respond(event) };
+    case 'defect': {
+      const defects = state.defects.includes(event.value) ? state.defects : [...state.defects, event.value];
+      return { state: { ...state, defects }, response: undefined };
+    }
+    case 'verdict': {
+      const { unsupportedClaims, isVerified } = event.value;
+      return { state: { ...withClaims(state, unsupportedClaims), isVerified }, response: undefined };
+    }
     case 'lease':
       return { state, response: undefined };
     case 'done':
@@ -215,6 +228,7 @@ export function toDone(state: AnswerState): AnswerDone {
     cacheLayer: state.cacheLayer,
     unsupportedClaims: [...state.unsupportedClaims],
     verified: state.isVerified,
+    defects: [...state.defects],
   });
 }
 
@@ -228,7 +242,12 @@ export function respond(event: ResponseInit): AskResponse {
 // The text, and all that was said about it.
 function withoutText(state: AnswerState): AnswerState {
   const outcome = AnswerOutcome.UNSPECIFIED;
-  return { ...state, text: '', citations: [], unsupportedClaims: [], isVerified: false, outcome };
+  return { ...state, text: '', citations: [], unsupportedClaims: [], isVerified: false, defects: [], outcome };
+}
+
+function withClaims(state: AnswerState, claims: readonly UnsupportedClaim[]): AnswerState {
+  if (claims.length === 0) return state;
+  return { ...state, unsupportedClaims: [...state.unsupportedClaims, ...claims].slice(0, maxClaims) };
 }
 
 function withStageStart(state: AnswerState, { stage, status }: StageChange, atUs: number): AnswerState {

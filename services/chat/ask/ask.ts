@@ -26,7 +26,6 @@ import { localizedText } from '../answer/localized-text.ts';
 import type { AnswerState } from '../answer/state.ts';
 import { beginLookup, type Found, type LookupDeps } from '../cache/lookup.ts';
 import { replay } from '../cache/replay.ts';
-import { checkAnswer } from '../claims/check-answer.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
 import { generate } from '../generate/generate.ts';
@@ -36,6 +35,7 @@ import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
 import { callMessages, createModelTools } from '../tools/model-tools.ts';
 import { canCallTools, isGenerative } from '../understand/models.ts';
 import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
+import { checkAnswer } from '../verify/check-answer.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
 
 /** What answering a question needs. */
@@ -204,7 +204,7 @@ async function* answerFromTool(
     const made = canCallTools(model, models) ? callMessages(tool.name, first.callId, first.arguments, marker) : [];
     const messages = [...prompt.messages, ...made];
     yield* generate(
-      { ...generation(deps, understood, state()), ...prompt, messages, passages: called.passages },
+      { ...generation(deps, context, understood, state()), ...prompt, messages, passages: called.passages },
       context,
     );
   }
@@ -255,17 +255,27 @@ async function* answerFromEvidence(
     yield textDelta(found === undefined ? searchFailed : noEvidence);
     return;
   }
-  yield* generate({ ...generation(deps, understood, state(), request.temperature), ...prompt }, context);
+  yield* generate({ ...generation(deps, context, understood, state(), request.temperature), ...prompt }, context);
   // Its reader has the text: searches of questions that have none come first.
   await spareTurn(maxSpareWaitMs, context.signal);
   yield checkAnswer(state(), { language, isGenerative: isGenerative(state().model, models) });
 }
 
 // What every generation of an answer has in common.
-function generation(deps: AskDeps, understood: Understood, { answerId }: AnswerState, temperature?: number) {
+function generation(
+  deps: AskDeps,
+  { principal }: CallContext,
+  understood: Understood,
+  state: AnswerState,
+  temperature?: number,
+) {
   const { llm } = deps.clients;
   const { maxAnswerBytes } = deps.settings;
   const { language, maxTokens, model, models, modelTools } = understood;
   const tools = modelTools.length === 0 ? undefined : createModelTools(toolCalls(deps, understood), modelTools);
-  return { llm, answerId, language, maxTokens, temperature, model, models, maxAnswerBytes, tools };
+  return {
+    ...{ llm, answerId: state.answerId, language, maxTokens, temperature, model, models, maxAnswerBytes, tools },
+    questions: [state.question, state.standalone],
+    policy: deps.settings.verification(principal.tenant),
+  };
 }

@@ -20,13 +20,13 @@ beforeEach(() => {
 /** Records are written a little after the call has ended. */
 const patiently = { timeout: 10_000, interval: 5 };
 
-/** A generation that says two words and then waits for its caller to leave. */
+/** A generation that says two sentences and then waits for its caller to leave. */
 function endless() {
   const aborted = Promise.withResolvers<void>();
   const generate: ChatMesh['script']['generate'] = async function* (_, { signal }) {
     signal.addEventListener('abort', () => aborted.resolve());
-    yield { case: 'textDelta', value: { text: 'Seven days [1]' } };
-    yield { case: 'textDelta', value: { text: ' and more' } };
+    yield { case: 'textDelta', value: { text: 'Seven days [1].' } };
+    yield { case: 'textDelta', value: { text: ' And more [1]. Then' } };
     await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   };
   return { generate, aborted: aborted.promise };

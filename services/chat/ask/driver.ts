@@ -12,6 +12,7 @@ import {
   SourcesSchema,
   ToolCallStatus,
   ToolCallStatusSchema,
+  type UnsupportedClaim,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { StageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
@@ -128,13 +129,20 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
         if (status === ToolCallStatus.SUCCEEDED) metrics.toolLatencyMs.observe({ tool }, Number(latencyUs) / 1000);
         break;
       }
+      case 'verdicts':
+        countClaims(event.claims);
+        break;
       case 'verdict':
-        for (const { fault } of event.value.unsupportedClaims) {
-          metrics.unsupportedClaimTotal.inc({ fault: enumName(ClaimFaultSchema, fault).toLowerCase() });
-        }
+        countClaims(event.value.unsupportedClaims);
         break;
       default:
         break;
+    }
+  }
+
+  function countClaims(claims: readonly UnsupportedClaim[]): void {
+    for (const { fault } of claims) {
+      metrics.unsupportedClaimTotal.inc({ fault: enumName(ClaimFaultSchema, fault).toLowerCase() });
     }
   }
 
@@ -192,6 +200,7 @@ function caughtUp(catchUp: CatchUp, response: AskResponse): readonly AskResponse
     case 'textDelta':
     case 'reset':
     case 'citation':
+    case 'verdicts':
     case 'usage':
     case 'done':
       return catchUp.take(create(AnswerEventSchema, { event })).map((answer) => respond(answer.event));

@@ -64,6 +64,7 @@ export function openFill(
         case 'textDelta':
         case 'reset':
         case 'citation':
+        case 'verdicts':
         case 'usage':
           add(answerPart(event));
           break;

@@ -63,6 +63,7 @@ function shared(event: AskEvent): AskEvent {
     case 'citation':
     case 'reset':
     case 'usage':
+    case 'verdicts':
       return { ...event, response: shareMessage(respond(event)) };
     default:
       return event;
@@ -71,5 +72,7 @@ function shared(event: AskEvent): AskEvent {
 
 function toAskEvent({ event }: AnswerEvent, layer: CacheLayer): AskEvent | undefined {
   if (event.case === undefined) return undefined;
+  // The claims are in `done`.
+  if (event.case === 'verdicts') return { ...event, claims: [] };
   return event.case === 'done' ? { case: 'replayed', value: { done: event.value, layer } } : event;
 }

@@ -22,6 +22,9 @@ const maxCallsPerTurn = 8;
 const maxArgumentsLength = 65_536;
 const maxReasoningLength = 200_000;
 
+/** The calls of one turn, as they come. */
+export type CallAssembly = ReturnType<typeof createCallAssembly>;
+
 /** Puts the calls of a model together from their parts. */
 export function createCallAssembly() {
   const calls = new Map<number, ToolCall>();

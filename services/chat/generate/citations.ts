@@ -6,6 +6,8 @@ export interface Scanned {
   text: string;
   /** Markers in it that are new, in the order of their first use. */
   markers: number[];
+  /** Numbers without a source that were dropped. */
+  droppedCount: number;
 }
 
 /** Reads a text in pieces, however it is cut, and finds the markers in it. */
@@ -30,6 +32,7 @@ export function createCitationScanner(sourceCount: number): CitationScanner {
   const code = createCodeTracker();
   let out = '';
   let markers: number[] = [];
+  let droppedCount = 0;
   // What is held back: at most one space, an opening bracket, its content, its closing bracket.
   let held = '';
   let isClosed = false;
@@ -43,7 +46,9 @@ export function createCitationScanner(sourceCount: number): CitationScanner {
 
   const resolve = () => {
     const hasSpace = held.startsWith(' ');
-    const numbers = (held.match(/\d+/g) ?? []).map(Number).filter((number) => number >= 1 && number <= sourceCount);
+    const written = (held.match(/\d+/g) ?? []).map(Number);
+    const numbers = written.filter((number) => number >= 1 && number <= sourceCount);
+    droppedCount += written.length - numbers.length;
     held = '';
     isClosed = false;
     if (numbers.length === 0) return;
@@ -89,9 +94,10 @@ export function createCitationScanner(sourceCount: number): CitationScanner {
   };
 
   const take = (): Scanned => {
-    const scanned = { text: out, markers };
+    const scanned = { text: out, markers, droppedCount };
     out = '';
     markers = [];
+    droppedCount = 0;
     return scanned;
   };
 

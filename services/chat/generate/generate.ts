@@ -1,9 +1,10 @@
 import type { Client } from '@connectrpc/connect';
-import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerDefect, AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Language, type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type LLMGatewayService,
   type Message,
+  MessageRole,
   MidStreamPolicy,
   type Model,
   Outcome,
@@ -16,7 +17,7 @@ import { unavailable } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import {
   type AskEvent,
-  citation,
+  type AskEvents,
   reset,
   stageDegraded,
   stageFinished,
@@ -27,8 +28,11 @@ import { describeFailure, rethrowIfFinal } from '../answer/failure.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import { type ModelTools, maxToolRounds } from '../tools/model-tools.ts';
 import { isGenerative } from '../understand/models.ts';
-import { assistantTurn, type CallingTurn, createCallAssembly } from './call-assembly.ts';
-import { createCitationScanner, type Scanned } from './citations.ts';
+import type { VerificationPolicy } from '../verify/policy.ts';
+import { createFindUnwanted } from '../verify/unwanted.ts';
+import { createVerifier } from '../verify/verifier.ts';
+import { type AnswerText, createAnswerText } from './answer-text.ts';
+import { assistantTurn, type CallAssembly, type CallingTurn, createCallAssembly } from './call-assembly.ts';
 import { createUsageSum } from './usage-sum.ts';
 
 /** What to generate an answer from. */
@@ -41,6 +45,10 @@ export interface Generation {
   /** The conversation for a model that only quotes: it reads the last message alone, which has the standalone question. */
   plainMessages: Message[];
   passages: readonly Passage[];
+  /** The question as it was asked, and the standalone question. */
+  questions: readonly string[];
+  /** What becomes of written sentences that the passages do not support. */
+  policy: VerificationPolicy;
   language: Language;
   maxTokens: number;
   temperature: number | undefined;
@@ -61,7 +69,7 @@ const quotingModel = 'extractive';
  * Streams an answer with its markers resolved. If a model fails before its first word, the model that quotes is the fallback; if it
  * fails later, the text stays and the answer says that it is a part. Throws UNAVAILABLE if no model answers.
  */
-export async function* generate(generation: Generation, context: CallContext): AsyncGenerator<AskEvent> {
+export async function* generate(generation: Generation, context: CallContext): AsyncGenerator<AskEvents> {
   const { answerId, model, models, messages, plainMessages } = generation;
   yield stageStarted(Stage.GENERATE);
   const chosen = isGenerative(model, models) ? messages : plainMessages;
@@ -74,18 +82,46 @@ export async function* generate(generation: Generation, context: CallContext): A
     const called = yield* generation.tools.run(first.calls.calls, turn.passages, context);
     if (called === undefined) return;
     const messages = [...turn.messages, assistantTurn(first.calls), ...called.messages];
-    const isContinued = turn.isContinued === true || first.calls.text !== '';
     // The ledger settles each request by itself, and finds the answer by the part before the slash.
-    turn = { ...turn, messages, isContinued, passages: called.passages, requestId: `${answerId}/t${round + 1}` };
+    turn = {
+      ...turn,
+      messages,
+      shownLength: first.shownLength ?? 0,
+      passages: called.passages,
+      requestId: `${answerId}/t${round + 1}`,
+    };
   }
   if (first.failure === undefined) return;
   const hasQuoting = models?.some(({ name }) => name === quotingModel) ?? false;
-  if (!hasQuoting || first.model === quotingModel) throw noModel(first.failure);
+  if (!hasQuoting || first.model === quotingModel) return yield* withoutAnswer(first.failure, generation);
   yield stageDegraded(Stage.GENERATE, first.failure.reason, 'quoted the evidence instead');
   yield { case: 'model', value: quotingModel };
   const again = { ...turn, model: quotingModel, messages: plainMessages, requestId: `${answerId}/2`, mayCall: false };
   const second = yield* attempt({ ...generation, tools: undefined }, again, context);
-  if (second.failure !== undefined) throw noModel(second.failure);
+  if (second.failure !== undefined) yield* withoutAnswer(second.failure, generation);
+}
+
+// What a model wrote was withheld: the caller is notified. Otherwise no model has answered.
+function* withoutAnswer(failure: Failure, { language }: Generation): Generator<AskEvents> {
+  if (!failure.isWithheld) throw noModel(failure);
+  yield textDelta(localizedText(language).withheld);
+  yield { case: 'outcome', value: AnswerOutcome.REFUSED };
+  yield stageDegraded(Stage.GENERATE, failure.reason, 'the answer was withheld');
+}
+
+/** Returns what makes the text of an answer by a model; quotations are compared as well, and only annotated. */
+function textsOf(
+  { questions, policy, maxTokens, messages, models }: Generation,
+  { passages, shownLength = 0 }: Attempt,
+): (model: string) => AnswerText {
+  const verify = createVerifier({ passages, questions }, policy.minSupport);
+  const systemText = messages.find(({ role }) => role === MessageRole.SYSTEM)?.text ?? '';
+  const findUnwanted = createFindUnwanted({ passages, systemText });
+  return (model) =>
+    createAnswerText({
+      ...{ passages, verify, findUnwanted, maxTokens, shownLength },
+      policy: isGenerative(model, models) ? policy : undefined,
+    });
 }
 
 interface Attempt {
@@ -94,8 +130,8 @@ interface Attempt {
   requestId: string;
   /** What the text may cite. */
   passages: readonly Passage[];
-  /** Whether text of the answer is shown already. */
-  isContinued?: boolean;
+  /** Length of the text of the answer that is shown already, in UTF-16 code units. */
+  shownLength?: number;
   /** Whether the model may call tools. */
   mayCall?: boolean;
   /** Sums the usage of all requests of the answer. */
@@ -105,6 +141,8 @@ interface Attempt {
 interface Failure {
   reason: string;
   cause: unknown;
+  /** Whether it wrote something that was withheld. */
+  isWithheld: boolean;
 }
 
 interface Attempted {
@@ -114,6 +152,8 @@ interface Attempted {
   failure?: Failure;
   /** The tools that it calls instead of an answer. */
   calls?: CallingTurn;
+  /** Length of the text of the answer then, in UTF-16 code units. */
+  shownLength?: number;
 }
 
 // Asks one model. Without a failure, the outcome of the answer is among the events.
@@ -121,11 +161,10 @@ async function* attempt(
   generation: Generation,
   given: Attempt,
   context: CallContext,
-): AsyncGenerator<AskEvent, Attempted> {
-  const { language, maxAnswerBytes } = generation;
-  const { passages, mayCall = false, isContinued = false, spend } = given;
+): AsyncGenerator<AskEvents, Attempted> {
   let { model } = given;
-  let text = createAnswerText(passages, isContinued);
+  const createText = textsOf(generation, given);
+  let text = createText(model);
   let outcome: Outcome = Outcome.TRUNCATED;
   let cause: unknown;
   let usage: TokenUsage | undefined;
@@ -138,11 +177,11 @@ async function* attempt(
           yield { case: 'model', value: model };
           break;
         case 'textDelta':
-          yield* text.push(event.value.text);
+          yield text.push(event.value.text);
           break;
         case 'reset':
           if (text.isShown()) yield reset(event.value.reason);
-          text = createAnswerText(passages);
+          text = createText(model);
           calls = createCallAssembly();
           break;
         case 'reasoningDelta':
@@ -160,7 +199,7 @@ async function* attempt(
         default:
           break;
       }
-      if (text.sizeBytes() <= maxAnswerBytes) continue;
+      if (text.sizeBytes() <= generation.maxAnswerBytes && text.runaway() === undefined) continue;
       outcome = Outcome.LENGTH;
       break;
     }
@@ -169,16 +208,38 @@ async function* attempt(
     outcome = Outcome.UPSTREAM_ERROR;
     cause = error;
   }
-  yield* text.end();
+  return yield* conclude(generation, given, { model, text, outcome, cause, usage, calls });
+}
+
+/** What is known at the end of an attempt. */
+interface Ended {
+  model: string;
+  text: AnswerText;
+  outcome: Outcome;
+  cause: unknown;
+  usage: TokenUsage | undefined;
+  calls: CallAssembly;
+}
+
+function* conclude(
+  { language }: Generation,
+  { mayCall = false, spend }: Attempt,
+  { model, text, outcome, cause, usage, calls }: Ended,
+): Generator<AskEvents, Attempted> {
+  yield text.end();
   const turn = calls.end(text.written());
   if (outcome === Outcome.TOOL_CALLS && mayCall && turn.calls.length > 0) {
     if (usage !== undefined) yield { case: 'usage', value: spend(usage) };
-    return { model, calls: turn };
+    return { model, calls: turn, shownLength: text.length() };
   }
+  const runaway = text.runaway();
+  if (runaway !== undefined) yield { case: 'defect', value: runaway };
   const outcomeName = enumName(OutcomeSchema, outcome).toLowerCase();
   if (!text.isShown() && isFailureWithoutText(outcome)) {
-    const reason = cause === undefined ? `no text, outcome ${outcomeName}` : describeFailure(cause);
-    return { model, failure: { reason, cause } };
+    const isWithheld = text.isWithheld();
+    if (cause === undefined && !isWithheld) yield { case: 'defect', value: AnswerDefect.EMPTY };
+    const nothing = isWithheld ? 'no sentence is supported by its passages' : `no text, outcome ${outcomeName}`;
+    return { model, failure: { reason: cause === undefined ? nothing : describeFailure(cause), cause, isWithheld } };
   }
   if (!text.isShown())
     yield textDelta(localizedText(language)[outcome === Outcome.FILTERED ? 'filtered' : 'noEvidence']);
@@ -214,53 +275,6 @@ function stageEnd(outcome: Outcome, model: string, reason: string): AskEvent {
   return toAnswerOutcome(outcome) === AnswerOutcome.TRUNCATED
     ? stageDegraded(Stage.GENERATE, reason, 'the answer is a part')
     : stageFinished(Stage.GENERATE, model);
-}
-
-/** Turns the deltas of one generation into text and citations. */
-function createAnswerText(passages: readonly Passage[], isContinued = false) {
-  const scanner = createCitationScanner(passages.length);
-  // Blanks and markers before the first word are shown with it: without a word, a text is no answer.
-  let lead: Scanned | undefined = { text: isContinued ? '\n\n' : '', markers: [] };
-  let written = '';
-  let isShown = false;
-  let sizeBytes = 0;
-
-  function* show(scanned: Scanned): Generator<AskEvent> {
-    let shown = scanned;
-    if (lead !== undefined) {
-      lead = { text: lead.text + scanned.text, markers: [...lead.markers, ...scanned.markers] };
-      if (isBlank(lead.text)) return;
-      shown = lead;
-      lead = undefined;
-    }
-    if (shown.text !== '') {
-      isShown = true;
-      written += shown.text;
-      yield textDelta(shown.text);
-    }
-    for (const marker of shown.markers) {
-      const passage = passages[marker - 1];
-      if (passage === undefined) continue;
-      const { chunkId, documentId, title, url, corpus } = passage;
-      yield citation({ marker, chunkId, documentId, title, url, corpus });
-    }
-  }
-
-  return {
-    push(delta: string) {
-      sizeBytes += Buffer.byteLength(delta);
-      return show(scanner.push(delta));
-    },
-    end: () => show(scanner.end()),
-    isShown: () => isShown,
-    written: () => written,
-    sizeBytes: () => sizeBytes,
-  };
-}
-
-/** Whether a text has no word, number or pictogram beside its markers. */
-function isBlank(text: string): boolean {
-  return !/[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text.replaceAll(/\[\d{1,3}\]/g, ''));
 }
 
 function isFailureWithoutText(outcome: Outcome): boolean {

@@ -6,7 +6,13 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge } from '#kit/base/errors.ts';
 import { formOf } from '#kit/rpc/messages/shared-message.ts';
 import type { EventStream } from '../http/event-stream.ts';
-import { citationForm, citationToJson, toCitationText, unsupportedClaimToJson } from '../sse/answer-json.ts';
+import {
+  citationForm,
+  citationToJson,
+  defectsToJson,
+  toCitationText,
+  unsupportedClaimToJson,
+} from '../sse/answer-json.ts';
 import type { CompletionRequest } from './request.ts';
 import { toUsage } from './usage.ts';
 
@@ -103,6 +109,7 @@ export async function streamCompletion(
         case 'clarification':
         case 'suggestions':
         case 'toolCall':
+        case 'verdicts':
         case undefined:
           break;
         default:
@@ -131,7 +138,12 @@ function toDeltaText({ event }: AskResponse): string {
 function verdictOf(done: AnswerDone | undefined): object {
   if (done === undefined) return {};
   const claims = done.unsupportedClaims.map(unsupportedClaimToJson);
-  return { verified: done.verified, ...(claims.length > 0 ? { unsupported_claims: claims } : {}) };
+  const defects = defectsToJson(done.defects);
+  return {
+    verified: done.verified,
+    ...(claims.length > 0 ? { unsupported_claims: claims } : {}),
+    ...(defects.length > 0 ? { defects } : {}),
+  };
 }
 
 function finishReason(done: AnswerDone | undefined): string {

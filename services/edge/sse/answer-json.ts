@@ -5,17 +5,21 @@ import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { type Handover, HandoverReasonSchema, HandoverStateSchema } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
+  type AnswerDefect,
+  AnswerDefectSchema,
   type AnswerDone,
   AnswerOutcomeSchema,
   CacheLayer,
   CacheLayerSchema,
   type Citation,
-  CitationSchema,
   ClaimFaultSchema,
+  SentenceActionSchema,
+  SentenceSupportSchema,
   type Sources,
   SourcesSchema,
   ToolCallStatusSchema,
   type UnsupportedClaim,
+  type Verdicts,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, StageSchema, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
@@ -31,8 +35,8 @@ export function sourcesToJson(sources: Sources): JsonValue {
 }
 
 /** A citation: {marker, chunk_id, document_id, title, url, corpus}. */
-export function citationToJson(citation: Citation): JsonValue {
-  return toJson(CitationSchema, citation, { useProtoFieldName: true, alwaysEmitImplicit: true });
+export function citationToJson({ marker, chunkId, documentId, title, url, corpus }: Citation): JsonValue {
+  return { marker, chunk_id: chunkId, document_id: documentId, title, url, corpus };
 }
 
 /** Names the form of a citation that {@link toCitationText} returns. */
@@ -71,6 +75,7 @@ export function doneToJsonText(done: AnswerDone, citations: readonly string[], u
     })),
     verified: done.verified,
     unsupported_claims: done.unsupportedClaims.map(unsupportedClaimToJson),
+    defects: defectsToJson(done.defects),
     ...(done.cacheLayer === CacheLayer.UNSPECIFIED
       ? {}
       : { cache_layer: enumName(CacheLayerSchema, done.cacheLayer).toLowerCase() }),
@@ -82,6 +87,24 @@ export function doneToJsonText(done: AnswerDone, citations: readonly string[], u
 /** A sentence that its passages do not support: {start, end, fault, markers}; positions are in UTF-16 code units of the text. */
 export function unsupportedClaimToJson({ start, end, fault, markers }: UnsupportedClaim) {
   return { start, end, fault: enumName(ClaimFaultSchema, fault).toLowerCase(), markers };
+}
+
+/** What a model did wrong, as words: ["endless"]. */
+export function defectsToJson(defects: readonly AnswerDefect[]): string[] {
+  return defects.map((defect) => enumName(AnswerDefectSchema, defect).toLowerCase());
+}
+
+/** Verdicts on sentences: {sentences: [{start, end, support, score, markers, action}]}; `score` is null if it was not measured. */
+export function verdictsToJson({ sentences }: Verdicts) {
+  return {
+    sentences: sentences.map(({ start, end, support, score, markers, action }) => ({
+      ...{ start, end },
+      support: enumName(SentenceSupportSchema, support).toLowerCase(),
+      score: score === undefined ? null : Number(score.toFixed(3)),
+      markers,
+      action: enumName(SentenceActionSchema, action).toLowerCase(),
+    })),
+  };
 }
 
 /** A hand-over: {state, reason, summary, sources}. */

@@ -23,6 +23,7 @@ import {
   sourcesToJson,
   toCitationText,
   toolCallToJson,
+  verdictsToJson,
 } from './answer-json.ts';
 
 const questionSchema = fields({
@@ -39,7 +40,7 @@ const questionSchema = fields({
 
 /**
  * `POST /v1/chat/stream`: a question as JSON, its answer as server-sent events: `sources`, `message` {content}, `citation`,
- * `reset` {reason}, `done`. A failure before the first event is an HTTP status with JSON; after it, an `error` event.
+ * `verdict` {sentences}, `reset` {reason}, `done`. A failure before the first event is an HTTP status with JSON; after it, an `error` event.
  */
 export function createChatStream(chat: Pick<Client<typeof ChatService>, 'ask'>, deps: JsonRouteDeps): JsonRoute {
   const { admit, running, limits } = deps;
@@ -121,6 +122,7 @@ async function relay(events: AsyncIterable<readonly AskResponse[]>, stream: Even
         case 'clarification':
         case 'suggestions':
         case 'toolCall':
+        case 'verdicts':
           behind = stream.send(formOf(response, 'sse', toFrame));
           break;
         case 'started':
@@ -154,6 +156,8 @@ function toFrame({ event }: AskResponse): Uint8Array {
       return frameOf('suggestions', JSON.stringify({ questions: event.value.questions }));
     case 'toolCall':
       return frameOf('tool_call', JSON.stringify(toolCallToJson(event.value)));
+    case 'verdicts':
+      return frameOf('verdict', JSON.stringify(verdictsToJson(event.value)));
     default:
       throw internal(new Error(`${event.case} is no event of this stream`));
   }

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/answer.proto.
  */
 export const file_ragmesh_common_v1_answer: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9hbnN3ZXIucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIsECCgtBbnN3ZXJFdmVudBItCgdzb3VyY2VzGAEgASgLMhoucmFnbWVzaC5jb21tb24udjEuU291cmNlc0gAEjIKCnRleHRfZGVsdGEYAiABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5UZXh0RGVsdGFIABIpCgVyZXNldBgDIAEoCzIYLnJhZ21lc2guY29tbW9uLnYxLlJlc2V0SAASLwoIY2l0YXRpb24YBCABKAsyGy5yYWdtZXNoLmNvbW1vbi52MS5DaXRhdGlvbkgAEi4KBXVzYWdlGAUgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUgAEjMKBGRvbmUYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJEb25lQgTwuxgBSABCDgoFZXZlbnQSBbpIAggBIkEKB1NvdXJjZXMSNgoIcGFzc2FnZXMYASADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlQgi6SAWSAQIQZCImCglUZXh0RGVsdGESGQoEdGV4dBgBIAEoCUILukgIcgYQASiAgEAiIQoFUmVzZXQSGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCKpAQoIQ2l0YXRpb24SGQoGbWFya2VyGAEgASgNQgm6SAYqBBhkKAESGgoIY2h1bmtfaWQYAiABKAlCCLpIBXIDGIAEEh0KC2RvY3VtZW50X2lkGAMgASgJQgi6SAVyAxiABBIXCgV0aXRsZRgEIAEoCUIIukgFcgMYgAgSFQoDdXJsGAUgASgJQgi6SAVyAxiAEBIXCgZjb3JwdXMYBiABKAlCB7pIBHICGEAi/QIKCkFuc3dlckRvbmUSMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlck91dGNvbWUSGgoJYW5zd2VyX2lkGAIgASgJQge6SARyAhhAEhsKCnNlc3Npb25faWQYAyABKAlCB7pIBHICGEASFwoFbW9kZWwYBCABKAlCCLpIBXIDGIACEj4KDGRlZ3JhZGF0aW9ucxgFIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIZCgh0cmFjZV9pZBgGIAEoCUIHukgEcgIYIBIyCgtjYWNoZV9sYXllchgHIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISSQoSdW5zdXBwb3J0ZWRfY2xhaW1zGAggAygLMiMucmFnbWVzaC5jb21tb24udjEuVW5zdXBwb3J0ZWRDbGFpbUIIukgFkgECEEASEAoIdmVyaWZpZWQYCSABKAgimQEKEFVuc3VwcG9ydGVkQ2xhaW0SGgoFc3RhcnQYASABKA1CC7pICCoGGICAgIAEEhgKA2VuZBgCIAEoDUILukgIKgYYgICAgAQSLAoFZmF1bHQYAyABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DbGFpbUZhdWx0EiEKB21hcmtlcnMYBCADKA1CELpIDZIBChBkIgYqBBigjQYqcwoKQ2xhaW1GYXVsdBIbChdDTEFJTV9GQVVMVF9VTlNQRUNJRklFRBAAEhQKEENMQUlNX0ZBVUxUX0ZBQ1QQARIYChRDTEFJTV9GQVVMVF9ORUdBVElPThACEhgKFENMQUlNX0ZBVUxUX0xBTkdVQUdFEAMq2gEKDUFuc3dlck91dGNvbWUSHgoaQU5TV0VSX09VVENPTUVfVU5TUEVDSUZJRUQQABIbChdBTlNXRVJfT1VUQ09NRV9BTlNXRVJFRBABEhoKFkFOU1dFUl9PVVRDT01FX1JFRlVTRUQQAhIZChVBTlNXRVJfT1VUQ09NRV9MRU5HVEgQAxIbChdBTlNXRVJfT1VUQ09NRV9GSUxURVJFRBAEEhwKGEFOU1dFUl9PVVRDT01FX1RSVU5DQVRFRBAFEhoKFkFOU1dFUl9PVVRDT01FX1JFUExJRUQQBirRAQoOVG9vbENhbGxTdGF0dXMSIAocVE9PTF9DQUxMX1NUQVRVU19VTlNQRUNJRklFRBAAEhwKGFRPT0xfQ0FMTF9TVEFUVVNfUlVOTklORxABEh4KGlRPT0xfQ0FMTF9TVEFUVVNfU1VDQ0VFREVEEAISGwoXVE9PTF9DQUxMX1NUQVRVU19GQUlMRUQQAxIjCh9UT09MX0NBTExfU1RBVFVTX05FRURTX0FQUFJPVkFMEAQSHQoZVE9PTF9DQUxMX1NUQVRVU19ERUNMSU5FRBAFKnQKCkNhY2hlTGF5ZXISGwoXQ0FDSEVfTEFZRVJfVU5TUEVDSUZJRUQQABIWChJDQUNIRV9MQVlFUl9NRU1PUlkQARIXChNDQUNIRV9MQVlFUl9EVVJBQkxFEAISGAoUQ0FDSEVfTEFZRVJfU0VNQU5USUMQA2IGcHJvdG8z", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9hbnN3ZXIucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIvICCgtBbnN3ZXJFdmVudBItCgdzb3VyY2VzGAEgASgLMhoucmFnbWVzaC5jb21tb24udjEuU291cmNlc0gAEjIKCnRleHRfZGVsdGEYAiABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5UZXh0RGVsdGFIABIpCgVyZXNldBgDIAEoCzIYLnJhZ21lc2guY29tbW9uLnYxLlJlc2V0SAASLwoIY2l0YXRpb24YBCABKAsyGy5yYWdtZXNoLmNvbW1vbi52MS5DaXRhdGlvbkgAEi4KBXVzYWdlGAUgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUgAEjMKBGRvbmUYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJEb25lQgTwuxgBSAASLwoIdmVyZGljdHMYByABKAsyGy5yYWdtZXNoLmNvbW1vbi52MS5WZXJkaWN0c0gAQg4KBWV2ZW50EgW6SAIIASJBCgdTb3VyY2VzEjYKCHBhc3NhZ2VzGAEgAygLMhoucmFnbWVzaC5jb21tb24udjEuUGFzc2FnZUIIukgFkgECEGQiJgoJVGV4dERlbHRhEhkKBHRleHQYASABKAlCC7pICHIGEAEogIBAIiEKBVJlc2V0EhgKBnJlYXNvbhgBIAEoCUIIukgFcgMYgAQiTAoIVmVyZGljdHMSQAoJc2VudGVuY2VzGAEgAygLMiIucmFnbWVzaC5jb21tb24udjEuU2VudGVuY2VWZXJkaWN0Qgm6SAaSAQMQgCAigQIKD1NlbnRlbmNlVmVyZGljdBIaCgVzdGFydBgBIAEoDUILukgIKgYYgICAgAQSGAoDZW5kGAIgASgNQgu6SAgqBhiAgICABBIzCgdzdXBwb3J0GAMgASgOMiIucmFnbWVzaC5jb21tb24udjEuU2VudGVuY2VTdXBwb3J0EiMKBXNjb3JlGAQgASgCQg+6SAwKCh0AAIA/LQAAAABIAIgBARIhCgdtYXJrZXJzGAUgAygNQhC6SA2SAQoQZCIGKgQYoI0GEjEKBmFjdGlvbhgGIAEoDjIhLnJhZ21lc2guY29tbW9uLnYxLlNlbnRlbmNlQWN0aW9uQggKBl9zY29yZSLKAQoIQ2l0YXRpb24SGQoGbWFya2VyGAEgASgNQgm6SAYqBBhkKAESGgoIY2h1bmtfaWQYAiABKAlCCLpIBXIDGIAEEh0KC2RvY3VtZW50X2lkGAMgASgJQgi6SAVyAxiABBIXCgV0aXRsZRgEIAEoCUIIukgFcgMYgAgSFQoDdXJsGAUgASgJQgi6SAVyAxiAEBIXCgZjb3JwdXMYBiABKAlCB7pIBHICGEASHwoHdmVyc2lvbhgHIAEoBEIOukgLMgkY/////////w8iuQMKCkFuc3dlckRvbmUSMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlck91dGNvbWUSGgoJYW5zd2VyX2lkGAIgASgJQge6SARyAhhAEhsKCnNlc3Npb25faWQYAyABKAlCB7pIBHICGEASFwoFbW9kZWwYBCABKAlCCLpIBXIDGIACEj4KDGRlZ3JhZGF0aW9ucxgFIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIZCgh0cmFjZV9pZBgGIAEoCUIHukgEcgIYIBIyCgtjYWNoZV9sYXllchgHIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISSQoSdW5zdXBwb3J0ZWRfY2xhaW1zGAggAygLMiMucmFnbWVzaC5jb21tb24udjEuVW5zdXBwb3J0ZWRDbGFpbUIIukgFkgECEEASEAoIdmVyaWZpZWQYCSABKAgSOgoHZGVmZWN0cxgKIAMoDjIfLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlckRlZmVjdEIIukgFkgECEBAizAEKEFVuc3VwcG9ydGVkQ2xhaW0SGgoFc3RhcnQYASABKA1CC7pICCoGGICAgIAEEhgKA2VuZBgCIAEoDUILukgIKgYYgICAgAQSLAoFZmF1bHQYAyABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DbGFpbUZhdWx0EiEKB21hcmtlcnMYBCADKA1CELpIDZIBChBkIgYqBBigjQYSMQoGYWN0aW9uGAUgASgOMiEucmFnbWVzaC5jb21tb24udjEuU2VudGVuY2VBY3Rpb24qvgEKD1NlbnRlbmNlU3VwcG9ydBIgChxTRU5URU5DRV9TVVBQT1JUX1VOU1BFQ0lGSUVEEAASHgoaU0VOVEVOQ0VfU1VQUE9SVF9TVVBQT1JURUQQARIpCiVTRU5URU5DRV9TVVBQT1JUX05VTUJFUl9OT1RfSU5fU09VUkNFEAISIAocU0VOVEVOQ0VfU1VQUE9SVF9VTlNVUFBPUlRFRBADEhwKGFNFTlRFTkNFX1NVUFBPUlRfVU5DSVRFRBAEKogBCg5TZW50ZW5jZUFjdGlvbhIfChtTRU5URU5DRV9BQ1RJT05fVU5TUEVDSUZJRUQQABIcChhTRU5URU5DRV9BQ1RJT05fQU5OT1RBVEUQARIcChhTRU5URU5DRV9BQ1RJT05fV0lUSEhPTEQQAhIZChVTRU5URU5DRV9BQ1RJT05fUVVPVEUQAyrIAgoMQW5zd2VyRGVmZWN0Eh0KGUFOU1dFUl9ERUZFQ1RfVU5TUEVDSUZJRUQQABIbChdBTlNXRVJfREVGRUNUX05PX01BUktFUhABEiUKIUFOU1dFUl9ERUZFQ1RfTUFSS0VSX09VVF9PRl9SQU5HRRACEiAKHEFOU1dFUl9ERUZFQ1RfT1RIRVJfTEFOR1VBR0UQAxIZChVBTlNXRVJfREVGRUNUX0VORExFU1MQBBIcChhBTlNXRVJfREVGRUNUX1JFUEVUSVRJT04QBRIXChNBTlNXRVJfREVGRUNUX0VNUFRZEAYSHQoZQU5TV0VSX0RFRkVDVF9QUk9NUFRfRUNITxAHEiEKHUFOU1dFUl9ERUZFQ1RfT0JFWUVEX0RPQ1VNRU5UEAgSHwobQU5TV0VSX0RFRkVDVF9VTlNBRkVfTUFSS1VQEAkqjAEKCkNsYWltRmF1bHQSGwoXQ0xBSU1fRkFVTFRfVU5TUEVDSUZJRUQQABIUChBDTEFJTV9GQVVMVF9GQUNUEAESGAoUQ0xBSU1fRkFVTFRfTkVHQVRJT04QAhIYChRDTEFJTV9GQVVMVF9MQU5HVUFHRRADEhcKE0NMQUlNX0ZBVUxUX1NVUFBPUlQQBCraAQoNQW5zd2VyT3V0Y29tZRIeChpBTlNXRVJfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF0FOU1dFUl9PVVRDT01FX0FOU1dFUkVEEAESGgoWQU5TV0VSX09VVENPTUVfUkVGVVNFRBACEhkKFUFOU1dFUl9PVVRDT01FX0xFTkdUSBADEhsKF0FOU1dFUl9PVVRDT01FX0ZJTFRFUkVEEAQSHAoYQU5TV0VSX09VVENPTUVfVFJVTkNBVEVEEAUSGgoWQU5TV0VSX09VVENPTUVfUkVQTElFRBAGKtEBCg5Ub29sQ2FsbFN0YXR1cxIgChxUT09MX0NBTExfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHAoYVE9PTF9DQUxMX1NUQVRVU19SVU5OSU5HEAESHgoaVE9PTF9DQUxMX1NUQVRVU19TVUNDRUVERUQQAhIbChdUT09MX0NBTExfU1RBVFVTX0ZBSUxFRBADEiMKH1RPT0xfQ0FMTF9TVEFUVVNfTkVFRFNfQVBQUk9WQUwQBBIdChlUT09MX0NBTExfU1RBVFVTX0RFQ0xJTkVEEAUqdAoKQ2FjaGVMYXllchIbChdDQUNIRV9MQVlFUl9VTlNQRUNJRklFRBAAEhYKEkNBQ0hFX0xBWUVSX01FTU9SWRABEhcKE0NBQ0hFX0xBWUVSX0RVUkFCTEUQAhIYChRDQUNIRV9MQVlFUl9TRU1BTlRJQxADYgZwcm90bzM", [file_buf_validate_validate, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * One event of an answer that can be recorded and replayed.
@@ -77,6 +77,14 @@ export type AnswerEvent = Message<"ragmesh.common.v1.AnswerEvent"> & {
      */
     value: AnswerDone;
     case: "done";
+  } | {
+    /**
+     * What the passages say about sentences; sent with their text.
+     *
+     * @generated from field: ragmesh.common.v1.Verdicts verdicts = 7;
+     */
+    value: Verdicts;
+    case: "verdicts";
   } | { case: undefined; value?: undefined };
 };
 
@@ -151,6 +159,83 @@ export const ResetSchema: GenMessage<Reset> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_answer, 3);
 
 /**
+ * What the passages say about sentences of the text, each compared before it was sent.
+ *
+ * @generated from message ragmesh.common.v1.Verdicts
+ */
+export type Verdicts = Message<"ragmesh.common.v1.Verdicts"> & {
+  /**
+   * In the order of the text, without overlap.
+   *
+   * @generated from field: repeated ragmesh.common.v1.SentenceVerdict sentences = 1;
+   */
+  sentences: SentenceVerdict[];
+};
+
+/**
+ * Describes the message ragmesh.common.v1.Verdicts.
+ * Use `create(VerdictsSchema)` to create a new message.
+ */
+export const VerdictsSchema: GenMessage<Verdicts> = /*@__PURE__*/
+  messageDesc(file_ragmesh_common_v1_answer, 4);
+
+/**
+ * A sentence of an answer, compared with the passages that it cites.
+ *
+ * @generated from message ragmesh.common.v1.SentenceVerdict
+ */
+export type SentenceVerdict = Message<"ragmesh.common.v1.SentenceVerdict"> & {
+  /**
+   * Index of its first character in the text of the answer, in UTF-16 code units.
+   *
+   * @generated from field: uint32 start = 1;
+   */
+  start: number;
+
+  /**
+   * Index after its last character, in UTF-16 code units; equal to start if the sentence was withheld.
+   *
+   * @generated from field: uint32 end = 2;
+   */
+  end: number;
+
+  /**
+   * The verdict on what the model wrote.
+   *
+   * @generated from field: ragmesh.common.v1.SentenceSupport support = 3;
+   */
+  support: SentenceSupport;
+
+  /**
+   * Share of the sentence that its passages support, 0 to 1; unset if it was not measured: no marker, or another language than the passages.
+   *
+   * @generated from field: optional float score = 4;
+   */
+  score?: number | undefined;
+
+  /**
+   * Markers of the passages that it cites; empty if it cites none.
+   *
+   * @generated from field: repeated uint32 markers = 5;
+   */
+  markers: number[];
+
+  /**
+   * What was done with it.
+   *
+   * @generated from field: ragmesh.common.v1.SentenceAction action = 6;
+   */
+  action: SentenceAction;
+};
+
+/**
+ * Describes the message ragmesh.common.v1.SentenceVerdict.
+ * Use `create(SentenceVerdictSchema)` to create a new message.
+ */
+export const SentenceVerdictSchema: GenMessage<SentenceVerdict> = /*@__PURE__*/
+  messageDesc(file_ragmesh_common_v1_answer, 5);
+
+/**
  * A marker [n] in the text, resolved by the server to the passage that it names.
  *
  * @generated from message ragmesh.common.v1.Citation
@@ -197,6 +282,13 @@ export type Citation = Message<"ragmesh.common.v1.Citation"> & {
    * @generated from field: string corpus = 6;
    */
   corpus: string;
+
+  /**
+   * Version of the index that the chunk was read from; 0 if unknown.
+   *
+   * @generated from field: uint64 version = 7;
+   */
+  version: bigint;
 };
 
 /**
@@ -204,7 +296,7 @@ export type Citation = Message<"ragmesh.common.v1.Citation"> & {
  * Use `create(CitationSchema)` to create a new message.
  */
 export const CitationSchema: GenMessage<Citation> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_answer, 4);
+  messageDesc(file_ragmesh_common_v1_answer, 6);
 
 /**
  * How an answer ended.
@@ -274,6 +366,13 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
    * @generated from field: bool verified = 9;
    */
   verified: boolean;
+
+  /**
+   * What the model did wrong, each once. Such an answer is never cached.
+   *
+   * @generated from field: repeated ragmesh.common.v1.AnswerDefect defects = 10;
+   */
+  defects: AnswerDefect[];
 };
 
 /**
@@ -281,7 +380,7 @@ export type AnswerDone = Message<"ragmesh.common.v1.AnswerDone"> & {
  * Use `create(AnswerDoneSchema)` to create a new message.
  */
 export const AnswerDoneSchema: GenMessage<AnswerDone> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_answer, 5);
+  messageDesc(file_ragmesh_common_v1_answer, 7);
 
 /**
  * A sentence of an answer that the passages it cites do not support.
@@ -316,6 +415,13 @@ export type UnsupportedClaim = Message<"ragmesh.common.v1.UnsupportedClaim"> & {
    * @generated from field: repeated uint32 markers = 4;
    */
   markers: number[];
+
+  /**
+   * What was done with it.
+   *
+   * @generated from field: ragmesh.common.v1.SentenceAction action = 5;
+   */
+  action: SentenceAction;
 };
 
 /**
@@ -323,7 +429,200 @@ export type UnsupportedClaim = Message<"ragmesh.common.v1.UnsupportedClaim"> & {
  * Use `create(UnsupportedClaimSchema)` to create a new message.
  */
 export const UnsupportedClaimSchema: GenMessage<UnsupportedClaim> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_answer, 6);
+  messageDesc(file_ragmesh_common_v1_answer, 8);
+
+/**
+ * How far its passages support a sentence.
+ *
+ * @generated from enum ragmesh.common.v1.SentenceSupport
+ */
+export const SentenceSupport = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: SENTENCE_SUPPORT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its facts are in the passages that it cites, and so are its words.
+   *
+   * @generated from enum value: SENTENCE_SUPPORT_SUPPORTED = 1;
+   */
+  SUPPORTED: 1,
+
+  /**
+   * A number, amount, date, time, address or code is not in the cited passages, or not with that unit.
+   *
+   * @generated from enum value: SENTENCE_SUPPORT_NUMBER_NOT_IN_SOURCE = 2;
+   */
+  NUMBER_NOT_IN_SOURCE: 2,
+
+  /**
+   * The cited passages deny it, or have too little of what it says.
+   *
+   * @generated from enum value: SENTENCE_SUPPORT_UNSUPPORTED = 3;
+   */
+  UNSUPPORTED: 3,
+
+  /**
+   * It cites no passage.
+   *
+   * @generated from enum value: SENTENCE_SUPPORT_UNCITED = 4;
+   */
+  UNCITED: 4,
+} as const;
+
+/**
+ * How far its passages support a sentence.
+ *
+ * @generated from enum ragmesh.common.v1.SentenceSupport
+ */
+export type SentenceSupport = (typeof SentenceSupport)[keyof typeof SentenceSupport] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.common.v1.SentenceSupport.
+ */
+export const SentenceSupportSchema: GenEnum<SentenceSupport> = /*@__PURE__*/
+  enumDesc(file_ragmesh_common_v1_answer, 0);
+
+/**
+ * What is done with a sentence that its passages do not support.
+ *
+ * @generated from enum ragmesh.common.v1.SentenceAction
+ */
+export const SentenceAction = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: SENTENCE_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is shown, with its verdict.
+   *
+   * @generated from enum value: SENTENCE_ACTION_ANNOTATE = 1;
+   */
+  ANNOTATE: 1,
+
+  /**
+   * It is not shown.
+   *
+   * @generated from enum value: SENTENCE_ACTION_WITHHOLD = 2;
+   */
+  WITHHOLD: 2,
+
+  /**
+   * A sentence of a cited passage is shown instead; if none is close to it, it is withheld.
+   *
+   * @generated from enum value: SENTENCE_ACTION_QUOTE = 3;
+   */
+  QUOTE: 3,
+} as const;
+
+/**
+ * What is done with a sentence that its passages do not support.
+ *
+ * @generated from enum ragmesh.common.v1.SentenceAction
+ */
+export type SentenceAction = (typeof SentenceAction)[keyof typeof SentenceAction] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.common.v1.SentenceAction.
+ */
+export const SentenceActionSchema: GenEnum<SentenceAction> = /*@__PURE__*/
+  enumDesc(file_ragmesh_common_v1_answer, 1);
+
+/**
+ * What a model did wrong.
+ *
+ * @generated from enum ragmesh.common.v1.AnswerDefect
+ */
+export const AnswerDefect = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: ANSWER_DEFECT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * No marker names a passage.
+   *
+   * @generated from enum value: ANSWER_DEFECT_NO_MARKER = 1;
+   */
+  NO_MARKER: 1,
+
+  /**
+   * A marker names a passage that was not given; it was removed.
+   *
+   * @generated from enum value: ANSWER_DEFECT_MARKER_OUT_OF_RANGE = 2;
+   */
+  MARKER_OUT_OF_RANGE: 2,
+
+  /**
+   * The answer is not in the requested language.
+   *
+   * @generated from enum value: ANSWER_DEFECT_OTHER_LANGUAGE = 3;
+   */
+  OTHER_LANGUAGE: 3,
+
+  /**
+   * It did not end: it exceeded its limit of tokens, and was cut.
+   *
+   * @generated from enum value: ANSWER_DEFECT_ENDLESS = 4;
+   */
+  ENDLESS: 4,
+
+  /**
+   * It repeated itself, and was cut.
+   *
+   * @generated from enum value: ANSWER_DEFECT_REPETITION = 5;
+   */
+  REPETITION: 5,
+
+  /**
+   * It had no word; the model that quotes answered instead.
+   *
+   * @generated from enum value: ANSWER_DEFECT_EMPTY = 6;
+   */
+  EMPTY: 6,
+
+  /**
+   * It repeated its instructions, which were withheld.
+   *
+   * @generated from enum value: ANSWER_DEFECT_PROMPT_ECHO = 7;
+   */
+  PROMPT_ECHO: 7,
+
+  /**
+   * It followed an instruction in a document, which was withheld.
+   *
+   * @generated from enum value: ANSWER_DEFECT_OBEYED_DOCUMENT = 8;
+   */
+  OBEYED_DOCUMENT: 8,
+
+  /**
+   * It contained markup that can act in a page: a script, a link that runs code, an image of an address that no passage has. It was withheld.
+   *
+   * @generated from enum value: ANSWER_DEFECT_UNSAFE_MARKUP = 9;
+   */
+  UNSAFE_MARKUP: 9,
+} as const;
+
+/**
+ * What a model did wrong.
+ *
+ * @generated from enum ragmesh.common.v1.AnswerDefect
+ */
+export type AnswerDefect = (typeof AnswerDefect)[keyof typeof AnswerDefect] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.common.v1.AnswerDefect.
+ */
+export const AnswerDefectSchema: GenEnum<AnswerDefect> = /*@__PURE__*/
+  enumDesc(file_ragmesh_common_v1_answer, 2);
 
 /**
  * Why a sentence is not supported.
@@ -358,6 +657,13 @@ export const ClaimFault = {
    * @generated from enum value: CLAIM_FAULT_LANGUAGE = 3;
    */
   LANGUAGE: 3,
+
+  /**
+   * The cited passages have too little of what it says.
+   *
+   * @generated from enum value: CLAIM_FAULT_SUPPORT = 4;
+   */
+  SUPPORT: 4,
 } as const;
 
 /**
@@ -371,7 +677,7 @@ export type ClaimFault = (typeof ClaimFault)[keyof typeof ClaimFault] | UnknownE
  * Describes the enum ragmesh.common.v1.ClaimFault.
  */
 export const ClaimFaultSchema: GenEnum<ClaimFault> = /*@__PURE__*/
-  enumDesc(file_ragmesh_common_v1_answer, 0);
+  enumDesc(file_ragmesh_common_v1_answer, 3);
 
 /**
  * How an answer ended.
@@ -440,7 +746,7 @@ export type AnswerOutcome = (typeof AnswerOutcome)[keyof typeof AnswerOutcome] |
  * Describes the enum ragmesh.common.v1.AnswerOutcome.
  */
 export const AnswerOutcomeSchema: GenEnum<AnswerOutcome> = /*@__PURE__*/
-  enumDesc(file_ragmesh_common_v1_answer, 1);
+  enumDesc(file_ragmesh_common_v1_answer, 4);
 
 /**
  * What happens to a call of a tool.
@@ -502,7 +808,7 @@ export type ToolCallStatus = (typeof ToolCallStatus)[keyof typeof ToolCallStatus
  * Describes the enum ragmesh.common.v1.ToolCallStatus.
  */
 export const ToolCallStatusSchema: GenEnum<ToolCallStatus> = /*@__PURE__*/
-  enumDesc(file_ragmesh_common_v1_answer, 2);
+  enumDesc(file_ragmesh_common_v1_answer, 5);
 
 /**
  * A layer of the answer cache.
@@ -550,5 +856,5 @@ export type CacheLayer = (typeof CacheLayer)[keyof typeof CacheLayer] | UnknownE
  * Describes the enum ragmesh.common.v1.CacheLayer.
  */
 export const CacheLayerSchema: GenEnum<CacheLayer> = /*@__PURE__*/
-  enumDesc(file_ragmesh_common_v1_answer, 3);
+  enumDesc(file_ragmesh_common_v1_answer, 6);
 

@@ -118,6 +118,16 @@ export const en = {
     length: 'The answer reached its length limit and ends early.',
     filtered: 'A content filter withheld the answer or a part of it.',
     unsupported: 'Not supported by the cited documents',
+    replaced: (count: number) =>
+      count === 1
+        ? 'One sentence was not supported by the documents. It is quoted from them or left out.'
+        : `${count} sentences were not supported by the documents. They are quoted from them or left out.`,
+    verdict: {
+      supported: 'supported',
+      number: 'a number is not in the source',
+      unsupported: 'not supported by the source',
+      uncited: 'no source',
+    },
     truncated: 'The model ended early; this is only a part of the answer.',
     cached: 'From the cache',
     cachedMemory: 'Answered from the cache in memory',

@@ -120,6 +120,8 @@ export const zh: Messages = {
     length: '回答达到长度上限，未能写完。',
     filtered: '内容过滤器拦截了全部或部分回答。',
     unsupported: '以下内容在所引用的资料中没有依据',
+    replaced: (count: number) => `有 ${count} 句话在资料中没有依据，已改为引用原文或不显示`,
+    verdict: { supported: '有依据', number: '数字不在资料中', unsupported: '资料中没有依据', uncited: '没有标注出处' },
     truncated: '模型中途中断，以上仅为部分内容。',
     cached: '来自缓存',
     cachedMemory: '由内存缓存作答',

@@ -1,7 +1,7 @@
 import { type AskResponse, StageStatus, type StageUpdate, type Turn } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Handover } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
-import type { AnswerDone, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { AnswerDone, Citation, SentenceVerdict } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Failure } from './failure.ts';
 
@@ -54,6 +54,8 @@ export interface Answer {
   sources: readonly Passage[];
   citations: readonly Citation[];
   text: string;
+  /** What the passages say about its sentences; empty for an answer of an earlier visit. */
+  verdicts: readonly SentenceVerdict[];
   /** How far a hand-over to a person is; `undefined` if there is none. */
   handover?: Handover;
   /** Calls of tools, each as far as it is. */
@@ -96,6 +98,7 @@ export function startAnswer(key: string, question: string, sessionId: string, st
     sources: [],
     citations: [],
     text: '',
+    verdicts: [],
     startedMs,
   };
 }
@@ -146,9 +149,11 @@ function applyResponse(answer: Answer, { event }: AskResponse, atMs: number): An
         firstTextMs: answer.firstTextMs ?? atMs - answer.startedMs,
       };
     case 'reset':
-      return { ...answer, text: '', citations: [], resetReason: event.value.reason };
+      return { ...answer, text: '', citations: [], verdicts: [], resetReason: event.value.reason };
     case 'citation':
       return { ...answer, citations: [...answer.citations, event.value] };
+    case 'verdicts':
+      return { ...answer, verdicts: [...answer.verdicts, ...event.value.sentences] };
     case 'usage':
       return { ...answer, usage: event.value };
     case 'done': {

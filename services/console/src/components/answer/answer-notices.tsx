@@ -1,6 +1,7 @@
-import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { AnswerOutcome, SentenceAction } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { type Answer, stageName } from '../../state/ask.ts';
+import { countReplaced } from '../../state/verdicts.ts';
 import { FailureNotice } from '../failure-notice.tsx';
 import { Icon } from '../icon.tsx';
 import { Notice } from '../notice.tsx';
@@ -13,6 +14,10 @@ export function AnswerNotices({ answer, onAskAgain }: { answer: Answer; onAskAga
       <Icon name="again" size={16} /> {texts.answer.askAgain}
     </button>
   );
+  const doubtful = (answer.done?.unsupportedClaims ?? []).filter(
+    ({ action }) => action !== SentenceAction.QUOTE && action !== SentenceAction.WITHHOLD,
+  );
+  const replaced = countReplaced(answer.verdicts);
   const cutShort = answer.done && cutShortText(answer.done.outcome, texts.answer);
   return (
     <>
@@ -29,11 +34,16 @@ export function AnswerNotices({ answer, onAskAgain }: { answer: Answer; onAskAga
           <p>{cutShort}</p>
         </Notice>
       )}
-      {answer.done !== undefined && answer.done.unsupportedClaims.length > 0 && (
+      {doubtful.length > 0 && (
         <Notice tone="warning" testId="unsupported" title={texts.answer.unsupported}>
-          {answer.done.unsupportedClaims.map(({ start, end }) => (
+          {doubtful.map(({ start, end }) => (
             <p key={start}>{answer.text.slice(start, end)}</p>
           ))}
+        </Notice>
+      )}
+      {replaced > 0 && (
+        <Notice tone="warning" testId="replaced">
+          <p>{texts.answer.replaced(replaced)}</p>
         </Notice>
       )}
       {answer.done?.degradations.map(({ stage, reason, effect }) => {

@@ -4,6 +4,7 @@ import { useMessages } from '../../i18n/index.ts';
 import { Markdown } from '../../markdown/markdown.tsx';
 import { type Answer, isSettled } from '../../state/ask.ts';
 import { citedMarkers, type Evidence, evidenceOf } from '../../state/evidence.ts';
+import { isAgainst, supportName } from '../../state/verdicts.ts';
 import { Icon } from '../icon.tsx';
 import { AnswerFooter } from './answer-footer.tsx';
 import { AnswerNotices } from './answer-notices.tsx';
@@ -44,12 +45,15 @@ export function Turn(props: TurnProps) {
   const marker = (number: number, start: number) => {
     const source = evidence.find((known) => known.marker === number);
     if (source === undefined) return undefined;
+    const verdict = answer.verdicts.find((sentence) => sentence.start <= start && start < sentence.end);
+    const isDoubtful = verdict !== undefined && isAgainst(verdict.support);
+    const label = texts.answer.citation(number, source.title);
     return (
       <button
         key={start}
         type="button"
-        className="marker"
-        aria-label={texts.answer.citation(number, source.title)}
+        className={isDoubtful ? 'marker doubtful' : 'marker'}
+        aria-label={isDoubtful ? `${label}: ${texts.answer.verdict[supportName(verdict.support)]}` : label}
         title={source.title}
         aria-pressed={openedMarker === number}
         onClick={(event) => onOpen(answer, source, event.currentTarget)}
