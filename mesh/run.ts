@@ -35,7 +35,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'cache:calibrate': loadCalibrate,
   'cache:warm': async () => (await import('./cli/cache/warm.ts')).warmCache,
   doctor: async () => (await import('./cli/doctor.ts')).doctor,
-  eval: async () => (await import('./cli/eval/evaluate.ts')).evaluate,
+  eval: loadEvaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
   migrate: loadMigrate,
   plan: async () => (await import('./cli/plan/plan.ts')).plan,
@@ -132,6 +132,17 @@ function parseWorkers(text: string | undefined): number {
     throw new CommandError(`--workers is "${text}": allowed are 1 to ${maxWorkers}, and auto`);
   }
   return count;
+}
+
+/** `eval` measures a mesh through its edge; `eval router` and `eval rewrite` measure what is inside of chat, without one. */
+async function loadEvaluate(): Promise<Command> {
+  return async (context) => {
+    const [name, ...args] = context.args;
+    if (name === 'router') return (await import('../services/chat/acts/training/measure.ts')).measureRouter(args);
+    if (name === 'rewrite')
+      return (await import('../services/chat/understand/measure/measure.ts')).measureRewrite(args);
+    return (await import('./cli/eval/evaluate.ts')).evaluate(context);
+  };
 }
 
 /** Returns the path of the configuration: the given one, else that of the environment, else ragmesh.yaml if it exists. */
