@@ -46,7 +46,7 @@ export function createCallTransport(open: (init: CallInit) => ClientCall, readMe
     unary: (method, signal, timeoutMs, header, input) =>
       new Promise((resolve, reject) => {
         const call = open({ method, signal, timeoutMs, header, input: new SingleMessage(input) });
-        call.onEnd = () => {
+        const settle = () => {
           if (call.error !== undefined) return reject(call.error);
           const [bytes] = call.queue;
           if (bytes === undefined) return reject(noMessage());
@@ -67,7 +67,8 @@ export function createCallTransport(open: (init: CallInit) => ClientCall, readMe
             reject(error);
           }
         };
-        if (call.isOver) call.onEnd();
+        call.onEnd = settle;
+        if (call.isOver) settle();
       }),
     async stream(method, signal, timeoutMs, header, input) {
       const call = open({ method, signal, timeoutMs, header, input });
@@ -99,8 +100,11 @@ function receive(
   let last: Message | undefined;
   let hasLeft = false;
   let wake = () => {};
-  call.onMessage = () => wake();
-  call.onEnd = () => wake();
+  // V8 allocates a function that is written directly into a property in the old generation, where it would hold the call, with all of its
+  // messages, until the next full collection.
+  const onChange = () => wake();
+  call.onMessage = onChange;
+  call.onEnd = onChange;
   const leave = () => {
     if (hasLeft) return;
     hasLeft = true;

@@ -104,15 +104,19 @@ function countBytes(response: NodeResponse): () => number {
     if (typeof chunk === 'string') sizeBytes += Buffer.byteLength(chunk);
     else if (chunk instanceof Uint8Array) sizeBytes += chunk.length;
   };
-  response.write = (...args: unknown[]) => {
+  const countedWrite = (...args: unknown[]) => {
     // Over HTTP/2, `end` writes its chunk by `write`.
     if (!isEnding) add(args[0]);
     return write(...args);
   };
-  response.end = (...args: unknown[]) => {
+  const countedEnd = (...args: unknown[]) => {
     isEnding = true;
     add(args[0]);
     return end(...args);
   };
+  // V8 allocates a function that is written directly into a property in the old generation, where it would hold all of its request until
+  // the next full collection.
+  response.write = countedWrite;
+  response.end = countedEnd;
   return () => sizeBytes;
 }
