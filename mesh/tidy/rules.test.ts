@@ -62,6 +62,12 @@ const planted: readonly [rule: string, path: string, text: string][] = [
   ['a service takes time and randomness from its arguments', 'services/chat/a.ts', 'const at = new Date();'],
   ['a service takes time and randomness from its arguments', 'services/chat/a.ts', 'const id = crypto.randomUUID();'],
   ['a service takes time and randomness from its arguments', 'services/chat/a.ts', 'list.sort(Math.random);'],
+  ['a function is not written directly into a property', 'mesh/kit/rpc/a.ts', 'call.onEnd = () => wake();'],
+  [
+    'a function is not written directly into a property',
+    'services/chat/a.ts',
+    'this.#wake ??= async (a, b): Promise<void> => {',
+  ],
   ['files stay short', 'services/chat/a.ts', '\n'.repeat(401)],
   ['nothing is left undone or switched off', 'services/chat/a.ts', '// TO' + 'DO later'],
   ['exports have names', 'services/chat/a.ts', 'export default 1;'],

@@ -100,7 +100,7 @@ function receive(
   let last: Message | undefined;
   let hasLeft = false;
   let wake = () => {};
-  // V8 allocates a function that is written directly into a property in the old generation, where it would hold the call, with all of its
+  // V8 allocates a function that is written directly into a property in the old generation; there it would hold the call, with all of its
   // messages, until the next full collection.
   const onChange = () => wake();
   call.onMessage = onChange;

@@ -114,7 +114,7 @@ function countBytes(response: NodeResponse): () => number {
     add(args[0]);
     return end(...args);
   };
-  // V8 allocates a function that is written directly into a property in the old generation, where it would hold all of its request until
+  // V8 allocates a function that is written directly into a property in the old generation; there it would hold all of its request until
   // the next full collection.
   response.write = countedWrite;
   response.end = countedEnd;

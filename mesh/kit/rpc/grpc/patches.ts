@@ -164,8 +164,8 @@ export function asTrailer(metadata: Metadata, isOk: boolean): Metadata {
   if (!patchGrpc()) return metadata;
   const write = metadata.toHttp2Headers;
   // grpc-js sends a clone, which would be an unpatched one.
-  metadata.clone = () => metadata;
-  metadata.toHttp2Headers = () => {
+  const self = () => metadata;
+  const toHeaders = () => {
     const headers = write.call(metadata);
     for (const [key, value] of Object.entries(headers)) {
       if (!key.endsWith('-bin')) continue;
@@ -174,6 +174,8 @@ export function asTrailer(metadata: Metadata, isOk: boolean): Metadata {
     if (isOk) headers['grpc-message'] = undefined;
     return headers;
   };
+  metadata.clone = self;
+  metadata.toHttp2Headers = toHeaders;
   return metadata;
 }
 

@@ -82,7 +82,8 @@ export function trailerToMetadata(trailer: Headers | undefined): Metadata {
   if (bareTrailer === undefined) {
     bareTrailer = asTrailer(headersToMetadata(undefined), true);
     // Nearly every call ends with this one.
-    if (patchGrpc()) bareTrailer.toHttp2Headers = () => ({ 'grpc-message': undefined });
+    const toHeaders = () => ({ 'grpc-message': undefined });
+    if (patchGrpc()) bareTrailer.toHttp2Headers = toHeaders;
   }
   return bareTrailer;
 }

@@ -76,11 +76,12 @@ export async function joinBus(
             );
             resolve();
           }, acknowledgeTimeoutMs);
-          waiting.check = () => {
+          const check = () => {
             if (waiting.count < others) return;
             clearTimeout(timer);
             resolve();
           };
+          waiting.check = check;
         });
       } finally {
         answers.delete(id);
