@@ -24,7 +24,8 @@ export interface Text {
 export interface Indexing {
   writer: Client<typeof IndexWriterService>;
   embedding: Client<typeof EmbeddingService>;
-  options: CallOptions;
+  /** Returns the options of a call that begins now. */
+  options(): Promise<CallOptions>;
 }
 
 /** The corpus of the index. */
@@ -65,14 +66,14 @@ export async function publish(
   total: number,
 ): Promise<void> {
   const { writer, embedding, options } = indexing;
-  const model = (await embedding.listModels({}, options)).models[0];
+  const model = (await embedding.listModels({}, await options())).models[0];
   if (model === undefined) throw new Error('no embedding model');
   const space = { embeddingModel: model.name, dimensions: model.dimensions };
-  const { version } = await writer.beginVersion({ corpus, buildId, ...space }, options);
+  const { version } = await writer.beginVersion({ corpus, buildId, ...space }, await options());
   const progress = createProgress();
   let written = 0;
   const next = texts[Symbol.iterator]();
-  // A call has two minutes.
+  // A call has two minutes, on a busy machine too.
   for (let isOver = false; !isOver; ) {
     const some: Text[] = [];
     while (some.length < callSize && !isOver) {
@@ -80,15 +81,15 @@ export async function publish(
       if (done === true) isOver = true;
       else some.push(value);
     }
-    if (some.length > 0) await writer.writeDocuments(batches(indexing, version, some), options);
+    if (some.length > 0) await writer.writeDocuments(batches(indexing, version, some), await options());
     written += some.length;
     if (total > 1) progress.update(written, total, 'indexing');
   }
-  await writer.publishVersion({ corpus, version }, options);
+  await writer.publishVersion({ corpus, version }, await options());
   progress.end();
 }
 
-const callSize = 5000;
+const callSize = 1000;
 const batchSize = 200;
 
 async function* batches(
@@ -100,7 +101,7 @@ async function* batches(
     const batch = texts.slice(start, start + batchSize);
     const inputs = batch.map(({ title, text }) => `${title}\n${text}`);
     const vectors: Vector[] = [];
-    for await (const part of embedding.embed({ inputs, purpose: Purpose.DOCUMENT }, options))
+    for await (const part of embedding.embed({ inputs, purpose: Purpose.DOCUMENT }, await options()))
       vectors.push(...part.vectors);
     const documents = batch.map(({ id, title, text }, index) => ({
       documentId: id,
