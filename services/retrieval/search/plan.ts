@@ -1,15 +1,15 @@
 import { Code } from '@connectrpc/connect';
-import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Language, type Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Feature, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { RetrievalSettings } from '../config.ts';
-import { toRowFilter } from '../convert.ts';
+import { detectedLanguage, toRowFilter } from '../convert.ts';
 import type { CorpusView, IndexView } from '../index/index-view.ts';
 import { corpusNotFound, requireVersion } from '../index/require.ts';
 import { type AppliedTerms, withTerms, wordsOf } from '../index/terms.ts';
-import { vectorWeightOf } from './leg-weights.ts';
+import { isLexicalModel, vectorWeightOf } from './leg-weights.ts';
 import { isLeg, type LegSearch } from './legs.ts';
 
 /** A search with all defaults applied. */
@@ -28,6 +28,8 @@ export interface SearchPlan {
   /** The tenant's terms that the question contains. */
   terms: AppliedTerms;
   hasTitles: boolean;
+  /** Language of the question if vectors find passages in other languages as well; UNSPECIFIED: they do not, or it is not known. */
+  crossLanguage: Language;
 }
 
 /** Share of the caller's remaining time that the legs may use, so that time is left for the later stages. */
@@ -76,6 +78,7 @@ export function planSearch(
     rerankTimeoutMs: request.waitForStages ? longestStageMs : settings.rerankTimeoutMs,
     terms,
     hasTitles: has(Feature.TITLES),
+    crossLanguage: models.some(({ model }) => isLexicalModel(model)) ? Language.UNSPECIFIED : detectedLanguage(query),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Client } from '@connectrpc/connect';
-import { type Degradation, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Degradation, Language, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { Fusion, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
@@ -9,9 +9,10 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import type { PassageRecord } from '../../catalog/passage-record.ts';
 import type { RetrievalSettings } from '../../config.ts';
 import { type DegradationDeps, reportDegradation } from '../degradation.ts';
-import { type FusedHit, fuseNormalised, fuseReciprocalRank } from '../fuse.ts';
+import { type FusedHit, type FusedLeg, fuseNormalised, fuseReciprocalRank } from '../fuse.ts';
 import { legWeights } from '../leg-weights.ts';
 import type { LegOutcome } from '../legs.ts';
+import { weighOtherLanguages } from '../other-languages.ts';
 import { type SearchPlan, shareOf } from '../plan.ts';
 import { type CandidateScore, rerank } from '../rerank.ts';
 import { diversify } from './diversify.ts';
@@ -68,9 +69,8 @@ export async function selectPassages(
   context: CallContext,
 ): Promise<Selection> {
   const { search, topK, rerankCount } = plan;
-  const fused = fuse(plan, request, outcomes);
-  const best = fused.slice(0, Math.max(topK + spareCount, rerankCount));
-  const candidates = await readCandidates(deps, plan, best, outcomes, context.signal);
+  const bestCount = Math.max(topK + spareCount, rerankCount);
+  const { fused, candidates } = await fuseAndRead(deps, plan, request, outcomes, bestCount, context.signal);
   const { ranked, rerankModel, degradation } = await rerankBest(deps, plan, candidates, context);
   await ownTurn('next');
   const collapses = request.collapseDuplicates ?? true;
@@ -90,7 +90,40 @@ export async function selectPassages(
 
 const noDuplicates: ReadonlyMap<number, string> = new Map();
 
-function fuse(plan: SearchPlan, request: RetrieveRequest, outcomes: readonly LegOutcome[]): FusedHit[] {
+/** Fuses the hits of the legs, and reads the passages of the best `count`. */
+async function fuseAndRead(
+  deps: SelectDeps,
+  plan: SearchPlan,
+  request: RetrieveRequest,
+  outcomes: readonly LegOutcome[],
+  count: number,
+  signal: AbortSignal,
+): Promise<Pick<Selection, 'fused'> & { candidates: Candidate[] }> {
+  const legs = legsOf(plan, outcomes);
+  const isByRank = request.fusion === Fusion.RECIPROCAL_RANK;
+  const fused = isByRank ? fuseReciprocalRank(legs) : fuseNormalised(legs);
+  const ofVectors = legs.find(({ leg }) => leg === Leg.VECTOR);
+  const read = (hits: readonly FusedHit[]) => readCandidates(deps, plan, hits, outcomes, signal);
+  if (plan.crossLanguage === Language.UNSPECIFIED || ofVectors === undefined || isByRank) {
+    return { fused, candidates: await read(fused.slice(0, count)) };
+  }
+  const parts = fuseNormalised([ofVectors]);
+  const candidates = await read([
+    ...new Map([...fused.slice(0, count), ...parts.slice(0, count)].map((hit) => [hit.key, hit])).values(),
+  ]);
+  const byKey = new Map(candidates.map((candidate) => [candidate.record.key, candidate]));
+  const languageOf = (key: number) => byKey.get(key)?.record.language ?? Language.UNSPECIFIED;
+  const found = new Set(legs.flatMap(({ leg, hits }) => (leg === Leg.VECTOR ? [] : hits.map(({ key }) => key))));
+  const weighed = weighOtherLanguages(fused, parts, { found, languageOf, question: plan.crossLanguage });
+  const best = weighed.slice(0, count).flatMap(({ key, score }) => {
+    const candidate = byKey.get(key);
+    return candidate === undefined ? [] : [{ ...candidate, fused: score }];
+  });
+  return { fused: weighed, candidates: best };
+}
+
+/** Returns the legs that succeeded with their weights. Throws UNAVAILABLE without any of the tenant's own index. */
+function legsOf(plan: SearchPlan, outcomes: readonly LegOutcome[]): (FusedLeg & { leg: Leg })[] {
   const done = outcomes.filter(({ degradation }) => degradation === undefined);
   // Results from the web alone do not replace an index that cannot be read.
   const isOwn = ({ leg }: { leg: Leg }) => leg !== Leg.WEB;
@@ -102,8 +135,7 @@ function fuse(plan: SearchPlan, request: RetrieveRequest, outcomes: readonly Leg
     done.map(({ leg }) => leg),
     plan.vectorWeight,
   );
-  const legs = done.map(({ leg, hits }) => ({ weight: weights.get(leg) ?? 0, hits }));
-  return request.fusion === Fusion.RECIPROCAL_RANK ? fuseReciprocalRank(legs) : fuseNormalised(legs);
+  return done.map(({ leg, hits }) => ({ leg, weight: weights.get(leg) ?? 0, hits }));
 }
 
 async function readCandidates(

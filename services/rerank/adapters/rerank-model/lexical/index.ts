@@ -2,7 +2,7 @@ import { ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { ownTurn } from '#kit/base/own-turn.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import type { RerankBatch, RerankModel, RerankModelDeps } from '../../../models/rerank-model.ts';
-import { candidateIdf, readCandidate, readQuery, scoreCandidate } from './score.ts';
+import { candidateIdf, foreignRatio, readCandidate, readQuery, scoreCandidate } from './score.ts';
 import { createLexicalTexts, type LexicalText } from './text.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -49,11 +49,14 @@ function createLexical(): RerankModel {
       }
       const read = lexical.map((known, index) => readCandidate(query, tokenOf, known, candidates[index]?.prior ?? 0));
       const idf = candidateIdf(query, read);
+      const ratio = foreignRatio(query, read, idf);
       for (let first = 0; first < read.length; first += batchSize) {
         const scores: RerankBatch['scores'] = [];
         for (const [offset, candidate] of read.slice(first, first + batchSize).entries()) {
           await turn();
-          scores.push({ index: first + offset, ...scoreCandidate(query, candidate, idf) });
+          const scored = scoreCandidate(query, candidate, idf);
+          if (candidate.isForeign) scored.score = Math.min(1, candidate.prior * ratio);
+          scores.push({ index: first + offset, ...scored });
         }
         yield { scores };
       }

@@ -49,6 +49,23 @@ describe('a passage gains by', () => {
   });
 });
 
+describe('a passage in another language', () => {
+  const own = [
+    { text: '退货须在签收后三十天内提出。', prior: 0.9 },
+    { text: '发货需要三天。', prior: 0.3 },
+  ];
+  const question = '退货要多少天';
+  const rankOf = async (candidate: { text: string; prior: number }) => {
+    const scores = await scoresOf(await createModel(), question, [...own, candidate]);
+    return scores.toSorted((a, b) => b - a).indexOf(scores.at(-1) ?? NaN) + 1;
+  };
+
+  test('keeps its place by its prior: its words can say nothing', async () => {
+    expect(await rankOf({ text: 'Orders can be returned within thirty days.', prior: 0.6 })).toBe(2);
+    expect(await rankOf({ text: 'Orders can be returned within thirty days.', prior: 0.05 })).toBe(3);
+  });
+});
+
 test('a large request yields to others, and ends when its caller leaves', async () => {
   const model = await createModel();
   const candidates = candidatesOf(

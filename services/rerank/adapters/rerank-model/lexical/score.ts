@@ -1,4 +1,5 @@
 import { extractFacts } from '#kit/text/facts/quick-facts.ts';
+import { detectLanguage, type Language } from '#kit/text/language.ts';
 import { weighWords } from '#kit/text/query/query-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import type { LexicalText } from './text.ts';
@@ -23,6 +24,7 @@ export interface LexicalQuery {
   weights: ReadonlyMap<string, number>;
   /** Its codes, dates, addresses and quantities: facts that hold a digit and a letter or @. */
   facts: readonly string[];
+  language: Language;
 }
 
 /** A token of the question in a text, and its position there in tokens. */
@@ -41,6 +43,8 @@ export interface LexicalCandidate {
   titles: readonly ReadonlySet<string>[];
   facts: ReadonlySet<string>;
   prior: number;
+  /** Whether it is in another language than the question and shares no word with it: its words say nothing about its relevance. */
+  isForeign: boolean;
 }
 
 /** Weights of tokens by how few of the candidates hold them. */
@@ -54,7 +58,8 @@ export function readQuery(text: string): LexicalQuery {
   const positions = new Map(tokenize(text, { mode: 'query' }).map((token, index) => [token, index] as const));
   // How often the question says a token makes no difference here.
   const weights = new Map(weighWords(text).map(({ word, weight }) => [word, Math.min(1, weight)] as const));
-  return { positions, weights, facts: extractFacts(text).filter((fact) => /\d/.test(fact) && /[a-z@]/.test(fact)) };
+  const facts = extractFacts(text).filter((fact) => /\d/.test(fact) && /[a-z@]/.test(fact));
+  return { positions, weights, facts, language: detectLanguage(text) };
 }
 
 /** Reads a candidate for a question. `tokenOf`: the question's tokens by their number in `text`. */
@@ -74,7 +79,9 @@ export function readCandidate(
     shared.add(token);
   }
   for (const token of titles[0] as ReadonlySet<string>) if (query.positions.has(token)) shared.add(token);
-  return { hits, shared, titles, facts: query.facts.length > 0 ? text.facts() : noFacts, prior };
+  const isForeign =
+    shared.size === 0 && text.language !== query.language && text.language !== 'und' && query.language !== 'und';
+  return { hits, shared, titles, facts: query.facts.length > 0 ? text.facts() : noFacts, prior, isForeign };
 }
 
 const noFacts: ReadonlySet<string> = new Set();
@@ -122,6 +129,27 @@ export function scoreCandidate(
   let score = 0;
   for (const name of names) score += weights[name] * signs[name];
   return { score: Math.min(1, Math.max(0, score / maxScore)), signs };
+}
+
+/** Candidates with the highest priors that show how scores relate to priors. */
+const sampleSize = 10;
+/** Least prior of such a candidate. */
+const leastPrior = 0.01;
+
+/**
+ * Returns what the score of a foreign candidate is, as a multiple of its prior: that of the best other candidates. So it keeps its place
+ * among them, as if its words spoke for it as much as theirs do.
+ */
+export function foreignRatio(query: LexicalQuery, candidates: readonly LexicalCandidate[], idf: CandidateIdf): number {
+  if (!candidates.some(({ isForeign }) => isForeign)) return 0;
+  const others = candidates.filter(({ isForeign, prior }) => !isForeign && prior >= leastPrior);
+  if (others.length === 0) return weights.prior / maxScore;
+  const priors = others.map(({ prior }) => prior).sort((a, b) => b - a);
+  const lowest = priors[Math.min(sampleSize, priors.length) - 1] as number;
+  // All of the lowest, so that the order of candidates makes no difference.
+  const best = others.filter(({ prior }) => prior >= lowest);
+  const scoreSum = sum(best.map((candidate) => scoreCandidate(query, candidate, idf).score));
+  return scoreSum / sum(best.map(({ prior }) => prior));
 }
 
 /** Greatest weight of different question tokens in a window of the text: twice as many tokens as the question has, and 8. */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { extractFacts } from '#kit/text/facts/quick-facts.ts';
+import { detectLanguage, type Language } from '#kit/text/language.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 
 /** What is read of a candidate's text, in UTF-16 code units. Chunks are far shorter; this bounds the work for what is not one. */
@@ -16,6 +17,7 @@ export interface LexicalText {
   titles: readonly ReadonlySet<string>[];
   /** Codes, dates, addresses and quantities. */
   facts(): ReadonlySet<string>;
+  language: Language;
 }
 
 /** Texts that were read, by what they say: the same passages are candidates again and again. */
@@ -62,6 +64,7 @@ export function createLexicalTexts(maxBytes: number): LexicalTexts {
           facts ??= new Set(extractFacts(`${title}\n${read}`));
           return facts;
         },
+        language: detectLanguage(read),
       };
       texts.set(read, { title, lexical });
       return lexical;
