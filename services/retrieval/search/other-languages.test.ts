@@ -20,7 +20,7 @@ function weigh(vectors: Record<number, number>, keywords: Record<number, number>
 const vectors = { 11: 0.9, 1: 0.9, 2: 0.8, 12: 0.6, 3: 0.5, 99: 0.9, 13: 0.4 };
 const keywords = { 1: 8, 2: 7, 3: 1 };
 
-test('a passage in another language is where its vector puts it among those of the question’s language', () => {
+test('a passage in another language gets the place of its vector among those in the question’s language', () => {
   const order = weigh(vectors, keywords, Language.ZH).map(({ key }) => key);
   expect(order.slice(0, 4)).toEqual([1, 11, 2, 99]);
   expect(order.indexOf(12)).toBeLessThan(order.indexOf(3));
