@@ -134,13 +134,18 @@ function parseWorkers(text: string | undefined): number {
   return count;
 }
 
-/** `eval` measures a mesh through its edge; `eval router` and `eval rewrite` measure what is inside of chat, without one. */
+/** `eval` measures a mesh through its edge; `eval router`, `eval rewrite` and `eval verifier` measure what is inside of chat, without one. */
 async function loadEvaluate(): Promise<Command> {
   return async (context) => {
     const [name, ...args] = context.args;
     if (name === 'router') return (await import('../services/chat/acts/training/measure.ts')).measureRouter(args);
     if (name === 'rewrite')
       return (await import('../services/chat/understand/measure/measure.ts')).measureRewrite(args);
+    if (name === 'verifier') {
+      const { createEvaluateVerifier } = await import('./cli/eval/verifier/command.ts');
+      const { verifyClaim } = await import('../services/chat/verify/index.ts');
+      return createEvaluateVerifier(verifyClaim)({ args });
+    }
     return (await import('./cli/eval/evaluate.ts')).evaluate(context);
   };
 }

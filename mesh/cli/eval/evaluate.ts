@@ -25,6 +25,7 @@ const help = `npm run eval -- [data set folder …] [options]
 npm run eval -- answers [options]     judges the answers themselves: npm run eval -- answers --help
 npm run eval -- router [options]      measures what says whether a message is a question, a greeting, …
 npm run eval -- rewrite [options]     measures what makes a follow-up understandable alone
+npm run eval -- verifier <folder>     measures the check of sentences: npm run eval -- verifier --help
 
 Measures retrieval on judged questions: folders with corpus.jsonl, queries.jsonl and qrels.tsv; without one, the sample. The
 documents are indexed (only what changed), then every question is one call of Retrieve.
