@@ -31,6 +31,8 @@ export interface ChatSettings {
   readonly maxAnswerBytes: number;
   /** Time that a session is kept after its last question, in milliseconds. */
   readonly sessionMs: number;
+  /** Time that feedback is kept, in milliseconds. */
+  readonly feedbackMs: number;
   /** Time for a model that says what a message is, in milliseconds. */
   readonly routeTimeoutMs: number;
   /** Time for a model that makes a follow-up standalone, in milliseconds. */
@@ -65,6 +67,7 @@ export function readConfig(config: Config): ChatSettings {
     recordTimeoutMs: 3000,
     maxAnswerBytes: 1_000_000,
     sessionMs: chat.sessionDays * dayMs,
+    feedbackMs: chat.feedbackDays * dayMs,
     routeTimeoutMs: chat.routeTimeoutMs,
     rewriteTimeoutMs: chat.rewriteTimeoutMs,
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),

@@ -1,6 +1,7 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -31,7 +32,7 @@ const toolAdapters = new URL('./adapters/tool/', import.meta.url);
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
-  contracts: [ChatService, HandoverService],
+  contracts: [ChatService, HandoverService, FeedbackService],
   config: readConfig,
   needs: {
     retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
@@ -42,10 +43,10 @@ export const chat = defineService({
   deployment: { replicas: { min: 3, max: 40 }, cpu: 1, callsPerReplica: 200, stores: ['postgres'], hasCanary: true },
   place: () => 'workers',
   isStateExternal: usesPostgres,
-  async state({ config: { sessionMs }, clock, random, log, openDatabase, isShared }) {
+  async state({ config: { sessionMs, feedbackMs }, clock, random, log, openDatabase, isShared }) {
     const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
     const replica = createIds(clock, random)();
-    const sessions = createSessions({ database, clock, sessionMs, replica, log });
+    const sessions = createSessions({ database, clock, sessionMs, feedbackMs, replica, log });
     const connect = isShared ? createGroupSessions(sessions) : () => ({ port: sessions, close() {} });
     return { connect, close: () => sessions.close() };
   },

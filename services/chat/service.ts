@@ -1,5 +1,6 @@
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import type { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
@@ -11,7 +12,9 @@ const defaultPageSize = 50;
 /** Creates the rpcs of chat. */
 export function createChat(
   deps: AskDeps,
-): ServiceHandlers<typeof ChatService> & ServiceHandlers<typeof HandoverService> {
+): ServiceHandlers<typeof ChatService> &
+  ServiceHandlers<typeof HandoverService> &
+  ServiceHandlers<typeof FeedbackService> {
   const { sessions } = deps;
   return {
     ask: createAsk(deps),
@@ -32,9 +35,10 @@ export function createChat(
       if (moved === undefined) throw notFound('session', sessionId);
       return { state: moved.state };
     },
-    async submitFeedback({ answerId, rating, comment }, context) {
-      if (!(await sessions.rate(context.principal, answerId, rating, comment))) throw notFound('answer', answerId);
+    async submitFeedback(given, context) {
+      if (!(await sessions.rate(context.principal, given))) throw notFound('answer', given.answerId);
       return {};
     },
+    listFeedback: (query, { principal }) => sessions.listFeedback(principal, query),
   };
 }

@@ -89,9 +89,9 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
 }
 
 function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean) {
-  const { sessionId, isNewSession, question, askedAtMs, answerId, text, citations } = state;
+  const { sessionId, isNewSession, question, askedAtMs, answerId, text, citations, model } = state;
   const outcome = isWhole ? state.outcome : AnswerOutcome.TRUNCATED;
-  const turn = isWhole || text !== '' ? { answer: text, citations, outcome } : undefined;
+  const turn = isWhole || text !== '' ? { answer: text, citations, outcome, model } : undefined;
   return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };
 }
 

@@ -11,7 +11,7 @@ export function toPageToken({ updatedAtMs, id }: PagePosition): string {
   return Buffer.from(JSON.stringify([updatedAtMs, id])).toString('base64url');
 }
 
-/** Returns the position after which a page begins; `undefined` for the first page. Throws INVALID_ARGUMENT for a token that ListSessions did not make. */
+/** Returns the position after which a page begins; `undefined` for the first page. Throws INVALID_ARGUMENT for a token that no list made. */
 export function parsePageToken(token: string): PagePosition | undefined {
   if (token === '') return undefined;
   try {
@@ -20,5 +20,5 @@ export function parsePageToken(token: string): PagePosition | undefined {
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
   }
-  throw invalidArgument('page_token is not from ListSessions: start again without one');
+  throw invalidArgument('page_token is not from this list: start again without one');
 }

@@ -15,14 +15,15 @@ export interface PurgeDeps {
   openAsks: OpenAsks | undefined;
   clock: () => number;
   sessionMs: number;
+  feedbackMs: number;
   log: Logger;
 }
 
 /**
- * Creates the purge of sessions, and of answers without one, that are older than `sessionMs`. Several replicas may purge concurrently: each
- * skips the rows that another one is removing.
+ * Creates the purge of sessions, and of answers without one, that are older than `sessionMs`, and of feedback older than `feedbackMs`.
+ * Several replicas may purge concurrently: each skips the rows that another one is removing.
  */
-export function createPurge({ database, openAsks, clock, sessionMs, log }: PurgeDeps) {
+export function createPurge({ database, openAsks, clock, sessionMs, feedbackMs, log }: PurgeDeps) {
   const isShared = engineOf(database) === 'postgres';
   let nextMs = 0;
   let running: Promise<void> | undefined;
@@ -42,8 +43,19 @@ export function createPurge({ database, openAsks, clock, sessionMs, log }: Purge
       .limit(batchSize)
       .$if(isShared, (query) => query.forUpdate().skipLocked());
     const removedAnswers = await database.deleteFrom('answer').where('seq', 'in', old).returning('seq').execute();
+    const ratings = database
+      .selectFrom('rating')
+      .select('answer_id')
+      .where('submitted_at', '<=', clock() - feedbackMs)
+      .limit(batchSize)
+      .$if(isShared, (query) => query.forUpdate().skipLocked());
+    const removedRatings = await database
+      .deleteFrom('rating')
+      .where('answer_id', 'in', ratings)
+      .returning('answer_id')
+      .execute();
     await openAsks?.purge();
-    const isMore = removed.length === batchSize || removedAnswers.length === batchSize;
+    const isMore = [removed, removedAnswers, removedRatings].some(({ length }) => length === batchSize);
     nextMs = isMore ? clock() : clock() + pauseMs;
     if (removed.length > 0) {
       log.info({ event: 'sessions_purged', session_count: removed.length }, 'old sessions purged');

@@ -112,6 +112,6 @@ function toTurn(row: { question: string; answer: string; answer_id: string; aske
 }
 
 function restOf(bytes: Uint8Array) {
-  const { citations, outcome } = fromBinary(TurnSchema, bytes);
-  return { citations, outcome };
+  const { citations, outcome, model } = fromBinary(TurnSchema, bytes);
+  return { citations, outcome, model };
 }

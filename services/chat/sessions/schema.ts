@@ -53,7 +53,20 @@ export interface SessionSchema {
     question: string;
     expires_at: number;
   };
-  feedback: { answer_id: string; rating: number; comment: string; submitted_at: number };
+  /** Feedback on answers; it outlives them. */
+  rating: {
+    answer_id: string;
+    tenant: string;
+    user: string;
+    rating: number;
+    /** Numbers of `ragmesh.chat.v1.FeedbackReason`, each between commas: ",1,3,"; empty without one. */
+    reasons: string;
+    comment: string;
+    submitted_at: number;
+    asked_at: number;
+    /** As in `answer`. */
+    citations: Uint8Array;
+  };
 }
 
 // A trigger counts turns, so that a turn and its count are written together.
@@ -93,6 +106,16 @@ CREATE INDEX tool_proposal_by_age ON tool_proposal (expires_at);
   session_id TEXT PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, text TEXT NOT NULL, turn_count INTEGER NOT NULL,
   until_seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+`,
+  `CREATE TABLE rating (
+  answer_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, user TEXT NOT NULL, rating INTEGER NOT NULL, reasons TEXT NOT NULL,
+  comment TEXT NOT NULL, submitted_at INTEGER NOT NULL, asked_at INTEGER NOT NULL, citations BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rating_by_time ON rating (tenant, submitted_at, answer_id);
+CREATE INDEX rating_by_age ON rating (submitted_at);
+INSERT INTO rating SELECT answer_id, tenant, user, rating, '', comment, submitted_at, asked_at, citations
+  FROM feedback JOIN answer USING (answer_id);
+DROP TABLE feedback;
 `,
 ];
 
@@ -146,6 +169,17 @@ CREATE INDEX tool_proposal_by_age ON tool_proposal (expires_at);
   session_id text COLLATE "C" PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE, text text NOT NULL,
   turn_count bigint NOT NULL, until_seq bigint NOT NULL
 );
+`,
+  `CREATE TABLE rating (
+  answer_id text COLLATE "C" PRIMARY KEY, tenant text NOT NULL COLLATE "C", "user" text NOT NULL COLLATE "C",
+  rating bigint NOT NULL, reasons text NOT NULL, comment text NOT NULL, submitted_at bigint NOT NULL,
+  asked_at bigint NOT NULL, citations bytea NOT NULL
+);
+CREATE INDEX rating_by_time ON rating (tenant, submitted_at, answer_id);
+CREATE INDEX rating_by_age ON rating (submitted_at);
+INSERT INTO rating SELECT answer_id, tenant, "user", rating, '', comment, submitted_at, asked_at, citations
+  FROM feedback JOIN answer USING (answer_id);
+DROP TABLE feedback;
 `,
 ];
 

@@ -1,9 +1,8 @@
-import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import type { PastTurn } from '../answer/turn.ts';
-import { rateAnswer } from './feedback.ts';
+import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
 import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
 import type { Owner } from './owner.ts';
@@ -22,16 +21,19 @@ export function createSessions(options: {
   database: Database<SessionSchema>;
   clock: () => number;
   sessionMs: number;
+  /** Time that feedback is kept. */
+  feedbackMs: number;
   replica: string;
   log: Logger;
 }) {
-  const { database, clock, sessionMs, replica, log } = options;
+  const { database, clock, sessionMs, feedbackMs, replica, log } = options;
   // SQLite has one process, whose memory knows what is in flight.
   const openAsks = engineOf(database) === 'postgres' ? createOpenAsks(database, clock, replica) : undefined;
   const writer = createTurnWriter(database);
-  const purge = createPurge({ database, openAsks, clock, sessionMs, log });
+  const purge = createPurge({ database, openAsks, clock, sessionMs, feedbackMs, log });
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
+    ...createFeedback(database, clock),
     ...createHandovers(database, clock),
     ...createProposals(database, clock),
     ...createSummaries(database),
@@ -62,16 +64,12 @@ export function createSessions(options: {
       purge.start();
     },
 
-    /** Deletes a session with its turns and their feedback; resolves to whether the owner had it. */
+    /** Deletes a session with its turns, but not the feedback on them; resolves to whether the owner had it. */
     async remove({ tenant, user }: Owner, sessionId: string): Promise<boolean> {
       const removal = database.deleteFrom('session').where('id', '=', sessionId);
       const rows = await removal.where('tenant', '=', tenant).where('user', '=', user).returning('id').execute();
       return rows.length > 0;
     },
-
-    /** Stores the rating of an answer, and replaces an earlier one; resolves to whether the owner has that answer. */
-    rate: (owner: Owner, answerId: string, rating: Rating, comment: string): Promise<boolean> =>
-      rateAnswer(database, owner, { answerId, rating, comment, submittedAtMs: clock() }),
 
     /** Waits for the writes that have begun. */
     async close(): Promise<void> {

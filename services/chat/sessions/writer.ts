@@ -23,7 +23,7 @@ export interface TurnWrite {
   question: string;
   askedAtMs: number;
   /** The answer; `undefined`: only the session is created. */
-  turn: { answer: string; citations: readonly Citation[]; outcome: AnswerOutcome } | undefined;
+  turn: { answer: string; citations: readonly Citation[]; outcome: AnswerOutcome; model: string } | undefined;
 }
 
 /** Writes that may wait, and that share a transaction. */
@@ -119,7 +119,10 @@ async function writeAll(transaction: Transaction<SessionSchema>, given: readonly
       answer: isKept ? turn.answer : '',
       asked_at: askedAtMs,
       citations: isKept
-        ? toBinary(TurnSchema, create(TurnSchema, { citations: [...turn.citations], outcome: turn.outcome }))
+        ? toBinary(
+            TurnSchema,
+            create(TurnSchema, { citations: [...turn.citations], outcome: turn.outcome, model: turn.model }),
+          )
         : noCitations,
     };
     return [row];

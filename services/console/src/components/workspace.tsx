@@ -68,8 +68,8 @@ export function Workspace(props: WorkspaceProps) {
           scroller={scroller}
           onAsk={ask}
           onOpen={opened.open}
-          onRate={async ({ answerId }, rating, comment) => {
-            await api.chat.submitFeedback({ answerId, rating, comment });
+          onRate={async ({ answerId }, rating, comment, reasons) => {
+            await api.chat.submitFeedback({ answerId, rating, comment, reasons });
           }}
           onAskAgain={(failed) => control.askAgain(failed, scope)}
           onDecide={(callId, approved, words) => control.ask(words, scope, { toolDecision: { callId, approved } })}

@@ -208,6 +208,14 @@ export const en = {
     comment: 'What was wrong or missing? (optional)',
     send: 'Send',
     failed: 'Your rating could not be saved.',
+    reasons: {
+      title: 'Why it did not help',
+      wrong: 'Wrong',
+      incomplete: 'Incomplete',
+      outdated: 'Outdated',
+      notUnderstood: 'Not my question',
+      tone: 'Tone',
+    },
   },
 
   document: {

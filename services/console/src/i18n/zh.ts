@@ -199,6 +199,14 @@ export const zh: Messages = {
     comment: '哪里有误或缺失？（选填）',
     send: '提交',
     failed: '评价未能保存。',
+    reasons: {
+      title: '没有帮助的原因',
+      wrong: '有误',
+      incomplete: '不完整',
+      outdated: '已过时',
+      notUnderstood: '答非所问',
+      tone: '语气不当',
+    },
   },
 
   document: {

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { FeedbackReason, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { formatCost, formatCount, formatMs } from '../../format.ts';
@@ -10,7 +10,7 @@ import { Feedback } from './feedback.tsx';
 
 interface AnswerFooterProps {
   answer: Answer;
-  onRate: (rating: Rating, comment: string) => Promise<void>;
+  onRate: (rating: Rating, comment: string, reasons: FeedbackReason[]) => Promise<void>;
   /** Asks the question again without the cache; absent if that is not possible. */
   onFresh?: (() => void) | undefined;
 }

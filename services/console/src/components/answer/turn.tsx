@@ -1,4 +1,4 @@
-import type { Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { FeedbackReason, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { Markdown } from '../../markdown/markdown.tsx';
@@ -17,7 +17,7 @@ import { ToolCalls } from './tool-calls.tsx';
 /** Actions on an answer. */
 export interface TurnActions {
   onOpen: (answer: Answer, evidence: Evidence, opener: HTMLElement) => void;
-  onRate: (answer: Answer, rating: Rating, comment: string) => Promise<void>;
+  onRate: (answer: Answer, rating: Rating, comment: string, reasons: FeedbackReason[]) => Promise<void>;
   onAskAgain: (answer: Answer) => void;
   onFresh: (answer: Answer) => void;
   /** Asks a question that the page proposes. */
@@ -113,7 +113,7 @@ export function Turn(props: TurnProps) {
       {settled && answer.phase !== 'failed' && (
         <AnswerFooter
           answer={answer}
-          onRate={(rating, comment) => onRate(answer, rating, comment)}
+          onRate={(rating, comment, reasons) => onRate(answer, rating, comment, reasons)}
           onFresh={last ? () => onFresh(answer) : undefined}
         />
       )}
