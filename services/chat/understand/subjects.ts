@@ -52,6 +52,7 @@ export function leaningOnContext(question: string, heard: readonly PastTurn[]): 
   const leans = isChinese
     ? chinesePredicate.test(question.trim()) || sharesCharacters(own, said)
     : open.test(question) ||
+      general.test(question) ||
       sharesWord(definiteWords(question), said) ||
       (past.test(question) && sharesWord(own, said));
   return leans ? { kind: 'reference' } : undefined;
@@ -71,6 +72,9 @@ function definiteWords(question: string): string[] {
 
 /** "What changed?": a story that has begun. */
 const past = /\b(?:did|was|were|had|happened|became|changed|ended|joined|won|made|wrote)\b/i;
+/** "Where does the term come from?", "some of the possible causes", "How many types are there?": a thing that only its conversation names. */
+const general =
+  /\bthe (?:term|system|test|study|studies|results?|findings|symptoms|side effects|origins?|differences?|similarities|causes|effects|key \w+)\b(?! (?:of|between|in|for|on|from|to)\b)|\bsome of the possible \w+[?.]?$|^how many (?:types|kinds|versions|sorts|species) are there\b/i;
 /** A request for more about "makos", "What are the main themes?", "the biggest ever": a part of something that was named before. */
 const open =
   /^\s*(?:can you |please )?(?:tell|teach) me (?:more )?about (?!the\b|your\b|this\b|my\b)[\p{Ll} -]+[.?!]?$|\bthe (?:main|first|last|biggest|largest|best|most \w+|different|other)(?: \w+){0,2}[?.!]?$/iu;
