@@ -8,6 +8,7 @@ import { services } from '../run.ts';
 import { root } from '../tools.ts';
 import { analyze } from './check/analyze.ts';
 import { createCompose } from './check/compose.ts';
+import { createInjector, injectedProblems } from './check/inject.ts';
 import { everyObject, installations, withTrials } from './check/installations.ts';
 import { createModel } from './model/model.ts';
 import { folder, renderFiles } from './render/files.ts';
@@ -121,6 +122,16 @@ function checksOf(scratch: string): Check[] {
         ),
       ),
     },
+    {
+      name: 'istioctl kube-inject',
+      tool: 'istioctl',
+      run() {
+        const injector = createInjector(join(root, folder, 'istio/istiod.yaml'), scratch);
+        return sidecarPaths(paths)
+          .map((path) => named(path, injectedProblems(injector, written.get(path) ?? '').join('\n')))
+          .join('');
+      },
+    },
     ...(existsSync(rulesDir)
       ? [
           {
@@ -139,6 +150,11 @@ function checksOf(scratch: string): Check[] {
       run: () => problem('helm', 'lint', join(root, folder, 'chart')),
     },
   ];
+}
+
+/** Installations whose pods get a sidecar or run as a gateway: all but those in the ambient mode. */
+function sidecarPaths(paths: readonly string[]): string[] {
+  return paths.filter((path) => !path.endsWith('-ambient'));
 }
 
 /** Files of rules for Prometheus, and not of their tests. */

@@ -119,6 +119,21 @@ const broken: readonly [what: string, change: (objects: KubeObject[]) => void, f
     /ragmesh-egress is covered by no AuthorizationPolicy/,
   ],
   [
+    'a container that the level of its namespace refuses',
+    (all) => rename(find(all, 'Deployment', 'chat'), '"drop":["ALL"]', '"add":["NET_ADMIN"]'),
+    /Deployment ragmesh\/chat: container ragmesh adds NET_ADMIN/,
+  ],
+  [
+    'a pod that may run as root',
+    (all) => rename(find(all, 'Deployment', 'chat'), '"runAsNonRoot":true', '"runAsNonRoot":false'),
+    /container ragmesh may run as root/,
+  ],
+  [
+    'a namespace without a level of pod security',
+    (all) => rename(find(all, 'Namespace', 'ragmesh'), 'pod-security.kubernetes.io/enforce', 'pod-security'),
+    /the level of ragmesh is not set/,
+  ],
+  [
     'an account that is gone',
     (all) => remove(all, ({ kind, metadata }) => kind === 'ServiceAccount' && metadata?.name === 'chat'),
     /the ServiceAccount ragmesh\/chat does not exist/,

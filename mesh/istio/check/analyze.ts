@@ -2,6 +2,7 @@ import type { KubeObject } from '../render/objects.ts';
 import { toCluster } from './cluster.ts';
 import { duplicateRules, ghostPrincipals, sharedAccounts, uncoveredWorkloads } from './rules/identity.ts';
 import { duplicates, images, targets } from './rules/objects.ts';
+import { podSecurity } from './rules/pod-security.ts';
 import { ports } from './rules/ports.ts';
 import type { Rule } from './rules/rule.ts';
 import { deadSelectors } from './rules/selectors.ts';
@@ -20,6 +21,7 @@ export const rules: readonly Rule[] = [
   duplicates,
   targets,
   images,
+  podSecurity,
 ];
 
 /** Returns what is wrong with the objects of one cluster: the rule, and each place. */

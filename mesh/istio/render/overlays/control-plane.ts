@@ -37,7 +37,9 @@ export function renderIstiodValues(model: Model, region?: Region): string {
     meshConfig: meshConfigOf(model),
     pilot: {
       autoscaleMin: 2,
-      podDisruptionBudget: { maxUnavailable: 1 },
+      pdb: { maxUnavailable: 1 },
+      // Pods may not change packet rules in a restricted namespace: Istio's CNI plugin does it for them.
+      cni: { enabled: true },
       env: { ENABLE_NATIVE_SIDECARS: 'true' },
     },
   };
