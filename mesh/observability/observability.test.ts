@@ -9,7 +9,7 @@ import { askWhole, startWholeMesh, type WholeMesh } from '../e2e/testing/whole-m
 import { root } from '../tools.ts';
 import { failedCodes, firstTokenMs, retrievalMs } from './objectives.ts';
 import { allRules } from './rules.ts';
-import { allQueries, type KnownSeries, knownSeries, problemsOf } from './testing/known-series.ts';
+import { allQueries, canaryQueries, type KnownSeries, knownSeries, problemsOf } from './testing/known-series.ts';
 import { parseQuery } from './testing/promql.ts';
 
 const read = (path: string) => readFileSync(join(root, 'deployments/observability', path), 'utf8');
@@ -30,8 +30,12 @@ beforeAll(async () => {
 });
 afterAll(() => mesh.close());
 
-describe('queries of the rules and dashboards', () => {
-  test.each(allQueries())('$place reads what the services export', ({ expr }) => {
+describe('queries of the rules, the dashboards and the rollout', () => {
+  test('there is a rollout', () => {
+    expect(canaryQueries('6d4f').map(({ place }) => place)).toContain('components, chat-canary: grpc-status');
+  });
+
+  test.each([...allQueries(), ...canaryQueries('6d4f')])('$place reads what the services export', ({ expr }) => {
     expect(problemsOf(parseQuery(expr), known), expr).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ import { hasCommand, skipped, startTestServer } from '#kit/testing/server.ts';
 import { startWholeMesh } from '../e2e/testing/whole-mesh.ts';
 import { root } from '../tools.ts';
 import { allRules } from './rules.ts';
-import { allQueries } from './testing/known-series.ts';
+import { allQueries, canaryQueries } from './testing/known-series.ts';
 
 const folder = join(root, 'deployments/observability');
 const advice = 'apt-get install prometheus promtool';
@@ -49,7 +49,9 @@ describe.skipIf(!hasPrometheus && skipped('prometheus', 1, advice))('Prometheus'
         );
         const scrape = {
           job_name: 'ragmesh',
-          static_configs: [{ targets: [`127.0.0.1:${mesh.host.adminPort}`], labels: { region: 'cn' } }],
+          static_configs: [
+            { targets: [`127.0.0.1:${mesh.host.adminPort}`], labels: { region: 'cn', pod: 'chat-6d4f-1' } },
+          ],
         };
         const global = { scrape_interval: '1s', evaluation_interval: '1s' };
         writeFileSync(file, stringify({ global, rule_files: [rules], scrape_configs: [scrape] }));
@@ -94,6 +96,12 @@ describe.skipIf(!hasPrometheus && skipped('prometheus', 1, advice))('Prometheus'
       if (status !== 'success') failures.push(`${place}: ${error}`);
       else if (data.result.length === 0 && place.includes(':') && place.includes('/') && !mayBeEmpty.test(expr))
         failures.push(`${place}: no series`);
+    }
+    for (const { place, expr } of canaryQueries('6d4f')) {
+      const { status, error, data } = await query(expr);
+      const [sample] = (data?.result ?? []) as readonly { value: readonly [number, string] }[];
+      if (status !== 'success' || !Number.isFinite(Number(sample?.value[1])))
+        failures.push(`${place}: ${error ?? 'no value'}`);
     }
     expect(failures).toEqual([]);
 

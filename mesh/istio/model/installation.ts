@@ -24,6 +24,8 @@ export interface Installation {
   /** Trust domain of SPIFFE identities. Istio reads "cluster.local" as the trust domain of the mesh, whatever its name. */
   readonly trustDomain: string;
   readonly image: string;
+  /** Digest of the image: "sha256:…". @default the image whose tag is {@link version} */
+  readonly digest?: string;
   readonly version: string;
   /** User and group of the processes; not 1337, which is the sidecar's. */
   readonly userId: number;
@@ -47,6 +49,11 @@ export const installation: Installation = {
   userId: 10001,
   ports: { grpc: 50051, admin: 9464, edge: 8080 },
 };
+
+/** Returns the image that pods run: by its digest, or by the version as its tag. */
+export function imageOf({ image, version, digest }: Pick<Installation, 'image' | 'version' | 'digest'>): string {
+  return digest === undefined ? `${image}:${version}` : `${image}@${digest}`;
+}
 
 /** Returns the name by which the mesh knows a service. */
 export function hostOf(workload: string, { namespace }: Installation): string {

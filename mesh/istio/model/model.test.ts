@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { isPublic } from '#kit/rpc/policy.ts';
 import { services } from '../../run.ts';
+import { toCluster } from '../check/cluster.ts';
+import { images } from '../check/rules/objects.ts';
+import { renderDeployment } from '../render/workload/deployment.ts';
+import { installation } from './installation.ts';
 import { callersOf, createModel } from './model.ts';
 
 const model = createModel(services, 'services');
@@ -52,4 +56,23 @@ describe('the grouped topology', () => {
     const names = grouped.workloads.flatMap((workload) => workload.services.map(({ name }) => name));
     expect(names.sort()).toEqual(services.map(({ name }) => name).sort());
   });
+});
+
+test('an installation with a digest runs every workload by it, and the rule on images accepts no shorter one', () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const imagesOf = (given: string) => {
+    const pinned = createModel(services, 'services', {
+      ...installation,
+      image: 'registry.example.com/r',
+      digest: given,
+    });
+    const cluster = toCluster(pinned.workloads.map((workload) => renderDeployment(workload, pinned)));
+    return {
+      problems: images.find(cluster),
+      names: cluster.pods.flatMap(({ containers }) => containers.map(({ image }) => image)),
+    };
+  };
+  expect(new Set(imagesOf(digest).names)).toEqual(new Set([`registry.example.com/r@${digest}`]));
+  expect(imagesOf(digest).problems).toEqual([]);
+  expect(imagesOf('sha256:aaaa').problems).toHaveLength(model.workloads.length);
 });

@@ -1,4 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Registry } from 'prom-client';
+import { parseAllDocuments } from 'yaml';
+import { root } from '../../tools.ts';
 import { dashboards } from '../dashboards/grafana.ts';
 import { allRules } from '../rules.ts';
 import { type ParsedQuery, parseQuery } from './promql.ts';
@@ -7,7 +11,7 @@ import { type ParsedQuery, parseQuery } from './promql.ts';
 export type KnownSeries = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Labels that Prometheus adds to what it scrapes, and those that the scrape configurations of `deployments` add. */
-const targetLabels = ['job', 'instance', 'region'];
+const targetLabels = ['job', 'instance', 'region', 'pod'];
 
 /**
  * Metrics of others, with the labels that their documentation lists: Istio's standard metrics
@@ -30,6 +34,30 @@ export function allQueries(): { place: string; expr: string }[] {
       panels.flatMap((panel) => panel.queries.map(({ expr }) => ({ place: `${title}: ${panel.title}`, expr }))),
     ),
   ];
+}
+
+/** Every query by which a rollout judges a new version, with its place. `hash`: that of the new version's pods. */
+export function canaryQueries(hash: string): { place: string; expr: string }[] {
+  return ['components', 'components-grouped'].flatMap((components) => {
+    const path = join(root, 'deployments/kubernetes', components, 'canary/rollout.yaml');
+    if (!existsSync(path)) return [];
+    const objects = parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJS() as Template);
+    return objects
+      .filter(({ kind }) => kind === 'AnalysisTemplate')
+      .flatMap(({ metadata, spec: { metrics } }) =>
+        metrics.map(({ name, provider }) => ({
+          place: `${components}, ${metadata.name}: ${name}`,
+          expr: provider.prometheus.query.replaceAll('{{args.hash}}', hash),
+        })),
+      );
+  });
+}
+
+/** The questions of a rollout to Prometheus, as far as they are read here. */
+interface Template {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly metrics: { name: string; provider: { prometheus: { query: string } } }[] };
 }
 
 /**

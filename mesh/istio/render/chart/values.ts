@@ -5,15 +5,12 @@ import { header } from '../objects.ts';
 
 /** Returns `values.yaml`: what an installation changes. */
 export function renderValues(model: Model): string {
-  const { image, version, publicHost, trustDomain } = installation;
+  const { image, version, digest = version, publicHost, trustDomain } = installation;
   const workloads = Object.fromEntries(
     model.workloads.map(({ name, replicas, cpu, memoryMib }) => [name, { replicas, cpu: `${cpu * 1000}m`, memoryMib }]),
   );
   const parts: readonly (readonly [comment: string, values: object])[] = [
-    [
-      'The image: a tag or, better, a digest ("sha256:…") in its place.',
-      { image: { repository: image, tag: version } },
-    ],
+    ['The image: a tag or, better, a digest ("sha256:…") in its place.', { image: { repository: image, tag: digest } }],
     [
       'Name by which clients reach the edge, and the Secret with its certificate in the namespace istio-ingress.',
       { host: publicHost, tlsSecret: 'ragmesh-tls' },

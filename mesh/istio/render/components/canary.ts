@@ -13,7 +13,10 @@ const weights = [5, 25, 50];
 interface Gate {
   readonly name: string;
   readonly query: string;
+  /** A condition on the value `result[0]`; NaN is one without calls. */
   readonly passes: string;
+  /** Whether an empty answer passes: what it counts may not have happened. Otherwise the rollout waits for a person. */
+  readonly passesWithoutData: boolean;
 }
 
 /** Pods of the new version, by the hash of their template. */
@@ -26,16 +29,20 @@ const gates: readonly Gate[] = [
     name: 'grpc-status',
     query: `sum(rate(ragmesh_rpc_total{code=~"${failedCodes}",${newPods}}[${window}])) / sum(rate(ragmesh_rpc_total{${newPods}}[${window}]))`,
     passes: 'result[0] < 0.01',
+    // Every call is counted: without a count, the new version gets no calls or is not scraped.
+    passesWithoutData: false,
   },
   {
     name: 'first-token',
     query: `histogram_quantile(0.95, sum by (le) (rate(ai_first_token_ms_bucket{${newPods}}[${window}])))`,
     passes: `isNaN(result[0]) || result[0] < ${firstTokenMs}`,
+    passesWithoutData: true,
   },
   {
     name: 'answer-quality',
     query: `sum(rate(ragmesh_unsupported_claim_total{${newPods}}[${window}])) / sum(rate(ragmesh_answer_total{${newPods}}[${window}]))`,
     passes: 'isNaN(result[0]) || result[0] < 0.05',
+    passesWithoutData: true,
   },
 ];
 
@@ -85,12 +92,14 @@ export function renderCanary(workload: Workload, model: Model): Component {
     metadata: { name: `${workload.name}-canary`, namespace },
     spec: {
       args: [{ name: 'hash' }],
-      metrics: gates.map(({ name, query, passes }) => ({
+      metrics: gates.map(({ name, query, passes, passesWithoutData }) => ({
         name,
         interval: '1m',
         count: 5,
         failureLimit: 1,
-        successCondition: `len(result) == 0 || ${passes}`,
+        // What neither succeeds nor fails is inconclusive, and pauses the rollout.
+        successCondition: passesWithoutData ? `len(result) == 0 || ${passes}` : `len(result) > 0 && ${passes}`,
+        failureCondition: `len(result) > 0 && !(${passes})`,
         provider: { prometheus: { address: `http://prometheus-operated.${monitoringNamespace}.svc:9090`, query } },
       })),
     },

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { livenessName } from '#kit/host/health.ts';
-import type { Installation } from '../../model/installation.ts';
+import { type Installation, imageOf } from '../../model/installation.ts';
 import type { Model } from '../../model/model.ts';
 import type { Workload } from '../../model/workload.ts';
 import { type KubeObject, labelsOf, metadataOf, selectorOf } from '../objects.ts';
@@ -91,12 +91,13 @@ function podOf(workload: Workload, installation: Installation): object {
   };
 }
 
-function containerOf(workload: Workload, { image, version, ports }: Installation): object {
+function containerOf(workload: Workload, installation: Installation): object {
+  const { ports } = installation;
   const { memoryMib } = workload;
   const memory = `${memoryMib}Mi`;
   return {
     name: 'ragmesh',
-    image: `${image}:${version}`,
+    image: imageOf(installation),
     imagePullPolicy: 'IfNotPresent',
     args: ['--services', workload.services.map(({ name }) => name).join(','), '--config', '/etc/ragmesh/ragmesh.yaml'],
     env: environmentOf(workload),
