@@ -73,7 +73,7 @@ export const images: Rule = {
     cluster.pods.flatMap(({ namespace, name, containers }) =>
       containers
         // Istio's injector sets the image of a gateway.
-        .filter(({ image }) => image !== 'auto' && !/(:(?!latest$)[\w][\w.-]*|@sha256:[0-9a-f]{64})$/.test(image))
+        .filter(({ image }) => image !== 'auto' && !/^[^@]+(:(?!latest$)[\w][\w.-]*|@sha256:[0-9a-f]{64})$/.test(image))
         .map(({ image }) => `${namespace}/${name} runs ${image}`),
     ),
 };
