@@ -1,3 +1,5 @@
+import { dashboards, renderDashboard } from '../../../observability/dashboards/grafana.ts';
+import type { Dashboard } from '../../../observability/dashboards/panel.ts';
 import { ruleGroups } from '../../../observability/rules.ts';
 import type { Model } from '../../model/model.ts';
 import type { KubeObject } from '../objects.ts';
@@ -8,7 +10,7 @@ const release = { release: 'prometheus' };
 
 /**
  * Returns the component by which the Prometheus operator scrapes pods: one page for the process and its sidecar together, which needs no exception of
- * mTLS. With it come the rules of `deployments/observability`, and processes send their traces to the collector.
+ * mTLS. With it come the rules and the dashboards of `deployments/observability`, and processes send their traces to the collector.
  */
 export function renderMonitoring({ installation }: Model): Component {
   const { namespace, gateways, monitoringNamespace } = installation;
@@ -63,6 +65,7 @@ export function renderMonitoring({ installation }: Model): Component {
         controlPlane,
       ],
       'rules.yaml': [rules],
+      'dashboards.yaml': dashboards.map((dashboard) => dashboardMap(dashboard, monitoringNamespace)),
     },
     patches: [
       {
@@ -79,5 +82,16 @@ export function renderMonitoring({ installation }: Model): Component {
         ],
       },
     ],
+  };
+}
+
+/** Returns a dashboard as the sidecar of Grafana finds it: by the label of a ConfigMap. */
+function dashboardMap(dashboard: Dashboard, namespace: string): KubeObject {
+  const text = JSON.stringify(JSON.parse(renderDashboard(dashboard)));
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: dashboard.name, namespace, labels: { grafana_dashboard: '1' } },
+    data: { [`${dashboard.name}.json`]: text },
   };
 }
