@@ -3,7 +3,17 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { systemPath } from '../run/child.ts';
 import { commandOn } from '../run/network.ts';
-import type { CallsCommand, Command, Ends, GetCommand, LoadCommand, Page } from './probe.ts';
+import type {
+  CallsCommand,
+  Command,
+  ConnectCommand,
+  Ends,
+  GetCommand,
+  HoldCommand,
+  LoadCommand,
+  Page,
+  Reach,
+} from './probe.ts';
 import type { Reply } from './wire.ts';
 
 /** A caller on the host of a pod, see probe.ts. */
@@ -11,6 +21,9 @@ export interface PodClient {
   calls(command: Omit<CallsCommand, 'kind'>): Promise<readonly Reply[]>;
   load(command: Omit<LoadCommand, 'kind'>): Promise<Ends>;
   get(command: Omit<GetCommand, 'kind'>): Promise<Page>;
+  hold(command: Omit<HoldCommand, 'kind'>): Promise<readonly Reply[]>;
+  release(): Promise<readonly Reply[]>;
+  connect(command: Omit<ConnectCommand, 'kind'>): Promise<readonly Reach[]>;
   close(): void;
 }
 
@@ -47,6 +60,9 @@ export function startPodClient(host: string, user: number): PodClient {
     calls: (command) => send({ kind: 'calls', ...command }),
     load: (command) => send({ kind: 'load', ...command }),
     get: (command) => send({ kind: 'get', ...command }),
+    hold: (command) => send({ kind: 'hold', ...command }),
+    release: () => send({ kind: 'release' }),
+    connect: (command) => send({ kind: 'connect', ...command }),
     close: () => void child.kill('SIGKILL'),
   };
 }

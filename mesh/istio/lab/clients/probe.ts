@@ -1,5 +1,6 @@
 import { get as getHttp, type IncomingMessage } from 'node:http';
 import { get as getHttps } from 'node:https';
+import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { createRegistry, type DescMethod, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -8,6 +9,7 @@ import { file_ragmesh_embedding_v1_embedding } from '#gen/ragmesh/embedding/v1/e
 import { file_ragmesh_rerank_v1_rerank } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { file_ragmesh_retrieval_v1_retrieval } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createGrpcTransport } from '#kit/rpc/grpc/client.ts';
+import { type HeldCalls, holdCalls } from './held-calls.ts';
 import { createWireClient, type Reply } from './wire.ts';
 
 // A process on the host of a pod, which calls what it is asked to call: its connections pass through the pod's sidecar as those of the service do.
@@ -40,7 +42,31 @@ export interface GetCommand {
   readonly url: string;
 }
 
-export type Command = CallsCommand | LoadCommand | GetCommand;
+/** Calls of an rpc that takes a stream, which stay open until they are released. Resolves once `endedCount` of them have ended. */
+export interface HoldCommand {
+  readonly kind: 'hold';
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly count: number;
+  readonly endedCount: number;
+}
+
+/** Ends the streams of the held calls. */
+export interface ReleaseCommand {
+  readonly kind: 'release';
+}
+
+/** TCP connections, without a byte on them. */
+export interface ConnectCommand {
+  readonly kind: 'connect';
+  readonly targets: readonly { readonly address: string; readonly port: number }[];
+}
+
+export type Command = CallsCommand | LoadCommand | GetCommand | HoldCommand | ReleaseCommand | ConnectCommand;
+
+/** What became of a connection: accepted, refused by a host, or without an answer. */
+export type Reach = 'open' | 'refused' | 'silent';
 
 /** Ends of the calls of a load by their code: "OK", "Unavailable". */
 export type Ends = Readonly<Record<string, number>>;
@@ -58,7 +84,9 @@ const registry = createRegistry(
   file_ragmesh_retrieval_v1_retrieval,
 );
 
-async function run(command: Command): Promise<readonly Reply[] | Ends | Page> {
+let held: HeldCalls | undefined;
+
+async function run(command: Command): Promise<readonly Reply[] | Ends | Page | readonly Reach[]> {
   switch (command.kind) {
     case 'calls':
       return await runCalls(command);
@@ -66,6 +94,13 @@ async function run(command: Command): Promise<readonly Reply[] | Ends | Page> {
       return await runLoad(command);
     case 'get':
       return await fetchPage(command.url);
+    case 'hold':
+      held = holdCalls(command.origin, command.path, command.headers, command.count);
+      return await held.ended(command.endedCount);
+    case 'release':
+      return (await held?.release()) ?? [];
+    case 'connect':
+      return await Promise.all(command.targets.map(reach));
     default:
       return command satisfies never;
   }
@@ -126,6 +161,22 @@ function methodOf(path: string): DescMethod {
   const method = registry.getService(service)?.methods.find((each) => each.name === name);
   if (method === undefined) throw new Error(`the probe does not know ${path}: add its file to the registry`);
   return method;
+}
+
+/** Time after which a connection has no answer, in milliseconds. Hosts of the lab answer within one. */
+const connectTimeoutMs = 2000;
+
+function reach({ address, port }: ConnectCommand['targets'][number]): Promise<Reach> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, timeout: connectTimeoutMs });
+    const end = (result: Reach) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.on('connect', () => end('open'));
+    socket.on('timeout', () => end('silent'));
+    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED' ? 'refused' : 'silent'));
+  });
 }
 
 function fetchPage(url: string): Promise<Page> {

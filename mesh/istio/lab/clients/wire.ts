@@ -33,17 +33,22 @@ export function createWireClient(origin: string, options: SecureClientSessionOpt
   };
 }
 
+/** Returns the headers of a call. */
+export function requestHeaders(path: string, headers: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    [constants.HTTP2_HEADER_METHOD]: 'POST',
+    [constants.HTTP2_HEADER_PATH]: path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  };
+}
+
 function call(session: ClientHttp2Session, path: string, headers: Readonly<Record<string, string>>): Promise<Reply> {
   return new Promise((resolve) => {
     const seen: Record<string, unknown> = {};
     let failure = 'the connection was closed';
-    const request = session.request({
-      [constants.HTTP2_HEADER_METHOD]: 'POST',
-      [constants.HTTP2_HEADER_PATH]: path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      ...headers,
-    });
+    const request = session.request(requestHeaders(path, headers));
     request.on('response', (received) => {
       Object.assign(seen, received);
       // A stream that begins was let in; how it ends does not matter here.
@@ -66,7 +71,8 @@ function call(session: ClientHttp2Session, path: string, headers: Readonly<Recor
   });
 }
 
-function replyOf(seen: Readonly<Record<string, unknown>>, failure: string): Reply {
+/** Returns the end of a call by the headers and trailers that were seen; `failure`: what has happened if there were none. */
+export function replyOf(seen: Readonly<Record<string, unknown>>, failure: string): Reply {
   const status = seen['grpc-status'];
   const isFromBehind = seen['x-envoy-upstream-service-time'] !== undefined;
   if (status === undefined) {

@@ -30,6 +30,8 @@ export interface ControlPlaneOptions {
   /** Folder of the certificates of accounts. */
   readonly secretsFolder: string;
   readonly folder: string;
+  /** Name of a further control plane of the same cluster. @default that which all pods join */
+  readonly revision?: string;
 }
 
 /** Creates the control plane of a cluster. */
@@ -39,10 +41,13 @@ export function createControlPlane({
   input,
   secretsFolder,
   folder,
+  revision,
 }: ControlPlaneOptions): ControlPlane {
   const address = labAddress(clusterIndex);
-  const addresses = { discovery: `${address}:15010`, secrets: `${address}:15011` };
-  const path = (suffix: string) => join(folder, `${input.cluster}.${suffix}`);
+  const [discoveryPort, secretsPort] = revision === undefined ? [15010, 15011] : [15030, 15031];
+  const addresses = { discovery: `${address}:${discoveryPort}`, secrets: `${address}:${secretsPort}` };
+  const name = revision === undefined ? input.cluster : `${input.cluster}-${revision}`;
+  const path = (suffix: string) => join(folder, `${name}.${suffix}`);
   const slices = new Map<string, object>();
   let child: Child | undefined;
   const put = (slice: object) => ask(path('control'), 'PUT', '/endpoints', JSON.stringify(slice));
@@ -52,7 +57,7 @@ export function createControlPlane({
       const places = { address: addresses.discovery, secretsAddress: addresses.secrets, control: path('control') };
       writeFileSync(path('input.json'), JSON.stringify({ ...input, ...places, secretsFolder }));
       child = startChild({
-        name: `control plane ${input.cluster}`,
+        name: `control plane ${name}`,
         command: [binary, '-test.run=^TestServe$', '-test.timeout=0'],
         logPath: path('control.log'),
         user: 0,
@@ -62,7 +67,7 @@ export function createControlPlane({
       const deadline = performance.now() + startTimeoutMs;
       while ((await ask(path('control'), 'GET', '/debug/registryz').catch(() => undefined)) === undefined) {
         if (!child.isRunning() || performance.now() > deadline) {
-          throw new Error(`the control plane of ${input.cluster} did not start: ${child.tail()}`);
+          throw new Error(`the control plane ${name} did not start: ${child.tail()}`);
         }
         await new Promise((resolve) => setTimeout(resolve, 100));
       }

@@ -35,12 +35,14 @@ export class Lab {
   readonly options: LabOptions;
   readonly secretsFolder: string;
   readonly #controlPlanes: ReadonlyMap<string, ControlPlane>;
+  /** Control planes of the next revision, by their cluster. */
+  readonly #next = new Map<string, ControlPlane>();
   readonly #running = new Map<string, RunningPod>();
   readonly #leaving = new Set<string>();
   readonly #hosts = new Set<string>();
 
   constructor(options: LabOptions) {
-    const { installation, binary, folder, objects, firstPods } = options;
+    const { installation, folder, objects, firstPods } = options;
     this.options = options;
     this.secretsFolder = join(folder, 'identities');
     mkdirSync(join(folder, 'admin'), { recursive: true });
@@ -49,12 +51,33 @@ export class Lab {
     this.#controlPlanes = new Map(
       installation.clusters.map((cluster, at) => {
         const input = controlPlaneInput(installation, cluster, additions);
-        return [
-          input.cluster,
-          createControlPlane({ binary, clusterIndex: at + 1, input, folder, secretsFolder: this.secretsFolder }),
-        ];
+        return [input.cluster, createControlPlane({ ...this.#placeOf(at), input })];
       }),
     );
+  }
+
+  #placeOf(at: number) {
+    const { binary, folder } = this.options;
+    return { binary, folder, clusterIndex: at + 1, secretsFolder: this.secretsFolder };
+  }
+
+  /** Starts a second control plane beside the one of a cluster: pods that start later may join it. */
+  async startNextRevision(cluster: string): Promise<ControlPlane> {
+    const { installation, objects } = this.options;
+    const at = installation.clusters.findIndex(({ manifests }) => manifests.cluster === cluster);
+    const isReady = ({ name }: Pod) => this.#running.has(name);
+    const input = controlPlaneInput(installation, this.#clusterOf(cluster), { objects, isReady });
+    const next = createControlPlane({ ...this.#placeOf(at), input, revision: 'next' });
+    await next.start();
+    this.#next.set(cluster, next);
+    return next;
+  }
+
+  /** Ends the second control plane of a cluster. */
+  async endNextRevision(cluster: string): Promise<void> {
+    const next = this.#next.get(cluster);
+    this.#next.delete(cluster);
+    await next?.kill();
   }
 
   /** Names of the clusters. */
@@ -125,8 +148,11 @@ export class Lab {
     await Promise.all(Array.from({ length: startConcurrency }, starter));
   }
 
-  /** Starts a pod: its host, its sidecar, then its service. Its Service lists it once it is ready. */
-  async startPod(name: string): Promise<void> {
+  /**
+   * Starts a pod: its host, its sidecar, then its service. Its Service lists it once it is ready. `controlPlane`: that which its sidecar joins.
+   * @default that of the cluster
+   */
+  async startPod(name: string, controlPlane?: ControlPlane): Promise<void> {
     const { envoy, folder, installation } = this.options;
     const pod = found(
       installation.clusters.flatMap(({ pods }) => pods).find((each) => each.name === name),
@@ -137,7 +163,7 @@ export class Lab {
       this.#hosts.add(name);
       prepareHost(pod, cluster, installation.clusters.indexOf(cluster) + 1, this.#hosts.size, this.options);
     }
-    const sidecar = startSidecar(envoy, pod, this.controlPlaneOf(pod.cluster).addresses, folder);
+    const sidecar = startSidecar(envoy, pod, (controlPlane ?? this.controlPlaneOf(pod.cluster)).addresses, folder);
     const entry: RunningPod = { pod, sidecar, process: undefined };
     this.#running.set(name, entry);
     await sidecar.ready();
@@ -167,8 +193,13 @@ export class Lab {
   }
 
   /** Replaces a pod as a rolling update does: the new one is ready before the old one leaves, whose calls then end by themselves. */
-  async replace(oldName: string, newName: string): Promise<void> {
-    await this.startPod(newName);
+  async replace(oldName: string, newName: string, controlPlane?: ControlPlane): Promise<void> {
+    await this.startPod(newName, controlPlane);
+    await this.remove(oldName);
+  }
+
+  /** Removes a pod as Kubernetes does: it gets no new calls, and those in flight end by themselves. */
+  async remove(oldName: string): Promise<void> {
     const { pod, process: service, sidecar } = this.runningPod(oldName);
     this.#leaving.add(oldName);
     await this.#publish(pod);
@@ -200,7 +231,9 @@ export class Lab {
         const entry = this.#running.get(name);
         return entry !== undefined && (isGateway || entry.process?.isRunning() === true);
       });
-      await this.controlPlaneOf(pod.cluster).putEndpoints(endpointSlice(place, present, this.#leaving));
+      const slice = endpointSlice(place, present, this.#leaving);
+      await this.controlPlaneOf(pod.cluster).putEndpoints(slice);
+      await this.#next.get(pod.cluster)?.putEndpoints(slice);
     }
   }
 }

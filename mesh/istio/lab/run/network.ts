@@ -55,10 +55,12 @@ export interface Host {
   readonly names: ReadonlyMap<string, string>;
   /** Whether its TCP connections pass through a sidecar. */
   readonly isCaptured: boolean;
+  /** Rules of packets beside those of the capture, as `iptables-restore` reads them. */
+  readonly filter: string;
 }
 
 /** Makes a host. */
-export function addHost({ name, number, legs, names, isCaptured }: Host): void {
+export function addHost({ name, number, legs, names, isCaptured, filter }: Host): void {
   const host = `${prefix}${name}`;
   execFileSync('ip', ['netns', 'add', host]);
   for (const [at, { clusterIndex }] of legs.entries()) {
@@ -81,7 +83,8 @@ export function addHost({ name, number, legs, names, isCaptured }: Host): void {
   mkdirSync(`/etc/netns/${host}`, { recursive: true });
   const lines = ['127.0.0.1 localhost', ...[...names].map(([each, address]) => `${address} ${each}`)];
   writeFileSync(`/etc/netns/${host}/hosts`, `${lines.join('\n')}\n`);
-  if (isCaptured) execFileSync('ip', ['netns', 'exec', host, 'iptables-restore'], { input: captureRules });
+  const rules = isCaptured ? filter + captureRules : filter;
+  execFileSync('ip', ['netns', 'exec', host, 'iptables-restore'], { input: rules });
 }
 
 /** Folder whose entries replace those of /etc for the processes of a host. */

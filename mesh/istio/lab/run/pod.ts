@@ -2,10 +2,12 @@ import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../../tools.ts';
 import type { Installation as Names } from '../../model/installation.ts';
+import { packetRulesOf } from '../cluster/packets.ts';
 import { type Cluster, type Pod, podsOf } from '../cluster/pods.ts';
 import { type Child, startChild } from './child.ts';
 import type { Sidecar } from './envoy.ts';
-import { addHost, commandOn, etcOf, outside } from './network.ts';
+import { addHost, commandOn, etcOf, labAddress, outside } from './network.ts';
+import { packetFilter } from './packet-filter.ts';
 import { configOfPod, environmentOf, type Secrets } from './pod-config.ts';
 
 /** A pod that runs, or whose processes were killed. */
@@ -44,7 +46,9 @@ export function prepareHost(
       legs.push({ clusterIndex: clusterIndex === 1 ? 2 : 1, address: externalAddress });
     }
   }
-  addHost({ name: pod.name, number, legs, names: namesIn(cluster), isCaptured: !pod.isGateway });
+  const nodes = [1, 2].map(labAddress);
+  const filter = packetFilter(packetRulesOf(cluster, pod), nodes);
+  addHost({ name: pod.name, number, legs, names: namesIn(cluster), isCaptured: !pod.isGateway, filter });
   if (!pod.isGateway) return;
   const certificates = join(etcOf(pod.name), 'ssl/certs');
   mkdirSync(certificates, { recursive: true });

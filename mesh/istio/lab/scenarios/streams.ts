@@ -26,9 +26,11 @@ export async function uploadDocument(scene: Scene): Promise<void> {
 async function* upload(path: string, parts: Iterable<string>, gapMs: number) {
   yield { part: { case: 'start' as const, value: { corpus } } };
   yield { part: { case: 'file' as const, value: { path, mediaType: 'text/markdown' } } };
+  let isFirst = true;
   for (const part of parts) {
+    if (!isFirst) await new Promise((resolve) => setTimeout(resolve, gapMs));
+    isFirst = false;
     yield { part: { case: 'data' as const, value: new TextEncoder().encode(part) } };
-    await new Promise((resolve) => setTimeout(resolve, gapMs));
   }
 }
 
@@ -60,22 +62,39 @@ export async function askWhole(chat: Client<typeof ChatService>, question: strin
 /** Wait between the parts of the long stream, in milliseconds. */
 const partGapMs = 2000;
 
-/** An upload through the ingress gateway, the edge and the indexer lives as long as its client: of all streams, its contract allows the longest. */
+/**
+ * Uploads through the ingress gateway, the edge and the indexer live as long as their client: of all streams, their contract allows the longest. One
+ * sends now and then, the other one is silent in both directions between its first and its last part.
+ */
 export const longStream: Scenario = {
-  name: 'a stream of many minutes survives',
+  name: 'streams of many minutes survive, one of them silent',
   async run(scene) {
     const partCount = Math.ceil(scene.streamMs / partGapMs);
-    const parts = Array.from({ length: partCount }, (_, at) => (at === 0 ? text : `\nLine ${at} of rule lab-2.\n`));
-    const startedAt = performance.now();
-    const seconds = () => Math.round((performance.now() - startedAt) / 1000);
-    const { jobId } = await scene
-      .publicClient(IndexerService)
-      .ingestDocuments(upload('lab-2', parts, partGapMs))
-      .catch((error: unknown) => {
-        throw new Error(`ended after ${seconds()} s: ${ConnectError.from(error).message}`);
-      });
-    const lived = seconds();
-    await untilIndexed(scene, jobId);
-    return `${lived} s, ${partCount} parts, and the document is indexed`;
+    const steady = Array.from({ length: partCount }, (_, at) => lineOf('lab-2', at));
+    const silent = [0, 1].map((at) => lineOf('lab-3', at));
+    const lived = await Promise.all([
+      uploadSlowly(scene, 'lab-2', steady, partGapMs),
+      uploadSlowly(scene, 'lab-3', silent, scene.streamMs),
+    ]);
+    return `${lived[0]} s with ${partCount} parts, ${lived[1]} s in silence, and both documents are indexed`;
   },
 };
+
+function lineOf(name: string, at: number): string {
+  return at === 0 ? text : `\nLine ${at} of rule ${name}.\n`;
+}
+
+/** Returns how long the stream has lived, in seconds. */
+async function uploadSlowly(scene: Scene, path: string, parts: readonly string[], gapMs: number): Promise<number> {
+  const startedAt = performance.now();
+  const seconds = () => Math.round((performance.now() - startedAt) / 1000);
+  const { jobId } = await scene
+    .publicClient(IndexerService)
+    .ingestDocuments(upload(path, parts, gapMs))
+    .catch((error: unknown) => {
+      throw new Error(`${path} ended after ${seconds()} s: ${ConnectError.from(error).message}`);
+    });
+  const lived = seconds();
+  await untilIndexed(scene, jobId);
+  return lived;
+}
