@@ -129,6 +129,11 @@ const broken: readonly [what: string, change: (objects: KubeObject[]) => void, f
     /container ragmesh may run as root/,
   ],
   [
+    'a gateway that may not read its certificate',
+    (all) => remove(all, ({ kind }) => kind === 'RoleBinding'),
+    /the account istio-ingress\/ragmesh-ingress may not/,
+  ],
+  [
     'a namespace without a level of pod security',
     (all) => rename(find(all, 'Namespace', 'ragmesh'), 'pod-security.kubernetes.io/enforce', 'pod-security'),
     /the level of ragmesh is not set/,

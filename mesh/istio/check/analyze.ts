@@ -1,5 +1,6 @@
 import type { KubeObject } from '../render/objects.ts';
 import { toCluster } from './cluster.ts';
+import { credentials } from './rules/credentials.ts';
 import { duplicateRules, ghostPrincipals, sharedAccounts, uncoveredWorkloads } from './rules/identity.ts';
 import { duplicates, images, targets } from './rules/objects.ts';
 import { podSecurity } from './rules/pod-security.ts';
@@ -22,6 +23,7 @@ export const rules: readonly Rule[] = [
   targets,
   images,
   podSecurity,
+  credentials,
 ];
 
 /** Returns what is wrong with the objects of one cluster: the rule, and each place. */

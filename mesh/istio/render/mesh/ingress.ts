@@ -1,4 +1,4 @@
-import { hostOf, type Installation } from '../../model/installation.ts';
+import { type Gateway, hostOf, type Installation } from '../../model/installation.ts';
 import type { Model } from '../../model/model.ts';
 import type { KubeObject } from '../objects.ts';
 import { tcp } from '../workload/network-policy.ts';
@@ -48,6 +48,28 @@ export function renderIngress(installation: Installation): KubeObject[] {
       },
     },
     renderIngressPolicy(installation),
+    ...renderCredentialsRole(ingress),
+  ];
+}
+
+/** Returns the right to read the Secrets of its namespace: istiod gives a gateway certificates for clients only if its account could read them. */
+function renderCredentialsRole({ name, namespace }: Gateway): KubeObject[] {
+  const metadata = { name, namespace, labels: { 'app.kubernetes.io/part-of': 'ragmesh' } };
+  const group = 'rbac.authorization.k8s.io';
+  return [
+    {
+      apiVersion: `${group}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }],
+    },
+    {
+      apiVersion: `${group}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: group, kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    },
   ];
 }
 
