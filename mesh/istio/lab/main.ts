@@ -5,20 +5,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { readDefinitions } from './kubernetes/definitions.ts';
+import type { KubernetesTools } from './kubernetes/kubernetes.ts';
 import { claimMachine } from './run/claim.ts';
 import { ownNamespace, removeHosts } from './run/network.ts';
 import { openScene } from './run/open.ts';
 import { scenarios } from './scenarios/all.ts';
-import { buildBinary } from './tools/binary.ts';
+import { binaryAdvice, buildBinary } from './tools/binary.ts';
 import { findEnvoy, missingTools } from './tools/machine.ts';
 import { printTable, type Row } from './tools/table.ts';
 
-const help = `npm run mesh:lab -- [scenario …] [--minutes 10] [--keep]
+const help = `npm run mesh:lab -- [scenario …] [--kube] [--minutes 10] [--keep]
 
 Runs the manifests of both regions: Istio's discovery code configures real Envoys around real processes of every service, in network namespaces of
 this machine, and scenarios call, kill, replace and cut. Exit code: 0 if all claims hold or if tools are absent, else 1. Needs root on
 Linux. Everything is removed at the end, also after a failure or Ctrl-C; what a killed lab has left is removed by the next one.
 
+  --kube         a real API server and a real istiod in each cluster, in the place of Istio's discovery code alone
+  --definitions <folder>  definitions of the custom resources of operators (KEDA, Prometheus, Argo Rollouts), for --kube
   --minutes <n>  life of the long stream; default: 10
   --keep         keep the folder with configurations and logs
 
@@ -34,6 +38,8 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
     minutes: { type: 'string', default: '10' },
     keep: { type: 'boolean', default: false },
+    kube: { type: 'boolean', default: false },
+    definitions: { type: 'string' },
     // Set by the command itself, for the process that runs inside of the lab's network.
     inside: { type: 'string' },
   },
@@ -49,6 +55,7 @@ async function outsideMain(): Promise<number> {
     return 0;
   }
   buildBinary(say);
+  if (values.kube) buildBinary(say, 'kube');
   await using _claim = await claimMachine(say);
   removeHosts();
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-lab-'));
@@ -80,6 +87,12 @@ async function outsideMain(): Promise<number> {
   }
 }
 
+function kubernetesTools(): KubernetesTools {
+  const binary = buildBinary(say, 'kube');
+  if (binary === undefined) throw new Error(`--kube needs its program: ${binaryAdvice}`);
+  return { binary, definitions: readDefinitions(values.definitions) };
+}
+
 /** Runs the scenarios. */
 async function insideMain(folder: string, names: readonly string[]): Promise<number> {
   const binary = buildBinary(say);
@@ -87,11 +100,14 @@ async function insideMain(folder: string, names: readonly string[]): Promise<num
   if (binary === undefined || envoy === undefined) return 1;
   const startedAt = performance.now();
   const since = () => `${Math.round((performance.now() - startedAt) / 1000)} s`;
-  await using scene = await openScene({ binary, envoy, folder, streamMs: Number(values.minutes) * 60_000, say });
+  const kubernetes = values.kube ? kubernetesTools() : undefined;
+  const streamMs = Number(values.minutes) * 60_000;
+  await using scene = await openScene({ binary, envoy, folder, streamMs, say, ...(kubernetes && { kubernetes }) });
   say(`the mesh is up after ${since()}`);
   const rows: Row[] = [];
   for (const [name, scenario] of scenarios) {
     if (names.length > 0 && !names.includes(name)) continue;
+    if (scenario.needs !== undefined && scenario.needs !== (values.kube ? 'kube' : 'plain')) continue;
     say(`${name}: ${scenario.name} …`);
     const row = await scenario.run(scene).then(
       (detail): Row => ({ group: 'mesh lab', name: scenario.name, outcome: 'passed', detail, problems: [] }),

@@ -36,7 +36,8 @@ function namespace(name: string, labels: Record<string, string>): object {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
 }
 
-function podObject({ name, namespace, labels, cluster, account, address, isGateway, container }: Pod): object {
+/** Returns a pod as a control plane reads it. */
+export function podObject({ name, namespace, labels, cluster, account, address, isGateway, container }: Pod): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

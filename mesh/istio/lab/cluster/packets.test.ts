@@ -7,6 +7,7 @@ const pod = (name: string, namespace: string, address: string): Pod => ({
   ...{ name, namespace, address, cluster: 'eu', deployment: name, account: name, isGateway: false },
   labels: { app: name },
   container: { name, ports: [] },
+  spec: { serviceAccountName: name, containers: [] },
 });
 
 const [chat, audit, gateway, other] = [

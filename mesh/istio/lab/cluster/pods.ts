@@ -23,6 +23,12 @@ export interface Container {
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
 }
 
+/** The specification of a pod; the lab reads a part of it. */
+export interface PodSpec {
+  readonly serviceAccountName: string;
+  readonly containers: readonly Container[];
+}
+
 /** A Deployment, as far as the lab reads it. */
 export interface Deployment extends KubeObject {
   readonly kind: 'Deployment';
@@ -30,7 +36,7 @@ export interface Deployment extends KubeObject {
   readonly spec: {
     readonly template: {
       readonly metadata: { readonly labels: Record<string, string> };
-      readonly spec: { readonly serviceAccountName: string; readonly containers: Container[] };
+      readonly spec: PodSpec;
     };
   };
 }
@@ -47,6 +53,7 @@ export interface Pod {
   readonly address: string;
   readonly isGateway: boolean;
   readonly container: Container;
+  readonly spec: PodSpec;
 }
 
 /** A Service with the address by which pods of its cluster call it. */
@@ -109,6 +116,7 @@ function podOf({ metadata, spec }: Deployment, cluster: string, copy: number, ad
     address,
     isGateway: container.name === 'istio-proxy',
     container,
+    spec: pod,
   };
 }
 

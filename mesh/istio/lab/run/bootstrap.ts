@@ -5,10 +5,16 @@ import type { Pod } from '../cluster/pods.ts';
 export interface ControlPlaneAddresses {
   readonly discovery: string;
   readonly secrets: string;
+  /** Whether discovery needs the certificate of the pod. @default false */
+  readonly isSecure?: boolean;
 }
 
 /** Returns the configuration with which Envoy joins the mesh as the proxy of a pod, as Istio's agent would write it. `adminPath`: its admin socket. */
-export function bootstrapOf(pod: Pod, { discovery, secrets }: ControlPlaneAddresses, adminPath: string): object {
+export function bootstrapOf(
+  pod: Pod,
+  { discovery, secrets, isSecure }: ControlPlaneAddresses,
+  adminPath: string,
+): object {
   const { name, namespace, account, cluster, address, labels, deployment, isGateway } = pod;
   const fromDiscovery = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
   return {
@@ -41,7 +47,12 @@ export function bootstrapOf(pod: Pod, { discovery, secrets }: ControlPlaneAddres
         grpc_services: [{ envoy_grpc: { cluster_name: 'xds-grpc' } }],
       },
     },
-    static_resources: { clusters: [http2Cluster('xds-grpc', discovery), http2Cluster('sds-grpc', secrets)] },
+    static_resources: {
+      clusters: [
+        { ...http2Cluster('xds-grpc', discovery), ...(isSecure && { transport_socket: mutualTls }) },
+        http2Cluster('sds-grpc', secrets),
+      ],
+    },
   };
 }
 
@@ -73,3 +84,26 @@ function http2Cluster(name: string, to: string): object {
     },
   };
 }
+
+const fromSecrets = {
+  resource_api_version: 'V3',
+  api_config_source: {
+    api_type: 'GRPC',
+    transport_api_version: 'V3',
+    grpc_services: [{ envoy_grpc: { cluster_name: 'sds-grpc' } }],
+  },
+};
+
+/** The certificate of the pod, and a control plane that has one of the same root. */
+const mutualTls = {
+  name: 'envoy.transport_sockets.tls',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    sni: 'istiod.istio-system.svc',
+    common_tls_context: {
+      alpn_protocols: ['h2'],
+      tls_certificate_sds_secret_configs: [{ name: 'default', sds_config: fromSecrets }],
+      validation_context_sds_secret_config: { name: 'ROOTCA', sds_config: fromSecrets },
+    },
+  },
+};

@@ -4,6 +4,7 @@ import type { Model } from '../../model/model.ts';
 import { controlPlaneInput, type Installation } from '../cluster/installation.ts';
 import { endpointSlice } from '../cluster/kubernetes.ts';
 import { type Cluster, type Pod, podsOf } from '../cluster/pods.ts';
+import { createKubernetes, type Kubernetes, type KubernetesTools } from '../kubernetes/kubernetes.ts';
 import { type Account, type Authority, writeIdentities } from './authority.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { prepareSockets, type Sidecar, startSidecar } from './envoy.ts';
@@ -20,6 +21,8 @@ export interface LabOptions extends PodOptions {
   readonly publicAuthority: Authority;
   /** Further objects of Kubernetes, in every cluster. */
   readonly objects: readonly object[];
+  /** With these, the control planes are those of a real API of Kubernetes in each cluster. @default Istio's discovery code alone */
+  readonly kubernetes?: KubernetesTools;
   /** Names of the pods that run from the start. */
   readonly firstPods: readonly string[];
   readonly say: (line: string) => void;
@@ -34,6 +37,7 @@ const startConcurrency = 4;
 export class Lab {
   readonly options: LabOptions;
   readonly secretsFolder: string;
+  readonly kubernetes: Kubernetes | undefined;
   readonly #controlPlanes: ReadonlyMap<string, ControlPlane>;
   /** Control planes of the next revision, by their cluster. */
   readonly #next = new Map<string, ControlPlane>();
@@ -47,13 +51,21 @@ export class Lab {
     this.secretsFolder = join(folder, 'identities');
     mkdirSync(join(folder, 'admin'), { recursive: true });
     prepareSockets(join(folder, 'admin'));
-    const additions = { objects, isReady: ({ name }: Pod) => firstPods.includes(name) };
-    this.#controlPlanes = new Map(
+    const isReady = ({ name }: Pod) => firstPods.includes(name);
+    const own = new Map(
       installation.clusters.map((cluster, at) => {
-        const input = controlPlaneInput(installation, cluster, additions);
+        const input = controlPlaneInput(installation, cluster, { objects, isReady });
         return [input.cluster, createControlPlane({ ...this.#placeOf(at), input })];
       }),
     );
+    if (options.kubernetes === undefined) {
+      this.#controlPlanes = own;
+      return;
+    }
+    const root = { certificate: join(folder, 'authority/root-1.pem'), key: join(folder, 'authority/root-1.key') };
+    const kubernetes = createKubernetes({ ...options, ...options.kubernetes, root, isReady, secrets: own });
+    this.kubernetes = kubernetes;
+    this.#controlPlanes = new Map([...own.keys()].map((cluster) => [cluster, kubernetes.istiod(cluster)]));
   }
 
   #placeOf(at: number) {
@@ -67,7 +79,8 @@ export class Lab {
     const at = installation.clusters.findIndex(({ manifests }) => manifests.cluster === cluster);
     const isReady = ({ name }: Pod) => this.#running.has(name);
     const input = controlPlaneInput(installation, this.#clusterOf(cluster), { objects, isReady });
-    const next = createControlPlane({ ...this.#placeOf(at), input, revision: 'next' });
+    const next =
+      this.kubernetes?.istiod(cluster, 'next') ?? createControlPlane({ ...this.#placeOf(at), input, revision: 'next' });
     await next.start();
     this.#next.set(cluster, next);
     return next;
@@ -136,6 +149,7 @@ export class Lab {
   async start(): Promise<void> {
     const { firstPods, say } = this.options;
     this.writeIdentities();
+    await this.kubernetes?.start();
     await Promise.all([...this.#controlPlanes.values()].map((controlPlane) => controlPlane.start()));
     const queue = [...firstPods];
     let readyCount = 0;

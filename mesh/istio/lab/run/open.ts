@@ -13,6 +13,7 @@ import { type PodClient, startPodClient } from '../clients/pod-client.ts';
 import { type Provider, startProvider } from '../clients/provider.ts';
 import { createPublicClient } from '../clients/public-client.ts';
 import { readRegions } from '../cluster/installation.ts';
+import type { KubernetesTools } from '../kubernetes/kubernetes.ts';
 import type { Scene } from '../scenarios/scenario.ts';
 import { ask } from '../tools/binary.ts';
 import { createAuthority } from './authority.ts';
@@ -26,6 +27,7 @@ export interface OpenOptions {
   readonly envoy: string;
   readonly folder: string;
   readonly streamMs: number;
+  readonly kubernetes?: KubernetesTools;
   readonly say: (line: string) => void;
 }
 
@@ -43,6 +45,7 @@ export async function openScene({
   envoy,
   folder,
   streamMs,
+  kubernetes,
   say,
 }: OpenOptions): Promise<Scene & AsyncDisposable> {
   const model = createModel(services, 'services');
@@ -107,6 +110,7 @@ export async function openScene({
     },
     objects: [tlsSecret(names.gateways.ingress.namespace, publicSite)],
     firstPods,
+    ...(kubernetes && { kubernetes }),
     say,
   });
   await lab.start();

@@ -1,3 +1,4 @@
+import { acceptedByApi } from './accepted-by-api.ts';
 import { betweenRegions } from './between-regions.ts';
 import { controlPlaneDown } from './control-plane-down.ts';
 import { egress } from './egress.ts';
@@ -19,6 +20,7 @@ import { upgrade } from './upgrade.ts';
 
 /** Every scenario by its short name, in their order. Each leaves the lab as it found it. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map([
+  ['api', acceptedByApi],
   ['plaintext', plaintextRefused],
   ['matrix', matrixByCertificate],
   ['sidecars', matrixBySidecar],

@@ -30,6 +30,8 @@ export interface Scene {
 /** One claim about the running mesh. */
 export interface Scenario {
   readonly name: string;
+  /** What it needs: a real API server ("kube"), or the lab's own control plane ("plain"). @default either */
+  readonly needs?: 'kube' | 'plain';
   /** Does it. Returns what was seen, in a few words; throws if the claim does not hold. */
   run(scene: Scene): Promise<string>;
 }

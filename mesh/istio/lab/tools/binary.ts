@@ -15,39 +15,69 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findGo } from '../../../conformance/suite.ts';
 
-// Istio's discovery code as a program: the Go module beside this folder, built once for each state of its files.
+// Programs of the Go modules beside this folder, each built once for each state of its files.
 
 /** Folder in which the tools of the lab are kept between runs. */
 export const toolFolder = join(homedir(), '.cache/ragmesh/mesh-lab');
 
-const source = fileURLToPath(new URL('../go/', import.meta.url));
+/** A program of a Go module beside this folder. */
+interface Program {
+  readonly name: string;
+  readonly source: string;
+  /** Arguments of Go that build it into `to`. */
+  args(to: string): readonly string[];
+  readonly title: string;
+}
+
+const kubernetesVersion = '1.36.1';
+
+const programs = {
+  lab: {
+    name: 'lab',
+    source: fileURLToPath(new URL('../go/', import.meta.url)),
+    args: (to) => ['test', '-c', '-ldflags=-s -w', '-o', to, '.'],
+    title: 'Istio’s discovery code: seconds if Go’s cache has it, 5 to 10 minutes of CPU the first time',
+  },
+  kube: {
+    name: 'kube',
+    source: fileURLToPath(new URL('../go-kube/', import.meta.url)),
+    args(to) {
+      const [major, minor] = kubernetesVersion.split('.');
+      const values = { gitVersion: `v${kubernetesVersion}`, gitMajor: major, gitMinor: minor };
+      const set = Object.entries(values).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`);
+      return ['build', `-ldflags=-s -w ${set.join(' ')}`, '-o', to, '.'];
+    },
+    title: 'the API server of Kubernetes and istiod: about 8 minutes of CPU the first time',
+  },
+} as const satisfies Record<string, Program>;
 
 /** What to do without the program. */
 export const binaryAdvice =
   'install Go 1.26 or later, then: npm run mesh:sim (the first build takes 5 to 10 minutes of CPU)';
 
-/** Returns the path of the program that was built from the present sources; `undefined` if it was not built. */
-export function findBinary(): string | undefined {
-  const path = binaryPath();
+/** Returns the path of a program that was built from the present sources; `undefined` if it was not built. */
+export function findBinary(program: keyof typeof programs = 'lab'): string | undefined {
+  const path = binaryPath(programs[program]);
   return existsSync(path) ? path : undefined;
 }
 
-function binaryPath(): string {
+function binaryPath({ name, source }: Program): string {
   const hash = createHash('sha256');
-  for (const name of readdirSync(source).sort()) hash.update(name).update(readFileSync(join(source, name)));
-  return join(toolFolder, `lab-${hash.digest('hex').slice(0, 16)}`);
+  for (const file of readdirSync(source).sort()) hash.update(file).update(readFileSync(join(source, file)));
+  return join(toolFolder, `${name}-${hash.digest('hex').slice(0, 16)}`);
 }
 
-/** Builds the program, unless it is there. Returns its path; `undefined` without Go. Throws the output of Go if it fails. */
-export function buildBinary(say: (line: string) => void): string | undefined {
-  const found = findBinary();
+/** Builds a program, unless it is there. Returns its path; `undefined` without Go. Throws the output of Go if it fails. */
+export function buildBinary(say: (line: string) => void, program: keyof typeof programs = 'lab'): string | undefined {
+  const found = findBinary(program);
   const go = findGo();
   if (found !== undefined || go === undefined) return found;
-  say('building Istio’s discovery code: seconds if Go’s cache has it, 5 to 10 minutes of CPU the first time …');
-  const path = binaryPath();
+  const { title, source, args } = programs[program];
+  say(`building ${title} …`);
+  const path = binaryPath(programs[program]);
   mkdirSync(toolFolder, { recursive: true });
   const part = `${path}.${process.pid}`;
-  const flags = ['test', '-c', '-ldflags=-s -w', '-o', part, '.'];
+  const flags = args(part);
   const { status, stderr, error } = spawnSync(go, flags, { cwd: source, encoding: 'utf8' });
   if (status !== 0) throw new Error(`go ${flags.join(' ')} failed in ${source}: ${error?.message ?? stderr}`);
   renameSync(part, path);

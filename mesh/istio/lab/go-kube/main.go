@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net/url"
 	"os"
 
 	"go.etcd.io/etcd/server/v3/embed"
@@ -20,12 +21,21 @@ func main() {
 		}
 		return
 	}
+	startDatabase(os.Getenv("LAB_DATABASE"), os.Getenv("LAB_DATABASE_ADDRESS"))
+	os.Exit(cli.Run(api.NewAPIServerCommand()))
+}
+
+// startDatabase starts etcd in this process. Nothing in it outlives the lab, so nothing is synchronised with the disk.
+func startDatabase(folder, address string) {
+	clients, peers := []url.URL{{Scheme: "http", Host: address}}, []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
 	config := embed.NewConfig()
-	config.Dir, config.UnsafeNoFsync, config.LogLevel = os.Getenv("LAB_DATABASE"), true, "error"
+	config.Dir, config.UnsafeNoFsync, config.LogLevel = folder, true, "error"
+	config.ListenClientUrls, config.AdvertiseClientUrls = clients, clients
+	config.ListenPeerUrls, config.AdvertisePeerUrls = peers, peers
+	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	database, err := embed.StartEtcd(config)
 	if err != nil {
 		panic(err)
 	}
 	<-database.Server.ReadyNotify()
-	os.Exit(cli.Run(api.NewAPIServerCommand()))
 }
