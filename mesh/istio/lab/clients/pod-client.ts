@@ -1,16 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { JsonValue } from '@bufbuild/protobuf';
 import { systemPath } from '../run/child.ts';
 import { commandOn } from '../run/network.ts';
 import type {
   CallsCommand,
+  CollectCommand,
   Command,
   ConnectCommand,
   Ends,
   GetCommand,
   HoldCommand,
   LoadCommand,
+  NumberedCommand,
   Page,
   Reach,
 } from './probe.ts';
@@ -20,6 +23,8 @@ import type { Reply } from './wire.ts';
 export interface PodClient {
   calls(command: Omit<CallsCommand, 'kind'>): Promise<readonly Reply[]>;
   load(command: Omit<LoadCommand, 'kind'>): Promise<Ends>;
+  numbered(command: Omit<NumberedCommand, 'kind'>): Promise<readonly number[]>;
+  collect(command: Omit<CollectCommand, 'kind'>): Promise<readonly JsonValue[]>;
   get(command: Omit<GetCommand, 'kind'>): Promise<Page>;
   hold(command: Omit<HoldCommand, 'kind'>): Promise<readonly Reply[]>;
   release(): Promise<readonly Reply[]>;
@@ -59,6 +64,8 @@ export function startPodClient(host: string, user: number): PodClient {
   return {
     calls: (command) => send({ kind: 'calls', ...command }),
     load: (command) => send({ kind: 'load', ...command }),
+    numbered: (command) => send({ kind: 'numbered', ...command }),
+    collect: (command) => send({ kind: 'collect', ...command }),
     get: (command) => send({ kind: 'get', ...command }),
     hold: (command) => send({ kind: 'hold', ...command }),
     release: () => send({ kind: 'release' }),

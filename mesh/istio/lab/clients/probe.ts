@@ -2,7 +2,7 @@ import { get as getHttp, type IncomingMessage } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { createRegistry, type DescMethod, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { createRegistry, type DescMethod, fromJson, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { file_ragmesh_audit_v1_audit } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { file_ragmesh_embedding_v1_embedding } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
@@ -36,6 +36,17 @@ export interface LoadCommand {
   readonly gapMs: number;
 }
 
+/** Calls of one rpc whose messages have a number in a field. Resolves with the numbers of those that succeeded. */
+export interface NumberedCommand extends Omit<LoadCommand, 'kind' | 'gapMs'> {
+  readonly kind: 'numbered';
+  readonly key: string;
+}
+
+/** One call; resolves with its messages as JSON. */
+export interface CollectCommand extends Pick<LoadCommand, 'address' | 'path' | 'message' | 'headers'> {
+  readonly kind: 'collect';
+}
+
 /** A request over HTTP/1.1, as services call providers. With `https:`, any certificate is accepted: the question is how far the call comes. */
 export interface GetCommand {
   readonly kind: 'get';
@@ -63,7 +74,15 @@ export interface ConnectCommand {
   readonly targets: readonly { readonly address: string; readonly port: number }[];
 }
 
-export type Command = CallsCommand | LoadCommand | GetCommand | HoldCommand | ReleaseCommand | ConnectCommand;
+export type Command =
+  | CallsCommand
+  | LoadCommand
+  | NumberedCommand
+  | CollectCommand
+  | GetCommand
+  | HoldCommand
+  | ReleaseCommand
+  | ConnectCommand;
 
 /** What became of a connection: accepted, refused by a host, or without an answer. */
 export type Reach = 'open' | 'refused' | 'silent';
@@ -86,12 +105,16 @@ const registry = createRegistry(
 
 let held: HeldCalls | undefined;
 
-async function run(command: Command): Promise<readonly Reply[] | Ends | Page | readonly Reach[]> {
+async function run(command: Command): Promise<readonly unknown[] | Ends | Page> {
   switch (command.kind) {
     case 'calls':
       return await runCalls(command);
     case 'load':
       return await runLoad(command);
+    case 'numbered':
+      return await runNumbered(command);
+    case 'collect':
+      return await collect(command);
     case 'get':
       return await fetchPage(command.url);
     case 'hold':
@@ -130,6 +153,44 @@ async function runLoad({ address, path, message, headers, count, concurrency, ga
   await Promise.all(Array.from({ length: concurrency }, caller));
   transport.close();
   return ends;
+}
+
+async function runNumbered({
+  address,
+  path,
+  message,
+  headers,
+  count,
+  concurrency,
+  key,
+}: NumberedCommand): Promise<number[]> {
+  const method = methodOf(path);
+  const transport = createGrpcTransport({ address, methods: [method], retries: false });
+  const done: number[] = [];
+  let started = 0;
+  const caller = async () => {
+    for (let number = started++; number < count; number = started++) {
+      const numbered = { ...(message as JsonObject), [key]: String(number) };
+      if ((await callOnce(transport, method, numbered, headers)) === 'OK') done.push(number);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, caller));
+  transport.close();
+  return done;
+}
+
+async function collect({ address, path, message, headers }: CollectCommand): Promise<JsonValue[]> {
+  const method = methodOf(path);
+  const transport = createGrpcTransport({ address, methods: [method], retries: false });
+  const input = fromJson(method.input, message);
+  const messages = (async function* () {
+    yield input as never;
+  })();
+  const reply = await transport.stream(method as never, undefined, 60_000, headers, messages);
+  const found: JsonValue[] = [];
+  for await (const each of reply.message) found.push(toJson(method.output, each as never));
+  transport.close();
+  return found;
 }
 
 async function callOnce(

@@ -6,7 +6,7 @@ import type { Cluster, Pod } from './pods.ts';
 const pod = (name: string, namespace: string, address: string): Pod => ({
   ...{ name, namespace, address, cluster: 'eu', deployment: name, account: name, isGateway: false },
   labels: { app: name },
-  container: { name, ports: [] },
+  container: { name, ports: [], resources: { limits: { memory: '1Mi' } } },
   spec: { serviceAccountName: name, containers: [] },
 });
 

@@ -8,6 +8,7 @@ import { createKubernetes, type Kubernetes, type KubernetesTools } from '../kube
 import { type Account, type Authority, writeIdentities } from './authority.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { prepareSockets, type Sidecar, startSidecar } from './envoy.ts';
+import { memoryLimitOf } from './memory.ts';
 import { type PodOptions, prepareHost, type RunningPod, startProcess, untilReady } from './pod.ts';
 
 /** What the lab runs with. */
@@ -107,6 +108,11 @@ export class Lab {
     return found(this.#running.get(name), `running pod ${name}`);
   }
 
+  /** Returns every pod that runs, or was killed. */
+  runningPods(): RunningPod[] {
+    return [...this.#running.values()];
+  }
+
   /** Returns the names of the pods of a Deployment that run or were killed, in their order. */
   replicasOf(cluster: string, deployment: string): string[] {
     const pods = [...this.#running.values()].map(({ pod }) => pod);
@@ -178,11 +184,12 @@ export class Lab {
       prepareHost(pod, cluster, installation.clusters.indexOf(cluster) + 1, this.#hosts.size, this.options);
     }
     const sidecar = startSidecar(envoy, pod, (controlPlane ?? this.controlPlaneOf(pod.cluster)).addresses, folder);
-    const entry: RunningPod = { pod, sidecar, process: undefined };
+    const memory = pod.isGateway ? undefined : memoryLimitOf(name);
+    const entry: RunningPod = { pod, sidecar, process: undefined, memory };
     this.#running.set(name, entry);
     await sidecar.ready();
     if (!pod.isGateway) {
-      entry.process = startProcess(pod, cluster, this.options);
+      entry.process = startProcess(entry, cluster, this.options);
       await untilReady(entry, this.options);
     }
     await this.#publish(pod);
@@ -196,7 +203,7 @@ export class Lab {
   /** Starts the service of a pod again, in the same place. */
   async restartProcess(name: string): Promise<void> {
     const entry = this.runningPod(name);
-    entry.process = startProcess(entry.pod, this.#clusterOf(entry.pod.cluster), this.options);
+    entry.process = startProcess(entry, this.#clusterOf(entry.pod.cluster), this.options);
     await untilReady(entry, this.options);
   }
 

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { podNetwork } from '../cluster/pods.ts';
+import { removeMemoryLimits } from './memory.ts';
 
 // Hosts of the lab as network namespaces. The lab itself runs in one, which has a bridge for each cluster and the addresses of everything
 // outside of the mesh: nothing reaches the network of the machine.
@@ -138,6 +139,7 @@ export function removeHosts(): void {
     spawnSync('ip', ['netns', 'delete', host]);
     rmSync(`/etc/netns/${host}`, { recursive: true, force: true });
   }
+  removeMemoryLimits();
   const left = existingHosts();
   if (left.length > 0) throw new Error(`these network namespaces could not be removed: ${left.join(', ')}`);
 }

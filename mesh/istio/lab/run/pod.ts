@@ -6,6 +6,7 @@ import { packetRulesOf } from '../cluster/packets.ts';
 import { type Cluster, type Pod, podsOf } from '../cluster/pods.ts';
 import { type Child, startChild } from './child.ts';
 import type { Sidecar } from './envoy.ts';
+import { bytesOf, type MemoryLimit } from './memory.ts';
 import { addHost, commandOn, etcOf, labAddress, outside } from './network.ts';
 import { packetFilter } from './packet-filter.ts';
 import { configOfPod, environmentOf, type Secrets } from './pod-config.ts';
@@ -16,6 +17,8 @@ export interface RunningPod {
   readonly sidecar: Sidecar;
   /** The service; a gateway has none. */
   process: Child | undefined;
+  /** The memory of the service, on machines that let the lab limit it. */
+  readonly memory: MemoryLimit | undefined;
 }
 
 /** What the processes of pods are started with. */
@@ -72,7 +75,11 @@ function namesIn({ places }: Cluster): Map<string, string> {
 }
 
 /** Starts the service of a pod, as its container would. */
-export function startProcess(pod: Pod, cluster: Cluster, { names, folder, secrets, additions }: PodOptions): Child {
+export function startProcess(
+  { pod, memory }: RunningPod,
+  cluster: Cluster,
+  { names, folder, secrets, additions }: PodOptions,
+): Child {
   const data = join(folder, pod.name);
   mkdirSync(data, { recursive: true });
   chownSync(data, names.userId, names.userId);
@@ -81,9 +88,11 @@ export function startProcess(pod: Pod, cluster: Cluster, { names, folder, secret
   writeFileSync(configPath, JSON.stringify(configOfPod(cluster, pod, additions)));
   chmodSync(configPath, 0o644);
   const args = (pod.container.args ?? []).map((arg) => (arg === '/etc/ragmesh/ragmesh.yaml' ? configPath : arg));
+  const command = commandOn(pod.name, names.userId, [process.execPath, join(root, 'mesh/run.ts'), ...args]);
+  memory?.set(bytesOf(pod.container.resources.limits.memory));
   return startChild({
     name: pod.name,
-    command: commandOn(pod.name, names.userId, [process.execPath, join(root, 'mesh/run.ts'), ...args]),
+    command: memory?.command(command) ?? command,
     logPath: join(folder, `${pod.name}.log`),
     user: names.userId,
     cwd: root,

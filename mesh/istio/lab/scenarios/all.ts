@@ -4,6 +4,7 @@ import { controlPlaneDown } from './control-plane-down.ts';
 import { egress } from './egress.ts';
 import { endUsers } from './end-users.ts';
 import { matrixByCertificate, matrixBySidecar } from './matrix.ts';
+import { memoryLimit } from './memory.ts';
 import { overload } from './overload.ts';
 import { packets } from './packets.ts';
 import { plaintextRefused } from './plaintext.ts';
@@ -32,6 +33,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map([
   ['packets', packets],
   ['overload', overload],
   ['scale-out', scaleOut],
+  ['memory', memoryLimit],
   ['replica', replicaKilled],
   ['region', regionProcessesLost],
   ['machines', regionPodsLost],

@@ -1,6 +1,8 @@
 import { type Client, ConnectError } from '@connectrpc/connect';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { hostOf } from '../../model/installation.ts';
+import type { Reply } from '../clients/wire.ts';
 import { type Scenario, type Scene, until } from './scenario.ts';
 
 /** How a streamed answer ended. */
@@ -63,25 +65,31 @@ export async function askWhole(chat: Client<typeof ChatService>, question: strin
 const partGapMs = 2000;
 
 /**
- * Uploads through the ingress gateway, the edge and the indexer live as long as their client: of all streams, their contract allows the longest. One
- * sends now and then, the other one is silent in both directions between its first and its last part.
+ * An upload through the ingress gateway, the edge and the indexer lives as long as its client: of all streams, its contract allows the longest. Beside
+ * it, a stream between two services is silent in both directions for the same time: at the entrance, the edge ends uploads that pause for a minute.
  */
 export const longStream: Scenario = {
-  name: 'streams of many minutes survive, one of them silent',
+  name: 'streams of many minutes survive: one through all services, and one between two that is silent',
   async run(scene) {
     const partCount = Math.ceil(scene.streamMs / partGapMs);
-    const steady = Array.from({ length: partCount }, (_, at) => lineOf('lab-2', at));
-    const silent = [0, 1].map((at) => lineOf('lab-3', at));
-    const lived = await Promise.all([
-      uploadSlowly(scene, 'lab-2', steady, partGapMs),
-      uploadSlowly(scene, 'lab-3', silent, scene.streamMs),
-    ]);
-    return `${lived[0]} s with ${partCount} parts, ${lived[1]} s in silence, and both documents are indexed`;
+    const parts = Array.from({ length: partCount }, (_, at) => (at === 0 ? text : `\nLine ${at} of rule lab-2.\n`));
+    const [lived, ending] = await Promise.all([uploadSlowly(scene, 'lab-2', parts, partGapMs), staySilent(scene)]);
+    if (!ending?.isFromBehind) throw new Error(`the silent stream ended: code ${ending?.code} "${ending?.message}"`);
+    return `${lived} s with ${partCount} parts, and ${scene.streamMs / 1000} s in silence`;
   },
 };
 
-function lineOf(name: string, at: number): string {
-  return at === 0 ? text : `\nLine ${at} of rule ${name}.\n`;
+/** Holds a stream from the edge to the indexer without a message. Returns how it ends when its client ends it. */
+async function staySilent(scene: Scene): Promise<Reply | undefined> {
+  const { lab, home } = scene;
+  const caller = scene.from(lab.firstOf(home, 'edge').pod.name);
+  const origin = `http://${hostOf('indexer', lab.options.names)}:${lab.options.names.ports.grpc}`;
+  const path = '/ragmesh.indexer.v1.IndexerService/IngestDocuments';
+  await caller.hold({ origin, path, headers: await scene.meshHeaders(), count: 1, endedCount: 0 });
+  await new Promise((resolve) => setTimeout(resolve, scene.streamMs));
+  // Nothing is left to release if the stream has ended before.
+  const [ending] = await caller.release();
+  return ending;
 }
 
 /** Returns how long the stream has lived, in seconds. */
