@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { root } from '../../../tools.ts';
 import { installation } from '../../model/installation.ts';
 import type { Topology } from '../../model/model.ts';
 import { regions } from '../../model/regions.ts';
+import { componentsFolder } from '../../render/components/component.ts';
 import { folder } from '../../render/files.ts';
 import { adjustObjects, type Keys } from './adjust.ts';
 import { kubernetesObjects } from './kubernetes.ts';
@@ -45,6 +47,22 @@ export function readOneCluster(topology: Topology, reading: Reading): Installati
     new Map([['local', { top: `topologies/${topology}`, values: 'istiod.yaml' }]]),
     reading,
   );
+}
+
+/** Returns an installation in one cluster with an opt-in part. */
+export function readWithComponent(topology: Topology, component: string, reading: Reading): Installation {
+  const top = mkdtempSync(join(tmpdir(), 'ragmesh-overlay-'));
+  try {
+    // Kustomize takes no absolute paths.
+    const path = (part: string) => relative(realpathSync(top), join(root, folder, part));
+    const components = [path(`${componentsFolder({ topology })}/${component}`)];
+    const overlay = { resources: [path(`topologies/${topology}`)], components };
+    writeFileSync(join(top, 'kustomization.yaml'), stringify(overlay));
+    const kustomize = () => reading.kustomize(top);
+    return { ...readOneCluster(topology, { ...reading, kustomize }), name: `${topology} with ${component}` };
+  } finally {
+    rmSync(top, { recursive: true, force: true });
+  }
 }
 
 /** Returns the installation in all regions. */

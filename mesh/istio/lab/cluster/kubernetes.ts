@@ -16,6 +16,7 @@ export function kubernetesObjects(
     namespace(rootNamespace, { 'topology.istio.io/network': cluster }),
     ...ofKind(manifests, 'Namespace'),
     ...ofKind(manifests, 'ServiceAccount'),
+    ...manifests.objects.filter(({ apiVersion }) => apiVersion.startsWith('gateway.networking.k8s.io/')),
     {
       apiVersion: 'v1',
       kind: 'Node',

@@ -22,10 +22,12 @@ type proxy struct {
 	Labels                         map[string]string
 }
 
-// call is what a process behind a sidecar sends, with TLS of its own if there is an SNI, or what a gateway gets from a sidecar.
+// call is what a process behind a sidecar sends, with TLS of its own if there is an SNI, or what a gateway gets: from a sidecar, or from a
+// client outside of the mesh.
 type call struct {
 	Proxy, Address, Host, Path, Sni string
 	Port                            int
+	IsPublic                        bool
 }
 
 // outcome is what the configuration of the proxy makes of a call.
@@ -97,6 +99,9 @@ func outcomeOf(c call, proxyType string, sim *simulation.Simulation) outcome {
 	sent.CallMode, sent.Sni = simulation.CallModeOutbound, c.Sni
 	if proxyType == string(model.Router) {
 		sent.CallMode, sent.TLS = simulation.CallModeGateway, simulation.MTLS
+		if c.IsPublic {
+			sent.TLS = simulation.TLS
+		}
 	} else if c.Sni != "" {
 		sent.TLS = simulation.TLS
 	}

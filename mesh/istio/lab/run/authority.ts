@@ -88,3 +88,15 @@ export function writeIdentities(
     writeFileSync(join(folder, `${each.namespace}.${each.account}.json`), JSON.stringify(identity));
   }
 }
+
+/** Returns the Secret by which the ingress gateway shows a certificate to clients. */
+export function tlsSecret(namespace: string, { certificate, key }: Pick<Identity, 'certificate' | 'key'>): object {
+  const text = (value: string) => Buffer.from(value).toString('base64');
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'ragmesh-tls', namespace },
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': text(certificate), 'tls.key': text(key) },
+  };
+}

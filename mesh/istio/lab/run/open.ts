@@ -16,7 +16,7 @@ import { readRegions } from '../cluster/installation.ts';
 import type { KubernetesTools } from '../kubernetes/kubernetes.ts';
 import type { Scene } from '../scenarios/scenario.ts';
 import { ask } from '../tools/binary.ts';
-import { createAuthority } from './authority.ts';
+import { createAuthority, tlsSecret } from './authority.ts';
 import { Lab } from './lab.ts';
 import { createNetwork, outside } from './network.ts';
 import { startStores } from './stores.ts';
@@ -166,14 +166,4 @@ const roomyLimits = {
 
 function keySet(key: KeyObject, alg: string): string {
   return JSON.stringify({ keys: [{ ...key.export({ format: 'jwk' }), alg, use: 'sig', kid: 'lab' }] });
-}
-
-function tlsSecret(namespace: string, { certificate, key }: { certificate: string; key: string }): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'ragmesh-tls', namespace },
-    type: 'kubernetes.io/tls',
-    data: { 'tls.crt': Buffer.from(certificate).toString('base64'), 'tls.key': Buffer.from(key).toString('base64') },
-  };
 }

@@ -15,9 +15,9 @@ export const acceptedByApi: Scenario = {
       spec: { hosts: ['broken.example.com'], http: [spec] },
     });
     const route = [{ destination: { host: 'broken.example.com' } }];
-    const pod = { containers: [{ name: 'root', image: 'root' }] };
+    const pod = { serviceAccountName: 'chat', containers: [{ name: 'root', image: 'root' }] };
     const broken: readonly (readonly [object, RegExp])[] = [
-      [rule({ route, timeouts: '1s' }), /unknown field/],
+      [rule({ route, timeouts: '1s' }), /field not declared in schema/],
       [rule({ route, timeout: '0s' }), /must be a valid duration/],
       [
         { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'root', namespace }, spec: pod },

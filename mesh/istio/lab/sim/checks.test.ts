@@ -22,6 +22,15 @@ const asked = {
   region: regions.find(({ name }) => name === 'eu'),
   rpcs: rpcQuestions(model, cluster),
   outside: outsideQuestions(model, cluster),
+  fromClients: [true, false].flatMap((isNamed) =>
+    [8443, 443].map((port) => {
+      const host = isNamed ? model.installation.publicHost : 'unlisted.example.org';
+      return {
+        host,
+        call: { proxy: 'eu-ragmesh-ingress-1', address: '203.0.113.80', port, host, path: `/public/${port}` },
+      };
+    }),
+  ),
 };
 
 const right = rightReport();
@@ -71,7 +80,12 @@ function rightReport(): Report {
     { ...own, upstream: shared },
     { ...own, upstream: shared, region: 'cn', address: '10.77.1.202', port: 15443, priority: 1 },
   ];
-  return { outcomes: [...outcomes, ...outside], endpoints, upstreams };
+  const fromClients = asked.fromClients.map(({ host, call }): Outcome => {
+    const isPassed = host === model.installation.publicHost && call.port === 443;
+    const upstream = isPassed ? `outbound|8080||${hostOf('edge', model.installation)}` : '';
+    return { ...none, ...call, upstream };
+  });
+  return { outcomes: [...outcomes, ...outside, ...fromClients], endpoints, upstreams };
 }
 
 function problemsOf(report: Report): string[] {
@@ -130,6 +144,18 @@ test('a call to the outside that is not by the gateway is a problem', () => {
   expect(problemsOf({ ...right, outcomes }).join('\n')).toMatch(
     /chat to unlisted.example.org: goes to PassthroughCluster/,
   );
+});
+
+test('an entrance that passes another name, another service or nothing is a problem', () => {
+  const change = (isChanged: (outcome: Outcome) => boolean, upstream: string) => {
+    const outcomes = right.outcomes.map((outcome) => (isChanged(outcome) ? { ...outcome, upstream } : outcome));
+    return problemsOf({ ...right, outcomes }).join('\n');
+  };
+  const isNamed = ({ host, upstream }: Outcome) => host === model.installation.publicHost && upstream !== '';
+  const isOther = ({ host, path }: Outcome) => host === 'unlisted.example.org' && path === '/public/443';
+  expect(change(isNamed, '')).toMatch(/0 ports pass the public name/);
+  expect(change(isNamed, 'outbound|50051||audit')).toMatch(/the public name: to outbound\|50051\|\|audit/);
+  expect(change(isOther, 'outbound|8080||edge')).toMatch(/another name: to outbound/);
 });
 
 test('a service without limits is a problem', () => {

@@ -1,7 +1,7 @@
 import { hostOf } from '../../model/installation.ts';
 import type { Model } from '../../model/model.ts';
 import { type Provider, providers, type Region, sharedHosts } from '../../model/regions.ts';
-import type { OutsideQuestion, RpcQuestion } from './questions.ts';
+import type { OutsideQuestion, PublicQuestion, RpcQuestion } from './questions.ts';
 import type { Endpoint, Outcome, Report } from './report.ts';
 
 /** One claim about the manifests, how often it was checked, and what breaks it. */
@@ -19,6 +19,7 @@ export interface Asked {
   readonly region: Region | undefined;
   readonly rpcs: readonly RpcQuestion[];
   readonly outside: readonly OutsideQuestion[];
+  readonly fromClients: readonly PublicQuestion[];
 }
 
 /** Returns every claim, compared with what Istio makes of the manifests. */
@@ -32,6 +33,7 @@ export function checkReport(asked: Asked, report: Report): Check[] {
   return [
     ...rpcChecks(asked, outcomeOf),
     ...outsideChecks(asked, outcomeOf),
+    publicCheck(asked, outcomeOf),
     endpointCheck(asked, report),
     limitCheck(asked, report),
   ];
@@ -110,6 +112,31 @@ function outsideChecks({ model, region, outside }: Asked, outcomeOf: OutcomeOf):
       return isClosed(upstream) ? [] : [`${question.from} to ${question.host}: goes to ${upstream}`];
     }),
   ];
+}
+
+/** The gateway listens on one port, be it that of its pods or that of its Service: there, it passes the public name to the edge and nothing else. */
+function publicCheck({ model, fromClients }: Asked, outcomeOf: OutcomeOf): Check {
+  const { installation, workloads } = model;
+  const entry = workloads.find(({ isEntry }) => isEntry)?.name ?? '';
+  const edge = `outbound|${installation.ports.edge}||${hostOf(entry, installation)}`;
+  const [named, others] = split(fromClients, ({ host }) => host === installation.publicHost);
+  const passed = named.map(({ call }) => outcomeOf(call)).filter(({ upstream }) => upstream !== '');
+  const problems = [
+    ...(passed.length === 1 ? [] : [`${passed.length} ports pass the public name`]),
+    ...passed.flatMap(({ upstream, retries, timeoutMs }) =>
+      upstream === edge && retries === 0 && timeoutMs === 0
+        ? []
+        : [`the public name: to ${upstream}, ${retries} retries, ${timeoutMs} ms`],
+    ),
+    ...others
+      .map(({ call }) => outcomeOf(call))
+      .flatMap(({ upstream }) => (isClosed(upstream) ? [] : [`another name: to ${upstream}`])),
+  ];
+  return {
+    name: 'the entrance passes the public name to the edge, without retries and timeout, and no other name',
+    count: fromClients.length,
+    problems,
+  };
 }
 
 /** Providers that the overlay of a region opens; without regions, no component is installed. */

@@ -1,14 +1,25 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { services } from '../../../run.ts';
+import type { Installation as Names } from '../../model/installation.ts';
 import { createModel } from '../../model/model.ts';
 import { regions } from '../../model/regions.ts';
-import { controlPlaneInput, type Installation, readOneCluster, readRegions } from '../cluster/installation.ts';
+import {
+  controlPlaneInput,
+  type Installation,
+  readOneCluster,
+  readRegions,
+  readWithComponent,
+} from '../cluster/installation.ts';
 import type { Cluster } from '../cluster/pods.ts';
+import { createAuthority, tlsSecret } from '../run/authority.ts';
 import { ask, binaryAdvice, buildBinary } from '../tools/binary.ts';
 import { printTable } from '../tools/table.ts';
 import { type Check, checkReport } from './checks.ts';
-import { outsideQuestions, proxyOf, rpcQuestions } from './questions.ts';
+import { outsideQuestions, proxyOf, publicQuestions, rpcQuestions } from './questions.ts';
 import { parseReport } from './report.ts';
 
 const help = `npm run mesh:sim
@@ -29,6 +40,8 @@ export function simulate(binary: string, report: (line: string) => void = say): 
   const readers = [
     () => readOneCluster('services', reading),
     () => readOneCluster('grouped', reading),
+    () => readWithComponent('services', 'gateway-api', reading),
+    () => readWithComponent('grouped', 'gateway-api', reading),
     () => readRegions(reading),
   ];
   for (const read of readers) {
@@ -46,15 +59,26 @@ function simulateCluster(binary: string, installation: Installation, cluster: Cl
   const model = createModel(services, installation.topology);
   const rpcs = rpcQuestions(model, cluster);
   const outside = outsideQuestions(model, cluster);
+  const fromClients = publicQuestions(model, cluster);
   const input = {
-    ...controlPlaneInput(installation, cluster),
+    ...controlPlaneInput(installation, cluster, { objects: [publicSecret(model.installation)] }),
     proxies: cluster.pods.map(proxyOf),
-    calls: [...rpcs, ...outside].map(({ call }) => call),
+    calls: [...rpcs, ...outside, ...fromClients].map(({ call }) => call),
   };
   const report = parseReport(ask(binary, 'Simulate', input));
   const { cluster: name } = cluster.manifests;
   const region = regions.find((each) => each.name === name);
-  return checkReport({ model, cluster: name, region, rpcs, outside }, report);
+  return checkReport({ model, cluster: name, region, rpcs, outside, fromClients }, report);
+}
+
+/** The certificate of the entrance: the Gateway API refuses a listener without one. */
+function publicSecret({ gateways, publicHost }: Names): object {
+  const scratch = mkdtempSync(join(tmpdir(), 'ragmesh-sim-'));
+  try {
+    return tlsSecret(gateways.ingress.namespace, createAuthority(scratch).issue(`DNS:${publicHost}`));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }
 
 /** Keys that sign nothing: the simulation reads no token. */

@@ -26,6 +26,8 @@ export interface Call {
   readonly host: string;
   readonly path: string;
   readonly sni?: string;
+  /** Whether a client outside of the mesh sends it. */
+  readonly isPublic?: boolean;
 }
 
 /** A call of one workload to another one that is asked about, allowed or not. */
@@ -111,6 +113,27 @@ export function outsideQuestions(model: Model, { pods }: Cluster): OutsideQuesti
           },
         ]),
   ]);
+}
+
+/** A call of a client outside of the mesh to the ingress gateway. */
+export interface PublicQuestion {
+  readonly host: string;
+  readonly call: Call;
+}
+
+/** Port of the pods of the ingress gateway for TLS, and the port that clients call. */
+const publicPorts = [8443, 443];
+
+/** Returns calls of clients to the ingress gateway, for the public name and for another one, on the port of its pods and on that of its Service. */
+export function publicQuestions({ installation }: Model, { pods }: Cluster): PublicQuestion[] {
+  const gateway = pods.find(({ deployment }) => deployment === installation.gateways.ingress.name);
+  if (gateway === undefined) return [];
+  return [installation.publicHost, unlistedHost].flatMap((host) =>
+    publicPorts.map((port) => ({
+      host,
+      call: { proxy: gateway.name, address: outside, port, host, path: `/public/${port}`, sni: host, isPublic: true },
+    })),
+  );
 }
 
 function firstPods(pods: readonly Pod[], namespace: string): Pod[] {

@@ -13,6 +13,8 @@ test.skipIf(binary === undefined && skipped('mesh-sim', 1, binaryAdvice))(
     expect([...results.keys()]).toEqual([
       'services, cluster local',
       'grouped, cluster local',
+      'services with gateway-api, cluster local',
+      'grouped with gateway-api, cluster local',
       'regions, cluster cn',
       'regions, cluster eu',
     ]);
