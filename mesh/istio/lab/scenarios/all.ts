@@ -1,23 +1,23 @@
-import { acceptedByApi } from './accepted-by-api.ts';
-import { betweenRegions } from './between-regions.ts';
-import { controlPlaneDown } from './control-plane-down.ts';
-import { egress } from './egress.ts';
-import { endUsers } from './end-users.ts';
-import { matrixByCertificate, matrixBySidecar } from './matrix.ts';
-import { memoryLimit } from './memory.ts';
-import { overload } from './overload.ts';
-import { packets } from './packets.ts';
-import { plaintextRefused } from './plaintext.ts';
-import { regionPodsLost, regionProcessesLost } from './region-lost.ts';
-import { replicaKilled } from './replica-killed.ts';
-import { rollingRestart } from './rolling.ts';
-import { rotation } from './rotation.ts';
-import { scaleOut } from './scale-out.ts';
+import { acceptedByApi } from './access/accepted-by-api.ts';
+import { betweenRegions } from './access/between-regions.ts';
+import { egress } from './access/egress.ts';
+import { endUsers } from './access/end-users.ts';
+import { matrixByCertificate, matrixBySidecar } from './access/matrix.ts';
+import { packets } from './access/packets.ts';
+import { plaintextRefused } from './access/plaintext.ts';
+import { spoofedHeaders } from './access/spoofing.ts';
+import { boundTenants } from './access/tenants.ts';
+import { controlPlaneDown } from './failures/control-plane-down.ts';
+import { memoryLimit } from './failures/memory.ts';
+import { regionPodsLost, regionProcessesLost } from './failures/region-lost.ts';
+import { replicaKilled } from './failures/replica-killed.ts';
+import { rotation } from './failures/rotation.ts';
+import { upgrade } from './failures/upgrade.ts';
+import { overload } from './load/overload.ts';
+import { rollingRestart } from './load/rolling.ts';
+import { scaleOut } from './load/scale-out.ts';
+import { longStream } from './load/streams.ts';
 import type { Scenario } from './scenario.ts';
-import { spoofedHeaders } from './spoofing.ts';
-import { longStream } from './streams.ts';
-import { boundTenants } from './tenants.ts';
-import { upgrade } from './upgrade.ts';
 
 /** Every scenario by its short name, in their order. Each leaves the lab as it found it. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map([

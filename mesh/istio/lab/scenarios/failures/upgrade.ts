@@ -1,5 +1,5 @@
+import { refuse, type Scenario } from '../scenario.ts';
 import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
-import { refuse, type Scenario } from './scenario.ts';
 
 /** A second control plane takes over pod by pod, is given up, and takes nothing with it: an upgrade of Istio, and its rollback. */
 export const upgrade: Scenario = {

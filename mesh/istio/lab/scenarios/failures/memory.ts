@@ -1,6 +1,6 @@
-import { hostOf } from '../../model/installation.ts';
-import { bytesOf } from '../run/memory.ts';
-import { refuse, type Scenario, until } from './scenario.ts';
+import { hostOf } from '../../../model/installation.ts';
+import { bytesOf } from '../../run/memory.ts';
+import { refuse, type Scenario, until } from '../scenario.ts';
 
 const audit = { from: 'chat', to: 'audit', path: '/ragmesh.audit.v1.AuditService/Record' };
 const query = { from: 'edge', path: '/ragmesh.audit.v1.AuditService/QueryAudit' };

@@ -1,6 +1,6 @@
-import { hostOf } from '../../model/installation.ts';
-import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
-import { refuse, type Scenario, until } from './scenario.ts';
+import { hostOf } from '../../../model/installation.ts';
+import { describeEnds, failuresOf, load, reads } from '../failures/replica-killed.ts';
+import { refuse, type Scenario, until } from '../scenario.ts';
 
 /** A service of few calls at a time, and an rpc that stays open as long as its client writes. */
 const target = { from: 'edge', to: 'evaluation', path: '/ragmesh.evaluation.v1.EvaluationService/PutDataSet' };

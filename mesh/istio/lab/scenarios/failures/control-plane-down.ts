@@ -1,5 +1,5 @@
+import { refuse, type Scenario, until } from '../scenario.ts';
 import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
-import { refuse, type Scenario, until } from './scenario.ts';
 
 /** The control plane is killed: proxies keep their configuration, and take changes again once it is back. */
 export const controlPlaneDown: Scenario = {

@@ -1,5 +1,5 @@
+import { refuse, type Scenario, type Scene, until } from '../scenario.ts';
 import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
-import { refuse, type Scenario, type Scene, until } from './scenario.ts';
 
 /** Returns how many calls the replicas of embedding in a region have answered. */
 async function answeredIn({ lab }: Scene, cluster: string): Promise<number> {
@@ -8,6 +8,13 @@ async function answeredIn({ lab }: Scene, cluster: string): Promise<number> {
     sidecars.map((sidecar) => sidecar.stats('inbound.*upstream_rq_total$').catch(() => new Map<string, number>())),
   );
   return found.flatMap((each) => [...each.values()]).reduce((sum, count) => sum + count, 0);
+}
+
+/** Returns what the sidecar of the caller has counted of retries, for the message of a failure. */
+async function retriesOf({ lab, home }: Scene): Promise<string> {
+  const { sidecar } = lab.firstOf(home, reads.shared.from);
+  const found = await sidecar.stats(`${reads.shared.to}\\..*upstream_rq_(retry.*|rx_reset|5..)$`);
+  return [...found].map(([name, count]) => `${name.split('.').at(-1)} ${count}`).join(', ');
 }
 
 async function loseRegion(
@@ -29,9 +36,10 @@ async function loseRegion(
   const passed = (await answeredIn(scene, away)) - before;
   for (const victim of victims) await restore(victim);
   const succeeded = ends.OK ?? 0;
+  const retries = await retriesOf(scene);
   refuse([
     ...(succeeded < atLeast
-      ? [`${succeeded} of ${count} calls succeeded, fewer than ${atLeast}: ${describeEnds(ends)}`]
+      ? [`${succeeded} of ${count} calls succeeded, fewer than ${atLeast}: ${describeEnds(ends)}; retries: ${retries}`]
       : []),
     ...(passed === 0 ? ['the other region has answered no call'] : []),
   ]);

@@ -1,7 +1,7 @@
-import { hostOf } from '../../model/installation.ts';
-import { getPage } from '../clients/public-client.ts';
-import { isDenied } from '../clients/wire.ts';
-import { refuse, type Scenario } from './scenario.ts';
+import { hostOf } from '../../../model/installation.ts';
+import { getPage } from '../../clients/public-client.ts';
+import { isDenied } from '../../clients/wire.ts';
+import { refuse, type Scenario } from '../scenario.ts';
 
 /** Who calls is decided by certificates alone, and what proxies may be asked for by the mesh alone. */
 export const spoofedHeaders: Scenario = {

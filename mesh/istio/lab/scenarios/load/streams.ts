@@ -1,9 +1,9 @@
 import { type Client, ConnectError } from '@connectrpc/connect';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { hostOf } from '../../model/installation.ts';
-import type { Reply } from '../clients/wire.ts';
-import { type Scenario, type Scene, until } from './scenario.ts';
+import { hostOf } from '../../../model/installation.ts';
+import type { Reply } from '../../clients/wire.ts';
+import { type Scenario, type Scene, until } from '../scenario.ts';
 
 /** How a streamed answer ended. */
 interface Ending {

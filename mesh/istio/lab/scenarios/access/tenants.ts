@@ -1,7 +1,7 @@
-import { hostOf } from '../../model/installation.ts';
-import { regions } from '../../model/regions.ts';
-import { isDenied, type Reply } from '../clients/wire.ts';
-import { refuse, type Scenario } from './scenario.ts';
+import { hostOf } from '../../../model/installation.ts';
+import { regions } from '../../../model/regions.ts';
+import { isDenied, type Reply } from '../../clients/wire.ts';
+import { refuse, type Scenario } from '../scenario.ts';
 
 /** Sidecars check the token of the mesh before a process sees a call, and refuse tenants that are bound to another region. */
 export const boundTenants: Scenario = {

@@ -1,5 +1,5 @@
-import { getPage } from '../clients/public-client.ts';
-import { refuse, type Scenario } from './scenario.ts';
+import { getPage } from '../../clients/public-client.ts';
+import { refuse, type Scenario } from '../scenario.ts';
 
 /** The ingress gateway checks tokens of end users before the edge sees a request, and the region that they are bound to. */
 export const endUsers: Scenario = {

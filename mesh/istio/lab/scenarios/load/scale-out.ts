@@ -1,5 +1,5 @@
-import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
-import { refuse, type Scenario, type Scene, until } from './scenario.ts';
+import { describeEnds, failuresOf, load, reads } from '../failures/replica-killed.ts';
+import { refuse, type Scenario, type Scene, until } from '../scenario.ts';
 
 /** Returns how many calls a pod has answered. */
 async function answeredBy({ lab }: Scene, pod: string): Promise<number> {

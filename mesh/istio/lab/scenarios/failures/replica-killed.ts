@@ -1,7 +1,7 @@
 import type { JsonObject } from '@bufbuild/protobuf';
-import { hostOf } from '../../model/installation.ts';
-import type { Ends } from '../clients/probe.ts';
-import { refuse, type Scenario, type Scene, until } from './scenario.ts';
+import { hostOf } from '../../../model/installation.ts';
+import type { Ends } from '../../clients/probe.ts';
+import { refuse, type Scenario, type Scene, until } from '../scenario.ts';
 
 /** A call that the contract lets the mesh repeat. It is a stream, which has no timeout: a slow machine fails none. */
 interface Read {

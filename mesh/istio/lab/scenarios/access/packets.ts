@@ -1,7 +1,7 @@
-import { startPodClient } from '../clients/pod-client.ts';
-import type { Pod } from '../cluster/pods.ts';
-import { outside, sidecarUser } from '../run/network.ts';
-import { refuse, type Scenario, type Scene } from './scenario.ts';
+import { startPodClient } from '../../clients/pod-client.ts';
+import type { Pod } from '../../cluster/pods.ts';
+import { outside, sidecarUser } from '../../run/network.ts';
+import { refuse, type Scenario, type Scene } from '../scenario.ts';
 
 interface Target {
   readonly title: string;

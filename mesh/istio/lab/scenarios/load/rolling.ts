@@ -1,5 +1,5 @@
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { refuse, type Scenario } from './scenario.ts';
+import { refuse, type Scenario } from '../scenario.ts';
 import { askWhole, uploadDocument } from './streams.ts';
 
 /** Callers, each of which streams one answer after the other. */

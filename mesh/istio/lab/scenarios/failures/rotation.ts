@@ -1,7 +1,7 @@
-import { createWireClient } from '../clients/wire.ts';
-import { issueFor } from '../run/authority.ts';
+import { createWireClient } from '../../clients/wire.ts';
+import { issueFor } from '../../run/authority.ts';
+import { refuse, type Scenario, type Scene, until } from '../scenario.ts';
 import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
-import { refuse, type Scenario, type Scene, until } from './scenario.ts';
 
 /** Gives every proxy a new certificate, and waits until each has it. */
 async function renew({ lab }: Scene): Promise<void> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { createWireClient, isDenied } from '../clients/wire.ts';
-import { createAuthority, issueFor } from '../run/authority.ts';
-import { refuse, type Scenario } from './scenario.ts';
+import { createWireClient, isDenied } from '../../clients/wire.ts';
+import { createAuthority, issueFor } from '../../run/authority.ts';
+import { refuse, type Scenario } from '../scenario.ts';
 
 /** Connections that are not of the mesh are closed before a byte reaches a process. */
 export const plaintextRefused: Scenario = {

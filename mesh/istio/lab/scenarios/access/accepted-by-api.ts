@@ -1,4 +1,4 @@
-import { refuse, type Scenario } from './scenario.ts';
+import { refuse, type Scenario } from '../scenario.ts';
 
 /** The manifests before a real API server and a real istiod in each cluster, whose control planes read the API of one another. */
 export const acceptedByApi: Scenario = {
