@@ -26,7 +26,7 @@ export function createInjector(valuesPath: string, scratch: string): Injector {
   const spec = { profile: 'minimal', components, meshConfig: given.meshConfig, values };
   const operator = { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec };
   writeFileSync(path('operator.yaml'), stringify(operator));
-  // An address where nothing listens: istioctl asks no cluster, and must not find one.
+  // An address at which nothing listens: istioctl asks no cluster, and must not find one.
   const cluster = { name: 'none', cluster: { server: 'http://127.0.0.1:1' } };
   const context = { name: 'none', context: { cluster: 'none', user: 'none' } };
   const config = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 // Limits of memory as a kubelet sets them: a control group for each process, of either version of the kernel's interface.
 
-/** Where groups are made, and the files of a group, by the version. */
+/** The folder of groups, and the files of a group, by the version. */
 const versions = [
   {
     top: '/sys/fs/cgroup/memory',
@@ -23,7 +23,7 @@ export interface MemoryLimit {
   set(bytes: number): void;
   /** What its process uses, in bytes. */
   usage(): number;
-  /** How often the kernel has killed its process for want of memory. */
+  /** How often the kernel has killed its process at the limit. */
   killCount(): number;
 }
 

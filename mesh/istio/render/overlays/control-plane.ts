@@ -17,7 +17,7 @@ export function meshConfigOf(model: Model): JsonObject {
     accessLogFile: '/dev/stdout',
     accessLogEncoding: 'JSON',
     pathNormalization: { normalization: 'DECODE_AND_MERGE_SLASHES' },
-    // Only routes that say so repeat calls: without this, Istio retries twice where a route is silent, as those of the Gateway API are.
+    // Only routes that say so repeat calls: without this, Istio retries twice if a route is silent, as those of the Gateway API are.
     defaultHttpRetryPolicy: { attempts: 0 },
     defaultConfig: { holdApplicationUntilProxyStarts: true, drainDuration: durationOf(45_000) },
     extensionProviders: [

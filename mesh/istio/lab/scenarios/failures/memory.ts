@@ -20,7 +20,7 @@ export const memoryLimit: Scenario = {
       .filter(({ process: service, memory }) => service !== undefined && memory !== undefined);
     if (pods.length === 0) throw new Error('this machine has no control groups for memory');
     const killed = pods.filter(({ memory }) => (memory?.killCount() ?? 0) > 0).map(({ pod }) => pod.name);
-    refuse(killed.map((name) => `${name} was killed for want of memory`));
+    refuse(killed.map((name) => `${name} was killed at its limit of memory`));
     const shares = pods.map(
       ({ pod, memory }) => (memory?.usage() ?? 0) / bytesOf(pod.container.resources.limits.memory),
     );

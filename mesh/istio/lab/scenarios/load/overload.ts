@@ -11,7 +11,7 @@ const unavailable = 14;
 
 /** More calls than the pool of a caller holds: those beyond it are refused while the others are still open, and nothing else suffers. */
 export const overload: Scenario = {
-  name: 'calls beyond a pool are refused at once, those within it live, other services do not notice',
+  name: 'calls beyond a pool are refused immediately, those within it live, other services do not notice',
   async run(scene) {
     const { lab, home } = scene;
     const workload = lab.options.model.workloads.find(({ name }) => name === target.to);
