@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { type AskResponse, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { type AskResponse, type PromptInspection, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Clarification, ConversationAct, Handover, Suggestions } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import {
@@ -62,6 +62,8 @@ export type AskEvent =
   | { readonly case: 'handover'; readonly value: { handover: Handover; event: HandoverEvent | undefined } }
   | { readonly case: 'clarification'; readonly value: Clarification }
   | { readonly case: 'suggestions'; readonly value: Suggestions }
+  /** The prompt, for an operator who asked for it. */
+  | { readonly case: 'prompt'; readonly value: PromptInspection }
   /** What happens to a call of a tool. An answer with one is its caller's alone, and never in the cache. */
   | { readonly case: 'toolCall'; readonly value: ToolCallUpdate }
   /** Sentences were compared with their passages; `claims` has those that failed. */

@@ -196,6 +196,7 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
     }
     case 'clarification':
     case 'suggestions':
+    case 'prompt':
       return { state, response: respond(event) };
     case 'verdicts':
       return { state: withClaims(state, event.claims), response: event.response ?? respond(event) };

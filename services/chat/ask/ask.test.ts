@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { MessageRole, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
@@ -166,6 +167,33 @@ describe('an answer', () => {
     expect(asked.done?.outcome).toBe(AnswerOutcome.LENGTH);
     expect(asked.text.length).toBeLessThanOrEqual(1_100_000);
     expect(saidCount).toBeLessThan(20);
+  });
+});
+
+describe('the prompt of an answer', () => {
+  test('is shown to an operator who asks for it, with its parts, and not from the cache', async () => {
+    await chat.ask({ question: 'inspected' });
+    const events = [];
+    for await (const { event } of chat.client.ask(
+      { question: 'inspected', inspectPrompt: true },
+      await chat.mesh.as(),
+    )) {
+      if (event.case === 'prompt') events.push(event.value);
+    }
+    const [prompt] = events;
+    expect(prompt?.messages.map(({ role, text }) => [role, text === 'inspected'])).toEqual([
+      ['system', false],
+      ['user', true],
+    ]);
+    expect(prompt?.passages.map(({ chunkId }) => chunkId)).toEqual(['d1#0', 'd2#0']);
+    expect(prompt?.parts.map(({ name }) => name)).toEqual(['system', 'history', 'summary', 'tools', 'evidence']);
+    expect(prompt?.parts.find(({ name }) => name === 'evidence')?.tokens).toBeGreaterThan(0);
+    expect(prompt?.budgetTokens).toBe(6000);
+  });
+  test('is refused to others', async () => {
+    const as = await chat.mesh.as(testPrincipal({ roles: [Role.READER] }));
+    const asking = chat.ask({ question: 'not yours', inspectPrompt: true }, as);
+    expect(await asking.catch((error: unknown) => errorInfoOf(error)?.reason)).toBe('ROLE_MISSING');
   });
 });
 

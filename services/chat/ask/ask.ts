@@ -1,11 +1,13 @@
-import type { Client } from '@connectrpc/connect';
+import { type Client, Code } from '@connectrpc/connect';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
-import { invalidArgument } from '#kit/base/errors.ts';
+import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import { spareTurn } from '#kit/base/own-turn.ts';
 import { streamInSpan, withSpan } from '#kit/base/span.ts';
 import { readyNow } from '#kit/base/streams.ts';
@@ -29,7 +31,9 @@ import { replay } from '../cache/replay.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
 import { generate } from '../generate/generate.ts';
-import { buildPrompt, historyTokens, toolShare } from '../prompt/prompt.ts';
+import { limitOf } from '../prompt/budget.ts';
+import { inspectPrompt } from '../prompt/inspect.ts';
+import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
 import { beginWithTool, writeResult } from '../tools/answer-tool.ts';
 import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
 import { callMessages, createModelTools } from '../tools/model-tools.ts';
@@ -70,6 +74,10 @@ async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): A
     throw invalidArgument(
       'history is for callers without a session: leave out session_id and create_session, or history',
     );
+  }
+  if (request.inspectPrompt && !context.principal.roles.includes(Role.OPERATOR)) {
+    const message = 'inspect_prompt needs the role "operator": leave it out, or use credentials with that role';
+    throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'operator' } });
   }
   const driver = createDriver(deps, request, context);
   let isShown = false;
@@ -216,7 +224,7 @@ function toolCalls(
   { sessions, newId, clock, settings }: AskDeps,
   { language, standalone: question }: Understood,
 ): ToolCalls {
-  const budgetTokens = Math.floor(settings.promptBudgetTokens * toolShare);
+  const budgetTokens = limitOf('tools', settings.promptBudgetTokens);
   return { sessions, newId, clock, language, question, budgetTokens };
 }
 
@@ -235,15 +243,20 @@ async function* answerFromEvidence(
   const found = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
 
   yield stageStarted(Stage.PROMPT);
-  const toolTokens = modelTools.length === 0 ? 0 : Math.floor(settings.promptBudgetTokens * toolShare);
+  const toolTokens = modelTools.length === 0 ? 0 : limitOf('tools', settings.promptBudgetTokens);
   const prompt = await withSpan('prompt.build', {}, async () =>
     buildPrompt(found ?? [], request.question, { ...understood, toolTokens }, settings),
   );
-  const { passages, tokens } = prompt;
+  const { passages, tokens, shortenedCount } = prompt;
   metrics.promptTokens.observe({ part: 'evidence' }, tokens);
   metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history, understood.summary));
   yield sources(passages);
-  yield stageFinished(Stage.PROMPT, `${passages.length} of ${found?.length ?? 0} passages, ${tokens} tokens`);
+  const shortened = shortenedCount === 0 ? '' : `, ${shortenedCount} shortened`;
+  yield stageFinished(
+    Stage.PROMPT,
+    `${passages.length} of ${found?.length ?? 0} passages, ${tokens} tokens${shortened}`,
+  );
+  if (request.inspectPrompt) yield { case: 'prompt', value: inspectPrompt(prompt, isGenerative(model, models)) };
 
   // A model with tools may answer without documents.
   if (passages.length === 0 && modelTools.length === 0) {

@@ -78,7 +78,7 @@ export function beginLookup(
     if (understood.tools.first !== undefined) return { kind: 'none', reason: 'a tool answers' };
     if (understood.model === '') return { kind: 'none', reason: 'the default model is not known' };
     const scope = toCacheKey(request, corpora.corpora, promptVersion, understood);
-    const lookup = { question: understood.standalone, scope, refresh: request.bypassCache };
+    const lookup = { question: understood.standalone, scope, refresh: request.bypassCache || request.inspectPrompt };
     return lookUp(clients.cache, lookup, context, settings.cacheTimeoutMs);
   });
   // One failure ends the call; the other promises must not reject unhandled.

@@ -8,6 +8,8 @@ import { localizedText } from '../answer/localized-text.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
 import { toolTexts } from '../tools/texts.ts';
+import { evidenceTokens, limitOf, type PromptParts, shares } from './budget.ts';
+import { compressPassages } from './compress.ts';
 import { noSummary, type Summary } from './summary.ts';
 
 /** Evidence that fits a prompt. */
@@ -15,6 +17,8 @@ export interface ChosenEvidence {
   /** Best first; marker [n] names the n-th, from 1. */
   passages: Passage[];
   tokens: number;
+  /** How many of them are shortened. */
+  shortenedCount: number;
 }
 
 /** A prompt with its evidence. */
@@ -23,14 +27,11 @@ export interface Prompt extends ChosenEvidence {
   messages: Message[];
   /** The conversation for a model that only quotes: it reads the last message alone, which has the standalone question. */
   plainMessages: Message[];
+  /** Tokens of each part, as counted. */
+  parts: PromptParts & { evidence: number };
+  budgetTokens: number;
 }
 
-/** Share of the budget that the results of tools may take. */
-export const toolShare = 0.25;
-/** Share of the budget that history may take. */
-const historyShare = 0.25;
-/** Share of the budget that the summary of older turns may take. */
-const summaryShare = 0.05;
 /** Tokens of a passage besides its text: number, brackets, line ends. */
 const passageOverheadTokens = 12;
 /** Passages that a prompt may hold; the contract's limit. */
@@ -52,8 +53,18 @@ export function buildPrompt(
   const { standalone, language, history, summary = noSummary, toolTokens = 0 } = asked;
   const written = settings.systemText || localizedText(language).system;
   const system = toolTokens === 0 ? written : `${written}\n${toolTexts(language).rule}`;
+  const { promptBudgetTokens: budgetTokens } = settings;
+  const others = {
+    system: estimateTokens(system),
+    history: historyTokens(history),
+    summary: historyTokens([], summary),
+    tools: toolTokens,
+  };
+  const evidence = fitEvidence(found, standalone, evidenceTokens(budgetTokens, others));
   return {
-    ...chooseEvidence(found, settings.promptBudgetTokens - historyTokens(history, summary) - toolTokens),
+    ...evidence,
+    parts: { ...others, evidence: evidence.tokens },
+    budgetTokens,
     // After its history, the question is asked as it was; without history, the standalone question is asked.
     messages: toMessages(system, { history, summary }, history.length > 0 ? question : standalone),
     plainMessages: toMessages(system, { history: [], summary: noSummary }, standalone),
@@ -69,7 +80,7 @@ export function chooseHistory(
   { historyTurns, promptBudgetTokens }: Pick<ChatSettings, 'historyTurns' | 'promptBudgetTokens'>,
 ): { turns: PastTurn[]; spanCount: number } {
   let spanCount = 0;
-  let leftTokens = Math.floor(promptBudgetTokens * historyShare);
+  let leftTokens = limitOf('history', promptBudgetTokens);
   const chosen: PastTurn[] = [];
   for (const turn of turns.toReversed()) {
     if (chosen.length >= historyTurns) break;
@@ -88,12 +99,27 @@ export function chooseHistory(
 }
 
 /**
+ * Returns the passages that fit into `budgetTokens`. If not all do, they are shortened by sentence against the question before any is left
+ * out.
+ */
+export function fitEvidence(passages: readonly Passage[], question: string, budgetTokens: number): ChosenEvidence {
+  const whole = chooseEvidence(passages, budgetTokens);
+  if (whole.passages.length === Math.min(passages.length, maxPassages) && whole.shortenedCount === 0) return whole;
+  const headTokens = (passage: Passage) => passageTokens({ ...passage, text: '' });
+  const shortened = compressPassages(passages.slice(0, maxPassages), question, budgetTokens, headTokens);
+  if (shortened.length <= whole.passages.length) return whole;
+  const tokens = shortened.reduce((sum, passage) => sum + passageTokens(passage), 0);
+  return { passages: shortened, tokens, shortenedCount: shortened.filter((each) => !passages.includes(each)).length };
+}
+
+/**
  * Returns the best passages that fit into `budgetTokens`, in their order; a passage that does not fit is skipped for a smaller one after
  * it. The best passage of all is always there: if it alone is too long, it is cut after a sentence.
  */
 export function chooseEvidence(passages: readonly Passage[], budgetTokens: number): ChosenEvidence {
   const chosen: Passage[] = [];
   let tokens = 0;
+  let shortenedCount = 0;
   for (const passage of passages) {
     if (chosen.length >= maxPassages) break;
     const cost = passageTokens(passage);
@@ -104,10 +130,11 @@ export function chooseEvidence(passages: readonly Passage[], budgetTokens: numbe
       const cut = cutPassage(passage, budgetTokens);
       chosen.push(cut);
       tokens = passageTokens(cut);
+      shortenedCount = 1;
       break;
     }
   }
-  return { passages: chosen, tokens };
+  return { passages: chosen, tokens, shortenedCount };
 }
 
 /** Returns the tokens of the history and the summary before it, which are not available to the evidence. */
@@ -142,19 +169,12 @@ export function toMessages(
 
 /** Returns the tokens that a summary of older turns may have. */
 export const summaryTokens = ({ promptBudgetTokens }: Pick<ChatSettings, 'promptBudgetTokens'>): number =>
-  Math.floor(promptBudgetTokens * summaryShare);
+  limitOf('summary', promptBudgetTokens);
 
 /** Returns the version of the prompt template: everything that shapes a prompt besides its question, history and evidence. */
 export function promptVersion(settings: ChatSettings): string {
   const system = settings.systemText || localizedText(Language.ZH).system + localizedText(Language.EN).system;
-  const parts = JSON.stringify([
-    '3',
-    system,
-    settings.promptBudgetTokens,
-    settings.historyTurns,
-    historyShare,
-    summaryShare,
-  ]);
+  const parts = JSON.stringify(['4', system, settings.promptBudgetTokens, settings.historyTurns, shares]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }
 

@@ -110,6 +110,7 @@ export async function streamCompletion(
         case 'suggestions':
         case 'toolCall':
         case 'verdicts':
+        case 'prompt':
         case undefined:
           break;
         default:

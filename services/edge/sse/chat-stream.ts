@@ -127,6 +127,7 @@ async function relay(events: AsyncIterable<readonly AskResponse[]>, stream: Even
           break;
         case 'started':
         case 'stage':
+        case 'prompt':
         case undefined:
           break;
         default:

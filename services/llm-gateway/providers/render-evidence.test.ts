@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { passagesOf } from '../testing/provider-server.ts';
-import { renderEvidence } from './render-evidence.ts';
+import { renderEvidence, strongAtBothEnds } from './render-evidence.ts';
 
 const message = (role: MessageRole, text: string) => create(MessageSchema, { role, text });
 const question = message(MessageRole.USER, 'How long does it take?');
@@ -68,4 +68,10 @@ test('no passage can close the fence, not even one that knows the fences of othe
       expect(lines.slice(lines.lastIndexOf(fence))).toEqual([fence, '', question.text]);
     }),
   );
+});
+
+test('strong passages are at both ends of the evidence, with their numbers', () => {
+  expect(strongAtBothEnds([1, 2, 3])).toEqual([1, 2, 3]);
+  expect(strongAtBothEnds([1, 2, 3, 4, 5, 6])).toEqual([1, 3, 5, 6, 4, 2]);
+  expect(strongAtBothEnds([])).toEqual([]);
 });

@@ -3,6 +3,9 @@ import { create } from '@bufbuild/protobuf';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 
+/** Up to this many passages there is no middle. */
+const maxInOrder = 3;
+
 /** Instructions about the evidence for the model, in the language of the answer. */
 const instructions = {
   zh: (fence: string) =>
@@ -26,7 +29,7 @@ export function renderEvidence(
   language: 'zh' | 'en',
 ): Message[] {
   if (evidence.length === 0) return [...messages];
-  const passages = evidence.map(renderPassage).join('\n\n');
+  const passages = strongAtBothEnds(evidence.map(renderPassage)).join('\n\n');
   const fence = fenceFor(passages);
   const question = messages.findLastIndex(({ role }) => role === MessageRole.USER);
   const system = messages.findIndex(({ role }) => role === MessageRole.SYSTEM);
@@ -37,6 +40,17 @@ export function renderEvidence(
   });
   if (system !== -1) return rendered;
   return [create(MessageSchema, { role: MessageRole.SYSTEM, text: instruction }), ...rendered];
+}
+
+/**
+ * Returns passages, the best first, with the strong ones at both ends: models use what is in the middle of a long text least (Liu et al.
+ * 2024, "Lost in the Middle"). Their numbers stay. Few passages stay in their order.
+ */
+export function strongAtBothEnds<T>(passages: readonly T[]): T[] {
+  if (passages.length <= maxInOrder) return [...passages];
+  const front = passages.filter((_, index) => index % 2 === 0);
+  const back = passages.filter((_, index) => index % 2 === 1);
+  return [...front, ...back.reverse()];
 }
 
 function renderPassage({ title, headingPath, text }: Passage, index: number): string {

@@ -15,7 +15,7 @@ import type { ToolCallUpdate, ToolDecision } from "./tool_pb.ts";
 import { file_ragmesh_chat_v1_tool } from "./tool_pb.ts";
 import type { AnswerDone, AnswerOutcome, Citation, Reset, Sources, TextDelta, Verdicts } from "../../common/v1/answer_pb.ts";
 import { file_ragmesh_common_v1_answer } from "../../common/v1/answer_pb.ts";
-import type { Filter, Language, Stage, TokenUsage } from "../../common/v1/common_pb.ts";
+import type { Filter, Language, Passage, Stage, TokenUsage } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -24,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/chat/v1/chat.proto.
  */
 export const file_ragmesh_chat_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChpyYWdtZXNoL2NoYXQvdjEvY2hhdC5wcm90bxIPcmFnbWVzaC5jaGF0LnYxIuUDCgpBc2tSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASIQoHY29ycG9yYRgDIAMoCUIQukgNkgEKECAiBnIEEAEYQBIWCgV0b3BfaxgEIAEoDUIHukgEKgIYMhIXCgVtb2RlbBgFIAEoCUIIukgFcgMYgAISKQoLdGVtcGVyYXR1cmUYBiABKAJCD7pIDAoKHQAAAEAtAAAAAEgAiAEBEi0KCGxhbmd1YWdlGAcgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2USKQoGZmlsdGVyGAggASgLMhkucmFnbWVzaC5jb21tb24udjEuRmlsdGVyEhQKDGJ5cGFzc19jYWNoZRgJIAEoCBIdCgptYXhfdG9rZW5zGAogASgNQgm6SAYqBBigjQYSMAoHaGlzdG9yeRgLIAMoCzIVLnJhZ21lc2guY2hhdC52MS5UdXJuQgi6SAWSAQIQZBIWCg5jcmVhdGVfc2Vzc2lvbhgMIAEoCBI0Cg10b29sX2RlY2lzaW9uGA0gASgLMh0ucmFnbWVzaC5jaGF0LnYxLlRvb2xEZWNpc2lvbkIOCgxfdGVtcGVyYXR1cmUinQUKC0Fza1Jlc3BvbnNlEi4KB3N0YXJ0ZWQYASABKAsyGy5yYWdtZXNoLmNoYXQudjEuQXNrU3RhcnRlZEgAEi0KBXN0YWdlGAIgASgLMhwucmFnbWVzaC5jaGF0LnYxLlN0YWdlVXBkYXRlSAASLQoHc291cmNlcxgDIAEoCzIaLnJhZ21lc2guY29tbW9uLnYxLlNvdXJjZXNIABIyCgp0ZXh0X2RlbHRhGAQgASgLMhwucmFnbWVzaC5jb21tb24udjEuVGV4dERlbHRhSAASKQoFcmVzZXQYBSABKAsyGC5yYWdtZXNoLmNvbW1vbi52MS5SZXNldEgAEi8KCGNpdGF0aW9uGAYgASgLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25IABIuCgV1c2FnZRgHIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VIABIzCgRkb25lGAggASgLMh0ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRG9uZUIE8LsYAUgAEi0KCGhhbmRvdmVyGAkgASgLMhkucmFnbWVzaC5jaGF0LnYxLkhhbmRvdmVySAASNwoNY2xhcmlmaWNhdGlvbhgKIAEoCzIeLnJhZ21lc2guY2hhdC52MS5DbGFyaWZpY2F0aW9uSAASMwoLc3VnZ2VzdGlvbnMYCyABKAsyHC5yYWdtZXNoLmNoYXQudjEuU3VnZ2VzdGlvbnNIABI0Cgl0b29sX2NhbGwYDCABKAsyHy5yYWdtZXNoLmNoYXQudjEuVG9vbENhbGxVcGRhdGVIABIvCgh2ZXJkaWN0cxgUIAEoCzIbLnJhZ21lc2guY29tbW9uLnYxLlZlcmRpY3RzSABCBwoFZXZlbnQifwoKQXNrU3RhcnRlZBIRCglhbnN3ZXJfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIbChNzdGFuZGFsb25lX3F1ZXN0aW9uGAMgASgJEi0KA2FjdBgEIAEoDjIgLnJhZ21lc2guY2hhdC52MS5Db252ZXJzYXRpb25BY3QiiAEKC1N0YWdlVXBkYXRlEicKBXN0YWdlGAEgASgOMhgucmFnbWVzaC5jb21tb24udjEuU3RhZ2USLAoGc3RhdHVzGAIgASgOMhwucmFnbWVzaC5jaGF0LnYxLlN0YWdlU3RhdHVzEhIKCmxhdGVuY3lfdXMYAyABKAQSDgoGZGV0YWlsGAQgASgJIo0CCgRUdXJuEhoKCHF1ZXN0aW9uGAEgASgJQgi6SAVyAxiAIBIZCgZhbnN3ZXIYAiABKAlCCbpIBnIEKICAQBIaCglhbnN3ZXJfaWQYAyABKAlCB7pIBHICGEASLAoIYXNrZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKCWNpdGF0aW9ucxgFIAMoCzIbLnJhZ21lc2guY29tbW9uLnYxLkNpdGF0aW9uQgi6SAWSAQIQZBIxCgdvdXRjb21lGAYgASgOMiAucmFnbWVzaC5jb21tb24udjEuQW5zd2VyT3V0Y29tZRIXCgVtb2RlbBgUIAEoCUIIukgFcgMYgAIiUAoTTGlzdFNlc3Npb25zUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIACIlsKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEioKCHNlc3Npb25zGAEgAygLMhgucmFnbWVzaC5jaGF0LnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqABCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSDQoFdGl0bGUYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdHVybl9jb3VudBgFIAEoDSIyChFHZXRTZXNzaW9uUmVxdWVzdBIdCgpzZXNzaW9uX2lkGAEgASgJQgm6SAZyBBABGEAiZQoSR2V0U2Vzc2lvblJlc3BvbnNlEikKB3Nlc3Npb24YASABKAsyGC5yYWdtZXNoLmNoYXQudjEuU2Vzc2lvbhIkCgV0dXJucxgCIAMoCzIVLnJhZ21lc2guY2hhdC52MS5UdXJuIjUKFERlbGV0ZVNlc3Npb25SZXF1ZXN0Eh0KCnNlc3Npb25faWQYASABKAlCCbpIBnIEEAEYQCIXChVEZWxldGVTZXNzaW9uUmVzcG9uc2UiygEKFVN1Ym1pdEZlZWRiYWNrUmVxdWVzdBIcCglhbnN3ZXJfaWQYASABKAlCCbpIBnIEEAEYQBIzCgZyYXRpbmcYAiABKA4yFy5yYWdtZXNoLmNoYXQudjEuUmF0aW5nQgq6SAeCAQQQASAAEhkKB2NvbW1lbnQYAyABKAlCCLpIBXIDGIAgEkMKB3JlYXNvbnMYBCADKA4yHy5yYWdtZXNoLmNoYXQudjEuRmVlZGJhY2tSZWFzb25CEbpIDpIBCxAIIgeCAQQQASAAIhgKFlN1Ym1pdEZlZWRiYWNrUmVzcG9uc2UqlQEKC1N0YWdlU3RhdHVzEhwKGFNUQUdFX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFFNUQUdFX1NUQVRVU19TVEFSVEVEEAESGQoVU1RBR0VfU1RBVFVTX0ZJTklTSEVEEAISGQoVU1RBR0VfU1RBVFVTX0RFR1JBREVEEAMSGAoUU1RBR0VfU1RBVFVTX1NLSVBQRUQQBCrIAQoORmVlZGJhY2tSZWFzb24SHwobRkVFREJBQ0tfUkVBU09OX1VOU1BFQ0lGSUVEEAASGQoVRkVFREJBQ0tfUkVBU09OX1dST05HEAESHgoaRkVFREJBQ0tfUkVBU09OX0lOQ09NUExFVEUQAhIcChhGRUVEQkFDS19SRUFTT05fT1VUREFURUQQAxIiCh5GRUVEQkFDS19SRUFTT05fTk9UX1VOREVSU1RPT0QQBBIYChRGRUVEQkFDS19SRUFTT05fVE9ORRAFKkAKBlJhdGluZxIWChJSQVRJTkdfVU5TUEVDSUZJRUQQABINCglSQVRJTkdfVVAQARIPCgtSQVRJTkdfRE9XThACMqMECgtDaGF0U2VydmljZRJbCgNBc2sSGy5yYWdtZXNoLmNoYXQudjEuQXNrUmVxdWVzdBocLnJhZ21lc2guY2hhdC52MS5Bc2tSZXNwb25zZSIXorsYEwjAqQcQARgCIAEwgICAAjignAEwARJtCgxMaXN0U2Vzc2lvbnMSJC5yYWdtZXNoLmNoYXQudjEuTGlzdFNlc3Npb25zUmVxdWVzdBolLnJhZ21lc2guY2hhdC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgARJnCgpHZXRTZXNzaW9uEiIucmFnbWVzaC5jaGF0LnYxLkdldFNlc3Npb25SZXF1ZXN0GiMucmFnbWVzaC5jaGF0LnYxLkdldFNlc3Npb25SZXNwb25zZSIQkAIBorsYCQiIJxADGAIgARJtCg1EZWxldGVTZXNzaW9uEiUucmFnbWVzaC5jaGF0LnYxLkRlbGV0ZVNlc3Npb25SZXF1ZXN0GiYucmFnbWVzaC5jaGF0LnYxLkRlbGV0ZVNlc3Npb25SZXNwb25zZSINorsYCQiIJxABGAIgARJwCg5TdWJtaXRGZWVkYmFjaxImLnJhZ21lc2guY2hhdC52MS5TdWJtaXRGZWVkYmFja1JlcXVlc3QaJy5yYWdtZXNoLmNoYXQudjEuU3VibWl0RmVlZGJhY2tSZXNwb25zZSINorsYCQiIJxABGAIgAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_chat_v1_conversation, file_ragmesh_chat_v1_tool, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChpyYWdtZXNoL2NoYXQvdjEvY2hhdC5wcm90bxIPcmFnbWVzaC5jaGF0LnYxIv0DCgpBc2tSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASIQoHY29ycG9yYRgDIAMoCUIQukgNkgEKECAiBnIEEAEYQBIWCgV0b3BfaxgEIAEoDUIHukgEKgIYMhIXCgVtb2RlbBgFIAEoCUIIukgFcgMYgAISKQoLdGVtcGVyYXR1cmUYBiABKAJCD7pIDAoKHQAAAEAtAAAAAEgAiAEBEi0KCGxhbmd1YWdlGAcgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2USKQoGZmlsdGVyGAggASgLMhkucmFnbWVzaC5jb21tb24udjEuRmlsdGVyEhQKDGJ5cGFzc19jYWNoZRgJIAEoCBIdCgptYXhfdG9rZW5zGAogASgNQgm6SAYqBBigjQYSMAoHaGlzdG9yeRgLIAMoCzIVLnJhZ21lc2guY2hhdC52MS5UdXJuQgi6SAWSAQIQZBIWCg5jcmVhdGVfc2Vzc2lvbhgMIAEoCBI0Cg10b29sX2RlY2lzaW9uGA0gASgLMh0ucmFnbWVzaC5jaGF0LnYxLlRvb2xEZWNpc2lvbhIWCg5pbnNwZWN0X3Byb21wdBgUIAEoCEIOCgxfdGVtcGVyYXR1cmUitQEKEFByb21wdEluc3BlY3Rpb24SFQoNYnVkZ2V0X3Rva2VucxgBIAEoDRIqCgVwYXJ0cxgCIAMoCzIbLnJhZ21lc2guY2hhdC52MS5Qcm9tcHRQYXJ0EjAKCG1lc3NhZ2VzGAMgAygLMh4ucmFnbWVzaC5jaGF0LnYxLlByb21wdE1lc3NhZ2USLAoIcGFzc2FnZXMYBCADKAsyGi5yYWdtZXNoLmNvbW1vbi52MS5QYXNzYWdlIjkKClByb21wdFBhcnQSDAoEbmFtZRgBIAEoCRIOCgZ0b2tlbnMYAiABKA0SDQoFc2hhcmUYAyABKAEiKwoNUHJvbXB0TWVzc2FnZRIMCgRyb2xlGAEgASgJEgwKBHRleHQYAiABKAki0gUKC0Fza1Jlc3BvbnNlEi4KB3N0YXJ0ZWQYASABKAsyGy5yYWdtZXNoLmNoYXQudjEuQXNrU3RhcnRlZEgAEi0KBXN0YWdlGAIgASgLMhwucmFnbWVzaC5jaGF0LnYxLlN0YWdlVXBkYXRlSAASLQoHc291cmNlcxgDIAEoCzIaLnJhZ21lc2guY29tbW9uLnYxLlNvdXJjZXNIABIyCgp0ZXh0X2RlbHRhGAQgASgLMhwucmFnbWVzaC5jb21tb24udjEuVGV4dERlbHRhSAASKQoFcmVzZXQYBSABKAsyGC5yYWdtZXNoLmNvbW1vbi52MS5SZXNldEgAEi8KCGNpdGF0aW9uGAYgASgLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25IABIuCgV1c2FnZRgHIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VIABIzCgRkb25lGAggASgLMh0ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRG9uZUIE8LsYAUgAEi0KCGhhbmRvdmVyGAkgASgLMhkucmFnbWVzaC5jaGF0LnYxLkhhbmRvdmVySAASNwoNY2xhcmlmaWNhdGlvbhgKIAEoCzIeLnJhZ21lc2guY2hhdC52MS5DbGFyaWZpY2F0aW9uSAASMwoLc3VnZ2VzdGlvbnMYCyABKAsyHC5yYWdtZXNoLmNoYXQudjEuU3VnZ2VzdGlvbnNIABI0Cgl0b29sX2NhbGwYDCABKAsyHy5yYWdtZXNoLmNoYXQudjEuVG9vbENhbGxVcGRhdGVIABIvCgh2ZXJkaWN0cxgUIAEoCzIbLnJhZ21lc2guY29tbW9uLnYxLlZlcmRpY3RzSAASMwoGcHJvbXB0GBUgASgLMiEucmFnbWVzaC5jaGF0LnYxLlByb21wdEluc3BlY3Rpb25IAEIHCgVldmVudCJ/CgpBc2tTdGFydGVkEhEKCWFuc3dlcl9pZBgBIAEoCRISCgpzZXNzaW9uX2lkGAIgASgJEhsKE3N0YW5kYWxvbmVfcXVlc3Rpb24YAyABKAkSLQoDYWN0GAQgASgOMiAucmFnbWVzaC5jaGF0LnYxLkNvbnZlcnNhdGlvbkFjdCKIAQoLU3RhZ2VVcGRhdGUSJwoFc3RhZ2UYASABKA4yGC5yYWdtZXNoLmNvbW1vbi52MS5TdGFnZRIsCgZzdGF0dXMYAiABKA4yHC5yYWdtZXNoLmNoYXQudjEuU3RhZ2VTdGF0dXMSEgoKbGF0ZW5jeV91cxgDIAEoBBIOCgZkZXRhaWwYBCABKAkijQIKBFR1cm4SGgoIcXVlc3Rpb24YASABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgCIAEoCUIJukgGcgQogIBAEhoKCWFuc3dlcl9pZBgDIAEoCUIHukgEcgIYQBIsCghhc2tlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoJY2l0YXRpb25zGAUgAygLMhsucmFnbWVzaC5jb21tb24udjEuQ2l0YXRpb25CCLpIBZIBAhBkEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEhcKBW1vZGVsGBQgASgJQgi6SAVyAxiAAiJQChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EhsKCXBhZ2Vfc2l6ZRgBIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMYgAIiWwoUTGlzdFNlc3Npb25zUmVzcG9uc2USKgoIc2Vzc2lvbnMYASADKAsyGC5yYWdtZXNoLmNoYXQudjEuU2Vzc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkioAEKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgp0dXJuX2NvdW50GAUgASgNIjIKEUdldFNlc3Npb25SZXF1ZXN0Eh0KCnNlc3Npb25faWQYASABKAlCCbpIBnIEEAEYQCJlChJHZXRTZXNzaW9uUmVzcG9uc2USKQoHc2Vzc2lvbhgBIAEoCzIYLnJhZ21lc2guY2hhdC52MS5TZXNzaW9uEiQKBXR1cm5zGAIgAygLMhUucmFnbWVzaC5jaGF0LnYxLlR1cm4iNQoURGVsZXRlU2Vzc2lvblJlcXVlc3QSHQoKc2Vzc2lvbl9pZBgBIAEoCUIJukgGcgQQARhAIhcKFURlbGV0ZVNlc3Npb25SZXNwb25zZSLKAQoVU3VibWl0RmVlZGJhY2tSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEjMKBnJhdGluZxgCIAEoDjIXLnJhZ21lc2guY2hhdC52MS5SYXRpbmdCCrpIB4IBBBABIAASGQoHY29tbWVudBgDIAEoCUIIukgFcgMYgCASQwoHcmVhc29ucxgEIAMoDjIfLnJhZ21lc2guY2hhdC52MS5GZWVkYmFja1JlYXNvbkIRukgOkgELEAgiB4IBBBABIAAiGAoWU3VibWl0RmVlZGJhY2tSZXNwb25zZSqVAQoLU3RhZ2VTdGF0dXMSHAoYU1RBR0VfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGAoUU1RBR0VfU1RBVFVTX1NUQVJURUQQARIZChVTVEFHRV9TVEFUVVNfRklOSVNIRUQQAhIZChVTVEFHRV9TVEFUVVNfREVHUkFERUQQAxIYChRTVEFHRV9TVEFUVVNfU0tJUFBFRBAEKsgBCg5GZWVkYmFja1JlYXNvbhIfChtGRUVEQkFDS19SRUFTT05fVU5TUEVDSUZJRUQQABIZChVGRUVEQkFDS19SRUFTT05fV1JPTkcQARIeChpGRUVEQkFDS19SRUFTT05fSU5DT01QTEVURRACEhwKGEZFRURCQUNLX1JFQVNPTl9PVVREQVRFRBADEiIKHkZFRURCQUNLX1JFQVNPTl9OT1RfVU5ERVJTVE9PRBAEEhgKFEZFRURCQUNLX1JFQVNPTl9UT05FEAUqQAoGUmF0aW5nEhYKElJBVElOR19VTlNQRUNJRklFRBAAEg0KCVJBVElOR19VUBABEg8KC1JBVElOR19ET1dOEAIyowQKC0NoYXRTZXJ2aWNlElsKA0FzaxIbLnJhZ21lc2guY2hhdC52MS5Bc2tSZXF1ZXN0GhwucmFnbWVzaC5jaGF0LnYxLkFza1Jlc3BvbnNlIheiuxgTCMCpBxABGAIgATCAgIACOKCcATABEm0KDExpc3RTZXNzaW9ucxIkLnJhZ21lc2guY2hhdC52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiUucmFnbWVzaC5jaGF0LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiABEmcKCkdldFNlc3Npb24SIi5yYWdtZXNoLmNoYXQudjEuR2V0U2Vzc2lvblJlcXVlc3QaIy5yYWdtZXNoLmNoYXQudjEuR2V0U2Vzc2lvblJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiABEm0KDURlbGV0ZVNlc3Npb24SJS5yYWdtZXNoLmNoYXQudjEuRGVsZXRlU2Vzc2lvblJlcXVlc3QaJi5yYWdtZXNoLmNoYXQudjEuRGVsZXRlU2Vzc2lvblJlc3BvbnNlIg2iuxgJCIgnEAEYAiABEnAKDlN1Ym1pdEZlZWRiYWNrEiYucmFnbWVzaC5jaGF0LnYxLlN1Ym1pdEZlZWRiYWNrUmVxdWVzdBonLnJhZ21lc2guY2hhdC52MS5TdWJtaXRGZWVkYmFja1Jlc3BvbnNlIg2iuxgJCIgnEAEYAiABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_chat_v1_conversation, file_ragmesh_chat_v1_tool, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A question.
@@ -122,6 +122,13 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
    * @generated from field: ragmesh.chat.v1.ToolDecision tool_decision = 13;
    */
   toolDecision?: ToolDecision | undefined;
+
+  /**
+   * Whether the assembled prompt is sent as an event. Operators only; the cache is not read.
+   *
+   * @generated from field: bool inspect_prompt = 20;
+   */
+  inspectPrompt: boolean;
 };
 
 /**
@@ -130,6 +137,111 @@ export type AskRequest = Message<"ragmesh.chat.v1.AskRequest"> & {
  */
 export const AskRequestSchema: GenMessage<AskRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_chat_v1_chat, 0);
+
+/**
+ * A prompt as it was assembled, for operators. Not stored.
+ *
+ * @generated from message ragmesh.chat.v1.PromptInspection
+ */
+export type PromptInspection = Message<"ragmesh.chat.v1.PromptInspection"> & {
+  /**
+   * Tokens for all parts together.
+   *
+   * @generated from field: uint32 budget_tokens = 1;
+   */
+  budgetTokens: number;
+
+  /**
+   * The parts: "system", "history", "summary", "tools", "evidence".
+   *
+   * @generated from field: repeated ragmesh.chat.v1.PromptPart parts = 2;
+   */
+  parts: PromptPart[];
+
+  /**
+   * The conversation, instructions first. The gateway writes the evidence into it, numbered.
+   *
+   * @generated from field: repeated ragmesh.chat.v1.PromptMessage messages = 3;
+   */
+  messages: PromptMessage[];
+
+  /**
+   * The evidence as the model gets it; marker [n] names the n-th, from 1.
+   *
+   * @generated from field: repeated ragmesh.common.v1.Passage passages = 4;
+   */
+  passages: Passage[];
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.PromptInspection.
+ * Use `create(PromptInspectionSchema)` to create a new message.
+ */
+export const PromptInspectionSchema: GenMessage<PromptInspection> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 1);
+
+/**
+ * A part of a prompt.
+ *
+ * @generated from message ragmesh.chat.v1.PromptPart
+ */
+export type PromptPart = Message<"ragmesh.chat.v1.PromptPart"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Tokens that it takes, as counted.
+   *
+   * @generated from field: uint32 tokens = 2;
+   */
+  tokens: number;
+
+  /**
+   * Largest share of the budget; 0: no share of its own.
+   *
+   * @generated from field: double share = 3;
+   */
+  share: number;
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.PromptPart.
+ * Use `create(PromptPartSchema)` to create a new message.
+ */
+export const PromptPartSchema: GenMessage<PromptPart> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 2);
+
+/**
+ * A message of a prompt.
+ *
+ * @generated from message ragmesh.chat.v1.PromptMessage
+ */
+export type PromptMessage = Message<"ragmesh.chat.v1.PromptMessage"> & {
+  /**
+   * "system", "user", "assistant" or "tool".
+   *
+   * @generated from field: string role = 1;
+   */
+  role: string;
+
+  /**
+   * Its text.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message ragmesh.chat.v1.PromptMessage.
+ * Use `create(PromptMessageSchema)` to create a new message.
+ */
+export const PromptMessageSchema: GenMessage<PromptMessage> = /*@__PURE__*/
+  messageDesc(file_ragmesh_chat_v1_chat, 3);
 
 /**
  * One event of an answer. The text to show comes from sources, text_delta and reset only.
@@ -246,6 +358,14 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
      */
     value: Verdicts;
     case: "verdicts";
+  } | {
+    /**
+     * The assembled prompt, if the request asks for it.
+     *
+     * @generated from field: ragmesh.chat.v1.PromptInspection prompt = 21;
+     */
+    value: PromptInspection;
+    case: "prompt";
   } | { case: undefined; value?: undefined };
 };
 
@@ -254,7 +374,7 @@ export type AskResponse = Message<"ragmesh.chat.v1.AskResponse"> & {
  * Use `create(AskResponseSchema)` to create a new message.
  */
 export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 1);
+  messageDesc(file_ragmesh_chat_v1_chat, 4);
 
 /**
  * The question is accepted.
@@ -296,7 +416,7 @@ export type AskStarted = Message<"ragmesh.chat.v1.AskStarted"> & {
  * Use `create(AskStartedSchema)` to create a new message.
  */
 export const AskStartedSchema: GenMessage<AskStarted> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 2);
+  messageDesc(file_ragmesh_chat_v1_chat, 5);
 
 /**
  * A stage began or ended.
@@ -338,7 +458,7 @@ export type StageUpdate = Message<"ragmesh.chat.v1.StageUpdate"> & {
  * Use `create(StageUpdateSchema)` to create a new message.
  */
 export const StageUpdateSchema: GenMessage<StageUpdate> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 3);
+  messageDesc(file_ragmesh_chat_v1_chat, 6);
 
 /**
  * A question and its answer.
@@ -401,7 +521,7 @@ export type Turn = Message<"ragmesh.chat.v1.Turn"> & {
  * Use `create(TurnSchema)` to create a new message.
  */
 export const TurnSchema: GenMessage<Turn> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 4);
+  messageDesc(file_ragmesh_chat_v1_chat, 7);
 
 /**
  * Selects sessions.
@@ -429,7 +549,7 @@ export type ListSessionsRequest = Message<"ragmesh.chat.v1.ListSessionsRequest">
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 5);
+  messageDesc(file_ragmesh_chat_v1_chat, 8);
 
 /**
  * Sessions.
@@ -457,7 +577,7 @@ export type ListSessionsResponse = Message<"ragmesh.chat.v1.ListSessionsResponse
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 6);
+  messageDesc(file_ragmesh_chat_v1_chat, 9);
 
 /**
  * A session, without its turns.
@@ -506,7 +626,7 @@ export type Session = Message<"ragmesh.chat.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 7);
+  messageDesc(file_ragmesh_chat_v1_chat, 10);
 
 /**
  * Names a session.
@@ -527,7 +647,7 @@ export type GetSessionRequest = Message<"ragmesh.chat.v1.GetSessionRequest"> & {
  * Use `create(GetSessionRequestSchema)` to create a new message.
  */
 export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 8);
+  messageDesc(file_ragmesh_chat_v1_chat, 11);
 
 /**
  * The session.
@@ -555,7 +675,7 @@ export type GetSessionResponse = Message<"ragmesh.chat.v1.GetSessionResponse"> &
  * Use `create(GetSessionResponseSchema)` to create a new message.
  */
 export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 9);
+  messageDesc(file_ragmesh_chat_v1_chat, 12);
 
 /**
  * Names a session.
@@ -576,7 +696,7 @@ export type DeleteSessionRequest = Message<"ragmesh.chat.v1.DeleteSessionRequest
  * Use `create(DeleteSessionRequestSchema)` to create a new message.
  */
 export const DeleteSessionRequestSchema: GenMessage<DeleteSessionRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 10);
+  messageDesc(file_ragmesh_chat_v1_chat, 13);
 
 /**
  * The session is deleted.
@@ -591,7 +711,7 @@ export type DeleteSessionResponse = Message<"ragmesh.chat.v1.DeleteSessionRespon
  * Use `create(DeleteSessionResponseSchema)` to create a new message.
  */
 export const DeleteSessionResponseSchema: GenMessage<DeleteSessionResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 11);
+  messageDesc(file_ragmesh_chat_v1_chat, 14);
 
 /**
  * A rating of an answer.
@@ -633,7 +753,7 @@ export type SubmitFeedbackRequest = Message<"ragmesh.chat.v1.SubmitFeedbackReque
  * Use `create(SubmitFeedbackRequestSchema)` to create a new message.
  */
 export const SubmitFeedbackRequestSchema: GenMessage<SubmitFeedbackRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 12);
+  messageDesc(file_ragmesh_chat_v1_chat, 15);
 
 /**
  * The feedback is stored.
@@ -648,7 +768,7 @@ export type SubmitFeedbackResponse = Message<"ragmesh.chat.v1.SubmitFeedbackResp
  * Use `create(SubmitFeedbackResponseSchema)` to create a new message.
  */
 export const SubmitFeedbackResponseSchema: GenMessage<SubmitFeedbackResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_chat_v1_chat, 13);
+  messageDesc(file_ragmesh_chat_v1_chat, 16);
 
 /**
  * What happened to a stage.

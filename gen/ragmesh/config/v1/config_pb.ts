@@ -777,7 +777,7 @@ export type ChatConfig = Message<"ragmesh.config.v1.ChatConfig"> & {
   systemText: string;
 
   /**
-   * Evidence and history in a prompt.
+   * Instructions, history, results of tools and evidence in a prompt.
    *
    * @generated from field: uint32 prompt_budget_tokens = 2 [default = 6000];
    */

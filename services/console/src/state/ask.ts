@@ -172,6 +172,7 @@ function applyResponse(answer: Answer, { event }: AskResponse, atMs: number): An
       const others = (answer.toolCalls ?? []).filter((call) => call.callId !== callId);
       return { ...answer, toolCalls: [...others, event.value] };
     }
+    case 'prompt': // asked for by other clients
     case undefined: // an event of a newer contract
       return answer;
     default:
