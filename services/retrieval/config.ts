@@ -14,6 +14,8 @@ export interface RetrievalSettings {
   readonly vectorWeight: number | undefined;
   /** Weights of the vector leg by corpus. */
   readonly corpusWeights: ReadonlyMap<string, number>;
+  /** Corpora whose passages are not reranked. */
+  readonly notReranked: ReadonlySet<string>;
   /** The web search; `undefined`: none. */
   readonly webSearch: ChosenAdapter | undefined;
   /** Candidates of each leg. */
@@ -54,6 +56,7 @@ export function readConfig(config: Config): RetrievalSettings {
         return vectorWeight === undefined ? [] : [[name, vectorWeight]];
       }),
     ),
+    notReranked: new Set(Object.keys(retrieval.corpora).filter((name) => !retrieval.corpora[name]?.rerank)),
     webSearch: retrieval.webSearch && chosenAdapter(field.webSearch, retrieval.webSearch, 'retrieval.web_search'),
     candidates: retrieval.candidates,
     rerankCandidates: retrieval.rerankCandidates,

@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { EvaluationRunSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { compareWithBaseline, toBaselineSet } from './baseline.ts';
 import { describeAblation, describeRun, describeTuned, isWhole } from './report.ts';
-import { ablationVariants, chooseWeight, weightVariants } from './variants.ts';
+import { ablationVariants, chooseSearch, tuningVariants } from './variants.ts';
 
 const questions = (scoreOf: (index: number) => number) =>
   Array.from({ length: 60 }, (_, index) => ({ queryId: `q${100 + index}`, scores: [scoreOf(index), 1] }));
@@ -55,19 +55,34 @@ test('a baseline of other questions is refused', async () => {
   ).rejects.toThrow('write it again');
 });
 
-test('the weight is chosen on half of the questions, and its gain is measured on the others', async () => {
-  const template = { corpora: ['help'] };
-  const comparisons = weightVariants(template).map(({ name }) => ({
-    name: name ?? '',
+describe('the best way to search', () => {
+  const template = { corpora: ['help'], query: '-' };
+  /** A run whose present way has .8, and variants with these scores. */
+  const tunedBy = (scoreOf: (vectorWeight: number, rerank: boolean) => number) => {
+    const comparisons = tuningVariants(template).map(({ name, template: search }) => ({
+      name: name ?? '',
+      questions: questions(() => scoreOf(search?.vectorWeight ?? NaN, search?.rerank ?? true)),
+    }));
+    return chooseSearch(create(EvaluationRunSchema, { questions: questions(() => 0.8), comparisons }));
+  };
+
+  test('is chosen on half of the questions, and its gain is measured on the others', async () => {
     // .4 is best; the others lose by their distance.
-    questions: questions(() => 0.9 - Math.abs(Number(name) - 0.4)),
-  }));
-  const run = create(EvaluationRunSchema, { questions: questions(() => 0.8), comparisons });
-  const tuned = await chooseWeight(run);
-  expect(tuned.weight).toBe(0.4);
-  expect(tuned.gain.mean).toBeCloseTo(0.1, 5);
-  expect(describeTuned('help', tuned)).toContain('help: { vector_weight: 0.4 }');
-  expect(describeTuned('help', { ...tuned, gain: { mean: 0.01, low: -0.01, high: 0.03 } })).toContain('no sure gain');
+    const tuned = await tunedBy((vectorWeight, rerank) => 0.9 - Math.abs(vectorWeight - 0.4) - (rerank ? 0 : 0.05));
+    expect(tuned).toMatchObject({ vectorWeight: 0.4, rerank: true });
+    expect(tuned.gain.mean).toBeCloseTo(0.1, 5);
+    expect(tuned.rerankGain.mean).toBeCloseTo(0.05, 5);
+    expect(describeTuned('help', tuned)).toContain('help: { vector_weight: 0.4 }');
+    const unsure = { ...tuned, gain: { mean: 0.01, low: -0.01, high: 0.03 } };
+    expect(describeTuned('help', unsure)).toContain('no sure gain');
+  });
+
+  test('is without the reranker if that loses', async () => {
+    const tuned = await tunedBy((vectorWeight, rerank) => 0.9 - Math.abs(vectorWeight - 0.2) - (rerank ? 0.03 : 0));
+    expect(tuned).toMatchObject({ vectorWeight: 0.2, rerank: false });
+    expect(tuned.rerankGain.mean).toBeCloseTo(-0.03, 5);
+    expect(describeTuned('help', tuned)).toContain('help: { vector_weight: 0.2, rerank: false }');
+  });
 });
 
 test('a run that lacked a stage, or whose variant did, is not whole, and says so', () => {

@@ -18,7 +18,7 @@ import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } f
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
 import { describeAblation, describeChange, describeRun, describeTuned, isWhole } from './report.ts';
 import { readJson, withTerms } from './terms.ts';
-import { ablationVariants, chooseWeight, weightVariants } from './variants.ts';
+import { ablationVariants, chooseSearch, tuningVariants } from './variants.ts';
 import { warmUp } from './warm-up.ts';
 
 const help = `npm run eval -- [data set folder …] [options]
@@ -39,7 +39,7 @@ significantly worse than the baseline.
   --with-limits            with the time limits of the stages, as in production: what a busy machine makes late is left out
   --terms <file>           use these terms (JSON of a TermTable) during the run; default: the sample has its own, other folders none
   --ablation               also measure without each feature, to show what it gains
-  --tune                   find the best weight of the vector leg for the corpus
+  --tune                   find the best weight of the vector leg for the corpus, and whether to rerank
   --baseline <file>        compare with the figures in this file
   --write-baseline <file>  write the figures to this file
 ${connectionHelp}`;
@@ -141,7 +141,7 @@ async function evaluateSet(
     return { code: 2, figures: undefined, json };
   }
   if (options.mode === 'ablation') print(describeAblation(run));
-  const tuned = options.mode === 'tune' ? await chooseWeight(run) : undefined;
+  const tuned = options.mode === 'tune' ? await chooseSearch(run) : undefined;
   if (tuned !== undefined) print(describeTuned(corpus, tuned));
   const earlier = before?.sets[set.name];
   if (before !== undefined && earlier === undefined) print('  the baseline does not have this set\n');
@@ -177,7 +177,7 @@ async function measure(
   await warmUp(mesh, corpus, queries[0]?.text ?? '-');
   const template = { corpora: [corpus], rerank: options.rerank, waitForStages: !options.limits, query: '-' };
   const variants =
-    options.mode === 'ablation' ? ablationVariants(template) : options.mode === 'tune' ? weightVariants(template) : [];
+    options.mode === 'ablation' ? ablationVariants(template) : options.mode === 'tune' ? tuningVariants(template) : [];
   const request: MessageInitShape<typeof RunEvaluationRequestSchema> = {
     dataSet: name,
     limit: options.limit,

@@ -46,11 +46,13 @@ export function describeAblation(run: EvaluationRun): string {
   return `${[head.trimEnd(), ...rows].join('\n')}\n`;
 }
 
-/** Returns the weight that was found, as a fragment of the configuration if it is a sure gain. */
-export function describeTuned(corpus: string, { weight, gain }: Tuned): string {
+/** Returns the way to search that was found, as a fragment of the configuration if it is a sure gain. */
+export function describeTuned(corpus: string, { vectorWeight, rerank, gain, rerankGain }: Tuned): string {
+  const settings = `vector_weight: ${vectorWeight}${rerank ? '' : ', rerank: false'}`;
   const figures = `on the questions that did not choose it: ${signedInterval(gain)} nDCG@10`;
-  if (gain.low <= 0) return `  best vector_weight ${weight}, but no sure gain ${figures}: keep the present one\n`;
-  return `  vector_weight ${weight} gains ${figures}. For ragmesh.yaml:\n\nretrieval:\n  corpora:\n    ${corpus}: { vector_weight: ${weight} }\n`;
+  const ofRerank = `  there the reranker gains ${signedInterval(rerankGain)}\n`;
+  if (gain.low <= 0) return `  best ${settings}, but no sure gain ${figures}: keep the present one\n${ofRerank}`;
+  return `  ${settings} gains ${figures}.\n${ofRerank}For ragmesh.yaml:\n\nretrieval:\n  corpora:\n    ${corpus}: { ${settings} }\n`;
 }
 
 /** Returns the change since the baseline as text. */

@@ -1,5 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { EvaluationRun, QuestionScores, VariantSchema } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import type {
+  Comparison,
+  EvaluationRun,
+  QuestionScores,
+  VariantSchema,
+} from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { Feature, Fusion, Leg, type RetrieveRequestSchema } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { bootstrapIntervals, type Interval, seededRandom } from '#kit/statistics/bootstrap.ts';
 
@@ -28,35 +33,58 @@ export function ablationVariants(template: Template): Variant[] {
 
 const tunedWeights = Array.from({ length: 11 }, (_, index) => index / 10);
 
-/** Returns searches with every weight of the vector leg in steps of 0.1. */
-export function weightVariants(template: Template): Variant[] {
-  return tunedWeights.map((vectorWeight) => ({ name: String(vectorWeight), template: { ...template, vectorWeight } }));
+/** How a corpus is searched: what `npm run eval -- <folder> --tune` finds. */
+export interface CorpusSearch {
+  vectorWeight: number;
+  rerank: boolean;
 }
 
-/** A weight that was found on half of the questions. */
-export interface Tuned {
-  weight: number;
-  /** Its gain over the present weight on the other half, in nDCG@10. */
+/** The ways of {@link tuningVariants}, in their order. */
+const tunedSearches: readonly CorpusSearch[] = [true, false].flatMap((rerank) =>
+  tunedWeights.map((vectorWeight) => ({ vectorWeight, rerank })),
+);
+
+/** Returns searches with every weight of the vector leg in steps of 0.1, with rerank and without. */
+export function tuningVariants(template: Template): Variant[] {
+  return tunedSearches.map((search) => ({
+    name: `${search.vectorWeight}${search.rerank ? '' : ' without rerank'}`,
+    template: { ...template, ...search },
+  }));
+}
+
+/** A way to search that was found on half of the questions. */
+export interface Tuned extends CorpusSearch {
+  /** Its gain over the present way on the other half, in nDCG@10. */
   gain: Interval;
+  /** What the reranker gains at this weight, on the other half. */
+  rerankGain: Interval;
 }
 
 /**
- * Chooses the weight of the vector leg from a run with {@link weightVariants} and the scores of its questions: the best on every
- * second question. Its gain is measured on the other questions, so that the figure is not biased by the choice.
+ * Chooses how to search from a run with {@link tuningVariants} and the scores of its questions: the best on every second question. Its
+ * gain is measured on the other questions, so that the figure is not biased by the choice.
  */
-export async function chooseWeight(run: EvaluationRun): Promise<Tuned> {
-  const nDcg = ({ scores }: QuestionScores) => scores[0] ?? 0;
-  const mean = (scores: readonly QuestionScores[], half: number) => {
-    const chosen = scores.filter((_, index) => index % 2 === half);
-    return chosen.reduce((sum, one) => sum + nDcg(one), 0) / Math.max(1, chosen.length);
-  };
-  const [first, ...others] = run.comparisons;
-  if (first === undefined) throw new Error('the run has no variants');
-  let best = first;
-  for (const one of others) if (mean(one.questions, 0) > mean(best.questions, 0)) best = one;
-  const differences = best.questions
-    .map((question, index) => nDcg(question) - nDcg(run.questions[index] as QuestionScores))
-    .filter((_, index) => index % 2 === 1);
+export async function chooseSearch(run: EvaluationRun): Promise<Tuned> {
+  if (run.comparisons.length !== tunedSearches.length) throw new Error('the run has not the variants to choose from');
+  const scoresOf = (index: number) => (run.comparisons[index] as Comparison).questions.map(nDcg);
+  const meanOfHalf = (index: number) => mean(scoresOf(index).filter((_, at) => at % 2 === 0));
+  let best = 0;
+  for (let index = 1; index < tunedSearches.length; index++) if (meanOfHalf(index) > meanOfHalf(best)) best = index;
+  const search = tunedSearches[best] as CorpusSearch;
+  const indexOf = (rerank: boolean) =>
+    tunedSearches.findIndex((one) => one.vectorWeight === search.vectorWeight && one.rerank === rerank);
+  const [gain, rerankGain] = await Promise.all([
+    gainOnOtherHalf(scoresOf(best), run.questions.map(nDcg)),
+    gainOnOtherHalf(scoresOf(indexOf(true)), scoresOf(indexOf(false))),
+  ]);
+  return { ...search, gain, rerankGain };
+}
+
+const nDcg = ({ scores }: QuestionScores) => scores[0] ?? 0;
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+async function gainOnOtherHalf(scores: readonly number[], base: readonly number[]): Promise<Interval> {
+  const differences = scores.map((score, index) => score - (base[index] as number)).filter((_, at) => at % 2 === 1);
   const [gain] = await bootstrapIntervals([Float64Array.from(differences)], seededRandom(1));
-  return { weight: Number(best.name), gain: gain as Interval };
+  return gain as Interval;
 }

@@ -74,7 +74,7 @@ export function planSearch(
     },
     vectorWeight: request.vectorWeight ?? vectorWeightOf(settings, models),
     topK: request.topK || defaultTopK,
-    rerankCount: (request.rerank ?? true) ? settings.rerankCandidates : 0,
+    rerankCount: (request.rerank ?? reranks(settings, live)) ? settings.rerankCandidates : 0,
     rerankTimeoutMs: request.waitForStages ? longestStageMs : settings.rerankTimeoutMs,
     terms,
     hasTitles: has(Feature.TITLES),
@@ -83,6 +83,11 @@ export function planSearch(
 }
 
 const noneApplied: AppliedTerms = { added: [], protectedTerms: [] };
+
+/** Reports whether a search in these corpora is reranked. */
+function reranks({ notReranked }: RetrievalSettings, corpora: readonly CorpusView[]): boolean {
+  return corpora.length === 0 || corpora.some(({ name }) => !notReranked.has(name));
+}
 
 /** Returns a share of the caller's remaining time in milliseconds, at most `longestMs`. */
 export function shareOf(context: CallContext, share: number, longestMs: number): number {

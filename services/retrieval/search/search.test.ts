@@ -42,7 +42,7 @@ const deaf = () => new Promise<void>(() => {});
 beforeAll(async () => {
   retrieval = await startRetrieval({
     service: retrievalWith(wrap),
-    config: { legTimeoutMs: 150, rerankTimeoutMs: 100, rerankCandidates: 3 },
+    config: { legTimeoutMs: 150, rerankTimeoutMs: 100, rerankCandidates: 3, corpora: { staff: { rerank: false } } },
   });
   await retrieval.build('help', 'build-1', [
     ['returns', 'apple returns are free within thirty days', { attributes: { kind: 'policy' } }],
@@ -175,6 +175,16 @@ describe('a search', () => {
       const found = legs.length === 1 ? answer.documentIds : answer.documentIds.filter((id) => id !== 'shop');
       expect(found.toSorted()).toEqual(documentIds.toSorted());
     }
+  });
+
+  test('reranks unless none of its corpora wants it, or the request says otherwise', async () => {
+    const staff = await retrieval.as({ groups: ['staff'] });
+    const modelOf = async (corpora: string[], rerank?: boolean) =>
+      (await retrieval.ask('apple', { corpora, ...(rerank !== undefined && { rerank }) }, staff)).fused.rerankModel;
+    expect(await modelOf(['staff'])).toBe('');
+    expect(await modelOf(['staff'], true)).not.toBe('');
+    expect(await modelOf(['staff', 'help'])).not.toBe('');
+    expect(await modelOf(['help'], false)).toBe('');
   });
 
   test('takes a revision that it has, and refuses one that it has not', async () => {
