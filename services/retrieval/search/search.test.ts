@@ -307,9 +307,10 @@ describe('a stage that fails', () => {
 
   test("has no more than its share of the caller's time, so that an answer still comes", async () => {
     before.vector = forever;
-    const options = await retrieval.as(undefined, { timeoutMs: 200 });
+    const options = await retrieval.as(undefined, { timeoutMs: 240 });
     const { fused } = await retrieval.ask('apple returns', { corpora: ['help'] }, options);
-    expect(fused.degradations[0]?.reason).toMatch(/no result after 1[0-2]\d ms/);
+    const [, waitedMs] = /no result after (\d+) ms/.exec(fused.degradations[0]?.reason ?? '') ?? [];
+    expect(Number(waitedMs)).toBeLessThan(150);
   });
 });
 
