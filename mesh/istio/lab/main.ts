@@ -11,17 +11,19 @@ import { claimMachine } from './run/claim.ts';
 import { ownNamespace, removeHosts } from './run/network.ts';
 import { openScene } from './run/open.ts';
 import { scenarios } from './scenarios/all.ts';
+import type { Feature } from './scenarios/scenario.ts';
 import { binaryAdvice, buildBinary } from './tools/binary.ts';
 import { findEnvoy, missingTools } from './tools/machine.ts';
 import { printTable, type Row } from './tools/table.ts';
 
-const help = `npm run mesh:lab -- [scenario …] [--kube] [--minutes 10] [--keep]
+const help = `npm run mesh:lab -- [scenario …] [--kube] [--grouped] [--minutes 10] [--keep]
 
 Runs the manifests of both regions: Istio's discovery code configures real Envoys around real processes of every service, in network namespaces of
 this machine, and scenarios call, kill, replace and cut. Exit code: 0 if all claims hold or if tools are absent, else 1. Needs root on
 Linux. Everything is removed at the end, also after a failure or Ctrl-C; what a killed lab has left is removed by the next one.
 
   --kube         a real API server and a real istiod in each cluster, in the place of Istio's discovery code alone
+  --grouped      the topology "grouped" in one cluster; scenarios that need regions or a pod for each service are left out
   --definitions <folder>  definitions of the custom resources of operators (KEDA, Prometheus, Argo Rollouts), for --kube
   --minutes <n>  life of the long stream; default: 10
   --keep         keep the folder with configurations and logs
@@ -39,6 +41,7 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string', default: '10' },
     keep: { type: 'boolean', default: false },
     kube: { type: 'boolean', default: false },
+    grouped: { type: 'boolean', default: false },
     definitions: { type: 'string' },
     // Set by the command itself, for the process that runs inside of the lab's network.
     inside: { type: 'string' },
@@ -101,13 +104,26 @@ async function insideMain(folder: string, names: readonly string[]): Promise<num
   const startedAt = performance.now();
   const since = () => `${Math.round((performance.now() - startedAt) / 1000)} s`;
   const kubernetes = values.kube ? kubernetesTools() : undefined;
+  const topology = values.grouped ? 'grouped' : 'services';
+  const features = new Set<Feature>([
+    values.kube ? 'kube' : 'own control plane',
+    ...(values.grouped ? [] : ['regions' as const]),
+  ]);
   const streamMs = Number(values.minutes) * 60_000;
-  await using scene = await openScene({ binary, envoy, folder, streamMs, say, ...(kubernetes && { kubernetes }) });
+  await using scene = await openScene({
+    binary,
+    envoy,
+    folder,
+    streamMs,
+    topology,
+    say,
+    ...(kubernetes && { kubernetes }),
+  });
   say(`the mesh is up after ${since()}`);
   const rows: Row[] = [];
   for (const [name, scenario] of scenarios) {
     if (names.length > 0 && !names.includes(name)) continue;
-    if (scenario.needs !== undefined && scenario.needs !== (values.kube ? 'kube' : 'plain')) continue;
+    if (!(scenario.needs ?? []).every((feature) => features.has(feature))) continue;
     say(`${name}: ${scenario.name} …`);
     const row = await scenario.run(scene).then(
       (detail): Row => ({ group: 'mesh lab', name: scenario.name, outcome: 'passed', detail, problems: [] }),

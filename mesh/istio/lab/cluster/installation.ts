@@ -49,17 +49,17 @@ export function readOneCluster(topology: Topology, reading: Reading): Installati
   );
 }
 
-/** Returns an installation in one cluster with an opt-in part. */
-export function readWithComponent(topology: Topology, component: string, reading: Reading): Installation {
+/** Returns an installation in one cluster with opt-in parts. */
+export function readWithComponents(topology: Topology, names: readonly string[], reading: Reading): Installation {
   const top = mkdtempSync(join(tmpdir(), 'ragmesh-overlay-'));
   try {
     // Kustomize takes no absolute paths.
     const path = (part: string) => relative(realpathSync(top), join(root, folder, part));
-    const components = [path(`${componentsFolder({ topology })}/${component}`)];
+    const components = names.map((name) => path(`${componentsFolder({ topology })}/${name}`));
     const overlay = { resources: [path(`topologies/${topology}`)], components };
     writeFileSync(join(top, 'kustomization.yaml'), stringify(overlay));
     const kustomize = () => reading.kustomize(top);
-    return { ...readOneCluster(topology, { ...reading, kustomize }), name: `${topology} with ${component}` };
+    return { ...readOneCluster(topology, { ...reading, kustomize }), name: `${topology} with ${names.join(', ')}` };
   } finally {
     rmSync(top, { recursive: true, force: true });
   }

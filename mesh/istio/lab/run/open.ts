@@ -6,13 +6,12 @@ import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { createTokenSigner } from '#kit/rpc/identity.ts';
 import { services } from '../../../run.ts';
-import { createModel } from '../../model/model.ts';
-import { regions } from '../../model/regions.ts';
+import { createModel, type Topology } from '../../model/model.ts';
 import { startOpenSites } from '../clients/open-sites.ts';
 import { type PodClient, startPodClient } from '../clients/pod-client.ts';
 import { type Provider, startProvider } from '../clients/provider.ts';
 import { createPublicClient } from '../clients/public-client.ts';
-import { readRegions } from '../cluster/installation.ts';
+import { type Reading, readRegions, readWithComponents } from '../cluster/installation.ts';
 import type { KubernetesTools } from '../kubernetes/kubernetes.ts';
 import type { Scene } from '../scenarios/scenario.ts';
 import { ask } from '../tools/binary.ts';
@@ -28,6 +27,8 @@ export interface OpenOptions {
   readonly folder: string;
   readonly streamMs: number;
   readonly kubernetes?: KubernetesTools;
+  /** With `grouped`, there is one cluster. @default 'services', in two regions */
+  readonly topology?: Topology;
   readonly say: (line: string) => void;
 }
 
@@ -35,7 +36,10 @@ export interface OpenOptions {
 const places = 3;
 
 /** Replicas of services that scenarios take away; of the others there is one. */
-const replicas: Readonly<Record<string, number>> = { audit: 2, chat: 2, retrieval: 2, embedding: 2 };
+const replicas: Readonly<Record<string, number>> = { online: 2, audit: 2, chat: 2, retrieval: 2, embedding: 2 };
+
+/** What the regions have too, for the installation in one cluster. */
+const components = ['mesh-token', 'end-user-jwt', 'stores-external', 'providers/openai'];
 
 const userIssuer = 'https://login.example.com/';
 
@@ -46,9 +50,10 @@ export async function openScene({
   folder,
   streamMs,
   kubernetes,
+  topology = 'services',
   say,
 }: OpenOptions): Promise<Scene & AsyncDisposable> {
-  const model = createModel(services, 'services');
+  const model = createModel(services, topology);
   const { installation: names } = model;
   const meshKeys = generateKeyPairSync('ed25519');
   const userKeys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
@@ -59,12 +64,14 @@ export async function openScene({
   const publicSite = publicAuthority.issue(`DNS:${names.publicHost}`);
 
   say('reading the manifests …');
-  const installation = readRegions({
+  const reading: Reading = {
     kustomize: (each) => ask(binary, 'Kustomize', each),
     keys: { mesh: keySet(meshKeys.publicKey, 'EdDSA'), endUsers: keySet(userKeys.publicKey, 'ES256') },
     replicasOf: () => places,
-  });
-  const [home, away] = ['eu', 'cn'];
+  };
+  const installation =
+    topology === 'services' ? readRegions(reading) : readWithComponents(topology, components, reading);
+  const [home, away] = topology === 'services' ? ['eu', 'cn'] : ['local', ''];
   const shared = model.workloads.filter(({ failsOver }) => failsOver).map(({ name }) => name);
   const firstPods = installation.clusters.flatMap(({ pods, manifests }) =>
     pods
@@ -76,7 +83,7 @@ export async function openScene({
       .map(({ name }) => name),
   );
 
-  createNetwork(regions.map((_, at) => at + 1));
+  createNetwork(installation.clusters.map((_, at) => at + 1));
   say('starting stores, control planes and the provider …');
   const stores = await startStores();
   const provider: Provider = await startProvider(outside.provider, publicAuthority, 'api.openai.com');

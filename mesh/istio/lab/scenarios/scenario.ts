@@ -8,7 +8,7 @@ import type { Lab } from '../run/lab.ts';
 /** What every scenario works with. */
 export interface Scene {
   readonly lab: Lab;
-  /** The cluster of the callers, and the other one. */
+  /** The cluster of the callers, and the other one; "" in an installation of one cluster. */
   readonly home: string;
   readonly away: string;
   readonly provider: Provider;
@@ -27,11 +27,17 @@ export interface Scene {
   readonly streamMs: number;
 }
 
+/**
+ * What a lab may have: a real API server, the lab's own control plane, or two regions with each service in pods of its own, by whose names a
+ * scenario calls.
+ */
+export type Feature = 'kube' | 'own control plane' | 'regions';
+
 /** One claim about the running mesh. */
 export interface Scenario {
   readonly name: string;
-  /** What it needs: a real API server ("kube"), or the lab's own control plane ("plain"). @default either */
-  readonly needs?: 'kube' | 'plain';
+  /** What it needs of the lab. @default nothing */
+  readonly needs?: readonly Feature[];
   /** Does it. Returns what was seen, in a few words; throws if the claim does not hold. */
   run(scene: Scene): Promise<string>;
 }

@@ -12,7 +12,7 @@ import {
   type Installation,
   readOneCluster,
   readRegions,
-  readWithComponent,
+  readWithComponents,
 } from '../cluster/installation.ts';
 import type { Cluster } from '../cluster/pods.ts';
 import { createAuthority, tlsSecret } from '../run/authority.ts';
@@ -40,8 +40,8 @@ export function simulate(binary: string, report: (line: string) => void = say): 
   const readers = [
     () => readOneCluster('services', reading),
     () => readOneCluster('grouped', reading),
-    () => readWithComponent('services', 'gateway-api', reading),
-    () => readWithComponent('grouped', 'gateway-api', reading),
+    () => readWithComponents('services', ['gateway-api'], reading),
+    () => readWithComponents('grouped', ['gateway-api'], reading),
     () => readRegions(reading),
   ];
   for (const read of readers) {

@@ -3,7 +3,7 @@ import { refuse, type Scenario } from '../scenario.ts';
 /** The manifests before a real API server and a real istiod in each cluster, whose control planes read the API of one another. */
 export const acceptedByApi: Scenario = {
   name: 'the API servers accept every object and pod, refuse broken ones; no sidecar refuses what istiod sends',
-  needs: 'kube',
+  needs: ['kube', 'regions'],
   async run({ lab, home }) {
     const { kubernetes } = lab;
     if (kubernetes === undefined) throw new Error('the lab runs without --kube');

@@ -6,6 +6,7 @@ import { refuse, type Scenario } from '../scenario.ts';
 
 /** The gateway between regions passes connections to named hosts only, also for those that have a certificate of the mesh. */
 export const betweenRegions: Scenario = {
+  needs: ['regions'],
   name: 'the gateway between regions passes what fails over, and nothing else',
   async run(scene) {
     const { lab, away } = scene;

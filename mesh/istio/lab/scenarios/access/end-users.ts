@@ -14,7 +14,9 @@ export const endUsers: Scenario = {
       ['a token of this region', { authorization: await bearer({ region: home }) }, 200],
       ['no credentials', {}, 401],
       ['a forged token', { authorization: await bearer({}, true) }, 401],
-      ['a token of another region', { authorization: await bearer({ region: away }) }, 403],
+      ...(away === ''
+        ? []
+        : [['a token of another region', { authorization: await bearer({ region: away }) }, 403] as const]),
     ];
     const problems: string[] = [];
     for (const [title, headers, status] of cases) {

@@ -20,7 +20,9 @@ export const packets: Scenario = {
   async run(scene) {
     const { lab, home } = scene;
     const { workloads } = lab.options.model;
-    const gateways = Object.values(lab.options.names.gateways).map(({ name }) => name);
+    const gateways = Object.values(lab.options.names.gateways)
+      .map(({ name }) => name)
+      .filter((name) => lab.replicasOf(home, name).length > 0);
     const pods = [...workloads.map(({ name }) => name), ...gateways].map((name) => lab.firstOf(home, name).pod);
     const targets = targetsOf(scene, pods);
     const problems: string[] = [];

@@ -5,6 +5,7 @@ import { refuse, type Scenario } from '../scenario.ts';
 
 /** Who calls is decided by certificates alone, and what proxies may be asked for by the mesh alone. */
 export const spoofedHeaders: Scenario = {
+  needs: ['regions'],
   name: 'headers that claim an identity, or command proxies, have no effect',
   async run(scene) {
     const { lab, home, entry } = scene;

@@ -5,6 +5,7 @@ import { refuse, type Scenario } from '../scenario.ts';
 
 /** Sidecars check the token of the mesh before a process sees a call, and refuse tenants that are bound to another region. */
 export const boundTenants: Scenario = {
+  needs: ['regions'],
   name: 'sidecars refuse calls without a good token of the mesh, and for tenants that are bound to another region',
   async run(scene) {
     const { lab, home } = scene;

@@ -3,6 +3,7 @@ import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
 
 /** The control plane is killed: proxies keep their configuration, and take changes again once it is back. */
 export const controlPlaneDown: Scenario = {
+  needs: ['regions'],
   name: 'the control plane is down: calls continue; after its return, changes arrive',
   async run(scene) {
     const { lab, home } = scene;

@@ -12,6 +12,7 @@ const roomBytes = 8 * 2 ** 20;
 
 /** A process that writes records reaches its limit of memory: the kernel ends it, and what it has acknowledged is there after its return. */
 export const memoryLimit: Scenario = {
+  needs: ['regions'],
   name: 'processes live within the memory of their pods; one at its limit is killed, starts again and has lost nothing',
   async run(scene) {
     const { lab, home } = scene;

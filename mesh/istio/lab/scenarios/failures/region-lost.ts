@@ -58,6 +58,7 @@ async function isHomeAgain(scene: Scene): Promise<boolean> {
 
 /** All processes of a stateless service in a region are killed; their sidecars answer for them. */
 export const regionProcessesLost: Scenario = {
+  needs: ['regions'],
   name: 'all processes of a stateless service are killed: at least 599 of 600 calls succeed, in the other region, and return',
   run: (scene) =>
     loseRegion(scene, {
@@ -70,6 +71,7 @@ export const regionProcessesLost: Scenario = {
 
 /** The same with their sidecars: connections end without a reply. */
 export const regionPodsLost: Scenario = {
+  needs: ['regions'],
   name: 'all its pods are killed: at least 494 of 500 calls succeed, in the other region, and return',
   run: (scene) =>
     loseRegion(scene, {

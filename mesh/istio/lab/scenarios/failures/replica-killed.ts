@@ -53,6 +53,7 @@ async function ejections({ lab, home }: Scene, { from, to }: Read, kind: 'active
 
 /** The process of one of two replicas is killed under calls; its Service lists it until the end. */
 export const replicaKilled: Scenario = {
+  needs: ['regions'],
   name: 'a replica is killed: all of 600 calls succeed, it is left out, and it returns',
   async run(scene) {
     const { lab, home } = scene;

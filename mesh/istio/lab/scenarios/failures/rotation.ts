@@ -19,7 +19,7 @@ async function renew({ lab }: Scene): Promise<void> {
 /** The root of the mesh is replaced under calls: trusted beside the old one, then signing, then alone. */
 export const rotation: Scenario = {
   // The root of istiod itself is replaced by a new Secret `cacerts` and a restart, which the lab does not do.
-  needs: 'plain',
+  needs: ['own control plane', 'regions'],
   name: 'the root and all certificates are replaced under calls: none fails, and the old ones are refused',
   async run(scene) {
     const { lab, home } = scene;

@@ -3,6 +3,7 @@ import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
 
 /** A second control plane takes over pod by pod, is given up, and takes nothing with it: an upgrade of Istio, and its rollback. */
 export const upgrade: Scenario = {
+  needs: ['regions'],
   name: 'pods move to a second control plane and back under calls: none fails, and the second one is gone',
   async run(scene) {
     const { lab, home } = scene;

@@ -11,6 +11,7 @@ const unavailable = 14;
 
 /** More calls than the pool of a caller holds: those beyond it are refused while the others are still open, and nothing else suffers. */
 export const overload: Scenario = {
+  needs: ['regions'],
   name: 'calls beyond a pool are refused immediately, those within it live, other services do not notice',
   async run(scene) {
     const { lab, home } = scene;

@@ -11,6 +11,7 @@ const sampleCount = 300;
 
 /** A replica is added under calls of clients whose connections stay: it gets its share of them, and leaves without a failure. */
 export const scaleOut: Scenario = {
+  needs: ['regions'],
   name: 'a new replica gets its share of the calls of connected clients, within the age of a connection, and leaves without a failure',
   async run(scene) {
     const { lab, home } = scene;

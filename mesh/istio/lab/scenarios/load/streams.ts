@@ -79,10 +79,11 @@ export const longStream: Scenario = {
   },
 };
 
-/** Holds a stream from the edge to the indexer without a message. Returns how it ends when its client ends it. */
+/** Holds a stream from the workload that clients call to the indexer without a message. Returns how it ends when its client ends it. */
 async function staySilent(scene: Scene): Promise<Reply | undefined> {
   const { lab, home } = scene;
-  const caller = scene.from(lab.firstOf(home, 'edge').pod.name);
+  const entry = lab.options.model.workloads.find(({ isEntry }) => isEntry);
+  const caller = scene.from(lab.firstOf(home, entry?.name ?? '').pod.name);
   const origin = `http://${hostOf('indexer', lab.options.names)}:${lab.options.names.ports.grpc}`;
   const path = '/ragmesh.indexer.v1.IndexerService/IngestDocuments';
   await caller.hold({ origin, path, headers: await scene.meshHeaders(), count: 1, endedCount: 0 });
