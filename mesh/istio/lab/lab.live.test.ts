@@ -4,10 +4,10 @@ import { expect, test } from 'vitest';
 import { skipped } from '#kit/testing/server.ts';
 import { missingTools } from './tools/machine.ts';
 
-// A short run of the lab: that all pods start, the matrix by certificates, a killed replica, and that nothing is left behind.
+// A short run of the lab: that all pods start, the matrix by certificates, network policies, a killed replica, and that nothing is left behind.
 
 const missing = missingTools({ canBuild: false });
-const names = ['plaintext', 'matrix', 'spoofing', 'egress', 'replica'];
+const names = ['plaintext', 'matrix', 'spoofing', 'egress', 'packets', 'memory', 'replica'];
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
 test.skipIf(missing.length > 0 && skipped('mesh-lab', 1, missing.join('; ')))(

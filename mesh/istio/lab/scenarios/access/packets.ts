@@ -27,7 +27,7 @@ export const packets: Scenario = {
     const targets = targetsOf(scene, pods);
     const problems: string[] = [];
     const counts = { open: 0, dropped: 0 };
-    for (const pod of pods) {
+    const check = async (pod: Pod) => {
       const others = targets.filter(({ address }) => address !== pod.address);
       const client = startPodClient(pod.name, sidecarUser);
       const found = await client.connect({ targets: others.map(({ address, port }) => ({ address, port })) });
@@ -37,7 +37,8 @@ export const packets: Scenario = {
         counts[isOpen ? 'open' : 'dropped']++;
         if (isOpen !== isOpenFor(pod.deployment)) problems.push(`${pod.deployment} to ${title}:${port}: ${found[at]}`);
       }
-    }
+    };
+    await Promise.all(pods.map(check));
     refuse(problems);
     return `${counts.open} connections pass, ${counts.dropped} are dropped`;
   },
