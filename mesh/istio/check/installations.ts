@@ -10,7 +10,12 @@ export function installations(files: ReadonlyMap<string, string>): string[] {
 }
 
 /** Components that only extend another one. */
-const bases: Readonly<Record<string, string>> = { 'keda-kafka': 'keda' };
+const bases: Readonly<Record<string, string>> = {
+  'keda-kafka': 'keda',
+  'stores-external/elasticsearch': 'stores-external',
+  'stores-external/kafka': 'stores-external',
+  'stores-external/qdrant': 'stores-external',
+};
 
 /** Returns `files` with an overlay for each component, which no committed overlay may use: `overlays/with-<component>`. */
 export function withTrials(files: ReadonlyMap<string, string>): Map<string, string> {

@@ -9,7 +9,8 @@ import { renderKeda, renderKedaKafka } from './keda.ts';
 import { renderMeshToken } from './mesh-token.ts';
 import { renderMonitoring } from './monitoring.ts';
 import { renderProvider } from './provider.ts';
-import { renderStoresExternal, renderStoresInCluster } from './stores.ts';
+import { renderStoresInCluster } from './stores.ts';
+import { renderFurtherStores, renderStoresExternal } from './stores-external.ts';
 
 /** Returns every opt-in part for a topology. */
 export function renderComponents(model: Model): Component[] {
@@ -26,6 +27,7 @@ export function renderComponents(model: Model): Component[] {
     renderMonitoring(model),
     ...providers.map((provider) => renderProvider(provider, model)),
     renderStoresExternal(model),
+    ...renderFurtherStores(model),
     renderStoresInCluster(model),
   ];
 }
