@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toJson } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { decodeJwt, SignJWT } from 'jose';
+import { decodeJwt, jwtVerify, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { errorInfoOf } from '../base/errors.ts';
@@ -31,6 +31,19 @@ test('a token brings its principal across, and is refused once it has expired', 
   now += 2_000;
   expect(await reasonOf(verifier.verify(token))).toBe('CREDENTIALS_EXPIRED');
   expect((await verifier.verify(await signer.sign(principal))).tenant).toBe('acme');
+});
+
+test('a token for an audience outside of the mesh is not valid inside, nor for another one', async () => {
+  let now = 1_000_000_000;
+  const signer = createTokenSigner(privateKey, () => now);
+  const token = await signer.signFor(testPrincipal({ user: 'ann' }), 'ragmesh-tool:orders', 60_000);
+  expect(decodeJwt(token)).toMatchObject({ iss: 'ragmesh', aud: 'ragmesh-tool:orders', sub: 'acme/ann' });
+  expect(await reasonOf(createTokenVerifier(publicKey, () => now).verify(token))).toBe('CREDENTIALS_INVALID');
+  const verify = (audience: string) => jwtVerify(token, publicKey, { audience, currentDate: new Date(now) });
+  await expect(verify('ragmesh-tool:orders')).resolves.toBeDefined();
+  await expect(verify('ragmesh-tool:refunds')).rejects.toThrow();
+  now += 61_000;
+  await expect(verify('ragmesh-tool:orders')).rejects.toThrow();
 });
 
 test('a token has a subject, so that a proxy can require one: the tenant and the user, distinct for every pair', async () => {

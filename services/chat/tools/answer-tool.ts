@@ -54,7 +54,9 @@ export function* writeResult(
   const { chunkId, documentId, title, url, corpus } = called.passages[marker - 1] as Passage;
   // No model writes this.
   yield { case: 'model', value: '' };
-  yield textDelta(`${toReply(offered.tool, calls.language, called.result, called.text)} [${marker}]`);
+  // A marker in the result would cite what it does not come from.
+  const reply = toReply(offered.tool, calls.language, called.result, called.text).replaceAll(/\[(\d{1,3})\]/g, '($1)');
+  yield textDelta(`${reply} [${marker}]`);
   yield citation({ marker, chunkId, documentId, title, url, corpus });
   yield { case: 'outcome', value: AnswerOutcome.ANSWERED };
 }
