@@ -48,10 +48,11 @@ function clarification(question: string): AskEvent {
   return { case: 'clarification', value: create(ClarificationSchema, { question }) };
 }
 
-function* showHandover(move: Move, question: string, turns: readonly PastTurn[]): Generator<AskEvent> {
-  const { handover, event } = move;
+/** Yields a hand-over that was changed, that a person has ended, or that lets no document answer. */
+export function* showHandover(move: Move, question: string, turns: readonly PastTurn[]): Generator<AskEvent> {
+  const { handover, event, isReturned } = move;
   const isWithPerson = handover.state === HandoverState.WITH_PERSON;
-  if (event === undefined && !isWithPerson) return;
+  if (event === undefined && !isWithPerson && !isReturned) return;
   const asked: PastTurn[] = [...turns.slice(1 - summaryTurns), { question, answer: '' }];
   const sources = new Map(
     asked.flatMap(({ citations = [] }) => citations.map((cited) => [cited.chunkId, cited] as const)),

@@ -1,6 +1,6 @@
 import { ConversationAct as Act, HandoverReason, HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import { type HandoverEvent, type HandoverStep, nextHandover } from '../handover/state.ts';
 import { otherLanguageText } from './other-language.ts';
@@ -20,6 +20,8 @@ export interface Move {
   readonly handover: HandoverStep;
   /** What happens to the hand-over; `undefined`: nothing. */
   readonly event: HandoverEvent | undefined;
+  /** Whether a person has ended since the last message: documents answer again. */
+  readonly isReturned: boolean;
 }
 
 /** A message with what came before it. */
@@ -44,7 +46,8 @@ export function converse(message: Message, { replies, route }: { replies: Replie
   const { text, routed, tenant, language, turns, handover } = message;
   const isAccepted = handover.state === HandoverState.OFFERED && yes.test(text);
   const act = isAccepted ? Act.HANDOVER : routed.act;
-  const move = { act, afterRefusal: '', isClarification: false, handover, event: undefined };
+  const isReturned = handover.state === HandoverState.RETURNED && wasWithPerson(turns);
+  const move = { act, afterRefusal: '', isClarification: false, handover, event: undefined, isReturned };
   const after = (event: HandoverEvent) => ({ handover: nextHandover(handover, event), event });
   const reply = replies(tenant, act, language);
 
@@ -85,6 +88,12 @@ export function subjectTurns(turns: readonly PastTurn[], route: Router): PastTur
   return turns.filter(({ question, outcome }) =>
     outcome === undefined ? isSearched(route(question).act) : outcome !== AnswerOutcome.REPLIED,
   );
+}
+
+// The last message was for a person.
+function wasWithPerson(turns: readonly PastTurn[]): boolean {
+  const last = turns.at(-1)?.answer;
+  return last === withPersonText(Language.ZH) || last === withPersonText(Language.EN);
 }
 
 // Asked back once is enough.

@@ -13,7 +13,7 @@ import { streamInSpan, withSpan } from '#kit/base/span.ts';
 import { readyNow } from '#kit/base/streams.ts';
 import { within } from '#kit/base/within.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import { afterRefusal, answerAct } from '../acts/answer-act.ts';
+import { afterRefusal, answerAct, showHandover } from '../acts/answer-act.ts';
 import {
   type AskEvent,
   type AskEvents,
@@ -144,6 +144,7 @@ async function* answer(
     }
     const begun: AskEvents = [
       started,
+      ...(move.isReturned ? showHandover({ ...move, event: undefined }, request.question, turns) : []),
       standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
       stageStarted(Stage.CACHE),
     ];
