@@ -1,6 +1,9 @@
+import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { PassageSchema, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { compareAnswers, toAnswerBaseline } from './baseline.ts';
 import { type JudgedAnswer, judgeAnswer, type Verdict } from './judge.ts';
+import { measureAnswers, stageTimes } from './measures.ts';
 import { answerGold, readAnswerSets, readQuestions } from './questions.ts';
 import { describeAnswers } from './report.ts';
 
@@ -36,6 +39,9 @@ const answersOf = (verdicts: string): JudgedAnswer[] =>
     verdict: letter === 'r' ? 'right' : 'wrong',
     text: 'A mug.',
     passages: [],
+    cited: [],
+    isVerified: true,
+    stages: [],
     latencyMs: 1,
     isDegraded: false,
     failure: undefined,
@@ -53,6 +59,29 @@ test('the report has a row for each language and kind', async () => {
   const text = await describeAnswers(answersOf('rw'), { showsWrong: true, change: undefined });
   expect(text).toMatch(/answerable\s+2\s+right 50\.0 %/);
   expect(text).toContain('wrong: shop/mugs-1 (price) How much is a mug?');
+});
+
+test('citations count by the facts of the passages, refusals by whether there is an answer', async () => {
+  const passage = (text: string) => create(PassageSchema, { title: 'Mugs', text });
+  const [given] = answersOf('r') as [JudgedAnswer];
+  const passages = [passage('A mug costs 9 coins.'), passage('Mugs are blue.')];
+  const stages = [{ stage: Stage.RETRIEVE, latencyMs: 3 }];
+  const refused: JudgedAnswer = { ...given, verdict: 'refused' };
+  const answers: JudgedAnswer[] = [
+    { ...given, passages, cited: [0, 1], stages },
+    { ...given, passages, cited: [1], stages, isVerified: false },
+    { ...refused, question: none as never, verdict: 'right' },
+    refused,
+  ];
+  const shares = Object.fromEntries((await measureAnswers(answers)).map(({ name, interval }) => [name, interval.mean]));
+  expect(shares).toEqual({
+    'citation precision': 1 / 3,
+    'citation recall': 0.5,
+    'hard facts supported': 0.5,
+    'refusal precision': 0.5,
+    'refusal recall': 1,
+  });
+  expect(stageTimes(answers)).toEqual([{ stage: 'retrieve', p50: 3, p99: 3 }]);
 });
 
 test('the judged questions of the project can be read, and no two are the same', () => {

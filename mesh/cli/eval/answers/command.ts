@@ -2,9 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { toJson } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError } from '@connectrpc/connect';
-import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ChatService, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Passage, PassageSchema, type Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { type CommandContext, CommandError, printJson } from '../../command.ts';
 import { connectMesh, type MeshConnection } from '../../connect.ts';
@@ -111,6 +111,8 @@ async function askSet(mesh: MeshConnection, set: AnswerSet, model: string): Prom
 
 type Asked = Omit<JudgedAnswer, 'set' | 'question'>;
 
+const nothing = { text: '', passages: [], cited: [], isVerified: false, stages: [], latencyMs: 0, isDegraded: false };
+
 /** Asks a question. One that fails counts as wrong. */
 async function askPatiently(
   chat: Client<typeof ChatService>,
@@ -122,7 +124,7 @@ async function askPatiently(
     return await patiently(() => ask(chat, question, corpus, model));
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    return { verdict: 'wrong', text: '', passages: [], latencyMs: 0, isDegraded: false, failure };
+    return { ...nothing, verdict: 'wrong', failure };
   }
 }
 
@@ -148,17 +150,26 @@ async function ask(
   const startedAt = performance.now();
   let text = '';
   let passages: Passage[] = [];
+  const cited = new Set<number>();
+  const stages: { stage: Stage; latencyMs: number }[] = [];
   const request = { question: question.text, corpora: [corpus], model, bypassCache: true };
   for await (const { event } of chat.ask(request)) {
     if (event.case === 'textDelta') text += event.value.text;
     if (event.case === 'reset') text = '';
     if (event.case === 'sources') passages = event.value.passages;
+    if (event.case === 'citation') cited.add(event.value.marker - 1);
+    if (event.case === 'stage' && event.value.status === StageStatus.FINISHED) {
+      stages.push({ stage: event.value.stage, latencyMs: Number(event.value.latencyUs) / 1000 });
+    }
     if (event.case !== 'done') continue;
     const isRefused = event.value.outcome === AnswerOutcome.REFUSED;
     return {
       verdict: judgeAnswer(question, isRefused ? undefined : text),
       text,
       passages,
+      cited: [...cited],
+      isVerified: event.value.verified,
+      stages,
       latencyMs: performance.now() - startedAt,
       isDegraded: event.value.degradations.length > 0,
       failure: undefined,

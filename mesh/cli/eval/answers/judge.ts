@@ -1,4 +1,4 @@
-import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { comparableText, holdsWording } from '#kit/text/wording.ts';
 import type { JudgedQuestion } from './questions.ts';
 
@@ -16,6 +16,12 @@ export interface JudgedAnswer {
   text: string;
   /** The evidence that the model had. */
   passages: readonly Passage[];
+  /** Places of the cited passages in the evidence, from 0. */
+  cited: readonly number[];
+  /** Whether every sentence was compared with the passages that it cites, and all passed. */
+  isVerified: boolean;
+  /** Duration of each stage that ended. */
+  stages: readonly { stage: Stage; latencyMs: number }[];
   latencyMs: number;
   /** Whether a stage was skipped or late, so that the answer is not that of the whole service. */
   isDegraded: boolean;

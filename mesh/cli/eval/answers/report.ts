@@ -1,6 +1,7 @@
 import { bootstrapIntervals, seededRandom } from '#kit/statistics/bootstrap.ts';
 import type { AnswerChange } from './baseline.ts';
 import type { JudgedAnswer, Verdict } from './judge.ts';
+import { measureAnswers, stageTimes } from './measures.ts';
 
 const verdicts: readonly Verdict[] = ['right', 'partly', 'wrong', 'refused'];
 
@@ -20,10 +21,19 @@ export async function describeAnswers(
     lines.push(await rowOf(title, group, verdicts));
   }
   lines.push(await rowOf('not answerable', unanswerable, ['right', 'wrong']));
+  for (const { name, count, interval } of await measureAnswers(answers)) {
+    const { mean, low, high } = interval;
+    lines.push(
+      `  ${name.padEnd(20)} ${String(count).padStart(5)}  ${percent(mean)} [${percent(low)}, ${percent(high)}]`,
+    );
+  }
   lines.push('', ...countsBy(answers, 'kind', ({ question }) => question.kind));
   lines.push('', ...countsBy(answers, 'subject', ({ set, question }) => `${set}/${question.subject}`));
   const times = answers.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
   lines.push('', `p50 ${at(times, 0.5)} ms, p99 ${at(times, 0.99)} ms per answer`);
+  for (const { stage, p50, p99 } of stageTimes(answers)) {
+    lines.push(`  ${stage.padEnd(20)} p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+  }
   const degraded = answers.filter(({ isDegraded }) => isDegraded).length;
   if (degraded > 0)
     lines.push(`${degraded} answers had a degradation: these figures are not those of the whole service`);
