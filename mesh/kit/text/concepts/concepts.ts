@@ -1,6 +1,7 @@
-import { stemmer } from 'stemmer';
 import { EVERYDAY_CONCEPTS } from './everyday.ts';
+import { kindNames } from './kinds.ts';
 import { PLACES } from './places.ts';
+import { createWordIndex, stemsOf } from './word-index.ts';
 
 /** A word of a concept that a text has. */
 export interface ConceptWord {
@@ -11,10 +12,7 @@ export interface ConceptWord {
 
 /** Words of each concept, by its number; those of places are the larger place alone. */
 const members: (readonly string[])[] = [];
-/** Chinese words by first character, longest first. */
-const chinese = new Map<string, ConceptWord[]>();
-/** English phrases by first stem, longest first. */
-const english = new Map<string, { stems: readonly string[]; entry: ConceptWord }[]>();
+const index = createWordIndex();
 
 for (const line of EVERYDAY_CONCEPTS.trim().split('\n')) {
   const words = line.split(/[\s|]+/).filter((word) => word !== '');
@@ -25,26 +23,10 @@ for (const line of PLACES.trim().split('\n')) {
   const names = larger.split('|').map((name) => name.trim().replaceAll(' ', '_'));
   addConcept([...names, ...places.trim().split(/\s+/)], names);
 }
-for (const list of chinese.values()) list.sort((a, b) => b.word.length - a.word.length);
-for (const list of english.values()) list.sort((a, b) => b.stems.length - a.stems.length);
 
 function addConcept(words: readonly string[], shown: readonly string[]): void {
-  const concept = members.length;
-  for (const word of words) {
-    if (/\p{sc=Han}/u.test(word)) {
-      push(chinese, word[0] as string, { concept, word });
-      continue;
-    }
-    const stems = stemsOf(word);
-    push(english, stems[0] as string, { stems, entry: { concept, word: stems.join(' ') } });
-  }
+  for (const word of words) index.add(word, members.length);
   members.push(shown.map((word) => word.replaceAll('_', ' ')));
-}
-
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }
 
 /** Words of a concept that documents use, in each language. */
@@ -52,11 +34,15 @@ const FORMAL_COUNT = 2;
 
 /**
  * Returns what documents write for what a text says in other everyday words (晚到: 延误), in the language of those words; for a place, the
- * larger place.
+ * larger place; for a thing, its kind.
  */
 export function formalWords(plain: string): string[] {
   const found = new Set<string>();
-  for (const { concept, word } of conceptsOf(plain)) {
+  const named = conceptsOf(plain);
+  // A verb of one character counts by itself only: 退 of 可以退吗, not of 退款.
+  const rest = named.reduce((text, { word }) => (word.length > 1 ? text.replaceAll(word, ' ') : text), plain);
+  for (const { concept, word } of named) {
+    if (word.length === 1 && !rest.includes(word)) continue;
     const isChinese = /\p{sc=Han}/u.test(word);
     const formal = (members[concept] ?? [])
       .filter((member) => /\p{sc=Han}/u.test(member) === isChinese)
@@ -65,31 +51,11 @@ export function formalWords(plain: string): string[] {
     if (stems.includes(word)) continue;
     for (const member of formal) found.add(member);
   }
+  for (const name of kindNames(plain)) found.add(name);
   return [...found];
 }
 
-function stemsOf(phrase: string): string[] {
-  return phrase.split(/[ _]/).map((part) => stemmer(part.replaceAll('-', '')));
-}
-
-const HAN_RUN = /\p{sc=Han}+/gu;
-const LATIN_WORD = /[a-z]+(?:-[a-z]+)*/g;
-
 /** Returns the everyday concepts of a text in normal form, each with the word that names it. Linear in the length. */
 export function conceptsOf(plain: string): ConceptWord[] {
-  const found: ConceptWord[] = [];
-  for (const [run] of plain.matchAll(HAN_RUN)) {
-    for (let start = 0; start < run.length; start++) {
-      for (const entry of chinese.get(run[start] as string) ?? []) {
-        if (run.startsWith(entry.word, start)) found.push(entry);
-      }
-    }
-  }
-  const stems = Array.from(plain.matchAll(LATIN_WORD), ([word]) => stemmer(word.replaceAll('-', '')));
-  for (const [start, stem] of stems.entries()) {
-    for (const { stems: phrase, entry } of english.get(stem) ?? []) {
-      if (phrase.every((part, offset) => stems[start + offset] === part)) found.push(entry);
-    }
-  }
-  return found;
+  return index.find(plain).map(({ entry, word }) => ({ concept: entry, word }));
 }

@@ -14,18 +14,18 @@ export const EVERYDAY_CONCEPTS = `
 优惠券 券 代金券 | coupon voucher
 付款 支付 付钱 给钱 付费 打款 汇款 转账 刷卡 对公 | pay payment paid transfer
 退款 返还 退钱 退还 钱退 | refund reimburse money_back paid_back reimburse money_arrives
-退货 退回 退掉 拒退 | return returned send_back sent_back
-换货 换一个 更换 调换 换新 换成 换回来 换来 换尺码 | exchange swap replace replacement
+退货 退回 退掉 拒退 退 | return returned send_back sent_back
+换货 换一个 更换 调换 换新 换成 换回来 换来 换尺码 换 | exchange swap replace replacement
 取消 撤销 撤回 不要了 退订 撤单 | cancel cancelled cancellation undo
 赔付 赔偿 赔不赔 补偿 赔多少 赔钱 赔 | compensation compensate
 延误 逾期 晚到 迟到 晚了 超期 没按时 迟 未按时 超过 还没到 没到 | late delay delayed overdue
 过期 失效 作废 到期 有效期 清零 | expire expiry expired lapse valid validity
 坏 坏了 故障 损坏 质量问题 破损 出问题 毛病 不转 | broken fault faulty defect defective damaged damage
-维修 修理 送修 报修 修好 寄修 | repair repaired fix workshop
+维修 修理 送修 报修 修好 寄修 修 | repair repaired fix workshop
 保修 质保 保固 三包 保多久 不保 保不保 | warranty guarantee guaranteed covered
 配件 零件 部件 备用 备件 单买 单独买 替换装 加重底座 夹具 壶盖 杯盖 刀盘 | spare part parts accessory replacement loose
 发货 出库 寄出 发出 | dispatch dispatched leaves ship shipped sent_out
-配送 送货 快递 物流 派送 投递 | delivery deliver courier carrier shipping
+配送 送货 快递 物流 派送 投递 寄到 寄往 发往 寄 | delivery deliver courier carrier shipping
 收货 签收 收到 到货 | receive received delivered delivery
 地址 收件地址 | address
 国外 海外 境外 出国 外国 跨境 | abroad overseas foreign international
@@ -281,6 +281,18 @@ export const EVERYDAY_CONCEPTS = `
 机洗 洗衣机 | machine_wash washing_machine
 缩水 | shrink shrinkage
 褪色 掉色 | fade fading
+台灯 | desk_lamp table_lamp
+落地灯 | floor_lamp
+床品 床上用品 | bedding bed_linen bedlinen
+床单 | sheet bed_sheet
+被套 被罩 | duvet_cover quilt_cover
+窗帘 | curtain
+热水壶 手冲壶 电水壶 水壶 | kettle
+吸尘器 | vacuum vacuum_cleaner
+加湿器 | humidifier
+投影仪 投影机 | projector
+电热毯 | heated_blanket electric_blanket
+户外电源 | power_station
 阻燃 防火 | flame flame_retardant fireproof
 防水 | waterproof
 甲醛 气味 味道 | formaldehyde smell
