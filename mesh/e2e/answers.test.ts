@@ -10,6 +10,8 @@ import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { collect } from '#kit/base/streams.ts';
 import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
+import { judgeAnswer, type Verdict } from '../cli/eval/answers/judge.ts';
+import { answerGold, readAnswerSets } from '../cli/eval/answers/questions.ts';
 import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
 
 // As in production without a collector: nothing is recorded, and yet every answer has a trace id.
@@ -30,6 +32,12 @@ afterAll(async () => {
 const gold = new URL('../../deployments/sample-gold/', import.meta.url);
 const lines = (name: string) => readFileSync(new URL(name, gold), 'utf8').split('\n').filter(Boolean);
 const queries = lines('queries.jsonl').map((line) => JSON.parse(line) as { id: string; text: string });
+/** Of the subjects in deployments/answer-gold/shop: how many answers are right at least, and wrong at most. */
+const caseLimits: Record<string, { right: number; wrong: number }> = {
+  open: { right: 24, wrong: 5 },
+  'negated-lists': { right: 17, wrong: 2 },
+  'product-prices': { right: 36, wrong: 2 },
+};
 const relevant = Map.groupBy(
   lines('qrels.tsv').map((line) => line.split('\t') as [string, string, string]),
   ([query]) => query,
@@ -103,6 +111,21 @@ test('questions that the documents do not answer are refused, in the language of
   }
   // A model that only quotes cannot distinguish a question about the Rotterdam warehouse from one that its page answers.
   expect(refused / unanswerable.length).toBeGreaterThanOrEqual(0.65);
+});
+
+test('questions that customers reported, negated lists and prices of products are answered or refused, and few wrongly', async () => {
+  const questions = readAnswerSets(answerGold).find(({ name }) => name === 'shop')?.questions ?? [];
+  const verdicts = new Map<string, Verdict[]>();
+  for (const question of questions.filter(({ subject }) => subject in caseLimits)) {
+    const { text, done } = await askWhole(chat, { question: question.text }, as(mesh.customerKey));
+    const verdict = judgeAnswer(question, done.outcome === AnswerOutcome.ANSWERED ? text : undefined);
+    verdicts.set(question.subject, [...(verdicts.get(question.subject) ?? []), verdict]);
+  }
+  for (const [subject, { right, wrong }] of Object.entries(caseLimits)) {
+    const own = verdicts.get(subject) ?? [];
+    expect(own.filter((verdict) => verdict === 'right').length, subject).toBeGreaterThanOrEqual(right);
+    expect(own.filter((verdict) => verdict === 'wrong').length, subject).toBeLessThanOrEqual(wrong);
+  }
 });
 
 test('most answers to judged questions cite a document that answers them', async () => {

@@ -1,10 +1,11 @@
 import { normalizeText } from '#kit/text/normalize.ts';
+import { showsPrice } from '../question/kinds.ts';
 import type { Question } from '../question/question.ts';
 import { admissible } from '../rank/admissible.ts';
-import type { Evidence } from '../rank/evidence.ts';
+import { documentOf, type Evidence } from '../rank/evidence.ts';
 import { coverage } from '../rank/features.ts';
 import { answerProbability, type Ranked, rankCandidates, trainedWeights, type Weights } from '../rank/model.ts';
-import { documentOf, withoutOutdated } from '../rank/outdated.ts';
+import { withoutOutdated } from '../rank/outdated.ts';
 import { outlineOf } from './outline.ts';
 import { type Quotation, quoteWithContext } from './quotation.ts';
 
@@ -48,12 +49,14 @@ export function chooseQuotations(evidence: Evidence, weights: Weights = trainedW
 }
 
 /** Returns whether another unit is worth quoting beside the best one. */
-function addsTo({ terms }: Question, best: Ranked, other: Ranked): boolean {
+function addsTo({ terms, wants, form }: Question, best: Ranked, other: Ranked): boolean {
   const [a, b] = [best.candidate, other.candidate];
   // Beside the row or step about E-07, the one about E-04 is noise.
   if (terms.some(({ isExact }, at) => isExact && a.own[at] === 1 && b.own[at] !== 1)) return false;
   if (a.source.isForeign !== b.source.isForeign) return false;
   const isSibling = a.source === b.source && a.unit.block === b.unit.block && a.unit.kind !== 'sentence';
+  // Beside the price of a thing, that of its part is noise.
+  if (wants === 'money' && form === 'fact' && !isSibling && showsPrice(a.text.plain)) return false;
   return best.score - other.score <= (isSibling ? maxSiblingLoss : maxLoss);
 }
 

@@ -91,3 +91,40 @@ test('a summary is an outline of the document', () => {
   expect(text).toContain('What the price does not cover:\n- fuel. [1]');
   expect(text).toContain('7:15');
 });
+
+describe('what a rule says of a kind of things it says of each of them:', () => {
+  const rules = {
+    title: 'Returns',
+    text: '| What: Lamps, kettles | Window: 16 days |\n| What: Textiles | Window: 33 days |',
+  };
+  const terms = { title: '退货规则', text: '可退期限：\n\n- 灯具、小家电：16 天内。\n- 床品、窗帘：33 天内。' };
+  const lamp = { title: 'BRT-4410 desk lamp', text: 'A desk lamp of brass, 1.1 kg, with a cable of 2 metres.' };
+
+  test.each([
+    ['How many days do I have to return a desk lamp?', '16 days', rules, lamp],
+    ['Until when may I return a curtain?', '33 days', rules, lamp],
+    ['台灯几天内可以退货？', '16 天内', terms, lamp],
+    ['落地灯几天内可以退货？', '16 天内', terms, lamp],
+    ['床单几天内能退？', '33 天内', terms, lamp],
+  ])('%s', (question, expected, ...passages) => {
+    const text = textOf(question, ...passages);
+    expect(text).toContain(expected);
+    expect(text.match(/16|33/g)?.every((days) => expected.startsWith(days))).toBe(true);
+  });
+});
+
+test('words that the dictionary does not know are divided as the documents write them', () => {
+  const express = { title: '配送', text: '| 方式：次晨达 | 费用：31 元 |\n| 方式：普通件 | 费用：8 元 |' };
+  expect(textOf('次晨达加多少钱', express)).toContain('31 元');
+});
+
+test('the price of a thing comes alone, and a code with a letter after its hyphen is one code', () => {
+  const boat = { title: 'BOT-7730 rowing boat', text: 'Rowing boat, 2,900 coins, green. Spare oar BOT-S77: 28 coins.' };
+  expect(textOf('How much is the BOT-7730?', boat)).not.toContain('28 coins');
+  expect(textOf('Price of the spare oar BOT-S77?', boat)).toContain('28 coins');
+});
+
+test('what only the other language says is quoted after a note', () => {
+  const boat = { title: 'BOT-7730 划艇', text: 'BOT-7730 划艇，售价 2,900 元，绿色。', language: Language.ZH };
+  expect(textOf('BOT-7730 price', boat)).toMatch(/^Only a document in Chinese answers this:\n.*2,900 元/);
+});

@@ -1,6 +1,5 @@
 import { matchTerm } from '../passage/search-text.ts';
-import type { Candidate, Evidence, Source } from '../rank/evidence.ts';
-import { documentOf } from '../rank/outdated.ts';
+import { type Candidate, documentOf, type Evidence, type Source } from '../rank/evidence.ts';
 import type { Quotation } from './quotation.ts';
 
 /** Longest list of a section that an outline shows. */

@@ -11,9 +11,16 @@ interface Writer {
   isStarted: boolean;
 }
 
+/** Said before quotations in the other language. */
+export const FOREIGN_NOTE = { zh: '资料中只有英文内容：', en: 'Only a document in Chinese answers this:' } as const;
+
 /** Returns quotations as pieces of text to send one after another, each unit with its marker [n]: the n-th passage, from 1. */
 export function writeOut(question: Question, quotations: readonly Quotation[], isContinued: boolean): string[] {
   const writer: Writer = { pieces: [], before: '', wasLine: isContinued, isStarted: isContinued };
+  // Quotations of one answer are in one language.
+  if (quotations.some(({ candidates }) => candidates.some(({ source }) => source.isForeign))) {
+    write(writer, FOREIGN_NOTE[question.language], true);
+  }
   for (const quotation of quotations) writeQuotation(writer, question, quotation);
   return writer.pieces;
 }

@@ -1,6 +1,8 @@
 import { conceptsOf } from '#kit/text/concepts/concepts.ts';
+import { kindsOf } from '#kit/text/concepts/kinds.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
-import { type Term, toPlain } from '../question/question.ts';
+import { classPattern } from '../question/classes.ts';
+import { type Term, toPlain, VERBS } from '../question/question.ts';
 
 /** A text that is prepared for matching. */
 export interface SearchText {
@@ -8,6 +10,8 @@ export interface SearchText {
   tokens: ReadonlySet<string>;
   /** Everyday concepts that it names with a word of at least two characters. */
   concepts: ReadonlySet<number>;
+  /** Kinds of things that it names: 灯具. */
+  kinds: ReadonlySet<number>;
 }
 
 /** Prepares a text for matching. */
@@ -18,6 +22,7 @@ export function toSearchText(text: string): SearchText {
     plain,
     tokens: new Set(tokenize(plain, { mode: 'index' })),
     concepts: new Set(concepts.map(({ concept }) => concept)),
+    kinds: kindsOf(plain).named,
   };
 }
 
@@ -26,20 +31,44 @@ const partCredit = 0.8;
 /** Score of another word for the same everyday concept. */
 const conceptCredit = 0.75;
 
-/** Returns how well a text matches a term, 0 to 1. Between them: a part of a Chinese word, another word for the same concept. */
-export function matchTerm({ text, isHan, concepts }: Term, { plain, tokens, concepts: named }: SearchText): number {
+/** Score of the kind of thing that a word names: lamps for a desk lamp, 灯具 for 台灯. */
+const classCredit = 0.9;
+/** Score of the verb of a Chinese word of two characters: 退 of 退货. */
+const verbCredit = 0.5;
+
+/**
+ * Returns how well a text matches a term, 0 to 1. Between them: a part of a Chinese word, another word for the same concept, the kind of
+ * thing that it names.
+ */
+export function matchTerm(term: Term, searched: SearchText): number {
+  const { text, isHan, concepts } = term;
+  const { plain, tokens, concepts: named } = searched;
   if (isHan ? plain.includes(text) : tokens.has(text) || (plainNumber.test(text) && isInRange(Number(text), plain))) {
     return 1;
   }
   const byConcept = concepts.some((concept) => named.has(concept)) ? conceptCredit : 0;
-  if (!isHan) return byConcept;
+  const byKind = term.kinds.some((kind) => searched.kinds.has(kind)) ? classCredit : 0;
+  return Math.max(byConcept, byKind, isHan ? matchHan(term, plain) : matchHead(term, searched));
+}
+
+function matchHead({ head }: Term, { plain, tokens }: SearchText): number {
+  return head !== undefined && tokens.has(head.token) && head.pattern.test(plain) ? classCredit : 0;
+}
+
+function matchHan({ text, isExact }: Term, plain: string): number {
+  if (isExact) return 0;
   const characters = [...text];
-  if (characters.length < 3) return byConcept;
+  const [first = ''] = characters;
+  if (characters.length < 2 || !plain.includes(characters.at(-1) ?? '')) {
+    return characters.length === 2 && VERBS.has(first) && plain.includes(first) ? verbCredit : 0;
+  }
+  if (classPattern(text)?.test(plain) === true) return classCredit;
+  if (characters.length === 2) return VERBS.has(first) && plain.includes(first) ? verbCredit : 0;
   let found = 0;
   for (let index = 1; index < characters.length; index++) {
     if (plain.includes(`${characters[index - 1]}${characters[index]}`)) found += 1;
   }
-  return Math.max(byConcept, (partCredit * found) / (characters.length - 1));
+  return (partCredit * found) / (characters.length - 1);
 }
 
 const plainNumber = /^\d{1,6}(?:\.\d{1,3})?$/;

@@ -9,6 +9,7 @@ export const ENGLISH_FRAME = new Set([
   possibl allow abl mai might must shall would like help possibli name call anyth someth differ kind type us thank cheer regard advanc
   on two wai thing make made take give given now ever never still yet alreadi even realli actual just quick quickli onli exactli around
   come came try tri think thought hope look forward sure sorri kindli bunch lot love good great nice fine well bit littl veri much too
+  havent hasnt wasnt werent shouldnt couldnt wouldnt till
   last week yesterdai todai tomorrow recent month guy folk team sir madam somebodi someon anyon everyon peopl friend wife husband
   son daughter mom dad mother father grandma grandpa famili mine bought bui buy purchas own use want wish plan decid hear heard
   saw see seen notic found find found appear seem kept keep put set turn start stop first new old big small whole per anywai

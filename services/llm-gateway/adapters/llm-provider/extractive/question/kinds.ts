@@ -5,7 +5,7 @@ const asked: readonly (readonly [AnswerKind, RegExp])[] = [
   ['phone', /电话|热线|号码是|\b(?:phone|telephone|hotline)\b.*\bnumber\b|\bnumber\b.*\bcall\b|\bphone number\b/],
   [
     'money',
-    /多少钱|几块|几元|多少元|价格|价钱|售价|单价|什么价|啥价|费用|收费|运费|邮费|手续费|佣金|押金|保证金|年费|票价|贵不贵|(?:赔|扣|抵|补|退|收|交|付|减)(?:偿|付|我)?(?:多少|几)|卖多少/u,
+    /多少钱|几块|几元|多少元|价格|价钱|售价|单价|什么价|啥价|费用|收费|运费|邮费|手续费|佣金|押金|保证金|年费|票价|贵不贵|(?:赔|扣|抵|补|退|收|交|付|减)(?:偿|付|我)?(?:多少|几[块元钱])|卖多少|(?:买|卖|花|抵)(?:要|得|需)?(?:多少|几)(?![件个张次台份盏])/u,
   ],
   [
     'time',
@@ -17,7 +17,7 @@ const asked: readonly (readonly [AnswerKind, RegExp])[] = [
   ['steps', /怎么(?!回事|样|算)|怎样|如何|步骤|流程|咋(?:办|弄)/u],
   [
     'money',
-    /\bhow much (?:is|are|does|do|did|will|would|can|money|to)\b|\bcosts?\b|\bprices?\b|\bpriced\b|\bfees?\b|\bcharges?\b|\bdeposit\b|\bcommission\b|\bpostage\b|\brates?\b/,
+    /\bhow much ?[?]?$|\bhow much (?:is|are|does|do|did|will|would|can|money|to)\b|\bcosts?\b|\bprices?\b|\bpriced\b|\bfees?\b|\bcharges?\b|\bdeposit\b|\bcommission\b|\bpostage\b|\brates?\b/,
   ],
   [
     'time',
@@ -57,4 +57,12 @@ const shown: Record<AnswerKind, RegExp> = {
 /** Returns whether a text has the kind of answer. */
 export function showsKind(kind: AnswerKind, text: string): boolean {
   return shown[kind].test(text);
+}
+
+const price =
+  /[¥$€£]\s?\d|\d\s?(?:元|块|万元|yuan\b|dollars?\b|euros?\b|coins?\b)|\b(?:cny|usd|eur|gbp|rmb|hkd|jpy|sgd)\s?\d|\d\s?(?:cny|usd|eur|gbp|rmb|hkd|sgd)\b/i;
+
+/** Returns whether a text names an amount of money. */
+export function showsPrice(text: string): boolean {
+  return price.test(text);
 }

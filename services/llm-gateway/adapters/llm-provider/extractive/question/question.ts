@@ -1,9 +1,11 @@
 import { conceptsOf } from '#kit/text/concepts/concepts.ts';
+import { kindsOf } from '#kit/text/concepts/kinds.ts';
 import { numbersToDigits } from '#kit/text/facts/number-words.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { CHINESE_STOP_CHARACTERS } from '#kit/text/stop-words.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
+import { type Head, headOf } from './classes.ts';
 import { CHINESE_FRAME, ENGLISH_FRAME, ENGLISH_WEAK, KIND_WORDS } from './frames.ts';
 import { type AnswerKind, kindAsked } from './kinds.ts';
 import { type MessagePart, splitMessage } from './split.ts';
@@ -41,6 +43,12 @@ export interface Term {
   weight: number;
   /** Everyday concepts that it names. */
   concepts: readonly number[];
+  /** It is made of adjacent characters that no dictionary joins: perhaps a word, perhaps not. */
+  isGuess: boolean;
+  /** Kinds of things to which it belongs: 灯具 for 台灯. */
+  kinds: readonly number[];
+  /** The noun that it specifies, if it is an English word directly before one: the lamp of "desk lamp". */
+  head: Head | undefined;
   /** The run of Chinese words that it belongs to, which may be divided in another way; `undefined`: it is no Chinese word. */
   run: number | undefined;
 }
@@ -54,8 +62,10 @@ const year = /^(?:19|20)\d\d$/;
 /** Days of sales, which are names although they look like numbers. */
 const saleDay =
   /双(?:10|11|12)|黑5|黑色星期5|(?<!\d)618(?!\d)|(?<![a-z])(?:black friday|cyber monday|prime day)(?![a-z])/g;
+/** The kind of answer shows what they ask for. */
+const howMuch = /(?<![a-z])how (?:long|soon|often|many|much|far|old|big|high|tall|large|heavy)(?![a-z])/g;
 /** Chinese verbs of one character that say what a question is about. */
-const verbs = new Set('退换修寄赔保借租订买卖取开充洗装拆');
+export const VERBS: ReadonlySet<string> = new Set('退换修寄赔保借租订买卖取开充洗装拆');
 const verbWeight = 0.7;
 
 /** Bounds of a question: length in UTF-16 code units, and number of words. */
@@ -121,21 +131,51 @@ function termsOf(text: string, isFocus: boolean): Term[] {
     isFocus,
     weight: term.weight * factor,
     concepts: [],
+    kinds: [],
+    head: undefined,
     run,
   });
   const days = Array.from(plain.matchAll(saleDay), ([day]) => dayTerm(day));
   const rest = plain.replace(saleDay, ' ');
   const latin = latinTerms(rest, namesIn(text));
   const han = hanRuns(rest).flatMap((words, run) =>
-    words.map((word) => complete(hanTerm(word), isFocus ? run : run + maxTerms)),
+    words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),
   );
   const others = [...days, ...latin].map((term) => complete(term, undefined));
-  return withConcepts([...others, ...han], plain, isFocus);
+  return withHeads(withConcepts([...others, ...han], plain, isFocus), rest).map(withKinds);
 }
 
-type BareTerm = Pick<Term, 'text' | 'isHan' | 'isExact' | 'isName' | 'weight'>;
+/** Gives a term the kinds of the thing that it names, with the noun that it specifies. */
+function withKinds(term: Term): Term {
+  const name = term.head === undefined ? term.text : term.head.name;
+  return term.isExact ? term : { ...term, kinds: [...kindsOf(name).ofThings] };
+}
 
-const dayTerm = (text: string): BareTerm => ({ text, isHan: true, isExact: true, isName: true, weight: nameWeight });
+const wordPair = /(?<![a-z-])(?=([a-z]{3,})[ -]([a-z]{3,})(?![a-z-]))/g;
+
+/** Gives each English term the noun that it specifies, if it is directly before one. */
+function withHeads(terms: readonly Term[], plain: string): Term[] {
+  const heads = new Map<string, Head>();
+  for (const [, first = '', second = ''] of latinOf(plain).matchAll(wordPair)) {
+    const [modifier, noun] = [first, second].map((word) => tokenize(word, { mode: 'query' })[0]);
+    if (modifier !== undefined && noun !== undefined) heads.set(modifier, headOf(`${first} ${second}`, noun));
+  }
+  return terms.map((term) => {
+    const head = term.isHan || term.isExact ? undefined : heads.get(term.text);
+    return head !== undefined && terms.some(({ text }) => text === head.token) ? { ...term, head } : term;
+  });
+}
+
+type BareTerm = Pick<Term, 'text' | 'isHan' | 'isExact' | 'isName' | 'isGuess' | 'weight'>;
+
+const dayTerm = (text: string): BareTerm => ({
+  text,
+  isHan: true,
+  isExact: true,
+  isName: true,
+  isGuess: false,
+  weight: nameWeight,
+});
 
 /** Latin words and codes, as the tokens of the keyword search. */
 function latinTerms(plain: string, names: ReadonlySet<string>): BareTerm[] {
@@ -146,7 +186,14 @@ function latinTerms(plain: string, names: ReadonlySet<string>): BareTerm[] {
     const isExact = exact.test(text) || year.test(text);
     const isName = isExact || names.has(text) || (isChinese && /^[a-z]{2,}$/.test(text));
     const isSmall = isNumber || KIND_WORDS.has(text) || ENGLISH_WEAK.has(text);
-    return { text, isHan: false, isExact, isName, weight: isSmall ? partWeight : isName ? nameWeight : 1 };
+    return {
+      text,
+      isHan: false,
+      isExact,
+      isName,
+      isGuess: false,
+      weight: isSmall ? partWeight : isName ? nameWeight : 1,
+    };
   });
 }
 
@@ -158,10 +205,10 @@ function isEmptyToken(token: string, isChinese: boolean): boolean {
 }
 
 /** Returns a Chinese word as a term. */
-export function hanTerm(word: string): BareTerm {
+export function hanTerm(word: string, isGuess = false): BareTerm {
   const isSmall = [...word].length === 1 || KIND_WORDS.has(word);
-  const weight = verbs.has(word) ? verbWeight : isSmall ? partWeight : 1;
-  return { text: word, isHan: true, isExact: false, isName: false, weight };
+  const weight = VERBS.has(word) ? verbWeight : isSmall ? partWeight : 1;
+  return { text: word, isHan: true, isExact: false, isName: false, isGuess, weight };
 }
 
 /** Gives each term the concepts whose words it is part of, and adds those that no term has. */
@@ -179,9 +226,12 @@ function withConcepts(terms: readonly Term[], plain: string, isFocus: boolean): 
       isHan: /\p{sc=Han}/u.test(word),
       isExact: false,
       isName: false,
+      isGuess: false,
       isFocus,
       weight: conceptWeight,
       concepts: [concept],
+      kinds: [],
+      head: undefined,
       run: undefined,
     });
   }
@@ -194,36 +244,54 @@ function namesIn(text: string): ReadonlySet<string> {
   return new Set(tokenize(capitals.join(' '), { mode: 'query' }));
 }
 
+/** Frame words of one character that are often a part of a word that the dictionary does not know: 次日达. */
+const soft = new Set('次日天月年上下中后前内时家款位项份张件里号多大');
+
+interface RunWord {
+  word: string;
+  isGuess: boolean;
+}
+
 /**
  * Returns the Chinese words of a question, in runs between frame words. Adjacent single characters are words that the dictionary does not
  * know, usually of two characters: 退货质检 is 退货 and 质检.
  */
-function hanRuns(plain: string): string[][] {
-  const runs: string[][] = [];
-  let words: string[] = [];
+function hanRuns(plain: string): RunWord[][] {
+  const runs: RunWord[][] = [];
+  let words: RunWord[] = [];
   let singles = '';
   const flush = () => {
-    for (let rest = [...singles]; rest.length > 0; ) words.push(rest.splice(0, rest.length === 3 ? 3 : 2).join(''));
+    for (let rest = [...singles]; rest.length > 0; ) {
+      const word = rest.splice(0, rest.length === 3 ? 3 : 2).join('');
+      words.push({ word, isGuess: word.length > 1 });
+    }
     singles = '';
+  };
+  const endRun = () => {
+    flush();
+    if (words.some(({ word }) => !soft.has(word))) runs.push(words);
+    words = [];
   };
   for (const { segment } of segmenter.segment(plain)) {
     const isFrame = CHINESE_FRAME.has(segment) || CHINESE_STOP_CHARACTERS.has(segment);
-    if (!/^\p{sc=Han}+$/u.test(segment) || isFrame) {
+    if (soft.has(segment)) {
       flush();
-      if (words.length > 0) runs.push(words);
-      words = [];
-    } else if ([...segment].length === 1) singles += segment;
+      words.push({ word: segment, isGuess: true });
+    } else if (!/^\p{sc=Han}+$/u.test(segment) || isFrame) endRun();
+    else if ([...segment].length === 1) singles += segment;
     else {
       flush();
-      words.push(segment);
+      words.push({ word: segment, isGuess: false });
     }
   }
-  flush();
-  if (words.length > 0) runs.push(words);
+  endRun();
   return runs;
 }
 
-/** Returns the text without Han, and without hyphens between plain words: out-of-warranty matches by its words. */
+/** Returns the text without Han, and without hyphens between plain words: out-of-warranty matches by its words, LMP-S50 as a whole. */
 function latinOf(plain: string): string {
-  return plain.replace(/\p{sc=Han}+/gu, ' ').replace(/(?<=[a-z])[-/](?=[a-z])/g, ' ');
+  return plain
+    .replace(/\p{sc=Han}+/gu, ' ')
+    .replace(howMuch, ' ')
+    .replace(/(?<=[a-z])[-/](?=[a-z]+(?![a-z\d]))/g, ' ');
 }

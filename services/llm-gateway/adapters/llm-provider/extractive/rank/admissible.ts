@@ -1,12 +1,9 @@
-import { conceptsOf } from '#kit/text/concepts/concepts.ts';
-import { matchTerm } from '../passage/search-text.ts';
-import { showsKind } from '../question/kinds.ts';
-import type { Candidate, Evidence } from './evidence.ts';
+import type { Evidence } from './evidence.ts';
 import type { Ranked } from './model.ts';
+import { isPriceOf, pricedThings } from './prices.ts';
 
 /** Share of the best score that a candidate in the language of the question needs to be preferred to one in the other language. */
 const minSameLanguage = 0.6;
-const partConcepts = new Set(conceptsOf('配件 维修').map(({ concept }) => concept));
 
 /**
  * Returns the candidates that can answer at all, whatever their score: none if the evidence lacks a code or a day of sales that the
@@ -18,17 +15,15 @@ export function admissible(evidence: Evidence, ranked: readonly Ranked[]): reado
   return sameLanguage(evidence, ofThing(evidence, ranked));
 }
 
-/** If a question asks for the price of a thing by its name alone, leaves out prices of its parts, accessories and repairs. */
+/**
+ * If a question asks for the price of a thing by its name alone, leaves out prices of its parts, accessories and repairs. A thing without
+ * a code may have no page of its own; then everything is left.
+ */
 function ofThing({ question }: Evidence, ranked: readonly Ranked[]): readonly Ranked[] {
-  const things = question.terms.filter(({ isFocus, isExact }) => isFocus && isExact);
-  const others = question.terms.filter(({ isFocus, isExact, weight }) => isFocus && !isExact && weight >= 0.5);
-  if (question.wants !== 'money' || things.length === 0 || others.length > 0) return ranked;
-  const isThing = ({ unit, text, source }: Candidate) =>
-    things.every((thing) => matchTerm(thing, source.text.title) === 1) &&
-    showsKind('money', text.plain.replace(/[\d.]+ ?%/g, ' ')) &&
-    ![...text.concepts].some((concept) => partConcepts.has(concept)) &&
-    !(unit.kind === 'row' && /[a-z]{2,}-[a-z]*\d/i.test(unit.cells[0]?.value ?? ''));
-  return ranked.filter(({ candidate }) => isThing(candidate));
+  const things = pricedThings(question);
+  if (things.length === 0) return ranked;
+  const prices = ranked.filter(({ candidate }) => isPriceOf(things, candidate));
+  return things.some(({ isExact }) => isExact) || prices.length > 0 ? prices : ranked;
 }
 
 function sameLanguage({ question }: Evidence, ranked: readonly Ranked[]): readonly Ranked[] {

@@ -59,6 +59,7 @@ const context = {
   paragraph: 0.75,
   neighbour: 0.45,
   passage: 0.15,
+  document: 0.3,
 } as const;
 
 /** Reads passages; those that were read before are known, since the same passages are evidence again and again. */
@@ -79,6 +80,7 @@ export function readEvidence(asked: Question, read: ReturnType<typeof readPassag
   );
   const { terms } = question;
   const own = read.map(({ text }) => text.texts.map((unit) => terms.map((term) => matchTerm(term, unit))));
+  const documents = ofDocuments(read, own, terms.length);
   const sources = read.map(({ passage, rank, text }, at): Source => {
     const written = passage.language || (text.language === 'zh' ? Language.ZH : Language.EN);
     const source = {
@@ -93,6 +95,7 @@ export function readEvidence(asked: Question, read: ReturnType<typeof readPassag
     const path = terms.map((term) => matchTerm(term, text.path));
     const mine = own[at] as number[][];
     const anywhere = terms.map((_, term) => Math.max(0, ...mine.map((match) => match[term] as number)));
+    const elsewhere = documents.get(documentOf(passage)) as readonly number[];
     const headings = new Map<SearchText, number[]>();
     for (const [index, unit] of text.units.entries()) {
       const heading = text.headings[index];
@@ -121,6 +124,7 @@ export function readEvidence(asked: Question, read: ReturnType<typeof readPassag
           context.title * (title[term] as number),
           ...beside.map((other) => besideCredit * (mine[other]?.[term] ?? 0)),
           context.passage * (anywhere[term] as number),
+          context.document * (elsewhere[term] as number),
         ),
       );
       candidates.push({
@@ -147,6 +151,26 @@ export function readEvidence(asked: Question, read: ReturnType<typeof readPassag
   );
   return { question, sources, weights: weigh(question, candidates, known), known };
 }
+
+/** Returns the best match of each term in the passages of each document: one about remote regions lists them in another passage. */
+function ofDocuments(
+  read: ReturnType<typeof readPassages>,
+  own: readonly (readonly number[])[][],
+  termCount: number,
+): ReadonlyMap<string, readonly number[]> {
+  const best = new Map<string, number[]>();
+  for (const [at, { passage }] of read.entries()) {
+    const known = best.get(documentOf(passage)) ?? new Array<number>(termCount).fill(0);
+    for (const match of own[at] ?? []) {
+      for (const [term, value] of match.entries()) known[term] = Math.max(known[term] as number, value);
+    }
+    best.set(documentOf(passage), known);
+  }
+  return best;
+}
+
+/** Names a document among those of all corpora. */
+export const documentOf = ({ corpus, documentId }: Passage): string => `${corpus}/${documentId}`;
 
 /** Smallest number of units for a frequency: with fewer, a word of one unit would seem as common as a word of all. */
 const minUnits = 200;

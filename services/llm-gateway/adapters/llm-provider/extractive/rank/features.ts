@@ -4,6 +4,7 @@ import { matchTerm } from '../passage/search-text.ts';
 import { showsKind } from '../question/kinds.ts';
 import type { Question } from '../question/question.ts';
 import type { Candidate, Evidence } from './evidence.ts';
+import { isPriceOf, pricedThings } from './prices.ts';
 
 // What the models read of a quotation and its question. Each feature is 0 to 1 (shares, signs).
 
@@ -64,6 +65,7 @@ export const featureNames = [
   'titleCode',
   'labelExtra',
   'pairsNear',
+  'priceOfThing',
 ] as const;
 
 export type FeatureName = (typeof featureNames)[number];
@@ -82,6 +84,7 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: { rer
   const last = question.terms.findLastIndex(({ isFocus, weight }) => isFocus && weight >= 0.9);
   const concepts = (wanted: ReadonlySet<number>) =>
     Number(intersects(text.concepts, wanted) && !intersects(question.concepts, wanted));
+  const things = pricedThings(question);
   const heading = source.text.headings[candidate.index];
   const isDenied =
     negates(unit.heading) || (unit.leadIndex !== undefined && negates(source.text.units[unit.leadIndex]?.text ?? ''));
@@ -142,6 +145,7 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: { rer
         ({ text: word, isFocus, weight }) => isFocus && weight >= 0.9 && text.plain.slice(0, 14).includes(word),
       ),
     ),
+    priceOfThing: Number(things.length > 0 && isPriceOf(things, candidate)),
     denied: Number(isDenied && question.form !== 'list'),
     deniedList: Number(isDenied && question.form === 'list' && !asksDenied),
     bothDenied: Number(isDenied && asksDenied),

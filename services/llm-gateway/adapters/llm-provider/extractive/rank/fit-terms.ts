@@ -1,3 +1,5 @@
+import { conceptsOf } from '#kit/text/concepts/concepts.ts';
+import { kindsOf } from '#kit/text/concepts/kinds.ts';
 import type { PassageText } from '../passage/passage-texts.ts';
 import { matchTerm } from '../passage/search-text.ts';
 import { CHINESE_FRAME } from '../question/frames.ts';
@@ -20,7 +22,11 @@ const maxWord = 8;
 export function fitTerms(question: Question, passages: readonly PassageText[]): Question {
   const texts = passages.flatMap(({ title, path, texts: units }) => [title, path, ...units]);
   const evidence = texts.map(({ plain }) => plain).join('\n');
-  const terms = divideRuns(question.terms, evidence);
+  // A word specifies a noun only if a document has both together: otherwise it may be anything.
+  const asked = question.terms.map((term) =>
+    term.head !== undefined && !evidence.includes(term.head.phrase) ? { ...term, head: undefined } : term,
+  );
+  const terms = divideRuns(asked, evidence);
   let vocabulary: readonly string[] | undefined;
   const isKnown = (term: Term) =>
     (term.isHan && evidence.includes(term.text)) || texts.some((text) => matchTerm(term, text) >= 0.7);
@@ -89,8 +95,9 @@ function divideRun(words: readonly Term[], evidence: string): Term[] {
       const text = characters.slice(from, end);
       const own = ends.get(from)?.text === text ? ends.get(from) : undefined;
       const isKnown = text.length > 1 && evidence.includes(text);
-      const score = before.score + (isKnown ? text.length ** 2 : own !== undefined ? 0.5 * text.length : 0.1);
-      if ((isKnown || own !== undefined || text.length === 1) && score > chosen.score) {
+      const isWord = own === undefined ? isEveryday(text) : !own.isGuess;
+      const score = before.score + (isKnown ? text.length ** 2 : isWord ? 0.5 * text.length : 0.1);
+      if ((isKnown || isWord || text.length === 1) && score > chosen.score) {
         chosen = { score, words: [...before.words, { text, term: own }] };
       }
     }
@@ -109,9 +116,13 @@ function divideRun(words: readonly Term[], evidence: string): Term[] {
           .flatMap(({ concepts: named }) => named),
       );
       const fresh = hanTerm(bare);
-      return { ...first, ...fresh, weight: fresh.weight * factor, concepts: [...concepts] };
+      const kinds = [...kindsOf(bare).ofThings];
+      return { ...first, ...fresh, weight: fresh.weight * factor, concepts: [...concepts], kinds };
     });
 }
+
+/** Returns whether a text is one everyday word: 手冲壶. */
+const isEveryday = (text: string): boolean => text.length > 1 && conceptsOf(text).some(({ word }) => word === text);
 
 /** Returns whether two words differ in one character, or in the order of two adjacent ones (optimal string alignment distance 1). */
 export function isOneEdit(a: string, b: string): boolean {

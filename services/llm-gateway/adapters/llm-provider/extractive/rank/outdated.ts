@@ -1,6 +1,6 @@
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import type { Source } from './evidence.ts';
+import { documentOf, type Source } from './evidence.ts';
 import type { Ranked } from './model.ts';
 
 /** A newer document of the same title replaces an older one if its best candidate has at least this share of the other's coverage. */
@@ -36,9 +36,6 @@ export function withoutOutdated(
   if (outdated.size === 0) return { current: ranked, dates };
   return { current: ranked.filter(({ candidate }) => !outdated.has(documentOf(candidate.source.passage))), dates };
 }
-
-/** Names a document among those of all corpora. */
-export const documentOf = ({ corpus, documentId }: Passage): string => `${corpus}/${documentId}`;
 
 function replaces(newer: Passage, older: Passage): boolean {
   if (newer.updatedAt === undefined || older.updatedAt === undefined || newer.language !== older.language) return false;

@@ -19,6 +19,9 @@ export interface Example {
   weight: number;
 }
 
+/** Weight of a question about an article: it is asked in other words than it is answered, which a rule or a price rarely is. */
+const articleWeight = 0.4;
+
 /** Reads the lines that `npm run eval -- answers --write-evidence` writes. */
 export function readExamples(path: string): Example[] {
   return readFileSync(path, 'utf8')
@@ -39,7 +42,7 @@ export function readExamples(path: string): Example[] {
         facts: facts.map((wordings) => wordings.map(comparableText)),
         forbidden: forbidden.map(comparableText),
         passages: passages.map((passage) => fromJson(PassageSchema, passage)),
-        weight: 1,
+        weight: rest.kind === 'article' ? articleWeight : 1,
       };
     });
 }

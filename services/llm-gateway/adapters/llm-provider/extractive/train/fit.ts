@@ -13,17 +13,19 @@ export interface RankingCase {
 
 /** Fits the weights of a softmax over the candidates of each question (ListNet, Cao et al. 2007), with an L2 penalty. */
 export function fitRanking(cases: readonly RankingCase[], size: number, penalty: number): number[] {
+  const packed = cases.map(({ features, target, weight }) => ({
+    features: pack(features, size),
+    target,
+    weight,
+    scores: new Float64Array(features.length),
+  }));
   return descend(size, (weights, gradient) => {
-    for (const { features, target, weight } of cases) {
-      const scores = features.map((one) => dot(one, weights));
-      const highest = Math.max(...scores);
-      const exps = scores.map((score) => Math.exp(score - highest));
-      const sum = exps.reduce((total, value) => total + value, 0);
-      for (const [at, one] of features.entries()) {
-        const difference = weight * ((exps[at] as number) / sum - (target[at] as number));
+    for (const { features, target, weight, scores } of packed) {
+      toShares(features, weights, scores);
+      for (let at = 0; at < scores.length; at++) {
+        const difference = weight * ((scores[at] as number) - (target[at] as number));
         if (Math.abs(difference) < 1e-6) continue;
-        for (let index = 0; index < size; index++)
-          gradient[index] = (gradient[index] as number) + difference * (one[index] as number);
+        addScaled(gradient, features, at * size, difference, size);
       }
     }
     const count = cases.length || 1;
@@ -31,6 +33,22 @@ export function fitRanking(cases: readonly RankingCase[], size: number, penalty:
       gradient[index] = (gradient[index] as number) / count + penalty * (weights[index] as number);
     }
   });
+}
+
+/** Writes the softmax of the candidates' scores. */
+function toShares(features: Float64Array, weights: Float64Array, scores: Float64Array): void {
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let at = 0; at < scores.length; at++) {
+    const score = dot(features, at * weights.length, weights, weights.length);
+    scores[at] = score;
+    if (score > highest) highest = score;
+  }
+  let sum = 0;
+  for (let at = 0; at < scores.length; at++) {
+    scores[at] = Math.exp((scores[at] as number) - highest);
+    sum += scores[at] as number;
+  }
+  for (let at = 0; at < scores.length; at++) scores[at] = (scores[at] as number) / sum;
 }
 
 /** A decision: its features, and whether the answer is right. */
@@ -43,12 +61,15 @@ export interface DecisionCase {
 /** Fits a logistic regression with an L2 penalty; the last weight is the bias, which has none. */
 export function fitDecision(cases: readonly DecisionCase[], size: number, penalty: number): number[] {
   const total = cases.reduce((sum, { weight }) => sum + weight, 0) || 1;
+  const features = pack(
+    cases.map((one) => one.features),
+    size,
+  );
   return descend(size + 1, (weights, gradient) => {
-    for (const { features, isRight, weight } of cases) {
-      const probability = 1 / (1 + Math.exp(-(dot(features, weights) + (weights[size] as number))));
-      const difference = (weight * (probability - Number(isRight))) / total;
-      for (let index = 0; index < size; index++)
-        gradient[index] = (gradient[index] as number) + difference * (features[index] as number);
+    for (const [at, { isRight, weight }] of cases.entries()) {
+      const score = dot(features, at * size, weights, size) + (weights[size] as number);
+      const difference = (weight * (1 / (1 + Math.exp(-score)) - Number(isRight))) / total;
+      addScaled(gradient, features, at * size, difference, size);
       gradient[size] = (gradient[size] as number) + difference;
     }
     for (let index = 0; index < size; index++)
@@ -56,12 +77,12 @@ export function fitDecision(cases: readonly DecisionCase[], size: number, penalt
   });
 }
 
-function descend(size: number, addGradient: (weights: readonly number[], gradient: number[]) => void): number[] {
-  const weights = new Array<number>(size).fill(0);
-  const mean = new Array<number>(size).fill(0);
-  const square = new Array<number>(size).fill(0);
+function descend(size: number, addGradient: (weights: Float64Array, gradient: Float64Array) => void): number[] {
+  const weights = new Float64Array(size);
+  const mean = new Float64Array(size);
+  const square = new Float64Array(size);
   for (let step = 1; step <= stepCount; step++) {
-    const gradient = new Array<number>(size).fill(0);
+    const gradient = new Float64Array(size);
     addGradient(weights, gradient);
     for (let index = 0; index < size; index++) {
       const slope = gradient[index] as number;
@@ -72,11 +93,23 @@ function descend(size: number, addGradient: (weights: readonly number[], gradien
       weights[index] = (weights[index] as number) - (stepSize * unbiasedMean) / (Math.sqrt(unbiasedSquare) + 1e-8);
     }
   }
-  return weights;
+  return [...weights];
 }
 
-function dot(features: readonly number[], weights: readonly number[]): number {
+/** Returns rows of features one after another. */
+function pack(rows: readonly (readonly number[])[], size: number): Float64Array {
+  const packed = new Float64Array(rows.length * size);
+  for (const [at, row] of rows.entries()) packed.set(row, at * size);
+  return packed;
+}
+
+function dot(features: Float64Array, start: number, weights: Float64Array, size: number): number {
   let sum = 0;
-  for (let index = 0; index < features.length; index++) sum += (features[index] as number) * (weights[index] as number);
+  for (let index = 0; index < size; index++) sum += (features[start + index] as number) * (weights[index] as number);
   return sum;
+}
+
+function addScaled(sum: Float64Array, features: Float64Array, start: number, factor: number, size: number): void {
+  for (let index = 0; index < size; index++)
+    sum[index] = (sum[index] as number) + factor * (features[start + index] as number);
 }

@@ -22,8 +22,10 @@ const foldCount = 5;
 const rankPenalty = 0.002;
 const decisionPenalty = 0.003;
 /** Largest share of wrong answers among the questions that have one, and among those that have none. */
-const maxWrong = 0.085;
-const maxAnswered = 0.107;
+const maxWrong = 0.066;
+const maxAnswered = 0.2;
+/** Cases that customers reported. They check the result and never train it. */
+const checked = new Set(['shop/open']);
 
 /** One question of an example, read with its evidence. */
 interface Case {
@@ -131,7 +133,8 @@ function chooseThreshold(held: readonly Held[]): number {
 }
 
 function main(path: string): void {
-  const own = readExamples(path);
+  const all = readExamples(path);
+  const own = all.filter(({ subject }) => !checked.has(subject));
   const removed = own.flatMap((example) => withoutAnswer(example) ?? []);
   const cases = [...own, ...removed].flatMap(toCases);
   const subjects = [...new Set(own.map(({ subject }) => subject))].sort();
@@ -161,6 +164,11 @@ function main(path: string): void {
   const threshold = chooseThreshold(held);
   report([...own, ...removed], (example) => ({ ...(folds[foldOf(example)] as Weights), threshold }));
   const weights = { ...train(cases), threshold };
+  process.stdout.write('never trained:\n');
+  report(
+    all.filter(({ subject }) => checked.has(subject)),
+    () => weights,
+  );
   const file = fileURLToPath(new URL('../rank/weights.json', import.meta.url));
   writeFileSync(file, `${JSON.stringify(weights, undefined, 2)}\n`);
   process.stdout.write(`threshold ${threshold}; wrote ${file}\n`);
