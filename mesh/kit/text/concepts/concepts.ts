@@ -1,6 +1,7 @@
 import { EVERYDAY_CONCEPTS } from './everyday.ts';
 import { kindNames } from './kinds.ts';
 import { PLACES } from './places.ts';
+import { THINGS } from './things.ts';
 import { createWordIndex, stemsOf } from './word-index.ts';
 
 /** A word of a concept that a text has. */
@@ -14,7 +15,7 @@ export interface ConceptWord {
 const members: (readonly string[])[] = [];
 const index = createWordIndex();
 
-for (const line of EVERYDAY_CONCEPTS.trim().split('\n')) {
+for (const line of [...EVERYDAY_CONCEPTS.trim().split('\n'), ...THINGS.trim().split('\n')]) {
   const words = line.split(/[\s|]+/).filter((word) => word !== '');
   addConcept(words, words);
 }

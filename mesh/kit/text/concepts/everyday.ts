@@ -281,18 +281,6 @@ export const EVERYDAY_CONCEPTS = `
 机洗 洗衣机 | machine_wash washing_machine
 缩水 | shrink shrinkage
 褪色 掉色 | fade fading
-台灯 | desk_lamp table_lamp
-落地灯 | floor_lamp
-床品 床上用品 | bedding bed_linen bedlinen
-床单 | sheet bed_sheet
-被套 被罩 | duvet_cover quilt_cover
-窗帘 | curtain
-热水壶 手冲壶 电水壶 水壶 | kettle
-吸尘器 | vacuum vacuum_cleaner
-加湿器 | humidifier
-投影仪 投影机 | projector
-电热毯 | heated_blanket electric_blanket
-户外电源 | power_station
 阻燃 防火 | flame flame_retardant fireproof
 防水 | waterproof
 甲醛 气味 味道 | formaldehyde smell
