@@ -14,6 +14,8 @@ export interface ApiClient {
   serves(object: Applied): Promise<boolean>;
   /** Creates or changes an object. Throws what the API answers if it refuses it; unknown fields are refused. `part`: "status". */
   apply(object: object, part?: 'status'): Promise<void>;
+  /** Throws what the API would answer if it refused an object, and changes nothing. */
+  tryApply(object: object): Promise<void>;
 }
 
 interface Reply {
@@ -56,6 +58,17 @@ export function createApiClient({ port, token }: { readonly port: number; readon
     }
     return find();
   };
+  const patch = async (given: object, { part = '', flags }: { part?: string; flags: string }) => {
+    const object = given as Applied;
+    const { name, namespace = 'default' } = object.metadata ?? { name: '' };
+    const title = `${object.kind} ${namespace}/${name}`;
+    const resource = await resourceOf(object);
+    if (resource === undefined) throw new Error(`${title}: the API does not serve ${object.apiVersion} ${object.kind}`);
+    const place = resource.namespaced ? `/namespaces/${namespace}` : '';
+    const path = `${rootOf(object.apiVersion)}${place}/${resource.name}/${encodeURIComponent(name)}${part}`;
+    const { status, body } = await send('PATCH', `${path}?force=true&fieldValidation=Strict&${flags}`, object);
+    if (status !== 200 && status !== 201) throw new Error(`${title}: ${status} ${body.message}`);
+  };
   return {
     isReady: () =>
       send('GET', '/readyz').then(
@@ -63,22 +76,8 @@ export function createApiClient({ port, token }: { readonly port: number; readon
         () => false,
       ),
     serves: async (object) => (await resourceOf(object)) !== undefined,
-    async apply(given, part) {
-      const object = given as Applied;
-      const title = `${object.kind} ${object.metadata?.namespace ?? ''}/${object.metadata?.name}`;
-      const resource = await resourceOf(object);
-      if (resource === undefined)
-        throw new Error(`${title}: the API does not serve ${object.apiVersion} ${object.kind}`);
-      const { name, namespace = 'default' } = object.metadata ?? { name: '' };
-      const place = resource.namespaced ? `/namespaces/${namespace}` : '';
-      const path = `${rootOf(object.apiVersion)}${place}/${resource.name}/${encodeURIComponent(name)}${part ? `/${part}` : ''}`;
-      const { status, body } = await send(
-        'PATCH',
-        `${path}?fieldManager=ragmesh&force=true&fieldValidation=Strict`,
-        object,
-      );
-      if (status !== 200 && status !== 201) throw new Error(`${title}: ${status} ${body.message}`);
-    },
+    apply: (object, part) => patch(object, { flags: 'fieldManager=ragmesh', ...(part && { part: `/${part}` }) }),
+    tryApply: (object) => patch(object, { flags: 'fieldManager=trial&dryRun=All' }),
   };
 }
 

@@ -23,8 +23,10 @@ export interface Kubernetes {
   start(): Promise<void>;
   /** Returns an istiod of a cluster; it is not started yet. */
   istiod(cluster: string, revision?: string): ControlPlane;
-  /** Returns what the API of a cluster says when it refuses an object; `undefined` if it does not. */
+  /** Returns what the API of a cluster says if it refuses an object; `undefined` if it would take it. Changes nothing. */
   refusal(cluster: string, object: object): Promise<string | undefined>;
+  /** Whether the API of a cluster knows the kind of an object. */
+  serves(cluster: string, object: { readonly apiVersion: string; readonly kind: string }): Promise<boolean>;
 }
 
 /** What {@link createKubernetes} runs. */
@@ -83,9 +85,10 @@ export function createKubernetes(options: KubernetesOptions): Kubernetes {
         meshConfig: installation.meshConfigs.get(cluster) ?? '',
         ...(revision !== undefined && { revision }),
       }),
+    serves: (cluster, object) => apiOf(cluster).client.serves(object),
     refusal: (cluster, object) =>
       apiOf(cluster)
-        .client.apply(object)
+        .client.tryApply(object)
         .then(
           () => undefined,
           (error: Error) => error.message,

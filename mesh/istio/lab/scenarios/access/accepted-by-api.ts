@@ -1,3 +1,8 @@
+import { services } from '../../../../run.ts';
+import { everyObject } from '../../../check/installations.ts';
+import { renderFiles } from '../../../render/files.ts';
+import type { KubeObject } from '../../../render/objects.ts';
+import type { Kubernetes } from '../../kubernetes/kubernetes.ts';
 import { refuse, type Scenario } from '../scenario.ts';
 
 /** The manifests before a real API server and a real istiod in each cluster, whose control planes read the API of one another. */
@@ -30,6 +35,8 @@ export const acceptedByApi: Scenario = {
       if (refusal === undefined || !expected.test(refusal))
         problems.push(`not refused: ${JSON.stringify(object)}: ${refusal}`);
     }
+    const trials = await refusedTrials(kubernetes, home);
+    problems.push(...trials.problems);
     const counts = { taken: 0, rejected: 0 };
     for (const sidecar of lab.sidecars()) {
       for (const [name, count] of await sidecar.stats('(lds|cds|rds).*update_(success|rejected)$')) {
@@ -43,6 +50,27 @@ export const acceptedByApi: Scenario = {
       ([cluster, { count, unserved }]) =>
         `${cluster}: ${count} objects${unserved.length > 0 ? `, kinds without a definition: ${unserved.join(', ')}` : ''}`,
     );
-    return `${applied.join('; ')}; ${broken.length} broken ones refused; ${counts.taken} configurations taken, 0 rejected`;
+    return `${applied.join('; ')}; ${trials.count} objects of all installations and components would be taken; ${broken.length} broken ones refused; ${counts.taken} configurations taken, 0 rejected`;
   },
 };
+
+/** Tries to apply every object of every installation and component: those of the ambient mode, of the canary, of each topology. */
+async function refusedTrials(
+  kubernetes: Kubernetes,
+  cluster: string,
+): Promise<{ readonly count: number; readonly problems: readonly string[] }> {
+  const all = everyObject(renderFiles(services)).map((object) => JSON.stringify(object));
+  const problems: string[] = [];
+  let count = 0;
+  const attempt = async (text: string) => {
+    const object = JSON.parse(text) as KubeObject;
+    if (!(await kubernetes.serves(cluster, object))) return;
+    // Another name: the fields of an object that exists would be merged with those of the trial.
+    const trial = { ...object, metadata: { ...object.metadata, name: `${object.metadata?.name}-trial` } };
+    const refusal = await kubernetes.refusal(cluster, trial);
+    if (refusal === undefined) count++;
+    else problems.push(refusal);
+  };
+  await Promise.all([...new Set(all)].map(attempt));
+  return { count, problems };
+}
