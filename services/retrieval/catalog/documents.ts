@@ -64,7 +64,7 @@ export interface DocumentCatalog {
 
 const notAborted = new AbortController().signal;
 
-/** Creates the catalog of documents. A purge removes the tenant's texts from `recent`. */
+/** Creates the catalog of documents. A purge removes the texts of its documents from `recent`. */
 export function createDocumentCatalog(tables: CatalogTables, recent: RecentPassages): DocumentCatalog {
   const named = (corpusId: number, documentIds: readonly string[]) =>
     sql`corpus_id = ${corpusId} AND ${oneOf('document_id', documentIds)}`;
@@ -97,10 +97,12 @@ export function createDocumentCatalog(tables: CatalogTables, recent: RecentPassa
         update('tenant', sql`purge_count = purge_count + 1`),
         ...newRevision(corpusId),
       ]);
-      recent.forget(tenant);
+      recent.forget(tenant, corpusId, documentIds);
     },
     async endPurge(tenant, corpusId, documentIds) {
       await tables.write(tenant, [remove('purge', named(corpusId, documentIds)), newState()]);
+      // Again, for texts that were read before the purge and kept after it.
+      recent.forget(tenant, corpusId, documentIds);
     },
     async findAnywhere(tenant, corpusId, documentIds) {
       const documents = named(corpusId, documentIds);

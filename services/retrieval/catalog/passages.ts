@@ -43,8 +43,8 @@ export interface PassageCatalog {
     limit: number,
     signal: AbortSignal,
   ): Promise<TracedChunk[]>;
-  /** Removes the tenant's texts from memory, because some of them were purged. */
-  forget(tenant: string): void;
+  /** Removes the tenant's texts from memory, because another process has purged some of them. */
+  forgetAll(tenant: string): void;
 }
 
 /** Creates the catalog of passages. `recent` caches the texts. */
@@ -98,7 +98,7 @@ export function createPassageCatalog(tables: CatalogTables, recent: RecentPassag
         ORDER BY document.added_in DESC, chunk.ordinal LIMIT ${limit}`;
       return (await tables.read(tenant, query, signal)).map(toTracedChunk);
     },
-    forget: (tenant) => recent.forget(tenant),
+    forgetAll: (tenant) => recent.forgetAll(tenant),
   };
 }
 

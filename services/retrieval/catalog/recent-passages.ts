@@ -8,8 +8,10 @@ import type { PassageRecord } from './passage-record.ts';
 export interface RecentPassages {
   get(tenant: string, key: number): PassageRecord | undefined;
   keep(tenant: string, record: PassageRecord): void;
-  /** Removes all passages of the tenant, because some of them were purged. */
-  forget(tenant: string): void;
+  /** Removes the passages of these documents, which are purged. Its cost is that of what it removes. */
+  forget(tenant: string, corpusId: number, documentIds: readonly string[]): void;
+  /** Removes all passages of the tenant, because another process has purged some of them. */
+  forgetAll(tenant: string): void;
 }
 
 /** Approximate bytes of an entry beside its text. */
@@ -17,17 +19,43 @@ const overheadBytes = 1024;
 
 /** Creates the cache. It holds at most `maxBytes`. */
 export function createRecentPassages(maxBytes: number): RecentPassages {
-  const passages = new LRUCache<string, PassageRecord>({
+  /** Names of the passages that are held, by tenant and document. */
+  const held = new Map<string, Map<string, Set<string>>>();
+  const passages = new LRUCache<string, { tenant: string; record: PassageRecord }>({
     maxSize: maxBytes,
-    sizeCalculation: ({ text }) => text.length * 2 + overheadBytes,
+    sizeCalculation: ({ record }) => record.text.length * 2 + overheadBytes,
+    dispose: ({ tenant, record }, name) => {
+      const documents = held.get(tenant);
+      const document = documentOf(record.corpusId, record.documentId);
+      const names = documents?.get(document);
+      names?.delete(name);
+      if (names?.size === 0) documents?.delete(document);
+      if (documents?.size === 0) held.delete(tenant);
+    },
   });
   const nameOf = (tenant: string, key: number) => `${key} ${tenant}`;
+  const documentOf = (corpusId: number, documentId: string) => `${corpusId} ${documentId}`;
+  const remove = (names: Iterable<string> = []) => {
+    for (const name of names) passages.delete(name);
+  };
   return {
-    get: (tenant, key) => passages.get(nameOf(tenant, key)),
-    keep: (tenant, record) => void passages.set(nameOf(tenant, record.key), record),
-    forget(tenant) {
-      const ending = ` ${tenant}`;
-      for (const name of passages.keys()) if (name.endsWith(ending)) passages.delete(name);
+    get: (tenant, key) => passages.get(nameOf(tenant, key))?.record,
+    keep(tenant, record) {
+      const name = nameOf(tenant, record.key);
+      passages.set(name, { tenant, record });
+      if (!passages.has(name)) return;
+      const document = documentOf(record.corpusId, record.documentId);
+      const documents = held.get(tenant) ?? new Map<string, Set<string>>();
+      held.set(tenant, documents);
+      const names = documents.get(document) ?? new Set();
+      documents.set(document, names);
+      names.add(name);
+    },
+    forget(tenant, corpusId, documentIds) {
+      for (const documentId of documentIds) remove(held.get(tenant)?.get(documentOf(corpusId, documentId)));
+    },
+    forgetAll(tenant) {
+      for (const names of held.get(tenant)?.values() ?? []) remove(names);
     },
   };
 }

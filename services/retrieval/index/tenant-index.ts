@@ -71,7 +71,7 @@ export async function createTenantIndex(
   const reload = createSharedRun(async () => {
     const loaded = await load(view);
     // The texts that another process has purged leave the memory of this one.
-    if (loaded.purgeCount !== view.purgeCount) catalog.passages.forget(tenant);
+    if (changes.isShared && loaded.purgeCount !== view.purgeCount) catalog.passages.forgetAll(tenant);
     view = loaded;
     onChange(tenant);
     return view;
