@@ -34,6 +34,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
   'cache:warm': async () => (await import('./cli/cache/warm.ts')).warmCache,
+  curated: async () => (await import('./cli/curated/curated.ts')).curated,
   doctor: async () => (await import('./cli/doctor.ts')).doctor,
   eval: loadEvaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,

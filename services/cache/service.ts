@@ -24,6 +24,9 @@ export function createCache(deps: RpcDeps): ServiceHandlers<typeof CacheService>
       log.info({ tenant, target: request.target.case, entry_count: entryCount }, 'answers invalidated');
       return { entryCount: BigInt(entryCount) };
     },
+    async matchQuestion({ question, candidates }, context) {
+      return (await meaning?.match(question, candidates, context)) ?? {};
+    },
     async getStats(_request, context) {
       const { tenant } = context.principal;
       const own = stats.of(tenant);

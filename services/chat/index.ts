@@ -1,6 +1,7 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
@@ -14,6 +15,7 @@ import { createRouter } from './acts/router.ts';
 import { createBackgroundTasks } from './answer/background.ts';
 import { createIds } from './ask/ids.ts';
 import { readConfig } from './config.ts';
+import { createFindCurated } from './evidence/curated/curated.ts';
 import type { DeskDeps, HandoverDesk } from './handover/desk.ts';
 import { createReporting } from './handover/reporting.ts';
 import { createChatMetrics } from './metrics.ts';
@@ -32,11 +34,11 @@ const toolAdapters = new URL('./adapters/tool/', import.meta.url);
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
-  contracts: [ChatService, HandoverService, FeedbackService],
+  contracts: [ChatService, HandoverService, FeedbackService, CuratedAnswerService],
   config: readConfig,
   needs: {
     retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
-    cache: calls(CacheService, 'lookup', 'fill'),
+    cache: calls(CacheService, 'lookup', 'fill', 'matchQuestion'),
     llm: calls(LLMGatewayService, 'generate', 'listModels'),
     audit: calls(AuditService, 'record'),
   },
@@ -74,6 +76,7 @@ export const chat = defineService({
         openSessions: createOpenSessions(),
         models: createModels(clients.llm, clock, log),
         newId,
+        findCurated: createFindCurated({ sessions, cache: clients.cache, clock, log }),
         route: createRouter(),
         replies: createReplies(settings.replies),
         toolbox,

@@ -1,10 +1,12 @@
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
+import type { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import type { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import type { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
+import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
 
 /** Sessions of a page if the request names no number. */
 const defaultPageSize = 50;
@@ -14,7 +16,8 @@ export function createChat(
   deps: AskDeps,
 ): ServiceHandlers<typeof ChatService> &
   ServiceHandlers<typeof HandoverService> &
-  ServiceHandlers<typeof FeedbackService> {
+  ServiceHandlers<typeof FeedbackService> &
+  ServiceHandlers<typeof CuratedAnswerService> {
   const { sessions } = deps;
   return {
     ask: createAsk(deps),
@@ -39,6 +42,7 @@ export function createChat(
       if (!(await sessions.rate(context.principal, given))) throw notFound('answer', given.answerId);
       return {};
     },
+    ...createCuratedRpcs(deps),
     listFeedback: (query, { principal }) => sessions.listFeedback(principal, query),
   };
 }

@@ -78,6 +78,10 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
       return calls.run(context, () => semantic.find(query, context.signal));
     },
 
+    /** Returns the candidate of the same meaning. */
+    match: (question: string, candidates: readonly string[], context: CallContext) =>
+      calls.run(context, () => semantic.match(question, candidates, context.signal)),
+
     /** Compares the answer of a flight with the stored one that its look-up found. */
     async compare(flight: Flight, recording: Recording): Promise<void> {
       const sample = samples.get(flight);

@@ -133,6 +133,15 @@ describe('the semantic layer', () => {
     );
   });
 
+  test('finds which of given questions means the same, and none while it is off', async () => {
+    const candidates = ['怎么申请换货', '怎么取消订单', '怎么申请退货'];
+    expect(await layer.match('请问如何申请退货？', candidates, signal)).toMatchObject({ index: 2 });
+    expect(await layer.match('怎么申请开发票', candidates, signal)).toBeUndefined();
+    expect(await layer.match('如何申请退货7天', candidates, signal)).toBeUndefined();
+    opened.model.name = 'another model';
+    expect(await layer.match('请问如何申请退货？', candidates, signal)).toBeUndefined();
+  });
+
   test('nothing crosses a tenant or a scope', async () => {
     const questions = ['怎么申请退货', '如何申请退货', '怎么取消订单'];
     const place = fc.record({ tenant: fc.constantFrom('a', 'b', 'c'), scopeKey: fc.constantFrom('s1', 's2') });

@@ -7,6 +7,7 @@ import { type Calibration, mismatchOf } from './calibration/calibration.ts';
 import { score } from './calibration/logistic.ts';
 import { featuresOf } from './features.ts';
 import { type GuardName, refusalOf } from './guards/guards.ts';
+import { createMatch } from './match.ts';
 import { type Question, readQuestion } from './question.ts';
 import type { SemanticStore, SemanticTarget } from './semantic-store.ts';
 import { type Shadow, type ShadowAnswer, saysTheSame } from './shadow.ts';
@@ -93,6 +94,15 @@ export interface SemanticStats {
 export interface SemanticLayer {
   /** Finds an answer to a question of the same meaning. Rejects only with the signal's reason. */
   find(query: SemanticQuery, signal: AbortSignal): Promise<SemanticFound>;
+  /**
+   * Returns the candidate that may be answered like a question, by the guards and the threshold; `undefined` if none may, or while nothing is
+   * served. Rejects only with the signal's reason.
+   */
+  match(
+    question: string,
+    candidates: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ index: number; score: number } | undefined>;
   /** Stores a question whose answer is stored under `key`. Returns whether it was stored; rejects only with the signal's reason. */
   remember(
     entry: SemanticQuery & {
@@ -122,9 +132,8 @@ const candidateLimit = 8;
  * off. A candidate is served if no guard refuses it and its score reaches the threshold; of several, the best score wins.
  */
 export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
-  const { store, calibration, shadow, log, metrics, random, clock } = parts;
+  const { store, calibration, shadow, log, metrics, random, clock, shadowShare = 0.01, timeoutMs = 100 } = parts;
   const { threshold, vocabulary, verifier } = calibration;
-  const { shadowShare = 0.01, timeoutMs = 100 } = parts;
   const read = new LRUCache<string, Question>({ max: maxRead });
   let lookupCount = 0;
   let hitCount = 0;
@@ -188,6 +197,15 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
   }
 
   return {
+    match: createMatch({
+      ...parts,
+      isOff: () => off() !== undefined,
+      isCovered,
+      embed,
+      consider,
+      timeoutMs,
+      vocabulary,
+    }),
     find: (query, signal) =>
       withSpan('cache.semantic', {}, async () => {
         signal.throwIfAborted();

@@ -26,8 +26,9 @@ import {
 } from '../answer/events.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import type { AnswerState } from '../answer/state.ts';
-import { beginLookup, type Found, type LookupDeps } from '../cache/lookup.ts';
+import { beginLookup, type Found, type ListedCorpora, type LookupDeps } from '../cache/lookup.ts';
 import { replay } from '../cache/replay.ts';
+import { answerCurated, type FindCurated } from '../evidence/curated/curated.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
 import { generate } from '../generate/generate.ts';
@@ -47,6 +48,7 @@ export interface AskDeps
   extends Omit<DriverDeps, 'clients'>,
     Omit<LookupDeps, 'clients'>,
     Omit<UnderstandDeps, 'clients' | 'metrics'> {
+  findCurated: FindCurated;
   clients: DriverDeps['clients'] &
     LookupDeps['clients'] & {
       retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
@@ -127,7 +129,7 @@ async function* answer(
   const lookup = beginLookup(deps, request, context, understanding.promise);
   understand(deps, request, context, state()).then(understanding.resolve, understanding.reject);
   try {
-    const [understood] = await Promise.all([understanding.promise, lookup.corporaListed]);
+    const [understood, listed] = await Promise.all([understanding.promise, lookup.corporaListed]);
     const { sessionId, isNewSession, standalone, move, turns } = understood;
     const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act } };
     if (move.reply !== undefined) {
@@ -140,6 +142,11 @@ async function* answer(
       const isAnswered = yield* answerFromTool(deps, context, understood, first, state);
       if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
       if (state().outcome === AnswerOutcome.REFUSED) yield [...afterRefusal(move, request.question, turns)];
+      return;
+    }
+    const curated = await findCurated(deps, request, context, standalone, listed);
+    if (curated !== undefined) {
+      yield [started, ...answerCurated(curated)];
       return;
     }
     const begun: AskEvents = [
@@ -188,6 +195,18 @@ async function* answerFromCache(
     default:
       return found satisfies never;
   }
+}
+
+// What an operator wants to be said comes first. A condition on documents is one on what may be said.
+async function findCurated(
+  deps: AskDeps,
+  { filter, inspectPrompt }: AskRequest,
+  context: CallContext,
+  standalone: string,
+  listed: ListedCorpora,
+) {
+  if (filter !== undefined || inspectPrompt || !('corpora' in listed)) return undefined;
+  return deps.findCurated(standalone, listed.corpora, context);
 }
 
 // Returns whether the call of a tool has answered; otherwise documents may.

@@ -46,7 +46,7 @@ export interface LookupDeps {
 /** A look-up in flight. */
 export interface Lookup {
   /** Resolves when the corpora of the question are known. Rejects with NOT_FOUND if one does not exist. */
-  readonly corporaListed: Promise<unknown>;
+  readonly corporaListed: Promise<ListedCorpora>;
   /** Returns the result, which stays here to be taken. */
   peek(): Promise<Found>;
   /** Returns the result; the caller of `take` closes or uses what it holds. */
@@ -133,7 +133,8 @@ async function lookUp(
   }
 }
 
-type ListedCorpora = { corpora: readonly Corpus[] } | { reason: string };
+/** The corpora of a question, or why they are not known. */
+export type ListedCorpora = { corpora: readonly Corpus[] } | { reason: string };
 
 // Returns the corpora of the question. Throws NOT_FOUND if one does not exist.
 async function listCorpora(

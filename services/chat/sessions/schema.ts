@@ -53,6 +53,22 @@ export interface SessionSchema {
     question: string;
     expires_at: number;
   };
+  /** Versions of curated answers; rows are only added. */
+  curated_answer: {
+    tenant: string;
+    id: string;
+    version: number;
+    corpus: string;
+    /** A JSON list. */
+    questions: string;
+    answer: string;
+    title: string;
+    url: string;
+    /** 1: this version withdraws the answer. */
+    deleted: number;
+    changed_by: string;
+    changed_at: number;
+  };
   /** Feedback on answers; it outlives them. */
   rating: {
     answer_id: string;
@@ -117,6 +133,12 @@ INSERT INTO rating SELECT answer_id, tenant, user, rating, '', comment, submitte
   FROM feedback JOIN answer USING (answer_id);
 DROP TABLE feedback;
 `,
+  `CREATE TABLE curated_answer (
+  tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, corpus TEXT NOT NULL, questions TEXT NOT NULL,
+  answer TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, deleted INTEGER NOT NULL, changed_by TEXT NOT NULL,
+  changed_at INTEGER NOT NULL, PRIMARY KEY (tenant, id, version)
+) STRICT, WITHOUT ROWID;
+`,
 ];
 
 const postgres: readonly string[] = [
@@ -180,6 +202,12 @@ CREATE INDEX rating_by_age ON rating (submitted_at);
 INSERT INTO rating SELECT answer_id, tenant, "user", rating, '', comment, submitted_at, asked_at, citations
   FROM feedback JOIN answer USING (answer_id);
 DROP TABLE feedback;
+`,
+  `CREATE TABLE curated_answer (
+  tenant text NOT NULL COLLATE "C", id text NOT NULL COLLATE "C", version bigint NOT NULL, corpus text NOT NULL COLLATE "C",
+  questions text NOT NULL, answer text NOT NULL, title text NOT NULL, url text NOT NULL, deleted bigint NOT NULL,
+  changed_by text NOT NULL COLLATE "C", changed_at bigint NOT NULL, PRIMARY KEY (tenant, id, version)
+);
 `,
 ];
 

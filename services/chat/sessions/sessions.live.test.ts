@@ -3,6 +3,7 @@ import { onPostgres } from '#kit/testing/on-postgres.ts';
 await onPostgres(46, async () => {
   await import('./sessions.test.ts');
   await import('./feedback.test.ts');
+  await import('../evidence/curated/curated.test.ts');
   await import('../ask/cancel.test.ts');
   await import('../ask/tools.test.ts');
   await import('../understand/past.test.ts');

@@ -2,6 +2,7 @@ import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import type { PastTurn } from '../answer/turn.ts';
+import { createCuratedStore } from '../evidence/curated/store.ts';
 import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
 import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
@@ -31,9 +32,11 @@ export function createSessions(options: {
   const openAsks = engineOf(database) === 'postgres' ? createOpenAsks(database, clock, replica) : undefined;
   const writer = createTurnWriter(database);
   const purge = createPurge({ database, openAsks, clock, sessionMs, feedbackMs, log });
+  const curated = createCuratedStore(database, clock);
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
     ...createFeedback(database, clock),
+    ...curated,
     ...createHandovers(database, clock),
     ...createProposals(database, clock),
     ...createSummaries(database),

@@ -1,7 +1,12 @@
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { AuditService, type RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
-import { CacheService, type LookupRequest, type LookupResponseSchema } from '#gen/ragmesh/cache/v1/cache_pb.ts';
+import {
+  CacheService,
+  type LookupRequest,
+  type LookupResponseSchema,
+  type MatchQuestionRequest,
+} from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import {
   type AskRequestSchema,
   type AskResponse,
@@ -47,6 +52,8 @@ export interface Script {
   generate: (request: GenerateRequest, context: CallContext) => AsyncIterable<GenerateEvent>;
   /** `undefined`: a small cache that works. */
   lookup: ((request: LookupRequest, context: CallContext) => AsyncIterable<LookupEvent>) | undefined;
+  /** The place of the candidate that means the same as the question. */
+  match: (request: MatchQuestionRequest) => number | undefined;
   record: (record: RecordRequest, context: CallContext) => Promise<void>;
 }
 
@@ -140,6 +147,7 @@ export async function startChat(
     ],
     generate: () => says('Seven days ', '[1].'),
     lookup: undefined,
+    match: () => undefined,
     record: async () => {},
   };
   const seen: Seen = { retrieved: [], generated: [], lookups: [], fills: [], records: [] };
@@ -229,6 +237,10 @@ function smallCache(script: Script, seen: Seen): Partial<ServiceHandlers<typeof 
   const answers = new Map<string, AnswerEvent[]>();
   const leases = new Map<string, string>();
   return {
+    matchQuestion: async (request) => {
+      const index = script.match(request);
+      return index === undefined ? {} : { index };
+    },
     async *lookup(request, context) {
       seen.lookups.push(request);
       if (script.lookup !== undefined) {

@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/cache/v1/cache.proto.
  */
 export const file_ragmesh_cache_v1_cache: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2NhY2hlL3YxL2NhY2hlLnByb3RvEhByYWdtZXNoLmNhY2hlLnYxInMKDUxvb2t1cFJlcXVlc3QSHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgCASMwoFc2NvcGUYAiABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkNhY2hlU2NvcGVCBrpIA8gBARIPCgdyZWZyZXNoGAMgASgIIsACCgpDYWNoZVNjb3BlEjsKB2NvcnBvcmEYASADKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkNvcnB1c1JldmlzaW9uQgi6SAWSAQIQQBIfCg5wcm9tcHRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIXCgVtb2RlbBgDIAEoCUIIukgFcgMYgAISWQoKcGFyYW1ldGVycxgEIAMoCzIsLnJhZ21lc2guY2FjaGUudjEuQ2FjaGVTY29wZS5QYXJhbWV0ZXJzRW50cnlCF7pIFJoBERBAIgVyAxiAASoGcgQYgIABEi0KCGxhbmd1YWdlGAUgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2UaMQoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoOQ29ycHVzUmV2aXNpb24SFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhkKCHJldmlzaW9uGAIgASgJQge6SARyAhhAIscBCg5Mb29rdXBSZXNwb25zZRIkCgNoaXQYASABKAsyFS5yYWdtZXNoLmNhY2hlLnYxLkhpdEgAEioKBmZvbGxvdxgCIAEoCzIYLnJhZ21lc2guY2FjaGUudjEuRm9sbG93SAASKAoFbGVhc2UYAyABKAsyFy5yYWdtZXNoLmNhY2hlLnYxLkxlYXNlSAASMAoGYW5zd2VyGAQgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIAEIHCgVldmVudCKhAQoDSGl0EiwKBWxheWVyGAEgASgOMh0ucmFnbWVzaC5jb21tb24udjEuQ2FjaGVMYXllchItCglzdG9yZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBmV2ZW50cxgDIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlckV2ZW50Eg0KBXN0YWxlGAQgASgIIjYKBkZvbGxvdxIsCghiZWd1bl9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoFTGVhc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgNIt4BCgtGaWxsUmVxdWVzdBIsCgVzdGFydBgBIAEoCzIbLnJhZ21lc2guY2FjaGUudjEuRmlsbFN0YXJ0SAASMAoGYW5zd2VyGAIgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIABIuCgZjb21taXQYAyABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkZpbGxDb21taXRIABIwCgdhYmFuZG9uGAQgASgLMh0ucmFnbWVzaC5jYWNoZS52MS5GaWxsQWJhbmRvbkgAQg0KBHBhcnQSBbpIAggBIigKCUZpbGxTdGFydBIbCghsZWFzZV9pZBgBIAEoCUIJukgGcgQQARhAIi0KCkZpbGxDb21taXQSHwoLdHRsX3NlY29uZHMYASABKA1CCrpIByoFGIDnhA8iJwoLRmlsbEFiYW5kb24SGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCIeCgxGaWxsUmVzcG9uc2USDgoGc3RvcmVkGAEgASgIIvIBChFJbnZhbGlkYXRlUmVxdWVzdBIhCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABEgAEhsKBmNvcnB1cxgCIAEoCUIJukgGcgQQARhASAASGwoFbW9kZWwYAyABKAlCCrpIB3IFEAEYgAJIABINCgNhbGwYBCABKAhIABIjCg5wcm9tcHRfdmVyc2lvbhgFIAEoCUIJukgGcgQQARhASAASOwoPY29ycHVzX3JldmlzaW9uGAYgASgLMiAucmFnbWVzaC5jYWNoZS52MS5Db3JwdXNSZXZpc2lvbkgAQg8KBnRhcmdldBIFukgCCAEiKQoSSW52YWxpZGF0ZVJlc3BvbnNlEhMKC2VudHJ5X2NvdW50GAEgASgEIlsKDkluc3BlY3RSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEisKBXNjb3BlGAIgASgLMhwucmFnbWVzaC5jYWNoZS52MS5DYWNoZVNjb3BlIvMBCg9JbnNwZWN0UmVzcG9uc2USMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdE91dGNvbWUSLwoFZW50cnkYAiABKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkluc3BlY3RlZEVudHJ5EjAKBm90aGVycxgDIAMoCzIgLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdGVkRW50cnkSEAoIc2VtYW50aWMYBCABKAkSOAoKY29uc2lkZXJlZBgFIAMoCzIkLnJhZ21lc2guY2FjaGUudjEuQ29uc2lkZXJlZFF1ZXN0aW9uImcKEkNvbnNpZGVyZWRRdWVzdGlvbhILCgNrZXkYASABKAkSEgoKc2ltaWxhcml0eRgCIAEoARISCgVzY29yZRgDIAEoAUgAiAEBEhIKCnJlZnVzZWRfYnkYBCABKAlCCAoGX3Njb3JlIrcCCg5JbnNwZWN0ZWRFbnRyeRIsCgVsYXllchgBIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISLQoJc3RvcmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghzdGFsZV9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2l6ZV9ieXRlcxgFIAEoBBIUCgxkb2N1bWVudF9pZHMYBiADKAkSKwoFc2NvcGUYByABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkNhY2hlU2NvcGUSEwoLZGlmZmVyZW5jZXMYCCADKAkiEQoPR2V0U3RhdHNSZXF1ZXN0IrgDChBHZXRTdGF0c1Jlc3BvbnNlEiwKBmxheWVycxgBIAMoCzIcLnJhZ21lc2guY2FjaGUudjEuTGF5ZXJTdGF0cxIUCgxsb29rdXBfY291bnQYAiABKAQSEgoKbWlzc19jb3VudBgDIAEoBBIfChdzYXZlZF9jb21wbGV0aW9uX3Rva2VucxgEIAEoBBIZChFzYXZlZF9jb3N0X21pY3JvcxgFIAEoAxIbChNzYXZlZF9wcm9tcHRfdG9rZW5zGAYgASgEEhQKDGZvbGxvd19jb3VudBgHIAEoBBIXCg9zdGFsZV9oaXRfY291bnQYCCABKAQSGQoRcmVmdXNhbF9oaXRfY291bnQYCSABKAQSFQoNY29ycnVwdF9jb3VudBgKIAEoBBIbCg5mYWxzZV9oaXRfcmF0ZRgLIAEoAUgAiAEBEiEKFGZhbHNlX2hpdF9yYXRlX3VwcGVyGAwgASgBSAGIAQESFAoMc2hhZG93X2NvdW50GA0gASgEEhAKCGN1cnJlbmN5GA4gASgJQhEKD19mYWxzZV9oaXRfcmF0ZUIXChVfZmFsc2VfaGl0X3JhdGVfdXBwZXIijgEKCkxheWVyU3RhdHMSLAoFbGF5ZXIYASABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DYWNoZUxheWVyEhEKCWhpdF9jb3VudBgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBISCgpzaXplX2J5dGVzGAQgASgEEhYKDmV2aWN0aW9uX2NvdW50GAUgASgEKpsBCg5JbnNwZWN0T3V0Y29tZRIfChtJTlNQRUNUX09VVENPTUVfVU5TUEVDSUZJRUQQABIXChNJTlNQRUNUX09VVENPTUVfSElUEAESGQoVSU5TUEVDVF9PVVRDT01FX1NUQUxFEAISGgoWSU5TUEVDVF9PVVRDT01FX0ZPTExPVxADEhgKFElOU1BFQ1RfT1VUQ09NRV9NSVNTEAQy+QMKDENhY2hlU2VydmljZRJdCgZMb29rdXASHy5yYWdtZXNoLmNhY2hlLnYxLkxvb2t1cFJlcXVlc3QaIC5yYWdtZXNoLmNhY2hlLnYxLkxvb2t1cFJlc3BvbnNlIg6iuxgKCMCpBxABGAEgATABElcKBEZpbGwSHS5yYWdtZXNoLmNhY2hlLnYxLkZpbGxSZXF1ZXN0Gh4ucmFnbWVzaC5jYWNoZS52MS5GaWxsUmVzcG9uc2UiDqK7GAoIwKkHEAEYASABKAESZgoKSW52YWxpZGF0ZRIjLnJhZ21lc2guY2FjaGUudjEuSW52YWxpZGF0ZVJlcXVlc3QaJC5yYWdtZXNoLmNhY2hlLnYxLkludmFsaWRhdGVSZXNwb25zZSINorsYCQiQThABGAIgBBJkCgdJbnNwZWN0EiAucmFnbWVzaC5jYWNoZS52MS5JbnNwZWN0UmVxdWVzdBohLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdFJlc3BvbnNlIhSQAgGiuxgNCIgnEAIYAiAEMICAEBJjCghHZXRTdGF0cxIhLnJhZ21lc2guY2FjaGUudjEuR2V0U3RhdHNSZXF1ZXN0GiIucmFnbWVzaC5jYWNoZS52MS5HZXRTdGF0c1Jlc3BvbnNlIhCQAgGiuxgJCNAPEAMYAiAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2NhY2hlL3YxL2NhY2hlLnByb3RvEhByYWdtZXNoLmNhY2hlLnYxInMKDUxvb2t1cFJlcXVlc3QSHAoIcXVlc3Rpb24YASABKAlCCrpIB3IFEAEYgCASMwoFc2NvcGUYAiABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkNhY2hlU2NvcGVCBrpIA8gBARIPCgdyZWZyZXNoGAMgASgIIl0KFE1hdGNoUXVlc3Rpb25SZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEicKCmNhbmRpZGF0ZXMYAiADKAlCE7pIEJIBDQgBEAgiB3IFEAEYkAMiRAoVTWF0Y2hRdWVzdGlvblJlc3BvbnNlEhIKBWluZGV4GAEgASgNSACIAQESDQoFc2NvcmUYAiABKAFCCAoGX2luZGV4IsACCgpDYWNoZVNjb3BlEjsKB2NvcnBvcmEYASADKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkNvcnB1c1JldmlzaW9uQgi6SAWSAQIQQBIfCg5wcm9tcHRfdmVyc2lvbhgCIAEoCUIHukgEcgIYQBIXCgVtb2RlbBgDIAEoCUIIukgFcgMYgAISWQoKcGFyYW1ldGVycxgEIAMoCzIsLnJhZ21lc2guY2FjaGUudjEuQ2FjaGVTY29wZS5QYXJhbWV0ZXJzRW50cnlCF7pIFJoBERBAIgVyAxiAASoGcgQYgIABEi0KCGxhbmd1YWdlGAUgASgOMhsucmFnbWVzaC5jb21tb24udjEuTGFuZ3VhZ2UaMQoPUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoOQ29ycHVzUmV2aXNpb24SFwoGY29ycHVzGAEgASgJQge6SARyAhhAEhkKCHJldmlzaW9uGAIgASgJQge6SARyAhhAIscBCg5Mb29rdXBSZXNwb25zZRIkCgNoaXQYASABKAsyFS5yYWdtZXNoLmNhY2hlLnYxLkhpdEgAEioKBmZvbGxvdxgCIAEoCzIYLnJhZ21lc2guY2FjaGUudjEuRm9sbG93SAASKAoFbGVhc2UYAyABKAsyFy5yYWdtZXNoLmNhY2hlLnYxLkxlYXNlSAASMAoGYW5zd2VyGAQgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIAEIHCgVldmVudCKhAQoDSGl0EiwKBWxheWVyGAEgASgOMh0ucmFnbWVzaC5jb21tb24udjEuQ2FjaGVMYXllchItCglzdG9yZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KBmV2ZW50cxgDIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkFuc3dlckV2ZW50Eg0KBXN0YWxlGAQgASgIIjYKBkZvbGxvdxIsCghiZWd1bl9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoFTGVhc2USEAoIbGVhc2VfaWQYASABKAkSDgoGdHRsX21zGAIgASgNIt4BCgtGaWxsUmVxdWVzdBIsCgVzdGFydBgBIAEoCzIbLnJhZ21lc2guY2FjaGUudjEuRmlsbFN0YXJ0SAASMAoGYW5zd2VyGAIgASgLMh4ucmFnbWVzaC5jb21tb24udjEuQW5zd2VyRXZlbnRIABIuCgZjb21taXQYAyABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkZpbGxDb21taXRIABIwCgdhYmFuZG9uGAQgASgLMh0ucmFnbWVzaC5jYWNoZS52MS5GaWxsQWJhbmRvbkgAQg0KBHBhcnQSBbpIAggBIigKCUZpbGxTdGFydBIbCghsZWFzZV9pZBgBIAEoCUIJukgGcgQQARhAIi0KCkZpbGxDb21taXQSHwoLdHRsX3NlY29uZHMYASABKA1CCrpIByoFGIDnhA8iJwoLRmlsbEFiYW5kb24SGAoGcmVhc29uGAEgASgJQgi6SAVyAxiABCIeCgxGaWxsUmVzcG9uc2USDgoGc3RvcmVkGAEgASgIIvIBChFJbnZhbGlkYXRlUmVxdWVzdBIhCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABEgAEhsKBmNvcnB1cxgCIAEoCUIJukgGcgQQARhASAASGwoFbW9kZWwYAyABKAlCCrpIB3IFEAEYgAJIABINCgNhbGwYBCABKAhIABIjCg5wcm9tcHRfdmVyc2lvbhgFIAEoCUIJukgGcgQQARhASAASOwoPY29ycHVzX3JldmlzaW9uGAYgASgLMiAucmFnbWVzaC5jYWNoZS52MS5Db3JwdXNSZXZpc2lvbkgAQg8KBnRhcmdldBIFukgCCAEiKQoSSW52YWxpZGF0ZVJlc3BvbnNlEhMKC2VudHJ5X2NvdW50GAEgASgEIlsKDkluc3BlY3RSZXF1ZXN0EhwKCHF1ZXN0aW9uGAEgASgJQgq6SAdyBRABGIAgEisKBXNjb3BlGAIgASgLMhwucmFnbWVzaC5jYWNoZS52MS5DYWNoZVNjb3BlIvMBCg9JbnNwZWN0UmVzcG9uc2USMQoHb3V0Y29tZRgBIAEoDjIgLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdE91dGNvbWUSLwoFZW50cnkYAiABKAsyIC5yYWdtZXNoLmNhY2hlLnYxLkluc3BlY3RlZEVudHJ5EjAKBm90aGVycxgDIAMoCzIgLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdGVkRW50cnkSEAoIc2VtYW50aWMYBCABKAkSOAoKY29uc2lkZXJlZBgFIAMoCzIkLnJhZ21lc2guY2FjaGUudjEuQ29uc2lkZXJlZFF1ZXN0aW9uImcKEkNvbnNpZGVyZWRRdWVzdGlvbhILCgNrZXkYASABKAkSEgoKc2ltaWxhcml0eRgCIAEoARISCgVzY29yZRgDIAEoAUgAiAEBEhIKCnJlZnVzZWRfYnkYBCABKAlCCAoGX3Njb3JlIrcCCg5JbnNwZWN0ZWRFbnRyeRIsCgVsYXllchgBIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISLQoJc3RvcmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghzdGFsZV9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2l6ZV9ieXRlcxgFIAEoBBIUCgxkb2N1bWVudF9pZHMYBiADKAkSKwoFc2NvcGUYByABKAsyHC5yYWdtZXNoLmNhY2hlLnYxLkNhY2hlU2NvcGUSEwoLZGlmZmVyZW5jZXMYCCADKAkiEQoPR2V0U3RhdHNSZXF1ZXN0IrgDChBHZXRTdGF0c1Jlc3BvbnNlEiwKBmxheWVycxgBIAMoCzIcLnJhZ21lc2guY2FjaGUudjEuTGF5ZXJTdGF0cxIUCgxsb29rdXBfY291bnQYAiABKAQSEgoKbWlzc19jb3VudBgDIAEoBBIfChdzYXZlZF9jb21wbGV0aW9uX3Rva2VucxgEIAEoBBIZChFzYXZlZF9jb3N0X21pY3JvcxgFIAEoAxIbChNzYXZlZF9wcm9tcHRfdG9rZW5zGAYgASgEEhQKDGZvbGxvd19jb3VudBgHIAEoBBIXCg9zdGFsZV9oaXRfY291bnQYCCABKAQSGQoRcmVmdXNhbF9oaXRfY291bnQYCSABKAQSFQoNY29ycnVwdF9jb3VudBgKIAEoBBIbCg5mYWxzZV9oaXRfcmF0ZRgLIAEoAUgAiAEBEiEKFGZhbHNlX2hpdF9yYXRlX3VwcGVyGAwgASgBSAGIAQESFAoMc2hhZG93X2NvdW50GA0gASgEEhAKCGN1cnJlbmN5GA4gASgJQhEKD19mYWxzZV9oaXRfcmF0ZUIXChVfZmFsc2VfaGl0X3JhdGVfdXBwZXIijgEKCkxheWVyU3RhdHMSLAoFbGF5ZXIYASABKA4yHS5yYWdtZXNoLmNvbW1vbi52MS5DYWNoZUxheWVyEhEKCWhpdF9jb3VudBgCIAEoBBITCgtlbnRyeV9jb3VudBgDIAEoBBISCgpzaXplX2J5dGVzGAQgASgEEhYKDmV2aWN0aW9uX2NvdW50GAUgASgEKpsBCg5JbnNwZWN0T3V0Y29tZRIfChtJTlNQRUNUX09VVENPTUVfVU5TUEVDSUZJRUQQABIXChNJTlNQRUNUX09VVENPTUVfSElUEAESGQoVSU5TUEVDVF9PVVRDT01FX1NUQUxFEAISGgoWSU5TUEVDVF9PVVRDT01FX0ZPTExPVxADEhgKFElOU1BFQ1RfT1VUQ09NRV9NSVNTEAQy7QQKDENhY2hlU2VydmljZRJdCgZMb29rdXASHy5yYWdtZXNoLmNhY2hlLnYxLkxvb2t1cFJlcXVlc3QaIC5yYWdtZXNoLmNhY2hlLnYxLkxvb2t1cFJlc3BvbnNlIg6iuxgKCMCpBxABGAEgATABElcKBEZpbGwSHS5yYWdtZXNoLmNhY2hlLnYxLkZpbGxSZXF1ZXN0Gh4ucmFnbWVzaC5jYWNoZS52MS5GaWxsUmVzcG9uc2UiDqK7GAoIwKkHEAEYASABKAESZgoKSW52YWxpZGF0ZRIjLnJhZ21lc2guY2FjaGUudjEuSW52YWxpZGF0ZVJlcXVlc3QaJC5yYWdtZXNoLmNhY2hlLnYxLkludmFsaWRhdGVSZXNwb25zZSINorsYCQiQThABGAIgBBJkCgdJbnNwZWN0EiAucmFnbWVzaC5jYWNoZS52MS5JbnNwZWN0UmVxdWVzdBohLnJhZ21lc2guY2FjaGUudjEuSW5zcGVjdFJlc3BvbnNlIhSQAgGiuxgNCIgnEAIYAiAEMICAEBJyCg1NYXRjaFF1ZXN0aW9uEiYucmFnbWVzaC5jYWNoZS52MS5NYXRjaFF1ZXN0aW9uUmVxdWVzdBonLnJhZ21lc2guY2FjaGUudjEuTWF0Y2hRdWVzdGlvblJlc3BvbnNlIhCQAgGiuxgJCNAPEAEYASABEmMKCEdldFN0YXRzEiEucmFnbWVzaC5jYWNoZS52MS5HZXRTdGF0c1JlcXVlc3QaIi5yYWdtZXNoLmNhY2hlLnYxLkdldFN0YXRzUmVzcG9uc2UiEJACAaK7GAkI0A8QAxgCIARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A question and everything that its answer depends on, except the principal.
@@ -56,6 +56,62 @@ export type LookupRequest = Message<"ragmesh.cache.v1.LookupRequest"> & {
  */
 export const LookupRequestSchema: GenMessage<LookupRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_cache_v1_cache, 0);
+
+/**
+ * A question and others that may mean the same.
+ *
+ * @generated from message ragmesh.cache.v1.MatchQuestionRequest
+ */
+export type MatchQuestionRequest = Message<"ragmesh.cache.v1.MatchQuestionRequest"> & {
+  /**
+   * The standalone question.
+   *
+   * @generated from field: string question = 1;
+   */
+  question: string;
+
+  /**
+   * The others.
+   *
+   * @generated from field: repeated string candidates = 2;
+   */
+  candidates: string[];
+};
+
+/**
+ * Describes the message ragmesh.cache.v1.MatchQuestionRequest.
+ * Use `create(MatchQuestionRequestSchema)` to create a new message.
+ */
+export const MatchQuestionRequestSchema: GenMessage<MatchQuestionRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_cache_v1_cache, 1);
+
+/**
+ * The best candidate.
+ *
+ * @generated from message ragmesh.cache.v1.MatchQuestionResponse
+ */
+export type MatchQuestionResponse = Message<"ragmesh.cache.v1.MatchQuestionResponse"> & {
+  /**
+   * Its place among the candidates; unset if none means the same.
+   *
+   * @generated from field: optional uint32 index = 1;
+   */
+  index?: number | undefined;
+
+  /**
+   * Its score by the calibrated verifier, 0 to 1.
+   *
+   * @generated from field: double score = 2;
+   */
+  score: number;
+};
+
+/**
+ * Describes the message ragmesh.cache.v1.MatchQuestionResponse.
+ * Use `create(MatchQuestionResponseSchema)` to create a new message.
+ */
+export const MatchQuestionResponseSchema: GenMessage<MatchQuestionResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_cache_v1_cache, 2);
 
 /**
  * Everything that an answer depends on, except question and principal.
@@ -104,7 +160,7 @@ export type CacheScope = Message<"ragmesh.cache.v1.CacheScope"> & {
  * Use `create(CacheScopeSchema)` to create a new message.
  */
 export const CacheScopeSchema: GenMessage<CacheScope> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 1);
+  messageDesc(file_ragmesh_cache_v1_cache, 3);
 
 /**
  * A corpus at a revision.
@@ -132,7 +188,7 @@ export type CorpusRevision = Message<"ragmesh.cache.v1.CorpusRevision"> & {
  * Use `create(CorpusRevisionSchema)` to create a new message.
  */
 export const CorpusRevisionSchema: GenMessage<CorpusRevision> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 2);
+  messageDesc(file_ragmesh_cache_v1_cache, 4);
 
 /**
  * One event of a look-up: hit or follow, then answer events; or a lease.
@@ -186,7 +242,7 @@ export type LookupResponse = Message<"ragmesh.cache.v1.LookupResponse"> & {
  * Use `create(LookupResponseSchema)` to create a new message.
  */
 export const LookupResponseSchema: GenMessage<LookupResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 3);
+  messageDesc(file_ragmesh_cache_v1_cache, 5);
 
 /**
  * An answer is stored.
@@ -228,7 +284,7 @@ export type Hit = Message<"ragmesh.cache.v1.Hit"> & {
  * Use `create(HitSchema)` to create a new message.
  */
 export const HitSchema: GenMessage<Hit> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 4);
+  messageDesc(file_ragmesh_cache_v1_cache, 6);
 
 /**
  * Another caller is generating.
@@ -249,7 +305,7 @@ export type Follow = Message<"ragmesh.cache.v1.Follow"> & {
  * Use `create(FollowSchema)` to create a new message.
  */
 export const FollowSchema: GenMessage<Follow> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 5);
+  messageDesc(file_ragmesh_cache_v1_cache, 7);
 
 /**
  * The caller must generate the answer.
@@ -277,7 +333,7 @@ export type Lease = Message<"ragmesh.cache.v1.Lease"> & {
  * Use `create(LeaseSchema)` to create a new message.
  */
 export const LeaseSchema: GenMessage<Lease> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 6);
+  messageDesc(file_ragmesh_cache_v1_cache, 8);
 
 /**
  * A part of an answer that is being generated. The first message holds the lease, the last one commit or abandon.
@@ -330,7 +386,7 @@ export type FillRequest = Message<"ragmesh.cache.v1.FillRequest"> & {
  * Use `create(FillRequestSchema)` to create a new message.
  */
 export const FillRequestSchema: GenMessage<FillRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 7);
+  messageDesc(file_ragmesh_cache_v1_cache, 9);
 
 /**
  * The lease to fill.
@@ -351,7 +407,7 @@ export type FillStart = Message<"ragmesh.cache.v1.FillStart"> & {
  * Use `create(FillStartSchema)` to create a new message.
  */
 export const FillStartSchema: GenMessage<FillStart> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 8);
+  messageDesc(file_ragmesh_cache_v1_cache, 10);
 
 /**
  * The answer is complete.
@@ -372,7 +428,7 @@ export type FillCommit = Message<"ragmesh.cache.v1.FillCommit"> & {
  * Use `create(FillCommitSchema)` to create a new message.
  */
 export const FillCommitSchema: GenMessage<FillCommit> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 9);
+  messageDesc(file_ragmesh_cache_v1_cache, 11);
 
 /**
  * The answer must not be stored.
@@ -393,7 +449,7 @@ export type FillAbandon = Message<"ragmesh.cache.v1.FillAbandon"> & {
  * Use `create(FillAbandonSchema)` to create a new message.
  */
 export const FillAbandonSchema: GenMessage<FillAbandon> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 10);
+  messageDesc(file_ragmesh_cache_v1_cache, 12);
 
 /**
  * The result of a fill.
@@ -414,7 +470,7 @@ export type FillResponse = Message<"ragmesh.cache.v1.FillResponse"> & {
  * Use `create(FillResponseSchema)` to create a new message.
  */
 export const FillResponseSchema: GenMessage<FillResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 11);
+  messageDesc(file_ragmesh_cache_v1_cache, 13);
 
 /**
  * Selects entries of the caller's tenant to make unreachable.
@@ -483,7 +539,7 @@ export type InvalidateRequest = Message<"ragmesh.cache.v1.InvalidateRequest"> & 
  * Use `create(InvalidateRequestSchema)` to create a new message.
  */
 export const InvalidateRequestSchema: GenMessage<InvalidateRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 12);
+  messageDesc(file_ragmesh_cache_v1_cache, 14);
 
 /**
  * The result.
@@ -504,7 +560,7 @@ export type InvalidateResponse = Message<"ragmesh.cache.v1.InvalidateResponse"> 
  * Use `create(InvalidateResponseSchema)` to create a new message.
  */
 export const InvalidateResponseSchema: GenMessage<InvalidateResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 13);
+  messageDesc(file_ragmesh_cache_v1_cache, 15);
 
 /**
  * A question to look up. Access is that of the caller.
@@ -532,7 +588,7 @@ export type InspectRequest = Message<"ragmesh.cache.v1.InspectRequest"> & {
  * Use `create(InspectRequestSchema)` to create a new message.
  */
 export const InspectRequestSchema: GenMessage<InspectRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 14);
+  messageDesc(file_ragmesh_cache_v1_cache, 16);
 
 /**
  * What a look-up of the question would return.
@@ -582,7 +638,7 @@ export type InspectResponse = Message<"ragmesh.cache.v1.InspectResponse"> & {
  * Use `create(InspectResponseSchema)` to create a new message.
  */
 export const InspectResponseSchema: GenMessage<InspectResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 15);
+  messageDesc(file_ragmesh_cache_v1_cache, 17);
 
 /**
  * A question that the semantic layer compared.
@@ -624,7 +680,7 @@ export type ConsideredQuestion = Message<"ragmesh.cache.v1.ConsideredQuestion"> 
  * Use `create(ConsideredQuestionSchema)` to create a new message.
  */
 export const ConsideredQuestionSchema: GenMessage<ConsideredQuestion> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 16);
+  messageDesc(file_ragmesh_cache_v1_cache, 18);
 
 /**
  * A stored answer without its text.
@@ -694,7 +750,7 @@ export type InspectedEntry = Message<"ragmesh.cache.v1.InspectedEntry"> & {
  * Use `create(InspectedEntrySchema)` to create a new message.
  */
 export const InspectedEntrySchema: GenMessage<InspectedEntry> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 17);
+  messageDesc(file_ragmesh_cache_v1_cache, 19);
 
 /**
  * Requests the counters.
@@ -709,7 +765,7 @@ export type GetStatsRequest = Message<"ragmesh.cache.v1.GetStatsRequest"> & {
  * Use `create(GetStatsRequestSchema)` to create a new message.
  */
 export const GetStatsRequestSchema: GenMessage<GetStatsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 18);
+  messageDesc(file_ragmesh_cache_v1_cache, 20);
 
 /**
  * Counters since the process started.
@@ -821,7 +877,7 @@ export type GetStatsResponse = Message<"ragmesh.cache.v1.GetStatsResponse"> & {
  * Use `create(GetStatsResponseSchema)` to create a new message.
  */
 export const GetStatsResponseSchema: GenMessage<GetStatsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 19);
+  messageDesc(file_ragmesh_cache_v1_cache, 21);
 
 /**
  * Counters of a layer.
@@ -870,7 +926,7 @@ export type LayerStats = Message<"ragmesh.cache.v1.LayerStats"> & {
  * Use `create(LayerStatsSchema)` to create a new message.
  */
 export const LayerStatsSchema: GenMessage<LayerStats> = /*@__PURE__*/
-  messageDesc(file_ragmesh_cache_v1_cache, 20);
+  messageDesc(file_ragmesh_cache_v1_cache, 22);
 
 /**
  * What a look-up would return.
@@ -974,6 +1030,17 @@ export const CacheService: GenService<{
     methodKind: "unary";
     input: typeof InspectRequestSchema;
     output: typeof InspectResponseSchema;
+  },
+  /**
+   * Finds the candidate that means the same as a question, by the guards and the calibration of the semantic layer. Finds none while
+   * that layer is off.
+   *
+   * @generated from rpc ragmesh.cache.v1.CacheService.MatchQuestion
+   */
+  matchQuestion: {
+    methodKind: "unary";
+    input: typeof MatchQuestionRequestSchema;
+    output: typeof MatchQuestionResponseSchema;
   },
   /**
    * Returns counters of the caller's tenant.
