@@ -32,11 +32,11 @@ export function createSessions(options: {
   const openAsks = engineOf(database) === 'postgres' ? createOpenAsks(database, clock, replica) : undefined;
   const writer = createTurnWriter(database);
   const purge = createPurge({ database, openAsks, clock, sessionMs, feedbackMs, log });
-  const curated = createCuratedStore(database, clock);
+  const { putCurated, removeCurated, curatedSince, curatedVersions } = createCuratedStore(database, clock);
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
     ...createFeedback(database, clock),
-    ...curated,
+    ...{ putCurated, removeCurated, curatedSince, curatedVersions },
     ...createHandovers(database, clock),
     ...createProposals(database, clock),
     ...createSummaries(database),

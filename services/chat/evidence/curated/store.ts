@@ -29,18 +29,18 @@ const maxTries = 3;
 export function createCuratedStore(database: Database<SessionSchema>, clock: () => number) {
   const rowsOf = (tenant: string) => database.selectFrom('curated_answer').where('tenant', '=', tenant);
 
-  async function live(tenant: string) {
+  const live = async (tenant: string) => {
     const rows = await rowsOf(tenant).selectAll().orderBy('id').orderBy('version', 'desc').execute();
     const latest = rows.filter((row, index) => rows[index - 1]?.id !== row.id);
     return { revision: rows.length, answers: latest.filter(({ deleted }) => deleted === 0).map(toStored) };
-  }
+  };
 
-  async function append(
+  const append = async (
     { tenant, user }: Owner,
     id: string,
     given: CuratedVersion,
     deleted: 0 | 1,
-  ): Promise<StoredCurated> {
+  ): Promise<StoredCurated> => {
     for (let tried = 1; ; tried++) {
       const last = await rowsOf(tenant)
         .where('id', '=', id)
@@ -62,7 +62,7 @@ export function createCuratedStore(database: Database<SessionSchema>, clock: () 
         throw failedPrecondition(ErrorReason.VERSION_STATE, 'the answer is being changed by others: try again');
       }
     }
-  }
+  };
 
   return {
     /** Stores a version; resolves to it. */
