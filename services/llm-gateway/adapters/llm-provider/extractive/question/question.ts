@@ -161,7 +161,8 @@ function withHeads(terms: readonly Term[], plain: string): Term[] {
     if (modifier !== undefined && noun !== undefined) heads.set(modifier, headOf(`${first} ${second}`, noun));
   }
   return terms.map((term) => {
-    const head = term.isHan || term.isExact ? undefined : heads.get(term.text);
+    // York is no kind of city.
+    const head = term.isHan || term.isName ? undefined : heads.get(term.text);
     return head !== undefined && terms.some(({ text }) => text === head.token) ? { ...term, head } : term;
   });
 }

@@ -22,10 +22,17 @@ const foldCount = 5;
 const rankPenalty = 0.002;
 const decisionPenalty = 0.003;
 /** Largest share of wrong answers among the questions that have one, and among those that have none. */
-const maxWrong = 0.066;
-const maxAnswered = 0.2;
-/** Cases that customers reported. They check the result and never train it. */
-const checked = new Set(['shop/open']);
+const maxWrong = 0.069;
+const maxAnswered = 0.24;
+/** Subjects that check the result and never train it: questions that customers reported, and a fifth of the others. */
+const checked = new Set([
+  'shop/open',
+  'museum/museum',
+  'software/software',
+  'shop/delays',
+  'shop/stores',
+  'shop/membership',
+]);
 
 /** One question of an example, read with its evidence. */
 interface Case {
@@ -164,7 +171,7 @@ function main(path: string): void {
   const threshold = chooseThreshold(held);
   report([...own, ...removed], (example) => ({ ...(folds[foldOf(example)] as Weights), threshold }));
   const weights = { ...train(cases), threshold };
-  process.stdout.write('never trained:\n');
+  process.stdout.write('subjects that never train:\n');
   report(
     all.filter(({ subject }) => checked.has(subject)),
     () => weights,
