@@ -9,8 +9,14 @@ import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerOutcome, CacheLayer, ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { FeedbackReason, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import {
+  AnswerOutcome,
+  CacheLayer,
+  ClaimFault,
+  SentenceAction,
+  SentenceSupport,
+} from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
@@ -450,17 +456,35 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('document-text').count()).toBe(0);
   });
 
-  test('feedback is sent with its comment', async () => {
+  test('a doubtful citation says why, and replaced sentences are counted', async () => {
+    const support = SentenceSupport.NUMBER_NOT_IN_SOURCE;
+    const doubtful = { start: 0, end: 1000, support, action: SentenceAction.ANNOTATE, markers: [1] };
+    const withheld = { start: 1000, end: 1000, support, action: SentenceAction.WITHHOLD, markers: [1] };
+    standIn.answer = () => [
+      ...returnsAnswer.slice(0, -1),
+      { case: 'verdicts', value: { sentences: [doubtful, withheld] } },
+      ...returnsAnswer.slice(-1),
+    ];
+    await ask('How long do I have?');
+    await phase('done');
+    expect(await at('marker').first().getAttribute('aria-label')).toContain('a number is not in the source');
+    expect(await at('replaced').textContent()).toContain('One sentence was not supported');
+  });
+
+  test('feedback is sent with its comment and reasons', async () => {
     standIn.answer = () => returnsAnswer;
     await ask('How long do I have?');
     await phase('done');
     await at('feedback-down').click();
+    await at('reason-incomplete').check();
     await page.getByPlaceholder('What was wrong').fill('Curtains are missing');
     await page.keyboard.press('Enter');
     await page.getByText('Thank you.').waitFor();
-    expect(standIn.feedback.map(({ answerId, rating, comment }) => [answerId, rating, comment])).toEqual([
-      ['a1', 2, ''],
-      ['a1', 2, 'Curtains are missing'],
+    expect(
+      standIn.feedback.map(({ answerId, rating, comment, reasons }) => [answerId, rating, comment, reasons]),
+    ).toEqual([
+      ['a1', 2, '', []],
+      ['a1', 2, 'Curtains are missing', [FeedbackReason.INCOMPLETE]],
     ]);
   });
 
