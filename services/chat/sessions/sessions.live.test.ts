@@ -1,6 +1,6 @@
 import { onPostgres } from '#kit/testing/on-postgres.ts';
 
-await onPostgres(46, async () => {
+await onPostgres(55, async () => {
   await import('./sessions.test.ts');
   await import('./feedback.test.ts');
   await import('../evidence/curated/curated.test.ts');
