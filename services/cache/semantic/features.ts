@@ -1,9 +1,11 @@
+import { isLexicalModel } from '#kit/text/lexical-model.ts';
 import { differenceOf } from './guards/difference.ts';
+import { isSubstitution, type VectorKind } from './guards/guards.ts';
 import type { Question } from './question.ts';
-import { type Vocabulary, weightOf } from './vocabulary.ts';
+import { isRare, type Vocabulary, weightOf } from './vocabulary.ts';
 
-/** What the verifier uses, in the order of its weights. Symmetric: the order of the questions does not matter. */
-export const featureNames = [
+/** What the verifier uses of words and cosine. Symmetric: the order of the questions does not matter. */
+const wordFeatures = [
   'cosine',
   'cosine_squared',
   'coverage_less',
@@ -18,8 +20,57 @@ export const featureNames = [
   'shared_count',
 ] as const;
 
-/** Returns the features of a pair; `similarity` is the cosine of the vectors of the questions. */
-export function featuresOf(first: Question, second: Question, similarity: number, vocabulary: Vocabulary): number[] {
+/** Returns what the vectors of a model represent. */
+export function kindOf(model: string): VectorKind {
+  return isLexicalModel(model) ? 'words' : 'meanings';
+}
+
+/** Returns the names of the features, in the order of the verifier's weights. */
+export function featureNamesOf({ model, dimensions }: { model: string; dimensions: number }): string[] {
+  if (kindOf(model) === 'words') return [...wordFeatures];
+  const each = (name: string) => Array.from({ length: dimensions }, (_, index) => `${name}_${index}`);
+  return [...wordFeatures, 'rare_words', 'substitution', ...each('product'), ...each('distance')];
+}
+
+/** A question with its vector, of length 1. */
+export interface EmbeddedText {
+  question: Question;
+  vector: Float32Array;
+}
+
+/**
+ * Returns the features of a pair. Vectors that represent meanings are read one dimension at a time: the verifier learns which of them matter in
+ * the domain of its pairs. There a rare word and a substitution are features too; vectors of words leave them to guards.
+ */
+export function featuresOf(
+  first: EmbeddedText,
+  second: EmbeddedText,
+  vocabulary: Vocabulary,
+  kind: VectorKind,
+): number[] {
+  const similarity = cosineOf(first.vector, second.vector);
+  const ofWords = wordFeaturesOf(first.question, second.question, similarity, vocabulary);
+  if (kind === 'words') return ofWords;
+  const difference = differenceOf(first.question, second.question);
+  const runs = [...difference.onlyFirst, ...difference.onlySecond];
+  const pairs = Array.from(first.vector, (value, index) => [value, second.vector[index] as number] as const);
+  return [
+    ...ofWords,
+    Math.min(4, runs.filter((run) => isRare(run, vocabulary)).length),
+    isSubstitution(first.question, second.question, difference) ? 1 : 0,
+    ...pairs.map(([a, b]) => a * b),
+    ...pairs.map(([a, b]) => Math.abs(a - b)),
+  ];
+}
+
+/** The cosine of two vectors of length 1. */
+export function cosineOf(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += (a[index] as number) * (b[index] as number);
+  return sum;
+}
+
+function wordFeaturesOf(first: Question, second: Question, similarity: number, vocabulary: Vocabulary): number[] {
   const { shared, onlyFirst, onlySecond } = differenceOf(first, second);
   const weigh = (atoms: readonly string[]) => atoms.reduce((sum, atom) => sum + weightOf(atom, vocabulary), 0);
   const common = weigh(shared);

@@ -126,11 +126,12 @@ describe('the semantic layer', () => {
     expect(found).toMatchObject({
       kind: 'miss',
       reason: 'refused',
-      considered: [{ key: keyOf(1), refusedBy: 'substitution' }],
+      considered: [{ key: keyOf(1), refusedBy: 'domain' }],
     });
-    expect(await opened.metric('ai_cache_semantic_refused_total')).toContain(
-      'ai_cache_semantic_refused_total{guard="substitution"} 1',
-    );
+    await layer.find(query('怎么不能申请退货'), signal);
+    const refused = await opened.metric('ai_cache_semantic_refused_total');
+    for (const guard of ['domain', 'negation'])
+      expect(refused).toContain(`ai_cache_semantic_refused_total{guard="${guard}"} 1`);
   });
 
   test('finds which of given questions means the same, and none while it is off', async () => {

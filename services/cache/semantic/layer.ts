@@ -5,11 +5,11 @@ import { within } from '#kit/base/within.ts';
 import type { CacheMetrics } from '../metrics.ts';
 import { type Calibration, mismatchOf } from './calibration/calibration.ts';
 import { score } from './calibration/logistic.ts';
-import { featuresOf } from './features.ts';
+import { featuresOf, kindOf } from './features.ts';
 import { type GuardName, refusalOf } from './guards/guards.ts';
 import { createMatch } from './match.ts';
 import { type Question, readQuestion } from './question.ts';
-import type { SemanticStore, SemanticTarget } from './semantic-store.ts';
+import type { SemanticCandidate, SemanticStore, SemanticTarget } from './semantic-store.ts';
 import { type Shadow, type ShadowAnswer, saysTheSame } from './shadow.ts';
 
 /** The vector of a question and its model. */
@@ -133,8 +133,9 @@ const candidateLimit = 8;
  */
 export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
   const { store, calibration, shadow, log, metrics, random, clock, shadowShare = 0.01, timeoutMs = 100 } = parts;
-  const { threshold, vocabulary, verifier } = calibration;
-  const read = new LRUCache<string, Question>({ max: maxRead });
+  const { threshold, vocabulary } = calibration;
+  const kind = kindOf(calibration.embedding.model);
+  const consider = createJudge(calibration);
   let lookupCount = 0;
   let hitCount = 0;
   /** Set if the embedding model is not the one of the calibration; checked with each embedding. */
@@ -170,7 +171,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
     const { tenant, scopeKey } = query;
     const candidates = await store.search({ tenant, scopeKey, vector, limit: candidateLimit }, signal);
     if (candidates.length === 0) return { ...miss('empty', 'no similar question'), vector };
-    const considered = candidates.map((candidate) => consider(question, candidate));
+    const considered = candidates.map((candidate) => consider(question, vector, candidate));
     let best: Considered | undefined;
     for (const each of considered) {
       if (each.refusedBy !== undefined) metrics.cacheSemanticRefusedTotal.inc({ guard: each.refusedBy });
@@ -184,18 +185,6 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
     return { kind: 'hit', key, similarity, score: best.score as number, isSampled: random() < shadowShare, considered };
   }
 
-  function consider(
-    question: Question,
-    { key, question: other, similarity }: { key: string; question: string; similarity: number },
-  ): Considered {
-    const asked = read.get(other) ?? readQuestion(other);
-    read.set(other, asked);
-    const refusal = refusalOf(question, asked, vocabulary);
-    if (refusal !== undefined) return { key, similarity, score: undefined, refusedBy: refusal.guard };
-    const value = score(verifier, featuresOf(question, asked, similarity, vocabulary));
-    return { key, similarity, score: value, refusedBy: value >= (threshold as number) ? undefined : 'verifier' };
-  }
-
   return {
     match: createMatch({
       ...parts,
@@ -205,6 +194,7 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
       consider,
       timeoutMs,
       vocabulary,
+      kind,
     }),
     find: (query, signal) =>
       withSpan('cache.semantic', {}, async () => {
@@ -261,6 +251,27 @@ export function createSemanticLayer(parts: SemanticLayerParts): SemanticLayer {
       return { off: off(), lookupCount, hitCount, comparedCount, wrongCount, falseHits: shadow.estimate() };
     },
     close: () => store.close(),
+  };
+}
+
+/** Creates the judgement of candidates by guards, verifier and threshold. */
+function createJudge({ threshold, vocabulary, verifier, embedding }: Calibration) {
+  const kind = kindOf(embedding.model);
+  const read = new LRUCache<string, Question>({ max: maxRead });
+  return (question: Question, vector: Float32Array, candidate: SemanticCandidate): Considered => {
+    const { key, question: text, similarity, vector: known } = candidate;
+    const asked = read.get(text) ?? readQuestion(text);
+    read.set(text, asked);
+    const refusal = refusalOf(question, asked, vocabulary, kind);
+    if (refusal !== undefined) return { key, similarity, score: undefined, refusedBy: refusal.guard };
+    const features = featuresOf({ question, vector }, { question: asked, vector: known }, vocabulary, kind);
+    const value = score(verifier, features);
+    return {
+      key,
+      similarity,
+      score: value,
+      refusedBy: threshold === null || value < threshold ? 'verifier' : undefined,
+    };
   };
 }
 

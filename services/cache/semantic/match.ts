@@ -1,7 +1,9 @@
 import type { Logger } from '#kit/base/log.ts';
 import { within } from '#kit/base/within.ts';
-import { refusalOf } from './guards/guards.ts';
+import { cosineOf } from './features.ts';
+import { refusalOf, type VectorKind } from './guards/guards.ts';
 import { type Question, readQuestion } from './question.ts';
+import type { SemanticCandidate } from './semantic-store.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** What the comparison of questions shares with the layer. */
@@ -13,20 +15,22 @@ export interface MatchParts {
   /** Judges a candidate by guards, verifier and threshold. */
   consider(
     question: Question,
-    candidate: { key: string; question: string; similarity: number },
+    vector: Float32Array,
+    candidate: SemanticCandidate,
   ): { score: number | undefined; refusedBy: string | undefined };
   vocabulary: Vocabulary;
+  kind: VectorKind;
   timeoutMs: number;
   log: Logger;
 }
 
 /** Creates the comparison of a question with given others; the best of those that may be answered alike. */
-export function createMatch({ isOff, isCovered, embed, consider, vocabulary, timeoutMs, log }: MatchParts) {
+export function createMatch({ isOff, isCovered, embed, consider, vocabulary, kind, timeoutMs, log }: MatchParts) {
   async function best(text: string, candidates: readonly string[], signal: AbortSignal) {
     const question = readQuestion(text);
     // Guards cost nothing, embeddings do.
     const admitted = candidates.flatMap((candidate, index) =>
-      refusalOf(question, readQuestion(candidate), vocabulary) === undefined ? [{ candidate, index }] : [],
+      refusalOf(question, readQuestion(candidate), vocabulary, kind) === undefined ? [{ candidate, index }] : [],
     );
     if (admitted.length === 0) return undefined;
     const texts = [text, ...admitted.map(({ candidate }) => candidate)];
@@ -35,9 +39,8 @@ export function createMatch({ isOff, isCovered, embed, consider, vocabulary, tim
     for (const [place, { candidate, index }] of admitted.entries()) {
       const other = others[place];
       if (own === undefined || other === undefined) continue;
-      const { refusedBy, score = 0 } = consider(question, {
-        ...{ key: String(index), question: candidate, similarity: cosine(own, other) },
-      });
+      const near = { key: String(index), question: candidate, similarity: cosineOf(own, other), vector: other };
+      const { refusedBy, score = 0 } = consider(question, own, near);
       if (refusedBy === undefined && score > (found?.score ?? 0)) found = { index, score };
     }
     return found;
@@ -54,15 +57,4 @@ export function createMatch({ isOff, isCovered, embed, consider, vocabulary, tim
       return undefined;
     }
   };
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let [dot, left, right] = [0, 0, 0];
-  for (let index = 0; index < a.length; index++) {
-    const [x, y] = [a[index] as number, b[index] as number];
-    dot += x * y;
-    left += x * x;
-    right += y * y;
-  }
-  return left === 0 || right === 0 ? 0 : dot / Math.sqrt(left * right);
 }

@@ -24,6 +24,8 @@ export interface SemanticCandidate {
   question: string;
   /** Cosine of the vectors, -1 to 1. */
   similarity: number;
+  /** Its vector, of length 1. */
+  vector: Float32Array;
 }
 
 /** Which entries of a tenant to remove. */

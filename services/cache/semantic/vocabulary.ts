@@ -35,6 +35,17 @@ export function isRare(run: readonly string[], { counts }: Vocabulary): boolean 
   return run.slice(1).some((atom, index) => (counts.get(`${run[index]} ${atom}`) ?? 0) < rareBelow);
 }
 
+/** Least share of a question's terms that the calibration must have seen often. Below, its subject is not that of the calibration. */
+const leastKnown = 0.6;
+
+/** Returns whether the calibration has seen questions of this kind: pairs of neighbours, because single characters are everywhere. */
+export function isInDomain({ content }: Question, { counts }: Vocabulary): boolean {
+  const words = content.filter((atom) => !atom.startsWith('#'));
+  const terms = words.length > 1 ? termsOf(words).slice(words.length) : words;
+  const knownCount = terms.filter((term) => (counts.get(term) ?? 0) >= rareBelow).length;
+  return terms.length > 0 && knownCount >= leastKnown * terms.length;
+}
+
 /** Returns the weight of an atom: ln(1 + questions / those that have it); at least ln 2, and largest for one that was never seen. */
 export function weightOf(atom: string, { questionCount, counts }: Vocabulary): number {
   return Math.log(1 + (questionCount + 1) / ((counts.get(atom) ?? 0) + 1));

@@ -84,6 +84,7 @@ export function semanticStoreSuite(
       ]);
       expect(found[0]?.similarity).toBeCloseTo(Math.cos(0.1), 4);
       expect(found[1]?.similarity).toBeCloseTo(Math.cos(0.5), 4);
+      for (const [index, value] of vectorAt(0.1).entries()) expect(found[0]?.vector[index]).toBeCloseTo(value, 5);
     });
 
     test('finds nothing in an empty store', async () => {

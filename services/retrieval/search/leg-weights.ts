@@ -1,19 +1,14 @@
 import { Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { isLexicalModel } from '#kit/text/lexical-model.ts';
 import type { RetrievalSettings } from '../config.ts';
 
-/** Models whose vectors represent words, not meanings. They add little to the keyword leg, so their weight is low. */
-const lexicalModel = /^hashing-/;
+/** Vectors that represent words add little to the keyword leg. */
 const lexicalWeight = 0.2;
 /** Semantic models find what the keyword leg cannot. */
 const semanticWeight = 0.5;
 
 /** Weight of the web leg beside the tenant's own documents. */
 const webWeight = 0.2;
-
-/** Returns whether a model's vectors represent only words. */
-export function isLexicalModel(model: string): boolean {
-  return lexicalModel.test(model);
-}
 
 /**
  * Returns the weight of the vector leg for a search in these corpora, 0 to 1: the mean of the corpora's weights. The weight of a corpus

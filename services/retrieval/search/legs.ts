@@ -6,6 +6,7 @@ import { unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { fromVector } from '#kit/base/vectors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import { isLexicalModel } from '#kit/text/lexical-model.ts';
 import type { QueryWord } from '#kit/text/query/query-words.ts';
 import type { PassageRecord } from '../catalog/passage-record.ts';
 import { type Hit, mergeHits, type SearchScope } from '../stores/index-row.ts';
@@ -14,7 +15,6 @@ import { isZeroVector, toUnitVector } from '../stores/unit-vector.ts';
 import type { VectorSpace, VectorStore } from '../stores/vector-store.ts';
 import type { WebSearch } from '../stores/web-search.ts';
 import { type DegradationDeps, reportDegradation, runStage } from './degradation.ts';
-import { isLexicalModel } from './leg-weights.ts';
 import { searchWebPages } from './web-leg.ts';
 
 /** What the legs need. */

@@ -4,12 +4,13 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Feature, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import { isLexicalModel } from '#kit/text/lexical-model.ts';
 import type { RetrievalSettings } from '../config.ts';
 import { detectedLanguage, toRowFilter } from '../convert.ts';
 import type { CorpusView, IndexView } from '../index/index-view.ts';
 import { corpusNotFound, requireVersion } from '../index/require.ts';
 import { type AppliedTerms, withTerms, wordsOf } from '../index/terms.ts';
-import { isLexicalModel, vectorWeightOf } from './leg-weights.ts';
+import { vectorWeightOf } from './leg-weights.ts';
 import { isLeg, type LegSearch } from './legs.ts';
 
 /** A search with all defaults applied. */

@@ -35,10 +35,12 @@ const refused = (status: number): LoopbackReply => ({
 describe('Qdrant', () => {
   test('every search names tenant, scope and time', async () => {
     await using server = await startLoopback(() =>
-      ok({ points: [{ id: 1, version: 0, score: 0.9, payload: { key: keyOf(1), question: 'q' } }] }),
+      ok({ points: [{ id: 1, version: 0, score: 0.9, payload: { key: keyOf(1), question: 'q' }, vector: [1, 0] }] }),
     );
     const store = await open(server.url, { api_key: 'secret' });
-    expect(await store.search(query, signal)).toEqual([{ key: keyOf(1), question: 'q', similarity: 0.9 }]);
+    expect(await store.search(query, signal)).toEqual([
+      { key: keyOf(1), question: 'q', similarity: 0.9, vector: Float32Array.of(1, 0) },
+    ]);
     const [request] = server.requests;
     expect(request?.path).toMatch(/^\/collections\/ragmesh_questions_[0-9a-f]{12}\/points\/query$/);
     expect(request?.headers['api-key']).toBe('secret');
@@ -52,6 +54,7 @@ describe('Qdrant', () => {
       },
       limit: 3,
       params: { exact: true },
+      with_vector: true,
     });
   });
 

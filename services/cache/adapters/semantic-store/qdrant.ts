@@ -66,10 +66,11 @@ function createQdrantStore(given: Settings<typeof settings>, deps: SemanticStore
     async search({ tenant, scopeKey, vector, limit }, signal) {
       const must = [is('tenant', tenant), is('scope', scopeKey), isLive()];
       const points = await collection.search([...vector], must, limit, ['key', 'question'], signal);
-      return points.map(({ payload, score }) => ({
+      return points.map(({ payload, score, vector: found }) => ({
         key: String(payload?.key),
         question: String(payload?.question),
         similarity: score,
+        vector: Float32Array.from(found as number[]),
       }));
     },
     remove: (tenant, target, signal) => collection.remove([is('tenant', tenant), ...conditionsOf(target)], signal),

@@ -91,7 +91,7 @@ async function createRedisStore(settings: RedisSettings, deps: SemanticStoreDeps
       const now = clock();
       return (scope?.questions ?? [])
         .filter(({ expiresAtMs }) => expiresAtMs > now)
-        .map(({ key, question, vector: other }) => ({ key, question, similarity: dot(vector, other) }))
+        .map(({ key, question, vector: other }) => ({ key, question, similarity: dot(vector, other), vector: other }))
         .sort((a, b) => b.similarity - a.similarity || (a.key < b.key ? -1 : 1))
         .slice(0, limit);
     },

@@ -85,17 +85,18 @@ async function createSqliteStore(deps: SemanticStoreDeps): Promise<SemanticStore
       const rows = await run(
         () =>
           connection.all(
-            `SELECT key, question, 1 - vec_distance_cosine(vector, ?) AS similarity FROM question
+            `SELECT key, question, vector, 1 - vec_distance_cosine(vector, ?) AS similarity FROM question
              WHERE tenant = ? AND scope = ? AND expires_at > ? ORDER BY similarity DESC, key LIMIT ?`,
             [toBytes(vector), tenant, scopeKey, clock(), limit],
           ),
         signal,
       );
-      return rows.map(({ key, question, similarity }) => ({
+      return rows.map(({ key, question, vector: found, similarity }) => ({
         key: String(key),
         question: String(question),
         // A vector of zeros has no direction.
         similarity: Number(similarity ?? 0),
+        vector: fromBytes(found as Uint8Array),
       }));
     },
     async remove(tenant, target, signal) {
@@ -134,4 +135,5 @@ function conditionOf(target: SemanticTarget): { where: string; params: string[] 
   }
 }
 
+const fromBytes = (bytes: Uint8Array) => new Float32Array(bytes.slice().buffer);
 const toBytes = (vector: Float32Array) => new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength).slice();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { featureNames, featuresOf } from '../features.ts';
-import { refusalOf } from '../guards/guards.ts';
+import { featureNamesOf, featuresOf, kindOf } from '../features.ts';
+import { refusalOf, type VectorKind } from '../guards/guards.ts';
 import { type Question, readQuestion } from '../question.ts';
 import { countVocabulary } from '../vocabulary.ts';
 import { clopperPearsonHigh } from './bounds.ts';
@@ -57,6 +57,7 @@ interface Row {
  */
 export async function calibrate(options: CalibrateOptions, signal: AbortSignal): Promise<Calibration> {
   const { pairs, embedding, budget = 0.01, wrongShare = 0.1 } = options;
+  const kind = kindOf(embedding.model);
   const vectors = await embedAll(options, signal);
   const questions = new Map<string, Question>();
   for (const text of vectors.keys()) questions.set(text, readQuestion(text));
@@ -70,14 +71,14 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
     const hash = hashes[index] as number;
     const a = questions.get(first) as Question;
     const b = questions.get(second) as Question;
-    const similarity = cosineOf(vectors.get(first) as Float32Array, vectors.get(second) as Float32Array);
+    const [one, other] = [vectors.get(first), vectors.get(second)] as [Float32Array, Float32Array];
     return {
       isSame,
       isCalibrating: hash % 2 === 0,
       fold: (hash >>> 1) % foldCount,
       language: a.language,
-      isPassing: refusalOf(a, b, vocabulary) === undefined,
-      features: featuresOf(a, b, similarity, vocabulary),
+      isPassing: refusalOf(a, b, vocabulary, kind) === undefined,
+      features: featuresOf({ question: a, vector: one }, { question: b, vector: other }, vocabulary, kind),
       score: 0,
     };
   });
@@ -85,10 +86,13 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
   const other = rows.filter(({ isCalibrating }) => !isCalibrating);
   for (let fold = 0; fold < foldCount; fold++) {
     signal.throwIfAborted();
-    const model = fit(half.filter((row) => row.fold !== fold));
+    const model = fit(
+      half.filter((row) => row.fold !== fold),
+      kind,
+    );
     for (const row of half) if (row.fold === fold) row.score = score(model, row.features);
   }
-  const verifier = fit(half);
+  const verifier = fit(half, kind);
   for (const row of other) row.score = score(verifier, row.features);
 
   const different = half.filter(({ isSame }) => !isSame);
@@ -118,7 +122,7 @@ export async function calibrate(options: CalibrateOptions, signal: AbortSignal):
     threshold,
     calibrated: outcome(half),
     heldOut: outcome(other),
-    features: [...featureNames],
+    features: featureNamesOf(embedding),
     verifier,
     vocabulary,
   };
@@ -144,13 +148,6 @@ export function parsePairs(text: string): LabelledPair[] {
   return pairs;
 }
 
-/** The cosine of two vectors of length 1. */
-export function cosineOf(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let index = 0; index < a.length; index++) sum += (a[index] as number) * (b[index] as number);
-  return sum;
-}
-
 async function embedAll(
   { pairs, embed, onProgress }: CalibrateOptions,
   signal: AbortSignal,
@@ -165,10 +162,14 @@ async function embedAll(
   return vectors;
 }
 
-const fit = (rows: readonly Row[]): LogisticModel =>
+/** Weight of the squared weights beside the mean log loss: more for the hundreds of features of a vector. */
+const ridges: Readonly<Record<VectorKind, number>> = { words: 1e-3, meanings: 0.07 };
+
+const fit = (rows: readonly Row[], kind: VectorKind): LogisticModel =>
   fitLogistic(
     rows.map(({ features }) => features),
     rows.map(({ isSame }) => isSame),
+    ridges[kind],
   );
 
 function chooseThreshold(

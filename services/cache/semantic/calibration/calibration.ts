@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { featureNames } from '../features.ts';
+import { featureNamesOf } from '../features.ts';
 import type { Vocabulary } from '../vocabulary.ts';
 import type { LogisticModel } from './logistic.ts';
 
@@ -92,13 +92,13 @@ export function parseCalibration(text: string): Calibration | Refused {
   const verifier = value.verifier as LogisticModel;
   const isComplete =
     Array.isArray(features) &&
-    features.join() === featureNames.join() &&
+    typeof (value.embedding as { model?: unknown })?.model === 'string' &&
+    features.join() === featureNamesOf(value.embedding as Calibration['embedding']).join() &&
     [verifier?.means, verifier?.scales, verifier?.weights].every(
-      (numbers) => Array.isArray(numbers) && numbers.length === featureNames.length && numbers.every(Number.isFinite),
+      (numbers) => Array.isArray(numbers) && numbers.length === features.length && numbers.every(Number.isFinite),
     ) &&
     Number.isFinite(verifier.bias) &&
     (value.threshold === null || (Number.isFinite(value.threshold) && (value.threshold as number) > 0)) &&
-    typeof (value.embedding as { model?: unknown })?.model === 'string' &&
     Array.isArray(value.languages) &&
     typeof (value.vocabulary as { counts?: unknown })?.counts === 'object';
   if (!isComplete)

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { threadCpuMs } from '#kit/testing/time.ts';
 import { knowsEverything, mutations, paraphrases } from '../../suites/mutations.suite.ts';
 import { readQuestion } from '../question.ts';
-import { type GuardName, refusalOf, refusalsOf } from './guards.ts';
+import { type GuardName, refusalOf, refusalsOf, type VectorKind } from './guards.ts';
 
 const guardsOf = (first: string, second: string): GuardName[] =>
-  refusalsOf(readQuestion(first), readQuestion(second), knowsEverything).map(({ guard }) => guard);
+  refusalsOf(readQuestion(first), readQuestion(second), knowsEverything, 'words').map(({ guard }) => guard);
 
 describe('guards', () => {
   test('of 2,000 mutations, guards alone let none through, though they know every word', () => {
@@ -77,11 +77,11 @@ describe('guards', () => {
   });
 
   test('a word that was never seen in calibration keeps questions apart', () => {
-    const refusal = refusalOf(readQuestion('怎么退货'), readQuestion('沙发怎么退货'), {
-      questionCount: 1,
-      counts: new Map(),
-    });
-    expect(refusal?.guard).toBe('rare_word');
+    const nothing = { questionCount: 1, counts: new Map<string, number>() };
+    const guardWith = (kind: VectorKind) =>
+      refusalOf(readQuestion('怎么退货'), readQuestion('沙发怎么退货'), nothing, kind)?.guard;
+    expect(guardWith('words')).toBe('rare_word');
+    expect(guardWith('meanings')).toBe('domain');
   });
 
   test('guards are symmetric, and accept every question with itself', () => {

@@ -1,5 +1,5 @@
 import { type Question, questionLengthMax } from '../question.ts';
-import { isRare, type Vocabulary } from '../vocabulary.ts';
+import { isInDomain, isRare, type Vocabulary } from '../vocabulary.ts';
 import { type Difference, differenceOf } from './difference.ts';
 import { hasChangedSides } from './order.ts';
 
@@ -15,6 +15,7 @@ export type GuardName =
   | 'name'
   | 'question_type'
   | 'direction'
+  | 'domain'
   | 'rare_word'
   | 'substitution';
 
@@ -24,9 +25,14 @@ export interface Refusal {
   reason: string;
 }
 
+/** What the vectors of the calibrated model represent. */
+export type VectorKind = 'words' | 'meanings';
+
 interface Guard {
   name: GuardName;
   reason: string;
+  /** The vectors with which it is used. @default all */
+  only?: VectorKind;
   refuses(first: Question, second: Question, difference: Difference, vocabulary: Vocabulary): boolean;
 }
 
@@ -45,6 +51,7 @@ const guards: readonly Guard[] = [
   {
     name: 'substitution',
     reason: 'they share no content',
+    only: 'words',
     refuses: (_a, _b, { shared }) => shared.length === 0,
   },
   {
@@ -80,30 +87,48 @@ const guards: readonly Guard[] = [
     refuses: (a, b) => hasChangedSides(a.order, b.order),
   },
   {
+    name: 'domain',
+    reason: 'the calibration has seen few of their words',
+    only: 'meanings',
+    refuses: (a, b, _difference, vocabulary) => !isInDomain(a, vocabulary) || !isInDomain(b, vocabulary),
+  },
+  {
     name: 'rare_word',
     reason: 'one has a word that is rare and that the other lacks',
+    only: 'words',
     refuses: (_a, _b, { onlyFirst, onlySecond }, vocabulary) =>
       [...onlyFirst, ...onlySecond].some((run) => isRare(run, vocabulary)),
   },
   {
     name: 'substitution',
     reason: 'a word replaces another one, and they are not known to mean the same',
+    only: 'words',
     refuses: (a, b, difference) => isSubstitution(a, b, difference),
   },
 ];
 
+const guardsOf = {
+  words: guards.filter(({ only }) => only !== 'meanings'),
+  meanings: guards.filter(({ only }) => only !== 'words'),
+};
+
 /** Returns every reason not to use the answer of one question for the other; empty if there is none. */
-export function refusalsOf(first: Question, second: Question, vocabulary: Vocabulary): Refusal[] {
+export function refusalsOf(first: Question, second: Question, vocabulary: Vocabulary, kind: VectorKind): Refusal[] {
   const difference = differenceOf(first, second);
-  return guards
+  return guardsOf[kind]
     .filter((guard) => guard.refuses(first, second, difference, vocabulary))
     .map(({ name, reason }) => ({ guard: name, reason }));
 }
 
 /** Returns the first reason of {@link refusalsOf}; `undefined` if there is none. */
-export function refusalOf(first: Question, second: Question, vocabulary: Vocabulary): Refusal | undefined {
+export function refusalOf(
+  first: Question,
+  second: Question,
+  vocabulary: Vocabulary,
+  kind: VectorKind,
+): Refusal | undefined {
   const difference = differenceOf(first, second);
-  const guard = guards.find((each) => each.refuses(first, second, difference, vocabulary));
+  const guard = guardsOf[kind].find((each) => each.refuses(first, second, difference, vocabulary));
   return guard && { guard: guard.name, reason: guard.reason };
 }
 
@@ -159,7 +184,8 @@ function sameNames(a: Question, b: Question): boolean {
   return a.names.every((name) => b.text.includes(name)) && b.names.every((name) => a.text.includes(name));
 }
 
-function isSubstitution(a: Question, b: Question, { shared, onlyFirst, onlySecond }: Difference): boolean {
+/** Returns whether words of one replace words of the other, among others that they share. */
+export function isSubstitution(a: Question, b: Question, { shared, onlyFirst, onlySecond }: Difference): boolean {
   if (onlyFirst.length === 0 || onlySecond.length === 0) return false;
   return shared.length * 3 >= Math.min(a.content.length, b.content.length);
 }

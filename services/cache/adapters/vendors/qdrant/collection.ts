@@ -112,7 +112,7 @@ export function openCollection(settings: CollectionSettings) {
       throw collectionLost();
     },
 
-    /** Returns the points nearest to a vector, by exact search. */
+    /** Returns the points nearest to a vector with their vectors, by exact search. */
     search: (query: number[], must: Condition[], limit: number, fields: string[], signal: AbortSignal) =>
       orAbsent(
         [],
@@ -124,6 +124,7 @@ export function openCollection(settings: CollectionSettings) {
             limit,
             params: { exact: true },
             with_payload: fields,
+            with_vector: true,
           };
           const { data } = await api.queryPoints(wanted, { signal: ends });
           return data.result?.points ?? [];
