@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
 import { ConversationAct, ConversationActSchema } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { featuresOf } from './features.ts';
 import { type ActModel, createClassifier } from './model.ts';
@@ -34,8 +35,27 @@ const searched: ReadonlySet<ConversationAct> = new Set([
 /** Returns whether messages of this act are searched; the others get a reply. */
 export const isSearched = (act: ConversationAct): boolean => searched.has(act);
 
+/** Messages that are remembered with what they are: the same questions are asked again and again. */
+const maxRemembered = 2000;
+/** Longest message that is remembered, in UTF-16 code units. */
+const rememberedLength = 200;
+
 /** Creates the router from a model; by default from weights.json, which training/train.ts writes. */
 export function createRouter(model: ActModel = readModel()): Router {
+  const known = new LRUCache<string, Routed>({ max: maxRemembered });
+  const route = createReader(model);
+  return (message) => {
+    if (message.length > rememberedLength) return route(message);
+    let routed = known.get(message);
+    if (routed === undefined) {
+      routed = route(message);
+      known.set(message, routed);
+    }
+    return routed;
+  };
+}
+
+function createReader(model: ActModel): Router {
   const classify = createClassifier(model);
   const acts = model.acts.map(actNamed);
   return (message) => {
