@@ -46,7 +46,8 @@ async function flapForAMinute(fault: string) {
   });
   const models = [model('a'), model(otherSuffix)];
   const routes = [{ name: 'pair', models: models.map(({ name }) => name) }];
-  await using mesh = await startWholeMesh({ sample: false, config: { llmGateway: { models, routes } } });
+  // The clock does not move during a request, so it cannot wait at a target.
+  await using mesh = await startWholeMesh({ sample: false, config: { llmGateway: { models, routes, stayMs: 0 } } });
   const completions = completionsAt(mesh.edgeUrl);
   const met: Met[] = [];
   vi.useFakeTimers({ toFake: ['Date', 'performance'] });

@@ -28,6 +28,8 @@ import {
   settings,
   slackMs,
   startFaultyProvider,
+  stayMs,
+  stays,
   waitFits,
 } from '../../../services/llm-gateway/testing/faulty-provider.ts';
 import {
@@ -82,7 +84,7 @@ function expected({ fault, setting, mode, policy }: Case): Expected {
   const sole = setting !== 'with another target';
   const once: Attempts = [1, 0];
   const whole = { status: 200, text: wholeText, finishReason: 'stop', error: undefined };
-  const cured: Expected = { ...whole, attempts: sole ? [2, 0] : [1, 1] };
+  const cured: Expected = { ...whole, attempts: sole ? [2, 0] : stays(fault) ? [2, 1] : [1, 1] };
   const failed = (status: number, type: string, code: string): Omit<Expected, 'attempts'> => ({
     status,
     text: '',
@@ -171,6 +173,7 @@ beforeAll(async () => {
         ],
         routes: names.map((name) => ({ name: `${name}-pair`, models: [name, other.name] })),
         maxAttempts,
+        stayMs,
         breaker: { failures: 1000 },
         prices: {
           version: 'test',
