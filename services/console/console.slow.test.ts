@@ -1,69 +1,30 @@
-// Long because all tests share one build of the page and one browser.
-
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Code } from '@connectrpc/connect';
 import axe from 'axe-core';
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { build } from 'vite';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { FeedbackReason, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import {
-  AnswerOutcome,
-  CacheLayer,
-  ClaimFault,
-  SentenceAction,
-  SentenceSupport,
-} from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { rpcError, unavailable } from '#kit/base/errors.ts';
-import {
-  type AnswerEventInit,
-  ending,
-  ends,
-  refusal,
-  retrieval,
-  returnsAnswer,
-  returnsText,
-  says,
-} from './testing/answers.ts';
-import { findChromium, launchChromium } from './testing/browser.ts';
-import { passageOf } from './testing/documents.ts';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { type AnswerEventInit, ending, retrieval, returnsAnswer, returnsText, says } from './testing/answers.ts';
+import { findChromium } from './testing/browser.ts';
+import { type ConsoleBrowser, startConsoleBrowser, timeout } from './testing/console-page.ts';
 import { keys, type StandIn, startStandIn } from './testing/stand-in.ts';
 
 const chromium = findChromium();
 if (chromium === undefined) console.log('skipped: console browser test (no Chromium)');
 
-/** Longest wait for a state of the page. */
-const timeout = 20_000;
-
 describe.skipIf(chromium === undefined)('the console in a browser', () => {
-  let dist: string;
-  let browser: Browser;
+  let browser: ConsoleBrowser;
   let standIn: StandIn;
   let firstPage: Page;
   let page: Page;
   let complaints: string[];
 
   beforeAll(async () => {
-    dist = mkdtempSync(join(tmpdir(), 'ragmesh-console-'));
-    const root = fileURLToPath(new URL('.', import.meta.url));
-    vi.stubEnv('NODE_ENV', 'production'); // as `vite build` has it; a test runner's own would give a development build
-    await build({ root, logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
-    vi.unstubAllEnvs();
-    browser = await launchChromium(chromium ?? '');
-    firstPage = await newPage({});
+    browser = await startConsoleBrowser(chromium ?? '', (complaint) => complaints.push(complaint));
+    firstPage = await browser.newPage();
   });
-  afterAll(async () => {
-    await browser?.close();
-    rmSync(dist, { recursive: true, force: true });
-  });
+  afterAll(() => browser?.[Symbol.asyncDispose]());
   beforeEach(async () => {
     complaints = [];
-    standIn = await startStandIn(dist); // on a port of its own: storage of a page does not reach the next test
+    standIn = await startStandIn(browser.dist); // on a port of its own: storage of a page does not reach the next test
     page = firstPage;
     await page.goto(standIn.url);
   });
@@ -73,20 +34,6 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     // No error on the page, and no violation of the content policy.
     expect(complaints).toEqual([]);
   });
-
-  async function newPage(options: BrowserContextOptions): Promise<Page> {
-    const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
-    context.setDefaultTimeout(timeout);
-    const made = await context.newPage();
-    made.on('pageerror', (error) => complaints.push(String(error)));
-    made.on('console', (message) => {
-      // The browser logs each error reply; some tests are about those.
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
-        complaints.push(message.text());
-      }
-    });
-    return made;
-  }
 
   const at = (testId: string, within: Page | Locator = page) => within.getByTestId(testId);
   const lastTurn = () => at('turn').last();
@@ -137,36 +84,6 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await at('marker').allTextContents()).toEqual(['1', '3', '2']);
     expect(await at('source-2').textContent()).toContain('When the money arrives');
     expect(await at('status').textContent()).toBe('The answer is complete.');
-  });
-
-  test('a citation opens its document at the passage, and Escape leads back to the marker', async () => {
-    standIn.answer = () => returnsAnswer;
-    await ask('How long do I have?');
-    await phase('done');
-    const marker = at('marker').last();
-    await marker.focus();
-    await page.keyboard.press('Enter');
-    const mark = at('highlight').first();
-    await mark.waitFor();
-    expect(await at('highlight').allTextContents()).toEqual([
-      expect.stringMatching(/^Our warehouse inspects.*credit cards 5–10\.$/),
-    ]);
-    await poll(() =>
-      mark.evaluate((element) => {
-        const { top, bottom } = element.getBoundingClientRect();
-        return top < window.innerHeight && bottom > 0;
-      }),
-    ).toBe(true);
-    expect(await at('document-title').textContent()).toBe('Returns and refunds');
-    expect(await isFocused(at('document-title'))).toBe(true);
-    expect(await at('document-path').textContent()).toBe('When the money arrives');
-    expect(await at('document-scores').textContent()).toContain('0.744');
-
-    await at('document-previous').click();
-    await at('highlight').first().getByText('The clock starts').waitFor();
-    await page.keyboard.press('Escape');
-    await at('document-panel').waitFor({ state: 'detached' });
-    expect(await isFocused(marker)).toBe(true);
   });
 
   test('stop ends the answer at the server too, and marks it as a part', async () => {
@@ -229,51 +146,9 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
     await page.reload();
     await at('welcome').getByText('您想了解什么？').waitFor();
-    page = await newPage({ locale: 'zh-CN' });
+    page = await browser.newPage({ locale: 'zh-CN' });
     await page.goto(standIn.url);
     await at('welcome').getByText('您想了解什么？').waitFor();
-  });
-
-  test('an answer that fails can be asked for again', async () => {
-    standIn.answer = async function* () {
-      yield* retrieval;
-      throw unavailable('llm-gateway', 'llm-gateway cannot be reached');
-    };
-    await ask('How long do I have?');
-    await phase('failed');
-    expect(await at('failure').textContent()).toContain('llm-gateway cannot be reached');
-    standIn.answer = () => returnsAnswer;
-    await at('retry').click();
-    await phase('done');
-    expect(await at('turn').count()).toBe(1);
-  });
-
-  test('a rate limit says when to try again', async () => {
-    // biome-ignore lint/correctness/useYield: it fails before its first event
-    standIn.answer = async function* () {
-      throw rpcError(Code.ResourceExhausted, ErrorReason.RATE_LIMITED, 'too fast', { retryAfterMs: 60_000 });
-    };
-    await ask('How long do I have?');
-    await at('retry').waitFor();
-    expect(await at('retry').textContent()).toMatch(/^Try again in \d+ s$/);
-    expect(await at('retry').isDisabled()).toBe(true);
-  });
-
-  test('a refusal shows the passages that were read', async () => {
-    standIn.answer = () => [...retrieval, says('I found nothing.'), done(AnswerOutcome.REFUSED)];
-    await ask('Opening hours on the moon?');
-    await phase('done');
-    await at('source-1').waitFor();
-    await at('more-sources').click();
-    await at('source-1').waitFor({ state: 'detached' });
-  });
-
-  test('a plain HTTP 429 of a proxy is shown as a rate limit', async () => {
-    standIn.isLimited = true;
-    await ask('How long do I have?');
-    await phase('failed');
-    expect(await at('failure').textContent()).toMatch(/^Too many questions.*Try again in \d+ s$/);
-    expect(await at('failure').textContent()).not.toContain('HTTP');
   });
 
   test('the skip link leads past the sessions, each session is one stop, and the Delete key deletes it', async () => {
@@ -336,7 +211,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
   test.each(
     [320, 375, 1280].flatMap((width) => (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme }))),
   )('has no accessibility fault at $width px in $colorScheme colours', async ({ width, colorScheme }) => {
-    page = await newPage({ viewport: { width, height: 800 }, colorScheme });
+    page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
     await page.goto(standIn.url);
     await at('welcome').getByText('Refund approval limits').waitFor();
     expect(await faults()).toEqual([]);
@@ -370,59 +245,6 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     expect(await faults()).toEqual([]);
   });
 
-  test('a refusal, a degradation and a cached answer are shown as such', async () => {
-    standIn.answer = () => refusal;
-    await ask('Opening hours on the moon?');
-    await phase('done');
-    expect(await at('answer').getAttribute('data-refused')).toBe('true');
-    // The server says it; the page adds what to do, and says nothing twice.
-    expect(await at('answer').textContent()).toBe(
-      'I found nothing in the documents about the opening hours on the moon.' +
-        'Try other words, search all documents, or ask a colleague.',
-    );
-
-    standIn.answer = () => [
-      ...retrieval,
-      ends(Stage.RERANK, 120_000, 'late', StageStatus.DEGRADED),
-      says('Within 15 days [1].'),
-      {
-        case: 'done',
-        value: {
-          outcome: AnswerOutcome.ANSWERED,
-          cacheLayer: CacheLayer.MEMORY,
-          degradations: [{ stage: Stage.RERANK, reason: 'late by 20 ms', effect: 'kept the fused order' }],
-          unsupportedClaims: [{ start: 0, end: 19, fault: ClaimFault.FACT, markers: [1] }],
-        },
-      },
-    ];
-    await ask('How long do I have?');
-    await at('cached').waitFor();
-    expect(await at('degradation').textContent()).toContain(
-      'Answered without rerankinglate by 20 ms → kept the fused order',
-    );
-    expect(await at('unsupported').textContent()).toBe('Not supported by the cited documentsWithin 15 days [1].');
-    expect(await at('stage-rerank').getAttribute('data-state')).toBe('degraded');
-    await at('cached').click();
-    await poll(() => standIn.questions.at(-1)?.bypassCache).toBe(true);
-  });
-
-  test('withdrawn text leaves the page', async () => {
-    const second = gate();
-    standIn.answer = async function* () {
-      yield* retrieval;
-      yield says('A first attempt.');
-      await second.passed;
-      yield { case: 'reset', value: { reason: 'another model took over' } };
-      yield says('The second one.');
-      yield* ending([1]);
-    };
-    await ask('How long do I have?');
-    await at('answer').getByText('A first attempt.').waitFor();
-    second.open();
-    await phase('done');
-    expect((await at('answer').textContent())?.trim()).toBe('The second one.');
-  });
-
   test('staff and customers see what their groups may read', async () => {
     standIn.answer = () => returnsAnswer;
     await at('welcome').getByText('Refund approval limits').waitFor();
@@ -436,56 +258,6 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
     await at('question').press('Enter');
     await phase('done');
     expect(standIn.callers).toEqual([keys.staff, keys.customer]);
-  });
-
-  test('a document that may no longer be seen is not shown, only the passage that was read', async () => {
-    const passage = passageOf('refund-limits', 'Limits are per order', 'disciplinary matter.', [
-      'Who may approve what',
-    ]);
-    standIn.answer = () => [
-      { case: 'sources', value: { passages: [passage] } },
-      says('Per order [1].'),
-      { case: 'done', value: { outcome: AnswerOutcome.ANSWERED } },
-    ];
-    await at('persona-customer').click();
-    await ask('What are the limits?');
-    await phase('done');
-    await at('marker').click();
-    await at('document-gone').waitFor();
-    expect(await at('passage-as-read').textContent()).toContain('Limits are per order');
-    expect(await at('document-text').count()).toBe(0);
-  });
-
-  test('a doubtful citation says why, and replaced sentences are counted', async () => {
-    const support = SentenceSupport.NUMBER_NOT_IN_SOURCE;
-    const doubtful = { start: 0, end: 1000, support, action: SentenceAction.ANNOTATE, markers: [1] };
-    const withheld = { start: 1000, end: 1000, support, action: SentenceAction.WITHHOLD, markers: [1] };
-    standIn.answer = () => [
-      ...returnsAnswer.slice(0, -1),
-      { case: 'verdicts', value: { sentences: [doubtful, withheld] } },
-      ...returnsAnswer.slice(-1),
-    ];
-    await ask('How long do I have?');
-    await phase('done');
-    expect(await at('marker').first().getAttribute('aria-label')).toContain('a number is not in the source');
-    expect(await at('replaced').textContent()).toContain('One sentence was not supported');
-  });
-
-  test('feedback is sent with its comment and reasons', async () => {
-    standIn.answer = () => returnsAnswer;
-    await ask('How long do I have?');
-    await phase('done');
-    await at('feedback-down').click();
-    await at('reason-incomplete').check();
-    await page.getByPlaceholder('What was wrong').fill('Curtains are missing');
-    await page.keyboard.press('Enter');
-    await page.getByText('Thank you.').waitFor();
-    expect(
-      standIn.feedback.map(({ answerId, rating, comment, reasons }) => [answerId, rating, comment, reasons]),
-    ).toEqual([
-      ['a1', 2, '', []],
-      ['a1', 2, 'Curtains are missing', [FeedbackReason.INCOMPLETE]],
-    ]);
   });
 
   test('Enter that ends a word of an input method does not ask', async () => {
@@ -529,7 +301,7 @@ describe.skipIf(chromium === undefined)('the console in a browser', () => {
 
   test('a phone shows the document over the answer, and the list on demand', async () => {
     standIn.answer = () => returnsAnswer;
-    page = await newPage({ viewport: { width: 390, height: 844 } });
+    page = await browser.newPage({ viewport: { width: 390, height: 844 } });
     await page.goto(standIn.url);
     expect(await at('rail').isVisible()).toBe(false);
     await ask('How long do I have?');

@@ -1,20 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
-import { build } from 'vite';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HandoverReason, HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { AnswerOutcome, ToolCallStatus } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type AnswerEventInit, says } from './testing/answers.ts';
-import { findChromium, launchChromium } from './testing/browser.ts';
+import { findChromium } from './testing/browser.ts';
+import { type ConsoleBrowser, startConsoleBrowser, timeout } from './testing/console-page.ts';
 import { type StandIn, startStandIn } from './testing/stand-in.ts';
 
 const chromium = findChromium();
 if (chromium === undefined) console.log('skipped: console conversation test (no Chromium)');
-const timeout = 20_000;
 
 const done = (outcome: AnswerOutcome): AnswerEventInit => ({ case: 'done', value: { outcome } });
 const handover = (state: HandoverState): AnswerEventInit => ({
@@ -37,36 +33,28 @@ const result = {
 };
 
 describe.skipIf(chromium === undefined)('a conversation in a browser', () => {
-  let dist: string;
-  let browser: Browser;
+  let browser: ConsoleBrowser;
   let standIn: StandIn;
   let page: Page;
+  let complaints: string[];
 
   beforeAll(async () => {
-    dist = mkdtempSync(join(tmpdir(), 'ragmesh-console-'));
-    vi.stubEnv('NODE_ENV', 'production');
-    const root = fileURLToPath(new URL('.', import.meta.url));
-    await build({ root, logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
-    vi.unstubAllEnvs();
-    browser = await launchChromium(chromium ?? '');
+    browser = await startConsoleBrowser(chromium ?? '', (complaint) => complaints.push(complaint));
   });
-  afterAll(async () => {
-    await browser?.close();
-    rmSync(dist, { recursive: true, force: true });
-  });
+  afterAll(() => browser?.[Symbol.asyncDispose]());
   beforeEach(async () => {
-    standIn = await startStandIn(dist);
+    complaints = [];
+    standIn = await startStandIn(browser.dist);
     await open('en-GB');
   });
   afterEach(async () => {
     await page.context().close();
     await standIn.close();
+    expect(complaints).toEqual([]);
   });
 
   async function open(locale: string) {
-    const context = await browser.newContext({ locale, reducedMotion: 'reduce' });
-    context.setDefaultTimeout(timeout);
-    page = await context.newPage();
+    page = await browser.newPage({ locale });
     await page.goto(standIn.url);
   }
   const at = (testId: string) => page.getByTestId(testId);
@@ -86,7 +74,7 @@ describe.skipIf(chromium === undefined)('a conversation in a browser', () => {
     await page.keyboard.press('Enter');
   };
   const expectAccessible = async () => {
-    await page.addScriptTag({ content: axe.source }).catch(() => page.evaluate(axe.source));
+    await page.evaluate(axe.source);
     const found = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
     expect(found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
   };
