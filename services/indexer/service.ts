@@ -7,9 +7,8 @@ import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
 import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
-import { startHousekeeping } from './housekeeping.ts';
-import { createId } from './ids.ts';
 import { createFailureStore } from './jobs/failure-store.ts';
+import { startHousekeeping } from './jobs/housekeeping.ts';
 import { createJobChanges } from './jobs/job-changes.ts';
 import type { JobQueue } from './jobs/job-queue.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
@@ -18,6 +17,7 @@ import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/inde
 import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import type { BlobStore } from './uploads/blob-store.ts';
+import { createId } from './uploads/ids.ts';
 import { ingest } from './uploads/ingest.ts';
 import type { RecordsSchema } from './uploads/records.ts';
 import { createUploads } from './uploads/uploads.ts';

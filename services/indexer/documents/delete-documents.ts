@@ -4,11 +4,11 @@ import type { IndexWriterService, PurgeDocumentsResponse } from '#gen/ragmesh/re
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import { timeOfId } from '../ids.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { findHidden } from '../jobs/rights.ts';
 import type { Caller } from '../jobs/run/caller.ts';
 import { createIndexClient } from '../jobs/run/index-client.ts';
+import { timeOfId } from '../uploads/ids.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
 

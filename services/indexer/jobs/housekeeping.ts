@@ -1,8 +1,8 @@
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
-import type { JobStore } from './jobs/job-store.ts';
-import type { Uploads } from './uploads/uploads.ts';
+import type { Uploads } from '../uploads/uploads.ts';
+import type { JobStore } from './job-store.ts';
 
 /** Dependencies of housekeeping. */
 export interface HousekeepingDeps {
