@@ -1,5 +1,5 @@
 import { forever } from '../stores/index-row.ts';
-import { insertFrom, joined, keyOf, oneOf, remove, rows, type Sql, sql, update } from './engines/sql.ts';
+import { indexedBy, insertFrom, joined, keyOf, oneOf, remove, rows, type Sql, sql, update } from './engines/sql.ts';
 import type { CatalogTables } from './engines/tables.ts';
 
 // An access list belongs to a document, not to one of its versions. The newest published list applies to every version of the
@@ -36,7 +36,7 @@ export function spreadAccess(corpusId: number, version: number): Sql[] {
       'access_change',
       ['corpus_id', 'document_id', 'acl_id', 'version'],
       sql`SELECT DISTINCT newest.corpus_id, newest.document_id, newest.acl_id, newest.added_in
-        FROM ${rows('document', 'newest')} ${joined} ${rows('document', 'older')} ON older.corpus_id = newest.corpus_id
+        FROM ${rows('document', 'newest')}${indexedBy('document_version')} ${joined} ${rows('document', 'older')} ON older.corpus_id = newest.corpus_id
           AND older.document_id = newest.document_id AND older.added_in < newest.added_in
           AND older.acl_id <> newest.acl_id
         WHERE newest.corpus_id = ${corpusId} AND newest.removed_in = ${forever} AND newest.added_in = ${version}`,

@@ -81,7 +81,7 @@ export function createDocumentCatalog(tables: CatalogTables, recent: RecentPassa
       await tables.write(tenant, removeStatements(corpusId, version, documentIds));
     },
     async countDocuments(tenant, corpusId, version, documentIds) {
-      const query = sql`SELECT count(*) AS count FROM ${rows('document')}
+      const query = sql`SELECT count(*) AS count FROM ${rows('document')}${indexedBy('document_id')}
         WHERE ${named(corpusId, documentIds)} AND ${inVersion(version)}`;
       const [row] = await tables.read(tenant, query, notAborted);
       return Number(row?.count ?? 0);

@@ -70,8 +70,11 @@ export interface VersionCatalog {
   rollback(tenant: string, corpusId: number, version: number): Promise<void>;
   /** Removes versions; the corpus is not swept until {@link sweep}. */
   drop(tenant: string, corpusId: number, versions: readonly number[]): Promise<void>;
-  /** Deletes what belongs to no version from `oldest` to `newest`, after the stores have. Marks the corpus as swept. */
-  sweep(tenant: string, corpusId: number, oldest: number, newest: number): Promise<void>;
+  /**
+   * Deletes what belongs to no version from `oldest` to `newest`, after the stores have. Marks the corpus as swept. `hasNewer`: whether the corpus
+   * had a newer version, whose documents are then looked for among all.
+   */
+  sweep(tenant: string, corpusId: number, oldest: number, newest: number, hasNewer: boolean): Promise<void>;
 }
 
 const notAborted = new AbortController().signal;
@@ -131,12 +134,14 @@ export function createVersionCatalog(tables: CatalogTables, newEpoch: () => stri
     async drop(tenant, corpusId, versions) {
       await tables.write(tenant, [...dropStatements(corpusId, versions), newState()]);
     },
-    async sweep(tenant, corpusId, oldest, newest) {
-      const gone = sql`corpus_id = ${corpusId}
-        AND (added_in > ${newest} OR (removed_in <= ${oldest} AND removed_in < ${forever}))`;
+    async sweep(tenant, corpusId, oldest, newest, hasNewer) {
+      const older = sql`corpus_id = ${corpusId} AND removed_in <= ${oldest} AND removed_in < ${forever}`;
+      const newer = sql`corpus_id = ${corpusId} AND added_in > ${newest}`;
       await tables.write(tenant, [
-        remove('chunk', sql`document IN (SELECT id FROM ${rows('document')} WHERE ${gone})`),
-        remove('document', gone),
+        ...(hasNewer ? [older, newer] : [older]).flatMap((gone) => [
+          remove('chunk', sql`document IN (SELECT id FROM ${rows('document')} WHERE ${gone})`),
+          remove('document', gone),
+        ]),
         update(
           'document',
           sql`removed_in = ${forever}`,

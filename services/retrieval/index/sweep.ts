@@ -18,7 +18,7 @@ export const longestReadMs = policyOf(RetrievalService.method.retrieve).timeoutM
 
 /** Deletes from the stores and the catalog all that belongs to no version of the corpus. */
 export async function sweep({ catalog, vectors, keywords }: SweepDeps, index: TenantIndex, corpus: CorpusView) {
-  const { corpusId, versions } = corpus;
+  const { corpusId, versions, lastVersion } = corpus;
   const oldest = versions[0]?.version ?? 0;
   const newest = versions.at(-1)?.version ?? 0;
   const change = { kind: 'retain', oldest, newest } as const;
@@ -27,5 +27,5 @@ export async function sweep({ catalog, vectors, keywords }: SweepDeps, index: Te
     keywords.apply(index.tenant, corpusId, change),
   ]);
   // The catalog is last, so that no store has a row whose key the catalog may use again.
-  await catalog.versions.sweep(index.tenant, corpusId, oldest, newest);
+  await catalog.versions.sweep(index.tenant, corpusId, oldest, newest, lastVersion > newest);
 }

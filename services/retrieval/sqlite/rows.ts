@@ -56,7 +56,10 @@ export interface RowIndex<R extends IndexRow> {
   setAclId(select: Statement, aclId: number): Statement[];
 }
 
-/** Returns the statements of a change, for one transaction. */
+/**
+ * Returns the statements of a change, for one transaction. A sum (`added_in + 0`) keeps SQLite from the index of that column: it would read all rows
+ * of a version to find those of some documents.
+ */
 export function changeStatements<R extends IndexRow>(
   corpusId: number,
   change: Change<R>,
@@ -79,10 +82,10 @@ export function changeStatements<R extends IndexRow>(
       const { version, rows } = change;
       const documents = JSON.stringify(change.documentIds);
       return [
-        ...remove(`corpus_id = ? AND ${oneOf('document_id')} AND added_in = ?`, corpusId, documents, version),
+        ...remove(`corpus_id = ? AND ${oneOf('document_id')} AND added_in + 0 = ?`, corpusId, documents, version),
         ...setRemovedIn(
           version,
-          `corpus_id = ? AND ${oneOf('document_id')} AND removed_in = ${forever}`,
+          `corpus_id = ? AND ${oneOf('document_id')} AND removed_in + 0 = ${forever}`,
           corpusId,
           documents,
         ),
@@ -103,7 +106,7 @@ export function changeStatements<R extends IndexRow>(
     case 'purge':
       return remove(`corpus_id = ? AND ${oneOf('document_id')}`, corpusId, JSON.stringify(change.documentIds));
     case 'access': {
-      const where = `corpus_id = ? AND ${oneOf('document_id')} AND added_in <= ? AND acl_id <> ?`;
+      const where = `corpus_id = ? AND ${oneOf('document_id')} AND added_in + 0 <= ? AND acl_id <> ?`;
       const params = [corpusId, JSON.stringify(change.documentIds), change.version, change.aclId];
       return [
         ...index.setAclId(selectIds(where, params), change.aclId),
@@ -111,7 +114,7 @@ export function changeStatements<R extends IndexRow>(
       ];
     }
     case 'forget':
-      return remove(`corpus_id = ? AND ${oneOf('id')}`, corpusId, JSON.stringify(change.keys));
+      return remove(`corpus_id + 0 = ? AND ${oneOf('id')}`, corpusId, JSON.stringify(change.keys));
     default:
       return change satisfies never;
   }
