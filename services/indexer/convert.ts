@@ -9,13 +9,16 @@ import {
   FailureSchema,
   type Job,
   JobSchema,
+  type Note,
+  type NoteKind,
+  NoteSchema,
 } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { StoredDocument } from './documents/document-store.ts';
 import type { JobRecord } from './jobs/job-store.ts';
 import { toLanguage } from './jobs/run/index-client.ts';
-import type { FailureTable } from './uploads/records.ts';
+import type { FailureTable, NoteTable } from './uploads/records.ts';
 
 /** Returns a job as a message of the contract. */
 export function toJob(record: JobRecord): Job {
@@ -35,6 +38,7 @@ export function toJob(record: JobRecord): Job {
       chunkCount: BigInt(progress.chunkCount),
       readBytes: BigInt(progress.readBytes),
       totalBytes: BigInt(progress.totalBytes),
+      noteCount: BigInt(progress.noteCount),
     },
     attemptCount: record.attemptCount,
     error: record.error,
@@ -48,6 +52,11 @@ export function toJob(record: JobRecord): Job {
 /** Returns a failure as a message of the contract. */
 export function toFailure({ path, line, reason, message }: FailureTable): Failure {
   return create(FailureSchema, { path, line: BigInt(line), reason: enumName(ErrorReasonSchema, reason), message });
+}
+
+/** Returns a note as a message of the contract. */
+export function toNote({ path, line, kind, parts, message }: NoteTable): Note {
+  return create(NoteSchema, { path, line: BigInt(line), kind: kind as NoteKind, count: BigInt(parts), message });
 }
 
 /** Returns a document as a message of the contract. */

@@ -13,6 +13,7 @@ import { createJobChanges } from './jobs/job-changes.ts';
 import type { JobQueue } from './jobs/job-queue.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
 import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts';
+import { createNoteStore } from './jobs/note-store.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
 import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
@@ -24,7 +25,7 @@ import { createUploads } from './uploads/uploads.ts';
 
 /** Dependencies of the indexer. */
 export interface IndexerDeps
-  extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures' | 'uploads'> {
+  extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures' | 'notes' | 'uploads'> {
   queue: JobQueue;
   blobs: BlobStore;
   records: Database<RecordsSchema>;
@@ -46,6 +47,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const uploads = createUploads(blobs);
   const documents = createDocumentStore(records);
   const failures = createFailureStore(records);
+  const notes = createNoteStore(records);
   const deletions = createDeletionStore(records);
   const history = createContentHistory(records);
   const changes = createJobChanges();
@@ -53,7 +55,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const threads = createPrepareThreads();
   const newId = () => createId(clock(), random);
   const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
-  const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures };
+  const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures, notes };
 
   let waitingSinceMs: number | undefined;
   watchQueueAge(deps.metrics, () => waitingSinceMs, clock);
@@ -117,6 +119,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       ...createJobRpcs({
         jobs,
         failures,
+        notes,
         worker,
         changes,
         async dropped(job) {

@@ -6,6 +6,7 @@ import type { FailureTable, RecordsSchema } from '../uploads/records.ts';
 /** Position after which a list of failures continues. */
 export interface FailureCursor {
   fileIndex: number;
+  path: string;
   line: number;
 }
 
@@ -52,10 +53,14 @@ export function createFailureStore(db: Database<RecordsSchema>): FailureStore {
         .selectAll()
         .where('job_id', '=', jobId)
         .orderBy('file_index')
+        .orderBy('path')
         .orderBy('line')
         .limit(limit);
       if (after !== undefined) {
-        query = query.where((eb) => eb(eb.refTuple('file_index', 'line'), '>', eb.tuple(after.fileIndex, after.line)));
+        const { fileIndex, path, line } = after;
+        query = query.where((eb) =>
+          eb(eb.refTuple('file_index', 'path', 'line'), '>', eb.tuple(fileIndex, path, line)),
+        );
       }
       return query.execute();
     },

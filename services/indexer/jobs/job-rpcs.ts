@@ -3,16 +3,18 @@ import { notFound } from '#kit/base/errors.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
-import { fromPageToken, toFailure, toJob, toPageToken } from '../convert.ts';
+import { fromPageToken, toFailure, toJob, toNote, toPageToken } from '../convert.ts';
 import type { FailureStore } from './failure-store.ts';
 import type { JobChanges } from './job-changes.ts';
 import type { JobRecord, JobStore } from './job-store.ts';
 import type { JobWorker } from './job-worker.ts';
+import type { NoteStore } from './note-store.ts';
 
 /** Dependencies of the job rpcs. */
 export interface JobRpcDeps {
   jobs: JobStore;
   failures: FailureStore;
+  notes: NoteStore;
   worker: JobWorker;
   changes: JobChanges;
   /** Called when a job was cancelled before it ran. */
@@ -29,11 +31,11 @@ const openStates: readonly JobState[] = [JobState.QUEUED, JobState.RUNNING];
 
 type Rpcs = Pick<
   ServiceHandlers<typeof IndexerService>,
-  'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures'
+  'getJob' | 'listJobs' | 'watchJob' | 'cancelJob' | 'retryJob' | 'listFailures' | 'listNotes'
 >;
 
 /** Creates the job rpcs. They see only the jobs of the caller's tenant. */
-export function createJobRpcs({ jobs, failures, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
+export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped, requeued }: JobRpcDeps): Rpcs {
   const find = async (jobId: string, context: CallContext): Promise<JobRecord> => {
     const [job] = await jobs.list({ tenant: context.principal.tenant, jobId, limit: 1 });
     if (job === undefined) throw notFound('job', jobId);
@@ -103,14 +105,38 @@ export function createJobRpcs({ jobs, failures, worker, changes, dropped, requeu
     async listFailures({ jobId, pageSize, pageToken }, context) {
       await find(jobId, context);
       const limit = pageSize || 50;
-      const [fileIndex, line] = pageToken === '' ? [-1, -1] : fromPageToken(pageToken, 'number', 'number');
-      const found = await failures.list(jobId, { fileIndex, line }, limit + 1);
+      const [fileIndex, path, line] =
+        pageToken === '' ? [-1, '', -1] : fromPageToken(pageToken, 'number', 'string', 'number');
+      const found = await failures.list(jobId, { fileIndex, path, line }, limit + 1);
       const page = found.slice(0, limit);
       const last = page.at(-1);
       const hasMore = found.length > limit && last !== undefined;
       return {
         failures: page.map(toFailure),
-        nextPageToken: hasMore ? toPageToken([last.file_index, last.line]) : '',
+        nextPageToken: hasMore ? toPageToken([last.file_index, last.path, last.line]) : '',
+      };
+    },
+
+    async listNotes({ jobId, pageSize, pageToken }, context) {
+      await find(jobId, context);
+      const limit = pageSize || 50;
+      const isFirst = pageToken === '';
+      const [fileIndex, path, line, kind] = isFirst
+        ? [-1, '', -1, -1]
+        : fromPageToken(pageToken, 'number', 'string', 'number', 'number');
+      const found = await notes.list(jobId, { fileIndex, path, line, kind }, limit + 1);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const hasMore = found.length > limit && last !== undefined;
+      const totals = isFirst ? await notes.totals(jobId) : [];
+      return {
+        notes: page.map(toNote),
+        nextPageToken: hasMore ? toPageToken([last.file_index, last.path, last.line, last.kind]) : '',
+        totals: totals.map((total) => ({
+          kind: total.kind,
+          count: BigInt(total.count),
+          fileCount: BigInt(total.fileCount),
+        })),
       };
     },
   };

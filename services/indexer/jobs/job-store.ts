@@ -11,6 +11,7 @@ export interface Progress {
   chunkCount: number;
   readBytes: number;
   totalBytes: number;
+  noteCount: number;
 }
 
 /** State of a job that survives the end of its worker. */

@@ -204,6 +204,7 @@ const noProgress: Progress = {
   chunkCount: 0,
   readBytes: 0,
   totalBytes: 0,
+  noteCount: 0,
 };
 
 /** Returns the job of a row. */
@@ -218,7 +219,8 @@ export function toRecord(row: JobRow): JobRecord {
     deleteMissing: row.delete_missing === 1,
     state: row.state as JobState,
     phase: row.phase as JobPhase,
-    progress: JSON.parse(row.progress) as Progress,
+    // Rows of an earlier release lack the later counts.
+    progress: { ...noProgress, ...(JSON.parse(row.progress) as Partial<Progress>) },
     checkpoint: JSON.parse(row.checkpoint) as Checkpoint,
     attemptCount: row.attempt_count,
     isCancelRequested: row.cancel_requested === 1,

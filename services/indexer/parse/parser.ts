@@ -1,4 +1,5 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Block } from './blocks.ts';
 
 /** A file of an upload, as a parser sees it. */
@@ -8,6 +9,8 @@ export interface SourceFile {
   /** Media type from the upload, in lower case, with parameters; empty if the upload has none. */
   mediaType: string;
   sizeBytes: number;
+  /** Of a table: what its columns mean, by name or by number from 1; see `FileHeader.columns` of the contract. */
+  columns?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A document as read from its file, before chunking. */
@@ -42,8 +45,32 @@ export interface ParseFailure {
   documentId: string | undefined;
 }
 
-/** A document or a failure, as a parser yields it. */
-export type Parsed = { kind: 'document'; document: ParsedDocument } | { kind: 'failure'; failure: ParseFailure };
+/** What was left out of a file, or guessed about it. */
+export interface ParseNote {
+  kind: NoteKind;
+  /** Line or row, from 1; 0 for the file as a whole. */
+  line: number;
+  /** How many parts of the file it is about. */
+  count: number;
+  /** What was done, and what to do if that was wrong; never text of the document. */
+  message: string;
+}
+
+/** A file inside a file: an entry of an archive, an attachment of a message. Its own parser reads it. */
+export interface InnerFile {
+  /** Path inside the outer file, with "/" between folders. */
+  path: string;
+  /** Media type as the outer file names it; empty if it does not. */
+  mediaType: string;
+  bytes: Uint8Array;
+}
+
+/** What a parser yields. */
+export type Parsed =
+  | { kind: 'document'; document: ParsedDocument }
+  | { kind: 'failure'; failure: ParseFailure }
+  | { kind: 'note'; note: ParseNote }
+  | { kind: 'file'; file: InnerFile };
 
 /**
  * Reads one format. A file that is a list of records is read in constant memory, and a bad record yields a failure of its own.
@@ -76,14 +103,30 @@ export function failed(line: number, error: UnreadableError, documentId: string 
   return { kind: 'failure', failure: { line, reason: error.reason, message: error.message, documentId } };
 }
 
+/** Returns the note that a parser yields. */
+export function noted(kind: NoteKind, count: number, message: string, line = 0): Parsed {
+  return { kind: 'note', note: { kind, line, count, message } };
+}
+
+/** Media types that clients send for files of many formats: the extension is more reliable. */
+const vagueTypes = new Set([
+  '',
+  'text/plain',
+  'text/xml',
+  'application/json',
+  'application/octet-stream',
+  // Windows sends it for CSV.
+  'application/vnd.ms-excel',
+  'application/xml',
+  'application/x-zip-compressed',
+  'application/zip',
+]);
+
 /** Returns the parser of a file: by its media type if a parser reads that type, otherwise by the extension of its path. */
 export function findParser(parsers: readonly Parser[], file: SourceFile): Parser | undefined {
   const mediaType = file.mediaType.split(';')[0]?.trim() ?? '';
   const byType = parsers.find((parser) => parser.mediaTypes.includes(mediaType));
   const path = file.path.toLowerCase();
   const byEnding = parsers.find((parser) => parser.endings.some((ending) => path.endsWith(ending)));
-  // Many clients send "text/plain" for every unknown file, so the extension is more reliable.
-  if (mediaType === '' || mediaType === 'text/plain' || mediaType === 'application/octet-stream')
-    return byEnding ?? byType;
-  return byType;
+  return vagueTypes.has(mediaType) ? (byEnding ?? byType) : byType;
 }

@@ -16,6 +16,8 @@ const documentBytesMax = 2_500_000;
 /** What the upload says about a file: defaults for documents that do not say it themselves. */
 export interface FileDefaults {
   path: string;
+  /** Path of the file that holds the document: `path`, or that of a file inside of it. Default: `path`. */
+  originPath?: string;
   /** Position in the upload, from 0. */
   fileIndex: number;
   /** Groups that may see its documents; empty: everyone in the tenant. */
@@ -45,7 +47,7 @@ export function prepareDocument(
     const text = parts.length === 1 ? parsed.text : parsed.text.slice(part.start, part.end);
     const document = {
       documentId: isFirst ? parsed.documentId : partId(parsed.documentId, index + 1),
-      origin: { fileIndex: file.fileIndex, path: file.path, line: parsed.line },
+      origin: { fileIndex: file.fileIndex, path: file.originPath ?? file.path, line: parsed.line },
       placedIn: parsed.isPlaced || !isFirst ? file.path : '',
       title: isFirst ? title : `${clip(title, titleLengthMax - 12)} (${index + 1})`,
       url: parsed.url.length <= urlLengthMax ? parsed.url : '',

@@ -1,15 +1,8 @@
-import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import {
-  findParser,
-  type Parsed,
-  type ParseFailure,
-  type Parser,
-  type SourceFile,
-  UnreadableError,
-} from '../parse/parser.ts';
-import { UploadBytesError } from '../uploads/file-reader.ts';
+import type { ParsedDocument, ParseFailure, Parser, SourceFile } from '../parse/parser.ts';
+import { UnreadableError } from '../parse/parser.ts';
 import { type FileDefaults, prepareDocument } from './prepare-document.ts';
-import type { PreparedBatch, PreparedFailure, PrepareOptions } from './prepared.ts';
+import type { PreparedBatch, PreparedFailure, PreparedNote, PrepareOptions } from './prepared.ts';
+import { readFile, toUnreadable } from './read-file.ts';
 
 /** A file of an upload, with its bytes. */
 export interface UploadedFile extends SourceFile, Omit<FileDefaults, 'fileIndex'> {
@@ -40,82 +33,56 @@ export async function* prepareUpload(
         yield part;
       }
     };
-    const fail = (failure: ParseFailure) => batch.failures.push({ fileIndex, path: file.path, ...failure });
-    const parser = findParser(parsers, file);
-    try {
-      if (parser === undefined) throw unsupported(file, parsers);
-      for await (const parsed of parser.parse(file, counted())) {
-        take(parsed, { ...file, fileIndex }, options, seen, batch, fail);
-        batch.readBytes = readBytes + fileBytes;
-        if (isFull(batch)) {
-          yield batch;
-          batch = emptyBatch(batch.readBytes);
-        }
+    for await (const found of readFile({ ...file, read: counted }, parsers)) {
+      if (found.kind === 'document') {
+        const uploaded = { ...file, fileIndex };
+        const result = prepare(found.document, found.path, found.isInner, uploaded, options, seen);
+        batch.documents.push(...result.documents);
+        if (result.failure !== undefined) batch.failures.push({ fileIndex, path: found.path, ...result.failure });
+      } else if (found.kind === 'failure') batch.failures.push({ fileIndex, path: found.path, ...found.failure });
+      else if (found.kind === 'note') batch.notes.push({ fileIndex, path: found.path, ...found.note });
+      else if (found.isWhole) batch.wholePaths.push(file.path);
+      batch.readBytes = readBytes + (found.kind === 'end' ? file.sizeBytes : fileBytes);
+      if (isFull(batch)) {
+        yield batch;
+        batch = emptyBatch(batch.readBytes);
       }
-      batch.wholePaths.push(file.path);
-    } catch (error) {
-      const { reason, message, line } = toUnreadable(error);
-      fail({ line, reason, message, documentId: parser?.isList ? undefined : file.path });
     }
     readBytes += file.sizeBytes;
-    batch.readBytes = readBytes;
-    if (isFull(batch)) {
-      yield batch;
-      batch = emptyBatch(readBytes);
-    }
   }
   yield batch;
 }
 
-function take(
-  parsed: Parsed,
+/** Returns a document in parts for the index, or why it cannot be indexed. */
+function prepare(
+  parsed: ParsedDocument,
+  path: string,
+  isInner: boolean,
   file: FileDefaults,
   options: PrepareOptions,
   seen: Set<string>,
-  batch: PreparedBatch,
-  fail: (failure: ParseFailure) => void,
-): void {
-  if (parsed.kind === 'failure') {
-    fail(parsed.failure);
-    return;
-  }
+): { documents: ReturnType<typeof prepareDocument>; failure?: ParseFailure } {
   // The index replaces lone surrogates in an id, so ids are compared after the same replacement.
-  const documentId = parsed.document.documentId.toWellFormed();
-  const { line } = parsed.document;
+  const documentId = parsed.documentId.toWellFormed();
+  const { line } = parsed;
   try {
     if (seen.has(documentId)) {
       throw new UnreadableError(
         `its id "${documentId}" is in this upload twice and the first one was indexed: use another id`,
       );
     }
-    const documents = prepareDocument({ ...parsed.document, documentId }, file, options);
+    const isPlaced = parsed.isPlaced || isInner;
+    const documents = prepareDocument({ ...parsed, documentId, isPlaced }, { ...file, originPath: path }, options);
     for (const document of documents) seen.add(document.documentId);
-    batch.documents.push(...documents);
+    return { documents };
   } catch (error) {
     const { reason, message } = toUnreadable(error);
-    fail({ line, reason, message, documentId });
+    return { documents: [], failure: { line, reason, message, documentId } };
   }
 }
 
-function unsupported(file: SourceFile, parsers: readonly Parser[]): UnreadableError {
-  const endings = parsers.flatMap((parser) => parser.endings).join(', ');
-  const what = file.mediaType || 'its name';
-  return new UnreadableError(
-    `no parser for ${what}: convert it to one of ${endings}`,
-    ErrorReason.MEDIA_TYPE_UNSUPPORTED,
-  );
-}
-
-/** Converts a thrown value: an unexpected error of a parser fails its file only, not the upload. */
-function toUnreadable(error: unknown): UnreadableError {
-  if (error instanceof UnreadableError) return error;
-  // What the store lost or damaged is not a fault of the document.
-  if (error instanceof UploadBytesError) throw error;
-  return new UnreadableError(`cannot be read (${(error as Error).name}): correct it, or convert it to plain text`);
-}
-
-function isFull({ documents, failures }: PreparedBatch): boolean {
-  if (documents.length >= batchMax.documents || failures.length >= batchMax.failures) return true;
+function isFull({ documents, failures, notes }: PreparedBatch): boolean {
+  if (documents.length >= batchMax.documents || failures.length + notes.length >= batchMax.failures) return true;
   let chunks = 0;
   let textLength = 0;
   for (const document of documents) {
@@ -126,5 +93,5 @@ function isFull({ documents, failures }: PreparedBatch): boolean {
 }
 
 function emptyBatch(readBytes: number): PreparedBatch {
-  return { documents: [], failures: [] as PreparedFailure[], wholePaths: [], readBytes };
+  return { documents: [], failures: [] as PreparedFailure[], notes: [] as PreparedNote[], wholePaths: [], readBytes };
 }

@@ -1,4 +1,5 @@
 import type { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import type { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Chunk } from '../chunk/chunk.ts';
 import type { ChunkOptions } from '../chunk/cut.ts';
 
@@ -10,7 +11,7 @@ export interface PreparedDocument {
   documentId: string;
   /** File and line that it was read from. */
   origin: Pick<PreparedFailure, 'fileIndex' | 'path' | 'line'>;
-  /** Path of its file, if its id is a place in that file (`path#3`); empty otherwise. */
+  /** Path of its file, if its id is a place in that file (`path#3`, `archive.zip/path`); empty otherwise. */
   placedIn: string;
   title: string;
   url: string;
@@ -36,10 +37,21 @@ export interface PreparedFailure {
   documentId: string | undefined;
 }
 
+/** What was left out of a file that was indexed, or guessed about it. */
+export interface PreparedNote {
+  fileIndex: number;
+  path: string;
+  line: number;
+  kind: NoteKind;
+  count: number;
+  message: string;
+}
+
 /** A batch of prepared documents. */
 export interface PreparedBatch {
   documents: PreparedDocument[];
   failures: PreparedFailure[];
+  notes: PreparedNote[];
   /** Paths of the files that were read to their end. */
   wholePaths: string[];
   /** Bytes of the upload that were read so far. */

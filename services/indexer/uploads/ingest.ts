@@ -141,6 +141,7 @@ function toFile(header: FileHeader, defaultAccess: AccessList | undefined, offse
     sizeBytes: 0,
     groups: [...((header.access ?? defaultAccess)?.groups ?? [])],
     attributes: header.attributes,
+    ...(Object.keys(header.columns).length > 0 && { columns: header.columns }),
   };
 }
 

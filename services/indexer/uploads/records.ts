@@ -56,6 +56,17 @@ export interface FailureTable {
   message: string;
 }
 
+/** What was left out of files that a job indexed, or guessed about them. */
+export interface NoteTable {
+  job_id: string;
+  file_index: number;
+  path: string;
+  line: number;
+  kind: number;
+  parts: number;
+  message: string;
+}
+
 /** A deleted document. The row stays as long as an earlier job can add the document again. */
 export interface DeletionTable {
   deletion: string;
@@ -77,6 +88,7 @@ export interface RecordsSchema {
   document_groups: DocumentGroupTable;
   publishes: PublishTable;
   failures: FailureTable;
+  notes: NoteTable;
   deletions: DeletionTable;
 }
 
@@ -144,6 +156,29 @@ export const recordsMigrations: Migrations = {
     CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
     CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
     'ALTER TABLE deletions ADD COLUMN groups TEXT',
+    // Files of an archive share its position in the upload, so the path is part of the key.
+    `CREATE TABLE failures_by_path (
+      job_id TEXT NOT NULL,
+      file_index INTEGER NOT NULL,
+      path TEXT NOT NULL,
+      line INTEGER NOT NULL,
+      reason INTEGER NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (job_id, file_index, path, line)
+    ) WITHOUT ROWID;
+    INSERT INTO failures_by_path SELECT job_id, file_index, path, line, reason, message FROM failures;
+    DROP TABLE failures;
+    ALTER TABLE failures_by_path RENAME TO failures;
+    CREATE TABLE notes (
+      job_id TEXT NOT NULL,
+      file_index INTEGER NOT NULL,
+      path TEXT NOT NULL,
+      line INTEGER NOT NULL,
+      kind INTEGER NOT NULL,
+      parts INTEGER NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (job_id, file_index, path, line, kind)
+    ) WITHOUT ROWID;`,
   ],
   postgres: [
     `CREATE TABLE documents (
@@ -207,5 +242,18 @@ export const recordsMigrations: Migrations = {
     );
     CREATE INDEX deletions_by_corpus ON deletions (tenant, corpus, after_sequence);
     CREATE INDEX deletions_open ON deletions (is_done) WHERE is_done = 0;`,
+    `ALTER TABLE failures ALTER COLUMN path TYPE TEXT COLLATE "C";
+    ALTER TABLE failures DROP CONSTRAINT failures_pkey;
+    ALTER TABLE failures ADD PRIMARY KEY (job_id, file_index, path, line);
+    CREATE TABLE notes (
+      job_id TEXT NOT NULL,
+      file_index BIGINT NOT NULL,
+      path TEXT COLLATE "C" NOT NULL,
+      line BIGINT NOT NULL,
+      kind BIGINT NOT NULL,
+      parts BIGINT NOT NULL,
+      message TEXT NOT NULL,
+      PRIMARY KEY (job_id, file_index, path, line, kind)
+    );`,
   ],
 };

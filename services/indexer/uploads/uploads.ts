@@ -17,6 +17,8 @@ export interface StagedFile {
   /** Groups that may see its documents, unless a document says otherwise; empty: everyone in the tenant. */
   groups: readonly string[];
   attributes: Readonly<Record<string, string>>;
+  /** Of a table: what its columns mean; uploads of an earlier release have none. */
+  columns?: Readonly<Record<string, string>>;
 }
 
 /** An upload whose bytes are durable. */

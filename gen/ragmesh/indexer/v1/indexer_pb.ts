@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/indexer.proto.
  */
 export const file_ragmesh_indexer_v1_indexer: GenFile = /*@__PURE__*/
-  fileDesc("CiByYWdtZXNoL2luZGV4ZXIvdjEvaW5kZXhlci5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIqQBChZJbmdlc3REb2N1bWVudHNSZXF1ZXN0EjAKBXN0YXJ0GAEgASgLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkluZ2VzdFN0YXJ0SAASLgoEZmlsZRgCIAEoCzIeLnJhZ21lc2guaW5kZXhlci52MS5GaWxlSGVhZGVySAASGQoEZGF0YRgDIAEoDEIJukgGegQYgIBASABCDQoEcGFydBIFukgCCAEilQEKC0luZ2VzdFN0YXJ0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEjUKDmRlZmF1bHRfYWNjZXNzGAIgASgLMh0ucmFnbWVzaC5jb21tb24udjEuQWNjZXNzTGlzdBIWCg5kZWxldGVfbWlzc2luZxgDIAEoCCKmAgoKRmlsZUhlYWRlchIYCgRwYXRoGAEgASgJQgq6SAdyBRABGIAEEhwKCm1lZGlhX3R5cGUYAiABKAlCCLpIBXIDGIABEiAKCnNpemVfYnl0ZXMYAyABKARCDLpICTIHGICAgICAIBItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0ElwKCmF0dHJpYnV0ZXMYBSADKAsyLi5yYWdtZXNoLmluZGV4ZXIudjEuRmlsZUhlYWRlci5BdHRyaWJ1dGVzRW50cnlCGLpIFZoBEhBAIgdyBRABGIABKgVyAxiACBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRChdJbmdlc3REb2N1bWVudHNSZXNwb25zZRIOCgZqb2JfaWQYASABKAkSEgoKZmlsZV9jb3VudBgCIAEoDRISCgpzaXplX2J5dGVzGAMgASgEIioKDUdldEpvYlJlcXVlc3QSGQoGam9iX2lkGAEgASgJQgm6SAZyBBABGEAiNgoOR2V0Sm9iUmVzcG9uc2USJAoDam9iGAEgASgLMhcucmFnbWVzaC5pbmRleGVyLnYxLkpvYiJlCg9MaXN0Sm9ic1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAhIXCgZjb3JwdXMYAyABKAlCB7pIBHICGEAiUgoQTGlzdEpvYnNSZXNwb25zZRIlCgRqb2JzGAEgAygLMhcucmFnbWVzaC5pbmRleGVyLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki2wIKA0pvYhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEisKBXN0YXRlGAMgASgOMhwucmFnbWVzaC5pbmRleGVyLnYxLkpvYlN0YXRlEisKBXBoYXNlGAQgASgOMhwucmFnbWVzaC5pbmRleGVyLnYxLkpvYlBoYXNlEjEKCHByb2dyZXNzGAUgASgLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkpvYlByb2dyZXNzEhUKDWF0dGVtcHRfY291bnQYBiABKA0SDQoFZXJyb3IYByABKAkSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgKIAEoBBIQCghyZXZpc2lvbhgLIAEoCSLXAQoLSm9iUHJvZ3Jlc3MSFgoOZG9jdW1lbnRfY291bnQYASABKAQSFQoNY2hhbmdlZF9jb3VudBgCIAEoBBIVCg1pbmRleGVkX2NvdW50GAMgASgEEhcKD3VuY2hhbmdlZF9jb3VudBgEIAEoBBIVCg1yZW1vdmVkX2NvdW50GAUgASgEEhQKDGZhaWxlZF9jb3VudBgGIAEoBBITCgtjaHVua19jb3VudBgHIAEoBBISCgpyZWFkX2J5dGVzGAggASgEEhMKC3RvdGFsX2J5dGVzGAkgASgEIiwKD1dhdGNoSm9iUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCI4ChBXYXRjaEpvYlJlc3BvbnNlEiQKA2pvYhgBIAEoCzIXLnJhZ21lc2guaW5kZXhlci52MS5Kb2IiLQoQQ2FuY2VsSm9iUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCI5ChFDYW5jZWxKb2JSZXNwb25zZRIkCgNqb2IYASABKAsyFy5yYWdtZXNoLmluZGV4ZXIudjEuSm9iIiwKD1JldHJ5Sm9iUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQCI4ChBSZXRyeUpvYlJlc3BvbnNlEiQKA2pvYhgBIAEoCzIXLnJhZ21lc2guaW5kZXhlci52MS5Kb2IiawoTTGlzdEZhaWx1cmVzUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl4KFExpc3RGYWlsdXJlc1Jlc3BvbnNlEi0KCGZhaWx1cmVzGAEgAygLMhsucmFnbWVzaC5pbmRleGVyLnYxLkZhaWx1cmUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkYKB0ZhaWx1cmUSDAoEcGF0aBgBIAEoCRIMCgRsaW5lGAIgASgEEg4KBnJlYXNvbhgDIAEoCRIPCgdtZXNzYWdlGAQgASgJIokBChRMaXN0RG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIEhsKCWlkX3ByZWZpeBgEIAEoCUIIukgFcgMYgAQiYQoVTGlzdERvY3VtZW50c1Jlc3BvbnNlEi8KCWRvY3VtZW50cxgBIAMoCzIcLnJhZ21lc2guaW5kZXhlci52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiowMKCERvY3VtZW50EhMKC2RvY3VtZW50X2lkGAEgASgJEg4KBmNvcnB1cxgCIAEoCRINCgV0aXRsZRgDIAEoCRILCgN1cmwYBCABKAkSLQoIbGFuZ3VhZ2UYBSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRItCgZhY2Nlc3MYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0EkAKCmF0dHJpYnV0ZXMYByADKAsyLC5yYWdtZXNoLmluZGV4ZXIudjEuRG9jdW1lbnQuQXR0cmlidXRlc0VudHJ5EhMKC2NodW5rX2NvdW50GAggASgNEg4KBmxlbmd0aBgJIAEoDRIuCgp1cGRhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgppbmRleGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJQChJHZXREb2N1bWVudFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoLZG9jdW1lbnRfaWQYAiABKAlCCrpIB3IFEAEYgAQiUwoTR2V0RG9jdW1lbnRSZXNwb25zZRIuCghkb2N1bWVudBgBIAEoCzIcLnJhZ21lc2guaW5kZXhlci52MS5Eb2N1bWVudBIMCgR0ZXh0GAIgASgJIl8KFkRlbGV0ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASKgoMZG9jdW1lbnRfaWRzGAIgAygJQhS6SBGSAQ4IARCQTiIHcgUQARiABCJYChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBBITCgtjaHVua19jb3VudBgCIAEoBBIQCghyZXZpc2lvbhgDIAEoCSqaAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBADEhQKEEpPQl9TVEFURV9GQUlMRUQQBBIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAUqZgoISm9iUGhhc2USGQoVSk9CX1BIQVNFX1VOU1BFQ0lGSUVEEAASEwoPSk9CX1BIQVNFX1BBUlNFEAESEwoPSk9CX1BIQVNFX0lOREVYEAISFQoRSk9CX1BIQVNFX1BVQkxJU0gQAzL9CAoOSW5kZXhlclNlcnZpY2USggEKD0luZ2VzdERvY3VtZW50cxIqLnJhZ21lc2guaW5kZXhlci52MS5Jbmdlc3REb2N1bWVudHNSZXF1ZXN0GisucmFnbWVzaC5pbmRleGVyLnYxLkluZ2VzdERvY3VtZW50c1Jlc3BvbnNlIhSiuxgQCIDd2wEQARgCIAIwgICAAigBEmEKBkdldEpvYhIhLnJhZ21lc2guaW5kZXhlci52MS5HZXRKb2JSZXF1ZXN0GiIucmFnbWVzaC5pbmRleGVyLnYxLkdldEpvYlJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACEmcKCExpc3RKb2JzEiMucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RKb2JzUmVxdWVzdBokLnJhZ21lc2guaW5kZXhlci52MS5MaXN0Sm9ic1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACEmYKCFdhdGNoSm9iEiMucmFnbWVzaC5pbmRleGVyLnYxLldhdGNoSm9iUmVxdWVzdBokLnJhZ21lc2guaW5kZXhlci52MS5XYXRjaEpvYlJlc3BvbnNlIg2QAgGiuxgGEAEYAiACMAESZwoJQ2FuY2VsSm9iEiQucmFnbWVzaC5pbmRleGVyLnYxLkNhbmNlbEpvYlJlcXVlc3QaJS5yYWdtZXNoLmluZGV4ZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2UiDaK7GAkIkE4QARgCIAISZAoIUmV0cnlKb2ISIy5yYWdtZXNoLmluZGV4ZXIudjEuUmV0cnlKb2JSZXF1ZXN0GiQucmFnbWVzaC5pbmRleGVyLnYxLlJldHJ5Sm9iUmVzcG9uc2UiDaK7GAkIkE4QARgCIAIScwoMTGlzdEZhaWx1cmVzEicucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RGYWlsdXJlc1JlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdEZhaWx1cmVzUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAISdgoNTGlzdERvY3VtZW50cxIoLnJhZ21lc2guaW5kZXhlci52MS5MaXN0RG9jdW1lbnRzUmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5MaXN0RG9jdW1lbnRzUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAEScAoLR2V0RG9jdW1lbnQSJi5yYWdtZXNoLmluZGV4ZXIudjEuR2V0RG9jdW1lbnRSZXF1ZXN0GicucmFnbWVzaC5pbmRleGVyLnYxLkdldERvY3VtZW50UmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAESgwEKD0RlbGV0ZURvY3VtZW50cxIqLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVEb2N1bWVudHNSZXF1ZXN0GisucmFnbWVzaC5pbmRleGVyLnYxLkRlbGV0ZURvY3VtZW50c1Jlc3BvbnNlIheiuxgTCODUAxABGAIgAjCAgIACOKCcAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiByYWdtZXNoL2luZGV4ZXIvdjEvaW5kZXhlci5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIqQBChZJbmdlc3REb2N1bWVudHNSZXF1ZXN0EjAKBXN0YXJ0GAEgASgLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkluZ2VzdFN0YXJ0SAASLgoEZmlsZRgCIAEoCzIeLnJhZ21lc2guaW5kZXhlci52MS5GaWxlSGVhZGVySAASGQoEZGF0YRgDIAEoDEIJukgGegQYgIBASABCDQoEcGFydBIFukgCCAEilQEKC0luZ2VzdFN0YXJ0EjcKBmNvcnB1cxgBIAEoCUInukgkciIQARhAMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEjUKDmRlZmF1bHRfYWNjZXNzGAIgASgLMh0ucmFnbWVzaC5jb21tb24udjEuQWNjZXNzTGlzdBIWCg5kZWxldGVfbWlzc2luZxgDIAEoCCKwAwoKRmlsZUhlYWRlchIYCgRwYXRoGAEgASgJQgq6SAdyBRABGIAEEhwKCm1lZGlhX3R5cGUYAiABKAlCCLpIBXIDGIABEiAKCnNpemVfYnl0ZXMYAyABKARCDLpICTIHGICAgICAIBItCgZhY2Nlc3MYBCABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0ElwKCmF0dHJpYnV0ZXMYBSADKAsyLi5yYWdtZXNoLmluZGV4ZXIudjEuRmlsZUhlYWRlci5BdHRyaWJ1dGVzRW50cnlCGLpIFZoBEhBAIgdyBRABGIABKgVyAxiACBJYCgdjb2x1bW5zGAYgAygLMisucmFnbWVzaC5pbmRleGVyLnYxLkZpbGVIZWFkZXIuQ29sdW1uc0VudHJ5Qhq6SBeaARQQQCIHcgUQARiAASoHcgUQARiAARoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARouCgxDb2x1bW5zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRChdJbmdlc3REb2N1bWVudHNSZXNwb25zZRIOCgZqb2JfaWQYASABKAkSEgoKZmlsZV9jb3VudBgCIAEoDRISCgpzaXplX2J5dGVzGAMgASgEIioKDUdldEpvYlJlcXVlc3QSGQoGam9iX2lkGAEgASgJQgm6SAZyBBABGEAiNgoOR2V0Sm9iUmVzcG9uc2USJAoDam9iGAEgASgLMhcucmFnbWVzaC5pbmRleGVyLnYxLkpvYiJlCg9MaXN0Sm9ic1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAAhIXCgZjb3JwdXMYAyABKAlCB7pIBHICGEAiUgoQTGlzdEpvYnNSZXNwb25zZRIlCgRqb2JzGAEgAygLMhcucmFnbWVzaC5pbmRleGVyLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki2wIKA0pvYhIOCgZqb2JfaWQYASABKAkSDgoGY29ycHVzGAIgASgJEisKBXN0YXRlGAMgASgOMhwucmFnbWVzaC5pbmRleGVyLnYxLkpvYlN0YXRlEisKBXBoYXNlGAQgASgOMhwucmFnbWVzaC5pbmRleGVyLnYxLkpvYlBoYXNlEjEKCHByb2dyZXNzGAUgASgLMh8ucmFnbWVzaC5pbmRleGVyLnYxLkpvYlByb2dyZXNzEhUKDWF0dGVtcHRfY291bnQYBiABKA0SDQoFZXJyb3IYByABKAkSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgKIAEoBBIQCghyZXZpc2lvbhgLIAEoCSLrAQoLSm9iUHJvZ3Jlc3MSFgoOZG9jdW1lbnRfY291bnQYASABKAQSFQoNY2hhbmdlZF9jb3VudBgCIAEoBBIVCg1pbmRleGVkX2NvdW50GAMgASgEEhcKD3VuY2hhbmdlZF9jb3VudBgEIAEoBBIVCg1yZW1vdmVkX2NvdW50GAUgASgEEhQKDGZhaWxlZF9jb3VudBgGIAEoBBITCgtjaHVua19jb3VudBgHIAEoBBISCgpyZWFkX2J5dGVzGAggASgEEhMKC3RvdGFsX2J5dGVzGAkgASgEEhIKCm5vdGVfY291bnQYCiABKAQiLAoPV2F0Y2hKb2JSZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAIjgKEFdhdGNoSm9iUmVzcG9uc2USJAoDam9iGAEgASgLMhcucmFnbWVzaC5pbmRleGVyLnYxLkpvYiItChBDYW5jZWxKb2JSZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAIjkKEUNhbmNlbEpvYlJlc3BvbnNlEiQKA2pvYhgBIAEoCzIXLnJhZ21lc2guaW5kZXhlci52MS5Kb2IiLAoPUmV0cnlKb2JSZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAIjgKEFJldHJ5Sm9iUmVzcG9uc2USJAoDam9iGAEgASgLMhcucmFnbWVzaC5pbmRleGVyLnYxLkpvYiJrChNMaXN0RmFpbHVyZXNSZXF1ZXN0EhkKBmpvYl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCXBhZ2Vfc2l6ZRgCIAEoDUIIukgFKgMY6AcSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAIiXgoUTGlzdEZhaWx1cmVzUmVzcG9uc2USLQoIZmFpbHVyZXMYASADKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuRmFpbHVyZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiRgoHRmFpbHVyZRIMCgRwYXRoGAEgASgJEgwKBGxpbmUYAiABKAQSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiaAoQTGlzdE5vdGVzUmVxdWVzdBIZCgZqb2JfaWQYASABKAlCCbpIBnIEEAEYQBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAQIoQBChFMaXN0Tm90ZXNSZXNwb25zZRInCgVub3RlcxgBIAMoCzIYLnJhZ21lc2guaW5kZXhlci52MS5Ob3RlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRItCgZ0b3RhbHMYAyADKAsyHS5yYWdtZXNoLmluZGV4ZXIudjEuTm90ZVRvdGFsIm4KBE5vdGUSDAoEcGF0aBgBIAEoCRIMCgRsaW5lGAIgASgEEioKBGtpbmQYAyABKA4yHC5yYWdtZXNoLmluZGV4ZXIudjEuTm90ZUtpbmQSDQoFY291bnQYBCABKAQSDwoHbWVzc2FnZRgFIAEoCSJaCglOb3RlVG90YWwSKgoEa2luZBgBIAEoDjIcLnJhZ21lc2guaW5kZXhlci52MS5Ob3RlS2luZBISCgpmaWxlX2NvdW50GAIgASgEEg0KBWNvdW50GAMgASgEIokBChRMaXN0RG9jdW1lbnRzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIAIEhsKCWlkX3ByZWZpeBgEIAEoCUIIukgFcgMYgAQiYQoVTGlzdERvY3VtZW50c1Jlc3BvbnNlEi8KCWRvY3VtZW50cxgBIAMoCzIcLnJhZ21lc2guaW5kZXhlci52MS5Eb2N1bWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiowMKCERvY3VtZW50EhMKC2RvY3VtZW50X2lkGAEgASgJEg4KBmNvcnB1cxgCIAEoCRINCgV0aXRsZRgDIAEoCRILCgN1cmwYBCABKAkSLQoIbGFuZ3VhZ2UYBSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRItCgZhY2Nlc3MYBiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5BY2Nlc3NMaXN0EkAKCmF0dHJpYnV0ZXMYByADKAsyLC5yYWdtZXNoLmluZGV4ZXIudjEuRG9jdW1lbnQuQXR0cmlidXRlc0VudHJ5EhMKC2NodW5rX2NvdW50GAggASgNEg4KBmxlbmd0aBgJIAEoDRIuCgp1cGRhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgppbmRleGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJQChJHZXREb2N1bWVudFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoLZG9jdW1lbnRfaWQYAiABKAlCCrpIB3IFEAEYgAQiUwoTR2V0RG9jdW1lbnRSZXNwb25zZRIuCghkb2N1bWVudBgBIAEoCzIcLnJhZ21lc2guaW5kZXhlci52MS5Eb2N1bWVudBIMCgR0ZXh0GAIgASgJIl8KFkRlbGV0ZURvY3VtZW50c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASKgoMZG9jdW1lbnRfaWRzGAIgAygJQhS6SBGSAQ4IARCQTiIHcgUQARiABCJYChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRIWCg5kb2N1bWVudF9jb3VudBgBIAEoBBITCgtjaHVua19jb3VudBgCIAEoBBIQCghyZXZpc2lvbhgDIAEoCSqaAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBADEhQKEEpPQl9TVEFURV9GQUlMRUQQBBIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAUqZgoISm9iUGhhc2USGQoVSk9CX1BIQVNFX1VOU1BFQ0lGSUVEEAASEwoPSk9CX1BIQVNFX1BBUlNFEAESEwoPSk9CX1BIQVNFX0lOREVYEAISFQoRSk9CX1BIQVNFX1BVQkxJU0gQAyqPAgoITm90ZUtpbmQSGQoVTk9URV9LSU5EX1VOU1BFQ0lGSUVEEAASHgoaTk9URV9LSU5EX0VOQ09ESU5HX0dVRVNTRUQQARIcChhOT1RFX0tJTkRfSElEREVOX1NLSVBQRUQQAhIhCh1OT1RFX0tJTkRfQk9JTEVSUExBVEVfU0tJUFBFRBADEhsKF05PVEVfS0lORF9EUkFGVF9TS0lQUEVEEAQSGwoXTk9URV9LSU5EX1ZBTFVFX01JU1NJTkcQBRIaChZOT1RFX0tJTkRfTUFERV9QUklWQVRFEAYSGgoWTk9URV9LSU5EX0ZJTEVfU0tJUFBFRBAHEhUKEU5PVEVfS0lORF9DVVRfT0ZGEAgy6QkKDkluZGV4ZXJTZXJ2aWNlEoIBCg9Jbmdlc3REb2N1bWVudHMSKi5yYWdtZXNoLmluZGV4ZXIudjEuSW5nZXN0RG9jdW1lbnRzUmVxdWVzdBorLnJhZ21lc2guaW5kZXhlci52MS5Jbmdlc3REb2N1bWVudHNSZXNwb25zZSIUorsYEAiA3dsBEAEYAiACMICAgAIoARJhCgZHZXRKb2ISIS5yYWdtZXNoLmluZGV4ZXIudjEuR2V0Sm9iUmVxdWVzdBoiLnJhZ21lc2guaW5kZXhlci52MS5HZXRKb2JSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgAhJnCghMaXN0Sm9icxIjLnJhZ21lc2guaW5kZXhlci52MS5MaXN0Sm9ic1JlcXVlc3QaJC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdEpvYnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgAhJmCghXYXRjaEpvYhIjLnJhZ21lc2guaW5kZXhlci52MS5XYXRjaEpvYlJlcXVlc3QaJC5yYWdtZXNoLmluZGV4ZXIudjEuV2F0Y2hKb2JSZXNwb25zZSINkAIBorsYBhABGAIgAjABEmcKCUNhbmNlbEpvYhIkLnJhZ21lc2guaW5kZXhlci52MS5DYW5jZWxKb2JSZXF1ZXN0GiUucmFnbWVzaC5pbmRleGVyLnYxLkNhbmNlbEpvYlJlc3BvbnNlIg2iuxgJCJBOEAEYAiACEmQKCFJldHJ5Sm9iEiMucmFnbWVzaC5pbmRleGVyLnYxLlJldHJ5Sm9iUmVxdWVzdBokLnJhZ21lc2guaW5kZXhlci52MS5SZXRyeUpvYlJlc3BvbnNlIg2iuxgJCJBOEAEYAiACEnMKDExpc3RGYWlsdXJlcxInLnJhZ21lc2guaW5kZXhlci52MS5MaXN0RmFpbHVyZXNSZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RGYWlsdXJlc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACEmoKCUxpc3ROb3RlcxIkLnJhZ21lc2guaW5kZXhlci52MS5MaXN0Tm90ZXNSZXF1ZXN0GiUucmFnbWVzaC5pbmRleGVyLnYxLkxpc3ROb3Rlc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACEnYKDUxpc3REb2N1bWVudHMSKC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdERvY3VtZW50c1JlcXVlc3QaKS5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdERvY3VtZW50c1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiABEnAKC0dldERvY3VtZW50EiYucmFnbWVzaC5pbmRleGVyLnYxLkdldERvY3VtZW50UmVxdWVzdBonLnJhZ21lc2guaW5kZXhlci52MS5HZXREb2N1bWVudFJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiABEoMBCg9EZWxldGVEb2N1bWVudHMSKi5yYWdtZXNoLmluZGV4ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVxdWVzdBorLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVEb2N1bWVudHNSZXNwb25zZSIXorsYEwjg1AMQARgCIAIwgICAAjignAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * A part of an upload: start, then for each file its header and its bytes.
@@ -114,7 +114,7 @@ export type FileHeader = Message<"ragmesh.indexer.v1.FileHeader"> & {
   path: string;
 
   /**
-   * Media type. Empty: by the extension of the path.
+   * Media type. Empty: by the extension of the path. A parameter "charset" names the encoding of a text.
    *
    * @generated from field: string media_type = 2;
    */
@@ -140,6 +140,15 @@ export type FileHeader = Message<"ragmesh.indexer.v1.FileHeader"> & {
    * @generated from field: map<string, string> attributes = 5;
    */
   attributes: { [key: string]: string };
+
+  /**
+   * Of a table (CSV, spreadsheet): what columns mean that have other names than the known ones. Keys are names of columns, or
+   * their numbers from 1 if the file has no row of names. Values are "id", "title", "question", "text", "similar", "url",
+   * "language", "groups", "updated", or the name of an attribute.
+   *
+   * @generated from field: map<string, string> columns = 6;
+   */
+  columns: { [key: string]: string };
 };
 
 /**
@@ -448,6 +457,13 @@ export type JobProgress = Message<"ragmesh.indexer.v1.JobProgress"> & {
    * @generated from field: uint64 total_bytes = 9;
    */
   totalBytes: bigint;
+
+  /**
+   * Notes on files; see ListNotes.
+   *
+   * @generated from field: uint64 note_count = 10;
+   */
+  noteCount: bigint;
 };
 
 /**
@@ -689,6 +705,160 @@ export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_ragmesh_indexer_v1_indexer, 18);
 
 /**
+ * Selects notes.
+ *
+ * @generated from message ragmesh.indexer.v1.ListNotesRequest
+ */
+export type ListNotesRequest = Message<"ragmesh.indexer.v1.ListNotesRequest"> & {
+  /**
+   * The job.
+   *
+   * @generated from field: string job_id = 1;
+   */
+  jobId: string;
+
+  /**
+   * Notes per page. 0: 50.
+   *
+   * @generated from field: uint32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before. Empty: the first page.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.ListNotesRequest.
+ * Use `create(ListNotesRequestSchema)` to create a new message.
+ */
+export const ListNotesRequestSchema: GenMessage<ListNotesRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_indexer, 19);
+
+/**
+ * Notes.
+ *
+ * @generated from message ragmesh.indexer.v1.ListNotesResponse
+ */
+export type ListNotesResponse = Message<"ragmesh.indexer.v1.ListNotesResponse"> & {
+  /**
+   * In the order of the upload.
+   *
+   * @generated from field: repeated ragmesh.indexer.v1.Note notes = 1;
+   */
+  notes: Note[];
+
+  /**
+   * Token of the next page; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * Sums over all notes of the job; on the first page only.
+   *
+   * @generated from field: repeated ragmesh.indexer.v1.NoteTotal totals = 3;
+   */
+  totals: NoteTotal[];
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.ListNotesResponse.
+ * Use `create(ListNotesResponseSchema)` to create a new message.
+ */
+export const ListNotesResponseSchema: GenMessage<ListNotesResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_indexer, 20);
+
+/**
+ * What was left out of a file that was indexed, or guessed about it.
+ *
+ * @generated from message ragmesh.indexer.v1.Note
+ */
+export type Note = Message<"ragmesh.indexer.v1.Note"> & {
+  /**
+   * The file. A file in an archive has the path of the archive in front.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Line or row in the file, from 1; 0 for the file as a whole.
+   *
+   * @generated from field: uint64 line = 2;
+   */
+  line: bigint;
+
+  /**
+   * Its kind.
+   *
+   * @generated from field: ragmesh.indexer.v1.NoteKind kind = 3;
+   */
+  kind: NoteKind;
+
+  /**
+   * How many parts of the file it is about, for example hidden rows.
+   *
+   * @generated from field: uint64 count = 4;
+   */
+  count: bigint;
+
+  /**
+   * What was done, and what to do if that was wrong.
+   *
+   * @generated from field: string message = 5;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.Note.
+ * Use `create(NoteSchema)` to create a new message.
+ */
+export const NoteSchema: GenMessage<Note> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_indexer, 21);
+
+/**
+ * The sum of the notes of a kind.
+ *
+ * @generated from message ragmesh.indexer.v1.NoteTotal
+ */
+export type NoteTotal = Message<"ragmesh.indexer.v1.NoteTotal"> & {
+  /**
+   * The kind.
+   *
+   * @generated from field: ragmesh.indexer.v1.NoteKind kind = 1;
+   */
+  kind: NoteKind;
+
+  /**
+   * Files with such a note.
+   *
+   * @generated from field: uint64 file_count = 2;
+   */
+  fileCount: bigint;
+
+  /**
+   * Parts of those files.
+   *
+   * @generated from field: uint64 count = 3;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.NoteTotal.
+ * Use `create(NoteTotalSchema)` to create a new message.
+ */
+export const NoteTotalSchema: GenMessage<NoteTotal> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_indexer, 22);
+
+/**
  * Selects documents.
  *
  * @generated from message ragmesh.indexer.v1.ListDocumentsRequest
@@ -728,7 +898,7 @@ export type ListDocumentsRequest = Message<"ragmesh.indexer.v1.ListDocumentsRequ
  * Use `create(ListDocumentsRequestSchema)` to create a new message.
  */
 export const ListDocumentsRequestSchema: GenMessage<ListDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 19);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 23);
 
 /**
  * Documents.
@@ -756,7 +926,7 @@ export type ListDocumentsResponse = Message<"ragmesh.indexer.v1.ListDocumentsRes
  * Use `create(ListDocumentsResponseSchema)` to create a new message.
  */
 export const ListDocumentsResponseSchema: GenMessage<ListDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 20);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 24);
 
 /**
  * A document.
@@ -847,7 +1017,7 @@ export type Document = Message<"ragmesh.indexer.v1.Document"> & {
  * Use `create(DocumentSchema)` to create a new message.
  */
 export const DocumentSchema: GenMessage<Document> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 21);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 25);
 
 /**
  * Names a document.
@@ -875,7 +1045,7 @@ export type GetDocumentRequest = Message<"ragmesh.indexer.v1.GetDocumentRequest"
  * Use `create(GetDocumentRequestSchema)` to create a new message.
  */
 export const GetDocumentRequestSchema: GenMessage<GetDocumentRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 22);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 26);
 
 /**
  * The document.
@@ -903,7 +1073,7 @@ export type GetDocumentResponse = Message<"ragmesh.indexer.v1.GetDocumentRespons
  * Use `create(GetDocumentResponseSchema)` to create a new message.
  */
 export const GetDocumentResponseSchema: GenMessage<GetDocumentResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 23);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 27);
 
 /**
  * Selects documents.
@@ -931,7 +1101,7 @@ export type DeleteDocumentsRequest = Message<"ragmesh.indexer.v1.DeleteDocuments
  * Use `create(DeleteDocumentsRequestSchema)` to create a new message.
  */
 export const DeleteDocumentsRequestSchema: GenMessage<DeleteDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 24);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 28);
 
 /**
  * The result.
@@ -966,7 +1136,7 @@ export type DeleteDocumentsResponse = Message<"ragmesh.indexer.v1.DeleteDocument
  * Use `create(DeleteDocumentsResponseSchema)` to create a new message.
  */
 export const DeleteDocumentsResponseSchema: GenMessage<DeleteDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_indexer, 25);
+  messageDesc(file_ragmesh_indexer_v1_indexer, 29);
 
 /**
  * State of a job.
@@ -1079,6 +1249,89 @@ export const JobPhaseSchema: GenEnum<JobPhase> = /*@__PURE__*/
   enumDesc(file_ragmesh_indexer_v1_indexer, 1);
 
 /**
+ * Kind of a note.
+ *
+ * @generated from enum ragmesh.indexer.v1.NoteKind
+ */
+export const NoteKind = {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: NOTE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The encoding of a text was guessed from its bytes.
+   *
+   * @generated from enum value: NOTE_KIND_ENCODING_GUESSED = 1;
+   */
+  ENCODING_GUESSED: 1,
+
+  /**
+   * Parts that a reader of the file does not see: hidden sheets, rows, columns, slides, text.
+   *
+   * @generated from enum value: NOTE_KIND_HIDDEN_SKIPPED = 2;
+   */
+  HIDDEN_SKIPPED: 2,
+
+  /**
+   * Parts that every page of a site repeats: navigation, footers, banners.
+   *
+   * @generated from enum value: NOTE_KIND_BOILERPLATE_SKIPPED = 3;
+   */
+  BOILERPLATE_SKIPPED: 3,
+
+  /**
+   * Documents that say that they are drafts.
+   *
+   * @generated from enum value: NOTE_KIND_DRAFT_SKIPPED = 4;
+   */
+  DRAFT_SKIPPED: 4,
+
+  /**
+   * Cells with a formula whose result is not in the file.
+   *
+   * @generated from enum value: NOTE_KIND_VALUE_MISSING = 5;
+   */
+  VALUE_MISSING: 5,
+
+  /**
+   * Documents that ask to be private without naming who may see them.
+   *
+   * @generated from enum value: NOTE_KIND_MADE_PRIVATE = 6;
+   */
+  MADE_PRIVATE: 6,
+
+  /**
+   * Files in an archive or attached to a message that no parser reads.
+   *
+   * @generated from enum value: NOTE_KIND_FILE_SKIPPED = 7;
+   */
+  FILE_SKIPPED: 7,
+
+  /**
+   * Text behind a limit of its parser.
+   *
+   * @generated from enum value: NOTE_KIND_CUT_OFF = 8;
+   */
+  CUT_OFF: 8,
+} as const;
+
+/**
+ * Kind of a note.
+ *
+ * @generated from enum ragmesh.indexer.v1.NoteKind
+ */
+export type NoteKind = (typeof NoteKind)[keyof typeof NoteKind] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.indexer.v1.NoteKind.
+ */
+export const NoteKindSchema: GenEnum<NoteKind> = /*@__PURE__*/
+  enumDesc(file_ragmesh_indexer_v1_indexer, 2);
+
+/**
  * Converts files to documents and chunks, and writes them as a new index version. An accepted upload is durable, and jobs
  * survive a restart.
  *
@@ -1154,6 +1407,16 @@ export const IndexerService: GenService<{
     methodKind: "unary";
     input: typeof ListFailuresRequestSchema;
     output: typeof ListFailuresResponseSchema;
+  },
+  /**
+   * Returns what a job left out of files that it indexed, or guessed about them: hidden sheets, drafts, a doubtful encoding.
+   *
+   * @generated from rpc ragmesh.indexer.v1.IndexerService.ListNotes
+   */
+  listNotes: {
+    methodKind: "unary";
+    input: typeof ListNotesRequestSchema;
+    output: typeof ListNotesResponseSchema;
   },
   /**
    * Returns documents of a corpus that the principal may see, in order of id.

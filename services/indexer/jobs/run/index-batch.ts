@@ -8,6 +8,7 @@ import type { DocumentStore } from '../../documents/document-store.ts';
 import type { IndexerMetrics } from '../../metrics.ts';
 import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { FailureStore } from '../failure-store.ts';
+import type { NoteStore } from '../note-store.ts';
 import { findHidden, refuseHidden } from '../rights.ts';
 import type { Build } from './build.ts';
 import type { Caller } from './caller.ts';
@@ -22,6 +23,7 @@ export interface BatchDeps {
   documents: DocumentStore;
   deletions: DeletionStore;
   failures: FailureStore;
+  notes: NoteStore;
   caller: Caller;
   clock: () => number;
   metrics: Pick<IndexerMetrics, 'batchChunks' | 'chunkChars'>;
@@ -44,7 +46,9 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   const givenIds = given.documents.map(({ documentId }) => documentId);
   const batch = refuseHidden(given, await findHidden(index, job, givenIds));
   await deps.failures.add(job.jobId, batch.failures);
+  await deps.notes.add(job.jobId, batch.notes);
   progress.failedCount += batch.failures.length;
+  progress.noteCount += batch.notes.length;
   addBatch(contents, batch);
 
   const deleted = await deps.deletions.listFor(job, job.sequence);
