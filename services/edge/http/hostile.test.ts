@@ -41,6 +41,10 @@ const replyOf = async (socket: Socket): Promise<string> => {
 };
 const noConnections = () => expect.poll(() => edge.edge.connectionCount(), { interval: 5, timeout: 5_000 }).toBe(0);
 
+// The preface of HTTP/2 and an empty SETTINGS frame; a HEADERS frame that another one is to continue (RFC 9113, sections 3.4, 6.5, 6.2).
+const http2Start = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
+const http2Headers = '\0\0\x01\x01\0\0\0\0\x01\x02';
+
 async function* endless(): AsyncGenerator<AskEvent> {
   for (;;) yield { case: 'textDelta', value: { text: 'x'.repeat(10_000) } };
 }
@@ -131,16 +135,32 @@ describe('too much', () => {
     await noConnections();
   });
 
-  test('connections above the limit are closed, and the others continue', async () => {
-    await start({ limits: { maxConnections: 2 } });
-    const first = raw('');
-    const second = raw('');
+  test('a full port closes the connection that has been idle for longest, never one that has a request', async () => {
+    await start({ limits: { maxConnections: 2 }, answer: () => endless() });
+    const busy = raw(
+      `POST /v1/chat/stream HTTP/1.1\r\nhost: localhost\r\nauthorization: ${edge.authorization.authorization}\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"query":"x"}`,
+    );
+    await once(busy, 'data');
+    const idle = raw('');
     await expect.poll(() => edge.edge.connectionCount(), { interval: 5 }).toBe(2);
-    await replyOf(raw('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n'));
-    second.end('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    expect(await replyOf(second)).toContain('200 OK');
-    first.destroy();
-    await noConnections();
+    const health = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n';
+    expect(await replyOf(raw(health))).toContain('200 OK');
+    expect(idle.destroyed || (await closed(idle)) === undefined).toBe(true);
+    expect(busy.destroyed).toBe(false);
+    const second = raw(health.replace('close', 'keep-alive'));
+    await once(second, 'data');
+    expect(await replyOf(raw(health))).toContain('200 OK');
+    expect(busy.destroyed).toBe(false);
+  });
+
+  test('a port whose connections all have a request refuses one more', async () => {
+    await start({ limits: { maxConnections: 1 }, answer: () => endless() });
+    const busy = raw(
+      `POST /v1/chat/stream HTTP/1.1\r\nhost: localhost\r\nauthorization: ${edge.authorization.authorization}\r\ncontent-type: application/json\r\ncontent-length: 13\r\n\r\n{"query":"x"}`,
+    );
+    await once(busy, 'data');
+    expect(await replyOf(raw('GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n'))).toBe('');
+    expect(busy.destroyed).toBe(false);
   });
 });
 
@@ -148,6 +168,8 @@ describe('too slow', () => {
   test.each([
     ['says nothing', ''],
     ['begins like HTTP/2 and stops', 'PRI * HT'],
+    ['speaks HTTP/2 and asks nothing', http2Start],
+    ['begins the headers of an HTTP/2 request', `${http2Start}${http2Headers}`],
     ['never ends its headers', 'GET / HTTP/1.1\r\nhost: localhost\r\nx: y\r\n'],
   ])('a client that %s is cut', async (_, text) => {
     await start({ limits: { headersTimeoutMs: 60 } });

@@ -1,8 +1,8 @@
 /** Bounds of an HTTP server that need no configuration. Tests make them small. */
 export interface HttpLimits {
-  /** Open connections; more are closed when they arrive. */
+  /** Open connections; for one more, an idle one is closed, and without an idle one the new one. */
   maxConnections: number;
-  /** Time for a request's headers to arrive, and for the first bytes of a connection, in milliseconds. */
+  /** Time for a request's headers to arrive, and for the first request of a connection, in milliseconds. */
   headersTimeoutMs: number;
   /** Largest header block of a request, in bytes. */
   maxHeaderBytes: number;

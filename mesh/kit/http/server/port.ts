@@ -1,6 +1,7 @@
 import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
+import { createConnections } from './connections.ts';
 import type { HttpLimits } from './limits.ts';
 import { portError } from './port-error.ts';
 
@@ -39,7 +40,7 @@ export interface PortOptions {
  * begins with a fixed preface (RFC 9113, section 3.4).
  */
 export async function openPort({ name, setting, host, port, limits, handle }: PortOptions): Promise<HttpPort> {
-  const sockets = new Set<Socket>();
+  const connections = createConnections(limits.maxConnections);
   const sessions = new Set<ServerHttp2Session>();
   const undecided = new Set<Socket>();
   let draining = false;
@@ -55,12 +56,16 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
     },
     (request, response) => {
       if (draining) response.shouldKeepAlive = false;
-      // A response that began before the drain leaves its connection idle when it ends.
-      response.once('close', () => draining && http1.closeIdleConnections());
+      const { socket } = request;
+      connections.begin(socket);
+      response.once('close', () => {
+        connections.end(socket);
+        // A response that began before the drain leaves its connection idle when it ends.
+        if (draining) http1.closeIdleConnections();
+      });
       handle(request, response);
     },
   );
-  http1.maxConnections = limits.maxConnections;
 
   const http2 = createHttp2(
     {
@@ -78,17 +83,30 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
     // Node's HTTP/2 requests have the interface of HTTP/1.1; only what both have in common is used.
     (request, response) => handle(request as never, response as never),
   );
-  http2.on('session', (session) => {
+  const begin = (session: ServerHttp2Session, socket: Socket) => {
     sessions.add(session);
     session.setLocalWindowSize(limits.sessionWindowBytes);
-    session.once('close', () => sessions.delete(session));
     let openStreams = 0;
+    // A connection that only speaks of settings is as silent as one that says nothing.
+    const firstRequest = setTimeout(() => session.destroy(), limits.headersTimeoutMs).unref();
+    session.once('close', () => {
+      clearTimeout(firstRequest);
+      sessions.delete(session);
+    });
     session.on('stream', (stream) => {
+      clearTimeout(firstRequest);
       openStreams++;
-      stream.once('close', () => openStreams--);
+      connections.begin(socket);
+      stream.once('close', () => {
+        openStreams--;
+        connections.end(socket);
+      });
     });
     session.setTimeout(limits.sessionIdleTimeoutMs, () => openStreams === 0 && session.close());
-  });
+  };
+  // Node makes the session while it takes the connection, so the socket is the one that has just been handed over.
+  let handedOver: Socket | undefined;
+  http2.on('session', (session) => begin(session, handedOver as Socket));
   // A broken connection ends the session and each of its streams; they report it.
   http2.on('sessionError', () => {});
 
@@ -96,17 +114,15 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
   const [toHttp1] = http1.listeners('connection') as ((socket: Socket) => void)[];
   http1.removeAllListeners('connection');
   http1.on('connection', (socket: Socket) => {
-    sockets.add(socket);
+    if (!connections.add(socket)) return void socket.destroy();
     undecided.add(socket);
-    socket.once('close', () => {
-      sockets.delete(socket);
-      undecided.delete(socket);
-    });
+    socket.once('close', () => undecided.delete(socket));
     detectProtocol(socket, limits.headersTimeoutMs, (protocol) => {
       undecided.delete(socket);
       if (protocol === 'http1') return toHttp1?.call(http1, socket);
       // An HTTP/1.1 server lets clients close their half; an HTTP/2 session would never be notified that its client has left.
       socket.allowHalfOpen = false;
+      handedOver = socket;
       http2.emit('connection', socket);
     });
   });
@@ -117,7 +133,7 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
 
   const cut = () => {
     for (const session of sessions) session.destroy();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of connections.all()) socket.destroy();
   };
   let closed: Promise<void> | undefined;
   // Resolves when the last connection has gone, of either protocol.
@@ -125,13 +141,15 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
     draining = true;
     closed ??= new Promise<void>((resolve) => http1.close(() => resolve())).then(async () => {
       // A socket reports its end a little later than the server that counts it.
-      await Promise.all([...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+      await Promise.all(
+        [...connections.all()].map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+      );
     });
     return closed;
   };
   return {
     port: (http1.address() as AddressInfo).port,
-    connectionCount: () => sockets.size,
+    connectionCount: connections.count,
     async drain(signal) {
       const emptied = stopListening();
       for (const socket of undecided) socket.destroy();
