@@ -82,7 +82,8 @@ export async function startGroup(options: GroupOptions): Promise<Group> {
     return seat.firstServing;
   };
   const stop = async () => {
-    const timeoutMs = (config.grpc ?? create(GrpcConfigSchema)).drainMs + killAfterMs;
+    const { drainMs, drainDelayMs } = config.grpc ?? create(GrpcConfigSchema);
+    const timeoutMs = drainDelayMs + drainMs + killAfterMs;
     const of = (role: Role) => seats.filter((each) => each.role === role).map(({ seat }) => seat.stop(timeoutMs));
     await Promise.all(of('worker'));
     await Promise.all(of('owner'));

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { Code, type Transport } from '@connectrpc/connect';
@@ -83,7 +84,8 @@ export interface Host {
    */
   reconfigure(config: Config): Promise<void>;
   /**
-   * Stops: new calls are refused, calls in flight finish within the grace period, then services close in reverse order.
+   * Stops: the process is not ready, and after `grpc.drain_delay_ms` new calls are refused, calls in flight finish within the grace period,
+   * then services close in reverse order.
    */
   close(): Promise<void>;
 }
@@ -152,6 +154,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const { running } = started;
     const close = async () => {
       readiness.drain();
+      // Clients of an owner are its workers, which have waited.
+      if (options.group?.role !== 'owner') await sleep(grpc.drainDelayMs);
       const signal = AbortSignal.timeout(grpc.drainMs);
       // Calls that still run when the grace period ends get an error, and time to send it to their clients.
       signal.addEventListener('abort', () => faces.abortCalls(notServing()));

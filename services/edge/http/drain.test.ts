@@ -61,6 +61,15 @@ test.each(['1.1', '2'] as const)(
   },
 );
 
+test('with a delay, a process that is about to drain is not ready and still serves new connections', async () => {
+  const edge = await startEdgeMesh({ config: { grpc: { drainDelayMs: stretched(300) } } });
+  const closing = edge.mesh.close();
+  expect(edge.mesh.host.readiness().map(({ notReady }) => notReady)).toContain('draining');
+  expect((await fetch(`${edge.url}/healthz`, { headers: { connection: 'close' } })).status).toBe(200);
+  await closing;
+  await expect(fetch(`${edge.url}/healthz`)).rejects.toThrow();
+});
+
 test('streams that do not finish are cut when the grace period ends', async () => {
   const { answer } = held();
   const edge = await startEdgeMesh({ answer, config: { grpc: { drainMs: 100 } } });
