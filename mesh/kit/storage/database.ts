@@ -25,6 +25,8 @@ export interface Migrations {
   readonly sqlite: readonly string[];
   /** `undefined`: the database is always embedded, as those of adapters for SQLite. */
   readonly postgres?: readonly string[];
+  /** Whether its content can be made again: a damaged file is then put aside, and an empty one takes its place. @default false */
+  readonly isDisposable?: boolean;
 }
 
 /** Statements that make every database of ragmesh durable: what a commit acknowledged survives a kill. */

@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from '../../base/log.ts';
 import { checkDatabase, type Database, type Migrations, openDatabase } from '../../storage/database.ts';
 import { lockFolder } from '../../storage/folder-lock.ts';
 import { checkPostgresDatabase, openPostgresDatabase, schemaOf } from '../../storage/postgres/database.ts';
 import type { PostgresPool } from '../../storage/postgres/pool.ts';
+import { checkContent, damaged, isDamage, setAside } from '../../storage/sqlite/damage.ts';
 import { createSqliteThread, type SqliteConnection } from '../../storage/sqlite/thread.ts';
 import type { ServiceDeps } from '../define-service.ts';
 import type { ReadinessCheck } from '../readiness.ts';
@@ -25,7 +27,7 @@ export interface ServiceRecords extends Pick<ServiceDeps<unknown, never>, 'dataD
 }
 
 /** Creates the records under `dataDir`. `postgres`: the connections to PostgreSQL, if records are there. */
-export function createProcessRecords(dataDir: string, postgres: PostgresPool | undefined): ProcessRecords {
+export function createProcessRecords(dataDir: string, postgres: PostgresPool | undefined, log: Logger): ProcessRecords {
   const thread = createSqliteThread();
   const databases: Database<unknown>[] = [];
   const locks: SqliteConnection[] = [];
@@ -48,8 +50,34 @@ export function createProcessRecords(dataDir: string, postgres: PostgresPool | u
         }
         await lockDataDir();
         const path = join(folder, `${name}.db`);
-        checks.push({ name: `${name}.db`, check: () => checkDatabase(thread, path, migrations.sqlite) });
-        return openDatabase<Schema>(thread, path, migrations.sqlite);
+        let damage: string | undefined;
+        const openWhole = async () => {
+          const database = await openDatabase<Schema>(thread, path, migrations.sqlite);
+          await checkContent(thread, path, (detail) => {
+            damage = detail;
+          }).catch(async (error: unknown) => {
+            await database.destroy();
+            throw error;
+          });
+          return database;
+        };
+        checks.push({
+          name: `${name}.db`,
+          async check() {
+            if (damage !== undefined) throw damaged(path, damage);
+            await checkDatabase(thread, path, migrations.sqlite);
+          },
+        });
+        return openWhole().catch((error: unknown) => {
+          if (!isDamage(error)) throw error;
+          if (migrations.isDisposable !== true) throw damaged(path, error.message);
+          const aside = setAside(path);
+          log.warn(
+            { event: 'database_damaged', file: path, aside, reason: error.message },
+            'damaged database made anew',
+          );
+          return openWhole();
+        });
       };
       return {
         dataDir: folder,

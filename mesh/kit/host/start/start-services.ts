@@ -48,7 +48,7 @@ export async function startServices(
   { running: services, stateOnly, inOwner }: Parts,
   { config, dataDir, faces, reach, readiness, owner, isOwner, changes, ...shared }: StartDeps,
 ): Promise<StartedServices> {
-  const records = createProcessRecords(dataDir, shared.postgres);
+  const records = createProcessRecords(dataDir, shared.postgres, shared.log);
   const running = new Map<string, RunningService>();
   const ports = new Map<string, () => ConnectedPort<object>>();
   const states: { close(): Promise<void> }[] = [];

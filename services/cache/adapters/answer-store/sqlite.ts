@@ -69,7 +69,7 @@ const roomBatch = 256;
 const maxRoomRounds = 64;
 
 async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreDeps): Promise<AnswerStore> {
-  const database = await openDatabase<Schema>('answers', { sqlite: migrations });
+  const database = await openDatabase<Schema>('answers', { sqlite: migrations, isDisposable: true });
   const known = await loadKnown(database);
   const evictions = new Map<string, number>();
   const uses = new Map<string, number>();
