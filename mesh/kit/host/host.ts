@@ -99,7 +99,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   throwProblems(checkServices(config, services, known));
   const { dataDir } = config;
   const grpc = config.grpc ?? create(GrpcConfigSchema);
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   patchGrpc({ enabled: grpc.patches, log });
   const metrics = createMetrics(config.telemetry?.metricTenants);
   const keys = loadIdentityKeys(config.identity, dataDir);

@@ -137,6 +137,11 @@ describe('the development keys', () => {
       { ...local(), origin: 'https://shop.example' },
       { ...local(), 'sec-fetch-site': 'cross-site' },
       { ...local(), 'sec-fetch-site': 'same-site' },
+      { ...local(), 'x-forwarded-for': '8.8.8.8' },
+      { ...local(), 'x-forwarded-host': 'shop.example' },
+      { ...local(), forwarded: 'for=127.0.0.1' },
+      { ...local(), via: '1.1 nginx' },
+      { ...local(), 'x-real-ip': '127.0.0.1' },
     ]) {
       const reply = await send('/console/session', headers);
       expect(reply.status, JSON.stringify(headers)).toBe(404);

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import { checkDatabase, type Database, type Migrations, openDatabase } from '../../storage/database.ts';
@@ -34,7 +34,7 @@ export function createProcessRecords(dataDir: string, postgres: PostgresPool | u
   return {
     of(service) {
       const folder = join(dataDir, service);
-      mkdirSync(folder, { recursive: true });
+      makePrivate(folder);
       const checks: ReadinessCheck[] = [];
       let lock: Promise<void> | undefined;
       const lockDataDir = () => {
@@ -98,4 +98,14 @@ export function createProcessRecords(dataDir: string, postgres: PostgresPool | u
       await thread.close();
     },
   };
+}
+
+/** Makes a folder that only the account of this process can read, also if an earlier release made it readable for others. */
+function makePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    chmodSync(folder, 0o700);
+  } catch {
+    // It belongs to another account, as a volume of a container may: its owner decides.
+  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { startTestMesh, type TestMesh } from '../../testing/mesh.ts';
@@ -61,4 +61,14 @@ test.each(damages)('a store that can be made again, with %s, is put aside and ma
   const { path, starts } = await startTwice(true, damage);
   expect(starts).toEqual([20, 20]);
   expect(existsSync(`${path}.damaged`)).toBe(true);
+});
+
+test('only the account of the process can read the folder of a service', async () => {
+  mesh = await startTestMesh([keeper(false, [])]);
+  const path = `${mesh.dataDir}/keeper`;
+  expect(statSync(path).mode & 0o777).toBe(0o700);
+  await mesh.close(true);
+  chmodSync(path, 0o755);
+  mesh = await startTestMesh([keeper(false, [])], { dataDir: mesh.dataDir });
+  expect(statSync(path).mode & 0o777).toBe(0o700);
 });
