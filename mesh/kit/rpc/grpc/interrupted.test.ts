@@ -74,3 +74,22 @@ test('an INTERNAL that the service itself reports stays INTERNAL', async () => {
     reason: undefined,
   });
 });
+
+test('what grpc-js says of addresses is the cause of an error, not its message', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const transport = createGrpcTransport({ address: `127.0.0.1:${port}`, methods: EchoService.methods, retries: false });
+  open.push(transport);
+  const error = await createClient(EchoService, transport)
+    .unary({ text: 'a' })
+    .catch((thrown: unknown) => thrown as ConnectError);
+  expect(error).toMatchObject({ code: Code.Unavailable, rawMessage: 'the service cannot be reached' });
+  expect(String((error as ConnectError).cause)).toContain(`127.0.0.1:${port}`);
+
+  const silent = await clientOf(() => {});
+  const late = await silent.unary({ text: 'a' }, { timeoutMs: 50 }).catch((thrown: unknown) => thrown as ConnectError);
+  expect(late).toMatchObject({ code: Code.DeadlineExceeded });
+  expect(String((late as ConnectError).rawMessage)).not.toMatch(/127\.0\.0\.1|remote_addr/);
+});

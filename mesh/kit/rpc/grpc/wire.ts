@@ -103,6 +103,16 @@ export function errorToStatus(thrown: unknown, trailer?: Headers): StatusObject 
 // its bugs: it is a proxy or a process that ended.
 const resetStream = /^Received RST_STREAM with code \d+/;
 
+/** What grpc-js and proxies say of a connection: addresses and names of the inside, which an answer's reader may see. */
+const insideWords =
+  /remote_addr=|\bE[A-Z]{4,}\b|resolution|connection established|upstream|\b\d{1,3}(?:\.\d{1,3}){3}\b|\[[\da-f:]+\]:\d/i;
+
+/** What is said instead; the error's cause has the words themselves. */
+const outsideWords: ReadonlyMap<Code, string> = new Map([
+  [Code.Unavailable, 'the service cannot be reached'],
+  [Code.DeadlineExceeded, 'the service did not reply in time'],
+]);
+
 /**
  * A grpc-js error as a ConnectError with its details, and with response headers and trailers as its metadata. A stream that was reset
  * without a status is UNAVAILABLE, not INTERNAL, because it is no bug of the service.
@@ -113,8 +123,12 @@ export function statusToError(error: ServiceError | StatusObject, header?: Metad
   if (header !== undefined) for (const [key, value] of metadataToHeaders(header)) metadata.append(key, value);
   // Without a code it is grpc-js that failed: it could not make sense of what came.
   const code = error.code === undefined ? Code.Internal : (error.code as number) || Code.Unknown;
-  const connectError = new ConnectError(error.details ?? '', code, metadata);
   const packed = error.metadata?.get(detailsKey)[0];
+  const said = error.details ?? '';
+  const isServices = packed instanceof Uint8Array;
+  const words = isServices || !insideWords.test(said) ? undefined : outsideWords.get(code);
+  const cause = words === undefined ? undefined : new Error(said);
+  const connectError = new ConnectError(words ?? said, code, metadata, undefined, cause);
   if (packed instanceof Uint8Array) {
     connectError.details = fromDetails(decodeStatus(packed));
   }
