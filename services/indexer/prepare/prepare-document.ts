@@ -50,7 +50,7 @@ export function prepareDocument(
       origin: { fileIndex: file.fileIndex, path: file.originPath ?? file.path, line: parsed.line },
       placedIn: parsed.isPlaced || !isFirst ? file.path : '',
       title: isFirst ? title : `${clip(title, titleLengthMax - 12)} (${index + 1})`,
-      url: parsed.url.length <= urlLengthMax ? parsed.url : '',
+      url: webUrl(parsed.url),
       language: languageOf(parsed.language) ?? detectLanguage(text),
       groups: parsed.groups ?? file.groups,
       attributes: Object.fromEntries(Object.entries(attributes).slice(0, attributesMax)),
@@ -60,6 +60,11 @@ export function prepareDocument(
     };
     return { ...document, contentHash: hashDocument(document, options) };
   });
+}
+
+/** Returns the address if pages can link to it: http or https, whole, not too long; otherwise empty. Others could run as a script. */
+function webUrl(given: string): string {
+  return given.length <= urlLengthMax && /^https?:\/\//i.test(given) && URL.canParse(given) ? given : '';
 }
 
 function partId(documentId: string, number: number): string {

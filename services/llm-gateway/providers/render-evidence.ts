@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { breakControlTokens } from './control-tokens.ts';
 
 /** Up to this many passages there is no middle. */
 const maxInOrder = 3;
@@ -21,7 +22,7 @@ const instructions = {
 /**
  * Returns the conversation with the evidence rendered into it, for models that read text: the instructions in the system message, and the
  * passages, numbered from 1, before the question in the last message of the user. No passage can close the fence: its name is a hash of
- * all passages, and occurs in none of them.
+ * all passages, and occurs in none of them. Control tokens of chat templates are broken in all that the operator has not written.
  */
 export function renderEvidence(
   messages: readonly Message[],
@@ -35,8 +36,10 @@ export function renderEvidence(
   const system = messages.findIndex(({ role }) => role === MessageRole.SYSTEM);
   const instruction = instructions[language](fence);
   const rendered = messages.map((message, index) => {
-    if (index === question) return { ...message, text: `${fence}\n${passages}\n${fence}\n\n${message.text}` };
-    return index === system ? { ...message, text: `${message.text}\n\n${instruction}` } : message;
+    if (index === system) return { ...message, text: `${message.text}\n\n${instruction}` };
+    const text = breakControlTokens(message.text);
+    if (index === question) return { ...message, text: `${fence}\n${passages}\n${fence}\n\n${text}` };
+    return text === message.text ? message : { ...message, text };
   });
   if (system !== -1) return rendered;
   return [create(MessageSchema, { role: MessageRole.SYSTEM, text: instruction }), ...rendered];
@@ -55,8 +58,10 @@ export function strongAtBothEnds<T>(passages: readonly T[]): T[] {
 
 function renderPassage({ title, headingPath, text }: Passage, index: number): string {
   const source = [title, ...headingPath].filter((part) => part !== '').join(' › ');
-  return `${`[${index + 1}] ${withoutMarkers(source.replace(/\s+/g, ' '))}`.trim()}\n${withoutMarkers(text)}`;
+  return `${`[${index + 1}] ${harmless(source.replace(/\s+/g, ' '))}`.trim()}\n${harmless(text)}`;
 }
+
+const harmless = (text: string): string => withoutMarkers(breakControlTokens(text));
 
 /** Replaces [3] by (3). A model would copy a footnote as a marker, and a document could begin its own passages. */
 function withoutMarkers(text: string): string {
