@@ -25,7 +25,7 @@ export interface Migrations {
   readonly sqlite: readonly string[];
   /** `undefined`: the database is always embedded, as those of adapters for SQLite. */
   readonly postgres?: readonly string[];
-  /** Whether its content can be made again: a damaged file is then put aside, and an empty one takes its place. @default false */
+  /** Whether its content can be made again: a damaged file is then moved away, and an empty one takes its place. @default false */
   readonly isDisposable?: boolean;
 }
 

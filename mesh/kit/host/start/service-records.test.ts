@@ -57,7 +57,7 @@ test.each(damages)('records with %s stop the start, which names the file and wha
   );
 });
 
-test.each(damages)('a store that can be made again, with %s, is put aside and made anew', async (_, damage) => {
+test.each(damages)('a store that can be made again, with %s, is moved away and made again', async (_, damage) => {
   const { path, starts } = await startTwice(true, damage);
   expect(starts).toEqual([20, 20]);
   expect(existsSync(`${path}.damaged`)).toBe(true);

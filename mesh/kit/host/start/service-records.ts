@@ -74,7 +74,7 @@ export function createProcessRecords(dataDir: string, postgres: PostgresPool | u
           const aside = setAside(path);
           log.warn(
             { event: 'database_damaged', file: path, aside, reason: error.message },
-            'damaged database made anew',
+            'damaged database made again',
           );
           return openWhole();
         });
