@@ -93,8 +93,9 @@ function printStage({ stage, status, latencyUs, detail }: StageUpdate): void {
 /** Prints what follows the text: sources, degradations, sentences without support, and the session. */
 function printEnd(text: string, citations: readonly Citation[], done: AnswerDone): void {
   process.stdout.write('\n');
-  for (const { marker, title, documentId, url } of citations) {
-    process.stdout.write(`  [${marker}] ${title || documentId} — ${documentId}${url ? ` <${url}>` : ''}\n`);
+  for (const { marker, title, documentId, url, page } of citations) {
+    const place = page > 0 ? `${documentId}, page ${page}` : documentId;
+    process.stdout.write(`  [${marker}] ${title || documentId} — ${place}${url ? ` <${url}>` : ''}\n`);
   }
   for (const { stage, reason, effect } of done.degradations) {
     process.stderr.write(`  degraded: ${enumName(StageSchema, stage).toLowerCase()} (${reason}): ${effect}\n`);

@@ -13,7 +13,7 @@ import { type Corpus, CorpusSchema, type LegHit, LegHitSchema } from '#gen/ragme
 import { everyone } from '#kit/rpc/access.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import type { Counts } from './access/visibility.ts';
-import type { PassageRecord } from './catalog/passage-record.ts';
+import type { PageRegionRecord, PassageRecord } from './catalog/passage-record.ts';
 import type { TermRecord } from './catalog/terms.ts';
 import type { VersionRecord } from './catalog/versions.ts';
 import { type CorpusView, type IndexView, revisionText } from './index/index-view.ts';
@@ -62,8 +62,13 @@ export function toPassage(
     startOffset: record.startOffset,
     endOffset: record.endOffset,
     ordinal: record.ordinal,
+    ...(record.regions !== undefined && { regions: record.regions.map(toPageRegion) }),
     ...rest,
   });
+}
+
+function toPageRegion([page, left, top, right, bottom]: PageRegionRecord) {
+  return { page, left, top, right, bottom };
 }
 
 /** Returns a candidate in the form of the contract. */

@@ -128,8 +128,9 @@ export function createAnswerText(parts: AnswerTextParts): AnswerText {
       const passage = passages[marker - 1];
       if (passage === undefined || cited.has(marker) || !named.has(marker)) continue;
       cited.add(marker);
-      const { chunkId, documentId, title, url, corpus, version } = passage;
-      events.push(citation({ marker, chunkId, documentId, title, url, corpus, version }));
+      const { chunkId, documentId, title, url, corpus, version, regions } = passage;
+      const page = regions[0]?.page ?? 0;
+      events.push(citation({ marker, chunkId, documentId, title, url, corpus, version, page }));
     }
     if (verdict !== undefined) events.push(verdictOf(verdict, start, length - (text.length - text.trimEnd().length)));
     return events;

@@ -73,7 +73,7 @@ describe('a completion', () => {
           message: {
             role: 'assistant',
             content: 'Within 30 days, 退货免费 [1].',
-            citations: [{ marker: 1, chunk_id: 'c1', document_id: 'd1', title: 'Returns', corpus: 'help' }],
+            citations: [{ marker: 1, chunk_id: 'c1', document_id: 'd1', title: 'Returns', corpus: 'help', page: 3 }],
           },
         },
       ],

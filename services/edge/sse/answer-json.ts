@@ -34,9 +34,9 @@ export function sourcesToJson(sources: Sources): JsonValue {
   return toJson(SourcesSchema, sources, { useProtoFieldName: true });
 }
 
-/** A citation: {marker, chunk_id, document_id, title, url, corpus}. */
-export function citationToJson({ marker, chunkId, documentId, title, url, corpus }: Citation): JsonValue {
-  return { marker, chunk_id: chunkId, document_id: documentId, title, url, corpus };
+/** A citation: {marker, chunk_id, document_id, title, url, corpus}, and `page` if the document has pages. */
+export function citationToJson({ marker, chunkId, documentId, title, url, corpus, page }: Citation): JsonValue {
+  return { marker, chunk_id: chunkId, document_id: documentId, title, url, corpus, ...(page > 0 && { page }) };
 }
 
 /** Names the form of a citation that {@link toCitationText} returns. */

@@ -1,6 +1,7 @@
 import { detectLanguage, type Language } from '#kit/text/language.ts';
-import type { Block } from '../parse/blocks.ts';
+import type { Block, PageRegion } from '../parse/blocks.ts';
 import { type ChunkOptions, cutSection } from './cut.ts';
+import { createRegionFinder } from './regions.ts';
 import { sectionsOf } from './sections.ts';
 
 /** Version of the algorithm. It is part of every content hash, so a new version also re-indexes unchanged documents. */
@@ -15,6 +16,8 @@ export interface Chunk {
   /** Headings above it, outermost first. */
   headingPath: string[];
   language: Language;
+  /** Where it is on the pages of the document; absent if the document has no pages. */
+  regions?: readonly PageRegion[];
 }
 
 /**
@@ -24,12 +27,14 @@ export interface Chunk {
  * long. Every visible character is in a chunk, and no chunk splits a character.
  */
 export function chunkText(text: string, blocks: readonly Block[], title: string, options: ChunkOptions): Chunk[] {
+  const regionsOf = createRegionFinder(blocks);
   return sectionsOf(text, blocks, title, options.targetTokens).flatMap((section) =>
     cutSection(text, section, options).map(({ start, end }) => ({
       start,
       end,
       headingPath: section.path,
       language: detectLanguage(text.slice(start, end)),
+      ...regionsOf(start, end),
     })),
   );
 }

@@ -3,6 +3,16 @@ import { cleanText } from './clean.ts';
 /** The kind of a block. A table row repeats the header of each cell, so it can be understood alone. */
 export type BlockKind = 'heading' | 'paragraph' | 'list-item' | 'table-row' | 'code';
 
+/** A rectangle on a page. All zero but the page: somewhere on it. Points (1/72 inch) from the upper left corner of the page as displayed. */
+export interface PageRegion {
+  /** Page or slide, from 1. */
+  page: number;
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
 /** A piece of a document's text as a half-open range `[start, end)` of UTF-16 code units, without outer white space. */
 export interface Block {
   kind: BlockKind;
@@ -12,12 +22,14 @@ export interface Block {
   level?: number;
   /** Of a heading: its words, without marks. */
   heading?: string;
+  /** Where it is on the pages of the document, in the order of the text, if the format has pages. */
+  regions?: readonly PageRegion[];
 }
 
 /** Builds a document's text from the pieces that a format distinguishes. */
 export interface TextBuilder {
-  add(kind: Exclude<BlockKind, 'heading'>, text: string): void;
-  addHeading(level: number, words: string): void;
+  add(kind: Exclude<BlockKind, 'heading'>, text: string, regions?: readonly PageRegion[]): void;
+  addHeading(level: number, words: string, regions?: readonly PageRegion[]): void;
   finish(): { text: string; blocks: Block[] };
 }
 
@@ -38,10 +50,14 @@ export function createTextBuilder(): TextBuilder {
     blocks.push({ ...block, start, end: text.length });
   };
   return {
-    add: (kind, raw) => append({ kind }, raw),
-    addHeading(level, words) {
+    add: (kind, raw, regions) => append({ kind, ...(regions !== undefined && { regions }) }, raw),
+    addHeading(level, words, regions) {
       const heading = cleanText(words).replace(/\s+/g, ' ').trim();
-      if (heading !== '') append({ kind: 'heading', level, heading }, `${'#'.repeat(level)} ${heading}`);
+      if (heading !== '')
+        append(
+          { kind: 'heading', level, heading, ...(regions !== undefined && { regions }) },
+          `${'#'.repeat(level)} ${heading}`,
+        );
     },
     finish: () => ({ text, blocks }),
   };

@@ -15,7 +15,7 @@ export function hashDocument(
     [chunkerVersion, options.targetTokens, options.overlapTokens, options.embeddingModel, options.dimensions],
     [documentId, title, url, language, [...groups].sort(), Object.entries(attributes).sort(), updatedAtMs ?? null],
     // The text is by far the longest part: it is hashed without a copy, after its length.
-    [chunks.map(({ start, end, headingPath }) => [start, end, headingPath]), text.length],
+    [chunks.map(({ start, end, headingPath, regions = [] }) => [start, end, headingPath, ...regions]), text.length],
   ];
   return createHash('sha256').update(JSON.stringify(facts)).update(text).digest('hex');
 }

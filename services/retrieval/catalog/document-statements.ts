@@ -50,9 +50,9 @@ export function replaceStatements(
       'chunk',
       chunkColumns,
       documents.flatMap(({ key: document, chunks }) =>
-        chunks.map(({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, text }) => [
+        chunks.map(({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, regions, text }) => [
           ...[key, document, ordinal, language, startOffset, endOffset],
-          ...[chunkId, JSON.stringify(headingPath), text],
+          ...[chunkId, JSON.stringify(headingPath), regions === undefined ? null : JSON.stringify(regions), text],
         ]),
       ),
     ),
@@ -65,5 +65,5 @@ const documentColumns = [
 ];
 const chunkColumns = [
   ...['id', 'document', 'ordinal', 'language', 'start_offset', 'end_offset'],
-  ...['chunk_id', 'heading_path', 'text'],
+  ...['chunk_id', 'heading_path', 'regions', 'text'],
 ];

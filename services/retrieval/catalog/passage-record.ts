@@ -11,8 +11,13 @@ export interface ChunkRecord {
   startOffset: number;
   endOffset: number;
   headingPath: readonly string[];
+  /** Where it is on the pages of its document, in the order of the text; absent if the document has no pages. */
+  regions?: readonly PageRegionRecord[];
   text: string;
 }
+
+/** A rectangle on a page, in points: see `PageRegion` of the contract. */
+export type PageRegionRecord = readonly [page: number, left: number, top: number, right: number, bottom: number];
 
 /** A passage as the catalog returns it: a chunk with its document's id, title, URL and date. */
 export interface PassageRecord extends ChunkRecord {
@@ -27,7 +32,7 @@ export interface PassageRecord extends ChunkRecord {
 /** The columns that {@link toPassage} reads. */
 export const passageColumns =
   plain(`chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
-  chunk.heading_path, chunk.text, document.document_id, document.title, document.url, document.updated_ms, document.corpus_id`);
+  chunk.heading_path, chunk.regions, chunk.text, document.document_id, document.title, document.url, document.updated_ms, document.corpus_id`);
 
 /** Returns the passage in a row with {@link passageColumns}. */
 export function toPassage(row: CatalogRow): PassageRecord {
@@ -39,6 +44,7 @@ export function toPassage(row: CatalogRow): PassageRecord {
     startOffset: row.start_offset as number,
     endOffset: row.end_offset as number,
     headingPath: JSON.parse(row.heading_path as string) as string[],
+    ...(typeof row.regions === 'string' && { regions: JSON.parse(row.regions) as PageRegionRecord[] }),
     text: row.text as string,
     documentId: row.document_id as string,
     title: row.title as string,

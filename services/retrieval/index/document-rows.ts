@@ -1,10 +1,11 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Language, type PageRegion } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { IndexChunk, IndexDocument } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import { fromVector } from '#kit/base/vectors.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
 import type { DocumentRecord } from '../catalog/document-statements.ts';
+import type { PageRegionRecord } from '../catalog/passage-record.ts';
 import { detectedLanguage } from '../convert.ts';
 import type { KeywordRow } from '../stores/keyword-store.ts';
 import { toUnitVector } from '../stores/unit-vector.ts';
@@ -92,10 +93,17 @@ function chunkRecords(document: IndexDocument, nextKey: () => number) {
       startOffset: source.startOffset,
       endOffset: source.endOffset,
       headingPath: source.headingPath.map((heading) => heading.toWellFormed()),
+      ...(source.regions.length > 0 && { regions: source.regions.map(toRegionRecord) }),
       text,
     };
     return { record, source };
   });
+}
+
+/** Returns a region with a tenth of a point, which is finer than a page can be seen. */
+function toRegionRecord({ page, left, top, right, bottom }: PageRegion): PageRegionRecord {
+  const round = (points: number) => Math.round(points * 10) / 10;
+  return [page, round(left), round(top), round(right), round(bottom)];
 }
 
 /** Returns the chunk's vector with length 1; a zero vector stays zero. */

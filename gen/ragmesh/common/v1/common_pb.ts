@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/common.proto.
  */
 export const file_ragmesh_common_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIrQBCglQcmluY2lwYWwSNwoGdGVuYW50GAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSGAoEdXNlchgCIAEoCUIKukgHcgUQARiAARIiCgZncm91cHMYAyADKAlCErpID5IBDBCAAiIHcgUQARiAARIwCgVyb2xlcxgEIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQIjEKCkFjY2Vzc0xpc3QSIwoGZ3JvdXBzGAEgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIABInsKBlZlY3RvchIvCgVkZW5zZRgBIAEoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlbnNlVmVjdG9ySAASMQoGc3BhcnNlGAIgASgLMh8ucmFnbWVzaC5jb21tb24udjEuU3BhcnNlVmVjdG9ySABCDQoEa2luZBIFukgCCAEiSgoLRGVuc2VWZWN0b3ISHgoKZGltZW5zaW9ucxgBIAEoDUIKukgHKgUYgEAoARIbCgZ2YWx1ZXMYAiABKAxCC7pICHoGEAQYgIACIlAKDFNwYXJzZVZlY3RvchIlCgdpbmRpY2VzGAEgAygNQhS6SBGSAQ4QgIAEIggqBhj/////DxIZCgZ2YWx1ZXMYAiABKAxCCbpIBnoEGICAECLGBAoHUGFzc2FnZRIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIfCgd2ZXJzaW9uGAQgASgEQg66SAsyCRj/////////DxIXCgV0aXRsZRgFIAEoCUIIukgFcgMYgAgSJQoMaGVhZGluZ19wYXRoGAYgAygJQg+6SAySAQkQECIFcgMYgAgSFwoEdGV4dBgHIAEoCUIJukgGcgQYgIBAEhUKA3VybBgIIAEoCUIIukgFcgMYgBASLQoIbGFuZ3VhZ2UYCSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIhCgxzdGFydF9vZmZzZXQYCiABKA1CC7pICCoGGICAgIAEEh8KCmVuZF9vZmZzZXQYCyABKA1CC7pICCoGGICAgIAEEhoKB29yZGluYWwYDCABKA1CCbpIBioEGMCEPRIpCgZzY29yZXMYDSABKAsyGS5yYWdtZXNoLmNvbW1vbi52MS5TY29yZXMSLQoTZHVwbGljYXRlX2NodW5rX2lkcxgOIAMoCUIQukgNkgEKEOgHIgVyAxiABBIqChBqb2luZWRfY2h1bmtfaWRzGA8gAygJQhC6SA2SAQoQ6AciBXIDGIAEEhEKCXVudHJ1c3RlZBgQIAEoCBIuCgp1cGRhdGVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKfAgoGU2NvcmVzEiwKBnZlY3RvchgBIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcFIAIgBARItCgdrZXl3b3JkGAIgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwUgBiAEBEisKBWZ1c2VkGAMgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwUgCiAEBEiwKBnJlcmFuaxgEIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcFIA4gBARIpCgN3ZWIYBSABKAFCF7pIFBISGQAAAABlzc1BKQAAAABlzc3BSASIAQFCCQoHX3ZlY3RvckIKCghfa2V5d29yZEIICgZfZnVzZWRCCQoHX3JlcmFua0IGCgRfd2ViIpICCgZGaWx0ZXISJgoMZG9jdW1lbnRfaWRzGAEgAygJQhC6SA2SAQoQ6AciBXIDGIAEEjgKCWxhbmd1YWdlcxgCIAMoDjIbLnJhZ21lc2guY29tbW9uLnYxLkxhbmd1YWdlQgi6SAWSAQIQCBJACgphdHRyaWJ1dGVzGAMgAygLMiIucmFnbWVzaC5jb21tb24udjEuQXR0cmlidXRlRmlsdGVyQgi6SAWSAQIQEBIwCgx1cGRhdGVkX2Zyb20YBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDnVwZGF0ZWRfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJPCg9BdHRyaWJ1dGVGaWx0ZXISGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARIiCgZ2YWx1ZXMYAiADKAlCErpID5IBDAgBEIACIgVyAxiACCI5Cg1Db3JwdXNWZXJzaW9uEhcKBmNvcnB1cxgBIAEoCUIHukgEcgIYQBIPCgd2ZXJzaW9uGAIgASgEIpYDCgpUb2tlblVzYWdlEiIKDXByb21wdF90b2tlbnMYASABKARCC7pICDIGGICU69wDEiYKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgEQgu6SAgyBhiAlOvcAxIpChRjYWNoZWRfcHJvbXB0X3Rva2VucxgDIAEoBEILukgIMgYYgJTr3AMSJQoQcmVhc29uaW5nX3Rva2VucxgEIAEoBEILukgIMgYYgJTr3AMSKgoLY29zdF9taWNyb3MYBSABKANCELpIDSILGP////////8PKABIAIgBARIZCghjdXJyZW5jeRgGIAEoCUIHukgEcgIYAxI2Cgpwcm92ZW5hbmNlGAcgASgOMiIucmFnbWVzaC5jb21tb24udjEuVXNhZ2VQcm92ZW5hbmNlEhIKCmZyb21fY2FjaGUYCCABKAgSJwoSY2FjaGVfd3JpdGVfdG9rZW5zGAkgASgEQgu6SAgyBhiAlOvcAxIeCg1wcmljZV92ZXJzaW9uGAogASgJQge6SARyAhhAQg4KDF9jb3N0X21pY3JvcyJqCgtEZWdyYWRhdGlvbhInCgVzdGFnZRgBIAEoDjIYLnJhZ21lc2guY29tbW9uLnYxLlN0YWdlEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgAQSGAoGZWZmZWN0GAMgASgJQgi6SAVyAxiABCpGCghMYW5ndWFnZRIYChRMQU5HVUFHRV9VTlNQRUNJRklFRBAAEg8KC0xBTkdVQUdFX1pIEAESDwoLTEFOR1VBR0VfRU4QAiqQAQoPVXNhZ2VQcm92ZW5hbmNlEiAKHFVTQUdFX1BST1ZFTkFOQ0VfVU5TUEVDSUZJRUQQABIdChlVU0FHRV9QUk9WRU5BTkNFX1JFUE9SVEVEEAESHgoaVVNBR0VfUFJPVkVOQU5DRV9FU1RJTUFURUQQAhIcChhVU0FHRV9QUk9WRU5BTkNFX1BBUlRJQUwQAyqwAgoFU3RhZ2USFQoRU1RBR0VfVU5TUEVDSUZJRUQQABIPCgtTVEFHRV9DQUNIRRABEhEKDVNUQUdFX1JFV1JJVEUQAhIXChNTVEFHRV9WRUNUT1JfU0VBUkNIEAMSGAoUU1RBR0VfS0VZV09SRF9TRUFSQ0gQBBIUChBTVEFHRV9XRUJfU0VBUkNIEAUSEAoMU1RBR0VfUkVSQU5LEAYSEAoMU1RBR0VfUFJPTVBUEAcSEgoOU1RBR0VfR0VORVJBVEUQCBISCg5TVEFHRV9WQUxJREFURRAJEhIKDlNUQUdFX1JFVFJJRVZFEAoSDwoLU1RBR0VfQVVESVQQCxIRCg1TVEFHRV9TRVNTSU9OEAwSDwoLU1RBR0VfUk9VVEUQDRIOCgpTVEFHRV9UT09MEA5iBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("Ch5yYWdtZXNoL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEXJhZ21lc2guY29tbW9uLnYxIrQBCglQcmluY2lwYWwSNwoGdGVuYW50GAEgASgJQie6SCRyIhABGEAyHF5bQS1aYS16MC05XVtBLVphLXowLTkuXy1dKiQSGAoEdXNlchgCIAEoCUIKukgHcgUQARiAARIiCgZncm91cHMYAyADKAlCErpID5IBDBCAAiIHcgUQARiAARIwCgVyb2xlcxgEIAMoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGVCCLpIBZIBAhAQIjEKCkFjY2Vzc0xpc3QSIwoGZ3JvdXBzGAEgAygJQhO6SBCSAQ0QQBgBIgdyBRABGIABInsKBlZlY3RvchIvCgVkZW5zZRgBIAEoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlbnNlVmVjdG9ySAASMQoGc3BhcnNlGAIgASgLMh8ucmFnbWVzaC5jb21tb24udjEuU3BhcnNlVmVjdG9ySABCDQoEa2luZBIFukgCCAEiSgoLRGVuc2VWZWN0b3ISHgoKZGltZW5zaW9ucxgBIAEoDUIKukgHKgUYgEAoARIbCgZ2YWx1ZXMYAiABKAxCC7pICHoGEAQYgIACIlAKDFNwYXJzZVZlY3RvchIlCgdpbmRpY2VzGAEgAygNQhS6SBGSAQ4QgIAEIggqBhj/////DxIZCgZ2YWx1ZXMYAiABKAxCCbpIBnoEGICAECKABQoHUGFzc2FnZRIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIfCgd2ZXJzaW9uGAQgASgEQg66SAsyCRj/////////DxIXCgV0aXRsZRgFIAEoCUIIukgFcgMYgAgSJQoMaGVhZGluZ19wYXRoGAYgAygJQg+6SAySAQkQECIFcgMYgAgSFwoEdGV4dBgHIAEoCUIJukgGcgQYgIBAEhUKA3VybBgIIAEoCUIIukgFcgMYgBASLQoIbGFuZ3VhZ2UYCSABKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZRIhCgxzdGFydF9vZmZzZXQYCiABKA1CC7pICCoGGICAgIAEEh8KCmVuZF9vZmZzZXQYCyABKA1CC7pICCoGGICAgIAEEhoKB29yZGluYWwYDCABKA1CCbpIBioEGMCEPRIpCgZzY29yZXMYDSABKAsyGS5yYWdtZXNoLmNvbW1vbi52MS5TY29yZXMSLQoTZHVwbGljYXRlX2NodW5rX2lkcxgOIAMoCUIQukgNkgEKEOgHIgVyAxiABBIqChBqb2luZWRfY2h1bmtfaWRzGA8gAygJQhC6SA2SAQoQ6AciBXIDGIAEEhEKCXVudHJ1c3RlZBgQIAEoCBIuCgp1cGRhdGVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI4CgdyZWdpb25zGBIgAygLMh0ucmFnbWVzaC5jb21tb24udjEuUGFnZVJlZ2lvbkIIukgFkgECEEAipQEKClBhZ2VSZWdpb24SGQoEcGFnZRgBIAEoDUILukgIKgYYwIQ9KAESHQoEbGVmdBgCIAEoAkIPukgMCgodAFDDRy0AUMPHEhwKA3RvcBgDIAEoAkIPukgMCgodAFDDRy0AUMPHEh4KBXJpZ2h0GAQgASgCQg+6SAwKCh0AUMNHLQBQw8cSHwoGYm90dG9tGAUgASgCQg+6SAwKCh0AUMNHLQBQw8cinwIKBlNjb3JlcxIsCgZ2ZWN0b3IYASABKAFCF7pIFBISGQAAAABlzc1BKQAAAABlzc3BSACIAQESLQoHa2V5d29yZBgCIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcFIAYgBARIrCgVmdXNlZBgDIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcFIAogBARIsCgZyZXJhbmsYBCABKAFCF7pIFBISGQAAAABlzc1BKQAAAABlzc3BSAOIAQESKQoDd2ViGAUgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwUgEiAEBQgkKB192ZWN0b3JCCgoIX2tleXdvcmRCCAoGX2Z1c2VkQgkKB19yZXJhbmtCBgoEX3dlYiKSAgoGRmlsdGVyEiYKDGRvY3VtZW50X2lkcxgBIAMoCUIQukgNkgEKEOgHIgVyAxiABBI4CglsYW5ndWFnZXMYAiADKA4yGy5yYWdtZXNoLmNvbW1vbi52MS5MYW5ndWFnZUIIukgFkgECEAgSQAoKYXR0cmlidXRlcxgDIAMoCzIiLnJhZ21lc2guY29tbW9uLnYxLkF0dHJpYnV0ZUZpbHRlckIIukgFkgECEBASMAoMdXBkYXRlZF9mcm9tGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg51cGRhdGVkX2JlZm9yZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPQXR0cmlidXRlRmlsdGVyEhgKBG5hbWUYASABKAlCCrpIB3IFEAEYgAESIgoGdmFsdWVzGAIgAygJQhK6SA+SAQwIARCAAiIFcgMYgAgiOQoNQ29ycHVzVmVyc2lvbhIXCgZjb3JwdXMYASABKAlCB7pIBHICGEASDwoHdmVyc2lvbhgCIAEoBCKWAwoKVG9rZW5Vc2FnZRIiCg1wcm9tcHRfdG9rZW5zGAEgASgEQgu6SAgyBhiAlOvcAxImChFjb21wbGV0aW9uX3Rva2VucxgCIAEoBEILukgIMgYYgJTr3AMSKQoUY2FjaGVkX3Byb21wdF90b2tlbnMYAyABKARCC7pICDIGGICU69wDEiUKEHJlYXNvbmluZ190b2tlbnMYBCABKARCC7pICDIGGICU69wDEioKC2Nvc3RfbWljcm9zGAUgASgDQhC6SA0iCxj/////////DygASACIAQESGQoIY3VycmVuY3kYBiABKAlCB7pIBHICGAMSNgoKcHJvdmVuYW5jZRgHIAEoDjIiLnJhZ21lc2guY29tbW9uLnYxLlVzYWdlUHJvdmVuYW5jZRISCgpmcm9tX2NhY2hlGAggASgIEicKEmNhY2hlX3dyaXRlX3Rva2VucxgJIAEoBEILukgIMgYYgJTr3AMSHgoNcHJpY2VfdmVyc2lvbhgKIAEoCUIHukgEcgIYQEIOCgxfY29zdF9taWNyb3MiagoLRGVncmFkYXRpb24SJwoFc3RhZ2UYASABKA4yGC5yYWdtZXNoLmNvbW1vbi52MS5TdGFnZRIYCgZyZWFzb24YAiABKAlCCLpIBXIDGIAEEhgKBmVmZmVjdBgDIAEoCUIIukgFcgMYgAQqRgoITGFuZ3VhZ2USGAoUTEFOR1VBR0VfVU5TUEVDSUZJRUQQABIPCgtMQU5HVUFHRV9aSBABEg8KC0xBTkdVQUdFX0VOEAIqkAEKD1VzYWdlUHJvdmVuYW5jZRIgChxVU0FHRV9QUk9WRU5BTkNFX1VOU1BFQ0lGSUVEEAASHQoZVVNBR0VfUFJPVkVOQU5DRV9SRVBPUlRFRBABEh4KGlVTQUdFX1BST1ZFTkFOQ0VfRVNUSU1BVEVEEAISHAoYVVNBR0VfUFJPVkVOQU5DRV9QQVJUSUFMEAMqsAIKBVN0YWdlEhUKEVNUQUdFX1VOU1BFQ0lGSUVEEAASDwoLU1RBR0VfQ0FDSEUQARIRCg1TVEFHRV9SRVdSSVRFEAISFwoTU1RBR0VfVkVDVE9SX1NFQVJDSBADEhgKFFNUQUdFX0tFWVdPUkRfU0VBUkNIEAQSFAoQU1RBR0VfV0VCX1NFQVJDSBAFEhAKDFNUQUdFX1JFUkFOSxAGEhAKDFNUQUdFX1BST01QVBAHEhIKDlNUQUdFX0dFTkVSQVRFEAgSEgoOU1RBR0VfVkFMSURBVEUQCRISCg5TVEFHRV9SRVRSSUVWRRAKEg8KC1NUQUdFX0FVRElUEAsSEQoNU1RBR0VfU0VTU0lPThAMEg8KC1NUQUdFX1JPVVRFEA0SDgoKU1RBR0VfVE9PTBAOYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * The caller. Never part of a request: each service derives it from the signed token of the call.
@@ -300,6 +300,14 @@ export type Passage = Message<"ragmesh.common.v1.Passage"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 17;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Where it is on the pages of the document, in the order of the text; empty if the document has no pages. The page of the first one is the
+   * page to cite.
+   *
+   * @generated from field: repeated ragmesh.common.v1.PageRegion regions = 18;
+   */
+  regions: PageRegion[];
 };
 
 /**
@@ -308,6 +316,56 @@ export type Passage = Message<"ragmesh.common.v1.Passage"> & {
  */
 export const PassageSchema: GenMessage<Passage> = /*@__PURE__*/
   messageDesc(file_ragmesh_common_v1_common, 5);
+
+/**
+ * A rectangle on a page of a document: of a PDF, or of slides. All zero but the page: somewhere on it. Units are points (1/72 inch), from the
+ * upper left corner of the page as it is displayed.
+ *
+ * @generated from message ragmesh.common.v1.PageRegion
+ */
+export type PageRegion = Message<"ragmesh.common.v1.PageRegion"> & {
+  /**
+   * The page, from 1.
+   *
+   * @generated from field: uint32 page = 1;
+   */
+  page: number;
+
+  /**
+   * Distance of the left edge from the left edge of the page.
+   *
+   * @generated from field: float left = 2;
+   */
+  left: number;
+
+  /**
+   * Distance of the upper edge from the upper edge of the page.
+   *
+   * @generated from field: float top = 3;
+   */
+  top: number;
+
+  /**
+   * Distance of the right edge from the left edge of the page.
+   *
+   * @generated from field: float right = 4;
+   */
+  right: number;
+
+  /**
+   * Distance of the lower edge from the upper edge of the page.
+   *
+   * @generated from field: float bottom = 5;
+   */
+  bottom: number;
+};
+
+/**
+ * Describes the message ragmesh.common.v1.PageRegion.
+ * Use `create(PageRegionSchema)` to create a new message.
+ */
+export const PageRegionSchema: GenMessage<PageRegion> = /*@__PURE__*/
+  messageDesc(file_ragmesh_common_v1_common, 6);
 
 /**
  * Scores of a passage by stage; unset if a stage did not score it. Scores of different stages are not comparable.
@@ -356,7 +414,7 @@ export type Scores = Message<"ragmesh.common.v1.Scores"> & {
  * Use `create(ScoresSchema)` to create a new message.
  */
 export const ScoresSchema: GenMessage<Scores> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_common, 6);
+  messageDesc(file_ragmesh_common_v1_common, 7);
 
 /**
  * Conditions on documents; all must hold. The access filter always applies as well and cannot be set by a caller.
@@ -405,7 +463,7 @@ export type Filter = Message<"ragmesh.common.v1.Filter"> & {
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_common, 7);
+  messageDesc(file_ragmesh_common_v1_common, 8);
 
 /**
  * A condition on an attribute of a document.
@@ -433,7 +491,7 @@ export type AttributeFilter = Message<"ragmesh.common.v1.AttributeFilter"> & {
  * Use `create(AttributeFilterSchema)` to create a new message.
  */
 export const AttributeFilterSchema: GenMessage<AttributeFilter> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_common, 8);
+  messageDesc(file_ragmesh_common_v1_common, 9);
 
 /**
  * A corpus at an index version.
@@ -461,7 +519,7 @@ export type CorpusVersion = Message<"ragmesh.common.v1.CorpusVersion"> & {
  * Use `create(CorpusVersionSchema)` to create a new message.
  */
 export const CorpusVersionSchema: GenMessage<CorpusVersion> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_common, 9);
+  messageDesc(file_ragmesh_common_v1_common, 10);
 
 /**
  * Tokens and money of a generation.
@@ -545,7 +603,7 @@ export type TokenUsage = Message<"ragmesh.common.v1.TokenUsage"> & {
  * Use `create(TokenUsageSchema)` to create a new message.
  */
 export const TokenUsageSchema: GenMessage<TokenUsage> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_common, 10);
+  messageDesc(file_ragmesh_common_v1_common, 11);
 
 /**
  * A stage that failed or was late, and the effect on the result.
@@ -580,7 +638,7 @@ export type Degradation = Message<"ragmesh.common.v1.Degradation"> & {
  * Use `create(DegradationSchema)` to create a new message.
  */
 export const DegradationSchema: GenMessage<Degradation> = /*@__PURE__*/
-  messageDesc(file_ragmesh_common_v1_common, 11);
+  messageDesc(file_ragmesh_common_v1_common, 12);
 
 /**
  * A language of text.

@@ -124,6 +124,7 @@ function DocumentFacts({ evidence, passage }: { evidence: Evidence; passage: Pas
         <span className="chip" title={texts.document.corpus}>
           {isToolResult(evidence) ? texts.document.tool : evidence.corpus}
         </span>
+        {evidence.page > 0 && <span className="chip">{texts.document.page(evidence.page)}</span>}
         {href !== undefined && (
           <a href={href} target="_blank" rel="noreferrer noopener">
             {texts.document.openOriginal} <Icon name="external" size={14} />

@@ -220,6 +220,7 @@ export const en = {
 
   document: {
     title: 'Source',
+    page: (page: number) => `Page ${page}`,
     text: 'Text of the source',
     loading: 'Opening the document…',
     openOriginal: 'Open the original',

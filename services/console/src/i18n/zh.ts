@@ -211,6 +211,7 @@ export const zh: Messages = {
 
   document: {
     title: '出处',
+    page: (page: number) => `第 ${page} 页`,
     text: '出处正文',
     loading: '正在打开文档…',
     openOriginal: '打开原文',

@@ -9,6 +9,8 @@ export interface Evidence {
   corpus: string;
   title: string;
   url: string;
+  /** Page on which the passage begins, from 1; 0 if the document has no pages. */
+  page: number;
   /** The passage with its offsets; absent for an answer of an earlier visit. */
   passage?: Passage;
 }
@@ -18,19 +20,21 @@ export function evidenceOf(answer: Answer): Evidence[] {
   if (answer.sources.length > 0) {
     return answer.sources.map((passage, index) => {
       const { chunkId, documentId, corpus, title, url } = passage;
-      return { marker: index + 1, chunkId, documentId, corpus, title, url, passage };
+      const page = passage.regions[0]?.page ?? 0;
+      return { marker: index + 1, chunkId, documentId, corpus, title, url, page, passage };
     });
   }
   const byMarker = new Map(answer.citations.map((citation) => [citation.marker, citation]));
   return [...byMarker.values()]
     .sort((a, b) => a.marker - b.marker)
-    .map(({ marker, chunkId, documentId, corpus, title, url }) => ({
+    .map(({ marker, chunkId, documentId, corpus, title, url, page }) => ({
       marker,
       chunkId,
       documentId,
       corpus,
       title,
       url,
+      page,
     }));
 }
 

@@ -232,11 +232,12 @@ function toIndexDocument(corpus: string, { document, vectors }: EmbeddedDocument
     attributes: { ...attributes },
     ...(updatedAtMs !== undefined && { updatedAt: timestampFromMs(updatedAtMs) }),
     contentHash: Buffer.from(contentHash, 'hex'),
-    chunks: chunks.map(({ start, end, headingPath, language }, ordinal) => ({
+    chunks: chunks.map(({ start, end, headingPath, language, regions = [] }, ordinal) => ({
       chunkId: chunkIdOf(corpus, documentId, ordinal, contentHash),
       ordinal,
       text: text.slice(start, end),
       headingPath,
+      regions: [...regions],
       language: toLanguage(language === 'und' ? document.language : language),
       startOffset: start,
       endOffset: end,

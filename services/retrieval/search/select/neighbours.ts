@@ -18,20 +18,23 @@ export function joinNeighbours(record: PassageRecord, neighbours: readonly Passa
   let { text, startOffset, endOffset } = record;
   const earlier: string[] = [];
   const later: string[] = [];
+  let regions = record.regions ?? [];
   for (const [index, one] of before.entries()) {
     if (one.ordinal !== record.ordinal - 1 - index) break;
     text = one.text.slice(0, Math.max(0, startOffset - one.startOffset)) + gap(one.endOffset, startOffset) + text;
     startOffset = one.startOffset;
     earlier.unshift(one.chunkId);
+    regions = [...(one.regions ?? []), ...regions];
   }
   for (const [index, one] of after.entries()) {
     if (one.ordinal !== record.ordinal + 1 + index) break;
     text += gap(endOffset, one.startOffset) + one.text.slice(Math.max(0, endOffset - one.startOffset));
     endOffset = Math.max(endOffset, one.endOffset);
     later.push(one.chunkId);
+    regions = [...regions, ...(one.regions ?? [])];
   }
   return {
-    record: { ...record, text: text.toWellFormed(), startOffset, endOffset },
+    record: { ...record, text: text.toWellFormed(), startOffset, endOffset, ...(regions.length > 0 && { regions }) },
     joinedIds: [...earlier, ...later],
   };
 }

@@ -78,7 +78,11 @@ function SourceCard({ source, opened, onOpen }: SourceCardProps) {
         <span className="source-text">
           <span className="source-title">{source.title || source.documentId}</span>
           <span className="source-path">
-            {[isToolResult(source) ? texts.document.tool : source.corpus, path]
+            {[
+              isToolResult(source) ? texts.document.tool : source.corpus,
+              source.page > 0 ? texts.document.page(source.page) : '',
+              path,
+            ]
               .filter((part) => part !== '')
               .join(' · ')}
           </span>
