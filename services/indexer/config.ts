@@ -7,6 +7,7 @@ import {
 } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
+import type { ParseLimits } from './prepare/prepared.ts';
 
 /** Settings of the indexer, with a value for each. */
 export interface IndexerSettings {
@@ -24,6 +25,8 @@ export interface IndexerSettings {
   readonly maxAttempts: number;
   /** Time that a worker owns a job without renewing its lease. */
   readonly leaseMs: number;
+  /** Bounds of a process that parses a file of a risky format. */
+  readonly parseLimits: ParseLimits;
   /** Index versions whose document texts are kept: the live one and those that can become live again. */
   readonly keptVersions: number;
   /** What distributes jobs among replicas. */
@@ -46,6 +49,11 @@ export function readConfig(config: Config): IndexerSettings {
     chunkOverlapTokens: given.chunkOverlapTokens,
     maxAttempts: given.maxAttempts,
     leaseMs: given.leaseMs,
+    parseLimits: {
+      memoryBytes: Number(given.parseMemoryBytes),
+      stallMs: given.parseStallMs,
+      totalMs: given.parseTotalMs,
+    },
     keptVersions: 1 + keptVersions,
     jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
     blobStore: blobStoreOf(config, given),

@@ -52,7 +52,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const history = createContentHistory(records);
   const changes = createJobChanges();
   const closing = new AbortController();
-  const threads = createPrepareThreads();
+  const threads = createPrepareThreads(settings.parseLimits);
   const newId = () => createId(clock(), random);
   const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
   const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures, notes };

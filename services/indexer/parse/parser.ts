@@ -11,6 +11,8 @@ export interface SourceFile {
   sizeBytes: number;
   /** Of a table: what its columns mean, by name or by number from 1; see `FileHeader.columns` of the contract. */
   columns?: Readonly<Record<string, string>> | undefined;
+  /** Password of the file, if the upload gives one. Without the right one, an encrypted file fails with DOCUMENT_ENCRYPTED. */
+  password?: string | undefined;
 }
 
 /** A document as read from its file, before chunking. */
@@ -65,12 +67,13 @@ export interface InnerFile {
   bytes: Uint8Array;
 }
 
-/** What a parser yields. */
+/** What a parser yields. `progress`: it works; for parsers that take seconds for a part of a document. */
 export type Parsed =
   | { kind: 'document'; document: ParsedDocument }
   | { kind: 'failure'; failure: ParseFailure }
   | { kind: 'note'; note: ParseNote }
-  | { kind: 'file'; file: InnerFile };
+  | { kind: 'file'; file: InnerFile }
+  | { kind: 'progress' };
 
 /**
  * Reads one format. A file that is a list of records is read in constant memory, and a bad record yields a failure of its own.
@@ -83,6 +86,13 @@ export interface Parser {
   readonly endings: readonly string[];
   /** Whether a file is a list of documents; otherwise it is one document, whose id is the path. */
   readonly isList: boolean;
+  /**
+   * Set it if a hostile file can make the parser take unbounded time or memory, or crash a library. The parser then runs in a child process,
+   * one file at a time, with limits of memory and time (`ParseLimits` in `prepare/prepared.ts`). What breaks them kills the process and fails that file only.
+   * The thread loads the adapter too, to know what it reads: import large libraries inside `parse`. Yield `progress` at least every few seconds.
+   * @default it runs in the thread that prepares uploads
+   */
+  readonly isolation?: 'process';
   parse(file: SourceFile, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Parsed>;
 }
 

@@ -4,12 +4,12 @@ import { createWorkerRpc, type WorkerError, type WorkerRpc } from '#kit/base/wor
 import { UploadBytesError } from '../uploads/file-reader.ts';
 import { damaged, type StagedUpload } from '../uploads/uploads.ts';
 import { serveBytes } from './bytes-port.ts';
-import type { PreparedBatch, PrepareOptions } from './prepared.ts';
+import type { ParseLimits, PreparedBatch, PrepareOptions } from './prepared.ts';
 import type { PrepareReply, PrepareRequest } from './worker-protocol.ts';
 
 /** Threads that prepare uploads. */
 export interface PrepareThreads {
-  /** Prepares an upload in a thread. Throws if the thread fails, or returns nothing for two minutes, or the signal aborts. */
+  /** Prepares an upload in a thread. Throws if the thread fails, or returns nothing for too long, or the signal aborts. */
   prepare(task: UploadTask, signal: AbortSignal): AsyncIterable<PreparedBatch>;
   close(): Promise<void>;
 }
@@ -24,15 +24,17 @@ export interface UploadTask {
 const aheadMax = 3;
 /** The largest file takes a fraction of it; beyond, something is wrong with the file. */
 const heapMegabytesMax = 1024;
-/** The slowest file takes a fraction of it; beyond, a parser is stuck. */
+/** Time beyond that of a parser in a child process; the slowest file of the others takes a fraction of it. */
 const stallMs = 120_000;
+/** Time for a thread to end its child process. */
+const endMs = 500;
 /** Starting a thread costs up to a quarter of a second, so an idle one waits for the next job of a series. */
 const idleMs = 2_000;
 
 type PrepareThread = WorkerRpc<PrepareRequest, PrepareReply>;
 
-/** Creates the threads: none until they are needed. */
-export function createPrepareThreads(): PrepareThreads {
+/** Creates the threads: none until they are needed. `limits` are of the child processes of parsers, at most one for each thread. */
+export function createPrepareThreads(limits: ParseLimits): PrepareThreads {
   const idle = new Map<PrepareThread, NodeJS.Timeout>();
   const ending = new Set<Promise<unknown>>();
   let isClosed = false;
@@ -40,7 +42,9 @@ export function createPrepareThreads(): PrepareThreads {
   const end = (thread: PrepareThread) => {
     clearTimeout(idle.get(thread));
     idle.delete(thread);
-    const ended = thread.close().finally(() => ending.delete(ended));
+    const ended = endChild(thread)
+      .then(() => thread.close())
+      .finally(() => ending.delete(ended));
     ending.add(ended);
     return ended;
   };
@@ -48,7 +52,8 @@ export function createPrepareThreads(): PrepareThreads {
     const thread: PrepareThread = createWorkerRpc({
       file: new URL('./worker.ts', import.meta.url),
       name: 'prepare',
-      maxPending: aheadMax + 1,
+      maxPending: aheadMax + 2,
+      workerData: limits,
       resourceLimits: { maxOldGenerationSizeMb: heapMegabytesMax },
       onCrash: () => void end(thread),
       toError: toPrepareError,
@@ -82,7 +87,7 @@ export function createPrepareThreads(): PrepareThreads {
       };
       const receive = () =>
         within(() => ahead.shift() as Promise<PrepareReply>, {
-          timeoutMs: stallMs,
+          timeoutMs: limits.stallMs + stallMs,
           signals: [signal],
           toTimeoutError: (ms) => new Error(`no document was read for ${ms / 1000} seconds: a file is stuck`),
         });
@@ -112,6 +117,12 @@ export function createPrepareThreads(): PrepareThreads {
       await Promise.all(ending);
     },
   };
+}
+
+/** Lets the thread end its child process, so that the system can forget it; a thread that is stuck is ended without. */
+async function endChild(thread: PrepareThread): Promise<void> {
+  if (!thread.isRunning) return;
+  await within(() => thread.call({ kind: 'end' }), { timeoutMs: endMs }).catch(() => {});
 }
 
 /** Returns what has ended a thread (memory, or a bug), or what the thread says of the bytes. */

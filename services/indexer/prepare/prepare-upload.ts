@@ -41,9 +41,10 @@ export async function* prepareUpload(
         if (result.failure !== undefined) batch.failures.push({ fileIndex, path: found.path, ...result.failure });
       } else if (found.kind === 'failure') batch.failures.push({ fileIndex, path: found.path, ...found.failure });
       else if (found.kind === 'note') batch.notes.push({ fileIndex, path: found.path, ...found.note });
-      else if (found.isWhole) batch.wholePaths.push(file.path);
+      else if (found.kind === 'end' && found.isWhole) batch.wholePaths.push(file.path);
       batch.readBytes = readBytes + (found.kind === 'end' ? file.sizeBytes : fileBytes);
-      if (isFull(batch)) {
+      // After a sign of progress the job learns that a slow file is being read.
+      if (found.kind === 'progress' || isFull(batch)) {
         yield batch;
         batch = emptyBatch(batch.readBytes);
       }

@@ -64,3 +64,13 @@ export interface PrepareOptions extends ChunkOptions {
   embeddingModel: string;
   dimensions: number;
 }
+
+/** Bounds of a parser that runs in a child process. */
+export interface ParseLimits {
+  /** Most resident memory of the process, in bytes. */
+  memoryBytes: number;
+  /** Longest time without a sign of the parser: a result, or a read of bytes. */
+  stallMs: number;
+  /** Longest time of a whole file, without that in which its results were waited for. */
+  totalMs: number;
+}

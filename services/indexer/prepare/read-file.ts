@@ -24,6 +24,8 @@ export type Found =
   | { kind: 'document'; path: string; isInner: boolean; document: ParsedDocument }
   | { kind: 'failure'; path: string; failure: ParseFailure }
   | { kind: 'note'; path: string; note: ParseNote }
+  /** A sign that a slow parser works. */
+  | { kind: 'progress' }
   /** The end of the uploaded file; `isWhole`: whether everything in it is known, so that other places in it are gone. */
   | { kind: 'end'; isWhole: boolean };
 
@@ -57,6 +59,7 @@ async function* read(file: ReadableFile, depth: number, state: State): AsyncIter
     for await (const parsed of parser.parse(file, file.read())) {
       if (parsed.kind === 'file') yield* readInner(path, parsed.file, depth + 1, state);
       else if (parsed.kind === 'document') yield { ...parsed, path, isInner: depth > 0 };
+      else if (parsed.kind === 'progress') yield parsed;
       else yield { ...parsed, path };
     }
   } catch (error) {

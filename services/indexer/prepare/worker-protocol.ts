@@ -10,8 +10,8 @@ export interface PrepareTask {
   options: PrepareOptions;
 }
 
-/** To the thread: an upload, once the one before has ended; or a call for its next batch. */
-export type PrepareRequest = { kind: 'begin'; task: PrepareTask } | { kind: 'next' };
+/** To the thread: an upload, once the one before has ended; a call for its next batch; or the last one, to end its child process. */
+export type PrepareRequest = { kind: 'begin'; task: PrepareTask } | { kind: 'next' } | { kind: 'end' };
 
-/** From the thread: a batch, or `undefined` at the end of the upload and for `begin`. */
+/** From the thread: a batch, or `undefined` at the end of the upload and for the other calls. */
 export type PrepareReply = PreparedBatch | undefined;

@@ -1,19 +1,18 @@
+import { workerData } from 'node:worker_threads';
 import { serveCalls, yieldToOthers } from '#kit/base/worker-rpc.ts';
-import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
-import type { Parser } from '../parse/parser.ts';
 import { createFileReader } from '../uploads/file-reader.ts';
 import { readOver } from './bytes-port.ts';
+import { createIsolation } from './child/isolate.ts';
+import { loadParsers, parserFolder } from './parsers.ts';
 import { prepareUpload } from './prepare-upload.ts';
-import type { PreparedBatch } from './prepared.ts';
+import type { ParseLimits, PreparedBatch } from './prepared.ts';
 import type { PrepareReply, PrepareRequest, PrepareTask } from './worker-protocol.ts';
 
 // A thread that reads uploads into prepared documents: parsing and chunking never block the event loop, and a file that exhausts
 // memory ends this thread, not the process.
 
-const folder = new URL('../adapters/parser/', import.meta.url);
-const parsers = Promise.all(
-  listAdapters(folder).map((name) => createFromAdapter<Parser, object>(folder, name, {}, {}, 'indexer.parser')),
-);
+const isolation = createIsolation(workerData as ParseLimits, parserFolder);
+const parsers = loadParsers(isolation.isolate);
 
 let batches: AsyncIterator<PreparedBatch> | undefined;
 
@@ -28,6 +27,9 @@ serveCalls(async (request: PrepareRequest): Promise<PrepareReply> => {
       const result = await batches?.next();
       return result?.done === false ? result.value : undefined;
     }
+    case 'end':
+      await isolation.close();
+      return undefined;
     default:
       return request satisfies never;
   }

@@ -142,6 +142,7 @@ function toFile(header: FileHeader, defaultAccess: AccessList | undefined, offse
     groups: [...((header.access ?? defaultAccess)?.groups ?? [])],
     attributes: header.attributes,
     ...(Object.keys(header.columns).length > 0 && { columns: header.columns }),
+    ...(header.password !== '' && { password: header.password }),
   };
 }
 

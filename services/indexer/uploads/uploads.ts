@@ -19,6 +19,8 @@ export interface StagedFile {
   attributes: Readonly<Record<string, string>>;
   /** Of a table: what its columns mean; uploads of an earlier release have none. */
   columns?: Readonly<Record<string, string>>;
+  /** Password of an encrypted file. */
+  password?: string;
 }
 
 /** An upload whose bytes are durable. */

@@ -1,0 +1,58 @@
+import { createFromAdapter } from '#kit/host/config/adapters.ts';
+import { type Parser, UnreadableError } from '../../parse/parser.ts';
+import type { FromChild, ToChild } from './protocol.ts';
+import { watch } from './watch.ts';
+
+// The process that parses files of parsers with `isolation: 'process'`, one after another. Its arguments are the most memory that it may
+// hold, in bytes, and the folder of the parsers.
+
+const parsers = new Map<string, Promise<Parser>>();
+const [, , memoryBytesMax, folder = ''] = process.argv;
+
+// When the channel closes, nobody will read a result.
+process.on('disconnect', () => process.exit());
+await watch({ memoryBytesMax: Number(memoryBytesMax) });
+for (;;) {
+  const message = await receive();
+  if (message.kind === 'parse') await send(await parse(message));
+}
+
+async function parse({ parser: name, file }: Extract<ToChild, { kind: 'parse' }>): Promise<FromChild> {
+  try {
+    const parser = await load(name);
+    for await (const parsed of parser.parse(file, readBytes())) {
+      await send({ kind: 'parsed', parsed });
+      await receive();
+    }
+    return { kind: 'done', rssBytes: process.memoryUsage.rss() };
+  } catch (error) {
+    const rssBytes = process.memoryUsage.rss();
+    if (!(error instanceof UnreadableError)) return { kind: 'failed', name: (error as Error).name, rssBytes };
+    const { reason, message, line } = error;
+    return { kind: 'unreadable', reason, message, line, rssBytes };
+  }
+}
+
+async function* readBytes(): AsyncIterable<Uint8Array> {
+  for (;;) {
+    await send({ kind: 'read' });
+    const answer = await receive();
+    if (answer.kind !== 'bytes' || answer.bytes === undefined) return;
+    yield answer.bytes;
+  }
+}
+
+function load(name: string): Promise<Parser> {
+  const found = parsers.get(name) ?? createFromAdapter<Parser, object>(new URL(folder), name, {}, {}, 'indexer.parser');
+  parsers.set(name, found);
+  return found;
+}
+
+function receive(): Promise<ToChild> {
+  return new Promise((resolve) => process.once('message', (message) => resolve(message as ToChild)));
+}
+
+/** Resolves when the message has left, so that a call that then blocks the process does not hold it back. */
+function send(message: FromChild): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { createHostile, failureOf, identify, runOrder, textsOf } from '../../testing/hostile.ts';
+
+test('a file is read in a process without the environment, which reads the next one, also after a failure', async () => {
+  const parser = createHostile();
+  expect(textsOf(await runOrder(parser, 'read', 'one', '二'))).toEqual(['one', '二']);
+  const { pid, environment } = await identify(parser);
+  expect(pid).not.toBe(process.pid);
+  // The two are of Node itself: its channel, and its cache of compiled code.
+  expect(environment.filter((name) => !name.startsWith('NODE_'))).toEqual([]);
+  expect(await failureOf(runOrder(parser, 'refuse'))).toMatchObject({ message: 'is refused: do something', line: 7 });
+  expect(await failureOf(runOrder(parser, 'throw'))).toMatchObject({ message: expect.not.stringContaining('words') });
+  expect((await identify(parser)).pid).toBe(pid);
+});
+
+test('a file that ends or blocks the process fails, and the next file gets a new process', async () => {
+  const parser = createHostile({ stallMs: 1500 });
+  const { pid } = await identify(parser);
+  expect(await failureOf(runOrder(parser, 'abort'))).toMatchObject({ name: 'UnreadableError' });
+  expect(await failureOf(runOrder(parser, 'spin'))).toMatchObject({
+    reason: ErrorReason.TOO_LARGE,
+    message: 'a part of it takes more than 1.5 s to read: split the file, or raise indexer.parse_stall_ms',
+  });
+  expect((await identify(parser)).pid).not.toBe(pid);
+});
