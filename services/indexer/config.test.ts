@@ -19,6 +19,7 @@ test('an empty configuration gives the defaults of the contract', () => {
     chunkOverlapTokens: 40,
     maxAttempts: 5,
     leaseMs: 10_000,
+    parseLimits: { memoryBytes: 1 << 30, stallMs: 60_000, totalMs: 1_800_000 },
     keptVersions: 3,
     jobQueue: { adapter: 'database', settings: undefined, path: 'indexer.job_queue' },
     blobStore: { adapter: 'folder', settings: undefined, path: 'indexer.blob_store' },

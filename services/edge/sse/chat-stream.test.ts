@@ -96,8 +96,8 @@ test('an answer is a stream of events that ends with done', async () => {
   expect(events.map(({ event }) => event)).toEqual(['sources', 'message', 'citation', 'done']);
   expect(events[0]?.data).toMatchObject({ passages: [{ chunk_id: 'c1', document_id: 'd1', title: 'Returns' }] });
   expect(events[1]?.data).toEqual({ content: 'Within 30 days, 退货免费 [1].' });
-  const citation = { marker: 1, chunk_id: 'c1', document_id: 'd1', title: 'Returns', url: '', corpus: 'help' };
-  expect(events[2]?.data).toEqual(citation);
+  const source = { chunk_id: 'c1', document_id: 'd1', title: 'Returns', url: '', corpus: 'help', page: 3 };
+  expect(events[2]?.data).toEqual({ marker: 1, ...source });
   expect(events[3]?.data).toMatchObject({
     answer_id: 'a1',
     session_id: 's1',

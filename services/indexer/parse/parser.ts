@@ -88,8 +88,9 @@ export interface Parser {
   readonly isList: boolean;
   /**
    * Set it if a hostile file can make the parser take unbounded time or memory, or crash a library. The parser then runs in a child process,
-   * one file at a time, with limits of memory and time (`ParseLimits` in `prepare/prepared.ts`). What breaks them kills the process and fails that file only.
-   * The thread loads the adapter too, to know what it reads: import large libraries inside `parse`. Yield `progress` at least every few seconds.
+   * one file at a time, with limits of memory and time (`ParseLimits` in `prepare/prepared.ts`). A file that breaks them ends the process and
+   * is a failure of its own. The thread loads the adapter too, to know what it reads: import large libraries inside `parse`. Yield `progress`
+   * at least every few seconds.
    * @default it runs in the thread that prepares uploads
    */
   readonly isolation?: 'process';
