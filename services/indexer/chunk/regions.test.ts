@@ -6,7 +6,12 @@ import { createRegionFinder } from './regions.ts';
 const region = (page: number, left: number, top: number): PageRegion => ({
   ...{ page, left, top, right: left + 100, bottom: top + 20 },
 });
-const block = (start: number, ...regions: PageRegion[]): Block => ({ kind: 'paragraph', start, end: start + 9, regions });
+const block = (start: number, ...regions: PageRegion[]): Block => ({
+  kind: 'paragraph',
+  start,
+  end: start + 9,
+  regions,
+});
 
 test('regions of one column are joined; another column or page has its own', () => {
   const regionsOf = createRegionFinder([

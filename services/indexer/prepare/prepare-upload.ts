@@ -2,7 +2,7 @@ import type { ParsedDocument, ParseFailure, Parser, SourceFile } from '../parse/
 import { UnreadableError } from '../parse/parser.ts';
 import { type FileDefaults, prepareDocument } from './prepare-document.ts';
 import type { PreparedBatch, PreparedFailure, PreparedNote, PrepareOptions } from './prepared.ts';
-import { readFile, toUnreadable } from './read-file.ts';
+import { type Found, readFile, toUnreadable } from './read-file.ts';
 
 /** A file of an upload, with its bytes. */
 export interface UploadedFile extends SourceFile, Omit<FileDefaults, 'fileIndex'> {
@@ -41,10 +41,9 @@ export async function* prepareUpload(
         if (result.failure !== undefined) batch.failures.push({ fileIndex, path: found.path, ...result.failure });
       } else if (found.kind === 'failure') batch.failures.push({ fileIndex, path: found.path, ...found.failure });
       else if (found.kind === 'note') batch.notes.push({ fileIndex, path: found.path, ...found.note });
-      else if (found.kind === 'end' && found.isWhole) batch.wholePaths.push(file.path);
+      else if (isWholeFile(found)) batch.wholePaths.push(file.path);
       batch.readBytes = readBytes + (found.kind === 'end' ? file.sizeBytes : fileBytes);
-      // After a sign of progress the job learns that a slow file is being read.
-      if (found.kind === 'progress' || isFull(batch)) {
+      if (endsBatch(batch, found)) {
         yield batch;
         batch = emptyBatch(batch.readBytes);
       }
@@ -82,7 +81,13 @@ function prepare(
   }
 }
 
-function isFull({ documents, failures, notes }: PreparedBatch): boolean {
+function isWholeFile(found: Found): boolean {
+  return found.kind === 'end' && found.isWhole;
+}
+
+function endsBatch({ documents, failures, notes }: PreparedBatch, { kind }: Found): boolean {
+  // The job learns that a slow file is being read.
+  if (kind === 'progress') return true;
   if (documents.length >= batchMax.documents || failures.length + notes.length >= batchMax.failures) return true;
   let chunks = 0;
   let textLength = 0;
