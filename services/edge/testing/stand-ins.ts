@@ -59,7 +59,10 @@ export async function* shortAnswer({ question }: AskRequest): AsyncGenerator<Ask
   yield { case: 'sources', value: { passages: [passage] } };
   yield { case: 'textDelta', value: { text: 'Within 30 days, ' } };
   yield { case: 'textDelta', value: { text: '退货免费 [1].' } };
-  yield { case: 'citation', value: { marker: 1, chunkId: 'c1', documentId: 'd1', title: 'Returns', corpus: 'help', page: 3 } };
+  yield {
+    case: 'citation',
+    value: { marker: 1, chunkId: 'c1', documentId: 'd1', title: 'Returns', corpus: 'help', page: 3 },
+  };
   yield { case: 'usage', value: { promptTokens: 120n, completionTokens: 9n } };
   yield {
     case: 'done',
