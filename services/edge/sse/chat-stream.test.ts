@@ -102,7 +102,7 @@ test('an answer is a stream of events that ends with done', async () => {
     answer_id: 'a1',
     session_id: 's1',
     outcome: 'answered',
-    citations: [citation],
+    citations: [{ marker: 1, ...source }],
     usage: { prompt_tokens: 120, completion_tokens: 9, from_cache: false },
     degradations: [],
   });
