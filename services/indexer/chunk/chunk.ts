@@ -16,7 +16,7 @@ export interface Chunk {
   /** Headings above it, outermost first. */
   headingPath: string[];
   language: Language;
-  /** Where it is on the pages of the document; absent if the document has no pages. */
+  /** Places on the pages of the document; absent if the document has no pages. */
   regions?: readonly PageRegion[];
 }
 

@@ -22,7 +22,7 @@ export interface Block {
   level?: number;
   /** Of a heading: its words, without marks. */
   heading?: string;
-  /** Where it is on the pages of the document, in the order of the text, if the format has pages. */
+  /** Places on the pages of the document, in the order of the text, if the format has pages. */
   regions?: readonly PageRegion[];
 }
 

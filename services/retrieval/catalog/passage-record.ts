@@ -11,7 +11,7 @@ export interface ChunkRecord {
   startOffset: number;
   endOffset: number;
   headingPath: readonly string[];
-  /** Where it is on the pages of its document, in the order of the text; absent if the document has no pages. */
+  /** Places on the pages of its document, in the order of the text; absent if the document has no pages. */
   regions?: readonly PageRegionRecord[];
   text: string;
 }

@@ -390,10 +390,7 @@ test('a passage carries everything that its document said', async () => {
       startOffset: 10,
       endOffset: 14,
       ordinal: 3,
-      regions: [
-        { page: 2, left: 72, top: 90, right: 300, bottom: 120 },
-        { page: 3, left: 0, bottom: 0 },
-      ],
+      regions: [{ page: 2, left: 72, top: 90, right: 300, bottom: 120 }, { page: 3 }],
       language: Language.ZH,
       version: 1n,
     },

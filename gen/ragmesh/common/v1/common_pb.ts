@@ -302,7 +302,7 @@ export type Passage = Message<"ragmesh.common.v1.Passage"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Where it is on the pages of the document, in the order of the text; empty if the document has no pages. The page of the first one is the
+   * Places on the pages of the document, in the order of the text; empty if the document has no pages. The page of the first one is the
    * page to cite.
    *
    * @generated from field: repeated ragmesh.common.v1.PageRegion regions = 18;

@@ -2147,14 +2147,14 @@ export type IndexerConfig = Message<"ragmesh.config.v1.IndexerConfig"> & {
   parseMemoryBytes: bigint;
 
   /**
-   * Longest time that such a process may take for a page or a record.
+   * Longest time that such a process may spend on a page or a record.
    *
    * @generated from field: uint32 parse_stall_ms = 15 [default = 60000];
    */
   parseStallMs: number;
 
   /**
-   * Longest time that such a process may take for a file.
+   * Longest time that such a process may spend on a file.
    *
    * @generated from field: uint32 parse_total_ms = 16 [default = 1800000];
    */

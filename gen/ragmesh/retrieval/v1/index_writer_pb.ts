@@ -258,7 +258,7 @@ export type IndexChunk = Message<"ragmesh.retrieval.v1.IndexChunk"> & {
   vector?: Vector | undefined;
 
   /**
-   * Where it is on the pages of the document, in the order of the text; empty if the document has no pages.
+   * Places on the pages of the document, in the order of the text; empty if the document has no pages.
    *
    * @generated from field: repeated ragmesh.common.v1.PageRegion regions = 9;
    */

@@ -9,7 +9,7 @@ import { watch } from './watch.ts';
 const parsers = new Map<string, Promise<Parser>>();
 const [, , memoryBytesMax, folder = ''] = process.argv;
 
-// When the channel closes, nobody will read a result.
+// When the channel closes, no result will be read.
 process.on('disconnect', () => process.exit());
 await watch({ memoryBytesMax: Number(memoryBytesMax) });
 for (;;) {

@@ -108,7 +108,7 @@ CREATE TABLE catalog_terms (
 /** When a document was last updated, as it says itself. */
 const updatedSchema = 'ALTER TABLE catalog_document ADD COLUMN updated_ms bigint;';
 
-/** Where a chunk is on the pages of its document, as JSON; NULL if it has none. */
+/** Places of a chunk on the pages of its document, as JSON; NULL if it has none. */
 const regionsSchema = 'ALTER TABLE catalog_chunk ADD COLUMN regions text;';
 
 /** The schema, one version after another. */

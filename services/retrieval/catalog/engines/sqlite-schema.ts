@@ -125,7 +125,7 @@ UPDATE tenant SET last_key =
 /** When a document was last updated, as it says itself; NULL for those of earlier releases and those that do not say it. */
 const updatedSchema = 'ALTER TABLE document ADD COLUMN updated_ms INTEGER;';
 
-/** Where a chunk is on the pages of its document, as JSON; NULL if it has none. */
+/** Places of a chunk on the pages of its document, as JSON; NULL if it has none. */
 const regionsSchema = 'ALTER TABLE chunk ADD COLUMN regions TEXT;';
 
 /** The schema of a tenant's file, one version after another. */
