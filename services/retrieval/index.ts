@@ -121,7 +121,7 @@ export const retrieval = defineService({
       });
       parts.unshift(retrieving);
       const loaded = snapshotCheck([nearSnapshots, wordSnapshots], retrieving.warmUp);
-      const readiness = [...storeChecks(vectors, keywords), loaded];
+      const readiness = [...storeChecks(vectors, keywords), loaded, retrieving.readiness];
       return { impl: retrieving.impl, frontPort: retrieving.port, readiness, close };
     } catch (error) {
       await close();

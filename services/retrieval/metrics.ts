@@ -47,3 +47,17 @@ export function watchVersions({ registry }: Metrics, views: () => readonly Index
     },
   });
 }
+
+/** Registers the gauge of rows that the stores lack, read at each scrape. */
+export function watchMissingRows({ registry }: Metrics, counts: () => { vector: number; keyword: number }): void {
+  new Gauge({
+    name: 'ragmesh_index_missing_chunks',
+    help: 'Chunks of live versions that a store lacks although the catalog lists them, by store; 0 unless a store has lost data',
+    labelNames: ['store'],
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      for (const [store, count] of Object.entries(counts())) this.set({ store }, count);
+    },
+  });
+}

@@ -1,6 +1,7 @@
 import type { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { ReadinessCheck } from '#kit/host/readiness.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { applyAccessChanges } from './access/apply-changes.ts';
 import type { Catalog } from './catalog/catalog.ts';
@@ -8,7 +9,8 @@ import { finishPurges } from './index/documents.ts';
 import { createIndexRegistry } from './index/index-registry.ts';
 import { createMaintenance } from './index/maintenance.ts';
 import { recoverVersions } from './index/versions.ts';
-import { watchVersions } from './metrics.ts';
+import { watchMissingRows, watchVersions } from './metrics.ts';
+import { createMissingRows } from './reconcile/missing-rows.ts';
 import { createAdminRpcs } from './rpcs/admin-rpcs.ts';
 import type { RetrievalPort } from './rpcs/front.ts';
 import { createReaderRpcs } from './rpcs/reader-rpcs.ts';
@@ -18,7 +20,7 @@ import { warmSearches } from './search/warm-up.ts';
 
 /** What the service needs. */
 export interface RetrievalDeps
-  extends Omit<SearchDeps, 'indices'>,
+  extends Omit<SearchDeps, 'indices' | 'missing'>,
     Omit<WriterRpcDeps, 'indices' | 'startMaintenance' | 'keptVersions'> {
   /** Called when the view of a tenant's index has changed. @default nothing */
   countChange?: (tenant: string) => void;
@@ -33,6 +35,8 @@ export type RetrievalRpcs = ServiceHandlers<typeof RetrievalService> &
 export interface Retrieval {
   impl: RetrievalRpcs;
   port: RetrievalPort;
+  /** Whether the stores hold what the catalog lists. */
+  readiness: ReadinessCheck;
   /** Searches for tenants, so that their first searches are as fast as later ones. */
   warmUp(tenants: readonly string[], signal: AbortSignal): Promise<void>;
   /** Resolves when every accepted change is done and nothing runs in the background. */
@@ -43,6 +47,7 @@ export interface Retrieval {
 export function createRetrieval(given: RetrievalDeps): Retrieval {
   const { catalog } = given;
   const deps = { ...given, vectors: inTurn(catalog, given.vectors), keywords: inTurn(catalog, given.keywords) };
+  const missing = createMissingRows(deps);
   const indices = createIndexRegistry(
     deps.catalog,
     async (index) => {
@@ -51,18 +56,26 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
       await applyAccessChanges(deps, index.tenant);
     },
     deps.log,
-    given.countChange,
+    {
+      onOpen: missing.compare,
+      onChange(tenant, view) {
+        missing.settle(tenant, view);
+        given.countChange?.(tenant);
+      },
+    },
   );
   watchVersions(deps.metrics, indices.views);
+  watchMissingRows(deps.metrics, missing.counts);
   const maintenance = createMaintenance(deps);
   const { keptVersions } = deps.settings;
   const closing = new AbortController();
   return {
     impl: {
-      ...createReaderRpcs({ ...deps, indices }),
+      ...createReaderRpcs({ ...deps, indices, missing }),
       ...createAdminRpcs({ ...deps, indices }),
       ...createWriterRpcs({ ...deps, indices, keptVersions, startMaintenance: maintenance.start }),
     },
+    readiness: missing.readiness,
     port: {
       async revision(tenant) {
         const held = await indices.acquire(tenant, closing.signal);
@@ -70,7 +83,8 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
         return held?.index.view.revision ?? '';
       },
     },
-    warmUp: (tenants, signal) => warmSearches({ ...deps, indices }, tenants, AbortSignal.any([signal, closing.signal])),
+    warmUp: (tenants, signal) =>
+      warmSearches({ ...deps, indices, missing }, tenants, AbortSignal.any([signal, closing.signal])),
     async close() {
       closing.abort();
       maintenance.stop();

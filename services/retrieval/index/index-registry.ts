@@ -27,6 +27,14 @@ export interface IndexHandle {
 /** Tenants whose index stays in memory. */
 const maxTenants = 1000;
 
+/** What may be done when something happens to an index. */
+export interface RegistryEvents {
+  /** An index has been loaded. Nothing waits for what is done; a failure is logged. */
+  onOpen?(index: TenantIndex, signal: AbortSignal): Promise<void>;
+  /** Readers see another view of a tenant's index. */
+  onChange?(tenant: string, view: IndexView): void;
+}
+
 interface Entry {
   opening: Promise<TenantIndex>;
   /** Set when it is open. */
@@ -36,14 +44,13 @@ interface Entry {
 
 /**
  * Creates the registry. `recover` finishes what a crash has interrupted: before the first use of an index if its catalog belongs to this
- * process, otherwise before a change, so that a search never waits for other replicas. `onChange` is called when readers see another view
- * of a tenant's index.
+ * process, otherwise before a change, so that a search never waits for other replicas.
  */
 export function createIndexRegistry(
   catalog: Catalog,
   recover: (index: TenantIndex) => Promise<void>,
   log: Logger,
-  onChange: (tenant: string) => void = () => {},
+  { onOpen = async () => {}, onChange = () => {} }: RegistryEvents = {},
 ): IndexRegistry {
   const { changes } = catalog;
   const closing = new AbortController();
@@ -54,6 +61,10 @@ export function createIndexRegistry(
     const index = await createTenantIndex(catalog, tenant, recover, onChange);
     if (changes.isShared) finishLater(index);
     else await recover(index);
+    onOpen(index, closing.signal).catch((error: unknown) => {
+      if (closing.signal.aborted) return;
+      log.warn({ event: 'stores_not_compared', tenant, err: error }, 'stores not compared');
+    });
     return index;
   };
   const hold = async (tenant: string): Promise<IndexHandle> => {

@@ -3,9 +3,9 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { CountIndexResponse } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ListedDocument } from '../catalog/documents.ts';
+import { findOrphans } from '../reconcile/reconcile.ts';
 import { type DocumentDeps, wellFormedIds } from './documents.ts';
 import type { CorpusView } from './index-view.ts';
-import { findOrphans } from './reconcile.ts';
 import { corpusNotFound, requireCorpus, requireVersion, versionNotFound } from './require.ts';
 import type { TenantIndex } from './tenant-index.ts';
 

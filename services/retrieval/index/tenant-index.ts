@@ -51,7 +51,7 @@ export async function createTenantIndex(
   catalog: Catalog,
   tenant: string,
   recover: (index: TenantIndex) => Promise<void> = async () => {},
-  onChange: (tenant: string) => void = () => {},
+  onChange: (tenant: string, view: IndexView) => void = () => {},
 ): Promise<TenantIndex> {
   const { changes, numbers } = catalog;
   const aclIds = new Map<string, number>();
@@ -73,7 +73,7 @@ export async function createTenantIndex(
     // The texts that another process has purged leave the memory of this one.
     if (changes.isShared && loaded.purgeCount !== view.purgeCount) catalog.passages.forgetAll(tenant);
     view = loaded;
-    onChange(tenant);
+    onChange(tenant, loaded);
     return view;
   });
   const refresh = async (signal: AbortSignal): Promise<IndexView> => {

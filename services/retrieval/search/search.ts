@@ -13,6 +13,7 @@ import type { IndexRegistry } from '../index/index-registry.ts';
 import { type CorpusView, emptyIndexView, type IndexView } from '../index/index-view.ts';
 import { droppedMeanwhile, maxReads } from '../index/read-index.ts';
 import type { TenantIndex } from '../index/tenant-index.ts';
+import type { MissingRows } from '../reconcile/missing-rows.ts';
 import type { Hit } from '../stores/index-row.ts';
 import { type LegDeps, type LegOutcome, runLeg } from './legs.ts';
 import { planSearch } from './plan.ts';
@@ -21,6 +22,8 @@ import { type SelectDeps, type SelectedPassage, selectPassages } from './select/
 /** What a search needs. */
 export interface SearchDeps extends LegDeps, SelectDeps {
   indices: IndexRegistry;
+  /** What the stores lost. */
+  missing: Pick<MissingRows, 'degradationsOf'>;
 }
 
 /** Runs a search. Yields one message for each leg as it ends, then the fused result. */
@@ -89,6 +92,7 @@ async function* searchView(
         degradations: [
           ...outcomes.flatMap(({ degradation }) => (degradation === undefined ? [] : [degradation])),
           ...(result.degradation === undefined ? [] : [result.degradation]),
+          ...deps.missing.degradationsOf(context.principal.tenant, plan.corpora),
         ],
         embeddingModel: usedVectors ? [...new Set(spaces.map(({ model }) => model))].join(', ') : '',
         rerankModel: result.rerankModel,

@@ -72,8 +72,8 @@ export async function findOrphans(
   return orphans;
 }
 
-// Marks the documents that lack rows in a store. Returns how many chunks are missing.
-async function markMissing(
+/** Marks the documents that lack rows in a store as incomplete. Returns how many chunks are missing. */
+export async function markMissing(
   catalog: Catalog,
   store: VectorStore | KeywordStore,
   tenant: string,
