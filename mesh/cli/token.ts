@@ -1,12 +1,14 @@
-import { createHash, type KeyObject } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { createTokenSigner, loadIdentityKeys } from '#kit/rpc/identity.ts';
+import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { createTokenSigner } from '#kit/rpc/identity.ts';
+import { loadIdentityKeys, newKey, rotateKey, toJwk } from '#kit/rpc/identity-keys.ts';
 import { type CommandContext, CommandError, printJson } from './command.ts';
 import { commonFlags, localHelp, parseFlags } from './flags.ts';
 
-const help = `npm run token -- [--tenant demo] [--user me] [--group g]… [--role reader]… [--minutes 10] [--jwks]
+const help = `npm run token -- [--tenant demo] [--user me] [--group g]… [--role reader]… [--minutes 10] [--jwks | --rotate]
 
 Prints a token for calls to the gRPC port (50051), signed with the private key of the data folder: for grpcurl, and for your
 own services inside the mesh. It calls no server.
@@ -16,7 +18,8 @@ own services inside the mesh. It calls no server.
   --group <name>     a group of the caller (may be given more than once)
   --role <name>      a role of the caller (may be given more than once); default: reader
   --minutes <n>      lifetime, 1 to 1440; default: 10
-  --jwks             print the public key as JWKS instead, for proxies that check tokens
+  --jwks             print the public keys as JWKS instead, for proxies that check tokens
+  --rotate           make a new key: for the data folder, or, if keys are configured, print it with the steps of a rotation
 ${localHelp}`;
 
 /** Runs `npm run token`. */
@@ -30,6 +33,7 @@ export async function token(context: CommandContext): Promise<number> {
       role: { type: 'string', multiple: true, default: ['reader'] },
       minutes: { type: 'string', default: '10' },
       jwks: { type: 'boolean', default: false },
+      rotate: { type: 'boolean', default: false },
       ...commonFlags,
     },
   });
@@ -40,9 +44,13 @@ export async function token(context: CommandContext): Promise<number> {
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new CommandError('--minutes must be from 1 to 1440');
   const config = await context.readConfig(values.config);
-  const { privateKey, publicKey } = loadIdentityKeys(config.identity, config.dataDir);
+  if (values.rotate) {
+    rotate(config);
+    return 0;
+  }
+  const { privateKey, publicKey, acceptedKeys } = loadIdentityKeys(config.identity, config.dataDir);
   if (values.jwks) {
-    process.stdout.write(`${JSON.stringify({ keys: [toJwk(publicKey)] })}\n`);
+    process.stdout.write(`${JSON.stringify({ keys: [publicKey, ...acceptedKeys].map(toJwk) })}\n`);
     return 0;
   }
   if (privateKey === undefined)
@@ -58,11 +66,24 @@ export async function token(context: CommandContext): Promise<number> {
   return 0;
 }
 
-/** Returns a public key of the mesh as JWK. Its id is its thumbprint (RFC 7638). */
-function toJwk(publicKey: KeyObject): Record<string, string> {
-  const { crv = '', kty = '', x = '' } = publicKey.export({ format: 'jwk' });
-  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x })).digest('base64url');
-  return { kty, crv, alg: 'EdDSA', use: 'sig', kid, x };
+/** Replaces the key of the data folder, or prints a key and what to do with it if keys are configured. */
+function rotate({ identity, dataDir }: Config): void {
+  if (!identity?.privateKey && !identity?.publicKey) {
+    rotateKey(dataDir);
+    process.stdout.write(
+      `The mesh of ${dataDir} has a new key. Restart its processes; tokens of the old key stay valid until the next rotation.\n`,
+    );
+    return;
+  }
+  const key = newKey();
+  const pem = createPublicKey(key).export({ type: 'spki', format: 'pem' });
+  process.stdout.write(`${key}${pem}
+A new private key, and its public part. Running processes apply each change of the configuration by themselves:
+1. add the public part to identity.accepted_public_keys in every process;
+2. add the public part of the old key there as well, and set identity.private_key to the new one in the processes that make tokens
+   (edge, indexer), identity.public_key to the new public part in the others;
+3. after a day, the longest life of a token, remove the old public part.
+`);
 }
 
 function parseRole(name: string): Role {

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { checkServices } from '#kit/host/config/check-config.ts';
 import { loadConfig } from '#kit/host/config/config.ts';
-import { loadIdentityKeys } from '#kit/rpc/identity.ts';
+import { loadIdentityKeys } from '#kit/rpc/identity-keys.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { services } from '../run.ts';
 import { root } from '../tools.ts';

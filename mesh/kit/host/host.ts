@@ -13,13 +13,8 @@ import { rpcError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { createMetrics, type Metrics } from '../base/metrics/metrics.ts';
 import { patchGrpc } from '../rpc/grpc/patches.ts';
-import {
-  createTokenSigner,
-  createTokenVerifier,
-  loadIdentityKeys,
-  type TokenSigner,
-  warmUpTokens,
-} from '../rpc/identity.ts';
+import { createTokenSigner, createTokenVerifier, type TokenSigner, warmUpTokens } from '../rpc/identity.ts';
+import { loadIdentityKeys } from '../rpc/identity-keys.ts';
 import { clientObserver } from '../rpc/interceptors/metrics.ts';
 import type { Invocable } from '../rpc/invoke.ts';
 import { createPipeTransport } from '../rpc/pipe/client.ts';
@@ -104,10 +99,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const metrics = createMetrics(config.telemetry?.metricTenants);
   const keys = loadIdentityKeys(config.identity, dataDir);
   const signer = keys.privateKey && createTokenSigner(keys.privateKey, clock);
+  const verifier = createTokenVerifier(keys, clock);
   const faces = createFaces({
     log,
     metrics,
-    verifier: createTokenVerifier(keys.publicKey, clock),
+    verifier,
     maxConcurrent: grpc.maxConcurrent,
     tracing: options.tracing ?? false,
   });
@@ -147,7 +143,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     await postgres?.close();
   };
   try {
-    if (keys.privateKey !== undefined) await warmUpTokens(keys.privateKey, keys.publicKey, clock);
+    if (signer !== undefined) await warmUpTokens(signer, verifier);
     await readiness.start();
     mountOpenContracts(faces, services, readiness);
     const servers = await openServers(options, grpc, faces, started.ports, readiness, metrics);
@@ -174,7 +170,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       signer,
       readiness: readiness.reports,
       running: (name) => running.get(name),
-      reconfigure: createReconfigure(parts.running, running, config, log),
+      reconfigure: createReconfigure(parts.running, running, { signer, verifier }, config, log),
       close: () => {
         closing ??= close();
         return closing;

@@ -2,17 +2,20 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { toJson } from '@bufbuild/protobuf';
+import { create, toJson } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { decodeJwt, jwtVerify, SignJWT } from 'jose';
 import { expect, test } from 'vitest';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { IdentityConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { errorInfoOf } from '../base/errors.ts';
 import { testPrincipal } from '../testing/mesh.ts';
 import { accessKey, canSee, grantedGroups, visibleGroups } from './access.ts';
-import { createTokenSigner, createTokenVerifier, loadIdentityKeys } from './identity.ts';
+import { createTokenSigner, createTokenVerifier } from './identity.ts';
+import { loadIdentityKeys, newKey, rotateKey, toJwk } from './identity-keys.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+const keys = { publicKey, acceptedKeys: [] };
 const reasonOf = (work: Promise<unknown>) =>
   work.then(
     () => 'accepted',
@@ -22,7 +25,7 @@ const reasonOf = (work: Promise<unknown>) =>
 test('a token brings its principal across, and is refused once it has expired', async () => {
   let now = 1_000_000;
   const signer = createTokenSigner(privateKey, () => now, 60_000);
-  const verifier = createTokenVerifier(publicKey, () => now);
+  const verifier = createTokenVerifier(keys, () => now);
   const principal = testPrincipal({ groups: ['staff'] });
   const token = await signer.sign(principal);
   expect(toJson(PrincipalSchema, await verifier.verify(token))).toEqual(toJson(PrincipalSchema, principal));
@@ -38,7 +41,7 @@ test('a token for an audience outside of the mesh is not valid inside, nor for a
   const signer = createTokenSigner(privateKey, () => now);
   const token = await signer.signFor(testPrincipal({ user: 'ann' }), 'ragmesh-tool:orders', 60_000);
   expect(decodeJwt(token)).toMatchObject({ iss: 'ragmesh', aud: 'ragmesh-tool:orders', sub: 'acme/ann' });
-  expect(await reasonOf(createTokenVerifier(publicKey, () => now).verify(token))).toBe('CREDENTIALS_INVALID');
+  expect(await reasonOf(createTokenVerifier(keys, () => now).verify(token))).toBe('CREDENTIALS_INVALID');
   const verify = (audience: string) => jwtVerify(token, publicKey, { audience, currentDate: new Date(now) });
   await expect(verify('ragmesh-tool:orders')).resolves.toBeDefined();
   await expect(verify('ragmesh-tool:refunds')).rejects.toThrow();
@@ -57,11 +60,14 @@ test('a token has a subject, so that a proxy can require one: the tenant and the
 
 test('a token of another key, of no key, or for another audience is refused', async () => {
   const clock = () => Date.now();
-  const verifier = createTokenVerifier(publicKey, clock);
+  const verifier = createTokenVerifier(keys, clock);
   const other = createTokenSigner(generateKeyPairSync('ed25519').privateKey, clock);
   expect(await reasonOf(verifier.verify(await other.sign(testPrincipal())))).toBe('CREDENTIALS_INVALID');
   const claim = toJson(PrincipalSchema, testPrincipal());
-  const forged = new SignJWT({ principal: claim }).setProtectedHeader({ alg: 'EdDSA' }).setIssuer('ragmesh');
+  const forged = new SignJWT({ principal: claim })
+    .setProtectedHeader({ alg: 'EdDSA' })
+    .setIssuer('ragmesh')
+    .setIssuedAt();
   const foreign = await forged.setAudience('elsewhere').setExpirationTime('1h').sign(privateKey);
   expect(await reasonOf(verifier.verify(foreign))).toBe('CREDENTIALS_INVALID');
   const none = `${btoa('{"alg":"none"}')}.${btoa(JSON.stringify({ principal: claim, exp: 9e9 }))}.`;
@@ -75,6 +81,93 @@ test('the key of a data folder is made once, for its owner only', () => {
   expect(second.publicKey.equals(first.publicKey)).toBe(true);
   expect(statSync(join(folder, 'identity.pem')).mode & 0o077).toBe(0);
   rmSync(folder, { recursive: true });
+});
+
+/** Returns a token that this mesh's key has signed, with claims of the test's choice. */
+const signed = (claims: object, { audience = 'ragmesh-mesh', key = privateKey, header = {} } = {}) =>
+  new SignJWT({ iss: 'ragmesh', aud: audience, ...claims }).setProtectedHeader({ alg: 'EdDSA', ...header }).sign(key);
+const principalClaim = (init: object = {}) => ({ tenant: 'acme', user: 'ann', roles: ['ROLE_READER'], ...init });
+
+test.each([
+  ['ten years', { iat: 0, exp: 10 * 365 * 86_400 }],
+  ['two days', { iat: 1_000, exp: 1_000 + 2 * 86_400 }],
+  ['from the future', { iat: 5_000, exp: 5_600 }],
+  ['without a beginning', { exp: 1_600 }],
+])('a genuine token that lives too long or not yet is refused: %s', async (_, times) => {
+  const verifier = createTokenVerifier(keys, () => 1_000_000);
+  expect(await reasonOf(verifier.verify(await signed({ principal: principalClaim(), ...times })))).toBe(
+    'CREDENTIALS_INVALID',
+  );
+});
+
+test.each([
+  { tenant: '' },
+  { tenant: '../../x' },
+  { tenant: 'a'.repeat(65) },
+  { user: '' },
+  { groups: Array.from({ length: 257 }, (_, index) => `g${index}`) },
+  { groups: [''] },
+])('a genuine token whose principal breaks the contract is refused: %j', async (init) => {
+  const verifier = createTokenVerifier(keys, () => 1_000_000);
+  const token = await signed({ principal: principalClaim(init), iat: 1_000, exp: 1_600 });
+  expect(await reasonOf(verifier.verify(token))).toBe('CREDENTIALS_INVALID');
+});
+
+test('during a rotation tokens of the old and of the new key are accepted, afterwards those of the new one only', async () => {
+  const clock = () => 1_000_000;
+  const next = generateKeyPairSync('ed25519');
+  const signer = createTokenSigner(privateKey, clock);
+  const verifier = createTokenVerifier({ publicKey, acceptedKeys: [next.publicKey] }, clock);
+  const old = await signer.sign(testPrincipal());
+  signer.use(next.privateKey);
+  const fresh = await signer.sign(testPrincipal());
+  expect(fresh).not.toBe(old);
+  expect(await reasonOf(verifier.verify(old))).toBe('accepted');
+  expect(await reasonOf(verifier.verify(fresh))).toBe('accepted');
+  verifier.use({ publicKey: next.publicKey, acceptedKeys: [] });
+  expect(verifier.known(old)).toBeUndefined();
+  expect(await reasonOf(verifier.verify(old))).toBe('CREDENTIALS_INVALID');
+  expect(await reasonOf(verifier.verify(fresh))).toBe('accepted');
+});
+
+test('a token of an earlier release, without the name of its key, is accepted; one that names another key is not', async () => {
+  const verifier = createTokenVerifier(keys, () => 1_000_000);
+  const claims = { principal: principalClaim(), iat: 1_000, exp: 1_600 };
+  expect(await reasonOf(verifier.verify(await signed(claims)))).toBe('accepted');
+  expect(await reasonOf(verifier.verify(await signed(claims, { header: { kid: 'other' } })))).toBe(
+    'CREDENTIALS_INVALID',
+  );
+});
+
+test('the key of a data folder is rotated: the old one is accepted until the next rotation', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ragmesh-identity-'));
+  const kidsOf = () => {
+    const { publicKey: current, acceptedKeys } = loadIdentityKeys(undefined, folder);
+    return [current, ...acceptedKeys].map((key) => toJwk(key).kid);
+  };
+  const [first] = kidsOf();
+  rotateKey(folder);
+  const [second, ...accepted] = kidsOf();
+  expect(second).not.toBe(first);
+  expect(accepted).toEqual([first]);
+  rotateKey(folder);
+  expect(kidsOf().slice(1)).toEqual([second]);
+  expect(statSync(join(folder, 'identity.pem')).mode & 0o077).toBe(0);
+  rmSync(folder, { recursive: true });
+});
+
+test.each([
+  ['identity.private_key', { privateKey: 'secret text' }],
+  [
+    'identity.private_key',
+    { privateKey: generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) },
+  ],
+  ['identity.public_key', { publicKey: '-----BEGIN PUBLIC KEY-----' }],
+  ['identity.accepted_public_keys[0]', { privateKey: newKey(), acceptedPublicKeys: ['x'] }],
+])('a text that is no key is refused by the name of its setting, without the text: %s', (path, init) => {
+  const load = () => loadIdentityKeys(create(IdentityConfigSchema, init as never), '/nowhere');
+  expect(load).toThrow(`${path}: is not`);
+  expect(load).not.toThrow('secret text');
 });
 
 const groups = fc.array(fc.constantFrom('a', 'b', 'c', '*', ''), { maxLength: 4 });

@@ -1,18 +1,22 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { create, fromJson, type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { type JWTPayload, errors as joseErrors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import type { IdentityConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { rpcError } from '../base/errors.ts';
+import { type IdentityKeys, toJwk } from './identity-keys.ts';
+import { createCheck } from './interceptors/validation.ts';
 
 const issuer = 'ragmesh';
 const meshAudience = 'ragmesh-mesh';
 const algorithm = 'EdDSA';
+
+/** Longest time between the making of a token and its end, in seconds: a day, as `npm run token` allows. */
+const maxLifetimeSeconds = 24 * 60 * 60 + 1;
+/** Clocks of the processes of a mesh differ by less, in seconds. */
+const skewSeconds = 60;
 
 /** Makes tokens that identify a principal: in the edge, which authenticates callers, and in the indexer, which works without them. */
 export interface TokenSigner {
@@ -22,57 +26,28 @@ export interface TokenSigner {
   signFor(principal: Principal, audience: string, lifetimeMs: number): Promise<string>;
 }
 
+/** A signer whose key can be replaced while it is in use. */
+export interface KeyedSigner extends TokenSigner {
+  use(privateKey: KeyObject): void;
+}
+
 /** Checks tokens. */
 export interface TokenVerifier {
   /** The principal of a token that was found genuine before and has not expired; else `undefined`: verify it. */
   known(token: string): Principal | undefined;
   /** Returns the principal of a token. Throws UNAUTHENTICATED if the token is not genuine, or has expired. */
   verify(token: string): Promise<Principal>;
+  /** Replaces the keys: from now on tokens of other keys are refused. */
+  use(keys: VerificationKeys): void;
 }
 
-/** Keys of the mesh: Ed25519. Only processes that make tokens have the private one. */
-export interface IdentityKeys {
-  privateKey?: KeyObject;
-  publicKey: KeyObject;
-}
-
-/**
- * The keys that are configured, or those in `<dataDir>/identity.pem`, which is made at the first start and readable by its
- * owner only: processes that share a data folder share their identity.
- */
-export function loadIdentityKeys(config: IdentityConfig | undefined, dataDir: string): IdentityKeys {
-  if (config?.privateKey) {
-    const privateKey = createPrivateKey(config.privateKey);
-    return { privateKey, publicKey: createPublicKey(privateKey) };
-  }
-  if (config?.publicKey) return { publicKey: createPublicKey(config.publicKey) };
-  const privateKey = createPrivateKey(readOrCreate(join(dataDir, 'identity.pem')));
-  return { privateKey, publicKey: createPublicKey(privateKey) };
-}
-
-function readOrCreate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-  mkdirSync(dirname(path), { recursive: true });
-  // Written to another file and linked: no process reads half a key, and of two that start concurrently both use the key of the first.
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, pem, { mode: 0o600 });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  return readFileSync(path, 'utf8');
-}
+/** The keys whose tokens are genuine. */
+export type VerificationKeys = Omit<IdentityKeys, 'privateKey'>;
 
 /** Creates a signer. `lifetimeMs` is how long a token is valid. @default 600000: a reused token still outlives the longest rpc */
-export function createTokenSigner(privateKey: KeyObject, clock: () => number, lifetimeMs = 600_000): TokenSigner {
+export function createTokenSigner(privateKey: KeyObject, clock: () => number, lifetimeMs = 600_000): KeyedSigner {
+  let key = privateKey;
+  let header = headerOf(key);
   // Signing costs far more than a look-up, and a principal's calls come in bursts: a token serves half of its life.
   const recent = new LRUCache<string, Promise<string>>({
     max: 10_000,
@@ -81,39 +56,48 @@ export function createTokenSigner(privateKey: KeyObject, clock: () => number, li
     perf: { now: clock },
   });
   // The principal of an API key is the same object in each of its calls, and frozen.
-  const claims = new WeakMap<Principal, { claim: JsonValue; key: string }>();
+  const claims = new WeakMap<Principal, { claim: JsonValue; text: string }>();
   const claimOf = (principal: Principal) => {
     const known = claims.get(principal);
     if (known !== undefined) return known;
     const claim = toJson(PrincipalSchema, principal);
-    const made = { claim, key: JSON.stringify(claim) };
+    const made = { claim, text: JSON.stringify(claim) };
     if (Object.isFrozen(principal)) claims.set(principal, made);
     return made;
   };
   const make = (claim: JsonValue, principal: Principal, audience: string, lifetimeMs: number) => {
     const now = clock();
     return new SignJWT({ principal: claim })
-      .setProtectedHeader({ alg: algorithm })
+      .setProtectedHeader(header)
       .setIssuer(issuer)
       .setSubject(subjectOf(principal))
       .setAudience(audience)
       .setIssuedAt(Math.floor(now / 1000))
       .setExpirationTime(Math.ceil((now + lifetimeMs) / 1000))
-      .sign(privateKey);
+      .sign(key);
   };
   return {
     signFor: (principal, audience, lifetimeMs) => make(claimOf(principal).claim, principal, audience, lifetimeMs),
     sign(principal) {
-      const { claim, key } = claimOf(principal);
-      let token = recent.get(key);
+      const { claim, text } = claimOf(principal);
+      let token = recent.get(text);
       if (token === undefined) {
         token = make(claim, principal, meshAudience, lifetimeMs);
-        token.catch(() => recent.delete(key));
-        recent.set(key, token);
+        token.catch(() => recent.delete(text));
+        recent.set(text, token);
       }
       return token;
     },
+    use(next) {
+      key = next;
+      header = headerOf(next);
+      recent.clear();
+    },
   };
+}
+
+function headerOf(privateKey: KeyObject) {
+  return { alg: algorithm, kid: toJwk(createPublicKey(privateKey)).kid };
 }
 
 /** Returns who a token is for, in the form in which proxies compare it: both names escaped, so that the "/" between them is the only one. */
@@ -121,28 +105,47 @@ function subjectOf({ tenant, user }: Principal): string {
   return `${encodeURIComponent(tenant)}/${encodeURIComponent(user)}`;
 }
 
-/** Creates a verifier. Tokens that were found genuine are remembered until they expire. */
-export function createTokenVerifier(publicKey: KeyObject, clock: () => number): TokenVerifier {
+/**
+ * Creates a verifier. Tokens that were found genuine are remembered until they expire. A token names its key (`kid`); one without a name, as
+ * an earlier release makes it, must be of the first key. A token that is valid for more than a day, or whose principal breaks the
+ * contract, is refused although it is genuine.
+ */
+export function createTokenVerifier(keys: VerificationKeys, clock: () => number): TokenVerifier {
   const genuine = new LRUCache<string, { principal: Principal; expiresAt: number }>({ max: 10_000 });
+  const check = createCheck();
+  let byId = keysById(keys);
+  let current = keys.publicKey;
   const known = (token: string) => {
     const found = genuine.get(token);
     return found !== undefined && found.expiresAt > clock() ? found.principal : undefined;
   };
+  const keyOf = ({ kid }: { kid?: string }): KeyObject => {
+    const key = kid === undefined ? current : byId.get(kid);
+    if (key === undefined) throw new Error(`no key "${kid}"`);
+    return key;
+  };
   return {
     known,
+    use(next) {
+      byId = keysById(next);
+      current = next.publicKey;
+      genuine.clear();
+    },
     async verify(token) {
       const found = known(token);
       if (found !== undefined) return found;
       const now = clock();
       try {
-        const { payload } = await jwtVerify<{ principal: JsonValue }>(token, publicKey, {
+        const { payload } = await jwtVerify<{ principal: JsonValue }>(token, keyOf, {
           issuer,
           audience: meshAudience,
           algorithms: [algorithm],
           currentDate: new Date(now),
-          requiredClaims: ['exp', 'principal'],
+          requiredClaims: ['exp', 'iat', 'principal'],
         });
+        requireLifetime(payload, now);
         const principal = Object.freeze(fromJson(PrincipalSchema, payload.principal));
+        check(PrincipalSchema, principal);
         genuine.set(token, { principal, expiresAt: (payload.exp ?? 0) * 1000 });
         return principal;
       } catch (error) {
@@ -152,10 +155,18 @@ export function createTokenVerifier(publicKey: KeyObject, clock: () => number): 
   };
 }
 
+function keysById({ publicKey, acceptedKeys }: VerificationKeys): Map<string, KeyObject> {
+  return new Map([publicKey, ...acceptedKeys].map((key) => [toJwk(key).kid, key]));
+}
+
+function requireLifetime({ iat = 0, exp = 0 }: JWTPayload, nowMs: number): void {
+  if (exp - iat > maxLifetimeSeconds) throw new Error('the token is valid for more than a day');
+  if (iat > nowMs / 1000 + skewSeconds) throw new Error('the token was made in the future');
+}
+
 /** Makes and checks a token, so that the first call of the process finds the keys imported and the code compiled. */
-export async function warmUpTokens(privateKey: KeyObject, publicKey: KeyObject, clock: () => number): Promise<void> {
-  const token = await createTokenSigner(privateKey, clock).sign(principalOf({ tenant: 'warm-up', user: 'warm-up' }));
-  await createTokenVerifier(publicKey, clock).verify(token);
+export async function warmUpTokens(signer: TokenSigner, verifier: TokenVerifier): Promise<void> {
+  await verifier.verify(await signer.sign(principalOf({ tenant: 'warm-up', user: 'warm-up' })));
 }
 
 /** An error of jose as UNAUTHENTICATED, with what to do. */

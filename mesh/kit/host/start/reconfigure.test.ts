@@ -1,3 +1,4 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,10 +8,13 @@ import { afterAll, expect, test, vi } from 'vitest';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { ConfigError } from '../../base/config-error.ts';
-import { startTestMesh } from '../../testing/mesh.ts';
+import { errorInfoOf } from '../../base/errors.ts';
+import { createTokenSigner } from '../../rpc/identity.ts';
+import { newKey } from '../../rpc/identity-keys.ts';
+import { startTestMesh, testPrincipal } from '../../testing/mesh.ts';
 import { loadConfig } from '../config/config.ts';
 import { watchConfig } from '../config/watch-config.ts';
-import { defineService } from '../define-service.ts';
+import { defineService, type ServiceDefinition } from '../define-service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-watch-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -85,4 +89,43 @@ test('a watched file is applied when it has changed; a bad one or none at all ch
   } finally {
     stop();
   }
+});
+
+test('keys of the mesh are rotated while the process runs: accepted first, then in use, then the old one is removed', async () => {
+  const echo = defineService({
+    name: 'echo',
+    contracts: [EchoService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({ impl: { unary: async ({ text }: { text: string }) => ({ text }) }, close: async () => {} }),
+  });
+  const [old, next] = [newKey(), newKey()];
+  const publicPart = (pem: string) => createPublicKey(pem).export({ type: 'spki', format: 'pem' }) as string;
+  const identity = (privateKey: string, ...accepted: string[]) => ({
+    identity: { privateKey, acceptedPublicKeys: accepted.map(publicPart) },
+  });
+  const config = (...keys: [string, ...string[]]) => create(ConfigSchema, identity(...keys));
+  await using mesh = await startTestMesh([echo as ServiceDefinition], { config: identity(old) });
+  const { host } = mesh;
+  const callWith = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    return mesh
+      .grpcClient(EchoService)
+      .unary({ text: 'x' }, { headers })
+      .then(
+        () => 'ok',
+        (error) => errorInfoOf(error)?.reason,
+      );
+  };
+  const sign = (pem: string) => createTokenSigner(createPrivateKey(pem), Date.now).sign(testPrincipal());
+  const [ofOld, ofNext] = [await sign(old), await sign(next)];
+  const both = async () => [await callWith(ofOld), await callWith(ofNext)];
+  expect(await both()).toEqual(['ok', 'CREDENTIALS_INVALID']);
+  await host.reconfigure(config(old, next));
+  expect(await both()).toEqual(['ok', 'ok']);
+  await host.reconfigure(config(next, old));
+  expect(await both()).toEqual(['ok', 'ok']);
+  expect(await callWith((await host.signer?.sign(testPrincipal())) as string)).toBe('ok');
+  await host.reconfigure(config(next));
+  expect(await both()).toEqual(['CREDENTIALS_INVALID', 'ok']);
 });

@@ -2,9 +2,17 @@ import { create, equals } from '@bufbuild/protobuf';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { problemsOf, throwProblems } from '../../base/config-error.ts';
 import type { Logger } from '../../base/log.ts';
+import type { KeyedSigner, TokenVerifier } from '../../rpc/identity.ts';
+import { loadIdentityKeys } from '../../rpc/identity-keys.ts';
 import type { RunningService, ServiceDefinition } from '../define-service.ts';
 
 type Running = ReadonlyMap<string, RunningService>;
+
+/** What makes and checks the tokens of the process. */
+interface Identity {
+  signer: KeyedSigner | undefined;
+  verifier: TokenVerifier;
+}
 
 /**
  * Creates what hands new configurations to running services, one at a time: all that can take one take it, or none does. `first`:
@@ -13,6 +21,7 @@ type Running = ReadonlyMap<string, RunningService>;
 export function createReconfigure(
   services: readonly ServiceDefinition[],
   running: Running,
+  identity: Identity,
   first: Config,
   log: Logger,
 ): (config: Config) => Promise<void> {
@@ -25,6 +34,7 @@ export function createReconfigure(
     });
     // Every section is read before any service gets it; services without `reconfigure` have theirs checked as at the start.
     throwProblems(services.flatMap((definition) => problemsOf(() => definition.config(config))));
+    const keys = loadIdentityKeys(config.identity, first.dataDir);
     const taken: typeof able = [];
     try {
       for (const one of able) {
@@ -36,6 +46,9 @@ export function createReconfigure(
       throw error;
     }
     current = config;
+    // Accepted keys first: no other process gets a token of a key that this one would refuse.
+    identity.verifier.use(keys);
+    if (keys.privateKey !== undefined) identity.signer?.use(keys.privateKey);
     const sections = sectionsToRestart(services, running, first, config);
     if (sections.length > 0) {
       log.warn({ event: 'config_needs_restart', sections }, 'changed sections need a restart');
@@ -49,7 +62,7 @@ export function createReconfigure(
 }
 
 /** Sections of the process itself. */
-const processSections = ['data_dir', 'grpc', 'admin', 'identity', 'telemetry', 'addresses'];
+const processSections = ['data_dir', 'grpc', 'admin', 'telemetry', 'addresses'];
 
 /** Returns the sections that differ from those of the start, and that no running service takes while it runs. */
 function sectionsToRestart(
@@ -66,5 +79,11 @@ function sectionsToRestart(
       const only = (config: Config) => create(ConfigSchema, { [localName]: config[localName as keyof Config] });
       return !equals(ConfigSchema, only(first), only(now));
     })
-    .map(({ name }) => name);
+    .map(({ name }) => name)
+    .concat(hasSigner(first) === hasSigner(now) ? [] : ['identity']);
+}
+
+// A process that gets its first private key, or loses it, makes other services.
+function hasSigner({ identity }: Config): boolean {
+  return Boolean(identity?.privateKey) || !identity?.publicKey;
 }
