@@ -57,6 +57,7 @@ export async function ingest(context: CommandContext): Promise<number> {
     const failed = failures.map((failure) => toJson(FailureSchema, failure));
     printJson({ job: toJson(JobSchema, job), failures: failed, left_out: leftOut });
   } else process.stdout.write(`${summary(job)} in ${seconds} s\n`);
+  if (job.state === JobState.HELD) throw new CommandError(heldMessage(job));
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the job failed: ${job.error}`);
   printFailures(failures, job);
   return failures.length > 0 || leftOut.some(({ isNamed }) => isNamed) ? 2 : 0;
@@ -108,6 +109,7 @@ function stateOf(job: Job): { done: number; of: number; label: string } {
   const documents = Number(progress?.documentCount ?? 0);
   if (job.state === JobState.QUEUED)
     return { done: 0, of: total, label: job.error ? `queued: ${job.error}` : 'queued' };
+  if (job.phase === JobPhase.GATE) return { done: 1, of: 1, label: 'checking the version' };
   if (job.phase === JobPhase.PUBLISH) return { done: 1, of: 1, label: 'publishing' };
   return { done: read, of: total, label: `${indexed} of ${documents} documents` };
 }
@@ -124,6 +126,15 @@ function summary(job: Job): string {
   const counts = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const nothing = Number(progress?.indexedCount ?? 0) + Number(progress?.removedCount ?? 0) === 0;
   return `${documents} documents: ${counts.join(', ') || 'none'}${nothing ? ' — nothing changed' : ''}`;
+}
+
+function heldMessage({ jobId, gate }: Job): string {
+  const findings = gate?.checks.filter(({ passed }) => !passed).map(({ finding }) => `  ${finding}`) ?? [];
+  return [
+    'the new version did not pass its gate, and the live one stays:',
+    ...findings,
+    `an operator approves or rejects it (ragmesh.indexer.v1.VersionGateService, job ${jobId}); later jobs of the corpus wait`,
+  ].join('\n');
 }
 
 /** Returns the first failures of a job. */

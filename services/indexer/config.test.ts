@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { startTestMesh } from '#kit/testing/mesh.ts';
 import { readConfig } from './config.ts';
@@ -21,6 +22,7 @@ test('an empty configuration gives the defaults of the contract', () => {
     leaseMs: 10_000,
     parseLimits: { memoryBytes: 1 << 30, stallMs: 60_000, totalMs: 1_800_000 },
     keptVersions: 3,
+    gate: GateMode.INVARIANTS,
     jobQueue: { adapter: 'database', settings: undefined, path: 'indexer.job_queue' },
     blobStore: { adapter: 'folder', settings: undefined, path: 'indexer.blob_store' },
   });

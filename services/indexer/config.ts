@@ -5,6 +5,7 @@ import {
   IndexerConfigSchema,
   RetrievalConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import type { ParseLimits } from './prepare/prepared.ts';
@@ -31,6 +32,8 @@ export interface IndexerSettings {
   readonly keptVersions: number;
   /** What distributes jobs among replicas. */
   readonly jobQueue: ChosenAdapter;
+  /** What a new version must prove, of corpora without a gate of their own. */
+  readonly gate: GateMode;
   /** Store of uploaded files. */
   readonly blobStore: ChosenAdapter;
 }
@@ -55,6 +58,7 @@ export function readConfig(config: Config): IndexerSettings {
       totalMs: given.parseTotalMs,
     },
     keptVersions: 1 + keptVersions,
+    gate: given.gate,
     jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
     blobStore: blobStoreOf(config, given),
   };

@@ -16,6 +16,7 @@ import {
 import { enumName } from '#kit/base/enums.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { StoredDocument } from './documents/document-store.ts';
+import { reportOf } from './gate/report.ts';
 import type { JobRecord } from './jobs/job-store.ts';
 import { toLanguage } from './jobs/run/index-client.ts';
 import type { FailureTable, NoteTable } from './uploads/records.ts';
@@ -46,6 +47,7 @@ export function toJob(record: JobRecord): Job {
     updatedAt: timestampFromMs(record.updatedAtMs),
     version: record.version,
     revision: record.revision,
+    gate: reportOf(record.gate),
   });
 }
 

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
@@ -9,6 +12,7 @@ import { defineService } from '#kit/host/define-service.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { readConfig } from './config.ts';
+import { createGateStore } from './gate/gate-store.ts';
 import { createJobStore } from './jobs/create-job-store.ts';
 import type { JobQueue, JobQueueDeps } from './jobs/job-queue.ts';
 import { type JobsSchema, jobsMigrations } from './jobs/job-table.ts';
@@ -25,7 +29,7 @@ const jobQueues = new URL('./adapters/job-queue/', import.meta.url);
 /** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
   name: 'indexer',
-  contracts: [IndexerService],
+  contracts: [IndexerService, VersionGateService],
   config: readConfig,
   needs: {
     indexWriter: calls(
@@ -37,11 +41,12 @@ export const indexer = defineService({
       'abandonVersion',
       'purgeDocuments',
       'listIndexedDocuments',
-      'countIndex',
     ),
-    retrieval: calls(RetrievalService, 'listCorpora'),
+    indexAdmin: calls(IndexAdminService, 'listVersions'),
+    retrieval: calls(RetrievalService, 'listCorpora', 'retrieve'),
     embedding: calls(EmbeddingService, 'embed', 'listModels'),
   },
+  optionalNeeds: { evaluation: calls(EvaluationService, 'runEvaluation') },
   deployment: {
     replicas: { min: 2, max: 20 },
     isOffline: true,
@@ -52,7 +57,7 @@ export const indexer = defineService({
     signsTokens: true,
   },
   move: moveIndexer,
-  async create({ config, clients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
+  async create({ config, clients, optionalClients, log, metrics, clock, random, dataDir, openDatabase, signer }) {
     if (signer === undefined) {
       throw new ConfigError(
         'identity.private_key',
@@ -77,8 +82,15 @@ export const indexer = defineService({
       { notices: jobs, log, path: jobQueue.path },
       jobQueue.path,
     );
+    // Made when the first gate needs it: a process without the service starts nevertheless.
+    let evaluation: ReturnType<typeof optionalClients.evaluation> | undefined;
     return createIndexer({
       ...clients,
+      evaluation: () => {
+        evaluation ??= optionalClients.evaluation();
+        return evaluation;
+      },
+      gates: createGateStore(records, config.gate),
       jobs,
       queue,
       blobs,

@@ -18,6 +18,18 @@ export function createIndexerMetrics(metrics: Metrics) {
       labelNames: ['result'],
       registers,
     }),
+    gateTotal: new Counter({
+      name: 'ragmesh_index_gate_total',
+      help: 'Index versions that a gate has checked, by verdict',
+      labelNames: ['verdict'],
+      registers,
+    }),
+    heldVersions: new Gauge({
+      name: 'ragmesh_index_held_versions',
+      help: 'Index versions that wait for the decision of an operator',
+      aggregator: 'max',
+      registers,
+    }),
     batchChunks: new Histogram({
       name: 'ragmesh_index_batch_chunks',
       help: 'Chunks of a write into the index',
@@ -32,6 +44,8 @@ export function createIndexerMetrics(metrics: Metrics) {
     }),
   };
   own.indexJobBacklog.set({ topic: 'ingest' }, 0);
+  own.heldVersions.set(0);
+  for (const verdict of ['passed', 'held']) own.gateTotal.inc({ verdict }, 0);
   for (const result of ['succeeded', 'failed', 'cancelled']) own.indexJobTotal.inc({ result }, 0);
   return { ...metrics, ...own };
 }

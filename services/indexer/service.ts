@@ -1,4 +1,5 @@
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
@@ -7,6 +8,7 @@ import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
 import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
+import { createGateRpcs } from './gate/gate-rpcs.ts';
 import { createFailureStore } from './jobs/failure-store.ts';
 import { startHousekeeping } from './jobs/housekeeping.ts';
 import { createJobChanges } from './jobs/job-changes.ts';
@@ -36,7 +38,7 @@ export interface IndexerDeps
 
 /** A running indexer. */
 export interface Indexer {
-  impl: ServiceHandlers<typeof IndexerService>;
+  impl: ServiceHandlers<typeof IndexerService> & ServiceHandlers<typeof VersionGateService>;
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -64,6 +66,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
     try {
       deps.metrics.indexJobBacklog.set({ topic: 'ingest' }, await jobs.countOpen());
       waitingSinceMs = await jobs.waitingSinceMs();
+      deps.metrics.heldVersions.set(await jobs.countHeld());
     } catch (error) {
       log.debug({ event: 'backlog_unknown', err: error }, 'job backlog unknown');
     }
@@ -100,6 +103,9 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       if (kind === 'succeeded' || kind === 'failed' || kind === 'cancelled') {
         deps.metrics.indexJobTotal.inc({ result: kind });
       }
+      if (kind === 'held') {
+        log.warn({ event: 'version_held', job_id: job.jobId, tenant: job.tenant }, 'index version held for approval');
+      }
       if (kind === 'succeeded' || kind === 'cancelled') {
         await uploads.remove(job.jobId);
         await deleteDocuments.forget(job);
@@ -127,6 +133,15 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
           await countBacklog();
         },
         requeued: countBacklog,
+      }),
+      ...createGateRpcs({
+        jobs,
+        gates: deps.gates,
+        defaultMode: settings.gate,
+        worker,
+        changes,
+        clock,
+        decided: countBacklog,
       }),
       ...createDocumentRpcs({ ...deps, documents, deleteDocuments }),
     },

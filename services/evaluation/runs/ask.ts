@@ -10,6 +10,7 @@ import { documentsOf, reportedMetrics } from './metrics.ts';
 /** The scores of a question that was asked. */
 export interface AskedQuery {
   queryId: string;
+  text: string;
   /** Its value in each of the reported metrics. */
   scores: readonly number[];
   latencyUs: number;
@@ -64,6 +65,7 @@ export async function ask(deps: AskDeps, { queryId, text, judgements }: JudgedQu
   const grades = new Map(judgements.map(({ documentId, grade }) => [documentId, grade]));
   return {
     queryId,
+    text,
     scores: reportedMetrics.map(({ metric }) => metric(failure === undefined ? (ranking ?? []) : [], grades)),
     latencyUs,
     failed: failure !== undefined,

@@ -91,7 +91,9 @@ function describeDegraded(asked: readonly AskedQuery[]): Pick<EvaluationRun, 'de
 
 /** Returns the scores of each question, in order of id. */
 export function toQuestionScores(asked: readonly AskedQuery[]): QuestionScores[] {
-  return inOrder(asked).map(({ queryId, scores }) => create(QuestionScoresSchema, { queryId, scores: [...scores] }));
+  return inOrder(asked).map(({ queryId, text, scores }) =>
+    create(QuestionScoresSchema, { queryId, text, scores: [...scores] }),
+  );
 }
 
 const inOrder = (asked: readonly AskedQuery[]): AskedQuery[] =>

@@ -59,7 +59,8 @@ export async function* runEvaluation(
   const facts = { runId: newRunId(deps.random), dataSet: request.dataSet, startedAtMs, template: ways[0] };
   const run = await toRun(facts, answers, request);
   await store.addRun(tenant, run);
-  deps.figures.finished(tenant, run);
+  // A version that is not live says nothing about what readers get.
+  if (ways[0].versions.length === 0) deps.figures.finished(tenant, run);
   if (request.withQuestions) addQuestionScores(run, answers);
   yield create(RunEvaluationResponseSchema, { event: { case: 'run', value: run } });
 }

@@ -7,7 +7,7 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { findHidden } from '../jobs/rights.ts';
 import type { Caller } from '../jobs/run/caller.ts';
-import { createIndexClient } from '../jobs/run/index-client.ts';
+import { createIndexClient, type IndexWriter } from '../jobs/run/index-client.ts';
 import { timeOfId } from '../uploads/ids.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
@@ -37,7 +37,7 @@ export interface DeleteDeps {
   deletions: DeletionStore;
   documents: DocumentStore;
   jobs: JobStore;
-  indexWriter: Client<typeof IndexWriterService>;
+  indexWriter: IndexWriter;
   caller: Caller;
   newId(): string;
   clock: () => number;
@@ -70,7 +70,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
   };
   const forget = async ({ tenant, corpus }: CorpusScope) => {
     // A failed job can be tried again, so it counts as one that may still run.
-    const states = [JobState.QUEUED, JobState.RUNNING, JobState.FAILED];
+    const states = [JobState.QUEUED, JobState.RUNNING, JobState.HELD, JobState.FAILED];
     const found = await jobs.list({ tenant, corpus, states, limit: jobsMax });
     if (found.length === jobsMax) return;
     const oldest = found.at(-1)?.sequence ?? Number.MAX_SAFE_INTEGER;

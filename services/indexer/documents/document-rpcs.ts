@@ -1,8 +1,6 @@
-import type { Client } from '@connectrpc/connect';
 import type { AccessList } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { canSee, visibleGroups } from '#kit/rpc/access.ts';
@@ -10,14 +8,14 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
 import type { Caller } from '../jobs/run/caller.ts';
-import { createIndexClient } from '../jobs/run/index-client.ts';
+import { createIndexClient, type IndexWriter } from '../jobs/run/index-client.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
 import type { DocumentStore, StoredDocument } from './document-store.ts';
 
 /** Dependencies of the document rpcs. */
 export interface DocumentRpcDeps {
   documents: DocumentStore;
-  indexWriter: Client<typeof IndexWriterService>;
+  indexWriter: IndexWriter;
   caller: Caller;
   deleteDocuments: DeleteDocuments;
   log: Logger;

@@ -4,8 +4,8 @@ import { notFound } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { lockKey, lockNames } from '#kit/storage/postgres/database.ts';
-import { type JobStore, LeaseLostError, type Taker } from './job-store.ts';
-import { cancelOf, type JobRow, type JobsSchema, retryOf, toChange, toRecord, toRow } from './job-table.ts';
+import { type JobStore, type JobWish, LeaseLostError, type Taker } from './job-store.ts';
+import { cancelOf, decisionOf, type JobRow, type JobsSchema, retryOf, toChange, toRecord, toRow } from './job-table.ts';
 
 /** Lost workers after which the job itself is considered the cause and fails. */
 const lostMax = 50;
@@ -74,7 +74,7 @@ export function createJobStore(db: Database<JobsSchema>, clock: () => number): J
       return { isCancelRequested: row.cancel_requested === 1 };
     },
 
-    request: (tenant, jobId, what) =>
+    request: (tenant, jobId, wish) =>
       db.transaction().execute(async (tx) => {
         const find = () =>
           tx.selectFrom('jobs').selectAll().where('tenant', '=', tenant).where('job_id', '=', jobId).executeTakeFirst();
@@ -85,9 +85,9 @@ export function createJobStore(db: Database<JobsSchema>, clock: () => number): J
         const row = await (isShared
           ? tx.selectFrom('jobs').selectAll().where('job_id', '=', jobId).forUpdate().executeTakeFirstOrThrow()
           : found);
-        const change = what === 'cancel' ? cancelOf(row) : retryOf(row);
-        if (change === undefined) return toRecord(row);
         const now = clock();
+        const change = changeOf(row, wish, now);
+        if (change === undefined) return toRecord(row);
         await tx
           .updateTable('jobs')
           .set({ ...change, due_at: now, updated_at: now })
@@ -106,6 +106,11 @@ export function createJobStore(db: Database<JobsSchema>, clock: () => number): J
       return (await query.execute()).map(toRecord);
     },
 
+    async countHeld() {
+      const held = db.selectFrom('jobs').where('state', '=', JobState.HELD);
+      return (await held.select(db.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()).count;
+    },
+
     async countOpen(tenant) {
       let query = db.selectFrom('jobs').select(db.fn.countAll<number>().as('count')).where('state', 'in', open);
       if (tenant !== undefined) query = query.where('tenant', '=', tenant);
@@ -118,6 +123,19 @@ export function createJobStore(db: Database<JobsSchema>, clock: () => number): J
       return row?.since ?? undefined;
     },
   };
+}
+
+function changeOf(row: JobRow, wish: JobWish, now: number) {
+  switch (wish.kind) {
+    case 'cancel':
+      return cancelOf(row);
+    case 'retry':
+      return retryOf(row);
+    case 'decide':
+      return decisionOf(row, wish, now);
+    default:
+      return wish satisfies never;
+  }
 }
 
 const corpusLocks = 'indexer corpus';
@@ -198,7 +216,7 @@ async function nextRow(
 type Jobs = ExpressionBuilder<JobsSchema & { job: JobsSchema['jobs'] }, 'job'>;
 
 /**
- * Returns the condition for a job that a worker can take: it waits, is due, and no job of its corpus runs or is before it; or it runs, and
+ * Returns the condition for a job that a worker can take: it waits, is due, and no job of its corpus runs, is held or is before it; or it runs, and
  * its worker has lost it.
  */
 function isTakeable(eb: Jobs, gone: readonly string[], now: number): Expression<SqlBool> {
@@ -210,7 +228,7 @@ function isTakeable(eb: Jobs, gone: readonly string[], now: number): Expression<
     .whereRef('other.corpus', '=', 'job.corpus')
     .where((other) =>
       other.or([
-        other('other.state', '=', JobState.RUNNING),
+        other('other.state', 'in', [JobState.RUNNING, JobState.HELD]),
         other.and([
           other('other.state', '=', JobState.QUEUED),
           other('other.sequence', '<', other.ref('job.sequence')),

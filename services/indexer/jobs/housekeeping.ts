@@ -79,6 +79,7 @@ async function sweepUploads(
         ? graceMs > 0 && writtenAtMs > clock() - graceMs
         : job.state === JobState.QUEUED ||
           job.state === JobState.RUNNING ||
+          job.state === JobState.HELD ||
           (job.state === JobState.FAILED && job.updatedAtMs > clock() - failedMs);
     if (isWanted) continue;
     await uploads.remove(jobId);

@@ -78,7 +78,7 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
 
     async cancelJob({ jobId }, context) {
       const before = await find(jobId, context);
-      const asked = await jobs.request(context.principal.tenant, jobId, 'cancel');
+      const asked = await jobs.request(context.principal.tenant, jobId, { kind: 'cancel' });
       if (asked.state === JobState.CANCELLED && before.state !== JobState.CANCELLED) await dropped(asked);
       worker.cancel(jobId);
       worker.wake();
@@ -95,7 +95,7 @@ export function createJobRpcs({ jobs, failures, notes, worker, changes, dropped,
     },
 
     async retryJob({ jobId }, context) {
-      const job = await jobs.request(context.principal.tenant, jobId, 'retry');
+      const job = await jobs.request(context.principal.tenant, jobId, { kind: 'retry' });
       await requeued();
       worker.wake();
       changes.announce(jobId);

@@ -1,4 +1,5 @@
 import type { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { GateReport } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 
 /** Progress of a job. The names are those of the contract's JobProgress. */
 export interface Progress {
@@ -53,7 +54,15 @@ export interface JobRecord extends Omit<NewJob, 'totalBytes'> {
   /** Index version that the job published; 0 if it published none. */
   version: bigint;
   revision: string;
+  /** What the gate found: a GateReport as JSON; empty if its version was not checked. */
+  gate: string;
 }
+
+/** What a caller wants of a job. `decide`: approves or rejects a held version. */
+export type JobWish =
+  | { kind: 'cancel' }
+  | { kind: 'retry' }
+  | { kind: 'decide'; isApproved: boolean; user: string; comment: string };
 
 /** A worker's exclusive right to work on a job until the lease expires. */
 export interface Lease {
@@ -70,6 +79,8 @@ export type Outcome =
   | { kind: 'cancelled' }
   /** Ended without success: a dead letter. */
   | { kind: 'failed'; error: string }
+  /** Waits for the decision of an operator. */
+  | { kind: 'held'; checkpoint: Checkpoint; report: GateReport }
   /** Waits for a new attempt. */
   | { kind: 'retry'; error: string; dueAtMs: number }
   /** Returned to the queue: the same attempt continues later, in any worker. */
@@ -80,6 +91,8 @@ export interface JobUpdate {
   phase?: JobPhase;
   progress?: Progress;
   checkpoint?: Checkpoint;
+  /** What the gate found. */
+  gate?: GateReport;
   /** Ends the lease. */
   outcome?: Outcome;
 }
@@ -123,7 +136,7 @@ export class LeaseLostError extends Error {
 
 /**
  * Durable jobs with leases, shared by all replicas. Jobs of one corpus of a tenant run one after another in the order of their arrival, by
- * one worker at a time; a job that waits for its next attempt keeps its position. Tenants take turns.
+ * one worker at a time; a job that waits for its next attempt, or whose version is held, keeps its position. Tenants take turns.
  */
 export interface JobStore {
   /** Adds a job. Once it resolves, the job survives a kill. */
@@ -143,12 +156,14 @@ export interface JobStore {
   /** Writes an update and renews the lease. Throws LeaseLostError if another worker has the lease. */
   update(lease: Lease, update: JobUpdate): Promise<{ isCancelRequested: boolean }>;
   /**
-   * Cancels a job (a running one is asked to stop) or queues a failed one again, and returns it. Throws NOT_FOUND, or
-   * FAILED_PRECONDITION (JOB_STATE) if its state does not allow that.
+   * Cancels a job (a running one is asked to stop), queues a failed one again, or lets a held one publish or drop its version, and returns
+   * it. Throws NOT_FOUND, or FAILED_PRECONDITION (JOB_STATE) if its state does not allow that.
    */
-  request(tenant: string, jobId: string, what: 'cancel' | 'retry'): Promise<JobRecord>;
+  request(tenant: string, jobId: string, wish: JobWish): Promise<JobRecord>;
   /** Returns jobs, the latest first. */
   list(filter: JobFilter): Promise<JobRecord[]>;
+  /** Returns the number of jobs whose version is held, of all tenants. */
+  countHeld(): Promise<number>;
   /** Returns the number of waiting and running jobs, of one tenant or of all. */
   countOpen(tenant?: string): Promise<number>;
   /** Returns since when the oldest waiting job waits, in milliseconds since 1970; `undefined` if none waits. */

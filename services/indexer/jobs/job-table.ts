@@ -1,10 +1,14 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Generated, Selectable } from 'kysely';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { JobPhase, JobState, JobStateSchema } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { GateDecisionSchema, GateReportSchema } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { failedPrecondition } from '#kit/base/errors.ts';
 import type { Migrations } from '#kit/storage/database.ts';
-import type { Checkpoint, JobRecord, JobUpdate, NewJob, Progress } from './job-store.ts';
+import { reportOf, toReportText } from '../gate/report.ts';
+import type { Checkpoint, JobRecord, JobUpdate, JobWish, NewJob, Progress } from './job-store.ts';
 
 /** A job. */
 export interface JobTable {
@@ -38,6 +42,8 @@ export interface JobTable {
   revision: Generated<string>;
   /** When the queue was last notified that a worker can take the job. */
   announced_at: Generated<number>;
+  /** A GateReport as JSON; empty if the version was not checked. */
+  gate: Generated<string>;
 }
 
 /** The table. */
@@ -82,6 +88,7 @@ export const jobsMigrations: Migrations = {
   CREATE INDEX jobs_by_state ON jobs (state, sequence);
   CREATE INDEX jobs_by_tenant ON jobs (tenant, taken_at);`,
     'ALTER TABLE jobs ADD COLUMN announced_at INTEGER NOT NULL DEFAULT 0',
+    `ALTER TABLE jobs ADD COLUMN gate TEXT NOT NULL DEFAULT ''`,
   ],
   postgres: [
     `CREATE TABLE jobs (
@@ -115,6 +122,7 @@ export const jobsMigrations: Migrations = {
   CREATE INDEX jobs_by_corpus ON jobs (tenant, corpus, state, sequence);
   CREATE INDEX jobs_by_state ON jobs (state, sequence);
   CREATE INDEX jobs_by_tenant ON jobs (tenant, taken_at);`,
+    `ALTER TABLE jobs ADD COLUMN gate TEXT NOT NULL DEFAULT ''`,
   ],
 };
 
@@ -138,11 +146,12 @@ export function toRow({ jobId, tenant, user, groups, corpus, deleteMissing, tota
 }
 
 /** Returns the columns that an update changes. */
-export function toChange({ phase, progress, checkpoint, outcome }: JobUpdate) {
+export function toChange({ phase, progress, checkpoint, gate, outcome }: JobUpdate) {
   return {
     ...(phase !== undefined && { phase }),
     ...(progress !== undefined && { progress: JSON.stringify(progress) }),
     ...(checkpoint !== undefined && { checkpoint: JSON.stringify(checkpoint) }),
+    ...(gate !== undefined && { gate: toReportText(gate) }),
     ...(outcome !== undefined && { owner: '', lease_until: 0, ...toEnd(outcome) }),
   };
 }
@@ -153,6 +162,11 @@ function toEnd(outcome: NonNullable<JobUpdate['outcome']>) {
       const { revision } = outcome;
       const end = { state: JobState.SUCCEEDED, error: '', attempt_open: 0, lost_count: 0 };
       return { ...end, version: String(outcome.version), revision };
+    }
+    case 'held': {
+      const { checkpoint, report } = outcome;
+      const end = { state: JobState.HELD, error: '', attempt_open: 0, lost_count: 0 };
+      return { ...end, checkpoint: JSON.stringify(checkpoint), gate: toReportText(report) };
     }
     case 'cancelled':
       return { state: JobState.CANCELLED, error: '', attempt_open: 0 };
@@ -188,6 +202,24 @@ export function retryOf(row: JobRow) {
   if (row.state !== JobState.FAILED) throw wrongState(row, 'only a failed job can be tried again');
   return { state: JobState.QUEUED, attempt_count: 0, attempt_open: 0, lost_count: 0, cancel_requested: 0 };
 }
+
+/**
+ * Returns the columns that a decision changes: an approved job publishes its version as the next step, a rejected one drops it. Throws
+ * FAILED_PRECONDITION if the version is not held.
+ */
+export function decisionOf(row: JobRow, { isApproved, user, comment }: Decision, now: number) {
+  if (row.state !== JobState.HELD) throw wrongState(row, 'only a held version is approved or rejected');
+  const report = reportOf(row.gate) ?? create(GateReportSchema);
+  report.decision = create(GateDecisionSchema, {
+    ...{ approved: isApproved, user, comment },
+    decidedAt: timestampFromMs(now),
+  });
+  const gate = toReportText(report);
+  return { state: JobState.QUEUED, attempt_count: 0, gate, ...(!isApproved && { cancel_requested: 1 }) };
+}
+
+/** What an operator decided about a held version. */
+type Decision = Extract<JobWish, { kind: 'decide' }>;
 
 function wrongState(row: JobRow, why: string) {
   const state = enumName(JobStateSchema, row.state);
@@ -229,5 +261,6 @@ export function toRecord(row: JobRow): JobRecord {
     updatedAtMs: row.updated_at,
     version: BigInt(row.version),
     revision: row.revision,
+    gate: row.gate,
   };
 }

@@ -1,6 +1,9 @@
+import { create as createMessage } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { GateReportSchema, GateVerdict } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
+import { reportOf } from '../gate/report.ts';
 import { type JobStore, type Lease, LeaseLostError, type NewJob } from '../jobs/job-store.ts';
 
 /** A store under test. */
@@ -103,7 +106,7 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
       const first = (await t.take()) as Lease;
       await t.jobs.update(first, { outcome: { kind: 'failed', error: 'no way' } });
       const second = (await t.take('two')) as Lease;
-      await t.jobs.request('acme', 'job-1', 'retry');
+      await t.jobs.request('acme', 'job-1', { kind: 'retry' });
       expect(await t.take('three')).toBeUndefined();
       // Its worker is lost: the corpus is not blocked by the job before it.
       t.time.now += 10_000;
@@ -273,24 +276,49 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
       await t.jobs.update(lease, { outcome: { kind: 'failed', error: 'no way' } });
       expect(await t.find('job-1')).toMatchObject({ state: JobState.FAILED, error: 'no way' });
       expect(await t.take()).toBeUndefined();
-      const again = await t.jobs.request('acme', 'job-1', 'retry');
+      const again = await t.jobs.request('acme', 'job-1', { kind: 'retry' });
       expect(again).toMatchObject({ state: JobState.QUEUED, attemptCount: 0 });
       expect((await t.take())?.job.attemptCount).toBe(1);
+    });
+
+    test('a held job blocks its corpus until it is approved, and then publishes, or rejected, and then drops its version', async () => {
+      await using t = await setUp();
+      const checkpoint = { isBuilding: true, version: '7', expectedDocumentCount: '3' };
+      const report = createMessage(GateReportSchema, { version: 7n, verdict: GateVerdict.HELD });
+      for (let count = 0; count < 3; count++) await t.add();
+      await t.jobs.update((await t.take()) as Lease, { outcome: { kind: 'held', checkpoint, report } });
+      expect(await t.find('job-1')).toMatchObject({ state: JobState.HELD, checkpoint });
+      expect(await t.take('two')).toBeUndefined();
+      expect(await t.jobs.countHeld()).toBe(1);
+      expect(await t.jobs.countOpen()).toBe(2);
+
+      const wish = { kind: 'decide', isApproved: true, user: 'olga', comment: 'as wanted' } as const;
+      const approved = await t.jobs.request('acme', 'job-1', wish);
+      expect(approved).toMatchObject({ state: JobState.QUEUED, isCancelRequested: false, checkpoint });
+      const decision = { approved: true, user: 'olga', comment: 'as wanted' };
+      expect(reportOf(approved.gate)).toMatchObject({ version: 7n, decision });
+      const lease = (await t.take('two')) as Lease;
+      expect(lease.job.jobId).toBe('job-1');
+      await t.succeed(lease);
+
+      await t.jobs.update((await t.take()) as Lease, { outcome: { kind: 'held', checkpoint, report } });
+      await t.jobs.request('acme', 'job-2', { ...wish, isApproved: false });
+      expect((await t.take('two'))?.job).toMatchObject({ jobId: 'job-2', isCancelRequested: true, checkpoint });
     });
 
     test('cancelling ends a waiting job, and asks a running one to stop', async () => {
       await using t = await setUp();
       await t.add();
       await t.add({ corpus: 'shop' });
-      expect(await t.jobs.request('acme', 'job-2', 'cancel')).toMatchObject({ state: JobState.CANCELLED });
+      expect(await t.jobs.request('acme', 'job-2', { kind: 'cancel' })).toMatchObject({ state: JobState.CANCELLED });
       const lease = (await t.take()) as Lease;
-      expect(await t.jobs.request('acme', 'job-1', 'cancel')).toMatchObject({
+      expect(await t.jobs.request('acme', 'job-1', { kind: 'cancel' })).toMatchObject({
         state: JobState.RUNNING,
         isCancelRequested: true,
       });
       expect(await t.jobs.update(lease, {})).toEqual({ isCancelRequested: true });
       await t.jobs.update(lease, { outcome: { kind: 'cancelled' } });
-      expect(await t.jobs.request('acme', 'job-1', 'cancel')).toMatchObject({ state: JobState.CANCELLED });
+      expect(await t.jobs.request('acme', 'job-1', { kind: 'cancel' })).toMatchObject({ state: JobState.CANCELLED });
     });
 
     test('a cancelled job with an unfinished version is leased once more, to drop that version', async () => {
@@ -299,7 +327,7 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
       const lease = (await t.take()) as Lease;
       const outcome = { kind: 'retry', error: 'away', dueAtMs: t.time.now + 60_000 } as const;
       await t.jobs.update(lease, { checkpoint: { isBuilding: true }, outcome });
-      expect(await t.jobs.request('acme', 'job-1', 'cancel')).toMatchObject({ state: JobState.QUEUED });
+      expect(await t.jobs.request('acme', 'job-1', { kind: 'cancel' })).toMatchObject({ state: JobState.QUEUED });
       expect((await t.take())?.job).toMatchObject({ jobId: 'job-1', isCancelRequested: true });
     });
 
@@ -311,10 +339,12 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
           () => undefined,
           (error) => errorInfoOf(error)?.reason,
         );
-      expect(await reason(t.jobs.request('acme', 'job-1', 'retry'))).toBe('JOB_STATE');
-      expect(await reason(t.jobs.request('other', 'job-1', 'cancel'))).toBe('RESOURCE_NOT_FOUND');
+      expect(await reason(t.jobs.request('acme', 'job-1', { kind: 'retry' }))).toBe('JOB_STATE');
+      expect(await reason(t.jobs.request('other', 'job-1', { kind: 'cancel' }))).toBe('RESOURCE_NOT_FOUND');
+      const wish = { kind: 'decide', isApproved: true, user: 'olga', comment: '' } as const;
+      expect(await reason(t.jobs.request('acme', 'job-1', wish))).toBe('JOB_STATE');
       await t.succeed((await t.take()) as Lease);
-      expect(await reason(t.jobs.request('acme', 'job-1', 'cancel'))).toBe('JOB_STATE');
+      expect(await reason(t.jobs.request('acme', 'job-1', { kind: 'cancel' }))).toBe('JOB_STATE');
     });
 
     test('a job fails after too many lost workers', async () => {

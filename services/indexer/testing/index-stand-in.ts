@@ -1,7 +1,8 @@
 import { Code } from '@connectrpc/connect';
-import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Principal, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { IndexAdminService, VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { type IndexDocument, IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { failedPrecondition, notFound, rpcError } from '#kit/base/errors.ts';
@@ -32,6 +33,10 @@ export function createIndexStandIn() {
   /** Runs before each call; may throw or wait. */
   let before: (rpc: string) => void | Promise<void> = () => {};
 
+  /** Whether a search ignores access lists, and the stages that it lacks. */
+  let leaks = false;
+  let degradations: { stage: Stage; reason: string }[] = [];
+
   const at = async (rpc: string) => {
     calls.push(rpc);
     await before(rpc);
@@ -59,7 +64,7 @@ export function createIndexStandIn() {
 
   const definition = defineService({
     name: 'retrieval',
-    contracts: [IndexWriterService, RetrievalService],
+    contracts: [IndexWriterService, IndexAdminService, RetrievalService],
     config: () => ({}),
     needs: {},
     async create() {
@@ -181,10 +186,34 @@ export function createIndexStandIn() {
             }
           },
 
-          async countIndex({ corpus: name }, context) {
+          async listVersions({ corpus: name }, context) {
             await at('count');
             const corpus = find(context.principal, name);
-            return { documentCount: BigInt(corpus.versions.get(corpus.live)?.documents.size ?? 0) };
+            return {
+              versions: [...corpus.versions.values()].map(({ version, isPublished, documents }) => ({
+                version,
+                state: isPublished
+                  ? version === corpus.live
+                    ? VersionState.LIVE
+                    : VersionState.KEPT
+                  : VersionState.BUILDING,
+                documentCount: BigInt(documents.size),
+                chunkCount: BigInt([...documents.values()].reduce((sum, { chunks }) => sum + chunks.length, 0)),
+              })),
+            };
+          },
+
+          // Finds every document that the filter names and the caller may see.
+          async *retrieve({ corpora: [name = ''], versions, filter }, context) {
+            await at('retrieve');
+            const corpus = find(context.principal, name);
+            const { documents } = versionOf(corpus, versions[0]?.version ?? corpus.live);
+            const passages = (filter?.documentIds ?? []).flatMap((documentId) => {
+              const document = documents.get(documentId);
+              const isVisible = leaks || canSee(context.principal, document?.access);
+              return document !== undefined && isVisible ? [{ documentId, chunkId: `${documentId}#0` }] : [];
+            });
+            yield { event: { case: 'fused' as const, value: { passages, degradations } } };
           },
 
           async listCorpora(_request, context) {
@@ -206,6 +235,11 @@ export function createIndexStandIn() {
     /** Sets what runs before each call. */
     intercept(hook: (rpc: string) => void | Promise<void>) {
       before = hook;
+    },
+    /** Makes searches ignore access lists, or lack a stage. */
+    searches(how: { leak?: boolean; lack?: string }) {
+      leaks = how.leak ?? false;
+      degradations = how.lack === undefined ? [] : [{ stage: Stage.VECTOR_SEARCH, reason: how.lack }];
     },
     /** Returns the documents of the live version, by id; empty if there is none. */
     live(corpus: string, tenant = 'acme'): Map<string, IndexDocument> {

@@ -11,6 +11,8 @@ import {
   type IngestDocumentsRequestSchema,
   type Job,
 } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { schemaOf } from '#kit/storage/postgres/database.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { indexer } from '../index.ts';
@@ -40,6 +42,7 @@ export interface IndexerMesh extends AsyncDisposable {
   client: Client<typeof IndexerService>;
   index: IndexStandIn;
   embedding: EmbeddingStandIn;
+  gate: Client<typeof VersionGateService>;
   as(principal?: Principal): Promise<CallOptions>;
   /** Uploads files and returns the job id. */
   upload(files: Files, options?: UploadOptions): Promise<string>;
@@ -89,13 +92,19 @@ export async function startIndexerMesh(
     config?: MessageInitShape<typeof ConfigSchema>['indexer'];
     index?: IndexStandIn;
     embedding?: EmbeddingStandIn;
+    /** More services. */
+    services?: readonly ServiceDefinition[];
+    /** Services that do not run here. */
+    absent?: readonly ServiceDefinition[];
     dataDir?: string;
   } = {},
 ): Promise<IndexerMesh> {
   const index = options.index ?? createIndexStandIn();
   const embedding = options.embedding ?? createEmbeddingStandIn();
   const database = databases.get(options.dataDir ?? '') ?? (await testStorage.createDatabase?.());
-  const mesh = await startTestMesh([indexer, index.definition, embedding.definition], {
+  const services = [indexer, index.definition, embedding.definition, ...(options.services ?? [])];
+  const mesh = await startTestMesh(services, {
+    known: [...services, ...(options.absent ?? [])],
     config: {
       // Tests look into the folder of uploads.
       indexer: { ...options.config, blobStore: create(AdapterConfigSchema, { adapter: 'folder' }) },
@@ -121,6 +130,7 @@ export async function startIndexerMesh(
     client,
     index,
     embedding,
+    gate: mesh.client(VersionGateService),
     as,
     upload,
     ingest: async (files, uploadOptions = {}) => finish(await upload(files, uploadOptions), uploadOptions.principal),

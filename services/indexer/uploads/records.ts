@@ -82,6 +82,19 @@ export interface DeletionTable {
   is_done: number;
 }
 
+/** What the versions of a corpus must prove, as an operator has set it. */
+export interface GateTable {
+  tenant: string;
+  corpus: string;
+  mode: number;
+  /** Names of data sets, as JSON. */
+  data_sets: string;
+  /** Groups with which questions are asked, as JSON. */
+  groups: string;
+  changed_by: string;
+  changed_at: number;
+}
+
 /** The tables. */
 export interface RecordsSchema {
   documents: DocumentTable;
@@ -90,6 +103,7 @@ export interface RecordsSchema {
   failures: FailureTable;
   notes: NoteTable;
   deletions: DeletionTable;
+  gates: GateTable;
 }
 
 /** Migrations of the tables; see `openDatabase`. Ids are compared by their bytes on both engines. */
@@ -179,6 +193,16 @@ export const recordsMigrations: Migrations = {
       message TEXT NOT NULL,
       PRIMARY KEY (job_id, file_index, path, line, kind)
     ) WITHOUT ROWID;`,
+    `CREATE TABLE gates (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      mode INTEGER NOT NULL,
+      data_sets TEXT NOT NULL,
+      groups TEXT NOT NULL,
+      changed_by TEXT NOT NULL,
+      changed_at INTEGER NOT NULL,
+      PRIMARY KEY (tenant, corpus)
+    ) WITHOUT ROWID`,
   ],
   postgres: [
     `CREATE TABLE documents (
@@ -255,5 +279,15 @@ export const recordsMigrations: Migrations = {
       message TEXT NOT NULL,
       PRIMARY KEY (job_id, file_index, path, line, kind)
     );`,
+    `CREATE TABLE gates (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      mode BIGINT NOT NULL,
+      data_sets TEXT NOT NULL,
+      groups TEXT NOT NULL,
+      changed_by TEXT NOT NULL,
+      changed_at BIGINT NOT NULL,
+      PRIMARY KEY (tenant, corpus)
+    )`,
   ],
 };

@@ -1,6 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { Language, type Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Feature, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
@@ -43,7 +44,8 @@ const defaultTopK = 8;
 
 /**
  * Returns the search that a request describes, limited to what `principal` may see. Throws NOT_FOUND for a corpus that the principal
- * may not see, and ABORTED if the index has not reached the requested revision.
+ * may not see, PERMISSION_DENIED for versions that are named by a caller who is no service, and ABORTED if the index has not reached the
+ * requested revision.
  */
 export function planSearch(
   settings: RetrievalSettings,
@@ -53,7 +55,7 @@ export function planSearch(
   context: CallContext,
 ): SearchPlan {
   checkRevision(view, request.minRevision);
-  const corpora = chooseCorpora(view, principal, request.corpora);
+  const corpora = atVersions(chooseCorpora(view, principal, request.corpora), principal, request.versions);
   const live = corpora.filter(({ live: version }) => version > 0);
   const spaces = live.map((corpus) => requireVersion(corpus, corpus.live));
   const query = request.query.toWellFormed();
@@ -113,6 +115,24 @@ function chooseCorpora(
     const corpus = corpora.get(name);
     if (corpus === undefined || !visibility.isVisible(corpus, principal)) throw corpusNotFound(name);
     return corpus;
+  });
+}
+
+/** Returns the corpora at the versions that the request names. Their rows have the access lists of these versions. */
+function atVersions(
+  corpora: CorpusView[],
+  principal: Principal,
+  wanted: readonly { corpus: string; version: bigint }[],
+): CorpusView[] {
+  if (wanted.length === 0) return corpora;
+  if (!principal.roles.includes(Role.SERVICE)) {
+    const message = 'versions: only services of the mesh search a version that is not live: leave it empty';
+    throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'service' } });
+  }
+  const versions = new Map(wanted.map(({ corpus, version }) => [corpus, Number(version)]));
+  return corpora.map((corpus) => {
+    const version = versions.get(corpus.name);
+    return version === undefined ? corpus : { ...corpus, live: requireVersion(corpus, version).version };
   });
 }
 

@@ -35,6 +35,8 @@ export async function* retrieve(
   const startedAt = performance.now();
   const held = await deps.indices.acquire(context.principal.tenant, context.signal);
   try {
+    // A version that is being built may have access lists that the view does not know yet.
+    if (request.versions.length > 0) await held?.index.reload();
     for (let count = 1; count <= maxReads; count++) {
       // The whole search uses one view, so that no answer mixes versions.
       const read = held?.index.beginRead();

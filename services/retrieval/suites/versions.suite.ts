@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { collect } from '#kit/base/streams.ts';
@@ -73,6 +74,33 @@ export function versionSuite(start: StartRetrieval): void {
       expect(await found(corpus, 'apple pear')).toEqual(['a', 'b', 'd']);
       expect(await countOf(corpus)).toEqual([3, 3, 3, 3, 0]);
       expect(await countOf(corpus, 1n)).toEqual([3, 3, 3, 3, 0]);
+    });
+
+    test('is searched by services before it is published, with its own texts and access lists, and by no one else', async () => {
+      const corpus = newCorpus();
+      await retrieval.build(corpus, 'build-1', apples('a', 'b', 'c'));
+      const version = await retrieval.begin(corpus, 'build-2');
+      await retrieval.write(corpus, version, [
+        ['b', 'apple b for staff', { access: { groups: ['staff'] } }],
+        ['d', 'apple d'],
+      ]);
+      await retrieval.client.removeDocuments({ corpus, version, documentIds: ['c'] }, options);
+      const asked = { corpora: [corpus], versions: [{ corpus, version }] };
+      const as = (groups: string[]) => retrieval.as({ roles: [Role.READER, Role.SERVICE], groups });
+      const idsOf = async (groups: string[], ask: object) =>
+        (await retrieval.ask('apple', ask, await as(groups))).documentIds.toSorted();
+      expect(await idsOf([], asked)).toEqual(['a', 'd']);
+      expect(await idsOf(['staff'], asked)).toEqual(['a', 'b', 'd']);
+      expect(await idsOf([], { corpora: [corpus] })).toEqual(['a', 'b', 'c']);
+      const { fused } = await retrieval.ask('apple', asked, await as([]));
+      expect(fused.versions).toMatchObject([{ corpus, version }]);
+      const operator = await retrieval.as({ roles: [Role.READER, Role.OPERATOR] });
+      expect(reasonOf(await failureOf(retrieval.ask('apple', asked, operator)))).toEqual([
+        Code.PermissionDenied,
+        'ROLE_MISSING',
+      ]);
+      const unknown = { ...asked, versions: [{ corpus, version: version + 1n }] };
+      expect(reasonOf(await failureOf(retrieval.ask('apple', unknown, await as([]))))[0]).toBe(Code.NotFound);
     });
 
     test('is begun once by a build, and by no other build meanwhile', async () => {

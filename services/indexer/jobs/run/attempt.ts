@@ -13,13 +13,20 @@ import {
   LeaseLostError,
   type Outcome,
 } from '../job-store.ts';
-import { CancelledError, type JobResult, type JobRun, StaleBuildError, StoppedError } from './job-run.ts';
+import {
+  CancelledError,
+  type HeldVersion,
+  type JobResult,
+  type JobRun,
+  StaleBuildError,
+  StoppedError,
+} from './job-run.ts';
 
 /** Dependencies of an attempt. */
 export interface AttemptDeps {
   jobs: JobStore;
   /** Runs the job. */
-  work(run: JobRun): Promise<JobResult>;
+  work(run: JobRun): Promise<JobResult | HeldVersion>;
   /** Drops what the job has built. Returns the job's result if it was already published. */
   abandon(job: JobRecord, checkpoint: Checkpoint, signal: AbortSignal): Promise<JobResult | undefined>;
   /** Called when the job changed. */
@@ -72,7 +79,7 @@ export async function runAttempt(lease: Lease, abort: AbortController, deps: Att
   try {
     if (job.isCancelRequested) throw new CancelledError('the job was cancelled');
     const result = await withSpan('indexer.job', { 'ragmesh.corpus': job.corpus }, () => deps.work(run));
-    outcome = { kind: 'succeeded', ...result };
+    outcome = 'report' in result ? { kind: 'held', ...result } : { kind: 'succeeded', ...result };
   } catch (thrown) {
     const error = abort.signal.aborted ? abort.signal.reason : thrown;
     outcome = await outcomeOf(error, job, () => checkpoint, update, deps, log);

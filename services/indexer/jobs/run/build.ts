@@ -1,9 +1,10 @@
 import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { GateReport } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { PrepareOptions } from '../../prepare/prepared.ts';
 import type { Checkpoint } from '../job-store.ts';
 import type { IndexClient, UnfinishedVersion } from './index-client.ts';
-import { type JobResult, type JobRun, StaleBuildError } from './job-run.ts';
+import { type HeldVersion, type JobResult, type JobRun, StaleBuildError } from './job-run.ts';
 
 /** The index version that a job builds. It is begun when there is something to write, and stays the same after an interruption. */
 export interface Build {
@@ -15,8 +16,13 @@ export interface Build {
   isBegun(): boolean;
   /** Reports whether an earlier run may have written into it. */
   isResumed(): boolean;
-  /** Publishes the version. Throws StaleBuildError if its document count differs from `expectedDocumentCount`. */
-  publish(expectedDocumentCount: bigint): Promise<JobResult>;
+  /**
+   * Publishes the version. Throws StaleBuildError if its document count differs from `expectedDocumentCount`. `gate`: what was found before,
+   * to be kept with the job.
+   */
+  publish(expectedDocumentCount: bigint, gate?: GateReport): Promise<JobResult>;
+  /** Returns the version with what is left to do, for a job that waits for its approval. */
+  hold(expectedDocumentCount: bigint, report: GateReport): Promise<HeldVersion>;
   /** Publishes the version that an earlier run completed; `undefined` if there is none or it must be built again. */
   publishPrepared(): Promise<JobResult | undefined>;
 }
@@ -47,6 +53,11 @@ export function createBuild(
     begun ??= open(options);
     return begun;
   };
+  const readyToPublish = async (expectedDocumentCount: bigint) => {
+    const version = await (begun ?? Promise.reject(new Error('no version was begun')));
+    const expected = String(expectedDocumentCount);
+    return { version, checkpoint: { isBuilding: true, version: String(version), expectedDocumentCount: expected } };
+  };
   return {
     async resume(options) {
       if (run.checkpoint.isBuilding) await begin(options);
@@ -54,14 +65,13 @@ export function createBuild(
     begin,
     isBegun: () => begun !== undefined,
     isResumed: () => resumed,
-    async publish(expectedDocumentCount) {
-      const version = await (begun ?? Promise.reject(new Error('no version was begun')));
-      const expected = String(expectedDocumentCount);
+    async hold(expectedDocumentCount, report) {
+      return { checkpoint: (await readyToPublish(expectedDocumentCount)).checkpoint, report };
+    },
+    async publish(expectedDocumentCount, gate) {
+      const { version, checkpoint } = await readyToPublish(expectedDocumentCount);
       // The last check of the lease before the version becomes live.
-      await run.save({
-        phase: JobPhase.PUBLISH,
-        checkpoint: { isBuilding: true, version: String(version), expectedDocumentCount: expected },
-      });
+      await run.save({ phase: JobPhase.PUBLISH, checkpoint, ...(gate && { gate }) });
       return { version, revision: await index.publish(version, expectedDocumentCount) };
     },
     async publishPrepared() {

@@ -14,6 +14,8 @@ export interface OnBehalfOf {
 export interface Caller {
   /** Returns options with the rights of a service: reads and writes everything in the tenant. Each call has a new token. */
   asService(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
+  /** Returns options with the rights of an operator and a service. */
+  asOperator(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
   /** Returns options with the rights of a reader: sees what the user sees, whatever other roles the user has. */
   asReader(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
 }
@@ -26,6 +28,7 @@ export function createCaller(signer: TokenSigner): Caller {
   };
   return {
     asService: (who, signal) => as(who, [Role.SERVICE, Role.READER], signal),
+    asOperator: (who, signal) => as(who, [Role.OPERATOR, Role.SERVICE, Role.READER], signal),
     asReader: (who, signal) => as(who, [Role.READER], signal),
   };
 }

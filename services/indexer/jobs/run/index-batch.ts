@@ -15,7 +15,7 @@ import type { Caller } from './caller.ts';
 import { embedDocuments } from './embed-documents.ts';
 import type { IndexClient, IndexEntry } from './index-client.ts';
 import type { JobRun } from './job-run.ts';
-import { addBatch, type UploadContents } from './upload-contents.ts';
+import { addBatch, type UploadContents, type WrittenDocument } from './upload-contents.ts';
 
 /** Dependencies of indexing a batch. */
 export interface BatchDeps {
@@ -59,7 +59,10 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   const built = build.isResumed() ? await index.entries(await build.begin(options), ids) : live;
   const changed = documents.filter((document) => !isSame(document, live.get(document.documentId)));
   const unwritten = documents.filter((document) => !isSame(document, built.get(document.documentId)));
-  for (const { documentId } of changed) if (!live.has(documentId)) contents.created.add(documentId);
+  for (const document of changed) {
+    if (!live.has(document.documentId)) contents.created.add(document.documentId);
+    contents.changed.set(document.documentId, toWritten(document));
+  }
   progress.documentCount += batch.documents.length;
   progress.unchangedCount += documents.length - changed.length;
   progress.changedCount += changed.length;
@@ -80,6 +83,18 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   progress.indexedCount += changed.length;
   for (const { chunks } of changed) progress.chunkCount += chunks.length;
   progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
+}
+
+/** Characters of a title that are kept to search for its document. */
+const queryLengthMax = 80;
+
+function toWritten({ documentId, title, text, chunks, groups }: PreparedDocument): WrittenDocument {
+  return {
+    chunkCount: chunks.length,
+    groups,
+    isEmpty: !/[\p{L}\p{N}]/u.test(text),
+    query: (title || documentId).slice(0, queryLengthMax),
+  };
 }
 
 function observeChunks({ metrics }: BatchDeps, documents: readonly PreparedDocument[]): void {

@@ -17,6 +17,9 @@ import { chunkIdOf } from '../../prepare/content-hash.ts';
 import type { PreparedDocument } from '../../prepare/prepared.ts';
 import { StaleBuildError } from './job-run.ts';
 
+/** The rpcs of the index that the indexer calls. */
+export type IndexWriter = Omit<Client<typeof IndexWriterService>, 'countIndex'>;
+
 /** A document with the vectors of its chunks, in their order. */
 export interface EmbeddedDocument {
   document: PreparedDocument;
@@ -38,6 +41,7 @@ export interface IndexEntry {
   contentHash: string;
   /** Its current access list. */
   access: AccessList | undefined;
+  chunkCount: number;
 }
 
 /** The index of one corpus of one tenant. */
@@ -52,8 +56,6 @@ export interface IndexClient {
   hashesIfKept(version: bigint, documentIds: readonly string[]): Promise<Map<string, string>>;
   /** Yields all documents of the live version. */
   liveEntries(): AsyncIterable<{ documentId: string; access?: AccessList | undefined }>;
-  /** Returns the document count of the live version. */
-  countLive(): Promise<bigint>;
   begin(buildId: string, model: string, dimensions: number): Promise<Begun>;
   write(version: bigint, documents: readonly EmbeddedDocument[]): Promise<void>;
   remove(version: bigint, documentIds: readonly string[]): Promise<void>;
@@ -67,18 +69,14 @@ const idsMax = 1000;
 const messageBytesMax = 2 << 20;
 
 /** Creates a client; `call` returns new call options for each call. */
-export function createIndexClient(
-  writer: Client<typeof IndexWriterService>,
-  corpus: string,
-  call: () => Promise<CallOptions>,
-): IndexClient {
+export function createIndexClient(writer: IndexWriter, corpus: string, call: () => Promise<CallOptions>): IndexClient {
   const list = async (of: { version: bigint } | { anyVersion: true }, documentIds: readonly string[]) => {
     const entries = new Map<string, IndexEntry>();
     for (const part of inParts(documentIds, idsMax)) {
       const pages = writer.listIndexedDocuments({ corpus, ...of, documentIds: part }, await call());
       for await (const { documents } of pages) {
-        for (const { documentId, contentHash, access } of documents)
-          entries.set(documentId, { contentHash: Buffer.from(contentHash).toString('hex'), access });
+        for (const { documentId, contentHash, access, chunkCount } of documents)
+          entries.set(documentId, { contentHash: Buffer.from(contentHash).toString('hex'), access, chunkCount });
       }
     }
     return entries;
@@ -111,9 +109,6 @@ export function createIndexClient(
         if (!isCode(error, Code.NotFound)) throw error;
       }
     },
-
-    countLive: () =>
-      unless([Code.NotFound], async () => (await writer.countIndex({ corpus }, await call())).documentCount, 0n),
 
     async begin(buildId, embeddingModel, dimensions) {
       try {

@@ -1,7 +1,8 @@
 import type { Client } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
+import { GateVerdict } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import type { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { failedPrecondition, unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
@@ -9,6 +10,7 @@ import { withSpan } from '#kit/base/span.ts';
 import type { IndexerSettings } from '../../config.ts';
 import type { ContentHistory } from '../../documents/content-history.ts';
 import { isDeleted } from '../../documents/deletion-store.ts';
+import { type GateDeps, runGate } from '../../gate/gate.ts';
 import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
 import type { PrepareOptions } from '../../prepare/prepared.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
@@ -17,20 +19,29 @@ import { pruneContents } from '../prune-contents.ts';
 import { type Build, createBuild, dropBuild } from './build.ts';
 import { forEachConcurrently } from './for-each.ts';
 import { type BatchDeps, indexBatch } from './index-batch.ts';
-import { createIndexClient, type IndexClient, revisionOf, type UnfinishedVersion } from './index-client.ts';
-import { type JobResult, type JobRun, StoppedError } from './job-run.ts';
+import {
+  createIndexClient,
+  type IndexClient,
+  type IndexWriter,
+  revisionOf,
+  type UnfinishedVersion,
+} from './index-client.ts';
+import { type HeldVersion, type JobResult, type JobRun, StoppedError } from './job-run.ts';
 import { findRemovals } from './removals.ts';
 import { createUploadContents, type UploadContents } from './upload-contents.ts';
+import { readSizes } from './version-sizes.ts';
 
 /** Dependencies of indexing jobs. */
-export interface IndexJobDeps extends BatchDeps {
-  indexWriter: Client<typeof IndexWriterService>;
-  retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>;
+export interface IndexJobDeps extends BatchDeps, GateDeps {
+  indexWriter: IndexWriter;
+  indexAdmin: Pick<Client<typeof IndexAdminService>, 'listVersions'>;
+  retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora' | 'retrieve'>;
   jobs: JobStore;
   uploads: Uploads;
   threads: PrepareThreads;
   history: ContentHistory;
   settings: IndexerSettings;
+  metrics: BatchDeps['metrics'] & GateDeps['metrics'];
   log: Logger;
 }
 
@@ -38,15 +49,16 @@ export interface IndexJobDeps extends BatchDeps {
 const batchesMax = 2;
 
 /**
- * Runs a job and returns its result: reads the upload, compares each document with the live version, embeds and writes the changed
- * ones into a new version, and publishes it. After any interruption it can run again with the same result: a version belongs to its
+ * Runs a job and returns its result, or its version if the gate holds it: reads the upload, compares each document with the live version, embeds and writes the changed
+ * ones into a new version, checks it and publishes it. After any interruption it can run again with the same result: a version belongs to its
  * job, a document is written completely or not at all, and documents in the version are not written again.
  */
-export async function runIndexJob(run: JobRun, deps: IndexJobDeps): Promise<JobResult> {
+export async function runIndexJob(run: JobRun, deps: IndexJobDeps): Promise<JobResult | HeldVersion> {
   const { job } = run;
   const index = createIndexClient(deps.indexWriter, job.corpus, () => deps.caller.asService(job, run.signal));
   const build = createBuild(run, index, (other) => abandonUnfinished(run, other, index, deps));
   const result = (await build.publishPrepared()) ?? (await buildVersion(run, index, build, deps));
+  if ('report' in result) return result;
   await deps.history.commit(job, job.jobId, result.version === 0n ? undefined : result.version);
   if (result.version !== 0n) await pruneSafely(run, index, deps);
   return result;
@@ -70,7 +82,12 @@ export async function abandonIndexJob(
   return result;
 }
 
-async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps: IndexJobDeps): Promise<JobResult> {
+async function buildVersion(
+  run: JobRun,
+  index: IndexClient,
+  build: Build,
+  deps: IndexJobDeps,
+): Promise<JobResult | HeldVersion> {
   const { job, progress } = run;
   const upload = await deps.uploads.find(job.jobId, run.signal);
   if (upload === undefined) {
@@ -102,22 +119,30 @@ async function buildVersion(run: JobRun, index: IndexClient, build: Build, deps:
     return { version: 0n, revision: await revisionOf(deps.retrieval, job.corpus, callOptions) };
   }
   const version = await build.begin(options);
-  const expected = await applyDeletions(run, version, contents, removals, index, deps);
-  return withSpan('indexer.publish', {}, () => build.publish(expected));
+  await run.save({ phase: JobPhase.GATE });
+  const deleted = await applyDeletions(run, version, contents, index, deps);
+  const sizes = await readSizes(deps.indexAdmin, job.corpus, await deps.caller.asOperator(job, run.signal));
+  const removedFromLive = await index.hashes(0n, removals);
+  const expected = BigInt(sizes.live.documentCount + contents.created.size - removedFromLive.size);
+  const report = await runGate(
+    { job, version, index, contents, sizes, removals: [...removals, ...deleted], signal: run.signal },
+    deps,
+  );
+  run.signal.throwIfAborted();
+  if (report?.verdict === GateVerdict.HELD) return build.hold(expected, report);
+  return withSpan('indexer.publish', {}, () => build.publish(expected, report));
 }
 
 /**
- * Removes documents from the version that were deleted during the job, because a later deletion has precedence. Returns the
- * document count that the version must have.
+ * Removes documents from the version that were deleted during the job, because a later deletion has precedence, and returns their ids.
  */
 async function applyDeletions(
   { job }: JobRun,
   version: bigint,
   contents: UploadContents,
-  removals: readonly string[],
   index: IndexClient,
   deps: IndexJobDeps,
-): Promise<bigint> {
+): Promise<string[]> {
   const deleted = await deps.deletions.listFor(job, job.sequence);
   const readded = [...contents.seen]
     .filter(([documentId, groups]) => isDeleted(deleted, documentId, groups))
@@ -126,11 +151,11 @@ async function applyDeletions(
     await index.remove(version, readded);
     await deps.documents.remove(job, readded);
   }
-  const removedFromLive = await index.hashes(0n, removals);
-  const createdCount = [...contents.created].filter(
-    (documentId) => !isDeleted(deleted, documentId, contents.seen.get(documentId) ?? []),
-  ).length;
-  return (await index.countLive()) + BigInt(createdCount) - BigInt(removedFromLive.size);
+  for (const documentId of readded) {
+    contents.created.delete(documentId);
+    contents.changed.delete(documentId);
+  }
+  return readded;
 }
 
 /** Target length of a chunk as a share of the model's longest input. */
@@ -159,6 +184,9 @@ async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDe
   };
 }
 
+/** States of jobs whose version is still needed. */
+const unfinishedStates = new Set<JobState>([JobState.QUEUED, JobState.RUNNING, JobState.HELD]);
+
 /**
  * Abandons an unfinished version that blocks this job's version. Jobs of a corpus run one after another, so its job has ended or
  * its records were lost, and no job will finish it. Throws UNAVAILABLE if its job is still open.
@@ -170,7 +198,7 @@ async function abandonUnfinished(
   deps: IndexJobDeps,
 ): Promise<void> {
   const [other] = await deps.jobs.list({ jobId: unfinished.buildId, limit: 1 });
-  const isOver = other === undefined || (other.state !== JobState.QUEUED && other.state !== JobState.RUNNING);
+  const isOver = other === undefined || !unfinishedStates.has(other.state);
   if (!isOver)
     throw unavailable('retrieval', `another job of the corpus is still building version ${unfinished.version}`);
   deps.log.warn(

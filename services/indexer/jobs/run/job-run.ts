@@ -1,4 +1,5 @@
 import type { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { GateReport } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { Checkpoint, JobRecord, Progress } from '../job-store.ts';
 
 /** A running attempt of a job. */
@@ -12,8 +13,15 @@ export interface JobRun {
   readonly signal: AbortSignal;
   /** Asks the work to stop between two batches. */
   readonly stopping: AbortSignal;
-  /** Saves phase and checkpoint. Throws LeaseLostError if another worker has the job. */
-  save(update: { phase?: JobPhase; checkpoint?: Checkpoint }): Promise<void>;
+  /** Saves phase, checkpoint and what the gate found. Throws LeaseLostError if another worker has the job. */
+  save(update: { phase?: JobPhase; checkpoint?: Checkpoint; gate?: GateReport }): Promise<void>;
+}
+
+/** A version that the gate holds back. */
+export interface HeldVersion {
+  /** What is left to do once it is approved: the publish. */
+  checkpoint: Checkpoint;
+  report: GateReport;
 }
 
 /** What a job published. */

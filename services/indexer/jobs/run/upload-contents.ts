@@ -1,5 +1,16 @@
 import type { PreparedBatch } from '../../prepare/prepared.ts';
 
+/** What a job has written of a document. */
+export interface WrittenDocument {
+  chunkCount: number;
+  /** Groups that may see it; empty: everyone in the tenant. */
+  groups: readonly string[];
+  /** Whether its text has neither a letter nor a number. */
+  isEmpty: boolean;
+  /** What a search for it asks. */
+  query: string;
+}
+
 /** What a job has read from its upload so far. */
 export interface UploadContents {
   /** Documents of the upload, by id, with the groups that may see them. */
@@ -10,13 +21,22 @@ export interface UploadContents {
   hasUnknown: boolean;
   /** Ids of documents that the live version does not hold. */
   created: Set<string>;
+  /** Documents that differ from the live version, by id, as they were written. */
+  changed: Map<string, WrittenDocument>;
   /** Paths of the files that were read to their end. */
   wholePaths: string[];
 }
 
 /** Returns the contents of an upload of which nothing was read yet. */
 export function createUploadContents(): UploadContents {
-  return { seen: new Map(), unreadable: new Set(), hasUnknown: false, created: new Set(), wholePaths: [] };
+  return {
+    seen: new Map(),
+    unreadable: new Set(),
+    hasUnknown: false,
+    created: new Set(),
+    changed: new Map(),
+    wholePaths: [],
+  };
 }
 
 /** Adds a batch to the contents. */

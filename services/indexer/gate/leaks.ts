@@ -1,0 +1,118 @@
+import type { Client } from '@connectrpc/connect';
+import { GateCheckKind } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { unavailable } from '#kit/base/errors.ts';
+import type { JobRecord } from '../jobs/job-store.ts';
+import type { Caller } from '../jobs/run/caller.ts';
+import type { UploadContents } from '../jobs/run/upload-contents.ts';
+import { type CheckInit, namedMax, sampleOf } from './check.ts';
+
+/** The version, its documents with access lists, and those that it leaves out. */
+export interface LeakFacts {
+  job: JobRecord;
+  version: bigint;
+  contents: Pick<UploadContents, 'changed'>;
+  /** Documents that the job removed from the version. */
+  removals: readonly string[];
+  signal: AbortSignal;
+}
+
+/** What the searches need. */
+export interface LeakDeps {
+  retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
+  caller: Caller;
+}
+
+/** Access lists, and documents that were removed, that are searched. */
+const listsMax = 20;
+const removedMax = 10;
+const topK = 3;
+
+/** A search for one document. */
+interface Probe {
+  documentId: string;
+  query: string;
+  groups: readonly string[];
+  isExpected: boolean;
+  /** What it is if the search does not end as expected. */
+  failure: string;
+}
+
+/**
+ * Searches the version for one document of each access list, as a caller without groups, who must not find it, and as one with the groups
+ * of the list, who must. Also searches for documents that the version leaves out. The searches are those of readers, so what they find is
+ * what readers would find.
+ */
+export async function checkLeaks(facts: LeakFacts, deps: LeakDeps): Promise<CheckInit> {
+  const probes = probesOf(facts);
+  const failed: Probe[] = [];
+  for (const probe of probes) {
+    if ((await isFound(probe, facts, deps)) !== probe.isExpected) failed.push(probe);
+  }
+  const kinds = new Map<string, number>();
+  for (const { failure } of failed) kinds.set(failure, (kinds.get(failure) ?? 0) + 1);
+  return {
+    kind: GateCheckKind.LEAKS,
+    passed: failed.length === 0,
+    finding:
+      [...kinds].map(([failure, count]) => `${count} ${failure}`).join('; ') ||
+      `${probes.length} searches found what their access lists permit`,
+    checkedCount: BigInt(probes.length),
+    documentIds: [...new Set(failed.map(({ documentId }) => documentId))].slice(0, namedMax),
+  };
+}
+
+function probesOf({ contents, removals }: LeakFacts): Probe[] {
+  const byList = new Map<string, Probe>();
+  for (const [documentId, { groups, chunkCount, query }] of contents.changed) {
+    const key = JSON.stringify([...groups].sort());
+    if (groups.length === 0 || chunkCount === 0 || byList.has(key)) continue;
+    byList.set(key, {
+      documentId,
+      query,
+      groups,
+      isExpected: true,
+      failure: 'documents are not found by their readers',
+    });
+  }
+  const listed = sampleOf([...byList.values()], listsMax);
+  const outside = listed.map((probe) => ({
+    ...probe,
+    groups: [],
+    isExpected: false,
+    failure: 'documents are found by callers outside of their access lists',
+  }));
+  const removed = sampleOf(removals, removedMax).map((documentId) => ({
+    documentId,
+    query: documentId,
+    groups: [],
+    isExpected: false,
+    failure: 'documents are found although they were removed',
+  }));
+  return [...listed, ...outside, ...removed];
+}
+
+async function isFound(
+  { documentId, query, groups }: Probe,
+  { job, version, signal }: LeakFacts,
+  { retrieval, caller }: LeakDeps,
+): Promise<boolean> {
+  const { tenant, user, corpus } = job;
+  const request = {
+    query,
+    topK,
+    corpora: [corpus],
+    versions: [{ corpus, version }],
+    filter: { documentIds: [documentId] },
+    rerank: false,
+    waitForStages: true,
+  };
+  let count = 0;
+  for await (const { event } of retrieval.retrieve(request, await caller.asService({ tenant, user, groups }, signal))) {
+    if (event.case !== 'fused') continue;
+    const [late] = event.value.degradations;
+    if (late !== undefined) throw unavailable('retrieval', `the version could not be checked: ${late.reason}`);
+    count = event.value.passages.length;
+  }
+  return count > 0;
+}
