@@ -13,6 +13,7 @@ import { rpcError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { createMetrics, type Metrics } from '../base/metrics/metrics.ts';
 import { patchGrpc } from '../rpc/grpc/patches.ts';
+import { readGrpcTls } from '../rpc/grpc/tls.ts';
 import { createTokenSigner, createTokenVerifier, type TokenSigner, warmUpTokens } from '../rpc/identity.ts';
 import { loadIdentityKeys } from '../rpc/identity-keys.ts';
 import { clientObserver } from '../rpc/interceptors/metrics.ts';
@@ -96,6 +97,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const grpc = config.grpc ?? create(GrpcConfigSchema);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   patchGrpc({ enabled: grpc.patches, log });
+  const tls = grpc.tls && readGrpcTls(grpc.tls, log);
   const metrics = createMetrics(config.telemetry?.metricTenants);
   const keys = loadIdentityKeys(config.identity, dataDir);
   const signer = keys.privateKey && createTokenSigner(keys.privateKey, clock);
@@ -117,6 +119,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     local: faces.local,
     isLocal: faces.isMounted,
     maxMessageBytes: grpc.maxMessageBytes,
+    tls,
     tracing: options.tracing ?? false,
     retries: grpc.retries,
     onEnd: clientObserver(metrics),
@@ -146,7 +149,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     if (signer !== undefined) await warmUpTokens(signer, verifier);
     await readiness.start();
     mountOpenContracts(faces, services, readiness);
-    const servers = await openServers(options, grpc, faces, started.ports, readiness, metrics);
+    const servers = await openServers(options, grpc, tls, faces, started.ports, readiness, metrics);
     const { running } = started;
     const close = async () => {
       readiness.drain();

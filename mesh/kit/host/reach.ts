@@ -5,6 +5,7 @@ import { ConfigError } from '../base/config-error.ts';
 import { rpcError } from '../base/errors.ts';
 import { createClientOf } from '../rpc/client.ts';
 import { createGrpcTransport, type GrpcTransport } from '../rpc/grpc/client.ts';
+import type { GrpcTls } from '../rpc/grpc/tls.ts';
 import type { ClientOf, Clients, Need, Needs, OptionalClients } from '../rpc/needs.ts';
 import { isPublic } from '../rpc/policy.ts';
 import type { Published, ServiceDefinition } from './define-service.ts';
@@ -38,6 +39,8 @@ export interface ReachOptions {
   /** Whether a method is served in this process. */
   isLocal(method: DescMethod): boolean;
   maxMessageBytes: number;
+  /** Encrypts calls to other processes; `undefined`: plaintext. */
+  tls: GrpcTls | undefined;
   /** Whether calls to other processes have spans. */
   tracing: boolean;
   /** Whether this process retries calls to other processes as the contracts allow. */
@@ -49,7 +52,7 @@ export interface ReachOptions {
 /** Creates the reach of a process. A connection is made with the first call. */
 export function createReach(options: ReachOptions): Reach {
   const remote: GrpcTransport[] = [];
-  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, tracing, retries, onEnd } = options;
+  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, tls, tracing, retries, onEnd } = options;
   const beforeOwner = owner && frontedTransport(isLocal, local, owner.transport);
   const serviceOf = (contract: DescService): ServiceDefinition => {
     const definition = known.find(({ contracts }) => contracts.includes(contract));
@@ -64,7 +67,7 @@ export function createReach(options: ReachOptions): Reach {
     const address = addresses[definition.name];
     if (address === undefined) return undefined;
     const transport = createGrpcTransport({
-      ...{ address, maxMessageBytes, tracing, retries, onEnd },
+      ...{ address, maxMessageBytes, tls, tracing, retries, onEnd },
       methods: contract.methods,
     });
     remote.push(transport);

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { Identity } from '../run/authority.ts';
+import type { Identity } from '#kit/testing/authority.ts';
 import { outside } from '../run/network.ts';
 
 /** Starts sites that answer whatever reaches them, so that a call which is not refused on its way is noticed. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { Authority, Identity } from '../run/authority.ts';
+import type { Authority, Identity } from '#kit/testing/authority.ts';
 
 /** A provider of models outside of the mesh: it speaks OpenAI's chat completions over TLS. */
 export interface Provider extends AsyncDisposable {

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Account, type Authority, writeIdentities } from '#kit/testing/authority.ts';
 import type { Model } from '../../model/model.ts';
 import { controlPlaneInput, type Installation } from '../cluster/installation.ts';
 import { endpointSlice } from '../cluster/kubernetes.ts';
 import { type Cluster, type Pod, podsOf } from '../cluster/pods.ts';
 import { createKubernetes, type Kubernetes, type KubernetesTools } from '../kubernetes/kubernetes.ts';
-import { type Account, type Authority, writeIdentities } from './authority.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { prepareSockets, type Sidecar, startSidecar } from './envoy.ts';
 import { memoryLimitOf } from './memory.ts';

@@ -5,6 +5,7 @@ import { SignJWT } from 'jose';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { createTokenSigner } from '#kit/rpc/identity.ts';
+import { createAuthority, tlsSecret } from '#kit/testing/authority.ts';
 import { services } from '../../../run.ts';
 import { createModel, type Topology } from '../../model/model.ts';
 import { startOpenSites } from '../clients/open-sites.ts';
@@ -15,7 +16,6 @@ import { type Reading, readRegions, readWithComponents } from '../cluster/instal
 import type { KubernetesTools } from '../kubernetes/kubernetes.ts';
 import type { Scene } from '../scenarios/scenario.ts';
 import { ask } from '../tools/binary.ts';
-import { createAuthority, tlsSecret } from './authority.ts';
 import { Lab } from './lab.ts';
 import { createNetwork, outside } from './network.ts';
 import { startStores } from './stores.ts';

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createAuthority, tlsSecret } from '#kit/testing/authority.ts';
 import { services } from '../../../run.ts';
 import type { Installation as Names } from '../../model/installation.ts';
 import { createModel } from '../../model/model.ts';
@@ -15,7 +16,6 @@ import {
   readWithComponents,
 } from '../cluster/installation.ts';
 import type { Cluster } from '../cluster/pods.ts';
-import { createAuthority, tlsSecret } from '../run/authority.ts';
 import { ask, binaryAdvice, buildBinary } from '../tools/binary.ts';
 import { printTable } from '../tools/table.ts';
 import { type Check, checkReport } from './checks.ts';

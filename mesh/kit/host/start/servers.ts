@@ -3,6 +3,7 @@ import { AdminConfigSchema, type Config, type GrpcConfig } from '#gen/ragmesh/co
 import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics/metrics.ts';
 import { startGrpcServer } from '../../rpc/grpc/server.ts';
+import type { GrpcTls } from '../../rpc/grpc/tls.ts';
 import type { Link } from '../../rpc/pipe/link.ts';
 import { type FrameHandler, mountPipe } from '../../rpc/pipe/mount.ts';
 import { type Ports, servePorts } from '../../rpc/pipe/ports.ts';
@@ -30,6 +31,7 @@ export interface Servers {
 export async function openServers(
   { config, log, group }: { config: Config; log: Logger; group?: GroupPart },
   { host, port, maxMessageBytes }: GrpcConfig,
+  tls: GrpcTls | undefined,
   faces: Faces,
   ports: Ports,
   readiness: ReadinessMonitor,
@@ -41,7 +43,7 @@ export async function openServers(
     const server = await startPipeServer({ path: group.path, maxMessageBytes, accept });
     return { grpcPort: 0, adminPort: 0, drain: async () => {}, close: () => server.close() };
   }
-  const grpcServer = await startGrpcServer({ host, port, methods: faces.network, maxMessageBytes });
+  const grpcServer = await startGrpcServer({ host, port, methods: faces.network, maxMessageBytes, tls });
   if (group?.role === 'worker') {
     return { grpcPort: grpcServer.port, adminPort: 0, drain: grpcServer.drain, close: async () => {} };
   }

@@ -7,6 +7,7 @@ import { type Definition, openCall } from './client-call.ts';
 import { grpc } from './grpc-js.ts';
 import { createMessageReader } from './known-messages.ts';
 import { patchGrpc } from './patches.ts';
+import type { GrpcTls } from './tls.ts';
 import { methodDefinition } from './wire.ts';
 
 /** A Connect transport over grpc-js to one address, with the contract's deadlines and retries. */
@@ -27,6 +28,8 @@ export interface GrpcTransportOptions {
   gzip?: boolean;
   /** Whether each call has a span. @default false */
   tracing?: boolean;
+  /** @default plaintext */
+  tls?: GrpcTls | undefined;
   /** Whether this process retries; false if the mesh around it does. @default true */
   retries?: boolean;
   /** Is called when a call has ended, with its error; `undefined` after success. */
@@ -36,12 +39,12 @@ export interface GrpcTransportOptions {
 /** Memory for messages that came before on streams of one method, in bytes. */
 const maxKnownBytes = 16 * 1024 * 1024;
 
-/** Creates the transport. Plaintext: TLS is the mesh's part. */
+/** Creates the transport. In a mesh it is plaintext: TLS is the mesh's part. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
   const { Channel, compressionAlgorithms, credentials } = grpc();
   patchGrpc();
   const maxMessageBytes = options.maxMessageBytes ?? 4 << 20;
-  const channel = new Channel(options.address, credentials.createInsecure(), {
+  const channel = new Channel(options.address, options.tls?.client() ?? credentials.createInsecure(), {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
     'grpc.keepalive_time_ms': 30_000,

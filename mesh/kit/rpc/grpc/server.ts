@@ -3,6 +3,7 @@ import type { Invocable } from '../invoke.ts';
 import { grpc } from './grpc-js.ts';
 import { mountGrpc } from './mount.ts';
 import { allowResets } from './patches.ts';
+import type { GrpcTls } from './tls.ts';
 
 /** A gRPC server that listens. */
 export interface GrpcServer {
@@ -20,6 +21,8 @@ export interface GrpcServerOptions {
   methods: Iterable<Invocable>;
   /** Largest message, in bytes. */
   maxMessageBytes: number;
+  /** @default plaintext */
+  tls?: GrpcTls | undefined;
 }
 
 /** Starts a server. Throws an error that says what to do if the port is taken. */
@@ -35,7 +38,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   allowResets(server);
   mountGrpc(server, options.methods, options.maxMessageBytes);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
+    const credentials = options.tls?.server() ?? ServerCredentials.createInsecure();
+    server.bindAsync(`${options.host}:${options.port}`, credentials, (error, bound) => {
       if (error) reject(portError('gRPC', options.host, options.port, error, 'grpc.port'));
       else resolve(bound);
     });

@@ -1,7 +1,7 @@
 import { connect } from 'node:tls';
+import { issueFor } from '#kit/testing/authority.ts';
 import { hostOf } from '../../../model/installation.ts';
 import { createWireClient } from '../../clients/wire.ts';
-import { issueFor } from '../../run/authority.ts';
 import { refuse, type Scenario } from '../scenario.ts';
 
 /** The gateway between regions passes connections to named hosts only, also for those that have a certificate of the mesh. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createAuthority } from '../../run/authority.ts';
+import { createAuthority } from '#kit/testing/authority.ts';
 import { refuse, type Scenario, until } from '../scenario.ts';
 
 /** Calls leave the mesh for listed hosts only, from workloads that may, through the gateway, with TLS that checks the provider. */

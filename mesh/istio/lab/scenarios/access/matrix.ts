@@ -1,6 +1,6 @@
+import { issueFor } from '#kit/testing/authority.ts';
 import { hostOf } from '../../../model/installation.ts';
 import { createWireClient, isDenied, type Reply } from '../../clients/wire.ts';
-import { issueFor } from '../../run/authority.ts';
 import { refuse, type Scenario, type Scene } from '../scenario.ts';
 
 /** A caller's rpcs at one callee: those that the matrix allows, and the others. */

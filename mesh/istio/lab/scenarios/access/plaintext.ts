@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { createAuthority, issueFor } from '#kit/testing/authority.ts';
 import { createWireClient, isDenied } from '../../clients/wire.ts';
-import { createAuthority, issueFor } from '../../run/authority.ts';
 import { refuse, type Scenario } from '../scenario.ts';
 
 /** Connections that are not of the mesh are closed before a byte reaches a process. */

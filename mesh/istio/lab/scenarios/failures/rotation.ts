@@ -1,5 +1,5 @@
+import { issueFor } from '#kit/testing/authority.ts';
 import { createWireClient } from '../../clients/wire.ts';
-import { issueFor } from '../../run/authority.ts';
 import { refuse, type Scenario, type Scene, until } from '../scenario.ts';
 import { describeEnds, failuresOf, load, reads } from './replica-killed.ts';
 
