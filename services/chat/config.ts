@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { ChatConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
+import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 import type { ConfiguredReply } from './acts/replies.ts';
 import { type ConfiguredTool, readTools } from './tools/configured.ts';
 import { createPolicies, type VerificationPolicy } from './verify/policy.ts';
@@ -47,6 +48,8 @@ export interface ChatSettings {
   readonly toolPrivateKey: string;
   /** Returns what becomes of a tenant's sentences that their passages do not support. */
   readonly verification: (tenant: string) => VerificationPolicy;
+  /** What is done with personal data in questions and answers. */
+  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
 }
 
 const dayMs = 86_400_000;
@@ -72,6 +75,7 @@ export function readConfig(config: Config): ChatSettings {
     rewriteTimeoutMs: chat.rewriteTimeoutMs,
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),
     verification: createPolicies(chat.verification),
+    personalData: readPersonalData(config.personalData),
     handoverDesk:
       chat.handoverDesk && chosenAdapter(ChatConfigSchema.field.handoverDesk, chat.handoverDesk, 'chat.handover_desk'),
     tools: readTools(chat.tools),

@@ -6,6 +6,7 @@ import type { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
+import { restoreTurn } from './ask/masking/turns.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
 
 /** Sessions of a page if the request names no number. */
@@ -26,7 +27,8 @@ export function createChat(
     async getSession({ sessionId }, context) {
       const found = await sessions.get(context.principal, sessionId);
       if (found === undefined) throw notFound('session', sessionId);
-      return found;
+      const masks = deps.masksOf(context.principal);
+      return masks === undefined ? found : { ...found, turns: found.turns.map((turn) => restoreTurn(turn, masks)) };
     },
     async deleteSession({ sessionId }, context) {
       if (!(await sessions.remove(context.principal, sessionId))) throw notFound('session', sessionId);
@@ -39,7 +41,8 @@ export function createChat(
       return { state: moved.state };
     },
     async submitFeedback(given, context) {
-      if (!(await sessions.rate(context.principal, given))) throw notFound('answer', given.answerId);
+      const comment = deps.masksOf(context.principal)?.mask(given.comment) ?? given.comment;
+      if (!(await sessions.rate(context.principal, { ...given, comment }))) throw notFound('answer', given.answerId);
       return {};
     },
     ...createCuratedRpcs(deps),

@@ -14,6 +14,7 @@ const read = (init: MessageInitShape<typeof ConfigSchema> = {}) => readConfig(cr
 test('an empty configuration gives the defaults of the contract', () => {
   expect(read()).toEqual({
     maxRunningJobs: 1,
+    personalData: expect.anything(),
     maxFileBytes: 64 << 20,
     maxUploadBytes: 4 * 2 ** 30,
     chunkTokens: 320,

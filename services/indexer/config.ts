@@ -8,6 +8,7 @@ import {
 import type { GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
+import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 import type { ParseLimits } from './prepare/prepared.ts';
 
 /** Settings of the indexer, with a value for each. */
@@ -36,6 +37,8 @@ export interface IndexerSettings {
   readonly gate: GateMode;
   /** Store of uploaded files. */
   readonly blobStore: ChosenAdapter;
+  /** What is done with personal data in documents. */
+  readonly personalData: Pick<PersonalDataPolicies, 'ofCorpus'>;
 }
 
 const { field } = IndexerConfigSchema;
@@ -61,6 +64,7 @@ export function readConfig(config: Config): IndexerSettings {
     gate: given.gate,
     jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
     blobStore: blobStoreOf(config, given),
+    personalData: readPersonalData(config.personalData),
   };
   const overlapMax = Math.floor(settings.chunkTokens / 2);
   if (settings.chunkOverlapTokens > overlapMax) {

@@ -1,7 +1,7 @@
 import { type Client, Code } from '@connectrpc/connect';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Principal, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
@@ -12,6 +12,7 @@ import { spareTurn } from '#kit/base/own-turn.ts';
 import { streamInSpan, withSpan } from '#kit/base/span.ts';
 import { readyNow } from '#kit/base/streams.ts';
 import { within } from '#kit/base/within.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { afterRefusal, answerAct, showHandover } from '../acts/answer-act.ts';
 import {
@@ -42,6 +43,8 @@ import { canCallTools, isGenerative } from '../understand/models.ts';
 import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
 import { checkAnswer } from '../verify/check-answer.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
+import { maskRequest, sealPassages, shortenPassages } from './masking/request.ts';
+import { showTo } from './masking/show.ts';
 
 /** What answering a question needs. */
 export interface AskDeps
@@ -49,6 +52,8 @@ export interface AskDeps
     Omit<LookupDeps, 'clients'>,
     Omit<UnderstandDeps, 'clients' | 'metrics'> {
   findCurated: FindCurated;
+  /** Returns the masks of a new request; `undefined` if the tenant masks nothing. */
+  masksOf: (principal: Principal) => RequestMasks | undefined;
   clients: DriverDeps['clients'] &
     LookupDeps['clients'] & {
       retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
@@ -67,7 +72,11 @@ const maxSpareWaitMs = 100;
 /** Creates the rpc Ask. */
 export function createAsk(deps: AskDeps) {
   return (request: AskRequest, context: CallContext): AsyncIterable<readonly AskResponse[]> =>
-    streamInSpan('chat.request', {}, () => ask(deps, request, context));
+    streamInSpan('chat.request', {}, () => {
+      const masks = deps.masksOf(context.principal);
+      if (masks === undefined) return ask(deps, request, context);
+      return showTo(masks, ask({ ...deps, masks }, maskRequest(request, masks), context));
+    });
 }
 
 // Answers a question: applies each event of the answer to its state, and sends what the client sees of it.
@@ -260,7 +269,8 @@ async function* answerFromEvidence(
   yield { case: 'model', value: model };
   const { corpora, filter } = request;
   const search = { query: standalone, topK, corpora, ...(filter && { filter }) };
-  const found = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
+  const retrieved = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
+  const found = retrieved && shortenPassages(retrieved, deps.masks);
 
   yield stageStarted(Stage.PROMPT);
   const toolTokens = modelTools.length === 0 ? 0 : limitOf('tools', settings.promptBudgetTokens);
@@ -270,7 +280,7 @@ async function* answerFromEvidence(
   const { passages, tokens, shortenedCount } = prompt;
   metrics.promptTokens.observe({ part: 'evidence' }, tokens);
   metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history, understood.summary));
-  yield sources(passages);
+  yield sources(sealPassages(passages, deps.masks));
   const shortened = shortenedCount === 0 ? '' : `, ${shortenedCount} shortened`;
   yield stageFinished(
     Stage.PROMPT,
@@ -310,5 +320,6 @@ function generation(
     ...{ llm, answerId: state.answerId, language, maxTokens, temperature, model, models, maxAnswerBytes, tools },
     questions: [state.question, state.standalone],
     policy: deps.settings.verification(principal.tenant),
+    masks: deps.masks,
   };
 }

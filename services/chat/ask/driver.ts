@@ -19,6 +19,7 @@ import { type CatchUp, createCatchUp } from '#kit/answers/catch-up.ts';
 import { enumName } from '#kit/base/enums.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { activeTraceId } from '#kit/host/telemetry/telemetry.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import type { AskEvent } from '../answer/events.ts';
@@ -44,6 +45,8 @@ export interface DriverDeps {
   clock: () => number;
   metrics: ChatMetrics;
   log: Logger;
+  /** Masks of the request, if its tenant masks personal data. */
+  masks?: RequestMasks | undefined;
 }
 
 /** Drives the state of one question; the only holder of it. */
@@ -152,8 +155,9 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
       const { recordTimeoutMs: timeoutMs } = settings;
       const options = backgroundCall(context, timeoutMs);
       const { audit } = clients;
+      const { masks } = deps;
       try {
-        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, totalUs: elapsedUs() };
+        const parts = { audit, sessions, log, owner, options, timeoutMs, fill, totalUs: elapsedUs(), masks };
         return (await recordAnswer(state, parts)).flatMap(apply);
       } finally {
         leaveSession();

@@ -17,6 +17,7 @@ import { deadlineExceeded } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { within } from '#kit/base/within.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import { type AskEvent, stageDegraded } from '../answer/events.ts';
 import { describeFailure } from '../answer/failure.ts';
 import { type AnswerState, toDone } from '../answer/state.ts';
@@ -38,6 +39,7 @@ export interface RecordDeps {
   fill: CacheFill | undefined;
   /** Time since the question arrived, in microseconds. */
   totalUs: number;
+  masks: RequestMasks | undefined;
 }
 
 /**
@@ -71,7 +73,7 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
   }
   if (isWhole || state.isStarted) {
     const record = async () => {
-      await sessions.record(toTurnWrite(state, owner, isWhole));
+      await sessions.record(toTurnWrite(state, owner, isWhole, deps.masks));
       // After the turn, whose write creates the session.
       if (state.handover !== undefined && state.sessionId !== '') {
         const { tenant, user } = owner;
@@ -88,8 +90,11 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
   return failures;
 }
 
-function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean) {
-  const { sessionId, isNewSession, question, askedAtMs, answerId, text, citations, model } = state;
+// A session keeps the originals of its owner, encrypted.
+function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean, masks: RequestMasks | undefined) {
+  const { sessionId, isNewSession, askedAtMs, answerId, citations, model } = state;
+  const question = masks?.sealOwn(state.question) ?? state.question;
+  const text = masks?.sealOwn(state.text) ?? state.text;
   const outcome = isWhole ? state.outcome : AnswerOutcome.TRUNCATED;
   const turn = isWhole || text !== '' ? { answer: text, citations, outcome, model } : undefined;
   return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };

@@ -14,6 +14,7 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { unavailable } from '#kit/base/errors.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import {
   type AskEvent,
@@ -33,6 +34,7 @@ import { createFindUnwanted } from '../verify/unwanted.ts';
 import { createVerifier } from '../verify/verifier.ts';
 import { type AnswerText, createAnswerText } from './answer-text.ts';
 import { assistantTurn, type CallAssembly, type CallingTurn, createCallAssembly } from './call-assembly.ts';
+import { maskAnswerText } from './mask-answer-text.ts';
 import { createUsageSum } from './usage-sum.ts';
 
 /** What to generate an answer from. */
@@ -60,6 +62,8 @@ export interface Generation {
   maxAnswerBytes: number;
   /** Tools that the model may call; `undefined`: none. */
   tools: ModelTools | undefined;
+  /** Masks of the request, if its tenant masks personal data. */
+  masks: RequestMasks | undefined;
 }
 
 /** The model that quotes, which needs nothing but the evidence. */
@@ -111,17 +115,20 @@ function* withoutAnswer(failure: Failure, { language }: Generation): Generator<A
 
 /** Returns what makes the text of an answer by a model; quotations are compared as well, and only annotated. */
 function textsOf(
-  { questions, policy, maxTokens, messages, models }: Generation,
+  { questions, policy, maxTokens, messages, models, masks }: Generation,
   { passages, shownLength = 0 }: Attempt,
 ): (model: string) => AnswerText {
   const verify = createVerifier({ passages, questions }, policy.minSupport);
   const systemText = messages.find(({ role }) => role === MessageRole.SYSTEM)?.text ?? '';
   const findUnwanted = createFindUnwanted({ passages, systemText });
   return (model) =>
-    createAnswerText({
-      ...{ passages, verify, findUnwanted, maxTokens, shownLength },
-      policy: isGenerative(model, models) ? policy : undefined,
-    });
+    maskAnswerText(
+      createAnswerText({
+        ...{ passages, verify, findUnwanted, maxTokens, shownLength },
+        policy: isGenerative(model, models) ? policy : undefined,
+      }),
+      masks?.maskAnswers(passages.map(({ text }) => text)),
+    );
 }
 
 interface Attempt {

@@ -6,6 +6,7 @@ import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { notFound, unavailable } from '#kit/base/errors.ts';
 import { withSpan } from '#kit/base/span.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { converse, type Move } from '../acts/converse.ts';
 import type { Replies } from '../acts/replies.ts';
@@ -19,6 +20,7 @@ import type { Summary } from '../prompt/summary.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { planDecision } from '../tools/decision.ts';
+import { maskPlan, maskTool } from '../tools/masked-tool.ts';
 import { noTools, planByAct, type ToolPlan } from '../tools/plan.ts';
 import { toolTexts } from '../tools/texts.ts';
 import type { OfferedTool, Toolbox } from '../tools/toolbox.ts';
@@ -66,6 +68,8 @@ export interface UnderstandDeps extends Omit<InterpretDeps, 'settings'>, Pick<Pa
   replies: Replies;
   toolbox: Toolbox;
   newId: () => string;
+  /** Masks of the request, if its tenant masks personal data. */
+  masks?: RequestMasks | undefined;
 }
 
 /** Turns that are read for the rewrite, even if the prompt takes fewer. */
@@ -84,7 +88,7 @@ export async function understand(
   const { settings } = deps;
   const { tenant } = context.principal;
   const listing = deps.models.list(tenant, backgroundCall(context, settings.listTimeoutMs));
-  const offering = deps.toolbox.offered(context.principal, context.signal);
+  const offering = offerTools(deps, context);
   const rewriting = withSpan('rag.rewrite', {}, async () => {
     const session = await readSession(deps, request, context);
     const { sessionId, isNew: isNewSession } = session;
@@ -139,9 +143,14 @@ interface BeforeTools {
   models: readonly Model[] | undefined;
 }
 
+async function offerTools({ toolbox, masks }: UnderstandDeps, { principal, signal }: CallContext) {
+  const offered = await toolbox.offered(principal, signal);
+  return masks === undefined ? offered : offered.map((tool) => maskTool(tool, masks));
+}
+
 // A model that can call tools decides itself; for others, the act of the message does.
 async function planTools(
-  { sessions, route }: UnderstandDeps,
+  { sessions, route, masks }: UnderstandDeps,
   { question: text, toolDecision, language: asked }: AskRequest,
   { principal }: CallContext,
   { move, turns, offered, model, models }: BeforeTools,
@@ -156,7 +165,9 @@ async function planTools(
   }
   if (offered.length === 0 || move.reply !== undefined) return { move, tools: noTools, modelTools };
   if (modelTools.length > 0) return { move, tools: { ...noTools, offered }, modelTools };
-  const tools = planByAct(offered, { text, act: move.act, turns }, route);
+  // The pattern of an argument is one of its original.
+  const plan = planByAct(offered, { text: masks?.restoreForTool(text) ?? text, act: move.act, turns }, route);
+  const tools = masks === undefined ? plan : maskPlan(plan, masks);
   if (tools.incomplete === undefined) return { move, tools, modelTools };
   const afterRefusal = toolTexts(answerLanguage(asked, text)).askForSlot(tools.incomplete.tool.title);
   return { move: { ...move, afterRefusal, isClarification: true }, tools, modelTools };
@@ -171,7 +182,7 @@ interface ReadSession {
 }
 
 async function readSession(
-  { sessions, openSessions, settings, newId }: UnderstandDeps,
+  { sessions, openSessions, settings, newId, masks }: UnderstandDeps,
   request: AskRequest,
   context: CallContext,
 ): Promise<ReadSession> {
@@ -192,12 +203,22 @@ async function readSession(
       sessions.handover(owner, sessionId),
     ]);
     if (turns === undefined && own === undefined) throw notFound('session', sessionId);
-    return { sessionId, isNew: turns === undefined, turns: [...(turns ?? []), ...others, ...(own ?? [])], handover };
+    const all = [...(turns ?? []), ...others, ...(own ?? [])];
+    return {
+      sessionId,
+      isNew: turns === undefined,
+      turns: masks === undefined ? all : all.map(shorten(masks)),
+      handover,
+    };
   } catch (error) {
     if (error instanceof ConnectError) throw error;
     throw unavailable('session-store', 'the session cannot be read: try again', error);
   }
 }
+
+const shorten =
+  ({ shortenOwn }: RequestMasks) =>
+  (turn: PastTurn): PastTurn => ({ ...turn, question: shortenOwn(turn.question), answer: shortenOwn(turn.answer) });
 
 function toPastTurn({ question, answer, citations, outcome }: Turn): PastTurn {
   return { question, answer, citations, ...(outcome !== AnswerOutcome.UNSPECIFIED && { outcome }) };

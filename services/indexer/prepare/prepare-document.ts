@@ -4,6 +4,7 @@ import { type Chunk, chunkText } from '../chunk/chunk.ts';
 import { cleanLine, clip } from '../parse/clean.ts';
 import { type ParsedDocument, UnreadableError } from '../parse/parser.ts';
 import { hashDocument } from './content-hash.ts';
+import { maskDocument } from './mask-document.ts';
 import type { PreparedDocument, PrepareOptions } from './prepared.ts';
 
 const documentIdLengthMax = 512;
@@ -30,10 +31,11 @@ export interface FileDefaults {
  * the document's id. Throws UnreadableError if there is nothing to index.
  */
 export function prepareDocument(
-  parsed: ParsedDocument,
+  given: ParsedDocument,
   file: FileDefaults,
   options: PrepareOptions,
 ): PreparedDocument[] {
+  const parsed = maskDocument(given, options.personalData);
   if (parsed.documentId.length > documentIdLengthMax) {
     throw new UnreadableError(`its id has more than ${documentIdLengthMax} characters: give it a shorter one`);
   }

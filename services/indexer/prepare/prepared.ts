@@ -1,5 +1,6 @@
 import type { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { PersonalDataPolicy } from '#kit/personal-data/policy.ts';
 import type { Chunk } from '../chunk/chunk.ts';
 import type { ChunkOptions } from '../chunk/cut.ts';
 
@@ -63,6 +64,8 @@ export interface PrepareOptions extends ChunkOptions {
   /** Embedding model of the chunks. */
   embeddingModel: string;
   dimensions: number;
+  /** What is done with personal data; `undefined`: nothing. */
+  personalData?: PersonalDataPolicy | undefined;
 }
 
 /** Bounds of a parser that runs in a child process. */

@@ -2,6 +2,7 @@ import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { internal, toRpcError } from '#kit/base/errors.ts';
+import { labelsOf } from '#kit/personal-data/seal.ts';
 import type { PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { EmbeddedDocument } from './index-client.ts';
 
@@ -52,7 +53,7 @@ async function embedAll(
 
 function inputsOf({ title, text, chunks }: PreparedDocument): string[] {
   return chunks.map(({ start, end, headingPath }) =>
-    [title, headingPath.join(' > '), text.slice(start, end)].filter((line) => line !== '').join('\n'),
+    [title, headingPath.join(' > '), labelsOf(text.slice(start, end))].filter((line) => line !== '').join('\n'),
   );
 }
 

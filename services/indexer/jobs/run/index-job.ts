@@ -181,6 +181,7 @@ async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDe
     // The space identifies the model: another model under the same name must not embed these chunks.
     embeddingModel: model.space || model.name,
     dimensions: model.dimensions,
+    personalData: deps.settings.personalData.ofCorpus(job.tenant, job.corpus),
   };
 }
 

@@ -1,0 +1,103 @@
+import { clone } from '@bufbuild/protobuf';
+import { type AskResponse, AskResponseSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
+import { textDelta } from '../../answer/events.ts';
+import { respond } from '../../answer/state.ts';
+import { createOffsets } from './offsets.ts';
+import { rewritten } from './request.ts';
+
+/** Returns the responses as the caller may see them: with the originals of the masks that the caller may read. */
+export async function* showTo(
+  masks: RequestMasks,
+  responses: AsyncIterable<readonly AskResponse[]>,
+): AsyncGenerator<readonly AskResponse[]> {
+  const show = createShow(masks);
+  for await (const ready of responses) {
+    const shown = ready.flatMap(show);
+    if (shown.length > 0) yield shown;
+  }
+}
+
+function createShow(masks: RequestMasks): (response: AskResponse) => readonly AskResponse[] {
+  let text = masks.restoring();
+  let offsets = createOffsets();
+
+  const deltas = (masked: string, shown: string): AskResponse[] => {
+    offsets.add(masked, shown);
+    return shown === '' ? [] : [toResponse(shown)];
+  };
+  // What follows the text must not come before the rest of it.
+  const flush = (): AskResponse[] => deltas('', text.end());
+  const change = (response: AskResponse, edit: (copy: AskResponse) => void): AskResponse => {
+    const copy = clone(AskResponseSchema, response);
+    edit(copy);
+    return copy;
+  };
+
+  return (response) => {
+    const { event } = response;
+    switch (event.case) {
+      case 'textDelta':
+        return deltas(event.value.text, text.push(event.value.text));
+      case 'reset':
+        text = masks.restoring();
+        offsets = createOffsets();
+        return [response];
+      case 'sources': {
+        const { passages } = event.value;
+        // Those of a cached answer are seen here for the first time.
+        const shown = rewritten(passages, (masked) => masks.restore(masks.shorten(masked)));
+        if (shown.every((passage, index) => passage === passages[index])) return [response];
+        return [
+          ...flush(),
+          change(response, ({ event: copied }) => {
+            if (copied.case === 'sources') copied.value.passages = shown;
+          }),
+        ];
+      }
+      case 'started':
+      case 'stage':
+      case 'toolCall':
+      case 'suggestions':
+      case 'handover':
+      case 'clarification':
+        return [...flush(), change(response, (copy) => restoreIn(copy, masks))];
+      case 'verdicts':
+      case 'done':
+        return [...flush(), change(response, (copy) => offsets.moveAll(copy))];
+      default:
+        return [...flush(), response];
+    }
+  };
+}
+
+const toResponse = (text: string): AskResponse => {
+  const event = textDelta(text);
+  if (event.case !== 'textDelta') throw new Error('no text');
+  return respond(event);
+};
+
+function restoreIn({ event }: AskResponse, { restore }: RequestMasks): void {
+  switch (event.case) {
+    case 'started':
+      event.value.standaloneQuestion = restore(event.value.standaloneQuestion);
+      break;
+    case 'stage':
+      event.value.detail = restore(event.value.detail);
+      break;
+    case 'toolCall':
+      event.value.argumentsJson = restore(event.value.argumentsJson);
+      break;
+    case 'suggestions':
+      event.value.questions = event.value.questions.map(restore);
+      break;
+    case 'handover':
+      event.value.summary = restore(event.value.summary);
+      break;
+    case 'clarification':
+      event.value.question = restore(event.value.question);
+      break;
+    default:
+      break;
+  }
+}
