@@ -16,11 +16,12 @@ export interface VersionCounts {
 /** Counts and keys of a version, to compare the stores with the catalog. */
 export interface VersionContents {
   count(tenant: string, corpusId: number, version: number, space: VectorSpace): Promise<VersionCounts>;
-  /** Returns the counts of a version's documents and chunks by access list. */
+  /** Returns the counts of a version's documents and chunks by access list. `isUrgent`: whether a search waits for them. */
   countByAcl(
     tenant: string,
     corpusId: number,
     version: number,
+    isUrgent: boolean,
   ): Promise<{ aclId: number; documentCount: number; chunkCount: number }[]>;
   /** Returns those of the keys that no chunk has. */
   findUnknownKeys(tenant: string, keys: readonly number[], signal: AbortSignal): Promise<number[]>;
@@ -40,7 +41,7 @@ export function createVersionContents(tables: CatalogTables): VersionContents {
           count(*) FILTER (WHERE complete = 0) AS incomplete,
           count(*) FILTER (WHERE model <> ${model} OR dimensions <> ${dimensions}) AS foreigners
         FROM ${rows('document')} WHERE corpus_id = ${corpusId} AND ${inVersion(version)}`;
-      const [row] = await tables.read(tenant, query, notAborted);
+      const [row] = await tables.scan(tenant, query);
       return {
         documentCount: Number(row?.documents ?? 0),
         chunkCount: Number(row?.chunks ?? 0),
@@ -48,10 +49,11 @@ export function createVersionContents(tables: CatalogTables): VersionContents {
         foreignCount: Number(row?.foreigners ?? 0),
       };
     },
-    async countByAcl(tenant, corpusId, version) {
+    async countByAcl(tenant, corpusId, version, isUrgent) {
       const query = sql`SELECT acl_id, count(*) AS documents, sum(chunk_count) AS chunks FROM ${rows('document')}
         WHERE corpus_id = ${corpusId} AND ${inVersion(version)} GROUP BY acl_id`;
-      return (await tables.read(tenant, query, notAborted)).map((row) => ({
+      const found = isUrgent ? await tables.read(tenant, query, notAborted) : await tables.scan(tenant, query);
+      return found.map((row) => ({
         aclId: row.acl_id as number,
         documentCount: Number(row.documents),
         chunkCount: Number(row.chunks),
@@ -66,7 +68,7 @@ export function createVersionContents(tables: CatalogTables): VersionContents {
       const query = sql`SELECT chunk.id FROM ${rows('chunk')}
         ${joined} ${rows('document')} ON document.id = chunk.document
         WHERE chunk.id > ${after} AND corpus_id = ${corpusId} AND ${inVersion(version)} ORDER BY chunk.id LIMIT ${limit}`;
-      return (await tables.read(tenant, query, notAborted)).map(({ id }) => id as number);
+      return (await tables.scan(tenant, query)).map(({ id }) => id as number);
     },
     async markIncomplete(tenant, keys) {
       const documents = sql`id IN (SELECT document FROM ${rows('chunk')} WHERE ${oneOf('id', keys)})`;

@@ -48,7 +48,7 @@ export async function loadIndexView(
     record.corpora.map(async (corpus): Promise<CorpusView> => {
       const known = before?.epoch === record.epoch ? before.corpora.get(corpus.name) : undefined;
       const isSame = known !== undefined && known.live === corpus.live && known.revision === corpus.revision;
-      const countsByAcl = isSame ? known.countsByAcl : await readCounts(catalog, tenant, corpus);
+      const countsByAcl = isSame ? known.countsByAcl : await readCounts(catalog, tenant, corpus, before === undefined);
       return { ...corpus, countsByAcl };
     }),
   );
@@ -73,9 +73,14 @@ function termsOf({ terms = noTerms }: TenantRecord, before: IndexView | undefine
   return isSame ? before.terms : createTerms(terms);
 }
 
-async function readCounts(catalog: Catalog, tenant: string, corpus: CorpusRecord): Promise<Map<number, Counts>> {
+async function readCounts(
+  catalog: Catalog,
+  tenant: string,
+  corpus: CorpusRecord,
+  isUrgent: boolean,
+): Promise<Map<number, Counts>> {
   if (corpus.live === 0) return new Map();
-  const counts = await catalog.contents.countByAcl(tenant, corpus.corpusId, corpus.live);
+  const counts = await catalog.contents.countByAcl(tenant, corpus.corpusId, corpus.live, isUrgent);
   return new Map(counts.map(({ aclId, documentCount, chunkCount }) => [aclId, { documentCount, chunkCount }]));
 }
 

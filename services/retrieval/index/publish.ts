@@ -51,8 +51,7 @@ export async function publishVersion(
     const message = `version ${version.version} was begun from version ${version.base}, but ${corpus.live} is live`;
     throw versionState(version, `${message}: begin again`);
   }
-  await reconcile(deps, tenant, corpus.corpusId, version);
-  const counts = await count();
+  const counts = await reconcile(deps, tenant, corpus.corpusId, version);
   requireComplete(version, counts, request.expectedDocumentCount);
   await prepareStores(deps, tenant, corpus.corpusId);
   const dropped = versionsToDrop(corpus, version.version, deps.keptVersions);

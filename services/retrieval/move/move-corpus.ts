@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Row } from '#kit/storage/sqlite/protocol.ts';
-import { oneOf, rowSchema, tablesSchema } from '../sqlite/rows.ts';
+import { oneOf, storeMigrations, tablesSchema } from '../sqlite/rows.ts';
 import { createTenantFiles, type TenantFiles } from '../sqlite/tenant-files.ts';
 import type { SqliteThreads } from '../sqlite/threads.ts';
 import { forever, type IndexRow } from '../stores/index-row.ts';
@@ -31,7 +31,7 @@ const notAborted = new AbortController().signal;
 /** Opens the embedded store of vectors, to read it. */
 export function openVectorFiles(folder: string, threads: SqliteThreads): TenantFiles {
   const extension = (createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath();
-  const migrations = [`${rowSchema}${tablesSchema}`];
+  const migrations = storeMigrations(tablesSchema);
   return createTenantFiles({ folder, name: 'vector store', threads, migrations, extensions: [extension] });
 }
 

@@ -2,6 +2,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { failedPrecondition } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { VersionCounts } from '../catalog/version-contents.ts';
 import type { VersionRecord } from '../catalog/versions.ts';
 import type { KeywordStore } from '../stores/keyword-store.ts';
 import type { VectorStore } from '../stores/vector-store.ts';
@@ -22,21 +23,25 @@ const notAborted = new AbortController().signal;
 /**
  * Repairs the stores if their counts of a version differ from the catalog's, for example after a store was lost or restored from an
  * older copy. Deletes rows that the catalog does not know, and marks documents that lack rows as incomplete, so that the next build
- * writes them again. Throws FAILED_PRECONDITION if the counts still differ.
+ * writes them again. Returns the catalog's counts. Throws FAILED_PRECONDITION if the counts still differ.
  */
 export async function reconcile(
   { catalog, vectors, keywords, log }: ReconcileDeps,
   tenant: string,
   corpusId: number,
   version: VersionRecord,
-): Promise<void> {
-  const { chunkCount } = await catalog.contents.count(tenant, corpusId, version.version, version);
+): Promise<VersionCounts> {
+  const counted = () => catalog.contents.count(tenant, corpusId, version.version, version);
+  const counts = await counted();
+  const { chunkCount } = counts;
+  let isRepaired = false;
   for (const [name, store] of [
     ['vector store', vectors],
     ['keyword store', keywords],
   ] as const) {
     const count = () => store.count(tenant, corpusId, version.version, notAborted);
     if ((await count()) === chunkCount) continue;
+    isRepaired = true;
     const orphans = await findOrphans(catalog, store, tenant, corpusId, notAborted);
     for (let start = 0; start < orphans.length; start += pageSize) {
       const forget = { kind: 'forget', keys: orphans.slice(start, start + pageSize) } as const;
@@ -55,6 +60,7 @@ export async function reconcile(
       throw failedPrecondition(ErrorReason.VERSION_STATE, `${message}: abandon it and build again`, { metadata });
     }
   }
+  return isRepaired ? counted() : counts;
 }
 
 /** Returns the keys of a store's rows that no chunk of the catalog has. */

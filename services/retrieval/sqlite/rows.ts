@@ -13,7 +13,7 @@ import {
 // query. All values are bound; no text of a caller becomes SQL.
 
 /** The schema of the rows. */
-export const rowSchema = `
+const rowSchema = `
 CREATE TABLE chunk (
   id INTEGER PRIMARY KEY,
   corpus_id INTEGER NOT NULL,
@@ -36,6 +36,19 @@ CREATE TABLE attribute (
 ) WITHOUT ROWID;
 CREATE INDEX attribute_id ON attribute (id);
 `;
+
+/** The number of rows of each corpus, in all of its versions: counting them would read all. */
+const sizeSchema = `
+CREATE TABLE corpus_size (corpus_id INTEGER PRIMARY KEY, row_count INTEGER NOT NULL);
+INSERT INTO corpus_size SELECT corpus_id, count(*) FROM chunk GROUP BY corpus_id;
+CREATE TRIGGER chunk_counted AFTER INSERT ON chunk BEGIN INSERT INTO corpus_size VALUES (new.corpus_id, 1)
+  ON CONFLICT (corpus_id) DO UPDATE SET row_count = row_count + 1; END;
+CREATE TRIGGER chunk_uncounted AFTER DELETE ON chunk BEGIN
+  UPDATE corpus_size SET row_count = row_count - 1 WHERE corpus_id = old.corpus_id; END;
+`;
+
+/** Returns the migrations of a store's files. `indexSchema`: of its own index. */
+export const storeMigrations = (indexSchema: string): readonly string[] => [`${rowSchema}${indexSchema}`, sizeSchema];
 
 /** The schema of the list of the tables of vectors, one for each corpus and space (adapters/vector-store/sqlite/tables.ts). */
 export const tablesSchema = `
@@ -188,11 +201,13 @@ function anyOf(conditions: readonly string[]): string {
   return `(${anyOf(conditions.slice(0, half))} OR ${anyOf(conditions.slice(half))})`;
 }
 
-/** Returns the query for the number of rows of a version. */
+/** Returns the query for the number of rows of a version: all but the few that came later or are gone. It takes no time for the newest ones. */
 export function countStatement(corpusId: number, version: number): Statement {
   return {
-    sql: 'SELECT count(*) AS count FROM chunk WHERE corpus_id = ? AND added_in <= ? AND removed_in > ?',
-    params: [corpusId, version, version],
+    sql: `SELECT ifnull((SELECT row_count FROM corpus_size WHERE corpus_id = ?), 0)
+      - (SELECT count(*) FROM chunk WHERE corpus_id = ? AND added_in > ?)
+      - (SELECT count(*) FROM chunk WHERE corpus_id = ? AND removed_in < ${forever} AND removed_in <= ?) AS count`,
+    params: [corpusId, corpusId, version, corpusId, version],
   };
 }
 

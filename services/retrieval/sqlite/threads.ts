@@ -3,7 +3,10 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import { createSqliteThread, type SqliteThread } from '#kit/storage/sqlite/thread.ts';
 
-/** The threads of the embedded stores: one writer, so that writes never wait for locks, and several readers. */
+/**
+ * The threads of the embedded stores: one writer, so that writes never wait for locks, and several readers. When all cores are busy, the writer gets
+ * a small share of them: searches come first, and what it commits is not less durable.
+ */
 export interface SqliteThreads {
   readonly writer: SqliteThread;
   readonly readerCount: number;
@@ -29,7 +32,10 @@ interface Waiter {
 export function createSqliteThreads(readerCount: number, isUsed = true): SqliteThreads {
   let started: { writer: SqliteThread; readers: SqliteThread[] } | undefined;
   const start = () => {
-    started ??= { writer: createSqliteThread(), readers: Array.from({ length: readerCount }, createSqliteThread) };
+    started ??= {
+      writer: createSqliteThread({ yields: true }),
+      readers: Array.from({ length: readerCount }, () => createSqliteThread()),
+    };
     return started;
   };
   if (isUsed) start();

@@ -44,12 +44,16 @@ export interface SqliteThread {
 /** Requests that may wait for a thread; more is a caller without back-pressure. */
 const maxPending = 100_000;
 
-/** Creates a thread. If it ends by itself, all its connections fail: a new one could not continue their transactions. */
-export function createSqliteThread(): SqliteThread {
+/**
+ * Creates a thread. If it ends by itself, all its connections fail: a new one could not continue their transactions. `yields`: lets other threads
+ * come first when all cores are busy; for work that no one waits for with a short deadline. @default false
+ */
+export function createSqliteThread({ yields = false }: { yields?: boolean } = {}): SqliteThread {
   const rpc = createWorkerRpc<Request, Reply>({
     file: new URL('./worker.ts', import.meta.url),
     name: 'sqlite',
     maxPending,
+    workerData: { yields },
     toError({ message, fields, cause }) {
       return new SqliteError(message, typeof fields.errcode === 'number' ? fields.errcode : undefined, { cause });
     },

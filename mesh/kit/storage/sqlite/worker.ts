@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { serveCalls } from '../../base/worker-rpc.ts';
+import { workerData } from 'node:worker_threads';
+import { serveCalls, yieldToOthers } from '../../base/worker-rpc.ts';
 import type { Reply, Request, Row, Statement, StatementResult } from './protocol.ts';
 
 // A thread that owns SQLite connections. Requests run one after another, in the order in which they were sent.
@@ -17,6 +18,7 @@ interface Prepared {
 
 const connections = new Map<number, Connection>();
 
+if ((workerData as { yields: boolean }).yields) yieldToOthers();
 serveCalls(handle);
 
 function handle(request: Request): Reply {

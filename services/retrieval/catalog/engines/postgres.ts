@@ -35,12 +35,15 @@ export function createPostgresEngine({ pool, schema, random, clock }: PostgresEn
   const held = new Map<string, Lease>();
   const closing = new AbortController();
 
+  const read = (tenant: string, query: Sql) => {
+    const { text, values } = toQuery(schema, query, tenant);
+    return pool.query<CatalogRow>(text, values);
+  };
+
   return {
     tables: {
-      async read(tenant, query, signal) {
-        const { text, values } = toQuery(schema, query, tenant);
-        return within(() => pool.query<CatalogRow>(text, values), { signals: [signal] });
-      },
+      read: (tenant, query, signal) => within(() => read(tenant, query), { signals: [signal] }),
+      scan: read,
       async write(tenant, statements) {
         const fence = held.get(tenant)?.fence;
         if (fence === undefined) throw new Error('the catalog is changed outside of a change');

@@ -18,11 +18,13 @@ async function readsOf(work: (catalog: ReturnType<typeof createCatalog>) => Prom
       ...steps.map(({ detail }) => String(detail)).filter((step) => /(document|chunk|newest) USING/.test(step)),
     );
   };
+  const read = async (_tenant: string, query: CatalogStatement) => {
+    explain(query);
+    return [];
+  };
   const tables = {
-    read: async (_tenant: string, query: CatalogStatement) => {
-      explain(query);
-      return [];
-    },
+    read,
+    scan: read,
     write: async (_tenant: string, statements: readonly CatalogStatement[]) => {
       for (const statement of statements) explain(statement);
       return [];

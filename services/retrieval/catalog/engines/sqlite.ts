@@ -14,6 +14,7 @@ export function createSqliteEngine(folder: string, threads: SqliteThreads): Cata
   return {
     tables: {
       read: (tenant, query, signal) => files.read(tenant, toStatement(query), signal) as Promise<CatalogRow[]>,
+      scan: (tenant, query) => files.scan(tenant, toStatement(query)) as Promise<CatalogRow[]>,
       async write(tenant, statements) {
         const results = await files.write(tenant, statements.flatMap(toStatements));
         return results.map((result) => result.rows);

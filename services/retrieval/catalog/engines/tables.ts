@@ -7,6 +7,8 @@ export type CatalogRow = Record<string, unknown>;
 export interface CatalogTables {
   /** Returns the rows of a query, all of one state; none if the tenant has no catalog. Sees every write that was acknowledged before. */
   read(tenant: string, query: Sql, signal: AbortSignal): Promise<CatalogRow[]>;
+  /** Like {@link read}, for a query of a change that reads a whole version: no search waits for it. */
+  scan(tenant: string, query: Sql): Promise<CatalogRow[]>;
   /** Runs statements in one durable transaction, all or none. Returns the rows of each. Belongs inside {@link CatalogChanges.exclusive}. */
   write(tenant: string, statements: readonly CatalogStatement[]): Promise<CatalogRow[][]>;
 }

@@ -10,8 +10,8 @@ import {
   countStatement,
   keysStatement,
   type RowIndex,
-  rowSchema,
   scopeCondition,
+  storeMigrations,
 } from '../../../sqlite/rows.ts';
 import { createTenantFiles, type TenantFiles } from '../../../sqlite/tenant-files.ts';
 import type { Hit, SearchScope } from '../../../stores/index-row.ts';
@@ -22,7 +22,7 @@ import { createWordFrequencies } from './word-frequencies.ts';
 
 // BM25 by SQLite FTS5 over our own tokens. The table holds no text, only postings: the catalog has the text.
 
-const schema = `${rowSchema}
+const schema = `
 CREATE VIRTUAL TABLE chunk_text USING fts5(tokens, content='', contentless_delete=1, tokenize="${FTS5_TOKENIZE}");
 CREATE VIRTUAL TABLE word USING fts5vocab(chunk_text, 'row');
 `;
@@ -38,7 +38,7 @@ interface TokenRow extends KeywordRow {
 export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<string, never>>({
   settings: {},
   create(_settings, { folder, threads, clock, snapshots = createSnapshots(0) }) {
-    const files = createTenantFiles({ folder, name: 'keyword store', threads, migrations: [schema] });
+    const files = createTenantFiles({ folder, name: 'keyword store', threads, migrations: storeMigrations(schema) });
     const tokenizer = createTokenizer();
     const frequencies = createWordFrequencies(files);
     const segments = createSegments(files);

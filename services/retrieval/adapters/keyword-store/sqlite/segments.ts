@@ -24,7 +24,11 @@ export function createSegments(files: TenantFiles): Segments {
       unmerged.set(tenant, (unmerged.get(tenant) ?? 0) + changedCount);
     },
     async merge(tenant, signal) {
-      const [row] = await files.read(tenant, { sql: 'SELECT count(*) AS count FROM chunk', params: [] }, signal);
+      const [row] = await files.read(
+        tenant,
+        { sql: 'SELECT sum(row_count) AS count FROM corpus_size', params: [] },
+        signal,
+      );
       const isWhole = (unmerged.get(tenant) ?? 0) > Number(row?.count ?? 0) * maxUnmerged;
       if (isWhole) unmerged.set(tenant, 0);
       // FTS5: a negative number of pages includes all segments in the merge, a positive one only levels with too many.

@@ -41,7 +41,11 @@ export function createWordFrequencies(files: TenantFiles): WordFrequencies {
   };
   const countRows = async (tenant: string, vocabulary: Vocabulary, signal: AbortSignal): Promise<number> => {
     if (vocabulary.rowCount === undefined) {
-      const [row] = await files.read(tenant, { sql: 'SELECT count(*) AS count FROM chunk', params: [] }, signal);
+      const [row] = await files.read(
+        tenant,
+        { sql: 'SELECT sum(row_count) AS count FROM corpus_size', params: [] },
+        signal,
+      );
       vocabulary.rowCount = Number(row?.count ?? 0);
     }
     return vocabulary.rowCount;

@@ -11,7 +11,7 @@ import {
   keysStatement,
   oneOf,
   type RowIndex,
-  rowSchema,
+  storeMigrations,
   tablesSchema,
 } from '../../../sqlite/rows.ts';
 import { createTenantFiles, type TenantFiles } from '../../../sqlite/tenant-files.ts';
@@ -26,7 +26,7 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
   settings: {},
   create(_settings, { folder, threads, clock, snapshots = createSnapshots(0) }) {
     const extension = (createRequire(import.meta.url)('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath();
-    const migrations = [`${rowSchema}${tablesSchema}`];
+    const migrations = storeMigrations(tablesSchema);
     const files = createTenantFiles({ folder, name: 'vector store', threads, migrations, extensions: [extension] });
     const tables = createVectorTables(files);
     const targetOf = (tenant: string, table: VectorTable): SnapshotTarget => {
