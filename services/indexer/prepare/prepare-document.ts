@@ -3,6 +3,7 @@ import { detectLanguage, type Language } from '#kit/text/language.ts';
 import { type Chunk, chunkText } from '../chunk/chunk.ts';
 import { cleanLine, clip } from '../parse/clean.ts';
 import { type ParsedDocument, UnreadableError } from '../parse/parser.ts';
+import type { FromSource } from '../uploads/uploads.ts';
 import { hashDocument } from './content-hash.ts';
 import { maskDocument } from './mask-document.ts';
 import type { PreparedDocument, PrepareOptions } from './prepared.ts';
@@ -24,6 +25,8 @@ export interface FileDefaults {
   /** Groups that may see its documents; empty: everyone in the tenant. */
   groups: readonly string[];
   attributes: Readonly<Record<string, string>>;
+  /** Set if a source gave the file. All its documents are then places in it, so that they disappear with it. */
+  fromSource?: FromSource;
 }
 
 /**
@@ -44,17 +47,19 @@ export function prepareDocument(
   if (chunks.length === 0) throw new UnreadableError('has no text', ErrorReason.DOCUMENT_CORRUPT);
   const parts = partsOf(parsed.text, chunks, options.dimensions);
   const attributes = { ...file.attributes, ...parsed.attributes };
+  const url = file.fromSource?.url || parsed.url;
+  const isPlaced = parsed.isPlaced || (file.fromSource !== undefined && parsed.documentId !== file.path);
   return parts.map((part, index) => {
     const isFirst = index === 0;
     const text = parts.length === 1 ? parsed.text : parsed.text.slice(part.start, part.end);
     const document = {
       documentId: isFirst ? parsed.documentId : partId(parsed.documentId, index + 1),
       origin: { fileIndex: file.fileIndex, path: file.originPath ?? file.path, line: parsed.line },
-      placedIn: parsed.isPlaced || !isFirst ? file.path : '',
+      placedIn: isPlaced || !isFirst ? file.path : '',
       title: isFirst ? title : `${clip(title, titleLengthMax - 12)} (${index + 1})`,
-      url: webUrl(parsed.url),
+      url: webUrl(url),
       language: languageOf(parsed.language) ?? detectLanguage(text),
-      groups: parsed.groups ?? file.groups,
+      groups: file.fromSource?.hasFixedGroups ? file.groups : (parsed.groups ?? file.groups),
       attributes: Object.fromEntries(Object.entries(attributes).slice(0, attributesMax)),
       updatedAtMs: parsed.updatedAtMs,
       text,

@@ -25,7 +25,8 @@ export async function* prepareUpload(
   const seen = new Set<string>();
   let batch = emptyBatch(0);
   let readBytes = 0;
-  for (const [fileIndex, file] of files.entries()) {
+  const present = [...files.entries()].filter(([, { fromSource }]) => !fromSource?.isRemoved);
+  for (const [fileIndex, file] of present) {
     let fileBytes = 0;
     const counted = async function* () {
       for await (const part of file.read()) {

@@ -4,6 +4,16 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import type { BlobStore } from './blob-store.ts';
 
+/** What a source that stays in step says of a file. */
+export interface FromSource {
+  /** Address at which a person reads its documents, in place of what they say themselves; empty if the source knows none. */
+  url: string;
+  /** Whether the groups of the file also apply to documents that name groups of their own. */
+  hasFixedGroups: boolean;
+  /** Whether the file is gone at its source, so that its documents are removed. It has no bytes. */
+  isRemoved: boolean;
+}
+
 /** A file of a staged upload. */
 export interface StagedFile {
   path: string;
@@ -21,6 +31,8 @@ export interface StagedFile {
   columns?: Readonly<Record<string, string>>;
   /** Password of an encrypted file. */
   password?: string;
+  /** Set if a source gave the file. */
+  fromSource?: FromSource;
 }
 
 /** An upload whose bytes are durable. */

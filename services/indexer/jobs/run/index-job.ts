@@ -108,7 +108,8 @@ async function buildVersion(
   );
   run.signal.throwIfAborted();
 
-  const removals = await findRemovals(job, contents, index, deps);
+  const removedPaths = upload.files.filter(({ fromSource }) => fromSource?.isRemoved).map(({ path }) => path);
+  const removals = await findRemovals(job, contents, index, deps, removedPaths);
   if (removals.length > 0) {
     await index.remove(await build.begin(options), removals);
     await deps.history.retire(job, removals);

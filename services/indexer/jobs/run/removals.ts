@@ -8,7 +8,7 @@ import type { UploadContents } from './upload-contents.ts';
 
 /**
  * Returns the ids of documents that the new version leaves out: places (rows, lines, parts) that a file of the upload no longer
- * has, and, if the job deletes missing documents, every document that the upload does not hold. What could not be read is not
+ * has, all documents of files that are gone at their source (`removedPaths`), and, if the job deletes missing documents, every document that the upload does not hold. What could not be read is not
  * missing, and a document that the caller may not see stays.
  */
 export async function findRemovals(
@@ -16,6 +16,7 @@ export async function findRemovals(
   contents: UploadContents,
   index: IndexClient,
   stores: { documents: DocumentStore; failures: FailureStore },
+  removedPaths: readonly string[],
 ): Promise<string[]> {
   const isGone = (documentId: string) => !contents.seen.has(documentId) && !contents.unreadable.has(documentId);
   if (job.deleteMissing && !contents.hasUnknown) {
@@ -26,8 +27,8 @@ export async function findRemovals(
     return missing;
   }
   if (job.deleteMissing) await stores.failures.add(job.jobId, [missingKept]);
-  const placed: string[] = [];
-  for (const path of contents.wholePaths) {
+  const placed = removedPaths.filter(isGone);
+  for (const path of [...contents.wholePaths, ...removedPaths]) {
     placed.push(...(await stores.documents.listPlacedIn(job, path)).filter(isGone));
   }
   const live = await index.entries(0n, placed);
