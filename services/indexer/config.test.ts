@@ -21,6 +21,12 @@ test('an empty configuration gives the defaults of the contract', () => {
     chunkOverlapTokens: 40,
     maxAttempts: 5,
     leaseMs: 10_000,
+    sources: {
+      maxRunning: 2,
+      allowedHosts: { allowsHost: expect.any(Function), allowsAddress: expect.any(Function) },
+      allowedFolders: [],
+      secrets: [],
+    },
     parseLimits: { memoryBytes: 1 << 30, stallMs: 60_000, totalMs: 1_800_000 },
     keptVersions: 3,
     gate: GateMode.INVARIANTS,

@@ -4,12 +4,16 @@ import {
   type IndexerConfig,
   IndexerConfigSchema,
   RetrievalConfigSchema,
+  type SourcesConfig,
+  SourcesConfigSchema,
 } from '#gen/ragmesh/config/v1/config_pb.ts';
 import type { GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
+import { type AllowedHosts, readAllowedHosts } from '#kit/http/guard/addresses.ts';
 import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 import type { ParseLimits } from './prepare/prepared.ts';
+import type { SourceSecret } from './sources/open-source.ts';
 
 /** Settings of the indexer, with a value for each. */
 export interface IndexerSettings {
@@ -39,6 +43,19 @@ export interface IndexerSettings {
   readonly blobStore: ChosenAdapter;
   /** What is done with personal data in documents. */
   readonly personalData: Pick<PersonalDataPolicies, 'ofCorpus'>;
+  /** What sources may reach. */
+  readonly sources: SourcesSettings;
+}
+
+/** What sources may reach. */
+export interface SourcesSettings {
+  /** Sources that run concurrently. */
+  readonly maxRunning: number;
+  /** Internal hosts that sources may read. */
+  readonly allowedHosts: AllowedHosts;
+  /** Folders of this machine that sources may read. */
+  readonly allowedFolders: readonly string[];
+  readonly secrets: readonly SourceSecret[];
 }
 
 const { field } = IndexerConfigSchema;
@@ -65,6 +82,7 @@ export function readConfig(config: Config): IndexerSettings {
     jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
     blobStore: blobStoreOf(config, given),
     personalData: readPersonalData(config.personalData),
+    sources: sourcesOf(given.sources ?? create(SourcesConfigSchema)),
   };
   const overlapMax = Math.floor(settings.chunkTokens / 2);
   if (settings.chunkOverlapTokens > overlapMax) {
@@ -80,4 +98,13 @@ function blobStoreOf({ storage }: Config, { blobStore }: IndexerConfig): ChosenA
   const path = 'indexer.blob_store';
   if (blobStore !== undefined) return chosenAdapter(field.blobStore, blobStore, path);
   return Object.freeze({ adapter: storage?.database ? 'database' : 'folder', settings: undefined, path });
+}
+
+function sourcesOf({ maxRunning, allowedHosts, allowedFolders, secrets }: SourcesConfig): SourcesSettings {
+  return Object.freeze({
+    maxRunning,
+    allowedHosts: readAllowedHosts(allowedHosts, 'indexer.sources.allowed_hosts'),
+    allowedFolders,
+    secrets: secrets.map(({ tenant, name, value }) => ({ tenant, name, value })),
+  });
 }

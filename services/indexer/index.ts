@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
@@ -19,6 +20,7 @@ import { type JobsSchema, jobsMigrations } from './jobs/job-table.ts';
 import { createCaller } from './jobs/run/caller.ts';
 import { createIndexerMetrics } from './metrics.ts';
 import { createIndexer } from './service.ts';
+import { type SourcesSchema, sourcesMigrations } from './sources/source-table.ts';
 import type { BlobStore, BlobStoreDeps } from './uploads/blob-store.ts';
 import { moveIndexer } from './uploads/move-records.ts';
 import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';
@@ -29,7 +31,7 @@ const jobQueues = new URL('./adapters/job-queue/', import.meta.url);
 /** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
   name: 'indexer',
-  contracts: [IndexerService, VersionGateService],
+  contracts: [IndexerService, VersionGateService, SourceService],
   config: readConfig,
   needs: {
     indexWriter: calls(
@@ -66,6 +68,7 @@ export const indexer = defineService({
     }
     const jobs = createJobStore(await openDatabase<JobsSchema>('jobs', jobsMigrations), clock);
     const records = await openDatabase<RecordsSchema>('records', recordsMigrations);
+    const sourceRecords = await openDatabase<SourcesSchema>('sources', sourcesMigrations);
     const isShared = engineOf(records) === 'postgres';
     const { blobStore, jobQueue } = config;
     const blobs = await createFromAdapter<BlobStore, BlobStoreDeps>(
@@ -95,6 +98,8 @@ export const indexer = defineService({
       queue,
       blobs,
       records,
+      sourceRecords,
+      scratchDir: join(dataDir, 'sources'),
       // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first. A replica
       // cannot know that of another one.
       owner: { name: Math.floor(random() * 2 ** 48).toString(36), isGone: () => !isShared },

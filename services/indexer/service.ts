@@ -1,4 +1,5 @@
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import type { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
@@ -19,6 +20,8 @@ import { createNoteStore } from './jobs/note-store.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
 import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
+import type { SourcesSchema } from './sources/source-table.ts';
+import { type Sources, startSources } from './sources/start-sources.ts';
 import type { BlobStore } from './uploads/blob-store.ts';
 import { createId } from './uploads/ids.ts';
 import { ingest } from './uploads/ingest.ts';
@@ -31,6 +34,9 @@ export interface IndexerDeps
   queue: JobQueue;
   blobs: BlobStore;
   records: Database<RecordsSchema>;
+  sourceRecords: Database<SourcesSchema>;
+  /** Folder for copies of sources. */
+  scratchDir: string;
   owner: Owner;
   random: () => number;
   metrics: IndexerMetrics;
@@ -38,7 +44,9 @@ export interface IndexerDeps
 
 /** A running indexer. */
 export interface Indexer {
-  impl: ServiceHandlers<typeof IndexerService> & ServiceHandlers<typeof VersionGateService>;
+  impl: ServiceHandlers<typeof IndexerService> &
+    ServiceHandlers<typeof VersionGateService> &
+    ServiceHandlers<typeof SourceService>;
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -71,6 +79,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       log.debug({ event: 'backlog_unknown', err: error }, 'job backlog unknown');
     }
   };
+  let sources: Sources | undefined;
   const housekeeping = await startHousekeeping({
     uploads,
     jobs,
@@ -78,6 +87,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
     completeDeletions: deleteDocuments.completeOpen,
     async countBacklog() {
       await countBacklog();
+      await sources?.countWaiting();
       // The server of a queue may be away, so its messages are not counted during a call.
       const messages = await queue.backlog(closing.signal);
       for (const [topic, count] of messages) deps.metrics.indexJobBacklog.set({ topic }, count);
@@ -114,12 +124,18 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
     },
   });
 
+  const jobAdded = async () => {
+    await countBacklog();
+    worker.wake();
+  };
+  sources = await startSources({ ...deps, uploads, owner: deps.owner.name, newId, jobAdded });
+
   return {
     impl: {
+      ...sources.impl,
       async ingestDocuments(requests, context) {
         const taken = await ingest(requests, context, { jobs, uploads, settings, newJobId: newId });
-        await countBacklog();
-        worker.wake();
+        await jobAdded();
         return taken;
       },
       ...createJobRpcs({
@@ -145,9 +161,13 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       }),
       ...createDocumentRpcs({ ...deps, documents, deleteDocuments }),
     },
-    drain: (signal) => worker.drain(signal),
+    async drain(signal) {
+      await sources.close();
+      await worker.drain(signal);
+    },
     async close() {
       closing.abort();
+      await sources.close();
       await worker.close();
       await queue.close();
       await housekeeping.close();

@@ -1,0 +1,21 @@
+/** Counts of a run. The names are those of the contract's SourceRun. */
+export interface RunCounts {
+  listedCount: number;
+  changedCount: number;
+  removedCount: number;
+  heldCount: number;
+  failedCount: number;
+  accessCount: number;
+  isListingComplete: boolean;
+}
+
+/** Returns the counts of a run that has done nothing yet. */
+export const noCounts = (): RunCounts => ({
+  listedCount: 0,
+  changedCount: 0,
+  removedCount: 0,
+  heldCount: 0,
+  failedCount: 0,
+  accessCount: 0,
+  isListingComplete: false,
+});
