@@ -9,6 +9,7 @@ import type { AuditSettings } from './config.ts';
 import { toRecordBytes } from './records/chain.ts';
 import { createDocumentSets } from './records/document-sets.ts';
 import { createGroupCommit, type GroupCommit } from './records/group-commit.ts';
+import type { HeadsFile } from './records/heads-file.ts';
 import { queryEntries } from './records/query.ts';
 import type { AuditSchema } from './records/schema.ts';
 import { verifyChain } from './records/verify.ts';
@@ -21,6 +22,8 @@ export interface AuditDeps {
   config: AuditSettings;
   clock: () => number;
   log: Logger;
+  /** Ends of the chains outside of the database. */
+  heads: HeadsFile;
 }
 
 /** The rpcs of the audit service, and the writer behind them. */
@@ -30,12 +33,12 @@ export interface Audit {
 }
 
 /** Creates the audit service. */
-export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
+export function createAudit({ db, config, clock, log, heads }: AuditDeps): Audit {
   const sets = createDocumentSets();
   const writer = createGroupCommit<Write, Written>({
     ...config,
     commit: (batch) =>
-      writeBatch(db, batch, clock(), sets).catch((error: unknown) => {
+      writeBatch(db, batch, clock(), sets, heads).catch((error: unknown) => {
         log.error({ err: error, event: 'audit_write_failed', record_count: batch.length }, 'audit write failed');
         throw unavailable('audit database', 'the record cannot be written: try again', error);
       }),
@@ -62,7 +65,7 @@ export function createAudit({ db, config, clock, log }: AuditDeps): Audit {
       },
       async verifyChain(_, context) {
         const { tenant } = context.principal;
-        const { entryCount, firstBad } = await verifyChain(db, tenant, context.signal);
+        const { entryCount, firstBad } = await verifyChain(db, tenant, heads.of(tenant), context.signal);
         if (firstBad !== undefined)
           log.error({ event: 'audit_chain_broken', tenant, sequence: firstBad }, 'audit chain broken');
         return {

@@ -10,6 +10,7 @@ import { findCovered } from '../usage/ledger.ts';
 import { addSums, answerSum, isFromCache } from '../usage/usage-sums.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
 import type { DocumentSets, WrittenSet } from './document-sets.ts';
+import type { ChainHead, HeadsFile } from './heads-file.ts';
 import { keyOf, tenantsOf } from './rows.ts';
 import type { AuditSchema, ChainRow, DocumentRow, EntryRow } from './schema.ts';
 
@@ -27,6 +28,8 @@ export interface AppendOptions {
   /** Now, in milliseconds since 1970. */
   nowMs: number;
   sets: DocumentSets;
+  /** Ends of chains that are kept outside of the database. */
+  known: Pick<HeadsFile, 'of'>;
   /** Whether some of the answers may be in their chains already; if one is and this is false, the transaction fails. */
   mayRepeat: boolean;
 }
@@ -37,6 +40,8 @@ export interface Appended {
   sequences: (number | ConnectError)[];
   /** Entries with document rows of their own. */
   written: WrittenSet[];
+  /** The new ends of the chains. */
+  heads: ChainHead[];
 }
 
 /**
@@ -46,15 +51,16 @@ export interface Appended {
 export async function appendEntries(
   trx: Transaction<AuditSchema>,
   batch: readonly Submission[],
-  { nowMs, sets, mayRepeat }: AppendOptions,
+  { nowMs, sets, known: outside, mayRepeat }: AppendOptions,
 ): Promise<Appended> {
-  if (batch.length === 0) return { sequences: [], written: [] };
-  const heads = await findHeads(trx, batch);
+  if (batch.length === 0) return { sequences: [], written: [], heads: [] };
+  const heads = await findHeads(trx, batch, outside);
   // An answer of a broken chain still has its sequence.
   const mustLook = mayRepeat || [...heads.values()].some(({ is_broken }) => is_broken);
   const known = mustLook ? await findKnown(trx, batch) : new Map<string, number>();
   const lasts = new Map([...heads].map(([tenant, { last_sequence }]) => [tenant, last_sequence]));
   const entries: EntryRow[] = [];
+  const ends = new Map<string, ChainHead>();
   const written: WrittenSet[] = [];
   const fresh: Submission[] = [];
   const sequences = batch.map((submission) => {
@@ -75,10 +81,10 @@ export async function appendEntries(
     fresh.push(submission);
     known.set(key, sequence);
     heads.set(tenant, { tenant, last_sequence: sequence, last_hash: hash, is_broken: 0 });
+    ends.set(tenant, { tenant, sequence, hash });
     return sequence;
   });
   if (entries.length > 0) {
-    const changed = new Set(entries.map(({ tenant }) => tenant));
     await insertEntries(trx, entries);
     await insertDocuments(
       trx,
@@ -86,10 +92,9 @@ export async function appendEntries(
         documentIds.map((document_id) => ({ tenant, document_id, sequence })),
       ),
     );
-    const moved = [...heads.values()].filter(({ tenant }) => changed.has(tenant));
     await saveHeads(
       trx,
-      moved.map(({ tenant, last_sequence, last_hash }) => ({ tenant, last_sequence, last_hash })),
+      [...ends.values()].map(({ tenant, sequence, hash }) => ({ tenant, last_sequence: sequence, last_hash: hash })),
     );
     // A cached answer adds no tokens, whatever the ledger has.
     const generated = fresh.filter(({ record }) => !isFromCache(record));
@@ -103,7 +108,7 @@ export async function appendEntries(
     });
     await addSums(trx, sums);
   }
-  return { sequences, written };
+  return { sequences, written, heads: [...ends.values()] };
 }
 
 // The evidence of a cached answer is the same list each time.
@@ -138,7 +143,11 @@ interface Head extends ChainRow {
 }
 
 /** Returns the ends of the chains, each compared with the entries: the last one has the recorded hash, and none is after it. */
-async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submission[]): Promise<Map<string, Head>> {
+async function findHeads(
+  trx: Transaction<AuditSchema>,
+  batch: readonly Submission[],
+  outside: Pick<HeadsFile, 'of'>,
+): Promise<Map<string, Head>> {
   const tenants = tenantsOf(batch);
   const rows = await selectHeads(trx, tenants);
   const heads = new Map<string, Head>(rows.map((row) => [row.tenant, row]));
@@ -154,6 +163,12 @@ async function findHeads(trx: Transaction<AuditSchema>, batch: readonly Submissi
     for (const { tenant } of begun) {
       heads.set(tenant, { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 1 });
     }
+  }
+  // A chain that is shorter than it was: a new one in its place would hide what was lost.
+  for (const tenant of tenants) {
+    const lastSequence = heads.get(tenant)?.last_sequence ?? 0;
+    if ((outside.of(tenant)?.sequence ?? 0) <= lastSequence) continue;
+    heads.set(tenant, { tenant, last_sequence: lastSequence, last_hash: genesisHash, is_broken: 1 });
   }
   return heads;
 }

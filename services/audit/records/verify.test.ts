@@ -180,10 +180,11 @@ test.each([
   const { record } = mesh.client(AuditService);
   const [bad, good] = await Promise.allSettled([
     record(recordOf('later'), await mesh.as()),
-    record(recordOf('later'), await mesh.as(testPrincipal({ tenant: 'bolt' }))),
+    // A tenant of its own in each run: what `restore` deletes is a loss.
+    record(recordOf('later'), await mesh.as(testPrincipal({ tenant: name.replaceAll(' ', '-') }))),
   ]);
   expect(bad).toMatchObject({ status: 'rejected' });
   expect(errorInfoOf((bad as PromiseRejectedResult).reason)?.reason).toBe('AUDIT_CHAIN_BROKEN');
-  expect(good).toMatchObject({ status: 'fulfilled', value: { sequence: 11n } });
+  expect(good).toMatchObject({ status: 'fulfilled', value: { sequence: 1n } });
   await restore();
 });

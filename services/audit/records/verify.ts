@@ -3,6 +3,8 @@ import type { AuditEntry } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { documentsOf } from './append.ts';
 import { chainHash, fromCanonicalBytes, genesisHash } from './chain.ts';
+import type { ChainHead } from './heads-file.ts';
+import { findLost } from './lost-entries.ts';
 import type { AuditSchema, EntryRow } from './schema.ts';
 
 /** Entries checked at a time; between pages, other calls run. */
@@ -18,9 +20,23 @@ export interface ChainCheck {
 
 /**
  * Recomputes a tenant's chain from its first entry, up to the end that it had when the check began. Finds any change, removal,
- * insertion or reordering of entries, of the columns and document rows that queries use, and of the end itself.
+ * insertion or reordering of entries, of the columns and document rows that queries use, and of the end itself; and, by the end that is kept
+ * outside of the database, that entries were lost or replaced by another whole chain.
  */
-export async function verifyChain(db: Database<AuditSchema>, tenant: string, signal: AbortSignal): Promise<ChainCheck> {
+export async function verifyChain(
+  db: Database<AuditSchema>,
+  tenant: string,
+  outside: ChainHead | undefined,
+  signal: AbortSignal,
+): Promise<ChainCheck> {
+  const check = await verifyStored(db, tenant, signal);
+  if (check.firstBad !== undefined || outside === undefined || (await findLost(db, [outside])).length === 0)
+    return check;
+  // Every stored entry is right, but there were more of them, or others.
+  return { entryCount: check.entryCount, firstBad: Math.min(check.entryCount + 1, outside.sequence) };
+}
+
+async function verifyStored(db: Database<AuditSchema>, tenant: string, signal: AbortSignal): Promise<ChainCheck> {
   const head = await db.selectFrom('chains').selectAll().where('tenant', '=', tenant).executeTakeFirst();
   const last = head?.last_sequence ?? 0;
   let previousHash = genesisHash;
