@@ -1,0 +1,38 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { defineAdapter } from '#kit/host/config/adapters.ts';
+import { type Parser, UnreadableError } from '../../../parse/parser.ts';
+import type { Pdfium } from './pdfium/library.ts';
+
+/** Largest PDF, in bytes: it is held whole, and PDFium holds a copy. */
+const bytesMax = 256 << 20;
+
+let loading: Promise<Pdfium> | undefined;
+
+const parser: Parser = {
+  mediaTypes: ['application/pdf', 'application/x-pdf'],
+  endings: ['.pdf'],
+  isList: false,
+  isolation: 'process',
+  async *parse(file, parts) {
+    const bytes = await collect(parts);
+    const [{ loadPdfium }, { readPdf }] = await Promise.all([import('./pdfium/library.ts'), import('./read-pdf.ts')]);
+    loading ??= loadPdfium();
+    yield* readPdf(await loading, file, bytes);
+  },
+};
+
+async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const part of parts) {
+    sizeBytes += part.byteLength;
+    if (sizeBytes > bytesMax) {
+      throw new UnreadableError(`a PDF may have ${bytesMax >> 20} MiB: split it`, ErrorReason.TOO_LARGE);
+    }
+    all.push(part);
+  }
+  return Buffer.concat(all);
+}
+
+/** Reads a PDF as one document: text in reading order with headings, lists, tables and the places of each. */
+export const adapter = defineAdapter({ settings: {}, create: () => parser });

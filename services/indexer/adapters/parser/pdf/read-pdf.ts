@@ -1,0 +1,109 @@
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
+import { cleanLine, clip } from '../../../parse/clean.ts';
+import { stemOf } from '../../../parse/file-name.ts';
+import { failed, type Parsed, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
+import { findHeadings } from './document/headings.ts';
+import { type JoinedTable, joinTables } from './document/join-tables.ts';
+import { joinParagraphs, type Piece } from './document/paragraphs.ts';
+import { renderDocument } from './document/render.ts';
+import { type LaidOutPage, removeRunningHeads } from './document/running-heads.ts';
+import { elementsOf } from './layout/elements.ts';
+import { taggedElements } from './layout/tagged.ts';
+import { openDocument } from './pdfium/document.ts';
+import type { Pdfium } from './pdfium/library.ts';
+import { type PageContent, readPage } from './pdfium/page.ts';
+
+/** A document as laid out: its pages, and those that show marks without text. */
+export interface LaidOut {
+  title: string;
+  pages: LaidOutPage[];
+  unreadPages: number[];
+}
+
+const titleLengthMax = 200;
+/** What a page without text shows if it is not blank: images over this share of it, or this many drawings. */
+const marks = { imageShare: 0.02, drawings: 20 };
+/** Share of characters that have no meaning, above which the text of a page is none. */
+const unknownShare = 0.5;
+const progressEveryPages = 5;
+
+/** Yields the document in a PDF, and a failure for the pages that need OCR. Throws UnreadableError if nothing can be read. */
+export async function* readPdf(pdfium: Pdfium, file: SourceFile, bytes: Uint8Array): AsyncIterable<Parsed> {
+  const laidOut: LaidOut = { title: '', pages: [], unreadPages: [] };
+  for (const pageNumber of layOut(pdfium, bytes, file.password, laidOut)) {
+    if (pageNumber % progressEveryPages === 0) yield { kind: 'progress' };
+  }
+  const { pages, unreadPages } = laidOut;
+  const parts = partsOf(pages);
+  if (parts.length === 0)
+    throw unreadPages.length > 0 ? needsOcr(unreadPages) : new UnreadableError('has no text on its pages');
+  const { text, blocks } = renderDocument(parts);
+  yield {
+    kind: 'document',
+    document: {
+      documentId: file.path,
+      ...{ isPlaced: false, line: 0, url: '', language: '', groups: undefined, attributes: {}, updatedAtMs: undefined },
+      title: titleOf(parts, laidOut.title) || stemOf(file.path),
+      text,
+      blocks,
+    },
+  };
+  if (unreadPages.length > 0) yield failed(0, needsOcr(unreadPages), file.path);
+}
+
+/** Lays out the pages one after another, into `into`; yields the number of each. */
+export function* layOut(
+  pdfium: Pdfium,
+  bytes: Uint8Array,
+  password: string | undefined,
+  into: LaidOut,
+): Iterable<number> {
+  const document = openDocument(pdfium, bytes, password);
+  try {
+    into.title = document.title;
+    for (let number = 1; number <= document.pageCount; number++) {
+      const page = readPage(pdfium, document.pointer, number, document.isTagged);
+      if (isUnread(page)) into.unreadPages.push(number);
+      else into.pages.push({ number, height: page.height, elements: taggedElements(page) ?? elementsOf(page) });
+      yield number;
+    }
+  } finally {
+    document.close();
+  }
+}
+
+/** Returns what the document on the pages is made of. */
+export function partsOf(pages: readonly LaidOutPage[]): (Piece | JoinedTable)[] {
+  const elements = removeRunningHeads(pages).flatMap((page) => page.elements);
+  const parts = joinParagraphs(elements);
+  findHeadings(parts);
+  return joinTables(parts);
+}
+
+/** Reports whether the page shows something and has no text for it: a scan, letters as outlines, or a font without characters. */
+function isUnread({ writings, imageShare, drawingCount }: PageContent): boolean {
+  const glyphs = writings.flatMap((writing) => writing.glyphs);
+  if (glyphs.length === 0) return imageShare >= marks.imageShare || drawingCount >= marks.drawings;
+  const unknown = glyphs.filter(({ text }) => /[\uFFFD\uE000-\uF8FF]/.test(text)).length;
+  if (unknown > glyphs.length * unknownShare) return true;
+  // A stamp or a page number on a scan.
+  return glyphs.length < 20 && imageShare >= 0.5;
+}
+
+function needsOcr(pages: readonly number[]): UnreadableError {
+  const named = pages.length === 1 ? `page ${pages[0]} shows` : `pages ${clip(pages.join(', '), 100)} show`;
+  const message = `${named} marks without text, as a scan does: configure indexer.ocr, or upload a PDF with text`;
+  return new UnreadableError(message, ErrorReason.DOCUMENT_NEEDS_OCR);
+}
+
+/** Returns the title: the first heading of the outermost level on the first page, else that of the properties, else the first words. */
+function titleOf(parts: readonly (Piece | JoinedTable)[], said: string): string {
+  const pieces = parts.filter((part) => part.kind === 'piece');
+  const firstPage = pieces[0]?.places[0]?.page;
+  const headings = pieces.filter(({ role, places }) => role === 'heading' && places[0]?.page === firstPage);
+  const level = Math.min(...headings.map((heading) => heading.level));
+  const heading = headings.find((one) => one.level === level && one.level <= 2)?.text;
+  // Programs put the name of a file there.
+  const isName = said === '' || /^(?:untitled|microsoft \w+ - |.*\.\w{2,5}$)/i.test(said);
+  return clip(cleanLine(heading ?? (isName ? (pieces[0]?.text ?? '') : said)), titleLengthMax);
+}
