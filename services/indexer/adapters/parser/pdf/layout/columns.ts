@@ -126,12 +126,13 @@ function trim(
   return { from: first < 0 ? to : from + first, to };
 }
 
-/** Reports whether rows are lines of prose: most have one segment that fills the column. */
+/** Reports whether rows are lines of prose, in one column or several: most segments are long, and as wide as others. */
 function isProse(rows: readonly Row[]): boolean {
-  const hull = hullOf(rows);
-  const width = hull.right - hull.left;
-  const single = rows.filter(({ segments }) => segments.length === 1);
-  const full = single.filter((row) => row.right - row.left >= width * prose.fill);
-  const length = medianOf(single.map(({ segments }) => segments[0]?.text.length ?? 0));
-  return single.length >= rows.length * 0.7 && full.length >= rows.length * 0.4 && length >= prose.length;
+  const segments = rows.flatMap((row) => row.segments);
+  const widths = segments.map(({ left, right }) => right - left).sort((a, b) => a - b);
+  const usual = widths[Math.floor(widths.length * 0.9)] ?? 0;
+  const full = widths.filter((width) => width >= usual * prose.fill);
+  const length = medianOf(segments.map(({ text }) => text.length));
+  const numbers = segments.filter(({ text }) => /^[\d.,%$()\s–-]+$/.test(text));
+  return full.length >= widths.length * 0.5 && length >= prose.length && numbers.length <= segments.length * 0.15;
 }

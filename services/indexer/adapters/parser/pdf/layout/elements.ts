@@ -90,7 +90,7 @@ function elementsOfPart(
   const flush = () => {
     let at = 0;
     for (const { table, from, to } of findBorderlessTables(open, rules)) {
-      placed.push(...open.slice(at, from), { ...table, table });
+      placed.push(...open.slice(at, from), ...(Array.isArray(table) ? table : [{ ...table, table }]));
       at = to;
     }
     placed.push(...open.slice(at));

@@ -5,9 +5,9 @@ import { type Cell, cellText, isNumeric, isStrongText, type Table } from './tabl
 
 // Tables without lines between their columns: rows whose words leave the same vertical strips free.
 
-/** A table with the rows of text that it replaces. */
+/** A table, or lines of prose that are side by side as columns, with the rows of text that it replaces. */
 export interface FoundTable {
-  table: Table;
+  table: Table | Row[];
   /** First of its rows, and the one after the last. */
   from: number;
   to: number;
@@ -123,7 +123,7 @@ function divides(rows: readonly Row[], { left, right }: Column): boolean {
   return both.length >= Math.max(2, rows.length * 0.3);
 }
 
-function toTable(block: readonly Row[], columns: readonly Column[], rules: readonly Rule[]): Table | undefined {
+function toTable(block: readonly Row[], columns: readonly Column[], rules: readonly Rule[]): Table | Row[] | undefined {
   const lines = block.map((row) => ({ row, cells: cellsOf(row, columns) }));
   const filled = lines.filter(({ cells }) => cells.length >= 2).length;
   if (filled < (columns.length >= 3 ? 2 : 3) && lines.length < 3) return undefined;
@@ -140,8 +140,21 @@ function toTable(block: readonly Row[], columns: readonly Column[], rules: reado
       isStrong: isStrongText(own.flatMap(({ words }) => words)),
     }));
   });
-  if (groups.length < 2 || isProse(cells, columns.length)) return undefined;
+  if (groups.length < 2) return undefined;
+  if (isProse(cells)) return splitAt(block, columns);
   return compact(cells, hullOf(block), false);
+}
+
+/** Returns rows in the order of columns of prose. */
+function splitAt(block: readonly Row[], columns: readonly Column[]): Row[] {
+  return columns.flatMap(({ left }, index) => {
+    const end = columns[index + 1]?.left ?? Number.POSITIVE_INFINITY;
+    const start = index === 0 ? Number.NEGATIVE_INFINITY : left;
+    return block.flatMap((row) => {
+      const segments = row.segments.filter((segment) => segment.left >= start && segment.left < end);
+      return segments.length === 0 ? [] : [{ ...row, ...hullOf(segments), segments }];
+    });
+  });
 }
 
 interface LineCell {
@@ -243,9 +256,9 @@ function isBetween(rule: Rule, above: Row, below: Row): boolean {
   return y > above.baseline - 2 && y < below.baseline - sizeOf(below) * 0.5 && overlapX(rule, below) > 0;
 }
 
-/** Reports whether cells are lines of prose side by side. */
-function isProse(cells: readonly Cell[], columnCount: number): boolean {
-  if (columnCount > 3) return false;
-  const long = cells.filter(({ text }) => text.length > 60).length;
-  return long * 2 > cells.length;
+/** Reports whether cells are lines of prose side by side: sentences, and hardly a number. */
+function isProse(cells: readonly Cell[]): boolean {
+  const long = cells.filter(({ text }) => text.length > 60 || text.split(' ').length >= 4 || /\p{sc=Han}{12}/u.test(text));
+  const numbers = cells.filter(({ text }) => isNumeric(text));
+  return long.length >= cells.length * 0.6 && numbers.length <= cells.length * 0.1;
 }

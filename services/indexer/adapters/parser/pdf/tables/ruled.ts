@@ -1,5 +1,6 @@
 import { type Box, hullOf, overlapX, overlapY, type Rule } from '../layout/geometry.ts';
 import { rowsOf, type Word } from '../layout/words.ts';
+import { splitRow } from './split-rows.ts';
 import { type Cell, cellText, headerCountOf, isStrongText, type Table } from './table.ts';
 
 // Tables with ruling lines between their cells: lines that meet form a grid; what no line divides is one cell.
@@ -140,7 +141,7 @@ function fieldsOf(grid: Grid, words: readonly Word[]): Field[] {
 }
 
 function tableOf(grid: Grid, fields: readonly Field[]): Table | undefined {
-  const cells = fields.map(({ area: _, words, ...place }) => ({
+  const cells = splitRows(fields).map(({ area: _, words, ...place }) => ({
     ...place,
     text: cellText(words),
     isStrong: isStrongText(words),
@@ -148,6 +149,24 @@ function tableOf(grid: Grid, fields: readonly Field[]): Table | undefined {
   const table = compact(cells, grid, true);
   // A frame around text, or boxes one below the other, are no table.
   return table.columnCount >= 2 && table.cells.length >= 3 ? table : undefined;
+}
+
+/** Returns the fields with those rows of the grid divided that hold several rows of the table. */
+function splitRows(fields: readonly Field[]): Field[] {
+  const rows = Map.groupBy(fields, ({ row }) => row);
+  const all: Field[] = [];
+  let added = 0;
+  for (const [row, own] of [...rows].sort(([one], [other]) => one - other)) {
+    const single = own.filter(({ rowSpan }) => rowSpan === 1);
+    const spanning = own.filter(({ rowSpan }) => rowSpan > 1);
+    const parts = spanning.length > 0 || single.length < 2 ? [single.map((field) => ({ field, words: field.words }))] : splitRow(single);
+    for (const [index, part] of parts.entries()) {
+      for (const { field, words } of part) all.push({ ...field, words, row: row + added + index });
+    }
+    for (const field of spanning) all.push({ ...field, row: row + added });
+    added += parts.length - 1;
+  }
+  return all;
 }
 
 /** Returns for each field of the grid the number of its cell: fields that no line divides are one. */
