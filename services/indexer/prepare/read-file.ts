@@ -56,7 +56,9 @@ async function* read(file: ReadableFile, depth: number, state: State): AsyncIter
   }
   try {
     if (parser === undefined) throw unsupported(file, state.parsers);
-    for await (const parsed of parser.parse(file, file.read())) {
+    // Only values: a parser may be in another process.
+    const { read: readBytes, ...source } = file;
+    for await (const parsed of parser.parse(source, readBytes())) {
       if (parsed.kind === 'file') yield* readInner(path, parsed.file, depth + 1, state);
       else if (parsed.kind === 'document') yield { ...parsed, path, isInner: depth > 0 };
       else if (parsed.kind === 'progress') yield parsed;

@@ -100,7 +100,8 @@ export function parserSuite(name: string, { create, path, fileWith }: ParserCase
   });
 }
 
-function expectSound({ text, blocks, title }: Extract<Parsed, { kind: 'document' }>['document']): void {
+/** Expects a document that the index can take: clean text, with blocks in order that hold all of it. */
+export function expectSound({ text, blocks, title }: Extract<Parsed, { kind: 'document' }>['document']): void {
   expect(text.isWellFormed()).toBe(true);
   expect(title).not.toBe('');
   let last = 0;

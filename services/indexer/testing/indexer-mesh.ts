@@ -22,11 +22,17 @@ import { createIndexStandIn, type IndexStandIn } from './index-stand-in.ts';
 /** A part of an upload. */
 export type Part = MessageInitShape<typeof IngestDocumentsRequestSchema>;
 
+/** Content of a file with its header. */
+export interface FileWithHeader {
+  content: string | Uint8Array;
+  groups?: string[];
+  attributes?: Record<string, string>;
+  mediaType?: string;
+  password?: string;
+}
+
 /** Files by path; a value is the content, or the content with its header. */
-export type Files = Record<
-  string,
-  string | Uint8Array | { content: string; groups?: string[]; attributes?: Record<string, string>; mediaType?: string }
->;
+export type Files = Record<string, string | Uint8Array | FileWithHeader>;
 
 /** Fields of the first message of an upload. */
 export interface UploadOptions {
@@ -159,6 +165,7 @@ export async function* partsOf(files: Files, start: Omit<UploadOptions, 'princip
       groups: own,
       attributes = {},
       mediaType = '',
+      password = '',
     } = header as Exclude<Files[string], string | Uint8Array>;
     const bytes = typeof content === 'string' ? Buffer.from(content) : (content as Uint8Array);
     yield {
@@ -168,6 +175,7 @@ export async function* partsOf(files: Files, start: Omit<UploadOptions, 'princip
           path,
           sizeBytes: BigInt(bytes.byteLength),
           mediaType,
+          password,
           attributes,
           ...(own && { access: { groups: own } }),
         },

@@ -56,6 +56,8 @@ export function startParserProcess({ memoryBytes }: Pick<ParseLimits, 'memoryByt
   };
   const end = () => {
     over ??= new UnreadableError('was not read to its end');
+    // An idle one is waited for as well.
+    setIdle(false);
     child.kill('SIGKILL');
     return gone.promise;
   };

@@ -17,7 +17,13 @@ const parser: Parser = {
     const bytes = await collect(parts);
     const [{ loadPdfium }, { readPdf }] = await Promise.all([import('./pdfium/library.ts'), import('./read-pdf.ts')]);
     loading ??= loadPdfium();
-    yield* readPdf(await loading, file, bytes);
+    try {
+      yield* readPdf(await loading, file, bytes);
+    } catch (error) {
+      // After a fault in its code, the memory of PDFium cannot be trusted.
+      if (!(error instanceof UnreadableError)) loading = undefined;
+      throw error;
+    }
   },
 };
 

@@ -21,8 +21,8 @@ export interface LaidOut {
 }
 
 const titleLengthMax = 200;
-/** What a page without text shows if it is not blank: images over this share of it, or this many drawings. */
-const marks = { imageShare: 0.02, drawings: 20 };
+/** What a page without characters shows if it is not blank: images over this share of it, or so many drawings or pieces of text. */
+const marks = { imageShare: 0.02, drawings: 20, texts: 3 };
 /** Share of characters that have no meaning, above which the text of a page is none. */
 const unknownShare = 0.5;
 const progressEveryPages = 5;
@@ -81,9 +81,11 @@ export function partsOf(pages: readonly LaidOutPage[]): (Piece | JoinedTable)[] 
 }
 
 /** Reports whether the page shows something and has no text for it: a scan, letters as outlines, or a font without characters. */
-function isUnread({ writings, imageShare, drawingCount }: PageContent): boolean {
+function isUnread({ writings, imageShare, drawingCount, textCount }: PageContent): boolean {
   const glyphs = writings.flatMap((writing) => writing.glyphs);
-  if (glyphs.length === 0) return imageShare >= marks.imageShare || drawingCount >= marks.drawings;
+  if (glyphs.length === 0) {
+    return imageShare >= marks.imageShare || drawingCount >= marks.drawings || textCount >= marks.texts;
+  }
   const unknown = glyphs.filter(({ text }) => /[\uFFFD\uE000-\uF8FF]/.test(text)).length;
   if (unknown > glyphs.length * unknownShare) return true;
   // A stamp or a page number on a scan.

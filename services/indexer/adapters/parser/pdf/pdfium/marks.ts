@@ -9,9 +9,11 @@ export interface Marks {
   imageShare: number;
   /** Paths that are no rules: drawings, or letters as outlines. */
   drawingCount: number;
+  /** Pieces of text, of which the font may not say the characters. */
+  textCount: number;
 }
 
-const types = { path: 2, image: 3, shading: 4, form: 5 };
+const types = { text: 1, path: 2, image: 3, shading: 4, form: 5 };
 const segments = { line: 0, bezier: 1, move: 2 };
 /** Bounds of the work on a page: a drawing can have millions of segments. */
 const limits = { objects: 20_000, segments: 100_000, depth: 8, rules: 5000 };
@@ -24,7 +26,7 @@ const identity: Matrix = [1, 0, 0, 1, 0, 0];
 /** Reads the rules of a page, and how much else is drawn on it. */
 export function readMarks(pdfium: Pdfium, page: number, placement: Placement): Marks {
   const { call } = pdfium;
-  const marks: Marks = { rules: [], imageShare: 0, drawingCount: 0 };
+  const marks: Marks = { rules: [], imageShare: 0, drawingCount: 0, textCount: 0 };
   let objectCount = 0;
   let segmentCount = 0;
   const pageArea = Math.max(1, placement.width * placement.height);
@@ -32,6 +34,9 @@ export function readMarks(pdfium: Pdfium, page: number, placement: Placement): M
   const visit = (object: number, outer: Matrix, depth: number): void => {
     if (++objectCount > limits.objects) return;
     switch (call.FPDFPageObj_GetType(object)) {
+      case types.text:
+        marks.textCount++;
+        break;
       case types.path:
         addPath(object, outer);
         break;

@@ -258,7 +258,9 @@ function isBetween(rule: Rule, above: Row, below: Row): boolean {
 
 /** Reports whether cells are lines of prose side by side: sentences, and hardly a number. */
 function isProse(cells: readonly Cell[]): boolean {
-  const long = cells.filter(({ text }) => text.length > 60 || text.split(' ').length >= 4 || /\p{sc=Han}{12}/u.test(text));
+  const long = cells.filter(
+    ({ text }) => text.length > 60 || text.split(' ').length >= 4 || /\p{sc=Han}{12}/u.test(text),
+  );
   const numbers = cells.filter(({ text }) => isNumeric(text));
   return long.length >= cells.length * 0.6 && numbers.length <= cells.length * 0.1;
 }

@@ -159,7 +159,10 @@ function splitRows(fields: readonly Field[]): Field[] {
   for (const [row, own] of [...rows].sort(([one], [other]) => one - other)) {
     const single = own.filter(({ rowSpan }) => rowSpan === 1);
     const spanning = own.filter(({ rowSpan }) => rowSpan > 1);
-    const parts = spanning.length > 0 || single.length < 2 ? [single.map((field) => ({ field, words: field.words }))] : splitRow(single);
+    const parts =
+      spanning.length > 0 || single.length < 2
+        ? [single.map((field) => ({ field, words: field.words }))]
+        : splitRow(single);
     for (const [index, part] of parts.entries()) {
       for (const { field, words } of part) all.push({ ...field, words, row: row + added + index });
     }
