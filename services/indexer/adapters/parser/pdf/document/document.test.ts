@@ -37,13 +37,13 @@ test('headings are larger, bolder or numbered; their levels follow from size and
 test('lines become paragraphs and items of lists; a word that a line divides is one', async () => {
   const { blocks } = await readPages({
     texts: [
-      ...linesAt(60, 80, ['A sentence that goes on in the next line of the para-', 'graph, and its end.']),
+      ...linesAt(60, 80, ['A sentence that continues in the next line of the para-', 'graph, and its end.']),
       ...linesAt(60, 130, ['Another one begins after a gap between the lines.']),
       ...linesAt(72, 160, ['1. Scan the code of the parcel', '2. Print the label', '• Put it on']),
     ],
   });
   expect(blocks).toEqual([
-    ['paragraph', 'A sentence that goes on in the next line of the paragraph, and its end.'],
+    ['paragraph', 'A sentence that continues in the next line of the paragraph, and its end.'],
     ['paragraph', 'Another one begins after a gap between the lines.'],
     ['list-item', '1. Scan the code of the parcel'],
     ['list-item', '2. Print the label'],
@@ -51,7 +51,7 @@ test('lines become paragraphs and items of lists; a word that a line divides is 
   ]);
 });
 
-test('a sentence that goes on over the page is one paragraph with two places', async () => {
+test('a sentence that continues on the next page is one paragraph with two places', async () => {
   const { blocks, document } = await readPages(
     { texts: linesAt(60, 780, ['A sentence that goes on over the end of its page and']) },
     { texts: linesAt(60, 60, ['is complete on the next one, as it should be.']) },

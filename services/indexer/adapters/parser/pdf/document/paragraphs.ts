@@ -71,7 +71,7 @@ function continues(open: Piece, last: Line, line: Line): boolean {
   const width = last.column.right - last.column.left;
   const isFull = last.right >= last.column.right - Math.max(line.size * 3, width * 0.12);
   if (last.page !== line.page || last.part !== line.part) {
-    // A sentence that goes on in the next column or on the next page.
+    // A sentence that continues in the next column or on the next page.
     return isFull && !sentenceEnd.test(open.text) && last.size <= line.size * 1.05 && open.role !== 'list-item';
   }
   const distance = line.bottom - last.bottom;

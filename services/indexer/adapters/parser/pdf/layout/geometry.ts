@@ -28,7 +28,7 @@ export interface Glyph extends Box {
 export interface PlacedGlyph extends Pick<Glyph, 'text' | 'follows' | 'size' | 'isBold' | 'contentId'> {
   /** Two opposite corners of the area that it advances over. */
   corners: readonly [Point, Point];
-  /** Where it is put on its line. */
+  /** The point at which it is put on its line. */
   origin: Point;
   /** Quarter turns, clockwise, by which it is displayed. */
   turns: number;

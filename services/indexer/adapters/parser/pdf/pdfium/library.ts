@@ -40,7 +40,7 @@ export type FunctionName = (typeof names)[number];
 /** PDFium with its memory. Not reentrant: one document at a time. */
 export interface Pdfium {
   call: Readonly<Record<FunctionName, Call>>;
-  /** Copies bytes into its memory; returns where. */
+  /** Copies bytes into its memory; returns their address. */
   store(bytes: Uint8Array): number;
   allocate(sizeBytes: number): number;
   free(pointer: number): void;

@@ -22,7 +22,7 @@ const crossedShare = 0.15;
 /** Least width of such a strip, in shares of the size of the font. */
 const stripMin = 0.55;
 
-/** Returns the tables in the rows of one column of text. `rules` help to tell where rows of the table end. */
+/** Returns the tables in the rows of one column of text. Lines of text that `rules` divide are different rows. */
 export function findBorderlessTables(rows: readonly Row[], rules: readonly Rule[]): FoundTable[] {
   const found: FoundTable[] = [];
   for (const { from, to } of blocksOf(rows)) {
@@ -239,7 +239,7 @@ function continuesRow(open: readonly Line[], above: Line, line: Line, usual: num
     columnsFrom(column, columnSpan).some((one) => taken.has(one)),
   );
   if (!hasFirst) return isText && isBelow && line.cells.length < Math.max(2, above.cells.length + 1);
-  // The words of the first cell go on, and nothing else is on the line.
+  // The words of the first cell continue, and nothing else is on the line.
   return line.cells.length === 1 && isText && above.cells.length > 1 && /^[\p{Ll}(]/u.test(textOf(line));
 }
 

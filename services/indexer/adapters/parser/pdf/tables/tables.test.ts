@@ -47,7 +47,7 @@ test('columns that leave the same strips free make a table, in which a cell can 
   ]);
 });
 
-test('a frame whose columns have no lines between rows is divided where numbers are one below the other', async () => {
+test('a frame whose columns have no lines between rows is divided if numbers are one below the other', async () => {
   const { blocks } = await readPages({
     texts: cellsAt(
       [65, 205, 305],
