@@ -17,6 +17,8 @@ import { splitMarkdown } from '../../parse/split-markdown.ts';
 /** Target length of the pieces of a long file, in UTF-16 code units. */
 const pieceLength = 100_000;
 const parsedLengthMax = 2_000_000;
+/** Lines nested about 80 levels deep: the parser's time grows with more than the square of the depth. */
+const deepLine = /^[ \t>]{160}|^(?:> ?){80}|^(?:[-*+] +){80}/m;
 
 const parser: Parser = {
   mediaTypes: ['text/markdown', 'text/x-markdown'],
@@ -50,8 +52,8 @@ const parser: Parser = {
 };
 
 function addPiece(builder: TextBuilder, piece: string): void {
-  if (piece.length > parsedLengthMax) {
-    // Megabytes without a heading or an empty line are hardly Markdown, and the parser would take minutes.
+  if (piece.length > parsedLengthMax || deepLine.test(piece)) {
+    // Megabytes without a heading or an empty line, or nesting that no reader follows, are hardly Markdown, and the parser would take minutes.
     for (const { kind, start, end } of blocksOfText(piece)) {
       builder.add(kind === 'heading' ? 'paragraph' : kind, piece.slice(start, end));
     }

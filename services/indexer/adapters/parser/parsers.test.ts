@@ -82,6 +82,20 @@ describe('Markdown', () => {
     ]);
   });
 
+  test.each([
+    [
+      'lists',
+      (depth: number) => Array.from({ length: depth }, (_, at) => `${' '.repeat(2 * at)}- item${at}`).join('\n'),
+    ],
+    ['lists on one line', (depth: number) => `${'- '.repeat(depth)}item${depth - 1}`],
+    ['quotations', (depth: number) => `${'> '.repeat(depth)}item${depth - 1}`],
+  ])('%s that are nested without end are text, in time that does not grow with their depth', async (_, nested) => {
+    const { text } = await one('markdown', 'a.md', nested(1000));
+    expect(text).toContain('item999');
+    const { blocks } = await one('markdown', 'a.md', `# Title\n\n${nested(3)}\n`);
+    expect(blocks.length).toBeGreaterThan(1);
+  });
+
   test('without front matter the first outermost heading is the title, and a rule at the top is no front matter', async () => {
     expect((await one('markdown', 'a.md', '## Small\n\n# **Big** `one`\n\nx\n')).title).toBe('Big one');
     expect((await one('markdown', 'dir/plain.md', '---\n\nJust text\n\n---\n\nmore\n')).title).toBe('plain');
