@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { createValidator } from '@bufbuild/protovalidate';
 import { Code, type ConnectError } from '@connectrpc/connect';
-import { createRemoteJWKSet, type JWTPayload, type JWTVerifyResult, errors as joseErrors, jwtVerify } from 'jose';
+import { type JWTPayload, type JWTVerifyResult, errors as joseErrors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -9,6 +9,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { rpcError, unavailable } from '#kit/base/errors.ts';
 import { toCredentialsError } from '#kit/rpc/identity.ts';
 import { roleName } from '#kit/rpc/policy.ts';
+import { createRemoteKeys } from './jwks.ts';
 import type { JwtKey, JwtSettings } from './jwt-settings.ts';
 
 /** Roles that a token may give. ROLE_SERVICE is not among them: it is for services of the mesh. */
@@ -27,7 +28,7 @@ const rememberedMs = 60_000;
  * the provider's keys cannot be fetched.
  */
 export function createJwtVerifier(settings: JwtSettings, clock: () => number): (token: string) => Promise<Principal> {
-  const verify = signatureCheck(settings.key);
+  const verify = signatureCheck(settings.key, clock);
   const genuine = new LRUCache<string, { principal: Principal; untilMs: number }>({ max: 10_000 });
   const validator = createValidator();
   return async (token) => {
@@ -61,14 +62,13 @@ export function looksLikeJwt(credential: string): boolean {
 
 type VerifyOptions = Parameters<typeof jwtVerify>[2];
 
-function signatureCheck(key: JwtKey): (token: string, options: VerifyOptions) => Promise<JWTVerifyResult> {
+function signatureCheck(
+  key: JwtKey,
+  clock: () => number,
+): (token: string, options: VerifyOptions) => Promise<JWTVerifyResult> {
   switch (key.kind) {
     case 'jwks': {
-      const keys = createRemoteJWKSet(key.url, {
-        timeoutDuration: 5_000,
-        cooldownDuration: 30_000,
-        cacheMaxAge: 600_000,
-      });
+      const keys = createRemoteKeys(key.url, clock);
       return (token, options) => jwtVerify(token, keys, options);
     }
     case 'public':
