@@ -6,7 +6,7 @@ import { readText } from '../../parse/decode.ts';
 import { stemOf } from '../../parse/file-name.ts';
 import { addBlocks } from '../../parse/html/blocks.ts';
 import { elementsOf, mainPartOf, wordsOf } from '../../parse/html/page.ts';
-import { readMetadata } from '../../parse/metadata.ts';
+import { readMetadata } from '../../parse/metadata/metadata.ts';
 import type { Parser } from '../../parse/parser.ts';
 
 const parser: Parser = {
@@ -14,7 +14,9 @@ const parser: Parser = {
   endings: ['.html', '.htm', '.xhtml'],
   isList: false,
   async *parse(file, parts) {
-    const document = parseDocument(await readText(file, parts, charsetOf));
+    const read = await readText(file, parts, charsetOf);
+    yield* read.notes;
+    const document = parseDocument(read.text);
     const { text, blocks } = readBlocks(document);
     const { title, url, language, updated } = readHead(document);
     const heading = blocks.find(({ kind, level }) => kind === 'heading' && level === 1)?.heading;

@@ -1,6 +1,6 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { decode } from '../../parse/decode.ts';
+import { decodeRecord, openText } from '../../parse/decode.ts';
 import { readLines } from '../../parse/lines.ts';
 import { failed, type Parsed, type Parser, UnreadableError } from '../../parse/parser.ts';
 import { parseRecord } from '../../parse/record.ts';
@@ -13,22 +13,24 @@ const parser: Parser = {
   endings: ['.jsonl', '.ndjson'],
   isList: true,
   async *parse(file, parts) {
-    for await (const { number, bytes } of readLines(parts, lineBytesMax)) {
+    const opened = await openText(file, parts);
+    yield* opened.notes;
+    for await (const { number, bytes } of readLines(opened.parts, lineBytesMax)) {
       if (bytes !== undefined && isBlank(bytes)) continue;
-      yield parseLine(bytes, `${file.path}#${number}`, number);
+      yield* parseLine(bytes, opened.charset, `${file.path}#${number}`, number);
     }
   },
 };
 
-function parseLine(bytes: Uint8Array | undefined, place: string, number: number): Parsed {
+function parseLine(bytes: Uint8Array | undefined, charset: string, place: string, number: number): Parsed[] {
   try {
     if (bytes === undefined) {
       throw new UnreadableError(`a line may have ${lineBytesMax} bytes: split the record`, ErrorReason.TOO_LARGE);
     }
-    return parseRecord(parseObject(decode(bytes)), place, number);
+    return parseRecord(parseObject(decodeRecord(bytes, charset)), place, number);
   } catch (error) {
     // It is not known whether the record has an id of its own.
-    if (error instanceof UnreadableError) return failed(number, error, undefined);
+    if (error instanceof UnreadableError) return [failed(number, error, undefined)];
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import { readText } from '../../parse/decode.ts';
 import { stemOf } from '../../parse/file-name.ts';
 import { splitFrontMatter } from '../../parse/front-matter.ts';
 import { addHtml } from '../../parse/html/blocks.ts';
-import { readMetadata } from '../../parse/metadata.ts';
+import { draftSkipped, notesOn, readMetadata } from '../../parse/metadata/metadata.ts';
 import type { Parser } from '../../parse/parser.ts';
 import { splitMarkdown } from '../../parse/split-markdown.ts';
 
@@ -25,8 +25,16 @@ const parser: Parser = {
   endings: ['.md', '.markdown', '.mdown', '.mdx'],
   isList: false,
   async *parse(file, parts) {
-    const { values, body } = splitFrontMatter(await readText(file, parts));
-    const { title, url, language, groups, attributes, updatedAtMs } = readMetadata(values);
+    const read = await readText(file, parts);
+    yield* read.notes;
+    const { values, body } = splitFrontMatter(read.text);
+    const metadata = readMetadata(values);
+    if (metadata.isDraft) {
+      yield draftSkipped();
+      return;
+    }
+    yield* notesOn(metadata);
+    const { title, url, language, groups, attributes, updatedAtMs } = metadata;
     const builder = createTextBuilder();
     for (const piece of splitMarkdown(body, pieceLength)) addPiece(builder, piece);
     const { text, blocks } = builder.finish();

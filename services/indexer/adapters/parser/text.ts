@@ -13,7 +13,9 @@ const parser: Parser = {
   endings: ['.txt', '.text'],
   isList: false,
   async *parse(file, parts) {
-    const text = expandTables(await readText(file, parts));
+    const read = await readText(file, parts);
+    yield* read.notes;
+    const text = expandTables(read.text);
     const firstLine = /\S.*/.exec(text)?.[0].trim() ?? '';
     yield {
       kind: 'document',

@@ -1,0 +1,112 @@
+import { analyse } from 'chardet';
+
+// Which encoding bytes are in, if nothing names it.
+
+/** An encoding that was found by the bytes. */
+export interface Encoding {
+  /** A label that TextDecoder knows. */
+  charset: string;
+  /** Whether another encoding is nearly as likely. */
+  isDoubtful: boolean;
+}
+
+/** Bytes that a statistical detection reads. */
+const sampleBytes = 64 << 10;
+/** Below this confidence of 100, and with a runner-up that is nearer than this distance, a detection is doubtful. */
+const sureConfidence = 60;
+const sureDistance = 20;
+
+/** Names of chardet that differ from TextDecoder's labels. ISO 8859-1 of the web is windows-1252. */
+const labels: Readonly<Record<string, string>> = { 'ISO-8859-1': 'windows-1252' };
+const detectable = new Set(
+  'GB18030 Big5 Shift_JIS EUC-JP EUC-KR ISO-2022-JP KOI8-R ISO-8859-1 ISO-8859-2 ISO-8859-5 ISO-8859-7 windows-1250 windows-1251 windows-1252 windows-1253'.split(
+    ' ',
+  ),
+);
+
+/** Returns the encoding that a byte order mark names; `undefined` without one. */
+export function markOf(bytes: Uint8Array): string | undefined {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return 'utf-8';
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
+  return undefined;
+}
+
+/**
+ * Returns the encoding of the bytes: their mark, UTF-16 by its zero bytes, UTF-8 if they are valid, otherwise the likeliest one in
+ * which they are valid. `undefined` if there is none: the bytes are damaged. `isWhole`: the last character is not cut.
+ */
+export function detectEncoding(bytes: Uint8Array, isWhole: boolean): Encoding | undefined {
+  const sure = markOf(bytes) ?? utf16Of(bytes) ?? (isValid(bytes, 'utf-8', isWhole) ? 'utf-8' : undefined);
+  if (sure !== undefined) return { charset: sure, isDoubtful: false };
+  if (isWestern(bytes)) return { charset: 'windows-1252', isDoubtful: false };
+  const candidates = analyse(bytes.subarray(0, sampleBytes)).filter(
+    ({ name, confidence }) => detectable.has(name) && confidence >= 10,
+  );
+  const valid = candidates.filter(({ name }) => isPlausible(bytes, labels[name] ?? name, isWhole));
+  const [best, next] = valid;
+  if (best === undefined) return undefined;
+  const isDoubtful =
+    best.confidence < sureConfidence || (next !== undefined && best.confidence - next.confidence < sureDistance);
+  return { charset: (labels[best.name] ?? best.name).toLowerCase(), isDoubtful };
+}
+
+/** Reports whether the bytes are text in the encoding. Throws RangeError if the encoding is not known. */
+export function isValid(bytes: Uint8Array, charset: string, isWhole = true): boolean {
+  const decoder = new TextDecoder(charset, { fatal: true });
+  try {
+    decoder.decode(bytes, { stream: !isWhole });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Text in a wrong encoding is often valid, with controls, private characters, or symbols between its letters. */
+function isPlausible(bytes: Uint8Array, charset: string, isWhole: boolean): boolean {
+  if (!isValid(bytes, charset, isWhole)) return false;
+  const text = new TextDecoder(charset).decode(bytes.subarray(0, sampleBytes));
+  const strange = text.match(/[\u0080-\u009F\uE000-\uF8FF]/g)?.length ?? 0;
+  const others = text.match(/[^\p{ASCII}]/gu) ?? [];
+  const letters = others.filter((character) => /[\p{L}\p{N}\p{P}\p{Sc}\p{Zs}]/u.test(character)).length;
+  // Any few bytes are valid in an encoding of one byte.
+  const isEnough = /^(?:gb|big5|shift|euc|iso-2022)/i.test(charset) || others.length >= 8;
+  return isEnough && strange === 0 && letters >= others.length * 0.6;
+}
+
+/** Zero bytes at one parity only: ASCII in UTF-16 without a mark. */
+function utf16Of(bytes: Uint8Array): string | undefined {
+  const zeros = [0, 0];
+  const length = Math.min(bytes.byteLength, sampleBytes);
+  for (let index = 0; index < length; index++) if (bytes[index] === 0) zeros[index % 2] = (zeros[index % 2] ?? 0) + 1;
+  const [even = 0, odd = 0] = zeros;
+  if (Math.max(even, odd) < Math.max(4, length / 10) || Math.min(even, odd) > Math.max(even, odd) / 20)
+    return undefined;
+  return odd > even ? 'utf-16le' : 'utf-16be';
+}
+
+/** Accented letters and typographic marks between ASCII, one at a time: no encoding of two bytes looks like that. */
+function isWestern(bytes: Uint8Array): boolean {
+  const sample = bytes.subarray(0, sampleBytes);
+  let high = 0;
+  let single = 0;
+  for (let index = 0; index < sample.byteLength; index++) {
+    if ((sample[index] as number) < 0x80) continue;
+    high++;
+    const isAlone = (sample[index - 1] ?? 0) < 0x80 && (sample[index + 1] ?? 0) < 0x80;
+    if (isAlone && isWesternMark(sample[index] as number, sample[index - 1], sample[index + 1])) single++;
+  }
+  return high > 0 && high < sample.byteLength / 4 && single >= high * 0.7;
+}
+
+function isWesternMark(byte: number, before: number | undefined, after: number | undefined): boolean {
+  const isLetter = (other: number | undefined) => other !== undefined && /[A-Za-z]/.test(String.fromCharCode(other));
+  // Euro sign, quotation marks, dashes, no-break space, pound, section, copyright, degree and the like.
+  if (
+    [0x80, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0xa0, 0xa3, 0xa7, 0xa9, 0xab, 0xae, 0xb0, 0xb7, 0xbb].includes(
+      byte,
+    )
+  )
+    return true;
+  return byte >= 0xc0 && (isLetter(before) || isLetter(after));
+}

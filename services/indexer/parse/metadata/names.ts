@@ -1,0 +1,26 @@
+/** Accepted names of each value, in lower case. The first one with a value is used. */
+export const names = {
+  id: ['id'],
+  title: ['title', '标题'],
+  question: ['question', 'q', '问题', '问', '标准问', '标准问题', '标准问法'],
+  text: ['text', 'content', 'body', 'answer', 'a', '正文', '内容', '答案', '回答', '答', '标准答案', '标准回答'],
+  similar: ['similar', 'indexes', 'similar_questions', '相似问', '相似问题', '相似问法', '扩展问', '扩展问法'],
+  url: ['url', 'link', '网址', '链接'],
+  language: ['language', 'lang', '语言'],
+  groups: ['groups', 'group', '权限组'],
+  updated: ['updated', 'updated_at', 'last_updated', 'lastmod', 'date', '更新时间', '更新日期'],
+  owner: ['owner', '负责人', '责任人'],
+  review: ['review_at', 'review_date', 'review_by', '复审日期', '复核日期'],
+  validFrom: ['valid_from', 'effective_from', 'effective_date', '生效日期', '生效时间'],
+  validUntil: ['valid_until', 'valid_to', 'expires', 'expires_at', '失效日期', '失效时间', '有效期至'],
+  access: ['access', 'visibility', '访问权限'],
+  draft: ['draft', '草稿'],
+} as const;
+
+/** Names of a text, for messages. */
+export const textNames = names.text;
+/** Names of a title, for messages. */
+export const titleNames = [...names.title, ...names.question];
+
+/** All of them. */
+export const knownNames: ReadonlySet<string> = new Set(Object.values(names).flat());
