@@ -62,7 +62,11 @@ async function* read(file: ReadableFile, depth: number, state: State): AsyncIter
       if (parsed.kind === 'file') yield* readInner(path, parsed.file, depth + 1, state);
       else if (parsed.kind === 'document') yield { ...parsed, path, isInner: depth > 0 };
       else if (parsed.kind === 'progress') yield parsed;
-      else yield { ...parsed, path };
+      else {
+        // What could not be read is not gone, also if its id is not known.
+        if (parsed.kind === 'failure' && parsed.failure.documentId === undefined) state.isWhole = false;
+        yield { ...parsed, path };
+      }
     }
   } catch (error) {
     const { reason, message, line } = toUnreadable(error);

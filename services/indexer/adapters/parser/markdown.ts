@@ -7,12 +7,11 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { createTextBuilder, renderRow, type TextBuilder } from '../../parse/blocks.ts';
 import { blocksOfText } from '../../parse/blocks-of-text.ts';
 import { readText } from '../../parse/decode.ts';
-import { stemOf } from '../../parse/file-name.ts';
 import { splitFrontMatter } from '../../parse/front-matter.ts';
 import { addHtml } from '../../parse/html/blocks.ts';
-import { draftSkipped, notesOn, readMetadata } from '../../parse/metadata/metadata.ts';
 import type { Parser } from '../../parse/parser.ts';
 import { splitMarkdown } from '../../parse/split-markdown.ts';
+import { firstHeading, parseWhole } from '../../parse/whole-document.ts';
 
 /** Target length of the pieces of a long file, in UTF-16 code units. */
 const pieceLength = 100_000;
@@ -28,34 +27,10 @@ const parser: Parser = {
     const read = await readText(file, parts);
     yield* read.notes;
     const { values, body } = splitFrontMatter(read.text);
-    const metadata = readMetadata(values);
-    if (metadata.isDraft) {
-      yield draftSkipped();
-      return;
-    }
-    yield* notesOn(metadata);
-    const { title, url, language, groups, attributes, updatedAtMs } = metadata;
     const builder = createTextBuilder();
     for (const piece of splitMarkdown(body, pieceLength)) addPiece(builder, piece);
     const { text, blocks } = builder.finish();
-    const headings = blocks.filter(({ kind }) => kind === 'heading');
-    const firstHeading = (headings.find(({ level }) => level === 1) ?? headings[0])?.heading;
-    yield {
-      kind: 'document',
-      document: {
-        documentId: file.path,
-        isPlaced: false,
-        line: 0,
-        title: title || firstHeading || stemOf(file.path),
-        url,
-        language,
-        groups,
-        attributes,
-        updatedAtMs,
-        text,
-        blocks,
-      },
-    };
+    yield* parseWhole(file, { text, blocks, values, title: firstHeading(blocks) });
   },
 };
 

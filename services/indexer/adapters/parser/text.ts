@@ -3,8 +3,8 @@ import { blocksOfText } from '../../parse/blocks-of-text.ts';
 import { clip } from '../../parse/clean.ts';
 import { readText } from '../../parse/decode.ts';
 import { expandTables } from '../../parse/expand-tables.ts';
-import { stemOf } from '../../parse/file-name.ts';
 import type { Parser } from '../../parse/parser.ts';
+import { parseWhole } from '../../parse/whole-document.ts';
 
 const titleLengthMax = 120;
 
@@ -17,22 +17,8 @@ const parser: Parser = {
     yield* read.notes;
     const text = expandTables(read.text);
     const firstLine = /\S.*/.exec(text)?.[0].trim() ?? '';
-    yield {
-      kind: 'document',
-      document: {
-        documentId: file.path,
-        isPlaced: false,
-        line: 0,
-        title: clip(firstLine.replace(/^#{1,6}\s+/, ''), titleLengthMax) || stemOf(file.path),
-        url: '',
-        language: '',
-        groups: undefined,
-        attributes: {},
-        updatedAtMs: undefined,
-        text,
-        blocks: blocksOfText(text),
-      },
-    };
+    const title = clip(firstLine.replace(/^#{1,6}\s+/, ''), titleLengthMax);
+    yield* parseWhole(file, { text, blocks: blocksOfText(text), values: {}, title });
   },
 };
 
