@@ -49,14 +49,23 @@ export function readColumns(first: readonly string[], mapping: Readonly<Record<s
 }
 
 function of(names: readonly string[], hasHeader: boolean): Columns {
-  const known = new Set<string>(textNames);
-  return { names, hasHeader, hasText: names.some((name) => known.has(name.toLowerCase())) };
+  const isText = isNameIn(textNames, names);
+  return { names, hasHeader, hasText: names.some((name) => isText(name)) };
+}
+
+/** "q" and "a" name a question and its answer only together; alone they are letters. */
+function isNameIn(known: Iterable<string>, row: readonly string[]): (name: string) => boolean {
+  const lower = new Set(row.map((name) => name.toLowerCase()));
+  const hasPair = lower.has('q') && lower.has('a');
+  const names = new Set([...known].filter((name) => hasPair || (name !== 'q' && name !== 'a')));
+  return (name) => names.has(name.toLowerCase());
 }
 
 /** Reports whether a first row names columns: by a known name, or because it looks like names and not like values. */
 export function isHeader(row: readonly string[]): boolean {
   const filled = row.filter((cell) => cell !== '');
-  if (filled.some((cell) => knownNames.has(cell.toLowerCase()))) return true;
+  const isKnown = isNameIn(knownNames, filled);
+  if (filled.some((cell) => isKnown(cell))) return true;
   if (filled.length < 2 || new Set(filled).size < filled.length) return false;
   return filled.every((cell) => cell.length <= nameLengthMax && !questionWords.test(cell) && !value.test(cell));
 }

@@ -78,6 +78,14 @@ export async function openZip(bytes: Buffer): Promise<ZipArchive> {
   };
 }
 
+/** Inflates and counts all files of an archive. Throws as `stream` does, and for each file that must not be read. */
+export async function verifyZip(zip: ZipArchive): Promise<void> {
+  for (const entry of zip.entries) {
+    const parts = zip.stream(entry)[Symbol.asyncIterator]();
+    while ((await parts.next()).done !== true);
+  }
+}
+
 async function listEntries(bytes: Buffer): Promise<{ zip: ZipFile; listed: Entry[] }> {
   try {
     const zip = await fromBufferPromise(bytes, { decodeStrings: false });
