@@ -50,28 +50,34 @@ export async function readWhole(bytes: AsyncIterable<Uint8Array>, bytesMax: numb
 }
 
 /** Returns the clean text of bytes. `given`: the encoding that the upload names; `declared`: the one that the file names. */
-export function decodeWhole(
+export function decodeWhole(bytes: Uint8Array, given?: string, declared?: () => string | undefined): ReadText {
+  const { text, notes } = decodeRaw(bytes, given, declared);
+  return { text: cleanText(text), notes };
+}
+
+/** Returns the text of bytes as it is, for formats in which controls and line ends have a meaning. */
+export function decodeRaw(
   bytes: Uint8Array,
   given?: string,
   declared: () => string | undefined = () => undefined,
 ): ReadText {
-  if (given !== undefined) return { text: cleanText(decode(bytes, given)), notes: [] };
+  if (given !== undefined) return { text: decode(bytes, given), notes: [] };
   const mark = markOf(bytes);
-  if (mark !== undefined) return { text: cleanText(decode(bytes, mark)), notes: [] };
+  if (mark !== undefined) return { text: decode(bytes, mark), notes: [] };
   const inFile = knownLabel(declared());
   if (inFile !== undefined && !isUtf8Instead(bytes, inFile)) {
     const text = createDecoder(inFile, false).decode(bytes);
     const damaged = text.match(/\uFFFD/g)?.length ?? 0;
     // A browser shows a page with a few damaged characters too.
     if (damaged <= (text.match(/[^\p{ASCII}]/gu)?.length ?? 0) / 50) {
-      return { text: cleanText(text), notes: damaged > 0 ? [guessed(inFile)] : [] };
+      return { text, notes: damaged > 0 ? [guessed(inFile)] : [] };
     }
   }
   const found = detectEncoding(bytes, true);
   if (found === undefined) throw notText('utf-8');
   const isContrary = inFile !== undefined && inFile !== found.charset;
   const notes = found.isDoubtful || isContrary ? [guessed(found.charset)] : [];
-  return { text: cleanText(decode(bytes, found.charset)), notes };
+  return { text: decode(bytes, found.charset), notes };
 }
 
 /** The bytes of a list as UTF-8 without a mark, in constant memory. */

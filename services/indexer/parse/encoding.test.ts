@@ -25,6 +25,15 @@ test('western text is not taken for an encoding of two bytes', () => {
   expect(detectEncoding(latin, true)).toEqual({ charset: 'windows-1252', isDoubtful: false });
 });
 
+test('a few common characters are enough to distinguish two Chinese encodings', () => {
+  const gbk = bytes([0xb3, 0xa3, 0xbc, 0xfb, 0xce, 0xca, 0xcc, 0xe2, 0x2f, 0xcd, 0xcb, 0xbb, 0xf5]);
+  expect(new TextDecoder('gb18030').decode(gbk)).toBe('常见问题/退货');
+  expect(detectEncoding(gbk, true)?.charset).toBe('gb18030');
+  const big5 = bytes([0xb1, 0x60, 0xa8, 0xa3, 0xb0, 0xdd, 0xc3, 0x44]);
+  expect(new TextDecoder('big5').decode(big5)).toBe('常見問題');
+  expect(detectEncoding(big5, true)?.charset).toBe('big5');
+});
+
 test('a few bytes that fit nowhere are damaged, not another language', () => {
   expect(detectEncoding(bytes('Some ', [0xff, 0xc3, 0x28], ' here'), true)).toBeUndefined();
 });

@@ -43,12 +43,15 @@ export function detectEncoding(bytes: Uint8Array, isWhole: boolean): Encoding | 
   const candidates = analyse(bytes.subarray(0, sampleBytes)).filter(
     ({ name, confidence }) => detectable.has(name) && confidence >= 10,
   );
-  const valid = candidates.filter(({ name }) => isPlausible(bytes, labels[name] ?? name, isWhole));
-  const [best, next] = valid;
+  const [best, next] = candidates
+    .map(({ name, confidence }) => ({ charset: (labels[name] ?? name).toLowerCase(), confidence }))
+    .filter(({ charset }) => isPlausible(bytes, charset, isWhole))
+    .map((candidate) => ({ ...candidate, confidence: candidate.confidence * commonShare(bytes, candidate.charset) }))
+    .sort((one, other) => other.confidence - one.confidence);
   if (best === undefined) return undefined;
   const isDoubtful =
     best.confidence < sureConfidence || (next !== undefined && best.confidence - next.confidence < sureDistance);
-  return { charset: (labels[best.name] ?? best.name).toLowerCase(), isDoubtful };
+  return { charset: best.charset, isDoubtful };
 }
 
 /** Reports whether the bytes are text in the encoding. Throws RangeError if the encoding is not known. */
@@ -60,6 +63,56 @@ export function isValid(bytes: Uint8Array, charset: string, isWhole = true): boo
   } catch {
     return false;
   }
+}
+
+/** First bytes of the characters that most texts consist of: kana, and the more frequent half of the ideographs or syllables. */
+const commonLeads: Readonly<Record<string, readonly (readonly [from: number, to: number])[]>> = {
+  gb18030: [[0xb0, 0xd7]],
+  big5: [[0xa4, 0xc6]],
+  shift_jis: [
+    [0x82, 0x83],
+    [0x88, 0x97],
+  ],
+  'euc-jp': [
+    [0xa4, 0xa5],
+    [0xb0, 0xcf],
+  ],
+  'euc-kr': [[0xb0, 0xc8]],
+};
+/** First bytes of kana, without which hardly anything is Japanese. */
+const kanaLeads: Readonly<Record<string, readonly (readonly [from: number, to: number])[]>> = {
+  shift_jis: [[0x82, 0x83]],
+  'euc-jp': [[0xa4, 0xa5]],
+};
+const withoutKana = 0.3;
+
+/** First bytes of punctuation, of which every text has some. */
+const punctuationLeads: readonly (readonly [number, number])[] = [
+  [0x81, 0x81],
+  [0xa1, 0xa3],
+];
+
+/** Returns the share of characters of two bytes that are common in the encoding, 0 to 1; 1 for encodings of one byte. */
+function commonShare(bytes: Uint8Array, charset: string): number {
+  const common = commonLeads[charset];
+  if (common === undefined) return 1;
+  const isIn = (ranges: readonly (readonly [number, number])[], byte: number) =>
+    ranges.some(([from, to]) => byte >= from && byte <= to);
+  let count = 0;
+  let commonCount = 0;
+  const kana = kanaLeads[charset];
+  let hasKana = false;
+  for (let index = 0; index < Math.min(bytes.byteLength, sampleBytes); index++) {
+    const lead = bytes[index] as number;
+    if (lead < 0x80) continue;
+    index++;
+    if (isIn(punctuationLeads, lead)) continue;
+    count++;
+    if (isIn(common, lead)) commonCount++;
+    if (kana !== undefined && isIn(kana, lead)) hasKana = true;
+  }
+  const share = count === 0 ? 1 : commonCount / count;
+  return kana === undefined || hasKana ? share : share * withoutKana;
 }
 
 /** Text in a wrong encoding is often valid, with controls, private characters, or symbols between its letters. */

@@ -8,8 +8,8 @@ export interface ParserCase {
   create(): Promise<Parser>;
   /** A path that the parser accepts. */
   path: string;
-  /** Returns a file with one document whose text holds these words. */
-  fileWith(words: string): string;
+  /** Returns a file with one document whose text holds these words: a text, or bytes if the format is not made of text. */
+  fileWith(words: string): string | Uint8Array;
 }
 
 /** Returns everything that a parser yields for a file whose bytes arrive in parts of `partBytes`. */
@@ -46,16 +46,19 @@ export function parserSuite(name: string, { create, path, fileWith }: ParserCase
       for (const partBytes of [1, 2, 3, 7]) expect(await parseAll(parser, path, file, partBytes)).toEqual(whole);
     });
 
-    test('ignores a byte order mark and Windows line ends', async () => {
+    const ofText = test.skipIf(typeof fileWith('') !== 'string');
+    const textWith = (words: string) => fileWith(words) as string;
+
+    ofText('ignores a byte order mark and Windows line ends', async () => {
       const parser = await create();
-      const file = fileWith('one two');
+      const file = textWith('one two');
       const plain = await parseAll(parser, path, file);
       expect(await parseAll(parser, path, `\uFEFF${file.replaceAll('\n', '\r\n')}`)).toEqual(plain);
     });
 
-    test('reports invalid UTF-8 as corrupt', async () => {
+    ofText('reports invalid UTF-8 as corrupt', async () => {
       const parser = await create();
-      const [before, after] = fileWith('XX').split('XX') as [string, string];
+      const [before, after] = textWith('XX').split('XX') as [string, string];
       const file = Buffer.concat([Buffer.from(before), Buffer.from([0xff, 0xc3, 0x28]), Buffer.from(after)]);
       const reason = await parseAll(parser, path, file).then(
         ([parsed]) => (parsed?.kind === 'failure' ? parsed.failure.reason : undefined),
@@ -84,7 +87,12 @@ export function parserSuite(name: string, { create, path, fileWith }: ParserCase
       const files = fc.oneof(
         fc.array(pieces, { maxLength: 30 }).map((parts) => Buffer.from(parts.join(''))),
         fc.uint8Array({ maxLength: 200 }),
-        fc.array(pieces, { maxLength: 12 }).map((parts) => Buffer.from(fileWith(parts.join('')))),
+        fc.array(pieces, { maxLength: 12 }).map((parts) => Buffer.from(fileWith(parts.join('')) as Uint8Array)),
+        fc.tuple(fc.nat(), fc.nat(255)).map(([at, value]) => {
+          const damaged = Buffer.from(fileWith('words') as Uint8Array);
+          damaged[at % damaged.length] = value;
+          return damaged;
+        }),
       );
       await fc.assert(
         fc.asyncProperty(files, async (file) => {

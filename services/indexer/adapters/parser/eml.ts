@@ -1,7 +1,7 @@
 import PostalMime from 'postal-mime';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { readWhole } from '../../parse/decode.ts';
-import { detectEncoding } from '../../parse/encoding.ts';
+import { detectEncoding, markOf } from '../../parse/encoding.ts';
 import { parseMessage } from '../../parse/message/message.ts';
 import { type Parser, UnreadableError } from '../../parse/parser.ts';
 
@@ -36,7 +36,8 @@ const parser: Parser = {
 async function read(bytes: Buffer) {
   // Some programs save messages as UTF-16, which no header is written in.
   const found = detectEncoding(bytes.subarray(0, 4096), false)?.charset ?? 'utf-8';
-  const raw = found.startsWith('utf-16') ? Buffer.from(new TextDecoder(found).decode(bytes)) : bytes;
+  const isMarked = markOf(bytes) !== undefined;
+  const raw = found.startsWith('utf-16') || isMarked ? Buffer.from(new TextDecoder(found).decode(bytes)) : bytes;
   if (!/^[\w-]+:/m.test(raw.subarray(0, 4096).toString('latin1'))) {
     throw new UnreadableError('is not a mail message: it has no header');
   }

@@ -1,5 +1,5 @@
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { charsetParameterOf, decodeWhole, readWhole } from '../../parse/decode.ts';
+import { charsetParameterOf, decodeRaw, readWhole } from '../../parse/decode.ts';
 import { failed, type Parsed, type Parser, UnreadableError } from '../../parse/parser.ts';
 import { parseRecord } from '../../parse/record.ts';
 
@@ -11,7 +11,7 @@ const parser: Parser = {
   endings: ['.json'],
   isList: true,
   async *parse(file, bytes) {
-    const { text, notes } = decodeWhole(await readWhole(bytes, fileBytesMax), charsetParameterOf(file.mediaType));
+    const { text, notes } = decodeRaw(await readWhole(bytes, fileBytesMax), charsetParameterOf(file.mediaType));
     yield* notes;
     const records = recordsOf(toValue(text));
     for (const [index, record] of records.entries()) yield* parseOne(record, `${file.path}#${index + 1}`, index + 1);

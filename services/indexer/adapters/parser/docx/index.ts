@@ -19,6 +19,7 @@ const parser: Parser = {
   ],
   endings: ['.docx', '.docm', '.dotx'],
   isList: false,
+  isolation: 'process',
   async *parse(file, bytes) {
     const zip = await openZip(await readWhole(bytes, zipMax.bytes));
     const main = zip.find('word/document.xml') ?? zip.entries.find(({ name }) => /^word\/document\d*\.xml$/.test(name));

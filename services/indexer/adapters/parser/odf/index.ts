@@ -19,6 +19,7 @@ const parser: Parser = {
   endings: ['.odt', '.ods', '.odp', '.ott', '.ots', '.otp'],
   // A spreadsheet can be a list of questions and answers.
   isList: true,
+  isolation: 'process',
   async *parse(file, bytes) {
     const zip = await openZip(await readWhole(bytes, zipMax.bytes));
     await refuseEncrypted(zip);

@@ -8,12 +8,14 @@ import { findAll } from '../../../parse/xml/read-xml.ts';
 import { readOfficeProperties } from '../../../parse/zip/office-properties.ts';
 import { openZip, zipMax } from '../../../parse/zip/open-zip.ts';
 import { createPackage } from '../../../parse/zip/package.ts';
+import { onPage } from './paged.ts';
 import { addSlide } from './slide.ts';
 
 const parser: Parser = {
   mediaTypes: ['application/vnd.openxmlformats-officedocument.presentationml.presentation'],
   endings: ['.pptx', '.pptm', '.ppsx', '.potx'],
   isList: false,
+  isolation: 'process',
   async *parse(file, bytes) {
     const zip = await openZip(await readWhole(bytes, zipMax.bytes));
     const parts = createPackage(zip);
@@ -33,7 +35,12 @@ const parser: Parser = {
         continue;
       }
       const notesPath = (await parts.related(path)).find(({ type }) => type.endsWith('/notesSlide'))?.path;
-      addSlide(builder, slide, notesPath === undefined ? undefined : await parts.root(notesPath), number);
+      addSlide(
+        onPage(builder, number),
+        slide,
+        notesPath === undefined ? undefined : await parts.root(notesPath),
+        number,
+      );
     }
     const { text, blocks } = builder.finish();
     const first = blocks.find(({ heading }) => heading !== undefined && !/^\d+$/.test(heading))?.heading;

@@ -99,7 +99,8 @@ function createCollector() {
       isInTable = false;
     },
     property(name, value) {
-      if (value !== '') values[name] = value;
+      // Programs write question marks for what their code page lacks.
+      if (!/^[?\s]*$/.test(value)) values[name] = value;
     },
     styleName: (index, name) => void styles.set(index, name),
     hidden() {

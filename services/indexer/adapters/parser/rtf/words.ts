@@ -163,30 +163,22 @@ function applyFormat(state: RtfState, name: string, value: number | undefined): 
 }
 
 function applyStructure({ open, events }: RtfState, name: string, value: number | undefined): void {
-  if (open.destination !== 'body') return;
-  switch (name) {
-    case 'par':
-    case 'sect':
-    case 'page':
-    case '\n':
-    case '\r':
-      return events.paragraph();
-    case 'pard':
-      return events.paragraphStart();
-    case 's':
-      return events.style(value ?? 0);
-    case 'outlinelevel':
-      return events.outline((value ?? 9) + 1);
-    case 'cell':
-    case 'nestcell':
-      return events.cell();
-    case 'row':
-    case 'nestrow':
-      return events.row();
-    case 'trowd':
-      return events.rowStart();
-    case 'intbl':
-      return events.inTable();
-    default:
-  }
+  if (open.destination === 'body') structure[name]?.(events, value);
 }
+
+const structure: Readonly<Record<string, (events: RtfEvents, value: number | undefined) => void>> = {
+  par: (events) => events.paragraph(),
+  sect: (events) => events.paragraph(),
+  page: (events) => events.paragraph(),
+  '\n': (events) => events.paragraph(),
+  '\r': (events) => events.paragraph(),
+  pard: (events) => events.paragraphStart(),
+  s: (events, value) => events.style(value ?? 0),
+  outlinelevel: (events, value) => events.outline((value ?? 9) + 1),
+  cell: (events) => events.cell(),
+  nestcell: (events) => events.cell(),
+  row: (events) => events.row(),
+  nestrow: (events) => events.row(),
+  trowd: (events) => events.rowStart(),
+  intbl: (events) => events.inTable(),
+};

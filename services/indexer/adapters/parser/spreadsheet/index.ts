@@ -17,6 +17,7 @@ const parser: Parser = {
   endings: ['.xlsx', '.xlsm', '.xlsb', '.xls'],
   // A sheet can be a list of questions and answers.
   isList: true,
+  isolation: 'process',
   async *parse(file, bytes) {
     const whole = await readWhole(bytes, zipMax.bytes);
     // The format before 2007 is no archive.
