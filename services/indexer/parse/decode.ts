@@ -1,7 +1,7 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { cleanText } from './clean.ts';
-import { detectEncoding, isValid, markOf } from './encoding.ts';
+import { detectEncoding, isValid, markOf } from './encoding/detect.ts';
 import { noted, type Parsed, type SourceFile, UnreadableError } from './parser.ts';
 
 // The one place where bytes of a file become text. The encoding is the one that the upload names (`text/plain; charset=gbk`), else a

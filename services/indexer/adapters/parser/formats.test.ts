@@ -1,40 +1,15 @@
+import { utils, type WorkBook, write } from '@e965/xlsx';
 import { describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { Parsed, ParsedDocument, Parser } from '../../parse/parser.ts';
-import { parseAll, parserSuite } from '../../suites/parser.suite.ts';
-import { docxOf, epubOf, odfOf, paragraphOf, pptxOf, shapeOf, wordPart, xmlText } from '../../testing/office-files.ts';
+import { parseAll } from '../../suites/parser.suite.ts';
+import { docxOf, epubOf, odfOf, paragraphOf, pptxOf, shapeOf, wordPart } from '../../testing/office-files.ts';
 import { zipOf } from '../../testing/zip-of.ts';
 
 const load = (name: string) =>
   createFromAdapter<Parser, object>(new URL('./', import.meta.url), name, undefined, {}, 'indexer.parser');
-const rtfText = (text: string) =>
-  [...text].map((character) => {
-    const units = Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index)}?`);
-    return /[ -[\]-z|~]/.test(character) ? character : units.join('');
-  });
-
-const cases = {
-  docx: { path: 'a.docx', fileWith: (words: string) => docxOf(paragraphOf(`Some ${words} here.`)) },
-  pptx: { path: 'a.pptx', fileWith: (words: string) => pptxOf([{ shapes: shapeOf('', `Some ${words} here.`) }]) },
-  odf: { path: 'a.odt', fileWith: (words: string) => odfOf('text', `<text:p>Some ${xmlText(words)} here.</text:p>`) },
-  epub: { path: 'a.epub', fileWith: (words: string) => epubOf([`<p>Some ${xmlText(words)} here.</p>`]) },
-  rtf: { path: 'a.rtf', fileWith: (words: string) => Buffer.from(`{\\rtf1 Some ${rtfText(words).join('')} here.}`) },
-  json: {
-    path: 'a.json',
-    fileWith: (words: string) => `[{"title":"T","text":${JSON.stringify(`Some ${words} here.`)}}]`,
-  },
-  eml: {
-    path: 'a.eml',
-    fileWith: (words: string) =>
-      Buffer.from(`Subject: T\nContent-Type: text/plain; charset=utf-8\n\nSome ${words} here.\n`),
-  },
-};
-for (const [name, { path, fileWith }] of Object.entries(cases)) {
-  parserSuite(name, { create: () => load(name), path, fileWith });
-}
-
 const read = async (name: string, path: string, content: string | Uint8Array): Promise<Parsed[]> =>
   parseAll(await load(name), path, content);
 const one = async (name: string, path: string, content: string | Uint8Array): Promise<ParsedDocument> => {
@@ -139,6 +114,82 @@ describe('Word', () => {
   });
 });
 
+describe('Excel', () => {
+  const sheetOf = (rows: unknown[][], more: object = {}) => Object.assign(utils.aoa_to_sheet(rows), more);
+  const fileOf = (sheets: Record<string, object>, hidden: readonly string[] = []) => {
+    const Sheets = Object.keys(sheets).map((name) => ({ name, Hidden: hidden.includes(name) ? 1 : 0 }));
+    const workbook = { SheetNames: Object.keys(sheets), Sheets: sheets, Workbook: { Sheets } };
+    return write(workbook as WorkBook, { type: 'buffer', bookType: 'xlsx' }) as Buffer;
+  };
+
+  test('values are as they are shown; hidden sheets, rows and columns are left out and counted', async () => {
+    const prices = sheetOf(
+      [
+        ['价格表', null, null, null],
+        ['SKU', '比例', '上架', '底价'],
+        ['0027', { t: 'n', v: 0.125, z: '0.0%' }, { t: 'n', v: 46297, z: 'yyyy-mm-dd' }, 1],
+        ['0028', 'secret', '', 2],
+      ],
+      {
+        '!merges': [{ s: { r: 0, c: 0 }, e: { r: 0, c: 3 } }],
+        '!cols': [{}, {}, {}, { hidden: true }],
+        '!rows': [{}, {}, {}, { hidden: true }],
+      },
+    );
+    const parsed = await read('spreadsheet', 'a.xlsx', fileOf({ 价格: prices, 内部: sheetOf([['x']]) }, ['内部']));
+    expect(parsed).toMatchObject([
+      { note: { kind: NoteKind.HIDDEN_SKIPPED, count: 3 } },
+      { document: { text: '## 价格\n\n价格表\n\n| SKU: 0027 | 比例：12.5% | 上架：2026-10-02 |' } },
+    ]);
+  });
+
+  test('a sheet of questions is one document for each row, and a table beside it one document', async () => {
+    const faq = sheetOf([
+      ['常见问题'],
+      ['问题', '答案', '相似问'],
+      ['怎么退货？', '七天内', '退货流程'],
+      [],
+      ['几点？', '八点', ''],
+    ]);
+    const parsed = await read(
+      'spreadsheet',
+      'a.xlsx',
+      fileOf({
+        问答: faq,
+        运费: sheetOf([
+          ['区', '价'],
+          ['沪', '8元'],
+        ]),
+      }),
+    );
+    expect(parsed).toMatchObject([
+      { document: { documentId: 'a.xlsx#问答!3', title: '怎么退货？', text: '退货流程\n\n七天内', isPlaced: true } },
+      { document: { documentId: 'a.xlsx#问答!5', title: '几点？', text: '八点', attributes: { sheet: '问答' } } },
+      { document: { documentId: 'a.xlsx', text: '## 运费\n\n| 区：沪 | 价：8元 |' } },
+    ]);
+  });
+
+  test('a formula without a result is reported, not 0', async () => {
+    const sheet =
+      '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="str"><v>数量</v></c><c r="B1" t="str"><v>金额</v></c></row><row r="2"><c r="A2"><v>0</v></c><c r="B2"><f>A2*2</f><v></v></c></row><row r="3"><c r="A3"><v>5</v></c><c r="B3"><f>A3-5</f><v>0</v></c></row></sheetData></worksheet>';
+    const relation = (type: string, target: string) =>
+      `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/${type}" Target="${target}"/></Relationships>`;
+    const file = zipOf({
+      '[Content_Types].xml':
+        '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/><Override PartName="/xl/s.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>',
+      '_rels/.rels': relation('officeDocument', 'xl/workbook.xml'),
+      'xl/workbook.xml':
+        '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Sheet1" sheetId="1" r:id="r"/></sheets></workbook>',
+      'xl/_rels/workbook.xml.rels': relation('worksheet', 's.xml'),
+      'xl/s.xml': sheet,
+    });
+    expect(await read('spreadsheet', 'a.xlsx', file)).toMatchObject([
+      { note: { kind: NoteKind.VALUE_MISSING, count: 1 } },
+      { document: { text: '| 数量：0 |\n| 数量：5 | 金额：0 |' } },
+    ]);
+  });
+});
+
 test('slides are read in their order with notes, without hidden ones', async () => {
   const table =
     '<p:graphicFrame><a:tbl><a:tblPr firstRow="1"/><a:tr><a:tc><a:txBody><a:p><a:r><a:t>区</a:t></a:r></a:p></a:txBody></a:tc><a:tc><a:txBody><a:p><a:r><a:t>价</a:t></a:r></a:p></a:txBody></a:tc></a:tr><a:tr><a:tc><a:txBody><a:p><a:r><a:t>沪</a:t></a:r></a:p></a:txBody></a:tc><a:tc><a:txBody><a:p><a:r><a:t>8元</a:t></a:r></a:p></a:txBody></a:tc></a:tr></a:tbl></p:graphicFrame>';
@@ -227,7 +278,7 @@ test('RTF has its code pages, Unicode with what stands for it, headings, lists a
 test('a message is its subject and plain body; attachments are files that cannot leave it', async () => {
   const part = (headers: string, body: string) => `--b\n${headers}\n\n${body}\n`;
   const file = `Subject: =?utf-8?B?${Buffer.from('退款').toString('base64')}?=\nFrom: A <a@x.example>\nDate: Mon, 14 Sep 2026 08:00:00 +0000\nContent-Type: multipart/mixed; boundary=b\n\n${part('Content-Type: text/plain; charset=utf-8', '您好')}${part('Content-Type: text/html', '<p>other</p>')}${part('Content-Type: text/plain\nContent-Disposition: attachment; filename="../../x.txt"', 'inner')}--b--\n`;
-  const [message, attachment] = await read('eml', 'a.eml', file);
+  const [message, attachment] = await read('mail', 'a.eml', file);
   expect(message).toMatchObject({
     document: { title: '退款', updatedAtMs: Date.UTC(2026, 8, 14, 8), attributes: { from: 'A' } },
   });

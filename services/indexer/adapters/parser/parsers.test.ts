@@ -15,7 +15,7 @@ const cases = {
     path: 'a.csv',
     fileWith: (words: string) => `title,text\nTitle,"Some ${words.replaceAll('"', '""')} here."\n`,
   },
-  jsonl: {
+  json: {
     path: 'a.jsonl',
     fileWith: (words: string) => `{"title":"Title","text":"Some ${JSON.stringify(words).slice(1, -1)} here."}\n`,
   },
@@ -293,7 +293,7 @@ describe('CSV', () => {
 describe('JSON Lines', () => {
   test('a given id is the id; without one it is the line; other scalars are attributes', async () => {
     const lines = await documents(
-      'jsonl',
+      'json',
       'a.jsonl',
       '{"id":"k-1","title":"T","text":"x","product":"k","lang":"zh","n":3,"deep":{"a":1}}\n\n{"content":"y"}\n',
     );
@@ -305,7 +305,7 @@ describe('JSON Lines', () => {
 
   test('a table in the text becomes rows with headers, as in Markdown', async () => {
     const text = 'Fees:\n|Zone|Fee \\| tax|\n|:---|---|\n|A|1|\n|B||\nAfter.\n|no|header|';
-    const document = await one('jsonl', 'a.jsonl', JSON.stringify({ text }));
+    const document = await one('json', 'a.jsonl', JSON.stringify({ text }));
     expect(document.text).toBe('Fees:\n| Zone: A | Fee | tax: 1 |\n| Zone: B |\nAfter.\n|no|header|');
     expect(document.blocks.map(({ kind }) => kind)).toEqual([
       'paragraph',
@@ -319,8 +319,8 @@ describe('JSON Lines', () => {
   test('each bad line is a failure of its own', async () => {
     const file =
       '{"text":"a"}\n{"text":\n[1]\n{"title":"t"}\n{"text":"b","groups":7.5e3}\n{"text":"c","groups":{"a":1}}\n';
-    expect((await documents('jsonl', 'a.jsonl', file)).map(({ text }) => text)).toEqual(['a']);
-    expect((await failures('jsonl', 'a.jsonl', file)).map(({ line, documentId }) => [line, documentId])).toEqual([
+    expect((await documents('json', 'a.jsonl', file)).map(({ text }) => text)).toEqual(['a']);
+    expect((await failures('json', 'a.jsonl', file)).map(({ line, documentId }) => [line, documentId])).toEqual([
       [2, undefined],
       [3, undefined],
       [4, 'a.jsonl#4'],
@@ -331,8 +331,8 @@ describe('JSON Lines', () => {
 
   test('a line that is too long is a failure, in constant memory', async () => {
     const file = `{"text":"${'x'.repeat(9 << 20)}"}\n{"text":"b"}\n`;
-    expect(await failures('jsonl', 'a.jsonl', file)).toMatchObject([{ line: 1, reason: ErrorReason.TOO_LARGE }]);
-    expect(await documents('jsonl', 'a.jsonl', file)).toMatchObject([{ text: 'b' }]);
+    expect(await failures('json', 'a.jsonl', file)).toMatchObject([{ line: 1, reason: ErrorReason.TOO_LARGE }]);
+    expect(await documents('json', 'a.jsonl', file)).toMatchObject([{ text: 'b' }]);
   });
 });
 

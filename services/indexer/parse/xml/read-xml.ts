@@ -1,6 +1,6 @@
 import { SaxesParser } from 'saxes';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { detectEncoding, markOf } from '../encoding.ts';
+import { detectEncoding, markOf } from '../encoding/detect.ts';
 import { UnreadableError } from '../parser.ts';
 import { prefixOf } from './namespaces.ts';
 

@@ -1,5 +1,5 @@
 import { type Entry, getFileNameLowLevel } from 'yauzl';
-import { detectEncoding } from '../encoding.ts';
+import { detectEncoding } from '../encoding/detect.ts';
 
 const isUtf8 = 1 << 11;
 const unicodePathField = 0x7075;

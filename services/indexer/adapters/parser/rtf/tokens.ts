@@ -29,6 +29,7 @@ export function* readTokens(bytes: Uint8Array): Iterable<RtfToken> {
 }
 
 const nameLengthMax = 32;
+const numberLengthMax = 10;
 
 function readControl(bytes: Uint8Array, start: number): { token: RtfToken; end: number } {
   const first = bytes[start] ?? 0x20;
@@ -43,14 +44,20 @@ function readControl(bytes: Uint8Array, start: number): { token: RtfToken; end: 
     return { token: { kind: 'word', name: String.fromCharCode(first), value: undefined }, end: start + 1 };
   }
   let at = start;
-  while (at - start < nameLengthMax && isLetter(bytes[at])) at++;
-  const name = Buffer.from(bytes.subarray(start, at)).toString('latin1');
-  const digits = /^-?\d{1,10}/.exec(Buffer.from(bytes.subarray(at, at + 11)).toString('latin1'))?.[0] ?? '';
-  at += digits.length;
+  let name = '';
+  while (at - start < nameLengthMax && isLetter(bytes[at])) name += String.fromCharCode(bytes[at++] as number);
+  const isNegative = bytes[at] === 0x2d && isDigit(bytes[at + 1]);
+  if (isNegative) at++;
+  const digits = at;
+  let value = 0;
+  while (at - digits < numberLengthMax && isDigit(bytes[at])) value = value * 10 + (bytes[at++] as number) - 0x30;
+  const hasValue = at > digits;
   // One space ends the word and belongs to it.
   if (bytes[at] === 0x20) at++;
-  return { token: { kind: 'word', name, value: digits === '' ? undefined : Number(digits) }, end: at };
+  return { token: { kind: 'word', name, value: hasValue ? (isNegative ? -value : value) : undefined }, end: at };
 }
+
+const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 
 const isLetter = (byte: number | undefined) =>
   byte !== undefined && ((byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a));

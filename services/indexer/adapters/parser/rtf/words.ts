@@ -1,4 +1,4 @@
-import { charsetOfCodePage } from '../../../parse/code-pages.ts';
+import { charsetOfCodePage } from '../../../parse/encoding/code-pages.ts';
 
 /** What a reader of RTF notifies, in the order of the file. */
 export interface RtfEvents {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { detectEncoding } from './encoding.ts';
+import { detectEncoding } from './detect.ts';
 
 const bytes = (...parts: (string | number[])[]) =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));

@@ -1,10 +1,10 @@
 import { parseDocument } from 'htmlparser2';
-import { createTextBuilder } from '../blocks.ts';
-import { blocksOfText } from '../blocks-of-text.ts';
-import { cleanText } from '../clean.ts';
-import { addBlocks } from '../html/blocks.ts';
-import type { Parsed, SourceFile } from '../parser.ts';
-import { parseWhole } from '../whole-document.ts';
+import { createTextBuilder } from '../../../parse/blocks.ts';
+import { blocksOfText } from '../../../parse/blocks-of-text.ts';
+import { cleanText } from '../../../parse/clean.ts';
+import { addBlocks } from '../../../parse/html/blocks.ts';
+import type { Parsed, SourceFile } from '../../../parse/parser.ts';
+import { parseWhole } from '../../../parse/whole-document.ts';
 
 /** A mail message, as its format holds it. */
 export interface Message {

@@ -1,22 +1,17 @@
-import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { charsetParameterOf, decodeRaw, readWhole } from '../../parse/decode.ts';
-import { failed, type Parsed, type Parser, UnreadableError } from '../../parse/parser.ts';
-import { parseRecord } from '../../parse/record.ts';
+import { charsetParameterOf, decodeRaw, readWhole } from '../../../parse/decode.ts';
+import { failed, type Parsed, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
+import { parseRecord } from '../../../parse/record.ts';
 
 /** Largest file, in bytes: its records are in memory together. */
 const fileBytesMax = 64 << 20;
 
-const parser: Parser = {
-  mediaTypes: ['application/json'],
-  endings: ['.json'],
-  isList: true,
-  async *parse(file, bytes) {
-    const { text, notes } = decodeRaw(await readWhole(bytes, fileBytesMax), charsetParameterOf(file.mediaType));
-    yield* notes;
-    const records = recordsOf(toValue(text));
-    for (const [index, record] of records.entries()) yield* parseOne(record, `${file.path}#${index + 1}`, index + 1);
-  },
-};
+/** Yields the records of a file that is one JSON value. */
+export async function* parseList(file: SourceFile, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Parsed> {
+  const { text, notes } = decodeRaw(await readWhole(bytes, fileBytesMax), charsetParameterOf(file.mediaType));
+  yield* notes;
+  const records = recordsOf(toValue(text));
+  for (const [index, record] of records.entries()) yield* parseOne(record, `${file.path}#${index + 1}`, index + 1);
+}
 
 function toValue(text: string): unknown {
   try {
@@ -49,6 +44,3 @@ function parseOne(record: unknown, place: string, number: number): Parsed[] {
 const example = 'each record must be one, such as {"id": …, "title": …, "text": …}';
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** Reads JSON: one document for each object of a list. */
-export const adapter = defineAdapter({ settings: {}, create: () => parser });

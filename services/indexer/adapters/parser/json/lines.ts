@@ -1,26 +1,21 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { decodeRecord, openText } from '../../parse/decode.ts';
-import { readLines } from '../../parse/lines.ts';
-import { failed, type Parsed, type Parser, UnreadableError } from '../../parse/parser.ts';
-import { parseRecord } from '../../parse/record.ts';
+import { decodeRecord, openText } from '../../../parse/decode.ts';
+import { readLines } from '../../../parse/lines.ts';
+import { failed, type Parsed, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
+import { parseRecord } from '../../../parse/record.ts';
 
 /** Longest line, in bytes. */
 const lineBytesMax = 8 << 20;
 
-const parser: Parser = {
-  mediaTypes: ['application/jsonl', 'application/x-ndjson', 'application/x-jsonlines', 'application/jsonlines'],
-  endings: ['.jsonl', '.ndjson'],
-  isList: true,
-  async *parse(file, parts) {
-    const opened = await openText(file, parts);
-    yield* opened.notes;
-    for await (const { number, bytes } of readLines(opened.parts, lineBytesMax)) {
-      if (bytes !== undefined && isBlank(bytes)) continue;
-      yield* parseLine(bytes, opened.charset, `${file.path}#${number}`, number);
-    }
-  },
-};
+/** Yields the records of a file with one JSON object on each line, in constant memory. */
+export async function* parseLines(file: SourceFile, parts: AsyncIterable<Uint8Array>): AsyncIterable<Parsed> {
+  const opened = await openText(file, parts);
+  yield* opened.notes;
+  for await (const { number, bytes } of readLines(opened.parts, lineBytesMax)) {
+    if (bytes !== undefined && isBlank(bytes)) continue;
+    yield* parseLine(bytes, opened.charset, `${file.path}#${number}`, number);
+  }
+}
 
 function parseLine(bytes: Uint8Array | undefined, charset: string, place: string, number: number): Parsed[] {
   try {
@@ -51,6 +46,3 @@ function parseObject(text: string): Record<string, unknown> {
 function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 32 || byte === 13 || byte === 9);
 }
-
-/** Reads JSON Lines: one document for each line. */
-export const adapter = defineAdapter({ settings: {}, create: () => parser });

@@ -1,31 +1,20 @@
-import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { charsetOfCodePage } from '../../parse/code-pages.ts';
-import { decodeWhole, readWhole } from '../../parse/decode.ts';
-import { type Attachment, parseMessage } from '../../parse/message/message.ts';
-import { type Parser, UnreadableError } from '../../parse/parser.ts';
-import { isOle } from '../../parse/zip/open-zip.ts';
+import { decodeWhole } from '../../../parse/decode.ts';
+import { charsetOfCodePage } from '../../../parse/encoding/code-pages.ts';
+import { UnreadableError } from '../../../parse/parser.ts';
+import type { Attachment, Message } from './message.ts';
 
-const messageBytesMax = 64 << 20;
-
-const parser: Parser = {
-  mediaTypes: ['application/vnd.ms-outlook'],
-  endings: ['.msg'],
-  isList: false,
-  isolation: 'process',
-  async *parse(file, bytes) {
-    const whole = await readWhole(bytes, messageBytesMax);
-    if (!isOle(whole)) throw new UnreadableError('is not an Outlook message: save it as .eml');
-    const { fields, attachments } = await read(whole);
-    yield* parseMessage(file, {
-      subject: fields.subject ?? '',
-      from: fields.senderName ?? fields.senderEmail ?? '',
-      date: fields.clientSubmitTime ?? fields.messageDeliveryTime ?? '',
-      text: fields.body ?? '',
-      html: fields.bodyHtml ?? htmlOf(fields.html, fields.internetCodepage),
-      attachments,
-    });
-  },
-};
+/** Returns a message that Outlook has saved. */
+export async function readMsg(bytes: Buffer): Promise<Message> {
+  const { fields, attachments } = await read(bytes);
+  return {
+    subject: fields.subject ?? '',
+    from: fields.senderName ?? fields.senderEmail ?? '',
+    date: fields.clientSubmitTime ?? fields.messageDeliveryTime ?? '',
+    text: fields.body ?? '',
+    html: fields.bodyHtml ?? htmlOf(fields.html, fields.internetCodepage),
+    attachments,
+  };
+}
 
 async function read(bytes: Buffer) {
   // The package is CommonJS: its class is the default of its default.
@@ -66,6 +55,3 @@ function htmlOf(html: Uint8Array | undefined, codePage: number | undefined): str
   if (html === undefined) return '';
   return decodeWhole(html, undefined, () => (codePage === undefined ? undefined : charsetOfCodePage(codePage))).text;
 }
-
-/** Reads messages that Outlook has saved, and their attachments by their own parsers. */
-export const adapter = defineAdapter({ settings: {}, create: () => parser });
