@@ -12,7 +12,7 @@ import { EchoService, ServerStreamResponseSchema } from '#gen/ragmesh/testing/v1
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { ingestFiles } from '../cli/ingest.ts';
 import { createProgress } from '../cli/progress.ts';
-import { findFiles, type UploadFile } from '../cli/upload.ts';
+import { findFiles, type UploadFile } from '../cli/upload/upload.ts';
 import { services } from '../run.ts';
 import type { ServersReady } from './answers.ts';
 

@@ -13,16 +13,18 @@ import { type CommandContext, CommandError, printJson } from './command.ts';
 import { connectMesh } from './connect.ts';
 import { connectionFlags, connectionHelp, parseFlags } from './flags.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { findFiles, type LeftOut, type UploadFile, uploadMessages } from './upload.ts';
+import { findFiles, type LeftOut, type UploadFile, type UploadOptions, uploadMessages } from './upload/upload.ts';
 
 const help = `npm run ingest -- <path…> --corpus <name> [--delete-missing]
 
-Indexes files (Markdown, HTML, CSV, JSON Lines, plain text), or folders of them, in a corpus. Only what changed is indexed;
-searches see the new version when all of it is ready. A file of another kind is left out and named.
+Indexes files (PDF, Office, OpenDocument, Markdown, HTML, text, tables, JSON, books, mail, ZIP), or folders of them, in a corpus. Only
+what changed is indexed; searches see the new version when all of it is ready. A file of another kind is left out and named.
 Exit code: 0; 2 if a document failed or a file that you named was left out; 1 if nothing could be indexed.
 
   --corpus <name>    the corpus; it is created if it does not exist
   --delete-missing   remove documents of the corpus that are not under these paths
+  --columns <list>   what columns of tables mean, such as "Betreff=title,Inhalt=text"; "1=question,2=text" in tables without names
+  --charset <name>   encoding of text files, such as gbk, if it cannot be found by their bytes
 ${connectionHelp}`;
 
 /** Files left out of folders that are printed by name. */
@@ -36,6 +38,8 @@ export async function ingest(context: CommandContext): Promise<number> {
     options: {
       corpus: { type: 'string' },
       'delete-missing': { type: 'boolean', default: false },
+      columns: { type: 'string' },
+      charset: { type: 'string' },
       ...connectionFlags,
     },
   });
@@ -50,7 +54,11 @@ export async function ingest(context: CommandContext): Promise<number> {
   await using mesh = await connectMesh(context, values);
   const indexer = mesh.client(IndexerService);
   const startedAt = performance.now();
-  const job = await ingestFiles(indexer, values.corpus, files, createProgress(), values['delete-missing']);
+  const job = await ingestFiles(indexer, values.corpus, files, createProgress(), {
+    deleteMissing: values['delete-missing'],
+    ...(values.columns !== undefined && { columns: parseColumns(values.columns) }),
+    ...(values.charset !== undefined && { charset: values.charset }),
+  });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const failures = job.state === JobState.SUCCEEDED ? await readFailures(indexer, job) : [];
   if (values.json) {
@@ -60,6 +68,7 @@ export async function ingest(context: CommandContext): Promise<number> {
   if (job.state === JobState.HELD) throw new CommandError(heldMessage(job));
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the job failed: ${job.error}`);
   printFailures(failures, job);
+  await printNotes(indexer, job);
   return failures.length > 0 || leftOut.some(({ isNamed }) => isNamed) ? 2 : 0;
 }
 
@@ -77,12 +86,12 @@ export async function ingestFiles(
   corpus: string,
   files: readonly UploadFile[],
   progress: Progress,
-  deleteMissing = false,
+  options: UploadOptions = {},
 ): Promise<Job> {
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const counted = async function* () {
     let sent = 0;
-    for await (const message of uploadMessages(corpus, files, { deleteMissing })) {
+    for await (const message of uploadMessages(corpus, files, options)) {
       if (message.part.case === 'data') sent += message.part.value.byteLength;
       progress.update(sent, total, `uploading ${megabytes(sent)} of ${megabytes(total)} MB`);
       yield message;
@@ -150,6 +159,27 @@ function printFailures(failures: readonly Failure[], job: Job): void {
   }
   const others = Number(job.progress?.failedCount ?? 0) - failures.length;
   if (others > 0) process.stderr.write(`  … and ${others} more\n`);
+}
+
+/** Prints what was left out of files or guessed about them. */
+async function printNotes(indexer: Client<typeof IndexerService>, job: Job): Promise<void> {
+  const count = Number(job.progress?.noteCount ?? 0);
+  if (count === 0) return;
+  const { notes } = await indexer.listNotes({ jobId: job.jobId, pageSize: maxNamed });
+  for (const { path, line, count: parts, message } of notes) {
+    const times = parts > 1n ? ` (${parts})` : '';
+    process.stderr.write(`  ${path}${line > 0n ? `:${line}` : ''} note: ${message}${times}\n`);
+  }
+  if (count > notes.length) process.stderr.write(`  … and ${count - notes.length} more notes\n`);
+}
+
+/** Returns columns and their meanings of "name=meaning,…". Throws CommandError for anything else. */
+function parseColumns(list: string): Record<string, string> {
+  const pairs = list.split(',').map((pair) => pair.split('=').map((part) => part.trim()));
+  if (pairs.some((pair) => pair.length !== 2 || pair.includes(''))) {
+    throw new CommandError(`--columns: "${list}" is not a list such as Betreff=title,Inhalt=text`);
+  }
+  return Object.fromEntries(pairs as [string, string][]);
 }
 
 function megabytes(bytes: number): string {

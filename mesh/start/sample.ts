@@ -12,7 +12,7 @@ import type { Host } from '#kit/host/host.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { actAs } from '#kit/rpc/context.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
-import { findFiles, uploadMessages } from '../cli/upload.ts';
+import { findFiles, uploadMessages } from '../cli/upload/upload.ts';
 
 const folder = fileURLToPath(new URL('../../deployments/sample', import.meta.url));
 

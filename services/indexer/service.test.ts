@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { IndexerService, JobState, NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
 import { type IndexerMesh, jsonl, type Part, partsOf, startIndexerMesh, testStorage } from './testing/indexer-mesh.ts';
+import { docxOf, paragraphOf } from './testing/office-files.ts';
+import { zipOf } from './testing/zip-of.ts';
 
 let mesh: IndexerMesh;
 beforeAll(async () => {
@@ -71,6 +73,19 @@ describe('an upload', () => {
     }
     expect(mesh.embedding.inputs).toContain('Returns\nWindow\n## Window\n\n15 days.');
     await expect.poll(staged, patient).toEqual([]);
+  });
+
+  test('of an archive becomes the documents of its files, with notes, and what it no longer holds is removed', async () => {
+    const page = (text: string) => docxOf(paragraphOf(text));
+    const first = zipOf({ 'guide/a.docx': page('Alpha'), 'b.txt': 'Beta', 'c.exe': 'MZ' });
+    const job = await mesh.ingest({ 'kb.zip': first }, { corpus: 'archive' });
+    expect(job.progress).toMatchObject({ documentCount: 2n, failedCount: 0n, noteCount: 1n });
+    expect([...mesh.index.live('archive').keys()].sort()).toEqual(['kb.zip/b.txt', 'kb.zip/guide/a.docx']);
+    const { notes, totals } = await mesh.client.listNotes({ jobId: job.jobId }, await mesh.as());
+    expect(notes).toMatchObject([{ path: 'kb.zip/c.exe', kind: NoteKind.FILE_SKIPPED, count: 1n }]);
+    expect(totals).toMatchObject([{ kind: NoteKind.FILE_SKIPPED, count: 1n, fileCount: 1n }]);
+    await mesh.ingest({ 'kb.zip': zipOf({ 'b.txt': 'Beta' }) }, { corpus: 'archive' });
+    expect([...mesh.index.live('archive').keys()]).toEqual(['kb.zip/b.txt']);
   });
 
   test('that breaks the order of its parts is refused, and leaves nothing', async () => {

@@ -18,7 +18,7 @@ import { CommandError } from '../../cli/command.ts';
 import { ingestFiles } from '../../cli/ingest.ts';
 import { type Costs, costsPath, type Kind, kinds, type Topology } from '../../cli/plan/costs.ts';
 import { createProgress, type Progress } from '../../cli/progress.ts';
-import { findFiles } from '../../cli/upload.ts';
+import { findFiles } from '../../cli/upload/upload.ts';
 import { callsPerSecond, latencies, median, percentile, type Row } from '../measure.ts';
 import { createRawClient } from '../raw-client.ts';
 import { cpuMsOfFamily, type Processes, startProcesses } from './processes.ts';

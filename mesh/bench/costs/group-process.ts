@@ -7,7 +7,7 @@ import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts'
 import { createLogger } from '#kit/base/log.ts';
 import { ingestFiles } from '../../cli/ingest.ts';
 import { createProgress } from '../../cli/progress.ts';
-import { findFiles } from '../../cli/upload.ts';
+import { findFiles } from '../../cli/upload/upload.ts';
 import { startGroup } from '../../group/primary.ts';
 import { cpuMsOf } from '../process-cpu.ts';
 import { costConfig } from './config.ts';

@@ -6,7 +6,7 @@ import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { startTestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { ingestFiles } from '../../cli/ingest.ts';
 import { createProgress } from '../../cli/progress.ts';
-import { findFiles } from '../../cli/upload.ts';
+import { findFiles } from '../../cli/upload/upload.ts';
 import { services } from '../../run.ts';
 import { costConfig } from './config.ts';
 import type { CostProcessInit, CostProcessReady } from './costs.ts';

@@ -12,7 +12,7 @@ import { connectMesh, type MeshConnection } from '../connect.ts';
 import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
 import { ingestFiles } from '../ingest.ts';
 import { createProgress } from '../progress.ts';
-import { findFiles } from '../upload.ts';
+import { findFiles } from '../upload/upload.ts';
 import { evaluateAnswers } from './answers/command.ts';
 import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
@@ -163,7 +163,9 @@ async function measure(
   const corpus = options.corpus ?? `eval-${name}`;
   if (options.corpus === undefined) {
     const { files } = await findFiles([...documents]);
-    const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), true);
+    const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), {
+      deleteMissing: true,
+    });
     if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   }
   const evaluation = mesh.client(EvaluationService);

@@ -4,7 +4,7 @@ import { cleanText } from './clean.ts';
 import { detectEncoding, isValid, markOf } from './encoding/detect.ts';
 import { noted, type Parsed, type SourceFile, UnreadableError } from './parser.ts';
 
-// The one place where bytes of a file become text. The encoding is the one that the upload names (`text/plain; charset=gbk`), else a
+// The one place in which bytes of a file become text. The encoding is the one that the upload names (`text/plain; charset=gbk`), else a
 // byte order mark, else the one that the file declares, else it is found by the bytes.
 
 /** Largest file of a format that is read as a whole (Markdown, HTML, plain text), in bytes. */

@@ -11,7 +11,7 @@ import { connectMesh, type MeshConnection } from '../../connect.ts';
 import { connectionFlags, connectionHelp, parseFlags } from '../../flags.ts';
 import { ingestFiles } from '../../ingest.ts';
 import { createProgress } from '../../progress.ts';
-import { findFiles } from '../../upload.ts';
+import { findFiles } from '../../upload/upload.ts';
 import { withTerms } from '../terms.ts';
 import { warmUp } from '../warm-up.ts';
 import { type AnswerBaseline, compareAnswers, toAnswerBaseline } from './baseline.ts';
@@ -89,7 +89,7 @@ async function askSet(mesh: MeshConnection, set: AnswerSet, model: string): Prom
   const corpus = `answers-${set.name}`;
   await using _terms = await withTerms(mesh, set.terms);
   const { files } = await findFiles([...set.documents]);
-  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), true);
+  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), { deleteMissing: true });
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   await patiently(() => warmUp(mesh, corpus, set.questions[0]?.text ?? '-'));
   const chat = mesh.client(ChatService);

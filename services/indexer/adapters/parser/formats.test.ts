@@ -262,7 +262,7 @@ test('chapters of a book are in the order of reading; a book that is locked is a
   );
 });
 
-test('RTF has its code pages, Unicode with what stands for it, headings, lists and tables', async () => {
+test('RTF has its code pages, Unicode with its fallback, headings, lists and tables', async () => {
   const gbk = Buffer.from([0xb7, 0xa2, 0xbb, 0xf5]);
   const hex = [...gbk].map((byte) => `\\'${byte.toString(16)}`).join('');
   const file = `{\\rtf1\\ansi\\ansicpg1252\\uc2{\\fonttbl{\\f0\\fcharset0 A;}{\\f1\\fcharset134 B;}}{\\stylesheet{\\s1 heading 1;}}{\\info{\\title T}}{\\header page}

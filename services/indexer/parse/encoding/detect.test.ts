@@ -20,7 +20,7 @@ test('a character that the end of a sample cuts is no damage', () => {
   expect(detectEncoding(cut, false)?.charset).toBe('utf-8');
 });
 
-test('western text is not taken for an encoding of two bytes', () => {
+test('western text is not read in an encoding of two bytes', () => {
   const latin = Buffer.from('Stra\xdfe, gr\xfc\xdfe, caf\xe9 \x80 100, \x93quoted\x94', 'latin1');
   expect(detectEncoding(latin, true)).toEqual({ charset: 'windows-1252', isDoubtful: false });
 });

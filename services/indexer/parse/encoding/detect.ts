@@ -154,7 +154,7 @@ function isWestern(bytes: Uint8Array): boolean {
 
 function isWesternMark(byte: number, before: number | undefined, after: number | undefined): boolean {
   const isLetter = (other: number | undefined) => other !== undefined && /[A-Za-z]/.test(String.fromCharCode(other));
-  // Euro sign, quotation marks, dashes, no-break space, pound, section, copyright, degree and the like.
+  // Euro sign, quotation marks, dashes, no-break space, pound, section, copyright, degree and similar.
   if (
     [0x80, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0xa0, 0xa3, 0xa7, 0xa9, 0xab, 0xae, 0xb0, 0xb7, 0xbb].includes(
       byte,

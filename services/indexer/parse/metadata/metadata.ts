@@ -19,7 +19,7 @@ export interface Metadata {
   updatedAtMs: number | undefined;
   /** Also `owner`, and the days `review_at`, `valid_from` and `valid_until` as `2026-09-14`. */
   attributes: Record<string, string>;
-  /** Whether it says that it is a draft, which nobody should find. */
+  /** Whether it says that it is a draft, which no one should find. */
   isDraft: boolean;
   /** The word by which it asks to be private (`access: internal`) without naming groups; empty if it does not. */
   privateAccess: string;

@@ -7,7 +7,7 @@ const unicodePathField = 0x7075;
 const asian = new Set(['gb18030', 'big5', 'shift_jis', 'euc-kr', 'euc-jp']);
 
 /**
- * Returns the names of entries: UTF-8 where the archive says so, otherwise in the encoding that all other names together are in. One name
+ * Returns the names of entries: UTF-8 if the archive says so, otherwise in the encoding that all other names together are in. One name
  * is too short to find it.
  */
 export function decodeNames(entries: readonly Entry[]): string[] {

@@ -66,6 +66,8 @@ export function startParserProcess({ memoryBytes }: Pick<ParseLimits, 'memoryByt
       if (over !== undefined) throw over;
       waiting = Promise.withResolvers();
       const { promise } = waiting;
+      // If the message cannot be sent, no one waits for the answer.
+      promise.catch(() => {});
       child.send(message, (error) => error !== null && lose(toUnreadable(null, null, memoryBytes)));
       return await within(() => promise, { timeoutMs, toTimeoutError: () => late });
     },

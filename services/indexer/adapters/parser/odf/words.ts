@@ -17,7 +17,7 @@ export function readOdfWords(paragraph: XmlElement, isHidden: (style: string | u
   const stack: (XmlElement | string)[] = [...paragraph.children].reverse();
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     if (typeof node === 'string') {
-      // White space of the file collapses; elements stand for spaces that count.
+      // White space of the file collapses; elements represent spaces that count.
       words.text += node.replace(/\s+/g, ' ');
       continue;
     }

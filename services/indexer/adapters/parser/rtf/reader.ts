@@ -67,7 +67,7 @@ function createBytes(state: RtfState) {
       ({ charset } = state.open);
       bytes.push(byte);
     },
-    /** Ignores the next bytes, which stand for a Unicode character. */
+    /** Ignores the next bytes, which represent a Unicode character. */
     skip(count: number) {
       skipCount = count;
     },

@@ -29,7 +29,7 @@ export interface Group {
   destination: Destination;
   /** Encoding of its bytes. */
   charset: string;
-  /** Bytes after a Unicode character that stand for it in old readers. */
+  /** Bytes after a Unicode character that represent it in old readers. */
   fallbackCount: number;
   isHidden: boolean;
   property: string;
@@ -91,7 +91,7 @@ const symbols: Readonly<Record<string, string>> = {
   _: '-',
 };
 
-/** Sends text to where its group wants it. */
+/** Sends text to the destination of its group. */
 export function emit(state: RtfState, text: string): void {
   const { destination, isHidden } = state.open;
   if (destination === 'label' || destination === 'property' || destination === 'styles') state.collected += text;

@@ -115,7 +115,7 @@ function readCells(data: Cells, row: number, hidden: ReadonlySet<number>, merges
   return cells;
 }
 
-/** For each cell that a merge covers, where the merge begins. */
+/** For each cell that a merge covers, the beginning of the merge. */
 type Merges = ReadonlyMap<string, { row: number; column: number; columnSpan: number }>;
 
 function mergesOf(sheet: WorkSheet): Merges {

@@ -3,13 +3,22 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve, sep } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type IngestDocumentsRequest, IngestDocumentsRequestSchema } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import { CommandError } from './command.ts';
+import { CommandError } from '../command.ts';
 
 /** A file to upload, and the path that it gets in the corpus. */
 export interface UploadFile {
   file: string;
   path: string;
   sizeBytes: number;
+}
+
+/** What the caller says about all files. */
+export interface UploadOptions {
+  deleteMissing?: boolean;
+  /** Meaning of columns of tables, by name or by number from 1. */
+  columns?: Readonly<Record<string, string>>;
+  /** Encoding of text files, such as "gbk". */
+  charset?: string;
 }
 
 /** A file that is not uploaded. */
@@ -21,8 +30,15 @@ export interface LeftOut {
   isNamed: boolean;
 }
 
-/** Endings of files that the indexer reads; others are left out. */
-const readable = new Set(['.md', '.markdown', '.html', '.htm', '.csv', '.jsonl', '.ndjson', '.txt', '.text']);
+/** Endings of files that the indexer reads; others are left out. A test compares them with the parsers. */
+export const readable: ReadonlySet<string> = new Set(
+  [
+    '.md .markdown .mdown .mdx .html .htm .xhtml .txt .text .srt .vtt',
+    '.csv .tsv .tab .json .jsonl .ndjson .xml',
+    '.pdf .docx .docm .dotx .pptx .pptm .ppsx .potx .xlsx .xlsm .xlsb .xls',
+    '.odt .ods .odp .ott .ots .otp .rtf .epub .eml .msg .zip',
+  ].flatMap((line) => line.split(' ')),
+);
 
 const unreadable = `not one of ${[...readable].join(' ')}`;
 
@@ -98,7 +114,7 @@ async function statOf(path: string): Promise<Stats> {
 export async function* uploadMessages(
   corpus: string,
   files: readonly UploadFile[],
-  options: { deleteMissing?: boolean } = {},
+  options: UploadOptions = {},
 ): AsyncIterable<IngestDocumentsRequest> {
   const message = (part: IngestDocumentsRequest['part']) => create(IngestDocumentsRequestSchema, { part });
   yield create(IngestDocumentsRequestSchema, {
@@ -106,10 +122,20 @@ export async function* uploadMessages(
   });
   for (const { file, path, sizeBytes } of files) {
     yield create(IngestDocumentsRequestSchema, {
-      part: { case: 'file', value: { path, sizeBytes: BigInt(sizeBytes) } },
+      part: { case: 'file', value: { path, sizeBytes: BigInt(sizeBytes), ...describe(path, options) } },
     });
     for await (const data of createReadStream(file, { highWaterMark: messageBytes })) {
       yield message({ case: 'data', value: data as Uint8Array });
     }
   }
+}
+
+const tables = /\.(?:csv|tsv|tab|xlsx|xlsm|xlsb|xls|ods)$/i;
+const texts = /\.(?:md|markdown|mdown|mdx|html?|xhtml|txt|text|srt|vtt|csv|tsv|tab|json|jsonl|ndjson)$/i;
+
+function describe(path: string, { columns, charset }: UploadOptions) {
+  return {
+    ...(columns !== undefined && tables.test(path) && { columns: { ...columns } }),
+    ...(charset !== undefined && texts.test(path) && { mediaType: `text/plain; charset=${charset}` }),
+  };
 }

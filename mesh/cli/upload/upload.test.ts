@@ -1,0 +1,40 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
+import { findFiles, readable, uploadMessages } from './upload.ts';
+
+interface Reader {
+  endings: readonly string[];
+}
+
+test('every ending that the command uploads has a parser, and the other way round', async () => {
+  const folder = new URL('../../../services/indexer/adapters/parser/', import.meta.url);
+  const names = listAdapters(folder);
+  const parsers = await Promise.all(
+    names.map((name) => createFromAdapter<Reader, object>(folder, name, {}, {}, 'indexer.parser')),
+  );
+  const isOld = (name: string) => name === 'legacy-office';
+  const endings = parsers.flatMap(({ endings: known }, index) => (isOld(names[index] as string) ? [] : known));
+  expect([...readable].sort()).toEqual([...endings].sort());
+});
+
+test('columns go with tables, and an encoding with texts', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'upload-'));
+  try {
+    for (const name of ['a.csv', 'b.docx', 'c.md']) await writeFile(join(folder, name), 'x');
+    const { files } = await findFiles([folder]);
+    const headers = [];
+    for await (const { part } of uploadMessages('c', files, { columns: { '1': 'text' }, charset: 'gbk' })) {
+      if (part.case === 'file') headers.push([part.value.path, part.value.columns, part.value.mediaType]);
+    }
+    expect(headers).toEqual([
+      ['a.csv', { '1': 'text' }, 'text/plain; charset=gbk'],
+      ['b.docx', {}, ''],
+      ['c.md', {}, 'text/plain; charset=gbk'],
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
