@@ -9,7 +9,7 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
-import { createRequestMasks } from '#kit/personal-data/request-masks.ts';
+import { createMasksOf } from '#kit/personal-data/request-masks.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { createReplies } from './acts/replies.ts';
 import { createRouter } from './acts/router.ts';
@@ -77,10 +77,7 @@ export const chat = defineService({
         openSessions: createOpenSessions(),
         models: createModels(clients.llm, clock, log),
         newId,
-        masksOf({ tenant, groups }) {
-          const policy = settings.personalData.ofTenant(tenant);
-          return policy && createRequestMasks(policy, groups);
-        },
+        masksOf: createMasksOf(settings.personalData),
         findCurated: createFindCurated({ sessions, cache: clients.cache, clock, log }),
         route: createRouter(),
         replies: createReplies(settings.replies),

@@ -15,6 +15,7 @@ import {
 import type { Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { ifSet } from '#kit/host/config/settings.ts';
+import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 
 /** Settings of the gateway. */
 export interface LlmSettings {
@@ -33,6 +34,8 @@ export interface LlmSettings {
   readonly prices: LLMPriceTable | undefined;
   /** Whether a request that a content filter refused is retried at the next target. */
   readonly retryFiltered: boolean;
+  /** What is done with personal data in requests that are not of chat. */
+  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
 }
 
 /** A model to load. */
@@ -122,6 +125,7 @@ export function readConfig(config: Config): LlmSettings {
     limits: llm.limits,
     prices: llm.prices,
     retryFiltered: llm.retryFiltered,
+    personalData: readPersonalData(config.personalData),
   });
 }
 

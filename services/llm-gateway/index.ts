@@ -2,6 +2,7 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { sharedRedis } from '#kit/host/deployment.ts';
+import { createMasksOf } from '#kit/personal-data/request-masks.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { createLedger } from './accounting/ledger.ts';
 import { createHedgeShare } from './attempts/hedge.ts';
@@ -66,6 +67,7 @@ export const llmGateway = defineService({
         ledger,
         hedgeShare: createHedgeShare(),
         tagOf: createTenantTags(secret),
+        masksOf: createMasksOf(config.personalData),
         log,
         metrics,
         clock,

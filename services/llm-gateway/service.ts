@@ -1,3 +1,4 @@
+import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
   type GenerateRequest,
   type LLMGatewayService,
@@ -8,6 +9,7 @@ import { errorInfoOf } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { randomId } from '#kit/base/random-id.ts';
 import { activeTraceId } from '#kit/host/telemetry/telemetry.ts';
+import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type Charges, createCharges } from './accounting/charges.ts';
@@ -20,6 +22,7 @@ import { generate } from './attempts/generate.ts';
 import type { HedgeShare } from './attempts/hedge.ts';
 import { createFailover, type Failover } from './failover/failover.ts';
 import type { Limits, Reservation } from './limits/limits.ts';
+import { isOfCaller, maskGenerateRequest, showGenerated } from './masking/masked-generate.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { toProviderRequest } from './providers/request.ts';
 import { extraFieldsOf } from './routing/extra-fields.ts';
@@ -36,6 +39,8 @@ export interface GatewayDeps {
   hedgeShare: HedgeShare;
   /** Returns the opaque name of a tenant for providers. */
   tagOf: (tenant: string) => string;
+  /** Returns the masks of a new request; `undefined` if the tenant masks nothing. */
+  masksOf: (principal: Principal) => RequestMasks | undefined;
   log: Logger;
   metrics: GatewayMetrics;
   /** Now, in milliseconds since 1970. */
@@ -50,7 +55,11 @@ const defaultTimeoutMs = 120_000;
 /** Returns the rpcs of the gateway. */
 export function createLlmGateway(deps: GatewayDeps): ServiceHandlers<typeof LLMGatewayService> {
   return {
-    generate: (request, context) => serve(request, context, deps),
+    generate(request, context) {
+      const masks = isOfCaller(request) ? deps.masksOf(context.principal) : undefined;
+      if (masks === undefined) return serve(request, context, deps);
+      return showGenerated(masks, serve(maskGenerateRequest(request, masks), context, deps));
+    },
     listModels: () => ({ models: modelsOf(deps.catalogs.current) }),
   };
 }

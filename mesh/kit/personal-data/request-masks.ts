@@ -2,7 +2,7 @@ import type { Finding } from './detectors/detector.ts';
 import { toPublished } from './find.ts';
 import { maskFindings } from './mask.ts';
 import { createMaskStream, type TextStream } from './mask-stream.ts';
-import { finderOf, type PersonalDataPolicy, sealerOf } from './policy.ts';
+import { finderOf, type PersonalDataPolicies, type PersonalDataPolicy, sealerOf } from './policy.ts';
 import { createRestoreStream, restoreMasks } from './restore.ts';
 import { sealedPattern, shortOf } from './seal.ts';
 
@@ -36,6 +36,14 @@ interface Known {
   isOwn: boolean;
   /** Whether the caller may see it. */
   isReadable: boolean;
+}
+
+/** Creates what returns the masks of a new request; `undefined` if the tenant of its caller masks nothing. */
+export function createMasksOf({ ofTenant }: Pick<PersonalDataPolicies, 'ofTenant'>) {
+  return ({ tenant, groups }: { tenant: string; groups: readonly string[] }): RequestMasks | undefined => {
+    const policy = ofTenant(tenant);
+    return policy && createRequestMasks(policy, groups);
+  };
 }
 
 /** Masks that are known in a request; more values have no original. */
