@@ -18,8 +18,11 @@ export interface ScriptedModel extends AsyncDisposable {
   /** Requests in flight. */
   openCount(): number;
   /** Sets what it answers from now on, whatever it is asked; `undefined`: as by default. */
-  answerWith(text: string | undefined): void;
+  answerWith(text: Answer | undefined): void;
 }
+
+/** A text, or what returns the pieces of one for what was asked. */
+export type Answer = string | ((said: string) => readonly string[]);
 
 /** Deltas of an answer, and why it ends; `undefined`: it stays open. */
 interface Script {
@@ -36,7 +39,7 @@ const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 };
 export async function startScriptedModel(): Promise<ScriptedModel> {
   const requests: Asked[] = [];
   let openCount = 0;
-  let answer: string | undefined;
+  let answer: Answer | undefined;
   const server = createServer(async (request, response) => {
     let text = '';
     for await (const part of request) text += part;
@@ -46,9 +49,9 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     openCount++;
     response.once('close', () => openCount--);
     const label = { id: 'chatcmpl-1', created: 1_767_225_600, model: 'scripted-2026' };
-    const { deltas, reason } =
-      answer === undefined ? scriptFor(asked) : { deltas: [{ content: answer }], reason: 'stop' };
     const said = textOf(asked);
+    const { deltas, reason } =
+      answer === undefined ? scriptFor(asked) : { deltas: piecesOf(answer, said), reason: 'stop' };
     if (asked.stream !== true) {
       const message = Object.assign({ role: 'assistant', content: null }, ...deltas.map(whole));
       const choices = [{ index: 0, message, finish_reason: reason }];
@@ -79,6 +82,9 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     },
   };
 }
+
+const piecesOf = (answer: Answer, said: string): object[] =>
+  (typeof answer === 'string' ? [answer] : answer(said)).map((content) => ({ content }));
 
 function scriptFor(asked: Asked): Script {
   const last = asked.messages.at(-1);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '#kit/statistics/bootstrap.ts';
 import { createFindPersonalData } from './find.ts';
-import { sampleValue, valueKinds } from './testing/values.ts';
+import { sampleValue, valueKinds } from './sample-values.ts';
 
 const find = createFindPersonalData({});
 const foundIn = (text: string) => find(text).map(({ kind, start, end }) => `${kind} ${text.slice(start, end)}`);

@@ -1,6 +1,6 @@
-import { isLuhn } from '../detectors/bank.ts';
+import { isLuhn } from './detectors/bank.ts';
 
-// Values with a checksum, made by their standards and not by the detectors: for tests and the measure of recall.
+// Values with a checksum, made by their standards and not by the detectors: for the measure of recall.
 
 /** Kinds of values that are made. */
 export const valueKinds = ['identity', 'creditCode', 'card', 'iban', 'mobile'] as const;

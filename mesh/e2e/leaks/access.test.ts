@@ -6,7 +6,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // Tenants with the same words in their documents, and groups inside them: whatever is asked, by whomever, nothing crosses.
 
