@@ -147,6 +147,8 @@ async function loadEvaluate(): Promise<Command> {
       const { verifyClaim } = await import('../services/chat/verify/index.ts');
       return createEvaluateVerifier(verifyClaim)({ args });
     }
+    if (name === 'personal-data')
+      return (await import('./cli/eval/personal-data/command.ts')).evaluatePersonalData({ args });
     return (await import('./cli/eval/evaluate.ts')).evaluate(context);
   };
 }

@@ -14,7 +14,7 @@ const reserved =
 const file = /\.(?:bmp|css|format|gif|html?|jpe?g|js|json|md|pdf|png|svg|ts|webp|xml|ya?ml)$/i;
 /** Mailboxes of a function and not of a person (RFC 2142, and those that companies publish). */
 const functions =
-  /(?:^|[._-]|\b[a-z]{1,3})(?:abuse|admin|administrator|billing|careers|contact|customer\.?service|enquir(?:y|ies)|feedback|git|help(?:desk)?|hostmaster|hr|info|jobs|legal|mail|mailer-daemon|marketing|media|news|no-?reply|noc|office|postmaster|press|privacy|root|sales|security|service|support|sysadmin|team|webmaster|xxx*|abc|123|a|foo|bar|your_?name|username|user|name|email|test|example|supervise|notice|complaints?|sdk)\d{0,2}$/i;
+  /(?:^|[._-]|\b[a-z]{1,3})(?:abuse|admin|administrator|billing|careers|contact|customer\.?service|enquir(?:y|ies)|feedback|git|help(?:desk)?|hostmaster|hr|info|jobs|legal|mail|mailer-daemon|marketing|media|news|no-?reply|noc|office|postmaster|press|privacy|root|sales|security|service|support|sysadmin|team|webmaster|xxx*|abc|123|a|foo|bar|1234567890|zhangsan|lisi|wangwu|your_?name|username|user|name|email|test|example|supervise|notice|complaints?|sdk)\d{0,2}$/i;
 
 /** Finds e-mail addresses, except of functions (RFC 2142) and reserved domains (RFC 2606). */
 export const findEmails: Detector = (text) => {
@@ -48,7 +48,7 @@ const ipv6 =
   /(?<![\dA-Za-z:.])(?:[\dA-Fa-f]{1,4}:){2,7}(?:[\dA-Fa-f]{1,4}|:)(?::[\dA-Fa-f]{1,4}){0,6}(?![\dA-Za-z:/])/g;
 /** Of a person: an address alone is most often one of a server. */
 const ipContext =
-  /(?:\bmy|\bhis|\bher|customer's|user's|visitor's|logged in|signed in|registered|ordered|paid)\W{1,3}(?:\w{1,12}\W{1,3}){0,3}ip\b|(?:ip|getting) address(?: is)?\s$|client_ip\W{1,14}$|(?:我的?|本机|本人|用户的?|客户的|登[录陆]时?的?|访客|下单)(?:公网|外网)?ip/i;
+  /(?:\bmy|\bhis|\bher|customer's|user's|visitor's|logged in|signed in|registered|ordered|paid)\W{1,3}(?:\w{1,12}\W{1,3}){0,3}ip\b|(?:ip|getting) address(?: is)?\s$|(?:我的?|本机|本人|用户的?|客户的|登[录陆]时?的?|访客|下单)(?:公网|外网)?ip/i;
 /** Addresses of public resolvers, and those of examples. */
 const wellKnown =
   /^(?:1\.1\.1\.1|1\.0\.0\.1|1\.2\.3\.4|8\.8\.8\.8|8\.8\.4\.4|9\.9\.9\.9|114\.114\.114\.114|223\.[56]\.[56]\.[56]|119\.29\.29\.29)$/;

@@ -41,8 +41,8 @@ const serviceNumber = /^(?:(?:\+?86)?(?:400|800)\d{7}|(?:\+?86)?0?9[56]\d{3,6}|1
 /** Finds phone numbers: by their form in China and North America, by country code (libphonenumber), or after a word for a phone. */
 export const findPhones: Detector = (text) => [
   ...findAll(text, 'PHONE', mobile, isNoId),
-  ...findAll(text, 'PHONE', landline, () => true),
-  ...findAll(text, 'PHONE', american, (value) => !serviceNumber.test(compact(value))),
+  ...findAll(text, 'PHONE', landline, isNoServiceLine),
+  ...findAll(text, 'PHONE', american, (value) => !serviceNumber.test(compact(value)) && !directory.test(value)),
   ...findAll(
     text,
     'PHONE',
@@ -52,11 +52,19 @@ export const findPhones: Detector = (text) => [
   ...findLabelled(text),
 ];
 
-// An id or a time can have the form of a number.
-const isNoId = (_: string, start: number, text: string): boolean =>
+/** The exchange of directory assistance and of examples in North America. */
+const directory = /(?:^|\D)555[ .-]\d{4}/;
+
+// An id or a time can have the form of a number, and one digit seven times in a row is an example.
+const isNoId = (value: string, start: number, text: string): boolean =>
+  !/(\d)\1{6}/.test(value) &&
   !/(?:id|uid|ts|bytes|size|count|total|length|time|timestamp|key|code|version|序列号|编号)["'`”]?\s?[:=|]?\s?["'`“]?$/i.test(
     contextBefore(text, start, 16),
   );
+
+// A landline after such a word is one of an organization.
+const isNoServiceLine = (_: string, start: number, text: string): boolean =>
+  !/(?:客服|投诉|举报|服务|咨询|监督)(?:电话|热线)?[是为：:\s]{0,3}$/.test(contextBefore(text, start, 12));
 
 const toDialled = (value: string): string => value.replace(/^\(?(?:00|\+)\(?/, '+');
 
@@ -66,6 +74,8 @@ function findLabelled(text: string): Finding[] {
     const number = match.groups?.number ?? '';
     const digits = compact(number.replace(/ ?(?:转|x|ext\.?) ?\d{1,6}$/i, ''));
     if (digits.length < 7 || digits.length > 15 || date.test(number) || ip.test(number) || serviceNumber.test(digits))
+      continue;
+    if (/(\d)\1{6}/.test(digits) || /(?:客服|投诉|举报|服务|咨询|监督)$/.test(contextBefore(text, match.index, 4)))
       continue;
     const start = match.index + match[0].length - number.length;
     if (/account|card|账号|卡号|订单/i.test(contextBefore(text, start, 12))) continue;
