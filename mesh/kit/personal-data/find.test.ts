@@ -65,6 +65,7 @@ test('hostile text takes time in proportion to its length', () => {
     find(text);
     return process.cpuUsage(before).user;
   };
+  const leastOf = (text: string) => Math.min(...Array.from({ length: 3 }, () => cpuOf(text)));
   for (const unit of [
     '1',
     '1 ',
@@ -82,8 +83,8 @@ test('hostile text takes time in proportion to its length', () => {
     '[PHONE_',
   ]) {
     find(unit.repeat(2000));
-    const [short, long] = [cpuOf(unit.repeat(4000)), cpuOf(unit.repeat(32_000))];
+    const [short, long] = [leastOf(unit.repeat(4000)), leastOf(unit.repeat(32_000))];
     // Eight times the text; a quadratic search would take 64 times as long.
-    expect(long, unit).toBeLessThan(24 * short + 40_000);
+    expect(long, unit).toBeLessThan(30 * short + 80_000);
   }
 });

@@ -55,9 +55,9 @@ export const findPhones: Detector = (text) => [
 /** The exchange of directory assistance and of examples in North America. */
 const directory = /(?:^|\D)555[ .-]\d{4}/;
 
-// An id or a time can have the form of a number, and one digit seven times in a row is an example.
+// An id or a time can have the form of a number, and seven zeros in a row are an example.
 const isNoId = (value: string, start: number, text: string): boolean =>
-  !/(\d)\1{6}/.test(value) &&
+  !/0{7}/.test(value) &&
   !/(?:id|uid|ts|bytes|size|count|total|length|time|timestamp|key|code|version|序列号|编号)["'`”]?\s?[:=|]?\s?["'`“]?$/i.test(
     contextBefore(text, start, 16),
   );
@@ -75,7 +75,7 @@ function findLabelled(text: string): Finding[] {
     const digits = compact(number.replace(/ ?(?:转|x|ext\.?) ?\d{1,6}$/i, ''));
     if (digits.length < 7 || digits.length > 15 || date.test(number) || ip.test(number) || serviceNumber.test(digits))
       continue;
-    if (/(\d)\1{6}/.test(digits) || /(?:客服|投诉|举报|服务|咨询|监督)$/.test(contextBefore(text, match.index, 4)))
+    if (/^1\d{3}0{7}$/.test(digits) || /(?:客服|投诉|举报|服务|咨询|监督)$/.test(contextBefore(text, match.index, 4)))
       continue;
     const start = match.index + match[0].length - number.length;
     if (/account|card|账号|卡号|订单/i.test(contextBefore(text, start, 12))) continue;
