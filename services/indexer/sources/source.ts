@@ -50,6 +50,8 @@ export interface EntryAccess {
 export interface Source {
   /** Whether `changes` lists every entry each time, and ignores the cursor; `ids` is then not called beside it. */
   readonly listsAll: boolean;
+  /** Whether the place shows its newest entries only, so that an entry that it no longer has stays in the corpus. @default false */
+  readonly isWindow?: boolean;
   /** Yields what is new or changed since a cursor, and maybe more; everything for an empty cursor. */
   changes(cursor: string, signal: AbortSignal): AsyncIterable<ChangePage>;
   /** Yields the ids of all entries, each at least once. */

@@ -30,7 +30,7 @@ export async function dryRun({ lease, source, counts, signal }: SyncRun, entries
     entryCount += ids.length;
     const missing = ids.filter((id) => !seen.has(id));
     for (const row of (await entries.known(sourceId, missing)).values()) {
-      if (row.missing_count + 1 >= agreeingListings) confirmedCount++;
+      if (!source.isWindow && row.missing_count + 1 >= agreeingListings) confirmedCount++;
     }
     afterId = ids.at(-1) ?? '';
     if (ids.length < pageMax) break;

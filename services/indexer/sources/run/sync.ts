@@ -49,7 +49,7 @@ export async function sync(run: SyncRun, deps: SyncDeps): Promise<void> {
     await readChanges(run, deps, isFull ? '' : state.cursor, readEntries);
     const listingMs = (settings.listingHours ?? defaults.listingHours) * 3_600_000;
     const isListed = source.listsAll || lease.requested === 'full' || deps.clock() - state.listedAtMs >= listingMs;
-    if (isListed) {
+    if (isListed && !source.isWindow) {
       if (!source.listsAll) await listIds(run, deps);
       await applyListing(run, deps, batches);
     }

@@ -42,7 +42,7 @@ for (const crawl of ['never', 'always'] as const) {
           place.fails = undefined;
         };
       },
-      close: () => place[Symbol.asyncDispose](),
+      close: async () => place[Symbol.asyncDispose](),
     };
   });
 }
