@@ -20,7 +20,7 @@ import { type JobsSchema, jobsMigrations } from './jobs/job-table.ts';
 import { createCaller } from './jobs/run/caller.ts';
 import { createIndexerMetrics } from './metrics.ts';
 import { createIndexer } from './service.ts';
-import { type SourcesSchema, sourcesMigrations } from './sources/source-table.ts';
+import { type SourcesSchema, sourcesMigrations } from './sources/records/source-table.ts';
 import type { BlobStore, BlobStoreDeps } from './uploads/blob-store.ts';
 import { moveIndexer } from './uploads/move-records.ts';
 import { type RecordsSchema, recordsMigrations } from './uploads/records.ts';

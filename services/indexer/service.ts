@@ -20,7 +20,7 @@ import { createNoteStore } from './jobs/note-store.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
 import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
-import type { SourcesSchema } from './sources/source-table.ts';
+import type { SourcesSchema } from './sources/records/source-table.ts';
 import { type Sources, startSources } from './sources/start-sources.ts';
 import type { BlobStore } from './uploads/blob-store.ts';
 import { createId } from './uploads/ids.ts';

@@ -8,9 +8,9 @@ import {
   SourceSchema,
   SourceState,
 } from '#gen/ragmesh/indexer/v1/source_pb.ts';
+import type { SourceRecord } from './records/source-store.ts';
+import type { RunRow } from './records/source-table.ts';
 import type { RunCounts } from './run/counts.ts';
-import type { SourceRecord } from './source-store.ts';
-import type { RunRow } from './source-table.ts';
 
 /** Returns a source as a message of the contract. */
 export function toSource(record: SourceRecord, entryCount: number): Source {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { StagedFile } from '../uploads/uploads.ts';
-import type { EntryStore } from './entry-store.ts';
+import type { EntryStore } from './records/entry-store.ts';
+import type { SourceRecord } from './records/source-store.ts';
 import { callerOf } from './run/access.ts';
 import type { BatchDeps } from './run/batch.ts';
 import { pathOf } from './run/read-entry.ts';
-import type { SourceRecord } from './source-store.ts';
 
 const pageMax = 5000;
 

@@ -4,15 +4,15 @@ import type { Logger } from '#kit/base/log.ts';
 import { withSpan } from '#kit/base/span.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { HttpFailure, toProviderError } from '#kit/http/failure.ts';
-import type { EntryStore } from './entry-store.ts';
 import type { OpenSource } from './open-source.ts';
+import type { EntryStore } from './records/entry-store.ts';
+import type { RunStore } from './records/run-store.ts';
+import { type SourceLease, SourceLeaseLostError, type SourceStore } from './records/source-store.ts';
 import { noCounts } from './run/counts.ts';
 import { dryRun } from './run/dry-run.ts';
 import { type SyncDeps, type SyncRun, sync } from './run/sync.ts';
-import type { RunStore } from './run-store.ts';
 import { nextRunAtMs } from './schedule.ts';
 import type { SourceMetrics } from './source-metrics.ts';
-import { type SourceLease, SourceLeaseLostError, type SourceStore } from './source-store.ts';
 
 /** What running sources needs. */
 export interface RunnerDeps extends Omit<SyncDeps, 'sources'> {

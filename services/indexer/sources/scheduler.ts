@@ -1,9 +1,9 @@
 import type { Logger } from '#kit/base/log.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { OpenSource } from './open-source.ts';
+import type { SourceLease, SourceStore } from './records/source-store.ts';
 import { RunnerStoppedError } from './runner.ts';
 import type { Source } from './source.ts';
-import type { SourceLease, SourceStore } from './source-store.ts';
 
 /** Runs sources when they are due, as one of any number of replicas. */
 export interface Scheduler {

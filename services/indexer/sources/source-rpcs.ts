@@ -5,13 +5,13 @@ import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toPageToken } from '../convert.ts';
 import { toSource, toSourceRun } from './convert.ts';
-import type { EntryStore } from './entry-store.ts';
 import { checkSourceSettings, type OpenSource, type SourceSecret } from './open-source.ts';
+import type { EntryStore } from './records/entry-store.ts';
+import type { RunStore } from './records/run-store.ts';
+import type { SourceRecord, SourceStore } from './records/source-store.ts';
 import { removeDocuments } from './remove-documents.ts';
 import type { BatchDeps } from './run/batch.ts';
-import type { RunStore } from './run-store.ts';
 import { nextRunAtMs } from './schedule.ts';
-import type { SourceRecord, SourceStore } from './source-store.ts';
 import type { SyncEvent } from './sync-state.ts';
 import { testSource } from './test-source.ts';
 

@@ -6,17 +6,17 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import type { IndexerSettings } from '../config.ts';
-import { createAccessStore } from './access-store.ts';
-import { createEntryStore } from './entry-store.ts';
 import { createOpenSource } from './open-source.ts';
+import { createAccessStore } from './records/access-store.ts';
+import { createEntryStore } from './records/entry-store.ts';
+import { createRunStore } from './records/run-store.ts';
+import { createSourceStore } from './records/source-store.ts';
+import type { SourcesSchema } from './records/source-table.ts';
 import type { BatchDeps } from './run/batch.ts';
-import { createRunStore } from './run-store.ts';
 import { runSource } from './runner.ts';
 import { startScheduler } from './scheduler.ts';
 import { createSourceMetrics } from './source-metrics.ts';
 import { createSourceRpcs } from './source-rpcs.ts';
-import { createSourceStore } from './source-store.ts';
-import type { SourcesSchema } from './source-table.ts';
 
 /** Dependencies of sources. */
 export interface SourcesDeps extends Omit<BatchDeps, 'entries'> {

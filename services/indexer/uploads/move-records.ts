@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MoveDeps } from '#kit/host/define-service.ts';
 import { jobsMigrations } from '../jobs/job-table.ts';
-import { sourcesMigrations } from '../sources/source-table.ts';
+import { sourcesMigrations } from '../sources/records/source-table.ts';
 import { recordsMigrations } from './records.ts';
 
 type Deps = Pick<MoveDeps<unknown>, 'folder' | 'copyRecords'>;

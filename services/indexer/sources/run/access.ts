@@ -1,6 +1,6 @@
 import type { SourceSettings } from '#gen/ragmesh/indexer/v1/source_pb.ts';
+import type { SourceRecord } from '../records/source-store.ts';
 import type { EntryAccess } from '../source.ts';
-import type { SourceRecord } from '../source-store.ts';
 
 /** Groups in an access list. */
 const groupsMax = 64;

@@ -3,8 +3,8 @@ import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { JobStore } from '../../jobs/job-store.ts';
 import type { StagedFile, Uploads } from '../../uploads/uploads.ts';
-import type { EntryStore, WrittenEntry } from '../entry-store.ts';
-import type { SourceLease } from '../source-store.ts';
+import type { EntryStore, WrittenEntry } from '../records/entry-store.ts';
+import type { SourceLease } from '../records/source-store.ts';
 import { callerOf } from './access.ts';
 
 /** What batches need of the indexer. */

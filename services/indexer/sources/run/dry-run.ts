@@ -1,4 +1,4 @@
-import type { EntryStore } from '../entry-store.ts';
+import type { EntryStore } from '../records/entry-store.ts';
 import { agreeingListings, allowedRemovals } from '../sync-state.ts';
 import { isChanged, type SyncRun } from './sync.ts';
 

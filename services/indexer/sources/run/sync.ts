@@ -1,9 +1,9 @@
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
-import type { AccessStore } from '../access-store.ts';
-import type { EntryStore } from '../entry-store.ts';
+import type { AccessStore } from '../records/access-store.ts';
+import type { EntryStore } from '../records/entry-store.ts';
+import type { SourceLease, SourceStore } from '../records/source-store.ts';
+import type { EntryRow } from '../records/source-table.ts';
 import type { Entry, Source } from '../source.ts';
-import type { SourceLease, SourceStore } from '../source-store.ts';
-import type { EntryRow } from '../source-table.ts';
 import { allowedRemovals } from '../sync-state.ts';
 import { mapAccess } from './access.ts';
 import { type BatchDeps, type Batches, createBatches } from './batch.ts';

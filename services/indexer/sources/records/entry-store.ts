@@ -1,9 +1,9 @@
 import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
-import { inParts } from '../documents/document-store.ts';
+import { inParts } from '../../documents/document-store.ts';
+import { agreeingListings } from '../sync-state.ts';
 import type { SourceLease, SourceStore, SourceTransaction } from './source-store.ts';
 import type { EntryRow, SourcesSchema } from './source-table.ts';
-import { agreeingListings } from './sync-state.ts';
 
 /** What a run has found out about an entry. */
 export interface ReadEntry {

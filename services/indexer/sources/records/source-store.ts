@@ -5,8 +5,8 @@ import { type SourceSettings, SourceSettingsSchema } from '#gen/ragmesh/indexer/
 import { failedPrecondition, notFound } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
+import { dueAtOf, firstState, next, type SyncEvent, type SyncState } from '../sync-state.ts';
 import type { SourceRow, SourcesSchema } from './source-table.ts';
-import { dueAtOf, firstState, next, type SyncEvent, type SyncState } from './sync-state.ts';
 
 /** A source as it is stored. */
 export interface SourceRecord {

@@ -1,6 +1,6 @@
 import { SourceRunState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
-import type { RunCounts } from './run/counts.ts';
+import type { RunCounts } from '../run/counts.ts';
 import type { SourceLease } from './source-store.ts';
 import type { RunRow, SourcesSchema } from './source-table.ts';
 
