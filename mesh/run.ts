@@ -38,6 +38,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import('./cli/doctor.ts')).doctor,
   eval: loadEvaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
+  reindex: async () => (await import('./cli/ingest.ts')).reindex,
   migrate: loadMigrate,
   plan: async () => (await import('./cli/plan/plan.ts')).plan,
   restore: async () => (await import('./cli/backup/restore.ts')).restore,

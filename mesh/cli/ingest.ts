@@ -72,6 +72,35 @@ export async function ingest(context: CommandContext): Promise<number> {
   return failures.length > 0 || leftOut.some(({ isNamed }) => isNamed) ? 2 : 0;
 }
 
+const reindexHelp = `npm run reindex -- --corpus <name>
+
+Embeds all documents of a corpus again, with the first model of embedding.models, into a new version. The live version serves meanwhile:
+keep its model in the list until the command has ended. The job runs in the service: if the command is interrupted, it continues.
+
+  --corpus <name>    the corpus
+${connectionHelp}`;
+
+/** Runs `npm run reindex`. Resolves to 0 if the new version is live, else 2. */
+export async function reindex(context: CommandContext): Promise<number> {
+  const { values } = parseFlags({ args: context.args, options: { corpus: { type: 'string' }, ...connectionFlags } });
+  if (values.help) {
+    process.stdout.write(reindexHelp);
+    return 0;
+  }
+  if (values.corpus === undefined) throw new CommandError(`--corpus is needed\n\n${reindexHelp}`);
+  await using mesh = await connectMesh(context, values);
+  const indexer = mesh.client(IndexerService);
+  const { jobId } = await indexer.reindexCorpus({ corpus: values.corpus });
+  const job = await followJob(indexer, jobId, createProgress());
+  if (values.json) printJson({ job: toJson(JobSchema, job) });
+  else process.stdout.write(`${summary(job)}\n`);
+  if (job.state === JobState.HELD) throw new CommandError(heldMessage(job));
+  if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the job failed: ${job.error}`);
+  const failures = await readFailures(indexer, job);
+  printFailures(failures, job);
+  return failures.length > 0 ? 2 : 0;
+}
+
 /** Prints each file that is left out, with the reason: first those that were named, then those of folders. */
 function printLeftOut(leftOut: readonly LeftOut[]): void {
   const shown = leftOut.filter(({ isNamed }, index) => isNamed || index < maxNamed);
@@ -98,6 +127,11 @@ export async function ingestFiles(
     }
   };
   const { jobId } = await indexer.ingestDocuments(counted());
+  return followJob(indexer, jobId, progress);
+}
+
+/** Follows a job to its end, or until it is held, with a progress line. */
+async function followJob(indexer: Client<typeof IndexerService>, jobId: string, progress: Progress): Promise<Job> {
   let last: Job | undefined;
   for await (const { job } of indexer.watchJob({ jobId })) {
     if (job === undefined) continue;

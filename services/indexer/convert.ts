@@ -8,6 +8,7 @@ import {
   type Failure,
   FailureSchema,
   type Job,
+  JobKind,
   JobSchema,
   type Note,
   type NoteKind,
@@ -48,8 +49,11 @@ export function toJob(record: JobRecord): Job {
     version: record.version,
     revision: record.revision,
     gate: reportOf(record.gate),
+    kind: kindOf[record.source.kind],
   });
 }
+
+const kindOf = { upload: JobKind.UPLOAD, edit: JobKind.EDIT, reindex: JobKind.REINDEX };
 
 /** Returns a failure as a message of the contract. */
 export function toFailure({ path, line, reason, message }: FailureTable): Failure {

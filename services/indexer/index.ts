@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
@@ -31,7 +32,7 @@ const jobQueues = new URL('./adapters/job-queue/', import.meta.url);
 /** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
   name: 'indexer',
-  contracts: [IndexerService, VersionGateService, SourceService],
+  contracts: [IndexerService, OverlayService, VersionGateService, SourceService],
   config: readConfig,
   needs: {
     indexWriter: calls(

@@ -5,7 +5,7 @@ import { testStorage } from './testing/indexer-mesh.ts';
 
 // The tests of the service, its jobs and its documents again, with their records in PostgreSQL.
 
-describe.skipIf(!hasPostgres && skipped('postgres', 60, postgresAdvice))('with records in PostgreSQL', async () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 76, postgresAdvice))('with records in PostgreSQL', async () => {
   let server: TestPostgres;
   beforeAll(async () => {
     server = await startPostgres();
@@ -16,5 +16,7 @@ describe.skipIf(!hasPostgres && skipped('postgres', 60, postgresAdvice))('with r
   await import('./service.test.ts');
   await import('./jobs/jobs.test.ts');
   await import('./documents/documents.test.ts');
+  await import('./gate/gate.test.ts');
+  await import('./overlays/overlays.test.ts');
   await import('./documents/rights.slow.test.ts');
 });

@@ -1,4 +1,5 @@
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import type { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import type { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
@@ -9,6 +10,8 @@ import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
 import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
+import { createIndexAgain } from './documents/index-again.ts';
+import { createLiveContents } from './documents/live-contents.ts';
 import { createGateRpcs } from './gate/gate-rpcs.ts';
 import { createFailureStore } from './jobs/failure-store.ts';
 import { startHousekeeping } from './jobs/housekeeping.ts';
@@ -19,6 +22,8 @@ import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts
 import { createNoteStore } from './jobs/note-store.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
 import { type IndexerMetrics, watchQueueAge } from './metrics.ts';
+import { createOverlayRpcs } from './overlays/overlay-rpcs.ts';
+import { createOverlayStore } from './overlays/overlay-store.ts';
 import { createPrepareThreads } from './prepare/prepare-threads.ts';
 import type { SourcesSchema } from './sources/records/source-table.ts';
 import { type Sources, startSources } from './sources/start-sources.ts';
@@ -30,7 +35,10 @@ import { createUploads } from './uploads/uploads.ts';
 
 /** Dependencies of the indexer. */
 export interface IndexerDeps
-  extends Omit<IndexJobDeps, 'threads' | 'documents' | 'history' | 'deletions' | 'failures' | 'notes' | 'uploads'> {
+  extends Omit<
+    IndexJobDeps,
+    'threads' | 'documents' | 'history' | 'deletions' | 'failures' | 'notes' | 'overlays' | 'uploads'
+  > {
   queue: JobQueue;
   blobs: BlobStore;
   records: Database<RecordsSchema>;
@@ -45,27 +53,38 @@ export interface IndexerDeps
 /** A running indexer. */
 export interface Indexer {
   impl: ServiceHandlers<typeof IndexerService> &
+    ServiceHandlers<typeof OverlayService> &
     ServiceHandlers<typeof VersionGateService> &
     ServiceHandlers<typeof SourceService>;
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
+/** Creates the stores of the records beside jobs. */
+function createStores(records: Database<RecordsSchema>, clock: () => number) {
+  return {
+    documents: createDocumentStore(records),
+    failures: createFailureStore(records),
+    notes: createNoteStore(records),
+    deletions: createDeletionStore(records),
+    history: createContentHistory(records),
+    overlays: createOverlayStore(records, clock),
+  };
+}
+
 /** Starts the indexer: removes files that a kill left behind, resumes interrupted jobs, and returns the handlers. */
 export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const { jobs, queue, blobs, records, settings, clock, random, log } = deps;
   const uploads = createUploads(blobs);
-  const documents = createDocumentStore(records);
-  const failures = createFailureStore(records);
-  const notes = createNoteStore(records);
-  const deletions = createDeletionStore(records);
-  const history = createContentHistory(records);
+  const stores = createStores(records, clock);
+  const { documents, failures, notes, overlays } = stores;
+  const liveContents = createLiveContents(deps.indexWriter, deps.caller);
   const changes = createJobChanges();
   const closing = new AbortController();
   const threads = createPrepareThreads(settings.parseLimits);
   const newId = () => createId(clock(), random);
-  const deleteDocuments = createDeleteDocuments({ ...deps, deletions, documents, newId, closing: closing.signal });
-  const jobDeps: IndexJobDeps = { ...deps, uploads, threads, documents, history, deletions, failures, notes };
+  const deleteDocuments = createDeleteDocuments({ ...deps, ...stores, newId, closing: closing.signal });
+  const jobDeps: IndexJobDeps = { ...deps, ...stores, uploads, threads };
 
   let waitingSinceMs: number | undefined;
   watchQueueAge(deps.metrics, () => waitingSinceMs, clock);
@@ -113,9 +132,6 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
       if (kind === 'succeeded' || kind === 'failed' || kind === 'cancelled') {
         deps.metrics.indexJobTotal.inc({ result: kind });
       }
-      if (kind === 'held') {
-        log.warn({ event: 'version_held', job_id: job.jobId, tenant: job.tenant }, 'index version held for approval');
-      }
       if (kind === 'succeeded' || kind === 'cancelled') {
         await uploads.remove(job.jobId);
         await deleteDocuments.forget(job);
@@ -129,6 +145,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
     worker.wake();
   };
   sources = await startSources({ ...deps, uploads, owner: deps.owner.name, newId, jobAdded });
+  const indexAgain = createIndexAgain({ jobs, newId, retrieval: deps.retrieval, added: jobAdded });
 
   return {
     impl: {
@@ -150,16 +167,13 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
         },
         requeued: countBacklog,
       }),
-      ...createGateRpcs({
-        jobs,
-        gates: deps.gates,
-        defaultMode: settings.gate,
-        worker,
-        changes,
-        clock,
-        decided: countBacklog,
+      ...createGateRpcs({ ...deps, defaultMode: settings.gate, worker, changes, decided: countBacklog }),
+      ...createDocumentRpcs({ ...deps, documents, liveContents, deleteDocuments }),
+      ...createOverlayRpcs({
+        ...{ overlays, documents, liveContents, startEdit: indexAgain.startEdit },
+        personalDataOf: (tenant, corpus) => settings.personalData.ofCorpus(tenant, corpus),
       }),
-      ...createDocumentRpcs({ ...deps, documents, deleteDocuments }),
+      reindexCorpus: indexAgain.reindexCorpus,
     },
     async drain(signal) {
       await sources.close();

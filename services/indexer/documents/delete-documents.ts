@@ -8,6 +8,7 @@ import type { JobStore } from '../jobs/job-store.ts';
 import { findHidden } from '../jobs/rights.ts';
 import type { Caller } from '../jobs/run/caller.ts';
 import { createIndexClient, type IndexWriter } from '../jobs/run/index-client.ts';
+import type { OverlayStore } from '../overlays/overlay-store.ts';
 import { timeOfId } from '../uploads/ids.ts';
 import type { Deletion, DeletionStore } from './deletion-store.ts';
 import { type CorpusScope, type DocumentStore, inParts } from './document-store.ts';
@@ -36,6 +37,7 @@ export interface Deleted {
 export interface DeleteDeps {
   deletions: DeletionStore;
   documents: DocumentStore;
+  overlays: Pick<OverlayStore, 'remove'>;
   jobs: JobStore;
   indexWriter: IndexWriter;
   caller: Caller;
@@ -64,6 +66,7 @@ export function createDeleteDocuments(deps: DeleteDeps): DeleteDocuments {
       deleted.revision = revision;
     }
     await documents.remove(deletion, deletion.documentIds);
+    await deps.overlays.remove(deletion, deletion.documentIds);
     await deletions.finish(deletion.deletion);
     await forget(deletion);
     return deleted;

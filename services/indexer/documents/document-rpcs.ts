@@ -3,20 +3,17 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
-import { canSee, visibleGroups } from '#kit/rpc/access.ts';
-import type { CallContext } from '#kit/rpc/context.ts';
+import { visibleGroups } from '#kit/rpc/access.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
-import type { Caller } from '../jobs/run/caller.ts';
-import { createIndexClient, type IndexWriter } from '../jobs/run/index-client.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
 import type { DocumentStore, StoredDocument } from './document-store.ts';
+import type { LiveContents } from './live-contents.ts';
 
 /** Dependencies of the document rpcs. */
 export interface DocumentRpcDeps {
   documents: DocumentStore;
-  indexWriter: IndexWriter;
-  caller: Caller;
+  liveContents: LiveContents;
   deleteDocuments: DeleteDocuments;
   log: Logger;
 }
@@ -30,16 +27,7 @@ type Rpcs = Pick<ServiceHandlers<typeof IndexerService>, 'listDocuments' | 'getD
  * Creates the document rpcs. The index decides which content of a document is live and whether the caller may see it; it is called
  * with the rights of a reader. Documents that a search cannot find are not shown, listed or counted.
  */
-export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
-  const liveContents = async (corpus: string, documentIds: readonly string[], context: CallContext) => {
-    const principal = context.principal;
-    const index = createIndexClient(indexWriter, corpus, async () => ({
-      ...context.forward(),
-      ...(await caller.asReader(principal)),
-    }));
-    const entries = await index.entries(0n, documentIds);
-    return [...entries].map(([documentId, entry]) => ({ documentId, ...entry }));
-  };
+export function createDocumentRpcs({ documents, liveContents, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
   return {
     async listDocuments({ corpus, pageSize, pageToken, idPrefix }, context) {
       const principal = context.principal;
@@ -49,13 +37,13 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
       const page: Listed[] = [];
       for (let round = 0; round < roundsMax && page.length <= limit; round++) {
         const ids = await documents.listIds(scope, visibleGroups(principal), after, idPrefix, limit + 1);
-        const live = await liveContents(corpus, ids, context);
+        const live = await liveContents.visible(corpus, ids, context);
         const found = await documents.describe(scope, live);
         const accessById = new Map(live.map(({ documentId, access }) => [documentId, access]));
         for (const documentId of ids) {
           const access = accessById.get(documentId);
           const document = found.get(documentId);
-          if (document !== undefined && canSee(principal, access)) page.push({ document, access });
+          if (document !== undefined) page.push({ document, access });
         }
         after = ids.at(-1) ?? after;
         if (ids.length <= limit) return toPage(corpus, page, limit);
@@ -67,7 +55,7 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
     async getDocument({ corpus, documentId }, context) {
       const principal = context.principal;
       const absent = () => notFound('document', documentId, ErrorReason.DOCUMENT_NOT_FOUND);
-      const [live] = await liveContents(corpus, [documentId], context);
+      const [live] = await liveContents.visible(corpus, [documentId], context);
       if (live === undefined) throw absent();
       const document = await documents.find({ tenant: principal.tenant, corpus }, live);
       if (document === undefined) {
@@ -77,7 +65,6 @@ export function createDocumentRpcs({ documents, indexWriter, caller, deleteDocum
         );
         throw absent();
       }
-      if (!canSee(principal, live.access)) throw absent();
       return { document: toDocument(corpus, document, live.access), text: document.text };
     },
 

@@ -1,6 +1,7 @@
 import type { Insertable } from 'kysely';
 import { everyone } from '#kit/rpc/access.ts';
 import type { Database } from '#kit/storage/database.ts';
+import type { Chunk } from '../chunk/chunk.ts';
 import type { PreparedDocument } from '../prepare/prepared.ts';
 import type { DocumentTable, RecordsSchema } from '../uploads/records.ts';
 
@@ -30,12 +31,22 @@ export interface StoredDocument extends ContentKey {
   indexedAtMs: number;
 }
 
+/** A document as it was read, before any overlay. */
+export interface DocumentSource extends StoredDocument {
+  placedIn: string;
+  text: string;
+  /** `undefined`: it was stored by a release that did not keep chunks. */
+  chunks: readonly Chunk[] | undefined;
+}
+
 /** Texts and metadata of documents, by content. The index decides which content is live. */
 export interface DocumentStore {
   /** Stores contents of a job; they stay only if the job succeeds. */
   keep(scope: CorpusScope, jobId: string, documents: readonly PreparedDocument[], nowMs: number): Promise<void>;
   /** Returns the ids of those contents that are stored. */
   present(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Set<string>>;
+  /** Returns contents as they were read, before any overlay, by document id. */
+  sources(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Map<string, DocumentSource>>;
   find(scope: CorpusScope, content: ContentKey): Promise<(StoredDocument & { text: string }) | undefined>;
   /** Returns metadata of contents, by document id. */
   describe(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Map<string, StoredDocument>>;
@@ -115,6 +126,16 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
     async find(scope, content) {
       const row = await contentsOf(scope, [content]).selectAll().executeTakeFirst();
       return row && { ...toStored(row), text: row.text };
+    },
+
+    async sources(scope, contents) {
+      const found = new Map<string, DocumentSource>();
+      for (const part of inParts(contents)) {
+        for (const row of await contentsOf(scope, part).selectAll().execute()) {
+          found.set(row.document_id, toSource(row));
+        }
+      }
+      return found;
     },
 
     async describe(scope, contents) {
@@ -217,7 +238,15 @@ function toRow(
     is_published: 0,
     retired_at: null,
     text: document.text,
+    chunks: JSON.stringify((document.source ?? document).chunks),
+    source: document.source === undefined ? null : JSON.stringify([document.source.title, document.source.text]),
   };
+}
+
+function toSource(row: DocumentTable): DocumentSource {
+  const [title, text] = row.source === null ? [row.title, row.text] : (JSON.parse(row.source) as [string, string]);
+  const chunks = row.chunks === '' ? undefined : (JSON.parse(row.chunks) as Chunk[]);
+  return { ...toStored(row), placedIn: row.placed_in, title, text, chunks };
 }
 
 function toStored(row: Pick<DocumentTable, (typeof facts)[number]>): StoredDocument {

@@ -35,10 +35,16 @@ export interface NewJob {
   corpus: string;
   deleteMissing: boolean;
   totalBytes: number;
+  /** @default an upload */
+  source?: JobSource;
 }
 
+/** What a job indexes: its upload, or documents that the index holds already (none named: all of them). */
+export type JobSource = { kind: 'upload' } | { kind: 'edit'; documentIds: readonly string[] } | { kind: 'reindex' };
+
 /** The current state of a job. */
-export interface JobRecord extends Omit<NewJob, 'totalBytes'> {
+export interface JobRecord extends Omit<NewJob, 'totalBytes' | 'source'> {
+  source: JobSource;
   /** Position in the queue; jobs of a corpus run in this order. */
   sequence: number;
   state: JobState;

@@ -8,7 +8,7 @@ import { enumName } from '#kit/base/enums.ts';
 import { failedPrecondition } from '#kit/base/errors.ts';
 import type { Migrations } from '#kit/storage/database.ts';
 import { reportOf, toReportText } from '../gate/report.ts';
-import type { Checkpoint, JobRecord, JobUpdate, JobWish, NewJob, Progress } from './job-store.ts';
+import type { Checkpoint, JobRecord, JobSource, JobUpdate, JobWish, NewJob, Progress } from './job-store.ts';
 
 /** A job. */
 export interface JobTable {
@@ -44,6 +44,8 @@ export interface JobTable {
   announced_at: Generated<number>;
   /** A GateReport as JSON; empty if the version was not checked. */
   gate: Generated<string>;
+  /** A JobSource as JSON; empty: an upload. */
+  source: Generated<string>;
 }
 
 /** The table. */
@@ -89,6 +91,7 @@ export const jobsMigrations: Migrations = {
   CREATE INDEX jobs_by_tenant ON jobs (tenant, taken_at);`,
     'ALTER TABLE jobs ADD COLUMN announced_at INTEGER NOT NULL DEFAULT 0',
     `ALTER TABLE jobs ADD COLUMN gate TEXT NOT NULL DEFAULT ''`,
+    `ALTER TABLE jobs ADD COLUMN source TEXT NOT NULL DEFAULT ''`,
   ],
   postgres: [
     `CREATE TABLE jobs (
@@ -123,11 +126,13 @@ export const jobsMigrations: Migrations = {
   CREATE INDEX jobs_by_state ON jobs (state, sequence);
   CREATE INDEX jobs_by_tenant ON jobs (tenant, taken_at);`,
     `ALTER TABLE jobs ADD COLUMN gate TEXT NOT NULL DEFAULT ''`,
+    `ALTER TABLE jobs ADD COLUMN source TEXT NOT NULL DEFAULT ''`,
   ],
 };
 
 /** Returns the columns of a new job. */
-export function toRow({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes }: NewJob, now: number) {
+export function toRow(job: NewJob, now: number) {
+  const { jobId, tenant, user, groups, corpus, deleteMissing, totalBytes, source } = job;
   return {
     job_id: jobId,
     tenant,
@@ -142,6 +147,7 @@ export function toRow({ jobId, tenant, user, groups, corpus, deleteMissing, tota
     created_at: now,
     updated_at: now,
     due_at: now,
+    source: source === undefined ? '' : JSON.stringify(source),
   };
 }
 
@@ -262,5 +268,6 @@ export function toRecord(row: JobRow): JobRecord {
     version: BigInt(row.version),
     revision: row.revision,
     gate: row.gate,
+    source: row.source === '' ? { kind: 'upload' } : (JSON.parse(row.source) as JobSource),
   };
 }

@@ -6,7 +6,9 @@ import { create, toJsonString } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
-import { type IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { type IndexerService, type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
+import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { hasPostgres, postgresAdvice, startPostgres, type TestPostgres } from '#kit/testing/postgres.ts';
@@ -22,7 +24,7 @@ const documentsOfUpload = 200;
 const corpora = ['a', 'b', 'c'];
 const patient = { timeout: 120_000, interval: 100 };
 
-describe.skipIf(!hasPostgres && skipped('postgres', 3, postgresAdvice))('two replicas on PostgreSQL', () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 4, postgresAdvice))('two replicas on PostgreSQL', () => {
   const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
   const index = createIndexStandIn();
   const embedding = createEmbeddingStandIn();
@@ -108,6 +110,50 @@ describe.skipIf(!hasPostgres && skipped('postgres', 3, postgresAdvice))('two rep
     expect(cancelled.map(({ job }) => job?.state)).toEqual([JobState.CANCELLED, JobState.CANCELLED]);
     embedding.before = () => {};
     gate.resolve();
+    for (const replica of replicas) replica.kill();
+    for (const replica of replicas) await replica.gone();
+  }, 300_000);
+
+  test('a held version is decided, and an overlay applied and changed, through either', async () => {
+    const [first] = await Promise.all([start(0), start(1)]);
+    const [one, two] = replicas as [IndexerProcess, IndexerProcess];
+    const finish = async (jobId: string) => {
+      let last: Job | undefined;
+      for await (const { job } of (await two.client()).watchJob({ jobId }, options)) last = job;
+      return last;
+    };
+    const ingest = async (count: number) => {
+      const parts = partsOf({ 'h.jsonl': jsonl(count) }, { corpus: 'held', deleteMissing: true });
+      return finish((await first.ingestDocuments(parts, options)).jobId);
+    };
+    await ingest(40);
+    const held = await ingest(10);
+    expect(held?.state).toBe(JobState.HELD);
+    const jobId = held?.jobId ?? '';
+    const gates = await Promise.all([one.clientOf(VersionGateService), two.clientOf(VersionGateService)]);
+    for (const gate of gates) {
+      const { versions } = await gate.listHeldVersions({}, options);
+      expect(versions.map((version) => version.jobId)).toEqual([jobId]);
+    }
+    // Both decide concurrently: one of them does, and the other one is refused.
+    const decided = await Promise.allSettled(gates.map((gate) => gate.approveVersion({ jobId }, options)));
+    expect(decided.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect((await finish(jobId))?.state).toBe(JobState.SUCCEEDED);
+
+    const overlays = await Promise.all([one.clientOf(OverlayService), two.clientOf(OverlayService)]);
+    const { chunks } = await overlays[0].listChunks({ corpus: 'held', documentId: 'd3' }, options);
+    const contentHash = chunks[0]?.textHash ?? '';
+    const target = { corpus: 'held', documentId: 'd3', kind: OverlayKind.CHUNK, contentHash };
+    const texts = ['from one', 'from two'];
+    const puts = await Promise.all(
+      overlays.map((client, at) =>
+        client.putOverlay({ target, change: { case: 'text', value: texts[at] ?? '' } }, options),
+      ),
+    );
+    for (const put of puts) await finish(put.jobId);
+    const { revisions } = await overlays[0].listOverlayRevisions({ target }, options);
+    expect(revisions.map(({ revision }) => revision)).toEqual([2n, 1n]);
+    expect(index.live('held').get('d3')?.chunks[0]?.text).toBe(revisions[0]?.text);
     for (const replica of replicas) replica.kill();
     for (const replica of replicas) await replica.gone();
   }, 300_000);

@@ -3,15 +3,29 @@ import { finderOf, type PersonalDataPolicy, sealerOf } from '#kit/personal-data/
 import type { ParsedDocument } from '../parse/parser.ts';
 
 /** Documents that everyone may read: what they say of the organization is published. */
-const isPublic = ({ attributes }: ParsedDocument): boolean => attributes.access?.toLowerCase() === 'public';
+const isPublic = ({ attributes }: Pick<ParsedDocument, 'attributes'>): boolean =>
+  attributes.access?.toLowerCase() === 'public';
+
+/** Returns a text that a person has written for a document, with its personal data masked as that of the document is. */
+export function maskText(
+  text: string,
+  document: Pick<ParsedDocument, 'attributes'>,
+  policy: PersonalDataPolicy | undefined,
+): string {
+  return policy === undefined || isPublic(document) ? text : masker(policy)(text).text;
+}
+
+function masker(policy: PersonalDataPolicy) {
+  const find = finderOf(policy);
+  const sealer = policy.mode === 'reversible' ? sealerOf(policy) : undefined;
+  return (text: string) =>
+    maskFindings(text, find(text), ({ kind }, value) => sealer?.seal(kind, value) ?? `[${kind}]`);
+}
 
 /** Returns a document with its personal data masked: title, text and headings. One with `access: public` stays as it is. */
 export function maskDocument(parsed: ParsedDocument, policy: PersonalDataPolicy | undefined): ParsedDocument {
   if (policy === undefined || isPublic(parsed)) return parsed;
-  const find = finderOf(policy);
-  const sealer = policy.mode === 'reversible' ? sealerOf(policy) : undefined;
-  const mask = (text: string) =>
-    maskFindings(text, find(text), ({ kind }, value) => sealer?.seal(kind, value) ?? `[${kind}]`);
+  const mask = masker(policy);
   const { text, placeOf } = mask(parsed.text);
   return {
     ...parsed,

@@ -23,6 +23,8 @@ export interface PreparedDocument {
   updatedAtMs: number | undefined;
   text: string;
   chunks: readonly Chunk[];
+  /** What overlays have changed, as it was read; absent if they have changed nothing. */
+  source?: { title: string; text: string; chunks: readonly Chunk[] };
   /** SHA-256 of everything that the index stores of it and of the options it was made with, in hex. */
   contentHash: string;
 }

@@ -221,7 +221,11 @@ export function createIndexStandIn() {
             return {
               corpora: [...corpora]
                 .filter(([key]) => key.startsWith(`${tenant}/`))
-                .map(([key, { revision }]) => ({ name: key.slice(tenant.length + 1), revision: String(revision) })),
+                .map(([key, { live, revision }]) => ({
+                  name: key.slice(tenant.length + 1),
+                  liveVersion: live,
+                  revision: String(revision),
+                })),
             };
           },
         },
@@ -275,7 +279,6 @@ export const outage = () => rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UN
 
 function checkDocument({ documentId, contentHash, chunks }: IndexDocument): void {
   if (contentHash.byteLength !== 32) throw new Error(`${documentId} has no SHA-256`);
-  if (chunks.length === 0) throw new Error(`${documentId} has no chunks`);
   for (const [index, { ordinal, text, startOffset, endOffset, vector }] of chunks.entries()) {
     if (ordinal !== index) throw new Error(`${documentId}: chunk ${index} has the ordinal ${ordinal}`);
     if (text.length !== endOffset - startOffset)

@@ -11,6 +11,7 @@ import {
   type IngestDocumentsRequestSchema,
   type Job,
 } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { schemaOf } from '#kit/storage/postgres/database.ts';
@@ -49,6 +50,7 @@ export interface IndexerMesh extends AsyncDisposable {
   index: IndexStandIn;
   embedding: EmbeddingStandIn;
   gate: Client<typeof VersionGateService>;
+  overlays: Client<typeof OverlayService>;
   as(principal?: Principal): Promise<CallOptions>;
   /** Uploads files and returns the job id. */
   upload(files: Files, options?: UploadOptions): Promise<string>;
@@ -137,6 +139,7 @@ export async function startIndexerMesh(
     index,
     embedding,
     gate: mesh.client(VersionGateService),
+    overlays: mesh.client(OverlayService),
     as,
     upload,
     ingest: async (files, uploadOptions = {}) => finish(await upload(files, uploadOptions), uploadOptions.principal),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { DescService } from '@bufbuild/protobuf';
 import type { Client } from '@connectrpc/connect';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { createClient } from '#kit/rpc/client.ts';
@@ -9,6 +10,8 @@ import { createGrpcTransport } from '#kit/rpc/grpc/client.ts';
 export interface IndexerProcess {
   /** Resolves to a client when the process serves. Rejects if it ends before. */
   client(): Promise<Client<typeof IndexerService>>;
+  /** Resolves to a client of another contract. */
+  clientOf<Desc extends DescService>(contract: Desc): Promise<Client<Desc>>;
   kill(): void;
   /** Resolves when the process has ended. */
   gone(): Promise<void>;
@@ -28,12 +31,14 @@ export function startIndexerProcess(configPath: string): IndexerProcess {
     void ended.then(() => reject(new Error('the process ended before it served')));
   });
   port.catch(() => {});
+  const clientOf = async <Desc extends DescService>(contract: Desc): Promise<Client<Desc>> => {
+    const transport = createGrpcTransport({ address: `127.0.0.1:${await port}`, methods: contract.methods });
+    closes.push(() => transport.close());
+    return createClient(contract, transport);
+  };
   return {
-    async client() {
-      const transport = createGrpcTransport({ address: `127.0.0.1:${await port}`, methods: IndexerService.methods });
-      closes.push(() => transport.close());
-      return createClient(IndexerService, transport);
-    },
+    client: () => clientOf(IndexerService),
+    clientOf,
     kill: () => child.kill('SIGKILL'),
     async gone() {
       await ended;

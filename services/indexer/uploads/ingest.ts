@@ -31,10 +31,7 @@ export async function ingest(
   { jobs, uploads, settings, newJobId }: IngestDeps,
 ): Promise<{ jobId: string; fileCount: number; sizeBytes: bigint }> {
   const { tenant, user, groups } = context.principal;
-  if ((await jobs.countOpen(tenant)) >= openJobsMax) {
-    const message = `${openJobsMax} jobs are already waiting: try again after some are done`;
-    throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 60_000 });
-  }
+  await requireRoom(jobs, tenant);
   const jobId = newJobId();
   const upload: Received = { start: undefined, files: [], sizeBytes: 0 };
   const bytes = receive(untilAborted(requests, context.signal), upload, settings);
@@ -48,6 +45,13 @@ export async function ingest(
     throw error;
   }
   return { jobId, fileCount: files.length, sizeBytes: BigInt(sizeBytes) };
+}
+
+/** Throws RESOURCE_EXHAUSTED if the tenant has too many open jobs. */
+export async function requireRoom(jobs: JobStore, tenant: string): Promise<void> {
+  if ((await jobs.countOpen(tenant)) < openJobsMax) return;
+  const message = `${openJobsMax} jobs are already waiting: try again after some are done`;
+  throw rpcError(Code.ResourceExhausted, ErrorReason.OVERLOADED, message, { retryAfterMs: 60_000 });
 }
 
 /** What has arrived of an upload. */

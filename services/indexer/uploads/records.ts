@@ -27,6 +27,32 @@ export interface DocumentTable {
   /** Number of the publish after which it was no longer live; null while it is live. */
   retired_at: number | null;
   text: string;
+  /** Its chunks as they were read, as JSON; empty in rows of earlier releases. */
+  chunks: string;
+  /** Title and text as they were read, as JSON, if overlays have changed them. */
+  source: string | null;
+}
+
+/** An overlay of a document, one row for each revision. */
+export interface OverlayTable {
+  tenant: string;
+  corpus: string;
+  document_id: string;
+  /** An OverlayKind of the contract. */
+  kind: number;
+  /** Of what it changes, in hex; empty for the whole document. */
+  content_hash: string;
+  revision: number;
+  /** The new text; null: it hides. */
+  text: string | null;
+  /** What it changes, as it was. */
+  original: string;
+  /** Groups that could see the document then, as JSON; empty: everyone in the tenant. */
+  groups: string;
+  is_deleted: number;
+  is_current: number;
+  changed_by: string;
+  changed_at: number;
 }
 
 /** Groups that may see a content, one row each; everyone is a group of its own. */
@@ -104,6 +130,7 @@ export interface RecordsSchema {
   notes: NoteTable;
   deletions: DeletionTable;
   gates: GateTable;
+  overlays: OverlayTable;
 }
 
 /** Migrations of the tables; see `openDatabase`. Ids are compared by their bytes on both engines. */
@@ -203,6 +230,25 @@ export const recordsMigrations: Migrations = {
       changed_at INTEGER NOT NULL,
       PRIMARY KEY (tenant, corpus)
     ) WITHOUT ROWID`,
+    `CREATE TABLE overlays (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      document_id TEXT NOT NULL,
+      kind INTEGER NOT NULL,
+      content_hash TEXT NOT NULL,
+      revision INTEGER NOT NULL,
+      text TEXT,
+      original TEXT NOT NULL,
+      groups TEXT NOT NULL,
+      is_deleted INTEGER NOT NULL,
+      is_current INTEGER NOT NULL,
+      changed_by TEXT NOT NULL,
+      changed_at INTEGER NOT NULL,
+      PRIMARY KEY (tenant, corpus, document_id, kind, content_hash, revision)
+    ) WITHOUT ROWID;
+    CREATE INDEX overlays_current ON overlays (tenant, corpus, document_id, kind, content_hash) WHERE is_current = 1;
+    ALTER TABLE documents ADD COLUMN chunks TEXT NOT NULL DEFAULT '';
+    ALTER TABLE documents ADD COLUMN source TEXT;`,
   ],
   postgres: [
     `CREATE TABLE documents (
@@ -289,5 +335,24 @@ export const recordsMigrations: Migrations = {
       changed_at BIGINT NOT NULL,
       PRIMARY KEY (tenant, corpus)
     )`,
+    `CREATE TABLE overlays (
+      tenant TEXT NOT NULL,
+      corpus TEXT NOT NULL,
+      document_id TEXT COLLATE "C" NOT NULL,
+      kind BIGINT NOT NULL,
+      content_hash TEXT COLLATE "C" NOT NULL,
+      revision BIGINT NOT NULL,
+      text TEXT,
+      original TEXT NOT NULL,
+      groups TEXT NOT NULL,
+      is_deleted BIGINT NOT NULL,
+      is_current BIGINT NOT NULL,
+      changed_by TEXT NOT NULL,
+      changed_at BIGINT NOT NULL,
+      PRIMARY KEY (tenant, corpus, document_id, kind, content_hash, revision)
+    );
+    CREATE INDEX overlays_current ON overlays (tenant, corpus, document_id, kind, content_hash) WHERE is_current = 1;
+    ALTER TABLE documents ADD COLUMN chunks TEXT NOT NULL DEFAULT '';
+    ALTER TABLE documents ADD COLUMN source TEXT;`,
   ],
 };

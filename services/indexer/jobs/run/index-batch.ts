@@ -6,6 +6,8 @@ import { accessListOf } from '../../convert.ts';
 import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
 import type { DocumentStore } from '../../documents/document-store.ts';
 import type { IndexerMetrics } from '../../metrics.ts';
+import { applyOverlays } from '../../overlays/apply-overlays.ts';
+import type { OverlayStore } from '../../overlays/overlay-store.ts';
 import type { PreparedBatch, PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { FailureStore } from '../failure-store.ts';
 import type { NoteStore } from '../note-store.ts';
@@ -22,6 +24,7 @@ export interface BatchDeps {
   embedding: Pick<Client<typeof EmbeddingService>, 'embed' | 'listModels'>;
   documents: DocumentStore;
   deletions: DeletionStore;
+  overlays: OverlayStore;
   failures: FailureStore;
   notes: NoteStore;
   caller: Caller;
@@ -44,7 +47,7 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   const { run, deps, index, build, options, contents } = context;
   const { job, progress } = run;
   const givenIds = given.documents.map(({ documentId }) => documentId);
-  const batch = refuseHidden(given, await findHidden(index, job, givenIds));
+  const batch = await withOverlays(refuseHidden(given, await findHidden(index, job, givenIds)), context);
   await deps.failures.add(job.jobId, batch.failures);
   await deps.notes.add(job.jobId, batch.notes);
   progress.failedCount += batch.failures.length;
@@ -95,6 +98,17 @@ function toWritten({ documentId, title, text, chunks, groups }: PreparedDocument
     isEmpty: !/[\p{L}\p{N}]/u.test(text),
     query: (title || documentId).slice(0, queryLengthMax),
   };
+}
+
+/** Returns a batch whose documents have what people have changed in them. */
+async function withOverlays(batch: PreparedBatch, { run, deps, options }: BatchContext): Promise<PreparedBatch> {
+  const ids = batch.documents.map(({ documentId }) => documentId);
+  const overlays = Map.groupBy(await deps.overlays.listOf(run.job, ids), ({ documentId }) => documentId);
+  if (overlays.size === 0) return batch;
+  const documents = batch.documents.map((document) =>
+    applyOverlays(document, overlays.get(document.documentId) ?? [], options),
+  );
+  return { ...batch, documents };
 }
 
 function observeChunks({ metrics }: BatchDeps, documents: readonly PreparedDocument[]): void {

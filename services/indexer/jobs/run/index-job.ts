@@ -12,7 +12,7 @@ import type { ContentHistory } from '../../documents/content-history.ts';
 import { isDeleted } from '../../documents/deletion-store.ts';
 import { type GateDeps, runGate } from '../../gate/gate.ts';
 import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
-import type { PrepareOptions } from '../../prepare/prepared.ts';
+import type { PreparedBatch, PrepareOptions } from '../../prepare/prepared.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
 import type { Checkpoint, JobRecord, JobStore, Progress } from '../job-store.ts';
 import { pruneContents } from '../prune-contents.ts';
@@ -28,6 +28,7 @@ import {
 } from './index-client.ts';
 import { type HeldVersion, type JobResult, type JobRun, StoppedError } from './job-run.ts';
 import { findRemovals } from './removals.ts';
+import { readStored } from './stored-documents.ts';
 import { createUploadContents, type UploadContents } from './upload-contents.ts';
 import { readSizes } from './version-sizes.ts';
 
@@ -89,10 +90,6 @@ async function buildVersion(
   deps: IndexJobDeps,
 ): Promise<JobResult | HeldVersion> {
   const { job, progress } = run;
-  const upload = await deps.uploads.find(job.jobId, run.signal);
-  if (upload === undefined) {
-    throw failedPrecondition(ErrorReason.JOB_STATE, 'the files of this job are gone: upload them again');
-  }
   const options = await readOptions(job, run.signal, deps);
   resetCounts(progress);
   await run.save({ phase: JobPhase.PARSE });
@@ -100,15 +97,12 @@ async function buildVersion(
 
   const contents = createUploadContents();
   const context = { run, deps, index, build, options, contents };
-  await forEachConcurrently(
-    untilStopped(deps.threads.prepare({ upload, options }, run.signal), run),
-    batchesMax,
-    (batch) =>
-      withSpan('indexer.batch', { 'ragmesh.documents': batch.documents.length }, () => indexBatch(batch, context)),
+  const { batches, removedPaths } = await readDocuments(run, index, options, deps);
+  await forEachConcurrently(untilStopped(batches, run), batchesMax, (batch) =>
+    withSpan('indexer.batch', { 'ragmesh.documents': batch.documents.length }, () => indexBatch(batch, context)),
   );
   run.signal.throwIfAborted();
 
-  const removedPaths = upload.files.filter(({ fromSource }) => fromSource?.isRemoved).map(({ path }) => path);
   const removals = await findRemovals(job, contents, index, deps, removedPaths);
   if (removals.length > 0) {
     await index.remove(await build.begin(options), removals);
@@ -132,6 +126,24 @@ async function buildVersion(
   run.signal.throwIfAborted();
   if (report?.verdict === GateVerdict.HELD) return build.hold(expected, report);
   return withSpan('indexer.publish', {}, () => build.publish(expected, report));
+}
+
+/** Returns the documents of a job, those of its upload or those that the index holds already, and paths that are gone at their source. */
+async function readDocuments(
+  { job, signal }: JobRun,
+  index: IndexClient,
+  options: PrepareOptions,
+  deps: IndexJobDeps,
+): Promise<{ batches: AsyncIterable<PreparedBatch>; removedPaths: string[] }> {
+  if (job.source.kind !== 'upload') {
+    return { batches: readStored(job, index, deps.documents, options), removedPaths: [] };
+  }
+  const upload = await deps.uploads.find(job.jobId, signal);
+  if (upload === undefined) {
+    throw failedPrecondition(ErrorReason.JOB_STATE, 'the files of this job are gone: upload them again');
+  }
+  const removedPaths = upload.files.filter(({ fromSource }) => fromSource?.isRemoved).map(({ path }) => path);
+  return { batches: deps.threads.prepare({ upload, options }, signal), removedPaths };
 }
 
 /**

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // A real help centre whose products are tenants: RAGMESH_TEST_DATA names the folder that holds alihelp-zh.
 

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { OverlayKind } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
+import { detectLanguage } from '#kit/text/language.ts';
+import type { Chunk } from '../chunk/chunk.ts';
+import { hashDocument } from '../prepare/content-hash.ts';
+import type { PreparedDocument, PrepareOptions } from '../prepare/prepared.ts';
+
+/** What an overlay changes, in a document. */
+export interface OverlayTargetKey {
+  documentId: string;
+  kind: OverlayKind;
+  /** SHA-256, in hex, of the chunk's text or of the title; empty for the document. */
+  contentHash: string;
+}
+
+/** A change of a document by a person. */
+export interface OverlayChange extends OverlayTargetKey {
+  /** The new text; `undefined`: it is hidden. */
+  text: string | undefined;
+}
+
+/** Returns the hash by which an overlay names a text. */
+export function hashOfText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Returns whether a document, as it was read, has what an overlay changes. */
+export function hasTarget(
+  { title, text, chunks }: Pick<PreparedDocument, 'title' | 'text' | 'chunks'>,
+  { kind, contentHash }: OverlayTargetKey,
+): boolean {
+  switch (kind) {
+    case OverlayKind.DOCUMENT:
+      return true;
+    case OverlayKind.TITLE:
+      return hashOfText(title) === contentHash;
+    case OverlayKind.CHUNK:
+      return chunks.some(({ start, end }) => hashOfText(text.slice(start, end)) === contentHash);
+    default:
+      return false;
+  }
+}
+
+/**
+ * Returns a document with its overlays applied, and itself as it was read in `source`; the document itself if none of them applies. The text
+ * of a chunk is replaced in the text of the document, so that every chunk is still a slice of it; a hidden chunk is no chunk any more.
+ */
+export function applyOverlays(
+  document: PreparedDocument,
+  overlays: readonly OverlayChange[],
+  options: PrepareOptions,
+): PreparedDocument {
+  const applied = overlays.filter((overlay) => hasTarget(document, overlay));
+  if (applied.length === 0) return document;
+  const of = (wanted: OverlayKind) => applied.filter(({ kind }) => kind === wanted);
+  const isHidden = of(OverlayKind.DOCUMENT).length > 0;
+  const byHash = new Map(of(OverlayKind.CHUNK).map(({ contentHash, text }) => [contentHash, { text }]));
+  const changed = {
+    ...document,
+    title: of(OverlayKind.TITLE)[0]?.text ?? document.title,
+    ...replaceChunks(document.text, document.chunks, byHash),
+    ...(isHidden && { chunks: [] }),
+    source: { title: document.title, text: document.text, chunks: document.chunks },
+  };
+  return { ...changed, contentHash: hashDocument(changed, options) };
+}
+
+function replaceChunks(
+  text: string,
+  chunks: readonly Chunk[],
+  changes: ReadonlyMap<string, { text: string | undefined }>,
+): Pick<PreparedDocument, 'text' | 'chunks'> {
+  if (changes.size === 0) return { text, chunks };
+  let written = '';
+  /** Position in the old text up to which it is written, and the end of the last chunk that was replaced. */
+  let position = 0;
+  let replacedUntil = 0;
+  const kept: Chunk[] = [];
+  const writeUntil = (end: number) => {
+    written += text.slice(position, Math.max(position, end));
+    position = Math.max(position, end);
+  };
+  for (const chunk of chunks) {
+    const change = changes.get(hashOfText(text.slice(chunk.start, chunk.end)));
+    if (change?.text !== undefined) {
+      writeUntil(chunk.start);
+      const start = written.length;
+      written += change.text;
+      position = Math.max(position, chunk.end);
+      replacedUntil = position;
+      kept.push({ ...chunk, start, end: written.length, language: detectLanguage(change.text) });
+      continue;
+    }
+    writeUntil(chunk.end);
+    if (change !== undefined) continue;
+    // What a chunk repeats of a replaced one before it is gone.
+    const shift = written.length - position;
+    const start = Math.max(chunk.start, replacedUntil);
+    if (start < chunk.end) kept.push({ ...chunk, start: start + shift, end: chunk.end + shift });
+  }
+  writeUntil(text.length);
+  return { text: written, chunks: kept };
+}
