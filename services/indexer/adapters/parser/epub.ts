@@ -4,7 +4,8 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { createTextBuilder } from '../../parse/blocks.ts';
 import { decodeWhole, readWhole } from '../../parse/decode.ts';
 import { addBlocks } from '../../parse/html/blocks.ts';
-import { elementsOf } from '../../parse/html/page.ts';
+import { elementsOf } from '../../parse/html/tree.ts';
+import { createPageView } from '../../parse/html/view.ts';
 import { type Parser, UnreadableError } from '../../parse/parser.ts';
 import { firstHeading, parseWhole } from '../../parse/whole-document.ts';
 import { findAll, readRoot, textOf, type XmlElement } from '../../parse/xml/read-xml.ts';
@@ -38,7 +39,7 @@ const parser: Parser = {
       const { text } = decodeWhole(await zip.read(entry));
       const page = parseDocument(text, { xmlMode: false });
       const body = [...elementsOf(page)].find(({ name }) => name === 'body');
-      addBlocks(builder, body ?? page, { byName: false, forms: true });
+      addBlocks(builder, body ?? page, createPageView(page, { isMain: true }));
     }
     const { text, blocks } = builder.finish();
     const values: Record<string, string> = {};

@@ -122,11 +122,52 @@ describe('HTML', () => {
       'html',
       'a.html',
       `<html lang="zh-CN"><head><title>门店 - 帮助</title><link rel="canonical" href="https://x/stores"><style>p{}</style></head>
-       <body><nav>首页</nav><article><h1>门店</h1><p>三家&nbsp;店。<br>都<b>可以</b>自提。</p><form>搜索</form><aside>广告</aside></article>
+       <body><nav>首页</nav><article><h1>门店</h1><p>三家&nbsp;店。<br>都<b>可以</b>自提。</p><form>搜索<input name="q"></form><aside class="ad">广告</aside></article>
        <div class="sidebar">推荐</div><footer>版权</footer><script>x()</script></body></html>`,
     );
     expect(document).toMatchObject({ title: '门店', language: 'zh-CN', url: 'https://x/stores' });
     expect(document.text).toBe('# 门店\n\n三家 店。\n都可以自提。');
+  });
+
+  test('what a reader can open is content, with what opens it as its heading', async () => {
+    const page = `<main><h1>帮助</h1>
+      <h2><button aria-expanded="false" aria-controls="p1">怎么退货？</button></h2><div id="p1" hidden><p>七天内。</p></div>
+      <button class="accordion">几点营业？</button><div class="panel" style="display:none">八点。</div>
+      <details><summary>能开票吗？</summary>可以。</details>
+      <div role="tablist"><button role="tab" id="t1" aria-controls="p2">海外</button></div>
+      <div role="tabpanel" id="p2" aria-labelledby="t1" hidden>不配送。</div>
+      <button>提交</button></main>`;
+    expect((await one('html', 'a.html', page)).text).toBe(
+      '# 帮助\n\n## 怎么退货？\n\n七天内。\n\n### 几点营业？\n\n八点。\n\n### 能开票吗？\n\n可以。\n\n### 海外\n\n不配送。',
+    );
+  });
+
+  test('what no reader sees is left out and counted', async () => {
+    const page = `<style>.x, p.gone { display: none } /* .y{display:none} */ @media print { .y { display: none } }</style><main>
+      <p>seen<span class="x"> A</span><span style="font-size:0"> B</span></p><p class="gone">C</p><p class="y">also seen</p>
+      <p style="color:#fff">D</p><div style="background:#FFF"><b style="color:white">E</b></div>
+      <div style="background:#000"><b style="color:white">shown</b></div><p hidden>F</p><p style="text-indent:-9999px">G</p></main>`;
+    const parsed = await parseAll(await load('html'), 'a.html', page);
+    expect(parsed).toMatchObject([
+      { document: { text: 'seen\n\nalso seen\n\nshown' } },
+      { note: { kind: NoteKind.HIDDEN_SKIPPED, count: 7 } },
+    ]);
+  });
+
+  test('asides and texts of forms in the main part stay; a term and its description are one entry', async () => {
+    const page = `<main><aside class="note">注意：需预约。</aside><form><label>姓名</label><input><p>三日内回复。</p></form>
+      <dl><dt>运费</dt><dd>八元</dd><div><dt>Who?</dt><dd>We</dd></div><dt>时效</dt><dd><ul><li>快</li></ul></dd></dl>
+      <nav>目录</nav></main>`;
+    const parsed = await parseAll(await load('html'), 'a.html', page);
+    expect(parsed).toMatchObject([
+      { document: { text: '注意：需预约。\n\n姓名\n\n三日内回复。\n\n- 运费：八元\n- Who? We\n\n时效\n\n- 快' } },
+      { note: { kind: NoteKind.BOILERPLATE_SKIPPED, count: 1 } },
+    ]);
+  });
+
+  test('hostile styles and controls take little time', async () => {
+    const page = `<style>${'@{'.repeat(50_000)}${'/*'.repeat(50_000)}</style><main>${'<!-- -->'.repeat(20_000)}${'<p hidden>x</p>'.repeat(20_000)}kept</main>`;
+    expect((await one('html', 'a.html', page)).text).toBe('kept');
   });
 
   test('without a marked main part, boilerplate is recognized by its name; a page inside a form is still read', async () => {

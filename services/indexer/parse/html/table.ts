@@ -1,6 +1,8 @@
 import type { Element } from 'domhandler';
 import { renderRow, type TextBuilder } from '../blocks.ts';
-import { type Boilerplate, elementsOf, isBoilerplate, isElement, wordsOf } from './page.ts';
+import { wordsOf } from './page.ts';
+import { elementsOf, isElement } from './tree.ts';
+import type { PageView } from './view.ts';
 
 const columnsMax = 200;
 
@@ -17,14 +19,14 @@ export function isDataTable(table: Element): boolean {
 }
 
 /** Adds the rows of a data table, each cell with its column's header. A cell that spans rows or columns is repeated in each. */
-export function addTable(builder: TextBuilder, table: Element, boilerplate: Boilerplate): void {
+export function addTable(builder: TextBuilder, table: Element, view: PageView): void {
   const header: string[] = [];
   let isInHeader = true;
   let spanning: { text: string; rowsLeft: number }[] = [];
-  for (const element of elementsOf(table, (inner) => !isBoilerplate(inner, boilerplate))) {
-    if (element.name === 'caption') builder.add('paragraph', wordsOf(element, boilerplate));
+  for (const element of elementsOf(table, (inner) => !view.isSkipped(inner))) {
+    if (element.name === 'caption') builder.add('paragraph', wordsOf(element, view));
     if (element.name !== 'tr') continue;
-    const { cells, isHeader, below } = readRow(element, spanning, boilerplate);
+    const { cells, isHeader, below } = readRow(element, spanning, view);
     spanning = below;
     if (isInHeader && isHeader) {
       // In a header of several rows, the upper name precedes the lower one.
@@ -40,7 +42,7 @@ export function addTable(builder: TextBuilder, table: Element, boilerplate: Boil
   if (isInHeader) builder.add('table-row', renderRow([], header));
 }
 
-function readRow(row: Element, above: { text: string; rowsLeft: number }[], boilerplate: Boilerplate) {
+function readRow(row: Element, above: { text: string; rowsLeft: number }[], view: PageView) {
   const cells: string[] = [];
   const below: { text: string; rowsLeft: number }[] = [];
   const carry = () => {
@@ -52,7 +54,7 @@ function readRow(row: Element, above: { text: string; rowsLeft: number }[], boil
   const found = cellsOf(row);
   for (const cell of found) {
     carry();
-    const text = wordsOf(cell, boilerplate);
+    const text = wordsOf(cell, view);
     const rows = spanOf(cell.attribs.rowspan);
     for (let count = spanOf(cell.attribs.colspan); count > 0 && cells.length < columnsMax; count--) {
       below[cells.length] = { text, rowsLeft: rows - 1 };

@@ -3,6 +3,7 @@ import { createTextBuilder } from '../../../parse/blocks.ts';
 import { blocksOfText } from '../../../parse/blocks-of-text.ts';
 import { cleanText } from '../../../parse/clean.ts';
 import { addBlocks } from '../../../parse/html/blocks.ts';
+import { createPageView } from '../../../parse/html/view.ts';
 import type { Parsed, SourceFile } from '../../../parse/parser.ts';
 import { parseWhole } from '../../../parse/whole-document.ts';
 
@@ -54,7 +55,8 @@ function bodyOf({ text, html }: Message) {
   const plain = cleanText(text).trim();
   if (plain !== '' || html === '') return { text: plain, blocks: blocksOfText(plain) };
   const builder = createTextBuilder();
-  addBlocks(builder, parseDocument(html), { byName: false, forms: false });
+  const document = parseDocument(html);
+  addBlocks(builder, document, createPageView(document, { isMain: true, keepsAll: true }));
   return builder.finish();
 }
 
