@@ -16,7 +16,7 @@ import { patchGrpc } from '../rpc/grpc/patches.ts';
 import { readGrpcTls } from '../rpc/grpc/tls.ts';
 import { createTokenSigner, createTokenVerifier, type TokenSigner, warmUpTokens } from '../rpc/identity.ts';
 import { loadIdentityKeys } from '../rpc/identity-keys.ts';
-import { clientObserver } from '../rpc/interceptors/metrics.ts';
+import { breakerObserver, clientObserver } from '../rpc/interceptors/metrics.ts';
 import type { Invocable } from '../rpc/invoke.ts';
 import { createPipeTransport } from '../rpc/pipe/client.ts';
 import { openPostgres } from '../storage/postgres/pool.ts';
@@ -122,6 +122,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     tls,
     tracing: options.tracing ?? false,
     retries: grpc.retries,
+    onBreaker: breakerObserver(metrics, log),
     onEnd: clientObserver(metrics),
   });
   const readiness = createReadinessMonitor(log, options.readinessIntervalMs);

@@ -45,6 +45,8 @@ export interface ReachOptions {
   tracing: boolean;
   /** Whether this process retries calls to other processes as the contracts allow. */
   retries: boolean;
+  /** Is called when calls to a service end immediately because it does not reply, and when it replies again. */
+  onBreaker(service: string, isOpen: boolean): void;
   /** Is called when a call to another process has ended, with its error; `undefined` after success. */
   onEnd(method: DescMethod, error: ConnectError | undefined): void;
 }
@@ -52,7 +54,20 @@ export interface ReachOptions {
 /** Creates the reach of a process. A connection is made with the first call. */
 export function createReach(options: ReachOptions): Reach {
   const remote: GrpcTransport[] = [];
-  const { services, known, addresses, owner, local, isLocal, maxMessageBytes, tls, tracing, retries, onEnd } = options;
+  const {
+    services,
+    known,
+    addresses,
+    owner,
+    local,
+    isLocal,
+    maxMessageBytes,
+    tls,
+    tracing,
+    retries,
+    onBreaker,
+    onEnd,
+  } = options;
   const beforeOwner = owner && frontedTransport(isLocal, local, owner.transport);
   const serviceOf = (contract: DescService): ServiceDefinition => {
     const definition = known.find(({ contracts }) => contracts.includes(contract));
@@ -69,6 +84,7 @@ export function createReach(options: ReachOptions): Reach {
     const transport = createGrpcTransport({
       ...{ address, maxMessageBytes, tls, tracing, retries, onEnd },
       methods: contract.methods,
+      onBreaker: (isOpen) => onBreaker(definition.name, isOpen),
     });
     remote.push(transport);
     return transport;

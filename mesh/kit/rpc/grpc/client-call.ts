@@ -7,6 +7,7 @@ import { SingleMessage } from '../messages/single-message.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
 import { timeoutOf } from '../policy.ts';
 import { startClientSpan } from './client-span.ts';
+import { type SilenceBreaker, unwatched } from './silence-breaker.ts';
 import { headersToMetadata, metadataToHeaders, type methodDefinition, statusToError } from './wire.ts';
 
 // Calls of a grpc-js channel itself: name resolution, balance, retries, deadlines and keepalive are the channel's. The clients of grpc-js
@@ -24,6 +25,7 @@ export type Definition = ReturnType<typeof methodDefinition>;
 export interface CallDeps {
   channel: Channel;
   define(method: DescMethod): Definition;
+  breaker: SilenceBreaker;
   /** Whether each call has a span. */
   isTraced: boolean;
   /** Is called when a call that has left this process has ended, with its error; `undefined` after success. */
@@ -31,7 +33,7 @@ export interface CallDeps {
 }
 
 /** Begins a call. One that cannot begin is over immediately. */
-export function openCall({ channel, define, isTraced, onEnd }: CallDeps, init: CallInit): ClientCall {
+export function openCall({ channel, define, breaker, isTraced, onEnd }: CallDeps, init: CallInit): ClientCall {
   const { method, signal, input } = init;
   const sign = Promise.withResolvers<void>();
   let channelCall: ChannelCall | undefined;
@@ -41,6 +43,7 @@ export function openCall({ channel, define, isTraced, onEnd }: CallDeps, init: C
   /** Whether messages that have come will be reported. */
   let isDue = false;
   let isOver = false;
+  let watched = unwatched;
   let error: unknown;
   let header: Metadata | undefined;
   let trailer: Metadata | undefined;
@@ -91,16 +94,19 @@ export function openCall({ channel, define, isTraced, onEnd }: CallDeps, init: C
     cancel(reason) {
       if (isOver) return;
       channelCall?.cancelWithStatus(Code.Canceled as number, 'Cancelled on client');
+      watched.ended();
       end(Code.Canceled, reason);
     },
   };
   const listener = {
     onReceiveMetadata(received: Metadata) {
+      watched.heard();
       header = received;
       sign.resolve();
     },
     onReceiveMessage(bytes: Buffer) {
       if (isOver) return;
+      watched.heard();
       isReading = false;
       call.queue.push(bytes);
       sign.resolve();
@@ -111,6 +117,7 @@ export function openCall({ channel, define, isTraced, onEnd }: CallDeps, init: C
     },
     onReceiveStatus(status: StatusObject) {
       if (isOver) return;
+      watched.ended(status);
       trailer = status.metadata;
       end(status.code, status.code === 0 ? undefined : failure(status, deadline, header));
     },
@@ -131,6 +138,7 @@ export function openCall({ channel, define, isTraced, onEnd }: CallDeps, init: C
       }
     };
     const first = input instanceof SingleMessage ? serialize(input.message) : undefined;
+    if (first !== undefined) watched = breaker.watch();
     if (isTraced) endSpan = startClientSpan(method, metadata);
     const begun = channel.createCall(path, deadline, undefined, null, undefined);
     channelCall = begun;

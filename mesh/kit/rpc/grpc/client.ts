@@ -7,6 +7,7 @@ import { type Definition, openCall } from './client-call.ts';
 import { grpc } from './grpc-js.ts';
 import { createMessageReader } from './known-messages.ts';
 import { patchGrpc } from './patches.ts';
+import { createSilenceBreaker } from './silence-breaker.ts';
 import type { GrpcTls } from './tls.ts';
 import { methodDefinition } from './wire.ts';
 
@@ -32,6 +33,8 @@ export interface GrpcTransportOptions {
   tls?: GrpcTls | undefined;
   /** Whether this process retries; false if the mesh around it does. @default true */
   retries?: boolean;
+  /** Is called when calls end immediately because the process does not reply, and when it replies again. */
+  onBreaker?: (isOpen: boolean) => void;
   /** Is called when a call has ended, with its error; `undefined` after success. */
   onEnd?: (method: DescMethod, error: ConnectError | undefined) => void;
 }
@@ -41,7 +44,7 @@ const maxKnownBytes = 16 * 1024 * 1024;
 
 /** Creates the transport. In a mesh it is plaintext: TLS is the mesh's part. */
 export function createGrpcTransport(options: GrpcTransportOptions): GrpcTransport {
-  const { Channel, compressionAlgorithms, credentials } = grpc();
+  const { Channel, compressionAlgorithms, connectivityState, credentials } = grpc();
   patchGrpc();
   const maxMessageBytes = options.maxMessageBytes ?? 4 << 20;
   const channel = new Channel(options.address, options.tls?.client() ?? credentials.createInsecure(), {
@@ -57,6 +60,10 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     'grpc.default_compression_algorithm':
       options.gzip === true ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
   });
+  const breaker = createSilenceBreaker(
+    (isOpen) => options.onBreaker?.(isOpen),
+    () => channel.getConnectivityState(false) === connectivityState.READY,
+  );
   const definitions = new Map<DescMethod, Definition>();
   const define = (method: DescMethod): Definition => {
     let definition = definitions.get(method);
@@ -70,7 +77,7 @@ export function createGrpcTransport(options: GrpcTransportOptions): GrpcTranspor
     return definition;
   };
   const transport = createCallTransport(
-    (init) => openCall({ channel, define, isTraced: options.tracing === true, onEnd: options.onEnd }, init),
+    (init) => openCall({ channel, define, breaker, isTraced: options.tracing === true, onEnd: options.onEnd }, init),
     (method, bytes) => {
       try {
         return define(method).responseDeserialize(bytes);

@@ -1,6 +1,8 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { Code, type ConnectError } from '@connectrpc/connect';
+import { Gauge } from 'prom-client';
 import { toRpcError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { infrastructureCodes, type Metrics } from '../../base/metrics/metrics.ts';
 import type { Observer } from './observe.ts';
 
@@ -29,5 +31,23 @@ export function clientObserver(metrics: Metrics): (method: DescMethod, error: Co
   return ({ parent, name: method }, error) => {
     const code = error === undefined ? 'OK' : (Code[error.code] ?? 'Unknown');
     metrics.clientTotal.inc({ service: parent.typeName, method, code });
+  };
+}
+
+/** Logs, and shows as a gauge, that calls to another process end immediately because it does not reply. */
+export function breakerObserver({ registry }: Metrics, log: Logger): (service: string, isOpen: boolean) => void {
+  const gauge = new Gauge({
+    name: 'ragmesh_rpc_breaker_open',
+    help: 'Connections to a service of another process on which calls end immediately because it does not reply',
+    labelNames: ['service'],
+    aggregator: 'sum',
+    registers: [registry],
+  });
+  return (service, isOpen) => {
+    gauge.inc({ service }, isOpen ? 1 : -1);
+    log[isOpen ? 'warn' : 'info'](
+      { event: isOpen ? 'service_silent' : 'service_replies', to: service },
+      isOpen ? 'service does not reply' : 'service replies again',
+    );
   };
 }
