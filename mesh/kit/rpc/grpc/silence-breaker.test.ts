@@ -1,17 +1,17 @@
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { Code, type ConnectError } from '@connectrpc/connect';
-import { Metadata } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EchoService } from '#gen/ragmesh/testing/v1/echo_pb.ts';
 import { createClient } from '../client.ts';
 import { createGrpcTransport } from './client.ts';
+import { grpc } from './grpc-js.ts';
 import { createSilenceBreaker } from './silence-breaker.ts';
 
 const status = (code: Code, metadata: Record<string, string> = {}) => ({
   code: code as number,
   details: '',
-  metadata: Metadata.fromHttp2Headers(metadata),
+  metadata: grpc().Metadata.fromHttp2Headers(metadata),
 });
 const late = status(Code.DeadlineExceeded);
 
