@@ -83,6 +83,8 @@ const vendors: Readonly<Record<string, RegExp>> = {
 /** The one policy for connections to Redis, and that for PostgreSQL: several services use them. */
 const redisPolicy = 'mesh/kit/storage/redis.ts';
 const postgresPolicy = 'mesh/kit/storage/postgres/';
+/** Reads the databases of others, which hold no records of ours. */
+const postgresSource = 'services/indexer/adapters/source/sql/postgres.ts';
 
 /** The only files that make secrets, and so need randomness that no one can repeat. */
 const secretMakers = new Set(['services/edge/credentials/dev-keys.ts', 'services/llm-gateway/targets/tenant-tag.ts']);
@@ -169,7 +171,7 @@ export const rules: readonly Rule[] = [
     ({ path, to }) => {
       if (isTestCode(path)) return false;
       if (to === 'ioredis' || to.startsWith('ioredis/')) return path !== redisPolicy;
-      if (to === 'pg') return !path.startsWith(postgresPolicy);
+      if (to === 'pg') return !path.startsWith(postgresPolicy) && path !== postgresSource;
       const vendor = Object.keys(vendors).find((name) => to === name || to.startsWith(`${name}/`));
       if (vendor === undefined) return false;
       const room = /\/adapters\/(?:vendors\/([^/]+)\/|[^/]+\/([^/]+?)(?:\.ts$|\/))/.exec(path);
