@@ -70,7 +70,7 @@ describe.skipIf(!hasPostgres && skipped('postgres', 10, postgresAdvice))('a real
     const { server, client, settings } = await openPlace();
     await client.query(`INSERT INTO articles (id, title, body, link, grp, price, updated_at) VALUES
       (1, '退货: how', 'Within *30* days.', 'https://x/1', 'support, sales', 12.50, '2026-05-01T10:00:00.123456Z'),
-      (2, 'open', 'x', NULL, '*', NULL, '2026-05-01T10:00:00.123456Z'), (3, 'nobody', 'x', NULL, '', NULL, '2026-05-02')`);
+      (2, 'open', 'x', NULL, '*', NULL, '2026-05-01T10:00:00.123456Z'), (3, 'closed', 'x', NULL, '', NULL, '2026-05-02')`);
     const source = await openTestSource('sql', settings);
     const found = await source.fetch('1', '', never);
     expect(found).toMatchObject({ content: { url: 'https://x/1', attributes: { price: '12.50' } } });
