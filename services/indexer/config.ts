@@ -76,6 +76,7 @@ export function readConfig(config: Config): IndexerSettings {
       memoryBytes: Number(given.parseMemoryBytes),
       stallMs: given.parseStallMs,
       totalMs: given.parseTotalMs,
+      ocr: given.ocr && chosenAdapter(field.ocr, given.ocr, 'indexer.ocr'),
     },
     keptVersions: 1 + keptVersions,
     gate: given.gate,

@@ -20,6 +20,7 @@ import type { JobQueue, JobQueueDeps } from './jobs/job-queue.ts';
 import { type JobsSchema, jobsMigrations } from './jobs/job-table.ts';
 import { createCaller } from './jobs/run/caller.ts';
 import { createIndexerMetrics } from './metrics.ts';
+import { createOcr } from './prepare/parsers.ts';
 import { createIndexer } from './service.ts';
 import { type SourcesSchema, sourcesMigrations } from './sources/records/source-table.ts';
 import type { BlobStore, BlobStoreDeps } from './uploads/blob-store.ts';
@@ -79,6 +80,8 @@ export const indexer = defineService({
       { folder: join(dataDir, 'uploads'), openDatabase, clock, path: blobStore.path },
       blobStore.path,
     );
+    // What is wrong with it stops the start; it is loaded in the processes that parse.
+    if (config.parseLimits.ocr !== undefined) await createOcr(config.parseLimits.ocr);
     const queue = await createFromAdapter<JobQueue, JobQueueDeps>(
       jobQueues,
       jobQueue.adapter,

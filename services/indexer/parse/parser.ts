@@ -1,6 +1,7 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { Block } from './blocks.ts';
+import type { Ocr } from './ocr.ts';
 
 /** A file of an upload, as a parser sees it. */
 export interface SourceFile {
@@ -13,6 +14,12 @@ export interface SourceFile {
   columns?: Readonly<Record<string, string>> | undefined;
   /** Password of the file, if the upload gives one. Without the right one, an encrypted file fails with DOCUMENT_ENCRYPTED. */
   password?: string | undefined;
+}
+
+/** What a parser gets of the configuration. */
+export interface ParserDeps {
+  /** Loads what reads images; absent if none is configured, and for parsers without `isolation`. */
+  ocr?: () => Promise<Ocr>;
 }
 
 /** A document as read from its file, before chunking. */

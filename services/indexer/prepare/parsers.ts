@@ -1,8 +1,17 @@
 import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
+import type { ChosenAdapter } from '#kit/host/config/settings.ts';
+import type { Ocr } from '../parse/ocr.ts';
 import type { Parser } from '../parse/parser.ts';
 
 /** The folder of the parsers. */
 export const parserFolder = new URL('../adapters/parser/', import.meta.url);
+
+const ocrFolder = new URL('../adapters/ocr/', import.meta.url);
+
+/** Creates what reads images. Throws ConfigError if its settings are wrong or its packages are not installed. */
+export function createOcr({ adapter, settings, path }: ChosenAdapter): Promise<Ocr> {
+  return createFromAdapter<Ocr, { path: string }>(ocrFolder, adapter, settings, { path }, path);
+}
 
 /** Loads every parser; those with `isolation: 'process'` are given to `isolate`, with their names. */
 export async function loadParsers(isolate: (name: string, parser: Parser) => Parser): Promise<Parser[]> {

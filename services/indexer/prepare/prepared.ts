@@ -1,5 +1,6 @@
 import type { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { NoteKind } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { ChosenAdapter } from '#kit/host/config/settings.ts';
 import type { PersonalDataPolicy } from '#kit/personal-data/policy.ts';
 import type { Chunk } from '../chunk/chunk.ts';
 import type { ChunkOptions } from '../chunk/cut.ts';
@@ -78,4 +79,6 @@ export interface ParseLimits {
   stallMs: number;
   /** Longest time of a whole file, without that in which its results were waited for. */
   totalMs: number;
+  /** What reads images there; `undefined`: nothing. */
+  ocr?: ChosenAdapter | undefined;
 }

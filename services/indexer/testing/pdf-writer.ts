@@ -31,6 +31,8 @@ export interface PdfPage {
   /** A grey image over this area. */
   images?: [x: number, y: number, width: number, height: number][];
   tags?: PdfTag[];
+  /** An image over the whole page: red, green, blue and alpha of each pixel. */
+  bitmap?: { width: number; height: number; pixels: Uint8Array };
   /** Degrees, clockwise. */
   rotate?: number;
 }
@@ -72,9 +74,11 @@ export function writePdf(pages: readonly PdfPage[], { title = '', password = '' 
   for (const [index, page] of pages.entries()) {
     const own = add();
     const content = add();
+    const scan = page.bitmap === undefined ? image : add();
+    if (page.bitmap !== undefined) objects[scan - 1] = scanOf(page.bitmap, (head, bytes) => stream(scan, head, bytes));
     const resources = `<< /Font << ${Object.entries(fonts)
       .map(([name, number]) => `/${name} ${number} 0 R`)
-      .join(' ')} >> /XObject << /I ${image} 0 R >> >>`;
+      .join(' ')} >> /XObject << /I ${image} 0 R /S ${scan} 0 R >> >>`;
     objects[content - 1] = stream(content, '', Buffer.from(contentOf(page), 'latin1'));
     objects[own - 1] =
       `<< /Type /Page /Parent ${pagesObject} 0 R /MediaBox [0 0 ${width} ${height}] /Rotate ${page.rotate ?? 0} ` +
@@ -124,8 +128,9 @@ function assemble(objects: readonly (string | Buffer)[], trailer: string): Uint8
   return Buffer.concat(parts);
 }
 
-function contentOf({ texts = [], lines = [], images = [], tags }: PdfPage): string {
+function contentOf({ texts = [], lines = [], images = [], tags, bitmap }: PdfPage): string {
   const drawn = [
+    ...(bitmap === undefined ? [] : [`q ${width} 0 0 ${height} 0 0 cm /S Do Q`]),
     ...images.map(([x, y, w, h]) => `q ${w} 0 0 ${h} ${x} ${height - y - h} cm /I Do Q`),
     ...lines.map(([x0, y0, x1, y1]) => `0.5 w ${x0} ${height - y0} m ${x1} ${height - y1} l S`),
   ];
@@ -136,6 +141,13 @@ function contentOf({ texts = [], lines = [], images = [], tags }: PdfPage): stri
       tagged.has(index) ? `/Span << /MCID ${index} >> BDC ${textOf(one)} EMC` : textOf(one),
     ),
   ].join('\n');
+}
+
+function scanOf(bitmap: NonNullable<PdfPage['bitmap']>, stream: (head: string, bytes: Buffer) => Buffer): Buffer {
+  const { pixels } = bitmap;
+  const grey = Buffer.from(Uint8Array.from({ length: pixels.length / 4 }, (_, index) => pixels[index * 4] as number));
+  const size = `/Width ${bitmap.width} /Height ${bitmap.height} /ColorSpace /DeviceGray /BitsPerComponent 8`;
+  return stream(`/Type /XObject /Subtype /Image ${size}`, grey);
 }
 
 function textsIn({ texts = [], children = [] }: PdfTag): number[] {

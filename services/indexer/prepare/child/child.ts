@@ -1,13 +1,18 @@
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
-import { type Parser, UnreadableError } from '../../parse/parser.ts';
+import type { ChosenAdapter } from '#kit/host/config/settings.ts';
+import type { Ocr } from '../../parse/ocr.ts';
+import { type Parser, type ParserDeps, UnreadableError } from '../../parse/parser.ts';
+import { createOcr } from '../parsers.ts';
 import type { FromChild, ToChild } from './protocol.ts';
 import { watch } from './watch.ts';
 
 // The process that parses files of parsers with `isolation: 'process'`, one after another. Its arguments are the most memory that it may
-// hold, in bytes, and the folder of the parsers.
+// hold, in bytes, the folder of the parsers, and what reads images, as JSON.
 
 const parsers = new Map<string, Promise<Parser>>();
-const [, , memoryBytesMax, folder = ''] = process.argv;
+const [, , memoryBytesMax, folder = '', ocrText = 'null'] = process.argv;
+const ocr = JSON.parse(ocrText) as ChosenAdapter | null;
+const deps: ParserDeps = ocr === null ? {} : { ocr: loadOnce(ocr) };
 
 // When the channel closes, no result will be read.
 process.on('disconnect', () => process.exit());
@@ -43,9 +48,19 @@ async function* readBytes(): AsyncIterable<Uint8Array> {
 }
 
 function load(name: string): Promise<Parser> {
-  const found = parsers.get(name) ?? createFromAdapter<Parser, object>(new URL(folder), name, {}, {}, 'indexer.parser');
+  const found =
+    parsers.get(name) ?? createFromAdapter<Parser, ParserDeps>(new URL(folder), name, {}, deps, 'indexer.parser');
   parsers.set(name, found);
   return found;
+}
+
+/** Returns a function that loads it at its first call: models take memory, and most files need none. */
+function loadOnce(chosen: ChosenAdapter): () => Promise<Ocr> {
+  let loading: Promise<Ocr> | undefined;
+  return () => {
+    loading ??= createOcr(chosen);
+    return loading;
+  };
 }
 
 function receive(): Promise<ToChild> {

@@ -20,15 +20,22 @@ export interface ParserProcess {
 const compiledCode = new URL('../../../../mesh/kit/host/compiled-code.mjs', import.meta.url);
 
 /** Starts a process. It has none of the environment, because that holds secrets, and ends with the thread that started it. */
-export function startParserProcess({ memoryBytes }: Pick<ParseLimits, 'memoryBytes'>, folder: URL): ParserProcess {
+export function startParserProcess(
+  { memoryBytes, ocr }: Pick<ParseLimits, 'memoryBytes' | 'ocr'>,
+  folder: URL,
+): ParserProcess {
   const heapMegabytes = Math.floor(memoryBytes / (1 << 20));
-  const child = fork(new URL('./child.ts', import.meta.url), [String(memoryBytes), folder.href], {
-    serialization: 'advanced',
-    env: {},
-    execArgv: [`--max-old-space-size=${heapMegabytes}`, '--import', compiledCode.href],
-    // The fourth is the channel, the fifth the lifeline: see `watchdog.ts`. What a parser prints may hold words of the document.
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
-  });
+  const child = fork(
+    new URL('./child.ts', import.meta.url),
+    [String(memoryBytes), folder.href, JSON.stringify(ocr ?? null)],
+    {
+      serialization: 'advanced',
+      env: {},
+      execArgv: [`--max-old-space-size=${heapMegabytes}`, '--import', compiledCode.href],
+      // The fourth is the channel, the fifth the lifeline: see `watchdog.ts`. What a parser prints may hold words of the document.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
+    },
+  );
   const lifeline = child.stdio[4] as { unref?(): void; ref?(): void; on(event: 'error', listener: () => void): void };
   lifeline.on('error', () => {});
   let waiting: PromiseWithResolvers<FromChild> | undefined;

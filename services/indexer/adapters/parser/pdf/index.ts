@@ -1,6 +1,6 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { type Parser, UnreadableError } from '../../../parse/parser.ts';
+import { type Parser, type ParserDeps, UnreadableError } from '../../../parse/parser.ts';
 import type { Pdfium } from './pdfium/library.ts';
 
 /** Largest PDF, in bytes: it is held whole, and PDFium holds a copy. */
@@ -8,7 +8,7 @@ const bytesMax = 256 << 20;
 
 let loading: Promise<Pdfium> | undefined;
 
-const parser: Parser = {
+const createParser = ({ ocr }: ParserDeps): Parser => ({
   mediaTypes: ['application/pdf', 'application/x-pdf'],
   endings: ['.pdf'],
   isList: false,
@@ -18,14 +18,14 @@ const parser: Parser = {
     const [{ loadPdfium }, { readPdf }] = await Promise.all([import('./pdfium/library.ts'), import('./read-pdf.ts')]);
     loading ??= loadPdfium();
     try {
-      yield* readPdf(await loading, file, bytes);
+      yield* readPdf(await loading, file, bytes, await ocr?.());
     } catch (error) {
       // After a fault in its code, the memory of PDFium cannot be trusted.
       if (!(error instanceof UnreadableError)) loading = undefined;
       throw error;
     }
   },
-};
+});
 
 async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const all: Uint8Array[] = [];
@@ -41,4 +41,4 @@ async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 }
 
 /** Reads a PDF as one document: text in reading order with headings, lists, tables and the places of each. */
-export const adapter = defineAdapter({ settings: {}, create: () => parser });
+export const adapter = defineAdapter({ settings: {}, create: (_settings, deps: ParserDeps) => createParser(deps) });

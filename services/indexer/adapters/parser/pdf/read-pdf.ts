@@ -1,14 +1,17 @@
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { cleanLine, clip } from '../../../parse/clean.ts';
 import { stemOf } from '../../../parse/file-name.ts';
-import { failed, type Parsed, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
+import type { Ocr } from '../../../parse/ocr.ts';
+import { failed, type Parsed, type ParsedDocument, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
 import { findHeadings } from './document/headings.ts';
 import { type JoinedTable, joinTables } from './document/join-tables.ts';
 import { joinParagraphs, type Piece } from './document/paragraphs.ts';
 import { renderDocument } from './document/render.ts';
 import { type LaidOutPage, removeRunningHeads } from './document/running-heads.ts';
-import { elementsOf } from './layout/elements.ts';
+import { type Element, elementsOf } from './layout/elements.ts';
 import { taggedElements } from './layout/tagged.ts';
+import { ocrElements } from './ocr/ocr-elements.ts';
+import { renderPage } from './ocr/render.ts';
 import { openDocument } from './pdfium/document.ts';
 import type { Pdfium } from './pdfium/library.ts';
 import { type PageContent, readPage } from './pdfium/page.ts';
@@ -28,48 +31,56 @@ const unknownShare = 0.5;
 const progressEveryPages = 5;
 
 /** Yields the document in a PDF, and a failure for the pages that need OCR. Throws UnreadableError if nothing can be read. */
-export async function* readPdf(pdfium: Pdfium, file: SourceFile, bytes: Uint8Array): AsyncIterable<Parsed> {
+export async function* readPdf(pdfium: Pdfium, file: SourceFile, bytes: Uint8Array, ocr?: Ocr): AsyncIterable<Parsed> {
   const laidOut: LaidOut = { title: '', pages: [], unreadPages: [] };
-  for (const pageNumber of layOut(pdfium, bytes, file.password, laidOut)) {
-    if (pageNumber % progressEveryPages === 0) yield { kind: 'progress' };
+  for await (const pageNumber of layOut(pdfium, bytes, file.password, laidOut, ocr)) {
+    if (ocr !== undefined || pageNumber % progressEveryPages === 0) yield { kind: 'progress' };
   }
   const { pages, unreadPages } = laidOut;
   const parts = partsOf(pages);
   if (parts.length === 0)
     throw unreadPages.length > 0 ? needsOcr(unreadPages) : new UnreadableError('has no text on its pages');
-  const { text, blocks } = renderDocument(parts);
-  yield {
-    kind: 'document',
-    document: {
-      documentId: file.path,
-      ...{ isPlaced: false, line: 0, url: '', language: '', groups: undefined, attributes: {}, updatedAtMs: undefined },
-      title: titleOf(parts, laidOut.title) || stemOf(file.path),
-      text,
-      blocks,
-    },
-  };
+  yield { kind: 'document', document: toDocument(file, parts, laidOut.title) };
   if (unreadPages.length > 0) yield failed(0, needsOcr(unreadPages), file.path);
 }
 
-/** Lays out the pages one after another, into `into`; yields the number of each. */
-export function* layOut(
+/** Lays out the pages one after another, into `into`; yields the number of each. Pages without text are read by `ocr`, if there is one. */
+export async function* layOut(
   pdfium: Pdfium,
   bytes: Uint8Array,
   password: string | undefined,
   into: LaidOut,
-): Iterable<number> {
+  ocr?: Ocr,
+): AsyncIterable<number> {
   const document = openDocument(pdfium, bytes, password);
   try {
     into.title = document.title;
     for (let number = 1; number <= document.pageCount; number++) {
       const page = readPage(pdfium, document.pointer, number, document.isTagged);
-      if (isUnread(page)) into.unreadPages.push(number);
-      else into.pages.push({ number, height: page.height, elements: taggedElements(page) ?? elementsOf(page) });
+      let elements: readonly Element[] = [];
+      if (!isUnread(page)) elements = taggedElements(page) ?? elementsOf(page);
+      else if (ocr !== undefined) {
+        const { bitmap, scale } = renderPage(pdfium, document.pointer, number);
+        elements = await ocrElements(ocr, bitmap, scale, number);
+      } else into.unreadPages.push(number);
+      into.pages.push({ number, height: page.height, elements });
       yield number;
     }
   } finally {
     document.close();
   }
+}
+
+/** Returns the document of a file; `said`: the title in its properties. */
+export function toDocument(file: SourceFile, parts: readonly (Piece | JoinedTable)[], said: string): ParsedDocument {
+  const { text, blocks } = renderDocument(parts);
+  return {
+    documentId: file.path,
+    ...{ isPlaced: false, line: 0, url: '', language: '', groups: undefined, attributes: {}, updatedAtMs: undefined },
+    title: titleOf(parts, said) || stemOf(file.path),
+    text,
+    blocks,
+  };
 }
 
 /** Returns what the document on the pages is made of. */

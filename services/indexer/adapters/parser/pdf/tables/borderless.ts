@@ -17,10 +17,14 @@ export interface FoundTable {
 const singleRowsMax = 2;
 /** Largest distance between two rows of a table, in shares of the size of the font. */
 const distanceMax = 3.2;
+/** Distance above a line, in shares of that of the rows above it, from which it is the heading of something else. */
+const headingDistance = 1.6;
 /** Share of the rows that may have a word in a strip that divides columns: a cell that covers several. */
 const crossedShare = 0.15;
 /** Least width of such a strip, in shares of the size of the font. */
 const stripMin = 0.55;
+/** Least width of the part of a strip that is free in all rows, to divide the columns there. */
+const freeMin = 0.3;
 
 /** Returns the tables in the rows of one column of text. Lines of text that `rules` divide are different rows. */
 export function findBorderlessTables(rows: readonly Row[], rules: readonly Rule[]): FoundTable[] {
@@ -41,7 +45,7 @@ function blocksOf(rows: readonly Row[]): { from: number; to: number }[] {
   let open: { from: number; to: number } | undefined;
   for (const [index, row] of rows.entries()) {
     if (row.segments.length < 2) continue;
-    const isNext = open !== undefined && index - open.to <= singleRowsMax && isClose(rows, open.to - 1, index);
+    const isNext = open !== undefined && index - open.to <= singleRowsMax && isClose(rows, open, index);
     if (open !== undefined && isNext) open.to = index + 1;
     else {
       open = { from: index, to: index + 1 };
@@ -51,8 +55,16 @@ function blocksOf(rows: readonly Row[]): { from: number; to: number }[] {
   return blocks.filter(({ from, to }) => to - from >= 2);
 }
 
-function isClose(rows: readonly Row[], from: number, to: number): boolean {
-  for (let index = from + 1; index <= to; index++) {
+/** Reports whether a row belongs to the rows of a block: not far below, and not below a line that is set apart as a heading. */
+function isClose(rows: readonly Row[], block: { from: number; to: number }, to: number): boolean {
+  const inside = rows.slice(block.from, block.to);
+  const distances = inside.slice(1).map((row, index) => row.baseline - (inside[index] as Row).baseline);
+  const between = rows[block.to];
+  if (between !== undefined && block.to < to && distances.length >= 2) {
+    const distance = between.baseline - (rows[block.to - 1] as Row).baseline;
+    if (distance > medianOf(distances) * headingDistance) return false;
+  }
+  for (let index = block.to; index <= to; index++) {
     const above = rows[index - 1] as Row;
     const row = rows[index] as Row;
     if (row.baseline - above.baseline > sizeOf(row) * distanceMax + 4) return false;
@@ -85,19 +97,35 @@ function columnsOf(block: readonly Row[]): Column[] | undefined {
     }
   }
   const crossedMax = Math.floor(rows.length * crossedShare);
-  const strips: Column[] = [];
+  const strips: (Column & { middle: number })[] = [];
   let start: number | undefined;
   for (const [at, count] of counts.entries()) {
     if (count <= crossedMax) start ??= at;
     else if (start !== undefined) {
-      strips.push({ left: hull.left + start * step, right: hull.left + at * step });
+      const core = freest(counts, start, at);
+      const free = core.end - core.start >= size * freeMin ? core : { start, end: at };
+      const middle = hull.left + ((free.start + free.end) / 2) * step;
+      strips.push({ left: hull.left + start * step, right: hull.left + at * step, middle });
       start = undefined;
     }
   }
   const dividing = strips.filter((strip) => strip.right - strip.left >= size * stripMin && divides(rows, strip));
   if (dividing.length === 0) return undefined;
-  const middles = dividing.map(({ left, right }) => (left + right) / 2);
+  const middles = dividing.map(({ middle }) => middle);
   return [hull.left, ...middles].map((left, index) => ({ left, right: middles[index] ?? hull.right + 1 }));
+}
+
+/** Returns the longest part of a strip in which fewest rows have a word: a header that reaches into it is beside the middle. */
+function freest(counts: readonly number[], from: number, to: number): { start: number; end: number } {
+  const least = Math.min(...counts.slice(from, to));
+  let best = { start: from, end: from };
+  let start = from;
+  for (let at = from; at <= to; at++) {
+    if (at < to && counts[at] === least) continue;
+    if (at - start > best.end - best.start) best = { start, end: at };
+    start = at + 1;
+  }
+  return best;
 }
 
 /** Returns the words of a row, those without a clear gap between them as one. */
@@ -114,8 +142,7 @@ function mergeWords(row: Row): Column[] {
 }
 
 /** Reports whether enough rows have words on both sides. */
-function divides(rows: readonly Row[], { left, right }: Column): boolean {
-  const middle = (left + right) / 2;
+function divides(rows: readonly Row[], { middle }: { middle: number }): boolean {
   const both = rows.filter(
     (row) =>
       row.left < middle && row.right > middle && !row.segments.some((one) => one.left < middle && one.right > middle),
