@@ -27,7 +27,12 @@ test('a catalog of an earlier release, with a list for each version, is brought 
   // As it was: version 1 open, version 2 closed.
   const open = `SET acl_id = (SELECT id FROM acl WHERE groups = '["*"]') WHERE added_in = 1`;
   const counters = ['last_key', 'generation', 'purge_count'].map((name) => `ALTER TABLE tenant DROP COLUMN ${name}`);
-  const columns = [...counters, 'ALTER TABLE document DROP COLUMN updated_ms'];
+  const added = ['updated_ms', 'valid_from_ms', 'valid_until_ms'];
+  const columns = [
+    ...counters,
+    ...added.map((name) => `ALTER TABLE document DROP COLUMN ${name}`),
+    'ALTER TABLE chunk DROP COLUMN regions',
+  ];
   const earlier = ['DROP TABLE access_change', ...columns, 'PRAGMA user_version = 2'];
   change('catalog', `UPDATE document ${open}`, ...earlier);
   change('keywords', 'UPDATE chunk SET acl_id = 1 WHERE added_in = 1');

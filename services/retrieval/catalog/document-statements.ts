@@ -11,6 +11,9 @@ export interface DocumentRecord {
   url: string;
   /** When the document was last updated, as it says itself, in milliseconds since 1970. */
   updatedMs?: number | undefined;
+  /** Time in which it may be found, in milliseconds since 1970: from the first, before the second; `undefined`: without a bound. */
+  validFromMs?: number | undefined;
+  validUntilMs?: number | undefined;
   aclId: number;
   contentHash: Uint8Array;
   chunks: readonly ChunkRecord[];
@@ -41,10 +44,13 @@ export function replaceStatements(
     insertRows(
       'document',
       documentColumns,
-      documents.map(({ key, documentId, title, url, updatedMs, aclId, contentHash, chunks }) => [
-        ...[key, corpusId, version, forever, aclId, chunks.length, 0],
-        ...[dimensions, model, documentId, contentHash, title, url, updatedMs ?? null],
-      ]),
+      documents.map(
+        ({ key, documentId, title, url, updatedMs, validFromMs, validUntilMs, aclId, contentHash, chunks }) => [
+          ...[key, corpusId, version, forever, aclId, chunks.length, 0],
+          ...[dimensions, model, documentId, contentHash, title, url],
+          ...[updatedMs ?? null, validFromMs ?? null, validUntilMs ?? null],
+        ],
+      ),
     ),
     insertRows(
       'chunk',
@@ -61,7 +67,8 @@ export function replaceStatements(
 
 const documentColumns = [
   ...['id', 'corpus_id', 'added_in', 'removed_in', 'acl_id', 'chunk_count', 'complete'],
-  ...['dimensions', 'model', 'document_id', 'content_hash', 'title', 'url', 'updated_ms'],
+  ...['dimensions', 'model', 'document_id', 'content_hash', 'title', 'url'],
+  ...['updated_ms', 'valid_from_ms', 'valid_until_ms'],
 ];
 const chunkColumns = [
   ...['id', 'document', 'ordinal', 'language', 'start_offset', 'end_offset'],

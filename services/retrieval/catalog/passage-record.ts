@@ -26,13 +26,17 @@ export interface PassageRecord extends ChunkRecord {
   url: string;
   /** When the document was last updated, as it says itself, in milliseconds since 1970. */
   updatedMs?: number | undefined;
+  /** Time in which the document may be found: from the first, before the second; absent without a bound. */
+  validFromMs?: number;
+  validUntilMs?: number;
   corpusId: number;
 }
 
 /** The columns that {@link toPassage} reads. */
 export const passageColumns =
   plain(`chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
-  chunk.heading_path, chunk.regions, chunk.text, document.document_id, document.title, document.url, document.updated_ms, document.corpus_id`);
+  chunk.heading_path, chunk.regions, chunk.text, document.document_id, document.title, document.url, document.updated_ms,
+  document.valid_from_ms, document.valid_until_ms, document.corpus_id`);
 
 /** Returns the passage in a row with {@link passageColumns}. */
 export function toPassage(row: CatalogRow): PassageRecord {
@@ -50,6 +54,8 @@ export function toPassage(row: CatalogRow): PassageRecord {
     title: row.title as string,
     url: row.url as string,
     updatedMs: (row.updated_ms as number | null) ?? undefined,
+    ...(typeof row.valid_from_ms === 'number' && { validFromMs: row.valid_from_ms }),
+    ...(typeof row.valid_until_ms === 'number' && { validUntilMs: row.valid_until_ms }),
     corpusId: row.corpus_id as number,
   };
 }

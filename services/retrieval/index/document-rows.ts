@@ -49,6 +49,7 @@ export async function documentsToRows(
       title: document.title.toWellFormed(),
       url: document.url.toWellFormed(),
       updatedMs: document.updatedAt === undefined ? undefined : timestampMs(document.updatedAt),
+      ...validityOf(document.attributes),
       aclId,
       // A copy, because the bytes may be a view of a whole message, which would be sent to the thread with them.
       contentHash: document.contentHash.slice(),
@@ -75,6 +76,26 @@ export async function documentsToRows(
     batch.documents.push({ ...record, chunks: chunks.map(({ record: chunk }) => chunk) });
   }
   return batch;
+}
+
+const dayMs = 86_400_000;
+
+/** Returns the days of the attributes `valid_from` and `valid_until` (`2026-09-14`, in UTC) as times; the last day is included. */
+function validityOf(
+  attributes: Readonly<Record<string, string>>,
+): Pick<DocumentRecord, 'validFromMs' | 'validUntilMs'> {
+  const from = dayOf(attributes.valid_from);
+  const until = dayOf(attributes.valid_until);
+  return {
+    ...(from !== undefined && { validFromMs: from }),
+    ...(until !== undefined && { validUntilMs: until + dayMs }),
+  };
+}
+
+function dayOf(value: string | undefined): number | undefined {
+  const day = /^\d{4}-\d{2}-\d{2}/.exec(value ?? '')?.[0];
+  const ms = day === undefined ? Number.NaN : Date.parse(day);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 function chunkRecords(document: IndexDocument, nextKey: () => number) {

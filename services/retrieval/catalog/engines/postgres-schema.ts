@@ -111,5 +111,11 @@ const updatedSchema = 'ALTER TABLE catalog_document ADD COLUMN updated_ms bigint
 /** Places of a chunk on the pages of its document, as JSON; NULL if it has none. */
 const regionsSchema = 'ALTER TABLE catalog_chunk ADD COLUMN regions text;';
 
+/** Time in which a document is valid, as it says itself; NULL without a bound. */
+const validitySchema = `
+ALTER TABLE catalog_document ADD COLUMN valid_from_ms bigint;
+ALTER TABLE catalog_document ADD COLUMN valid_until_ms bigint;
+`;
+
 /** The schema, one version after another. */
-export const postgresMigrations: readonly string[] = [catalogSchema, updatedSchema, regionsSchema];
+export const postgresMigrations: readonly string[] = [catalogSchema, updatedSchema, regionsSchema, validitySchema];

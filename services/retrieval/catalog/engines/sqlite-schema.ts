@@ -128,6 +128,12 @@ const updatedSchema = 'ALTER TABLE document ADD COLUMN updated_ms INTEGER;';
 /** Places of a chunk on the pages of its document, as JSON; NULL if it has none. */
 const regionsSchema = 'ALTER TABLE chunk ADD COLUMN regions TEXT;';
 
+/** Time in which a document is valid, as it says itself; NULL without a bound. */
+const validitySchema = `
+ALTER TABLE document ADD COLUMN valid_from_ms INTEGER;
+ALTER TABLE document ADD COLUMN valid_until_ms INTEGER;
+`;
+
 /** The schema of a tenant's file, one version after another. */
 export const sqliteMigrations: readonly string[] = [
   catalogSchema,
@@ -136,4 +142,5 @@ export const sqliteMigrations: readonly string[] = [
   countersSchema,
   updatedSchema,
   regionsSchema,
+  validitySchema,
 ];

@@ -62,6 +62,18 @@ describe('near-duplicates', () => {
   });
 });
 
+test('a document is found from its first to its last valid day', async () => {
+  const day = (offset: number) => new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
+  await retrieval.build('dated', 'build-dated', [
+    ['past', 'Medlar for two coins.', { attributes: { valid_until: day(-1) } }],
+    ['present', 'Medlar for three coins.', { attributes: { valid_from: day(0), valid_until: day(0) } }],
+    ['future', 'Medlar for four coins.', { attributes: { valid_from: day(2) } }],
+    ['odd', 'Medlar for five coins.', { attributes: { valid_until: 'for ever' } }],
+  ]);
+  const { documentIds } = await retrieval.ask('medlar coins', { corpora: ['dated'], collapseDuplicates: false });
+  expect([...documentIds].sort()).toEqual(['odd', 'present']);
+});
+
 describe('neighbours', () => {
   test('are joined to a passage in the order of the document', async () => {
     const { passages } = await retrieval.ask('quince', { neighbours: 1, topK: 1 });

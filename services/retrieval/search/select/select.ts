@@ -24,6 +24,7 @@ export interface SelectDeps extends DegradationDeps {
   catalog: Catalog;
   reranker: Pick<Client<typeof RerankService>, 'rerank'>;
   settings: RetrievalSettings;
+  clock: () => number;
 }
 
 /** A candidate with its scores. */
@@ -139,7 +140,7 @@ function legsOf(plan: SearchPlan, outcomes: readonly LegOutcome[]): (FusedLeg & 
 }
 
 async function readCandidates(
-  { catalog }: SelectDeps,
+  { catalog, clock }: SelectDeps,
   { search }: SearchPlan,
   best: readonly FusedHit[],
   outcomes: readonly LegOutcome[],
@@ -151,10 +152,16 @@ async function readCandidates(
     const found = await catalog.passages.read(search.tenant, keys, search.scope, signal);
     for (const record of found) records.set(record.key, record);
   }
+  const nowMs = clock();
   return best.flatMap(({ key, score }): Candidate[] => {
     const record = records.get(key);
-    return record === undefined ? [] : [{ record, fused: score, reranked: undefined }];
+    return record === undefined || !isValid(record, nowMs) ? [] : [{ record, fused: score, reranked: undefined }];
   });
+}
+
+/** Reports whether the document of a passage is valid now, by what it says itself. Pages from the web say nothing. */
+function isValid({ validFromMs, validUntilMs }: PassageRecord, nowMs: number): boolean {
+  return (validFromMs === undefined || nowMs >= validFromMs) && (validUntilMs === undefined || nowMs < validUntilMs);
 }
 
 async function rerankBest(
