@@ -8,6 +8,8 @@ import { sealedPattern, shortOf } from './seal.ts';
 
 /** The masks of one request: what was replaced in it, and who may see the originals. */
 export interface RequestMasks {
+  /** Whether the caller may ever see an original. */
+  readonly canRestore: boolean;
   /** Masks what the caller or a tool says. The mask is known in this request. */
   mask(text: string): string;
   /** Masks what a model writes; what `texts` (the passages) have, the caller may read. Its masks have no original. */
@@ -86,6 +88,7 @@ export function createRequestMasks(policy: PersonalDataPolicy, groups: readonly 
   };
 
   return {
+    canRestore: sealer !== undefined,
     mask: (text) => maskFindings(text, find(text), issue).text,
     maskAnswers(texts) {
       // Most answers have no value, and then the passages are not read.

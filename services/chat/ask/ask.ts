@@ -75,7 +75,8 @@ export function createAsk(deps: AskDeps) {
     streamInSpan('chat.request', {}, () => {
       const masks = deps.masksOf(context.principal);
       if (masks === undefined) return ask(deps, request, context);
-      return showTo(masks, ask({ ...deps, masks }, maskRequest(request, masks), context));
+      const answered = ask({ ...deps, masks }, maskRequest(request, masks), context);
+      return masks.canRestore ? showTo(masks, answered) : answered;
     });
 }
 

@@ -4,6 +4,8 @@ import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 export interface Offsets {
   /** Takes a piece of the masked text, and what is shown of the text so far. */
   add(masked: string, shown: string): void;
+  /** Whether the shown text differs in length anywhere. */
+  isMoved(): boolean;
   /** Moves the places that an event names. */
   moveAll(response: AskResponse): void;
 }
@@ -28,8 +30,8 @@ export function createOffsets(): Offsets {
       shown += out.length;
       if (piece.length !== out.length) changes.push({ masked, shown });
     },
+    isMoved: () => changes.length > 0,
     moveAll({ event }) {
-      if (changes.length === 0) return;
       if (event.case === 'verdicts') event.value.sentences.forEach(moveOne);
       if (event.case === 'done') event.value.unsupportedClaims.forEach(moveOne);
     },

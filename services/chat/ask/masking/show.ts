@@ -18,6 +18,7 @@ export async function* showTo(
   }
 }
 
+// A response that stays as it is stays the same message: those of a cached answer have their bytes already.
 function createShow(masks: RequestMasks): (response: AskResponse) => readonly AskResponse[] {
   let text = masks.restoring();
   let offsets = createOffsets();
@@ -28,46 +29,44 @@ function createShow(masks: RequestMasks): (response: AskResponse) => readonly As
   };
   // What follows the text must not come before the rest of it.
   const flush = (): AskResponse[] => deltas('', text.end());
-  const change = (response: AskResponse, edit: (copy: AskResponse) => void): AskResponse => {
+  const copyOf = (response: AskResponse, edit: (copy: AskResponse) => void): AskResponse => {
     const copy = clone(AskResponseSchema, response);
     edit(copy);
     return copy;
   };
 
-  return (response) => {
+  const showOne = (response: AskResponse): AskResponse => {
     const { event } = response;
     switch (event.case) {
-      case 'textDelta':
-        return deltas(event.value.text, text.push(event.value.text));
-      case 'reset':
-        text = masks.restoring();
-        offsets = createOffsets();
-        return [response];
       case 'sources': {
         const { passages } = event.value;
         // Those of a cached answer are seen here for the first time.
         const shown = rewritten(passages, (masked) => masks.restore(masks.shorten(masked)));
-        if (shown.every((passage, index) => passage === passages[index])) return [response];
-        return [
-          ...flush(),
-          change(response, ({ event: copied }) => {
-            if (copied.case === 'sources') copied.value.passages = shown;
-          }),
-        ];
+        if (shown.every((passage, index) => passage === passages[index])) return response;
+        return copyOf(response, ({ event: copied }) => {
+          if (copied.case === 'sources') copied.value.passages = shown;
+        });
       }
-      case 'started':
-      case 'stage':
-      case 'toolCall':
-      case 'suggestions':
-      case 'handover':
-      case 'clarification':
-        return [...flush(), change(response, (copy) => restoreIn(copy, masks))];
       case 'verdicts':
       case 'done':
-        return [...flush(), change(response, (copy) => offsets.moveAll(copy))];
+        return offsets.isMoved() ? copyOf(response, offsets.moveAll) : response;
       default:
-        return [...flush(), response];
+        return hasMask(response) ? copyOf(response, (copy) => restoreIn(copy, masks)) : response;
     }
+  };
+
+  return (response) => {
+    const { event } = response;
+    if (event.case === 'textDelta') {
+      const masked = event.value.text;
+      const shown = text.push(masked);
+      offsets.add(masked, shown);
+      return shown === masked ? [response] : shown === '' ? [] : [toResponse(shown)];
+    }
+    if (event.case !== 'reset') return [...flush(), showOne(response)];
+    text = masks.restoring();
+    offsets = createOffsets();
+    return [response];
   };
 }
 
@@ -76,6 +75,28 @@ const toResponse = (text: string): AskResponse => {
   if (event.case !== 'textDelta') throw new Error('no text');
   return respond(event);
 };
+
+/** Returns the texts of a response that can have masks, beside the answer and its sources. */
+function textsOf({ event }: AskResponse): readonly string[] {
+  switch (event.case) {
+    case 'started':
+      return [event.value.standaloneQuestion];
+    case 'stage':
+      return [event.value.detail];
+    case 'toolCall':
+      return [event.value.argumentsJson];
+    case 'suggestions':
+      return event.value.questions;
+    case 'handover':
+      return [event.value.summary];
+    case 'clarification':
+      return [event.value.question];
+    default:
+      return [];
+  }
+}
+
+const hasMask = (response: AskResponse): boolean => textsOf(response).some((text) => text.includes('['));
 
 function restoreIn({ event }: AskResponse, { restore }: RequestMasks): void {
   switch (event.case) {
