@@ -12,6 +12,7 @@ import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
 import { createIndexAgain } from './documents/index-again.ts';
 import { createLiveContents } from './documents/live-contents.ts';
+import { createPublishedContacts } from './documents/published-contacts.ts';
 import { createGateRpcs } from './gate/gate-rpcs.ts';
 import { createFailureStore } from './jobs/failure-store.ts';
 import { startHousekeeping } from './jobs/housekeeping.ts';
@@ -37,7 +38,15 @@ import { createUploads } from './uploads/uploads.ts';
 export interface IndexerDeps
   extends Omit<
     IndexJobDeps,
-    'threads' | 'documents' | 'history' | 'deletions' | 'failures' | 'notes' | 'overlays' | 'uploads'
+    | 'threads'
+    | 'documents'
+    | 'history'
+    | 'deletions'
+    | 'failures'
+    | 'notes'
+    | 'overlays'
+    | 'uploads'
+    | 'publishedContacts'
   > {
   queue: JobQueue;
   blobs: BlobStore;
@@ -84,7 +93,8 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const threads = createPrepareThreads(settings.parseLimits);
   const newId = () => createId(clock(), random);
   const deleteDocuments = createDeleteDocuments({ ...deps, ...stores, newId, closing: closing.signal });
-  const jobDeps: IndexJobDeps = { ...deps, ...stores, uploads, threads };
+  const publishedContacts = createPublishedContacts(records);
+  const jobDeps: IndexJobDeps = { ...deps, ...stores, uploads, threads, publishedContacts };
 
   let waitingSinceMs: number | undefined;
   watchQueueAge(deps.metrics, () => waitingSinceMs, clock);

@@ -38,7 +38,7 @@ export function prepareDocument(
   file: FileDefaults,
   options: PrepareOptions,
 ): PreparedDocument[] {
-  const parsed = maskDocument(given, options.personalData);
+  const parsed = maskDocument({ ...given, groups: given.groups ?? file.groups }, options.personalData);
   if (parsed.documentId.length > documentIdLengthMax) {
     throw new UnreadableError(`its id has more than ${documentIdLengthMax} characters: give it a shorter one`);
   }

@@ -98,6 +98,7 @@ export async function recordsOf(
 export async function startIndexerMesh(
   options: {
     config?: MessageInitShape<typeof ConfigSchema>['indexer'];
+    personalData?: MessageInitShape<typeof ConfigSchema>['personalData'];
     index?: IndexStandIn;
     embedding?: EmbeddingStandIn;
     /** More services. */
@@ -117,6 +118,7 @@ export async function startIndexerMesh(
       // Tests look into the folder of uploads.
       indexer: { ...options.config, blobStore: create(AdapterConfigSchema, { adapter: 'folder' }) },
       ...(database !== undefined && { storage: { database } }),
+      ...(options.personalData && { personalData: options.personalData }),
     },
     ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
   });

@@ -10,6 +10,7 @@ import { withSpan } from '#kit/base/span.ts';
 import type { IndexerSettings } from '../../config.ts';
 import type { ContentHistory } from '../../documents/content-history.ts';
 import { isDeleted } from '../../documents/deletion-store.ts';
+import type { PublishedContacts } from '../../documents/published-contacts.ts';
 import { type GateDeps, runGate } from '../../gate/gate.ts';
 import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
 import type { PreparedBatch, PrepareOptions } from '../../prepare/prepared.ts';
@@ -41,6 +42,7 @@ export interface IndexJobDeps extends BatchDeps, GateDeps {
   uploads: Uploads;
   threads: PrepareThreads;
   history: ContentHistory;
+  publishedContacts: PublishedContacts;
   settings: IndexerSettings;
   metrics: BatchDeps['metrics'] & GateDeps['metrics'];
   log: Logger;
@@ -194,8 +196,15 @@ async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDe
     // The space identifies the model: another model under the same name must not embed these chunks.
     embeddingModel: model.space || model.name,
     dimensions: model.dimensions,
-    personalData: deps.settings.personalData.ofCorpus(job.tenant, job.corpus),
+    personalData: await personalDataOf(job, deps),
   };
+}
+
+// What the tenant publishes in a document stays in the others.
+async function personalDataOf(job: JobRecord, { settings, publishedContacts }: IndexJobDeps) {
+  const policy = settings.personalData.ofCorpus(job.tenant, job.corpus);
+  if (policy === undefined) return undefined;
+  return { ...policy, published: [...policy.published, ...(await publishedContacts(job.tenant))] };
 }
 
 /** States of jobs whose version is still needed. */

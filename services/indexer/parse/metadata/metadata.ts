@@ -49,6 +49,8 @@ export function readMetadata(given: Readonly<Record<string, unknown>>): Metadata
   const answer = cleanText(values.text(names.text));
   const updated = values.text(names.updated).trim();
   const updatedAtMs = readTime(updated);
+  const { isPublic, ...access } = readAccess(values);
+  const attributes = readAttributes(values, updatedAtMs === undefined ? updated : '');
   return {
     id: cleanLine(values.text(names.id)),
     title: title || question,
@@ -57,20 +59,21 @@ export function readMetadata(given: Readonly<Record<string, unknown>>): Metadata
     similar: readSimilar(values.takeAll(names.similar)),
     url: cleanLine(values.text(names.url)),
     language: values.text(names.language).trim(),
-    ...readAccess(values),
+    ...access,
     updatedAtMs,
     isDraft: isDraft(values),
-    attributes: readAttributes(values, updatedAtMs === undefined ? updated : ''),
+    // What a document for everyone says of the organization is published.
+    attributes: isPublic ? { ...attributes, access: 'public' } : attributes,
   };
 }
 
-function readAccess(values: NamedValues): Pick<Metadata, 'groups' | 'privateAccess'> {
+function readAccess(values: NamedValues): Pick<Metadata, 'groups' | 'privateAccess'> & { isPublic: boolean } {
   const groups = readGroups(values.take(names.groups));
   const access = cleanLine(values.text(names.access)).toLowerCase();
-  if (access === '' || groups !== undefined) return { groups, privateAccess: '' };
-  if (publicWords.has(access)) return { groups: [], privateAccess: '' };
+  if (access === '' || groups !== undefined) return { groups, privateAccess: '', isPublic: false };
+  if (publicWords.has(access)) return { groups: [], privateAccess: '', isPublic: true };
   // The word is the name of a group: who is not in it does not see the document.
-  return { groups: readGroups([access]), privateAccess: access };
+  return { groups: readGroups([access]), privateAccess: access, isPublic: false };
 }
 
 function isDraft(values: NamedValues): boolean {
