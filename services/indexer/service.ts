@@ -78,6 +78,7 @@ function createStores(records: Database<RecordsSchema>, clock: () => number) {
     deletions: createDeletionStore(records),
     history: createContentHistory(records),
     overlays: createOverlayStore(records, clock),
+    publishedContacts: createPublishedContacts(records),
   };
 }
 
@@ -93,8 +94,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
   const threads = createPrepareThreads(settings.parseLimits);
   const newId = () => createId(clock(), random);
   const deleteDocuments = createDeleteDocuments({ ...deps, ...stores, newId, closing: closing.signal });
-  const publishedContacts = createPublishedContacts(records);
-  const jobDeps: IndexJobDeps = { ...deps, ...stores, uploads, threads, publishedContacts };
+  const jobDeps: IndexJobDeps = { ...deps, ...stores, uploads, threads };
 
   let waitingSinceMs: number | undefined;
   watchQueueAge(deps.metrics, () => waitingSinceMs, clock);
