@@ -13,6 +13,7 @@ import {
   toCitationText,
   unsupportedClaimToJson,
 } from '../sse/answer-json.ts';
+import { annotationsOf } from './annotations.ts';
 import type { CompletionRequest } from './request.ts';
 import { toUsage } from './usage.ts';
 
@@ -44,7 +45,13 @@ export async function toCompletion(events: AsyncIterable<AskResponse>, request: 
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content, refusal: null, citations: citations.map(citationToJson) },
+        message: {
+          role: 'assistant',
+          content,
+          refusal: null,
+          annotations: annotationsOf(content, citations),
+          citations: citations.map(citationToJson),
+        },
         logprobs: null,
         finish_reason: finishReason(done),
       },
@@ -66,7 +73,7 @@ export async function streamCompletion(
   stream: EventStream,
 ): Promise<void> {
   let id = 'chatcmpl-';
-  let textSent = false;
+  let text = '';
   const citations: AskResponse[] = [];
   let usage: TokenUsage | undefined;
   let done: AnswerDone | undefined;
@@ -87,11 +94,11 @@ export async function streamCompletion(
           behind = send(choice('{"role":"assistant","content":"","refusal":null}'));
           break;
         case 'textDelta':
-          textSent = true;
+          if (text.length <= maxAnswerLength) text += event.value.text;
           behind = send(choice(formOf(response, 'openai delta', toDeltaText)));
           break;
         case 'reset':
-          if (textSent) throw takenBack(event.value.reason);
+          if (text !== '') throw takenBack(event.value.reason);
           citations.length = 0;
           break;
         case 'citation':
@@ -126,7 +133,10 @@ export async function streamCompletion(
     ...(request.includeUsage ? { usage: null } : {}),
   };
   const last = JSON.stringify(verdict).slice(1, -1);
-  await send(choice('{}', finishReason(done)), `,"citations":[${shown}]${last === '' ? '' : `,${last}`}`);
+  const cited = citations.flatMap(({ event }) => (event.case === 'citation' ? [event.value] : []));
+  const annotations = annotationsOf(text, cited);
+  const delta = annotations.length === 0 ? '{}' : JSON.stringify({ annotations });
+  await send(choice(delta, finishReason(done)), `,"citations":[${shown}]${last === '' ? '' : `,${last}`}`);
   if (request.includeUsage) await send('[]', `,"usage":${JSON.stringify(toUsage(usage))}`);
   await stream.event(undefined, '[DONE]');
 }

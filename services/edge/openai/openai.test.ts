@@ -40,6 +40,17 @@ beforeAll(async () => {
           yield { case: 'textDelta', value: { text: 'right' } };
           yield done(AnswerOutcome.ANSWERED);
           return;
+        case 'pages':
+          yield { case: 'textDelta', value: { text: '运费见 [1]，' } };
+          yield {
+            case: 'citation',
+            value: { marker: 1, documentId: 'd1', title: '运费', url: 'https://shop.example/fees' },
+          };
+          yield { case: 'textDelta', value: { text: 'see [2], [3] and again [1].' } };
+          yield { case: 'citation', value: { marker: 2, documentId: 'd2', title: 'No page' } };
+          yield { case: 'citation', value: { marker: 3, documentId: 'd3', url: 'https://shop.example/3' } };
+          yield done(AnswerOutcome.ANSWERED);
+          return;
         default:
           yield* shortAnswer(request);
       }
@@ -98,6 +109,33 @@ describe('a completion', () => {
     expect(chunks.at(-1)?.choices).toEqual([]);
     expect(chunks.at(-2)).toMatchObject({ citations: [{ marker: 1, document_id: 'd1' }] });
     expect(new Set(chunks.map(({ id }) => id))).toEqual(new Set(['chatcmpl-a1']));
+  });
+
+  test('annotates each marker of a document that has an address, whole and streamed, as frameworks expect sources', async () => {
+    const request = { model: 'ragmesh', messages: user('pages') };
+    const { message } = (await client.chat.completions.create(request)).choices[0] ?? {};
+    const text = '运费见 [1]，see [2], [3] and again [1].';
+    expect(message?.content).toBe(text);
+    const at = (start: number, url: string, title: string) => ({
+      type: 'url_citation',
+      url_citation: { start_index: start, end_index: start + 3, url, title },
+    });
+    const expected = [
+      at(4, 'https://shop.example/fees', '运费'),
+      at(17, 'https://shop.example/3', 'd3'),
+      at(31, 'https://shop.example/fees', '运费'),
+    ];
+    expect(message?.annotations).toEqual(expected);
+    for (const { url_citation } of message?.annotations ?? []) {
+      expect(text.slice(url_citation.start_index, url_citation.end_index)).toMatch(/^\[\d\]$/);
+    }
+    const streamed = [];
+    for await (const { choices } of await client.chat.completions.create({ ...request, stream: true })) {
+      streamed.push(...((choices[0]?.delta as { annotations?: object[] } | undefined)?.annotations ?? []));
+    }
+    expect(streamed).toEqual(expected);
+    const without = await client.chat.completions.create({ model: 'ragmesh', messages: user('returns?') });
+    expect(without.choices[0]?.message.annotations).toEqual([]);
   });
 
   test("is put together by the client's own helper", async () => {
