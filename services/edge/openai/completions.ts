@@ -19,8 +19,8 @@ import { streamCompletion, toCompletion } from './completion.ts';
 import { forLargeBodies, type OpenAiDeps } from './deps.ts';
 import { sendOpenAiError, toOpenAiError } from './error.ts';
 import { createModelChoice, modelNamedBy } from './models.ts';
-import { streamPlainCompletion, toPlainCompletion } from './plain-completion.ts';
-import { readPlainRequest } from './plain-request.ts';
+import { streamPlainCompletion, toPlainCompletion } from './plain/completion.ts';
+import { readPlainRequest } from './plain/request.ts';
 import { readCompletionRequest } from './request.ts';
 
 /** Services behind completions. */

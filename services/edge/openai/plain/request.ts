@@ -4,11 +4,11 @@ import {
   MidStreamPolicy,
   ReasoningEffort,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import type { HeaderReader } from '../credentials/authenticate.ts';
-import { badField, given, parseFields } from '../http/parse-fields.ts';
-import { toConversation } from './messages.ts';
-import { midStreamPolicySchema, passedOver, plainRequestSchema } from './schemas/plain-request.ts';
-import { toResponseFormat, toToolChoice, toTools } from './tools.ts';
+import type { HeaderReader } from '../../credentials/authenticate.ts';
+import { badField, given, parseFields } from '../../http/parse-fields.ts';
+import { toConversation } from '../messages.ts';
+import { midStreamPolicySchema, passedOver, plainRequestSchema } from '../schemas/plain-request.ts';
+import { toResponseFormat, toToolChoice, toTools } from '../tools.ts';
 
 /** A request for a completion of a plain model. */
 export interface PlainRequest {

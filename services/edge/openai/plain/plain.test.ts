@@ -1,7 +1,7 @@
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createScriptedGateway } from '../testing/scripted-gateway.ts';
-import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
+import { createScriptedGateway } from '../../testing/scripted-gateway.ts';
+import { type EdgeMesh, startEdgeMesh } from '../../testing/stand-ins.ts';
 
 let edge: EdgeMesh;
 let client: OpenAI;

@@ -6,8 +6,8 @@ import {
   ReasoningEffort,
   ToolChoiceMode,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
-import { createScriptedGateway } from '../testing/scripted-gateway.ts';
-import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
+import { createScriptedGateway } from '../../testing/scripted-gateway.ts';
+import { type EdgeMesh, startEdgeMesh } from '../../testing/stand-ins.ts';
 
 let edge: EdgeMesh;
 let client: OpenAI;

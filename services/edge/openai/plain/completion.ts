@@ -1,9 +1,9 @@
 import type { GenerateResponse, ToolCallDelta } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/base/errors.ts';
-import type { EventStream } from '../http/event-stream.ts';
+import type { EventStream } from '../../http/event-stream.ts';
+import { toUsage } from '../usage.ts';
 import { answeredBy, type Course, finishReasonOf, follow, takenBack, toExtension } from './generation.ts';
-import type { PlainRequest } from './plain-request.ts';
-import { toUsage } from './usage.ts';
+import type { PlainRequest } from './request.ts';
 
 /** Longest completion that is held whole, in UTF-16 code units of text, reasoning and arguments. */
 const maxCompletionLength = 4 << 20;

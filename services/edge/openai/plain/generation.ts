@@ -10,7 +10,7 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { cancelled, internal, rpcError } from '#kit/base/errors.ts';
-import { toCost } from './usage.ts';
+import { toCost } from '../usage.ts';
 
 /** What is known of a generation beside its words. */
 export interface Course {
