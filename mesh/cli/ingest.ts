@@ -18,7 +18,8 @@ import { findFiles, type LeftOut, type UploadFile, type UploadOptions, uploadMes
 const help = `npm run ingest -- <path…> --corpus <name> [--delete-missing]
 
 Indexes files (PDF, Office, OpenDocument, Markdown, HTML, text, tables, JSON, books, mail, ZIP), or folders of them, in a corpus. Only
-what changed is indexed; searches see the new version when all of it is ready. A file of another kind is left out and named.
+what changed is indexed; searches see the new version when all of it is ready. A file of another kind is left out and named;
+images, which need OCR, are uploaded only if you name them.
 Exit code: 0; 2 if a document failed or a file that you named was left out; 1 if nothing could be indexed.
 
   --corpus <name>    the corpus; it is created if it does not exist

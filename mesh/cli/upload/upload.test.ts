@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createFromAdapter, listAdapters } from '#kit/host/config/adapters.ts';
-import { findFiles, readable, uploadMessages } from './upload.ts';
+import { findFiles, images, readable, uploadMessages } from './upload.ts';
 
 interface Reader {
   endings: readonly string[];
@@ -17,7 +17,7 @@ test('every ending that the command uploads has a parser, and the other way roun
   );
   const isOld = (name: string) => name === 'legacy-office';
   const endings = parsers.flatMap(({ endings: known }, index) => (isOld(names[index] as string) ? [] : known));
-  expect([...readable].sort()).toEqual([...endings].sort());
+  expect([...readable, ...images].sort()).toEqual([...endings].sort());
 });
 
 test('columns go with tables, and an encoding with texts', async () => {

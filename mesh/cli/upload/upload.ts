@@ -40,6 +40,9 @@ export const readable: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 
+/** Endings of images, which are read only with OCR: those that the caller names, not those that lie in folders. */
+export const images: ReadonlySet<string> = new Set('.png .jpg .jpeg .tif .tiff .webp'.split(' '));
+
 const unreadable = `not one of ${[...readable].join(' ')}`;
 
 /** Bytes in one message. */
@@ -59,7 +62,8 @@ export async function findFiles(paths: readonly string[]): Promise<{ files: Uplo
   for (const path of paths) {
     const found = await statOf(path);
     if (found.isFile()) {
-      if (isReadable(path)) files.push({ file: path, path: basename(path), sizeBytes: found.size });
+      if (isReadable(path) || images.has(extname(path).toLowerCase()))
+        files.push({ file: path, path: basename(path), sizeBytes: found.size });
       else leftOut.push({ file: path, reason: unreadable, isNamed: true });
       continue;
     }

@@ -70,10 +70,23 @@ async function* read(file: ReadableFile, depth: number, state: State): AsyncIter
     }
   } catch (error) {
     const { reason, message, line } = toUnreadable(error);
+    if (depth > 0 && reason === ErrorReason.DOCUMENT_NEEDS_OCR && isOfImages(parser)) {
+      // Logos and screenshots of messages and archives; without OCR they are illustrations.
+      yield {
+        kind: 'note',
+        path,
+        note: { ...skipped, message: 'is an image and was left out: configure indexer.ocr to read it' },
+      };
+      return;
+    }
     const documentId = parser?.isList ? undefined : path;
     if (depth === 0 || documentId === undefined) state.isWhole = false;
     yield { kind: 'failure', path, failure: { line, reason, message, documentId } };
   }
+}
+
+function isOfImages(parser: Parser | undefined): boolean {
+  return parser?.mediaTypes.some((type) => type.startsWith('image/')) === true;
 }
 
 async function* readInner(outer: string, inner: InnerFile, depth: number, state: State): AsyncIterable<Found> {
