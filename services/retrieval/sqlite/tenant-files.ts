@@ -48,8 +48,9 @@ interface OpenFile {
   useCount: number;
 }
 
-// Connections read through the memory map and share its pages; large page caches would only duplicate them.
-const pagePragmas = ['PRAGMA cache_size = -8192', 'PRAGMA mmap_size = 268435456'];
+// Small corpora are read through the memory map. What is mapped counts as memory of the process, once for each connection: 256 MB each were more than
+// all copies in memory of a million chunks.
+const pagePragmas = ['PRAGMA cache_size = -8192', 'PRAGMA mmap_size = 33554432'];
 
 /** Creates the databases of one kind. Connections open at their first use, and idle ones close when too many are open. */
 export function createTenantFiles(options: TenantFilesOptions): TenantFiles {

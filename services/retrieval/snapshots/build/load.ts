@@ -26,7 +26,6 @@ export function openReading(source: SnapshotSource): Reading {
   const db = new DatabaseSync(path, { readOnly: true, allowExtension: extensions.length > 0, timeout: 10_000 });
   try {
     for (const extension of extensions) db.loadExtension(extension);
-    db.exec('PRAGMA mmap_size = 268435456');
     // The first read after BEGIN fixes what the transaction sees.
     db.exec('BEGIN');
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
