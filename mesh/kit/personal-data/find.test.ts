@@ -42,6 +42,10 @@ test.each([
     ['ADDRESS 杭州市西湖区文三路12号3幢402室', 'PERSON 张小明'],
   ],
   ['My name is Maria Jensen, I live at 12 Oak Street', ['PERSON Maria Jensen', 'ADDRESS 12 Oak Street']],
+  ['Ship to PO Box 123 or 4500 Elm Apt. 7', ['ADDRESS PO Box 123', 'ADDRESS 4500 Elm Apt. 7']],
+  ['No, Hauptstraße 12', ['ADDRESS Hauptstraße 12']],
+  ['Account B. You can share it with Faina D. Yefremova', ['PERSON Faina D. Yefremova']],
+  ['Tomomi Nishiyama lives at the sea', ['PERSON Tomomi Nishiyama']],
   ['my SSN is 078-05-1120', ['NATIONAL_ID 078-05-1120']],
   ['[PHONE_1] phone [PHONE_12345678]', []],
 ])('%s', (text, expected) => {
@@ -80,6 +84,10 @@ test('hostile text takes time in proportion to its length', () => {
     '2::',
     'phone 1',
     '姓名：',
+    'Ab ',
+    'A. B',
+    '1 A ',
+    'Rua a',
     '[PHONE_',
   ]) {
     find(unit.repeat(2000));

@@ -19,9 +19,12 @@ const chineseTitled = new RegExp(
 
 const word = "\\p{Lu}[\\p{Ll}'’]{1,20}(?:[-'’]\\p{Lu}\\p{Ll}{1,20})?";
 const englishName = `${word}(?: (?:\\p{Lu}\\.|${word}|van|von|de|der|la|bin|al)){0,3}`;
-const englishTitled = new RegExp(`(?<![\\p{L}.])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\\.? (?<name>${englishName})`, 'gu');
+const englishTitled = new RegExp(
+  `(?<![\\p{L}.])(?:[Mm]rs?|Ms|[Mm]iss|Mx|[Dd]r|Prof)\\.? (?<name>${englishName})`,
+  'gu',
+);
 const englishLabelled = new RegExp(
-  `(?<!\\p{L})(?:[Mm]y name is|[Ff]ull [Nn]ame:|I am called|[Cc]all me|[Cc]ustomer:|[Rr]ecipient:|[Cc]ardholder:?|[Aa]ttn:?|[Ss]igned,?|[Ss]incerely,|[Rr]egards,|[Dd]ear)\\s{1,3}(?<name>${englishName})`,
+  `(?<!\\p{L})(?:[Mm]y name is|[Ff]ull [Nn]ame:|I am called|[Cc]all me|[Cc]ustomer:|[Rr]ecipient:|[Cc]ardholder:?|[Aa]ttn:?|[Ss]igned,?|[Ss]incerely,|[Rr]egards,|[Dd]ear|(?:[Bb]illing|[Ss]hipping|[Mm]ailing|[Dd]elivery) address:|[Mm]aiden name is|[Mm]y (?:son|daughter|kid|child|wife|husband|mother|father|brother|sister|partner|colleague|assistant)|[Aa]ccount holder:?|User:|(?:it's|be|registered|booked) under)\\s{1,3}(?<name>${englishName})`,
   'gu',
 );
 
@@ -33,15 +36,34 @@ const englishPair = new RegExp(
   'gu',
 );
 
+/** A middle initial is one of a person; not after a word that counts parts. */
+const englishInitial = new RegExp(`(?<![\\p{L}.])(?<name>${word} \\p{Lu}\\. ${word})(?!\\p{L})`, 'gu');
+/** What a sentence says of a person after the name. */
+const englishPerson = new RegExp(
+  `(?<![\\p{L}.])(?<name>${word} ${word})(?= (?:lives|lived|was born|has moved) (?:at|in|on|from|to)(?!\\p{L}))`,
+  'gu',
+);
+
 /** Organizations, words of a form, and the names that mean anyone. */
 const noPerson =
-  /(?:^| )(?:Co|Ltd|Inc|Corp|LLC|GmbH|Group|Bank|Cloud|Computing|Company|Corporation|Service|Team|Support|Customer|Sir|Madam|All|The|Enter|Optional|Telecom|Time)$|^(?:John|Jane) (?:Doe|Smith)$|Cloud|Computing/u;
+  /(?:^| )(?:Co|Ltd|Inc|Corp|LLC|GmbH|Group|Bank|Cloud|Computing|Company|Corporation|Service|Team|Support|Customer|Sir|Madam|All|The|Enter|Optional|Telecom|Time)$|^(?:John|Jane) (?:Doe|Smith)$|^(?:Account|Annex|Appendix|Application|Bucket|Case|Client|Cluster|Company|Department|Domain|Enterprise|Group|Host|Instance|Network|Node|Process|Product|Project|Region|Server|Service|Site|Span|System|Task|Team|Tenant|User|Vendor|Appendix|Case|Chapter|Class|Column|Example|Figure|Item|Layer|Level|Method|Option|Part|Phase|Plan|Question|Row|Scenario|Section|Stage|Step|Table|Type|Version|Zone)(?: |$)|\p{Lu}\. (?:A|All|And|As|At|Both|But|By|Each|For|From|He|If|In|It|No|Note|On|Or|See|She|So|The|Then|There|These|They|This|To|We|When|With|You|Your)$|Cloud|Computing/u;
+
+/** The patterns, with what a text must have for one that is slow. */
+const patterns: readonly (readonly [pattern: RegExp, hint?: RegExp])[] = [
+  [chineseLabelled],
+  [chineseTitled, /先生|女士|小姐|太太|同学/],
+  [englishTitled],
+  [englishLabelled],
+  [englishPair],
+  [englishInitial, /\p{Lu}\. \p{Lu}/u],
+  [englishPerson, / (?:lives|lived|was born|has moved) /],
+];
 
 /** Finds names of persons: Chinese ones by surname beside a word that names one, English ones by title, label or a common given name. */
 export const findNames: Detector = (text) => {
   const found: Finding[] = [];
-  const patterns = [chineseLabelled, chineseTitled, englishTitled, englishLabelled, englishPair];
-  for (const pattern of patterns) {
+  for (const [pattern, hint] of patterns) {
+    if (hint !== undefined && !hint.test(text)) continue;
     for (const match of text.matchAll(pattern)) {
       const name = match.groups?.name ?? '';
       if (noPerson.test(name)) continue;
