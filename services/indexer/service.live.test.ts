@@ -5,7 +5,7 @@ import { testStorage } from './testing/indexer-mesh.ts';
 
 // The tests of the service, its jobs and its documents again, with their records in PostgreSQL.
 
-describe.skipIf(!hasPostgres && skipped('postgres', 76, postgresAdvice))('with records in PostgreSQL', async () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 93, postgresAdvice))('with records in PostgreSQL', async () => {
   let server: TestPostgres;
   beforeAll(async () => {
     server = await startPostgres();
@@ -18,5 +18,6 @@ describe.skipIf(!hasPostgres && skipped('postgres', 76, postgresAdvice))('with r
   await import('./documents/documents.test.ts');
   await import('./gate/gate.test.ts');
   await import('./overlays/overlays.test.ts');
+  await import('./sources/sources.test.ts');
   await import('./documents/rights.slow.test.ts');
 });

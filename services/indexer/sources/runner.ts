@@ -7,7 +7,12 @@ import { HttpFailure, toProviderError } from '#kit/http/failure.ts';
 import type { OpenSource } from './open-source.ts';
 import type { EntryStore } from './records/entry-store.ts';
 import type { RunStore } from './records/run-store.ts';
-import { type SourceLease, SourceLeaseLostError, type SourceStore } from './records/source-store.ts';
+import {
+  type SourceLease,
+  SourceLeaseLostError,
+  type SourceStore,
+  type SourceTransaction,
+} from './records/source-store.ts';
 import { noCounts } from './run/counts.ts';
 import { dryRun } from './run/dry-run.ts';
 import { type SyncDeps, type SyncRun, sync } from './run/sync.ts';
@@ -26,6 +31,8 @@ export interface RunnerDeps extends Omit<SyncDeps, 'sources'> {
   log: Logger;
 }
 
+type Report = (state: SourceRunState, error?: string, tx?: SourceTransaction) => Promise<void>;
+
 /** The source was paused while it ran. */
 class PausedError extends Error {
   override readonly name = 'PausedError';
@@ -43,7 +50,7 @@ export async function runSource(lease: SourceLease, deps: RunnerDeps, stopping: 
   const over = new AbortController();
   const counts = noCounts();
   const jobIds: string[] = [];
-  const report = (state: SourceRunState, error = '') => deps.runs.report(lease, { state, counts, jobIds, error });
+  const report: Report = (state, error = '', tx) => deps.runs.report(lease, { state, counts, jobIds, error }, tx);
   const renewing = renew(lease, deps, abort, over.signal, () => report(SourceRunState.RUNNING));
   try {
     if (stopping.aborted) stop();
@@ -60,11 +67,10 @@ export async function runSource(lease: SourceLease, deps: RunnerDeps, stopping: 
     abort.signal.throwIfAborted();
     over.abort();
     await renewing;
-    await report(SourceRunState.SUCCEEDED);
     const nextAtMs = nextRunAtMs(settings.schedule, sourceId, deps.clock());
     // A dry run is no run of the schedule.
     const end = isDryRun ? ({ kind: 'counted' } as const) : ({ kind: 'succeeded', nextRunAtMs: nextAtMs } as const);
-    await deps.sources.advance(lease, end, true);
+    await deps.sources.end(lease, end, (tx) => report(SourceRunState.SUCCEEDED, '', tx));
     deps.metrics.ended(settings.adapter, 'succeeded', isDryRun ? undefined : counts);
     log.info({ event: 'source_run_ended', ...counts, dry_run: isDryRun }, 'source run ended');
   } catch (thrown) {
@@ -83,7 +89,7 @@ async function fail(
   error: unknown,
   { sources, clock, random }: RunnerDeps,
   log: Logger,
-  report: (state: SourceRunState, error?: string) => Promise<void>,
+  report: Report,
 ): Promise<void> {
   if (error instanceof SourceLeaseLostError) {
     log.warn({ event: 'source_lease_lost' }, 'source lease lost to another replica');
@@ -93,15 +99,14 @@ async function fail(
   try {
     const nowMs = clock();
     if (isStopped) {
-      await report(SourceRunState.STOPPED);
-      await sources.advance(lease, { kind: 'stopped', nowMs }, true);
+      await sources.end(lease, { kind: 'stopped', nowMs }, (tx) => report(SourceRunState.STOPPED, '', tx));
       return;
     }
     const { message, retryAfterMs } = problemOf(error, lease.source.settings.adapter, nowMs);
     log.warn({ event: 'source_run_failed', err: error }, 'source run failed');
-    await report(SourceRunState.FAILED, message);
     const failed = { kind: 'failed', nowMs, error: message, retryAfterMs, chance: random() } as const;
-    await sources.advance(lease, lease.requested === 'dry' ? { kind: 'counted' } : failed, true);
+    const end = lease.requested === 'dry' ? ({ kind: 'counted' } as const) : failed;
+    await sources.end(lease, end, (tx) => report(SourceRunState.FAILED, message, tx));
   } catch (failure) {
     // The lease expires, and the next run continues from the records.
     log.warn({ event: 'source_outcome_unsaved', err: failure }, 'source outcome not saved');

@@ -37,9 +37,13 @@ export function createRunStore(db: Database<SourcesSchema>, clock: () => number)
       await old.where('number', '<=', fence - runsKept).execute();
     },
 
-    /** Records how far a run is, or its end. */
-    async report({ source, fence }: SourceLease, { state, counts, jobIds, error }: RunReport): Promise<void> {
-      await db
+    /** Records how far a run is, or its end. `tx`: the transaction in which its source ends it. */
+    async report(
+      { source, fence }: SourceLease,
+      { state, counts, jobIds, error }: RunReport,
+      tx: Database<SourcesSchema> = db,
+    ): Promise<void> {
+      await tx
         .updateTable('source_runs')
         .set({
           state,

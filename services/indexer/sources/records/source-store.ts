@@ -173,9 +173,20 @@ export function createSourceStore(db: Database<SourcesSchema>, clock: () => numb
     /** Extends a lease. Returns the source as it is now. Throws SourceLeaseLostError. */
     renew: (lease: SourceLease): Promise<SourceRecord> => fenced(lease, async (_, row) => toRecord(row)),
 
-    /** Applies an event under a lease, and ends the lease if `isOver`. Throws SourceLeaseLostError. */
-    advance: (lease: SourceLease, event: SyncEvent, isOver = false): Promise<SourceRecord> =>
-      fenced(lease, (tx, row) => write(tx, row, event, isOver ? { owner: '', lease_until: 0 } : {})),
+    /** Applies an event under a lease. Throws SourceLeaseLostError. */
+    advance: (lease: SourceLease, event: SyncEvent): Promise<SourceRecord> =>
+      fenced(lease, (tx, row) => write(tx, row, event)),
+
+    /** Applies an event and ends the lease, together with `also`. Throws SourceLeaseLostError. */
+    end: (
+      lease: SourceLease,
+      event: SyncEvent,
+      also: (tx: SourceTransaction) => Promise<void>,
+    ): Promise<SourceRecord> =>
+      fenced(lease, async (tx, row) => {
+        await also(tx);
+        return write(tx, row, event, { owner: '', lease_until: 0 });
+      }),
 
     /** Returns since when a source is due that no replica runs, in milliseconds since 1970; `undefined` if there is none. */
     async waitingSinceMs(): Promise<number | undefined> {

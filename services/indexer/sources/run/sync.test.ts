@@ -130,7 +130,7 @@ async function createPlace(settings: MessageInitShape<typeof SourceSettingsSchem
         (error: unknown) => error,
       );
       if (!(problem instanceof SourceLeaseLostError)) {
-        await sources.advance(lease, { kind: 'succeeded', nextRunAtMs: now + 1 }, true);
+        await sources.end(lease, { kind: 'succeeded', nextRunAtMs: now + 1 }, async () => {});
       }
       const written = jobIds.flatMap((id) => jobs.get(id)?.files ?? []);
       const of = (isRemoved: boolean) => written.filter(({ fromSource }) => fromSource?.isRemoved === isRemoved);
