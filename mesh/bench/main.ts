@@ -6,10 +6,11 @@ import { benchCosts } from './costs/costs.ts';
 import { benchLlm } from './llm/llm.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
+import { benchParse } from './parse/parse.ts';
 import { benchRetrieval } from './retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | parse] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -24,6 +25,8 @@ Measures ratios side by side in one run, and prints one table.
   vectors   the search of vectors in memory by itself, up to a million; three minutes
   llm       the LLM gateway against direct calls of a provider on loopback, and against @portkey-ai/gateway (npm), which
             is installed into the temporary folder at the first run: ten minutes
+  parse     PDFs: words, tables of ICDAR 2013, CPU and memory, beside @llamaindex/liteparse and pdfjs-dist if installed (npm install
+            --no-save); needs --data, a folder with expected.json and icdar2013/; only if it is named; a minute
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
   --million with retrieval: a million chunks too, an hour
   --quick   with llm: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
@@ -53,6 +56,7 @@ if (values.help) {
     ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
       ? await benchRetrieval(values.data, values)
       : []),
+    ...(positionals.includes('parse') ? await benchParse(values.data) : []),
     ...(positionals.includes('capacity') ? await benchCapacity() : []),
     ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),

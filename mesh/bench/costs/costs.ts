@@ -7,7 +7,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { AskRequestSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { services } from '../../run.ts';
-import { createPostClient } from '../llm-clients.ts';
+import { createPostClient } from '../llm/llm-clients.ts';
 import { callsPerSecond, median, type Row } from '../measure.ts';
 import { createRawClient } from '../raw-client.ts';
 
@@ -68,7 +68,7 @@ export async function benchCosts(): Promise<Row[]> {
     return { child, ready: await messageOf<T>(child) };
   };
   try {
-    const provider = await start<{ port: number }>('../llm-provider.ts');
+    const provider = await start<{ port: number }>('../llm/llm-provider.ts');
     const providerUrl = `http://127.0.0.1:${provider.ready.port}/v1`;
     const startMesh = (
       name: string,

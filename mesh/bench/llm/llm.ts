@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createProgress, type Progress } from '../../cli/progress.ts';
-import { type Asked, type CompletionClient, createGrpcClient, createHttpClient, patient } from '../llm-clients.ts';
 import { callsPerSecond, type Row } from '../measure.ts';
 import { cpuMsOf } from '../process-cpu.ts';
+import { type Asked, type CompletionClient, createGrpcClient, createHttpClient, patient } from './llm-clients.ts';
 import { startPeer } from './llm-peer.ts';
 import { latencyRows, memoryRow, type Rate, rateRows, type Streams, streamRows } from './llm-rows.ts';
 import { findStallFree } from './stall-free.ts';
@@ -73,7 +73,7 @@ export async function benchLlm(isQuick: boolean): Promise<Row[]> {
     servers.push(server);
     return { server, ready: await answerOf<T>(server) };
   };
-  const provider = await start<{ port: number }>('../llm-provider.ts');
+  const provider = await start<{ port: number }>('./llm-provider.ts');
   const { port } = provider.ready;
   const url = `http://127.0.0.1:${port}/v1`;
   const say = (line: string) => process.stderr.write(`${line}\n`);

@@ -1,4 +1,4 @@
-import type { CompletionClient } from '../llm-clients.ts';
+import type { CompletionClient } from './llm-clients.ts';
 
 const deltaCount = 64;
 const intervalMs = 20;
