@@ -1,4 +1,4 @@
-import { pageTextsOf, tableCellsOf } from '../../../services/indexer/testing/lay-out-pdf.ts';
+import { pageTextsOf, tableCellsOf } from '../../../services/indexer/testing/pdf/lay-out-pdf.ts';
 import type { TableCell } from './relations.ts';
 
 /** A reader of PDFs that is measured. */

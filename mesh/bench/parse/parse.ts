@@ -78,8 +78,8 @@ function rowsOf(engine: EngineName, report: ParseReport, facts: readonly boolean
 }
 
 function isFound({ text, page }: Fact, pages: readonly string[] | undefined): boolean {
-  const where = page === undefined ? (pages ?? []).join('') : (pages?.[page - 1] ?? '');
-  return normal(where).includes(normal(text));
+  const shown = page === undefined ? (pages ?? []).join('') : (pages?.[page - 1] ?? '');
+  return normal(shown).includes(normal(text));
 }
 
 function countsOf({ tables }: ParseReport, paths: readonly string[]): RelationCounts {

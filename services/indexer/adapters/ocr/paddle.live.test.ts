@@ -6,9 +6,9 @@ import type { Parsed, Parser } from '../../parse/parser.ts';
 import { createIsolation } from '../../prepare/child/isolate.ts';
 import { createOcr, parserFolder } from '../../prepare/parsers.ts';
 import { parseAll } from '../../suites/parser.suite.ts';
-import { drawScan } from '../../testing/draw-scan.ts';
-import { writePdf } from '../../testing/pdf-writer.ts';
-import { linesAt } from '../../testing/read-made-pdf.ts';
+import { drawScan } from '../../testing/pdf/draw-scan.ts';
+import { writePdf } from '../../testing/pdf/pdf-writer.ts';
+import { linesAt } from '../../testing/pdf/read-made-pdf.ts';
 
 // The real packages with the models in them.
 

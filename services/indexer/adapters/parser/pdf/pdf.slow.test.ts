@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { type IndexerMesh, startIndexerMesh } from '../../../testing/indexer-mesh.ts';
-import { writePdf } from '../../../testing/pdf-writer.ts';
-import { linesAt } from '../../../testing/read-made-pdf.ts';
+import { writePdf } from '../../../testing/pdf/pdf-writer.ts';
+import { linesAt } from '../../../testing/pdf/read-made-pdf.ts';
 
 const page = (words: string) => ({ texts: linesAt(60, 100, [words]) });
 

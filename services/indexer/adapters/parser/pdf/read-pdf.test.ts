@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { UnreadableError } from '../../../parse/parser.ts';
 import { expectSound } from '../../../suites/parser.suite.ts';
-import { type PdfPage, writePdf } from '../../../testing/pdf-writer.ts';
-import { linesAt, readBytes, readPages } from '../../../testing/read-made-pdf.ts';
+import { type PdfPage, writePdf } from '../../../testing/pdf/pdf-writer.ts';
+import { linesAt, readBytes, readPages } from '../../../testing/pdf/read-made-pdf.ts';
 
 const prose: PdfPage = {
   texts: linesAt(60, 100, ['Orders placed before noon leave the', 'warehouse on the same day.']),

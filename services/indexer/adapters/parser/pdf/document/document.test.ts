@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { linesAt, readPages } from '../../../../testing/read-made-pdf.ts';
+import { linesAt, readPages } from '../../../../testing/pdf/read-made-pdf.ts';
 
 const prose = ['The agent answers within thirty minutes and writes', 'the number of the ticket into the reply.'];
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { linesAt, readPages } from '../../../../testing/read-made-pdf.ts';
+import { linesAt, readPages } from '../../../../testing/pdf/read-made-pdf.ts';
 
 const english = (side: string) =>
   Array.from({ length: 6 }, (_, index) => `The ${side} column says in its line ${index} what`).concat(

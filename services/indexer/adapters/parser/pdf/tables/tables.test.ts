@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cellsAt, linesAt, readPages } from '../../../../testing/read-made-pdf.ts';
+import { cellsAt, linesAt, readPages } from '../../../../testing/pdf/read-made-pdf.ts';
 
 const rowsOf = (blocks: readonly [string, string][]) =>
   blocks.flatMap(([kind, text]) => (kind === 'table-row' ? [text] : []));

@@ -1,6 +1,6 @@
-import { loadPdfium } from '../adapters/parser/pdf/pdfium/library.ts';
-import { readPdf } from '../adapters/parser/pdf/read-pdf.ts';
-import type { ParsedDocument, ParseFailure } from '../parse/parser.ts';
+import { loadPdfium } from '../../adapters/parser/pdf/pdfium/library.ts';
+import { readPdf } from '../../adapters/parser/pdf/read-pdf.ts';
+import type { ParsedDocument, ParseFailure } from '../../parse/parser.ts';
 import { type PdfPage, type PdfText, writePdf } from './pdf-writer.ts';
 
 const pdfium = loadPdfium();

@@ -1,7 +1,7 @@
-import { renderPage } from '../adapters/parser/pdf/ocr/render.ts';
-import { openDocument } from '../adapters/parser/pdf/pdfium/document.ts';
-import { loadPdfium } from '../adapters/parser/pdf/pdfium/library.ts';
-import type { Bitmap } from '../parse/ocr.ts';
+import { renderPage } from '../../adapters/parser/pdf/ocr/render.ts';
+import { openDocument } from '../../adapters/parser/pdf/pdfium/document.ts';
+import { loadPdfium } from '../../adapters/parser/pdf/pdfium/library.ts';
+import type { Bitmap } from '../../parse/ocr.ts';
 import { type PdfPage, writePdf } from './pdf-writer.ts';
 
 /** Returns a page as an image, as a scanner would make it. */

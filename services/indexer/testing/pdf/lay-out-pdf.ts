@@ -1,9 +1,9 @@
-import { elementsOf } from '../adapters/parser/pdf/layout/elements.ts';
-import { openDocument } from '../adapters/parser/pdf/pdfium/document.ts';
-import { loadPdfium } from '../adapters/parser/pdf/pdfium/library.ts';
-import { readPage } from '../adapters/parser/pdf/pdfium/page.ts';
-import { type LaidOut, layOut, partsOf } from '../adapters/parser/pdf/read-pdf.ts';
-import type { Cell } from '../adapters/parser/pdf/tables/table.ts';
+import { elementsOf } from '../../adapters/parser/pdf/layout/elements.ts';
+import { openDocument } from '../../adapters/parser/pdf/pdfium/document.ts';
+import { loadPdfium } from '../../adapters/parser/pdf/pdfium/library.ts';
+import { readPage } from '../../adapters/parser/pdf/pdfium/page.ts';
+import { type LaidOut, layOut, partsOf } from '../../adapters/parser/pdf/read-pdf.ts';
+import type { Cell } from '../../adapters/parser/pdf/tables/table.ts';
 
 const pdfium = loadPdfium();
 
