@@ -132,7 +132,7 @@ export async function createEdge(
       assets: createConsoleAssets(options.consoleFolder),
       chatStream: createChatStream(optionalClients.chat(), routeDeps),
       completions: createCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
-      models: createModels(llm, openAiDeps),
+      models: createModels(llm, optionalClients.embedding(), openAiDeps),
       embeddings: createEmbeddings(optionalClients.embedding(), openAiDeps),
       rerank: createRerank(optionalClients.rerank(), openAiDeps),
       devKeys: gate.devKeys,

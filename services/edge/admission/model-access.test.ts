@@ -201,14 +201,14 @@ describe('a key with the role "model_user"', () => {
     expect((await complete('model-user', 'ragmesh/gpt-5')).status).toBe(200);
     expect((await send('model-user', '/v1/embeddings', { input: 'a' })).status).toBe(200);
     expect((await send('model-user', '/v1/rerank', { query: 'q', documents: ['a'] })).status).toBe(200);
-    expect(await listed('model-user')).toEqual(['ragmesh', 'gpt-5', 'extractive', 'ragmesh/gpt-5']);
+    expect(await listed('model-user')).toEqual(['ragmesh', 'gpt-5', 'extractive', 'ragmesh/gpt-5', 'small']);
   });
 
   test('that is held to some models may name those, and the others do not exist for it', async () => {
     expect((await complete('held', 'gpt-5')).status).toBe(200);
     expect((await complete('held', 'ragmesh')).status).toBe(200);
     expect((await send('held', '/v1/embeddings', { model: 'small', input: 'a' })).status).toBe(200);
-    expect(await listed('held')).toEqual(['ragmesh', 'gpt-5', 'ragmesh/gpt-5']);
+    expect(await listed('held')).toEqual(['ragmesh', 'gpt-5', 'ragmesh/gpt-5', 'small']);
     expect(await listed('held-elsewhere')).toEqual(['ragmesh']);
     const before = calls();
     const refusals = [

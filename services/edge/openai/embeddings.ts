@@ -3,7 +3,7 @@ import type { Client } from '@connectrpc/connect';
 import { type TokenUsage, TokenUsageSchema, type Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { internal } from '#kit/base/errors.ts';
-import { fromVector } from '#kit/base/vectors.ts';
+import { fromVector, toVector } from '#kit/base/vectors.ts';
 import { requireOwnModel } from '../admission/model-access.ts';
 import type { JsonRoute } from '../http/json-route.ts';
 import { badField, parseFields } from '../http/parse-fields.ts';
@@ -38,6 +38,7 @@ export function createEmbeddings(
     if (vectors.length !== body.input.length || vectors.includes(undefined)) {
       throw internal(new Error(`of ${body.input.length} texts, not each got one vector`));
     }
+    const wordless = giveDirection(vectors);
     const write = body.encoding_format === 'base64' ? toBase64 : toNumbers;
     const promptTokens = Number(usage.promptTokens);
     const cost = toCost(usage);
@@ -47,8 +48,28 @@ export function createEmbeddings(
       model: answeredBy,
       usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
       ...(Object.keys(cost).length === 0 ? {} : { ragmesh: cost }),
+      ...(wordless.length === 0 ? {} : { warnings: [warningOf(wordless)] }),
     };
   });
+}
+
+/**
+ * Gives a vector of zeros, which a model has for a text without words, the same length as the others: a cosine with zeros is not defined, and
+ * stores refuse it or divide by it. Returns the positions of these texts.
+ */
+function giveDirection(vectors: (Vector | undefined)[]): number[] {
+  return vectors.flatMap((vector, index) => {
+    const values = fromVector(vector);
+    if (values.some((value) => value !== 0)) return [];
+    vectors[index] = toVector(new Float32Array(values.length).fill(1 / Math.sqrt(values.length)));
+    return [index];
+  });
+}
+
+function warningOf(wordless: readonly number[]): string {
+  const shown = wordless.slice(0, 10).join(', ');
+  const more = wordless.length > 10 ? ` and ${wordless.length - 10} more` : '';
+  return `input ${shown}${more}: no words that the model knows, so the direction of the vector means nothing`;
 }
 
 // A model's vectors have the length that its configuration gives them; a shorter part of them would be another space.

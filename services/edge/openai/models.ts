@@ -1,8 +1,10 @@
 import type { Client } from '@connectrpc/connect';
+import type { EmbeddingModel, EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import type { LLMGatewayService, Model } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { isGone } from '#kit/http/server/sender.ts';
 import { workFor } from '#kit/http/server/work.ts';
 import { actAs } from '#kit/rpc/context.ts';
+import type { Admission } from '../admission/admission.ts';
 import { mayUseModel, unknownModel } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
 import { type JsonRoute, noteFailure } from '../http/json-route.ts';
@@ -69,12 +71,22 @@ function isQuoting({ generative, targets }: Model): boolean {
   return !generative && targets.length === 0;
 }
 
+/** A model as the list names it; beyond OpenAI's fields, what it is for. */
+interface ListedModel {
+  id: string;
+  owned_by: string;
+  type: 'chat' | 'embedding';
+  /** Of an embedding model whose vectors have a known length. */
+  dimensions?: number;
+}
+
 /**
- * `GET /v1/models` and `GET /v1/models/<id>`: "ragmesh", the gateway's models, and each of them over documents, as far as the
- * caller may use them.
+ * `GET /v1/models` and `GET /v1/models/<id>`: "ragmesh", the gateway's models, each of them over documents, and the embedding models, as
+ * far as the caller may use them.
  */
 export function createModels(
   llm: Pick<Client<typeof LLMGatewayService>, 'listModels'>,
+  embedding: Pick<Client<typeof EmbeddingService>, 'listModels'>,
   deps: OpenAiDeps,
 ): (id?: string) => JsonRoute {
   const { admit, clock } = deps;
@@ -83,20 +95,16 @@ export function createModels(
     const { signal } = workFor(response);
     try {
       const admission = await admit(request, signal);
-      const listed = await llm.listModels({}, actAs(admission.token, { signal }));
-      const models = listed.models.filter(({ name }) => mayUseModel(admission, name));
-      const names = new Map([
-        [defaultModel, 'ragmesh'],
-        ...models.map(({ name, provider }) => [name, provider] as const),
+      const as = actAs(admission.token, { signal });
+      const [generating, vectors] = await Promise.all([
+        llm.listModels({}, as),
+        // Without that service, the other models still answer.
+        embedding.listModels({}, as).catch(() => ({ models: [] })),
       ]);
-      for (const model of models) {
-        if (!isQuoting(model)) names.set(ragPrefix + model.name, 'ragmesh');
-      }
-      const data = [...names].map(([name, owner]) => ({
-        id: name,
-        object: 'model',
-        created: startedAt,
-        owned_by: owner,
+      const listed = listModels(admission, generating.models, vectors.models);
+      const data = listed.map(({ id: name, owned_by, ...rest }) => ({
+        ...{ id: name, object: 'model', created: startedAt, owned_by },
+        ...rest,
       }));
       if (id === undefined) return sendJson(response, 200, { object: 'list', data });
       const model = data.find((known) => known.id === id);
@@ -108,4 +116,27 @@ export function createModels(
       sendOpenAiError(response, error);
     }
   };
+}
+
+/** Returns the models that the caller may use, each name once. */
+function listModels(
+  admission: Admission,
+  generating: readonly Model[],
+  embedding: readonly EmbeddingModel[],
+): ListedModel[] {
+  const models = new Map<string, ListedModel>();
+  const add = (model: ListedModel) => {
+    if (!models.has(model.id)) models.set(model.id, model);
+  };
+  add({ id: defaultModel, owned_by: 'ragmesh', type: 'chat' });
+  const usable = generating.filter(({ name }) => mayUseModel(admission, name));
+  for (const { name, provider } of usable) add({ id: name, owned_by: provider, type: 'chat' });
+  for (const model of usable) {
+    if (!isQuoting(model)) add({ id: ragPrefix + model.name, owned_by: 'ragmesh', type: 'chat' });
+  }
+  for (const { name, adapter, dimensions } of embedding) {
+    if (!mayUseModel(admission, name)) continue;
+    add({ id: name, owned_by: adapter, type: 'embedding', ...(dimensions > 0 && { dimensions }) });
+  }
+  return [...models.values()];
 }

@@ -14,7 +14,7 @@ let edge: EdgeMesh;
 let client: OpenAI;
 const embedded: EmbedRequest[] = [];
 const reranked: RerankRequest[] = [];
-const vectorOf = (input: string) => new Float32Array([input.length, -0.1, 3.5]);
+const vectorOf = (input: string) => (input === '…' ? new Float32Array(3) : new Float32Array([input.length, -0.1, 3.5]));
 beforeAll(async () => {
   edge = await startEdgeMesh({
     embedding: {
@@ -78,6 +78,24 @@ describe('embeddings', () => {
     expect(asNumbers.data.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
     expect(asNumbers.data.map(({ embedding }) => embedding)).toEqual(input.map((text) => [...vectorOf(text)]));
     expect(asBytes.data.map(({ embedding }) => embedding)).toEqual(asNumbers.data.map(({ embedding }) => embedding));
+  });
+
+  test('of a text without words have a direction, because a cosine with zeros is not defined, and a warning', async () => {
+    const { body } = await post('/v1/embeddings', { model: 'small', input: ['a', '…', 'b', '…'] });
+    const data = body.data as { embedding: number[] }[];
+    expect(data.map(({ embedding }) => Math.hypot(...embedding) > 0)).toEqual([true, true, true, true]);
+    expect(data[1]?.embedding).toEqual(data[3]?.embedding);
+    expect(Math.hypot(...(data[1]?.embedding ?? []))).toBeCloseTo(1);
+    expect(body.warnings).toEqual([expect.stringMatching(/^input 1, 3: no words/)]);
+  });
+
+  test('have their models in the list, with what these are for', async () => {
+    const listed = [];
+    for await (const model of client.models.list()) listed.push(model);
+    expect(listed).toContainEqual(
+      expect.objectContaining({ id: 'small', owned_by: 'hashing', type: 'embedding', dimensions: 3 }),
+    );
+    expect(listed).toContainEqual(expect.objectContaining({ id: 'ragmesh', type: 'chat' }));
   });
 
   test('take one text, a purpose, and the name of the default model', async () => {
