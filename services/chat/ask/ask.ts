@@ -38,6 +38,7 @@ import { inspectPrompt } from '../prompt/inspect.ts';
 import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
 import { beginWithTool, writeResult } from '../tools/answer-tool.ts';
 import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
+import { sealProposals } from '../tools/masked-tool.ts';
 import { callMessages, createModelTools } from '../tools/model-tools.ts';
 import { canCallTools, isGenerative } from '../understand/models.ts';
 import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
@@ -251,10 +252,11 @@ async function* answerFromTool(
 }
 
 function toolCalls(
-  { sessions, newId, clock, settings }: AskDeps,
+  { sessions: store, newId, clock, settings, masks }: AskDeps,
   { language, standalone: question }: Understood,
 ): ToolCalls {
   const budgetTokens = limitOf('tools', settings.promptBudgetTokens);
+  const sessions = masks === undefined ? store : sealProposals(store, masks);
   return { sessions, newId, clock, language, question, budgetTokens };
 }
 

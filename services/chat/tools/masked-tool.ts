@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { ToolPlan } from './plan.ts';
 import type { OfferedTool } from './toolbox.ts';
 
@@ -28,6 +29,33 @@ export function maskPlan(plan: ToolPlan, masks: RequestMasks): ToolPlan {
       first: { ...first, arguments: mapStrings(first.arguments, masks.mask) as JsonObject },
     }),
     ...(question !== undefined && { question: masks.mask(question) }),
+  };
+}
+
+/** Returns the store of calls that wait, in which what the caller has said is encrypted. */
+export function sealProposals(
+  { propose }: Pick<Sessions, 'propose'>,
+  { sealOwn }: RequestMasks,
+): Pick<Sessions, 'propose'> {
+  return {
+    propose: (owner, proposal) =>
+      propose(owner, {
+        ...proposal,
+        argumentsJson: sealOwn(proposal.argumentsJson),
+        question: sealOwn(proposal.question),
+      }),
+  };
+}
+
+/** Returns the plan of a call that waited, with its masks known in this request. */
+export function shortenPlan(plan: ToolPlan, { shortenOwn }: RequestMasks): ToolPlan {
+  const { first, question } = plan;
+  return {
+    ...plan,
+    ...(first !== undefined && {
+      first: { ...first, arguments: mapStrings(first.arguments, shortenOwn) as JsonObject },
+    }),
+    ...(question !== undefined && { question: shortenOwn(question) }),
   };
 }
 

@@ -20,7 +20,7 @@ import type { Summary } from '../prompt/summary.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { planDecision } from '../tools/decision.ts';
-import { maskPlan, maskTool } from '../tools/masked-tool.ts';
+import { maskPlan, maskTool, shortenPlan } from '../tools/masked-tool.ts';
 import { noTools, planByAct, type ToolPlan } from '../tools/plan.ts';
 import { toolTexts } from '../tools/texts.ts';
 import type { OfferedTool, Toolbox } from '../tools/toolbox.ts';
@@ -158,8 +158,9 @@ async function planTools(
   const modelTools = canCallTools(model, models) ? offered : [];
   if (toolDecision !== undefined) {
     const asQuestion = { ...move, act: ConversationAct.QUESTION, reply: undefined, afterRefusal: '', event: undefined };
-    const tools = await planDecision(sessions, principal, toolDecision, offered);
-    if (tools !== undefined) return { move: asQuestion, tools, modelTools };
+    const plan = await planDecision(sessions, principal, toolDecision, offered);
+    if (plan !== undefined)
+      return { move: asQuestion, tools: masks === undefined ? plan : shortenPlan(plan, masks), modelTools };
     const reply = toolTexts(answerLanguage(asked, text)).expired;
     return { move: { ...asQuestion, reply }, tools: noTools, modelTools };
   }
