@@ -24,6 +24,7 @@ import { createFailover, type Failover } from './failover/failover.ts';
 import type { Limits, Reservation } from './limits/limits.ts';
 import { isOfCaller, maskGenerateRequest, showGenerated } from './masking/masked-generate.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { checkImages } from './providers/check-images.ts';
 import { toProviderRequest } from './providers/request.ts';
 import { extraFieldsOf } from './routing/extra-fields.ts';
 import { needsOf } from './routing/filter.ts';
@@ -100,6 +101,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });
       release();
     };
+    checkImages(request.messages);
     const needs = needsOf(request);
     const targets = targetsFor(request, needs, catalog, random);
     const fields = extraFieldsOf(request, targets);

@@ -52,6 +52,10 @@ describe('a request goes to a model that can take it', () => {
     });
     await gateway.ask({ model: 'any', ...request });
     expect(namesOf(server.requests)).toEqual([name]);
+    const inside = { source: { case: 'url' as const, value: 'http://169.254.169.254/latest' } };
+    const refused = await errorOf(gateway.ask({ model: 'any', messages: [{ ...plainQuestion, images: [inside] }] }));
+    expect(refused).toMatchObject({ code: Code.InvalidArgument });
+    expect(server.requests).toHaveLength(1);
     const error = await errorOf(gateway.ask({ model: 'any', tools: [tool], responseFormat: schema }));
     expect(errorInfoOf(error)).toMatchObject({ reason: 'NO_MODEL_FITS', metadata: { needs: 'tools, json_schema' } });
   });

@@ -68,3 +68,16 @@ export function bareHost(host: string): string {
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '');
 }
+
+/** Names of hosts that no public name server knows (RFC 6761, RFC 6762, ICANN's private-use name), and names without a dot. */
+const internalName = /^(?:[^.]+|.*\.(?:localhost|local|internal|lan|home\.arpa))$/;
+
+/**
+ * Reports whether an address names an internal host by its spelling: for addresses that a provider fetches, whose connections cannot be
+ * checked here. A public name may still lead inside of the provider's network.
+ */
+export function isInternalUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const host = bareHost(new URL(url).hostname);
+  return ip.isValid(host) ? !isPublicAddress(host) : internalName.test(host);
+}

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Code } from '@connectrpc/connect';
 import { afterEach, describe, expect, test } from 'vitest';
-import { isPublicAddress, readAllowedHosts } from './addresses.ts';
+import { isInternalUrl, isPublicAddress, readAllowedHosts } from './addresses.ts';
 import { createAddressGuard, type ResolveName } from './guard.ts';
 import { createGuardedHttp, type GuardedRequest } from './guarded-http.ts';
 
@@ -74,6 +74,21 @@ describe('an address is public', () => {
   ])('%s is not', (address) => {
     expect(isPublicAddress(address)).toBe(false);
   });
+});
+
+test.each([
+  ['https://shop.example/a.png', false],
+  ['https://8.8.8.8/a.png', false],
+  ['http://localhost:8080/', true],
+  ['http://api.localhost/', true],
+  ['http://metadata.google.internal/', true],
+  ['http://redis:6379/', true],
+  ['http://printer.local./', true],
+  ['http://2130706433/', true],
+  ['http://[::ffff:10.0.0.1]/', true],
+  ['http://169.254.169.254/latest', true],
+])('%s is internal by its spelling: %s', (url, expected) => {
+  expect(isInternalUrl(url)).toBe(expected);
 });
 
 describe('a request reaches no internal server', () => {
