@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
@@ -33,7 +34,7 @@ const jobQueues = new URL('./adapters/job-queue/', import.meta.url);
 /** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
   name: 'indexer',
-  contracts: [IndexerService, OverlayService, VersionGateService, SourceService],
+  contracts: [IndexerService, KnowledgeHealthService, OverlayService, VersionGateService, SourceService],
   config: readConfig,
   needs: {
     indexWriter: calls(

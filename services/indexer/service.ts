@@ -1,4 +1,5 @@
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import type { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import type { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import type { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import type { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
@@ -10,6 +11,8 @@ import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
 import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
+import { createCheckCorpus } from './documents/health/check-corpus.ts';
+import { createHealthRpcs } from './documents/health/health-rpcs.ts';
 import { createIndexAgain } from './documents/index-again.ts';
 import { createLiveContents } from './documents/live-contents.ts';
 import { createPublishedContacts } from './documents/published-contacts.ts';
@@ -62,6 +65,7 @@ export interface IndexerDeps
 /** A running indexer. */
 export interface Indexer {
   impl: ServiceHandlers<typeof IndexerService> &
+    ServiceHandlers<typeof KnowledgeHealthService> &
     ServiceHandlers<typeof OverlayService> &
     ServiceHandlers<typeof VersionGateService> &
     ServiceHandlers<typeof SourceService>;
@@ -184,6 +188,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
         personalDataOf: (tenant, corpus) => settings.personalData.ofCorpus(tenant, corpus),
       }),
       reindexCorpus: indexAgain.reindexCorpus,
+      ...createHealthRpcs(createCheckCorpus({ ...deps, documents })),
     },
     async drain(signal) {
       await sources.close();

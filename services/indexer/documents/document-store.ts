@@ -37,6 +37,8 @@ export interface DocumentSource extends StoredDocument {
   text: string;
   /** `undefined`: it was stored by a release that did not keep chunks. */
   chunks: readonly Chunk[] | undefined;
+  /** As readers get it. */
+  current: { title: string; text: string; isChanged: boolean };
 }
 
 /** Texts and metadata of documents, by content. The index decides which content is live. */
@@ -245,8 +247,9 @@ function toRow(
 
 function toSource(row: DocumentTable): DocumentSource {
   const [title, text] = row.source === null ? [row.title, row.text] : (JSON.parse(row.source) as [string, string]);
+  const current = { title: row.title, text: row.text, isChanged: row.source !== null };
   const chunks = row.chunks === '' ? undefined : (JSON.parse(row.chunks) as Chunk[]);
-  return { ...toStored(row), placedIn: row.placed_in, title, text, chunks };
+  return { ...toStored(row), placedIn: row.placed_in, title, text, chunks, current };
 }
 
 function toStored(row: Pick<DocumentTable, (typeof facts)[number]>): StoredDocument {

@@ -1,4 +1,4 @@
-import { overlapOf, type Sketch, sketchOf } from './near-duplicates.ts';
+import { overlapOf, type Sketch, sketchOf } from '#kit/statistics/near-duplicates.ts';
 
 /**
  * Returns the first `count` by maximal marginal relevance (Carbonell & Goldstein 1998): the next one always has the best relevance less

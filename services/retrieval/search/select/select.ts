@@ -5,6 +5,7 @@ import { Fusion, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/ret
 import { unavailable } from '#kit/base/errors.ts';
 import { ownTurn } from '#kit/base/own-turn.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import { isNearDuplicate, type Sketch, sketchOf } from '#kit/statistics/near-duplicates.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { PassageRecord } from '../../catalog/passage-record.ts';
 import type { RetrievalSettings } from '../../config.ts';
@@ -16,7 +17,6 @@ import { weighOtherLanguages } from '../other-languages.ts';
 import { type SearchPlan, shareOf } from '../plan.ts';
 import { type CandidateScore, rerank } from '../rerank.ts';
 import { diversify } from './diversify.ts';
-import { isNearDuplicate, type Sketch, sketchOf } from './near-duplicates.ts';
 import { joinNeighbours } from './neighbours.ts';
 
 /** What {@link selectPassages} needs. */
