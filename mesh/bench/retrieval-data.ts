@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import type { CallOptions, Client } from '@connectrpc/connect';
+import { type CallOptions, type Client, Code, ConnectError } from '@connectrpc/connect';
 import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import {
@@ -85,8 +85,20 @@ export async function publish(
     written += some.length;
     if (total > 1) progress.update(written, total, 'indexing');
   }
-  await writer.publishVersion({ corpus, version }, await options());
+  await makeLive(indexing, version);
   progress.end();
+}
+
+// On a busy machine the publish of a million chunks takes longer than a call may; it ends nevertheless, and the next call finds the version live.
+async function makeLive({ writer, options }: Indexing, version: bigint): Promise<void> {
+  for (let left = 10; ; left--) {
+    try {
+      await writer.publishVersion({ corpus, version }, await options());
+      return;
+    } catch (error) {
+      if (left === 0 || ConnectError.from(error).code !== Code.DeadlineExceeded) throw error;
+    }
+  }
 }
 
 const callSize = 1000;
