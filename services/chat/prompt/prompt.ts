@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { clone, create } from '@bufbuild/protobuf';
 import { Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { hasShortMask } from '#kit/personal-data/restore.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { localizedText } from '../answer/localized-text.ts';
@@ -51,8 +52,10 @@ export function buildPrompt(
   settings: Pick<ChatSettings, 'systemText' | 'promptBudgetTokens'>,
 ): Prompt {
   const { standalone, language, history, summary = noSummary, toolTokens = 0 } = asked;
-  const written = settings.systemText || localizedText(language).system;
-  const system = toolTokens === 0 ? written : `${written}\n${toolTexts(language).rule}`;
+  const texts = localizedText(language);
+  const hasMask = [question, standalone, ...found.map(({ text }) => text)].some((text) => hasShortMask(text));
+  const rules = [toolTokens > 0 ? toolTexts(language).rule : '', hasMask ? texts.maskRule : ''];
+  const system = [settings.systemText || texts.system, ...rules].filter((part) => part !== '').join('\n');
   const { promptBudgetTokens: budgetTokens } = settings;
   const others = {
     system: estimateTokens(system),

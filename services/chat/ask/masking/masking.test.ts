@@ -59,6 +59,10 @@ describe.each([
     expect(received(chat)).not.toContain(phone);
     expect(received(chat)).not.toContain('13999999999');
     expect(chat.seen.generated[0]?.messages.at(-1)?.text).toMatch(mask);
+    // Not without a mask.
+    expect(chat.seen.generated[0]?.messages[0]?.text).toContain('[PHONE_1]');
+    await chat.ask({ question: 'How long?' });
+    expect(chat.seen.generated.at(-1)?.messages[0]?.text).not.toContain('[PHONE_1]');
     expect(chat.seen.lookups[0]?.question).toMatch(mask);
     expect(chat.seen.records[0]?.answer).toMatch(mask);
     expect(chat.seen.fills[0]?.ended).toBe('commit');
