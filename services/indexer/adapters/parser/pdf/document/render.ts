@@ -1,4 +1,5 @@
 import { createTextBuilder, type PageRegion, renderRow, type TextBuilder } from '../../../../parse/blocks.ts';
+import { hullOf } from '../layout/geometry.ts';
 import type { Cell } from '../tables/table.ts';
 import type { JoinedTable } from './join-tables.ts';
 import { withMark } from './lists.ts';
@@ -17,7 +18,7 @@ export function renderDocument(parts: readonly (Piece | JoinedTable)[]): ReturnT
 }
 
 /** Adds the rows, each cell with the names of its columns. */
-function addTable(builder: TextBuilder, { table, pages, places }: JoinedTable): void {
+function addTable(builder: TextBuilder, { table, pages, page: firstPage }: JoinedTable): void {
   const { rowCount, columnCount, headerCount } = table;
   const grid = gridOf(table.cells, rowCount, columnCount);
   const header = headerOf(grid.slice(0, headerCount), columnCount);
@@ -25,8 +26,8 @@ function addTable(builder: TextBuilder, { table, pages, places }: JoinedTable): 
   const isNamed = (column: number) => body.some((row) => row[column]?.text !== undefined);
   const isLost = header.some((name, column) => name !== '' && !isNamed(column));
   const add = (names: readonly string[], cells: readonly string[], row: number) => {
-    const place = places.find(({ page }) => page === pages[row]) ?? places[0];
-    builder.add('table-row', renderRow(names, cells), place === undefined ? [] : regionsOf([place]));
+    const own = table.cells.filter((cell) => cell.row === row).map(({ box }) => box);
+    builder.add('table-row', renderRow(names, cells), [{ page: pages[row] ?? firstPage, ...hullOf(own) }]);
   };
   // A header whose words no row repeats is a row of its own.
   if (body.length === 0 || isLost) add([], header, 0);

@@ -65,7 +65,7 @@ export function elementsOfWords(
     };
     return elementsOfPart(part, rules, tables).map((element): Element => {
       const box = toPage(element);
-      if ('table' in element) return { kind: 'table', page: page.number, table: element.table, ...box };
+      if ('table' in element) return { kind: 'table', page: page.number, table: placed(element.table, toPage), ...box };
       const { segments } = element;
       return {
         ...{ kind: 'line', page: page.number, text: rowText(element), part: index, column, ...box },
@@ -74,6 +74,11 @@ export function elementsOfWords(
       };
     });
   });
+}
+
+/** Returns a table with the places of its cells as the page is displayed. */
+function placed(table: Table, toPage: Writing['toPage']): Table {
+  return { ...table, cells: table.cells.map((cell) => ({ ...cell, box: toPage(cell.box) })) };
 }
 
 const upright = { isUpright: true, toPage: ({ left, top, right, bottom }: Box): Box => ({ left, top, right, bottom }) };
@@ -85,15 +90,15 @@ function elementsOfPart(
   rules: PageContent['rules'],
   tables: ReadonlyMap<Segment | undefined, Table>,
 ): Placed[] {
-  const placed: Placed[] = [];
+  const all: Placed[] = [];
   let open: Row[] = [];
   const flush = () => {
     let at = 0;
     for (const { table, from, to } of findBorderlessTables(open, rules)) {
-      placed.push(...open.slice(at, from), ...(Array.isArray(table) ? table : [{ ...table, table }]));
+      all.push(...open.slice(at, from), ...(Array.isArray(table) ? table : [{ ...table, table }]));
       at = to;
     }
-    placed.push(...open.slice(at));
+    all.push(...open.slice(at));
     open = [];
   };
   for (const row of rows) {
@@ -101,11 +106,11 @@ function elementsOfPart(
     if (table === undefined) open.push(row);
     else {
       flush();
-      placed.push({ ...row, table });
+      all.push({ ...row, table });
     }
   }
   flush();
-  return placed;
+  return all;
 }
 
 /** Returns a table as a segment, which has a place among the rows of text. */

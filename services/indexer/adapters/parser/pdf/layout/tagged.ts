@@ -136,7 +136,9 @@ function cellsOf(table: Tag, wordsIn: (tag: Tag) => Word[]): Cell[] {
       for (let down = 0; down < rowSpan; down++) {
         for (let along = 0; along < columnSpan; along++) taken.add(`${row + down},${column + along}`);
       }
-      cells.push({ row, column, rowSpan, columnSpan, text: cellText(wordsIn(cell)), isStrong: cell.type === 'TH' });
+      const words = wordsIn(cell);
+      const isStrong = cell.type === 'TH';
+      cells.push({ row, column, rowSpan, columnSpan, text: cellText(words), isStrong, box: hullOf(words) });
       column += columnSpan;
     }
     row++;

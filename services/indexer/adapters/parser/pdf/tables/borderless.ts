@@ -165,6 +165,7 @@ function toTable(block: readonly Row[], columns: readonly Column[], rules: reado
       columnSpan: Math.max(...own.map(({ columnSpan }) => columnSpan)),
       text: cellText(own.flatMap(({ words }) => words)),
       isStrong: isStrongText(own.flatMap(({ words }) => words)),
+      box: hullOf(own.flatMap(({ words }) => words)),
     }));
   });
   if (groups.length < 2) return undefined;

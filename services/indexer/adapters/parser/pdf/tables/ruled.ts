@@ -112,7 +112,7 @@ function positionsOf(values: readonly number[]): number[] {
 }
 
 /** A cell of a grid, with the words in it. */
-interface Field extends Omit<Cell, 'text' | 'isStrong'> {
+interface Field extends Omit<Cell, 'text' | 'isStrong' | 'box'> {
   area: Box;
   words: Word[];
 }
@@ -145,6 +145,7 @@ function tableOf(grid: Grid, fields: readonly Field[]): Table | undefined {
     ...place,
     text: cellText(words),
     isStrong: isStrongText(words),
+    box: hullOf(words),
   }));
   const table = compact(cells, grid, true);
   // A frame around text, or boxes one below the other, are no table.
@@ -218,6 +219,7 @@ export function compact(cells: readonly Cell[], box: Box, isRuled: boolean): Tab
       ...{
         text: cell.text,
         isStrong: cell.isStrong,
+        box: cell.box,
         row: rows.indexOf(cell.row),
         column: columns.indexOf(cell.column),
       },

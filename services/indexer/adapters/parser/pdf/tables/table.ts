@@ -10,6 +10,8 @@ export interface Cell {
   text: string;
   /** Whether it is set or tagged as the name of a row or column. */
   isStrong: boolean;
+  /** Around its words. */
+  box: Box;
 }
 
 /** A table of a page. */

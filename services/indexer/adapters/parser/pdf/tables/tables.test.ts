@@ -78,6 +78,10 @@ test('a table that continues on the next page is one, and its header is not repe
     [1, 2, 3, 4, 5, 6].map((index) => `| Code: SKU-${index} | Stock: ${7 * index} | Cost: ${index}.50 |`),
   );
   expect(document.blocks.map(({ regions }) => regions?.[0]?.page)).toEqual([1, 1, 1, 2, 2, 2]);
+  // Each row has its own place.
+  expect(document.blocks.map(({ regions }) => Math.round(regions?.[0]?.bottom ?? 0))).toEqual([
+    722, 742, 762, 102, 122, 142,
+  ]);
 });
 
 test('a box around text is no table', async () => {
