@@ -56,7 +56,8 @@ export const indexer = defineService({
     replicas: { min: 2, max: 20 },
     isOffline: true,
     cpu: 1,
-    memoryMib: 1536,
+    // Beside the process itself, one that parses may hold indexer.parse_memory_bytes.
+    memoryMib: 2560,
     scalesBy: 'backlog',
     stores: ['postgres', 'queue', 'objects'],
     signsTokens: true,
