@@ -105,10 +105,10 @@ test('commands work against a named server with a named key', async () => {
   expect(refused.code).toBe(1);
   expect(refused.stderr).toMatch(/^Unauthenticated: .*\n {2}the key is that of --key, else of RAGMESH_API_KEY/);
 
-  const files = ['a.pdf', 'b.docx', 'ok.md'].map((name) => join(folder, name));
+  const files = ['a.mp4', 'b.exe', 'ok.md'].map((name) => join(folder, name));
   for (const file of files) writeFileSync(file, '# Parcels\n\nParcels leave on Monday.\n');
   const ingested = await run(['ingest', ...files, '--corpus', 'mine', '--json', ...flags]);
-  expect(ingested.stderr).toMatch(/left out: \S+a\.pdf \(not one of \.md .*\)\nleft out: \S+b\.docx \(not one of/);
+  expect(ingested.stderr).toMatch(/left out: \S+a\.mp4 \(not one of .*\)\nleft out: \S+b\.exe \(not one of/);
   expect(ingested.code).toBe(2);
   expect(JSON.parse(ingested.stdout)).toMatchObject({
     job: { state: 'JOB_STATE_SUCCEEDED', progress: { indexedCount: '1' } },

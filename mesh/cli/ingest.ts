@@ -25,6 +25,7 @@ Exit code: 0; 2 if a document failed or a file that you named was left out; 1 if
   --corpus <name>    the corpus; it is created if it does not exist
   --delete-missing   remove documents of the corpus that are not under these paths
   --columns <list>   what columns of tables mean, such as "Betreff=title,Inhalt=text"; "1=question,2=text" in tables without names
+  --password <word>  of encrypted files, such as PDFs
   --charset <name>   encoding of text files, such as gbk, if it cannot be found by their bytes
 ${connectionHelp}`;
 
@@ -41,6 +42,7 @@ export async function ingest(context: CommandContext): Promise<number> {
       'delete-missing': { type: 'boolean', default: false },
       columns: { type: 'string' },
       charset: { type: 'string' },
+      password: { type: 'string' },
       ...connectionFlags,
     },
   });
@@ -59,6 +61,7 @@ export async function ingest(context: CommandContext): Promise<number> {
     deleteMissing: values['delete-missing'],
     ...(values.columns !== undefined && { columns: parseColumns(values.columns) }),
     ...(values.charset !== undefined && { charset: values.charset }),
+    ...(values.password !== undefined && { password: values.password }),
   });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const failures = job.state === JobState.SUCCEEDED ? await readFailures(indexer, job) : [];

@@ -20,19 +20,25 @@ test('every ending that the command uploads has a parser, and the other way roun
   expect([...readable, ...images].sort()).toEqual([...endings].sort());
 });
 
-test('columns go with tables, and an encoding with texts', async () => {
+test('columns go with tables, an encoding with texts, and a password with files that can be encrypted', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'upload-'));
   try {
-    for (const name of ['a.csv', 'b.docx', 'c.md']) await writeFile(join(folder, name), 'x');
+    for (const name of ['a.csv', 'b.docx', 'c.md', 'd.pdf']) await writeFile(join(folder, name), 'x');
     const { files } = await findFiles([folder]);
     const headers = [];
-    for await (const { part } of uploadMessages('c', files, { columns: { '1': 'text' }, charset: 'gbk' })) {
-      if (part.case === 'file') headers.push([part.value.path, part.value.columns, part.value.mediaType]);
+    for await (const { part } of uploadMessages('c', files, {
+      columns: { '1': 'text' },
+      charset: 'gbk',
+      password: 'p',
+    })) {
+      if (part.case === 'file')
+        headers.push([part.value.path, part.value.columns, part.value.mediaType, part.value.password]);
     }
     expect(headers).toEqual([
-      ['a.csv', { '1': 'text' }, 'text/plain; charset=gbk'],
-      ['b.docx', {}, ''],
-      ['c.md', {}, 'text/plain; charset=gbk'],
+      ['a.csv', { '1': 'text' }, 'text/plain; charset=gbk', ''],
+      ['b.docx', {}, '', 'p'],
+      ['c.md', {}, 'text/plain; charset=gbk', ''],
+      ['d.pdf', {}, '', 'p'],
     ]);
   } finally {
     await rm(folder, { recursive: true });

@@ -19,6 +19,8 @@ export interface UploadOptions {
   columns?: Readonly<Record<string, string>>;
   /** Encoding of text files, such as "gbk". */
   charset?: string;
+  /** Password of encrypted files. */
+  password?: string;
 }
 
 /** A file that is not uploaded. */
@@ -135,11 +137,13 @@ export async function* uploadMessages(
 }
 
 const tables = /\.(?:csv|tsv|tab|xlsx|xlsm|xlsb|xls|ods)$/i;
+const packed = /\.(?:pdf|do[ct]\w|xls\w?|pp[ts]\w|pot\w|od\w|zip)$/i;
 const texts = /\.(?:md|markdown|mdown|mdx|html?|xhtml|txt|text|srt|vtt|csv|tsv|tab|json|jsonl|ndjson)$/i;
 
-function describe(path: string, { columns, charset }: UploadOptions) {
+function describe(path: string, { columns, charset, password }: UploadOptions) {
   return {
     ...(columns !== undefined && tables.test(path) && { columns: { ...columns } }),
     ...(charset !== undefined && texts.test(path) && { mediaType: `text/plain; charset=${charset}` }),
+    ...(password !== undefined && packed.test(path) && { password }),
   };
 }
