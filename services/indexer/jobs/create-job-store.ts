@@ -186,7 +186,7 @@ async function take(
   return undefined;
 }
 
-/** Returns the next job that can be taken: the first of its corpus, of the tenant that was served longest ago. */
+/** Returns the next job that can be taken: the first of its corpus, of the tenant that was served longest ago; an edit before others. */
 async function nextRow(
   tx: Transaction<JobsSchema>,
   gone: readonly string[],
@@ -206,6 +206,8 @@ async function nextRow(
         .select((served) => served.fn.max('served.taken_at').as('at'))
         .whereRef('served.tenant', '=', 'job.tenant'),
     )
+    // A person waits for an edit of one document.
+    .orderBy((eb) => eb('job.source', 'not like', '{"kind":"edit"%'))
     .orderBy('job.sequence')
     .limit(1);
   if (jobId !== undefined) query = query.where('job.job_id', '=', jobId);

@@ -4,7 +4,7 @@ import { skipped } from '#kit/testing/server.ts';
 import { jobStoreSuite } from '../suites/job-store.suite.ts';
 import { openPostgresJobs } from '../testing/postgres-records.ts';
 
-describe.skipIf(!hasPostgres && skipped('postgres', 20, postgresAdvice))('a real PostgreSQL', () => {
+describe.skipIf(!hasPostgres && skipped('postgres', 23, postgresAdvice))('a real PostgreSQL', () => {
   let server: TestPostgres;
   beforeAll(async () => {
     server = await startPostgres();

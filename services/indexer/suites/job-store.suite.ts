@@ -116,6 +116,17 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
       expect((await t.take('four'))?.job.jobId).toBe('job-1');
     });
 
+    test('an edit is taken before the uploads of other corpora that came earlier, but not before those of its own', async () => {
+      await using t = await setUp();
+      await t.add({ jobId: 'upload-a', corpus: 'a' });
+      await t.add({ jobId: 'upload-b', corpus: 'b' });
+      await t.add({ jobId: 'edit-a', corpus: 'a', source: { kind: 'edit', documentIds: ['x'] } });
+      await t.add({ jobId: 'edit-c', corpus: 'c', source: { kind: 'edit', documentIds: ['x'] } });
+      const taken: (string | undefined)[] = [];
+      for (const owner of ['one', 'two', 'three', 'four']) taken.push((await t.take(owner))?.job.jobId);
+      expect(taken).toEqual(['edit-c', 'upload-a', 'upload-b', undefined]);
+    });
+
     test('takes one job by its id, if it can be taken', async () => {
       await using t = await setUp();
       for (const corpus of ['a', 'a', 'b']) await t.add({ corpus });
