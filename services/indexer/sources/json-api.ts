@@ -19,13 +19,15 @@ export interface JsonApiOptions {
   /** Returns the headers of a request. */
   headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>;
   timeoutMs: number;
+  /** Whether a refusal of a request is a reply of its own, with a code that the adapter reads. @default false */
+  hasCodes?: boolean;
 }
 
 const replyBytesMax = 64 << 20;
 
 /** Creates the requests of an API. A path that is an address must be one of the same API: a key does not go anywhere else. */
 export function createJsonApi(
-  { name, baseUrl, headers, timeoutMs }: JsonApiOptions,
+  { name, baseUrl, headers, timeoutMs, hasCodes = false }: JsonApiOptions,
   { http }: Pick<SourceDeps, 'http'>,
 ): JsonApi {
   const send = async (
@@ -39,6 +41,7 @@ export function createJsonApi(
     const limits = { timeoutMs, maxBytes: replyBytesMax, maxRedirects: 0 };
     const reply = await http.send({ url: url.href, headers: sent, ...request, ...limits }, signal);
     const json = parse(reply.body);
+    if (hasCodes && [400, 403, 404].includes(reply.status) && json !== undefined) return json;
     if (reply.status === 404) return undefined;
     if (reply.status >= 300) throw new HttpFailure(reply.status, json, reply.headers);
     if (json === undefined) throw unavailable(name, `${name} sent a reply that is not JSON`);

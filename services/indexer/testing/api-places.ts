@@ -230,10 +230,11 @@ export const feishu: ApiPlace = {
       const found = articles.find(({ name }) => `wik${name}` === searchParams.get('token'));
       return {
         json: found === undefined ? { code: 131005, msg: 'not found' } : { code: 0, data: { node: feishuNode(found) } },
+        ...(found === undefined && { status: 400 }),
       };
     }
     const found = articles.find(({ name }) => pathname === `/open-apis/docx/v1/documents/dox${name}/blocks`);
-    if (found === undefined) return { json: { code: 1770002, msg: 'not found' } };
+    if (found === undefined) return { status: 400, json: { code: 1770002, msg: 'not found' } };
     return list([
       { block_id: 'root', block_type: 1, page: { elements: [{ text_run: { content: 'Title' } }] } },
       feishuBlock(4, 'heading2', 'A heading'),

@@ -157,6 +157,19 @@ describe('the requests and what is made of the replies', () => {
     await server[Symbol.asyncDispose]();
   });
 
+  test('a limit of rate of Feishu is a code in a reply, and a refusal another one', async () => {
+    const { server, open, fail, put } = await start(feishu);
+    put('a', 'x');
+    const source = await open();
+    await collect(source.ids(never));
+    fail({ status: 400, json: { code: 99991400, msg: 'request trigger frequency limit' } });
+    await expect(collect(source.ids(never))).rejects.toMatchObject({ status: 429 });
+    fail({ status: 400, json: { code: 131006, msg: 'permission denied' } });
+    await expect(collect(source.ids(never))).rejects.toMatchObject({ status: 403, code: 'code_131006' });
+    await source.close();
+    await server[Symbol.asyncDispose]();
+  });
+
   test('a limit of rate is said with its time, a wrong key without it, and a reply of another shape names the field', async () => {
     const { server, open, fail } = await start(confluence);
     const source = await open();

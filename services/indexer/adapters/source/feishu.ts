@@ -58,7 +58,12 @@ const codes = { busy: new Set([99991400]), gone: new Set([131005, 1770002, 17700
 export const adapter = defineAdapter({
   settings,
   create({ base_url, app_id, app_secret, space_ids, url_prefix, timeout_ms }, deps: SourceDeps): Source {
-    const options = { name: 'feishu', baseUrl: `${baseUrlOf(base_url, 'settings')}/open-apis`, timeoutMs: timeout_ms };
+    const options = {
+      name: 'feishu',
+      baseUrl: `${baseUrlOf(base_url, 'settings')}/open-apis`,
+      timeoutMs: timeout_ms,
+      hasCodes: true,
+    };
     const open = createJsonApi({ ...options, headers: () => ({}) }, deps);
     let held = { value: '', untilMs: 0 };
     const headers = async (signal: AbortSignal) => {

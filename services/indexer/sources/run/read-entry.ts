@@ -85,7 +85,8 @@ export function createReadEntries({ lease, source, entries, batches, counts, sig
 
 /** Reports whether an error is one of the whole place: its rate limit, or our key. */
 function isOfPlace(error: unknown): boolean {
-  if (error instanceof HttpFailure) return [401, 403, 429].includes(error.status);
+  // One entry can be forbidden (403); ten in a row end the run.
+  if (error instanceof HttpFailure) return error.status === 401 || error.status === 429;
   if (!(error instanceof ConnectError)) return false;
   return error.code === Code.ResourceExhausted && !hasReason(error, ErrorReason.TOO_LARGE);
 }

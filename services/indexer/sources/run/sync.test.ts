@@ -6,6 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { SourceSettingsSchema } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { collect } from '#kit/base/streams.ts';
+import { HttpFailure } from '#kit/http/failure.ts';
 import { openDatabase } from '#kit/storage/database.ts';
 import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
 import type { JobRecord, NewJob } from '../../jobs/job-store.ts';
@@ -232,6 +233,29 @@ test('with a cursor only the new is asked for, and what failed is read again', a
   expect((await sync.run()).counts.isListingComplete).toBe(true);
   sync.advance(24 * 3_600_000);
   expect((await sync.run()).removed).toEqual(['s/a']);
+});
+
+test('an entry that is forbidden is one failure; a limit of rate or ten failures in a row end the run', async () => {
+  const sync = await createPlace();
+  const { place } = sync;
+  for (let index = 10; index < 40; index++) place.texts.set(`e${index}`, `${index}`);
+  const refuse = (status: number, ids: readonly string[]) => {
+    place.onFetch = async (id) => {
+      if (ids.includes(id)) throw new HttpFailure(status, undefined, new Headers());
+    };
+  };
+  refuse(403, ['e12']);
+  expect(await sync.run()).toMatchObject({ problem: undefined, counts: { failedCount: 1, changedCount: 29 } });
+  for (const id of place.texts.keys()) place.texts.set(id, `new ${id}`);
+  refuse(429, ['e15']);
+  const limited = await sync.run();
+  expect(limited.problem).toMatchObject({ status: 429 });
+  // What was read by then is not read again.
+  expect(limited.files).toHaveLength(5);
+  refuse(403, [...place.texts.keys()]);
+  expect(await sync.run()).toMatchObject({ problem: { status: 403 }, counts: { failedCount: 10 } });
+  refuse(403, []);
+  expect(await sync.run()).toMatchObject({ problem: undefined, counts: { failedCount: 0, changedCount: 25 } });
 });
 
 test('a run that has lost its lease adds no job and records nothing', async () => {

@@ -1,7 +1,7 @@
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { AccessStore } from '../records/access-store.ts';
 import type { EntryStore } from '../records/entry-store.ts';
-import type { SourceLease, SourceStore } from '../records/source-store.ts';
+import { type SourceLease, SourceLeaseLostError, type SourceStore } from '../records/source-store.ts';
 import type { EntryRow } from '../records/source-table.ts';
 import type { Entry, Source } from '../source.ts';
 import { allowedRemovals } from '../sync-state.ts';
@@ -54,6 +54,10 @@ export async function sync(run: SyncRun, deps: SyncDeps): Promise<void> {
       await applyListing(run, deps, batches);
     }
     await batches.flush();
+  } catch (error) {
+    // What was read is kept, so that a place with a limit of rate comes to its end after some runs.
+    if (!signal.aborted && !(error instanceof SourceLeaseLostError)) await batches.flush().catch(() => {});
+    throw error;
   } finally {
     run.jobIds.push(...batches.jobIds);
   }
