@@ -61,7 +61,9 @@ export const EVERYDAY_CONCEPTS = `
 信用卡 | credit_card
 学生 | student
 孕妇 怀孕 | pregnant pregnancy
-宠物 狗 猫 导盲犬 犬 | pet pets dog cat animal
+宠物 动物 小动物 | pet pets animal animals
+导盲犬 犬 狗 小狗 | dog puppy
+猫 小猫 | cat kitten
 拍照 摄影 照相 照片 图片 有图 附图 | photo photos photograph picture pictures
 携带 带入 带进 带上 可以带 能带 | bring carry take_along
 包含 含 包括 附带 内含 包不包 | include included includes including comes_with
@@ -163,7 +165,6 @@ export const EVERYDAY_CONCEPTS = `
 充值 充钱 存钱 加钱 | top_up recharge add_money load
 跨省 外省 其他省 省外 | another_province
 同城 本市 市内 | same_city
-猫 狗 宠物 导盲犬 动物 | pet cat dog animal
 钢 不锈钢 金属 铁 | steel metal stainless
 白色 黑色 红色 蓝色 绿色 粉色 颜色 | colour color black white red blue green grey
 大 更大 大号 大件 较大 | big bigger large larger
@@ -180,7 +181,7 @@ export const EVERYDAY_CONCEPTS = `
 遥控器 遥控 | remote_control remote
 说明书 手册 使用说明 | manual instructions guide
 食物 吃 饮食 餐 早餐 午餐 晚餐 | food meal eat breakfast lunch dinner
-饮料 喝 可乐 奶茶 饮品 果汁 瓶装水 | drink drinks beverage cola juice
+饮料 饮品 喝 | drink drinks beverage
 餐厅 饭店 餐馆 食堂 | restaurant canteen cafe
 房间 住 住宿 入住 客房 酒店 宾馆 | room stay hotel accommodation lodging
 单人 一个人 单房差 一人 | single alone one_person
@@ -390,4 +391,29 @@ export const EVERYDAY_CONCEPTS = `
 联系 联系上 找到人 打通 接通 | contact reach talk speak get_through
 包裹不动 没有更新 停滞 | not_moved hasn't_moved stands_still nothing_changes stuck
 包裹 快件 邮包 | parcel package
+额外 另外 另收 | extra additional further
+结束 截止 终止 | end ends finish finishes
+晚上 夜间 夜场 夜里 | evening night nights
+提高 提升 增加 调高 | raise increase increased
+受伤 急救 救护 | injured injury hurt first_aid ambulance
+断网 网断 上不了网 报障 没网 | outage no_internet
+超重 超出 过重 | overweight excess_weight
+教练 老师 教师 | teacher instructor coach teaches teach trainer taught
+温暖 热度 摄氏度 | temperature warm hot °c
+摩托车 机车 | motorcycle motorbike
+暂停 冻结 停一段时间 | freeze frozen pause suspend
+终止合同 解约 提前终止 | terminate leave quit notice
+账单 诊费单 | bill invoice
+旅行 旅游 出游 | travel trip journey
+房屋 房子 出租房 住房 | house flat home
+儿童 青少年 | child teenager
+携号转网 转入 转过来 转网 携号 | port_number switch_provider
+创办 创立 成立 创建 始建 建立 创始人 | founded established set_up founder founding
+拥有 老板 所有者 业主 | owner owns owned
+赶上 来得及 | in_time catch
+身高 个子 | height tall
+宽频 宽带 | broadband
+超过流量 流量超了 套餐外 | over_allowance
+出租 租借 | hire rent
+雪板 雪具 滑雪板 | skis ski_equipment snowboard
 `;

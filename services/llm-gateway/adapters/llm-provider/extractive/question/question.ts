@@ -8,6 +8,7 @@ import { tokenize } from '#kit/text/tokenize.ts';
 import { type Head, headOf } from './classes.ts';
 import { CHINESE_FRAME, ENGLISH_FRAME, ENGLISH_WEAK, KIND_WORDS } from './frames.ts';
 import { type AnswerKind, kindAsked } from './kinds.ts';
+import { type Shape, shapeOf } from './shapes.ts';
 import { type MessagePart, splitMessage } from './split.ts';
 
 /** The terms of a question, and the kind of answer that it needs. */
@@ -23,6 +24,8 @@ export interface Question {
   concepts: ReadonlySet<number>;
   /** The kind of answer that it needs; `undefined`: not known. */
   wants: AnswerKind | undefined;
+  /** The shape of the value that it asks for; `undefined`: any may do. */
+  shape: Shape | undefined;
   /** What form the answer needs beside a single quotation. */
   form: 'fact' | 'list' | 'outline';
 }
@@ -61,7 +64,11 @@ const quantity =
 const year = /^(?:19|20)\d\d$/;
 /** Days of sales, which are names although they look like numbers. */
 const saleDay =
-  /双(?:10|11|12)|黑5|黑色星期5|(?<!\d)618(?!\d)|(?<![a-z])(?:black friday|cyber monday|prime day)(?![a-z])/g;
+  /双(?:10|11|12)|黑[5五]|黑色星期5|(?<!\d)618(?!\d)|(?<![a-z])(?:black friday|cyber monday|prime day)(?![a-z])/g;
+/** One piece, after the question for its price. */
+const perPiece = /(?<=多少钱|几块钱|多少元|什么价)1[台件个张条把只盏套份瓶双]/g;
+/** 多少钱包邮 asks about 包邮, not about a wallet. */
+const howMuchHan = /多少钱|几块钱/g;
 /** The kind of answer shows what they ask for. */
 const howMuch = /(?<![a-z])how (?:long|soon|often|many|much|far|old|big|high|tall|large|heavy)(?![a-z])/g;
 /** Chinese verbs of one character that say what a question is about. */
@@ -114,6 +121,7 @@ export function readQuestion({ focus, background, name }: MessagePart, language?
     terms: [...terms.values()].slice(0, maxTerms),
     concepts: new Set(conceptsOf(plain).map(({ concept }) => concept)),
     wants: kindAsked(plain),
+    shape: shapeOf(plain),
     form: wantsOutline.test(plain) ? 'outline' : isSteps || wantsList.test(plain) ? 'list' : 'fact',
   };
 }
@@ -136,7 +144,7 @@ function termsOf(text: string, isFocus: boolean): Term[] {
     run,
   });
   const days = Array.from(plain.matchAll(saleDay), ([day]) => dayTerm(day));
-  const rest = plain.replace(saleDay, ' ');
+  const rest = plain.replace(saleDay, ' ').replace(perPiece, '').replace(howMuchHan, '$& ');
   const latin = latinTerms(rest, namesIn(text));
   const han = hanRuns(rest).flatMap((words, run) =>
     words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),

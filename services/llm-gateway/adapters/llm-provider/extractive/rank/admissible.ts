@@ -1,3 +1,4 @@
+import { lacksLabel } from '../question/labels.ts';
 import type { Evidence } from './evidence.ts';
 import type { Ranked } from './model.ts';
 import { isPriceOf, pricedThings } from './prices.ts';
@@ -12,6 +13,14 @@ const minSameLanguage = 0.6;
 export function admissible(evidence: Evidence, ranked: readonly Ranked[]): readonly Ranked[] {
   const { question, known } = evidence;
   if (question.terms.some(({ isExact, isFocus }, at) => isExact && isFocus && (known[at] as number) < 0.5)) return [];
+  const texts = evidence.sources.flatMap(({ text }) => [text.title, text.path, ...text.texts]);
+  if (
+    lacksLabel(
+      question.plain,
+      texts.map(({ plain }) => plain),
+    )
+  )
+    return [];
   return sameLanguage(evidence, ofThing(evidence, ranked));
 }
 

@@ -66,6 +66,8 @@ export const featureNames = [
   'labelExtra',
   'pairsNear',
   'priceOfThing',
+  'shape',
+  'noShape',
 ] as const;
 
 export type FeatureName = (typeof featureNames)[number];
@@ -90,6 +92,7 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: { rer
     negates(unit.heading) || (unit.leadIndex !== undefined && negates(source.text.units[unit.leadIndex]?.text ?? ''));
   const asksDenied = negates(question.plain);
   const leadUnit = unit.leadIndex === undefined ? undefined : source.text.texts[unit.leadIndex];
+  const hasShape = showsShape(question, candidate);
   const rerank = source.passage.scores?.rerank ?? 0;
   const values: Record<FeatureName, number> = {
     own: share(own),
@@ -146,6 +149,8 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: { rer
       ),
     ),
     priceOfThing: Number(things.length > 0 && isPriceOf(things, candidate)),
+    shape: Number(hasShape),
+    noShape: Number(question.shape !== undefined && !hasShape),
     denied: Number(isDenied && question.form !== 'list'),
     deniedList: Number(isDenied && question.form === 'list' && !asksDenied),
     bothDenied: Number(isDenied && asksDenied),
@@ -196,6 +201,10 @@ function saidShare({ plain, concepts }: Question, text: string): number {
 function hasOtherCode({ plain }: Question, { text, source }: Candidate): boolean {
   const given = `${plain} ${source.text.title.plain}`;
   return [...text.plain.matchAll(code)].some(([one]) => /\d{2}/.test(one) && !given.includes(one));
+}
+
+function showsShape({ shape }: Question, { text, unit }: Candidate): boolean {
+  return shape !== undefined && (shape.shown.test(text.plain) || (shape.written?.test(unit.text) ?? false));
 }
 
 /** Returns how much of a text the question's words are. */

@@ -18,6 +18,13 @@ test.each([
   expect(fitted(question)).toContain(word);
 });
 
+test('a short word with another letter is another word', () => {
+  const instruments = [readPassageText('Viols', '', 'The spring makes a sound.')];
+  const terms = fitTerms(readQuestions('How many strings did the founder want?')[0] as Question, instruments).terms;
+  expect(terms.map(({ text }) => text)).not.toContain('spring');
+  expect(terms.map(({ text }) => text)).not.toContain('sound');
+});
+
 test('another code stays another code', () => {
   expect(fitted('TNT-4401 price')).not.toContain('tnt4410');
 });

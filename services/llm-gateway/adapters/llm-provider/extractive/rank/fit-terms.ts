@@ -2,12 +2,14 @@ import { conceptsOf } from '#kit/text/concepts/concepts.ts';
 import { kindsOf } from '#kit/text/concepts/kinds.ts';
 import type { PassageText } from '../passage/passage-texts.ts';
 import { matchTerm } from '../passage/search-text.ts';
-import { CHINESE_FRAME } from '../question/frames.ts';
+import { CHINESE_FRAME, ENGLISH_FRAME } from '../question/frames.ts';
 import { hanTerm, type Question, type Term } from '../question/question.ts';
 
 /** Shortest words that are corrected, in characters. Shorter ones are often other words. */
 const minLatin = 5;
 const minHan = 3;
+/** Shortest English word in which a wrong, missing or added letter is corrected, in letters of its stem. */
+const minOtherLetter = 7;
 /** Characters at the edges of a word that the evidence does not have, which only form a question: 能借 is 借. */
 const edges =
   /^[能可要想我你您他她有是去来会在给把让被还再最不没得用和就都也很太个先这那一两请该才被]+|[的了吗呢吧过着到去来完掉好个些么没不得里上下]+$/gu;
@@ -37,7 +39,8 @@ export function fitTerms(question: Question, passages: readonly PassageText[]): 
     vocabulary ??= [...new Set(texts.flatMap(({ tokens }) => [...tokens]))].filter((token) =>
       /^[a-z]{4,}$/.test(token),
     );
-    const found = vocabulary.find((token) => isOneEdit(term.text, token));
+    if (ENGLISH_FRAME.has(term.text)) return term;
+    const found = vocabulary.find((token) => isMisspelling(term.text, token));
     return found === undefined ? term : { ...term, text: found, isName: false };
   });
   return { ...question, terms: corrected };
@@ -123,6 +126,17 @@ function divideRun(words: readonly Term[], evidence: string): Term[] {
 
 /** Returns whether a text is one everyday word: 手冲壶. */
 const isEveryday = (text: string): boolean => text.length > 1 && conceptsOf(text).some(({ word }) => word === text);
+
+/** Returns whether an English word may be another one, misspelt: two short words that differ in a letter are two words, string and spring. */
+const isMisspelling = (word: string, other: string): boolean =>
+  isOneEdit(word, other) &&
+  (word.length >= minOtherLetter || isTransposed(word, other) || hasDoubled(word, other) || hasDoubled(other, word));
+
+const isTransposed = (a: string, b: string): boolean => [...a].sort().join('') === [...b].sort().join('');
+
+/** Returns whether the longer word only doubles a letter of the other one. */
+const hasDoubled = (longer: string, shorter: string): boolean =>
+  longer.length === shorter.length + 1 && longer.replace(/(.)\1/g, '$1') === shorter.replace(/(.)\1/g, '$1');
 
 /** Returns whether two words differ in one character, or in the order of two adjacent ones (optimal string alignment distance 1). */
 export function isOneEdit(a: string, b: string): boolean {

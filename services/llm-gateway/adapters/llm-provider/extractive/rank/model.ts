@@ -1,3 +1,4 @@
+import { aspectNames, aspectsOf } from './aspects.ts';
 import type { Candidate, Evidence } from './evidence.ts';
 import { coverage, featureNames, featuresOf } from './features.ts';
 import weights from './weights.json' with { type: 'json' };
@@ -17,6 +18,7 @@ export const decisionNames = [
   'margin',
   'score',
   'chinese',
+  ...aspectNames,
 ] as const;
 
 /** Weights of the two models, by the names of their features. Trained: see the README. */
@@ -65,6 +67,9 @@ export function decisionFeatures(evidence: Evidence, ranked: readonly Ranked[]):
   if (best === undefined) return decisionNames.map(() => 0);
   const { question, known } = evidence;
   const focus = question.terms.filter(({ isFocus }) => isFocus);
+  // What the message says beside a short question names its subject.
+  const saidCount =
+    focus.length + question.terms.filter(({ isFocus }, at) => !isFocus && (known[at] as number) >= 0.7).length;
   const strong = question.terms.flatMap((term, at) => (term.isFocus && term.weight >= 0.9 ? [at] : []));
   const isUnknown = (at: number) => (known[at] as number) < 0.3;
   const last = strong.at(-1);
@@ -83,14 +88,15 @@ export function decisionFeatures(evidence: Evidence, ranked: readonly Ranked[]):
     Number(!isForeign && question.terms.some(({ isName, isFocus }, at) => isName && isFocus && isUnknown(at))),
     Number(last !== undefined && isUnknown(last)),
     Number(strong.filter(isUnknown).length >= 2),
-    Number(focus.length <= 2),
-    Number(focus.length <= 1),
+    Number(saidCount <= 2),
+    Number(saidCount <= 1),
     Number(question.terms.some(({ text, isFocus }, at) => isFocus && /^\d{2,}$/.test(text) && known[at] === 0)),
     Number(strong.length > 0 && strong.every(isUnknown)),
     Number(strong.length > 0 && strong.every((at) => (best.candidate.titled[at] as number) < 0.8)),
     Math.tanh(best.score - (other?.score ?? 0)),
     Math.tanh(best.score / 5),
     Number(question.language === 'zh'),
+    ...aspectsOf(evidence, best.candidate),
   ];
 }
 
