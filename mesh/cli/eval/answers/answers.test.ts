@@ -6,6 +6,7 @@ import { type JudgedAnswer, judgeAnswer, type Verdict } from './judge.ts';
 import { measureAnswers, stageTimes } from './measures.ts';
 import { answerGold, readAnswerSets, readQuestions } from './questions.ts';
 import { describeAnswers } from './report.ts';
+import { askWordings, describeWordings, dressUp, readGold, toTraditional } from './wordings.ts';
 
 const [price, none] = readQuestions(
   'How much is a mug?\tprice\t9 coins|9 c&saucer\t4 coins\nWho made it?\tnone\t\t',
@@ -93,4 +94,23 @@ test('the judged questions of the project can be read, and no two are the same',
     questions.length,
   );
   for (const { name, documents } of sets) expect(documents.length, name).toBeGreaterThan(0);
+});
+
+test('the questions of the sample are asked in other words, and those that lose their answer are named', async () => {
+  expect(dressUp({ text: 'Is it free?', language: 'en' })).toContain('Is it free?');
+  expect(toTraditional('退货')).toBe('退貨');
+  const documents = new Map(readGold().map(({ question, documents }) => [question.id, documents]));
+  // Answers every question in its own words and in traditional characters, but none with courtesy.
+  const rows = await askWordings(async ({ id, text }) => {
+    const [documentId = ''] = documents.get(id) ?? [];
+    const isCourteous = /thanks|谢谢/i.test(text);
+    const asked = { verdict: 'right' as const, isVerified: true, stages: [], latencyMs: 1, isDegraded: false };
+    const passages = [create(PassageSchema, { documentId })];
+    return { ...asked, text: 'Yes. [1]', passages, cited: isCourteous ? [] : [0], failure: undefined };
+  });
+  const [zh, en, traditional] = rows;
+  expect(zh?.lost.length).toBe(zh?.count);
+  expect((zh?.count ?? 0) + (en?.count ?? 0)).toBe(documents.size);
+  expect(traditional).toMatchObject({ lost: [], mayLose: 0, count: zh?.count });
+  expect(describeWordings(rows)).toMatch(/with courtesy en +\d+ +lost \d+, at most 1: TOO MANY/);
 });

@@ -1,10 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { toJson } from '@bufbuild/protobuf';
-import { type Client, Code, ConnectError } from '@connectrpc/connect';
-import { ChatService, StageStatus } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type Passage, PassageSchema, type Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { type CommandContext, CommandError, printJson } from '../../command.ts';
 import { connectMesh, type MeshConnection } from '../../connect.ts';
@@ -14,16 +11,20 @@ import { createProgress } from '../../progress.ts';
 import { findFiles } from '../../upload/upload.ts';
 import { withTerms } from '../terms.ts';
 import { warmUp } from '../warm-up.ts';
+import { askPatiently, patiently } from './ask.ts';
 import { type AnswerBaseline, compareAnswers, toAnswerBaseline } from './baseline.ts';
-import { type JudgedAnswer, judgeAnswer } from './judge.ts';
-import { type AnswerSet, answerGold, type JudgedQuestion, readAnswerSets } from './questions.ts';
+import type { JudgedAnswer } from './judge.ts';
+import { type AnswerSet, answerGold, type JudgedQuestion, readAnswerSets, sample, sampleTerms } from './questions.ts';
 import { describeAnswers } from './report.ts';
+import { askWordings, describeWordings, goldSet, type LostWording } from './wordings.ts';
 
 const help = `npm run eval -- answers [folder of sets] [options]
 
 Asks judged questions as a customer does, and counts the answers that are right, partly right, wrong or refused. The documents are
 indexed (only what changed). Without a folder: deployments/answer-gold.
-Exit code: 0; 2 if a question failed; 3 if significantly fewer answers are right than in the baseline.
+With the set "gold", the questions of deployments/sample-gold are also asked with courtesy and in traditional characters.
+Exit code: 0; 2 if a question failed; 3 if significantly fewer answers are right than in the baseline, or too many other wordings lose
+their answer.
 
   --set <name>             only this set; may be repeated
   --model <name>           the model to ask; default: extractive
@@ -35,10 +36,6 @@ ${connectionHelp}`;
 
 /** Questions in flight. */
 const callers = 4;
-/** How often a question is asked again if the caller's rate limit is reached, and after how long. */
-const maxTries = 30;
-const againMs = 1000;
-
 /** Runs `npm run eval -- answers`. Resolves to 3 if significantly fewer answers are right, 2 if a question failed. */
 export async function evaluateAnswers(context: CommandContext): Promise<number> {
   const { values, positionals } = parseFlags({
@@ -61,11 +58,13 @@ export async function evaluateAnswers(context: CommandContext): Promise<number> 
   const sets = readAnswerSets(positionals[0] ?? answerGold).filter(
     ({ name }) => values.set.length === 0 || values.set.includes(name),
   );
-  if (sets.length === 0) throw new CommandError(`no set is named ${values.set.join(', ')}`);
+  if (sets.length === 0 && !values.set.includes(goldSet))
+    throw new CommandError(`no set is named ${values.set.join(', ')}`);
   const before = values.baseline === undefined ? undefined : readBaseline(values.baseline);
   await using mesh = await connectMesh(context, values);
   const answers: JudgedAnswer[] = [];
   for (const set of sets) answers.push(...(await askSet(mesh, set, values.model)));
+  const wordings = values.set.length > 0 && !values.set.includes(goldSet) ? [] : await askGold(mesh, values.model);
   const evidence = values['write-evidence'];
   if (evidence !== undefined) writeFileSync(evidence, answers.map(toEvidenceLine).join(''));
   const kept = values['write-baseline'];
@@ -73,15 +72,29 @@ export async function evaluateAnswers(context: CommandContext): Promise<number> 
   const change = before === undefined ? undefined : await compareAnswers(answers, before);
   if (values.json) {
     const verdicts = answers.map(({ set, question, verdict, text }) => ({ set, id: question.id, verdict, text }));
-    printJson({ answers: verdicts, change });
-  } else process.stdout.write(await describeAnswers(answers, { showsWrong: values.wrong, change }));
-  if (change?.isSignificantDrop === true) return 3;
+    printJson({ answers: verdicts, change, wordings });
+  } else {
+    if (answers.length > 0) process.stdout.write(await describeAnswers(answers, { showsWrong: values.wrong, change }));
+    process.stdout.write(describeWordings(wordings));
+  }
+  if (change?.isSignificantDrop === true || wordings.some(({ lost, mayLose }) => lost.length > mayLose)) return 3;
   return answers.some(({ failure }) => failure !== undefined) ? 2 : 0;
 }
 
 function readBaseline(path: string): AnswerBaseline {
   if (!existsSync(path)) throw new CommandError(`${path} does not exist: write it with --write-baseline`);
   return JSON.parse(readFileSync(path, 'utf8')) as AnswerBaseline;
+}
+
+/** Asks the questions of the sample knowledge base in other wordings. */
+async function askGold(mesh: MeshConnection, model: string): Promise<LostWording[]> {
+  const corpus = `answers-${goldSet}`;
+  await using _terms = await withTerms(mesh, sampleTerms);
+  const { files } = await findFiles([sample]);
+  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), true);
+  if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
+  await patiently(() => warmUp(mesh, corpus, '-'));
+  return askWordings((question) => askPatiently(mesh.client(ChatService), question, corpus, model));
 }
 
 /** Indexes the documents of a set, and asks its questions. */
@@ -107,75 +120,6 @@ async function askSet(mesh: MeshConnection, set: AnswerSet, model: string): Prom
   await Promise.all(Array.from({ length: callers }, caller));
   progress.end();
   return answers;
-}
-
-type Asked = Omit<JudgedAnswer, 'set' | 'question'>;
-
-const nothing = { text: '', passages: [], cited: [], isVerified: false, stages: [], latencyMs: 0, isDegraded: false };
-
-/** Asks a question. One that fails counts as wrong. */
-async function askPatiently(
-  chat: Client<typeof ChatService>,
-  question: JudgedQuestion,
-  corpus: string,
-  model: string,
-): Promise<Asked> {
-  try {
-    return await patiently(() => ask(chat, question, corpus, model));
-  } catch (error) {
-    const failure = error instanceof Error ? error.message : String(error);
-    return { ...nothing, verdict: 'wrong', failure };
-  }
-}
-
-/** Calls, again after a while if the rate limit of the key is reached. */
-async function patiently<T>(call: () => Promise<T>): Promise<T> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await call();
-    } catch (error) {
-      const isLimited = error instanceof ConnectError && error.code === Code.ResourceExhausted;
-      if (!isLimited || tried >= maxTries) throw error;
-      await setTimeout(againMs);
-    }
-  }
-}
-
-async function ask(
-  chat: Client<typeof ChatService>,
-  question: JudgedQuestion,
-  corpus: string,
-  model: string,
-): Promise<Asked> {
-  const startedAt = performance.now();
-  let text = '';
-  let passages: Passage[] = [];
-  const cited = new Set<number>();
-  const stages: { stage: Stage; latencyMs: number }[] = [];
-  const request = { question: question.text, corpora: [corpus], model, bypassCache: true };
-  for await (const { event } of chat.ask(request)) {
-    if (event.case === 'textDelta') text += event.value.text;
-    if (event.case === 'reset') text = '';
-    if (event.case === 'sources') passages = event.value.passages;
-    if (event.case === 'citation') cited.add(event.value.marker - 1);
-    if (event.case === 'stage' && event.value.status === StageStatus.FINISHED) {
-      stages.push({ stage: event.value.stage, latencyMs: Number(event.value.latencyUs) / 1000 });
-    }
-    if (event.case !== 'done') continue;
-    const isRefused = event.value.outcome === AnswerOutcome.REFUSED;
-    return {
-      verdict: judgeAnswer(question, isRefused ? undefined : text),
-      text,
-      passages,
-      cited: [...cited],
-      isVerified: event.value.verified,
-      stages,
-      latencyMs: performance.now() - startedAt,
-      isDegraded: event.value.degradations.length > 0,
-      failure: undefined,
-    };
-  }
-  throw new CommandError('the stream ended before the answer was complete');
 }
 
 function toEvidenceLine({ set, question, passages }: JudgedAnswer): string {

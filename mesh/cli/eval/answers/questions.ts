@@ -35,6 +35,10 @@ const deployments = fileURLToPath(new URL('../../../../deployments', import.meta
 /** The folder of the judged questions that the project has. */
 export const answerGold = join(deployments, 'answer-gold');
 
+/** The documents of the sample knowledge base, and its terms. */
+export const sample = join(deployments, 'sample');
+export const sampleTerms = join(sample, 'terms.json');
+
 const shop = 'shop';
 
 /**
@@ -54,11 +58,11 @@ export function readAnswerSets(folder: string): AnswerSet[] {
     const isShop = name === shop;
     const documents = files.filter((file) => !file.endsWith('.tsv')).map((file) => join(folder, name, file));
     // As a customer sees it: without the documents for staff and sellers.
-    const sample = ['en', 'zh'].map((language) => join(deployments, 'sample', language));
+    const forCustomers = ['en', 'zh'].map((language) => join(sample, language));
     return {
       name,
-      documents: isShop ? sample : documents,
-      terms: isShop ? join(deployments, 'sample', 'terms.json') : undefined,
+      documents: isShop ? forCustomers : documents,
+      terms: isShop ? sampleTerms : undefined,
       questions,
     };
   });
