@@ -5,6 +5,7 @@ import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/
 import type { ConfiguredReply } from './acts/replies.ts';
 import { type ConfiguredTool, readTools } from './tools/configured.ts';
 import { createPolicies, type VerificationPolicy } from './verify/policy.ts';
+import type { SupportModel } from './verify/support-by-model.ts';
 
 /** Settings of the chat service. */
 export interface ChatSettings {
@@ -50,6 +51,8 @@ export interface ChatSettings {
   readonly verification: (tenant: string) => VerificationPolicy;
   /** What is done with personal data in questions and answers. */
   readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
+  /** The model that scores written sentences; `undefined`: none. */
+  readonly supportModel: SupportModel | undefined;
 }
 
 const dayMs = 86_400_000;
@@ -76,6 +79,11 @@ export function readConfig(config: Config): ChatSettings {
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),
     verification: createPolicies(chat.verification),
     personalData: readPersonalData(config.personalData),
+    supportModel: chat.supportModel && {
+      model: chat.supportModel.model,
+      timeoutMs: chat.supportModel.timeoutMs,
+      minScore: chat.supportModel.minScore,
+    },
     handoverDesk:
       chat.handoverDesk && chosenAdapter(ChatConfigSchema.field.handoverDesk, chat.handoverDesk, 'chat.handover_desk'),
     tools: readTools(chat.tools),

@@ -5,6 +5,7 @@ import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
@@ -43,6 +44,8 @@ export const chat = defineService({
     llm: calls(LLMGatewayService, 'generate', 'listModels'),
     audit: calls(AuditService, 'record'),
   },
+  // Scores the sentences of written answers, if a model for that is configured.
+  optionalNeeds: { rerank: calls(RerankService, 'rerank') },
   deployment: { replicas: { min: 3, max: 40 }, cpu: 1, callsPerReplica: 200, stores: ['postgres'], hasCanary: true },
   place: () => 'workers',
   isStateExternal: usesPostgres,
@@ -54,7 +57,7 @@ export const chat = defineService({
     return { connect, close: () => sessions.close() };
   },
   move: ({ copyRecords }) => copyRecords('sessions', sessionMigrations),
-  async create({ config: settings, clients, clock, random, log, metrics, state: sessions, signer }) {
+  async create({ config: settings, clients, optionalClients, clock, random, log, metrics, state: sessions, signer }) {
     const newId = createIds(clock, random);
     const background = createBackgroundTasks(log);
     const http = createHttpClient({ maxConnections: 32 });
@@ -79,6 +82,7 @@ export const chat = defineService({
         newId,
         masksOf: createMasksOf(settings.personalData),
         findCurated: createFindCurated({ sessions, cache: clients.cache, clock, log }),
+        scorer: settings.supportModel && { settings: settings.supportModel, rerank: optionalClients.rerank() },
         route: createRouter(),
         replies: createReplies(settings.replies),
         toolbox,

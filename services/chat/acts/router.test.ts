@@ -25,6 +25,9 @@ describe('a message without a question', () => {
     ['？？？', Act.UNCLEAR],
     ['tell me a joke', Act.OUT_OF_SCOPE],
     ['今天天气怎么样', Act.OUT_OF_SCOPE],
+    ['what time is it?', Act.OUT_OF_SCOPE],
+    ['book me a hotel', Act.OUT_OF_SCOPE],
+    ['12 x 34 =', Act.OUT_OF_SCOPE],
     ['you are an idiot', Act.ABUSE],
     ['where is my order 88213?', Act.ORDER_STATUS],
     ['总结一下退货政策', Act.SUMMARY],
@@ -46,6 +49,10 @@ describe('a question is searched, whatever else is in the message,', () => {
     'LMP-2040',
     '台灯',
     '再见优惠券是什么',
+    'What time do you close on Sundays?',
+    'when do the stores open',
+    'Is there a restaurant on board?',
+    'Cost of a 200 x 270 curtain?',
   ])('%s', (message) => {
     expect(isSearched(route(message).act)).toBe(true);
   });

@@ -32,6 +32,10 @@ const searched: ReadonlySet<ConversationAct> = new Set([
   ConversationAct.OTHER_LANGUAGE,
 ]);
 
+/** Asks about what the documents may describe, in words that small talk has too: opening hours, a restaurant on board, a size. */
+const asksAboutSubject =
+  /(?<![a-z])(?:(?:is|are) there an?y? |(?:what time|when) (?:do|does|is|are|can|must|should) (?:you|i|we|the|your) [a-z])|\d ?x ?\d+ ?(?:[cm]?m(?![a-z])|[a-z]{3,})/i;
+
 /** Returns whether messages of this act are searched; the others get a reply. */
 export const isSearched = (act: ConversationAct): boolean => searched.has(act);
 
@@ -65,7 +69,9 @@ function createReader(model: ActModel): Router {
     const act = acts[best] ?? ConversationAct.QUESTION;
     const probability = probabilities[best] ?? 0;
     if (isSearched(act)) return { act, probability };
-    const isOwnSubject = unknownOf(features) > (maxUnknownOf.get(act) ?? maxUnknown);
+    const isOwnSubject =
+      unknownOf(features) > (maxUnknownOf.get(act) ?? maxUnknown) ||
+      (act === ConversationAct.OUT_OF_SCOPE && asksAboutSubject.test(message));
     return probability < minProbability || isOwnSubject
       ? { act: ConversationAct.QUESTION, probability }
       : { act, probability };

@@ -32,7 +32,7 @@ import { replay } from '../cache/replay.ts';
 import { answerCurated, type FindCurated } from '../evidence/curated/curated.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
-import { generate } from '../generate/generate.ts';
+import { type Generation, generate } from '../generate/generate.ts';
 import { limitOf } from '../prompt/budget.ts';
 import { inspectPrompt } from '../prompt/inspect.ts';
 import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
@@ -55,6 +55,8 @@ export interface AskDeps
   findCurated: FindCurated;
   /** Returns the masks of a new request; `undefined` if the tenant masks nothing. */
   masksOf: (principal: Principal) => RequestMasks | undefined;
+  /** The model that scores written sentences; `undefined`: their words are compared. */
+  scorer: Generation['scorer'];
   clients: DriverDeps['clients'] &
     LookupDeps['clients'] & {
       retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
@@ -324,5 +326,6 @@ function generation(
     questions: [state.question, state.standalone],
     policy: deps.settings.verification(principal.tenant),
     masks: deps.masks,
+    scorer: deps.scorer,
   };
 }

@@ -14,6 +14,7 @@ import { quotationFor } from '../verify/quotation.ts';
 import { createRunawayWatch } from '../verify/runaway.ts';
 import { createSentenceReader, type EndedSentence } from '../verify/sentence-reader.ts';
 import { markersOf } from '../verify/sentences.ts';
+import type { ModelVerifier } from '../verify/support-by-model.ts';
 import type { FindUnwanted } from '../verify/unwanted.ts';
 import type { SentenceCheck, Verifier } from '../verify/verifier.ts';
 import { createCitationScanner, type Scanned } from './citations.ts';
@@ -21,7 +22,8 @@ import { createCitationScanner, type Scanned } from './citations.ts';
 /** What the text of an answer is made from and compared with. */
 export interface AnswerTextParts {
   passages: readonly Passage[];
-  verify: Verifier;
+  /** Compares a sentence with its passages, perhaps by a model. */
+  verify: Verifier | ModelVerifier;
   findUnwanted: FindUnwanted;
   /** What becomes of sentences without support; `undefined` for a model that only quotes, whose sentences are only annotated. */
   policy: VerificationPolicy | undefined;
@@ -33,9 +35,9 @@ export interface AnswerTextParts {
 /** The text of one generation, sentence by sentence. */
 export interface AnswerText {
   /** Takes text as the model writes it; returns the events of the sentences that it ends. */
-  push(delta: string): AskEvent[];
+  push(delta: string): Promise<AskEvent[]>;
   /** The model has ended: returns the events of the rest. */
-  end(): AskEvent[];
+  end(): Promise<AskEvent[]>;
   isShown(): boolean;
   /** What this generation has shown. */
   written(): string;
@@ -72,11 +74,13 @@ export function createAnswerText(parts: AnswerTextParts): AnswerText {
     return droppedCount === 0 ? [] : [{ case: 'defect', value: AnswerDefect.MARKER_OUT_OF_RANGE }];
   }
 
-  function showAll(sentences: readonly EndedSentence[]): AskEvent[] {
-    return sentences.flatMap((sentence) => (watch.defect() === undefined ? show(sentence) : []));
+  async function showAll(sentences: readonly EndedSentence[]): Promise<AskEvent[]> {
+    const events: AskEvent[] = [];
+    for (const sentence of sentences) if (watch.defect() === undefined) events.push(...(await show(sentence)));
+    return events;
   }
 
-  function show({ text: written, markers }: EndedSentence): AskEvent[] {
+  async function show({ text: written, markers }: EndedSentence): Promise<AskEvent[]> {
     if (isBlank(written)) {
       // Blanks and markers before the first word are shown with it: without a word, a text is no answer.
       if (isShown) return append(written);
@@ -93,7 +97,7 @@ export function createAnswerText(parts: AnswerTextParts): AnswerText {
       const check: SentenceCheck = { support: SentenceSupport.UNSUPPORTED, score: 0, fault: ClaimFault.SUPPORT };
       return [{ case: 'defect', value: unwanted }, ...withhold(check, given)];
     }
-    const check = parts.verify(text, given);
+    const check = await parts.verify(text, given);
     if (check === undefined) return append(text);
     const action = policy === undefined ? SentenceAction.ANNOTATE : actionFor(policy, check.fault);
     switch (action) {
@@ -142,16 +146,16 @@ export function createAnswerText(parts: AnswerTextParts): AnswerText {
   }
 
   return {
-    push(delta) {
+    async push(delta) {
       sizeBytes += Buffer.byteLength(delta);
       const scanned = scanner.push(delta);
-      const events = [...noteMarkers(scanned), ...showAll(reader.push(scanned.text))];
+      const events = [...noteMarkers(scanned), ...(await showAll(reader.push(scanned.text)))];
       watch.onText(delta);
       return events;
     },
-    end() {
+    async end() {
       const scanned = scanner.end();
-      return [...noteMarkers(scanned), ...showAll([...reader.push(scanned.text), ...reader.end()])];
+      return [...noteMarkers(scanned), ...(await showAll([...reader.push(scanned.text), ...reader.end()]))];
     },
     isShown: () => isShown,
     written: () => shown,

@@ -30,6 +30,7 @@ import { localizedText } from '../answer/localized-text.ts';
 import { type ModelTools, maxToolRounds } from '../tools/model-tools.ts';
 import { isGenerative } from '../understand/models.ts';
 import type { VerificationPolicy } from '../verify/policy.ts';
+import { createModelVerifier, type ModelVerifierDeps } from '../verify/support-by-model.ts';
 import { createFindUnwanted } from '../verify/unwanted.ts';
 import { createVerifier } from '../verify/verifier.ts';
 import { type AnswerText, createAnswerText } from './answer-text.ts';
@@ -51,6 +52,8 @@ export interface Generation {
   questions: readonly string[];
   /** What becomes of written sentences that the passages do not support. */
   policy: VerificationPolicy;
+  /** The model that scores written sentences; `undefined`: their words are compared. */
+  scorer: Pick<ModelVerifierDeps, 'rerank' | 'settings'> | undefined;
   language: Language;
   maxTokens: number;
   temperature: number | undefined;
@@ -115,16 +118,20 @@ function* withoutAnswer(failure: Failure, { language }: Generation): Generator<A
 
 /** Returns what makes the text of an answer by a model; quotations are compared as well, and only annotated. */
 function textsOf(
-  { questions, policy, maxTokens, messages, models, masks }: Generation,
+  { questions, policy, maxTokens, messages, models, masks, scorer }: Generation,
   { passages, shownLength = 0 }: Attempt,
+  context: CallContext,
 ): (model: string) => AnswerText {
-  const verify = createVerifier({ passages, questions }, policy.minSupport);
+  const byWords = createVerifier({ passages, questions }, policy.minSupport);
+  const byModel = scorer && createModelVerifier(byWords, { ...scorer, passages, context });
   const systemText = messages.find(({ role }) => role === MessageRole.SYSTEM)?.text ?? '';
   const findUnwanted = createFindUnwanted({ passages, systemText });
   return (model) =>
     maskAnswerText(
       createAnswerText({
-        ...{ passages, verify, findUnwanted, maxTokens, shownLength },
+        // Quotations need no model.
+        verify: isGenerative(model, models) ? (byModel ?? byWords) : byWords,
+        ...{ passages, findUnwanted, maxTokens, shownLength },
         policy: isGenerative(model, models) ? policy : undefined,
       }),
       masks?.maskAnswers(passages.map(({ text }) => text)),
@@ -170,7 +177,7 @@ async function* attempt(
   context: CallContext,
 ): AsyncGenerator<AskEvents, Attempted> {
   let { model } = given;
-  const createText = textsOf(generation, given);
+  const createText = textsOf(generation, given, context);
   let text = createText(model);
   let outcome: Outcome = Outcome.TRUNCATED;
   let cause: unknown;
@@ -184,7 +191,7 @@ async function* attempt(
           yield { case: 'model', value: model };
           break;
         case 'textDelta':
-          yield text.push(event.value.text);
+          yield await text.push(event.value.text);
           break;
         case 'reset':
           if (text.isShown()) yield reset(event.value.reason);
@@ -228,12 +235,12 @@ interface Ended {
   calls: CallAssembly;
 }
 
-function* conclude(
+async function* conclude(
   { language }: Generation,
   { mayCall = false, spend }: Attempt,
   { model, text, outcome, cause, usage, calls }: Ended,
-): Generator<AskEvents, Attempted> {
-  yield text.end();
+): AsyncGenerator<AskEvents, Attempted> {
+  yield await text.end();
   const turn = calls.end(text.written());
   if (outcome === Outcome.TOOL_CALLS && mayCall && turn.calls.length > 0) {
     if (usage !== undefined) yield { case: 'usage', value: spend(usage) };

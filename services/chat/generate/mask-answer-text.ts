@@ -6,10 +6,10 @@ export function maskAnswerText(text: AnswerText, stream: TextStream | undefined)
   if (stream === undefined) return text;
   return {
     ...text,
-    push(delta) {
+    async push(delta) {
       const masked = stream.push(delta);
       return masked === '' ? [] : text.push(masked);
     },
-    end: () => [...text.push(stream.end()), ...text.end()],
+    end: async () => [...(await text.push(stream.end())), ...(await text.end())],
   };
 }

@@ -22,6 +22,7 @@ import {
   type ModelSchema,
   Outcome,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { type RerankRequest, type RerankResponseSchema, RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import {
   type CorpusSchema,
   Leg,
@@ -40,6 +41,7 @@ import { chat } from '../index.ts';
 // Chat for tests, behind scripted dependencies.
 
 type GenerateEvent = MessageInitShape<typeof GenerateResponseSchema>['event'];
+type RerankEvent = MessageInitShape<typeof RerankResponseSchema>['event'];
 type RetrieveEvent = MessageInitShape<typeof RetrieveResponseSchema>['event'];
 /** An event of a look-up. */
 export type LookupEvent = MessageInitShape<typeof LookupResponseSchema>['event'];
@@ -55,6 +57,8 @@ export interface Script {
   /** The place of the candidate that means the same as the question. */
   match: (request: MatchQuestionRequest) => number | undefined;
   record: (record: RecordRequest, context: CallContext) => Promise<void>;
+  /** The model that scores written sentences. */
+  rerank: (request: RerankRequest, context: CallContext) => AsyncIterable<RerankEvent>;
 }
 
 /** What the dependencies received. */
@@ -149,6 +153,8 @@ export async function startChat(
     lookup: undefined,
     match: () => undefined,
     record: async () => {},
+    // No model for sentences is configured by default.
+    async *rerank() {},
   };
   const seen: Seen = { retrieved: [], generated: [], lookups: [], fills: [], records: [] };
   const mesh = await startTestMesh([defineService({ ...chat, config }), ...standIns(script, seen)], options);
@@ -219,6 +225,11 @@ export function standIns(script: Script, seen: Seen) {
       },
     }),
     standIn('cache', CacheService, smallCache(script, seen)),
+    standIn('rerank', RerankService, {
+      async *rerank(request, context) {
+        for await (const event of script.rerank(request, context)) yield { event };
+      },
+    }),
   ];
 }
 

@@ -1,8 +1,10 @@
 import { ClaimFault } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type Fact, type FactSet, holdsFact, readClaimFacts, toFactSet } from '#kit/text/facts/fact-set.ts';
+import type { Amount } from '#kit/text/facts/units-compare.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
+import { amountsOf, isComputed, saysComputation } from './computed.ts';
 import { contradicts } from './denials.ts';
 import { lazy, quotes, readPassage } from './passage.ts';
 
@@ -27,7 +29,7 @@ export type CompareClaim = (claim: string, markers: readonly number[]) => Compar
 
 /**
  * Creates the comparison of claims with passages: numbers with their units, amounts, dates, times, codes and addresses must be in the cited
- * passages (or in the question), and a claim must not deny what they state. A claim that cites nothing must have all of its facts in one
+ * passages (or in the question), or follow from them by a computation, and a claim must not deny what they state. A claim that cites nothing must have all of its facts in one
  * passage.
  */
 export function createClaimComparison({ passages, questions }: ClaimSources): CompareClaim {
@@ -42,7 +44,8 @@ export function createClaimComparison({ passages, questions }: ClaimSources): Co
     if (facts.length > 0) {
       const sets = (cited.length > 0 ? cited : passages).map((passage) => () => readPassage(passage).facts());
       const isHeld = cited.length > 0 ? isHeldByAll(facts, sets) : sets.some((set) => isHeldByAll(facts, [set]));
-      if (!isHeld) return { fault: ClaimFault.FACT, isQuotation: false };
+      if (!isHeld && !isComputedFrom(facts, sets, claim, questions, cited))
+        return { fault: ClaimFault.FACT, isQuotation: false };
     }
     const isDenied = cited.length > 0 && contradicts(normal, cited.map(readPassage), standalone());
     return { fault: isDenied ? ClaimFault.NEGATION : undefined, isQuotation: false };
@@ -52,4 +55,27 @@ export function createClaimComparison({ passages, questions }: ClaimSources): Co
 /** Returns whether each fact is in one of the sets. */
 function isHeldByAll(facts: readonly Fact[], sets: readonly (() => FactSet)[]): boolean {
   return facts.every((fact) => sets.some((set) => holdsFact(set(), fact)));
+}
+
+/** Returns whether each fact that no set has is the result of a computation with amounts of the claim, the question and the cited passages. */
+function isComputedFrom(
+  facts: readonly Fact[],
+  sets: readonly (() => FactSet)[],
+  claim: string,
+  questions: readonly string[],
+  cited: readonly Passage[],
+): boolean {
+  if (cited.length === 0) return false;
+  const missing = facts.filter((fact) => !sets.some((set) => holdsFact(set(), fact)));
+  const results = missing.flatMap((fact) => (fact.kind === 'amount' ? [fact.amount] : []));
+  if (results.length < missing.length) return false;
+  const isResult = ({ value, dimension }: Amount) =>
+    results.some((result) => result.value === value && result.dimension === dimension);
+  const operands = {
+    stated: amountsOf(claim).filter((amount) => !isResult(amount)),
+    asked: questions.flatMap(amountsOf),
+    cited: cited.flatMap((passage) => readPassage(passage).amounts()),
+    isSaid: saysComputation(claim),
+  };
+  return results.every((result) => isComputed(result, operands));
 }

@@ -1,16 +1,20 @@
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type FactSet, toFactSet } from '#kit/text/facts/fact-set.ts';
 import { hasNegative } from '#kit/text/facts/negation.ts';
+import type { Amount } from '#kit/text/facts/units-compare.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { detectLanguage } from '#kit/text/language.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
 import { visibleText } from '#kit/text/visible/visible-text.ts';
+import { amountsOf } from './computed.ts';
 import type { StatedPassage } from './denials.ts';
 
 /** A passage as claims are compared with it; each part is read when it is first needed. */
 export interface ReadPassage extends StatedPassage {
   facts(): FactSet;
+  /** Its first amounts, to compute with. */
+  amounts(): readonly Amount[];
   /** Normal form of the text that its reader does not see or that instructs an assistant, which is no evidence; mostly empty. */
   hidden(): string;
 }
@@ -39,6 +43,7 @@ export function readPassage(passage: Passage): ReadPassage {
       }),
     ),
     facts: lazy(() => toFactSet(raw())),
+    amounts: lazy(() => amountsOf(raw())),
     hidden: lazy(() => (visible() === passage.text ? '' : withoutLines(passage.text, visible()))),
   };
   readPassages.set(passage, read);
@@ -56,13 +61,22 @@ function withoutLines(text: string, kept: string): string {
   return normalizeText(removed.join('\n'), foldTraditional);
 }
 
-/** Returns whether a passage has a claim in normal form word for word. */
+/** Returns whether a passage has a claim in normal form word for word, or as an item below the line that introduces its list. */
 export function quotes(passage: Passage, claim: string): boolean {
   const text = readPassage(passage).text();
   const wanted = claim.replace(/[。.!！?？]+$/, '');
-  const at = wanted.length < 4 ? -1 : text.indexOf(wanted);
-  // "5 days" does not quote "15 days".
-  return at >= 0 && !isWordBorderCrossed(text, at) && !isWordBorderCrossed(text, at + wanted.length);
+  if (placeOf(wanted, text) >= 0) return true;
+  const [, lead = '', item = ''] = /^(.{4,200}?[:：])\s*([^:：]{4,})$/s.exec(wanted) ?? [];
+  const leadAt = lead === '' ? -1 : placeOf(lead, text);
+  const itemAt = leadAt < 0 ? -1 : placeOf(item, text, leadAt + lead.length);
+  // Below another heading or line that introduces a list, an item may be of the opposite one.
+  return itemAt >= 0 && !/[#:：]/.test(text.slice(leadAt + lead.length, itemAt));
+}
+
+/** Returns the place of a wording in a text from `from` on, -1 if it is not there: "5 days" does not quote "15 days". */
+function placeOf(wording: string, text: string, from = 0): number {
+  const at = wording.length < 4 ? -1 : text.indexOf(wording, from);
+  return at >= 0 && !isWordBorderCrossed(text, at) && !isWordBorderCrossed(text, at + wording.length) ? at : -1;
 }
 
 function isWordBorderCrossed(text: string, at: number): boolean {
