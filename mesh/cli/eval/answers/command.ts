@@ -91,7 +91,7 @@ async function askGold(mesh: MeshConnection, model: string): Promise<LostWording
   const corpus = `answers-${goldSet}`;
   await using _terms = await withTerms(mesh, sampleTerms);
   const { files } = await findFiles([sample]);
-  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), true);
+  const job = await ingestFiles(mesh.client(IndexerService), corpus, files, createProgress(), { deleteMissing: true });
   if (job.state !== JobState.SUCCEEDED) throw new CommandError(`the corpus could not be indexed: ${job.error}`);
   await patiently(() => warmUp(mesh, corpus, '-'));
   return askWordings((question) => askPatiently(mesh.client(ChatService), question, corpus, model));
