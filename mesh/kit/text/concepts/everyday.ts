@@ -2,7 +2,7 @@
  * Everyday words for the same thing, in Chinese and English: how customers say it, and how documents write it. A line is a concept: its
  * Chinese words, a bar, its English words; "_" joins the words of a phrase. The first two
  * words of each language are those of documents; the others are replaced by them in a search. Words that mean the same only in one
- * business belong to the terms of its tenant.
+ * business belong to the terms of its tenant. Long because it is one list.
  */
 export const EVERYDAY_CONCEPTS = `
 价格 价钱 售价 多少钱 多少元 几块钱 几元 啥价 什么价 单价 标价 到手价 | price cost how_much priced expensive
