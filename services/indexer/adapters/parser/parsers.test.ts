@@ -254,6 +254,9 @@ describe('CSV', () => {
     const [lamp, large] = await documents('csv', 'a.csv', table);
     expect(lamp).toMatchObject({ title: '台灯', text: '品名：台灯\n价格：89.90', url: 'https://x/1' });
     expect(large).toMatchObject({ title: '灯, 大', text: '品名：灯, 大', line: 3 });
+    const [longer] = await documents('csv', 'a.csv', 'Zone,Fee\nA,1,note\n');
+    expect(longer?.text).toBe('Zone: A\nFee: 1\nnote');
+    expect(await failures('csv', 'a.csv', 'question,answer\nHow?,So, so\n')).toMatchObject([{ line: 2 }]);
   });
 
   test('the separator is found, or named by the first line', async () => {

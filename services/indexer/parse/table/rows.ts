@@ -62,7 +62,8 @@ function similarOf(header: readonly string[], cells: readonly string[]): string 
 }
 
 function valuesOf({ names: header, hasText, hasHeader }: Columns, cells: readonly string[]): Record<string, unknown> {
-  if (cells.length > header.length && cells.slice(header.length).some((cell) => cell !== '')) {
+  // An answer with a comma that is not quoted would lose its end; in other tables a longer row is no damage.
+  if (hasText && cells.length > header.length && cells.slice(header.length).some((cell) => cell !== '')) {
     throw new UnreadableError(
       `has ${cells.length} fields, but the ${hasHeader ? 'header' : 'first row'} has ${header.length}: quote fields that hold the separator`,
     );
