@@ -163,7 +163,7 @@ describe('Excel', () => {
       }),
     );
     expect(parsed).toMatchObject([
-      { document: { documentId: 'a.xlsx#问答!3', title: '怎么退货？', text: '退货流程\n\n七天内', isPlaced: true } },
+      { document: { documentId: 'a.xlsx#问答!3', title: '怎么退货？', text: '## 退货流程\n\n七天内', isPlaced: true } },
       { document: { documentId: 'a.xlsx#问答!5', title: '几点？', text: '八点', attributes: { sheet: '问答' } } },
       { document: { documentId: 'a.xlsx', text: '## 运费\n\n| 区：沪 | 价：8元 |' } },
     ]);

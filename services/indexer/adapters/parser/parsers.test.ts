@@ -282,9 +282,9 @@ describe('CSV', () => {
       'a.csv',
       '标准问,标准答案,相似问\n怎么退货,七天内,退货流程|我要退货\n,,如何退\n',
     );
-    expect(found).toMatchObject([{ title: '怎么退货', text: '退货流程\n我要退货\n如何退\n\n七天内' }]);
+    expect(found).toMatchObject([{ title: '怎么退货', text: '## 退货流程 / 我要退货 / 如何退\n\n七天内' }]);
     const [indexed] = await documents('csv', 'a.csv', 'q,a,indexes\nHow?,So.,"[""In what way?""]"\n');
-    expect(indexed).toMatchObject({ title: 'How?', text: 'In what way?\n\nSo.' });
+    expect(indexed).toMatchObject({ title: 'How?', text: '## In what way?\n\nSo.' });
   });
 
   test('the upload can say what columns mean, by name or by number', async () => {
