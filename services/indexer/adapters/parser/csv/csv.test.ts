@@ -79,11 +79,7 @@ describe('CSV', () => {
   });
 
   test('similar questions, in any form, find the one answer', async () => {
-    const found = await documents(
-      'csv',
-      'a.csv',
-      '标准问,标准答案,相似问\n怎么退货,七天内,退货流程|我要退货\n,,如何退\n',
-    );
+    const found = await documents('a.csv', '标准问,标准答案,相似问\n怎么退货,七天内,退货流程|我要退货\n,,如何退\n');
     expect(found).toMatchObject([{ title: '怎么退货', text: '## 退货流程 / 我要退货 / 如何退\n\n七天内' }]);
     const [indexed] = await documents('a.csv', 'q,a,indexes\nHow?,So.,"[""In what way?""]"\n');
     expect(indexed).toMatchObject({ title: 'How?', text: '## In what way?\n\nSo.' });
