@@ -19,5 +19,6 @@ describe.skipIf(!hasPostgres && skipped('postgres', 93, postgresAdvice))('with r
   await import('./gate/gate.test.ts');
   await import('./overlays/overlays.test.ts');
   await import('./sources/sources.test.ts');
+  await import('./sources/sources.slow.test.ts');
   await import('./documents/rights.slow.test.ts');
 });
