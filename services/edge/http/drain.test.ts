@@ -105,7 +105,7 @@ test('idle connections and watches of health do not hold the shutdown up', async
 
 test('closing frees everything', async () => {
   // Clients of the tests before are closed by their servers.
-  await expect.poll(openResources, { interval: 10 }).not.toContain('TCP');
+  await expect.poll(openResources, { interval: 10, timeout: 20_000 }).not.toContain('TCP');
   const before = openResources();
   for (let round = 0; round < 3; round++) {
     const edge = await startEdgeMesh({});
@@ -117,7 +117,7 @@ test('closing frees everything', async () => {
     );
     await edge.mesh.close();
   }
-  await expect.poll(openResources, { interval: 10 }).toBe(before);
+  await expect.poll(openResources, { interval: 10, timeout: 20_000 }).toBe(before);
 });
 
 test('an occupied port stops the start, and says what to do', async () => {

@@ -84,3 +84,12 @@ test.each(['closed', 'terminated'])('a process that is stuck ends when its threa
   await thread.terminate();
   await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
 });
+
+test('a file that blocks the process fails', async () => {
+  // The start of the process counts as well.
+  const stuck = createHostile({ stallMs: 8000 });
+  expect(await failureOf(runOrder(stuck, 'spin'))).toMatchObject({
+    reason: ErrorReason.TOO_LARGE,
+    message: 'a part of it takes more than 8 s to read: split the file, or raise indexer.parse_stall_ms',
+  });
+}, 60_000);
