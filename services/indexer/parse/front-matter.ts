@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import { UnreadableError } from './parser.ts';
 
 const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
@@ -10,7 +10,7 @@ const fenced = /^---[ \t]*\n([\s\S]*?)\n?^(?:---|\.\.\.)[ \t]*(?:\n|$)/m;
 export function splitFrontMatter(text: string): { values: Record<string, unknown>; body: string } {
   const match = text.startsWith('---') ? fenced.exec(text) : null;
   if (match === null || match.index !== 0) return { values: {}, body: text };
-  const document = parseDocument(match[1] as string, { logLevel: 'silent' });
+  const document = parse(match[1] as string);
   const problem = document.errors[0];
   if (problem !== undefined) {
     const line = (problem.linePos?.[0].line ?? 0) + 1;
@@ -24,4 +24,18 @@ export function splitFrontMatter(text: string): { values: Record<string, unknown
     throw new UnreadableError('the front matter must be a mapping of names to values: correct it', undefined, 1);
   }
   return { values: values as Record<string, unknown>, body: text.slice(match[0].length) };
+}
+
+function parse(text: string): Document.Parsed {
+  const document = parseDocument(text, { logLevel: 'silent' });
+  if (document.errors.length === 0) return document;
+  const quoted = parseDocument(text.replaceAll(plainWithColon, quote), { logLevel: 'silent' });
+  return quoted.errors.length === 0 ? quoted : document;
+}
+
+/** A value on one line without quotation marks that has a colon and a space, as in "title: Ferry: fares". People mean a text. */
+const plainWithColon = /^([\p{L}\p{N}_.-]{1,64}:[ \t]+)((?!["'[{|>&*!%@`#-])\S[^\n]{0,1000}:[ \t][^\n]{0,1000})$/gmu;
+
+function quote(_: string, name: string, value: string): string {
+  return `${name}${JSON.stringify(value.trimEnd())}`;
 }

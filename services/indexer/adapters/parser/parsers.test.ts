@@ -102,6 +102,16 @@ describe('Markdown', () => {
     expect((await one('markdown', 'dir/plain.md', '---\n\nJust text\n\n---\n\nmore\n')).title).toBe('plain');
   });
 
+  test('a title with a colon is a text, as people write it', async () => {
+    const front = 'title: Ferry: fares and times\ngroups: [staff]\nnote: see 10:30, or: ask\nurl: https://x/y';
+    expect(await one('markdown', 'a.md', `---\n${front}\n---\nBody.\n`)).toMatchObject({
+      title: 'Ferry: fares and times',
+      groups: ['staff'],
+      url: 'https://x/y',
+      attributes: { note: 'see 10:30, or: ask' },
+    });
+  });
+
   test('broken front matter, and groups that are no list of names, fail the document', async () => {
     const parse = (file: string) =>
       parseAll({} as Parser, '', '').catch(() => load('markdown').then((p) => parseAll(p, 'a.md', file)));
