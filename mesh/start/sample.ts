@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { create, fromJsonString } from '@bufbuild/protobuf';
 import { ConnectError } from '@connectrpc/connect';
@@ -15,6 +14,7 @@ import type { TokenSigner } from '#kit/rpc/identity.ts';
 import { findFiles, uploadMessages } from '../cli/upload/upload.ts';
 
 const folder = fileURLToPath(new URL('../../deployments/sample', import.meta.url));
+const termsFile = new URL('../../deployments/sample-terms.json', import.meta.url);
 
 /** Tenant of the development keys, and so of the sample. */
 const tenant = 'demo';
@@ -51,7 +51,7 @@ async function load(host: Host, signer: TokenSigner): Promise<SampleResult> {
   const retrieval = createClient(RetrievalService, host.local);
   const { corpora } = await retrieval.listCorpora({}, options);
   if (corpora.length > 0) return { documentCount: 0 };
-  const terms = fromJsonString(TermTableSchema, await readFile(join(folder, 'terms.json'), 'utf8'));
+  const terms = fromJsonString(TermTableSchema, await readFile(termsFile, 'utf8'));
   await createClient(IndexAdminService, host.local).putTerms({ terms }, options);
   const { files } = await findFiles([folder]);
   const indexer = createClient(IndexerService, host.local);

@@ -28,7 +28,7 @@ export function readEvaluationSet(folder: string, documents: readonly string[]):
     name: basename(resolve(folder)),
     documents: documents.length > 0 ? documents : [own],
     queries: readQueries(folder),
-    terms: isSample ? join(own, 'terms.json') : undefined,
+    terms: isSample ? join(deployments, 'sample-terms.json') : undefined,
   };
 }
 

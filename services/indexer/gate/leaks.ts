@@ -39,7 +39,7 @@ interface Probe {
 }
 
 /**
- * Searches the version for one document of each access list, as a caller without groups, who must not find it, and as one with the groups
+ * Searches the version for one document of each access list that a search can find, as a caller without groups, who must not find it, and as one with the groups
  * of the list, who must. Also searches for documents that the version leaves out. The searches are those of readers, so what they find is
  * what readers would find.
  */
@@ -66,7 +66,7 @@ function probesOf({ contents, removals }: LeakFacts): Probe[] {
   const byList = new Map<string, Probe>();
   for (const [documentId, { groups, chunkCount, query }] of contents.changed) {
     const key = JSON.stringify([...groups].sort());
-    if (groups.length === 0 || chunkCount === 0 || byList.has(key)) continue;
+    if (groups.length === 0 || chunkCount === 0 || query === '' || byList.has(key)) continue;
     byList.set(key, {
       documentId,
       query,

@@ -25,10 +25,11 @@ interface Reading {
 }
 
 const isolation = createIsolation({ memoryBytes: 1 << 30, stallMs: 60_000, totalMs: 120_000 }, parserFolder);
-const parsers = loadParsers((name, parser) => isolation.isolate(name, parser));
+let parsers: ReturnType<typeof loadParsers> | undefined;
 afterAll(() => isolation.close());
 
 async function read(name: string): Promise<Reading> {
+  parsers ??= loadParsers((parserName, parser) => isolation.isolate(parserName, parser));
   const bytes = readFileSync(join(folder, name));
   const found: Found[] = [];
   const file = { path: name, mediaType: '', sizeBytes: bytes.length, read: () => only(bytes) };

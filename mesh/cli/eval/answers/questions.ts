@@ -37,7 +37,7 @@ export const answerGold = join(deployments, 'answer-gold');
 
 /** The documents of the sample knowledge base, and its terms. */
 export const sample = join(deployments, 'sample');
-export const sampleTerms = join(sample, 'terms.json');
+export const sampleTerms = join(deployments, 'sample-terms.json');
 
 const shop = 'shop';
 

@@ -5,6 +5,7 @@ import { SignJWT } from 'jose';
 import { PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { createTokenSigner } from '#kit/rpc/identity.ts';
+import { toJwk } from '#kit/rpc/identity-keys.ts';
 import { createAuthority, tlsSecret } from '#kit/testing/authority.ts';
 import { services } from '../../../run.ts';
 import { createModel, type Topology } from '../../model/model.ts';
@@ -66,7 +67,10 @@ export async function openScene({
   say('reading the manifests …');
   const reading: Reading = {
     kustomize: (each) => ask(binary, 'Kustomize', each),
-    keys: { mesh: keySet(meshKeys.publicKey, 'EdDSA'), endUsers: keySet(userKeys.publicKey, 'ES256') },
+    keys: {
+      mesh: JSON.stringify({ keys: [toJwk(meshKeys.publicKey)] }),
+      endUsers: keySet(userKeys.publicKey, 'ES256'),
+    },
     replicasOf: () => places,
   };
   const installation =

@@ -2,6 +2,7 @@ import type { Client } from '@connectrpc/connect';
 import type { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
+import { tokenize } from '#kit/text/tokenize.ts';
 import { accessListOf } from '../../convert.ts';
 import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
 import type { DocumentStore } from '../../documents/document-store.ts';
@@ -88,16 +89,27 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
 }
 
-/** Characters of a title that are kept to search for its document. */
-const queryLengthMax = 80;
-
-function toWritten({ documentId, title, text, chunks, groups }: PreparedDocument): WrittenDocument {
+function toWritten(document: PreparedDocument): WrittenDocument {
+  const { text, chunks, groups } = document;
   return {
     chunkCount: chunks.length,
     groups,
     isEmpty: !/[\p{L}\p{N}]/u.test(text),
-    query: (title || documentId).slice(0, queryLengthMax),
+    query: groups.length === 0 ? '' : queryFor(document),
   };
+}
+
+/** Characters that are kept to search for a document. */
+const queryLengthMax = 200;
+
+/**
+ * Returns what a search for a document asks: its title, or the beginning of its text if the title has no word that is searched for. Empty if
+ * neither has one, and for a document that is found on some days only.
+ */
+function queryFor({ title, text, attributes }: PreparedDocument): string {
+  if (attributes.valid_from !== undefined || attributes.valid_until !== undefined) return '';
+  const candidates = [title, text].map((words) => words.slice(0, queryLengthMax));
+  return candidates.find((words) => tokenize(words, { mode: 'query' }).length > 0) ?? '';
 }
 
 /** Returns a batch whose documents have what people have changed in them. */

@@ -7,7 +7,7 @@ export interface WrittenDocument {
   groups: readonly string[];
   /** Whether its text has neither a letter nor a number. */
   isEmpty: boolean;
-  /** What a search for it asks. */
+  /** What a search for it asks; empty if everyone may see it, or no search would find it. */
   query: string;
 }
 
