@@ -115,7 +115,10 @@ function requireInstalled(name: string, path: string): void {
   try {
     import.meta.resolve(name);
   } catch {
-    throw new ConfigError(`${path}.adapter`, `needs packages: npm install --no-save --save-prod --omit=dev --ignore-scripts ${packages.join(' ')}`);
+    throw new ConfigError(
+      `${path}.adapter`,
+      `needs packages: npm install --no-save --save-prod --omit=dev --ignore-scripts ${packages.join(' ')}`,
+    );
   }
 }
 
