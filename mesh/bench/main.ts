@@ -4,13 +4,14 @@ import { benchCache } from './cache.ts';
 import { benchCapacity } from './capacity/capacity.ts';
 import { benchCosts } from './costs/costs.ts';
 import { benchLlm } from './llm/llm.ts';
+import { benchWire } from './llm/wire/wire.ts';
 import { printTable } from './measure.ts';
 import { benchMounts } from './mounts.ts';
 import { benchParse } from './parse/parse.ts';
 import { benchRetrieval } from './retrieval.ts';
 import { benchVectors } from './vectors/vectors.ts';
 
-const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | parse] [--data <folder>] [--quick]
+const help = `npm run bench -- [mounts | answers | costs | cache | capacity | retrieval | vectors | llm | wire | parse] [--data <folder>] [--quick]
 
 Measures ratios side by side in one run, and prints one table.
 
@@ -25,11 +26,12 @@ Measures ratios side by side in one run, and prints one table.
   vectors   the search of vectors in memory by itself, up to a million; three minutes
   llm       the LLM gateway against direct calls of a provider on loopback, and against @portkey-ai/gateway (npm), which
             is installed into the temporary folder at the first run: ten minutes
+  wire      the edge, Portkey's gateway and a bare proxy of Node, all on OpenAI's wire: whole replies and streams of 200 deltas; two minutes
   parse     PDFs: words, tables of ICDAR 2013, CPU and memory, beside @llamaindex/liteparse and pdfjs-dist if installed (npm install
             --no-save); needs --data, a folder with expected.json and icdar2013/; only if it is named; a minute
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
   --million with retrieval: a million chunks too, an hour
-  --quick   with llm: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
+  --quick   with llm and wire: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
             vectors: not the million
 `;
 
@@ -60,6 +62,7 @@ if (values.help) {
     ...(positionals.includes('capacity') ? await benchCapacity() : []),
     ...(chosen('vectors') ? await benchVectors(values.quick) : []),
     ...(chosen('llm') ? await benchLlm(values.quick) : []),
+    ...(chosen('wire') ? await benchWire(values.quick) : []),
   ];
   process.exitCode = printTable(rows) === 0 ? 0 : 1;
 }

@@ -40,7 +40,7 @@ const maxTries = 5;
 
 /** What is asked, over either wire. */
 export interface Asked {
-  model: 'short' | 'paced';
+  model: 'short' | 'paced' | 'long';
   stream: boolean;
 }
 
@@ -109,7 +109,7 @@ export function createPostClient(
   };
 }
 
-const deltaMark = '"content":" word"';
+const deltaMark = ' word';
 
 function open(port: number, all: Set<Socket>): Socket {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });

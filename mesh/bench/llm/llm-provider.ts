@@ -2,7 +2,8 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 // A provider of completions on loopback, in a process of its own: OpenAI's wire, every byte prepared beforehand, so that it takes
-// little of the machine from those who are measured. Model "short" answers immediately; "paced" sends 64 deltas, one each 20 ms.
+// little of the machine from those who are measured. Model "short" answers immediately; "paced" sends 64 deltas, one each 20 ms; "long"
+// sends 200 deltas as fast as it can, each in a write of its own.
 
 const deltaCount = 64;
 const intervalMs = 20;
@@ -24,13 +25,17 @@ const whole = Buffer.from(
 );
 const short = Buffer.from(opening('short') + event('short', choice(`{"content":"${words}"}`)) + ending('short'));
 const models = Buffer.from(
-  '{"object":"list","data":[{"id":"short","object":"model"},{"id":"paced","object":"model"}]}',
+  '{"object":"list","data":[{"id":"short","object":"model"},{"id":"paced","object":"model"},{"id":"long","object":"model"}]}',
 );
 /** A piece of a body as HTTP/1.1 frames it. */
 const framed = (text: string) => Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
 const pacedOpening = framed(opening('paced'));
 const pacedDelta = framed(event('paced', choice('{"content":" word"}')));
 const pacedEnding = Buffer.from(ending('paced'));
+const longDeltaCount = 200;
+const longOpening = framed(opening('long'));
+const longDelta = framed(event('long', choice('{"content":" word"}')));
+const longEnding = Buffer.from(ending('long'));
 
 /** A running paced stream. */
 interface Paced {
@@ -67,6 +72,17 @@ function sendDelta(stream: Paced): boolean {
   return stream.left > 0;
 }
 
+// One delta a turn of the event loop, so that each is a packet of its own, as those of a model are.
+function sendLong(response: ServerResponse, left: number): void {
+  if (response.destroyed) return;
+  if (left === 0) {
+    response.end(longEnding);
+    return;
+  }
+  response.socket?.write(longDelta);
+  setImmediate(sendLong, response, left - 1);
+}
+
 function serve(body: string, response: ServerResponse): void {
   if (!body.includes('"stream":true')) {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': whole.length });
@@ -74,6 +90,12 @@ function serve(body: string, response: ServerResponse): void {
     return;
   }
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'transfer-encoding': 'chunked' });
+  if (body.includes('"model":"long"')) {
+    response.flushHeaders();
+    response.socket?.write(longOpening);
+    sendLong(response, longDeltaCount);
+    return;
+  }
   if (!body.includes('"model":"paced"')) {
     response.end(short);
     return;

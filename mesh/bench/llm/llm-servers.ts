@@ -7,7 +7,7 @@ import { services } from '../../run.ts';
 import type { Figures, GatewayReady } from './llm.ts';
 
 // A server of the gateway's benchmark. Arguments: "gateway" (llm-gateway and what it needs, over gRPC) or "edge" (the whole mesh,
-// asked over OpenAI's wire), and the provider's address. Limits are out of the way.
+// asked over OpenAI's wire), and the provider's address. Limits and prices are counted, and out of reach.
 
 const [role = '', providerUrl = ''] = process.argv.slice(2);
 const key = randomBytes(24).toString('base64url');
@@ -28,11 +28,20 @@ const model = (name: string) => ({
   settings: { base_url: providerUrl, api_key: 'sk-bench', model: name },
   maxConcurrent: many,
 });
+const priceOf = (name: string) => ({ model: name, prompt: 0.5, completion: 1.5, cachedPrompt: 0.05 });
 const mesh = await startTestMesh(role === 'edge' ? services : withNeeds(['llm-gateway']), {
   known: services,
   config: {
     grpc: { maxConcurrent: many },
-    llmGateway: { models: [model('short'), model('paced')], limits: { queueSize: many } },
+    llmGateway: {
+      models: [model('short'), model('paced'), model('long')],
+      limits: {
+        queueSize: many,
+        defaultTenant: { requestsPerMinute: 1n << 50n, tokensPerMinute: 1n << 50n, costMicrosPerDay: 1n << 50n },
+        defaultKey: { requestsPerMinute: 1n << 50n, tokensPerMinute: 1n << 50n },
+      },
+      prices: { version: 'bench', currency: 'USD', prices: ['short', 'paced', 'long'].map(priceOf) },
+    },
     edge: {
       apiKeys: [
         {

@@ -150,7 +150,7 @@ export async function benchLlm(isQuick: boolean): Promise<Row[]> {
 }
 
 /** Returns the next message of a server, after sending it the question if there is one. */
-function answerOf<T>(server: ChildProcess, question?: string): Promise<T> {
+export function answerOf<T>(server: ChildProcess, question?: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const onExit = (code: number | null) => reject(new Error(`a server of the benchmark ended with ${code}`));
     server.once('exit', onExit);
@@ -283,6 +283,6 @@ async function measureMemory(server: ChildProcess, client: CompletionClient, ext
   return memoryRow(samples, heapBytes, total);
 }
 
-function peerHeaders(url: string): Record<string, string> {
+export function peerHeaders(url: string): Record<string, string> {
   return { 'x-portkey-provider': 'openai', 'x-portkey-custom-host': url, authorization: 'Bearer sk-bench' };
 }
