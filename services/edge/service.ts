@@ -6,6 +6,7 @@ import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Exposure } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { rpcError, tooLarge } from '#kit/base/errors.ts';
 import type { RunningService, ServiceDeps } from '#kit/host/define-service.ts';
@@ -41,6 +42,7 @@ import { createIds, type OpenAiDeps } from './openai/deps.ts';
 import { createEmbeddings } from './openai/embeddings.ts';
 import { createModels } from './openai/models.ts';
 import { createRerank } from './openai/rerank.ts';
+import { caller } from './rpc/caller.ts';
 import { proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
 
@@ -209,14 +211,16 @@ function refuseTooLarge({ methodKind }: DescMethod, { headers }: NodeRequest, ma
   }
 }
 
-// Health and reflection, over what the edge serves.
+// Health and reflection, over what the edge serves, and who the caller is.
 function ownMethods(contracts: readonly DescService[], draining: AbortSignal): Invocable[] {
   const notReady = () => (draining.aborted ? 'draining' : undefined);
-  const health = createHealth(new Map(contracts.map(({ typeName }) => [typeName, notReady])));
-  const reflection = createReflection([...contracts, Health]);
+  const served = [...contracts, CallerService];
+  const health = createHealth(new Map(served.map(({ typeName }) => [typeName, notReady])));
+  const reflection = createReflection([...served, Health]);
   const interceptors = [endingWith(draining)];
   return [
     ...createInvocables(Health, health, interceptors),
+    ...createInvocables(CallerService, caller, interceptors),
     ...createInvocables(ServerReflection, reflection.v1, interceptors),
     ...createInvocables(ServerReflectionAlpha, reflection.v1alpha, interceptors),
   ];

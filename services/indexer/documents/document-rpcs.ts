@@ -7,7 +7,7 @@ import { visibleGroups } from '#kit/rpc/access.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { fromPageToken, toDocument, toPageToken } from '../convert.ts';
 import type { DeleteDocuments } from './delete-documents.ts';
-import type { DocumentStore, StoredDocument } from './document-store.ts';
+import { type DocumentStore, lowerAscii, type StoredDocument } from './document-store.ts';
 import type { LiveContents } from './live-contents.ts';
 
 /** Dependencies of the document rpcs. */
@@ -29,21 +29,23 @@ type Rpcs = Pick<ServiceHandlers<typeof IndexerService>, 'listDocuments' | 'getD
  */
 export function createDocumentRpcs({ documents, liveContents, deleteDocuments, log }: DocumentRpcDeps): Rpcs {
   return {
-    async listDocuments({ corpus, pageSize, pageToken, idPrefix }, context) {
+    async listDocuments({ corpus, pageSize, pageToken, idPrefix, search }, context) {
       const principal = context.principal;
       const scope = { tenant: principal.tenant, corpus };
       const limit = pageSize || 50;
       let after = pageToken === '' ? '' : fromPageToken(pageToken, 'string')[0];
       const page: Listed[] = [];
       for (let round = 0; round < roundsMax && page.length <= limit; round++) {
-        const ids = await documents.listIds(scope, visibleGroups(principal), after, idPrefix, limit + 1);
+        const selection = { after, prefix: idPrefix, search, limit: limit + 1 };
+        const ids = await documents.listIds(scope, visibleGroups(principal), selection);
         const live = await liveContents.visible(corpus, ids, context);
         const found = await documents.describe(scope, live);
         const accessById = new Map(live.map(({ documentId, access }) => [documentId, access]));
         for (const documentId of ids) {
           const access = accessById.get(documentId);
           const document = found.get(documentId);
-          if (document !== undefined) page.push({ document, access });
+          // An earlier content may have had the words.
+          if (document !== undefined && contains(document, search)) page.push({ document, access });
         }
         after = ids.at(-1) ?? after;
         if (ids.length <= limit) return toPage(corpus, page, limit);
@@ -76,6 +78,11 @@ export function createDocumentRpcs({ documents, liveContents, deleteDocuments, l
 interface Listed {
   document: StoredDocument;
   access: AccessList | undefined;
+}
+
+function contains({ documentId, title }: StoredDocument, search: string): boolean {
+  const wanted = lowerAscii(search);
+  return [documentId, title].some((text) => lowerAscii(text).includes(wanted));
 }
 
 function toPage(corpus: string, found: readonly Listed[], limit: number, nextAfter?: string) {

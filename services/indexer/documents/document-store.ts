@@ -1,4 +1,4 @@
-import type { Insertable } from 'kysely';
+import { type Insertable, sql } from 'kysely';
 import { everyone } from '#kit/rpc/access.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { Chunk } from '../chunk/chunk.ts';
@@ -41,6 +41,17 @@ export interface DocumentSource extends StoredDocument {
   current: { title: string; text: string; isChanged: boolean };
 }
 
+/** Which ids of documents are listed. */
+export interface IdSelection {
+  /** Only ids after this one. */
+  after: string;
+  /** Only ids that start with this. */
+  prefix: string;
+  /** Only documents with a content whose id or title contains this; the case of ASCII letters does not matter. */
+  search: string;
+  limit: number;
+}
+
 /** Texts and metadata of documents, by content. The index decides which content is live. */
 export interface DocumentStore {
   /** Stores contents of a job; they stay only if the job succeeds. */
@@ -53,17 +64,16 @@ export interface DocumentStore {
   /** Returns metadata of contents, by document id. */
   describe(scope: CorpusScope, contents: readonly ContentKey[]): Promise<Map<string, StoredDocument>>;
   /** Returns the ids, in order, of documents with a content that one of the groups may see. */
-  listIds(
-    scope: CorpusScope,
-    groups: readonly string[],
-    after: string,
-    prefix: string,
-    limit: number,
-  ): Promise<string[]>;
+  listIds(scope: CorpusScope, groups: readonly string[], selection: IdSelection): Promise<string[]>;
   /** Returns the ids of documents whose id is a place in this file. */
   listPlacedIn(scope: CorpusScope, path: string): Promise<string[]>;
   /** Removes every content of documents. */
   remove(scope: CorpusScope, documentIds: readonly string[]): Promise<void>;
+}
+
+/** Returns a text with its ASCII letters in lower case, as both engines can compare it. */
+export function lowerAscii(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /** Rows that one statement writes or reads; SQLite accepts 32,766 values. */
@@ -149,7 +159,7 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
       return found;
     },
 
-    async listIds({ tenant, corpus }, groups, after, prefix, limit) {
+    async listIds({ tenant, corpus }, groups, { after, prefix, search, limit }) {
       let query = db
         .selectFrom('document_groups')
         .select('document_id')
@@ -160,6 +170,25 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
         .where('document_id', '>', after)
         .orderBy('document_id')
         .limit(limit);
+      if (search !== '') {
+        const pattern = `%${lowerAscii(search).replaceAll(/[\\%_]/g, (sign) => `\\${sign}`)}%`;
+        query = query.where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('documents')
+              .select('documents.tenant')
+              .whereRef('documents.tenant', '=', 'document_groups.tenant')
+              .whereRef('documents.corpus', '=', 'document_groups.corpus')
+              .whereRef('documents.document_id', '=', 'document_groups.document_id')
+              .whereRef('documents.content_hash', '=', 'document_groups.content_hash')
+              .where(({ or }) =>
+                or([
+                  sql<boolean>`lower(documents.title) LIKE ${pattern} ESCAPE '\\'`,
+                  sql<boolean>`lower(documents.document_id) LIKE ${pattern} ESCAPE '\\'`,
+                ]),
+              ),
+          ),
+        );
+      }
       if (prefix !== '') {
         query = query.where('document_id', '>=', prefix).where('document_id', '<', `${prefix}\u{10ffff}`);
       }

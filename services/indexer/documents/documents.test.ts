@@ -135,3 +135,43 @@ describe('texts', () => {
     expect(await textOf(mesh, 'a.md')).toBe('A');
   });
 });
+
+describe('a list of documents', () => {
+  test('is searched by id and title, with page after page, and signs of patterns are letters', async () => {
+    const mesh = await start();
+    await mesh.ingest({
+      'returns.md': '# Returns of lamps\n\nWithin 15 days.',
+      'lamp_100%.md': '# 落地灯\n\nWarm light.',
+      'LAMP-7.md': '# Seven\n\nCold light.',
+      'rugs.md': '# Rugs\n\nWool.',
+    });
+    const search = async (text: string) => {
+      const found: string[] = [];
+      let pageToken = '';
+      do {
+        const page = await mesh.client.listDocuments(
+          { corpus: 'help', search: text, pageSize: 1, pageToken },
+          await mesh.as(),
+        );
+        found.push(...page.documents.map(({ documentId }) => documentId));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== '');
+      return found;
+    };
+    expect(await search('lamp')).toEqual(['LAMP-7.md', 'lamp_100%.md', 'returns.md']);
+    expect(await search('落地')).toEqual(['lamp_100%.md']);
+    expect(await search('0%.')).toEqual(['lamp_100%.md']);
+    expect(await search('p_1')).toEqual(['lamp_100%.md']);
+    expect(await search('s_s')).toEqual([]);
+    expect(await search('')).toHaveLength(4);
+  });
+
+  test('is searched by the title that is live, not by an earlier one', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.md': '# Kettles\n\nWater.' });
+    await mesh.ingest({ 'a.md': '# Pots\n\nWater.' });
+    const search = async (text: string) =>
+      (await mesh.client.listDocuments({ corpus: 'help', search: text }, await mesh.as())).documents.length;
+    expect([await search('kettles'), await search('POTS')]).toEqual([0, 1]);
+  });
+});

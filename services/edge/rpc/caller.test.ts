@@ -1,0 +1,30 @@
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
+import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
+
+let edge: EdgeMesh;
+beforeAll(async () => {
+  edge = await startEdgeMesh();
+});
+afterAll(() => edge.mesh.close());
+
+const ask = (key: string | undefined) =>
+  createClient(CallerService, createConnectTransport({ baseUrl: edge.url, httpVersion: '1.1' })).getCaller(
+    {},
+    { headers: { ...(key !== undefined && { authorization: `Bearer ${key}` }) } },
+  );
+
+test('a caller learns its tenant, user and roles', async () => {
+  const staff = await ask(edge.edge.devKeys?.dev);
+  expect(staff.caller).toMatchObject({ tenant: 'demo', user: 'dev', groups: ['staff', 'merchant'] });
+  expect(staff.caller?.roles).toContain(Role.OPERATOR);
+  const customer = await ask(edge.edge.devKeys?.customer);
+  expect(customer.caller).toMatchObject({ tenant: 'demo', user: 'customer', roles: [Role.READER] });
+});
+
+test('nobody is nobody', async () => {
+  expect(await ask(undefined).catch(ConnectError.from)).toMatchObject({ code: Code.Unauthenticated });
+});
