@@ -1,4 +1,4 @@
-import { type Insertable, sql } from 'kysely';
+import { type ExpressionBuilder, type Insertable, sql } from 'kysely';
 import { everyone } from '#kit/rpc/access.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { Chunk } from '../chunk/chunk.ts';
@@ -171,23 +171,7 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
         .orderBy('document_id')
         .limit(limit);
       if (search !== '') {
-        const pattern = `%${lowerAscii(search).replaceAll(/[\\%_]/g, (sign) => `\\${sign}`)}%`;
-        query = query.where(({ exists, selectFrom }) =>
-          exists(
-            selectFrom('documents')
-              .select('documents.tenant')
-              .whereRef('documents.tenant', '=', 'document_groups.tenant')
-              .whereRef('documents.corpus', '=', 'document_groups.corpus')
-              .whereRef('documents.document_id', '=', 'document_groups.document_id')
-              .whereRef('documents.content_hash', '=', 'document_groups.content_hash')
-              .where(({ or }) =>
-                or([
-                  sql<boolean>`lower(documents.title) LIKE ${pattern} ESCAPE '\\'`,
-                  sql<boolean>`lower(documents.document_id) LIKE ${pattern} ESCAPE '\\'`,
-                ]),
-              ),
-          ),
-        );
+        query = query.where(hasContentWith(search));
       }
       if (prefix !== '') {
         query = query.where('document_id', '>=', prefix).where('document_id', '<', `${prefix}\u{10ffff}`);
@@ -223,6 +207,23 @@ export function createDocumentStore(db: Database<RecordsSchema>): DocumentStore 
       });
     },
   };
+}
+
+/** The condition that a content of a document has a text in its id or title. */
+function hasContentWith(search: string) {
+  const pattern = `%${lowerAscii(search).replaceAll(/[\\%_]/g, (sign) => `\\${sign}`)}%`;
+  return ({ exists, selectFrom }: ExpressionBuilder<RecordsSchema, 'document_groups'>) =>
+    exists(
+      selectFrom('documents')
+        .select('documents.tenant')
+        .whereRef('documents.tenant', '=', 'document_groups.tenant')
+        .whereRef('documents.corpus', '=', 'document_groups.corpus')
+        .whereRef('documents.document_id', '=', 'document_groups.document_id')
+        .whereRef('documents.content_hash', '=', 'document_groups.content_hash')
+        .where(
+          sql<boolean>`(lower(documents.title) LIKE ${pattern} ESCAPE '\\' OR lower(documents.document_id) LIKE ${pattern} ESCAPE '\\')`,
+        ),
+    );
 }
 
 /** Yields values in parts that one statement accepts. */
