@@ -181,10 +181,7 @@ test.each([
   const attacked = await mesh.as();
   // A tenant of its own in each run: what `restore` deletes is a loss.
   const other = await mesh.as(testPrincipal({ tenant: name.replaceAll(' ', '-') }));
-  const [bad, good] = await Promise.allSettled([
-    record(recordOf('later'), attacked),
-    record(recordOf('later'), other),
-  ]);
+  const [bad, good] = await Promise.allSettled([record(recordOf('later'), attacked), record(recordOf('later'), other)]);
   expect(bad).toMatchObject({ status: 'rejected' });
   expect(errorInfoOf((bad as PromiseRejectedResult).reason)?.reason).toBe('AUDIT_CHAIN_BROKEN');
   expect(good).toMatchObject({ status: 'fulfilled', value: { sequence: 1n } });
