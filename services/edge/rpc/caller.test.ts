@@ -25,6 +25,6 @@ test('a caller learns its tenant, user and roles', async () => {
   expect(customer.caller).toMatchObject({ tenant: 'demo', user: 'customer', roles: [Role.READER] });
 });
 
-test('nobody is nobody', async () => {
+test('without credentials there is no caller', async () => {
   expect(await ask(undefined).catch(ConnectError.from)).toMatchObject({ code: Code.Unauthenticated });
 });
