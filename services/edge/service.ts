@@ -26,6 +26,7 @@ import { joinEnds } from './admission/join-ends.ts';
 import { createLiveGate } from './admission/live-gate.ts';
 import { requireEdgeRole } from './admission/model-access.ts';
 import { createRunningCalls } from './admission/running-calls.ts';
+import { createCountTokens, createMessages } from './anthropic/messages.ts';
 import type { EdgeSettings } from './config.ts';
 import { createConsoleAssets } from './console/assets.ts';
 import { type DevKeys, readOrMakeDevKeys } from './credentials/dev-keys.ts';
@@ -134,6 +135,8 @@ export async function createEdge(
       assets: createConsoleAssets(options.consoleFolder),
       chatStream: createChatStream(optionalClients.chat(), routeDeps),
       completions: createCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
+      messages: createMessages({ chat: optionalClients.chat(), llm }, openAiDeps),
+      countTokens: createCountTokens(openAiDeps),
       models: createModels(llm, optionalClients.embedding(), openAiDeps),
       embeddings: createEmbeddings(optionalClients.embedding(), openAiDeps),
       rerank: createRerank(optionalClients.rerank(), openAiDeps),

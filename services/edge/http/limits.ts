@@ -17,3 +17,8 @@ export const edgeLimits: Readonly<EdgeLimits> = Object.freeze({
   maxJsonValues: 20_000,
   heartbeatMs: 15_000,
 });
+
+/** The bounds of a body that may hold images or many texts: as large as a message to a service can be. */
+export function forLargeBodies(limits: EdgeLimits): EdgeLimits {
+  return { ...limits, maxJsonBytes: limits.maxMessageBytes };
+}

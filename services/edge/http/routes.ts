@@ -7,6 +7,7 @@ import { discardRest } from '#kit/http/server/body.ts';
 import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 import { cut, isGone } from '#kit/http/server/sender.ts';
 import type { ConnectMount } from '#kit/rpc/connect/mount.ts';
+import { sendAnthropicError } from '../anthropic/error.ts';
 import type { ConsoleAssets } from '../console/assets.ts';
 import { serveConsoleSession } from '../console/session.ts';
 import type { DevKeys } from '../credentials/dev-keys.ts';
@@ -25,6 +26,8 @@ export interface RouteParts {
   assets: ConsoleAssets;
   chatStream: JsonRoute;
   completions: JsonRoute;
+  messages: JsonRoute;
+  countTokens: JsonRoute;
   models(id?: string): JsonRoute;
   embeddings: JsonRoute;
   rerank: JsonRoute;
@@ -44,6 +47,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
   const jsonRoutes = new Map([
     ['/v1/chat/stream', { name: '/v1/chat/stream', method: 'POST', serve: parts.chatStream }],
     ['/v1/chat/completions', { name: '/v1/chat/completions', method: 'POST', serve: parts.completions }],
+    ['/v1/messages', { name: '/v1/messages', method: 'POST', serve: parts.messages }],
+    ['/v1/messages/count_tokens', { name: '/v1/messages/count_tokens', method: 'POST', serve: parts.countTokens }],
     ['/v1/embeddings', { name: '/v1/embeddings', method: 'POST', serve: parts.embeddings }],
     ['/v1/rerank', { name: '/v1/rerank', method: 'POST', serve: parts.rerank }],
     ['/v1/models', { name: '/v1/models', method: 'GET', serve: parts.models() }],
@@ -163,6 +168,11 @@ function decode(text: string): string {
 
 function refuseMethod(path: string, allow: string, response: NodeResponse): void {
   const message = `${path} takes ${allow} only`;
+  if (anthropicPath.test(path)) {
+    const error = { type: 'invalid_request_error', message };
+    sendJson(response, 405, { type: 'error', error, request_id: null }, { allow });
+    return;
+  }
   if (path !== '/v1/chat/stream') {
     const error = { message, type: 'invalid_request_error', param: null, code: 'method_not_allowed' };
     sendJson(response, 405, { error }, { allow });
@@ -173,6 +183,8 @@ function refuseMethod(path: string, allow: string, response: NodeResponse): void
 
 /** Paths that a client of OpenAI requests when its base URL lacks /v1. */
 const openAiPath = /^\/+(?:chat\/completions|completions|embeddings|rerank|models|responses|openai)(?:\/|$)/;
+
+const anthropicPath = /^\/v1\/messages(?:\/|$)/;
 
 function refuseRoute(path: string, request: NodeRequest, response: NodeResponse): void {
   const contentType = request.headers['content-type'] ?? '';
@@ -189,6 +201,7 @@ function refuseRoute(path: string, request: NodeRequest, response: NodeResponse)
   const advice = isMisplaced ? ': paths of OpenAI begin with /v1, so end the base URL with /v1' : '';
   const message = `nothing is served at ${path.slice(0, 200)}${advice}`;
   const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, message);
-  if (isMisplaced || path.startsWith('/v1/')) sendOpenAiError(response, error);
+  if (anthropicPath.test(path)) sendAnthropicError(response, error);
+  else if (isMisplaced || path.startsWith('/v1/')) sendOpenAiError(response, error);
   else sendError(response, error);
 }

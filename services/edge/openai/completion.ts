@@ -145,8 +145,8 @@ function toDeltaText({ event }: AskResponse): string {
   return event.case === 'textDelta' ? JSON.stringify({ content: event.value.text }) : '{}';
 }
 
-// Clients that know the plain wire only read past these fields.
-function verdictOf(done: AnswerDone | undefined): object {
+/** What was found about an answer; clients that know the plain wire only read past these fields. */
+export function verdictOf(done: AnswerDone | undefined): object {
   if (done === undefined) return {};
   const claims = done.unsupportedClaims.map(unsupportedClaimToJson);
   const defects = defectsToJson(done.defects);
@@ -157,7 +157,7 @@ function verdictOf(done: AnswerDone | undefined): object {
   };
 }
 
-function finishReason(done: AnswerDone | undefined): string {
+export function finishReason(done: AnswerDone | undefined): string {
   switch (done?.outcome) {
     case undefined:
       throw internal(new Error('the answer ended without its last event'));
@@ -177,8 +177,8 @@ function finishReason(done: AnswerDone | undefined): string {
   }
 }
 
-// This protocol cannot retract text, and wrong text must not remain.
-function takenBack(reason: string) {
+/** The error of an answer that was taken back: these wires cannot retract text, and wrong text must not remain. */
+export function takenBack(reason: string) {
   return rpcError(
     Code.Unavailable,
     ErrorReason.DEPENDENCY_UNAVAILABLE,

@@ -1,5 +1,4 @@
 import type { JsonRouteDeps } from '../http/json-route.ts';
-import type { EdgeLimits } from '../http/limits.ts';
 
 /** What OpenAI's routes share. */
 export interface OpenAiDeps extends JsonRouteDeps {
@@ -13,9 +12,4 @@ export interface OpenAiDeps extends JsonRouteDeps {
 export function createIds(clock: () => number, random: () => number): () => string {
   let count = 0;
   return () => `${clock().toString(36)}-${(++count).toString(36)}-${random().toString(36).slice(2, 14)}`;
-}
-
-/** The bounds of a body that may hold images or many texts: as large as a message to a service can be. */
-export function forLargeBodies(limits: EdgeLimits): EdgeLimits {
-  return { ...limits, maxJsonBytes: limits.maxMessageBytes };
 }

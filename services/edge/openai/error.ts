@@ -29,7 +29,7 @@ export function sendOpenAiError(response: NodeResponse, thrown: unknown): void {
 }
 
 /** Whether the gateway has used all attempts of the request: the clients' own retries would multiply them. */
-function isRetriedEnough(error: ConnectError): boolean {
+export function isRetriedEnough(error: ConnectError): boolean {
   return errorInfoOf(error)?.metadata.attempts_left === '0';
 }
 

@@ -7,7 +7,8 @@ import { requireEdgeRole } from '../admission/model-access.ts';
 import { sendJson } from '../http/error.ts';
 import { readJsonBody } from '../http/json-body.ts';
 import { type JsonRoute, noteFailure } from '../http/json-route.ts';
-import { forLargeBodies, type OpenAiDeps } from './deps.ts';
+import { forLargeBodies } from '../http/limits.ts';
+import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
 
 /** Options for the calls that serve a request: the caller's identity, and a signal that aborts when the client leaves. */

@@ -115,7 +115,8 @@ function toImage({ image_url: image }: SentImage, path: string, role: MessageRol
 // "image/jpg" is no registered type, but many clients send it.
 const dataUrl = /^data:image\/(png|jpe?g|gif|webp);base64,/i;
 
-function readImage(url: string, path: string): Content['images'][number] {
+/** Returns the image of an address: http, https, or a data URL. */
+export function readImage(url: string, path: string): Content['images'][number] {
   if (/^https?:\/\//.test(url)) {
     if (url.length > 2048) throw badField(path, 'is an address of more than 2048 characters');
     return { source: { case: 'url', value: url } };

@@ -106,16 +106,31 @@ export function createModels(
         ...{ id: name, object: 'model', created: startedAt, owned_by },
         ...rest,
       }));
-      if (id === undefined) return sendJson(response, 200, { object: 'list', data });
+      // Clients of Anthropic name the version of their API in every request.
+      const isAnthropic = request.headers['anthropic-version'] !== undefined;
+      const show = (known: ListedModel & { created: number }): object =>
+        isAnthropic ? toAnthropicModel(known) : known;
+      if (id === undefined) return sendJson(response, 200, toList(data.map(show), data));
       const model = data.find((known) => known.id === id);
       if (model === undefined) throw unknownModel(id);
-      sendJson(response, 200, model);
+      sendJson(response, 200, show(model));
     } catch (error) {
       if (isGone(response)) return;
       noteFailure(deps, '/v1/models', request, error);
       sendOpenAiError(response, error);
     }
   };
+}
+
+/** A list for clients of OpenAI and of Anthropic, which has one page. */
+function toList(data: readonly object[], models: readonly ListedModel[]) {
+  return { object: 'list', data, has_more: false, first_id: models[0]?.id ?? null, last_id: models.at(-1)?.id ?? null };
+}
+
+/** Adds what Anthropic's clients read of a model. */
+function toAnthropicModel(model: ListedModel & { created: number }) {
+  const createdAt = new Date(model.created * 1000).toISOString();
+  return { ...model, type: 'model', display_name: model.id, created_at: createdAt };
 }
 
 /** Returns the models that the caller may use, each name once. */

@@ -36,7 +36,7 @@ export function readCompletionRequest(value: unknown, model: string): Completion
   if (messages.some(({ role }) => role === 'system')) {
     warnings.push('system messages were ignored: the operator of ragmesh sets the instructions');
   }
-  const { question, history } = toConversation(messages.filter(({ role }) => role !== 'system'));
+  const { question, history } = toQuestion(messages.filter(({ role }) => role !== 'system'));
   return {
     ask: {
       question,
@@ -59,14 +59,19 @@ function toText(content: string | { text: string }[]): string {
   return typeof content === 'string' ? content : content.map(({ text }) => text).join('\n');
 }
 
-interface Said {
+/** A message of a conversation. */
+export interface Said {
   role: Role;
   text: string;
+  /** Its index in the body. */
   index: number;
 }
 
-// Messages of one speaker in a row count as one. An assistant that spoke first was not asked anything: a greeting.
-function toConversation(messages: readonly Said[]): {
+/**
+ * Returns the question and the turns before it. Messages of one speaker in a row count as one. An assistant that spoke first was not asked
+ * anything: a greeting.
+ */
+export function toQuestion(messages: readonly Said[]): {
   question: string;
   history: { question: string; answer: string }[];
 } {

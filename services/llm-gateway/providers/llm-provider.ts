@@ -65,6 +65,8 @@ export interface ProviderRequest {
   parallelToolCalls: boolean | undefined;
   responseFormat: ResponseFormat | undefined;
   reasoningEffort: ReasoningEffort;
+  /** How long the provider should cache the constant part of the prompt, in seconds; 0: as configured. */
+  promptCacheSeconds: number;
   /** The partial answer that the completion continues without repeating it; only with `prefill`. */
   prefix: string;
   /** Opaque identifier of the tenant for the provider: for cache salts and abuse reports. Never the tenant's name. */

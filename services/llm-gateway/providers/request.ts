@@ -47,6 +47,7 @@ export function toProviderRequest(
     parallelToolCalls: request.parallelToolCalls,
     responseFormat: request.responseFormat,
     reasoningEffort: request.reasoningEffort,
+    promptCacheSeconds: request.promptCacheSeconds,
     prefix,
     tenantTag,
     extra,

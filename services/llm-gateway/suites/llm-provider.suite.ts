@@ -27,6 +27,7 @@ export function requestOf(init: Partial<ProviderRequest> = {}): ProviderRequest 
     parallelToolCalls: undefined,
     responseFormat: undefined,
     reasoningEffort: ReasoningEffort.UNSPECIFIED,
+    promptCacheSeconds: 0,
     prefix: '',
     tenantTag: '',
     extra: {},

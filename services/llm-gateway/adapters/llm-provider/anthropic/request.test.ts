@@ -209,6 +209,17 @@ describe('a request', () => {
     expect(body.thinking).toEqual(thinking);
   });
 
+  test('has cache points if the caller wants the prompt cached, for as long as it wants', async () => {
+    const messages = [message(MessageRole.SYSTEM, 'Be kind.'), message(MessageRole.USER, 'hello')];
+    const cachedFor = async (promptCacheSeconds: number, settings = {}) =>
+      JSON.stringify((await bodyOf({ messages, promptCacheSeconds }, settings)).body).match(/"ttl":"(..)"/)?.[1];
+    expect(await cachedFor(0)).toBeUndefined();
+    expect(await cachedFor(300)).toBe('5m');
+    expect(await cachedFor(3600)).toBe('1h');
+    expect(await cachedFor(0, { prompt_cache: '5m' })).toBe('5m');
+    expect(await cachedFor(3600, { prompt_cache: '5m' })).toBe('1h');
+  });
+
   test('has no more than four cache points', async () => {
     const turn = (role: MessageRole) => message(role, 'x');
     const { body } = await bodyOf(

@@ -96,9 +96,10 @@ export function toAnthropicBody(request: ProviderRequest, defaults: AnthropicDef
     );
     system.push({ type: 'text', text: 'Answer with one JSON object, and with nothing before or after it.' });
   }
-  if (defaults.cache !== undefined) {
+  const cache = cacheOf(request, defaults);
+  if (cache !== undefined) {
     const historyEnd = turns.at(-1)?.role === 'user' ? turns.at(-2)?.content.at(-1) : undefined;
-    markCachePoints(defaults.cache, { tools, system, historyEnd });
+    markCachePoints(cache, { tools, system, historyEnd });
   }
   const output = { ...(effort === undefined ? {} : { effort }), ...(format === undefined ? {} : { format }) };
   const body = {
@@ -117,6 +118,12 @@ export function toAnthropicBody(request: ProviderRequest, defaults: AnthropicDef
     ...(request.tenantTag === '' ? {} : { metadata: { user_id: request.tenantTag.slice(0, 256) } }),
   };
   return { body, warnings };
+}
+
+/** The wish of the caller comes before the configuration. */
+function cacheOf({ promptCacheSeconds }: ProviderRequest, { cache }: AnthropicDefaults): CacheControl | undefined {
+  if (promptCacheSeconds === 0) return cache;
+  return { type: 'ephemeral', ttl: promptCacheSeconds > 300 ? '1h' : '5m' };
 }
 
 type Without = (name: string, isGiven: boolean, why?: string) => void;

@@ -2,8 +2,8 @@ import { HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ScriptedModel, startScriptedModel } from './testing/scripted-model.ts';
-import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { type ScriptedModel, startScriptedModel } from '../testing/scripted-model.ts';
+import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // The clients that people have, unchanged, against the whole mesh with a model behind its gateway.
 

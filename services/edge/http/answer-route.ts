@@ -1,0 +1,84 @@
+import type { NodeResponse } from '#kit/http/server/port.ts';
+import { isGone } from '#kit/http/server/sender.ts';
+import { workFor } from '#kit/http/server/work.ts';
+import type { Admission } from '../admission/admission.ts';
+import type { HeaderReader } from '../credentials/authenticate.ts';
+import { sendJson } from './error.ts';
+import { createEventStream, type EventStream } from './event-stream.ts';
+import { readJsonBody } from './json-body.ts';
+import { type JsonRoute, type JsonRouteDeps, noteFailure } from './json-route.ts';
+import { forLargeBodies } from './limits.ts';
+import { headersOf } from './request.ts';
+
+/** A request that was read and is allowed: its reply as a whole, or as a stream. */
+export interface Asked {
+  stream: boolean;
+  /** Returns the whole reply and its headers. */
+  whole(): Promise<{ body: unknown; headers: Record<string, string> }>;
+  /** Sends the events of the reply. Throws if it fails or is incomplete. */
+  send(stream: EventStream): Promise<void>;
+}
+
+/** What a caller sent. */
+export interface Sent {
+  body: unknown;
+  header: HeaderReader;
+  admission: Admission;
+  /** Aborts when the client leaves. */
+  signal: AbortSignal;
+}
+
+/** One wire of completions: how it reads requests and writes errors. */
+export interface AnswerFace {
+  /** The route, for logs. */
+  name: string;
+  ask(sent: Sent): Promise<Asked>;
+  /** Sends an error as a whole reply. */
+  sendError(response: NodeResponse, error: unknown): void;
+  /** Returns the event of an error inside a stream: its name and its data. */
+  errorEvent(error: unknown, response: NodeResponse): readonly [name: string | undefined, data: string];
+}
+
+/** Creates the route of a wire whose replies are whole or streamed. A failure before the first event is an HTTP status. */
+export function createAnswerRoute(face: AnswerFace, deps: JsonRouteDeps): JsonRoute {
+  const { admit, running, limits } = deps;
+  const bodyLimits = forLargeBodies(limits);
+  return async (request, response) => {
+    const { signal, abort } = workFor(response);
+    let stream: EventStream | undefined;
+    let release: (() => void) | undefined;
+    try {
+      const header = headersOf(request);
+      const admission = await admit(request, signal);
+      release = await running.begin(admission.principal);
+      const body = await readJsonBody(request, bodyLimits);
+      const asked = await face.ask({ body, header, admission, signal });
+      if (asked.stream) {
+        stream = createEventStream(response, limits);
+        await asked.send(stream);
+        await stream.end();
+      } else {
+        const whole = await asked.whole();
+        sendJson(response, 200, whole.body, whole.headers);
+      }
+    } catch (error) {
+      abort();
+      if (isGone(response)) return;
+      noteFailure(deps, face.name, request, error);
+      if (stream === undefined || !stream.opened()) return face.sendError(response, error);
+      await sendInside(stream, face.errorEvent(error, response));
+    } finally {
+      release?.();
+      stream?.close();
+    }
+  };
+}
+
+async function sendInside(stream: EventStream, [name, data]: readonly [string | undefined, string]): Promise<void> {
+  try {
+    await stream.event(name, data);
+    await stream.end();
+  } catch {
+    // The client left while the error was sent to it.
+  }
+}
