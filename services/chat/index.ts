@@ -16,6 +16,7 @@ import { createReplies } from './acts/replies.ts';
 import { createRouter } from './acts/router.ts';
 import { createBackgroundTasks } from './answer/background.ts';
 import { createIds } from './ask/ids.ts';
+import { createRepeats } from './cache/repeats.ts';
 import { readConfig } from './config.ts';
 import { createFindCurated } from './evidence/curated/curated.ts';
 import type { DeskDeps, HandoverDesk } from './handover/desk.ts';
@@ -83,6 +84,7 @@ export const chat = defineService({
         masksOf: createMasksOf(settings.personalData),
         findCurated: createFindCurated({ sessions, cache: clients.cache, clock, log }),
         scorer: settings.supportModel && { settings: settings.supportModel, rerank: optionalClients.rerank() },
+        repeats: createRepeats(),
         route: createRouter(),
         replies: createReplies(settings.replies),
         toolbox,

@@ -21,7 +21,7 @@ import {
 import type { HandoverEvent } from '../handover/state.ts';
 import type { AskEvent, DegradedStage, StageChange } from './events.ts';
 
-/** All that is known of one question, from its arrival to the end of its answer. Only {@link next} makes a new one. */
+/** All that is known of one question, from its arrival to the end of its answer. Only {@link next} and {@link repeat} make a new one. */
 export interface AnswerState {
   readonly answerId: string;
   readonly question: string;
@@ -111,7 +111,7 @@ export interface Step {
 }
 
 /**
- * Returns what an event changes and shows; the only place in which the state of an answer changes. `atUs` is the time of the event
+ * Returns what an event changes and shows; the only place in which the state of an answer changes by an event. `atUs` is the time of the event
  * in microseconds since the question arrived. Nothing follows `done`, and a citation of a passage that was not given is dropped.
  */
 export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
@@ -215,6 +215,25 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
     default:
       return event satisfies never;
   }
+}
+
+/**
+ * Returns the state of an answer that is `given` again, to its end before the records, and what the client sees of it: as it was, under its own
+ * ids and times.
+ */
+export function repeat(
+  { answerId, askedAtMs, traceId }: AnswerState,
+  given: { readonly state: AnswerState; readonly responses: readonly AskResponse[] },
+  atUs: number,
+): { state: AnswerState; responses: AskResponse[] } {
+  const firstTextUs = given.state.firstTextUs === 0 ? 0 : atUs;
+  const own = (response: AskResponse): AskResponse => {
+    const { event } = response;
+    if (event.case === 'started') return respond({ case: 'started', value: { ...event.value, answerId } });
+    if (event.case !== 'stage' || event.value.status === StageStatus.STARTED) return response;
+    return respond({ case: 'stage', value: { ...event.value, latencyUs: BigInt(atUs) } });
+  };
+  return { state: { ...given.state, answerId, askedAtMs, traceId, firstTextUs }, responses: given.responses.map(own) };
 }
 
 /** Returns the end of an answer, as clients and the cache receive it. */

@@ -27,9 +27,9 @@ import {
 } from '../answer/events.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import type { AnswerState } from '../answer/state.ts';
-import { beginLookup, type Found, type ListedCorpora, type LookupDeps } from '../cache/lookup.ts';
+import type { Found } from '../cache/lookup.ts';
 import { replay } from '../cache/replay.ts';
-import { answerCurated, type FindCurated } from '../evidence/curated/curated.ts';
+import { answerCurated } from '../evidence/curated/curated.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
 import { type Generation, generate } from '../generate/generate.ts';
@@ -41,24 +41,21 @@ import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
 import { sealProposals } from '../tools/masked-tool.ts';
 import { callMessages, createModelTools } from '../tools/model-tools.ts';
 import { canCallTools, isGenerative } from '../understand/models.ts';
-import { type UnderstandDeps, type Understood, understand } from '../understand/understand.ts';
+import type { Understood } from '../understand/understand.ts';
 import { checkAnswer } from '../verify/check-answer.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
 import { maskRequest, sealPassages, shortenPassages } from './masking/request.ts';
 import { showTo } from './masking/show.ts';
+import { begin, findCurated, givenBefore, remember, type Walk, type WalkDeps } from './walk.ts';
 
 /** What answering a question needs. */
-export interface AskDeps
-  extends Omit<DriverDeps, 'clients'>,
-    Omit<LookupDeps, 'clients'>,
-    Omit<UnderstandDeps, 'clients' | 'metrics'> {
-  findCurated: FindCurated;
+export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<WalkDeps, 'clients' | 'metrics'> {
   /** Returns the masks of a new request; `undefined` if the tenant masks nothing. */
   masksOf: (principal: Principal) => RequestMasks | undefined;
   /** The model that scores written sentences; `undefined`: their words are compared. */
   scorer: Generation['scorer'];
   clients: DriverDeps['clients'] &
-    LookupDeps['clients'] & {
+    WalkDeps['clients'] & {
       retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'>;
       llm: Pick<Client<typeof LLMGatewayService>, 'generate'>;
     };
@@ -95,16 +92,24 @@ async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): A
     throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'operator' } });
   }
   const driver = createDriver(deps, request, context);
+  let walk: Walk | undefined;
   let isShown = false;
+  // All that was sent of an answer that was there as a whole.
   let whole: readonly AskResponse[] = [];
   try {
-    for await (const ready of answer(deps, request, context, driver.state)) {
-      const responses = 'case' in ready ? driver.apply(ready) : ready.flatMap(driver.apply);
-      if (responses.length === 0) continue;
-      const isWhole = driver.state().outcome !== AnswerOutcome.UNSPECIFIED;
-      if (isWhole && !isShown) whole = responses;
-      else yield responses;
-      isShown = true;
+    walk = await begin(deps, request, context, driver.state());
+    const given = await givenBefore(deps, walk, request, context);
+    if (given !== undefined) whole = driver.repeat(given);
+    else {
+      for await (const ready of answer(deps, request, context, walk, driver.state)) {
+        const responses = 'case' in ready ? driver.apply(ready) : ready.flatMap(driver.apply);
+        if (responses.length === 0) continue;
+        const isWhole = driver.state().outcome !== AnswerOutcome.UNSPECIFIED;
+        if (isWhole && (!isShown || whole.length > 0)) whole = [...whole, ...responses];
+        else yield responses;
+        isShown = true;
+      }
+      if (whole.length > 0) await remember(deps, walk, request, context, { state: driver.state(), responses: whole });
     }
     const ending = driver.end();
     if (whole.length > 0 && !(await endsWithin(ending, maxTogetherMs))) {
@@ -113,6 +118,7 @@ async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): A
     }
     yield [...whole, ...(await ending)];
   } finally {
+    walk?.lookup.close();
     driver.close();
   }
 }
@@ -135,50 +141,43 @@ async function* answer(
   deps: AskDeps,
   request: AskRequest,
   context: CallContext,
+  { understanding, lookup }: Walk,
   state: () => AnswerState,
 ): AsyncGenerator<AskEvents> {
-  const understanding = Promise.withResolvers<Understood>();
-  // The look-up begins first: its span includes the work for its key.
-  const lookup = beginLookup(deps, request, context, understanding.promise);
-  understand(deps, request, context, state()).then(understanding.resolve, understanding.reject);
-  try {
-    const [understood, listed] = await Promise.all([understanding.promise, lookup.corporaListed]);
-    const { sessionId, isNewSession, standalone, move, turns } = understood;
-    const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act } };
-    if (move.reply !== undefined) {
-      yield [started, ...answerAct(move, move.reply, request.question, turns)];
-      return;
-    }
-    const { first } = understood.tools;
-    if (first !== undefined) {
-      yield started;
-      const isAnswered = yield* answerFromTool(deps, context, understood, first, state);
-      if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
-      if (state().outcome === AnswerOutcome.REFUSED) yield [...afterRefusal(move, request.question, turns)];
-      return;
-    }
-    const curated = await findCurated(deps, request, context, standalone, listed);
-    if (curated !== undefined) {
-      yield [started, ...answerCurated(curated)];
-      return;
-    }
-    const begun: AskEvents = [
-      started,
-      ...(move.isReturned ? showHandover({ ...move, event: undefined }, request.question, turns) : []),
-      standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
-      stageStarted(Stage.CACHE),
-    ];
-    // An answer in memory leaves with the first event.
-    const ready = await readyNow(lookup.peek());
-    if (ready?.kind !== 'answer') yield begun;
-    const before = ready?.kind === 'answer' ? begun : [];
-    const isAnswered = yield* answerFromCache(await lookup.take(), before, request, context);
+  const [understood, listed] = await Promise.all([understanding, lookup.corporaListed]);
+  const { sessionId, isNewSession, standalone, move, turns } = understood;
+  const started: AskEvent = { case: 'started', value: { sessionId, isNewSession, standalone, act: move.act } };
+  if (move.reply !== undefined) {
+    yield [started, ...answerAct(move, move.reply, request.question, turns)];
+    return;
+  }
+  const { first } = understood.tools;
+  if (first !== undefined) {
+    yield started;
+    const isAnswered = yield* answerFromTool(deps, context, understood, first, state);
     if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
     if (state().outcome === AnswerOutcome.REFUSED) yield [...afterRefusal(move, request.question, turns)];
-    yield* suggest(state());
-  } finally {
-    lookup.close();
+    return;
   }
+  const curated = await findCurated(deps, request, context, standalone, listed);
+  if (curated !== undefined) {
+    yield [started, ...answerCurated(curated)];
+    return;
+  }
+  const begun: AskEvents = [
+    started,
+    ...(move.isReturned ? showHandover({ ...move, event: undefined }, request.question, turns) : []),
+    standalone === request.question ? stageSkipped(Stage.REWRITE) : stageFinished(Stage.REWRITE, standalone),
+    stageStarted(Stage.CACHE),
+  ];
+  // An answer in memory leaves with the first event.
+  const ready = await readyNow(lookup.peek());
+  if (ready?.kind !== 'answer') yield begun;
+  const before = ready?.kind === 'answer' ? begun : [];
+  const isAnswered = yield* answerFromCache(await lookup.take(), before, request, context);
+  if (!isAnswered) yield* answerFromEvidence(deps, request, context, understood, state);
+  if (state().outcome === AnswerOutcome.REFUSED) yield [...afterRefusal(move, request.question, turns)];
+  yield* suggest(state());
 }
 
 // Returns whether the cache had the whole answer. `before`: events that leave before it.
@@ -208,18 +207,6 @@ async function* answerFromCache(
     default:
       return found satisfies never;
   }
-}
-
-// What an operator wants to be said comes first. A condition on documents is one on what may be said.
-async function findCurated(
-  deps: AskDeps,
-  { filter, inspectPrompt }: AskRequest,
-  context: CallContext,
-  standalone: string,
-  listed: ListedCorpora,
-) {
-  if (filter !== undefined || inspectPrompt || !('corpora' in listed)) return undefined;
-  return deps.findCurated(standalone, listed.corpora, context);
 }
 
 // Returns whether the call of a tool has answered; otherwise documents may.

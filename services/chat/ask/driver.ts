@@ -23,8 +23,9 @@ import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import { type BackgroundTasks, backgroundCall } from '../answer/background.ts';
 import type { AskEvent } from '../answer/events.ts';
-import { type AnswerState, initialState, next, respond } from '../answer/state.ts';
+import { type AnswerState, initialState, next, repeat, respond } from '../answer/state.ts';
 import { type CacheFill, openFill } from '../cache/fill.ts';
+import type { Given } from '../cache/repeats.ts';
 import type { ChatSettings } from '../config.ts';
 import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
@@ -172,6 +173,12 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
     state: (): AnswerState => state,
     /** Applies an event; returns what the client sees of it. */
     apply,
+    /** Gives an answer of no session as it was given before; returns what the client sees of it. */
+    repeat(given: Given): readonly AskResponse[] {
+      const repeated = repeat(state, given, elapsedUs());
+      state = repeated.state;
+      return repeated.responses;
+    },
     /** Records the answer and ends it; returns what the client sees of both. */
     async end(): Promise<readonly AskResponse[]> {
       const recorded = await record();
