@@ -1,11 +1,13 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSettings } from './config.ts';
+import { createErasureRpcs } from './erasure/erasure-rpcs.ts';
 import { toRecordBytes } from './records/chain.ts';
 import { createDocumentSets } from './records/document-sets.ts';
 import { createGroupCommit, type GroupCommit } from './records/group-commit.ts';
@@ -14,6 +16,8 @@ import { queryEntries } from './records/query.ts';
 import type { AuditSchema } from './records/schema.ts';
 import { verifyChain } from './records/verify.ts';
 import { type Write, type Written, writeBatch } from './records/write.ts';
+import { splitRecord } from './subjects/seal-record.ts';
+import type { Subjects } from './subjects/subjects.ts';
 import { reportUsage } from './usage/usage-sums.ts';
 
 /** What the service needs. */
@@ -24,21 +28,24 @@ export interface AuditDeps {
   log: Logger;
   /** Ends of the chains outside of the database. */
   heads: HeadsFile;
+  /** The keys of users. */
+  subjects: Subjects;
 }
 
 /** The rpcs of the audit service, and the writer behind them. */
 export interface Audit {
-  impl: ServiceHandlers<typeof AuditService>;
+  impl: ServiceHandlers<typeof AuditService> & ServiceHandlers<typeof AuditErasureService>;
   writer: GroupCommit<Write, Written>;
 }
 
 /** Creates the audit service. */
-export function createAudit({ db, config, clock, log, heads }: AuditDeps): Audit {
+export function createAudit({ db, config, clock, log, heads, subjects }: AuditDeps): Audit {
   const sets = createDocumentSets();
+  const writing = { db, sets, heads, subjects };
   const writer = createGroupCommit<Write, Written>({
     ...config,
     commit: (batch) =>
-      writeBatch(db, batch, clock(), sets, heads).catch((error: unknown) => {
+      writeBatch(writing, batch, clock()).catch((error: unknown) => {
         log.error({ err: error, event: 'audit_write_failed', record_count: batch.length }, 'audit write failed');
         throw unavailable('audit database', 'the record cannot be written: try again', error);
       }),
@@ -48,9 +55,10 @@ export function createAudit({ db, config, clock, log, heads }: AuditDeps): Audit
     impl: {
       async record(record, context) {
         const { tenant, user } = context.principal;
-        const recordBytes = toRecordBytes(record);
-        const answer = { kind: 'answer', tenant, user, record, recordBytes } as const;
-        const sequence = await writer.append(answer, recordBytes.byteLength);
+        const { open, personal } = config.sealUsers ? splitRecord(user, record) : { open: record };
+        const recordBytes = toRecordBytes(open);
+        const answer = { kind: 'answer', tenant, user, record: open, recordBytes, personal } as const;
+        const sequence = await writer.append(answer, recordBytes.byteLength + (personal?.byteLength ?? 0));
         return { sequence: BigInt(sequence) };
       },
       async recordUsage(request, context) {
@@ -61,23 +69,28 @@ export function createAudit({ db, config, clock, log, heads }: AuditDeps): Audit
       },
       async *queryAudit(request, context) {
         const { tenant } = context.principal;
-        for await (const entry of queryEntries(db, tenant, request, context.signal)) yield { entry };
+        yield* queryEntries(db, subjects, tenant, request, context.signal);
       },
       async verifyChain(_, context) {
         const { tenant } = context.principal;
-        const { entryCount, firstBad } = await verifyChain(db, tenant, heads.of(tenant), context.signal);
+        const { entryCount, firstBad, ...erased } = await verifyChain(db, tenant, heads.of(tenant), context.signal);
         if (firstBad !== undefined)
           log.error({ event: 'audit_chain_broken', tenant, sequence: firstBad }, 'audit chain broken');
         return {
           entryCount: BigInt(entryCount),
           intact: firstBad === undefined,
           firstBadSequence: BigInt(firstBad ?? 0),
+          erasedCount: BigInt(erased.erasedCount),
+          redactedCount: BigInt(erased.redactedCount),
+          keyMissingCount: BigInt(erased.keyMissingCount),
+          erasures: [...erased.erasures],
         };
       },
       async getUsageReport({ from, before }, context) {
         const { tenant } = context.principal;
         return { rows: await reportUsage(db, tenant, from && timestampMs(from), before && timestampMs(before)) };
       },
+      ...createErasureRpcs({ db, subjects, heads, clock }),
     },
   };
 }

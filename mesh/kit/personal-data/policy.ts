@@ -30,9 +30,9 @@ export interface PersonalDataPolicies {
   ofCorpus(tenant: string, corpus: string): PersonalDataPolicy | undefined;
 }
 
-/** Reads the policies from the configuration. Throws ConfigError. */
-export function readPersonalData(config: PersonalDataConfig | undefined): PersonalDataPolicies {
-  const keys = (config?.keys ?? []).map(({ id, key }, index): MaskingKey => {
+/** Reads the keys from the configuration, the one that encrypts first. Throws ConfigError. */
+export function readKeys(config: PersonalDataConfig | undefined): MaskingKey[] {
+  return (config?.keys ?? []).map(({ id, key }, index): MaskingKey => {
     const bytes = Buffer.from(key, 'base64');
     if (bytes.length === 32) return { id, bytes };
     throw new ConfigError(
@@ -40,6 +40,11 @@ export function readPersonalData(config: PersonalDataConfig | undefined): Person
       'is not 32 bytes in base64: make one with `openssl rand -base64 32`',
     );
   });
+}
+
+/** Reads the policies from the configuration. Throws ConfigError. */
+export function readPersonalData(config: PersonalDataConfig | undefined): PersonalDataPolicies {
+  const keys = readKeys(config);
   const policies = new Map<string, PersonalDataPolicyConfig>();
   for (const [index, policy] of (config?.policies ?? []).entries()) {
     const path = `personal_data.policies[${index}]`;

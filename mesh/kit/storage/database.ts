@@ -29,11 +29,15 @@ export interface Migrations {
   readonly isDisposable?: boolean;
 }
 
-/** Statements that make every database of ragmesh durable: what a commit acknowledged survives a kill. */
+/**
+ * Statements that make every database of ragmesh durable: what a commit acknowledged survives a kill. Deleted content is overwritten, so that
+ * what was erased is not in free pages.
+ */
 export const durableSetup: readonly string[] = [
   'PRAGMA journal_mode = WAL',
   'PRAGMA synchronous = FULL',
   'PRAGMA foreign_keys = ON',
+  'PRAGMA secure_delete = ON',
   'PRAGMA busy_timeout = 10000',
 ];
 

@@ -21,6 +21,10 @@ export interface Submission {
   record: RecordRequest;
   /** The record as its entry holds it. */
   recordBytes: Uint8Array;
+  /** What says something of the user, if the entry is sealed: the record has the rest. */
+  personal?: Uint8Array | undefined;
+  /** Set before the transaction: the subject of the user, and `personal` under its key. */
+  sealed?: { subject: string; bytes: Uint8Array } | undefined;
 }
 
 /** What an append needs to know. */
@@ -64,19 +68,29 @@ export async function appendEntries(
   const written: WrittenSet[] = [];
   const fresh: Submission[] = [];
   const sequences = batch.map((submission) => {
-    const { tenant, user, record, recordBytes } = submission;
+    const { tenant, record, recordBytes, sealed } = submission;
+    // A sealed entry names its user by the subject alone.
+    const user = sealed?.subject ?? submission.user;
     const key = keyOf(tenant, record.answerId);
     const found = known.get(key);
     if (found !== undefined) return found;
     const head = heads.get(tenant) ?? { tenant, last_sequence: 0, last_hash: genesisHash, is_broken: 0 };
     if (head.is_broken) return brokenChain(head.last_sequence);
     const sequence = head.last_sequence + 1;
-    const bytes = toCanonicalBytes({ sequence, tenant, user, recordedAt: nowMs, recordBytes });
+    const named = sealed === undefined ? { user } : { user: '', subject: sealed.subject, sealed: sealed.bytes };
+    const bytes = toCanonicalBytes({ sequence, tenant, ...named, recordedAt: nowMs, recordBytes });
     const hash = chainHash(head.last_hash, bytes);
     const about = { tenant, sequence, answer_id: record.answerId, user, recorded_at: nowMs };
     const documentIds = documentsOf(record);
     const documentsAt = sets.find(tenant, documentIds, lasts.get(tenant) ?? 0) ?? null;
-    entries.push({ ...about, bytes, previous_hash: head.last_hash, hash, documents_of: documentsAt });
+    entries.push({
+      ...about,
+      bytes,
+      previous_hash: head.last_hash,
+      hash,
+      documents_of: documentsAt,
+      redacted_by: null,
+    });
     if (documentsAt === null && documentIds.length > 0) written.push({ tenant, sequence, documentIds });
     fresh.push(submission);
     known.set(key, sequence);
@@ -138,14 +152,15 @@ async function findKnown(trx: Transaction<AuditSchema>, batch: readonly Submissi
   return new Map(rows.map(({ tenant, answer_id, sequence }) => [keyOf(tenant, answer_id), sequence]));
 }
 
-interface Head extends ChainRow {
+/** The end of a chain, and whether it is the recorded one. */
+export interface Head extends ChainRow {
   is_broken: number;
 }
 
 /** Returns the ends of the chains, each compared with the entries: the last one has the recorded hash, and none is after it. */
-async function findHeads(
+export async function findHeads(
   trx: Transaction<AuditSchema>,
-  batch: readonly Submission[],
+  batch: readonly { tenant: string }[],
   outside: Pick<HeadsFile, 'of'>,
 ): Promise<Map<string, Head>> {
   const tenants = tenantsOf(batch);
@@ -173,7 +188,8 @@ async function findHeads(
   return heads;
 }
 
-function brokenChain(lastSequence: number): ConnectError {
+/** Returns the error of a chain that does not have its recorded end. */
+export function brokenChain(lastSequence: number): ConnectError {
   const message = 'the audit chain of this tenant is broken at its end: restore the audit database from a backup';
   const metadata = { sequence: String(lastSequence) };
   return failedPrecondition(ErrorReason.AUDIT_CHAIN_BROKEN, message, { metadata });
@@ -200,13 +216,17 @@ const selectHeads = createListQuery((db: Database<AuditSchema>, tenants: readonl
     .where('chains.tenant', 'in', tenants),
 );
 
-const insertEntries = createInsert((db: Database<AuditSchema>, row: EntryRow) => db.insertInto('entries').values(row));
+/** Inserts entries as they are. */
+export const insertEntries = createInsert((db: Database<AuditSchema>, row: EntryRow) =>
+  db.insertInto('entries').values(row),
+);
 
 const insertDocuments = createInsert((db: Database<AuditSchema>, row: DocumentRow) =>
   db.insertInto('entry_documents').values(row),
 );
 
-const saveHeads = createInsert((db: Database<AuditSchema>, row: ChainRow) =>
+/** Writes the ends of chains. */
+export const saveHeads = createInsert((db: Database<AuditSchema>, row: ChainRow) =>
   db
     .insertInto('chains')
     .values(row)

@@ -5,6 +5,8 @@ import { TimestampSchema, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type AuditEntry,
   AuditEntrySchema,
+  type ErasureReceipt,
+  ErasureReceiptSchema,
   type EvidenceRef,
   type RecordRequest,
   RecordRequestSchema,
@@ -13,31 +15,42 @@ import {
 /** The hash before the first entry of a tenant. */
 export const genesisHash: Uint8Array = new Uint8Array(32);
 
-/** The content of an entry. */
-export interface EntryContent {
+/** What the canonical bytes of an entry are made of. */
+export interface CanonicalEntry {
   sequence: number;
   tenant: string;
+  /** Empty if the entry names its user by `subject`. */
   user: string;
   /** Milliseconds since 1970. */
   recordedAt: number;
-  /** As {@link toRecordBytes} returns them. */
-  recordBytes: Uint8Array;
+  /** As {@link toRecordBytes} returns them; `undefined` for a receipt. */
+  recordBytes?: Uint8Array | undefined;
+  subject?: string | undefined;
+  sealed?: Uint8Array | undefined;
+  erasure?: ErasureReceipt | undefined;
 }
 
 /**
- * Returns the canonical bytes of an entry: the protobuf encoding of `AuditEntry` with fields 1 to 5 (its content, without the hashes),
+ * Returns the canonical bytes of an entry: the protobuf encoding of `AuditEntry` with fields 1 to 5 and 8 to 10 (its content, without the hashes),
  * fields in ascending order, fields with default values left out, unknown fields left out. The contract has no map, so there is
  * one such encoding, whatever program writes it.
  */
-export function toCanonicalBytes({ sequence, tenant, user, recordedAt, recordBytes }: EntryContent): Uint8Array {
+export function toCanonicalBytes(entry: CanonicalEntry): Uint8Array {
+  const { sequence, tenant, user, recordedAt, recordBytes, subject, sealed, erasure } = entry;
   const writer = new BinaryWriter();
   const { field } = AuditEntrySchema;
   writer.tag(field.sequence.number, WireType.Varint).uint64(sequence);
   if (tenant !== '') writer.tag(field.tenant.number, WireType.LengthDelimited).string(tenant);
   if (user !== '') writer.tag(field.user.number, WireType.LengthDelimited).string(user);
-  writer.tag(field.record.number, WireType.LengthDelimited).bytes(recordBytes);
+  if (recordBytes !== undefined) writer.tag(field.record.number, WireType.LengthDelimited).bytes(recordBytes);
   const timestamp = toBinary(TimestampSchema, timestampFromMs(recordedAt));
-  return writer.tag(field.recordedAt.number, WireType.LengthDelimited).bytes(timestamp).finish();
+  writer.tag(field.recordedAt.number, WireType.LengthDelimited).bytes(timestamp);
+  if (subject) writer.tag(field.subject.number, WireType.LengthDelimited).string(subject);
+  if (sealed !== undefined) writer.tag(field.sealed.number, WireType.LengthDelimited).bytes(sealed);
+  if (erasure !== undefined) {
+    writer.tag(field.erasure.number, WireType.LengthDelimited).bytes(toBinary(ErasureReceiptSchema, erasure, encoding));
+  }
+  return writer.finish();
 }
 
 /** Returns the bytes of a record in its entry. They are the longest part of it, and made once. */

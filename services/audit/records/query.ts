@@ -1,7 +1,8 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import type { AuditEntry, QueryAuditRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { QueryAuditRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
-import { fromCanonicalBytes } from './chain.ts';
+import type { Subjects } from '../subjects/subjects.ts';
+import { type ReadEntry, readEntries } from './read-entry.ts';
 import type { AuditSchema } from './schema.ts';
 
 const defaultLimit = 100;
@@ -11,30 +12,38 @@ const pageSize = 50;
 /** Returns the entries of a tenant that match a request, the latest first. */
 export async function* queryEntries(
   db: Database<AuditSchema>,
+  subjects: Subjects,
   tenant: string,
   request: QueryAuditRequest,
   signal: AbortSignal,
-): AsyncIterable<AuditEntry> {
-  const sequences = await findSequences(db, tenant, request);
+): AsyncIterable<ReadEntry> {
+  const { user } = request;
+  // Sealed entries name their user by the subject.
+  const subject = user === '' ? undefined : await subjects.nameOf(db, { tenant, user });
+  const users = user === '' ? [] : [user, ...(subject === undefined ? [] : [subject])];
+  const sequences = await findSequences(db, tenant, request, users);
   for (let start = 0; start < sequences.length; start += pageSize) {
     signal.throwIfAborted();
     const rows = await db
       .selectFrom('entries')
-      .select(['bytes', 'previous_hash', 'hash'])
+      .select(['bytes', 'previous_hash', 'hash', 'redacted_by'])
       .where('tenant', '=', tenant)
       .where('sequence', 'in', sequences.slice(start, start + pageSize))
       .orderBy('sequence', 'desc')
       .execute();
-    for (const { bytes, previous_hash: previousHash, hash } of rows) {
-      yield { ...fromCanonicalBytes(bytes), previousHash, hash };
-    }
+    yield* await readEntries(subjects, tenant, rows);
   }
 }
 
-async function findSequences(db: Database<AuditSchema>, tenant: string, request: QueryAuditRequest): Promise<number[]> {
+async function findSequences(
+  db: Database<AuditSchema>,
+  tenant: string,
+  request: QueryAuditRequest,
+  users: readonly string[],
+): Promise<number[]> {
   const limit = request.limit || defaultLimit;
-  if (request.documentId !== '') return findShown(db, tenant, request, limit);
-  const rows = await matching(db, tenant, request).orderBy('sequence', 'desc').limit(limit).execute();
+  if (request.documentId !== '') return findShown(db, tenant, request, users, limit);
+  const rows = await matching(db, tenant, request, users).orderBy('sequence', 'desc').limit(limit).execute();
   return rows.map(({ sequence }) => sequence);
 }
 
@@ -50,6 +59,7 @@ async function findShown(
   db: Database<AuditSchema>,
   tenant: string,
   request: QueryAuditRequest,
+  users: readonly string[],
   limit: number,
 ): Promise<number[]> {
   const chain = await db.selectFrom('chains').select('last_sequence').where('tenant', '=', tenant).executeTakeFirst();
@@ -57,7 +67,7 @@ async function findShown(
   const end = chain?.last_sequence ?? 0;
   let through = request.beforeSequence > 0n ? Math.min(end, Number(request.beforeSequence) - 1) : end;
   for (let count = firstLookCount; through >= 1 && found.length < limit; count *= 2) {
-    const candidates = matching(db, tenant, request)
+    const candidates = matching(db, tenant, request, users)
       .where('entries.sequence', '>', through - count)
       .where('entries.sequence', '<=', through);
     const by = (own: 'entries.sequence' | 'entries.documents_of') =>
@@ -79,12 +89,12 @@ async function findShown(
 }
 
 // The sequences of the entries that match everything but the document.
-function matching(db: Database<AuditSchema>, tenant: string, request: QueryAuditRequest) {
-  const { from, before, user, answerId, beforeSequence } = request;
+function matching(db: Database<AuditSchema>, tenant: string, request: QueryAuditRequest, users: readonly string[]) {
+  const { from, before, answerId, beforeSequence } = request;
   let query = db.selectFrom('entries').select('entries.sequence as sequence').where('entries.tenant', '=', tenant);
   if (from !== undefined) query = query.where('entries.recorded_at', '>=', timestampMs(from));
   if (before !== undefined) query = query.where('entries.recorded_at', '<', timestampMs(before));
-  if (user !== '') query = query.where('entries.user', '=', user);
+  if (users.length > 0) query = query.where('entries.user', 'in', users);
   if (answerId !== '') query = query.where('entries.answer_id', '=', answerId);
   if (beforeSequence > 0n) query = query.where('entries.sequence', '<', Number(beforeSequence));
   return query;

@@ -12,6 +12,20 @@ export interface AuditSchema {
   ledger: LedgerRow;
   /** Sums of the entries and the ledger by day, model, user and currency. */
   usage: UsageSumRow;
+  /** The keys of users: removing a row makes unreadable what was encrypted under its key. */
+  subjects: SubjectRow;
+}
+
+/** A user of a tenant, and the user's key. */
+export interface SubjectRow {
+  tenant: string;
+  user: string;
+  /** What entries call the user. */
+  subject: string;
+  /** The key that has encrypted `wrapped_key`; empty: it is not encrypted. */
+  key_id: string;
+  wrapped_key: Uint8Array;
+  created_at: number;
 }
 
 /** An entry. */
@@ -19,14 +33,17 @@ export interface EntryRow {
   tenant: string;
   sequence: number;
   answer_id: string;
+  /** The user; the subject if the entry names its user so. */
   user: string;
   recorded_at: number;
-  /** Canonical bytes of the entry. */
+  /** Canonical bytes of the entry; of a redacted one, what is left of it. */
   bytes: Uint8Array;
   previous_hash: Uint8Array;
   hash: Uint8Array;
   /** The entry of the tenant that has the rows of the same documents; `null`: this entry has its own. */
   documents_of: number | null;
+  /** The receipt that covers `bytes` instead of `hash`; `null`: nothing was removed. */
+  redacted_by: number | null;
 }
 
 /** The end of a tenant's chain. */
@@ -131,6 +148,19 @@ const sqlite: readonly string[] = [
   ALTER TABLE entries ADD COLUMN documents_of INTEGER;
   CREATE INDEX entries_by_documents ON entries (tenant, documents_of, sequence) WHERE documents_of IS NOT NULL;
   `,
+  `
+  ALTER TABLE entries ADD COLUMN redacted_by INTEGER;
+  CREATE TABLE subjects (
+    tenant TEXT NOT NULL,
+    user TEXT NOT NULL,
+    subject TEXT NOT NULL UNIQUE,
+    key_id TEXT NOT NULL,
+    wrapped_key BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX subjects_by_user ON subjects (user);
+  `,
 ];
 
 const postgres: readonly string[] = [
@@ -189,6 +219,19 @@ const postgres: readonly string[] = [
   `
   ALTER TABLE entries ADD COLUMN documents_of bigint;
   CREATE INDEX entries_by_documents ON entries (tenant, documents_of, sequence) WHERE documents_of IS NOT NULL;
+  `,
+  `
+  ALTER TABLE entries ADD COLUMN redacted_by bigint;
+  CREATE TABLE subjects (
+    tenant text NOT NULL COLLATE "C",
+    "user" text NOT NULL COLLATE "C",
+    subject text NOT NULL COLLATE "C" UNIQUE,
+    key_id text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (tenant, "user")
+  );
+  CREATE INDEX subjects_by_user ON subjects ("user");
   `,
 ];
 

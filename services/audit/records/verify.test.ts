@@ -122,7 +122,7 @@ const attacks: Record<string, fc.Arbitrary<() => Promise<number>>> = {
   }),
   'adds an entry at the end': fc.constant(async () => {
     await run(
-      `INSERT INTO entries SELECT tenant, 11, 'new', "user", recorded_at, bytes, hash, hash, documents_of
+      `INSERT INTO entries SELECT tenant, 11, 'new', "user", recorded_at, bytes, hash, hash, documents_of, redacted_by
         FROM entries WHERE tenant = 'acme' AND sequence = 10`,
     );
     return 11;

@@ -93,8 +93,13 @@ async function findCountedAnswers(
   const keys = new Set(wanted.map(({ tenant, answerId }) => keyOf(tenant, answerId)));
   const rows = await trx
     .selectFrom('entries')
-    .select(['tenant', 'answer_id', 'user', 'recorded_at', 'bytes'])
-    .where('tenant', 'in', tenantsOf(wanted))
+    .leftJoin('subjects', (join) =>
+      join.onRef('subjects.tenant', '=', 'entries.tenant').onRef('subjects.subject', '=', 'entries.user'),
+    )
+    .select(['entries.tenant', 'answer_id', 'recorded_at', 'bytes'])
+    // A sealed entry names its user by the subject; the sums of an erased user have it in the place of the user.
+    .select((eb) => eb.fn.coalesce('subjects.user', 'entries.user').as('user'))
+    .where('entries.tenant', 'in', tenantsOf(wanted))
     .where('answer_id', 'in', [...new Set(wanted.map(({ answerId }) => answerId))])
     .execute();
   return rows

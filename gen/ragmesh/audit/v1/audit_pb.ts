@@ -4,8 +4,8 @@
 // @generated from file ragmesh/audit/v1/audit.proto (package ragmesh.audit.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -14,13 +14,13 @@ import { file_ragmesh_common_v1_answer } from "../../common/v1/answer_pb.ts";
 import type { Degradation, TokenUsage } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_common } from "../../common/v1/common_pb.ts";
 import { file_ragmesh_common_v1_rpc_policy } from "../../common/v1/rpc_policy_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ragmesh/audit/v1/audit.proto.
  */
 export const file_ragmesh_audit_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIpMGCg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSJwoNY2l0ZWRfbWFya2VycxgIIAMoDUIQukgNkgEKEGQiBioEGKCNBhIXCgVtb2RlbBgJIAEoCUIIukgFcgMYgAISLAoFdXNhZ2UYCiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEj4KDGRlZ3JhZGF0aW9ucxgLIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIyCgtjYWNoZV9sYXllchgMIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISGQoIdHJhY2VfaWQYDSABKAlCB7pIBHICGCASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKDWZpcnN0X3RleHRfdXMYDyABKARCDLpICTIHGIDA3e7BAhIeCgh0b3RhbF91cxgQIAEoBEIMukgJMgcYgMDd7sECEkkKEnVuc3VwcG9ydGVkX2NsYWltcxgRIAMoCzIjLnJhZ21lc2guY29tbW9uLnYxLlVuc3VwcG9ydGVkQ2xhaW1CCLpIBZIBAhBAEj4KCnRvb2xfY2FsbHMYEiADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLlRvb2xDYWxsUmVjb3JkQgi6SAWSAQIQICLTAQoOVG9vbENhbGxSZWNvcmQSGAoHY2FsbF9pZBgBIAEoCUIHukgEcgIYQBIVCgR0b29sGAIgASgJQge6SARyAhhAEiEKDmFyZ3VtZW50c19qc29uGAMgASgJQgm6SAZyBCiAgAESMQoGc3RhdHVzGAQgASgOMiEucmFnbWVzaC5jb21tb24udjEuVG9vbENhbGxTdGF0dXMSGAoGZGV0YWlsGAUgASgJQgi6SAVyAxiABBIgCgpsYXRlbmN5X3VzGAYgASgEQgy6SAkyBxiAwN3uwQIiqgEKC0V2aWRlbmNlUmVmEhoKCGNodW5rX2lkGAEgASgJQgi6SAVyAxiABBIdCgtkb2N1bWVudF9pZBgCIAEoCUIIukgFcgMYgAQSFwoGY29ycHVzGAMgASgJQge6SARyAhhAEh8KB3ZlcnNpb24YBCABKARCDrpICzIJGP////////8PEiYKBXNjb3JlGAUgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwSIiCg5SZWNvcmRSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBCK6AQoSUmVjb3JkVXNhZ2VSZXF1ZXN0Eh0KCnJlcXVlc3RfaWQYASABKAlCCbpIBnIEEAEYQBI4CgZ1c2FnZXMYAiADKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLk1vZGVsVXNhZ2VCCrpIB5IBBAgBEEASMAoMcmVxdWVzdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZCgh0cmFjZV9pZBgEIAEoCUIHukgEcgIYICJ4CgpNb2RlbFVzYWdlEhkKBW1vZGVsGAEgASgJQgq6SAdyBRABGIACEhkKCHByb3ZpZGVyGAIgASgJQge6SARyAhhAEjQKBXVzYWdlGAMgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUIGukgDyAEBIicKE1JlY29yZFVzYWdlUmVzcG9uc2USEAoIcmVjb3JkZWQYASABKAgi/gEKEVF1ZXJ5QXVkaXRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoEdXNlchgDIAEoCUIIukgFcgMYgAESHQoLZG9jdW1lbnRfaWQYBCABKAlCCLpIBXIDGIAEEhoKCWFuc3dlcl9pZBgFIAEoCUIHukgEcgIYQBIXCgVsaW1pdBgGIAEoDUIIukgFKgMYkE4SJwoPYmVmb3JlX3NlcXVlbmNlGAcgASgEQg66SAsyCRj/////////DyJBChJRdWVyeUF1ZGl0UmVzcG9uc2USKwoFZW50cnkYASABKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLkF1ZGl0RW50cnkiwwEKCkF1ZGl0RW50cnkSEAoIc2VxdWVuY2UYASABKAQSDgoGdGVuYW50GAIgASgJEgwKBHVzZXIYAyABKAkSLwoGcmVjb3JkGAQgASgLMh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0Ei8KC3JlY29yZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1wcmV2aW91c19oYXNoGAYgASgMEgwKBGhhc2gYByABKAwiFAoSVmVyaWZ5Q2hhaW5SZXF1ZXN0IlYKE1ZlcmlmeUNoYWluUmVzcG9uc2USEwoLZW50cnlfY291bnQYASABKAQSDgoGaW50YWN0GAIgASgIEhoKEmZpcnN0X2JhZF9zZXF1ZW5jZRgDIAEoBCJtChVHZXRVc2FnZVJlcG9ydFJlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGYmVmb3JlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCChZHZXRVc2FnZVJlcG9ydFJlc3BvbnNlEigKBHJvd3MYASADKAsyGi5yYWdtZXNoLmF1ZGl0LnYxLlVzYWdlUm93IrkBCghVc2FnZVJvdxILCgNkYXkYASABKAkSDQoFbW9kZWwYAiABKAkSDAoEdXNlchgDIAEoCRIUCgxhbnN3ZXJfY291bnQYBCABKAQSFAoMY2FjaGVkX2NvdW50GAUgASgEEhUKDXByb21wdF90b2tlbnMYBiABKAQSGQoRY29tcGxldGlvbl90b2tlbnMYByABKAQSEwoLY29zdF9taWNyb3MYCCABKAMSEAoIY3VycmVuY3kYCSABKAkyrgQKDEF1ZGl0U2VydmljZRJcCgZSZWNvcmQSHy5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlcXVlc3QaIC5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlc3BvbnNlIg+iuxgLCIgnEAMYASABQAESawoLUmVjb3JkVXNhZ2USJC5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFVzYWdlUmVxdWVzdBolLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkVXNhZ2VSZXNwb25zZSIPorsYCwiIJxADGAEgAUABEmwKClF1ZXJ5QXVkaXQSIy5yYWdtZXNoLmF1ZGl0LnYxLlF1ZXJ5QXVkaXRSZXF1ZXN0GiQucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADMAESbQoLVmVyaWZ5Q2hhaW4SJC5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVxdWVzdBolLnJhZ21lc2guYXVkaXQudjEuVmVyaWZ5Q2hhaW5SZXNwb25zZSIRkAIBorsYCgjgpxIQARgCIAMSdgoOR2V0VXNhZ2VSZXBvcnQSJy5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVxdWVzdBooLnJhZ21lc2guYXVkaXQudjEuR2V0VXNhZ2VSZXBvcnRSZXNwb25zZSIRkAIBorsYCgiw6gEQAhgCIANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIpMGCg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSJwoNY2l0ZWRfbWFya2VycxgIIAMoDUIQukgNkgEKEGQiBioEGKCNBhIXCgVtb2RlbBgJIAEoCUIIukgFcgMYgAISLAoFdXNhZ2UYCiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEj4KDGRlZ3JhZGF0aW9ucxgLIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIyCgtjYWNoZV9sYXllchgMIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISGQoIdHJhY2VfaWQYDSABKAlCB7pIBHICGCASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKDWZpcnN0X3RleHRfdXMYDyABKARCDLpICTIHGIDA3e7BAhIeCgh0b3RhbF91cxgQIAEoBEIMukgJMgcYgMDd7sECEkkKEnVuc3VwcG9ydGVkX2NsYWltcxgRIAMoCzIjLnJhZ21lc2guY29tbW9uLnYxLlVuc3VwcG9ydGVkQ2xhaW1CCLpIBZIBAhBAEj4KCnRvb2xfY2FsbHMYEiADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLlRvb2xDYWxsUmVjb3JkQgi6SAWSAQIQICLTAQoOVG9vbENhbGxSZWNvcmQSGAoHY2FsbF9pZBgBIAEoCUIHukgEcgIYQBIVCgR0b29sGAIgASgJQge6SARyAhhAEiEKDmFyZ3VtZW50c19qc29uGAMgASgJQgm6SAZyBCiAgAESMQoGc3RhdHVzGAQgASgOMiEucmFnbWVzaC5jb21tb24udjEuVG9vbENhbGxTdGF0dXMSGAoGZGV0YWlsGAUgASgJQgi6SAVyAxiABBIgCgpsYXRlbmN5X3VzGAYgASgEQgy6SAkyBxiAwN3uwQIiqgEKC0V2aWRlbmNlUmVmEhoKCGNodW5rX2lkGAEgASgJQgi6SAVyAxiABBIdCgtkb2N1bWVudF9pZBgCIAEoCUIIukgFcgMYgAQSFwoGY29ycHVzGAMgASgJQge6SARyAhhAEh8KB3ZlcnNpb24YBCABKARCDrpICzIJGP////////8PEiYKBXNjb3JlGAUgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwSIiCg5SZWNvcmRSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBCK6AQoSUmVjb3JkVXNhZ2VSZXF1ZXN0Eh0KCnJlcXVlc3RfaWQYASABKAlCCbpIBnIEEAEYQBI4CgZ1c2FnZXMYAiADKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLk1vZGVsVXNhZ2VCCrpIB5IBBAgBEEASMAoMcmVxdWVzdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZCgh0cmFjZV9pZBgEIAEoCUIHukgEcgIYICJ4CgpNb2RlbFVzYWdlEhkKBW1vZGVsGAEgASgJQgq6SAdyBRABGIACEhkKCHByb3ZpZGVyGAIgASgJQge6SARyAhhAEjQKBXVzYWdlGAMgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUIGukgDyAEBIicKE1JlY29yZFVzYWdlUmVzcG9uc2USEAoIcmVjb3JkZWQYASABKAgi/gEKEVF1ZXJ5QXVkaXRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoEdXNlchgDIAEoCUIIukgFcgMYgAESHQoLZG9jdW1lbnRfaWQYBCABKAlCCLpIBXIDGIAEEhoKCWFuc3dlcl9pZBgFIAEoCUIHukgEcgIYQBIXCgVsaW1pdBgGIAEoDUIIukgFKgMYkE4SJwoPYmVmb3JlX3NlcXVlbmNlGAcgASgEQg66SAsyCRj/////////DyJXChJRdWVyeUF1ZGl0UmVzcG9uc2USKwoFZW50cnkYASABKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLkF1ZGl0RW50cnkSFAoMaGFzaGVkX2J5dGVzGAIgASgMIt0CCgpBdWRpdEVudHJ5EhAKCHNlcXVlbmNlGAEgASgEEg4KBnRlbmFudBgCIAEoCRIMCgR1c2VyGAMgASgJEi8KBnJlY29yZBgEIAEoCzIfLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkUmVxdWVzdBIvCgtyZWNvcmRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcHJldmlvdXNfaGFzaBgGIAEoDBIMCgRoYXNoGAcgASgMEg8KB3N1YmplY3QYCCABKAkSDgoGc2VhbGVkGAkgASgMEjEKB2VyYXN1cmUYCiABKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLkVyYXN1cmVSZWNlaXB0Ei8KB2NvbnRlbnQYCyABKA4yHi5yYWdtZXNoLmF1ZGl0LnYxLkVudHJ5Q29udGVudBITCgtyZWRhY3RlZF9ieRgMIAEoBCJOCg1TZWFsZWRDb250ZW50EgwKBHVzZXIYASABKAkSLwoGcmVjb3JkGAIgASgLMh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0IvEBCg5FcmFzdXJlUmVjZWlwdBISCgplcmFzdXJlX2lkGAEgASgJEisKBGtpbmQYAiABKA4yHS5yYWdtZXNoLmF1ZGl0LnYxLkVyYXN1cmVLaW5kEg8KB3N1YmplY3QYAyABKAkSFAoMc2VhbGVkX2NvdW50GAQgASgEEhYKDnJlZGFjdGVkX2NvdW50GAUgASgEEhcKD3JlZGFjdGVkX2RpZ2VzdBgGIAEoDBIXCg9kb2N1bWVudF9kaWdlc3QYByABKAwSLQoJZXJhc2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIUChJWZXJpZnlDaGFpblJlcXVlc3Qi0wEKE1ZlcmlmeUNoYWluUmVzcG9uc2USEwoLZW50cnlfY291bnQYASABKAQSDgoGaW50YWN0GAIgASgIEhoKEmZpcnN0X2JhZF9zZXF1ZW5jZRgDIAEoBBIUCgxlcmFzZWRfY291bnQYBCABKAQSFgoOcmVkYWN0ZWRfY291bnQYBSABKAQSGQoRa2V5X21pc3NpbmdfY291bnQYBiABKAQSMgoIZXJhc3VyZXMYByADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLkVyYXN1cmVSZWNlaXB0Im0KFUdldFVzYWdlUmVwb3J0UmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZiZWZvcmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkIKFkdldFVzYWdlUmVwb3J0UmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnJhZ21lc2guYXVkaXQudjEuVXNhZ2VSb3ciuQEKCFVzYWdlUm93EgsKA2RheRgBIAEoCRINCgVtb2RlbBgCIAEoCRIMCgR1c2VyGAMgASgJEhQKDGFuc3dlcl9jb3VudBgEIAEoBBIUCgxjYWNoZWRfY291bnQYBSABKAQSFQoNcHJvbXB0X3Rva2VucxgGIAEoBBIZChFjb21wbGV0aW9uX3Rva2VucxgHIAEoBBITCgtjb3N0X21pY3JvcxgIIAEoAxIQCghjdXJyZW5jeRgJIAEoCSqbAQoMRW50cnlDb250ZW50Eh0KGUVOVFJZX0NPTlRFTlRfVU5TUEVDSUZJRUQQABIXChNFTlRSWV9DT05URU5UX1dIT0xFEAESGAoURU5UUllfQ09OVEVOVF9FUkFTRUQQAhIaChZFTlRSWV9DT05URU5UX1JFREFDVEVEEAMSHQoZRU5UUllfQ09OVEVOVF9LRVlfTUlTU0lORxAEKnkKC0VyYXN1cmVLaW5kEhwKGEVSQVNVUkVfS0lORF9VTlNQRUNJRklFRBAAEhUKEUVSQVNVUkVfS0lORF9VU0VSEAESGQoVRVJBU1VSRV9LSU5EX0RPQ1VNRU5UEAISGgoWRVJBU1VSRV9LSU5EX1JFVEVOVElPThADMq4ECgxBdWRpdFNlcnZpY2USXAoGUmVjb3JkEh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0GiAucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXNwb25zZSIPorsYCwiIJxADGAEgAUABEmsKC1JlY29yZFVzYWdlEiQucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRVc2FnZVJlcXVlc3QaJS5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFVzYWdlUmVzcG9uc2UiD6K7GAsIiCcQAxgBIAFAARJsCgpRdWVyeUF1ZGl0EiMucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVxdWVzdBokLnJhZ21lc2guYXVkaXQudjEuUXVlcnlBdWRpdFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAIgAzABEm0KC1ZlcmlmeUNoYWluEiQucmFnbWVzaC5hdWRpdC52MS5WZXJpZnlDaGFpblJlcXVlc3QaJS5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVzcG9uc2UiEZACAaK7GAoI4KcSEAEYAiADEnYKDkdldFVzYWdlUmVwb3J0EicucmFnbWVzaC5hdWRpdC52MS5HZXRVc2FnZVJlcG9ydFJlcXVlc3QaKC5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * An answer to record. Tenant and user are those of the call.
@@ -456,11 +456,18 @@ export const QueryAuditRequestSchema: GenMessage<QueryAuditRequest> = /*@__PURE_
  */
 export type QueryAuditResponse = Message<"ragmesh.audit.v1.QueryAuditResponse"> & {
   /**
-   * The entry.
+   * The entry. What is sealed in it is opened, unless its key was destroyed.
    *
    * @generated from field: ragmesh.audit.v1.AuditEntry entry = 1;
    */
   entry?: AuditEntry | undefined;
+
+  /**
+   * The bytes whose hash is in the chain: `hash` is the SHA-256 of `previous_hash` followed by them. Empty for a redacted entry.
+   *
+   * @generated from field: bytes hashed_bytes = 2;
+   */
+  hashedBytes: Uint8Array;
 };
 
 /**
@@ -471,7 +478,7 @@ export const QueryAuditResponseSchema: GenMessage<QueryAuditResponse> = /*@__PUR
   messageDesc(file_ragmesh_audit_v1_audit, 8);
 
 /**
- * An entry of the audit.
+ * An entry of the audit. The chain covers fields 1 to 5 and 8 to 10 as they are stored.
  *
  * @generated from message ragmesh.audit.v1.AuditEntry
  */
@@ -491,14 +498,14 @@ export type AuditEntry = Message<"ragmesh.audit.v1.AuditEntry"> & {
   tenant: string;
 
   /**
-   * The user.
+   * The user. Not stored in a sealed entry.
    *
    * @generated from field: string user = 3;
    */
   user: string;
 
   /**
-   * The recorded answer.
+   * The recorded answer. A sealed entry stores what says nothing of its user; the rest is in `sealed`. Unset for a receipt.
    *
    * @generated from field: ragmesh.audit.v1.RecordRequest record = 4;
    */
@@ -524,6 +531,42 @@ export type AuditEntry = Message<"ragmesh.audit.v1.AuditEntry"> & {
    * @generated from field: bytes hash = 7;
    */
   hash: Uint8Array;
+
+  /**
+   * A name of the user that says nothing of the user once the key is destroyed: "subject-" and 32 hex digits. Empty in a clear entry.
+   *
+   * @generated from field: string subject = 8;
+   */
+  subject: string;
+
+  /**
+   * A SealedContent, encrypted under the key of the subject: 12 bytes of nonce, AES-256-GCM with tenant, subject and answer id as
+   * additional data, 16 bytes of tag.
+   *
+   * @generated from field: bytes sealed = 9;
+   */
+  sealed: Uint8Array;
+
+  /**
+   * Set if the entry says what was erased.
+   *
+   * @generated from field: ragmesh.audit.v1.ErasureReceipt erasure = 10;
+   */
+  erasure?: ErasureReceipt | undefined;
+
+  /**
+   * What of the entry can be read. Not stored.
+   *
+   * @generated from field: ragmesh.audit.v1.EntryContent content = 11;
+   */
+  content: EntryContent;
+
+  /**
+   * The receipt of the redaction; 0 if it is not redacted. Not in the chain: the receipt covers it.
+   *
+   * @generated from field: uint64 redacted_by = 12;
+   */
+  redactedBy: bigint;
 };
 
 /**
@@ -532,6 +575,105 @@ export type AuditEntry = Message<"ragmesh.audit.v1.AuditEntry"> & {
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
   messageDesc(file_ragmesh_audit_v1_audit, 9);
+
+/**
+ * What an entry says of its user; stored encrypted.
+ *
+ * @generated from message ragmesh.audit.v1.SealedContent
+ */
+export type SealedContent = Message<"ragmesh.audit.v1.SealedContent"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * Session, question, answer, unsupported sentences and arguments of tools. All else is in the entry.
+   *
+   * @generated from field: ragmesh.audit.v1.RecordRequest record = 2;
+   */
+  record?: RecordRequest | undefined;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.SealedContent.
+ * Use `create(SealedContentSchema)` to create a new message.
+ */
+export const SealedContentSchema: GenMessage<SealedContent> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 10);
+
+/**
+ * What was erased from the audit. The user of its entry is the one who asked for it.
+ *
+ * @generated from message ragmesh.audit.v1.ErasureReceipt
+ */
+export type ErasureReceipt = Message<"ragmesh.audit.v1.ErasureReceipt"> & {
+  /**
+   * The erasure; one erasure may have several receipts.
+   *
+   * @generated from field: string erasure_id = 1;
+   */
+  erasureId: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: ragmesh.audit.v1.ErasureKind kind = 2;
+   */
+  kind: ErasureKind;
+
+  /**
+   * The subject whose key was destroyed; empty if none was.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * Entries that could be read with that key.
+   *
+   * @generated from field: uint64 sealed_count = 4;
+   */
+  sealedCount: bigint;
+
+  /**
+   * Entries whose texts were removed.
+   *
+   * @generated from field: uint64 redacted_count = 5;
+   */
+  redactedCount: bigint;
+
+  /**
+   * SHA-256 over these entries, in ascending order: of each the sequence (8 bytes, big endian), its hash in the chain, and the SHA-256 of the
+   * bytes that are left of it.
+   *
+   * @generated from field: bytes redacted_digest = 6;
+   */
+  redactedDigest: Uint8Array;
+
+  /**
+   * SHA-256 of corpus, a zero byte and the id of the document, if it was a document.
+   *
+   * @generated from field: bytes document_digest = 7;
+   */
+  documentDigest: Uint8Array;
+
+  /**
+   * Time of the erasure.
+   *
+   * @generated from field: google.protobuf.Timestamp erased_at = 8;
+   */
+  erasedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.ErasureReceipt.
+ * Use `create(ErasureReceiptSchema)` to create a new message.
+ */
+export const ErasureReceiptSchema: GenMessage<ErasureReceipt> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 11);
 
 /**
  * Requests a check of the chain.
@@ -546,7 +688,7 @@ export type VerifyChainRequest = Message<"ragmesh.audit.v1.VerifyChainRequest"> 
  * Use `create(VerifyChainRequestSchema)` to create a new message.
  */
 export const VerifyChainRequestSchema: GenMessage<VerifyChainRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 10);
+  messageDesc(file_ragmesh_audit_v1_audit, 12);
 
 /**
  * The result of the check.
@@ -574,6 +716,34 @@ export type VerifyChainResponse = Message<"ragmesh.audit.v1.VerifyChainResponse"
    * @generated from field: uint64 first_bad_sequence = 3;
    */
   firstBadSequence: bigint;
+
+  /**
+   * Entries whose key was destroyed by an erasure. Their hashes are right.
+   *
+   * @generated from field: uint64 erased_count = 4;
+   */
+  erasedCount: bigint;
+
+  /**
+   * Entries whose texts were removed, as a receipt in the chain says.
+   *
+   * @generated from field: uint64 redacted_count = 5;
+   */
+  redactedCount: bigint;
+
+  /**
+   * Entries whose key is missing although no receipt says so: keys were lost, or removed by someone else.
+   *
+   * @generated from field: uint64 key_missing_count = 6;
+   */
+  keyMissingCount: bigint;
+
+  /**
+   * The receipts, the latest first; at most 1,000.
+   *
+   * @generated from field: repeated ragmesh.audit.v1.ErasureReceipt erasures = 7;
+   */
+  erasures: ErasureReceipt[];
 };
 
 /**
@@ -581,7 +751,7 @@ export type VerifyChainResponse = Message<"ragmesh.audit.v1.VerifyChainResponse"
  * Use `create(VerifyChainResponseSchema)` to create a new message.
  */
 export const VerifyChainResponseSchema: GenMessage<VerifyChainResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 11);
+  messageDesc(file_ragmesh_audit_v1_audit, 13);
 
 /**
  * Selects usage.
@@ -609,7 +779,7 @@ export type GetUsageReportRequest = Message<"ragmesh.audit.v1.GetUsageReportRequ
  * Use `create(GetUsageReportRequestSchema)` to create a new message.
  */
 export const GetUsageReportRequestSchema: GenMessage<GetUsageReportRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 12);
+  messageDesc(file_ragmesh_audit_v1_audit, 14);
 
 /**
  * The usage.
@@ -630,7 +800,7 @@ export type GetUsageReportResponse = Message<"ragmesh.audit.v1.GetUsageReportRes
  * Use `create(GetUsageReportResponseSchema)` to create a new message.
  */
 export const GetUsageReportResponseSchema: GenMessage<GetUsageReportResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 13);
+  messageDesc(file_ragmesh_audit_v1_audit, 15);
 
 /**
  * Usage of a user with a model on a day.
@@ -707,7 +877,110 @@ export type UsageRow = Message<"ragmesh.audit.v1.UsageRow"> & {
  * Use `create(UsageRowSchema)` to create a new message.
  */
 export const UsageRowSchema: GenMessage<UsageRow> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 14);
+  messageDesc(file_ragmesh_audit_v1_audit, 16);
+
+/**
+ * What of an entry can be read.
+ *
+ * @generated from enum ragmesh.audit.v1.EntryContent
+ */
+export const EntryContent = {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: ENTRY_CONTENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Everything.
+   *
+   * @generated from enum value: ENTRY_CONTENT_WHOLE = 1;
+   */
+  WHOLE: 1,
+
+  /**
+   * Its metadata: the key of its user was destroyed.
+   *
+   * @generated from enum value: ENTRY_CONTENT_ERASED = 2;
+   */
+  ERASED: 2,
+
+  /**
+   * Its metadata: the texts were removed from the stored entry, and a receipt covers what is left.
+   *
+   * @generated from enum value: ENTRY_CONTENT_REDACTED = 3;
+   */
+  REDACTED: 3,
+
+  /**
+   * Its metadata: its key is missing, and no receipt says why.
+   *
+   * @generated from enum value: ENTRY_CONTENT_KEY_MISSING = 4;
+   */
+  KEY_MISSING: 4,
+} as const;
+
+/**
+ * What of an entry can be read.
+ *
+ * @generated from enum ragmesh.audit.v1.EntryContent
+ */
+export type EntryContent = (typeof EntryContent)[keyof typeof EntryContent] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.audit.v1.EntryContent.
+ */
+export const EntryContentSchema: GenEnum<EntryContent> = /*@__PURE__*/
+  enumDesc(file_ragmesh_audit_v1_audit, 0);
+
+/**
+ * Why something was erased.
+ *
+ * @generated from enum ragmesh.audit.v1.ErasureKind
+ */
+export const ErasureKind = {
+  /**
+   * Never stored.
+   *
+   * @generated from enum value: ERASURE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Everything of a user.
+   *
+   * @generated from enum value: ERASURE_KIND_USER = 1;
+   */
+  USER: 1,
+
+  /**
+   * Answers that were made from a document.
+   *
+   * @generated from enum value: ERASURE_KIND_DOCUMENT = 2;
+   */
+  DOCUMENT: 2,
+
+  /**
+   * Answers that are older than the tenant keeps them.
+   *
+   * @generated from enum value: ERASURE_KIND_RETENTION = 3;
+   */
+  RETENTION: 3,
+} as const;
+
+/**
+ * Why something was erased.
+ *
+ * @generated from enum ragmesh.audit.v1.ErasureKind
+ */
+export type ErasureKind = (typeof ErasureKind)[keyof typeof ErasureKind] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.audit.v1.ErasureKind.
+ */
+export const ErasureKindSchema: GenEnum<ErasureKind> = /*@__PURE__*/
+  enumDesc(file_ragmesh_audit_v1_audit, 1);
 
 /**
  * An append-only record of every answer, each entry chained by hash to the one before it in the tenant, and the ledger

@@ -1,0 +1,36 @@
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { MaskingKey } from '#kit/personal-data/seal.ts';
+import { newKey } from './secrets.ts';
+
+/** Name of the key of a file: it is in no configuration. */
+const fileKeyId = 'file';
+
+/** Returns the key of a file; `undefined` if there is none. Throws if it does not have 32 bytes in hex. */
+export function readKeyFile(path: string): MaskingKey | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  if (!/^[\da-f]{64}$/.test(text)) throw new Error(`${path} has no key: restore it from a backup`);
+  return { id: fileKeyId, bytes: Buffer.from(text, 'hex') };
+}
+
+/** Returns the key of a file that only this account can read; creates it if there is none. */
+export function readOrCreateKeyFile(path: string): MaskingKey {
+  const found = readKeyFile(path);
+  if (found !== undefined) return found;
+  // Written to another file and linked: no process reads half a key, and the first of two that start together wins.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, Buffer.from(newKey()).toString('hex'), { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return readKeyFile(path) as MaskingKey;
+}
