@@ -29,7 +29,8 @@ export function createIndexAgain({ jobs, retrieval, newId, added }: IndexAgainDe
     const { tenant, user, groups } = principal;
     await requireRoom(jobs, tenant);
     const jobId = newId();
-    await jobs.add({ jobId, tenant, user, groups, corpus, deleteMissing: false, totalBytes: 0, source });
+    const isUrgent = source.kind === 'edit';
+    await jobs.add({ jobId, tenant, user, groups, corpus, deleteMissing: false, totalBytes: 0, source, isUrgent });
     await added();
     return jobId;
   };

@@ -39,15 +39,21 @@ export function createJobStore(db: Database<JobsSchema>, clock: () => number): J
         .where((eb) =>
           eb.or([eb('job.announced_at', '<=', eb.ref('job.updated_at')), eb('job.announced_at', '<=', now - againMs)]),
         )
+        .orderBy('job.urgent', 'desc')
         .orderBy('job.sequence')
         .limit(limit);
       const rows = await db
         .updateTable('jobs')
         .set({ announced_at: now })
         .where('sequence', 'in', isShared ? due.forUpdate('job').skipLocked() : due)
-        .returning(['job_id', 'tenant', 'corpus'])
+        .returning(['job_id', 'tenant', 'corpus', 'urgent'])
         .execute();
-      return rows.map(({ job_id: jobId, tenant, corpus }) => ({ jobId, tenant, corpus }));
+      return rows.map(({ job_id: jobId, tenant, corpus, urgent }) => ({
+        jobId,
+        tenant,
+        corpus,
+        isUrgent: urgent === 1,
+      }));
     },
 
     async unannounce(jobIds) {
@@ -143,7 +149,7 @@ const nameOf = (tenant: string, corpus: string) => JSON.stringify([tenant, corpu
 
 async function take(
   tx: Transaction<JobsSchema>,
-  { owner, leaseMs, isGone, busy }: Taker,
+  { owner, leaseMs, isGone, busy, onlyUrgent = false }: Taker,
   jobId: string | undefined,
   now: number,
   isShared: boolean,
@@ -152,7 +158,7 @@ async function take(
   const gone = owners.map((row) => row.owner).filter((name) => name === owner || isGone(name));
   const passed = [...busy];
   for (let count = 0; count < looksMax; count++) {
-    const row = await nextRow(tx, gone, passed, jobId, now, isShared);
+    const row = await nextRow(tx, { gone, passed, jobId, onlyUrgent }, now, isShared);
     if (row === undefined) return undefined;
     passed.push(row.job_id);
     if (isShared && !(await tryLockCorpus(tx, row))) continue;
@@ -186,12 +192,18 @@ async function take(
   return undefined;
 }
 
-/** Returns the next job that can be taken: the first of its corpus, of the tenant that was served longest ago; an edit before others. */
+/** What a worker asks for. `gone`: owners that have ended. `passed`: jobs that it does not want. */
+interface Wanted {
+  gone: readonly string[];
+  passed: readonly string[];
+  jobId: string | undefined;
+  onlyUrgent: boolean;
+}
+
+/** Returns the next job that can be taken: the first of its corpus, of the tenant that was served longest ago; an urgent one before its others. */
 async function nextRow(
   tx: Transaction<JobsSchema>,
-  gone: readonly string[],
-  passed: readonly string[],
-  jobId: string | undefined,
+  { gone, passed, jobId, onlyUrgent }: Wanted,
   now: number,
   isShared: boolean,
 ): Promise<JobRow | undefined> {
@@ -206,11 +218,11 @@ async function nextRow(
         .select((served) => served.fn.max('served.taken_at').as('at'))
         .whereRef('served.tenant', '=', 'job.tenant'),
     )
-    // A person waits for an edit of one document.
-    .orderBy((eb) => eb('job.source', 'not like', '{"kind":"edit"%'))
+    .orderBy('job.urgent', 'desc')
     .orderBy('job.sequence')
     .limit(1);
   if (jobId !== undefined) query = query.where('job.job_id', '=', jobId);
+  if (onlyUrgent) query = query.where('job.urgent', '=', 1);
   if (isShared) query = query.forUpdate('job').skipLocked();
   return query.executeTakeFirst();
 }

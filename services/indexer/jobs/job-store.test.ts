@@ -44,6 +44,6 @@ test('jobs of the release before are there, and the waiting ones are announced',
   expect(await jobs.list({ limit: 10 })).toMatchObject([
     { jobId: 'old', groups: ['staff'], progress: { totalBytes: 7 } },
   ]);
-  expect(await jobs.announce(30_000, 10)).toEqual([{ jobId: 'old', tenant: 'acme', corpus: 'help' }]);
+  expect(await jobs.announce(30_000, 10)).toEqual([{ jobId: 'old', tenant: 'acme', corpus: 'help', isUrgent: false }]);
   await close();
 });

@@ -37,13 +37,15 @@ export interface NewJob {
   totalBytes: number;
   /** @default an upload */
   source?: JobSource;
+  /** Whether a person waits for it and it takes seconds: it is taken before the other jobs of its tenant. @default false */
+  isUrgent?: boolean;
 }
 
 /** What a job indexes: its upload, or documents that the index holds already (none named: all of them). */
 export type JobSource = { kind: 'upload' } | { kind: 'edit'; documentIds: readonly string[] } | { kind: 'reindex' };
 
 /** The current state of a job. */
-export interface JobRecord extends Omit<NewJob, 'totalBytes' | 'source'> {
+export interface JobRecord extends Omit<NewJob, 'totalBytes' | 'source' | 'isUrgent'> {
   source: JobSource;
   /** Position in the queue; jobs of a corpus run in this order. */
   sequence: number;
@@ -123,6 +125,8 @@ export interface Taker {
   isGone(owner: string): boolean;
   /** Jobs that the worker is running: it never gets one of them again, even if its lease has expired. */
   busy: readonly string[];
+  /** Whether it asks for urgent jobs only. @default false */
+  onlyUrgent?: boolean;
 }
 
 /** A job that a worker can take now. */
@@ -130,6 +134,7 @@ export interface JobNotice {
   jobId: string;
   tenant: string;
   corpus: string;
+  isUrgent: boolean;
 }
 
 /** The lease was lost to another worker: later writes of this one must have no effect. */
@@ -153,7 +158,7 @@ export interface JobStore {
    */
   take(taker: Taker, jobId?: string): Promise<Lease | undefined>;
   /**
-   * Returns jobs that a worker can take now, and marks them, so that each is returned once: again only after it has changed, or
+   * Returns jobs that a worker can take now, urgent ones first, and marks them, so that each is returned once: again only after it has changed, or
    * `againMs` later. For a queue of messages.
    */
   announce(againMs: number, limit: number): Promise<JobNotice[]>;

@@ -46,6 +46,8 @@ export interface JobTable {
   gate: Generated<string>;
   /** A JobSource as JSON; empty: an upload. */
   source: Generated<string>;
+  /** Whether it is taken before the other jobs of its tenant. */
+  urgent: Generated<number>;
 }
 
 /** The table. */
@@ -92,6 +94,7 @@ export const jobsMigrations: Migrations = {
     'ALTER TABLE jobs ADD COLUMN announced_at INTEGER NOT NULL DEFAULT 0',
     `ALTER TABLE jobs ADD COLUMN gate TEXT NOT NULL DEFAULT ''`,
     `ALTER TABLE jobs ADD COLUMN source TEXT NOT NULL DEFAULT ''`,
+    'ALTER TABLE jobs ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0',
   ],
   postgres: [
     `CREATE TABLE jobs (
@@ -127,12 +130,13 @@ export const jobsMigrations: Migrations = {
   CREATE INDEX jobs_by_tenant ON jobs (tenant, taken_at);`,
     `ALTER TABLE jobs ADD COLUMN gate TEXT NOT NULL DEFAULT ''`,
     `ALTER TABLE jobs ADD COLUMN source TEXT NOT NULL DEFAULT ''`,
+    'ALTER TABLE jobs ADD COLUMN urgent BIGINT NOT NULL DEFAULT 0',
   ],
 };
 
 /** Returns the columns of a new job. */
 export function toRow(job: NewJob, now: number) {
-  const { jobId, tenant, user, groups, corpus, deleteMissing, totalBytes, source } = job;
+  const { jobId, tenant, user, groups, corpus, deleteMissing, totalBytes, source, isUrgent = false } = job;
   return {
     job_id: jobId,
     tenant,
@@ -148,6 +152,7 @@ export function toRow(job: NewJob, now: number) {
     updated_at: now,
     due_at: now,
     source: source === undefined ? '' : JSON.stringify(source),
+    urgent: Number(isUrgent),
   };
 }
 

@@ -1,3 +1,4 @@
+import { startExpressLane } from './express-lane.ts';
 import type { Accepted, JobQueue } from './job-queue.ts';
 import type { JobStore, Lease } from './job-store.ts';
 import { type AttemptDeps, runAttempt } from './run/attempt.ts';
@@ -28,7 +29,7 @@ export interface JobWorkerDeps extends Omit<AttemptDeps, 'stopping'> {
   jobs: JobStore;
   queue: JobQueue;
   owner: Owner;
-  /** Jobs that run concurrently. */
+  /** Jobs that run concurrently; an urgent one may run beside them. */
   maxRunningJobs: number;
 }
 
@@ -49,9 +50,11 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
     running.set(jobId, { abort, done });
     return { done };
   };
+  const takeNow = (jobId?: string, onlyUrgent = false) =>
+    jobs.take({ ...taker, busy: [...running.keys()], onlyUrgent }, jobId);
   const offerNow = async (jobId?: string): Promise<Accepted> => {
     if (stopping.signal.aborted) return 'none';
-    const lease = await jobs.take({ ...taker, busy: [...running.keys()] }, jobId);
+    const lease = await takeNow(jobId);
     if (lease !== undefined) return start(lease);
     if (jobId === undefined) return 'none';
     const [found] = await jobs.list({ jobId, limit: 1 });
@@ -59,13 +62,30 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
   };
   // One after another: a job that was leased but not yet started would look like one that this worker has lost.
   let lastOffer: Promise<unknown> = Promise.resolve();
-  const offer = (jobId?: string) => {
-    const answer = lastOffer.then(() => offerNow(jobId));
+  const inTurn = <T>(take: () => Promise<T>): Promise<T> => {
+    const answer = lastOffer.then(take);
     lastOffer = answer.catch(() => {});
     return answer;
   };
+  const offer = (jobId?: string) => inTurn(() => offerNow(jobId));
+  const express = startExpressLane({
+    isFull: () => running.size >= maxRunningJobs,
+    take: () =>
+      inTurn(async () => {
+        if (stopping.signal.aborted) return undefined;
+        const lease = await takeNow(undefined, true);
+        return lease && start(lease);
+      }),
+    stopping: stopping.signal,
+    log: deps.log,
+  });
+  const wake = () => {
+    queue.wake();
+    express.wake();
+  };
   const ended = async () => {
     await queue.stop();
+    await express.stopped();
     await Promise.all([...running.values()].map(({ done }) => done));
   };
   const abortAll = () => {
@@ -74,7 +94,7 @@ export function startJobWorker(deps: JobWorkerDeps): JobWorker {
   queue.start({ maxRunningJobs, offer });
 
   return {
-    wake: () => queue.wake(),
+    wake,
     cancel: (jobId) => running.get(jobId)?.abort.abort(new CancelledError('the job was cancelled')),
     async drain(signal) {
       stopping.abort();

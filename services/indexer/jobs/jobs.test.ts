@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type Job, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { deadlineExceeded, failedPrecondition, invalidArgument } from '#kit/base/errors.ts';
+import { sleep } from '#kit/base/streams.ts';
 import { stretched } from '#kit/testing/time.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { outage } from '../testing/index-stand-in.ts';
@@ -254,6 +255,60 @@ test('an embedding model that is slower than its deadline is called again for th
   expect(await mesh.ingest({ 'a.jsonl': jsonl(300) })).toMatchObject({ state: JobState.SUCCEEDED, attemptCount: 1 });
   expect(calls).toBeGreaterThan(2);
   expect(new Set(mesh.index.live('help').keys()).size).toBe(300);
+});
+
+describe('documents that the embedding model refuses', () => {
+  const refuse = (mesh: IndexerMesh, word: string) => {
+    mesh.embedding.check = (inputs) => {
+      if (inputs.some((text) => text.includes(word))) throw invalidArgument('the provider does not accept the request');
+    };
+  };
+
+  test('are failures of their own: the others are indexed, and their live versions stay', async () => {
+    const mesh = await start();
+    await mesh.ingest({ 'a.jsonl': jsonl(300) });
+    refuse(mesh, 'poison');
+    const isPoison = (index: number) => [7, 8, 299].includes(index);
+    const text = (index: number) => (isPoison(index) ? `Some poison in ${index}.` : `New text of ${index}.`);
+    const job = await mesh.ingest({ 'a.jsonl': jsonl(301, text) }, { deleteMissing: true });
+    expect(job).toMatchObject({
+      state: JobState.SUCCEEDED,
+      progress: { documentCount: 301n, changedCount: 298n, indexedCount: 298n, failedCount: 3n, removedCount: 0n },
+    });
+    expect((await mesh.failures(job.jobId)).map(({ line, reason }) => [line, reason])).toEqual(
+      [8n, 9n, 300n].map((line) => [line, 'PROVIDER_REFUSED']),
+    );
+    const live = mesh.index.live('help');
+    expect(live.size).toBe(301);
+    expect(live.get('d7')?.chunks[0]?.text).toContain('Text of 7.');
+    expect(live.get('d9')?.chunks[0]?.text).toContain('New text of 9.');
+  });
+
+  test('fail their job if there are many, because then the model is at fault', async () => {
+    const mesh = await start();
+    refuse(mesh, 'poison');
+    const job = await mesh.ingest({ 'a.jsonl': jsonl(120, (index) => (index < 20 ? 'poison' : 'good')) });
+    expect(job).toMatchObject({ state: JobState.FAILED, attemptCount: 1 });
+    expect(mesh.index.building()).toEqual([]);
+  });
+});
+
+test('while the embedding model is slow, no more than two batches wait for it', async () => {
+  const mesh = await start();
+  const held = holdEmbedding(mesh);
+  let callCount = 0;
+  const { before } = mesh.embedding;
+  mesh.embedding.before = () => {
+    callCount++;
+    return before();
+  };
+  const jobId = await mesh.upload({ 'a.jsonl': jsonl(2000) });
+  await held.reached;
+  await sleep(500);
+  expect(callCount).toBeLessThanOrEqual(2);
+  expect((await mesh.client.getJob({ jobId }, await mesh.as())).job?.progress?.documentCount).toBeLessThanOrEqual(256n);
+  held.open();
+  expect(await mesh.finish(jobId)).toMatchObject({ state: JobState.SUCCEEDED, progress: { indexedCount: 2000n } });
 });
 
 test('chunks fit the embedding model', async () => {

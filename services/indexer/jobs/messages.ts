@@ -17,18 +17,23 @@ const sendTimeoutMs = 10_000;
 /** Time before an offer is repeated that failed because the records cannot be read. */
 const offerAgainMs = 1000;
 
-const messageSchema = z.object({ job_id: z.string().min(1), tenant: z.string(), corpus: z.string() });
+const messageSchema = z.object({
+  job_id: z.string().min(1),
+  tenant: z.string(),
+  corpus: z.string(),
+  urgent: z.boolean().default(false),
+});
 
 /** Returns the text of a message. */
-export function toMessage({ jobId, tenant, corpus }: JobNotice): string {
-  return JSON.stringify({ job_id: jobId, tenant, corpus } satisfies z.input<typeof messageSchema>);
+export function toMessage({ jobId, tenant, corpus, isUrgent }: JobNotice): string {
+  return JSON.stringify({ job_id: jobId, tenant, corpus, urgent: isUrgent } satisfies z.input<typeof messageSchema>);
 }
 
 /** Returns the job of a message; `undefined` if the text is no message. */
 export function fromMessage(text: string | undefined): JobNotice | undefined {
   try {
-    const { job_id: jobId, tenant, corpus } = messageSchema.parse(JSON.parse(text ?? ''));
-    return { jobId, tenant, corpus };
+    const { job_id: jobId, tenant, corpus, urgent: isUrgent } = messageSchema.parse(JSON.parse(text ?? ''));
+    return { jobId, tenant, corpus, isUrgent };
   } catch {
     return undefined;
   }

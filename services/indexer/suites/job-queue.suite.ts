@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import { sleep } from '#kit/base/streams.ts';
@@ -26,7 +26,7 @@ export interface Broker {
 
 const patient = { timeout: 40_000, interval: 50 };
 
-/** The contract suite of job queues. `testCount` of `skipped` is 8 for a queue with a server, 5 for one without. */
+/** The contract suite of job queues. `testCount` of `skipped` is 9 for a queue with a server, 6 for one without. */
 export function jobQueueSuite(name: string, create: () => Promise<JobQueueCase>): void {
   describe(`the ${name} job queue`, () => {
     let queueCase: JobQueueCase;
@@ -58,6 +58,27 @@ export function jobQueueSuite(name: string, create: () => Promise<JobQueueCase>)
         const of = (list: string[]) => list.filter((id) => ids.indexOf(id) % 5 === at);
         expect(of(runs)).toEqual(of(ids));
       }
+    });
+
+    test('runs an urgent job beside a long one that fills the worker, and no other', async () => {
+      const begun: string[] = [];
+      const long = Promise.withResolvers<void>();
+      onTestFinished(() => long.resolve());
+      await bench.worker(async ({ job }) => {
+        begun.push(job.jobId);
+        if (job.corpus === 'bulk') await long.promise;
+      });
+      const [bulk, waiting] = await bench.add(2, (at) => (at === 0 ? 'bulk' : 'other'));
+      await expect.poll(() => begun.length, patient).toBeGreaterThan(0);
+      // Whichever of both was first, both are over or the long one runs; a later one waits.
+      await expect.poll(() => begun.includes(bulk as string), patient).toBe(true);
+      const [later] = await bench.add(1, () => 'later');
+      const [urgent] = await bench.add(1, () => 'urgent', { isUrgent: true });
+      await expect.poll(() => begun.includes(urgent as string), patient).toBe(true);
+      expect(begun).not.toContain(later);
+      long.resolve();
+      await expect.poll(bench.succeeded, patient).toBe(4);
+      expect(begun).toContain(waiting);
     });
 
     test('offers a job again after an outage of what it needs', async () => {

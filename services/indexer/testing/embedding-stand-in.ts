@@ -11,6 +11,8 @@ export function createEmbeddingStandIn() {
     inputs: [] as string[],
     /** Runs before each call; may throw or wait. */
     before: (): void | Promise<void> => {},
+    /** Looks at the texts of each call; may throw. */
+    check: (_inputs: readonly string[]): void => {},
     /** Runs before each batch of a call; may throw. */
     beforeBatch: (_index: number): void => {},
     definition: defineService({
@@ -27,6 +29,7 @@ export function createEmbeddingStandIn() {
             }),
             async *embed({ inputs, model }) {
               await stand.before();
+              stand.check(inputs);
               stand.inputs.push(...inputs);
               for (let firstIndex = 0; firstIndex < inputs.length; firstIndex += 64) {
                 stand.beforeBatch(firstIndex / 64);

@@ -11,7 +11,7 @@ import { openDatabase } from '#kit/storage/database.ts';
 import { createSqliteThread } from '#kit/storage/sqlite/thread.ts';
 import { createJobStore } from '../jobs/create-job-store.ts';
 import type { JobQueue, JobQueueDeps } from '../jobs/job-queue.ts';
-import type { JobRecord, JobStore } from '../jobs/job-store.ts';
+import type { JobRecord, JobStore, NewJob } from '../jobs/job-store.ts';
 import { type JobsSchema, jobsMigrations } from '../jobs/job-table.ts';
 import { startJobWorker } from '../jobs/job-worker.ts';
 import type { JobRun } from '../jobs/run/job-run.ts';
@@ -31,7 +31,7 @@ export interface LogLine {
 /** Records of jobs, and workers that take them over a queue. */
 export interface JobBench {
   /** Adds jobs and returns their ids. */
-  add(count: number, corpusOf?: (index: number) => string): Promise<string[]>;
+  add(count: number, corpusOf?: (index: number) => string, init?: Partial<NewJob>): Promise<string[]>;
   find(jobId: string): Promise<JobRecord | undefined>;
   /** Returns the number of jobs that have succeeded. */
   succeeded(): Promise<number>;
@@ -107,11 +107,11 @@ export async function createJobBench(choice: QueueChoice): Promise<JobBench> {
   };
   let added = 0;
   return {
-    async add(count, corpusOf = () => 'help') {
+    async add(count, corpusOf = () => 'help', init = {}) {
       const ids = Array.from({ length: count }, () => `job-${added++}`);
       for (const [index, jobId] of ids.entries()) {
         const job = { jobId, tenant: 'acme', user: 'ann', groups: [], corpus: corpusOf(index) };
-        await jobs.add({ ...job, deleteMissing: false, totalBytes: 1 });
+        await jobs.add({ ...job, deleteMissing: false, totalBytes: 1, ...init });
       }
       for (const { worker } of started) worker.wake();
       return ids;

@@ -18,6 +18,8 @@ export interface IngestDeps {
 }
 
 const filesMax = 100_000;
+/** An upload of at most this size is taken before larger ones: a person waits for it, and it takes seconds. */
+const urgentBytesMax = 1 << 20;
 /** Largest number of open jobs of a tenant. */
 const openJobsMax = 1000;
 
@@ -39,7 +41,8 @@ export async function ingest(
   const { start, files, sizeBytes } = upload;
   try {
     const { corpus, deleteMissing } = start as IngestStart;
-    await jobs.add({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes: sizeBytes });
+    const isUrgent = sizeBytes <= urgentBytesMax;
+    await jobs.add({ jobId, tenant, user, groups, corpus, deleteMissing, totalBytes: sizeBytes, isUrgent });
   } catch (error) {
     await uploads.remove(jobId).catch(() => {});
     throw error;

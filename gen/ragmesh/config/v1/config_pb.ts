@@ -2349,7 +2349,7 @@ export const SemanticCacheConfigSchema: GenMessage<SemanticCacheConfig> = /*@__P
  */
 export type IndexerConfig = Message<"ragmesh.config.v1.IndexerConfig"> & {
   /**
-   * Jobs that run concurrently.
+   * Jobs that run concurrently. While as many do, one edit or upload of at most 1 MiB may run beside them.
    *
    * @generated from field: uint32 max_running_jobs = 1 [default = 1];
    */

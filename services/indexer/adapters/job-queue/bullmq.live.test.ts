@@ -30,7 +30,7 @@ const create = async () => {
   };
 };
 
-describe.skipIf(!hasRedis && skipped('redis', 8, redisAdvice))('a real Redis', () => {
+describe.skipIf(!hasRedis && skipped('redis', 9, redisAdvice))('a real Redis', () => {
   jobQueueSuite('bullmq', create);
   brokerSuite('bullmq', create);
 });

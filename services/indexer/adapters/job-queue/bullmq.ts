@@ -33,6 +33,8 @@ const deadLettersMax = 10_000;
 /** Workers that may be lost with one message. The records fail a job long before. */
 const stalledMax = 1000;
 const closeTimeoutMs = 5000;
+/** The lower number is taken first. */
+const priorities = { urgent: 1, other: 2 };
 
 function createQueue(
   { Queue, Worker, UnrecoverableError }: Bullmq,
@@ -76,7 +78,13 @@ function createQueue(
       consume(to);
       relay = startRelay(deps, (notices) =>
         // The id of a message is that of its job: while the message is there, it is not added twice.
-        queue.addBulk(notices.map((notice) => ({ name: 'job', data: notice, opts: { jobId: notice.jobId } }))),
+        queue.addBulk(
+          notices.map((notice) => ({
+            name: 'job',
+            data: notice,
+            opts: { jobId: notice.jobId, priority: notice.isUrgent ? priorities.urgent : priorities.other },
+          })),
+        ),
       );
     },
     wake: () => relay?.wake(),

@@ -1,7 +1,8 @@
 import { type CallOptions, type Client, Code } from '@connectrpc/connect';
 import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
-import { internal, toRpcError } from '#kit/base/errors.ts';
+import { hasReason, internal, toRpcError } from '#kit/base/errors.ts';
 import { labelsOf } from '#kit/personal-data/seal.ts';
 import type { PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { EmbeddedDocument } from './index-client.ts';
@@ -10,8 +11,51 @@ const inputsMax = 256;
 const inputLengthMax = 300_000;
 const replyBytesMax = 2 << 20;
 
-/** Embeds the chunks of documents and returns their vectors. Each input includes title and headings, for context. */
+/** Documents that a model does not take; with more of them in a batch, not the documents are at fault. */
+const refusedMax = 16;
+
+/** Documents with their vectors, and those that the model does not take. */
+export interface Embedded {
+  embedded: EmbeddedDocument[];
+  refused: { document: PreparedDocument; message: string }[];
+}
+
+/**
+ * Embeds documents. If the model does not take the texts of all together (INVALID_ARGUMENT: some providers refuse texts by their content),
+ * finds those that it refuses also alone. Throws if it refuses more than 16, or any text.
+ */
 export async function embedDocuments(
+  embedding: Pick<Client<typeof EmbeddingService>, 'embed'>,
+  documents: readonly PreparedDocument[],
+  options: PrepareOptions,
+  call: () => Promise<CallOptions>,
+): Promise<Embedded> {
+  const result: Embedded = { embedded: [], refused: [] };
+  const embed = async (some: readonly PreparedDocument[]): Promise<void> => {
+    try {
+      result.embedded.push(...(await embedTogether(embedding, some, options, call)));
+    } catch (error) {
+      const { code, rawMessage } = toRpcError(error);
+      if (code !== Code.InvalidArgument || hasReason(error, ErrorReason.MODEL_UNKNOWN)) throw error;
+      const [first] = some;
+      if (some.length === 1 && first !== undefined) result.refused.push({ document: first, message: rawMessage });
+      else {
+        const half = Math.ceil(some.length / 2);
+        await embed(some.slice(0, half));
+        await embed(some.slice(half));
+      }
+      if (result.refused.length > refusedMax) throw error;
+    }
+  };
+  await embed(documents);
+  // If it refuses this text as well, not the documents are at fault.
+  if (result.embedded.length === 0)
+    await embedAll(embedding, { model: options.embeddingModel, inputs: ['text'] }, call);
+  return result;
+}
+
+/** Embeds the chunks of documents and returns their vectors. Each input includes title and headings, for context. */
+async function embedTogether(
   embedding: Pick<Client<typeof EmbeddingService>, 'embed'>,
   documents: readonly PreparedDocument[],
   { embeddingModel, dimensions }: PrepareOptions,

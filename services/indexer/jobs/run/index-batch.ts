@@ -1,4 +1,5 @@
 import type { Client } from '@connectrpc/connect';
+import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
@@ -15,7 +16,7 @@ import type { NoteStore } from '../note-store.ts';
 import { findHidden, refuseHidden } from '../rights.ts';
 import type { Build } from './build.ts';
 import type { Caller } from './caller.ts';
-import { embedDocuments } from './embed-documents.ts';
+import { type Embedded, embedDocuments } from './embed-documents.ts';
 import type { IndexClient, IndexEntry } from './index-client.ts';
 import type { JobRun } from './job-run.ts';
 import { addBatch, type UploadContents, type WrittenDocument } from './upload-contents.ts';
@@ -82,11 +83,32 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
     const version = await build.begin(options);
     const call = () => deps.caller.asService(job, run.signal);
     observeChunks(deps, unwritten);
-    await index.write(version, await embedDocuments(deps.embedding, unwritten, options, call));
+    const { embedded, refused } = await embedDocuments(deps.embedding, unwritten, options, call);
+    if (embedded.length > 0) await index.write(version, embedded);
+    if (refused.length > 0) await addRefused(refused, context);
   }
-  progress.indexedCount += changed.length;
-  for (const { chunks } of changed) progress.chunkCount += chunks.length;
+  const written = changed.filter(({ documentId }) => contents.changed.has(documentId));
+  progress.indexedCount += written.length;
+  for (const { chunks } of written) progress.chunkCount += chunks.length;
   progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
+}
+
+/** Counts documents that the embedding model refuses as failures; their live versions stay. */
+async function addRefused(refused: Embedded['refused'], { run, deps, contents }: BatchContext): Promise<void> {
+  const failures = refused.map(({ document: { documentId, origin }, message }) => ({
+    ...origin,
+    documentId,
+    reason: ErrorReason.PROVIDER_REFUSED,
+    message: `the embedding model does not take its text: ${message}`,
+  }));
+  await deps.failures.add(run.job.jobId, failures);
+  for (const { documentId } of failures) {
+    contents.unreadable.add(documentId);
+    contents.created.delete(documentId);
+    contents.changed.delete(documentId);
+  }
+  run.progress.failedCount += failures.length;
+  run.progress.changedCount -= failures.length;
 }
 
 function toWritten(document: PreparedDocument): WrittenDocument {

@@ -16,7 +16,6 @@ import type { PrepareThreads } from '../../prepare/prepare-threads.ts';
 import type { PreparedBatch, PrepareOptions } from '../../prepare/prepared.ts';
 import type { Uploads } from '../../uploads/uploads.ts';
 import type { Checkpoint, JobRecord, JobStore, Progress } from '../job-store.ts';
-import { pruneContents } from '../prune-contents.ts';
 import { type Build, createBuild, dropBuild } from './build.ts';
 import { forEachConcurrently } from './for-each.ts';
 import { type BatchDeps, indexBatch } from './index-batch.ts';
@@ -28,6 +27,7 @@ import {
   type UnfinishedVersion,
 } from './index-client.ts';
 import { type HeldVersion, type JobResult, type JobRun, StoppedError } from './job-run.ts';
+import { pruneContents } from './prune-contents.ts';
 import { findRemovals } from './removals.ts';
 import { readStored } from './stored-documents.ts';
 import { createUploadContents, type UploadContents } from './upload-contents.ts';

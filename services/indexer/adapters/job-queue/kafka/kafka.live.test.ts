@@ -4,7 +4,7 @@ import { skipped } from '#kit/testing/server.ts';
 import { brokerSuite, jobQueueSuite } from '../../../suites/job-queue.suite.ts';
 import { hasKafka, kafkaAdvice, startKafka, type TestKafka } from '../../../testing/kafka.ts';
 
-describe.skipIf(!hasKafka && skipped('kafka', 8, kafkaAdvice))('a real Kafka', () => {
+describe.skipIf(!hasKafka && skipped('kafka', 9, kafkaAdvice))('a real Kafka', () => {
   let kafka: TestKafka;
   let count = 0;
   beforeAll(async () => {

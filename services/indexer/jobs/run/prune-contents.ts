@@ -1,6 +1,6 @@
-import type { ContentHistory } from '../documents/content-history.ts';
-import type { ContentKey, CorpusScope } from '../documents/document-store.ts';
-import type { IndexClient } from './run/index-client.ts';
+import type { ContentHistory } from '../../documents/content-history.ts';
+import type { ContentKey, CorpusScope } from '../../documents/document-store.ts';
+import type { IndexClient } from './index-client.ts';
 
 const contentsMax = 1000;
 const roundsMax = 50;
