@@ -118,10 +118,8 @@ export function jobStoreSuite(name: string, create: () => JobStoreCase): void {
 
     test('an urgent job is taken before the jobs of other corpora that came earlier, but not before those of its own', async () => {
       await using t = await setUp();
-      await t.add({ jobId: 'upload-a', corpus: 'a' });
-      await t.add({ jobId: 'upload-b', corpus: 'b' });
-      await t.add({ jobId: 'edit-a', corpus: 'a', isUrgent: true });
-      await t.add({ jobId: 'edit-c', corpus: 'c', isUrgent: true });
+      for (const corpus of ['a', 'b']) await t.add({ jobId: `upload-${corpus}`, corpus });
+      for (const corpus of ['a', 'c']) await t.add({ jobId: `edit-${corpus}`, corpus, isUrgent: true });
       expect((await t.jobs.announce(30_000, 1)).map(({ jobId }) => jobId)).toEqual(['edit-c']);
       const urgent = { leaseMs: 10_000, isGone: () => false, busy: [], onlyUrgent: true };
       const taken: (string | undefined)[] = [];
