@@ -52,7 +52,7 @@ export const llmGateway = defineService({
     const catalogDeps = { env, log, metrics };
     const { reserve, settle } = shared.state;
     const store = { isShared: shared.isStateShared || shared.state.isShared, reserve, settle };
-    const limits = createLimits(config.limits, { store, metrics, random });
+    const limits = createLimits(config.limits, { store, metrics, clock, random });
     const first = await createCatalog(config, catalogDeps).catch(async (error) => {
       await limits.close();
       throw error;

@@ -76,6 +76,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
   let responses: AsyncGenerator<Response, Outcome> | undefined;
   let close: ((outcome: Outcome, failure: string) => void) | undefined;
   let isOver = false;
+  let standing: Partial<Pick<Reservation, 'requests' | 'tokens'>> = {};
 
   const open = async () => {
     const { limits, ledger, random, metrics, log } = deps;
@@ -110,6 +111,8 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       { ...asked, amount: () => reservationAmountOf(targets, needs, catalog.prices) },
       signal,
     );
+    const { requests, tokens } = reservation;
+    standing = { ...(requests && { requests }), ...(tokens && { tokens }) };
     const { maxAttempts, stayMs } = catalog;
     failover = createFailover({ targets, maxAttempts, stayMs, deadlineAt, signal, random });
     const tenantTag = deps.tagOf(tenant);
@@ -146,7 +149,11 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     });
   };
   const onResult = (result: IteratorResult<Response, Outcome>): IteratorResult<Response> => {
-    if (result.done !== true) return result;
+    if (result.done !== true) {
+      const { event } = result.value;
+      if (event?.case === 'started') Object.assign(event.value, standing);
+      return result;
+    }
     isOver = true;
     close?.(result.value ?? Outcome.CANCELLED, '');
     return over;

@@ -6,12 +6,20 @@ import type { TokenSigner } from '#kit/rpc/identity.ts';
 import type { RateLimit } from '../config.ts';
 import type { Authenticate, Caller } from '../credentials/authenticate.ts';
 import { headersOf, networkOf } from '../http/request.ts';
-import type { Limiter } from './limiter.ts';
+import type { Level, Limiter } from './limiter.ts';
 
 /** A request that was admitted. */
 export interface Admission extends Caller {
   /** The mesh's own token for the principal; what services believe. */
   token: string;
+  /** The rate limit of which the caller has least left. */
+  rate: RateStanding;
+}
+
+/** What is left of a rate limit. */
+export interface RateStanding extends Level {
+  /** Requests at the same moment, if the bucket is full. */
+  limit: number;
 }
 
 /**
@@ -60,16 +68,21 @@ export function createGate({ authenticate, limiter, signer, tenantLimit, userLim
         const isTenant = verdict.key === tenant.key;
         throw rateLimited(isTenant ? 'tenant' : 'user', isTenant ? tenantLimit : userLimit, verdict.retryAfterMs);
       }
-      return { ...caller, token: await signer.sign(principal) };
+      const [ofTenant, ofUser] = verdict.levels as [Level, Level];
+      const rate =
+        ofTenant.remaining < ofUser.remaining
+          ? { ...ofTenant, limit: tenantLimit.burst }
+          : { ...ofUser, limit: userLimit.burst };
+      return { ...caller, token: await signer.sign(principal), rate };
     },
   };
 }
 
-function rateLimited(scope: 'tenant' | 'user' | 'address', { perSecond }: RateLimit, retryAfterMs: number) {
+function rateLimited(scope: 'tenant' | 'user' | 'address', { perSecond, burst }: RateLimit, retryAfterMs: number) {
   return rpcError(
     Code.ResourceExhausted,
     ErrorReason.RATE_LIMITED,
     `the ${scope} asks too often: ${perSecond} requests a second are allowed, try again in ${retryAfterMs} ms`,
-    { retryAfterMs, metadata: { scope } },
+    { retryAfterMs, metadata: { scope, limit: 'requests_per_second', value: String(burst) } },
   );
 }

@@ -8,8 +8,21 @@ export interface Bucket {
   burst: number;
 }
 
-/** Whether a request is admitted; if not, which bucket is empty and when it holds a token again. */
-export type Verdict = { admitted: true } | { admitted: false; key: string; retryAfterMs: number };
+/** A bucket after a token was taken. */
+export interface Level {
+  /** Whole tokens that are left. */
+  remaining: number;
+  /** Time until it is full if nothing more is taken, in milliseconds. */
+  fullAfterMs: number;
+}
+
+/**
+ * Whether a request is admitted. If so, the levels of its buckets, in their order; if not, which bucket is empty and when it holds a
+ * token again.
+ */
+export type Verdict =
+  | { admitted: true; levels: readonly Level[] }
+  | { admitted: false; key: string; retryAfterMs: number };
 
 /** Counts requests against buckets. Memory is bounded: buckets that were not used for long are dropped, which fills them. */
 export interface Limiter {
@@ -28,4 +41,10 @@ export interface LimiterDeps {
   /** Now, in milliseconds since 1970. */
   clock: () => number;
   log: Logger;
+}
+
+/** Returns the level of a bucket that holds thousandths of a token. */
+export function levelAt(milliTokens: number, perSecond: number, burst: number): Level {
+  const fullAfterMs = Math.ceil((burst * 1000 - milliTokens) / perSecond);
+  return { remaining: Math.floor(milliTokens / 1000), fullAfterMs };
 }

@@ -33,6 +33,8 @@ export interface AnswerFace {
   /** The route, for logs. */
   name: string;
   ask(sent: Sent): Promise<Asked>;
+  /** Adds headers about an admitted caller to a response that has not begun. @default none */
+  admitted?(response: NodeResponse, admission: Admission): void;
   /** Sends an error as a whole reply. */
   sendError(response: NodeResponse, error: unknown): void;
   /** Returns the event of an error inside a stream: its name and its data. */
@@ -50,6 +52,7 @@ export function createAnswerRoute(face: AnswerFace, deps: JsonRouteDeps): JsonRo
     try {
       const header = headersOf(request);
       const admission = await admit(request, signal);
+      face.admitted?.(response, admission);
       release = await running.begin(admission.principal);
       const body = await readJsonBody(request, bodyLimits);
       const asked = await face.ask({ body, header, admission, signal });

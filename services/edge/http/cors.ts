@@ -11,6 +11,7 @@ const exposeHeaders = [
   'X-Trace-Id',
   'X-Ragmesh-Model',
   'X-Ragmesh-Provider',
+  ...['Limit', 'Remaining', 'Reset'].flatMap((part) => [`X-RateLimit-${part}-Requests`, `X-RateLimit-${part}-Tokens`]),
 ].join(', ');
 
 /** Time for which a browser may cache the answer to a preflight, in seconds. */

@@ -14,6 +14,7 @@ import { sendOpenAiError, toOpenAiError } from './error.ts';
 import { createModelChoice, modelNamedBy } from './models.ts';
 import { streamPlainCompletion, toPlainCompletion } from './plain/completion.ts';
 import { readPlainRequest } from './plain/request.ts';
+import { setRateHeaders } from './rate-headers.ts';
 import { readCompletionRequest } from './request.ts';
 
 /** Services behind completions. */
@@ -62,6 +63,7 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
     {
       name: '/v1/chat/completions',
       ask,
+      admitted: (response, { rate }) => setRateHeaders(response, rate),
       sendError: sendOpenAiError,
       errorEvent: (error) => [undefined, JSON.stringify(toOpenAiError(error))],
     },

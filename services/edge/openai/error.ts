@@ -2,6 +2,7 @@ import { Code, type ConnectError } from '@connectrpc/connect';
 import { errorInfoOf, toRpcError } from '#kit/base/errors.ts';
 import type { NodeResponse } from '#kit/http/server/port.ts';
 import { errorHeaders, httpStatusOf, sendJson, toErrorBody } from '../http/error.ts';
+import { refusalHeaders } from './rate-headers.ts';
 
 /** An error in OpenAI's shape. */
 export interface OpenAiError {
@@ -24,7 +25,11 @@ export function openAiStatusOf(error: ConnectError): number {
 /** Sends an error in OpenAI's shape. */
 export function sendOpenAiError(response: NodeResponse, thrown: unknown): void {
   const error = toRpcError(thrown);
-  const headers = { ...errorHeaders(error), ...(isRetriedEnough(error) ? { 'x-should-retry': 'false' } : {}) };
+  const headers = {
+    ...errorHeaders(error),
+    ...refusalHeaders(error),
+    ...(isRetriedEnough(error) ? { 'x-should-retry': 'false' } : {}),
+  };
   sendJson(response, openAiStatusOf(error), toOpenAiError(error), headers);
 }
 

@@ -10,6 +10,7 @@ import { type JsonRoute, noteFailure } from '../http/json-route.ts';
 import { forLargeBodies } from '../http/limits.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
+import { setRateHeaders } from './rate-headers.ts';
 
 /** Options for the calls that serve a request: the caller's identity, and a signal that aborts when the client leaves. */
 export type CallOptions = ReturnType<typeof actAs>;
@@ -28,6 +29,7 @@ export function createJsonCall(
     let release: (() => void) | undefined;
     try {
       const admission = await admit(request, signal);
+      setRateHeaders(response, admission.rate);
       requireEdgeRole(admission.principal, method);
       release = await running.begin(admission.principal);
       const body = await readJsonBody(request, bodyLimits);

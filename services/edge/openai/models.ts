@@ -10,6 +10,7 @@ import { sendJson } from '../http/error.ts';
 import { type JsonRoute, noteFailure } from '../http/json-route.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { sendOpenAiError } from './error.ts';
+import { setRateHeaders } from './rate-headers.ts';
 
 // Two kinds of models: those of the LLM gateway by their own names, and those that answer from documents, "ragmesh" and
 // "ragmesh/<model>". A model that only quotes evidence has nothing to say without documents, so its own name means the latter.
@@ -95,6 +96,7 @@ export function createModels(
     const { signal } = workFor(response);
     try {
       const admission = await admit(request, signal);
+      setRateHeaders(response, admission.rate);
       const as = actAs(admission.token, { signal });
       const [generating, vectors] = await Promise.all([
         llm.listModels({}, as),

@@ -11,25 +11,42 @@ export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promis
     test('admits a burst, then at the rate, and says when to come again', async () => {
       let now = 1_000_000;
       const limiter = await create({ clock: () => now, log: createLogger('silent') });
-      for (let count = 0; count < 3; count++) expect(await limiter.take([bucket])).toEqual({ admitted: true });
+      for (let count = 0; count < 3; count++) expect(await limiter.take([bucket])).toMatchObject({ admitted: true });
       expect(await limiter.take([bucket])).toEqual({ admitted: false, key: 'tenant a', retryAfterMs: 500 });
       now += 499;
       expect(await limiter.take([bucket])).toMatchObject({ admitted: false, retryAfterMs: 1 });
       now += 1;
-      expect(await limiter.take([bucket])).toEqual({ admitted: true });
+      expect(await limiter.take([bucket])).toMatchObject({ admitted: true });
       expect(await limiter.take([bucket])).toMatchObject({ admitted: false });
+      await limiter.close();
+    });
+
+    test('says what is left in each bucket, and when it is full again', async () => {
+      let now = 5_000;
+      const limiter = await create({ clock: () => now, log: createLogger('silent') });
+      const wide = { key: 'user w', perSecond: 10, burst: 100 };
+      const first = await limiter.take([bucket, wide]);
+      expect(first).toEqual({
+        admitted: true,
+        levels: [
+          { remaining: 2, fullAfterMs: 500 },
+          { remaining: 99, fullAfterMs: 100 },
+        ],
+      });
+      now += 250;
+      expect(await limiter.take([bucket])).toMatchObject({ levels: [{ remaining: 1, fullAfterMs: 750 }] });
       await limiter.close();
     });
 
     test('takes from all buckets or from none', async () => {
       const limiter = await create({ clock: () => 0, log: createLogger('silent') });
       const narrow = { key: 'user u', perSecond: 1, burst: 1 };
-      expect(await limiter.take([bucket, narrow])).toEqual({ admitted: true });
+      expect(await limiter.take([bucket, narrow])).toMatchObject({ admitted: true });
       for (let count = 0; count < 10; count++) {
         expect(await limiter.take([bucket, narrow])).toMatchObject({ admitted: false, key: 'user u' });
       }
-      expect(await limiter.take([bucket])).toEqual({ admitted: true });
-      expect(await limiter.take([bucket])).toEqual({ admitted: true });
+      expect(await limiter.take([bucket])).toMatchObject({ admitted: true });
+      expect(await limiter.take([bucket])).toMatchObject({ admitted: true });
       expect(await limiter.take([bucket])).toMatchObject({ admitted: false });
       await limiter.close();
     });
@@ -39,7 +56,7 @@ export function limiterSuite(name: string, create: (deps: LimiterDeps) => Promis
       const limiter = await create({ clock: () => now, log: createLogger('silent') });
       await limiter.take([bucket]);
       now = 0;
-      expect(await limiter.take([bucket])).toEqual({ admitted: true });
+      expect(await limiter.take([bucket])).toMatchObject({ admitted: true });
       await limiter.close();
     });
 

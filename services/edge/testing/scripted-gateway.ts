@@ -40,6 +40,21 @@ const scripts: Record<string, Event[]> = {
   hello: [started, text('Hel'), text('lo.'), usage, done(Outcome.COMPLETE)],
   think: [started, { case: 'reasoningDelta', value: { text: 'Hm. ' } }, text('42'), usage, done(Outcome.COMPLETE)],
   late: [started],
+  counted: [
+    {
+      case: 'started',
+      value: {
+        model: 'm',
+        provider: 'openai',
+        attempt: 1,
+        requests: { limit: 60n, remaining: 59n, resetMs: 61_500 },
+        tokens: { limit: 9000n, remaining: 8000n, resetMs: 900 },
+      },
+    },
+    text('ok'),
+    usage,
+    done(Outcome.COMPLETE),
+  ],
   nothing: [started, usage, done(Outcome.COMPLETE)],
   length: [started, text('so'), usage, done(Outcome.LENGTH)],
   filter: [started, usage, done(Outcome.FILTERED)],

@@ -200,6 +200,19 @@ test('a store that there is not, or bad settings of it, stop the start', async (
   );
 });
 
+test('an admitted request knows what is left of the minute, of the scope with the least left', async () => {
+  const limits = await open({
+    defaultTenant: { requestsPerMinute: 100n, tokensPerMinute: 5000n },
+    keys: { k: { requestsPerMinute: 3n } },
+  });
+  await admit(limits, { key: 'k', tokens: 200 });
+  const { requests, tokens } = await admit(limits, { key: 'k', tokens: 300 });
+  expect(requests).toEqual({ limit: 3n, remaining: 1n, resetMs: 65_000 });
+  expect(tokens).toEqual({ limit: 5000n, remaining: 4500n, resetMs: 65_000 });
+  const { requests: unlimited } = await admit(await open({ defaultTenant: { maxConcurrent: 2 } }));
+  expect(unlimited).toBeUndefined();
+});
+
 test('after close, waiting requests fail, and no request is admitted', async () => {
   const limits = await open({ defaultTenant: { maxConcurrent: 1 } });
   const first = await admit(limits);

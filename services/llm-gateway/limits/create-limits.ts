@@ -2,14 +2,15 @@ import { Counter, Gauge } from 'prom-client';
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { LimitState } from './limit-state.ts';
-import type { Decision, Demand, LimitStoreDeps, Refusal } from './limit-store.ts';
-import type { AdmissionRequest, Limits, Reservation } from './limits.ts';
+import type { Decision, Demand, LimitStoreDeps, MinuteUse, Refusal, Scope } from './limit-store.ts';
+import type { AdmissionRequest, Limits, MinuteStanding, Reservation } from './limits.ts';
 import { closingError, limitName, refusedError, scopeKind, unpricedError } from './refusal.ts';
 import { readRules, toAmount } from './rules.ts';
 import { createWaitingRoom } from './waiting-room.ts';
+import { slotCount, slotMs } from './windows.ts';
 
 /** What the limits depend on. */
-export interface LimitsDeps extends Pick<LimitStoreDeps, 'random' | 'metrics'> {
+export interface LimitsDeps extends Pick<LimitStoreDeps, 'clock' | 'random' | 'metrics'> {
   store: LimitState;
 }
 
@@ -54,10 +55,13 @@ export function createLimits(
   };
   const metrics = createLimitMetrics(deps, () => ({ admitted, waiting: room.size }));
 
-  const toReservation = ({ id, tenant, scopes }: Demand): Reservation => {
+  const toReservation = ({ id, tenant, scopes }: Demand, minutes?: readonly MinuteUse[]): Reservation => {
     admitted += 1;
     let isOpen = true;
+    const now = minutes === undefined ? 0 : deps.clock();
     return {
+      requests: standingOf('requests', scopes, minutes, now),
+      tokens: standingOf('tokens', scopes, minutes, now),
       settle(used) {
         if (!isOpen) return;
         isOpen = false;
@@ -78,7 +82,7 @@ export function createLimits(
       if (demand.scopes.length === 0) return toReservation(demand);
       const outcome = await room.enter(() => toDemand(id, request), demand, signal);
       if (outcome.kind === 'refused') throw refused(outcome.refusal, outcome.demand);
-      return toReservation(outcome.demand);
+      return toReservation(outcome.demand, outcome.minutes);
     },
     maxCompletionTokens: (tenant, key) => rules.maxCompletionTokens(tenant, key),
     reconfigure(next) {
@@ -97,6 +101,25 @@ export function createLimits(
       room.close(closingError());
     },
   };
+}
+
+/** Returns what is left of the minute in the scope with the least left; `undefined`: no scope has such a limit, or `minutes` is not known. */
+function standingOf(
+  kind: keyof MinuteUse,
+  scopes: readonly Scope[],
+  minutes: readonly MinuteUse[] | undefined,
+  nowMs: number,
+): MinuteStanding | undefined {
+  let least: { limit: number; remaining: number } | undefined;
+  for (const [index, use] of (minutes ?? []).entries()) {
+    const limit = scopes[index]?.limits[kind === 'requests' ? 'requestsPerMinute' : 'tokensPerMinute'] ?? 0;
+    const remaining = Math.max(0, limit - use[kind]);
+    if (limit > 0 && (least === undefined || remaining < least.remaining)) least = { limit, remaining };
+  }
+  if (least === undefined) return undefined;
+  // What was used last leaves the window last.
+  const resetMs = (Math.floor(nowMs / slotMs) + slotCount) * slotMs - nowMs;
+  return { limit: BigInt(least.limit), remaining: BigInt(least.remaining), resetMs };
 }
 
 /** Creates ids that no process uses twice, and that begin with the id of the request. */

@@ -61,8 +61,14 @@ export interface Used {
   costMicros: number;
 }
 
-/** Whether a request is admitted. */
-export type Decision = { admitted: true } | Refusal;
+/** Whether a request is admitted, and then what of the minute is used in each scope; without it, the store does not know. */
+export type Decision = { admitted: true; minutes?: readonly MinuteUse[] } | Refusal;
+
+/** What of a minute is used or reserved, this request included. 0 if there is no limit of the kind. */
+export interface MinuteUse {
+  requests: number;
+  tokens: number;
+}
 
 /**
  * The limit that refuses a request: of several limits the one with the longest wait. `maxConcurrent` is reported only if it is the only

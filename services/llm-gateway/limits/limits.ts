@@ -37,8 +37,19 @@ export interface ReservationAmount {
   costMicros: bigint | undefined;
 }
 
+/** What is left of a limit for a minute. */
+export interface MinuteStanding {
+  limit: bigint;
+  remaining: bigint;
+  /** Time until the whole limit is free if nothing more is used, in milliseconds. */
+  resetMs: number;
+}
+
 /** The reservation of a request. */
 export interface Reservation {
+  /** What is left for requests and tokens of the minute, of the scope with the least left; `undefined`: no such limit, or it is not known. */
+  readonly requests: MinuteStanding | undefined;
+  readonly tokens: MinuteStanding | undefined;
   /**
    * Replaces the reservation by the usage of all attempts together, and releases the request's slot. Only the first call counts. Never
    * throws.

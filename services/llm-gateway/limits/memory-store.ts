@@ -118,7 +118,11 @@ export function createMemoryStore(
       }
       if (refusal !== undefined) return refusal;
       take(demand, counters, slot, periods);
-      return { admitted: true };
+      const minutes = counters.map(({ requests, tokens }) => ({
+        requests: requests.sum(slot),
+        tokens: tokens.sum(slot),
+      }));
+      return { admitted: true, minutes };
     },
     mirror(demand) {
       if (holds.has(demand.id)) return;

@@ -53,7 +53,7 @@ end
 /**
  * KEYS: minute, money, leases, holds of each scope. ARGV: id, now in ms, slot, end of the lease in ms, tokens, micros, day, month, end
  * of the day and of the month in ms, whether to reserve without a check; then of each scope the limits in the order of {@link limitOrder}.
- * Returns [1], or [0, index of the scope, index of the limit, ms until it allows it or -1: never].
+ * Returns [1, requests and tokens of the minute for each scope], or only [1] if the reservation exists or was not checked, or [0, index of the scope, index of the limit, ms until it allows it or -1: never].
  */
 export const reserveScript = `${shared}
 local id, now, slot, leaseEnd = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -61,6 +61,7 @@ local tokens, micros, day, month = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local dayEnd, monthEnd, force = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11] == '1'
 local scopes = #KEYS / 4
 local refusal = nil
+local used = {1}
 
 local function refuse(scope, kind, retry)
   if refusal and kind == 4 then return end
@@ -111,6 +112,8 @@ for scope = 0, scopes - 1 do
         end
       end
     end
+    used[#used + 1] = windows.r.sum + (rpm ~= '0' and 1 or 0)
+    used[#used + 1] = windows.t.sum + (tpm ~= '0' and tokens or 0)
     minuteLimit(scope, 0, windows.r, 1, tonumber(rpm))
     minuteLimit(scope, 1, windows.t, tokens, tonumber(tpm))
     if daily ~= '0' or monthly ~= '0' then
@@ -153,7 +156,7 @@ for scope = 0, scopes - 1 do
   redis.call('PEXPIRE', holds, ${keepMs})
   redis.call('PEXPIRE', leases, ${keepMs})
 end
-return {1}
+return used
 `;
 
 /** KEYS as above. ARGV: id, slot, 1 if the request was made and 0 if not, tokens, micros. */

@@ -1,6 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { createFairQueue } from './fair-queue.ts';
-import type { Decision, Demand, Refusal } from './limit-store.ts';
+import type { Decision, Demand, MinuteUse, Refusal } from './limit-store.ts';
 import { noSlotError } from './refusal.ts';
 import { next, type Pass, type PassEvent } from './waiting-pass.ts';
 
@@ -20,7 +20,10 @@ export interface WaitingRoomDeps {
 }
 
 /** The outcome of a request. `demand` is the one that counted: limits may change while a request waits. */
-export type Entered = { demand: Demand } & ({ kind: 'admitted' } | { kind: 'refused'; refusal: Refusal });
+export type Entered = { demand: Demand } & (
+  | { kind: 'admitted'; minutes: readonly MinuteUse[] | undefined }
+  | { kind: 'refused'; refusal: Refusal }
+);
 
 /** Reserves for requests, and queues those that only a limit on concurrent requests holds up. */
 export interface WaitingRoom {
@@ -99,7 +102,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
       const decision = await reserve(demand);
       if (waiter.isOver) {
         if (decision.admitted) await giveBack(demand);
-      } else if (decision.admitted) waiter.resolve({ kind: 'admitted', demand });
+      } else if (decision.admitted) waiter.resolve({ kind: 'admitted', demand, minutes: decision.minutes });
       else if (decision.kind !== 'maxConcurrent') waiter.resolve({ kind: 'refused', refusal: decision, demand });
       else {
         waiter.blockedBy = scopeAt(demand, decision.scopeIndex);
@@ -159,7 +162,7 @@ export function createWaitingRoom({ reserve, undo, isShared, random, bounds }: W
           if (decision.admitted) await giveBack(first);
           throw signal.reason;
         }
-        if (decision.admitted) return { kind: 'admitted', demand: first };
+        if (decision.admitted) return { kind: 'admitted', demand: first, minutes: decision.minutes };
         if (decision.kind !== 'maxConcurrent') return { kind: 'refused', refusal: decision, demand: first };
         blockedBy = scopeAt(first, decision.scopeIndex);
       }

@@ -42,17 +42,41 @@ export function limitStoreSuite(
     test('admits up to the requests of a minute, and says when the next one may come', async () => {
       const { time, store } = await start();
       const limits = { requestsPerMinute: 2 };
-      expect(await store.reserve(demandOf('a', limits))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', limits))).toMatchObject(admitted);
       time.now += 20_000;
-      expect(await store.reserve(demandOf('b', limits))).toEqual(admitted);
+      expect(await store.reserve(demandOf('b', limits))).toMatchObject(admitted);
       await store.settle('a', { tokens: 0, costMicros: 0 });
       const refusal = await store.reserve(demandOf('c', limits));
       expect(refusal).toEqual({ admitted: false, scopeIndex: 0, kind: 'requestsPerMinute', retryAfterMs: 45_000 });
       time.now += 44_999;
       expect(await store.reserve(demandOf('c', limits))).toMatchObject({ retryAfterMs: 1 });
       time.now += 1;
-      expect(await store.reserve(demandOf('c', limits))).toEqual(admitted);
+      expect(await store.reserve(demandOf('c', limits))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('d', limits))).toMatchObject({ retryAfterMs: 20_000 });
+    });
+
+    test('says what of the minute is used in each scope, reservations included', async () => {
+      const { time, store } = await start();
+      const scopes = [
+        { name: 'tenant', limits: limitsOf({ requestsPerMinute: 10, tokensPerMinute: 1000 }) },
+        { name: 'key:k', limits: limitsOf({ tokensPerMinute: 500 }) },
+      ];
+      const first = await store.reserve(demandOf('a', {}, { scopes, tokens: 100 }));
+      expect(first).toEqual({
+        admitted: true,
+        minutes: [
+          { requests: 1, tokens: 100 },
+          { requests: 0, tokens: 100 },
+        ],
+      });
+      await store.settle('a', { tokens: 30, costMicros: 0 });
+      time.now += 10_000;
+      expect(await store.reserve(demandOf('b', {}, { scopes, tokens: 7 }))).toMatchObject({
+        minutes: [
+          { requests: 2, tokens: 37 },
+          { requests: 0, tokens: 37 },
+        ],
+      });
     });
 
     test('within any 60 seconds there are never more requests or tokens than the limit, and what it says of later holds', async () => {
@@ -70,7 +94,7 @@ export function limitStoreSuite(
               expect(await store.reserve(demandOf(`${index}`, limits, { tokens }))).toMatchObject({ retryAfterMs: 1 });
               time.now += 1;
               decision = await store.reserve(demandOf(`${index}`, limits, { tokens }));
-              expect(decision).toEqual(admitted);
+              expect(decision).toMatchObject(admitted);
             }
             if (!decision.admitted) continue;
             admissions.push({ at: time.now, tokens });
@@ -87,17 +111,17 @@ export function limitStoreSuite(
     test('tokens that were reserved and not used come back when they are settled, and those used beyond it count', async () => {
       const { time, store } = await start();
       const limits = { tokensPerMinute: 100 };
-      expect(await store.reserve(demandOf('a', limits, { tokens: 90 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', limits, { tokens: 90 }))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('b', limits, { tokens: 20 }))).toMatchObject({ kind: 'tokensPerMinute' });
       await store.settle('a', { tokens: 30, costMicros: 0 });
-      expect(await store.reserve(demandOf('b', limits, { tokens: 20 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('b', limits, { tokens: 20 }))).toMatchObject(admitted);
       time.now += 30_000;
       await store.settle('b', { tokens: 50, costMicros: 0 });
       expect(await store.reserve(demandOf('c', limits, { tokens: 21 }))).toMatchObject({ retryAfterMs: 35_000 });
-      expect(await store.reserve(demandOf('c', limits, { tokens: 20 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('c', limits, { tokens: 20 }))).toMatchObject(admitted);
       time.now += 35_000;
       expect(await store.reserve(demandOf('d', limits, { tokens: 51 }))).toMatchObject({ retryAfterMs: 30_000 });
-      expect(await store.reserve(demandOf('d', limits, { tokens: 50 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('d', limits, { tokens: 50 }))).toMatchObject(admitted);
     });
 
     test('only the first settlement counts, and only the first reservation of an id', async () => {
@@ -105,13 +129,13 @@ export function limitStoreSuite(
       const limits = { tokensPerMinute: 100, maxConcurrent: 2, costMicrosPerDay: 100 };
       const parts = { tokens: 50, costMicros: 50 };
       for (let count = 0; count < 3; count++)
-        expect(await store.reserve(demandOf('a', limits, parts))).toEqual(admitted);
+        expect(await store.reserve(demandOf('a', limits, parts))).toMatchObject(admitted);
       for (let count = 0; count < 3; count++) await store.settle('a', { tokens: 40, costMicros: 40 });
       await store.settle('never reserved', { tokens: 40, costMicros: 40 });
-      expect(await store.reserve(demandOf('b', limits, { tokens: 60, costMicros: 60 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('b', limits, { tokens: 60, costMicros: 60 }))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('c', limits, { tokens: 1 }))).toMatchObject({ kind: 'tokensPerMinute' });
       expect(await store.reserve(demandOf('c', limits, { costMicros: 1 }))).toMatchObject({ kind: 'costMicrosPerDay' });
-      expect(await store.reserve(demandOf('c', limits))).toEqual(admitted);
+      expect(await store.reserve(demandOf('c', limits))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('d', limits))).toMatchObject({ kind: 'maxConcurrent' });
     });
 
@@ -120,7 +144,7 @@ export function limitStoreSuite(
       const limits = { requestsPerMinute: 1, tokensPerMinute: 10, costMicrosPerDay: 10, maxConcurrent: 1 };
       for (let count = 0; count < 3; count++) {
         const demand = demandOf(`${count}`, limits, { tokens: 10, costMicros: 10 });
-        expect(await store.reserve(demand)).toEqual(admitted);
+        expect(await store.reserve(demand)).toMatchObject(admitted);
         await store.settle(demand.id, undefined);
       }
     });
@@ -133,13 +157,13 @@ export function limitStoreSuite(
         if (decision.admitted) await store.settle(id, { tokens: 0, costMicros });
         return decision;
       };
-      expect(await spend('a', 100)).toEqual(admitted);
+      expect(await spend('a', 100)).toMatchObject(admitted);
       expect(await spend('b', 1)).toMatchObject({ kind: 'costMicrosPerDay', retryAfterMs: dayMs / 2 });
       time.now += dayMs / 2;
       expect(await spend('b', 51)).toMatchObject({ kind: 'costMicrosPerMonth', retryAfterMs: 15 * dayMs });
-      expect(await store.reserve(demandOf('late', limits, { costMicros: 50 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('late', limits, { costMicros: 50 }))).toMatchObject(admitted);
       time.now += 15 * dayMs;
-      expect(await spend('c', 100)).toEqual(admitted);
+      expect(await spend('c', 100)).toMatchObject(admitted);
       await store.settle('late', { tokens: 0, costMicros: 10 });
       expect(await spend('d', 1)).toMatchObject({ kind: 'costMicrosPerDay', retryAfterMs: dayMs });
     });
@@ -147,7 +171,7 @@ export function limitStoreSuite(
     test('a request that only reservations refuse may retry soon; a request beyond the limit, never', async () => {
       const { store } = await start();
       const limits = { costMicrosPerDay: 100, tokensPerMinute: 100, requestsPerMinute: 100 };
-      expect(await store.reserve(demandOf('a', limits, { costMicros: 90 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', limits, { costMicros: 90 }))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('b', limits, { costMicros: 20 }))).toMatchObject({ retryAfterMs: 1000 });
       for (const parts of [{ costMicros: 101 }, { tokens: 101 }]) {
         expect(await store.reserve(demandOf('b', limits, parts))).toMatchObject({ retryAfterMs: undefined });
@@ -160,40 +184,40 @@ export function limitStoreSuite(
         { name: 'tenant', limits: limitsOf({ requestsPerMinute: 100, maxConcurrent: 5 }) },
         { name: 'key:k', limits: limitsOf({ requestsPerMinute: 1, costMicrosPerDay: 10 }) },
       ];
-      expect(await store.reserve(demandOf('a', {}, { scopes, costMicros: 10 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', {}, { scopes, costMicros: 10 }))).toMatchObject(admitted);
       for (let count = 0; count < 200; count++) {
         const decision = await store.reserve(demandOf(`b${count}`, {}, { scopes, costMicros: 1 }));
         expect(decision).toMatchObject({ admitted: false, scopeIndex: 1, kind: 'requestsPerMinute' });
       }
-      expect(await store.reserve(demandOf('c', {}, { scopes: scopes.slice(0, 1) }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('c', {}, { scopes: scopes.slice(0, 1) }))).toMatchObject(admitted);
     });
 
     test('a limit on concurrent requests is reported only if no other limit refuses the request', async () => {
       const { time, store } = await start();
       const limits = { maxConcurrent: 1, tokensPerMinute: 10 };
-      expect(await store.reserve(demandOf('a', limits, { tokens: 10 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', limits, { tokens: 10 }))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('b', limits, { tokens: 1 }))).toMatchObject({ kind: 'tokensPerMinute' });
       time.now += 64_999;
       const refusal = { kind: 'tokensPerMinute', retryAfterMs: 1 };
       expect(await store.reserve(demandOf('b', limits, { tokens: 1 }))).toMatchObject(refusal);
       const first = [{ name: 'key:k', limits: limitsOf({ maxConcurrent: 1 }) }, ...demandOf('', limits).scopes];
-      expect(await store.reserve(demandOf('k', {}, { scopes: first.slice(0, 1) }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('k', {}, { scopes: first.slice(0, 1) }))).toMatchObject(admitted);
       for (const scopes of [first, first.toReversed()]) {
         expect(await store.reserve(demandOf('b', {}, { scopes, tokens: 1 }))).toMatchObject(refusal);
       }
       time.now += 1;
       expect(await store.reserve(demandOf('b', limits))).toMatchObject({ kind: 'maxConcurrent', retryAfterMs: 1000 });
       await store.settle('a', { tokens: 1, costMicros: 0 });
-      expect(await store.reserve(demandOf('b', limits, { tokens: 1 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('b', limits, { tokens: 1 }))).toMatchObject(admitted);
     });
 
     test('tenants, and scopes of a tenant, do not count together', async () => {
       const { store } = await start();
       const limits = { maxConcurrent: 1 };
       const scopes = [{ name: 'key:tenant', limits: limitsOf(limits) }];
-      expect(await store.reserve(demandOf('a', limits))).toEqual(admitted);
-      expect(await store.reserve(demandOf('b', limits, { tenant: 'bolt' }))).toEqual(admitted);
-      expect(await store.reserve(demandOf('c', {}, { scopes }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', limits))).toMatchObject(admitted);
+      expect(await store.reserve(demandOf('b', limits, { tenant: 'bolt' }))).toMatchObject(admitted);
+      expect(await store.reserve(demandOf('c', {}, { scopes }))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('d', limits))).toMatchObject({ admitted: false });
     });
 
@@ -201,9 +225,9 @@ export function limitStoreSuite(
       const { store } = await start();
       const limits = { costMicrosPerMonth: Number.MAX_SAFE_INTEGER };
       const amount = { costMicros: Number.MAX_SAFE_INTEGER - 1 };
-      expect(await store.reserve(demandOf('a', limits, amount))).toEqual(admitted);
+      expect(await store.reserve(demandOf('a', limits, amount))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('b', limits, { costMicros: 2 }))).toMatchObject({ admitted: false });
-      expect(await store.reserve(demandOf('c', limits, { costMicros: 1 }))).toEqual(admitted);
+      expect(await store.reserve(demandOf('c', limits, { costMicros: 1 }))).toMatchObject(admitted);
     });
 
     test('of many concurrent requests exactly those that fit are admitted, whatever is settled meanwhile', async () => {

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import type { Bucket, Limiter, LimiterDeps } from '../../admission/limiter.ts';
+import { type Bucket, type Limiter, type LimiterDeps, levelAt } from '../../admission/limiter.ts';
 
-interface Level {
+interface Stored {
   /** Thousandths of a token, so that milliseconds times tokens a second is a whole number and nothing is ever rounded. */
   milliTokens: number;
   atMs: number;
@@ -20,8 +20,8 @@ export const adapter = defineAdapter({
       .default(100_000),
   },
   create({ max_buckets }, { clock }: LimiterDeps): Limiter {
-    const levels = new LRUCache<string, Level>({ max: max_buckets });
-    const levelOf = ({ key, perSecond, burst }: Bucket, nowMs: number): Level => {
+    const levels = new LRUCache<string, Stored>({ max: max_buckets });
+    const levelOf = ({ key, perSecond, burst }: Bucket, nowMs: number): Stored => {
       const level = levels.get(key);
       if (level === undefined) {
         const full = { milliTokens: burst * 1000, atMs: nowMs };
@@ -44,8 +44,12 @@ export const adapter = defineAdapter({
             return { admitted: false, key, retryAfterMs: Math.ceil((1000 - level.milliTokens) / perSecond) };
           }
         }
-        for (const level of taken) level.milliTokens -= 1000;
-        return { admitted: true };
+        const levels = taken.map((level, index) => {
+          level.milliTokens -= 1000;
+          const { perSecond, burst } = buckets[index] as Bucket;
+          return levelAt(level.milliTokens, perSecond, burst);
+        });
+        return { admitted: true, levels };
       },
       async close() {
         levels.clear();

@@ -3,12 +3,13 @@ import { within } from '#kit/base/within.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { openRedis } from '#kit/storage/redis.ts';
 import { redisSettings } from '#kit/storage/redis-settings.ts';
-import type { Bucket, Limiter, LimiterDeps, Verdict } from '../../admission/limiter.ts';
+import { type Bucket, type Limiter, type LimiterDeps, levelAt, type Verdict } from '../../admission/limiter.ts';
 import { adapter as memory } from './memory.ts';
 
 /**
  * KEYS: the buckets. ARGV: now in ms; then of each bucket tokens a second and burst. A bucket is "thousandths of a token|time in ms";
- * one that is full vanishes. Returns [] if all have a token, which is then taken, or [index of the empty one, ms until it has one].
+ * one that is full vanishes. Returns [1, level of each] if all have a token, which is then taken, or [0, index of the empty one, ms until
+ * it has one].
  */
 const takeScript = `
 local now = tonumber(ARGV[1])
@@ -22,14 +23,16 @@ for index, key in ipairs(KEYS) do
     at = math.max(now, tonumber(keptAt))
     level = math.min(burst * 1000, tonumber(kept) + (at - tonumber(keptAt)) * perSecond)
   end
-  if level < 1000 then return {index - 1, math.ceil((1000 - level) / perSecond)} end
+  if level < 1000 then return {0, index - 1, math.ceil((1000 - level) / perSecond)} end
   levels[index] = {level - 1000, at, math.ceil((burst * 1000 - level + 1000) / perSecond) + at - now}
 end
+local left = {1}
 for index, key in ipairs(KEYS) do
   local level, at, fullMs = unpack(levels[index])
+  left[index + 1] = level
   redis.call('SET', key, string.format('%.0f|%.0f', level, at), 'PX', string.format('%.0f', fullMs + 1000))
 end
-return {}
+return left
 `;
 
 /**
@@ -75,14 +78,18 @@ export const adapter = defineAdapter({
         try {
           const rates = buckets.flatMap(({ perSecond, burst }) => [perSecond, burst]);
           const keys = keysOf(prefix, buckets);
-          const [empty, retryAfterMs = 0] = await within(
+          const [admitted, ...parts] = await within(
             () => script.takeTokens(keys.length, ...keys, deps.clock(), ...rates),
             { timeoutMs },
           );
           if (askAgainAt > 0) deps.log.info({}, 'Redis is back: all replicas count together');
           askAgainAt = 0;
-          const bucket = empty === undefined ? undefined : buckets[empty];
-          return bucket === undefined ? { admitted: true } : { admitted: false, key: bucket.key, retryAfterMs };
+          if (admitted === 0) {
+            const [empty = 0, retryAfterMs = 0] = parts;
+            return { admitted: false, key: buckets[empty]?.key ?? '', retryAfterMs };
+          }
+          const levels = buckets.map(({ perSecond, burst }, index) => levelAt(parts[index] ?? 0, perSecond, burst));
+          return { admitted: true, levels };
         } catch (error) {
           fail(error);
           return local.take(buckets, signal);

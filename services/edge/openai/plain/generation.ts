@@ -10,6 +10,7 @@ import {
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { cancelled, internal, rpcError } from '#kit/base/errors.ts';
+import { minuteHeaders } from '../rate-headers.ts';
 import { toCost } from '../usage.ts';
 
 /** What is known of a generation beside its words. */
@@ -79,7 +80,7 @@ function filtered(providerReason: string, started: GenerateStarted | undefined) 
   return rpcError(Code.InvalidArgument, ErrorReason.CONTENT_FILTERED, message, { metadata });
 }
 
-/** Headers of a completion that name the model that answered it. */
+/** Headers of a completion: the model that answered it, and what is left of the caller's limits. */
 export function answeredBy({ started }: Course): Record<string, string> {
   if (started === undefined) return {};
   const headers: [string, string][] = [
@@ -87,7 +88,8 @@ export function answeredBy({ started }: Course): Record<string, string> {
     ['x-ragmesh-provider', started.provider],
   ];
   // A header holds no other characters.
-  return Object.fromEntries(headers.map(([name, value]) => [name, value.replaceAll(/[^\x20-\x7e]/g, '?')]));
+  const names = headers.map(([name, value]) => [name, value.replaceAll(/[^\x20-\x7e]/g, '?')]);
+  return { ...Object.fromEntries(names), ...minuteHeaders(started) };
 }
 
 function incomplete(outcome: Outcome, message: string, started: GenerateStarted | undefined) {

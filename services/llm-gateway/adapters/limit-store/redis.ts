@@ -70,14 +70,22 @@ function createRemoteCounters(redis: RedisConnection, prefix: string, clock: () 
       const { id, scopes, tokens, costMicros } = demand;
       const { day, month, dayEndsAt, monthEndsAt } = periodsAt(at);
       const keys = keysOf(demand);
-      const [admitted, scopeIndex = 0, kind = 0, retryMs = 0] = await scripts.reserveLimits(
+      const [admitted, ...parts] = await scripts.reserveLimits(
         keys.length,
         ...keys,
         ...[id, at, Math.floor(at / slotMs), clock() + leaseMs, tokens, costMicros],
         ...[day, month, dayEndsAt, monthEndsAt, isForced ? 1 : 0],
         ...scopes.flatMap(({ limits }) => limitOrder.map((name) => limits[name])),
       );
-      if (admitted === 1) return { admitted: true };
+      if (admitted === 1) {
+        if (parts.length < 2 * scopes.length) return { admitted: true };
+        const minutes = scopes.map((_, index) => ({
+          requests: parts[2 * index] ?? 0,
+          tokens: parts[2 * index + 1] ?? 0,
+        }));
+        return { admitted: true, minutes };
+      }
+      const [scopeIndex = 0, kind = 0, retryMs = 0] = parts;
       return {
         admitted: false,
         scopeIndex,
