@@ -41,6 +41,8 @@ interface Part {
   result: AttemptResult;
 }
 
+const continuing: ReadonlySet<MidStreamPolicy> = new Set([MidStreamPolicy.CONTINUE, MidStreamPolicy.CONTINUE_OR_FAIL]);
+
 /** Creates an empty answer. `warnings`: of the request; each attempt adds its own. */
 export function createAnswer(request: GenerateRequest, warnings: readonly string[]): Answer {
   const policy = request.midStreamPolicy;
@@ -70,7 +72,7 @@ export function createAnswer(request: GenerateRequest, warnings: readonly string
   const partialUsages = () => parts.map(({ result }) => result.usage);
   return {
     get continuableText() {
-      return policy === MidStreamPolicy.CONTINUE && isContinuable ? text : '';
+      return continuing.has(policy) && isContinuable ? text : '';
     },
     get hasContent() {
       return parts.length > 0;

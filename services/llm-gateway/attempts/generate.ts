@@ -1,4 +1,4 @@
-import type { GenerateRequest, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
+import { type GenerateRequest, MidStreamPolicy, type Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { AttemptPermit, Failover } from '../failover/failover.ts';
 import { decideRetry } from '../failover/retry.ts';
@@ -37,7 +37,8 @@ export async function* generate(deps: GenerateDeps): AsyncGenerator<Response, Ou
 
   for (;;) {
     const partial = answer.continuableText;
-    const permit = await failover.acquire(partial !== '');
+    const mustContinue = partial !== '' && request.midStreamPolicy === MidStreamPolicy.CONTINUE_OR_FAIL;
+    const permit = await failover.acquire(partial !== '', mustContinue);
     if (permit === undefined) break;
     const { attempt, step } = await firstStep(deps, permit, permit.continues ? partial : '');
     let next = step;
@@ -87,6 +88,7 @@ function decide(
   return decideRetry(result, {
     policy: request.midStreamPolicy,
     hasSentContent: answer.hasContent || result.hasContent,
+    canContinue: answer.continuableText !== '',
     retryFiltered,
     continues: attempt.continues,
     hasLongerContext: () => failover.hasLongerContext(attempt.target),

@@ -13,9 +13,9 @@ export interface Failover {
   readonly attemptCount: number;
   /**
    * Waits for the backoff and for a slot, and returns the permit of the next attempt; `undefined` if the budget is used up or no target
-   * remains. `prefersPrefill`: a target that can continue a partial answer comes first. Throws the signal's reason.
+   * remains. `prefersPrefill`: a target that can continue a partial answer comes first; `requiresPrefill`: no other one is called. Throws the signal's reason.
    */
-  acquire(prefersPrefill: boolean): Promise<AttemptPermit | undefined>;
+  acquire(prefersPrefill: boolean, requiresPrefill?: boolean): Promise<AttemptPermit | undefined>;
   /** Returns a permit at another target than `target` if an attempt can start there immediately; for hedging. */
   tryAcquireOther(target: Target): AttemptPermit | undefined;
   /** Records how an attempt failed. `continues`: whether it continued a partial answer. */
@@ -69,8 +69,8 @@ export function createFailover({
 }: FailoverOptions): Failover {
   let state = initialState(targets.length);
   const views = () => targets.map(viewOf);
-  const inputAt = (now: number, prefersPrefill = false): PlanInput => {
-    return { views: views(), now, deadlineAt, maxAttempts, prefersPrefill };
+  const inputAt = (now: number, prefersPrefill = false, requiresPrefill = false): PlanInput => {
+    return { views: views(), now, deadlineAt, maxAttempts, prefersPrefill, requiresPrefill };
   };
 
   /** Starts an attempt in a slot, unless the circuit of the target does not let it pass. */
@@ -116,11 +116,11 @@ export function createFailover({
     get attemptCount() {
       return state.attemptCount;
     },
-    async acquire(prefersPrefill) {
+    async acquire(prefersPrefill, requiresPrefill) {
       for (;;) {
         signal.throwIfAborted();
         const now = performance.now();
-        const step = plan(state, inputAt(now, prefersPrefill));
+        const step = plan(state, inputAt(now, prefersPrefill, requiresPrefill));
         if (step.kind === 'exhausted') return undefined;
         if (step.kind === 'wait') {
           await sleep(step.ms, signal);

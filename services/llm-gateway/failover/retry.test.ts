@@ -8,7 +8,7 @@ const fault = (init: Partial<ConstructorParameters<typeof ProviderError>[0]>) =>
 const invalid = fault({ remedy: 'fix-request', kind: 'invalid' });
 const tooLong = fault({ remedy: 'fix-request', kind: 'too-long' });
 const { COMPLETE, LENGTH, FILTERED, TRUNCATED, UPSTREAM_ERROR } = Outcome;
-const { FAIL, RESTART, CONTINUE, HOLD_BACK, UNSPECIFIED } = MidStreamPolicy;
+const { FAIL, RESTART, CONTINUE, CONTINUE_OR_FAIL, HOLD_BACK, UNSPECIFIED } = MidStreamPolicy;
 
 type Init = Partial<RetryInput> & { error?: ProviderError; hasContent?: boolean };
 
@@ -29,6 +29,18 @@ test.each<[string, Outcome, Init, RetryDecision]>([
   ['a failure after content stops by default', TRUNCATED, { policy: UNSPECIFIED, hasSentContent: true }, 'stop'],
   ['a failure after content is retried with RESTART', TRUNCATED, { policy: RESTART, hasSentContent: true }, 'retry'],
   ['a failure after content is retried with CONTINUE', TRUNCATED, { policy: CONTINUE, hasSentContent: true }, 'retry'],
+  [
+    'a failure after text is retried with CONTINUE_OR_FAIL',
+    TRUNCATED,
+    { policy: CONTINUE_OR_FAIL, hasSentContent: true, canContinue: true },
+    'retry',
+  ],
+  [
+    'a failure after content that cannot be continued stops with CONTINUE_OR_FAIL',
+    TRUNCATED,
+    { policy: CONTINUE_OR_FAIL, hasSentContent: true },
+    'stop',
+  ],
   ['a failure of held content is retried', TRUNCATED, { policy: HOLD_BACK, hasSentContent: true }, 'retry'],
   ['an invalid request is not retried', UPSTREAM_ERROR, { error: invalid, policy: RESTART }, 'stop'],
   [
@@ -53,6 +65,7 @@ test.each<[string, Outcome, Init, RetryDecision]>([
 ])('%s', (_, outcome, { error, hasContent = false, ...init }, wanted) => {
   const input: RetryInput = {
     policy: FAIL,
+    canContinue: false,
     hasSentContent: hasContent,
     retryFiltered: false,
     continues: false,

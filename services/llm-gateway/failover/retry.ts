@@ -9,6 +9,8 @@ export interface RetryInput {
   readonly policy: MidStreamPolicy;
   /** Whether this attempt or an earlier one has sent content to the caller. */
   readonly hasSentContent: boolean;
+  /** Whether the caller has text that another target can continue. */
+  readonly canContinue: boolean;
   /** Whether the configuration retries after a content filter. */
   readonly retryFiltered: boolean;
   /** Whether the attempt continued a partial answer. */
@@ -31,10 +33,12 @@ export function decideRetry(
 ): RetryDecision {
   const mayReplace = !input.hasSentContent || mayReplaceContent(input.policy);
   if (!isBroken(result)) {
+    // What a content filter stopped is not continued.
     const isRetried = result.outcome === Outcome.FILTERED && input.retryFiltered && mayReplace;
     return isRetried ? 'retry-elsewhere' : 'finish';
   }
-  return mayReplace && !isFinal(result, input) ? 'retry' : 'stop';
+  const mayContinue = input.policy === MidStreamPolicy.CONTINUE_OR_FAIL && input.canContinue;
+  return (mayReplace || mayContinue) && !isFinal(result, input) ? 'retry' : 'stop';
 }
 
 /** Returns whether the policy allows another attempt after the caller has received content. */

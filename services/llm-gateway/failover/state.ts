@@ -127,6 +127,8 @@ export interface PlanInput {
   readonly maxAttempts: number;
   /** Whether a target that can continue the partial answer is preferred. */
   readonly prefersPrefill: boolean;
+  /** Whether only a target that can continue the partial answer may be called. @default false */
+  readonly requiresPrefill?: boolean;
 }
 
 /** What to do next. */
@@ -149,7 +151,7 @@ export function plan(state: FailoverState, input: PlanInput): Plan {
     ? open.filter(({ index, waitMs }) => canContinue(state, input, index) && waitMs < prefillWaitMs)
     : [];
   const continues = continuing.length > 0;
-  const chosen = continues ? continuing : open;
+  const chosen = continues || input.requiresPrefill === true ? continuing : open;
   const longestStayMs = (input.deadlineAt - input.now) / 2;
   const first = chosen.find(({ index, waitMs }) => index === state.stay && waitMs <= longestStayMs) ?? chosen[0];
   if (first === undefined) return { kind: 'exhausted' };

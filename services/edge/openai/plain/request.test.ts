@@ -147,6 +147,10 @@ describe('a request', () => {
     const body = { messages: user('hello'), stream: true };
     await (await post(body, { 'x-ragmesh-mid-stream-policy': 'hold-back' })).text();
     expect(asked.at(-1)?.midStreamPolicy).toBe(MidStreamPolicy.HOLD_BACK);
+    await drained('hello', { mid_stream_policy: 'continue' });
+    expect(asked.at(-1)?.midStreamPolicy).toBe(MidStreamPolicy.CONTINUE_OR_FAIL);
+    await (await post({ ...body, stream: false, mid_stream_policy: 'restart' })).text();
+    expect(asked.at(-1)?.midStreamPolicy).toBe(MidStreamPolicy.RESTART);
     const wrong = await post(body, { 'x-ragmesh-mid-stream-policy': 'restart' });
     expect([wrong.status, await wrong.json()]).toMatchObject([
       400,

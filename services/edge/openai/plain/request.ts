@@ -24,7 +24,7 @@ export interface PlainRequest {
 /** Longest JSON of the fields of a provider's own API, in bytes. */
 const maxExtraBytes = 65_536;
 
-/** The header that says what to do when a provider ends in the middle: "fail" or "hold-back". */
+/** The header that says what to do when a provider ends in the middle: "fail", "hold-back", "continue" or "restart". */
 export const midStreamHeader = 'x-ragmesh-mid-stream-policy';
 
 const efforts = {
@@ -65,7 +65,7 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
     throw badField('tool_choice.function.name', 'names none of the tools');
   }
   const stream = body.stream ?? false;
-  const asked = readPolicyHeader(header) ?? body.mid_stream_policy;
+  const asked = policyOf(header, body.mid_stream_policy ?? undefined, stream);
   return {
     generate: {
       model: body.model ?? '',
@@ -106,7 +106,17 @@ function extraJsonOf(body: Readonly<Record<string, unknown>>): string {
   throw badField(first[0], `has, with the other fields of the provider, more than ${maxExtraBytes} bytes`);
 }
 
-function readPolicyHeader(header: HeaderReader): MidStreamPolicy | undefined {
+/** Returns the policy that the caller chose. Throws for one that would take back what a stream has sent. */
+function policyOf(
+  header: HeaderReader,
+  field: MidStreamPolicy | undefined,
+  stream: boolean,
+): MidStreamPolicy | undefined {
   const value = header(midStreamHeader);
-  return value ? parseFields(midStreamPolicySchema, value, midStreamHeader) : undefined;
+  const policy = value ? parseFields(midStreamPolicySchema, value, midStreamHeader) : field;
+  if (stream && policy === MidStreamPolicy.RESTART) {
+    const why = 'cannot be "restart" for a stream, whose words cannot be taken back: use "hold-back" or "continue"';
+    throw badField(value ? midStreamHeader : 'mid_stream_policy', why);
+  }
+  return policy;
 }

@@ -20,6 +20,8 @@ export const midStreamPolicySchema = word({
   fail: MidStreamPolicy.FAIL,
   'hold-back': MidStreamPolicy.HOLD_BACK,
   hold_back: MidStreamPolicy.HOLD_BACK,
+  continue: MidStreamPolicy.CONTINUE_OR_FAIL,
+  restart: MidStreamPolicy.RESTART,
 });
 
 /** Parameters that only tune a model's words and that the gateway does not have: ignored, with a warning. */

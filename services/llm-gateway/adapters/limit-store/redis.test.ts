@@ -185,7 +185,9 @@ describe.skipIf(!hasRedis && skipped('redis', 6, redisAdvice))('a Redis in troub
     const store = await open(server.port, { ...settings, key_prefix: 'stop:' });
     expect(await store.reserve(demandOf('a', limits, { costMicros: 40 }))).toMatchObject({ admitted: true });
     await server.kill();
-    expect(await timed(() => store.reserve(demandOf('b', limits, { costMicros: 30 })))).toMatchObject({ admitted: true });
+    expect(await timed(() => store.reserve(demandOf('b', limits, { costMicros: 30 })))).toMatchObject({
+      admitted: true,
+    });
     expect(await timed(() => store.reserve(demandOf('c', limits, { costMicros: 31 })))).toMatchObject({
       kind: 'costMicrosPerDay',
     });
