@@ -47,7 +47,11 @@ export const chat = defineService({
   },
   // Scores the sentences of written answers, if a model for that is configured.
   optionalNeeds: { rerank: calls(RerankService, 'rerank') },
-  deployment: { replicas: { min: 3, max: 40 }, cpu: 1, callsPerReplica: 200, stores: ['postgres'], hasCanary: true },
+  deployment: {
+    ...{ replicas: { min: 3, max: 40 }, cpu: 1, callsPerReplica: 200, stores: ['postgres'] },
+    callsTools: true,
+    hasCanary: true,
+  },
   place: () => 'workers',
   isStateExternal: usesPostgres,
   async state({ config: { sessionMs, feedbackMs }, clock, random, log, openDatabase, isShared }) {

@@ -15,6 +15,15 @@ export const providers: readonly Provider[] = [
   { name: 'volcengine', host: 'ark.cn-beijing.volces.com' },
 ];
 
+/** A system outside of the mesh that tools call, by its name in `components/tools`. */
+export interface ToolHost {
+  readonly name: string;
+  readonly host: string;
+}
+
+/** An example. Others are added in the same way. */
+export const toolHosts: readonly ToolHost[] = [{ name: 'orders', host: 'orders.example.com' }];
+
 /** A cluster with a control plane of its own, in a network of its own; all regions are one mesh. */
 export interface Region {
   /** Name of the cluster, the network and the overlay `region-<name>`. */

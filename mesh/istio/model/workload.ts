@@ -19,6 +19,7 @@ export interface Workload {
   readonly scalesBy: 'calls' | 'backlog';
   readonly stores: readonly Store[];
   readonly callsProviders: boolean;
+  readonly callsTools: boolean;
   readonly signsTokens: boolean;
   readonly failsOver: boolean;
   /** Whether a new version first gets a share of the calls. */
@@ -40,7 +41,8 @@ export function toWorkload(name: string, services: readonly ServiceDefinition[])
   const methods = services.flatMap(({ contracts }) => contracts.flatMap((contract) => contract.methods));
   const rpcs = methods.map(toRpc);
   const parts = services.map(({ deployment }) => ({ ...defaults, ...deployment }));
-  const has = (flag: 'callsProviders' | 'signsTokens' | 'hasCanary') => parts.some((part) => part[flag] === true);
+  const has = (flag: 'callsProviders' | 'callsTools' | 'signsTokens' | 'hasCanary') =>
+    parts.some((part) => part[flag] === true);
   return {
     name,
     services,
@@ -60,6 +62,7 @@ export function toWorkload(name: string, services: readonly ServiceDefinition[])
     scalesBy: parts.every(({ scalesBy }) => scalesBy === 'backlog') ? 'backlog' : 'calls',
     stores: [...new Set(parts.flatMap(({ stores = [] }) => stores))],
     callsProviders: has('callsProviders'),
+    callsTools: has('callsTools'),
     signsTokens: has('signsTokens'),
     hasCanary: has('hasCanary'),
     failsOver: parts.every(({ failsOver }) => failsOver === true),

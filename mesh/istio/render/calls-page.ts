@@ -21,7 +21,11 @@ export function renderCallsPage(services: readonly ServiceDefinition[]): string 
     ...model.workloads
       .filter(({ callsProviders }) => callsProviders)
       .map(({ name }) => `  ${name} -.-> egress[ragmesh-egress]`),
+    ...model.workloads
+      .filter(({ callsTools }) => callsTools)
+      .map(({ name }) => `  ${name} -.->|tools| egress[ragmesh-egress]`),
     '  egress -->|TLS| providers([providers])',
+    '  egress -->|TLS| tools([tools])',
     ...model.workloads.filter(({ failsOver }) => failsOver).map(({ name }) => `  ${name}:::shared`),
     '  classDef shared stroke-dasharray: 4',
     '```',

@@ -28,6 +28,11 @@ export interface Deployment {
   stores?: readonly Store[];
   /** Whether it calls providers outside of the mesh. Their failures are not treated as failures of its replicas. @default false */
   callsProviders?: boolean;
+  /**
+   * Whether it calls systems that an installation adds: tools, and the desk of hand-overs. Its pods then may have a key that signs who the caller
+   * is; each host needs a component. @default false
+   */
+  callsTools?: boolean;
   /** Whether it makes tokens, and so needs the private key of the mesh. @default false */
   signsTokens?: boolean;
   /**

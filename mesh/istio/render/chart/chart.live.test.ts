@@ -39,10 +39,19 @@ const ownNamespace = {
 const named = (objects: readonly KubeObject[], kind: string, name: string) =>
   objects.find((object) => object.kind === kind && object.metadata?.name === name);
 
-describe.skipIf(!hasCommand('helm') && skipped('helm', 8, 'install Helm 3'))('the Helm chart', () => {
+describe.skipIf(!hasCommand('helm') && skipped('helm', 9, 'install Helm 3'))('the Helm chart', () => {
   test('with its own values is the topology "services"', () => {
     const ours = compose(`${folder}/topologies/services`, renderFiles(services));
     expect(sorted(template({}))).toEqual(sorted(ours));
+  });
+
+  test('opens the ways to tools for chat, whose sidecar knows their hosts', () => {
+    const tools = ['orders', 'desk'].map((name) => ({ name, host: `${name}.example.com` }));
+    const objects = template({ tools });
+    for (const { name } of tools) expect(named(objects, 'NetworkPolicy', `tool-${name}`)).toBeDefined();
+    const hosts = JSON.stringify(named(objects, 'Sidecar', 'chat')?.spec);
+    for (const { host } of tools) expect(hosts).toContain(`"istio-egress/${host}"`);
+    expect(analyze([ownNamespace, ...objects])).toEqual([]);
   });
 
   test('takes image, host, replicas, memory, Secret and settings from values', () => {

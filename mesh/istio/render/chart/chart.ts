@@ -6,6 +6,7 @@ import { createModel, type Model } from '../../model/model.ts';
 import type { Workload } from '../../model/workload.ts';
 import { renderMeshToken } from '../components/mesh-token.ts';
 import { renderProvider } from '../components/provider.ts';
+import { hostInSidecar, toolObjects } from '../components/tool.ts';
 import { renderEgress } from '../mesh/egress.ts';
 import { renderIngress } from '../mesh/ingress.ts';
 import { renderMeshWide } from '../mesh/mesh-wide.ts';
@@ -40,6 +41,7 @@ export function renderChart(services: readonly ServiceDefinition[]): Map<string,
     ],
     ['templates/egress.yaml', when('$.Values.egress.enabled', toTemplate(...renderEgress(release)))],
     ['templates/providers.yaml', forEach('$.Values.providers', providerTemplate(model))],
+    ['templates/tools.yaml', forEach('$.Values.tools', toTemplate(...toolObjects(oneOfList, model)))],
     ['templates/stores.yaml', storesTemplate(model)],
     ['templates/mesh-token.yaml', when('$.Values.meshToken.jwks', toTemplate(...tokenObjects(model)))],
     ['templates/region.yaml', regionTemplate(model)],
@@ -47,7 +49,8 @@ export function renderChart(services: readonly ServiceDefinition[]): Map<string,
   for (const workload of model.workloads) {
     const objects = [...workloadObjects(workload, model), ...meshObjects(workload, model)];
     const own = objects.map((object) => withValues(object, workload));
-    files.set(`templates/${workload.name}.yaml`, `${header}${toTemplate(...own)}---\n${configTemplate(workload)}`);
+    const template = withToolHosts(toTemplate(...own), model);
+    files.set(`templates/${workload.name}.yaml`, `${header}${template}---\n${configTemplate(workload)}`);
     files.set(`config/${workload.name}.yaml`, renderConfig(workload, model));
   }
   return files;
@@ -81,8 +84,22 @@ function configTemplate({ name }: Workload): string {
   ].join('\n');
 }
 
+/** Marks the place of the hosts of tools in the list of hosts that a sidecar knows. */
+const toolHostsMark = 'tool-hosts';
+/** A host of a list that a template goes through. */
+const oneOfList = { name: expression('.name'), host: expression('.host') };
+
+/** Returns a template with the hosts of the tools of the release in the place of their mark. */
+function withToolHosts(template: string, model: Model): string {
+  return template.replace(new RegExp(`^( *)- ${toolHostsMark}\\n`, 'gm'), (_, indent: string) => {
+    const item = `${indent}- "${hostInSidecar(oneOfList.host, model)}"`;
+    return `${indent}{{- range $.Values.tools }}\n${item}\n${indent}{{- end }}\n`;
+  });
+}
+
 /** Puts values of the release in the place of what users change. */
 function withValues(object: KubeObject, workload: Workload): KubeObject {
+  if (object.kind === 'Sidecar' && workload.callsTools && !workload.callsProviders) return withToolMark(object);
   const own = `(index $.Values.workloads "${workload.name}")`;
   const field = (name: string, value: string) => `"${name}":${JSON.stringify(value)}`;
   const inText = (value: string) => JSON.stringify(value).slice(1, -1);
@@ -102,6 +119,12 @@ function withValues(object: KubeObject, workload: Workload): KubeObject {
   return JSON.parse(text) as KubeObject;
 }
 
+function withToolMark(sidecar: KubeObject): KubeObject {
+  const { egress, ...spec } = sidecar.spec as { egress: readonly { hosts: readonly string[] }[] };
+  const [first] = egress;
+  return { ...sidecar, spec: { ...spec, egress: [{ hosts: [...(first?.hosts ?? []), toolHostsMark] }] } };
+}
+
 /** A digest follows "@", a tag ":". */
 const imageSuffix =
   'ternary (printf "@%s" $.Values.image.tag) (printf ":%s" $.Values.image.tag) (hasPrefix "sha256:" $.Values.image.tag)';
@@ -118,7 +141,7 @@ function withTlsSecret(object: KubeObject): KubeObject {
 }
 
 function providerTemplate(model: Model): string {
-  const { resources } = renderProvider({ name: expression('.name'), host: expression('.host') }, model);
+  const { resources } = renderProvider(oneOfList, model);
   return toTemplate(...Object.values(resources).flat());
 }
 

@@ -16,7 +16,7 @@ export function renderValues(model: Model): string {
       { host: publicHost, tlsSecret: 'ragmesh-tls' },
     ],
     [
-      'Secret in the namespace of the release: private-key, public-key, database, redis, api-key-sha256.',
+      'Secret in the namespace of the release: private-key, public-key, database, redis, api-key-sha256, and tool-private-key for tools.',
       { secret: 'ragmesh' },
     ],
     ['Trust domain of the mesh.', { trustDomain }],
@@ -29,6 +29,10 @@ export function renderValues(model: Model): string {
     [
       'Providers of models: [{ name: openai, host: api.openai.com }]. The base_url of a model is then http://<host>/…',
       { providers: [] },
+    ],
+    [
+      'Systems that tools call: [{ name: orders, host: orders.example.com }]. The URL of a tool is then http://<host>/…',
+      { tools: [] },
     ],
     [
       'Stores outside of the cluster: [{ kind: postgres, host: db.example.com, cidr: 192.0.2.10/32, port: 5432 }].',

@@ -1,5 +1,5 @@
 import type { Model } from '../../model/model.ts';
-import { providers } from '../../model/regions.ts';
+import { providers, toolHosts } from '../../model/regions.ts';
 import { renderAmbient } from './ambient.ts';
 import { renderCanary } from './canary.ts';
 import type { Component } from './component.ts';
@@ -11,6 +11,7 @@ import { renderMonitoring } from './monitoring.ts';
 import { renderProvider } from './provider.ts';
 import { renderStoresInCluster } from './stores.ts';
 import { renderFurtherStores, renderStoresExternal } from './stores-external.ts';
+import { renderTool } from './tool.ts';
 
 /** Returns every opt-in part for a topology. */
 export function renderComponents(model: Model): Component[] {
@@ -29,5 +30,6 @@ export function renderComponents(model: Model): Component[] {
     renderStoresExternal(model),
     ...renderFurtherStores(model),
     renderStoresInCluster(model),
+    ...toolHosts.map((tool) => renderTool(tool, model)),
   ];
 }

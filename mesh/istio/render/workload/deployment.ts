@@ -139,14 +139,20 @@ function probesOf({ grpc: port }: Installation['ports']): object {
 }
 
 /** Variables that the configuration of the workload names, from the Secret `ragmesh`: no pod gets a secret that it does not use. */
-function environmentOf({ memoryMib, signsTokens, stores, isEntry }: Workload): object[] {
+function environmentOf({ memoryMib, signsTokens, callsTools, stores, isEntry }: Workload): object[] {
   const secret = (name: string, key: string) => ({ name, valueFrom: { secretKeyRef: { name: 'ragmesh', key } } });
+  // An installation without tools has no such key.
+  const optional = (name: string, key: string) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: 'ragmesh', key, optional: true } },
+  });
   return [
     { name: 'NODE_OPTIONS', value: `--max-old-space-size=${Math.floor(memoryMib * heapShare)}` },
     { name: 'RAGMESH_DATA_DIR', value: '/data' },
     signsTokens ? secret('RAGMESH_PRIVATE_KEY', 'private-key') : secret('RAGMESH_PUBLIC_KEY', 'public-key'),
     ...(stores.includes('postgres') ? [secret('RAGMESH_DATABASE', 'database')] : []),
     ...(stores.includes('redis') ? [secret('RAGMESH_REDIS', 'redis')] : []),
+    ...(callsTools ? [optional('RAGMESH_TOOL_PRIVATE_KEY', 'tool-private-key')] : []),
     ...(isEntry ? [secret('RAGMESH_API_KEY_SHA256', 'api-key-sha256')] : []),
   ];
 }
