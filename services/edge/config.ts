@@ -19,6 +19,8 @@ export interface EdgeSettings {
   jwt: JwtSettings | undefined;
   /** No credentials are configured: the edge makes development keys. Only on a loopback address. */
   usesDevKeys: boolean;
+  /** Address by which clients reach the edge, without a slash at its end; `undefined`: that of each request. */
+  publicUrl: string | undefined;
   /** Origins of browsers that may call; "*" for any. */
   corsOrigins: readonly string[];
   tenantLimit: RateLimit;
@@ -46,7 +48,9 @@ export function readEdgeSettings(config: Config): EdgeSettings {
   const edge = config.edge ?? create(EdgeConfigSchema);
   const { host } = edge;
   const apiKeys = readApiKeys(edge.apiKeys);
-  const jwt = edge.jwt && readJwtSettings(edge.jwt);
+  const publicUrl = edge.publicUrl === '' ? undefined : edge.publicUrl;
+  const own = publicUrl === undefined ? [] : [publicUrl, `${publicUrl}/`, `${publicUrl}/mcp`];
+  const jwt = edge.jwt && readJwtSettings(edge.jwt, own);
   const usesDevKeys = apiKeys.length === 0 && jwt === undefined;
   if (usesDevKeys && !isLoopback(host)) {
     throw new ConfigError(
@@ -60,6 +64,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     apiKeys,
     jwt,
     usesDevKeys,
+    publicUrl,
     corsOrigins: readOrigins(edge.corsOrigins),
     tenantLimit: Object.freeze({ perSecond: edge.tenantRequestsPerSecond, burst: edge.tenantBurst }),
     userLimit: Object.freeze({ perSecond: edge.userRequestsPerSecond, burst: edge.userBurst }),

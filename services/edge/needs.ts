@@ -1,11 +1,13 @@
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { calls } from '#kit/rpc/needs.ts';
 
 /**
- * What the edge's JSON routes call: server-sent events and the OpenAI face. What the edge proxies is not listed: it is every public
+ * What the edge's JSON routes call: server-sent events, the faces of OpenAI and Anthropic, and MCP. What the edge proxies is not listed: it is every public
  * method.
  */
 export const edgeNeeds = {
@@ -13,4 +15,6 @@ export const edgeNeeds = {
   llm: calls(LLMGatewayService, 'generate', 'listModels'),
   embedding: calls(EmbeddingService, 'embed', 'listModels'),
   rerank: calls(RerankService, 'rerank'),
+  retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
+  indexer: calls(IndexerService, 'ingestDocuments', 'getJob', 'listDocuments', 'getDocument'),
 };

@@ -36,6 +36,8 @@ import { errorHeaders } from './http/error.ts';
 import type { JsonRouteDeps } from './http/json-route.ts';
 import { type EdgeLimits, edgeLimits } from './http/limits.ts';
 import { createRequestHandler } from './http/routes.ts';
+import { createResourceMetadata } from './mcp/oauth.ts';
+import { createMcpRoute, type McpSettings } from './mcp/route.ts';
 import { createEdgeMetrics } from './metrics.ts';
 import type { edgeNeeds } from './needs.ts';
 import { createCompletions } from './openai/completions.ts';
@@ -81,6 +83,7 @@ export async function createEdge(
   const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
   const gate = createLiveGate(config, { clock, log, devKeys, limiter: state, signer });
   let { userMaxConcurrent, accessLogRatio, filteredIsError } = config;
+  let oauth = mcpSettings(config);
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
   const running = createRunningCalls(() => userMaxConcurrent, state);
@@ -140,6 +143,12 @@ export async function createEdge(
       models: createModels(llm, optionalClients.embedding(), openAiDeps),
       embeddings: createEmbeddings(optionalClients.embedding(), openAiDeps),
       rerank: createRerank(optionalClients.rerank(), openAiDeps),
+      mcp: createMcpRoute(
+        { chat: optionalClients.chat(), retrieval: optionalClients.retrieval(), indexer: optionalClients.indexer() },
+        routeDeps,
+        () => oauth,
+      ),
+      resourceMetadata: createResourceMetadata(() => oauth),
       devKeys: gate.devKeys,
       ended: metrics.request,
       accessLog,
@@ -157,6 +166,7 @@ export async function createEdge(
       gate.reconfigure(next);
       cors = createCors(next.corsOrigins);
       ({ userMaxConcurrent, accessLogRatio, filteredIsError } = next);
+      oauth = mcpSettings(next);
       const needRestart = restartSettings.filter((name) => !isDeepStrictEqual(next[name], config[name]));
       if (next.usesDevKeys && devKeys === undefined) needRestart.push('usesDevKeys');
       if (needRestart.length > 0) {
@@ -174,6 +184,10 @@ export async function createEdge(
       await port.close();
     },
   };
+}
+
+function mcpSettings({ publicUrl, corsOrigins, jwt }: EdgeSettings): McpSettings {
+  return { publicUrl, corsOrigins, issuer: jwt?.issuer };
 }
 
 /** Settings that a running edge cannot change. */

@@ -12,22 +12,23 @@ export type JwtKey =
 /** Which tokens of an identity provider are good, and what their claims mean. */
 export interface JwtSettings {
   issuer: string;
-  audience: string;
+  /** A token must name one of them. */
+  audiences: readonly string[];
   key: JwtKey;
   tenantClaim: string;
   groupsClaim: string;
   rolesClaim: string;
 }
 
-/** Settings from the configuration. Throws ConfigError. */
-export function readJwtSettings(config: JwtConfig): JwtSettings {
+/** Settings from the configuration. `own`: addresses of the edge, which are audiences too. Throws ConfigError. */
+export function readJwtSettings(config: JwtConfig, own: readonly string[] = []): JwtSettings {
   for (const name of ['issuer', 'audience'] as const) {
     if (config[name] === '')
       throw new ConfigError(`edge.jwt.${name}`, 'is missing: a token of anybody would do without it');
   }
   return Object.freeze({
     issuer: config.issuer,
-    audience: config.audience,
+    audiences: Object.freeze([config.audience, ...own]),
     key: readKey(config),
     tenantClaim: config.tenantClaim,
     groupsClaim: config.groupsClaim,

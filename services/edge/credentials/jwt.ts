@@ -37,7 +37,7 @@ export function createJwtVerifier(settings: JwtSettings, clock: () => number): (
     if (known !== undefined && known.untilMs > nowMs) return known.principal;
     const { payload } = await verify(token, {
       issuer: settings.issuer,
-      audience: settings.audience,
+      audience: [...settings.audiences],
       algorithms: [...settings.key.algorithms],
       currentDate: new Date(nowMs),
       clockTolerance: clockToleranceSeconds,

@@ -11,6 +11,7 @@ import { sendAnthropicError } from '../anthropic/error.ts';
 import type { ConsoleAssets } from '../console/assets.ts';
 import { serveConsoleSession } from '../console/session.ts';
 import type { DevKeys } from '../credentials/dev-keys.ts';
+import { metadataPath } from '../mcp/oauth.ts';
 import { sendOpenAiError } from '../openai/error.ts';
 import type { AccessLog } from './access-log.ts';
 import { sendError, sendJson } from './error.ts';
@@ -28,6 +29,9 @@ export interface RouteParts {
   completions: JsonRoute;
   messages: JsonRoute;
   countTokens: JsonRoute;
+  mcp: JsonRoute;
+  /** Who issues tokens (RFC 9728). */
+  resourceMetadata: JsonRoute;
   models(id?: string): JsonRoute;
   embeddings: JsonRoute;
   rerank: JsonRoute;
@@ -51,6 +55,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     ['/v1/messages/count_tokens', { name: '/v1/messages/count_tokens', method: 'POST', serve: parts.countTokens }],
     ['/v1/embeddings', { name: '/v1/embeddings', method: 'POST', serve: parts.embeddings }],
     ['/v1/rerank', { name: '/v1/rerank', method: 'POST', serve: parts.rerank }],
+    [metadataPath, { name: metadataPath, method: 'GET', serve: parts.resourceMetadata }],
+    [`${metadataPath}/mcp`, { name: metadataPath, method: 'GET', serve: parts.resourceMetadata }],
     ['/v1/models', { name: '/v1/models', method: 'GET', serve: parts.models() }],
   ]);
 
@@ -77,6 +83,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     }
     const path = tidyPath(given);
     const route = jsonRoutes.get(path) ?? modelRoute(path, parts);
+    // The SDK of MCP refuses wrong verbs in its own form.
+    if (path === '/mcp') return serveAs('/mcp', request, response, () => parts.mcp(request, response));
     if (route !== undefined) {
       return serveAs(route.name, request, response, () =>
         request.method === route.method ? route.serve(request, response) : refuseMethod(path, route.method, response),
@@ -141,7 +149,7 @@ function pathOf(request: NodeRequest): string | undefined {
 // Clients join a base URL and a path in every way: slashes are forgiven, and a base URL that ends in /v1 before a path that begins
 // with it.
 function tidyPath(path: string): string {
-  if (!/^\/+v1\//.test(path)) return path;
+  if (!/^\/+(?:v1\/|mcp\/$)/.test(path)) return path;
   return path
     .replace(/\/{2,}/g, '/')
     .replace(/^(?:\/v1)+(?=\/)/, '/v1')
