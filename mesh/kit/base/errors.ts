@@ -18,7 +18,7 @@ export interface ErrorParts {
   metadata?: Record<string, string>;
   /** When to try again, in milliseconds from now; sent as google.rpc.RetryInfo. */
   retryAfterMs?: number;
-  /** Fields that break a rule; sent as google.rpc.BadRequest. */
+  /** Fields that break a rule; the first of them are sent as google.rpc.BadRequest. */
   violations?: { field: string; description: string }[];
   /** What led here; logged, never sent. */
   cause?: unknown;
@@ -26,7 +26,7 @@ export interface ErrorParts {
 
 /**
  * An error that may cross a service: a truthful code, a message for a person that says what to do, and an ErrorInfo
- * for a program. The only way that ragmesh makes such errors.
+ * for a program. The only way that ragmesh makes such errors. What is long is cut.
  */
 export function rpcError(code: Code, reason: ErrorReason, message: string, parts: ErrorParts = {}): ConnectError {
   const details: { desc: DescMessage; value: MessageInitShape<DescMessage> }[] = [
@@ -35,7 +35,7 @@ export function rpcError(code: Code, reason: ErrorReason, message: string, parts
       value: {
         reason: enumName(ErrorReasonSchema, reason),
         domain: errorDomain,
-        metadata: parts.metadata ?? {},
+        metadata: cutValues(parts.metadata ?? {}),
       } as never,
     },
   ];
@@ -45,9 +45,36 @@ export function rpcError(code: Code, reason: ErrorReason, message: string, parts
     details.push({ desc: RetryInfoSchema, value: { retryDelay } as never });
   }
   if (parts.violations !== undefined) {
-    details.push({ desc: BadRequestSchema, value: { fieldViolations: parts.violations } as never });
+    details.push({ desc: BadRequestSchema, value: { fieldViolations: cutViolations(parts.violations) } as never });
   }
-  return new ConnectError(message, code, undefined, details, parts.cause);
+  return new ConnectError(cut(message, maxMessageLength), code, undefined, details, parts.cause);
+}
+
+// An error of gRPC is a block of headers: HTTP/2 ends the connection, with every other call on it, if one is too long, and parts of it
+// repeat what the caller has sent.
+
+/** Longest message of an error, in characters. */
+const maxMessageLength = 1500;
+/** Longest fact of an error, in characters: a value, the path of a field, what is wrong with it. */
+const maxFactLength = 300;
+/** Most fields that an error names. */
+const maxViolations = 12;
+
+function cutValues(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, cut(value, maxFactLength)]));
+}
+
+function cutViolations(violations: NonNullable<ErrorParts['violations']>): NonNullable<ErrorParts['violations']> {
+  return violations
+    .slice(0, maxViolations)
+    .map(({ field, description }) => ({
+      field: cut(field, maxFactLength),
+      description: cut(description, maxFactLength),
+    }));
+}
+
+function cut(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength - 2)} …`.toWellFormed();
 }
 
 /** The caller must change the request. */

@@ -113,6 +113,26 @@ describe('a request that would be expensive to parse', () => {
     expect(Math.max(0, ...parsedLengths)).toBeLessThan(10_000);
   });
 
+  test.each<[string, string, Buffer, RegExp]>([
+    ['deep', 'json', deep(3_000), tooDeep],
+    ['deep and compressed', 'json&compression=gzip', bomb, tooLarge],
+    ['unknown fields', 'proto&compression=gzip', gzipSync(unknown(60_000)), tooLarge],
+    ['not a message', 'proto', Buffer.from([0xff]), /invalid_argument/],
+    ['not JSON', 'json', Buffer.from('{"x'), /invalid_argument/],
+  ])('is refused in an address too: %s', async (_, encoding, message, why) => {
+    const query = `connect=v1&base64=1&encoding=${encoding}&message=${message.toString('base64url')}`;
+    const reply = await fetch(`${edge.url}${session}?${query}`, { headers: edge.authorization });
+    expect(reply.status).toBeOneOf([400, 429]);
+    expect(await reply.text()).toMatch(why);
+  });
+
+  test('an address that is not base64 is refused, and one without it is taken', async () => {
+    const get = (query: string) =>
+      fetch(`${edge.url}${session}?connect=v1&encoding=json&${query}`, { headers: edge.authorization });
+    expect((await get('base64=1&message=%C3%A9')).status).toBe(400);
+    expect((await get(`message=${encodeURIComponent('{"sessionId":"s9"}')}`)).status).toBe(200);
+  });
+
   test('a message that is compressed well, and within its size, is taken', async () => {
     const question = 'x'.repeat(4096);
     const body = envelop(1, gzipSync(JSON.stringify({ question })));

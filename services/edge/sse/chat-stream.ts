@@ -26,7 +26,8 @@ import {
   verdictsToJson,
 } from './answer-json.ts';
 
-const questionSchema = fields({
+/** The body of `POST /v1/chat/stream`. */
+export const questionSchema = fields({
   query: text({ min: 1, max: 4096 }),
   session_id: text({ max: 64 }).nullish(),
   create_session: flag.nullish(),

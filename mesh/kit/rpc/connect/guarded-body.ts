@@ -1,5 +1,5 @@
 import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
-import { tooLarge } from '../../base/errors.ts';
+import { invalidArgument, tooLarge } from '../../base/errors.ts';
 import { checkJson } from '../../http/server/json-bounds.ts';
 import { checkWire } from '../../http/server/wire-bounds.ts';
 import type { RequestBounds } from '../policy.ts';
@@ -90,7 +90,7 @@ async function* guardEnvelopes(
       neededBytes = prefixLength;
     }
   }
-  yield* chunks;
+  if (sizeBytes > 0) throw invalidArgument('protocol error: the message is not whole');
 }
 
 async function guardEnvelope(
@@ -105,7 +105,10 @@ async function guardEnvelope(
     check(data);
     return envelope;
   }
-  if (flags !== compressedFlag || !isCompression(encoding)) return envelope;
+  // No other bit is for a client to set, whatever the protocol.
+  if (flags !== compressedFlag) throw invalidArgument(`protocol error: flags ${flags}`);
+  // That the compression is unknown has its own code in each protocol: Connect's handlers report it.
+  if (!isCompression(encoding)) return envelope;
   const message = await inflate(encoding, data, maxBytes);
   check(message);
   return envelop(0, message);

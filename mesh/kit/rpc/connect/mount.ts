@@ -27,6 +27,7 @@ import { type JsonOptions, throughLane } from './fast-lane.ts';
 import { guardBody } from './guarded-body.ts';
 import type { ConnectLimits } from './limits.ts';
 import { type ConnectStreamOptions, isPlainConnectStream, serveConnectStream } from './stream.ts';
+import { readUnaryGet } from './unary-get.ts';
 
 /** Rpcs over HTTP. */
 export interface ConnectMount {
@@ -93,14 +94,7 @@ export function mountConnect(options: ConnectMountOptions): ConnectMount {
         const handler = handlers.get(path);
         if (handler === undefined) throw new Error(`${path} is not the path of an rpc`);
         const sender = createSender(response, limits);
-        const header = toHeaders(request);
-        const body = guardBody(
-          handler.method,
-          header,
-          readBody(request, timeoutsOf(handler, limits)),
-          boundsOf(handler.method),
-        );
-        const universal = toUniversalRequest(request, response, header, body, { request, sender });
+        const universal = toUniversalRequest(handler, request, response, boundsOf(handler.method), { limits, sender });
         await respond(explain(await handler(universal), handler.method), response, sender);
       } catch (error) {
         // An error of the rpc itself is part of the response; this is one of the connection, or a bug.
@@ -253,20 +247,24 @@ async function respond(universal: UniversalServerResponse, response: NodeRespons
 }
 
 function toUniversalRequest(
+  handler: UniversalHandler,
   request: NodeRequest,
   response: NodeResponse,
-  header: Headers,
-  body: AsyncIterable<Uint8Array>,
-  served: Served,
+  bounds: RequestBounds,
+  { limits, sender }: { limits: ConnectLimits; sender: Sender },
 ): UniversalServerRequest {
+  const { method } = handler;
+  const sent = toHeaders(request);
+  const get = readUnaryGet(method, request.method, request.url ?? '', sent);
+  const { header, body } = get ?? { header: sent, body: readBody(request, timeoutsOf(handler, limits)) };
   return {
     httpVersion: request.httpVersion,
-    method: request.method ?? '',
+    method: get === undefined ? (request.method ?? '') : 'POST',
     url: `http://${request.authority || request.headers.host}${request.url}`,
     header,
-    body,
+    body: guardBody(method, header, body, bounds),
     signal: workFor(response).signal,
-    contextValues: createContextValues().set(servedKey, served),
+    contextValues: createContextValues().set(servedKey, { request, sender }),
   };
 }
 

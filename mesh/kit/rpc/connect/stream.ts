@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, fromJsonString, type Message, toJsonString } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { endStreamFlag, endStreamToJson } from '@connectrpc/connect/protocol-connect';
-import { cancelled, tooLarge, toRpcError } from '../../base/errors.ts';
+import { cancelled, invalidArgument, tooLarge, toRpcError } from '../../base/errors.ts';
 import { readBody } from '../../http/server/body.ts';
 import { toHeaders } from '../../http/server/headers.ts';
 import type { NodeRequest, NodeResponse } from '../../http/server/port.ts';
@@ -148,7 +148,9 @@ async function readMessage(
   if (body.length < prefixLength + length) {
     throw new ConnectError('protocol error: the message is not whole', Code.InvalidArgument);
   }
-  if (body[0] !== 0) throw new ConnectError(`protocol error: flags ${body[0]} without compression`, Code.Internal);
+  // The protocol's code for a compressed message without a compression.
+  if (body[0] === 1) throw new ConnectError('protocol error: a compressed message without compression', Code.Internal);
+  if (body[0] !== 0) throw invalidArgument(`protocol error: flags ${body[0]}`);
   if (body.length > prefixLength + length) {
     throw new ConnectError('protocol error: there is more than one message', Code.Unimplemented);
   }
