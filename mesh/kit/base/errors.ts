@@ -65,12 +65,10 @@ function cutValues(metadata: Readonly<Record<string, string>>): Record<string, s
 }
 
 function cutViolations(violations: NonNullable<ErrorParts['violations']>): NonNullable<ErrorParts['violations']> {
-  return violations
-    .slice(0, maxViolations)
-    .map(({ field, description }) => ({
-      field: cut(field, maxFactLength),
-      description: cut(description, maxFactLength),
-    }));
+  return violations.slice(0, maxViolations).map(({ field, description }) => ({
+    field: cut(field, maxFactLength),
+    description: cut(description, maxFactLength),
+  }));
 }
 
 function cut(text: string, maxLength: number): string {
