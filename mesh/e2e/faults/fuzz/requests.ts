@@ -175,7 +175,7 @@ function encode(desc: DescMessage, value: unknown, codec: Codec): Uint8Array {
   try {
     return toBinary(desc, fromJson(desc, value as JsonValue, { ignoreUnknownFields: true }));
   } catch {
-    // What protobuf cannot hold is no message; the bytes are as good as any.
+    // What protobuf cannot hold is no message; any bytes will do.
     return text;
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freePort, isReady, startTestServer } from '#kit/testing/server.ts';
-import { services } from '../../run.ts';
+import { services } from '../../../run.ts';
 import { describeFault, edgeRequests, fuzz } from './fuzz.ts';
 import { knownValues } from './known-values.ts';
 
@@ -59,7 +59,7 @@ async function run(): Promise<number> {
     args(_, folder) {
       const path = join(folder, 'ragmesh.yaml');
       writeFileSync(path, JSON.stringify({ ...config, data_dir: join(folder, 'data') }));
-      return [fileURLToPath(new URL('../../run.ts', import.meta.url)), '--config', path];
+      return [fileURLToPath(new URL('../../../run.ts', import.meta.url)), '--config', path];
     },
     isReady,
   });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { stretched } from '#kit/testing/time.ts';
-import { services } from '../../run.ts';
-import { startWholeMesh } from '../testing/whole-mesh.ts';
+import { services } from '../../../run.ts';
+import { startWholeMesh } from '../../testing/whole-mesh.ts';
 import { describeFault, edgeRequests, fuzz } from './fuzz.ts';
 import { knownValues } from './known-values.ts';
 

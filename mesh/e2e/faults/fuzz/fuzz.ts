@@ -3,11 +3,7 @@ import fc from 'fast-check';
 import { Health } from '#gen/health/v1/health_pb.ts';
 import type { ServiceDefinition } from '#kit/host/define-service.ts';
 import { isPublic } from '#kit/rpc/policy.ts';
-import { embeddingsSchema } from '../../../services/edge/openai/schemas/embeddings.ts';
-import { plainRequestSchema } from '../../../services/edge/openai/schemas/plain-request.ts';
-import { requestSchema } from '../../../services/edge/openai/schemas/request.ts';
-import { rerankSchema } from '../../../services/edge/openai/schemas/rerank.ts';
-import { questionSchema } from '../../../services/edge/sse/chat-stream.ts';
+import { routeSchemas } from '../../../../services/edge/testing/route-schemas.ts';
 import { faultOf, outcomeOf } from './judge.ts';
 import { type FuzzRequest, jsonRequests, pathRequests, rpcRequests } from './requests.ts';
 import { createFuzzClient } from './send.ts';
@@ -38,16 +34,9 @@ export function edgeRequests(
   const methods = services.flatMap(({ contracts }) =>
     contracts.flatMap((contract) => contract.methods.filter(isPublic)),
   );
-  const routes = [
-    { path: '/v1/chat/stream', schema: questionSchema },
-    { path: '/v1/chat/completions', schema: plainRequestSchema },
-    { path: '/v1/chat/completions', schema: requestSchema },
-    { path: '/v1/embeddings', schema: embeddingsSchema },
-    { path: '/v1/rerank', schema: rerankSchema },
-  ];
   return fc.oneof(
     { weight: 12, arbitrary: rpcRequests([...methods, ...Health.methods], known, key) },
-    { weight: 4, arbitrary: jsonRequests(routes, known, key) },
+    { weight: 4, arbitrary: jsonRequests(routeSchemas, known, key) },
     { weight: 1, arbitrary: pathRequests(key) },
   );
 }

@@ -68,11 +68,11 @@ function lastEnvelope(body: Buffer, flag: number): Buffer | undefined {
   return undefined;
 }
 
-/** Reads the code of `{code}`, of `{error: {code}}`, or of an error of OpenAI's wire, whose types are few. */
+/** Reads the code of `{code}`, of `{error: {code}}`, or of an error of OpenAI's or Anthropic's wire, by its type. */
 function codeOf(body: unknown): Code | 0 {
   const { code, error } = body as { code?: unknown; error?: { code?: unknown; type?: unknown } };
   const named = error === undefined ? code : error.code;
-  if (error?.type === 'server_error') return Code.Internal;
+  if (error?.type === 'server_error' || error?.type === 'api_error') return Code.Internal;
   if (typeof named !== 'string') return 0;
   return codeFromString(named.toLowerCase()) ?? 0;
 }
