@@ -16,9 +16,13 @@ const maxTenants = 50;
 /** Searches of the first tenant: after so many, the engine has compiled most of the code. */
 const searchCount = 50;
 /** Time after which no further search begins, in milliseconds. */
-const longestMs = 300;
-/** Words that a corpus of help texts is likely to have, in both languages that have their own rules. */
-const query = '如何修改账号密码和退款 how do I change my account, password or order';
+const longestMs = 1000;
+/** Words that a corpus of help texts is likely to have, in both languages that have their own rules: the engine compiles for each apart. */
+const queries = [
+  '如何修改账号密码和退款',
+  'how do I change my account, password or order',
+  '如何修改 password of my account',
+];
 
 /**
  * Searches for these tenants, so that their first searches find open files and compiled code. No other service is called, because a provider of
@@ -31,6 +35,7 @@ export async function warmSearches(deps: SearchDeps, tenants: readonly string[],
     const embedding = await embeddingFor(deps, tenant, signal);
     const principal = create(PrincipalSchema, { tenant, user: 'warm-up', roles: [Role.SERVICE] });
     for (let count = 0; count < (index === 0 ? searchCount : 1); count++) {
+      const query = queries[count % queries.length] as string;
       const request = create(RetrieveRequestSchema, { query, legs: [Leg.VECTOR, Leg.KEYWORD] });
       const context = contextOf(principal, signal);
       for await (const _ of retrieve({ ...quiet, embedding }, request, context)) signal.throwIfAborted();

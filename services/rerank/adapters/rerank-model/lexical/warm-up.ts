@@ -4,22 +4,34 @@ import type { RerankModel } from '../../../models/rerank-model.ts';
 
 /** Candidates of a call, as many as a search has by default, and calls. */
 const candidateCount = 30;
-const callCount = 3;
-const text =
-  '登录后在“我的账号”里选择“安全设置”，按提示修改密码；订单 12-34 的退款在 3 个工作日内到账。Open the settings of your account, choose a new ' +
-  'password and confirm it by mail. A refund of 25.50 EUR for order AB-1234 arrives within three working days.';
+const callCount = 6;
+const chinese =
+  '登录后在“我的账号”里选择“安全设置”，按提示修改密码；订单 12-34 的退款在 3 个工作日内到账，运费由卖家承担。如需帮助，请联系客服。';
+const english =
+  'Open the settings of your account, choose a new password and confirm it by mail. A refund of 25.50 EUR for order AB-1234 arrives ' +
+  'within three working days; the seller pays the postage. Contact us if you need help.';
+// The engine compiles an expression for texts with and without other than Latin letters apart, and real texts are of all three kinds.
+const texts = [chinese, english, `${chinese}${english}`];
+const questions = [
+  '如何修改密码，什么时候退款',
+  'how do I get a refund of my order',
+  '如何修改密码 how do I get refund',
+];
 
-/** Scores made-up passages, so that the first call of the process finds compiled code: some 30 ms of CPU. */
+/** Scores made-up passages, so that the first call of the process finds compiled code: some 60 ms of CPU. */
 export async function warmUp(model: Pick<RerankModel, 'rerank'>): Promise<void> {
-  const candidates = Array.from({ length: candidateCount }, (_, index) =>
-    create(RerankCandidateSchema, {
-      text: `${index} ${text.repeat(1 + (index % 3))}`,
-      title: `Help ${index}`,
-      prior: 0.5,
-    }),
-  );
   const { signal } = new AbortController();
   for (let count = 0; count < callCount; count++) {
-    for await (const _ of model.rerank(`如何修改密码 how do I get refund ${count}`, candidates, signal, () => ({})));
+    const question = questions[count % questions.length] as string;
+    // Texts that were read before are not read again.
+    const candidates = Array.from({ length: candidateCount }, (_, index) => {
+      const text = texts[index % texts.length] as string;
+      return create(RerankCandidateSchema, {
+        text: `${count * candidateCount + index} ${text.repeat(1 + (index % 4))}`,
+        title: text === chinese ? `帮助 ${index} › 账号` : `Help ${index} › Account`,
+        prior: 0.5,
+      });
+    });
+    for await (const _ of model.rerank(question, candidates, signal, () => ({})));
   }
 }
