@@ -1,12 +1,16 @@
-import { type Client, createClient, type Interceptor } from '@connectrpc/connect';
+import { type Client, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 
 /** Clients of the contracts that the page uses, at the origin that served it. */
 export interface Api {
+  /** How the calls travel, for pages that create their own. */
+  transport: Transport;
+  caller: Client<typeof CallerService>;
   chat: Client<typeof ChatService>;
   indexer: Client<typeof IndexerService>;
   retrieval: Client<typeof RetrievalService>;
@@ -28,6 +32,8 @@ export function createApi(key: string): Api {
     defaultTimeoutMs: unaryTimeoutMs,
   });
   return {
+    transport,
+    caller: createClient(CallerService, transport),
     chat: createClient(ChatService, transport),
     indexer: createClient(IndexerService, transport),
     retrieval: createClient(RetrievalService, transport),

@@ -1,12 +1,19 @@
-import { useEffect, useMemo, useState } from 'react';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { createApi } from './api.ts';
 import { KeyDialog } from './components/key-dialog.tsx';
+import { Navigation } from './components/navigation.tsx';
 import { Unreachable } from './components/unreachable.tsx';
 import { Workspace } from './components/workspace.tsx';
+import { useAddress } from './hooks/use-address.ts';
 import { keyOf, useCredentials } from './hooks/use-credentials.ts';
+import { useRoles } from './hooks/use-roles.ts';
 import { initialLanguage, keepLanguage, MessagesContext, messages } from './i18n/index.ts';
+import { placeOf, sectionsOf } from './state/sections.ts';
 
-/** The page: credentials and language, then the workspace of the user. */
+// Who only asks does not load the rest.
+const Operations = lazy(() => import('./operations/operations.tsx'));
+
+/** The page: credentials and language, then the conversation or a section of the console. */
 export function App() {
   const [language, setLanguage] = useState(() => initialLanguage(localStorage, navigator.languages));
   const { credentials, reload, setPersona, setKey, forgetKey } = useCredentials();
@@ -14,6 +21,9 @@ export function App() {
   const [changingKey, setChangingKey] = useState(false);
   const key = keyOf(credentials);
   const api = useMemo(() => (key === undefined ? undefined : createApi(key)), [key]);
+  const roles = useRoles(api);
+  const place = placeOf(useAddress());
+  const chatAddress = useChatAddress(place === undefined);
   const texts = messages[language];
 
   useEffect(() => {
@@ -25,23 +35,26 @@ export function App() {
     keepLanguage(localStorage, other);
     setLanguage(other);
   };
+  const shared = {
+    language,
+    onLanguage: toggleLanguage,
+    credentials,
+    onPersona: setPersona,
+    onChangeKey: () => setChangingKey(true),
+    onRefused: credentials.kind === 'development' ? reload : () => forgetKey(true),
+    navigation: <Navigation sections={sectionsOf(roles)} current={place?.section} chatAddress={chatAddress} />,
+  };
 
   return (
     <MessagesContext value={texts}>
-      {api !== undefined && (
-        // Another key is another user: no state of the one before stays.
-        <Workspace
-          key={key}
-          api={api}
-          language={language}
-          onLanguage={toggleLanguage}
-          credentials={credentials}
-          onPersona={setPersona}
-          onChangeKey={() => setChangingKey(true)}
-          onRefused={credentials.kind === 'development' ? reload : () => forgetKey(true)}
-          draft={draft}
-          onDraft={setDraft}
-        />
+      {/* Another key is another user: no state of the one before stays. */}
+      {api !== undefined && place === undefined && (
+        <Workspace key={key} api={api} {...shared} draft={draft} onDraft={setDraft} />
+      )}
+      {api !== undefined && place !== undefined && (
+        <Suspense fallback={<p className="boot">{texts.loading}</p>}>
+          <Operations key={key} api={api} apiKey={key ?? ''} {...shared} place={place} roles={roles} />
+        </Suspense>
       )}
       {credentials.kind === 'loading' && <p className="boot">{texts.loading}</p>}
       {credentials.kind === 'unreachable' && <Unreachable onRetry={reload} />}
@@ -63,4 +76,11 @@ export function App() {
       )}
     </MessagesContext>
   );
+}
+
+/** Returns the address of the conversation that was open last. */
+function useChatAddress(isChat: boolean): string {
+  const address = useRef('#');
+  if (isChat) address.current = window.location.hash || '#';
+  return address.current;
 }

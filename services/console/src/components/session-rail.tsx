@@ -1,5 +1,5 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import { useRef, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import type { Session } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { formatWhen } from '../format.ts';
@@ -8,6 +8,8 @@ import { type Messages, useMessages } from '../i18n/index.ts';
 import { Icon, Mark } from './icon.tsx';
 
 interface SessionRailProps {
+  /** Links to the sections of the console. */
+  navigation: ReactNode;
   sessions: SessionsControl;
   currentId: string;
   /** Whether the rail is hidden, and so out of the tab order. */
@@ -18,7 +20,7 @@ interface SessionRailProps {
 }
 
 /** The list of earlier conversations. */
-export function SessionRail({ sessions, currentId, hidden, onOpen, onNew, onRemoved }: SessionRailProps) {
+export function SessionRail({ navigation, sessions, currentId, hidden, onOpen, onNew, onRemoved }: SessionRailProps) {
   const texts = useMessages();
   const groups = groupByDay(sessions.sessions, new Date(), texts);
   return (
@@ -27,6 +29,7 @@ export function SessionRail({ sessions, currentId, hidden, onOpen, onNew, onRemo
         <Mark />
         <span>ragmesh</span>
       </div>
+      {navigation}
       <button type="button" className="button new-session" onClick={onNew} data-testid="new-session">
         <Icon name="plus" /> {texts.sessions.start}
       </button>

@@ -6,6 +6,8 @@ import { Icon } from './icon.tsx';
 interface TopBarProps {
   title: string;
   railOpen: boolean;
+  /** What the button of the rail does; absent: it shows and hides the conversations. */
+  railLabels?: { show: string; hide: string };
   onRail: () => void;
   railButton: RefObject<HTMLButtonElement | null>;
   credentials: Credentials;
@@ -18,14 +20,15 @@ interface TopBarProps {
 export function TopBar(props: TopBarProps) {
   const { title, railOpen, onRail, railButton, credentials, onPersona, onChangeKey, onLanguage } = props;
   const texts = useMessages();
+  const { show, hide } = props.railLabels ?? { show: texts.sessions.open, hide: texts.sessions.hide };
   return (
     <header className="top-bar">
       <button
         ref={railButton}
         type="button"
         className="icon-button rail-button"
-        aria-label={railOpen ? texts.sessions.hide : texts.sessions.open}
-        title={railOpen ? texts.sessions.hide : texts.sessions.open}
+        aria-label={railOpen ? hide : show}
+        title={railOpen ? hide : show}
         aria-expanded={railOpen}
         aria-controls="rail"
         onClick={onRail}

@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import type { Api } from '../api.ts';
 import type { Credentials, Persona } from '../hooks/use-credentials.ts';
 import { useWorkspace } from '../hooks/use-workspace.ts';
@@ -12,6 +13,8 @@ import { SkipLink } from './skip-link.tsx';
 import { TopBar } from './top-bar.tsx';
 
 interface WorkspaceProps {
+  /** Links to the sections of the console. */
+  navigation: ReactNode;
   api: Api;
   language: PageLanguage;
   onLanguage: () => void;
@@ -35,6 +38,7 @@ export function Workspace(props: WorkspaceProps) {
     <div className="workspace" data-rail={rail.isOpen} data-panel={opened.source !== undefined}>
       {!isCovered && <SkipLink target={field} />}
       <SessionRail
+        navigation={props.navigation}
         sessions={sessions}
         currentId={conversation.sessionId}
         hidden={!rail.isOpen || (opened.source !== undefined && panelCovers)}

@@ -20,7 +20,7 @@ export function useSessionAddress(
 
 /** Writes a session into the address; an empty id removes it. */
 export function setSessionInAddress(sessionId: string): void {
-  if (sessionId === sessionInAddress()) return;
+  if (sessionId === sessionInAddress() || window.location.hash.startsWith('#/')) return;
   const { pathname, search } = window.location;
   const hash = sessionId === '' ? '' : `#session=${encodeURIComponent(sessionId)}`;
   window.history.replaceState(null, '', `${pathname}${search}${hash}`);

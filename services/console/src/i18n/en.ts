@@ -34,6 +34,16 @@ export const en = {
     shape: 'A key has only plain letters, digits and signs, without blanks.',
   },
 
+  sections: {
+    ask: 'Ask',
+    documents: 'Documents',
+    jobs: 'Jobs',
+    sources: 'Sources',
+    quality: 'Quality',
+    show: 'Show the menu',
+    hide: 'Hide the menu',
+  },
+
   sessions: {
     title: 'Conversations',
     open: 'Show conversations',

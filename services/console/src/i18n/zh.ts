@@ -36,6 +36,16 @@ export const zh: Messages = {
     shape: '密钥只含英文字母、数字和符号，不含空格。',
   },
 
+  sections: {
+    ask: '提问',
+    documents: '文档',
+    jobs: '任务',
+    sources: '来源',
+    quality: '质量',
+    show: '显示菜单',
+    hide: '隐藏菜单',
+  },
+
   sessions: {
     title: '会话',
     open: '显示会话列表',

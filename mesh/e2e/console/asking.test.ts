@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findChromium, launchChromium } from '../../services/console/testing/browser.ts';
-import { startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // The page as a person sees it: a real browser, the real edge, the sample knowledge base.
 
@@ -15,7 +15,7 @@ if (chromium === undefined) {
   process.stderr.write('skipped: 3 tests of the page over the whole mesh (no Chromium)\n');
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 let mesh: WholeMesh;
 let browser: Browser;
 let page: Page;

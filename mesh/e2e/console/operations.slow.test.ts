@@ -1,0 +1,288 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { hashKey } from '../../../services/edge/credentials/api-keys.ts';
+import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+
+// What knowledge managers and operators do, in a real browser, over the whole mesh.
+
+const chromium = findChromium();
+if (chromium === undefined) {
+  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
+    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
+  process.stderr.write('skipped: 8 tests of the sections of the console (no Chromium)\n');
+}
+
+const roles = {
+  manager: [Role.READER, Role.EDITOR, Role.OPERATOR],
+  editor: [Role.READER, Role.EDITOR],
+  reader: [Role.READER],
+};
+const folder = mkdtempSync(join(tmpdir(), 'ragmesh-source-'));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const poll = { timeout, interval: 50 };
+let mesh: WholeMesh;
+let browser: Browser;
+let pages: Pages;
+
+beforeAll(async () => {
+  if (chromium === undefined) return;
+  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  mesh = await startWholeMesh({
+    config: {
+      edge: {
+        apiKeys: Object.entries(roles).map(([id, granted]) => ({
+          id,
+          sha256: hashKey(id),
+          tenant: 'demo',
+          groups: ['staff', 'merchant'],
+          roles: granted,
+        })),
+      },
+      indexer: { sources: { allowedFolders: [folder] } },
+    },
+  });
+  browser = await launchChromium(chromium);
+  pages = createPages(browser, mesh.edgeUrl);
+});
+afterAll(async () => {
+  await browser?.close();
+  await mesh?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+afterEach(() => {
+  expect(pages?.problems ?? []).toEqual([]);
+});
+
+const indexer = () => createClient(IndexerService, createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }));
+const asManager = { headers: { authorization: 'Bearer manager' } };
+const endOf = (page: Page) => page.locator(`[data-testid="job-progress"][data-state="${JobState.SUCCEEDED}"]`);
+const chooseFiles = async (page: Page, files: { name: string; mimeType: string; buffer: Buffer }[]) => {
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByTestId('choose-files').click();
+  await (await chooser).setFiles(files);
+};
+const file = (name: string, text: string | Uint8Array) => ({
+  name,
+  mimeType: 'application/octet-stream',
+  buffer: Buffer.from(text as string),
+});
+
+/** Uploads JSON lines by the rpc, and returns the job after its end. */
+async function ingest(corpus: string, count: number, deleteMissing = false) {
+  const lines = Array.from({ length: count }, (_, at) => JSON.stringify({ id: `d${at}`, text: `Paragraph ${at}.` }));
+  const { jobId } = await indexer().ingestDocuments(
+    (async function* () {
+      yield { part: { case: 'start' as const, value: { corpus, deleteMissing } } };
+      yield { part: { case: 'file' as const, value: { path: 'all.jsonl' } } };
+      yield { part: { case: 'data' as const, value: Buffer.from(lines.join('\n')) } };
+    })(),
+    asManager,
+  );
+  for await (const { job } of indexer().watchJob({ jobId }, { ...asManager, timeoutMs: 600_000 })) {
+    if (job?.state === JobState.SUCCEEDED || job?.state === JobState.HELD) return job;
+  }
+  throw new Error('the job did not end');
+}
+
+test.runIf(chromium)('files are uploaded with the meaning of their columns, and found by their titles', async () => {
+  const page = await pages.open('#/documents/shop/upload', { key: 'manager' });
+  await page.getByTestId('upload-corpus').fill('faq');
+  const gbk = Buffer.concat([
+    Buffer.from('frage,reply\n'),
+    Buffer.from([0xcd, 0xcb, 0xbb, 0xf5]), // 退货
+    Buffer.from(' returns?,15 days\n'),
+  ]);
+  await chooseFiles(page, [file('faq.csv', gbk), file('notes/gift.md', '# Gift cards\n\nValid for 3 years.')]);
+  await page.getByTestId('mapping').click();
+  await page.getByTestId('table-preview').getByText('退货 returns?').waitFor();
+  for (const [column, meaning] of [
+    ['frage', 'Question'],
+    ['reply', 'Text or answer'],
+  ]) {
+    await page.getByRole('button', { name: `By its name Meaning of the column ${column}` }).click();
+    await page.getByRole('option', { name: meaning as string, exact: true }).click();
+  }
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('upload-start').click();
+  await endOf(page).waitFor();
+
+  await page.goto(`${mesh.edgeUrl}/#/documents/faq`);
+  await page.getByTestId('documents').getByText('Gift cards').waitFor();
+  await page.getByTestId('documents').getByText('退货 returns?').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('document-search').fill('gift');
+  await expect.poll(() => page.getByTestId('documents').getByRole('row').count(), poll).toBe(2);
+  await page.getByRole('row', { name: 'Gift cards' }).click();
+  await page.getByTestId('chunk').getByText('Valid for 3 years').waitFor();
+});
+
+test.runIf(chromium)(
+  'a chunk is edited, its revisions are shown, and an edit without its text is a conflict',
+  async () => {
+    await ingest('edits', 3);
+    const page = await pages.open('#/documents/edits/document/d1', { key: 'editor' });
+    const chunk = page.getByTestId('chunk').filter({ hasText: 'Paragraph 1.' });
+    await chunk.getByTestId('edit').click();
+    await page.getByTestId('chunk-text').fill('Paragraph one, as we say it.');
+    await page.getByTestId('save').click();
+    await endOf(page).waitFor();
+    await page.getByText('Edited').waitFor();
+    const document = await indexer().getDocument({ corpus: 'edits', documentId: 'd1' }, asManager);
+    expect(document.text).toContain('Paragraph one, as we say it.');
+    await page.getByTestId('revisions').click();
+    await page.getByTestId('revision-list').getByText('as we say it').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    const page2 = await pages.open('#/documents/edits/upload', { key: 'editor' });
+    await chooseFiles(page2, [file('all.jsonl', '{"id":"d1","text":"Another text."}')]);
+    await page2.getByTestId('upload-start').click();
+    await endOf(page2).waitFor();
+    await page2.goto(`${mesh.edgeUrl}/#/documents/edits/document/d1`);
+    await page2.getByTestId('conflicts').getByText('as we say it').waitFor();
+  },
+);
+
+test.runIf(chromium)('a document is deleted after a confirmation, with a receipt', async () => {
+  await ingest('deletions', 2);
+  const page = await pages.open('#/documents/deletions/document/d0', { key: 'editor' });
+  await page.getByTestId('delete-document').click();
+  await page.getByRole('alertdialog').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.getByRole('alertdialog').waitFor({ state: 'detached' });
+  await page.getByTestId('delete-document').click();
+  await page.getByTestId('delete-document-confirm').click();
+  await page.getByTestId('delete-receipt').getByText('1 document and 1 chunks').waitFor();
+  const { documents } = await indexer().listDocuments({ corpus: 'deletions' }, asManager);
+  expect(documents.map(({ documentId }) => documentId)).toEqual(['d1']);
+});
+
+test.runIf(chromium)('jobs show what failed and why', async () => {
+  const page = await pages.open('#/documents/broken/upload', { key: 'editor' });
+  await chooseFiles(page, [file('good.md', 'Fine.'), file('film.mkv', 'x')]);
+  await page.getByTestId('upload-start').click();
+  await endOf(page).waitFor();
+  await page.getByRole('link', { name: 'Details' }).click();
+  await page.getByTestId('failures').getByText('film.mkv').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.goto(`${mesh.edgeUrl}/#/jobs`);
+  await page.getByTestId('jobs').getByText('broken').waitFor();
+});
+
+test.runIf(chromium)(
+  'a source is tested, defined, run dry and run, and what it removes waits for approval',
+  async () => {
+    mkdirSync(join(folder, 'docs'));
+    for (let at = 0; at < 4; at++)
+      writeFileSync(join(folder, 'docs', `p${at}.md`), `# Page ${at}\n\nText of page ${at}.`);
+    const page = await pages.open('#/sources/new', { key: 'manager' });
+    await page.getByTestId('source-name').fill('handbook');
+    await page.getByTestId('source-corpus').fill('handbook');
+    await page.getByTestId('source-adapter').getByRole('button').click();
+    await page.getByRole('option', { name: 'Folder of the server', exact: true }).click();
+    await page.getByTestId('source-settings').fill(JSON.stringify({ path: '/etc' }));
+    await page.getByTestId('source-test-button').click();
+    await page.getByTestId('source-test').or(page.getByTestId('failure')).waitFor();
+    await page.getByTestId('source-settings').fill(JSON.stringify({ path: join(folder, 'docs') }));
+    await page.getByTestId('source-test-button').click();
+    await page.getByTestId('source-test').getByText('p3.md').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('source-save').click();
+    await page.getByTestId('pause-source').waitFor();
+
+    const ran = (runs: number) =>
+      expect.poll(() => page.getByTestId('runs').getByText('Done').count(), poll).toBe(runs);
+    await page.getByTestId('run-source').click();
+    await ran(1);
+    await expect
+      .poll(async () => (await indexer().listDocuments({ corpus: 'handbook' }, asManager)).documents.length, poll)
+      .toBe(4);
+    await page.getByTestId('dry-run').click();
+    await ran(2);
+    for (const name of ['p0.md', 'p1.md', 'p2.md']) rmSync(join(folder, 'docs', name));
+    for (let runs = 3; runs <= 4; runs++) {
+      await page.getByTestId('run-source').click();
+      await ran(runs);
+    }
+    await page.getByTestId('held-removals').getByText('p0.md').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('approve-removals').click();
+    await page.getByTestId('approve-removals-confirm').click();
+    await page.getByTestId('held-removals').waitFor({ state: 'detached' });
+  },
+);
+
+test.runIf(chromium)(
+  'a held version shows its checks, is approved, and the version before becomes live again',
+  async () => {
+    await ingest('versions', 40);
+    expect((await ingest('versions', 4, true)).state).toBe(JobState.HELD);
+    const page = await pages.open('#/quality', { key: 'manager' });
+    await page.getByTestId('held-version').getByText('Size').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('approve-version').click();
+    await page.getByTestId('approve-version-confirm').click();
+    await page.getByTestId('held-version').waitFor({ state: 'detached' });
+    const count = async () => (await indexer().listDocuments({ corpus: 'versions' }, asManager)).documents.length;
+    await expect.poll(count, poll).toBe(4);
+    await page.goto(`${mesh.edgeUrl}/#/quality/versions/versions`);
+    await page.getByTestId('rollback').first().click();
+    await page.getByTestId('rollback-confirm').click();
+    await expect.poll(count, poll).toBe(40);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByTestId('tab-gate').click();
+    await page.getByTestId('gate-save').click();
+    await page.getByText('Saved.').waitFor();
+    await page.getByTestId('tab-health').click();
+    await page.getByTestId('health').or(page.getByTestId('empty')).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+  },
+);
+
+test.runIf(chromium)('each role sees its sections, and nothing of the others is fetched', async () => {
+  const sectionsOf = async (key: string, address: string) => {
+    const page = await pages.open(address, { key });
+    const calls: string[] = [];
+    page.on('request', (request) => calls.push(new URL(request.url()).pathname));
+    await page.reload();
+    await page.getByTestId('question').or(page.getByTestId('empty')).or(page.getByTestId('sources')).first().waitFor();
+    const links = await page.getByTestId('navigation').getByRole('link').allTextContents();
+    await page.context().close();
+    return { links: links.map((text) => text.trim()), calls };
+  };
+  expect((await sectionsOf('manager', '#/sources')).links).toEqual(['Ask', 'Documents', 'Jobs', 'Sources', 'Quality']);
+  expect((await sectionsOf('editor', '#')).links).toEqual(['Ask', 'Documents', 'Jobs']);
+  expect((await sectionsOf('reader', '#')).links).toEqual([]);
+  const refused = await sectionsOf('reader', '#/sources');
+  expect(refused.calls.filter((path) => path.includes('SourceService'))).toEqual([]);
+});
+
+test.runIf(chromium)('10,000 documents are scrolled and searched without all of them in the page', async () => {
+  await ingest('large', 10_000);
+  const page = await pages.open('#/documents/large', { key: 'editor' });
+  const table = page.getByTestId('documents');
+  await table.getByText('d0', { exact: true }).first().waitFor();
+  await table.hover();
+  for (let step = 0; step < 30; step++) {
+    await page.mouse.wheel(0, 4000);
+    await page.waitForTimeout(20);
+  }
+  expect(await table.getByRole('row').count()).toBeLessThan(60);
+  await page.getByTestId('document-search').fill('d9999');
+  await expect.poll(() => table.getByRole('row').count(), poll).toBe(2);
+});

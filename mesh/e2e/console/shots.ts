@@ -1,0 +1,51 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { startWholeMesh } from '../testing/whole-mesh.ts';
+import { createPages } from './pages.ts';
+
+// `npm run console:shots -- <folder>`: pictures of every section over the sample, to be looked at.
+
+const addresses = {
+  ask: '#',
+  documents: '#/documents',
+  document: '#/documents/shop/document/LMP-2050',
+  upload: '#/documents/shop/upload',
+  jobs: '#/jobs',
+  sources: '#/sources',
+  'new-source': '#/sources/new',
+  held: '#/quality/held/shop',
+  health: '#/quality/health/shop',
+  versions: '#/quality/versions/shop',
+  gate: '#/quality/gate/shop',
+};
+/** Time for a page to read what it shows, in milliseconds. */
+const settleMs = 2000;
+
+const [folder = 'console-shots'] = process.argv.slice(2);
+const chromium = findChromium();
+if (chromium === undefined) throw new Error('pictures need Chromium: install the package "chromium"');
+mkdirSync(folder, { recursive: true });
+const mesh = await startWholeMesh();
+const browser = await launchChromium(chromium);
+const { open, problems } = createPages(browser, mesh.edgeUrl);
+for (const [name, address] of Object.entries(addresses)) {
+  for (const [language, locale] of Object.entries({ en: 'en-GB', zh: 'zh-CN' })) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const [size, viewport] of Object.entries({
+        desktop: { width: 1280, height: 800 },
+        phone: { width: 390, height: 844 },
+      })) {
+        const page = await open(address, { locale, colorScheme, viewport });
+        await page.waitForTimeout(settleMs);
+        await page.screenshot({ path: join(folder, `${name}-${language}-${colorScheme}-${size}.png`) });
+        await page.context().close();
+      }
+    }
+  }
+  process.stdout.write(`${name}\n`);
+}
+await browser.close();
+await mesh.close();
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+process.exit(problems.length === 0 ? 0 : 1);

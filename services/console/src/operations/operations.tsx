@@ -1,0 +1,139 @@
+import { TransportProvider } from '@connectrpc/connect-query';
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { I18nProvider } from 'react-aria-components/I18nProvider';
+import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import type { Api } from '../api.ts';
+import { Backdrop } from '../components/backdrop.tsx';
+import { Mark } from '../components/icon.tsx';
+import { TopBar } from '../components/top-bar.tsx';
+import type { Credentials, Persona } from '../hooks/use-credentials.ts';
+import { useEscape } from '../hooks/use-escape.ts';
+import { useMedia } from '../hooks/use-media.ts';
+import { useRail } from '../hooks/use-rail.ts';
+import { type PageLanguage, useMessages } from '../i18n/index.ts';
+import { canRetry, failureOf } from '../state/failure.ts';
+import { type Place, type Section, sectionsOf } from '../state/sections.ts';
+import { DocumentsSection } from './documents/documents-section.tsx';
+import { OperationTextsContext, operationTexts } from './i18n/index.ts';
+import { JobsSection } from './jobs/jobs-section.tsx';
+import { QualitySection } from './quality/quality-section.tsx';
+import type { SectionProps } from './section.ts';
+import { SourcesSection } from './sources/sources-section.tsx';
+import { Empty } from './ui/empty.tsx';
+
+interface OperationsProps {
+  api: Api;
+  /** For uploads, which do not go through the clients of `api`. */
+  apiKey: string;
+  language: PageLanguage;
+  onLanguage: () => void;
+  credentials: Credentials;
+  onPersona: (persona: Persona) => void;
+  onChangeKey: () => void;
+  /** The server did not accept the key. */
+  onRefused: () => void;
+  navigation: ReactNode;
+  place: Place;
+  roles: readonly Role[];
+}
+
+const pages: Record<Section, (props: SectionProps) => ReactNode> = {
+  documents: DocumentsSection,
+  jobs: JobsSection,
+  sources: SourcesSection,
+  quality: QualitySection,
+};
+
+/** The console beside asking: the menu, and the section of the address. */
+export default function Operations(props: OperationsProps) {
+  const { api, apiKey, language, place, roles, onRefused } = props;
+  const texts = useMessages();
+  const ownTexts = operationTexts[language];
+  const queries = useQueries(onRefused);
+  const narrow = useMedia('(max-width: 760px)');
+  const rail = useRail(narrow);
+  const title = texts.sections[place.section];
+  useEffect(() => {
+    document.title = `${title} · ragmesh`;
+    return () => {
+      document.title = 'ragmesh';
+    };
+  }, [title]);
+  const address = [place.section, ...place.parts].join('/');
+  // What was chosen in the menu is behind it.
+  useEffect(() => rail.uncover(), [address, rail.uncover]);
+  useEscape(() => {
+    if (!rail.covers) return;
+    rail.uncover();
+    rail.button.current?.focus();
+  });
+  const Page = pages[place.section];
+  const isAllowed = sectionsOf(roles).includes(place.section);
+
+  return (
+    <I18nProvider locale={texts.tag}>
+      <OperationTextsContext value={ownTexts}>
+        <TransportProvider transport={api.transport}>
+          <QueryClientProvider client={queries}>
+            <div className="workspace" data-rail={rail.isOpen} data-panel={false}>
+              <nav id="rail" className="rail" aria-label={ownTexts.menu} inert={!rail.isOpen} data-testid="rail">
+                <div className="brand">
+                  <Mark />
+                  <span>ragmesh</span>
+                </div>
+                {props.navigation}
+              </nav>
+              {rail.covers && <Backdrop onClick={rail.uncover} />}
+              <main className="main" inert={rail.covers}>
+                <TopBar
+                  title={title}
+                  railOpen={rail.isOpen}
+                  railLabels={texts.sections}
+                  onRail={rail.toggle}
+                  railButton={rail.button}
+                  credentials={props.credentials}
+                  onPersona={props.onPersona}
+                  onChangeKey={props.onChangeKey}
+                  onLanguage={props.onLanguage}
+                />
+                <div className="operations">
+                  {isAllowed && <Page api={api} apiKey={apiKey} parts={place.parts} roles={roles} />}
+                  {!isAllowed && roles.length > 0 && (
+                    <Empty title={texts.failures.forbidden.title} text={texts.failures.forbidden.text} />
+                  )}
+                </div>
+              </main>
+            </div>
+          </QueryClientProvider>
+        </TransportProvider>
+      </OperationTextsContext>
+    </I18nProvider>
+  );
+}
+
+/** The replies of the server: read again after ten seconds or a change, a refused key reported. */
+function useQueries(onRefused: () => void): QueryClient {
+  const report = useRef(onRefused);
+  report.current = onRefused;
+  return useMemo(() => {
+    const onError = (error: unknown) => {
+      if (failureOf(error).kind === 'credentials') report.current();
+    };
+    return new QueryClient({
+      queryCache: new QueryCache({ onError }),
+      mutationCache: new MutationCache({ onError }),
+      defaultOptions: {
+        queries: {
+          staleTime: 10_000,
+          retry: (count, error) => count < 2 && isTransient(error),
+        },
+      },
+    });
+  }, []);
+}
+
+function isTransient(error: unknown): boolean {
+  const failure = failureOf(error);
+  return canRetry(failure) && ['unavailable', 'offline', 'deadline'].includes(failure.kind);
+}

@@ -1,0 +1,80 @@
+import { type ReactNode, useMemo } from 'react';
+import { Collection } from 'react-aria-components/Collection';
+import { Cell, Column, Row, Table, TableBody, TableHeader, TableLoadMoreItem } from 'react-aria-components/Table';
+import { TableLayout, Virtualizer } from 'react-aria-components/Virtualizer';
+import { useMedia } from '../../hooks/use-media.ts';
+import { useOperationTexts } from '../i18n/index.ts';
+
+/** A column of a table. */
+export interface DataColumn<Item> {
+  id: string;
+  name: string;
+  cell: (item: Item) => ReactNode;
+  /** Width as a share of the table ("2fr") or in pixels. */
+  width: `${number}fr` | number;
+  /** Whether it is shown on a phone as well. */
+  isImportant?: boolean;
+}
+
+interface DataTableProps<Item> {
+  label: string;
+  columns: readonly DataColumn<Item>[];
+  items: readonly Item[];
+  idOf: (item: Item) => string;
+  /** What a row is called when it is read aloud. */
+  nameOf: (item: Item) => string;
+  /** Where a row leads. */
+  hrefOf?: (item: Item) => string;
+  /** Reads the next items; absent if there are none. */
+  onMore?: (() => void) | undefined;
+  isLoadingMore?: boolean;
+  rowHeight?: number;
+  testId: string;
+}
+
+/** A table of any length: only the rows in view are in the page. Rows are chosen by arrow keys and opened by Enter or a click. */
+export function DataTable<Item extends object>(props: DataTableProps<Item>) {
+  const { label, items, idOf, nameOf, hrefOf, onMore, isLoadingMore = false, rowHeight = 56, testId } = props;
+  const texts = useOperationTexts();
+  const isNarrow = useMedia('(max-width: 760px)');
+  const columns = useMemo(
+    () => props.columns.filter(({ isImportant = false }) => !isNarrow || isImportant),
+    [props.columns, isNarrow],
+  );
+  const first = columns[0]?.id;
+  return (
+    <Virtualizer layout={TableLayout} layoutOptions={{ rowHeight, headingHeight: 36, loaderHeight: 40 }}>
+      <Table
+        aria-label={label}
+        className="data-table"
+        data-testid={testId}
+        onRowAction={(key) => {
+          const item = items.find((candidate) => idOf(candidate) === key);
+          if (item !== undefined && hrefOf !== undefined) window.location.hash = hrefOf(item);
+        }}
+      >
+        <TableHeader columns={columns as DataColumn<Item>[]}>
+          {(column) => (
+            <Column id={column.id} isRowHeader={column.id === first} width={column.width} className="data-column">
+              {column.name}
+            </Column>
+          )}
+        </TableHeader>
+        <TableBody>
+          <Collection items={items} dependencies={[columns]}>
+            {(item) => (
+              <Row id={idOf(item)} textValue={nameOf(item)} columns={columns} className="data-row">
+                {(column) => <Cell className="data-cell">{column.cell(item)}</Cell>}
+              </Row>
+            )}
+          </Collection>
+          {onMore !== undefined && (
+            <TableLoadMoreItem onLoadMore={onMore} isLoading={isLoadingMore} className="data-more">
+              {texts.loading}
+            </TableLoadMoreItem>
+          )}
+        </TableBody>
+      </Table>
+    </Virtualizer>
+  );
+}
