@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
-import { hashKey } from '../../../services/edge/credentials/api-keys.ts';
 import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
 
@@ -47,7 +47,7 @@ beforeAll(async () => {
       edge: {
         apiKeys: Object.entries(roles).map(([id, granted]) => ({
           id,
-          sha256: hashKey(id),
+          sha256: hash('sha256', id),
           tenant: 'demo',
           groups: ['staff', 'merchant'],
           roles: granted,

@@ -11,7 +11,7 @@ import { initialLanguage, keepLanguage, MessagesContext, messages } from './i18n
 import { placeOf, sectionsOf } from './state/sections.ts';
 
 // Who only asks does not load the rest.
-const Operations = lazy(() => import('./operations/operations.tsx'));
+const Operations = lazy(async () => ({ default: (await import('./operations/operations.tsx')).Operations }));
 
 /** The page: credentials and language, then the conversation or a section of the console. */
 export function App() {

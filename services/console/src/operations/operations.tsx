@@ -46,7 +46,7 @@ const pages: Record<Section, (props: SectionProps) => ReactNode> = {
 };
 
 /** The console beside asking: the menu, and the section of the address. */
-export default function Operations(props: OperationsProps) {
+export function Operations(props: OperationsProps) {
   const { api, apiKey, language, place, roles, onRefused } = props;
   const texts = useMessages();
   const ownTexts = operationTexts[language];

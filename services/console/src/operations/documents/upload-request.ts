@@ -43,7 +43,7 @@ type Part = Parameters<typeof create<typeof IngestDocumentsRequestSchema>>[1] ex
 
 const encode = (part: Part) => toBinary(IngestDocumentsRequestSchema, create(IngestDocumentsRequestSchema, { part }));
 
-/** What stands before the bytes of a file in a message: the tag of the field `data`, and the number of bytes. */
+/** What is before the bytes of a file in a message: the tag of the field `data`, and the number of bytes. */
 function dataPrefix(bytes: number): Uint8Array<ArrayBuffer> {
   const { number } = IngestDocumentsRequestSchema.field.data;
   return new Uint8Array(new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(bytes).finish());

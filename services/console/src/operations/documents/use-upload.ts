@@ -21,7 +21,7 @@ export interface UploadOrder {
   options: Readonly<Record<string, FileOptions>>;
 }
 
-/** Sends files in bounded uploads. After a failure, `start` goes on with those that were not accepted. */
+/** Sends files in bounded uploads. After a failure, `start` continues with those that were not accepted. */
 export function useUpload(apiKey: string) {
   const [state, setState] = useState<'idle' | 'running' | 'done'>('idle');
   const [sentBytes, setSentBytes] = useState(0);

@@ -58,7 +58,7 @@ export const en = {
     delete: 'Delete',
     deleteTitle: 'Delete this document?',
     deleteText:
-      'It is removed from every version at once, and cannot be restored. A source that still has it brings it back.',
+      'It is removed from every version immediately, and cannot be restored. A source that still has it brings it back.',
     deleted: 'The document was deleted',
     receipt: (id: string, documents: string, chunks: string) =>
       `${id}: ${documents} document and ${chunks} chunks were removed from all versions.`,
@@ -88,7 +88,7 @@ export const en = {
     remove: (path: string) => `Leave out ${path}`,
     sending: 'Sending',
     start: 'Upload',
-    resume: 'Go on with what is missing',
+    resume: 'Continue with what is missing',
     stop: 'Stop',
   },
 
@@ -252,7 +252,7 @@ export const en = {
     approveText: 'Readers see it although its gate found what is listed.',
     reject: 'Reject',
     rejectTitle: (corpus: string) => `Drop this version of ${corpus}?`,
-    rejectText: 'The live version stays, and later jobs go on.',
+    rejectText: 'The live version stays, and later jobs continue.',
   },
 
   gate: {
@@ -295,7 +295,7 @@ export const en = {
     actions: 'Actions',
     rollback: 'Make it live',
     rollbackTitle: (version: string) => `Make version ${version} live again?`,
-    rollbackText: 'Readers see it at once. The present version is kept.',
+    rollbackText: 'Readers see it immediately. The present version is kept.',
     states: {
       [VersionState.UNSPECIFIED]: unknown,
       [VersionState.BUILDING]: 'Being built',

@@ -23,7 +23,7 @@ interface DataTableProps<Item> {
   idOf: (item: Item) => string;
   /** What a row is called when it is read aloud. */
   nameOf: (item: Item) => string;
-  /** Where a row leads. */
+  /** The place to which a row leads. */
   hrefOf?: (item: Item) => string;
   /** Reads the next items; absent if there are none. */
   onMore?: (() => void) | undefined;

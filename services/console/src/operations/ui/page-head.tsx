@@ -3,7 +3,7 @@ import { Icon } from '../../components/icon.tsx';
 
 interface PageHeadProps {
   title: string;
-  /** Where the page belongs: its address and name. */
+  /** The page above: its address and name. */
   back?: { href: string; label: string };
   /** Beside the title: a state. */
   badge?: ReactNode;
