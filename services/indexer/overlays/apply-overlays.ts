@@ -53,10 +53,12 @@ export function applyOverlays(
   const applied = overlays.filter((overlay) => hasTarget(document, overlay));
   if (applied.length === 0) return document;
   const of = (wanted: OverlayKind) => applied.filter(({ kind }) => kind === wanted);
+  // What people change has other vectors.
+  const { vectors: _, ...plain } = document;
   const isHidden = of(OverlayKind.DOCUMENT).length > 0;
   const byHash = new Map(of(OverlayKind.CHUNK).map(({ contentHash, text }) => [contentHash, { text }]));
   const changed = {
-    ...document,
+    ...plain,
     title: of(OverlayKind.TITLE)[0]?.text ?? document.title,
     ...replaceChunks(document.text, document.chunks, byHash),
     ...(isHidden && { chunks: [] }),

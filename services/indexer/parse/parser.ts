@@ -41,6 +41,22 @@ export interface ParsedDocument {
   text: string;
   /** What `text` is made of: in order, without overlap. */
   blocks: readonly Block[];
+  /** Its chunks, if they and their vectors were made elsewhere. */
+  embedded?: EmbeddedChunks;
+}
+
+/** Chunks with vectors of a model, which has the name that the embedding service calls its space. */
+export interface EmbeddedChunks {
+  model: string;
+  chunks: readonly EmbeddedChunk[];
+}
+
+/** A slice of the text, with its headings and its vector, `Float32Array[dimensions]` of length 1. */
+export interface EmbeddedChunk {
+  start: number;
+  end: number;
+  headingPath: string[];
+  vector: Float32Array;
 }
 
 /** A record or file that could not be read. */

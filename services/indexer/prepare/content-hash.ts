@@ -17,7 +17,9 @@ export function hashDocument(
     // The text is by far the longest part: it is hashed without a copy, after its length.
     [chunks.map(({ start, end, headingPath, regions = [] }) => [start, end, headingPath, ...regions]), text.length],
   ];
-  return createHash('sha256').update(JSON.stringify(facts)).update(text).digest('hex');
+  const hash = createHash('sha256').update(JSON.stringify(facts)).update(text);
+  for (const vector of document.vectors ?? []) hash.update(vector);
+  return hash.digest('hex');
 }
 
 /** Returns the id of a chunk: unique in the tenant, different for every content of its document, at most 512 characters. */

@@ -5,7 +5,7 @@ import { cleanLine, clip } from '../parse/clean.ts';
 import { type ParsedDocument, UnreadableError } from '../parse/parser.ts';
 import type { FromSource } from '../uploads/uploads.ts';
 import { hashDocument } from './content-hash.ts';
-import { maskDocument } from './mask-document.ts';
+import { maskDocument, maskText } from './mask-document.ts';
 import type { PreparedDocument, PrepareOptions } from './prepared.ts';
 
 const documentIdLengthMax = 512;
@@ -43,13 +43,17 @@ export function prepareDocument(
     throw new UnreadableError(`its id has more than ${documentIdLengthMax} characters: give it a shorter one`);
   }
   const title = clip(cleanLine(parsed.title), titleLengthMax);
-  const chunks = chunkText(parsed.text, parsed.blocks, title, options);
+  const made = embeddedOf(given, parsed, options);
+  const chunks = made?.chunks ?? chunkText(parsed.text, parsed.blocks, title, options);
   if (chunks.length === 0) throw new UnreadableError('has no text', ErrorReason.DOCUMENT_CORRUPT);
   const parts = partsOf(parsed.text, chunks, options.dimensions);
   const attributes = { ...file.attributes, ...parsed.attributes };
   const url = file.fromSource?.url || parsed.url;
   const isPlaced = parsed.isPlaced || (file.fromSource !== undefined && parsed.documentId !== file.path);
+  let chunkCount = 0;
   return parts.map((part, index) => {
+    const vectors = made?.vectors.slice(chunkCount, chunkCount + part.chunks.length);
+    chunkCount += part.chunks.length;
     const isFirst = index === 0;
     const text = parts.length === 1 ? parsed.text : parsed.text.slice(part.start, part.end);
     const document = {
@@ -64,9 +68,41 @@ export function prepareDocument(
       updatedAtMs: parsed.updatedAtMs,
       text,
       chunks: part.chunks,
+      ...(vectors && { vectors }),
     };
     return { ...document, contentHash: hashDocument(document, options) };
   });
+}
+
+/** Returns the chunks and vectors that a document brings; `undefined` if it brings none. Throws UnreadableError if they do not fit the corpus. */
+function embeddedOf(given: ParsedDocument, masked: ParsedDocument, options: PrepareOptions) {
+  const { embedded } = given;
+  if (embedded === undefined) return undefined;
+  const { embeddingModel, dimensions, personalData } = options;
+  const headings = embedded.chunks.flatMap(({ headingPath }) => headingPath).join('\n');
+  const isMasked = maskText(headings, masked, personalData) !== headings;
+  if (isMasked || masked.text !== given.text || masked.title !== given.title) {
+    throw new UnreadableError(
+      'holds personal data that its vectors were made of: mask it before, or load it without vectors',
+    );
+  }
+  if (embedded.model !== embeddingModel) {
+    const problem = `has vectors of "${embedded.model}", and the embedding model is "${embeddingModel}"`;
+    throw new UnreadableError(`${problem}: embed it again, or configure that model`);
+  }
+  const wrong = embedded.chunks.find(({ vector }) => vector.length !== dimensions);
+  if (wrong !== undefined) {
+    throw new UnreadableError(`has vectors of ${wrong.vector.length} dimensions, and the model has ${dimensions}`);
+  }
+  return {
+    chunks: embedded.chunks.map(
+      ({ start, end, headingPath }): Chunk => ({
+        ...{ start, end, headingPath },
+        language: detectLanguage(given.text.slice(start, end)),
+      }),
+    ),
+    vectors: embedded.chunks.map(({ vector }) => vector),
+  };
 }
 
 /** Returns the address if pages can link to it: http or https, whole, not too long; otherwise empty. Others could run as a script. */

@@ -24,6 +24,8 @@ export interface PreparedDocument {
   updatedAtMs: number | undefined;
   text: string;
   chunks: readonly Chunk[];
+  /** Vectors of its chunks, in their order, if they were made elsewhere; `Float32Array[dimensions]` of length 1. */
+  vectors?: readonly Float32Array[];
   /** What overlays have changed, as it was read; absent if they have changed nothing. */
   source?: { title: string; text: string; chunks: readonly Chunk[] };
   /** SHA-256 of everything that the index stores of it and of the options it was made with, in hex. */

@@ -3,6 +3,7 @@ import type { Vector } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { hasReason, internal, toRpcError } from '#kit/base/errors.ts';
+import { toVector } from '#kit/base/vectors.ts';
 import { labelsOf } from '#kit/personal-data/seal.ts';
 import type { PreparedDocument, PrepareOptions } from '../../prepare/prepared.ts';
 import type { EmbeddedDocument } from './index-client.ts';
@@ -21,7 +22,7 @@ export interface Embedded {
 }
 
 /**
- * Embeds documents. If the model does not take the texts of all together (INVALID_ARGUMENT: some providers refuse texts by their content),
+ * Embeds documents that bring no vectors. If the model does not take the texts of all together (INVALID_ARGUMENT: some providers refuse texts by their content),
  * finds those that it refuses also alone. Throws if it refuses more than 16, or any text.
  */
 export async function embedDocuments(
@@ -30,7 +31,12 @@ export async function embedDocuments(
   options: PrepareOptions,
   call: () => Promise<CallOptions>,
 ): Promise<Embedded> {
-  const result: Embedded = { embedded: [], refused: [] };
+  const { made = [], others = [] } = Object.groupBy(documents, ({ vectors }) => (vectors ? 'made' : 'others'));
+  const result: Embedded = {
+    embedded: made.map((document) => ({ document, vectors: (document.vectors ?? []).map(toVector) })),
+    refused: [],
+  };
+  if (others.length === 0) return result;
   const embed = async (some: readonly PreparedDocument[]): Promise<void> => {
     try {
       result.embedded.push(...(await embedTogether(embedding, some, options, call)));
@@ -47,9 +53,9 @@ export async function embedDocuments(
       if (result.refused.length > refusedMax) throw error;
     }
   };
-  await embed(documents);
+  await embed(others);
   // If it refuses this text as well, not the documents are at fault.
-  if (result.embedded.length === 0)
+  if (result.refused.length === others.length)
     await embedAll(embedding, { model: options.embeddingModel, inputs: ['text'] }, call);
   return result;
 }

@@ -3,6 +3,7 @@ import { decodeRecord, openText } from '../../../parse/decode.ts';
 import { readLines } from '../../../parse/lines.ts';
 import { failed, type Parsed, type SourceFile, UnreadableError } from '../../../parse/parser.ts';
 import { parseRecord } from '../../../parse/record.ts';
+import { isEmbedded, parseEmbedded } from './embedded-record.ts';
 
 /** Longest line, in bytes. */
 const lineBytesMax = 8 << 20;
@@ -22,7 +23,8 @@ function parseLine(bytes: Uint8Array | undefined, charset: string, place: string
     if (bytes === undefined) {
       throw new UnreadableError(`a line may have ${lineBytesMax} bytes: split the record`, ErrorReason.TOO_LARGE);
     }
-    return parseRecord(parseObject(decodeRecord(bytes, charset)), place, number);
+    const record = parseObject(decodeRecord(bytes, charset));
+    return isEmbedded(record) ? parseEmbedded(record, place, number) : parseRecord(record, place, number);
   } catch (error) {
     // It is not known whether the record has an id of its own.
     if (error instanceof UnreadableError) return [failed(number, error, undefined)];
