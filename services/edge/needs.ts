@@ -11,7 +11,7 @@ import { calls } from '#kit/rpc/needs.ts';
  * method.
  */
 export const edgeNeeds = {
-  chat: calls(ChatService, 'ask'),
+  chat: calls(ChatService, 'ask', 'getSession'),
   llm: calls(LLMGatewayService, 'generate', 'listModels'),
   embedding: calls(EmbeddingService, 'embed', 'listModels'),
   rerank: calls(RerankService, 'rerank'),

@@ -42,9 +42,11 @@ import { createEdgeMetrics } from './metrics.ts';
 import type { edgeNeeds } from './needs.ts';
 import { createCompletions } from './openai/completions.ts';
 import { createIds, type OpenAiDeps } from './openai/deps.ts';
-import { createEmbeddings } from './openai/embeddings.ts';
 import { createModels } from './openai/models.ts';
-import { createRerank } from './openai/rerank.ts';
+import { createResponses } from './openai/responses/responses.ts';
+import { createTextCompletions } from './openai/text-completions.ts';
+import { createEmbeddings } from './openai/vectors/embeddings.ts';
+import { createRerank } from './openai/vectors/rerank.ts';
 import { caller } from './rpc/caller.ts';
 import { proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
@@ -138,6 +140,8 @@ export async function createEdge(
       assets: createConsoleAssets(options.consoleFolder),
       chatStream: createChatStream(optionalClients.chat(), routeDeps),
       completions: createCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
+      textCompletions: createTextCompletions({ chat: optionalClients.chat(), llm }, openAiDeps),
+      responses: createResponses({ chat: optionalClients.chat(), llm }, openAiDeps),
       messages: createMessages({ chat: optionalClients.chat(), llm }, openAiDeps),
       countTokens: createCountTokens(openAiDeps),
       models: createModels(llm, optionalClients.embedding(), openAiDeps),

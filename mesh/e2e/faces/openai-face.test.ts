@@ -219,3 +219,36 @@ describe('LangChain', () => {
     expect(await embeddings.embedQuery('退货')).toHaveLength(one?.length ?? -1);
   });
 });
+
+describe('the Responses API', () => {
+  test('answers for a plain model, and with its tools, as chat completions do', async () => {
+    const input = 'hello';
+    const whole = await client.responses.create({ model: 'gpt-scripted', input });
+    const streamed = await client.responses.stream({ model: 'gpt-scripted', input }).finalResponse();
+    expect(whole.output_text).not.toBe('');
+    expect(streamed.output_text).toBe(whole.output_text);
+    const langchain = new ChatOpenAI({
+      model: 'gpt-scripted',
+      apiKey: mesh.devKey,
+      useResponsesApi: true,
+      configuration: { baseURL: `${mesh.edgeUrl}/v1` },
+    });
+    const [call] = (await langchain.bindTools([weather]).invoke([new HumanMessage('weather?')])).tool_calls ?? [];
+    expect(call).toMatchObject({ name: 'weather', args: { city: 'Oslo' } });
+  });
+
+  test('keeps an answer from documents if asked to, and continues it at its end only', async () => {
+    const ask = (input: string, extra: object = {}) => client.responses.create({ model: 'ragmesh', input, ...extra });
+    const lone = await ask('Are fabric swatches free?');
+    expect(lone).toMatchObject({ store: false, output_text: expect.stringContaining('[1]') });
+    const first = await ask('Are fabric swatches free?', { store: true });
+    expect(first).toMatchObject({ store: true });
+    const second = await ask('How long does a refund take?', { previous_response_id: first.id });
+    expect(second).toMatchObject({ store: true, previous_response_id: first.id });
+    await expect(ask('And then?', { previous_response_id: first.id })).rejects.toMatchObject({ status: 400 });
+    expect((await ask('Thanks', { previous_response_id: second.id })).status).toBe('completed');
+    const customer = new OpenAI({ apiKey: mesh.customerKey, baseURL: `${mesh.edgeUrl}/v1`, maxRetries: 0 });
+    const stolen = customer.responses.create({ model: 'ragmesh', input: 'And?', previous_response_id: second.id });
+    await expect(stolen).rejects.toMatchObject({ status: 404 });
+  });
+});

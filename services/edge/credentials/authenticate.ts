@@ -29,7 +29,7 @@ export interface Credentials {
 
 /**
  * Authenticates the callers of every face; nothing else does. A key comes as `authorization: Bearer <key>` or as
- * `x-api-key: <key>`, a token as `authorization: Bearer <token>`; `authorization` counts if both are sent.
+ * `x-api-key: <key>` or `api-key: <key>`, a token as `authorization: Bearer <token>`; `authorization` counts if both are sent.
  */
 export function createAuthenticator(credentials: Credentials, clock: () => number): Authenticate {
   const findKey = createKeyRing(credentials.keys, clock);
@@ -54,7 +54,8 @@ function readCredential(header: HeaderReader): string {
       'the authorization header must be "Bearer <key or token>"',
     );
   }
-  const key = header('x-api-key')?.trim();
+  // Clients of Azure OpenAI send `api-key`.
+  const key = header('x-api-key')?.trim() || header('api-key')?.trim();
   if (key) return key;
   throw rpcError(
     Code.Unauthenticated,

@@ -27,6 +27,8 @@ export interface RouteParts {
   assets: ConsoleAssets;
   chatStream: JsonRoute;
   completions: JsonRoute;
+  textCompletions: JsonRoute;
+  responses: JsonRoute;
   messages: JsonRoute;
   countTokens: JsonRoute;
   mcp: JsonRoute;
@@ -51,9 +53,13 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
   const jsonRoutes = new Map([
     ['/v1/chat/stream', { name: '/v1/chat/stream', method: 'POST', serve: parts.chatStream }],
     ['/v1/chat/completions', { name: '/v1/chat/completions', method: 'POST', serve: parts.completions }],
+    ['/v1/completions', { name: '/v1/completions', method: 'POST', serve: parts.textCompletions }],
+    ['/v1/responses', { name: '/v1/responses', method: 'POST', serve: parts.responses }],
     ['/v1/messages', { name: '/v1/messages', method: 'POST', serve: parts.messages }],
     ['/v1/messages/count_tokens', { name: '/v1/messages/count_tokens', method: 'POST', serve: parts.countTokens }],
     ['/v1/embeddings', { name: '/v1/embeddings', method: 'POST', serve: parts.embeddings }],
+    // Cohere's clients.
+    ['/v2/rerank', { name: '/v2/rerank', method: 'POST', serve: parts.rerank }],
     ['/v1/rerank', { name: '/v1/rerank', method: 'POST', serve: parts.rerank }],
     [metadataPath, { name: metadataPath, method: 'GET', serve: parts.resourceMetadata }],
     [`${metadataPath}/mcp`, { name: metadataPath, method: 'GET', serve: parts.resourceMetadata }],
@@ -149,7 +155,7 @@ function pathOf(request: NodeRequest): string | undefined {
 // Clients join a base URL and a path in every way: slashes are forgiven, and a base URL that ends in /v1 before a path that begins
 // with it.
 function tidyPath(path: string): string {
-  if (!/^\/+(?:v1\/|mcp\/$)/.test(path)) return path;
+  if (!/^\/+(?:v[12]\/|mcp\/$)/.test(path)) return path;
   return path
     .replace(/\/{2,}/g, '/')
     .replace(/^(?:\/v1)+(?=\/)/, '/v1')
@@ -210,6 +216,6 @@ function refuseRoute(path: string, request: NodeRequest, response: NodeResponse)
   const message = `nothing is served at ${path.slice(0, 200)}${advice}`;
   const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, message);
   if (anthropicPath.test(path)) sendAnthropicError(response, error);
-  else if (isMisplaced || path.startsWith('/v1/')) sendOpenAiError(response, error);
+  else if (isMisplaced || /^\/v[12]\//.test(path)) sendOpenAiError(response, error);
   else sendError(response, error);
 }

@@ -1,6 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
-import { type AnswerDone, AnswerOutcome, type Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
+import { type AnswerDone, AnswerOutcome, type Citation, ToolCallStatus } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge } from '#kit/base/errors.ts';
@@ -11,6 +12,7 @@ import {
   citationToJson,
   defectsToJson,
   toCitationText,
+  toolCallToJson,
   unsupportedClaimToJson,
 } from '../sse/answer-json.ts';
 import { annotationsOf } from './annotations.ts';
@@ -26,11 +28,13 @@ export async function toCompletion(events: AsyncIterable<AskResponse>, request: 
   let citations: Citation[] = [];
   let usage: TokenUsage | undefined;
   let done: AnswerDone | undefined;
+  let waiting: ToolCallUpdate[] = [];
   for await (const { event } of events) {
     if (event.case === 'textDelta') content += event.value.text;
     else if (event.case === 'citation') citations.push(event.value);
     else if (event.case === 'usage') usage = event.value;
     else if (event.case === 'done') done = event.value;
+    else if (event.case === 'toolCall') waiting = waitingFor(waiting, event.value);
     else if (event.case === 'reset') {
       content = '';
       citations = [];
@@ -57,6 +61,7 @@ export async function toCompletion(events: AsyncIterable<AskResponse>, request: 
       },
     ],
     usage: toUsage(usage),
+    ...approvalsOf(waiting),
     ...verdictOf(done),
     ...(request.warnings.length > 0 ? { warnings: request.warnings } : {}),
   };
@@ -75,6 +80,7 @@ export async function streamCompletion(
   let id = 'chatcmpl-';
   let text = '';
   const citations: AskResponse[] = [];
+  let waiting: ToolCallUpdate[] = [];
   let usage: TokenUsage | undefined;
   let done: AnswerDone | undefined;
   /** Sends a chunk with these choices, the text of a list; `extra`: the text of further members, each after a comma. */
@@ -110,12 +116,14 @@ export async function streamCompletion(
         case 'done':
           done = event.value;
           break;
+        case 'toolCall':
+          waiting = waitingFor(waiting, event.value);
+          break;
         case 'sources':
         case 'stage':
         case 'handover':
         case 'clarification':
         case 'suggestions':
-        case 'toolCall':
         case 'verdicts':
         case 'prompt':
         case undefined:
@@ -128,6 +136,7 @@ export async function streamCompletion(
   }
   const shown = citations.map((response) => formOf(response, citationForm, toCitationText)).join(',');
   const verdict = {
+    ...approvalsOf(waiting),
     ...verdictOf(done),
     ...(request.warnings.length > 0 ? { warnings: request.warnings } : {}),
     ...(request.includeUsage ? { usage: null } : {}),
@@ -139,6 +148,20 @@ export async function streamCompletion(
   await send(choice(delta, finishReason(done)), `,"citations":[${shown}]${last === '' ? '' : `,${last}`}`);
   if (request.includeUsage) await send('[]', `,"usage":${JSON.stringify(toUsage(usage))}`);
   await stream.event(undefined, '[DONE]');
+}
+
+/** Most calls of one answer that wait for approval. */
+const maxWaiting = 16;
+
+function waitingFor(known: ToolCallUpdate[], update: ToolCallUpdate): ToolCallUpdate[] {
+  const others = known.filter(({ callId }) => callId !== update.callId);
+  const waits = update.status === ToolCallStatus.NEEDS_APPROVAL && others.length < maxWaiting;
+  return waits ? [...others, update] : others;
+}
+
+/** Calls of tools that the caller may approve or decline by `tool_decision` of its next request. */
+function approvalsOf(waiting: readonly ToolCallUpdate[]): object {
+  return waiting.length > 0 ? { tool_approvals: waiting.map(toolCallToJson) } : {};
 }
 
 function toDeltaText({ event }: AskResponse): string {

@@ -10,11 +10,10 @@ import { parseFields } from '../http/parse-fields.ts';
 import { eachOf, joinTextDeltas } from '../rpc/text-deltas.ts';
 import { streamCompletion, toCompletion } from './completion.ts';
 import type { OpenAiDeps } from './deps.ts';
-import { sendOpenAiError, toOpenAiError } from './error.ts';
+import { openAiFace } from './face.ts';
 import { createModelChoice, modelNamedBy } from './models.ts';
 import { streamPlainCompletion, toPlainCompletion } from './plain/completion.ts';
 import { readPlainRequest } from './plain/request.ts';
-import { setRateHeaders } from './rate-headers.ts';
 import { readCompletionRequest } from './request.ts';
 
 /** Services behind completions. */
@@ -26,11 +25,19 @@ export interface CompletionClients {
 const modelSchema = fieldsAmongOthers({ model: text({ max: 256 }).nullish() });
 
 /** `POST /v1/chat/completions`, as OpenAI's clients call it: "ragmesh…" answers from documents, all else is a plain model. */
-export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAiDeps): JsonRoute {
+export function createCompletions(clients: CompletionClients, deps: OpenAiDeps): JsonRoute {
+  return createAnswerRoute(openAiFace('/v1/chat/completions', createCompletionAsk(clients, deps)), deps);
+}
+
+/** Returns what reads a completion of chats and asks for it. */
+export function createCompletionAsk(
+  { chat, llm }: CompletionClients,
+  deps: OpenAiDeps,
+): (sent: Sent) => Promise<Asked> {
   const { clock, newId } = deps;
   const chooseModel = createModelChoice(llm, clock);
 
-  const ask = async ({ body, header, admission, signal }: Sent): Promise<Asked> => {
+  return async ({ body, header, admission, signal }: Sent): Promise<Asked> => {
     const { token, keyId = '' } = admission;
     const createdAt = Math.floor(clock() / 1000);
     const name = parseFields(modelSchema, body).model ?? '';
@@ -58,15 +65,4 @@ export function createCompletions({ chat, llm }: CompletionClients, deps: OpenAi
       send: (stream) => streamPlainCompletion(events, request, label, stream),
     };
   };
-
-  return createAnswerRoute(
-    {
-      name: '/v1/chat/completions',
-      ask,
-      admitted: (response, { rate }) => setRateHeaders(response, rate),
-      sendError: sendOpenAiError,
-      errorEvent: (error) => [undefined, JSON.stringify(toOpenAiError(error))],
-    },
-    deps,
-  );
 }

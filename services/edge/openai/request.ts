@@ -44,6 +44,7 @@ export function readCompletionRequest(value: unknown, model: string): Completion
       model,
       topK: body.top_k ?? 0,
       corpora: body.corpora ?? [],
+      ...given('toolDecision', body.tool_decision && toDecision(body.tool_decision)),
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? 0,
       ...given('temperature', body.temperature),
       ...given('language', body.language),
@@ -54,6 +55,8 @@ export function readCompletionRequest(value: unknown, model: string): Completion
     warnings,
   };
 }
+
+const toDecision = ({ call_id: callId, approved }: { call_id: string; approved: boolean }) => ({ callId, approved });
 
 function toText(content: string | { text: string }[]): string {
   return typeof content === 'string' ? content : content.map(({ text }) => text).join('\n');
@@ -71,13 +74,16 @@ export interface Said {
  * Returns the question and the turns before it. Messages of one speaker in a row count as one. An assistant that spoke first was not asked
  * anything: a greeting.
  */
-export function toQuestion(messages: readonly Said[]): {
+export function toQuestion(
+  messages: readonly Said[],
+  path = 'messages',
+): {
   question: string;
   history: { question: string; answer: string }[];
 } {
   const last = messages.at(-1);
   if (last === undefined || last.role !== 'user') {
-    throw badField('messages', 'the last message must be the question of a user');
+    throw badField(path, 'the last message must be the question of a user');
   }
   const history: { question: string; answer: string }[] = [];
   let asked: string[] = [];
@@ -95,14 +101,11 @@ export function toQuestion(messages: readonly Said[]): {
     if (answered.length > 0) closeTurn();
     asked.push(message.text);
     if ([...asked.join('\n')].length > maxQuestionLength) {
-      throw badField(
-        `messages[${message.index}].content`,
-        `is a question of more than ${maxQuestionLength} characters`,
-      );
+      throw badField(`${path}[${message.index}].content`, `is a question of more than ${maxQuestionLength} characters`);
     }
     answered = [];
   }
   const question = asked.join('\n');
-  if (question.trim() === '') throw badField(`messages[${last.index}].content`, 'is empty');
+  if (question.trim() === '') throw badField(`${path}[${last.index}].content`, 'is empty');
   return { question, history: history.slice(-maxHistoryTurns) };
 }

@@ -27,7 +27,8 @@ const maxExtraBytes = 65_536;
 /** The header that says what to do when a provider ends in the middle: "fail", "hold-back", "continue" or "restart". */
 export const midStreamHeader = 'x-ragmesh-mid-stream-policy';
 
-const efforts = {
+/** Efforts of reasoning by OpenAI's words. */
+export const efforts = {
   none: ReasoningEffort.NONE,
   minimal: ReasoningEffort.LOW,
   low: ReasoningEffort.LOW,
@@ -72,7 +73,7 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
       messages,
       requestId,
       limitKey,
-      extraJson: extraJsonOf(body),
+      extraJson: extraJsonOf(body, plainRequestSchema.shape),
       // Nothing of a whole completion is shown before its end, so another target may always start again.
       midStreamPolicy: asked ?? (stream ? MidStreamPolicy.FAIL : MidStreamPolicy.HOLD_BACK),
       maxTokens: body.max_completion_tokens ?? body.max_tokens ?? 0,
@@ -96,9 +97,9 @@ export function readPlainRequest(value: unknown, header: HeaderReader, { request
   };
 }
 
-/** Returns the JSON of the fields that are the provider's own; empty: there are none. */
-function extraJsonOf(body: Readonly<Record<string, unknown>>): string {
-  const extra = Object.entries(body).filter(([name, sent]) => !(name in plainRequestSchema.shape) && sent !== null);
+/** Returns the JSON of the fields that are the provider's own, beside the known ones; empty: there are none. */
+export function extraJsonOf(body: Readonly<Record<string, unknown>>, known: object): string {
+  const extra = Object.entries(body).filter(([name, sent]) => !(name in known) && sent !== null);
   const [first] = extra;
   if (first === undefined) return '';
   const json = JSON.stringify(Object.fromEntries(extra));

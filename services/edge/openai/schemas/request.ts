@@ -67,6 +67,7 @@ export const requestSchema = fields({
   corpora: list(text({ min: 1, max: 64 }), { max: 32 }).nullish(),
   top_k: number({ min: 1, max: 50, whole: true }).nullish(),
   language: word(languagesByWord).nullish(),
+  tool_decision: fields({ call_id: text({ min: 1, max: 64 }), approved: flag }).nullish(),
   n: z.literal(1, 'must be 1: ask once for each choice').nullish(),
   tools: refusedUnlessEmpty(noTools),
   functions: refusedUnlessEmpty(noTools),

@@ -9,8 +9,8 @@ const description = text({ max: 4096 });
 const toolDescription = text({ max: 65_536 });
 const isFunction = word({ function: 'function' }).nullish();
 
-// A JSON Schema is passed on unchanged, as JSON.
-const jsonSchema = z
+/** A JSON Schema, passed on unchanged, as JSON. */
+export const jsonSchema = z
   .custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object')
   .transform((value) => JSON.stringify(value))
   .refine((json) => Buffer.byteLength(json) <= maxSchemaBytes, `is a schema of more than ${maxSchemaBytes} bytes`);
@@ -29,7 +29,12 @@ export const toolsSchema = list(
   { max: 128 },
 );
 
-const modes = { auto: ToolChoiceMode.AUTO, none: ToolChoiceMode.NONE, required: ToolChoiceMode.REQUIRED } as const;
+/** How a model chooses among tools. */
+export const modes = {
+  auto: ToolChoiceMode.AUTO,
+  none: ToolChoiceMode.NONE,
+  required: ToolChoiceMode.REQUIRED,
+} as const;
 
 /** `tool_choice`: how to choose, or the one function that the model has to call. */
 export const toolChoiceSchema = z.union(

@@ -4,15 +4,15 @@ import { type TokenUsage, TokenUsageSchema, type Vector } from '#gen/ragmesh/com
 import { EmbeddingService, Purpose } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { internal } from '#kit/base/errors.ts';
 import { fromVector, toVector } from '#kit/base/vectors.ts';
-import { requireOwnModel } from '../admission/model-access.ts';
-import type { JsonRoute } from '../http/json-route.ts';
-import { badField, parseFields } from '../http/parse-fields.ts';
-import type { OpenAiDeps } from './deps.ts';
-import { type CallOptions, createJsonCall } from './json-call.ts';
-import { defaultModel } from './models.ts';
-import { embeddingsSchema } from './schemas/embeddings.ts';
-import { refuseTooManyTokens } from './schemas/token-bound.ts';
-import { toCost } from './usage.ts';
+import { requireOwnModel } from '../../admission/model-access.ts';
+import type { JsonRoute } from '../../http/json-route.ts';
+import { badField, parseFields } from '../../http/parse-fields.ts';
+import type { OpenAiDeps } from '../deps.ts';
+import { type CallOptions, createJsonCall } from '../json-call.ts';
+import { defaultModel } from '../models.ts';
+import { embeddingsSchema } from '../schemas/embeddings.ts';
+import { refuseTooManyTokens } from '../schemas/token-bound.ts';
+import { toCost } from '../usage.ts';
 
 /** `POST /v1/embeddings`. */
 export function createEmbeddings(

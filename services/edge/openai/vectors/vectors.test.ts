@@ -6,7 +6,7 @@ import { type EmbedRequest, Purpose } from '#gen/ragmesh/embedding/v1/embedding_
 import { type RerankRequest, ScoreScale } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import { toVector } from '#kit/base/vectors.ts';
-import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
+import { type EdgeMesh, startEdgeMesh } from '../../testing/stand-ins.ts';
 
 // The routes that give numbers: embeddings and rerank.
 
