@@ -58,6 +58,7 @@ export function toPassage(
     text: record.text,
     url: record.url,
     ...(record.updatedMs !== undefined && { updatedAt: timestampFromMs(record.updatedMs) }),
+    ...(record.validUntilMs !== undefined && { validUntil: timestampFromMs(record.validUntilMs) }),
     language: record.language as Language,
     startOffset: record.startOffset,
     endOffset: record.endOffset,

@@ -1,11 +1,12 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { Language, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Language, type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { MessageRole, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type ChatMesh, found, says, startChat } from '../testing/chat.ts';
+import { type ChatMesh, found, passagesOf, says, startChat } from '../testing/chat.ts';
 
 let chat: ChatMesh;
 let original: ChatMesh['script'];
@@ -242,6 +243,26 @@ describe('an answer from the cache', () => {
       cacheLayer: CacheLayer.MEMORY,
       evidence: chat.seen.records[0]?.evidence,
     });
+  });
+
+  test('lives no longer than its documents are valid, and not at all if one no longer is', async () => {
+    const inSeconds = (seconds: number) => timestampFromMs(Date.now() + seconds * 1000);
+    const ask = async (question: string, ...ends: (number | undefined)[]) => {
+      const passages = passagesOf('Returns are free for seven days.', 'Exchanges take two weeks.');
+      for (const [index, seconds] of ends.entries()) {
+        if (seconds !== undefined) (passages[index] as Passage).validUntil = inSeconds(seconds);
+      }
+      chat.script.retrieve = () => found(passages);
+      await chat.ask({ question });
+      return chat.seen.fills.at(-1);
+    };
+    expect(await ask('returns, always?')).toMatchObject({ ended: 'commit', ttlSeconds: 0 });
+    const bounded = await ask('returns for an hour?', 7200, 3600);
+    expect(bounded?.ended).toBe('commit');
+    expect(bounded?.ttlSeconds).toBeGreaterThan(3400);
+    expect(bounded?.ttlSeconds).toBeLessThanOrEqual(3600);
+    expect(await ask('returns for years?', 5e9)).toMatchObject({ ttlSeconds: 31_536_000 });
+    expect(await ask('returns until yesterday?', undefined, -1)).toMatchObject({ ended: 'abandon' });
   });
 
   test('is not read if the caller bypasses it, and the new one replaces it', async () => {

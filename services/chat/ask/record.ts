@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import {
   type AuditService,
@@ -42,6 +42,16 @@ export interface RecordDeps {
   masks: RequestMasks | undefined;
 }
 
+/** The longest lifetime that the cache takes. */
+const ttlSecondsMax = 31_536_000;
+
+/** Returns for how many whole seconds all documents of passages are still valid; `undefined` if none of them says until when. */
+function secondsOfValidity(passages: readonly Passage[], nowMs: number): number | undefined {
+  const ends = passages.flatMap(({ validUntil }) => (validUntil === undefined ? [] : [timestampMs(validUntil)]));
+  if (ends.length === 0) return undefined;
+  return Math.min(ttlSecondsMax, Math.floor((Math.min(...ends) - nowMs) / 1000));
+}
+
 /**
  * Writes the records of an answer concurrently: its turn in the session, its entry in the audit, and its place in the cache. Returns a
  * degradation for each record that fails. An answer without an outcome was interrupted: what was shown of it is recorded as TRUNCATED.
@@ -64,10 +74,12 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
   const writes: Promise<void>[] = [];
   if (fill !== undefined) {
     // A part of an answer is of no use to other callers.
+    const ttlSeconds = secondsOfValidity(state.passages, state.askedAtMs + totalUs / 1000);
     if (outcome === AnswerOutcome.TRUNCATED) fill.abandon('the answer was interrupted');
+    else if (ttlSeconds !== undefined && ttlSeconds < 1) fill.abandon('a document is valid no longer');
     else {
       const done = { ...toDone(state), traceId: '' };
-      const commit = () => withSpan('cache.set', {}, () => fill.commit(done));
+      const commit = () => withSpan('cache.set', {}, () => fill.commit(done, ttlSeconds));
       writes.push(write(Stage.CACHE, 'storing the answer', 'the answer is not in the cache', commit));
     }
   }

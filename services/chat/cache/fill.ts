@@ -8,8 +8,11 @@ import { type AnswerDone, AnswerEventSchema } from '#gen/ragmesh/common/v1/answe
 export interface CacheFill {
   /** Adds an event; events that are no part of an answer (stages) are left out. */
   add(response: AskResponse): void;
-  /** Ends the answer; resolves to whether the cache stored it. Rejects if the cache failed. */
-  commit(done: AnswerDone): Promise<boolean>;
+  /**
+   * Ends the answer; resolves to whether the cache stored it. Rejects if the cache failed. `ttlSeconds`: its longest lifetime; 0: that of the
+   * cache.
+   */
+  commit(done: AnswerDone, ttlSeconds?: number): Promise<boolean>;
   /** Ends the recording without an answer. */
   abandon(reason: string): void;
 }
@@ -72,9 +75,9 @@ export function openFill(
           break;
       }
     },
-    async commit(done) {
+    async commit(done, ttlSeconds = 0) {
       add(answerPart({ case: 'done', value: done }));
-      close(create(FillRequestSchema, { part: { case: 'commit', value: {} } }));
+      close(create(FillRequestSchema, { part: { case: 'commit', value: { ttlSeconds } } }));
       return (await filling).stored;
     },
     abandon: (reason) => close(create(FillRequestSchema, { part: { case: 'abandon', value: { reason } } })),

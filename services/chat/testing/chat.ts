@@ -67,7 +67,7 @@ export interface Seen {
   generated: GenerateRequest[];
   lookups: LookupRequest[];
   /** Fills, with how they ended. */
-  fills: { ended: 'commit' | 'abandon' | 'broken'; events: AnswerEvent[] }[];
+  fills: { ended: 'commit' | 'abandon' | 'broken'; events: AnswerEvent[]; ttlSeconds?: number }[];
   records: RecordRequest[];
 }
 
@@ -278,6 +278,7 @@ function smallCache(script: Script, seen: Seen): Partial<ServiceHandlers<typeof 
         if (part.case === 'start') key = leases.get(part.value.leaseId) ?? '';
         else if (part.case === 'answer') fill.events.push(part.value);
         else if (part.case !== undefined) fill.ended = part.case;
+        if (part.case === 'commit') fill.ttlSeconds = part.value.ttlSeconds;
       }
       if (fill.ended === 'commit') answers.set(key, fill.events);
       return { stored: fill.ended === 'commit' };

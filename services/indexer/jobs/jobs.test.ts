@@ -293,6 +293,20 @@ describe('documents that the embedding model refuses', () => {
   });
 });
 
+test('a document that becomes a draft is withdrawn, with its parts; others of its file stay', async () => {
+  const mesh = await start();
+  const page = (head: string) => `---\n${head}\n---\nA page.`;
+  const row = (id: string, more: object = {}) => JSON.stringify({ id, text: `Text of ${id}.`, ...more });
+  const live = () => [...mesh.index.live('help').keys()].sort();
+  await mesh.ingest({ 'a.md': page('title: A'), 'b.md': page('title: B'), 'c.jsonl': `${row('x')}\n${row('y')}` });
+  expect(live()).toEqual(['a.md', 'b.md', 'x', 'y']);
+  const files = { 'a.md': page('draft: true'), 'c.jsonl': `${row('x', { status: 'draft' })}\n${row('y')}` };
+  expect(await mesh.ingest(files)).toMatchObject({ state: JobState.SUCCEEDED, progress: { removedCount: 2n } });
+  expect(live()).toEqual(['b.md', 'y']);
+  await mesh.ingest({ 'a.md': page('title: A') });
+  expect(live()).toEqual(['a.md', 'b.md', 'y']);
+});
+
 test('while the embedding model is slow, no more than two batches wait for it', async () => {
   const mesh = await start();
   const held = holdEmbedding(mesh);

@@ -79,6 +79,8 @@ export interface ParseNote {
   count: number;
   /** What was done, and what to do if that was wrong; never text of the document. */
   message: string;
+  /** Id of a document that no one should find any more. */
+  withdrawnId?: string;
 }
 
 /** A file inside a file: an entry of an archive, an attachment of a message. Its own parser reads it. */

@@ -12,8 +12,8 @@ import { type Parsed, UnreadableError } from './parser.ts';
 export function parseRecord(values: Readonly<Record<string, unknown>>, place: string, line: number): Parsed[] {
   const metadata = readMetadata(values);
   const { id, title, text: written, similar, url, language, groups, updatedAtMs, attributes } = metadata;
-  if (metadata.isDraft) return [draftSkipped(line)];
   const documentId = id || place;
+  if (metadata.isDraft) return [draftSkipped(documentId, line)];
   const answer = expandTables(written);
   if (answer.trim() === '') {
     const failure = new UnreadableError(`has no text: give one of ${textNames.join(', ')}`);

@@ -17,7 +17,7 @@ export interface WholeDocument {
 export function* parseWhole(file: SourceFile, { text, blocks, values, title }: WholeDocument): Iterable<Parsed> {
   const metadata = readMetadata(values);
   if (metadata.isDraft) {
-    yield draftSkipped();
+    yield draftSkipped(file.path);
     return;
   }
   yield* notesOn(metadata);

@@ -51,6 +51,8 @@ export interface PreparedNote {
   kind: NoteKind;
   count: number;
   message: string;
+  /** Id of a document that no one should find any more. */
+  withdrawnId?: string;
 }
 
 /** A batch of prepared documents. */

@@ -8,7 +8,7 @@ import type { UploadContents } from './upload-contents.ts';
 
 /**
  * Returns the ids of documents that the new version leaves out: places (rows, lines, parts) that a file of the upload no longer
- * has, all documents of files that are gone at their source (`removedPaths`), and, if the job deletes missing documents, every document that the upload does not hold. What could not be read is not
+ * has, documents that have become drafts, all documents of files that are gone at their source (`removedPaths`), and, if the job deletes missing documents, every document that the upload does not hold. What could not be read is not
  * missing, and a document that the caller may not see stays.
  */
 export async function findRemovals(
@@ -27,7 +27,7 @@ export async function findRemovals(
     return missing;
   }
   if (job.deleteMissing) await stores.failures.add(job.jobId, [missingKept]);
-  const placed = removedPaths.filter(isGone);
+  const placed = [...removedPaths, ...contents.withdrawn].filter(isGone);
   for (const path of [...contents.wholePaths, ...removedPaths]) {
     placed.push(...(await stores.documents.listPlacedIn(job, path)).filter(isGone));
   }

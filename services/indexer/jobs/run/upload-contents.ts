@@ -17,6 +17,8 @@ export interface UploadContents {
   seen: Map<string, readonly string[]>;
   /** Ids of documents that could not be read: they do not count as missing. */
   unreadable: Set<string>;
+  /** Ids of documents that say that they are drafts. */
+  withdrawn: Set<string>;
   /** Whether something could not be read whose document id is not known. */
   hasUnknown: boolean;
   /** Ids of documents that the live version does not hold. */
@@ -32,6 +34,7 @@ export function createUploadContents(): UploadContents {
   return {
     seen: new Map(),
     unreadable: new Set(),
+    withdrawn: new Set(),
     hasUnknown: false,
     created: new Set(),
     changed: new Map(),
@@ -46,5 +49,7 @@ export function addBatch(contents: UploadContents, batch: PreparedBatch): void {
     if (documentId === undefined) contents.hasUnknown = true;
     else contents.unreadable.add(documentId);
   }
+  for (const { withdrawnId } of batch.notes)
+    if (withdrawnId !== undefined) contents.withdrawn.add(withdrawnId.toWellFormed());
   contents.wholePaths.push(...batch.wholePaths);
 }

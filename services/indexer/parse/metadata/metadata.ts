@@ -129,7 +129,8 @@ export function notesOn({ privateAccess }: Metadata, line = 0): Parsed[] {
   return [noted(NoteKind.MADE_PRIVATE, 1, message, line)];
 }
 
-/** Returns what a parser yields in place of a draft. */
-export function draftSkipped(line = 0): Parsed {
-  return noted(NoteKind.DRAFT_SKIPPED, 1, 'says that it is a draft and was left out', line);
+/** Returns what a parser yields in place of a draft: what is live of the document is withdrawn. */
+export function draftSkipped(documentId: string, line = 0): Parsed {
+  const message = 'says that it is a draft and was left out';
+  return { kind: 'note', note: { kind: NoteKind.DRAFT_SKIPPED, line, count: 1, message, withdrawnId: documentId } };
 }

@@ -1,3 +1,4 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Feature, Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -70,8 +71,10 @@ test('a document is found from its first to its last valid day', async () => {
     ['future', 'Medlar for four coins.', { attributes: { valid_from: day(2) } }],
     ['odd', 'Medlar for five coins.', { attributes: { valid_until: 'for ever' } }],
   ]);
-  const { documentIds } = await retrieval.ask('medlar coins', { corpora: ['dated'], collapseDuplicates: false });
-  expect([...documentIds].sort()).toEqual(['odd', 'present']);
+  const asked = await retrieval.ask('medlar coins', { corpora: ['dated'], collapseDuplicates: false });
+  expect([...asked.documentIds].sort()).toEqual(['odd', 'present']);
+  const ends = asked.passages.map(({ documentId, validUntil }) => [documentId, validUntil && timestampMs(validUntil)]);
+  expect(Object.fromEntries(ends)).toEqual({ odd: undefined, present: Date.parse(day(1)) });
 });
 
 describe('neighbours', () => {

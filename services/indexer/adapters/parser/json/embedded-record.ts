@@ -19,9 +19,9 @@ export function isEmbedded({ embedding_model, chunks }: Values): boolean {
 export function parseEmbedded(values: Values, place: string, line: number): Parsed[] {
   const { embedding_model: model, chunks: given, text: _, ...others } = values;
   const metadata = readMetadata(others);
-  if (metadata.isDraft) return [draftSkipped(line)];
   const { id, title, url, language, groups, attributes, updatedAtMs } = metadata;
   const documentId = id || place;
+  if (metadata.isDraft) return [draftSkipped(documentId, line)];
   try {
     const { text, blocks, chunks } = join((given as unknown[]).map(readChunk));
     const embedded = { model: String(model), chunks };
