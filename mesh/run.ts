@@ -23,6 +23,7 @@ async function loadServices(): Promise<readonly ServiceDefinition[]> {
     import('../services/llm-gateway/index.ts').then(({ llmGateway }) => llmGateway),
     import('../services/rerank/index.ts').then(({ rerank }) => rerank),
     import('../services/retrieval/index.ts').then(({ retrieval }) => retrieval),
+    import('../services/privacy/index.ts').then(({ privacy }) => privacy),
   ]);
 }
 
@@ -34,8 +35,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
   'cache:warm': async () => (await import('./cli/cache/warm.ts')).warmCache,
-  curated: async () => (await import('./cli/curated/curated.ts')).curated,
+  curated: async () => (await import('./cli/operators/curated.ts')).curated,
   doctor: async () => (await import('./cli/doctor.ts')).doctor,
+  erase: async () => (await import('./cli/operators/erase.ts')).erase,
   eval: loadEvaluate,
   ingest: async () => (await import('./cli/ingest.ts')).ingest,
   reindex: async () => (await import('./cli/ingest.ts')).reindex,

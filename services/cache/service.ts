@@ -3,7 +3,7 @@ import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { InvalidateTarget } from './answers/answer-store.ts';
-import { corpusLabel, documentLabel, modelLabel, promptLabel, revisionLabel } from './answers/labels.ts';
+import { corpusLabel, documentLabel, modelLabel, promptLabel, questionLabel, revisionLabel } from './answers/labels.ts';
 import { createFill } from './rpcs/fill.ts';
 import { createInspect } from './rpcs/inspect.ts';
 import { createLookup } from './rpcs/lookup.ts';
@@ -75,6 +75,8 @@ function targetOf({ target }: InvalidateRequest): InvalidateTarget {
       return byLabel(modelLabel(target.value));
     case 'promptVersion':
       return byLabel(promptLabel(target.value));
+    case 'question':
+      return byLabel(questionLabel(target.value));
     case 'all':
       if (!target.value) throw invalidArgument('all must be true');
       return { kind: 'all' };

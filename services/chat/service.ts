@@ -1,3 +1,4 @@
+import type { ChatErasureService } from '#gen/ragmesh/chat/v1/chat_erasure_pb.ts';
 import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
@@ -7,6 +8,7 @@ import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
 import { restoreTurn } from './ask/masking/turns.ts';
+import { createErasureRpcs } from './erasure/rpcs.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
 
 /** Sessions of a page if the request names no number. */
@@ -18,7 +20,8 @@ export function createChat(
 ): ServiceHandlers<typeof ChatService> &
   ServiceHandlers<typeof HandoverService> &
   ServiceHandlers<typeof FeedbackService> &
-  ServiceHandlers<typeof CuratedAnswerService> {
+  ServiceHandlers<typeof CuratedAnswerService> &
+  ServiceHandlers<typeof ChatErasureService> {
   const { sessions } = deps;
   return {
     ask: createAsk(deps),
@@ -46,6 +49,7 @@ export function createChat(
       return {};
     },
     ...createCuratedRpcs(deps),
+    ...createErasureRpcs(sessions),
     listFeedback: (query, { principal }) => sessions.listFeedback(principal, query),
   };
 }

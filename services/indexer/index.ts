@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { DocumentErasureService } from '#gen/ragmesh/indexer/v1/document_erasure_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -34,7 +35,14 @@ const jobQueues = new URL('./adapters/job-queue/', import.meta.url);
 /** The indexer service: takes documents and writes searchable chunks. */
 export const indexer = defineService({
   name: 'indexer',
-  contracts: [IndexerService, KnowledgeHealthService, OverlayService, VersionGateService, SourceService],
+  contracts: [
+    IndexerService,
+    KnowledgeHealthService,
+    OverlayService,
+    VersionGateService,
+    SourceService,
+    DocumentErasureService,
+  ],
   config: readConfig,
   needs: {
     indexWriter: calls(
@@ -46,6 +54,7 @@ export const indexer = defineService({
       'abandonVersion',
       'purgeDocuments',
       'listIndexedDocuments',
+      'scrubIndex',
     ),
     indexAdmin: calls(IndexAdminService, 'listVersions'),
     retrieval: calls(RetrievalService, 'listCorpora', 'retrieve'),
@@ -70,7 +79,8 @@ export const indexer = defineService({
         'is missing: the indexer signs calls for callers who have disconnected. Set the private key of the mesh',
       );
     }
-    const jobs = createJobStore(await openDatabase<JobsSchema>('jobs', jobsMigrations), clock);
+    const jobRecords = await openDatabase<JobsSchema>('jobs', jobsMigrations);
+    const jobs = createJobStore(jobRecords, clock);
     const records = await openDatabase<RecordsSchema>('records', recordsMigrations);
     const sourceRecords = await openDatabase<SourcesSchema>('sources', sourcesMigrations);
     const isShared = engineOf(records) === 'postgres';
@@ -104,6 +114,7 @@ export const indexer = defineService({
       queue,
       blobs,
       records,
+      jobRecords,
       sourceRecords,
       scratchDir: join(dataDir, 'sources'),
       // One process at a time owns the folder, so every other lease holder is gone and its leases need not expire first. A replica

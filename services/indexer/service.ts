@@ -1,3 +1,4 @@
+import type { DocumentErasureService } from '#gen/ragmesh/indexer/v1/document_erasure_pb.ts';
 import type { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import type { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import type { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -11,6 +12,7 @@ import { createDeleteDocuments } from './documents/delete-documents.ts';
 import { createDeletionStore } from './documents/deletion-store.ts';
 import { createDocumentRpcs } from './documents/document-rpcs.ts';
 import { createDocumentStore } from './documents/document-store.ts';
+import { createErasureRpcs } from './documents/erasure-rpcs.ts';
 import { createCheckCorpus } from './documents/health/check-corpus.ts';
 import { createHealthRpcs } from './documents/health/health-rpcs.ts';
 import { createIndexAgain } from './documents/index-again.ts';
@@ -22,6 +24,7 @@ import { startHousekeeping } from './jobs/housekeeping.ts';
 import { createJobChanges } from './jobs/job-changes.ts';
 import type { JobQueue } from './jobs/job-queue.ts';
 import { createJobRpcs } from './jobs/job-rpcs.ts';
+import type { JobsSchema } from './jobs/job-table.ts';
 import { type JobWorker, type Owner, startJobWorker } from './jobs/job-worker.ts';
 import { createNoteStore } from './jobs/note-store.ts';
 import { abandonIndexJob, type IndexJobDeps, runIndexJob } from './jobs/run/index-job.ts';
@@ -54,6 +57,7 @@ export interface IndexerDeps
   queue: JobQueue;
   blobs: BlobStore;
   records: Database<RecordsSchema>;
+  jobRecords: Database<JobsSchema>;
   sourceRecords: Database<SourcesSchema>;
   /** Folder for copies of sources. */
   scratchDir: string;
@@ -68,7 +72,8 @@ export interface Indexer {
     ServiceHandlers<typeof KnowledgeHealthService> &
     ServiceHandlers<typeof OverlayService> &
     ServiceHandlers<typeof VersionGateService> &
-    ServiceHandlers<typeof SourceService>;
+    ServiceHandlers<typeof SourceService> &
+    ServiceHandlers<typeof DocumentErasureService>;
   drain(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -187,6 +192,7 @@ export async function createIndexer(deps: IndexerDeps): Promise<Indexer> {
         ...{ overlays, documents, liveContents, startEdit: indexAgain.startEdit },
         personalDataOf: (tenant, corpus) => settings.personalData.ofCorpus(tenant, corpus),
       }),
+      ...createErasureRpcs({ ...deps, deleteDocuments }),
       reindexCorpus: indexAgain.reindexCorpus,
       ...createHealthRpcs(createCheckCorpus({ ...deps, documents })),
     },

@@ -42,6 +42,11 @@ export function isOfPassages(label: string): boolean {
   return label.startsWith('document:') || label.startsWith('corpus:');
 }
 
+/** Returns whether a label names a question. */
+export function isQuestionLabel(label: string): boolean {
+  return label.startsWith('question:');
+}
+
 /** Returns labels in their order, without repeats. */
 export function unique(labels: readonly string[]): string[] {
   return [...new Set(labels)];

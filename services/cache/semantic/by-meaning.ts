@@ -11,7 +11,7 @@ import { fromVector } from '#kit/base/vectors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { InvalidateTarget, StoredAnswer } from '../answers/answer-store.ts';
 import { scopeKeyOf } from '../answers/key.ts';
-import { documentsOf } from '../answers/labels.ts';
+import { documentsOf, isQuestionLabel } from '../answers/labels.ts';
 import type { Found, Layers } from '../answers/layers.ts';
 import { decodeEvents, type Recording } from '../answers/recording.ts';
 import type { Flight } from '../flights/flight.ts';
@@ -109,7 +109,9 @@ export function createByMeaning({ semantic, layers, clock, log }: ByMeaningParts
 
     /** Removes questions whose answers were invalidated. It only frees space: a question without an answer is a miss. */
     async forget(tenant: string, target: InvalidateTarget): Promise<void> {
-      if (target.kind === 'all') await forget(tenant, { kind: 'all' }).catch(onFailure);
+      // A question is erased with its user: the layer cannot find it by its label, and it must not stay.
+      const isAll = target.kind === 'all' || (target.kind === 'label' && isQuestionLabel(target.label));
+      if (isAll) await forget(tenant, { kind: 'all' }).catch(onFailure);
       if (target.kind !== 'label') return;
       for (const documentId of documentsOf([target.label])) {
         await forget(tenant, { kind: 'document', documentId }).catch(onFailure);

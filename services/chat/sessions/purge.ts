@@ -1,6 +1,7 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
+import { isNotHeld } from '../erasure/holds.ts';
 import type { OpenAsks } from './open-asks.ts';
 import type { SessionSchema } from './schema.ts';
 
@@ -34,12 +35,14 @@ export function createPurge({ database, openAsks, clock, sessionMs, feedbackMs, 
       .selectFrom('session')
       .select('id')
       .where('updated_at', '<=', before)
+      .where(isNotHeld('session'))
       .limit(batchSize)
       .$if(isShared, (query) => query.forUpdate().skipLocked());
     const removed = await database.deleteFrom('session').where('id', 'in', sessions).returning('id').execute();
     const answers = database.selectFrom('answer').select('seq').where('session_id', 'is', null);
     const old = answers
       .where('asked_at', '<=', before)
+      .where(isNotHeld('answer'))
       .limit(batchSize)
       .$if(isShared, (query) => query.forUpdate().skipLocked());
     const removedAnswers = await database.deleteFrom('answer').where('seq', 'in', old).returning('seq').execute();
@@ -47,6 +50,7 @@ export function createPurge({ database, openAsks, clock, sessionMs, feedbackMs, 
       .selectFrom('rating')
       .select('answer_id')
       .where('submitted_at', '<=', clock() - feedbackMs)
+      .where(isNotHeld('rating'))
       .limit(batchSize)
       .$if(isShared, (query) => query.forUpdate().skipLocked());
     const removedRatings = await database

@@ -69,6 +69,8 @@ export interface SessionSchema {
     changed_by: string;
     changed_at: number;
   };
+  /** Users whose sessions and feedback must stay; an empty user is all of the tenant. */
+  legal_hold: { tenant: string; user: string };
   /** Feedback on answers; it outlives them. */
   rating: {
     answer_id: string;
@@ -139,6 +141,10 @@ DROP TABLE feedback;
   changed_at INTEGER NOT NULL, PRIMARY KEY (tenant, id, version)
 ) STRICT, WITHOUT ROWID;
 `,
+  `CREATE TABLE legal_hold (tenant TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (tenant, user)) STRICT, WITHOUT ROWID;
+CREATE INDEX rating_by_user ON rating (tenant, user);
+CREATE INDEX answer_by_user ON answer (tenant, user);
+`,
 ];
 
 const postgres: readonly string[] = [
@@ -208,6 +214,12 @@ DROP TABLE feedback;
   questions text NOT NULL, answer text NOT NULL, title text NOT NULL, url text NOT NULL, deleted bigint NOT NULL,
   changed_by text NOT NULL COLLATE "C", changed_at bigint NOT NULL, PRIMARY KEY (tenant, id, version)
 );
+`,
+  `CREATE TABLE legal_hold (
+  tenant text NOT NULL COLLATE "C", "user" text NOT NULL COLLATE "C", PRIMARY KEY (tenant, "user")
+);
+CREATE INDEX rating_by_user ON rating (tenant, "user");
+CREATE INDEX answer_by_user ON answer (tenant, "user");
 `,
 ];
 

@@ -2,6 +2,10 @@ import type { Logger } from '#kit/base/log.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import type { PastTurn } from '../answer/turn.ts';
+import { createErasures } from '../erasure/erase.ts';
+import { createExpiry } from '../erasure/expire.ts';
+import { createExports } from '../erasure/export.ts';
+import { createHolds, requireNoHold } from '../erasure/holds.ts';
 import { createCuratedStore } from '../evidence/curated/store.ts';
 import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
@@ -40,6 +44,10 @@ export function createSessions(options: {
     ...createHandovers(database, clock),
     ...createProposals(database, clock),
     ...createSummaries(database),
+    ...createErasures(database),
+    ...createExpiry(database),
+    ...createHolds(database),
+    ...createExports(database),
 
     /**
      * Makes a question in flight known to other replicas, with its session. Returns whether the session is in the store now; a store that
@@ -69,6 +77,7 @@ export function createSessions(options: {
 
     /** Deletes a session with its turns, but not the feedback on them; resolves to whether the owner had it. */
     async remove({ tenant, user }: Owner, sessionId: string): Promise<boolean> {
+      await requireNoHold(database, { tenant, user });
       const removal = database.deleteFrom('session').where('id', '=', sessionId);
       const rows = await removal.where('tenant', '=', tenant).where('user', '=', user).returning('id').execute();
       return rows.length > 0;

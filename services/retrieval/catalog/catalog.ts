@@ -21,6 +21,8 @@ export interface Catalog {
   passages: PassageCatalog;
   terms: TermCatalog;
   accessChanges: AccessChangeCatalog;
+  /** Removes what deleted rows of the tenant have left in files, or in tables of PostgreSQL (VACUUM). */
+  scrub(tenant: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export function createCatalog({ tables, changes, close }: CatalogEngine, random:
     passages: createPassageCatalog(tables, recent),
     terms: createTermCatalog(tables, newEpoch),
     accessChanges: createAccessChangeCatalog(tables),
+    scrub: (tenant) => tables.scrub(tenant),
     close,
   };
 }

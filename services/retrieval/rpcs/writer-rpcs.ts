@@ -59,6 +59,13 @@ export function createWriterRpcs(deps: WriterRpcDeps): ServiceHandlers<typeof In
         return { revision, documentCount: BigInt(documentCount), chunkCount: BigInt(chunkCount) };
       }),
 
+    async scrubIndex(_, { principal: { tenant } }) {
+      await deps.keywords.scrub?.(tenant);
+      await deps.vectors.scrub?.(tenant);
+      await catalog.scrub(tenant);
+      return {};
+    },
+
     async *listIndexedDocuments({ corpus, version, anyVersion, documentIds }, context) {
       const principal = context.principal;
       const held = await indices.acquire(principal.tenant, context.signal);

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { readdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unavailable } from '#kit/base/errors.ts';
 import { durableSetup, migrate } from '#kit/storage/database.ts';
 import type { Row, Statement, StatementResult } from '#kit/storage/sqlite/protocol.ts';
 import type { SqliteConnection, SqliteThread } from '#kit/storage/sqlite/thread.ts';
@@ -23,6 +24,11 @@ export interface TenantFiles {
   scan(tenant: string, statement: Statement): Promise<Row[]>;
   /** Runs statements in one durable transaction, all or none. Creates the database if it does not exist. */
   write(tenant: string, statements: readonly Statement[]): Promise<StatementResult[]>;
+  /**
+   * Removes what deleted rows have left in the tenant's files: runs statements of the store first, then writes the log into the database and
+   * empties it. Throws UNAVAILABLE if readers hold it up.
+   */
+  scrub(tenant: string, statements?: readonly Statement[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,6 +46,9 @@ export interface TenantFilesOptions {
   /** Tenants whose connections are kept open. @default 32 */
   maxOpen?: number;
 }
+
+/** Times that a checkpoint is tried. */
+const maxCheckpoints = 5;
 
 interface OpenFile {
   path: string;
@@ -146,6 +155,18 @@ export function createTenantFiles(options: TenantFilesOptions): TenantFiles {
         const connection = await file.writer;
         return connection.transact(statements);
       }),
+    async scrub(tenant, statements = []) {
+      if (!open.has(tenant) && !existsSync(pathOf(tenant))) return;
+      await use(tenant, async (file) => {
+        const connection = await file.writer;
+        if (statements.length > 0) await connection.transact(statements);
+        for (let attempt = 1; ; attempt++) {
+          const [row] = await connection.all('PRAGMA wal_checkpoint(TRUNCATE)');
+          if (row?.busy === 0) return;
+          if (attempt === maxCheckpoints) throw unavailable(name, 'its write-ahead log is being read: try again');
+        }
+      });
+    },
     async close() {
       for (const file of open.values()) closing.add(closeFile(file));
       open.clear();

@@ -36,6 +36,8 @@ export interface VectorStore {
   listKeys(tenant: string, corpusId: number, after: number, limit: number, signal: AbortSignal): Promise<number[]>;
   /** Compacts the corpus's rows after a publish, until `signal` aborts. Answers are correct without it. */
   maintain(tenant: string, corpusId: number, signal: AbortSignal): Promise<void>;
+  /** Removes what deleted rows of a tenant have left in files of this process. @default a server does it by itself */
+  scrub?(tenant: string): Promise<void>;
   /**
    * Brings into memory what searches of the corpus need, before a version of it becomes live; for stores that search in memory. Answers are
    * correct without it.

@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
+import { scrubDatabase } from '#kit/storage/scrub.ts';
 import {
   type AnswerStore,
   type AnswerStoreDeps,
@@ -125,6 +126,8 @@ async function createSqliteStore({ maxBytes, clock, openDatabase }: AnswerStoreD
       const rows = await concerned(database, tenant, target).returning('key').execute();
       const keys = rows.map(({ key }) => key);
       forget(keys);
+      // What is invalidated may be personal data: its bytes do not wait for the next checkpoint.
+      if (keys.length > 0) await scrubDatabase(database);
       return keys;
     },
     async find(tenant, label, limit) {

@@ -102,7 +102,9 @@ async function createSqliteStore(deps: SemanticStoreDeps): Promise<SemanticStore
     async remove(tenant, target, signal) {
       const { where, params } = conditionOf(target);
       const sql = `DELETE FROM question WHERE tenant = ?${where}`;
-      await run(() => connection.run({ sql, params: [tenant, ...params] }), signal);
+      // The log is emptied: what is removed may be personal data.
+      const checkpoint = { sql: 'PRAGMA wal_checkpoint(TRUNCATE)', params: [] };
+      await run(() => connection.run({ sql, params: [tenant, ...params] }, checkpoint), signal);
     },
     async count(tenant, signal) {
       const sql = 'SELECT count(*) AS count FROM question WHERE tenant = ? AND expires_at > ?';

@@ -1,5 +1,6 @@
 import { unavailable } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
+import { quoteName } from '#kit/storage/postgres/database.ts';
 import type { PostgresPool } from '#kit/storage/postgres/pool.ts';
 import { createLeases, type Lease } from './leases.ts';
 import { type CatalogStatement, changeChannel, isRowsInsert, type RowsInsert, type Sql, type SqlPart } from './sql.ts';
@@ -56,6 +57,14 @@ export function createPostgresEngine({ pool, schema, random, clock }: PostgresEn
           }
           return results;
         }, longestStatementMs);
+      },
+      async scrub() {
+        // Of all tenants, and of the stores in the same schema: VACUUM knows tables only.
+        const tables = await pool.query<{ name: string }>(
+          'SELECT tablename AS name FROM pg_tables WHERE schemaname = $1',
+          [schema],
+        );
+        for (const { name } of tables) await pool.query(`VACUUM ${quoteName(schema)}.${quoteName(name)}`);
       },
     },
     changes: {

@@ -19,6 +19,7 @@ export function createSqliteEngine(folder: string, threads: SqliteThreads): Cata
         const results = await files.write(tenant, statements.flatMap(toStatements));
         return results.map((result) => result.rows);
       },
+      scrub: (tenant) => files.scrub(tenant),
     },
     changes: {
       isShared: false,

@@ -11,6 +11,8 @@ export interface CatalogTables {
   scan(tenant: string, query: Sql): Promise<CatalogRow[]>;
   /** Runs statements in one durable transaction, all or none. Returns the rows of each. Belongs inside {@link CatalogChanges.exclusive}. */
   write(tenant: string, statements: readonly CatalogStatement[]): Promise<CatalogRow[][]>;
+  /** Removes what deleted rows of the tenant have left in files, or in tables of PostgreSQL (VACUUM). */
+  scrub(tenant: string): Promise<void>;
 }
 
 /** What other processes do with the same catalog. */

@@ -9,7 +9,7 @@ import { createTokenizer } from '../../../stores/tokenizer.ts';
 import { scopeConditions } from '../../vendors/postgres/conditions.ts';
 import { connectStore, type PostgresDeps, postgresSettings } from '../../vendors/postgres/connection.ts';
 import { applyChange, countRows, listRowKeys } from '../../vendors/postgres/rows.ts';
-import { mergeSegments } from './merge.ts';
+import { mergeAllSegments, mergeSegments } from './merge.ts';
 import { keywordMigrations, keywordTable } from './schema.ts';
 import { beginningsStatement, searchStatement } from './search.ts';
 import { tokenTable } from './write.ts';
@@ -90,6 +90,7 @@ export const adapter = defineAdapter<KeywordStore, PostgresDeps, typeof keywordS
       // PostgreSQL finishes a merge that no one waits for any more.
       maintain: (tenant, corpusId, signal) =>
         within(() => mergeSegments(store, tenant, corpusId), { signals: [signal] }),
+      scrub: (tenant) => mergeAllSegments(store, tenant),
       async close() {
         await tokenizer.close();
         await store.close();

@@ -31,25 +31,52 @@ const longestMergeMs = 3_600_000;
 /** Merges segments of a corpus if that pays. Another replica that merges the same corpus does the work alone. */
 export async function mergeSegments({ write }: StoreConnection, tenant: string, corpusId: number): Promise<void> {
   await write(async (connection) => {
-    const lock = lockKey('merge', JSON.stringify([tenant, corpusId]));
+    const lock = lockOf(tenant, corpusId);
     const [locked] = await connection.query<{ held: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS held', [lock]);
     if (locked?.held !== true) return;
-    const corpus = [tenantId(tenant), corpusId];
-    const ofCorpus = 'tenant = $1::uuid AND corpus_id = $2::integer';
-    const segments = await connection.query<SegmentSize>(
-      `SELECT id, row_count AS "rowCount" FROM ${fullName(segmentTable)} WHERE ${ofCorpus}`,
-      corpus,
-    );
-    const [live] = await connection.query<RowSum>(
-      `SELECT count(*) AS "rowCount", coalesce(sum(word_count), 0) AS "wordCount" FROM ${fullName(keywordTable)} WHERE ${ofCorpus}`,
-      corpus,
-    );
-    const chosen = segmentsToMerge(segments, live?.rowCount ?? 0);
-    if (chosen.length === 0) return;
-    // Deleted rows are counted until all segments are merged.
-    const rows = chosen.length === segments.length ? live : undefined;
-    await merge(connection, tenant, corpusId, chosen, rows);
+    await mergeChosen(connection, tenant, corpusId, segmentsToMerge);
   }, longestMergeMs);
+}
+
+/** Merges all segments of each corpus of a tenant: what is left has no word of a deleted row. */
+export async function mergeAllSegments({ write }: StoreConnection, tenant: string): Promise<void> {
+  const corpora = await write((connection) =>
+    connection.query<{ corpusId: number }>(
+      `SELECT DISTINCT corpus_id AS "corpusId" FROM ${fullName(segmentTable)} WHERE tenant = $1::uuid`,
+      [tenantId(tenant)],
+    ),
+  );
+  for (const { corpusId } of corpora) {
+    await write(async (connection) => {
+      await connection.query('SELECT pg_advisory_xact_lock($1)', [lockOf(tenant, corpusId)]);
+      await mergeChosen(connection, tenant, corpusId, (segments) => segments.map(({ id }) => id));
+    }, longestMergeMs);
+  }
+}
+
+const lockOf = (tenant: string, corpusId: number) => lockKey('merge', JSON.stringify([tenant, corpusId]));
+
+async function mergeChosen(
+  connection: PostgresConnection,
+  tenant: string,
+  corpusId: number,
+  choose: (segments: readonly SegmentSize[], liveRowCount: number) => number[],
+): Promise<void> {
+  const corpus = [tenantId(tenant), corpusId];
+  const ofCorpus = 'tenant = $1::uuid AND corpus_id = $2::integer';
+  const segments = await connection.query<SegmentSize>(
+    `SELECT id, row_count AS "rowCount" FROM ${fullName(segmentTable)} WHERE ${ofCorpus}`,
+    corpus,
+  );
+  const [live] = await connection.query<RowSum>(
+    `SELECT count(*) AS "rowCount", coalesce(sum(word_count), 0) AS "wordCount" FROM ${fullName(keywordTable)} WHERE ${ofCorpus}`,
+    corpus,
+  );
+  const chosen = choose(segments, live?.rowCount ?? 0);
+  if (chosen.length === 0) return;
+  // Deleted rows are counted until all segments are merged.
+  const rows = chosen.length === segments.length ? live : undefined;
+  await merge(connection, tenant, corpusId, chosen, rows);
 }
 
 /** Returns the ids of the segments to merge into one; none if that does not pay yet. */

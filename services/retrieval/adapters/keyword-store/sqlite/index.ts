@@ -99,6 +99,9 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
         return rows.map(({ id }) => id as number);
       },
       maintain: (tenant, _corpusId, signal) => segments.merge(tenant, signal),
+      // Postings of deleted rows stay in their segments until these are merged.
+      scrub: (tenant) =>
+        files.scrub(tenant, [{ sql: `INSERT INTO chunk_text(chunk_text) VALUES ('optimize')`, params: [] }]),
       async prepare(tenant, corpusId, signal) {
         if (files.has(tenant)) await snapshots.prepare([targetOf(tenant, corpusId)], signal);
       },

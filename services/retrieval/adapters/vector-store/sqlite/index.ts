@@ -91,6 +91,7 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
           if (table.corpusId === corpusId && !signal.aborted) await tables.compact(tenant, table);
         }
       },
+      scrub: (tenant) => files.scrub(tenant),
       async prepare(tenant, corpusId, signal) {
         const inCorpus = (await tables.list(tenant)).filter((table) => table.corpusId === corpusId);
         await snapshots.prepare(

@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { type Erasure, PrivacyService } from '#gen/ragmesh/privacy/v1/privacy_pb.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
+import { collect } from '#kit/base/streams.ts';
+import { testPrincipal } from '#kit/testing/mesh.ts';
+import { askWhole, type WholeMesh } from './whole-mesh.ts';
+
+/** Values that are planted. Each is one word, so that it is a token of the search too. */
+export const planted = {
+  user: 'zqxuser3305',
+  question: 'zqxquestion5512',
+  comment: 'zqxcomment9182',
+  document: 'zqxdocument7741',
+};
+const bystander = 'bystander-1';
+const corpus = 'people';
+const otherCorpus = 'shop';
+const tenant = 'demo';
+
+/** Returns the planted values that bytes have, also as the hex of a dump. */
+export function plantedIn(bytes: Uint8Array | string): string[] {
+  const buffer = Buffer.from(bytes as Uint8Array);
+  return Object.values(planted).filter(
+    (value) => buffer.includes(value) || buffer.includes(Buffer.from(value).toString('hex')),
+  );
+}
+
+/** Returns each file of a folder that has planted values, with them. */
+export function plantedFiles(folder: string): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const values = plantedIn(readFileSync(join(entry.parentPath, entry.name)));
+    if (values.length > 0) found[join(entry.parentPath, entry.name).slice(folder.length + 1)] = values;
+  }
+  return found;
+}
+
+const as = (mesh: WholeMesh, user = 'operator') => mesh.as(testPrincipal({ tenant, user }));
+
+async function ingest(mesh: WholeMesh, into: string, document: Record<string, string>): Promise<void> {
+  const indexer = mesh.client(IndexerService);
+  const { jobId } = await indexer.ingestDocuments(
+    (async function* () {
+      yield { part: { case: 'start' as const, value: { corpus: into } } };
+      yield { part: { case: 'file' as const, value: { path: 'documents.jsonl' } } };
+      yield { part: { case: 'data' as const, value: new TextEncoder().encode(JSON.stringify(document)) } };
+    })(),
+    await as(mesh),
+  );
+  for await (const { job } of indexer.watchJob({ jobId }, await as(mesh))) {
+    if (job?.state === JobState.FAILED) throw new Error(job.error);
+  }
+}
+
+/** Plants the values: documents, questions, answers, sessions, feedback, cache. */
+export async function plant(mesh: WholeMesh): Promise<void> {
+  await ingest(mesh, corpus, {
+    ...{ id: 'd1', title: 'Returns' },
+    text: `The manager of returns is ${planted.document}, reachable on weekdays.`,
+  });
+  const text = 'Shipping takes three days and is free above fifty euros.';
+  await ingest(mesh, otherCorpus, { id: 'd1', title: 'Shipping', text });
+  const chat = mesh.client(ChatService);
+  const own = await as(mesh, planted.user);
+  for (const question of ['Who is the manager of returns?', `Who manages returns for ${planted.question}?`]) {
+    const { done } = await askWhole(chat, { question, createSession: true }, own);
+    const comment = `said ${planted.comment}`;
+    await chat.submitFeedback({ answerId: done.answerId, rating: Rating.DOWN, comment }, own);
+  }
+  const other = await askWhole(
+    chat,
+    { question: 'How long does shipping take?', createSession: true, corpora: [otherCorpus] },
+    await as(mesh, bystander),
+  );
+  expect(other.text).toContain('three days');
+}
+
+/** Checks that a hold keeps what it should, and that an export has it. */
+export async function holdAndExport(mesh: WholeMesh): Promise<void> {
+  const privacy = mesh.client(PrivacyService);
+  const options = await as(mesh);
+  await privacy.putLegalHold({ user: planted.user, reason: 'case 12' }, options);
+  const chat = mesh.client(ChatService);
+  const own = await as(mesh, planted.user);
+  const { sessions } = await chat.listSessions({}, own);
+  const refused = [
+    privacy.eraseUser({ user: planted.user }, options),
+    chat.deleteSession({ sessionId: sessions[0]?.sessionId ?? '' }, own),
+  ];
+  for (const result of await Promise.allSettled(refused)) {
+    expect(result.status).toBe('rejected');
+    expect(errorInfoOf((result as PromiseRejectedResult).reason)?.reason).toBe('LEGAL_HOLD');
+  }
+  expect((await privacy.listLegalHolds({}, options)).holds).toMatchObject([{ user: planted.user, reason: 'case 12' }]);
+  await privacy.releaseLegalHold({ user: planted.user }, options);
+  const lines = (await collect(privacy.exportUser({ user: planted.user }, options))).map(({ json }) =>
+    JSON.parse(json),
+  );
+  expect(new Set(lines.map(({ store }) => store))).toEqual(new Set(['chat', 'audit', 'ledger']));
+  const text = JSON.stringify(lines);
+  for (const value of [planted.question, planted.comment]) expect(text).toContain(value);
+  expect(text).not.toContain('shipping');
+}
+
+const countsOf = (erasure: Erasure | undefined) =>
+  Object.fromEntries((erasure?.stores ?? []).map(({ store, foundCount }) => [store, Number(foundCount)]));
+
+/** Erases user and document; returns what was found in each store. A second time nothing is found. */
+export async function eraseAll(mesh: WholeMesh): Promise<Record<string, Record<string, number>>> {
+  const privacy = mesh.client(PrivacyService);
+  const options = await as(mesh);
+  const ofUser = await privacy.eraseUser({ user: planted.user, erasureId: 'u1' }, options);
+  expect(ofUser.erasure?.finishedAt).toBeDefined();
+  const document = { corpus, documentId: 'd1' };
+  const ofDocument = await privacy.eraseDocument({ ...document, erasureId: 'd1' }, options);
+  const again = [
+    await privacy.eraseUser({ user: planted.user }, options),
+    await privacy.eraseDocument(document, options),
+  ];
+  for (const { erasure } of again) expect(Object.values(countsOf(erasure)).filter((count) => count > 0)).toEqual([]);
+  expect((await privacy.getErasure({ erasureId: 'u1' }, options)).erasure).toEqual(ofUser.erasure);
+  return { user: countsOf(ofUser.erasure), document: countsOf(ofDocument.erasure) };
+}
+
+/** Checks that what was not erased is as before, and that the chain is intact. */
+export async function checkRest(mesh: WholeMesh): Promise<void> {
+  const options = await as(mesh);
+  const check = await mesh.client(AuditService).verifyChain({}, options);
+  expect(check).toMatchObject({ intact: true, keyMissingCount: 0n });
+  expect(check.erasures.length).toBeGreaterThan(0);
+  const chat = mesh.client(ChatService);
+  const own = await as(mesh, bystander);
+  const { sessions } = await chat.listSessions({}, own);
+  const { turns } = await chat.getSession({ sessionId: sessions[0]?.sessionId ?? '' }, own);
+  expect(turns[0]?.answer).toContain('three days');
+  const entries = await collect(mesh.client(AuditService).queryAudit({ user: bystander }, options));
+  expect(entries[0]?.entry?.record?.answer).toContain('three days');
+  expect((await chat.listSessions({}, await as(mesh, planted.user))).sessions).toEqual([]);
+  const { text } = await askWhole(chat, { question: 'Who is the manager of returns?' }, options);
+  expect(plantedIn(text)).toEqual([]);
+}
