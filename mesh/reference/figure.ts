@@ -3,7 +3,7 @@ import { publicNeeds } from '#kit/host/reach.ts';
 
 /** Columns of the figure, in the order in which a question meets them. A service in none goes to the last. */
 const columns: readonly (readonly string[])[] = [
-  ['edge'],
+  ['edge', 'privacy'],
   ['chat', 'evaluation', 'indexer'],
   ['audit', 'llm-gateway', 'cache', 'retrieval'],
   ['rerank', 'embedding'],

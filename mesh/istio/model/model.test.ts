@@ -48,8 +48,8 @@ describe('the grouped topology', () => {
   const grouped = createModel(services, 'grouped');
 
   test('puts the services that answer users into one workload, which no call leaves but to work in the background', () => {
-    expect(grouped.workloads.map(({ name }) => name)).toEqual(['evaluation', 'indexer', 'online']);
-    expect([...callersOf(grouped, 'online').keys()]).toEqual(['evaluation', 'indexer']);
+    expect(grouped.workloads.map(({ name }) => name)).toEqual(['evaluation', 'indexer', 'online', 'privacy']);
+    expect([...callersOf(grouped, 'online').keys()]).toEqual(['evaluation', 'indexer', 'privacy']);
   });
 
   test('has every service once', () => {
