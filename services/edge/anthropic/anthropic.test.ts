@@ -116,6 +116,9 @@ describe('a message of a plain model', () => {
     const { response, request_id: requestId } = await client.messages.create(bodyOf('hello')).withResponse();
     expect(response.headers.get('x-ragmesh-model')).toBe('gpt-5-2025');
     expect(requestId).toBe(response.headers.get('x-request-id'));
+    const rate = (name: string) => response.headers.get(`anthropic-ratelimit-requests-${name}`) ?? '';
+    expect(Number(rate('remaining'))).toBeLessThan(Number(rate('limit')));
+    expect(new Date(rate('reset')).getTime()).toBeGreaterThan(0);
   });
 
   test('takes text back by itself if it is whole', async () => {

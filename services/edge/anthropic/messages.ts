@@ -21,6 +21,7 @@ import { requestIdOf, sendAnthropicError, toAnthropicError } from './error.ts';
 import { generationEvents } from './generation.ts';
 import { sendMessage, toWholeMessage } from './message.ts';
 import { toAskRequest } from './question.ts';
+import { setRateHeaders } from './rate-headers.ts';
 import { toGenerateRequest, toMessages } from './request.ts';
 import { countTokensSchema, messagesSchema } from './schemas.ts';
 
@@ -70,6 +71,7 @@ export function createMessages({ chat, llm }: MessageClients, deps: OpenAiDeps):
     {
       name: '/v1/messages',
       ask,
+      admitted: (response, { rate }) => setRateHeaders(response, rate, clock()),
       sendError: sendAnthropicError,
       errorEvent: (error, response) => ['error', JSON.stringify(toAnthropicError(error, requestIdOf(response)))],
     },

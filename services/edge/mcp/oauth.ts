@@ -2,6 +2,7 @@ import { Code, type ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
 import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
+import { isLoopback } from '../credentials/loopback.ts';
 import { errorHeaders, sendError, sendJson } from '../http/error.ts';
 import type { JsonRoute } from '../http/json-route.ts';
 
@@ -53,12 +54,18 @@ function baseOf(request: NodeRequest, { publicUrl }: OAuthSettings): string {
   return publicUrl ?? new URL(`http://${request.authority || request.headers.host}`).origin;
 }
 
-/** Whether a browser's page of this origin may call: a foreign name that was made to point here (DNS rebinding) may not. */
+/**
+ * Whether a browser's page of this origin may call: a foreign name that was made to point here (DNS rebinding) may not. Over a loopback connection,
+ * pages of this machine may.
+ */
 export function isOriginAllowed(
-  origin: string | undefined,
+  { headers: { origin }, socket }: NodeRequest,
   { publicUrl, corsOrigins }: { publicUrl: string | undefined; corsOrigins: readonly string[] },
 ): boolean {
-  return origin === undefined || origin === publicUrl || corsOrigins.includes('*') || corsOrigins.includes(origin);
+  if (origin === undefined || origin === publicUrl || corsOrigins.includes('*') || corsOrigins.includes(origin))
+    return true;
+  const host = URL.canParse(origin) ? new URL(origin).hostname : '';
+  return isLoopback(host) && isLoopback(socket.remoteAddress ?? '');
 }
 
 /** Sends an error of HTTP as an error of JSON-RPC without a request. */

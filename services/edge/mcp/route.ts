@@ -53,7 +53,7 @@ export function createMcpRoute(
   return async (request, response) => {
     const { signal, abort } = workFor(response);
     try {
-      if (!isOriginAllowed(request.headers.origin, settings())) {
+      if (!isOriginAllowed(request, settings())) {
         return sendRpcFailure(response, 403, 'the origin of the page is not among edge.cors_origins');
       }
       const admission = await admit(request, signal);

@@ -146,12 +146,3 @@ test('what is ignored is named', async () => {
     'name of messages is not supported and was ignored',
   ]);
 });
-
-test.each([[[[1, 2, 3]]], [[1, 2, 3]]])(
-  'ids of tokens are refused with the setting of LangChain: %j',
-  async (input) => {
-    const { status, json } = await post({ input }, 'embeddings');
-    expect(status).toBe(400);
-    expect(JSON.stringify(json)).toContain('check_embedding_ctx_length=False');
-  },
-);

@@ -10,33 +10,40 @@ import { badField, parseFields } from '../../http/parse-fields.ts';
 import type { OpenAiDeps } from '../deps.ts';
 import { type CallOptions, createJsonCall } from '../json-call.ts';
 import { defaultModel } from '../models.ts';
-import { embeddingsSchema } from '../schemas/embeddings.ts';
+import { embeddingsSchema, readInput } from '../schemas/embeddings.ts';
 import { refuseTooManyTokens } from '../schemas/token-bound.ts';
 import { toCost } from '../usage.ts';
+import { textsOfTokens } from './tokens.ts';
+
+/** Most values of a body: ids of tokens are many. */
+const maxJsonValues = 320_000;
 
 /** `POST /v1/embeddings`. */
 export function createEmbeddings(
   embedding: Pick<Client<typeof EmbeddingService>, 'embed' | 'listModels'>,
   deps: OpenAiDeps,
 ): JsonRoute {
-  return createJsonCall('/v1/embeddings', EmbeddingService.method.embed, deps, async (value, options, admission) => {
+  const roomy = { ...deps, limits: { ...deps.limits, maxJsonValues } };
+  return createJsonCall('/v1/embeddings', EmbeddingService.method.embed, roomy, async (value, options, admission) => {
     const body = parseFields(embeddingsSchema, value);
-    refuseTooManyTokens(body.input, 'input');
+    const input = readInput(body.input);
+    const inputs = 'tokens' in input ? await textsOfTokens(input.tokens) : input;
+    refuseTooManyTokens(inputs, 'input');
     const model = body.model === defaultModel ? '' : (body.model ?? '');
     requireOwnModel(admission, model);
     const { dimensions } = body;
     if (typeof dimensions === 'number') await checkDimensions(embedding, model, dimensions, options);
-    const vectors: (Vector | undefined)[] = new Array(body.input.length).fill(undefined);
+    const vectors: (Vector | undefined)[] = new Array(inputs.length).fill(undefined);
     const usage = create(TokenUsageSchema);
     let answeredBy = model;
     const purpose = body.input_type ?? Purpose.UNSPECIFIED;
-    for await (const batch of embedding.embed({ model, inputs: body.input, purpose }, options)) {
+    for await (const batch of embedding.embed({ model, inputs, purpose }, options)) {
       for (const [offset, vector] of batch.vectors.entries()) vectors[batch.firstIndex + offset] = vector;
       add(usage, batch.usage);
       answeredBy = batch.model || answeredBy;
     }
-    if (vectors.length !== body.input.length || vectors.includes(undefined)) {
-      throw internal(new Error(`of ${body.input.length} texts, not each got one vector`));
+    if (vectors.length !== inputs.length || vectors.includes(undefined)) {
+      throw internal(new Error(`of ${inputs.length} texts, not each got one vector`));
     }
     const wordless = giveDirection(vectors);
     const write = body.encoding_format === 'base64' ? toBase64 : toNumbers;

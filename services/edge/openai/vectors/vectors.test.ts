@@ -1,4 +1,5 @@
 import { Code } from '@connectrpc/connect';
+import { encode } from 'gpt-tokenizer/encoding/cl100k_base';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -64,6 +65,18 @@ const post = async (path: string, body: object) => {
 };
 
 describe('embeddings', () => {
+  test('take ids of tokens, as LangChain sends them, of many texts', async () => {
+    const texts = ['Within 30 days.', '退货政策，🙂', ' a'];
+    const ids = texts.map((text) => encode(text));
+    const several = await client.embeddings.create({ model: 'small', input: ids, encoding_format: 'float' });
+    expect(several.data.map(({ embedding }) => embedding)).toEqual(texts.map((text) => [...vectorOf(text)]));
+    const one = await client.embeddings.create({ model: 'small', input: encode('one') });
+    expect(one.data).toHaveLength(1);
+    // More values than the body of any other route may have.
+    const many = Array.from({ length: 40 }, () => encode('word '.repeat(1000)));
+    expect((await client.embeddings.create({ model: 'small', input: many })).data).toHaveLength(40);
+  });
+
   test('are the same numbers in either encoding, in the order of the texts', async () => {
     const input = ['a', '退货', 'ccc', 'dddd', 'eeeee'];
     const asNumbers = await client.embeddings.create({ model: 'small', input, encoding_format: 'float' });
@@ -110,8 +123,10 @@ describe('embeddings', () => {
       [{}, 'input'],
       [{ input: [] }, 'input'],
       [{ input: '' }, 'input[0]'],
-      [{ input: [1, 2, 3] }, 'input'],
-      [{ input: [[1, 2], [3]] }, 'input'],
+      [{ input: [1, -2, 3] }, 'input[0][1]'],
+      [{ input: [[1, 2], []] }, 'input[1]'],
+      [{ input: [[1, 900_000]] }, 'input[0]'],
+      [{ input: [[1], 'a'] }, 'input[1]'],
       [{ input: ['a', 7] }, 'input[1]'],
       [{ input: 'a', dimensions: 2 }, 'dimensions'],
       [{ input: 'a', encoding_format: 'int8' }, 'encoding_format'],
@@ -159,6 +174,8 @@ describe('rerank', () => {
       },
     });
     expect(reranked.at(-1)).toMatchObject({ model: '', query: 'q', candidates: [{}, { title: 'D' }, {}, {}] });
+    const cohere = await post('/v2/rerank', { query: 'q', documents, max_tokens_per_doc: 100 });
+    expect(cohere.body).toMatchObject({ results: [{}, {}, {}, {}], meta: { api_version: { version: '2' } } });
     const bare = await post('/v1/rerank', { query: 'q', documents });
     expect(bare.body.results).toHaveLength(4);
     expect(JSON.stringify(bare.body.results)).not.toContain('document');
