@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
@@ -90,6 +92,24 @@ test('pages of foreign origins are refused, also if their name points here', asy
   expect(await statusOf('http://localhost:6274')).toBe(200);
   expect(await statusOf('https://shop.example')).toBe(200);
   expect(await statusOf('https://rag.example')).toBe(200);
+});
+
+test('clients of HTTP/2 are served as those of HTTP/1.1', async () => {
+  const session = connect(edge.url);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/mcp',
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    ...edge.authorization,
+  });
+  stream.end(JSON.stringify(initialize));
+  const [headers] = await once(stream, 'response');
+  let said = '';
+  for await (const part of stream) said += part;
+  session.close();
+  expect(headers[':status'], said).toBe(200);
+  expect(said).toContain('"serverInfo"');
 });
 
 test('what is no request of the protocol is refused in its form', async () => {

@@ -101,6 +101,8 @@ function toWebRequest(request: NodeRequest, body: unknown, signal: AbortSignal):
 }
 
 async function sendReply(reply: Response, response: NodeResponse, limits: EdgeLimits): Promise<void> {
+  // HTTP/2 has no headers about the connection.
+  reply.headers.delete('connection');
   response.writeHead(reply.status, {
     ...Object.fromEntries(reply.headers),
     'cache-control': 'no-store',
