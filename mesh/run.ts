@@ -140,19 +140,30 @@ function parseWorkers(text: string | undefined): number {
 
 /** `eval` measures a mesh through its edge; `eval router`, `eval rewrite` and `eval verifier` measure what is inside of chat, without one. */
 async function loadEvaluate(): Promise<Command> {
-  return async (context) => {
-    const [name, ...args] = context.args;
-    if (name === 'router') return (await import('../services/chat/acts/training/measure.ts')).measureRouter(args);
-    if (name === 'rewrite')
-      return (await import('../services/chat/understand/measure/measure.ts')).measureRewrite(args);
-    if (name === 'verifier') {
+  const parts = {
+    router: async (args: string[]) => (await import('../services/chat/acts/training/measure.ts')).measureRouter(args),
+    rewrite: async (args: string[]) =>
+      (await import('../services/chat/understand/measure/measure.ts')).measureRewrite(args),
+    verifier: async (args: string[]) => {
       const { createEvaluateVerifier } = await import('./cli/eval/verifier/command.ts');
       const { verifyClaim } = await import('../services/chat/verify/index.ts');
       return createEvaluateVerifier(verifyClaim)({ args });
+    },
+  };
+  return async (context) => {
+    const [name = '', ...args] = context.args;
+    switch (name) {
+      case 'router':
+      case 'rewrite':
+      case 'verifier':
+        return parts[name](args);
+      case 'answers':
+        return (await import('./cli/eval/answers/command.ts')).createEvaluateAnswers(parts)({ ...context, args });
+      case 'personal-data':
+        return (await import('./cli/eval/personal-data/command.ts')).evaluatePersonalData({ args });
+      default:
+        return (await import('./cli/eval/evaluate.ts')).evaluate(context);
     }
-    if (name === 'personal-data')
-      return (await import('./cli/eval/personal-data/command.ts')).evaluatePersonalData({ args });
-    return (await import('./cli/eval/evaluate.ts')).evaluate(context);
   };
 }
 

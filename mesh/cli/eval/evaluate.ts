@@ -13,7 +13,6 @@ import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
 import { ingestFiles } from '../ingest.ts';
 import { createProgress } from '../progress.ts';
 import { findFiles } from '../upload/upload.ts';
-import { evaluateAnswers } from './answers/command.ts';
 import { type Baseline, type BaselineSet, compareWithBaseline, toBaselineSet } from './baseline.ts';
 import { type EvaluationSet, readEvaluationSet, sampleFolder } from './data.ts';
 import { describeAblation, describeChange, describeRun, describeTuned, isWhole } from './report.ts';
@@ -70,7 +69,6 @@ interface SetResult {
 
 /** Runs `npm run eval`. Resolves to 3 if a set is significantly worse than the baseline, 2 if a question failed or lacked a stage. */
 export async function evaluate(context: CommandContext): Promise<number> {
-  if (context.args[0] === 'answers') return evaluateAnswers({ ...context, args: context.args.slice(1) });
   const { values, positionals } = parseFlags({
     args: context.args,
     allowPositionals: true,

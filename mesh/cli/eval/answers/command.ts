@@ -12,7 +12,8 @@ import { findFiles } from '../../upload/upload.ts';
 import { withTerms } from '../terms.ts';
 import { warmUp } from '../warm-up.ts';
 import { askPatiently, patiently } from './ask.ts';
-import { type AnswerBaseline, compareAnswers, toAnswerBaseline } from './baseline.ts';
+import { type AnswerBaseline, type AnswerChange, compareAnswers, toAnswerBaseline } from './baseline.ts';
+import { measureParts, type PartMeasures, worst } from './inside.ts';
 import type { JudgedAnswer } from './judge.ts';
 import { type AnswerSet, answerGold, type JudgedQuestion, readAnswerSets, sample, sampleTerms } from './questions.ts';
 import { describeAnswers } from './report.ts';
@@ -23,10 +24,12 @@ const help = `npm run eval -- answers [folder of sets] [options]
 Asks judged questions as a customer does, and counts the answers that are right, partly right, wrong or refused. The documents are
 indexed (only what changed). Without a folder: deployments/answer-gold.
 With the set "gold", the questions of deployments/sample-gold are also asked with courtesy and in traditional characters.
-Exit code: 0; 2 if a question failed; 3 if significantly fewer answers are right than in the baseline, or too many other wordings lose
-their answer.
+Then the router is measured on phrasings that it has not seen, and with --public the rewriting of follow-ups and the check of sentences.
+Exit code: 0; 2 if a question failed; 3 if significantly fewer answers are right than in the baseline, too many other wordings lose
+their answer, or the router, the follow-ups or the check of sentences are significantly worse than their committed baselines.
 
   --set <name>             only this set; may be repeated
+  --public <folder>        public sets that you have: chat/ (rewriter-zh.tsv, canard-dev.json, cast19-*), support/ (uhgeval, expertqa)
   --model <name>           the model to ask; default: extractive
   --wrong                  also print every answer that is not right
   --baseline <file>        compare with the verdicts in this file
@@ -36,8 +39,14 @@ ${connectionHelp}`;
 
 /** Questions in flight. */
 const callers = 4;
-/** Runs `npm run eval -- answers`. Resolves to 3 if significantly fewer answers are right, 2 if a question failed. */
-export async function evaluateAnswers(context: CommandContext): Promise<number> {
+/**
+ * Creates the command `npm run eval -- answers`. It resolves to 3 if answers, or a part that is measured by itself, are significantly worse,
+ * and to 2 if a question failed. With --set or --json, the parts are not measured.
+ */
+export const createEvaluateAnswers = (parts: PartMeasures) => (context: CommandContext) =>
+  evaluateAnswers(context, parts);
+
+async function evaluateAnswers(context: CommandContext, parts: PartMeasures): Promise<number> {
   const { values, positionals } = parseFlags({
     args: context.args,
     allowPositionals: true,
@@ -48,6 +57,7 @@ export async function evaluateAnswers(context: CommandContext): Promise<number> 
       baseline: { type: 'string' },
       'write-baseline': { type: 'string' },
       'write-evidence': { type: 'string' },
+      public: { type: 'string' },
       ...connectionFlags,
     },
   });
@@ -77,6 +87,15 @@ export async function evaluateAnswers(context: CommandContext): Promise<number> 
     if (answers.length > 0) process.stdout.write(await describeAnswers(answers, { showsWrong: values.wrong, change }));
     process.stdout.write(describeWordings(wordings));
   }
+  const code = codeOf(answers, change, wordings);
+  return values.json || values.set.length > 0 ? code : worst([code, await measureParts(parts, values.public)]);
+}
+
+function codeOf(
+  answers: readonly JudgedAnswer[],
+  change: AnswerChange | undefined,
+  wordings: readonly LostWording[],
+): number {
   if (change?.isSignificantDrop === true || wordings.some(({ lost, mayLose }) => lost.length > mayLose)) return 3;
   return answers.some(({ failure }) => failure !== undefined) ? 2 : 0;
 }
