@@ -48,7 +48,7 @@ describe('the grouped topology', () => {
   const grouped = createModel(services, 'grouped');
 
   test('puts the services that answer users into one workload, which no call leaves but to work in the background', () => {
-    expect(grouped.workloads.map(({ name }) => name)).toEqual(['evaluation', 'indexer', 'online', 'privacy']);
+    expect(grouped.workloads.map(({ name }) => name)).toEqual(['evaluation', 'indexer', 'privacy', 'online']);
     expect([...callersOf(grouped, 'online').keys()]).toEqual(['evaluation', 'indexer', 'privacy']);
   });
 
