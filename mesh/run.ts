@@ -13,6 +13,7 @@ import { environmentHelp, parseFlags } from './cli/flags.ts';
 /** Loads every service of the mesh. */
 async function loadServices(): Promise<readonly ServiceDefinition[]> {
   return Promise.all([
+    import('../services/accounts/index.ts').then(({ accounts }) => accounts),
     import('../services/audit/index.ts').then(({ audit }) => audit),
     import('../services/cache/index.ts').then(({ cache }) => cache),
     import('../services/chat/index.ts').then(({ chat }) => chat),
@@ -31,6 +32,7 @@ async function loadServices(): Promise<readonly ServiceDefinition[]> {
 export const services: readonly ServiceDefinition[] = import.meta.main ? [] : await loadServices();
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  admin: async () => (await import('./cli/admin/admin.ts')).admin,
   ask: async () => (await import('./cli/ask.ts')).ask,
   backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
@@ -44,7 +46,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   migrate: loadMigrate,
   plan: async () => (await import('./cli/plan/plan.ts')).plan,
   restore: async () => (await import('./cli/backup/restore.ts')).restore,
-  token: async () => (await import('./cli/token.ts')).token,
+  token: async () => (await import('./cli/admin/token.ts')).token,
 };
 
 const help = `npm start -- [--services a,b] [--workers n] [--config ragmesh.yaml] [--check | --print-config]
@@ -118,7 +120,7 @@ async function main(argv: string[]): Promise<number> {
   const chosen = chooseServices(values.services, known);
   const path = findConfig(values.config);
   if (values.check || values['print-config']) {
-    const { check, print } = await import('./cli/check.ts');
+    const { check, print } = await import('./cli/check/check.ts');
     return (values.check ? check : print)({ path, env, chosen, known });
   }
   const read = await loadConfigReader();

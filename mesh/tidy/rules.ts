@@ -89,6 +89,7 @@ const postgresSource = 'services/indexer/adapters/source/sql/postgres.ts';
 /** The only files that make secrets, and so need randomness that no one can repeat. */
 const secretMakers = new Set([
   'services/audit/subjects/secrets.ts',
+  'services/accounts/keys/secret.ts',
   'services/edge/credentials/dev-keys.ts',
   'services/llm-gateway/targets/tenant-tag.ts',
 ]);

@@ -4,6 +4,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { type ApiKey, type Config, EdgeConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
+import { isNetwork } from '#kit/http/networks.ts';
 import type { KeyEntry } from './credentials/api-keys.ts';
 import { type JwtSettings, readJwtSettings } from './credentials/jwt-settings.ts';
 import { isLoopback } from './credentials/loopback.ts';
@@ -33,6 +34,8 @@ export interface EdgeSettings {
   accessLogRatio: number;
   /** Whether a completion that a content filter refused before its first word is an error. */
   filteredIsError: boolean;
+  /** Addresses and networks of proxies whose `x-forwarded-for` counts. */
+  trustedProxies: readonly string[];
   /** Counters of requests. */
   limiter: ChosenAdapter;
 }
@@ -72,6 +75,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     userMaxConcurrent: edge.userMaxConcurrent,
     accessLogRatio: edge.accessLogRatio,
     filteredIsError: edge.filteredIsError,
+    trustedProxies: readNetworks(edge.trustedProxies, 'edge.trusted_proxies'),
     limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });
 }
@@ -95,6 +99,14 @@ function readApiKeys(keys: readonly ApiKey[]): readonly KeyEntry[] {
         'has no effect without ROLE_MODEL_USER: add it to the roles of the key, or remove the models',
       );
     }
+    const isLimitable = key.roles.every((role) => role === Role.READER || role === Role.MODEL_USER);
+    if (key.corpora.length > 0 && !isLimitable) {
+      throw new ConfigError(
+        `${path}.corpora`,
+        'limits only ROLE_READER and ROLE_MODEL_USER: give the other roles by another key',
+      );
+    }
+    const addresses = readNetworks(key.addresses, `${path}.addresses`);
     ids.add(key.id);
     hashes.add(key.sha256);
     return Object.freeze({
@@ -105,14 +117,29 @@ function readApiKeys(keys: readonly ApiKey[]): readonly KeyEntry[] {
         user: key.user || key.id,
         groups: [...key.groups],
         roles: key.roles.length === 0 ? [Role.READER] : [...key.roles],
+        ...(key.corpora.length > 0 && { corpora: [...key.corpora] }),
       },
+      ...(addresses.length > 0 && { addresses }),
       ...(key.models.length > 0 && { models: Object.freeze([...key.models]) }),
       ...(key.expiresAt && { expiresAtMs: timestampMs(key.expiresAt) }),
     });
   });
 }
 
-const callerRoleNames = ['ROLE_READER', 'ROLE_EDITOR', 'ROLE_AUDITOR', 'ROLE_OPERATOR', 'ROLE_MODEL_USER'];
+const callerRoleNames = [
+  ...['ROLE_READER', 'ROLE_EDITOR', 'ROLE_AUDITOR', 'ROLE_OPERATOR', 'ROLE_MODEL_USER'],
+  ...['ROLE_ADMINISTRATOR', 'ROLE_PLATFORM_ADMINISTRATOR'],
+];
+
+function readNetworks(networks: readonly string[], path: string): readonly string[] {
+  return Object.freeze(
+    networks.map((network, index) => {
+      if (isNetwork(network)) return network;
+      const problem = `is "${network}"; an address or a network is needed: "10.1.2.3", "10.1.0.0/16"`;
+      throw new ConfigError(`${path}[${index}]`, problem);
+    }),
+  );
+}
 
 function readOrigins(origins: readonly string[]): readonly string[] {
   return origins.map((origin, index) => {

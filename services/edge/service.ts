@@ -16,6 +16,7 @@ import { type NodeRequest, openPort } from '#kit/http/server/port.ts';
 import { mountConnect } from '#kit/rpc/connect/mount.ts';
 import { prefixLength } from '#kit/rpc/connect/wire.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import type { TokenSigner } from '#kit/rpc/identity.ts';
 import { requireRole } from '#kit/rpc/interceptors/identity.ts';
 import { createInvocables, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
 import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
@@ -30,6 +31,7 @@ import { createCountTokens, createMessages } from './anthropic/messages.ts';
 import type { EdgeSettings } from './config.ts';
 import { createConsoleAssets } from './console/assets.ts';
 import { type DevKeys, readOrMakeDevKeys } from './credentials/dev-keys.ts';
+import { type ManagedKeysDeps, openManagedKeys } from './credentials/managed-keys.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createCors } from './http/cors.ts';
 import { errorHeaders } from './http/error.ts';
@@ -66,6 +68,8 @@ export interface EdgeOptions {
   limits?: Partial<EdgeLimits>;
   /** Folder of the built console. */
   consoleFolder?: URL;
+  /** Times between requests to the service of keys. */
+  managed?: Pick<ManagedKeysDeps, 'syncMs' | 'reportMs'>;
 }
 
 /** Starts the edge. Throws ConfigError if the process has no private key to sign the tokens of its callers. */
@@ -73,17 +77,14 @@ export async function createEdge(
   deps: ServiceDeps<EdgeSettings, Record<string, never>, typeof edgeNeeds, EdgeState>,
   options: EdgeOptions = {},
 ): Promise<RunningEdge> {
-  const { config, published, optionalClients, clock, log, signer } = deps;
+  const { config, published, optionalClients, clock, log } = deps;
   const state = deps.isStateShared ? joinEnds(deps.state) : deps.state;
   const limits = { ...edgeLimits, ...options.limits };
-  if (signer === undefined) {
-    throw new ConfigError(
-      'identity.private_key',
-      'is missing: the edge makes the tokens by which services know its callers',
-    );
-  }
+  const signer = requireSigner(deps.signer);
   const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
-  const gate = createLiveGate(config, { clock, log, devKeys, limiter: state, signer });
+  const accounts = optionalClients.accounts();
+  const managed = await openManagedKeys({ accounts, signer, clock, log, ...options.managed });
+  const gate = createLiveGate(config, { clock, log, devKeys, managed, limiter: state, signer });
   let { userMaxConcurrent, accessLogRatio, filteredIsError } = config;
   let oauth = mcpSettings(config);
   const newId = createIds(clock, deps.random);
@@ -163,6 +164,7 @@ export async function createEdge(
   });
   return {
     impl: {},
+    readiness: [managed.readiness],
     port: port.port,
     devKeys,
     connectionCount: port.connectionCount,
@@ -171,10 +173,8 @@ export async function createEdge(
       cors = createCors(next.corsOrigins);
       ({ userMaxConcurrent, accessLogRatio, filteredIsError } = next);
       oauth = mcpSettings(next);
-      const needRestart = restartSettings.filter((name) => !isDeepStrictEqual(next[name], config[name]));
-      if (next.usesDevKeys && devKeys === undefined) needRestart.push('usesDevKeys');
-      if (needRestart.length > 0) {
-        const settings = needRestart.map((name) => (name === 'usesDevKeys' ? 'edge.api_keys' : `edge.${name}`));
+      const settings = settingsToRestartFor(next, config, devKeys);
+      if (settings.length > 0) {
         log.warn({ event: 'config_needs_restart', settings }, 'changed settings need a restart');
       }
     },
@@ -186,8 +186,17 @@ export async function createEdge(
     async close() {
       draining.abort();
       await port.close();
+      await managed.close();
     },
   };
+}
+
+function requireSigner(signer: TokenSigner | undefined): TokenSigner {
+  if (signer !== undefined) return signer;
+  throw new ConfigError(
+    'identity.private_key',
+    'is missing: the edge makes the tokens by which services know its callers',
+  );
 }
 
 function mcpSettings({ publicUrl, corsOrigins, jwt }: EdgeSettings): McpSettings {
@@ -196,6 +205,13 @@ function mcpSettings({ publicUrl, corsOrigins, jwt }: EdgeSettings): McpSettings
 
 /** Settings that a running edge cannot change. */
 const restartSettings: (keyof EdgeSettings)[] = ['host', 'port', 'limiter'];
+
+/** Returns the names of changed settings that a running edge cannot take. */
+function settingsToRestartFor(next: EdgeSettings, current: EdgeSettings, devKeys: DevKeys | undefined): string[] {
+  const changed = restartSettings.filter((name) => !isDeepStrictEqual(next[name], current[name]));
+  const names = changed.map((name) => `edge.${name}`);
+  return next.usesDevKeys && devKeys === undefined ? [...names, 'edge.api_keys'] : names;
+}
 
 /**
  * Admits a call by its headers alone: who calls, how often, in which role. Returns `undefined` for what is open to everybody.

@@ -27,6 +27,8 @@ describe('the matrix of calls', () => {
     const ofEdge = cells.filter((cell) => cell.startsWith('edge '));
     expect(ofEdge).toEqual(expect.arrayContaining(published));
     expect(ofEdge.filter((cell) => !published.includes(cell))).toEqual([
+      'edge -> accounts CredentialService.ReportKeyUses',
+      'edge -> accounts CredentialService.SyncCredentials',
       'edge -> embedding EmbeddingService.Embed',
       'edge -> embedding EmbeddingService.ListModels',
       'edge -> llm-gateway LLMGatewayService.Generate',

@@ -19,7 +19,9 @@ function accessOf(principal: Principal): Access {
   if (found !== undefined) return found;
   const named = new Set(principal.groups.filter((group) => !group.startsWith(everyone)));
   const groups = [everyone, ...[...named].sort()];
-  const access = { groups, key: JSON.stringify([principal.tenant, groups]) };
+  // Callers whose key is limited to corpora see less, so they share nothing with others.
+  const corpora = principal.corpora.length === 0 ? [] : [principal.corpora.toSorted()];
+  const access = { groups, key: JSON.stringify([principal.tenant, groups, ...corpora]) };
   if (Object.isFrozen(principal)) known.set(principal, access);
   return access;
 }
@@ -39,6 +41,11 @@ export function grantedGroups(access: AccessList | undefined): string[] {
 export function canSee(principal: Principal, access: AccessList | undefined): boolean {
   const visible = new Set(visibleGroups(principal));
   return grantedGroups(access).some((group) => visible.has(group));
+}
+
+/** Whether a corpus of the tenant exists for the principal by the limit of its key. */
+export function isInCorpora({ corpora }: Principal, name: string): boolean {
+  return corpora.length === 0 || corpora.includes(name);
 }
 
 /** A text that is the same for principals who see the same documents of the same tenant: part of every cache key. */

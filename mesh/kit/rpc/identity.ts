@@ -13,6 +13,9 @@ const issuer = 'ragmesh';
 const meshAudience = 'ragmesh-mesh';
 const algorithm = 'EdDSA';
 
+/** Begins the secrets of API keys that the service `accounts` makes, so that scanners of leaked secrets find them. */
+export const apiKeyPrefix = 'rmk_';
+
 /** Longest time between the making of a token and its end, in seconds: a day, as `npm run token` allows. */
 const maxLifetimeSeconds = 24 * 60 * 60 + 1;
 /** Clocks of the processes of a mesh differ by less, in seconds. */

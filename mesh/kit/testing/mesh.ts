@@ -15,7 +15,10 @@ import { actAs } from '../rpc/context.ts';
 import { createGrpcTransport } from '../rpc/grpc/client.ts';
 
 /** Every role there is. */
-export const allRoles: Role[] = [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.SERVICE, Role.MODEL_USER];
+export const allRoles: Role[] = [
+  ...[Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.SERVICE, Role.MODEL_USER],
+  ...[Role.ADMINISTRATOR, Role.PLATFORM_ADMINISTRATOR],
+];
 
 /** A principal for tests: tenant "acme", user "ann", every role; `init` changes that. */
 export function testPrincipal(init: MessageInitShape<typeof PrincipalSchema> = {}): Principal {

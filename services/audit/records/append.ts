@@ -116,7 +116,9 @@ export async function appendEntries(
       trx,
       generated.map(({ tenant, record }) => ({ tenant, answerId: record.answerId })),
     );
-    const sums = fresh.map((submission) => {
+    // Changes by administrators are no answers.
+    const answers = fresh.filter(({ record }) => record.change === undefined);
+    const sums = answers.map((submission) => {
       const { tenant, record } = submission;
       return answerSum({ ...submission, recordedAt: nowMs }, covered.has(keyOf(tenant, record.answerId)));
     });

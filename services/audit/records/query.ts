@@ -6,6 +6,8 @@ import { type ReadEntry, readEntries } from './read-entry.ts';
 import type { AuditSchema } from './schema.ts';
 
 const defaultLimit = 100;
+/** Begins the ids of entries of changes by administrators. */
+const changePrefix = 'change/';
 /** Entries read at a time; an entry can be as large as an answer. */
 const pageSize = 50;
 
@@ -90,12 +92,15 @@ async function findShown(
 
 // The sequences of the entries that match everything but the document.
 function matching(db: Database<AuditSchema>, tenant: string, request: QueryAuditRequest, users: readonly string[]) {
-  const { from, before, answerId, beforeSequence } = request;
+  const { from, before, answerId, beforeSequence, onlyChanges } = request;
   let query = db.selectFrom('entries').select('entries.sequence as sequence').where('entries.tenant', '=', tenant);
   if (from !== undefined) query = query.where('entries.recorded_at', '>=', timestampMs(from));
   if (before !== undefined) query = query.where('entries.recorded_at', '<', timestampMs(before));
   if (users.length > 0) query = query.where('entries.user', 'in', users);
   if (answerId !== '') query = query.where('entries.answer_id', '=', answerId);
+  // "0" follows "/": these are the ids that begin with "change/".
+  if (onlyChanges)
+    query = query.where('entries.answer_id', '>=', changePrefix).where('entries.answer_id', '<', 'change0');
   if (beforeSequence > 0n) query = query.where('entries.sequence', '<', Number(beforeSequence));
   return query;
 }

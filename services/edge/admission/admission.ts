@@ -1,11 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
+import type { Networks } from '#kit/http/networks.ts';
 import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
 import type { RateLimit } from '../config.ts';
 import type { Authenticate, Caller } from '../credentials/authenticate.ts';
-import { headersOf, networkOf } from '../http/request.ts';
+import { addressOf, headersOf, networkOf } from '../http/request.ts';
 import type { Level, Limiter } from './limiter.ts';
 
 /** A request that was admitted. */
@@ -44,23 +45,32 @@ export interface GateParts {
   userLimit: RateLimit;
   /** For each address, requests without valid credentials. */
   anonymousLimit: RateLimit;
+  /** Proxies whose word counts for the address of a caller. */
+  trustedProxies: Networks;
+  /** Whether the callers of a tenant are refused. */
+  isDisabled(tenant: string): boolean;
 }
 
 /** Creates the gate. */
-export function createGate({ authenticate, limiter, signer, tenantLimit, userLimit, anonymousLimit }: GateParts): Gate {
+export function createGate(parts: GateParts): Gate {
+  const { authenticate, limiter, signer, tenantLimit, userLimit, anonymousLimit, trustedProxies, isDisabled } = parts;
   const admitAnonymous = async (request: NodeRequest, signal?: AbortSignal) => {
-    const bucket = { key: `address ${networkOf(request)}`, ...anonymousLimit };
+    const bucket = { key: `address ${networkOf(addressOf(request, trustedProxies))}`, ...anonymousLimit };
     const verdict = await limiter.take([bucket], signal);
     if (!verdict.admitted) throw rateLimited('address', anonymousLimit, verdict.retryAfterMs);
   };
   return {
     admitAnonymous,
     async admit(request, signal) {
-      const caller = await authenticate(headersOf(request)).catch(async (error: unknown) => {
+      const address = addressOf(request, trustedProxies);
+      const caller = await authenticate(headersOf(request), address).catch(async (error: unknown) => {
         if (error instanceof ConnectError && error.code === Code.Unauthenticated) await admitAnonymous(request, signal);
         throw error;
       });
       const { principal } = caller;
+      if (isDisabled(principal.tenant)) {
+        throw rpcError(Code.PermissionDenied, ErrorReason.TENANT_DISABLED, 'this tenant is disabled: ask the operator');
+      }
       const tenant = { key: `tenant ${principal.tenant}`, ...tenantLimit };
       const user = { key: `user ${principal.tenant} ${principal.user}`, ...userLimit };
       const verdict = await limiter.take([tenant, user], signal);

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '#kit/base/log.ts';
+import { createNetworks } from '#kit/http/networks.ts';
 import type { EdgeSettings } from '../config.ts';
-import type { KeyEntry } from '../credentials/api-keys.ts';
+import { type KeyEntry, keySourceOf } from '../credentials/api-keys.ts';
 import { createAuthenticator } from '../credentials/authenticate.ts';
 import { type DevKeys, devKeyEntries } from '../credentials/dev-keys.ts';
 import { createJwtVerifier } from '../credentials/jwt.ts';
+import type { ManagedKeys } from '../credentials/managed-keys.ts';
 import { createGate, type Gate, type GateParts } from './admission.ts';
 
 /** A gate whose credentials and limits change while it is in use. */
@@ -20,19 +22,27 @@ export interface LiveGateDeps extends Pick<GateParts, 'limiter' | 'signer'> {
   clock: () => number;
   log: Logger;
   devKeys: DevKeys | undefined;
+  /** Keys and tenants of the service `accounts`. */
+  managed: Pick<ManagedKeys, 'find' | 'requireKnown' | 'isDisabled' | 'noteUse'>;
 }
 
 /** Creates the gate. */
-export function createLiveGate(first: EdgeSettings, { clock, log, devKeys, limiter, signer }: LiveGateDeps): LiveGate {
+export function createLiveGate(first: EdgeSettings, deps: LiveGateDeps): LiveGate {
+  const { clock, log, devKeys, managed, limiter, signer } = deps;
   let settings = first;
   // Kept while its settings stay the same: it holds the keys of the identity provider.
   let verifyJwt = first.jwt && createJwtVerifier(first.jwt, clock);
   const keysOf = ({ usesDevKeys, apiKeys }: EdgeSettings) =>
     usesDevKeys && devKeys !== undefined ? devKeyEntries(devKeys) : apiKeys;
+  const onWrongAddress = (keyId: string, address: string) =>
+    log.warn({ event: 'api_key_wrong_address', key_id: keyId, address }, 'API key from a wrong address');
   const createCurrent = () => {
-    const { tenantLimit, userLimit, anonymousLimit } = settings;
-    const authenticate = createAuthenticator({ keys: keysOf(settings), verifyJwt }, clock);
-    return createGate({ authenticate, limiter, signer, tenantLimit, userLimit, anonymousLimit });
+    const { tenantLimit, userLimit, anonymousLimit, trustedProxies } = settings;
+    const { requireKnown, isDisabled, noteUse: onUse } = managed;
+    const keys = [keySourceOf(keysOf(settings)), managed];
+    const authenticate = createAuthenticator({ keys, verifyJwt, requireKnown }, clock, { onUse, onWrongAddress });
+    const limits = { tenantLimit, userLimit, anonymousLimit, trustedProxies: createNetworks(trustedProxies) };
+    return createGate({ authenticate, limiter, signer, isDisabled, ...limits });
   };
   let current = createCurrent();
   return {

@@ -5,16 +5,26 @@ import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_p
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
+import { createNetworks, type Networks } from '#kit/http/networks.ts';
 
-/** A key that callers may use, without the key itself. */
+/** A key that callers may use, without the key itself: of the configuration, or of the service `accounts`. */
 export interface KeyEntry {
   id: string;
   /** SHA-256 of the key, 64 hex digits. */
   sha256: string;
   /** The principal of the key. */
-  principal: { tenant: string; user: string; groups: string[]; roles: Role[] };
+  principal: {
+    tenant: string;
+    user: string;
+    groups: string[];
+    roles: Role[];
+    /** Corpora that exist for it. @default all */
+    corpora?: string[];
+  };
   /** Models and routes that it may name. @default all */
   models?: readonly string[];
+  /** Addresses and networks from which it may be used. @default all */
+  addresses?: readonly string[];
   /** When it ends to be valid, in milliseconds since 1970. @default never */
   expiresAtMs?: number;
 }
@@ -33,30 +43,70 @@ export interface KeyHolder {
   models?: readonly string[];
 }
 
-/** Returns the holder of a key; `undefined`: it is unknown. Throws CREDENTIALS_EXPIRED if it has expired. */
+/** A key, ready for the comparison with what a caller sends. */
+export interface PreparedKey {
+  entry: KeyEntry;
+  digest: Buffer;
+  /** `undefined`: every address. */
+  networks: Networks | undefined;
+  holder: KeyHolder;
+}
+
+/** Prepares a key. Throws a TypeError for an address that is none. */
+export function prepareKey(entry: KeyEntry): PreparedKey {
+  const { id: keyId, sha256, principal, models, addresses } = entry;
+  return {
+    entry,
+    digest: Buffer.from(sha256, 'hex'),
+    networks: addresses && createNetworks(addresses),
+    // The same object for each call, so that what follows from it is remembered.
+    holder: Object.freeze({
+      principal: Object.freeze(create(PrincipalSchema, { ...principal, keyId })),
+      keyId,
+      ...(models && { models }),
+    }),
+  };
+}
+
+/** Keys by their SHA-256. */
+export interface KeySource {
+  find(sha256: string): PreparedKey | undefined;
+}
+
+/** Returns the source of these keys. */
+export function keySourceOf(entries: readonly KeyEntry[]): KeySource {
+  const byHash = new Map(entries.map((entry) => [entry.sha256, prepareKey(entry)]));
+  return { find: (sha256) => byHash.get(sha256) };
+}
+
+/** What is done with a key of a caller. */
+export interface KeyRingHooks {
+  /** A valid key was used. */
+  onUse?(sha256: string, address: string): void;
+  /** A valid key came from an address from which it may not be used. */
+  onWrongAddress?(keyId: string, address: string): void;
+}
+
+/**
+ * Returns the holder of a key that comes from `address`; `undefined`: it is unknown, or not for that address, which callers cannot
+ * distinguish. Throws CREDENTIALS_EXPIRED if it has expired. The first source that has the key counts.
+ */
 export function createKeyRing(
-  entries: readonly KeyEntry[],
+  sources: readonly KeySource[],
   clock: () => number,
-): (key: string) => KeyHolder | undefined {
-  const byHash = new Map(
-    entries.map((entry) => [
-      entry.sha256,
-      {
-        ...entry,
-        digest: Buffer.from(entry.sha256, 'hex'),
-        holder: Object.freeze({
-          principal: Object.freeze(create(PrincipalSchema, entry.principal)),
-          keyId: entry.id,
-          ...(entry.models && { models: entry.models }),
-        }),
-      },
-    ]),
-  );
-  return (key) => {
+  { onUse = () => {}, onWrongAddress = () => {} }: KeyRingHooks = {},
+): (key: string, address: string) => KeyHolder | undefined {
+  return (key, address) => {
     const hashed = hashKey(key);
-    const entry = byHash.get(hashed);
+    let found: PreparedKey | undefined;
+    for (const source of sources) found ??= source.find(hashed);
     // Hashes of 256 bits are compared, so timing reveals nothing of a key; the last comparison is constant-time all the same.
-    if (entry === undefined || !timingSafeEqual(entry.digest, Buffer.from(hashed, 'hex'))) return undefined;
+    if (found === undefined || !timingSafeEqual(found.digest, Buffer.from(hashed, 'hex'))) return undefined;
+    const { entry, networks, holder } = found;
+    if (networks !== undefined && !networks.has(address)) {
+      onWrongAddress(entry.id, address);
+      return undefined;
+    }
     if (entry.expiresAtMs !== undefined && entry.expiresAtMs <= clock()) {
       const expiredAt = new Date(entry.expiresAtMs).toISOString();
       throw rpcError(
@@ -66,6 +116,7 @@ export function createKeyRing(
         { metadata: { expired_at: expiredAt } },
       );
     }
-    return entry.holder;
+    onUse(hashed, address);
+    return holder;
   };
 }

@@ -10,7 +10,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { ConfigSchema, type JwtConfig, JwtConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { readEdgeSettings } from '../config.ts';
-import { hashKey } from './api-keys.ts';
+import { hashKey, keySourceOf } from './api-keys.ts';
 import { type Authenticate, createAuthenticator } from './authenticate.ts';
 import { createJwtVerifier } from './jwt.ts';
 import { readJwtSettings } from './jwt-settings.ts';
@@ -41,8 +41,9 @@ describe('API keys', () => {
     },
   });
   const { apiKeys } = readEdgeSettings(config);
-  const authenticate = createAuthenticator({ keys: apiKeys, verifyJwt: undefined }, () => now);
-  const by = async (headers: Record<string, string>) => (await authenticate((name) => headers[name])).principal;
+  const authenticate = createAuthenticator({ keys: [keySourceOf(apiKeys)], verifyJwt: undefined }, () => now);
+  const by = async (headers: Record<string, string>) =>
+    (await authenticate((name) => headers[name], '127.0.0.1')).principal;
 
   test('a key identifies its principal, in either header', async () => {
     const principal = { tenant: 'acme', user: 'shop', groups: ['staff'], roles: [Role.EDITOR] };
@@ -121,7 +122,7 @@ describe('tokens', () => {
   const authenticatorOf = (config: Partial<JwtConfig>, clock = () => startedAt) =>
     createAuthenticator({ keys: [], verifyJwt: createJwtVerifier(settings(config), clock) }, clock);
   const use = async (authenticate: Authenticate, token: string) =>
-    (await authenticate((name) => (name === 'authorization' ? `Bearer ${token}` : undefined))).principal;
+    (await authenticate((name) => (name === 'authorization' ? `Bearer ${token}` : undefined), '127.0.0.1')).principal;
 
   test.each(Object.keys(signings))('signed with %s identify the principal of their claims', async (name) => {
     const signing = signings[name] as Signing;

@@ -2,7 +2,7 @@ import { Code } from '@connectrpc/connect';
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { rpcError } from '#kit/base/errors.ts';
-import { createKeyRing, type KeyEntry } from './api-keys.ts';
+import { createKeyRing, type KeyRingHooks, type KeySource } from './api-keys.ts';
 import { looksLikeJwt } from './jwt.ts';
 
 /** A request header by its lower-case name. */
@@ -17,12 +17,15 @@ export interface Caller {
   models?: readonly string[];
 }
 
-/** Returns the caller by the headers of a request. Throws UNAUTHENTICATED. */
-export type Authenticate = (header: HeaderReader) => Promise<Caller>;
+/** Returns the caller by the headers of a request and the address that it comes from. Throws UNAUTHENTICATED. */
+export type Authenticate = (header: HeaderReader, address: string) => Promise<Caller>;
 
 /** Valid credentials. */
 export interface Credentials {
-  keys: readonly KeyEntry[];
+  /** The first source that has a key counts. */
+  keys: readonly KeySource[];
+  /** Throws UNAVAILABLE for a credential that a source of keys cannot judge at the moment. */
+  requireKnown?(credential: string): void;
   /** Checks a token of the identity provider; `undefined`: no tokens. */
   verifyJwt: ((token: string) => Promise<Principal>) | undefined;
 }
@@ -31,13 +34,18 @@ export interface Credentials {
  * Authenticates the callers of every face; nothing else does. A key comes as `authorization: Bearer <key>` or as
  * `x-api-key: <key>` or `api-key: <key>`, a token as `authorization: Bearer <token>`; `authorization` counts if both are sent.
  */
-export function createAuthenticator(credentials: Credentials, clock: () => number): Authenticate {
-  const findKey = createKeyRing(credentials.keys, clock);
+export function createAuthenticator(
+  credentials: Credentials,
+  clock: () => number,
+  hooks: KeyRingHooks = {},
+): Authenticate {
+  const findKey = createKeyRing(credentials.keys, clock, hooks);
   const { verifyJwt } = credentials;
-  return async (header) => {
+  return async (header, address) => {
     const credential = readCredential(header);
-    const holder = findKey(credential);
+    const holder = findKey(credential, address);
     if (holder !== undefined) return holder;
+    credentials.requireKnown?.(credential);
     if (verifyJwt !== undefined && looksLikeJwt(credential)) return { principal: await verifyJwt(credential) };
     throw rpcError(Code.Unauthenticated, ErrorReason.CREDENTIALS_INVALID, 'the key or token is not known here');
   };

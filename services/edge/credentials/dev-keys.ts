@@ -77,7 +77,10 @@ export function devKeyEntries(keys: DevKeys): KeyEntry[] {
         tenant,
         user: 'dev',
         groups: ['staff', 'merchant'],
-        roles: [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.MODEL_USER],
+        roles: [
+          ...[Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.MODEL_USER],
+          ...[Role.ADMINISTRATOR, Role.PLATFORM_ADMINISTRATOR],
+        ],
       },
     },
     {

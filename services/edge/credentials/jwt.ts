@@ -12,9 +12,15 @@ import { roleName } from '#kit/rpc/policy.ts';
 import { createRemoteKeys } from './jwks.ts';
 import type { JwtKey, JwtSettings } from './jwt-settings.ts';
 
-/** Roles that a token may give. ROLE_SERVICE is not among them: it is for services of the mesh. */
+/**
+ * Roles that a token may give. ROLE_SERVICE is not among them, which is for services of the mesh, nor ROLE_PLATFORM_ADMINISTRATOR, which acts
+ * in other tenants and comes from keys alone.
+ */
 const rolesByName = new Map(
-  [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.MODEL_USER].map((role) => [roleName(role), role]),
+  [Role.READER, Role.EDITOR, Role.AUDITOR, Role.OPERATOR, Role.MODEL_USER, Role.ADMINISTRATOR].map((role) => [
+    roleName(role),
+    role,
+  ]),
 );
 
 /** Time that the clocks of the identity provider and of the edge may differ, in seconds. */

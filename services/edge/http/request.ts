@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { type Networks, plainAddress } from '#kit/http/networks.ts';
 import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
 
@@ -9,13 +11,31 @@ export function headersOf(request: NodeRequest): HeaderReader {
   };
 }
 
+/** Most proxies before the edge. */
+const maxHops = 32;
+
+/**
+ * Returns the address of the caller. If the connection comes from a trusted proxy, it is the last address in `x-forwarded-for` that is not
+ * one; what is before that, a caller may have written itself. A part that is no address ends the search at the proxy that sent it.
+ */
+export function addressOf(request: NodeRequest, trustedProxies: Networks): string {
+  let address = plainAddress(request.socket.remoteAddress ?? '');
+  if (!trustedProxies.has(address)) return address;
+  const hops = (headersOf(request)('x-forwarded-for') ?? '').split(',').slice(-maxHops);
+  for (const hop of hops.toReversed()) {
+    const given = plainAddress(hop.trim());
+    if (isIP(given) === 0) return address;
+    address = given;
+    if (!trustedProxies.has(address)) return address;
+  }
+  return address;
+}
+
 /**
  * Returns the network address by which callers without credentials are counted: an IPv4 address, or the first 64 bits of an
  * IPv6 address, since one host usually owns all addresses below them.
  */
-export function networkOf(request: NodeRequest): string {
-  const address = request.socket.remoteAddress ?? '';
-  if (address.startsWith('::ffff:')) return address.slice('::ffff:'.length);
+export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const [head = '', tail = ''] = address.split('::');
   const first = head.split(':').filter(Boolean);

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import { CredentialService } from '#gen/ragmesh/accounts/v1/credential_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { type AskRequest, AskResponseSchema, ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
@@ -14,7 +15,7 @@ import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
-import { defineService } from '#kit/host/define-service.ts';
+import { defineService, type ServiceDefinition } from '#kit/host/define-service.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
@@ -101,6 +102,10 @@ export interface EdgeMeshOptions extends EdgeOptions {
   llm?: Partial<ServiceHandlers<typeof LLMGatewayService>>;
   embedding?: Partial<ServiceHandlers<typeof EmbeddingService>>;
   rerank?: Partial<ServiceHandlers<typeof RerankService>>;
+  /** The service of keys. @default one that serves nothing */
+  accounts?: ServiceDefinition;
+  /** The audit. @default one that serves nothing */
+  audit?: ServiceDefinition;
   config?: MessageInitShape<typeof ConfigSchema>;
   clock?: () => number;
   /** @default silent */
@@ -168,8 +173,9 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
   const rerank = standIn('rerank', RerankService, options.rerank);
   const services = [
     ...[chat, indexer, llm, embedding, rerank, edge],
+    options.accounts ?? standIn('accounts', CredentialService),
     standIn('cache', CacheService),
-    standIn('audit', AuditService),
+    options.audit ?? standIn('audit', AuditService),
     standIn('evaluation', EvaluationService),
     standInFor('retrieval', [RetrievalService, IndexAdminService]),
   ];

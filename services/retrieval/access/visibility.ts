@@ -1,6 +1,6 @@
 import type { Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
-import { visibleGroups } from '#kit/rpc/access.ts';
+import { isInCorpora, visibleGroups } from '#kit/rpc/access.ts';
 import type { AccessScope } from '../stores/index-row.ts';
 
 // A principal becomes a condition on rows only here. Every search, read and count of a reader gets its access lists from this file. The
@@ -14,6 +14,7 @@ export interface Counts {
 
 /** A corpus at its live version. */
 export interface CountedCorpus {
+  name: string;
   corpusId: number;
   /** The live version; 0: none yet. */
   live: number;
@@ -33,7 +34,7 @@ export interface Visibility {
   seesAll(principal: Principal): boolean;
   /**
    * Returns whether the corpus exists for the principal. A corpus with documents, none of which the principal may see, does not.
-   * Operators and services see every corpus.
+   * Operators and services see every corpus. No one sees a corpus that the limit of the key leaves out.
    */
   isVisible(corpus: CountedCorpus, principal: Principal): boolean;
 }
@@ -70,12 +71,15 @@ export function createVisibility(acls: readonly { aclId: number; groups: readonl
   return {
     aclIdsOf: (principal) => accessOf(principal).aclIds,
     scopeOf: (corpora, principal) => ({
-      corpora: corpora.map(({ corpusId, live }) => ({ corpusId, version: live })),
+      corpora: corpora
+        .filter(({ name }) => isInCorpora(principal, name))
+        .map(({ corpusId, live }) => ({ corpusId, version: live })),
       aclIds: accessOf(principal).aclIds,
     }),
     countsOf,
     seesAll,
     isVisible(corpus, principal) {
+      if (!isInCorpora(principal, corpus.name)) return false;
       if (seesAll(principal)) return true;
       return corpus.countsByAcl.size === 0 || countsOf(corpus, principal).documentCount > 0;
     },

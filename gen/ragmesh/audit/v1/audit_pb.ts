@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/audit/v1/audit.proto.
  */
 export const file_ragmesh_audit_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIpMGCg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSJwoNY2l0ZWRfbWFya2VycxgIIAMoDUIQukgNkgEKEGQiBioEGKCNBhIXCgVtb2RlbBgJIAEoCUIIukgFcgMYgAISLAoFdXNhZ2UYCiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEj4KDGRlZ3JhZGF0aW9ucxgLIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIyCgtjYWNoZV9sYXllchgMIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISGQoIdHJhY2VfaWQYDSABKAlCB7pIBHICGCASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKDWZpcnN0X3RleHRfdXMYDyABKARCDLpICTIHGIDA3e7BAhIeCgh0b3RhbF91cxgQIAEoBEIMukgJMgcYgMDd7sECEkkKEnVuc3VwcG9ydGVkX2NsYWltcxgRIAMoCzIjLnJhZ21lc2guY29tbW9uLnYxLlVuc3VwcG9ydGVkQ2xhaW1CCLpIBZIBAhBAEj4KCnRvb2xfY2FsbHMYEiADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLlRvb2xDYWxsUmVjb3JkQgi6SAWSAQIQICLTAQoOVG9vbENhbGxSZWNvcmQSGAoHY2FsbF9pZBgBIAEoCUIHukgEcgIYQBIVCgR0b29sGAIgASgJQge6SARyAhhAEiEKDmFyZ3VtZW50c19qc29uGAMgASgJQgm6SAZyBCiAgAESMQoGc3RhdHVzGAQgASgOMiEucmFnbWVzaC5jb21tb24udjEuVG9vbENhbGxTdGF0dXMSGAoGZGV0YWlsGAUgASgJQgi6SAVyAxiABBIgCgpsYXRlbmN5X3VzGAYgASgEQgy6SAkyBxiAwN3uwQIiqgEKC0V2aWRlbmNlUmVmEhoKCGNodW5rX2lkGAEgASgJQgi6SAVyAxiABBIdCgtkb2N1bWVudF9pZBgCIAEoCUIIukgFcgMYgAQSFwoGY29ycHVzGAMgASgJQge6SARyAhhAEh8KB3ZlcnNpb24YBCABKARCDrpICzIJGP////////8PEiYKBXNjb3JlGAUgASgBQhe6SBQSEhkAAAAAZc3NQSkAAAAAZc3NwSIiCg5SZWNvcmRSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBCK6AQoSUmVjb3JkVXNhZ2VSZXF1ZXN0Eh0KCnJlcXVlc3RfaWQYASABKAlCCbpIBnIEEAEYQBI4CgZ1c2FnZXMYAiADKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLk1vZGVsVXNhZ2VCCrpIB5IBBAgBEEASMAoMcmVxdWVzdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZCgh0cmFjZV9pZBgEIAEoCUIHukgEcgIYICJ4CgpNb2RlbFVzYWdlEhkKBW1vZGVsGAEgASgJQgq6SAdyBRABGIACEhkKCHByb3ZpZGVyGAIgASgJQge6SARyAhhAEjQKBXVzYWdlGAMgASgLMh0ucmFnbWVzaC5jb21tb24udjEuVG9rZW5Vc2FnZUIGukgDyAEBIicKE1JlY29yZFVzYWdlUmVzcG9uc2USEAoIcmVjb3JkZWQYASABKAgi/gEKEVF1ZXJ5QXVkaXRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoEdXNlchgDIAEoCUIIukgFcgMYgAESHQoLZG9jdW1lbnRfaWQYBCABKAlCCLpIBXIDGIAEEhoKCWFuc3dlcl9pZBgFIAEoCUIHukgEcgIYQBIXCgVsaW1pdBgGIAEoDUIIukgFKgMYkE4SJwoPYmVmb3JlX3NlcXVlbmNlGAcgASgEQg66SAsyCRj/////////DyJXChJRdWVyeUF1ZGl0UmVzcG9uc2USKwoFZW50cnkYASABKAsyHC5yYWdtZXNoLmF1ZGl0LnYxLkF1ZGl0RW50cnkSFAoMaGFzaGVkX2J5dGVzGAIgASgMIt0CCgpBdWRpdEVudHJ5EhAKCHNlcXVlbmNlGAEgASgEEg4KBnRlbmFudBgCIAEoCRIMCgR1c2VyGAMgASgJEi8KBnJlY29yZBgEIAEoCzIfLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkUmVxdWVzdBIvCgtyZWNvcmRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcHJldmlvdXNfaGFzaBgGIAEoDBIMCgRoYXNoGAcgASgMEg8KB3N1YmplY3QYCCABKAkSDgoGc2VhbGVkGAkgASgMEjEKB2VyYXN1cmUYCiABKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLkVyYXN1cmVSZWNlaXB0Ei8KB2NvbnRlbnQYCyABKA4yHi5yYWdtZXNoLmF1ZGl0LnYxLkVudHJ5Q29udGVudBITCgtyZWRhY3RlZF9ieRgMIAEoBCJOCg1TZWFsZWRDb250ZW50EgwKBHVzZXIYASABKAkSLwoGcmVjb3JkGAIgASgLMh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0IvEBCg5FcmFzdXJlUmVjZWlwdBISCgplcmFzdXJlX2lkGAEgASgJEisKBGtpbmQYAiABKA4yHS5yYWdtZXNoLmF1ZGl0LnYxLkVyYXN1cmVLaW5kEg8KB3N1YmplY3QYAyABKAkSFAoMc2VhbGVkX2NvdW50GAQgASgEEhYKDnJlZGFjdGVkX2NvdW50GAUgASgEEhcKD3JlZGFjdGVkX2RpZ2VzdBgGIAEoDBIXCg9kb2N1bWVudF9kaWdlc3QYByABKAwSLQoJZXJhc2VkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIUChJWZXJpZnlDaGFpblJlcXVlc3Qi0wEKE1ZlcmlmeUNoYWluUmVzcG9uc2USEwoLZW50cnlfY291bnQYASABKAQSDgoGaW50YWN0GAIgASgIEhoKEmZpcnN0X2JhZF9zZXF1ZW5jZRgDIAEoBBIUCgxlcmFzZWRfY291bnQYBCABKAQSFgoOcmVkYWN0ZWRfY291bnQYBSABKAQSGQoRa2V5X21pc3NpbmdfY291bnQYBiABKAQSMgoIZXJhc3VyZXMYByADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLkVyYXN1cmVSZWNlaXB0Im0KFUdldFVzYWdlUmVwb3J0UmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZiZWZvcmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkIKFkdldFVzYWdlUmVwb3J0UmVzcG9uc2USKAoEcm93cxgBIAMoCzIaLnJhZ21lc2guYXVkaXQudjEuVXNhZ2VSb3ciuQEKCFVzYWdlUm93EgsKA2RheRgBIAEoCRINCgVtb2RlbBgCIAEoCRIMCgR1c2VyGAMgASgJEhQKDGFuc3dlcl9jb3VudBgEIAEoBBIUCgxjYWNoZWRfY291bnQYBSABKAQSFQoNcHJvbXB0X3Rva2VucxgGIAEoBBIZChFjb21wbGV0aW9uX3Rva2VucxgHIAEoBBITCgtjb3N0X21pY3JvcxgIIAEoAxIQCghjdXJyZW5jeRgJIAEoCSqbAQoMRW50cnlDb250ZW50Eh0KGUVOVFJZX0NPTlRFTlRfVU5TUEVDSUZJRUQQABIXChNFTlRSWV9DT05URU5UX1dIT0xFEAESGAoURU5UUllfQ09OVEVOVF9FUkFTRUQQAhIaChZFTlRSWV9DT05URU5UX1JFREFDVEVEEAMSHQoZRU5UUllfQ09OVEVOVF9LRVlfTUlTU0lORxAEKnkKC0VyYXN1cmVLaW5kEhwKGEVSQVNVUkVfS0lORF9VTlNQRUNJRklFRBAAEhUKEUVSQVNVUkVfS0lORF9VU0VSEAESGQoVRVJBU1VSRV9LSU5EX0RPQ1VNRU5UEAISGgoWRVJBU1VSRV9LSU5EX1JFVEVOVElPThADMq4ECgxBdWRpdFNlcnZpY2USXAoGUmVjb3JkEh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0GiAucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXNwb25zZSIPorsYCwiIJxADGAEgAUABEmsKC1JlY29yZFVzYWdlEiQucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRVc2FnZVJlcXVlc3QaJS5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFVzYWdlUmVzcG9uc2UiD6K7GAsIiCcQAxgBIAFAARJsCgpRdWVyeUF1ZGl0EiMucmFnbWVzaC5hdWRpdC52MS5RdWVyeUF1ZGl0UmVxdWVzdBokLnJhZ21lc2guYXVkaXQudjEuUXVlcnlBdWRpdFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAIgAzABEm0KC1ZlcmlmeUNoYWluEiQucmFnbWVzaC5hdWRpdC52MS5WZXJpZnlDaGFpblJlcXVlc3QaJS5yYWdtZXNoLmF1ZGl0LnYxLlZlcmlmeUNoYWluUmVzcG9uc2UiEZACAaK7GAoI4KcSEAEYAiADEnYKDkdldFVzYWdlUmVwb3J0EicucmFnbWVzaC5hdWRpdC52MS5HZXRVc2FnZVJlcG9ydFJlcXVlc3QaKC5yYWdtZXNoLmF1ZGl0LnYxLkdldFVzYWdlUmVwb3J0UmVzcG9uc2UiEZACAaK7GAoIsOoBEAIYAiADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2F1ZGl0L3YxL2F1ZGl0LnByb3RvEhByYWdtZXNoLmF1ZGl0LnYxIssGCg1SZWNvcmRSZXF1ZXN0EhwKCWFuc3dlcl9pZBgBIAEoCUIJukgGcgQQARhAEhsKCnNlc3Npb25faWQYAiABKAlCB7pIBHICGEASGgoIcXVlc3Rpb24YAyABKAlCCLpIBXIDGIAgEiUKE3N0YW5kYWxvbmVfcXVlc3Rpb24YBCABKAlCCLpIBXIDGIAgEhkKBmFuc3dlchgFIAEoCUIJukgGcgQogIBAEjEKB291dGNvbWUYBiABKA4yIC5yYWdtZXNoLmNvbW1vbi52MS5BbnN3ZXJPdXRjb21lEjkKCGV2aWRlbmNlGAcgAygLMh0ucmFnbWVzaC5hdWRpdC52MS5FdmlkZW5jZVJlZkIIukgFkgECEGQSJwoNY2l0ZWRfbWFya2VycxgIIAMoDUIQukgNkgEKEGQiBioEGKCNBhIXCgVtb2RlbBgJIAEoCUIIukgFcgMYgAISLAoFdXNhZ2UYCiABKAsyHS5yYWdtZXNoLmNvbW1vbi52MS5Ub2tlblVzYWdlEj4KDGRlZ3JhZGF0aW9ucxgLIAMoCzIeLnJhZ21lc2guY29tbW9uLnYxLkRlZ3JhZGF0aW9uQgi6SAWSAQIQIBIyCgtjYWNoZV9sYXllchgMIAEoDjIdLnJhZ21lc2guY29tbW9uLnYxLkNhY2hlTGF5ZXISGQoIdHJhY2VfaWQYDSABKAlCB7pIBHICGCASLAoIYXNrZWRfYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKDWZpcnN0X3RleHRfdXMYDyABKARCDLpICTIHGIDA3e7BAhIeCgh0b3RhbF91cxgQIAEoBEIMukgJMgcYgMDd7sECEkkKEnVuc3VwcG9ydGVkX2NsYWltcxgRIAMoCzIjLnJhZ21lc2guY29tbW9uLnYxLlVuc3VwcG9ydGVkQ2xhaW1CCLpIBZIBAhBAEj4KCnRvb2xfY2FsbHMYEiADKAsyIC5yYWdtZXNoLmF1ZGl0LnYxLlRvb2xDYWxsUmVjb3JkQgi6SAWSAQIQIBI2CgZjaGFuZ2UYHiABKAsyJi5yYWdtZXNoLmF1ZGl0LnYxLkFkbWluaXN0cmF0aXZlQ2hhbmdlIsUBChRBZG1pbmlzdHJhdGl2ZUNoYW5nZRI4CgZhY3Rpb24YASABKA4yHi5yYWdtZXNoLmF1ZGl0LnYxLkNoYW5nZUFjdGlvbkIIukgFggECEAESGgoIcmVzb3VyY2UYAiABKAlCCLpIBXIDGIABEh0KDGFjdG9yX3RlbmFudBgDIAEoCUIHukgEcgIYQBIYCgZyZWFzb24YBCABKAlCCLpIBXIDGIAEEh4KC2RldGFpbF9qc29uGAUgASgJQgm6SAZyBCiAgAQi0wEKDlRvb2xDYWxsUmVjb3JkEhgKB2NhbGxfaWQYASABKAlCB7pIBHICGEASFQoEdG9vbBgCIAEoCUIHukgEcgIYQBIhCg5hcmd1bWVudHNfanNvbhgDIAEoCUIJukgGcgQogIABEjEKBnN0YXR1cxgEIAEoDjIhLnJhZ21lc2guY29tbW9uLnYxLlRvb2xDYWxsU3RhdHVzEhgKBmRldGFpbBgFIAEoCUIIukgFcgMYgAQSIAoKbGF0ZW5jeV91cxgGIAEoBEIMukgJMgcYgMDd7sECIqoBCgtFdmlkZW5jZVJlZhIaCghjaHVua19pZBgBIAEoCUIIukgFcgMYgAQSHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhcKBmNvcnB1cxgDIAEoCUIHukgEcgIYQBIfCgd2ZXJzaW9uGAQgASgEQg66SAsyCRj/////////DxImCgVzY29yZRgFIAEoAUIXukgUEhIZAAAAAGXNzUEpAAAAAGXNzcEiIgoOUmVjb3JkUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQiugEKElJlY29yZFVzYWdlUmVxdWVzdBIdCgpyZXF1ZXN0X2lkGAEgASgJQgm6SAZyBBABGEASOAoGdXNhZ2VzGAIgAygLMhwucmFnbWVzaC5hdWRpdC52MS5Nb2RlbFVzYWdlQgq6SAeSAQQIARBAEjAKDHJlcXVlc3RlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoIdHJhY2VfaWQYBCABKAlCB7pIBHICGCAieAoKTW9kZWxVc2FnZRIZCgVtb2RlbBgBIAEoCUIKukgHcgUQARiAAhIZCghwcm92aWRlchgCIAEoCUIHukgEcgIYQBI0CgV1c2FnZRgDIAEoCzIdLnJhZ21lc2guY29tbW9uLnYxLlRva2VuVXNhZ2VCBrpIA8gBASInChNSZWNvcmRVc2FnZVJlc3BvbnNlEhAKCHJlY29yZGVkGAEgASgIIpQCChFRdWVyeUF1ZGl0UmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZiZWZvcmUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKBHVzZXIYAyABKAlCCLpIBXIDGIABEh0KC2RvY3VtZW50X2lkGAQgASgJQgi6SAVyAxiABBIaCglhbnN3ZXJfaWQYBSABKAlCB7pIBHICGEASFwoFbGltaXQYBiABKA1CCLpIBSoDGJBOEicKD2JlZm9yZV9zZXF1ZW5jZRgHIAEoBEIOukgLMgkY/////////w8SFAoMb25seV9jaGFuZ2VzGA8gASgIIlcKElF1ZXJ5QXVkaXRSZXNwb25zZRIrCgVlbnRyeRgBIAEoCzIcLnJhZ21lc2guYXVkaXQudjEuQXVkaXRFbnRyeRIUCgxoYXNoZWRfYnl0ZXMYAiABKAwi3QIKCkF1ZGl0RW50cnkSEAoIc2VxdWVuY2UYASABKAQSDgoGdGVuYW50GAIgASgJEgwKBHVzZXIYAyABKAkSLwoGcmVjb3JkGAQgASgLMh8ucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0Ei8KC3JlY29yZGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1wcmV2aW91c19oYXNoGAYgASgMEgwKBGhhc2gYByABKAwSDwoHc3ViamVjdBgIIAEoCRIOCgZzZWFsZWQYCSABKAwSMQoHZXJhc3VyZRgKIAEoCzIgLnJhZ21lc2guYXVkaXQudjEuRXJhc3VyZVJlY2VpcHQSLwoHY29udGVudBgLIAEoDjIeLnJhZ21lc2guYXVkaXQudjEuRW50cnlDb250ZW50EhMKC3JlZGFjdGVkX2J5GAwgASgEIk4KDVNlYWxlZENvbnRlbnQSDAoEdXNlchgBIAEoCRIvCgZyZWNvcmQYAiABKAsyHy5yYWdtZXNoLmF1ZGl0LnYxLlJlY29yZFJlcXVlc3Qi8QEKDkVyYXN1cmVSZWNlaXB0EhIKCmVyYXN1cmVfaWQYASABKAkSKwoEa2luZBgCIAEoDjIdLnJhZ21lc2guYXVkaXQudjEuRXJhc3VyZUtpbmQSDwoHc3ViamVjdBgDIAEoCRIUCgxzZWFsZWRfY291bnQYBCABKAQSFgoOcmVkYWN0ZWRfY291bnQYBSABKAQSFwoPcmVkYWN0ZWRfZGlnZXN0GAYgASgMEhcKD2RvY3VtZW50X2RpZ2VzdBgHIAEoDBItCgllcmFzZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhQKElZlcmlmeUNoYWluUmVxdWVzdCLTAQoTVmVyaWZ5Q2hhaW5SZXNwb25zZRITCgtlbnRyeV9jb3VudBgBIAEoBBIOCgZpbnRhY3QYAiABKAgSGgoSZmlyc3RfYmFkX3NlcXVlbmNlGAMgASgEEhQKDGVyYXNlZF9jb3VudBgEIAEoBBIWCg5yZWRhY3RlZF9jb3VudBgFIAEoBBIZChFrZXlfbWlzc2luZ19jb3VudBgGIAEoBBIyCghlcmFzdXJlcxgHIAMoCzIgLnJhZ21lc2guYXVkaXQudjEuRXJhc3VyZVJlY2VpcHQibQoVR2V0VXNhZ2VSZXBvcnRSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBmJlZm9yZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoWR2V0VXNhZ2VSZXBvcnRSZXNwb25zZRIoCgRyb3dzGAEgAygLMhoucmFnbWVzaC5hdWRpdC52MS5Vc2FnZVJvdyK5AQoIVXNhZ2VSb3cSCwoDZGF5GAEgASgJEg0KBW1vZGVsGAIgASgJEgwKBHVzZXIYAyABKAkSFAoMYW5zd2VyX2NvdW50GAQgASgEEhQKDGNhY2hlZF9jb3VudBgFIAEoBBIVCg1wcm9tcHRfdG9rZW5zGAYgASgEEhkKEWNvbXBsZXRpb25fdG9rZW5zGAcgASgEEhMKC2Nvc3RfbWljcm9zGAggASgDEhAKCGN1cnJlbmN5GAkgASgJKv4BCgxDaGFuZ2VBY3Rpb24SHQoZQ0hBTkdFX0FDVElPTl9VTlNQRUNJRklFRBAAEiEKHUNIQU5HRV9BQ1RJT05fQVBJX0tFWV9DUkVBVEVEEAESIQodQ0hBTkdFX0FDVElPTl9BUElfS0VZX1JPVEFURUQQAhIhCh1DSEFOR0VfQUNUSU9OX0FQSV9LRVlfUkVWT0tFRBADEiQKIENIQU5HRV9BQ1RJT05fQlJFQUtfR0xBU1NfT1BFTkVEEAQSIgoeQ0hBTkdFX0FDVElPTl9CUkVBS19HTEFTU19VU0VEEAUSHAoYQ0hBTkdFX0FDVElPTl9URU5BTlRfUFVUEAYqmwEKDEVudHJ5Q29udGVudBIdChlFTlRSWV9DT05URU5UX1VOU1BFQ0lGSUVEEAASFwoTRU5UUllfQ09OVEVOVF9XSE9MRRABEhgKFEVOVFJZX0NPTlRFTlRfRVJBU0VEEAISGgoWRU5UUllfQ09OVEVOVF9SRURBQ1RFRBADEh0KGUVOVFJZX0NPTlRFTlRfS0VZX01JU1NJTkcQBCp5CgtFcmFzdXJlS2luZBIcChhFUkFTVVJFX0tJTkRfVU5TUEVDSUZJRUQQABIVChFFUkFTVVJFX0tJTkRfVVNFUhABEhkKFUVSQVNVUkVfS0lORF9ET0NVTUVOVBACEhoKFkVSQVNVUkVfS0lORF9SRVRFTlRJT04QAzKuBAoMQXVkaXRTZXJ2aWNlElwKBlJlY29yZBIfLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkUmVxdWVzdBogLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkUmVzcG9uc2UiD6K7GAsIiCcQAxgBIAFAARJrCgtSZWNvcmRVc2FnZRIkLnJhZ21lc2guYXVkaXQudjEuUmVjb3JkVXNhZ2VSZXF1ZXN0GiUucmFnbWVzaC5hdWRpdC52MS5SZWNvcmRVc2FnZVJlc3BvbnNlIg+iuxgLCIgnEAMYASABQAESbAoKUXVlcnlBdWRpdBIjLnJhZ21lc2guYXVkaXQudjEuUXVlcnlBdWRpdFJlcXVlc3QaJC5yYWdtZXNoLmF1ZGl0LnYxLlF1ZXJ5QXVkaXRSZXNwb25zZSIRkAIBorsYCgiw6gEQAhgCIAMwARJtCgtWZXJpZnlDaGFpbhIkLnJhZ21lc2guYXVkaXQudjEuVmVyaWZ5Q2hhaW5SZXF1ZXN0GiUucmFnbWVzaC5hdWRpdC52MS5WZXJpZnlDaGFpblJlc3BvbnNlIhGQAgGiuxgKCOCnEhABGAIgAxJ2Cg5HZXRVc2FnZVJlcG9ydBInLnJhZ21lc2guYXVkaXQudjEuR2V0VXNhZ2VSZXBvcnRSZXF1ZXN0GigucmFnbWVzaC5hdWRpdC52MS5HZXRVc2FnZVJlcG9ydFJlc3BvbnNlIhGQAgGiuxgKCLDqARACGAIgA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_answer, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * An answer to record. Tenant and user are those of the call.
@@ -153,6 +153,13 @@ export type RecordRequest = Message<"ragmesh.audit.v1.RecordRequest"> & {
    * @generated from field: repeated ragmesh.audit.v1.ToolCallRecord tool_calls = 18;
    */
   toolCalls: ToolCallRecord[];
+
+  /**
+   * A change of keys, tenants or budgets, if the entry is of one; it then has no question and no answer, and is no answer in the reports.
+   *
+   * @generated from field: ragmesh.audit.v1.AdministrativeChange change = 30;
+   */
+  change?: AdministrativeChange | undefined;
 };
 
 /**
@@ -161,6 +168,55 @@ export type RecordRequest = Message<"ragmesh.audit.v1.RecordRequest"> & {
  */
 export const RecordRequestSchema: GenMessage<RecordRequest> = /*@__PURE__*/
   messageDesc(file_ragmesh_audit_v1_audit, 0);
+
+/**
+ * A change by an administrator, or a use of break-glass access.
+ *
+ * @generated from message ragmesh.audit.v1.AdministrativeChange
+ */
+export type AdministrativeChange = Message<"ragmesh.audit.v1.AdministrativeChange"> & {
+  /**
+   * What was done.
+   *
+   * @generated from field: ragmesh.audit.v1.ChangeAction action = 1;
+   */
+  action: ChangeAction;
+
+  /**
+   * Id of the key, or name of the tenant.
+   *
+   * @generated from field: string resource = 2;
+   */
+  resource: string;
+
+  /**
+   * Tenant of the person who did it.
+   *
+   * @generated from field: string actor_tenant = 3;
+   */
+  actorTenant: string;
+
+  /**
+   * Why, if a reason was needed.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * The resource after it, as JSON; never with a secret.
+   *
+   * @generated from field: string detail_json = 5;
+   */
+  detailJson: string;
+};
+
+/**
+ * Describes the message ragmesh.audit.v1.AdministrativeChange.
+ * Use `create(AdministrativeChangeSchema)` to create a new message.
+ */
+export const AdministrativeChangeSchema: GenMessage<AdministrativeChange> = /*@__PURE__*/
+  messageDesc(file_ragmesh_audit_v1_audit, 1);
 
 /**
  * A call of a tool.
@@ -216,7 +272,7 @@ export type ToolCallRecord = Message<"ragmesh.audit.v1.ToolCallRecord"> & {
  * Use `create(ToolCallRecordSchema)` to create a new message.
  */
 export const ToolCallRecordSchema: GenMessage<ToolCallRecord> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 1);
+  messageDesc(file_ragmesh_audit_v1_audit, 2);
 
 /**
  * A passage in the prompt.
@@ -265,7 +321,7 @@ export type EvidenceRef = Message<"ragmesh.audit.v1.EvidenceRef"> & {
  * Use `create(EvidenceRefSchema)` to create a new message.
  */
 export const EvidenceRefSchema: GenMessage<EvidenceRef> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 2);
+  messageDesc(file_ragmesh_audit_v1_audit, 3);
 
 /**
  * The entry is durable.
@@ -286,7 +342,7 @@ export type RecordResponse = Message<"ragmesh.audit.v1.RecordResponse"> & {
  * Use `create(RecordResponseSchema)` to create a new message.
  */
 export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 3);
+  messageDesc(file_ragmesh_audit_v1_audit, 4);
 
 /**
  * The cost of a model request. Tenant and user are those of the call.
@@ -328,7 +384,7 @@ export type RecordUsageRequest = Message<"ragmesh.audit.v1.RecordUsageRequest"> 
  * Use `create(RecordUsageRequestSchema)` to create a new message.
  */
 export const RecordUsageRequestSchema: GenMessage<RecordUsageRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 4);
+  messageDesc(file_ragmesh_audit_v1_audit, 5);
 
 /**
  * The cost of an attempt at a model.
@@ -363,7 +419,7 @@ export type ModelUsage = Message<"ragmesh.audit.v1.ModelUsage"> & {
  * Use `create(ModelUsageSchema)` to create a new message.
  */
 export const ModelUsageSchema: GenMessage<ModelUsage> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 5);
+  messageDesc(file_ragmesh_audit_v1_audit, 6);
 
 /**
  * The usage is durable.
@@ -384,7 +440,7 @@ export type RecordUsageResponse = Message<"ragmesh.audit.v1.RecordUsageResponse"
  * Use `create(RecordUsageResponseSchema)` to create a new message.
  */
 export const RecordUsageResponseSchema: GenMessage<RecordUsageResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 6);
+  messageDesc(file_ragmesh_audit_v1_audit, 7);
 
 /**
  * Selects entries. All conditions must hold.
@@ -440,6 +496,13 @@ export type QueryAuditRequest = Message<"ragmesh.audit.v1.QueryAuditRequest"> & 
    * @generated from field: uint64 before_sequence = 7;
    */
   beforeSequence: bigint;
+
+  /**
+   * Only entries of changes by administrators.
+   *
+   * @generated from field: bool only_changes = 15;
+   */
+  onlyChanges: boolean;
 };
 
 /**
@@ -447,7 +510,7 @@ export type QueryAuditRequest = Message<"ragmesh.audit.v1.QueryAuditRequest"> & 
  * Use `create(QueryAuditRequestSchema)` to create a new message.
  */
 export const QueryAuditRequestSchema: GenMessage<QueryAuditRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 7);
+  messageDesc(file_ragmesh_audit_v1_audit, 8);
 
 /**
  * An entry.
@@ -475,7 +538,7 @@ export type QueryAuditResponse = Message<"ragmesh.audit.v1.QueryAuditResponse"> 
  * Use `create(QueryAuditResponseSchema)` to create a new message.
  */
 export const QueryAuditResponseSchema: GenMessage<QueryAuditResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 8);
+  messageDesc(file_ragmesh_audit_v1_audit, 9);
 
 /**
  * An entry of the audit. The chain covers fields 1 to 5 and 8 to 10 as they are stored.
@@ -574,7 +637,7 @@ export type AuditEntry = Message<"ragmesh.audit.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 9);
+  messageDesc(file_ragmesh_audit_v1_audit, 10);
 
 /**
  * What an entry says of its user; stored encrypted.
@@ -602,7 +665,7 @@ export type SealedContent = Message<"ragmesh.audit.v1.SealedContent"> & {
  * Use `create(SealedContentSchema)` to create a new message.
  */
 export const SealedContentSchema: GenMessage<SealedContent> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 10);
+  messageDesc(file_ragmesh_audit_v1_audit, 11);
 
 /**
  * What was erased from the audit. The user of its entry is the one who asked for it.
@@ -673,7 +736,7 @@ export type ErasureReceipt = Message<"ragmesh.audit.v1.ErasureReceipt"> & {
  * Use `create(ErasureReceiptSchema)` to create a new message.
  */
 export const ErasureReceiptSchema: GenMessage<ErasureReceipt> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 11);
+  messageDesc(file_ragmesh_audit_v1_audit, 12);
 
 /**
  * Requests a check of the chain.
@@ -688,7 +751,7 @@ export type VerifyChainRequest = Message<"ragmesh.audit.v1.VerifyChainRequest"> 
  * Use `create(VerifyChainRequestSchema)` to create a new message.
  */
 export const VerifyChainRequestSchema: GenMessage<VerifyChainRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 12);
+  messageDesc(file_ragmesh_audit_v1_audit, 13);
 
 /**
  * The result of the check.
@@ -751,7 +814,7 @@ export type VerifyChainResponse = Message<"ragmesh.audit.v1.VerifyChainResponse"
  * Use `create(VerifyChainResponseSchema)` to create a new message.
  */
 export const VerifyChainResponseSchema: GenMessage<VerifyChainResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 13);
+  messageDesc(file_ragmesh_audit_v1_audit, 14);
 
 /**
  * Selects usage.
@@ -779,7 +842,7 @@ export type GetUsageReportRequest = Message<"ragmesh.audit.v1.GetUsageReportRequ
  * Use `create(GetUsageReportRequestSchema)` to create a new message.
  */
 export const GetUsageReportRequestSchema: GenMessage<GetUsageReportRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 14);
+  messageDesc(file_ragmesh_audit_v1_audit, 15);
 
 /**
  * The usage.
@@ -800,7 +863,7 @@ export type GetUsageReportResponse = Message<"ragmesh.audit.v1.GetUsageReportRes
  * Use `create(GetUsageReportResponseSchema)` to create a new message.
  */
 export const GetUsageReportResponseSchema: GenMessage<GetUsageReportResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 15);
+  messageDesc(file_ragmesh_audit_v1_audit, 16);
 
 /**
  * Usage of a user with a model on a day.
@@ -877,7 +940,76 @@ export type UsageRow = Message<"ragmesh.audit.v1.UsageRow"> & {
  * Use `create(UsageRowSchema)` to create a new message.
  */
 export const UsageRowSchema: GenMessage<UsageRow> = /*@__PURE__*/
-  messageDesc(file_ragmesh_audit_v1_audit, 16);
+  messageDesc(file_ragmesh_audit_v1_audit, 17);
+
+/**
+ * What an administrator did.
+ *
+ * @generated from enum ragmesh.audit.v1.ChangeAction
+ */
+export const ChangeAction = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: CHANGE_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Made a key.
+   *
+   * @generated from enum value: CHANGE_ACTION_API_KEY_CREATED = 1;
+   */
+  API_KEY_CREATED: 1,
+
+  /**
+   * Made a new secret of a key.
+   *
+   * @generated from enum value: CHANGE_ACTION_API_KEY_ROTATED = 2;
+   */
+  API_KEY_ROTATED: 2,
+
+  /**
+   * Ended a key.
+   *
+   * @generated from enum value: CHANGE_ACTION_API_KEY_REVOKED = 3;
+   */
+  API_KEY_REVOKED: 3,
+
+  /**
+   * Made a key of another tenant.
+   *
+   * @generated from enum value: CHANGE_ACTION_BREAK_GLASS_OPENED = 4;
+   */
+  BREAK_GLASS_OPENED: 4,
+
+  /**
+   * Used a key that was made by break-glass access.
+   *
+   * @generated from enum value: CHANGE_ACTION_BREAK_GLASS_USED = 5;
+   */
+  BREAK_GLASS_USED: 5,
+
+  /**
+   * Stored a tenant.
+   *
+   * @generated from enum value: CHANGE_ACTION_TENANT_PUT = 6;
+   */
+  TENANT_PUT: 6,
+} as const;
+
+/**
+ * What an administrator did.
+ *
+ * @generated from enum ragmesh.audit.v1.ChangeAction
+ */
+export type ChangeAction = (typeof ChangeAction)[keyof typeof ChangeAction] | UnknownEnum;
+
+/**
+ * Describes the enum ragmesh.audit.v1.ChangeAction.
+ */
+export const ChangeActionSchema: GenEnum<ChangeAction> = /*@__PURE__*/
+  enumDesc(file_ragmesh_audit_v1_audit, 0);
 
 /**
  * What of an entry can be read.
@@ -932,7 +1064,7 @@ export type EntryContent = (typeof EntryContent)[keyof typeof EntryContent] | Un
  * Describes the enum ragmesh.audit.v1.EntryContent.
  */
 export const EntryContentSchema: GenEnum<EntryContent> = /*@__PURE__*/
-  enumDesc(file_ragmesh_audit_v1_audit, 0);
+  enumDesc(file_ragmesh_audit_v1_audit, 1);
 
 /**
  * Why something was erased.
@@ -980,7 +1112,7 @@ export type ErasureKind = (typeof ErasureKind)[keyof typeof ErasureKind] | Unkno
  * Describes the enum ragmesh.audit.v1.ErasureKind.
  */
 export const ErasureKindSchema: GenEnum<ErasureKind> = /*@__PURE__*/
-  enumDesc(file_ragmesh_audit_v1_audit, 1);
+  enumDesc(file_ragmesh_audit_v1_audit, 2);
 
 /**
  * An append-only record of every answer, each entry chained by hash to the one before it in the tenant, and the ledger

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/common/v1/rpc_policy.proto.
  */
 export const file_ragmesh_common_v1_rpc_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSKFAgoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0SFQoNaXNfcmVwZWF0YWJsZRgIIAEoCCpQCghFeHBvc3VyZRIYChRFWFBPU1VSRV9VTlNQRUNJRklFRBAAEhUKEUVYUE9TVVJFX0lOVEVSTkFMEAESEwoPRVhQT1NVUkVfUFVCTElDEAIqigEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9FRElUT1IQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQSEAoMUk9MRV9TRVJWSUNFEAUSEwoPUk9MRV9NT0RFTF9VU0VSEAY6UAoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYtIcDIAEoCzIcLnJhZ21lc2guY29tbW9uLnYxLlJwY1BvbGljeVIDcnBjOj4KCmxhc3RfZXZlbnQSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGL6HAyABKAhSCWxhc3RFdmVudGIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("CiJyYWdtZXNoL2NvbW1vbi92MS9ycGNfcG9saWN5LnByb3RvEhFyYWdtZXNoLmNvbW1vbi52MSKdAgoJUnBjUG9saWN5EhIKCnRpbWVvdXRfbXMYASABKA0SFAoMbWF4X2F0dGVtcHRzGAIgASgNEi0KCGV4cG9zdXJlGAMgASgOMhsucmFnbWVzaC5jb21tb24udjEuRXhwb3N1cmUSJQoEcm9sZRgEIAEoDjIXLnJhZ21lc2guY29tbW9uLnYxLlJvbGUSKgoJZWRnZV9yb2xlGAUgASgOMhcucmFnbWVzaC5jb21tb24udjEuUm9sZRIZChFtYXhfcmVxdWVzdF9ieXRlcxgGIAEoDRIaChJtYXhfcmVxdWVzdF92YWx1ZXMYByABKA0SFQoNaXNfcmVwZWF0YWJsZRgIIAEoCBIWCg5ob25vcnNfY29ycG9yYRgJIAEoCCpQCghFeHBvc3VyZRIYChRFWFBPU1VSRV9VTlNQRUNJRklFRBAAEhUKEUVYUE9TVVJFX0lOVEVSTkFMEAESEwoPRVhQT1NVUkVfUFVCTElDEAIqwwEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfUkVBREVSEAESDwoLUk9MRV9FRElUT1IQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQSEAoMUk9MRV9TRVJWSUNFEAUSEwoPUk9MRV9NT0RFTF9VU0VSEAYSFgoSUk9MRV9BRE1JTklTVFJBVE9SEAcSHwobUk9MRV9QTEFURk9STV9BRE1JTklTVFJBVE9SEAg6UAoDcnBjEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYtIcDIAEoCzIcLnJhZ21lc2guY29tbW9uLnYxLlJwY1BvbGljeVIDcnBjOj4KCmxhc3RfZXZlbnQSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGL6HAyABKAhSCWxhc3RFdmVudGIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * How an rpc may be called.
@@ -82,6 +82,13 @@ export type RpcPolicy = Message<"ragmesh.common.v1.RpcPolicy"> & {
    * @generated from field: bool is_repeatable = 8;
    */
   isRepeatable: boolean;
+
+  /**
+   * Whether a key that is limited to some corpora may call it: nothing of other corpora leaves it. All other rpcs refuse such a key.
+   *
+   * @generated from field: bool honors_corpora = 9;
+   */
+  honorsCorpora: boolean;
 };
 
 /**
@@ -186,6 +193,20 @@ export const Role = {
    * @generated from enum value: ROLE_MODEL_USER = 6;
    */
   MODEL_USER: 6,
+
+  /**
+   * Maintain the API keys and service accounts of the tenant; read nothing by it.
+   *
+   * @generated from enum value: ROLE_ADMINISTRATOR = 7;
+   */
+  ADMINISTRATOR: 7,
+
+  /**
+   * Maintain the tenants of the installation, and with ROLE_ADMINISTRATOR open break-glass access to one.
+   *
+   * @generated from enum value: ROLE_PLATFORM_ADMINISTRATOR = 8;
+   */
+  PLATFORM_ADMINISTRATOR: 8,
 } as const;
 
 /**

@@ -7,7 +7,7 @@ import type { ServiceDefinition } from '#kit/host/define-service.ts';
 
 // `npm start -- --check` and `--print-config`.
 
-const folder = new URL('../../services/', import.meta.url);
+const folder = new URL('../../../services/', import.meta.url);
 
 /** A configuration file to check. */
 export interface CheckedFile {

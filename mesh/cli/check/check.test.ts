@@ -5,11 +5,11 @@ import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig, readConfigFile } from '#kit/host/config/config.ts';
 import { printConfig } from '#kit/host/config/print-config.ts';
-import { services } from '../run.ts';
+import { services } from '../../run.ts';
 import { problemsOfFile } from './check.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ragmesh-check-'));
-const serviceFolder = new URL('../../services/', import.meta.url);
+const serviceFolder = new URL('../../../services/', import.meta.url);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 async function problemsOf(yaml: string): Promise<string[]> {
@@ -43,7 +43,9 @@ indexer: { chunk_tokens: 60, chunk_overlap_tokens: 40 }
     'retrieval.keyword_store.settings.timeout_ms: is 1; allowed: 100 to 600000',
     expect.stringContaining('retrieval.keyword_store.settings.ulr: unknown setting: did you mean "url"?'),
     'llm_gateway.models[0].settings.model: is missing: a string is needed',
-    expect.stringContaining('addresses.retreival: unknown service: did you mean "retrieval"?; allowed: audit, cache'),
+    expect.stringContaining(
+      'addresses.retreival: unknown service: did you mean "retrieval"?; allowed: accounts, audit, cache',
+    ),
     'indexer.chunk_overlap_tokens: is 40, more than half a chunk; allowed: 0 to 30',
   ]);
 });

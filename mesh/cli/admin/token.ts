@@ -5,8 +5,8 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { Config } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { createTokenSigner } from '#kit/rpc/identity.ts';
 import { loadIdentityKeys, newKey, rotateKey, toJwk } from '#kit/rpc/identity-keys.ts';
-import { type CommandContext, CommandError, printJson } from './command.ts';
-import { commonFlags, localHelp, parseFlags } from './flags.ts';
+import { type CommandContext, CommandError, printJson } from '../command.ts';
+import { commonFlags, localHelp, parseFlags } from '../flags.ts';
 
 const help = `npm run token -- [--tenant demo] [--user me] [--group g]… [--role reader]… [--minutes 10] [--jwks | --rotate]
 

@@ -7,7 +7,7 @@ import { IndexerService, type Job } from '#gen/ragmesh/indexer/v1/indexer_pb.ts'
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { askWhole, startWholeMesh, type WholeMesh } from './testing/whole-mesh.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 
 // Rights on documents through the whole mesh, by a model that knows nothing of versions in stores: a document has the
 // access list that was published last, and only those who may see it change it or remove it.

@@ -1,0 +1,79 @@
+import { type Command, CommandError } from '../command.ts';
+import { connectMesh } from '../connect.ts';
+import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
+import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
+import { listChanges, listTenants, putTenant } from './tenants.ts';
+
+const help = `npm run admin -- <action> [options]
+
+  keys list                    the API keys of the tenant, with their last use
+  keys create <name>           makes a key and prints its secret, once; a service account, or with --user a user's key
+  keys rotate <id>             makes a new secret; --overlap <seconds> keeps the earlier ones valid for so long
+  keys revoke <id>             ends a key
+  tenants list                 the stored tenants
+  tenants put <tenant>         stores a tenant: --display-name, --disabled
+  changes                      what administrators have changed, from the audit, the latest first (role auditor)
+
+Options of keys create:
+
+  --user <name>        user of the calls
+  --role <name>        may be given more than once; default: reader
+  --group <name>       may be given more than once
+  --model <name>       model or route that it may name (may be given more than once); default: all
+  --corpus <name>      corpus that exists for it (may be given more than once); default: all
+  --address <cidr>     address or network from which it may be used (may be given more than once); default: all
+  --expires-days <n>   days until it ends, also a fraction; default: never
+  --tenant <name>      another tenant: break-glass access, with --reason and --expires-days of at most 1
+  --reason <text>      why break-glass access is needed
+
+${connectionHelp}`;
+
+/** The flags of all actions. */
+export const adminFlags = {
+  user: { type: 'string', default: '' },
+  role: { type: 'string', multiple: true, default: [] as string[] },
+  group: { type: 'string', multiple: true, default: [] as string[] },
+  model: { type: 'string', multiple: true, default: [] as string[] },
+  corpus: { type: 'string', multiple: true, default: [] as string[] },
+  address: { type: 'string', multiple: true, default: [] as string[] },
+  'expires-days': { type: 'string' },
+  tenant: { type: 'string', default: '' },
+  reason: { type: 'string', default: '' },
+  overlap: { type: 'string', default: '0' },
+  'display-name': { type: 'string', default: '' },
+  disabled: { type: 'boolean', default: false },
+  ...connectionFlags,
+} as const;
+
+const actions = {
+  'keys list': listKeys,
+  'keys create': createKey,
+  'keys rotate': rotateKey,
+  'keys revoke': revokeKey,
+  'tenants list': listTenants,
+  'tenants put': putTenant,
+  changes: listChanges,
+} as const;
+
+/** Runs `npm run admin`. */
+export const admin: Command = async (context) => {
+  const { values, positionals } = parseFlags({ args: context.args, allowPositionals: true, options: adminFlags });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const wordCount = positionals[0] === 'changes' ? 1 : 2;
+  const name = positionals.slice(0, wordCount).join(' ');
+  if (!Object.hasOwn(actions, name)) {
+    throw new CommandError(`"${name}" is no action; there are: ${Object.keys(actions).join(', ')}`);
+  }
+  const rest = positionals.slice(wordCount);
+  const takesSubject = !(name === 'changes' || name.endsWith(' list'));
+  if (takesSubject !== (rest.length === 1)) {
+    const count = takesSubject ? 'exactly one name or id' : 'nothing';
+    throw new CommandError(`"${name}" takes ${count} after it; see --help`);
+  }
+  await using mesh = await connectMesh(context, values);
+  await actions[name as keyof typeof actions](mesh, values, rest[0] ?? '');
+  return 0;
+};
