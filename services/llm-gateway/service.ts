@@ -82,8 +82,9 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     const { limits, ledger, random, metrics, log } = deps;
     const requestedAt = deps.clock();
     const deadlineAt = performance.now() + (context.timeoutMs() ?? defaultTimeoutMs);
-    const { tenant } = context.principal;
-    const { request, warnings } = withCompletionLimit(given, limits.maxCompletionTokens(tenant, given.limitKey));
+    const { tenant, user, keyId } = context.principal;
+    const limited = { tenant, user, key: keyId || given.limitKey, model: given.model };
+    const { request, warnings } = withCompletionLimit(given, limits.maxCompletionTokens(limited));
     const requestId = request.requestId || randomId(random);
     const { catalog, release } = deps.catalogs.lease();
     const { span, inner } = startRequestSpan(request.model, request.task || Task.ANSWER);
@@ -106,7 +107,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     const needs = needsOf(request);
     const targets = targetsFor(request, needs, catalog, random);
     const fields = extraFieldsOf(request, targets);
-    const asked = { requestId, tenant, key: request.limitKey, model: request.model || (targets[0]?.name ?? '') };
+    const asked = { requestId, ...limited, model: request.model || (targets[0]?.name ?? '') };
     reservation = await limits.admit(
       { ...asked, amount: () => reservationAmountOf(targets, needs, catalog.prices) },
       signal,

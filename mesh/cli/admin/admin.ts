@@ -3,6 +3,7 @@ import { connectMesh } from '../connect.ts';
 import { connectionFlags, connectionHelp, parseFlags } from '../flags.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys.ts';
 import { listChanges, listTenants, putTenant } from './tenants.ts';
+import { printUsage, reconcile } from './usage.ts';
 
 const help = `npm run admin -- <action> [options]
 
@@ -12,6 +13,9 @@ const help = `npm run admin -- <action> [options]
   keys revoke <id>             ends a key
   tenants list                 the stored tenants
   tenants put <tenant>         stores a tenant: --display-name, --disabled
+  usage                        tokens and money by day, model and user (role auditor); --from, --before <day>, --focus: CSV of FOCUS 1.0
+  reconcile <file>             compares the money of the ledger with a provider's export (role auditor): CSV with the columns date, model and
+                               cost (names by --columns), --from, --before, --tolerance <percent>; exits with 3 if they differ by more
   changes                      what administrators have changed, from the audit, the latest first (role auditor)
 
 Options of keys create:
@@ -40,6 +44,11 @@ export const adminFlags = {
   tenant: { type: 'string', default: '' },
   reason: { type: 'string', default: '' },
   overlap: { type: 'string', default: '0' },
+  from: { type: 'string', default: '' },
+  before: { type: 'string', default: '' },
+  focus: { type: 'boolean', default: false },
+  tolerance: { type: 'string', default: '0.1' },
+  columns: { type: 'string', default: 'date,model,cost' },
   'display-name': { type: 'string', default: '' },
   disabled: { type: 'boolean', default: false },
   ...connectionFlags,
@@ -52,6 +61,8 @@ const actions = {
   'keys revoke': revokeKey,
   'tenants list': listTenants,
   'tenants put': putTenant,
+  usage: printUsage,
+  reconcile,
   changes: listChanges,
 } as const;
 
@@ -62,18 +73,17 @@ export const admin: Command = async (context) => {
     process.stdout.write(help);
     return 0;
   }
-  const wordCount = positionals[0] === 'changes' ? 1 : 2;
+  const wordCount = ['changes', 'usage', 'reconcile'].includes(positionals[0] ?? '') ? 1 : 2;
   const name = positionals.slice(0, wordCount).join(' ');
   if (!Object.hasOwn(actions, name)) {
     throw new CommandError(`"${name}" is no action; there are: ${Object.keys(actions).join(', ')}`);
   }
   const rest = positionals.slice(wordCount);
-  const takesSubject = !(name === 'changes' || name.endsWith(' list'));
+  const takesSubject = !(name === 'changes' || name === 'usage' || name.endsWith(' list'));
   if (takesSubject !== (rest.length === 1)) {
     const count = takesSubject ? 'exactly one name or id' : 'nothing';
     throw new CommandError(`"${name}" takes ${count} after it; see --help`);
   }
   await using mesh = await connectMesh(context, values);
-  await actions[name as keyof typeof actions](mesh, values, rest[0] ?? '');
-  return 0;
+  return (await actions[name as keyof typeof actions](mesh, values, rest[0] ?? '')) ?? 0;
 };

@@ -31,7 +31,15 @@ const open = async (config: Config | undefined, clock: () => number = () => noon
 type Parts = Partial<AdmissionRequest & ReservationAmount>;
 const requestOf = (parts: Parts = {}): AdmissionRequest => {
   const { tokens, costMicros, ...named } = { tokens: 10, costMicros: 10n, ...parts };
-  return { requestId: 'r', tenant: 'acme', key: '', model: 'm', ...named, amount: () => ({ tokens, costMicros }) };
+  return {
+    requestId: 'r',
+    tenant: 'acme',
+    key: '',
+    user: 'ann',
+    model: 'm',
+    ...named,
+    amount: () => ({ tokens, costMicros }),
+  };
 };
 const forever = new AbortController().signal;
 const admit = (limits: Limits, parts: Parts = {}, signal = forever) => limits.admit(requestOf(parts), signal);
@@ -63,7 +71,14 @@ test('a refusal names the limit and says when to come again', async () => {
   expect(await refusal(admit(limits))).toEqual({
     code: Code.ResourceExhausted,
     reason: 'RATE_LIMITED',
-    metadata: { limit: 'requests_per_minute', scope: 'tenant', value: '1' },
+    metadata: {
+      limit: 'requests_per_minute',
+      scope: 'tenant',
+      name: 'acme',
+      value: '1',
+      remaining: '0',
+      resets_at: new Date(noon + 65_000).toISOString(),
+    },
     retryMs: 65_000,
     message: 'the limit of this tenant is 1 requests a minute: try again in 65 s',
   });

@@ -31,8 +31,8 @@ export function createLimits(
   let isClosed = false;
 
   const toDemand = (id: string, request: AdmissionRequest): Demand => {
-    const { tenant, key, model } = request;
-    const scopes = rules.scopesOf(tenant, key);
+    const { tenant, model } = request;
+    const scopes = rules.scopesOf(request, deps.clock());
     if (scopes.length === 0) return { id, tenant, scopes, tokens: 0, costMicros: 0 };
     const { tokens, costMicros } = request.amount();
     const budget = scopes.find(({ limits }) => limits.costMicrosPerDay > 0 || limits.costMicrosPerMonth > 0);
@@ -51,7 +51,7 @@ export function createLimits(
   const refused = (refusal: Refusal, demand: Demand) => {
     const scope = demand.scopes[refusal.scopeIndex];
     if (scope !== undefined) metrics.refused.inc({ limit: limitName(refusal.kind), scope: scopeKind(scope) });
-    return refusedError(refusal, demand);
+    return refusedError(refusal, demand, deps.clock());
   };
   const metrics = createLimitMetrics(deps, () => ({ admitted, waiting: room.size }));
 
@@ -84,7 +84,7 @@ export function createLimits(
       if (outcome.kind === 'refused') throw refused(outcome.refusal, outcome.demand);
       return toReservation(outcome.demand, outcome.minutes);
     },
-    maxCompletionTokens: (tenant, key) => rules.maxCompletionTokens(tenant, key),
+    maxCompletionTokens: (limited) => rules.maxCompletionTokens(limited, deps.clock()),
     reconfigure(next) {
       const given = readRules(next, path);
       if (JSON.stringify(given.store) !== storeKey) {
@@ -145,7 +145,7 @@ function createLimitMetrics({ metrics }: LimitsDeps, load: () => Limits['load'])
   return {
     refused: new Counter({
       name: 'ragmesh_llm_limit_refused_total',
-      help: 'Requests refused by a limit of a tenant or key',
+      help: 'Requests refused by a limit of a tenant, cost centre, key, user or model',
       labelNames: ['limit', 'scope'],
       registers,
     }),

@@ -84,6 +84,8 @@ export interface Refusal {
    * if only reservations, and not usage, refuse it.
    */
   retryAfterMs: number | undefined;
+  /** What is left of the limit, reservations counted as used; `undefined`: the store does not know. */
+  remaining?: number;
 }
 
 /** What a store depends on. */

@@ -1,4 +1,5 @@
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { Limited } from './rules.ts';
 
 /** Limits of tenants and keys. The maximum usage of a request is reserved before it starts, and settled by its real usage. */
 export interface Limits {
@@ -8,8 +9,8 @@ export interface Limits {
    * then nothing is reserved.
    */
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
-  /** Returns the longest completion that a request of the tenant and key may have, in tokens. */
-  maxCompletionTokens(tenant: string, key: string): number;
+  /** Returns the longest completion that a request may have, in tokens. */
+  maxCompletionTokens(limited: Limited): number;
   /** Replaces the limits; reservations stay. */
   reconfigure(limits: LLMLimitsConfig | undefined): void;
   /** Requests that are admitted and not settled, and requests that wait; for tests and metrics. */
@@ -18,13 +19,8 @@ export interface Limits {
 }
 
 /** The parts of a request that limits use. */
-export interface AdmissionRequest {
+export interface AdmissionRequest extends Limited {
   requestId: string;
-  tenant: string;
-  /** GenerateRequest.limit_key; empty: none. */
-  key: string;
-  /** Name of the model or route, for errors. */
-  model: string;
   /** Returns the maximum usage of one attempt; called only if the request has a limit. */
   amount(): ReservationAmount;
 }

@@ -112,8 +112,8 @@ export function createMemoryStore(
       let refusal: Refusal | undefined;
       for (const [scopeIndex, counted] of counters.entries()) {
         const { limits } = demand.scopes[scopeIndex] as Scope;
-        for (const { kind, retryAfterMs } of refusals(counted, limits, demand, { nowMs, slot, periods })) {
-          refusal = longerRefusal(refusal, { admitted: false, scopeIndex, kind, retryAfterMs });
+        for (const found of refusals(counted, limits, demand, { nowMs, slot, periods })) {
+          refusal = longerRefusal(refusal, { admitted: false, scopeIndex, ...found });
         }
       }
       if (refusal !== undefined) return refusal;
@@ -154,14 +154,16 @@ function* refusals(
   limits: Scope['limits'],
   demand: Demand,
   { nowMs, slot, periods }: Now,
-): Generator<{ kind: LimitKind; retryAfterMs: number | undefined }> {
+): Generator<Omit<Refusal, 'admitted' | 'scopeIndex'>> {
   const minute = (kind: LimitKind, window: Minute, amount: number, limit: number) => {
-    if (amount > limit) return { kind, retryAfterMs: undefined };
-    return { kind, retryAfterMs: window.freeAt(slot, window.sum(slot) + amount - limit) - nowMs };
+    const remaining = Math.max(0, limit - window.sum(slot));
+    if (amount > limit) return { kind, retryAfterMs: undefined, remaining };
+    return { kind, remaining, retryAfterMs: window.freeAt(slot, window.sum(slot) + amount - limit) - nowMs };
   };
   const money = (kind: LimitKind, spent: number, limit: number, endsAt: number) => {
-    if (demand.costMicros > limit) return { kind, retryAfterMs: undefined };
-    return { kind, retryAfterMs: spent - heldMicros + demand.costMicros <= limit ? soonMs : endsAt - nowMs };
+    const remaining = Math.max(0, limit - spent);
+    if (demand.costMicros > limit) return { kind, retryAfterMs: undefined, remaining };
+    return { kind, remaining, retryAfterMs: spent - heldMicros + demand.costMicros <= limit ? soonMs : endsAt - nowMs };
   };
   const { requestsPerMinute, tokensPerMinute, costMicrosPerDay, costMicrosPerMonth, maxConcurrent } = limits;
   if (requestsPerMinute > 0 && requests.sum(slot) + 1 > requestsPerMinute) {
@@ -178,7 +180,8 @@ function* refusals(
   if (costMicrosPerMonth > 0 && spentThisMonth + demand.costMicros > costMicrosPerMonth) {
     yield money('costMicrosPerMonth', spentThisMonth, costMicrosPerMonth, periods.monthEndsAt);
   }
-  if (maxConcurrent > 0 && running >= maxConcurrent) yield { kind: 'maxConcurrent', retryAfterMs: soonMs };
+  if (maxConcurrent > 0 && running >= maxConcurrent)
+    yield { kind: 'maxConcurrent', retryAfterMs: soonMs, remaining: 0 };
 }
 
 /** Returns the refusal with the longer wait. Every other limit has priority over `maxConcurrent`. */

@@ -53,7 +53,7 @@ end
 /**
  * KEYS: minute, money, leases, holds of each scope. ARGV: id, now in ms, slot, end of the lease in ms, tokens, micros, day, month, end
  * of the day and of the month in ms, whether to reserve without a check; then of each scope the limits in the order of {@link limitOrder}.
- * Returns [1, requests and tokens of the minute for each scope], or only [1] if the reservation exists or was not checked, or [0, index of the scope, index of the limit, ms until it allows it or -1: never].
+ * Returns [1, requests and tokens of the minute for each scope], or only [1] if the reservation exists or was not checked, or [0, index of the scope, index of the limit, ms until it allows it or -1: never, what is left of it].
  */
 export const reserveScript = `${shared}
 local id, now, slot, leaseEnd = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -63,11 +63,11 @@ local scopes = #KEYS / 4
 local refusal = nil
 local used = {1}
 
-local function refuse(scope, kind, retry)
+local function refuse(scope, kind, retry, remaining)
   if refusal and kind == 4 then return end
   if refusal and refusal[3] ~= 4 and refusal[4] == -1 then return end
   if refusal and refusal[3] ~= 4 and retry ~= -1 and retry <= refusal[4] then return end
-  refusal = {0, scope, kind, retry}
+  refusal = {0, scope, kind, retry, math.max(0, remaining)}
 end
 
 local function freeAt(window, amount)
@@ -82,13 +82,13 @@ end
 
 local function minuteLimit(scope, kind, window, amount, limit)
   if limit == 0 or window.sum + amount <= limit then return end
-  refuse(scope, kind, amount > limit and -1 or freeAt(window, window.sum + amount - limit) - now)
+  refuse(scope, kind, amount > limit and -1 or freeAt(window, window.sum + amount - limit) - now, limit - window.sum)
 end
 
 local function moneyLimit(scope, kind, spent, held, limit, ends)
   if limit == 0 or spent + micros <= limit then return end
-  if micros > limit then refuse(scope, kind, -1)
-  else refuse(scope, kind, spent - held + micros <= limit and ${soonMs} or ends - now) end
+  if micros > limit then refuse(scope, kind, -1, limit - spent)
+  else refuse(scope, kind, spent - held + micros <= limit and ${soonMs} or ends - now, limit - spent) end
 end
 
 for scope = 0, scopes - 1 do
@@ -122,7 +122,7 @@ for scope = 0, scopes - 1 do
       moneyLimit(scope, 2, spent[1] == day and tonumber(spent[2] or 0) or 0, held, tonumber(daily), dayEnd)
       moneyLimit(scope, 3, spent[3] == month and tonumber(spent[4] or 0) or 0, held, tonumber(monthly), monthEnd)
     end
-    if concurrent ~= '0' and redis.call('ZCARD', leases) >= tonumber(concurrent) then refuse(scope, 4, ${soonMs}) end
+    if concurrent ~= '0' and redis.call('ZCARD', leases) >= tonumber(concurrent) then refuse(scope, 4, ${soonMs}, 0) end
   end
 end
 if refusal then return refusal end

@@ -24,16 +24,29 @@ const kinds: Record<LimitKind, { name: string; unit: string; reason: ErrorReason
 /** Returns the configuration's name of a limit. */
 export const limitName = (kind: LimitKind): string => kinds[kind].name;
 
-/** Returns "tenant" or "key". */
-export const scopeKind = ({ name }: Scope): string => (name === 'tenant' ? 'tenant' : 'key');
+/** Returns the layer of a scope: "tenant", "cost_centre", "key", "user" or "model". */
+export const scopeKind = ({ name }: Scope): string => name.split(':', 1)[0] ?? name;
 
-/** Returns the error of a refused request: it names the limit, and the time of the next try. */
-export function refusedError({ kind, scopeIndex, retryAfterMs }: Refusal, demand: Demand, why = ''): ConnectError {
+/** Returns the name of what is limited in its layer. */
+const nameOf = (scope: Scope, tenant: string) =>
+  scope.name === 'tenant' ? tenant : scope.name.slice(scopeKind(scope).length + 1);
+
+/**
+ * Returns the error of a refused request: it names the layer and the limit, what remains of it, and the time of the next try. `nowMs` is for
+ * that time, in milliseconds since 1970; `undefined`: it is not known when the limit allows more.
+ */
+export function refusedError(refusal: Refusal, demand: Demand, nowMs: number | undefined, why = ''): ConnectError {
+  const { kind, scopeIndex, retryAfterMs, remaining } = refusal;
   const scope = demand.scopes[scopeIndex] as Scope;
   const { name, unit, reason } = kinds[kind];
   const limit = scope.limits[kind];
-  const of = `the limit of this ${scopeKind(scope)} is ${limit} ${unit}`;
-  const metadata = { limit: name, scope: scopeKind(scope), value: String(limit) };
+  const of = `the limit of this ${scopeKind(scope).replace('_', ' ')} is ${limit} ${unit}`;
+  const metadata = {
+    ...{ limit: name, scope: scopeKind(scope), name: nameOf(scope, demand.tenant), value: String(limit) },
+    ...(remaining !== undefined && { remaining: String(remaining) }),
+    ...(retryAfterMs !== undefined &&
+      nowMs !== undefined && { resets_at: new Date(nowMs + retryAfterMs).toISOString() }),
+  };
   if (retryAfterMs === undefined) {
     const amount = reason === ErrorReason.BUDGET_EXCEEDED ? demand.costMicros : demand.tokens;
     const message = `${of}, and the request alone may use ${amount}: ask for a shorter completion (max_tokens)`;
@@ -45,12 +58,19 @@ export function refusedError({ kind, scopeIndex, retryAfterMs }: Refusal, demand
 
 /** Returns the error of a request that did not get a slot. */
 export function noSlotError(demand: Demand, scopeIndex: number, why: string): ConnectError {
-  return refusedError({ admitted: false, kind: 'maxConcurrent', scopeIndex, retryAfterMs: soonMs }, demand, why);
+  const refusal = {
+    admitted: false as const,
+    kind: 'maxConcurrent' as const,
+    scopeIndex,
+    retryAfterMs: soonMs,
+    remaining: 0,
+  };
+  return refusedError(refusal, demand, undefined, why);
 }
 
 /** Returns the error of a request under a budget of money whose model has no price. */
 export function unpricedError(model: string, scope: Scope): ConnectError {
-  const message = `this ${scopeKind(scope)} has a budget of money, and "${model}" has no price: add one to llm_gateway.prices, or name another model`;
+  const message = `this ${scopeKind(scope).replace('_', ' ')} has a budget of money, and "${model}" has no price: add one to llm_gateway.prices, or name another model`;
   return failedPrecondition(ErrorReason.MODEL_UNPRICED, message, { metadata: { model, scope: scopeKind(scope) } });
 }
 

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import {
   type LLMLimit,
   LLMLimitSchema,
@@ -8,59 +9,118 @@ import {
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import type { Scope, ScopeLimits } from './limit-store.ts';
 
+/** Who is limited, and for what. */
+export interface Limited {
+  tenant: string;
+  /** Id of the key; empty: none. */
+  key: string;
+  user: string;
+  /** The model or route that the request names. */
+  model: string;
+}
+
 /** The configured limits. */
 export interface Rules {
   store: ChosenAdapter;
   queueSize: number;
   queueWaitMs: number;
-  /** Returns the scopes of a request: of the tenant, of the key, both or none. */
-  scopesOf(tenant: string, key: string): Scope[];
-  /** Returns the longest completion of a request, in tokens: the lower one of the tenant's and the key's limit. */
-  maxCompletionTokens(tenant: string, key: string): number;
+  /** Returns the scopes of a request at a time, of all layers that limit it: tenant, cost centres, key, user, model. */
+  scopesOf(limited: Limited, nowMs: number): Scope[];
+  /** Returns the longest completion of a request, in tokens: the lowest limit of all layers. */
+  maxCompletionTokens(limited: Limited, nowMs: number): number;
 }
+
+/** A layer of limits. */
+export type Layer = 'tenant' | 'cost_centre' | 'key' | 'user' | 'model';
 
 /** Returns the rules of the limits at `path` of the configuration. Without them nothing is limited. */
 export function readRules(given: LLMLimitsConfig | undefined, path: string): Rules {
   const config = given ?? create(LLMLimitsConfigSchema);
-  const forTenant = tableOf(config.tenants, config.defaultTenant);
-  const forKey = tableOf(config.keys, config.defaultKey);
+  const raises = new Map(config.raises.map((raise) => [`${raise.scope}:${raise.name}`, raise]));
+  const centres = centresByMember(config);
+  const configured: Record<Layer, (name: string) => LLMLimit | undefined> = {
+    tenant: (name) => named(config.tenants, name) ?? config.defaultTenant,
+    cost_centre: (name) => named(config.costCentres, name)?.limit,
+    key: (name) => named(config.keys, name) ?? config.defaultKey,
+    user: (name) => named(config.users, name) ?? config.defaultUser,
+    model: (name) => named(config.models, name),
+  };
+  const limitOf = (layer: Layer, name: string, nowMs: number): LLMLimit | undefined => {
+    const raise = raises.get(`${layer}:${name}`);
+    const isRaised = raise?.until !== undefined && timestampMs(raise.until) > nowMs;
+    return isRaised ? raise.limit : configured[layer](name);
+  };
+  /** Returns the layers of a request with their names. */
+  const layersOf = ({ tenant, key, user, model }: Limited): [Layer, string][] => {
+    const members = [...(centres.get(`key:${key}`) ?? []), ...(centres.get(`user:${user}`) ?? [])];
+    const layers: [Layer, string][] = [
+      ['tenant', tenant],
+      ...[...new Set(members)].map((name): [Layer, string] => ['cost_centre', name]),
+      ['key', key],
+      ['user', user],
+      ['model', model],
+    ];
+    return layers.filter(([, name]) => name !== '');
+  };
   return {
     store: chosenAdapter(LLMLimitsConfigSchema.field.store, config.store, `${path}.store`),
     queueSize: config.queueSize,
     queueWaitMs: config.queueWaitMs,
-    scopesOf(tenant, key) {
+    scopesOf(limited, nowMs) {
       const scopes: Scope[] = [];
-      const tenantLimits = forTenant(tenant);
-      if (tenantLimits !== undefined) scopes.push({ name: 'tenant', limits: tenantLimits });
-      // A key counts within its tenant: a tenant that sends the key of another one uses only its own limits.
-      const keyLimits = key === '' ? undefined : forKey(key);
-      if (keyLimits !== undefined) scopes.push({ name: `key:${key}`, limits: keyLimits });
+      for (const [layer, name] of layersOf(limited)) {
+        const limit = limitOf(layer, name, nowMs);
+        const limits = limit && toScopeLimits(limit);
+        // All count within the tenant: a tenant that sends the key of another one uses only its own limits.
+        if (limits !== undefined) scopes.push({ name: layer === 'tenant' ? 'tenant' : `${layer}:${name}`, limits });
+      }
       return scopes;
     },
-    maxCompletionTokens(tenant, key) {
-      const ofTenant = named(config.tenants, tenant) ?? config.defaultTenant ?? unlimited;
-      const ofKey = key === '' ? undefined : (named(config.keys, key) ?? config.defaultKey);
-      return Math.min(ofTenant.maxCompletionTokens, ofKey?.maxCompletionTokens ?? Number.POSITIVE_INFINITY);
+    maxCompletionTokens(limited, nowMs) {
+      const limits = layersOf(limited).flatMap(([layer, name]) => limitOf(layer, name, nowMs) ?? []);
+      const ofTenant = limitOf('tenant', limited.tenant, nowMs) ?? unlimited;
+      return Math.min(...[ofTenant, ...limits].map(({ maxCompletionTokens }) => maxCompletionTokens));
     },
   };
+}
+
+/** Returns the cost centres of each key and user. */
+function centresByMember({ costCentres }: LLMLimitsConfig): Map<string, string[]> {
+  const centres = new Map<string, string[]>();
+  const add = (member: string, centre: string) => {
+    const known = centres.get(member);
+    if (known === undefined) centres.set(member, [centre]);
+    else known.push(centre);
+  };
+  for (const [centre, { keys, users }] of Object.entries(costCentres)) {
+    for (const key of keys) add(`key:${key}`, centre);
+    for (const user of users) add(`user:${user}`, centre);
+  }
+  return centres;
 }
 
 // The limits of a tenant without configuration: the defaults.
 const unlimited = create(LLMLimitSchema);
 
 // A tenant can have any name, also "constructor".
-function named(limits: Record<string, LLMLimit>, name: string): LLMLimit | undefined {
+function named<T>(limits: Record<string, T>, name: string): T | undefined {
   return Object.hasOwn(limits, name) ? limits[name] : undefined;
 }
 
-/** Returns a lookup of limits by name; `undefined`: no limit of any kind. */
-function tableOf(byName: Record<string, LLMLimit>, otherwise: LLMLimit | undefined) {
-  const limits = new Map(Object.entries(byName).map(([name, limit]) => [name, toScopeLimits(limit)]));
-  const fallback = otherwise && toScopeLimits(otherwise);
-  return (name: string): ScopeLimits | undefined => (limits.has(name) ? limits.get(name) : fallback);
+// A limit is the same object in each request, until the configuration changes.
+const made = new WeakMap<LLMLimit, { limits: ScopeLimits | undefined }>();
+
+/** Returns the limits that a store counts; `undefined`: no limit of any kind. */
+function toScopeLimits(limit: LLMLimit): ScopeLimits | undefined {
+  let known = made.get(limit);
+  if (known === undefined) {
+    known = { limits: makeScopeLimits(limit) };
+    made.set(limit, known);
+  }
+  return known.limits;
 }
 
-function toScopeLimits(limit: LLMLimit): ScopeLimits | undefined {
+function makeScopeLimits(limit: LLMLimit): ScopeLimits | undefined {
   const limits = {
     requestsPerMinute: toAmount(limit.requestsPerMinute),
     tokensPerMinute: toAmount(limit.tokensPerMinute),

@@ -47,12 +47,26 @@ export function limitStoreSuite(
       expect(await store.reserve(demandOf('b', limits))).toMatchObject(admitted);
       await store.settle('a', { tokens: 0, costMicros: 0 });
       const refusal = await store.reserve(demandOf('c', limits));
-      expect(refusal).toEqual({ admitted: false, scopeIndex: 0, kind: 'requestsPerMinute', retryAfterMs: 45_000 });
+      expect(refusal).toEqual({
+        ...{ admitted: false, scopeIndex: 0, kind: 'requestsPerMinute', retryAfterMs: 45_000, remaining: 0 },
+      });
       time.now += 44_999;
       expect(await store.reserve(demandOf('c', limits))).toMatchObject({ retryAfterMs: 1 });
       time.now += 1;
       expect(await store.reserve(demandOf('c', limits))).toMatchObject(admitted);
       expect(await store.reserve(demandOf('d', limits))).toMatchObject({ retryAfterMs: 20_000 });
+    });
+
+    test('says what is left of the limit that refuses, reservations counted as used', async () => {
+      const { store } = await start();
+      const limits = { tokensPerMinute: 100, costMicrosPerDay: 50 };
+      expect(await store.reserve(demandOf('a', limits, { tokens: 30, costMicros: 40 }))).toMatchObject(admitted);
+      const money = await store.reserve(demandOf('b', limits, { tokens: 1, costMicros: 11 }));
+      expect(money).toMatchObject({ kind: 'costMicrosPerDay', remaining: 10 });
+      const tokens = await store.reserve(demandOf('b', limits, { tokens: 71, costMicros: 1 }));
+      expect(tokens).toMatchObject({ kind: 'tokensPerMinute', remaining: 70 });
+      const never = await store.reserve(demandOf('b', limits, { tokens: 101, costMicros: 1 }));
+      expect(never).toMatchObject({ kind: 'tokensPerMinute', retryAfterMs: undefined, remaining: 70 });
     });
 
     test('says what of the minute is used in each scope, reservations included', async () => {

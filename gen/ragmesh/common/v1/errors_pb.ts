@@ -105,7 +105,8 @@ export const ErrorReason = {
   JOB_STATE: 11,
 
   /**
-   * RESOURCE_EXHAUSTED: the tenant's rate limit; google.rpc.RetryInfo says when to try again.
+   * RESOURCE_EXHAUSTED: a rate limit; metadata `scope` (tenant, key, user, model, cost_centre or address) names the layer, and of models also
+   * `name`, `limit`, `value`, `remaining` and `resets_at`. google.rpc.RetryInfo says when to try again.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 12;
    */
@@ -217,8 +218,8 @@ export const ErrorReason = {
   CANCELLED: 27,
 
   /**
-   * RESOURCE_EXHAUSTED: the tenant's or the key's budget does not allow the request; metadata `limit`. RetryInfo if waiting
-   * helps.
+   * RESOURCE_EXHAUSTED: a budget does not allow the request; metadata `scope` (tenant, key, user, model or cost_centre), `name`, `limit`,
+   * `value`, `remaining` and `resets_at`. RetryInfo if waiting helps.
    *
    * @generated from enum value: ERROR_REASON_BUDGET_EXCEEDED = 28;
    */

@@ -85,12 +85,13 @@ function createRemoteCounters(redis: RedisConnection, prefix: string, clock: () 
         }));
         return { admitted: true, minutes };
       }
-      const [scopeIndex = 0, kind = 0, retryMs = 0] = parts;
+      const [scopeIndex = 0, kind = 0, retryMs = 0, remaining = 0] = parts;
       return {
         admitted: false,
         scopeIndex,
         kind: limitOrder[kind] ?? 'maxConcurrent',
         retryAfterMs: retryMs < 0 ? undefined : retryMs,
+        remaining,
       };
     },
     async settle(demand, used) {
