@@ -3,6 +3,7 @@ import { create, type DescField } from '@bufbuild/protobuf';
 import { type AdapterConfig, type Config, RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { type ChosenAdapter, chosenAdapter, defaultAdapterOf, ifSet } from '#kit/host/config/settings.ts';
+import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 
 /** Settings of the retrieval service. */
 export interface RetrievalSettings {
@@ -34,6 +35,8 @@ export interface RetrievalSettings {
   readonly memoryBytes: number;
   /** Threads that search live versions in memory. */
   readonly searchThreads: number;
+  /** What is done with personal data in questions. */
+  readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
 }
 
 /** Bounds of the threads that search if none are configured: vectors and words are searched at the same time. */
@@ -47,6 +50,7 @@ export function readConfig(config: Config): RetrievalSettings {
   const retrieval = config.retrieval ?? create(RetrievalConfigSchema);
   const { field } = RetrievalConfigSchema;
   return Object.freeze({
+    personalData: readPersonalData(config.personalData),
     vectorStore: storeOf(config, field.vectorStore, retrieval.vectorStore, 'retrieval.vector_store', 'pgvector'),
     keywordStore: storeOf(config, field.keywordStore, retrieval.keywordStore, 'retrieval.keyword_store', 'postgres'),
     vectorWeight: ifSet(retrieval, 'vectorWeight'),

@@ -4,7 +4,10 @@ import {
   type ListCorporaResponse,
   ListCorporaResponseSchema,
   type RetrievalService,
+  type RetrieveRequest,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createMasksOf } from '#kit/personal-data/request-masks.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { shareMessage } from '#kit/rpc/messages/shared-message.ts';
 import { toCorpus, toPassage } from '../convert.ts';
@@ -16,10 +19,17 @@ import { retrieve, type SearchDeps } from '../search/search.ts';
 /** Returns the rpcs for readers: RetrievalService. */
 export function createReaderRpcs(deps: SearchDeps): ServiceHandlers<typeof RetrievalService> {
   const { catalog, indices } = deps;
+  const masksOf = createMasksOf(deps.settings.personalData);
+  // The documents are masked too, and the question goes to the providers of embeddings and of the reranker.
+  const masked = (request: RetrieveRequest, { principal }: CallContext): RetrieveRequest => {
+    const masks = masksOf(principal);
+    return masks === undefined ? request : { ...request, query: masks.mask(request.query) };
+  };
   return {
-    retrieve: (request, context) => retrieve(deps, request, context),
+    retrieve: (request, context) => retrieve(deps, masked(request, context), context),
 
-    explain: (request, context) => explain(deps, request, context),
+    explain: (request, context) =>
+      explain(deps, { ...request, ...(request.search && { search: masked(request.search, context) }) }, context),
 
     async getPassages({ chunkIds }, context) {
       const principal = context.principal;
