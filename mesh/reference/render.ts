@@ -4,6 +4,7 @@ import { renderErrors } from './errors.ts';
 import { renderFigure } from './figure.ts';
 import { buildImage, writeOrCheck } from './generated-files.ts';
 import { renderMetrics } from './metrics.ts';
+import { renderServiceConfig } from './service-config.ts';
 
 // `npm run reference:render`: the pages that are generated from the code. With `--check`, it writes nothing and names the files that
 // differ.
@@ -14,6 +15,7 @@ export async function renderReference(): Promise<Map<string, string>> {
     ['deployments/architecture.svg', renderFigure(services)],
     ['deployments/METRICS.md', await renderMetrics()],
     ...renderObservability(),
+    ['proto/service-config.json', renderServiceConfig(services)],
     ['proto/ERRORS.md', renderErrors(buildImage('proto/ragmesh/common'))],
   ]);
 }
