@@ -14,4 +14,4 @@ for block in message.content:
         continue
     print(block.text, end="")
     for citation in block.citations or []:
-        print(f" <{citation.document_title if hasattr(citation, 'document_title') else citation.title}>", end="")
+        print(f" <{citation.title}>", end="")

@@ -8,5 +8,5 @@ model = ChatOpenAI(model="ragmesh", base_url=url, api_key=key)
 for chunk in model.stream("How long does a refund to a credit card take?"):
     print(chunk.text, end="", flush=True)
 # Without check_embedding_ctx_length=False it would send numbers of tokens in place of texts.
-embeddings = OpenAIEmbeddings(model="default", base_url=url, api_key=key, check_embedding_ctx_length=False)
+embeddings = OpenAIEmbeddings(model="ragmesh", base_url=url, api_key=key, check_embedding_ctx_length=False)
 print(f"\n{len(embeddings.embed_query('refund'))} dimensions")

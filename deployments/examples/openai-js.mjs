@@ -6,5 +6,6 @@ const completion = await client.chat.completions.create({
   model: 'ragmesh',
   messages: [{ role: 'user', content: 'How long does a refund to a credit card take?' }],
 });
-console.log(completion.choices[0].message.content);
-for (const { marker, title } of completion.citations) console.log(`[${marker}] ${title}`);
+const { content, citations } = completion.choices[0].message;
+console.log(content);
+for (const { marker, title } of citations) console.log(`[${marker}] ${title}`);

@@ -1,5 +1,5 @@
 # pip install grpcio grpcio-tools, then, here:
-# python -m grpc_tools.protoc -I ../../../proto --python_out=. --grpc_python_out=. $(cd ../../../proto && find . -name '*.proto')
+# python -m grpc_tools.protoc -I ../../../proto --python_out=. --grpc_python_out=. $(cd ../../../proto && find * -name '*.proto')
 import os
 
 import grpc
