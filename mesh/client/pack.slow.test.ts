@@ -50,7 +50,7 @@ for (const ragmesh of [
   console.log(outcome === AnswerOutcome.ANSWERED, text.includes('[1]'));
 }
 try {
-  await createRagmesh({ baseUrl, credential: 'no key' }).llm.listModels({});
+  await createRagmesh({ baseUrl, credential: 'no key' }).llmGateway.listModels({});
 } catch (error) {
   console.log(error instanceof ConnectError && error.code === Code.Unauthenticated);
 }

@@ -1,5 +1,6 @@
 import { renderObservability } from '../observability/render.ts';
 import { services } from '../run.ts';
+import { renderClientContracts } from './client-contracts.ts';
 import { renderErrors } from './errors.ts';
 import { renderFigure } from './figure.ts';
 import { buildImage, writeOrCheck } from './generated-files.ts';
@@ -15,6 +16,7 @@ export async function renderReference(): Promise<Map<string, string>> {
     ['deployments/architecture.svg', renderFigure(services)],
     ['deployments/METRICS.md', await renderMetrics()],
     ...renderObservability(),
+    ['mesh/client/contracts.ts', renderClientContracts(services)],
     ['proto/service-config.json', renderServiceConfig(services)],
     ['proto/ERRORS.md', renderErrors(buildImage('proto/ragmesh/common'))],
   ]);
