@@ -5,6 +5,7 @@ import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
+import { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -38,7 +39,7 @@ const toolAdapters = new URL('./adapters/tool/', import.meta.url);
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
-  contracts: [ChatService, HandoverService, FeedbackService, CuratedAnswerService, ChatErasureService],
+  contracts: [ChatService, HandoverService, FeedbackService, CuratedAnswerService, InboxService, ChatErasureService],
   config: readConfig,
   needs: {
     retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),
@@ -57,8 +58,9 @@ export const chat = defineService({
   isStateExternal: usesPostgres,
   async state({ config: { sessionMs, feedbackMs }, clock, random, log, openDatabase, isShared }) {
     const database = await openDatabase<SessionSchema>('sessions', sessionMigrations);
-    const replica = createIds(clock, random)();
-    const sessions = createSessions({ database, clock, sessionMs, feedbackMs, replica, log });
+    const newId = createIds(clock, random);
+    const replica = newId();
+    const sessions = createSessions({ database, clock, sessionMs, feedbackMs, replica, newId, log });
     const connect = isShared ? createGroupSessions(sessions) : () => ({ port: sessions, close() {} });
     return { connect, close: () => sessions.close() };
   },

@@ -1,15 +1,18 @@
 import type { ChatErasureService } from '#gen/ragmesh/chat/v1/chat_erasure_pb.ts';
-import type { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { type ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import type { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import type { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
+import { type InboxService, OpenReason } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { type AskDeps, createAsk } from './ask/ask.ts';
 import { restoreTurn } from './ask/masking/turns.ts';
 import { createErasureRpcs } from './erasure/rpcs.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
+import { createInboxRpcs } from './inbox/rpcs.ts';
+import type { Owner } from './sessions/owner.ts';
 
 /** Sessions of a page if the request names no number. */
 const defaultPageSize = 50;
@@ -21,6 +24,7 @@ export function createChat(
   ServiceHandlers<typeof HandoverService> &
   ServiceHandlers<typeof FeedbackService> &
   ServiceHandlers<typeof CuratedAnswerService> &
+  ServiceHandlers<typeof InboxService> &
   ServiceHandlers<typeof ChatErasureService> {
   const { sessions } = deps;
   return {
@@ -45,11 +49,21 @@ export function createChat(
     },
     async submitFeedback(given, context) {
       const comment = deps.masksOf(context.principal)?.mask(given.comment) ?? given.comment;
-      if (!(await sessions.rate(context.principal, { ...given, comment }))) throw notFound('answer', given.answerId);
+      const { principal } = context;
+      if (!(await sessions.rate(principal, { ...given, comment }))) throw notFound('answer', given.answerId);
+      if (given.rating === Rating.DOWN) await addRatedDown(sessions, principal, given.answerId);
       return {};
     },
     ...createCuratedRpcs(deps),
     ...createErasureRpcs(sessions),
+    ...createInboxRpcs(deps),
     listFeedback: (query, { principal }) => sessions.listFeedback(principal, query),
   };
+}
+
+async function addRatedDown(sessions: AskDeps['sessions'], owner: Owner, answerId: string): Promise<void> {
+  const asked = await sessions.questionOf(owner, answerId);
+  // An answer of a release that kept no question is rated, and has no place in the inbox.
+  if (asked === undefined || asked.question === '') return;
+  await sessions.addToInbox(owner, { ...asked, answerId, reason: OpenReason.RATED_DOWN });
 }

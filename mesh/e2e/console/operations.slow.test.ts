@@ -265,7 +265,14 @@ test.runIf(chromium)('each role sees its sections, and nothing of the others is 
     await page.context().close();
     return { links: links.map((text) => text.trim()), calls };
   };
-  expect((await sectionsOf('manager', '#/sources')).links).toEqual(['Ask', 'Documents', 'Jobs', 'Sources', 'Quality']);
+  expect((await sectionsOf('manager', '#/sources')).links).toEqual([
+    'Ask',
+    'Inbox',
+    'Documents',
+    'Jobs',
+    'Sources',
+    'Quality',
+  ]);
   expect((await sectionsOf('editor', '#')).links).toEqual(['Ask', 'Documents', 'Jobs']);
   expect((await sectionsOf('reader', '#')).links).toEqual([]);
   const refused = await sectionsOf('reader', '#/sources');

@@ -8,6 +8,7 @@ import { createPages } from './pages.ts';
 
 const addresses = {
   ask: '#',
+  inbox: '#/inbox',
   documents: '#/documents',
   document: '#/documents/shop/document/LMP-2050',
   upload: '#/documents/shop/upload',

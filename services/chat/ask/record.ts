@@ -10,6 +10,7 @@ import {
   type ToolCallRecord,
   ToolCallRecordSchema,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { OpenReason } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import type { ToolCallUpdate } from '#gen/ragmesh/chat/v1/tool_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -94,12 +95,25 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
     };
     writes.push(write(Stage.SESSION, 'keeping the turn', 'the turn is not in the session', record));
   }
+  const reason = inboxReason(state);
+  if (reason !== undefined) {
+    const { answerId, standalone, question, askedAtMs } = state;
+    const asked = { answerId, question: standalone || question, reason, askedAtMs };
+    const add = () => sessions.addToInbox(owner, asked);
+    writes.push(write(Stage.SESSION, 'adding the question to the inbox', 'the question is not in the inbox', add));
+  }
   if (isWhole || isShown) {
     const record = () => audit.record(toAuditRecord(state, outcome, totalUs), options);
     writes.push(write(Stage.AUDIT, 'recording the answer', 'the answer is not in the audit', record));
   }
   await Promise.all(writes);
   return failures;
+}
+
+/** Why a question belongs into the inbox; `undefined` if it does not. */
+function inboxReason({ outcome, handover }: AnswerState): OpenReason | undefined {
+  if (handover?.event.case === 'request') return OpenReason.HANDOVER;
+  return outcome === AnswerOutcome.REFUSED ? OpenReason.REFUSED : undefined;
 }
 
 // A session keeps the originals of its owner, encrypted.

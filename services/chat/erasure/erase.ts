@@ -4,6 +4,7 @@ import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { scrubDatabase } from '#kit/storage/scrub.ts';
+import { eraseFromInbox } from '../inbox/erase.ts';
 import type { Owner } from '../sessions/owner.ts';
 import type { SessionSchema } from '../sessions/schema.ts';
 import { requireNoHold } from './holds.ts';
@@ -34,6 +35,7 @@ export function createErasures(database: Database<SessionSchema>) {
         // The table is in PostgreSQL only.
         if (engineOf(database) === 'postgres') await remove(trx, 'open_ask', owner);
         await remove(trx, 'tool_proposal', owner);
+        await eraseFromInbox(trx, owner);
         const sessionCount = await remove(trx, 'session', owner);
         const feedbackCount = await remove(trx, 'rating', owner);
         const curated = await trx

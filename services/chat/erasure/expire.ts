@@ -1,4 +1,5 @@
 import type { Database } from '#kit/storage/database.ts';
+import { expireInbox } from '../inbox/erase.ts';
 import type { SessionSchema } from '../sessions/schema.ts';
 import { isNotHeld } from './holds.ts';
 
@@ -19,6 +20,7 @@ export function createExpiry(database: Database<SessionSchema>) {
     async expire({ tenant, sessionsBefore, feedbackBefore }: ChatExpiry) {
       let sessionCount = 0;
       if (sessionsBefore !== undefined) {
+        await expireInbox(database, tenant, sessionsBefore);
         sessionCount += await inParts(async () => {
           const old = database
             .selectFrom('session')

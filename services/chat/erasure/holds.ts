@@ -38,7 +38,7 @@ export async function requireNoHold(database: Database<SessionSchema>, { tenant,
 }
 
 /** Returns the condition that the user of a row is not held. */
-export function isNotHeld(table: 'session' | 'answer' | 'rating') {
+export function isNotHeld(table: 'session' | 'answer' | 'rating' | 'inbox_question') {
   return ({ not, exists, selectFrom }: ExpressionBuilder<SessionSchema, typeof table>) =>
     not(
       exists(

@@ -3,6 +3,7 @@ import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import { sql } from 'kysely';
 import { type FeedbackReason, Rating, type SubmitFeedbackRequest, TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { ListFeedbackRequest } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
+import { labelsOf } from '#kit/personal-data/seal.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { Owner } from './owner.ts';
 import { parsePageToken, toPageToken } from './page-token.ts';
@@ -57,6 +58,18 @@ export function createFeedback(database: Database<SessionSchema>, clock: () => n
         .returning('answer_id')
         .execute();
       return rows.length > 0;
+    },
+
+    /** Returns the question of an answer of the owner, with kinds in the place of personal data; `undefined` if there is no such answer. */
+    async questionOf({ tenant, user }: Owner, answerId: string) {
+      const row = await database
+        .selectFrom('answer')
+        .select(['question', 'asked_at'])
+        .where('answer_id', '=', answerId)
+        .where('tenant', '=', tenant)
+        .where('user', '=', user)
+        .executeTakeFirst();
+      return row && { question: labelsOf(row.question), askedAtMs: row.asked_at };
     },
 
     /** Returns a page of a tenant's feedback, the latest first. Throws INVALID_ARGUMENT for an invalid page token. */

@@ -53,6 +53,38 @@ export interface SessionSchema {
     question: string;
     expires_at: number;
   };
+  /** Questions of the inbox that ask for the same thing. */
+  inbox_topic: {
+    tenant: string;
+    id: string;
+    /** The first one, and its user. */
+    question: string;
+    asked_by: string;
+    state: number;
+    /** Rows of `inbox_term`. */
+    term_count: number;
+    /** Also those that are no longer kept. */
+    question_count: number;
+    first_at: number;
+    last_at: number;
+    assignee: string;
+    comment: string;
+    curated_id: string;
+    changed_by: string;
+    changed_at: number | null;
+  };
+  /** What a topic is about. */
+  inbox_term: { tenant: string; term: string; topic_id: string };
+  /** The latest questions of the topics. */
+  inbox_question: {
+    tenant: string;
+    answer_id: string;
+    topic_id: string;
+    user: string;
+    question: string;
+    reason: number;
+    asked_at: number;
+  };
   /** Versions of curated answers; rows are only added. */
   curated_answer: {
     tenant: string;
@@ -145,6 +177,25 @@ DROP TABLE feedback;
 CREATE INDEX rating_by_user ON rating (tenant, user);
 CREATE INDEX answer_by_user ON answer (tenant, user);
 `,
+  `CREATE TABLE inbox_topic (
+  tenant TEXT NOT NULL, id TEXT NOT NULL, question TEXT NOT NULL, asked_by TEXT NOT NULL, state INTEGER NOT NULL,
+  term_count INTEGER NOT NULL,
+  question_count INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, assignee TEXT NOT NULL,
+  comment TEXT NOT NULL, curated_id TEXT NOT NULL, changed_by TEXT NOT NULL, changed_at INTEGER,
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_topic_by_time ON inbox_topic (tenant, state, last_at, id);
+CREATE TABLE inbox_term (
+  tenant TEXT NOT NULL, term TEXT NOT NULL, topic_id TEXT NOT NULL, PRIMARY KEY (tenant, term, topic_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_term_by_topic ON inbox_term (tenant, topic_id);
+CREATE TABLE inbox_question (
+  tenant TEXT NOT NULL, answer_id TEXT NOT NULL, topic_id TEXT NOT NULL, user TEXT NOT NULL, question TEXT NOT NULL,
+  reason INTEGER NOT NULL, asked_at INTEGER NOT NULL, PRIMARY KEY (tenant, answer_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_question_by_topic ON inbox_question (tenant, topic_id, asked_at);
+CREATE INDEX inbox_question_by_user ON inbox_question (tenant, user);
+`,
 ];
 
 const postgres: readonly string[] = [
@@ -220,6 +271,26 @@ DROP TABLE feedback;
 );
 CREATE INDEX rating_by_user ON rating (tenant, "user");
 CREATE INDEX answer_by_user ON answer (tenant, "user");
+`,
+  `CREATE TABLE inbox_topic (
+  tenant text NOT NULL COLLATE "C", id text NOT NULL COLLATE "C", question text NOT NULL,
+  asked_by text NOT NULL COLLATE "C", state bigint NOT NULL, term_count bigint NOT NULL, question_count bigint NOT NULL, first_at bigint NOT NULL, last_at bigint NOT NULL,
+  assignee text NOT NULL COLLATE "C", comment text NOT NULL, curated_id text NOT NULL COLLATE "C",
+  changed_by text NOT NULL COLLATE "C", changed_at bigint, PRIMARY KEY (tenant, id)
+);
+CREATE INDEX inbox_topic_by_time ON inbox_topic (tenant, state, last_at, id);
+CREATE TABLE inbox_term (
+  tenant text NOT NULL COLLATE "C", term text NOT NULL COLLATE "C", topic_id text NOT NULL COLLATE "C",
+  PRIMARY KEY (tenant, term, topic_id)
+);
+CREATE INDEX inbox_term_by_topic ON inbox_term (tenant, topic_id);
+CREATE TABLE inbox_question (
+  tenant text NOT NULL COLLATE "C", answer_id text NOT NULL COLLATE "C", topic_id text NOT NULL COLLATE "C",
+  "user" text NOT NULL COLLATE "C", question text NOT NULL, reason bigint NOT NULL, asked_at bigint NOT NULL,
+  PRIMARY KEY (tenant, answer_id)
+);
+CREATE INDEX inbox_question_by_topic ON inbox_question (tenant, topic_id, asked_at);
+CREATE INDEX inbox_question_by_user ON inbox_question (tenant, "user");
 `,
 ];
 

@@ -7,6 +7,8 @@ import { createExpiry } from '../erasure/expire.ts';
 import { createExports } from '../erasure/export.ts';
 import { createHolds, requireNoHold } from '../erasure/holds.ts';
 import { createCuratedStore } from '../evidence/curated/store.ts';
+import { createInboxWriter } from '../inbox/add.ts';
+import { createTopics } from '../inbox/topics.ts';
 import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
 import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
@@ -29,9 +31,10 @@ export function createSessions(options: {
   /** Time that feedback is kept. */
   feedbackMs: number;
   replica: string;
+  newId: () => string;
   log: Logger;
 }) {
-  const { database, clock, sessionMs, feedbackMs, replica, log } = options;
+  const { database, clock, sessionMs, feedbackMs, replica, newId, log } = options;
   // SQLite has one process, whose memory knows what is in flight.
   const openAsks = engineOf(database) === 'postgres' ? createOpenAsks(database, clock, replica) : undefined;
   const writer = createTurnWriter(database);
@@ -41,6 +44,8 @@ export function createSessions(options: {
     ...createSessionReads(database, () => clock() - sessionMs),
     ...createFeedback(database, clock),
     ...{ putCurated, removeCurated, curatedSince, curatedVersions },
+    ...createInboxWriter(database, newId),
+    ...createTopics(database, clock),
     ...createHandovers(database, clock),
     ...createProposals(database, clock),
     ...createSummaries(database),

@@ -36,6 +36,7 @@ export const en = {
 
   sections: {
     ask: 'Ask',
+    inbox: 'Inbox',
     documents: 'Documents',
     jobs: 'Jobs',
     sources: 'Sources',

@@ -38,6 +38,7 @@ export const zh: Messages = {
 
   sections: {
     ask: '提问',
+    inbox: '待办问题',
     documents: '文档',
     jobs: '任务',
     sources: '来源',

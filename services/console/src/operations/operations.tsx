@@ -16,6 +16,7 @@ import { canRetry, failureOf } from '../state/failure.ts';
 import { type Place, type Section, sectionsOf } from '../state/sections.ts';
 import { DocumentsSection } from './documents/documents-section.tsx';
 import { OperationTextsContext, operationTexts } from './i18n/index.ts';
+import { InboxSection } from './inbox/inbox-section.tsx';
 import { JobsSection } from './jobs/jobs-section.tsx';
 import { QualitySection } from './quality/quality-section.tsx';
 import type { SectionProps } from './section.ts';
@@ -39,6 +40,7 @@ interface OperationsProps {
 }
 
 const pages: Record<Section, (props: SectionProps) => ReactNode> = {
+  inbox: InboxSection,
   documents: DocumentsSection,
   jobs: JobsSection,
   sources: SourcesSection,

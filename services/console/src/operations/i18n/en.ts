@@ -1,3 +1,4 @@
+import { OpenReason, TopicState } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { JobKind, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
@@ -13,6 +14,54 @@ export const en = {
   loading: 'Loading…',
   more: 'Show more',
   saved: 'Saved.',
+
+  inbox: {
+    title: 'Inbox',
+    none: 'Nothing here',
+    noneText: 'Questions that were refused, rated down or passed to a person are collected here, by topic.',
+    trendOf: (counts: string) => `Questions of the last 14 days: ${counts}`,
+    first: 'First asked',
+    changedBy: 'Changed by',
+    comment: 'Comment',
+    resolve: 'Resolved',
+    reopen: 'Open again',
+    dismiss: 'Dismiss',
+    questions: 'Questions',
+    draft: 'Write the answer',
+    wordings: 'Questions that get it',
+    wordingsHint:
+      'One in each line, at most 20. Other wordings of the same meaning get it too if the semantic cache is calibrated.',
+    answer: 'Answer',
+    publish: 'Publish the answer',
+    published: 'Published. It is given within a second.',
+    orDocument: 'or upload a document',
+    proof: 'Show that it is fixed',
+    proofText: 'Asks the questions above again, with your rights, at the present version.',
+    askAgain: 'Ask again',
+    asking: 'Asking…',
+    answered: 'Answered',
+    notAnswered: 'Not answered',
+    columns: {
+      question: 'Topic',
+      count: 'Questions',
+      trend: '14 days',
+      assignee: 'Assigned to',
+      last: 'Last asked',
+      state: 'State',
+    },
+    states: {
+      [TopicState.UNSPECIFIED]: unknown,
+      [TopicState.OPEN]: 'Open',
+      [TopicState.RESOLVED]: 'Resolved',
+      [TopicState.DISMISSED]: 'Dismissed',
+    } as Record<number, string>,
+    reasons: {
+      [OpenReason.UNSPECIFIED]: unknown,
+      [OpenReason.REFUSED]: 'Not answered',
+      [OpenReason.RATED_DOWN]: 'Rated down',
+      [OpenReason.HANDOVER]: 'Passed to a person',
+    } as Record<number, string>,
+  },
 
   documents: {
     corpus: 'Corpus',

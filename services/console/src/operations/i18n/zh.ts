@@ -1,3 +1,4 @@
+import { OpenReason, TopicState } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { JobKind, JobPhase, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
@@ -13,6 +14,53 @@ export const zh: OperationTexts = {
   loading: '正在加载…',
   more: '显示更多',
   saved: '已保存。',
+
+  inbox: {
+    title: '待办问题',
+    none: '没有待办问题',
+    noneText: '未能回答、被评为没有帮助或转给人工的问题会按主题汇总在这里。',
+    trendOf: (counts) => `最近 14 天的提问次数：${counts}`,
+    first: '首次提问',
+    changedBy: '修改者',
+    comment: '备注',
+    resolve: '已解决',
+    reopen: '重新打开',
+    dismiss: '忽略',
+    questions: '问题',
+    draft: '撰写答案',
+    wordings: '适用的问题',
+    wordingsHint: '每行一个，最多 20 个。语义缓存已校准时，意思相同的其他问法也会得到这个答案。',
+    answer: '答案',
+    publish: '发布答案',
+    published: '已发布，一秒内生效。',
+    orDocument: '或上传文档',
+    proof: '验证已解决',
+    proofText: '以您的权限，在当前版本上重新提问以上问题。',
+    askAgain: '重新提问',
+    asking: '正在提问…',
+    answered: '已回答',
+    notAnswered: '未回答',
+    columns: {
+      question: '主题',
+      count: '提问次数',
+      trend: '14 天',
+      assignee: '负责人',
+      last: '最近提问',
+      state: '状态',
+    },
+    states: {
+      [TopicState.UNSPECIFIED]: unknown,
+      [TopicState.OPEN]: '待处理',
+      [TopicState.RESOLVED]: '已解决',
+      [TopicState.DISMISSED]: '已忽略',
+    } as Record<number, string>,
+    reasons: {
+      [OpenReason.UNSPECIFIED]: unknown,
+      [OpenReason.REFUSED]: '未能回答',
+      [OpenReason.RATED_DOWN]: '评为没有帮助',
+      [OpenReason.HANDOVER]: '转人工',
+    } as Record<number, string>,
+  },
 
   documents: {
     corpus: '知识库',

@@ -1,0 +1,16 @@
+import { tokenize } from '#kit/text/tokenize.ts';
+
+/** Most terms of a question that are compared. */
+const maxTerms = 24;
+/** Share of terms, of those that either has, that two questions of one topic have in common. */
+const minOverlap = 0.5;
+
+/** Returns what a question is about, to be compared with others: its distinct search terms, in order. */
+export function termsOf(question: string): string[] {
+  return [...new Set(tokenize(question, { mode: 'query' }))].sort().slice(0, maxTerms);
+}
+
+/** Whether two questions ask for the same thing, by the number of terms of each and of those in common. */
+export function isSameTopic(sharedCount: number, oneCount: number, otherCount: number): boolean {
+  return sharedCount > 0 && sharedCount / (oneCount + otherCount - sharedCount) >= minOverlap;
+}

@@ -1,0 +1,89 @@
+import { useMutation, useQuery } from '@connectrpc/connect-query';
+import { useState } from 'react';
+import { Button } from 'react-aria-components/Button';
+import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
+import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { linkTo } from '../../state/sections.ts';
+import { useOperationTexts } from '../i18n/index.ts';
+import { Choice } from '../ui/choice.tsx';
+import { Field } from '../ui/field.tsx';
+import { ActionFailure, Reply } from '../ui/reply.tsx';
+
+/** Most wordings of a curated answer; the contract's limit. */
+const maxWordings = 20;
+
+interface DraftAnswerProps {
+  /** Wordings of the question. */
+  questions: readonly string[];
+  /** The curated answer that was written before; empty: none. */
+  curatedId: string;
+  onPublished: (curatedId: string) => void;
+}
+
+/** Writes the curated answer to the questions of a topic, or leads to the upload of a document. */
+export function DraftAnswer({ questions, curatedId, onPublished }: DraftAnswerProps) {
+  const texts = useOperationTexts();
+  const corpora = useQuery(RetrievalService.method.listCorpora);
+  const [corpus, setCorpus] = useState('');
+  const [wordings, setWordings] = useState(questions.slice(0, maxWordings).join('\n'));
+  const [answer, setAnswer] = useState('');
+  const put = useMutation(CuratedAnswerService.method.putCuratedAnswer, {
+    onSuccess: ({ answer: stored }) => stored && onPublished(stored.id),
+  });
+  const lines = wordings
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  return (
+    <section className="draft" aria-label={texts.inbox.draft}>
+      <h3>{texts.inbox.draft}</h3>
+      <Reply query={corpora}>
+        {({ corpora: all }) => {
+          const chosen = corpus || (all[0]?.name ?? '');
+          return (
+            <form
+              className="source-form"
+              onSubmit={(event) => {
+                event.preventDefault();
+                put.mutate({ id: curatedId, corpus: chosen, questions: lines.slice(0, maxWordings), answer });
+              }}
+            >
+              <Choice
+                label={texts.documents.corpus}
+                value={chosen}
+                options={all.map(({ name }) => ({ value: name, label: name }))}
+                onChange={setCorpus}
+              />
+              <Field
+                label={texts.inbox.wordings}
+                hint={texts.inbox.wordingsHint}
+                value={wordings}
+                onChange={setWordings}
+                rows={4}
+                testId="wordings"
+              />
+              <Field label={texts.inbox.answer} value={answer} onChange={setAnswer} rows={5} testId="draft-answer" />
+              <ActionFailure error={put.error} />
+              <div className="form-actions">
+                <Button
+                  type="submit"
+                  className="button primary"
+                  isDisabled={put.isPending || lines.length === 0 || answer.trim() === '' || chosen === ''}
+                  data-testid="publish-answer"
+                >
+                  {texts.inbox.publish}
+                </Button>
+                <a href={linkTo('documents', chosen, 'upload')}>{texts.inbox.orDocument}</a>
+                {put.isSuccess && (
+                  <span role="status" data-testid="answer-published">
+                    {texts.inbox.published}
+                  </span>
+                )}
+              </div>
+            </form>
+          );
+        }}
+      </Reply>
+    </section>
+  );
+}

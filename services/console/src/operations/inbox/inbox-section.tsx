@@ -1,0 +1,10 @@
+import type { SectionProps } from '../section.ts';
+import { TopicList } from './topic-list.tsx';
+import { TopicPage } from './topic-page.tsx';
+
+/** `/inbox`, `/inbox/topic/<id>`. */
+export function InboxSection({ api, parts }: SectionProps) {
+  const [page, topicId] = parts;
+  if (page === 'topic' && topicId !== undefined) return <TopicPage key={topicId} api={api} topicId={topicId} />;
+  return <TopicList />;
+}
