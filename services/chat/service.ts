@@ -11,7 +11,7 @@ import { type AskDeps, createAsk } from './ask/ask.ts';
 import { restoreTurn } from './ask/masking/turns.ts';
 import { createErasureRpcs } from './erasure/rpcs.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
-import { createInboxRpcs } from './inbox/rpcs.ts';
+import { createInboxRpcs } from './handover/inbox/rpcs.ts';
 import type { Owner } from './sessions/owner.ts';
 
 /** Sessions of a page if the request names no number. */

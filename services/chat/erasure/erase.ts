@@ -4,7 +4,7 @@ import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { scrubDatabase } from '#kit/storage/scrub.ts';
-import { eraseFromInbox } from '../inbox/erase.ts';
+import { eraseFromInbox } from '../handover/inbox/erase.ts';
 import type { Owner } from '../sessions/owner.ts';
 import type { SessionSchema } from '../sessions/schema.ts';
 import { requireNoHold } from './holds.ts';

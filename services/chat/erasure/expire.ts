@@ -1,5 +1,5 @@
 import type { Database } from '#kit/storage/database.ts';
-import { expireInbox } from '../inbox/erase.ts';
+import { expireInbox } from '../handover/inbox/erase.ts';
 import type { SessionSchema } from '../sessions/schema.ts';
 import { isNotHeld } from './holds.ts';
 

@@ -58,7 +58,7 @@ test.each([
       .poll(() => degradedOf(mesh).join())
       .toContain(`the ${store} store lacks 3 chunks in 2 corpora: upload`);
     const notReady = () => mesh.mesh.host.readiness().find(({ service }) => service === 'retrieval')?.notReady;
-    await expect.poll(notReady).toBeUndefined();
+    await expect.poll(notReady, { timeout: 30_000 }).toBeUndefined();
 
     await mesh.build('help', 'build-2', help);
     expect(await reasonsOf(mesh)).not.toContainEqual([stage, reason]);

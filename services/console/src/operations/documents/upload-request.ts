@@ -92,6 +92,7 @@ export function sendUpload(
 
 /** Reads the reply to an upload: a message, then the end of the stream with an error if there was one. */
 export function readReply(status: number, bytes: Uint8Array): string {
+  if (status !== 200) throw new ConnectError(`HTTP ${status}`, Code.Unavailable);
   let jobId = '';
   for (let offset = 0; offset + 5 <= bytes.byteLength; ) {
     const flags = bytes[offset] ?? 0;

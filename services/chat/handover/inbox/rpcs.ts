@@ -1,7 +1,7 @@
 import type { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
 
 /** Creates the rpcs with which operators work on questions that got no good answer. */
 export function createInboxRpcs({ sessions }: { sessions: Sessions }): ServiceHandlers<typeof InboxService> {

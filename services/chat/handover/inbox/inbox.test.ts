@@ -7,7 +7,7 @@ import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { errorInfoOf } from '#kit/base/errors.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type ChatMesh, found, passagesOf, startChat } from '../testing/chat.ts';
+import { type ChatMesh, found, passagesOf, startChat } from '../../testing/chat.ts';
 import { isSameTopic, termsOf } from './terms.ts';
 
 let chat: ChatMesh;

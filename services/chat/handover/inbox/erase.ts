@@ -1,8 +1,8 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
-import { isNotHeld } from '../erasure/holds.ts';
-import type { Owner } from '../sessions/owner.ts';
-import type { SessionSchema } from '../sessions/schema.ts';
+import { isNotHeld } from '../../erasure/holds.ts';
+import type { Owner } from '../../sessions/owner.ts';
+import type { SessionSchema } from '../../sessions/schema.ts';
 import { termsOf } from './terms.ts';
 
 /** Removes the questions of a user, and what topics have of them; returns the number of questions. */

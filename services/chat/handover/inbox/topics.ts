@@ -2,9 +2,9 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { sql } from 'kysely';
 import { type OpenReason, TopicState, type UpdateTopicRequest } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
-import type { Owner } from '../sessions/owner.ts';
-import { parsePageToken, toPageToken } from '../sessions/page-token.ts';
-import type { SessionSchema } from '../sessions/schema.ts';
+import type { Owner } from '../../sessions/owner.ts';
+import { parsePageToken, toPageToken } from '../../sessions/page-token.ts';
+import type { SessionSchema } from '../../sessions/schema.ts';
 import { maxQuestions } from './add.ts';
 
 const defaultPageSize = 50;

@@ -3,8 +3,8 @@ import { type OpenReason, TopicState } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { lockNames } from '#kit/storage/postgres/database.ts';
-import type { Owner } from '../sessions/owner.ts';
-import type { SessionSchema } from '../sessions/schema.ts';
+import type { Owner } from '../../sessions/owner.ts';
+import type { SessionSchema } from '../../sessions/schema.ts';
 import { isSameTopic, termsOf } from './terms.ts';
 
 /** Questions of a topic that are kept. */
