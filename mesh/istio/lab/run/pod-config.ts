@@ -61,11 +61,12 @@ export function environmentOf(
     redis: secrets.redis,
     'api-key-sha256': secrets.apiKeySha256,
   };
-  const entries = (env as readonly FromSecret[]).map(({ name, value, valueFrom }) => {
+  const entries = (env as readonly FromSecret[]).flatMap(({ name, value, valueFrom }) => {
     const key = valueFrom?.secretKeyRef.key;
     const text = key === undefined ? value : values[key];
-    if (text === undefined) throw new Error(`the lab has no value of ${name}`);
-    return [name, text] as const;
+    if (text !== undefined) return [[name, text] as const];
+    if (valueFrom?.secretKeyRef.optional === true) return [];
+    throw new Error(`the lab has no value of ${name}`);
   });
   return { ...Object.fromEntries(entries), RAGMESH_DATA_DIR: dataFolder };
 }
