@@ -1,9 +1,12 @@
+import { ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
+import { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
+import { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
@@ -20,12 +23,15 @@ import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 
 /** The contracts with rpcs that the edge serves, by the names of their clients. */
 export const contracts = {
+  apiKey: ApiKeyService,
+  tenant: TenantService,
   audit: AuditService,
   cache: CacheService,
   chat: ChatService,
   curatedAnswer: CuratedAnswerService,
   feedback: FeedbackService,
   handover: HandoverService,
+  inbox: InboxService,
   caller: CallerService,
   evaluation: EvaluationService,
   indexer: IndexerService,

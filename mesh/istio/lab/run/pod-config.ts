@@ -21,7 +21,7 @@ interface ConfigMap extends KubeObject {
 interface FromSecret {
   readonly name: string;
   readonly value?: string;
-  readonly valueFrom?: { readonly secretKeyRef: { readonly key: string } };
+  readonly valueFrom?: { readonly secretKeyRef: { readonly key: string; readonly optional?: boolean } };
 }
 
 /** Returns the `ragmesh.yaml` of a pod, as a value, with what an installation adds to the section of a workload. */
