@@ -11,7 +11,7 @@ import { readCompose } from './testing/compose.ts';
 
 interface Container {
   args: string[];
-  env: { name: string }[];
+  env: { name: string; valueFrom?: { secretKeyRef?: { optional?: boolean } } }[];
   ports: { containerPort: number }[];
   volumeMounts: { mountPath: string }[];
 }
@@ -46,7 +46,11 @@ test('there are the same containers, with the same arguments', () => {
 });
 
 test('they get the same variables', () => {
-  const ofPods = unique(pods.flatMap(({ container }) => container.env.map(({ name }) => name)));
+  // What is optional belongs to what an installation adds: the key for tools.
+  const needed = pods.flatMap(({ container }) =>
+    container.env.filter((each) => each.valueFrom?.secretKeyRef?.optional !== true),
+  );
+  const ofPods = unique(needed.map(({ name }) => name));
   const ofSecrets = [...secrets.matchAll(/[`'](RAGMESH_[A-Z_0-9]+)=/g)].map(([, name]) => name as string);
   const ofCompose = unique([...ofSecrets, ...compose.flatMap(([, { environment = {} }]) => Object.keys(environment))]);
   // A client's key, and where traces go: an operator of the mesh injects that.
