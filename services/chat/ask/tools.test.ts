@@ -128,7 +128,7 @@ describe('a model that can call tools', () => {
       request.toolChoice?.mode === ToolChoiceMode.NONE
         ? says('Seven days [1].')
         : callsTool('get_order', { order_id: 'A-1' });
-    const asked = await ask({ question: 'Where is it, again and again?' });
+    const asked = await ask({ question: 'Where is my parcel, again and again?' });
     expect(asked.text).toBe('Seven days [1].');
     expect(chat.seen.generated).toHaveLength(4);
     expect(orders.seen).toHaveLength(3);
