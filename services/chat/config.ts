@@ -3,6 +3,7 @@ import { ChatConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 import type { ConfiguredReply } from './acts/replies.ts';
+import { type ConfiguredGuardrail, readGuardrails } from './guardrails/configured.ts';
 import { type ConfiguredTool, readTools } from './tools/configured.ts';
 import { createPolicies, type VerificationPolicy } from './verify/policy.ts';
 import type { SupportModel } from './verify/support-by-model.ts';
@@ -51,6 +52,8 @@ export interface ChatSettings {
   readonly verification: (tenant: string) => VerificationPolicy;
   /** What is done with personal data in questions and answers. */
   readonly personalData: Pick<PersonalDataPolicies, 'ofTenant'>;
+  /** Rules about questions and evidence. */
+  readonly guardrails: readonly ConfiguredGuardrail[];
   /** The model that scores written sentences; `undefined`: none. */
   readonly supportModel: SupportModel | undefined;
 }
@@ -79,6 +82,7 @@ export function readConfig(config: Config): ChatSettings {
     replies: Object.freeze(chat.replies.map(({ tenant, act, language, text }) => ({ tenant, act, language, text }))),
     verification: createPolicies(chat.verification),
     personalData: readPersonalData(config.personalData),
+    guardrails: readGuardrails(chat.guardrails),
     supportModel: chat.supportModel && {
       model: chat.supportModel.model,
       timeoutMs: chat.supportModel.timeoutMs,

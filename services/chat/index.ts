@@ -21,6 +21,7 @@ import { createIds } from './ask/ids.ts';
 import { createRepeats } from './cache/repeats.ts';
 import { readConfig } from './config.ts';
 import { createFindCurated } from './evidence/curated/curated.ts';
+import { createGuardrails } from './guardrails/guardrails.ts';
 import type { DeskDeps, HandoverDesk } from './handover/desk.ts';
 import { createReporting } from './handover/reporting.ts';
 import { createChatMetrics } from './metrics.ts';
@@ -34,6 +35,7 @@ import { createToolAccess } from './tools/tool-access.ts';
 import { createModels } from './understand/models.ts';
 
 const deskAdapters = new URL('./adapters/handover-desk/', import.meta.url);
+const guardrailAdapters = new URL('./adapters/guardrail/', import.meta.url);
 const toolAdapters = new URL('./adapters/tool/', import.meta.url);
 
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
@@ -70,6 +72,11 @@ export const chat = defineService({
     const background = createBackgroundTasks(log);
     const http = createHttpClient({ maxConnections: 32 });
     const toolbox = await createToolAccess(settings, { folder: toolAdapters, fetch: http.fetch, signer, clock, log });
+    const guardrails = await createGuardrails(settings.guardrails, {
+      folder: guardrailAdapters,
+      fetch: http.fetch,
+      log,
+    });
     const desk =
       settings.handoverDesk === undefined
         ? undefined
@@ -92,6 +99,7 @@ export const chat = defineService({
         findCurated: createFindCurated({ sessions, cache: clients.cache, clock, log }),
         scorer: settings.supportModel && { settings: settings.supportModel, rerank: optionalClients.rerank() },
         repeats: createRepeats(),
+        guardrails,
         route: createRouter(),
         replies: createReplies(settings.replies),
         toolbox,

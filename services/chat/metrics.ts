@@ -60,6 +60,12 @@ export function createChatMetrics(metrics: Metrics) {
       labelNames: ['tool'],
       buckets: latencyBuckets,
     }),
+    guardrailTotal: new Counter({
+      name: 'ragmesh_guardrail_total',
+      help: 'Texts that broke a rule of a guardrail, or could not be checked, by what was done',
+      labelNames: ['guardrail', 'point', 'category', 'action'],
+      registers,
+    }),
     unsupportedClaimTotal: new Counter({
       name: 'ragmesh_unsupported_claim_total',
       help: 'Sentences of answers that the cited passages do not support: fact, negation, or language',

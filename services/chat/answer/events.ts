@@ -19,6 +19,7 @@ import {
   type Verdicts,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage, Stage, TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import type { GuardrailVerdict } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import type { HandoverEvent } from '../handover/state.ts';
 
 // What can happen to a question. The steps of an answer yield these events and change nothing themselves; `next` in state.ts
@@ -73,6 +74,8 @@ export type AskEvent =
       readonly claims: readonly UnsupportedClaim[];
       readonly response?: AskResponse;
     }
+  /** What a guardrail says of the question or of a passage. */
+  | { readonly case: 'guardrail'; readonly value: GuardrailVerdict }
   /** What the model did wrong. */
   | { readonly case: 'defect'; readonly value: AnswerDefect }
   /** The whole text was compared with its passages. */

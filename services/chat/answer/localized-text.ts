@@ -14,6 +14,8 @@ interface LocalizedText {
   searchFailed: string;
   /** A filter withheld the whole answer. */
   filtered: string;
+  /** A rule forbids to answer the question. */
+  blocked: string;
   /** No sentence of the answer was supported by the documents. */
   withheld: string;
 }
@@ -29,6 +31,7 @@ const chinese: LocalizedText = {
   noEvidence: '抱歉，在您可以查看的资料中没有找到这个问题的答案。您可以换个说法再问，或联系人工客服。',
   searchFailed: '抱歉，资料检索暂时不可用，我无法根据资料回答这个问题。请稍后再试。',
   filtered: '抱歉，内容过滤器没有放行这个回答。',
+  blocked: '抱歉，这个问题不符合使用规则，因此没有处理。请换一个与资料有关的问题。',
   withheld: '抱歉，生成的回答在资料中找不到依据，因此没有显示。您可以换个说法再问，或联系人工客服。',
 };
 
@@ -46,6 +49,7 @@ const english: LocalizedText = {
   searchFailed:
     'Sorry, the document search is unavailable at the moment, so I cannot answer this from the documents. Please try again later.',
   filtered: 'Sorry, a content filter withheld this answer.',
+  blocked: 'Sorry, this question is against the rules of use, so it was not processed. Please ask about the documents.',
   withheld:
     'Sorry, the answer that was written is not supported by the documents, so it is not shown. Try other words, or contact the support team.',
 };

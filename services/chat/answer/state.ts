@@ -18,6 +18,7 @@ import {
   Stage,
   type TokenUsage,
 } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { GuardrailPoint, type GuardrailVerdict } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import type { HandoverEvent } from '../handover/state.ts';
 import type { AskEvent, DegradedStage, StageChange } from './events.ts';
 
@@ -64,12 +65,15 @@ export interface AnswerState {
   readonly isVerified: boolean;
   /** What the model did wrong, each once. */
   readonly defects: readonly AnswerDefect[];
+  /** What guardrails say of the question and of passages that were found. */
+  readonly guardrailVerdicts: readonly GuardrailVerdict[];
   readonly isDone: boolean;
 }
 
-/** The contract's limits: degradations and unsupported claims of an answer, and characters of a reason or effect. */
+/** The contract's limits: degradations, unsupported claims and verdicts of guardrails of an answer, and characters of a reason or effect. */
 const maxDegradations = 32;
 const maxClaims = 64;
+const maxVerdicts = 64;
 const maxReasonLength = 512;
 
 /** Returns the state of a question that has just arrived. */
@@ -100,6 +104,7 @@ export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | '
     unsupportedClaims: [],
     isVerified: false,
     defects: [],
+    guardrailVerdicts: [],
     isDone: false,
   };
 }
@@ -169,10 +174,16 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
       const { outcome, model, unsupportedClaims, verified: isVerified, defects } = done;
       const cacheLayer = done.cacheLayer || layer;
       const degradations = added(state.degradations, done.degradations);
+      const guardrailVerdicts = [...state.guardrailVerdicts, ...done.guardrailVerdicts].slice(0, maxVerdicts);
+      const checked = { unsupportedClaims, isVerified, defects, guardrailVerdicts };
       return {
-        state: { ...state, outcome, model, cacheLayer, degradations, unsupportedClaims, isVerified, defects },
+        state: { ...state, outcome, model, cacheLayer, degradations, ...checked },
         response: undefined,
       };
+    }
+    case 'guardrail': {
+      const guardrailVerdicts = [...state.guardrailVerdicts, event.value].slice(0, maxVerdicts);
+      return { state: { ...state, guardrailVerdicts }, response: undefined };
     }
     case 'outcome':
       return { state: { ...state, outcome: event.value }, response: undefined };
@@ -222,7 +233,7 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
  * ids and times.
  */
 export function repeat(
-  { answerId, askedAtMs, traceId }: AnswerState,
+  { answerId, askedAtMs, traceId, guardrailVerdicts: ofQuestion }: AnswerState,
   given: { readonly state: AnswerState; readonly responses: readonly AskResponse[] },
   atUs: number,
 ): { state: AnswerState; responses: AskResponse[] } {
@@ -233,7 +244,9 @@ export function repeat(
     if (event.case !== 'stage' || event.value.status === StageStatus.STARTED) return response;
     return respond({ case: 'stage', value: { ...event.value, latencyUs: BigInt(atUs) } });
   };
-  return { state: { ...given.state, answerId, askedAtMs, traceId, firstTextUs }, responses: given.responses.map(own) };
+  const guardrailVerdicts = [...ofQuestion, ...given.state.guardrailVerdicts.filter(isOfEvidence)];
+  const ids = { answerId, askedAtMs, traceId, firstTextUs, guardrailVerdicts };
+  return { state: { ...given.state, ...ids }, responses: given.responses.map(own) };
 }
 
 /** Returns the end of an answer, as clients and the cache receive it. */
@@ -249,6 +262,7 @@ export function toDone(state: AnswerState): AnswerDone {
     unsupportedClaims: [...state.unsupportedClaims],
     verified: state.isVerified,
     defects: [...state.defects],
+    guardrailVerdicts: [...state.guardrailVerdicts],
   });
 }
 
@@ -293,4 +307,9 @@ function added(known: readonly Degradation[], more: readonly Degradation[]): rea
     if (!isKnown && list.length < maxDegradations) list.push(degradation);
   }
   return list;
+}
+
+/** Reports whether a verdict is on a passage: those on a question are for its caller alone. */
+export function isOfEvidence({ point }: GuardrailVerdict): boolean {
+  return point === GuardrailPoint.EVIDENCE;
 }

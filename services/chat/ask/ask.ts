@@ -1,7 +1,8 @@
 import { type Client, Code } from '@connectrpc/connect';
 import type { AskRequest, AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationAct } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { AnswerOutcome, CacheLayerSchema } from '#gen/ragmesh/common/v1/answer_pb.ts';
-import { type Principal, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { type Passage, type Principal, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
@@ -25,7 +26,7 @@ import {
   stageStarted,
   textDelta,
 } from '../answer/events.ts';
-import { localizedText } from '../answer/localized-text.ts';
+import { answerLanguage, localizedText } from '../answer/localized-text.ts';
 import type { AnswerState } from '../answer/state.ts';
 import type { Found } from '../cache/lookup.ts';
 import { replay } from '../cache/replay.ts';
@@ -33,6 +34,7 @@ import { answerCurated } from '../evidence/curated/curated.ts';
 import { findEvidence } from '../evidence/evidence.ts';
 import { suggest } from '../evidence/suggest.ts';
 import { type Generation, generate } from '../generate/generate.ts';
+import { type Guardrails, isBlocked } from '../guardrails/guardrails.ts';
 import { limitOf } from '../prompt/budget.ts';
 import { inspectPrompt } from '../prompt/inspect.ts';
 import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
@@ -52,6 +54,8 @@ import { begin, findCurated, givenBefore, remember, type Walk, type WalkDeps } f
 export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<WalkDeps, 'clients' | 'metrics'> {
   /** Returns the masks of a new request; `undefined` if the tenant masks nothing. */
   masksOf: (principal: Principal) => RequestMasks | undefined;
+  /** Rules about questions and evidence. */
+  guardrails: Guardrails;
   /** The model that scores written sentences; `undefined`: their words are compared. */
   scorer: Generation['scorer'];
   clients: DriverDeps['clients'] &
@@ -82,21 +86,19 @@ export function createAsk(deps: AskDeps) {
 
 // Answers a question: applies each event of the answer to its state, and sends what the client sees of it.
 async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): AsyncGenerator<readonly AskResponse[]> {
-  if (request.history.length > 0 && (request.sessionId !== '' || request.createSession)) {
-    throw invalidArgument(
-      'history is for callers without a session: leave out session_id and create_session, or history',
-    );
-  }
-  if (request.inspectPrompt && !context.principal.roles.includes(Role.OPERATOR)) {
-    const message = 'inspect_prompt needs the role "operator": leave it out, or use credentials with that role';
-    throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'operator' } });
-  }
+  checkRequest(request, context);
   const driver = createDriver(deps, request, context);
   let walk: Walk | undefined;
   let isShown = false;
   // All that was sent of an answer that was there as a whole.
   let whole: readonly AskResponse[] = [];
   try {
+    const refused = await refusal(deps.guardrails, request, context, driver.apply);
+    if (refused !== undefined) {
+      yield refused;
+      yield await driver.end();
+      return;
+    }
     walk = await begin(deps, request, context, driver.state());
     const given = await givenBefore(deps, walk, request, context);
     if (given !== undefined) whole = driver.repeat(given);
@@ -121,6 +123,40 @@ async function* ask(deps: AskDeps, request: AskRequest, context: CallContext): A
     walk?.lookup.close();
     driver.close();
   }
+}
+
+// What the contract's rules for one field cannot say.
+function checkRequest(request: AskRequest, context: CallContext): void {
+  if (request.history.length > 0 && (request.sessionId !== '' || request.createSession)) {
+    throw invalidArgument(
+      'history is for callers without a session: leave out session_id and create_session, or history',
+    );
+  }
+  if (request.inspectPrompt && !context.principal.roles.includes(Role.OPERATOR)) {
+    const message = 'inspect_prompt needs the role "operator": leave it out, or use credentials with that role';
+    throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'operator' } });
+  }
+}
+
+// Returns the answer to a question that a rule forbids; `undefined` if it may be answered. No one searches it, and it is in no session, in
+// which it would be a part of later prompts.
+async function refusal(
+  guardrails: Guardrails,
+  { question, language }: AskRequest,
+  { principal, signal }: CallContext,
+  apply: (event: AskEvent) => readonly AskResponse[],
+): Promise<AskResponse[] | undefined> {
+  const verdicts = await guardrails.question(principal.tenant, question, signal);
+  for (const value of verdicts) apply({ case: 'guardrail', value });
+  if (!isBlocked(verdicts)) return undefined;
+  const started = { sessionId: '', isNewSession: false, standalone: question, act: ConversationAct.UNSPECIFIED };
+  const { blocked } = localizedText(answerLanguage(language, question));
+  const events: AskEvent[] = [
+    { case: 'started', value: started },
+    { case: 'outcome', value: AnswerOutcome.FILTERED },
+    textDelta(blocked),
+  ];
+  return events.flatMap(apply);
 }
 
 async function endsWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
@@ -262,7 +298,8 @@ async function* answerFromEvidence(
   const { corpora, filter } = request;
   const search = { query: standalone, topK, corpora, ...(filter && { filter }) };
   const retrieved = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
-  const found = retrieved && shortenPassages(retrieved, deps.masks);
+  const guarded = retrieved && (yield* guardEvidence(deps, retrieved, context));
+  const found = guarded && shortenPassages(guarded, deps.masks);
 
   yield stageStarted(Stage.PROMPT);
   const toolTokens = modelTools.length === 0 ? 0 : limitOf('tools', settings.promptBudgetTokens);
@@ -294,6 +331,17 @@ async function* answerFromEvidence(
   // Its reader has the text: searches of questions that have none come first.
   await spareTurn(maxSpareWaitMs, context.signal);
   yield checkAnswer(state(), { language, isGenerative: isGenerative(state().model, models) });
+}
+
+// Returns the passages that follow every rule, and says which of them do not.
+async function* guardEvidence(
+  { guardrails }: AskDeps,
+  found: readonly Passage[],
+  { principal, signal }: CallContext,
+): AsyncGenerator<AskEvents, Passage[]> {
+  const { passages, verdicts } = await guardrails.evidence(principal.tenant, found, signal);
+  if (verdicts.length > 0) yield verdicts.map((value) => ({ case: 'guardrail', value }));
+  return passages;
 }
 
 // What every generation of an answer has in common.

@@ -27,6 +27,7 @@ import { type AnswerState, initialState, next, repeat, respond } from '../answer
 import { type CacheFill, openFill } from '../cache/fill.ts';
 import type { Given } from '../cache/repeats.ts';
 import type { ChatSettings } from '../config.ts';
+import { labelsOf } from '../guardrails/guardrails.ts';
 import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
@@ -133,20 +134,17 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
         if (status === ToolCallStatus.SUCCEEDED) metrics.toolLatencyMs.observe({ tool }, Number(latencyUs) / 1000);
         break;
       }
+      case 'guardrail':
+        metrics.guardrailTotal.inc(labelsOf(event.value));
+        break;
       case 'verdicts':
-        countClaims(event.claims);
+        countClaims(metrics, event.claims);
         break;
       case 'verdict':
-        countClaims(event.value.unsupportedClaims);
+        countClaims(metrics, event.value.unsupportedClaims);
         break;
       default:
         break;
-    }
-  }
-
-  function countClaims(claims: readonly UnsupportedClaim[]): void {
-    for (const { fault } of claims) {
-      metrics.unsupportedClaimTotal.inc({ fault: enumName(ClaimFaultSchema, fault).toLowerCase() });
     }
   }
 
@@ -194,6 +192,12 @@ export function createDriver(deps: DriverDeps, { question }: AskRequest, context
       if (state.isStarted) void record();
     },
   };
+}
+
+function countClaims(metrics: ChatMetrics, claims: readonly UnsupportedClaim[]): void {
+  for (const { fault } of claims) {
+    metrics.unsupportedClaimTotal.inc({ fault: enumName(ClaimFaultSchema, fault).toLowerCase() });
+  }
 }
 
 // Hides from the client what it has already seen of the answer before; `undefined` if it has seen nothing.

@@ -21,7 +21,7 @@ import { within } from '#kit/base/within.ts';
 import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import { type AskEvent, stageDegraded } from '../answer/events.ts';
 import { describeFailure } from '../answer/failure.ts';
-import { type AnswerState, toDone } from '../answer/state.ts';
+import { type AnswerState, isOfEvidence, toDone } from '../answer/state.ts';
 import type { CacheFill } from '../cache/fill.ts';
 import type { Owner } from '../sessions/owner.ts';
 import type { Sessions } from '../sessions/sessions.ts';
@@ -79,7 +79,8 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
     if (outcome === AnswerOutcome.TRUNCATED) fill.abandon('the answer was interrupted');
     else if (ttlSeconds !== undefined && ttlSeconds < 1) fill.abandon('a document is valid no longer');
     else {
-      const done = { ...toDone(state), traceId: '' };
+      const guardrailVerdicts = state.guardrailVerdicts.filter(isOfEvidence);
+      const done = { ...toDone(state), traceId: '', guardrailVerdicts };
       const commit = () => withSpan('cache.set', {}, () => fill.commit(done, ttlSeconds));
       writes.push(write(Stage.CACHE, 'storing the answer', 'the answer is not in the cache', commit));
     }
@@ -144,6 +145,7 @@ function toAuditRecord(state: AnswerState, outcome: AnswerOutcome, totalUs: numb
     firstTextUs: BigInt(state.firstTextUs),
     totalUs: BigInt(totalUs),
     unsupportedClaims: [...state.unsupportedClaims],
+    guardrailVerdicts: [...state.guardrailVerdicts],
     toolCalls: state.toolCalls.slice(0, maxToolCalls).map(toToolCallRecord),
   });
   record.evidence = evidenceOf(state.passages);

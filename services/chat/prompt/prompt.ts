@@ -8,6 +8,7 @@ import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import type { PastTurn } from '../answer/turn.ts';
 import type { ChatSettings } from '../config.ts';
+import { guardrailsVersion } from '../guardrails/configured.ts';
 import { toolTexts } from '../tools/texts.ts';
 import { evidenceTokens, limitOf, type PromptParts, shares } from './budget.ts';
 import { compressPassages } from './compress.ts';
@@ -177,7 +178,8 @@ export const summaryTokens = ({ promptBudgetTokens }: Pick<ChatSettings, 'prompt
 /** Returns the version of the prompt template: everything that shapes a prompt besides its question, history and evidence. */
 export function promptVersion(settings: ChatSettings): string {
   const system = settings.systemText || localizedText(Language.ZH).system + localizedText(Language.EN).system;
-  const parts = JSON.stringify(['4', system, settings.promptBudgetTokens, settings.historyTurns, shares]);
+  const others = [settings.promptBudgetTokens, settings.historyTurns, shares, guardrailsVersion(settings.guardrails)];
+  const parts = JSON.stringify(['4', system, ...others]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }
 

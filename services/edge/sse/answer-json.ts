@@ -22,6 +22,12 @@ import {
   type Verdicts,
 } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, StageSchema, type TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
+import {
+  GuardrailActionSchema,
+  GuardrailCategorySchema,
+  GuardrailPointSchema,
+  type GuardrailVerdict,
+} from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 
 // Parts of an answer as plain JSON, for the routes that are not rpcs: snake_case, and enums as lower-case words.
@@ -76,6 +82,7 @@ export function doneToJsonText(done: AnswerDone, citations: readonly string[], u
     verified: done.verified,
     unsupported_claims: done.unsupportedClaims.map(unsupportedClaimToJson),
     defects: defectsToJson(done.defects),
+    ...(done.guardrailVerdicts.length === 0 ? {} : { guardrails: done.guardrailVerdicts.map(guardrailToJson) }),
     ...(done.cacheLayer === CacheLayer.UNSPECIFIED
       ? {}
       : { cache_layer: enumName(CacheLayerSchema, done.cacheLayer).toLowerCase() }),
@@ -87,6 +94,19 @@ export function doneToJsonText(done: AnswerDone, citations: readonly string[], u
 /** A sentence that its passages do not support: {start, end, fault, markers}; positions are in UTF-16 code units of the text. */
 export function unsupportedClaimToJson({ start, end, fault, markers }: UnsupportedClaim) {
   return { start, end, fault: enumName(ClaimFaultSchema, fault).toLowerCase(), markers };
+}
+
+/** What a guardrail says of the question or of a passage: {guardrail, point, category, rule, score, action, chunk_id}. */
+export function guardrailToJson({ guardrail, point, category, rule, score, action, chunkId }: GuardrailVerdict) {
+  return {
+    guardrail,
+    point: enumName(GuardrailPointSchema, point).toLowerCase(),
+    category: enumName(GuardrailCategorySchema, category).toLowerCase(),
+    rule,
+    score,
+    action: enumName(GuardrailActionSchema, action).toLowerCase(),
+    chunk_id: chunkId,
+  };
 }
 
 /** What a model did wrong, as words: ["endless"]. */

@@ -53,6 +53,7 @@ export async function fuzz(
     seed: number;
     concurrency: number;
     timeoutMs: number;
+    onFault?: (fault: FuzzReport['faults'][number]) => void;
     progress?: (report: FuzzReport) => void;
   },
 ): Promise<FuzzReport> {
@@ -85,7 +86,10 @@ export async function fuzz(
     report.slowestMs.set(name, Math.max(report.slowestMs.get(name) ?? 0, tookMs));
     if (fault === undefined) return;
     report.faultCount++;
-    if (report.faults.length < maxShown) report.faults.push({ name, fault, reply, request });
+    if (report.faults.length >= maxShown) return;
+    const found = { name, fault, reply, request };
+    report.faults.push(found);
+    options.onFault?.(found);
   };
   try {
     for (let batch = 0; report.count < count; batch++) {

@@ -78,6 +78,7 @@ async function run(): Promise<number> {
     seed,
     concurrency: Number(values.concurrency),
     timeoutMs,
+    onFault: (fault) => process.stdout.write(`${describeFault(fault)}\n`),
     async progress({ count: done, faultCount }) {
       if (done < nextLine && done < count) return;
       nextLine += Math.max(200, Math.floor(count / 50));
@@ -88,7 +89,7 @@ async function run(): Promise<number> {
       process.stdout.write(`${done} requests, ${faultCount} faults, ${seconds} s, ${Math.round(rss / 2 ** 20)} MiB\n`);
     },
   });
-  const problems = report.faults.map(describeFault);
+  const problems = report.faultCount === 0 ? [] : [`${report.faultCount} faults, shown above`];
   const openCount = await settled(() => metric('ragmesh_calls_open'));
   if (openCount !== 0) problems.push(`${openCount} calls are open after the last reply`);
   const endRss = await metric('process_resident_memory_bytes');

@@ -1,5 +1,5 @@
 import { Agent, request as requestHttp1 } from 'node:http';
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { FuzzRequest } from './requests.ts';
@@ -28,8 +28,14 @@ export function createFuzzClient(url: string): FuzzClient {
   let session: ClientHttp2Session | undefined;
   const openSession = (): ClientHttp2Session => {
     if (session === undefined || session.closed || session.destroyed) {
-      session = connect(url);
-      session.on('error', () => {});
+      const opened = connect(url);
+      opened.on('error', () => {});
+      // The server ends a connection after many streams that it had to reset; those in flight on it continue.
+      opened.on('goaway', () => {
+        if (session === opened) session = undefined;
+        opened.close();
+      });
+      session = opened;
     }
     return session;
   };
@@ -52,15 +58,21 @@ export function createFuzzClient(url: string): FuzzClient {
       });
       request.end(body);
     });
-  const send2 = ({ method, path, headers, body }: FuzzRequest, signal: AbortSignal) =>
-    new Promise<FuzzReply>((resolve, reject) => {
+  const send2 = (sent: FuzzRequest, signal: AbortSignal): Promise<FuzzReply> =>
+    new Promise((resolve, reject) => {
+      const { method, path, headers, body } = sent;
       const stream = openSession().request(
         { ...headers, ':method': method, ':path': path },
         { signal, endStream: false },
       );
       let got: Record<string, unknown> = {};
       let trailers: Record<string, unknown> = {};
-      stream.on('error', reject);
+      // Refused means that it was not processed: it is sent again (RFC 9113, section 8.7).
+      const fail = (error: unknown) =>
+        stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && !signal.aborted
+          ? resolve(send2(sent, signal))
+          : reject(error);
+      stream.on('error', fail);
       stream.on('response', (found) => {
         got = found;
       });
@@ -69,7 +81,7 @@ export function createFuzzClient(url: string): FuzzClient {
       });
       readAll(stream).then(
         (bytes) => resolve({ status: Number(got[':status'] ?? 0), headers: got, trailers, body: bytes }),
-        reject,
+        fail,
       );
       stream.end(body);
     });
