@@ -269,5 +269,21 @@ function toUniversalRequest(
 }
 
 function nodeHeaders(headers: HeadersInit | undefined): Record<string, string> {
-  return headers === undefined ? {} : Object.fromEntries(headers instanceof Headers ? headers : new Headers(headers));
+  if (headers === undefined) return {};
+  const given = Object.fromEntries(headers instanceof Headers ? headers : new Headers(headers));
+  // Connect's own errors repeat what they could not read. HTTP/2 ends the connection, with all calls on it, if a block of headers is too long.
+  const message = given['grpc-message'];
+  if (message === undefined || message.length <= maxStatusLength) return given;
+  const { 'grpc-status-details-bin': details = '', ...others } = given;
+  const cut = encodeURIComponent(decodeURIComponent(message).slice(0, maxMessageLength).toWellFormed());
+  return {
+    ...others,
+    'grpc-message': cut,
+    ...(details.length <= maxStatusLength && { 'grpc-status-details-bin': details }),
+  };
 }
+
+/** Longest message of an error of gRPC that is sent as it is, encoded. */
+const maxStatusLength = 8000;
+/** What is left of a longer one, in characters. */
+const maxMessageLength = 500;
