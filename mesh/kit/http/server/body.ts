@@ -62,7 +62,11 @@ const changes = ['readable', 'end', 'error', 'close'] as const;
 export function discardRest(request: NodeRequest, discardTimeoutMs: number): void {
   if (request.readableEnded || request.destroyed) return;
   const { stream, socket } = request;
-  const timer = setTimeout(() => (stream ? stream.close() : socket.destroy()), discardTimeoutMs);
+  const timer = setTimeout(() => {
+    if (stream) stream.close();
+    // All of it has come, although no one has read its end: the connection may be serving the next request.
+    else if (!request.complete) socket.destroy();
+  }, discardTimeoutMs);
   // Closes when all of it was read as well as when the connection is lost.
   request.once('close', () => clearTimeout(timer));
   if (!stream) request.resume();
