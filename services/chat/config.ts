@@ -3,7 +3,7 @@ import { ChatConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.
 import { type ChosenAdapter, chosenAdapter } from '#kit/host/config/settings.ts';
 import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 import type { ConfiguredReply } from './acts/replies.ts';
-import { type ConfiguredGuardrail, readGuardrails } from './guardrails/configured.ts';
+import { type ConfiguredGuardrail, readGuardrails } from './ask/guardrails/configured.ts';
 import { type ConfiguredTool, readTools } from './tools/configured.ts';
 import { createPolicies, type VerificationPolicy } from './verify/policy.ts';
 import type { SupportModel } from './verify/support-by-model.ts';

@@ -27,11 +27,11 @@ import { type AnswerState, initialState, next, repeat, respond } from '../answer
 import { type CacheFill, openFill } from '../cache/fill.ts';
 import type { Given } from '../cache/repeats.ts';
 import type { ChatSettings } from '../config.ts';
-import { labelsOf } from '../guardrails/guardrails.ts';
 import type { HandoverRequest } from '../handover/desk.ts';
 import type { ChatMetrics } from '../metrics.ts';
 import type { OpenSessions } from '../sessions/open-sessions.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import { labelsOf } from './guardrails/guardrails.ts';
 import { recordAnswer } from './record.ts';
 
 /** What the driver needs. */

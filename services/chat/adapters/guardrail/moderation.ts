@@ -3,7 +3,7 @@ import { GuardrailCategory } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { postJson } from '#kit/http/json.ts';
-import type { Finding, Guardrail, GuardrailDeps } from '../../guardrails/guardrail.ts';
+import type { Finding, Guardrail, GuardrailDeps } from '../../ask/guardrails/guardrail.ts';
 
 /** Longest text that is sent, in characters. */
 const maxTextLength = 32_000;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GuardrailCategory } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import type { Finding, Guardrail } from '../../guardrails/guardrail.ts';
+import type { Finding, Guardrail } from '../../ask/guardrails/guardrail.ts';
 
 /**
  * Finds words of a list: letters by whole words, Chinese anywhere; width, case and invisible characters make no difference. With `topic`, the

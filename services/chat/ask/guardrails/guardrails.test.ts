@@ -3,7 +3,7 @@ import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { GuardrailAction, GuardrailCategory, GuardrailPoint } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { type Loopback, startLoopback } from '#kit/testing/http.ts';
 import { testPrincipal } from '#kit/testing/mesh.ts';
-import { type ChatMesh, found, passagesOf, startChat } from '../testing/chat.ts';
+import { type ChatMesh, found, passagesOf, startChat } from '../../testing/chat.ts';
 
 const open: AsyncDisposable[] = [];
 afterEach(async () => {
