@@ -43,7 +43,7 @@ export const privacy = defineService({
     indexer: calls(DocumentErasureService, 'eraseIndexedDocument', 'eraseEditor'),
   },
   deployment: {
-    replicas: { min: 1, max: 2 },
+    replicas: { min: 2, max: 3 },
     isOffline: true,
     callsPerReplica: 10,
     stores: ['postgres'],
