@@ -14,8 +14,8 @@ describe.skipIf(!hasPostgres && skipped('postgres', 93, postgresAdvice))('with r
   afterAll(() => server[Symbol.asyncDispose]());
 
   await import('./service.test.ts');
-  await import('./jobs/jobs.test.ts');
-  await import('./documents/documents.test.ts');
+  await import('./jobs/jobs.slow.test.ts');
+  await import('./documents/documents.slow.test.ts');
   await import('./gate/gate.test.ts');
   await import('./overlays/overlays.test.ts');
   await import('./sources/sources.test.ts');

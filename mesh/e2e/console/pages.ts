@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
 /** Longest wait for a state of a page, in milliseconds; long enough for a busy machine. */
-export const timeout = 60_000;
+export const timeout = 40_000;
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
