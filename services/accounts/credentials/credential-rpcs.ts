@@ -101,12 +101,8 @@ export function createCredentialRpcs({
 }
 
 async function currentRevision(db: Database<AccountsSchema>): Promise<number> {
-  const { value } = await db
-    .selectFrom('revision')
-    .select('value')
-    .where('name', '=', 'accounts')
-    .executeTakeFirstOrThrow();
-  return Number(value);
+  const row = await db.selectFrom('revision').select('value').where('name', '=', 'accounts').executeTakeFirst();
+  return Number(row?.value ?? 0);
 }
 
 async function changedKeys(db: Database<AccountsSchema>, after: number) {

@@ -47,7 +47,6 @@ export interface TenantRow {
 
 const sqlite: readonly string[] = [
   `CREATE TABLE revision (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  INSERT INTO revision (name, value) VALUES ('accounts', 0);
   CREATE TABLE api_key (
     id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, message BLOB NOT NULL, created_at INTEGER NOT NULL,
     expires_at INTEGER, revoked_at INTEGER, revision INTEGER NOT NULL
@@ -68,7 +67,6 @@ const sqlite: readonly string[] = [
 
 const postgres: readonly string[] = [
   `CREATE TABLE revision (name text NOT NULL COLLATE "C" PRIMARY KEY, value bigint NOT NULL);
-  INSERT INTO revision (name, value) VALUES ('accounts', 0);
   CREATE TABLE api_key (
     id text NOT NULL COLLATE "C" PRIMARY KEY, tenant text NOT NULL COLLATE "C", message bytea NOT NULL, created_at bigint NOT NULL,
     expires_at bigint, revoked_at bigint, revision bigint NOT NULL

@@ -15,9 +15,9 @@ export async function change<T>(
 ): Promise<T> {
   return db.transaction().execute(async (transaction) => {
     const { value } = await transaction
-      .updateTable('revision')
-      .set({ value: sql`value + 1` })
-      .where('name', '=', 'accounts')
+      .insertInto('revision')
+      .values({ name: 'accounts', value: 1 })
+      .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: sql`revision.value + 1` }))
       .returning('value')
       .executeTakeFirstOrThrow();
     return work(transaction, Number(value));
