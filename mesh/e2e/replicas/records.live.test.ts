@@ -15,8 +15,10 @@ import { type Answer, askWhole, patient } from '../testing/whole-mesh.ts';
 // the embedded defaults, which both call.
 
 const recordServices = ['audit', 'cache', 'chat', 'evaluation', 'llm-gateway'];
+/** What no answer needs. */
+const unneeded = ['edge', 'accounts', 'privacy'];
 const chosen = (isRecords: boolean) =>
-  services.filter(({ name }) => name !== 'edge' && recordServices.includes(name) === isRecords);
+  services.filter(({ name }) => !unneeded.includes(name) && recordServices.includes(name) === isRecords);
 const principal = testPrincipal({ tenant: 'demo', user: 'ann', groups: ['staff'] });
 
 describe.skipIf(!hasPostgres && skipped('postgres', 3, postgresAdvice))('two replicas of services with records', () => {
