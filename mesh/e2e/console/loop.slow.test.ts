@@ -73,6 +73,7 @@ test.runIf(chromium)('a refused question is found in the inbox, answered, asked 
   await page.getByTestId('section-inbox').click();
   await page.getByTestId('empty').waitFor();
   await page.getByTestId('section-ask').click();
+  await page.getByTestId('turn').nth(1).waitFor(); // the conversation so far is read from the server
   expect(await (await ask('Do you rent out telescopes?')).textContent()).toContain('tried in the shop');
   expect(pages.problems).toEqual([]);
 });

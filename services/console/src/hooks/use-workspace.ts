@@ -56,6 +56,7 @@ export function useWorkspace({ api, draft, onDraft, onPersona, onRefused }: Work
     focusUnlessTouch(field.current);
   };
   const ask = (question: string) => {
+    if (conversation.opening) return; // the question stays in the field until the turns before it are shown
     control.ask(question, scope);
     onDraft('');
     focusUnlessTouch(field.current);
