@@ -1,9 +1,12 @@
 import { join } from 'node:path';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
+import { randomId } from '#kit/base/random-id.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { calls } from '#kit/rpc/needs.ts';
@@ -32,9 +35,11 @@ const keywordAdapters = new URL('./adapters/keyword-store/', import.meta.url);
 /** Hybrid search over index versions, and the index's writes. */
 export const retrieval = defineService({
   name: 'retrieval',
-  contracts: [RetrievalService, IndexAdminService, IndexWriterService],
+  contracts: [RetrievalService, SearchLabService, IndexAdminService, IndexWriterService],
   config: readConfig,
   needs: { embedding: calls(EmbeddingService, 'embed'), rerank: calls(RerankService, 'rerank') },
+  // Gets an entry for each search as another principal; without it there are none.
+  optionalNeeds: { audit: calls(AuditService, 'record') },
   deployment: {
     replicas: { min: 3, max: 30 },
     cpu: 1,
@@ -50,6 +55,7 @@ export const retrieval = defineService({
   async create({
     config: settings,
     clients,
+    optionalClients,
     log,
     metrics,
     clock,
@@ -118,6 +124,8 @@ export const retrieval = defineService({
         metrics: createRetrievalMetrics(metrics),
         clock,
         countChange,
+        audit: optionalClients.audit,
+        newId: () => randomId(random),
       });
       parts.unshift(retrieving);
       const loaded = snapshotCheck([nearSnapshots, wordSnapshots], retrieving.warmUp);

@@ -1,6 +1,7 @@
 import type { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
 import type { ReadinessCheck } from '#kit/host/readiness.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { applyAccessChanges } from './access/apply-changes.ts';
@@ -13,14 +14,17 @@ import { watchMissingRows, watchVersions } from './metrics.ts';
 import { createMissingRows } from './reconcile/missing-rows.ts';
 import { createAdminRpcs } from './rpcs/admin-rpcs.ts';
 import type { RetrievalPort } from './rpcs/front.ts';
+import { createLabRpcs } from './rpcs/lab-rpcs.ts';
 import { createReaderRpcs } from './rpcs/reader-rpcs.ts';
 import { createWriterRpcs, type WriterRpcDeps } from './rpcs/writer-rpcs.ts';
+import type { ViewAsDeps } from './search/lab/view-as.ts';
 import type { SearchDeps } from './search/search.ts';
 import { warmSearches } from './search/warm-up.ts';
 
 /** What the service needs. */
 export interface RetrievalDeps
   extends Omit<SearchDeps, 'indices' | 'missing'>,
+    ViewAsDeps,
     Omit<WriterRpcDeps, 'indices' | 'startMaintenance' | 'keptVersions'> {
   /** Called when the view of a tenant's index has changed. @default nothing */
   countChange?: (tenant: string) => void;
@@ -28,6 +32,7 @@ export interface RetrievalDeps
 
 /** The rpcs of all contracts of the service. */
 export type RetrievalRpcs = ServiceHandlers<typeof RetrievalService> &
+  ServiceHandlers<typeof SearchLabService> &
   ServiceHandlers<typeof IndexAdminService> &
   ServiceHandlers<typeof IndexWriterService>;
 
@@ -72,6 +77,7 @@ export function createRetrieval(given: RetrievalDeps): Retrieval {
   return {
     impl: {
       ...createReaderRpcs({ ...deps, indices, missing }),
+      ...createLabRpcs({ ...deps, indices, missing }),
       ...createAdminRpcs({ ...deps, indices }),
       ...createWriterRpcs({ ...deps, indices, keptVersions, startMaintenance: maintenance.start }),
     },

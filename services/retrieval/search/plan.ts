@@ -1,7 +1,6 @@
 import { Code } from '@connectrpc/connect';
-import { Language, type Principal } from '#gen/ragmesh/common/v1/common_pb.ts';
+import { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Feature, Leg, type RetrieveRequest } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument, rpcError } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
@@ -9,10 +8,11 @@ import { isLexicalModel } from '#kit/text/lexical-model.ts';
 import type { RetrievalSettings } from '../config.ts';
 import { detectedLanguage, toRowFilter } from '../convert.ts';
 import type { CorpusView, IndexView } from '../index/index-view.ts';
-import { corpusNotFound, requireVersion } from '../index/require.ts';
+import { corpusNotFound, requireVersion, versionNotFound } from '../index/require.ts';
 import { type AppliedTerms, withTerms, wordsOf } from '../index/terms.ts';
 import { vectorWeightOf } from './leg-weights.ts';
 import { isLeg, type LegSearch } from './legs.ts';
+import type { Viewer } from './viewer.ts';
 
 /** A search with all defaults applied. */
 export interface SearchPlan {
@@ -43,19 +43,20 @@ const longestStageMs = 60_000;
 const defaultTopK = 8;
 
 /**
- * Returns the search that a request describes, limited to what `principal` may see. Throws NOT_FOUND for a corpus that the principal
- * may not see, PERMISSION_DENIED for versions that are named by a caller who is no service, and ABORTED if the index has not reached the
+ * Returns the search that a request describes, limited to what the principal of `viewer` may see. Throws NOT_FOUND for a corpus that the
+ * principal may not see, PERMISSION_DENIED for versions that the caller may not name, and ABORTED if the index has not reached the
  * requested revision.
  */
 export function planSearch(
   settings: RetrievalSettings,
   view: IndexView,
-  principal: Principal,
+  viewer: Viewer,
   request: RetrieveRequest,
   context: CallContext,
 ): SearchPlan {
   checkRevision(view, request.minRevision);
-  const corpora = atVersions(chooseCorpora(view, principal, request.corpora), principal, request.versions);
+  const { principal } = viewer;
+  const corpora = atVersions(chooseCorpora(view, viewer, request.corpora), viewer, request.versions);
   const live = corpora.filter(({ live: version }) => version > 0);
   const spaces = live.map((corpus) => requireVersion(corpus, corpus.live));
   const query = request.query.toWellFormed();
@@ -107,7 +108,7 @@ function chooseLegs({ legs: requested, useWeb }: RetrieveRequest): Leg[] {
 
 function chooseCorpora(
   { corpora, visibility }: IndexView,
-  principal: Principal,
+  { principal }: Viewer,
   requested: readonly string[],
 ): CorpusView[] {
   if (requested.length === 0) return [...corpora.values()].filter((corpus) => visibility.isVisible(corpus, principal));
@@ -121,18 +122,21 @@ function chooseCorpora(
 /** Returns the corpora at the versions that the request names. Their rows have the access lists of these versions. */
 function atVersions(
   corpora: CorpusView[],
-  principal: Principal,
+  { mayName }: Viewer,
   wanted: readonly { corpus: string; version: bigint }[],
 ): CorpusView[] {
   if (wanted.length === 0) return corpora;
-  if (!principal.roles.includes(Role.SERVICE)) {
+  if (mayName === 'none') {
     const message = 'versions: only services of the mesh search a version that is not live: leave it empty';
     throw rpcError(Code.PermissionDenied, ErrorReason.ROLE_MISSING, message, { metadata: { role: 'service' } });
   }
   const versions = new Map(wanted.map(({ corpus, version }) => [corpus, Number(version)]));
   return corpora.map((corpus) => {
-    const version = versions.get(corpus.name);
-    return version === undefined ? corpus : { ...corpus, live: requireVersion(corpus, version).version };
+    const named = versions.get(corpus.name);
+    if (named === undefined) return corpus;
+    const { version, publishedMs } = requireVersion(corpus, named);
+    if (mayName === 'published' && publishedMs === undefined) throw versionNotFound(corpus.name, named);
+    return { ...corpus, live: version };
   });
 }
 

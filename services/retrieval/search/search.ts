@@ -18,6 +18,7 @@ import type { Hit } from '../stores/index-row.ts';
 import { type LegDeps, type LegOutcome, runLeg } from './legs.ts';
 import { planSearch } from './plan.ts';
 import { type SelectDeps, type SelectedPassage, selectPassages } from './select/select.ts';
+import { viewerOf } from './viewer.ts';
 
 /** What a search needs. */
 export interface SearchDeps extends LegDeps, SelectDeps {
@@ -70,7 +71,7 @@ async function* searchView(
   context: CallContext,
 ): AsyncIterable<RetrieveResponse> {
   await ownTurn();
-  const plan = planSearch(deps.settings, view, context.principal, request, context);
+  const plan = planSearch(deps.settings, view, viewerOf(context.principal), request, context);
   const outcomes: LegOutcome[] = [];
   const legs = plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal));
   for await (const outcome of inOrderOfCompletion(legs)) {

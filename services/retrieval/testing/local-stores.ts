@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { create, type DescMethod, type DescService } from '@bufbuild/protobuf';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
@@ -8,6 +9,7 @@ import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { createLogger } from '#kit/base/log.ts';
 import { createMetrics } from '#kit/base/metrics/metrics.ts';
+import { randomId } from '#kit/base/random-id.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { createInvocable, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
@@ -86,6 +88,8 @@ export async function openRetrieval(
     log: createLogger('silent'),
     metrics: createRetrievalMetrics(createMetrics()),
     clock: Date.now,
+    audit: () => createClient(AuditService, transport),
+    newId: () => randomId(Math.random),
   });
   const mount = (contract: DescService, impl: object) => {
     for (const method of contract.methods) {

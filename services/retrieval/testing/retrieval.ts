@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { create, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
+import { AuditService, type RecordRequest } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { RetrievalConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
@@ -13,8 +14,11 @@ import {
   RetrievalService,
   type RetrieveRequestSchema,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
+import { randomId } from '#kit/base/random-id.ts';
 import { toVector } from '#kit/base/vectors.ts';
 import { defineService, type ServiceDefinition } from '#kit/host/define-service.ts';
+import type { CallContext } from '#kit/rpc/context.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { adapter as keywordAdapter } from '../adapters/keyword-store/sqlite/index.ts';
@@ -51,14 +55,22 @@ export interface StandIns {
   beforeRerank: (signal: AbortSignal) => Promise<void>;
   /** More of the end of a rerank. */
   reranked: MessageInitShape<typeof RerankDoneSchema>;
+  /** Called with each entry of the audit, and its user. */
+  onRecord: (entry: RecordRequest, user: string) => void;
   services: ServiceDefinition[];
 }
 
 /**
- * Creates stand-ins for embedding and rerank. The reranker's score is the share of the question's words in the text.
+ * Creates stand-ins for embedding, rerank and audit. The reranker's score is the share of the question's words in the text.
  */
 export function createStandIns(): StandIns {
-  const standIns: StandIns = { beforeEmbed: async () => {}, beforeRerank: async () => {}, reranked: {}, services: [] };
+  const standIns: StandIns = {
+    beforeEmbed: async () => {},
+    beforeRerank: async () => {},
+    reranked: {},
+    onRecord: () => {},
+    services: [],
+  };
   const embedding = defineService({
     name: 'embedding',
     contracts: [EmbeddingService],
@@ -95,7 +107,22 @@ export function createStandIns(): StandIns {
       close: async () => {},
     }),
   });
-  standIns.services = [embedding, rerank];
+  const audit = defineService({
+    name: 'audit',
+    contracts: [AuditService],
+    config: () => ({}),
+    needs: {},
+    create: async () => ({
+      impl: {
+        record: async (entry: RecordRequest, { principal }: CallContext) => {
+          standIns.onRecord(entry, principal.user);
+          return { sequence: 1n };
+        },
+      } as never,
+      close: async () => {},
+    }),
+  });
+  standIns.services = [embedding, rerank, audit];
   return standIns;
 }
 
@@ -126,9 +153,13 @@ export function retrievalWith(
   };
   return defineService({
     name: 'retrieval',
-    contracts: [RetrievalService, IndexAdminService, IndexWriterService],
+    contracts: [RetrievalService, SearchLabService, IndexAdminService, IndexWriterService],
     config: readConfig,
-    needs: { embedding: calls(EmbeddingService, 'embed'), rerank: calls(RerankService, 'rerank') },
+    needs: {
+      embedding: calls(EmbeddingService, 'embed'),
+      rerank: calls(RerankService, 'rerank'),
+      audit: calls(AuditService, 'record'),
+    },
     async create({ config: settings, clients, log, metrics, clock, random, dataDir, openDatabase, postgres }) {
       const opened = await openStores(dataDir, settings.readerThreads);
       opened.userCount++;
@@ -147,6 +178,8 @@ export function retrievalWith(
         log,
         metrics: createRetrievalMetrics(metrics),
         clock,
+        audit: () => clients.audit,
+        newId: () => randomId(random),
       });
       onStart(running);
       return {
@@ -190,6 +223,7 @@ export function toChunk(documentId: string, ordinal: number, text: string) {
 
 /** The rpcs of all contracts of the service. */
 export type RetrievalClient = Client<typeof RetrievalService> &
+  Client<typeof SearchLabService> &
   Client<typeof IndexAdminService> &
   Client<typeof IndexWriterService>;
 
@@ -197,7 +231,12 @@ export type RetrievalClient = Client<typeof RetrievalService> &
 export function createRetrievalClient(
   clientOf: <Desc extends DescService>(contract: Desc) => Client<Desc>,
 ): RetrievalClient {
-  return { ...clientOf(RetrievalService), ...clientOf(IndexAdminService), ...clientOf(IndexWriterService) };
+  return {
+    ...clientOf(RetrievalService),
+    ...clientOf(SearchLabService),
+    ...clientOf(IndexAdminService),
+    ...clientOf(IndexWriterService),
+  };
 }
 
 /** Shortcuts to write and ask. The default caller is a principal of tenant "acme" with every role. */

@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import {
   type ExplainRequest,
   type ExplainResponse,
@@ -8,6 +7,7 @@ import {
   Verdict,
 } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { invalidArgument } from '#kit/base/errors.ts';
+import { isInCorpora } from '#kit/rpc/access.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { TracedChunk } from '../../catalog/passages.ts';
 import { accessOf } from '../../convert.ts';
@@ -18,6 +18,7 @@ import { type LegOutcome, type LegSearch, runLeg } from '../legs.ts';
 import { planSearch, type SearchPlan } from '../plan.ts';
 import type { SearchDeps } from '../search.ts';
 import { selectPassages } from '../select/select.ts';
+import { type Viewer, viewerOf } from '../viewer.ts';
 import { byFurthest, pathOf, summaryOf } from './path.ts';
 
 /** Ranks of a leg that are read; sqlite-vec returns 4096 at most. */
@@ -30,21 +31,22 @@ const maxChunks = 10;
 const maxTraced = 2000;
 
 /**
- * Follows a document through a search of the caller, and returns its outcome at each stage. A document that the caller may not see is
+ * Follows a document through a search, and returns its outcome at each stage. A document that the principal of `viewer` may not see is
  * reported as absent, with the same fields and at the same cost as one that does not exist; only an operator learns the difference.
  */
 export async function explain(
   deps: SearchDeps,
-  { search: request, corpus: corpusName, documentId }: ExplainRequest,
+  { search: request, corpus: corpusName, documentId }: Pick<ExplainRequest, 'search' | 'corpus' | 'documentId'>,
   context: CallContext,
+  viewer: Viewer = viewerOf(context.principal),
 ): Promise<ExplainResponse> {
   if (request === undefined) throw invalidArgument('search: is missing');
-  const principal = context.principal;
-  const isOperator = principal.roles.includes(Role.OPERATOR);
+  const { principal, isOperator } = viewer;
   return readIndex(deps.indices, context, async (view) => {
-    const plan = planSearch(deps.settings, view, principal, request, context);
-    const known = view.corpora.get(corpusName);
-    const corpus = known !== undefined && view.visibility.isVisible(known, principal) ? known : undefined;
+    const plan = planSearch(deps.settings, view, viewer, request, context);
+    const known = plan.corpora.find(({ name }) => name === corpusName) ?? view.corpora.get(corpusName);
+    const isKnown = known !== undefined && isInCorpora(principal, known.name);
+    const corpus = isKnown && (isOperator || view.visibility.isVisible(known, principal)) ? known : undefined;
     const chunks = corpus === undefined ? [] : await readTrace(deps, plan, corpus, documentId, context.signal);
     const answer = create(ExplainResponseSchema, {
       version: BigInt(corpus?.live ?? 0),
