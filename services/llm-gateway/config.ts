@@ -73,6 +73,8 @@ export interface Clocks {
   readonly idleMs: number;
   /** For the whole attempt. */
   readonly totalMs: number;
+  /** For the whole attempt if its reply is in one piece. */
+  readonly wholeMs: number;
 }
 
 /** When the circuit of a target opens. */
@@ -141,6 +143,7 @@ export function readClocks(timeouts: LLMTimeouts | undefined, base: Clocks): Clo
     firstTokenMs: ifSet(timeouts, 'firstTokenMs') ?? base.firstTokenMs,
     idleMs: ifSet(timeouts, 'idleMs') ?? base.idleMs,
     totalMs: ifSet(timeouts, 'totalMs') ?? base.totalMs,
+    wholeMs: ifSet(timeouts, 'wholeMs') ?? base.wholeMs,
   });
 }
 

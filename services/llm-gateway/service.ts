@@ -115,7 +115,7 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
     const { requests, tokens } = reservation;
     standing = { ...(requests && { requests }), ...(tokens && { tokens }) };
     const { maxAttempts, stayMs } = catalog;
-    failover = createFailover({ targets, maxAttempts, stayMs, deadlineAt, signal, random });
+    failover = createFailover({ targets, maxAttempts, stayMs, deadlineAt, signal, random, request });
     const tenantTag = deps.tagOf(tenant);
     responses = generate({
       request,

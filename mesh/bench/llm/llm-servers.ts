@@ -27,6 +27,8 @@ const model = (name: string) => ({
   adapter: 'openai-compatible',
   settings: { base_url: providerUrl, api_key: 'sk-bench', model: name },
   maxConcurrent: many,
+  // Whole completions are asked for whole, as those of the other gateway and of the bare proxy are.
+  whole: true,
 });
 const priceOf = (name: string) => ({ model: name, prompt: 0.5, completion: 1.5, cachedPrompt: 0.05 });
 const mesh = await startTestMesh(role === 'edge' ? services : withNeeds(['llm-gateway']), {

@@ -23,7 +23,7 @@ export interface AttemptReport {
 export interface AttemptTiming {
   /** Time from the start to the end, in milliseconds. */
   elapsedMs: number;
-  /** Time from the start to the first content, in milliseconds; `undefined`: none arrived. */
+  /** Time from the start to the first content, in milliseconds; `undefined`: none arrived, or it arrived with all the rest. */
   firstContentMs: number | undefined;
   /** Name of the model from the response; empty: not known. */
   model: string;

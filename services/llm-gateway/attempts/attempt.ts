@@ -67,7 +67,8 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
   const report = createAttemptReport(target, request, number, deps);
   // Spans and log lines of adapters belong to the attempt; without a recording span there is nothing to belong to.
   const inner = report.span.isRecording() ? deps.parent : undefined;
-  const clocks = { ...target.clocks, firstTokenMs: Math.min(permit.firstTokenMs, target.clocks.firstTokenMs) };
+  const own = (request.whole ? target.wholeClocks : undefined) ?? target.clocks;
+  const clocks = permit.firstTokenMs < own.firstTokenMs ? { ...own, firstTokenMs: permit.firstTokenMs } : own;
   const start = () => startTimed((signal) => target.provider.generate(request, signal), clocks, deps.signal);
   const events = inner === undefined ? start() : context.with(inner, start);
   const meter = createUsageMeter(deps.promptTokens, target.capabilities.contextTokens);
@@ -95,7 +96,8 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
     const { outcome, error, hasContent, isCharged } = over;
     result = { outcome, reason: target.redact(over.reason), error, hasContent, usage, isCharged };
     reportToBreaker(permit, over);
-    report.finished(over, usage, { elapsedMs: performance.now() - startedAt, firstContentMs, model });
+    const elapsedMs = performance.now() - startedAt;
+    report.finished(over, usage, { elapsedMs, firstContentMs: request.whole ? undefined : firstContentMs, model });
     deps.onOver(attempt, result);
     return result;
   };
@@ -138,7 +140,8 @@ export function startAttempt(permit: AttemptPermit, request: ProviderRequest, de
     if (firstContentMs === undefined) {
       firstContentMs = now - startedAt;
       state = next(state, { kind: 'content' });
-      report.firstContent(firstContentMs, model);
+      // The first content of a reply in one piece is all of it.
+      if (!request.whole) report.firstContent(firstContentMs, model);
       // A long answer must not keep other requests from a target that works again.
       if (permit.breaker.isProbe) permit.breaker.succeed();
     } else {

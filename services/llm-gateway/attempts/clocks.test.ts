@@ -19,7 +19,7 @@ const counted: ProviderEvent = {
 };
 const end: ProviderEvent = { kind: 'end', outcome: Outcome.COMPLETE, reason: 'stop' };
 const never = new AbortController().signal;
-const clocks: Clocks = { connectMs: 50, headersMs: 60, firstTokenMs: 90, idleMs: 40, totalMs: 5000 };
+const clocks: Clocks = { connectMs: 50, headersMs: 60, firstTokenMs: 90, idleMs: 40, totalMs: 5000, wholeMs: 5000 };
 
 /** Events, and then silence until the work is stopped. */
 function silentAfter(given: ProviderEvent[], settings: Clocks = clocks, caller: AbortSignal = never) {

@@ -3,11 +3,14 @@ import { expect, test } from 'vitest';
 import { MidStreamPolicy, Outcome } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { doneOf, eventually, modelAt, plainQuestion, startTestGateway, textOf } from '../testing/gateway.ts';
 import {
+  completion,
   content,
   cutAfter,
   doneMark,
+  eitherWay,
   failed,
   finish,
+  inOnePiece,
   type Responder,
   startFakeProvider,
   streamed,
@@ -20,9 +23,28 @@ const answer = 'A refund takes five days.';
 const words = ['A refund ', 'takes ', 'five days.'].map(content);
 const half = words.slice(0, 2);
 
+const halfPiece = JSON.stringify(completion(answer, 'stop', 10, 5)).slice(0, 80);
+
 /** What a provider may do, and whether it wants money for it. */
 const deeds: Record<string, { reply: Responder; isWhole?: boolean; isCharged: boolean }> = {
   whole: { reply: streamed([...words, finish('stop'), usage(10, 5), doneMark]), isWhole: true, isCharged: true },
+  wholeEitherWay: {
+    reply: eitherWay(
+      streamed([...words, finish('stop'), usage(10, 5), doneMark]),
+      inOnePiece(completion(answer, 'stop', 10, 5)),
+    ),
+    isWhole: true,
+    isCharged: true,
+  },
+  lengthEitherWay: {
+    reply: eitherWay(
+      streamed([...half, finish('length'), usage(10, 5), doneMark]),
+      inOnePiece(completion('A refund takes', 'length', 10, 5)),
+    ),
+    isCharged: true,
+  },
+  cutEitherWay: { reply: eitherWay(cutAfter(half), cutAfter([halfPiece])), isCharged: true },
+  endedEitherWay: { reply: eitherWay(streamed(half), streamed([halfPiece])), isCharged: true },
   wholeWithoutUsage: { reply: streamed([...words, finish('stop'), doneMark]), isWhole: true, isCharged: true },
   length: { reply: streamed([...half, finish('length'), usage(10, 5), doneMark]), isCharged: true },
   filtered: { reply: streamed([...half, finish('content_filter'), doneMark]), isCharged: true },
@@ -53,7 +75,11 @@ test('random sequences of faults never give a truncated answer as complete, and 
   });
   const prefill = true;
   await using gateway = await startTestGateway({
-    models: [modelAt(server.url, 'a', { prefill }), modelAt(server.url, 'b'), modelAt(server.url, 'c', { prefill })],
+    models: [
+      modelAt(server.url, 'a', { prefill, whole: true }),
+      modelAt(server.url, 'b'),
+      modelAt(server.url, 'c', { prefill, whole: true }),
+    ],
     routes: [{ name: 'all', models: ['a', 'b', 'c'] }],
     maxAttempts: 5,
     breaker: { failures: 1000 },

@@ -1,9 +1,10 @@
 import type { ConnectError } from '@connectrpc/connect';
+import type { GenerateRequest } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { sleep } from '#kit/base/streams.ts';
 import type { AttemptResult } from '../attempts/attempt-state.ts';
 import { ProviderError } from '../providers/error.ts';
 import type { BreakerPermit } from '../targets/breaker.ts';
-import type { Target } from '../targets/target.ts';
+import { clocksOf, type Target } from '../targets/target.ts';
 import { firstTokenMs, initialState, next, type PlanInput, plan, retryAfterMs, type TargetView } from './state.ts';
 import { noTargetError, toCallerError } from './to-rpc-error.ts';
 
@@ -53,6 +54,8 @@ export interface FailoverOptions {
   signal: AbortSignal;
   /** A number from 0 up to 1. */
   random: () => number;
+  /** The request: how it may end decides for how long a target may take. */
+  request: Pick<GenerateRequest, 'midStreamPolicy'>;
 }
 
 /** Longest wait for a slot of a target, in milliseconds. */
@@ -66,9 +69,10 @@ export function createFailover({
   deadlineAt,
   signal,
   random,
+  request,
 }: FailoverOptions): Failover {
   let state = initialState(targets.length);
-  const views = () => targets.map(viewOf);
+  const views = () => targets.map((target) => viewOf(target, request));
   const inputAt = (now: number, prefersPrefill = false, requiresPrefill = false): PlanInput => {
     return { views: views(), now, deadlineAt, maxAttempts, prefersPrefill, requiresPrefill };
   };
@@ -182,11 +186,12 @@ export function createFailover({
   };
 }
 
-function viewOf({ breaker, coolDownMs, capabilities, clocks }: Target): TargetView {
+function viewOf(target: Target, request: FailoverOptions['request']): TargetView {
+  const { breaker, coolDownMs, capabilities } = target;
   return {
     circuitWaitMs: breaker.waitMs(),
     coolDownMs: coolDownMs(),
     canPrefill: capabilities.prefill,
-    firstTokenMs: clocks.firstTokenMs,
+    firstTokenMs: clocksOf(target, request).firstTokenMs,
   };
 }

@@ -41,6 +41,8 @@ export interface LlmCapabilities {
   readonly jsonSchema: boolean;
   /** Whether it can continue `ProviderRequest.prefix`. */
   readonly prefill: boolean;
+  /** Whether it can be asked for a reply in one piece. @default false */
+  readonly whole?: boolean;
   /** Fields of the provider's own API that callers may set. @default none */
   readonly requestFields?: readonly string[];
 }
@@ -69,6 +71,8 @@ export interface ProviderRequest {
   promptCacheSeconds: number;
   /** The partial answer that the completion continues without repeating it; only with `prefill`. */
   prefix: string;
+  /** Whether the reply is wanted in one piece; only with `whole`. The provider may stream it nevertheless. */
+  whole: boolean;
   /** Opaque identifier of the tenant for the provider: for cache salts and abuse reports. Never the tenant's name. */
   tenantTag: string;
   /** Fields of the provider's own API, for the body of the request. Fields that the adapter sets itself come first. */

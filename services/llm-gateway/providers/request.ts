@@ -3,7 +3,7 @@ import type { GenerateRequest } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { type ExtraFields, extraFieldsFor } from '../routing/extra-fields.ts';
 import type { Needs } from '../routing/filter.ts';
-import type { Target } from '../targets/target.ts';
+import { isAskedWhole, type Target } from '../targets/target.ts';
 import type { ProviderRequest } from './llm-provider.ts';
 import { renderEvidence } from './render-evidence.ts';
 
@@ -49,6 +49,7 @@ export function toProviderRequest(
     reasoningEffort: request.reasoningEffort,
     promptCacheSeconds: request.promptCacheSeconds,
     prefix,
+    whole: isAskedWhole(target, request),
     tenantTag,
     extra,
     reasoningField,

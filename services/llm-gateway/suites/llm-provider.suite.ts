@@ -29,6 +29,7 @@ export function requestOf(init: Partial<ProviderRequest> = {}): ProviderRequest 
     reasoningEffort: ReasoningEffort.UNSPECIFIED,
     promptCacheSeconds: 0,
     prefix: '',
+    whole: false,
     tenantTag: '',
     extra: {},
     reasoningField: '',
@@ -87,6 +88,17 @@ export function llmProviderSuite(name: string, createProvider: () => Promise<Llm
       if (provider.capabilities.prefill) await events;
       // The configuration may know better than the adapter, so it may also take one without declaring that it can.
       else await events.catch((error) => expect(error).toMatchObject({ name: 'ProviderError', remedy: 'elsewhere' }));
+    });
+
+    test('a reply in one piece has the same events', async () => {
+      const events = await collect(
+        provider.generate(requestOf({ whole: provider.capabilities.whole === true }), never),
+      );
+      const streamed = await collect(provider.generate(requestOf(), never));
+      const textOf = (all: readonly ProviderEvent[]) =>
+        all.map((event) => (event.kind === 'text' ? event.text : '')).join('');
+      expect(textOf(events)).toBe(textOf(streamed));
+      expect(events.filter(({ kind }) => kind === 'end')).toEqual(streamed.filter(({ kind }) => kind === 'end'));
     });
 
     test('a call that was given up throws the reason', async () => {

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Language } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type LLMModelConfig, LLMModelConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type GenerateRequest, MidStreamPolicy } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
@@ -38,6 +39,8 @@ export interface Target {
   /** Whether the provider's own values of tool calls are sent to it. */
   readonly callExtraContent: boolean;
   readonly clocks: Clocks;
+  /** Clocks of replies in one piece; `undefined`: every request streams. */
+  readonly wholeClocks: Clocks | undefined;
   readonly weight: number;
   /** Languages that it writes well; empty: all. */
   readonly languages: readonly Language[];
@@ -93,10 +96,11 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     throw error;
   }
   const name = alias || provider.name;
-  if (name.length > 256) {
+  const wrong = wrongIn(name, config, provider);
+  if (wrong !== undefined) {
     await provider.close();
     await connections.close();
-    throw new ConfigError(`${path}.name`, 'is longer than 256 characters');
+    throw new ConfigError(`${path}.${wrong.field}`, wrong.message);
   }
   let coolUntil = 0;
   let holderCount = 1;
@@ -114,6 +118,7 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     reasoningField: config.reasoningField,
     callExtraContent: config.callExtraContent,
     clocks,
+    wholeClocks: config.whole ? toWholeClocks(clocks) : undefined,
     weight: config.weight,
     languages: config.languages,
     breaker: createBreaker(deps.breaker, (state) => {
@@ -142,6 +147,31 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
       await connections.close();
     },
   };
+}
+
+function wrongIn(name: string, { whole, adapter }: LLMModelConfig, { capabilities }: LlmProvider) {
+  if (name.length > 256) return { field: 'name', message: 'is longer than 256 characters' };
+  if (!whole || capabilities.whole) return undefined;
+  return { field: 'whole', message: `is set, but the adapter ${adapter} always streams: remove it` };
+}
+
+/** Returns the clocks of a reply in one piece: it has one deadline, because no token is seen before the last one. */
+function toWholeClocks(clocks: Clocks): Clocks {
+  const { wholeMs } = clocks;
+  return Object.freeze({ ...clocks, headersMs: wholeMs, firstTokenMs: wholeMs, totalMs: wholeMs });
+}
+
+/** Returns whether the target is asked for a reply in one piece: its policy allows it, and the caller sees nothing before the end. */
+export function isAskedWhole(
+  { wholeClocks }: Pick<Target, 'wholeClocks'>,
+  { midStreamPolicy }: Pick<GenerateRequest, 'midStreamPolicy'>,
+): boolean {
+  return wholeClocks !== undefined && midStreamPolicy === MidStreamPolicy.HOLD_BACK;
+}
+
+/** Returns the clocks of a request at the target. */
+export function clocksOf(target: Target, request: Pick<GenerateRequest, 'midStreamPolicy'>): Clocks {
+  return target.wholeClocks !== undefined && isAskedWhole(target, request) ? target.wholeClocks : target.clocks;
 }
 
 function capabilitiesOf({ capabilities: known }: LlmProvider, config: LLMModelConfig): LlmCapabilities {

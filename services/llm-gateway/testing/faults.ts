@@ -6,6 +6,7 @@ import {
   doneMark,
   failed,
   finish,
+  inOnePiece,
   type Responder,
   silence,
   streamed,
@@ -81,12 +82,6 @@ const quota = { effect: 'refused', charge: 'nothing', code: Code.FailedPrecondit
 const rejectsPrefill: Responder = (response, request, body) => {
   const last = (body as { messages: { role: string }[] }).messages.at(-1);
   return (last?.role === 'assistant' ? failed(400, { message: 'no prefill' }) : whole)(response, request, body);
-};
-const inOnePiece = (body: object): Responder => {
-  return (response) => {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(body));
-  };
 };
 
 /** Faults with an error or no response: they are not charged. */

@@ -88,7 +88,14 @@ export function jsonReply(status: number, body: unknown, headers: Record<string,
 }
 
 // The one that adapters get from the gateway.
-const clocks = { connectMs: 2000, headersMs: 30_000, firstTokenMs: 30_000, idleMs: 15_000, totalMs: 120_000 };
+const clocks = {
+  connectMs: 2000,
+  headersMs: 30_000,
+  firstTokenMs: 30_000,
+  idleMs: 15_000,
+  totalMs: 120_000,
+  wholeMs: 120_000,
+};
 const gatewayFetch = createTargetFetch(clocks, 64).fetch;
 
 /** An adapter as the gateway loads it. */

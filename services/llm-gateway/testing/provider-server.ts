@@ -130,6 +130,24 @@ export const usage = (prompt: number, completion: number, cached = 0) => ({
 /** What servers send last. */
 export const doneMark = 'data: [DONE]\n\n';
 
+/** A reply in one piece. */
+export const inOnePiece = (body: object): Responder => {
+  return (response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body));
+  };
+};
+/** A completion in one piece. */
+export const completion = (text: string, reason: string, prompt: number, completed: number) => ({
+  ...usage(prompt, completed),
+  choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: reason }],
+});
+/** One reply for requests that stream, another one for those that want one piece. */
+export const eitherWay = (stream: Responder, piece: Responder): Responder => {
+  return (response, request, body) =>
+    ((body as { stream?: boolean }).stream === true ? stream : piece)(response, request, body);
+};
+
 /** Passages for tests. */
 export function passagesOf(...passages: MessageInitShape<typeof PassageSchema>[]): Passage[] {
   return passages.map((passage) => create(PassageSchema, passage));

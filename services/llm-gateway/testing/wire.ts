@@ -70,7 +70,14 @@ export async function startWire(...replies: (WireReply | undefined)[]): Promise<
 }
 
 // The one that adapters get from the gateway.
-const clocks = { connectMs: 2000, headersMs: 30_000, firstTokenMs: 30_000, idleMs: 15_000, totalMs: 120_000 };
+const clocks = {
+  connectMs: 2000,
+  headersMs: 30_000,
+  firstTokenMs: 30_000,
+  idleMs: 15_000,
+  totalMs: 120_000,
+  wholeMs: 120_000,
+};
 const gatewayFetch = createTargetFetch(clocks, 64).fetch;
 
 /** A provider of an adapter with its default settings but for these. */

@@ -6,7 +6,14 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { Clocks } from '../config.ts';
 import { createTargetFetch } from './fetch.ts';
 
-const clocks: Clocks = { connectMs: 2000, headersMs: 1000, firstTokenMs: 1000, idleMs: 1000, totalMs: 1000 };
+const clocks: Clocks = {
+  connectMs: 2000,
+  headersMs: 1000,
+  firstTokenMs: 1000,
+  idleMs: 1000,
+  totalMs: 1000,
+  wholeMs: 1000,
+};
 
 /** A server, and the way to it. */
 async function start(listener: RequestListener, maxConcurrent = 4) {

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTargetFetch } from './fetch.ts';
 
-const clocks = { connectMs: 2000, headersMs: 5000, firstTokenMs: 5000, idleMs: 5000, totalMs: 5000 };
+const clocks = { connectMs: 2000, headersMs: 5000, firstTokenMs: 5000, idleMs: 5000, totalMs: 5000, wholeMs: 5000 };
 /** Hosts that were requested from the proxy. */
 const tunnels: string[] = [];
 const sockets = new Set<Socket>();

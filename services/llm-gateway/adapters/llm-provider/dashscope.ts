@@ -36,6 +36,8 @@ export const adapter = defineAdapter({
       endpoint,
       dialect: {
         vendor: 'dashscope',
+        // Some models that think only stream.
+        streamsOnly: true,
         lacks: () => ['frequency_penalty'],
         reasoning: toThinking,
         // alibabacloud.com/help/en/model-studio/partial-mode

@@ -39,6 +39,8 @@ export interface ChatDialect {
   tenant?(tag: string): object;
   /** Fields of the request and of its last assistant message that make the completion continue it; `undefined`: not supported. */
   prefill?: { body?: object; message?: object };
+  /** Whether some models have no reply in one piece. @default false */
+  streamsOnly?: boolean;
   /** Fields of `stream_options` beside `include_usage`. */
   streamOptions?: object;
 }

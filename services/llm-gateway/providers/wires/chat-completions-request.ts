@@ -44,8 +44,9 @@ export function toChatBody(request: ProviderRequest, model: string, dialect: Cha
     ...request.extra,
     model,
     messages,
-    stream: true,
-    stream_options: { include_usage: true, ...dialect.streamOptions },
+    ...(request.whole
+      ? { stream: false }
+      : { stream: true, stream_options: { include_usage: true, ...dialect.streamOptions } }),
     ...dialect.extra,
   };
   if (request.prefix !== '') Object.assign(body, prefill?.body);

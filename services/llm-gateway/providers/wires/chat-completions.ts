@@ -60,7 +60,7 @@ export function createChatCompletions(options: ChatCompletionsOptions): LlmProvi
   }
   return {
     name: options.model || options.name,
-    capabilities: options.capabilities,
+    capabilities: { ...options.capabilities, whole: dialect.streamsOnly !== true },
     generate: (request, signal) => inBatches(generate(request, signal)),
     close: async () => {},
   };
