@@ -28,7 +28,8 @@ export function createFuzzClient(url: string): FuzzClient {
   let session: ClientHttp2Session | undefined;
   const openSession = (): ClientHttp2Session => {
     if (session === undefined || session.closed || session.destroyed) {
-      const opened = connect(url);
+      // Node's client counts bytes of refused requests for ever, and refuses replies itself when the count is at its limit.
+      const opened = connect(url, { maxSessionMemory: 2 ** 32 - 1 });
       opened.on('error', () => {});
       // The server ends a connection after many streams that it had to reset; those in flight on it continue.
       opened.on('goaway', () => {

@@ -74,6 +74,10 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
         maxHeaderListSize: limits.maxHeaderBytes,
         initialWindowSize: limits.streamWindowBytes,
       },
+      // Node counts what is queued for a stream, and does not subtract it when the client leaves before it has read all: a connection whose
+      // count has reached the limit (10 MB) refuses each new stream with ENHANCE_YOUR_CALM. The count is off; what a connection may hold
+      // is bounded by its streams, and by the windows, headers and gathered bytes of each.
+      maxSessionMemory: noSessionMemoryLimit,
       maxSessionInvalidFrames: 100,
       maxSessionRejectedStreams: 100,
       // Against floods of streams that are opened and reset (CVE-2023-44487).
@@ -168,6 +172,9 @@ export async function openPort({ name, setting, host, port, limits, handle }: Po
     },
   };
 }
+
+/** Largest value that Node accepts for a connection's memory, in MB. */
+const noSessionMemoryLimit = 2 ** 32 - 1;
 
 const preface = Buffer.from('PRI * HTTP/2.0');
 
