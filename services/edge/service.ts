@@ -4,6 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Health } from '#gen/health/v1/health_pb.ts';
+import { A2AService } from '#gen/lf/a2a/v1/a2a_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { Exposure } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
@@ -21,6 +22,7 @@ import { requireRole } from '#kit/rpc/interceptors/identity.ts';
 import { createInvocables, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
 import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
 import type { ServerCall } from '#kit/rpc/server-call.ts';
+import { createA2aFace } from './a2a/face.ts';
 import type { Admission, Admit, Gate } from './admission/admission.ts';
 import type { EdgeState } from './admission/edge-state.ts';
 import { joinEnds } from './admission/join-ends.ts';
@@ -50,7 +52,7 @@ import { createTextCompletions } from './openai/text-completions.ts';
 import { createEmbeddings } from './openai/vectors/embeddings.ts';
 import { createRerank } from './openai/vectors/rerank.ts';
 import { caller } from './rpc/caller.ts';
-import { proxyMethods } from './rpc/proxy.ts';
+import { admissionOf, proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
 
 /** A running edge. */
@@ -91,16 +93,15 @@ export async function createEdge(
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
   const running = createRunningCalls(() => userMaxConcurrent, state);
   const llm = optionalClients.llm();
+  const a2a = createA2aFace({ chat: optionalClients.chat(), running, clock, log });
   const draining = new AbortController();
   const boundsOf = (method: DescMethod) => requestBoundsOf(method, limits.maxMessageBytes);
   const admissions = new WeakMap<CallContext, Admission>();
   const rpc = mountConnect({
     methods: [
       ...published.flatMap(({ contract, client }) => proxyMethods(contract, client, { limits, running, admissions })),
-      ...ownMethods(
-        published.map(({ contract }) => contract),
-        draining.signal,
-      ),
+      ...a2a.methods((context) => admissionOf(context, admissions)),
+      ...ownMethods(published, draining.signal),
     ],
     limits,
     boundsOf,
@@ -154,6 +155,7 @@ export async function createEdge(
         () => oauth,
       ),
       resourceMetadata: createResourceMetadata(() => oauth),
+      a2a: a2a.routes(routeDeps, () => oauth),
       devKeys: gate.devKeys,
       ended: metrics.request,
       accessLog,
@@ -181,10 +183,11 @@ export async function createEdge(
     async drain(signal) {
       // Watches of health never end by themselves.
       draining.abort(rpcError(Code.Unavailable, ErrorReason.NOT_SERVING, 'the edge is shutting down'));
-      await port.drain(signal);
+      await Promise.all([port.drain(signal), a2a.drain(signal)]);
     },
     async close() {
       draining.abort();
+      await a2a.close();
       await port.close();
       await managed.close();
     },
@@ -249,9 +252,9 @@ function refuseTooLarge({ methodKind }: DescMethod, { headers }: NodeRequest, ma
 }
 
 // Health and reflection, over what the edge serves, and who the caller is.
-function ownMethods(contracts: readonly DescService[], draining: AbortSignal): Invocable[] {
+function ownMethods(published: readonly { contract: DescService }[], draining: AbortSignal): Invocable[] {
   const notReady = () => (draining.aborted ? 'draining' : undefined);
-  const served = [...contracts, CallerService];
+  const served = [...published.map(({ contract }) => contract), CallerService, A2AService];
   const health = createHealth(new Map(served.map(({ typeName }) => [typeName, notReady])));
   const reflection = createReflection([...served, Health]);
   const interceptors = [endingWith(draining)];

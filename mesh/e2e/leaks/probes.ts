@@ -122,7 +122,7 @@ interface Call {
   method: Method;
   request: JsonValue;
 }
-type JsonRoute = 'sse' | 'openai' | 'anthropic';
+type JsonRoute = 'sse' | 'openai' | 'anthropic' | 'a2a';
 const faces = [
   'local',
   'grpc',
@@ -133,6 +133,7 @@ const faces = [
   'sse',
   'openai',
   'anthropic',
+  'a2a',
 ] as const;
 type Face = (typeof faces)[number];
 
@@ -218,8 +219,7 @@ export async function probe(
   ].flatMap(({ methods }) => methods);
   const grpc = createOwnGrpcTransport({ address: `127.0.0.1:${mesh.host.grpcPort}`, methods: allMethods });
   const replyTo = async ({ caller, face, call, question }: Probe): Promise<string> => {
-    if (face === 'sse' || face === 'openai' || face === 'anthropic')
-      return askByJson(mesh.edgeUrl, face, caller.key, question);
+    if (isJsonRoute(face)) return askByJson(mesh.edgeUrl, face, caller.key, question);
     const outside = edge[face];
     if (outside !== undefined) return callBy(outside, call, { headers: { authorization: `Bearer ${caller.key}` } });
     return callBy(face === 'grpc' ? grpc : mesh.host.local, call, await mesh.as(caller.principal));
@@ -291,12 +291,18 @@ async function callBy(transport: Transport, { method, request }: Call, options: 
   return text;
 }
 
+function isJsonRoute(face: Face): face is JsonRoute {
+  return ['sse', 'openai', 'anthropic', 'a2a'].includes(face);
+}
+
 async function askByJson(url: string, face: JsonRoute, key: string, question: string): Promise<string> {
   const messages = [{ role: 'user', content: question }];
+  const message = { messageId: 'm', role: 'ROLE_USER', parts: [{ text: question }] };
   const { path, body } = {
     sse: { path: '/v1/chat/stream', body: { query: question } },
     openai: { path: '/v1/chat/completions', body: { model: 'ragmesh', messages } },
     anthropic: { path: '/v1/messages', body: { model: 'ragmesh', messages, max_tokens: 500 } },
+    a2a: { path: '/a2a', body: { jsonrpc: '2.0', id: 1, method: 'SendMessage', params: { message } } },
   }[face];
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
   const response = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });

@@ -10,11 +10,15 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Reads the JSON body of a request. Throws INVALID_ARGUMENT when it is not JSON in UTF-8, nests too deep or holds too many
- * values, TOO_LARGE, or DEADLINE_EXCEEDED when it does not arrive.
+ * values, TOO_LARGE, or DEADLINE_EXCEEDED when it does not arrive. `otherTypes`: media types that mean JSON here as well.
  */
-export async function readJsonBody(request: NodeRequest, limits: EdgeLimits): Promise<unknown> {
+export async function readJsonBody(
+  request: NodeRequest,
+  limits: EdgeLimits,
+  otherTypes: readonly string[] = [],
+): Promise<unknown> {
   const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (mediaType !== 'application/json') {
+  if (mediaType === undefined || !['application/json', ...otherTypes].includes(mediaType)) {
     throw rpcError(
       Code.InvalidArgument,
       ErrorReason.MEDIA_TYPE_UNSUPPORTED,

@@ -7,6 +7,7 @@ import { discardRest } from '#kit/http/server/body.ts';
 import type { NodeRequest, NodeResponse } from '#kit/http/server/port.ts';
 import { cut, isGone } from '#kit/http/server/sender.ts';
 import type { ConnectMount } from '#kit/rpc/connect/mount.ts';
+import { a2aPath, cardPath } from '../a2a/card.ts';
 import { sendAnthropicError } from '../anthropic/error.ts';
 import type { ConsoleAssets } from '../console/assets.ts';
 import { serveConsoleSession } from '../console/session.ts';
@@ -32,6 +33,7 @@ export interface RouteParts {
   messages: JsonRoute;
   countTokens: JsonRoute;
   mcp: JsonRoute;
+  a2a: { card: JsonRoute; jsonRpc: JsonRoute; rest: JsonRoute };
   /** Who issues tokens (RFC 9728). */
   resourceMetadata: JsonRoute;
   models(id?: string): JsonRoute;
@@ -63,6 +65,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
     ['/v1/rerank', { name: '/v1/rerank', method: 'POST', serve: parts.rerank }],
     [metadataPath, { name: metadataPath, method: 'GET', serve: parts.resourceMetadata }],
     [`${metadataPath}/mcp`, { name: metadataPath, method: 'GET', serve: parts.resourceMetadata }],
+    [cardPath, { name: cardPath, method: 'GET', serve: parts.a2a.card }],
+    [a2aPath, { name: a2aPath, method: 'POST', serve: parts.a2a.jsonRpc }],
     ['/v1/models', { name: '/v1/models', method: 'GET', serve: parts.models() }],
   ]);
 
@@ -88,6 +92,8 @@ export function createRequestHandler(parts: RouteParts): (request: NodeRequest, 
       return serveAs(given, request, response, () => parts.rpc.handle(given, request, response));
     }
     const path = tidyPath(given);
+    if (path.startsWith(`${a2aPath}/`))
+      return serveAs(`${a2aPath}/…`, request, response, () => parts.a2a.rest(request, response));
     const route = jsonRoutes.get(path) ?? modelRoute(path, parts);
     // The SDK of MCP refuses wrong verbs in its own form.
     if (path === '/mcp') return serveAs('/mcp', request, response, () => parts.mcp(request, response));
@@ -155,7 +161,7 @@ function pathOf(request: NodeRequest): string | undefined {
 // Clients join a base URL and a path in every way: slashes are forgiven, and a base URL that ends in /v1 before a path that begins
 // with it.
 function tidyPath(path: string): string {
-  if (!/^\/+(?:v[12]\/|mcp\/$)/.test(path)) return path;
+  if (!/^\/+(?:v[12]\/|(?:mcp|a2a)\/$)/.test(path)) return path;
   return path
     .replace(/\/{2,}/g, '/')
     .replace(/^(?:\/v1)+(?=\/)/, '/v1')

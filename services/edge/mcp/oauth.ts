@@ -49,8 +49,8 @@ export function challengeHeaders(
   return { ...headers, 'www-authenticate': challenge };
 }
 
-/** The host was checked: it is part of a valid URL. */
-function baseOf(request: NodeRequest, { publicUrl }: OAuthSettings): string {
+/** Returns the address by which a request reaches the edge. The host was checked: it is part of a valid URL. */
+export function baseOf(request: NodeRequest, { publicUrl }: OAuthSettings): string {
   return publicUrl ?? new URL(`http://${request.authority || request.headers.host}`).origin;
 }
 

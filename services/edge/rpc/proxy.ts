@@ -96,7 +96,8 @@ function forwardListModels(
   };
 }
 
-function admissionOf(context: CallContext, admissions: WeakMap<CallContext, Admission>): Admission {
+/** Returns what the gate found out about a call. */
+export function admissionOf(context: CallContext, admissions: WeakMap<CallContext, Admission>): Admission {
   const admission = admissions.get(context);
   if (admission === undefined) throw internal(new Error(`${context.method.name} passed the gate without credentials`));
   return admission;

@@ -383,7 +383,7 @@ export const AskResponseSchema: GenMessage<AskResponse> = /*@__PURE__*/
  */
 export type AskStarted = Message<"ragmesh.chat.v1.AskStarted"> & {
   /**
-   * Id of the answer.
+   * Id of the answer. Its first 9 characters are the time of the question, in milliseconds since 1970, in base 36.
    *
    * @generated from field: string answer_id = 1;
    */
