@@ -51,7 +51,7 @@ export interface TaskParts {
 /** Longest text of a task, in UTF-16 code units. */
 const maxTextLength = 4 << 20;
 
-/** Runs a task until its answer ends, whoever reads it. */
+/** Runs a task until its answer ends, with or without readers. */
 export function runTask(parts: TaskParts): RunningTask {
   const { id, contextId, takesJson, events, stop, clock, failed } = parts;
   const ids = { taskId: id, contextId };

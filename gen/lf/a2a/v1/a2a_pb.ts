@@ -1079,7 +1079,7 @@ export type AgentCard = Message$1<"lf.a2a.v1.AgentCard"> & {
   version: string;
 
   /**
-   * Where it is described.
+   * An address with its description.
    *
    * @generated from field: optional string documentation_url = 6;
    */
