@@ -34,6 +34,7 @@ export const services: readonly ServiceDefinition[] = import.meta.main ? [] : aw
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   admin: async () => (await import('./cli/admin/admin.ts')).admin,
   ask: async () => (await import('./cli/ask.ts')).ask,
+  audit: loadAudit,
   backup: async () => (await import('./cli/backup/backup.ts')).backup,
   'cache:calibrate': loadCalibrate,
   'cache:warm': async () => (await import('./cli/cache/warm.ts')).warmCache,
@@ -190,6 +191,16 @@ const startMesh: CommandContext['startMesh'] = async (config) => {
   const { startQuietMesh } = await import('./start/serve.ts');
   return startQuietMesh({ known: await loadServices(), config, env });
 };
+
+async function loadAudit(): Promise<Command> {
+  const { createAuditCommand } = await import('./cli/audit/command.ts');
+  return createAuditCommand(async ({ endpoint, ...place }) => {
+    const { createFromAdapter } = await import('#kit/host/config/adapters.ts');
+    const folder = new URL('../services/indexer/adapters/blob-store/', import.meta.url);
+    const settings = { ...place, endpoint, path_style: endpoint !== '' };
+    return createFromAdapter(folder, 's3', settings, { path: '--to' }, '--to');
+  });
+}
 
 async function loadMigrate(): Promise<Command> {
   const { migrate } = await import('./cli/migrate.ts');

@@ -1,5 +1,6 @@
 import { ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
 import { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
+import { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
@@ -26,6 +27,7 @@ import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
 export const contracts = {
   apiKey: ApiKeyService,
   tenant: TenantService,
+  auditExport: AuditExportService,
   audit: AuditService,
   cache: CacheService,
   chat: ChatService,

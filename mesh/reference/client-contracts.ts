@@ -9,7 +9,7 @@ export function renderClientContracts(services: readonly Pick<ServiceDefinition,
   const all = [...services.flatMap(({ contracts }) => contracts as readonly DescService[]), CallerService];
   const published = [...new Set(all)]
     .filter(({ methods }) => methods.some(isPublic))
-    .sort((a, b) => (a.file.name < b.file.name ? -1 : 1));
+    .sort((a, b) => (`${a.file.name}_pb.ts` < `${b.file.name}_pb.ts` ? -1 : 1));
   const imports = published.map(({ name, file }) => `import { ${name} } from '#gen/${file.name}_pb.ts';`);
   const entries = published.map(({ name }) => `  ${clientName(name)}: ${name},`);
   return `${imports.join('\n')}

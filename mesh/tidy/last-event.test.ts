@@ -4,7 +4,15 @@ import { last_event as lastEvent } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts
 import { services } from '../run.ts';
 
 /** Streams of equal messages, which have no last one: their consumer reads to the end. */
-const exempt = ['Embed', 'ExportChatUser', 'ExportUser', 'ListIndexedDocuments', 'QueryAudit', 'WatchJob'];
+const exempt = [
+  'Embed',
+  'ExportAudit',
+  'ExportChatUser',
+  'ExportUser',
+  'ListIndexedDocuments',
+  'QueryAudit',
+  'WatchJob',
+];
 
 // The kit looks at a member of the response, and at a member of the message that it holds.
 const marksOne = ({ fields }: DescMessage): boolean =>

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
+import { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
@@ -17,7 +18,7 @@ import { createSubjects } from './subjects/subjects.ts';
 /** Records who asked what, the sources of the answer, and its cost. */
 export const audit = defineService({
   name: 'audit',
-  contracts: [AuditService, AuditErasureService],
+  contracts: [AuditService, AuditErasureService, AuditExportService],
   config: readConfig,
   needs: {},
   deployment: { replicas: { min: 2, max: 6 }, callsPerReplica: 200, stores: ['postgres'] },

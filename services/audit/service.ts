@@ -1,6 +1,7 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
+import type { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
@@ -8,6 +9,7 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSettings } from './config.ts';
 import { createErasureRpcs } from './erasure/erasure-rpcs.ts';
+import { exportEntries } from './export/export-entries.ts';
 import { toRecordBytes } from './records/chain.ts';
 import { createDocumentSets } from './records/document-sets.ts';
 import { createGroupCommit, type GroupCommit } from './records/group-commit.ts';
@@ -34,7 +36,9 @@ export interface AuditDeps {
 
 /** The rpcs of the audit service, and the writer behind them. */
 export interface Audit {
-  impl: ServiceHandlers<typeof AuditService> & ServiceHandlers<typeof AuditErasureService>;
+  impl: ServiceHandlers<typeof AuditService> &
+    ServiceHandlers<typeof AuditErasureService> &
+    ServiceHandlers<typeof AuditExportService>;
   writer: GroupCommit<Write, Written>;
 }
 
@@ -71,6 +75,7 @@ export function createAudit({ db, config, clock, log, heads, subjects }: AuditDe
         const { tenant } = context.principal;
         yield* queryEntries(db, subjects, tenant, request, context.signal);
       },
+      exportAudit: (request, context) => exportEntries(db, subjects, context.principal.tenant, request, context.signal),
       async verifyChain(_, context) {
         const { tenant } = context.principal;
         const { entryCount, firstBad, ...erased } = await verifyChain(db, tenant, heads.of(tenant), context.signal);
