@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import { AuditService, EntryContent, ErasureKind } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { GuardrailPoint } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { collect } from '#kit/base/streams.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
@@ -51,6 +52,22 @@ test('what an entry says of its user is stored encrypted, comes back whole, and 
     .update(found?.entry?.previousHash ?? '')
     .update(found?.hashedBytes ?? '');
   expect(hash.digest()).toEqual(Buffer.from(found?.entry?.hash ?? ''));
+});
+
+test('what guardrails say of a question is encrypted and goes with the user; what they say of passages stays', async () => {
+  await using mesh = await startTestMesh([audit]);
+  const guardrailVerdicts = [
+    { guardrail: 'g', point: GuardrailPoint.QUESTION, rule: 'planted-topic' },
+    { guardrail: 'g', point: GuardrailPoint.EVIDENCE, rule: 'orders', chunkId: 'c1' },
+  ];
+  await record(mesh, 'ann', 'a1', { guardrailVerdicts });
+  expect(await stored(mesh)).not.toContain('planted-topic');
+  const [before] = await entries(mesh);
+  expect(before?.entry?.record?.guardrailVerdicts).toMatchObject(guardrailVerdicts);
+  await erase(mesh, 'ann');
+  const [after] = await entries(mesh);
+  expect(after?.entry?.record?.guardrailVerdicts).toMatchObject([{ rule: 'orders', chunkId: 'c1' }]);
+  expect(await verify(mesh)).toMatchObject({ intact: true, erasedCount: 1n });
 });
 
 test('the key of an embedded audit is in a file that only its owner reads', async () => {

@@ -5,12 +5,13 @@ import {
   SealedContentSchema,
   type ToolCallRecord,
 } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { GuardrailPoint } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import { decrypt, encrypt } from './key-wrapper.ts';
 import type { Subject } from './subjects.ts';
 
 /** A record in two parts. */
 export interface SplitRecord {
-  /** What says nothing of the user: passages, model, usage, times. */
+  /** What says nothing of the user: passages and what guardrails say of them, model, usage, times. */
   open: RecordRequest;
   /** A SealedContent with the rest. */
   personal: Uint8Array;
@@ -20,15 +21,17 @@ const nothing = { sessionId: '', question: '', standaloneQuestion: '', answer: '
 
 /** Splits a record. Lists that stay are the same objects, so that their bytes are made once. */
 export function splitRecord(user: string, record: RecordRequest): SplitRecord {
-  const { sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls } = record;
-  const texts = { sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls };
+  const { sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls, guardrailVerdicts } = record;
+  const texts = { sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls, guardrailVerdicts };
   const personal = create(SealedContentSchema, { user, record: create(RecordRequestSchema, texts) });
   return { open: openPartOf(record), personal: toBinary(SealedContentSchema, personal, { writeUnknownFields: false }) };
 }
 
 /** Returns a record without what says something of its user. */
 export function openPartOf(record: RecordRequest): RecordRequest {
-  return { ...record, ...nothing, toolCalls: record.toolCalls.map(withoutTexts) };
+  // The rule that a question breaks says what it was about.
+  const guardrailVerdicts = record.guardrailVerdicts.filter(({ point }) => point === GuardrailPoint.EVIDENCE);
+  return { ...record, ...nothing, guardrailVerdicts, toolCalls: record.toolCalls.map(withoutTexts) };
 }
 
 /** Encrypts the personal part of an answer. */
@@ -56,7 +59,12 @@ export function openRecord(
   const { sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls } = texts;
   return {
     user,
-    record: { ...record, sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls },
+    record: {
+      ...record,
+      ...{ sessionId, question, standaloneQuestion, answer, unsupportedClaims, toolCalls },
+      // Entries of earlier releases have them in the record.
+      ...(texts.guardrailVerdicts.length > 0 && { guardrailVerdicts: texts.guardrailVerdicts }),
+    },
   };
 }
 

@@ -662,7 +662,7 @@ export type SealedContent = Message<"ragmesh.audit.v1.SealedContent"> & {
   user: string;
 
   /**
-   * Session, question, answer, unsupported sentences and arguments of tools. All else is in the entry.
+   * Session, question, answer, unsupported sentences, arguments of tools and what guardrails say of the question. All else is in the entry.
    *
    * @generated from field: ragmesh.audit.v1.RecordRequest record = 2;
    */
