@@ -53,6 +53,8 @@ export interface ChunkReader {
   read(chunk: ChatChunk, events: ProviderEvent[]): void;
   /** Adds the events of [DONE]. */
   done(events: ProviderEvent[]): void;
+  /** Whether the completion has had a reason to finish. Before it, words are text and nothing else. */
+  readonly hasEnded: boolean;
 }
 
 /**
@@ -96,6 +98,9 @@ export function createChunkReader(): ChunkReader {
       end = reason;
       isReopened = false;
       events.push(endOf(reason, isRefused, hasCalls));
+    },
+    get hasEnded() {
+      return end !== undefined;
     },
     done(events) {
       if (end !== undefined && isReopened) events.push(endOf(end, isRefused, hasCalls));

@@ -7,7 +7,8 @@ import type { LlmCapabilities, LlmProvider, ProviderEvent, ProviderRequest } fro
 import type { ChatDialect } from './chat-completions-dialect.ts';
 import { toChatBody } from './chat-completions-request.ts';
 import { type ChatChunk, type ChunkReader, createChunkReader } from './chat-completions-stream.ts';
-import { createServerSentEventReader, type ServerSentEvent } from './sse.ts';
+import { createServerSentEventReader } from './sse.ts';
+import { createTextFrames } from './text-frames.ts';
 
 /** The endpoint of a provider's chat completions. */
 export interface ChatEndpoint {
@@ -82,8 +83,7 @@ function firstWriter(ids: readonly string[]): string {
  */
 async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[], void> {
   if (response.body === null) return;
-  const reader = createChunkReader();
-  const pieces = createServerSentEventReader();
+  const stream = createStreamReader();
   const bytes = bytesOf(response.body);
   let isOver = false;
   try {
@@ -94,19 +94,18 @@ async function* readResponse(response: Response): AsyncGenerator<ProviderEvent[]
       const events: ProviderEvent[] = [];
       const text = await restOf(first, bytes);
       isOver = true;
-      readPayload(text, reader, events);
+      readPayload(text, createChunkReader(), events);
       yield events;
       return;
     }
     let piece = first;
     for (;;) {
-      const events: ProviderEvent[] = [];
-      const last = readEvents(piece === undefined ? pieces.end() : pieces.push(piece), isOver, reader, events);
+      const { events, isDone, failure } = stream.read(piece);
       // Events before a failure count.
       if (events.length > 0) yield events;
-      if (last !== undefined && 'error' in last) throw last.error;
-      if (last !== undefined) isOver = await drained(bytes);
-      if (last !== undefined || isOver) return;
+      if (failure !== undefined) throw failure.error;
+      if (isDone) isOver = await drained(bytes);
+      if (isDone || isOver) return;
       const { done, value } = await bytes.next();
       isOver = done === true;
       piece = isOver ? undefined : (value as Uint8Array);
@@ -200,34 +199,58 @@ async function drained(bytes: Bytes): Promise<boolean> {
   return within(readToEnd, { timeoutMs: drainMs, toTimeoutError: () => late }).catch((reason) => reason !== late);
 }
 
-/**
- * Reads server-sent events into `events`. Returns what ends the stream, [DONE] or a failure, so that the events before it are not lost.
- * `isLast`: the stream is over. An event without its blank line then counts if its JSON is complete; otherwise the stream was cut inside
- * of it, and has no end event.
- */
-function readEvents(
-  pieces: readonly ServerSentEvent[],
-  isLast: boolean,
-  reader: ChunkReader,
-  events: ProviderEvent[],
-): { isDone: true } | { error: unknown } | undefined {
-  try {
-    for (const { event, data } of pieces) {
-      if (data === '[DONE]') {
-        reader.done(events);
-        return { isDone: true };
-      }
-      if (data === '' || (isLast && parsed(data) === undefined)) continue;
-      if (event === 'error') readFailed(parsed(data), events);
-      else readPayload(data, reader, events);
-    }
-    return undefined;
-  } catch (error) {
-    return { error };
-  }
+/** What a piece of a stream contains. `isDone`: [DONE] was in it. `failure`: what ends the stream, after the events. */
+interface StreamPiece {
+  events: ProviderEvent[];
+  isDone: boolean;
+  failure: { error: unknown } | undefined;
 }
 
-function readPayload(text: string, reader: ChunkReader, events: ProviderEvent[]): void {
+/** Creates a reader of a stream of chunks as server-sent events. */
+function createStreamReader(): { read(piece: Uint8Array | undefined): StreamPiece } {
+  const chunks = createChunkReader();
+  const frames = createTextFrames();
+  let events: ProviderEvent[] = [];
+  let isDone = false;
+  let isLast = false;
+  const pieces = createServerSentEventReader({
+    scan: (text, at) => (isDone || chunks.hasEnded ? at : frames.scan(text, at, events)),
+    onEvent({ event, data }) {
+      if (isDone) return;
+      if (data === '[DONE]') {
+        isDone = true;
+        return chunks.done(events);
+      }
+      if (data === '' || (isLast && parsed(data) === undefined)) return;
+      if (event === 'error') return readFailed(parsed(data), events);
+      const count = events.length;
+      const chunk = readPayload(data, chunks, events);
+      const read = events[count];
+      const isWords = events.length === count + 1 && (read?.kind === 'text' || read?.kind === 'reasoning');
+      if (isWords && chunk !== undefined && event === '') frames.learn(data, chunk, read);
+    },
+  });
+  return {
+    /**
+     * Reads a piece; `undefined`: the stream is over. An event without its blank line then counts if its JSON is complete; otherwise the
+     * stream was cut inside of it, and has no end event.
+     */
+    read(piece) {
+      events = [];
+      isLast = piece === undefined;
+      try {
+        if (piece === undefined) pieces.end();
+        else pieces.push(piece);
+        return { events, isDone, failure: undefined };
+      } catch (error) {
+        return { events, isDone, failure: { error } };
+      }
+    },
+  };
+}
+
+/** Reads a chunk, or a whole completion, into `events`. Returns a chunk; `undefined`: it was a failure. Throws a ProviderError for others. */
+function readPayload(text: string, reader: ChunkReader, events: ProviderEvent[]): ChatChunk | undefined {
   const value = parsed(text);
   // Google sends a list of one error.
   const payload: unknown = Array.isArray(value) ? value[0] : value;
@@ -240,8 +263,12 @@ function readPayload(text: string, reader: ChunkReader, events: ProviderEvent[])
   }
   const { error, choices, usage } = payload as ChatChunk & { error?: unknown };
   // A failure of the server instead of a chunk: {"error": …}, or flat {"code": …, "message": …}.
-  if (error || (choices === undefined && usage === undefined && isFlatError(payload))) readFailed(payload, events);
-  else reader.read(payload as ChatChunk, events);
+  if (error || (choices === undefined && usage === undefined && isFlatError(payload))) {
+    readFailed(payload, events);
+    return undefined;
+  }
+  reader.read(payload as ChatChunk, events);
+  return payload as ChatChunk;
 }
 
 function isFlatError(payload: object): boolean {

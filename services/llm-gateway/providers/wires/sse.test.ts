@@ -4,8 +4,11 @@ import { createServerSentEventReader, type ServerSentEvent } from './sse.ts';
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const read = (...pieces: Uint8Array[]): ServerSentEvent[] => {
-  const reader = createServerSentEventReader();
-  return [...pieces.flatMap((piece) => reader.push(piece)), ...reader.end()];
+  const events: ServerSentEvent[] = [];
+  const reader = createServerSentEventReader({ onEvent: (event) => events.push(event) });
+  for (const piece of pieces) reader.push(piece);
+  reader.end();
+  return events;
 };
 
 test.each([
@@ -53,11 +56,11 @@ test('the same bytes cut anywhere give the same events', () => {
 });
 
 test('an event that never ends is refused, and not kept', () => {
-  const reader = createServerSentEventReader(100);
+  const reader = createServerSentEventReader({ onEvent() {} }, 100);
   expect(() => {
     for (let count = 0; count < 20; count++) reader.push(bytesOf('data: 0123456789'));
   }).toThrow(RangeError);
-  const lines = createServerSentEventReader(100);
+  const lines = createServerSentEventReader({ onEvent() {} }, 100);
   expect(() => {
     for (let count = 0; count < 20; count++) lines.push(bytesOf('data: 0123456789\n'));
   }).toThrow(RangeError);

@@ -10,10 +10,20 @@ export interface ServerSentEvent {
 
 /** Reads server-sent events from bytes that may be cut anywhere, also inside a character or a line end. */
 export interface ServerSentEventReader {
-  /** Returns the events that these bytes complete. Throws a RangeError if an event is longer than allowed. */
-  push(bytes: Uint8Array): ServerSentEvent[];
-  /** Returns the event at the end of the stream without its blank line. It may be incomplete. */
-  end(): ServerSentEvent[];
+  /** Reports the events that these bytes complete. Throws a RangeError if an event is longer than allowed. */
+  push(bytes: Uint8Array): void;
+  /** Reports the event at the end of the stream without its blank line. It may be incomplete. */
+  end(): void;
+}
+
+/** Receives the events of a stream, in order. What it throws ends the reading. */
+export interface ServerSentEventSink {
+  onEvent(event: ServerSentEvent): void;
+  /**
+   * Called at the beginning of an event with the text from there on: reads whole events by itself, with their blank lines, and returns the
+   * index behind them; `at`: it has read none. @default none
+   */
+  scan?(text: string, at: number): number;
 }
 
 const defaultMaxEventLength = 16 * 1024 * 1024;
@@ -22,7 +32,10 @@ const defaultMaxEventLength = 16 * 1024 * 1024;
  * Creates a reader of server-sent events by the standard (html.spec.whatwg.org, 9.2.6): a byte order mark, comments, CR, LF and CRLF, several
  * `data` lines. `maxEventLength` bounds the buffer, in UTF-16 units.
  */
-export function createServerSentEventReader(maxEventLength = defaultMaxEventLength): ServerSentEventReader {
+export function createServerSentEventReader(
+  sink: ServerSentEventSink,
+  maxEventLength = defaultMaxEventLength,
+): ServerSentEventReader {
   const decoder = new StringDecoder('utf8');
   let isFirst = true;
   let rest = '';
@@ -30,13 +43,14 @@ export function createServerSentEventReader(maxEventLength = defaultMaxEventLeng
   let event = '';
   let data: string | undefined;
 
-  const dispatch = (events: ServerSentEvent[]) => {
-    if (data !== undefined) events.push({ event, data });
+  const dispatch = () => {
+    const whole = data === undefined ? undefined : { event, data };
     event = '';
     data = undefined;
+    if (whole !== undefined) sink.onEvent(whole);
   };
-  const takeLine = (line: string, events: ServerSentEvent[]) => {
-    if (line === '') return dispatch(events);
+  const takeLine = (line: string) => {
+    if (line === '') return dispatch();
     // Nearly every line is one of these.
     if (line.startsWith('data: ')) return takeData(line.slice(6));
     const colon = line.indexOf(':');
@@ -49,35 +63,45 @@ export function createServerSentEventReader(maxEventLength = defaultMaxEventLeng
   const takeData = (value: string) => {
     data = data === undefined ? value : `${data}\n${value}`;
   };
-  const take = (text: string): ServerSentEvent[] => {
-    const events: ServerSentEvent[] = [];
-    if (text === '') return events;
+  const isBetweenEvents = () => rest === '' && data === undefined && event === '';
+  const scan = sink.scan ?? readNothing;
+  const startOf = (text: string): number => {
+    const code = text.charCodeAt(0);
     // The line feed of a CRLF that was cut in two ends no second line; a byte order mark is no part of the text.
-    let at = (endedWithCr && text.charCodeAt(0) === lf) || (isFirst && text.charCodeAt(0) === byteOrderMark) ? 1 : 0;
+    const at = (endedWithCr && code === lf) || (isFirst && code === byteOrderMark) ? 1 : 0;
     isFirst = false;
+    return at;
+  };
+  const take = (text: string) => {
+    if (text === '') return;
+    let at = startOf(text);
     endedWithCr = text.charCodeAt(text.length - 1) === cr;
     const endOf = text.includes('\r', at) ? lineEndOf : lineFeedOf;
-    for (let end = endOf(text, at); end !== -1; end = endOf(text, at)) {
-      takeLine(rest === '' ? text.slice(at, end) : rest + text.slice(at, end), events);
+    for (;;) {
+      if (isBetweenEvents()) at = scan(text, at);
+      const end = endOf(text, at);
+      if (end === -1) break;
+      const line = rest === '' ? text.slice(at, end) : rest + text.slice(at, end);
       rest = '';
       at = end + (text.charCodeAt(end) === cr && text.charCodeAt(end + 1) === lf ? 2 : 1);
+      takeLine(line);
     }
     rest += text.slice(at);
     const length = rest.length + (data?.length ?? 0);
     if (length > maxEventLength) throw new RangeError(`an event is longer than ${maxEventLength}`);
-    return events;
   };
   return {
     push: (bytes) => take(decoder.write(bytes as Buffer)),
     end() {
-      const events = take(decoder.end());
-      if (rest !== '') takeLine(rest, events);
+      take(decoder.end());
+      if (rest !== '') takeLine(rest);
       rest = '';
-      dispatch(events);
-      return events;
+      dispatch();
     },
   };
 }
+
+const readNothing = (_: string, at: number) => at;
 
 const lf = 10;
 const cr = 13;
