@@ -22,6 +22,7 @@ export function App() {
   const key = keyOf(credentials);
   const api = useMemo(() => (key === undefined ? undefined : createApi(key)), [key]);
   const roles = useRoles(api);
+  const sections = sectionsOf(roles);
   const place = placeOf(useAddress());
   const chatAddress = useChatAddress(place === undefined);
   const texts = messages[language];
@@ -42,14 +43,21 @@ export function App() {
     onPersona: setPersona,
     onChangeKey: () => setChangingKey(true),
     onRefused: credentials.kind === 'development' ? reload : () => forgetKey(true),
-    navigation: <Navigation sections={sectionsOf(roles)} current={place?.section} chatAddress={chatAddress} />,
+    navigation: <Navigation sections={sections} current={place?.section} chatAddress={chatAddress} />,
   };
 
   return (
     <MessagesContext value={texts}>
       {/* Another key is another user: no state of the one before stays. */}
       {api !== undefined && place === undefined && (
-        <Workspace key={key} api={api} {...shared} draft={draft} onDraft={setDraft} />
+        <Workspace
+          key={key}
+          api={api}
+          {...shared}
+          canExplain={sections.includes('lab')}
+          draft={draft}
+          onDraft={setDraft}
+        />
       )}
       {api !== undefined && place !== undefined && (
         <Suspense fallback={<p className="boot">{texts.loading}</p>}>

@@ -10,7 +10,14 @@ interface NavigationProps {
   chatAddress: string;
 }
 
-const icons = { inbox: 'info', documents: 'library', jobs: 'again', sources: 'external', quality: 'check' } as const;
+const icons = {
+  inbox: 'info',
+  lab: 'search',
+  documents: 'library',
+  jobs: 'again',
+  sources: 'external',
+  quality: 'check',
+} as const;
 
 /** Links to asking and to the sections of the console. Absent if the user has none. */
 export function Navigation({ sections, current, chatAddress }: NavigationProps) {

@@ -15,6 +15,8 @@ import { TopBar } from './top-bar.tsx';
 interface WorkspaceProps {
   /** Links to the sections of the console. */
   navigation: ReactNode;
+  /** Whether the caller may look into the search of an answer. */
+  canExplain: boolean;
   api: Api;
   language: PageLanguage;
   onLanguage: () => void;
@@ -68,6 +70,7 @@ export function Workspace(props: WorkspaceProps) {
           conversation={conversation}
           overview={overview}
           language={language}
+          canExplain={props.canExplain}
           opened={opened.source && { key: opened.source.key, marker: opened.source.evidence.marker }}
           scroller={scroller}
           onAsk={ask}

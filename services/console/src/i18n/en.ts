@@ -37,6 +37,7 @@ export const en = {
   sections: {
     ask: 'Ask',
     inbox: 'Inbox',
+    lab: 'Search lab',
     documents: 'Documents',
     jobs: 'Jobs',
     sources: 'Sources',
@@ -117,6 +118,8 @@ export const en = {
   },
 
   answer: {
+    why: 'Why?',
+    whyTitle: 'Look into the search of this answer',
     searchedFor: (question: string) => `Searched for: ${question}`,
     searching: 'Searching…',
     reading: (count: number) => (count === 1 ? 'Reading 1 passage…' : `Reading ${count} passages…`),

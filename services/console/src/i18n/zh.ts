@@ -39,6 +39,7 @@ export const zh: Messages = {
   sections: {
     ask: '提问',
     inbox: '待办问题',
+    lab: '检索实验室',
     documents: '文档',
     jobs: '任务',
     sources: '来源',
@@ -119,6 +120,8 @@ export const zh: Messages = {
   },
 
   answer: {
+    why: '为什么？',
+    whyTitle: '查看这个回答的检索过程',
     searchedFor: (question) => `实际检索：${question}`,
     searching: '检索中…',
     reading: (count) => `正在阅读 ${count} 个段落…`,

@@ -18,6 +18,7 @@ import { DocumentsSection } from './documents/documents-section.tsx';
 import { OperationTextsContext, operationTexts } from './i18n/index.ts';
 import { InboxSection } from './inbox/inbox-section.tsx';
 import { JobsSection } from './jobs/jobs-section.tsx';
+import { LabSection } from './lab/lab-section.tsx';
 import { QualitySection } from './quality/quality-section.tsx';
 import type { SectionProps } from './section.ts';
 import { SourcesSection } from './sources/sources-section.tsx';
@@ -41,6 +42,7 @@ interface OperationsProps {
 
 const pages: Record<Section, (props: SectionProps) => ReactNode> = {
   inbox: InboxSection,
+  lab: LabSection,
   documents: DocumentsSection,
   jobs: JobsSection,
   sources: SourcesSection,

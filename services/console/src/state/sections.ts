@@ -1,11 +1,12 @@
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 
 /** A section of the console beside asking. Its name is the first part of its address: `#/documents`. */
-export type Section = 'inbox' | 'documents' | 'jobs' | 'sources' | 'quality';
+export type Section = 'inbox' | 'lab' | 'documents' | 'jobs' | 'sources' | 'quality';
 
 /** The sections in their order, each with the role that its rpcs ask for. */
 const roleOf: Record<Section, Role> = {
   inbox: Role.OPERATOR,
+  lab: Role.OPERATOR,
   documents: Role.EDITOR,
   jobs: Role.EDITOR,
   sources: Role.OPERATOR,

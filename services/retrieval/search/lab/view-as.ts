@@ -57,7 +57,7 @@ export async function recordView(
   };
   try {
     await audit().record(
-      { answerId: `view/${newId()}`, askedAt: timestampFromMs(clock()), change },
+      { answerId: `change/${newId()}`, askedAt: timestampFromMs(clock()), change },
       context.forward({ timeoutMs: auditTimeoutMs }),
     );
   } catch (error) {

@@ -5,6 +5,7 @@ import { UsageProvenance } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { formatCost, formatCount, formatMs } from '../../format.ts';
 import { type Messages, useMessages } from '../../i18n/index.ts';
 import type { Answer } from '../../state/ask.ts';
+import { whyLink } from '../../state/why-link.ts';
 import { Icon } from '../icon.tsx';
 import { Feedback } from './feedback.tsx';
 
@@ -13,10 +14,12 @@ interface AnswerFooterProps {
   onRate: (rating: Rating, comment: string, reasons: FeedbackReason[]) => Promise<void>;
   /** Asks the question again without the cache; absent if that is not possible. */
   onFresh?: (() => void) | undefined;
+  /** Whether the caller may look into its search. */
+  canExplain: boolean;
 }
 
 /** Actions on a finished answer, and details of how it was made. */
-export function AnswerFooter({ answer, onRate, onFresh }: AnswerFooterProps) {
+export function AnswerFooter({ answer, onRate, onFresh, canExplain }: AnswerFooterProps) {
   const texts = useMessages();
   const cached = cachedText(answer.done?.cacheLayer ?? CacheLayer.UNSPECIFIED, texts);
   return (
@@ -36,9 +39,18 @@ export function AnswerFooter({ answer, onRate, onFresh }: AnswerFooterProps) {
           <Icon name="bolt" size={14} /> {texts.answer.cached}
         </button>
       )}
+      {canExplain && (
+        <a className="badge" href={whyOf(answer)} title={texts.answer.whyTitle} data-testid="why">
+          <Icon name="search" size={14} /> {texts.answer.why}
+        </a>
+      )}
       <Details answer={answer} />
     </footer>
   );
+}
+
+function whyOf({ question, standaloneQuestion, sources, citations }: Answer): string {
+  return whyLink({ question, standaloneQuestion, sources: sources.length > 0 ? sources : citations });
 }
 
 function Details({ answer }: { answer: Answer }) {

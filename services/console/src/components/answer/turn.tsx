@@ -24,6 +24,8 @@ export interface TurnActions {
   onAsk: (question: string) => void;
   /** Decides about the call of a tool, in the words of the user. */
   onDecide: (callId: string, approved: boolean, words: string) => void;
+  /** Whether the caller may look into the search of an answer. */
+  canExplain: boolean;
 }
 
 interface TurnProps extends TurnActions {
@@ -36,7 +38,7 @@ interface TurnProps extends TurnActions {
 
 /** A question and its answer. */
 export function Turn(props: TurnProps) {
-  const { answer, last, openedMarker, onOpen, onRate, onAskAgain, onFresh, onAsk, onDecide } = props;
+  const { answer, last, openedMarker, onOpen, onRate, onAskAgain, onFresh, onAsk, onDecide, canExplain } = props;
   const texts = useMessages();
   const evidence = evidenceOf(answer);
   const settled = isSettled(answer);
@@ -115,6 +117,7 @@ export function Turn(props: TurnProps) {
           answer={answer}
           onRate={(rating, comment, reasons) => onRate(answer, rating, comment, reasons)}
           onFresh={last ? () => onFresh(answer) : undefined}
+          canExplain={canExplain}
         />
       )}
       {last && settled && <NextQuestions answer={answer} onAsk={onAsk} />}

@@ -5,6 +5,7 @@ import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.t
 import { GateCheckKind, GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { Adapter } from '../sources/adapters.ts';
+import { labEn } from './lab-en.ts';
 
 const unknown = 'Unknown';
 
@@ -62,6 +63,8 @@ export const en = {
       [OpenReason.HANDOVER]: 'Passed to a person',
     } as Record<number, string>,
   },
+
+  lab: labEn,
 
   documents: {
     corpus: 'Corpus',

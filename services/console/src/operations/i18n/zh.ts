@@ -5,6 +5,7 @@ import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.t
 import { GateCheckKind, GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { OperationTexts } from './en.ts';
+import { labZh } from './lab-zh.ts';
 
 const unknown = '未知';
 
@@ -61,6 +62,8 @@ export const zh: OperationTexts = {
       [OpenReason.HANDOVER]: '转人工',
     } as Record<number, string>,
   },
+
+  lab: labZh,
 
   documents: {
     corpus: '知识库',

@@ -1,0 +1,20 @@
+import type { Answer } from './ask.ts';
+import { emptyLabQuery, linkToLab } from './lab-query.ts';
+
+/** What a search of the lab needs of an answer. */
+export type ReplayedAnswer = Pick<Answer, 'question' | 'standaloneQuestion'> & {
+  /** Passages or citations, each with the version from which it was read. */
+  sources: readonly { corpus: string; version: bigint }[];
+};
+
+/** Returns the address at which the search of an answer runs again at the versions that it was made from. */
+export function whyLink({ question, standaloneQuestion, sources }: ReplayedAnswer): string {
+  const versions = new Map(
+    sources.flatMap(({ corpus, version }) => (corpus === '' || version === 0n ? [] : [[corpus, version] as const])),
+  );
+  return linkToLab({
+    question: standaloneQuestion || question,
+    topK: Math.max(emptyLabQuery.topK, Math.min(100, sources.length)),
+    versions: [...versions],
+  });
+}
