@@ -105,7 +105,7 @@ export const labEn = {
     duplicate: 'Show the other document',
   },
   remedyTexts: {
-    grant: 'On its page, for more groups.',
+    grant: 'Upload it with more groups, or change them at its source.',
     upload: 'By hand, or by the source that should have it.',
     parse: 'Its page shows the text that was read from it.',
     version: 'Approve a held version, or return to an older one.',

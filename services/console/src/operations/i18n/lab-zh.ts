@@ -105,7 +105,7 @@ export const labZh: LabTexts = {
     duplicate: '查看另一份文档',
   },
   remedyTexts: {
-    grant: '在文档页面为更多用户组开放。',
+    grant: '为更多用户组重新上传，或在其数据源中修改权限。',
     upload: '手动上传，或由负责它的数据源读取。',
     parse: '文档页面显示从中读取的文本。',
     version: '批准被暂缓的版本，或回到较早的版本。',

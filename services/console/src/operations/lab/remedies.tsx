@@ -88,12 +88,12 @@ function linkOf({ corpus, documentId }: LabQuery, represents: Passage | undefine
   return (remedy: Remedy): string | undefined => {
     switch (remedy) {
       case 'upload':
+      case 'grant':
         return linkTo('documents', corpus, 'upload');
       case 'version':
         return linkTo('quality', 'versions', corpus);
       case 'duplicate':
         return linkTo('documents', corpus, 'document', represents?.documentId ?? documentId);
-      case 'grant':
       case 'edit':
       case 'parse':
         return document;
