@@ -68,6 +68,7 @@ export const indexer = defineService({
     // Beside the process itself, one that parses may hold indexer.parse_memory_bytes.
     memoryMib: 2560,
     scalesBy: 'backlog',
+    readsSources: true,
     stores: ['postgres', 'queue', 'objects'],
     signsTokens: true,
   },

@@ -24,6 +24,15 @@ export interface ToolHost {
 /** An example. Others are added in the same way. */
 export const toolHosts: readonly ToolHost[] = [{ name: 'orders', host: 'orders.example.com' }];
 
+/** A place outside of the mesh that sources of documents read over TLS, by its name in `components/sources`. */
+export interface SourceHost {
+  readonly name: string;
+  readonly host: string;
+}
+
+/** An example. Others are added in the same way. */
+export const sourceHosts: readonly SourceHost[] = [{ name: 'help-center', host: 'help.example.com' }];
+
 /** A cluster with a control plane of its own, in a network of its own; all regions are one mesh. */
 export interface Region {
   /** Name of the cluster, the network and the overlay `region-<name>`. */

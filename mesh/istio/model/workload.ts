@@ -20,6 +20,7 @@ export interface Workload {
   readonly stores: readonly Store[];
   readonly callsProviders: boolean;
   readonly callsTools: boolean;
+  readonly readsSources: boolean;
   readonly signsTokens: boolean;
   readonly failsOver: boolean;
   /** Whether a new version first gets a share of the calls. */
@@ -41,7 +42,7 @@ export function toWorkload(name: string, services: readonly ServiceDefinition[])
   const methods = services.flatMap(({ contracts }) => contracts.flatMap((contract) => contract.methods));
   const rpcs = methods.map(toRpc);
   const parts = services.map(({ deployment }) => ({ ...defaults, ...deployment }));
-  const has = (flag: 'callsProviders' | 'callsTools' | 'signsTokens' | 'hasCanary') =>
+  const has = (flag: 'callsProviders' | 'callsTools' | 'readsSources' | 'signsTokens' | 'hasCanary') =>
     parts.some((part) => part[flag] === true);
   return {
     name,
@@ -63,6 +64,7 @@ export function toWorkload(name: string, services: readonly ServiceDefinition[])
     stores: [...new Set(parts.flatMap(({ stores = [] }) => stores))],
     callsProviders: has('callsProviders'),
     callsTools: has('callsTools'),
+    readsSources: has('readsSources'),
     signsTokens: has('signsTokens'),
     hasCanary: has('hasCanary'),
     failsOver: parts.every(({ failsOver }) => failsOver === true),

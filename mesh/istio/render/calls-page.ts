@@ -24,8 +24,12 @@ export function renderCallsPage(services: readonly ServiceDefinition[]): string 
     ...model.workloads
       .filter(({ callsTools }) => callsTools)
       .map(({ name }) => `  ${name} -.->|tools| egress[ragmesh-egress]`),
+    ...model.workloads
+      .filter(({ readsSources }) => readsSources)
+      .map(({ name }) => `  ${name} -.->|sources| egress[ragmesh-egress]`),
     '  egress -->|TLS| providers([providers])',
     '  egress -->|TLS| tools([tools])',
+    '  egress -->|TLS| sources([sources])',
     ...model.workloads.filter(({ failsOver }) => failsOver).map(({ name }) => `  ${name}:::shared`),
     '  classDef shared stroke-dasharray: 4',
     '```',

@@ -33,6 +33,8 @@ export interface Deployment {
    * is; each host needs a component. @default false
    */
   callsTools?: boolean;
+  /** Whether it reads from places that an installation names: web sites, help centres, buckets. Each host needs a component. @default false */
+  readsSources?: boolean;
   /** Whether it makes tokens, and so needs the private key of the mesh. @default false */
   signsTokens?: boolean;
   /**

@@ -54,6 +54,15 @@ describe.skipIf(!hasCommand('helm') && skipped('helm', 9, 'install Helm 3'))('th
     expect(analyze([ownNamespace, ...objects])).toEqual([]);
   });
 
+  test('opens the ways to sources for the indexer, whose sidecar knows their hosts', () => {
+    const sources = ['help', 'bucket'].map((name) => ({ name, host: `${name}.example.com` }));
+    const objects = template({ sources });
+    for (const { name } of sources) expect(named(objects, 'NetworkPolicy', `source-${name}`)).toBeDefined();
+    const hosts = JSON.stringify(named(objects, 'Sidecar', 'indexer')?.spec);
+    for (const { host } of sources) expect(hosts).toContain(`"istio-egress/${host}"`);
+    expect(analyze([ownNamespace, ...objects])).toEqual([]);
+  });
+
   test('takes image, host, replicas, memory, Secret and settings from values', () => {
     const objects = template({
       image: { repository: 'registry.example.com/ragmesh', tag: `sha256:${'a'.repeat(64)}` },

@@ -5,8 +5,10 @@ import { type Installation, installation } from '../../model/installation.ts';
 import { createModel, type Model } from '../../model/model.ts';
 import type { Workload } from '../../model/workload.ts';
 import { renderMeshToken } from '../components/mesh-token.ts';
-import { renderProvider } from '../components/provider.ts';
-import { hostInSidecar, toolObjects } from '../components/tool.ts';
+import { renderProvider } from '../components/outside/provider.ts';
+import { hostInSidecar } from '../components/outside/shut-callers.ts';
+import { sourceObjects } from '../components/outside/source.ts';
+import { toolObjects } from '../components/outside/tool.ts';
 import { renderEgress } from '../mesh/egress.ts';
 import { renderIngress } from '../mesh/ingress.ts';
 import { renderMeshWide } from '../mesh/mesh-wide.ts';
@@ -42,6 +44,7 @@ export function renderChart(services: readonly ServiceDefinition[]): Map<string,
     ['templates/egress.yaml', when('$.Values.egress.enabled', toTemplate(...renderEgress(release)))],
     ['templates/providers.yaml', forEach('$.Values.providers', providerTemplate(model))],
     ['templates/tools.yaml', forEach('$.Values.tools', toTemplate(...toolObjects(oneOfList, model)))],
+    ['templates/sources.yaml', forEach('$.Values.sources', toTemplate(...sourceObjects(oneOfList, model)))],
     ['templates/stores.yaml', storesTemplate(model)],
     ['templates/mesh-token.yaml', when('$.Values.meshToken.jwks', toTemplate(...tokenObjects(model)))],
     ['templates/region.yaml', regionTemplate(model)],
@@ -49,7 +52,7 @@ export function renderChart(services: readonly ServiceDefinition[]): Map<string,
   for (const workload of model.workloads) {
     const objects = [...workloadObjects(workload, model), ...meshObjects(workload, model)];
     const own = objects.map((object) => withValues(object, workload));
-    const template = withToolHosts(toTemplate(...own), model);
+    const template = withHosts(toTemplate(...own), model);
     files.set(`templates/${workload.name}.yaml`, `${header}${template}---\n${configTemplate(workload)}`);
     files.set(`config/${workload.name}.yaml`, renderConfig(workload, model));
   }
@@ -84,22 +87,24 @@ function configTemplate({ name }: Workload): string {
   ].join('\n');
 }
 
-/** Marks the place of the hosts of tools in the list of hosts that a sidecar knows. */
-const toolHostsMark = 'tool-hosts';
+/** Marks the places of hosts outside in the list of hosts that a sidecar knows: the values of the release that name them. */
+const hostMarks = { callsTools: 'tools', readsSources: 'sources' } as const;
 /** A host of a list that a template goes through. */
 const oneOfList = { name: expression('.name'), host: expression('.host') };
 
-/** Returns a template with the hosts of the tools of the release in the place of their mark. */
-function withToolHosts(template: string, model: Model): string {
-  return template.replace(new RegExp(`^( *)- ${toolHostsMark}\\n`, 'gm'), (_, indent: string) => {
+/** Returns a template with the hosts of the tools and sources of the release in the places of their marks. */
+function withHosts(template: string, model: Model): string {
+  const marks = Object.values(hostMarks).join('|');
+  return template.replace(new RegExp(`^( *)- hosts-of-(${marks})\\n`, 'gm'), (_, indent: string, list: string) => {
     const item = `${indent}- "${hostInSidecar(oneOfList.host, model)}"`;
-    return `${indent}{{- range $.Values.tools }}\n${item}\n${indent}{{- end }}\n`;
+    return `${indent}{{- range $.Values.${list} }}\n${item}\n${indent}{{- end }}\n`;
   });
 }
 
 /** Puts values of the release in the place of what users change. */
 function withValues(object: KubeObject, workload: Workload): KubeObject {
-  if (object.kind === 'Sidecar' && workload.callsTools && !workload.callsProviders) return withToolMark(object);
+  const marks = (['callsTools', 'readsSources'] as const).filter((may) => workload[may] && !workload.callsProviders);
+  if (object.kind === 'Sidecar' && marks.length > 0) return withMarks(object, marks);
   const own = `(index $.Values.workloads "${workload.name}")`;
   const field = (name: string, value: string) => `"${name}":${JSON.stringify(value)}`;
   const inText = (value: string) => JSON.stringify(value).slice(1, -1);
@@ -119,10 +124,10 @@ function withValues(object: KubeObject, workload: Workload): KubeObject {
   return JSON.parse(text) as KubeObject;
 }
 
-function withToolMark(sidecar: KubeObject): KubeObject {
+function withMarks(sidecar: KubeObject, marks: readonly (keyof typeof hostMarks)[]): KubeObject {
   const { egress, ...spec } = sidecar.spec as { egress: readonly { hosts: readonly string[] }[] };
-  const [first] = egress;
-  return { ...sidecar, spec: { ...spec, egress: [{ hosts: [...(first?.hosts ?? []), toolHostsMark] }] } };
+  const hosts = [...(egress[0]?.hosts ?? []), ...marks.map((may) => `hosts-of-${hostMarks[may]}`)];
+  return { ...sidecar, spec: { ...spec, egress: [{ hosts }] } };
 }
 
 /** A digest follows "@", a tag ":". */

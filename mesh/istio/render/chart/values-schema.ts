@@ -37,6 +37,7 @@ export function renderValuesSchema({ workloads }: Model): string {
       egress: exactly({ enabled: { type: 'boolean' } }),
       providers: list(['name', 'host'], { name, host: text }),
       tools: list(['name', 'host'], { name, host: text }),
+      sources: list(['name', 'host'], { name, host: text }),
       stores: list(['kind', 'host', 'cidr', 'port'], {
         kind: { enum: stores },
         host: text,

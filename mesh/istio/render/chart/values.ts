@@ -35,6 +35,10 @@ export function renderValues(model: Model): string {
       { tools: [] },
     ],
     [
+      'Places that sources of documents read over TLS: [{ name: help-center, host: help.example.com }].',
+      { sources: [] },
+    ],
+    [
       'Stores outside of the cluster: [{ kind: postgres, host: db.example.com, cidr: 192.0.2.10/32, port: 5432 }].',
       { stores: [] },
     ],

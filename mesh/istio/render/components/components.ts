@@ -1,5 +1,5 @@
 import type { Model } from '../../model/model.ts';
-import { providers, toolHosts } from '../../model/regions.ts';
+import { providers, sourceHosts, toolHosts } from '../../model/regions.ts';
 import { renderAmbient } from './ambient.ts';
 import { renderCanary } from './canary.ts';
 import type { Component } from './component.ts';
@@ -8,10 +8,11 @@ import { renderGatewayApi } from './gateway-api.ts';
 import { renderKeda, renderKedaKafka } from './keda.ts';
 import { renderMeshToken } from './mesh-token.ts';
 import { renderMonitoring } from './monitoring.ts';
-import { renderProvider } from './provider.ts';
+import { renderProvider } from './outside/provider.ts';
+import { renderSource } from './outside/source.ts';
+import { renderTool } from './outside/tool.ts';
 import { renderStoresInCluster } from './stores.ts';
 import { renderFurtherStores, renderStoresExternal } from './stores-external.ts';
-import { renderTool } from './tool.ts';
 
 /** Returns every opt-in part for a topology. */
 export function renderComponents(model: Model): Component[] {
@@ -27,6 +28,7 @@ export function renderComponents(model: Model): Component[] {
     renderMeshToken(model),
     renderMonitoring(model),
     ...providers.map((provider) => renderProvider(provider, model)),
+    ...sourceHosts.map((source) => renderSource(source, model)),
     renderStoresExternal(model),
     ...renderFurtherStores(model),
     renderStoresInCluster(model),

@@ -1,8 +1,8 @@
-import { principalOf } from '../../model/installation.ts';
-import type { Model } from '../../model/model.ts';
-import type { Workload } from '../../model/workload.ts';
-import { egressPorts } from '../mesh/egress.ts';
-import type { KubeObject } from '../objects.ts';
+import { principalOf } from '../../../model/installation.ts';
+import type { Model } from '../../../model/model.ts';
+import type { Workload } from '../../../model/workload.ts';
+import { egressPorts } from '../../mesh/egress.ts';
+import type { KubeObject } from '../../objects.ts';
 
 /** A host outside of the mesh, and who may call it. */
 export interface WayOut {
@@ -90,7 +90,7 @@ export function renderWayOut(way: WayOut, model: Model): KubeObject[] {
 }
 
 /** How sidecars reach the gateway for this host: by mTLS, with the name of the host, by which the gateway chooses. */
-function toGateway(
+export function toGateway(
   name: string,
   host: string,
   gatewayHost: string,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { services } from '../../../run.ts';
-import { createModel } from '../../model/model.ts';
-import { providers } from '../../model/regions.ts';
+import { services } from '../../../../run.ts';
+import { createModel } from '../../../model/model.ts';
+import { providers } from '../../../model/regions.ts';
 import { renderProvider } from './provider.ts';
 
 const model = createModel(services, 'services');

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { services } from '../../../run.ts';
-import { at, listAt } from '../../check/cluster.ts';
-import { createCompose } from '../../check/compose.ts';
-import { principalOf } from '../../model/installation.ts';
-import { createModel, topologies } from '../../model/model.ts';
-import { toolHosts } from '../../model/regions.ts';
-import { folder, renderFiles } from '../files.ts';
-import { componentsFolder } from './component.ts';
+import { services } from '../../../../run.ts';
+import { at, listAt } from '../../../check/cluster.ts';
+import { createCompose } from '../../../check/compose.ts';
+import { principalOf } from '../../../model/installation.ts';
+import { createModel, topologies } from '../../../model/model.ts';
+import { toolHosts } from '../../../model/regions.ts';
+import { folder, renderFiles } from '../../files.ts';
+import { componentsFolder } from '../component.ts';
 
 const files = renderFiles(services);
 
