@@ -48,6 +48,32 @@ test('hidden files, links and other endings are not read, and a file that became
   rmSync(outside, { recursive: true });
 });
 
+test('a file of rules says who may see the others, and is none of them', async () => {
+  const root = newFolder();
+  mkdirSync(join(root, 'hr'));
+  for (const name of ['a.md', 'hr/b.md']) writeFileSync(join(root, name), name);
+  writeFileSync(join(root, 'access.yaml'), 'rules: [{ path: hr/, groups: [hr] }]');
+  const source = await openTestSource('folder', { path: root, access_file: 'access.yaml' });
+  expect(await collect(source.ids(never))).toEqual([['a.md', 'hr/b.md']]);
+  expect(await source.fetch('access.yaml', '', never)).toEqual({ kind: 'gone' });
+  const access = () => collect(source.permissions?.(never) ?? []);
+  expect(await access()).toEqual([
+    [
+      { id: 'a.md', groups: [] },
+      { id: 'hr/b.md', groups: ['hr'] },
+    ],
+  ]);
+  for (const breakRules of [
+    () => writeFileSync(join(root, 'access.yaml'), 'rules: everyone'),
+    () => rmSync(join(root, 'access.yaml')),
+  ]) {
+    breakRules();
+    await expect(access()).rejects.toThrow();
+  }
+  await source.close();
+  rmSync(root, { recursive: true });
+});
+
 test('a file that is too large is gone', async () => {
   const root = newFolder();
   writeFileSync(join(root, 'large.md'), 'x'.repeat(11));

@@ -4,22 +4,41 @@ import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
 import { markdownContent } from '../../sources/as-document.ts';
 import { createJsonApi, listingSource, readReply } from '../../sources/json-api.ts';
-import type { Entry, Source, SourceDeps } from '../../sources/source.ts';
+import type { Entry, EntryAccess, Source, SourceDeps } from '../../sources/source.ts';
 
 const settings = {
   base_url: z.string().min(1).max(512).default('https://api.notion.com'),
   token: secret().describe('Token of an integration; the source reads the pages that are shared with it'),
+  groups_property: z
+    .string()
+    .max(128)
+    .describe(
+      'With sync_permissions: property of pages of a database, a select or multi-select, that names the groups who may see them',
+    )
+    .default(''),
   timeout_ms: z.int().min(100).max(120_000).describe('Longest time of one request').default(30_000),
 };
 
 const richText = z.array(z.object({ plain_text: z.string() }));
+const option = z.object({ name: z.string() });
 const page = z.object({
   id: z.string(),
   url: z.string().nullish(),
   last_edited_time: z.string(),
   in_trash: z.boolean().nullish(),
   archived: z.boolean().nullish(),
-  properties: z.record(z.string(), z.object({ type: z.string(), title: richText.nullish() })).nullish(),
+  public_url: z.string().nullish(),
+  properties: z
+    .record(
+      z.string(),
+      z.object({
+        type: z.string(),
+        title: richText.nullish(),
+        select: option.nullish(),
+        multi_select: z.array(option).nullish(),
+      }),
+    )
+    .nullish(),
 });
 const found = z.object({ results: z.array(page), has_more: z.boolean(), next_cursor: z.string().nullish() });
 const text = z.object({
@@ -29,6 +48,7 @@ const text = z.object({
 });
 const block = z.looseObject({ id: z.string(), type: z.string(), has_children: z.boolean().nullish() });
 const children = z.object({ results: z.array(block), has_more: z.boolean(), next_cursor: z.string().nullish() });
+type Page = z.infer<typeof page>;
 type Block = z.infer<typeof block>;
 
 const depthMax = 8;
@@ -37,19 +57,25 @@ const blocksMax = 20_000;
 /** Reads the pages of a Notion workspace that are shared with an integration. (developers.notion.com: Search, block children) */
 export const adapter = defineAdapter({
   settings,
-  create({ base_url, token, timeout_ms }, deps: SourceDeps): Source {
+  create({ base_url, token, groups_property, timeout_ms }, deps: SourceDeps): Source {
     const headers = () => ({ authorization: `Bearer ${token}`, 'notion-version': '2025-09-03' });
     const baseUrl = baseUrlOf(base_url, 'settings');
     const api = createJsonApi({ name: 'notion', baseUrl, headers, timeoutMs: timeout_ms }, deps);
-    const pages = async function* (signal: AbortSignal): AsyncIterable<Entry[]> {
+    const pages = async function* (signal: AbortSignal): AsyncIterable<Page[]> {
       for (let start_cursor: string | undefined = ''; start_cursor !== undefined; ) {
         const from = start_cursor === '' ? {} : { start_cursor };
         const body = { filter: { property: 'object', value: 'page' }, page_size: 100, ...from };
         const reply: z.infer<typeof found> = readReply('notion', found, await api.post('/v1/search', body, signal));
-        const there = reply.results.filter(({ in_trash, archived }) => !in_trash && !archived);
-        yield there.map(({ id, last_edited_time }) => ({ id, version: last_edited_time }));
+        yield reply.results.filter(({ in_trash, archived }) => !in_trash && !archived);
         start_cursor = reply.has_more ? (reply.next_cursor ?? undefined) : undefined;
       }
+    };
+    const entries = async function* (signal: AbortSignal): AsyncIterable<Entry[]> {
+      for await (const found of pages(signal))
+        yield found.map(({ id, last_edited_time }) => ({ id, version: last_edited_time }));
+    };
+    const permissions = async function* (signal: AbortSignal): AsyncIterable<EntryAccess[]> {
+      for await (const found of pages(signal)) yield found.map((each) => accessOf(each, groups_property));
     };
     const blocksOf = async function* (id: string, signal: AbortSignal): AsyncIterable<Block> {
       for (let cursor: string | undefined = ''; cursor !== undefined; ) {
@@ -60,7 +86,7 @@ export const adapter = defineAdapter({
         cursor = reply.has_more ? (reply.next_cursor ?? undefined) : undefined;
       }
     };
-    return listingSource(pages, async (id, signal) => {
+    const source = listingSource(entries, async (id, signal) => {
       const reply = await api.get(`/v1/pages/${encodeURIComponent(id)}`, signal);
       if (reply === undefined) return { kind: 'gone' };
       const { url, last_edited_time, in_trash, archived, properties } = readReply('notion', page, reply);
@@ -80,8 +106,17 @@ export const adapter = defineAdapter({
       const about = { title: plain(title), url: url ?? '', updated: last_edited_time };
       return { kind: 'content', content: markdownContent(about, lines.join('\n\n')) };
     });
+    return { ...source, permissions };
   },
 });
+
+/** The API does not say with whom a page is shared: only that it is on the web, or what a property of it names. */
+function accessOf({ id, public_url, properties }: Page, property: string): EntryAccess {
+  if (public_url) return { id, groups: 'everyone' };
+  const named = property === '' ? undefined : properties?.[property];
+  const options = [...(named?.multi_select ?? []), ...(named?.select ? [named.select] : [])];
+  return { id, groups: options.map(({ name }) => name) };
+}
 
 const plain = (parts: z.infer<typeof richText>) => parts.map(({ plain_text }) => plain_text).join('');
 

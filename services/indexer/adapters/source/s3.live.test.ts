@@ -83,6 +83,23 @@ describe.skipIf(!hasCommand(command) && skipped('s3', 9, advice))('a real S3', (
     await server[Symbol.asyncDispose]();
   });
 
+  test('an object of rules says who may see the others, and is none of them', async () => {
+    const { server, client, put, settings } = await startS3();
+    for (const name of ['help/a.md', 'help/hr/b.md']) await put(name, name);
+    await put('rules.yaml', 'rules: [{ path: help/hr/, groups: [hr] }, { path: help/, groups: everyone }]');
+    const source = await openTestSource('s3', { ...settings, access_key: 'rules.yaml' });
+    const access = () => collect(source.permissions?.(never) ?? []);
+    expect((await access()).flat()).toEqual([
+      { id: 'help/a.md', groups: 'everyone' },
+      { id: 'help/hr/b.md', groups: ['hr'] },
+    ]);
+    await put('rules.yaml', 'rules: [');
+    await expect(access()).rejects.toThrow('is not YAML');
+    await source.close();
+    client.destroy();
+    await server[Symbol.asyncDispose]();
+  });
+
   test('a bucket that is not there, and a server that may not be reached, say so', async () => {
     const { server, client, settings } = await startS3();
     const source = await openTestSource('s3', { ...settings, bucket: 'nothing' });

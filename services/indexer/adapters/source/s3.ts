@@ -7,7 +7,8 @@ import { unavailable } from '#kit/base/errors.ts';
 import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { toGuardError } from '#kit/http/guard/guard.ts';
-import type { Entry, Fetched, Source, SourceDeps } from '../../sources/source.ts';
+import { parseAccessRules, rulesBytesMax } from '../../sources/access-rules.ts';
+import type { Entry, EntryAccess, Fetched, Source, SourceDeps } from '../../sources/source.ts';
 
 const settings = {
   bucket: z.string().min(3).max(63),
@@ -27,6 +28,11 @@ const settings = {
   access_key_id: secret().describe('Empty: requests are not signed, for public buckets').default(''),
   secret_access_key: secret().default(''),
   url_prefix: z.string().max(1024).describe('Address of an object without its key, for readers').default(''),
+  access_key: z
+    .string()
+    .max(1024)
+    .describe('With sync_permissions: key of an object that says who may see which objects; it is not a document')
+    .default(''),
   timeout_ms: z.int().min(100).max(120_000).describe('Longest time of one request').default(30_000),
 };
 
@@ -38,12 +44,14 @@ export const adapter = defineAdapter({
   async create(given, deps: SourceDeps): Promise<Source> {
     const sdk = await load();
     const client = await connect(sdk, given, deps);
-    const { bucket, prefix, endings, url_prefix, timeout_ms } = given;
+    const { bucket, prefix, endings, url_prefix, access_key, timeout_ms } = given;
     const within = (signal: AbortSignal) => ({
       abortSignal: AbortSignal.any([signal, AbortSignal.timeout(timeout_ms)]),
     });
     const isWanted = (key: string) =>
-      !key.endsWith('/') && (endings.length === 0 || endings.some((ending) => key.toLowerCase().endsWith(ending)));
+      !key.endsWith('/') &&
+      (access_key === '' || key !== access_key) &&
+      (endings.length === 0 || endings.some((ending) => key.toLowerCase().endsWith(ending)));
 
     const list = async function* (signal: AbortSignal): AsyncIterable<Entry[]> {
       for (let token: string | undefined, isFirst = true; isFirst || token !== undefined; isFirst = false) {
@@ -55,8 +63,17 @@ export const adapter = defineAdapter({
         token = page.IsTruncated ? page.NextContinuationToken : undefined;
       }
     };
+    const permissions = async function* (signal: AbortSignal): AsyncIterable<EntryAccess[]> {
+      await deps.pace(signal);
+      const range = `bytes=0-${rulesBytesMax}`;
+      const command = new sdk.GetObjectCommand({ Bucket: bucket, Key: access_key, Range: range });
+      const object = await client.send(command, within(signal)).catch((error: unknown) => fail(error, signal));
+      const access = parseAccessRules((await object.Body?.transformToByteArray()) ?? new Uint8Array(), 's3');
+      for await (const entries of list(signal)) yield entries.map(({ id }) => access(id));
+    };
     return {
       listsAll: true,
+      ...(access_key !== '' && { permissions }),
       async *changes(_, signal) {
         for await (const entries of list(signal)) yield { entries };
       },

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { HttpFailure, invalidReply } from '#kit/http/failure.ts';
+import { invalidReply } from '#kit/http/failure.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
-import { markdownContent } from '../../sources/as-document.ts';
-import { createJsonApi, listingSource, readReply } from '../../sources/json-api.ts';
-import type { Entry, Source, SourceDeps } from '../../sources/source.ts';
+import { markdownContent } from '../../../sources/as-document.ts';
+import { createJsonApi, listingSource, readReply } from '../../../sources/json-api.ts';
+import type { Entry, EntryAccess, Source, SourceDeps } from '../../../sources/source.ts';
+import { feishuAccess } from './access.ts';
+import { dataOf } from './reply.ts';
 
 const settings = {
   base_url: z
@@ -51,10 +53,7 @@ type Node = z.infer<typeof node>;
 const nodesMax = 100_000;
 /** A token is renewed before it ends. */
 const earlyMs = 120_000;
-/** What a code of a reply means (open.feishu.cn, error codes): too many requests, and things that are not there. */
-const codes = { busy: new Set([99991400]), gone: new Set([131005, 1770002, 1770003]) };
-
-/** Reads the documents of knowledge spaces of Feishu or Lark. (open.feishu.cn: wiki v2 nodes, docx v1 blocks) */
+/** Reads the documents of knowledge spaces of Feishu or Lark, and who may see them. (open.feishu.cn: wiki v2 nodes, docx v1 blocks) */
 export const adapter = defineAdapter({
   settings,
   create({ base_url, app_id, app_secret, space_ids, url_prefix, timeout_ms }, deps: SourceDeps): Source {
@@ -121,7 +120,7 @@ export const adapter = defineAdapter({
       }
       return lines;
     };
-    return listingSource(list, async (id, signal) => {
+    const source = listingSource(list, async (id, signal) => {
       const known = listed.get(id);
       const found = known ?? (await nodeOf(id, api, signal));
       const lines = found?.obj_type === 'docx' ? await linesOfDocument(found.obj_token, signal) : undefined;
@@ -134,6 +133,15 @@ export const adapter = defineAdapter({
         content: markdownContent({ title: found.title ?? '', url, updated }, lines.join('\n\n')),
       };
     });
+    const permissions = async function* (signal: AbortSignal): AsyncIterable<EntryAccess[]> {
+      for await (const entries of list(signal)) {
+        for (const { id } of entries) {
+          const access = await feishuAccess(api, id, signal);
+          if (access !== undefined) yield [access];
+        }
+      }
+    };
+    return { ...source, permissions };
   },
 });
 
@@ -144,16 +152,6 @@ async function nodeOf(
 ): Promise<Node | undefined> {
   const reply = dataOf(await api.get(`/wiki/v2/spaces/get_node?token=${encodeURIComponent(id)}`, signal));
   return reply === undefined ? undefined : readReply('feishu', z.object({ node }), reply).node;
-}
-
-/** Returns the data of a reply; `undefined` if the thing is not there. Failures are replies with a code, often with status 200. */
-function dataOf(reply: unknown, part: 'data' | 'whole' = 'data'): unknown {
-  if (reply === undefined) return undefined;
-  const { code, data } = readReply('feishu', z.looseObject({ code: z.number(), data: z.unknown().optional() }), reply);
-  if (codes.gone.has(code)) return undefined;
-  if (codes.busy.has(code)) throw new HttpFailure(429, undefined, new Headers());
-  if (code !== 0) throw new HttpFailure(403, { code: `code_${code}` }, new Headers());
-  return part === 'whole' ? reply : (data ?? {});
 }
 
 /** Names of the blocks with text, by their number. */

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { baseUrlOf } from '#kit/http/json.ts';
-import { htmlContent } from '../../sources/as-document.ts';
-import { createJsonApi, listingSource, readReply } from '../../sources/json-api.ts';
-import type { Entry, Source, SourceDeps } from '../../sources/source.ts';
+import { htmlContent } from '../../../sources/as-document.ts';
+import { createJsonApi, listingSource, readReply } from '../../../sources/json-api.ts';
+import type { Entry, Source, SourceDeps } from '../../../sources/source.ts';
+import { confluenceAccess } from './access.ts';
 
 const settings = {
   base_url: z.string().min(1).max(512).describe('Address of the site, such as https://acme.atlassian.net'),
@@ -14,6 +15,13 @@ const settings = {
     .array(z.string().regex(/^\d+$/))
     .max(100)
     .describe('Numbers of the spaces that are read. Empty: all')
+    .default([]),
+  all_users_groups: z
+    .array(z.string().min(1).max(128))
+    .max(20)
+    .describe(
+      'With sync_permissions: ids of groups that hold every user, whose mention beside other groups restricts no one',
+    )
     .default([]),
   timeout_ms: z.int().min(100).max(120_000).describe('Longest time of one request').default(30_000),
 };
@@ -28,10 +36,10 @@ const page = z.object({
 const list = z.object({ results: z.array(page), _links: z.object({ next: z.string().nullish() }).nullish() });
 const whole = page.extend({ body: z.object({ export_view: z.object({ value: z.string() }).nullish() }).nullish() });
 
-/** Reads the current pages of Confluence Cloud. (developer.atlassian.com: REST API v2, pages) */
+/** Reads the current pages of Confluence Cloud, and who may see them. (developer.atlassian.com: REST API v2, pages) */
 export const adapter = defineAdapter({
   settings,
-  create({ base_url, email, api_token, space_ids, timeout_ms }, deps: SourceDeps): Source {
+  create({ base_url, email, api_token, space_ids, all_users_groups, timeout_ms }, deps: SourceDeps): Source {
     const login = Buffer.from(`${email}:${api_token}`).toString('base64');
     const headers = () => ({ authorization: `Basic ${login}` });
     const baseUrl = baseUrlOf(base_url, 'settings');
@@ -47,7 +55,7 @@ export const adapter = defineAdapter({
         path = found._links?.next ?? undefined;
       }
     };
-    return listingSource(pages, async (id, signal) => {
+    const source = listingSource(pages, async (id, signal) => {
       const found = await api.get(`/wiki/api/v2/pages/${encodeURIComponent(id)}?body-format=export_view`, signal);
       if (found === undefined) return { kind: 'gone' };
       const { title, status, version, body, _links } = readReply('confluence', whole, found);
@@ -59,5 +67,7 @@ export const adapter = defineAdapter({
         content: htmlContent({ title: title ?? '', url, updated: version.createdAt ?? '' }, html),
       };
     });
+    const about = { spaceIds: space_ids, allUsers: all_users_groups };
+    return { ...source, permissions: (signal) => confluenceAccess(api, about, signal) };
   },
 });
