@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { collect } from '#kit/base/streams.ts';
+import type { EntryAccess } from '../../sources/source.ts';
 import { sourceSuite } from '../../suites/source.suite.ts';
 import { openTestSource } from '../../testing/source-deps.ts';
 
@@ -56,12 +57,14 @@ test('a file of rules says who may see the others, and is none of them', async (
   const source = await openTestSource('folder', { path: root, access_file: 'access.yaml' });
   expect(await collect(source.ids(never))).toEqual([['a.md', 'hr/b.md']]);
   expect(await source.fetch('access.yaml', '', never)).toEqual({ kind: 'gone' });
-  const access = () => collect(source.permissions?.(never) ?? []);
+  const access = async () => {
+    const found: EntryAccess[] = [];
+    for await (const page of source.permissions?.(never) ?? []) found.push(...page);
+    return found;
+  };
   expect(await access()).toEqual([
-    [
-      { id: 'a.md', groups: [] },
-      { id: 'hr/b.md', groups: ['hr'] },
-    ],
+    { id: 'a.md', groups: [] },
+    { id: 'hr/b.md', groups: ['hr'] },
   ]);
   for (const breakRules of [
     () => writeFileSync(join(root, 'access.yaml'), 'rules: everyone'),

@@ -2,6 +2,7 @@ import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client
 import { describe, expect, test } from 'vitest';
 import { collect } from '#kit/base/streams.ts';
 import { hasCommand, skipped, startTestServer } from '#kit/testing/server.ts';
+import type { EntryAccess } from '../../sources/source.ts';
 import { sourceSuite } from '../../suites/source.suite.ts';
 import { openTestSource } from '../../testing/source-deps.ts';
 
@@ -88,8 +89,12 @@ describe.skipIf(!hasCommand(command) && skipped('s3', 9, advice))('a real S3', (
     for (const name of ['help/a.md', 'help/hr/b.md']) await put(name, name);
     await put('rules.yaml', 'rules: [{ path: help/hr/, groups: [hr] }, { path: help/, groups: everyone }]');
     const source = await openTestSource('s3', { ...settings, access_key: 'rules.yaml' });
-    const access = () => collect(source.permissions?.(never) ?? []);
-    expect((await access()).flat()).toEqual([
+    const access = async () => {
+      const found: EntryAccess[] = [];
+      for await (const page of source.permissions?.(never) ?? []) found.push(...page);
+      return found;
+    };
+    expect(await access()).toEqual([
       { id: 'help/a.md', groups: 'everyone' },
       { id: 'help/hr/b.md', groups: ['hr'] },
     ]);
