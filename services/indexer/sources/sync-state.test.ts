@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { allowedRemovals, dueAtOf, firstState, neverMs, next, type SyncEvent, type SyncState } from './sync-state.ts';
+import {
+  allowedRemovals,
+  dueAtOf,
+  firstState,
+  neverMs,
+  next,
+  type SyncEvent,
+  type SyncState,
+  wantedOf,
+} from './sync-state.ts';
 
 const after = (events: SyncEvent[], from: SyncState = firstState(1000)) => events.reduce(next, from);
 const failed = (nowMs: number, retryAfterMs = 0): SyncEvent => {
@@ -8,7 +17,14 @@ const failed = (nowMs: number, retryAfterMs = 0): SyncEvent => {
 
 test('a new source is due, then at its schedule', () => {
   expect(dueAtOf(firstState(1000))).toBe(1000);
-  expect(dueAtOf(after([{ kind: 'started' }, { kind: 'succeeded', nextRunAtMs: 9000 }]))).toBe(9000);
+  expect(
+    dueAtOf(
+      after([
+        { kind: 'started', nowMs: 1000 },
+        { kind: 'succeeded', nextRunAtMs: 9000 },
+      ]),
+    ),
+  ).toBe(9000);
 });
 
 test('failures wait longer each time, up to six hours, and as long as the place asks', () => {
@@ -29,7 +45,7 @@ test('the largest request is answered by one run', () => {
   ]);
   expect(asked.requested).toBe('full');
   expect(dueAtOf(asked)).toBe(0);
-  expect(after([{ kind: 'started' }], asked).requested).toBe('none');
+  expect(after([{ kind: 'started', nowMs: 1000 }], asked).requested).toBe('none');
 });
 
 test('a paused source is not due, except for a dry run', () => {
@@ -41,12 +57,31 @@ test('a paused source is not due, except for a dry run', () => {
 
 test('a run that was stopped is due again, and keeps its cursor', () => {
   const stopped = after([
-    { kind: 'started' },
+    { kind: 'started', nowMs: 1000 },
     { kind: 'succeeded', nextRunAtMs: 9000 },
     { kind: 'advanced', cursor: 'c' },
     { kind: 'stopped', nowMs: 10 },
   ]);
   expect(stopped).toMatchObject({ cursor: 'c', nextRunAtMs: 10 });
+});
+
+test('what a run was asked for is due until the run ends, if its process dies too', () => {
+  const scheduled = after([{ kind: 'succeeded', nextRunAtMs: 9000 }]);
+  const started = (what: 'run' | 'full' | 'dry') =>
+    after(
+      [
+        { kind: 'requested', what },
+        { kind: 'started', nowMs: 2000 },
+      ],
+      scheduled,
+    );
+  expect([dueAtOf(started('full')), wantedOf(started('full'))]).toEqual([2000, 'full']);
+  expect([dueAtOf(started('run')), wantedOf(started('run'))]).toEqual([2000, 'run']);
+  expect(dueAtOf(started('dry'))).toBe(9000);
+  // The next run is asked for less: it does what the one before did not.
+  expect(wantedOf(after([{ kind: 'requested', what: 'run' }], started('full')))).toBe('full');
+  for (const end of [{ kind: 'succeeded', nextRunAtMs: 9500 } as const, failed(3000)])
+    expect(wantedOf(after([end], started('full')))).toBe('none');
 });
 
 test('another place begins without a cursor', () => {

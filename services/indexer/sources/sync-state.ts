@@ -3,6 +3,8 @@ export interface SyncState {
   isPaused: boolean;
   /** What a person asked for beside the schedule. */
   requested: 'none' | 'run' | 'full' | 'dry';
+  /** What the run in progress was asked for, until it ends; stays if its process dies. @default none */
+  unfinished?: 'none' | 'run' | 'full';
   /** When the schedule or a backoff says that it runs, in milliseconds since 1970. */
   nextRunAtMs: number;
   /** Runs that failed since the last one that succeeded. */
@@ -27,8 +29,8 @@ export type SyncEvent =
   /** Its settings changed; `isMoved`: it reads from another place, so that its cursor is worth nothing. */
   | { kind: 'changed'; isMoved: boolean; nextRunAtMs: number }
   | { kind: 'approved'; removalCount: number }
-  /** A run begins: it answers every request so far. */
-  | { kind: 'started' }
+  /** A run begins: it answers every request so far, and stays due until it ends, for the case that its process dies. */
+  | { kind: 'started'; nowMs: number }
   | { kind: 'advanced'; cursor: string }
   | { kind: 'listed'; nowMs: number; heldCount: number }
   | { kind: 'succeeded'; nextRunAtMs: number }
@@ -82,20 +84,29 @@ export function next(state: SyncState, event: SyncEvent): SyncState {
       return event.removalCount < state.heldCount || state.heldCount === 0
         ? state
         : { ...state, approvedCount: state.heldCount, requested: 'full' };
-    case 'started':
-      return { ...state, requested: 'none' };
+    case 'started': {
+      const wanted = wantedOf(state);
+      if (wanted === 'dry') return { ...state, requested: 'none' };
+      return {
+        ...state,
+        requested: 'none',
+        unfinished: wanted,
+        nextRunAtMs: Math.min(state.nextRunAtMs, event.nowMs),
+      };
+    }
     case 'advanced':
       return { ...state, cursor: event.cursor };
     case 'listed':
       return { ...state, listedAtMs: event.nowMs, heldCount: event.heldCount, approvedCount: 0 };
     case 'succeeded':
-      return { ...state, failureCount: 0, error: '', nextRunAtMs: event.nextRunAtMs };
+      return { ...state, unfinished: 'none', failureCount: 0, error: '', nextRunAtMs: event.nextRunAtMs };
     case 'failed': {
       const failureCount = state.failureCount + 1;
       const fullMs = Math.min(backoff.longestMs, backoff.firstMs * backoff.factor ** (failureCount - 1));
       const waitMs = Math.max(event.retryAfterMs, Math.round(fullMs * (0.5 + event.chance / 2)));
       return {
         ...state,
+        unfinished: 'none',
         failureCount,
         error: event.error.slice(0, errorLengthMax),
         nextRunAtMs: event.nowMs + waitMs,
@@ -108,6 +119,11 @@ export function next(state: SyncState, event: SyncEvent): SyncState {
     default:
       return event satisfies never;
   }
+}
+
+/** Returns what the next run does: what a person asked for, or what a run that did not reach its end was asked for. */
+export function wantedOf({ requested, unfinished = 'none' }: SyncState): SyncState['requested'] {
+  return requested === 'none' || (requested === 'run' && unfinished === 'full') ? unfinished : requested;
 }
 
 /** Time of a source that is not due: later than any other. */

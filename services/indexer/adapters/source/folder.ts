@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 import { z } from 'zod';
 import { unavailable } from '#kit/base/errors.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
-import { parseAccessRules, rulesBytesMax } from '../../sources/access-rules.ts';
+import { parseAccessRules, rulesBytesMax } from '../../sources/run/access-rules.ts';
 import type { ChangePage, Entry, EntryAccess, Source, SourceDeps } from '../../sources/source.ts';
 
 const settings = {

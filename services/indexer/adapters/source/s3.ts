@@ -7,7 +7,7 @@ import { unavailable } from '#kit/base/errors.ts';
 import { secret } from '#kit/host/config/adapter-settings.ts';
 import { defineAdapter } from '#kit/host/config/adapters.ts';
 import { toGuardError } from '#kit/http/guard/guard.ts';
-import { parseAccessRules, rulesBytesMax } from '../../sources/access-rules.ts';
+import { parseAccessRules, rulesBytesMax } from '../../sources/run/access-rules.ts';
 import type { Entry, EntryAccess, Fetched, Source, SourceDeps } from '../../sources/source.ts';
 
 const settings = {

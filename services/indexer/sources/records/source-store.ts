@@ -5,7 +5,7 @@ import { type SourceSettings, SourceSettingsSchema } from '#gen/ragmesh/indexer/
 import { failedPrecondition, notFound } from '#kit/base/errors.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
-import { dueAtOf, firstState, next, type SyncEvent, type SyncState } from '../sync-state.ts';
+import { dueAtOf, firstState, next, type SyncEvent, type SyncState, wantedOf } from '../sync-state.ts';
 import type { SourceRow, SourcesSchema } from './source-table.ts';
 
 /** A source as it is stored. */
@@ -64,10 +64,7 @@ export function createSourceStore(db: Database<SourcesSchema>, clock: () => numb
     state: JSON.parse(row.state) as SyncState,
     isRunning: row.owner !== '' && row.lease_until > clock(),
   });
-  const lock = async (tx: SourceTransaction, sourceId: string) => {
-    const query = tx.selectFrom('sources').selectAll().where('source_id', '=', sourceId);
-    return (isShared ? query.forUpdate() : query).executeTakeFirst();
-  };
+  const lock = (tx: SourceTransaction, sourceId: string) => lockRow(tx, sourceId, isShared);
   const write = async (tx: SourceTransaction, row: SourceRow, event: SyncEvent, more: Partial<SourceRow> = {}) => {
     const state = next(JSON.parse(row.state) as SyncState, event);
     const change = { ...more, state: JSON.stringify(state), due_at: dueAtOf(state) };
@@ -136,14 +133,11 @@ export function createSourceStore(db: Database<SourcesSchema>, clock: () => numb
       }),
 
     /** Removes a source with all that is known of it; a run in progress loses its lease. */
-    async remove(sourceId: string): Promise<void> {
-      await db.transaction().execute(async (tx) => {
+    remove: (sourceId: string): Promise<void> =>
+      db.transaction().execute(async (tx) => {
         await lock(tx, sourceId);
-        for (const table of ['source_entries', 'source_runs', 'sources'] as const) {
-          await tx.deleteFrom(table).where('source_id', '=', sourceId).execute();
-        }
-      });
-    },
+        await removeRows(tx, sourceId);
+      }),
 
     /** Leases the source that has been due for longest; `undefined` if none is due. */
     async take(owner: string): Promise<SourceLease | undefined> {
@@ -158,9 +152,14 @@ export function createSourceStore(db: Database<SourcesSchema>, clock: () => numb
           .limit(1);
         const row = await (isShared ? due.forUpdate().skipLocked() : due).executeTakeFirst();
         if (row === undefined) return undefined;
-        const { requested } = JSON.parse(row.state) as SyncState;
+        const requested = wantedOf(JSON.parse(row.state) as SyncState);
         const fence = row.fence + 1;
-        const source = await write(tx, row, { kind: 'started' }, { owner, fence, lease_until: now + leaseMs });
+        const source = await write(
+          tx,
+          row,
+          { kind: 'started', nowMs: now },
+          { owner, fence, lease_until: now + leaseMs },
+        );
         return { source, requested, fence, owner };
       });
     },
@@ -203,6 +202,17 @@ export function createSourceStore(db: Database<SourcesSchema>, clock: () => numb
 }
 
 const inUse = (message: string) => failedPrecondition(ErrorReason.JOB_STATE, message);
+
+async function lockRow(tx: SourceTransaction, sourceId: string, isShared: boolean): Promise<SourceRow | undefined> {
+  const query = tx.selectFrom('sources').selectAll().where('source_id', '=', sourceId);
+  return (isShared ? query.forUpdate() : query).executeTakeFirst();
+}
+
+async function removeRows(tx: SourceTransaction, sourceId: string): Promise<void> {
+  for (const table of ['source_entries', 'source_runs', 'sources'] as const) {
+    await tx.deleteFrom(table).where('source_id', '=', sourceId).execute();
+  }
+}
 
 async function insertSource(
   tx: SourceTransaction,

@@ -1,7 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { unavailable } from '#kit/base/errors.ts';
-import type { EntryAccess } from './source.ts';
+import type { EntryAccess } from '../source.ts';
 
 const rules = z.strictObject({
   rules: z
