@@ -18,6 +18,8 @@ export interface Chunk {
   language: Language;
   /** Places on the pages of the document; absent if the document has no pages. */
   regions?: readonly PageRegion[];
+  /** How far a person has raised it in searches, -1 to 1; absent if no one has. */
+  boost?: number;
 }
 
 /**

@@ -15,7 +15,7 @@ export interface OverlayTargetKey {
 
 /** A change of a document by a person. */
 export interface OverlayChange extends OverlayTargetKey {
-  /** The new text; `undefined`: it is hidden. */
+  /** The new text, or the boost as a number; `undefined`: it is hidden. */
   text: string | undefined;
 }
 
@@ -31,10 +31,12 @@ export function hasTarget(
 ): boolean {
   switch (kind) {
     case OverlayKind.DOCUMENT:
+    case OverlayKind.DOCUMENT_BOOST:
       return true;
     case OverlayKind.TITLE:
       return hashOfText(title) === contentHash;
     case OverlayKind.CHUNK:
+    case OverlayKind.CHUNK_BOOST:
       return chunks.some(({ start, end }) => hashOfText(text.slice(start, end)) === contentHash);
     default:
       return false;
@@ -53,6 +55,10 @@ export function applyOverlays(
   const applied = overlays.filter((overlay) => hasTarget(document, overlay));
   if (applied.length === 0) return document;
   const of = (wanted: OverlayKind) => applied.filter(({ kind }) => kind === wanted);
+  const boostOf = ({ text }: OverlayChange) => Number(text ?? 0);
+  const documentBoost = of(OverlayKind.DOCUMENT_BOOST).map(boostOf)[0] ?? 0;
+  const chunkBoosts = new Map(of(OverlayKind.CHUNK_BOOST).map((one) => [one.contentHash, boostOf(one)]));
+  const raised = raiseChunks(document, documentBoost, chunkBoosts);
   // What people change has other vectors.
   const { vectors: _, ...plain } = document;
   const isHidden = of(OverlayKind.DOCUMENT).length > 0;
@@ -60,11 +66,25 @@ export function applyOverlays(
   const changed = {
     ...plain,
     title: of(OverlayKind.TITLE)[0]?.text ?? document.title,
-    ...replaceChunks(document.text, document.chunks, byHash),
+    ...replaceChunks(document.text, raised, byHash),
     ...(isHidden && { chunks: [] }),
     source: { title: document.title, text: document.text, chunks: document.chunks },
   };
   return { ...changed, contentHash: hashDocument(changed, options) };
+}
+
+/** Returns the chunks with the sum of both boosts, within -1 and 1. */
+function raiseChunks(
+  { text, chunks }: Pick<PreparedDocument, 'text' | 'chunks'>,
+  documentBoost: number,
+  chunkBoosts: ReadonlyMap<string, number>,
+): readonly Chunk[] {
+  if (documentBoost === 0 && chunkBoosts.size === 0) return chunks;
+  return chunks.map((chunk) => {
+    const own = chunkBoosts.size === 0 ? 0 : (chunkBoosts.get(hashOfText(text.slice(chunk.start, chunk.end))) ?? 0);
+    const boost = Math.max(-1, Math.min(1, documentBoost + own));
+    return boost === 0 ? chunk : { ...chunk, boost };
+  });
 }
 
 function replaceChunks(

@@ -110,6 +110,7 @@ export function createOverlayRpcs(deps: OverlayRpcDeps): ServiceHandlers<typeof 
         titleHash,
         titleOverlay: overlayOf(OverlayKind.TITLE, titleHash),
         documentOverlay: overlayOf(OverlayKind.DOCUMENT, ''),
+        documentBoostOverlay: overlayOf(OverlayKind.DOCUMENT_BOOST, ''),
         chunks: page.map(({ start, end, headingPath }, index) => {
           const text = source.text.slice(start, end);
           const textHash = hashOfText(text);
@@ -119,6 +120,7 @@ export function createOverlayRpcs(deps: OverlayRpcDeps): ServiceHandlers<typeof 
             textHash,
             headingPath,
             overlay: overlayOf(OverlayKind.CHUNK, textHash),
+            boostOverlay: overlayOf(OverlayKind.CHUNK_BOOST, textHash),
           };
         }),
         nextPageToken: first + size < source.chunks.length ? toPageToken([first + size]) : '',
@@ -132,6 +134,7 @@ export function createOverlayRpcs(deps: OverlayRpcDeps): ServiceHandlers<typeof 
           throw failedPrecondition(ErrorReason.VERSION_STATE, 'the document has changed: call ListChunks again');
         }
         const { tenant } = context.principal;
+        if (change.case === 'boost') return { text: String(change.value), isDeleted: false };
         const text =
           change.case === 'text'
             ? maskText(change.value, source, deps.personalDataOf(tenant, target?.corpus ?? ''))
@@ -204,7 +207,7 @@ function originalOf(
   { title, text, chunks }: EditableDocument,
   { kind, contentHash }: Pick<StoredOverlay, 'kind' | 'contentHash'>,
 ) {
-  if (kind !== OverlayKind.CHUNK) return title;
+  if (kind !== OverlayKind.CHUNK && kind !== OverlayKind.CHUNK_BOOST) return title;
   const chunk = chunks.find(({ start, end }) => hashOfText(text.slice(start, end)) === contentHash);
   return chunk === undefined ? '' : text.slice(chunk.start, chunk.end);
 }
@@ -213,14 +216,19 @@ const changesOf: Partial<Record<OverlayKind, readonly string[]>> = {
   [OverlayKind.CHUNK]: ['text', 'hidden'],
   [OverlayKind.TITLE]: ['text'],
   [OverlayKind.DOCUMENT]: ['hidden'],
+  [OverlayKind.CHUNK_BOOST]: ['boost'],
+  [OverlayKind.DOCUMENT_BOOST]: ['boost'],
 };
+
+const isBoost = (kind: OverlayKind) => kind === OverlayKind.CHUNK_BOOST || kind === OverlayKind.DOCUMENT_BOOST;
+const isOfDocument = (kind: OverlayKind) => kind === OverlayKind.DOCUMENT || kind === OverlayKind.DOCUMENT_BOOST;
 
 function checkChange({ kind, contentHash }: OverlayTarget, change: string | undefined): void {
   const permitted = changesOf[kind] ?? [];
   if (change === undefined || !permitted.includes(change)) {
     throw invalidArgument(`change: an overlay of this kind has ${permitted.join(' or ')}`);
   }
-  if ((contentHash === '') !== (kind === OverlayKind.DOCUMENT)) {
+  if ((contentHash === '') !== isOfDocument(kind)) {
     throw invalidArgument('target.content_hash: is that of the chunk or title, and empty for a document');
   }
 }
@@ -230,8 +238,9 @@ function toOverlay(corpus: string, stored: StoredOverlay, state: OverlayState): 
   return create(OverlaySchema, {
     target: { corpus, documentId, kind, contentHash },
     revision: BigInt(stored.revision),
-    text: text ?? '',
+    text: isBoost(kind) ? '' : (text ?? ''),
     hidden: text === undefined,
+    ...(isBoost(kind) && { boost: Number(text) }),
     original: stored.original,
     changedBy: stored.changedBy,
     changedAt: timestampFromMs(stored.changedAtMs),

@@ -88,6 +88,37 @@ test('a withdrawn edit gives the document as it was read, and every revision sta
   expect(errorInfoOf(again)?.reason).toBe('RESOURCE_NOT_FOUND');
 });
 
+test('a boost of a chunk and that of its document add up, beside another text, and are withdrawn', async () => {
+  await ingest({ 'guide.md': guide });
+  const before = indexed('guide.md')?.contentHash;
+  const boosts = () => indexed('guide.md')?.chunks.map(({ boost }) => boost);
+  const chunk = await targetOf('guide.md', 'ten days');
+  const ofChunk = { ...chunk, kind: OverlayKind.CHUNK_BOOST };
+  const ofDocument = { ...chunk, kind: OverlayKind.DOCUMENT_BOOST, contentHash: '' };
+  await put({ target: chunk, change: { case: 'text', value: 'Returns take fourteen days.' } });
+  expect((await put({ target: ofChunk, change: { case: 'boost', value: 0.8 } })).overlay).toMatchObject({
+    ...{ boost: 0.8, text: '', hidden: false, original: expect.stringContaining('ten days') },
+  });
+  expect(boosts()).toEqual([0, 0.8]);
+  await put({ target: ofDocument, change: { case: 'boost', value: 0.5 } });
+  expect(boosts()).toEqual([0.5, 1]);
+  expect(textsOf('guide.md')?.at(-1)).toBe('Returns take fourteen days.');
+  const shown = await chunksOf('guide.md');
+  expect(shown.documentBoostOverlay?.boost).toBe(0.5);
+  expect(shown.chunks.at(-1)).toMatchObject({ boostOverlay: { boost: 0.8 }, overlay: { text: expect.any(String) } });
+  await put({ target: ofDocument, change: { case: 'boost', value: -1 } });
+  expect(boosts()).toEqual([-1, expect.closeTo(-0.2)]);
+  for (const target of [chunk, ofChunk, ofDocument])
+    await mesh.finish((await mesh.overlays.deleteOverlay({ target }, await mesh.as())).jobId);
+  expect(indexed('guide.md')?.contentHash).toEqual(before);
+  for (const value of [1.01, Number.NaN, -2]) {
+    const failed = await put({ target: ofChunk, change: { case: 'boost', value } }).catch(toRpcError);
+    expect(failed).toMatchObject({ code: Code.InvalidArgument });
+  }
+  const text = await put({ target: ofChunk, change: { case: 'text', value: 'x' } }).catch(toRpcError);
+  expect(text).toMatchObject({ code: Code.InvalidArgument });
+});
+
 test('titles are changed, chunks and documents hidden, and shown again', async () => {
   await ingest({ 'guide.md': guide });
   const { title, titleHash } = await chunksOf('guide.md');

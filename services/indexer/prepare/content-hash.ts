@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chunkerVersion } from '../chunk/chunk.ts';
+import { type Chunk, chunkerVersion } from '../chunk/chunk.ts';
 import type { PreparedDocument, PrepareOptions } from './prepared.ts';
 
 /**
@@ -15,11 +15,16 @@ export function hashDocument(
     [chunkerVersion, options.targetTokens, options.overlapTokens, options.embeddingModel, options.dimensions],
     [documentId, title, url, language, [...groups].sort(), Object.entries(attributes).sort(), updatedAtMs ?? null],
     // The text is by far the longest part: it is hashed without a copy, after its length.
-    [chunks.map(({ start, end, headingPath, regions = [] }) => [start, end, headingPath, ...regions]), text.length],
+    [chunks.map(hashedOf), text.length],
   ];
   const hash = createHash('sha256').update(JSON.stringify(facts)).update(text);
   for (const vector of document.vectors ?? []) hash.update(vector);
   return hash.digest('hex');
+}
+
+/** A chunk without a boost has the hash that it had in earlier releases. */
+function hashedOf({ start, end, headingPath, regions = [], boost }: Chunk): unknown[] {
+  return [start, end, headingPath, ...regions, ...(boost === undefined ? [] : [{ boost }])];
 }
 
 /** Returns the id of a chunk: unique in the tenant, different for every content of its document, at most 512 characters. */

@@ -56,9 +56,10 @@ export function replaceStatements(
       'chunk',
       chunkColumns,
       documents.flatMap(({ key: document, chunks }) =>
-        chunks.map(({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, regions, text }) => [
+        chunks.map(({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, regions, text, boost }) => [
           ...[key, document, ordinal, language, startOffset, endOffset],
           ...[chunkId, JSON.stringify(headingPath), regions === undefined ? null : JSON.stringify(regions), text],
+          boost ?? null,
         ]),
       ),
     ),
@@ -72,5 +73,5 @@ const documentColumns = [
 ];
 const chunkColumns = [
   ...['id', 'document', 'ordinal', 'language', 'start_offset', 'end_offset'],
-  ...['chunk_id', 'heading_path', 'regions', 'text'],
+  ...['chunk_id', 'heading_path', 'regions', 'text', 'boost'],
 ];

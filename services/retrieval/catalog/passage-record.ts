@@ -13,6 +13,8 @@ export interface ChunkRecord {
   headingPath: readonly string[];
   /** Places on the pages of its document, in the order of the text; absent if the document has no pages. */
   regions?: readonly PageRegionRecord[];
+  /** How far a person has raised it, -1 to 1; absent if no one has. */
+  boost?: number;
   text: string;
 }
 
@@ -35,7 +37,7 @@ export interface PassageRecord extends ChunkRecord {
 /** The columns that {@link toPassage} reads. */
 export const passageColumns =
   plain(`chunk.id, chunk.chunk_id, chunk.ordinal, chunk.language, chunk.start_offset, chunk.end_offset,
-  chunk.heading_path, chunk.regions, chunk.text, document.document_id, document.title, document.url, document.updated_ms,
+  chunk.heading_path, chunk.regions, chunk.boost, chunk.text, document.document_id, document.title, document.url, document.updated_ms,
   document.valid_from_ms, document.valid_until_ms, document.corpus_id`);
 
 /** Returns the passage in a row with {@link passageColumns}. */
@@ -49,6 +51,7 @@ export function toPassage(row: CatalogRow): PassageRecord {
     endOffset: row.end_offset as number,
     headingPath: JSON.parse(row.heading_path as string) as string[],
     ...(typeof row.regions === 'string' && { regions: JSON.parse(row.regions) as PageRegionRecord[] }),
+    ...(typeof row.boost === 'number' && { boost: row.boost }),
     text: row.text as string,
     documentId: row.document_id as string,
     title: row.title as string,

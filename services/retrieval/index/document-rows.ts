@@ -115,6 +115,7 @@ function chunkRecords(document: IndexDocument, nextKey: () => number) {
       endOffset: source.endOffset,
       headingPath: source.headingPath.map((heading) => heading.toWellFormed()),
       ...(source.regions.length > 0 && { regions: source.regions.map(toRegionRecord) }),
+      ...(source.boost !== 0 && { boost: source.boost }),
       text,
     };
     return { record, source };

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/overlay.proto.
  */
 export const file_ragmesh_indexer_v1_overlay: GenFile = /*@__PURE__*/
-  fileDesc("CiByYWdtZXNoL2luZGV4ZXIvdjEvb3ZlcmxheS5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIooBChFMaXN0Q2h1bmtzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIfCgtkb2N1bWVudF9pZBgCIAEoCUIKukgHcgUQARiABBIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIACIuwBChJMaXN0Q2h1bmtzUmVzcG9uc2USLwoGY2h1bmtzGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZUNodW5rEg0KBXRpdGxlGAIgASgJEhIKCnRpdGxlX2hhc2gYAyABKAkSMgoNdGl0bGVfb3ZlcmxheRgEIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5EjUKEGRvY3VtZW50X292ZXJsYXkYBSABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkigwEKC1NvdXJjZUNodW5rEg8KB29yZGluYWwYASABKA0SDAoEdGV4dBgCIAEoCRIRCgl0ZXh0X2hhc2gYAyABKAkSFAoMaGVhZGluZ19wYXRoGAQgAygJEiwKB292ZXJsYXkYBSABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheSKXAQoRUHV0T3ZlcmxheVJlcXVlc3QSOQoGdGFyZ2V0GAEgASgLMiEucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlUYXJnZXRCBrpIA8gBARIbCgR0ZXh0GAIgASgJQgu6SAhyBhABGKCcAUgAEhkKBmhpZGRlbhgDIAEoCEIHukgEagIIAUgAQg8KBmNoYW5nZRIFukgCCAEiUgoSUHV0T3ZlcmxheVJlc3BvbnNlEiwKB292ZXJsYXkYASABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIOCgZqb2JfaWQYAiABKAkiUQoURGVsZXRlT3ZlcmxheVJlcXVlc3QSOQoGdGFyZ2V0GAEgASgLMiEucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlUYXJnZXRCBrpIA8gBASInChVEZWxldGVPdmVybGF5UmVzcG9uc2USDgoGam9iX2lkGAEgASgJIqIBChNMaXN0T3ZlcmxheXNSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEh0KC2RvY3VtZW50X2lkGAIgASgJQgi6SAVyAxiABBIWCg5vbmx5X2NvbmZsaWN0cxgDIAEoCBIbCglwYWdlX3NpemUYBCABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGIAQIl4KFExpc3RPdmVybGF5c1Jlc3BvbnNlEi0KCG92ZXJsYXlzGAEgAygLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlgKG0xpc3RPdmVybGF5UmV2aXNpb25zUmVxdWVzdBI5CgZ0YXJnZXQYASABKAsyIS5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVRhcmdldEIGukgDyAEBIk4KHExpc3RPdmVybGF5UmV2aXNpb25zUmVzcG9uc2USLgoJcmV2aXNpb25zGAEgAygLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkiuAEKDU92ZXJsYXlUYXJnZXQSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoLZG9jdW1lbnRfaWQYAiABKAlCCrpIB3IFEAEYgAQSOQoEa2luZBgDIAEoDjIfLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5S2luZEIKukgHggEEEAEgABIwCgxjb250ZW50X2hhc2gYBCABKAlCGrpIF3IVGEAyEV4oWzAtOWEtZl17NjR9KT8kIoQCCgdPdmVybGF5EjEKBnRhcmdldBgBIAEoCzIhLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5VGFyZ2V0EhAKCHJldmlzaW9uGAIgASgEEgwKBHRleHQYAyABKAkSDgoGaGlkZGVuGAQgASgIEhAKCG9yaWdpbmFsGAUgASgJEhIKCmNoYW5nZWRfYnkYBiABKAkSLgoKY2hhbmdlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHZGVsZXRlZBgIIAEoCBIvCgVzdGF0ZRgJIAEoDjIgLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5U3RhdGUqdgoLT3ZlcmxheUtpbmQSHAoYT1ZFUkxBWV9LSU5EX1VOU1BFQ0lGSUVEEAASFgoST1ZFUkxBWV9LSU5EX0NIVU5LEAESFgoST1ZFUkxBWV9LSU5EX1RJVExFEAISGQoVT1ZFUkxBWV9LSU5EX0RPQ1VNRU5UEAMqfgoMT3ZlcmxheVN0YXRlEh0KGU9WRVJMQVlfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVPVkVSTEFZX1NUQVRFX0FQUExJRVMQARIaChZPVkVSTEFZX1NUQVRFX0NPTkZMSUNUEAISGAoUT1ZFUkxBWV9TVEFURV9BQlNFTlQQAzLnBAoOT3ZlcmxheVNlcnZpY2USbQoKTGlzdENodW5rcxIlLnJhZ21lc2guaW5kZXhlci52MS5MaXN0Q2h1bmtzUmVxdWVzdBomLnJhZ21lc2guaW5kZXhlci52MS5MaXN0Q2h1bmtzUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAISbgoKUHV0T3ZlcmxheRIlLnJhZ21lc2guaW5kZXhlci52MS5QdXRPdmVybGF5UmVxdWVzdBomLnJhZ21lc2guaW5kZXhlci52MS5QdXRPdmVybGF5UmVzcG9uc2UiEaK7GA0IkE4QARgCIAIwgIAQEnMKDURlbGV0ZU92ZXJsYXkSKC5yYWdtZXNoLmluZGV4ZXIudjEuRGVsZXRlT3ZlcmxheVJlcXVlc3QaKS5yYWdtZXNoLmluZGV4ZXIudjEuRGVsZXRlT3ZlcmxheVJlc3BvbnNlIg2iuxgJCJBOEAEYAiACEnMKDExpc3RPdmVybGF5cxInLnJhZ21lc2guaW5kZXhlci52MS5MaXN0T3ZlcmxheXNSZXF1ZXN0GigucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5c1Jlc3BvbnNlIhCQAgGiuxgJCJBOEAMYAiACEosBChRMaXN0T3ZlcmxheVJldmlzaW9ucxIvLnJhZ21lc2guaW5kZXhlci52MS5MaXN0T3ZlcmxheVJldmlzaW9uc1JlcXVlc3QaMC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdE92ZXJsYXlSZXZpc2lvbnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiByYWdtZXNoL2luZGV4ZXIvdjEvb3ZlcmxheS5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIooBChFMaXN0Q2h1bmtzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIfCgtkb2N1bWVudF9pZBgCIAEoCUIKukgHcgUQARiABBIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIACIqkCChJMaXN0Q2h1bmtzUmVzcG9uc2USLwoGY2h1bmtzGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZUNodW5rEg0KBXRpdGxlGAIgASgJEhIKCnRpdGxlX2hhc2gYAyABKAkSMgoNdGl0bGVfb3ZlcmxheRgEIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5EjUKEGRvY3VtZW50X292ZXJsYXkYBSABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkSOwoWZG9jdW1lbnRfYm9vc3Rfb3ZlcmxheRgHIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IrcBCgtTb3VyY2VDaHVuaxIPCgdvcmRpbmFsGAEgASgNEgwKBHRleHQYAiABKAkSEQoJdGV4dF9oYXNoGAMgASgJEhQKDGhlYWRpbmdfcGF0aBgEIAMoCRIsCgdvdmVybGF5GAUgASgLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSMgoNYm9vc3Rfb3ZlcmxheRgGIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IsMBChFQdXRPdmVybGF5UmVxdWVzdBI5CgZ0YXJnZXQYASABKAsyIS5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVRhcmdldEIGukgDyAEBEhsKBHRleHQYAiABKAlCC7pICHIGEAEYoJwBSAASGQoGaGlkZGVuGAMgASgIQge6SARqAggBSAASKgoFYm9vc3QYBCABKAFCGbpIFhIUQAEZAAAAAAAA8D8pAAAAAAAA8L9IAEIPCgZjaGFuZ2USBbpIAggBIlIKElB1dE92ZXJsYXlSZXNwb25zZRIsCgdvdmVybGF5GAEgASgLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSDgoGam9iX2lkGAIgASgJIlEKFERlbGV0ZU92ZXJsYXlSZXF1ZXN0EjkKBnRhcmdldBgBIAEoCzIhLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5VGFyZ2V0Qga6SAPIAQEiJwoVRGVsZXRlT3ZlcmxheVJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCSKiAQoTTGlzdE92ZXJsYXlzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIdCgtkb2N1bWVudF9pZBgCIAEoCUIIukgFcgMYgAQSFgoOb25seV9jb25mbGljdHMYAyABKAgSGwoJcGFnZV9zaXplGAQgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAECJeChRMaXN0T3ZlcmxheXNSZXNwb25zZRItCghvdmVybGF5cxgBIAMoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJYChtMaXN0T3ZlcmxheVJldmlzaW9uc1JlcXVlc3QSOQoGdGFyZ2V0GAEgASgLMiEucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlUYXJnZXRCBrpIA8gBASJOChxMaXN0T3ZlcmxheVJldmlzaW9uc1Jlc3BvbnNlEi4KCXJldmlzaW9ucxgBIAMoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IrgBCg1PdmVybGF5VGFyZ2V0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEh8KC2RvY3VtZW50X2lkGAIgASgJQgq6SAdyBRABGIAEEjkKBGtpbmQYAyABKA4yHy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheUtpbmRCCrpIB4IBBBABIAASMAoMY29udGVudF9oYXNoGAQgASgJQhq6SBdyFRhAMhFeKFswLTlhLWZdezY0fSk/JCKiAgoHT3ZlcmxheRIxCgZ0YXJnZXQYASABKAsyIS5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVRhcmdldBIQCghyZXZpc2lvbhgCIAEoBBIMCgR0ZXh0GAMgASgJEg4KBmhpZGRlbhgEIAEoCBIQCghvcmlnaW5hbBgFIAEoCRISCgpjaGFuZ2VkX2J5GAYgASgJEi4KCmNoYW5nZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2RlbGV0ZWQYCCABKAgSLwoFc3RhdGUYCSABKA4yIC5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVN0YXRlEhIKBWJvb3N0GAogASgBSACIAQFCCAoGX2Jvb3N0KrUBCgtPdmVybGF5S2luZBIcChhPVkVSTEFZX0tJTkRfVU5TUEVDSUZJRUQQABIWChJPVkVSTEFZX0tJTkRfQ0hVTksQARIWChJPVkVSTEFZX0tJTkRfVElUTEUQAhIZChVPVkVSTEFZX0tJTkRfRE9DVU1FTlQQAxIcChhPVkVSTEFZX0tJTkRfQ0hVTktfQk9PU1QQBBIfChtPVkVSTEFZX0tJTkRfRE9DVU1FTlRfQk9PU1QQBSp+CgxPdmVybGF5U3RhdGUSHQoZT1ZFUkxBWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFU9WRVJMQVlfU1RBVEVfQVBQTElFUxABEhoKFk9WRVJMQVlfU1RBVEVfQ09ORkxJQ1QQAhIYChRPVkVSTEFZX1NUQVRFX0FCU0VOVBADMucECg5PdmVybGF5U2VydmljZRJtCgpMaXN0Q2h1bmtzEiUucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RDaHVua3NSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RDaHVua3NSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgAhJuCgpQdXRPdmVybGF5EiUucmFnbWVzaC5pbmRleGVyLnYxLlB1dE92ZXJsYXlSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLlB1dE92ZXJsYXlSZXNwb25zZSIRorsYDQiQThABGAIgAjCAgBAScwoNRGVsZXRlT3ZlcmxheRIoLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVPdmVybGF5UmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVPdmVybGF5UmVzcG9uc2UiDaK7GAkIkE4QARgCIAIScwoMTGlzdE92ZXJsYXlzEicucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5c1JlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdE92ZXJsYXlzUmVzcG9uc2UiEJACAaK7GAkIkE4QAxgCIAISiwEKFExpc3RPdmVybGF5UmV2aXNpb25zEi8ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5UmV2aXNpb25zUmVxdWVzdBowLnJhZ21lc2guaW5kZXhlci52MS5MaXN0T3ZlcmxheVJldmlzaW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Names a document.
@@ -107,6 +107,13 @@ export type ListChunksResponse = Message<"ragmesh.indexer.v1.ListChunksResponse"
    * @generated from field: string next_page_token = 6;
    */
   nextPageToken: string;
+
+  /**
+   * The boost of the whole document; unset if there is none.
+   *
+   * @generated from field: ragmesh.indexer.v1.Overlay document_boost_overlay = 7;
+   */
+  documentBoostOverlay?: Overlay | undefined;
 };
 
 /**
@@ -156,6 +163,13 @@ export type SourceChunk = Message<"ragmesh.indexer.v1.SourceChunk"> & {
    * @generated from field: ragmesh.indexer.v1.Overlay overlay = 5;
    */
   overlay?: Overlay | undefined;
+
+  /**
+   * Its boost; unset if there is none.
+   *
+   * @generated from field: ragmesh.indexer.v1.Overlay boost_overlay = 6;
+   */
+  boostOverlay?: Overlay | undefined;
 };
 
 /**
@@ -199,6 +213,15 @@ export type PutOverlayRequest = Message<"ragmesh.indexer.v1.PutOverlayRequest"> 
      */
     value: boolean;
     case: "hidden";
+  } | {
+    /**
+     * How far searches raise a chunk or the chunks of a document among their candidates, -1 (lower) to 1. At most 1 moves a chunk by a
+     * quarter of the distance between the best and the worst candidate; scores do not change.
+     *
+     * @generated from field: double boost = 4;
+     */
+    value: number;
+    case: "boost";
   } | { case: undefined; value?: undefined };
 };
 
@@ -426,7 +449,7 @@ export type OverlayTarget = Message<"ragmesh.indexer.v1.OverlayTarget"> & {
   kind: OverlayKind;
 
   /**
-   * SHA-256, in hex, of the chunk's text or of the title, as ListChunks returns it; empty for a document.
+   * SHA-256, in hex, of the chunk's text or of the title, as ListChunks returns it; empty for a document and its boost.
    *
    * @generated from field: string content_hash = 4;
    */
@@ -461,7 +484,7 @@ export type Overlay = Message<"ragmesh.indexer.v1.Overlay"> & {
   revision: bigint;
 
   /**
-   * The new text; empty if it hides.
+   * The new text; empty if it hides or boosts.
    *
    * @generated from field: string text = 3;
    */
@@ -508,6 +531,13 @@ export type Overlay = Message<"ragmesh.indexer.v1.Overlay"> & {
    * @generated from field: ragmesh.indexer.v1.OverlayState state = 9;
    */
   state: OverlayState;
+
+  /**
+   * The boost, -1 to 1; unset if the overlay is none.
+   *
+   * @generated from field: optional double boost = 10;
+   */
+  boost?: number | undefined;
 };
 
 /**
@@ -550,6 +580,20 @@ export const OverlayKind = {
    * @generated from enum value: OVERLAY_KIND_DOCUMENT = 3;
    */
   DOCUMENT: 3,
+
+  /**
+   * The boost of a chunk, beside another text.
+   *
+   * @generated from enum value: OVERLAY_KIND_CHUNK_BOOST = 4;
+   */
+  CHUNK_BOOST: 4,
+
+  /**
+   * The boost of every chunk of the document, added to those of its chunks.
+   *
+   * @generated from enum value: OVERLAY_KIND_DOCUMENT_BOOST = 5;
+   */
+  DOCUMENT_BOOST: 5,
 } as const;
 
 /**

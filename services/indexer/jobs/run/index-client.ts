@@ -227,12 +227,13 @@ function toIndexDocument(corpus: string, { document, vectors }: EmbeddedDocument
     attributes: { ...attributes },
     ...(updatedAtMs !== undefined && { updatedAt: timestampFromMs(updatedAtMs) }),
     contentHash: Buffer.from(contentHash, 'hex'),
-    chunks: chunks.map(({ start, end, headingPath, language, regions = [] }, ordinal) => ({
+    chunks: chunks.map(({ start, end, headingPath, language, regions = [], boost = 0 }, ordinal) => ({
       chunkId: chunkIdOf(corpus, documentId, ordinal, contentHash),
       ordinal,
       text: text.slice(start, end),
       headingPath,
       regions: [...regions],
+      boost,
       language: toLanguage(language === 'und' ? document.language : language),
       startOffset: start,
       endOffset: end,

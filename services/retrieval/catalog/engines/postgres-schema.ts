@@ -117,5 +117,14 @@ ALTER TABLE catalog_document ADD COLUMN valid_from_ms bigint;
 ALTER TABLE catalog_document ADD COLUMN valid_until_ms bigint;
 `;
 
+/** How far a person has raised a chunk; NULL if no one has. */
+const boostSchema = 'ALTER TABLE catalog_chunk ADD COLUMN boost double precision;';
+
 /** The schema, one version after another. */
-export const postgresMigrations: readonly string[] = [catalogSchema, updatedSchema, regionsSchema, validitySchema];
+export const postgresMigrations: readonly string[] = [
+  catalogSchema,
+  updatedSchema,
+  regionsSchema,
+  validitySchema,
+  boostSchema,
+];

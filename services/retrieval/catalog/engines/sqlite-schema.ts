@@ -134,6 +134,9 @@ ALTER TABLE document ADD COLUMN valid_from_ms INTEGER;
 ALTER TABLE document ADD COLUMN valid_until_ms INTEGER;
 `;
 
+/** How far a person has raised a chunk; NULL if no one has. */
+const boostSchema = 'ALTER TABLE chunk ADD COLUMN boost REAL;';
+
 /** The schema of a tenant's file, one version after another. */
 export const sqliteMigrations: readonly string[] = [
   catalogSchema,
@@ -143,4 +146,5 @@ export const sqliteMigrations: readonly string[] = [
   updatedSchema,
   regionsSchema,
   validitySchema,
+  boostSchema,
 ];

@@ -57,6 +57,30 @@ describe('a document that came into the result', () => {
   });
 });
 
+describe('a document that people have raised', () => {
+  test('is reported with its boost and the rank that it would have without', async () => {
+    const raised = (id: string, text: string, boost: number) => ({ chunks: [{ ...toChunk(id, 0, text), boost }] });
+    await retrieval.build('raised', 'build-1', [
+      ['first', 'apple pear plum'],
+      ['second', '', raised('second', 'apple pear plum and some more words', 1)],
+      ['last', 'apple and so many other words that it says little of any fruit at all'],
+      ['low', '', raised('low', 'apple pear plum are fruit', -1)],
+    ]);
+    const search = { corpora: ['raised'], topK: 4, candidates: 20, rerank: false, collapseDuplicates: false };
+    const pathOf = async (id: string) => (await explain(id, search, { corpus: 'raised' })).chunks[0];
+    const paths = await Promise.all(['first', 'second', 'last', 'low'].map(pathOf));
+    expect(paths.map((path) => path?.boost)).toEqual([0, 1, 0, -1]);
+    const plain = paths.map((path) => path?.rankWithoutBoosts ?? 0);
+    expect([...plain].sort()).toEqual([1, 2, 3, 4]);
+    const ranks = paths.map((path) => path?.rank ?? 0);
+    expect([...ranks].sort()).toEqual([1, 2, 3, 4]);
+    expect(ranks[1]).toBeLessThan(plain[1] ?? 0);
+    expect(ranks[3]).toBeGreaterThanOrEqual(plain[3] ?? 0);
+    const unraised = (await explain('best', {}, {})).chunks[0];
+    expect(unraised).toMatchObject({ boost: 0, rankWithoutBoosts: 0 });
+  });
+});
+
 describe('a document that was lost', () => {
   test('among the candidates is reported with its rank', async () => {
     const { verdict, chunks, summary } = await explain('second', {

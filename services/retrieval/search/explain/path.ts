@@ -58,6 +58,10 @@ export function pathOf(chunk: TracedChunk, { plan, deep, own, selection, depth }
     }),
     rank,
     matchedWords: searched.filter((word) => words.has(word)).slice(0, maxWords),
+    boost: chunk.boost ?? 0,
+    rankWithoutBoosts: selection.ranked.some(({ record }) => (record.boost ?? 0) !== 0)
+      ? selection.unboosted.findIndex(({ record }) => record.key === key) + 1
+      : 0,
     missingWords: searched.filter((word) => !words.has(word)).slice(0, maxWords),
   });
 }

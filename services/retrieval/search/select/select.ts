@@ -16,6 +16,7 @@ import type { LegOutcome } from '../legs.ts';
 import { weighOtherLanguages } from '../other-languages.ts';
 import { type SearchPlan, shareOf } from '../plan.ts';
 import { type CandidateScore, rerank } from '../rerank.ts';
+import { applyBoosts } from './boost.ts';
 import { diversify } from './diversify.ts';
 import { joinNeighbours } from './neighbours.ts';
 
@@ -48,6 +49,8 @@ export interface Selection {
   fused: readonly FusedHit[];
   /** The best candidates, in the reranker's order if it ran. */
   ranked: readonly Candidate[];
+  /** The same candidates as they would be in order if none had a boost; the same list if none has one. */
+  unboosted: readonly Candidate[];
   /** By key of a near-duplicate: the chunk id of the candidate that represents it. */
   duplicates: ReadonlyMap<number, string>;
   passages: SelectedPassage[];
@@ -72,7 +75,8 @@ export async function selectPassages(
   const { search, topK, rerankCount } = plan;
   const bestCount = Math.max(topK + spareCount, rerankCount);
   const { fused, candidates } = await fuseAndRead(deps, plan, request, outcomes, bestCount, context.signal);
-  const { ranked, rerankModel, degradation } = await rerankBest(deps, plan, candidates, context);
+  const raised = applyBoosts(candidates, (candidate) => candidate.fused);
+  const { ranked, unboosted, rerankModel, degradation } = await rerankBest(deps, plan, raised, context);
   await ownTurn('next');
   const collapses = request.collapseDuplicates ?? true;
   // Diversity chooses among all candidates; otherwise only the first are needed.
@@ -86,7 +90,7 @@ export async function selectPassages(
     return { ...candidate, duplicateIds: others.map(([key]) => byKey.get(key) as string), joinedIds: [] };
   });
   if (request.neighbours > 0) await join(deps, search.tenant, plan, passages, request.neighbours, context.signal);
-  return { fused, ranked, duplicates, passages, rerankModel, degradation };
+  return { fused, ranked, unboosted, duplicates, passages, rerankModel, degradation };
 }
 
 const noDuplicates: ReadonlyMap<number, string> = new Map();
@@ -167,11 +171,12 @@ function isValid({ validFromMs, validUntilMs }: PassageRecord, nowMs: number): b
 async function rerankBest(
   deps: SelectDeps,
   { search, rerankCount, rerankTimeoutMs, hasTitles }: SearchPlan,
-  candidates: Candidate[],
+  candidates: readonly Candidate[],
   context: CallContext,
-): Promise<Pick<Selection, 'ranked' | 'rerankModel' | 'degradation'>> {
+): Promise<Pick<Selection, 'ranked' | 'unboosted' | 'rerankModel' | 'degradation'>> {
+  const asFused = () => withoutBoosts(candidates, ({ fused }) => fused);
   const head = candidates.slice(0, rerankCount);
-  if (head.length === 0) return { ranked: candidates, rerankModel: '', degradation: undefined };
+  if (head.length === 0) return { ranked: candidates, unboosted: asFused(), rerankModel: '', degradation: undefined };
   const timeoutMs = shareOf(context, rerankShare, rerankTimeoutMs);
   try {
     const question = search.fullQuery;
@@ -188,13 +193,24 @@ async function rerankBest(
     // Sorting is stable: equal scores stay in the fused order.
     scored.sort((a, b) => b.reranked.score - a.reranked.score);
     deps.metrics.rerankTotal.inc({ effect: effectOf(head, scored) });
-    return { ranked: [...scored, ...candidates.slice(rerankCount)], rerankModel: model, degradation };
+    const rest = candidates.slice(rerankCount);
+    const raised = applyBoosts(scored, ({ reranked }) => reranked.score);
+    return {
+      ranked: [...raised, ...rest],
+      unboosted: raised === scored ? [...raised, ...rest] : [...scored, ...withoutBoosts(rest, ({ fused }) => fused)],
+      rerankModel: model,
+      degradation,
+    };
   } catch (error) {
     context.signal.throwIfAborted();
     const degradation = reportDegradation(deps, Stage.RERANK, error, 'kept the fused order');
     deps.metrics.rerankTotal.inc({ effect: 'failed' });
-    return { ranked: candidates, rerankModel: '', degradation };
+    return { ranked: candidates, unboosted: asFused(), rerankModel: '', degradation };
   }
+}
+
+function withoutBoosts(candidates: readonly Candidate[], scoreOf: (one: Candidate) => number): readonly Candidate[] {
+  return candidates.toSorted((a, b) => scoreOf(b) - scoreOf(a));
 }
 
 function effectOf(fused: readonly Candidate[], scored: readonly Candidate[]): string {
