@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { DocumentErasureService } from '#gen/ragmesh/indexer/v1/document_erasure_pb.ts';
@@ -60,7 +62,11 @@ export const indexer = defineService({
     retrieval: calls(RetrievalService, 'listCorpora', 'retrieve'),
     embedding: calls(EmbeddingService, 'embed', 'listModels'),
   },
-  optionalNeeds: { evaluation: calls(EvaluationService, 'runEvaluation') },
+  optionalNeeds: {
+    evaluation: calls(EvaluationService, 'runEvaluation'),
+    audit: calls(AuditService, 'queryAudit'),
+    feedback: calls(FeedbackService, 'listFeedback'),
+  },
   deployment: {
     replicas: { min: 2, max: 20 },
     isOffline: true,
@@ -102,13 +108,23 @@ export const indexer = defineService({
       { notices: jobs, log, path: jobQueue.path },
       jobQueue.path,
     );
-    // Made when the first gate needs it: a process without the service starts nevertheless.
+    // Made when something needs it: a process without the service starts nevertheless.
     let evaluation: ReturnType<typeof optionalClients.evaluation> | undefined;
+    let audit: ReturnType<typeof optionalClients.audit> | undefined;
+    let feedback: ReturnType<typeof optionalClients.feedback> | undefined;
     return createIndexer({
       ...clients,
       evaluation: () => {
         evaluation ??= optionalClients.evaluation();
         return evaluation;
+      },
+      audit: () => {
+        audit ??= optionalClients.audit();
+        return audit;
+      },
+      feedback: () => {
+        feedback ??= optionalClients.feedback();
+        return feedback;
       },
       gates: createGateStore(records, config.gate),
       jobs,

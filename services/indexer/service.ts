@@ -15,6 +15,7 @@ import { createDocumentStore } from './documents/document-store.ts';
 import { createErasureRpcs } from './documents/erasure-rpcs.ts';
 import { createCheckCorpus } from './documents/health/check-corpus.ts';
 import { createHealthRpcs } from './documents/health/health-rpcs.ts';
+import type { UseDeps } from './documents/health/use.ts';
 import { createIndexAgain } from './documents/index-again.ts';
 import { createLiveContents } from './documents/live-contents.ts';
 import { createPublishedContacts } from './documents/published-contacts.ts';
@@ -43,17 +44,18 @@ import { createUploads } from './uploads/uploads.ts';
 /** Dependencies of the indexer. */
 export interface IndexerDeps
   extends Omit<
-    IndexJobDeps,
-    | 'threads'
-    | 'documents'
-    | 'history'
-    | 'deletions'
-    | 'failures'
-    | 'notes'
-    | 'overlays'
-    | 'uploads'
-    | 'publishedContacts'
-  > {
+      IndexJobDeps,
+      | 'threads'
+      | 'documents'
+      | 'history'
+      | 'deletions'
+      | 'failures'
+      | 'notes'
+      | 'overlays'
+      | 'uploads'
+      | 'publishedContacts'
+    >,
+    UseDeps {
   queue: JobQueue;
   blobs: BlobStore;
   records: Database<RecordsSchema>;

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/knowledge_health.proto.
  */
 export const file_ragmesh_indexer_v1_knowledge_health: GenFile = /*@__PURE__*/
-  fileDesc("CilyYWdtZXNoL2luZGV4ZXIvdjEva25vd2xlZGdlX2hlYWx0aC5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIrABChlMaXN0SGVhbHRoRmluZGluZ3NSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEj0KBGtpbmQYAiABKA4yJS5yYWdtZXNoLmluZGV4ZXIudjEuSGVhbHRoRmluZGluZ0tpbmRCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgDIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAIingIKGkxpc3RIZWFsdGhGaW5kaW5nc1Jlc3BvbnNlEjMKCGZpbmRpbmdzGAEgAygLMiEucmFnbWVzaC5pbmRleGVyLnYxLkhlYWx0aEZpbmRpbmcSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi8KBmNvdW50cxgDIAMoCzIfLnJhZ21lc2guaW5kZXhlci52MS5IZWFsdGhDb3VudBIQCghyZXZpc2lvbhgEIAEoCRIWCg5kb2N1bWVudF9jb3VudBgFIAEoBBITCgtjaHVua19jb3VudBgGIAEoBBISCgppc19wYXJ0aWFsGAcgASgIEi4KCmNoZWNrZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlEKC0hlYWx0aENvdW50EjMKBGtpbmQYASABKA4yJS5yYWdtZXNoLmluZGV4ZXIudjEuSGVhbHRoRmluZGluZ0tpbmQSDQoFY291bnQYAiABKA0iswEKDUhlYWx0aEZpbmRpbmcSMwoEa2luZBgBIAEoDjIlLnJhZ21lc2guaW5kZXhlci52MS5IZWFsdGhGaW5kaW5nS2luZBI0CghldmlkZW5jZRgCIAMoCzIiLnJhZ21lc2guaW5kZXhlci52MS5IZWFsdGhFdmlkZW5jZRIWCg5kb2N1bWVudF9jb3VudBgDIAEoDRIOCgZkZXRhaWwYBCABKAkSDwoHb3ZlcmxhcBgFIAEoASJCCg5IZWFsdGhFdmlkZW5jZRITCgtkb2N1bWVudF9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRIMCgR0ZXh0GAMgASgJKu8BChFIZWFsdGhGaW5kaW5nS2luZBIjCh9IRUFMVEhfRklORElOR19LSU5EX1VOU1BFQ0lGSUVEEAASJQohSEVBTFRIX0ZJTkRJTkdfS0lORF9DT05UUkFESUNUSU9OEAESHwobSEVBTFRIX0ZJTkRJTkdfS0lORF9FWFBJUkVEEAISIgoeSEVBTFRIX0ZJTkRJTkdfS0lORF9SRVZJRVdfRFVFEAMSIQodSEVBTFRIX0ZJTkRJTkdfS0lORF9EVVBMSUNBVEUQBBImCiJIRUFMVEhfRklORElOR19LSU5EX05FQVJfRFVQTElDQVRFEAUyoQEKFktub3dsZWRnZUhlYWx0aFNlcnZpY2UShgEKEkxpc3RIZWFsdGhGaW5kaW5ncxItLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVhbHRoRmluZGluZ3NSZXF1ZXN0Gi4ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RIZWFsdGhGaW5kaW5nc1Jlc3BvbnNlIhGQAgGiuxgKCODUAxABGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CilyYWdtZXNoL2luZGV4ZXIvdjEva25vd2xlZGdlX2hlYWx0aC5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIrABChlMaXN0SGVhbHRoRmluZGluZ3NSZXF1ZXN0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEj0KBGtpbmQYAiABKA4yJS5yYWdtZXNoLmluZGV4ZXIudjEuSGVhbHRoRmluZGluZ0tpbmRCCLpIBYIBAhABEhsKCXBhZ2Vfc2l6ZRgDIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMYgAIi5AIKGkxpc3RIZWFsdGhGaW5kaW5nc1Jlc3BvbnNlEjMKCGZpbmRpbmdzGAEgAygLMiEucmFnbWVzaC5pbmRleGVyLnYxLkhlYWx0aEZpbmRpbmcSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi8KBmNvdW50cxgDIAMoCzIfLnJhZ21lc2guaW5kZXhlci52MS5IZWFsdGhDb3VudBIQCghyZXZpc2lvbhgEIAEoCRIWCg5kb2N1bWVudF9jb3VudBgFIAEoBBITCgtjaHVua19jb3VudBgGIAEoBBISCgppc19wYXJ0aWFsGAcgASgIEi4KCmNoZWNrZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVzZWRfc2luY2UYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGFuc3dlcl9jb3VudBgKIAEoBCJRCgtIZWFsdGhDb3VudBIzCgRraW5kGAEgASgOMiUucmFnbWVzaC5pbmRleGVyLnYxLkhlYWx0aEZpbmRpbmdLaW5kEg0KBWNvdW50GAIgASgNIrMBCg1IZWFsdGhGaW5kaW5nEjMKBGtpbmQYASABKA4yJS5yYWdtZXNoLmluZGV4ZXIudjEuSGVhbHRoRmluZGluZ0tpbmQSNAoIZXZpZGVuY2UYAiADKAsyIi5yYWdtZXNoLmluZGV4ZXIudjEuSGVhbHRoRXZpZGVuY2USFgoOZG9jdW1lbnRfY291bnQYAyABKA0SDgoGZGV0YWlsGAQgASgJEg8KB292ZXJsYXAYBSABKAEiQgoOSGVhbHRoRXZpZGVuY2USEwoLZG9jdW1lbnRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkSDAoEdGV4dBgDIAEoCSq8AgoRSGVhbHRoRmluZGluZ0tpbmQSIwofSEVBTFRIX0ZJTkRJTkdfS0lORF9VTlNQRUNJRklFRBAAEiUKIUhFQUxUSF9GSU5ESU5HX0tJTkRfQ09OVFJBRElDVElPThABEh8KG0hFQUxUSF9GSU5ESU5HX0tJTkRfRVhQSVJFRBACEiIKHkhFQUxUSF9GSU5ESU5HX0tJTkRfUkVWSUVXX0RVRRADEiEKHUhFQUxUSF9GSU5ESU5HX0tJTkRfRFVQTElDQVRFEAQSJgoiSEVBTFRIX0ZJTkRJTkdfS0lORF9ORUFSX0RVUExJQ0FURRAFEiIKHkhFQUxUSF9GSU5ESU5HX0tJTkRfRE9XTl9WT1RFRBAGEicKI0hFQUxUSF9GSU5ESU5HX0tJTkRfTkVWRVJfUkVUUklFVkVEEAcyoQEKFktub3dsZWRnZUhlYWx0aFNlcnZpY2UShgEKEkxpc3RIZWFsdGhGaW5kaW5ncxItLnJhZ21lc2guaW5kZXhlci52MS5MaXN0SGVhbHRoRmluZGluZ3NSZXF1ZXN0Gi4ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RIZWFsdGhGaW5kaW5nc1Jlc3BvbnNlIhGQAgGiuxgKCODUAxABGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Selects findings.
@@ -121,6 +121,21 @@ export type ListHealthFindingsResponse = Message<"ragmesh.indexer.v1.ListHealthF
    * @generated from field: google.protobuf.Timestamp checked_at = 8;
    */
   checkedAt?: Timestamp | undefined;
+
+  /**
+   * Since when answers were counted, for findings by use: 30 days before, or later if there were more than 20,000 answers. Unset if the audit
+   * or the feedback could not be read: then there are no such findings.
+   *
+   * @generated from field: google.protobuf.Timestamp used_since = 9;
+   */
+  usedSince?: Timestamp | undefined;
+
+  /**
+   * Answers since then that had documents of the corpus in their prompts.
+   *
+   * @generated from field: uint64 answer_count = 10;
+   */
+  answerCount: bigint;
 };
 
 /**
@@ -186,7 +201,8 @@ export type HealthFinding = Message<"ragmesh.indexer.v1.HealthFinding"> & {
   documentCount: number;
 
   /**
-   * What differs, or the day that has passed: "14 day | 10 day", "2026-03-01". Empty for duplicates.
+   * What differs, the day that has passed, or how answers used the document: "14 day | 10 day", "2026-03-01", "5 down, 1 up, 40 answers".
+   * Empty for duplicates.
    *
    * @generated from field: string detail = 4;
    */
@@ -289,6 +305,20 @@ export const HealthFindingKind = {
    * @generated from enum value: HEALTH_FINDING_KIND_NEAR_DUPLICATE = 5;
    */
   NEAR_DUPLICATE: 5,
+
+  /**
+   * Users rated answers that cite the document down, at least three times and more often than up.
+   *
+   * @generated from enum value: HEALTH_FINDING_KIND_DOWN_VOTED = 6;
+   */
+  DOWN_VOTED: 6,
+
+  /**
+   * No answer had the document in its prompt, although at least 100 answers had documents of the corpus since it was indexed.
+   *
+   * @generated from enum value: HEALTH_FINDING_KIND_NEVER_RETRIEVED = 7;
+   */
+  NEVER_RETRIEVED: 7,
 } as const;
 
 /**
@@ -312,7 +342,7 @@ export const HealthFindingKindSchema: GenEnum<HealthFindingKind> = /*@__PURE__*/
 export const KnowledgeHealthService: GenService<{
   /**
    * Returns findings about the live version of a corpus. The first call for a version reads its documents; the result is kept in memory
-   * until the version changes. Findings about a document that the caller may not see are left out.
+   * until the version changes, at most 15 minutes. Findings about a document that the caller may not see are left out.
    *
    * @generated from rpc ragmesh.indexer.v1.KnowledgeHealthService.ListHealthFindings
    */

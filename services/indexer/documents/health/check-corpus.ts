@@ -1,5 +1,6 @@
 import type { Client } from '@connectrpc/connect';
 import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import type { Logger } from '#kit/base/log.ts';
 import { ownTurn } from '#kit/base/own-turn.ts';
 import { everyone, grantedGroups } from '#kit/rpc/access.ts';
 import type { Caller, OnBehalfOf } from '../../jobs/run/caller.ts';
@@ -9,6 +10,7 @@ import { createContradictionCheck } from './contradictions.ts';
 import { createDateCheck } from './dates.ts';
 import { createDuplicateCheck } from './duplicates.ts';
 import type { CheckedDocument, Finding } from './finding.ts';
+import { type CorpusUse, createUseCheck, readUse, type UseDeps } from './use.ts';
 
 /** What is known of a corpus at one revision. */
 export interface CorpusHealth {
@@ -18,16 +20,19 @@ export interface CorpusHealth {
   chunkCount: number;
   isPartial: boolean;
   checkedAtMs: number;
+  /** How answers used it; `undefined` if that could not be read. */
+  use: Pick<CorpusUse, 'sinceMs' | 'answerCount'> | undefined;
 }
 
 /** What checking a corpus needs. */
-export interface HealthDeps {
+export interface HealthDeps extends UseDeps {
   documents: DocumentStore;
   indexWriter: IndexWriter;
   retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora'>;
   caller: Caller;
   /** Returns the time in milliseconds since 1970. */
   clock: () => number;
+  log: Logger;
 }
 
 /** Chunks that a check reads. */
@@ -35,23 +40,26 @@ const chunksMax = 50_000;
 const documentsOfPage = 100;
 /** Corpora whose health is kept. */
 const keptMax = 8;
+/** Use changes without a new revision. */
+const keptMs = 15 * 60_000;
 
 /** Returns the health of a corpus: the kept one if its revision has not changed. Calls at the same time share one check. */
 export type CheckCorpus = (who: OnBehalfOf, corpus: string, signal: AbortSignal) => Promise<CorpusHealth | undefined>;
 
 /** Creates the check of corpora. */
 export function createCheckCorpus(deps: HealthDeps): CheckCorpus {
-  const kept = new Map<string, { revision: string; health: Promise<CorpusHealth> }>();
+  const kept = new Map<string, { revision: string; sinceMs: number; health: Promise<CorpusHealth> }>();
   return async (who, corpus, signal) => {
     const revision = await revisionOf(deps.retrieval, corpus, await deps.caller.asService(who, signal));
     if (revision === '') return undefined;
     const key = JSON.stringify([who.tenant, corpus]);
     const known = kept.get(key);
-    if (known?.revision === revision) return known.health;
+    const nowMs = deps.clock();
+    if (known?.revision === revision && nowMs - known.sinceMs < keptMs) return known.health;
     // Not with the signal of this call: another one may wait for the same check. It is bounded by what it reads.
     const health = check(deps, who, corpus, revision);
     kept.delete(key);
-    kept.set(key, { revision, health });
+    kept.set(key, { revision, sinceMs: nowMs, health });
     for (const oldest of [...kept.keys()].slice(0, Math.max(0, kept.size - keptMax))) kept.delete(oldest);
     health.catch(() => kept.delete(key));
     return health;
@@ -62,7 +70,13 @@ async function check(deps: HealthDeps, who: OnBehalfOf, corpus: string, revision
   const { documents, clock } = deps;
   const scope = { tenant: who.tenant, corpus };
   const index = createIndexClient(deps.indexWriter, corpus, () => deps.caller.asService(who));
-  const checks = [createContradictionCheck(), createDateCheck(clock()), createDuplicateCheck()];
+  const use = await useOf(deps, who, corpus);
+  const checks = [
+    createContradictionCheck(),
+    createDateCheck(clock()),
+    ...(use === undefined ? [] : [createUseCheck(use)]),
+    createDuplicateCheck(),
+  ];
   let documentCount = 0;
   let chunkCount = 0;
   let ids: string[] = [];
@@ -88,12 +102,23 @@ async function check(deps: HealthDeps, who: OnBehalfOf, corpus: string, revision
   }
   if (!isPartial && ids.length > 0) await readPage();
   const findings = checks.flatMap((one) => one.findings());
-  return { revision, findings, documentCount, chunkCount, isPartial, checkedAtMs: clock() };
+  return { revision, findings, documentCount, chunkCount, isPartial, checkedAtMs: clock(), use };
+}
+
+/** Reads how answers used a corpus; `undefined` if the services that know are not there, which takes nothing from the other findings. */
+async function useOf(deps: HealthDeps, who: OnBehalfOf, corpus: string): Promise<CorpusUse | undefined> {
+  try {
+    return await readUse(deps, corpus, deps.clock(), () => deps.caller.asAuditor(who));
+  } catch (error) {
+    deps.log.warn({ event: 'health_use_unknown', tenant: who.tenant, corpus, err: error }, 'use of documents unknown');
+    return undefined;
+  }
 }
 
 /** Returns a document as readers get it. One that people have changed is one chunk. */
-function toChecked({ documentId, attributes, current, chunks }: DocumentSource, groups: string[]): CheckedDocument {
+function toChecked(source: DocumentSource, groups: string[]): CheckedDocument {
+  const { documentId, attributes, current, chunks, indexedAtMs } = source;
   const { title, text, isChanged } = current;
   const texts = isChanged || chunks === undefined ? [text] : chunks.map(({ start, end }) => text.slice(start, end));
-  return { documentId, title, attributes, groups, chunks: texts };
+  return { documentId, title, attributes, groups, chunks: texts, indexedAtMs };
 }

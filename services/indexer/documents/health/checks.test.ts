@@ -6,7 +6,7 @@ import { createDuplicateCheck } from './duplicates.ts';
 import type { CheckedDocument, HealthCheck } from './finding.ts';
 
 const documentOf = (documentId: string, text: string, init: Partial<CheckedDocument> = {}): CheckedDocument => ({
-  ...{ documentId, title: 'Returns', attributes: {}, groups: [], chunks: [text] },
+  ...{ documentId, title: 'Returns', attributes: {}, groups: [], chunks: [text], indexedAtMs: 0 },
   ...init,
 });
 const run = (check: HealthCheck, documents: readonly CheckedDocument[]) => {

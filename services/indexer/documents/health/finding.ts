@@ -8,6 +8,8 @@ export interface CheckedDocument {
   /** Groups that may see it; empty: everyone in the tenant. */
   groups: readonly string[];
   chunks: readonly string[];
+  /** When this content was indexed, in milliseconds since 1970. */
+  indexedAtMs: number;
 }
 
 /** A place in a document. */

@@ -36,6 +36,8 @@ test('findings of the live version are listed in pages, for those who may see ev
   const expired = await list({ kind: HealthFindingKind.EXPIRED });
   expect(expired).toMatchObject({ documentCount: 4n, isPartial: false, findings: [{ detail: '2020-01-01' }] });
   expect(expired.counts).toMatchObject([{ count: 2 }, { count: 1 }]);
+  // Neither audit nor chat is here: what they know is not counted, and not reported as nothing.
+  expect([expired.usedSince, expired.answerCount]).toEqual([undefined, 0n]);
 
   // A page of an earlier version is refused, and a corrected document is no finding any more.
   const { nextPageToken } = await list();

@@ -41,6 +41,10 @@ export function createHealthRpcs(checkCorpus: CheckCorpus): ServiceHandlers<type
         chunkCount: BigInt(health.chunkCount),
         isPartial: health.isPartial,
         checkedAt: timestampFromMs(health.checkedAtMs),
+        ...(health.use !== undefined && {
+          usedSince: timestampFromMs(health.use.sinceMs),
+          answerCount: BigInt(health.use.answerCount),
+        }),
       };
     },
   };

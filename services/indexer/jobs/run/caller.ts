@@ -16,6 +16,8 @@ export interface Caller {
   asService(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
   /** Returns options with the rights of an operator and a service. */
   asOperator(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
+  /** Returns options with the rights of an auditor and an operator: reads answers and what users said of them. */
+  asAuditor(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
   /** Returns options with the rights of a reader: sees what the user sees, whatever other roles the user has. */
   asReader(who: OnBehalfOf, signal?: AbortSignal): Promise<CallOptions>;
 }
@@ -29,6 +31,7 @@ export function createCaller(signer: TokenSigner): Caller {
   return {
     asService: (who, signal) => as(who, [Role.SERVICE, Role.READER], signal),
     asOperator: (who, signal) => as(who, [Role.OPERATOR, Role.SERVICE, Role.READER], signal),
+    asAuditor: (who, signal) => as(who, [Role.AUDITOR, Role.OPERATOR], signal),
     asReader: (who, signal) => as(who, [Role.READER], signal),
   };
 }
