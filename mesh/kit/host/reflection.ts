@@ -1,19 +1,21 @@
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
+import { file_google_rpc_error_details } from '#gen/google/rpc/error_details_pb.ts';
 import type { ServerReflection } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import type { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 
 /**
  * gRPC server reflection for contracts, in both versions of the protocol that clients speak: v1, and v1alpha for older
- * ones. Both have the same messages.
+ * ones. Both have the same messages. The details of errors (google.rpc) are known as well.
  */
 export function createReflection(services: readonly DescService[]): {
   v1: ServiceHandlers<typeof ServerReflection>;
   v1alpha: ServiceHandlers<typeof ServerReflectionAlpha>;
 } {
-  const files = collectFiles(services.map((service) => service.file));
+  // The details of errors are in no contract: clients need them to show what an error says.
+  const files = collectFiles([...services.map((service) => service.file), file_google_rpc_error_details]);
   const names = services.map((service) => service.typeName).sort();
   const byFile = new Map([...files].map((file) => [file.proto.name, file]));
   const bySymbol = new Map([...files].flatMap((file) => symbolsOf(file).map((symbol) => [symbol, file] as const)));

@@ -310,3 +310,15 @@ test('another version, method or path is refused with what is served', async () 
   const [wrong] = await rpc('SendMessage', { message: { ...message('x'), messageId: '' } });
   expect(wrong?.error).toMatchObject({ code: -32602, message: expect.stringContaining('message_id') });
 });
+
+test.each([
+  ['/.well-known/agent.json', '/.well-known/agent-card.json'],
+  ['/v1/message:send', '/a2a'],
+  ['/tasks/x', '/a2a'],
+  ['/messages', '/v1/messages'],
+  ['/v1/mcp', '/mcp'],
+])('%s is answered with the right path', async (path, right) => {
+  const response = await fetch(`${edge.url}${path}`, { method: 'POST', body: '{}', headers: key });
+  expect(response.status).toBe(404);
+  expect(await response.text()).toContain(right);
+});

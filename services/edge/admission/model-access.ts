@@ -28,6 +28,11 @@ export function mayUseModel({ principal, models }: Caller, name: string): boolea
   return principal.roles.includes(edgeRole) && (models === undefined || models.includes(name));
 }
 
+/** Whether the caller may use the default model, whichever that is. */
+export function mayUseAnyModel({ principal, models }: Caller): boolean {
+  return models === undefined && principal.roles.includes(policyOf(LLMGatewayService.method.generate).edgeRole);
+}
+
 /**
  * Throws if the caller may not name the model of an answer or completion: ROLE_MISSING without the role, MODEL_UNKNOWN if its key
  * leaves the model out. Empty: the default one answers from documents, which every reader may ask for.

@@ -1,7 +1,7 @@
 import type { AskResponse } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { type AnswerDone, AnswerOutcome, type Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import type { Passage, TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
-import { finishReason, takenBack, verdictOf } from '../openai/completion.ts';
+import { finishReason, takenBack, verdictOf } from '../openai/answers/completion.ts';
 import { citationToJson } from '../sse/answer-json.ts';
 import { createBlocks, type SourceCitation } from './blocks.ts';
 import { type MessageEvent, messageStart, type StopReason, toMessageUsage } from './message.ts';

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AskRequestSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { badField, given } from '../http/parse-fields.ts';
-import { type Said, toQuestion } from '../openai/request.ts';
+import { type Said, toQuestion } from '../openai/answers/question.ts';
 import type { SentBlock, SentBody } from './schemas.ts';
 
 /** Longest completion that a question may ask for, in tokens. */

@@ -218,10 +218,22 @@ function refuseRoute(path: string, request: NodeRequest, response: NodeResponse)
     return;
   }
   const isMisplaced = openAiPath.test(path);
-  const advice = isMisplaced ? ': paths of OpenAI begin with /v1, so end the base URL with /v1' : '';
-  const message = `nothing is served at ${path.slice(0, 200)}${advice}`;
+  const message = `nothing is served at ${path.slice(0, 200)}${adviceFor(path)}`;
   const error = rpcError(Code.NotFound, ErrorReason.RESOURCE_NOT_FOUND, message);
   if (anthropicPath.test(path)) sendAnthropicError(response, error);
   else if (isMisplaced || /^\/v[12]\//.test(path)) sendOpenAiError(response, error);
   else sendError(response, error);
+}
+
+/** Returns what to do instead, for paths that clients make of a wrong base URL. */
+function adviceFor(path: string): string {
+  if (openAiPath.test(path)) return ': paths of OpenAI begin with /v1, so end the base URL with /v1';
+  if (/^\/+messages(?:\/|$)/.test(path))
+    return ': the path of Anthropic is /v1/messages, so leave the base URL without a path';
+  if (/^\/+\.well-known\/agent\.json$/.test(path)) return `: the card of A2A 1.0 is at ${cardPath}`;
+  if (/^\/+(?:v1\/+)?(?:message:(?:send|stream)|tasks(?:\/|$)|a2a\b)/.test(path)) {
+    return `: A2A is served below ${a2aPath}, as the card at ${cardPath} says`;
+  }
+  if (/^\/+(?:v1\/+mcp|sse)(?:\/|$)/.test(path)) return ': MCP is served at /mcp, over streamable HTTP';
+  return '';
 }

@@ -4,7 +4,7 @@ import { type AnswerDone, AnswerOutcomeSchema, type Citation } from '#gen/ragmes
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { enumName } from '#kit/base/enums.ts';
 import { internal, tooLarge } from '#kit/base/errors.ts';
-import { finishReason } from '../openai/completion.ts';
+import { finishReason } from '../openai/answers/completion.ts';
 import { languagesByWord } from '../sse/answer-json.ts';
 import { type McpCall, run } from './call.ts';
 import { parseMcpId, toMcpId } from './document-id.ts';

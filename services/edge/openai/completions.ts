@@ -8,13 +8,14 @@ import { fieldsAmongOthers, text } from '../http/fields.ts';
 import type { JsonRoute } from '../http/json-route.ts';
 import { parseFields } from '../http/parse-fields.ts';
 import { eachOf, joinTextDeltas } from '../rpc/text-deltas.ts';
-import { streamCompletion, toCompletion } from './completion.ts';
+import { streamCompletion, toCompletion } from './answers/completion.ts';
+import { answerEvents } from './answers/events.ts';
+import { readCompletionRequest } from './answers/request.ts';
 import type { OpenAiDeps } from './deps.ts';
 import { openAiFace } from './face.ts';
 import { createModelChoice, modelNamedBy } from './models.ts';
 import { streamPlainCompletion, toPlainCompletion } from './plain/completion.ts';
 import { readPlainRequest } from './plain/request.ts';
-import { readCompletionRequest } from './request.ts';
 
 /** Services behind completions. */
 export interface CompletionClients {
@@ -45,11 +46,18 @@ export function createCompletionAsk(
     const choice = await chooseModel(name, token);
     if (choice.kind === 'rag') {
       const request = readCompletionRequest(body, choice.model);
-      const events = joinTextDeltas(chat.ask(request.ask, actAs(token, { signal })));
+      const asker = { admission, requestId: newId(), options: actAs(token, { signal }) };
+      const events = joinTextDeltas(answerEvents(request, { chat, llm }, asker));
       return {
         stream: request.stream,
-        whole: async () => ({ body: await toCompletion(eachOf(events), request, createdAt), headers: {} }),
-        send: (stream) => streamCompletion(events, request, createdAt, stream),
+        whole: async () => ({
+          body: await toCompletion(eachOf(events), request, createdAt),
+          headers: warningHeaders(request.warnings),
+        }),
+        send: (stream) => {
+          stream.setHeaders(warningHeaders(request.warnings));
+          return streamCompletion(events, request, createdAt, stream);
+        },
       };
     }
     const requestId = newId();
@@ -60,9 +68,23 @@ export function createCompletionAsk(
       stream: request.stream,
       whole: async () => {
         const { completion, headers } = await toPlainCompletion(events, request, label);
-        return { body: completion, headers };
+        return { body: completion, headers: { ...headers, ...warningHeaders(request.warnings) } };
       },
-      send: (stream) => streamPlainCompletion(events, request, label, stream),
+      send: (stream) => {
+        stream.setHeaders(warningHeaders(request.warnings));
+        return streamPlainCompletion(events, request, label, stream);
+      },
     };
   };
+}
+
+/** Longest header of warnings, in characters. */
+const maxWarningLength = 1_000;
+
+/** Says in a header what was passed over, for clients that read only OpenAI's members of a body. */
+function warningHeaders(warnings: readonly string[]): Record<string, string> {
+  if (warnings.length === 0) return {};
+  // A header holds no other characters.
+  const text = warnings.join('; ').replaceAll(/[^\x20-\x7e]/g, '?');
+  return { 'x-ragmesh-warnings': text.slice(0, maxWarningLength) };
 }

@@ -214,7 +214,11 @@ describe('a failure', () => {
       [{ temperature: 3 }, 'temperature'],
       [{ n: 2 }, 'n'],
       [{ tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
-      [{ response_format: { type: 'json_object' } }, 'response_format.type'],
+      [{ response_format: { type: 'yaml' } }, 'response_format.type'],
+      [
+        { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'integer' } } } },
+        'response_format.json_schema.schema',
+      ],
       [{ flavour: 'sweet' }, 'flavour'],
       [{ messages: [] }, 'messages'],
       [{ messages: [{ role: 'tool', content: 'x', tool_call_id: 'x' }] }, 'messages[0].role'],

@@ -229,6 +229,17 @@ describe('for gRPC tools', () => {
       expect(names).toContain('grpc.health.v1.Health');
     }
   });
+
+  test('reflection knows the details of errors', async () => {
+    const details = ['ErrorInfo', 'BadRequest', 'RetryInfo', 'QuotaFailure'].map((name) => `google.rpc.${name}`);
+    async function* question() {
+      for (const value of details) yield { messageRequest: { case: 'fileContainingSymbol' as const, value } };
+    }
+    const answers = await collect(createClient(ServerReflection, kitTransport).serverReflectionInfo(question()));
+    expect(answers.map(({ messageResponse }) => messageResponse.case)).toEqual(
+      details.map(() => 'fileDescriptorResponse'),
+    );
+  });
 });
 
 describe('for curl', () => {

@@ -1,6 +1,6 @@
 import type { ToolCallDelta } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { tooLarge } from '#kit/base/errors.ts';
-import type { UrlCitation } from '../annotations.ts';
+import type { UrlCitation } from '../answers/annotations.ts';
 
 /** An event of a response, without its number. */
 export type ResponseEvent = { type: string } & Record<string, unknown>;

@@ -7,9 +7,12 @@ import {
   ToolChoiceMode,
 } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { badField, given } from '../../http/parse-fields.ts';
+import { recogniseChore } from '../answers/chores/recognise.ts';
+import { replyTo } from '../answers/chores/reply.ts';
+import { type JsonOutput, readOutput } from '../answers/json/output.ts';
+import { type Said, toQuestion } from '../answers/question.ts';
 import { type PlainMessage, readImage } from '../messages.ts';
 import { type Asking, efforts, extraJsonOf } from '../plain/request.ts';
-import { type Said, toQuestion } from '../request.ts';
 import { toResponseFormat } from '../tools.ts';
 import { responsesSchema, type SentItem, type SentItemPart, type SentResponse } from './schemas.ts';
 
@@ -143,6 +146,10 @@ export interface ResponseQuestion {
   /** The answer that it follows; `undefined`: none. */
   after: KeptResponse | undefined;
   warnings: string[];
+  /** The reply to a prompt of a chat front end; `undefined`: it is a question. */
+  chore: string | undefined;
+  /** The JSON that the caller wants; `undefined`: text. */
+  json: JsonOutput | undefined;
 }
 
 const tuning = ['top_p', 'reasoning', 'tool_choice'] as const;
@@ -156,9 +163,11 @@ export function toAskRequest(body: SentResponse, model: string): ResponseQuestio
   if ((body.tools ?? []).length > 0) {
     throw badField('tools', 'is not supported: the models that answer from documents call no tools of the caller');
   }
-  if ((body.text?.format?.type ?? 'text') !== 'text') {
-    throw badField('text.format', 'is not supported: answers from documents are text');
-  }
+  const format = body.text?.format ?? undefined;
+  const json = readOutput(
+    format?.type === 'json_schema' ? { type: format.type, schema: format.schema } : format,
+    'text.format.schema',
+  );
   const warnings = tuning
     .filter((name) => (body[name] ?? undefined) !== undefined)
     .map((name) => `${name} is not supported and was ignored`);
@@ -170,11 +179,12 @@ export function toAskRequest(body: SentResponse, model: string): ResponseQuestio
   }
   const decision = decisionOf(items);
   const spoken = said.filter(({ role }) => role !== 'system');
+  const chore = decision === undefined ? recogniseChore(said) : undefined;
   // A decision needs no words beside it.
-  const { question, history } =
-    decision !== undefined && spoken.at(-1)?.role !== 'user'
-      ? { question: decision.approved ? 'yes' : 'no', history: [] }
-      : toQuestion(spoken, 'input');
+  const needsNone = chore !== undefined || (decision !== undefined && spoken.at(-1)?.role !== 'user');
+  const { question, history } = needsNone
+    ? { question: decision?.approved ? 'yes' : 'no', history: [] }
+    : toQuestion(spoken, 'input');
   const after = body.previous_response_id ? parseKept(body.previous_response_id) : undefined;
   if (after !== undefined && history.length > 0) {
     throw badField('input', 'has turns before the question, and previous_response_id names them too: send one of both');
@@ -193,6 +203,8 @@ export function toAskRequest(body: SentResponse, model: string): ResponseQuestio
     },
     after,
     warnings,
+    chore: chore && replyTo(chore),
+    json,
   };
 }
 

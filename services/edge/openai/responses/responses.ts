@@ -6,6 +6,7 @@ import { requireModel } from '../../admission/model-access.ts';
 import { type Asked, createAnswerRoute, type Sent } from '../../http/answer-route.ts';
 import type { JsonRoute } from '../../http/json-route.ts';
 import { badField, parseFields } from '../../http/parse-fields.ts';
+import { answerEvents } from '../answers/events.ts';
 import type { OpenAiDeps } from '../deps.ts';
 import { toOpenAiError } from '../error.ts';
 import { openAiFace } from '../face.ts';
@@ -39,10 +40,12 @@ export function createResponses({ chat, llm }: ResponseClients, deps: OpenAiDeps
     const stream = body.stream ?? false;
     const options = actAs(token, { signal });
     if (choice.kind === 'rag') {
-      const { ask: question, after, warnings } = toAskRequest(body, choice.model);
+      const question = toAskRequest(body, choice.model);
+      const { after, warnings } = question;
       if (after !== undefined) await requireLast(chat, after, options);
       const head = { createdAt, model: name || defaultModel, body };
-      const steps = answerSteps({ head, warnings, events: chat.ask(question, options) });
+      const events = answerEvents(question, { chat, llm }, { admission, requestId: newId(), options });
+      const steps = answerSteps({ head, warnings, events });
       return {
         stream,
         whole: async () => ({ body: await toWholeResponse(steps), headers: {} }),

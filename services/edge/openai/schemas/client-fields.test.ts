@@ -146,3 +146,26 @@ test('what is ignored is named', async () => {
     'name of messages is not supported and was ignored',
   ]);
 });
+
+test('a question for the documents passes over what other clients send, and says so', async () => {
+  const extra = {
+    chat_id: 'c',
+    session_id: 's',
+    id: 'x',
+    keep_alive: -1,
+    options: { num_ctx: 1 },
+    min_p: 0.1,
+    thinking: {},
+  };
+  const response = await fetch(`${edge.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...edge.authorization },
+    body: JSON.stringify({ model: 'ragmesh', messages: [hello], ...extra }),
+  });
+  expect(response.status).toBe(200);
+  const { warnings } = (await response.json()) as { warnings: string[] };
+  for (const name of Object.keys(extra)) {
+    expect(warnings).toContain(`${name} is not supported and was ignored`);
+    expect(response.headers.get('x-ragmesh-warnings')).toContain(`${name} is not supported`);
+  }
+});

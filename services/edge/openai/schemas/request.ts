@@ -11,6 +11,7 @@ import {
   word,
 } from '../../http/fields.ts';
 import { languagesByWord } from '../../sse/answer-json.ts';
+import { responseFormatSchema } from './tools.ts';
 
 const noTools =
   'is not supported: the models that answer from documents call no tools; a plain model of GET /v1/models does';
@@ -24,8 +25,17 @@ const message = fieldsAmongOthers({
   tool_calls: refusedUnlessEmpty(noTools),
 });
 
-/** Parameters that only tune a model's words: ignored, with a warning. */
+/** What popular clients send beside OpenAI's parameters: names of their own, and parameters of other servers. */
+const ofClients = [
+  ...['chat_id', 'session_id', 'conversation_id', 'id', 'files', 'features', 'variables', 'tool_ids', 'extra_body'],
+  ...['keep_alive', 'options', 'think', 'format', 'raw', 'template', 'num_ctx', 'background_tasks', 'provider'],
+  ...['thinking', 'enable_thinking', 'chat_template_kwargs', 'reasoning', 'include_reasoning', 'cache_control'],
+  ...['min_p', 'top_a', 'typical_p', 'repetition_penalty', 'best_of', 'stop_token_ids', 'skip_special_tokens'],
+] as const;
+
+/** Parameters that only tune a model's words, or that are not for this server: ignored, with a warning. */
 export const tuning = [
+  ...ofClients,
   'top_p',
   'presence_penalty',
   'frequency_penalty',
@@ -75,6 +85,6 @@ export const requestSchema = fields({
   modalities: list(word({ text: 'text' }), { max: 1 }).nullish(),
   audio: refusedUnlessEmpty('is not supported: answers are text'),
   web_search_options: refusedUnlessEmpty('is not supported: answers come from documents'),
-  response_format: fields({ type: word({ text: 'text' }).nullish() }).nullish(),
+  response_format: responseFormatSchema.nullish(),
   ...anyFields([...tuning, ...harmless]),
 });

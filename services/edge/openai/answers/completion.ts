@@ -6,7 +6,7 @@ import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { internal, rpcError, tooLarge } from '#kit/base/errors.ts';
 import { formOf } from '#kit/rpc/messages/shared-message.ts';
-import type { EventStream } from '../http/event-stream.ts';
+import type { EventStream } from '../../http/event-stream.ts';
 import {
   citationForm,
   citationToJson,
@@ -14,10 +14,10 @@ import {
   toCitationText,
   toolCallToJson,
   unsupportedClaimToJson,
-} from '../sse/answer-json.ts';
+} from '../../sse/answer-json.ts';
+import { toUsage } from '../usage.ts';
 import { annotationsOf } from './annotations.ts';
 import type { CompletionRequest } from './request.ts';
-import { toUsage } from './usage.ts';
 
 /** Longest answer that is held whole, in UTF-16 code units. */
 const maxAnswerLength = 4 << 20;
