@@ -45,7 +45,10 @@ function shaped(key: string | undefined, value: string | string[]): string {
 /** Returns the first words of a question as a title, without its mark. */
 export function titleOf(question: string): string {
   const line = question.replaceAll(/\s+/g, ' ').trim();
-  const sentence = (splitSentences(line)[0]?.text ?? line).replace(/[\s.!?,;:。！？，；：…"“”]+$/u, '').trim();
+  const sentence = line
+    .slice(0, splitSentences(line)[0]?.end)
+    .replace(/[\s.!?,;:。！？，；：…"“”]+$/u, '')
+    .trim();
   if (detectLanguage(sentence) === 'zh') return [...sentence].slice(0, maxTitleCharacters).join('');
   const words = sentence.split(' ').slice(0, maxTitleWords).join(' ');
   return (

@@ -10,8 +10,8 @@ let written = '';
 let generated = 0;
 beforeAll(async () => {
   edge = await startEdgeMesh({
-    answer: async function* (request, context) {
-      if (request.question !== 'filter') return yield* shortAnswer(request, context as never);
+    answer: async function* (request) {
+      if (request.question !== 'filter') return yield* shortAnswer(request);
       yield { case: 'started', value: { answerId: 'a1' } };
       yield { case: 'textDelta', value: { text: 'so far' } };
       yield { case: 'done', value: { outcome: AnswerOutcome.FILTERED, answerId: 'a1' } };

@@ -143,7 +143,7 @@ async function write(answer: WholeAnswer, schema: OutputSchema, writer: Writer):
     },
   };
   let text = '';
-  let outcome = Outcome.UNSPECIFIED;
+  let outcome: Outcome = Outcome.UNSPECIFIED;
   for await (const { event } of llm.generate(request, options)) {
     if (event.case === 'textDelta') text += event.value.text;
     else if (event.case === 'reset') text = '';
