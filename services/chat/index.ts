@@ -14,6 +14,7 @@ import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { createMasksOf } from '#kit/personal-data/request-masks.ts';
 import { calls } from '#kit/rpc/needs.ts';
+import { createTokenCounters } from '#kit/text/token-counters.ts';
 import { createReplies } from './acts/replies.ts';
 import { createRouter } from './acts/router.ts';
 import { createBackgroundTasks } from './answer/background.ts';
@@ -99,6 +100,7 @@ export const chat = defineService({
         findCurated: createFindCurated({ sessions, cache: clients.cache, clock, log }),
         scorer: settings.supportModel && { settings: settings.supportModel, rerank: optionalClients.rerank() },
         repeats: createRepeats(),
+        counters: createTokenCounters(log),
         guardrails,
         route: createRouter(),
         replies: createReplies(settings.replies),

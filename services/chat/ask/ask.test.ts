@@ -1,4 +1,5 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AnswerOutcome, CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Language, type Passage, Stage } from '#gen/ragmesh/common/v1/common_pb.ts';
@@ -190,6 +191,19 @@ describe('the prompt of an answer', () => {
     expect(prompt?.parts.map(({ name }) => name)).toEqual(['system', 'history', 'summary', 'tools', 'evidence']);
     expect(prompt?.parts.find(({ name }) => name === 'evidence')?.tokens).toBeGreaterThan(0);
     expect(prompt?.budgetTokens).toBe(6000);
+  });
+  test('is counted in the tokens of its model, as soon as its vocabulary is loaded', async () => {
+    const measure = async () => {
+      const asking = { question: 'counted', model: 'counted', inspectPrompt: true };
+      for await (const { event } of chat.client.ask(asking, await chat.mesh.as())) {
+        if (event.case !== 'prompt') continue;
+        const { messages, parts } = event.value;
+        const system = messages.find(({ role }) => role === 'system')?.text ?? '';
+        return (parts.find(({ name }) => name === 'system')?.tokens ?? 0) - encode(system).length;
+      }
+      return undefined;
+    };
+    await expect.poll(measure, { timeout: 20_000, interval: 50 }).toBe(0);
   });
   test('is refused to others', async () => {
     const as = await chat.mesh.as(testPrincipal({ roles: [Role.READER] }));

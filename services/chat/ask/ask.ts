@@ -15,6 +15,7 @@ import { readyNow } from '#kit/base/streams.ts';
 import { within } from '#kit/base/within.ts';
 import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
+import type { TokenCounters } from '#kit/text/token-counters.ts';
 import { afterRefusal, answerAct, showHandover } from '../acts/answer-act.ts';
 import {
   type AskEvent,
@@ -41,7 +42,7 @@ import { beginWithTool, writeResult } from '../tools/answer-tool.ts';
 import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
 import { sealProposals } from '../tools/masked-tool.ts';
 import { callMessages, createModelTools } from '../tools/model-tools.ts';
-import { canCallTools, isGenerative } from '../understand/models.ts';
+import { canCallTools, isGenerative, tokenizerOf } from '../understand/models.ts';
 import type { Understood } from '../understand/understand.ts';
 import { checkAnswer } from '../verify/check-answer.ts';
 import { createDriver, type DriverDeps } from './driver.ts';
@@ -54,6 +55,8 @@ import { begin, findCurated, givenBefore, remember, type Walk, type WalkDeps } f
 export interface AskDeps extends Omit<DriverDeps, 'clients'>, Omit<WalkDeps, 'clients' | 'metrics'> {
   /** Returns the masks of a new request; `undefined` if the tenant masks nothing. */
   masksOf: (principal: Principal) => RequestMasks | undefined;
+  /** Counters of tokens, by vocabulary. */
+  counters: TokenCounters;
   /** Rules about questions and evidence. */
   guardrails: Guardrails;
   /** The model that scores written sentences; `undefined`: their words are compared. */
@@ -263,7 +266,8 @@ async function* answerFromTool(
   else {
     yield { case: 'model', value: model };
     const { tool } = first.offered;
-    const prompt = buildPrompt([], standalone, { ...understood, toolTokens: called.tokens }, settings);
+    const count = deps.counters.of(tokenizerOf(model, models));
+    const prompt = buildPrompt([], standalone, { ...understood, toolTokens: called.tokens }, settings, count);
     const marker = called.passages.length;
     const made = canCallTools(model, models) ? callMessages(tool.name, first.callId, first.arguments, marker) : [];
     const messages = [...prompt.messages, ...made];
@@ -303,12 +307,13 @@ async function* answerFromEvidence(
 
   yield stageStarted(Stage.PROMPT);
   const toolTokens = modelTools.length === 0 ? 0 : limitOf('tools', settings.promptBudgetTokens);
+  const count = deps.counters.of(tokenizerOf(model, models));
   const prompt = await withSpan('prompt.build', {}, async () =>
-    buildPrompt(found ?? [], request.question, { ...understood, toolTokens }, settings),
+    buildPrompt(found ?? [], request.question, { ...understood, toolTokens }, settings, count),
   );
   const { passages, tokens, shortenedCount } = prompt;
   metrics.promptTokens.observe({ part: 'evidence' }, tokens);
-  metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history, understood.summary));
+  metrics.promptTokens.observe({ part: 'history' }, historyTokens(understood.history, understood.summary, count));
   yield sources(sealPassages(passages, deps.masks));
   const shortened = shortenedCount === 0 ? '' : `, ${shortenedCount} shortened`;
   yield stageFinished(

@@ -1,6 +1,7 @@
 import { clone } from '@bufbuild/protobuf';
 import { type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
+import type { CountTokens } from '#kit/text/token-counters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 
@@ -35,9 +36,10 @@ export function compressPassages(
   question: string,
   budgetTokens: number,
   headTokens: (passage: Passage) => number,
+  count: CountTokens = estimateTokens,
 ): Passage[] {
-  const read = passages.map(readPassage);
-  const gapTokens = estimateTokens(gap);
+  const read = passages.map((passage) => readPassage(passage, count));
+  const gapTokens = count(gap);
   let left = budgetTokens;
   for (const { passageIndex, sentenceIndex } of rankSentences(read, question)) {
     const { passage, sentences, kept } = read[passageIndex] as ReadPassage;
@@ -51,11 +53,11 @@ export function compressPassages(
   return read.filter(({ kept }) => kept.size > 0).map(keptOf);
 }
 
-function readPassage(passage: Passage): ReadPassage {
+function readPassage(passage: Passage, count: CountTokens): ReadPassage {
   const { text } = passage;
   const sentences = splitSentences(text).map(({ start, end }) => {
     const sentence = text.slice(start, end);
-    return { start, end, tokens: estimateTokens(sentence), words: new Set(tokenize(sentence, { mode: 'index' })) };
+    return { start, end, tokens: count(sentence), words: new Set(tokenize(sentence, { mode: 'index' })) };
   });
   return { passage, sentences: sentences.slice(0, maxSentences), kept: new Set() };
 }

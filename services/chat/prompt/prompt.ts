@@ -4,6 +4,7 @@ import { Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/co
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { hasShortMask } from '#kit/personal-data/restore.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
+import type { CountTokens } from '#kit/text/token-counters.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import type { PastTurn } from '../answer/turn.ts';
@@ -39,7 +40,10 @@ const passageOverheadTokens = 12;
 /** Passages that a prompt may hold; the contract's limit. */
 const maxPassages = 100;
 
-/** Returns the prompt for a question: the passages that fit beside the history, and the conversation for either kind of model. */
+/**
+ * Returns the prompt for a question: the passages that fit beside the history, and the conversation for either kind of model. `count`
+ * counts tokens as the model does, as far as it is known how.
+ */
 export function buildPrompt(
   found: readonly Passage[],
   question: string,
@@ -51,6 +55,7 @@ export function buildPrompt(
     toolTokens?: number;
   },
   settings: Pick<ChatSettings, 'systemText' | 'promptBudgetTokens'>,
+  count: CountTokens = estimateTokens,
 ): Prompt {
   const { standalone, language, history, summary = noSummary, toolTokens = 0 } = asked;
   const texts = localizedText(language);
@@ -59,12 +64,12 @@ export function buildPrompt(
   const system = [settings.systemText || texts.system, ...rules].filter((part) => part !== '').join('\n');
   const { promptBudgetTokens: budgetTokens } = settings;
   const others = {
-    system: estimateTokens(system),
-    history: historyTokens(history),
-    summary: historyTokens([], summary),
+    system: count(system),
+    history: historyTokens(history, noSummary, count),
+    summary: historyTokens([], summary, count),
     tools: toolTokens,
   };
-  const evidence = fitEvidence(found, standalone, evidenceTokens(budgetTokens, others));
+  const evidence = fitEvidence(found, standalone, evidenceTokens(budgetTokens, others), count);
   return {
     ...evidence,
     parts: { ...others, evidence: evidence.tokens },
@@ -106,13 +111,18 @@ export function chooseHistory(
  * Returns the passages that fit into `budgetTokens`. If not all do, they are shortened by sentence against the question before any is left
  * out.
  */
-export function fitEvidence(passages: readonly Passage[], question: string, budgetTokens: number): ChosenEvidence {
-  const whole = chooseEvidence(passages, budgetTokens);
+export function fitEvidence(
+  passages: readonly Passage[],
+  question: string,
+  budgetTokens: number,
+  count: CountTokens = estimateTokens,
+): ChosenEvidence {
+  const whole = chooseEvidence(passages, budgetTokens, count);
   if (whole.passages.length === Math.min(passages.length, maxPassages) && whole.shortenedCount === 0) return whole;
-  const headTokens = (passage: Passage) => passageTokens({ ...passage, text: '' });
-  const shortened = compressPassages(passages.slice(0, maxPassages), question, budgetTokens, headTokens);
+  const headTokens = (passage: Passage) => passageTokens({ ...passage, text: '' }, count);
+  const shortened = compressPassages(passages.slice(0, maxPassages), question, budgetTokens, headTokens, count);
   if (shortened.length <= whole.passages.length) return whole;
-  const tokens = shortened.reduce((sum, passage) => sum + passageTokens(passage), 0);
+  const tokens = shortened.reduce((sum, passage) => sum + passageTokens(passage, count), 0);
   return { passages: shortened, tokens, shortenedCount: shortened.filter((each) => !passages.includes(each)).length };
 }
 
@@ -120,20 +130,24 @@ export function fitEvidence(passages: readonly Passage[], question: string, budg
  * Returns the best passages that fit into `budgetTokens`, in their order; a passage that does not fit is skipped for a smaller one after
  * it. The best passage of all is always there: if it alone is too long, it is cut after a sentence.
  */
-export function chooseEvidence(passages: readonly Passage[], budgetTokens: number): ChosenEvidence {
+export function chooseEvidence(
+  passages: readonly Passage[],
+  budgetTokens: number,
+  count: CountTokens = estimateTokens,
+): ChosenEvidence {
   const chosen: Passage[] = [];
   let tokens = 0;
   let shortenedCount = 0;
   for (const passage of passages) {
     if (chosen.length >= maxPassages) break;
-    const cost = passageTokens(passage);
+    const cost = passageTokens(passage, count);
     if (tokens + cost <= budgetTokens) {
       chosen.push(passage);
       tokens += cost;
     } else if (chosen.length === 0) {
-      const cut = cutPassage(passage, budgetTokens);
+      const cut = cutPassage(passage, budgetTokens, count);
       chosen.push(cut);
-      tokens = passageTokens(cut);
+      tokens = passageTokens(cut, count);
       shortenedCount = 1;
       break;
     }
@@ -142,12 +156,13 @@ export function chooseEvidence(passages: readonly Passage[], budgetTokens: numbe
 }
 
 /** Returns the tokens of the history and the summary before it, which are not available to the evidence. */
-export function historyTokens(turns: readonly PastTurn[], { text }: Summary = noSummary): number {
-  const summarized = text === '' ? 0 : estimateTokens(text);
-  return turns.reduce(
-    (sum, { question, answer }) => sum + estimateTokens(question) + estimateTokens(answer),
-    summarized,
-  );
+export function historyTokens(
+  turns: readonly PastTurn[],
+  { text }: Summary = noSummary,
+  count: CountTokens = estimateTokens,
+): number {
+  const summarized = text === '' ? 0 : count(text);
+  return turns.reduce((sum, { question, answer }) => sum + count(question) + count(answer), summarized);
 }
 
 /** Returns the conversation for the model: instructions, the summary of old turns, the latest turns, and the question last. */
@@ -192,19 +207,19 @@ export function historyVersion(turns: readonly PastTurn[], { text }: Summary = n
     .digest('hex');
 }
 
-function passageTokens({ title, headingPath, text }: Passage): number {
-  const head = estimateTokens(title) + headingPath.reduce((sum, heading) => sum + estimateTokens(heading), 0);
-  return head + estimateTokens(text) + passageOverheadTokens;
+function passageTokens({ title, headingPath, text }: Passage, count: CountTokens): number {
+  const head = count(title) + headingPath.reduce((sum, heading) => sum + count(heading), 0);
+  return head + count(text) + passageOverheadTokens;
 }
 
-function cutPassage(passage: Passage, budgetTokens: number): Passage {
+function cutPassage(passage: Passage, budgetTokens: number, count: CountTokens): Passage {
   const { text, startOffset, endOffset } = passage;
   // No token is longer than a few characters, so text far beyond the budget need not be counted.
   const head = text.slice(0, budgetTokens * 8);
   let end = 0;
-  let tokens = passageTokens({ ...passage, text: '' });
+  let tokens = passageTokens({ ...passage, text: '' }, count);
   for (const sentence of splitSentences(head)) {
-    tokens += estimateTokens(head.slice(end, sentence.end));
+    tokens += count(head.slice(end, sentence.end));
     if (tokens > budgetTokens) break;
     end = sentence.end;
   }

@@ -148,6 +148,7 @@ export async function startChat(
     models: [
       { name: 'writer', provider: 'stand-in', generative: true },
       { name: 'extractive', provider: 'extractive', generative: false },
+      { name: 'counted', provider: 'stand-in', generative: true, tokenizer: 'o200k_base' },
     ],
     generate: () => says('Seven days ', '[1].'),
     lookup: undefined,

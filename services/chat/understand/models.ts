@@ -55,6 +55,11 @@ export function isGenerative(name: string, models: readonly Model[] | undefined)
   return models?.find((model) => model.name === name)?.generative ?? true;
 }
 
+/** Returns the vocabulary of a model's tokens; empty: not known. */
+export function tokenizerOf(name: string, models: readonly Model[] | undefined): string {
+  return models?.find((model) => model.name === name)?.tokenizer ?? '';
+}
+
 /** Returns whether a model can call tools; a model that is not listed cannot. */
 export function canCallTools(name: string, models: readonly Model[] | undefined): boolean {
   return models?.find((model) => model.name === name)?.tools ?? false;

@@ -107,6 +107,7 @@ export function modelsOf({ targets, routes }: Catalog): Omit<Model, '$typeName' 
 /** Returns what at least one of the targets supports. A length is 0 if that of one target is not known. */
 function supportedBy(targets: readonly Target[]) {
   const all = targets.map(({ capabilities }) => capabilities);
+  const [tokenizer = '', ...others] = new Set(targets.map((target) => target.tokenizer));
   const longest = (counts: number[]) => (counts.includes(0) ? 0 : Math.max(...counts));
   return {
     contextTokens: longest(all.map(({ contextTokens }) => contextTokens)),
@@ -115,5 +116,6 @@ function supportedBy(targets: readonly Target[]) {
     tools: all.some(({ tools }) => tools),
     images: all.some(({ images }) => images),
     jsonSchema: all.some(({ jsonSchema }) => jsonSchema),
+    tokenizer: others.length > 0 ? '' : tokenizer,
   };
 }

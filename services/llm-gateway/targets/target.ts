@@ -15,6 +15,7 @@ import { type Breaker, createBreaker } from './breaker.ts';
 import { createLatency, type Latency } from './latency.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { createSlots, type Slots } from './slots.ts';
+import { tokenizerOf } from './tokenizer.ts';
 
 const adapters = new URL('../adapters/llm-provider/', import.meta.url);
 
@@ -38,6 +39,8 @@ export interface Target {
   readonly reasoningField: string;
   /** Whether the provider's own values of tool calls are sent to it. */
   readonly callExtraContent: boolean;
+  /** Vocabulary of its tokens; empty: not known. */
+  readonly tokenizer: string;
   readonly clocks: Clocks;
   /** Clocks of replies in one piece; `undefined`: every request streams. */
   readonly wholeClocks: Clocks | undefined;
@@ -117,6 +120,7 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     extraFields: Object.freeze({ ...config.extraFields }),
     reasoningField: config.reasoningField,
     callExtraContent: config.callExtraContent,
+    tokenizer: tokenizerOf(provider.name, config),
     clocks,
     wholeClocks: config.whole ? toWholeClocks(clocks) : undefined,
     weight: config.weight,
