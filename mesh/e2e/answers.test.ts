@@ -34,8 +34,8 @@ const lines = (name: string) => readFileSync(new URL(name, gold), 'utf8').split(
 const queries = lines('queries.jsonl').map((line) => JSON.parse(line) as { id: string; text: string });
 /** Of the subjects in deployments/answer-gold/shop: how many answers are right at least, and wrong at most. */
 const caseLimits: Record<string, { right: number; wrong: number }> = {
-  open: { right: 24, wrong: 5 },
-  'negated-lists': { right: 17, wrong: 2 },
+  open: { right: 26, wrong: 4 },
+  'negated-lists': { right: 19, wrong: 0 },
   'product-prices': { right: 36, wrong: 2 },
 };
 const relevant = Map.groupBy(

@@ -48,6 +48,8 @@ export const EVERYDAY_CONCEPTS = `
 钱包 | wallet
 余额 | balance
 分期 | instalment installment
+货到付款 货到再付 先收货 收货再付 收到再付 到付 | cash_on_delivery pay_on_delivery pay_when_it_arrives pay_on_arrival
+其他平台 别的平台 其他店 别家 别的店 拼多多 京东 淘宝 天猫 抖音 亚马逊 | other_shops other_platforms another_shop other_sellers amazon ebay temu
 营业时间 开放时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
 闭馆 休息 停业 不营业 关闭 | closed close shut
 门票 票价 入场券 | ticket admission
@@ -127,10 +129,10 @@ export const EVERYDAY_CONCEPTS = `
 个人信息 隐私 数据 | data privacy personal_information
 保存 保留 | keep kept stored store
 下载 | download
-没有更新 不动 停滞 不更新 没变化 | stuck stands_still not_changed nothing_changes
+没有更新 不动 停滞 不更新 没变化 没动静 一直没动 | stuck stands_still not_changed nothing_changes hasn_t_moved not_moved hasn_t_changed no_movement not_updated hasn_t_updated
 打印 纸质 | print printed printout paper
 申诉 投诉 异议 不服 | appeal complain complaint
-摔 摔落 掉 跌落 | drop dropped drops fall
+摔 摔落 掉 跌落 摔坏 摔了 摔碎 摔过 掉地上 磕坏 | drop dropped drops fall fell
 进水 进液 泼 洒 | liquid water spill spilled
 以旧换新 旧机 抵扣 旧 | trade-in old
 二手 转手 | second-hand second_owner used selling_on
@@ -150,7 +152,7 @@ export const EVERYDAY_CONCEPTS = `
 备份 | backup
 压缩 | compress compressed compression
 保存期 留存 | retention kept
-试用 | trial
+试用 用了一次 用过 试过 试了 试一下 | trial
 结果 报告 | result results report
 发布 日期 | published date
 年轻人 未成年 未成年人 | under_18 minor
@@ -160,7 +162,8 @@ export const EVERYDAY_CONCEPTS = `
 准时 按时 及时 没准时 | on_time punctual
 团费 船费 车费 费用包含 报名费 | fare tour_price package_price
 共用 共享 一起用 合用 绑定 | share shared joint
-拆开 拆封 打开 拆机 自行拆 已拆 启封 | opened unsealed take_apart dismantle
+拆开 拆封 打开 拆机 自行拆 已拆 启封 拆过 拆了 | opened unsealed take_apart dismantle
+自行拆机 拆机 拆修 自己拆 我拆 拆过 私自拆 自己修 | opened_the_device taken_apart took_apart dismantled
 奖励 奖赏 好处费 推荐 返利 | reward bonus referral refer
 充值 充钱 存钱 加钱 | top_up recharge add_money load
 跨省 外省 其他省 省外 | another_province

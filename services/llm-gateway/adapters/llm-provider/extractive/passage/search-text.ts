@@ -1,4 +1,4 @@
-import { conceptsOf } from '#kit/text/concepts/concepts.ts';
+import { type ConceptWord, conceptsOf } from '#kit/text/concepts/concepts.ts';
 import { kindsOf } from '#kit/text/concepts/kinds.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { classPattern } from '../question/classes.ts';
@@ -10,6 +10,8 @@ export interface SearchText {
   tokens: ReadonlySet<string>;
   /** Everyday concepts that it names with a word of at least two characters. */
   concepts: ReadonlySet<number>;
+  /** The Chinese words of at least two characters that name them. */
+  words: readonly ConceptWord[];
   /** Kinds of things that it names: 灯具. */
   kinds: ReadonlySet<number>;
 }
@@ -22,6 +24,7 @@ export function toSearchText(text: string): SearchText {
     plain,
     tokens: new Set(tokenize(plain, { mode: 'index' })),
     concepts: new Set(concepts.map(({ concept }) => concept)),
+    words: concepts.filter(({ word }) => /\p{sc=Han}/u.test(word)),
     kinds: kindsOf(plain).named,
   };
 }
@@ -43,12 +46,30 @@ const verbCredit = 0.5;
 export function matchTerm(term: Term, searched: SearchText): number {
   const { text, isHan, concepts } = term;
   const { plain, tokens, concepts: named } = searched;
-  if (isHan ? plain.includes(text) : tokens.has(text) || (plainNumber.test(text) && isInRange(Number(text), plain))) {
+  if (
+    isHan
+      ? includesWord(term, searched)
+      : tokens.has(text) || (plainNumber.test(text) && isInRange(Number(text), plain))
+  ) {
     return 1;
   }
   const byConcept = concepts.some((concept) => named.has(concept)) ? conceptCredit : 0;
   const byKind = term.kinds.some((kind) => searched.kinds.has(kind)) ? classCredit : 0;
   return Math.max(byConcept, byKind, isHan ? matchHan(term, plain) : matchHead(term, searched));
+}
+
+/**
+ * Returns whether a text has a Chinese word. One character must be outside of everyday words for other matters: 坏 is not in 坏点. A verb
+ * may be inside of them: 退 of 退还.
+ */
+function includesWord({ text, concepts }: Term, { plain, words }: SearchText): boolean {
+  if (!plain.includes(text)) return false;
+  if (text.length > 1 || concepts.length === 0 || VERBS.has(text)) return true;
+  let rest = plain;
+  for (const { word, concept } of words) {
+    if (word.includes(text) && !concepts.includes(concept)) rest = rest.replaceAll(word, ' ');
+  }
+  return rest.includes(text);
 }
 
 function matchHead({ head }: Term, { plain, tokens }: SearchText): number {

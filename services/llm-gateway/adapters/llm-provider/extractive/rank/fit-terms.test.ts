@@ -25,6 +25,21 @@ test('a short word with another letter is another word', () => {
   expect(terms.map(({ text }) => text)).not.toContain('sound');
 });
 
+test('a word and a character beside it are no misspelt word', () => {
+  const reviews = [
+    readPassageText('积分', '', '首次评价得 20 分，每次评价都要审核。快递员送达。货到付款和收货后付款都不支持。'),
+  ];
+  const read = (text: string) => fitTerms(readQuestions(text)[0] as Question, reviews).terms.map((term) => term.text);
+  expect(read('写评价能得多少积分')).not.toContain('次评价');
+  expect(read('可以先收货再付款吗')).not.toContain('和收货');
+});
+
+test('transposed letters at the end of a word are corrected', () => {
+  const orders = [readPassageText('Orders', '', 'Open the order and tap Cancel.')];
+  const terms = fitTerms(readQuestions('how do i cancle an order')[0] as Question, orders).terms;
+  expect(terms.map(({ text }) => text)).toContain('cancel');
+});
+
 test('another code stays another code', () => {
   expect(fitted('TNT-4401 price')).not.toContain('tnt4410');
 });

@@ -132,7 +132,9 @@ const isMisspelling = (word: string, other: string): boolean =>
   isOneEdit(word, other) &&
   (word.length >= minOtherLetter || isTransposed(word, other) || hasDoubled(word, other) || hasDoubled(other, word));
 
-const isTransposed = (a: string, b: string): boolean => [...a].sort().join('') === [...b].sort().join('');
+/** A stem may have lost its last letter: "cancle" is compared as "cancl". */
+const isTransposed = (a: string, b: string): boolean =>
+  [a, `${a}e`].some((word) => [...word].sort().join('') === [...b].sort().join(''));
 
 /** Returns whether the longer word only doubles a letter of the other one. */
 const hasDoubled = (longer: string, shorter: string): boolean =>
@@ -151,8 +153,22 @@ export function isOneEdit(a: string, b: string): boolean {
   return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
 }
 
+const segmenter = new Intl.Segmenter('zh', { granularity: 'word' });
+
+/** Characters that begin or end other words after a word: 快递半 is no misspelt 快递员. */
+const afterWord = new Set('半一两几个多少上下里前后到没不在给和跟有要能会');
+
+/** Returns whether three characters are a word and a character beside it, both of which are right: 写评价 is no misspelt 次评价. */
+function isWordAndMore(word: string, plain: string): boolean {
+  if (word.length !== minHan) return false;
+  const isWord = (pair: string) =>
+    plain.includes(pair) && (isEveryday(pair) || [...segmenter.segment(pair)].length === 1);
+  return isWord(word.slice(1)) || (afterWord.has(word.at(-1) ?? '') && isWord(word.slice(0, 2)));
+}
+
 /** Returns a run of Han in a text that has all characters of a word but one, in its order. */
 function nearRun(word: string, plain: string): string | undefined {
+  if (isWordAndMore(word, plain)) return undefined;
   for (let at = 0; at + word.length <= plain.length; at++) {
     let differences = 0;
     for (let index = 0; index < word.length && differences <= 1; index++) {
