@@ -15,7 +15,6 @@ import { readyNow } from '#kit/base/streams.ts';
 import { within } from '#kit/base/within.ts';
 import type { RequestMasks } from '#kit/personal-data/request-masks.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import type { TokenCounters } from '#kit/text/token-counters.ts';
 import { afterRefusal, answerAct, showHandover } from '../acts/answer-act.ts';
 import {
   type AskEvent,
@@ -38,6 +37,7 @@ import { type Generation, generate } from '../generate/generate.ts';
 import { limitOf } from '../prompt/budget.ts';
 import { inspectPrompt } from '../prompt/inspect.ts';
 import { buildPrompt, historyTokens } from '../prompt/prompt.ts';
+import type { TokenCounters } from '../prompt/token-counters.ts';
 import { beginWithTool, writeResult } from '../tools/answer-tool.ts';
 import type { PlannedCall, ToolCalls } from '../tools/call-tool.ts';
 import { sealProposals } from '../tools/masked-tool.ts';

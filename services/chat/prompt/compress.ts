@@ -1,9 +1,9 @@
 import { clone } from '@bufbuild/protobuf';
 import { type Passage, PassageSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
-import type { CountTokens } from '#kit/text/token-counters.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
+import type { CountTokens } from './token-counters.ts';
 
 /** A sentence of a passage that may be kept. */
 interface Candidate {

@@ -4,7 +4,6 @@ import { Language, type Passage, PassageSchema } from '#gen/ragmesh/common/v1/co
 import { type Message, MessageRole, MessageSchema } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { hasShortMask } from '#kit/personal-data/restore.ts';
 import { splitSentences } from '#kit/text/sentences.ts';
-import type { CountTokens } from '#kit/text/token-counters.ts';
 import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { localizedText } from '../answer/localized-text.ts';
 import type { PastTurn } from '../answer/turn.ts';
@@ -14,6 +13,7 @@ import { toolTexts } from '../tools/texts.ts';
 import { evidenceTokens, limitOf, type PromptParts, shares } from './budget.ts';
 import { compressPassages } from './compress.ts';
 import { noSummary, type Summary } from './summary.ts';
+import type { CountTokens } from './token-counters.ts';
 
 /** Evidence that fits a prompt. */
 export interface ChosenEvidence {

@@ -1,5 +1,5 @@
 import type { Logger } from '#kit/base/log.ts';
-import { estimateTokens } from './tokens-count.ts';
+import { estimateTokens } from '#kit/text/tokens-count.ts';
 
 /** Returns the number of tokens of a text. */
 export type CountTokens = (text: string) => number;

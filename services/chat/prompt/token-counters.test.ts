@@ -1,8 +1,8 @@
 import { encode } from 'gpt-tokenizer/encoding/o200k_base';
 import { expect, test } from 'vitest';
 import { createLogger } from '#kit/base/log.ts';
+import { estimateTokens } from '#kit/text/tokens-count.ts';
 import { createTokenCounters } from './token-counters.ts';
-import { estimateTokens } from './tokens-count.ts';
 
 const log = createLogger('silent');
 const text = '退货运费由谁承担？The courier collects it within 3 working days. <|endoftext|>';
