@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync } from 'node:crypto';
 import type { PersonalDataKind } from './detectors/detector.ts';
 
 /** A configured key: its id, and 32 bytes. */
@@ -30,7 +30,7 @@ const valueBytesMax = 1024;
 export function createSealer(keys: readonly MaskingKey[], tenant: string): Sealer {
   const derived = keys.map(({ id, bytes }) => {
     const derive = (use: string) =>
-      Buffer.from(hkdfSync('sha256', bytes, '', `ragmesh personal data ${use} ${tenant}`, 32));
+      createSecretKey(new Uint8Array(hkdfSync('sha256', bytes, '', `ragmesh personal data ${use} ${tenant}`, 32)));
     return { id, cipher: derive('cipher'), nonce: derive('nonce') };
   });
   return {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import type { MaskingKey } from '#kit/personal-data/seal.ts';
 import { newNonce } from './secrets.ts';
 
@@ -18,15 +18,18 @@ export interface KeyWrapper {
 const ivBytes = 12;
 const tagBytes = 16;
 
-/** Encrypts with AES-256-GCM under a random nonce: 12 bytes of nonce, the ciphertext, 16 bytes of tag. */
-export function encrypt(key: Uint8Array, plain: Uint8Array, context: string): Uint8Array {
+/**
+ * Encrypts with AES-256-GCM under a random nonce: 12 bytes of nonce, the ciphertext, 16 bytes of tag. Node 24 imports a key of plain bytes
+ * for each message, which takes three times as long as the message.
+ */
+export function encrypt(key: KeyObject, plain: Uint8Array, context: string): Uint8Array {
   const iv = newNonce();
   const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(context));
   return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
 /** Decrypts what {@link encrypt} returned; `undefined` if key or context are others, or if it was changed. */
-export function decrypt(key: Uint8Array, sealed: Uint8Array, context: string): Uint8Array | undefined {
+export function decrypt(key: KeyObject, sealed: Uint8Array, context: string): Uint8Array | undefined {
   if (sealed.length < ivBytes + tagBytes) return undefined;
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, ivBytes))
     .setAAD(Buffer.from(context))
@@ -44,7 +47,10 @@ export function decrypt(key: Uint8Array, sealed: Uint8Array, context: string): U
  */
 export function createKeyWrapper(keys: readonly MaskingKey[]): KeyWrapper {
   const derived = new Map(
-    keys.map(({ id, bytes }) => [id, Buffer.from(hkdfSync('sha256', bytes, '', 'ragmesh audit keys of users', 32))]),
+    keys.map(({ id, bytes }) => {
+      const key = new Uint8Array(hkdfSync('sha256', bytes, '', 'ragmesh audit keys of users', 32));
+      return [id, createSecretKey(key)];
+    }),
   );
   const [first] = derived;
   return {

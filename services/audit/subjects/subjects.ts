@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Database } from '#kit/storage/database.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
@@ -14,7 +15,7 @@ export interface Subject {
   /** Random; says nothing of the user once its row is gone. */
   subject: string;
   /** 32 bytes; `undefined` if the key that wraps it is not configured. */
-  key: Uint8Array | undefined;
+  key: KeyObject | undefined;
 }
 
 /** A user of a tenant. */
@@ -50,11 +51,12 @@ const contextOf = ({ tenant, subject }: Pick<SubjectRow, 'tenant' | 'subject'>) 
 /** Creates the keys of users. */
 export function createSubjects(db: Database<AuditSchema>, wrapper: KeyWrapper, clock: () => number): Subjects {
   // By name. A key is used only for a row that the database has.
-  const keys = new LRUCache<string, Uint8Array>({ max: maxKnown, ttl: knownMs });
+  const keys = new LRUCache<string, KeyObject>({ max: maxKnown, ttl: knownMs });
   const toSubject = async ({ tenant, user, subject, key_id, wrapped_key }: SubjectRow): Promise<Subject> => {
     let key = keys.get(subject);
     if (key === undefined) {
-      key = await wrapper.unwrap(key_id, wrapped_key, contextOf({ tenant, subject }));
+      const bytes = await wrapper.unwrap(key_id, wrapped_key, contextOf({ tenant, subject }));
+      key = bytes && createSecretKey(bytes);
       if (key !== undefined) keys.set(subject, key);
     }
     return { tenant, user, subject, key };
