@@ -53,7 +53,7 @@ const ownFolder = (path: string) => /^services\/[^/]+\//.exec(path)?.[0];
 /** The floors of the kit, lowest first. A file imports from its own floor and from lower ones. */
 const floors: readonly (readonly string[])[] = [
   ['base'],
-  ['answers', 'personal-data', 'statistics', 'text'],
+  ['answers', 'breaker', 'personal-data', 'statistics', 'text'],
   ['http', 'storage'],
   ['rpc'],
   ['host'],

@@ -9,6 +9,7 @@ import { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { createBreakers } from '#kit/breaker/breakers.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
@@ -71,11 +72,13 @@ export const chat = defineService({
   async create({ config: settings, clients, optionalClients, clock, random, log, metrics, state: sessions, signer }) {
     const newId = createIds(clock, random);
     const background = createBackgroundTasks(log);
-    const http = createHttpClient({ maxConnections: 32 });
+    const breakers = createBreakers(metrics, log);
+    const http = createHttpClient({ maxConnections: 32, breakers });
     const toolbox = await createToolAccess(settings, { folder: toolAdapters, fetch: http.fetch, signer, clock, log });
     const guardrails = await createGuardrails(settings.guardrails, {
       folder: guardrailAdapters,
       fetch: http.fetch,
+      breakers,
       log,
     });
     const desk =

@@ -1,4 +1,5 @@
 import { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts';
+import { createBreakers } from '#kit/breaker/breakers.ts';
 import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
@@ -18,7 +19,7 @@ export const embedding = defineService({
   deployment: { replicas: { min: 2, max: 20 }, callsProviders: true, failsOver: true, isShared: () => true },
   place: (config) => (usesPostgres(config) ? 'everywhere' : 'owner'),
   async create({ config, log, metrics, clock, random }) {
-    const http = createHttpClient();
+    const http = createHttpClient({ breakers: createBreakers(metrics, log) });
     try {
       const { models, close } = await createNamedAdapters<EmbeddingModel, EmbeddingModelDeps>(
         adapters,

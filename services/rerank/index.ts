@@ -1,5 +1,6 @@
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { RerankService } from '#gen/ragmesh/rerank/v1/rerank_pb.ts';
+import { createBreakers } from '#kit/breaker/breakers.ts';
 import { createNamedAdapters } from '#kit/host/config/named-adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
@@ -20,8 +21,8 @@ export const rerank = defineService({
   // Only a model by the adapter `llm` asks the gateway.
   optionalNeeds: { llm: calls(LLMGatewayService, 'generate') },
   deployment: { replicas: { min: 2, max: 20 }, cpu: 1, callsProviders: true, failsOver: true, isShared: () => true },
-  async create({ config, log, clock, optionalClients }) {
-    const http = createHttpClient();
+  async create({ config, log, metrics, clock, optionalClients }) {
+    const http = createHttpClient({ breakers: createBreakers(metrics, log) });
     try {
       const { models, close } = await createNamedAdapters<RerankModel, RerankModelDeps>(
         adapters,

@@ -7,6 +7,7 @@ import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { SearchLabService } from '#gen/ragmesh/retrieval/v1/search_lab_pb.ts';
 import { randomId } from '#kit/base/random-id.ts';
+import { createBreakers } from '#kit/breaker/breakers.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import { calls } from '#kit/rpc/needs.ts';
@@ -23,6 +24,7 @@ import { snapshotCheck } from './snapshots/snapshot-check.ts';
 import { createSnapshots } from './snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from './sqlite/embedded-store.ts';
 import { createSqliteThreads } from './sqlite/threads.ts';
+import { breaking, breakingWeb, isLocal } from './stores/breaking.ts';
 import type { KeywordStore } from './stores/keyword-store.ts';
 import { storeChecks } from './stores/readiness.ts';
 import type { VectorStore } from './stores/vector-store.ts';
@@ -112,13 +114,14 @@ export const retrieval = defineService({
               'retrieval.web_search',
             );
       const { embedding, rerank: reranker } = clients;
+      const breakers = createBreakers(metrics, log);
       const retrieving = createRetrieval({
         catalog,
-        vectors,
-        keywords,
+        vectors: isLocal(vectorStore) ? vectors : breaking(vectors, breakers('vector store')),
+        keywords: isLocal(keywordStore) ? keywords : breaking(keywords, breakers('keyword store')),
         embedding,
         reranker,
-        web,
+        web: web && breakingWeb(web, breakers('web search')),
         settings,
         log,
         metrics: createRetrievalMetrics(metrics),

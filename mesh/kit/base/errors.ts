@@ -95,6 +95,13 @@ export function unavailable(dependency: string, message: string, cause?: unknown
   return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, { metadata: { dependency }, cause });
 }
 
+/** A dependency is not called for `retryAfterMs`, because it did not reply. */
+export function circuitOpen(dependency: string, retryAfterMs: number): ConnectError {
+  const message = `the ${dependency} does not reply: circuit open, cooling down`;
+  const parts = { metadata: { dependency }, retryAfterMs };
+  return rpcError(Code.Unavailable, ErrorReason.DEPENDENCY_UNAVAILABLE, message, parts);
+}
+
 /** Something between the caller and the service ended a call before its status came. */
 export function callInterrupted(cause: unknown): ConnectError {
   const message = 'the call was interrupted on its way: try again if it only reads';

@@ -1,5 +1,7 @@
 import type { Agent } from 'undici';
 import { ConfigError } from '../base/config-error.ts';
+import type { Breakers } from '../breaker/breakers.ts';
+import { createBreakingFetch } from './breaking-fetch.ts';
 import { HttpFailure, unavailableHttp } from './failure.ts';
 import { undici } from './undici.ts';
 
@@ -16,10 +18,16 @@ export interface HttpClientOptions {
   connectTimeoutMs?: number;
   /** Most connections to a server; more requests wait for one. @default 64 */
   maxConnections?: number;
+  /** Of each server, by its origin: requests to one that hangs or fails end immediately, UNAVAILABLE. @default none */
+  breakers?: Breakers;
 }
 
 /** Creates a client. Waits for a reply are bounded by the signals of its requests alone. */
-export function createHttpClient({ connectTimeoutMs = 3000, maxConnections = 64 }: HttpClientOptions = {}): HttpClient {
+export function createHttpClient({
+  connectTimeoutMs = 3000,
+  maxConnections = 64,
+  breakers,
+}: HttpClientOptions = {}): HttpClient {
   let agent: Agent | undefined;
   const connect = () =>
     new (undici().Agent)({
@@ -28,12 +36,12 @@ export function createHttpClient({ connectTimeoutMs = 3000, maxConnections = 64 
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-  const fetch = (input: string | URL, init: object) => {
+  const plainFetch = ((input: string | URL, init: object) => {
     agent ??= connect();
     return undici().fetch(input, { ...init, dispatcher: agent });
-  };
+  }) as unknown as typeof globalThis.fetch;
   return {
-    fetch: fetch as unknown as typeof globalThis.fetch,
+    fetch: breakers === undefined ? plainFetch : createBreakingFetch(plainFetch, breakers),
     close: async () => {
       await agent?.destroy();
     },

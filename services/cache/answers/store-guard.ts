@@ -1,9 +1,8 @@
-import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
-import { deadlineExceeded, unavailable } from '#kit/base/errors.ts';
-import { within } from '#kit/base/within.ts';
+import { deadlineExceeded } from '#kit/base/errors.ts';
+import { createBreaker } from '#kit/breaker/breaker.ts';
 import { ChangedBytesError } from './answer-store.ts';
 
-/** Keeps a slow or unreachable store from slowing look-ups: each call has a deadline, and consecutive failures open a circuit. */
+/** Keeps a slow or unreachable store from slowing look-ups: each call has a deadline, and the kit's breaker ends calls to a store that hangs. */
 export interface Guard {
   /** State of the circuit: 0 closed, 1 half open, 2 open. */
   readonly state: number;
@@ -11,42 +10,18 @@ export interface Guard {
   run<T>(work: () => Promise<T>, timeoutMs: number): Promise<T>;
 }
 
-/** Consecutive failures that open the circuit. */
-const failures = 5;
-/** Time until one call may try again, in milliseconds: the circuit is cooling down. */
-const openMs = 1000;
-
 /** Creates the guard of a store. Calls `onChange` with each new state. */
 export function createGuard(name: string, onChange: (state: number) => void): Guard {
-  // Changed bytes are not a failure of the store: it answers.
-  const policy = circuitBreaker(
-    handleWhen((error) => !(error instanceof ChangedBytesError)),
-    { breaker: new ConsecutiveBreaker(failures), halfOpenAfter: openMs },
-  );
-  policy.onStateChange((state) => onChange(stateOf(state)));
-  const circuitOpen = unavailable(name, `the ${name} failed ${failures} times: circuit open, cooling down`);
-  let openedAt = 0;
-  policy.onBreak(() => {
-    openedAt = performance.now();
-  });
+  const breaker = createBreaker(name, onChange);
   return {
     get state() {
-      return stateOf(policy.state);
+      return breaker.state;
     },
-    run(work, timeoutMs) {
-      const { state } = policy;
-      // One call finds out whether the store is back; cockatiel would make the others wait for its outcome.
-      const isOpen =
-        state === CircuitState.HalfOpen || (state === CircuitState.Open && performance.now() < openedAt + openMs);
-      return isOpen
-        ? Promise.reject(circuitOpen)
-        : policy.execute(() => within(work, { timeoutMs, toTimeoutError: noAnswer }));
-    },
+    run: (work, timeoutMs) => breaker.run(() => work(), { timeoutMs, toTimeoutError: noAnswer }, isFailure),
   };
 }
 
-const noAnswer = (timeoutMs: number) => deadlineExceeded(`no answer within ${timeoutMs} ms`);
+// Changed bytes are not a failure of the store: it answers.
+const isFailure = (error: unknown) => !(error instanceof ChangedBytesError);
 
-function stateOf(state: CircuitState): number {
-  return state === CircuitState.Closed ? 0 : state === CircuitState.HalfOpen ? 1 : 2;
-}
+const noAnswer = (timeoutMs: number) => deadlineExceeded(`no answer within ${timeoutMs} ms`);

@@ -76,6 +76,12 @@ export function createMetrics(metricTenants: readonly string[] = []) {
       labelNames: ['service'],
       buckets: latencyBuckets,
     }),
+    breakerState: new Gauge({
+      name: 'ragmesh_breaker_state',
+      help: 'Circuit of a dependency: 0 closed, 1 a probe is in flight, 2 open',
+      labelNames: ['dependency'],
+      registers,
+    }),
     clientTotal: new Counter({
       name: 'ragmesh_rpc_client_total',
       help: 'Calls to other processes, by the code that their caller got',

@@ -2,6 +2,7 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Channel, Metadata, StatusObject } from '@grpc/grpc-js';
 import { abortedBy, cancelled, deadlineExceeded, internal } from '../../base/errors.ts';
+import { isDeadline } from '../../breaker/breaker.ts';
 import type { CallInit, ClientCall } from '../call-transport.ts';
 import { SingleMessage } from '../messages/single-message.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
@@ -94,7 +95,7 @@ export function openCall({ channel, define, breaker, isTraced, onEnd }: CallDeps
     cancel(reason) {
       if (isOver) return;
       channelCall?.cancelWithStatus(Code.Canceled as number, 'Cancelled on client');
-      watched.ended();
+      watched.ended(undefined, isDeadline(reason));
       end(Code.Canceled, reason);
     },
   };
@@ -117,7 +118,7 @@ export function openCall({ channel, define, breaker, isTraced, onEnd }: CallDeps
     },
     onReceiveStatus(status: StatusObject) {
       if (isOver) return;
-      watched.ended(status);
+      watched.ended(status, (status.code as number) === Code.DeadlineExceeded);
       trailer = status.metadata;
       end(status.code, status.code === 0 ? undefined : failure(status, deadline, header));
     },
@@ -138,7 +139,7 @@ export function openCall({ channel, define, breaker, isTraced, onEnd }: CallDeps
       }
     };
     const first = input instanceof SingleMessage ? serialize(input.message) : undefined;
-    if (first !== undefined) watched = breaker.watch();
+    if (first !== undefined) watched = breaker.watch(path);
     if (isTraced) endSpan = startClientSpan(method, metadata);
     const begun = channel.createCall(path, deadline, undefined, null, undefined);
     channelCall = begun;

@@ -29,36 +29,37 @@ describe('the breaker', () => {
     return {
       breaker,
       silentCall(waitMs = 300, end: typeof late | undefined = late) {
-        const call = breaker.watch();
+        const call = breaker.watch('m');
         now += waitMs;
-        call.ended(end);
+        call.ended(end, end !== undefined);
       },
     };
   };
 
-  test('opens after five silent calls in a row; then one call in a second tries, and the first sign closes it', () => {
+  test('opens after five silent calls in a row; then one call tries, after a second and then after two, and the first sign closes it', () => {
     const { breaker, silentCall } = start();
     for (let count = 0; count < 5; count++) silentCall();
     expect(changes).toEqual([true]);
-    expect(() => breaker.watch()).toThrow(/does not reply/);
+    expect(() => breaker.watch('m')).toThrow(/does not reply/);
     now += 1000;
-    const trial = breaker.watch();
-    expect(() => breaker.watch()).toThrow(/does not reply/);
-    trial.ended(late);
-    now += 999;
-    expect(() => breaker.watch()).toThrow(/does not reply/);
+    const trial = breaker.watch('m');
+    expect(() => breaker.watch('m')).toThrow(/does not reply/);
+    now += 300;
+    trial.ended(late, true);
+    now += 1999;
+    expect(() => breaker.watch('m')).toThrow(/does not reply/);
     now += 1;
-    breaker.watch().heard();
+    breaker.watch('m').heard();
     expect(changes).toEqual([true, false]);
-    breaker.watch();
+    breaker.watch('m');
   });
 
   test.each([
-    ['one call that got something', ({ breaker }: ReturnType<typeof start>) => breaker.watch().heard()],
-    ['an error of the process itself', ({ breaker }) => breaker.watch().ended(status(Code.NotFound))],
+    ['one call that got something', ({ breaker }: ReturnType<typeof start>) => breaker.watch('m').heard()],
+    ['an error of the process itself', ({ breaker }) => breaker.watch('m').ended(status(Code.NotFound), false)],
     [
       'a refusal with details',
-      ({ breaker }) => breaker.watch().ended(status(Code.Unavailable, { 'x-reason': 'draining' })),
+      ({ breaker }) => breaker.watch('m').ended(status(Code.Unavailable, { 'x-reason': 'draining' }), false),
     ],
   ] as [string, (started: ReturnType<typeof start>) => void][])('%s between silent ones keeps it closed', (_, sign) => {
     const started = start();

@@ -1,31 +1,23 @@
 import { Code } from '@connectrpc/connect';
 import type { StatusObject } from '@grpc/grpc-js';
-import { unavailable } from '../../base/errors.ts';
+import { createBreaker } from '../../breaker/breaker.ts';
 
 /**
- * Ends calls immediately to a process that does not reply, so that a hung process costs a few calls their deadline and not every one. A call
- * is silent if it ended before anything came, headers included, after it had waited for a while, or because no connection was made.
- * Anything that comes, on whatever call, ends the state.
+ * The kit's breaker for calls to a process: ends them immediately if it does not reply. Anything that comes, headers included and on
+ * whatever call, is a reply; a refused connection is a failure.
  */
 export interface SilenceBreaker {
-  /** Begins to watch a call. Throws UNAVAILABLE if the process does not reply, and it is not yet time to try again. */
-  watch(): WatchedCall;
+  /** Begins to watch a call of a method. Throws UNAVAILABLE if the process does not reply, and it is not yet time to try again. */
+  watch(method: string): WatchedCall;
 }
 
 /** A call that says whether the process replies. */
 export interface WatchedCall {
   /** Something came. */
   heard(): void;
-  /** The call has ended; `status`: as grpc-js reports it, `undefined` if the caller has left. */
-  ended(status?: StatusObject): void;
+  /** The call has ended; `status`: as grpc-js reports it, `undefined` if the caller ended it. `isLate`: because of a deadline. */
+  ended(status: StatusObject | undefined, isLate: boolean): void;
 }
-
-/** Silent calls in a row that open the breaker. */
-const maxSilent = 5;
-/** A call that waited for less says nothing of the process: its caller was in a hurry, or left. */
-const leastWaitMs = 200;
-/** Time until one call may try again. */
-const openMs = 1000;
 
 /**
  * Creates a breaker. Calls `onChange` when it opens and when it closes. `isConnected`: whether some process can be reached; the calls of one
@@ -34,44 +26,27 @@ const openMs = 1000;
 export function createSilenceBreaker(
   onChange: (isOpen: boolean) => void,
   isConnected: () => boolean,
-  clock: () => number = () => performance.now(),
+  clock?: () => number,
 ): SilenceBreaker {
-  let silentCount = 0;
-  /** Time from which one call may try again; `undefined`: the breaker is closed. */
-  let nextTryMs: number | undefined;
-  const sign = () => {
-    silentCount = 0;
-    if (nextTryMs === undefined) return;
-    nextTryMs = undefined;
-    onChange(false);
-  };
-  const silent = () => {
-    silentCount++;
-    if (silentCount < maxSilent) return;
-    const wasClosed = nextTryMs === undefined;
-    nextTryMs = clock() + openMs;
-    if (wasClosed) onChange(true);
-  };
+  let wasOpen = false;
+  const breaker = createBreaker(
+    'service',
+    (state) => {
+      const isOpen = state !== 0;
+      if (isOpen !== wasOpen) onChange(isOpen);
+      wasOpen = isOpen;
+    },
+    clock,
+  );
   return {
-    watch() {
-      const now = clock();
-      if (nextTryMs !== undefined) {
-        if (now < nextTryMs) throw unavailable('service', 'the service does not reply: it is tried again in a second');
-        // This call tries, and the others wait for its outcome as long as they did before.
-        nextTryMs = now + openMs;
-      }
-      let isHeard = false;
-      const heard = () => {
-        if (!isHeard) sign();
-        isHeard = true;
-      };
+    watch(method) {
+      const call = breaker.watch(method);
       return {
-        heard,
-        ended(status) {
-          if (isHeard) return;
-          if (status !== undefined && isFromServer(status)) return heard();
-          const isRefused = (status?.code as number | undefined) === Code.Unavailable;
-          if (isRefused ? !isConnected() : clock() - now >= leastWaitMs) silent();
+        heard: call.heard,
+        ended(status, isLate) {
+          if (status !== undefined && isFromServer(status)) return call.heard();
+          if ((status?.code as number | undefined) !== Code.Unavailable) return call.ended(isLate);
+          if (!isConnected()) call.failed();
         },
       };
     },

@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import {
@@ -16,7 +15,8 @@ import {
 import { enumName } from '#kit/base/enums.ts';
 import { deadlineExceeded, toRpcError } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
-import { within } from '#kit/base/within.ts';
+import type { Breaker } from '#kit/breaker/breaker.ts';
+import type { Breakers } from '#kit/breaker/breakers.ts';
 import { createFromAdapter } from '#kit/host/config/adapters.ts';
 import type { ConfiguredGuardrail } from './configured.ts';
 import type { Finding, Guardrail, GuardrailDeps } from './guardrail.ts';
@@ -33,10 +33,6 @@ export interface Guardrails {
   ): Promise<{ passages: Passage[]; verdicts: GuardrailVerdict[] }>;
 }
 
-/** Failures in a row after which a guardrail is not called for a while. */
-const maxFailures = 3;
-/** Time until one call may try again, in milliseconds. */
-const openMs = 10_000;
 /** Characters of texts whose findings are remembered, for each guardrail. */
 const rememberedChars = 4_000_000;
 /** Most verdicts on the texts of one point: the contract's limit is for both. */
@@ -48,14 +44,14 @@ const isFailure = (error: unknown) => toRpcError(error).code !== Code.Canceled;
 interface Running {
   readonly configured: ConfiguredGuardrail;
   readonly port: Guardrail;
-  readonly breaker: CircuitBreakerPolicy;
+  readonly breaker: Breaker;
   readonly remembered: LRUCache<string, readonly Finding[]>;
 }
 
 /** Creates the configured guardrails. Throws ConfigError if the settings of one are wrong. */
 export async function createGuardrails(
   configured: readonly ConfiguredGuardrail[],
-  deps: { folder: URL; fetch: GuardrailDeps['fetch']; log: Logger },
+  deps: { folder: URL; fetch: GuardrailDeps['fetch']; breakers: Breakers; log: Logger },
 ): Promise<Guardrails> {
   const all: Running[] = [];
   for (const one of configured) {
@@ -67,10 +63,7 @@ export async function createGuardrails(
       { fetch: deps.fetch, path },
       path,
     );
-    const breaker = circuitBreaker(handleWhen(isFailure), {
-      breaker: new ConsecutiveBreaker(maxFailures),
-      halfOpenAfter: openMs,
-    });
+    const breaker = deps.breakers(`guardrail ${one.name}`);
     const remembered = new LRUCache<string, readonly Finding[]>({
       maxSize: rememberedChars,
       sizeCalculation: (_, text) => text.length + 50,
@@ -127,7 +120,7 @@ interface Judged extends Finding {
   action: GuardrailAction;
 }
 
-// The findings of each text. A guardrail that fails or is late says so of each of them, and three failures in a row cost no more time.
+// The findings of each text. A guardrail that fails or is late says so of each of them, and one that hangs costs no more time.
 async function verdictsOf(
   running: Running,
   texts: readonly string[],
@@ -159,15 +152,13 @@ async function findingsOf(
     const made = new Map(unknown.map((text, index) => [text, found[index] ?? []]));
     return texts.map((text) => made.get(text) ?? remembered.get(text) ?? []);
   }
-  // One call finds out whether it is back; cockatiel would make the others wait for its outcome.
-  if (breaker.state === CircuitState.HalfOpen) throw new Error('circuit open, cooling down');
   const toTimeoutError = () => deadlineExceeded(`no verdict within ${timeoutMs} ms`);
   const work = async (ends: AbortSignal) => {
     const found = await port.check(texts, ends);
     if (found.length !== texts.length) throw new Error(`${found.length} verdicts on ${texts.length} texts`);
     return found;
   };
-  return await breaker.execute(() => within(work, { timeoutMs, signals: [signal], toTimeoutError }));
+  return await breaker.run(work, { timeoutMs, signals: [signal], toTimeoutError }, isFailure);
 }
 
 function toVerdict(
