@@ -4,22 +4,27 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freePort, isReady, startTestServer } from '#kit/testing/server.ts';
+import { fuzzParsers } from '../../../../services/indexer/testing/parser-fuzz/fuzz-parsers.ts';
 import { services } from '../../../run.ts';
 import { describeFault, edgeRequests, fuzz } from './fuzz.ts';
 import { knownValues } from './known-values.ts';
 
 // `npm run fuzz`: a mesh in a process of its own, and requests made from its contracts.
 
-const help = `npm run fuzz -- [--cases n] [--seed n] [--concurrency n]
+const help = `npm run fuzz -- [parsers] [--cases n] [--seed n] [--concurrency n]
 
 Starts a mesh with the sample on loopback and sends it requests made from its contracts, by every protocol, half of them damaged. Fails if a
 request makes the server fail, waits without end, or leaves a call open, or if the server's memory grows without bound.
 
-  --cases <n>        requests; default: 100000
+With "parsers": damages valid files of every format by their structure and parses them as the indexer does. Fails if a file ends otherwise than
+read or with a typed failure, or takes longer than its limits.
+
+  --cases <n>        requests or files; default: 100000
   --seed <n>         makes the same requests again; default: a random one, which is printed
   --concurrency <n>  requests at the same time; default: 16
 `;
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     cases: { type: 'string', default: '100000' },
     seed: { type: 'string' },
@@ -109,6 +114,28 @@ async function run(): Promise<number> {
   return problems.length === 0 ? 0 : 1;
 }
 
+async function runParsers(): Promise<number> {
+  const count = Number(values.cases);
+  const seed = values.seed === undefined ? randomInt(2 ** 31 - 1) : Number(values.seed);
+  process.stdout.write(`seed ${seed}, ${count} files\n`);
+  const report = await fuzzParsers({
+    ...{ count, seed, concurrency: Number(values.concurrency) },
+    progress({ count: done, faultCount }) {
+      if (done % 1000 !== 0) return;
+      const rss = Math.round(process.memoryUsage.rss() / 2 ** 20);
+      process.stdout.write(`${done} files, ${faultCount} faults, ${rss} MiB\n`);
+    },
+  });
+  for (const { parser, fault, base64 } of report.faults) process.stdout.write(`${parser}: ${fault}\n  ${base64}\n`);
+  for (const [parser, slowestMs] of report.slowestMs) {
+    const read = report.readCount.get(parser) ?? 0;
+    const refused = report.refusedCount.get(parser) ?? 0;
+    process.stdout.write(`  ${parser}: ${read} read, ${refused} refused, at most ${Math.round(slowestMs)} ms\n`);
+  }
+  process.stdout.write(`${report.count} files, ${report.faultCount} faults, seed ${seed}\n`);
+  return report.faultCount === 0 ? 0 : 1;
+}
+
 /** Calls that clients have left end within their deadlines. */
 async function settled(read: () => Promise<number>): Promise<number> {
   let value = await read();
@@ -120,4 +147,4 @@ async function settled(read: () => Promise<number>): Promise<number> {
 }
 
 if (values.help) process.stdout.write(help);
-else process.exitCode = await run();
+else process.exitCode = await (positionals[0] === 'parsers' ? runParsers() : run());
