@@ -2,6 +2,7 @@ import { ApiKeyService } from '#gen/ragmesh/accounts/v1/api_key_pb.ts';
 import { TenantService } from '#gen/ragmesh/accounts/v1/tenant_pb.ts';
 import { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
@@ -15,6 +16,7 @@ import { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health
 import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { GatewayOperationsService } from '#gen/ragmesh/llm_gateway/v1/gateway_operations_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { PrivacyService } from '#gen/ragmesh/privacy/v1/privacy_pb.ts';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
@@ -29,6 +31,7 @@ export const contracts = {
   tenant: TenantService,
   auditExport: AuditExportService,
   audit: AuditService,
+  usage: UsageService,
   cache: CacheService,
   chat: ChatService,
   curatedAnswer: CuratedAnswerService,
@@ -42,6 +45,7 @@ export const contracts = {
   overlay: OverlayService,
   source: SourceService,
   versionGate: VersionGateService,
+  gatewayOperations: GatewayOperationsService,
   llmGateway: LLMGatewayService,
   privacy: PrivacyService,
   indexAdmin: IndexAdminService,

@@ -28,6 +28,15 @@ export const symptomAlerts: readonly AlertRule[] = [
     description: 'The latest run scores {{ $value | humanize }}, more than 5 % below the best of the last 7 days.',
   }),
   define({
+    alert: 'RagmeshNightlyRegression',
+    expr: 'max by (tenant, data_set) (ragmesh_quality_regression) > 0',
+    for: '5m',
+    severity: 'ticket',
+    summary: 'The nightly evaluation of data set {{ $labels.data_set }} is significantly worse than before',
+    description:
+      'The 95 % interval of the difference to the last good run is below 0. The console (Evaluation) names the questions; accept the run if the loss is wanted.',
+  }),
+  define({
     alert: 'RagmeshUnsupportedClaims',
     expr: [1, 6]
       .map(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { defineService, usesPostgres } from '#kit/host/define-service.ts';
 import type { MaskingKey } from '#kit/personal-data/seal.ts';
@@ -18,7 +19,7 @@ import { createSubjects } from './subjects/subjects.ts';
 /** Records who asked what, the sources of the answer, and its cost. */
 export const audit = defineService({
   name: 'audit',
-  contracts: [AuditService, AuditErasureService, AuditExportService],
+  contracts: [AuditService, AuditErasureService, AuditExportService, UsageService],
   config: readConfig,
   needs: {},
   deployment: { replicas: { min: 2, max: 6 }, callsPerReplica: 200, stores: ['postgres'] },

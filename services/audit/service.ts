@@ -3,6 +3,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { AuditErasureService } from '#gen/ragmesh/audit/v1/audit_erasure_pb.ts';
 import type { AuditExportService } from '#gen/ragmesh/audit/v1/audit_export_pb.ts';
 import { type AuditService, RecordUsageRequestSchema } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import { unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
@@ -20,6 +21,7 @@ import { verifyChain } from './records/verify.ts';
 import { type Write, type Written, writeBatch } from './records/write.ts';
 import { splitRecord } from './subjects/seal-record.ts';
 import type { Subjects } from './subjects/subjects.ts';
+import { createUsageRpcs } from './usage/usage-rpcs.ts';
 import { reportUsage } from './usage/usage-sums.ts';
 
 /** What the service needs. */
@@ -38,7 +40,8 @@ export interface AuditDeps {
 export interface Audit {
   impl: ServiceHandlers<typeof AuditService> &
     ServiceHandlers<typeof AuditErasureService> &
-    ServiceHandlers<typeof AuditExportService>;
+    ServiceHandlers<typeof AuditExportService> &
+    ServiceHandlers<typeof UsageService>;
   writer: GroupCommit<Write, Written>;
 }
 
@@ -66,9 +69,9 @@ export function createAudit({ db, config, clock, log, heads, subjects }: AuditDe
         return { sequence: BigInt(sequence) };
       },
       async recordUsage(request, context) {
-        const { tenant, user } = context.principal;
+        const { tenant, user, keyId: key } = context.principal;
         const bytes = toBinary(RecordUsageRequestSchema, request);
-        const recorded = await writer.append({ kind: 'usage', tenant, user, request, bytes }, bytes.byteLength);
+        const recorded = await writer.append({ kind: 'usage', tenant, user, key, request, bytes }, bytes.byteLength);
         return { recorded: recorded === true };
       },
       async *queryAudit(request, context) {
@@ -95,6 +98,7 @@ export function createAudit({ db, config, clock, log, heads, subjects }: AuditDe
         const { tenant } = context.principal;
         return { rows: await reportUsage(db, tenant, from && timestampMs(from), before && timestampMs(before)) };
       },
+      ...createUsageRpcs(db),
       ...createErasureRpcs({ db, subjects, heads, clock }),
     },
   };

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import { AdminConfigSchema, type Config } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { AdminConfigSchema, type Config, EvaluationNightlySchema } from '#gen/ragmesh/config/v1/config_pb.ts';
+import { type NightlySettings, readNightly } from './nightly/suites.ts';
 
 /** Settings of the evaluation service. */
 export interface EvaluationSettings {
@@ -21,6 +22,8 @@ export interface EvaluationSettings {
   readonly ownMetricsUrl: string | undefined;
   /** Tenants whose operators may check the whole mesh. */
   readonly platformTenants: readonly string[];
+  /** Suites that run by a schedule. */
+  readonly nightly: NightlySettings;
   /** The whole configuration, which a diagnosis judges. */
   readonly whole: Config;
 }
@@ -36,6 +39,7 @@ export function readConfig(config: Config): EvaluationSettings {
     metricsUrls,
     ownMetricsUrl: port === 0 ? undefined : `http://127.0.0.1:${port}/metrics`,
     platformTenants: platformTenants.length > 0 ? platformTenants : [developmentTenant],
+    nightly: readNightly(create(EvaluationNightlySchema, config.evaluation?.nightly)),
     whole: config,
     maxQueries: 50_000,
     maxDataSetBytes: 64 << 20,

@@ -1,11 +1,14 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { ConfigError } from '#kit/base/config-error.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { createHttpClient } from '#kit/http/json.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
 import { createReader } from './doctor/sources.ts';
-import { createEvaluationMetrics } from './metrics.ts';
+import { createEvaluationMetrics, registerSuites } from './metrics.ts';
+import { startNightly } from './nightly/run-nightly.ts';
+import { createSuiteStore } from './nightly/suite-store.ts';
 import { createEvaluation } from './service.ts';
 import { createEvaluationStore, type EvaluationTables, migrations } from './store.ts';
 
@@ -30,7 +33,23 @@ export const evaluation = defineService({
     const http = createHttpClient();
     const { registry } = deps.metrics;
     const readMetrics = createReader({ urls, ownUrl, registry, fetch: http.fetch, log: deps.log });
-    const impl = createEvaluation({ ...deps, figures, readMetrics }, createEvaluationStore(database));
-    return { impl, close: () => http.close() };
+    const store = createEvaluationStore(database);
+    const suites = createSuiteStore(database);
+    const { nightly: settings } = deps.config;
+    registerSuites(deps.metrics, suites);
+    if (settings.suites.length > 0 && deps.signer === undefined) {
+      throw new ConfigError(
+        'identity.private_key',
+        'is missing: suites run without a caller. Set the private key of the mesh, or remove evaluation.nightly',
+      );
+    }
+    const nightly = settings.suites.length > 0 && startNightly({ ...deps, figures, settings, store, suites });
+    return {
+      impl: createEvaluation({ ...deps, figures, readMetrics }, store, suites),
+      async close() {
+        if (nightly) await nightly.close();
+        await http.close();
+      },
+    };
   },
 });

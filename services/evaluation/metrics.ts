@@ -2,6 +2,7 @@ import { Gauge } from 'prom-client';
 import type { EvaluationRun } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
 import { createLabelLimit } from '#kit/base/metrics/label-limit.ts';
 import type { Metrics } from '#kit/base/metrics/metrics.ts';
+import type { SuiteStore } from './nightly/suite-store.ts';
 
 /** Data sets with a label of their own. */
 const maxDataSetLabels = 50;
@@ -10,6 +11,25 @@ const maxDataSetLabels = 50;
 export interface EvaluationMetrics {
   /** Shows the result of a run until the next one of the same data set. */
   finished(tenant: string, run: EvaluationRun): void;
+}
+
+/** Registers a metric of suites that is read from their records, so that all replicas show the same. */
+export function registerSuites({ registry, tenantLabel }: Metrics, suites: Pick<SuiteStore, 'states'>): void {
+  const dataSetLabel = createLabelLimit(maxDataSetLabels);
+  new Gauge({
+    name: 'ragmesh_quality_regression',
+    help: 'Whether the latest nightly run of a suite is significantly worse than its baseline: 1, or 0',
+    labelNames: ['tenant', 'data_set'],
+    aggregator: 'max',
+    registers: [registry],
+    async collect() {
+      const states = await suites.states();
+      this.reset();
+      for (const { tenant, dataSet, isWorse } of states) {
+        this.set({ tenant: tenantLabel(tenant), data_set: dataSetLabel(dataSet) }, isWorse ? 1 : 0);
+      }
+    },
+  });
 }
 
 /** Registers the metrics of evaluation: an alert compares the latest figures with earlier ones. */

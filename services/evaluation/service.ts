@@ -6,16 +6,21 @@ import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
 import { readDataSet } from './data-set.ts';
 import { diagnose } from './doctor/diagnose.ts';
 import type { ReadMetrics } from './doctor/sources.ts';
+import { createSuiteRpcs } from './nightly/suite-rpcs.ts';
+import type { SuiteStore } from './nightly/suite-store.ts';
 import { type RunDeps, runEvaluation } from './runs/run.ts';
 import type { EvaluationStore } from './store.ts';
 
 /** Runs of a page if the request names no number. */
 const defaultPageSize = 50;
+/** Data sets of a tenant that are listed. */
+const maxDataSets = 1000;
 
 /** Creates the rpcs of the evaluation service. */
 export function createEvaluation(
   deps: RunDeps & { readMetrics: ReadMetrics },
   store: EvaluationStore,
+  suites: SuiteStore,
 ): ServiceHandlers<typeof EvaluationService> {
   const { config } = deps;
   let runningCount = 0;
@@ -27,6 +32,21 @@ export function createEvaluation(
       const judgementCount = queries.reduce((sum, { judgements }) => sum + judgements.length, 0);
       return { queryCount: queries.length, judgementCount };
     },
+    async addQueries({ dataSet, queries }, { principal: { tenant } }) {
+      const ids = new Set(queries.map(({ queryId }) => queryId));
+      if (ids.size < queries.length) throw invalidArgument('queries: two have the same id');
+      const known = await store.listDataSets(tenant, maxDataSets);
+      const before = known.find((each) => each.dataSet === dataSet);
+      if (before === undefined && known.length >= maxDataSets) {
+        throw invalidArgument(`data_set: the tenant has ${maxDataSets} data sets`);
+      }
+      if ((before?.queryCount ?? 0) + queries.length > config.maxQueries) {
+        throw invalidArgument(`queries: a data set has at most ${config.maxQueries} questions`);
+      }
+      return { queryCount: await store.addQueries(tenant, dataSet, queries) };
+    },
+    listDataSets: async (_, { principal: { tenant } }) => ({ dataSets: await store.listDataSets(tenant, maxDataSets) }),
+    ...createSuiteRpcs(suites, config.nightly),
     async *runEvaluation(request, context) {
       if (runningCount >= config.maxRunning) {
         const message = `${config.maxRunning} evaluations are running: try again when one has finished`;

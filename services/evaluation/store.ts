@@ -9,10 +9,12 @@ import {
 import type { Database, Migrations } from '#kit/storage/database.ts';
 import { engineOf } from '#kit/storage/engine.ts';
 import { lockNames } from '#kit/storage/postgres/database.ts';
+import type { SuiteRow } from './nightly/suite-row.ts';
 
 /** Tables of the evaluation. Messages are stored as their bytes, since no query reads inside them. */
 export interface EvaluationTables {
   judged_query: { tenant: string; data_set: string; query_id: string; message: Uint8Array };
+  suite: SuiteRow;
   run: { sequence: Generated<number>; tenant: string; data_set: string; message: Uint8Array };
 }
 
@@ -26,6 +28,10 @@ const sqlite: readonly string[] = [
   ) STRICT;
   CREATE INDEX run_by_tenant ON run (tenant, sequence);
   CREATE INDEX run_by_data_set ON run (tenant, data_set, sequence)`,
+  `CREATE TABLE suite (
+    tenant TEXT NOT NULL, data_set TEXT NOT NULL, done_until INTEGER NOT NULL, lease_until INTEGER NOT NULL, baseline BLOB,
+    latest BLOB, report BLOB, is_worse INTEGER NOT NULL, PRIMARY KEY (tenant, data_set)
+  ) STRICT`,
 ];
 
 const postgres: readonly string[] = [
@@ -39,6 +45,10 @@ const postgres: readonly string[] = [
   );
   CREATE INDEX run_by_tenant ON run (tenant, sequence);
   CREATE INDEX run_by_data_set ON run (tenant, data_set, sequence)`,
+  `CREATE TABLE suite (
+    tenant text NOT NULL COLLATE "C", data_set text NOT NULL COLLATE "C", done_until bigint NOT NULL, lease_until bigint NOT NULL,
+    baseline bytea, latest bytea, report bytea, is_worse integer NOT NULL, PRIMARY KEY (tenant, data_set)
+  )`,
 ];
 
 /** Schema changes of both engines. */
@@ -80,6 +90,42 @@ export function createEvaluationStore(database: Database<EvaluationTables>) {
           await transaction.insertInto('judged_query').values(rows).execute();
         }
       });
+    },
+    /** Adds questions to a data set; those whose ids are there are replaced. Returns the questions that it has then. */
+    async addQueries(tenant: string, dataSet: string, queries: readonly JudgedQuery[]): Promise<number> {
+      const rows = queries.map((query) => ({
+        ...{ tenant, data_set: dataSet, query_id: query.queryId },
+        message: toBinary(JudgedQuerySchema, query),
+      }));
+      await database
+        .insertInto('judged_query')
+        .values(rows)
+        .onConflict((conflict) =>
+          conflict
+            .columns(['tenant', 'data_set', 'query_id'])
+            .doUpdateSet((eb) => ({ message: eb.ref('excluded.message') })),
+        )
+        .execute();
+      const { count } = await database
+        .selectFrom('judged_query')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('tenant', '=', tenant)
+        .where('data_set', '=', dataSet)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+    /** Returns data sets with the number of their questions, by name. */
+    async listDataSets(tenant: string, limit: number): Promise<{ dataSet: string; queryCount: number }[]> {
+      const rows = await database
+        .selectFrom('judged_query')
+        .select('data_set')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('tenant', '=', tenant)
+        .groupBy('data_set')
+        .orderBy('data_set')
+        .limit(limit)
+        .execute();
+      return rows.map(({ data_set: dataSet, count }) => ({ dataSet, queryCount: Number(count) }));
     },
     /** Returns the questions of a data set in order of id; none if there is no such set. */
     async readDataSet(tenant: string, dataSet: string): Promise<JudgedQuery[]> {

@@ -1,4 +1,5 @@
 import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { GatewayOperationsService } from '#gen/ragmesh/llm_gateway/v1/gateway_operations_pb.ts';
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { sharedRedis } from '#kit/host/deployment.ts';
@@ -10,6 +11,7 @@ import { type LlmSettings, readConfig } from './config.ts';
 import { createLimits } from './limits/create-limits.ts';
 import { openLimitState } from './limits/limit-state.ts';
 import { createGatewayMetrics, watchLoad } from './metrics.ts';
+import { createOperationRpcs } from './operations/operation-rpcs.ts';
 import { createLlmGateway } from './service.ts';
 import { createCatalog } from './targets/catalog.ts';
 import { createCatalogHolder } from './targets/catalog-holder.ts';
@@ -24,7 +26,7 @@ import {
 /** The service llm-gateway: one contract for all providers of completions. */
 export const llmGateway = defineService({
   name: 'llm-gateway',
-  contracts: [LLMGatewayService],
+  contracts: [LLMGatewayService, GatewayOperationsService],
   config: readConfig,
   needs: { audit: calls(AuditService, 'recordUsage') },
   deployment: {
@@ -50,8 +52,8 @@ export const llmGateway = defineService({
         : await shareTagSecret(await shared.openDatabase<TagSchema>('tags', tagMigrations), own);
     const metrics = createGatewayMetrics(processMetrics);
     const catalogDeps = { env, log, metrics };
-    const { reserve, settle } = shared.state;
-    const store = { isShared: shared.isStateShared || shared.state.isShared, reserve, settle };
+    const { reserve, settle, read } = shared.state;
+    const store = { isShared: shared.isStateShared || shared.state.isShared, reserve, settle, read };
     const limits = createLimits(config.limits, { store, metrics, clock, random });
     const first = await createCatalog(config, catalogDeps).catch(async (error) => {
       await limits.close();
@@ -61,18 +63,21 @@ export const llmGateway = defineService({
     const ledger = createLedger({ audit: clients.audit, log, metrics, clock, random, signer });
     watchLoad(metrics, () => catalogs.current.targets);
     return {
-      impl: createLlmGateway({
-        catalogs,
-        limits,
-        ledger,
-        hedgeShare: createHedgeShare(),
-        tagOf: createTenantTags(secret),
-        masksOf: createMasksOf(config.personalData),
-        log,
-        metrics,
-        clock,
-        random,
-      }),
+      impl: {
+        ...createOperationRpcs({ catalogs, limits, countedSince: clock() }),
+        ...createLlmGateway({
+          catalogs,
+          limits,
+          ledger,
+          hedgeShare: createHedgeShare(),
+          tagOf: createTenantTags(secret),
+          masksOf: createMasksOf(config.personalData),
+          log,
+          metrics,
+          clock,
+          random,
+        }),
+      },
       async reconfigure(next: LlmSettings) {
         const catalog = await createCatalog(next, catalogDeps, catalogs.current);
         try {

@@ -98,7 +98,10 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       for (const attempt of [...running]) attempt.cancel(signal.reason ?? callerLeft);
       reservation?.settle(charges.total());
       const { usages } = charges;
-      if (usages.length > 0) ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId() }, context);
+      if (usages.length > 0) {
+        const purpose = purposeOf(given);
+        ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId(), purpose }, context);
+      }
       const attemptCount = failover?.attemptCount ?? 0;
       endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });
       release();
@@ -186,6 +189,19 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       return over;
     },
   };
+}
+
+const purposes: Record<number, string> = {
+  [Task.ANSWER]: 'answer',
+  [Task.REWRITE]: 'rewrite',
+  [Task.ROUTE]: 'route',
+  [Task.SUMMARIZE]: 'summarize',
+};
+
+/** Returns what a model is called for, as the ledger names it. */
+function purposeOf(request: GenerateRequest): string {
+  if (isOfCaller(request)) return 'completion';
+  return purposes[request.task] ?? '';
 }
 
 /** Returns the request with a completion of at most `limitTokens`, and a warning if that is less than the caller asked for. */

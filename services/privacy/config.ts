@@ -14,7 +14,8 @@ export interface PrivacySettings {
   readonly retention: readonly Retention[];
 }
 
-const dayMs = 86_400_000;
+/** A day in milliseconds. */
+export const dayMs = 86_400_000;
 const toMs = (days: number | undefined): number | undefined => (days ? days * dayMs : undefined);
 
 /** Returns the settings. */

@@ -93,7 +93,7 @@ export const privacy = defineService({
       ...(config.retention.length === 0 ? [] : [repeat(everyMs.retention, () => applyRetention(retention, signal))]),
     ];
     return {
-      impl: createPrivacy({ erasures, records, stores, clock }),
+      impl: createPrivacy({ erasures, records, stores, retention: config.retention, clock }),
       async close() {
         closing.abort();
         await Promise.all(running);

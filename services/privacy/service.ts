@@ -1,6 +1,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { PrivacyService } from '#gen/ragmesh/privacy/v1/privacy_pb.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
+import { dayMs, type Retention } from './config.ts';
 import type { Erasures } from './erasures/erasures.ts';
 import type { Stores } from './erasures/stores.ts';
 import { exportUser } from './export/export-user.ts';
@@ -11,6 +12,8 @@ export interface PrivacyDeps {
   erasures: Erasures;
   records: Records;
   stores: Stores;
+  /** How long tenants keep what. */
+  retention: readonly Retention[];
   clock: () => number;
 }
 
@@ -19,6 +22,7 @@ export function createPrivacy({
   erasures,
   records,
   stores,
+  retention,
   clock,
 }: PrivacyDeps): ServiceHandlers<typeof PrivacyService> {
   return {
@@ -30,6 +34,16 @@ export function createPrivacy({
     },
     async getErasure({ erasureId }, { principal: { tenant } }) {
       return { erasure: await erasures.get(tenant, erasureId) };
+    },
+    listErasures: ({ pageSize, pageToken }, { principal }) => erasures.list(principal.tenant, pageSize, pageToken),
+    getRetention(_, { principal }) {
+      const own = retention.find(({ tenant }) => tenant === principal.tenant);
+      return {
+        ...ifDays('sessionsDays', own?.sessionsMs),
+        ...ifDays('feedbackDays', own?.feedbackMs),
+        ...ifDays('auditDays', own?.auditMs),
+        ...ifDays('ledgerDays', own?.ledgerMs),
+      };
     },
     exportUser: ({ user }, context) => exportUser(stores, user, () => context.forward()),
     async putLegalHold({ user, reason }, context) {
@@ -54,4 +68,8 @@ export function createPrivacy({
       };
     },
   };
+}
+
+function ifDays<Name extends string>(name: Name, ms: number | undefined): Partial<Record<Name, number>> {
+  return ms === undefined ? {} : ({ [name]: ms / dayMs } as Record<Name, number>);
 }

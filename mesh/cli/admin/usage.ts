@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { AuditService, type UsageRow } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import { UsageFormat, UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import { CommandError, printJson } from '../command.ts';
 import type { MeshConnection } from '../connect.ts';
-import { focusColumns, focusRow } from './focus.ts';
 import { printTable } from './print.ts';
-import { compareCosts, parseCosts } from './reconciliation.ts';
 
 /** What the actions read of the command line. */
 export interface UsageFlags {
@@ -21,11 +20,14 @@ export interface UsageFlags {
 
 /** Prints the ledger by day, model and user. */
 export async function printUsage(mesh: MeshConnection, flags: UsageFlags): Promise<void> {
-  const rows = await readUsage(mesh, flags);
   if (flags.focus) {
-    process.stdout.write(`${focusColumns.join(',')}\n`);
-    for (const row of rows) process.stdout.write(`${focusRow(row).map(toCsv).join(',')}\n`);
-  } else if (flags.json) {
+    const [fromDay, beforeDay] = [flags.from || yearAgo(), flags.before || today(1)];
+    const request = { fromDay, beforeDay, format: UsageFormat.FOCUS };
+    for await (const { text } of mesh.client(UsageService).exportUsage(request)) process.stdout.write(text);
+    return;
+  }
+  const rows = await readUsage(mesh, flags);
+  if (flags.json) {
     for (const row of rows) printJson({ ...plain(row) });
   } else {
     const lines = rows.map((row) => Object.values(plain(row)).map(String));
@@ -37,28 +39,29 @@ export async function printUsage(mesh: MeshConnection, flags: UsageFlags): Promi
 export async function reconcile(mesh: MeshConnection, flags: UsageFlags, file: string): Promise<number> {
   const tolerance = Number(flags.tolerance) / 100;
   if (!(tolerance >= 0 && tolerance < 1)) throw new CommandError('--tolerance is a share in percent, 0 to 100');
-  const exported = parseCosts(readFileSync(file, 'utf8'), flags.columns.split(','));
-  const days = exported.map(({ day }) => day).toSorted();
-  const from = flags.from || (days[0] ?? '');
-  const before = flags.before || nextDay(days.at(-1) ?? '');
-  const rows = (await readUsage(mesh, { from, before })).filter(({ costMicros }) => costMicros > 0n);
-  const ledger = rows.map(({ day, model, costMicros }) => ({ day, model, cost: Number(costMicros) / 1e6 }));
-  const within = exported.filter(({ day }) => day >= from && day < before);
-  const { differences, share, total } = compareCosts(ledger, within);
+  const [dayColumn = '', modelColumn = '', costColumn = '', ...rest] = flags.columns.split(',');
+  if (costColumn === '' || rest.length > 0) {
+    throw new CommandError('--columns needs three names: of the day, the model and the cost');
+  }
+  const result = await mesh.client(UsageService).reconcileUsage({
+    ...{ csv: readFileSync(file, 'utf8'), dayColumn, modelColumn, costColumn },
+    ...{ fromDay: flags.from, beforeDay: flags.before },
+  });
+  const { fromDay: from, beforeDay: before, ledgerCost: ledger, providerCost: provider, share, differences } = result;
   const isWithin = share <= tolerance;
-  if (flags.json) printJson({ from, before, ...total, share, isWithin, differences });
-  else {
-    const lines = differences.map(({ day, model, ledger: own, provider }) => [
+  if (flags.json) {
+    const plainDifferences = differences.map(({ $typeName: _, ...each }) => each);
+    printJson({ from, before, ledger, provider, share, isWithin, differences: plainDifferences });
+  } else {
+    const lines = differences.map(({ day, model, ledgerCost, providerCost }) => [
       day,
       model,
-      own.toFixed(6),
-      provider.toFixed(6),
+      ledgerCost.toFixed(6),
+      providerCost.toFixed(6),
     ]);
     printTable([['day', 'model', 'ledger', 'provider'], ...lines]);
     const percent = (share * 100).toFixed(3);
-    process.stdout.write(
-      `ledger ${total.ledger.toFixed(6)}, provider ${total.provider.toFixed(6)}: ${percent} % apart\n`,
-    );
+    process.stdout.write(`ledger ${ledger.toFixed(6)}, provider ${provider.toFixed(6)}: ${percent} % apart\n`);
   }
   return isWithin ? 0 : 3;
 }
@@ -80,9 +83,14 @@ function parseDay(text: string): number {
   return timeMs;
 }
 
-function nextDay(day: string): string {
-  return day === '' ? '' : new Date(parseDay(day) + 86_400_000).toISOString().slice(0, 10);
+const dayMs = 86_400_000;
+
+/** Returns the day in UTC, or the one of some days later. */
+function today(daysLater: number): string {
+  return new Date(Date.now() + daysLater * dayMs).toISOString().slice(0, 10);
 }
+
+const yearAgo = () => today(-365);
 
 function plain({
   day,
@@ -100,10 +108,4 @@ function plain({
     ...{ promptTokens: Number(promptTokens), completionTokens: Number(completionTokens) },
     ...{ cost: Number(costMicros) / 1e6, currency },
   };
-}
-
-/** Returns a cell of CSV (RFC 4180). One that a spreadsheet would take as a formula gets an apostrophe. */
-function toCsv(cell: string): string {
-  const safe = /^[=+\-@\t\r]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

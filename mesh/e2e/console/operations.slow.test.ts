@@ -275,6 +275,9 @@ test.runIf(chromium)('each role sees its sections, and nothing of the others is 
     'Jobs',
     'Sources',
     'Quality',
+    'Evaluation',
+    'Models and cost',
+    'Administration',
   ]);
   expect((await sectionsOf('editor', '#')).links).toEqual(['Ask', 'Documents', 'Jobs']);
   expect((await sectionsOf('reader', '#')).links).toEqual([]);

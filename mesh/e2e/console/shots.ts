@@ -22,6 +22,18 @@ const addresses = {
   health: '#/quality/health/shop',
   versions: '#/quality/versions/shop',
   gate: '#/quality/gate/shop',
+  suites: '#/evaluation/suites',
+  'question-sets': '#/evaluation/sets',
+  compare: '#/evaluation/compare',
+  usage: '#/cost/usage',
+  limits: '#/cost/limits',
+  targets: '#/cost/targets',
+  reconcile: '#/cost/reconcile',
+  keys: '#/administration/keys',
+  'new-key': '#/administration/keys/new',
+  tenants: '#/administration/tenants',
+  audit: '#/administration/audit',
+  privacy: '#/administration/privacy',
 };
 /** Time for a page to read what it shows, in milliseconds. */
 const settleMs = 2000;

@@ -47,6 +47,16 @@ test('retention removes what is too old, but not of held users; an erasure that 
   expect(await Promise.all(['ann', 'bob', 'cid'].map((user) => sessionsOf(mesh, user)))).toEqual([0, 1, 0]);
   const check = await mesh.client(AuditService).verifyChain({}, await as(mesh, 'auditor'));
   expect(check).toMatchObject({ intact: true, keyMissingCount: 0n });
+  const privacy = mesh.client(PrivacyService);
+  expect(await privacy.getRetention({}, await as(mesh, 'operator'))).toMatchObject({ sessionsDays: 20, auditDays: 20 });
+  await privacy.eraseUser({ user: 'dan', erasureId: 'e2' }, await as(mesh, 'operator'));
+  const pages = [];
+  for (let pageToken = '', isOver = false; !isOver; isOver = pageToken === '') {
+    const page = await privacy.listErasures({ pageSize: 1, pageToken }, await as(mesh, 'operator'));
+    pages.push(page.erasures.map(({ erasureId }) => erasureId));
+    pageToken = page.nextPageToken;
+  }
+  expect(pages).toEqual([['e2'], ['e1']]);
   await mesh.close(true);
   rmSync(dataDir, { recursive: true });
 });

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSchema } from '../records/schema.ts';
 import { addSums } from '../usage/usage-sums.ts';
+import { addTotals, monthOf, negativeTotal, totalAmounts } from '../usage/usage-totals.ts';
 
 /** Returns whether the ledger or its sums name a user. */
 export async function isInLedger(db: Database<AuditSchema>, tenant: string, user: string): Promise<boolean> {
@@ -35,6 +36,13 @@ export async function forgetUser(
       .executeTakeFirst();
     count += Number(changed.numUpdatedRows);
   }
+  await trx
+    .updateTable('usage_totals')
+    .set({ name: subject })
+    .where('tenant', '=', tenant)
+    .where('dimension', '=', 'user')
+    .where('name', '=', user)
+    .execute();
   return count;
 }
 
@@ -85,6 +93,38 @@ export async function expireLedger(
       return rows.length;
     });
     count += moved;
-    if (moved < rowsAtOnce) return count;
+    if (moved < rowsAtOnce) break;
   }
+  while ((await forgetTotals(db, tenant, day, held)) === rowsAtOnce);
+  return count;
+}
+
+/** Removes the users of some totals of days before `day`, also from their months; returns how many. */
+async function forgetTotals(
+  db: Database<AuditSchema>,
+  tenant: string,
+  day: string,
+  held: readonly string[],
+): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const ofUsers = () => trx.selectFrom('usage_totals').where('tenant', '=', tenant).where('dimension', '=', 'user');
+    const rows = await ofUsers()
+      .selectAll()
+      .where('period', '<', day)
+      .where((eb) => eb(eb.fn('length', ['period']), '=', day.length))
+      .where('name', 'not in', held)
+      .limit(rowsAtOnce)
+      .execute();
+    const nameless = rows.map((row) => ({ ...row, name: '' }));
+    const monthly = [...rows.map(negativeTotal), ...nameless].map((row) => ({ ...row, period: monthOf(row.period) }));
+    await addTotals(trx, [...rows.map(negativeTotal), ...nameless, ...monthly]);
+    await trx
+      .deleteFrom('usage_totals')
+      .where('tenant', '=', tenant)
+      .where('dimension', '=', 'user')
+      .where('name', 'not in', held)
+      .where((eb) => eb.and(totalAmounts.map((amount) => eb(amount, '=', 0))))
+      .execute();
+    return rows.length;
+  });
 }

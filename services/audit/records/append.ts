@@ -7,7 +7,7 @@ import type { Database } from '#kit/storage/database.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
 import { createListQuery } from '#kit/storage/list-query.ts';
 import { findCovered } from '../usage/ledger.ts';
-import { addSums, answerSum, isFromCache } from '../usage/usage-sums.ts';
+import { addUsage, answerSum, isFromCache } from '../usage/usage-sums.ts';
 import { chainHash, genesisHash, toCanonicalBytes } from './chain.ts';
 import type { DocumentSets, WrittenSet } from './document-sets.ts';
 import type { ChainHead, HeadsFile } from './heads-file.ts';
@@ -122,7 +122,7 @@ export async function appendEntries(
       const { tenant, record } = submission;
       return answerSum({ ...submission, recordedAt: nowMs }, covered.has(keyOf(tenant, record.answerId)));
     });
-    await addSums(trx, sums);
+    await addUsage(trx, sums);
   }
   return { sequences, written, heads: [...ends.values()] };
 }

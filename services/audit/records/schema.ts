@@ -12,6 +12,8 @@ export interface AuditSchema {
   ledger: LedgerRow;
   /** Sums of the entries and the ledger by day, model, user and currency. */
   usage: UsageSumRow;
+  /** Sums of usage by day and dimension. */
+  usage_totals: UsageTotalRow;
   /** The keys of users: removing a row makes unreadable what was encrypted under its key. */
   subjects: SubjectRow;
 }
@@ -71,6 +73,26 @@ export interface LedgerRow {
   recorded_at: number;
   /** The `RecordUsageRequest`. */
   bytes: Uint8Array;
+}
+
+/** A sum of usage by one dimension. */
+export interface UsageTotalRow {
+  /** The tenant; empty in the dimension "tenant", whose names are tenants. */
+  tenant: string;
+  dimension: 'model' | 'user' | 'purpose' | 'key' | 'tenant';
+  /** UTC, YYYY-MM-DD; of users also a month, YYYY-MM. */
+  period: string;
+  name: string;
+  /** ISO 4217; empty without a cost. */
+  currency: string;
+  call_count: number;
+  answer_count: number;
+  cached_count: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cost_micros: number;
+  saved_tokens: number;
+  saved_micros: number;
 }
 
 /** A sum of usage. */
@@ -161,6 +183,35 @@ const sqlite: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX subjects_by_user ON subjects (user);
   `,
+  `
+  CREATE TABLE usage_totals (
+    tenant TEXT NOT NULL, dimension TEXT NOT NULL, period TEXT NOT NULL, name TEXT NOT NULL, currency TEXT NOT NULL,
+    call_count INTEGER NOT NULL,
+    answer_count INTEGER NOT NULL,
+    cached_count INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost_micros INTEGER NOT NULL,
+    saved_tokens INTEGER NOT NULL,
+    saved_micros INTEGER NOT NULL,
+    PRIMARY KEY (tenant, dimension, period, name, currency)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO usage_totals
+    SELECT tenant, 'model', day, model, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, model, currency;
+  INSERT INTO usage_totals
+    SELECT tenant, 'user', day, user, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, user, currency;
+  INSERT INTO usage_totals
+    SELECT tenant, 'user', substr(day, 1, 7), user, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, substr(day, 1, 7), user, currency;
+  INSERT INTO usage_totals
+    SELECT tenant, 'purpose', day, '', currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, currency;
+  INSERT INTO usage_totals
+    SELECT '', 'tenant', day, tenant, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, currency;
+  `,
 ];
 
 const postgres: readonly string[] = [
@@ -232,6 +283,35 @@ const postgres: readonly string[] = [
     PRIMARY KEY (tenant, "user")
   );
   CREATE INDEX subjects_by_user ON subjects ("user");
+  `,
+  `
+  CREATE TABLE usage_totals (
+    tenant text NOT NULL COLLATE "C", dimension text NOT NULL COLLATE "C", period text NOT NULL COLLATE "C", name text NOT NULL COLLATE "C", currency text NOT NULL COLLATE "C",
+    call_count bigint NOT NULL,
+    answer_count bigint NOT NULL,
+    cached_count bigint NOT NULL,
+    prompt_tokens bigint NOT NULL,
+    completion_tokens bigint NOT NULL,
+    cost_micros bigint NOT NULL,
+    saved_tokens bigint NOT NULL,
+    saved_micros bigint NOT NULL,
+    PRIMARY KEY (tenant, dimension, period, name, currency)
+  );
+  INSERT INTO usage_totals
+    SELECT tenant, 'model', day, model, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, model, currency;
+  INSERT INTO usage_totals
+    SELECT tenant, 'user', day, "user", currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, "user", currency;
+  INSERT INTO usage_totals
+    SELECT tenant, 'user', substr(day, 1, 7), "user", currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, substr(day, 1, 7), "user", currency;
+  INSERT INTO usage_totals
+    SELECT tenant, 'purpose', day, '', currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, currency;
+  INSERT INTO usage_totals
+    SELECT '', 'tenant', day, tenant, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
+      SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, currency;
   `,
 ];
 

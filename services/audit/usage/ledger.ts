@@ -6,12 +6,14 @@ import { createInsert } from '#kit/storage/insert-rows.ts';
 import { fromCanonicalBytes } from '../records/chain.ts';
 import { keyOf, tenantsOf } from '../records/rows.ts';
 import type { AuditSchema, LedgerRow } from '../records/schema.ts';
-import { addSums, type CountedAnswer, coveredSum, ledgerSums } from './usage-sums.ts';
+import { addUsage, type CountedAnswer, coveredSum, ledgerSums } from './usage-sums.ts';
 
 /** Usage to add to the ledger. */
 export interface UsageSubmission {
   tenant: string;
   user: string;
+  /** Id of the API key of the call; empty: none. */
+  key: string;
   request: RecordUsageRequest;
   /** The request as the ledger holds it. */
   bytes: Uint8Array;
@@ -54,8 +56,8 @@ export async function appendUsage(
     trx,
     fresh.map((submission) => toRow(submission, nowMs)),
   );
-  const added = fresh.flatMap(({ tenant, user, atMs, request }) => ledgerSums(tenant, user, atMs, request));
-  await addSums(trx, [...added, ...answers.map(coveredSum)]);
+  const added = fresh.flatMap(ledgerSums);
+  await addUsage(trx, [...added, ...answers.map(coveredSum)]);
   return results;
 }
 

@@ -5,6 +5,7 @@ import type { TokenUsage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import type { Database } from '#kit/storage/database.ts';
 import { createInsert } from '#kit/storage/insert-rows.ts';
 import type { AuditSchema, UsageSumRow } from '../records/schema.ts';
+import { addTotals, totalsOf, type UsageChange } from './usage-totals.ts';
 
 // Sums of usage, as the report shows them: answers are counted by their entries, tokens and money by the ledger. An answer of which
 // the ledger has nothing counts by its own usage until the ledger has something. So nothing is counted twice, in whatever order the
@@ -15,6 +16,8 @@ const maxAmount = 2 ** 40;
 
 const nothing = { answer_count: 0, cached_count: 0, prompt_tokens: 0, completion_tokens: 0, cost_micros: 0 };
 
+const notCalled = { call_count: 0, saved_tokens: 0, saved_micros: 0 };
+
 /** An entry, as sums count it. */
 export interface CountedAnswer {
   tenant: string;
@@ -23,11 +26,24 @@ export interface CountedAnswer {
   recordedAt: number;
 }
 
+/** A request of the ledger, as sums count it. */
+export interface CountedRequest {
+  tenant: string;
+  user: string;
+  key: string;
+  request: RecordUsageRequest;
+  /** When it was made, in milliseconds since 1970. */
+  atMs: number;
+}
+
 /** Returns what an answer adds; `isCovered`: the ledger has its tokens and money. */
-export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, isCovered: boolean): UsageSumRow {
+export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, isCovered: boolean): UsageChange {
   const { model, usage } = record;
   const isCached = isFromCache(record);
+  const would = isCached ? amountsOf(usage) : nothing;
   return {
+    ...{ purpose: 'answer', key: '', call_count: 0 },
+    ...{ saved_tokens: would.prompt_tokens + would.completion_tokens, saved_micros: would.cost_micros },
     ...{ tenant, day: dayOf(recordedAt), model, user, currency: usage?.currency ?? '' },
     ...(isCached || isCovered ? nothing : amountsOf(usage)),
     answer_count: 1,
@@ -36,18 +52,20 @@ export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, i
 }
 
 /** Returns the sum that removes what an answer has added by its own usage: the ledger has it now. */
-export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer): UsageSumRow {
+export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer): UsageChange {
   const { model, usage } = record;
   const { prompt_tokens, completion_tokens, cost_micros } = isFromCache(record) ? nothing : amountsOf(usage);
   return {
+    ...{ ...notCalled, purpose: 'answer', key: '' },
     ...{ tenant, day: dayOf(recordedAt), model, user, currency: usage?.currency ?? '' },
     ...{ ...nothing, prompt_tokens: -prompt_tokens, completion_tokens: -completion_tokens, cost_micros: -cost_micros },
   };
 }
 
 /** Returns what an entry of the ledger adds: tokens and money, but no answer. */
-export function ledgerSums(tenant: string, user: string, atMs: number, request: RecordUsageRequest): UsageSumRow[] {
+export function ledgerSums({ tenant, user, key, atMs, request }: CountedRequest): UsageChange[] {
   return request.usages.map(({ model, usage }) => ({
+    ...{ ...notCalled, purpose: request.purpose, key, call_count: 1 },
     ...{ tenant, day: dayOf(atMs), model, user, currency: usage?.currency ?? '' },
     ...(usage?.fromCache ? nothing : amountsOf(usage)),
   }));
@@ -55,7 +73,13 @@ export function ledgerSums(tenant: string, user: string, atMs: number, request: 
 
 const amounts = ['answer_count', 'cached_count', 'prompt_tokens', 'completion_tokens', 'cost_micros'] as const;
 
-/** Adds to the sums. */
+/** Adds to the sums of the report, and to the totals by dimension. */
+export async function addUsage(trx: Transaction<AuditSchema>, changes: readonly UsageChange[]): Promise<void> {
+  await addSums(trx, changes);
+  await addTotals(trx, changes.flatMap(totalsOf));
+}
+
+/** Adds to the sums of the report. */
 export async function addSums(trx: Transaction<AuditSchema>, changes: readonly UsageSumRow[]): Promise<void> {
   const rows = new Map<string, UsageSumRow>();
   for (const change of changes) {

@@ -29,3 +29,8 @@ export function formatWhen(at: Date, now: Date, language: string): string {
     : { month: 'short', day: 'numeric', ...(at.getFullYear() !== now.getFullYear() && { year: 'numeric' }) };
   return new Intl.DateTimeFormat(language, options).format(at);
 }
+
+/** Returns a time with its day. */
+export function formatTime(at: Date, language: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+}

@@ -33,6 +33,9 @@ export type RunDeps = Pick<
   'config' | 'clock' | 'random' | 'log' | 'signer'
 > & { clients: { retrieval: Pick<Client<typeof RetrievalService>, 'retrieve'> }; figures: EvaluationMetrics };
 
+/** What a run needs of the call that it serves. */
+export type RunContext = Pick<CallContext, 'principal' | 'forward'>;
+
 /**
  * Asks every judged question in every way of searching, yields the progress, then the result, which is stored. Throws NOT_FOUND if
  * there is no such data set.
@@ -41,7 +44,7 @@ export async function* runEvaluation(
   deps: RunDeps,
   store: EvaluationStore,
   request: RunEvaluationRequest,
-  context: CallContext,
+  context: RunContext,
 ): AsyncGenerator<RunEvaluationResponse> {
   const { tenant } = context.principal;
   const startedAtMs = deps.clock();
@@ -92,7 +95,7 @@ async function* askInTurns(
   queries: readonly JudgedQuery[],
   ways: readonly RetrieveRequest[],
   request: RunEvaluationRequest,
-  context: CallContext,
+  context: RunContext,
 ): AsyncGenerator<{ way: number; asked: AskedQuery }> {
   const { clients, config, log } = deps;
   const { retrieval } = clients;
@@ -128,7 +131,7 @@ function addQuestionScores(run: EvaluationRun, [own = [], ...others]: readonly A
 
 // A question has the caller's identity and at most its remaining time. A run may last longer than the token that it began with, so
 // if this process can sign tokens, each question has a new one.
-async function optionsOf({ config, signer }: RunDeps, context: CallContext): Promise<CallOptions> {
+async function optionsOf({ config, signer }: RunDeps, context: RunContext): Promise<CallOptions> {
   const options = context.forward({ timeoutMs: config.questionTimeoutMs });
   if (signer === undefined) return options;
   return { ...options, ...actAs(await signer.sign(context.principal)) };

@@ -29,6 +29,8 @@ export interface LedgerEntry {
   requestedAt: number;
   /** 32 hex digits; empty: none. */
   traceId: string;
+  /** What the model was called for: "answer", "rewrite", …; absent: not known. */
+  purpose?: string;
 }
 
 /** Delivers usage to the ledger of audit at least once. A request never waits for it. */
@@ -235,10 +237,10 @@ function createDelivery(bounds: DeliveryBounds, onDue: (event: DeliveryEvent) =>
 }
 
 function toPending(entry: LedgerEntry, { principal, authorization }: CallContext, clock: () => number): Pending {
-  const { requestId, usages, requestedAt, traceId } = entry;
+  const { requestId, usages, requestedAt, traceId, purpose = '' } = entry;
   const at = timestampFromMs(requestedAt || clock());
   return {
-    request: create(RecordUsageRequestSchema, { requestId, usages, requestedAt: at, traceId }),
+    request: create(RecordUsageRequestSchema, { requestId, usages, requestedAt: at, traceId, purpose }),
     principal,
     authorization,
     isResigned: false,

@@ -34,12 +34,24 @@ export interface Prices {
    * quarter more tokens can reach. Never less than `cost` of at most these tokens. `undefined` for a model without a price.
    */
   maxCost(model: string, promptTokens: number | bigint, completionTokens: number | bigint): bigint | undefined;
+  /** Returns the price of a model as the table has it, in units for a million tokens; `undefined`: it has none. */
+  priceOf(model: string): ListedPrice | undefined;
   /** Replaces the table. Throws ConfigError if it is invalid, and then keeps the current one. */
   reconfigure(table: LLMPriceTable | undefined): void;
   /** Version of the table; empty without a table. */
   readonly version: string;
   /** ISO 4217; empty without a table. */
   readonly currency: string;
+}
+
+/** A price as the table has it, in currency units for a million tokens. */
+export interface ListedPrice {
+  prompt: number;
+  completion: number;
+  cachedPrompt?: number;
+  cacheWrite?: number;
+  /** Higher prices for longer prompts. */
+  tierCount: number;
 }
 
 /** Prices of a model's tokens: micro-units for a token, in steps of 10^-12, which is what the table says exactly. */
@@ -78,6 +90,7 @@ const countMargin = [5n, 4n] as const;
  */
 export function createPrices(first: LLMPriceTable | undefined, path = 'llm_gateway.prices'): Prices {
   let table = readTable(first, path);
+  let listed = first?.prices ?? [];
   return {
     cost(model, tokens) {
       const tiers = table.models.get(model);
@@ -107,8 +120,20 @@ export function createPrices(first: LLMPriceTable | undefined, path = 'llm_gatew
       }
       return (exact + scale - 1n) / scale;
     },
+    priceOf(model) {
+      const price = listed.find((each) => each.model === model);
+      if (price === undefined) return undefined;
+      const { prompt, completion, tiers } = price;
+      const [cachedPrompt, cacheWrite] = [ifSet(price, 'cachedPrompt'), ifSet(price, 'cacheWrite')];
+      return {
+        ...{ prompt, completion, tierCount: tiers.length },
+        ...(cachedPrompt !== undefined && { cachedPrompt }),
+        ...(cacheWrite !== undefined && { cacheWrite }),
+      };
+    },
     reconfigure(next) {
       table = readTable(next, path);
+      listed = next?.prices ?? [];
     },
     get version() {
       return table.version;

@@ -57,7 +57,9 @@ export function createAttemptReport(
     finished({ outcome, error, hasContent, hasStarted, isCharged }, usage, { elapsedMs, firstContentMs, model }) {
       if (error?.kind === 'timeout' && !hasContent) target.latency.observe(elapsedMs);
       const labels = labelsOf(model);
-      metrics.attemptTotal.inc({ ...labels, result: error?.kind ?? enumName(OutcomeSchema, outcome).toLowerCase() });
+      const result = error?.kind ?? enumName(OutcomeSchema, outcome).toLowerCase();
+      metrics.attemptTotal.inc({ ...labels, result });
+      target.count(result);
       metrics.llmLatencyMs.observe(labels, elapsedMs);
       if (isCharged || hasStarted) {
         metrics.promptTokens.inc({ model: labels.model }, Number(usage.promptTokens));

@@ -1,6 +1,7 @@
 import { Counter, Gauge } from 'prom-client';
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
+import { readStandings } from '../operations/standings.ts';
 import type { LimitState } from './limit-state.ts';
 import type { Decision, Demand, LimitStoreDeps, MinuteUse, Refusal, Scope } from './limit-store.ts';
 import type { AdmissionRequest, Limits, MinuteStanding, Reservation } from './limits.ts';
@@ -85,6 +86,15 @@ export function createLimits(
       return toReservation(outcome.demand, outcome.minutes);
     },
     maxCompletionTokens: (limited) => rules.maxCompletionTokens(limited, deps.clock()),
+    async standings(tenant, others) {
+      const now = deps.clock();
+      const named = rules.named(tenant, others, now);
+      const uses = await store.read(
+        tenant,
+        named.map(({ scope }) => scope),
+      );
+      return { standings: readStandings(named, uses, others, now), isShared: store.isShared };
+    },
     reconfigure(next) {
       const given = readRules(next, path);
       if (JSON.stringify(given.store) !== storeKey) {

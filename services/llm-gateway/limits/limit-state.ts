@@ -5,7 +5,7 @@ import type { LimitStore, LimitStoreDeps, Used } from './limit-store.ts';
 import { readRules } from './rules.ts';
 
 /** The counters of limits, as one process uses them. */
-export type LimitState = Pick<LimitStore, 'isShared' | 'reserve' | 'settle'>;
+export type LimitState = Pick<LimitStore, 'isShared' | 'reserve' | 'settle' | 'read'>;
 
 /**
  * Opens the counters that the limits of the configuration name, for all processes of a group. Reservations of a process that ends
@@ -36,6 +36,7 @@ export async function openLimitState(
             if (decision.admitted) held.set(demand.id, { tokens: demand.tokens, costMicros: demand.costMicros });
             return decision;
           },
+          read: (tenant, scopes) => store.read(tenant, scopes),
           settle(id, used) {
             held.delete(id);
             return store.settle(id, used);

@@ -21,7 +21,20 @@ export interface LimitStore {
    * first call of an id counts. Never rejects.
    */
   settle(id: string, used: Used | undefined): Promise<void>;
+  /** Returns what is used of scopes of a tenant, reservations included. Changes nothing. */
+  read(tenant: string, scopes: readonly Scope[]): Promise<ScopeUse[]>;
   close(): Promise<void>;
+}
+
+/** What is used of a scope. What has no limit may be 0. */
+export interface ScopeUse {
+  /** Of the sliding minute. */
+  requests: number;
+  tokens: number;
+  /** Money of the day and of the month, in millionths of the currency unit. */
+  dayMicros: number;
+  monthMicros: number;
+  running: number;
 }
 
 /** The demand of a request. */

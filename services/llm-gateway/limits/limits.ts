@@ -1,5 +1,5 @@
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
-import type { Limited } from './rules.ts';
+import type { Layer, Limited, OtherNames } from './rules.ts';
 
 /** Limits of tenants and keys. The maximum usage of a request is reserved before it starts, and settled by its real usage. */
 export interface Limits {
@@ -11,11 +11,26 @@ export interface Limits {
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
   /** Returns the longest completion that a request may have, in tokens. */
   maxCompletionTokens(limited: Limited): number;
+  /** Returns the limits of a tenant, of all layers, with what is used of them; of keys and users only those that are asked for or in use. */
+  standings(tenant: string, others: OtherNames): Promise<{ standings: Standing[]; isShared: boolean }>;
   /** Replaces the limits; reservations stay. */
   reconfigure(limits: LLMLimitsConfig | undefined): void;
   /** Requests that are admitted and not settled, and requests that wait; for tests and metrics. */
   readonly load: { admitted: number; waiting: number };
   close(): Promise<void>;
+}
+
+/** A limit and what is used of it. */
+export interface Standing {
+  layer: Layer;
+  name: string;
+  /** As the configuration has it: "requests_per_minute". */
+  kind: string;
+  limit: number;
+  used: number;
+  /** When all of it is free if nothing more is used, in milliseconds since 1970; `undefined`: when requests end. */
+  resetsAtMs: number | undefined;
+  raisedUntilMs: number | undefined;
 }
 
 /** The parts of a request that limits use. */

@@ -71,8 +71,8 @@ export function createMemoryStore(
       return;
     }
   };
-  const countersOf = (tenant: string, { name }: Scope): Counters => {
-    const key = `${tenant.length}:${tenant}${name}`;
+  const countersOf = (tenant: string, scope: Scope): Counters => {
+    const key = scopeKey(tenant, scope);
     const found = byName.get(key) ?? {
       requests: createMinute(),
       tokens: createMinute(),
@@ -136,12 +136,29 @@ export function createMemoryStore(
       const slot = Math.floor(clock() / slotMs);
       for (const hold of taken) release(hold, used, slot);
     },
+    async read(tenant, scopes) {
+      const nowMs = clock();
+      const slot = Math.floor(nowMs / slotMs);
+      const { day, month } = periodsAt(nowMs);
+      return scopes.map((scope) => {
+        const found = byName.get(scopeKey(tenant, scope));
+        return {
+          requests: found?.requests.sum(slot) ?? 0,
+          tokens: found?.tokens.sum(slot) ?? 0,
+          dayMicros: found === undefined ? 0 : spentIn(found.day, day),
+          monthMicros: found === undefined ? 0 : spentIn(found.month, month),
+          running: found?.running ?? 0,
+        };
+      });
+    },
     async close() {
       byName.clear();
       holds.clear();
     },
   };
 }
+
+const scopeKey = (tenant: string, { name }: Scope) => `${tenant.length}:${tenant}${name}`;
 
 interface Now {
   nowMs: number;

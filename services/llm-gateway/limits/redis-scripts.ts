@@ -168,6 +168,31 @@ end
 return 1
 `;
 
+/**
+ * KEYS: minute, money, leases of each scope. ARGV: slot, now in ms, day, month. Returns of each scope: requests and tokens of the minute, money
+ * of the day and of the month, running requests.
+ */
+export const readScript = `
+local slot, now, day, month = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local used = {}
+for scope = 0, #KEYS / 3 - 1 do
+  local minute, money, leases = unpack(KEYS, scope * 3 + 1, scope * 3 + 3)
+  local sums = {r = 0, t = 0}
+  local parts = redis.call('HGETALL', minute)
+  for index = 1, #parts, 2 do
+    local kind = string.sub(parts[index], 1, 1)
+    if tonumber(string.sub(parts[index], 2)) > slot - ${slotCount} then sums[kind] = sums[kind] + tonumber(parts[index + 1]) end
+  end
+  local spent = redis.call('HMGET', money, 'day', 'dayMicros', 'month', 'monthMicros')
+  used[#used + 1] = sums.r
+  used[#used + 1] = sums.t
+  used[#used + 1] = spent[1] == day and tonumber(spent[2] or 0) or 0
+  used[#used + 1] = spent[3] == month and tonumber(spent[4] or 0) or 0
+  used[#used + 1] = redis.call('ZCOUNT', leases, now, '+inf')
+end
+return used
+`;
+
 /** Limits in the order of the scripts' arguments. */
 export const limitOrder = [
   'requestsPerMinute',

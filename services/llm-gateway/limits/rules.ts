@@ -26,9 +26,30 @@ export interface Rules {
   queueWaitMs: number;
   /** Returns the scopes of a request at a time, of all layers that limit it: tenant, cost centres, key, user, model. */
   scopesOf(limited: Limited, nowMs: number): Scope[];
+  /** Returns the limits that the configuration names, and those of some keys and users, of all layers; at most {@link maxNamed}. */
+  named(tenant: string, others: OtherNames, nowMs: number): NamedLimit[];
   /** Returns the longest completion of a request, in tokens: the lowest limit of all layers. */
   maxCompletionTokens(limited: Limited, nowMs: number): number;
 }
+
+/** Keys and users beside those that the configuration names. */
+export interface OtherNames {
+  keys: readonly string[];
+  users: readonly string[];
+}
+
+/** A limit of a layer. */
+export interface NamedLimit {
+  layer: Layer;
+  /** Name in the layer. */
+  name: string;
+  scope: Scope;
+  /** End of a raise that applies, in milliseconds since 1970. */
+  raisedUntilMs: number | undefined;
+}
+
+/** Most limits that are returned by name. */
+export const maxNamed = 2000;
 
 /** A layer of limits. */
 export type Layer = 'tenant' | 'cost_centre' | 'key' | 'user' | 'model';
@@ -45,11 +66,12 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
     user: (name) => named(config.users, name) ?? config.defaultUser,
     model: (name) => named(config.models, name),
   };
-  const limitOf = (layer: Layer, name: string, nowMs: number): LLMLimit | undefined => {
+  const raiseOf = (layer: Layer, name: string, nowMs: number) => {
     const raise = raises.get(`${layer}:${name}`);
-    const isRaised = raise?.until !== undefined && timestampMs(raise.until) > nowMs;
-    return isRaised ? raise.limit : configured[layer](name);
+    return raise?.until !== undefined && timestampMs(raise.until) > nowMs ? raise : undefined;
   };
+  const limitOf = (layer: Layer, name: string, nowMs: number): LLMLimit | undefined =>
+    raiseOf(layer, name, nowMs)?.limit ?? configured[layer](name);
   /** Returns the layers of a request with their names. */
   const layersOf = ({ tenant, key, user, model }: Limited): [Layer, string][] => {
     const members = [...(centres.get(`key:${key}`) ?? []), ...(centres.get(`user:${user}`) ?? [])];
@@ -71,10 +93,31 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
       for (const [layer, name] of layersOf(limited)) {
         const limit = limitOf(layer, name, nowMs);
         const limits = limit && toScopeLimits(limit);
-        // All count within the tenant: a tenant that sends the key of another one uses only its own limits.
-        if (limits !== undefined) scopes.push({ name: layer === 'tenant' ? 'tenant' : `${layer}:${name}`, limits });
+        if (limits !== undefined) scopes.push({ name: scopeName(layer, name), limits });
       }
       return scopes;
+    },
+    named(tenant, others, nowMs) {
+      const raised = (layer: Layer) => config.raises.filter(({ scope }) => scope === layer).map(({ name }) => name);
+      const names: Record<Layer, Iterable<string>> = {
+        tenant: [tenant],
+        cost_centre: Object.keys(config.costCentres),
+        key: new Set([...Object.keys(config.keys), ...raised('key'), ...others.keys]),
+        user: new Set([...Object.keys(config.users), ...raised('user'), ...others.users]),
+        model: new Set([...Object.keys(config.models), ...raised('model')]),
+      };
+      return (Object.entries(names) as [Layer, Iterable<string>][])
+        .flatMap(([layer, all]) =>
+          [...all].flatMap((name) => {
+            const limit = limitOf(layer, name, nowMs);
+            const limits = limit && toScopeLimits(limit);
+            const until = raiseOf(layer, name, nowMs)?.until;
+            if (limits === undefined) return [];
+            const scope = { name: scopeName(layer, name), limits };
+            return [{ layer, name, scope, raisedUntilMs: until && timestampMs(until) }];
+          }),
+        )
+        .slice(0, maxNamed);
     },
     maxCompletionTokens(limited, nowMs) {
       const limits = layersOf(limited).flatMap(([layer, name]) => limitOf(layer, name, nowMs) ?? []);
@@ -82,6 +125,11 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
       return Math.min(...[ofTenant, ...limits].map(({ maxCompletionTokens }) => maxCompletionTokens));
     },
   };
+}
+
+/** Returns the name of a scope. All count within the tenant: a tenant that sends the key of another one uses only its own limits. */
+function scopeName(layer: Layer, name: string): string {
+  return layer === 'tenant' ? 'tenant' : `${layer}:${name}`;
 }
 
 /** Returns the cost centres of each key and user. */

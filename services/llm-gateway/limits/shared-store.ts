@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { unavailable } from '#kit/base/errors.ts';
 import { within } from '#kit/base/within.ts';
-import type { Decision, Demand, LimitStore, LimitStoreDeps, Used } from './limit-store.ts';
+import type { Decision, Demand, LimitStore, LimitStoreDeps, Scope, ScopeUse, Used } from './limit-store.ts';
 import type { MemoryStore } from './memory-store.ts';
 import {
   type HeldReservation,
@@ -21,6 +21,8 @@ export interface RemoteCounters {
   settle(demand: Demand, used: Used | undefined): Promise<void>;
   /** Extends the leases of the reservations by `leaseMs`. */
   renew(demands: readonly Demand[], leaseMs: number): Promise<void>;
+  /** Returns what is used of scopes of a tenant. */
+  read(tenant: string, scopes: readonly Scope[]): Promise<ScopeUse[]>;
   close(): Promise<void>;
 }
 
@@ -160,6 +162,10 @@ export function createSharedStore(
       if (settled?.phase !== 'owed' || !server.isUp()) return;
       // A settlement that fails stays owed: its lease is renewed, and it is delivered again until the server confirms it.
       await deliver(id, settled).catch(() => {});
+    },
+    async read(tenant, scopes) {
+      if (!server.isUp()) return local.read(tenant, scopes);
+      return server.call(() => remote.read(tenant, scopes)).catch(() => local.read(tenant, scopes));
     },
     async close() {
       clearInterval(timer);

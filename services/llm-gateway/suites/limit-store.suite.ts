@@ -57,6 +57,29 @@ export function limitStoreSuite(
       expect(await store.reserve(demandOf('d', limits))).toMatchObject({ retryAfterMs: 20_000 });
     });
 
+    test('returns what is used of a scope, of its own tenant, until it resets', async () => {
+      const { time, store } = await start();
+      const limits = {
+        requestsPerMinute: 9,
+        tokensPerMinute: 90,
+        costMicrosPerDay: 900,
+        costMicrosPerMonth: 9000,
+        maxConcurrent: 2,
+      };
+      const { scopes } = demandOf('a', limits);
+      await store.reserve(demandOf('a', limits, { tokens: 30, costMicros: 300 }));
+      const [reserved] = await store.read('acme', scopes);
+      expect(reserved).toEqual({ requests: 1, tokens: 30, dayMicros: 300, monthMicros: 300, running: 1 });
+      await store.settle('a', { tokens: 10, costMicros: 100 });
+      const [settled] = await store.read('acme', scopes);
+      expect(settled).toEqual({ requests: 1, tokens: 10, dayMicros: 100, monthMicros: 100, running: 0 });
+      const unused = { requests: 0, tokens: 0, dayMicros: 0, monthMicros: 0, running: 0 };
+      expect(await store.read('other', scopes)).toEqual([unused]);
+      time.now += dayMs;
+      expect(await store.read('acme', scopes)).toEqual([{ ...unused, monthMicros: 100 }]);
+      expect(await store.read('acme', [])).toEqual([]);
+    });
+
     test('says what is left of the limit that refuses, reservations counted as used', async () => {
       const { store } = await start();
       const limits = { tokensPerMinute: 100, costMicrosPerDay: 50 };

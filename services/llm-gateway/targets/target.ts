@@ -53,6 +53,10 @@ export interface Target {
   readonly redact: Redact;
   /** Returns the rest of the cool-down that the provider asked for, in milliseconds; 0: none. */
   coolDownMs(): number;
+  /** Attempts by result: an outcome, or the kind of the failure. */
+  readonly results: ReadonlyMap<string, number>;
+  /** Counts an attempt that has ended. */
+  count(result: string): void;
   /** Starts a cool-down, as the provider asked. */
   coolDown(ms: number): void;
   /** Identifies the configuration of the target: a new catalog retains a target with the same fingerprint. */
@@ -105,6 +109,7 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     await connections.close();
     throw new ConfigError(`${path}.${wrong.field}`, wrong.message);
   }
+  const results = new Map<string, number>();
   let coolUntil = 0;
   let holderCount = 1;
   // A reload makes a new circuit, which is closed whatever the one before was.
@@ -135,6 +140,8 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     slots: createSlots(maxConcurrent, maxWaiting),
     latency: createLatency(() => performance.now()),
     redact: createRedact(settings),
+    results,
+    count: (result) => void results.set(result, (results.get(result) ?? 0) + 1),
     coolDownMs: () => Math.max(0, coolUntil - performance.now()),
     coolDown(ms) {
       coolUntil = Math.max(coolUntil, performance.now() + Math.min(ms, maxCoolMs));

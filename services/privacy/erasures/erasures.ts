@@ -2,8 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { CallOptions } from '@connectrpc/connect';
 import { type Erasure, ErasureSchema } from '#gen/ragmesh/privacy/v1/privacy_pb.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
-import type { Records } from '../records/records.ts';
+import type { ErasurePosition, Records } from '../records/records.ts';
 import type { ErasureRow } from '../records/schema.ts';
 import { type Found, type Stores, stepsOf, type Target } from './stores.ts';
 
@@ -30,9 +31,14 @@ export interface Erasures {
   run(requester: Requester, erasureId: string, target: Target, signal: AbortSignal): Promise<Erasure>;
   /** Returns an erasure. Throws NOT_FOUND. */
   get(tenant: string, erasureId: string): Promise<Erasure>;
+  /** Returns a page of erasures, the latest first. Throws INVALID_ARGUMENT for a token of something else. */
+  list(tenant: string, pageSize: number, pageToken: string): Promise<{ erasures: Erasure[]; nextPageToken: string }>;
   /** Runs what was interrupted: erasures that were asked for at least `minAgeMs` ago. */
   resume(minAgeMs: number, signal: AbortSignal): Promise<void>;
 }
+
+/** Receipts of a page if the request names no number. */
+const defaultPageSize = 50;
 
 /** The steps that have ended, and what each has found. */
 type Done = Record<string, Found[]>;
@@ -70,6 +76,16 @@ export function createErasures({ records, stores, actFor, newId, clock, log }: E
     async get(tenant, erasureId) {
       return toErasure(await records.getErasure(tenant, erasureId));
     },
+    async list(tenant, pageSize, pageToken) {
+      const size = pageSize || defaultPageSize;
+      const rows = await records.listErasures(tenant, parsePageToken(pageToken), size + 1);
+      const page = rows.slice(0, size);
+      const last = rows.length > size ? page.at(-1) : undefined;
+      return {
+        erasures: page.map(toErasure),
+        nextPageToken: last === undefined ? '' : `${last.requested_at}.${last.id}`,
+      };
+    },
     async resume(minAgeMs, signal) {
       for (const row of await records.openErasures(clock() - minAgeMs)) {
         if (signal.aborted) return;
@@ -80,6 +96,15 @@ export function createErasures({ records, stores, actFor, newId, clock, log }: E
       }
     },
   };
+}
+
+function parsePageToken(token: string): ErasurePosition | undefined {
+  if (token === '') return undefined;
+  const [, time, id] = /^(\d{1,15})\.([A-Za-z0-9_-]{1,64})$/.exec(token) ?? [];
+  if (time === undefined || id === undefined) {
+    throw invalidArgument('page_token is not from ListErasures: start again without one');
+  }
+  return { requestedAt: Number(time), id };
 }
 
 function toErasure({ id, requested_by, requested_at, finished_at, done }: ErasureRow): Erasure {

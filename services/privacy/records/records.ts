@@ -12,6 +12,13 @@ const maxHolds = 1000;
 /** Erasures that are returned to be resumed. */
 const maxOpen = 100;
 
+/** A place in the list of erasures. */
+export interface ErasurePosition {
+  /** Milliseconds since 1970. */
+  requestedAt: number;
+  id: string;
+}
+
 /** Creates the records. */
 export function createRecords(db: Database<PrivacySchema>) {
   const find = (tenant: string, id: string): Promise<ErasureRow | undefined> =>
@@ -31,6 +38,19 @@ export function createRecords(db: Database<PrivacySchema>) {
       const row = await find(tenant, id);
       if (row === undefined) throw notFound('erasure', id);
       return row;
+    },
+    /** Returns erasures of a tenant, the latest first, after a position in that order. */
+    async listErasures(tenant: string, after: ErasurePosition | undefined, limit: number): Promise<ErasureRow[]> {
+      let query = db.selectFrom('erasures').selectAll().where('tenant', '=', tenant);
+      if (after !== undefined) {
+        query = query.where((eb) =>
+          eb.or([
+            eb('requested_at', '<', after.requestedAt),
+            eb.and([eb('requested_at', '=', after.requestedAt), eb('id', '>', after.id)]),
+          ]),
+        );
+      }
+      return query.orderBy('requested_at', 'desc').orderBy('id').limit(limit).execute();
     },
     /** Returns erasures that have not finished and were asked for at or before a time. */
     async openErasures(requestedBefore: number): Promise<ErasureRow[]> {

@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/evaluation/v1/evaluation.proto.
  */
 export const file_ragmesh_evaluation_v1_evaluation: GenFile = /*@__PURE__*/
-  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIjMKD0RpYWdub3NlUmVxdWVzdBIgCg53aW5kb3dfc2Vjb25kcxgBIAEoDUIIukgFKgMYrAIicwoQRGlhZ25vc2VSZXNwb25zZRIsCgZjaGVja3MYASADKAsyHC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2sSFAoMc291cmNlX2NvdW50GAIgASgNEhsKE3VucmVhY2hhYmxlX3NvdXJjZXMYAyADKAkivAEKBUNoZWNrEi4KBGtpbmQYASABKA4yIC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2tLaW5kEi8KB3ZlcmRpY3QYAiABKA4yHi5yYWdtZXNoLmV2YWx1YXRpb24udjEuVmVyZGljdBIPCgdmaW5kaW5nGAMgASgJEjEKCGV2aWRlbmNlGAQgAygLMh8ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2aWRlbmNlEg4KBmFkdmljZRgFIAEoCSI1CghFdmlkZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEgwKBHVuaXQYAyABKAkikQEKEVB1dERhdGFTZXRSZXF1ZXN0EjoKCGRhdGFfc2V0GAEgASgJQii6SCVyIxABGIABMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEkAKB3F1ZXJpZXMYAiADKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuSnVkZ2VkUXVlcnlCC7pICJIBBQgBEOgHIocBCgtKdWRnZWRRdWVyeRIcCghxdWVyeV9pZBgBIAEoCUIKukgHcgUQARiAARIZCgR0ZXh0GAIgASgJQgu6SAhyBhABGICAARI/CgpqdWRnZW1lbnRzGAMgAygLMiAucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlbWVudEIJukgGkgEDEOgHIkQKCUp1ZGdlbWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIWCgVncmFkZRgCIAEoDUIHukgEKgIYCiJCChJQdXREYXRhU2V0UmVzcG9uc2USEwoLcXVlcnlfY291bnQYASABKA0SFwoPanVkZ2VtZW50X2NvdW50GAIgASgNIvkBChRSdW5FdmFsdWF0aW9uUmVxdWVzdBIcCghkYXRhX3NldBgBIAEoCUIKukgHcgUQARiAARI3Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBIcCgtjb25jdXJyZW5jeRgDIAEoDUIHukgEKgIYQBIYCgVsaW1pdBgEIAEoDUIJukgGKgQYwIQ9EjoKCHZhcmlhbnRzGAUgAygLMh4ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlZhcmlhbnRCCLpIBZIBAhAgEhYKDndpdGhfcXVlc3Rpb25zGAYgASgIImQKB1ZhcmlhbnQSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARI/Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdEIGukgDyAEBIpoBChVSdW5FdmFsdWF0aW9uUmVzcG9uc2USPQoIcHJvZ3Jlc3MYASABKAsyKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblByb2dyZXNzSAASOQoDcnVuGAIgASgLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW5CBPC7GAFIAEIHCgVldmVudCI9ChJFdmFsdWF0aW9uUHJvZ3Jlc3MSEgoKZG9uZV9jb3VudBgBIAEoDRITCgt0b3RhbF9jb3VudBgCIAEoDSLeAwoNRXZhbHVhdGlvblJ1bhIOCgZydW5faWQYASABKAkSEAoIZGF0YV9zZXQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLcXVlcnlfY291bnQYBCABKA0SLgoHbWV0cmljcxgFIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSDgoGcDUwX3VzGAYgASgEEg4KBnA5OV91cxgHIAEoBBIUCgxmYWlsZWRfY291bnQYCCABKA0SNwoIdGVtcGxhdGUYCSABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSNgoLY29tcGFyaXNvbnMYCiADKAsyIS5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ29tcGFyaXNvbhI4CglxdWVzdGlvbnMYCyADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUXVlc3Rpb25TY29yZXMSFgoOZGVncmFkZWRfY291bnQYDCABKA0SPQoPZGVncmFkZWRfc3RhZ2VzGA0gAygLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRlZ3JhZGVkU3RhZ2UiYAoNRGVncmFkZWRTdGFnZRInCgVzdGFnZRgBIAEoDjIYLnJhZ21lc2guY29tbW9uLnYxLlN0YWdlEhYKDnF1ZXN0aW9uX2NvdW50GAIgASgNEg4KBnJlYXNvbhgDIAEoCSKfAgoKQ29tcGFyaXNvbhIMCgRuYW1lGAEgASgJEi4KB21ldHJpY3MYAiADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEiwKBWdhaW5zGAMgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIUCgxmYWlsZWRfY291bnQYBCABKA0SOAoJcXVlc3Rpb25zGAUgAygLMiUucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlF1ZXN0aW9uU2NvcmVzEhYKDmRlZ3JhZGVkX2NvdW50GAYgASgNEj0KD2RlZ3JhZGVkX3N0YWdlcxgHIAMoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EZWdyYWRlZFN0YWdlIkAKDlF1ZXN0aW9uU2NvcmVzEhAKCHF1ZXJ5X2lkGAEgASgJEg4KBnNjb3JlcxgCIAMoAhIMCgR0ZXh0GAMgASgJIj8KBk1ldHJpYxIMCgRuYW1lGAEgASgJEgwKBG1lYW4YAiABKAESCwoDbG93GAMgASgBEgwKBGhpZ2gYBCABKAEiaAoPTGlzdFJ1bnNSZXF1ZXN0EhoKCGRhdGFfc2V0GAEgASgJQgi6SAVyAxiAARIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl8KEExpc3RSdW5zUmVzcG9uc2USMgoEcnVucxgBIAMoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5FdmFsdWF0aW9uUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSq+AgoJQ2hlY2tLaW5kEhoKFkNIRUNLX0tJTkRfVU5TUEVDSUZJRUQQABIZChVDSEVDS19LSU5EX0NBQ0hFX0hJVFMQARIbChdDSEVDS19LSU5EX0NPTlRFWFRfU0laRRACEh8KG0NIRUNLX0tJTkRfRVhQRU5TSVZFX01PREVMUxADEhcKE0NIRUNLX0tJTkRfQkFUQ0hJTkcQBBIaChZDSEVDS19LSU5EX0NPTERfU1RBUlRTEAUSHgoaQ0hFQ0tfS0lORF9QUk9WSURFUl9MSU1JVFMQBhIbChdDSEVDS19LSU5EX0hJU1RPUllfU0laRRAHEhoKFkNIRUNLX0tJTkRfQ0hVTktfU0laRVMQCBIVChFDSEVDS19LSU5EX1JFUkFOSxAJEhcKE0NIRUNLX0tJTkRfVElNRU9VVFMQCipvCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIQCgxWRVJESUNUX0dPT0QQARITCg9WRVJESUNUX0lNUFJPVkUQAhIPCgtWRVJESUNUX0JBRBADEhMKD1ZFUkRJQ1RfVU5LTk9XThAEMvQDChFFdmFsdWF0aW9uU2VydmljZRJ8CgpQdXREYXRhU2V0EigucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlB1dERhdGFTZXRSZXF1ZXN0GikucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlB1dERhdGFTZXRSZXNwb25zZSIXorsYEwjgpxIQARgCIAQwgICAAjigjQYoARKBAQoNUnVuRXZhbHVhdGlvbhIrLnJhZ21lc2guZXZhbHVhdGlvbi52MS5SdW5FdmFsdWF0aW9uUmVxdWVzdBosLnJhZ21lc2guZXZhbHVhdGlvbi52MS5SdW5FdmFsdWF0aW9uUmVzcG9uc2UiE6K7GA8IgN3bARABGAIgBDCAgEAwARJtCghMaXN0UnVucxImLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0UnVuc1JlcXVlc3QaJy5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdFJ1bnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJuCghEaWFnbm9zZRImLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EaWFnbm9zZVJlcXVlc3QaJy5yYWdtZXNoLmV2YWx1YXRpb24udjEuRGlhZ25vc2VSZXNwb25zZSIRkAIBorsYCgiQkhQQARgCIARiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
+  fileDesc("CiZyYWdtZXNoL2V2YWx1YXRpb24vdjEvZXZhbHVhdGlvbi5wcm90bxIVcmFnbWVzaC5ldmFsdWF0aW9uLnYxIjMKD0RpYWdub3NlUmVxdWVzdBIgCg53aW5kb3dfc2Vjb25kcxgBIAEoDUIIukgFKgMYrAIicwoQRGlhZ25vc2VSZXNwb25zZRIsCgZjaGVja3MYASADKAsyHC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2sSFAoMc291cmNlX2NvdW50GAIgASgNEhsKE3VucmVhY2hhYmxlX3NvdXJjZXMYAyADKAkivAEKBUNoZWNrEi4KBGtpbmQYASABKA4yIC5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ2hlY2tLaW5kEi8KB3ZlcmRpY3QYAiABKA4yHi5yYWdtZXNoLmV2YWx1YXRpb24udjEuVmVyZGljdBIPCgdmaW5kaW5nGAMgASgJEjEKCGV2aWRlbmNlGAQgAygLMh8ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2aWRlbmNlEg4KBmFkdmljZRgFIAEoCSI1CghFdmlkZW5jZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBEgwKBHVuaXQYAyABKAkikQEKEVB1dERhdGFTZXRSZXF1ZXN0EjoKCGRhdGFfc2V0GAEgASgJQii6SCVyIxABGIABMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEkAKB3F1ZXJpZXMYAiADKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuSnVkZ2VkUXVlcnlCC7pICJIBBQgBEOgHIocBCgtKdWRnZWRRdWVyeRIcCghxdWVyeV9pZBgBIAEoCUIKukgHcgUQARiAARIZCgR0ZXh0GAIgASgJQgu6SAhyBhABGICAARI/CgpqdWRnZW1lbnRzGAMgAygLMiAucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkp1ZGdlbWVudEIJukgGkgEDEOgHIkQKCUp1ZGdlbWVudBIfCgtkb2N1bWVudF9pZBgBIAEoCUIKukgHcgUQARiABBIWCgVncmFkZRgCIAEoDUIHukgEKgIYCiJCChJQdXREYXRhU2V0UmVzcG9uc2USEwoLcXVlcnlfY291bnQYASABKA0SFwoPanVkZ2VtZW50X2NvdW50GAIgASgNIvkBChRSdW5FdmFsdWF0aW9uUmVxdWVzdBIcCghkYXRhX3NldBgBIAEoCUIKukgHcgUQARiAARI3Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdBIcCgtjb25jdXJyZW5jeRgDIAEoDUIHukgEKgIYQBIYCgVsaW1pdBgEIAEoDUIJukgGKgQYwIQ9EjoKCHZhcmlhbnRzGAUgAygLMh4ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlZhcmlhbnRCCLpIBZIBAhAgEhYKDndpdGhfcXVlc3Rpb25zGAYgASgIImQKB1ZhcmlhbnQSGAoEbmFtZRgBIAEoCUIKukgHcgUQARiAARI/Cgh0ZW1wbGF0ZRgCIAEoCzIlLnJhZ21lc2gucmV0cmlldmFsLnYxLlJldHJpZXZlUmVxdWVzdEIGukgDyAEBIpoBChVSdW5FdmFsdWF0aW9uUmVzcG9uc2USPQoIcHJvZ3Jlc3MYASABKAsyKS5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblByb2dyZXNzSAASOQoDcnVuGAIgASgLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25SdW5CBPC7GAFIAEIHCgVldmVudCI9ChJFdmFsdWF0aW9uUHJvZ3Jlc3MSEgoKZG9uZV9jb3VudBgBIAEoDRITCgt0b3RhbF9jb3VudBgCIAEoDSLeAwoNRXZhbHVhdGlvblJ1bhIOCgZydW5faWQYASABKAkSEAoIZGF0YV9zZXQYAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLcXVlcnlfY291bnQYBCABKA0SLgoHbWV0cmljcxgFIAMoCzIdLnJhZ21lc2guZXZhbHVhdGlvbi52MS5NZXRyaWMSDgoGcDUwX3VzGAYgASgEEg4KBnA5OV91cxgHIAEoBBIUCgxmYWlsZWRfY291bnQYCCABKA0SNwoIdGVtcGxhdGUYCSABKAsyJS5yYWdtZXNoLnJldHJpZXZhbC52MS5SZXRyaWV2ZVJlcXVlc3QSNgoLY29tcGFyaXNvbnMYCiADKAsyIS5yYWdtZXNoLmV2YWx1YXRpb24udjEuQ29tcGFyaXNvbhI4CglxdWVzdGlvbnMYCyADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuUXVlc3Rpb25TY29yZXMSFgoOZGVncmFkZWRfY291bnQYDCABKA0SPQoPZGVncmFkZWRfc3RhZ2VzGA0gAygLMiQucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRlZ3JhZGVkU3RhZ2UiYAoNRGVncmFkZWRTdGFnZRInCgVzdGFnZRgBIAEoDjIYLnJhZ21lc2guY29tbW9uLnYxLlN0YWdlEhYKDnF1ZXN0aW9uX2NvdW50GAIgASgNEg4KBnJlYXNvbhgDIAEoCSKfAgoKQ29tcGFyaXNvbhIMCgRuYW1lGAEgASgJEi4KB21ldHJpY3MYAiADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEiwKBWdhaW5zGAMgAygLMh0ucmFnbWVzaC5ldmFsdWF0aW9uLnYxLk1ldHJpYxIUCgxmYWlsZWRfY291bnQYBCABKA0SOAoJcXVlc3Rpb25zGAUgAygLMiUucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlF1ZXN0aW9uU2NvcmVzEhYKDmRlZ3JhZGVkX2NvdW50GAYgASgNEj0KD2RlZ3JhZGVkX3N0YWdlcxgHIAMoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EZWdyYWRlZFN0YWdlIkAKDlF1ZXN0aW9uU2NvcmVzEhAKCHF1ZXJ5X2lkGAEgASgJEg4KBnNjb3JlcxgCIAMoAhIMCgR0ZXh0GAMgASgJIj8KBk1ldHJpYxIMCgRuYW1lGAEgASgJEgwKBG1lYW4YAiABKAESCwoDbG93GAMgASgBEgwKBGhpZ2gYBCABKAEiFQoTTGlzdERhdGFTZXRzUmVxdWVzdCJQChRMaXN0RGF0YVNldHNSZXNwb25zZRI4CglkYXRhX3NldHMYASADKAsyJS5yYWdtZXNoLmV2YWx1YXRpb24udjEuRGF0YVNldFN1bW1hcnkiNwoORGF0YVNldFN1bW1hcnkSEAoIZGF0YV9zZXQYASABKAkSEwoLcXVlcnlfY291bnQYAiABKA0ikQEKEUFkZFF1ZXJpZXNSZXF1ZXN0EjoKCGRhdGFfc2V0GAEgASgJQii6SCVyIxABGIABMhxeW0EtWmEtejAtOV1bQS1aYS16MC05Ll8tXSokEkAKB3F1ZXJpZXMYAiADKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuSnVkZ2VkUXVlcnlCC7pICJIBBQgBEOgHIikKEkFkZFF1ZXJpZXNSZXNwb25zZRITCgtxdWVyeV9jb3VudBgBIAEoDSITChFMaXN0U3VpdGVzUmVxdWVzdCJjChJMaXN0U3VpdGVzUmVzcG9uc2USEAoIc2NoZWR1bGUYASABKAkSOwoGc3VpdGVzGAIgAygLMisucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkV2YWx1YXRpb25TdWl0ZVN0YXRlIuYBChRFdmFsdWF0aW9uU3VpdGVTdGF0ZRIQCghkYXRhX3NldBgBIAEoCRIPCgdjb3Jwb3JhGAIgAygJEi8KC25leHRfcnVuX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgZsYXRlc3QYBCABKAsyJC5yYWdtZXNoLmV2YWx1YXRpb24udjEuRXZhbHVhdGlvblJ1bhIyCgZyZXBvcnQYBSABKAsyIi5yYWdtZXNoLmV2YWx1YXRpb24udjEuU3VpdGVSZXBvcnQSEAoIaXNfd29yc2UYBiABKAgi6QEKC1N1aXRlUmVwb3J0EhcKD2Jhc2VsaW5lX3J1bl9pZBgBIAEoCRIvCgtiYXNlbGluZV9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOcXVlc3Rpb25fY291bnQYAyABKA0SLAoFZ2FpbnMYBCADKAsyHS5yYWdtZXNoLmV2YWx1YXRpb24udjEuTWV0cmljEjgKCXF1ZXN0aW9ucxgFIAMoCzIlLnJhZ21lc2guZXZhbHVhdGlvbi52MS5RdWVzdGlvbkNoYW5nZRIQCghpc193b3JzZRgGIAEoCCJNCg5RdWVzdGlvbkNoYW5nZRIQCghxdWVyeV9pZBgBIAEoCRIMCgR0ZXh0GAIgASgJEg4KBmJlZm9yZRgDIAEoAhILCgNub3cYBCABKAIiMgoSQWNjZXB0U3VpdGVSZXF1ZXN0EhwKCGRhdGFfc2V0GAEgASgJQgq6SAdyBRABGIABIhUKE0FjY2VwdFN1aXRlUmVzcG9uc2UiaAoPTGlzdFJ1bnNSZXF1ZXN0EhoKCGRhdGFfc2V0GAEgASgJQgi6SAVyAxiAARIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGMgBEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGIACIl8KEExpc3RSdW5zUmVzcG9uc2USMgoEcnVucxgBIAMoCzIkLnJhZ21lc2guZXZhbHVhdGlvbi52MS5FdmFsdWF0aW9uUnVuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSq+AgoJQ2hlY2tLaW5kEhoKFkNIRUNLX0tJTkRfVU5TUEVDSUZJRUQQABIZChVDSEVDS19LSU5EX0NBQ0hFX0hJVFMQARIbChdDSEVDS19LSU5EX0NPTlRFWFRfU0laRRACEh8KG0NIRUNLX0tJTkRfRVhQRU5TSVZFX01PREVMUxADEhcKE0NIRUNLX0tJTkRfQkFUQ0hJTkcQBBIaChZDSEVDS19LSU5EX0NPTERfU1RBUlRTEAUSHgoaQ0hFQ0tfS0lORF9QUk9WSURFUl9MSU1JVFMQBhIbChdDSEVDS19LSU5EX0hJU1RPUllfU0laRRAHEhoKFkNIRUNLX0tJTkRfQ0hVTktfU0laRVMQCBIVChFDSEVDS19LSU5EX1JFUkFOSxAJEhcKE0NIRUNLX0tJTkRfVElNRU9VVFMQCipvCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIQCgxWRVJESUNUX0dPT0QQARITCg9WRVJESUNUX0lNUFJPVkUQAhIPCgtWRVJESUNUX0JBRBADEhMKD1ZFUkRJQ1RfVU5LTk9XThAEMtkHChFFdmFsdWF0aW9uU2VydmljZRJ8CgpQdXREYXRhU2V0EigucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlB1dERhdGFTZXRSZXF1ZXN0GikucmFnbWVzaC5ldmFsdWF0aW9uLnYxLlB1dERhdGFTZXRSZXNwb25zZSIXorsYEwjgpxIQARgCIAQwgICAAjigjQYoARKBAQoNUnVuRXZhbHVhdGlvbhIrLnJhZ21lc2guZXZhbHVhdGlvbi52MS5SdW5FdmFsdWF0aW9uUmVxdWVzdBosLnJhZ21lc2guZXZhbHVhdGlvbi52MS5SdW5FdmFsdWF0aW9uUmVzcG9uc2UiE6K7GA8IgN3bARABGAIgBDCAgEAwARJtCghMaXN0UnVucxImLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0UnVuc1JlcXVlc3QaJy5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdFJ1bnNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBBJ5CgxMaXN0RGF0YVNldHMSKi5yYWdtZXNoLmV2YWx1YXRpb24udjEuTGlzdERhdGFTZXRzUmVxdWVzdBorLnJhZ21lc2guZXZhbHVhdGlvbi52MS5MaXN0RGF0YVNldHNSZXNwb25zZSIQkAIBorsYCQiQThADGAIgBBJ8CgpBZGRRdWVyaWVzEigucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkFkZFF1ZXJpZXNSZXF1ZXN0GikucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkFkZFF1ZXJpZXNSZXNwb25zZSIZorsYFQiw6gEQAxgCIAQwgICAAjigjQZAARJzCgpMaXN0U3VpdGVzEigucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkxpc3RTdWl0ZXNSZXF1ZXN0GikucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkxpc3RTdWl0ZXNSZXNwb25zZSIQkAIBorsYCQiQThADGAIgBBJ1CgtBY2NlcHRTdWl0ZRIpLnJhZ21lc2guZXZhbHVhdGlvbi52MS5BY2NlcHRTdWl0ZVJlcXVlc3QaKi5yYWdtZXNoLmV2YWx1YXRpb24udjEuQWNjZXB0U3VpdGVSZXNwb25zZSIPorsYCwiIJxADGAIgBEABEm4KCERpYWdub3NlEiYucmFnbWVzaC5ldmFsdWF0aW9uLnYxLkRpYWdub3NlUmVxdWVzdBonLnJhZ21lc2guZXZhbHVhdGlvbi52MS5EaWFnbm9zZVJlc3BvbnNlIhGQAgGiuxgKCJCSFBABGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy, file_ragmesh_retrieval_v1_retrieval]);
 
 /**
  * What to check.
@@ -712,6 +712,352 @@ export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
   messageDesc(file_ragmesh_evaluation_v1_evaluation, 16);
 
 /**
+ * Requests the data sets.
+ *
+ * @generated from message ragmesh.evaluation.v1.ListDataSetsRequest
+ */
+export type ListDataSetsRequest = Message<"ragmesh.evaluation.v1.ListDataSetsRequest"> & {
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.ListDataSetsRequest.
+ * Use `create(ListDataSetsRequestSchema)` to create a new message.
+ */
+export const ListDataSetsRequestSchema: GenMessage<ListDataSetsRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 17);
+
+/**
+ * The data sets.
+ *
+ * @generated from message ragmesh.evaluation.v1.ListDataSetsResponse
+ */
+export type ListDataSetsResponse = Message<"ragmesh.evaluation.v1.ListDataSetsResponse"> & {
+  /**
+   * At most 1,000, by name.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.DataSetSummary data_sets = 1;
+   */
+  dataSets: DataSetSummary[];
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.ListDataSetsResponse.
+ * Use `create(ListDataSetsResponseSchema)` to create a new message.
+ */
+export const ListDataSetsResponseSchema: GenMessage<ListDataSetsResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 18);
+
+/**
+ * A data set, without its questions.
+ *
+ * @generated from message ragmesh.evaluation.v1.DataSetSummary
+ */
+export type DataSetSummary = Message<"ragmesh.evaluation.v1.DataSetSummary"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string data_set = 1;
+   */
+  dataSet: string;
+
+  /**
+   * Questions.
+   *
+   * @generated from field: uint32 query_count = 2;
+   */
+  queryCount: number;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.DataSetSummary.
+ * Use `create(DataSetSummarySchema)` to create a new message.
+ */
+export const DataSetSummarySchema: GenMessage<DataSetSummary> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 19);
+
+/**
+ * Questions to add.
+ *
+ * @generated from message ragmesh.evaluation.v1.AddQueriesRequest
+ */
+export type AddQueriesRequest = Message<"ragmesh.evaluation.v1.AddQueriesRequest"> & {
+  /**
+   * The data set.
+   *
+   * @generated from field: string data_set = 1;
+   */
+  dataSet: string;
+
+  /**
+   * Judged questions.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.JudgedQuery queries = 2;
+   */
+  queries: JudgedQuery[];
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.AddQueriesRequest.
+ * Use `create(AddQueriesRequestSchema)` to create a new message.
+ */
+export const AddQueriesRequestSchema: GenMessage<AddQueriesRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 20);
+
+/**
+ * The questions are stored.
+ *
+ * @generated from message ragmesh.evaluation.v1.AddQueriesResponse
+ */
+export type AddQueriesResponse = Message<"ragmesh.evaluation.v1.AddQueriesResponse"> & {
+  /**
+   * Questions of the data set.
+   *
+   * @generated from field: uint32 query_count = 1;
+   */
+  queryCount: number;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.AddQueriesResponse.
+ * Use `create(AddQueriesResponseSchema)` to create a new message.
+ */
+export const AddQueriesResponseSchema: GenMessage<AddQueriesResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 21);
+
+/**
+ * Requests the suites.
+ *
+ * @generated from message ragmesh.evaluation.v1.ListSuitesRequest
+ */
+export type ListSuitesRequest = Message<"ragmesh.evaluation.v1.ListSuitesRequest"> & {
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.ListSuitesRequest.
+ * Use `create(ListSuitesRequestSchema)` to create a new message.
+ */
+export const ListSuitesRequestSchema: GenMessage<ListSuitesRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 22);
+
+/**
+ * The suites.
+ *
+ * @generated from message ragmesh.evaluation.v1.ListSuitesResponse
+ */
+export type ListSuitesResponse = Message<"ragmesh.evaluation.v1.ListSuitesResponse"> & {
+  /**
+   * Five fields of cron, in UTC.
+   *
+   * @generated from field: string schedule = 1;
+   */
+  schedule: string;
+
+  /**
+   * The suites, in the order of the configuration.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.EvaluationSuiteState suites = 2;
+   */
+  suites: EvaluationSuiteState[];
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.ListSuitesResponse.
+ * Use `create(ListSuitesResponseSchema)` to create a new message.
+ */
+export const ListSuitesResponseSchema: GenMessage<ListSuitesResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 23);
+
+/**
+ * A suite and its latest result.
+ *
+ * @generated from message ragmesh.evaluation.v1.EvaluationSuiteState
+ */
+export type EvaluationSuiteState = Message<"ragmesh.evaluation.v1.EvaluationSuiteState"> & {
+  /**
+   * The data set.
+   *
+   * @generated from field: string data_set = 1;
+   */
+  dataSet: string;
+
+  /**
+   * Corpora that are searched. Empty: all.
+   *
+   * @generated from field: repeated string corpora = 2;
+   */
+  corpora: string[];
+
+  /**
+   * When it runs next. Unset: the service has not begun with it.
+   *
+   * @generated from field: google.protobuf.Timestamp next_run_at = 3;
+   */
+  nextRunAt?: Timestamp | undefined;
+
+  /**
+   * Its latest run. Unset: it has not run.
+   *
+   * @generated from field: ragmesh.evaluation.v1.EvaluationRun latest = 4;
+   */
+  latest?: EvaluationRun | undefined;
+
+  /**
+   * How the latest run compares with the baseline.
+   *
+   * @generated from field: ragmesh.evaluation.v1.SuiteReport report = 5;
+   */
+  report?: SuiteReport | undefined;
+
+  /**
+   * Whether the latest run is significantly worse than the baseline, and no one has accepted it.
+   *
+   * @generated from field: bool is_worse = 6;
+   */
+  isWorse: boolean;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.EvaluationSuiteState.
+ * Use `create(EvaluationSuiteStateSchema)` to create a new message.
+ */
+export const EvaluationSuiteStateSchema: GenMessage<EvaluationSuiteState> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 24);
+
+/**
+ * A run compared with the baseline: the last run that was not worse than its own.
+ *
+ * @generated from message ragmesh.evaluation.v1.SuiteReport
+ */
+export type SuiteReport = Message<"ragmesh.evaluation.v1.SuiteReport"> & {
+  /**
+   * The baseline; empty if there is none.
+   *
+   * @generated from field: string baseline_run_id = 1;
+   */
+  baselineRunId: string;
+
+  /**
+   * When the baseline began.
+   *
+   * @generated from field: google.protobuf.Timestamp baseline_at = 2;
+   */
+  baselineAt?: Timestamp | undefined;
+
+  /**
+   * Questions that both runs have asked.
+   *
+   * @generated from field: uint32 question_count = 3;
+   */
+  questionCount: number;
+
+  /**
+   * Differences to the baseline, in order of the metrics: mean, with its 95 % paired bootstrap interval.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.Metric gains = 4;
+   */
+  gains: Metric[];
+
+  /**
+   * Questions whose nDCG@10 has changed, those that lost most first; at most 50.
+   *
+   * @generated from field: repeated ragmesh.evaluation.v1.QuestionChange questions = 5;
+   */
+  questions: QuestionChange[];
+
+  /**
+   * Whether the interval of nDCG@10 or Hit@5 is below 0.
+   *
+   * @generated from field: bool is_worse = 6;
+   */
+  isWorse: boolean;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.SuiteReport.
+ * Use `create(SuiteReportSchema)` to create a new message.
+ */
+export const SuiteReportSchema: GenMessage<SuiteReport> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 25);
+
+/**
+ * A question whose result has changed.
+ *
+ * @generated from message ragmesh.evaluation.v1.QuestionChange
+ */
+export type QuestionChange = Message<"ragmesh.evaluation.v1.QuestionChange"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string query_id = 1;
+   */
+  queryId: string;
+
+  /**
+   * The question.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * nDCG@10 of the baseline.
+   *
+   * @generated from field: float before = 3;
+   */
+  before: number;
+
+  /**
+   * nDCG@10 of the run.
+   *
+   * @generated from field: float now = 4;
+   */
+  now: number;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.QuestionChange.
+ * Use `create(QuestionChangeSchema)` to create a new message.
+ */
+export const QuestionChangeSchema: GenMessage<QuestionChange> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 26);
+
+/**
+ * Names a suite.
+ *
+ * @generated from message ragmesh.evaluation.v1.AcceptSuiteRequest
+ */
+export type AcceptSuiteRequest = Message<"ragmesh.evaluation.v1.AcceptSuiteRequest"> & {
+  /**
+   * The data set.
+   *
+   * @generated from field: string data_set = 1;
+   */
+  dataSet: string;
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.AcceptSuiteRequest.
+ * Use `create(AcceptSuiteRequestSchema)` to create a new message.
+ */
+export const AcceptSuiteRequestSchema: GenMessage<AcceptSuiteRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 27);
+
+/**
+ * The run is the baseline.
+ *
+ * @generated from message ragmesh.evaluation.v1.AcceptSuiteResponse
+ */
+export type AcceptSuiteResponse = Message<"ragmesh.evaluation.v1.AcceptSuiteResponse"> & {
+};
+
+/**
+ * Describes the message ragmesh.evaluation.v1.AcceptSuiteResponse.
+ * Use `create(AcceptSuiteResponseSchema)` to create a new message.
+ */
+export const AcceptSuiteResponseSchema: GenMessage<AcceptSuiteResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 28);
+
+/**
  * Selects runs.
  *
  * @generated from message ragmesh.evaluation.v1.ListRunsRequest
@@ -744,7 +1090,7 @@ export type ListRunsRequest = Message<"ragmesh.evaluation.v1.ListRunsRequest"> &
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 17);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 29);
 
 /**
  * Runs.
@@ -772,7 +1118,7 @@ export type ListRunsResponse = Message<"ragmesh.evaluation.v1.ListRunsResponse">
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_evaluation_v1_evaluation, 18);
+  messageDesc(file_ragmesh_evaluation_v1_evaluation, 30);
 
 /**
  * What is checked.
@@ -961,6 +1307,46 @@ export const EvaluationService: GenService<{
     methodKind: "unary";
     input: typeof ListRunsRequestSchema;
     output: typeof ListRunsResponseSchema;
+  },
+  /**
+   * Returns the data sets of the tenant, by name.
+   *
+   * @generated from rpc ragmesh.evaluation.v1.EvaluationService.ListDataSets
+   */
+  listDataSets: {
+    methodKind: "unary";
+    input: typeof ListDataSetsRequestSchema;
+    output: typeof ListDataSetsResponseSchema;
+  },
+  /**
+   * Adds judged questions to a data set, which it makes if there is none. A question whose id is there is replaced.
+   *
+   * @generated from rpc ragmesh.evaluation.v1.EvaluationService.AddQueries
+   */
+  addQueries: {
+    methodKind: "unary";
+    input: typeof AddQueriesRequestSchema;
+    output: typeof AddQueriesResponseSchema;
+  },
+  /**
+   * Returns the suites of the tenant that run by a schedule, with their latest result.
+   *
+   * @generated from rpc ragmesh.evaluation.v1.EvaluationService.ListSuites
+   */
+  listSuites: {
+    methodKind: "unary";
+    input: typeof ListSuitesRequestSchema;
+    output: typeof ListSuitesResponseSchema;
+  },
+  /**
+   * Makes the latest run of a suite the one with which later runs are compared, although it is worse.
+   *
+   * @generated from rpc ragmesh.evaluation.v1.EvaluationService.AcceptSuite
+   */
+  acceptSuite: {
+    methodKind: "unary";
+    input: typeof AcceptSuiteRequestSchema;
+    output: typeof AcceptSuiteResponseSchema;
   },
   /**
    * Checks the running mesh: ten things that make such a system slow, expensive or wrong, each judged by its metrics and configuration.

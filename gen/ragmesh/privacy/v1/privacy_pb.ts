@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/privacy/v1/privacy.proto.
  */
 export const file_ragmesh_privacy_v1_privacy: GenFile = /*@__PURE__*/
-  fileDesc("CiByYWdtZXNoL3ByaXZhY3kvdjEvcHJpdmFjeS5wcm90bxIScmFnbWVzaC5wcml2YWN5LnYxIlsKEEVyYXNlVXNlclJlcXVlc3QSGAoEdXNlchgBIAEoCUIKukgHcgUQARiAARItCgplcmFzdXJlX2lkGAIgASgJQhm6SBZyFBhAMhBeW0EtWmEtejAtOV8tXSokIkEKEUVyYXNlVXNlclJlc3BvbnNlEiwKB2VyYXN1cmUYASABKAsyGy5yYWdtZXNoLnByaXZhY3kudjEuRXJhc3VyZSKBAQoURXJhc2VEb2N1bWVudFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoLZG9jdW1lbnRfaWQYAiABKAlCCrpIB3IFEAEYgAQSLQoKZXJhc3VyZV9pZBgDIAEoCUIZukgWchQYQDIQXltBLVphLXowLTlfLV0qJCJFChVFcmFzZURvY3VtZW50UmVzcG9uc2USLAoHZXJhc3VyZRgBIAEoCzIbLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzdXJlIjIKEUdldEVyYXN1cmVSZXF1ZXN0Eh0KCmVyYXN1cmVfaWQYASABKAlCCbpIBnIEEAEYQCJCChJHZXRFcmFzdXJlUmVzcG9uc2USLAoHZXJhc3VyZRgBIAEoCzIbLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzdXJlIsgBCgdFcmFzdXJlEhIKCmVyYXN1cmVfaWQYASABKAkSFAoMcmVxdWVzdGVkX2J5GAIgASgJEjAKDHJlcXVlc3RlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKBnN0b3JlcxgFIAMoCzIgLnJhZ21lc2gucHJpdmFjeS52MS5TdG9yZUVyYXN1cmUiRgoMU3RvcmVFcmFzdXJlEg0KBXN0b3JlGAEgASgJEhMKC2ZvdW5kX2NvdW50GAIgASgEEhIKCmxlZnRfY291bnQYAyABKAQiLQoRRXhwb3J0VXNlclJlcXVlc3QSGAoEdXNlchgBIAEoCUIKukgHcgUQARiAASIiChJFeHBvcnRVc2VyUmVzcG9uc2USDAoEanNvbhgBIAEoCSJJChNQdXRMZWdhbEhvbGRSZXF1ZXN0EhYKBHVzZXIYASABKAlCCLpIBXIDGIABEhoKBnJlYXNvbhgCIAEoCUIKukgHcgUQARiABCIWChRQdXRMZWdhbEhvbGRSZXNwb25zZSIxChdSZWxlYXNlTGVnYWxIb2xkUmVxdWVzdBIWCgR1c2VyGAEgASgJQgi6SAVyAxiAASIaChhSZWxlYXNlTGVnYWxIb2xkUmVzcG9uc2UiFwoVTGlzdExlZ2FsSG9sZHNSZXF1ZXN0IkYKFkxpc3RMZWdhbEhvbGRzUmVzcG9uc2USLAoFaG9sZHMYASADKAsyHS5yYWdtZXNoLnByaXZhY3kudjEuTGVnYWxIb2xkImUKCUxlZ2FsSG9sZBIMCgR1c2VyGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZzZXRfYnkYAyABKAkSKgoGc2V0X2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLEBgoOUHJpdmFjeVNlcnZpY2USagoJRXJhc2VVc2VyEiQucmFnbWVzaC5wcml2YWN5LnYxLkVyYXNlVXNlclJlcXVlc3QaJS5yYWdtZXNoLnByaXZhY3kudjEuRXJhc2VVc2VyUmVzcG9uc2UiEKK7GAwIwM8kEAEYAiAEQAESdgoNRXJhc2VEb2N1bWVudBIoLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzZURvY3VtZW50UmVxdWVzdBopLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzZURvY3VtZW50UmVzcG9uc2UiEKK7GAwIwM8kEAEYAiAEQAESbQoKR2V0RXJhc3VyZRIlLnJhZ21lc2gucHJpdmFjeS52MS5HZXRFcmFzdXJlUmVxdWVzdBomLnJhZ21lc2gucHJpdmFjeS52MS5HZXRFcmFzdXJlUmVzcG9uc2UiEJACAaK7GAkIiCcQAxgCIAQScAoKRXhwb3J0VXNlchIlLnJhZ21lc2gucHJpdmFjeS52MS5FeHBvcnRVc2VyUmVxdWVzdBomLnJhZ21lc2gucHJpdmFjeS52MS5FeHBvcnRVc2VyUmVzcG9uc2UiEZACAaK7GAoIwM8kEAEYAiADMAEScgoMUHV0TGVnYWxIb2xkEicucmFnbWVzaC5wcml2YWN5LnYxLlB1dExlZ2FsSG9sZFJlcXVlc3QaKC5yYWdtZXNoLnByaXZhY3kudjEuUHV0TGVnYWxIb2xkUmVzcG9uc2UiD6K7GAsIkE4QAxgCIARAARJ+ChBSZWxlYXNlTGVnYWxIb2xkEisucmFnbWVzaC5wcml2YWN5LnYxLlJlbGVhc2VMZWdhbEhvbGRSZXF1ZXN0GiwucmFnbWVzaC5wcml2YWN5LnYxLlJlbGVhc2VMZWdhbEhvbGRSZXNwb25zZSIPorsYCwiQThADGAIgBEABEnkKDkxpc3RMZWdhbEhvbGRzEikucmFnbWVzaC5wcml2YWN5LnYxLkxpc3RMZWdhbEhvbGRzUmVxdWVzdBoqLnJhZ21lc2gucHJpdmFjeS52MS5MaXN0TGVnYWxIb2xkc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiByYWdtZXNoL3ByaXZhY3kvdjEvcHJpdmFjeS5wcm90bxIScmFnbWVzaC5wcml2YWN5LnYxIlsKEEVyYXNlVXNlclJlcXVlc3QSGAoEdXNlchgBIAEoCUIKukgHcgUQARiAARItCgplcmFzdXJlX2lkGAIgASgJQhm6SBZyFBhAMhBeW0EtWmEtejAtOV8tXSokIkEKEUVyYXNlVXNlclJlc3BvbnNlEiwKB2VyYXN1cmUYASABKAsyGy5yYWdtZXNoLnByaXZhY3kudjEuRXJhc3VyZSKBAQoURXJhc2VEb2N1bWVudFJlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHwoLZG9jdW1lbnRfaWQYAiABKAlCCrpIB3IFEAEYgAQSLQoKZXJhc3VyZV9pZBgDIAEoCUIZukgWchQYQDIQXltBLVphLXowLTlfLV0qJCJFChVFcmFzZURvY3VtZW50UmVzcG9uc2USLAoHZXJhc3VyZRgBIAEoCzIbLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzdXJlIjIKEUdldEVyYXN1cmVSZXF1ZXN0Eh0KCmVyYXN1cmVfaWQYASABKAlCCbpIBnIEEAEYQCJCChJHZXRFcmFzdXJlUmVzcG9uc2USLAoHZXJhc3VyZRgBIAEoCzIbLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzdXJlIlAKE0xpc3RFcmFzdXJlc1JlcXVlc3QSGwoJcGFnZV9zaXplGAEgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiAASJeChRMaXN0RXJhc3VyZXNSZXNwb25zZRItCghlcmFzdXJlcxgBIAMoCzIbLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzdXJlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIVChNHZXRSZXRlbnRpb25SZXF1ZXN0IsQBChRHZXRSZXRlbnRpb25SZXNwb25zZRIaCg1zZXNzaW9uc19kYXlzGAEgASgNSACIAQESGgoNZmVlZGJhY2tfZGF5cxgCIAEoDUgBiAEBEhcKCmF1ZGl0X2RheXMYAyABKA1IAogBARIYCgtsZWRnZXJfZGF5cxgEIAEoDUgDiAEBQhAKDl9zZXNzaW9uc19kYXlzQhAKDl9mZWVkYmFja19kYXlzQg0KC19hdWRpdF9kYXlzQg4KDF9sZWRnZXJfZGF5cyLIAQoHRXJhc3VyZRISCgplcmFzdXJlX2lkGAEgASgJEhQKDHJlcXVlc3RlZF9ieRgCIAEoCRIwCgxyZXF1ZXN0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgZzdG9yZXMYBSADKAsyIC5yYWdtZXNoLnByaXZhY3kudjEuU3RvcmVFcmFzdXJlIkYKDFN0b3JlRXJhc3VyZRINCgVzdG9yZRgBIAEoCRITCgtmb3VuZF9jb3VudBgCIAEoBBISCgpsZWZ0X2NvdW50GAMgASgEIi0KEUV4cG9ydFVzZXJSZXF1ZXN0EhgKBHVzZXIYASABKAlCCrpIB3IFEAEYgAEiIgoSRXhwb3J0VXNlclJlc3BvbnNlEgwKBGpzb24YASABKAkiSQoTUHV0TGVnYWxIb2xkUmVxdWVzdBIWCgR1c2VyGAEgASgJQgi6SAVyAxiAARIaCgZyZWFzb24YAiABKAlCCrpIB3IFEAEYgAQiFgoUUHV0TGVnYWxIb2xkUmVzcG9uc2UiMQoXUmVsZWFzZUxlZ2FsSG9sZFJlcXVlc3QSFgoEdXNlchgBIAEoCUIIukgFcgMYgAEiGgoYUmVsZWFzZUxlZ2FsSG9sZFJlc3BvbnNlIhcKFUxpc3RMZWdhbEhvbGRzUmVxdWVzdCJGChZMaXN0TGVnYWxIb2xkc1Jlc3BvbnNlEiwKBWhvbGRzGAEgAygLMh0ucmFnbWVzaC5wcml2YWN5LnYxLkxlZ2FsSG9sZCJlCglMZWdhbEhvbGQSDAoEdXNlchgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGc2V0X2J5GAMgASgJEioKBnNldF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyrggKDlByaXZhY3lTZXJ2aWNlEmoKCUVyYXNlVXNlchIkLnJhZ21lc2gucHJpdmFjeS52MS5FcmFzZVVzZXJSZXF1ZXN0GiUucmFnbWVzaC5wcml2YWN5LnYxLkVyYXNlVXNlclJlc3BvbnNlIhCiuxgMCMDPJBABGAIgBEABEnYKDUVyYXNlRG9jdW1lbnQSKC5yYWdtZXNoLnByaXZhY3kudjEuRXJhc2VEb2N1bWVudFJlcXVlc3QaKS5yYWdtZXNoLnByaXZhY3kudjEuRXJhc2VEb2N1bWVudFJlc3BvbnNlIhCiuxgMCMDPJBABGAIgBEABEm0KCkdldEVyYXN1cmUSJS5yYWdtZXNoLnByaXZhY3kudjEuR2V0RXJhc3VyZVJlcXVlc3QaJi5yYWdtZXNoLnByaXZhY3kudjEuR2V0RXJhc3VyZVJlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnMKDExpc3RFcmFzdXJlcxInLnJhZ21lc2gucHJpdmFjeS52MS5MaXN0RXJhc3VyZXNSZXF1ZXN0GigucmFnbWVzaC5wcml2YWN5LnYxLkxpc3RFcmFzdXJlc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiAEEnMKDEdldFJldGVudGlvbhInLnJhZ21lc2gucHJpdmFjeS52MS5HZXRSZXRlbnRpb25SZXF1ZXN0GigucmFnbWVzaC5wcml2YWN5LnYxLkdldFJldGVudGlvblJlc3BvbnNlIhCQAgGiuxgJCNAPEAMYAiAEEnAKCkV4cG9ydFVzZXISJS5yYWdtZXNoLnByaXZhY3kudjEuRXhwb3J0VXNlclJlcXVlc3QaJi5yYWdtZXNoLnByaXZhY3kudjEuRXhwb3J0VXNlclJlc3BvbnNlIhGQAgGiuxgKCMDPJBABGAIgAzABEnIKDFB1dExlZ2FsSG9sZBInLnJhZ21lc2gucHJpdmFjeS52MS5QdXRMZWdhbEhvbGRSZXF1ZXN0GigucmFnbWVzaC5wcml2YWN5LnYxLlB1dExlZ2FsSG9sZFJlc3BvbnNlIg+iuxgLCJBOEAMYAiAEQAESfgoQUmVsZWFzZUxlZ2FsSG9sZBIrLnJhZ21lc2gucHJpdmFjeS52MS5SZWxlYXNlTGVnYWxIb2xkUmVxdWVzdBosLnJhZ21lc2gucHJpdmFjeS52MS5SZWxlYXNlTGVnYWxIb2xkUmVzcG9uc2UiD6K7GAsIkE4QAxgCIARAARJ5Cg5MaXN0TGVnYWxIb2xkcxIpLnJhZ21lc2gucHJpdmFjeS52MS5MaXN0TGVnYWxIb2xkc1JlcXVlc3QaKi5yYWdtZXNoLnByaXZhY3kudjEuTGlzdExlZ2FsSG9sZHNSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Names a user.
@@ -166,6 +166,119 @@ export const GetErasureResponseSchema: GenMessage<GetErasureResponse> = /*@__PUR
   messageDesc(file_ragmesh_privacy_v1_privacy, 5);
 
 /**
+ * Selects receipts.
+ *
+ * @generated from message ragmesh.privacy.v1.ListErasuresRequest
+ */
+export type ListErasuresRequest = Message<"ragmesh.privacy.v1.ListErasuresRequest"> & {
+  /**
+   * Most receipts in the response. 0: 50.
+   *
+   * @generated from field: uint32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the response before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message ragmesh.privacy.v1.ListErasuresRequest.
+ * Use `create(ListErasuresRequestSchema)` to create a new message.
+ */
+export const ListErasuresRequestSchema: GenMessage<ListErasuresRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_privacy_v1_privacy, 6);
+
+/**
+ * Receipts.
+ *
+ * @generated from message ragmesh.privacy.v1.ListErasuresResponse
+ */
+export type ListErasuresResponse = Message<"ragmesh.privacy.v1.ListErasuresResponse"> & {
+  /**
+   * The receipts; one without an end runs.
+   *
+   * @generated from field: repeated ragmesh.privacy.v1.Erasure erasures = 1;
+   */
+  erasures: Erasure[];
+
+  /**
+   * Token of the next page; empty after the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message ragmesh.privacy.v1.ListErasuresResponse.
+ * Use `create(ListErasuresResponseSchema)` to create a new message.
+ */
+export const ListErasuresResponseSchema: GenMessage<ListErasuresResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_privacy_v1_privacy, 7);
+
+/**
+ * Requests the retention of the caller's tenant.
+ *
+ * @generated from message ragmesh.privacy.v1.GetRetentionRequest
+ */
+export type GetRetentionRequest = Message<"ragmesh.privacy.v1.GetRetentionRequest"> & {
+};
+
+/**
+ * Describes the message ragmesh.privacy.v1.GetRetentionRequest.
+ * Use `create(GetRetentionRequestSchema)` to create a new message.
+ */
+export const GetRetentionRequestSchema: GenMessage<GetRetentionRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_privacy_v1_privacy, 8);
+
+/**
+ * How long the tenant keeps what, in days. Unset: as long as the service that stores it says; audit and ledger without end.
+ *
+ * @generated from message ragmesh.privacy.v1.GetRetentionResponse
+ */
+export type GetRetentionResponse = Message<"ragmesh.privacy.v1.GetRetentionResponse"> & {
+  /**
+   * Sessions, after their last question.
+   *
+   * @generated from field: optional uint32 sessions_days = 1;
+   */
+  sessionsDays?: number | undefined;
+
+  /**
+   * Feedback.
+   *
+   * @generated from field: optional uint32 feedback_days = 2;
+   */
+  feedbackDays?: number | undefined;
+
+  /**
+   * Texts of the audit.
+   *
+   * @generated from field: optional uint32 audit_days = 3;
+   */
+  auditDays?: number | undefined;
+
+  /**
+   * Users in the ledger.
+   *
+   * @generated from field: optional uint32 ledger_days = 4;
+   */
+  ledgerDays?: number | undefined;
+};
+
+/**
+ * Describes the message ragmesh.privacy.v1.GetRetentionResponse.
+ * Use `create(GetRetentionResponseSchema)` to create a new message.
+ */
+export const GetRetentionResponseSchema: GenMessage<GetRetentionResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_privacy_v1_privacy, 9);
+
+/**
  * What an erasure has found and removed.
  *
  * @generated from message ragmesh.privacy.v1.Erasure
@@ -212,7 +325,7 @@ export type Erasure = Message<"ragmesh.privacy.v1.Erasure"> & {
  * Use `create(ErasureSchema)` to create a new message.
  */
 export const ErasureSchema: GenMessage<Erasure> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 6);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 10);
 
 /**
  * What was found in a store.
@@ -247,7 +360,7 @@ export type StoreErasure = Message<"ragmesh.privacy.v1.StoreErasure"> & {
  * Use `create(StoreErasureSchema)` to create a new message.
  */
 export const StoreErasureSchema: GenMessage<StoreErasure> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 7);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 11);
 
 /**
  * Names a user.
@@ -268,7 +381,7 @@ export type ExportUserRequest = Message<"ragmesh.privacy.v1.ExportUserRequest"> 
  * Use `create(ExportUserRequestSchema)` to create a new message.
  */
 export const ExportUserRequestSchema: GenMessage<ExportUserRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 8);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 12);
 
 /**
  * A record.
@@ -289,7 +402,7 @@ export type ExportUserResponse = Message<"ragmesh.privacy.v1.ExportUserResponse"
  * Use `create(ExportUserResponseSchema)` to create a new message.
  */
 export const ExportUserResponseSchema: GenMessage<ExportUserResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 9);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 13);
 
 /**
  * Names a user.
@@ -317,7 +430,7 @@ export type PutLegalHoldRequest = Message<"ragmesh.privacy.v1.PutLegalHoldReques
  * Use `create(PutLegalHoldRequestSchema)` to create a new message.
  */
 export const PutLegalHoldRequestSchema: GenMessage<PutLegalHoldRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 10);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 14);
 
 /**
  * The hold applies.
@@ -332,7 +445,7 @@ export type PutLegalHoldResponse = Message<"ragmesh.privacy.v1.PutLegalHoldRespo
  * Use `create(PutLegalHoldResponseSchema)` to create a new message.
  */
 export const PutLegalHoldResponseSchema: GenMessage<PutLegalHoldResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 11);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 15);
 
 /**
  * Names a user.
@@ -353,7 +466,7 @@ export type ReleaseLegalHoldRequest = Message<"ragmesh.privacy.v1.ReleaseLegalHo
  * Use `create(ReleaseLegalHoldRequestSchema)` to create a new message.
  */
 export const ReleaseLegalHoldRequestSchema: GenMessage<ReleaseLegalHoldRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 12);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 16);
 
 /**
  * The hold has ended.
@@ -368,7 +481,7 @@ export type ReleaseLegalHoldResponse = Message<"ragmesh.privacy.v1.ReleaseLegalH
  * Use `create(ReleaseLegalHoldResponseSchema)` to create a new message.
  */
 export const ReleaseLegalHoldResponseSchema: GenMessage<ReleaseLegalHoldResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 13);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 17);
 
 /**
  * Requests the holds.
@@ -383,7 +496,7 @@ export type ListLegalHoldsRequest = Message<"ragmesh.privacy.v1.ListLegalHoldsRe
  * Use `create(ListLegalHoldsRequestSchema)` to create a new message.
  */
 export const ListLegalHoldsRequestSchema: GenMessage<ListLegalHoldsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 14);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 18);
 
 /**
  * The holds.
@@ -404,7 +517,7 @@ export type ListLegalHoldsResponse = Message<"ragmesh.privacy.v1.ListLegalHoldsR
  * Use `create(ListLegalHoldsResponseSchema)` to create a new message.
  */
 export const ListLegalHoldsResponseSchema: GenMessage<ListLegalHoldsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 15);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 19);
 
 /**
  * A hold.
@@ -446,7 +559,7 @@ export type LegalHold = Message<"ragmesh.privacy.v1.LegalHold"> & {
  * Use `create(LegalHoldSchema)` to create a new message.
  */
 export const LegalHoldSchema: GenMessage<LegalHold> = /*@__PURE__*/
-  messageDesc(file_ragmesh_privacy_v1_privacy, 16);
+  messageDesc(file_ragmesh_privacy_v1_privacy, 20);
 
 /**
  * Erases, exports and holds what the mesh stores of a user or a document, in the tenant of the caller.
@@ -485,6 +598,26 @@ export const PrivacyService: GenService<{
     methodKind: "unary";
     input: typeof GetErasureRequestSchema;
     output: typeof GetErasureResponseSchema;
+  },
+  /**
+   * Returns the receipts of the tenant, the latest first.
+   *
+   * @generated from rpc ragmesh.privacy.v1.PrivacyService.ListErasures
+   */
+  listErasures: {
+    methodKind: "unary";
+    input: typeof ListErasuresRequestSchema;
+    output: typeof ListErasuresResponseSchema;
+  },
+  /**
+   * Returns how long the tenant keeps what, by the configuration.
+   *
+   * @generated from rpc ragmesh.privacy.v1.PrivacyService.GetRetention
+   */
+  getRetention: {
+    methodKind: "unary";
+    input: typeof GetRetentionRequestSchema;
+    output: typeof GetRetentionResponseSchema;
   },
   /**
    * Returns what the mesh stores of a user, as JSON lines.

@@ -17,6 +17,9 @@ const icons = {
   jobs: 'again',
   sources: 'external',
   quality: 'check',
+  evaluation: 'target',
+  cost: 'chart',
+  administration: 'key',
 } as const;
 
 /** Links to asking and to the sections of the console. Absent if the user has none. */

@@ -1,6 +1,6 @@
 import { TransportProvider } from '@connectrpc/connect-query';
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useMemo, useRef } from 'react';
 import { I18nProvider } from 'react-aria-components/I18nProvider';
 import type { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import type { Api } from '../api.ts';
@@ -40,13 +40,26 @@ interface OperationsProps {
   roles: readonly Role[];
 }
 
-const pages: Record<Section, (props: SectionProps) => ReactNode> = {
+// Sections for few people, loaded when they are opened.
+const AdministrationSection = lazy(async () => ({
+  default: (await import('./administration/administration-section.tsx')).AdministrationSection,
+}));
+
+const CostSection = lazy(async () => ({ default: (await import('./cost/cost-section.tsx')).CostSection }));
+const EvaluationSection = lazy(async () => ({
+  default: (await import('./evaluation/evaluation-section.tsx')).EvaluationSection,
+}));
+
+const pages: Record<Section, ComponentType<SectionProps>> = {
   inbox: InboxSection,
   lab: LabSection,
   documents: DocumentsSection,
   jobs: JobsSection,
   sources: SourcesSection,
   quality: QualitySection,
+  evaluation: EvaluationSection,
+  cost: CostSection,
+  administration: AdministrationSection,
 };
 
 /** The console beside asking: the menu, and the section of the address. */
@@ -102,7 +115,11 @@ export function Operations(props: OperationsProps) {
                   onLanguage={props.onLanguage}
                 />
                 <div className="operations">
-                  {isAllowed && <Page api={api} apiKey={apiKey} parts={place.parts} roles={roles} />}
+                  {isAllowed && (
+                    <Suspense fallback={<p className="waiting">{ownTexts.loading}</p>}>
+                      <Page api={api} apiKey={apiKey} parts={place.parts} roles={roles} />
+                    </Suspense>
+                  )}
                   {!isAllowed && roles.length > 0 && (
                     <Empty title={texts.failures.forbidden.title} text={texts.failures.forbidden.text} />
                   )}

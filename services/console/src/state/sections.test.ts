@@ -6,7 +6,18 @@ import { linkTo, placeOf, sectionsOf } from './sections.ts';
 test('a caller sees the sections of its roles', () => {
   expect(sectionsOf([Role.READER])).toEqual([]);
   expect(sectionsOf([Role.READER, Role.EDITOR])).toEqual(['documents', 'jobs']);
-  expect(sectionsOf([Role.OPERATOR, Role.EDITOR])).toEqual(['inbox', 'lab', 'documents', 'jobs', 'sources', 'quality']);
+  expect(sectionsOf([Role.OPERATOR, Role.EDITOR])).toEqual([
+    'inbox',
+    'lab',
+    'documents',
+    'jobs',
+    'sources',
+    'quality',
+    'evaluation',
+    'cost',
+    'administration',
+  ]);
+  expect(sectionsOf([Role.AUDITOR])).toEqual(['cost', 'administration']);
 });
 
 test('a link leads to its place, whatever is in the names', () => {

@@ -4,7 +4,7 @@ import { openRedis, type RedisConnection, tenantPrefix } from '#kit/storage/redi
 import { redisSettings } from '#kit/storage/redis-settings.ts';
 import type { Demand, LimitStore, LimitStoreDeps } from '../../limits/limit-store.ts';
 import { createMemoryStore } from '../../limits/memory-store.ts';
-import { limitOrder, reserveScript, settleScript } from '../../limits/redis-scripts.ts';
+import { limitOrder, readScript, reserveScript, settleScript } from '../../limits/redis-scripts.ts';
 import { createSharedStore, type RemoteCounters } from '../../limits/shared-store.ts';
 import { createCalendar, slotMs } from '../../limits/windows.ts';
 
@@ -13,6 +13,7 @@ const renewBatch = 500;
 
 interface Scripts {
   reserveLimits(keyCount: number, ...parts: (string | number)[]): Promise<number[]>;
+  readLimits(keyCount: number, ...parts: (string | number)[]): Promise<number[]>;
   settleLimits(keyCount: number, ...parts: (string | number)[]): Promise<number>;
 }
 
@@ -50,6 +51,7 @@ export const adapter = defineAdapter({
     const { timeout_ms: timeoutMs, retry_ms: retryMs, lease_ms: leaseMs, fail_open: isFailOpen } = settings;
     const redis = await openRedis(settings, { name: 'limit store', timeoutMs, autoPipelining: true, log: deps.log });
     redis.defineCommand('reserveLimits', { lua: reserveScript });
+    redis.defineCommand('readLimits', { lua: readScript });
     redis.defineCommand('settleLimits', { lua: settleScript });
     const remote = createRemoteCounters(redis, settings.key_prefix, deps.clock);
     const local = createMemoryStore(deps, settings.max_scopes);
@@ -99,6 +101,17 @@ function createRemoteCounters(redis: RedisConnection, prefix: string, clock: () 
       const { tokens = 0, costMicros = 0 } = used ?? {};
       const slot = Math.floor(clock() / slotMs);
       await scripts.settleLimits(keys.length, ...keys, demand.id, slot, used === undefined ? 0 : 1, tokens, costMicros);
+    },
+    async read(tenant, scopes) {
+      if (scopes.length === 0) return [];
+      const { day, month } = periodsAt(clock());
+      const keys = scopes.flatMap(({ name }) => ['minute', 'money', 'leases'].map((part) => keyOf(tenant, name, part)));
+      const slot = Math.floor(clock() / slotMs);
+      const used = await scripts.readLimits(keys.length, ...keys, slot, clock(), day, month);
+      return scopes.map((_, index) => {
+        const [requests = 0, tokens = 0, dayMicros = 0, monthMicros = 0, running = 0] = used.slice(5 * index);
+        return { requests, tokens, dayMicros, monthMicros, running };
+      });
     },
     async renew(demands, leaseMs) {
       const idsByKey = new Map<string, string[]>();

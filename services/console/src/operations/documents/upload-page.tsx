@@ -12,6 +12,7 @@ import { Field } from '../ui/field.tsx';
 import { formatBytes } from '../ui/format-bytes.ts';
 import { PageHead } from '../ui/page-head.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
+import { splitNames } from '../ui/split-names.ts';
 import { type ChosenFile, chosenFiles, type DroppedItem, filesOf } from './dropped-files.ts';
 import { TableMapping } from './table-mapping.tsx';
 import { isTextTable } from './table-preview.ts';
@@ -55,7 +56,7 @@ export function UploadPage({ corpora, corpus, apiKey }: UploadPageProps) {
         className="upload"
         onSubmit={(event) => {
           event.preventDefault();
-          const accessGroups = groups.split(/[\s,，、]+/).filter((group) => group !== '');
+          const accessGroups = splitNames(groups);
           void upload.start({ corpus: name, groups: accessGroups, files, options });
         }}
       >

@@ -5,6 +5,9 @@ import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.t
 import { GateCheckKind, GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { Adapter } from '../sources/adapters.ts';
+import { administrationEn } from './administration.ts';
+import { costEn } from './cost.ts';
+import { evaluationEn } from './evaluation.ts';
 import { labEn } from './lab-en.ts';
 
 const unknown = 'Unknown';
@@ -15,6 +18,10 @@ export const en = {
   loading: 'Loading…',
   more: 'Show more',
   saved: 'Saved.',
+
+  administration: administrationEn,
+  cost: costEn,
+  evaluation: evaluationEn,
 
   inbox: {
     title: 'Inbox',

@@ -4,7 +4,10 @@ import { HealthFindingKind } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.t
 import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { GateCheckKind, GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { administrationZh } from './administration-zh.ts';
+import { costZh } from './cost.ts';
 import type { OperationTexts } from './en.ts';
+import { evaluationZh } from './evaluation.ts';
 import { labZh } from './lab-zh.ts';
 
 const unknown = '未知';
@@ -15,6 +18,10 @@ export const zh: OperationTexts = {
   loading: '正在加载…',
   more: '显示更多',
   saved: '已保存。',
+
+  administration: administrationZh,
+  cost: costZh,
+  evaluation: evaluationZh,
 
   inbox: {
     title: '待办问题',

@@ -10,6 +10,7 @@ import { Choice } from '../ui/choice.tsx';
 import { Field } from '../ui/field.tsx';
 import { formatBytes } from '../ui/format-bytes.ts';
 import { ActionFailure } from '../ui/reply.tsx';
+import { splitNames } from '../ui/split-names.ts';
 import { type Adapter, adapters, exampleOf } from './adapters.ts';
 
 interface SourceFormProps {
@@ -41,7 +42,7 @@ export function SourceForm({ settings, action, onSubmit, isBusy, error, children
     adapter,
     ...(parsed !== undefined && { settings: parsed }),
     schedule,
-    defaultAccess: { groups: groups.split(/[\s,，、]+/).filter((group) => group !== '') },
+    defaultAccess: { groups: splitNames(groups) },
   });
   const isComplete = name !== '' && corpus !== '' && parsed !== undefined;
   return (

@@ -11,6 +11,8 @@ interface FieldProps {
   onChange: (value: string) => void;
   /** Lines of a longer text; absent: one line. */
   rows?: number;
+  /** What the browser offers to choose. */
+  type?: 'text' | 'date';
   isRequired?: boolean;
   isDisabled?: boolean;
   testId?: string;
@@ -23,13 +25,21 @@ export function Field({
   value,
   onChange,
   rows,
+  type = 'text',
   isRequired = false,
   isDisabled = false,
   testId,
 }: FieldProps) {
   const id = testId === undefined ? {} : { 'data-testid': testId };
   return (
-    <TextField className="field" value={value} onChange={onChange} isRequired={isRequired} isDisabled={isDisabled}>
+    <TextField
+      className="field"
+      type={type}
+      value={value}
+      onChange={onChange}
+      isRequired={isRequired}
+      isDisabled={isDisabled}
+    >
       <Label className="field-label">{label}</Label>
       {rows === undefined ? <Input className="input" {...id} /> : <TextArea className="input" rows={rows} {...id} />}
       {hint !== undefined && (

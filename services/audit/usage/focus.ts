@@ -1,4 +1,16 @@
-import type { UsageRow } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+/** Usage of a user with a model on a day. */
+export interface DayUsage {
+  /** UTC, YYYY-MM-DD. */
+  day: string;
+  model: string;
+  user: string;
+  answerCount: bigint;
+  cachedCount: bigint;
+  promptTokens: bigint;
+  completionTokens: bigint;
+  costMicros: bigint;
+  currency: string;
+}
 
 /** Columns of an export in the FinOps Open Cost and Usage Specification 1.0 (focus.finops.org), those that the ledger knows. */
 export const focusColumns = [
@@ -16,7 +28,7 @@ export const focusColumns = [
 ] as const;
 
 /** Returns the cells of a row of the ledger in the order of {@link focusColumns}. Costs are in the currency, quantities in tokens. */
-export function focusRow(row: UsageRow): string[] {
+export function focusRow(row: DayUsage): string[] {
   const { day, model, user, promptTokens, completionTokens, costMicros, currency } = row;
   const cost = microsText(costMicros);
   const start = new Date(`${day}T00:00:00Z`);

@@ -1,4 +1,4 @@
-import { CommandError } from '../command.ts';
+import { invalidArgument } from '#kit/base/errors.ts';
 
 /** Money of a model on a day, in the currency. */
 export interface DayCost {
@@ -42,16 +42,15 @@ export function compareCosts(ledger: readonly DayCost[], provider: readonly DayC
 }
 
 /**
- * Returns the costs of a provider's export: CSV with a header line. `columns` names those of the day, the model and the cost. Throws CommandError
+ * Returns the costs of a provider's export: CSV with a header line. `columns` names those of the day, the model and the cost. Throws INVALID_ARGUMENT
  * with the number of a line that cannot be read.
  */
-export function parseCosts(text: string, columns: readonly string[]): DayCost[] {
-  if (columns.length !== 3) throw new CommandError('--columns needs three names: of the day, the model and the cost');
+export function parseCosts(text: string, columns: readonly [day: string, model: string, cost: string]): DayCost[] {
   const [header, ...lines] = text.replace(/^\uFEFF/, '').split(/\r?\n/);
   const names = cellsOf(header ?? '').map((name) => name.trim().toLowerCase());
   const [dayAt = 0, modelAt = 0, costAt = 0] = columns.map((column) => {
     const index = names.indexOf(column.trim().toLowerCase());
-    if (index < 0) throw new CommandError(`the file has no column "${column}"; it has: ${names.join(', ')}`);
+    if (index < 0) throw invalidArgument(`the file has no column "${column}"; it has: ${names.join(', ')}`);
     return index;
   });
   return lines.flatMap((line, index) => {
@@ -61,7 +60,7 @@ export function parseCosts(text: string, columns: readonly string[]): DayCost[] 
     const costText = cells[costAt]?.trim() ?? '';
     const cost = Number(costText);
     if (day === undefined || costText === '' || Number.isNaN(cost)) {
-      throw new CommandError(`line ${index + 2} has no day or no cost: ${line.slice(0, 80)}`);
+      throw invalidArgument(`line ${index + 2} has no day or no cost: ${line.slice(0, 80)}`);
     }
     return [{ day, model: cells[modelAt]?.trim() ?? '', cost }];
   });

@@ -1,0 +1,252 @@
+import { execFile } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
+import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+
+// What administrators and auditors do, in a real browser, over the whole mesh.
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const chromium = findChromium();
+if (chromium === undefined) {
+  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
+    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
+  process.stderr.write('skipped: 5 tests of the administration (no Chromium)\n');
+}
+
+const roles = {
+  administrator: [Role.READER, Role.ADMINISTRATOR],
+  platform: [Role.READER, Role.ADMINISTRATOR, Role.PLATFORM_ADMINISTRATOR],
+  auditor: [Role.READER, Role.AUDITOR],
+  operator: [Role.READER, Role.OPERATOR],
+  reader: [Role.READER],
+};
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const poll = { timeout, interval: 50 };
+const question = 'Where is the zebra kept at night?';
+let mesh: WholeMesh;
+let browser: Browser;
+let pages: Pages;
+
+beforeAll(async () => {
+  if (chromium === undefined) return;
+  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  mesh = await startWholeMesh({
+    sample: false,
+    config: {
+      edge: {
+        apiKeys: Object.entries(roles).map(([id, granted]) => ({
+          id,
+          sha256: hash('sha256', id),
+          tenant: 'demo',
+          user: id,
+          groups: ['staff'],
+          roles: granted,
+        })),
+      },
+      privacy: { retention: [{ tenant: 'demo', sessionsDays: 30 }] },
+    },
+  });
+  browser = await launchChromium(chromium);
+  pages = createPages(browser, mesh.edgeUrl);
+  const chat = createClient(ChatService, transport());
+  await askWhole(chat, { question, createSession: true }, as('reader'));
+});
+afterAll(async () => {
+  await browser?.close();
+  await mesh?.close();
+});
+afterEach(() => {
+  expect(pages?.problems ?? []).toEqual([]);
+});
+
+const transport = () => createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
+const as = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+const callerOf = async (key: string) => (await createClient(CallerService, transport()).getCaller({}, as(key))).caller;
+
+test.runIf(chromium)('a key is made with limits, works, is rotated with an overlap, and is revoked', async () => {
+  const page = await pages.open('#/administration/keys/new', { key: 'administrator' });
+  await page.getByTestId('key-name').fill('shop-bot');
+  await page.getByTestId('key-groups').fill('staff');
+  await page.getByTestId('key-addresses').fill('127.0.0.0/8 ::1');
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('key-make').click();
+  const secret = (await page.getByTestId('secret-text').textContent()) ?? '';
+  expect(await accessibilityFaults(page)).toEqual([]);
+  expect(secret).toMatch(/^rmk_/);
+  await expect
+    .poll(() => callerOf(secret).catch(() => undefined), poll)
+    .toMatchObject({
+      user: 'service/shop-bot',
+      groups: ['staff'],
+      roles: [Role.READER],
+    });
+
+  await page.goto(`${mesh.edgeUrl}/#/administration/keys`);
+  await page.getByRole('row', { name: 'shop-bot' }).click();
+  await page.getByTestId('rotate-key').click();
+  await page.getByTestId('rotate-key-confirm').click();
+  const next = (await page.getByTestId('secret-text').textContent()) ?? '';
+  expect(next).not.toBe(secret);
+  expect(await page.content()).not.toContain(secret);
+  await expect
+    .poll(
+      () =>
+        callerOf(next).then(
+          () => true,
+          () => false,
+        ),
+      poll,
+    )
+    .toBe(true);
+  expect(await callerOf(secret)).toMatchObject({ user: 'service/shop-bot' }); // in the overlap
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('revoke-key').click();
+  await page.getByTestId('revoke-key-confirm').click();
+  await page.getByText('Revoked').first().waitFor();
+  await expect
+    .poll(
+      () =>
+        callerOf(next).then(
+          () => true,
+          () => false,
+        ),
+      poll,
+    )
+    .toBe(false);
+});
+
+test.runIf(chromium)('a right that its maker lacks is refused, and the page says why', async () => {
+  const page = await pages.open('#/administration/keys/new', { key: 'administrator' });
+  await page.getByTestId('key-name').fill('too-much');
+  await page.getByTestId('key-groups').fill('board');
+  await page.getByTestId('key-make').click();
+  await page.getByTestId('failure').getByText('board').waitFor();
+  expect(await page.getByTestId(`key-roles-${Role.AUDITOR}`).count()).toBe(0);
+});
+
+test.runIf(chromium)(
+  'a platform administrator lists a tenant, opens break-glass access to it, and disables it',
+  async () => {
+    const page = await pages.open('#/administration/tenants', { key: 'platform' });
+    await page.getByTestId('new-tenant').click();
+    await page.getByTestId('tenant-name').fill('bolt');
+    await page.getByTestId('new-tenant-confirm').click();
+    await page.getByTestId('tenants').getByText('bolt').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    await page.goto(`${mesh.edgeUrl}/#/administration/keys/new`);
+    await page.getByTestId('key-name').fill('help-bolt');
+    await page.getByTestId('key-of-tenant').fill('bolt');
+    await page.getByTestId('key-reason').fill('their search returns nothing, case 41');
+    await page.getByTestId('key-make').click();
+    const secret = (await page.getByTestId('secret-text').textContent()) ?? '';
+    await expect.poll(() => callerOf(secret).catch(() => undefined), poll).toMatchObject({ tenant: 'bolt' });
+    await page.goto(`${mesh.edgeUrl}/#/administration/keys/of/bolt`);
+    await page.getByTestId('keys').getByText('Break-glass access').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    await page.goto(`${mesh.edgeUrl}/#/administration/tenants`);
+    await page.getByTestId('disable-tenant').click();
+    await page.getByTestId('disable-tenant-confirm').click();
+    await page.getByTestId('enable-tenant').waitFor();
+    await expect
+      .poll(
+        () =>
+          callerOf(secret).then(
+            () => true,
+            () => false,
+          ),
+        poll,
+      )
+      .toBe(false);
+  },
+);
+
+test.runIf(chromium)('an auditor finds an answer and its sources, verifies the chain, and saves it', async () => {
+  const page = await pages.open('#/administration/audit', { key: 'auditor' });
+  await page.getByTestId('entries').getByText(question).waitFor();
+  await page.getByTestId('verify-chain').click();
+  await page.getByTestId('chain').getByText('intact').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  const download = page.waitForEvent('download');
+  await page.getByTestId('export-audit').click();
+  const lines = (await readFile(await (await download).path(), 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line).entry.record.question)).toContain(question);
+  await page.getByTestId('audit-user').fill('no such user');
+  await page.getByTestId('empty').waitFor();
+  await page.getByTestId('audit-user').fill('reader');
+  await page.getByRole('row', { name: question }).click();
+  await page.getByTestId('entry').getByText('Previous hash').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('a hold keeps a user, and without it an erasure ends with a receipt', async () => {
+  const chat = createClient(ChatService, transport());
+  await askWhole(chat, { question: 'Hello?', createSession: true }, as('administrator'));
+  const page = await pages.open('#/administration/privacy', { key: 'operator' });
+  await page.getByText('30 days').waitFor();
+  await page.getByTestId('new-hold').click();
+  await page.getByTestId('hold-user').fill('administrator');
+  await page.getByTestId('hold-reason').fill('case 7');
+  await page.getByTestId('new-hold-confirm').click();
+  await page.getByTestId('holds').getByText('case 7').waitFor();
+  const erase = async () => {
+    await page.getByTestId('erase-user').click();
+    await page.getByTestId('erase-user-name').fill('administrator');
+    await page.getByTestId('erase-user-confirm').click();
+  };
+  await erase();
+  await page.getByTestId('failure').getByText('legal hold').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  await page.getByTestId('release-hold').click();
+  await page.getByTestId('release-hold-confirm').click();
+  await page.getByText('Nothing is held.').waitFor();
+  await erase();
+  await page.getByTestId('erasures').getByText('chat.sessions').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
+  const seen = async (key: string, address: string) => {
+    const page = await pages.open('#', { key });
+    const bodies: Promise<string>[] = [];
+    page.on('response', (reply) => {
+      if (reply.url().includes('ragmesh.')) bodies.push(reply.text().catch(() => ''));
+    });
+    await page.goto(`${mesh.edgeUrl}/${address}`);
+    await page.getByRole('tablist').or(page.getByTestId('empty')).first().waitFor();
+    const tabs = await page.getByRole('tab').allTextContents();
+    await page.waitForLoadState('networkidle');
+    const text = (await Promise.all(bodies)).join('\n');
+    await page.context().close();
+    return { tabs, text };
+  };
+  expect((await seen('auditor', '#/administration/audit')).text).toContain('zebra');
+  expect(await seen('administrator', '#/administration/audit')).toMatchObject({ tabs: ['API keys'] });
+  expect((await seen('platform', '#/administration')).tabs).toEqual(['API keys', 'Tenants']);
+  for (const key of ['administrator', 'platform', 'operator', 'reader']) {
+    expect((await seen(key, '#/administration/audit')).text, key).not.toContain('zebra');
+  }
+  // Changes of keys are entries of the audit, so an auditor knows their names.
+  for (const key of ['operator', 'reader']) {
+    const { tabs, text } = await seen(key, '#/administration/keys');
+    expect(tabs, key).not.toContain('API keys');
+    expect(text, key).not.toContain('shop-bot');
+  }
+});

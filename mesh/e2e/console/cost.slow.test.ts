@@ -1,0 +1,167 @@
+import { execFile } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
+import { askWhole, startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
+import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
+
+// Models and cost, and evaluation, in a real browser, over the whole mesh with the sample.
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const chromium = findChromium();
+if (chromium === undefined) {
+  if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
+    throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
+  process.stderr.write('skipped: 5 tests of cost and evaluation (no Chromium)\n');
+}
+
+const roles = {
+  finance: [Role.READER, Role.AUDITOR],
+  operator: [Role.READER, Role.OPERATOR],
+  both: [Role.READER, Role.OPERATOR, Role.AUDITOR],
+  reader: [Role.READER],
+};
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+let mesh: WholeMesh;
+let browser: Browser;
+let pages: Pages;
+
+beforeAll(async () => {
+  if (chromium === undefined) return;
+  await promisify(execFile)('npm', ['run', '--silent', 'console:build'], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  mesh = await startWholeMesh({
+    config: {
+      edge: {
+        apiKeys: Object.entries(roles).map(([id, granted]) => ({
+          id,
+          sha256: hash('sha256', id),
+          tenant: 'demo',
+          user: id,
+          groups: ['staff', 'merchant'],
+          roles: granted,
+        })),
+      },
+      llmGateway: {
+        models: [{ adapter: 'extractive', name: 'quotes' }],
+        prices: { version: '2026-12', currency: 'USD', prices: [{ model: 'quotes', prompt: 10, completion: 30 }] },
+        limits: { defaultTenant: { requestsPerMinute: 1000, costMicrosPerMonth: 5_000_000 } },
+      },
+      evaluation: { nightly: { suites: [{ tenant: 'demo', dataSet: 'help' }] } },
+    } as never,
+  });
+  browser = await launchChromium(chromium);
+  pages = createPages(browser, mesh.edgeUrl);
+  const chat = createClient(ChatService, createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }));
+  const question = 'How long do I have to send back unwashed bedding?';
+  for (let again = 0; again < 2; again++) {
+    await askWhole(chat, { question }, { headers: { authorization: 'Bearer both' } });
+  }
+});
+afterAll(async () => {
+  await browser?.close();
+  await mesh?.close();
+});
+afterEach(() => {
+  expect(pages?.problems ?? []).toEqual([]);
+});
+
+test.runIf(chromium)('usage is shown by day and by name, and saved as CSV and FOCUS', async () => {
+  const page = await pages.open('#/cost/usage/30/user/tokens', { key: 'finance' });
+  await page.getByTestId('usage-table').getByText('both').waitFor();
+  await page.getByTestId('usage-totals').getByText('$').first().waitFor();
+  await page.getByTestId('usage-totals').getByText('50% from the cache').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'As a table' }).click();
+  await page.getByTestId('chart-table').getByRole('row').nth(30).waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  for (const [button, header] of [
+    ['export-csv', 'day,model,user'],
+    ['export-focus', 'BilledCost,BillingCurrency'],
+  ] as const) {
+    const download = page.waitForEvent('download');
+    await page.getByTestId(button).click();
+    expect(await readFile(await (await download).path(), 'utf8')).toContain(header);
+  }
+  await page.getByTestId('usage-dimension').getByRole('button').click();
+  await page.getByRole('option', { name: 'Purpose', exact: true }).click();
+  await page.getByTestId('usage-table').getByText('Answers').first().waitFor();
+});
+
+test.runIf(chromium)("budgets say what is left, and a provider's file is compared", async () => {
+  const page = await pages.open('#/cost/limits', { key: 'finance' });
+  await page.getByTestId('limits').getByText('Money a month').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.goto(`${mesh.edgeUrl}/#/cost/reconcile`);
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByTestId('choose-csv').click();
+  const day = new Date().toISOString().slice(0, 10);
+  const buffer = Buffer.from(`date,model,cost\n${day},quotes,99\n`);
+  await (await chooser).setFiles([{ name: 'bill.csv', mimeType: 'text/csv', buffer }]);
+  await page.getByTestId('compare').click();
+  await page.getByTestId('differences').getByText('99.00').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('an operator sees the health and prices of models', async () => {
+  const page = await pages.open('#/cost/targets', { key: 'operator' });
+  await page.getByTestId('targets').getByText('Healthy').waitFor();
+  await page.getByTestId('targets').getByText('$10.00 in, $30.00 out').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('questions of production become a set, and two ways to search are compared on it', async () => {
+  const page = await pages.open('#/evaluation/sets', { key: 'both' });
+  await page.getByTestId('set-name').fill('help');
+  await page.getByTestId('load-questions').click();
+  await page.getByText('unwashed bedding').click();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByTestId('add-questions').click();
+  await page.getByTestId('data-sets').getByText('help').waitFor();
+  await page.goto(`${mesh.edgeUrl}/#/evaluation/compare`);
+  await page.getByTestId('compare-run').click();
+  await page.getByTestId('compared').getByText('nDCG@10').waitFor({ timeout });
+  await page.getByTestId('runs').getByText('help').first().waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.goto(`${mesh.edgeUrl}/#/evaluation/suites`);
+  await page.getByTestId('suite').getByText('Has not run yet').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+});
+
+test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
+  const seen = async (key: string, address: string) => {
+    const page = await pages.open('#', { key });
+    const bodies: Promise<string>[] = [];
+    page.on('response', (reply) => {
+      if (reply.url().includes('ragmesh.')) bodies.push(reply.text().catch(() => ''));
+    });
+    await page.goto(`${mesh.edgeUrl}/${address}`);
+    await page.getByRole('tablist').or(page.getByTestId('empty')).first().waitFor();
+    const tabs = await page.getByRole('tab').allTextContents();
+    await page.waitForLoadState('networkidle');
+    const text = (await Promise.all(bodies)).join('\n');
+    await page.context().close();
+    return { tabs, text };
+  };
+  const finance = await seen('finance', '#/cost/usage');
+  expect(finance.tabs).toEqual(['Usage', 'Limits and budgets', 'Reconciliation']);
+  expect(finance.text).toContain('promptTokens');
+  const operator = await seen('operator', '#/cost/usage');
+  expect(operator.tabs).toEqual(['Models']);
+  expect(operator.text).not.toContain('promptTokens');
+  const reader = await seen('reader', '#/cost/usage');
+  expect(reader.tabs).toEqual([]);
+  expect(reader.text).not.toContain('quotes');
+  expect((await seen('finance', '#/evaluation')).tabs).toEqual([]);
+});

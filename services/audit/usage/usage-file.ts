@@ -1,0 +1,83 @@
+import type { Database } from '#kit/storage/database.ts';
+import type { AuditSchema } from '../records/schema.ts';
+import { type DayUsage, focusColumns, focusRow } from './focus.ts';
+import type { Days } from './usage-pages.ts';
+
+/** Rows of one read, and of one part of a file. */
+const rowsAtOnce = 1000;
+
+const csvColumns = [
+  'day',
+  'model',
+  'user',
+  'answers',
+  'cached',
+  'prompt_tokens',
+  'completion_tokens',
+  'cost',
+  'currency',
+];
+
+/** Yields the usage of some days as lines of CSV, the header first: by day, model and user, or in the columns of FOCUS. */
+export async function* writeUsage(
+  db: Database<AuditSchema>,
+  tenant: string,
+  days: Days,
+  isFocus: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  yield `${(isFocus ? focusColumns : csvColumns).join(',')}\n`;
+  for await (const rows of readUsage(db, tenant, days)) {
+    signal.throwIfAborted();
+    yield rows.map((row) => `${(isFocus ? focusRow(row) : csvRow(row)).map(toCsv).join(',')}\n`).join('');
+  }
+}
+
+/** Yields the usage of some days in the order of day, model, user and currency. */
+async function* readUsage(db: Database<AuditSchema>, tenant: string, days: Days): AsyncGenerator<DayUsage[]> {
+  const order = ['day', 'model', 'user', 'currency'] as const;
+  let after: Record<(typeof order)[number], string> | undefined;
+  for (;;) {
+    let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant).where('day', '<', days.before);
+    if (after === undefined) query = query.where('day', '>=', days.from);
+    else {
+      const { day, model, user, currency } = after;
+      query = query.where((eb) =>
+        eb(eb.refTuple('day', 'model', 'user', 'currency'), '>', eb.tuple(day, model, user, currency)),
+      );
+    }
+    for (const column of order) query = query.orderBy(column);
+    const rows = await query.limit(rowsAtOnce).execute();
+    if (rows.length > 0) {
+      yield rows.map((row) => ({
+        ...{ day: row.day, model: row.model, user: row.user, currency: row.currency },
+        ...{ answerCount: BigInt(row.answer_count), cachedCount: BigInt(row.cached_count) },
+        ...{ promptTokens: BigInt(row.prompt_tokens), completionTokens: BigInt(row.completion_tokens) },
+        costMicros: BigInt(row.cost_micros),
+      }));
+    }
+    after = rows.at(-1);
+    if (rows.length < rowsAtOnce) return;
+  }
+}
+
+function csvRow({
+  day,
+  model,
+  user,
+  answerCount,
+  cachedCount,
+  promptTokens,
+  completionTokens,
+  costMicros,
+  currency,
+}: DayUsage) {
+  const counts = [answerCount, cachedCount, promptTokens, completionTokens].map(String);
+  return [day, model, user, ...counts, (Number(costMicros) / 1e6).toFixed(6), currency];
+}
+
+/** Returns a cell of CSV (RFC 4180). One that a spreadsheet would take as a formula gets an apostrophe. */
+function toCsv(cell: string): string {
+  const safe = /^[=+\-@\t\r]/.test(cell) && Number.isNaN(Number(cell)) ? `'${cell}` : cell;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

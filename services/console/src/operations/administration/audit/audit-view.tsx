@@ -1,0 +1,14 @@
+import { createClient } from '@connectrpc/connect';
+import { useMemo } from 'react';
+import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
+import type { SectionProps } from '../../section.ts';
+import { EntryList } from './entry-list.tsx';
+import { EntryPage } from './entry-page.tsx';
+
+/** `/administration/audit[/entry/<sequence>]`: who asked and changed what, and whether the record is whole. */
+export function AuditView({ api, parts }: SectionProps) {
+  const client = useMemo(() => createClient(AuditService, api.transport), [api]);
+  const [what, sequence = ''] = parts;
+  if (what === 'entry' && /^\d{1,15}$/.test(sequence)) return <EntryPage client={client} sequence={BigInt(sequence)} />;
+  return <EntryList client={client} />;
+}

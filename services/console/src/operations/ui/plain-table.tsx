@@ -1,0 +1,38 @@
+import type { ReactNode } from 'react';
+
+interface PlainTableProps {
+  /** Names of the columns. */
+  columns: readonly string[];
+  /** Name of the last column, which has buttons; read aloud only. */
+  actions?: string;
+  /** Rows. */
+  children: ReactNode;
+  testId: string;
+}
+
+/** A table of few rows, all of them in the page. */
+export function PlainTable({ columns, actions, children, testId }: PlainTableProps) {
+  return (
+    // A wide table is scrolled by the keyboard as well.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
+    <section className="scroll" tabIndex={0} aria-label={columns.join(', ')}>
+      <table className="plain-table" data-testid={testId}>
+        <thead>
+          <tr>
+            {columns.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+            {actions !== undefined && (
+              <th scope="col">
+                <span className="hidden">{actions}</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </section>
+  );
+}

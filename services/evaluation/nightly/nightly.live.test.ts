@@ -1,0 +1,5 @@
+import { onPostgres } from '#kit/testing/on-postgres.ts';
+
+await onPostgres(5, async () => {
+  await import('./nightly.test.ts');
+});
