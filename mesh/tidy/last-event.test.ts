@@ -8,6 +8,7 @@ const exempt = [
   'Embed',
   'ExportAudit',
   'ExportChatUser',
+  'ExportUsage',
   'ExportUser',
   'ListIndexedDocuments',
   'QueryAudit',
