@@ -37,9 +37,10 @@ afterAll(() => mesh?.close());
 
 type Files = Record<string, string | { text: string; groups: string[] }>;
 
+const ended: readonly JobState[] = [JobState.SUCCEEDED, JobState.HELD, JobState.FAILED];
 const jobEnd = async (jobId: string): Promise<Job> => {
   for await (const { job } of indexer.watchJob({ jobId }, { ...options, timeoutMs: 120_000 })) {
-    if (job !== undefined && [JobState.SUCCEEDED, JobState.HELD, JobState.FAILED].includes(job.state)) return job;
+    if (job !== undefined && ended.includes(job.state)) return job;
   }
   throw new Error('the job did not end');
 };
