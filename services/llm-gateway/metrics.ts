@@ -61,7 +61,7 @@ export function createGatewayMetrics(metrics: Metrics) {
       labelNames: ['result'],
       registers,
     }),
-    breakerState: new Gauge({
+    targetBreakerState: new Gauge({
       aggregator: 'max',
       name: 'ragmesh_llm_breaker_state',
       help: 'Breaker of a model: 0 closed, 1 half open, 2 open',

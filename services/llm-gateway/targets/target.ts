@@ -113,7 +113,7 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
   let coolUntil = 0;
   let holderCount = 1;
   // A reload makes a new circuit, which is closed whatever the one before was.
-  deps.metrics.breakerState.set({ model: name }, 0);
+  deps.metrics.targetBreakerState.set({ model: name }, 0);
   return {
     name,
     adapter,
@@ -131,7 +131,7 @@ export async function createTarget(model: ModelSettings, deps: TargetDeps): Prom
     weight: config.weight,
     languages: config.languages,
     breaker: createBreaker(deps.breaker, (state) => {
-      deps.metrics.breakerState.set({ model: name }, state);
+      deps.metrics.targetBreakerState.set({ model: name }, state);
       deps.log.warn(
         { event: 'circuit_changed', model: name, state: ['closed', 'half open', 'open'][state] },
         'circuit of a model changed',
