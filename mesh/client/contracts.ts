@@ -5,6 +5,7 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { UsageService } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationDeskService } from '#gen/ragmesh/chat/v1/conversation_desk_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
@@ -34,6 +35,7 @@ export const contracts = {
   usage: UsageService,
   cache: CacheService,
   chat: ChatService,
+  conversationDesk: ConversationDeskService,
   curatedAnswer: CuratedAnswerService,
   feedback: FeedbackService,
   handover: HandoverService,

@@ -2,6 +2,7 @@ import { AuditService } from '#gen/ragmesh/audit/v1/audit_pb.ts';
 import { CacheService } from '#gen/ragmesh/cache/v1/cache_pb.ts';
 import { ChatErasureService } from '#gen/ragmesh/chat/v1/chat_erasure_pb.ts';
 import { ChatService } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import { ConversationDeskService } from '#gen/ragmesh/chat/v1/conversation_desk_pb.ts';
 import { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
@@ -43,7 +44,15 @@ const toolAdapters = new URL('./adapters/tool/', import.meta.url);
 /** Answers questions from documents, streamed, with citations: the orchestrator. */
 export const chat = defineService({
   name: 'chat',
-  contracts: [ChatService, HandoverService, FeedbackService, CuratedAnswerService, InboxService, ChatErasureService],
+  contracts: [
+    ChatService,
+    HandoverService,
+    FeedbackService,
+    CuratedAnswerService,
+    InboxService,
+    ConversationDeskService,
+    ChatErasureService,
+  ],
   config: readConfig,
   needs: {
     retrieval: calls(RetrievalService, 'retrieve', 'listCorpora'),

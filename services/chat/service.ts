@@ -1,5 +1,6 @@
 import type { ChatErasureService } from '#gen/ragmesh/chat/v1/chat_erasure_pb.ts';
 import { type ChatService, Rating } from '#gen/ragmesh/chat/v1/chat_pb.ts';
+import type { ConversationDeskService } from '#gen/ragmesh/chat/v1/conversation_desk_pb.ts';
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import type { CuratedAnswerService } from '#gen/ragmesh/chat/v1/curated_pb.ts';
 import type { FeedbackService } from '#gen/ragmesh/chat/v1/feedback_pb.ts';
@@ -11,6 +12,7 @@ import { type AskDeps, createAsk } from './ask/ask.ts';
 import { restoreTurn } from './ask/masking/turns.ts';
 import { createErasureRpcs } from './erasure/rpcs.ts';
 import { createCuratedRpcs } from './evidence/curated/rpcs.ts';
+import { createConversationRpcs } from './handover/conversation-rpcs.ts';
 import { createInboxRpcs } from './handover/inbox/rpcs.ts';
 import type { Owner } from './sessions/owner.ts';
 
@@ -25,6 +27,7 @@ export function createChat(
   ServiceHandlers<typeof FeedbackService> &
   ServiceHandlers<typeof CuratedAnswerService> &
   ServiceHandlers<typeof InboxService> &
+  ServiceHandlers<typeof ConversationDeskService> &
   ServiceHandlers<typeof ChatErasureService> {
   const { sessions } = deps;
   return {
@@ -57,6 +60,7 @@ export function createChat(
     ...createCuratedRpcs(deps),
     ...createErasureRpcs(sessions),
     ...createInboxRpcs(deps),
+    ...createConversationRpcs(deps),
     listFeedback: (query, { principal }) => sessions.listFeedback(principal, query),
   };
 }

@@ -270,6 +270,7 @@ test.runIf(chromium)('each role sees its sections, and nothing of the others is 
   expect((await sectionsOf('manager', '#/sources')).links).toEqual([
     'Ask',
     'Inbox',
+    'Conversations',
     'Search lab',
     'Documents',
     'Jobs',

@@ -9,6 +9,8 @@ import { createPages } from './pages.ts';
 const addresses = {
   ask: '#',
   inbox: '#/inbox',
+  conversations: '#/conversations',
+  queue: '#/conversations/queue',
   lab: '#/lab/q%3Dhow%2Blong%2Bdo%2BI%2Bhave%2Bto%2Breturn%2Bbedding',
   'lab-why':
     '#/lab/q%3Dgoodwill%2Brefund%2Blimit%26as%3Dcarl%26reason%3Dticket%2B7%26corpus%3Dshop%26doc%3Dstaff%252Frefund-approval-limits.md',

@@ -21,6 +21,7 @@ import {
 import { GuardrailPoint, type GuardrailVerdict } from '#gen/ragmesh/common/v1/guardrail_pb.ts';
 import type { HandoverEvent } from '../handover/state.ts';
 import type { AskEvent, DegradedStage, StageChange } from './events.ts';
+import { type EndedStage, toSeenStage, withEndedStage } from './stages.ts';
 
 /** All that is known of one question, from its arrival to the end of its answer. Only {@link next} and {@link repeat} make a new one. */
 export interface AnswerState {
@@ -42,6 +43,8 @@ export interface AnswerState {
   readonly standalone: string;
   /** When each stage began, in microseconds since the question arrived. */
   readonly stageStartsUs: ReadonlyMap<Stage, number>;
+  /** Stages that have ended, in the order of their ends. */
+  readonly stages: readonly EndedStage[];
   /** Alias of the model that writes; empty if none does. */
   readonly model: string;
   /** The passages that the answer may cite; marker [n] names the n-th, from 1. */
@@ -91,6 +94,7 @@ export function initialState(init: Pick<AnswerState, 'answerId' | 'question' | '
       [Stage.REWRITE, 0],
       [Stage.CACHE, 0],
     ]),
+    stages: [],
     model: '',
     passages: [],
     toolCalls: [],
@@ -131,15 +135,23 @@ export function next(state: AnswerState, event: AskEvent, atUs: number): Step {
         response: respond({ case: 'started', value: started }),
       };
     }
-    case 'stage':
-      return { state: withStageStart(state, event.value, atUs), response: toStageUpdate(state, event.value, atUs) };
+    case 'stage': {
+      const value = toSeenStage(state.stageStartsUs, event.value, atUs);
+      const stages = withEndedStage(state.stages, value, atUs);
+      return {
+        state: { ...withStageStart(state, event.value, atUs), stages },
+        response: respond({ case: 'stage', value }),
+      };
+    }
     case 'degraded': {
       const { stage } = event.value;
       const degradation = toDegradation(event.value);
       const detail = `${degradation.reason}: ${degradation.effect}`;
+      const value = toSeenStage(state.stageStartsUs, { stage, status: StageStatus.DEGRADED, detail }, atUs);
+      const stages = withEndedStage(state.stages, value, atUs);
       return {
-        state: { ...state, degradations: added(state.degradations, [degradation]) },
-        response: toStageUpdate(state, { stage, status: StageStatus.DEGRADED, detail }, atUs),
+        state: { ...state, stages, degradations: added(state.degradations, [degradation]) },
+        response: respond({ case: 'stage', value }),
       };
     }
     case 'model':
@@ -287,11 +299,6 @@ function withClaims(state: AnswerState, claims: readonly UnsupportedClaim[]): An
 function withStageStart(state: AnswerState, { stage, status }: StageChange, atUs: number): AnswerState {
   if (status !== StageStatus.STARTED || state.stageStartsUs.has(stage)) return state;
   return { ...state, stageStartsUs: new Map(state.stageStartsUs).set(stage, atUs) };
-}
-
-function toStageUpdate(state: AnswerState, { stage, status, detail, latencyUs }: StageChange, atUs: number) {
-  const sinceStartUs = () => BigInt(atUs - (state.stageStartsUs.get(stage) ?? atUs));
-  return respond({ case: 'stage', value: { stage, status, detail, latencyUs: latencyUs ?? sinceStartUs() } });
 }
 
 function toDegradation({ stage, reason, effect }: DegradedStage): Degradation {

@@ -25,13 +25,14 @@ import { type AnswerState, isOfEvidence, toDone } from '../answer/state.ts';
 import type { CacheFill } from '../cache/fill.ts';
 import type { Owner } from '../sessions/owner.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import { toTrace } from './answer-trace.ts';
 
 /** What the records of an answer need. */
 export interface RecordDeps {
   audit: Pick<Client<typeof AuditService>, 'record'>;
   sessions: Sessions;
   log: Logger;
-  owner: Owner;
+  owner: Owner & { groups: readonly string[] };
   /** Options of a call that carries the caller's identity and may outlive its call. */
   options: CallOptions;
   /** Time for each record, in milliseconds. */
@@ -87,7 +88,7 @@ export async function recordAnswer(state: AnswerState, deps: RecordDeps): Promis
   }
   if (isWhole || state.isStarted) {
     const record = async () => {
-      await sessions.record(toTurnWrite(state, owner, isWhole, deps.masks));
+      await sessions.record(toTurnWrite(state, deps, isWhole));
       // After the turn, whose write creates the session.
       if (state.handover !== undefined && state.sessionId !== '') {
         const { tenant, user } = owner;
@@ -118,12 +119,16 @@ function inboxReason({ outcome, handover }: AnswerState): OpenReason | undefined
 }
 
 // A session keeps the originals of its owner, encrypted.
-function toTurnWrite(state: AnswerState, { tenant, user }: Owner, isWhole: boolean, masks: RequestMasks | undefined) {
+function toTurnWrite(state: AnswerState, { owner, masks, totalUs }: RecordDeps, isWhole: boolean) {
+  const { tenant, user, groups } = owner;
   const { sessionId, isNewSession, askedAtMs, answerId, citations, model } = state;
   const question = masks?.sealOwn(state.question) ?? state.question;
   const text = masks?.sealOwn(state.text) ?? state.text;
   const outcome = isWhole ? state.outcome : AnswerOutcome.TRUNCATED;
-  const turn = isWhole || text !== '' ? { answer: text, citations, outcome, model } : undefined;
+  const standalone = masks?.seal(state.standalone) ?? state.standalone;
+  const isKept = sessionId !== '' && (isWhole || text !== '');
+  const trace = isKept ? { trace: toTrace(state, { standalone, totalUs, groups }) } : {};
+  const turn = isWhole || text !== '' ? { answer: text, citations, outcome, model, ...trace } : undefined;
   return { tenant, user, sessionId, mayCreate: isNewSession, answerId, question, askedAtMs, turn };
 }
 

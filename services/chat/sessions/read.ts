@@ -27,7 +27,10 @@ export function createSessionReads(database: Database<SessionSchema>, oldestMs: 
     async load(owner: Owner, sessionId: string, limit: number): Promise<PastTurn[] | undefined> {
       const rows = await owned(owner)
         .where('session.id', '=', sessionId)
-        .leftJoin('answer', 'answer.session_id', 'session.id')
+        // A reply of a person has no question, and is no turn of the assistant.
+        .leftJoin('answer', (join) =>
+          join.onRef('answer.session_id', '=', 'session.id').on('answer.question', '<>', ''),
+        )
         .select(['answer.question', 'answer.answer', 'answer.citations', 'answer.seq'])
         .orderBy('answer.seq', 'desc')
         .limit(Math.max(1, limit))
@@ -68,24 +71,30 @@ export function createSessionReads(database: Database<SessionSchema>, oldestMs: 
     async get(owner: Owner, sessionId: string) {
       const session = await owned(owner).selectAll('session').where('session.id', '=', sessionId).executeTakeFirst();
       if (session === undefined) return undefined;
-      const rows = await database
-        .selectFrom('answer')
-        .selectAll()
-        .where('session_id', '=', sessionId)
-        .orderBy('seq', 'desc')
-        .limit(maxTurns)
-        .execute();
-      let bytes = 0;
-      const shown = rows.filter((row) => {
-        bytes += 2 * (row.question.length + row.answer.length) + row.citations.length;
-        return bytes <= maxTurnBytes;
-      });
-      return { session: toSession(session), turns: shown.reverse().map(toTurn) };
+      return { session: toSession(session), turns: (await latestTurns(database, sessionId)).map(toTurn) };
     },
   };
 }
 
-function toSession(row: SessionSchema['session']) {
+/** Returns the latest turns of a session, oldest first, as many as fit into a message. */
+export async function latestTurns(database: Database<SessionSchema>, sessionId: string) {
+  const rows = await database
+    .selectFrom('answer')
+    .selectAll()
+    .where('session_id', '=', sessionId)
+    .orderBy('seq', 'desc')
+    .limit(maxTurns)
+    .execute();
+  let bytes = 0;
+  const shown = rows.filter((row) => {
+    bytes += 2 * (row.question.length + row.answer.length) + row.citations.length;
+    return bytes <= maxTurnBytes;
+  });
+  return shown.reverse();
+}
+
+/** Returns a session as the contract has it. */
+export function toSession(row: SessionSchema['session']) {
   return {
     sessionId: row.id,
     title: row.title,
@@ -112,6 +121,6 @@ function toTurn(row: { question: string; answer: string; answer_id: string; aske
 }
 
 function restOf(bytes: Uint8Array) {
-  const { citations, outcome, model } = fromBinary(TurnSchema, bytes);
-  return { citations, outcome, model };
+  const { citations, outcome, model, person } = fromBinary(TurnSchema, bytes);
+  return { citations, outcome, model, person };
 }

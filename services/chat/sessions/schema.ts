@@ -196,6 +196,8 @@ CREATE TABLE inbox_question (
 CREATE INDEX inbox_question_by_topic ON inbox_question (tenant, topic_id, asked_at);
 CREATE INDEX inbox_question_by_user ON inbox_question (tenant, user);
 `,
+  `CREATE INDEX session_by_time ON session (tenant, updated_at, id);
+`,
 ];
 
 const postgres: readonly string[] = [
@@ -291,6 +293,8 @@ CREATE TABLE inbox_question (
 );
 CREATE INDEX inbox_question_by_topic ON inbox_question (tenant, topic_id, asked_at);
 CREATE INDEX inbox_question_by_user ON inbox_question (tenant, "user");
+`,
+  `CREATE INDEX session_by_time ON session (tenant, updated_at, id);
 `,
 ];
 

@@ -9,6 +9,7 @@ import { createHolds, requireNoHold } from '../erasure/holds.ts';
 import { createCuratedStore } from '../evidence/curated/store.ts';
 import { createInboxWriter } from '../handover/inbox/add.ts';
 import { createTopics } from '../handover/inbox/topics.ts';
+import { createConversations } from './conversations.ts';
 import { createFeedback } from './feedback.ts';
 import { createHandovers } from './handovers.ts';
 import { createOpenAsks, type OpeningAsk } from './open-asks.ts';
@@ -42,6 +43,7 @@ export function createSessions(options: {
   const { putCurated, removeCurated, curatedSince, curatedVersions } = createCuratedStore(database, clock);
   return {
     ...createSessionReads(database, () => clock() - sessionMs),
+    ...createConversations(database, () => clock() - sessionMs),
     ...createFeedback(database, clock),
     ...{ putCurated, removeCurated, curatedSince, curatedVersions },
     ...createInboxWriter(database, newId),

@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import type { Insertable, Transaction } from 'kysely';
+import type { AnswerTrace } from '#gen/ragmesh/chat/v1/answer_trace_pb.ts';
 import { TurnSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import type { AnswerOutcome, Citation } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -23,7 +24,18 @@ export interface TurnWrite {
   question: string;
   askedAtMs: number;
   /** The answer; `undefined`: only the session is created. */
-  turn: { answer: string; citations: readonly Citation[]; outcome: AnswerOutcome; model: string } | undefined;
+  turn: WrittenAnswer | undefined;
+}
+
+/** An answer to write. */
+export interface WrittenAnswer {
+  answer: string;
+  citations: readonly Citation[];
+  outcome: AnswerOutcome;
+  model: string;
+  trace?: AnswerTrace;
+  /** The person who wrote it; absent: the assistant. */
+  person?: string;
 }
 
 /** Writes that may wait, and that share a transaction. */
@@ -79,6 +91,11 @@ export function createTurnWriter(database: Database<SessionSchema>) {
   };
 }
 
+/** What of an answer is not a column. */
+function restOf({ citations, outcome, model, trace, person = '' }: WrittenAnswer) {
+  return create(TurnSchema, { citations: [...citations], outcome, model, person, ...(trace && { trace }) });
+}
+
 const noCitations = toBinary(TurnSchema, create(TurnSchema));
 
 async function writeAll(transaction: Transaction<SessionSchema>, given: readonly TurnWrite[]): Promise<void> {
@@ -118,12 +135,7 @@ async function writeAll(transaction: Transaction<SessionSchema>, given: readonly
       question: isKept ? question : '',
       answer: isKept ? turn.answer : '',
       asked_at: askedAtMs,
-      citations: isKept
-        ? toBinary(
-            TurnSchema,
-            create(TurnSchema, { citations: [...turn.citations], outcome: turn.outcome, model: turn.model }),
-          )
-        : noCitations,
+      citations: isKept ? toBinary(TurnSchema, restOf(turn)) : noCitations,
     };
     return [row];
   });

@@ -12,6 +12,7 @@ interface NavigationProps {
 
 const icons = {
   inbox: 'info',
+  conversations: 'talk',
   lab: 'search',
   documents: 'library',
   jobs: 'again',

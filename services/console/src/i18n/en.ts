@@ -37,6 +37,7 @@ export const en = {
   sections: {
     ask: 'Ask',
     inbox: 'Inbox',
+    conversations: 'Conversations',
     lab: 'Search lab',
     documents: 'Documents',
     jobs: 'Jobs',

@@ -39,6 +39,7 @@ export const zh: Messages = {
   sections: {
     ask: '提问',
     inbox: '待办问题',
+    conversations: '会话',
     lab: '检索实验室',
     documents: '文档',
     jobs: '任务',

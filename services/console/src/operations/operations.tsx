@@ -14,6 +14,7 @@ import { useRail } from '../hooks/use-rail.ts';
 import { type PageLanguage, useMessages } from '../i18n/index.ts';
 import { canRetry, failureOf } from '../state/failure.ts';
 import { type Place, type Section, sectionsOf } from '../state/sections.ts';
+import { ConversationsSection } from './conversations/conversations-section.tsx';
 import { DocumentsSection } from './documents/documents-section.tsx';
 import { OperationTextsContext, operationTexts } from './i18n/index.ts';
 import { InboxSection } from './inbox/inbox-section.tsx';
@@ -52,6 +53,7 @@ const EvaluationSection = lazy(async () => ({
 
 const pages: Record<Section, ComponentType<SectionProps>> = {
   inbox: InboxSection,
+  conversations: ConversationsSection,
   lab: LabSection,
   documents: DocumentsSection,
   jobs: JobsSection,

@@ -8,6 +8,7 @@ test('a caller sees the sections of its roles', () => {
   expect(sectionsOf([Role.READER, Role.EDITOR])).toEqual(['documents', 'jobs']);
   expect(sectionsOf([Role.OPERATOR, Role.EDITOR])).toEqual([
     'inbox',
+    'conversations',
     'lab',
     'documents',
     'jobs',

@@ -3,6 +3,7 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 /** A section of the console beside asking. Its name is the first part of its address: `#/documents`. */
 export type Section =
   | 'inbox'
+  | 'conversations'
   | 'lab'
   | 'documents'
   | 'jobs'
@@ -15,6 +16,7 @@ export type Section =
 /** The sections in their order, each with the roles that its rpcs ask for: one of them is enough for a part of the section. */
 const rolesOf: Record<Section, readonly Role[]> = {
   inbox: [Role.OPERATOR],
+  conversations: [Role.OPERATOR],
   lab: [Role.OPERATOR],
   documents: [Role.EDITOR],
   jobs: [Role.EDITOR],

@@ -6,6 +6,7 @@ import { GateCheckKind, GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import type { Adapter } from '../sources/adapters.ts';
 import { administrationEn } from './administration.ts';
+import { conversationsEn } from './conversations-en.ts';
 import { costEn } from './cost.ts';
 import { evaluationEn } from './evaluation.ts';
 import { labEn } from './lab-en.ts';
@@ -71,6 +72,7 @@ export const en = {
     } as Record<number, string>,
   },
 
+  conversations: conversationsEn,
   lab: labEn,
 
   documents: {

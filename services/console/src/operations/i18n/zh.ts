@@ -5,6 +5,7 @@ import { SourceRunState, SourceState } from '#gen/ragmesh/indexer/v1/source_pb.t
 import { GateCheckKind, GateMode } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
 import { VersionState } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { administrationZh } from './administration-zh.ts';
+import { conversationsZh } from './conversations-zh.ts';
 import { costZh } from './cost.ts';
 import type { OperationTexts } from './en.ts';
 import { evaluationZh } from './evaluation.ts';
@@ -70,6 +71,7 @@ export const zh: OperationTexts = {
     } as Record<number, string>,
   },
 
+  conversations: conversationsZh,
   lab: labZh,
 
   documents: {
