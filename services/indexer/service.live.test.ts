@@ -16,8 +16,8 @@ describe.skipIf(!hasPostgres && skipped('postgres', 93, postgresAdvice))('with r
   await import('./service.test.ts');
   await import('./jobs/jobs.slow.test.ts');
   await import('./documents/documents.slow.test.ts');
-  await import('./gate/gate.test.ts');
-  await import('./overlays/overlays.test.ts');
+  await import('./gate/gate.slow.test.ts');
+  await import('./overlays/overlays.slow.test.ts');
   await import('./sources/sources.test.ts');
   await import('./sources/sources.slow.test.ts');
   await import('./documents/rights.slow.test.ts');
