@@ -60,7 +60,7 @@ export function KeyForm({ roles }: { roles: readonly Role[] }) {
     });
   };
   return (
-    <>
+    <div className="stack">
       <PageHead title={own.create} back={back} />
       <form
         className="source-form"
@@ -141,7 +141,7 @@ export function KeyForm({ roles }: { roles: readonly Role[] }) {
           </Button>
         </div>
       </form>
-    </>
+    </div>
   );
 }
 
