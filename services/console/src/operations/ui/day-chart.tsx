@@ -74,7 +74,7 @@ export function DayChart(props: DayChartProps) {
         ))}
       </figcaption>
       <Disclosure className="chart-table">
-        <Heading level={4}>
+        <Heading level={3}>
           <Button slot="trigger" className="link-button">
             {tableLabel}
           </Button>
