@@ -19,7 +19,8 @@ const command =
 
 const checks: Check[] = [
   { name: 'format and lint', run: command('biome', 'check', '--error-on-warnings'), advice: 'npm run format' },
-  { name: 'types', run: command('tsc', '-p', '.'), advice: 'fix the types' },
+  // Each checker looks at what many files use: two need half the work of the default four.
+  { name: 'types', run: command('tsc', '-p', '.', '--checkers', '2'), advice: 'fix the types' },
   { name: 'contracts: lint', run: command('buf', 'lint'), advice: 'fix the proto' },
   {
     name: 'contracts: no breaking change',
