@@ -40,7 +40,7 @@ test('a new service and new adapters pass the types, the linter, the project rul
   expect(created('adapter', 'cache/answer-store', 'acme-store')).toEqual(passed);
   expect(created('adapter', 'retrieval/vector-store', 'acme')).toEqual(passed);
 
-  expect(tool('typescript', 'tsc', '-p', '.')).toEqual([0, '']);
+  expect(tool('typescript', 'tsc', '-p', '.', '--checkers', '2')).toEqual([0, '']);
   expect(tool('@biomejs/biome', 'biome', 'check', '--error-on-warnings', 'services', 'mesh/run.ts')).toEqual(passed);
   expect(tool('@bufbuild/buf', 'buf', 'lint', '--path', 'proto/ragmesh')).toEqual([0, '']);
   expect(run('mesh/reference/render.ts', '--check')).toEqual([0, '']);
