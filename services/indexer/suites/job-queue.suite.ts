@@ -113,10 +113,11 @@ export function jobQueueSuite(name: string, create: () => Promise<JobQueueCase>)
       expect(await bench.find(jobId as string)).toMatchObject({ attemptCount: 1 });
     });
 
-    test('jobs of worker processes that are killed go to others: none is lost, none ends twice', async () => {
+    test('jobs of worker processes that are killed go to others: none is lost, and only those run again', async () => {
+      const kills = 4;
       const ids = await bench.add(24, (at) => `corpus-${at % 6}`);
       const children = [bench.spawn(), bench.spawn(), bench.spawn()];
-      for (let count = 0; count < 4; count++) {
+      for (let count = 0; count < kills; count++) {
         await expect
           .poll(() => bench.log().filter(({ what }) => what === 'begin').length, patient)
           .toBeGreaterThan(2 + count * 4);
@@ -125,10 +126,13 @@ export function jobQueueSuite(name: string, create: () => Promise<JobQueueCase>)
       }
       await expect.poll(bench.succeeded, { ...patient, timeout: 180_000 }).toBe(24);
       const ends = bench.log().filter(({ what }) => what === 'end');
-      expect(ends.map(({ jobId }) => jobId).sort()).toEqual([...ids].sort());
+      // A process can be killed between the end of its work and the note of that.
+      const ended = [...new Set(ends.map(({ jobId }) => jobId))];
+      expect(ended.toSorted()).toEqual([...ids].sort());
+      expect(ends.length - ids.length).toBeLessThanOrEqual(kills);
       for (let at = 0; at < 6; at++) {
         const of = ids.filter((_, index) => index % 6 === at);
-        expect(ends.map(({ jobId }) => jobId).filter((id) => of.includes(id))).toEqual(of);
+        expect(ended.filter((id) => of.includes(id))).toEqual(of);
       }
     }, 240_000);
   });
