@@ -223,29 +223,15 @@ test.runIf(chromium)('a hold keeps a user, and without it an erasure ends with a
 });
 
 test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
-  const seen = async (key: string, address: string) => {
-    const page = await pages.open('#', { key });
-    const bodies: Promise<string>[] = [];
-    page.on('response', (reply) => {
-      if (reply.url().includes('ragmesh.')) bodies.push(reply.text().catch(() => ''));
-    });
-    await page.goto(`${mesh.edgeUrl}/${address}`);
-    await page.getByRole('tablist').or(page.getByTestId('empty')).first().waitFor();
-    const tabs = await page.getByRole('tab').allTextContents();
-    await page.waitForLoadState('networkidle');
-    const text = (await Promise.all(bodies)).join('\n');
-    await page.context().close();
-    return { tabs, text };
-  };
-  expect((await seen('auditor', '#/administration/audit')).text).toContain('zebra');
-  expect(await seen('administrator', '#/administration/audit')).toMatchObject({ tabs: ['API keys'] });
-  expect((await seen('platform', '#/administration')).tabs).toEqual(['API keys', 'Tenants']);
+  expect((await pages.seenBy('auditor', '#/administration/audit')).text).toContain('zebra');
+  expect(await pages.seenBy('administrator', '#/administration/audit')).toMatchObject({ tabs: ['API keys'] });
+  expect((await pages.seenBy('platform', '#/administration')).tabs).toEqual(['API keys', 'Tenants']);
   for (const key of ['administrator', 'platform', 'operator', 'reader']) {
-    expect((await seen(key, '#/administration/audit')).text, key).not.toContain('zebra');
+    expect((await pages.seenBy(key, '#/administration/audit')).text, key).not.toContain('zebra');
   }
   // Changes of keys are entries of the audit, so an auditor knows their names.
   for (const key of ['operator', 'reader']) {
-    const { tabs, text } = await seen(key, '#/administration/keys');
+    const { tabs, text } = await pages.seenBy(key, '#/administration/keys');
     expect(tabs, key).not.toContain('API keys');
     expect(text, key).not.toContain('shop-bot');
   }

@@ -140,28 +140,14 @@ test.runIf(chromium)('questions of production become a set, and two ways to sear
 });
 
 test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
-  const seen = async (key: string, address: string) => {
-    const page = await pages.open('#', { key });
-    const bodies: Promise<string>[] = [];
-    page.on('response', (reply) => {
-      if (reply.url().includes('ragmesh.')) bodies.push(reply.text().catch(() => ''));
-    });
-    await page.goto(`${mesh.edgeUrl}/${address}`);
-    await page.getByRole('tablist').or(page.getByTestId('empty')).first().waitFor();
-    const tabs = await page.getByRole('tab').allTextContents();
-    await page.waitForLoadState('networkidle');
-    const text = (await Promise.all(bodies)).join('\n');
-    await page.context().close();
-    return { tabs, text };
-  };
-  const finance = await seen('finance', '#/cost/usage');
+  const finance = await pages.seenBy('finance', '#/cost/usage');
   expect(finance.tabs).toEqual(['Usage', 'Limits and budgets', 'Reconciliation']);
   expect(finance.text).toContain('promptTokens');
-  const operator = await seen('operator', '#/cost/usage');
+  const operator = await pages.seenBy('operator', '#/cost/usage');
   expect(operator.tabs).toEqual(['Models']);
   expect(operator.text).not.toContain('promptTokens');
-  const reader = await seen('reader', '#/cost/usage');
+  const reader = await pages.seenBy('reader', '#/cost/usage');
   expect(reader.tabs).toEqual([]);
   expect(reader.text).not.toContain('quotes');
-  expect((await seen('finance', '#/evaluation')).tabs).toEqual([]);
+  expect((await pages.seenBy('finance', '#/evaluation')).tabs).toEqual([]);
 });

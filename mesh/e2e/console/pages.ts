@@ -13,12 +13,14 @@ export interface Pages {
   problems: string[];
   /** Opens an address like `#/documents` in a context of its own. */
   open(address: string, options?: BrowserContextOptions & { key?: string }): Promise<Page>;
+  /** Opens an address as the user of a key; returns the names of its views, and all that rpcs have returned to the page. */
+  seenBy(key: string, address: string): Promise<{ tabs: string[]; text: string }>;
 }
 
 /** Pages of the console at a URL. */
 export function createPages(browser: Browser, url: string): Pages {
   const problems: string[] = [];
-  return {
+  const pages: Pages = {
     problems,
     async open(address, { key, ...options } = {}) {
       const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
@@ -37,7 +39,22 @@ export function createPages(browser: Browser, url: string): Pages {
       await page.goto(`${url}/${address}`);
       return page;
     },
+    async seenBy(key, address) {
+      const page = await pages.open('#', { key });
+      const bodies: Promise<string>[] = [];
+      page.on('response', (reply) => {
+        if (reply.url().includes('ragmesh.')) bodies.push(reply.text().catch(() => ''));
+      });
+      await page.goto(`${url}/${address}`);
+      await page.getByRole('tablist').or(page.getByTestId('empty')).first().waitFor();
+      const tabs = await page.getByRole('tab').allTextContents();
+      await page.waitForLoadState('networkidle');
+      const text = (await Promise.all(bodies)).join('\n');
+      await page.context().close();
+      return { tabs, text };
+    },
   };
+  return pages;
 }
 
 /** Returns the faults that axe finds on a page, each with its first element. */

@@ -99,9 +99,8 @@ function behindBlankLine(text: string, at: number): number {
 }
 
 const backslash = 0x5c;
-// Neither an escape nor a control character, which JSON does not allow in a string.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.
-const plain = /^[^\\\u0000-\u001f]*$/;
+// Neither an escape nor a control character: JSON does not allow most of them in a string, and the others are parsed.
+const plain = /^[^\\\p{Cc}]*$/u;
 
 /** Returns the value of the content of a JSON string; `undefined`: it is none. */
 function wordsOf(content: string): string | undefined {

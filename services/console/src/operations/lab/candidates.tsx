@@ -8,6 +8,7 @@ import { linkTo } from '../../state/sections.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Empty } from '../ui/empty.tsx';
+import { ScrollArea } from '../ui/scroll-area.tsx';
 
 interface CandidatesProps {
   found: RunSearchResponse;
@@ -58,8 +59,7 @@ export function Candidates({ found, user, onWhy }: CandidatesProps) {
       {candidates.length === 0 ? (
         <Empty title={texts.lab.nothing} text={texts.lab.nothingText} />
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls can be reached by keyboard
-        <section className="scroll" tabIndex={0} aria-label={texts.lab.candidateTable}>
+        <ScrollArea label={texts.lab.candidateTable}>
           <table className="plain-table lab-table" data-testid="candidates">
             <thead>
               <tr>
@@ -85,7 +85,7 @@ export function Candidates({ found, user, onWhy }: CandidatesProps) {
               ))}
             </tbody>
           </table>
-        </section>
+        </ScrollArea>
       )}
       {shown.length < candidates.length && (
         <Button className="button" onPress={() => setWhole(true)} data-testid="more-candidates">

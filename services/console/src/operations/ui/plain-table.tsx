@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { ScrollArea } from './scroll-area.tsx';
 
 interface PlainTableProps {
   /** Names of the columns. */
@@ -13,9 +14,7 @@ interface PlainTableProps {
 /** A table of few rows, all of them in the page. */
 export function PlainTable({ columns, actions, children, testId }: PlainTableProps) {
   return (
-    // A wide table is scrolled by the keyboard as well.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
-    <section className="scroll" tabIndex={0} aria-label={columns.join(', ')}>
+    <ScrollArea label={columns.join(', ')}>
       <table className="plain-table" data-testid={testId}>
         <thead>
           <tr>
@@ -33,6 +32,6 @@ export function PlainTable({ columns, actions, children, testId }: PlainTablePro
         </thead>
         <tbody>{children}</tbody>
       </table>
-    </section>
+    </ScrollArea>
   );
 }
