@@ -28,6 +28,7 @@ export function Confirm(props: ConfirmProps) {
   const [isRunning, setRunning] = useState(false);
   const [isOpen, setOpen] = useState(false);
   const run = async () => {
+    if (isRunning) return;
     setRunning(true);
     setError(null);
     try {
@@ -56,9 +57,10 @@ export function Confirm(props: ConfirmProps) {
               <Button className="button" slot="close">
                 {texts.cancel}
               </Button>
+              {/* Not disabled while it runs: that would take the focus out of the dialog, and Escape would not close it. */}
               <Button
                 className={`button ${isDanger ? 'danger' : 'primary'}`}
-                isDisabled={isRunning}
+                aria-busy={isRunning}
                 onPress={run}
                 data-testid={`${testId}-confirm`}
               >
