@@ -270,7 +270,7 @@ export const en = {
       text: 'Check that the server runs and that you are online, then try again.',
     },
     deadline: { title: 'The answer took too long', text: 'Try again, or search fewer documents.' },
-    invalid: { title: 'The question was not accepted', text: 'Change it as described below.' },
+    invalid: { title: 'This was not accepted', text: 'Change it as described below.' },
     not_found: { title: 'Not found', text: 'It was removed, or you may not see it.' },
     incomplete: {
       title: 'The answer is incomplete',

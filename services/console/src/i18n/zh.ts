@@ -258,7 +258,7 @@ export const zh: Messages = {
     unavailable: { title: '服务暂不可用', text: '服务可能正在启动或负载过高，请重试。' },
     offline: { title: '连接已断开', text: '请确认服务器正在运行且网络正常，然后重试。' },
     deadline: { title: '作答超时', text: '请重试，或缩小检索范围。' },
-    invalid: { title: '问题无法受理', text: '请按以下说明修改。' },
+    invalid: { title: '无法受理', text: '请按以下说明修改。' },
     not_found: { title: '未找到', text: '内容已被删除，或您无权查看。' },
     incomplete: { title: '回答中断', text: '连接在回答完成前结束，请重试。' },
     internal: { title: '出错了', text: '这是服务器的故障，详情见服务器日志。' },
