@@ -36,7 +36,7 @@ beforeAll(async () => {
   const client = join(modules, '@ragmesh/client');
   mkdirSync(client, { recursive: true });
   execFileSync('tar', ['-xzf', packClient(folder), '-C', client, '--strip-components=1']);
-  for (const name of ['@bufbuild', '@connectrpc', '@langchain', '@modelcontextprotocol', 'openai']) {
+  for (const name of ['@ai-sdk', '@bufbuild', '@connectrpc', '@langchain', '@modelcontextprotocol', 'ai', 'openai']) {
     symlinkSync(join(root, 'node_modules', name), join(modules, name));
   }
   await new Promise<void>((ready) => page.listen(0, '127.0.0.1', ready));
@@ -66,7 +66,7 @@ async function run(command: string, args: readonly string[], cwd = examples): Pr
 const answer = /\bdays?\b[\s\S]*\[1\]/;
 
 describe('JavaScript', () => {
-  for (const name of ['openai-js', 'langchain-js', 'ragmesh-client', 'mcp-client']) {
+  for (const name of ['openai-js', 'langchain-js', 'vercel-ai', 'ragmesh-client', 'mcp-client']) {
     test(`${name}.mjs`, { timeout: minutes }, async () => {
       expect(await run(process.execPath, [`${name}.mjs`])).toMatch(answer);
     });
@@ -142,6 +142,19 @@ test.skipIf(!canGo && skipped('go', 1, 'https://go.dev/dl'))(
   },
 );
 
+test.skipIf(!hasCommand('mvn') && skipped('mvn', 1, 'apt-get install maven openjdk-17-jdk-headless'))(
+  'grpc-java',
+  { timeout: 10 * minutes },
+  async (context) => {
+    const cwd = join(examples, 'grpc-java');
+    const maven = (...goals: string[]) => run('mvn', ['-q', '-B', `-Dcontracts=${join(root, 'proto')}`, ...goals], cwd);
+    const failure = await maven('compile').catch(String);
+    if (/Could not (find|transfer) artifact/.test(failure)) context.skip('no repository answers');
+    expect(failure).not.toContain('ERROR');
+    expect(await maven('exec:java')).toMatch(answer);
+  },
+);
+
 const chromium = findChromium();
 test.skipIf(chromium === undefined && skipped('chromium', 1, 'apt-get install chromium'))(
   'browser.html, a page of another origin',
@@ -173,8 +186,8 @@ test('no example is longer than 40 lines', () => {
   const sources = files
     .trim()
     .split('\n')
-    .filter((name) => /\.(py|mjs|html|sh|go)$/.test(name));
-  expect(sources.length).toBeGreaterThan(12);
+    .filter((name) => /\.(py|mjs|html|sh|go|java)$/.test(name));
+  expect(sources.length).toBeGreaterThan(13);
   for (const name of sources) {
     const lines = readFileSync(join(root, 'deployments/examples', name), 'utf8')
       .trimEnd()
