@@ -61,6 +61,13 @@ export function readEdgeSettings(config: Config): EdgeSettings {
       `is "${host}", which others can reach, and no credentials are configured: set edge.api_keys or edge.jwt, or listen on 127.0.0.1`,
     );
   }
+  const { grpc } = config;
+  if (usesDevKeys && grpc?.admitCredentials === true && !isLoopback(grpc.host)) {
+    throw new ConfigError(
+      'grpc.admit_credentials',
+      `admits development keys on "${grpc.host}", which others can reach: set edge.api_keys or edge.jwt`,
+    );
+  }
   return Object.freeze({
     host,
     port: edge.port,

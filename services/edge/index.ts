@@ -3,6 +3,7 @@ import { longestDrainMs, sharedRedis } from '#kit/host/deployment.ts';
 import { openEdgeState } from './admission/edge-state.ts';
 import { readEdgeSettings } from './config.ts';
 import { edgeNeeds } from './needs.ts';
+import { openCallers } from './rpc/callers.ts';
 import { createEdge } from './service.ts';
 
 /** The entry point for clients: Connect, gRPC-Web, gRPC, server-sent events and the OpenAI protocol on one port. */
@@ -26,5 +27,6 @@ export const edge = defineService({
   },
   place: () => 'workers',
   state: openEdgeState,
+  admission: (deps) => openCallers(deps),
   create: (deps) => createEdge(deps),
 });

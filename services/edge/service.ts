@@ -6,34 +6,26 @@ import { ServerReflection as ServerReflectionAlpha } from '#gen/grpc/reflection/
 import { Health } from '#gen/health/v1/health_pb.ts';
 import { A2AService } from '#gen/lf/a2a/v1/a2a_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
-import { Exposure } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
-import { ConfigError } from '#kit/base/config-error.ts';
 import { rpcError, tooLarge } from '#kit/base/errors.ts';
-import type { RunningService, ServiceDeps } from '#kit/host/define-service.ts';
+import type { RunningService } from '#kit/host/define-service.ts';
 import { createHealth } from '#kit/host/health.ts';
 import { createReflection } from '#kit/host/reflection.ts';
 import { type NodeRequest, openPort } from '#kit/http/server/port.ts';
 import { mountConnect } from '#kit/rpc/connect/mount.ts';
 import { prefixLength } from '#kit/rpc/connect/wire.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import type { TokenSigner } from '#kit/rpc/identity.ts';
-import { requireRole } from '#kit/rpc/interceptors/identity.ts';
 import { createInvocables, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
-import { isPublic, policyOf, requestBoundsOf } from '#kit/rpc/policy.ts';
-import type { ServerCall } from '#kit/rpc/server-call.ts';
+import { requestBoundsOf } from '#kit/rpc/policy.ts';
 import { createA2aFace } from './a2a/face.ts';
-import type { Admission, Admit, Gate } from './admission/admission.ts';
-import type { EdgeState } from './admission/edge-state.ts';
-import { joinEnds } from './admission/join-ends.ts';
-import { createLiveGate } from './admission/live-gate.ts';
-import { requireEdgeRole } from './admission/model-access.ts';
-import { createRunningCalls } from './admission/running-calls.ts';
+import type { Admission, Admit } from './admission/admission.ts';
+import { admitCall } from './admission/admit-call.ts';
+import { type EdgeDeps, openEntrance } from './admission/entrance.ts';
 import { createCountTokens, createMessages } from './anthropic/messages.ts';
 import type { EdgeSettings } from './config.ts';
 import { createConsoleAssets } from './console/assets.ts';
-import { type DevKeys, readOrMakeDevKeys } from './credentials/dev-keys.ts';
-import { type ManagedKeysDeps, openManagedKeys } from './credentials/managed-keys.ts';
+import type { DevKeys } from './credentials/dev-keys.ts';
+import type { ManagedKeysDeps } from './credentials/managed-keys.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createCors } from './http/cors.ts';
 import { errorHeaders } from './http/error.ts';
@@ -43,7 +35,6 @@ import { createRequestHandler } from './http/routes.ts';
 import { createResourceMetadata } from './mcp/oauth.ts';
 import { createMcpRoute, type McpSettings } from './mcp/route.ts';
 import { createEdgeMetrics } from './metrics.ts';
-import type { edgeNeeds } from './needs.ts';
 import { createCompletions } from './openai/completions.ts';
 import { createIds, type OpenAiDeps } from './openai/deps.ts';
 import { createModels } from './openai/models.ts';
@@ -52,6 +43,7 @@ import { createTextCompletions } from './openai/text-completions.ts';
 import { createEmbeddings } from './openai/vectors/embeddings.ts';
 import { createRerank } from './openai/vectors/rerank.ts';
 import { caller } from './rpc/caller.ts';
+import { createCallers } from './rpc/callers.ts';
 import { admissionOf, proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
 
@@ -75,23 +67,15 @@ export interface EdgeOptions {
 }
 
 /** Starts the edge. Throws ConfigError if the process has no private key to sign the tokens of its callers. */
-export async function createEdge(
-  deps: ServiceDeps<EdgeSettings, Record<string, never>, typeof edgeNeeds, EdgeState>,
-  options: EdgeOptions = {},
-): Promise<RunningEdge> {
+export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Promise<RunningEdge> {
   const { config, published, optionalClients, clock, log } = deps;
-  const state = deps.isStateShared ? joinEnds(deps.state) : deps.state;
   const limits = { ...edgeLimits, ...options.limits };
-  const signer = requireSigner(deps.signer);
-  const devKeys = config.usesDevKeys ? readOrMakeDevKeys(deps.dataDir) : undefined;
-  const accounts = optionalClients.accounts();
-  const managed = await openManagedKeys({ accounts, signer, clock, log, ...options.managed });
-  const gate = createLiveGate(config, { clock, log, devKeys, managed, limiter: state, signer });
-  let { userMaxConcurrent, accessLogRatio, filteredIsError } = config;
+  const entrance = await openEntrance(deps, options.managed);
+  const { gate, running, devKeys } = entrance;
+  let { accessLogRatio, filteredIsError } = config;
   let oauth = mcpSettings(config);
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
-  const running = createRunningCalls(() => userMaxConcurrent, state);
   const llm = optionalClients.llm();
   const a2a = createA2aFace({ chat: optionalClients.chat(), running, clock, log });
   const draining = new AbortController();
@@ -109,7 +93,8 @@ export async function createEdge(
     async gate(call, request) {
       call.onEnd((error) => accessLog.ended(request, error));
       try {
-        const admission = await admitCall(call, request, gate, boundsOf(call.method).maxBytes);
+        refuseTooLarge(call.method, request, boundsOf(call.method).maxBytes);
+        const admission = await admitCall(call, request, gate);
         if (admission === undefined) return;
         admissions.set(call, admission);
         accessLog.admitted(request, admission);
@@ -166,14 +151,15 @@ export async function createEdge(
   });
   return {
     impl: {},
-    readiness: [managed.readiness],
+    readiness: [entrance.readiness],
+    callers: createCallers(deps, entrance, limits),
     port: port.port,
     devKeys,
     connectionCount: port.connectionCount,
     async reconfigure(next: EdgeSettings) {
-      gate.reconfigure(next);
+      entrance.reconfigure(next);
       cors = createCors(next.corsOrigins);
-      ({ userMaxConcurrent, accessLogRatio, filteredIsError } = next);
+      ({ accessLogRatio, filteredIsError } = next);
       oauth = mcpSettings(next);
       const settings = settingsToRestartFor(next, config, devKeys);
       if (settings.length > 0) {
@@ -189,17 +175,9 @@ export async function createEdge(
       draining.abort();
       await a2a.close();
       await port.close();
-      await managed.close();
+      await entrance.close();
     },
   };
-}
-
-function requireSigner(signer: TokenSigner | undefined): TokenSigner {
-  if (signer !== undefined) return signer;
-  throw new ConfigError(
-    'identity.private_key',
-    'is missing: the edge makes the tokens by which services know its callers',
-  );
 }
 
 function mcpSettings({ publicUrl, corsOrigins, jwt }: EdgeSettings): McpSettings {
@@ -214,33 +192,6 @@ function settingsToRestartFor(next: EdgeSettings, current: EdgeSettings, devKeys
   const changed = restartSettings.filter((name) => !isDeepStrictEqual(next[name], current[name]));
   const names = changed.map((name) => `edge.${name}`);
   return next.usesDevKeys && devKeys === undefined ? [...names, 'edge.api_keys'] : names;
-}
-
-/**
- * Admits a call by its headers alone: who calls, how often, in which role. Returns `undefined` for what is open to everybody.
- * Throws to refuse the call.
- */
-async function admitCall(
-  call: ServerCall,
-  request: NodeRequest,
-  gate: Gate,
-  maxBytes: number,
-): Promise<Admission | undefined> {
-  const { method, signal } = call;
-  refuseTooLarge(method, request, maxBytes);
-  // Health and reflection have no policy: they are open to everybody, at a limited rate.
-  if (policyOf(method).exposure === Exposure.UNSPECIFIED) {
-    await gate.admitAnonymous(request, signal);
-    return undefined;
-  }
-  const admission = await gate.admit(request, signal);
-  const { principal, token } = admission;
-  if (isPublic(method)) {
-    requireRole(method, principal);
-    requireEdgeRole(principal, method);
-  }
-  call.identify(principal, `Bearer ${token}`);
-  return admission;
 }
 
 // The declared length of a request is enough when the request is one message. All else is counted while it is read.

@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics/metrics.ts';
 import type { ServiceHandlers } from '../rpc/handlers.ts';
 import type { TokenSigner } from '../rpc/identity.ts';
+import type { Invocable } from '../rpc/invoke.ts';
 import type { Clients, Needs, OptionalClients } from '../rpc/needs.ts';
 import type { ConnectedPort } from '../rpc/pipe/ports.ts';
 import type { Database, Migrations } from '../storage/database.ts';
@@ -92,6 +93,10 @@ export interface RunningService<C extends Contracts = Contracts, Settings = unkn
    * @default none
    */
   frontPort?: object;
+  /**
+   * Methods for callers of the gRPC port whose credentials are no tokens of the mesh; they authenticate them. @default none
+   */
+  callers?: readonly Invocable[];
   /** Finishes accepted work: called once on shutdown, after new calls are refused, within the grace period. */
   drain?(signal: AbortSignal): Promise<void>;
   /**
@@ -203,6 +208,11 @@ export interface ServiceDefinition<
    * are the owner's. @default none
    */
   front?(deps: FrontDeps<Settings>): Promise<RunningService<C>>;
+  /**
+   * Creates what admits callers with credentials of their own at the gRPC port (`grpc.admit_credentials`) of a process in which the service
+   * itself does not run. @default the service admits none
+   */
+  admission?(deps: ServiceDeps<Settings, N, O, State>): Promise<RunningService<C>>;
   /** How it is deployed. @default the defaults of {@link Deployment} */
   deployment?: Deployment;
   /** Moves the service's embedded records to PostgreSQL. @default it has none */

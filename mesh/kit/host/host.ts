@@ -30,6 +30,7 @@ import { registerStateMetrics } from './metrics/state-metrics.ts';
 import { createReach } from './reach.ts';
 import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
 import { createReflection } from './reflection.ts';
+import { admitCredentials } from './start/admit-credentials.ts';
 import { openGroupChanges } from './start/group-changes.ts';
 import { divide, type GroupPart } from './start/group-part.ts';
 import { createReconfigure } from './start/reconfigure.ts';
@@ -133,7 +134,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     log.warn({ event: 'identity_not_shared', file: join(dataDir, 'identity.pem'), advice }, 'signing key not shared');
   }
   const postgres = storage && (await openPostgres(storage, log));
-  const shared = { config, log, metrics, clock, random, signer, env: options.env, postgres };
+  const shared = { config, known, log, metrics, clock, random, signer, env: options.env, postgres };
   const part = { owner, isOwner: options.group?.role === 'owner', changes: openGroupChanges(options.group) };
   const started = await startServices(parts, { ...shared, ...part, dataDir, faces, reach, readiness }).catch(
     async (error: unknown) => {
@@ -150,8 +151,17 @@ export async function startHost(options: HostOptions): Promise<Host> {
     if (signer !== undefined) await warmUpTokens(signer, verifier);
     await readiness.start();
     mountOpenContracts(faces, services, readiness);
-    const servers = await openServers(options, grpc, tls, faces, started.ports, readiness, metrics);
-    const { running } = started;
+    const { running, admission } = started;
+    const reloaded = new Map(running);
+    if (admission !== undefined) reloaded.set(admission.definition.name, admission.service);
+    const network = grpc.admitCredentials
+      ? admitCredentials(
+          faces.network,
+          [...reloaded.values()].flatMap(({ callers = [] }) => callers),
+          verifier,
+        )
+      : faces.network;
+    const servers = await openServers(options, grpc, tls, { ...faces, network }, started.ports, readiness, metrics);
     const close = async () => {
       readiness.drain();
       // Clients of an owner are its workers, which have waited.
@@ -174,7 +184,13 @@ export async function startHost(options: HostOptions): Promise<Host> {
       signer,
       readiness: readiness.reports,
       running: (name) => running.get(name),
-      reconfigure: createReconfigure(parts.running, running, { signer, verifier }, config, log),
+      reconfigure: createReconfigure(
+        admission === undefined ? parts.running : [...parts.running, admission.definition],
+        reloaded,
+        { signer, verifier },
+        config,
+        log,
+      ),
       close: () => {
         closing ??= close();
         return closing;

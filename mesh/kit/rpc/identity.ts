@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { create, fromJson, type JsonValue, type MessageInitShape, toJson } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { type JWTPayload, errors as joseErrors, jwtVerify, SignJWT } from 'jose';
+import { decodeJwt, type JWTPayload, errors as joseErrors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Principal, PrincipalSchema } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
@@ -165,6 +165,15 @@ function keysById({ publicKey, acceptedKeys }: VerificationKeys): Map<string, Ke
 function requireLifetime({ iat = 0, exp = 0 }: JWTPayload, nowMs: number): void {
   if (exp - iat > maxLifetimeSeconds) throw new Error('the token is valid for more than a day');
   if (iat > nowMs / 1000 + skewSeconds) throw new Error('the token was made in the future');
+}
+
+/** Returns whether a credential says that it is a token of the mesh. It may be forged: only a verifier knows. */
+export function isMeshToken(credential: string): boolean {
+  try {
+    return decodeJwt(credential).aud === meshAudience;
+  } catch {
+    return false;
+  }
 }
 
 /** Makes and checks a token, so that the first call of the process finds the keys imported and the code compiled. */

@@ -11,6 +11,8 @@ export interface ServerCallInit {
   requestHeader: () => Headers;
   /** Reads the `authorization` header without making Headers. */
   credentials: () => string | undefined;
+  /** Reads the address of the other end of the connection. @default '': a mount without connections to callers */
+  peerAddress?: () => string;
   /** Time left, in milliseconds; `undefined`: no deadline; 0 or less: the call is aborted from the start. */
   timeoutMs: number | undefined;
   /** Time after the deadline before the call is aborted here, in milliseconds: for a mount that does so itself. @default 0 */
@@ -39,6 +41,7 @@ export class ServerCall implements CallContext {
   message!: Message | AsyncIterable<Message>;
   readonly #readHeader: () => Headers;
   readonly #readCredentials: () => string | undefined;
+  readonly #readPeer: (() => string) | undefined;
   #caller: Caller | undefined;
   readonly #deadline: number | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -57,6 +60,7 @@ export class ServerCall implements CallContext {
     this.method = init.method;
     this.#readHeader = init.requestHeader;
     this.#readCredentials = init.credentials;
+    this.#readPeer = init.peerAddress;
     if (init.timeoutMs !== undefined) {
       const timeoutMs = Math.min(init.timeoutMs, longestTimerMs);
       this.#deadline = performance.now() + timeoutMs;
@@ -76,6 +80,10 @@ export class ServerCall implements CallContext {
     return this.#requestHeader === undefined
       ? this.#readCredentials()
       : (this.#requestHeader.get('authorization') ?? undefined);
+  }
+  /** The address of the other end of the connection; empty on mounts without connections to callers. */
+  get peerAddress(): string {
+    return this.#readPeer?.() ?? '';
   }
   /** Sets the caller, whom a mount or an interceptor has identified, and the header that proves it to other services. */
   identify(principal: Principal, authorization: string): void {

@@ -6,7 +6,7 @@ import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { TokenSigner } from '#kit/rpc/identity.ts';
 import type { RateLimit } from '../config.ts';
 import type { Authenticate, Caller } from '../credentials/authenticate.ts';
-import { addressOf, headersOf, networkOf } from '../http/request.ts';
+import { addressOf, headersOf, networkOf, type RequestHead } from '../http/request.ts';
 import type { Level, Limiter } from './limiter.ts';
 
 /** A request that was admitted. */
@@ -31,9 +31,10 @@ export type Admit = (request: NodeRequest, signal?: AbortSignal) => Promise<Admi
 
 /** The gate that every face calls before it reads a body. */
 export interface Gate {
-  admit: Admit;
+  /** See {@link Admit}. */
+  admit(request: RequestHead, signal?: AbortSignal): Promise<Admission>;
   /** Admits a request to what is open to everybody. Throws RESOURCE_EXHAUSTED when its address sends too many. */
-  admitAnonymous(request: NodeRequest, signal?: AbortSignal): Promise<void>;
+  admitAnonymous(request: RequestHead, signal?: AbortSignal): Promise<void>;
 }
 
 /** What the gate needs. */
@@ -54,7 +55,7 @@ export interface GateParts {
 /** Creates the gate. */
 export function createGate(parts: GateParts): Gate {
   const { authenticate, limiter, signer, tenantLimit, userLimit, anonymousLimit, trustedProxies, isDisabled } = parts;
-  const admitAnonymous = async (request: NodeRequest, signal?: AbortSignal) => {
+  const admitAnonymous = async (request: RequestHead, signal?: AbortSignal) => {
     const bucket = { key: `address ${networkOf(addressOf(request, trustedProxies))}`, ...anonymousLimit };
     const verdict = await limiter.take([bucket], signal);
     if (!verdict.admitted) throw rateLimited('address', anonymousLimit, verdict.retryAfterMs);

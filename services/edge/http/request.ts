@@ -1,10 +1,16 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { type Networks, plainAddress } from '#kit/http/networks.ts';
-import type { NodeRequest } from '#kit/http/server/port.ts';
 import type { HeaderReader } from '../credentials/authenticate.ts';
 
+/** What a caller is admitted by: the headers of a request, and the address of its connection. */
+export interface RequestHead {
+  readonly headers: Readonly<IncomingHttpHeaders>;
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
 /** Reads the headers of a request; repeated ones joined. */
-export function headersOf(request: NodeRequest): HeaderReader {
+export function headersOf(request: RequestHead): HeaderReader {
   return (name) => {
     const value = request.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
@@ -18,7 +24,7 @@ const maxHops = 32;
  * Returns the address of the caller. If the connection comes from a trusted proxy, it is the last address in `x-forwarded-for` that is not
  * one; what is before that, a caller may have written itself. A part that is no address ends the search at the proxy that sent it.
  */
-export function addressOf(request: NodeRequest, trustedProxies: Networks): string {
+export function addressOf(request: RequestHead, trustedProxies: Networks): string {
   let address = plainAddress(request.socket.remoteAddress ?? '');
   if (!trustedProxies.has(address)) return address;
   const hops = (headersOf(request)('x-forwarded-for') ?? '').split(',').slice(-maxHops);

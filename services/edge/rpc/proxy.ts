@@ -5,7 +5,7 @@ import { ErrorReason } from '#gen/ragmesh/common/v1/errors_pb.ts';
 import { type ListModelsRequest, LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { internal, rpcError, tooLarge, toRpcError } from '#kit/base/errors.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
-import { createInvocable, type Invocable } from '#kit/rpc/invoke.ts';
+import { createInvocable, type Interceptor, type Invocable } from '#kit/rpc/invoke.ts';
 import { isPublic, requestBoundsOf } from '#kit/rpc/policy.ts';
 import type { Admission } from '../admission/admission.ts';
 import { mayUseModel, requireModel } from '../admission/model-access.ts';
@@ -26,10 +26,15 @@ export interface ProxyParts {
  * Returns methods that forward the public ones of a contract to its service: the same message, the caller's signal and remaining
  * time, and the mesh's own token. Internal methods are UNIMPLEMENTED to the outside.
  */
-export function proxyMethods(contract: DescService, client: object, parts: ProxyParts): Invocable[] {
+export function proxyMethods(
+  contract: DescService,
+  client: object,
+  parts: ProxyParts,
+  interceptors: readonly Interceptor[] = [],
+): Invocable[] {
   return contract.methods.map((method) => {
     const handler = isPublic(method) ? forwardTo(method, client, parts) : unserved(method);
-    return createInvocable(method, handler, []);
+    return createInvocable(method, handler, interceptors);
   });
 }
 

@@ -22,6 +22,7 @@ import { startTestMesh, type TestMesh } from '#kit/testing/mesh.ts';
 import { openEdgeState } from '../admission/edge-state.ts';
 import { readEdgeSettings } from '../config.ts';
 import { edgeNeeds } from '../needs.ts';
+import { openCallers } from '../rpc/callers.ts';
 import { createEdge, type EdgeOptions, type RunningEdge } from '../service.ts';
 
 // The edge for tests: over real sockets, in front of small services in place of the real ones.
@@ -88,6 +89,8 @@ function standInFor(name: string, contracts: readonly DescService[], impl: objec
 /** An edge for a test. */
 export interface EdgeMesh extends AsyncDisposable {
   mesh: TestMesh;
+  /** With `apart`: the process of the other services. */
+  behind: TestMesh | undefined;
   edge: RunningEdge;
   seen: Seen;
   /** "http://127.0.0.1:<port>". */
@@ -167,6 +170,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
     optionalNeeds: edgeNeeds,
     servesPublic: true,
     state: openEdgeState,
+    admission: (deps) => openCallers(deps, options.managed),
     create: (deps) => createEdge(deps, options),
   });
   const embedding = standIn('embedding', EmbeddingService, options.embedding);
@@ -224,6 +228,7 @@ export async function startEdgeMesh(options: EdgeMeshOptions = {}): Promise<Edge
   const running = mesh.host.running('edge') as unknown as RunningEdge;
   return {
     mesh,
+    behind,
     edge: running,
     seen,
     url: `http://127.0.0.1:${running.port}`,

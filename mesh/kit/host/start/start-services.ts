@@ -17,6 +17,8 @@ import { createProcessRecords } from './service-records.ts';
 export interface StartDeps
   extends Pick<ServiceDeps<unknown, never>, 'log' | 'metrics' | 'clock' | 'random' | 'signer' | 'env' | 'postgres'> {
   config: Config;
+  /** Every service of the mesh. */
+  known: readonly ServiceDefinition[];
   /** Folder of the process; each service has one of its own in it. */
   dataDir: string;
   faces: Faces;
@@ -34,10 +36,18 @@ export interface StartDeps
 export interface StartedServices {
   /** By name, in the order in which they have started. */
   running: ReadonlyMap<string, RunningService>;
+  /** What admits callers with credentials of their own at the gRPC port; `undefined`: the port takes tokens of the mesh only. */
+  admission: Admission | undefined;
   /** What the workers of a group may call here, by name. */
   ports: ReadonlyMap<string, () => ConnectedPort<object>>;
   /** Closes services in reverse order, then their state, databases, connections and locks. */
   close(): Promise<void>;
+}
+
+/** A service that admits callers, which does not run in this process itself. */
+export interface Admission {
+  definition: ServiceDefinition;
+  service: RunningService;
 }
 
 /**
@@ -46,13 +56,15 @@ export interface StartedServices {
  */
 export async function startServices(
   { running: services, stateOnly, inOwner }: Parts,
-  { config, dataDir, faces, reach, readiness, owner, isOwner, changes, ...shared }: StartDeps,
+  { config, known, dataDir, faces, reach, readiness, owner, isOwner, changes, ...shared }: StartDeps,
 ): Promise<StartedServices> {
   const records = createProcessRecords(dataDir, shared.postgres, shared.log);
   const running = new Map<string, RunningService>();
   const ports = new Map<string, () => ConnectedPort<object>>();
   const states: { close(): Promise<void> }[] = [];
+  let admission: Admission | undefined;
   const close = async () => {
+    await admission?.service.close();
     for (const [, service] of [...running].reverse()) await service.close();
     for (const state of states.reverse()) await state.close();
     await records.closeDatabases();
@@ -82,11 +94,11 @@ export async function startServices(
     return { state: state.connect().port, isStateShared: isOwner };
   };
 
-  const start = async (definition: ServiceDefinition): Promise<void> => {
+  /** Creates a service, or another part of it that needs the same. */
+  const createService = async (definition: ServiceDefinition, make: ServiceDefinition['create']) => {
     const { name } = definition;
-    checkRpcNames(definition);
     const opened = open(definition);
-    const service = (await definition.create({
+    const service = (await make({
       ...opened.deps,
       ...(await openState(definition, opened)),
       wholeConfig: config,
@@ -95,11 +107,24 @@ export async function startServices(
       optionalClients: reach.optionalClientsOf(definition),
       published: reach.publishedFor(definition),
     })) as RunningService;
+    readiness.add(name, [...opened.checks, ...(service.readiness ?? [])]);
+    return service;
+  };
+  const start = async (definition: ServiceDefinition): Promise<void> => {
+    const { name } = definition;
+    checkRpcNames(definition);
+    const service = await createService(definition, definition.create);
     running.set(name, service);
     const { frontPort: port } = service;
     if (port !== undefined) ports.set(portName(name, 'port'), () => ({ port, close() {} }));
-    readiness.add(name, [...opened.checks, ...(service.readiness ?? [])]);
     faces.mountService(definition.contracts, service.impl);
+  };
+  const startAdmission = async (): Promise<void> => {
+    // The owner of a group has no gRPC port.
+    if (config.grpc?.admitCredentials !== true || isOwner) return;
+    const definition = known.find((each) => each.admission !== undefined && !running.has(each.name));
+    if (definition?.admission === undefined) return;
+    admission = { definition, service: await createService(definition, definition.admission) };
   };
   const startStateOnly = async (definition: ServiceDefinition): Promise<void> => {
     if (definition.state === undefined || definition.isStateExternal?.(config) === true) return;
@@ -127,7 +152,8 @@ export async function startServices(
     if (owner !== undefined) for (const definition of inOwner) await startFront(definition, owner);
     for (const definition of stateOnly) await startStateOnly(definition);
     for (const definition of inOrderOfNeeds(services)) await start(definition);
-    return { running, ports, close };
+    await startAdmission();
+    return { running, admission, ports, close };
   } catch (error) {
     await close();
     throw error;

@@ -127,6 +127,8 @@ function openCall(invocable: Invocable, grpcCall: AnyCall): ServerCall {
     method: invocable.method,
     requestHeader: () => metadataToHeaders(grpcCall.metadata),
     credentials: () => grpcCall.metadata.get('authorization')[0]?.toString(),
+    // grpc-js writes "<address>:<port>", for IPv6 without brackets.
+    peerAddress: () => grpcCall.getPeer().replace(/:\d+$/, ''),
     timeoutMs,
     graceMs: timeoutMs === callerMs ? deadlineGraceMs : 0,
   });
