@@ -51,6 +51,7 @@ export function createMessages({ chat, llm }: MessageClients, deps: OpenAiDeps):
       });
       return {
         stream,
+        warnings: question.warnings,
         whole: async () => ({ body: await toWholeMessage(events), headers: {} }),
         send: (to) => sendMessage(events, to, () => ({})),
       };
@@ -62,6 +63,7 @@ export function createMessages({ chat, llm }: MessageClients, deps: OpenAiDeps):
     const events = generationEvents({ id: `msg_${requestId}`, request, events: generated, course });
     return {
       stream,
+      warnings: [],
       whole: async () => ({ body: await toWholeMessage(events), headers: answeredBy(course) }),
       send: (to) => sendMessage(events, to, () => answeredBy(course)),
     };

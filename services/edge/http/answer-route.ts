@@ -13,6 +13,8 @@ import { headersOf } from './request.ts';
 /** A request that was read and is allowed: its reply as a whole, or as a stream. */
 export interface Asked {
   stream: boolean;
+  /** What of the request was passed over. */
+  warnings: readonly string[];
   /** Returns the whole reply and its headers. */
   whole(): Promise<{ body: unknown; headers: Record<string, string> }>;
   /** Sends the events of the reply. Throws if it fails or is incomplete. */
@@ -56,13 +58,15 @@ export function createAnswerRoute(face: AnswerFace, deps: JsonRouteDeps): JsonRo
       release = await running.begin(admission.principal);
       const body = await readJsonBody(request, bodyLimits);
       const asked = await face.ask({ body, header, admission, signal });
+      const warned = warningHeaders(asked.warnings);
       if (asked.stream) {
         stream = createEventStream(response, limits);
+        stream.setHeaders(warned);
         await asked.send(stream);
         await stream.end();
       } else {
         const whole = await asked.whole();
-        sendJson(response, 200, whole.body, whole.headers);
+        sendJson(response, 200, whole.body, { ...whole.headers, ...warned });
       }
     } catch (error) {
       abort();
@@ -84,4 +88,15 @@ async function sendInside(stream: EventStream, [name, data]: readonly [string | 
   } catch {
     // The client left while the error was sent to it.
   }
+}
+
+/** Longest header of warnings, in characters. */
+const maxWarningLength = 1_000;
+
+/** Says in a header what was passed over, for clients that read only the members of a body that their wire knows. */
+function warningHeaders(warnings: readonly string[]): Record<string, string> {
+  if (warnings.length === 0) return {};
+  // A header holds no other characters.
+  const text = warnings.join('; ').replaceAll(/[^\x20-\x7e]/g, '?');
+  return { 'x-ragmesh-warnings': text.slice(0, maxWarningLength) };
 }

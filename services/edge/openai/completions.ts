@@ -50,14 +50,9 @@ export function createCompletionAsk(
       const events = joinTextDeltas(answerEvents(request, { chat, llm }, asker));
       return {
         stream: request.stream,
-        whole: async () => ({
-          body: await toCompletion(eachOf(events), request, createdAt),
-          headers: warningHeaders(request.warnings),
-        }),
-        send: (stream) => {
-          stream.setHeaders(warningHeaders(request.warnings));
-          return streamCompletion(events, request, createdAt, stream);
-        },
+        warnings: request.warnings,
+        whole: async () => ({ body: await toCompletion(eachOf(events), request, createdAt), headers: {} }),
+        send: (stream) => streamCompletion(events, request, createdAt, stream),
       };
     }
     const requestId = newId();
@@ -66,25 +61,12 @@ export function createCompletionAsk(
     const label = { id: `chatcmpl-${requestId}`, createdAt, filteredIsError: deps.filteredIsError() };
     return {
       stream: request.stream,
+      warnings: request.warnings,
       whole: async () => {
         const { completion, headers } = await toPlainCompletion(events, request, label);
-        return { body: completion, headers: { ...headers, ...warningHeaders(request.warnings) } };
+        return { body: completion, headers };
       },
-      send: (stream) => {
-        stream.setHeaders(warningHeaders(request.warnings));
-        return streamPlainCompletion(events, request, label, stream);
-      },
+      send: (stream) => streamPlainCompletion(events, request, label, stream),
     };
   };
-}
-
-/** Longest header of warnings, in characters. */
-const maxWarningLength = 1_000;
-
-/** Says in a header what was passed over, for clients that read only OpenAI's members of a body. */
-function warningHeaders(warnings: readonly string[]): Record<string, string> {
-  if (warnings.length === 0) return {};
-  // A header holds no other characters.
-  const text = warnings.join('; ').replaceAll(/[^\x20-\x7e]/g, '?');
-  return { 'x-ragmesh-warnings': text.slice(0, maxWarningLength) };
 }

@@ -30,6 +30,7 @@ export function createTextCompletions(clients: CompletionClients, deps: OpenAiDe
     const asked = await askChat({ ...sent, body: { ...rest, messages: [{ role: 'user', content: prompt }] } });
     return {
       stream: asked.stream,
+      warnings: asked.warnings,
       whole: async () => {
         const { body, headers } = await asked.whole();
         return { body: toTextCompletion(body), headers };

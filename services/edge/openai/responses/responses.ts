@@ -48,6 +48,7 @@ export function createResponses({ chat, llm }: ResponseClients, deps: OpenAiDeps
       const steps = answerSteps({ head, warnings, events });
       return {
         stream,
+        warnings,
         whole: async () => ({ body: await toWholeResponse(steps), headers: {} }),
         send: (to) => sendResponse(steps, to, () => ({})),
       };
@@ -63,6 +64,7 @@ export function createResponses({ chat, llm }: ResponseClients, deps: OpenAiDeps
     });
     return {
       stream,
+      warnings: [],
       whole: async () => ({ body: await toWholeResponse(steps), headers: answeredBy(course) }),
       send: (to) => sendResponse(steps, to, () => answeredBy(course)),
     };

@@ -169,3 +169,25 @@ test('a question for the documents passes over what other clients send, and says
     expect(response.headers.get('x-ragmesh-warnings')).toContain(`${name} is not supported`);
   }
 });
+
+const wires = {
+  '/v1/chat/completions': { messages: [hello] },
+  '/v1/completions': { prompt: 'hello' },
+  '/v1/responses': { input: 'hello' },
+  '/v1/messages': { messages: [hello], max_tokens: 100 },
+};
+const faces = Object.entries(wires).flatMap(([path, body]) =>
+  [false, true].map((stream) => ({ path, stream, body: { ...body, model: 'ragmesh', top_p: 0.5, stream } })),
+);
+test.each(faces)('$path says in a header what was passed over; stream: $stream', async ({ path, body }) => {
+  const response = await fetch(`${edge.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...edge.authorization },
+    body: JSON.stringify(body),
+  });
+  expect([response.status, response.headers.get('x-ragmesh-warnings')]).toEqual([
+    200,
+    'top_p is not supported and was ignored',
+  ]);
+  await response.text();
+});
