@@ -20,6 +20,7 @@ import type { A2aCall, A2aDeps } from './call.ts';
 import { a2aError, taskNotFound } from './errors.ts';
 import { listTasks, readTask, sinceMs } from './past-tasks.ts';
 import type { RunningTask } from './running-task.ts';
+import { followElsewhere } from './task-elsewhere.ts';
 import { createTasks, untilAborted } from './tasks.ts';
 
 /** The agent: what each binding of the protocol calls. */
@@ -102,16 +103,17 @@ export function createA2aAgent(deps: A2aDeps) {
       task.cancel();
       return task.snapshot();
     },
-    /** Streams a running task of this process. */
+    /** Streams a running task; the answer of one that runs in another process comes in one piece. */
     async *subscribeToTask({ tenant, id }: SubscribeToTaskRequest, call: A2aCall): AsyncGenerator<StreamResponse> {
       requireTenant(tenant, call);
-      const { principal, token } = call.admission;
+      const { admission, signal } = call;
+      const { principal, token } = admission;
       const task = tasks.known(id, principal);
-      if (task === undefined || task.isOver()) {
-        if (task === undefined) await read(id, token, call.signal);
-        throw a2aError('UNSUPPORTED_OPERATION', 'the task has ended, or runs in another process: read it by GetTask');
+      const now = task?.snapshot() ?? (await read(id, token, signal));
+      if (now.status?.state !== TaskState.WORKING) {
+        throw a2aError('UNSUPPORTED_OPERATION', 'the task has ended: read it by GetTask');
       }
-      yield* task.follow(call.signal);
+      yield* task?.follow(signal) ?? followElsewhere(chat, now, { ...actAs(token, { signal }), signal }, clock);
     },
     drain: tasks.drain,
     close: tasks.close,

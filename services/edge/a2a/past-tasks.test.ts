@@ -1,10 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { TaskState } from '#gen/lf/a2a/v1/a2a_pb.ts';
+import { type Task, TaskState } from '#gen/lf/a2a/v1/a2a_pb.ts';
 import { GetSessionResponseSchema, ListSessionsResponseSchema } from '#gen/ragmesh/chat/v1/chat_pb.ts';
 import { AnswerOutcome } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { notFound } from '#kit/base/errors.ts';
+import { collect } from '#kit/base/streams.ts';
 import { listTasks, readTask, type SessionReads } from './past-tasks.ts';
+import { followElsewhere } from './task-elsewhere.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
 const answerAt = (ms: number) => `${ms.toString(36).padStart(9, '0')}0001abcdefgh`;
@@ -49,4 +51,36 @@ test.each([
   ['is not known by half an id', 's1', undefined],
 ])('a task without a turn %s', async (_, id, state) => {
   expect((await read(id))?.status?.state).toBe(state);
+});
+
+test('a subscriber follows a task of another process to its end', async () => {
+  const answerId = answerAt(nowMs - 1000);
+  const turns: ReturnType<typeof turn>[] = [];
+  const running: SessionReads = {
+    ...sessions,
+    getSession: async () => create(GetSessionResponseSchema, { session: { sessionId: 's1' }, turns }),
+  };
+  const task = await readTask(running, `s1.${answerId}`, {}, nowMs);
+  const followed = followElsewhere(running, task as Task, { signal: AbortSignal.timeout(60_000) }, () => nowMs);
+  expect((await followed.next()).value?.payload.case).toBe('task');
+  turns.push(turn(answerId, AnswerOutcome.ANSWERED));
+  expect((await collect(followed)).map(({ payload }) => payload)).toMatchObject([
+    { case: 'artifactUpdate', value: { lastChunk: true } },
+    { case: 'statusUpdate', value: { status: { state: TaskState.COMPLETED } } },
+  ]);
+});
+
+test('a task whose process was lost fails for its subscriber', async () => {
+  const answerId = answerAt(nowMs - 1000);
+  const empty: SessionReads = {
+    ...sessions,
+    getSession: async () => create(GetSessionResponseSchema, { session: { sessionId: 's1' } }),
+  };
+  const task = await readTask(empty, `s1.${answerId}`, {}, nowMs);
+  const later = () => nowMs + 200_000;
+  const followed = followElsewhere(empty, task as Task, { signal: AbortSignal.timeout(60_000) }, later);
+  expect((await collect(followed)).at(-1)?.payload).toMatchObject({
+    case: 'statusUpdate',
+    value: { status: { state: TaskState.FAILED } },
+  });
 });

@@ -137,7 +137,8 @@ export function runTask(parts: TaskParts): RunningTask {
 
 type Payload = NonNullable<MessageInitShape<typeof StreamResponseSchema>['payload']>;
 
-function event(payload: Payload): StreamResponse {
+/** Returns an event of a task's stream. */
+export function event(payload: Payload): StreamResponse {
   return create(StreamResponseSchema, { payload });
 }
 
