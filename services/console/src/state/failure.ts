@@ -45,6 +45,11 @@ export function failureOf(thrown: unknown): Failure {
   };
 }
 
+/** Returns the reason that the server has given for an error, such as "CHANGED_MEANWHILE"; empty if it has given none. */
+export function reasonOf(thrown: unknown): string {
+  return ConnectError.from(thrown).findDetails(ErrorInfoSchema)[0]?.reason ?? '';
+}
+
 /** Reports whether a retry of the same request may work. */
 export function canRetry(failure: Failure): boolean {
   return failure.kind !== 'forbidden' && failure.kind !== 'invalid' && failure.kind !== 'not_found';
@@ -60,7 +65,7 @@ function kindOf(error: ConnectError): FailureKind {
     case Code.PermissionDenied:
       return 'forbidden';
     case Code.ResourceExhausted:
-      return error.findDetails(ErrorInfoSchema)[0]?.reason === 'TOO_LARGE' ? 'invalid' : 'rate_limited';
+      return reasonOf(error) === 'TOO_LARGE' ? 'invalid' : 'rate_limited';
     case Code.Unavailable:
     case Code.Aborted:
     case Code.Canceled:

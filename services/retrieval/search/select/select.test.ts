@@ -1,7 +1,9 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { Feature, Leg } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
+import { errorInfoOf } from '#kit/base/errors.ts';
 import { startLoopback } from '#kit/testing/http.ts';
 import { failureOf, type RetrievalMesh, startRetrieval, toChunk } from '../../testing/retrieval.ts';
 
@@ -133,6 +135,29 @@ describe('terms of the tenant', () => {
     expect(await failureOf(retrieval.client.putTerms({ terms: {} }, reader))).toMatchObject({ code: 7 });
     await put([]);
   });
+});
+
+test('of two operators who change the same terms, the second one is refused and loses nothing', async () => {
+  const { client } = retrieval;
+  const options = await retrieval.as();
+  const table = (...groups: string[][]) => ({ groups: groups.map((terms) => ({ terms })) });
+  const { etag: read } = await client.getTerms({}, options);
+  const { etag: afterAnn } = await client.putTerms({ terms: table(['quay', 'pier']), expectedEtag: read }, options);
+  const bob = client.putTerms({ terms: table(['cot', 'bed']), expectedEtag: read }, options);
+  const refusal = (await failureOf(bob)) as ConnectError;
+  expect([refusal.code, errorInfoOf(refusal)?.reason]).toEqual([Code.Aborted, 'CHANGED_MEANWHILE']);
+  const again = await client.getTerms({}, options);
+  expect([again.terms?.groups.map(({ terms }) => terms), again.etag]).toEqual([[['quay', 'pier']], afterAnn]);
+  await client.putTerms({ terms: table(['quay', 'pier'], ['cot', 'bed']), expectedEtag: afterAnn }, options);
+  expect((await client.getTerms({}, options)).terms?.groups).toHaveLength(2);
+  // Of many at the same moment one wins.
+  const { etag } = await client.getTerms({}, options);
+  const puts = Array.from({ length: 8 }, (_, index) =>
+    client.putTerms({ terms: table([`word${index}`, 'term']), expectedEtag: etag }, options),
+  );
+  const ends = await Promise.allSettled(puts);
+  expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  await client.putTerms({ terms: {} }, options);
 });
 
 describe('the web', () => {

@@ -63,6 +63,8 @@ export const labEn = {
   termGroup: 'Words with the same meaning',
   termHint: (words: string) =>
     `Words of the question and of the document, separated by commas. Not in the document: ${words}`,
+  termsChanged:
+    'Another operator has changed the terms since you opened them. They were read again: add yours once more.',
   addTerm: 'Add to the terms',
   verdicts: {
     [Verdict.UNSPECIFIED]: 'Unknown',

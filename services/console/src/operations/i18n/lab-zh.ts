@@ -63,6 +63,7 @@ export const labZh: LabTexts = {
   needsEditor: '（需编辑权限）',
   termGroup: '同义词',
   termHint: (words) => `填写问题中的词和文档中的词，用逗号分隔。文档中没有：${words}`,
+  termsChanged: '您打开后，其他操作员修改了术语。已重新读取，请再次添加。',
   addTerm: '加入术语表',
   verdicts: {
     [Verdict.UNSPECIFIED]: '未知',

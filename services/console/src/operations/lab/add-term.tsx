@@ -2,6 +2,7 @@ import { useMutation, useQuery } from '@connectrpc/connect-query';
 import { useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
+import { reasonOf } from '../../state/failure.ts';
 import { toList } from '../../state/lab-query.ts';
 import { useOperationTexts } from '../i18n/index.ts';
 import { Field } from '../ui/field.tsx';
@@ -24,17 +25,20 @@ export function AddTerm({ words, question, onDone }: AddTermProps) {
       await terms.refetch();
       onDone();
     },
+    // What another operator has saved meanwhile is read, so that the next try keeps it.
+    onError: () => void terms.refetch(),
   });
+  const isChanged = put.error !== null && reasonOf(put.error) === 'CHANGED_MEANWHILE';
   const added = toList(group);
   return (
     <Reply query={terms}>
-      {({ terms: table }) => (
+      {({ terms: table, etag }) => (
         <form
           className="lab-term"
           onSubmit={(event) => {
             event.preventDefault();
             const groups = [...(table?.groups ?? []).map((known) => ({ terms: known.terms })), { terms: added }];
-            put.mutate({ terms: { groups, protectedTerms: table?.protectedTerms ?? [] } });
+            put.mutate({ terms: { groups, protectedTerms: table?.protectedTerms ?? [] }, expectedEtag: etag });
           }}
         >
           <Field
@@ -53,7 +57,13 @@ export function AddTerm({ words, question, onDone }: AddTermProps) {
             {texts.lab.addTerm}
           </Button>
           {put.isSuccess && <span role="status">{texts.saved}</span>}
-          <ActionFailure error={put.error} />
+          {isChanged ? (
+            <p className="bad-text" role="alert" data-testid="terms-changed">
+              {texts.lab.termsChanged}
+            </p>
+          ) : (
+            <ActionFailure error={put.error} />
+          )}
         </form>
       )}
     </Reply>
