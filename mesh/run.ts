@@ -178,9 +178,14 @@ function findConfig(path: string | undefined): string | undefined {
 /** Returns a function that reads the configuration of {@link findConfig}; without a file, all defaults. */
 async function loadConfigReader(): Promise<(path: string | undefined) => Config> {
   const { loadConfig } = await import('#kit/host/config/config.ts');
+  const { originOf, setOrigin } = await import('#kit/host/config/config-origin.ts');
   return (path) => {
     const config = loadConfig(findConfig(path), env);
-    if (env.RAGMESH_DATA_DIR) config.dataDir = env.RAGMESH_DATA_DIR;
+    if (env.RAGMESH_DATA_DIR) {
+      config.dataDir = env.RAGMESH_DATA_DIR;
+      const { file, environmentPaths } = originOf(config);
+      setOrigin(config, { file, environmentPaths: [...environmentPaths, 'data_dir'] });
+    }
     return config;
   };
 }

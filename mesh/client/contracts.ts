@@ -12,6 +12,7 @@ import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { InboxService } from '#gen/ragmesh/chat/v1/inbox_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { InstallationService } from '#gen/ragmesh/evaluation/v1/installation_pb.ts';
 import { IndexerService } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health_pb.ts';
 import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -42,6 +43,7 @@ export const contracts = {
   inbox: InboxService,
   caller: CallerService,
   evaluation: EvaluationService,
+  installation: InstallationService,
   indexer: IndexerService,
   knowledgeHealth: KnowledgeHealthService,
   overlay: OverlayService,

@@ -1,4 +1,5 @@
 import { EvaluationService } from '#gen/ragmesh/evaluation/v1/evaluation_pb.ts';
+import { InstallationService } from '#gen/ragmesh/evaluation/v1/installation_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { defineService } from '#kit/host/define-service.ts';
@@ -6,6 +7,7 @@ import { createHttpClient } from '#kit/http/json.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { readConfig } from './config.ts';
 import { createReader } from './doctor/sources.ts';
+import { createInstallationRpcs } from './installation/installation-rpcs.ts';
 import { createEvaluationMetrics, registerSuites } from './metrics.ts';
 import { startNightly } from './nightly/run-nightly.ts';
 import { createSuiteStore } from './nightly/suite-store.ts';
@@ -15,7 +17,7 @@ import { createEvaluationStore, type EvaluationTables, migrations } from './stor
 /** Measures retrieval on judged questions. */
 export const evaluation = defineService({
   name: 'evaluation',
-  contracts: [EvaluationService],
+  contracts: [EvaluationService, InstallationService],
   config: readConfig,
   needs: { retrieval: calls(RetrievalService, 'retrieve') },
   deployment: {
@@ -45,7 +47,10 @@ export const evaluation = defineService({
     }
     const nightly = settings.suites.length > 0 && startNightly({ ...deps, figures, settings, store, suites });
     return {
-      impl: createEvaluation({ ...deps, figures, readMetrics }, store, suites),
+      impl: {
+        ...createEvaluation({ ...deps, figures, readMetrics }, store, suites),
+        ...createInstallationRpcs({ ...deps, readMetrics }),
+      },
       async close() {
         if (nightly) await nightly.close();
         await http.close();

@@ -22,7 +22,7 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 5 tests of the administration (no Chromium)\n');
+  process.stderr.write('skipped: 7 tests of the administration (no Chromium)\n');
 }
 
 const roles = {
@@ -177,6 +177,33 @@ test.runIf(chromium)(
   },
 );
 
+test.runIf(chromium)(
+  'an administrator of the installation sees how it does, and what is configured by whom',
+  async () => {
+    const page = await pages.open('#/administration/health', { key: 'platform' });
+    await page.getByTestId('verdict').getByText('Every service can serve').waitFor();
+    await page.getByTestId('processes').getByText('retrieval').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+
+    await page.goto(`${mesh.edgeUrl}/#/administration/configuration`);
+    await page.getByTestId('setting-search').fill('sessions_days');
+    const row = page.getByRole('row', { name: 'privacy.retention[0].sessions_days' });
+    await row.getByText('File').waitFor();
+    expect(await row.textContent()).toContain('30');
+    await page.getByTestId('setting-search').fill('api_keys sha256');
+    await page.getByTestId('setting-count').getByText('5 settings').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    const { text } = await pages.seenBy('platform', '#/administration/configuration');
+    expect(text).toContain('rerank_candidates');
+    for (const key of Object.keys(roles)) expect(text, key).not.toContain(hash('sha256', key));
+    for (const key of ['administrator', 'auditor', 'operator', 'reader']) {
+      const seen = await pages.seenBy(key, '#/administration/configuration');
+      expect(seen.tabs, key).not.toContain('Configuration');
+      expect(seen.text, key).not.toContain('rerank_candidates');
+    }
+  },
+);
+
 test.runIf(chromium)('an auditor finds an answer and its sources, verifies the chain, and saves it', async () => {
   const page = await pages.open('#/administration/audit', { key: 'auditor' });
   await page.getByTestId('entries').getByText(question).waitFor();
@@ -225,7 +252,9 @@ test.runIf(chromium)('a hold keeps a user, and without it an erasure ends with a
 test.runIf(chromium)('each role sees its views, and what it may not see is in no response', async () => {
   expect((await pages.seenBy('auditor', '#/administration/audit')).text).toContain('zebra');
   expect(await pages.seenBy('administrator', '#/administration/audit')).toMatchObject({ tabs: ['API keys'] });
-  expect((await pages.seenBy('platform', '#/administration')).tabs).toEqual(['API keys', 'Tenants']);
+  expect((await pages.seenBy('platform', '#/administration')).tabs).toEqual([
+    ...['API keys', 'Tenants', 'Health', 'Configuration'],
+  ]);
   for (const key of ['administrator', 'platform', 'operator', 'reader']) {
     expect((await pages.seenBy(key, '#/administration/audit')).text, key).not.toContain('zebra');
   }

@@ -36,6 +36,8 @@ const addresses = {
   tenants: '#/administration/tenants',
   audit: '#/administration/audit',
   privacy: '#/administration/privacy',
+  'system-health': '#/administration/health',
+  configuration: '#/administration/configuration',
 };
 /** Time for a page to read what it shows, in milliseconds. */
 const settleMs = 2000;

@@ -12,6 +12,7 @@ import type { Database, Migrations } from '../storage/database.ts';
 import type { TableCopy } from '../storage/move/copy-tables.ts';
 import type { PostgresPool } from '../storage/postgres/pool.ts';
 import type { Env } from './config/config.ts';
+import type { ConfigInForce } from './config/config-in-force.ts';
 import type { Deployment } from './deployment.ts';
 import type { ReadinessCheck } from './readiness.ts';
 
@@ -34,6 +35,8 @@ export interface ServiceDeps<Settings, N extends Needs, O extends Needs = Needs,
   config: Settings;
   /** The whole configuration; only the edge needs it, because it serves the settings of other services. */
   wholeConfig: Config;
+  /** Returns the whole configuration that the process runs with now, for those who ask what is in force. */
+  configInForce(): ConfigInForce;
   /** Clients of its needs. */
   clients: Clients<N>;
   /** Clients of its optional needs, each created when it is first needed. */

@@ -23,9 +23,11 @@ import { openPostgres } from '../storage/postgres/pool.ts';
 import { readStorage } from '../storage/postgres/settings.ts';
 import { checkServices } from './config/check-config.ts';
 import type { Env } from './config/config.ts';
+import type { ConfigInForce } from './config/config-in-force.ts';
 import type { RunningService, ServiceDefinition } from './define-service.ts';
 import { createFaces, type Faces } from './faces.ts';
 import { createHealth, type HealthNames } from './health.ts';
+import { registerDiskMetrics } from './metrics/disk-metrics.ts';
 import { registerStateMetrics } from './metrics/state-metrics.ts';
 import { createReach } from './reach.ts';
 import { createReadinessMonitor, type ReadinessMonitor, type ReadinessReport } from './readiness.ts';
@@ -128,13 +130,19 @@ export async function startHost(options: HostOptions): Promise<Host> {
   });
   const readiness = createReadinessMonitor(log, options.readinessIntervalMs);
   registerStateMetrics(metrics.registry, options.version ?? 'unknown', readiness.reports);
+  registerDiskMetrics(metrics.registry, dataDir);
   const storage = readStorage(config.storage);
   if (storage !== undefined && !config.identity?.privateKey && !config.identity?.publicKey) {
     const advice = 'set identity.private_key in every process that is to accept calls of this one';
     log.warn({ event: 'identity_not_shared', file: join(dataDir, 'identity.pem'), advice }, 'signing key not shared');
   }
   const postgres = storage && (await openPostgres(storage, log));
-  const shared = { config, known, log, metrics, clock, random, signer, env: options.env, postgres };
+  let inForce: ConfigInForce = { config, sectionsToRestart: [] };
+  const onInForce = (next: ConfigInForce) => {
+    inForce = next;
+  };
+  const configInForce = () => inForce;
+  const shared = { config, known, log, metrics, clock, random, signer, env: options.env, postgres, configInForce };
   const part = { owner, isOwner: options.group?.role === 'owner', changes: openGroupChanges(options.group) };
   const started = await startServices(parts, { ...shared, ...part, dataDir, faces, reach, readiness }).catch(
     async (error: unknown) => {
@@ -190,6 +198,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         { signer, verifier },
         config,
         log,
+        onInForce,
       ),
       close: () => {
         closing ??= close();

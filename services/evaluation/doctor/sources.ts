@@ -5,7 +5,10 @@ import { readSamples, type Sample } from './samples.ts';
 
 /** Metrics that were read. */
 export interface Reading {
+  /** Of all pages. */
   samples: Sample[];
+  /** The pages, each with its host and port. */
+  pages: { address: string; samples: Sample[] }[];
   /** Pages that were read. */
   count: number;
   /** Addresses of pages that could not be read. */
@@ -45,20 +48,23 @@ export function createReader({ urls, ownUrl, registry, fetch, log }: SourceDeps)
     if (urls.length === 0) {
       const own = ownUrl === undefined ? undefined : await read(ownUrl, signal).catch(() => undefined);
       signal.throwIfAborted();
-      return { samples: own ?? readSamples(await registry.metrics()), count: 1, unreachable: [] };
+      const samples = own ?? readSamples(await registry.metrics());
+      return { samples, pages: [{ address: hostOf(ownUrl), samples }], count: 1, unreachable: [] };
     }
     const unreachable: string[] = [];
     const pages = await Promise.all(
-      urls.map((url) =>
-        read(url, signal).catch((error: unknown) => {
+      urls.map(async (url) => {
+        const samples = await read(url, signal).catch((error: unknown) => {
           signal.throwIfAborted();
           log.warn({ event: 'metrics_page_unreadable', err: error }, 'page of metrics not readable');
           unreachable.push(withoutSecrets(url));
           return [];
-        }),
-      ),
+        });
+        return { address: hostOf(url), samples };
+      }),
     );
-    return { samples: pages.flat(), count: urls.length - unreachable.length, unreachable };
+    const samples = pages.flatMap((page) => page.samples);
+    return { samples, pages, count: urls.length - unreachable.length, unreachable };
   };
 }
 
@@ -72,6 +78,11 @@ async function boundedText(reply: Response): Promise<string> {
     text += decoder.decode(chunk, { stream: true });
   }
   return text;
+}
+
+/** Returns the host and the port of a page; without a page, the process itself. */
+function hostOf(url: string | undefined): string {
+  return url === undefined ? 'this process' : new URL(url).host;
 }
 
 /** Returns an address without user, password and query. */

@@ -80,6 +80,7 @@ export function createMetrics(metricTenants: readonly string[] = []) {
       name: 'ragmesh_breaker_state',
       help: 'Circuit of a dependency: 0 closed, 1 a probe is in flight, 2 open',
       labelNames: ['dependency'],
+      aggregator: 'max',
       registers,
     }),
     clientTotal: new Counter({

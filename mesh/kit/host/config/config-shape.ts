@@ -9,14 +9,16 @@ type Env = Readonly<Record<string, string | undefined>>;
 interface Walk {
   readonly env: Env;
   readonly problems: ConfigError[];
+  /** Paths of values that a variable has set, whole or in part. */
+  readonly environmentPaths: string[];
 }
 
 /**
  * Returns `raw` as JSON that protobuf's reader accepts for `schema`, with `${NAME}` in strings replaced from `env`. Adds a problem for
- * each unknown key, value of a wrong type and missing variable, and leaves that value out.
+ * each unknown key, value of a wrong type and missing variable, and leaves that value out; adds the path of each value with a variable.
  */
-export function readShape(schema: DescMessage, raw: unknown, env: Env, problems: ConfigError[]): JsonValue {
-  return readMessage(schema, raw, '', { env, problems }) ?? {};
+export function readShape(schema: DescMessage, raw: unknown, walk: Walk): JsonValue {
+  return readMessage(schema, raw, '', walk) ?? {};
 }
 
 function readMessage(schema: DescMessage, raw: unknown, path: string, walk: Walk): JsonValue | undefined {
@@ -105,9 +107,13 @@ function checked(
   }
 }
 
+const variable = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/;
+const variables = new RegExp(variable, 'g');
+
 function fill(value: unknown, path: string, walk: Walk): JsonValue {
   if (typeof value === 'string') {
-    return value.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    if (variable.test(value)) walk.environmentPaths.push(path);
+    return value.replaceAll(variables, (_, name: string) => {
       const found = walk.env[name];
       if (found === undefined) {
         walk.problems.push(new ConfigError(path, `the environment variable ${name} is not set`));

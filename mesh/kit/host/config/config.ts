@@ -4,6 +4,7 @@ import { createValidator, type Violation } from '@bufbuild/protovalidate';
 import { parse as parseYaml } from 'yaml';
 import { type Config, ConfigSchema } from '#gen/ragmesh/config/v1/config_pb.ts';
 import { ConfigError, throwProblems } from '../../base/config-error.ts';
+import { setOrigin } from './config-origin.ts';
 import { readShape, showValue } from './config-shape.ts';
 import { rangeOf } from './setting-range.ts';
 
@@ -38,7 +39,7 @@ export function parseConfig(raw: unknown, env: Env): Config {
 export function readConfigFile(path: string | undefined, env: Env): ConfigReading {
   if (path === undefined) return { config: create(ConfigSchema), problems: [] };
   try {
-    return readConfigValue(readYaml(path) ?? {}, env);
+    return readConfigValue(readYaml(path) ?? {}, env, path);
   } catch (error) {
     if (error instanceof ConfigError) return { config: create(ConfigSchema), problems: [error] };
     throw error;
@@ -61,10 +62,12 @@ function readYaml(path: string): unknown {
   }
 }
 
-/** Returns the configuration of a plain value with all its problems. */
-export function readConfigValue(raw: unknown, env: Env): ConfigReading {
+/** Returns the configuration of a plain value with all its problems. `file`: that it comes from. */
+export function readConfigValue(raw: unknown, env: Env, file = ''): ConfigReading {
   const problems: ConfigError[] = [];
-  const config = fromJson(ConfigSchema, readShape(ConfigSchema, raw, env, problems));
+  const environmentPaths: string[] = [];
+  const config = fromJson(ConfigSchema, readShape(ConfigSchema, raw, { env, problems, environmentPaths }));
+  setOrigin(config, { file, environmentPaths });
   const result = createValidator().validate(ConfigSchema, config);
   if (result.kind === 'error') throw result.error;
   for (const violation of result.violations ?? []) {

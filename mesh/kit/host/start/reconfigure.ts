@@ -4,6 +4,7 @@ import { problemsOf, throwProblems } from '../../base/config-error.ts';
 import type { Logger } from '../../base/log.ts';
 import type { KeyedSigner, TokenVerifier } from '../../rpc/identity.ts';
 import { loadIdentityKeys } from '../../rpc/identity-keys.ts';
+import { type ConfigInForce, inForceAfterReload } from '../config/config-in-force.ts';
 import type { RunningService, ServiceDefinition } from '../define-service.ts';
 
 type Running = ReadonlyMap<string, RunningService>;
@@ -16,7 +17,8 @@ interface Identity {
 
 /**
  * Creates what hands new configurations to running services, one at a time: all that can take one take it, or none does. `first`:
- * the configuration that they run with. The log names what has changed and needs a restart.
+ * the configuration that they run with. `onInForce`: gets what is in force after each change. The log names what has changed and needs a
+ * restart.
  */
 export function createReconfigure(
   services: readonly ServiceDefinition[],
@@ -24,6 +26,7 @@ export function createReconfigure(
   identity: Identity,
   first: Config,
   log: Logger,
+  onInForce: (inForce: ConfigInForce) => void,
 ): (config: Config) => Promise<void> {
   let current = first;
   let last: Promise<void> = Promise.resolve();
@@ -50,6 +53,7 @@ export function createReconfigure(
     identity.verifier.use(keys);
     if (keys.privateKey !== undefined) identity.signer?.use(keys.privateKey);
     const sections = sectionsToRestart(services, running, first, config);
+    onInForce(inForceAfterReload(first, config, sections));
     if (sections.length > 0) {
       log.warn({ event: 'config_needs_restart', sections }, 'changed sections need a restart');
     }

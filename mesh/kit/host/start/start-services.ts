@@ -15,7 +15,10 @@ import { createProcessRecords } from './service-records.ts';
 
 /** What services are started with. */
 export interface StartDeps
-  extends Pick<ServiceDeps<unknown, never>, 'log' | 'metrics' | 'clock' | 'random' | 'signer' | 'env' | 'postgres'> {
+  extends Pick<
+    ServiceDeps<unknown, never>,
+    'log' | 'metrics' | 'clock' | 'random' | 'signer' | 'env' | 'postgres' | 'configInForce'
+  > {
   config: Config;
   /** Every service of the mesh. */
   known: readonly ServiceDefinition[];

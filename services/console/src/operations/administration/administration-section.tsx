@@ -3,6 +3,8 @@ import { useOperationTexts } from '../i18n/index.ts';
 import type { SectionProps } from '../section.ts';
 import { SectionViews } from '../ui/section-views.tsx';
 import { AuditView } from './audit/audit-view.tsx';
+import { ConfigurationView } from './installation/configuration-view.tsx';
+import { HealthView } from './installation/health-view.tsx';
 import { KeysView } from './keys/keys-view.tsx';
 import { PrivacyView } from './privacy/privacy-view.tsx';
 import { TenantList } from './tenant-list.tsx';
@@ -13,6 +15,8 @@ const views = [
   { id: 'tenants', Page: TenantList, roles: [Role.PLATFORM_ADMINISTRATOR] },
   { id: 'audit', Page: AuditView, roles: [Role.AUDITOR] },
   { id: 'privacy', Page: PrivacyView, roles: [Role.OPERATOR, Role.AUDITOR] },
+  { id: 'health', Page: HealthView, roles: [Role.PLATFORM_ADMINISTRATOR] },
+  { id: 'configuration', Page: ConfigurationView, roles: [Role.PLATFORM_ADMINISTRATOR] },
 ] as const;
 
 /** `/administration/<view>`: what administrators, auditors and operators maintain. A caller sees the views of its roles. */

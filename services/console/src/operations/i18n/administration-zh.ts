@@ -6,7 +6,14 @@ import type { AdministrationTexts } from './administration.ts';
 /** Texts of the administration in Chinese. */
 export const administrationZh: AdministrationTexts = {
   title: '管理',
-  views: { keys: 'API 密钥', tenants: '租户', audit: '审计', privacy: '隐私' },
+  views: {
+    keys: 'API 密钥',
+    tenants: '租户',
+    audit: '审计',
+    privacy: '隐私',
+    health: '健康状况',
+    configuration: '配置',
+  },
   actions: '操作',
   copy: '复制',
   copied: '已复制',

@@ -5,7 +5,14 @@ import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 /** Texts of the administration in English. */
 export const administrationEn = {
   title: 'Administration',
-  views: { keys: 'API keys', tenants: 'Tenants', audit: 'Audit', privacy: 'Privacy' },
+  views: {
+    keys: 'API keys',
+    tenants: 'Tenants',
+    audit: 'Audit',
+    privacy: 'Privacy',
+    health: 'Health',
+    configuration: 'Configuration',
+  },
   actions: 'Actions',
   copy: 'Copy',
   copied: 'Copied',

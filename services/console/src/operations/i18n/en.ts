@@ -9,6 +9,7 @@ import { administrationEn } from './administration.ts';
 import { conversationsEn } from './conversations-en.ts';
 import { costEn } from './cost.ts';
 import { evaluationEn } from './evaluation.ts';
+import { installationEn } from './installation.ts';
 import { labEn } from './lab-en.ts';
 
 const unknown = 'Unknown';
@@ -22,6 +23,7 @@ export const en = {
 
   administration: administrationEn,
   cost: costEn,
+  installation: installationEn,
   evaluation: evaluationEn,
 
   inbox: {

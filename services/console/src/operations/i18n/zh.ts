@@ -9,6 +9,7 @@ import { conversationsZh } from './conversations-zh.ts';
 import { costZh } from './cost.ts';
 import type { OperationTexts } from './en.ts';
 import { evaluationZh } from './evaluation.ts';
+import { installationZh } from './installation.ts';
 import { labZh } from './lab-zh.ts';
 
 const unknown = '未知';
@@ -22,6 +23,7 @@ export const zh: OperationTexts = {
 
   administration: administrationZh,
   cost: costZh,
+  installation: installationZh,
   evaluation: evaluationZh,
 
   inbox: {
