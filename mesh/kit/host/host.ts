@@ -23,7 +23,7 @@ import { openPostgres } from '../storage/postgres/pool.ts';
 import { readStorage } from '../storage/postgres/settings.ts';
 import { checkServices } from './config/check-config.ts';
 import type { Env } from './config/config.ts';
-import type { ConfigInForce } from './config/config-in-force.ts';
+import { holdConfig } from './config/config-in-force.ts';
 import type { RunningService, ServiceDefinition } from './define-service.ts';
 import { createFaces, type Faces } from './faces.ts';
 import { createHealth, type HealthNames } from './health.ts';
@@ -137,11 +137,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     log.warn({ event: 'identity_not_shared', file: join(dataDir, 'identity.pem'), advice }, 'signing key not shared');
   }
   const postgres = storage && (await openPostgres(storage, log));
-  let inForce: ConfigInForce = { config, sectionsToRestart: [] };
-  const onInForce = (next: ConfigInForce) => {
-    inForce = next;
-  };
-  const configInForce = () => inForce;
+  const { configInForce, takeConfig } = holdConfig(config);
   const shared = { config, known, log, metrics, clock, random, signer, env: options.env, postgres, configInForce };
   const part = { owner, isOwner: options.group?.role === 'owner', changes: openGroupChanges(options.group) };
   const started = await startServices(parts, { ...shared, ...part, dataDir, faces, reach, readiness }).catch(
@@ -198,7 +194,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
         { signer, verifier },
         config,
         log,
-        onInForce,
+        takeConfig,
       ),
       close: () => {
         closing ??= close();

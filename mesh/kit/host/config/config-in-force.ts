@@ -24,3 +24,21 @@ export function inForceAfterReload(first: Config, next: Config, sectionsToRestar
   setOrigin(config, { file: originOf(first).file, environmentPaths });
   return { config, sectionsToRestart };
 }
+
+/** The configuration in force of a process. */
+export interface HeldConfig {
+  configInForce(): ConfigInForce;
+  /** Brings another one into force. */
+  takeConfig(next: ConfigInForce): void;
+}
+
+/** Creates what holds the configuration in force of a process; it begins with `first`. */
+export function holdConfig(first: Config): HeldConfig {
+  let inForce: ConfigInForce = { config: first, sectionsToRestart: [] };
+  return {
+    configInForce: () => inForce,
+    takeConfig(next) {
+      inForce = next;
+    },
+  };
+}
