@@ -18,6 +18,8 @@ export interface ChatSettings {
   readonly historyTurns: number;
   /** Longest completion, in tokens. */
   readonly maxCompletionTokens: number;
+  /** Tokens up to which a passage is extended to its section, for a model that writes; 0: not. */
+  readonly sectionTokens: number;
   /** Passages to find if the request names no number. */
   readonly topK: number;
   /** The same for a model that only quotes: it reads them in no time, and pays for no token. */
@@ -68,6 +70,7 @@ export function readConfig(config: Config): ChatSettings {
     promptBudgetTokens: chat.promptBudgetTokens,
     historyTurns: chat.historyTurns,
     maxCompletionTokens: chat.maxCompletionTokens,
+    sectionTokens: chat.sectionTokens,
     topK: 8,
     quotedTopK: 12,
     retrieveTimeoutMs: chat.retrieveTimeoutMs,

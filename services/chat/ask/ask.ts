@@ -300,7 +300,9 @@ async function* answerFromEvidence(
   const { standalone, language, topK, model, models, modelTools } = understood;
   yield { case: 'model', value: model };
   const { corpora, filter } = request;
-  const search = { query: standalone, topK, corpora, ...(filter && { filter }) };
+  // A model that only quotes chooses sentences of what was found.
+  const sectionTokens = isGenerative(model, models) ? settings.sectionTokens : 0;
+  const search = { query: standalone, topK, corpora, sectionTokens, ...(filter && { filter }) };
   const retrieved = yield* findEvidence(clients.retrieval, search, context, settings.retrieveTimeoutMs);
   const guarded = retrieved && (yield* guardEvidence(deps, retrieved, context));
   const found = guarded && shortenPassages(guarded, deps.masks);

@@ -74,8 +74,12 @@ describe('history', () => {
 });
 
 test('another system text or budget is another version of the prompt', () => {
-  const versions = [{}, { systemText: 'Be brief.' }, { promptBudgetTokens: 99 }, { historyTurns: 0 }].map((chat) =>
-    promptVersion(readConfig(create(ConfigSchema, { chat }))),
-  );
+  const versions = [
+    {},
+    { systemText: 'Be brief.' },
+    { promptBudgetTokens: 99 },
+    { historyTurns: 0 },
+    { sectionTokens: 900 },
+  ].map((chat) => promptVersion(readConfig(create(ConfigSchema, { chat }))));
   expect(new Set(versions).size).toBe(versions.length);
 });

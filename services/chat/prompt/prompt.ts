@@ -193,7 +193,8 @@ export const summaryTokens = ({ promptBudgetTokens }: Pick<ChatSettings, 'prompt
 /** Returns the version of the prompt template: everything that shapes a prompt besides its question, history and evidence. */
 export function promptVersion(settings: ChatSettings): string {
   const system = settings.systemText || localizedText(Language.ZH).system + localizedText(Language.EN).system;
-  const others = [settings.promptBudgetTokens, settings.historyTurns, shares, guardrailsVersion(settings.guardrails)];
+  const { promptBudgetTokens, historyTurns, sectionTokens } = settings;
+  const others = [promptBudgetTokens, historyTurns, shares, guardrailsVersion(settings.guardrails), sectionTokens];
   const parts = JSON.stringify(['4', system, ...others]);
   return createHash('sha256').update(parts).digest('hex').slice(0, 16);
 }

@@ -62,7 +62,7 @@ export const ViewAsSchema: GenMessage<ViewAs> = /*@__PURE__*/
  */
 export type RunSearchRequest = Message<"ragmesh.retrieval.v1.RunSearchRequest"> & {
   /**
-   * The search. `versions` may name published versions that are still kept; `neighbours` are not joined.
+   * The search. `versions` may name published versions that are still kept; `neighbours` and sections are not joined.
    *
    * @generated from field: ragmesh.retrieval.v1.RetrieveRequest search = 1;
    */

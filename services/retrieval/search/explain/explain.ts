@@ -180,7 +180,13 @@ async function follow(
   // The second search is for the document alone: it gives the scores below the depth.
   const [deep, own] = await Promise.all([run({ ...plan.search, limit: legDepth }), run(alone)]);
   const cut = deep.map((outcome): LegOutcome => ({ ...outcome, hits: outcome.hits.slice(0, plan.search.limit) }));
-  const selection = await selectPassages(deps, plan, { ...request, neighbours: 0 } as RetrieveRequest, cut, context);
+  const selection = await selectPassages(
+    deps,
+    plan,
+    { ...request, neighbours: 0, sectionTokens: 0 } as RetrieveRequest,
+    cut,
+    context,
+  );
   const ownScores = own.map(({ leg, hits }) => ({ leg, hits: new Map(hits.map((hit: Hit) => [hit.key, hit.score])) }));
   const paths = chunks.map((chunk) => pathOf(chunk, { plan, deep, own: ownScores, selection, depth: legDepth }));
   answer.chunks = byFurthest(paths).slice(0, maxChunks);

@@ -31,7 +31,13 @@ export async function runSearch(
   return readIndex(deps.indices, context, async (view) => {
     const plan = planSearch(deps.settings, view, viewer, request, context);
     const outcomes = await Promise.all(plan.legs.map((leg) => runLeg(deps, leg, plan.search, context, context.signal)));
-    const selection = await selectPassages(deps, plan, { ...request, neighbours: 0 }, outcomes, context);
+    const selection = await selectPassages(
+      deps,
+      plan,
+      { ...request, neighbours: 0, sectionTokens: 0 },
+      outcomes,
+      context,
+    );
     const ordered = orderOf(selection, outcomes).slice(0, maxCandidates);
     const records = await readRecords(deps, plan, selection, outcomes, ordered, context.signal);
     const corpora = new Map(plan.corpora.map(({ corpusId, name }) => [corpusId, name]));

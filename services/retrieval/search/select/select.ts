@@ -19,6 +19,7 @@ import { type CandidateScore, rerank } from '../rerank.ts';
 import { applyBoosts } from './boost.ts';
 import { diversify } from './diversify.ts';
 import { joinNeighbours } from './neighbours.ts';
+import { sectionAround, sectionReach } from './section.ts';
 
 /** What {@link selectPassages} needs. */
 export interface SelectDeps extends DegradationDeps {
@@ -64,7 +65,7 @@ const rerankShare = 0.7;
 /** Candidates beyond `top_k`, to replace near-duplicates and passages that are too similar. */
 const spareCount = 10;
 
-/** Selects the passages of the result from the hits of the legs: fusion, rerank, near-duplicates, diversity, neighbours. */
+/** Selects the passages of the result from the hits of the legs: fusion, rerank, near-duplicates, diversity, neighbours or sections. */
 export async function selectPassages(
   deps: SelectDeps,
   plan: SearchPlan,
@@ -72,7 +73,7 @@ export async function selectPassages(
   outcomes: readonly LegOutcome[],
   context: CallContext,
 ): Promise<Selection> {
-  const { search, topK, rerankCount } = plan;
+  const { topK, rerankCount } = plan;
   const bestCount = Math.max(topK + spareCount, rerankCount);
   const { fused, candidates } = await fuseAndRead(deps, plan, request, outcomes, bestCount, context.signal);
   const raised = applyBoosts(candidates, (candidate) => candidate.fused);
@@ -89,7 +90,7 @@ export async function selectPassages(
     const others = idsOf.get(candidate.record.chunkId) ?? [];
     return { ...candidate, duplicateIds: others.map(([key]) => byKey.get(key) as string), joinedIds: [] };
   });
-  if (request.neighbours > 0) await join(deps, search.tenant, plan, passages, request.neighbours, context.signal);
+  await join(deps, plan, passages, request, context.signal);
   return { fused, ranked, unboosted, duplicates, passages, rerankModel, degradation };
 }
 
@@ -239,23 +240,25 @@ function collapse(
   return { kept: kept.map(({ candidate }) => candidate), duplicates };
 }
 
-/** Joins to each passage the neighbours that are not passages of the result. */
+/** Joins to each passage its neighbours, or its section, without the chunks that are passages of the result. */
 async function join(
   { catalog }: SelectDeps,
-  tenant: string,
   { search }: SearchPlan,
   passages: SelectedPassage[],
-  distance: number,
+  { neighbours: distance, sectionTokens }: RetrieveRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const keys = passages.flatMap(({ record }) => (record.key > 0 ? [record.key] : []));
-  if (keys.length === 0) return;
-  const found = await catalog.passages.readNeighbours(tenant, keys, distance, search.scope, signal);
+  const reach = sectionTokens > 0 ? sectionReach : distance;
+  if (keys.length === 0 || reach === 0) return;
+  const found = await catalog.passages.readNeighbours(search.tenant, keys, reach, search.scope, signal);
   const taken = new Set(keys);
-  const free = found.filter(({ neighbour }) => !taken.has(neighbour.key));
-  const byKey = Map.groupBy(free, ({ key }) => key);
+  const byKey = Map.groupBy(found, ({ key }) => key);
   for (const one of passages) {
-    const neighbours = (byKey.get(one.record.key) ?? []).map(({ neighbour }) => neighbour);
+    const around = (byKey.get(one.record.key) ?? []).map(({ neighbour }) => neighbour);
+    const free = around.filter(({ key }) => !taken.has(key));
+    const neighbours = sectionTokens > 0 ? sectionAround(one.record, free, sectionTokens) : free;
+    if (sectionTokens > 0) for (const { key } of neighbours) taken.add(key);
     const { record, joinedIds } = joinNeighbours(one.record, neighbours);
     one.record = record;
     one.joinedIds = joinedIds;
