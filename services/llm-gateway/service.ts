@@ -100,7 +100,8 @@ function serve(given: GenerateRequest, context: CallContext, deps: GatewayDeps):
       const { usages } = charges;
       if (usages.length > 0) {
         const purpose = purposeOf(given);
-        ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId(), purpose }, context);
+        const costCentre = limits.costCentreOf(limited);
+        ledger.record({ requestId, usages, requestedAt, traceId: activeTraceId(), purpose, costCentre }, context);
       }
       const attemptCount = failover?.attemptCount ?? 0;
       endSpan(span, { outcome, model: '', failure, usage: undefined, firstTokenMs: undefined, attemptCount });

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSchema } from '../records/schema.ts';
-import { addSums } from '../usage/usage-sums.ts';
+import { addSums, places } from '../usage/usage-sums.ts';
 import { addTotals, monthOf, negativeTotal, totalAmounts } from '../usage/usage-totals.ts';
 
 /** Returns whether the ledger or its sums name a user. */
@@ -76,14 +76,10 @@ export async function expireLedger(
         .where('user', 'not in', held)
         .limit(rowsAtOnce)
         .execute();
-      for (const { day: of, model, user, currency } of rows) {
+      for (const row of rows) {
         await trx
           .deleteFrom('usage')
-          .where('tenant', '=', tenant)
-          .where('day', '=', of)
-          .where('model', '=', model)
-          .where('user', '=', user)
-          .where('currency', '=', currency)
+          .where((eb) => eb.and(places.map((name) => eb(name, '=', row[name]))))
           .execute();
       }
       await addSums(

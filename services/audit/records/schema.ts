@@ -10,7 +10,7 @@ export interface AuditSchema {
   entry_documents: DocumentRow;
   /** The cost of requests to models: one row for each request. */
   ledger: LedgerRow;
-  /** Sums of the entries and the ledger by day, model, user and currency. */
+  /** Sums of the entries and the ledger by day, model, user, API key, cost centre and currency. */
   usage: UsageSumRow;
   /** Sums of usage by day and dimension. */
   usage_totals: UsageTotalRow;
@@ -79,7 +79,7 @@ export interface LedgerRow {
 export interface UsageTotalRow {
   /** The tenant; empty in the dimension "tenant", whose names are tenants. */
   tenant: string;
-  dimension: 'model' | 'user' | 'purpose' | 'key' | 'tenant';
+  dimension: 'model' | 'user' | 'purpose' | 'key' | 'cost_centre' | 'tenant';
   /** UTC, YYYY-MM-DD; of users also a month, YYYY-MM. */
   period: string;
   name: string;
@@ -102,6 +102,10 @@ export interface UsageSumRow {
   day: string;
   model: string;
   user: string;
+  /** Id of the API key; empty: none, or not known. */
+  key_id: string;
+  /** Cost centre; empty: none, or not known. */
+  cost_centre: string;
   /** ISO 4217; empty without a cost. */
   currency: string;
   answer_count: number;
@@ -212,6 +216,29 @@ const sqlite: readonly string[] = [
     SELECT '', 'tenant', day, tenant, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
       SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, currency;
   `,
+  // SQLite cannot change a primary key.
+  `
+  CREATE TABLE usage_by_key (
+    tenant TEXT NOT NULL,
+    day TEXT NOT NULL,
+    model TEXT NOT NULL,
+    user TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    cost_centre TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    answer_count INTEGER NOT NULL,
+    cached_count INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    cost_micros INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day, model, user, key_id, cost_centre, currency)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO usage_by_key
+    SELECT tenant, day, model, user, '', '', currency, answer_count, cached_count, prompt_tokens, completion_tokens,
+      cost_micros FROM usage;
+  DROP TABLE usage;
+  ALTER TABLE usage_by_key RENAME TO usage;
+  `,
 ];
 
 const postgres: readonly string[] = [
@@ -312,6 +339,12 @@ const postgres: readonly string[] = [
   INSERT INTO usage_totals
     SELECT '', 'tenant', day, tenant, currency, 0, SUM(answer_count), SUM(cached_count), SUM(prompt_tokens),
       SUM(completion_tokens), SUM(cost_micros), 0, 0 FROM usage GROUP BY tenant, day, currency;
+  `,
+  `
+  ALTER TABLE usage ADD COLUMN key_id text NOT NULL DEFAULT '' COLLATE "C";
+  ALTER TABLE usage ADD COLUMN cost_centre text NOT NULL DEFAULT '' COLLATE "C";
+  ALTER TABLE usage DROP CONSTRAINT usage_pkey;
+  ALTER TABLE usage ADD PRIMARY KEY (tenant, day, model, "user", key_id, cost_centre, currency);
   `,
 ];
 

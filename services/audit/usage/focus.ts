@@ -1,9 +1,13 @@
-/** Usage of a user with a model on a day. */
+/** Usage of a user with a model on a day, by one key, for one cost centre. */
 export interface DayUsage {
   /** UTC, YYYY-MM-DD. */
   day: string;
   model: string;
   user: string;
+  /** Id of the API key; empty: none, or not known. */
+  key: string;
+  /** Empty: none, or not known. */
+  costCentre: string;
   answerCount: bigint;
   cachedCount: bigint;
   promptTokens: bigint;
@@ -29,7 +33,8 @@ export const focusColumns = [
 
 /** Returns the cells of a row of the ledger in the order of {@link focusColumns}. Costs are in the currency, quantities in tokens. */
 export function focusRow(row: DayUsage): string[] {
-  const { day, model, user, promptTokens, completionTokens, costMicros, currency } = row;
+  const { day, model, user, key, costCentre, promptTokens, completionTokens, costMicros, currency } = row;
+  const tags = { user, ...(key && { api_key: key }), ...(costCentre && { cost_centre: costCentre }) };
   const cost = microsText(costMicros);
   const start = new Date(`${day}T00:00:00Z`);
   const [year, month] = [start.getUTCFullYear(), start.getUTCMonth()];
@@ -39,7 +44,7 @@ export function focusRow(row: DayUsage): string[] {
     ...[cost, currency, time(new Date(Date.UTC(year, month, 1))), time(new Date(Date.UTC(year, month + 1, 1)))],
     ...['Usage', '', `Tokens of ${model}`, 'Usage-Based', time(start), time(end)],
     ...[String(promptTokens + completionTokens), 'Tokens', cost, cost, cost, model, model, 'Model'],
-    ...['AI and Machine Learning', 'LLM', JSON.stringify({ user })],
+    ...['AI and Machine Learning', 'LLM', JSON.stringify(tags)],
   ];
 }
 

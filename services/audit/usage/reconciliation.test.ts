@@ -5,7 +5,15 @@ import { compareCosts, parseCosts } from './reconciliation.ts';
 
 test('a row of the ledger has the columns of FOCUS', () => {
   const row = {
-    ...{ day: '2026-12-31', model: 'gpt', user: 'ann', answerCount: 1n, cachedCount: 0n },
+    ...{
+      day: '2026-12-31',
+      model: 'gpt',
+      user: 'ann',
+      key: 'k1',
+      costCentre: 'sales',
+      answerCount: 1n,
+      cachedCount: 0n,
+    },
     ...{ promptTokens: 100n, completionTokens: 20n, costMicros: 12_000_007n, currency: 'USD' },
   };
   const cells = Object.fromEntries(focusRow(row).map((cell, index) => [focusColumns[index], cell]));
@@ -18,7 +26,7 @@ test('a row of the ledger has the columns of FOCUS', () => {
     ChargePeriodStart: '2026-12-31T00:00:00Z',
     ChargePeriodEnd: '2027-01-01T00:00:00Z',
     ConsumedQuantity: '120',
-    Tags: '{"user":"ann"}',
+    Tags: '{"user":"ann","api_key":"k1","cost_centre":"sales"}',
   });
 });
 

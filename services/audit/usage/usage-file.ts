@@ -1,3 +1,4 @@
+import { type SqlBool, sql } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSchema } from '../records/schema.ts';
 import { type DayUsage, focusColumns, focusRow } from './focus.ts';
@@ -16,9 +17,11 @@ const csvColumns = [
   'completion_tokens',
   'cost',
   'currency',
+  'api_key',
+  'cost_centre',
 ];
 
-/** Yields the usage of some days as lines of CSV, the header first: by day, model and user, or in the columns of FOCUS. */
+/** Yields the usage of some days as lines of CSV, the header first: by day, model, user, API key and cost centre, or in the columns of FOCUS. */
 export async function* writeUsage(
   db: Database<AuditSchema>,
   tenant: string,
@@ -33,17 +36,17 @@ export async function* writeUsage(
   }
 }
 
-/** Yields the usage of some days in the order of day, model, user and currency. */
+/** Yields the usage of some days in the order of their primary key. */
 async function* readUsage(db: Database<AuditSchema>, tenant: string, days: Days): AsyncGenerator<DayUsage[]> {
-  const order = ['day', 'model', 'user', 'currency'] as const;
+  const order = ['day', 'model', 'user', 'key_id', 'cost_centre', 'currency'] as const;
   let after: Record<(typeof order)[number], string> | undefined;
   for (;;) {
     let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant).where('day', '<', days.before);
     if (after === undefined) query = query.where('day', '>=', days.from);
     else {
-      const { day, model, user, currency } = after;
-      query = query.where((eb) =>
-        eb(eb.refTuple('day', 'model', 'user', 'currency'), '>', eb.tuple(day, model, user, currency)),
+      const row = after;
+      query = query.where(
+        sql<SqlBool>`(${sql.join(order.map((name) => sql.ref(name)))}) > (${sql.join(order.map((name) => row[name]))})`,
       );
     }
     for (const column of order) query = query.orderBy(column);
@@ -51,6 +54,7 @@ async function* readUsage(db: Database<AuditSchema>, tenant: string, days: Days)
     if (rows.length > 0) {
       yield rows.map((row) => ({
         ...{ day: row.day, model: row.model, user: row.user, currency: row.currency },
+        ...{ key: row.key_id, costCentre: row.cost_centre },
         ...{ answerCount: BigInt(row.answer_count), cachedCount: BigInt(row.cached_count) },
         ...{ promptTokens: BigInt(row.prompt_tokens), completionTokens: BigInt(row.completion_tokens) },
         costMicros: BigInt(row.cost_micros),
@@ -71,9 +75,11 @@ function csvRow({
   completionTokens,
   costMicros,
   currency,
+  key,
+  costCentre,
 }: DayUsage) {
   const counts = [answerCount, cachedCount, promptTokens, completionTokens].map(String);
-  return [day, model, user, ...counts, (Number(costMicros) / 1e6).toFixed(6), currency];
+  return [day, model, user, ...counts, (Number(costMicros) / 1e6).toFixed(6), currency, key, costCentre];
 }
 
 /** Returns a cell of CSV (RFC 4180). One that a spreadsheet would take as a formula gets an apostrophe. */

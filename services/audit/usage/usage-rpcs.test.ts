@@ -8,8 +8,10 @@ import { type UsageAmounts, UsageDimension, UsageFormat, UsageService } from '#g
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { collect } from '#kit/base/streams.ts';
+import { defineService } from '#kit/host/define-service.ts';
 import { startTestMesh, type TestMesh, testPrincipal } from '#kit/testing/mesh.ts';
 import { audit } from '../index.ts';
+import { type AuditSchema, migrations } from '../records/schema.ts';
 import { recordOf } from '../testing/audit.ts';
 import { periodsOf } from './usage-pages.ts';
 
@@ -22,19 +24,21 @@ interface Call {
   model: string;
   purpose: string;
   key: string;
+  costCentre?: string;
   daysAgo: number;
   tokens: number;
 }
 
 /** Records calls of models, and answers, each with an id of its own. */
 async function record(mesh: TestMesh, tenant: string, calls: readonly Call[]) {
-  const recordOne = async ({ user, model, purpose, key, daysAgo, tokens }: Call, at: number) => {
+  const recordOne = async ({ user, model, purpose, key, costCentre = '', daysAgo, tokens }: Call, at: number) => {
     const options = await mesh.as(testPrincipal({ tenant, user, keyId: key }));
     const usage = { promptTokens: BigInt(tokens), completionTokens: 1n, costMicros: BigInt(tokens), currency: 'USD' };
     await mesh.client(AuditService).recordUsage(
       {
         requestId: `r${at}`,
         purpose,
+        costCentre,
         usages: [{ model, provider: 'openai', usage }],
         requestedAt: timestampFromMs(now - daysAgo * dayMs),
       },
@@ -52,6 +56,7 @@ const call = fc.record({
   model: fc.constantFrom('gpt', 'qwen'),
   purpose: fc.constantFrom('answer', 'rewrite', ''),
   key: fc.constantFrom('', 'k1', 'k2'),
+  costCentre: fc.constantFrom('', 'sales', 'support'),
   daysAgo: fc.integer({ min: 0, max: 90 }),
   tokens: fc.integer({ min: 1, max: 1000 }),
 });
@@ -77,6 +82,7 @@ test('by each dimension the sums are those of the calls, over any days, in pages
           [UsageDimension.USER, 'user'],
           [UsageDimension.PURPOSE, 'purpose'],
           [UsageDimension.KEY, 'key'],
+          [UsageDimension.COST_CENTRE, 'costCentre'],
         ] as const) {
           const found = new Map<string, bigint>();
           let pageToken = '';
@@ -89,8 +95,9 @@ test('by each dimension the sums are those of the calls, over any days, in pages
           } while (pageToken !== '');
           const expected = new Map<string, bigint>();
           for (const each of within) {
-            if (name === 'key' && each.key === '') continue;
-            expected.set(each[name], (expected.get(each[name]) ?? 0n) + BigInt(each.tokens));
+            const value = each[name] ?? '';
+            if ((name === 'key' || name === 'costCentre') && value === '') continue;
+            expected.set(value, (expected.get(value) ?? 0n) + BigInt(each.tokens));
           }
           expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected));
           expect([...found.values()]).toEqual([...found.values()].toSorted((a, b) => Number(b - a)));
@@ -149,8 +156,8 @@ test('a user who is erased or too old is in no total, and what was spent stays',
   await record(mesh, 'acme', [
     { ...base, user: 'ann', daysAgo: 0 },
     { ...base, user: 'bob', daysAgo: 3 },
-    { ...base, user: 'bob', daysAgo: 40 },
-    { ...base, user: 'cid', daysAgo: 40 },
+    { ...base, user: 'bob', daysAgo: 40, key: 'k1', costCentre: 'sales' },
+    { ...base, user: 'cid', daysAgo: 40, key: 'k1', costCentre: 'sales' },
   ]);
   const options = await mesh.as();
   const users = async (days = year) =>
@@ -204,8 +211,70 @@ test('a file has each day, model and user once; a formula in a name is none', as
   const lines = await read(UsageFormat.CSV);
   expect(lines.length).toBe(1102);
   expect(new Set(lines).size).toBe(1102);
-  expect(lines).toContain("2026-11-30,gpt,'=1+1,0,0,10,1,0.000010,USD");
+  expect(lines).toContain("2026-11-30,gpt,'=1+1,0,0,10,1,0.000010,USD,,");
   expect((await read(UsageFormat.FOCUS))[0]).toMatch(/^BilledCost,/);
+});
+
+test('a file names who pays, in the columns of FOCUS as tags; the report does not change', async () => {
+  await using mesh = await startTestMesh([audit], { clock: () => now });
+  const base = { user: 'ann', model: 'gpt', purpose: 'answer', daysAgo: 0 };
+  await record(mesh, 'acme', [
+    { ...base, key: 'k1', costCentre: 'sales', tokens: 10 },
+    { ...base, key: 'k1', costCentre: 'sales', tokens: 20 },
+    { ...base, key: 'k2', tokens: 30 },
+    { ...base, key: '', tokens: 40 },
+  ]);
+  const options = await mesh.as();
+  const read = async (format: UsageFormat) =>
+    (await collect(mesh.client(UsageService).exportUsage({ ...year, format }, options)))
+      .map(({ text }) => text)
+      .join('');
+  expect((await read(UsageFormat.CSV)).trim().split('\n').slice(1)).toEqual([
+    '2026-11-30,gpt,ann,0,0,40,1,0.000040,USD,,',
+    '2026-11-30,gpt,ann,0,0,30,2,0.000030,USD,k1,sales',
+    '2026-11-30,gpt,ann,0,0,30,1,0.000030,USD,k2,',
+  ]);
+  const focus = await read(UsageFormat.FOCUS);
+  expect(focus).toContain('"{""user"":""ann"",""api_key"":""k1"",""cost_centre"":""sales""}"');
+  expect(focus).toContain('"{""user"":""ann"",""api_key"":""k2""}"');
+  const { rows } = await mesh.client(AuditService).getUsageReport({}, options);
+  expect(rows).toMatchObject([{ day: '2026-11-30', model: 'gpt', user: 'ann', promptTokens: 100n, costMicros: 100n }]);
+});
+
+test('sums of the release before, which knew no keys and cost centres, stay and are added to', async () => {
+  /** The audit with the schema of before: it has one sum. */
+  const before = defineService({
+    ...{ name: 'audit', contracts: [], config: () => ({}), needs: {} },
+    async create({ openDatabase }) {
+      const { sqlite, postgres = [] } = migrations;
+      const old = { sqlite: sqlite.slice(0, 5), postgres: postgres.slice(0, 5) };
+      const db = await openDatabase<AuditSchema>('audit', old);
+      const row = { tenant: 'acme', day: '2026-11-30', model: 'gpt', user: 'ann', currency: 'USD', answer_count: 1 };
+      const amounts = { cached_count: 0, prompt_tokens: 7, completion_tokens: 1, cost_micros: 5 };
+      await db
+        .insertInto('usage')
+        .values({ ...row, ...amounts } as AuditSchema['usage'])
+        .execute();
+      return { impl: {}, close: async () => {} };
+    },
+  });
+  const old = await startTestMesh([before], { clock: () => now });
+  await old.close(true);
+  await using mesh = await startTestMesh([audit], { clock: () => now, dataDir: old.dataDir });
+  const base = { user: 'ann', model: 'gpt', purpose: 'answer', daysAgo: 0 };
+  await record(mesh, 'acme', [{ ...base, key: 'k1', costCentre: 'sales', tokens: 10 }]);
+  const options = await mesh.as();
+  const { rows } = await mesh.client(AuditService).getUsageReport({}, options);
+  expect(rows).toMatchObject([{ answerCount: 1n, promptTokens: 17n, completionTokens: 2n, costMicros: 15n }]);
+  const parts = await collect(mesh.client(UsageService).exportUsage({ ...year, format: UsageFormat.CSV }, options));
+  expect(
+    parts
+      .map(({ text }) => text)
+      .join('')
+      .trim()
+      .split('\n')
+      .slice(1),
+  ).toEqual(['2026-11-30,gpt,ann,1,0,7,1,0.000005,USD,,', '2026-11-30,gpt,ann,0,0,10,1,0.000010,USD,k1,sales']);
 });
 
 test("a provider's file is compared with the ledger, and a bad one is refused with its line", async () => {

@@ -31,6 +31,7 @@ const dimensions: Record<number, Dimension> = {
   [UsageDimension.USER]: 'user',
   [UsageDimension.PURPOSE]: 'purpose',
   [UsageDimension.KEY]: 'key',
+  [UsageDimension.COST_CENTRE]: 'cost_centre',
 };
 
 /** Creates the rpcs of usage. */

@@ -16,6 +16,9 @@ const maxAmount = 2 ** 40;
 
 const nothing = { answer_count: 0, cached_count: 0, prompt_tokens: 0, completion_tokens: 0, cost_micros: 0 };
 
+/** What an entry does not say of its answer: only the ledger knows by which key it was called, and who pays. */
+const ofAnswers = { purpose: 'answer', key_id: '', cost_centre: '' };
+
 const notCalled = { call_count: 0, saved_tokens: 0, saved_micros: 0 };
 
 /** An entry, as sums count it. */
@@ -42,7 +45,7 @@ export function answerSum({ tenant, user, record, recordedAt }: CountedAnswer, i
   const isCached = isFromCache(record);
   const would = isCached ? amountsOf(usage) : nothing;
   return {
-    ...{ purpose: 'answer', key: '', call_count: 0 },
+    ...{ ...ofAnswers, call_count: 0 },
     ...{ saved_tokens: would.prompt_tokens + would.completion_tokens, saved_micros: would.cost_micros },
     ...{ tenant, day: dayOf(recordedAt), model, user, currency: usage?.currency ?? '' },
     ...(isCached || isCovered ? nothing : amountsOf(usage)),
@@ -56,7 +59,7 @@ export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer):
   const { model, usage } = record;
   const { prompt_tokens, completion_tokens, cost_micros } = isFromCache(record) ? nothing : amountsOf(usage);
   return {
-    ...{ ...notCalled, purpose: 'answer', key: '' },
+    ...{ ...notCalled, ...ofAnswers },
     ...{ tenant, day: dayOf(recordedAt), model, user, currency: usage?.currency ?? '' },
     ...{ ...nothing, prompt_tokens: -prompt_tokens, completion_tokens: -completion_tokens, cost_micros: -cost_micros },
   };
@@ -65,11 +68,16 @@ export function coveredSum({ tenant, user, record, recordedAt }: CountedAnswer):
 /** Returns what an entry of the ledger adds: tokens and money, but no answer. */
 export function ledgerSums({ tenant, user, key, atMs, request }: CountedRequest): UsageChange[] {
   return request.usages.map(({ model, usage }) => ({
-    ...{ ...notCalled, purpose: request.purpose, key, call_count: 1 },
+    ...{ ...notCalled, purpose: request.purpose, call_count: 1 },
+    ...{ key_id: key, cost_centre: request.costCentre },
     ...{ tenant, day: dayOf(atMs), model, user, currency: usage?.currency ?? '' },
     ...(usage?.fromCache ? nothing : amountsOf(usage)),
   }));
 }
+
+/** The columns that a sum is of: the primary key. */
+export const places = ['tenant', 'day', 'model', 'user', 'key_id', 'cost_centre', 'currency'] as const;
+type Place = (typeof places)[number];
 
 const amounts = ['answer_count', 'cached_count', 'prompt_tokens', 'completion_tokens', 'cost_micros'] as const;
 
@@ -83,9 +91,9 @@ export async function addUsage(trx: Transaction<AuditSchema>, changes: readonly 
 export async function addSums(trx: Transaction<AuditSchema>, changes: readonly UsageSumRow[]): Promise<void> {
   const rows = new Map<string, UsageSumRow>();
   for (const change of changes) {
-    const { tenant, day, model, user, currency } = change;
-    const key = JSON.stringify([tenant, day, model, user, currency]);
-    const sum = rows.get(key) ?? { ...{ tenant, day, model, user, currency }, ...nothing };
+    const place = Object.fromEntries(places.map((name) => [name, change[name]])) as Pick<UsageSumRow, Place>;
+    const key = JSON.stringify(Object.values(place));
+    const sum = rows.get(key) ?? { ...place, ...nothing };
     for (const name of amounts) sum[name] += change[name];
     rows.set(key, sum);
   }
@@ -98,7 +106,7 @@ const insertSums = createInsert((db: Database<AuditSchema>, row: UsageSumRow) =>
     .values(row)
     .onConflict((conflict) =>
       conflict
-        .columns(['tenant', 'day', 'model', 'user', 'currency'])
+        .columns(places)
         .doUpdateSet(
           Object.fromEntries(
             amounts.map((name) => [name, sql<number>`usage.${sql.ref(name)} + excluded.${sql.ref(name)}`]),
@@ -114,10 +122,17 @@ export async function reportUsage(
   fromMs: number | undefined,
   beforeMs: number | undefined,
 ): Promise<Omit<UsageRow, '$typeName'>[]> {
-  let query = db.selectFrom('usage').selectAll().where('tenant', '=', tenant);
+  const order = ['day', 'model', 'user', 'currency'] as const;
+  let query = db
+    .selectFrom('usage')
+    .select(order)
+    .select(amounts.map((name) => sql<number | string>`SUM(${sql.ref(name)})`.as(name)))
+    .where('tenant', '=', tenant)
+    .groupBy(order);
   if (fromMs !== undefined) query = query.where('day', '>=', dayOf(fromMs));
   if (beforeMs !== undefined) query = query.where('day', '<=', dayOf(beforeMs - 1));
-  const rows = await query.orderBy('day').orderBy('model').orderBy('user').orderBy('currency').execute();
+  for (const column of order) query = query.orderBy(column);
+  const rows = await query.execute();
   return rows.map((row) => ({
     day: row.day,
     model: row.model,

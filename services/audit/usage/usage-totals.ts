@@ -10,8 +10,6 @@ import type { AuditSchema, UsageSumRow, UsageTotalRow } from '../records/schema.
 export interface UsageChange extends UsageSumRow {
   /** What the model was called for; empty: not known. */
   purpose: string;
-  /** Id of the API key; empty: none, or not known. */
-  key: string;
   call_count: number;
   /** What an answer from the cache would have used. */
   saved_tokens: number;
@@ -33,7 +31,7 @@ export function monthOf(day: string): string {
 
 /** Returns the totals to which a change adds. */
 export function totalsOf(change: UsageChange): UsageTotalRow[] {
-  const { tenant, day, model, user, purpose, key, currency } = change;
+  const { tenant, day, model, user, purpose, key_id: key, cost_centre: centre, currency } = change;
   const amounts = pickAmounts(change);
   const shared = { tenant, period: day, currency, ...amounts };
   return [
@@ -42,6 +40,7 @@ export function totalsOf(change: UsageChange): UsageTotalRow[] {
     { ...shared, dimension: 'user', name: user },
     { ...shared, dimension: 'user', name: user, period: monthOf(day) },
     ...(key === '' ? [] : [{ ...shared, dimension: 'key' as const, name: key }]),
+    ...(centre === '' ? [] : [{ ...shared, dimension: 'cost_centre' as const, name: centre }]),
     { ...shared, dimension: 'tenant', name: tenant, tenant: '' },
   ];
 }

@@ -31,6 +31,8 @@ export interface LedgerEntry {
   traceId: string;
   /** What the model was called for: "answer", "rewrite", …; absent: not known. */
   purpose?: string;
+  /** Cost centre that pays; absent: none. */
+  costCentre?: string;
 }
 
 /** Delivers usage to the ledger of audit at least once. A request never waits for it. */
@@ -237,10 +239,10 @@ function createDelivery(bounds: DeliveryBounds, onDue: (event: DeliveryEvent) =>
 }
 
 function toPending(entry: LedgerEntry, { principal, authorization }: CallContext, clock: () => number): Pending {
-  const { requestId, usages, requestedAt, traceId, purpose = '' } = entry;
+  const { requestId, usages, requestedAt, traceId, purpose = '', costCentre = '' } = entry;
   const at = timestampFromMs(requestedAt || clock());
   return {
-    request: create(RecordUsageRequestSchema, { requestId, usages, requestedAt: at, traceId, purpose }),
+    request: create(RecordUsageRequestSchema, { requestId, usages, requestedAt: at, traceId, purpose, costCentre }),
     principal,
     authorization,
     isResigned: false,

@@ -67,9 +67,11 @@ test('the caller gets the usage of its answer; the ledger has every charged atte
   await using gateway = await startTestGateway({
     models: [modelAt(c.url, 'c'), modelAt(a.url, 'a'), modelAt(b.url, 'b')],
     prices: price,
+    limits: { costCentres: { sales: { limit: { requestsPerMinute: 10n }, users: ['ann'] } } },
   });
   const responses = await gateway.ask({ requestId: 'r', midStreamPolicy: MidStreamPolicy.RESTART });
   expect(usagesOf(responses)).toMatchObject([{ promptTokens: 30n, completionTokens: 3n, currency: '' }]);
+  expect(gateway.entries.get('r')).toMatchObject({ purpose: 'completion', costCentre: 'sales' });
   expect(gateway.entries.get('r')?.usages).toMatchObject([
     {
       model: 'a',

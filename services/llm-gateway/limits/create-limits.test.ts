@@ -339,3 +339,16 @@ describe.skipIf(!hasRedis && skipped('redis', 2, redisAdvice))('two processes ov
     (await other).settle(nothing);
   });
 });
+
+test('the cost centre that names the key pays, otherwise the one that names the user', async () => {
+  const limits = await open({
+    costCentres: {
+      support: { limit: { requestsPerMinute: 10n }, keys: ['k1'], users: ['bob'] },
+      sales: { limit: { requestsPerMinute: 10n }, users: ['ann', 'bob'] },
+    },
+  });
+  const centreOf = (key: string, user: string) => limits.costCentreOf({ key, user });
+  expect([centreOf('k1', 'ann'), centreOf('', 'ann'), centreOf('k2', 'bob'), centreOf('', 'cid')]).toEqual([
+    ...['support', 'sales', 'support', ''],
+  ]);
+});

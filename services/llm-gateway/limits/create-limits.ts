@@ -86,6 +86,7 @@ export function createLimits(
       return toReservation(outcome.demand, outcome.minutes);
     },
     maxCompletionTokens: (limited) => rules.maxCompletionTokens(limited, deps.clock()),
+    costCentreOf: (limited) => rules.costCentreOf(limited) ?? '',
     async standings(tenant, others) {
       const now = deps.clock();
       const named = rules.named(tenant, others, now);

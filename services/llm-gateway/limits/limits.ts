@@ -11,6 +11,8 @@ export interface Limits {
   admit(request: AdmissionRequest, signal: AbortSignal): Promise<Reservation>;
   /** Returns the longest completion that a request may have, in tokens. */
   maxCompletionTokens(limited: Limited): number;
+  /** Returns the cost centre that pays for the calls of a key or user: the first that names the key, otherwise the user; empty: none. */
+  costCentreOf(limited: Pick<Limited, 'key' | 'user'>): string;
   /** Returns the limits of a tenant, of all layers, with what is used of them; of keys and users only those that are asked for or in use. */
   standings(tenant: string, others: OtherNames): Promise<{ standings: Standing[]; isShared: boolean }>;
   /** Replaces the limits; reservations stay. */

@@ -26,6 +26,8 @@ export interface Rules {
   queueWaitMs: number;
   /** Returns the scopes of a request at a time, of all layers that limit it: tenant, cost centres, key, user, model. */
   scopesOf(limited: Limited, nowMs: number): Scope[];
+  /** Returns the cost centre that pays for the calls of a key or user; `undefined`: none. */
+  costCentreOf(limited: Pick<Limited, 'key' | 'user'>): string | undefined;
   /** Returns the limits that the configuration names, and those of some keys and users, of all layers; at most {@link maxNamed}. */
   named(tenant: string, others: OtherNames, nowMs: number): NamedLimit[];
   /** Returns the longest completion of a request, in tokens: the lowest limit of all layers. */
@@ -72,12 +74,16 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
   };
   const limitOf = (layer: Layer, name: string, nowMs: number): LLMLimit | undefined =>
     raiseOf(layer, name, nowMs)?.limit ?? configured[layer](name);
+  /** Returns the cost centres of a key and a user, that which pays first. */
+  const centresOf = ({ key, user }: Pick<Limited, 'key' | 'user'>) => [
+    ...(centres.get(`key:${key}`) ?? []),
+    ...(centres.get(`user:${user}`) ?? []),
+  ];
   /** Returns the layers of a request with their names. */
   const layersOf = ({ tenant, key, user, model }: Limited): [Layer, string][] => {
-    const members = [...(centres.get(`key:${key}`) ?? []), ...(centres.get(`user:${user}`) ?? [])];
     const layers: [Layer, string][] = [
       ['tenant', tenant],
-      ...[...new Set(members)].map((name): [Layer, string] => ['cost_centre', name]),
+      ...[...new Set(centresOf({ key, user }))].map((name): [Layer, string] => ['cost_centre', name]),
       ['key', key],
       ['user', user],
       ['model', model],
@@ -97,6 +103,7 @@ export function readRules(given: LLMLimitsConfig | undefined, path: string): Rul
       }
       return scopes;
     },
+    costCentreOf: (limited) => centresOf(limited)[0],
     named(tenant, others, nowMs) {
       const raised = (layer: Layer) => config.raises.filter(({ scope }) => scope === layer).map(({ name }) => name);
       const names: Record<Layer, Iterable<string>> = {

@@ -1,7 +1,7 @@
 import { UsageDimension } from '#gen/ragmesh/audit/v1/usage_pb.ts';
 
 /** By what usage is summed. */
-export const dimensions = ['model', 'purpose', 'user', 'key', 'tenant'] as const;
+export const dimensions = ['model', 'purpose', 'user', 'key', 'costCentre', 'tenant'] as const;
 export type Dimension = (typeof dimensions)[number];
 
 /** The dimension of the contract; that of tenants has an rpc of its own. */
@@ -10,4 +10,5 @@ export const dimensionValues: Record<Exclude<Dimension, 'tenant'>, UsageDimensio
   purpose: UsageDimension.PURPOSE,
   user: UsageDimension.USER,
   key: UsageDimension.KEY,
+  costCentre: UsageDimension.COST_CENTRE,
 };
