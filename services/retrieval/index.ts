@@ -80,7 +80,12 @@ export const retrieval = defineService({
     };
     try {
       const { vectorStore, keywordStore, memoryBytes } = settings;
-      const newSnapshots = () => createSnapshots(memoryBytes, { log, threads: searching, builder });
+      const ownMetrics = createRetrievalMetrics(metrics);
+      const images = {
+        newId: () => randomId(random),
+        onOutcome: (outcome: string) => ownMetrics.snapshotImageTotal.inc({ outcome }),
+      };
+      const newSnapshots = () => createSnapshots(memoryBytes, { log, threads: searching, builder, images });
       const [nearSnapshots, wordSnapshots] = [newSnapshots(), newSnapshots()];
       const vectors = await createFromAdapter<VectorStore, EmbeddedStoreDeps>(
         vectorAdapters,
@@ -124,7 +129,7 @@ export const retrieval = defineService({
         web: web && breakingWeb(web, breakers('web search')),
         settings,
         log,
-        metrics: createRetrievalMetrics(metrics),
+        metrics: ownMetrics,
         clock,
         countChange,
         audit: optionalClients.audit,

@@ -12,6 +12,12 @@ export function createRetrievalMetrics(metrics: Metrics) {
       labelNames: ['effect'],
       registers: [metrics.registry],
     }),
+    snapshotImageTotal: new Counter({
+      name: 'ragmesh_snapshot_image_total',
+      help: 'Images of corpora in memory: used by a load, none for it, unusable and made again, written, or failed to be written',
+      labelNames: ['outcome'],
+      registers: [metrics.registry],
+    }),
     retrievalLatencyMs: createTracedHistogram(metrics.registry, {
       name: 'ai_retrieval_latency_ms',
       help: 'Time of a search in an index: vector, keyword, or all',
@@ -20,6 +26,7 @@ export function createRetrievalMetrics(metrics: Metrics) {
     }),
   };
   for (const effect of ['first', 'order', 'none', 'failed']) own.rerankTotal.inc({ effect }, 0);
+  for (const outcome of ['used', 'none', 'unusable', 'written', 'failed']) own.snapshotImageTotal.inc({ outcome }, 0);
   // A dashboard needs a first sample to compute a rate from.
   for (const index of ['vector', 'keyword', 'all']) own.retrievalLatencyMs.zero({ index });
   return { ...metrics, ...own };

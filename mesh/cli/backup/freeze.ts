@@ -126,9 +126,12 @@ function pinRead(path: string): DatabaseSync {
   return connection;
 }
 
-/** Reports whether a file means nothing in another process: logs and indexes of SQLite, which the copied databases contain, and locks. */
+/**
+ * Reports whether a file means nothing in another process: logs and indexes of SQLite, which the copied databases contain, locks, and images of corpora
+ * (services/retrieval/snapshots/images), which are made again.
+ */
 function isTemporary(path: string): boolean {
-  return /(?:\.db-(?:wal|shm|journal)|(?:^|\/)lock(?:-journal|-wal|-shm)?)$/.test(path);
+  return /(?:\.db-(?:wal|shm|journal)|\.image|(?:^|\/)lock(?:-journal|-wal|-shm)?)$/.test(path);
 }
 
 /** Returns the paths of all files under a folder, relative to it, with `/`, sorted. */

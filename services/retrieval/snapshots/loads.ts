@@ -1,5 +1,6 @@
 import type { Logger } from '#kit/base/log.ts';
 import type { Builder } from './build/builder.ts';
+import type { ImageUse } from './build/protocol.ts';
 import type { NamedLocks } from './named-locks.ts';
 import type { SnapshotEntry, SnapshotRegistry, SnapshotTarget } from './registry.ts';
 import type { SearchThreads } from './search/search-threads.ts';
@@ -17,6 +18,8 @@ export interface LoadDeps {
   /** Largest size of a snapshot. */
   maxBytes: number;
   log: Logger | undefined;
+  /** Runs when a load has read the rows, with what it had of an image. */
+  onImage(kind: ImageUse['kind']): void;
   /** Runs after a load has ended well. */
   onLoaded(entry: SnapshotEntry): void;
 }
@@ -43,7 +46,7 @@ export function createLoads(deps: LoadDeps): Loads {
   const run = async (entry: SnapshotEntry, maxBytes: number): Promise<void> => {
     const { tenant, source } = entry.target;
     const lock = corpusLock(tenant, source.corpusId);
-    const segment = await builder.load(source, maxBytes, (open) =>
+    const loaded = await builder.load(source, maxBytes, (open) =>
       locks.run(lock, async () => {
         await open();
         if (entry.state === 'waiting') entry.state = 'loading';
@@ -53,17 +56,30 @@ export function createLoads(deps: LoadDeps): Loads {
     await threads.warm();
     await locks.run(lock, async () => {
       if (entry.isReleased) return;
-      if (segment === undefined) {
+      if (loaded === undefined) {
         entry.state = 'too-large';
         return;
       }
-      const { rows } = segment;
-      if (rows.keys.length > 0) entry.snapshot.segments.push(hold(segment));
+      noteImage(entry, loaded.image);
+      for (const held of loaded.segments.map(hold)) {
+        if (held.deletedCount < held.segment.rows.keys.length) entry.snapshot.segments.push(held);
+      }
       for (const { change, added } of entry.missed.splice(0)) changeSnapshot(entry.snapshot, change, added);
       entry.state = 'ready';
       registry.makeRoom();
       deps.onLoaded(entry);
     });
+  };
+  const noteImage = (entry: SnapshotEntry, image: ImageUse): void => {
+    deps.onImage(image.kind);
+    if (image.kind === 'used') {
+      const { imageId, rowCount, changedCount } = image;
+      entry.image = { imageId, rowCount };
+      entry.snapshot.changedCount = changedCount;
+    } else if (image.kind === 'unusable') {
+      const { corpusId } = entry.target.source;
+      log?.warn({ event: 'snapshot_image_unusable', corpusId, reason: image.reason }, 'snapshot image not used');
+    }
   };
   return {
     async load(target, maxBytes = deps.maxBytes) {

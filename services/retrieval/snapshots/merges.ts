@@ -18,6 +18,8 @@ export interface MergeDeps {
 export interface Merges {
   /** Merges segments of a snapshot as long as there are some to merge; never rejects. */
   merge(entry: SnapshotEntry): Promise<void>;
+  /** Makes one segment of some of a snapshot, for a caller that has set `isMerging`. */
+  join(entry: SnapshotEntry, chosen: readonly HeldSegment[]): Promise<void>;
   /** Ends the reports of merges that fail because everything closes. */
   stop(): void;
 }
@@ -25,18 +27,22 @@ export interface Merges {
 /** Creates the merges. */
 export function createMerges({ registry, builder, threads, hold, log }: MergeDeps): Merges {
   let isStopped = false;
+  const join = async (entry: SnapshotEntry, chosen: readonly HeldSegment[]): Promise<void> => {
+    const { segment, sources } = await builder.merge(chosen.map((held) => held.segment));
+    if (entry.isReleased) return;
+    replaceMerged(entry.snapshot, chosen, hold(segment), sources);
+    threads.detach(chosen.map(({ segmentId }) => segmentId));
+    registry.makeRoom();
+  };
   const mergeAll = async (entry: SnapshotEntry): Promise<void> => {
-    for (;;) {
+    while (!entry.isReleased) {
       const chosen = segmentsToMerge(entry.snapshot);
       if (chosen.length === 0) return;
-      const { segment, sources } = await builder.merge(chosen.map((held) => held.segment));
-      if (entry.isReleased) return;
-      replaceMerged(entry.snapshot, chosen, hold(segment), sources);
-      threads.detach(chosen.map(({ segmentId }) => segmentId));
-      registry.makeRoom();
+      await join(entry, chosen);
     }
   };
   return {
+    join,
     async merge(entry) {
       if (entry.isMerging) return;
       entry.isMerging = true;

@@ -1,5 +1,5 @@
 import type { Change, IndexRow } from '../stores/index-row.ts';
-import type { SnapshotSource } from './build/protocol.ts';
+import type { SnapshotSource } from './build/source.ts';
 import type { SearchThreads } from './search/search-threads.ts';
 import { type HeldSegment, type Snapshot, snapshotBytes } from './snapshot.ts';
 
@@ -26,9 +26,12 @@ export interface SnapshotEntry {
   readonly missed: SnapshotChange[];
   /** Whether it is no longer held. */
   isReleased: boolean;
+  /** Whether segments are being merged, or written into an image. */
   isMerging: boolean;
   /** Whether a search has used it. */
   isUsed: boolean;
+  /** Its image, with the rows that it had when it was written; `undefined`: none. */
+  image: { imageId: string; rowCount: number } | undefined;
 }
 
 /** The entries, within a bound of memory. */
@@ -81,8 +84,8 @@ export function createSnapshotRegistry(maxBytes: number, threads: SearchThreads)
     ofCorpus: (tenant, corpusId) => [...(byCorpus.get(corpusKey(tenant, corpusId)) ?? [])],
     add(target) {
       const entry: SnapshotEntry = {
-        ...{ target, state: 'waiting', snapshot: { segments: [] }, missed: [] },
-        ...{ isReleased: false, isMerging: false, isUsed: false },
+        ...{ target, state: 'waiting', snapshot: { segments: [], changedCount: 0 }, missed: [] },
+        ...{ isReleased: false, isMerging: false, isUsed: false, image: undefined },
       };
       entries.set(keyOf(target), entry);
       const corpus = corpusKey(target.tenant, target.source.corpusId);

@@ -11,6 +11,8 @@ import { eraseVectors } from './vectors/vector-segment.ts';
  */
 export interface Snapshot {
   segments: HeldSegment[];
+  /** Rows that were added or deleted since its image was written (images/images.ts). */
+  changedCount: number;
 }
 
 /** A segment of a snapshot. */
@@ -25,6 +27,11 @@ export function holdSegment(segmentId: number, segment: Segment): HeldSegment {
   let deletedCount = 0;
   for (const removed of segment.rows.removedIn) if (removed === 0) deletedCount++;
   return { segmentId, segment, sizeBytes: segmentBytes(segment), deletedCount };
+}
+
+/** Returns the number of rows that are in some version. */
+export function rowCountOf({ segments }: Snapshot): number {
+  return segments.reduce((sum, { segment, deletedCount }) => sum + segment.rows.keys.length - deletedCount, 0);
 }
 
 /** Returns the size of a snapshot in bytes. */
@@ -45,10 +52,14 @@ export function changeSnapshot(
     const { rows, index } = held.segment;
     const deleted = markRows(rows, change);
     held.deletedCount += deleted.length;
+    snapshot.changedCount += deleted.length;
     // What versions have dropped is removed by the next merge; what was purged must not stay that long.
     if (index.kind === 'vectors' && isPurge(change)) eraseVectors(index.vectors, deleted);
   }
-  if (added !== undefined) snapshot.segments.push(added);
+  if (added !== undefined) {
+    snapshot.segments.push(added);
+    snapshot.changedCount += added.segment.rows.keys.length;
+  }
   const empty = snapshot.segments.filter(({ segment, deletedCount }) => deletedCount === segment.rows.keys.length);
   if (empty.length > 0) snapshot.segments = snapshot.segments.filter((held) => !empty.includes(held));
   return empty.map(({ segmentId }) => segmentId);
@@ -64,7 +75,7 @@ const maxSegments = 8;
 const maxDeleted = 0.2;
 
 /** Returns the segments that are to become one, or none. */
-export function segmentsToMerge({ segments }: Snapshot): readonly HeldSegment[] {
+export function segmentsToMerge({ segments }: Pick<Snapshot, 'segments'>): readonly HeldSegment[] {
   const rowCount = ({ segment }: HeldSegment) => segment.rows.keys.length;
   const ascending = segments.toSorted((a, b) => rowCount(a) - rowCount(b));
   const largestStale = ascending.findLastIndex((held) => held.deletedCount > rowCount(held) * maxDeleted);

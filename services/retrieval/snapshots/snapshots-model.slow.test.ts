@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -12,9 +12,12 @@ import type { VectorRow, VectorStore } from '../stores/vector-store.ts';
 import { anyFilter, anyRow } from '../suites/row-filter.suite.ts';
 import { bm25Scores, createRowModel, type ModelRow, type RowModel } from '../testing/row-model.ts';
 import { createSureSnapshots } from '../testing/snapshots.ts';
+import { createBuilder } from './build/builder.ts';
+import { createSearchThreads } from './search/search-threads.ts';
+import { createSnapshots, type Snapshots } from './snapshots.ts';
 
 // Random builds, publishes, rollbacks, purges and changes of access by several tenants, with searches beside each of them: the stores with
-// snapshots must find exactly what a plain model finds.
+// snapshots must find exactly what a plain model finds, also after restarts that load images.
 
 type Row = VectorRow & KeywordRow;
 
@@ -50,12 +53,25 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), nth: fc.nat(20) }) },
 );
+const restart = fc.option(
+  fc.record({
+    // Whether images that are being written are completed before, and whether corpora are in memory until the next restart.
+    settles: fc.boolean(),
+    isInMemory: fc.boolean(),
+    damage: fc.constantFrom('none' as const, 'none' as const, 'cut' as const, 'flip' as const, 'erase' as const),
+  }),
+  { nil: undefined, freq: 2 },
+);
+type Restart = NonNullable<typeof restart extends fc.Arbitrary<infer T> ? T : never>;
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 type Search = typeof search extends fc.Arbitrary<infer T> ? T : never;
 
 interface Stores {
   vectors: VectorStore;
   keywords: KeywordStore;
+  /** Whether snapshots answer; SQLite has other scores of words. */
+  isInMemory: boolean;
+  restart(how: Restart): Promise<void>;
 }
 
 interface Tenant {
@@ -152,43 +168,107 @@ function expectFound([near, words]: [Hit[], Hit[]], expected: ReturnType<typeof 
   }
 }
 
-/** Runs `work` with stores that have `maxBytes` for their snapshots. */
-async function withStores(maxBytes: number, work: (stores: Stores) => Promise<void>): Promise<void> {
+/** What images there were in a run. */
+type Outcomes = Map<string, number>;
+
+/** Runs `work` with stores that have `maxBytes` for their snapshots, and images of every corpus if `outcomes` gets what became of them. */
+async function withStores(
+  maxBytes: number,
+  work: (stores: Stores) => Promise<void>,
+  outcomes?: Outcomes,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ragmesh-snapshots-'));
   const threads = createSqliteThreads(2);
-  const deps = (name: string) => ({ folder: join(folder, name), threads, snapshots: createSureSnapshots(maxBytes) });
-  const vectors = await vectorAdapter.create({}, deps('vectors'));
-  const keywords = await keywordAdapter.create({}, deps('keywords'));
+  let lastId = 0;
+  const newId = () => `i${++lastId}`;
+  const onOutcome = (outcome: string) => outcomes?.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  const images = outcomes === undefined ? undefined : { newId, minRows: 1, onOutcome };
+  const [searching, builder] = [createSearchThreads(1), createBuilder()];
+  const options = { threads: searching, builder, images };
+  const openAll = async (bytes: number) => {
+    const newSnapshots = () => (bytes === 0 ? createSnapshots(0, options) : createSureSnapshots(bytes, options));
+    const held = [newSnapshots(), newSnapshots()] as const;
+    const deps = (name: string, snapshots: Snapshots) => ({ folder: join(folder, name), threads, snapshots });
+    const vectors = await vectorAdapter.create({}, deps('vectors', held[0]));
+    const keywords = await keywordAdapter.create({}, deps('keywords', held[1]));
+    return { held, vectors, keywords, isInMemory: bytes > 0 };
+  };
+  const closeAll = async () => {
+    for (const store of [stores.vectors, stores.keywords]) await store.close();
+  };
+  let opened = await openAll(maxBytes);
+  const stores: Stores = {
+    ...opened,
+    async restart({ settles, isInMemory, damage }) {
+      if (settles) for (const snapshots of opened.held) await snapshots.idle();
+      await closeAll();
+      for (const name of ['vectors', 'keywords']) damageImages(join(folder, name), damage);
+      opened = await openAll(isInMemory ? maxBytes : 0);
+      Object.assign(stores, opened);
+    },
+  };
   try {
-    await work({ vectors, keywords });
+    await work(stores);
   } finally {
-    for (const part of [vectors, keywords, threads]) await part.close();
+    await closeAll();
+    for (const part of [builder, searching, threads]) await part.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const property = (stores: Stores) =>
-  fc.asyncProperty(fc.array(fc.tuple(fc.nat(2), step, search), { minLength: 20, maxLength: 60 }), async (steps) => {
-    const tenants = Array.from(
-      { length: 3 },
-      (): Tenant => ({ name: `t${++lastTenant}`, model: createRowModel(), live: 1, building: 2 }),
-    );
-    for (const [index, given, wanted] of steps) {
-      const tenant = tenants[index] as Tenant;
-      const { name, model, live } = tenant;
-      const before = expectedOf(model, live, wanted);
-      const change = changeOf(tenant, given);
-      const applied = apply(stores, name, change);
-      // A write belongs to a version that is not searched: searches beside it see nothing of it.
-      if (given.kind === 'write') expectFound(await find(stores, name, live, wanted), before);
-      await applied;
-      model.apply(change);
-      expectFound(await find(stores, name, tenant.live, wanted), expectedOf(model, tenant.live, wanted));
-    }
-  });
+function damageImages(folder: string, damage: Restart['damage']): void {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.image'))) {
+    const path = join(folder, name);
+    const { size } = statSync(path);
+    if (damage === 'cut') truncateSync(path, Math.floor(size / 2));
+    if (damage === 'erase') rmSync(path);
+    if (damage !== 'flip') continue;
+    const bytes = readFileSync(path);
+    const at = Math.floor(size / 3);
+    bytes[at] = (bytes[at] as number) ^ 1;
+    writeFileSync(path, bytes);
+  }
+}
+
+const property = (stores: Stores, restarts: fc.Arbitrary<Restart | undefined> = fc.constant(undefined)) =>
+  fc.asyncProperty(
+    fc.array(fc.tuple(fc.nat(2), step, search, restarts), { minLength: 20, maxLength: 60 }),
+    async (steps) => {
+      const tenants = Array.from(
+        { length: 3 },
+        (): Tenant => ({ name: `t${++lastTenant}`, model: createRowModel(), live: 1, building: 2 }),
+      );
+      for (const [index, given, wanted, how] of steps) {
+        if (how !== undefined) await stores.restart(how);
+        const tenant = tenants[index] as Tenant;
+        const { name, model, live } = tenant;
+        const before = expectedOf(model, live, wanted);
+        const change = changeOf(tenant, given);
+        const applied = apply(stores, name, change);
+        // A write belongs to a version that is not searched: searches beside it see nothing of it.
+        if (given.kind === 'write' && stores.isInMemory) expectFound(await find(stores, name, live, wanted), before);
+        await applied;
+        model.apply(change);
+        if (!stores.isInMemory) continue;
+        expectFound(await find(stores, name, tenant.live, wanted), expectedOf(model, tenant.live, wanted));
+      }
+    },
+  );
 
 test('searches find exactly what a plain model finds, before, during and after any change', () =>
   withStores(64_000_000, (stores) => fc.assert(property(stores), { numRuns: 6 })));
 
 test('the same with memory for one tenant or two, whose snapshots are released and loaded again', () =>
   withStores(30_000, (stores) => fc.assert(property(stores), { numRuns: 4 })));
+
+test('the same through restarts, from images that are whole, damaged or gone, with changes while no corpus was in memory', async () => {
+  const outcomes: Outcomes = new Map();
+  await withStores(
+    64_000_000,
+    (stores) => fc.assert(property(stores, restart), { numRuns: 5, endOnFailure: true }),
+    outcomes,
+  );
+  for (const outcome of ['written', 'used', 'unusable', 'none'])
+    expect(outcomes.get(outcome), outcome).toBeGreaterThan(0);
+  expect(outcomes.get('failed') ?? 0).toBe(0);
+});

@@ -3,6 +3,7 @@ import { within } from '#kit/base/within.ts';
 import type { Change, Hit, IndexRow } from '../stores/index-row.ts';
 import { type Builder, createBuilder } from './build/builder.ts';
 import type { SnapshotRow } from './build/protocol.ts';
+import { createImages, type ImageOutcome, type ImageRecords } from './images/images.ts';
 import { corpusLock, createLoads } from './loads.ts';
 import { createMerges } from './merges.ts';
 import { createNamedLocks } from './named-locks.ts';
@@ -11,6 +12,7 @@ import type { SnapshotQuery } from './search/protocol.ts';
 import { createSearchThreads, type SearchThreads } from './search/search-threads.ts';
 import type { Segment } from './segment.ts';
 import { changeSnapshot, type HeldSegment, holdSegment } from './snapshot.ts';
+import { loadAll } from './startup.ts';
 
 /** New rows of a change, all in one space. `dimensions`: of their vectors; `undefined`: they have words. */
 export interface AddedRows {
@@ -43,11 +45,20 @@ export interface Snapshots {
   ): Promise<T>;
   /** Loads corpora, and resolves when each is in memory or cannot be. Rejects with the signal's reason if it aborts. */
   prepare(targets: readonly SnapshotTarget[], signal: AbortSignal): Promise<void>;
-  /** Loads corpora in this order until memory is full. `onFirstUse` runs when a search uses a corpus for the first time since it was loaded. */
-  start(targets: AsyncIterable<SnapshotTarget>, onFirstUse: (target: SnapshotTarget) => void): void;
+  /**
+   * Loads corpora in this order until memory is full. `onFirstUse` runs when a search uses a corpus for the first time since it was loaded.
+   * `records`: those of the images of corpora.
+   */
+  start(
+    targets: AsyncIterable<SnapshotTarget>,
+    records: ImageRecords,
+    onFirstUse: (target: SnapshotTarget) => void,
+  ): void;
   /** Resolves when {@link start} has ended, with the tenants that it has loaded, in its order. */
   started(): Promise<readonly string[]>;
-  /** Resolves when nothing is loading or merging. */
+  /** Removes the images of a tenant, which may have what was deleted; resolves when they are gone. New ones are written in the background. */
+  dropImages(tenant: string): Promise<void>;
+  /** Resolves when nothing is loading, merging or being written. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
@@ -60,10 +71,23 @@ export interface SnapshotOptions {
   threads?: SearchThreads | undefined;
   /** Builds segments; it outlives the snapshots. @default one, which ends with them */
   builder?: Builder | undefined;
+  /** How images are made; `undefined`: none are written. */
+  images?: ImageOptions | undefined;
+}
+
+/** Images of corpora in files, see `images/`. */
+export interface ImageOptions {
+  newId(): string;
+  /** Fewest rows of a corpus with an image. @default 4096: fewer are read from the store in a third of a second */
+  minRows?: number | undefined;
+  /** @default nothing */
+  onOutcome?: ((outcome: ImageOutcome) => void) | undefined;
 }
 
 /** Changes that may wait for a load. */
 const maxMissed = 10_000;
+/** See {@link ImageOptions}. */
+const defaultMinRows = 4096;
 
 /** Creates the snapshots. They use at most `maxBytes`, and more for the time of a merge; 0: none. */
 export function createSnapshots(maxBytes: number, options: SnapshotOptions = {}): Snapshots {
@@ -76,6 +100,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
   let isClosed = false;
   let noteFirstUse: (target: SnapshotTarget) => void = () => {};
   let startup: Promise<readonly string[]> = Promise.resolve([]);
+  let records: ImageRecords | undefined;
   const isOff = () => maxBytes === 0 || isClosed;
   const hold = (segment: Segment) => holdSegment(threads.newSegmentId(), segment);
   const inBackground = (work: Promise<void>): Promise<void> => {
@@ -85,8 +110,15 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
   };
 
   const merges = createMerges({ registry, builder, threads, hold, log });
-  const onLoaded = (entry: SnapshotEntry) => void inBackground(merges.merge(entry));
-  const loads = createLoads({ registry, builder, threads, locks, hold, maxBytes, log, onLoaded });
+  const { newId = () => '', minRows = defaultMinRows, onOutcome = () => {} } = options.images ?? {};
+  const recordsOf = () => (options.images === undefined ? undefined : records);
+  const images = createImages({
+    ...{ registry, builder, merges, locks, records: recordsOf, newId, maxBytes, minRows, onOutcome, log },
+  });
+  const tend = (entry: SnapshotEntry) => void inBackground(merges.merge(entry).then(() => images.keep(entry)));
+  const loads = createLoads({
+    ...{ registry, builder, threads, locks, hold, maxBytes, log, onImage: onOutcome, onLoaded: tend },
+  });
   const load = (target: SnapshotTarget, limit?: number) => inBackground(loads.load(target, limit));
 
   const addedTo = async (entry: SnapshotEntry, version: number, added: AddedRows): Promise<HeldSegment | undefined> =>
@@ -100,7 +132,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
     } else if (entry.state === 'ready') {
       threads.detach(changeSnapshot(entry.snapshot, change, added));
       registry.makeRoom();
-      void inBackground(merges.merge(entry));
+      tend(entry);
     } else {
       // What could not be loaded may fit or succeed now; a load that has missed too much begins again at the next search.
       registry.release(entry);
@@ -150,31 +182,21 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
     async prepare(targets, signal) {
       if (!isOff()) await within(() => Promise.all(targets.map((target) => load(target))), { signals: [signal] });
     },
-    start(targets, onFirstUse) {
+    start(targets, given, onFirstUse) {
       noteFirstUse = onFirstUse;
-      const loaded: SnapshotEntry[] = [];
-      const run = async () => {
-        for await (const target of targets) {
-          const free = registry.freeBytes();
-          if (isOff() || free <= 0) return;
-          await load(target, free);
-          const entry = registry.find(target);
-          if (entry?.state === 'too-large') registry.release(entry);
-          else if (entry !== undefined) loaded.push(entry);
-        }
-      };
+      records = given;
+      if (isOff()) return;
       const onError = (error: unknown) => {
         if (!isClosed) log?.warn({ event: 'snapshot_failed', err: error }, 'snapshots not loaded');
       };
-      if (isOff()) return;
-      const started = inBackground(run().catch(onError));
-      startup = started.then(() => {
-        // The first are the most recently used.
-        for (const entry of loaded.toReversed()) if (!entry.isReleased) registry.touch(entry);
-        return [...new Set(loaded.map(({ target }) => target.tenant))];
-      });
+      startup = loadAll(targets, { registry, load, isOff, onError });
+      void inBackground(startup.then(() => {}));
     },
     started: () => startup,
+    async dropImages(tenant) {
+      await images.drop(tenant);
+      for (const entry of registry.all()) if (entry.target.tenant === tenant && entry.state === 'ready') tend(entry);
+    },
     async idle() {
       while (running.size > 0) await Promise.all(running);
     },
@@ -182,6 +204,7 @@ export function createSnapshots(maxBytes: number, options: SnapshotOptions = {})
       isClosed = true;
       loads.stop();
       merges.stop();
+      await images.stop();
       for (const entry of registry.all()) registry.release(entry);
       // What a shared builder still does ends with it, and its result is dropped.
       if (options.builder === undefined) {

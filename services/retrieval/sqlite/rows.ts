@@ -8,6 +8,7 @@ import {
   type RowFilter,
   type SearchScope,
 } from '../stores/index-row.ts';
+import { imageSchema } from './image-records.ts';
 
 // The rows of an embedded store in SQL: the table that both stores have beside their own index, its changes, and the conditions of a
 // query. All values are bound; no text of a caller becomes SQL.
@@ -47,8 +48,12 @@ CREATE TRIGGER chunk_uncounted AFTER DELETE ON chunk BEGIN
   UPDATE corpus_size SET row_count = row_count - 1 WHERE corpus_id = old.corpus_id; END;
 `;
 
-/** Returns the migrations of a store's files. `indexSchema`: of its own index. */
-export const storeMigrations = (indexSchema: string): readonly string[] => [`${rowSchema}${indexSchema}`, sizeSchema];
+/** Returns the migrations of a store's files. `indexSchema`: of its own index; `lateSchema`: of what its images need beside the records. */
+export const storeMigrations = (indexSchema: string, lateSchema = ''): readonly string[] => [
+  `${rowSchema}${indexSchema}`,
+  sizeSchema,
+  `${imageSchema}${lateSchema}`,
+];
 
 /** The schema of the list of the tables of vectors, one for each corpus and space (adapters/vector-store/sqlite/tables.ts). */
 export const tablesSchema = `

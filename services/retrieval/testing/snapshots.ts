@@ -1,8 +1,8 @@
-import { createSnapshots, type Snapshots } from '../snapshots/snapshots.ts';
+import { createSnapshots, type SnapshotOptions, type Snapshots } from '../snapshots/snapshots.ts';
 
 /** Creates snapshots for which a search waits, so that only they answer in a test. */
-export function createSureSnapshots(maxBytes = 64 * 1024 * 1024): Snapshots {
-  const snapshots = createSnapshots(maxBytes);
+export function createSureSnapshots(maxBytes = 64 * 1024 * 1024, options: SnapshotOptions = {}): Snapshots {
+  const snapshots = createSnapshots(maxBytes, options);
   return {
     ...snapshots,
     search(wanted, query, signal) {

@@ -1,4 +1,7 @@
 import { serveCalls, yieldToOthers } from '#kit/base/worker-rpc.ts';
+import { beginImage, endImage } from '../images/image-file.ts';
+import { imagePath, makeRoomForImage, removeImages } from '../images/image-name.ts';
+import { segmentBytes } from '../segment.ts';
 import { addSegment } from './add.ts';
 import { openReading, type Reading } from './load.ts';
 import { mergeSegments } from './merge.ts';
@@ -23,7 +26,7 @@ function handle(request: BuildRequest): BuildReply {
       const opened = reading;
       reading = undefined;
       try {
-        return { segment: opened.load(request.maxBytes) };
+        return { loaded: opened.load(request.maxBytes) };
       } finally {
         opened.close();
       }
@@ -32,6 +35,23 @@ function handle(request: BuildRequest): BuildReply {
       return { segment: addSegment(request.rows, request.version, request.dimensions) };
     case 'merge':
       return mergeSegments(request.segments);
+    case 'begin-image': {
+      const { source, imageId, segments, maxBytes } = request;
+      makeRoomForImage(
+        source,
+        segments.reduce((sum, segment) => sum + segmentBytes(segment), 0),
+        maxBytes,
+      );
+      return { parts: beginImage(imagePath(source, imageId), segments) };
+    }
+    case 'end-image': {
+      const { source, imageId, parts, segments } = request;
+      endImage(imagePath(source, imageId), imageId, parts, segments);
+      return {};
+    }
+    case 'remove-images':
+      removeImages(request.of, request.except);
+      return {};
     default:
       return request satisfies never;
   }

@@ -1,22 +1,35 @@
 import { createWorkerRpc, type WorkerRpc } from '#kit/base/worker-rpc.ts';
 import type { Segment } from '../segment.ts';
-import type { BuildReply, BuildRequest, RowSources, SnapshotRow, SnapshotSource } from './protocol.ts';
+import type { BuildReply, BuildRequest, Loaded, RowSources, SnapshotRow } from './protocol.ts';
+import type { SnapshotSource } from './source.ts';
 
 /** Builds segments in threads: one for loads and large merges, which take seconds, and one for changes, which wait for no load. */
 export interface Builder {
   /**
-   * Reads the rows of a corpus. `begin` runs the step after which changes of the database are no longer in the result. Resolves to
+   * Reads the rows of a corpus, from its image if there is one. `begin` runs the step after which changes of the database are no longer in the result. Resolves to
    * `undefined` if the corpus needs more than `maxBytes`. Loads run one after another.
    */
   load(
     source: SnapshotSource,
     maxBytes: number,
     begin: (open: () => Promise<void>) => Promise<void>,
-  ): Promise<Segment | undefined>;
+  ): Promise<Loaded | undefined>;
   /** Makes a segment of new rows of a version. `dimensions`: of their vectors; `undefined`: they have words. */
   add(rows: readonly SnapshotRow[], version: number, dimensions: number | undefined): Promise<Segment>;
   /** Makes one segment of several. */
   merge(segments: readonly Segment[]): Promise<{ segment: Segment; sources: RowSources }>;
+  /**
+   * Begins an image of segments, which takes seconds if they are large, within `maxBytes` for all images of the store. The function that is returned
+   * completes it with later segments; until then a load does not use it.
+   */
+  beginImage(
+    source: SnapshotSource,
+    imageId: string,
+    segments: readonly Segment[],
+    maxBytes: number,
+  ): Promise<(later: readonly Segment[]) => Promise<void>>;
+  /** Removes the images of a corpus except for one, or all of a tenant, which is given by the path of its database. */
+  removeImages(of: SnapshotSource | string, except?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,7 +57,7 @@ export function createBuilder(): Builder {
     load(source, maxBytes, begin) {
       const result = tail.then(async () => {
         await begin(async () => void (await loads.call({ kind: 'begin', source })));
-        return (await loads.call({ kind: 'load', maxBytes })).segment;
+        return (await loads.call({ kind: 'load', maxBytes })).loaded;
       });
       tail = result.catch(() => {});
       return result;
@@ -56,6 +69,14 @@ export function createBuilder(): Builder {
       const reply = await (rowCount <= smallMergeRows ? changes : loads).call(request);
       if (reply.sources === undefined) throw new Error('a merge returned no sources');
       return { segment: segmentOf(reply), sources: reply.sources };
+    },
+    async beginImage(source, imageId, segments, maxBytes) {
+      const { parts } = await loads.call({ kind: 'begin-image', source, imageId, segments, maxBytes });
+      if (parts === undefined) throw new Error('a thread wrote no image');
+      return async (later) => void (await changes.call({ kind: 'end-image', source, imageId, parts, segments: later }));
+    },
+    async removeImages(of, except) {
+      await changes.call({ kind: 'remove-images', of, except });
     },
     async close() {
       await Promise.all([changes.close(), loads.close()]);

@@ -1,18 +1,25 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { IndexRow } from '../../stores/index-row.ts';
+import { loadImage } from '../images/load-image.ts';
 import { positionOf } from '../rows/row-changes.ts';
 import { createRowTableBuilder, type RowTable } from '../rows/row-table.ts';
 import type { Segment } from '../segment.ts';
-import { createVectorSegment, vectorRowBytes } from '../vectors/vector-segment.ts';
-import { createWordSegmentBuilder } from '../words/word-segment.ts';
-import type { SnapshotSource } from './protocol.ts';
-import { toFloats } from './stored-vectors.ts';
+import { createVectorSegment, type VectorSegment, vectorRowBytes } from '../vectors/vector-segment.ts';
+import { createWordSegmentBuilder, type WordSegment } from '../words/word-segment.ts';
+import type { Loaded } from './protocol.ts';
+import type { SnapshotSource } from './source.ts';
+import { type ChunkRow, toFloats, toIndexRow } from './stored-rows.ts';
 
 /** A database that is being read, as it was when it was opened. */
 export interface Reading {
-  /** Returns the rows of the corpus; `undefined` if they need more than `maxBytes`. */
-  load(maxBytes: number): Segment | undefined;
+  /** Returns the rows of the corpus, from its image if there is one; `undefined` if they need more than `maxBytes`. */
+  load(maxBytes: number): Loaded | undefined;
   close(): void;
+}
+
+/** The rows of a corpus: the condition that they meet beside their corpus, and whether their vectors fit in memory. */
+interface Contents {
+  among: string;
+  keepsVectors: boolean;
 }
 
 /** Bytes of a row without its vector or words, approximately. */
@@ -22,7 +29,7 @@ const wordsBytes = 700;
 
 /** Opens the database of a corpus. */
 export function openReading(source: SnapshotSource): Reading {
-  const { path, extensions, corpusId, vectors } = source;
+  const { path, extensions } = source;
   const db = new DatabaseSync(path, { readOnly: true, allowExtension: extensions.length > 0, timeout: 10_000 });
   try {
     for (const extension of extensions) db.loadExtension(extension);
@@ -34,35 +41,53 @@ export function openReading(source: SnapshotSource): Reading {
     throw error;
   }
   return {
-    load: (maxBytes) =>
-      vectors === undefined ? loadWords(db, corpusId, maxBytes) : loadVectors(db, source, vectors, maxBytes),
+    load(maxBytes) {
+      const contents = measure(db, source, maxBytes);
+      if (contents === undefined) return undefined;
+      const { among, keepsVectors } = contents;
+      const found = loadImage(db, source, among, keepsVectors);
+      return 'segments' in found ? found : { segments: [read(db, source, contents)], image: found };
+    },
     close: () => db.close(),
   };
 }
 
-function loadVectors(
-  db: DatabaseSync,
-  { path, extensions, corpusId }: SnapshotSource,
-  { table, dimensions }: { table: string; dimensions: number },
-  maxBytes: number,
-): Segment | undefined {
-  const among = `chunk.id IN (SELECT rowid FROM ${table}_rowids)`;
+/** Returns which rows a corpus has, and whether its vectors fit in memory; `undefined` if it does not fit. */
+function measure(db: DatabaseSync, { corpusId, vectors }: SnapshotSource, maxBytes: number): Contents | undefined {
+  const among = vectors === undefined ? '1' : `chunk.id IN (SELECT rowid FROM ${vectors.table}_rowids)`;
   const count = countRows(db, corpusId, among);
-  const fits = (keepsVectors: boolean) => count * (vectorRowBytes(dimensions, keepsVectors) + rowBytes) <= maxBytes;
-  if (!fits(false)) return undefined;
-  const rows = loadRows(db, corpusId, among);
-  const sql = `SELECT embedding FROM chunk CROSS JOIN ${table} AS near ON near.rowid = chunk.id
-    WHERE chunk.corpus_id = ? ORDER BY chunk.id`;
-  function* read() {
-    for (const { embedding } of db.prepare(sql).iterate(corpusId)) yield toFloats(embedding as Uint8Array);
-  }
-  const vectors = createVectorSegment(rows.keys.length, dimensions, read(), fits(true));
-  return { rows, index: { kind: 'vectors', vectors, stored: { path, extensions, table } } };
+  const fits = (keepsVectors: boolean) => {
+    const indexBytes = vectors === undefined ? wordsBytes : vectorRowBytes(vectors.dimensions, keepsVectors);
+    return count * (rowBytes + indexBytes) <= maxBytes;
+  };
+  return fits(false) ? { among, keepsVectors: fits(true) } : undefined;
 }
 
-function loadWords(db: DatabaseSync, corpusId: number, maxBytes: number): Segment | undefined {
-  if (countRows(db, corpusId, '1') * (rowBytes + wordsBytes) > maxBytes) return undefined;
-  const rows = loadRows(db, corpusId, '1');
+function read(db: DatabaseSync, source: SnapshotSource, contents: Contents): Segment {
+  const { path, extensions, corpusId, vectors } = source;
+  const rows = loadRows(db, corpusId, contents.among);
+  if (vectors === undefined) return { rows, index: { kind: 'words', words: readWords(db, rows) } };
+  const { table, dimensions } = vectors;
+  const count = rows.keys.length;
+  const held = readVectors(db, corpusId, table, { count, dimensions, keepsVectors: contents.keepsVectors });
+  return { rows, index: { kind: 'vectors', vectors: held, stored: { path, extensions, table } } };
+}
+
+function readVectors(
+  db: DatabaseSync,
+  corpusId: number,
+  table: string,
+  { count, dimensions, keepsVectors }: { count: number; dimensions: number; keepsVectors: boolean },
+): VectorSegment {
+  const sql = `SELECT embedding FROM chunk CROSS JOIN ${table} AS near ON near.rowid = chunk.id
+    WHERE chunk.corpus_id = ? ORDER BY chunk.id`;
+  function* vectors() {
+    for (const { embedding } of db.prepare(sql).iterate(corpusId)) yield toFloats(embedding as Uint8Array);
+  }
+  return createVectorSegment(count, dimensions, vectors(), keepsVectors);
+}
+
+function readWords(db: DatabaseSync, rows: RowTable): WordSegment {
   const lengths = new Uint32Array(rows.keys.length);
   const builder = createWordSegmentBuilder();
   db.exec("CREATE VIRTUAL TABLE temp.occurrence USING fts5vocab('main', 'chunk_text', 'instance')");
@@ -78,7 +103,7 @@ function loadWords(db: DatabaseSync, corpusId: number, maxBytes: number): Segmen
     });
     builder.endWord();
   }
-  return { rows, index: { kind: 'words', words: builder.share(lengths) } };
+  return builder.share(lengths);
 }
 
 // Calls `visit` for each run of the same key.
@@ -95,17 +120,6 @@ function countRows(db: DatabaseSync, corpusId: number, among: string): number {
   return Number(db.prepare(sql).get(corpusId)?.count ?? 0);
 }
 
-type ChunkRow = {
-  id: number;
-  acl_id: number;
-  added_in: number;
-  removed_in: number;
-  language: number;
-  updated_ms: number | null;
-  document_id: string;
-  chunk_id: string;
-};
-
 function loadRows(db: DatabaseSync, corpusId: number, among: string): RowTable {
   const builder = createRowTableBuilder();
   const attributesOf = readAttributes(db, corpusId);
@@ -113,16 +127,7 @@ function loadRows(db: DatabaseSync, corpusId: number, among: string): RowTable {
     WHERE corpus_id = ? AND ${among} ORDER BY id`;
   for (const found of db.prepare(sql).iterate(corpusId)) {
     const row = found as ChunkRow;
-    const indexRow: IndexRow = {
-      key: row.id,
-      chunkId: row.chunk_id,
-      documentId: row.document_id,
-      aclId: row.acl_id,
-      language: row.language,
-      updatedMs: row.updated_ms ?? undefined,
-      attributes: attributesOf(row.id),
-    };
-    builder.add(indexRow, row.added_in, row.removed_in);
+    builder.add(toIndexRow(row, attributesOf(row.id)), row.added_in, row.removed_in);
   }
   return builder.share();
 }

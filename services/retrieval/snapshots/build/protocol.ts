@@ -1,18 +1,9 @@
 import type { IndexRow } from '../../stores/index-row.ts';
+import type { ImageParts } from '../images/image-file.ts';
 import type { Segment } from '../segment.ts';
+import type { SnapshotSource } from './source.ts';
 
 // The messages between the service and the threads that build segments.
-
-/** The rows of a corpus in a database. */
-export interface SnapshotSource {
-  /** The tenant's database. */
-  path: string;
-  /** Paths of the SQLite extensions that are needed to read it. */
-  extensions: readonly string[];
-  corpusId: number;
-  /** The table of the vectors and their dimensions; `undefined`: a snapshot of words. */
-  vectors: { table: string; dimensions: number } | undefined;
-}
 
 /** A row with what it is searched by. */
 export type SnapshotRow = IndexRow & ({ vector: Float32Array } | { tokens: string });
@@ -26,12 +17,36 @@ export type BuildRequest =
   /** Makes a segment of new rows of a version. `dimensions`: of their vectors; `undefined`: they have words. */
   | { kind: 'add'; version: number; rows: readonly SnapshotRow[]; dimensions: number | undefined }
   /** Makes one segment of several, without rows that are deleted. */
-  | { kind: 'merge'; segments: readonly Segment[] };
+  | { kind: 'merge'; segments: readonly Segment[] }
+  /** Begins an image with these segments, and removes the oldest images of other corpora if all would have more than `maxBytes`. */
+  | { kind: 'begin-image'; source: SnapshotSource; imageId: string; segments: readonly Segment[]; maxBytes: number }
+  /** Completes an image with more segments. `parts`: what `begin-image` returned. */
+  | { kind: 'end-image'; source: SnapshotSource; imageId: string; parts: ImageParts; segments: readonly Segment[] }
+  /** Removes the images of a corpus except for one, or all of a tenant, which is given by the path of its database. */
+  | { kind: 'remove-images'; of: SnapshotSource | string; except: string | undefined };
+
+/** A corpus that was read. */
+export interface Loaded {
+  segments: readonly Segment[];
+  image: ImageUse;
+}
+
+/** What a load had of an image. */
+export type ImageUse =
+  /** There is none. */
+  | { kind: 'none' }
+  /** `changedCount`: rows that it did not have, and rows of it that were deleted. */
+  | { kind: 'used'; imageId: string; rowCount: number; changedCount: number }
+  | { kind: 'unusable'; reason: string };
 
 /** The result of a request. */
 export interface BuildReply {
-  /** `undefined` after `begin`, and if the corpus is too large. */
+  /** Of `add` and `merge`. */
   segment?: Segment | undefined;
+  /** Of `load`; `undefined` if the corpus is too large. */
+  loaded?: Loaded | undefined;
+  /** Of `begin-image`. */
+  parts?: ImageParts;
   /** The rows of a merge, by their new position: the index of the segment, and the position there. */
   sources?: RowSources;
 }

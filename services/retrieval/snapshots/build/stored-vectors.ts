@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { toFloats } from './stored-rows.ts';
 
 /** The vectors of a corpus in a tenant's database, for segments that have only their codes in memory. */
 export interface StoredVectors {
@@ -34,11 +35,4 @@ export function openStoredVectors({ path, extensions, table }: StoredVectors): S
     db.close();
     throw error;
   }
-}
-
-/** Returns the bytes of a vector as numbers. They may begin at an address that is no multiple of four. */
-export function toFloats(bytes: Uint8Array): Float32Array {
-  return bytes.byteOffset % 4 === 0
-    ? new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-    : new Float32Array(bytes.slice().buffer);
 }

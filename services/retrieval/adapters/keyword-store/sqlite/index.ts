@@ -5,6 +5,7 @@ import { type QueryWord, weighWords } from '#kit/text/query/query-words.ts';
 import type { SnapshotTarget } from '../../../snapshots/registry.ts';
 import { createSnapshots, type Snapshots } from '../../../snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from '../../../sqlite/embedded-store.ts';
+import { createImageRecords, lateWordsInsert, lateWordsSchema } from '../../../sqlite/image-records.ts';
 import {
   changeStatements,
   countStatement,
@@ -38,7 +39,8 @@ interface TokenRow extends KeywordRow {
 export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<string, never>>({
   settings: {},
   create(_settings, { folder, threads, clock, snapshots = createSnapshots(0) }) {
-    const files = createTenantFiles({ folder, name: 'keyword store', threads, migrations: storeMigrations(schema) });
+    const migrations = storeMigrations(schema, lateWordsSchema);
+    const files = createTenantFiles({ folder, name: 'keyword store', threads, migrations });
     const tokenizer = createTokenizer();
     const frequencies = createWordFrequencies(files);
     const segments = createSegments(files);
@@ -47,7 +49,7 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
       space: '',
       source: { path: files.path(tenant), extensions: [], corpusId, vectors: undefined },
     });
-    snapshots.start(targetsOf(), ({ tenant }) => {
+    snapshots.start(targetsOf(), createImageRecords(files, true), ({ tenant }) => {
       if (clock !== undefined) void files.noteUse(tenant, clock());
     });
     async function* targetsOf() {
@@ -100,8 +102,10 @@ export const adapter = defineAdapter<KeywordStore, EmbeddedStoreDeps, Record<str
       },
       maintain: (tenant, _corpusId, signal) => segments.merge(tenant, signal),
       // Postings of deleted rows stay in their segments until these are merged.
-      scrub: (tenant) =>
-        files.scrub(tenant, [{ sql: `INSERT INTO chunk_text(chunk_text) VALUES ('optimize')`, params: [] }]),
+      async scrub(tenant) {
+        if (files.has(tenant)) await snapshots.dropImages(tenant);
+        await files.scrub(tenant, [{ sql: `INSERT INTO chunk_text(chunk_text) VALUES ('optimize')`, params: [] }]);
+      },
       async prepare(tenant, corpusId, signal) {
         if (files.has(tenant)) await snapshots.prepare([targetOf(tenant, corpusId)], signal);
       },
@@ -148,7 +152,10 @@ function repeatWords(words: readonly QueryWord[]): string[] {
 }
 
 const keywordIndex: RowIndex<TokenRow> = {
-  insert: ({ key, tokens }) => [{ sql: 'INSERT INTO chunk_text(rowid, tokens) VALUES (?, ?)', params: [key, tokens] }],
+  insert: ({ key, tokens }) => [
+    { sql: 'INSERT INTO chunk_text(rowid, tokens) VALUES (?, ?)', params: [key, tokens] },
+    { sql: lateWordsInsert, params: [tokens, key] },
+  ],
   remove: (select) => [{ sql: `DELETE FROM chunk_text WHERE rowid IN (${select.sql})`, params: select.params }],
   // Versions and access lists are columns of the rows only.
   setRemovedIn: () => [],

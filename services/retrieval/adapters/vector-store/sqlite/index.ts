@@ -4,6 +4,7 @@ import type { Row, Statement } from '#kit/storage/sqlite/protocol.ts';
 import type { SnapshotTarget } from '../../../snapshots/registry.ts';
 import { type AddedRows, createSnapshots, type Snapshots } from '../../../snapshots/snapshots.ts';
 import type { EmbeddedStoreDeps } from '../../../sqlite/embedded-store.ts';
+import { createImageRecords } from '../../../sqlite/image-records.ts';
 import {
   changeStatements,
   countStatement,
@@ -34,7 +35,7 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
       const source = { path: files.path(tenant), extensions: [extension], corpusId: table.corpusId, vectors };
       return { tenant, space: spaceOf(table), source };
     };
-    snapshots.start(targetsOf(), ({ tenant }) => {
+    snapshots.start(targetsOf(), createImageRecords(files, false), ({ tenant }) => {
       if (clock !== undefined) void files.noteUse(tenant, clock());
     });
     async function* targetsOf() {
@@ -91,7 +92,10 @@ export const adapter = defineAdapter<VectorStore, EmbeddedStoreDeps, Record<stri
           if (table.corpusId === corpusId && !signal.aborted) await tables.compact(tenant, table);
         }
       },
-      scrub: (tenant) => files.scrub(tenant),
+      async scrub(tenant) {
+        if (files.has(tenant)) await snapshots.dropImages(tenant);
+        await files.scrub(tenant);
+      },
       async prepare(tenant, corpusId, signal) {
         const inCorpus = (await tables.list(tenant)).filter((table) => table.corpusId === corpusId);
         await snapshots.prepare(

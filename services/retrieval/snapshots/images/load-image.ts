@@ -1,0 +1,30 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { ImageUse, Loaded } from '../build/protocol.ts';
+import type { SnapshotSource } from '../build/source.ts';
+import { catchUp } from './catch-up.ts';
+import { readImage } from './image-file.ts';
+import { imageKind, imagePath } from './image-name.ts';
+
+/**
+ * Reads a corpus from the image that its database names, and brings it to the state that the database has. `among`: the condition that its rows
+ * meet. Without a usable image, returns why. An image that is not used is removed by the one that follows it.
+ */
+export function loadImage(
+  db: DatabaseSync,
+  source: SnapshotSource,
+  among: string,
+  keepsVectors: boolean,
+): Loaded | Exclude<ImageUse, { kind: 'used' }> {
+  const record = db.prepare('SELECT image_id FROM image WHERE corpus_id = ? AND kind = ?');
+  const imageId = record.get(source.corpusId, imageKind(source))?.image_id;
+  if (typeof imageId !== 'string') return { kind: 'none' };
+  try {
+    const segments = readImage(imagePath(source, imageId), imageId, source, keepsVectors);
+    const rowCount = segments.reduce((sum, { rows }) => sum + rows.keys.length, 0);
+    const { late, changedCount } = catchUp(db, source, segments, among);
+    const image = { kind: 'used', imageId, rowCount, changedCount } as const;
+    return { segments: late === undefined ? segments : [...segments, late], image };
+  } catch (error) {
+    return { kind: 'unusable', reason: error instanceof Error ? error.message : String(error) };
+  }
+}
