@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+// Each test file is a process of its own: the code that they share is compiled once.
+import './mesh/kit/host/compiled-code.mjs';
 
 const folders = ['mesh', 'services'];
 const named = (...endings: string[]) => folders.flatMap((folder) => endings.map((ending) => `${folder}/**/*${ending}`));
