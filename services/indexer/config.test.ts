@@ -43,6 +43,12 @@ test('an overlap of more than half a chunk stops the start', () => {
   expect(() => read({ indexer: { chunkTokens: 60, chunkOverlapTokens: 40 } })).toThrow('indexer.chunk_overlap_tokens');
 });
 
+test('an enrichment that asks for nothing stops the start', () => {
+  const enrichment = { model: 'small', summaries: false };
+  expect(() => read({ indexer: { enrichment } })).toThrow('indexer.enrichment');
+  expect(read({ indexer: { enrichment: { ...enrichment, questions: 2 } } }).enrichment).toMatchObject({ questions: 2 });
+});
+
 test('without the private key of the mesh it refuses to start', async () => {
   const publicKey =
     '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n';

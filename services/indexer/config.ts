@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import {
   type Config,
+  type EnrichmentConfig,
   type IndexerConfig,
   IndexerConfigSchema,
   RetrievalConfigSchema,
@@ -43,8 +44,26 @@ export interface IndexerSettings {
   readonly blobStore: ChosenAdapter;
   /** What is done with personal data in documents. */
   readonly personalData: Pick<PersonalDataPolicies, 'ofCorpus'>;
+  /** What a model writes about chunks; `undefined`: nothing. */
+  readonly enrichment: Enrichment | undefined;
   /** What sources may reach. */
   readonly sources: SourcesSettings;
+}
+
+/** What a model writes about chunks, to help searches. */
+export interface Enrichment {
+  /** Alias of the model in the gateway. */
+  readonly model: string;
+  /** Corpora whose documents are enriched; empty: all. */
+  readonly corpora: ReadonlySet<string>;
+  /** Whether it writes what a chunk is about in its document. */
+  readonly summaries: boolean;
+  /** Questions that a chunk answers, at most. */
+  readonly questions: number;
+  /** Calls in a job, at most. */
+  readonly maxCalls: number;
+  /** Time for a call, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /** What sources may reach. */
@@ -83,6 +102,7 @@ export function readConfig(config: Config): IndexerSettings {
     jobQueue: chosenAdapter(field.jobQueue, given.jobQueue, 'indexer.job_queue'),
     blobStore: blobStoreOf(config, given),
     personalData: readPersonalData(config.personalData),
+    enrichment: given.enrichment && enrichmentOf(given.enrichment),
     sources: sourcesOf(given.sources ?? create(SourcesConfigSchema)),
   };
   const overlapMax = Math.floor(settings.chunkTokens / 2);
@@ -92,6 +112,13 @@ export function readConfig(config: Config): IndexerSettings {
     ]);
   }
   return Object.freeze(settings);
+}
+
+function enrichmentOf({ model, corpora, summaries, questions, maxCalls, timeoutMs }: EnrichmentConfig): Enrichment {
+  if (!summaries && questions === 0) {
+    throw new ConfigError('indexer.enrichment', 'asks for nothing', ['summaries: true', 'questions: 1 to 5']);
+  }
+  return Object.freeze({ model, corpora: new Set(corpora), summaries, questions, maxCalls, timeoutMs });
 }
 
 /** Returns the store of uploads. Replicas must read what another one has received, so the default is the place of their records. */

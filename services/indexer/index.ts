@@ -9,6 +9,7 @@ import { KnowledgeHealthService } from '#gen/ragmesh/indexer/v1/knowledge_health
 import { OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { SourceService } from '#gen/ragmesh/indexer/v1/source_pb.ts';
 import { VersionGateService } from '#gen/ragmesh/indexer/v1/version_gate_pb.ts';
+import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { IndexAdminService } from '#gen/ragmesh/retrieval/v1/index_admin_pb.ts';
 import { IndexWriterService } from '#gen/ragmesh/retrieval/v1/index_writer_pb.ts';
 import { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts';
@@ -66,6 +67,7 @@ export const indexer = defineService({
     evaluation: calls(EvaluationService, 'runEvaluation'),
     audit: calls(AuditService, 'queryAudit'),
     feedback: calls(FeedbackService, 'listFeedback'),
+    llm: calls(LLMGatewayService, 'generate'),
   },
   deployment: {
     replicas: { min: 2, max: 20 },
@@ -112,6 +114,7 @@ export const indexer = defineService({
     let evaluation: ReturnType<typeof optionalClients.evaluation> | undefined;
     let audit: ReturnType<typeof optionalClients.audit> | undefined;
     let feedback: ReturnType<typeof optionalClients.feedback> | undefined;
+    let llm: ReturnType<typeof optionalClients.llm> | undefined;
     return createIndexer({
       ...clients,
       evaluation: () => {
@@ -125,6 +128,10 @@ export const indexer = defineService({
       feedback: () => {
         feedback ??= optionalClients.feedback();
         return feedback;
+      },
+      llm: () => {
+        llm ??= optionalClients.llm();
+        return llm;
       },
       gates: createGateStore(records, config.gate),
       jobs,

@@ -197,6 +197,7 @@ const purposes: Record<number, string> = {
   [Task.REWRITE]: 'rewrite',
   [Task.ROUTE]: 'route',
   [Task.SUMMARIZE]: 'summarize',
+  [Task.ENRICH]: 'enrich',
 };
 
 /** Returns what a model is called for, as the ledger names it. */

@@ -20,6 +20,8 @@ export interface Chunk {
   regions?: readonly PageRegion[];
   /** How far a person has raised it in searches, -1 to 1; absent if no one has. */
   boost?: number;
+  /** What a model has written about it, and which one was asked for what; absent if none has. */
+  context?: { by: string; text: string };
 }
 
 /**

@@ -110,7 +110,8 @@ function replaceChunks(
       written += change.text;
       position = Math.max(position, chunk.end);
       replacedUntil = position;
-      kept.push({ ...chunk, start, end: written.length, language: detectLanguage(change.text) });
+      const { context: _, ...plain } = chunk;
+      kept.push({ ...plain, start, end: written.length, language: detectLanguage(change.text) });
       continue;
     }
     writeUntil(chunk.end);

@@ -11,8 +11,9 @@ export function hashDocument(
   options: PrepareOptions,
 ): string {
   const { documentId, title, url, language, groups, attributes, updatedAtMs, text, chunks } = document;
+  const { targetTokens, overlapTokens, embeddingModel, dimensions, enrichment } = options;
   const facts = [
-    [chunkerVersion, options.targetTokens, options.overlapTokens, options.embeddingModel, options.dimensions],
+    [chunkerVersion, targetTokens, overlapTokens, embeddingModel, dimensions, ...(enrichment ? [enrichment] : [])],
     [documentId, title, url, language, [...groups].sort(), Object.entries(attributes).sort(), updatedAtMs ?? null],
     // The text is by far the longest part: it is hashed without a copy, after its length.
     [chunks.map(hashedOf), text.length],

@@ -71,6 +71,8 @@ export interface PrepareOptions extends ChunkOptions {
   /** Embedding model of the chunks. */
   embeddingModel: string;
   dimensions: number;
+  /** Which model is asked to write what about chunks; `undefined`: none. */
+  enrichment?: string | undefined;
   /** What is done with personal data; `undefined`: nothing. */
   personalData?: PersonalDataPolicy | undefined;
 }

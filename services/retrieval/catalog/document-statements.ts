@@ -56,11 +56,13 @@ export function replaceStatements(
       'chunk',
       chunkColumns,
       documents.flatMap(({ key: document, chunks }) =>
-        chunks.map(({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, regions, text, boost }) => [
-          ...[key, document, ordinal, language, startOffset, endOffset],
-          ...[chunkId, JSON.stringify(headingPath), regions === undefined ? null : JSON.stringify(regions), text],
-          boost ?? null,
-        ]),
+        chunks.map(
+          ({ key, ordinal, language, startOffset, endOffset, chunkId, headingPath, regions, text, boost, context }) => [
+            ...[key, document, ordinal, language, startOffset, endOffset],
+            ...[chunkId, JSON.stringify(headingPath), regions === undefined ? null : JSON.stringify(regions), text],
+            ...[boost ?? null, context ?? null],
+          ],
+        ),
       ),
     ),
   ];
@@ -73,5 +75,5 @@ const documentColumns = [
 ];
 const chunkColumns = [
   ...['id', 'document', 'ordinal', 'language', 'start_offset', 'end_offset'],
-  ...['chunk_id', 'heading_path', 'regions', 'text', 'boost'],
+  ...['chunk_id', 'heading_path', 'regions', 'text', 'boost', 'context'],
 ];

@@ -15,6 +15,8 @@ export interface ChunkRecord {
   regions?: readonly PageRegionRecord[];
   /** How far a person has raised it, -1 to 1; absent if no one has. */
   boost?: number;
+  /** What a model has written about it, which is searched; only for writes. */
+  context?: string;
   text: string;
 }
 

@@ -70,7 +70,8 @@ export async function documentsToRows(
         attributes,
       };
       batch.vectorRows.push({ ...row, vector: unitVector(source, dimensions) });
-      batch.keywordRows.push({ ...row, title: [record.title, ...chunk.headingPath].join('\n'), text: chunk.text });
+      const title = [record.title, ...chunk.headingPath].join('\n');
+      batch.keywordRows.push({ ...row, title, text: searchedText(chunk.text, chunk.context) });
     }
     batch.documentIds.push(documentId);
     batch.documents.push({ ...record, chunks: chunks.map(({ record: chunk }) => chunk) });
@@ -98,6 +99,11 @@ function dayOf(value: string | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+/** Returns the words of a chunk for searches: its text, and what a model has written about it. */
+export function searchedText(text: string, context: string | undefined): string {
+  return context === undefined ? text : `${text}\n${context}`;
+}
+
 function chunkRecords(document: IndexDocument, nextKey: () => number) {
   const seen = new Set<string>();
   return document.chunks.map((source) => {
@@ -116,6 +122,7 @@ function chunkRecords(document: IndexDocument, nextKey: () => number) {
       headingPath: source.headingPath.map((heading) => heading.toWellFormed()),
       ...(source.regions.length > 0 && { regions: source.regions.map(toRegionRecord) }),
       ...(source.boost !== 0 && { boost: source.boost }),
+      ...(source.context !== '' && { context: source.context.toWellFormed() }),
       text,
     };
     return { record, source };

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Row } from '#kit/storage/sqlite/protocol.ts';
+import { searchedText } from '../index/document-rows.ts';
 import { oneOf, storeMigrations, tablesSchema } from '../sqlite/rows.ts';
 import { createTenantFiles, type TenantFiles } from '../sqlite/tenant-files.ts';
 import type { SqliteThreads } from '../sqlite/threads.ts';
@@ -193,13 +194,15 @@ async function readTexts(
   { catalogs, tenant }: CorpusSource,
   keys: readonly number[],
 ): Promise<Map<number, { title: string; text: string }>> {
-  const sql = `SELECT chunk.id, heading_path, text, title FROM chunk JOIN document ON document.id = chunk.document
+  const sql = `SELECT chunk.id, heading_path, text, context, title FROM chunk JOIN document ON document.id = chunk.document
     WHERE ${oneOf('chunk.id')}`;
   const rows = await catalogs.read(tenant, { sql, params: [JSON.stringify(keys)] }, notAborted);
   return new Map(
     rows.map((row) => {
       const headings = JSON.parse(String(row.heading_path)) as string[];
-      return [Number(row.id), { title: [String(row.title), ...headings].join('\n'), text: String(row.text) }];
+      const context = typeof row.context === 'string' ? row.context : undefined;
+      const text = searchedText(String(row.text), context);
+      return [Number(row.id), { title: [String(row.title), ...headings].join('\n'), text }];
     }),
   );
 }

@@ -102,8 +102,10 @@ async function embedAll(
 }
 
 function inputsOf({ title, text, chunks }: PreparedDocument): string[] {
-  return chunks.map(({ start, end, headingPath }) =>
-    [title, headingPath.join(' > '), labelsOf(text.slice(start, end))].filter((line) => line !== '').join('\n'),
+  return chunks.map(({ start, end, headingPath, context }) =>
+    [title, headingPath.join(' > '), labelsOf(text.slice(start, end)), context?.text ?? '']
+      .filter((line) => line !== '')
+      .join('\n'),
   );
 }
 

@@ -4,6 +4,7 @@ import type { EmbeddingService } from '#gen/ragmesh/embedding/v1/embedding_pb.ts
 import { JobPhase } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
 import { grantedGroups } from '#kit/rpc/access.ts';
 import { tokenize } from '#kit/text/tokenize.ts';
+import type { Enricher } from '../../chunk/enrich/enrich.ts';
 import { accessListOf } from '../../convert.ts';
 import { type DeletionStore, isDeleted } from '../../documents/deletion-store.ts';
 import type { DocumentStore } from '../../documents/document-store.ts';
@@ -42,6 +43,8 @@ export interface BatchContext {
   build: Build;
   options: PrepareOptions;
   contents: UploadContents;
+  /** What adds to chunks what a model writes about them; `undefined`: nothing. */
+  enricher: Enricher | undefined;
 }
 
 /** Indexes a batch of documents: embeds and writes those that differ from the live version and are not written yet. */
@@ -57,11 +60,12 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   addBatch(contents, batch);
 
   const deleted = await deps.deletions.listFor(job, job.sequence);
-  const documents = batch.documents.filter(({ documentId, groups }) => !isDeleted(deleted, documentId, groups));
-  const ids = documents.map(({ documentId }) => documentId);
+  const left = batch.documents.filter(({ documentId, groups }) => !isDeleted(deleted, documentId, groups));
+  const ids = left.map(({ documentId }) => documentId);
   const live = await index.entries(0n, ids);
   // A version starts as a copy of the live one: they differ only if an earlier run has written into it.
   const built = build.isResumed() ? await index.entries(await build.begin(options), ids) : live;
+  const documents = await enrichUnwritten(left, live, built, context);
   const changed = documents.filter((document) => !isSame(document, live.get(document.documentId)));
   const unwritten = documents.filter((document) => !isSame(document, built.get(document.documentId)));
   for (const document of changed) {
@@ -91,6 +95,26 @@ export async function indexBatch(given: PreparedBatch, context: BatchContext): P
   progress.indexedCount += written.length;
   for (const { chunks } of written) progress.chunkCount += chunks.length;
   progress.readBytes = Math.max(progress.readBytes, batch.readBytes);
+}
+
+/** Enriches documents that are not in the version yet. */
+async function enrichUnwritten(
+  documents: readonly PreparedDocument[],
+  live: ReadonlyMap<string, IndexEntry>,
+  built: ReadonlyMap<string, IndexEntry>,
+  { enricher, run, deps }: BatchContext,
+): Promise<readonly PreparedDocument[]> {
+  if (enricher === undefined) return documents;
+  const open = documents.filter((document) => !isSame(document, built.get(document.documentId)));
+  const earlier = open.map(({ documentId, contentHash }) => {
+    const stored = [live, built].map((entries) => entries.get(documentId)?.contentHash ?? '');
+    return [documentId, [...new Set([contentHash, ...stored])].filter((hash) => hash !== '')] as const;
+  });
+  const enriched = await enricher.enrich(open, new Map(earlier));
+  await deps.notes.add(run.job.jobId, enriched.notes);
+  run.progress.noteCount += enriched.notes.length;
+  const byId = new Map(enriched.documents.map((document) => [document.documentId, document]));
+  return documents.map((document) => byId.get(document.documentId) ?? document);
 }
 
 /** Counts documents that the embedding model refuses as failures; their live versions stay. */

@@ -227,13 +227,14 @@ function toIndexDocument(corpus: string, { document, vectors }: EmbeddedDocument
     attributes: { ...attributes },
     ...(updatedAtMs !== undefined && { updatedAt: timestampFromMs(updatedAtMs) }),
     contentHash: Buffer.from(contentHash, 'hex'),
-    chunks: chunks.map(({ start, end, headingPath, language, regions = [], boost = 0 }, ordinal) => ({
+    chunks: chunks.map(({ start, end, headingPath, language, regions = [], boost = 0, context }, ordinal) => ({
       chunkId: chunkIdOf(corpus, documentId, ordinal, contentHash),
       ordinal,
       text: text.slice(start, end),
       headingPath,
       regions: [...regions],
       boost,
+      context: context?.text ?? '',
       language: toLanguage(language === 'und' ? document.language : language),
       startOffset: start,
       endOffset: end,

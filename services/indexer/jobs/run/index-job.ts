@@ -7,6 +7,8 @@ import type { RetrievalService } from '#gen/ragmesh/retrieval/v1/retrieval_pb.ts
 import { failedPrecondition, unavailable } from '#kit/base/errors.ts';
 import type { Logger } from '#kit/base/log.ts';
 import { withSpan } from '#kit/base/span.ts';
+import { createEnricher, type EnrichDeps, enrichmentFor } from '../../chunk/enrich/enrich.ts';
+import { nameOf } from '../../chunk/enrich/prompt.ts';
 import type { IndexerSettings } from '../../config.ts';
 import type { ContentHistory } from '../../documents/content-history.ts';
 import { isDeleted } from '../../documents/deletion-store.ts';
@@ -34,7 +36,7 @@ import { createUploadContents, type UploadContents } from './upload-contents.ts'
 import { readSizes } from './version-sizes.ts';
 
 /** Dependencies of indexing jobs. */
-export interface IndexJobDeps extends BatchDeps, GateDeps {
+export interface IndexJobDeps extends BatchDeps, GateDeps, Pick<EnrichDeps, 'llm'> {
   indexWriter: IndexWriter;
   indexAdmin: Pick<Client<typeof IndexAdminService>, 'listVersions'>;
   retrieval: Pick<Client<typeof RetrievalService>, 'listCorpora' | 'retrieve'>;
@@ -98,7 +100,10 @@ async function buildVersion(
   await build.resume(options);
 
   const contents = createUploadContents();
-  const context = { run, deps, index, build, options, contents };
+  const enrichment = enrichmentFor(deps.settings.enrichment, job.corpus);
+  const call = () => deps.caller.asService(job, run.signal);
+  const enricher = enrichment && createEnricher(enrichment, job, options, deps, call, run.signal);
+  const context = { run, deps, index, build, options, contents, enricher };
   const { batches, removedPaths } = await readDocuments(run, index, options, deps);
   await forEachConcurrently(untilStopped(batches, run), batchesMax, (batch) =>
     withSpan('indexer.batch', { 'ragmesh.documents': batch.documents.length }, () => indexBatch(batch, context)),
@@ -189,6 +194,7 @@ async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDe
   // A chunk can be 1.5 times the target length, and its title and headings precede it.
   const fitting =
     model.maxInputTokens === 0 ? Number.POSITIVE_INFINITY : Math.floor(model.maxInputTokens * fittingShare);
+  const enrichment = enrichmentFor(deps.settings.enrichment, job.corpus);
   const targetTokens = Math.max(minChunkTokens, Math.min(deps.settings.chunkTokens, fitting));
   return {
     targetTokens,
@@ -196,6 +202,7 @@ async function readOptions(job: JobRecord, signal: AbortSignal, deps: IndexJobDe
     // The space identifies the model: another model under the same name must not embed these chunks.
     embeddingModel: model.space || model.name,
     dimensions: model.dimensions,
+    enrichment: enrichment && nameOf(enrichment),
     personalData: await personalDataOf(job, deps),
   };
 }

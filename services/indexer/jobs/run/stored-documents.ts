@@ -57,7 +57,10 @@ function toPrepared(
   const document = {
     documentId,
     origin: { fileIndex: 0, path: documentId, line: 0 },
-    ...{ placedIn, title, url, attributes, updatedAtMs, text, chunks },
+    ...{ placedIn, title, url, attributes, updatedAtMs, text },
+    chunks: chunks.map(({ context, ...chunk }) =>
+      context !== undefined && context.by === options.enrichment ? { ...chunk, context } : chunk,
+    ),
     language: language as PreparedDocument['language'],
     groups: grantedGroups(access).filter((group) => group !== everyone),
   };

@@ -120,6 +120,9 @@ ALTER TABLE catalog_document ADD COLUMN valid_until_ms bigint;
 /** How far a person has raised a chunk; NULL if no one has. */
 const boostSchema = 'ALTER TABLE catalog_chunk ADD COLUMN boost double precision;';
 
+/** What a model has written about a chunk, which is searched; NULL if nothing. */
+const contextSchema = 'ALTER TABLE catalog_chunk ADD COLUMN context text;';
+
 /** The schema, one version after another. */
 export const postgresMigrations: readonly string[] = [
   catalogSchema,
@@ -127,4 +130,5 @@ export const postgresMigrations: readonly string[] = [
   regionsSchema,
   validitySchema,
   boostSchema,
+  contextSchema,
 ];

@@ -137,6 +137,9 @@ ALTER TABLE document ADD COLUMN valid_until_ms INTEGER;
 /** How far a person has raised a chunk; NULL if no one has. */
 const boostSchema = 'ALTER TABLE chunk ADD COLUMN boost REAL;';
 
+/** What a model has written about a chunk, which is searched; NULL if nothing. */
+const contextSchema = 'ALTER TABLE chunk ADD COLUMN context TEXT;';
+
 /** The schema of a tenant's file, one version after another. */
 export const sqliteMigrations: readonly string[] = [
   catalogSchema,
@@ -147,4 +150,5 @@ export const sqliteMigrations: readonly string[] = [
   regionsSchema,
   validitySchema,
   boostSchema,
+  contextSchema,
 ];

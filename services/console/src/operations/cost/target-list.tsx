@@ -22,6 +22,7 @@ const taskNames: Record<number, string> = {
   [Task.REWRITE]: 'rewrite',
   [Task.ROUTE]: 'route',
   [Task.SUMMARIZE]: 'summarize',
+  [Task.ENRICH]: 'enrich',
 };
 
 const tones: Record<number, Tone> = {
