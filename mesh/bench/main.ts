@@ -30,7 +30,7 @@ Measures ratios side by side in one run, and prints one table.
   parse     PDFs: words, tables of ICDAR 2013, CPU and memory, beside @llamaindex/liteparse and pdfjs-dist if installed (npm install
             --no-save); needs --data, a folder with expected.json and icdar2013/; only if it is named; a minute
   --data    folder with alihelp-zh and alihelp-en, to measure over the help corpora; default: the sample knowledge base
-  --million with retrieval: a million chunks too, an hour
+  --million with retrieval: a million chunks too, an hour; with --index <folder> they stay there, and the next run takes minutes
   --quick   with llm and wire: one minute or two, to see that it works; its figures are rough; with retrieval: not the 214,000 chunks; with
             vectors: not the million
 `;
@@ -41,6 +41,7 @@ const { values, positionals } = parseArgs({
     data: { type: 'string' },
     quick: { type: 'boolean', default: false },
     million: { type: 'boolean', default: false },
+    index: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -56,7 +57,7 @@ if (values.help) {
     ...(chosen('answers') || chosen('costs') ? await benchCosts() : []),
     ...(chosen('cache') ? await benchCache() : []),
     ...(positionals.includes('retrieval') || (positionals.length === 0 && values.data !== undefined)
-      ? await benchRetrieval(values.data, values)
+      ? await benchRetrieval(values.data, { ...values, index: values.index })
       : []),
     ...(positionals.includes('parse') ? await benchParse(values.data) : []),
     ...(positionals.includes('capacity') ? await benchCapacity() : []),

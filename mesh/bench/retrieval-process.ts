@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -18,15 +18,21 @@ import type { ChangeFigures, RetrievalFigures } from './retrieval.ts';
 import { corpus, type Indexing, linesOf, publish, questionsOf, type Text, textsOf } from './retrieval-data.ts';
 
 // Measures retrieval with its embedding and rerank in this process. Arguments: chunks wanted (0: as many as there are documents); `changes`
-// to measure searches beside changes too, or `quiet`; then folders of data sets.
+// to measure searches beside changes too, `quiet`, or `build` to make the index only; the folder of an index that is there or is made there (empty: a
+// new one); then folders of data sets.
 
-const [wanted = '0', mode = 'quiet', ...folders] = process.argv.slice(2);
+const [wanted = '0', mode = 'quiet', indexDir = '', ...folders] = process.argv.slice(2);
+const startedAt = performance.now();
 const names = new Set(['retrieval', 'embedding', 'rerank']);
 const chosen = services.filter(({ name }) => names.has(name));
 // Enough for all vectors of the smaller indices: what they use is measured. A million chunks have the memory for their codes and words, and the
 // vectors of the best rows are read from SQLite.
 const memoryGiB = Number(wanted) >= 1_000_000 ? 1n : 8n;
-const mesh = await startTestMesh(chosen, { config: { retrieval: { memoryBytes: memoryGiB * 1024n ** 3n } } });
+const isThere = indexDir !== '' && existsSync(join(indexDir, 'retrieval', 'catalog'));
+const mesh = await startTestMesh(chosen, {
+  ...(indexDir !== '' && { dataDir: indexDir }),
+  config: { retrieval: { memoryBytes: memoryGiB * 1024n ** 3n } },
+});
 const client = mesh.client(RetrievalService);
 const embedding = mesh.client(EmbeddingService);
 const writer = mesh.client(IndexWriterService);
@@ -50,7 +56,7 @@ const options = optionsOf('acme');
 
 const documents = linesOf<Text>(folders, 'corpus.jsonl');
 const total = Number(wanted) || documents.length;
-await publish({ writer, embedding, options }, 'bench', textsOf(documents, 0, total), total);
+if (!isThere) await publish({ writer, embedding, options }, 'bench', textsOf(documents, 0, total), total);
 
 const questions = questionsOf(folders);
 const searchAs = (as: typeof options) => async (index: number) => {
@@ -62,6 +68,15 @@ const searchAs = (as: typeof options) => async (index: number) => {
 const search = searchAs(options);
 
 await loaded();
+const loadedMs = performance.now() - startedAt;
+const loadCpu = process.cpuUsage();
+if (mode === 'build') {
+  await imagesWritten();
+  await mesh.close(true);
+  process.send?.({});
+  process.disconnect();
+  process.exit(0);
+}
 await latencies(1, 300, search);
 const questionCount = 1500;
 const one = await latencies(1, questionCount, search);
@@ -81,7 +96,9 @@ const figures: RetrievalFigures = {
   cpuMs: (cpu.user + cpu.system) / 1000 / next,
   residentMb: process.memoryUsage().rss / 1e6,
   longestPauseMs: pauses.max / 1e6,
-  rawP50Ms: percentile(await rawTimes(), 0.5),
+  loadedMs,
+  loadCpuMs: (loadCpu.user + loadCpu.system) / 1000,
+  rawP50Ms: total > 100_000 ? Number.NaN : percentile(await rawTimes(), 0.5),
   questionCount,
   dataDir: mesh.dataDir,
   changes: mode === 'changes' ? await changeFigures() : undefined,
@@ -89,6 +106,15 @@ const figures: RetrievalFigures = {
 await mesh.close(true);
 process.send?.(figures);
 process.once('disconnect', () => process.exit(0));
+
+// The next start reads them.
+async function imagesWritten(): Promise<void> {
+  const hasAll = () =>
+    ['vectors', 'keywords'].every((kind) =>
+      readdirSync(join(mesh.dataDir, 'retrieval', kind)).some((name) => name.endsWith('.image')),
+    );
+  for (const until = performance.now() + longestLoadMs; !hasAll() && performance.now() < until; ) await sleep(500);
+}
 
 // A publish does not wait until a million chunks are in memory, and a leg has no time for all of them in SQLite.
 async function loaded(): Promise<void> {

@@ -25,10 +25,19 @@ const search = async (index: number) => {
   for await (const _ of client.retrieve({ query: questions[index] as string, corpora: [corpus] }, options));
   return performance.now() - askedAt;
 };
-const firstMs = await search(0);
+const cpuOf = async <T>(work: () => Promise<T>): Promise<[T, number]> => {
+  const before = process.cpuUsage();
+  const result = await work();
+  const { user, system } = process.cpuUsage(before);
+  return [result, (user + system) / 1000];
+};
+const [firstMs, firstCpuMs] = await cpuOf(() => search(0));
 await latencies(1, 300, (index) => search(index + 1));
-const warm = await latencies(1, 300, (index) => search(index + 301));
-const figures: StartFigures = { readyMs, firstMs, warmMs: percentile(warm, 0.5) };
+const [warm, warmCpuMs] = await cpuOf(() => latencies(1, 300, (index) => search(index + 301)));
+const figures: StartFigures = {
+  ...{ readyMs, firstMs, warmMs: percentile(warm, 0.5) },
+  ...{ firstCpuMs, warmCpuMs: warmCpuMs / warm.length },
+};
 await mesh.close(true);
 process.send?.(figures);
 process.once('disconnect', () => process.exit(0));

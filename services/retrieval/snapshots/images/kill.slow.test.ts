@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { createSqliteThreads } from '../../sqlite/threads.ts';
 import { changeOfStep, openWorld, type WorldRow } from '../../testing/image-world.ts';
-import { bm25Scores, createRowModel, type RowModel } from '../../testing/row-model.ts';
+import { bm25Scores, createRowModel, type ModelRow, type RowModel } from '../../testing/row-model.ts';
 
 const child = fileURLToPath(new URL('../../testing/image-child.ts', import.meta.url));
 /** Steps of each process before it is killed, while the next one is in flight and images are being written. */
@@ -63,7 +63,7 @@ async function runUntilKilled(folder: string, first: number, processNumber: numb
 function expectedOf(model: RowModel<WorldRow>, asked: Parameters<typeof bm25Scores>[1]) {
   const visible = model.visible(1, [1], undefined);
   const scores = bm25Scores(model.at(1), asked);
-  const best = (scoreOf: (row: WorldRow) => number | undefined) =>
+  const best = (scoreOf: (row: ModelRow<WorldRow>) => number | undefined) =>
     visible
       .flatMap((row) => {
         const score = scoreOf(row);
