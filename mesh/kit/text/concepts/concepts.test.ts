@@ -32,6 +32,9 @@ test.each([
   ['is my kettle covered', 'small appliances: 18 months', true],
   ['一个吸尘器', '加湿器多少钱', false],
   ['a floor lamp', 'desk lamps', true],
+  ['住在拉萨', '西藏自治区', true],
+  ['parcels to germany', 'eu, from the port', true],
+  ['寄到德国', '法国 3 天', false],
 ])('the kind of %j is named in %j: %s', (thing, text, isNamed) => {
   const { named } = kindsOf(text);
   expect([...kindsOf(thing).ofThings].some((kind) => named.has(kind))).toBe(isNamed);

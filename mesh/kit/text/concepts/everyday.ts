@@ -10,15 +10,15 @@ export const EVERYDAY_CONCEPTS = `
 免费 免收 不收费 不收 不要钱 包邮 免运费 免邮 不用钱 免票 免息 | free no_charge waived complimentary costs_nothing
 运费 邮费 快递费 邮资 面单费 邮寄费 包邮 免运费 | shipping_cost postage shipping_fee freight delivery_fee shipping
 押金 保证金 定金 | deposit
-折扣 优惠 打折 减免 满减 特价 | discount reduction offer % off
+折扣 优惠 打折 减免 满减 特价 几折 便宜多少 优惠多少 | discount reduction offer % off money_off
 优惠券 券 代金券 | coupon voucher
 付款 支付 付钱 给钱 付费 打款 汇款 转账 刷卡 对公 | pay payment paid transfer
 退款 返还 退钱 退还 钱退 | refund reimburse money_back paid_back reimburse money_arrives
-退货 退回 退掉 拒退 退 | return returned send_back sent_back
+退货 退回 退掉 拒退 退 退回去 寄回 寄回去 | return returned send_back sent_back send_it_back bring_back give_back take_back
 换货 换一个 更换 调换 换新 换成 换回来 换来 换尺码 换 | exchange swap replace replacement
 取消 撤销 撤回 不要了 退订 撤单 | cancel cancelled cancellation undo
-赔付 赔偿 赔不赔 补偿 赔多少 赔钱 赔 | compensation compensate
-延误 逾期 晚到 迟到 晚了 超期 没按时 迟 未按时 超过 还没到 没到 | late delay delayed overdue
+赔付 赔偿 赔不赔 补偿 赔多少 赔钱 赔 赔钱吗 有补偿 | compensation compensate compensate make_up_for
+延误 逾期 晚到 迟到 晚了 超期 没按时 迟 未按时 超过 还没到 没到 慢了 拖了 超时 迟了 迟到了 还没送到 | late delay delayed overdue behind_schedule takes_too_long
 过期 失效 作废 到期 有效期 清零 | expire expiry expired lapse valid validity
 坏 坏了 故障 损坏 质量问题 破损 出问题 毛病 不转 | broken fault faulty defect defective damaged damage
 维修 修理 送修 报修 修好 寄修 修 | repair repaired fix workshop
@@ -41,15 +41,15 @@ export const EVERYDAY_CONCEPTS = `
 密码 口令 | password pin
 验证码 动态码 | code verification_code
 账户 账号 帐号 帐户 户头 | account
-注册 开户 登记 | register sign_up registration
+注册 开户 登记 注册账号 | register sign_up registration create_an_account open_an_account sign-up
 登录 登陆 | sign_in log_in login sign-in
 被盗 盗用 盗号 | stolen hacked got_in someone_got_in
-丢失 丢了 遗失 弄丢 找不到 丢 没了 缺 少了 丢件 已丢 都丢了 | lost lose loss missing
+丢失 丢了 遗失 弄丢 找不到 丢 没了 缺 少了 丢件 已丢 都丢了 扔了 扔掉 丢弃 不见了 缺失 | lost lose loss missing threw_away thrown_away gone
 钱包 | wallet
 余额 | balance
 分期 | instalment installment
-货到付款 货到再付 先收货 收货再付 收到再付 到付 | cash_on_delivery pay_on_delivery pay_when_it_arrives pay_on_arrival
-其他平台 别的平台 其他店 别家 别的店 拼多多 京东 淘宝 天猫 抖音 亚马逊 | other_shops other_platforms another_shop other_sellers amazon ebay temu
+货到付款 货到再付 先收货 收货再付 收到再付 到付 到手再付 到了再付 收到货再付 收货后付款 见货付款 先货后款 货到付钱 拿到货再付 | cash_on_delivery pay_on_delivery pay_when_it_arrives pay_on_arrival pay_after_delivery pay_when_i_receive pay_when_it_comes pay_the_courier
+其他平台 别的平台 其他店 别家 别的店 拼多多 京东 淘宝 天猫 抖音 亚马逊 其它平台 其他网站 别的网站 外面 | other_shops other_platforms another_shop other_sellers amazon ebay temu other_websites another_website another_store other_stores competitor
 营业时间 开放时间 几点开门 几点关门 开门 关门 营业 开放 打烊 收摊 | opening_hours open close closed hours opening closing visiting_hours
 闭馆 休息 停业 不营业 关闭 | closed close shut
 门票 票价 入场券 | ticket admission
@@ -87,7 +87,7 @@ export const EVERYDAY_CONCEPTS = `
 升级 更新 固件 | update upgrade firmware
 恢复出厂 重置 | factory_reset reset
 清洗 下水 水洗 清洁 未下水 洗过 机洗 | clean cleaning wash washing washed unwashed rinse
-支持 兼容 | support supported compatible works
+支持 兼容 接受 可用 | support supported compatible works accept accepted
 故障码 代码 报错 错误 | error code error_code fault_code exit_code
 限额 上限 最多 最高 封顶 | limit maximum most at_most
 最低 最少 起 不少于 门槛 | minimum least at_least
@@ -122,23 +122,23 @@ export const EVERYDAY_CONCEPTS = `
 周日 星期日 星期天 礼拜天 周末 | sunday weekend
 假期 节假日 过年 春节 除夕 | holiday holidays
 送礼 礼物 礼盒 包装 | gift present wrapping
-转让 转赠 送人 转给 赠送 转移 送给 可赠送 | transfer give_away move moved
+转让 转赠 送人 转给 赠送 转移 送给 可赠送 转给别人 给别人 让给 | transfer give_away move moved give_to given_to pass_on gift_to share_with
 合并 叠加 一起用 同时用 | combine combined together stack
 绑定 关联 | link bind bound
-退出 注销 退会 销户 关闭账户 退出会员 | close_account delete_account erasure closing leave leaving quit
+退出 注销 退会 销户 关闭账户 退出会员 删除账户 删号 | close_account delete_account erasure closing leave leaving quit delete_account delete_my_account
 个人信息 隐私 数据 | data privacy personal_information
 保存 保留 | keep kept stored store
 下载 | download
-没有更新 不动 停滞 不更新 没变化 没动静 一直没动 | stuck stands_still not_changed nothing_changes hasn_t_moved not_moved hasn_t_changed no_movement not_updated hasn_t_updated
+没有更新 不动 停滞 不更新 没变化 没动静 一直没动 不动了 没动 卡住不动 好几天没动 没有动静 | stuck stands_still not_changed nothing_changes hasn_t_moved not_moved hasn_t_changed no_movement not_updated hasn_t_updated hasn_t_been_updated not_been_updated hasn_t_changed_for no_update no_updates not_moving isn_t_moving stopped_moving
 打印 纸质 | print printed printout paper
 申诉 投诉 异议 不服 | appeal complain complaint
-摔 摔落 掉 跌落 摔坏 摔了 摔碎 摔过 掉地上 磕坏 | drop dropped drops fall fell
+摔 摔落 掉 跌落 摔坏 摔了 摔碎 摔过 掉地上 磕坏 砸 磕 碰坏 摔到 | drop dropped drops fall fell knocked_over fallen falls
 进水 进液 泼 洒 | liquid water spill spilled
 以旧换新 旧机 抵扣 旧 | trade-in old
 二手 转手 | second-hand second_owner used selling_on
 缺货 断货 没货 无货 | out_of_stock sold_out
 有货 现货 | in_stock stock
-补差 差价 降价 价保 | price_protection price_drop cheaper difference gap
+补差 差价 降价 价保 退差价 补差价 补差额 | price_protection price_drop cheaper difference gap price_match match_the_price refund_the_difference
 手机 | phone mobile
 网络 无线网 | wifi wi-fi network
 押后 推迟 延后 | postpone later
@@ -152,7 +152,7 @@ export const EVERYDAY_CONCEPTS = `
 备份 | backup
 压缩 | compress compressed compression
 保存期 留存 | retention kept
-试用 用了一次 用过 试过 试了 试一下 | trial
+试用 用了一次 用过 试过 试了 试一下 用了几次 点亮过 通电 | trial tried_it tried_out used_it_once used_once
 结果 报告 | result results report
 发布 日期 | published date
 年轻人 未成年 未成年人 | under_18 minor
@@ -162,7 +162,7 @@ export const EVERYDAY_CONCEPTS = `
 准时 按时 及时 没准时 | on_time punctual
 团费 船费 车费 费用包含 报名费 | fare tour_price package_price
 共用 共享 一起用 合用 绑定 | share shared joint
-拆开 拆封 打开 拆机 自行拆 已拆 启封 拆过 拆了 | opened unsealed take_apart dismantle
+拆开 拆封 打开 拆机 自行拆 已拆 启封 拆过 拆了 开封 启封 拆了包装 拆包装 拆了包 | opened unsealed take_apart dismantle opened_the_box unboxed unpacked unwrapped
 自行拆机 拆机 拆修 自己拆 我拆 拆过 私自拆 自己修 | opened_the_device taken_apart took_apart dismantled
 奖励 奖赏 好处费 推荐 返利 | reward bonus referral refer
 充值 充钱 存钱 加钱 | top_up recharge add_money load
@@ -347,7 +347,7 @@ export const EVERYDAY_CONCEPTS = `
 楼梯 上楼 几楼 | stairs floor
 摊位 小贩 | stall vendor
 夜市 | night_market
-地址写错 改地址 修改地址 改派 | change_address address_change redirect wrong_address typed_the_wrong_address
+地址写错 改地址 修改地址 改派 写错地址 填错地址 地址填错 地址错了 换地址 | change_address address_change redirect wrong_address typed_the_wrong_address wrong_house_number address_is_wrong different_address
 追踪 查件 查询物流 物流信息 轨迹 | track tracking trace
 签收 已签收 显示送达 | delivered delivery_photo
 代收点 自提点 快递柜 驿站 | pick-up_point locker
@@ -388,14 +388,14 @@ export const EVERYDAY_CONCEPTS = `
 限时抢购 秒杀 | flash_sale
 清仓 最后一件 | clearance last_piece
 直播间 拼团 | live-stream group-buy
-平台 其他平台 别家 京东 淘宝 拼多多 天猫 | other_shop another_shop elsewhere amazon competitor
+平台 其他平台 别家 京东 淘宝 拼多多 天猫 | other_shop another_shop amazon competitor
 满减 活动 促销 大促 | promotion sale offer
 双十一 双11 | double_eleven singles_day
-联系 联系上 找到人 打通 接通 | contact reach talk speak get_through
+联系 联系上 找到人 打通 接通 找人 接电话 | contact reach talk speak get_through get_hold_of
 包裹不动 没有更新 停滞 | not_moved hasn't_moved stands_still nothing_changes stuck
 包裹 快件 邮包 | parcel package
 额外 另外 另收 | extra additional further
-结束 截止 终止 | end ends finish finishes
+结束 截止 终止 截至 最晚 | end ends finish finishes cut_off cut-off deadline latest
 晚上 夜间 夜场 夜里 | evening night nights
 提高 提升 增加 调高 | raise increase increased
 受伤 急救 救护 | injured injury hurt first_aid ambulance
@@ -419,4 +419,33 @@ export const EVERYDAY_CONCEPTS = `
 超过流量 流量超了 套餐外 | over_allowance
 出租 租借 | hire rent
 雪板 雪具 滑雪板 | skis ski_equipment snowboard
+电影 影片 影院 放映 观影 看电影 场次 | film movie cinema screening
+音乐 放歌 唱歌 音响 | music songs
+生火 明火 篝火 烧烤 炭火 | fire campfire bonfire barbecue grill charcoal
+生病 疾病 患病 得病 | illness sick disease ill
+既往症 投保前 原有 | pre-existing existed existing_condition before_the_policy before_i_joined
+名称 姓名 名字 户名 | name
+相同 一样 一致 同样 | same identical match
+不同 不一样 不一致 | different differ
+冷静期 犹豫期 等待期 | cooling-off cooling_off waiting_period waiting_time
+评定 重新计算 核算 | recalculated reviewed evaluated assessed
+达到 升到 成为 升级到 | become reach reaching
+消费 花费 花 | spend spent spending
+未取 不取 没取 不去拿 不来取 没去取 | not_collected uncollected not_picked_up don_t_collect
+入内 进入 进店 进场 入场 进馆 入馆 进门 | enter entry admitted come_in get_in
+最后一场 末场 末班 | last_screening last_show last_bus last_train
+第一场 首场 头班 首班 | first_screening first_show first_bus first_train
+视为 算作 当作 | counts_as treated_as considered regarded
+热食 熟食 外卖 外带食物 自带食物 | hot_food takeaway own_food
+每天 每日 天天 | daily every_day
+每周 每星期 | weekly every_week
+每月 每个月 | monthly every_month
+每年 每个自然年 一年 | yearly annually every_year
+立即 马上 立刻 当场 | immediately right_away at_once instantly
+不喜欢 不满意 不合适 个人原因 无理由 | don_t_like dislike not_satisfied changed_my_mind change_of_mind personal_reasons
+发错 寄错 错发 收错 | wrong_item wrong_product sent_the_wrong
+少发 漏发 缺件 少件 | missing_item item_missing incomplete
+来回 往返 双程 | both_ways round_trip there_and_back
+由我们承担 我们承担 商家承担 卖家承担 | we_pay at_our_cost our_expense
+自行承担 自己承担 顾客承担 自付 | at_your_cost your_expense you_pay
 `;

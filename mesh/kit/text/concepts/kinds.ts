@@ -1,3 +1,4 @@
+import { PLACES } from './places.ts';
 import { createWordIndex } from './word-index.ts';
 
 /**
@@ -26,7 +27,7 @@ export interface KindsOfText {
 const names: (readonly string[])[] = [];
 const things = createWordIndex();
 const kinds = createWordIndex();
-for (const line of KINDS.trim().split('\n')) {
+for (const line of [...KINDS.trim().split('\n'), ...PLACES.trim().split('\n')]) {
   const [kind = '', members = ''] = line.split(':');
   const entry = names.length;
   names.push(kind.split('|'));
@@ -41,6 +42,9 @@ export function kindsOf(plain: string): KindsOfText {
     ofThings: new Set(things.find(plain).map(({ entry }) => entry)),
   };
 }
+
+/** Returns the words of a text that name a thing of some kind. */
+export const thingsIn = (plain: string): string[] => things.find(plain).map(({ word }) => word);
 
 /** Returns the names of the kinds of the things in a text, in the language in which it names them: 灯具 for 台灯. */
 export function kindNames(plain: string): string[] {
