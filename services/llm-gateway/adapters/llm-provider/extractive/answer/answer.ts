@@ -1,10 +1,11 @@
 import type { Passage } from '#gen/ragmesh/common/v1/common_pb.ts';
 import { type ReadPassageText, readPassageText } from '../passage/passage-texts.ts';
-import { readQuestions } from '../question/question.ts';
+import { type Question, readQuestions } from '../question/question.ts';
 import { readEvidence, readPassages } from '../rank/evidence.ts';
 import { trainedWeights, type Weights } from '../rank/model.ts';
 import { chooseQuotations } from './choose.ts';
-import type { Quotation } from './quotation.ts';
+import { compareRows } from './compare.ts';
+import { type Quotation, textOf } from './quotation.ts';
 import { writeOut } from './write-out.ts';
 
 /** An answer that quotes the evidence, or a refusal. */
@@ -41,11 +42,15 @@ export function answerByQuoting(
   const quoted = new Set<string>();
   const pieces: string[] = [];
   const unanswered: string[] = [];
-  for (const question of questions) {
-    const quotations = chooseQuotations(readEvidence(question, read), weights);
+  const evidences = questions.map((question) => readEvidence(question, read));
+  const compared = compareRows(evidences);
+  for (const evidence of evidences) {
+    const { question } = evidence;
+    const row = compared.get(question);
+    const quotations = row === undefined ? chooseQuotations(evidence, weights) : [row];
     if (quotations.length === 0) unanswered.push(question.text);
-    const fresh = quotations.filter((quotation) => !quoted.has(keyOf(quotation)));
-    for (const quotation of fresh) quoted.add(keyOf(quotation));
+    const fresh = quotations.filter((quotation) => !quoted.has(keyOf(quotation, question)));
+    for (const quotation of fresh) quoted.add(keyOf(quotation, question));
     pieces.push(...writeOut(question, fresh, pieces.length > 0));
   }
   const said = questions[0]?.language ?? 'en';
@@ -54,5 +59,6 @@ export function answerByQuoting(
   return { isRefusal: false, pieces };
 }
 
-const keyOf = ({ candidates }: Quotation): string =>
-  candidates.map(({ source, index }) => `${source.rank}.${index}`).join(' ');
+/** Names what a quotation shows to a question: another column of the same row is another quotation. */
+const keyOf = ({ candidates }: Quotation, question: Question): string =>
+  candidates.map((one) => `${one.source.rank}.${one.index} ${textOf(one, question)}`).join('\n');

@@ -13,7 +13,7 @@ export const ENGLISH_FRAME = new Set([
   last week yesterdai todai tomorrow recent month guy folk team sir madam somebodi someon anyon everyon peopl friend wife husband
   son daughter mom dad mother father grandma grandpa famili mine bought bui buy purchas own use want wish plan decid hear heard
   saw see seen notic found find found appear seem kept keep put set turn start stop first new old big small whole per anywai
-  later soon again back about dont didnt doesnt wont cant isnt im ive id youd ill what whats wheres hows that thats there`),
+  ok okai later soon again back about dont didnt doesnt wont cant isnt im ive id youd ill what whats wheres hows that thats there`),
 ]);
 
 /** English frame words that are a topic in some questions ("new", "old", "set"): they count less instead of nothing. */
@@ -36,9 +36,9 @@ export const CHINESE_FRAME = words(`
 
 /** Words for the kind of answer. The answer shows its kind by itself, so they have a low weight. English as stems. */
 export const KIND_WORDS =
-  words(`多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
+  words(`区别 差别 不同 多少钱 什么时候 时间 价格 费用 金额 时候 时长 钱 价钱 period cost price fee amount monei dai week month year hour minut time
   step explain overview list option compar differ longer shorter bigger larger smaller cheaper better higher lower heavier faster
-  summar summaris current polici rule vs versu`);
+  summar summari summaris current polici rule vs versu`);
 
 /** Phrases of courtesy, which are cut from a message before it is read. */
 export const COURTESY =

@@ -2,6 +2,8 @@
 export type AnswerKind = 'time' | 'money' | 'number' | 'person' | 'place' | 'phone' | 'steps';
 
 const asked: readonly (readonly [AnswerKind, RegExp])[] = [
+  // These words ask for a time, whatever else the question names: 几点能打通电话, how soon is the deposit paid back.
+  ['time', /多久|多长时间|几天|多少天|什么时候|啥时候|何时|几点|\bhow (?:long|soon|often)\b|\bwhat time\b|^when\b/u],
   ['phone', /电话|热线|号码是|\b(?:phone|telephone|hotline)\b.*\bnumber\b|\bnumber\b.*\bcall\b|\bphone number\b/],
   [
     'money',
@@ -35,9 +37,13 @@ const asked: readonly (readonly [AnswerKind, RegExp])[] = [
   ],
 ];
 
+/** Names of rules that have a word for a kind of answer: price protection is no price. */
+const nameOfRule = /价格保护|退差价|补差价|(?<![a-z])price (?:protection|drops?|match|guarantee|changes?)(?![a-z])/g;
+
 /** Returns the kind of answer that a question in normal form needs; `undefined`: not known. */
 export function kindAsked(plain: string): AnswerKind | undefined {
-  return asked.find(([, pattern]) => pattern.test(plain))?.[0];
+  const rest = plain.replace(nameOfRule, ' ');
+  return asked.find(([, pattern]) => pattern.test(rest))?.[0];
 }
 
 const shown: Record<AnswerKind, RegExp> = {

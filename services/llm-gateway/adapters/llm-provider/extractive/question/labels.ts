@@ -3,7 +3,7 @@
  * about another number is about another thing.
  */
 const label =
-  /(?<![\d.-])\d{1,4} ?(?:期(?!限)|日[游票]|兆|号[线楼厅门馆店柜口]|d(?=[厅影])|g(?= ?[网套卡手信]))|(?<![a-z])(?:code|version|windows|android|ios|gate|terminal|platform|error|chapter) ?\d{1,4}(?![\d.,]|st|nd|rd|th)|(?:代码|错误码?|型号) ?\d{1,4}/g;
+  /(?<![\d.-])\d{1,4} ?(?:期(?![限间])|日[游票]|兆|号[线楼厅门馆店柜口]|d(?=[厅影])|g(?= ?[网套卡手信]))|(?<![a-z])(?:code|version|windows|android|ios|gate|terminal|platform|error|chapter) ?\d{1,4}(?![\d.,]|st|nd|rd|th)|(?:代码|错误码?|型号) ?\d{1,4}/g;
 
 /** Returns whether a question in normal form names a thing by a number that none of the texts has. */
 export function lacksLabel(plain: string, texts: readonly string[]): boolean {

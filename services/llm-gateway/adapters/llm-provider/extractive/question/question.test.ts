@@ -17,6 +17,26 @@ test.each([
   expect(question.terms.map((term) => term.text)).toEqual(expect.arrayContaining(terms));
 });
 
+test.each([
+  ['被套不想要了，能退吗', '被套', '套'],
+  ['宽带能装在船上吗', '宽带', '宽'],
+  ['门票退不退', '退', '不退'],
+  ['Is it safe for a 2-year-old?', '2', '2year'],
+])('%j has the word %s', (text, word, other) => {
+  const terms = readQuestion(text).terms.map((term) => term.text);
+  expect(terms).toContain(word);
+  expect(terms).not.toContain(other);
+});
+
+test.each([
+  ['热线几点有人接', 'time'],
+  ['How soon is the deposit paid back?', 'time'],
+  ['价格保护怎么申请', 'steps'],
+  ['Does price protection apply twice?', undefined],
+])('%j wants %s', (text, wants) => {
+  expect(readQuestion(text).wants).toBe(wants);
+});
+
 test('codes and years are exact, and their parts do not count beside them', () => {
   const terms = readQuestion('PPR-9087 的 2027 年保修').terms;
   expect(terms.filter(({ isExact }) => isExact).map(({ text }) => text)).toEqual(['ppr9087', '2027']);

@@ -1,5 +1,5 @@
 import { conceptsOf } from '#kit/text/concepts/concepts.ts';
-import { kindsOf } from '#kit/text/concepts/kinds.ts';
+import { kindsOf, thingsIn } from '#kit/text/concepts/kinds.ts';
 import { numbersToDigits } from '#kit/text/facts/number-words.ts';
 import { foldTraditional } from '#kit/text/han-variants.ts';
 import { normalizeText } from '#kit/text/normalize.ts';
@@ -18,6 +18,8 @@ export interface Question {
   text: string;
   /** The same in normal form. */
   plain: string;
+  /** The thing that a comparison asks this of; `undefined`: nothing is compared. */
+  compared: string | undefined;
   /** Each once, in order. */
   terms: readonly Term[];
   /** Everyday concepts of the question. */
@@ -69,6 +71,8 @@ const saleDay =
 const perPiece = /(?<=多少钱|几块钱|多少元|什么价)1[台件个张条把只盏套份瓶双]/g;
 /** 多少钱包邮 asks about 包邮, not about a wallet. */
 const howMuchHan = /多少钱|几块钱/g;
+/** 退不退 asks about 退, not about 不退. */
+const verbNotVerb = /(\p{sc=Han})[不没]\1/gu;
 /** The kind of answer shows what they ask for. */
 const howMuch = /(?<![a-z])how (?:long|soon|often|many|much|far|old|big|high|tall|large|heavy)(?![a-z])/g;
 /** Chinese verbs of one character that say what a question is about. */
@@ -118,6 +122,7 @@ export function readQuestion({ focus, background, name }: MessagePart, language?
     language: /\p{sc=Han}/u.test(focus) ? 'zh' : (language ?? 'en'),
     text: (name ?? focus).replace(/[，,；;\s]+$/u, '').trim(),
     plain,
+    compared: name,
     terms: [...terms.values()].slice(0, maxTerms),
     concepts: new Set(conceptsOf(plain).map(({ concept }) => concept)),
     wants: kindAsked(plain),
@@ -144,7 +149,7 @@ function termsOf(text: string, isFocus: boolean): Term[] {
     run,
   });
   const days = Array.from(plain.matchAll(saleDay), ([day]) => dayTerm(day));
-  const rest = plain.replace(saleDay, ' ').replace(perPiece, '').replace(howMuchHan, '$& ');
+  const rest = plain.replace(saleDay, ' ').replace(perPiece, '').replace(howMuchHan, '$& ').replace(verbNotVerb, '$1');
   const latin = latinTerms(rest, namesIn(text));
   const han = hanRuns(rest).flatMap((words, run) =>
     words.map(({ word, isGuess }) => complete(hanTerm(word, isGuess), isFocus ? run : run + maxTerms)),
@@ -261,6 +266,27 @@ interface RunWord {
   isGuess: boolean;
 }
 
+/** Returns the words of a text. An everyday word that the dictionary cuts into characters is one word: 被套, 宽带, 包邮. */
+function segmentsOf(plain: string): string[] {
+  const segments = Array.from(segmenter.segment(plain), ({ segment, index }) => ({ segment, index }));
+  const words = conceptsOf(plain)
+    .map(({ word }) => word)
+    .concat(thingsIn(plain))
+    .filter((word) => word.length > 1 && /^\p{sc=Han}+$/u.test(word) && !CHINESE_FRAME.has(word))
+    .sort((a, b) => b.length - a.length);
+  const joined: string[] = [];
+  for (let at = 0; at < segments.length; ) {
+    const { index } = segments[at] as (typeof segments)[number];
+    let end = at;
+    while (segments[end]?.segment.length === 1) end++;
+    const singles = plain.slice(index, index + end - at);
+    const word = words.find((one) => singles.startsWith(one));
+    joined.push(word ?? (segments[at]?.segment as string));
+    at += word?.length ?? 1;
+  }
+  return joined;
+}
+
 /**
  * Returns the Chinese words of a question, in runs between frame words. Adjacent single characters are words that the dictionary does not
  * know, usually of two characters: 退货质检 is 退货 and 质检.
@@ -281,7 +307,7 @@ function hanRuns(plain: string): RunWord[][] {
     if (words.some(({ word }) => !soft.has(word))) runs.push(words);
     words = [];
   };
-  for (const { segment } of segmenter.segment(plain)) {
+  for (const segment of segmentsOf(plain)) {
     const isFrame = CHINESE_FRAME.has(segment) || CHINESE_STOP_CHARACTERS.has(segment);
     if (soft.has(segment)) {
       flush();
@@ -302,5 +328,9 @@ function latinOf(plain: string): string {
   return plain
     .replace(/\p{sc=Han}+/gu, ' ')
     .replace(howMuch, ' ')
-    .replace(/(?<=[a-z])[-/](?=[a-z]+(?![a-z\d]))/g, ' ');
+    .replace(/(?<=[a-z])[-/](?=[a-z]+(?![a-z\d]))/g, ' ')
+    .replace(
+      /(?<=\d)-(?=(?:year|month|week|day|night|hour|minute|inch|star|door|seat|person|piece|pack)s?(?![a-z]))/g,
+      ' ',
+    );
 }

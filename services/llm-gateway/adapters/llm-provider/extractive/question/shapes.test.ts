@@ -30,6 +30,7 @@ test.each([
   'Who pays for the postage?',
   '运费谁出',
   'How far ahead can I book?',
+  'How big a deposit do you take?',
 ])('any answer may do for %s', (question) => {
   expect(shapeOf(toPlain(question))).toBeUndefined();
 });
@@ -45,4 +46,5 @@ test.each([
 
 test('a number that measures is no name of a thing', () => {
   expect(lacksLabel(toPlain('我买 200 元的东西包邮吗，5 天能到吗'), ['满 299 元包邮'])).toBe(false);
+  expect(lacksLabel(toPlain('双十一期间退货质检要几天'), [toPlain('双十一：质检 5 天')])).toBe(false);
 });

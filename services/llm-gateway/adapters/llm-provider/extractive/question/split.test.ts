@@ -16,9 +16,21 @@ test.each([
 });
 
 test('what is said beside a question is its background', () => {
-  const [part] = splitMessage('我买的帐篷漏水了，可以退钱吗');
-  expect(part).toMatchObject({ focus: '可以退钱吗' });
+  const [part] = splitMessage('我买的帐篷漏水了，可以退全部的租金吗');
+  expect(part).toMatchObject({ focus: '可以退全部的租金吗' });
   expect(part?.background).toContain('帐篷');
+});
+
+test.each(['帐篷漏水了，可以退钱吗', '别的店更便宜，能补差价吗', '帐篷摔过一次，还保修不'])(
+  'a clause of few words belongs to its condition: %s',
+  (message) => {
+    expect(splitMessage(message)).toMatchObject([{ focus: message, background: '' }]);
+  },
+);
+
+test('things between which a difference is asked for are named without the words before them', () => {
+  const names = splitMessage('What is the difference between the steel and the cotton tent?').map(({ name }) => name);
+  expect(names).toEqual(['the steel', 'the cotton tent']);
 });
 
 test('two things that are compared are two questions, each named by its thing', () => {

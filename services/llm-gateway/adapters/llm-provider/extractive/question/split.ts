@@ -60,16 +60,19 @@ function clausesOf(text: string): string[] {
     .filter((clause) => /[\p{L}\p{N}]/u.test(clause));
 }
 
-/** Joins a Chinese clause without a subject of its own (可以吗, 可以退吗) with the clause before it. */
+/** Content of a Chinese clause that needs the clause before it to be understood, in characters. */
+const maxShort = 3;
+
+/** Joins a Chinese clause without a subject of its own (可以吗, 能补差吗, 还保修不) with the clause before it, which is its condition. */
 function joinShort(clauses: readonly string[]): string[] {
   const joined: string[] = [];
   for (const clause of clauses) {
     const before = joined.at(-1);
     const content = clause.replace(
-      /[\p{P}\s]|可以|可不可以|能不能|还|吗|么|呢|怎么办|咋办|怎么弄|行不行|不行|行|是|有|能|不|的|会|啊|了|你们|我|该/gu,
+      /[\p{P}\s]|可以|可不可以|能不能|还|要不要|会不会|吗|么|呢|怎么办|咋办|怎么弄|行不行|不行|行|是|有|能|不|的|会|啊|了|你们|我|该/gu,
       '',
     );
-    if (before !== undefined && content.length < 2) joined[joined.length - 1] = before + clause;
+    if (before !== undefined && content.length <= maxShort) joined[joined.length - 1] = before + clause;
     else joined.push(clause);
   }
   return joined;
@@ -89,7 +92,7 @@ function splitComparison(part: MessagePart): MessagePart[] {
         focus,
       )
     : /(?:^|,|\bbetween|\bcompare|\bto|\bis|\bare|\bfor|\bhas|\bof) ((?:the |an? )?[\w-]+(?: [\w-]+){0,5}?) (?:or|and|vs\.?|versus) ((?:the |an? )?[\w-]+(?: [\w-]+){0,6})/i.exec(
-        ` ${focus}`,
+        ` ${focus.replace(/^.*\bbetween\b/i, '').trim()}`,
       );
   const [, left, right] = pair ?? [];
   if (left === undefined || right === undefined) return [part];

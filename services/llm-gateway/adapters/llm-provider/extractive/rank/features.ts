@@ -68,12 +68,40 @@ export const featureNames = [
   'priceOfThing',
   'shape',
   'noShape',
+  'otherLabel',
 ] as const;
 
 export type FeatureName = (typeof featureNames)[number];
 
+/** What the candidates of a question are compared with. */
+export interface Best {
+  /** Highest score of a passage by the reranker. */
+  rerank: number;
+  /** Highest share of its label that the question says, among the rows of each table and the items of each list. */
+  labels: ReadonlyMap<string, number>;
+}
+
+/** Returns what the candidates of a question are compared with. */
+export function bestOf({ question, sources }: Evidence): Best {
+  const labels = new Map<string, number>();
+  for (const candidate of sources.flatMap(({ candidates }) => candidates)) {
+    const place = placeOf(candidate);
+    labels.set(place, Math.max(labels.get(place) ?? 0, labelShare(question, candidate)));
+  }
+  return { rerank: Math.max(0, ...sources.map(({ passage }) => passage.scores?.rerank ?? 0)), labels };
+}
+
+const placeOf = ({ source, unit }: Candidate): string => `${source.rank}.${unit.block}`;
+
+/** Returns the share of the label of a row (its first cell) or of an item ("Gold: 21 days") that the question says; 0 without a label. */
+function labelShare(question: Question, { unit, text }: Candidate): number {
+  if (unit.kind !== 'row' && unit.kind !== 'step') return 0;
+  const label = unit.cells[0]?.value.toLowerCase() ?? /^[^:：]{1,40}(?=[:：])/.exec(text.plain)?.[0];
+  return label === undefined ? 0 : saidShare(question, label);
+}
+
 /** Returns the features of a candidate. */
-export function featuresOf(evidence: Evidence, candidate: Candidate, best: { rerank: number }): number[] {
+export function featuresOf(evidence: Evidence, candidate: Candidate, best: Best): number[] {
   const { question, weights, sources } = evidence;
   const { unit, text, own, near, all, source } = candidate;
   const { wants } = question;
@@ -151,6 +179,7 @@ export function featuresOf(evidence: Evidence, candidate: Candidate, best: { rer
     priceOfThing: Number(things.length > 0 && isPriceOf(things, candidate)),
     shape: Number(hasShape),
     noShape: Number(question.shape !== undefined && !hasShape),
+    otherLabel: Math.max(0, (best.labels.get(placeOf(candidate)) ?? 0) - labelShare(question, candidate)),
     denied: Number(isDenied && question.form !== 'list'),
     deniedList: Number(isDenied && question.form === 'list' && !asksDenied),
     bothDenied: Number(isDenied && asksDenied),

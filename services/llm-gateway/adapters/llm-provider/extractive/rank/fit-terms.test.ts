@@ -40,6 +40,12 @@ test('transposed letters at the end of a word are corrected', () => {
   expect(terms.map(({ text }) => text)).toContain('cancel');
 });
 
+test('an everyday word is no misspelt word', () => {
+  const hours = [readPassageText('影院', '', '可以在柜台购票。')];
+  const terms = fitTerms(readQuestions('可以带宠物吗')[0] as Question, hours).terms.map((term) => term.text);
+  expect(terms).not.toContain('可以在');
+});
+
 test('another code stays another code', () => {
   expect(fitted('TNT-4401 price')).not.toContain('tnt4410');
 });

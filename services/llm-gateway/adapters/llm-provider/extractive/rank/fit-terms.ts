@@ -35,6 +35,7 @@ export function fitTerms(question: Question, passages: readonly PassageText[]): 
   const corrected = terms.map((term): Term => {
     const length = [...term.text].length;
     if (term.isExact || /\d/.test(term.text) || length < (term.isHan ? minHan : minLatin) || isKnown(term)) return term;
+    if (isEveryday(term.text)) return term;
     if (term.isHan) return { ...term, text: nearRun(term.text, evidence) ?? term.text };
     vocabulary ??= [...new Set(texts.flatMap(({ tokens }) => [...tokens]))].filter((token) =>
       /^[a-z]{4,}$/.test(token),
@@ -124,7 +125,7 @@ function divideRun(words: readonly Term[], evidence: string): Term[] {
     });
 }
 
-/** Returns whether a text is one everyday word: 手冲壶. */
+/** Returns whether a text is one everyday word, which is no misspelt one: 手冲壶, "blanket". */
 const isEveryday = (text: string): boolean => text.length > 1 && conceptsOf(text).some(({ word }) => word === text);
 
 /** Returns whether an English word may be another one, misspelt: two short words that differ in a letter are two words, string and spring. */

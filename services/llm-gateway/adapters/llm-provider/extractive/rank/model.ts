@@ -1,6 +1,6 @@
 import { aspectNames, aspectsOf } from './aspects.ts';
 import type { Candidate, Evidence } from './evidence.ts';
-import { coverage, featureNames, featuresOf } from './features.ts';
+import { bestOf, coverage, featureNames, featuresOf } from './features.ts';
 import weights from './weights.json' with { type: 'json' };
 
 /** What the decision reads beside the features of the best candidate. */
@@ -43,12 +43,12 @@ export const trainedWeights: Weights = weights;
 
 /** Returns the candidates with their scores, best first. */
 export function rankCandidates(evidence: Evidence, { rank }: Weights = trainedWeights): Ranked[] {
-  const rerank = Math.max(0, ...evidence.sources.map(({ passage }) => passage.scores?.rerank ?? 0));
+  const best = bestOf(evidence);
   const factors = featureNames.map((name) => rank[name] ?? 0);
   return evidence.sources
     .flatMap(({ candidates }) => candidates)
     .map((candidate) => {
-      const features = featuresOf(evidence, candidate, { rerank });
+      const features = featuresOf(evidence, candidate, best);
       return {
         candidate,
         features,
