@@ -1,4 +1,4 @@
-import { type Expression, type SqlBool, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Database } from '#kit/storage/database.ts';
 import type { AuditSchema, UsageTotalRow } from '../records/schema.ts';
 import { totalAmounts } from './usage-totals.ts';
@@ -32,7 +32,7 @@ export async function sumByName(
     .select(totalAmounts.map((amount) => sumOf(amount)))
     .where('tenant', '=', tenant)
     .where('dimension', '=', dimension)
-    .where((eb) => eb.or(periodsOf(dimension, days).map(([first, last]) => between(first, last))))
+    .where('period', 'in', periodsOf(dimension, days))
     .groupBy(['name', 'currency'])
     .orderBy('cost_micros', 'desc')
     .orderBy(sql`SUM(prompt_tokens + completion_tokens)`, 'desc')
@@ -50,6 +50,7 @@ export async function sumByDay(
   { tenant, dimension, days }: { tenant: string; dimension: Dimension; days: Days },
   names?: readonly string[],
 ): Promise<DayTotal[]> {
+  // Single days and names are places in the key: a year of some users reads their rows only, and not those of all users.
   let query = db
     .selectFrom('usage_totals')
     .select(['period', 'currency'])
@@ -57,9 +58,7 @@ export async function sumByDay(
     .select(totalAmounts.map((amount) => sumOf(amount)))
     .where('tenant', '=', tenant)
     .where('dimension', '=', dimension)
-    .where('period', '>=', days.from)
-    .where('period', '<', days.before)
-    .where(sql<number>`length(period)`, '=', days.from.length)
+    .where('period', 'in', daysOf(days.from, days.before))
     .groupBy(['period', 'currency'])
     .orderBy('period');
   if (names !== undefined) query = query.where('name', 'in', names).groupBy('name');
@@ -70,30 +69,31 @@ function sumOf(amount: Amount) {
   return sql<number>`SUM(${sql.ref(amount)})`.as(amount);
 }
 
-function between(first: string, last: string): Expression<SqlBool> {
-  return sql<SqlBool>`period BETWEEN ${first} AND ${last} AND length(period) = ${first.length}`;
-}
-
 /** PostgreSQL returns sums as text: they have more digits than a column. */
 function toNumbers<Row extends Pick<UsageTotalRow, Amount>>(row: Row): Row {
   return { ...row, ...Object.fromEntries(totalAmounts.map((amount) => [amount, Number(row[amount])])) };
 }
 
-/** Returns the first and last periods of totals that together are some days: whole months for users, and the days around them. */
-export function periodsOf(dimension: Dimension, { from, before }: Days): [string, string][] {
-  const last = shift(before, -1);
-  if (dimension !== 'user') return [[from, last]];
+/** Returns the periods of totals that together are some days: whole months for users, and the days around them. */
+export function periodsOf(dimension: Dimension, { from, before }: Days): string[] {
+  if (dimension !== 'user') return daysOf(from, before);
   const firstMonth = from.endsWith('-01') ? from : nextMonth(from);
   const endMonth = `${before.slice(0, 7)}-01`;
-  if (firstMonth >= endMonth) return [[from, last]];
-  const periods: [string, string][] = [[firstMonth.slice(0, 7), shift(endMonth, -1).slice(0, 7)]];
-  if (from < firstMonth) periods.push([from, shift(firstMonth, -1)]);
-  if (endMonth < before) periods.push([endMonth, last]);
-  return periods;
+  if (firstMonth >= endMonth) return daysOf(from, before);
+  const months: string[] = [];
+  for (let month = firstMonth; month < endMonth; month = nextMonth(month)) months.push(month.slice(0, 7));
+  return [...daysOf(from, firstMonth), ...months, ...daysOf(endMonth, before)];
 }
 
-function shift(day: string, days: number): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + days * 86_400_000).toISOString().slice(0, 10);
+/** Returns the days from one to before another. */
+function daysOf(from: string, before: string): string[] {
+  const days: string[] = [];
+  for (let day = from; day < before; day = nextDay(day)) days.push(day);
+  return days;
+}
+
+function nextDay(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
 }
 
 function nextMonth(day: string): string {
