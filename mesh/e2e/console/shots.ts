@@ -4,7 +4,7 @@ import { findChromium, launchChromium } from '../../../services/console/testing/
 import { startWholeMesh } from '../testing/whole-mesh.ts';
 import { createPages } from './pages.ts';
 
-// `npm run console:shots -- <folder>`: pictures of every section over the sample, to be looked at.
+// `npm run console:shots -- <folder> [<names>]`: pictures of every section over the sample, or of those named, to be looked at.
 
 const addresses = {
   ask: '#',
@@ -42,7 +42,7 @@ const addresses = {
 /** Time for a page to read what it shows, in milliseconds. */
 const settleMs = 2000;
 
-const [folder = 'console-shots'] = process.argv.slice(2);
+const [folder = 'console-shots', names] = process.argv.slice(2);
 const chromium = findChromium();
 if (chromium === undefined) throw new Error('pictures need Chromium: install the package "chromium"');
 mkdirSync(folder, { recursive: true });
@@ -50,6 +50,7 @@ const mesh = await startWholeMesh();
 const browser = await launchChromium(chromium);
 const { open, problems } = createPages(browser, mesh.edgeUrl);
 for (const [name, address] of Object.entries(addresses)) {
+  if (names !== undefined && !names.split(',').includes(name)) continue;
   for (const [language, locale] of Object.entries({ en: 'en-GB', zh: 'zh-CN' })) {
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const [size, viewport] of Object.entries({
