@@ -36,6 +36,8 @@ export interface EdgeSettings {
   filteredIsError: boolean;
   /** Addresses and networks of proxies whose `x-forwarded-for` counts. */
   trustedProxies: readonly string[];
+  /** Page of a trace, with {trace_id}; empty: none. */
+  traceUrl: string;
   /** Counters of requests. */
   limiter: ChosenAdapter;
 }
@@ -83,6 +85,7 @@ export function readEdgeSettings(config: Config): EdgeSettings {
     accessLogRatio: edge.accessLogRatio,
     filteredIsError: edge.filteredIsError,
     trustedProxies: readNetworks(edge.trustedProxies, 'edge.trusted_proxies'),
+    traceUrl: edge.traceUrl,
     limiter: chosenAdapter(EdgeConfigSchema.field.limiter, edge.limiter, 'edge.limiter'),
   });
 }

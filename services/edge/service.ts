@@ -42,7 +42,7 @@ import { createResponses } from './openai/responses/responses.ts';
 import { createTextCompletions } from './openai/text-completions.ts';
 import { createEmbeddings } from './openai/vectors/embeddings.ts';
 import { createRerank } from './openai/vectors/rerank.ts';
-import { caller } from './rpc/caller.ts';
+import { createCaller } from './rpc/caller.ts';
 import { createCallers } from './rpc/callers.ts';
 import { admissionOf, proxyMethods } from './rpc/proxy.ts';
 import { createChatStream } from './sse/chat-stream.ts';
@@ -72,7 +72,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
   const limits = { ...edgeLimits, ...options.limits };
   const entrance = await openEntrance(deps, options.managed);
   const { gate, running, devKeys } = entrance;
-  let { accessLogRatio, filteredIsError } = config;
+  let { accessLogRatio, filteredIsError, traceUrl } = config;
   let oauth = mcpSettings(config);
   const newId = createIds(clock, deps.random);
   const accessLog = createAccessLog({ log, random: deps.random, ratio: () => accessLogRatio });
@@ -85,7 +85,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
     methods: [
       ...published.flatMap(({ contract, client }) => proxyMethods(contract, client, { limits, running, admissions })),
       ...a2a.methods((context) => admissionOf(context, admissions)),
-      ...ownMethods(published, draining.signal),
+      ...ownMethods(published, () => traceUrl, draining.signal),
     ],
     limits,
     boundsOf,
@@ -159,7 +159,7 @@ export async function createEdge(deps: EdgeDeps, options: EdgeOptions = {}): Pro
     async reconfigure(next: EdgeSettings) {
       entrance.reconfigure(next);
       cors = createCors(next.corsOrigins);
-      ({ accessLogRatio, filteredIsError } = next);
+      ({ accessLogRatio, filteredIsError, traceUrl } = next);
       oauth = mcpSettings(next);
       const settings = settingsToRestartFor(next, config, devKeys);
       if (settings.length > 0) {
@@ -203,7 +203,11 @@ function refuseTooLarge({ methodKind }: DescMethod, { headers }: NodeRequest, ma
 }
 
 // Health and reflection, over what the edge serves, and who the caller is.
-function ownMethods(published: readonly { contract: DescService }[], draining: AbortSignal): Invocable[] {
+function ownMethods(
+  published: readonly { contract: DescService }[],
+  traceUrl: () => string,
+  draining: AbortSignal,
+): Invocable[] {
   const notReady = () => (draining.aborted ? 'draining' : undefined);
   const served = [...published.map(({ contract }) => contract), CallerService, A2AService];
   const health = createHealth(new Map(served.map(({ typeName }) => [typeName, notReady])));
@@ -211,7 +215,7 @@ function ownMethods(published: readonly { contract: DescService }[], draining: A
   const interceptors = [endingWith(draining)];
   return [
     ...createInvocables(Health, health, interceptors),
-    ...createInvocables(CallerService, caller, interceptors),
+    ...createInvocables(CallerService, createCaller(traceUrl), interceptors),
     ...createInvocables(ServerReflection, reflection.v1, interceptors),
     ...createInvocables(ServerReflectionAlpha, reflection.v1alpha, interceptors),
   ];

@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { InMemorySpanExporter } from '@opentelemetry/sdk-trace-node';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { startTelemetry } from '#kit/host/telemetry/telemetry.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages } from './pages.ts';
@@ -20,8 +22,15 @@ if (chromium === undefined) {
   process.stderr.write('skipped: 2 tests of conversations (no Chromium)\n');
 }
 
-const keys = { customer: [Role.READER], operator: [Role.READER, Role.OPERATOR] };
+const keys = {
+  customer: [Role.READER],
+  operator: [Role.READER, Role.OPERATOR],
+  auditor: [Role.READER, Role.OPERATOR, Role.AUDITOR],
+};
+const traceUrl = 'https://traces.example.com/trace/{trace_id}';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+// Answers have the id of a trace only if spans are recorded.
+const telemetry = startTelemetry(undefined, 'test', { exporter: new InMemorySpanExporter() });
 let mesh: WholeMesh;
 let browser: Browser;
 let pages: Pages;
@@ -35,13 +44,14 @@ beforeAll(async () => {
   const apiKeys = Object.entries(keys).map(([id, roles]) => ({
     ...{ id, sha256: hash('sha256', id), tenant: 'demo', groups: ['staff'], roles },
   }));
-  mesh = await startWholeMesh({ config: { edge: { apiKeys } } });
+  mesh = await startWholeMesh({ tracing: true, config: { edge: { apiKeys, traceUrl } } });
   browser = await launchChromium(chromium);
   pages = createPages(browser, mesh.edgeUrl);
 });
 afterAll(async () => {
   await browser?.close();
   await mesh?.close();
+  await telemetry.close();
 });
 afterEach(() => {
   expect(pages?.problems ?? []).toEqual([]);
@@ -73,6 +83,17 @@ test.runIf(chromium)('who waits for a person is accepted, answered and returned,
 
   await customer.reload();
   await customer.getByText('if it has a fault').waitFor();
+
+  // From an answer to its trace, and for an auditor to its entry.
+  expect(await desk.getByTestId('audit-of-answer').count()).toBe(0);
+  const href = await desk.getByTestId('trace-of-answer').first().getAttribute('href');
+  expect(href).toMatch(/^https:\/\/traces\.example\.com\/trace\/[0-9a-f]{32}$/);
+  const audited = await pages.open(`#${new URL(desk.url()).hash.slice(1)}`, { key: 'auditor' });
+  await audited.getByTestId('made').first().click();
+  await audited.getByTestId('audit-of-answer').first().click();
+  await audited.getByTestId('entries').getByText('How long do I have').waitFor();
+  expect(await audited.getByTestId('entries').getByRole('row').count()).toBe(2);
+  expect(await accessibilityFaults(audited)).toEqual([]);
 });
 
 test.runIf(chromium)('who is no operator has no such section, and no rpc gives the sessions of others', async () => {

@@ -28,3 +28,14 @@ test('a caller learns its tenant, user and roles', async () => {
 test('without credentials there is no caller', async () => {
   expect(await ask(undefined).catch(ConnectError.from)).toMatchObject({ code: Code.Unauthenticated });
 });
+
+test('who may read traces learns their page, and no one else does', async () => {
+  const traceUrl = 'https://traces.example.com/{trace_id}';
+  await using traced = await startEdgeMesh({ config: { edge: { traceUrl } } });
+  const of = async (key: string | undefined) => {
+    const transport = createConnectTransport({ baseUrl: traced.url, httpVersion: '1.1' });
+    return createClient(CallerService, transport).getCaller({}, { headers: { authorization: `Bearer ${key}` } });
+  };
+  expect((await of(traced.edge.devKeys?.dev)).traceUrl).toBe(traceUrl);
+  expect((await of(traced.edge.devKeys?.customer)).traceUrl).toBe('');
+});

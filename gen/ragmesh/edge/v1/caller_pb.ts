@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ragmesh/edge/v1/caller.proto.
  */
 export const file_ragmesh_edge_v1_caller: GenFile = /*@__PURE__*/
-  fileDesc("ChxyYWdtZXNoL2VkZ2UvdjEvY2FsbGVyLnByb3RvEg9yYWdtZXNoLmVkZ2UudjEiEgoQR2V0Q2FsbGVyUmVxdWVzdCJBChFHZXRDYWxsZXJSZXNwb25zZRIsCgZjYWxsZXIYASABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5QcmluY2lwYWwydQoNQ2FsbGVyU2VydmljZRJkCglHZXRDYWxsZXISIS5yYWdtZXNoLmVkZ2UudjEuR2V0Q2FsbGVyUmVxdWVzdBoiLnJhZ21lc2guZWRnZS52MS5HZXRDYWxsZXJSZXNwb25zZSIQkAIBorsYCQjQDxADGAIgAWIGcHJvdG8z", [file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("ChxyYWdtZXNoL2VkZ2UvdjEvY2FsbGVyLnByb3RvEg9yYWdtZXNoLmVkZ2UudjEiEgoQR2V0Q2FsbGVyUmVxdWVzdCJUChFHZXRDYWxsZXJSZXNwb25zZRIsCgZjYWxsZXIYASABKAsyHC5yYWdtZXNoLmNvbW1vbi52MS5QcmluY2lwYWwSEQoJdHJhY2VfdXJsGAIgASgJMnUKDUNhbGxlclNlcnZpY2USZAoJR2V0Q2FsbGVyEiEucmFnbWVzaC5lZGdlLnYxLkdldENhbGxlclJlcXVlc3QaIi5yYWdtZXNoLmVkZ2UudjEuR2V0Q2FsbGVyUmVzcG9uc2UiEJACAaK7GAkI0A8QAxgCIAFiBnByb3RvMw", [file_ragmesh_common_v1_common, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Asks who the caller is.
@@ -44,6 +44,13 @@ export type GetCallerResponse = Message<"ragmesh.edge.v1.GetCallerResponse"> & {
    * @generated from field: ragmesh.common.v1.Principal caller = 1;
    */
   caller?: Principal | undefined;
+
+  /**
+   * Page of a trace, with {trace_id}, for operators and auditors; empty for others, and without `edge.trace_url`.
+   *
+   * @generated from field: string trace_url = 2;
+   */
+  traceUrl: string;
 };
 
 /**
@@ -60,7 +67,7 @@ export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE_
  */
 export const CallerService: GenService<{
   /**
-   * Returns the tenant, user, groups and roles of the credentials of the call.
+   * Returns the tenant, user, groups and roles of the credentials of the call, and what the console has for them.
    *
    * @generated from rpc ragmesh.edge.v1.CallerService.GetCaller
    */

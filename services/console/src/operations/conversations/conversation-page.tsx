@@ -8,6 +8,8 @@ import { type Conversation, ConversationDeskService } from '#gen/ragmesh/chat/v1
 import { HandoverState } from '#gen/ragmesh/chat/v1/conversation_pb.ts';
 import { HandoverService } from '#gen/ragmesh/chat/v1/handover_pb.ts';
 import { CacheLayer } from '#gen/ragmesh/common/v1/answer_pb.ts';
+import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
+import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
 import { formatCost, formatCount, formatMs, formatWhen } from '../../format.ts';
 import { useMessages } from '../../i18n/index.ts';
 import { linkTo } from '../../state/sections.ts';
@@ -147,6 +149,9 @@ function Made({ turn }: { turn: Turn }) {
   const { trace, question, answerId, model, citations } = turn;
   if (trace === undefined) return null;
   const { usage, totalUs, firstTextUs, cacheLayer, degradations, versions, traceId } = trace;
+  const caller = useQuery(CallerService.method.getCaller, {}, { staleTime: Number.POSITIVE_INFINITY }).data;
+  const readsAudit = caller?.caller?.roles.includes(Role.AUDITOR) ?? false;
+  const traceUrl = caller?.traceUrl ? caller.traceUrl.replace('{trace_id}', encodeURIComponent(traceId)) : '';
   const facts: [string, string][] = [
     [messages.answer.model, model],
     [messages.answer.firstText, firstTextUs > 0n ? formatMs(Number(firstTextUs) / 1000) : ''],
@@ -180,9 +185,25 @@ function Made({ turn }: { turn: Turn }) {
             </div>
           ))}
       </dl>
-      <a className="button" href={whyLink({ question, standaloneQuestion: trace.standaloneQuestion, sources })}>
-        {messages.answer.why}
-      </a>
+      <div className="page-actions">
+        <a className="button" href={whyLink({ question, standaloneQuestion: trace.standaloneQuestion, sources })}>
+          {messages.answer.why}
+        </a>
+        {readsAudit && (
+          <a
+            className="button"
+            href={linkTo('administration', 'audit', 'answer', answerId)}
+            data-testid="audit-of-answer"
+          >
+            {texts.conversations.auditEntry}
+          </a>
+        )}
+        {traceUrl !== '' && traceId !== '' && (
+          <a className="button" href={traceUrl} target="_blank" rel="noreferrer" data-testid="trace-of-answer">
+            {messages.answer.trace}
+          </a>
+        )}
+      </div>
     </details>
   );
 }

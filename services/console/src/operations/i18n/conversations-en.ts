@@ -27,6 +27,7 @@ export const conversationsEn = {
   cache: 'Cache',
   passages: 'Passages',
   degraded: 'Left out',
+  auditEntry: 'Entry in the audit',
   answerId: 'Answer id',
 };
 

@@ -28,5 +28,6 @@ export const conversationsZh: ConversationTexts = {
   cache: '缓存',
   passages: '段落',
   degraded: '被跳过',
+  auditEntry: '审计条目',
   answerId: '回答编号',
 };

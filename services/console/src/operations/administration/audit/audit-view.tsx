@@ -5,10 +5,11 @@ import type { SectionProps } from '../../section.ts';
 import { EntryList } from './entry-list.tsx';
 import { EntryPage } from './entry-page.tsx';
 
-/** `/administration/audit[/entry/<sequence>]`: who asked and changed what, and whether the record is whole. */
+/** `/administration/audit[/entry/<sequence> or /answer/<id>]`: who asked and changed what, and whether the record is whole. */
 export function AuditView({ api, parts }: SectionProps) {
   const client = useMemo(() => createClient(AuditService, api.transport), [api]);
-  const [what, sequence = ''] = parts;
-  if (what === 'entry' && /^\d{1,15}$/.test(sequence)) return <EntryPage client={client} sequence={BigInt(sequence)} />;
-  return <EntryList client={client} />;
+  const [what, id = ''] = parts;
+  if (what === 'entry' && /^\d{1,15}$/.test(id)) return <EntryPage client={client} sequence={BigInt(id)} />;
+  const answerId = what === 'answer' ? id : '';
+  return <EntryList key={answerId} client={client} answerId={answerId} />;
 }

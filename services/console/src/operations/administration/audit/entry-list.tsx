@@ -21,12 +21,18 @@ import { ChainCheck } from './chain-check.tsx';
 import { pageSize, readEntries } from './entries.ts';
 import { ExportEntries } from './export-entries.tsx';
 
+interface EntryListProps {
+  client: Client<typeof AuditService>;
+  /** The answer that is searched for at first; empty: none. */
+  answerId: string;
+}
+
 /** Entries of the audit, found by user, document, answer and time. */
-export function EntryList({ client }: { client: Client<typeof AuditService> }) {
+export function EntryList({ client, answerId }: EntryListProps) {
   const texts = useOperationTexts().administration;
   const { tag } = useMessages();
   const own = texts.audit;
-  const [filter, setFilter] = useState<AuditFilter>(noFilter);
+  const [filter, setFilter] = useState<AuditFilter>({ ...noFilter, answerId });
   const set = (change: Partial<AuditFilter>) => setFilter({ ...filter, ...change });
   const entries = useInfiniteQuery({
     queryKey: ['audit', filter],
