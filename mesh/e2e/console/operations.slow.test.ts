@@ -134,7 +134,7 @@ test.runIf(chromium)('files are uploaded with the meaning of their columns, and 
 });
 
 test.runIf(chromium)(
-  'a chunk is edited, its revisions are shown, and an edit without its text is a conflict',
+  'a chunk is edited, its revisions are shown, and an edit without its text is shown beside what replaced it, and moved',
   async () => {
     await ingest('edits', 3);
     const page = await pages.open('#/documents/edits/document/d1', { key: 'editor' });
@@ -151,11 +151,18 @@ test.runIf(chromium)(
     expect(await accessibilityFaults(page)).toEqual([]);
 
     const page2 = await pages.open('#/documents/edits/upload', { key: 'editor' });
-    await chooseFiles(page2, [file('all.jsonl', '{"id":"d1","text":"Another text."}')]);
+    await chooseFiles(page2, [file('all.jsonl', '{"id":"d1","text":"Paragraph 1. Rewritten."}')]);
     await page2.getByTestId('upload-start').click();
     await endOf(page2).waitFor();
     await page2.goto(`${mesh.edgeUrl}/#/documents/edits/document/d1`);
     await page2.getByTestId('conflicts').getByText('as we say it').waitFor();
+    await page2.getByTestId('conflict').getByText('Rewritten').waitFor();
+    expect(await accessibilityFaults(page2)).toEqual([]);
+    await page2.getByTestId('move-edit').click();
+    await endOf(page2).waitFor();
+    await page2.getByTestId('conflicts').waitFor({ state: 'detached' });
+    const moved = await indexer().getDocument({ corpus: 'edits', documentId: 'd1' }, asManager);
+    expect(moved.text).toBe('Paragraph one, as we say it.');
   },
 );
 

@@ -5,6 +5,7 @@ import {
   type ListOverlaysRequest,
   type Overlay,
   OverlayKind,
+  OverlayReplacementSchema,
   OverlaySchema,
   type OverlayService,
   OverlayState,
@@ -15,12 +16,13 @@ import type { PersonalDataPolicy } from '#kit/personal-data/policy.ts';
 import { canSee } from '#kit/rpc/access.ts';
 import type { CallContext } from '#kit/rpc/context.ts';
 import type { ServiceHandlers } from '#kit/rpc/handlers.ts';
-import type { Chunk } from '../chunk/chunk.ts';
 import { accessListOf, fromPageToken, toPageToken } from '../convert.ts';
 import type { DocumentStore } from '../documents/document-store.ts';
 import type { LiveContents } from '../documents/live-contents.ts';
 import { maskText } from '../prepare/mask-document.ts';
 import { hashOfText, hasTarget } from './apply-overlays.ts';
+import { type EditableDocument, originalOf, replacementOf } from './editable-document.ts';
+import { moveOverlay } from './move-overlay.ts';
 import type { NewRevision, OverlayStore, StoredOverlay } from './overlay-store.ts';
 
 /** What the overlay rpcs need. */
@@ -32,15 +34,6 @@ export interface OverlayRpcDeps {
   personalDataOf(tenant: string, corpus: string): PersonalDataPolicy | undefined;
   /** Starts the job that publishes a document with its overlays, and returns the job's id. */
   startEdit(corpus: string, documentId: string, context: CallContext): Promise<string>;
-}
-
-/** A document as it was read. */
-interface EditableDocument {
-  title: string;
-  text: string;
-  chunks: readonly Chunk[];
-  groups: readonly string[];
-  attributes: Record<string, string>;
 }
 
 const chunksPerPage = 100;
@@ -152,6 +145,17 @@ export function createOverlayRpcs(deps: OverlayRpcDeps): ServiceHandlers<typeof 
       return { jobId };
     },
 
+    async moveOverlay({ target, toContentHash }, context) {
+      if (target === undefined) throw invalidArgument('target: is missing');
+      const { corpus, documentId, kind, contentHash } = target;
+      const { tenant, user } = context.principal;
+      const source = await requireSource(corpus, documentId, context);
+      const from = { documentId, kind, contentHash };
+      const moved = await moveOverlay(overlays, { scope: { tenant, corpus }, from, toContentHash, source, user });
+      const jobId = await deps.startEdit(corpus, documentId, context);
+      return { overlay: toOverlay(corpus, moved, OverlayState.APPLIES), jobId };
+    },
+
     listOverlays: (request, context) => listOverlays(deps, sourcesOf, request, context),
 
     async listOverlayRevisions({ target }, context) {
@@ -186,9 +190,7 @@ async function listOverlays(
   // Overlays of a document that the caller may not see are not shown. Of one that is gone, its last access list counts.
   const isVisible = ({ documentId: id, groups }: StoredOverlay) =>
     sources.has(id) || (!held.has(id) && canSee(context.principal, accessListOf(groups)));
-  const visible = page
-    .filter(isVisible)
-    .map((overlay) => toOverlay(corpus, overlay, stateOf(overlay, sources.get(overlay.documentId))));
+  const visible = page.filter(isVisible).map((overlay) => toListed(corpus, overlay, sources.get(overlay.documentId)));
   const last = page.at(-1);
   return {
     overlays: onlyConflicts ? visible.filter(({ state }) => state !== OverlayState.APPLIES) : visible,
@@ -197,19 +199,18 @@ async function listOverlays(
   };
 }
 
+/** Returns an overlay with its state; a conflict with what the document has now in its place. */
+function toListed(corpus: string, stored: StoredOverlay, source: EditableDocument | undefined): Overlay {
+  const overlay = toOverlay(corpus, stored, stateOf(stored, source));
+  if (source === undefined || overlay.state !== OverlayState.CONFLICT) return overlay;
+  const replacement = replacementOf(source, stored);
+  if (replacement !== undefined) overlay.replacement = create(OverlayReplacementSchema, replacement);
+  return overlay;
+}
+
 function stateOf(overlay: StoredOverlay, source: EditableDocument | undefined): OverlayState {
   if (source === undefined) return OverlayState.ABSENT;
   return hasTarget(source, overlay) ? OverlayState.APPLIES : OverlayState.CONFLICT;
-}
-
-/** Returns the text that an overlay changes. */
-function originalOf(
-  { title, text, chunks }: EditableDocument,
-  { kind, contentHash }: Pick<StoredOverlay, 'kind' | 'contentHash'>,
-) {
-  if (kind !== OverlayKind.CHUNK && kind !== OverlayKind.CHUNK_BOOST) return title;
-  const chunk = chunks.find(({ start, end }) => hashOfText(text.slice(start, end)) === contentHash);
-  return chunk === undefined ? '' : text.slice(chunk.start, chunk.end);
 }
 
 const changesOf: Partial<Record<OverlayKind, readonly string[]>> = {

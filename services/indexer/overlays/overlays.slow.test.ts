@@ -68,6 +68,54 @@ test('an edit is published immediately, and survives a document that is read aga
   expect(textsOf('guide.md')?.at(-1)).toBe('Returns take fourteen days.');
 });
 
+test('an edit of a text that was rewritten is shown beside the new text, and moved to it', async () => {
+  await ingest({ 'guide.md': guide });
+  const target = await targetOf('guide.md', 'ten days');
+  await put({ target, change: { case: 'text', value: 'Returns take fourteen days.' } });
+  await ingest({ 'guide.md': guide.replace('take ten days', 'take about ten working days') });
+  const conflicts = async () =>
+    (await mesh.overlays.listOverlays({ corpus, onlyConflicts: true }, await mesh.as())).overlays;
+  const [conflict] = await conflicts();
+  expect(conflict).toMatchObject({
+    original: expect.stringContaining('ten days'),
+    text: 'Returns take fourteen days.',
+    replacement: { text: expect.stringContaining('about ten working days') },
+  });
+  const toContentHash = conflict?.replacement?.contentHash ?? '';
+  const move = async (to: string, of = target) =>
+    mesh.overlays.moveOverlay({ target: of, toContentHash: to }, await mesh.as());
+  // Not to what the document does not have, nor to what has an edit already.
+  expect(await move('0'.repeat(64)).catch(toRpcError)).toMatchObject({ code: Code.FailedPrecondition });
+  const opening = await targetOf('guide.md', 'nine');
+  await put({ target: opening, change: { case: 'hidden', value: true } });
+  expect(await move(opening.contentHash).catch(toRpcError)).toMatchObject({ code: Code.FailedPrecondition });
+  expect(await move(toContentHash, opening).catch(toRpcError)).toMatchObject({ code: Code.FailedPrecondition });
+
+  const { overlay, jobId } = await move(toContentHash);
+  expect(overlay).toMatchObject({ text: 'Returns take fourteen days.', original: expect.stringContaining('working') });
+  await mesh.finish(jobId);
+  expect(textsOf('guide.md')).toEqual(['Returns take fourteen days.']);
+  expect(await conflicts()).toEqual([]);
+  // It is moved once: the old target has no overlay any more, even if its text returns.
+  expect(await move(toContentHash).catch(toRpcError)).toMatchObject({ code: Code.NotFound });
+  await ingest({ 'guide.md': guide });
+  expect(textsOf('guide.md')?.at(-1)).toContain('ten days');
+});
+
+test('an edit that is moved in a document that readers see unchanged is no conflict any more', async () => {
+  await ingest({ 'a.md': 'Paragraph 1.' });
+  const target = await targetOf('a.md', 'Paragraph');
+  await put({ target, change: { case: 'text', value: 'As we say it.' } });
+  await ingest({ 'a.md': 'Paragraph 1. Rewritten.' });
+  const [conflict] = (await mesh.overlays.listOverlays({ corpus, onlyConflicts: true }, await mesh.as())).overlays;
+  const toContentHash = conflict?.replacement?.contentHash ?? '';
+  const { jobId } = await mesh.overlays.moveOverlay({ target, toContentHash }, await mesh.as());
+  await mesh.finish(jobId);
+  expect(textsOf('a.md')).toEqual(['As we say it.']);
+  expect(await statesOf()).toEqual([OverlayState.APPLIES]);
+  expect((await chunksOf('a.md')).chunks.map(({ text }) => text)).toEqual(['Paragraph 1. Rewritten.']);
+});
+
 test('a withdrawn edit gives the document as it was read, and every revision stays', async () => {
   await ingest({ 'guide.md': guide });
   const before = indexed('guide.md')?.contentHash;

@@ -20,6 +20,8 @@ export function hashDocument(
   ];
   const hash = createHash('sha256').update(JSON.stringify(facts)).update(text);
   for (const vector of document.vectors ?? []) hash.update(vector);
+  // The same edit of two texts is the same document for readers, but its next edit is of another text.
+  if (document.source !== undefined) hash.update(JSON.stringify([document.source.title, document.source.text]));
   return hash.digest('hex');
 }
 

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ragmesh/indexer/v1/overlay.proto.
  */
 export const file_ragmesh_indexer_v1_overlay: GenFile = /*@__PURE__*/
-  fileDesc("CiByYWdtZXNoL2luZGV4ZXIvdjEvb3ZlcmxheS5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIooBChFMaXN0Q2h1bmtzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIfCgtkb2N1bWVudF9pZBgCIAEoCUIKukgHcgUQARiABBIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIACIqkCChJMaXN0Q2h1bmtzUmVzcG9uc2USLwoGY2h1bmtzGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZUNodW5rEg0KBXRpdGxlGAIgASgJEhIKCnRpdGxlX2hhc2gYAyABKAkSMgoNdGl0bGVfb3ZlcmxheRgEIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5EjUKEGRvY3VtZW50X292ZXJsYXkYBSABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkSOwoWZG9jdW1lbnRfYm9vc3Rfb3ZlcmxheRgHIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IrcBCgtTb3VyY2VDaHVuaxIPCgdvcmRpbmFsGAEgASgNEgwKBHRleHQYAiABKAkSEQoJdGV4dF9oYXNoGAMgASgJEhQKDGhlYWRpbmdfcGF0aBgEIAMoCRIsCgdvdmVybGF5GAUgASgLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSMgoNYm9vc3Rfb3ZlcmxheRgGIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IsMBChFQdXRPdmVybGF5UmVxdWVzdBI5CgZ0YXJnZXQYASABKAsyIS5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVRhcmdldEIGukgDyAEBEhsKBHRleHQYAiABKAlCC7pICHIGEAEYoJwBSAASGQoGaGlkZGVuGAMgASgIQge6SARqAggBSAASKgoFYm9vc3QYBCABKAFCGbpIFhIUQAEZAAAAAAAA8D8pAAAAAAAA8L9IAEIPCgZjaGFuZ2USBbpIAggBIlIKElB1dE92ZXJsYXlSZXNwb25zZRIsCgdvdmVybGF5GAEgASgLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSDgoGam9iX2lkGAIgASgJIlEKFERlbGV0ZU92ZXJsYXlSZXF1ZXN0EjkKBnRhcmdldBgBIAEoCzIhLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5VGFyZ2V0Qga6SAPIAQEiJwoVRGVsZXRlT3ZlcmxheVJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCSKiAQoTTGlzdE92ZXJsYXlzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIdCgtkb2N1bWVudF9pZBgCIAEoCUIIukgFcgMYgAQSFgoOb25seV9jb25mbGljdHMYAyABKAgSGwoJcGFnZV9zaXplGAQgASgNQgi6SAUqAxjIARIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxiAECJeChRMaXN0T3ZlcmxheXNSZXNwb25zZRItCghvdmVybGF5cxgBIAMoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJYChtMaXN0T3ZlcmxheVJldmlzaW9uc1JlcXVlc3QSOQoGdGFyZ2V0GAEgASgLMiEucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlUYXJnZXRCBrpIA8gBASJOChxMaXN0T3ZlcmxheVJldmlzaW9uc1Jlc3BvbnNlEi4KCXJldmlzaW9ucxgBIAMoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IrgBCg1PdmVybGF5VGFyZ2V0EhkKBmNvcnB1cxgBIAEoCUIJukgGcgQQARhAEh8KC2RvY3VtZW50X2lkGAIgASgJQgq6SAdyBRABGIAEEjkKBGtpbmQYAyABKA4yHy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheUtpbmRCCrpIB4IBBBABIAASMAoMY29udGVudF9oYXNoGAQgASgJQhq6SBdyFRhAMhFeKFswLTlhLWZdezY0fSk/JCKiAgoHT3ZlcmxheRIxCgZ0YXJnZXQYASABKAsyIS5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVRhcmdldBIQCghyZXZpc2lvbhgCIAEoBBIMCgR0ZXh0GAMgASgJEg4KBmhpZGRlbhgEIAEoCBIQCghvcmlnaW5hbBgFIAEoCRISCgpjaGFuZ2VkX2J5GAYgASgJEi4KCmNoYW5nZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2RlbGV0ZWQYCCABKAgSLwoFc3RhdGUYCSABKA4yIC5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVN0YXRlEhIKBWJvb3N0GAogASgBSACIAQFCCAoGX2Jvb3N0KrUBCgtPdmVybGF5S2luZBIcChhPVkVSTEFZX0tJTkRfVU5TUEVDSUZJRUQQABIWChJPVkVSTEFZX0tJTkRfQ0hVTksQARIWChJPVkVSTEFZX0tJTkRfVElUTEUQAhIZChVPVkVSTEFZX0tJTkRfRE9DVU1FTlQQAxIcChhPVkVSTEFZX0tJTkRfQ0hVTktfQk9PU1QQBBIfChtPVkVSTEFZX0tJTkRfRE9DVU1FTlRfQk9PU1QQBSp+CgxPdmVybGF5U3RhdGUSHQoZT1ZFUkxBWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFU9WRVJMQVlfU1RBVEVfQVBQTElFUxABEhoKFk9WRVJMQVlfU1RBVEVfQ09ORkxJQ1QQAhIYChRPVkVSTEFZX1NUQVRFX0FCU0VOVBADMucECg5PdmVybGF5U2VydmljZRJtCgpMaXN0Q2h1bmtzEiUucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RDaHVua3NSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RDaHVua3NSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgAhJuCgpQdXRPdmVybGF5EiUucmFnbWVzaC5pbmRleGVyLnYxLlB1dE92ZXJsYXlSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLlB1dE92ZXJsYXlSZXNwb25zZSIRorsYDQiQThABGAIgAjCAgBAScwoNRGVsZXRlT3ZlcmxheRIoLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVPdmVybGF5UmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVPdmVybGF5UmVzcG9uc2UiDaK7GAkIkE4QARgCIAIScwoMTGlzdE92ZXJsYXlzEicucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5c1JlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdE92ZXJsYXlzUmVzcG9uc2UiEJACAaK7GAkIkE4QAxgCIAISiwEKFExpc3RPdmVybGF5UmV2aXNpb25zEi8ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5UmV2aXNpb25zUmVxdWVzdBowLnJhZ21lc2guaW5kZXhlci52MS5MaXN0T3ZlcmxheVJldmlzaW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
+  fileDesc("CiByYWdtZXNoL2luZGV4ZXIvdjEvb3ZlcmxheS5wcm90bxIScmFnbWVzaC5pbmRleGVyLnYxIooBChFMaXN0Q2h1bmtzUmVxdWVzdBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIfCgtkb2N1bWVudF9pZBgCIAEoCUIKukgHcgUQARiABBIbCglwYWdlX3NpemUYAyABKA1CCLpIBSoDGPQDEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGIACIqkCChJMaXN0Q2h1bmtzUmVzcG9uc2USLwoGY2h1bmtzGAEgAygLMh8ucmFnbWVzaC5pbmRleGVyLnYxLlNvdXJjZUNodW5rEg0KBXRpdGxlGAIgASgJEhIKCnRpdGxlX2hhc2gYAyABKAkSMgoNdGl0bGVfb3ZlcmxheRgEIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5EjUKEGRvY3VtZW50X292ZXJsYXkYBSABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YBiABKAkSOwoWZG9jdW1lbnRfYm9vc3Rfb3ZlcmxheRgHIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IrcBCgtTb3VyY2VDaHVuaxIPCgdvcmRpbmFsGAEgASgNEgwKBHRleHQYAiABKAkSEQoJdGV4dF9oYXNoGAMgASgJEhQKDGhlYWRpbmdfcGF0aBgEIAMoCRIsCgdvdmVybGF5GAUgASgLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSMgoNYm9vc3Rfb3ZlcmxheRgGIAEoCzIbLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5IsMBChFQdXRPdmVybGF5UmVxdWVzdBI5CgZ0YXJnZXQYASABKAsyIS5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheVRhcmdldEIGukgDyAEBEhsKBHRleHQYAiABKAlCC7pICHIGEAEYoJwBSAASGQoGaGlkZGVuGAMgASgIQge6SARqAggBSAASKgoFYm9vc3QYBCABKAFCGbpIFhIUQAEZAAAAAAAA8D8pAAAAAAAA8L9IAEIPCgZjaGFuZ2USBbpIAggBIlIKElB1dE92ZXJsYXlSZXNwb25zZRIsCgdvdmVybGF5GAEgASgLMhsucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXkSDgoGam9iX2lkGAIgASgJIlEKFERlbGV0ZU92ZXJsYXlSZXF1ZXN0EjkKBnRhcmdldBgBIAEoCzIhLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5VGFyZ2V0Qga6SAPIAQEiJwoVRGVsZXRlT3ZlcmxheVJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCSKBAQoSTW92ZU92ZXJsYXlSZXF1ZXN0EjkKBnRhcmdldBgBIAEoCzIhLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5VGFyZ2V0Qga6SAPIAQESMAoPdG9fY29udGVudF9oYXNoGAIgASgJQhe6SBRyEhhAMg5eWzAtOWEtZl17NjR9JCJTChNNb3ZlT3ZlcmxheVJlc3BvbnNlEiwKB292ZXJsYXkYASABKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIOCgZqb2JfaWQYAiABKAkiogEKE0xpc3RPdmVybGF5c1JlcXVlc3QSGQoGY29ycHVzGAEgASgJQgm6SAZyBBABGEASHQoLZG9jdW1lbnRfaWQYAiABKAlCCLpIBXIDGIAEEhYKDm9ubHlfY29uZmxpY3RzGAMgASgIEhsKCXBhZ2Vfc2l6ZRgEIAEoDUIIukgFKgMYyAESHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMYgBAiXgoUTGlzdE92ZXJsYXlzUmVzcG9uc2USLQoIb3ZlcmxheXMYASADKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWAobTGlzdE92ZXJsYXlSZXZpc2lvbnNSZXF1ZXN0EjkKBnRhcmdldBgBIAEoCzIhLnJhZ21lc2guaW5kZXhlci52MS5PdmVybGF5VGFyZ2V0Qga6SAPIAQEiTgocTGlzdE92ZXJsYXlSZXZpc2lvbnNSZXNwb25zZRIuCglyZXZpc2lvbnMYASADKAsyGy5yYWdtZXNoLmluZGV4ZXIudjEuT3ZlcmxheSK4AQoNT3ZlcmxheVRhcmdldBIZCgZjb3JwdXMYASABKAlCCbpIBnIEEAEYQBIfCgtkb2N1bWVudF9pZBgCIAEoCUIKukgHcgUQARiABBI5CgRraW5kGAMgASgOMh8ucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlLaW5kQgq6SAeCAQQQASAAEjAKDGNvbnRlbnRfaGFzaBgEIAEoCUIaukgXchUYQDIRXihbMC05YS1mXXs2NH0pPyQi3wIKB092ZXJsYXkSMQoGdGFyZ2V0GAEgASgLMiEucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlUYXJnZXQSEAoIcmV2aXNpb24YAiABKAQSDAoEdGV4dBgDIAEoCRIOCgZoaWRkZW4YBCABKAgSEAoIb3JpZ2luYWwYBSABKAkSEgoKY2hhbmdlZF9ieRgGIAEoCRIuCgpjaGFuZ2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdkZWxldGVkGAggASgIEi8KBXN0YXRlGAkgASgOMiAucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlTdGF0ZRISCgVib29zdBgKIAEoAUgAiAEBEjsKC3JlcGxhY2VtZW50GAsgASgLMiYucmFnbWVzaC5pbmRleGVyLnYxLk92ZXJsYXlSZXBsYWNlbWVudEIICgZfYm9vc3QiOAoST3ZlcmxheVJlcGxhY2VtZW50EgwKBHRleHQYASABKAkSFAoMY29udGVudF9oYXNoGAIgASgJKrUBCgtPdmVybGF5S2luZBIcChhPVkVSTEFZX0tJTkRfVU5TUEVDSUZJRUQQABIWChJPVkVSTEFZX0tJTkRfQ0hVTksQARIWChJPVkVSTEFZX0tJTkRfVElUTEUQAhIZChVPVkVSTEFZX0tJTkRfRE9DVU1FTlQQAxIcChhPVkVSTEFZX0tJTkRfQ0hVTktfQk9PU1QQBBIfChtPVkVSTEFZX0tJTkRfRE9DVU1FTlRfQk9PU1QQBSp+CgxPdmVybGF5U3RhdGUSHQoZT1ZFUkxBWV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFU9WRVJMQVlfU1RBVEVfQVBQTElFUxABEhoKFk9WRVJMQVlfU1RBVEVfQ09ORkxJQ1QQAhIYChRPVkVSTEFZX1NUQVRFX0FCU0VOVBADMtYFCg5PdmVybGF5U2VydmljZRJtCgpMaXN0Q2h1bmtzEiUucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RDaHVua3NSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RDaHVua3NSZXNwb25zZSIQkAIBorsYCQiIJxADGAIgAhJuCgpQdXRPdmVybGF5EiUucmFnbWVzaC5pbmRleGVyLnYxLlB1dE92ZXJsYXlSZXF1ZXN0GiYucmFnbWVzaC5pbmRleGVyLnYxLlB1dE92ZXJsYXlSZXNwb25zZSIRorsYDQiQThABGAIgAjCAgBAScwoNRGVsZXRlT3ZlcmxheRIoLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVPdmVybGF5UmVxdWVzdBopLnJhZ21lc2guaW5kZXhlci52MS5EZWxldGVPdmVybGF5UmVzcG9uc2UiDaK7GAkIkE4QARgCIAISbQoLTW92ZU92ZXJsYXkSJi5yYWdtZXNoLmluZGV4ZXIudjEuTW92ZU92ZXJsYXlSZXF1ZXN0GicucmFnbWVzaC5pbmRleGVyLnYxLk1vdmVPdmVybGF5UmVzcG9uc2UiDaK7GAkIkE4QARgCIAIScwoMTGlzdE92ZXJsYXlzEicucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5c1JlcXVlc3QaKC5yYWdtZXNoLmluZGV4ZXIudjEuTGlzdE92ZXJsYXlzUmVzcG9uc2UiEJACAaK7GAkIkE4QAxgCIAISiwEKFExpc3RPdmVybGF5UmV2aXNpb25zEi8ucmFnbWVzaC5pbmRleGVyLnYxLkxpc3RPdmVybGF5UmV2aXNpb25zUmVxdWVzdBowLnJhZ21lc2guaW5kZXhlci52MS5MaXN0T3ZlcmxheVJldmlzaW9uc1Jlc3BvbnNlIhCQAgGiuxgJCIgnEAMYAiACYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_ragmesh_common_v1_rpc_policy]);
 
 /**
  * Names a document.
@@ -303,6 +303,62 @@ export const DeleteOverlayResponseSchema: GenMessage<DeleteOverlayResponse> = /*
   messageDesc(file_ragmesh_indexer_v1_overlay, 6);
 
 /**
+ * Names an overlay, and what it is to change from now on.
+ *
+ * @generated from message ragmesh.indexer.v1.MoveOverlayRequest
+ */
+export type MoveOverlayRequest = Message<"ragmesh.indexer.v1.MoveOverlayRequest"> & {
+  /**
+   * What it changes, which is gone.
+   *
+   * @generated from field: ragmesh.indexer.v1.OverlayTarget target = 1;
+   */
+  target?: OverlayTarget | undefined;
+
+  /**
+   * `content_hash` of a chunk of the same document, or of its title.
+   *
+   * @generated from field: string to_content_hash = 2;
+   */
+  toContentHash: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.MoveOverlayRequest.
+ * Use `create(MoveOverlayRequestSchema)` to create a new message.
+ */
+export const MoveOverlayRequestSchema: GenMessage<MoveOverlayRequest> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_overlay, 7);
+
+/**
+ * The overlay has another target.
+ *
+ * @generated from message ragmesh.indexer.v1.MoveOverlayResponse
+ */
+export type MoveOverlayResponse = Message<"ragmesh.indexer.v1.MoveOverlayResponse"> & {
+  /**
+   * The overlay.
+   *
+   * @generated from field: ragmesh.indexer.v1.Overlay overlay = 1;
+   */
+  overlay?: Overlay | undefined;
+
+  /**
+   * The job that publishes it.
+   *
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.MoveOverlayResponse.
+ * Use `create(MoveOverlayResponseSchema)` to create a new message.
+ */
+export const MoveOverlayResponseSchema: GenMessage<MoveOverlayResponse> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_overlay, 8);
+
+/**
  * Selects overlays.
  *
  * @generated from message ragmesh.indexer.v1.ListOverlaysRequest
@@ -349,7 +405,7 @@ export type ListOverlaysRequest = Message<"ragmesh.indexer.v1.ListOverlaysReques
  * Use `create(ListOverlaysRequestSchema)` to create a new message.
  */
 export const ListOverlaysRequestSchema: GenMessage<ListOverlaysRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_overlay, 7);
+  messageDesc(file_ragmesh_indexer_v1_overlay, 9);
 
 /**
  * Overlays.
@@ -377,7 +433,7 @@ export type ListOverlaysResponse = Message<"ragmesh.indexer.v1.ListOverlaysRespo
  * Use `create(ListOverlaysResponseSchema)` to create a new message.
  */
 export const ListOverlaysResponseSchema: GenMessage<ListOverlaysResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_overlay, 8);
+  messageDesc(file_ragmesh_indexer_v1_overlay, 10);
 
 /**
  * Names an overlay.
@@ -398,7 +454,7 @@ export type ListOverlayRevisionsRequest = Message<"ragmesh.indexer.v1.ListOverla
  * Use `create(ListOverlayRevisionsRequestSchema)` to create a new message.
  */
 export const ListOverlayRevisionsRequestSchema: GenMessage<ListOverlayRevisionsRequest> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_overlay, 9);
+  messageDesc(file_ragmesh_indexer_v1_overlay, 11);
 
 /**
  * Revisions of an overlay.
@@ -419,7 +475,7 @@ export type ListOverlayRevisionsResponse = Message<"ragmesh.indexer.v1.ListOverl
  * Use `create(ListOverlayRevisionsResponseSchema)` to create a new message.
  */
 export const ListOverlayRevisionsResponseSchema: GenMessage<ListOverlayRevisionsResponse> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_overlay, 10);
+  messageDesc(file_ragmesh_indexer_v1_overlay, 12);
 
 /**
  * What an overlay changes.
@@ -461,7 +517,7 @@ export type OverlayTarget = Message<"ragmesh.indexer.v1.OverlayTarget"> & {
  * Use `create(OverlayTargetSchema)` to create a new message.
  */
 export const OverlayTargetSchema: GenMessage<OverlayTarget> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_overlay, 11);
+  messageDesc(file_ragmesh_indexer_v1_overlay, 13);
 
 /**
  * An overlay.
@@ -538,6 +594,13 @@ export type Overlay = Message<"ragmesh.indexer.v1.Overlay"> & {
    * @generated from field: optional double boost = 10;
    */
   boost?: number | undefined;
+
+  /**
+   * Of a conflict, in a list of overlays: what the document has now in its place. Unset if nothing in it is like the original.
+   *
+   * @generated from field: ragmesh.indexer.v1.OverlayReplacement replacement = 11;
+   */
+  replacement?: OverlayReplacement | undefined;
 };
 
 /**
@@ -545,7 +608,35 @@ export type Overlay = Message<"ragmesh.indexer.v1.Overlay"> & {
  * Use `create(OverlaySchema)` to create a new message.
  */
 export const OverlaySchema: GenMessage<Overlay> = /*@__PURE__*/
-  messageDesc(file_ragmesh_indexer_v1_overlay, 12);
+  messageDesc(file_ragmesh_indexer_v1_overlay, 14);
+
+/**
+ * What a document has in the place of a text that is gone: its title, or the chunk that is most like that text.
+ *
+ * @generated from message ragmesh.indexer.v1.OverlayReplacement
+ */
+export type OverlayReplacement = Message<"ragmesh.indexer.v1.OverlayReplacement"> & {
+  /**
+   * The text.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Names it in `OverlayTarget.content_hash`.
+   *
+   * @generated from field: string content_hash = 2;
+   */
+  contentHash: string;
+};
+
+/**
+ * Describes the message ragmesh.indexer.v1.OverlayReplacement.
+ * Use `create(OverlayReplacementSchema)` to create a new message.
+ */
+export const OverlayReplacementSchema: GenMessage<OverlayReplacement> = /*@__PURE__*/
+  messageDesc(file_ragmesh_indexer_v1_overlay, 15);
 
 /**
  * Kind of what an overlay changes.
@@ -694,6 +785,17 @@ export const OverlayService: GenService<{
     methodKind: "unary";
     input: typeof DeleteOverlayRequestSchema;
     output: typeof DeleteOverlayResponseSchema;
+  },
+  /**
+   * Applies an overlay that is a conflict to a chunk of the document as it is now, or to its title, withdraws it from what is gone, and starts
+   * the job that publishes the document. FAILED_PRECONDITION if the document has no such chunk, or that has an overlay of its own.
+   *
+   * @generated from rpc ragmesh.indexer.v1.OverlayService.MoveOverlay
+   */
+  moveOverlay: {
+    methodKind: "unary";
+    input: typeof MoveOverlayRequestSchema;
+    output: typeof MoveOverlayResponseSchema;
   },
   /**
    * Returns overlays of a corpus in order of document, with their state beside the live version.

@@ -131,7 +131,12 @@ export const en = {
       'The document was read again, and the text that was edited is no longer in it. It is indexed as it was read.',
     wasRead: 'Was read',
     wasEdited: 'Was changed to',
+    isNow: 'Is there now',
+    nothingLike: 'Nothing in the document is like it.',
+    boosted: (boost: number) => `Boost ${boost}`,
+    moveEdit: 'Apply the edit to what is there now',
     dropEdit: 'Drop the edit',
+    keptEdit: 'Without a choice it is kept, and applies again if the document has its text again.',
   },
 
   upload: {

@@ -127,7 +127,12 @@ export const zh: OperationTexts = {
     conflictsText: '文档已重新读取，被编辑的文字已不在其中，目前按读取到的内容入库。',
     wasRead: '读取时',
     wasEdited: '修改为',
+    isNow: '当前内容',
+    nothingLike: '文档中没有与之相近的内容。',
+    boosted: (boost) => `权重 ${boost}`,
+    moveEdit: '将编辑应用于当前内容',
     dropEdit: '放弃这处编辑',
+    keptEdit: '如不处理，编辑会保留；原文再次出现时重新生效。',
   },
 
   upload: {
