@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { IndexerService, JobState } from '#gen/ragmesh/indexer/v1/indexer_pb.ts';
+import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { findChromium, launchChromium } from '../../../services/console/testing/browser.ts';
 import { startWholeMesh, type WholeMesh } from '../testing/whole-mesh.ts';
 import { accessibilityFaults, createPages, type Pages, timeout } from './pages.ts';
@@ -23,7 +24,7 @@ const chromium = findChromium();
 if (chromium === undefined) {
   if ((process.env.RAGMESH_REQUIRE ?? '').includes('chromium'))
     throw new Error('RAGMESH_REQUIRE asks for chromium, and none is installed');
-  process.stderr.write('skipped: 8 tests of the sections of the console (no Chromium)\n');
+  process.stderr.write('skipped: 9 tests of the sections of the console (no Chromium)\n');
 }
 
 const roles = {
@@ -70,7 +71,9 @@ afterEach(() => {
   expect(pages?.problems ?? []).toEqual([]);
 });
 
-const indexer = () => createClient(IndexerService, createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' }));
+const transport = () => createConnectTransport({ baseUrl: mesh.edgeUrl, httpVersion: '2' });
+const indexer = () => createClient(IndexerService, transport());
+const overlayService = () => createClient(OverlayService, transport());
 const asManager = { headers: { authorization: 'Bearer manager' } };
 const endOf = (page: Page) => page.locator(`[data-testid="job-progress"][data-state="${JobState.SUCCEEDED}"]`);
 const chooseFiles = async (page: Page, files: { name: string; mimeType: string; buffer: Buffer }[]) => {
@@ -165,6 +168,32 @@ test.runIf(chromium)(
     expect(moved.text).toBe('Paragraph one, as we say it.');
   },
 );
+
+test.runIf(chromium)('searches raise and lower a chunk and a document, as an editor says', async () => {
+  await ingest('boosts', 1);
+  const page = await pages.open('#/documents/boosts/document/d0', { key: 'editor' });
+  const overlays = async () => {
+    const { overlays: found } = await overlayService().listOverlays({ corpus: 'boosts' }, asManager);
+    return found.map(({ boost, target }) => [target?.kind, boost]).sort();
+  };
+  const choose = async (place: Locator, label: string) => {
+    await place.getByTestId('boost').getByRole('button').click();
+    await page.getByRole('option', { name: label, exact: true }).click();
+  };
+  const chunk = page.getByTestId('chunk').filter({ hasText: 'Paragraph 0.' });
+  await choose(chunk, 'Much higher');
+  await expect.poll(overlays, poll).toEqual([[OverlayKind.CHUNK_BOOST, 1]]);
+  await endOf(page).waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await choose(page.locator('header').filter({ has: page.getByTestId('delete-document') }), 'Lower');
+  await expect.poll(overlays, poll).toEqual([
+    [OverlayKind.CHUNK_BOOST, 1],
+    [OverlayKind.DOCUMENT_BOOST, -0.5],
+  ]);
+  await endOf(page).waitFor();
+  await choose(chunk, 'By relevance');
+  await expect.poll(overlays, poll).toEqual([[OverlayKind.DOCUMENT_BOOST, -0.5]]);
+});
 
 test.runIf(chromium)('a document is deleted after a confirmation, with a receipt', async () => {
   await ingest('deletions', 2);

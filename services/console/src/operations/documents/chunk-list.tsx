@@ -1,5 +1,5 @@
 import { useMutation } from '@connectrpc/connect-query';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Button } from 'react-aria-components/Button';
 import type { ListChunksResponse, Overlay, OverlayTarget } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
 import { OverlayKind, OverlayService } from '#gen/ragmesh/indexer/v1/overlay_pb.ts';
@@ -8,6 +8,7 @@ import { useOperationTexts } from '../i18n/index.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Field } from '../ui/field.tsx';
 import { ActionFailure } from '../ui/reply.tsx';
+import { Boost } from './boost.tsx';
 import { Revisions } from './revisions.tsx';
 
 interface ChunkListProps {
@@ -46,6 +47,13 @@ export function ChunkList({ corpus, documentId, pages, onJob, onMore }: ChunkLis
             overlay={chunk.overlay}
             target={targetOf(OverlayKind.CHUNK, chunk.textHash)}
             canHide
+            boost={
+              <Boost
+                target={targetOf(OverlayKind.CHUNK_BOOST, chunk.textHash)}
+                overlay={chunk.boostOverlay}
+                onJob={onJob}
+              />
+            }
             onJob={onJob}
           />
         ))}
@@ -65,11 +73,13 @@ interface PartProps {
   overlay: Overlay | undefined;
   target: Omit<OverlayTarget, '$typeName'>;
   canHide?: boolean;
+  /** How its place in searches is changed. */
+  boost?: ReactNode;
   onJob: (jobId: string) => void;
 }
 
 /** A part of a document with its edit. */
-function Part({ name, text, overlay, target, canHide = false, onJob }: PartProps) {
+function Part({ name, text, overlay, target, canHide = false, boost, onJob }: PartProps) {
   const texts = useOperationTexts();
   const { cancel } = useMessages();
   const [draft, setDraft] = useState<string>();
@@ -91,6 +101,7 @@ function Part({ name, text, overlay, target, canHide = false, onJob }: PartProps
         {overlay !== undefined && !isHidden && <Badge tone="busy">{texts.document.edited}</Badge>}
         {draft === undefined && (
           <span className="chunk-actions">
+            {boost}
             <Button className="button quiet" onPress={() => setDraft(shown)} data-testid="edit">
               {texts.document.edit}
             </Button>

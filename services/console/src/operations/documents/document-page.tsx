@@ -16,6 +16,7 @@ import { Confirm } from '../ui/confirm.tsx';
 import { Facts } from '../ui/facts.tsx';
 import { PageHead } from '../ui/page-head.tsx';
 import { Reply } from '../ui/reply.tsx';
+import { Boost } from './boost.tsx';
 import { ChunkList } from './chunk-list.tsx';
 import { Conflicts } from './conflicts.tsx';
 import { Visibility } from './visibility.tsx';
@@ -83,6 +84,13 @@ function Whole({ corpus, documentId, reply }: WholeProps) {
         back={{ href: linkTo('documents', corpus), label: corpus }}
         badge={isHidden && <Badge tone="warning">{texts.document.hidden}</Badge>}
       >
+        {first !== undefined && (
+          <Boost
+            target={{ corpus, documentId, kind: OverlayKind.DOCUMENT_BOOST, contentHash: '' }}
+            overlay={first.documentBoostOverlay}
+            onJob={setJobId}
+          />
+        )}
         <Confirm
           label={isHidden ? texts.document.show : texts.document.hide}
           title={isHidden ? texts.document.showTitle : texts.document.hideTitle}

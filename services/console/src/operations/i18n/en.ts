@@ -115,6 +115,8 @@ export const en = {
     hideText: 'Answers no longer use it, also after it was uploaded again. It can be shown again at any time.',
     showTitle: 'Show this document again?',
     showText: 'Searches and answers find it again.',
+    boost: 'Place in searches',
+    boosts: ['Much lower', 'Lower', 'By relevance', 'Higher', 'Much higher'] as readonly string[],
     withdraw: 'Undo the edit',
     withdrawn: 'Undone',
     revisions: 'Revisions',

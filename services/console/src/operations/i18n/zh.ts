@@ -114,6 +114,8 @@ export const zh: OperationTexts = {
     hideText: '回答不再使用它，重新上传后也一样。您可以随时恢复显示。',
     showTitle: '重新显示这篇文档？',
     showText: '搜索和回答会重新找到它。',
+    boost: '搜索中的排序',
+    boosts: ['大幅降低', '降低', '按相关性', '提高', '大幅提高'],
     withdraw: '撤销编辑',
     withdrawn: '已撤销',
     revisions: '修改记录',
