@@ -3,6 +3,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Role } from '#gen/ragmesh/common/v1/rpc_policy_pb.ts';
 import { CallerService } from '#gen/ragmesh/edge/v1/caller_pb.ts';
+import { hashKey } from '../credentials/api-keys.ts';
 import { type EdgeMesh, startEdgeMesh } from '../testing/stand-ins.ts';
 
 let edge: EdgeMesh;
@@ -23,6 +24,15 @@ test('a caller learns its tenant, user and roles', async () => {
   expect(staff.caller?.roles).toContain(Role.OPERATOR);
   const customer = await ask(edge.edge.devKeys?.customer);
   expect(customer.caller).toMatchObject({ tenant: 'demo', user: 'customer', roles: [Role.READER] });
+});
+
+test('a key that is limited to corpora learns who it is, and to what it is limited', async () => {
+  const key = { id: 'shop', sha256: hashKey('shop-key'), tenant: 'acme', corpora: ['help'] };
+  await using limited = await startEdgeMesh({ config: { edge: { apiKeys: [key] } } as never });
+  const transport = createConnectTransport({ baseUrl: limited.url, httpVersion: '1.1' });
+  const headers = { authorization: 'Bearer shop-key' };
+  const { caller } = await createClient(CallerService, transport).getCaller({}, { headers });
+  expect(caller).toMatchObject({ tenant: 'acme', user: 'shop', roles: [Role.READER], corpora: ['help'] });
 });
 
 test('without credentials there is no caller', async () => {
