@@ -15,6 +15,7 @@ import {
 import type { Task } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { ConfigError } from '#kit/base/config-error.ts';
 import { ifSet } from '#kit/host/config/settings.ts';
+import { isHttpUrl } from '#kit/http/signed-post.ts';
 import { type PersonalDataPolicies, readPersonalData } from '#kit/personal-data/policy.ts';
 
 /** Settings of the gateway. */
@@ -115,6 +116,10 @@ export function readConfig(config: Config): LlmSettings {
     }),
   );
   checkRoutes(routes);
+  const { url } = llm.limits?.alerts ?? {};
+  if (url !== undefined && !isHttpUrl(url)) {
+    throw new ConfigError('llm_gateway.limits.alerts.url', `"${url}" is no http or https address`);
+  }
   const breaker = llm.breaker ?? create(LLMBreakerConfigSchema);
   return Object.freeze({
     models: Object.freeze(models),

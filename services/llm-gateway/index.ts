@@ -3,9 +3,11 @@ import { GatewayOperationsService } from '#gen/ragmesh/llm_gateway/v1/gateway_op
 import { LLMGatewayService } from '#gen/ragmesh/llm_gateway/v1/llm_gateway_pb.ts';
 import { defineService } from '#kit/host/define-service.ts';
 import { sharedRedis } from '#kit/host/deployment.ts';
+import { createHttpClient } from '#kit/http/json.ts';
 import { createMasksOf } from '#kit/personal-data/request-masks.ts';
 import { calls } from '#kit/rpc/needs.ts';
 import { createLedger } from './accounting/ledger.ts';
+import { createBudgetAlerts } from './alerts/budget-alerts.ts';
 import { createHedgeShare } from './attempts/hedge.ts';
 import { type LlmSettings, readConfig } from './config.ts';
 import { createLimits } from './limits/create-limits.ts';
@@ -54,12 +56,21 @@ export const llmGateway = defineService({
     const catalogDeps = { env, log, metrics };
     const { reserve, settle, read } = shared.state;
     const store = { isShared: shared.isStateShared || shared.state.isShared, reserve, settle, read };
-    const limits = createLimits(config.limits, { store, metrics, clock, random });
-    const first = await createCatalog(config, catalogDeps).catch(async (error) => {
+    const http = createHttpClient({ maxConnections: 8 });
+    const currency = () => catalogs.current.prices.currency;
+    const alerts = createBudgetAlerts({ store, fetch: http.fetch, currency, log, metrics, clock, random });
+    const limits = createLimits(config.limits, { store, watch: alerts, metrics, clock, random });
+    const closeLimits = async () => {
       await limits.close();
+      await alerts.close();
+      await http.close();
+    };
+    const first = await createCatalog(config, catalogDeps).catch(async (error) => {
+      await closeLimits();
       throw error;
     });
     const catalogs = createCatalogHolder(first, log);
+    alerts.use(config.limits?.alerts);
     const ledger = createLedger({ audit: clients.audit, log, metrics, clock, random, signer });
     watchLoad(metrics, () => catalogs.current.targets);
     return {
@@ -82,6 +93,7 @@ export const llmGateway = defineService({
         const catalog = await createCatalog(next, catalogDeps, catalogs.current);
         try {
           limits.reconfigure(next.limits);
+          alerts.use(next.limits?.alerts);
         } catch (error) {
           await catalog.close();
           throw error;
@@ -95,7 +107,7 @@ export const llmGateway = defineService({
       async close() {
         await catalogs.close();
         await ledger.close();
-        await limits.close();
+        await closeLimits();
       },
     };
   },

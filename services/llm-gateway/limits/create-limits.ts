@@ -4,15 +4,17 @@ import { ConfigError } from '#kit/base/config-error.ts';
 import { readStandings } from '../operations/standings.ts';
 import type { LimitState } from './limit-state.ts';
 import type { Decision, Demand, LimitStoreDeps, MinuteUse, Refusal, Scope } from './limit-store.ts';
-import type { AdmissionRequest, Limits, MinuteStanding, Reservation } from './limits.ts';
-import { closingError, limitName, refusedError, scopeKind, unpricedError } from './refusal.ts';
+import type { AdmissionRequest, Limits, MinuteStanding, Reservation, SpendWatch } from './limits.ts';
+import { closingError, layerOf, limitName, refusedError, unpricedError } from './refusal.ts';
 import { readRules, toAmount } from './rules.ts';
 import { createWaitingRoom } from './waiting-room.ts';
-import { slotCount, slotMs } from './windows.ts';
+import { slotCount, slotMs, soonMs } from './windows.ts';
 
 /** What the limits depend on. */
 export interface LimitsDeps extends Pick<LimitStoreDeps, 'clock' | 'random' | 'metrics'> {
   store: LimitState;
+  /** Learns what is spent. @default none */
+  watch?: SpendWatch;
 }
 
 /**
@@ -51,7 +53,11 @@ export function createLimits(
   });
   const refused = (refusal: Refusal, demand: Demand) => {
     const scope = demand.scopes[refusal.scopeIndex];
-    if (scope !== undefined) metrics.refused.inc({ limit: limitName(refusal.kind), scope: scopeKind(scope) });
+    if (scope !== undefined) {
+      metrics.refused.inc({ limit: limitName(refusal.kind), scope: layerOf(scope) });
+      // Not if the request alone is too large, nor if only reservations of others refuse it.
+      if ((refusal.retryAfterMs ?? 0) > soonMs) deps.watch?.refused(demand.tenant, scope, refusal.kind);
+    }
     return refusedError(refusal, demand, deps.clock());
   };
   const metrics = createLimitMetrics(deps, () => ({ admitted, waiting: room.size }));
@@ -70,6 +76,7 @@ export function createLimits(
         if (scopes.length === 0) return;
         const amounts = { tokens: toAmount(used.tokens), costMicros: toAmount(used.costMicros) };
         void store.settle(id, amounts).then(() => room.slotFreed(tenant));
+        deps.watch?.spent(tenant, scopes);
       },
     };
   };

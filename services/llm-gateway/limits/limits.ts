@@ -1,4 +1,5 @@
 import type { LLMLimitsConfig } from '#gen/ragmesh/config/v1/config_pb.ts';
+import type { LimitKind, Scope } from './limit-store.ts';
 import type { Layer, Limited, OtherNames } from './rules.ts';
 
 /** Limits of tenants and keys. The maximum usage of a request is reserved before it starts, and settled by its real usage. */
@@ -20,6 +21,14 @@ export interface Limits {
   /** Requests that are admitted and not settled, and requests that wait; for tests and metrics. */
   readonly load: { admitted: number; waiting: number };
   close(): Promise<void>;
+}
+
+/** Learns what is spent of limits. */
+export interface SpendWatch {
+  /** A request under limits of these scopes was settled. */
+  spent(tenant: string, scopes: readonly Scope[]): void;
+  /** A limit of a scope has refused a request, because of what is spent. */
+  refused(tenant: string, scope: Scope, kind: LimitKind): void;
 }
 
 /** A limit and what is used of it. */

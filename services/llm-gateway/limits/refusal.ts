@@ -25,11 +25,11 @@ const kinds: Record<LimitKind, { name: string; unit: string; reason: ErrorReason
 export const limitName = (kind: LimitKind): string => kinds[kind].name;
 
 /** Returns the layer of a scope: "tenant", "cost_centre", "key", "user" or "model". */
-export const scopeKind = ({ name }: Scope): string => name.split(':', 1)[0] ?? name;
+export const layerOf = ({ name }: Scope): string => name.split(':', 1)[0] ?? name;
 
 /** Returns the name of what is limited in its layer. */
-const nameOf = (scope: Scope, tenant: string) =>
-  scope.name === 'tenant' ? tenant : scope.name.slice(scopeKind(scope).length + 1);
+export const nameOf = (scope: Scope, tenant: string): string =>
+  scope.name === 'tenant' ? tenant : scope.name.slice(layerOf(scope).length + 1);
 
 /**
  * Returns the error of a refused request: it names the layer and the limit, what remains of it, and the time of the next try. `nowMs` is for
@@ -40,9 +40,9 @@ export function refusedError(refusal: Refusal, demand: Demand, nowMs: number | u
   const scope = demand.scopes[scopeIndex] as Scope;
   const { name, unit, reason } = kinds[kind];
   const limit = scope.limits[kind];
-  const of = `the limit of this ${scopeKind(scope).replace('_', ' ')} is ${limit} ${unit}`;
+  const of = `the limit of this ${layerOf(scope).replace('_', ' ')} is ${limit} ${unit}`;
   const metadata = {
-    ...{ limit: name, scope: scopeKind(scope), name: nameOf(scope, demand.tenant), value: String(limit) },
+    ...{ limit: name, scope: layerOf(scope), name: nameOf(scope, demand.tenant), value: String(limit) },
     ...(remaining !== undefined && { remaining: String(remaining) }),
     ...(retryAfterMs !== undefined &&
       nowMs !== undefined && { resets_at: new Date(nowMs + retryAfterMs).toISOString() }),
@@ -70,8 +70,8 @@ export function noSlotError(demand: Demand, scopeIndex: number, why: string): Co
 
 /** Returns the error of a request under a budget of money whose model has no price. */
 export function unpricedError(model: string, scope: Scope): ConnectError {
-  const message = `this ${scopeKind(scope).replace('_', ' ')} has a budget of money, and "${model}" has no price: add one to llm_gateway.prices, or name another model`;
-  return failedPrecondition(ErrorReason.MODEL_UNPRICED, message, { metadata: { model, scope: scopeKind(scope) } });
+  const message = `this ${layerOf(scope).replace('_', ' ')} has a budget of money, and "${model}" has no price: add one to llm_gateway.prices, or name another model`;
+  return failedPrecondition(ErrorReason.MODEL_UNPRICED, message, { metadata: { model, scope: layerOf(scope) } });
 }
 
 /** Returns the error of a request to a gateway that shuts down. */
