@@ -419,7 +419,8 @@ export const EVERYDAY_CONCEPTS = `
 超过流量 流量超了 套餐外 | over_allowance
 出租 租借 | hire rent
 雪板 雪具 滑雪板 | skis ski_equipment snowboard
-电影 影片 影院 放映 观影 看电影 场次 | film movie cinema screening
+电影 影片 | film movie
+影院 电影院 放映厅 | cinema movie_theatre
 音乐 放歌 唱歌 音响 | music songs
 生火 明火 篝火 烧烤 炭火 | fire campfire bonfire barbecue grill charcoal
 生病 疾病 患病 得病 | illness sick disease ill

@@ -14,7 +14,7 @@ export const PLACES = `
 浙江|zhejiang: 杭州 宁波 温州 义乌 hangzhou
 江苏|jiangsu: 南京 苏州 无锡 常州 nanjing suzhou
 黑龙江|heilongjiang: 哈尔滨 齐齐哈尔 大庆 harbin
-欧盟|eu: 德国 法国 意大利 西班牙 荷兰 比利时 奥地利 波兰 瑞典 丹麦 芬兰 爱尔兰 葡萄牙 希腊 捷克 匈牙利 巴黎 柏林 慕尼黑 罗马 米兰 马德里 阿姆斯特丹 鹿特丹 germany france italy spain netherlands belgium austria poland sweden denmark finland ireland portugal greece czechia hungary paris berlin munich rome milan madrid amsterdam rotterdam
+欧盟|eu: 德国 法国 意大利 西班牙 荷兰 比利时 奥地利 波兰 瑞典 丹麦 芬兰 爱尔兰 葡萄牙 希腊 捷克 匈牙利 germany france italy spain netherlands belgium austria poland sweden denmark finland ireland portugal greece czechia hungary
 英国|uk: 伦敦 英格兰 苏格兰 britain england scotland london
 美国|united states: 纽约 洛杉矶 旧金山 芝加哥 usa america california new_york los_angeles san_francisco chicago
 加拿大|canada: 多伦多 温哥华 蒙特利尔 toronto vancouver montreal

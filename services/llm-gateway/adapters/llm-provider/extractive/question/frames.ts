@@ -5,7 +5,7 @@ export const ENGLISH_FRAME = new Set([
   'tell',
   'dear',
   ...words(`
-  mani much long often soon pleas want need know get got go goe let say said ask question happen mean work wonder hello hei hi
+  mani much long often soon pleas want need know get got go goe let say sai said ask question happen mean work wonder hello hei hi
   possibl allow abl mai might must shall would like help possibli name call anyth someth differ kind type us thank cheer regard advanc
   on two wai thing make made take give given now ever never still yet alreadi even realli actual just quick quickli onli exactli around
   come came try tri think thought hope look forward sure sorri kindli bunch lot love good great nice fine well bit littl veri much too
@@ -32,7 +32,7 @@ export const CHINESE_FRAME = words(`
   今年 去年 后来 然后 结果 不过 因为 所以 觉得 感觉 不太 不想 不喜欢 喜欢 好像 可能 应该 特别 非常 真的 其实 反正 就是 挺 太 很 真 好 大家 亲 啥 咋 咋办 咋弄 怎么弄 怎么回事 么样
   打算 准备 发现 看到 听说 告诉 带 拿 放 弄 搞 收到 买 买的 买了 用了 具体 到底 究竟 大概 一般 通常 左右 分别 各 各是 情况 东西 事 事情 问题 自己 哪位 人 只 能够 起来 出来
   干什么 干嘛 几次 我是 我有 我把 我能 我的 你的 有人 进去 买东西 拿到 再试 过的 人家 家里 你家 你们家 才行 行吗 东西吗 打听 问个 想知道 说说 一点 点儿 一些 有些 怎么办呢 那边 这边 那里 这里 大家好 帮我 给我 好吗
-  嘞 哎 喂 嗯 诶 不 没 吗 行 行不行 好不好 是不是 会不会 要不要 用不用 呗 哟 噢 呃 方便 顺便 另外 还有 同时 一起`);
+  好几天 好多天 好久 很久 半天 嘞 哎 喂 嗯 诶 不 没 吗 行 行不行 好不好 是不是 会不会 要不要 用不用 呗 哟 噢 呃 方便 顺便 另外 还有 同时 一起`);
 
 /** Words for the kind of answer. The answer shows its kind by itself, so they have a low weight. English as stems. */
 export const KIND_WORDS =

@@ -14,6 +14,7 @@ test.each([
   ['How many people work there?', 'It has 40 members.', 'It opens at 8.'],
   ['When was the mill built?', 'It was built in 1832.', 'It is open from 9 to 17.'],
   ['Who designed the tower?', 'The tower is the work of Ida Lindqvist.', 'The tower is made of brick.'],
+  ['When was the bay opened?', 'It was opened in 1968.', 'The bay is open from 15 April to 10 October.'],
   ['What time does it start?', 'It starts at 19:30.', 'It starts on Fridays.'],
   ['塔有多高', '塔身 52 米', '塔在河边'],
   ['有多少名老师', '现有 12 名老师', '老师都有证书'],

@@ -50,6 +50,11 @@ const shapes: readonly (readonly [asked: RegExp, shape: Shape])[] = [
     { shown: /\d+(?:st|nd|rd|th)? ?(?:years?|weeks?|months?|birthday|岁|周岁|个月)|\bage|\bunder \d|\bfrom \d/ },
   ],
   [
+    // A day of the opening hours is no answer.
+    /\bwhen (?:was|were) .*\b(?:built|founded|established|opened|created|born|invented|discovered)\b|(?:创|兴)?建于何时|哪年(?:建|创|成立|开业)/,
+    { shown: /(?<!\d)(?:1\d{3}|20\d\d)(?!\d)|世纪|century/ },
+  ],
+  [
     /\bwhen (?:was|were|did)\b|\bin (?:what|which) year\b|哪年|哪一年|何年|什么年代/,
     { shown: new RegExp(`(?<!\\d)1\\d{3}(?!\\d)|(?<!\\d)20\\d\\d(?!\\d)|\\b(?:${month})\\b|\\d ?月|世纪|century`) },
   ],
