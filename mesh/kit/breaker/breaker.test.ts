@@ -201,3 +201,63 @@ test('whatever calls report, a circuit is never open for more than eight seconds
     }),
   );
 });
+
+describe('a client that means harm', () => {
+  test('opens nothing by leaving early, however often, if replies usually take longer or nothing is known of them', () => {
+    for (const known of [0, 1, 30]) {
+      const { breaker, pass, replies } = start();
+      replies(known, 800);
+      for (let count = 0; count < 100; count++) {
+        const left = breaker.watch();
+        pass(400);
+        left.ended(false);
+      }
+      expect(breaker.state).toBe(0);
+    }
+  });
+
+  test('opens nothing by deadlines that are shorter than replies usually take', () => {
+    for (const known of [1, 30]) {
+      const { breaker, pass, replies } = start();
+      replies(known, 800);
+      for (let count = 0; count < 100; count++) {
+        const late = breaker.watch();
+        pass(400);
+        late.ended(true);
+      }
+      expect(breaker.state).toBe(0);
+    }
+  });
+
+  test('does not keep a circuit open with probes that it leaves', () => {
+    const { breaker, pass, replies } = start();
+    replies(30, 800);
+    const hung = breaker.watch();
+    pass(3000);
+    hung.ended(true);
+    expect(breaker.state).toBe(2);
+    pass(1000);
+    for (let count = 0; count < 20; count++) {
+      const probe = breaker.watch();
+      pass(400);
+      probe.ended(count % 2 === 0);
+    }
+    breaker.watch().heard();
+    expect(breaker.state).toBe(0);
+  });
+});
+
+test('a probe costs its caller three times the usual, and not its whole time limit', async () => {
+  const { breaker, pass, replies } = start();
+  replies(30, 500);
+  expect(breaker.watch().probeMs).toBeUndefined();
+  const hung = breaker.watch();
+  pass(2000);
+  hung.ended(true);
+  pass(1000);
+  const probe = breaker.watch();
+  expect(probe.probeMs).toBe(1500);
+  pass(1500);
+  probe.ended(true);
+  expect(breaker.state).toBe(2);
+});

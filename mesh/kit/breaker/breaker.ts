@@ -28,19 +28,27 @@ export interface Breaker {
 
 /** A call. The first report counts; a call that is never reported says nothing. */
 export interface WatchedCall {
+  /**
+   * Longest wait of a probe for the first sign of a reply, in milliseconds: what nothing has replied to for three times the usual, and for a
+   * second, costs its caller no whole time limit. `undefined`: it is no probe, or the usual time is unknown.
+   */
+  readonly probeMs: number | undefined;
   /** The dependency replied, if only with an error of the caller. */
   heard(): void;
   /** The dependency failed: refused the connection, or replied that it cannot serve. */
   failed(): void;
   /**
-   * The call has ended before any reply. `isLate`: by its deadline; otherwise its caller has left. A wait of less than `leastMs` says
-   * nothing: its caller was in a hurry. @default 200
+   * The call has ended before any reply. `isLate`: by its deadline; otherwise its caller has left. Callers choose when they leave, and may
+   * choose short deadlines: a wait says nothing if it is shorter than replies have usually taken, or than `leastMs`, nor does one whose
+   * caller has left before it was too long for a slow reply. @default 200
    */
   ended(isLate: boolean, leastMs?: number): void;
 }
 
 /** A shorter wait, in milliseconds, never opens a circuit by itself. */
 const leastWaitMs = 200;
+/** A probe waits at least so long, in milliseconds. */
+const leastProbeMs = 1000;
 /** A wait of so many times the 99th percentile is no slow reply. */
 const hungFactor = 3;
 /** Times of replies that are remembered, and the fewest from which the percentile is taken. */
@@ -82,8 +90,11 @@ export function createBreaker(
     const heardBefore = heardCount;
     const waitedMs = () => clock() - startedMs;
     const isSilent = () => heardCount === heardBefore;
-    const isBeyondUsual = () =>
-      times.length >= minTimes && waitedMs() >= Math.max(leastWaitMs, hungFactor * percentile99(times));
+    const tooLongMs = () =>
+      times.length < minTimes ? Number.POSITIVE_INFINITY : Math.max(leastWaitMs, hungFactor * percentile99(times));
+    const isBeyondUsual = () => waitedMs() >= tooLongMs();
+    const isWithinUsual = () => times.length > 0 && waitedMs() < percentile99(times);
+    const longestMs = isProbe ? Math.max(leastProbeMs, tooLongMs()) : Number.POSITIVE_INFINITY;
     let isReported = false;
     const report = (outcome: Outcome) => {
       if (isReported) return;
@@ -98,11 +109,13 @@ export function createBreaker(
       change(nextCircuit(circuit, outcome, isProbe, clock()));
     };
     return {
+      probeMs: Number.isFinite(longestMs) ? longestMs : undefined,
       heard: () => report('heard'),
       failed: () => report(isSilent() && isBeyondUsual() ? 'hung' : 'failed'),
       ended(isLate, leastMs = leastWaitMs) {
         if (!isSilent() || waitedMs() < leastMs) report('unknown');
-        else report(isLate && isBeyondUsual() ? 'hung' : 'failed');
+        else if (isBeyondUsual()) report(isLate ? 'hung' : 'failed');
+        else report(isLate && !isWithinUsual() ? 'failed' : 'unknown');
       },
     };
   };
@@ -118,8 +131,13 @@ export function createBreaker(
         isLate = true;
         return (bounds.toTimeoutError ?? noReply)(timeoutMs);
       };
+      const timeoutMs = Math.min(
+        bounds.timeoutMs ?? Number.POSITIVE_INFINITY,
+        call.probeMs ?? Number.POSITIVE_INFINITY,
+      );
+      const limits = { ...bounds, toTimeoutError, ...(Number.isFinite(timeoutMs) && { timeoutMs }) };
       try {
-        const result = await within(work, { ...bounds, toTimeoutError });
+        const result = await within(work, limits);
         call.heard();
         return result;
       } catch (error) {

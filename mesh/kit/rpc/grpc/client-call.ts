@@ -8,7 +8,7 @@ import { SingleMessage } from '../messages/single-message.ts';
 import { wholeMessage } from '../messages/whole-message.ts';
 import { timeoutOf } from '../policy.ts';
 import { startClientSpan } from './client-span.ts';
-import { type SilenceBreaker, unwatched } from './silence-breaker.ts';
+import { limitProbe, type SilenceBreaker, unwatched } from './silence-breaker.ts';
 import { headersToMetadata, metadataToHeaders, type methodDefinition, statusToError } from './wire.ts';
 
 // Calls of a grpc-js channel itself: name resolution, balance, retries, deadlines and keepalive are the channel's. The clients of grpc-js
@@ -139,7 +139,7 @@ export function openCall({ channel, define, breaker, isTraced, onEnd }: CallDeps
       }
     };
     const first = input instanceof SingleMessage ? serialize(input.message) : undefined;
-    if (first !== undefined) watched = breaker.watch(path);
+    if (first !== undefined) watched = limitProbe(breaker.watch(path), (error) => call.cancel(error));
     if (isTraced) endSpan = startClientSpan(method, metadata);
     const begun = channel.createCall(path, deadline, undefined, null, undefined);
     channelCall = begun;

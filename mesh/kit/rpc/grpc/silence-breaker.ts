@@ -1,5 +1,6 @@
-import { Code } from '@connectrpc/connect';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import type { StatusObject } from '@grpc/grpc-js';
+import { deadlineExceeded } from '../../base/errors.ts';
 import { createBreaker } from '../../breaker/breaker.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface SilenceBreaker {
 
 /** A call that says whether the process replies. */
 export interface WatchedCall {
+  /** Longest wait of a probe for the first sign, in milliseconds; `undefined`: its deadline alone. */
+  readonly probeMs: number | undefined;
   /** Something came. */
   heard(): void;
   /** The call has ended; `status`: as grpc-js reports it, `undefined` if the caller ended it. `isLate`: because of a deadline. */
@@ -42,6 +45,7 @@ export function createSilenceBreaker(
     watch(method) {
       const call = breaker.watch(method);
       return {
+        probeMs: call.probeMs,
         heard: call.heard,
         ended(status, isLate) {
           if (status !== undefined && isFromServer(status)) return call.heard();
@@ -49,6 +53,27 @@ export function createSilenceBreaker(
           if (!isConnected()) call.failed();
         },
       };
+    },
+  };
+}
+
+/** Returns the call with a limit for a probe: calls `cancel` if no sign has come in its time. */
+export function limitProbe(call: WatchedCall, cancel: (error: ConnectError) => void): WatchedCall {
+  const { probeMs } = call;
+  if (probeMs === undefined) return call;
+  const timer = setTimeout(
+    () => cancel(deadlineExceeded(`no sign of a reply within ${Math.round(probeMs)} ms`)),
+    probeMs,
+  );
+  return {
+    probeMs,
+    heard() {
+      clearTimeout(timer);
+      call.heard();
+    },
+    ended(status, isLate) {
+      clearTimeout(timer);
+      call.ended(status, isLate);
     },
   };
 }
@@ -62,4 +87,4 @@ function isFromServer({ code, metadata }: StatusObject): boolean {
 }
 
 /** Of calls whose end says nothing, such as uploads: the reply comes at their end, and a caller may leave at any time before. */
-export const unwatched: WatchedCall = { heard() {}, ended() {} };
+export const unwatched: WatchedCall = { probeMs: undefined, heard() {}, ended() {} };
