@@ -136,7 +136,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const advice = 'set identity.private_key in every process that is to accept calls of this one';
     log.warn({ event: 'identity_not_shared', file: join(dataDir, 'identity.pem'), advice }, 'signing key not shared');
   }
-  const postgres = storage && (await openPostgres(storage, log));
+  const onCircuit = (isOpen: boolean) => metrics.breakerState.set({ dependency: 'database' }, isOpen ? 2 : 0);
+  const postgres = storage && (await openPostgres(storage, log, onCircuit));
   const { configInForce, takeConfig } = holdConfig(config);
   const shared = { config, known, log, metrics, clock, random, signer, env: options.env, postgres, configInForce };
   const part = { owner, isOwner: options.group?.role === 'owner', changes: openGroupChanges(options.group) };

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { ConfigError } from '../../base/config-error.ts';
 import type { Logger } from '../../base/log.ts';
 import { within } from '../../base/within.ts';
+import { createPulse } from '../../breaker/pulse.ts';
 import { isConnectionLost, mayPass, toDatabaseError } from './errors.ts';
 import { createListener, type Listen } from './listen.ts';
 import { describeAddress, type PostgresSettings } from './settings.ts';
@@ -27,7 +28,10 @@ export interface PooledConnection {
 export interface PostgresPool extends PostgresConnection {
   /** Runs `work` in one transaction: all or nothing. `statementMs`: longest time of a statement of it, instead of the usual one. */
   transaction<T>(work: (connection: PostgresConnection) => Promise<T>, statementMs?: number): Promise<T>;
-  /** Takes a connection; waits at most `storage.connect_timeout_ms` for it. */
+  /**
+   * Takes a connection; waits at most `storage.connect_timeout_ms` for it. Rejects with UNAVAILABLE immediately while the server gives no sign
+   * of life: a server that hangs costs one wait and not one for each statement.
+   */
   connect(): Promise<PooledConnection>;
   /** Reports notifications of a channel; see {@link Listen}. */
   listen: Listen;
@@ -47,9 +51,14 @@ const oldestVersion = 140_000;
 
 /**
  * Opens the pool. Waits for the server at most `storage.connect_timeout_ms` and throws ConfigError with advice if it cannot be used.
- * Later a lost server makes calls fail with UNAVAILABLE, until it is back.
+ * Later a lost server makes calls fail with UNAVAILABLE, until it is back. `onCircuit`: is called when calls begin to end immediately because
+ * the server hangs, and when they no longer do.
  */
-export async function openPostgres(settings: PostgresSettings, log: Logger): Promise<PostgresPool> {
+export async function openPostgres(
+  settings: PostgresSettings,
+  log: Logger,
+  onCircuit: (isOpen: boolean) => void = () => {},
+): Promise<PostgresPool> {
   const { connectTimeoutMs, statementTimeoutMs, poolSize } = settings;
   const options = clientOptions(settings);
   // Statements may be sent before those before them are answered.
@@ -67,10 +76,24 @@ export async function openPostgres(settings: PostgresSettings, log: Logger): Pro
   pool.on('connect', (client) => client.on('error', logLoss));
   const listener = createListener({ newClient: () => new pg.Client(options), connectTimeoutMs, log });
 
+  const pulse = createPulse(
+    'database',
+    () => askForLife(options),
+    isReply,
+    (isOpen) => {
+      const fields = { event: 'circuit_changed', dependency: 'database', state: isOpen ? 2 : 0 };
+      log[isOpen ? 'warn' : 'info'](fields, 'circuit of a dependency changed');
+      onCircuit(isOpen);
+    },
+  );
+
   const connect = async (): Promise<PooledConnection> => {
-    const client = await pool.connect().catch((error: unknown) => {
-      throw toDatabaseError(error);
-    });
+    pulse.check();
+    const client = await pulse
+      .watch(() => pool.connect())
+      .catch((error: unknown) => {
+        throw toDatabaseError(error);
+      });
     let isLost = false;
     // A connection that is lost between two statements emits an error, which would end the process without a listener.
     const onError = (error: unknown) => {
@@ -82,7 +105,7 @@ export async function openPostgres(settings: PostgresSettings, log: Logger): Pro
       async query(text, values, timeoutMs) {
         const statement = { text, values: values.map(toStorable), query_timeout: timeoutMs };
         try {
-          return await client.query(statement);
+          return await pulse.watch(() => client.query(statement));
         } catch (error) {
           isLost ||= isConnectionLost(error);
           throw toDatabaseError(error);
@@ -119,6 +142,7 @@ export async function openPostgres(settings: PostgresSettings, log: Logger): Pro
       }
     });
   const close = async () => {
+    pulse.close();
     await listener.close();
     // A server that does not answer must not keep the process.
     await within(() => pool.end(), { timeoutMs: connectTimeoutMs }).catch(logLoss);
@@ -138,6 +162,28 @@ export async function openPostgres(settings: PostgresSettings, log: Logger): Pro
     close,
   };
 }
+
+/** Time for a connection that asks for a sign of life, in milliseconds; the pulse ends its wait itself. */
+const lifeMs = 2000;
+
+// On a connection of its own: those of the pool may all wait.
+async function askForLife(options: pg.ClientConfig): Promise<void> {
+  const client = new pg.Client({ ...options, connectionTimeoutMillis: lifeMs, query_timeout: lifeMs });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+  } finally {
+    client.end().catch(() => {});
+  }
+}
+
+// A server that refuses replies, as does a machine that refuses the connection. Time limits of pg have no code; that of the system has one.
+const isReply = (error: unknown) => {
+  if (error instanceof pg.DatabaseError) return true;
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && code !== 'ETIMEDOUT';
+};
 
 function clientOptions(settings: PostgresSettings): pg.ClientConfig {
   const { host, port, database, user, password, tls, statementTimeoutMs, connectTimeoutMs } = settings;
