@@ -13,7 +13,6 @@ import { Badge } from '../../ui/badge.tsx';
 import { Choice } from '../../ui/choice.tsx';
 import { DataTable } from '../../ui/data-table.tsx';
 import { Empty } from '../../ui/empty.tsx';
-import { Facts } from '../../ui/facts.tsx';
 import { Reply } from '../../ui/reply.tsx';
 import { SearchBox } from '../../ui/search-box.tsx';
 
@@ -40,7 +39,7 @@ function Settings({ reply: { file, settings, sectionsToRestart } }: { reply: Get
   );
   return (
     <div className="stack">
-      <Facts facts={[[texts.file, file === '' ? texts.noFile : <code key="file">{file}</code>]]} />
+      <p className="page-note">{file === '' ? texts.noFile : <code>{`${texts.file}: ${file}`}</code>}</p>
       {sectionsToRestart.length > 0 && (
         <p role="status">
           <Badge tone="warning">{texts.restart(sectionsToRestart.join(', '))}</Badge>
